@@ -1,0 +1,1 @@
+"""Django's database engine for this project: see `base.py`."""

@@ -1,0 +1,48 @@
+"""The database engine: django-timescaledb's, made to work on servers without TimescaleDB too.
+
+django-timescaledb 0.2.13 fails to migrate where the extension is not installed, drops primary keys
+that a hypertable may well have, and lets TimescaleDB add an index on time that no query here uses
+(30 bytes a row). The three overrides below are all that is needed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.backends.postgresql.base import DatabaseWrapper as PostgresWrapper
+from timescale.db.backends.postgresql.base import DatabaseWrapper as TimescaleWrapper
+from timescale.db.backends.postgresql.schema import TimescaleSchemaEditor
+
+
+def _exists(wrapper: Any, catalogue: str) -> bool:
+    with wrapper.cursor() as cursor:
+        cursor.execute(f"SELECT EXISTS (SELECT 1 FROM {catalogue} WHERE {_NAME[catalogue]} = 'timescaledb')")
+        return bool(cursor.fetchone()[0])
+
+
+_NAME = {"pg_available_extensions": "name", "pg_extension": "extname"}
+
+
+class SchemaEditor(TimescaleSchemaEditor):
+    sql_add_hypertable = (
+        "SELECT create_hypertable({table}, {partition_column}, chunk_time_interval => interval {interval}, "
+        "migrate_data => {migrate}, create_default_indexes => false)"
+    )
+
+    def _drop_primary_key(self, model: Any) -> None:
+        """Keep it: our hypertables' keys contain the time column, as TimescaleDB asks."""
+
+    def _create_hypertable(self, model: Any, field: Any, should_migrate: bool = False) -> None:
+        if _exists(self.connection, "pg_extension"):
+            super()._create_hypertable(model, field, should_migrate)
+
+
+class DatabaseWrapper(TimescaleWrapper):
+    SchemaEditorClass = SchemaEditor
+
+    def prepare_database(self) -> None:
+        """Create the extension where the server has it; leave a plain PostgreSQL as it is."""
+        if _exists(self, "pg_available_extensions"):
+            super().prepare_database()
+        else:
+            PostgresWrapper.prepare_database(self)

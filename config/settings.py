@@ -1,0 +1,186 @@
+"""Settings of Wearable Trials. Every deployment value is read from the environment, here and nowhere else.
+
+`.env` in the project's root is read if it exists; real environment variables win over it. A value that is
+missing or malformed stops the start with a message that names it. `.env.example` documents every variable.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.FileAwareEnv()  # NAME_FILE=/run/secrets/x stands for NAME, so secrets need not be in the environment
+if (BASE_DIR / ".env").is_file():
+    env.read_env(BASE_DIR / ".env")
+
+
+def boolean(name: str, default: bool) -> bool:
+    """A switch. Anything but a clear yes or no is refused, so that a typing error cannot mean "no"."""
+    raw = env.str(name, default="").strip().lower()
+    if raw in ("", "1", "true", "yes", "on", "0", "false", "no", "off"):
+        return raw in ("1", "true", "yes", "on") if raw else default
+    raise ImproperlyConfigured(f"{name} must be True or False, not {raw!r}.")
+
+
+def database_url() -> str:
+    """DATABASE_URL, else one made of the DB_* names that the product's first version documented."""
+    if url := env.str("DATABASE_URL", default=""):
+        return url
+    name = env.str("DB_NAME", default="")
+    if not name:
+        raise ImproperlyConfigured(
+            "No database is configured. Set DATABASE_URL (postgresql://user:password@host:5432/name) or "
+            "DB_NAME, DB_USER, DB_PASS, DB_HOST and DB_PORT; or run `make demo`, which brings its own."
+        )
+    user, password = quote(env.str("DB_USER", default="postgres"), safe=""), quote(env.str("DB_PASS", default=""), safe="")
+    host, port = env.str("DB_HOST", default="localhost"), env.str("DB_PORT", default="5432")
+    return f"postgresql://{user}:{password}@{host}:{port}/{quote(name, safe='')}"
+
+
+def database() -> dict[str, Any]:
+    config = dict(env.db_url_config(database_url()))
+    if config.get("ENGINE") != "django.db.backends.postgresql":
+        raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL server (postgresql://...).")
+    config["ENGINE"] = "config.db"
+    config["CONN_MAX_AGE"] = env.int("DB_CONN_MAX_AGE", default=60)
+    config["CONN_HEALTH_CHECKS"] = True
+    # No prepared statements: they break behind PgBouncer and when a table's shape changes under a connection.
+    config["OPTIONS"] = {**config.get("OPTIONS", {}), "prepare_threshold": None}
+    return config
+
+
+DEBUG = boolean("DEBUG", default=False)
+SECRET_KEY = env.str("SECRET_KEY", default="")
+if not SECRET_KEY:
+    raise ImproperlyConfigured("SECRET_KEY is not set. Give it a long random value (or SECRET_KEY_FILE a path).")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+# True where the site is served over HTTPS: cookies, HSTS and redirects follow.
+HTTPS = boolean("HTTPS", default=False)
+
+INSTALLED_APPS = [
+    "participants",
+    "metrics",
+    "ingestion",
+    "dashboards",
+    "django_htmx",
+    "timescale",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASES = {"default": database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "participants.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "dashboards:trial-list"
+LOGOUT_REDIRECT_URL = "login"
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": (
+            "django.contrib.staticfiles.storage.StaticFilesStorage"
+            if DEBUG
+            else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        )
+    },
+}
+
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if boolean("BEHIND_PROXY", default=False) else None
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+
+# Celery's messages, and nothing that must last: what must last is in PostgreSQL.
+REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
+CELERY_TIMEZONE = "UTC"
+
+# Vendor credentials of the trial's own OAuth client. They come into use with the live connection.
+CLIENT_ID = env.str("CLIENT_ID", default="")
+CLIENT_SECRET = env.str("CLIENT_SECRET", default="")
+# True: participants of demo trials may be given synthetic devices.
+SYNTHETIC = boolean("SYNTHETIC", default=False)
+# Set only to tell its owner that it is ignored: see config/checks.py.
+LEGACY_ACCESS_TOKEN_SET = bool(env.str("ACCESS_TOKEN", default=""))
+
+# False: charts use the copies in static/vendor at once and no browser asks the CDN.
+CHARTS_FROM_CDN = boolean("CHARTS_FROM_CDN", default=True)
+
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
+if LOG_LEVEL not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
+    raise ImproperlyConfigured(f"LOG_LEVEL must be DEBUG, INFO, WARNING, ERROR or CRITICAL, not {LOG_LEVEL!r}.")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+}

@@ -1,0 +1,139 @@
+"""What providers hand to the writer: columns of samples, and nights. No Python object per sample."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metrics.registry import BY_CODE
+
+Times = NDArray[np.int64]
+Values = NDArray[np.float64]
+Seconds = NDArray[np.int32]
+
+MICROSECOND = 1_000_000
+# Times before this are placeholders (1970-01-01 and the like), not measurements: no such device existed.
+EARLIEST = int(dt.datetime(2005, 1, 1, tzinfo=dt.UTC).timestamp()) * MICROSECOND
+# A device's clock may run a little ahead of ours.
+CLOCK_SKEW = 10 * 60 * MICROSECOND
+
+
+class Refusal(IntEnum):
+    """Why a sample cannot be stored. `text` is fit to show to staff."""
+
+    NONE = 0
+    NOT_FINITE = 1
+    FUTURE = 2
+    TOO_EARLY = 3
+
+    @property
+    def text(self) -> str:
+        return ("", "value is not a finite number", "time lies in the future", "time lies before 2005")[self]
+
+
+def microseconds(instant: dt.datetime) -> int:
+    """An aware datetime as microseconds since the epoch, UTC. Exact, unlike float timestamps."""
+    delta = instant - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+    return (delta.days * 86_400 + delta.seconds) * MICROSECOND + delta.microseconds
+
+
+def instant(us: int) -> dt.datetime:
+    """Microseconds since the epoch as an aware datetime in UTC."""
+    return dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=int(us))
+
+
+@dataclass(frozen=True, slots=True)
+class SourceKey:
+    """Where samples come from. A source is a provider, a platform and a device model."""
+
+    provider: str
+    platform: str = ""
+    device_model: str = ""
+    synthetic: bool = False
+
+
+@dataclass(slots=True)
+class SampleBatch:
+    """Samples of one metric from one source of one participant.
+
+    `time`: int64, microseconds since the epoch, UTC. `value`: float64 in the metric's unit. `seconds`: int32
+    lengths of the intervals, or None for instants. All of one length n. Order and repeats do not matter: the
+    writer sorts, and of samples at the same instant the last one given wins. Raises ValueError if shapes differ
+    or the metric is unknown.
+    """
+
+    metric: str
+    source: SourceKey
+    time: Times
+    value: Values
+    seconds: Seconds | None = None
+
+    def __post_init__(self) -> None:
+        if self.metric not in BY_CODE:
+            raise ValueError(f"unknown metric {self.metric!r}")
+        self.time = np.ascontiguousarray(self.time, dtype=np.int64)
+        self.value = np.ascontiguousarray(self.value, dtype=np.float64)
+        if self.seconds is not None:
+            self.seconds = np.ascontiguousarray(self.seconds, dtype=np.int32)
+        shapes = {a.shape for a in (self.time, self.value, self.seconds) if a is not None}
+        if len(shapes) != 1 or len(next(iter(shapes))) != 1:
+            raise ValueError(f"{self.metric}: columns differ in length: {sorted(shapes)}")
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def refusals(self, now: dt.datetime) -> NDArray[np.int8]:
+        """A Refusal per sample, shape (n,). Importers use it to name the line of what the writer will not take."""
+        found = np.zeros(len(self), dtype=np.int8)
+        found[self.time < EARLIEST] = Refusal.TOO_EARLY
+        found[self.time > microseconds(now) + CLOCK_SKEW] = Refusal.FUTURE
+        found[~np.isfinite(self.value)] = Refusal.NOT_FINITE
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stretch of a night: `stage` is one of metrics.models.SleepStage's values."""
+
+    starts_at: dt.datetime
+    seconds: int
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class SleepRecord:
+    """One sleep episode as its source recorded it; instants are aware, in any zone.
+
+    `external_id` is the source's own id of the episode, the natural key within (participant, source). `is_main`
+    None: the source does not say, and the longest episode of the waking day is taken. `processed` False: the
+    vendor may still revise it.
+    """
+
+    source: SourceKey
+    external_id: str
+    starts_at: dt.datetime
+    ends_at: dt.datetime
+    stages: tuple[Stage, ...] = ()
+    is_main: bool | None = None
+    processed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetChange:
+    """From this instant on the device's clock stood `utc_offset` seconds east of UTC; None: back in her own zone."""
+
+    starts_at: dt.datetime
+    utc_offset: int | None
+
+
+@dataclass(slots=True)
+class Delivery:
+    """All that one provider brings for one participant in one go. The writer stores it in one transaction."""
+
+    samples: list[SampleBatch] = field(default_factory=list)
+    sleep: list[SleepRecord] = field(default_factory=list)
+    offsets: list[OffsetChange] = field(default_factory=list)

@@ -1,0 +1,2 @@
+def after_migrate(**kwargs):
+    pass

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class ParticipantsConfig(AppConfig):
+    name = "participants"
+    default_auto_field = "django.db.models.AutoField"  # int4: participant ids are part of every measurement's key

@@ -1,0 +1,227 @@
+"""Who takes part in what: trials, their protocols, sites and people. Knows nothing of devices or data."""
+
+from __future__ import annotations
+
+import zoneinfo
+from typing import ClassVar
+
+from django.contrib.auth.models import AbstractUser
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from participants.querysets import ParticipantQuerySet, ProtocolQuerySet, TrialQuerySet, UserManager
+
+CODE = RegexValidator(
+    r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z", "Use letters, digits, full stop, hyphen and underscore; start with a letter or digit."
+)
+
+
+def validate_time_zone(name: str) -> None:
+    """Refuse what is not an IANA zone name such as Europe/Amsterdam."""
+    if name not in zoneinfo.available_timezones():
+        raise ValidationError("%(name)s is not an IANA time zone. Example: Europe/Amsterdam.", params={"name": name})
+
+
+class User(AbstractUser):
+    """Somebody who signs in: a member of a trial's team or of the staff. Never a participant."""
+
+    username = None  # type: ignore[assignment]  # the e-mail address takes its place
+    email = models.EmailField("e-mail address", unique=True)
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    objects = UserManager()  # type: ignore[misc,assignment]
+
+    def __str__(self) -> str:
+        return self.email
+
+
+class Trial(models.Model):
+    class Status(models.TextChoices):
+        DRAFT = "draft", "draft"
+        RECRUITING = "recruiting", "recruiting"
+        RUNNING = "running", "running"
+        CLOSED = "closed", "closed"
+
+    code = models.CharField(max_length=32, unique=True, validators=[CODE], help_text="Short name, part of every address.")
+    title = models.CharField(max_length=200)
+    status = models.CharField(max_length=12, choices=Status, default=Status.DRAFT)
+    is_demo = models.BooleanField("demo", default=False, help_text="Only demo trials take synthetic data.")
+    starts_on = models.DateField(null=True, blank=True)
+    ends_on = models.DateField(null=True, blank=True)
+    time_zone = models.CharField(
+        max_length=64, default="UTC", validators=[validate_time_zone], help_text="Default zone of its participants."
+    )
+
+    objects = TrialQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("code",)
+        constraints = (
+            models.CheckConstraint(
+                name="trial_ends_after_start",
+                condition=Q(ends_on=None) | Q(starts_on=None) | Q(ends_on__gte=F("starts_on")),
+                violation_error_message="The trial ends before it starts.",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class Protocol(models.Model):
+    """A version of a trial's rules. Never edited once effective: a change is a new version."""
+
+    trial = models.ForeignKey(Trial, models.CASCADE, related_name="protocols")
+    version = models.PositiveSmallIntegerField(default=1)
+    effective_on = models.DateField()
+    # The defaults and their sources: docs/data-model.md, "Days, gaps and adherence".
+    valid_day_minutes = models.PositiveSmallIntegerField(
+        default=600, validators=[MaxValueValidator(1440)], help_text="Worn minutes that make a day valid."
+    )
+    adherence_target = models.FloatField(default=0.7, validators=[MinValueValidator(0.0), MaxValueValidator(1.0)])
+    upload_warn_hours = models.PositiveSmallIntegerField(default=48)
+    upload_critical_hours = models.PositiveSmallIntegerField(default=120)
+    lost_after_hours = models.PositiveSmallIntegerField(default=168)
+    device_keeps_hours = models.PositiveSmallIntegerField(
+        default=168, help_text="How long the device keeps unsynced detail."
+    )
+    sleep_nights_warn = models.PositiveSmallIntegerField(default=5, help_text="Nights in the last 7, below which we warn.")
+    sleep_nights_critical = models.PositiveSmallIntegerField(default=3)
+    source_priority = models.JSONField(
+        default=list,
+        blank=True,
+        help_text='Which source wins where several measured the same, e.g. ["Charge 6", "fitabase"]: '
+        "device models, platforms or providers, best first. Sources not named follow, most data first.",
+    )
+
+    objects = ProtocolQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("trial", "-version")
+        constraints = (models.UniqueConstraint(fields=("trial", "version"), name="protocol_version_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.trial.code} v{self.version}"
+
+
+class Site(models.Model):
+    trial = models.ForeignKey(Trial, models.CASCADE, related_name="sites")
+    code = models.CharField(max_length=32, validators=[CODE])
+    name = models.CharField(max_length=200)
+
+    class Meta:
+        ordering = ("trial", "name")
+        constraints = (models.UniqueConstraint(fields=("trial", "code"), name="site_code_once"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    """What a user is in a trial, or in one site of it. Ended, never deleted, so that the past can be told."""
+
+    class Role(models.TextChoices):
+        MANAGER = "manager", "manager"
+        COORDINATOR = "coordinator", "coordinator"
+        ANALYST = "analyst", "analyst"
+        VIEWER = "viewer", "viewer"
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
+    trial = models.ForeignKey(Trial, models.CASCADE, related_name="memberships")
+    site = models.ForeignKey(Site, models.CASCADE, null=True, blank=True, help_text="Empty: all sites of the trial.")
+    role = models.CharField(max_length=12, choices=Role, default=Role.VIEWER)
+    started_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("user", "trial", "site"),
+                condition=Q(ended_at=None),
+                nulls_distinct=False,
+                name="membership_current_once",
+                violation_error_message="This person is already a member there.",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.trial}: {self.role}"
+
+    def clean(self) -> None:
+        if self.site_id and self.trial_id and self.site and self.site.trial_id != self.trial_id:
+            raise ValidationError({"site": "This site belongs to another trial."})
+
+
+class Participant(models.Model):
+    """A person in a trial, known by her study id alone. Names and addresses do not belong here."""
+
+    class Status(models.TextChoices):
+        INVITED = "invited", "invited"
+        ACTIVE = "active", "active"
+        PAUSED = "paused", "paused"
+        COMPLETED = "completed", "completed"
+        WITHDRAWN = "withdrawn", "withdrawn"
+        ERASED = "erased", "erased"
+
+    trial = models.ForeignKey(Trial, models.PROTECT, related_name="participants")
+    site = models.ForeignKey(Site, models.PROTECT, null=True, blank=True, related_name="participants")
+    study_id = models.CharField(max_length=64, validators=[CODE], help_text="Pseudonym, unique in the trial. No names.")
+    time_zone = models.CharField(max_length=64, validators=[validate_time_zone], help_text="Where her days begin and end.")
+    status = models.CharField(max_length=12, choices=Status, default=Status.INVITED)
+    monitoring_starts_on = models.DateField(null=True, blank=True)
+    monitoring_ends_on = models.DateField(null=True, blank=True)
+    arm = models.CharField(max_length=40, blank=True)
+    enrolled_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = ParticipantQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("trial", "study_id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("trial", "study_id"),
+                name="participant_study_id_once",
+                violation_error_message="This study id is taken in this trial.",
+            ),
+            models.CheckConstraint(
+                name="participant_ends_after_start",
+                condition=Q(monitoring_ends_on=None)
+                | Q(monitoring_starts_on=None)
+                | Q(monitoring_ends_on__gte=F("monitoring_starts_on")),
+                violation_error_message="Monitoring ends before it starts.",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.study_id
+
+    def clean(self) -> None:
+        if self.site_id and self.trial_id and self.site and self.site.trial_id != self.trial_id:
+            raise ValidationError({"site": "This site belongs to another trial."})
+
+
+class Pause(models.Model):
+    """Days that do not count: a hospital stay, a holiday without the device. Both ends are included."""
+
+    participant = models.ForeignKey(Participant, models.CASCADE, related_name="pauses")
+    starts_on = models.DateField()
+    ends_on = models.DateField(null=True, blank=True, help_text="Empty: still paused.")
+    reason = models.CharField(max_length=200, help_text="No names, no diagnoses.")
+
+    class Meta:
+        ordering = ("participant", "starts_on")
+        constraints = (
+            models.CheckConstraint(
+                name="pause_ends_after_start",
+                condition=Q(ends_on=None) | Q(ends_on__gte=F("starts_on")),
+                violation_error_message="The pause ends before it starts.",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.participant} from {self.starts_on}"

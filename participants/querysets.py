@@ -1,0 +1,69 @@
+"""Who may see whom: the only definition. Every page, endpoint, export and task starts here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from django.contrib.auth.base_user import BaseUserManager
+from django.db import models
+from django.db.models import Exists, F, OuterRef, Q
+
+if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django.contrib.auth.models import AnonymousUser
+
+    Viewer = AbstractBaseUser | AnonymousUser
+
+
+class UserManager(BaseUserManager[Any]):
+    """Users sign in with their e-mail address; its case does not matter."""
+
+    use_in_migrations = True
+
+    def get_by_natural_key(self, username: str | None) -> Any:
+        return self.get(email__iexact=username)
+
+    def _create(self, email: str, password: str | None, **extra: Any) -> Any:
+        if not email:
+            raise ValueError("A user needs an e-mail address.")
+        user = self.model(email=self.normalize_email(email).lower(), **extra)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_user(self, email: str, password: str | None = None, **extra: Any) -> Any:
+        return self._create(email, password, **extra)
+
+    def create_superuser(self, email: str, password: str | None = None, **extra: Any) -> Any:
+        return self._create(email, password, **{"is_staff": True, "is_superuser": True, **extra})
+
+
+def _memberships(user: Viewer) -> Any:
+    from participants.models import Membership
+
+    return Membership.objects.filter(user_id=user.pk, ended_at=None)
+
+
+class TrialQuerySet(models.QuerySet[Any]):
+    def visible_to(self, user: Viewer) -> Self:
+        """Trials in which the user has a current membership. Superusers get no short cut: they join a trial too."""
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        return self.filter(Exists(_memberships(user).filter(trial=OuterRef("pk"))))
+
+
+class ParticipantQuerySet(models.QuerySet[Any]):
+    def visible_to(self, user: Viewer) -> Self:
+        """Participants of the user's trials; a membership that names a site shows that site only."""
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        mine = _memberships(user).filter(trial=OuterRef("trial"))
+        return self.filter(Exists(mine.filter(Q(site=None) | Q(site=OuterRef("site"))))).exclude(
+            status=self.model.Status.ERASED
+        )
+
+
+class ProtocolQuerySet(models.QuerySet[Any]):
+    def in_force(self, on: Any) -> Self:
+        """Protocols effective on a date, newest first."""
+        return self.filter(effective_on__lte=on).order_by(F("effective_on").desc(), F("version").desc())

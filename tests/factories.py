@@ -1,0 +1,67 @@
+"""Objects to test with. All zones, dates and numbers are explicit where a test depends on them."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import factory
+from factory.django import DjangoModelFactory
+
+from participants.models import Membership, Participant, Protocol, Site, Trial, User
+
+
+class UserFactory(DjangoModelFactory[User]):
+    class Meta:
+        model = User
+        skip_postgeneration_save = True
+
+    email = factory.Sequence(lambda n: f"user{n}@example.org")
+    password = factory.django.Password("a-long-test-password")
+
+
+class TrialFactory(DjangoModelFactory[Trial]):
+    class Meta:
+        model = Trial
+        skip_postgeneration_save = True
+
+    code = factory.Sequence(lambda n: f"TRIAL-{n}")
+    title = "Walking after knee replacement"
+    status = Trial.Status.RUNNING
+    time_zone = "Europe/Amsterdam"
+    protocol = factory.RelatedFactory("tests.factories.ProtocolFactory", factory_related_name="trial")
+
+
+class ProtocolFactory(DjangoModelFactory[Protocol]):
+    class Meta:
+        model = Protocol
+
+    trial = factory.SubFactory(TrialFactory, protocol=None)
+    effective_on = dt.date(2000, 1, 1)
+
+
+class SiteFactory(DjangoModelFactory[Site]):
+    class Meta:
+        model = Site
+
+    trial = factory.SubFactory(TrialFactory)
+    code = factory.Sequence(lambda n: f"S{n}")
+    name = factory.Sequence(lambda n: f"Clinic {n}")
+
+
+class MembershipFactory(DjangoModelFactory[Membership]):
+    class Meta:
+        model = Membership
+
+    user = factory.SubFactory(UserFactory)
+    trial = factory.SubFactory(TrialFactory)
+    role = Membership.Role.MANAGER
+
+
+class ParticipantFactory(DjangoModelFactory[Participant]):
+    class Meta:
+        model = Participant
+
+    trial = factory.SubFactory(TrialFactory)
+    study_id = factory.Sequence(lambda n: f"P-{n:04d}")
+    time_zone = "Europe/Amsterdam"
+    status = Participant.Status.ACTIVE
