@@ -30,7 +30,8 @@ def boolean(name: str, default: bool) -> bool:
 
 def database_url() -> str:
     """DATABASE_URL, else one made of the DB_* names that the product's first version documented."""
-    if url := env.str("DATABASE_URL", default=""):
+    url: str = env.str("DATABASE_URL", default="")
+    if url:
         return url
     name = env.str("DB_NAME", default="")
     if not name:
@@ -38,7 +39,10 @@ def database_url() -> str:
             "No database is configured. Set DATABASE_URL (postgresql://user:password@host:5432/name) or "
             "DB_NAME, DB_USER, DB_PASS, DB_HOST and DB_PORT; or run `make demo`, which brings its own."
         )
-    user, password = quote(env.str("DB_USER", default="postgres"), safe=""), quote(env.str("DB_PASS", default=""), safe="")
+    user, password = (
+        quote(env.str("DB_USER", default="postgres"), safe=""),
+        quote(env.str("DB_PASS", default=""), safe=""),
+    )
     host, port = env.str("DB_HOST", default="localhost"), env.str("DB_PORT", default="5432")
     return f"postgresql://{user}:{password}@{host}:{port}/{quote(name, safe='')}"
 
@@ -162,6 +166,9 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_TIMEZONE = "UTC"
+
+# Chunks older than this are compressed, where the server is TimescaleDB's Community edition.
+COMPRESS_AFTER_DAYS = env.int("COMPRESS_AFTER_DAYS", default=30)
 
 # Vendor credentials of the trial's own OAuth client. They come into use with the live connection.
 CLIENT_ID = env.str("CLIENT_ID", default="")

@@ -22,7 +22,9 @@ class ImportFile(models.Model):
     size = models.BigIntegerField(help_text="bytes")
     format = models.CharField(max_length=60)
     assumptions = models.JSONField(default=dict, help_text="What the file does not say and we took to be so.")
-    counts = models.JSONField(default=dict, help_text="Rows read, new, changed, unchanged, repeated, flagged, rejected.")
+    counts = models.JSONField(
+        default=dict, help_text="Rows read, new, changed, unchanged, repeated, flagged, rejected."
+    )
     status = models.CharField(max_length=8, choices=Status, default=Status.RUNNING)
     error = models.CharField(max_length=500, blank=True)
     started_at = models.DateTimeField()
@@ -31,7 +33,9 @@ class ImportFile(models.Model):
     class Meta:
         ordering = ("-started_at",)
         constraints = (
-            models.UniqueConstraint(fields=("trial", "sha256"), condition=Q(status="done"), name="importfile_done_once"),
+            models.UniqueConstraint(
+                fields=("trial", "sha256"), condition=Q(status="done"), name="importfile_done_once"
+            ),
         )
 
     def __str__(self) -> str:
@@ -42,7 +46,9 @@ class RejectedRow(models.Model):
     """A row that was not taken: where it stood and why. Its content is not kept: it may be anything."""
 
     import_file = models.ForeignKey(ImportFile, models.CASCADE, related_name="rejected_rows")
-    line = models.PositiveIntegerField(help_text="Line in the file, or number of the record in a JSON list; 1 is the first.")
+    line = models.PositiveIntegerField(
+        help_text="Line in the file, or number of the record in a JSON list; 1 is the first."
+    )
     reason = models.CharField(max_length=200)
 
     class Meta:

@@ -66,9 +66,7 @@ class Source(models.Model):
 
     class Meta:
         ordering = ("id",)
-        constraints = (
-            models.UniqueConstraint(fields=("provider", "platform", "device_model"), name="source_once"),
-        )
+        constraints = (models.UniqueConstraint(fields=("provider", "platform", "device_model"), name="source_once"),)
 
     def __str__(self) -> str:
         return " · ".join(part for part in (self.provider, self.platform, self.device_model) if part)

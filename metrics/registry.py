@@ -61,24 +61,53 @@ def _rows() -> tuple[Metric, ...]:
         Metric(8, "hrv_sdnn", "Heart rate variability (SDNN)", "ms", "ms", i, mean, (1, 400), "80404-7"),
         Metric(9, "respiratory_rate", "Breathing rate", "/min", "breaths/min", d, mean, (4, 60), "9279-1"),
         Metric(10, "resting_heart_rate", "Resting heart rate", "/min", "bpm", d, mean, (30, 120), "40443-4"),
-        Metric(11, "skin_temperature_deviation", "Skin temperature deviation", "Cel", "°C", d, mean, (-8, 8), "std", LOCAL),
+        Metric(
+            11, "skin_temperature_deviation", "Skin temperature deviation", "Cel", "°C", d, mean, (-8, 8), "std", LOCAL
+        ),
         Metric(12, "skin_temperature", "Skin temperature", "Cel", "°C", s, mean, (15, 45), "skin-temperature", LOCAL),
         Metric(13, "weight", "Weight", "kg", "kg", s, mean, (20, 350), "29463-7"),
         Metric(14, "body_fat", "Body fat", "%", "%", s, mean, (2, 75), "41982-0"),
         Metric(15, "glucose", "Glucose", "mg/dL", "mg/dL", s, mean, (20, 600), "99504-3"),
-        Metric(16, "respiratory_rate_instant", "Breathing rate, intraday", "/min", "breaths/min", s, mean, (4, 60), "9279-1"),
+        Metric(
+            16,
+            "respiratory_rate_instant",
+            "Breathing rate, intraday",
+            "/min",
+            "breaths/min",
+            s,
+            mean,
+            (4, 60),
+            "9279-1",
+        ),
         Metric(17, "stress_score", "Stress score", "{score}", "points", s, mean, (0, 100), "stress-score", LOCAL),
         Metric(18, "steps_24h", "Steps, daily total", "{steps}", "steps", d, total, (0, 100_000), "41950-7"),
         Metric(19, "distance_24h", "Distance, daily total", "m", "m", d, total, (0, 150_000), "41953-1"),
         Metric(20, "energy_24h", "Energy, daily total", "kcal", "kcal", d, total, (300, 15_000), "41979-6"),
-        Metric(21, "sedentary_24h", "Sedentary time, daily total", "min", "min", d, total, (0, 1440), "sedentary", LOCAL),
-        Metric(22, "lightly_active_24h", "Light activity, daily total", "min", "min", d, total, (0, 1440), "light", LOCAL),
+        Metric(
+            21, "sedentary_24h", "Sedentary time, daily total", "min", "min", d, total, (0, 1440), "sedentary", LOCAL
+        ),
+        Metric(
+            22, "lightly_active_24h", "Light activity, daily total", "min", "min", d, total, (0, 1440), "light", LOCAL
+        ),
         Metric(23, "fairly_active_24h", "Fair activity, daily total", "min", "min", d, total, (0, 1440), "fair", LOCAL),
         Metric(24, "very_active_24h", "High activity, daily total", "min", "min", d, total, (0, 1440), "very", LOCAL),
         Metric(25, "vo2_max", "VO₂ max", "mL/(kg.min)", "mL/kg/min", d, mean, (10, 95), "vo2-max", LOCAL),
         Metric(26, "spo2_24h", "Oxygen saturation, nightly mean", "%", "%", d, mean, (70, 100), "spo2-nightly", LOCAL),
-        Metric(27, "hrv_rmssd_24h", "Heart rate variability, nightly", "ms", "ms", d, mean, (1, 300), "hrv-nightly", LOCAL),
-        Metric(28, "active_zone_minutes_24h", "Active zone minutes, daily total", "min", "min", d, total, (0, 2880), "azm-24h", LOCAL),
+        Metric(
+            27, "hrv_rmssd_24h", "Heart rate variability, nightly", "ms", "ms", d, mean, (1, 300), "hrv-nightly", LOCAL
+        ),
+        Metric(
+            28,
+            "active_zone_minutes_24h",
+            "Active zone minutes, daily total",
+            "min",
+            "min",
+            d,
+            total,
+            (0, 2880),
+            "azm-24h",
+            LOCAL,
+        ),
         Metric(29, "floors_24h", "Floors, daily total", "{floors}", "floors", d, total, (0, 1000), "floors-24h", LOCAL),
     )
 

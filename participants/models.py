@@ -15,7 +15,8 @@ from django.utils import timezone
 from participants.querysets import ParticipantQuerySet, ProtocolQuerySet, TrialQuerySet, UserManager
 
 CODE = RegexValidator(
-    r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z", "Use letters, digits, full stop, hyphen and underscore; start with a letter or digit."
+    r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z",
+    "Use letters, digits, full stop, hyphen and underscore; start with a letter or digit.",
 )
 
 
@@ -47,7 +48,9 @@ class Trial(models.Model):
         RUNNING = "running", "running"
         CLOSED = "closed", "closed"
 
-    code = models.CharField(max_length=32, unique=True, validators=[CODE], help_text="Short name, part of every address.")
+    code = models.CharField(
+        max_length=32, unique=True, validators=[CODE], help_text="Short name, part of every address."
+    )
     title = models.CharField(max_length=200)
     status = models.CharField(max_length=12, choices=Status, default=Status.DRAFT)
     is_demo = models.BooleanField("demo", default=False, help_text="Only demo trials take synthetic data.")
@@ -90,7 +93,9 @@ class Protocol(models.Model):
     device_keeps_hours = models.PositiveSmallIntegerField(
         default=168, help_text="How long the device keeps unsynced detail."
     )
-    sleep_nights_warn = models.PositiveSmallIntegerField(default=5, help_text="Nights in the last 7, below which we warn.")
+    sleep_nights_warn = models.PositiveSmallIntegerField(
+        default=5, help_text="Nights in the last 7, below which we warn."
+    )
     sleep_nights_critical = models.PositiveSmallIntegerField(default=3)
     source_priority = models.JSONField(
         default=list,
@@ -171,7 +176,9 @@ class Participant(models.Model):
     trial = models.ForeignKey(Trial, models.PROTECT, related_name="participants")
     site = models.ForeignKey(Site, models.PROTECT, null=True, blank=True, related_name="participants")
     study_id = models.CharField(max_length=64, validators=[CODE], help_text="Pseudonym, unique in the trial. No names.")
-    time_zone = models.CharField(max_length=64, validators=[validate_time_zone], help_text="Where her days begin and end.")
+    time_zone = models.CharField(
+        max_length=64, validators=[validate_time_zone], help_text="Where her days begin and end."
+    )
     status = models.CharField(max_length=12, choices=Status, default=Status.INVITED)
     monitoring_starts_on = models.DateField(null=True, blank=True)
     monitoring_ends_on = models.DateField(null=True, blank=True)

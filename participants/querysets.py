@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
+from django.apps import apps
 from django.contrib.auth.base_user import BaseUserManager
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
@@ -39,9 +40,8 @@ class UserManager(BaseUserManager[Any]):
 
 
 def _memberships(user: Viewer) -> Any:
-    from participants.models import Membership
-
-    return Membership.objects.filter(user_id=user.pk, ended_at=None)
+    """The user's memberships that have not ended. By name: the models import this module."""
+    return apps.get_model("participants", "Membership").objects.filter(user=user, ended_at=None)
 
 
 class TrialQuerySet(models.QuerySet[Any]):

@@ -29,7 +29,13 @@ def trial_create(
     Raises django's ValidationError for bad values.
     """
     trial = Trial(
-        code=code, title=title, time_zone=time_zone, is_demo=is_demo, status=status, starts_on=starts_on, ends_on=ends_on
+        code=code,
+        title=title,
+        time_zone=time_zone,
+        is_demo=is_demo,
+        status=status,
+        starts_on=starts_on,
+        ends_on=ends_on,
     )
     trial.full_clean()
     trial.save()

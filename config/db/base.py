@@ -14,16 +14,17 @@ from timescale.db.backends.postgresql.base import DatabaseWrapper as TimescaleWr
 from timescale.db.backends.postgresql.schema import TimescaleSchemaEditor
 
 
-def _exists(wrapper: Any, catalogue: str) -> bool:
+AVAILABLE = "SELECT EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb')"
+CREATED = "SELECT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'timescaledb')"
+
+
+def _yes(wrapper: Any, question: str) -> bool:
     with wrapper.cursor() as cursor:
-        cursor.execute(f"SELECT EXISTS (SELECT 1 FROM {catalogue} WHERE {_NAME[catalogue]} = 'timescaledb')")
+        cursor.execute(question)
         return bool(cursor.fetchone()[0])
 
 
-_NAME = {"pg_available_extensions": "name", "pg_extension": "extname"}
-
-
-class SchemaEditor(TimescaleSchemaEditor):
+class SchemaEditor(TimescaleSchemaEditor):  # type: ignore[misc]  # its package has no types
     sql_add_hypertable = (
         "SELECT create_hypertable({table}, {partition_column}, chunk_time_interval => interval {interval}, "
         "migrate_data => {migrate}, create_default_indexes => false)"
@@ -33,16 +34,16 @@ class SchemaEditor(TimescaleSchemaEditor):
         """Keep it: our hypertables' keys contain the time column, as TimescaleDB asks."""
 
     def _create_hypertable(self, model: Any, field: Any, should_migrate: bool = False) -> None:
-        if _exists(self.connection, "pg_extension"):
+        if _yes(self.connection, CREATED):
             super()._create_hypertable(model, field, should_migrate)
 
 
-class DatabaseWrapper(TimescaleWrapper):
+class DatabaseWrapper(TimescaleWrapper):  # type: ignore[misc]  # its package has no types
     SchemaEditorClass = SchemaEditor
 
     def prepare_database(self) -> None:
         """Create the extension where the server has it; leave a plain PostgreSQL as it is."""
-        if _exists(self, "pg_available_extensions"):
+        if _yes(self, AVAILABLE):
             super().prepare_database()
         else:
             PostgresWrapper.prepare_database(self)

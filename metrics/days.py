@@ -1,0 +1,159 @@
+"""Local days and wall clocks. Times are stored in UTC; a participant lives, sleeps and is judged by local days.
+
+A local day comes from what the device said of its clock (OffsetPeriod), else from the participant's zone.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import zoneinfo
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metrics.batch import MICROSECOND, Times, instant, microseconds
+
+EPOCH = dt.date(1970, 1, 1)
+DAY = 86_400 * MICROSECOND
+
+
+@dataclass(frozen=True, slots=True)
+class DaySpan:
+    """A stretch of a local day, [starts_at, ends_at) in microseconds UTC. A day has several where clocks jumped."""
+
+    date: dt.date
+    starts_at: int
+    ends_at: int
+
+
+def _offset(zone: zoneinfo.ZoneInfo, us: int) -> int:
+    """Seconds east of UTC at an instant."""
+    offset = instant(us).astimezone(zone).utcoffset()
+    return int(offset.total_seconds()) if offset is not None else 0
+
+
+@lru_cache(maxsize=4096)
+def _changes(zone: zoneinfo.ZoneInfo, year: int) -> tuple[tuple[int, int], ...]:
+    """The zone's clock changes within a UTC year: (instant in microseconds, offset from then on in seconds).
+
+    Looks at each midnight UTC and halves the day in which the offset differs; no zone has changed twice in a day.
+    """
+    first, last = (
+        microseconds(dt.datetime(year, 1, 1, tzinfo=dt.UTC)),
+        microseconds(dt.datetime(year + 1, 1, 1, tzinfo=dt.UTC)),
+    )
+    found = []
+    for midnight in range(first, last, DAY):
+        before, after = _offset(zone, midnight), _offset(zone, midnight + DAY)
+        if before == after:
+            continue
+        low, high = midnight, midnight + DAY
+        while high - low > MICROSECOND:
+            middle = (low + high) // (2 * MICROSECOND) * MICROSECOND
+            low, high = (low, middle) if _offset(zone, middle) == after else (middle, high)
+        found.append((high, after))
+    return tuple(found)
+
+
+class LocalCalendar:
+    """A participant's clock: her zone, and the periods in which her device said otherwise.
+
+    `periods`: (starts_at in microseconds UTC, seconds east of UTC or None for "back in her zone"), in order.
+    """
+
+    def __init__(self, zone: zoneinfo.ZoneInfo, periods: Sequence[tuple[int, int | None]] = ()) -> None:
+        self._zone = zone
+        self._periods = list(periods)
+
+    def _pieces(self, low: int, high: int) -> tuple[list[int], list[int]]:
+        """Starts and offsets (seconds) of the stretches of constant offset that cover [low, high)."""
+        starts, offsets = [low], [self._offset_at(low)]
+        cuts = {start for start, _ in self._periods if low < start < high}
+        for year in range(instant(low).year, instant(high).year + 1):
+            cuts.update(at for at, _ in _changes(self._zone, year) if low < at < high)
+        for cut in sorted(cuts):
+            if (offset := self._offset_at(cut)) != offsets[-1]:
+                starts.append(cut)
+                offsets.append(offset)
+        return starts, offsets
+
+    def _offset_at(self, us: int) -> int:
+        index = bisect_right(self._periods, us, key=lambda period: period[0]) - 1
+        stated = self._periods[index][1] if index >= 0 else None
+        return _offset(self._zone, us) if stated is None else stated
+
+    def dates(self, times: Times) -> NDArray[np.int64]:
+        """Local dates of instants (microseconds UTC), as days since 1970-01-01; shape as given."""
+        if not len(times):
+            return np.zeros(0, dtype=np.int64)
+        starts, offsets = self._pieces(int(times.min()), int(times.max()) + 1)
+        offset = np.asarray(offsets, dtype=np.int64)[np.searchsorted(starts, times, side="right") - 1]
+        return (times + offset * MICROSECOND) // DAY
+
+    def date(self, at: dt.datetime) -> dt.date:
+        """Local date of an aware datetime."""
+        return EPOCH + dt.timedelta(days=int(self.dates(np.array([microseconds(at)]))[0]))
+
+    def spans(self, dates: Iterable[dt.date]) -> list[DaySpan]:
+        """The stretches of time of these local days, in order. A date that a journey skipped has none."""
+        found: list[DaySpan] = []
+        for date in sorted(set(dates)):
+            local = (date - EPOCH).days * DAY
+            # No clock stands more than 26 hours from UTC.
+            low, high = local - 26 * 3600 * MICROSECOND, local + DAY + 26 * 3600 * MICROSECOND
+            starts, offsets = self._pieces(low, high)
+            for start, end, offset in zip(starts, [*starts[1:], high], offsets, strict=True):
+                begins, ends = max(start, local - offset * MICROSECOND), min(end, local + DAY - offset * MICROSECOND)
+                if begins < ends:
+                    if found and found[-1].date == date and found[-1].ends_at == begins:
+                        begins = found.pop().starts_at
+                    found.append(DaySpan(date, begins, ends))
+        return found
+
+    def midnight(self, date: dt.date) -> dt.datetime:
+        """The first instant of a local day, in UTC; where a journey skipped the day, where it would have begun."""
+        spans = self.spans([date])
+        if spans:
+            return instant(spans[0].starts_at)
+        local = (date - EPOCH).days * DAY
+        return instant(local - self._offset_at(local) * MICROSECOND)
+
+
+def local_to_utc(
+    local: Times, zone: zoneinfo.ZoneInfo, fold: NDArray[np.bool_] | None = None
+) -> tuple[Times, NDArray[np.bool_], NDArray[np.bool_]]:
+    """Wall-clock times of a zone as instants.
+
+    `local`: int64 microseconds of the wall clock since 1970-01-01 00:00, shape (n,). `fold`: where True, the second
+    pass of an hour that a change of clocks repeated is meant; False, as PEP 495 has it, the first. Returns the
+    instants (microseconds UTC), a mask of the ambiguous times (the repeated hour) and a mask of the missing ones
+    (the skipped hour; they are read with the offset from before the change, so they land after it).
+    """
+    n = len(local)
+    ambiguous, missing = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+    if not n:
+        return local.copy(), ambiguous, missing
+    second = np.zeros(n, dtype=bool) if fold is None else fold
+    low, high = int(local.min()) - DAY, int(local.max()) + DAY
+    changes = [c for year in range(instant(low).year, instant(high).year + 1) for c in _changes(zone, year)]
+    changes = [(at, offset) for at, offset in changes if low - DAY < at < high + DAY]
+    offset = np.full(n, _offset(zone, changes[0][0] - MICROSECOND if changes else low), dtype=np.int64)
+    before = int(offset[0])
+    for at, after in changes:
+        ends_old, begins_new = (
+            at + before * MICROSECOND,
+            at + after * MICROSECOND,
+        )  # the change, on the old clock and the new
+        if after < before:
+            twice = (local >= begins_new) & (local < ends_old)
+            ambiguous |= twice
+            offset[(local >= ends_old) | (twice & second)] = after
+        else:
+            missing |= (local >= ends_old) & (local < begins_new)
+            offset[local >= begins_new] = after
+        before = after
+    return local - offset * MICROSECOND, ambiguous, missing

@@ -1,0 +1,126 @@
+"""Minute, hour and day aggregates and participant-days, recomputed from the rows beneath them.
+
+Called by the writer inside its transaction, never by anybody else.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from django.db import connection
+
+from metrics import sql
+from metrics.batch import MICROSECOND, Times, instant
+from metrics.days import EPOCH, LocalCalendar
+from metrics.models import DayRollup, ParticipantDay
+from metrics.registry import BY_ID, HEART_RATE, Metric
+
+MINUTE = 60 * MICROSECOND
+HOUR = 3600 * MICROSECOND
+# Touched buckets closer than this are recomputed in one go: a statement costs more than a few hundred rows.
+JOIN_GAP = 6 * HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesKey:
+    """One participant's one metric from one source."""
+
+    participant: int
+    metric: Metric
+    source: int
+
+    @property
+    def ids(self) -> tuple[int, int, int]:
+        return self.participant, self.metric.id, self.source
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return {"participant": self.participant, "metric": self.metric.id, "source": self.source}
+
+
+def stretches(times: Times, width: int) -> list[tuple[int, int]]:
+    """Bucket-aligned stretches [start, end) that cover ascending times (all in microseconds)."""
+    if not len(times):
+        return []
+    cuts = np.flatnonzero(np.diff(times) > JOIN_GAP)
+    first, last = times[np.append(0, cuts + 1)], times[np.append(cuts, len(times) - 1)]
+    return list(zip((first // width * width).tolist(), (last // width * width + width).tolist(), strict=True))
+
+
+def refresh(series: SeriesKey, touched: Times, calendar: LocalCalendar) -> set[dt.date]:
+    """Recompute the buckets of the touched instants (microseconds UTC, ascending); returns their local dates."""
+    if not len(touched):
+        return set()
+    with connection.cursor() as cursor:
+        if series.metric.subminute:
+            for start, end in stretches(touched, MINUTE):
+                _refill(cursor, series, start, end, sql.CLEAR_MINUTES, sql.FILL_MINUTES)
+        fill = sql.FILL_HOURS_FROM_MINUTES if series.metric.subminute else sql.FILL_HOURS
+        for start, end in stretches(touched, HOUR):
+            _refill(cursor, series, start, end, sql.CLEAR_HOURS, fill)
+    dates = {EPOCH + dt.timedelta(days=day) for day in np.unique(calendar.dates(touched)).tolist()}
+    refresh_days(series, dates, calendar)
+    return dates
+
+
+def _refill(cursor: Any, series: SeriesKey, start: int, end: int, clear: str, fill: str) -> None:
+    bounds = {**series.parameters, "low": instant(start), "high": instant(end)}
+    cursor.execute(clear, bounds)
+    cursor.execute(fill, bounds)
+
+
+def _spans(dates: Iterable[dt.date], calendar: LocalCalendar) -> dict[str, Any] | None:
+    """Statement parameters for the stretches of local days; None where no instant belongs to any of them."""
+    spans = calendar.spans(dates)
+    if not spans:
+        return None
+    return {
+        "dates": [span.date for span in spans],
+        "starts": [instant(span.starts_at) for span in spans],
+        "ends": [instant(span.ends_at) for span in spans],
+        "low": instant(min(span.starts_at for span in spans)),
+        "high": instant(max(span.ends_at for span in spans)),
+    }
+
+
+def refresh_days(series: SeriesKey, dates: set[dt.date], calendar: LocalCalendar) -> None:
+    """Recompute day rollups of one series."""
+    parameters = _spans(dates, calendar)
+    if parameters is None:
+        return
+    parameters |= series.parameters
+    with connection.cursor() as cursor:
+        cursor.execute(sql.CLEAR_DAYS, parameters)
+        cursor.execute(sql.FILL_DAYS_FROM_MINUTES if series.metric.subminute else sql.FILL_DAYS, parameters)
+
+
+def refresh_participant_days(participant: int, dates: set[dt.date], calendar: LocalCalendar, now: dt.datetime) -> None:
+    """Recompute participant-days of these local dates."""
+    parameters = _spans(dates, calendar)
+    if parameters is None:
+        return
+    parameters |= {
+        "participant": participant,
+        "heart_rate": HEART_RATE.id,
+        "days": sorted(set(parameters["dates"])),
+        "now": now,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(sql.REFRESH_PARTICIPANT_DAYS, parameters)
+
+
+def rebuild_days(participant: int, first: dt.date, last: dt.date, calendar: LocalCalendar, now: dt.datetime) -> None:
+    """Drop and recompute all day rollups and participant-days of local dates first to last, both included."""
+    rows = DayRollup.objects.filter(participant_id=participant)
+    series = list(rows.values_list("metric_id", "source_id").distinct().order_by())
+    rows.filter(date__range=(first, last)).delete()
+    ParticipantDay.objects.filter(participant_id=participant, date__range=(first, last)).delete()
+    dates = {first + dt.timedelta(days=i) for i in range((last - first).days + 1)}
+    for metric, source in series:
+        refresh_days(SeriesKey(participant, BY_ID[metric], source), dates, calendar)
+    found = DayRollup.objects.filter(participant_id=participant, date__in=dates).values_list("date", flat=True)
+    refresh_participant_days(participant, set(found), calendar, now)

@@ -1,0 +1,220 @@
+"""The SQL of the store: what the ORM cannot say, or not fast enough. Used by writer.py and queries.py alone.
+
+A series is (participant, metric, source): three parameters that most statements begin with. Buckets are found
+with date_bin, which needs neither TimescaleDB nor the session's time zone.
+"""
+
+from __future__ import annotations
+
+# --- writing -----------------------------------------------------------------------------------------------
+
+# Held to the end of the transaction: one writer a participant. The first number is ours among advisory locks.
+LOCK = "SELECT pg_advisory_xact_lock(1463, %s)"
+
+HAS_ROWS = """
+SELECT EXISTS (
+    SELECT 1 FROM metrics_measurement
+    WHERE participant_id = %s AND metric_id = %s AND source_id = %s AND time BETWEEN %s AND %s)
+"""
+
+COPY_SAMPLES = "COPY metrics_measurement (participant_id, metric_id, source_id, time, value) FROM STDIN (FORMAT BINARY)"
+COPY_INTERVALS = (
+    "COPY metrics_measurement (participant_id, metric_id, source_id, time, value, seconds) FROM STDIN (FORMAT BINARY)"
+)
+
+STAGE = """
+CREATE TEMPORARY TABLE IF NOT EXISTS staged_measurement
+    (time timestamptz NOT NULL, value float8 NOT NULL, seconds int4) ON COMMIT DROP
+"""
+STAGE_EMPTY = "TRUNCATE staged_measurement"
+COPY_STAGED_SAMPLES = "COPY staged_measurement (time, value) FROM STDIN (FORMAT BINARY)"
+COPY_STAGED_INTERVALS = "COPY staged_measurement (time, value, seconds) FROM STDIN (FORMAT BINARY)"
+
+# What a re-read brings that the store does not have or has otherwise. The bounds let the planner skip chunks.
+DIFFERENCES = """
+SELECT (extract(epoch FROM s.time) * 1000000)::int8, m.time IS NOT NULL
+FROM staged_measurement s
+LEFT JOIN metrics_measurement m
+    ON m.participant_id = %(participant)s AND m.metric_id = %(metric)s AND m.source_id = %(source)s
+    AND m.time = s.time AND m.time BETWEEN %(low)s AND %(high)s
+WHERE m.time IS NULL OR m.value <> s.value OR m.seconds IS DISTINCT FROM s.seconds
+"""
+
+KEEP_OLD_VALUES = """
+INSERT INTO metrics_revision (participant_id, metric_id, source_id, time, old_value, old_seconds, changed_at)
+SELECT m.participant_id, m.metric_id, m.source_id, m.time, m.value, m.seconds, %(now)s
+FROM staged_measurement s
+JOIN metrics_measurement m
+    ON m.participant_id = %(participant)s AND m.metric_id = %(metric)s AND m.source_id = %(source)s
+    AND m.time = s.time AND m.time BETWEEN %(low)s AND %(high)s
+WHERE m.value <> s.value OR m.seconds IS DISTINCT FROM s.seconds
+"""
+
+CHANGE_VALUES = """
+UPDATE metrics_measurement m SET value = s.value, seconds = s.seconds
+FROM staged_measurement s
+WHERE m.participant_id = %(participant)s AND m.metric_id = %(metric)s AND m.source_id = %(source)s
+    AND m.time = s.time AND m.time BETWEEN %(low)s AND %(high)s
+    AND (m.value <> s.value OR m.seconds IS DISTINCT FROM s.seconds)
+"""
+
+# --- rollups: always recomputed from the rows beneath, so that doing it twice changes nothing -------------
+
+_CLEAR = """
+DELETE FROM {table}
+WHERE participant_id = %(participant)s AND metric_id = %(metric)s AND source_id = %(source)s
+    AND bucket >= %(low)s AND bucket < %(high)s
+"""
+
+_FROM_MEASUREMENTS = """
+INSERT INTO {table} (participant_id, metric_id, source_id, bucket, n, total, low, high)
+SELECT participant_id, metric_id, source_id, date_bin('{width}', time, 'epoch'),
+    count(*), sum(value), min(value), max(value)
+FROM metrics_measurement
+WHERE participant_id = %(participant)s AND metric_id = %(metric)s AND source_id = %(source)s
+    AND time >= %(low)s AND time < %(high)s
+GROUP BY 1, 2, 3, 4
+"""
+
+CLEAR_MINUTES = _CLEAR.format(table="metrics_minuterollup")
+FILL_MINUTES = _FROM_MEASUREMENTS.format(table="metrics_minuterollup", width="1 minute")
+CLEAR_HOURS = _CLEAR.format(table="metrics_hourrollup")
+FILL_HOURS = _FROM_MEASUREMENTS.format(table="metrics_hourrollup", width="1 hour")
+FILL_HOURS_FROM_MINUTES = """
+INSERT INTO metrics_hourrollup (participant_id, metric_id, source_id, bucket, n, total, low, high)
+SELECT participant_id, metric_id, source_id, date_bin('1 hour', bucket, 'epoch'),
+    sum(n), sum(total), min(low), max(high)
+FROM metrics_minuterollup
+WHERE participant_id = %(participant)s AND metric_id = %(metric)s AND source_id = %(source)s
+    AND bucket >= %(low)s AND bucket < %(high)s
+GROUP BY 1, 2, 3, 4
+"""
+
+CLEAR_DAYS = """
+DELETE FROM metrics_dayrollup
+WHERE participant_id = %(participant)s AND metric_id = %(metric)s AND source_id = %(source)s
+    AND date = ANY(%(dates)s)
+"""
+# `dates`, `starts`, `ends`: the stretches of the local days, see days.DaySpan.
+FILL_DAYS = """
+INSERT INTO metrics_dayrollup (participant_id, metric_id, source_id, date, minutes, n, total, low, high)
+SELECT %(participant)s, %(metric)s, %(source)s, span.date,
+    count(DISTINCT date_bin('1 minute', m.time, 'epoch')), count(*), sum(m.value), min(m.value), max(m.value)
+FROM unnest(%(dates)s::date[], %(starts)s::timestamptz[], %(ends)s::timestamptz[]) AS span(date, starts_at, ends_at)
+JOIN metrics_measurement m
+    ON m.participant_id = %(participant)s AND m.metric_id = %(metric)s AND m.source_id = %(source)s
+    AND m.time >= span.starts_at AND m.time < span.ends_at
+    AND m.time >= %(low)s AND m.time < %(high)s
+GROUP BY span.date
+"""
+FILL_DAYS_FROM_MINUTES = """
+INSERT INTO metrics_dayrollup (participant_id, metric_id, source_id, date, minutes, n, total, low, high)
+SELECT %(participant)s, %(metric)s, %(source)s, span.date,
+    count(*), sum(m.n), sum(m.total), min(m.low), max(m.high)
+FROM unnest(%(dates)s::date[], %(starts)s::timestamptz[], %(ends)s::timestamptz[]) AS span(date, starts_at, ends_at)
+JOIN metrics_minuterollup m
+    ON m.participant_id = %(participant)s AND m.metric_id = %(metric)s AND m.source_id = %(source)s
+    AND m.bucket >= span.starts_at AND m.bucket < span.ends_at
+    AND m.bucket >= %(low)s AND m.bucket < %(high)s
+GROUP BY span.date
+"""
+
+# Worn: a minute with a heart rate, from whichever source.
+REFRESH_PARTICIPANT_DAYS = """
+WITH span AS (
+    SELECT * FROM unnest(%(dates)s::date[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
+        AS span(date, starts_at, ends_at)
+)
+INSERT INTO metrics_participantday (participant_id, date, worn_minutes, asleep_minutes, last_sample_at, updated_at)
+SELECT %(participant)s, day.date,
+    (SELECT count(DISTINCT m.bucket) FROM span
+        JOIN metrics_minuterollup m ON m.bucket >= span.starts_at AND m.bucket < span.ends_at
+        WHERE span.date = day.date AND m.participant_id = %(participant)s AND m.metric_id = %(heart_rate)s
+            AND m.bucket >= %(low)s AND m.bucket < %(high)s),
+    (SELECT s.asleep_minutes FROM metrics_sleepsession s
+        WHERE s.participant_id = %(participant)s AND s.date = day.date AND s.is_main
+        ORDER BY s.asleep_minutes DESC LIMIT 1),
+    (SELECT max(newest.time) FROM span
+        JOIN metrics_dayrollup d ON d.participant_id = %(participant)s AND d.date = day.date
+        CROSS JOIN LATERAL (
+            SELECT max(m.time) AS time FROM metrics_measurement m
+            WHERE m.participant_id = %(participant)s AND m.metric_id = d.metric_id AND m.source_id = d.source_id
+                AND m.time >= span.starts_at AND m.time < span.ends_at) AS newest
+        WHERE span.date = day.date),
+    %(now)s
+FROM unnest(%(days)s::date[]) AS day(date)
+ON CONFLICT (participant_id, date) DO UPDATE SET
+    worn_minutes = EXCLUDED.worn_minutes,
+    asleep_minutes = EXCLUDED.asleep_minutes,
+    last_sample_at = EXCLUDED.last_sample_at,
+    updated_at = EXCLUDED.updated_at
+"""
+
+# The longest episode that ended on a day is its main sleep, where the source did not say.
+CHOOSE_MAIN_SLEEP = """
+UPDATE metrics_sleepsession s SET is_main = chosen.is_main
+FROM (
+    SELECT id, row_number() OVER (PARTITION BY source_id, date ORDER BY asleep_minutes DESC, starts_at) = 1 AS is_main
+    FROM metrics_sleepsession
+    WHERE participant_id = %(participant)s AND source_id = %(source)s AND date = ANY(%(dates)s)
+) AS chosen
+WHERE s.id = chosen.id AND s.is_main <> chosen.is_main
+"""
+
+# --- reading -------------------------------------------------------------------------------------------------
+
+# One source a participant and metric is chosen from what each has in the span: sums never add sources.
+SOURCES = """
+SELECT participant_id, metric_id, source_id, sum(n)
+FROM metrics_dayrollup
+WHERE participant_id = ANY(%(participants)s) AND metric_id = ANY(%(metrics)s) AND date BETWEEN %(first)s AND %(last)s
+GROUP BY 1, 2, 3
+"""
+
+# `time` and `width` in microseconds; the series wanted come as three arrays of equal length.
+_WANTED = "unnest(%(participants)s::int4[], %(metrics)s::int2[], %(sources)s::int2[]) AS k(participant, metric, source)"
+_MICROSECONDS = "(extract(epoch FROM {time}) * 1000000)::int8"
+
+RAW = f"""
+SELECT m.participant_id, m.metric_id, {_MICROSECONDS.format(time="m.time")}, 1, m.value, m.value, m.value
+FROM {_WANTED}
+JOIN metrics_measurement m
+    ON m.participant_id = k.participant AND m.metric_id = k.metric AND m.source_id = k.source
+WHERE m.time >= %(start)s AND m.time < %(end)s
+ORDER BY 1, 2, 3
+"""
+
+RAW_BINNED = f"""
+SELECT m.participant_id, m.metric_id,
+    {_MICROSECONDS.format(time="date_bin(%(width)s, m.time, %(origin)s)")},
+    count(*), sum(m.value), min(m.value), max(m.value)
+FROM {_WANTED}
+JOIN metrics_measurement m
+    ON m.participant_id = k.participant AND m.metric_id = k.metric AND m.source_id = k.source
+WHERE m.time >= %(start)s AND m.time < %(end)s
+GROUP BY 1, 2, 3
+ORDER BY 1, 2, 3
+"""
+
+_ROLLUP = f"""
+SELECT m.participant_id, m.metric_id,
+    {_MICROSECONDS.format(time="date_bin(%(width)s, m.bucket, %(origin)s)")},
+    sum(m.n), sum(m.total), min(m.low), max(m.high)
+FROM {_WANTED}
+JOIN {{table}} m
+    ON m.participant_id = k.participant AND m.metric_id = k.metric AND m.source_id = k.source
+WHERE m.bucket >= %(start)s AND m.bucket < %(end)s
+GROUP BY 1, 2, 3
+ORDER BY 1, 2, 3
+"""
+MINUTES = _ROLLUP.format(table="metrics_minuterollup")
+HOURS = _ROLLUP.format(table="metrics_hourrollup")
+
+DAYS = f"""
+SELECT m.participant_id, m.metric_id, m.date - DATE '1970-01-01', m.n, m.total, m.low, m.high
+FROM {_WANTED}
+JOIN metrics_dayrollup m
+    ON m.participant_id = k.participant AND m.metric_id = k.metric AND m.source_id = k.source
+WHERE m.date BETWEEN %(first)s AND %(last)s
+ORDER BY 1, 2, 3
+"""
