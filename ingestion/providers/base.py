@@ -117,3 +117,45 @@ class FileFormat(Protocol):
     def chunks(self, job: FileJob) -> Iterator[Chunk]:
         """The file's content, chunk by chunk. Raises ForeignFile where the file must be refused whole."""
         ...
+
+
+class SyntheticUnavailable(Exception):
+    """Synthetic data cannot be made here; the message says why, and what to do, in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wearer:
+    """Who wears a synthetic device. `number` makes another person of the same seed; 1 is the first."""
+
+    device: str
+    seed: int
+    number: int
+    zone: zoneinfo.ZoneInfo
+    starts_on: dt.date
+
+
+class SyntheticProvider(Protocol):
+    """Devices that do not exist. Output depends on the wearer and the date alone, so any day can be made again.
+
+    `live`: data come through the day; otherwise a day comes when it is over.
+    """
+
+    code: ClassVar[str]  # also the provider of its sources
+    devices: ClassVar[tuple[str, ...]]
+    live: ClassVar[bool]
+
+    def check(self) -> None:
+        """Raises SyntheticUnavailable if the provider cannot work on this machine."""
+        ...
+
+    def day_starts_at(self, wearer: Wearer, on: dt.date) -> dt.datetime:
+        """The first instant of a local day of the wearer, by the clock of her device."""
+        ...
+
+    def uploaded_until(self, wearer: Wearer, now: dt.datetime) -> dt.datetime | None:
+        """Up to which instant her data have arrived by now; None if nothing has."""
+        ...
+
+    def day(self, wearer: Wearer, on: dt.date, since: dt.datetime, until: dt.datetime) -> Delivery:
+        """What a local day brings with since <= time < until. Empty where nothing was measured."""
+        ...

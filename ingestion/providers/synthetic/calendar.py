@@ -1,0 +1,130 @@
+"""When a person's local days begin and end, what her clock shows, and until when her device has uploaded.
+
+All instants are int64 microseconds since the epoch, UTC. A day runs from local midnight to the next one: 23 or 25
+hours where the clock changes, 30 and 18 on the days of a flight to New York and back.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import zoneinfo
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingestion.providers.synthetic.people import Person, Story
+from metrics.batch import MICROSECOND, OffsetChange, instant, microseconds
+
+MINUTE = 60 * MICROSECOND
+HOUR = 60 * MINUTE
+QUARTER = 15 * MINUTE
+
+# The trip: she leaves on this day of the trial and is back on that one, at noon of the place she leaves.
+TRIP_FIRST, TRIP_LAST = 10, 17
+
+# (days between uploads, days from the start to the first): late on the demo's thirtieth day, as they should be.
+UPLOAD_RHYTHM = {Story.UPLOADS_EACH_5_DAYS: (5, 1), Story.UPLOADS_EACH_7_DAYS: (7, 3)}
+
+
+@dataclass(frozen=True, slots=True)
+class LocalDay:
+    """A local day: [start, end) and, for each of its minutes, how far the clock stands from midnight (float hours).
+
+    `clock` has one value per minute and jumps where the clock does.
+    """
+
+    on: dt.date
+    start: int
+    end: int
+    clock: NDArray[np.float64]
+
+    @property
+    def minutes(self) -> int:
+        return len(self.clock)
+
+
+def _wall(on: dt.date, hour: int, zone: zoneinfo.ZoneInfo) -> int:
+    return microseconds(dt.datetime(on.year, on.month, on.day, hour, tzinfo=zone))
+
+
+def trip(person: Person) -> tuple[int, int] | None:
+    """The instants at which the traveller's clock changes and changes back; None for those who stay at home."""
+    if person.story is not Story.TRAVELS:
+        return None
+    leaves, returns = (person.starts_on + dt.timedelta(days=n) for n in (TRIP_FIRST, TRIP_LAST))
+    return _wall(leaves, 12, person.zone), _wall(returns, 12, person.away)
+
+
+def zone_at(person: Person, at: int) -> zoneinfo.ZoneInfo:
+    """The zone that her device's clock keeps at an instant."""
+    away = trip(person)
+    return person.away if away and away[0] <= at < away[1] else person.zone
+
+
+def midnight(person: Person, on: dt.date) -> int:
+    """The instant at which a local day begins, by the clock she has with her as it does."""
+    away = trip(person)
+    at_home = _wall(on, 0, person.zone)
+    if away is None:
+        return at_home
+    abroad = _wall(on, 0, person.away)
+    return abroad if away[0] < abroad and at_home < away[1] else at_home
+
+
+def _offset(zone: zoneinfo.ZoneInfo, at: int) -> int:
+    return int((instant(at).astimezone(zone).utcoffset() or dt.timedelta()).total_seconds())
+
+
+def local_day(person: Person, on: dt.date) -> LocalDay:
+    """One local day of a person. Zones change at quarters of an hour, so a look at each quarter finds every change."""
+    start, end = midnight(person, on), midnight(person, on + dt.timedelta(days=1))
+    quarters = range(start, end, QUARTER)
+    offsets = np.array([_offset(zone_at(person, at), at) for at in quarters], dtype=np.int64)
+    midnight_utc = microseconds(dt.datetime(on.year, on.month, on.day, tzinfo=dt.UTC))
+    minutes = np.arange(start, end, MINUTE, dtype=np.int64)
+    offset = np.repeat(offsets, 15)[: len(minutes)] * MICROSECOND
+    return LocalDay(on, start, end, (minutes + offset - midnight_utc) / HOUR)
+
+
+def wall_instant(person: Person, on: dt.date, hours: float) -> int:
+    """The instant at which her clock shows so many hours past a day's midnight, to the half minute."""
+    start = midnight(person, on)
+    guess = start + round(hours * 120) * 30 * MICROSECOND
+    zone = zone_at(person, start)
+    return guess - (_offset(zone, guess) - _offset(zone, start)) * MICROSECOND
+
+
+def offset_changes(person: Person, day: LocalDay) -> list[OffsetChange]:
+    """What the device says of its clock within a day: only where it departs from her own zone, and returns to it."""
+    away = trip(person)
+    if away is None:
+        return []
+    leaves, returns = away
+    found = []
+    if day.start <= leaves < day.end:
+        found.append(OffsetChange(instant(leaves), _offset(person.away, leaves)))
+    for at in range(max(day.start, leaves + QUARTER), min(day.end, returns), QUARTER):  # summer time abroad
+        if _offset(person.away, at) != _offset(person.away, at - QUARTER):
+            found.append(OffsetChange(instant(at), _offset(person.away, at)))
+    if day.start <= returns < day.end:
+        found.append(OffsetChange(instant(returns), None))
+    return found
+
+
+def uploaded_until(person: Person, now: dt.datetime) -> dt.datetime | None:
+    """Up to which instant her data have arrived; None: nothing has come yet, or ever will."""
+    if person.story is Story.NEVER_CONNECTED:
+        return None
+    moment = microseconds(now)
+    rhythm = UPLOAD_RHYTHM.get(person.story)
+    if rhythm is None:
+        late = person.upload_minute * MINUTE
+        return instant((moment - late) // QUARTER * QUARTER + late)
+    every, first = rhythm
+    times = (
+        wall_instant(person, person.starts_on + dt.timedelta(days=n), 20.0)
+        for n in range(first, (now.date() - person.starts_on).days + 2, every)
+    )
+    past = [at for at in times if at <= moment]
+    return instant(past[-1]) if past else None

@@ -1,0 +1,31 @@
+"""The generator behind the interface of a synthetic provider."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import ClassVar
+
+from ingestion.providers.base import Wearer
+from ingestion.providers.synthetic import calendar, days
+from ingestion.providers.synthetic.people import MODELS, person
+from metrics.batch import Delivery, instant
+
+
+class Generator:
+    """Believable participants; see the package."""
+
+    code: ClassVar[str] = "synthetic"
+    devices: ClassVar[tuple[str, ...]] = tuple(MODELS)
+    live: ClassVar[bool] = True
+
+    def check(self) -> None:
+        """Nothing to install."""
+
+    def day_starts_at(self, wearer: Wearer, on: dt.date) -> dt.datetime:
+        return instant(calendar.midnight(person(wearer), on))
+
+    def uploaded_until(self, wearer: Wearer, now: dt.datetime) -> dt.datetime | None:
+        return calendar.uploaded_until(person(wearer), now)
+
+    def day(self, wearer: Wearer, on: dt.date, since: dt.datetime, until: dt.datetime) -> Delivery:
+        return days.day(person(wearer), on, since=since, until=until)
