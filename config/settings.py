@@ -18,6 +18,9 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.FileAwareEnv()  # NAME_FILE=/run/secrets/x stands for NAME, so secrets need not be in the environment
 if (BASE_DIR / ".env").is_file():
     env.read_env(BASE_DIR / ".env")
+# The embedded servers' addresses, while they run: so that `manage.py` finds them without being told.
+if (BASE_DIR / "var" / "embedded.env").is_file() and not env.str("DB_NAME", default=""):
+    env.read_env(BASE_DIR / "var" / "embedded.env")
 
 
 def boolean(name: str, default: bool) -> bool:
@@ -55,7 +58,11 @@ def database() -> dict[str, Any]:
     config["CONN_MAX_AGE"] = env.int("DB_CONN_MAX_AGE", default=60)
     config["CONN_HEALTH_CHECKS"] = True
     # No prepared statements: they break behind PgBouncer and when a table's shape changes under a connection.
-    config["OPTIONS"] = {**config.get("OPTIONS", {}), "prepare_threshold": None}
+    options = dict(config.get("OPTIONS", {}))
+    # A Unix socket comes as postgresql://user@/name?host=/folder; Django's own tools look for it in HOST.
+    config["HOST"] = options.pop("host", config["HOST"])
+    config["PORT"] = options.pop("port", config["PORT"])
+    config["OPTIONS"] = {**options, "prepare_threshold": None}
     return config
 
 
@@ -69,6 +76,7 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 HTTPS = boolean("HTTPS", default=False)
 
 INSTALLED_APPS = [
+    "config.apps.WiringConfig",
     "participants",
     "metrics",
     "ingestion",

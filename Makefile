@@ -1,0 +1,42 @@
+# The commands of Wearable Trials. Each makes or refreshes the environment it needs: nothing to prepare but Python.
+# PYTHON=/path/to/python3.12 chooses the interpreter for a new environment, PORT=8001 the web port.
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help demo run test test-wearipedia lint format lock bench-ingest bench-read
+
+# The first Python that runs at all: the set-up script looks for a fitting one itself and says so if there is none.
+SET_UP = @for python in "$$PYTHON" python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	  if [ -n "$$python" ] && "$$python" -c 'import fcntl, pathlib' 2>/dev/null; then exec "$$python" deploy/bootstrap.py
+OR_SAY = ; fi; done; \
+	echo "Python is missing. Install Python 3.11 to 3.14, or name it: make demo PYTHON=/path/to/python3.12" >&2; exit 1
+
+help: ## this list
+	@echo "Wearable Trials. Commands:"
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1~\2/p' Makefile | awk -F'~' '{ printf "%-24s %s\n", $$1, $$2 }'
+
+demo: ## set everything up and serve a demo trial at http://127.0.0.1:8000 (PORT=8001 for another port)
+	$(SET_UP) --serve -- -m config.embedded demo $(OR_SAY)
+
+run: ## the same without the demo trial: for a pilot of your own
+	$(SET_UP) --serve -- -m config.embedded run $(OR_SAY)
+
+test: ## set up and run the tests (ARGS="tests/metrics -k rollup"; DATABASE_URL=... for a server of your own)
+	$(SET_UP) --lock dev -- -m config.embedded test $(ARGS) $(OR_SAY)
+
+test-wearipedia: ## the tests of the synthetic devices, in an environment of their own
+	$(SET_UP) --lock wearipedia -- -m config.embedded test tests/wearipedia $(ARGS) $(OR_SAY)
+
+lint: ## ruff, mypy, djLint, Django's deployment checks, missing migrations
+	$(SET_UP) --lock dev -- deploy/lint.py $(OR_SAY)
+
+format: ## bring the code into ruff's form
+	$(SET_UP) --lock dev -- -m ruff format $(OR_SAY)
+
+lock: ## make the lock files anew (LOCK_ARGS=--upgrade takes newer versions)
+	$(SET_UP) --lock dev -- deploy/lock.py $(LOCK_ARGS) $(OR_SAY)
+
+bench-ingest: ## measure writing (DATABASE_URL=... for a server of your own)
+	$(SET_UP) -- -m config.embedded bench benchmarks.ingest $(ARGS) $(OR_SAY)
+
+bench-read: ## measure reading, through HTTP
+	$(SET_UP) -- -m config.embedded bench benchmarks.read $(ARGS) $(OR_SAY)

@@ -1,0 +1,11 @@
+"""Makes the wiring known to Django as an app, so that its system checks run."""
+
+from django.apps import AppConfig
+
+
+class WiringConfig(AppConfig):
+    name = "config"
+    verbose_name = "Wiring"
+
+    def ready(self) -> None:
+        from config import checks  # noqa: F401  registers the checks

@@ -1,0 +1,63 @@
+"""System checks of the settings: what starts, but not as its owner may think.
+
+`manage.py check`, `migrate` and so every start of the product show them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+
+
+@register()
+def vendor_credentials(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    if settings.LEGACY_ACCESS_TOKEN_SET:
+        found.append(
+            Warning(
+                "ACCESS_TOKEN is set and has no meaning any more: it is ignored.",
+                hint="Each participant consents on her own and gets a token of her own. Remove the variable.",
+                id="config.W001",
+            )
+        )
+    if bool(settings.CLIENT_ID) != bool(settings.CLIENT_SECRET):
+        missing, present = ("CLIENT_SECRET", "CLIENT_ID") if settings.CLIENT_ID else ("CLIENT_ID", "CLIENT_SECRET")
+        found.append(
+            Error(
+                f"{present} is set without {missing}: no participant could connect a device.",
+                hint="Set both, as the vendor's developer page shows them, or neither.",
+                id="config.E001",
+            )
+        )
+    return found
+
+
+@register()
+def synthetic_devices(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    if settings.SYNTHETIC and find_spec("wearipedia") is None:
+        return [
+            Warning(
+                "SYNTHETIC is on, but the library of synthetic devices is not installed.",
+                hint="Install the extra `wearipedia` (Python 3.11 or 3.12), or set SYNTHETIC=False.",
+                id="config.W002",
+            )
+        ]
+    return []
+
+
+@register(deploy=True)
+def synthetic_in_deployment(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    if settings.SYNTHETIC:
+        return [
+            Warning(
+                "SYNTHETIC is on in a deployment: demo trials accept invented data.",
+                hint="Trials that are no demo refuse it in any case. Set SYNTHETIC=False where only those live.",
+                id="config.W003",
+            )
+        ]
+    return []

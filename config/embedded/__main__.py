@@ -1,0 +1,44 @@
+"""Command line of the embedded servers: see the package's own text."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from django.core.exceptions import ImproperlyConfigured
+
+import config.embedded
+from config.embedded.postgres import PostgresFault
+from config.embedded.processes import say
+from config.embedded.redis_server import RedisFault
+from config.embedded.supervisor import Failed, Supervisor
+from config.embedded.throw_away import run_with_postgres
+from deploy.bootstrap import SetupError
+
+
+def main() -> int:
+    description = config.embedded.__doc__
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("mode", choices=("demo", "run", "test", "bench"))
+    parser.add_argument("arguments", nargs=argparse.REMAINDER)
+    given = parser.parse_args()
+    try:
+        if given.mode == "test":
+            return run_with_postgres("test-postgres", ["-m", "pytest", *given.arguments], safe=False)
+        if given.mode == "bench":
+            return run_with_postgres("bench-postgres", ["-m", *given.arguments], safe=True)
+        Supervisor(demo=given.mode == "demo").run()
+    except (Failed, ImproperlyConfigured, PostgresFault, RedisFault, SetupError) as fault:
+        say(f"\n{fault}")
+        return 1
+    except PermissionError as fault:
+        say(f"\n{fault}. Files of var/ belong to another user: start as that user, or move var/ out of the way.")
+        return 1
+    except KeyboardInterrupt:
+        say("\nStopped.")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,234 @@
+"""The one process behind `make demo` and `make run`: brings the servers up in order, keeps them up, ends them."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from config.embedded import environment, static_files
+from config.embedded.environment import LOGS, ROOT, VAR
+from config.embedded.postgres import Postgres
+from config.embedded.processes import Child, say, tail, wait_until
+from config.embedded.redis_server import Redis
+from deploy.bootstrap import SetupError, check_port, hold, port_wanted
+
+DEMO_LOGINS = ("manager@example.org", "coordinator@example.org", "staff@example.org")
+DEMO_PASSWORD = "wearable-demo-2026"  # noqa: S105  printed on purpose: the demo's people are invented
+# A child that ends sooner than this after its start is failing, not merely stopped.
+STEADY_SECONDS = 30.0
+ATTEMPTS = 5
+
+
+class Stopped(Exception):
+    """Ctrl-C or SIGTERM."""
+
+
+class Failed(Exception):
+    """The product cannot run; the text says what to read."""
+
+
+@dataclass
+class Watch:
+    """One child that must run, and how often it failed to in a row."""
+
+    child: Child
+    failures: int = 0
+    started: float = field(default_factory=time.monotonic)
+    due: float | None = None  # when a dead child is started again
+
+    def tend(self, now: float) -> None:
+        """Starts a dead child again after 1, 2, 4, 8 seconds. Raises Failed when it dies too often."""
+        if self.due is not None:
+            if now >= self.due:
+                self.due, self.started = None, now
+                self.child.start()
+            return
+        if self.child.running:
+            return
+        self.failures = 1 if now - self.started > STEADY_SECONDS else self.failures + 1
+        if self.failures >= ATTEMPTS:
+            log = self.child.log
+            raise Failed(f"{self.child.name} keeps ending. The end of its log, {log}:\n{tail(log) if log else ''}")
+        self.due = now + 2.0 ** (self.failures - 1)
+        say(f"{self.child.name} ended with status {self.child.exit_status}; starting it again")
+
+
+class Supervisor:
+    """Owns every child. One thread: signals set a flag that each pause looks at."""
+
+    def __init__(self, *, demo: bool) -> None:
+        self.demo = demo
+        self.port = port_wanted()
+        self._stop_asked = False
+        self._environment: dict[str, str] = {}
+        self._postgres: Postgres | None = None
+        self._redis: Redis | None = None
+        self._watches: list[Watch] = []
+        self._seeding: Child | None = None
+
+    def run(self) -> None:
+        """Serves until told to stop. Raises SetupError, Failed, PostgresFault or RedisFault."""
+        lock = hold(VAR / "product.lock")
+        if lock is None:
+            raise SetupError("Wearable Trials already runs in this folder. Stop that one with Ctrl-C first.")
+        check_port(self.port)
+        os.ftruncate(lock, 0)
+        os.write(lock, f"process {os.getpid()}, {self.address}\n".encode())
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._ask_stop)
+        try:
+            self._bring_up()
+            self._watch()
+        except Stopped:
+            say("\nStopping. The data stay in var/")
+        finally:
+            self._bring_down()
+            os.close(lock)
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def _ask_stop(self, _number: int, _frame: FrameType | None) -> None:
+        self._stop_asked = True
+
+    def _pause(self, seconds: float) -> None:
+        if not self._stop_asked:
+            time.sleep(seconds)
+        if self._stop_asked:
+            raise Stopped
+
+    # ------------------------------------------------------------------ up
+
+    def _bring_up(self) -> None:
+        environment.load_dotenv()
+        brought: dict[str, str] = {}
+        if not environment.given("SECRET_KEY"):
+            brought["SECRET_KEY"] = environment.secret_key()
+        if not environment.given("DATABASE_URL", "DB_NAME"):
+            say("Starting PostgreSQL")
+            self._postgres = Postgres(VAR / "postgres", LOGS / "postgres.log")
+            self._postgres.start(self._pause)
+            brought["DATABASE_URL"] = self._postgres.url()
+            self._watches.append(Watch(self._postgres.child))
+        if not environment.given("REDIS_URL"):
+            say("Starting Redis")
+            self._redis = Redis(VAR / "redis", LOGS / "redis.log")
+            self._redis.start(self._pause)
+            brought["REDIS_URL"] = self._redis.url
+            self._watches.append(Watch(self._redis.child))
+        environment.publish(brought)
+        self._environment = {**os.environ, **brought, "PYTHONUNBUFFERED": "1", "PORT": str(self.port)}
+        say("Bringing the database's tables up to date")
+        self._step("migrate", "--no-input", "--verbosity", "0")
+        if static_files.stale():
+            say("Collecting the pages' static files")
+            self._step("collectstatic", "--no-input", "--clear", "--verbosity", "0")
+            static_files.stamp()
+        say("Starting the web server, the worker and the scheduler")
+        web = self._web()
+        for child in (web, self._worker(), self._beat()):
+            child.start()
+            self._watches.append(Watch(child))
+        self._await_pages(web)
+        if self.demo:
+            self._seeding = self._manage("seed_demo", log=None)
+            self._seeding.start()
+        self._greet()
+
+    def _step(self, *arguments: str) -> None:
+        """One management command, its output at the terminal. Raises Failed."""
+        child = self._manage(*arguments, log=None)
+        child.start()
+        try:
+            while child.running:
+                self._pause(0.05)
+        finally:
+            child.stop()
+        if child.exit_status:
+            raise Failed(f"`manage.py {arguments[0]}` failed (see above).")
+
+    def _await_pages(self, web: Child) -> None:
+        if not wait_until(self._pages_answer, web, 60.0, self._pause):
+            log = web.log
+            raise Failed(f"The pages do not answer. The end of the log, {log}:\n{tail(log) if log else ''}")
+
+    def _pages_answer(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request("GET", "/")
+            return connection.getresponse().status < 500
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def _greet(self) -> None:
+        say(f"\n  Wearable Trials runs at {self.address}\n")
+        if self.demo:
+            say(f"  Log in as {', '.join(DEMO_LOGINS)}\n  Password  {DEMO_PASSWORD}\n")
+            say("  The demo trial's data load meanwhile; the pages fill as they come.")
+        else:
+            say("  First time here? Make a login:  .venv/bin/python manage.py createsuperuser")
+        say("  Logs are in var/log, data in var/. Ctrl-C stops everything and keeps the data.\n")
+
+    # ------------------------------------------------------------------ the children
+
+    def _python(self, name: str, *arguments: str, log: Path | None, quit_signal: signal.Signals) -> Child:
+        return Child(
+            name=name,
+            command=[sys.executable, *arguments],
+            environment=self._environment,
+            log=log,
+            stop_signals=((signal.SIGTERM, 7.0), (quit_signal, 3.0)),
+            orphan_signal=quit_signal,
+            directory=ROOT,
+        )
+
+    def _manage(self, *arguments: str, log: Path | None) -> Child:
+        return self._python(arguments[0], "manage.py", *arguments, log=log, quit_signal=signal.SIGTERM)
+
+    def _web(self) -> Child:
+        arguments = ("-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "config.wsgi")
+        return self._python("web", *arguments, log=LOGS / "web.log", quit_signal=signal.SIGQUIT)
+
+    def _worker(self) -> Child:
+        arguments = ("-m", "celery", "-A", "config", "worker", "--concurrency", "2", "--loglevel", "INFO")
+        alone = ("--without-gossip", "--without-mingle")  # there is no other worker to talk to
+        return self._python("worker", *arguments, *alone, log=LOGS / "worker.log", quit_signal=signal.SIGQUIT)
+
+    def _beat(self) -> Child:
+        schedule = ("--schedule", str(VAR / "beat-schedule"), "--pidfile", "")
+        arguments = ("-m", "celery", "-A", "config", "beat", "--loglevel", "INFO", *schedule)
+        return self._python("beat", *arguments, log=LOGS / "beat.log", quit_signal=signal.SIGTERM)
+
+    # ------------------------------------------------------------------ while up, and down
+
+    def _watch(self) -> None:
+        while True:
+            self._pause(0.25)
+            now = time.monotonic()
+            for watch in self._watches:
+                watch.tend(now)
+            if self._seeding and not self._seeding.running:
+                status, self._seeding = self._seeding.exit_status, None
+                if status:
+                    say(f"Loading the demo trial failed (status {status}, see above). Its pages show what was loaded.")
+
+    def _bring_down(self) -> None:
+        """Those who use the database first, the database last."""
+        if self._seeding:
+            self._seeding.stop()
+        servers = [server.child for server in (self._postgres, self._redis) if server]
+        for child in [watch.child for watch in self._watches if watch.child not in servers]:
+            child.stop()
+        for server in (self._redis, self._postgres):
+            if server:
+                server.stop()
+        environment.withdraw()

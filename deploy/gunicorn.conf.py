@@ -1,0 +1,24 @@
+"""gunicorn's settings. The address, the workers and the threads come from the environment where they are set.
+
+Threads and not processes do the waiting: a page is a few short queries. Two workers keep one answering while the
+other is busy in Python.
+"""
+
+import os
+from pathlib import Path
+
+bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT') or '8000'}"
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+threads = int(os.environ.get("WEB_THREADS", "8"))
+timeout = 60
+graceful_timeout = 5
+keepalive = 5
+# A worker is renewed now and then, so that a leak stays small; not all at the same moment.
+max_requests = 20_000
+max_requests_jitter = 2_000
+accesslog = "-"
+errorlog = "-"
+# The heartbeat file must not lie on a disk that can stall.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  a heartbeat without content
+control_socket_disable = True
