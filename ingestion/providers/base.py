@@ -21,10 +21,6 @@ class ForeignFile(Exception):
     """The file is refused whole; the message says what is wrong and is fit to show."""
 
 
-class TimeZoneNeeded(ForeignFile):
-    """The file holds wall-clock times and nobody has said whose wall."""
-
-
 class RowsRefused(Exception):
     """Rows under this participant label cannot be taken, the rest of the file can; the message says why."""
 
@@ -85,7 +81,7 @@ class FileJob:
     """One file to be read. `open` gives its uncompressed bytes from the start, anew at each call.
 
     `zone_of` tells the time zone of a participant label for wall-clock formats; it raises RowsRefused where rows of
-    this label cannot be taken, TimeZoneNeeded or another ForeignFile where the whole file cannot. `companion` opens
+    this label cannot be taken, ForeignFile where nobody has said whose file it is. `companion` opens
     a file of another name in the same folder or archive, None where there is none. `options` are a format's own
     switches. `assumptions` is filled by the reader with what the file does not say and it took to be so; it is
     stored with the import.

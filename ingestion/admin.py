@@ -1,0 +1,53 @@
+"""Imports in the admin: what was read, what was assumed, which rows were rejected and why. Evidence: read-only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from ingestion.models import ImportFile, RejectedRow
+
+if TYPE_CHECKING:
+    FileAdmin = admin.ModelAdmin[ImportFile]
+    RowInline = admin.TabularInline[RejectedRow, ImportFile]
+else:
+    FileAdmin, RowInline = admin.ModelAdmin, admin.TabularInline
+
+
+class Evidence:
+    """Nobody adds to, edits or deletes evidence by hand."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class RejectedRowInline(Evidence, RowInline):
+    model = RejectedRow
+    fields = ("line", "reason")
+    extra = 0
+
+
+@admin.register(ImportFile)
+class ImportFileAdmin(Evidence, FileAdmin):
+    list_display = ("name", "trial", "format", "status", "rows", "rejected", "started_at", "finished_at")
+    list_filter = ("status", "trial", "format")
+    list_select_related = ("trial",)
+    search_fields = ("name", "sha256", "error")
+    date_hierarchy = "started_at"
+    inlines = (RejectedRowInline,)
+
+    @admin.display(description="rows")
+    def rows(self, obj: ImportFile) -> int:
+        return int(obj.counts.get("rows", 0))
+
+    @admin.display(description="rejected")
+    def rejected(self, obj: ImportFile) -> int:
+        return sum(obj.counts.get("rejected", {}).values())

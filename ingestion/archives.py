@@ -1,0 +1,243 @@
+"""Where offered files are: folders, single files, gzip and zip. Nothing is ever unpacked to disk.
+
+A file is looked through once before any of it is stored: its hash, the checksum of its compression, its encoding.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import hashlib
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Self, cast
+
+from ingestion.providers.base import ForeignFile
+
+HEAD = 64 * 1024
+PIECE = 2**20
+# Text of health data shrinks to a tenth, rows of zeros to a hundredth. More than this is a trap, or not for us.
+MOST_RATIO = 400
+MOST_RATIO_FROM = 64 * 2**20  # bytes unpacked; below this the ratio does no harm
+MOST_BYTES = 64 * 2**30  # a file, unpacked
+MOST_MEMBERS = 500_000
+
+BROKEN = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, NotImplementedError)
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """One file as it was found. `direct`: named by the person herself. `raw` opens its bytes as they lie there."""
+
+    name: str
+    path: str  # within the folder or archive that was named: what name rules look at
+    size: int  # bytes as they lie there
+    direct: bool
+    raw: Callable[[], IO[bytes]]
+    trouble: str = ""  # why it cannot be read at all
+
+    def open(self) -> IO[bytes]:
+        """The content without gzip. Raises OSError."""
+        if _starts(self.raw, b"\x1f\x8b"):
+            return cast("IO[bytes]", gzip.GzipFile(fileobj=self.raw()))
+        return self.raw()
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the first look at a file found. `size`: bytes unpacked; `sha256`: of the bytes as they lie there."""
+
+    sha256: str
+    size: int
+    head: bytes
+
+
+class Inbox:
+    """All files under the given paths, in order of their names. Keeps archives open until it is closed."""
+
+    def __init__(self, paths: list[Path]) -> None:
+        self._paths = paths
+        self._open = ExitStack()
+        self._by_name: dict[str, Offered] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def files(self) -> list[Offered]:
+        """Everything that was offered; what cannot be read is there too, with its trouble."""
+        found = [file for path in self._paths for file in self._under(path)]
+        self._by_name = {file.name: file for file in found}
+        return found
+
+    def beside(self, file: Offered, name: str) -> Offered | None:
+        """The file of another name in the same folder or archive folder, if it was offered too."""
+        return self._by_name.get(file.name[: len(file.name) - len(_last(file.name))] + name)
+
+    def _under(self, path: Path) -> Iterator[Offered]:
+        try:
+            if path.is_dir():
+                yield from self._in_folder(path)
+            else:
+                yield from self._at(path, path.name, direct=True)
+        except OSError as error:
+            yield _unreadable(str(path), path.name, error, direct=True)
+
+    def _in_folder(self, folder: Path) -> Iterator[Offered]:
+        failures: list[OSError] = []
+        for root, folders, names in os.walk(folder, onerror=failures.append):
+            folders.sort()
+            for name in sorted(names):
+                path = Path(root, name)
+                try:
+                    yield from self._at(path, str(path.relative_to(folder)), direct=False)
+                except OSError as error:
+                    yield _unreadable(str(path), name, error, direct=True)
+        for failure in failures:
+            yield _unreadable(str(failure.filename or folder), str(folder), failure, direct=True)
+
+    def _at(self, path: Path, within: str, *, direct: bool) -> Iterator[Offered]:
+        if not path.is_file():
+            if path.exists():
+                raise OSError("neither a file nor a folder")
+            raise FileNotFoundError("no such file or folder")
+        if path.suffix.lower() == ".zip" or (direct and _starts(lambda: path.open("rb"), b"PK\x03\x04")):
+            yield from self._in_zip(path, direct=direct)
+            return
+        yield Offered(str(path), within, path.stat().st_size, direct, lambda: path.open("rb"))
+
+    def _in_zip(self, path: Path, *, direct: bool) -> Iterator[Offered]:
+        try:
+            archive = self._open.enter_context(zipfile.ZipFile(path))
+        except (zipfile.BadZipFile, ValueError) as error:
+            yield _unreadable(str(path), path.name, f"damaged or no zip archive ({error})", direct=True)
+            return
+        members = [member for member in archive.infolist() if not member.is_dir()]
+        if len(members) > MOST_MEMBERS:
+            yield _unreadable(str(path), path.name, f"more than {MOST_MEMBERS:,} files in one archive", direct=True)
+            return
+        for member in sorted(members, key=lambda m: m.filename):
+            yield _member(path, archive, member)
+
+
+def _member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Offered:
+    trouble = ""
+    if member.flag_bits & 1:
+        trouble = "encrypted: unlock the archive first"
+    elif member.filename.lower().endswith(".zip"):
+        trouble = "an archive within an archive: unpack the outer one first"
+    elif member.file_size > _most(member.compress_size):
+        trouble = f"unpacks to {member.file_size:,} bytes, suspiciously many for its {member.compress_size:,}"
+    name = f"{path}/{member.filename}"
+    return Offered(name, member.filename, member.compress_size, False, lambda: archive.open(member), trouble)
+
+
+def _most(packed: int) -> int:
+    """The most bytes that so many packed ones may unpack to."""
+    return min(max(packed * MOST_RATIO, MOST_RATIO_FROM), MOST_BYTES)
+
+
+def _unreadable(name: str, within: str, why: object, *, direct: bool) -> Offered:
+    text = (why.strerror or str(why)) if isinstance(why, OSError) else str(why)
+
+    def fail() -> IO[bytes]:
+        raise OSError(text)
+
+    return Offered(name, within, 0, direct, fail, text)
+
+
+def _last(name: str) -> str:
+    return name.rsplit("/", 1)[-1]
+
+
+def _starts(raw: Callable[[], IO[bytes]], magic: bytes) -> bool:
+    with raw() as stream:
+        return stream.read(len(magic)) == magic
+
+
+class _Hashed:
+    """A stream that hashes what passes."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self._hash, self.passed = stream, hashlib.sha256(), 0
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        self._hash.update(data)
+        self.passed += len(data)
+        return data
+
+    def digest(self) -> str:
+        """The hash of the whole stream: reads what is left."""
+        while self.read(PIECE):
+            pass
+        return self._hash.hexdigest()
+
+
+class Refused(ForeignFile):
+    """A file that fails the first look; known by its hash where that could be had."""
+
+    def __init__(self, reason: str, sha256: str = "") -> None:
+        super().__init__(reason)
+        self.sha256 = sha256
+
+
+def head_of(file: Offered) -> bytes:
+    """The first bytes of a file, unpacked, to recognise it by. Raises Refused."""
+    try:
+        with file.open() as stream:
+            return stream.read(HEAD)
+    except BROKEN as error:
+        raise Refused(f"damaged or truncated: {error}") from error
+
+
+def look(file: Offered) -> Look:
+    """Read a file through without keeping it. Raises Refused where it cannot be trusted as a whole, and OSError."""
+    packed = _starts(file.raw, b"\x1f\x8b")
+    with file.raw() as raw:
+        hashed = _Hashed(raw)
+        stream = cast("IO[bytes]", gzip.GzipFile(fileobj=cast("IO[bytes]", hashed)) if packed else hashed)
+        try:
+            size, head = _check(stream, (lambda: _most(hashed.passed)) if packed else (lambda: MOST_BYTES))
+        except ForeignFile as refusal:
+            raise Refused(str(refusal), hashed.digest()) from refusal
+        except BROKEN as error:
+            try:
+                sha256 = hashed.digest()
+            except BROKEN:
+                sha256 = ""
+            raise Refused(f"damaged or truncated: {error}", sha256) from error
+        return Look(hashed.digest(), size, head)
+
+
+def _check(stream: IO[bytes], most: Callable[[], int]) -> tuple[int, bytes]:
+    """Size and first bytes of a stream of text; raises ForeignFile for what is no text."""
+    decoder = codecs.getincrementaldecoder("utf-8")("strict")
+    size, head, pending = 0, b"", False
+    while piece := stream.read(PIECE):
+        if not size and piece.startswith(b"PK\x03\x04"):
+            raise ForeignFile("a zip archive that is not named .zip, or lies within another archive")
+        head += piece[: HEAD - len(head)]
+        if b"\0" in piece:
+            raise ForeignFile("not text: it has zero bytes")
+        if pending or not piece.isascii():
+            try:
+                decoder.decode(piece)
+            except UnicodeDecodeError as error:
+                raise ForeignFile(f"not UTF-8 text: byte {size + max(error.start, 0):,} is {error.reason}") from error
+            pending = bool(decoder.getstate()[0])
+        size += len(piece)
+        if size > most():
+            raise ForeignFile("unpacks to suspiciously many bytes for its size")
+    if pending:
+        raise ForeignFile("not UTF-8 text: it ends within a letter")
+    if not size:
+        raise ForeignFile("empty")
+    return size, head

@@ -1,0 +1,249 @@
+"""Imports of files into a trial: recognise, look through, read, hand to the writer, and keep the evidence.
+
+A file that cannot be trusted as a whole is refused before anything of it is stored; a bad row in a good file is
+rejected by line and the rest kept. Chunks are stored as they are read, so a crash leaves the file "running" and
+what was stored; the next run reads it again and changes nothing of that. docs/importing.md has the rules.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import zoneinfo
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import IO
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from ingestion.archives import Inbox, Look, Offered, Refused, head_of, look
+from ingestion.models import ImportFile, RejectedRow
+from ingestion.providers import registry
+from ingestion.providers.base import PROBLEMS_SHOWN, Chunk, FileFormat, FileJob, ForeignFile, RowsRefused
+from ingestion.roster import Roster
+from metrics.writer import Counts, store
+from participants.models import Trial
+
+DATA_SUFFIXES = (".csv", ".json", ".csv.gz", ".json.gz")
+NOT_RECOGNISED = "not recognised"
+
+
+class Result(StrEnum):
+    IMPORTED = "imported"
+    KNOWN = "already imported"
+    DRY = "dry run"
+    LEFT_OUT = "left out"
+    FAILED = "failed"
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of one offered file. `message` says why, where that needs saying."""
+
+    name: str
+    result: Result
+    message: str = ""
+    format: str = ""
+    counts: Counts = field(default_factory=Counts)
+    rows: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+    noted: Counter[str] = field(default_factory=Counter)
+    assumptions: dict[str, object] = field(default_factory=dict)
+
+    def as_counts(self) -> dict[str, object]:
+        """What is stored of it with the import."""
+        written = self.counts.as_dict()
+        written["rejected"] = dict(self.rejected)
+        return {"rows": self.rows, **written, "skipped": dict(self.skipped), "noted": dict(self.noted)}
+
+
+@dataclass(slots=True)
+class Import:
+    """One run over some paths.
+
+    `progress` is called with the bytes (as they lie on disk) that were dealt with since its last call. `options`
+    are switches for particular formats.
+    """
+
+    trial: Trial
+    roster: Roster
+    dry: bool = False
+    options: Mapping[str, str] = field(default_factory=dict)
+    progress: Callable[[int], object] = lambda count: None
+
+    def run(
+        self, paths: list[Path], *, started: Callable[[list[Offered]], object] = lambda files: None
+    ) -> Iterator[Report]:
+        """Import file by file, in order; a file that fails does not stop the others."""
+        with Inbox(paths) as inbox:
+            files = inbox.files()
+            started(files)
+            for file in files:
+                yield self._file(inbox, file)
+
+    def _file(self, inbox: Inbox, file: Offered) -> Report:
+        done = _Done(file.size, self.progress)
+        try:
+            return self._offered(inbox, file, done)
+        except OSError as error:
+            return self._failed(file, f"cannot be read: {error.strerror or error}", "")
+        except Refused as refusal:
+            return self._failed(file, str(refusal), refusal.sha256)
+        finally:
+            done.finish()
+
+    def _offered(self, inbox: Inbox, file: Offered, done: _Done) -> Report:
+        """Raises OSError and Refused for files that cannot be read or trusted."""
+        if reason := registry.left_out(file.path):
+            return Report(file.name, Result.FAILED if file.direct else Result.LEFT_OUT, f"on purpose: {reason}")
+        if file.trouble:
+            raise Refused(file.trouble)
+        if not file.direct and not file.path.lower().endswith(DATA_SUFFIXES):
+            return Report(file.name, Result.LEFT_OUT, "no data file")
+        head = head_of(file)
+        reader, miss = recognise(file.path, head)
+        if reader is None and not miss and head and not file.direct:
+            return Report(file.name, Result.LEFT_OUT, NOT_RECOGNISED)
+        seen = look(file)
+        if reader is None:
+            raise Refused(miss or NOT_RECOGNISED, seen.sha256)
+        if before := ImportFile.objects.filter(
+            trial=self.trial, sha256=seen.sha256, status=ImportFile.Status.DONE
+        ).first():
+            when = timezone.localtime(before.finished_at) if before.finished_at else before.started_at
+            message = f"already imported on {when:%Y-%m-%d %H:%M %Z}: nothing to do"
+            return Report(file.name, Result.KNOWN, message, before.format)
+        return self._read(inbox, file, reader, seen, done)
+
+    def _read(self, inbox: Inbox, file: Offered, reader: FileFormat, seen: Look, done: _Done) -> Report:
+        job = FileJob(
+            name=file.path,
+            open=file.open,
+            zone_of=self.roster.zone_of,
+            now=timezone.now(),
+            size=seen.size,
+            companion=lambda name: _open_beside(inbox, file, name),
+            options=self.options,
+        )
+        record = None if self.dry else self._record(file, seen, reader.code, job.now)
+        report = Report(file.name, Result.DRY if self.dry else Result.IMPORTED, format=reader.code)
+        try:
+            for chunk in reader.chunks(job):
+                self._take(chunk, report, record)
+                done.reached(chunk.position / seen.size)
+        except (ForeignFile, OSError) as error:
+            why = str(error) if isinstance(error, ForeignFile) else f"cannot be read: {error.strerror or error}"
+            report.result, report.message = Result.FAILED, why
+        job.assumptions.update({"time zones": zones} if (zones := self.roster.zones_used()) else {})
+        report.assumptions = job.assumptions
+        if record:
+            _close(record, report)
+        return report
+
+    def _take(self, chunk: Chunk, report: Report, record: ImportFile | None) -> None:
+        """Store a chunk, participant by participant, each in the writer's own transaction."""
+        report.rows += chunk.rows
+        report.skipped.update(chunk.skipped)
+        report.noted.update(chunk.noted)
+        for label, delivery in chunk.deliveries.items():
+            try:
+                participant = self.roster.participant(label)
+            except RowsRefused as refusal:
+                chunk.rejected[str(refusal)] += sum(map(len, delivery.samples)) + len(delivery.sleep)
+                continue
+            if not self.dry:
+                counts = store(participant, delivery)
+                chunk.rejected.update(counts.rejected)
+                report.counts += counts
+        if record:
+            known = sum(report.rejected.values())
+            RejectedRow.objects.bulk_create(
+                RejectedRow(import_file=record, line=problem.line, reason=problem.reason[:200])
+                for problem in chunk.problems[: max(PROBLEMS_SHOWN - known, 0)]
+            )
+        report.rejected.update(chunk.rejected)
+
+    def _record(self, file: Offered, seen: Look, code: str, now: dt.datetime) -> ImportFile:
+        """The evidence row of this file; that of an attempt which never finished is taken over."""
+        unfinished = ImportFile.objects.filter(
+            trial=self.trial, sha256=seen.sha256, status=ImportFile.Status.RUNNING
+        ).first()
+        record = unfinished or ImportFile(trial=self.trial, sha256=seen.sha256)
+        record.name, record.size, record.format, record.started_at = file.name[-300:], seen.size, code, now
+        with transaction.atomic():
+            record.save()
+            record.rejected_rows.all().delete()
+        return record
+
+    def _failed(self, file: Offered, why: str, sha256: str) -> Report:
+        """A file that is refused whole, with a row for the staff to see (none in a dry run, nor for a wrong path)."""
+        if not self.dry and sha256:
+            now = timezone.now()
+            ImportFile.objects.create(
+                trial=self.trial,
+                sha256=sha256,
+                name=file.name[-300:],
+                size=file.size,
+                format="",
+                status=ImportFile.Status.FAILED,
+                error=why[:500],
+                started_at=now,
+                finished_at=now,
+            )
+        return Report(file.name, Result.FAILED, why)
+
+
+class _Done:
+    """Turns a file's progress into whole bytes of what lies on disk."""
+
+    def __init__(self, size: int, progress: Callable[[int], object]) -> None:
+        self._size, self._told, self._progress = size, 0, progress
+
+    def reached(self, share: float) -> None:
+        now = min(int(self._size * share), self._size)
+        if now > self._told:
+            self._progress(now - self._told)
+            self._told = now
+
+    def finish(self) -> None:
+        self.reached(1.0)
+
+
+def recognise(path: str, head: bytes) -> tuple[FileFormat | None, str]:
+    """The format of a file from its first bytes, else what it lacks that is named like one of ours."""
+    for reader in registry.FILE_FORMATS:
+        if reader.matches(path, head):
+            return reader, ""
+    misses = (reader.near_miss(path, head) for reader in registry.FILE_FORMATS)
+    return None, next((miss for miss in misses if miss), "")
+
+
+def _open_beside(inbox: Inbox, file: Offered, name: str) -> IO[bytes] | None:
+    other = inbox.beside(file, name)
+    return other.open() if other else None
+
+
+def _close(record: ImportFile, report: Report) -> None:
+    """Write down how the file ended. Two runs over one file at once: the second to end finds it done."""
+    record.status = ImportFile.Status.FAILED if report.result == Result.FAILED else ImportFile.Status.DONE
+    record.error = report.message[:500]
+    record.counts = report.as_counts()
+    record.assumptions = report.assumptions
+    record.finished_at = timezone.now()
+    try:
+        with transaction.atomic():
+            record.save()
+    except IntegrityError:
+        record.delete()
+        report.result, report.message = Result.KNOWN, "imported by another run in the meantime: nothing to do"
+
+
+def zone_named(name: str) -> zoneinfo.ZoneInfo:
+    """An IANA zone. Raises ValueError, fit to show."""
+    if name not in zoneinfo.available_timezones():
+        raise ValueError(f"{name} is not an IANA time zone. Example: Europe/Amsterdam.")
+    return zoneinfo.ZoneInfo(name)

@@ -1,0 +1,236 @@
+"""Import files of device data into a trial: `manage.py import_data TRIAL PATH...`. See docs/importing.md."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import zoneinfo
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import Error as DatabaseError
+from tqdm import tqdm
+
+from ingestion.archives import Offered
+from ingestion.imports import Import, Report, Result, zone_named
+from ingestion.roster import Roster
+from metrics.writer import Counts
+from participants.models import CODE, Trial
+
+COLUMNS = ("rows", "new", "changed", "unchanged", "repeated", "flagged", "skipped", "rejected")
+MOST_LINES = 40  # files of one kind listed one by one; a long folder is summed up
+
+
+class Command(BaseCommand):
+    help = "Import files of device data (folders, .csv, .json, .gz, .zip) into a trial."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("trial", help="code of the trial")
+        parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="file, folder or .zip")
+        parser.add_argument(
+            "--timezone", metavar="ZONE", help="zone of the files' wall-clock times, e.g. Europe/Amsterdam"
+        )
+        parser.add_argument("--participant", metavar="STUDY_ID", help="whose files these are, where they do not say")
+        parser.add_argument("--no-enrol", action="store_true", help="reject rows of people who are not in the trial")
+        parser.add_argument("--dry-run", action="store_true", help="read and check everything, store nothing")
+        parser.add_argument(
+            "--takeout-clock",
+            choices=("utc", "local"),
+            help="clock of the minute and second files of a Takeout's JSON, where they contradict the usual UTC",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            self._import(options)
+        except DatabaseError as error:
+            raise CommandError(
+                f"The database gave up: {' '.join(str(error).split())}. Run the import again."
+            ) from error
+        except KeyboardInterrupt:
+            raise CommandError(
+                "Interrupted. What was stored stays; run it again for the rest.", returncode=130
+            ) from None
+
+    def _import(self, options: dict[str, Any]) -> None:
+        trial = Trial.objects.filter(code=options["trial"]).first()
+        if trial is None:
+            known = ", ".join(Trial.objects.values_list("code", flat=True)[:20]) or "none yet"
+            raise CommandError(f"There is no trial {options['trial']!r}. Trials: {known}.")
+        roster = self._roster(trial, options)
+        with _Bar(quiet=options["verbosity"] == 0) as bar:
+            run = Import(
+                trial,
+                roster,
+                dry=options["dry_run"],
+                options={"takeout_clock": options["takeout_clock"]} if options["takeout_clock"] else {},
+                progress=bar.advance,
+            )
+            reports = list(map(bar.seen, run.run(options["paths"], started=bar.start)))
+        self._summary(reports, roster, dry=options["dry_run"])
+        if failed := sum(report.result == Result.FAILED for report in reports):
+            raise CommandError(f"{failed} of {len(reports)} file{'s' * (len(reports) != 1)} failed.")
+        if not reports:
+            raise CommandError("No files found there.")
+
+    def _roster(self, trial: Trial, options: dict[str, Any]) -> Roster:
+        person = options["participant"]
+        try:
+            zone = zone_named(options["timezone"]) if options["timezone"] else None
+        except ValueError as error:
+            raise CommandError(f"--timezone: {error}") from error
+        if person is not None and not CODE.regex.match(person):  # type: ignore[union-attr]
+            raise CommandError(f"--participant: {person!r} is no study id. {CODE.message}")
+        if person is not None and options["no_enrol"] and not trial.participants.filter(study_id=person).exists():
+            raise CommandError(f"--participant: {person} is not enrolled in {trial}.")
+        return Roster(
+            trial,
+            zone=zone,
+            new_zone=lambda: self._ask_zone(trial),
+            person=person,
+            enrol=not options["no_enrol"],
+            dry=options["dry_run"],
+        )
+
+    def _ask_zone(self, trial: Trial) -> tuple[zoneinfo.ZoneInfo, str]:
+        """The zone of people who are new to the trial: asked once of a person, else the trial's."""
+        default = zone_named(trial.time_zone)
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return default, "the trial's, for people new to it"
+        while True:
+            sys.stderr.write(f"\nThe files hold local times of people who are new here. Time zone [{default.key}]: ")
+            sys.stderr.flush()
+            answer = sys.stdin.readline().strip()
+            if not answer:
+                return default, "the trial's, for people new to it"
+            try:
+                return zone_named(answer), "answered at the import"
+            except ValueError as error:
+                sys.stderr.write(f"{error}\n")
+
+    # --- the summary -------------------------------------------------------------------------------------------
+
+    def _summary(self, reports: list[Report], roster: Roster, *, dry: bool) -> None:
+        read = [report for report in reports if report.format and report.result != Result.KNOWN]
+        if read:
+            self._table(read)
+        self._other(reports, Result.KNOWN, "Already imported")
+        self._other(reports, Result.LEFT_OUT, "Left out")
+        for report in reports:
+            for what, found in (("rejected", report.rejected), ("skipped", report.skipped), ("noted", report.noted)):
+                for reason, count in found.most_common(8):
+                    if count:
+                        self.stdout.write(f"  {what} {count:,}: {reason} ({report.name})")
+        self._assumptions(read)
+        if roster.enrolled:
+            verb = "Would enrol" if dry else "ENROLLED"
+            news = f"{verb} {len(roster.enrolled)} new participants: {_some(roster.enrolled)}"
+            self.stdout.write(self.style.WARNING(news))
+        for study_id, why in list(roster.refused.items())[:MOST_LINES]:
+            self.stdout.write(self.style.WARNING(f"Rows of {study_id[:64]!r} were rejected: the participant {why}."))
+        failures = [report for report in reports if report.result == Result.FAILED]
+        for report in failures[:MOST_LINES]:
+            self.stderr.write(self.style.ERROR(f"FAILED {report.name}: {report.message}"))
+        if len(failures) > MOST_LINES:
+            self.stderr.write(self.style.ERROR(f"... and {len(failures) - MOST_LINES} more, listed in the admin."))
+
+    def _table(self, reports: list[Report]) -> None:
+        width = max(len("file"), *(min(len(_short(report.name)), 44) for report in reports))
+        header = f"{'file':{width}} {'format':28}" + "".join(f"{name:>12}" for name in COLUMNS) + "  result"
+        self.stdout.write(header)
+        self.stdout.write("-" * len(header))
+        total: Counter[str] = Counter()
+        for report in reports:
+            numbers = _numbers(report)
+            total.update(numbers)
+            if len(reports) <= MOST_LINES or report.result == Result.FAILED:
+                self._line(_fitted(_short(report.name), width), report.format, numbers, report.result, width)
+        self._line("total", f"{len(reports)} files", total, "", width)
+
+    def _line(self, name: str, code: str, numbers: Counter[str], result: str, width: int) -> None:
+        cells = "".join(f"{numbers[column]:>12,}" for column in COLUMNS)
+        self.stdout.write(f"{name:{width}} {code:28}{cells}  {result}".rstrip())
+
+    def _other(self, reports: list[Report], result: Result, title: str) -> None:
+        """Files of which nothing was read, by reason."""
+        by_reason: dict[str, list[str]] = {}
+        for report in reports:
+            if report.result == result:
+                by_reason.setdefault(report.message, []).append(_short(report.name))
+        for reason, names in sorted(by_reason.items()):
+            self.stdout.write(f"{title}: {len(names)} ({reason}): {_some(names)}")
+
+    def _assumptions(self, reports: list[Report]) -> None:
+        said: dict[str, set[str]] = {}
+        for report in reports:
+            for subject, taken in report.assumptions.items():
+                if isinstance(taken, dict):
+                    for value, people in taken.items():
+                        said.setdefault(f"{subject}: {value}", set()).update(people)
+                else:
+                    said.setdefault(f"{subject}: {taken}", set())
+        for line, people in said.items():
+            self.stdout.write(f"Assumed {line}" + (f" ({_some(sorted(people))})" if people else ""))
+
+
+class _Bar:
+    """Progress on stderr: a bar for a person who watches, a plain line a file for a log."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._live = sys.stderr.isatty() and not quiet
+        self._bar: Any = None
+        self._files = self._done = 0
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def start(self, files: list[Offered]) -> None:
+        self._files = len(files)
+        if self._live:
+            total = sum(file.size for file in files)
+            self._bar = tqdm(
+                total=total, unit="B", unit_scale=True, unit_divisor=1024, file=sys.stderr, desc="Importing"
+            )
+
+    def advance(self, count: int) -> None:
+        if self._bar is not None:
+            self._bar.update(count)
+
+    def seen(self, report: Report) -> Report:
+        self._done += 1
+        if self._bar is None and not self._quiet and report.result != Result.LEFT_OUT:
+            sys.stderr.write(f"[{self._done}/{self._files}] {report.name}: {report.result}, {report.rows:,} rows\n")
+        return report
+
+
+def _numbers(report: Report) -> Counter[str]:
+    """A report's figures by column; nights count among the rows written."""
+    c: Counts = report.counts
+    return Counter(
+        rows=report.rows,
+        new=c.new + c.sleep_new,
+        changed=c.changed + c.sleep_changed,
+        unchanged=c.unchanged + c.sleep_unchanged,
+        repeated=c.repeated,
+        flagged=c.flagged,
+        skipped=sum(report.skipped.values()),
+        rejected=sum(report.rejected.values()),
+    )
+
+
+def _short(name: str) -> str:
+    return name.rsplit("/", 1)[-1]
+
+
+def _fitted(name: str, width: int) -> str:
+    return name if len(name) <= width else "…" + name[1 - width :]
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")

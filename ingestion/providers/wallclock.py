@@ -1,0 +1,74 @@
+"""Wall-clock times of a file, in the file's order, as instants: the repeated autumn hour and the missing spring one.
+
+Devices that write local time without an offset write the repeated hour twice. Only the order of the rows tells the
+two passes apart: once the clock runs back within that hour, the second pass has begun. Where it runs back more than
+once the order says nothing, and all of it counts as the first pass.
+"""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections import Counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metrics.batch import MICROSECOND, Times
+from metrics.days import DAY, local_to_utc
+
+REPEATED = "in the repeated autumn hour"
+UNTOLD = "in the repeated autumn hour, its two passes mixed: read as the first"
+MISSING = "in the skipped spring hour"
+
+
+class WallClock:
+    """One participant's clock through one file: remembers across chunks how far into a repeated hour it is.
+
+    `whole_hours`: rows stand for whole hours, so that the same time again is already the second pass (elsewhere it
+    is the same row again).
+    """
+
+    def __init__(self, zone: zoneinfo.ZoneInfo, *, whole_hours: bool = False) -> None:
+        self.zone = zone
+        self.noted: Counter[str] = Counter()
+        self._whole_hours = whole_hours
+        self._last: dict[int, int] = {}  # by local day: the last time seen in its repeated hour
+        self._second: set[int] = set()  # local days whose second pass has begun
+
+    def utc(self, local: Times) -> Times:
+        """Local microseconds in file order, shape (n,), as microseconds UTC."""
+        instants, ambiguous, missing = local_to_utc(local, self.zone)
+        self.noted[MISSING] += int(np.count_nonzero(missing))
+        if not ambiguous.any():
+            return instants
+        second = np.zeros(len(local), dtype=bool)
+        rows = np.flatnonzero(ambiguous)
+        days = local[rows] // DAY
+        for day in np.unique(days):
+            chosen = rows[days == day]
+            second[chosen] = self._passes(int(day), local[chosen])
+        return local_to_utc(local, self.zone, second)[0]
+
+    def first_instants(self, local: Times) -> Times:
+        """Local midnights as microseconds UTC; not counted, a day begins once."""
+        return local_to_utc(local, self.zone)[0]
+
+    def _passes(self, day: int, local: Times) -> NDArray[np.bool_]:
+        """Which rows of a day's repeated hour belong to its second pass."""
+        before = np.concatenate([[self._last.get(day, -1)], local[:-1]])
+        back = (local <= before) if self._whole_hours else (local < before)
+        self._last[day] = int(local[-1])
+        if int(back.sum()) + (day in self._second) > 1:
+            self.noted[UNTOLD] += len(local)
+            return np.zeros(len(local), dtype=bool)
+        self.noted[REPEATED] += len(local)
+        second = (np.cumsum(back) > 0) | (day in self._second)
+        if second.any():
+            self._second.add(day)
+        return second
+
+
+def day_lengths(clock: WallClock, midnights: Times) -> tuple[Times, NDArray[np.int32]]:
+    """First instants (microseconds UTC) and lengths in seconds of local days, given as their local 00:00."""
+    begins = clock.first_instants(midnights)
+    return begins, ((clock.first_instants(midnights + DAY) - begins) // MICROSECOND).astype(np.int32)
