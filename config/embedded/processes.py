@@ -71,9 +71,11 @@ class Child:
     stdin: bytes | None = None
     directory: Path | None = None
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    _asked: bool = field(default=False, init=False)
 
     def start(self) -> None:
         log = open_log(self.log) if self.log else None
+        self._asked = False
         try:
             # A process group of its own: Ctrl-C reaches the supervisor only, which stops the children in order.
             self.process = subprocess.Popen(
@@ -105,14 +107,23 @@ class Child:
     def exit_status(self) -> int | None:
         return self.process.poll() if self.process else None
 
+    def ask_to_stop(self) -> None:
+        """The first of the stop signals, without waiting for what comes of it."""
+        if self.process and self.running:
+            self.process.send_signal(self.stop_signals[0][0])
+            self._asked = True
+
     def stop(self) -> None:
         """Ends the program and whatever it started. Returns when it is gone."""
         if self.process is None:
             return
-        for number, patience in self.stop_signals:
+        if not self._asked:
+            self.ask_to_stop()
+        for step, (number, patience) in enumerate(self.stop_signals):
             if not self.running:
                 break
-            self.process.send_signal(number)
+            if step > 0:
+                self.process.send_signal(number)
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(patience)
         with suppress(ProcessLookupError, PermissionError):  # macOS answers EPERM for a group of zombies

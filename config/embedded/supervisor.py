@@ -218,7 +218,9 @@ class Supervisor:
                 watch.tend(now)
             if self._seeding and not self._seeding.running:
                 status, self._seeding = self._seeding.exit_status, None
-                if status:
+                if status == 0:
+                    say("The demo trial is complete.")
+                else:
                     say(f"Loading the demo trial failed (status {status}, see above). Its pages show what was loaded.")
 
     def _bring_down(self) -> None:
@@ -226,7 +228,10 @@ class Supervisor:
         if self._seeding:
             self._seeding.stop()
         servers = [server.child for server in (self._postgres, self._redis) if server]
-        for child in [watch.child for watch in self._watches if watch.child not in servers]:
+        users = [watch.child for watch in self._watches if watch.child not in servers]
+        for child in users:  # all are asked first, so that they finish side by side
+            child.ask_to_stop()
+        for child in users:
             child.stop()
         for server in (self._redis, self._postgres):
             if server:
