@@ -1,0 +1,115 @@
+"""Which days a participant's page shows: presets, free dates, and the steps to the days before and after."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+PRESETS = {"day": 1, "week": 7, "month": 30, "quarter": 90}
+NAMES = {"day": "Day", "week": "Week", "month": "Month", "quarter": "90 days", "trial": "Trial"}
+DEFAULT = "week"
+# Ten years: longer than any trial, short enough that a typing error asks for nothing absurd.
+LONGEST = 3653
+EARLIEST = dt.date(2005, 1, 1)
+
+
+class BadRange(ValueError):
+    """The dates cannot be used. The message is fit to show; `parameter` names the culprit."""
+
+    def __init__(self, parameter: str, message: str) -> None:
+        super().__init__(message)
+        self.parameter = parameter
+
+
+@dataclass(frozen=True, slots=True)
+class DayRange:
+    """Local days of a participant, both ends included. `preset` is the preset it came from, if any."""
+
+    first: dt.date
+    last: dt.date
+    preset: str = ""
+
+    @property
+    def days(self) -> int:
+        return (self.last - self.first).days + 1
+
+    def instants(self, zone: ZoneInfo) -> tuple[dt.datetime, dt.datetime]:
+        """From the first day's midnight to the midnight after the last, aware, in the participant's zone."""
+        return midnight(self.first, zone), midnight(self.last + dt.timedelta(days=1), zone)
+
+    def shifted(self, direction: int) -> DayRange:
+        """The same number of days just before (-1) or just after (+1)."""
+        step = dt.timedelta(days=self.days * direction)
+        return DayRange(self.first + step, self.last + step, self.preset if self.preset in PRESETS else "")
+
+    def query(self) -> dict[str, str]:
+        """The parameters that lead back here."""
+        if self.preset in PRESETS:
+            return {"range": self.preset, "to": self.last.isoformat()}
+        return {"from": self.first.isoformat(), "to": self.last.isoformat()}
+
+
+def midnight(date: dt.date, zone: ZoneInfo) -> dt.datetime:
+    """The first instant of a local day."""
+    return dt.datetime.combine(date, dt.time(), zone)
+
+
+def parse_date(parameter: str, text: str) -> dt.date:
+    """A date as 2026-11-23. Raises BadRange."""
+    try:
+        date = dt.date.fromisoformat(text)
+    except ValueError:
+        raise BadRange(parameter, f"{text!r} is not a date such as 2026-11-23.") from None
+    if not EARLIEST <= date <= dt.date(2100, 1, 1):
+        raise BadRange(parameter, f"{date.isoformat()} lies outside 2005 to 2100.")
+    return date
+
+
+def anchor(last_on: dt.date | None, today: dt.date) -> dt.date:
+    """Where presets end: today, unless the data stop more than a week ago; then the last day with data."""
+    return last_on if last_on is not None and last_on < today - dt.timedelta(days=7) else today
+
+
+def chosen(query: Mapping[str, str], *, end: dt.date, trial_first: dt.date) -> DayRange:
+    """The range a query asks for: `range` with an optional `to`, or `from` and `to`; a week if it asks for none.
+
+    `end`: where presets end if `to` is missing. `trial_first`: first day of the preset "trial". Raises BadRange.
+    """
+    preset, first, last = query.get("range", ""), query.get("from", ""), query.get("to", "")
+    if preset and preset not in NAMES:
+        raise BadRange("range", f"{preset!r} is none of {', '.join(NAMES)}.")
+    to = parse_date("to", last) if last else end
+    if first and not preset:
+        since = parse_date("from", first)
+        if since > to:
+            raise BadRange("from", "The first day comes after the last.")
+        if (to - since).days >= LONGEST:
+            raise BadRange("from", "That is more than ten years.")
+        return DayRange(since, to)
+    preset = preset or DEFAULT
+    if preset == "trial":
+        return DayRange(min(trial_first, to), to, preset)
+    return DayRange(to - dt.timedelta(days=PRESETS[preset] - 1), to, preset)
+
+
+def parse_instant(parameter: str, text: str, zone: ZoneInfo, *, closing: bool) -> dt.datetime:
+    """A local date (its first instant, or with `closing` the first after it) or an ISO instant with an offset.
+
+    An instant without an offset is taken as local time of `zone`. Raises BadRange.
+    """
+    if not text:
+        raise BadRange(parameter, f"{parameter} is missing: give a date such as 2026-11-23 or an ISO instant.")
+    if len(text) == len("2026-11-23"):
+        date = parse_date(parameter, text)
+        return midnight(date + dt.timedelta(days=1) if closing else date, zone)
+    try:
+        # A plus sign arrives as a space when the caller did not encode it.
+        moment = dt.datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
+    except ValueError:
+        raise BadRange(parameter, f"{text!r} is neither a date such as 2026-11-23 nor an ISO instant.") from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=zone)
+    if not EARLIEST <= moment.date() <= dt.date(2100, 1, 1):
+        raise BadRange(parameter, f"{text} lies outside 2005 to 2100.")
+    return moment

@@ -1,0 +1,149 @@
+"""The pages. Each starts from what the signed-in person may see; anything else is not found."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+from django_htmx.http import push_url
+
+from dashboards import charts, participant_page
+from dashboards.access import Request, signed_in
+from dashboards.libraries import loading_plan
+from dashboards.people import people
+from dashboards.ranges import LONGEST, BadRange, parse_instant
+from metrics import queries
+from metrics.registry import BY_CODE, Metric
+from participants.models import Participant, Trial
+
+# Seconds a bucket of what can be asked for by name; "raw" is every sample, and only for a day.
+WIDTHS = {"raw": 0, "1m": 60, "1h": 3600, "1d": 86_400}
+RAW_SPAN = dt.timedelta(days=1)
+
+
+@require_safe
+@signed_in
+def trial_list(request: Request) -> HttpResponse:
+    """The trials of the signed-in person, with how many participants she sees there and their newest data."""
+    mine = Participant.objects.visible_to(request.user)
+    trial_of = dict(mine.values_list("pk", "trial_id"))
+    newest: dict[int, dt.datetime] = {}
+    for pk, data in queries.overview(mine).items():
+        if data.last_sample_at:
+            trial = trial_of[pk]
+            newest[trial] = max(newest.get(trial, data.last_sample_at), data.last_sample_at)
+    counts = dict(mine.order_by().values_list("trial_id").annotate(n=Count("pk")))
+    trials = [(t, counts.get(t.pk, 0), newest.get(t.pk)) for t in Trial.objects.visible_to(request.user)]
+    return render(request, "dashboards/trial_list.html", {"trials": trials, "now": timezone.now()})
+
+
+@require_safe
+@signed_in
+def trial_detail(request: Request, code: str) -> HttpResponse:
+    """A trial's participants; for HTMX only the table."""
+    trial = get_object_or_404(Trial.objects.visible_to(request.user), code=code)
+    view = people(trial, request.user, request.GET)  # type: ignore[arg-type]  # signed_in: never anonymous
+    context = {"trial": trial, "view": view, "now": timezone.now(), "here": request.path}
+    if not request.htmx or request.htmx.boosted or request.htmx.history_restore_request:
+        return render(request, "dashboards/trial_detail.html", context)
+    return pushed(request, render(request, "dashboards/_people.html", context), view.here)
+
+
+@require_safe
+@signed_in
+def participant_detail(request: Request, code: str, study_id: str) -> HttpResponse:
+    """One participant's data for some days; for HTMX only what depends on the days and the metric."""
+    participant = visible_participant(request, code, study_id)
+    context: dict[str, Any] = participant_page.page(participant, request.GET, timezone.now())
+    if not request.htmx or request.htmx.boosted or request.htmx.history_restore_request:
+        return render(request, "dashboards/participant_detail.html", context | {"loading_plan": loading_plan()})
+    return pushed(request, render(request, "dashboards/_data.html", context), context["here"])
+
+
+@require_safe
+@signed_in
+def participant_series(request: Request, code: str, study_id: str) -> HttpResponse:
+    """The data of one chart as JSON: at most 2,000 points of one metric, with the gaps and what a point stands for.
+
+    `metric`: a code of the registry. `start`, `end`: local dates (both ends included) or ISO instants (end
+    excluded). `resolution`: auto (default), raw, 1m, 1h or 1d. 400 names the parameter that is wrong.
+    """
+    participant = visible_participant(request, code, study_id)
+    zone = ZoneInfo(participant.time_zone)
+    try:
+        asked = series_asked(request.GET, zone)
+        found = queries.series(
+            [participant.pk],
+            [asked.metric.code],
+            asked.start,
+            asked.end,
+            resolution=asked.resolution,
+            max_points=charts.MAX_POINTS,
+        )
+        if len(found[0]) > charts.MAX_POINTS:
+            raise BadRange("resolution", f"More than {charts.MAX_POINTS:,} points: ask for fewer days, or for auto.")
+    except BadRange as error:
+        return json({"error": {"parameter": error.parameter, "message": str(error)}}, status=400)
+    shaped = charts.payload(found[0], zone=zone, start=asked.start, end=asked.end, now=timezone.now())
+    return json(shaped)
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesAsked:
+    """What a request for a series asks for, checked."""
+
+    metric: Metric
+    start: dt.datetime
+    end: dt.datetime
+    resolution: str
+
+
+def series_asked(asked: Mapping[str, str], zone: ZoneInfo) -> SeriesAsked:
+    """Read the parameters of a series. Raises BadRange that names the one that is wrong."""
+    code, resolution = asked.get("metric", ""), asked.get("resolution", "auto")
+    if code not in BY_CODE:
+        raise BadRange("metric", f"{code!r} is no metric we know.")
+    start = parse_instant("start", asked.get("start", ""), zone, closing=False)
+    end = parse_instant("end", asked.get("end", ""), zone, closing=True)
+    if start >= end:
+        raise BadRange("end", "The end does not come after the start.")
+    if (end - start).days > LONGEST:
+        raise BadRange("start", "That is more than ten years.")
+    if resolution not in queries.RESOLUTIONS:
+        raise BadRange("resolution", f"{resolution!r} is none of {', '.join(queries.RESOLUTIONS)}.")
+    width = WIDTHS.get(resolution)
+    if width is not None and end - start > (dt.timedelta(seconds=width * charts.MAX_POINTS) if width else RAW_SPAN):
+        raise BadRange("resolution", f"{resolution} is too fine for so many days: ask for fewer, or for auto.")
+    return SeriesAsked(BY_CODE[code], start, end, resolution)
+
+
+def visible_participant(request: HttpRequest, code: str, study_id: str) -> Participant:
+    """The participant if the signed-in person may see her; else 404, as if she did not exist."""
+    visible = Participant.objects.visible_to(request.user).select_related("trial", "site")
+    participant: Participant = get_object_or_404(visible, trial__code=code, study_id=study_id)
+    return participant
+
+
+def pushed(request: Request, response: HttpResponse, query: str) -> HttpResponse:
+    """Put the view's canonical address into the browser, unless it is there already (a refresh is no step back)."""
+    address = f"{request.path}?{query}" if query else request.path
+    if request.htmx.current_url_abs_path == address:
+        return response
+    return push_url(response, address)
+
+
+def json(content: dict[str, Any], status: int = 200) -> HttpResponse:
+    """Columns of numpy as JSON. NaN becomes null. Health data: never kept by a cache on the way."""
+    body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+    return HttpResponse(
+        body, status=status, content_type="application/json", headers={"Cache-Control": "private, no-store"}
+    )

@@ -1,0 +1,80 @@
+"""Numbers and instants as people read them: "3 h ago", "Sun 21:40", "7 h 46". Pure functions."""
+
+from __future__ import annotations
+
+import datetime as dt
+from math import isnan
+from zoneinfo import ZoneInfo
+
+NO_BREAK = "\u00a0"
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+
+
+def ago(instant: dt.datetime, now: dt.datetime) -> str:
+    """How long before `now` an instant lies, in at most two units; both aware."""
+    seconds = int((now - instant).total_seconds())
+    if seconds < MINUTE:
+        return "just now"
+    if seconds < HOUR:
+        return f"{seconds // MINUTE}{NO_BREAK}min ago"
+    if seconds < DAY:
+        return f"{seconds // HOUR}{NO_BREAK}h ago"
+    days, hours = seconds // DAY, seconds % DAY // HOUR
+    if days < 14 and hours:
+        return f"{days}{NO_BREAK}d {hours}{NO_BREAK}h ago"
+    return f"{days:,}{NO_BREAK}d ago"
+
+
+def clock(instant: dt.datetime, now: dt.datetime, zone: ZoneInfo) -> str:
+    """An instant in a zone: "today, 06:02", "Sun 21:40" within a week, "14 Nov, 08:10", with the year if another."""
+    local, today = instant.astimezone(zone), now.astimezone(zone).date()
+    if local.date() == today:
+        return f"today, {local:%H:%M}"
+    if dt.timedelta(0) < today - local.date() < dt.timedelta(days=7):
+        return f"{local:%a %H:%M}"
+    return f"{date_short(local.date(), today)}, {local:%H:%M}"
+
+
+def date_short(date: dt.date, today: dt.date) -> str:
+    """14 Nov, or 14 Nov 2016 when the year is not this one."""
+    return f"{date.day} {date:%b}" if date.year == today.year else f"{date.day} {date:%b %Y}"
+
+
+def date_span(first: dt.date, last: dt.date) -> str:
+    """17–23 Nov 2026, 30 Oct – 3 Nov 2026, 28 Dec 2025 – 3 Jan 2026, or one date."""
+    end = f"{last.day} {last:%b %Y}"
+    if first == last:
+        return f"{last:%a} {end}"
+    if (first.year, first.month) == (last.year, last.month):
+        return f"{first.day}–{end}"
+    if first.year == last.year:
+        return f"{first.day} {first:%b} – {end}"
+    return f"{first.day} {first:%b %Y} – {end}"
+
+
+def hours_minutes(minutes: int) -> str:
+    """20 h 55."""
+    return f"{minutes // 60:,}{NO_BREAK}h{NO_BREAK}{minutes % 60:02d}"
+
+
+def length(seconds: int) -> str:
+    """A bucket's length in words: 10 min, 1 h, 1 day."""
+    for unit, size in (("day", DAY), ("h", HOUR), ("min", MINUTE)):
+        if seconds % size == 0 and seconds >= size:
+            count = seconds // size
+            return f"{count}{NO_BREAK}{unit}{'s' if unit == 'day' and count > 1 else ''}"
+    return f"{seconds}{NO_BREAK}s"
+
+
+def number(value: float | None, decimals: int = 0) -> str:
+    """A value with thousands separators; a dash where there is none, which is not zero."""
+    return "–" if value is None or isnan(value) else f"{value:,.{decimals}f}"
+
+
+def zone_words(zone: ZoneInfo, at: dt.datetime) -> str:
+    """Europe/Amsterdam, UTC+1: the zone and its offset at an instant."""
+    offset = at.astimezone(zone).utcoffset() or dt.timedelta(0)
+    minutes = int(offset.total_seconds() // 60)
+    sign, hours, rest = ("−" if minutes < 0 else "+"), abs(minutes) // 60, abs(minutes) % 60
+    words = f"UTC{sign}{hours}" + (f":{rest:02d}" if rest else "") if minutes else "UTC"
+    return words if zone.key == words else f"{zone.key}, {words}"
