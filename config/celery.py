@@ -3,9 +3,24 @@
 import os
 
 from celery import Celery
+from celery.schedules import crontab
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 app = Celery("wearable_trials")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+app.conf.beat_schedule = {
+    # A message that waited longer than its interval is dropped: the next one does the same.
+    "extend-demo": {
+        "task": "ingestion.extend_demo",
+        "schedule": crontab(minute="*/15"),
+        "options": {"expires": 14 * 60},
+    },
+    "pull-synthetic-days": {
+        "task": "ingestion.pull_synthetic_days",
+        "schedule": crontab(hour="6", minute="0"),
+        "options": {"expires": 6 * 3600},
+    },
+}

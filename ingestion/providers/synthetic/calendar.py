@@ -104,9 +104,12 @@ def offset_changes(person: Person, day: LocalDay) -> list[OffsetChange]:
     found = []
     if day.start <= leaves < day.end:
         found.append(OffsetChange(instant(leaves), _offset(person.away, leaves)))
-    for at in range(max(day.start, leaves + QUARTER), min(day.end, returns), QUARTER):  # summer time abroad
-        if _offset(person.away, at) != _offset(person.away, at - QUARTER):
-            found.append(OffsetChange(instant(at), _offset(person.away, at)))
+    summer_time = (
+        OffsetChange(instant(at), _offset(person.away, at))
+        for at in range(max(day.start, leaves + QUARTER), min(day.end, returns), QUARTER)
+        if _offset(person.away, at) != _offset(person.away, at - QUARTER)
+    )
+    found.extend(summer_time)
     if day.start <= returns < day.end:
         found.append(OffsetChange(instant(returns), None))
     return found

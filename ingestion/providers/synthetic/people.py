@@ -34,8 +34,8 @@ class Story(StrEnum):
 STORIES: tuple[Story, ...] = (
     Story.WELL, Story.WELL, Story.NIGHTS_OFF, Story.WELL, Story.FLAT_ONE_DAY, Story.WELL,
     Story.UPLOADS_EACH_5_DAYS, Story.WELL, Story.TRAVELS, Story.WELL, Story.DROPS_OUT, Story.WELL,
-    Story.SOME_NIGHTS_OFF, Story.WELL, Story.FLAT_TWO_DAYS, Story.NEVER_CONNECTED, Story.WELL, Story.UPLOADS_EACH_7_DAYS,
-    Story.WELL, Story.LITTLE_WORN, Story.WELL, Story.WELL, Story.SOME_NIGHTS_OFF, Story.WELL,
+    Story.SOME_NIGHTS_OFF, Story.WELL, Story.FLAT_TWO_DAYS, Story.NEVER_CONNECTED, Story.WELL, Story.WELL,
+    Story.UPLOADS_EACH_7_DAYS, Story.LITTLE_WORN, Story.WELL, Story.WELL, Story.SOME_NIGHTS_OFF, Story.WELL,
 )  # fmt: skip
 
 

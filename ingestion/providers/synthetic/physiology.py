@@ -66,8 +66,8 @@ def heart_by_minute(
     padded = np.concatenate([np.full(len(RESPONSE) - 1, effort[0]), effort])
     drift = np.convolve(rng.normal(0, 1.0, day.minutes + len(DRIFT) - 1), DRIFT, mode="valid")
     scale = np.where(stage < 0, 2.6, 1.1)
-    heart = resting + np.convolve(padded, RESPONSE, mode="valid") + drift * scale
-    return np.clip(heart, 40.0, person.highest_heart_rate)
+    heart: NDArray[np.float64] = resting + np.convolve(padded, RESPONSE, mode="valid") + drift * scale
+    return heart.clip(40.0, person.highest_heart_rate)
 
 
 def sampled(

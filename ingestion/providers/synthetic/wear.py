@@ -52,9 +52,7 @@ def worn_minutes(
     """Whether the device is worn, for each minute of a day; `before` and `after` are the nights around it."""
     off = list(outages)
     awake_from, awake_until = before.end, min(after.start, day.end)
-    for night in (before, after):
-        if not night.worn:
-            off.append((night.start - 20 * MINUTE, night.end + 25 * MINUTE))
+    off += [(n.start - 20 * MINUTE, n.end + 25 * MINUTE) for n in (before, after) if not n.worn]
     shower = awake_from + int(rng.integers(10, 50)) * MINUTE
     if rng.random() < 0.8:
         off.append((shower, shower + int(rng.integers(8, 22)) * MINUTE))

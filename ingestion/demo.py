@@ -1,0 +1,149 @@
+"""The demo trial: made-up participants with made-up data, so that every page has something to show."""
+
+from __future__ import annotations
+
+import datetime as dt
+import zoneinfo
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from ingestion import synthetic
+from ingestion.models import SyntheticDevice
+from ingestion.providers.base import SyntheticProvider
+from ingestion.providers.registry import SYNTHETIC_PROVIDERS
+from participants.models import Membership, Participant, Site, Trial, User
+from participants.services import participant_enrol, trial_create
+
+CODE = "DEMO"
+TITLE = "Walking after knee replacement (demo)"
+ZONE = "Europe/Amsterdam"
+SEED = 20_261_123
+PASSWORD = "wearable-demo-2026"  # noqa: S105 - documented; see demo_users_ensure for when it is refused
+SITES = (("AMS", "Amsterdam"), ("UTR", "Utrecht"), ("RTM", "Rotterdam"))
+ARMS = ("usual care", "coached walking")
+MANAGER, COORDINATOR, STAFF = "manager@example.org", "coordinator@example.org", "staff@example.org"
+
+
+class DemoRefused(Exception):
+    """The demo cannot be made here; the message says why and is fit to show."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoProgress:
+    """A step of feeding the demo. `round`: 1 is everyone's newest week, 2 the one before. `step` None: nothing new."""
+
+    round: int
+    study_id: str
+    step: synthetic.Step | None
+    busy: bool = False
+
+
+@transaction.atomic
+def demo_ensure(*, now: dt.datetime, password: str | None = None, participants: int = 24, days: int = 30) -> Trial:
+    """The demo trial with its sites, people and synthetic devices: made, or completed where parts are missing.
+
+    `days` back from today is its first day, if it has to be made. `password` None: the documented one. Feeding it
+    is demo_feed's. Raises DemoRefused if a trial of this code is no demo or the password will not do.
+    """
+    trial = Trial.objects.filter(code=CODE).first()
+    if trial is not None and not trial.is_demo:
+        raise DemoRefused(f"Trial {CODE} exists and is not a demo: it is left alone. Give the real one another code.")
+    if trial is None:
+        today = now.astimezone(zoneinfo.ZoneInfo(ZONE)).date()
+        trial = trial_create(
+            code=CODE,
+            title=TITLE,
+            time_zone=ZONE,
+            is_demo=True,
+            status=Trial.Status.RUNNING,
+            starts_on=today - dt.timedelta(days=days),
+        )
+    sites = [Site.objects.get_or_create(trial=trial, code=code, defaults={"name": name})[0] for code, name in SITES]
+    demo_users_ensure(trial, sites[0], password)
+    provider = next(provider for provider in SYNTHETIC_PROVIDERS if provider.live)
+    enrolled = {person.study_id: person for person in Participant.objects.filter(trial=trial)}
+    for number in range(1, participants + 1):
+        study_id = f"{CODE}-{number:03d}"
+        person = enrolled.get(study_id) or _enrol(trial, study_id, sites[number % len(sites)], ARMS[number % 2])
+        _equip(person, provider, number, now)
+    return trial
+
+
+def _enrol(trial: Trial, study_id: str, site: Site, arm: str) -> Participant:
+    return participant_enrol(
+        trial=trial,
+        study_id=study_id,
+        site=site,
+        status=Participant.Status.ACTIVE,
+        monitoring_starts_on=trial.starts_on,
+        arm=arm,
+    )
+
+
+def _equip(person: Participant, provider: SyntheticProvider, number: int, now: dt.datetime) -> None:
+    """Her device. Who would not have uploaded anything in a year has never connected it: she is still invited."""
+    if person.synthetic_devices.filter(provider=provider.code).exists():
+        return
+    device = synthetic.device_assign(
+        participant=person,
+        provider=provider,
+        device=provider.devices[number % len(provider.devices)],
+        seed=SEED,
+        number=number,
+        starts_on=person.monitoring_starts_on or now.date(),
+    )
+    if provider.uploaded_until(synthetic.wearer_of(device), now + dt.timedelta(days=365)) is None:
+        person.status = Participant.Status.INVITED
+        person.save(update_fields=["status"])
+
+
+def demo_users_ensure(trial: Trial, site: Site, password: str | None) -> None:
+    """A manager of all sites, a coordinator of one, and staff who manage and use the admin.
+
+    Who exists keeps her password, unless one is given. A documented password must not open a server that holds
+    real trials: there, users are made with a given one only. Raises DemoRefused.
+    """
+    roles: tuple[tuple[str, Site | None, str, dict[str, bool]], ...] = (
+        (MANAGER, None, Membership.Role.MANAGER, {}),
+        (COORDINATOR, site, Membership.Role.COORDINATOR, {}),
+        (STAFF, None, Membership.Role.MANAGER, {"is_staff": True, "is_superuser": True}),
+    )
+    for email, only_site, role, rights in roles:
+        user = User.objects.filter(email=email).first()
+        if user is None:
+            if password is None and Trial.objects.filter(is_demo=False).exists():
+                raise DemoRefused("This server holds real trials: give the demo's users a password with --password.")
+            user = User.objects.create_user(email, password or PASSWORD, **rights)
+        elif password is not None:
+            user.set_password(password)
+            user.save(update_fields=["password"])
+        Membership.objects.get_or_create(user=user, trial=trial, site=only_site, ended_at=None, defaults={"role": role})
+
+
+def demo_feed(trial: Trial, *, now: dt.datetime) -> Iterator[DemoProgress]:
+    """Take in what the participants' devices have uploaded: everyone's newest week first, then the week before it.
+
+    Stops and goes on at any point. Raises as synthetic.device_step, but for devices that a worker has at hand:
+    those are left to it.
+    """
+    waiting = list(
+        SyntheticDevice.objects.filter(participant__trial=trial)
+        .order_by("participant__study_id")
+        .values_list("pk", "participant__study_id")
+    )
+    turn = 0
+    while waiting:
+        turn += 1
+        again = []
+        for device_id, study_id in waiting:
+            try:
+                step = synthetic.device_step(device_id, now=now)
+            except synthetic.DeviceBusy:
+                yield DemoProgress(turn, study_id, None, busy=True)
+                continue
+            yield DemoProgress(turn, study_id, step)
+            if step is not None:
+                again.append((device_id, study_id))
+        waiting = again

@@ -1,0 +1,74 @@
+"""`manage.py pull_synthetic TRIAL STUDY_ID --device NAME --start DAY --end DAY`: a synthetic device for a demo."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+from tqdm import tqdm
+
+from ingestion import synthetic
+from ingestion.models import SyntheticDevice
+from ingestion.providers.base import SyntheticUnavailable
+from metrics.writer import Counts, SyntheticRefused
+from participants.models import Participant
+
+
+def _day(text: str) -> dt.date:
+    return dt.date.fromisoformat(text)
+
+
+class Command(BaseCommand):
+    help = "Give a participant of a demo trial a synthetic device and take in its data. Needs SYNTHETIC=True."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("trial", metavar="TRIAL", help="code of a demo trial")
+        parser.add_argument("study_id", metavar="STUDY_ID")
+        parser.add_argument("--device", required=True, help="e.g. fitbit_sense; an unknown name lists them all")
+        parser.add_argument("--start", required=True, type=_day, metavar="YYYY-MM-DD")
+        parser.add_argument("--end", required=True, type=_day, metavar="YYYY-MM-DD", help="the last day, included")
+        parser.add_argument("--seed", type=int, default=0, help="another seed is another wearer (default 0)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.SYNTHETIC:
+            raise CommandError("Synthetic data is switched off. Set SYNTHETIC=True to use it in demo trials.")
+        if options["end"] < options["start"] or options["seed"] < 0:
+            raise CommandError("--end must not lie before --start, nor --seed below 0.")
+        now = timezone.now()
+        try:
+            device = self._device(options)
+            wearer, provider = synthetic.wearer_of(device), synthetic.provider_of(device.provider)
+            until = provider.day_starts_at(wearer, options["end"] + dt.timedelta(days=1))
+            total = Counts()
+            for step in tqdm(synthetic.device_pull(device.pk, now=now, until=until), unit="week", disable=None):
+                total += step.counts
+        except (SyntheticUnavailable, SyntheticRefused, synthetic.DeviceBusy, ValueError) as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(
+            f"{device}: {total.new:,} new measurements, {total.unchanged:,} unchanged, {total.sleep_new:,} new nights"
+        )
+
+    def _device(self, options: dict[str, Any]) -> SyntheticDevice:
+        participant = (
+            Participant.objects.select_related("trial")
+            .filter(trial__code=options["trial"], study_id=options["study_id"])
+            .first()
+        )
+        if participant is None:
+            raise CommandError(f"There is no participant {options['study_id']} in a trial {options['trial']}.")
+        try:
+            provider = synthetic.provider_for(options["device"])
+        except KeyError as error:
+            raise CommandError(str(error.args[0])) from error
+        provider.check()
+        return synthetic.device_assign(
+            participant=participant,
+            provider=provider,
+            device=options["device"],
+            seed=options["seed"],
+            number=1,
+            starts_on=options["start"],
+        )

@@ -1,0 +1,72 @@
+"""Garmin Fenix 7S: a day of the library's JSON, in the shape of Garmin Connect, as our metrics.
+
+The library's days begin at 06:00 or 07:00 GMT, as for somebody in western America, or at midnight of this machine's
+own clock. What counts is how far into the day a value lies: that is put on the wearer's clock.
+Left out: SpO2 (never has values), body battery, hydration, blood pressure, sleep stages (totals without times).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ingestion.providers.wearipedia.wall import Day, stamps
+from metrics.batch import Delivery, SampleBatch, SleepRecord, Stage, Times
+
+MILLISECOND = 1000  # in microseconds
+RESTING = "WELLNESS_RESTING_HEART_RATE"
+
+
+def delivery(raw: Mapping[str, Any], day: Day) -> Delivery:
+    """All of one day. `raw`: what the library made for that day alone, by data type. Raises KeyError, ValueError."""
+    samples: list[SampleBatch] = []
+    for page in raw.get("hr", ()):
+        samples += _series("heart_rate", page["heartRateValues"], day, decimals=0)
+    for page in raw.get("stress", ()):
+        # Negative: not measured, says the vendor.
+        samples += _series("stress_score", [p for p in page["stressValuesArray"] if p[1] >= 0], day)
+    for page in raw.get("respiration", ()):
+        samples += _series("respiratory_rate_instant", page["respirationValuesArray"], day)
+        samples += day.daily("respiratory_rate", float(page["avgSleepRespirationValue"]))
+    for quarters in raw.get("steps", ()):
+        wall = _into_day(stamps([quarter["startGMT"] for quarter in quarters]), day)
+        samples += day.samples("steps", wall, (quarter["steps"] for quarter in quarters), 900)
+    for page in raw.get("hrv", ()):
+        samples += day.daily("hrv_rmssd_24h", float(page["hrvSummary"]["lastNightAvg"]))
+    for page in raw.get("floors", ()):
+        samples += day.daily("floors_24h", float(sum(quarter[2] for quarter in page["floorValuesArray"])))
+    for row in raw.get("rhr", {}).get("allMetrics", {}).get("metricsMap", {}).get(RESTING, ()):
+        if row["calendarDate"] == day.on.isoformat():
+            samples += day.daily("resting_heart_rate", float(row["value"]))
+    return Delivery(samples=samples, sleep=[sleep_record(page["dailySleepDTO"], day) for page in raw.get("sleep", ())])
+
+
+def _into_day(times: Times, day: Day) -> Times:
+    """Stamps of a day on any clock, moved so that the first is the day's midnight on the wearer's."""
+    return day.midnight + times - times[0] if len(times) else times
+
+
+def _series(metric: str, pairs: Sequence[Sequence[float]], day: Day, *, decimals: int = 3) -> list[SampleBatch]:
+    """Pairs of (milliseconds, value). They come as one evenly spaced run that begins with the day."""
+    times = np.array([int(pair[0]) for pair in pairs], dtype=np.int64) * MILLISECOND
+    return day.samples(metric, _into_day(times, day), (pair[1] for pair in pairs), decimals=decimals)
+
+
+def sleep_record(night: Mapping[str, Any], day: Day) -> SleepRecord:
+    """A night; it begins at the day's midnight, which the library wrote down by this machine's clock."""
+    starts_at = day.at(dt.datetime.combine(day.on, dt.time()))
+    asleep, awake = int(night["sleepTimeSeconds"]), int(night["awakeSleepSeconds"])
+    return SleepRecord(
+        source=day.source,
+        external_id=str(night["id"]),
+        starts_at=starts_at,
+        ends_at=starts_at + dt.timedelta(seconds=asleep + awake),
+        stages=(
+            Stage(starts_at, asleep, "asleep"),
+            Stage(starts_at + dt.timedelta(seconds=asleep), awake, "awake"),
+        ),
+        is_main=True,
+    )

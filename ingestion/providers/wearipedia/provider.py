@@ -1,0 +1,119 @@
+"""Asks wearipedia for one day of one device, the same for the same wearer and date every time."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import importlib
+import importlib.util
+import io
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ingestion.providers.base import SyntheticUnavailable, Wearer
+from ingestion.providers.wearipedia import dexcom, fitbit, garmin, oura
+from ingestion.providers.wearipedia.wall import Day
+from metrics.batch import Delivery, SourceKey
+
+ONE_DAY = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device: who makes it, where the library makes up its data, and how a day of that is mapped.
+
+    `module` holds `function`, which takes a first and an exclusive last date, after a seed where `seeded`.
+    `around`: days made on either side, where a day alone comes out wrong.
+    """
+
+    platform: str
+    model: str
+    module: str
+    mapping: Callable[[Mapping[str, Any], Day], Delivery]
+    function: str = "create_syn_data"
+    seeded: bool = True
+    around: int = 0
+
+
+FITBIT = "wearipedia.devices.fitbit.fitbit_sense_gen"
+# The generating functions are called themselves: the classes about them slice dates wrongly, and that of the Charge 6
+# (which has the Sense's generator) gives everybody the seed 0.
+DEVICES: dict[str, Device] = {
+    "fitbit_sense": Device("Fitbit", "Sense", FITBIT, fitbit.delivery),
+    "fitbit_charge_6": Device("Fitbit", "Charge 6", FITBIT, fitbit.delivery),
+    "oura_ring3": Device("Oura", "Ring 3", "wearipedia.devices.oura.oura_ring3_gen", oura.delivery),
+    "garmin_fenix_7s": Device(
+        "Garmin", "Fenix 7S", "wearipedia.devices.garmin.fenix_gen", garmin.delivery, seeded=False
+    ),
+    # Glucose is smoothed over a made-up zero before the first and after the last day.
+    "dexcom_pro_cgm": Device(
+        "Dexcom",
+        "Pro CGM",
+        "wearipedia.devices.dexcom.pro_cgm_gen",
+        dexcom.delivery,
+        function="create_synth",
+        seeded=False,
+        around=1,
+    ),
+}
+
+
+class Wearipedia:
+    """The library behind the interface of a synthetic provider: days come whole, once the night after them is over."""
+
+    code: ClassVar[str] = "wearipedia"
+    devices: ClassVar[tuple[str, ...]] = tuple(DEVICES)
+    live: ClassVar[bool] = False
+
+    def check(self) -> None:
+        if importlib.util.find_spec("wearipedia") is None:
+            raise SyntheticUnavailable(
+                "wearipedia is not installed here. In an environment of its own, with Python 3.11 or 3.12: "
+                "pip install '.[wearipedia]'"
+            )
+
+    def day_starts_at(self, wearer: Wearer, on: dt.date) -> dt.datetime:
+        return dt.datetime(on.year, on.month, on.day, tzinfo=wearer.zone).astimezone(dt.UTC)
+
+    def uploaded_until(self, wearer: Wearer, now: dt.datetime) -> dt.datetime | None:
+        """The end of the last day whose night, twelve hours long at most, is over."""
+        over = (now - dt.timedelta(hours=12)).astimezone(wearer.zone).date()
+        return self.day_starts_at(wearer, over) if over > wearer.starts_on else None
+
+    def day(self, wearer: Wearer, on: dt.date, since: dt.datetime, until: dt.datetime) -> Delivery:
+        """The whole day, with the night that begins on it, if since <= its first instant < until; else nothing."""
+        if not since <= self.day_starts_at(wearer, on) < until:
+            return Delivery()
+        device = DEVICES[wearer.device]
+        source = SourceKey(self.code, device.platform, device.model, synthetic=True)
+        return device.mapping(self._made_up(device, wearer, on), Day(on, wearer.zone, source))
+
+    def _made_up(self, device: Device, wearer: Wearer, on: dt.date) -> Mapping[str, Any]:
+        """The library's data of one day (and those around it). One day at a time: a month would fill a gigabyte."""
+        self.check()
+        make = getattr(importlib.import_module(device.module), device.function)
+        keys = np.random.SeedSequence(wearer.seed, spawn_key=(wearer.number, on.toordinal()))
+        seed = int(keys.generate_state(1)[0])
+        first, last = on - ONE_DAY * device.around, on + ONE_DAY * (1 + device.around)
+        dates = (first.isoformat(), last.isoformat())
+        # Its progress bars are not for our users.
+        with _seeded(seed), contextlib.redirect_stderr(io.StringIO()):
+            made: Mapping[str, Any] = make(seed, *dates) if device.seeded else make(*dates)
+        return made
+
+
+@contextlib.contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed both global generators, which the library draws from in turn, and give them back as they were."""
+    before, numpy_before = random.getstate(), np.random.get_state()
+    random.seed(seed)
+    np.random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(before)
+        np.random.set_state(numpy_before)

@@ -1,0 +1,77 @@
+"""Wall clocks of a day as instants: the library knows no time zones, its stamps are what the wearer's clock shows."""
+
+from __future__ import annotations
+
+import datetime as dt
+import zoneinfo
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from metrics.batch import MICROSECOND, SampleBatch, Seconds, SourceKey, Times, Values, instant
+from metrics.days import DAY, local_to_utc
+
+EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - a wall clock has no zone
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What the mapping of one day needs to know: its date, the wearer's zone, and whose data it is."""
+
+    on: dt.date
+    zone: zoneinfo.ZoneInfo
+    source: SourceKey
+
+    @property
+    def midnight(self) -> int:
+        """The day's first moment on the wall clock, microseconds since 1970-01-01 00:00."""
+        return (self.on - EPOCH.date()).days * DAY
+
+    def at(self, wall: dt.datetime) -> dt.datetime:
+        """A wall-clock time as an instant; in the hour that spring skips, an hour later."""
+        return instant(int(local_to_utc(np.array([wall_us(wall)]), self.zone)[0][0]))
+
+    def samples(
+        self, metric: str, wall: Times, values: Iterable[float], seconds: int | None = None, *, decimals: int = 3
+    ) -> list[SampleBatch]:
+        """A batch of samples at wall-clock times (int64 microseconds), as a list; empty where there are none.
+
+        Values may be NumPy scalars. Samples in an hour that the clock skipped are left out, since no clock ever
+        showed it; an hour that the clock repeated was measured in its first pass only.
+        """
+        value: Values = np.fromiter((float(v) for v in values), dtype=np.float64, count=len(wall)).round(decimals)
+        time, _, missing = local_to_utc(np.asarray(wall, dtype=np.int64), self.zone)
+        if missing.all():
+            return []
+        time, value = time[~missing], value[~missing]
+        lengths: Seconds | None = None if seconds is None else np.full(len(time), seconds, dtype=np.int32)
+        return [SampleBatch(metric, self.source, time, value, lengths)]
+
+    def daily(self, metric: str, value: float) -> list[SampleBatch]:
+        """A value of the whole day, at the day's first instant."""
+        return self.samples(metric, np.array([self.midnight]), [value])
+
+
+def wall_us(wall: dt.datetime) -> int:
+    """A naive datetime as microseconds since 1970-01-01 00:00 on the same clock."""
+    return (wall - EPOCH) // dt.timedelta(microseconds=1)
+
+
+def stamps(texts: Sequence[str]) -> Times:
+    """ISO stamps as wall-clock microseconds; an offset they name is passed over, fractions of a second too."""
+    return np.array([wall_us(dt.datetime.fromisoformat(text[:19])) for text in texts], dtype=np.int64)
+
+
+def clock_times(midnight: int, texts: Sequence[str]) -> Times:
+    """`HH:MM:SS` of one day as wall-clock microseconds, shape (n,). Fast: a day has 86,400 of them."""
+    if not texts:
+        return np.zeros(0, dtype=np.int64)
+    digits = np.array(texts, dtype="S8").view(np.uint8).reshape(-1, 8).astype(np.int64) - ord("0")
+    seconds: Times = digits[:, [0, 1, 3, 4, 6, 7]] @ np.array([36_000, 3600, 600, 60, 10, 1])
+    return midnight + seconds * MICROSECOND
+
+
+def unwrapped(wall: Times) -> Times:
+    """Stamps that should ascend but keep their first date past midnight: a day is added at each step back in time."""
+    return wall + np.concatenate([[0], np.cumsum(np.diff(wall) < 0)]).astype(np.int64) * DAY if len(wall) else wall

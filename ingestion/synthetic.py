@@ -1,0 +1,185 @@
+"""Synthetic devices: who wears one, and taking in what it has measured. Demo trials only.
+
+A pull goes step by step, a week of one device in one transaction, newest first. The device's row is locked for
+the step and says afterwards how far the data reach, so an interrupted pull goes on where it stopped and two workers
+never do the same: the second one passes on.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import zoneinfo
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from django.db import transaction
+from django.db.models import QuerySet
+
+from ingestion.models import SyntheticDevice
+from ingestion.providers.base import SyntheticProvider, Wearer
+from ingestion.providers.registry import SYNTHETIC_PROVIDERS
+from metrics.batch import Delivery, SampleBatch
+from metrics.writer import Counts, SyntheticRefused, store
+from participants.models import Participant, Trial
+
+STEP = dt.timedelta(days=7)
+
+
+class DeviceBusy(Exception):
+    """Another worker is pulling this device; what it does not finish, the next pull will."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A stretch that was taken in."""
+
+    device_id: int
+    since: dt.datetime
+    until: dt.datetime
+    counts: Counts
+
+
+def provider_of(code: str) -> SyntheticProvider:
+    """The synthetic provider with this code. Raises KeyError."""
+    return {provider.code: provider for provider in SYNTHETIC_PROVIDERS}[code]
+
+
+def provider_for(device: str) -> SyntheticProvider:
+    """The provider that has a device of this name. Raises KeyError with the names there are."""
+    for provider in SYNTHETIC_PROVIDERS:
+        if device in provider.devices:
+            return provider
+    known = ", ".join(name for provider in SYNTHETIC_PROVIDERS for name in provider.devices)
+    raise KeyError(f"There is no synthetic device {device!r}. There are: {known}.")
+
+
+@transaction.atomic
+def device_assign(
+    *, participant: Participant, provider: SyntheticProvider, device: str, seed: int, number: int, starts_on: dt.date
+) -> SyntheticDevice:
+    """Give a participant a synthetic device, or back the one she has; an earlier first day replaces a later one.
+
+    Raises SyntheticRefused where the trial is no demo, ValueError where she has this device with another seed.
+    """
+    if not participant.trial.is_demo:
+        raise SyntheticRefused(f"{participant.trial.code} is not a demo trial: synthetic data is refused.")
+    found, made = SyntheticDevice.objects.select_for_update().get_or_create(
+        participant=participant,
+        provider=provider.code,
+        device=device,
+        defaults={"seed": seed, "number": number, "starts_on": starts_on},
+    )
+    if made:
+        return found
+    if (found.seed, found.number) != (seed, number):
+        raise ValueError(f"{participant} already wears {device} with seed {found.seed}: two people's data would mix.")
+    if starts_on < found.starts_on:
+        found.starts_on = starts_on
+        found.save(update_fields=["starts_on"])
+    return found
+
+
+def devices_active(*, live: bool) -> QuerySet[SyntheticDevice]:
+    """Devices to be pulled by themselves: of demo trials that run and participants who are still in.
+
+    `live` chooses between providers whose data come through the day and those whose days come whole.
+    """
+    return SyntheticDevice.objects.filter(
+        provider__in=[provider.code for provider in SYNTHETIC_PROVIDERS if provider.live == live],
+        participant__trial__is_demo=True,
+        participant__status__in=[Participant.Status.INVITED, Participant.Status.ACTIVE],
+    ).exclude(participant__trial__status=Trial.Status.CLOSED)
+
+
+def wearer_of(device: SyntheticDevice) -> Wearer:
+    return Wearer(
+        device=device.device,
+        seed=device.seed,
+        number=device.number,
+        zone=zoneinfo.ZoneInfo(device.participant.time_zone),
+        starts_on=device.starts_on,
+    )
+
+
+def device_pull(device_id: int, *, now: dt.datetime, until: dt.datetime | None = None) -> Iterator[Step]:
+    """Take in all that is missing, step by step; `until` sets an end before that of what was uploaded.
+
+    Raises DeviceBusy where another worker is at it, and what the provider and the writer raise.
+    """
+    while step := device_step(device_id, now=now, until=until):
+        yield step
+
+
+@transaction.atomic
+def device_step(device_id: int, *, now: dt.datetime, until: dt.datetime | None = None) -> Step | None:
+    """Take in the next missing stretch, a week at most; None if nothing is missing. Raises as device_pull."""
+    device = (
+        SyntheticDevice.objects.select_for_update(skip_locked=True, of=("self",))
+        .select_related("participant__trial")
+        .filter(pk=device_id)
+        .first()
+    )
+    if device is None:
+        raise DeviceBusy(f"synthetic device {device_id} is being pulled, or gone")
+    provider, wearer = provider_of(device.provider), wearer_of(device)
+    reached = provider.uploaded_until(wearer, now)
+    if reached is None:
+        return None
+    ends_on = device.participant.monitoring_ends_on
+    ends = provider.day_starts_at(wearer, ends_on + dt.timedelta(days=1)) if ends_on else None
+    stretch = _missing(
+        device,
+        provider.day_starts_at(wearer, device.starts_on),
+        min(moment for moment in (reached, until, ends) if moment is not None),
+    )
+    if stretch is None:
+        return None
+    since, until = stretch
+    counts = store(device.participant, _delivery(provider, wearer, since, until), now=now)
+    device.pulled_from = min(device.pulled_from or since, since)
+    device.pulled_until = max(device.pulled_until or until, until)
+    device.save(update_fields=["pulled_from", "pulled_until"])
+    return Step(device_id, since, until, counts)
+
+
+def _missing(device: SyntheticDevice, since: dt.datetime, until: dt.datetime) -> tuple[dt.datetime, dt.datetime] | None:
+    """The next stretch to take in so that [since, until) is stored: what is newer first, then what is older."""
+    if device.pulled_from is None or device.pulled_until is None:
+        return (max(since, until - STEP), until) if since < until else None
+    if device.pulled_until < until:
+        return device.pulled_until, min(until, device.pulled_until + STEP)
+    if since < device.pulled_from:
+        return max(since, device.pulled_from - STEP), device.pulled_from
+    return None
+
+
+def _delivery(provider: SyntheticProvider, wearer: Wearer, since: dt.datetime, until: dt.datetime) -> Delivery:
+    """All that a stretch of time brings. Local days may lie up to a day beside those of UTC."""
+    first, last = since.date() - dt.timedelta(days=1), until.date() + dt.timedelta(days=1)
+    dates = (first + dt.timedelta(days=n) for n in range((last - first).days + 1))
+    return joined([provider.day(wearer, on, since, until) for on in dates])
+
+
+def joined(deliveries: list[Delivery]) -> Delivery:
+    """Several deliveries as one, with one batch for each metric and source."""
+    parts: dict[tuple[object, ...], list[SampleBatch]] = {}
+    for delivery in deliveries:
+        for batch in delivery.samples:
+            parts.setdefault((batch.metric, batch.source, batch.seconds is None), []).append(batch)
+    return Delivery(
+        samples=[_concatenated(batches) for batches in parts.values()],
+        sleep=[night for delivery in deliveries for night in delivery.sleep],
+        offsets=[change for delivery in deliveries for change in delivery.offsets],
+    )
+
+
+def _concatenated(batches: list[SampleBatch]) -> SampleBatch:
+    lengths = [batch.seconds for batch in batches if batch.seconds is not None]
+    return SampleBatch(
+        batches[0].metric,
+        batches[0].source,
+        np.concatenate([batch.time for batch in batches]),
+        np.concatenate([batch.value for batch in batches]),
+        np.concatenate(lengths) if lengths else None,
+    )
