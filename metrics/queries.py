@@ -182,7 +182,10 @@ def _by_participant(rows: list[Any]) -> dict[int, NDArray[Any]]:
 def _read_days(
     parameters: dict[str, Any], start: dt.datetime, end: dt.datetime, width: int, people: dict[int, Participant]
 ) -> dict[int, NDArray[Any]]:
-    """Day rollups, their dates as midnights in each participant's zone; several days together where asked."""
+    """Day rollups of the local days that the span touches, whole, their dates as midnights in each participant's zone.
+
+    Several days together where the width says so.
+    """
     parameters |= {"first": start.date() - dt.timedelta(days=1), "last": end.date() + dt.timedelta(days=1)}
     with connection.cursor() as cursor:
         cursor.execute(sql.DAYS, parameters)
@@ -190,7 +193,8 @@ def _read_days(
     for pid, table in found.items():
         zone = zoneinfo.ZoneInfo(people[pid].time_zone)
         midnight = local_to_utc(table[:, 0].astype(np.int64) * DAY, zone)[0]
-        inside = (midnight >= _us(start)) & (midnight < _us(end))
+        next_midnight = local_to_utc((table[:, 0].astype(np.int64) + 1) * DAY, zone)[0]
+        inside = (next_midnight > _us(start)) & (midnight < _us(end))
         rows, days = table[inside], table[inside, 0].astype(np.int64)
         rows[:, 0] = midnight[inside]
         found[pid] = (

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 from django.db import connection
+from numpy.typing import NDArray
 
 from metrics import sql
-from metrics.batch import MICROSECOND, Times, instant
+from metrics.batch import MICROSECOND, Times, Values, instant
 from metrics.days import EPOCH, LocalCalendar
 from metrics.models import DayRollup, ParticipantDay
 from metrics.registry import BY_ID, HEART_RATE, Metric
@@ -51,12 +52,31 @@ def stretches(times: Times, width: int) -> list[tuple[int, int]]:
     return list(zip((first // width * width).tolist(), (last // width * width + width).tolist(), strict=True))
 
 
-def refresh(series: SeriesKey, touched: Times, calendar: LocalCalendar) -> set[dt.date]:
-    """Recompute the buckets of the touched instants (microseconds UTC, ascending); returns their local dates."""
+def minutes_of(time: Times, value: Values) -> tuple[Times, NDArray[np.int32], Values, Values, Values]:
+    """Minute buckets of ascending samples (microseconds UTC): first instants, n, total, low, high, each (m,).
+
+    What FILL_MINUTES computes, for rows that are in memory and alone in their minutes.
+    """
+    bucket = time // MINUTE * MINUTE
+    firsts = np.flatnonzero(np.append(True, bucket[1:] != bucket[:-1]))
+    return (
+        bucket[firsts],
+        np.diff(np.append(firsts, len(time))).astype(np.int32),
+        np.add.reduceat(value, firsts),
+        np.minimum.reduceat(value, firsts),
+        np.maximum.reduceat(value, firsts),
+    )
+
+
+def refresh(series: SeriesKey, touched: Times, calendar: LocalCalendar, *, minutes_done: bool) -> set[dt.date]:
+    """Recompute the buckets of the touched instants (microseconds UTC, ascending); returns their local dates.
+
+    `minutes_done`: the minute buckets have been written with the rows.
+    """
     if not len(touched):
         return set()
     with connection.cursor() as cursor:
-        if series.metric.subminute:
+        if series.metric.subminute and not minutes_done:
             for start, end in stretches(touched, MINUTE):
                 _refill(cursor, series, start, end, sql.CLEAR_MINUTES, sql.FILL_MINUTES)
         fill = sql.FILL_HOURS_FROM_MINUTES if series.metric.subminute else sql.FILL_HOURS

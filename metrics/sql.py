@@ -14,12 +14,18 @@ LOCK = "SELECT pg_advisory_xact_lock(1463, %s)"
 HAS_ROWS = """
 SELECT EXISTS (
     SELECT 1 FROM metrics_measurement
-    WHERE participant_id = %s AND metric_id = %s AND source_id = %s AND time BETWEEN %s AND %s)
+    WHERE participant_id = %(participant)s AND metric_id = %(metric)s AND source_id = %(source)s
+        AND time >= %(low)s AND time < %(high)s)
 """
 
 COPY_SAMPLES = "COPY metrics_measurement (participant_id, metric_id, source_id, time, value) FROM STDIN (FORMAT BINARY)"
 COPY_INTERVALS = (
     "COPY metrics_measurement (participant_id, metric_id, source_id, time, value, seconds) FROM STDIN (FORMAT BINARY)"
+)
+
+COPY_MINUTES = (
+    "COPY metrics_minuterollup (participant_id, metric_id, source_id, bucket, n, total, low, high)"
+    " FROM STDIN (FORMAT BINARY)"
 )
 
 STAGE = """
@@ -36,17 +42,18 @@ SELECT (extract(epoch FROM s.time) * 1000000)::int8, m.time IS NOT NULL
 FROM staged_measurement s
 LEFT JOIN metrics_measurement m
     ON m.participant_id = %(participant)s AND m.metric_id = %(metric)s AND m.source_id = %(source)s
-    AND m.time = s.time AND m.time BETWEEN %(low)s AND %(high)s
+    AND m.time = s.time AND m.time >= %(low)s AND m.time < %(high)s
 WHERE m.time IS NULL OR m.value <> s.value OR m.seconds IS DISTINCT FROM s.seconds
 """
 
+# clock_timestamp(), not now(): a value may change twice in one transaction, and both old values are kept.
 KEEP_OLD_VALUES = """
 INSERT INTO metrics_revision (participant_id, metric_id, source_id, time, old_value, old_seconds, changed_at)
-SELECT m.participant_id, m.metric_id, m.source_id, m.time, m.value, m.seconds, %(now)s
+SELECT m.participant_id, m.metric_id, m.source_id, m.time, m.value, m.seconds, clock_timestamp()
 FROM staged_measurement s
 JOIN metrics_measurement m
     ON m.participant_id = %(participant)s AND m.metric_id = %(metric)s AND m.source_id = %(source)s
-    AND m.time = s.time AND m.time BETWEEN %(low)s AND %(high)s
+    AND m.time = s.time AND m.time >= %(low)s AND m.time < %(high)s
 WHERE m.value <> s.value OR m.seconds IS DISTINCT FROM s.seconds
 """
 
@@ -54,7 +61,7 @@ CHANGE_VALUES = """
 UPDATE metrics_measurement m SET value = s.value, seconds = s.seconds
 FROM staged_measurement s
 WHERE m.participant_id = %(participant)s AND m.metric_id = %(metric)s AND m.source_id = %(source)s
-    AND m.time = s.time AND m.time BETWEEN %(low)s AND %(high)s
+    AND m.time = s.time AND m.time >= %(low)s AND m.time < %(high)s
     AND (m.value <> s.value OR m.seconds IS DISTINCT FROM s.seconds)
 """
 

@@ -96,9 +96,9 @@ def store(participant: Participant, delivery: Delivery, *, now: dt.datetime | No
         dates: set[dt.date] = set()
         for batch in delivery.samples:
             series = rollups.SeriesKey(participant.pk, BY_CODE[batch.metric], sources[batch.source].pk)
-            touched, stored = _store_batch(series, batch, now)
-            counts += stored
-            dates |= rollups.refresh(series, touched, calendar)
+            written = _store_batch(series, batch, now)
+            counts += written.counts
+            dates |= rollups.refresh(series, written.touched, calendar, minutes_done=written.minutes_done)
         if delivery.sleep:
             nights, stored = _store_sleep(participant, delivery.sleep, sources, now)
             counts += stored
@@ -117,8 +117,17 @@ def source_for(key: SourceKey) -> Source:
     )[0]
 
 
-def _store_batch(series: rollups.SeriesKey, batch: SampleBatch, now: dt.datetime) -> tuple[Times, Counts]:
-    """Write one batch; returns the times at which something changed, ascending, and the counts."""
+@dataclass(slots=True)
+class _Written:
+    """What became of a batch; `touched`: the times at which something changed, ascending."""
+
+    counts: Counts
+    touched: Times
+    minutes_done: bool = False
+
+
+def _store_batch(series: rollups.SeriesKey, batch: SampleBatch, now: dt.datetime) -> _Written:
+    """Write one batch by the road that fits: straight in where its minutes are empty, else what differs."""
     counts = Counts()
     refusals = batch.refusals(now)
     for refusal in Refusal:
@@ -126,19 +135,26 @@ def _store_batch(series: rollups.SeriesKey, batch: SampleBatch, now: dt.datetime
             counts.rejected[refusal.text] = found
     time, value, seconds, counts.repeated = _in_order(batch, refusals == Refusal.NONE)
     if not len(time):
-        return time, counts
-    low, high = BY_CODE[batch.metric].plausible
+        return _Written(counts, time)
+    low, high = series.metric.plausible
     counts.flagged = int(np.count_nonzero((value < low) | (value > high)))
-    bounds = {"low": instant(time[0]), "high": instant(time[-1])}
+    # Whole minutes, so that the minute buckets of new rows are known without looking at the table again.
+    first, last = (
+        int(time[0]) // rollups.MINUTE * rollups.MINUTE,
+        (int(time[-1]) // rollups.MINUTE + 1) * rollups.MINUTE,
+    )
+    bounds = {"low": instant(first), "high": instant(last)}
     with connection.cursor() as cursor:
-        cursor.execute(sql.HAS_ROWS, [*series.ids, bounds["low"], bounds["high"]])
+        cursor.execute(sql.HAS_ROWS, {**series.parameters, **bounds})
         if not cursor.fetchone()[0]:
             _copy_measurements(cursor, series, time, value, seconds)
+            if series.metric.subminute:
+                _copy_minutes(cursor, series, time, value)
             counts.new = len(time)
-            return time, counts
+            return _Written(counts, time, minutes_done=True)
         fresh, differing = _differences(cursor, series, time, value, seconds, bounds)
         if differing.any():
-            parameters = {**series.parameters, **bounds, "now": now}
+            parameters = {**series.parameters, **bounds}
             cursor.execute(sql.KEEP_OLD_VALUES, parameters)
             cursor.execute(sql.CHANGE_VALUES, parameters)
         if fresh.any():
@@ -146,7 +162,7 @@ def _store_batch(series: rollups.SeriesKey, batch: SampleBatch, now: dt.datetime
             _copy_measurements(cursor, series, time[fresh], value[fresh], part)
     counts.new, counts.changed = int(np.count_nonzero(fresh)), int(np.count_nonzero(differing))
     counts.unchanged = len(time) - counts.new - counts.changed
-    return time[fresh | differing], counts
+    return _Written(counts, time[fresh | differing])
 
 
 def _in_order(batch: SampleBatch, wanted: NDArray[np.bool_]) -> tuple[Times, Values, Seconds | None, int]:
@@ -191,17 +207,21 @@ def _differences(
 def _copy_measurements(
     cursor: Any, series: rollups.SeriesKey, time: Times, value: Values, seconds: Seconds | None
 ) -> None:
-    participant, metric, source = series.ids
-    columns: list[tuple[str, Any]] = [
-        ("participant", np.int32(participant)),
-        ("metric", np.int16(metric)),
-        ("source", np.int16(source)),
-        ("time", time - PG_EPOCH),
-        ("value", value),
-    ]
+    columns = [*_key_columns(series), ("time", time - PG_EPOCH), ("value", value)]
     if seconds is not None:
         columns.append(("seconds", seconds))
     _copy(cursor, sql.COPY_SAMPLES if seconds is None else sql.COPY_INTERVALS, columns)
+
+
+def _copy_minutes(cursor: Any, series: rollups.SeriesKey, time: Times, value: Values) -> None:
+    bucket, n, total, low, high = rollups.minutes_of(time, value)
+    columns = [("bucket", bucket - PG_EPOCH), ("n", n), ("total", total), ("low", low), ("high", high)]
+    _copy(cursor, sql.COPY_MINUTES, [*_key_columns(series), *columns])
+
+
+def _key_columns(series: rollups.SeriesKey) -> list[tuple[str, Any]]:
+    participant, metric, source = series.ids
+    return [("participant", np.int32(participant)), ("metric", np.int16(metric)), ("source", np.int16(source))]
 
 
 def _copy(cursor: Any, statement: str, columns: Sequence[tuple[str, Any]]) -> None:

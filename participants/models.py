@@ -100,7 +100,7 @@ class Protocol(models.Model):
     source_priority = models.JSONField(
         default=list,
         blank=True,
-        help_text='Which source wins where several measured the same, e.g. ["Charge 6", "fitabase"]: '
+        help_text='Which source wins where several measured the same, e.g. ["Charge 6", "Sense 2"]: '
         "device models, platforms or providers, best first. Sources not named follow, most data first.",
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from django.apps import apps
 from django.contrib.auth.base_user import BaseUserManager
@@ -10,10 +10,11 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 
 if TYPE_CHECKING:
-    from django.contrib.auth.base_user import AbstractBaseUser
     from django.contrib.auth.models import AnonymousUser
 
-    Viewer = AbstractBaseUser | AnonymousUser
+    from participants.models import User
+
+    Viewer: TypeAlias = User | AnonymousUser
 
 
 class UserManager(BaseUserManager[Any]):
@@ -39,7 +40,7 @@ class UserManager(BaseUserManager[Any]):
         return self._create(email, password, **{"is_staff": True, "is_superuser": True, **extra})
 
 
-def _memberships(user: Viewer) -> Any:
+def _memberships(user: User) -> Any:
     """The user's memberships that have not ended. By name: the models import this module."""
     return apps.get_model("participants", "Membership").objects.filter(user=user, ended_at=None)
 

@@ -13,7 +13,6 @@ from django.db.backends.postgresql.base import DatabaseWrapper as PostgresWrappe
 from timescale.db.backends.postgresql.base import DatabaseWrapper as TimescaleWrapper
 from timescale.db.backends.postgresql.schema import TimescaleSchemaEditor
 
-
 AVAILABLE = "SELECT EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb')"
 CREATED = "SELECT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'timescaledb')"
 

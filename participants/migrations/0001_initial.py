@@ -86,7 +86,7 @@ class Migration(migrations.Migration):
                 ('device_keeps_hours', models.PositiveSmallIntegerField(default=168, help_text='How long the device keeps unsynced detail.')),
                 ('sleep_nights_warn', models.PositiveSmallIntegerField(default=5, help_text='Nights in the last 7, below which we warn.')),
                 ('sleep_nights_critical', models.PositiveSmallIntegerField(default=3)),
-                ('source_priority', models.JSONField(blank=True, default=list, help_text='Which source wins where several measured the same, e.g. ["Charge 6", "fitabase"]: device models, platforms or providers, best first. Sources not named follow, most data first.')),
+                ('source_priority', models.JSONField(blank=True, default=list, help_text='Which source wins where several measured the same, e.g. ["Charge 6", "Sense 2"]: device models, platforms or providers, best first. Sources not named follow, most data first.')),
                 ('trial', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='protocols', to='participants.trial')),
             ],
             options={

@@ -1,0 +1,111 @@
+"""Nights and the participant's clock: which local day things belong to."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from metrics.batch import Delivery, OffsetChange, SleepRecord, Stage
+from metrics.models import DayRollup, OffsetPeriod, ParticipantDay, SleepSession
+from metrics.writer import Counts, recompute, store
+from participants.models import Participant
+from tests.factories import ParticipantFactory
+from tests.metrics.samples import CHARGE, NOW, batch, deliver
+
+pytestmark = pytest.mark.django_db
+
+BED = dt.datetime(2026, 5, 4, 21, 30, tzinfo=dt.UTC)  # 23:30 in Amsterdam
+
+
+@pytest.fixture
+def person() -> Participant:
+    return ParticipantFactory(time_zone="Europe/Amsterdam")
+
+
+def night(external_id: str = "n1", *, start: dt.datetime = BED, hours: float = 8, **extra: object) -> SleepRecord:
+    third = int(hours * 1200)
+    stages = tuple(
+        Stage(start + dt.timedelta(seconds=i * third), third, stage)
+        for i, stage in enumerate(("light", "deep", "awake"))
+    )
+    return SleepRecord(CHARGE, external_id, start, start + dt.timedelta(hours=hours), stages, **extra)  # type: ignore[arg-type]
+
+
+def test_a_night_belongs_to_the_local_day_of_waking(person: Participant) -> None:
+    assert store(person, Delivery(sleep=[night()]), now=NOW) == Counts(sleep_new=1)
+    session = SleepSession.objects.get()
+    assert session.date == dt.date(2026, 5, 5)
+    assert (session.asleep_minutes, session.awake_minutes, session.deep_minutes, session.rem_minutes) == (
+        320,
+        160,
+        160,
+        None,
+    )
+    assert ParticipantDay.objects.get(participant=person).asleep_minutes == 320
+
+
+def test_the_same_night_again_changes_nothing(person: Participant) -> None:
+    store(person, Delivery(sleep=[night()]), now=NOW)
+    assert store(person, Delivery(sleep=[night()]), now=NOW) == Counts(sleep_unchanged=1)
+    assert SleepSession.objects.count() == 1
+
+
+def test_a_revised_night_replaces_what_was_known(person: Participant) -> None:
+    store(person, Delivery(sleep=[night(processed=False)]), now=NOW)
+    assert store(person, Delivery(sleep=[night(hours=9)]), now=NOW) == Counts(sleep_changed=1)
+    session = SleepSession.objects.get()
+    assert session.processed
+    assert session.ends_at == BED + dt.timedelta(hours=9)
+
+
+def test_where_the_source_does_not_say_the_longest_sleep_of_the_day_is_the_main_one(person: Participant) -> None:
+    nap = night("n2", start=dt.datetime(2026, 5, 5, 12, tzinfo=dt.UTC), hours=1)
+    store(person, Delivery(sleep=[nap]), now=NOW)
+    assert SleepSession.objects.get().is_main
+    store(person, Delivery(sleep=[night()]), now=NOW)
+    assert dict(SleepSession.objects.values_list("external_id", "is_main")) == {"n1": True, "n2": False}
+    assert store(person, Delivery(sleep=[nap, night()]), now=NOW) == Counts(sleep_unchanged=2)
+
+
+def test_a_nap_that_its_source_calls_a_nap_is_no_main_sleep(person: Participant) -> None:
+    store(person, Delivery(sleep=[night(is_main=False)]), now=NOW)
+    assert ParticipantDay.objects.get(participant=person).asleep_minutes is None
+
+
+def test_a_night_that_ends_before_it_starts_is_rejected(person: Participant) -> None:
+    broken = SleepRecord(CHARGE, "n1", BED, BED - dt.timedelta(hours=1))
+    assert store(person, Delivery(sleep=[broken]), now=NOW) == Counts(rejected={"sleep ends before it starts": 1})
+
+
+def test_a_night_without_stages_counts_as_asleep_throughout(person: Participant) -> None:
+    store(person, Delivery(sleep=[SleepRecord(CHARGE, "n1", BED, BED + dt.timedelta(hours=7))]), now=NOW)
+    assert SleepSession.objects.get().asleep_minutes == 420
+
+
+def test_what_the_device_says_of_its_clock_moves_days_already_stored(person: Participant) -> None:
+    late_evening = dt.datetime(2026, 5, 6, 1, tzinfo=dt.UTC)  # 03:00 in Amsterdam, 21:00 the day before in New York
+    store(person, deliver(batch([60, 61], start=late_evening)), now=NOW)
+    assert DayRollup.objects.get().date == dt.date(2026, 5, 6)
+    away = OffsetChange(dt.datetime(2026, 5, 5, 18, tzinfo=dt.UTC), -4 * 3600)
+    home = OffsetChange(dt.datetime(2026, 5, 12, 18, tzinfo=dt.UTC), None)
+    store(person, Delivery(offsets=[away, home]), now=NOW)
+    assert DayRollup.objects.get().date == dt.date(2026, 5, 5)
+    assert ParticipantDay.objects.get().date == dt.date(2026, 5, 5)
+
+
+def test_the_same_offsets_again_change_nothing(person: Participant) -> None:
+    away = OffsetChange(dt.datetime(2026, 5, 5, 18, tzinfo=dt.UTC), -4 * 3600)
+    for _ in range(2):
+        store(person, Delivery(offsets=[away]), now=NOW)
+    assert OffsetPeriod.objects.count() == 1
+
+
+def test_a_corrected_zone_moves_days_and_nights(person: Participant) -> None:
+    store(person, Delivery(samples=[batch([60, 61], start=BED)], sleep=[night()]), now=NOW)
+    person.time_zone = "Asia/Tokyo"
+    person.save()
+    recompute(person, BED, BED + dt.timedelta(hours=9), now=NOW)
+    assert DayRollup.objects.get().date == dt.date(2026, 5, 5)
+    assert SleepSession.objects.get().date == dt.date(2026, 5, 5)
+    assert dict(ParticipantDay.objects.values_list("date", "asleep_minutes")) == {dt.date(2026, 5, 5): 320}
