@@ -79,7 +79,7 @@ def check_not_running() -> None:
     os.close(lock)
 
 
-def check_port(port: int, patience_seconds: float = 2.0) -> None:
+def check_port(port: int, patience_seconds: float = 4.0) -> None:
     """Refuse a taken port. Waits a moment first, for one that has just been stopped."""
     deadline = time.monotonic() + patience_seconds
     while True:

@@ -66,7 +66,7 @@ class Child:
     environment: Mapping[str, str]
     log: Path | None
     stop_signals: Sequence[tuple[signal.Signals, float]] = ((signal.SIGTERM, 8.0),)
-    orphan_signal: signal.Signals = signal.SIGTERM
+    orphan_signal: signal.Signals = signal.SIGKILL  # a program that is still starting ignores gentler ones
     owner: str | None = None
     stdin: bytes | None = None
     directory: Path | None = None

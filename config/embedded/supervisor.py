@@ -133,10 +133,10 @@ class Supervisor:
             static_files.stamp()
         say("Starting the web server, the worker and the scheduler")
         web = self._web()
-        for child in (web, self._worker(), self._beat()):
-            child.start()
-            self._watches.append(Watch(child))
-        self._await_pages(web)
+        self._start(web)
+        self._await_pages(web)  # before the others start: on a small machine they would slow it down
+        self._start(self._worker())
+        self._start(self._beat())
         if self.demo:
             self._seeding = self._manage("seed_demo", log=None)
             self._seeding.start()
@@ -153,6 +153,10 @@ class Supervisor:
             child.stop()
         if child.exit_status:
             raise Failed(f"`manage.py {arguments[0]}` failed (see above).")
+
+    def _start(self, child: Child) -> None:
+        child.start()
+        self._watches.append(Watch(child))
 
     def _await_pages(self, web: Child) -> None:
         if not wait_until(self._pages_answer, web, 60.0, self._pause):
@@ -187,7 +191,6 @@ class Supervisor:
             environment=self._environment,
             log=log,
             stop_signals=((signal.SIGTERM, 7.0), (quit_signal, 3.0)),
-            orphan_signal=quit_signal,
             directory=ROOT,
         )
 
