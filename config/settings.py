@@ -43,10 +43,12 @@ def database_url() -> str:
             "DB_NAME, DB_USER, DB_PASS, DB_HOST and DB_PORT; or run `make demo`, which brings its own."
         )
     user, password = (
-        quote(env.str("DB_USER", default="postgres"), safe=""),
+        quote(env.str("DB_USER", default="") or "postgres", safe=""),
         quote(env.str("DB_PASS", default=""), safe=""),
     )
-    host, port = env.str("DB_HOST", default="localhost"), env.str("DB_PORT", default="5432")
+    host, port = env.str("DB_HOST", default="") or "localhost", env.str("DB_PORT", default="") or "5432"
+    if host.startswith("/"):  # the folder of a Unix socket
+        return f"postgresql://{user}:{password}@/{quote(name, safe='')}?host={quote(host)}&port={port}"
     return f"postgresql://{user}:{password}@{host}:{port}/{quote(name, safe='')}"
 
 
@@ -166,7 +168,7 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 
 # Celery's messages, and nothing that must last: what must last is in PostgreSQL.
-REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
+REDIS_URL = env.str("REDIS_URL", default="") or "redis://127.0.0.1:6379/0"
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
