@@ -100,6 +100,8 @@ class Import:
         """Raises OSError and Refused for files that cannot be read or trusted."""
         if reason := registry.left_out(file.path):
             return Report(file.name, Result.FAILED if file.direct else Result.LEFT_OUT, f"on purpose: {reason}")
+        if not file.direct and (reason := registry.unlisted(file.path)):
+            return Report(file.name, Result.LEFT_OUT, reason)
         if file.trouble:
             raise Refused(file.trouble)
         if not file.direct and not file.path.lower().endswith(DATA_SUFFIXES):

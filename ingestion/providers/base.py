@@ -100,7 +100,10 @@ class FileJob:
 class FileFormat(Protocol):
     """One recognisable format, e.g. Fitabase's heart rate by seconds."""
 
-    code: ClassVar[str]  # "fitabase.heartrate_seconds"
+    @property
+    def code(self) -> str:
+        """Stored with the import: "fitabase.heartrate_seconds"."""
+        ...
 
     def matches(self, name: str, head: bytes) -> bool:
         """Whether a file is of this format, from its first bytes (uncompressed, 64 KiB at most); the name is a hint."""

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from ingestion.providers import fitabase, takeout
-from ingestion.providers.base import FileFormat
+from ingestion.providers.base import FileFormat, SyntheticProvider
+from ingestion.providers.synthetic.provider import Generator
+from ingestion.providers.wearipedia.provider import Wearipedia
 
 # Asked in this order; the first that matches reads the file.
 FILE_FORMATS: tuple[FileFormat, ...] = (*fitabase.FORMATS, *takeout.FORMATS)
+
+# Devices that do not exist, for demo trials. The first live one feeds the demo trial itself.
+SYNTHETIC_PROVIDERS: tuple[SyntheticProvider, ...] = (Generator(), Wearipedia())
 
 
 def left_out(path: str) -> str | None:
     """Why a file of this path is left out on purpose, and not opened; None if it is not."""
     return takeout.left_out(path) or fitabase.left_out(path)
+
+
+def unlisted(path: str) -> str | None:
+    """Why a file found in a folder or archive is not opened: exports with personal files are read by a list only."""
+    return takeout.unlisted(path)

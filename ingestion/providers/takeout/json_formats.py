@@ -1,0 +1,203 @@
+"""The JSON tree of an account export, file by file. Each file is a list of records and small enough to hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+
+from ingestion.providers.base import Chunk, FileJob
+from ingestion.providers.columns import Mask, short_us_datetimes
+from ingestion.providers.takeout.names import base
+from ingestion.providers.takeout.reading import NO_DATA, TRACKER, add_samples, clock_of_minutes, present, zone
+from ingestion.providers.takeout.records import (
+    Amount,
+    HeartRate,
+    RestingHeartRate,
+    Vo2Max,
+    Weight,
+    first_record,
+    records,
+)
+from ingestion.providers.takeout.sleep import read_sleep
+from ingestion.providers.wallclock import WallClock, day_lengths
+from metrics.batch import SampleBatch, Values
+from metrics.days import DAY
+
+POUND = 0.45359237  # kg
+STAMP = "dateTime is not like 05/02/24 07:00:12"
+
+Kind = TypeVar("Kind", bound=msgspec.Struct)
+Keys = Callable[[dict[str, Any]], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class JsonFormat:
+    """A kind of file: known by its records, and by its name where records of several kinds look alike."""
+
+    code: str
+    named: str  # how its name begins
+    shaped: Keys  # whether a record is of this kind
+    read: Callable[[FileJob, Chunk], None]
+    name_decides: bool = False
+
+    def matches(self, name: str, head: bytes) -> bool:
+        named = self._named(name)
+        if self.name_decides and not named:
+            return False
+        if named and head.strip() in (NO_DATA, b"[]"):
+            return True
+        record = first_record(head)
+        return record is not None and self.shaped(record)
+
+    def near_miss(self, name: str, head: bytes) -> str | None:
+        return f"named like {self.named}, but its records are not" if self._named(name) else None
+
+    def chunks(self, job: FileJob) -> Iterator[Chunk]:
+        chunk = Chunk()
+        self.read(job, chunk)
+        yield chunk
+
+    def _named(self, name: str) -> bool:
+        return re.match(rf"{self.named}-.*\.json", base(name), re.IGNORECASE) is not None
+
+
+def _timed(found: Sequence[Any], lines: list[int], chunk: Chunk) -> tuple[Any, Any, Mask]:
+    """Stamps (as written, microseconds), record numbers, and which are legible; the others are rejected."""
+    stamps, ok = short_us_datetimes([record.dateTime for record in found])
+    numbers = np.array(lines, dtype=np.int64)
+    chunk.reject(numbers[~ok], STAMP)
+    return stamps, numbers, ok
+
+
+def _heart_rate(job: FileJob, chunk: Chunk) -> None:
+    found, lines = records(job, HeartRate, chunk)
+    stamps, numbers, ok = _timed(found, lines, chunk)
+    sure = np.array([record.value.confidence > 0 for record in found], dtype=bool)
+    chunk.skip("confidence 0", int(np.count_nonzero(ok & ~sure)))
+    times = np.zeros(len(stamps), dtype=np.int64)
+    times[ok] = clock_of_minutes(job, stamps[ok], chunk, one_day=True)
+    values = np.array([record.value.bpm for record in found], dtype=np.float64)
+    keep = ok & sure
+    keep[keep] = present("heart_rate", values[keep], chunk)
+    add_samples(job, chunk, SampleBatch("heart_rate", TRACKER, times[keep], values[keep]), numbers[keep])
+
+
+def _minutes(metric: str, factor: float = 1.0, assumption: str = "") -> Callable[[FileJob, Chunk], None]:
+    """A reader of minute sums."""
+
+    def read(job: FileJob, chunk: Chunk) -> None:
+        if assumption:
+            job.assumptions[f"unit of {metric}"] = assumption
+        found, lines = records(job, Amount, chunk)
+        stamps, numbers, keep = _timed(found, lines, chunk)
+        times = np.zeros(len(stamps), dtype=np.int64)
+        times[keep] = clock_of_minutes(job, stamps[keep], chunk, one_day=False)
+        values = np.array([record.value for record in found], dtype=np.float64)
+        keep[keep] = present(metric, values[keep], chunk)
+        seconds = np.full(int(keep.sum()), 60, dtype=np.int32)
+        add_samples(
+            job, chunk, SampleBatch(metric, TRACKER, times[keep], values[keep] * factor, seconds), numbers[keep]
+        )
+
+    return read
+
+
+def _days(metric: str, kind: type[Kind], value: Callable[[Kind], float | None]) -> Callable[[FileJob, Chunk], None]:
+    """A reader of one value a local day; the time part of the stamp is padding."""
+
+    def read(job: FileJob, chunk: Chunk) -> None:
+        found, lines = records(job, kind, chunk)
+        stamps, numbers, keep = _timed(found, lines, chunk)
+        raw = [value(record) for record in found]
+        values: Values = np.array([np.nan if v is None else v for v in raw], dtype=np.float64)
+        keep[keep] = present(metric, values[keep], chunk)
+        if keep.any():
+            dates = stamps[keep] // DAY * DAY
+            time, seconds = day_lengths(WallClock(zone(job)), dates)
+            add_samples(job, chunk, SampleBatch(metric, TRACKER, time, values[keep], seconds), numbers[keep])
+
+    return read
+
+
+def _weight(job: FileJob, chunk: Chunk) -> None:
+    job.assumptions["unit of weight"] = "pounds (the file does not say; most exports have them)"
+    found, lines = records(job, Weight, chunk)
+    stamps, ok = short_us_datetimes([f"{record.date} {record.time}" for record in found])
+    numbers = np.array(lines, dtype=np.int64)
+    chunk.reject(numbers[~ok], "date and time are not like 08/24/26 and 23:59:59")
+    if not ok.any():
+        return
+    clock = WallClock(zone(job))
+    times = np.zeros(len(stamps), dtype=np.int64)
+    times[ok] = clock.utc(stamps[ok])
+    chunk.noted.update(clock.noted)
+    values = np.array([record.weight * POUND for record in found], dtype=np.float64)
+    add_samples(job, chunk, SampleBatch("weight", TRACKER, times[ok], values[ok]), numbers[ok])
+    fat = np.array([np.nan if record.fat is None else record.fat for record in found], dtype=np.float64)
+    given = ok & ~np.isnan(fat)
+    add_samples(job, chunk, SampleBatch("body_fat", TRACKER, times[given], fat[given]), numbers[given])
+
+
+def _vo2_max(job: FileJob, chunk: Chunk) -> None:
+    job.assumptions["VO2 max"] = "the filtered estimate where there is one, as the vendor's app shows it"
+    _days("vo2_max", Vo2Max, _fitness)(job, chunk)
+
+
+def _fitness(record: Vo2Max) -> float | None:
+    return record.value.filteredDemographicVO2Max or record.value.demographicVO2Max or None
+
+
+def _resting(record: RestingHeartRate) -> float | None:
+    return record.value.value if record.value.date else 0.0
+
+
+def _amount(record: Amount) -> float:
+    return record.value
+
+
+def _within(*keys: str) -> Keys:
+    """Records whose `value` is an object with these keys."""
+
+    def shaped(record: dict[str, Any]) -> bool:
+        value = record.get("value")
+        return "dateTime" in record and isinstance(value, dict) and set(keys) <= set(value)
+
+    return shaped
+
+
+def _plain(record: dict[str, Any]) -> bool:
+    return "dateTime" in record and isinstance(record.get("value"), str | int | float)
+
+
+CENTIMETRES = "centimetres (the file does not say; widely read so)"
+ACTIVE = {
+    "very_active_minutes": "very_active_24h",
+    "moderately_active_minutes": "fairly_active_24h",
+    "lightly_active_minutes": "lightly_active_24h",
+    "sedentary_minutes": "sedentary_24h",
+}
+
+JSON_FORMATS: tuple[JsonFormat, ...] = (
+    JsonFormat("takeout.heart_rate", "heart_rate", _within("bpm"), _heart_rate),
+    JsonFormat("takeout.steps", "steps", _plain, _minutes("steps"), name_decides=True),
+    JsonFormat("takeout.calories", "calories", _plain, _minutes("energy"), name_decides=True),
+    JsonFormat("takeout.distance", "distance", _plain, _minutes("distance", 0.01, CENTIMETRES), name_decides=True),
+    *(
+        JsonFormat(f"takeout.{name}", name, _plain, _days(metric, Amount, _amount), name_decides=True)
+        for name, metric in ACTIVE.items()
+    ),
+    JsonFormat(
+        "takeout.resting_heart_rate",
+        "resting_heart_rate",
+        _within("date", "value"),
+        _days("resting_heart_rate", RestingHeartRate, _resting),
+    ),
+    JsonFormat("takeout.demographic_vo2_max", "demographic_vo2_max", _within("demographicVO2Max"), _vo2_max),
+    JsonFormat("takeout.sleep", "sleep", lambda record: {"logId", "startTime", "levels"} <= set(record), read_sleep),
+    JsonFormat("takeout.weight", "weight", lambda record: {"logId", "weight", "date", "time"} <= set(record), _weight),
+)

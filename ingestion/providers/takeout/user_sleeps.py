@@ -1,0 +1,127 @@
+"""UserSleeps and UserSleepStages: nights in UTC with the device's offset, the best there is in an export."""
+
+from __future__ import annotations
+
+import datetime as dt
+import zoneinfo
+from collections.abc import Iterator
+from typing import ClassVar
+
+from ingestion.providers.base import Chunk, FileJob
+from ingestion.providers.columns import Block, blocks, header_of, offset_seconds
+from ingestion.providers.takeout.names import base
+from ingestion.providers.takeout.reading import PLATFORM, PROVIDER, zone
+from metrics.batch import OffsetChange, SleepRecord, SourceKey, Stage
+
+STAGES = {
+    "LIGHT": "light",
+    "DEEP": "deep",
+    "REM": "rem",
+    "AWAKE": "awake",
+    "WAKE": "awake",
+    "ASLEEP": "asleep",
+    "RESTLESS": "restless",
+}
+STAGE_COLUMNS = ("sleep_id", "sleep_stage_type", "sleep_stage_start", "sleep_stage_end")
+# Its nights have other ids than the JSON tree's logs of the same nights, so they need a source of their own.
+OWN_SOURCE = "UserSleeps"
+
+
+class UserSleeps:
+    """A night a row; its stages lie in the file UserSleepStages beside it."""
+
+    code: ClassVar[str] = "takeout.user_sleeps"
+    columns: ClassVar[tuple[str, ...]] = ("sleep_id", "start_utc_offset", "sleep_start", "sleep_end")
+
+    def matches(self, name: str, head: bytes) -> bool:
+        return set(self.columns) <= set(header_of(head))
+
+    def near_miss(self, name: str, head: bytes) -> str | None:
+        missing = [column for column in self.columns if column not in header_of(head)]
+        named = base(name).startswith("UserSleeps_")
+        return f"named like UserSleeps, but its header lacks: {', '.join(missing)}" if named and missing else None
+
+    def chunks(self, job: FileJob) -> Iterator[Chunk]:
+        stages = _stages(job)
+        owner, offsets = zone(job), []
+        with job.open() as stream:
+            for block, chunk in blocks(stream, {*self.columns, "data_source"}, quoted=True):
+                for row, line in _rows(block):
+                    try:
+                        night = _night(row, stages)
+                        offset = offset_seconds(row["start_utc_offset"]) if row["start_utc_offset"] else 0
+                    except ValueError as error:
+                        chunk.reject([line], f"night that cannot be read: {error}")
+                        continue
+                    chunk.delivery(None).sleep.append(night)
+                    if offset:
+                        offsets.append((night.starts_at, offset))
+                    else:
+                        chunk.noted["offset +00:00 may be a placeholder: the participant's zone stands"] += 1
+                yield chunk
+        journeys = Chunk(position=job.size)
+        if changes := _changes(offsets, owner):
+            journeys.delivery(None).offsets.extend(changes)
+        yield journeys
+
+
+def _rows(block: Block) -> Iterator[tuple[dict[str, str], int]]:
+    columns = {name: column.to_pylist() for name, column in block.columns.items()}
+    for index, line in enumerate(block.lines.tolist()):
+        yield {name: column[index] for name, column in columns.items()}, line
+
+
+def _instant(text: str) -> dt.datetime:
+    """Raises ValueError. Stamps are UTC, with or without saying so."""
+    found = dt.datetime.fromisoformat(text)
+    return found.replace(tzinfo=dt.UTC) if found.tzinfo is None else found.astimezone(dt.UTC)
+
+
+def _night(row: dict[str, str], stages: dict[str, list[Stage]]) -> SleepRecord:
+    sleep_id, starts_at, ends_at = row["sleep_id"].strip(), _instant(row["sleep_start"]), _instant(row["sleep_end"])
+    if not 0 < len(sleep_id) <= 64:
+        raise ValueError("sleep_id is missing or too long")
+    if ends_at <= starts_at:
+        raise ValueError("it ends before it starts")
+    source = SourceKey(PROVIDER, PLATFORM, (row.get("data_source") or OWN_SOURCE)[:80])
+    found = sorted(stages.get(sleep_id, []), key=lambda stage: stage.starts_at)
+    return SleepRecord(source, sleep_id, starts_at, ends_at, tuple(found))
+
+
+def _stages(job: FileJob) -> dict[str, list[Stage]]:
+    """Stages by sleep_id from the file beside this one; none where there is none. Bad rows there are left out."""
+    name = base(job.name)
+    stream = job.companion(name.replace("UserSleeps", "UserSleepStages", 1))
+    if stream is None:
+        job.assumptions["stages"] = "none: there is no UserSleepStages file beside this one"
+        return {}
+    found: dict[str, list[Stage]] = {}
+    unread = 0
+    with stream:
+        for block, chunk in blocks(stream, STAGE_COLUMNS, quoted=True):
+            unread += sum(chunk.rejected.values())
+            for row, _ in _rows(block):
+                try:
+                    starts_at, ends_at = _instant(row["sleep_stage_start"]), _instant(row["sleep_stage_end"])
+                    stage = STAGES[row["sleep_stage_type"].strip().upper()]
+                except (ValueError, KeyError):
+                    unread += 1
+                    continue
+                seconds = round((ends_at - starts_at).total_seconds())
+                found.setdefault(row["sleep_id"].strip(), []).append(Stage(starts_at, seconds, stage))
+    if unread:
+        job.assumptions["stages"] = f"{unread} rows of UserSleepStages were not legible and are left out"
+    return found
+
+
+def _changes(offsets: list[tuple[dt.datetime, int]], owner: zoneinfo.ZoneInfo) -> list[OffsetChange]:
+    """Where the device's clock departs from the participant's zone, and where it comes back."""
+    found: list[OffsetChange] = []
+    away: int | None = None
+    for at, offset in sorted(offsets):
+        home = at.astimezone(owner).utcoffset()
+        stated = None if home is not None and home.total_seconds() == offset else offset
+        if stated != away:
+            found.append(OffsetChange(at, stated))
+            away = stated
+    return found
