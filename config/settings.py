@@ -31,6 +31,11 @@ def boolean(name: str, default: bool) -> bool:
     raise ImproperlyConfigured(f"{name} must be True or False, not {raw!r}.")
 
 
+def secret(name: str) -> str:
+    """A value taken letter by letter: django-environ reads one that begins with $ as the name of another variable."""
+    return str(env.ENVIRON.get(name, ""))
+
+
 def database_url() -> str:
     """DATABASE_URL, else one made of the DB_* names that the product's first version documented."""
     url: str = env.str("DATABASE_URL", default="")
@@ -44,7 +49,7 @@ def database_url() -> str:
         )
     user, password = (
         quote(env.str("DB_USER", default="") or "postgres", safe=""),
-        quote(env.str("DB_PASS", default=""), safe=""),
+        quote(secret("DB_PASS"), safe=""),
     )
     host, port = env.str("DB_HOST", default="") or "localhost", env.str("DB_PORT", default="") or "5432"
     if host.startswith("/"):  # the folder of a Unix socket
@@ -69,7 +74,7 @@ def database() -> dict[str, Any]:
 
 
 DEBUG = boolean("DEBUG", default=False)
-SECRET_KEY = env.str("SECRET_KEY", default="")
+SECRET_KEY = secret("SECRET_KEY")
 if not SECRET_KEY:
     raise ImproperlyConfigured("SECRET_KEY is not set. Give it a long random value (or SECRET_KEY_FILE a path).")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
@@ -182,7 +187,7 @@ COMPRESS_AFTER_DAYS = env.int("COMPRESS_AFTER_DAYS", default=30)
 
 # Vendor credentials of the trial's own OAuth client. They come into use with the live connection.
 CLIENT_ID = env.str("CLIENT_ID", default="")
-CLIENT_SECRET = env.str("CLIENT_SECRET", default="")
+CLIENT_SECRET = secret("CLIENT_SECRET")
 # True: participants of demo trials may be given synthetic devices.
 SYNTHETIC = boolean("SYNTHETIC", default=False)
 # Set only to tell its owner that it is ignored: see config/checks.py.

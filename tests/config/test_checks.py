@@ -1,0 +1,54 @@
+"""System checks of the settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from config import checks
+
+
+def ids(messages: list[Any]) -> list[str]:
+    return [message.id for message in messages]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(settings: Any) -> None:
+    settings.LEGACY_ACCESS_TOKEN_SET = False
+    settings.CLIENT_ID = settings.CLIENT_SECRET = ""
+    settings.SYNTHETIC = False
+
+
+def test_plain_settings_raise_nothing() -> None:
+    assert checks.vendor_credentials(None) + checks.synthetic_devices(None) + checks.synthetic_in_deployment(None) == []
+
+
+def test_a_left_over_access_token_is_said_to_be_ignored(settings: Any) -> None:
+    settings.LEGACY_ACCESS_TOKEN_SET = True
+    (message,) = checks.vendor_credentials(None)
+    assert (message.id, "ignored" in message.msg, "consents" in str(message.hint)) == ("config.W001", True, True)
+
+
+@pytest.mark.parametrize(("present", "missing"), [("CLIENT_ID", "CLIENT_SECRET"), ("CLIENT_SECRET", "CLIENT_ID")])
+def test_half_a_pair_of_credentials_is_an_error(settings: Any, present: str, missing: str) -> None:
+    setattr(settings, present, "abc")
+    (message,) = checks.vendor_credentials(None)
+    assert message.id == "config.E001"
+    assert message.msg.startswith(f"{present} is set without {missing}")
+
+
+def test_a_whole_pair_of_credentials_is_fine(settings: Any) -> None:
+    settings.CLIENT_ID, settings.CLIENT_SECRET = "abc", "def"
+    assert checks.vendor_credentials(None) == []
+
+
+def test_synthetic_devices_without_their_library_are_a_warning(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.SYNTHETIC = True
+    monkeypatch.setattr(checks, "find_spec", lambda name: None)
+    assert ids(checks.synthetic_devices(None)) == ["config.W002"]
+
+
+def test_synthetic_devices_in_a_deployment_are_a_warning(settings: Any) -> None:
+    settings.SYNTHETIC = True
+    assert ids(checks.synthetic_in_deployment(None)) == ["config.W003"]
