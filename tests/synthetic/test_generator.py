@@ -20,7 +20,9 @@ STARTS_ON = dt.date(2026, 10, 20)
 HOUR = dt.timedelta(hours=1)
 
 
-def someone(story: Story = Story.WELL, *, seed: int = 5, device: str = "charge_6", zone: str = "Europe/Amsterdam") -> Person:
+def someone(
+    story: Story = Story.WELL, *, seed: int = 5, device: str = "charge_6", zone: str = "Europe/Amsterdam"
+) -> Person:
     number = STORIES.index(story) + 1
     return person(Wearer(device, seed, number, zoneinfo.ZoneInfo(zone), STARTS_ON))
 
@@ -85,7 +87,9 @@ def test_consecutive_days_never_hold_the_same_instant() -> None:
         assert len(np.unique(times)) == len(times)
 
 
-@pytest.mark.parametrize(("date", "hours"), [(dt.date(2027, 3, 28), 23), (dt.date(2026, 10, 25), 25), (dt.date(2026, 11, 2), 24)])
+@pytest.mark.parametrize(
+    ("date", "hours"), [(dt.date(2027, 3, 28), 23), (dt.date(2026, 10, 25), 25), (dt.date(2026, 11, 2), 24)]
+)
 def test_a_day_has_the_hours_its_clock_shows(date: dt.date, hours: int) -> None:
     heart = of(days.day(someone(), date), "heart_rate")
     assert heart is not None
@@ -107,7 +111,11 @@ def test_she_wakes_by_the_wall_clock_after_the_clocks_change() -> None:
 
 def test_the_traveller_says_when_her_clock_changes() -> None:
     changes = [change for n in range(30) for change in days.day(someone(Story.TRAVELS), on(n)).offsets]
-    assert [change.utc_offset for change in changes] == [-4 * 3600, -5 * 3600, None]  # summer time ends while she is there
+    assert [change.utc_offset for change in changes] == [
+        -4 * 3600,
+        -5 * 3600,
+        None,
+    ]  # summer time ends while she is there
     assert changes[0] == OffsetChange(dt.datetime(2026, 10, 30, 12, tzinfo=AMSTERDAM).astimezone(dt.UTC), -4 * 3600)
     assert changes[-1].starts_at == dt.datetime(2026, 11, 6, 12, tzinfo=NEW_YORK)
 
@@ -151,7 +159,9 @@ def test_off_the_wrist_nothing_else_is_measured_either() -> None:
 
 def test_a_flat_battery_leaves_a_hole_of_a_day() -> None:
     times = np.concatenate([of(days.day(someone(Story.FLAT_ONE_DAY), on(n)), "heart_rate").time for n in range(24, 29)])  # type: ignore[union-attr]
-    assert dt.timedelta(hours=24) < dt.timedelta(microseconds=int(np.diff(np.sort(times)).max())) < dt.timedelta(hours=28)
+    assert (
+        dt.timedelta(hours=24) < dt.timedelta(microseconds=int(np.diff(np.sort(times)).max())) < dt.timedelta(hours=28)
+    )
 
 
 def test_the_drop_out_is_silent_after_day_12() -> None:

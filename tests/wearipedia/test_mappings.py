@@ -89,7 +89,9 @@ def test_fitbit_variability_past_midnight_goes_on_to_the_next_day() -> None:
         {"minute": f"2026-11-10T{time}.000", "value": {"rmssd": np.float64(43.9)}}
         for time in ("23:58:54", "23:59:54", "00:00:54", "00:01:54")
     ]
-    batch = of(fitbit.delivery({"intraday_hrv": [{"hrv": [{"dateTime": "2026-11-10", "minutes": minutes}]}]}, DAY), "hrv_rmssd")
+    batch = of(
+        fitbit.delivery({"intraday_hrv": [{"hrv": [{"dateTime": "2026-11-10", "minutes": minutes}]}]}, DAY), "hrv_rmssd"
+    )
     assert local(batch) == ["10 23:58:54", "10 23:59:54", "11 00:00:54", "11 00:01:54"]
 
 
@@ -175,7 +177,9 @@ def test_oura_stamps_are_the_wearers_clock_though_they_say_utc() -> None:
 def test_garmin_values_are_put_where_they_lie_in_the_day() -> None:
     raw = {
         "hr": [{"heartRateValues": [[1_794_294_000_000, 140], [1_794_297_600_000, 144]]}],
-        "steps": [[{"startGMT": "2026-11-10T06:00:00.0", "steps": 138}, {"startGMT": "2026-11-10T06:15:00.0", "steps": 71}]],
+        "steps": [
+            [{"startGMT": "2026-11-10T06:00:00.0", "steps": 138}, {"startGMT": "2026-11-10T06:15:00.0", "steps": 71}]
+        ],
     }
     delivery = garmin.delivery(raw, DAY)
     assert local(of(delivery, "heart_rate")) == ["10 00:00:00", "10 01:00:00"]
