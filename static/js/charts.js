@@ -137,9 +137,8 @@
     value.toLocaleString("en-GB", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
 
   const tooltipTitle = (data) => ([item]) => {
-    const { DateTime } = window.luxon;
-    const { width_seconds: width, zone } = data.meta;
-    const from = DateTime.fromMillis(data.t[item.dataIndex], { zone, locale: "en-GB" });
+    const { width_seconds: width } = data.meta;
+    const from = local(data.t[item.dataIndex], data.meta);
     if (width >= 86_400) return from.toFormat("ccc d LLL yyyy");
     if (!width) return from.toFormat("ccc d LLL, HH:mm:ss");
     return `${from.toFormat("ccc d LLL, HH:mm")}–${from.plus({ seconds: width }).toFormat("HH:mm")}`;
@@ -152,8 +151,12 @@
     return `mean ${at("mean")} · ${at("low")}–${at("high")} ${meta.unit}`;
   };
 
+  const local = (t, { zone }) => window.luxon.DateTime.fromMillis(t, { zone, locale: "en-GB" });
+  const isMidnight = (at) => at.hour === 0 && at.minute === 0;
+
   const options = (data) => {
     const { meta } = data;
+    const days = (meta.end - meta.start) / 86_400_000;
     const grid = { color: colour("vis-grid"), drawTicks: false };
     return {
       animation: false,
@@ -170,9 +173,6 @@
           max: meta.end,
           offset: false,
           adapters: { date: { zone: meta.zone, locale: "en-GB" } },
-          time: {
-            displayFormats: { second: "HH:mm:ss", minute: "HH:mm", hour: "HH:mm", day: "d LLL", week: "d LLL", month: "LLL yyyy" },
-          },
           grid,
           border: { display: false },
           ticks: {
@@ -180,11 +180,12 @@
             maxRotation: 0,
             autoSkipPadding: 24,
             major: { enabled: true },
-            font: (context) => ({ size: 11, weight: context.tick?.major ? 600 : 400 }),
-            callback(value, index, ticks) {
-              const at = window.luxon.DateTime.fromMillis(value, { zone: meta.zone, locale: "en-GB" });
-              const format = this._unit in { second: 1, minute: 1, hour: 1 } && ticks[index].major ? "ccc d LLL" : null;
-              return format ? at.toFormat(format) : at.toFormat(this.options.time.displayFormats[this._unit] ?? "d LLL");
+            font: (context) => ({ size: 11, weight: isMidnight(local(context.tick.value, meta)) && days <= 10 ? 600 : 400 }),
+            callback: (value) => {
+              const at = local(value, meta);
+              if (days > 400) return at.toFormat("LLL yyyy");
+              if (days > 10) return at.toFormat("d LLL");
+              return at.toFormat(isMidnight(at) ? "ccc d LLL" : days < 0.05 ? "HH:mm:ss" : "HH:mm");
             },
           },
         },
@@ -193,10 +194,9 @@
             scale.width = 44;
           },
           beginAtZero: meta.chart === "bars",
-          grace: meta.chart === "bars" ? 0 : "5%",
           grid,
           border: { display: false },
-          ticks: { color: colour("vis-axis"), maxTicksLimit: 5, padding: 8 },
+          ticks: { color: colour("vis-axis"), maxTicksLimit: 7, padding: 8, font: { size: 11 } },
         },
       },
       plugins: {

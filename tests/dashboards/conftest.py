@@ -1,0 +1,42 @@
+"""A trial with one participant, and a client signed in as its manager."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import time_machine
+from django.test import Client
+
+from participants.models import Participant, Trial
+from tests import factories
+
+
+@pytest.fixture
+def _now() -> Iterator[None]:
+    """Monday, 23 November 2026, 09:12 in Amsterdam."""
+    with time_machine.travel(dt.datetime(2026, 11, 23, 8, 12, tzinfo=dt.UTC), tick=False):
+        yield
+
+
+@pytest.fixture
+def trial(db: None) -> Trial:
+    return factories.TrialFactory.create(code="STRIDE-2")
+
+
+@pytest.fixture
+def participant(trial: Trial) -> Participant:
+    return factories.ParticipantFactory.create(trial=trial, study_id="AX-0042")
+
+
+@pytest.fixture
+def manager(client: Client, trial: Trial) -> Client:
+    client.force_login(factories.MembershipFactory.create(trial=trial).user)
+    return client
+
+
+@pytest.fixture(scope="session")
+def stylesheet() -> str:
+    return (Path(__file__).resolve().parents[2] / "static/css/app.css").read_text()

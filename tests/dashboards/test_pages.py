@@ -1,0 +1,253 @@
+"""What the pages show, and how many queries they need."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from metrics.batch import SleepRecord, Stage
+from participants.models import Participant, Trial
+from tests import factories
+from tests.dashboards.measured import DAY, NOON, WATCH, heart_rate, steps, store
+
+pytestmark = pytest.mark.usefixtures("_now")
+
+TRIAL = "/trials/STRIDE-2/"
+PERSON = "/trials/STRIDE-2/participants/AX-0042/"
+HTMX = {"HX-Request": "true"}
+
+
+def text(answer: Any) -> str:
+    assert answer.status_code == 200
+    return str(answer.content.decode().replace("\u00a0", " "))
+
+
+# --- trials -----------------------------------------------------------------------------------------------
+
+
+def test_the_list_tells_each_trials_newest_data(manager: Client, participant: Participant) -> None:
+    store(participant, heart_rate(dt.datetime(2026, 11, 23, 5, 2, tzinfo=dt.UTC), 1))
+    page = text(manager.get("/"))
+    assert "3 h ago" in page
+    assert "today, 06:02" in page
+
+
+def test_a_person_without_trials_is_told_so(client: Client, db: None) -> None:
+    client.force_login(factories.UserFactory.create())
+    assert "You are in no trial yet" in text(client.get("/"))
+
+
+def test_the_list_needs_the_same_queries_for_many(
+    manager: Client, trial: Trial, django_assert_num_queries: Any
+) -> None:
+    for person in factories.ParticipantFactory.create_batch(3, trial=trial):
+        store(person, heart_rate(NOON, 1))
+    with django_assert_num_queries(6):  # session, user, overview, trial of each, counts, trials
+        manager.get("/")
+
+
+# --- participants ---------------------------------------------------------------------------------------------
+
+
+def test_a_participant_shows_last_data_days_and_wear(manager: Client, participant: Participant) -> None:
+    store(participant, heart_rate(NOON, 90), heart_rate(NOON + dt.timedelta(days=2), 125))
+    page = text(manager.get(TRIAL))
+    assert "2 d 19 h ago" in page
+    assert "Fri 14:04" in page
+    assert "2 h 05" in page
+    assert "since 18 Nov" in page
+
+
+def test_a_participant_without_data_is_told_apart_from_one_with_zero(manager: Client, participant: Participant) -> None:
+    assert "no data yet" in text(manager.get(TRIAL))
+
+
+def test_an_empty_trial_says_what_to_do(manager: Client) -> None:
+    assert "No participants yet" in text(manager.get(TRIAL))
+
+
+def test_a_demo_trial_is_marked_on_every_page(manager: Client, trial: Trial, participant: Participant) -> None:
+    Trial.objects.filter(pk=trial.pk).update(is_demo=True)
+    for address in ("/", TRIAL, PERSON):
+        assert "Demo: synthetic data" in text(manager.get(address))
+
+
+def test_search_finds_part_of_a_study_id(manager: Client, trial: Trial) -> None:
+    for study_id in ("AX-0042", "AX-0142", "BY-0007"):
+        factories.ParticipantFactory.create(trial=trial, study_id=study_id)
+    page = text(manager.get(TRIAL, {"q": "x-0"}))
+    assert "BY-0007" not in page
+    assert "1–2 of 2, 3 in the trial" in page
+
+
+def test_a_search_without_a_match_offers_all(manager: Client, participant: Participant) -> None:
+    assert "No participant matches" in text(manager.get(TRIAL, {"q": "nobody"}))
+
+
+def test_the_site_filter_shows_that_site(manager: Client, trial: Trial) -> None:
+    for code in ("N", "R"):
+        site = factories.SiteFactory.create(trial=trial, code=code)
+        factories.ParticipantFactory.create(trial=trial, site=site, study_id=f"AT-{code}")
+    page = text(manager.get(TRIAL, {"site": "R"}))
+    assert "AT-R" in page
+    assert "AT-N" not in page
+
+
+def test_sorting_by_last_data_puts_the_newest_first(manager: Client, trial: Trial) -> None:
+    old, new, none = (
+        factories.ParticipantFactory.create(trial=trial, study_id=s) for s in ("A-OLD", "B-NEW", "C-NONE")
+    )
+    store(old, heart_rate(NOON, 1))
+    store(new, heart_rate(NOON + dt.timedelta(days=1), 1))
+    page = text(manager.get(TRIAL, {"sort": "-last"}))
+    assert page.index("B-NEW") < page.index("A-OLD") < page.index(none.study_id)
+    assert 'aria-sort="descending"' in page
+
+
+@pytest.mark.parametrize("query", [{"sort": "nonsense"}, {"page": "999"}, {"page": "x"}, {"site": "nowhere"}])
+def test_a_mistyped_address_shows_the_table_all_the_same(
+    manager: Client, participant: Participant, query: dict[str, str]
+) -> None:
+    assert manager.get(TRIAL, query).status_code == 200
+
+
+def test_the_table_has_pages_of_fifty(manager: Client, trial: Trial) -> None:
+    factories.ParticipantFactory.create_batch(51, trial=trial)
+    assert "1–50 of 51" in text(manager.get(TRIAL))
+    assert "51–51 of 51" in text(manager.get(TRIAL, {"page": 2}))
+
+
+def test_the_table_needs_the_same_queries_for_many(
+    manager: Client, trial: Trial, django_assert_num_queries: Any
+) -> None:
+    for person in factories.ParticipantFactory.create_batch(3, trial=trial):
+        store(person, heart_rate(NOON, 1))
+    with django_assert_num_queries(6):  # session, user, trial, overview, participants, sites
+        manager.get(TRIAL)
+
+
+def test_htmx_gets_the_table_alone_and_its_address(manager: Client, participant: Participant) -> None:
+    answer = manager.get(TRIAL, {"q": "AX", "site": "", "sort": "id"}, headers=HTMX)
+    assert text(answer).lstrip().startswith('<div id="people"')
+    assert answer.headers["HX-Push-Url"] == f"{TRIAL}?q=AX"
+    assert "HX-Request" in answer.headers["Vary"]
+
+
+def test_a_refresh_is_no_step_in_the_browsers_history(manager: Client, participant: Participant) -> None:
+    answer = manager.get(TRIAL, {"q": "AX"}, headers={**HTMX, "HX-Current-URL": f"http://testserver{TRIAL}?q=AX"})
+    assert "HX-Push-Url" not in answer.headers
+
+
+# --- one participant ------------------------------------------------------------------------------------------
+
+
+def test_a_participant_without_data_says_so(manager: Client, participant: Participant) -> None:
+    assert "No data yet" in text(manager.get(PERSON))
+
+
+def test_the_table_under_the_chart_has_a_row_for_each_day(manager: Client, participant: Participant) -> None:
+    store(participant, heart_rate(NOON, 60, value=64.0), heart_rate(NOON + dt.timedelta(minutes=60), 60, value=80.0))
+    page = text(manager.get(PERSON, {"range": "week"}))
+    assert '<th scope="row">Wed 18 Nov 2026</th><td class="num">72</td>' in page
+    assert '<th scope="row">Thu 19 Nov 2026</th><td class="num">–</td>' in page
+
+
+def test_a_single_day_is_listed_by_bucket_in_local_time(manager: Client, participant: Participant) -> None:
+    store(participant, heart_rate(NOON, 60))
+    assert "Wed 18 Nov, 12:00" in text(manager.get(PERSON, {"from": DAY.isoformat(), "to": DAY.isoformat()}))
+
+
+def test_the_metric_can_be_chosen_from_those_with_data(manager: Client, participant: Participant) -> None:
+    store(participant, heart_rate(NOON, 1), steps(NOON, [10, 20]))
+    page = text(manager.get(PERSON, {"metric": "steps"}))
+    assert "Total, steps" in page
+    assert 'value="steps" selected' in page
+    assert 'value="spo2"' not in page
+
+
+def test_bad_dates_are_told_and_the_last_week_is_shown(manager: Client, participant: Participant) -> None:
+    store(participant, heart_rate(NOON, 1))
+    page = text(manager.get(PERSON, {"from": "2026-11-20", "to": "2026-11-19"}))
+    assert "The first day comes after the last." in page
+    assert "17–23 Nov 2026" in page
+
+
+def test_old_data_are_shown_where_they_end(manager: Client, participant: Participant) -> None:
+    store(participant, heart_rate(dt.datetime(2016, 5, 12, 10, tzinfo=dt.UTC), 30))
+    page = text(manager.get(PERSON))
+    assert "6–12 May 2016" in page
+    assert "The data end on 12 May 2016" in page
+
+
+def test_htmx_gets_the_data_alone_and_its_address(manager: Client, participant: Participant) -> None:
+    store(participant, heart_rate(NOON, 1))
+    answer = manager.get(PERSON, {"range": "day", "to": "2026-11-18"}, headers=HTMX)
+    assert text(answer).lstrip().startswith('<div id="data"')
+    assert answer.headers["HX-Push-Url"] == f"{PERSON}?metric=heart_rate&range=day&to=2026-11-18"
+
+
+def test_nights_are_listed_in_local_time(manager: Client, participant: Participant) -> None:
+    asleep = dt.datetime(2026, 11, 19, 22, 40, tzinfo=dt.UTC)
+    record = SleepRecord(WATCH, "n", asleep, asleep + dt.timedelta(hours=7), (Stage(asleep, 25_200, "light"),))
+    store(participant, heart_rate(NOON, 1), sleep=[record])
+    page = text(manager.get(PERSON))
+    assert '<td class="num">23:40</td><td class="num">06:40</td><td class="num">7 h 00</td>' in page
+
+
+@pytest.mark.parametrize(("query", "queries"), [("", 10), ("?range=day&to=2026-11-18", 11)])
+def test_the_page_needs_the_same_queries_for_much_data(
+    manager: Client, participant: Participant, django_assert_num_queries: Any, query: str, queries: int
+) -> None:
+    store(participant, *(heart_rate(NOON - dt.timedelta(days=n), 30) for n in range(3)), steps(NOON, [5]))
+    with django_assert_num_queries(queries):
+        manager.get(PERSON + query)
+
+
+# --- signing in and errors ----------------------------------------------------------------------------------
+
+
+def test_a_wrong_password_does_not_tell_which_part_was_wrong(client: Client, db: None) -> None:
+    for email in (factories.UserFactory.create().email, "nobody@example.org"):
+        page = text(client.post(reverse("login"), {"username": email, "password": "wrong"}))
+        assert "E-mail and password do not match." in page
+
+
+def test_signing_in_leads_to_the_trials_whatever_the_case_of_the_address(client: Client, db: None) -> None:
+    user = factories.UserFactory.create(email="manager@example.org")
+    user.set_password("a-long-test-password")
+    user.save()
+    answer = client.post(reverse("login"), {"username": "Manager@Example.org", "password": "a-long-test-password"})
+    assert answer.headers["Location"] == "/"
+
+
+def test_signing_out_needs_a_post(manager: Client) -> None:
+    assert manager.get(reverse("logout")).status_code == 405
+    assert manager.post(reverse("logout")).headers["Location"] == "/login/"
+
+
+def test_an_unknown_address_has_a_page_in_our_look(manager: Client) -> None:
+    answer = manager.get("/nowhere/")
+    assert answer.status_code == 404
+    assert "Not found" in answer.content.decode()
+
+
+def test_the_page_of_a_broken_server_needs_no_database(rf: Any, django_assert_num_queries: Any, db: None) -> None:
+    from django.views.defaults import server_error
+
+    with django_assert_num_queries(0):
+        answer = server_error(rf.get("/"))
+    assert b"Something broke" in answer.content
+
+
+def test_pages_hold_no_inline_script_or_style(manager: Client, participant: Participant) -> None:
+    store(participant, heart_rate(NOON, 1))
+    for address in ("/", TRIAL, PERSON):
+        page = text(manager.get(address))
+        assert " style=" not in page
+        assert "<style" not in page
+        assert " onclick=" not in page
+        assert "<script>" not in page
