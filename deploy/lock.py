@@ -18,6 +18,10 @@ LOCKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("app", ("pyproject.toml",)),
     ("embedded", ("pyproject.toml", "--extra", "embedded", *WITH_APP)),
     ("dev", ("pyproject.toml", "--extra", "embedded", "--extra", "dev", *WITH_APP)),
+    (
+        "wearipedia",
+        ("pyproject.toml", "--extra", "embedded", "--extra", "wearipedia", str(FOLDER / "wearipedia.in"), *WITH_APP),
+    ),
     ("uv", (str(FOLDER / "uv.in"),)),
 )
 

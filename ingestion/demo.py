@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import zoneinfo
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -122,7 +122,7 @@ def demo_users_ensure(trial: Trial, site: Site, password: str | None) -> None:
         Membership.objects.get_or_create(user=user, trial=trial, site=only_site, ended_at=None, defaults={"role": role})
 
 
-def demo_feed(trial: Trial, *, now: dt.datetime) -> Iterator[DemoProgress]:
+def demo_feed(trial: Trial, *, now: dt.datetime) -> Generator[DemoProgress]:
     """Take in what the participants' devices have uploaded: everyone's newest week first, then the week before it.
 
     Stops and goes on at any point. Raises as synthetic.device_step, but for devices that a worker has at hand:

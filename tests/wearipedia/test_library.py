@@ -27,7 +27,7 @@ ON = dt.date(2026, 11, 10)
 EVER = (dt.datetime(2000, 1, 1, tzinfo=dt.UTC), dt.datetime(2100, 1, 1, tzinfo=dt.UTC))
 
 # What each device brings in a day: metric -> samples.
-BROUGHT = {
+BROUGHT: dict[str, dict[str, int | tuple[int, int]]] = {
     "fitbit_sense": {"heart_rate": 86_400, "hrv_rmssd": (360, 540), "spo2": (360, 540), "distance": (1, 1440)},
     "fitbit_charge_6": {"heart_rate": 86_400, "hrv_rmssd": (360, 540), "spo2": (360, 540), "steps_24h": 1},
     "oura_ring3": {"heart_rate": 288, "steps_24h": 1, "energy_24h": 1, "respiratory_rate": 1},
