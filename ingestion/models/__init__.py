@@ -1,0 +1,19 @@
+"""How data arrive: connections to vendors and what they were asked, files, synthetic devices."""
+
+from ingestion.models.connections import Connection, ConnectionEvent, Device, Invitation
+from ingestion.models.files import ImportFile, RejectedRow
+from ingestion.models.sync import Fingerprint, SyncWindow, WebhookDelivery
+from ingestion.models.synthetic import SyntheticDevice
+
+__all__ = [
+    "Connection",
+    "ConnectionEvent",
+    "Device",
+    "Fingerprint",
+    "ImportFile",
+    "Invitation",
+    "RejectedRow",
+    "SyncWindow",
+    "SyntheticDevice",
+    "WebhookDelivery",
+]

@@ -1,0 +1,121 @@
+"""A participant's consent to a vendor: her invitation, the grant, its devices and its history."""
+
+from __future__ import annotations
+
+import secrets
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from participants.models import Participant, Trial
+
+
+def nonce() -> str:
+    return secrets.token_urlsafe(12)
+
+
+class Invitation(models.Model):
+    """A link with which a participant connects her device; she needs no account. The link itself is not stored."""
+
+    participant = models.ForeignKey(Participant, models.CASCADE, related_name="invitations")
+    nonce = models.CharField(max_length=24, default=nonce, editable=False)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    opened_at = models.DateTimeField(null=True, blank=True)
+    used_at = models.DateTimeField(null=True, blank=True)
+    cancelled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return f"{self.participant} {self.created_at:%Y-%m-%d}"
+
+
+class Connection(models.Model):
+    """A participant's account at a vendor. Tokens are stored encrypted (ingestion.vault) and shown nowhere."""
+
+    class Status(models.TextChoices):
+        INVITED = "invited", "invited"
+        ACTIVE = "active", "active"
+        RECONNECT = "reconnect", "reconnect needed"
+        REVOKED = "revoked", "disconnected"
+        BLOCKED = "blocked", "blocked"
+
+    participant = models.ForeignKey(Participant, models.CASCADE, related_name="connections")
+    trial = models.ForeignKey(Trial, models.CASCADE, related_name="+", editable=False)
+    provider = models.CharField(max_length=40)
+    external_user_id = models.CharField(max_length=80, blank=True, editable=False)
+    status = models.CharField(max_length=12, choices=Status, default=Status.INVITED)
+    status_since = models.DateTimeField(default=timezone.now)
+    status_reason = models.CharField(max_length=80, blank=True)
+    scopes = models.JSONField(default=list, blank=True)
+    sealed_tokens = models.TextField(blank=True, editable=False)
+    token_expires_at = models.DateTimeField(null=True, blank=True, editable=False)
+    connected_at = models.DateTimeField(null=True, blank=True)
+    next_due_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    busy_until = models.DateTimeField(null=True, blank=True)
+    last_pull_at = models.DateTimeField(null=True, blank=True)
+    last_data_at = models.DateTimeField(null=True, blank=True)
+    swept_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("participant", "provider")
+        constraints = (
+            models.UniqueConstraint(fields=("participant", "provider"), name="connection_once"),
+            models.UniqueConstraint(
+                fields=("trial", "provider", "external_user_id"),
+                condition=~Q(external_user_id=""),
+                name="connection_account_once_a_trial",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.participant} at {self.provider}"
+
+    @property
+    def asks(self) -> bool:
+        """Whether the vendor may be asked for this participant's data at all."""
+        return self.status == self.Status.ACTIVE and self.participant.status in (
+            Participant.Status.INVITED,
+            Participant.Status.ACTIVE,
+            Participant.Status.PAUSED,
+        )
+
+
+class ConnectionEvent(models.Model):
+    """What happened to a connection, and when: the evidence behind the cause of a gap."""
+
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="events")
+    at = models.DateTimeField(default=timezone.now)
+    status = models.CharField(max_length=12, choices=Connection.Status)
+    reason = models.CharField(max_length=80, blank=True)
+
+    class Meta:
+        ordering = ("connection", "at", "pk")
+
+    def __str__(self) -> str:
+        return f"{self.connection_id} {self.at:%Y-%m-%d %H:%M} {self.status}"
+
+
+class Device(models.Model):
+    """A device as its vendor last described it."""
+
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="devices")
+    external_id = models.CharField(max_length=120)
+    model = models.CharField(max_length=80, blank=True)
+    kind = models.CharField(max_length=40, blank=True)
+    battery_percent = models.PositiveSmallIntegerField(null=True, blank=True)
+    battery_status = models.CharField(max_length=20, blank=True)
+    last_sync_at = models.DateTimeField(null=True, blank=True)
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("connection", "model")
+        constraints = (models.UniqueConstraint(fields=("connection", "external_id"), name="device_once"),)
+
+    def __str__(self) -> str:
+        return self.model or self.external_id
