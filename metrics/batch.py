@@ -130,6 +130,20 @@ class OffsetChange:
     utc_offset: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """A stretch [starts_at, ends_at) of which the delivery holds all that its provider has.
+
+    What is stored there from this provider and is not in the delivery is taken away: the vendor has withdrawn it.
+    `metric` None: nights, by the time at which they end.
+    """
+
+    provider: str
+    metric: str | None
+    starts_at: dt.datetime
+    ends_at: dt.datetime
+
+
 @dataclass(slots=True)
 class Delivery:
     """All that one provider brings for one participant in one go. The writer stores it in one transaction."""
@@ -137,3 +151,4 @@ class Delivery:
     samples: list[SampleBatch] = field(default_factory=list)
     sleep: list[SleepRecord] = field(default_factory=list)
     offsets: list[OffsetChange] = field(default_factory=list)
+    replaces: list[Replaced] = field(default_factory=list)

@@ -12,6 +12,7 @@ from typing import Any
 from django.db import models
 from timescale.db.models.fields import TimescaleDateTimeField
 
+from metrics.batch import SourceKey
 from metrics.registry import Aggregate, Kind
 from participants.models import Participant
 
@@ -66,10 +67,16 @@ class Source(models.Model):
 
     class Meta:
         ordering = ("id",)
-        constraints = (models.UniqueConstraint(fields=("provider", "platform", "device_model"), name="source_once"),)
+        constraints = (
+            models.UniqueConstraint(fields=("provider", "platform", "device_model", "synthetic"), name="source_once"),
+        )
 
     def __str__(self) -> str:
         return " · ".join(part for part in (self.provider, self.platform, self.device_model) if part)
+
+    @property
+    def key(self) -> SourceKey:
+        return SourceKey(self.provider, self.platform, self.device_model, self.synthetic)
 
 
 class Measurement(models.Model):

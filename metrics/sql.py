@@ -65,6 +65,27 @@ WHERE m.participant_id = %(participant)s AND m.metric_id = %(metric)s AND m.sour
     AND (m.value <> s.value OR m.seconds IS DISTINCT FROM s.seconds)
 """
 
+# The rows of a stretch whose times are not among the staged ones.
+COUNT_ROWS = """
+SELECT count(*) FROM metrics_measurement
+WHERE participant_id = %(participant)s AND metric_id = %(metric)s AND source_id = %(source)s
+    AND time >= %(low)s AND time < %(high)s
+"""
+_ABSENT = """
+WHERE m.participant_id = %(participant)s AND m.metric_id = %(metric)s AND m.source_id = %(source)s
+    AND m.time >= %(low)s AND m.time < %(high)s
+    AND NOT EXISTS (SELECT 1 FROM staged_measurement s WHERE s.time = m.time)
+"""
+KEEP_ABSENT_VALUES = (
+    """
+INSERT INTO metrics_revision (participant_id, metric_id, source_id, time, old_value, old_seconds, changed_at)
+SELECT m.participant_id, m.metric_id, m.source_id, m.time, m.value, m.seconds, clock_timestamp()
+FROM metrics_measurement m
+"""
+    + _ABSENT
+)
+REMOVE_ABSENT = f"DELETE FROM metrics_measurement m {_ABSENT} RETURNING (extract(epoch FROM m.time) * 1000000)::int8"
+
 # --- rollups: always recomputed from the rows beneath, so that doing it twice changes nothing -------------
 
 _CLEAR = """

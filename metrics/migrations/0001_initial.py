@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ('id',),
-                'constraints': [models.UniqueConstraint(fields=('provider', 'platform', 'device_model'), name='source_once')],
+                'constraints': [models.UniqueConstraint(fields=('provider', 'platform', 'device_model', 'synthetic'), name='source_once')],
             },
         ),
         migrations.CreateModel(

@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from metrics.batch import Delivery, OffsetChange, SleepRecord, Stage
+from metrics.batch import Delivery, OffsetChange, Replaced, SleepRecord, Stage
 from metrics.models import DayRollup, OffsetPeriod, ParticipantDay, SleepSession
 from metrics.writer import Counts, recompute, store
 from participants.models import Participant
@@ -109,3 +109,11 @@ def test_a_corrected_zone_moves_days_and_nights(person: Participant) -> None:
     assert DayRollup.objects.get().date == dt.date(2026, 5, 5)
     assert SleepSession.objects.get().date == dt.date(2026, 5, 5)
     assert dict(ParticipantDay.objects.values_list("date", "asleep_minutes")) == {dt.date(2026, 5, 5): 320}
+
+
+def test_a_night_that_its_vendor_withdrew_is_taken_away(person: Participant) -> None:
+    store(person, Delivery(sleep=[night(), night("n2", start=BED + dt.timedelta(days=1))]), now=NOW)
+    gone = Replaced("testvendor", None, BED, BED + dt.timedelta(days=1))
+    assert store(person, Delivery(replaces=[gone]), now=NOW) == Counts(sleep_removed=1)
+    assert SleepSession.objects.get().external_id == "n2"
+    assert ParticipantDay.objects.get(date=dt.date(2026, 5, 5)).asleep_minutes is None

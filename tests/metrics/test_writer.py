@@ -16,9 +16,10 @@ from django.db.utils import DatabaseError
 from django.utils import timezone
 
 from metrics import sql, writer
-from metrics.batch import Delivery, SampleBatch, SourceKey, instant
+from metrics.batch import Delivery, Replaced, SampleBatch, SourceKey, instant
+from metrics.counts import Counts
 from metrics.models import DayRollup, HourRollup, Measurement, MinuteRollup, ParticipantDay, Revision
-from metrics.writer import Counts, SyntheticRefused, store
+from metrics.writer import SyntheticRefused, store
 from participants.models import Participant
 from tests.factories import ParticipantFactory, TrialFactory
 from tests.metrics.samples import CHARGE, NOON, NOW, batch, deliver, random_day
@@ -265,3 +266,38 @@ def test_minutes_in_memory_equal_minutes_by_the_database(person: Participant) ->
         source = writer.source_for(CHARGE).pk
         cursor.execute(sql.FILL_MINUTES, {"participant": person.pk, "metric": 1, "source": source, **bounds})
     assert stored_rollups(person, MinuteRollup) == quick
+
+
+def replaced(delivery: Delivery, metric: str | None = "heart_rate", minutes: int = 10) -> Delivery:
+    delivery.replaces = [Replaced("testvendor", metric, NOON, NOON + dt.timedelta(minutes=minutes))]
+    return delivery
+
+
+def test_what_a_vendor_withdrew_from_a_stretch_is_taken_away_and_remembered(person: Participant) -> None:
+    store(person, deliver(batch([60, 61, 62, 63], step=60)), now=NOW)
+    counts = store(person, replaced(deliver(batch([60, 62], step=120))), now=NOW)
+    assert counts == Counts(unchanged=2, removed=2)
+    assert values(person) == [60, 62]
+    assert sorted(Revision.objects.values_list("old_value", flat=True)) == [61, 63]
+    assert_rollups_agree(person)
+
+
+def test_a_stretch_that_its_vendor_emptied_is_emptied(person: Participant) -> None:
+    store(person, deliver(batch([60, 61]), batch([70], start=NOON + dt.timedelta(hours=1))), now=NOW)
+    assert store(person, replaced(deliver()), now=NOW) == Counts(removed=2)
+    assert values(person) == [70]
+    assert_rollups_agree(person)
+
+
+def test_a_replaced_stretch_leaves_other_providers_and_metrics_alone(person: Participant) -> None:
+    other = batch([80], source=SourceKey("othervendor", "watch"))
+    store(person, deliver(batch([60]), other, batch([5], metric="steps", seconds=60)), now=NOW)
+    assert store(person, replaced(deliver()), now=NOW).removed == 1
+    assert sorted(values(person)) == [5, 80]
+
+
+def test_a_replaced_stretch_that_did_not_change_touches_no_row(person: Participant) -> None:
+    store(person, deliver(batch([60, 61, 62])), now=NOW)
+    before = versions(person)
+    assert store(person, replaced(deliver(batch([60, 61, 62]))), now=NOW) == Counts(unchanged=3)
+    assert versions(person) == before

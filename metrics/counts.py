@@ -1,0 +1,36 @@
+"""What became of a delivery, in numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of the samples and nights of a delivery.
+
+    `repeated`: samples at the instant of another in the same batch. `flagged`: stored although implausible.
+    `rejected`: not stored, by reason. `removed`: stored before and absent from what replaces the stretch.
+    """
+
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    repeated: int = 0
+    flagged: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+    sleep_new: int = 0
+    sleep_changed: int = 0
+    sleep_unchanged: int = 0
+    removed: int = 0
+    sleep_removed: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        mine, theirs = asdict(self), asdict(other)
+        rejected = dict(Counter(mine.pop("rejected")) + Counter(theirs.pop("rejected")))
+        return Counts(rejected=rejected, **{name: mine[name] + theirs[name] for name in mine})
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)

@@ -1,0 +1,122 @@
+"""Writing samples: by the road that fits, and taking away what a vendor no longer has.
+
+Part of the writer; called inside its transaction.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from django.db import connection
+from numpy.typing import NDArray
+
+from metrics import rollups, sql
+from metrics.batch import Refusal, SampleBatch, Seconds, Times, Values, instant
+from metrics.copying import copy_measurements, copy_minutes, stage
+from metrics.counts import Counts
+
+
+@dataclass(slots=True)
+class Written:
+    """What became of a batch; `touched`: the times at which something changed, ascending."""
+
+    counts: Counts
+    touched: Times
+    minutes_done: bool = False
+
+
+def store_batch(series: rollups.SeriesKey, batch: SampleBatch, now: dt.datetime) -> Written:
+    """Write one batch by the road that fits: straight in where its minutes are empty, else what differs."""
+    counts = Counts()
+    refusals = batch.refusals(now)
+    for refusal in Refusal:
+        if refusal and (found := int(np.count_nonzero(refusals == refusal))):
+            counts.rejected[refusal.text] = found
+    time, value, seconds, counts.repeated = in_order(batch, refusals == Refusal.NONE)
+    if not len(time):
+        return Written(counts, time)
+    low, high = series.metric.plausible
+    counts.flagged = int(np.count_nonzero((value < low) | (value > high)))
+    # Whole minutes, so that the minute buckets of new rows are known without looking at the table again.
+    first, last = (
+        int(time[0]) // rollups.MINUTE * rollups.MINUTE,
+        (int(time[-1]) // rollups.MINUTE + 1) * rollups.MINUTE,
+    )
+    bounds = {"low": instant(first), "high": instant(last)}
+    with connection.cursor() as cursor:
+        cursor.execute(sql.HAS_ROWS, {**series.parameters, **bounds})
+        if not cursor.fetchone()[0]:
+            copy_measurements(cursor, series, time, value, seconds)
+            if series.metric.subminute:
+                copy_minutes(cursor, series, time, value)
+            counts.new = len(time)
+            return Written(counts, time, minutes_done=True)
+        fresh, differing = _differences(cursor, series, time, value, seconds, bounds)
+        if differing.any():
+            parameters = {**series.parameters, **bounds}
+            cursor.execute(sql.KEEP_OLD_VALUES, parameters)
+            cursor.execute(sql.CHANGE_VALUES, parameters)
+        if fresh.any():
+            part = None if seconds is None else seconds[fresh]
+            copy_measurements(cursor, series, time[fresh], value[fresh], part)
+    counts.new, counts.changed = int(np.count_nonzero(fresh)), int(np.count_nonzero(differing))
+    counts.unchanged = len(time) - counts.new - counts.changed
+    return Written(counts, time[fresh | differing])
+
+
+def in_order(batch: SampleBatch, wanted: NDArray[np.bool_]) -> tuple[Times, Values, Seconds | None, int]:
+    """The batch's columns without the unwanted rows, ascending in time, one row an instant: the last one given."""
+    time, value, seconds = batch.time, batch.value, batch.seconds
+    if not wanted.all():
+        time, value = time[wanted], value[wanted]
+        seconds = None if seconds is None else seconds[wanted]
+    if len(time) < 2 or bool((time[1:] > time[:-1]).all()):
+        return time, value, seconds, 0
+    order = np.argsort(time, kind="stable")
+    last = np.append(time[order][1:] != time[order][:-1], True)
+    order = order[last]
+    return time[order], value[order], None if seconds is None else seconds[order], len(time) - len(order)
+
+
+def _differences(
+    cursor: Any,
+    series: rollups.SeriesKey,
+    time: Times,
+    value: Values,
+    seconds: Seconds | None,
+    bounds: dict[str, dt.datetime],
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Stage the columns; returns masks over them: rows that the store lacks, rows that it has otherwise."""
+    stage(cursor, time, value, seconds)
+    cursor.execute(sql.DIFFERENCES, {**series.parameters, **bounds})
+    rows = cursor.fetchall()
+    fresh, differing = np.zeros(len(time), dtype=bool), np.zeros(len(time), dtype=bool)
+    if rows:
+        at, known = np.array([row[0] for row in rows], dtype=np.int64), np.array([row[1] for row in rows], dtype=bool)
+        fresh[np.searchsorted(time, at[~known])] = True
+        differing[np.searchsorted(time, at[known])] = True
+    return fresh, differing
+
+
+def remove_absent(series: rollups.SeriesKey, kept: Sequence[SampleBatch], start: int, end: int) -> Times:
+    """Take away the stored samples of [start, end) (microseconds UTC) that are in none of the batches.
+
+    Their values are kept as Revisions. Returns the times removed, ascending.
+    """
+    times = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *(batch.time for batch in kept)]))
+    times = times[(times >= start) & (times < end)]
+    parameters = {**series.parameters, "low": instant(start), "high": instant(end)}
+    with connection.cursor() as cursor:
+        cursor.execute(sql.COUNT_ROWS, parameters)
+        if cursor.fetchone()[0] <= len(times):
+            # Every kept time is stored by now, so as many rows as kept times means the same rows.
+            return np.zeros(0, dtype=np.int64)
+        stage(cursor, times, np.zeros(len(times)), None)
+        cursor.execute(sql.KEEP_ABSENT_VALUES, parameters)
+        cursor.execute(sql.REMOVE_ABSENT, parameters)
+        removed: Times = np.sort(np.array([row[0] for row in cursor.fetchall()], dtype=np.int64))
+    return removed
