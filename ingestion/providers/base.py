@@ -1,8 +1,8 @@
 """What a provider is. A new vendor or file format is one new package beside this module and nothing else.
 
 A file provider turns files into deliveries (columns of samples, nights, offsets); a synthetic provider makes
-them up, for demo trials. Providers know formats: no database, no settings, no clock. `ingestion.imports`
-calls the writer.
+them up, for demo trials; a live provider asks a vendor over the network, by consent of each participant. Providers
+know formats: no database, no settings. `ingestion.imports` and the sync call the writer.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import IO, ClassVar, Protocol
 
 from metrics.batch import Delivery
+from metrics.days import LocalCalendar
 
 
 class ForeignFile(Exception):
@@ -113,6 +114,10 @@ class FileFormat(Protocol):
         """What a file lacks that is named like one of this format but does not match; None if it is not so named."""
         ...
 
+    def label_in(self, name: str, head: bytes) -> str | None:
+        """The participant label that a file's name tells; None where its rows say, or nothing does."""
+        ...
+
     def chunks(self, job: FileJob) -> Iterator[Chunk]:
         """The file's content, chunk by chunk. Raises ForeignFile where the file must be refused whole."""
         ...
@@ -157,4 +162,197 @@ class SyntheticProvider(Protocol):
 
     def day(self, wearer: Wearer, on: dt.date, since: dt.datetime, until: dt.datetime) -> Delivery:
         """What a local day brings with since <= time < until. Empty where nothing was measured."""
+        ...
+
+
+# --- live providers ----------------------------------------------------------------------------------------------
+
+
+class VendorError(Exception):
+    """The vendor did not do what was asked. `code` is short, stable, and fit to store and to show.
+
+    Messages name the code and nothing else: what vendors write in their errors may quote tokens, ids or health data.
+    """
+
+    def __init__(self, code: str, message: str = "") -> None:
+        super().__init__(message or code)
+        self.code = code
+
+
+class AccessGone(VendorError):
+    """The participant's access no longer reaches (this part of) her data: stop, and tell. Asking again is no use.
+
+    `code` is one of the constants below. SCOPE_MISSING concerns the data type asked for, the others the connection.
+    """
+
+    EXPIRED_GRANT = "expired_grant"  # the refresh token was revoked or has run out: the vendor does not say which
+    REAUTHENTICATION = "reauthentication_required"  # her organisation wants her to log in again
+    CODE_REFUSED = "code_refused"  # the consent's code was used before, has run out or is not ours
+    DENIED = "permission_denied"  # the vendor refuses everything although the token is good
+    ACCOUNT_NOT_LINKED = "account_not_linked"  # an account without any device data
+    SCOPE_MISSING = "scope_missing"  # she did not consent to this kind of data
+
+
+class TokenExpired(VendorError):
+    """The access token is no longer taken: refresh it once and ask again; a second time, take it for AccessGone."""
+
+
+class VendorBusy(VendorError):
+    """Ask again later. `retry_after` seconds, None where the vendor names no time."""
+
+    def __init__(self, code: str, retry_after: float | None = None) -> None:
+        super().__init__(code)
+        self.retry_after = retry_after
+
+    def until(self, now: dt.datetime) -> dt.datetime | None:
+        """The instant from which the vendor may be asked again, None where it names none."""
+        return None if self.retry_after is None else now + dt.timedelta(seconds=self.retry_after)
+
+
+class BrokenAnswer(VendorError):
+    """An answer that cannot be taken for one: truncated, no JSON, an error in the body, a fault of the vendor's or
+    of our question. Never an empty answer. Try again some times, then let staff see it.
+    """
+
+
+class ClientMisconfigured(VendorError):
+    """The vendor refuses our own credentials or project: the operator must act. No participant is at fault."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataType:
+    """One kind of data that a vendor is asked for.
+
+    `metrics`: codes of the metrics it brings; none for `sleep`. `scope`: the consent it needs. `window`: the
+    stretch of one pull, short enough for one answer. `fingerprinted`: whether `fingerprints` can tell which hours
+    changed. `by_day`: stands for local days, so that a pull asks for each local day its window touches, whole.
+    """
+
+    code: str
+    metrics: tuple[str, ...]
+    scope: str
+    window: dt.timedelta = dt.timedelta(days=1)
+    fingerprinted: bool = False
+    by_day: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a consent or a refresh yields. `refresh_token` and `scopes` are None where they stay as they were."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(repr=False)
+    expires_at: dt.datetime
+    scopes: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who an account is at the vendor's: its stable id, and the one it had in an earlier system, if any."""
+
+    user_id: str
+    legacy_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceState:
+    """A device of the account. `last_sync_at`: when it last handed its data to the phone, UTC."""
+
+    external_id: str
+    model: str
+    kind: str
+    battery_percent: int | None
+    battery_status: str
+    last_sync_at: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSettings:
+    """The account's own time zone (an IANA name, None if unknown) and its offset in seconds east of UTC."""
+
+    time_zone: str | None
+    utc_offset: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What the vendor says of an hour, to see whether it has changed. None where it says no such thing."""
+
+    mean: float | None = None
+    low: float | None = None
+    high: float | None = None
+    total: float | None = None
+
+
+@dataclass(slots=True)
+class Pulled:
+    """What one pull brought.
+
+    `offsets`: the device's clock, as (instant in microseconds UTC, seconds east of UTC) of the first point and
+    wherever it changes; `delivery.offsets` is left empty, for the caller knows the participant's own zone. `skipped`:
+    values left out on purpose, by reason. `bytes`: JSON, uncompressed; `wire_bytes`: as it came over the network.
+    """
+
+    delivery: Delivery
+    offsets: list[tuple[int, int]] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+    points: int = 0
+    requests: int = 0
+    bytes: int = 0
+    wire_bytes: int = 0
+
+
+class LiveProvider(Protocol):
+    """A vendor that is asked over the network, by consent of each participant.
+
+    Instants are aware datetimes, spans half-open. Every method that asks may raise each VendorError; those that
+    take an access token raise TokenExpired when it is refused.
+    """
+
+    slug: ClassVar[str]
+    name: ClassVar[str]
+
+    @property
+    def data_types(self) -> Mapping[str, DataType]:
+        """By code, in the order in which a first sync should ask."""
+        ...
+
+    def authorize_url(
+        self, state: str, code_challenge: str, redirect_uri: str, scopes: Iterable[str], login_hint: str | None = None
+    ) -> str:
+        """Where to send the participant. `code_challenge`: base64url of the verifier's SHA-256, without padding."""
+        ...
+
+    def exchange(self, code: str, code_verifier: str, redirect_uri: str) -> Grant:
+        """The code of a consent for tokens. Raises AccessGone with CODE_REFUSED where it is not taken."""
+        ...
+
+    def refresh(self, refresh_token: str) -> Grant:
+        """A new access token. Raises AccessGone where the grant is dead."""
+        ...
+
+    def revoke(self, token: str) -> None:
+        """End the grant at the vendor's, by its refresh or access token. One that is dead already is no error."""
+        ...
+
+    def identity(self, access_token: str) -> Identity: ...
+
+    def devices(self, access_token: str) -> list[DeviceState]: ...
+
+    def settings(self, access_token: str) -> AccountSettings: ...
+
+    def pull(
+        self, access_token: str, data_type: str, start: dt.datetime, end: dt.datetime, calendar: LocalCalendar
+    ) -> Pulled:
+        """All that the vendor holds of a data type for start <= time < end; for sleep, the nights that end then.
+
+        `calendar` is the participant's: it tells local days and where they begin. Raises KeyError for a data type
+        that is none of ours.
+        """
+        ...
+
+    def fingerprints(
+        self, access_token: str, data_type: str, start: dt.datetime, end: dt.datetime
+    ) -> dict[dt.datetime, Fingerprint]:
+        """By hour (its first instant, UTC), for each whole hour that touches the span and has data."""
         ...
