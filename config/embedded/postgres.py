@@ -70,7 +70,8 @@ class Postgres:
         self._owner = SERVER_USER if os.geteuid() == 0 else None
         self._programs = programs()
         self.socket_folder = folder / "run"
-        if len(os.fsencode(self.socket_folder)) > SOCKET_FOLDER_BYTES:
+        # A comma is no good either: clients take what it separates for several hosts.
+        if len(os.fsencode(self.socket_folder)) > SOCKET_FOLDER_BYTES or "," in str(self.socket_folder):
             mark = hashlib.sha256(os.fsencode(self.socket_folder)).hexdigest()[:12]
             self.socket_folder = Path(tempfile.gettempdir()) / f"wearable-trials-{mark}"
         self.child = self._child()

@@ -1,0 +1,226 @@
+"""The embedded servers: they start where folders are awkward, keep to themselves, and never outlive us."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+
+from config.embedded import environment, supervisor
+from config.embedded.postgres import SOCKET_FOLDER_BYTES, Postgres, PostgresFault, programs
+from config.embedded.processes import Child, tail
+from config.embedded.redis_server import Redis, RedisFault, program
+from config.embedded.supervisor import ATTEMPTS, Failed, Watch
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def absent(find: Callable[[], object]) -> str:
+    try:
+        find()
+    except (PostgresFault, RedisFault) as fault:
+        return str(fault)
+    return ""
+
+
+needs_postgres = pytest.mark.skipif(bool(absent(programs)), reason=absent(programs))
+needs_redis = pytest.mark.skipif(bool(absent(program)), reason=absent(program))
+
+
+@pytest.fixture
+def postgres() -> Iterator[Callable[[str], Postgres]]:
+    """Starts servers, in a folder outside pytest's own: that one is closed again to root's server user."""
+    started: list[Postgres] = []
+    with tempfile.TemporaryDirectory() as home:
+
+        def start(folder: str) -> Postgres:
+            server = Postgres(Path(home) / folder, Path(home) / "postgres.log", throw_away=True)
+            started.append(server)
+            server.start(time.sleep)
+            return server
+
+        yield start
+        for server in started:
+            server.stop()
+            if not server.socket_folder.is_relative_to(home):
+                shutil.rmtree(server.socket_folder)
+
+
+def ask(server: Postgres, query: str) -> object:
+    with psycopg.connect(server.url()) as connection:
+        row = connection.execute(query.encode()).fetchone()
+    assert row is not None
+    return row[0]
+
+
+@needs_postgres
+def test_postgres_starts_in_a_folder_with_spaces_and_quotes(postgres: Callable[[str], Postgres]) -> None:
+    assert ask(postgres("a 'b' \"c\", d"), "SHOW timezone") == "UTC"
+
+
+@needs_postgres
+def test_postgres_starts_in_a_folder_too_deep_for_a_socket(postgres: Callable[[str], Postgres]) -> None:
+    server = postgres("/".join(["deep-folder"] * 10))
+    assert len(os.fsencode(server.socket_folder)) <= SOCKET_FOLDER_BYTES
+    assert ask(server, "SELECT 1") == 1
+
+
+@needs_postgres
+def test_postgres_listens_on_no_network_address(postgres: Callable[[str], Postgres]) -> None:
+    assert ask(postgres("pg"), "SHOW listen_addresses") == ""
+
+
+@needs_postgres
+def test_the_socket_is_behind_a_folder_for_its_owner_only(postgres: Callable[[str], Postgres]) -> None:
+    assert postgres("pg").socket_folder.stat().st_mode & 0o077 == 0
+
+
+@needs_postgres
+def test_data_stay_over_a_restart(postgres: Callable[[str], Postgres]) -> None:
+    first = postgres("pg")
+    with psycopg.connect(first.url()) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+    first.stop()
+    assert ask(postgres("pg"), "SELECT answer FROM kept") == 42
+
+
+@needs_postgres
+def test_a_server_left_over_from_a_killed_supervisor_makes_way(postgres: Callable[[str], Postgres]) -> None:
+    first = postgres("pg")
+    second = postgres("pg")
+    assert not first.child.running
+    assert ask(second, "SELECT 1") == 1
+
+
+@needs_redis
+def test_redis_answers_celery_and_redis_py_at_the_same_url(tmp_path: Path) -> None:
+    server = Redis(tmp_path, tmp_path / "redis.log")
+    server.start(time.sleep)
+    try:
+        with redis.Redis.from_url(server.url) as client:
+            assert client.set("x", "1")
+        address = server.url.rpartition("@")[2]
+        with pytest.raises(redis.AuthenticationError), redis.Redis.from_url(f"redis://{address}") as stranger:
+            stranger.ping()
+    finally:
+        server.stop()
+
+
+def child(tmp_path: Path, code: str) -> Child:
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    return Child("program", command, dict(os.environ), tmp_path / "program.log", ((signal.SIGTERM, 0.5),))
+
+
+def test_a_child_that_ignores_the_signal_is_killed(tmp_path: Path) -> None:
+    deaf = child(
+        tmp_path,
+        """
+        import signal, time
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        print("deaf", flush=True)
+        time.sleep(60)
+        """,
+    )
+    deaf.start()
+    while "deaf" not in tail(tmp_path / "program.log"):
+        time.sleep(0.02)
+    deaf.stop()
+    assert deaf.exit_status == -signal.SIGKILL
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's help is Linux's")
+def test_children_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
+    code = f"""
+    import os, sys, time
+    from pathlib import Path
+    from config.embedded.processes import Child
+    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    child = Child("sleeper", command, dict(os.environ), Path("{tmp_path}/log"))
+    child.start()
+    print(child.process.pid, flush=True)
+    time.sleep(60)
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as parent:
+        assert parent.stdout is not None
+        orphan = int(parent.stdout.readline())
+        parent.kill()
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline and alive(orphan):
+        time.sleep(0.02)
+    assert not alive(orphan)
+
+
+def alive(process: int) -> bool:
+    """False for one that is gone or only waits to be collected."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_child_that_dies_is_started_again_after_a_pause(tmp_path: Path) -> None:
+    watch = Watch(child(tmp_path, "pass"))
+    watch.child.start()
+    watch.child.process.wait()  # type: ignore[union-attr]
+    first = watch.child.process
+    watch.tend(watch.started + 1)
+    watch.tend(watch.started + 1.5)
+    assert watch.child.process is first
+    watch.tend(watch.started + 2.1)
+    assert watch.child.process is not first
+    watch.child.stop()
+
+
+def test_a_child_that_keeps_dying_ends_the_product_and_names_the_log(tmp_path: Path) -> None:
+    watch = Watch(child(tmp_path, "raise SystemExit('no good')"))
+    watch.child.start()
+    now = watch.started
+
+    def live_and_die() -> None:
+        nonlocal now
+        for _ in range(2 * ATTEMPTS):
+            watch.child.process.wait()  # type: ignore[union-attr]
+            watch.tend(now)
+            now += 20
+
+    with pytest.raises(Failed, match=r"program keeps ending.*program\.log(.|\n)*no good"):
+        live_and_die()
+
+
+def test_the_secret_key_is_made_once_and_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "VAR", tmp_path)
+    key = environment.secret_key()
+    assert len(key) >= 50
+    assert environment.secret_key() == key
+    assert (tmp_path / "secret_key").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_published_addresses_are_private_and_go_with_the_servers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "embedded.env"
+    monkeypatch.setattr(environment, "EMBEDDED_ENV", file)
+    environment.publish({"REDIS_URL": "redis://:x@127.0.0.1:1/0"})
+    assert file.stat().st_mode & 0o777 == 0o600
+    environment.withdraw()
+    assert not file.exists()
+
+
+def test_the_demo_logins_are_those_that_the_demo_makes() -> None:
+    from ingestion import demo
+
+    assert supervisor.DEMO_LOGINS == (demo.MANAGER, demo.COORDINATOR, demo.STAFF)
+    assert supervisor.DEMO_PASSWORD == demo.PASSWORD
