@@ -40,7 +40,7 @@ class ImportFileAdmin(Evidence, FileAdmin):
     list_display = ("name", "trial", "format", "status", "rows", "rejected", "started_at", "finished_at")
     list_filter = ("status", "trial", "format")
     list_select_related = ("trial",)
-    search_fields = ("name", "sha256", "error")
+    search_fields = ("name", "whose", "sha256", "error")
     date_hierarchy = "started_at"
     inlines = (RejectedRowInline,)
 

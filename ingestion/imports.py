@@ -113,15 +113,17 @@ class Import:
         seen = look(file)
         if reader is None:
             raise Refused(miss or NOT_RECOGNISED, seen.sha256)
-        if before := ImportFile.objects.filter(
-            trial=self.trial, sha256=seen.sha256, status=ImportFile.Status.DONE
-        ).first():
+        whose = reader.label_in(file.path, head) or self.roster.person or ""
+        known = ImportFile(trial=self.trial, sha256=seen.sha256, format=reader.code, whose=whose[:64])
+        if before := _same(known, ImportFile.Status.DONE):
             when = timezone.localtime(before.finished_at) if before.finished_at else before.started_at
             message = f"already imported on {when:%Y-%m-%d %H:%M %Z}: nothing to do"
             return Report(file.name, Result.KNOWN, message, before.format)
-        return self._read(inbox, file, reader, seen, done)
+        return self._read(inbox, file, reader, seen, known, done)
 
-    def _read(self, inbox: Inbox, file: Offered, reader: FileFormat, seen: Look, done: _Done) -> Report:
+    def _read(
+        self, inbox: Inbox, file: Offered, reader: FileFormat, seen: Look, known: ImportFile, done: _Done
+    ) -> Report:
         job = FileJob(
             name=file.path,
             open=file.open,
@@ -131,7 +133,7 @@ class Import:
             companion=lambda name: _open_beside(inbox, file, name),
             options=self.options,
         )
-        record = None if self.dry else self._record(file, seen, reader.code, job.now)
+        record = None if self.dry else _begin(known, file, seen, job.now)
         report = Report(file.name, Result.DRY if self.dry else Result.IMPORTED, format=reader.code)
         try:
             for chunk in reader.chunks(job):
@@ -168,18 +170,6 @@ class Import:
                 for problem in chunk.problems[: max(PROBLEMS_SHOWN - known, 0)]
             )
         report.rejected.update(chunk.rejected)
-
-    def _record(self, file: Offered, seen: Look, code: str, now: dt.datetime) -> ImportFile:
-        """The evidence row of this file; that of an attempt which never finished is taken over."""
-        unfinished = ImportFile.objects.filter(
-            trial=self.trial, sha256=seen.sha256, status=ImportFile.Status.RUNNING
-        ).first()
-        record = unfinished or ImportFile(trial=self.trial, sha256=seen.sha256)
-        record.name, record.size, record.format, record.started_at = file.name[-300:], seen.size, code, now
-        with transaction.atomic():
-            record.save()
-            record.rejected_rows.all().delete()
-        return record
 
     def _failed(self, file: Offered, why: str, sha256: str) -> Report:
         """A file that is refused whole, with a row for the staff to see (none in a dry run, nor for a wrong path)."""
@@ -227,6 +217,23 @@ def recognise(path: str, head: bytes) -> tuple[FileFormat | None, str]:
 def _open_beside(inbox: Inbox, file: Offered, name: str) -> IO[bytes] | None:
     other = inbox.beside(file, name)
     return other.open() if other else None
+
+
+def _same(known: ImportFile, status: str) -> ImportFile | None:
+    """An earlier import of the same bytes, taken for the same thing."""
+    return ImportFile.objects.filter(
+        trial=known.trial, sha256=known.sha256, format=known.format, whose=known.whose, status=status
+    ).first()
+
+
+def _begin(known: ImportFile, file: Offered, seen: Look, now: dt.datetime) -> ImportFile:
+    """The evidence row of a file that is about to be read; that of an attempt which never finished is taken over."""
+    record = _same(known, ImportFile.Status.RUNNING) or known
+    record.name, record.size, record.started_at = file.name[-300:], seen.size, now
+    with transaction.atomic():
+        record.save()
+        record.rejected_rows.all().delete()
+    return record
 
 
 def _close(record: ImportFile, report: Report) -> None:

@@ -31,7 +31,7 @@ class Roster:
         dry: bool = False,
     ) -> None:
         self._trial, self._zone, self._ask = trial, zone, new_zone
-        self._person, self._enrol, self._dry = person, enrol, dry
+        self.person, self._enrol, self._dry = person, enrol, dry
         self._known = {person.study_id: person for person in Participant.objects.filter(trial=trial)}
         for participant in self._known.values():
             participant.trial = trial
@@ -42,9 +42,9 @@ class Roster:
 
     def study_id(self, label: str | None) -> str:
         """The study id that a label stands for. Raises ForeignFile where there is none."""
-        if label is None and self._person is None:
+        if label is None and self.person is None:
             raise ForeignFile("does not say whose data it holds: give --participant STUDY_ID")
-        return label if label is not None else str(self._person)
+        return label if label is not None else str(self.person)
 
     def zone_of(self, label: str | None) -> zoneinfo.ZoneInfo:
         """The zone of a label's wall clock. Raises RowsRefused where her rows cannot be taken, ForeignFile as above."""

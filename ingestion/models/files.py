@@ -9,7 +9,10 @@ from participants.models import Trial
 
 
 class ImportFile(models.Model):
-    """A file offered to a trial, known by its content. Once done, the same content is not read again."""
+    """A file offered to a trial, known by its content. Once done, the same content is not read again.
+
+    What a name or the operator tells is part of it: two kinds of minutes, all zero, are the same bytes.
+    """
 
     class Status(models.TextChoices):
         RUNNING = "running", "running"
@@ -21,6 +24,9 @@ class ImportFile(models.Model):
     name = models.CharField(max_length=300, help_text="File name as given, within its archive if it came in one.")
     size = models.BigIntegerField(help_text="bytes")
     format = models.CharField(max_length=60)
+    whose = models.CharField(
+        max_length=64, blank=True, help_text="Study id told by the file's name or the operator; empty: its rows say."
+    )
     assumptions = models.JSONField(default=dict, help_text="What the file does not say and we took to be so.")
     counts = models.JSONField(
         default=dict, help_text="Rows read, new, changed, unchanged, repeated, flagged, rejected."
@@ -34,7 +40,7 @@ class ImportFile(models.Model):
         ordering = ("-started_at",)
         constraints = (
             models.UniqueConstraint(
-                fields=("trial", "sha256"), condition=Q(status="done"), name="importfile_done_once"
+                fields=("trial", "sha256", "format", "whose"), condition=Q(status="done"), name="importfile_done_once"
             ),
         )
 

@@ -38,7 +38,8 @@ class WallClock:
     def utc(self, local: Times) -> Times:
         """Local microseconds in file order, shape (n,), as microseconds UTC."""
         instants, ambiguous, missing = local_to_utc(local, self.zone)
-        self.noted[MISSING] += int(np.count_nonzero(missing))
+        if missing.any():
+            self.noted[MISSING] += int(np.count_nonzero(missing))
         if not ambiguous.any():
             return instants
         second = np.zeros(len(local), dtype=bool)

@@ -16,7 +16,8 @@ LEFT_OUT = (
     (r"(weightLogInfo|syncEvents|battery|activitylogs)", "not among the metrics we keep"),
 )
 _KINDS = [(re.compile(rf"(^|_){kind}(_|\.|$)", re.IGNORECASE), reason) for kind, reason in LEFT_OUT]
-_ONE_PERSON = re.compile(r"^(?P<label>.+)_(?P<kind>[^_]+(?:_seconds)?)_(?P<first>\d{8})_(?P<last>\d{8})\.csv(\.gz)?$")
+_DATED = re.compile(r"^(?P<stem>.+)_\d{8}_\d{8}\.csv(\.gz)?$", re.IGNORECASE)
+_TWO_WORDS = "_heartrate_seconds"  # the one file type whose name has an underscore
 
 
 def base(name: str) -> str:
@@ -36,5 +37,9 @@ def label_of(name: str) -> str | None:
 
     Split from the right: a participant's name may hold an underscore itself. None where the name is no such.
     """
-    found = _ONE_PERSON.match(base(name))
-    return found["label"] if found else None
+    found = _DATED.match(base(name))
+    if not found:
+        return None
+    stem = found["stem"]
+    label = stem[: -len(_TWO_WORDS)] if stem.lower().endswith(_TWO_WORDS) else stem.rpartition("_")[0]
+    return label or None

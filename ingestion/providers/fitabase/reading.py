@@ -43,6 +43,9 @@ class Table:
         missing = [column for column in self.columns if column not in header_of(head)]
         return f"named like {self.file_type}, but its header lacks: {', '.join(missing[:5])}" if missing else None
 
+    def label_in(self, name: str, head: bytes) -> str | None:
+        return None if "Id" in header_of(head) else label_of(name)
+
 
 @dataclass(slots=True)
 class Part:

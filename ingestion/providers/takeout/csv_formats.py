@@ -57,6 +57,9 @@ class CsvFormat:
         missing = [column for column in (self.stamp, *self.values, *self.also) if column not in header_of(head)]
         return f"named like {self.code.split('.')[1]}, but its header lacks: {', '.join(missing)}" if missing else None
 
+    def label_in(self, name: str, head: bytes) -> str | None:
+        return None  # an export never says whose it is
+
     def chunks(self, job: FileJob) -> Iterator[Chunk]:
         clock = WallClock(zone(job)) if self.clock is not Clock.UTC else None
         wanted = {self.stamp, *self.values, *self.also, DATA_SOURCE}

@@ -57,6 +57,9 @@ class JsonFormat:
     def near_miss(self, name: str, head: bytes) -> str | None:
         return f"named like {self.named}, but its records are not" if self._named(name) else None
 
+    def label_in(self, name: str, head: bytes) -> str | None:
+        return None  # an export never says whose it is
+
     def chunks(self, job: FileJob) -> Iterator[Chunk]:
         chunk = Chunk()
         self.read(job, chunk)

@@ -90,7 +90,7 @@ def clock_of_minutes(job: FileJob, stamps: Times, chunk: Chunk, *, one_day: bool
 def _looks_local(stamps: Times, owner: zoneinfo.ZoneInfo, *, one_day: bool) -> bool:
     """Whether stamps, ascending, fit a clock of local time and not one of UTC.
 
-    A day's file that lies within one date as it stands, but would reach an hour or more into two local dates if it
+    A day's file that lies within one date as it stands, but would reach half an hour or more into two local dates if it
     were UTC, is no UTC file cut at local midnight. A month's file is only clear where it runs from 00:00 to 23:59.
     """
     dates = LocalCalendar(owner).dates(stamps)
@@ -98,7 +98,7 @@ def _looks_local(stamps: Times, owner: zoneinfo.ZoneInfo, *, one_day: bool) -> b
         cut = int(np.searchsorted(dates, dates[0], side="right"))
         if stamps[0] // DAY != stamps[-1] // DAY or cut == len(stamps):
             return False
-        return bool(stamps[cut - 1] - stamps[0] >= HOUR and stamps[-1] - stamps[cut] >= HOUR)
+        return bool(stamps[cut - 1] - stamps[0] >= HOUR // 2 and stamps[-1] - stamps[cut] >= HOUR // 2)
     whole = stamps[0] % DAY < MINUTE and stamps[-1] % DAY >= DAY - MINUTE
     begins = instant(int(stamps[0])).astimezone(owner)  # as UTC it should begin near a local midnight
     into = (begins.hour * 60 + begins.minute) * MINUTE

@@ -41,6 +41,9 @@ class UserSleeps:
         named = base(name).startswith("UserSleeps_")
         return f"named like UserSleeps, but its header lacks: {', '.join(missing)}" if named and missing else None
 
+    def label_in(self, name: str, head: bytes) -> str | None:
+        return None  # an export never says whose it is
+
     def chunks(self, job: FileJob) -> Iterator[Chunk]:
         stages = _stages(job)
         owner, offsets = zone(job), []
