@@ -258,7 +258,8 @@ def main() -> None:
     given = parser.parse_args()
     command = given.command[1:] if given.command[:1] == ["--"] else given.command
     os.chdir(str(ROOT))
-    os.umask(0o022)  # root's PostgreSQL runs as another user, who must be able to read the packages
+    if os.geteuid() == 0:
+        os.umask(0o022)  # root's PostgreSQL runs as another user, who must be able to read the packages
     os.environ.setdefault("UV_LINK_MODE", "copy")
     if given.serve:
         check_not_running()

@@ -28,7 +28,7 @@ def say(text: str = "") -> None:
 
 def open_log(path: Path) -> IO[bytes]:
     """The log for appending; a long one is set aside as `*.1` first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.exists() and path.stat().st_size > LOG_BYTES_KEPT:
         path.replace(path.with_name(path.name + ".1"))
     return path.open("ab")
