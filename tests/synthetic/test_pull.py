@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 
+import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
@@ -13,7 +14,7 @@ from ingestion import synthetic, tasks
 from ingestion.models import SyntheticDevice
 from ingestion.providers.base import SyntheticUnavailable
 from ingestion.providers.wearipedia.provider import Wearipedia
-from metrics.models import Measurement, OffsetPeriod, SleepSession
+from metrics.models import Measurement, OffsetPeriod, ParticipantDay, SleepSession
 from metrics.writer import SyntheticRefused
 from participants.models import Participant, Trial
 from tests.factories import ParticipantFactory, TrialFactory
@@ -111,6 +112,18 @@ def test_the_travellers_clock_is_stored() -> None:
     pull(given)
     periods = OffsetPeriod.objects.filter(participant=given.participant).order_by("starts_at")
     assert list(periods.values_list("utc_offset", flat=True)) == [-5 * 3600, None]
+
+
+def test_the_travellers_days_are_right_though_her_return_was_stored_before_her_departure() -> None:
+    given = device(TRAVELS, starts_on=dt.date(2026, 10, 26))
+    departure, since_return = dt.datetime(2026, 11, 5, 11, tzinfo=dt.UTC), pull(given)[0].since
+    assert departure < since_return
+    provider, wearer = synthetic.provider_of("synthetic"), synthetic.wearer_of(given)
+    stored = dict(ParticipantDay.objects.filter(participant=given.participant).values_list("date", "worn_minutes"))
+    for date in (dt.date(2026, 11, 4) + dt.timedelta(days=n) for n in range(9)):
+        made = provider.day(wearer, date, dt.datetime(2026, 1, 1, tzinfo=dt.UTC), NOW)
+        (heart,) = [batch for batch in made.samples if batch.metric == "heart_rate"]
+        assert stored[date] == len(np.unique(heart.time // 60_000_000)), date
 
 
 def test_who_never_connected_has_no_data() -> None:
