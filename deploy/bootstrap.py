@@ -31,6 +31,8 @@ OLDEST, NEWEST = (3, 11), (3, 14)
 # The embedded Redis is a wheel for Linux that stops at this Python. PostgreSQL's goes to the newest.
 NEWEST_WITH_REDIS = (3, 12)
 NEWEST_WITH_WEARIPEDIA = (3, 12)
+# What uv is asked for where that limit bites: it takes what it finds, else fetches the newest of these.
+FOR_UV = ">=3.11,<3.13"
 REDIS_SERVERS = ("redis-server", "valkey-server")
 REDIS_ADVICE = (
     "Redis is missing. Install it and start again: `apt install redis-server` (Debian, Ubuntu), "
@@ -149,7 +151,7 @@ def interpreters() -> list[tuple[str, tuple[int, int]]]:
 
 
 def python_for(lock: str, serve: bool) -> str:
-    """What to give `uv venv --python`: a path, or "3.12" for uv to find or to bring.
+    """What to give `uv venv --python`: a path, or FOR_UV for uv to find or to bring one.
 
     Embedded Redis decides where no Redis is installed; the tests do without it, so for them any Python will do.
     """
@@ -167,7 +169,9 @@ def python_for(lock: str, serve: bool) -> str:
             return path
     if os.environ.get("PYTHON") and not serve and lock != "wearipedia":
         return found[0][0]
-    return "3.12"
+    if limit == NEWEST_WITH_REDIS and lock != "wearipedia":
+        say("No Redis is installed, and the embedded one stops at Python 3.12: looking for that")
+    return FOR_UV
 
 
 # ---------------------------------------------------------------- the environment
@@ -207,7 +211,7 @@ def make_environment(home: Path, python: str, uv: str, serve: bool) -> None:
     say("Making %s with Python %s" % (home.name, python))
     if run(uv, "venv", "--quiet", "--clear", "--python", python, str(home)) == 0:
         return
-    if python == "3.12" and home.name == ".venv":
+    if python == FOR_UV and home.name == ".venv":
         fallback = interpreters()[0][0]
         if serve:
             raise SetupError(REDIS_ADVICE)

@@ -53,11 +53,11 @@ def test_a_python_that_does_not_run_is_passed_over(root: Path, monkeypatch: pyte
     assert bootstrap.interpreters() == [(good, (3, 12))]
 
 
-def test_a_newer_python_without_redis_asks_uv_for_3_12(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_newer_python_without_redis_asks_uv_for_an_older_one(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "interpreters", lambda: [("/x/python3.14", (3, 14))])
     monkeypatch.setattr(bootstrap, "redis_installed", lambda: False)
     monkeypatch.setattr(sys, "platform", "linux")
-    assert bootstrap.python_for("embedded", serve=True) == "3.12"
+    assert bootstrap.python_for("embedded", serve=True) == bootstrap.FOR_UV
 
 
 def test_a_newer_python_with_redis_installed_is_used(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
