@@ -93,7 +93,7 @@ class Roster:
         if not self._enrol:
             raise RowsRefused(self._refuse(study_id, "is not enrolled in this trial"))
         try:
-            Participant(trial=self._trial, study_id=study_id, time_zone="UTC").clean_fields()
+            Participant._meta.get_field("study_id").clean(study_id, None)
         except ValidationError as error:
             raise RowsRefused(self._refuse(study_id, f"is no valid study id: {' '.join(error.messages)}")) from error
 

@@ -262,6 +262,7 @@ def test_bad_rows_are_rejected_by_line_and_the_rest_kept(trial: Trial, tmp_path:
         "P-1,1/1/1970 12:00:00 AM,66",
         "P-1,5/1/2024 8:00:40 AM,NaN",
         "not valid!,5/1/2024 8:00:40 AM,60",
+        ",5/1/2024 8:00:40 AM,60",
         "P-1,5/1/2024 8:00:45 AM,67",
     ]
     path = tmp_path / NAME
@@ -270,7 +271,7 @@ def test_bad_rows_are_rejected_by_line_and_the_rest_kept(trial: Trial, tmp_path:
     assert outcome.failure == ""
     assert _values() == [61.0, 62.0, 63.0, 67.0]
     found = {row.line: row.reason for row in RejectedRow.objects.all()}
-    assert sorted(found) == [5, 6, 7, 8, 9, 10, 11]
+    assert sorted(found) == [5, 6, 7, 8, 9, 10, 11, 12]
     assert "ISO" not in found[5]
     assert "date and time like 4/12/2016" in found[5]
     assert "not a number" in found[6]
