@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Self, cast
 
@@ -73,7 +73,7 @@ class Inbox:
 
     def files(self) -> list[Offered]:
         """Everything that was offered; what cannot be read is there too, with its trouble."""
-        found = [file for path in self._paths for file in self._under(path)]
+        found = [_presentable(file) for path in self._paths for file in self._under(path)]
         self._by_name = {file.name: file for file in found}
         return found
 
@@ -125,6 +125,12 @@ class Inbox:
             return
         for member in sorted(members, key=lambda m: m.filename):
             yield _member(path, archive, member)
+
+
+def _presentable(file: Offered) -> Offered:
+    """The same with names that can be shown and stored, whatever bytes the file system has for them."""
+    name, path = (text.encode("utf-8", "replace").decode() for text in (file.name, file.path))
+    return file if (name, path) == (file.name, file.path) else replace(file, name=name, path=path)
 
 
 def _member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Offered:

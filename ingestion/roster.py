@@ -66,7 +66,7 @@ class Roster:
     def participant(self, label: str | None) -> Participant:
         """The participant herself, enrolled if need be. Raises RowsRefused and ForeignFile as `zone_of` does."""
         study_id = self.study_id(label)
-        found = self._known.get(study_id)
+        found = self._known.get(study_id) or self._look_up(study_id)
         if found is None:
             self._must_be_enrollable(study_id)
             found = self._enrol_now(study_id)
@@ -80,6 +80,12 @@ class Roster:
         for study_id, zone in sorted(self._zones.items()):
             found.setdefault(zone, []).append(study_id)
         self._zones.clear()
+        return found
+
+    def _look_up(self, study_id: str) -> Participant | None:
+        """Somebody whom another run has enrolled since this one began."""
+        if found := Participant.objects.filter(trial=self._trial, study_id=study_id).first():
+            self._known[study_id] = found
         return found
 
     def _for_new(self) -> tuple[zoneinfo.ZoneInfo, str]:
@@ -108,6 +114,8 @@ class Roster:
                 )
             )
         except (EnrolmentError, ValidationError) as error:
+            if found_after_all := self._look_up(study_id):
+                return found_after_all
             why = " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
             raise RowsRefused(self._refuse(study_id, f"cannot be enrolled: {why}")) from error
         self._known[study_id] = found

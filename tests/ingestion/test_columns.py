@@ -10,7 +10,8 @@ import pytest
 
 from ingestion.providers import columns
 from ingestion.providers.base import ForeignFile
-from ingestion.providers.columns import blocks, header_of, iso_datetimes, numbers, us_dates, us_datetimes
+from ingestion.providers.cells import iso_datetimes, numbers, us_dates, us_datetimes
+from ingestion.providers.columns import blocks, header_of
 
 
 def _text(*cells: str) -> pa.StringArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,12 @@ import pytest
 from django.core.management import call_command
 from django.urls import reverse
 
-from ingestion import archives, imports
+from ingestion import archives, imports, roster
 from ingestion.models import ImportFile, RejectedRow
 from metrics.models import Measurement
 from metrics.writer import store
 from participants.models import Participant, Trial
+from participants.services import participant_enrol
 from tests.factories import ParticipantFactory, UserFactory
 from tests.ingestion.conftest import Import, utc
 
@@ -62,6 +64,19 @@ def test_a_good_file_is_imported(trial: Trial, tmp_path: Path, import_data: Impo
         ("2024-05-01T06:00:05", 62.0),
         ("2024-05-01T06:00:10", 63.0),
     ]
+
+
+def test_quoted_cells_are_read(trial: Trial, tmp_path: Path, import_data: Import) -> None:
+    path = tmp_path / NAME
+    path.write_bytes(b'"Id","Time","Value"\n"P-1","5/1/2024 8:00:00 AM",61\n')
+    import_data(trial, path)
+    assert _values() == [61.0]
+
+
+def test_a_name_that_is_no_text_does_not_matter(trial: Trial, good: Path, import_data: Import) -> None:
+    good.rename(os.fsdecode(os.fsencode(good.parent) + b"/caf\xe9.csv"))
+    assert import_data(trial, good.parent).failure == ""
+    assert ImportFile.objects.get().name.endswith("caf?.csv")
 
 
 def test_a_file_without_ids_is_its_name_s_participant_s(trial: Trial, tmp_path: Path, import_data: Import) -> None:
@@ -325,6 +340,18 @@ def test_rows_of_an_erased_participant_are_rejected(trial: Trial, good: Path, im
     ParticipantFactory(trial=trial, study_id="P-1", status="erased")
     assert "was erased" in import_data(trial, good).text
     assert _values() == []
+
+
+def test_somebody_enrolled_meanwhile_is_found(
+    trial: Trial, good: Path, import_data: Import, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def enrol_first(**fields: Any) -> Participant:
+        ParticipantFactory(trial=trial, study_id="P-1")
+        return participant_enrol(**fields)
+
+    monkeypatch.setattr(roster, "participant_enrol", enrol_first)
+    assert import_data(trial, good).failure == ""
+    assert len(_values()) == 3
 
 
 def test_a_closed_trial_enrols_nobody(trial: Trial, good: Path, import_data: Import) -> None:

@@ -360,6 +360,11 @@ def test_a_list_that_ends_too_early_is_refused_whole(export: Export) -> None:
     assert not Measurement.objects.exists()
 
 
+def test_a_list_nested_without_end_is_refused(export: Export) -> None:
+    text = '[{"dateTime": "05/02/24 07:00:12", "value": {"bpm": 60}}, {"dateTime": ' + "[" * 200_000
+    assert "no list of records" in export.take("heart_rate-2024-05-02.json", text).text
+
+
 def test_an_export_does_not_say_whose_it_is(export: Export) -> None:
     outcome = export.take("heart_rate-2024-05-02.json", _beats("05/02/24 07:00:12"), participant=None)
     assert "give --participant STUDY_ID" in outcome.text

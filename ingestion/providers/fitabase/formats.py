@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from ingestion.providers.base import Chunk, FileFormat, FileJob
-from ingestion.providers.columns import us_dates, us_datetimes
+from ingestion.providers.cells import us_dates, us_datetimes
 from ingestion.providers.fitabase.reading import (
     DATE,
     DATE_TIME,

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingestion.providers.base import Chunk, FileJob, RowsRefused
-from ingestion.providers.columns import Block, Mask, blocks, header_of, labels, numbers
+from ingestion.providers.cells import Mask, labels, numbers
+from ingestion.providers.columns import Block, blocks, header_of
 from ingestion.providers.fitabase.names import base, label_of, left_out
 from ingestion.providers.wallclock import WallClock
 from metrics.batch import Refusal, SampleBatch, SourceKey, Times, Values

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingestion.providers.base import Chunk, FileJob
-from ingestion.providers.columns import labels, us_datetimes
+from ingestion.providers.cells import labels, us_datetimes
 from ingestion.providers.fitabase.reading import (
     DATE_TIME,
     SOURCE,

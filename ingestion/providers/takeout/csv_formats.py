@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ingestion.providers.base import Chunk, FileJob
-from ingestion.providers.columns import Block, Mask, blocks, header_of, iso_datetimes, labels, numbers
+from ingestion.providers.cells import Mask, iso_datetimes, labels, numbers
+from ingestion.providers.columns import Block, blocks, header_of
 from ingestion.providers.takeout.names import base
 from ingestion.providers.takeout.reading import NO_DATA, add_samples, present, source_of, zone
 from ingestion.providers.wallclock import WallClock, day_lengths

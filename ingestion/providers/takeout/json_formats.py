@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from ingestion.providers.base import Chunk, FileJob
-from ingestion.providers.columns import Mask, short_us_datetimes
+from ingestion.providers.cells import Mask, short_us_datetimes
 from ingestion.providers.takeout.names import base
 from ingestion.providers.takeout.reading import NO_DATA, TRACKER, add_samples, clock_of_minutes, present, zone
 from ingestion.providers.takeout.records import (

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingestion.providers.base import Chunk, FileJob, ForeignFile, RowsRefused
-from ingestion.providers.columns import Mask
+from ingestion.providers.cells import Mask
 from ingestion.providers.wallclock import WallClock
 from metrics.batch import MICROSECOND, Refusal, SampleBatch, SourceKey, Times, Values, instant
 from metrics.days import DAY, LocalCalendar

@@ -91,6 +91,8 @@ def first_record(head: bytes) -> dict[str, object] | None:
             found = msgspec.json.decode(text[1 : brace.end()])
         except msgspec.DecodeError:
             continue
+        except RecursionError:
+            return None
         return found if isinstance(found, dict) else None
     return None
 
@@ -112,7 +114,7 @@ def records(job: FileJob, kind: type[Record], chunk: Chunk) -> tuple[list[Record
         found = msgspec.json.decode(raw, type=list[kind], strict=False)  # type: ignore[valid-type]
     except msgspec.ValidationError:
         return _one_by_one(raw, kind, chunk)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ForeignFile(f"JSON that does not parse: {error}") from error
     chunk.rows += len(found)
     return found, list(range(1, len(found) + 1))
@@ -121,7 +123,7 @@ def records(job: FileJob, kind: type[Record], chunk: Chunk) -> tuple[list[Record
 def _one_by_one(raw: bytes, kind: type[Record], chunk: Chunk) -> tuple[list[Record], list[int]]:
     try:
         parts = msgspec.json.decode(raw, type=list[msgspec.Raw])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ForeignFile(f"JSON that is no list of records: {error}") from error
     good: list[Record] = []
     numbers: list[int] = []

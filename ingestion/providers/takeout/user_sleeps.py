@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from ingestion.providers.base import Chunk, FileJob
-from ingestion.providers.columns import Block, blocks, header_of, offset_seconds
+from ingestion.providers.cells import offset_seconds
+from ingestion.providers.columns import Block, blocks, header_of
 from ingestion.providers.takeout.names import base
 from ingestion.providers.takeout.reading import PLATFORM, PROVIDER, zone
 from metrics.batch import OffsetChange, SleepRecord, SourceKey, Stage
@@ -53,7 +54,7 @@ class UserSleeps:
                     try:
                         night = _night(row, stages)
                         offset = offset_seconds(row["start_utc_offset"]) if row["start_utc_offset"] else 0
-                    except ValueError as error:
+                    except (ValueError, OverflowError) as error:
                         chunk.reject([line], f"night that cannot be read: {error}")
                         continue
                     chunk.delivery(None).sleep.append(night)
@@ -107,7 +108,7 @@ def _stages(job: FileJob) -> dict[str, list[Stage]]:
                 try:
                     starts_at, ends_at = _instant(row["sleep_stage_start"]), _instant(row["sleep_stage_end"])
                     stage = STAGES[row["sleep_stage_type"].strip().upper()]
-                except (ValueError, KeyError):
+                except (ValueError, OverflowError, KeyError):
                     unread += 1
                     continue
                 seconds = round((ends_at - starts_at).total_seconds())
