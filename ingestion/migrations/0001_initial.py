@@ -21,6 +21,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(help_text='File name as given, within its archive if it came in one.', max_length=300)),
                 ('size', models.BigIntegerField(help_text='bytes')),
                 ('format', models.CharField(max_length=60)),
+                ('whose', models.CharField(blank=True, help_text="Study id told by the file's name or the operator; empty: its rows say.", max_length=64)),
                 ('assumptions', models.JSONField(default=dict, help_text='What the file does not say and we took to be so.')),
                 ('counts', models.JSONField(default=dict, help_text='Rows read, new, changed, unchanged, repeated, flagged, rejected.')),
                 ('status', models.CharField(choices=[('running', 'running'), ('done', 'done'), ('failed', 'failed')], default='running', max_length=8)),
@@ -47,6 +48,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='importfile',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'done')), fields=('trial', 'sha256'), name='importfile_done_once'),
+            constraint=models.UniqueConstraint(condition=models.Q(('status', 'done')), fields=('trial', 'sha256', 'format', 'whose'), name='importfile_done_once'),
         ),
     ]
