@@ -12,7 +12,7 @@
   // --- The libraries: from the CDN with an integrity hash, else from our own copy. ---
   const script = (src, attributes = {}, patience = 0) =>
     new Promise((resolve, reject) => {
-      const tag = Object.assign(document.createElement("script"), { src, async: false, ...attributes });
+      const tag = Object.assign(document.createElement("script"), { src, ...attributes });
       const timer = patience && setTimeout(() => tag.onerror(), patience);
       tag.onload = () => {
         clearTimeout(timer);
@@ -180,7 +180,7 @@
             maxRotation: 0,
             autoSkipPadding: 24,
             major: { enabled: true },
-            font: (context) => ({ size: 11, weight: isMidnight(local(context.tick.value, meta)) && days <= 10 ? 600 : 400 }),
+            font: (context) => ({ size: 11, weight: context.tick && days <= 10 && isMidnight(local(context.tick.value, meta)) ? 600 : 400 }),
             callback: (value) => {
               const at = local(value, meta);
               if (days > 400) return at.toFormat("LLL yyyy");
