@@ -1,0 +1,120 @@
+"""Pages of points put together: batches by source and metric, and what the device's clock said. Pure functions."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingestion.providers.google_health.data_types import GoogleType, Kind, Member
+from ingestion.providers.google_health.decode import NO_OFFSET, Page
+from metrics.batch import MICROSECOND, Delivery, SampleBatch, Seconds, SourceKey, Times, Values, microseconds
+from metrics.days import EPOCH, LocalCalendar
+
+WITHOUT_VALUE = "point without a value"
+NOT_COMPUTED = "zero or less: not computed"
+
+
+@dataclass(slots=True)
+class Assembled:
+    """Pages put together: what to store, the device's clock as (microseconds UTC, offset in seconds) at each change
+    and at the first point that tells it, and the values left out, by reason."""
+
+    delivery: Delivery
+    offsets: list[tuple[int, int]]
+    skipped: Counter[str]
+
+
+def assemble(data_type: GoogleType, pages: Sequence[Page], calendar: LocalCalendar) -> Assembled:
+    """Pages of one pull as batches, one a source and metric, ascending in time.
+
+    Of points of one source at one time the highest counts, whatever the order of the answer, unless the type is
+    summed. Daily values are dated to the first instant of their day by `calendar`.
+    """
+    result = Assembled(Delivery(), [], Counter())
+    pages = [one for one in pages if one.count]
+    if not pages:
+        return result
+    codes, sources = _one_coding(pages)
+    time = np.concatenate([one.time for one in pages])
+    seconds = _joined([one.seconds for one in pages])
+    result.offsets = offset_changes(time, np.concatenate([one.offset for one in pages]))
+    if data_type.kind is Kind.DAILY:
+        time, seconds = day_spans(time, calendar)
+    elif data_type.seconds is not None:
+        seconds = np.full(len(time), data_type.seconds, dtype=np.int32)
+    for index, member in enumerate(data_type.members):
+        value = np.concatenate([one.values[index] for one in pages])
+        wanted = _wanted(member, value, result.skipped)
+        for code, source in enumerate(sources):
+            chosen = np.flatnonzero(wanted & (codes == code))
+            if len(chosen):
+                columns = _ascending(time[chosen], value[chosen], None if seconds is None else seconds[chosen])
+                batch = SampleBatch(member.metric, source, columns[0], columns[1] / member.divisor, columns[2])
+                result.delivery.samples.append(_summed(batch) if data_type.summed else batch)
+    return result
+
+
+def _joined(parts: Sequence[Seconds | None]) -> Seconds | None:
+    known = [part for part in parts if part is not None]
+    return np.concatenate(known) if known else None
+
+
+def _one_coding(pages: Sequence[Page]) -> tuple[NDArray[np.int32], list[SourceKey]]:
+    """The pages' source codes as codes into one list of distinct sources."""
+    known: dict[SourceKey, int] = {}
+    parts = []
+    for one in pages:
+        mine = np.array([known.setdefault(source, len(known)) for source in one.sources], dtype=np.int32)
+        parts.append(mine[one.codes])
+    return np.concatenate(parts), list(known)
+
+
+def _wanted(member: Member, value: Values, skipped: Counter[str]) -> NDArray[np.bool_]:
+    """Which values to keep; counts the others."""
+    told = ~np.isnan(value)
+    positive = told & (value > 0) if member.absent is None and not member.minus else told
+    if missing := int(np.count_nonzero(~told)):
+        skipped[WITHOUT_VALUE] += missing
+    if unfit := int(np.count_nonzero(told & ~positive)):
+        skipped[NOT_COMPUTED] += unfit
+    return positive
+
+
+def _ascending(time: Times, value: Values, seconds: Seconds | None) -> tuple[Times, Values, Seconds | None]:
+    order = np.lexsort((value, time))
+    return time[order], value[order], None if seconds is None else seconds[order]
+
+
+def _summed(batch: SampleBatch) -> SampleBatch:
+    """An ascending batch with the values of each instant added up."""
+    first = np.flatnonzero(np.append(True, batch.time[1:] != batch.time[:-1]))
+    seconds = None if batch.seconds is None else batch.seconds[first]
+    return SampleBatch(batch.metric, batch.source, batch.time[first], np.add.reduceat(batch.value, first), seconds)
+
+
+def day_spans(days: Times, calendar: LocalCalendar) -> tuple[Times, Seconds]:
+    """First instants (microseconds UTC) and lengths (seconds) of local days, given as days since 1970-01-01."""
+    starts, lengths = np.empty(len(days), np.int64), np.empty(len(days), np.int32)
+    for index, day in enumerate(days):
+        date = EPOCH + dt.timedelta(days=int(day))
+        spans = calendar.spans([date])
+        starts[index] = spans[0].starts_at if spans else microseconds(calendar.midnight(date))
+        lengths[index] = sum(span.ends_at - span.starts_at for span in spans) // MICROSECOND
+    return starts, lengths
+
+
+def offset_changes(time: Times, offset: NDArray[np.int32]) -> list[tuple[int, int]]:
+    """(microseconds UTC, seconds east of UTC) of the first point that tells an offset and wherever it changes."""
+    told = offset != NO_OFFSET
+    time, offset = time[told], offset[told]
+    if not len(time):
+        return []
+    order = np.lexsort((offset, time))
+    time, offset = time[order], offset[order]
+    changes = np.flatnonzero(np.append(True, offset[1:] != offset[:-1]))
+    return [(int(time[index]), int(offset[index])) for index in changes]

@@ -1,0 +1,268 @@
+"""The table of Google Health data types: the only place where their names, members and units stand.
+
+Each type has three spellings (kebab in paths, snake in filters, camel in answers), which are written out and never
+derived. Left out on purpose: `exercise` (sessions, which are no metric of ours), `respiratory-rate-sleep-summary`
+(its values were seen a thousand times too small, and zero or negative where nothing was computed; the nightly rate
+comes from `daily-respiratory-rate`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from ingestion.providers.base import DataType
+
+SCOPE = "https://www.googleapis.com/auth/googlehealth."
+ACTIVITY = f"{SCOPE}activity_and_fitness.readonly"
+MEASUREMENTS = f"{SCOPE}health_metrics_and_measurements.readonly"
+SLEEP = f"{SCOPE}sleep.readonly"
+# Opens the account's settings and its paired devices.
+SETTINGS = f"{SCOPE}settings.readonly"
+SCOPES = (ACTIVITY, MEASUREMENTS, SLEEP, SETTINGS)
+
+MAX_PAGE = 10_000
+# Google clamps these pages whatever is asked for.
+MAX_SLEEP_PAGE = 25
+# The shorter of the two limits on the range of a rollUp.
+MAX_ROLLUP = dt.timedelta(days=14)
+
+
+class Kind(Enum):
+    """How a type's records are dated; decides the filter's member and where the time stands in a point."""
+
+    SAMPLE = "sample_time.physical_time"
+    INTERVAL = "interval.start_time"
+    DAILY = "date"
+    SLEEP = "interval.end_time"  # the start is refused
+    ROLLUP = ""  # cannot be listed, only rolled up
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A number in a point, and the metric it becomes: (number - `minus`) / `divisor`.
+
+    `unit` is the vendor's. `absent` is what a missing number means: proto3 leaves zeros out, so 0 for counts, and
+    None where a zero would mean that nothing was computed (then zeros and below are skipped as well, unless it is a
+    difference). `required`: a point without it is no answer.
+    """
+
+    name: str
+    metric: str
+    unit: str
+    divisor: float = 1.0
+    absent: float | None = None
+    minus: str | None = None
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RollupMembers:
+    """Members of a type's rolled-up value. Several totals are added up."""
+
+    mean: str = ""
+    low: str = ""
+    high: str = ""
+    totals: tuple[str, ...] = ()
+
+    def names(self) -> Iterator[str]:
+        yield from (name for name in (self.mean, self.low, self.high, *self.totals) if name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoogleType(DataType):
+    """A data type in Google's words.
+
+    `seconds`: length of what a sample stands for, None for an instant (intervals bring their own). `summed`: points
+    of one source at one time are parts of a whole.
+    """
+
+    snake: str
+    payload: str
+    kind: Kind
+    members: tuple[Member, ...] = ()
+    rollup: RollupMembers | None = None
+    page_size: int = MAX_PAGE
+    seconds: int | None = None
+    summed: bool = False
+    takes_family: bool = True
+
+    @property
+    def filter_member(self) -> str:
+        return f"{self.snake}.{self.kind.value}"
+
+
+TYPES: tuple[GoogleType, ...] = (
+    GoogleType(
+        code="heart-rate",
+        snake="heart_rate",
+        payload="heartRate",
+        kind=Kind.SAMPLE,
+        scope=MEASUREMENTS,
+        metrics=("heart_rate",),
+        members=(Member("beatsPerMinute", "heart_rate", "1/min", required=True),),
+        # An hour holds at most 3,600 points a source, which the server answers in one page; pages lose ties.
+        window=dt.timedelta(hours=1),
+        rollup=RollupMembers("beatsPerMinuteAvg", "beatsPerMinuteMin", "beatsPerMinuteMax"),
+        fingerprinted=True,
+    ),
+    GoogleType(
+        code="steps",
+        snake="steps",
+        payload="steps",
+        kind=Kind.INTERVAL,
+        scope=ACTIVITY,
+        metrics=("steps",),
+        members=(Member("count", "steps", "steps", absent=0.0),),
+        rollup=RollupMembers(totals=("countSum",)),
+        fingerprinted=True,
+    ),
+    GoogleType(
+        code="distance",
+        snake="distance",
+        payload="distance",
+        kind=Kind.INTERVAL,
+        scope=ACTIVITY,
+        metrics=("distance",),
+        members=(Member("millimeters", "distance", "mm", divisor=1000.0, absent=0.0),),
+        rollup=RollupMembers(totals=("millimetersSum",)),
+        fingerprinted=True,
+    ),
+    GoogleType(
+        code="active-zone-minutes",
+        snake="active_zone_minutes",
+        payload="activeZoneMinutes",
+        kind=Kind.INTERVAL,
+        scope=ACTIVITY,
+        metrics=("active_zone_minutes",),
+        members=(Member("activeZoneMinutes", "active_zone_minutes", "min", absent=0.0),),
+        rollup=RollupMembers(
+            totals=("sumInFatBurnHeartZone", "sumInCardioHeartZone", "sumInPeakHeartZone"),
+        ),
+        fingerprinted=True,
+        # One point a heart-rate zone.
+        summed=True,
+    ),
+    GoogleType(
+        code="total-calories",
+        snake="total_calories",
+        payload="totalCalories",
+        kind=Kind.ROLLUP,
+        scope=ACTIVITY,
+        metrics=("energy",),
+        members=(Member("kcalSum", "energy", "kcal", absent=0.0),),
+        rollup=RollupMembers(totals=("kcalSum",)),
+        fingerprinted=True,
+        page_size=1440,
+        # Asked for in windows of this length.
+        seconds=60,
+    ),
+    GoogleType(
+        code="oxygen-saturation",
+        snake="oxygen_saturation",
+        payload="oxygenSaturation",
+        kind=Kind.SAMPLE,
+        scope=MEASUREMENTS,
+        metrics=("spo2",),
+        members=(Member("percentage", "spo2", "%"),),
+    ),
+    GoogleType(
+        code="heart-rate-variability",
+        snake="heart_rate_variability",
+        payload="heartRateVariability",
+        kind=Kind.SAMPLE,
+        scope=MEASUREMENTS,
+        metrics=(
+            "hrv_rmssd",
+            "hrv_sdnn",
+        ),
+        members=(
+            Member("rootMeanSquareOfSuccessiveDifferencesMilliseconds", "hrv_rmssd", "ms"),
+            Member("standardDeviationMilliseconds", "hrv_sdnn", "ms"),
+        ),
+        # Computed over five minutes each.
+        seconds=300,
+    ),
+    GoogleType(
+        code="weight",
+        snake="weight",
+        payload="weight",
+        kind=Kind.SAMPLE,
+        scope=MEASUREMENTS,
+        metrics=("weight",),
+        members=(Member("weightGrams", "weight", "g", divisor=1000.0),),
+        rollup=RollupMembers("weightGramsAvg"),
+        fingerprinted=True,
+    ),
+    GoogleType(
+        code="daily-resting-heart-rate",
+        snake="daily_resting_heart_rate",
+        payload="dailyRestingHeartRate",
+        kind=Kind.DAILY,
+        scope=MEASUREMENTS,
+        metrics=("resting_heart_rate",),
+        members=(Member("beatsPerMinute", "resting_heart_rate", "1/min"),),
+        by_day=True,
+    ),
+    GoogleType(
+        code="daily-heart-rate-variability",
+        snake="daily_heart_rate_variability",
+        payload="dailyHeartRateVariability",
+        kind=Kind.DAILY,
+        scope=MEASUREMENTS,
+        metrics=("hrv_rmssd_24h",),
+        members=(Member("averageHeartRateVariabilityMilliseconds", "hrv_rmssd_24h", "ms"),),
+        by_day=True,
+    ),
+    GoogleType(
+        code="daily-oxygen-saturation",
+        snake="daily_oxygen_saturation",
+        payload="dailyOxygenSaturation",
+        kind=Kind.DAILY,
+        scope=MEASUREMENTS,
+        metrics=("spo2_24h",),
+        members=(Member("averagePercentage", "spo2_24h", "%"),),
+        by_day=True,
+    ),
+    GoogleType(
+        code="daily-respiratory-rate",
+        snake="daily_respiratory_rate",
+        payload="dailyRespiratoryRate",
+        kind=Kind.DAILY,
+        scope=MEASUREMENTS,
+        metrics=("respiratory_rate",),
+        members=(Member("breathsPerMinute", "respiratory_rate", "1/min"),),
+        by_day=True,
+    ),
+    GoogleType(
+        code="daily-sleep-temperature-derivations",
+        snake="daily_sleep_temperature_derivations",
+        payload="dailySleepTemperatureDerivations",
+        kind=Kind.DAILY,
+        scope=MEASUREMENTS,
+        metrics=("skin_temperature_deviation",),
+        members=(
+            Member(
+                "nightlyTemperatureCelsius",
+                "skin_temperature_deviation",
+                "Cel",
+                minus="baselineTemperatureCelsius",
+            ),
+        ),
+        by_day=True,
+    ),
+    GoogleType(
+        code="sleep",
+        snake="sleep",
+        payload="sleep",
+        kind=Kind.SLEEP,
+        scope=SLEEP,
+        metrics=(),
+        page_size=MAX_SLEEP_PAGE,
+        # Refused with it.
+        takes_family=False,
+    ),
+)
+DATA_TYPES: dict[str, GoogleType] = {data_type.code: data_type for data_type in TYPES}

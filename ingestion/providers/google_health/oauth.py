@@ -1,0 +1,91 @@
+"""Google's OAuth 2.0 for one participant at a time: consent, tokens, revocation. Tokens never enter a message."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable
+
+import httpx
+from msgspec import Struct
+from msgspec.json import Decoder
+
+from ingestion.providers.base import AccessGone, BrokenAnswer, Grant
+from ingestion.providers.google_health.config import GoogleConfig
+from ingestion.providers.google_health.decode import decoded
+from ingestion.providers.google_health.errors import oauth_error
+from ingestion.providers.google_health.transport import Transport
+
+
+class _Tokens(Struct):
+    access_token: str
+    expires_in: float
+    refresh_token: str = ""
+    scope: str | None = None
+
+
+_TOKENS = Decoder(_Tokens, strict=False)
+
+
+class OAuth:
+    """`clock` tells the present, aware."""
+
+    def __init__(self, config: GoogleConfig, transport: Transport, clock: Callable[[], dt.datetime]) -> None:
+        self._config = config
+        self._transport = transport
+        self._clock = clock
+
+    def authorize_url(
+        self, state: str, code_challenge: str, redirect_uri: str, scopes: Iterable[str], login_hint: str | None
+    ) -> str:
+        """Asks for offline access anew each time: Google gives a refresh token at the first consent only, else."""
+        parameters = {
+            "client_id": self._config.client_id,
+            "redirect_uri": redirect_uri,
+            "response_type": "code",
+            "scope": " ".join(scopes),
+            "state": state,
+            "access_type": "offline",
+            "prompt": "consent",
+            "code_challenge": code_challenge,
+            "code_challenge_method": "S256",
+        }
+        if login_hint:
+            parameters["login_hint"] = login_hint
+        return str(httpx.URL(self._config.auth_url).copy_merge_params(parameters))
+
+    def exchange(self, code: str, code_verifier: str, redirect_uri: str) -> Grant:
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "code_verifier": code_verifier,
+            "redirect_uri": redirect_uri,
+        }
+        return self._grant(form, refused=AccessGone.CODE_REFUSED, once=True)
+
+    def refresh(self, refresh_token: str) -> Grant:
+        form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        return self._grant(form, refused=AccessGone.EXPIRED_GRANT, once=False)
+
+    def _grant(self, form: dict[str, str], *, refused: str, once: bool) -> Grant:
+        form |= {"client_id": self._config.client_id, "client_secret": self._config.client_secret}
+        asked_at = self._clock()
+        response = self._transport.send(self._transport.request("POST", self._config.token_url, data=form), once=once)
+        if response.status_code != 200:
+            raise oauth_error(response, self._clock(), refused=refused)
+        tokens = decoded(_TOKENS, response.content)
+        if not tokens.access_token or tokens.expires_in <= 0:
+            raise BrokenAnswer("unexpected_shape")
+        return Grant(
+            access_token=tokens.access_token,
+            refresh_token=tokens.refresh_token or None,
+            expires_at=asked_at + dt.timedelta(seconds=tokens.expires_in),
+            scopes=None if tokens.scope is None else frozenset(tokens.scope.split()),
+        )
+
+    def revoke(self, token: str) -> None:
+        response = self._transport.send(self._transport.request("POST", self._config.revoke_url, data={"token": token}))
+        if response.status_code == 200:
+            return
+        error = oauth_error(response, self._clock(), refused=AccessGone.EXPIRED_GRANT)
+        if error.code != "invalid_token":  # that one was dead already
+            raise error

@@ -1,0 +1,58 @@
+"""All points of a span although Google's pages cannot be trusted. Pure but for the question it is handed.
+
+Where a page ends among points of one and the same time, the rest of them is never sent, without an error. So a page
+that is followed by another is not taken: its span is cut in two and asked for again, until each part fits one page.
+An empty page may be followed by one that is not; that one is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from ingestion.providers.base import BrokenAnswer
+from ingestion.providers.google_health.questions import Span
+
+# More than any honest answer takes: an hour of heart rate in single seconds would be 3,600 parts of half a page.
+MOST_REQUESTS = 500
+
+
+class AnyPage(Protocol):
+    @property
+    def token(self) -> str: ...
+
+    @property
+    def count(self) -> int: ...
+
+
+P = TypeVar("P", bound=AnyPage)
+
+
+def all_pages(span: Span, ask: Callable[[Span, str], P], full: int) -> list[P]:
+    """The pages that cover a span, newest first. `ask` answers a span and a page token ("" for the first page).
+
+    A page of `full` points or more is taken to be followed by another, whatever it says. Raises BrokenAnswer where
+    the pages do not end.
+    """
+    pages: list[P] = []
+    pending, requests = [span], 0
+    while pending:
+        part = pending.pop()
+        token, seen = "", set[str]()
+        while True:
+            if (requests := requests + 1) > MOST_REQUESTS:
+                raise BrokenAnswer("endless_pages")
+            page = ask(part, token)
+            token = page.token
+            if token in seen:
+                raise BrokenAnswer("endless_pages")
+            seen.add(token)
+            followed = bool(token) or page.count >= full
+            if followed and page.count and (halves := part.halves()):
+                pending += halves
+                break
+            # A span too short to be cut: nothing is left but to follow the token.
+            pages.append(page)
+            if not token:
+                break
+    return pages

@@ -1,0 +1,86 @@
+"""Google Health rollUp answers: the vendor's own figures by window. Pure functions."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from ingestion.providers.base import BrokenAnswer, Fingerprint
+from ingestion.providers.google_health.data_types import GoogleType, RollupMembers
+from ingestion.providers.google_health.decode import NAN, NO_OFFSET, Origin, Page, instants, list_decoder, listing
+from metrics.batch import MICROSECOND, Seconds, Times, Values, instant
+
+
+@dataclass(slots=True)
+class RollupPage:
+    """Windows that have data: first instants (microseconds UTC), lengths, and figures by member, NaN where absent."""
+
+    token: str
+    time: Times
+    seconds: Seconds
+    figures: dict[str, Values]
+
+    @property
+    def count(self) -> int:
+        return len(self.time)
+
+
+@cache
+def _decoder(data_type: GoogleType) -> msgspec.json.Decoder[Any]:
+    figures = msgspec.defstruct("Figures", [(name, float, NAN) for name in _members(data_type).names()], gc=False)
+    window = msgspec.defstruct("Window", [("startTime", str), ("endTime", str), (data_type.payload, figures)], gc=False)
+    return list_decoder("rollupDataPoints", window)
+
+
+def _members(data_type: GoogleType) -> RollupMembers:
+    if data_type.rollup is None:
+        raise ValueError(f"{data_type.code} has no rollUp")
+    return data_type.rollup
+
+
+def rollup_page(data_type: GoogleType, body: bytes) -> RollupPage:
+    """An answer to `rollUp`. Raises BrokenAnswer, ValueError for a type that has no rollUp."""
+    windows, token = listing(body, _decoder(data_type), "rollupDataPoints")
+    time = instants([window.startTime for window in windows])
+    length = (instants([window.endTime for window in windows]) - time) // MICROSECOND
+    if (length <= 0).any():
+        raise BrokenAnswer("interval_ends_before_it_starts")
+    payloads = list(map(attrgetter(data_type.payload), windows))
+    figures = {
+        name: np.fromiter(map(attrgetter(name), payloads), dtype=np.float64, count=len(payloads))
+        for name in _members(data_type).names()
+    }
+    return RollupPage(token, time, length.astype(np.int32), figures)
+
+
+def fingerprints(data_type: GoogleType, pages: Sequence[RollupPage]) -> dict[dt.datetime, Fingerprint]:
+    """Hourly windows as fingerprints, in Google's units: they are compared with one another and nothing else."""
+    members = _members(data_type)
+    found: dict[dt.datetime, Fingerprint] = {}
+    for page in pages:
+        # proto3 leaves zeros out; a window without data is not there at all.
+        figures = {name: np.nan_to_num(column, nan=0.0) for name, column in page.figures.items()}
+        total = sum((figures[name] for name in members.totals), np.zeros(page.count))
+        for index, us in enumerate(page.time):
+            found[instant(us)] = Fingerprint(
+                mean=float(figures[members.mean][index]) if members.mean else None,
+                low=float(figures[members.low][index]) if members.low else None,
+                high=float(figures[members.high][index]) if members.high else None,
+                total=float(total[index]) if members.totals else None,
+            )
+    return found
+
+
+def as_points(data_type: GoogleType, page: RollupPage, origin: Origin) -> Page:
+    """Windows as points of a type that cannot be listed. Sums of all sources: theirs is a source without a device."""
+    values = [np.nan_to_num(page.figures[member.name], nan=0.0) for member in data_type.members]
+    codes = np.zeros(page.count, dtype=np.int32)
+    unknown = np.full(page.count, NO_OFFSET, dtype=np.int32)
+    return Page(page.token, page.time, page.seconds, values, codes, [origin.source(b"")], unknown)
