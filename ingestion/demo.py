@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from ingestion import synthetic
-from ingestion.models import SyntheticDevice
 from ingestion.providers.base import SyntheticProvider
 from ingestion.providers.registry import SYNTHETIC_PROVIDERS
 from participants.models import Membership, Participant, Site, Trial, User
-from participants.services import participant_enrol, trial_create
+from participants.services import EnrolmentError, participant_enrol, trial_create
 
 CODE = "DEMO"
 TITLE = "Walking after knee replacement (demo)"
@@ -45,7 +44,8 @@ def demo_ensure(*, now: dt.datetime, password: str | None = None, participants: 
     """The demo trial with its sites, people and synthetic devices: made, or completed where parts are missing.
 
     `days` back from today is its first day, if it has to be made. `password` None: the documented one. Feeding it
-    is demo_feed's. Raises DemoRefused if a trial of this code is no demo or the password will not do.
+    is demo_feed's. Raises DemoRefused if a trial of this code is no demo, if it is closed and incomplete, or if the
+    password will not do.
     """
     trial = Trial.objects.filter(code=CODE).first()
     if trial is not None and not trial.is_demo:
@@ -64,10 +64,13 @@ def demo_ensure(*, now: dt.datetime, password: str | None = None, participants: 
     demo_users_ensure(trial, sites[0], password)
     provider = next(provider for provider in SYNTHETIC_PROVIDERS if provider.live)
     enrolled = {person.study_id: person for person in Participant.objects.filter(trial=trial)}
-    for number in range(1, participants + 1):
-        study_id = f"{CODE}-{number:03d}"
-        person = enrolled.get(study_id) or _enrol(trial, study_id, sites[number % len(sites)], ARMS[number % 2])
-        _equip(person, provider, number, now)
+    try:
+        for number in range(1, participants + 1):
+            study_id = f"{CODE}-{number:03d}"
+            person = enrolled.get(study_id) or _enrol(trial, study_id, sites[number % len(sites)], ARMS[number % 2])
+            _equip(person, provider, number, now)
+    except EnrolmentError as error:
+        raise DemoRefused(str(error)) from error
     return trial
 
 
@@ -119,17 +122,20 @@ def demo_users_ensure(trial: Trial, site: Site, password: str | None) -> None:
         elif password is not None:
             user.set_password(password)
             user.save(update_fields=["password"])
-        Membership.objects.get_or_create(user=user, trial=trial, site=only_site, ended_at=None, defaults={"role": role})
+        # One that was ended stays ended: somebody meant it.
+        if not Membership.objects.filter(user=user, trial=trial, site=only_site).exists():
+            Membership.objects.create(user=user, trial=trial, site=only_site, role=role)
 
 
 def demo_feed(trial: Trial, *, now: dt.datetime) -> Generator[DemoProgress]:
     """Take in what the participants' devices have uploaded: everyone's newest week first, then the week before it.
 
-    Stops and goes on at any point. Raises as synthetic.device_step, but for devices that a worker has at hand:
-    those are left to it.
+    Nobody who has left is fed, nor a trial that is closed. Stops and goes on at any point. Raises as
+    synthetic.device_step, but for devices that a worker has at hand: those are left to it.
     """
     waiting = list(
-        SyntheticDevice.objects.filter(participant__trial=trial)
+        synthetic.devices_active(live=True)
+        .filter(participant__trial=trial)
         .order_by("participant__study_id")
         .values_list("pk", "participant__study_id")
     )

@@ -126,3 +126,25 @@ def test_the_command_prints_a_line_a_week(capsys: pytest.CaptureFixture[str], ti
         "week 2, counted back",
         "DEMO is up to date",
     ]
+
+
+def test_who_was_withdrawn_gets_no_more_data() -> None:
+    trial = seeded()
+    trial.participants.filter(study_id="DEMO-002").update(status=Participant.Status.WITHDRAWN)
+    steps = demo.demo_feed(trial, now=NOW + dt.timedelta(hours=2))
+    assert {progress.study_id for progress in steps} == {"DEMO-001"}
+
+
+def test_a_membership_that_was_ended_stays_ended() -> None:
+    trial = demo.demo_ensure(now=NOW, participants=1, days=1)
+    trial.memberships.update(ended_at=NOW)
+    demo.demo_ensure(now=NOW, participants=1, days=1)
+    assert not trial.memberships.filter(ended_at=None).exists()
+
+
+def test_a_closed_demo_is_not_filled_up() -> None:
+    trial = demo.demo_ensure(now=NOW, participants=1, days=1)
+    Trial.objects.update(status=Trial.Status.CLOSED)
+    with pytest.raises(demo.DemoRefused, match="closed"):
+        demo.demo_ensure(now=NOW, participants=2, days=1)
+    assert list(demo.demo_feed(trial, now=NOW)) == []
