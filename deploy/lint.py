@@ -24,7 +24,7 @@ CHECKS: tuple[tuple[str, Mapping[str, str], tuple[str, ...]], ...] = (
     ("ruff format", {}, ("-m", "ruff", "format", "--check", ".")),
     ("ruff", {}, ("-m", "ruff", "check", ".")),
     ("mypy", BARE, ("-m", "mypy", ".")),
-    ("djLint", {}, ("-m", "djlint", "--check", "--lint", "--quiet", "templates")),
+    ("djLint", {}, ("-m", "djlint", "--lint", "--quiet", "templates")),
     ("check --deploy", DEPLOYED, ("manage.py", "check", "--deploy", "--fail-level", "WARNING")),
     ("makemigrations --check", BARE, ("-W", "ignore", "manage.py", "makemigrations", "--check", "--dry-run")),
 )
