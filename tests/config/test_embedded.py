@@ -103,6 +103,13 @@ def test_a_server_left_over_from_a_killed_supervisor_makes_way(postgres: Callabl
     assert ask(second, "SELECT 1") == 1
 
 
+def test_an_installed_server_is_used_before_the_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = tmp_path / "valkey-server"
+    installed.touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert program() == str(installed)
+
+
 @needs_redis
 def test_redis_answers_celery_and_redis_py_at_the_same_url(tmp_path: Path) -> None:
     server = Redis(tmp_path, tmp_path / "redis.log")

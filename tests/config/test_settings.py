@@ -19,7 +19,7 @@ Load = Callable[..., dict[str, Any]]
 
 def documented_names() -> set[str]:
     source = (ROOT / "config" / "settings.py").read_text()
-    return set(re.findall(r'(?:env\.\w+|boolean|secret)\(\s*"([A-Z_]+)"', source))
+    return set(re.findall(r'(?:env\.\w+|boolean|secret|clock_time)\(\s*"([A-Z_]+)"', source))
 
 
 @pytest.fixture
