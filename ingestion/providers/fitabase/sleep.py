@@ -25,6 +25,7 @@ from metrics.batch import MICROSECOND, SleepRecord, Stage, Times, instant
 
 LEVELS = {1: "asleep", 2: "restless", 3: "awake"}
 MINUTE = 60 * MICROSECOND
+NIGHTS = 1000  # handed over at once
 
 Minutes = list[tuple[Times, NDArray[np.int8]]]  # instants (microseconds UTC) and levels, a block each
 
@@ -43,10 +44,11 @@ class MinuteSleep(Table):
                 self._collect(job, part, episodes)
             people.take_notes(chunk)
             yield chunk
-        nights = Chunk(position=job.size)
-        for (label, log_id), minutes in episodes.items():
-            nights.delivery(label).sleep.append(_episode(log_id, minutes, nights))
-        yield nights
+        while episodes:
+            nights = Chunk(position=job.size)
+            for key in list(episodes)[:NIGHTS]:
+                nights.delivery(key[0]).sleep.append(_episode(key[1], episodes.pop(key), nights))
+            yield nights
 
     def _collect(self, job: FileJob, part: Part, episodes: dict[tuple[str | None, str], Minutes]) -> None:
         local, ok = us_datetimes(part.block.columns["date"])
