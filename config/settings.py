@@ -6,6 +6,7 @@ missing or malformed stops the start with a message that names it. `.env.example
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -34,6 +35,15 @@ def boolean(name: str, default: bool) -> bool:
 def secret(name: str) -> str:
     """A value taken letter by letter: django-environ reads one that begins with $ as the name of another variable."""
     return str(env.ENVIRON.get(name, ""))
+
+
+def clock_time(name: str) -> dt.time | None:
+    """A time of day such as 06:00, or None where the variable is empty."""
+    raw = env.str(name, default="").strip()
+    try:
+        return dt.time.fromisoformat(raw) if raw else None
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be a time of day such as 06:00, not {raw!r}.") from None
 
 
 def database_url() -> str:
@@ -185,9 +195,48 @@ CELERY_TIMEZONE = "UTC"
 # Chunks older than this are compressed, where the server is TimescaleDB's Community edition.
 COMPRESS_AFTER_DAYS = env.int("COMPRESS_AFTER_DAYS", default=30)
 
-# Vendor credentials of the trial's own OAuth client. They come into use with the live connection.
+# Participants' tokens are sealed with the first of these and opened with any: put a new key first to rotate.
+TOKEN_KEYS = [key for key in secret("TOKEN_KEYS").split(",") if key]
+# The OAuth client that the trial's team has registered with the vendor.
 CLIENT_ID = env.str("CLIENT_ID", default="")
 CLIENT_SECRET = secret("CLIENT_SECRET")
+# A simulator that plays the vendor, for demos and tests: what comes from it is marked as synthetic.
+GOOGLE_SIMULATOR_URL = env.str("GOOGLE_SIMULATOR_URL", default="").rstrip("/")
+# The address under which participants and the vendor reach this site, for links and redirects.
+PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
+INVITATION_DAYS = env.int("INVITATION_DAYS", default=14)
+
+# When to pull: every so many minutes, or once a day at an hour (SYNC_AT, e.g. 06:00, in UTC).
+SYNC_EVERY_MINUTES = env.int("SYNC_EVERY_MINUTES", default=360)
+SYNC_AT = clock_time("SYNC_AT")
+SYNC_JITTER_MINUTES = env.int("SYNC_JITTER_MINUTES", default=10)
+# The last hours are read in full at each pass; up to the watched days, what the vendor restated; and all of the
+# watched days every so many days, as a safety net.
+SYNC_FRESH_HOURS = env.int("SYNC_FRESH_HOURS", default=36)
+SYNC_WATCH_DAYS = env.int("SYNC_WATCH_DAYS", default=7)
+SYNC_SWEEP_DAYS = env.int("SYNC_SWEEP_DAYS", default=7)
+# A window that fails so often is left to staff.
+SYNC_ATTEMPTS = env.int("SYNC_ATTEMPTS", default=6)
+VENDOR_TIMEOUT_SECONDS = env.int("VENDOR_TIMEOUT_SECONDS", default=30)
+# Limits that all workers share, below the vendor's own (120,000 and 300 a minute).
+VENDOR_REQUESTS_PER_MINUTE = env.int("VENDOR_REQUESTS_PER_MINUTE", default=100_000)
+VENDOR_REQUESTS_PER_MINUTE_EACH = env.int("VENDOR_REQUESTS_PER_MINUTE_EACH", default=280)
+# What the vendor must send with its notices; empty: notices are refused.
+WEBHOOK_SECRET = secret("WEBHOOK_SECRET")
+# By provider: what ingestion.live hands to its package. A provider without credentials is not set up.
+LIVE_PROVIDERS: dict[str, dict[str, Any]] = (
+    {
+        "google_health": {
+            "client_id": CLIENT_ID or "sim-client",
+            "client_secret": CLIENT_SECRET or "sim-secret",
+            "webhook_secret": WEBHOOK_SECRET,
+            "timeout": float(VENDOR_TIMEOUT_SECONDS),
+            "simulator_url": GOOGLE_SIMULATOR_URL,
+        }
+    }
+    if CLIENT_ID or GOOGLE_SIMULATOR_URL
+    else {}
+)
 # True: participants of demo trials may be given synthetic devices.
 SYNTHETIC = boolean("SYNTHETIC", default=False)
 # Set only to tell its owner that it is ignored: see config/checks.py.

@@ -1,8 +1,10 @@
 """URL roots."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth import views as auth_views
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from dashboards.forms import SignInForm
 
@@ -14,5 +16,7 @@ urlpatterns = [
         name="login",
     ),
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
+    # Browsers ask for it on pages that name no icon, such as the administration's.
+    path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}icon.svg")),
     path("", include("dashboards.urls")),
 ]

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from ingestion import synthetic
+from ingestion.sync import dispatch, engine, notices
 
 log = logging.getLogger(__name__)
 
@@ -37,3 +38,41 @@ def pull_synthetic(device_id: int) -> None:
             log.info("synthetic device %s: %s new until %s", device_id, step.counts.new, step.until.isoformat())
     except synthetic.DeviceBusy:
         log.info("synthetic device %s is being pulled by another worker", device_id)
+
+
+@shared_task(name="ingestion.tick", acks_late=True)  # type: ignore[untyped-decorator]
+def tick() -> None:
+    """Each minute: give back what killed workers held, queue what is due, take up notices that were left."""
+    now = timezone.now()
+    if released := engine.release_stale_claims(now):
+        log.warning("%s windows were claimed by workers that are gone; they are due again", released)
+    for connection_id in dispatch.due(now):
+        sync_connection.delay(connection_id)
+    for delivery_id in dispatch.notices_left(now):
+        handle_notice.delay(delivery_id)
+
+
+@shared_task(name="ingestion.sync_connection", acks_late=True)  # type: ignore[untyped-decorator]
+def sync_connection(connection_id: int) -> None:
+    """Serve one connection for a while; if there is more to do, queue up again behind the others."""
+    outcome = dispatch.serve(connection_id)
+    if outcome.windows or outcome.failed or outcome.note:
+        log.info(
+            "connection %s: %s windows, %s failed, %s points in %s requests, %s new %s",
+            connection_id,
+            outcome.windows,
+            outcome.failed,
+            outcome.points,
+            outcome.requests,
+            outcome.counts.new,
+            outcome.note,
+        )
+    if outcome.wait == 0:
+        sync_connection.delay(connection_id)
+
+
+@shared_task(name="ingestion.handle_notice", acks_late=True)  # type: ignore[untyped-decorator]
+def handle_notice(delivery_id: int) -> None:
+    """Make due what a notice names, and pull it once the burst it may belong to is over."""
+    for connection_id in notices.handle(delivery_id):
+        sync_connection.apply_async((connection_id,), countdown=notices.BURST.seconds + 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -152,3 +153,30 @@ class Delivery:
     sleep: list[SleepRecord] = field(default_factory=list)
     offsets: list[OffsetChange] = field(default_factory=list)
     replaces: list[Replaced] = field(default_factory=list)
+
+
+def joined(deliveries: Iterable[Delivery]) -> Delivery:
+    """Several deliveries as one, with one batch for each metric and source: fewer, larger writes."""
+    whole = Delivery()
+    parts: dict[tuple[str, SourceKey, bool], list[SampleBatch]] = {}
+    for delivery in deliveries:
+        for batch in delivery.samples:
+            parts.setdefault((batch.metric, batch.source, batch.seconds is None), []).append(batch)
+        whole.sleep += delivery.sleep
+        whole.offsets += delivery.offsets
+        whole.replaces += delivery.replaces
+    whole.samples = [_concatenated(batches) for batches in parts.values()]
+    return whole
+
+
+def _concatenated(batches: list[SampleBatch]) -> SampleBatch:
+    if len(batches) == 1:
+        return batches[0]
+    lengths = [batch.seconds for batch in batches if batch.seconds is not None]
+    return SampleBatch(
+        batches[0].metric,
+        batches[0].source,
+        np.concatenate([batch.time for batch in batches]),
+        np.concatenate([batch.value for batch in batches]),
+        np.concatenate(lengths) if lengths else None,
+    )

@@ -30,7 +30,7 @@ class DaySpan:
     ends_at: int
 
 
-def _offset(zone: zoneinfo.ZoneInfo, us: int) -> int:
+def zone_offset(zone: zoneinfo.ZoneInfo, us: int) -> int:
     """Seconds east of UTC at an instant."""
     offset = instant(us).astimezone(zone).utcoffset()
     return int(offset.total_seconds()) if offset is not None else 0
@@ -48,13 +48,13 @@ def _changes(zone: zoneinfo.ZoneInfo, year: int) -> tuple[tuple[int, int], ...]:
     )
     found = []
     for midnight in range(first, last, DAY):
-        before, after = _offset(zone, midnight), _offset(zone, midnight + DAY)
+        before, after = zone_offset(zone, midnight), zone_offset(zone, midnight + DAY)
         if before == after:
             continue
         low, high = midnight, midnight + DAY
         while high - low > MICROSECOND:
             middle = (low + high) // (2 * MICROSECOND) * MICROSECOND
-            low, high = (low, middle) if _offset(zone, middle) == after else (middle, high)
+            low, high = (low, middle) if zone_offset(zone, middle) == after else (middle, high)
         found.append((high, after))
     return tuple(found)
 
@@ -71,20 +71,21 @@ class LocalCalendar:
 
     def _pieces(self, low: int, high: int) -> tuple[list[int], list[int]]:
         """Starts and offsets (seconds) of the stretches of constant offset that cover [low, high)."""
-        starts, offsets = [low], [self._offset_at(low)]
+        starts, offsets = [low], [self.offset(low)]
         cuts = {start for start, _ in self._periods if low < start < high}
         for year in range(instant(low).year, instant(high).year + 1):
             cuts.update(at for at, _ in _changes(self._zone, year) if low < at < high)
         for cut in sorted(cuts):
-            if (offset := self._offset_at(cut)) != offsets[-1]:
+            if (offset := self.offset(cut)) != offsets[-1]:
                 starts.append(cut)
                 offsets.append(offset)
         return starts, offsets
 
-    def _offset_at(self, us: int) -> int:
+    def offset(self, us: int) -> int:
+        """Seconds east of UTC of her clock at an instant (microseconds UTC)."""
         index = bisect_right(self._periods, us, key=lambda period: period[0]) - 1
         stated = self._periods[index][1] if index >= 0 else None
-        return _offset(self._zone, us) if stated is None else stated
+        return zone_offset(self._zone, us) if stated is None else stated
 
     def dates(self, times: Times) -> NDArray[np.int64]:
         """Local dates of instants (microseconds UTC), as days since 1970-01-01; shape as given."""
@@ -120,7 +121,7 @@ class LocalCalendar:
         if spans:
             return instant(spans[0].starts_at)
         local = (date - EPOCH).days * DAY
-        return instant(local - self._offset_at(local) * MICROSECOND)
+        return instant(local - self.offset(local) * MICROSECOND)
 
 
 def local_to_utc(
@@ -141,7 +142,7 @@ def local_to_utc(
     low, high = int(local.min()) - DAY, int(local.max()) + DAY
     changes = [c for year in range(instant(low).year, instant(high).year + 1) for c in _changes(zone, year)]
     changes = [(at, offset) for at, offset in changes if low - DAY < at < high + DAY]
-    offset = np.full(n, _offset(zone, changes[0][0] - MICROSECOND if changes else low), dtype=np.int64)
+    offset = np.full(n, zone_offset(zone, changes[0][0] - MICROSECOND if changes else low), dtype=np.int64)
     before = int(offset[0])
     for at, after in changes:
         ends_old, begins_new = (

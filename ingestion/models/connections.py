@@ -61,6 +61,7 @@ class Connection(models.Model):
     last_pull_at = models.DateTimeField(null=True, blank=True)
     last_data_at = models.DateTimeField(null=True, blank=True)
     swept_at = models.DateTimeField(null=True, blank=True)
+    queued_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         ordering = ("participant", "provider")

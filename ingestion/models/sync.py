@@ -46,7 +46,6 @@ class SyncWindow(models.Model):
     claimed_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     points = models.IntegerField(default=0)
-    new = models.IntegerField(default=0)
     requests = models.IntegerField(default=0)
     bytes = models.BigIntegerField(default=0)
     error_code = models.CharField(max_length=60, blank=True)

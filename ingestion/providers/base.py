@@ -12,6 +12,7 @@ import zoneinfo
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import IO, ClassVar, Protocol
 
 from metrics.batch import Delivery
@@ -302,6 +303,32 @@ class Pulled:
     wire_bytes: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """A vendor's notice: something of a user and data type changed, or is gone, within [start, end).
+
+    `start` and `end` are aware instants, or naive local times if `civil`; None where the message names no interval.
+    `operation`: UPSERT, DELETE, or a word we do not know. `record_id`: of a deleted record that has an id.
+    """
+
+    user_id: str
+    data_type: str
+    operation: str
+    start: dt.datetime | None = None
+    end: dt.datetime | None = None
+    civil: bool = False
+    record_id: str | None = None
+
+
+class NoticeOrigin(StrEnum):
+    """Who a notice comes from, as far as its proofs tell."""
+
+    UNPROVEN = "unproven"  # no or a wrong secret: not for us
+    FORGED = "forged"  # the secret, without the vendor's signature
+    VERIFICATION = "verification"  # the vendor tries whether we are there
+    GENUINE = "genuine"
+
+
 class LiveProvider(Protocol):
     """A vendor that is asked over the network, by consent of each participant.
 
@@ -311,6 +338,11 @@ class LiveProvider(Protocol):
 
     slug: ClassVar[str]
     name: ClassVar[str]
+
+    @property
+    def source_provider(self) -> str:
+        """The `provider` of the sources of what it brings."""
+        ...
 
     @property
     def data_types(self) -> Mapping[str, DataType]:
@@ -355,4 +387,12 @@ class LiveProvider(Protocol):
         self, access_token: str, data_type: str, start: dt.datetime, end: dt.datetime
     ) -> dict[dt.datetime, Fingerprint]:
         """By hour (its first instant, UTC), for each whole hour that touches the span and has data."""
+        ...
+
+    def notice_origin(self, headers: Mapping[str, str], body: bytes) -> NoticeOrigin:
+        """Prove where a notice comes from. Raises BrokenAnswer where the vendor's keys cannot be had: ask it again."""
+        ...
+
+    def notifications(self, body: bytes) -> list[Notification]:
+        """What a notice says. Raises BrokenAnswer where it says nothing that can be understood."""
         ...

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from ingestion.providers import fitabase, takeout
-from ingestion.providers.base import FileFormat, SyntheticProvider
+from ingestion.providers.base import FileFormat, LiveProvider, SyntheticProvider
+from ingestion.providers.google_health.setup import build as google_health
 from ingestion.providers.synthetic.provider import Generator
 from ingestion.providers.wearipedia.provider import Wearipedia
 
 # Asked in this order; the first that matches reads the file.
 FILE_FORMATS: tuple[FileFormat, ...] = (*fitabase.FORMATS, *takeout.FORMATS)
+
+# By slug: what makes a live provider of a pool of HTTP connections, a cache and the installation's options.
+LIVE_PROVIDERS: Mapping[str, Callable[..., LiveProvider]] = {"google_health": google_health}
 
 # Devices that do not exist, for demo trials. The first live one feeds the demo trial itself.
 SYNTHETIC_PROVIDERS: tuple[SyntheticProvider, ...] = (Generator(), Wearipedia())

@@ -18,14 +18,17 @@ from ingestion.providers.base import (
     Fingerprint,
     Grant,
     Identity,
+    NoticeOrigin,
+    Notification,
     Pulled,
 )
-from ingestion.providers.google_health import account
+from ingestion.providers.google_health import account, webhooks
 from ingestion.providers.google_health.assembly import Assembled, assemble
 from ingestion.providers.google_health.config import GoogleConfig
 from ingestion.providers.google_health.data_types import DATA_TYPES, GoogleType, Kind
 from ingestion.providers.google_health.decode import page
 from ingestion.providers.google_health.errors import api_error
+from ingestion.providers.google_health.keyset import Cache, KeySet
 from ingestion.providers.google_health.oauth import OAuth
 from ingestion.providers.google_health.pages import all_pages
 from ingestion.providers.google_health.questions import (
@@ -60,6 +63,7 @@ class GoogleHealth:
         config: GoogleConfig,
         http: httpx.Client,
         *,
+        cache: Cache,
         clock: Callable[[], dt.datetime] = _now,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -67,6 +71,11 @@ class GoogleHealth:
         self._clock = clock
         self._transport = Transport(http, attempts=config.attempts, timeout=config.timeout, pause=pause)
         self._oauth = OAuth(config, self._transport, clock)
+        self._keys = KeySet(config.keyset_url, self._transport, cache)
+
+    @property
+    def source_provider(self) -> str:
+        return self._config.origin.provider
 
     @property
     def data_types(self) -> Mapping[str, DataType]:
@@ -109,6 +118,23 @@ class GoogleHealth:
                 raise BrokenAnswer("endless_pages")
             seen.add(token)
             parameters["pageToken"] = token
+
+    # --- notices ---
+
+    def notice_origin(self, headers: Mapping[str, str], body: bytes) -> NoticeOrigin:
+        if not webhooks.secret_matches(self._config.webhook_secret, headers.get("Authorization")):
+            return NoticeOrigin.UNPROVEN
+        signature = next((headers[name] for name in webhooks.SIGNATURE_HEADERS if name in headers), None)
+        if signature is None and webhooks.received(body).verification:
+            return NoticeOrigin.VERIFICATION
+        genuine = webhooks.signature_matches(signature, body, self._keys)
+        return NoticeOrigin.GENUINE if genuine else NoticeOrigin.FORGED
+
+    def notifications(self, body: bytes) -> list[Notification]:
+        found = webhooks.received(body)
+        if not found.notifications and found.malformed:
+            raise BrokenAnswer("malformed_notice")
+        return found.notifications
 
     # --- data ---
 

@@ -35,6 +35,7 @@ class GoogleConfig:
     timeout: float = 30.0
     attempts: int = 3
     synthetic: bool = False
+    webhook_secret: str = field(default="", repr=False)
 
     @property
     def origin(self) -> Origin:

@@ -19,30 +19,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from msgspec import Raw, Struct
 
-from ingestion.providers.base import BrokenAnswer
+from ingestion.providers.base import BrokenAnswer, Notification
 from ingestion.providers.google_health.keyset import KeySet
 
 # The second is the name in older texts.
 SIGNATURE_HEADERS = ("GOOGLE-HEALTH-API-SIGNATURE", "X-HEALTHAPI-SIGNATURE")
 UPSERT, DELETE = "UPSERT", "DELETE"
 TINK_PREFIX = b"\x01"
-
-
-@dataclass(frozen=True, slots=True)
-class Notification:
-    """Something of a user and data type changed, or is gone, within [start, end).
-
-    `start` and `end` are aware instants, or naive local times if `civil`; None where the message names no interval.
-    `operation`: UPSERT, DELETE, or a word we do not know. `record_id`: of a deleted record that has an id.
-    """
-
-    user_id: str
-    data_type: str
-    operation: str
-    start: dt.datetime | None = None
-    end: dt.datetime | None = None
-    civil: bool = False
-    record_id: str | None = None
 
 
 @dataclass(slots=True)

@@ -1,0 +1,283 @@
+"""A participant's connection to a vendor: invited, connected, refreshed, lost, disconnected.
+
+Tokens leave this module only into a provider's call; they are stored sealed and never logged.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.core import signing
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from ingestion import live, vault
+from ingestion.models import Connection, ConnectionEvent, Device, Invitation, SyncWindow
+from ingestion.providers.base import AccessGone, ClientMisconfigured, DeviceState, Grant, LiveProvider, VendorError
+from participants.models import Participant, User
+
+log = logging.getLogger(__name__)
+
+SALT = "ingestion.invitation"
+# A token that runs out within this is refreshed beforehand.
+SPARE = dt.timedelta(seconds=60)
+
+
+class InvitationRefused(Exception):
+    """The link does not open: `code` is unknown, expired or cancelled."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class ConnectRefused(Exception):
+    """The consent cannot become a connection: `code` says why, for the page that the participant sees."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+# --- invitations -----------------------------------------------------------------------------------------------
+
+
+def invitation_create(*, participant: Participant, by: User | None, now: dt.datetime) -> Invitation:
+    """A new link for a participant; her earlier ones stop working. Raises ValueError where she cannot connect."""
+    if participant.status in (Participant.Status.WITHDRAWN, Participant.Status.ERASED, Participant.Status.COMPLETED):
+        raise ValueError(f"{participant.study_id} is {participant.get_status_display()}: she cannot be invited.")
+    with transaction.atomic():
+        participant.invitations.filter(cancelled_at=None, used_at=None).update(cancelled_at=now)
+        return Invitation.objects.create(
+            participant=participant,
+            created_by=by,
+            created_at=now,
+            expires_at=now + dt.timedelta(days=settings.INVITATION_DAYS),
+        )
+
+
+def invitation_code(invitation: Invitation) -> str:
+    """The signed text that stands in the link."""
+    return signing.dumps([invitation.pk, invitation.nonce], salt=SALT)
+
+
+def invitation_open(code: str, *, now: dt.datetime) -> Invitation:
+    """The invitation behind a link, its first opening noted. Raises InvitationRefused."""
+    try:
+        pk, nonce = signing.loads(code, salt=SALT)
+    except (signing.BadSignature, ValueError, TypeError):
+        raise InvitationRefused("unknown") from None
+    invitation = Invitation.objects.select_related("participant__trial").filter(pk=pk, nonce=nonce).first()
+    if invitation is None:
+        raise InvitationRefused("unknown")
+    if invitation.cancelled_at or invitation.participant.status in (
+        Participant.Status.WITHDRAWN,
+        Participant.Status.ERASED,
+        Participant.Status.COMPLETED,
+    ):
+        raise InvitationRefused("cancelled")
+    if invitation.expires_at <= now:
+        raise InvitationRefused("expired")
+    if invitation.opened_at is None:
+        invitation.opened_at = now
+        invitation.save(update_fields=["opened_at"])
+    return invitation
+
+
+# --- connecting ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A consent that became a connection. `missing`: data types that she did not allow."""
+
+    connection: Connection
+    missing: tuple[str, ...]
+    devices: int
+
+
+def connect(
+    *, participant: Participant, provider: LiveProvider, grant: Grant, now: dt.datetime, invitation: Invitation | None
+) -> Connected:
+    """Turn a fresh grant into the participant's connection, or renew it.
+
+    Raises ConnectRefused: nothing_allowed, no_refresh_token, other_account (she reconnects with another account than
+    before), account_taken (another participant of the trial has it), no_device; and vendor errors as they are.
+    A refused grant is given back to the vendor, unless it is another participant's live one.
+    """
+    scopes = sorted(grant.scopes or ())
+    allowed = [t for t in provider.data_types.values() if t.scope in scopes]
+    if not allowed:
+        _give_back(provider, grant)
+        raise ConnectRefused("nothing_allowed")
+    if grant.refresh_token is None:
+        raise ConnectRefused("no_refresh_token")
+    user_id = provider.identity(grant.access_token).user_id
+    taken = Connection.objects.filter(
+        trial=participant.trial, provider=provider.slug, external_user_id=user_id
+    ).exclude(participant=participant)
+    if taken.exists():
+        # Giving it back would end the other participant's grant too: it is the same account.
+        raise ConnectRefused("account_taken")
+    devices = _devices(provider, grant)
+    if devices is not None and not devices:
+        _give_back(provider, grant)
+        raise ConnectRefused("no_device")
+    try:
+        with transaction.atomic():
+            connection = _connected(participant, provider, grant, scopes, user_id, now)
+            _store_devices(connection, devices or [], now)
+            if invitation:
+                Invitation.objects.filter(pk=invitation.pk).update(used_at=now)
+            if participant.status == Participant.Status.INVITED:
+                Participant.objects.filter(pk=participant.pk).update(status=Participant.Status.ACTIVE)
+    except IntegrityError:
+        raise ConnectRefused("account_taken") from None
+    missing = tuple(t.code for t in provider.data_types.values() if t not in allowed)
+    return Connected(connection, missing, len(devices or []))
+
+
+def _connected(
+    participant: Participant, provider: LiveProvider, grant: Grant, scopes: list[str], user_id: str, now: dt.datetime
+) -> Connection:
+    connection, _ = Connection.objects.select_for_update().get_or_create(
+        participant=participant, provider=provider.slug, defaults={"trial": participant.trial}
+    )
+    if connection.external_user_id and connection.external_user_id != user_id:
+        raise ConnectRefused("other_account")
+    connection.external_user_id = user_id
+    connection.scopes = scopes
+    connection.connected_at = connection.connected_at or now
+    connection.next_due_at, connection.busy_until, connection.swept_at = now, None, None
+    _seal(connection, grant.access_token, grant.refresh_token or "", grant.expires_at)
+    _set_status(connection, Connection.Status.ACTIVE, "connected", now)
+    connection.save()
+    return connection
+
+
+def _devices(provider: LiveProvider, grant: Grant) -> list[DeviceState] | None:
+    """The account's devices; None where she did not let us see them."""
+    try:
+        return provider.devices(grant.access_token)
+    except AccessGone as gone:
+        if gone.code == AccessGone.ACCOUNT_NOT_LINKED:
+            return []
+        return None
+
+
+def _give_back(provider: LiveProvider, grant: Grant) -> None:
+    try:
+        provider.revoke(grant.refresh_token or grant.access_token)
+    except VendorError as error:
+        log.warning("a refused grant could not be given back to %s: %s", provider.name, error.code)
+
+
+def _store_devices(connection: Connection, devices: list[DeviceState], now: dt.datetime) -> None:
+    Device.objects.bulk_create(
+        [
+            Device(
+                connection=connection,
+                external_id=device.external_id,
+                model=device.model,
+                kind=device.kind,
+                battery_percent=device.battery_percent,
+                battery_status=device.battery_status,
+                last_sync_at=device.last_sync_at,
+                seen_at=now,
+            )
+            for device in devices
+        ],
+        update_conflicts=True,
+        unique_fields=["connection", "external_id"],
+        update_fields=["model", "kind", "battery_percent", "battery_status", "last_sync_at", "seen_at"],
+    )
+
+
+def devices_refresh(connection: Connection, provider: LiveProvider, now: dt.datetime) -> None:
+    """Ask for the devices' batteries and last syncs. Raises vendor errors."""
+    _store_devices(connection, provider.devices(fresh_token(connection, provider)), now)
+
+
+def _set_status(connection: Connection, status: str, reason: str, now: dt.datetime) -> None:
+    connection.status, connection.status_since, connection.status_reason = status, now, reason
+    ConnectionEvent.objects.create(connection=connection, at=now, status=status, reason=reason)
+
+
+# --- tokens ----------------------------------------------------------------------------------------------------
+
+
+def _seal(connection: Connection, access: str, refresh: str, expires_at: dt.datetime) -> None:
+    connection.sealed_tokens = vault.seal(json.dumps([access, refresh]))
+    connection.token_expires_at = expires_at
+
+
+def fresh_token(connection: Connection, provider: LiveProvider, *, refused: str = "") -> str:
+    """An access token that should be good; refreshed under a lock of the row, so that many workers refresh once.
+
+    `refused`: a token that the vendor no longer takes, although its time is not up. Raises AccessGone where the
+    grant is dead, ClientMisconfigured where our own credentials are, VendorBusy and BrokenAnswer.
+    """
+    with transaction.atomic():
+        row = Connection.objects.select_for_update().get(pk=connection.pk)
+        if not row.sealed_tokens:
+            raise AccessGone(AccessGone.EXPIRED_GRANT)
+        access, refresh = json.loads(vault.unseal(row.sealed_tokens))
+        good = row.token_expires_at is not None and row.token_expires_at - SPARE > timezone.now()
+        if good and access != refused:
+            return str(access)
+        grant = provider.refresh(refresh)
+        _seal(row, grant.access_token, grant.refresh_token or refresh, grant.expires_at)
+        row.save(update_fields=["sealed_tokens", "token_expires_at"])
+    return grant.access_token
+
+
+def tokens_reseal() -> int:
+    """Put all tokens under the newest key, after a new one was put first in TOKEN_KEYS. Returns their number."""
+    count = 0
+    for pk in Connection.objects.exclude(sealed_tokens="").values_list("pk", flat=True):
+        with transaction.atomic():
+            row = Connection.objects.select_for_update().get(pk=pk)
+            row.sealed_tokens = vault.reseal(row.sealed_tokens)
+            row.save(update_fields=["sealed_tokens"])
+            count += 1
+    return count
+
+
+# --- the end of it -----------------------------------------------------------------------------------------------
+
+
+def lost(connection: Connection, code: str, *, now: dt.datetime) -> None:
+    """The vendor no longer lets us in: ask no more, keep what is due for when she reconnects."""
+    with transaction.atomic():
+        row = Connection.objects.select_for_update().get(pk=connection.pk)
+        if row.status != Connection.Status.ACTIVE:
+            return
+        _set_status(row, Connection.Status.RECONNECT, code, now)
+        row.next_due_at = None
+        row.save(update_fields=["status", "status_since", "status_reason", "next_due_at"])
+    log.info("connection %s needs to be reconnected: %s", connection.pk, code)
+
+
+def disconnect(connection: Connection, *, reason: str, now: dt.datetime) -> bool:
+    """End the connection here at once, and the grant at the vendor's. Returns whether the vendor confirmed.
+
+    Here comes first: from this moment nothing is asked, whatever the vendor answers.
+    """
+    with transaction.atomic():
+        row = Connection.objects.select_for_update().get(pk=connection.pk)
+        sealed, row.sealed_tokens, row.token_expires_at, row.next_due_at = row.sealed_tokens, "", None, None
+        _set_status(row, Connection.Status.REVOKED, reason, now)
+        row.save()
+        SyncWindow.objects.filter(connection=row, state=SyncWindow.State.DUE).delete()
+    if not sealed:
+        return True
+    try:
+        live.provider(row.provider).revoke(json.loads(vault.unseal(sealed))[1])
+    except (VendorError, ClientMisconfigured, vault.CannotOpen) as error:
+        log.warning("connection %s: the grant could not be ended at the vendor's: %s", row.pk, error)
+        return False
+    return True

@@ -1,0 +1,27 @@
+"""Live providers as this installation has set them up: the one place where settings meet a vendor's package."""
+
+from __future__ import annotations
+
+import functools
+
+import httpx
+from django.conf import settings
+from django.core.cache import cache
+
+from ingestion.providers import registry
+from ingestion.providers.base import LiveProvider
+
+
+@functools.cache
+def provider(slug: str) -> LiveProvider:
+    """The provider with this slug, with a pool of connections of its own; one a process.
+
+    Raises KeyError for an unknown slug.
+    """
+    http = httpx.Client(limits=httpx.Limits(max_connections=16))
+    return registry.LIVE_PROVIDERS[slug](http, cache, settings.LIVE_PROVIDERS[slug])
+
+
+def providers() -> list[LiveProvider]:
+    """All live providers that are set up."""
+    return [provider(slug) for slug in settings.LIVE_PROVIDERS]

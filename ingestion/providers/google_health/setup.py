@@ -1,0 +1,40 @@
+"""Google Health as an installation has set it up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from ingestion.providers.google_health.client import GoogleHealth
+from ingestion.providers.google_health.config import GoogleConfig
+from ingestion.providers.google_health.keyset import Cache
+
+
+def build(http: httpx.Client, cache: Cache, options: Mapping[str, Any]) -> GoogleHealth:
+    """The provider for options `client_id`, `client_secret`, `webhook_secret`, `timeout` and `simulator_url`.
+
+    With the last, everything is asked of the simulator at that address and marked as synthetic.
+    """
+    addresses: dict[str, Any] = {}
+    if simulator := options.get("simulator_url"):
+        addresses = {
+            "auth_url": f"{simulator}/o/oauth2/v2/auth",
+            "token_url": f"{simulator}/token",
+            "revoke_url": f"{simulator}/revoke",
+            "api_url": simulator,
+            "keyset_url": f"{simulator}/webhooks_public_keyset.json",
+            "synthetic": True,
+        }
+    return GoogleHealth(
+        GoogleConfig(
+            client_id=options["client_id"],
+            client_secret=options["client_secret"],
+            webhook_secret=options.get("webhook_secret", ""),
+            timeout=options.get("timeout", 30.0),
+            **addresses,
+        ),
+        http,
+        cache=cache,
+    )

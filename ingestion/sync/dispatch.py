@@ -1,0 +1,90 @@
+"""Who is served when: beat asks here each minute, and hands every connection that has something to do to a worker.
+
+A connection is queued once: `queued_at` is set with its message and cleared when a worker takes it up. A message
+that was lost with its worker or its broker is sent again after a while.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+
+from ingestion.models import Connection, SyncWindow, WebhookDelivery
+from ingestion.sync import engine, plan
+from participants.models import Participant
+
+LOST_MESSAGE = dt.timedelta(minutes=15)
+LATE_NOTICE = dt.timedelta(seconds=30)
+# Connections that only have backfill to do are let in so many a minute: fresh data come first.
+BACKFILL_AT_ONCE = 20
+# One message serves a connection for so long before it queues up again behind the others.
+TURN_SECONDS = 20.0
+
+
+def due(now: dt.datetime) -> list[int]:
+    """Connections to be queued now, marked as queued: those with a pass or fresh windows due, then some backfill."""
+    windows = SyncWindow.objects.filter(connection=OuterRef("pk"), state=SyncWindow.State.DUE, due_at__lte=now)
+    ready = (
+        Connection.objects.filter(
+            Q(busy_until=None) | Q(busy_until__lte=now),
+            Q(queued_at=None) | Q(queued_at__lte=now - LOST_MESSAGE),
+            status=Connection.Status.ACTIVE,
+            participant__status__in=[
+                Participant.Status.INVITED,
+                Participant.Status.ACTIVE,
+                Participant.Status.PAUSED,
+            ],
+        )
+        .annotate(
+            fresh=Exists(windows.exclude(reason=SyncWindow.Reason.BACKFILL)),
+            backfill=Exists(windows.filter(reason=SyncWindow.Reason.BACKFILL)),
+        )
+        .order_by("last_pull_at", "pk")
+    )
+    first = list(ready.filter(Q(next_due_at__lte=now) | Q(fresh=True)).values_list("pk", flat=True))
+    later = [] if first else list(ready.filter(backfill=True).values_list("pk", flat=True)[:BACKFILL_AT_ONCE])
+    Connection.objects.filter(pk__in=first + later).update(queued_at=now)
+    return first + later
+
+
+def notices_left(now: dt.datetime) -> list[int]:
+    """Notices that should have been handled by now: their message was lost."""
+    late = WebhookDelivery.objects.filter(handled_at=None, received_at__lte=now - LATE_NOTICE)
+    return list(late.order_by("received_at").values_list("pk", flat=True)[:1000])
+
+
+def serve(connection_id: int) -> engine.Outcome:
+    """Plan a pass if one is due, and take turns until nothing is due or the time is up."""
+    Connection.objects.filter(pk=connection_id).update(queued_at=None)
+    plan_if_due(connection_id, timezone.now())
+    whole = engine.Outcome()
+    began = time.monotonic()
+    while True:
+        outcome = engine.take_turn(connection_id, now=timezone.now())
+        whole.windows += outcome.windows
+        whole.failed += outcome.failed
+        whole.points += outcome.points
+        whole.requests += outcome.requests
+        whole.bytes += outcome.bytes
+        whole.counts += outcome.counts
+        whole.wait, whole.note = outcome.wait, outcome.note
+        if outcome.wait != 0 or time.monotonic() - began > TURN_SECONDS:
+            return whole
+
+
+def plan_if_due(connection_id: int, now: dt.datetime) -> int:
+    """Plan a regular pass, once, however many workers ask. Returns the number of windows."""
+    with transaction.atomic():
+        connection = (
+            Connection.objects.select_for_update(of=("self",), skip_locked=True)
+            .select_related("participant__trial")
+            .filter(pk=connection_id, next_due_at__lte=now)
+            .first()
+        )
+        if connection is None or not connection.asks:
+            return 0
+        return plan.plan_pass(connection, now)

@@ -1,0 +1,159 @@
+"""What a vendor is to be asked: windows of data types, due now or later.
+
+A pass reads the recent hours in full. For older hours of the watched week it has the engine look at the vendor's
+hourly sums, and only hours whose sums changed are read again; now and then the whole week is read as a safety net.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterable
+
+from django.conf import settings
+from django.db.models import Q
+
+from ingestion import live
+from ingestion.models import Connection, SyncWindow
+from ingestion.providers.base import DataType, LiveProvider
+from metrics.calendars import calendar_of
+
+EPOCH = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+READ, LOOK = SyncWindow.Kind.READ, SyncWindow.Kind.LOOK
+Reason, State = SyncWindow.Reason, SyncWindow.State
+
+
+def aligned(data_type: DataType, start: dt.datetime, end: dt.datetime) -> list[tuple[dt.datetime, dt.datetime]]:
+    """The data type's windows, on a fixed grid in UTC, that cover [start, end)."""
+    width = data_type.window
+    at = EPOCH + (start - EPOCH) // width * width
+    found = []
+    while at < end:
+        found.append((at, at + width))
+        at += width
+    return found
+
+
+def ask(
+    connection: Connection,
+    data_type: str,
+    spans: Iterable[tuple[dt.datetime, dt.datetime]],
+    *,
+    reason: str,
+    due_at: dt.datetime,
+    kind: str = READ,
+) -> int:
+    """Make these spans due; what is due already stays, what is being read is read once more. Returns their number.
+
+    Being read first, then finished: a window that is finished in between is met by the second statement.
+    """
+    spans = list(spans)
+    SyncWindow.objects.bulk_create(
+        [
+            SyncWindow(
+                connection=connection,
+                data_type=data_type,
+                kind=kind,
+                starts_at=start,
+                ends_at=end,
+                reason=reason,
+                due_at=due_at,
+            )
+            for start, end in spans
+        ],
+        ignore_conflicts=True,
+        batch_size=1000,
+    )
+    if not spans:
+        return 0
+    mine = SyncWindow.objects.filter(
+        connection=connection,
+        data_type=data_type,
+        kind=kind,
+        starts_at__in=[start for start, _ in spans],
+        ends_at__in=[end for _, end in spans],
+    )
+    mine.filter(state=State.CLAIMED).update(again=True)
+    mine.filter(Q(state=State.DONE) | Q(state=State.FAILED)).update(
+        state=State.DUE, reason=reason, due_at=due_at, attempts=0, error_code=""
+    )
+    mine.filter(state=State.DUE, reason=Reason.BACKFILL).exclude(reason=reason).update(reason=reason, due_at=due_at)
+    return len(spans)
+
+
+def granted(connection: Connection, provider: LiveProvider) -> list[DataType]:
+    """The data types that the participant's consent covers."""
+    return [t for t in provider.data_types.values() if t.scope in connection.scopes]
+
+
+def earliest(connection: Connection) -> dt.datetime:
+    """The first instant that the trial may have of this participant: her monitoring's first day."""
+    person = connection.participant
+    if person.monitoring_starts_on:
+        return calendar_of(person).midnight(person.monitoring_starts_on)
+    return (connection.connected_at or EPOCH) - dt.timedelta(days=settings.SYNC_WATCH_DAYS)
+
+
+def latest(connection: Connection, now: dt.datetime) -> dt.datetime:
+    """The instant after the last that the trial may have: now, or the end of her monitoring."""
+    person = connection.participant
+    if person.monitoring_ends_on:
+        return min(now, calendar_of(person).midnight(person.monitoring_ends_on + dt.timedelta(days=1)))
+    return now
+
+
+def plan_pass(connection: Connection, now: dt.datetime, reason: str = Reason.SCHEDULED) -> int:
+    """Make due what one regular pass reads, and set the next pass. Returns the number of windows."""
+    provider = live.provider(connection.provider)
+    end = latest(connection, now)
+    watch = max(earliest(connection), now - dt.timedelta(days=settings.SYNC_WATCH_DAYS))
+    fresh = max(watch, now - dt.timedelta(hours=settings.SYNC_FRESH_HOURS))
+    sweep = connection.swept_at is None or now - connection.swept_at >= dt.timedelta(days=settings.SYNC_SWEEP_DAYS)
+    count = 0
+    for data_type in granted(connection, provider):
+        whole = sweep or not data_type.fingerprinted
+        spans = aligned(data_type, watch if whole else fresh, end)
+        count += ask(connection, data_type.code, spans, reason=Reason.SWEEP if sweep else reason, due_at=now)
+        if data_type.fingerprinted and watch < end:
+            SyncWindow.objects.filter(connection=connection, data_type=data_type.code, kind=LOOK).exclude(
+                state=State.CLAIMED
+            ).delete()
+            hours = [(_hour(watch), _hour(end) + dt.timedelta(hours=1))]
+            count += ask(connection, data_type.code, hours, reason=reason, due_at=now, kind=LOOK)
+    connection.swept_at = now if sweep else connection.swept_at
+    connection.next_due_at = next_pass(connection, now)
+    connection.save(update_fields=["swept_at", "next_due_at"])
+    return count
+
+
+def plan_backfill(connection: Connection, start: dt.datetime, now: dt.datetime) -> int:
+    """Make due everything from `start` (not before the monitoring) that was never read. Yields to fresh data."""
+    provider = live.provider(connection.provider)
+    start = max(start, earliest(connection))
+    count = 0
+    for data_type in granted(connection, provider):
+        known = set(
+            SyncWindow.objects.filter(connection=connection, data_type=data_type.code, kind=READ).values_list(
+                "starts_at", flat=True
+            )
+        )
+        spans = [span for span in aligned(data_type, start, latest(connection, now)) if span[0] not in known]
+        count += ask(connection, data_type.code, spans, reason=Reason.BACKFILL, due_at=now)
+    return count
+
+
+def next_pass(connection: Connection, now: dt.datetime) -> dt.datetime:
+    """When the next pass is due: at SYNC_AT each day (UTC) if that is set, else every SYNC_EVERY_MINUTES.
+
+    Each connection has a jitter of its own, the same every time, so that they do not all come at once.
+    """
+    digest = hashlib.sha256(f"{connection.provider}:{connection.pk}".encode()).digest()
+    jitter = dt.timedelta(seconds=int.from_bytes(digest[:4]) % (settings.SYNC_JITTER_MINUTES * 60 + 1))
+    if settings.SYNC_AT is None:
+        return now + dt.timedelta(minutes=settings.SYNC_EVERY_MINUTES) + jitter
+    today = dt.datetime.combine(now.astimezone(dt.UTC).date(), settings.SYNC_AT, tzinfo=dt.UTC) + jitter
+    return today if today > now else today + dt.timedelta(days=1)
+
+
+def _hour(at: dt.datetime) -> dt.datetime:
+    return at.replace(minute=0, second=0, microsecond=0)
