@@ -56,7 +56,7 @@ def night(session: SleepSession, zone: ZoneInfo) -> Night:
         asleep=f"{session.starts_at.astimezone(zone):%H:%M}",
         awake=f"{session.ends_at.astimezone(zone):%H:%M}",
         slept=wording.hours_minutes(session.asleep_minutes),
-        stages=" · ".join(f"{name}{wording.NO_BREAK}{wording.hours_minutes(m)}" for name, m in minutes if m is not None),
+        stages=", ".join(f"{name}{wording.NO_BREAK}{wording.hours_minutes(m)}" for name, m in minutes if m is not None),
         is_main=session.is_main,
     )
 

@@ -54,6 +54,7 @@ DOWN_FIRST = {"last", "days", "worn"}
 class Head:
     """A column's heading: a link that sorts. `aria_sort` is empty unless the table is sorted by it."""
 
+    key: str
     name: str
     classes: str
     query: str
@@ -143,4 +144,4 @@ def _head(view: People, name: str) -> Head:
     towards = other if view.sort == natural else natural
     current = view.sort.removeprefix("-") == name
     direction = ("descending" if view.sort.startswith("-") else "ascending") if current else ""
-    return Head(title, classes, view.query(sort=towards, page="") or "sort=id", direction)
+    return Head(name, title, classes, view.query(sort=towards, page="") or "sort=id", direction)

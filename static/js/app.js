@@ -53,7 +53,7 @@
     search.select();
   });
 
-  // --- Live table: fetched anew while somebody looks and nothing in it has focus. ---
+  // --- Live table: fetched anew while somebody looks and no row of it has focus (htmx keeps that of headings). ---
   const EVERY = 15_000;
   const FRESH = 2_000;
   let before = null;
@@ -64,7 +64,7 @@
   const refresh = () => {
     const table = document.querySelector("[data-live]");
     if (!table || !window.htmx || document.visibilityState !== "visible") return;
-    if (table.contains(document.activeElement)) return;
+    if (document.activeElement?.closest("[data-row]")) return;
     before = lastByRow(table);
     window.htmx.trigger(table, "refresh");
   };

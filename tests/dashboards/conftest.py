@@ -23,12 +23,14 @@ def _now() -> Iterator[None]:
 
 @pytest.fixture
 def trial(db: None) -> Trial:
-    return factories.TrialFactory.create(code="STRIDE-2")
+    made: Trial = factories.TrialFactory.create(code="STRIDE-2")
+    return made
 
 
 @pytest.fixture
 def participant(trial: Trial) -> Participant:
-    return factories.ParticipantFactory.create(trial=trial, study_id="AX-0042")
+    made: Participant = factories.ParticipantFactory.create(trial=trial, study_id="AX-0042")
+    return made
 
 
 @pytest.fixture

@@ -31,7 +31,8 @@ def person(request: pytest.FixtureRequest, participant: Participant, trial: Tria
     if kind == "anonymous":
         return None
     if kind == "superuser":
-        return factories.UserFactory.create(is_superuser=True, is_staff=True)
+        outsider: User = factories.UserFactory.create(is_superuser=True, is_staff=True)
+        return outsider
     user: User = {
         "viewer": lambda: membership(trial=trial, role=Membership.Role.VIEWER).user,
         "same site": lambda: membership(trial=trial, site=here).user,
