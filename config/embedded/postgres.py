@@ -188,8 +188,16 @@ class Postgres:
         fresh.rename(self.data)
 
     def _end_predecessor(self) -> None:
-        """A server left by a supervisor that was killed: it is asked to finish, so that ours can start."""
-        if (self.data / "postmaster.pid").exists():
+        """A server left by a supervisor that was killed: it is asked to finish, so that ours can start.
+
+        Only if it is one: after a crash of the machine the number in the file may be some other program's.
+        """
+        note = self.data / "postmaster.pid"
+        number = note.read_text().split("\n", 1)[0].strip() if note.exists() else ""
+        if not number.isdigit():
+            return
+        found = subprocess.run(["/bin/ps", "-p", number, "-o", "args="], capture_output=True, text=True, check=False)
+        if str(self._programs / "postgres") in found.stdout:
             self._run("pg_ctl", "stop", "-D", str(self.data), "-m", "fast", "-w", "-t", "60")
 
     def _answers(self) -> bool:

@@ -99,7 +99,8 @@ def test_data_stay_over_a_restart(postgres: Callable[[str], Postgres]) -> None:
 def test_a_server_left_over_from_a_killed_supervisor_makes_way(postgres: Callable[[str], Postgres]) -> None:
     first = postgres("pg")
     second = postgres("pg")
-    assert not first.child.running
+    assert first.child.process is not None
+    assert first.child.process.wait(10) == 0
     assert ask(second, "SELECT 1") == 1
 
 
