@@ -196,7 +196,9 @@ class Postgres:
         number = note.read_text().split("\n", 1)[0].strip() if note.exists() else ""
         if not number.isdigit():
             return
-        found = subprocess.run(["/bin/ps", "-p", number, "-o", "args="], capture_output=True, text=True, check=False)
+        found = subprocess.run(
+            ["/bin/ps", "-ww", "-p", number, "-o", "args="], capture_output=True, text=True, check=False
+        )
         if str(self._programs / "postgres") in found.stdout:
             self._run("pg_ctl", "stop", "-D", str(self.data), "-m", "fast", "-w", "-t", "60")
 

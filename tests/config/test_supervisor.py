@@ -38,7 +38,7 @@ class Story:
 
 
 def processes_in(folder: Path) -> list[str]:
-    found = subprocess.run(["ps", "-e", "-o", "args"], capture_output=True, text=True, check=True)
+    found = subprocess.run(["ps", "-ww", "-e", "-o", "args"], capture_output=True, text=True, check=True)
     return [line for line in found.stdout.splitlines() if str(folder) in line]
 
 
