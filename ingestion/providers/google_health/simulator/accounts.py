@@ -1,0 +1,127 @@
+"""Who exists: Google accounts, each with a person of the generator, her devices and what else feeds her data."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import zoneinfo
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from ingestion.providers.base import Wearer
+from ingestion.providers.synthetic import calendar
+from ingestion.providers.synthetic.people import Person, Story, person
+from metrics.batch import microseconds
+
+FIRST_HEALTH_ID = 7_100_000_000_000_000_000
+DEVICES = ("charge_6", "pixel_watch_3", "charge_6", "inspire_3", "charge_6", "sense_2")
+ZONES = ("Europe/Amsterdam", "Europe/Amsterdam", "Europe/London", "Europe/Amsterdam", "America/New_York",
+         "Europe/Amsterdam", "Asia/Kolkata")  # fmt: skip
+TRACKER, PHONE, STRAP, SCALE = range(4)  # indices into Account.sources
+LOCALES = {"Europe/Amsterdam": "nl_NL", "Europe/London": "en_GB", "America/New_York": "en_US", "Asia/Kolkata": "en_IN"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Account:
+    """One Google account. `sources` are dataSource objects by index; `linked` False: it has no Fitbit."""
+
+    number: int
+    person: Person
+    linked: bool
+    sources: tuple[dict[str, Any], ...]
+
+    @property
+    def health_id(self) -> str:
+        return str(FIRST_HEALTH_ID + self.number)
+
+    @property
+    def legacy_id(self) -> str:
+        return f"SIM{self.number:05d}"
+
+    @property
+    def email(self) -> str:
+        return f"sim{self.number:04d}@example.com"
+
+    @property
+    def has_phone(self) -> bool:
+        return self.number % 2 == 0
+
+    @property
+    def has_strap(self) -> bool:
+        return self.number % 10 == 3
+
+    @property
+    def has_scale(self) -> bool:
+        return self.number % 4 == 1
+
+    def day_starts(self, on: dt.date) -> int:
+        """The first instant of a local day, microseconds UTC."""
+        return _midnight(self.person, on)
+
+    def offset_seconds(self, at: dt.datetime) -> int:
+        """Seconds her device's clock stands east of UTC at an instant."""
+        zone = calendar.zone_at(self.person, microseconds(at))
+        return int((at.astimezone(zone).utcoffset() or dt.timedelta()).total_seconds())
+
+
+@lru_cache(maxsize=16384)
+def _midnight(who: Person, on: dt.date) -> int:
+    return calendar.midnight(who, on)
+
+
+def _sources(model: str) -> tuple[dict[str, Any], ...]:
+    return (
+        {"recordingMethod": "PASSIVELY_MEASURED", "device": {"displayName": model}, "platform": "FITBIT"},
+        {"recordingMethod": "DERIVED", "device": {"displayName": "MobileTrack"}, "platform": "FITBIT"},
+        {
+            "recordingMethod": "ACTIVELY_MEASURED",
+            "device": {"displayName": "H10", "manufacturer": "Polar", "formFactor": "CHEST_STRAP"},
+            "application": {"packageName": "com.example.straps"},
+            "platform": "HEALTH_CONNECT",
+        },
+        {"recordingMethod": "ACTIVELY_MEASURED", "device": {"displayName": "Aria Air"}, "platform": "FITBIT"},
+    )
+
+
+class World:
+    """All accounts of a seed. The same arguments give the same people."""
+
+    def __init__(self, *, seed: int, participants: int, starts_on: dt.date, all_well: bool = False) -> None:
+        self.seed = seed
+        self.participants = participants
+        self.starts_on = starts_on
+        self._all_well = all_well
+        self._accounts: dict[int, Account] = {}
+
+    def account(self, number: int) -> Account:
+        """Raises KeyError for a number that is not among 1..participants."""
+        if not 1 <= number <= self.participants:
+            raise KeyError(number)
+        found = self._accounts.get(number)
+        if found is None:
+            found = self._accounts[number] = self._made(number)
+        return found
+
+    def _made(self, number: int) -> Account:
+        zone = zoneinfo.ZoneInfo(ZONES[number % len(ZONES)])
+        wearer = Wearer(DEVICES[number % len(DEVICES)], self.seed, number, zone, self.starts_on)
+        who = person(wearer)
+        if self._all_well:
+            who = dataclasses.replace(who, story=Story.WELL)
+        return Account(number, who, who.story is not Story.NEVER_CONNECTED, _sources(who.model.name))
+
+    def find(self, name: str) -> Account:
+        """By number, health id, legacy id or e-mail. Raises KeyError where nobody is called so."""
+        if name.startswith("sim") and "@" in name:
+            name = name[3:].partition("@")[0]
+        elif name.startswith("SIM"):
+            name = name[3:]
+        if not name.isdecimal():
+            raise KeyError(name)
+        number = int(name)
+        return self.account(number - FIRST_HEALTH_ID if number > FIRST_HEALTH_ID else number)
+
+    def __iter__(self) -> Iterator[Account]:
+        return (self.account(number) for number in range(1, self.participants + 1))

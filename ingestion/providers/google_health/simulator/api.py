@@ -1,0 +1,291 @@
+"""The v4 API under /v4/users: who may ask, what is asked, and the pages of points. As strict as Google's own."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ingestion.providers.google_health.simulator import pages, resources, rollups
+from ingestion.providers.google_health.simulator.accounts import Account
+from ingestion.providers.google_health.simulator.errors import GoogleError, invalid
+from ingestion.providers.google_health.simulator.faults import Disguised, Faults, Quota
+from ingestion.providers.google_health.simulator.filters import Window, mask, masked, window
+from ingestion.providers.google_health.simulator.messages import JSON_TYPE, Request, Response, answer, refusal
+from ingestion.providers.google_health.simulator.oauth import Bearer, OAuth
+from ingestion.providers.google_health.simulator.tokens import Signer
+from ingestion.providers.google_health.simulator.truth import FAMILIES, Truth, has_columns, reconciled
+from ingestion.providers.google_health.simulator.types import (
+    ACTIONS,
+    CLOUD_PLATFORM,
+    SCOPE_PREFIX,
+    SCOPES,
+    TYPES,
+    DataType,
+)
+
+_PATH = re.compile(
+    r"^/v4/users/(?P<user>[^/]+)/(?:dataTypes/(?P<type>[^/]+)/dataPoints(?:/(?P<id>[^/:]+))?(?::(?P<verb>\w+))?"
+    r"|(?P<resource>identity|profile|settings|pairedDevices)(?:/(?P<device>[^/]+))?)$"
+)
+_PAGE = "page/"  # prefix of page tokens
+_CAMEL = {"page_size": "pageSize", "page_token": "pageToken", "data_source_family": "dataSourceFamily",
+          "pretty_print": "prettyPrint", "quota_user": "quotaUser"}  # fmt: skip
+_KNOWN = {"filter", "pageSize", "pageToken", "dataSourceFamily", "fields", "alt", "prettyPrint", "quotaUser", "key",
+          "$.xgafv", "access_token", "callback", "partialData"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request for data, read and allowed."""
+
+    account: Account
+    type: DataType
+    query: dict[str, str]
+    action: str
+
+    @property
+    def pretty(self) -> bool:
+        return self.query.get("prettyPrint", "true").lower() not in ("false", "0")
+
+    @property
+    def fields(self) -> str | None:
+        return self.query.get("fields") or None
+
+    def sources(self, family: str | None) -> frozenset[int]:
+        """The sources of a family named in full. Raises GoogleError for any other name."""
+        if not family:
+            return FAMILIES["all-sources"]
+        prefix, _, name = family.rpartition("/")
+        if prefix != "users/me/dataSourceFamilies" or name not in FAMILIES:
+            raise invalid("INVALID_DATA_POINT_DATA_SOURCE_FAMILY", f"Invalid data source family: {family}")
+        if self.action == "L" and self.type.id == "sleep":
+            raise invalid(None, "data_source_family is not supported for sleep; use reconcile.")
+        return FAMILIES[name]
+
+
+class Api:
+    """`numeric_users`: whether the numeric id may stand for `me`."""
+
+    def __init__(
+        self, truth: Truth, oauth: OAuth, faults: Faults, quota: Quota, *, numeric_users: bool = False
+    ) -> None:
+        self._truth = truth
+        self._oauth = oauth
+        self._faults = faults
+        self._quota = quota
+        self._numeric_users = numeric_users
+        self._signer = Signer(truth.world.seed)
+
+    def handle(self, request: Request) -> Response:
+        """Answer a request under /v4/users."""
+        try:
+            bearer = self._oauth.bearer(request)
+            return self._faults.after(self._routed(request, bearer))
+        except Disguised as error:
+            return answer(error.body(), 200, pretty=True)
+        except GoogleError as error:
+            return refusal(error)
+
+    def _routed(self, request: Request, bearer: Bearer) -> Response:
+        found = _PATH.match(request.path)
+        if found is None:
+            raise GoogleError(404, None, "Requested entity was not found.")
+        account = self._admitted(bearer, found["user"])
+        query = {_CAMEL.get(name, name): value for name, value in request.query.items()}
+        if unknown := set(query) - _KNOWN:
+            name = sorted(unknown)[0]
+            raise invalid(None, f'Invalid JSON payload received. Unknown name "{name}": Cannot bind query parameter.')
+        if found["resource"]:
+            if request.method != "GET":
+                raise GoogleError(404, None, "Method not found.")
+            self._faults.before(None)
+            said = resources.resource(self._truth, account, bearer.scopes, found["resource"], found["device"], query)
+            return answer(masked(said, mask(query.get("fields"))), pretty=True)
+        action = _action(request.method, found["id"], found["verb"])
+        data_type = _known(found["type"])
+        _allowed(data_type, action, bearer.scopes)
+        asked = Asked(account, data_type, query, action)
+        handlers: dict[str, Callable[[], Response]] = {
+            "L": lambda: self._list(asked),
+            "R": lambda: self._list(asked),
+            "U": lambda: self._rollup(asked, request.json(), rollups.physical),
+            "D": lambda: self._rollup(asked, request.json(), rollups.daily),
+            "G": lambda: self._get(asked, found["id"]),
+        }
+        return handlers[action]()
+
+    def _admitted(self, bearer: Bearer, user: str) -> Account:
+        """The account that is asked about, once it is sure that it may be asked at all."""
+        account = bearer.account
+        if account is None or (CLOUD_PLATFORM in bearer.scopes and len(bearer.scopes) > 1):
+            raise GoogleError(403, "DISALLOWED_OAUTH_SCOPES", "The token carries scopes that may not be mixed.")
+        self._quota.spend(account.number)
+        if user != "me" and not (self._numeric_users and user == account.health_id):
+            raise invalid(None, "Request contains an invalid argument.")
+        if not any(scope.startswith(SCOPE_PREFIX) for scope in bearer.scopes):
+            raise _unscoped("any health scope")
+        if account.number in self._truth.state.denied or self._faults.denies(account.number):
+            raise GoogleError(403, "RESOURCE_PERMISSION_DENIED", "The caller does not have permission.")
+        if not account.linked:
+            raise GoogleError(
+                400,
+                "ACCOUNT_NOT_LINKED",
+                "The account is not linked to Google Health.",
+                status="FAILED_PRECONDITION",
+            )
+        return account
+
+    # --- list and reconcile ------------------------------------------------------------------------------------
+
+    def _list(self, asked: Asked) -> Response:
+        span = window(asked.query.get("filter", ""), asked.type)
+        sources = asked.sources(asked.query.get("dataSourceFamily"))
+        size = self._size(asked)
+        before, sent = self._position(asked)
+        self._faults.before(span.hours)
+        if before is not None and self._faults.strikes("empty_page"):
+            return self._page(asked, b"", 0, asked.query["pageToken"])
+        if has_columns(asked.type):
+            return self._columns(asked, span, sources, size, before, sent)
+        found = self._truth.records(asked.account, asked.type, span, sources=sources)
+        skipped = sent if before is not None else 0
+        chosen = found[skipped : skipped + size]
+        more = len(found) > skipped + size
+        rows = pages.record_rows(
+            chosen, asked.account, asked.type, fields=asked.fields, pretty=asked.pretty, reconcile=asked.action == "R"
+        )
+        token = self._token(asked, chosen[-1].start, skipped + size) if more else None
+        return self._page(asked, rows, len(chosen), token)
+
+    def _columns(
+        self, asked: Asked, span: Window, sources: frozenset[int], size: int, before: int | None, sent: int
+    ) -> Response:
+        """A page of a columnar type. The token says after which instant to go on and how many of it were sent."""
+        wanted = size + sent
+        if before is not None and not span.civil:
+            span = Window(span.low, min(span.high, before + 1))
+        newest = wanted if not span.civil else None
+        found = self._truth.columns(asked.account, asked.type.id, span, sources=sources, newest=newest)
+        if found is None:
+            return self._page(asked, b"", 0, None)
+        if asked.action == "R":
+            found = reconciled(found)
+        end = len(found)
+        if before is not None:
+            end = int(np.searchsorted(found.time, before, side="right")) - sent
+            if self._faults.profile.drops_ties:
+                end = int(np.searchsorted(found.time, before, side="left"))
+        start = max(0, end - size)
+        chosen = found.take(np.arange(start, end)[::-1])
+        token = None
+        if start > 0:
+            last = int(found.time[start])
+            already = int(np.searchsorted(found.time, last, side="right")) - start
+            token = self._token(asked, last, already)
+        rows = pages.rows(
+            chosen, asked.account, asked.type, fields=asked.fields, pretty=asked.pretty, reconcile=asked.action == "R"
+        )
+        return self._page(asked, rows, len(chosen), token)
+
+    def _page(self, asked: Asked, rows: bytes, points: int, token: str | None) -> Response:
+        body = pages.page(rows, token, fields=asked.fields, pretty=asked.pretty)
+        return Response(200, body, dict(JSON_TYPE), points=points)
+
+    def _size(self, asked: Asked) -> int:
+        default, largest = asked.type.page_sizes
+        text = asked.query.get("pageSize", "0")
+        if not re.fullmatch(r"-?\d{1,9}", text) or int(text) < 0:
+            raise invalid("INVALID_PAGE_SIZE", f"Invalid page size: {text}")
+        return min(int(text) or default, largest, self._faults.profile.page_cap)
+
+    def _query_mark(self, asked: Asked) -> str:
+        parts = (asked.account.number, asked.type.id, asked.action, asked.query.get("filter", ""),
+                 asked.query.get("dataSourceFamily", ""))  # fmt: skip
+        return base64.urlsafe_b64encode(hashlib.sha256(repr(parts).encode()).digest()[:9]).decode()
+
+    def _token(self, asked: Asked, last: int, sent: int) -> str:
+        return self._signer.sign(_PAGE, {"q": self._query_mark(asked), "t": last, "n": sent}).removeprefix(_PAGE)
+
+    def _position(self, asked: Asked) -> tuple[int | None, int]:
+        """(instant of the last point sent, points sent of it); records count all that were sent."""
+        token = asked.query.get("pageToken")
+        if not token:
+            return None, 0
+        said = self._signer.open(_PAGE, _PAGE + token)
+        if said is None or said["q"] != self._query_mark(asked):
+            raise invalid("INVALID_PAGE_TOKEN", "Invalid page token.")
+        return said["t"], said["n"]
+
+    # --- the rest ----------------------------------------------------------------------------------------------
+
+    def _rollup(self, asked: Asked, body: dict[str, Any], compute: rollups.Rollup) -> Response:
+        sources = asked.sources(body.get("dataSourceFamily"))
+        span, found = compute(self._truth, asked.account, asked.type, body, sources)
+        self._faults.before(span)
+        said = {"rollupDataPoints": found} if found else {}
+        return answer(masked(said, mask(asked.fields)), pretty=asked.pretty)
+
+    def _get(self, asked: Asked, identity: str) -> Response:
+        self._faults.before(None)
+        if identity.isdecimal() and len(identity) < 16:
+            # Ids are instants, in seconds or milliseconds, so the day to look at is known.
+            at = int(identity) * (1_000_000 if len(identity) < 12 else 1000)
+            near = Window(at - 86_400_000_000, at + 86_400_000_000)
+            for record in self._truth.records(asked.account, asked.type, near):
+                if record.id == identity:
+                    point = pages.record_point(record, asked.account, asked.type)
+                    return answer(masked(point, mask(asked.fields)), pretty=asked.pretty)
+        raise GoogleError(404, "RESOURCE_NOT_FOUND", "Requested entity was not found.")
+
+
+def _action(method: str, identity: str | None, verb: str | None) -> str:
+    asked = (method, bool(identity), verb)
+    actions = {
+        ("GET", False, None): "L",
+        ("GET", False, "reconcile"): "R",
+        ("POST", False, "rollUp"): "U",
+        ("POST", False, "dailyRollUp"): "D",
+        ("GET", True, None): "G",
+    }
+    if asked not in actions:
+        raise GoogleError(404, None, "Method not found.")
+    return actions[asked]
+
+
+def _known(type_id: str) -> DataType:
+    found = TYPES.get(type_id)
+    if found is None:
+        reason = "INVALID_PARENT_DATA_TYPE_COLLECTION"
+        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", type_id):
+            reason += "_FORMAT"
+        raise invalid(reason, f"Invalid data type collection: {type_id}")
+    return found
+
+
+def _allowed(data_type: DataType, action: str, scopes: frozenset[str]) -> None:
+    if SCOPES[data_type.scope] not in scopes:
+        raise _unscoped(data_type.id)
+    if action not in data_type.actions:
+        offered = ", ".join(ACTIONS[letter] for letter in data_type.actions if letter in "LRUD")
+        verb = ACTIONS[action]
+        raise invalid(
+            "UNSUPPORTED_DATA_TYPE_ACTION",
+            f"{verb[0].upper()}{verb[1:]} is not supported for data type {data_type.id}, "
+            f"but the following actions are supported: {offered}",
+            allowed_actions=offered,
+        )
+
+
+def _unscoped(what: str) -> GoogleError:
+    return GoogleError(
+        403,
+        "ACCESS_TOKEN_SCOPE_INSUFFICIENT",
+        "Request had insufficient authentication scopes.",
+        metadata={"service": "health.googleapis.com", "method": what},
+    )

@@ -1,0 +1,246 @@
+"""Google's OAuth: the consent page, codes, tokens, revocation, userinfo. Token times run on the real clock."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from ingestion.providers.google_health.simulator import consent
+from ingestion.providers.google_health.simulator.accounts import Account, World
+from ingestion.providers.google_health.simulator.errors import GoogleError
+from ingestion.providers.google_health.simulator.faults import Faults
+from ingestion.providers.google_health.simulator.messages import Request, Response, answer
+from ingestion.providers.google_health.simulator.state import State
+from ingestion.providers.google_health.simulator.tokens import ACCESS, CODE, REFRESH, Signer
+from ingestion.providers.google_health.simulator.types import CLOUD_PLATFORM
+
+CODE_SECONDS = 600
+PASSED_ON = ("client_id", "redirect_uri", "scope", "state", "access_type", "code_challenge", "login_hint", "prompt")
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The registered client. No redirect addresses registered: any is taken. `refresh_days` 7 plays Testing mode."""
+
+    id: str
+    secret: str
+    redirects: tuple[str, ...] = ()
+    refresh_days: float = 0
+
+
+class OAuthError(Exception):
+    """An error of the token endpoint."""
+
+    def __init__(self, status: int, error: str, description: str) -> None:
+        super().__init__(description)
+        self.status = status
+        self.body = {"error": error, "error_description": description}
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Whom an access token speaks for; `account` None for a service account."""
+
+    account: Account | None
+    scopes: frozenset[str]
+
+
+class OAuth:
+    def __init__(self, world: World, state: State, faults: Faults, client: Client) -> None:
+        self._world = world
+        self._state = state
+        self._faults = faults
+        self._client = client
+        self._signer = Signer(world.seed)
+        self._lock = threading.Lock()
+        self.refreshes: Counter[int] = Counter()  # by account
+
+    # --- the consent page --------------------------------------------------------------------------------------
+
+    def authorize(self, request: Request) -> Response:
+        """GET: the page, or with `auto` (query or header X-Sim-Auto) straight to the answer."""
+        asked = {name: request.query.get(name, "") for name in PASSED_ON}
+        wrong = self._wrong(request.query)
+        if wrong:
+            return consent.refused(wrong)
+        auto = request.query.get("auto") or request.headers.get("X-Sim-Auto")
+        account = self._hinted(asked["login_hint"])
+        if auto is None:
+            return consent.page(asked, self._world, account)
+        scopes = asked["scope"].split()
+        granted = {"approve": scopes, "deny": [], "partial": scopes[: max(1, len(scopes) // 2)]}.get(auto)
+        if granted is None:
+            return consent.refused(f"auto={auto} is none of approve, deny, partial.")
+        return self._decided(asked, account, granted)
+
+    def decide(self, request: Request) -> Response:
+        """POST: what was ticked on the page."""
+        wrong = self._wrong({**request.form, "response_type": "code"})
+        if wrong:
+            return consent.refused(wrong)
+        try:
+            account = self._world.find(request.form.get("account", ""))
+        except KeyError:
+            return consent.refused("There is no such Google account here.")
+        ticked = set(request.scopes_ticked) if request.form.get("decision") == "allow" else set()
+        asked = {name: request.form.get(name, "") for name in PASSED_ON}
+        asked["scope"] = request.form.get("asked", "")
+        return self._decided(asked, account, [scope for scope in asked["scope"].split() if scope in ticked])
+
+    def _wrong(self, query: dict[str, str]) -> str | None:
+        if query.get("client_id") != self._client.id:
+            return "Error 401: invalid_client. The OAuth client was not found."
+        redirect = query.get("redirect_uri", "")
+        if not redirect.startswith(("http://", "https://")) or (
+            self._client.redirects and redirect not in self._client.redirects
+        ):
+            return "Error 400: redirect_uri_mismatch."
+        if query.get("response_type") != "code":
+            return "Error 400: invalid_request. response_type must be code."
+        if query.get("code_challenge") and query.get("code_challenge_method", "S256") != "S256":
+            return "Error 400: invalid_request. Only S256 is supported."
+        return None
+
+    def _hinted(self, hint: str) -> Account:
+        """The account of a login_hint, else the first that has a Fitbit and has not consented yet."""
+        if hint:
+            try:
+                return self._world.find(hint)
+            except KeyError:
+                pass  # a hint is no more than a hint: an unknown one is as good as none
+        free = (a for a in self._world if a.linked and a.number not in self._state.grants)
+        return next(free, self._world.account(1))
+
+    def _decided(self, asked: dict[str, str], account: Account, granted: list[str]) -> Response:
+        if not granted:
+            result = {"error": "access_denied", "state": asked["state"]}
+        else:
+            code = self._signer.sign(
+                CODE,
+                {
+                    "u": account.number, "s": granted, "r": asked["redirect_uri"], "c": asked["code_challenge"],
+                    "o": asked["access_type"] == "offline", "e": time.time() + CODE_SECONDS, "n": secrets.token_hex(8),
+                },
+            )  # fmt: skip
+            result = {"state": asked["state"], "code": code, "scope": " ".join(granted)}
+        glue = "&" if "?" in asked["redirect_uri"] else "?"
+        return Response(302, b"", {"Location": asked["redirect_uri"] + glue + urlencode(result)})
+
+    # --- tokens ------------------------------------------------------------------------------------------------
+
+    def token(self, request: Request) -> Response:
+        form = request.form
+        try:
+            if self._faults.strikes("unavailable"):
+                raise OAuthError(503, "internal_failure", "Try again later.")
+            kind = form.get("grant_type")
+            if kind == "urn:ietf:params:oauth:grant-type:jwt-bearer":
+                return answer(self._access(None, [CLOUD_PLATFORM]))
+            self._check_client(form)
+            if kind == "authorization_code":
+                return answer(self._exchange(form))
+            if kind == "refresh_token":
+                return answer(self._refresh(form))
+            raise OAuthError(400, "unsupported_grant_type", f"Invalid grant_type: {kind}")
+        except OAuthError as error:
+            return answer(error.body, error.status)
+
+    def _check_client(self, form: dict[str, str]) -> None:
+        secret = form.get("client_secret", "")
+        right = hmac.compare_digest(secret.encode(), self._client.secret.encode())
+        if form.get("client_id") != self._client.id or not right:
+            raise OAuthError(401, "invalid_client", "The OAuth client was not found.")
+
+    def _exchange(self, form: dict[str, str]) -> dict[str, Any]:
+        said = self._signer.open(CODE, form.get("code", ""))
+        if said is None or said["e"] < time.time() or not self._state.use_code(said["n"]):
+            raise OAuthError(400, "invalid_grant", "Malformed auth code.")
+        if form.get("redirect_uri") != said["r"]:
+            raise OAuthError(400, "redirect_uri_mismatch", "Bad Request")
+        if said["c"]:
+            digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
+            if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != said["c"].rstrip("="):
+                raise OAuthError(400, "invalid_grant", "Invalid code verifier.")
+        return self.granted(self._world.account(said["u"]), said["s"], offline=said["o"])
+
+    def granted(self, account: Account, scopes: list[str], *, offline: bool = True) -> dict[str, Any]:
+        """Tokens for scopes that an account has just agreed to; with a refresh token if `offline`."""
+        number = account.number
+        self._state.record("consent", number=number, scopes=scopes)
+        tokens = self._access(number, scopes)
+        if offline:
+            said = {
+                "u": number,
+                "s": scopes,
+                "g": self._state.generation[number],
+                "c": self._client.id,
+                "i": time.time(),
+                "n": secrets.token_hex(4),
+            }
+            tokens["refresh_token"] = self._signer.sign(REFRESH, said)
+            if self._client.refresh_days:
+                tokens["refresh_token_expires_in"] = int(self._client.refresh_days * 86_400)
+        return tokens
+
+    def _refresh(self, form: dict[str, str]) -> dict[str, Any]:
+        said = self._signer.open(REFRESH, form.get("refresh_token", ""))
+        if said is not None:
+            with self._lock:
+                self.refreshes[said["u"]] += 1
+        if said is None or said["c"] != self._client.id or said["g"] != self._state.generation[said["u"]]:
+            raise OAuthError(400, "invalid_grant", "Token has been expired or revoked.")
+        if self._client.refresh_days and time.time() > said["i"] + self._client.refresh_days * 86_400:
+            raise OAuthError(400, "invalid_grant", "Token has been expired or revoked.")
+        return self._access(said["u"], said["s"])
+
+    def _access(self, number: int | None, scopes: list[str]) -> dict[str, Any]:
+        issued, lasts = time.time(), self._faults.profile.expires_in
+        generation = 0 if number is None else self._state.generation[number]
+        said = {"u": number, "s": scopes, "g": generation, "i": issued, "e": issued + lasts, "n": secrets.token_hex(4)}
+        token = self._signer.sign(ACCESS, said)
+        return {"access_token": token, "expires_in": lasts, "scope": " ".join(scopes), "token_type": "Bearer"}
+
+    def revoke(self, request: Request) -> Response:
+        """Ends the whole grant of an account, as the strictest reading of Google's behaviour has it."""
+        token = request.form.get("token") or request.query.get("token", "")
+        said = self._signer.open(REFRESH, token) or self._signer.open(ACCESS, token)
+        if said is None or said["u"] is None or said["g"] != self._state.generation[said["u"]]:
+            return answer({"error": "invalid_token", "error_description": "Token expired or revoked"}, 400)
+        self._state.record("revoke", number=said["u"])
+        return answer({})
+
+    # --- who asks ----------------------------------------------------------------------------------------------
+
+    def bearer(self, request: Request) -> Bearer:
+        """Whom the request's access token speaks for. Raises GoogleError 401."""
+        kind, _, token = request.headers.get("Authorization", "").partition(" ")
+        if kind != "Bearer" or not token:
+            raise GoogleError(401, "CREDENTIALS_MISSING", "Request is missing required authentication credential.")
+        said = self._signer.open(ACCESS, token.strip())
+        if said is None:
+            raise GoogleError(401, None, "Request had invalid authentication credentials.")
+        number = said["u"]
+        if number is None:
+            return Bearer(None, frozenset(said["s"]))
+        if said["g"] != self._state.generation[number]:
+            raise GoogleError(401, None, "Request had invalid authentication credentials.")
+        if said["e"] < time.time() or said["i"] < self._state.expired_before.get(number, 0):
+            raise GoogleError(401, "ACCESS_TOKEN_EXPIRED", "Request had invalid authentication credentials.")
+        return Bearer(self._world.account(number), frozenset(said["s"]))
+
+    def userinfo(self, request: Request) -> Response:
+        bearer = self.bearer(request)
+        if bearer.account is None or not bearer.scopes & {"email", "openid"}:
+            raise GoogleError(401, None, "Request had invalid authentication credentials.")
+        said: dict[str, Any] = {"sub": f"1{bearer.account.number:020d}"}
+        if "email" in bearer.scopes:
+            said |= {"email": bearer.account.email, "email_verified": True}
+        return answer(said)

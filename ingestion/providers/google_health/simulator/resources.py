@@ -1,0 +1,105 @@
+"""Identity, profile, settings and paired devices of an account."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from ingestion.providers.google_health.simulator.accounts import LOCALES, Account
+from ingestion.providers.google_health.simulator.errors import GoogleError, invalid
+from ingestion.providers.google_health.simulator.records import date_object, stamp
+from ingestion.providers.google_health.simulator.truth import Truth
+from ingestion.providers.google_health.simulator.types import SCOPES
+from ingestion.providers.synthetic import calendar
+from metrics.batch import instant
+
+_SCOPE = {"profile": "P", "settings": "T", "pairedDevices": "T"}
+
+
+def resource(
+    truth: Truth,
+    account: Account,
+    scopes: frozenset[str],
+    name: str,
+    device: str | None,
+    query: dict[str, str],
+) -> dict[str, Any]:
+    """One of the user's resources. Raises GoogleError where the scope is missing or there is no such device."""
+    letter = _SCOPE.get(name)
+    if letter and SCOPES[letter] not in scopes:
+        raise GoogleError(403, "MISSING_OAUTH_SCOPE", "Request had insufficient authentication scopes.")
+    if device and name != "pairedDevices":
+        raise GoogleError(404, None, "Requested entity was not found.")
+    if name == "identity":
+        return {"name": "users/me/identity", "healthUserId": account.health_id, "legacyUserId": account.legacy_id}
+    if name == "profile":
+        return _profile(account)
+    if name == "settings":
+        return _settings(truth, account)
+    return _devices(truth, account, device, query)
+
+
+def _profile(account: Account) -> dict[str, Any]:
+    stride = round(account.person.stride_m * 1000)
+    return {
+        "name": "users/me/profile",
+        "age": 48 + account.number % 35,
+        "membershipStartDate": date_object(account.person.starts_on - dt.timedelta(days=30)),
+        "autoWalkingStrideLengthMm": stride,
+        "autoRunningStrideLengthMm": round(stride * 1.4),
+    }
+
+
+def _settings(truth: Truth, account: Account) -> dict[str, Any]:
+    now = truth.state.now()
+    zone = calendar.zone_at(account.person, now).key
+    american = account.person.zone.key.startswith("America/")
+    return {
+        "name": "users/me/settings",
+        "timeZone": zone,
+        "utcOffset": f"{account.offset_seconds(instant(now))}s",
+        "languageLocale": LOCALES[account.person.zone.key],
+        "distanceUnit": "DISTANCE_UNIT_MILES" if american else "DISTANCE_UNIT_KILOMETERS",
+        "weightUnit": "WEIGHT_UNIT_POUNDS" if american else "WEIGHT_UNIT_KILOGRAMS",
+        "temperatureUnit": "TEMPERATURE_UNIT_FAHRENHEIT" if american else "TEMPERATURE_UNIT_CELSIUS",
+    }
+
+
+def _devices(truth: Truth, account: Account, device: str | None, query: dict[str, str]) -> dict[str, Any]:
+    found = [_tracker(truth, account)]
+    if account.has_scale:
+        found.append({**_base(truth, account, "2"), "deviceType": "SCALE", "deviceVersion": "Aria Air"})
+    if device:
+        for one in found:
+            if one["name"].endswith(f"/{device}"):
+                return one
+        raise GoogleError(404, "RESOURCE_NOT_FOUND", "Requested entity was not found.")
+    text, token = query.get("pageSize") or "5", query.get("pageToken") or "0"
+    if not text.isdecimal():
+        raise invalid("INVALID_PAGE_SIZE", f"Invalid page size: {text}")
+    if not token.isdecimal():
+        raise invalid("INVALID_PAGE_TOKEN", "Invalid page token.")
+    first, last = int(token), int(token) + min(int(text) or 5, 100)
+    said: dict[str, Any] = {"pairedDevices": found[first:last]} if found[first:last] else {}
+    return said | ({"nextPageToken": str(last)} if last < len(found) else {})
+
+
+def _base(truth: Truth, account: Account, identity: str) -> dict[str, Any]:
+    uploaded = truth.uploaded_until(account)
+    synced = {"lastSyncTime": stamp(uploaded)} if uploaded else {}
+    return {"name": f"users/{account.health_id}/pairedDevices/{account.number}{identity}", **synced}
+
+
+def _tracker(truth: Truth, account: Account) -> dict[str, Any]:
+    uploaded = truth.uploaded_until(account)
+    since = account.person.since_start(instant(uploaded).date()) - account.number % account.person.charge_every_days
+    level = 95 - 20 * (since % account.person.charge_every_days)
+    return {
+        **_base(truth, account, "1"),
+        "deviceType": "TRACKER",
+        "deviceVersion": account.person.model.name,
+        "batteryStatus": "High" if level > 60 else "Medium" if level > 25 else "Low",
+        "batteryLevel": level,
+        "macAddress": f"00AA{account.number:08X}",
+        "features": ["HEART_RATE", "SPO2"],
+    }
