@@ -173,7 +173,7 @@
           max: meta.end,
           offset: false,
           adapters: { date: { zone: meta.zone, locale: "en-GB" } },
-          grid,
+          grid: { ...grid, offset: false }, // Chart.js would put bars' lines between the ticks
           border: { display: false },
           ticks: {
             color: colour("vis-axis"),
