@@ -13,7 +13,7 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.core.exceptions import ValidationError
-from django.db.models import Count, Max, QuerySet
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -195,10 +195,10 @@ class ProtocolAdmin(ProtocolAdminBase):
         return ("trial", "version") if obj else ()
 
     def save_model(self, request: HttpRequest, obj: Protocol, form: Any, change: bool) -> None:
-        if not change:
-            latest = Protocol.objects.filter(trial=obj.trial).aggregate(latest=Max("version"))["latest"]
-            obj.version = (latest or 0) + 1
-        super().save_model(request, obj, form, change)
+        if change:
+            super().save_model(request, obj, form, change)
+        else:
+            services.protocol_revise(obj, today=timezone.now().date())
 
 
 @admin.register(Site)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from django.db import transaction
+from django.db.models import Max
 
 from participants.models import Participant, Protocol, Site, Trial
 
@@ -46,6 +47,20 @@ def trial_create(
 def protocol_first(trial: Trial) -> Protocol:
     """Version 1 with default thresholds, in force from the trial's first day (or from ever, if it has none)."""
     return Protocol.objects.create(trial=trial, version=1, effective_on=trial.starts_on or dt.date(2000, 1, 1))
+
+
+@transaction.atomic
+def protocol_revise(protocol: Protocol, *, today: dt.date) -> Protocol:
+    """Store the next version of a trial's protocol, given unsaved: it gets the next number.
+
+    Raises ValueError where it would begin before tomorrow: days that are past were judged by their own rules.
+    """
+    if protocol.effective_on <= today:
+        raise ValueError("A new version begins tomorrow at the earliest.")
+    latest = Protocol.objects.filter(trial=protocol.trial).aggregate(latest=Max("version"))["latest"]
+    protocol.version = (latest or 0) + 1
+    protocol.save()
+    return protocol
 
 
 @transaction.atomic
