@@ -142,7 +142,7 @@ def test_a_bad_request_is_named() -> None:
 def test_the_overview_takes_one_query_for_any_number_of_participants(
     person: Participant, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    people = [person, *(ParticipantFactory(trial=person.trial) for _ in range(5))]
+    people: list[Participant] = [person, *(ParticipantFactory(trial=person.trial) for _ in range(5))]
     for i, somebody in enumerate(people[:4]):
         store(somebody, deliver(batch([60.0] * (i + 1), step=86_400)), now=NOW)
     with django_assert_num_queries(1):
