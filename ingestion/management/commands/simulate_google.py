@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import errno
+import logging
 import signal
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,8 @@ class Command(BaseCommand):
             f"faults {chosen.faults}, clock {simulator.state.clock_text()}. Ctrl-C stops it."
         )
         self.stdout.flush()
+        # One line a delivery is too much at thousands; failures are logged by the simulator itself.
+        logging.getLogger("httpx").setLevel(logging.WARNING)
         before = signal.signal(signal.SIGTERM, signal.default_int_handler)
         simulator.start()
         try:

@@ -15,7 +15,7 @@ from ingestion.providers.google_health.simulator import pages, resources, rollup
 from ingestion.providers.google_health.simulator.accounts import Account
 from ingestion.providers.google_health.simulator.errors import GoogleError, invalid
 from ingestion.providers.google_health.simulator.faults import Disguised, Faults, Quota
-from ingestion.providers.google_health.simulator.filters import Window, mask, masked, window
+from ingestion.providers.google_health.simulator.filters import LATEST, Window, mask, masked, window
 from ingestion.providers.google_health.simulator.messages import JSON_TYPE, Request, Response, answer, refusal
 from ingestion.providers.google_health.simulator.oauth import Bearer, OAuth
 from ingestion.providers.google_health.simulator.tokens import Signer
@@ -149,8 +149,9 @@ class Api:
         size = self._size(asked)
         before, sent = self._position(asked)
         self._faults.before(span.hours)
-        if before is not None and self._faults.strikes("empty_page"):
-            return self._page(asked, b"", 0, asked.query["pageToken"])
+        if self._faults.strikes("empty_page"):
+            # A page of nothing, whose token leads on from the same place.
+            return self._page(asked, b"", 0, self._token(asked, LATEST if before is None else before, sent))
         if has_columns(asked.type):
             return self._columns(asked, span, sources, size, before, sent)
         found = self._truth.records(asked.account, asked.type, span, sources=sources)
