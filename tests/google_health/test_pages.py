@@ -105,11 +105,26 @@ def test_parts_do_not_overlap_and_leave_no_hole() -> None:
     assert all(before[1] == after[0] for before, after in pairwise(leaves))
 
 
-@pytest.mark.parametrize("tokens", [["again", "again"], [str(i) for i in range(1000)]])
-def test_pages_without_an_end_break_the_answer(tokens: list[str]) -> None:
-    left = iter(tokens)
+def test_an_empty_page_that_names_itself_is_asked_again_for_a_while() -> None:
+    left = iter([*[Answer([], "same")] * 3, Answer([(5, "a")])])
+    assert [p for page in all_pages(WHOLE, lambda span, token: next(left), 10) for p in page.points] == [(5, "a")]
+
+
+def test_empty_pages_without_an_end_break_the_answer() -> None:
+    asked: list[str] = []
+
+    def ask(span: Span, token: str) -> Answer:
+        asked.append(token)
+        return Answer([], "again")
+
     with pytest.raises(BrokenAnswer, match="endless_pages"):
-        all_pages(WHOLE, lambda span, token: Answer([], next(left)), 10)
+        all_pages(WHOLE, ask, 10)
+    assert len(asked) < 20
+
+
+def test_pages_without_an_end_break_the_answer() -> None:
+    with pytest.raises(BrokenAnswer, match="endless_pages"):
+        all_pages(Span(5, 6, 1), lambda span, token: Answer([(5, "a")], "again"), 10)
 
 
 def test_a_span_is_cut_at_whole_units() -> None:

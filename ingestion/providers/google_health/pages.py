@@ -15,6 +15,8 @@ from ingestion.providers.google_health.questions import Span
 
 # More than any honest answer takes: an hour of heart rate in single seconds would be 3,600 parts of half a page.
 MOST_REQUESTS = 500
+# Empty pages in a row; one may well name itself as the next.
+MOST_EMPTY = 10
 
 
 class AnyPage(Protocol):
@@ -38,15 +40,15 @@ def all_pages(span: Span, ask: Callable[[Span, str], P], full: int) -> list[P]:
     pending, requests = [span], 0
     while pending:
         part = pending.pop()
-        token, seen = "", set[str]()
+        token, empty = "", 0
         while True:
             if (requests := requests + 1) > MOST_REQUESTS:
                 raise BrokenAnswer("endless_pages")
             page = ask(part, token)
             token = page.token
-            if token in seen:
+            empty = 0 if page.count else empty + 1
+            if empty > MOST_EMPTY:
                 raise BrokenAnswer("endless_pages")
-            seen.add(token)
             followed = bool(token) or page.count >= full
             if followed and page.count and (halves := part.halves()):
                 pending += halves
