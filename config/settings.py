@@ -252,6 +252,13 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "filters": {"links": {"()": "config.log_filter.WithoutLinks"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    # Those that write requests' addresses, among them participants' links.
+    "loggers": {
+        "django.request": {"filters": ["links"]},
+        "django.security.csrf": {"filters": ["links"]},
+        "django.server": {"filters": ["links"], "handlers": ["stderr"], "propagate": False},
+    },
 }

@@ -18,5 +18,6 @@ urlpatterns = [
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
     # Browsers ask for it on pages that name no icon, such as the administration's.
     path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}icon.svg")),
+    path("", include("ingestion.urls")),
     path("", include("dashboards.urls")),
 ]

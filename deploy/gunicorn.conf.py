@@ -4,8 +4,10 @@ Threads and not processes do the waiting: a page is a few short queries. Two wor
 other is busy in Python.
 """
 
+import logging
 import os
 from pathlib import Path
+from typing import Any
 
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT') or '8000'}"
 worker_class = "gthread"
@@ -22,3 +24,10 @@ errorlog = "-"
 # The heartbeat file must not lie on a disk that can stall.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  a heartbeat without content
 control_socket_disable = True
+
+
+def on_starting(server: Any) -> None:
+    """Before the workers fork: the log of requests must not hold participants' links."""
+    from config.log_filter import WithoutLinks
+
+    logging.getLogger("gunicorn.access").addFilter(WithoutLinks())

@@ -58,7 +58,17 @@ class ParticipantQuerySet(models.QuerySet[Any]):
         """Participants of the user's trials; a membership that names a site shows that site only."""
         if not user.is_authenticated or not user.is_active:
             return self.none()
-        mine = _memberships(user).filter(trial=OuterRef("trial"))
+        return self._of(_memberships(user))
+
+    def managed_by(self, user: Viewer) -> Self:
+        """Those whom the user may invite, connect and disconnect: as manager or coordinator of the trial or site."""
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        roles = apps.get_model("participants", "Membership").Role
+        return self._of(_memberships(user).filter(role__in=[roles.MANAGER, roles.COORDINATOR]))
+
+    def _of(self, memberships: models.QuerySet[Any]) -> Self:
+        mine = memberships.filter(trial=OuterRef("trial"))
         return self.filter(Exists(mine.filter(Q(site=None) | Q(site=OuterRef("site"))))).exclude(
             status=self.model.Status.ERASED
         )

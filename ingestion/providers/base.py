@@ -349,6 +349,11 @@ class LiveProvider(Protocol):
         """By code, in the order in which a first sync should ask."""
         ...
 
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """What a participant is asked to allow: the consents of the data types, and what her devices need beyond."""
+        ...
+
     def authorize_url(
         self, state: str, code_challenge: str, redirect_uri: str, scopes: Iterable[str], login_hint: str | None = None
     ) -> str:

@@ -142,6 +142,12 @@ def plan_backfill(connection: Connection, start: dt.datetime, now: dt.datetime) 
     return count
 
 
+def requeue_failed(connection: Connection, now: dt.datetime) -> int:
+    """Make due again what was given up, with all its attempts. Returns the number of windows."""
+    failed = SyncWindow.objects.filter(connection=connection, state=State.FAILED)
+    return failed.update(state=State.DUE, reason=Reason.MANUAL, due_at=now, attempts=0, finished_at=None)
+
+
 def next_pass(connection: Connection, now: dt.datetime) -> dt.datetime:
     """When the next pass is due: at SYNC_AT each day (UTC) if that is set, else every SYNC_EVERY_MINUTES.
 

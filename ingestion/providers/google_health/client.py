@@ -25,7 +25,7 @@ from ingestion.providers.base import (
 from ingestion.providers.google_health import account, webhooks
 from ingestion.providers.google_health.assembly import Assembled, assemble
 from ingestion.providers.google_health.config import GoogleConfig
-from ingestion.providers.google_health.data_types import DATA_TYPES, GoogleType, Kind
+from ingestion.providers.google_health.data_types import DATA_TYPES, SCOPES, GoogleType, Kind
 from ingestion.providers.google_health.decode import page
 from ingestion.providers.google_health.errors import api_error
 from ingestion.providers.google_health.keyset import Cache, KeySet
@@ -80,6 +80,10 @@ class GoogleHealth:
     @property
     def data_types(self) -> Mapping[str, DataType]:
         return DATA_TYPES
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        return SCOPES
 
     # --- consent ---
 

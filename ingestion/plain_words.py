@@ -1,0 +1,84 @@
+"""What a provider's data types are to a person: a few lines, for participants and for the trial's team."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ingestion import live
+from ingestion.models import Connection
+from ingestion.providers.base import DataType, LiveProvider
+from metrics.registry import BY_CODE
+
+SLEEP = "Sleep: when, how long, which stages"
+DEVICES = "Device model, battery and last sync"
+# A line and the metrics that it stands for, in the order in which they are read.
+LINES: tuple[tuple[str, frozenset[str]], ...] = (
+    ("Heart rate, day and night", frozenset({"heart_rate", "resting_heart_rate"})),
+    (
+        "Steps and activity",
+        frozenset({"steps", "steps_24h", "distance", "distance_24h", "energy", "energy_24h", "active_zone_minutes"}),
+    ),
+    (
+        "Oxygen, breathing and heart rate variability",
+        frozenset({"spo2", "spo2_24h", "respiratory_rate", "hrv_rmssd", "hrv_sdnn", "hrv_rmssd_24h"}),
+    ),
+    ("Skin temperature at night", frozenset({"skin_temperature", "skin_temperature_deviation"})),
+    ("Weight, if you use a connected scale", frozenset({"weight", "body_fat"})),
+    ("Glucose", frozenset({"glucose"})),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """One line of what is shared, and whether the participant allowed all of it."""
+
+    words: str
+    allowed: bool
+
+
+def line_of(data_type: DataType) -> str:
+    """The line that a data type belongs to; one of its own, by its metrics' names, where there is none."""
+    if not data_type.metrics:
+        return SLEEP
+    known = (words for words, metrics in LINES if metrics.intersection(data_type.metrics))
+    return next(known, ", ".join(BY_CODE[code].name for code in data_type.metrics))
+
+
+def permissions(provider: LiveProvider, scopes: Iterable[str]) -> list[Permission]:
+    """What the provider is asked for, line by line, beside the scopes that were granted."""
+    granted = set(scopes)
+    needed: dict[str, set[str]] = {}
+    for data_type in provider.data_types.values():
+        needed.setdefault(line_of(data_type), set()).add(data_type.scope)
+    for_data = {data_type.scope for data_type in provider.data_types.values()}
+    if beyond := set(provider.scopes) - for_data:
+        needed[DEVICES] = beyond
+    order = [words for words, _ in LINES]
+    lines = sorted(needed, key=lambda words: order.index(words) if words in order else len(order))
+    return [Permission(words, needed[words] <= granted) for words in lines]
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A connection's provider and permissions in words. No permissions where the provider is not set up any more."""
+
+    provider: str
+    permissions: list[Permission]
+
+    @property
+    def allowed(self) -> int:
+        return sum(permission.allowed for permission in self.permissions)
+
+    @property
+    def missing(self) -> list[str]:
+        return [permission.words for permission in self.permissions if not permission.allowed]
+
+
+def described(connection: Connection) -> Described:
+    """The words for a connection."""
+    try:
+        provider = live.provider(connection.provider)
+    except KeyError:
+        return Described(connection.provider.replace("_", " ").capitalize(), [])
+    return Described(provider.name, permissions(provider, connection.scopes))

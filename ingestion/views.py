@@ -1,0 +1,238 @@
+"""The participant's pages: what is shared, to the vendor's screen and back, how to stop. Nobody signs in here.
+
+No token, code or state is logged or shown. Pages that a link opens send no address to other sites ("same-origin":
+with "no-referrer" browsers would hide the origin from our own forms too, and the forgery check would refuse them);
+the pages that answer the vendor's redirect have no forms, and send none at all.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import math
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from ingestion import connections, live, pending, plain_words, tasks
+from ingestion.connections import ConnectRefused, InvitationRefused
+from ingestion.letters import LETTERS
+from ingestion.models import Connection, Invitation
+from ingestion.providers.base import AccessGone, ClientMisconfigured, LiveProvider, VendorBusy, VendorError
+from ingestion.queueing import hand_over
+from participants.models import Trial
+
+log = logging.getLogger(__name__)
+
+View = Callable[..., HttpResponse]
+
+
+class SeeOther(HttpResponseRedirect):
+    """After a form: the browser asks for the next page with GET, and a reload does not send the form again."""
+
+    status_code = 303
+
+
+def letter_page(referrer: str = "same-origin") -> Callable[[View], View]:
+    """Headers of these pages: not kept, not found by search engines, addresses told to nobody else."""
+
+    def decorate(view: View) -> View:
+        @never_cache
+        @wraps(view)
+        def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            try:
+                response = view(request, *args, **kwargs)
+            except InvitationRefused as refused:
+                response = letter(request, refused.code)
+            response.headers["Referrer-Policy"] = referrer
+            response.headers["X-Robots-Tag"] = "noindex, nofollow"
+            return response
+
+        return inner
+
+    return decorate
+
+
+def letter(
+    request: HttpRequest,
+    code: str,
+    *,
+    invitation: Invitation | None = None,
+    vendor: str = "the maker of your watch",
+    retry_after: float | None = None,
+) -> HttpResponse:
+    """The page for a case of `ingestion.letters`."""
+    words = LETTERS[code]
+    trial: Trial | None = invitation.participant.trial if invitation else None
+    names = {"vendor": vendor, "study": trial.code if trial else "the study"}
+    context = {
+        "trial": trial,
+        "title": words.title.format(**names),
+        "text": [paragraph.format(**names) for paragraph in words.text],
+        "again": address(invitation) if invitation and words.again else "",
+        "case": code,
+    }
+    response = render(request, "ingestion/letter.html", context, status=words.status)
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(math.ceil(retry_after))
+    return response
+
+
+def address(invitation: Invitation) -> str:
+    """The path of an invitation's page."""
+    return reverse("ingestion:connect", args=[connections.invitation_code(invitation)])
+
+
+def callback_address(provider: str) -> str:
+    """Where the vendor sends the participant back to: as it is registered there, letter by letter."""
+    return settings.PUBLIC_URL + reverse("ingestion:callback", args=[provider])
+
+
+def set_up(slug: str) -> LiveProvider:
+    """The live provider of this name; 404 where there is none."""
+    try:
+        return live.provider(slug)
+    except KeyError:
+        raise Http404 from None
+
+
+# --- before ----------------------------------------------------------------------------------------------------
+
+
+@require_safe
+@letter_page()
+def connect(request: HttpRequest, code: str) -> HttpResponse:
+    """The page behind an invitation's link: what is shared, or, once that is done, that it is, and how to stop."""
+    now = timezone.now()
+    invitation = connections.invitation_open(code, now=now)
+    providers = live.providers()
+    if not providers:
+        return letter(request, "not_ready", invitation=invitation)
+    mine = list(invitation.participant.connections.filter(provider__in=[one.slug for one in providers]))
+    context: dict[str, Any] = {
+        "invitation": invitation,
+        "participant": invitation.participant,
+        "trial": invitation.participant.trial,
+        "code": code,
+        "now": now,
+    }
+    if active := [c for c in mine if c.status == Connection.Status.ACTIVE]:
+        context["shared"] = [(c, plain_words.described(c)) for c in active]
+        context["partial"] = any(described.missing for _, described in context["shared"])
+        return render(request, "ingestion/connected.html", context)
+    if stopped := next((c for c in mine if stopped_by_her(c, invitation)), None):
+        context |= {"connection": stopped, "vendor": plain_words.described(stopped).provider}
+        return render(request, "ingestion/stopped.html", context)
+    context |= {
+        "providers": providers,
+        "permissions": {p.words: p for one in providers for p in plain_words.permissions(one, ())}.values(),
+        "before": next((c for c in mine if c.status == Connection.Status.RECONNECT), None),
+    }
+    return render(request, "ingestion/consent.html", context)
+
+
+def stopped_by_her(connection: Connection, invitation: Invitation) -> bool:
+    """Whether she has ended it since this link was made. A newer link asks her anew."""
+    return (
+        connection.status == Connection.Status.REVOKED
+        and connection.status_reason == "participant"
+        and connection.status_since >= invitation.created_at
+    )
+
+
+@require_POST
+@letter_page()
+def start(request: HttpRequest, code: str, provider: str) -> HttpResponse:
+    """Off to the vendor's screen."""
+    now = timezone.now()
+    vendor = set_up(provider)
+    invitation = connections.invitation_open(code, now=now)
+    state, challenge = pending.begin(request.session, invitation.pk, provider, now)
+    return SeeOther(vendor.authorize_url(state, challenge, callback_address(provider), vendor.scopes))
+
+
+# --- and back ----------------------------------------------------------------------------------------------------
+
+
+@require_safe
+@letter_page("no-referrer")
+def callback(request: HttpRequest, provider: str) -> HttpResponse:
+    """Where the vendor's screen leads back to. Each outcome has a page of its own."""
+    now = timezone.now()
+    vendor = set_up(provider)
+    begun = pending.take(request.session, request.GET.get("state", ""), provider, now)
+    invitation = begun and Invitation.objects.filter(pk=begun.invitation_id).first()
+    if begun is None or invitation is None:
+        return letter(request, "foreign", vendor=vendor.name)
+    invitation = connections.invitation_open(connections.invitation_code(invitation), now=now)
+    if request.GET.get("error") == "access_denied":
+        return letter(request, "denied", invitation=invitation, vendor=vendor.name)
+    if not request.GET.get("code"):
+        log.warning("%s sent a participant back without a code", vendor.name)
+        return letter(request, "broken", invitation=invitation, vendor=vendor.name)
+    refusal = exchanged(request, vendor, invitation, begun.verifier, now)
+    return refusal or SeeOther(address(invitation))
+
+
+def exchanged(
+    request: HttpRequest, vendor: LiveProvider, invitation: Invitation, verifier: str, now: dt.datetime
+) -> HttpResponse | None:
+    """Make the connection and have it pulled; the page that says why not, if so."""
+    case, retry_after = "", None
+    try:
+        grant = vendor.exchange(request.GET["code"], verifier, callback_address(vendor.slug))
+        made = connections.connect(
+            participant=invitation.participant, provider=vendor, grant=grant, now=now, invitation=invitation
+        )
+    except ConnectRefused as refused:
+        case = refused.code
+    except VendorBusy as busy:
+        case, retry_after = "busy", busy.retry_after
+    except ClientMisconfigured as fault:
+        log.critical("%s refuses our own credentials: %s. Nobody can connect.", vendor.name, fault.code)
+        case = "ours"
+    except AccessGone as gone:
+        case = {AccessGone.CODE_REFUSED: "code_refused", AccessGone.ACCOUNT_NOT_LINKED: "no_device"}.get(
+            gone.code, "broken"
+        )
+    except VendorError as fault:
+        log.warning("%s broke off a consent: %s", vendor.name, fault.code)
+        case = "broken"
+    else:
+        hand_over(tasks.sync_connection, made.connection.pk)
+        return None
+    return letter(request, case, invitation=invitation, vendor=vendor.name, retry_after=retry_after)
+
+
+# --- the end -----------------------------------------------------------------------------------------------------
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@letter_page()
+def stop(request: HttpRequest, code: str, provider: str) -> HttpResponse:
+    """Ask whether she is sure; then end the sharing at once."""
+    now = timezone.now()
+    invitation = connections.invitation_open(code, now=now)
+    connection = invitation.participant.connections.filter(provider=provider).first()
+    if connection is None or connection.status in (Connection.Status.REVOKED, Connection.Status.INVITED):
+        return SeeOther(address(invitation))
+    vendor = plain_words.described(connection).provider
+    if request.method == "POST":
+        if not connections.disconnect(connection, reason="participant", now=now):
+            messages.warning(
+                request,
+                f"{vendor} has not confirmed it yet. We ask it for nothing any more; to be quite sure, "
+                "remove the study in your account there too.",
+            )
+        return SeeOther(address(invitation))
+    context = {"trial": invitation.participant.trial, "code": code, "connection": connection, "vendor": vendor}
+    return render(request, "ingestion/stop.html", context)
