@@ -28,12 +28,12 @@ class Google:
     simulator: Simulator
 
     def call(self, method: str, path: str, *, headers: dict[str, str] | None = None, body: Any = None,
-             form: dict[str, str] | None = None, **query: str) -> Response:  # fmt: skip
+             form: dict[str, str] | None = None, query: dict[str, str] | None = None,) -> Response:  # fmt: skip
         message = Message()
         for name, value in (headers or {}).items():
             message[name] = value
         sent = urlencode(form).encode() if form is not None else b"" if body is None else json.dumps(body).encode()
-        return self.simulator.handle(Request(method, path, query, message, sent))[1]  # type: ignore[arg-type]
+        return self.simulator.handle(Request(method, path, query or {}, message, sent))[1]  # type: ignore[arg-type]
 
     def tokens(self, user: int = 4, scopes: list[str] | None = None) -> dict[str, Any]:
         said: dict[str, Any] = self.control("tokens", {"user": str(user), "scopes": scopes})
@@ -41,7 +41,7 @@ class Google:
 
     def control(self, name: str, body: dict[str, Any] | None = None, **query: str) -> Any:
         method = "GET" if body is None else "POST"
-        response = self.call(method, f"/_sim/{name}", body=body, **query)
+        response = self.call(method, f"/_sim/{name}", body=body, query=query)
         assert response.status == 200, response.body
         return json.loads(response.body)
 
@@ -49,7 +49,7 @@ class Google:
             **query: str) -> Response:  # fmt: skip
         token = token or str(self.tokens(user)["access_token"])
         return self.call(
-            method, f"/v4/users/me/{path}", headers={"Authorization": f"Bearer {token}"}, body=body, **query
+            method, f"/v4/users/me/{path}", headers={"Authorization": f"Bearer {token}"}, body=body, query=query
         )
 
     def points(self, data_type: str, verb: str = "", *, user: int = 4, **query: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ MEMBERS = {
 }
 LISTED = [t for t in TYPES.values() if "L" in t.actions and t.scope != "N"]
 ROLLED = [t for t in TYPES.values() if "U" in t.actions and t.scope != "N"]
-KINDS = {"string": str, "integer": int, "boolean": bool, "number": (int, float)}
+KINDS: dict[str, type | tuple[type, ...]] = {"string": str, "integer": int, "boolean": bool, "number": (int, float)}
 # Types for which the generator has data in those days, for the accounts asked.
 FILLED = {
     "heart-rate", "heart-rate-variability", "oxygen-saturation", "respiratory-rate-sleep-summary", "steps", "distance",

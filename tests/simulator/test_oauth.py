@@ -38,7 +38,7 @@ def answered(response: Response) -> dict[str, str]:
 
 
 def consented(google: Google, **changes: str) -> dict[str, str]:
-    return answered(google.call("GET", "/o/oauth2/v2/auth", **{**ASKED, "auto": "approve", **changes}))
+    return answered(google.call("GET", "/o/oauth2/v2/auth", query={**ASKED, "auto": "approve", **changes}))
 
 
 def exchanged(google: Google, code: str, **changes: str) -> Response:
@@ -63,14 +63,14 @@ def tokens(google: Google) -> dict[str, Any]:
 
 
 def test_the_page_lets_a_person_choose_and_untick(google: Google) -> None:
-    page = google.call("GET", "/o/oauth2/v2/auth", **ASKED).body.decode()
+    page = google.call("GET", "/o/oauth2/v2/auth", query=ASKED).body.decode()
     form = {**ASKED, "asked": ASKED["scope"], "scope": SCOPES["S"], "account": "4", "decision": "allow"}
     assert "sim0004@example.com" in page
     assert answered(google.call("POST", "/o/oauth2/v2/auth", form=form))["scope"] == SCOPES["S"]
 
 
 def test_the_page_escapes_what_it_was_given(google: Google) -> None:
-    page = google.call("GET", "/o/oauth2/v2/auth", **{**ASKED, "state": '"><script>'}).body.decode()
+    page = google.call("GET", "/o/oauth2/v2/auth", query={**ASKED, "state": '"><script>'}).body.decode()
     assert "<script>" not in page
 
 
@@ -90,12 +90,12 @@ def test_the_hint_chooses_the_account(google: Google) -> None:
 
 @pytest.mark.parametrize("changes", [{"client_id": "other"}, {"response_type": "token"}, {"redirect_uri": "ftp://x"}])
 def test_a_wrong_request_is_not_sent_back(google: Google, changes: dict[str, str]) -> None:
-    assert google.call("GET", "/o/oauth2/v2/auth", **{**ASKED, "auto": "approve", **changes}).status == 400
+    assert google.call("GET", "/o/oauth2/v2/auth", query={**ASKED, "auto": "approve", **changes}).status == 400
 
 
 def test_redirect_addresses_must_be_the_registered_ones(make_google: MakeGoogle) -> None:
     google = make_google(client=Client("sim-client", "sim-secret", ("http://127.0.0.1:8000/other",)))
-    assert google.call("GET", "/o/oauth2/v2/auth", **ASKED).status == 400
+    assert google.call("GET", "/o/oauth2/v2/auth", query=ASKED).status == 400
 
 
 def test_a_code_works_once(google: Google) -> None:

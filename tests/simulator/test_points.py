@@ -25,10 +25,10 @@ def at(text: str) -> int:
     return int(np.datetime64(text, "us").astype(np.int64))
 
 
-def collected(google: Google, data_type: str, **query: str) -> list[Any]:
+def collected(google: Google, data_type: str, *, filter: str, pageSize: str = "0") -> list[Any]:  # noqa: N803
     found, token = [], ""
     while True:
-        said = google.points(data_type, **query, pageToken=token)
+        said = google.points(data_type, filter=filter, pageSize=pageSize, pageToken=token)
         found += said.get("dataPoints", [])
         token = said.get("nextPageToken", "")
         if not token:

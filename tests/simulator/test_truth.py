@@ -49,7 +49,7 @@ def test_the_truth_is_in_our_unit_beside_the_vendors(google: Google) -> None:
 
 
 def test_the_truth_comes_as_arrow_too(google: Google) -> None:
-    response = google.call("GET", "/_sim/truth", user="4", start=START, end=END, format="arrow")
+    response = google.call("GET", "/_sim/truth", query={"user": "4", "start": START, "end": END, "format": "arrow"})
     table = pa.ipc.open_stream(response.body).read_all()
     assert {"heart_rate", "steps", "energy", "resting_heart_rate"} <= set(table["metric"].to_pylist())
 

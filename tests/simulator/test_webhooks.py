@@ -81,7 +81,7 @@ def administer(google: Google, method: str, path: str = "", body: Any = None, **
     grant = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": "signed"}
     token = json.loads(google.call("POST", "/token", form=grant).body)["access_token"]
     path = f"/v4/projects/123456789/subscribers{path}"
-    return google.call(method, path, headers={"Authorization": f"Bearer {token}"}, body=body, **query)
+    return google.call(method, path, headers={"Authorization": f"Bearer {token}"}, body=body, query=query)
 
 
 def subscribed(google: Google, endpoint: Endpoint, policy: str = "AUTOMATIC") -> Response:

@@ -151,7 +151,7 @@ class Api:
         self._faults.before(span.hours)
         if self._faults.strikes("empty_page"):
             # A page of nothing, whose token leads on from the same place.
-            return self._page(asked, b"", 0, self._token(asked, LATEST if before is None else before, sent))
+            return self._page(asked, b"", 0, self._token(asked, LATEST if before is None else before, sent, empty=True))
         if has_columns(asked.type):
             return self._columns(asked, span, sources, size, before, sent)
         found = self._truth.records(asked.account, asked.type, span, sources=sources)
@@ -210,8 +210,12 @@ class Api:
                  asked.query.get("dataSourceFamily", ""))  # fmt: skip
         return base64.urlsafe_b64encode(hashlib.sha256(repr(parts).encode()).digest()[:9]).decode()
 
-    def _token(self, asked: Asked, last: int, sent: int) -> str:
-        return self._signer.sign(_PAGE, {"q": self._query_mark(asked), "t": last, "n": sent}).removeprefix(_PAGE)
+    def _token(self, asked: Asked, last: int, sent: int, *, empty: bool = False) -> str:
+        said = {"q": self._query_mark(asked), "t": last, "n": sent}
+        if empty:
+            # Another one each time: who sees a token twice may take it for a circle.
+            said["x"] = self._truth.state.next_id()
+        return self._signer.sign(_PAGE, said).removeprefix(_PAGE)
 
     def _position(self, asked: Asked) -> tuple[int | None, int]:
         """(instant of the last point sent, points sent of it); records count all that were sent."""
