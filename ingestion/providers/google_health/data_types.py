@@ -76,7 +76,8 @@ class GoogleType(DataType):
     """A data type in Google's words.
 
     `seconds`: length of what a sample stands for, None for an instant (intervals bring their own). `summed`: points
-    of one source at one time are parts of a whole.
+    of one source at one time are parts of a whole. `takes_family`: whether a list may be narrowed to a family of
+    sources. `announced`: whether webhooks tell of it.
     """
 
     snake: str
@@ -88,6 +89,7 @@ class GoogleType(DataType):
     seconds: int | None = None
     summed: bool = False
     takes_family: bool = True
+    announced: bool = True
 
     @property
     def filter_member(self) -> str:
@@ -167,6 +169,7 @@ TYPES: tuple[GoogleType, ...] = (
         scope=MEASUREMENTS,
         metrics=("spo2",),
         members=(Member("percentage", "spo2", "%"),),
+        announced=False,
     ),
     GoogleType(
         code="heart-rate-variability",
@@ -193,8 +196,6 @@ TYPES: tuple[GoogleType, ...] = (
         scope=MEASUREMENTS,
         metrics=("weight",),
         members=(Member("weightGrams", "weight", "g", divisor=1000.0),),
-        rollup=RollupMembers("weightGramsAvg"),
-        fingerprinted=True,
     ),
     GoogleType(
         code="body-fat",
@@ -204,8 +205,6 @@ TYPES: tuple[GoogleType, ...] = (
         scope=MEASUREMENTS,
         metrics=("body_fat",),
         members=(Member("percentage", "body_fat", "%"),),
-        rollup=RollupMembers("bodyFatPercentageAvg"),
-        fingerprinted=True,
     ),
     GoogleType(
         code="daily-resting-heart-rate",
@@ -273,6 +272,7 @@ TYPES: tuple[GoogleType, ...] = (
         metrics=("vo2_max",),
         members=(Member("vo2Max", "vo2_max", "mL/(kg.min)"),),
         by_day=True,
+        announced=False,
     ),
     GoogleType(
         code="sleep",
@@ -282,7 +282,6 @@ TYPES: tuple[GoogleType, ...] = (
         scope=SLEEP,
         metrics=(),
         page_size=MAX_SLEEP_PAGE,
-        # Refused with it.
         takes_family=False,
     ),
 )

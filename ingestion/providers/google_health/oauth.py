@@ -9,7 +9,7 @@ import httpx
 from msgspec import Struct
 from msgspec.json import Decoder
 
-from ingestion.providers.base import AccessGone, BrokenAnswer, Grant
+from ingestion.providers.base import AccessGone, BrokenAnswer, ClientMisconfigured, Grant
 from ingestion.providers.google_health.config import GoogleConfig
 from ingestion.providers.google_health.decode import decoded
 from ingestion.providers.google_health.errors import oauth_error
@@ -24,6 +24,7 @@ class _Tokens(Struct):
 
 
 _TOKENS = Decoder(_Tokens, strict=False)
+REFUSED_ASSERTION = "service_account_refused"
 
 
 class OAuth:
@@ -66,21 +67,33 @@ class OAuth:
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
         return self._grant(form, refused=AccessGone.EXPIRED_GRANT, once=False)
 
+    def token_of_service(self, assertion: str) -> str:
+        """An access token for a service account's signed assertion. Raises ClientMisconfigured if it is refused."""
+        form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}
+        try:
+            return self._tokens(form, refused=REFUSED_ASSERTION, once=False).access_token
+        except AccessGone as error:
+            raise ClientMisconfigured(error.code) from error
+
     def _grant(self, form: dict[str, str], *, refused: str, once: bool) -> Grant:
         form |= {"client_id": self._config.client_id, "client_secret": self._config.client_secret}
         asked_at = self._clock()
-        response = self._transport.send(self._transport.request("POST", self._config.token_url, data=form), once=once)
-        if response.status_code != 200:
-            raise oauth_error(response, self._clock(), refused=refused)
-        tokens = decoded(_TOKENS, response.content)
-        if not tokens.access_token or tokens.expires_in <= 0:
-            raise BrokenAnswer("unexpected_shape")
+        tokens = self._tokens(form, refused=refused, once=once)
         return Grant(
             access_token=tokens.access_token,
             refresh_token=tokens.refresh_token or None,
             expires_at=asked_at + dt.timedelta(seconds=tokens.expires_in),
             scopes=None if tokens.scope is None else frozenset(tokens.scope.split()),
         )
+
+    def _tokens(self, form: dict[str, str], *, refused: str, once: bool) -> _Tokens:
+        response = self._transport.send(self._transport.request("POST", self._config.token_url, data=form), once=once)
+        if response.status_code != 200:
+            raise oauth_error(response, self._clock(), refused=refused)
+        tokens = decoded(_TOKENS, response.content)
+        if not tokens.access_token or tokens.expires_in <= 0:
+            raise BrokenAnswer("unexpected_shape")
+        return tokens
 
     def revoke(self, token: str) -> None:
         response = self._transport.send(self._transport.request("POST", self._config.revoke_url, data={"token": token}))
