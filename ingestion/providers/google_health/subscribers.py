@@ -1,0 +1,193 @@
+"""The project's webhook subscribers at Google: who is told of new data. For the operator's set-up, not for syncing.
+
+Google lets a service account of the project manage them, never a participant's token. At creation, and when address
+or secret change, Google calls the address at once to verify it: it must be up.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import httpx
+import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from msgspec import Raw, Struct
+
+from ingestion.providers.base import AccessGone, BrokenAnswer, ClientMisconfigured, VendorError
+from ingestion.providers.google_health.config import GoogleConfig
+from ingestion.providers.google_health.decode import NOTHING, decoded, list_decoder, listing
+from ingestion.providers.google_health.errors import api_error
+from ingestion.providers.google_health.oauth import OAuth
+from ingestion.providers.google_health.transport import Transport
+
+# Never to be mixed with the scopes of participants in one token.
+SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+LIFE = dt.timedelta(hours=1)
+SUBSCRIBER_ID = re.compile(r"[a-z][a-z0-9-]{2,34}[a-z0-9]")
+# Google's own word for "everyone who consents, without a subscription each".
+EVERYONE = "AUTOMATIC"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAccount:
+    """Whom the project acts as, from the key file that Google's console hands out."""
+
+    email: str
+    key: RSAPrivateKey = field(repr=False)
+
+    @classmethod
+    def read(cls, key_file: bytes) -> ServiceAccount:
+        """Raises ClientMisconfigured where the file is no service account's key."""
+        try:
+            told = msgspec.json.decode(key_file, type=_KeyFile)
+            key = load_pem_private_key(told.private_key.encode(), password=None)
+        except (msgspec.MsgspecError, ValueError, TypeError, UnsupportedAlgorithm) as error:
+            raise ClientMisconfigured("no_service_account_key") from error
+        if not isinstance(key, RSAPrivateKey):
+            raise ClientMisconfigured("no_service_account_key")
+        return cls(told.client_email, key)
+
+    def assertion(self, audience: str, now: dt.datetime) -> str:
+        """A signed JSON Web Token (RS256) that asks for an access token."""
+        claims = {
+            "iss": self.email,
+            "scope": SCOPE,
+            "aud": audience,
+            "iat": int(now.timestamp()),
+            "exp": int((now + LIFE).timestamp()),
+        }
+        parts = [_base64url(msgspec.json.encode(part)) for part in ({"alg": "RS256", "typ": "JWT"}, claims)]
+        signed = ".".join(parts)
+        signature = self.key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
+        return f"{signed}.{_base64url(signature)}"
+
+
+class _KeyFile(Struct):
+    client_email: str
+    private_key: str
+
+
+class _SubscriberConfig(Struct):
+    dataTypes: list[str] = []  # noqa: N815  Google's spelling, here and below
+
+
+class _Subscriber(Struct):
+    name: str
+    endpointUri: str = ""  # noqa: N815
+    state: str = ""
+    subscriberConfigs: list[_SubscriberConfig] = []  # noqa: N815
+
+
+class _Operation(Struct):
+    name: str
+    done: bool = False
+    error: Raw = NOTHING
+
+
+_SUBSCRIBERS = list_decoder("subscribers", _Subscriber)
+_OPERATION = msgspec.json.Decoder(_Operation)
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """An address that Google tells of new data. `state`: UNVERIFIED, ACTIVE, INACTIVE (given up on)."""
+
+    id: str
+    endpoint: str
+    state: str
+    data_types: frozenset[str]
+
+
+class Subscribers:
+    """The subscribers of one project, by its number (its id is refused). `clock` tells the present, aware."""
+
+    def __init__(
+        self,
+        config: GoogleConfig,
+        transport: Transport,
+        account: ServiceAccount,
+        project_number: str,
+        clock: Callable[[], dt.datetime],
+    ) -> None:
+        if not project_number.isdecimal():
+            raise ClientMisconfigured("project_number_is_no_number")
+        self._config = config
+        self._transport = transport
+        self._account = account
+        self._clock = clock
+        self._oauth = OAuth(config, transport, clock)
+        self._url = f"{config.api_url}/v4/projects/{project_number}/subscribers"
+        self._token = ""
+
+    def all(self) -> list[Subscriber]:
+        found: list[Subscriber] = []
+        parameters: dict[str, str] = {}
+        while True:
+            told, token = listing(self._ask("GET", self._url, params=parameters), _SUBSCRIBERS, "subscribers")
+            found += [_subscriber(one) for one in told]
+            if not token:
+                return found
+            if parameters.get("pageToken") == token:
+                raise BrokenAnswer("endless_pages")
+            parameters = {"pageToken": token}
+
+    def ensure(self, subscriber_id: str, endpoint: str, secret: str, data_types: Iterable[str]) -> bool:
+        """Make the subscriber so, or change it to be so; Google verifies the address. True if it was made.
+
+        Raises ClientMisconfigured for an id that Google does not take (4 to 36 small letters, digits and hyphens).
+        """
+        if not SUBSCRIBER_ID.fullmatch(subscriber_id):
+            raise ClientMisconfigured("invalid_subscriber_id")
+        body = {
+            "endpointUri": endpoint,
+            "subscriberConfigs": [{"dataTypes": sorted(data_types), "subscriptionCreatePolicy": EVERYONE}],
+            "endpointAuthorization": {"secret": secret},
+        }
+        if any(known.id == subscriber_id for known in self.all()):
+            mask = "endpoint_uri,subscriber_configs,endpoint_authorization"
+            self._operate("PATCH", f"{self._url}/{subscriber_id}", params={"updateMask": mask}, json=body)
+            return False
+        self._operate("POST", self._url, params={"subscriberId": subscriber_id}, json=body)
+        return True
+
+    def remove(self, subscriber_id: str) -> None:
+        self._operate("DELETE", f"{self._url}/{subscriber_id}", params={"force": "true"})
+
+    def _operate(self, method: str, url: str, **content: object) -> None:
+        """Raises BrokenAnswer where the operation failed, or goes on after the answer: look at `all` then."""
+        operation = decoded(_OPERATION, self._ask(method, url, **content))
+        if operation.error:
+            raise BrokenAnswer("operation_failed")
+        if not operation.done:
+            raise BrokenAnswer("operation_pending")
+
+    def _ask(self, method: str, url: str, **content: object) -> bytes:
+        if not self._token:
+            self._token = self._oauth.token_of_service(self._account.assertion(self._config.token_url, self._clock()))
+        request = self._transport.request(method, url, headers={"Authorization": f"Bearer {self._token}"}, **content)
+        response = self._transport.send(request, once=method != "GET")
+        if response.status_code != httpx.codes.OK:
+            raise _ours(api_error(response, self._clock()))
+        return response.content
+
+
+def _ours(error: VendorError) -> VendorError:
+    """No participant is in play here: what would be a lost access of hers is a fault of our project's set-up."""
+    return ClientMisconfigured(error.code) if isinstance(error, AccessGone) else error
+
+
+def _subscriber(told: _Subscriber) -> Subscriber:
+    data_types = frozenset(name for config in told.subscriberConfigs for name in config.dataTypes)
+    return Subscriber(told.name.rpartition("/")[2], told.endpointUri, told.state, data_types)
+
+
+def _base64url(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
