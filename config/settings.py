@@ -217,6 +217,10 @@ SYNC_WATCH_DAYS = env.int("SYNC_WATCH_DAYS", default=7)
 SYNC_SWEEP_DAYS = env.int("SYNC_SWEEP_DAYS", default=7)
 # A window that fails so often is left to staff.
 SYNC_ATTEMPTS = env.int("SYNC_ATTEMPTS", default=6)
+# Seconds before a second attempt, doubled from attempt to attempt, with jitter.
+SYNC_RETRY_SECONDS = env.float("SYNC_RETRY_SECONDS", default=30.0)
+# A window or a queued connection that a worker has held for so long is given to another: the worker was killed.
+SYNC_CLAIM_MINUTES = env.float("SYNC_CLAIM_MINUTES", default=10.0)
 VENDOR_TIMEOUT_SECONDS = env.int("VENDOR_TIMEOUT_SECONDS", default=30)
 # Limits that all workers share, below the vendor's own (120,000 and 300 a minute).
 VENDOR_REQUESTS_PER_MINUTE = env.int("VENDOR_REQUESTS_PER_MINUTE", default=100_000)
@@ -255,6 +259,8 @@ LOGGING = {
     "filters": {"links": {"()": "config.log_filter.WithoutLinks"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    # A line for each request to a vendor would drown everything else.
+    "loggers": {"httpx": {"level": "WARNING"}},
     # Those that write requests' addresses, among them participants' links.
     "loggers": {
         "django.request": {"filters": ["links"]},

@@ -262,6 +262,17 @@ def lost(connection: Connection, code: str, *, now: dt.datetime) -> None:
     log.info("connection %s needs to be reconnected: %s", connection.pk, code)
 
 
+def scope_lost(connection: Connection, scope: str, *, now: dt.datetime) -> None:
+    """She no longer allows this kind of data: it is not planned any more, and the history says since when."""
+    with transaction.atomic():
+        row = Connection.objects.select_for_update().get(pk=connection.pk)
+        if scope not in row.scopes:
+            return
+        row.scopes = [one for one in row.scopes if one != scope]
+        row.save(update_fields=["scopes"])
+        ConnectionEvent.objects.create(connection=row, at=now, status=row.status, reason=AccessGone.SCOPE_MISSING)
+
+
 def disconnect(connection: Connection, *, reason: str, now: dt.datetime) -> bool:
     """End the connection here at once, and the grant at the vendor's. Returns whether the vendor confirmed.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 
 from celery import shared_task
@@ -9,9 +10,12 @@ from django.conf import settings
 from django.utils import timezone
 
 from ingestion import synthetic
-from ingestion.sync import dispatch, engine, notices
+from ingestion.sync import claims, dispatch, notices
 
 log = logging.getLogger(__name__)
+
+# Seconds: what is due sooner than this does not wait for the next tick.
+SOON = 90.0
 
 
 @shared_task(name="ingestion.extend_demo", acks_late=True)  # type: ignore[untyped-decorator]
@@ -44,7 +48,7 @@ def pull_synthetic(device_id: int) -> None:
 def tick() -> None:
     """Each minute: give back what killed workers held, queue what is due, take up notices that were left."""
     now = timezone.now()
-    if released := engine.release_stale_claims(now):
+    if released := claims.release_stale(now):
         log.warning("%s windows were claimed by workers that are gone; they are due again", released)
     for connection_id in dispatch.due(now):
         sync_connection.delay(connection_id)
@@ -54,7 +58,7 @@ def tick() -> None:
 
 @shared_task(name="ingestion.sync_connection", acks_late=True)  # type: ignore[untyped-decorator]
 def sync_connection(connection_id: int) -> None:
-    """Serve one connection for a while; if there is more to do, queue up again behind the others."""
+    """Serve one connection for a while; if there is more to do soon, queue up again behind the others."""
     outcome = dispatch.serve(connection_id)
     if outcome.windows or outcome.failed or outcome.note:
         log.info(
@@ -67,12 +71,19 @@ def sync_connection(connection_id: int) -> None:
             outcome.counts.new,
             outcome.note,
         )
-    if outcome.wait == 0:
-        sync_connection.delay(connection_id)
+    if outcome.wait is not None and outcome.wait <= SOON:
+        queue_connection(connection_id, outcome.wait)
+
+
+def queue_connection(connection_id: int, wait: float = 0.0) -> None:
+    """Have a connection served after so many seconds, unless it is queued already."""
+    now = timezone.now()
+    if dispatch.queue(connection_id, now + dt.timedelta(seconds=wait), now):
+        sync_connection.apply_async((connection_id,), countdown=wait or None)
 
 
 @shared_task(name="ingestion.handle_notice", acks_late=True)  # type: ignore[untyped-decorator]
 def handle_notice(delivery_id: int) -> None:
     """Make due what a notice names, and pull it once the burst it may belong to is over."""
     for connection_id in notices.handle(delivery_id):
-        sync_connection.apply_async((connection_id,), countdown=notices.BURST.seconds + 1)
+        queue_connection(connection_id, notices.BURST.total_seconds())

@@ -2,27 +2,65 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import zoneinfo
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
-from metrics.batch import OffsetChange, instant
+from metrics.batch import OffsetChange, instant, microseconds
 from metrics.days import LocalCalendar, zone_offset
 from participants.models import Participant
 
+Observed = list[tuple[int, int]]  # microseconds UTC, seconds east of UTC
+
+
+@dataclass(slots=True)
+class _Stretch:
+    """A stretch of time, in microseconds, that was read without a gap."""
+
+    start: int
+    end: int
+    observed: Observed = field(default_factory=list)
+
 
 def changes(
-    participant: Participant, calendar: LocalCalendar, observed: Iterable[tuple[int, int]]
+    participant: Participant,
+    calendar: LocalCalendar,
+    reads: Iterable[tuple[dt.datetime, dt.datetime, Observed]],
+    *,
+    newest: dt.datetime | None,
 ) -> list[OffsetChange]:
-    """The changes to be stored for observations (microseconds UTC, seconds east of UTC), ascending.
+    """The changes to be stored for what was observed in the stretches that were read, ascending.
 
     An offset that is her own zone's is stored as "back in her zone", so that later changes of clocks there apply.
+    What was seen in a stretch says nothing of the time after it: where data are known beyond (`newest`), the calendar
+    goes on there as it was, so that history may be read from its end to its beginning.
     """
     zone = zoneinfo.ZoneInfo(participant.time_zone)
+    known_until = microseconds(newest) if newest else 0
     found: list[OffsetChange] = []
-    current: int | None = None
-    for at, offset in observed:
-        if offset == (current if current is not None else calendar.offset(at)):
-            continue
+
+    def change(at: int, offset: int) -> None:
         found.append(OffsetChange(instant(at), None if offset == zone_offset(zone, at) else offset))
-        current = offset
+
+    for stretch in _merged(reads):
+        current: int | None = None
+        for at, offset in sorted(stretch.observed):
+            if offset != (current if current is not None else calendar.offset(at)):
+                change(at, offset)
+                current = offset
+        if current is not None and stretch.end <= known_until and current != (after := calendar.offset(stretch.end)):
+            change(stretch.end, after)
     return found
+
+
+def _merged(reads: Iterable[tuple[dt.datetime, dt.datetime, Observed]]) -> list[_Stretch]:
+    """Reads of all data types as stretches without gaps, in order."""
+    merged: list[_Stretch] = []
+    for start, end, observed in sorted(reads, key=lambda read: read[0]):
+        low, high = microseconds(start), microseconds(end)
+        if not merged or low > merged[-1].end:
+            merged.append(_Stretch(low, high))
+        merged[-1].end = max(merged[-1].end, high)
+        merged[-1].observed += observed
+    return merged

@@ -1,7 +1,7 @@
 """Who is served when: beat asks here each minute, and hands every connection that has something to do to a worker.
 
-A connection is queued once: `queued_at` is set with its message and cleared when a worker takes it up. A message
-that was lost with its worker or its broker is sent again after a while.
+A connection is queued once: `queued_at` is set with its message, set anew when a worker takes it up and cleared when
+the worker is done. A message that was lost with its worker or its broker is sent again after a while.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
@@ -17,7 +18,6 @@ from ingestion.models import Connection, SyncWindow, WebhookDelivery
 from ingestion.sync import engine, plan
 from participants.models import Participant
 
-LOST_MESSAGE = dt.timedelta(minutes=15)
 LATE_NOTICE = dt.timedelta(seconds=30)
 # Connections that only have backfill to do are let in so many a minute: fresh data come first.
 BACKFILL_AT_ONCE = 20
@@ -31,7 +31,7 @@ def due(now: dt.datetime) -> list[int]:
     ready = (
         Connection.objects.filter(
             Q(busy_until=None) | Q(busy_until__lte=now),
-            Q(queued_at=None) | Q(queued_at__lte=now - LOST_MESSAGE),
+            _free(now),
             status=Connection.Status.ACTIVE,
             participant__status__in=[
                 Participant.Status.INVITED,
@@ -51,6 +51,16 @@ def due(now: dt.datetime) -> list[int]:
     return first + later
 
 
+def _free(now: dt.datetime) -> Q:
+    """Connections that no message or worker has at hand."""
+    return Q(queued_at=None) | Q(queued_at__lte=now - dt.timedelta(minutes=settings.SYNC_CLAIM_MINUTES))
+
+
+def queue(connection_id: int, at: dt.datetime, now: dt.datetime) -> bool:
+    """Mark a connection as queued to be served at an instant; False if it is being served or queued for sooner."""
+    return bool(Connection.objects.filter(_free(now) | Q(queued_at__gt=at), pk=connection_id).update(queued_at=at))
+
+
 def notices_left(now: dt.datetime) -> list[int]:
     """Notices that should have been handled by now: their message was lost."""
     late = WebhookDelivery.objects.filter(handled_at=None, received_at__lte=now - LATE_NOTICE)
@@ -59,19 +69,21 @@ def notices_left(now: dt.datetime) -> list[int]:
 
 def serve(connection_id: int) -> engine.Outcome:
     """Plan a pass if one is due, and take turns until nothing is due or the time is up."""
-    Connection.objects.filter(pk=connection_id).update(queued_at=None)
+    in_hand = timezone.now()
+    Connection.objects.filter(pk=connection_id).update(queued_at=in_hand)
+    try:
+        return _serve(connection_id)
+    finally:
+        Connection.objects.filter(pk=connection_id, queued_at=in_hand).update(queued_at=None)
+
+
+def _serve(connection_id: int) -> engine.Outcome:
     plan_if_due(connection_id, timezone.now())
     whole = engine.Outcome()
     began = time.monotonic()
     while True:
         outcome = engine.take_turn(connection_id, now=timezone.now())
-        whole.windows += outcome.windows
-        whole.failed += outcome.failed
-        whole.points += outcome.points
-        whole.requests += outcome.requests
-        whole.bytes += outcome.bytes
-        whole.counts += outcome.counts
-        whole.wait, whole.note = outcome.wait, outcome.note
+        whole.add(outcome)
         if outcome.wait != 0 or time.monotonic() - began > TURN_SECONDS:
             return whole
 

@@ -1,8 +1,7 @@
 """Doing what is due for one connection: claim windows, pull them, store them and mark them done.
 
-A claim is a row update that skips what others hold. What was pulled is stored and its windows are marked done in
-one transaction, so a worker that is killed leaves claims and nothing else; beat releases old claims. Whatever the
-vendor answers, a window ends as done, due again or visibly failed.
+What was pulled is stored and its windows are marked done in one transaction, so a worker that is killed leaves
+claims and nothing else. Whatever the vendor answers, a window ends as done, due again or visibly failed.
 """
 
 from __future__ import annotations
@@ -10,15 +9,15 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Case, F, Value, When
 from django.utils import timezone
 
-from ingestion import connections, live
+from ingestion import connections, live, vault
 from ingestion.models import Connection, SyncWindow
 from ingestion.providers.base import (
     AccessGone,
@@ -28,25 +27,26 @@ from ingestion.providers.base import (
     Pulled,
     TokenExpired,
     VendorBusy,
+    VendorError,
 )
-from ingestion.sync import clock, limits, looks
+from ingestion.sync import claims, clock, limits, looks, plan
 from metrics.batch import Delivery, Replaced, joined
 from metrics.calendars import calendar_of
 from metrics.counts import Counts
 from metrics.days import LocalCalendar
-from metrics.writer import store
+from metrics.writer import SyntheticRefused, store
 
 log = logging.getLogger(__name__)
 
-State, Reason, Kind = SyncWindow.State, SyncWindow.Reason, SyncWindow.Kind
-CLAIM_SIZE = 48
-STALE_CLAIM = dt.timedelta(minutes=10)
-RETRY_BASE = 30  # seconds; doubled by each attempt, with jitter
+State, Kind = SyncWindow.State, SyncWindow.Kind
+# How long nobody is asked where the fault is ours: the operator must act, and is told in the log.
+OUR_FAULT = dt.timedelta(minutes=15)
+DAY = dt.timedelta(days=1)
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What one turn for a connection did. `wait`: seconds after which there is more to do now; None: nothing is."""
+    """What one turn for a connection did. `wait`: seconds after which there is more to do; None: nothing waits."""
 
     windows: int = 0
     failed: int = 0
@@ -56,6 +56,13 @@ class Outcome:
     counts: Counts = field(default_factory=Counts)
     wait: float | None = None
     note: str = ""
+
+    def add(self, later: Outcome) -> None:
+        """Count a later turn in; when to go on is as it says."""
+        self.windows, self.failed = self.windows + later.windows, self.failed + later.failed
+        self.points, self.requests = self.points + later.points, self.requests + later.requests
+        self.bytes, self.counts = self.bytes + later.bytes, self.counts + later.counts
+        self.wait, self.note = later.wait, later.note
 
 
 @dataclass(slots=True)
@@ -74,10 +81,11 @@ def take_turn(connection_id: int, *, now: dt.datetime | None = None) -> Outcome:
     if connection is None or not connection.asks:
         return outcome
     if connection.busy_until and connection.busy_until > now:
-        outcome.note = "vendor busy"
+        outcome.wait, outcome.note = (connection.busy_until - now).total_seconds(), "vendor busy"
         return outcome
-    windows = claim(connection, now)
+    windows = claims.claim(connection, now)
     if not windows:
+        outcome.wait = claims.seconds_to_next(connection, now)
         return outcome
     turn = _Turn(connection, live.provider(connection.provider), calendar_of(connection.participant), now, outcome)
     try:
@@ -85,33 +93,6 @@ def take_turn(connection_id: int, *, now: dt.datetime | None = None) -> Outcome:
     finally:
         turn.release_rest(windows)
     return outcome
-
-
-def claim(connection: Connection, now: dt.datetime, size: int = CLAIM_SIZE) -> list[SyncWindow]:
-    """Take due windows of a connection: looks first, fresh data before backfill, the newest before the older."""
-    with transaction.atomic():
-        windows = list(
-            SyncWindow.objects.select_for_update(skip_locked=True)
-            .filter(connection=connection, state=State.DUE, due_at__lte=now)
-            .order_by(
-                Case(When(kind=Kind.LOOK, then=0), When(reason=Reason.BACKFILL, then=2), default=1),
-                F("starts_at").desc(),
-                "data_type",
-            )[:size]
-        )
-        claimed_at = timezone.now()
-        SyncWindow.objects.filter(pk__in=[w.pk for w in windows]).update(
-            state=State.CLAIMED, claimed_at=claimed_at, again=False, attempts=F("attempts") + 1
-        )
-    for window in windows:
-        window.state, window.claimed_at, window.attempts = State.CLAIMED, claimed_at, window.attempts + 1
-    return windows
-
-
-def release_stale_claims(now: dt.datetime) -> int:
-    """Make due again what was claimed by a worker that has not been heard of since. Returns their number."""
-    stale = SyncWindow.objects.filter(state=State.CLAIMED, claimed_at__lt=now - STALE_CLAIM)
-    return stale.update(state=State.DUE, claimed_at=None)
 
 
 class _Turn:
@@ -128,46 +109,74 @@ class _Turn:
         self.connection, self.provider, self.calendar = connection, provider, calendar
         self.now, self.outcome = now, outcome
         self.token = ""
+        self.monitored = plan.monitored(connection)
         self.settled: set[int] = set()
 
     def run(self, windows: list[SyncWindow]) -> None:
-        """Pull group by group until all are done or the vendor says stop; what was read until then is stored."""
+        """Pull group by group until all are done or somebody says stop; what was read until then is stored."""
         reads: list[_Read] = []
+        trouble: Exception | None = None
         try:
-            self.token = connections.fresh_token(self.connection, self.provider)
-            for group in groups(windows, self.provider):
-                if wait := limits.seconds_to_wait(self.provider.slug, self.connection.pk):
-                    raise VendorBusy("our own limit", wait)
-                try:
-                    if group[0].kind == Kind.LOOK:
-                        self.look(group[0])
-                    else:
-                        reads.append(_Read(group, self.pull(group)))
-                except BrokenAnswer as fault:
-                    self.broken(group, fault)
+            self.read(windows, reads)
+        except (VendorError, vault.CannotOpen, ImproperlyConfigured) as error:
+            trouble = error
+        try:
             self.store(reads)
-        except VendorBusy as busy:
-            self.store(reads)
-            self.busy(busy)
-        except AccessGone as gone:
-            self.store(reads)
-            connections.lost(self.connection, gone.code, now=self.now)
-            self.outcome.note = gone.code
-        except TokenExpired:
-            self.store(reads)
-            connections.lost(self.connection, AccessGone.DENIED, now=self.now)
-            self.outcome.note = "token refused"
-        except ClientMisconfigured as fault:
-            self.store(reads)
-            log.critical("%s refuses our own credentials: %s. Nobody is marked.", self.provider.name, fault.code)
-            self.postpone(dt.timedelta(minutes=15))
-            self.outcome.note = fault.code
-        else:
-            self.outcome.wait = 0.0 if self.more_due() else None
+        except SyntheticRefused as refused:
+            trouble = refused
+        self.conclude(trouble)
+
+    def conclude(self, trouble: Exception | None) -> None:
+        """When to go on, and who must know."""
+        match trouble:
+            case None:
+                self.outcome.wait = claims.seconds_to_next(self.connection, timezone.now())
+            case VendorBusy():
+                self.busy(trouble.code, trouble.retry_after)
+            case AccessGone():
+                self.lost(trouble.code)
+            case TokenExpired():
+                self.lost(AccessGone.DENIED)
+            case ClientMisconfigured():
+                self.our_fault(trouble.code, f"{self.provider.name} refuses our own credentials: {trouble.code}.")
+            case VendorError():
+                # The address that gives out tokens does not answer: no window's fault.
+                self.busy(trouble.code, None)
+            case SyntheticRefused():
+                self.our_fault("synthetic_refused", str(trouble))
+            case _:
+                self.our_fault("token_keys", str(trouble))
+
+    def read(self, windows: list[SyncWindow], reads: list[_Read]) -> None:
+        """Ask for all of it, in groups; adds to `reads` as it goes."""
+        self.token = connections.fresh_token(self.connection, self.provider)
+        for group in claims.groups(windows, self.provider):
+            if not self.still_asks():
+                self.outcome.note = "ended meanwhile"
+                return
+            if wait := limits.seconds_to_wait(self.provider.slug, self.connection.pk):
+                raise VendorBusy("our own limit", wait)
+            try:
+                if group[0].kind == Kind.LOOK:
+                    self.look(group[0])
+                elif self.outside(group):
+                    self.finish(group, points=0, requests=0)
+                else:
+                    reads.append(_Read(group, self.pull(group)))
+            except BrokenAnswer as fault:
+                self.broken(group, fault)
+            except AccessGone as gone:
+                if gone.code != AccessGone.SCOPE_MISSING:
+                    raise
+                self.not_allowed(group)
+
+    def still_asks(self) -> bool:
+        """Asked before each request: from the moment she withdraws or disconnects, nothing more goes out."""
+        return Connection.objects.select_related("participant").get(pk=self.connection.pk).asks
 
     def pull(self, group: list[SyncWindow]) -> Pulled:
         """One stretch; an access token that has just run out is refreshed once."""
-        start, end = group[0].starts_at, group[-1].ends_at
+        start, end = self.span(group)
         try:
             pulled = self.provider.pull(self.token, group[0].data_type, start, end, self.calendar)
         except TokenExpired:
@@ -178,9 +187,24 @@ class _Turn:
         self.outcome.bytes += pulled.bytes
         return pulled
 
+    def span(self, group: list[SyncWindow]) -> tuple[dt.datetime, dt.datetime]:
+        """The stretch to ask for: the windows', but nothing from outside her monitoring."""
+        start, end = group[0].starts_at, group[-1].ends_at
+        return max(start, self.monitored[0]), min(end, self.monitored[1])
+
+    def outside(self, group: list[SyncWindow]) -> bool:
+        """Whether her monitoring was moved since these were planned, so that nothing of them is ours to ask for."""
+        start, end = self.span(group)
+        return start >= end
+
     def look(self, window: SyncWindow) -> None:
         """Ask for the vendor's hourly sums; hours that changed become due."""
-        sums = self.provider.fingerprints(self.token, window.data_type, window.starts_at, window.ends_at)
+        asked = (window.data_type, window.starts_at, window.ends_at)
+        try:
+            sums = self.provider.fingerprints(self.token, *asked)
+        except TokenExpired:
+            self.token = connections.fresh_token(self.connection, self.provider, refused=self.token)
+            sums = self.provider.fingerprints(self.token, *asked)
         self.outcome.requests += 1
         with transaction.atomic():
             looks.compare(self.connection, window, sums, self.now)
@@ -190,18 +214,26 @@ class _Turn:
         """Everything read so far and its windows' state, in one transaction."""
         if not reads:
             return
-        delivery = joined([self.complete(read) for read in reads])
-        observed = sorted(change for read in reads for change in read.pulled.offsets)
-        delivery.offsets = clock.changes(self.connection.participant, self.calendar, observed)
+        participant = self.connection.participant
         with transaction.atomic():
-            counts = store(self.connection.participant, delivery)
-            for read in reads:
+            # A claim that was released meanwhile is somebody else's: what they read may be newer than this.
+            windows = [window for read in reads for window in read.windows]
+            mine = set(claims.held(windows).select_for_update().values_list("pk", flat=True))
+            kept = [read for read in reads if all(window.pk in mine for window in read.windows)]
+            delivery = joined([self.complete(read) for read in kept])
+            delivery.offsets = clock.changes(
+                participant,
+                self.calendar,
+                [(*self.span(read.windows), read.pulled.offsets) for read in kept],
+                newest=self.connection.last_data_at,
+            )
+            counts = store(participant, delivery)
+            for read in kept:
                 self.finish(
-                    read.windows,
-                    points=read.pulled.points,
-                    requests=read.pulled.requests,
-                    size=read.pulled.bytes,
+                    read.windows, points=read.pulled.points, requests=read.pulled.requests, size=read.pulled.bytes
                 )
+            if delivery.offsets:
+                plan.days_moved(self.connection, self.provider, delivery.offsets[0].starts_at, self.now)
             self.note_data(delivery)
         self.outcome.counts += counts
         reads.clear()
@@ -209,10 +241,14 @@ class _Turn:
     def complete(self, read: _Read) -> Delivery:
         """A pull's delivery with the stretches of which it is all that the vendor has."""
         delivery, data_type = read.pulled.delivery, self.provider.data_types[read.windows[0].data_type]
-        start, end = read.windows[0].starts_at, read.windows[-1].ends_at
-        if not data_type.by_day:
-            for metric in data_type.metrics or (None,):
-                delivery.replaces.append(Replaced(self.provider.source_provider, metric, start, end))
+        start, end = self.span(read.windows)
+        if data_type.by_day:
+            # Whole local days; and, before the first, what an earlier idea of her calendar had put there.
+            first, last = self.calendar.date(start), self.calendar.date(end - dt.timedelta(microseconds=1))
+            start = self.calendar.midnight(first - DAY) + dt.timedelta(microseconds=1)
+            end = self.calendar.midnight(last + DAY)
+        for metric in data_type.metrics or (None,):
+            delivery.replaces.append(Replaced(self.provider.source_provider, metric, start, end))
         return delivery
 
     def note_data(self, delivery: Delivery) -> None:
@@ -226,7 +262,7 @@ class _Turn:
 
     def finish(self, windows: list[SyncWindow], *, points: int, requests: int, size: int = 0) -> None:
         """Mark windows done, or due once more where somebody asked meanwhile. A claim that was lost is not ours."""
-        self.mine(windows).update(
+        claims.held(windows).update(
             state=Case(When(again=True, then=Value(State.DUE)), default=Value(State.DONE)),
             again=False,
             attempts=0,
@@ -243,54 +279,50 @@ class _Turn:
         """Try again later, some times; then failed, for staff to see."""
         attempts = max(window.attempts for window in group)
         if attempts >= settings.SYNC_ATTEMPTS:
-            self.mine(group).update(state=State.FAILED, finished_at=timezone.now(), error_code=fault.code[:60])
-            self.outcome.failed += len(group)
+            self.fail(group, fault.code)
         else:
-            delay = RETRY_BASE * 2 ** (attempts - 1) * random.uniform(0.5, 1.5)  # noqa: S311  jitter, no secret
-            self.mine(group).update(
-                state=State.DUE, due_at=self.now + dt.timedelta(seconds=delay), error_code=fault.code[:60]
+            delay = settings.SYNC_RETRY_SECONDS * 2 ** (attempts - 1) * random.uniform(0.5, 1.5)  # noqa: S311  jitter
+            claims.held(group).update(
+                state=State.DUE,
+                due_at=timezone.now() + dt.timedelta(seconds=delay),
+                claimed_at=None,
+                error_code=fault.code[:60],
             )
         self.settled |= {window.pk for window in group}
 
-    def busy(self, busy: VendorBusy) -> None:
+    def not_allowed(self, group: list[SyncWindow]) -> None:
+        """She did not consent to this kind of data, or took that back: it is not asked for again."""
+        self.fail(group, AccessGone.SCOPE_MISSING)
+        self.settled |= {window.pk for window in group}
+        connections.scope_lost(self.connection, self.provider.data_types[group[0].data_type].scope, now=self.now)
+
+    def fail(self, group: list[SyncWindow], code: str) -> None:
+        claims.held(group).update(state=State.FAILED, finished_at=timezone.now(), error_code=code[:60])
+        self.outcome.failed += len(group)
+
+    def lost(self, code: str) -> None:
+        connections.lost(self.connection, code, now=self.now)
+        self.outcome.note = code
+
+    def busy(self, code: str, retry_after: float | None) -> None:
         """Put everything off until the vendor's time; nobody waits for it."""
-        wait = busy.retry_after if busy.retry_after is not None else RETRY_BASE * random.uniform(0.5, 2)  # noqa: S311
+        wait = retry_after
+        if wait is None:
+            wait = settings.SYNC_RETRY_SECONDS * random.uniform(0.5, 2)  # noqa: S311  jitter, no secret
         self.postpone(dt.timedelta(seconds=max(wait, 1)))
-        self.outcome.wait, self.outcome.note = max(wait, 1), busy.code
+        self.outcome.wait, self.outcome.note = max(wait, 1), code
+
+    def our_fault(self, code: str, message: str) -> None:
+        """Our own settings are at fault: nobody is marked, the operator is told."""
+        log.critical("%s Nobody is marked.", message)
+        self.postpone(OUR_FAULT)
+        self.outcome.wait, self.outcome.note = OUR_FAULT.total_seconds(), code
 
     def postpone(self, delay: dt.timedelta) -> None:
-        Connection.objects.filter(pk=self.connection.pk).update(busy_until=self.now + delay)
+        Connection.objects.filter(pk=self.connection.pk).update(busy_until=timezone.now() + delay)
 
     def release_rest(self, windows: list[SyncWindow]) -> None:
         """Claims of this turn that came to nothing are due again; that attempt does not count."""
         rest = [window for window in windows if window.pk not in self.settled]
         if rest:
-            self.mine(rest).update(state=State.DUE, claimed_at=None, attempts=F("attempts") - 1)
-
-    def more_due(self) -> bool:
-        return SyncWindow.objects.filter(connection=self.connection, state=State.DUE, due_at__lte=self.now).exists()
-
-    def mine(self, windows: list[SyncWindow]):  # type: ignore[no-untyped-def]
-        """These windows as far as this turn still holds them."""
-        return SyncWindow.objects.filter(
-            Q(pk__in=[window.pk for window in windows]), state=State.CLAIMED, claimed_at=windows[0].claimed_at
-        )
-
-
-def groups(windows: list[SyncWindow], provider: LiveProvider) -> Iterator[list[SyncWindow]]:
-    """Windows to be pulled together, in order: looks and heavy types one by one, neighbours of a light type at once."""
-    light: dict[str, list[SyncWindow]] = {}
-    for window in windows:
-        if window.kind == Kind.LOOK or provider.data_types[window.data_type].fingerprinted:
-            yield [window]
-        else:
-            light.setdefault(window.data_type, []).append(window)
-    for same in light.values():
-        same.sort(key=lambda window: window.starts_at)
-        group: list[SyncWindow] = []
-        for window in same:
-            if group and group[-1].ends_at != window.starts_at:
-                yield group
-                group = []
-            group.append(window)
-        yield group
+            claims.held(rest).update(state=State.DUE, claimed_at=None, attempts=F("attempts") - 1)

@@ -96,21 +96,35 @@ def earliest(connection: Connection) -> dt.datetime:
 
 def latest(connection: Connection, now: dt.datetime) -> dt.datetime:
     """The instant after the last that the trial may have: now, or the end of her monitoring."""
+    return min(now, monitored(connection)[1])
+
+
+def monitored(connection: Connection) -> tuple[dt.datetime, dt.datetime]:
+    """What the trial may have of this participant, [start, end); far in the future where no end is set."""
     person = connection.participant
+    end = dt.datetime.max.replace(tzinfo=dt.UTC)
     if person.monitoring_ends_on:
-        return min(now, calendar_of(person).midnight(person.monitoring_ends_on + dt.timedelta(days=1)))
-    return now
+        end = calendar_of(person).midnight(person.monitoring_ends_on + dt.timedelta(days=1))
+    return earliest(connection), end
 
 
 def plan_pass(connection: Connection, now: dt.datetime, reason: str = Reason.SCHEDULED) -> int:
-    """Make due what one regular pass reads, and set the next pass. Returns the number of windows."""
+    """Make due what one regular pass reads, and set the next pass. Returns the number of windows.
+
+    What lies before the watched days and was never read, or not since she was away, comes as backfill.
+    """
     provider = live.provider(connection.provider)
     end = latest(connection, now)
     watch = max(earliest(connection), now - dt.timedelta(days=settings.SYNC_WATCH_DAYS))
     fresh = max(watch, now - dt.timedelta(hours=settings.SYNC_FRESH_HOURS))
+    since = _unread_since(connection)
     sweep = connection.swept_at is None or now - connection.swept_at >= dt.timedelta(days=settings.SYNC_SWEEP_DAYS)
     count = 0
     for data_type in granted(connection, provider):
+        if since < watch:
+            count += ask(
+                connection, data_type.code, aligned(data_type, since, watch), reason=Reason.BACKFILL, due_at=now
+            )
         whole = sweep or not data_type.fingerprinted
         spans = aligned(data_type, watch if whole else fresh, end)
         count += ask(connection, data_type.code, spans, reason=Reason.SWEEP if sweep else reason, due_at=now)
@@ -126,6 +140,13 @@ def plan_pass(connection: Connection, now: dt.datetime, reason: str = Reason.SCH
     return count
 
 
+def _unread_since(connection: Connection) -> dt.datetime:
+    """From when on data may be missing here: her monitoring's first day, or the days watched at the last pull."""
+    if connection.last_pull_at is None:
+        return earliest(connection)
+    return max(earliest(connection), connection.last_pull_at - dt.timedelta(days=settings.SYNC_WATCH_DAYS))
+
+
 def plan_backfill(connection: Connection, start: dt.datetime, now: dt.datetime) -> int:
     """Make due everything from `start` (not before the monitoring) that was never read. Yields to fresh data."""
     provider = live.provider(connection.provider)
@@ -139,6 +160,23 @@ def plan_backfill(connection: Connection, start: dt.datetime, now: dt.datetime) 
         )
         spans = [span for span in aligned(data_type, start, latest(connection, now)) if span[0] not in known]
         count += ask(connection, data_type.code, spans, reason=Reason.BACKFILL, due_at=now)
+    return count
+
+
+def days_moved(connection: Connection, provider: LiveProvider, since: dt.datetime, now: dt.datetime) -> int:
+    """Read again what stands for local days, after her clock turned out to have stood elsewhere since an instant."""
+    count = 0
+    for data_type in granted(connection, provider):
+        if data_type.by_day:
+            known = SyncWindow.objects.filter(
+                connection=connection,
+                data_type=data_type.code,
+                kind=READ,
+                ends_at__gte=since - dt.timedelta(days=1),
+                state__in=(State.DONE, State.CLAIMED),
+            )
+            spans = list(known.values_list("starts_at", "ends_at"))
+            count += ask(connection, data_type.code, spans, reason=Reason.RESTATED, due_at=now)
     return count
 
 

@@ -1,0 +1,170 @@
+"""The store beside a simulator's truth, row for row: what is missing, what is extra, what is wrong."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import httpx
+import numpy as np
+import orjson
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ingestion.models import Connection
+from ingestion.providers.google_health.config import GoogleConfig
+from ingestion.providers.google_health.data_types import DATA_TYPES, Kind
+from metrics.batch import MICROSECOND, instant, microseconds
+from metrics.models import Measurement, SleepSession, Source
+from metrics.registry import BY_ID
+
+NIGHTS = "sleep"
+# Adding up is not exact: values that differ by less than this part of themselves are the same.
+SAME = 1e-9
+Rows = tuple[NDArray[np.int64], NDArray[np.float64]]
+SeriesName = tuple[str, str, str]  # metric, platform, device
+
+
+@dataclass(slots=True)
+class Difference:
+    """Rows of one metric: how many there should be, how many are not there, too many, or of another value.
+
+    `examples`: the first that differ, in words.
+    """
+
+    rows: int = 0
+    missing: int = 0
+    extra: int = 0
+    wrong: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    @property
+    def none(self) -> bool:
+        return not (self.missing or self.extra or self.wrong)
+
+    def __iadd__(self, other: Difference) -> Difference:
+        self.rows, self.missing = self.rows + other.rows, self.missing + other.missing
+        self.extra, self.wrong = self.extra + other.extra, self.wrong + other.wrong
+        self.examples = (self.examples + other.examples)[:5]
+        return self
+
+
+class Comparison:
+    """Compares connections with the simulator at an address."""
+
+    def __init__(self, http: httpx.Client, address: str) -> None:
+        self._http = http
+        self._address = address
+        self._provider = GoogleConfig(client_id="", client_secret="", synthetic=True).origin.provider
+        self._sources = {row.pk: row for row in Source.objects.filter(provider=self._provider)}
+
+    def compare(self, connection: Connection, start: dt.datetime, end: dt.datetime) -> dict[str, Difference]:
+        """By metric, and the nights. Half-open; of the data types that the consent covers. Raises httpx errors."""
+        found: dict[str, Difference] = defaultdict(Difference)
+        allowed = [one for one in DATA_TYPES.values() if one.scope in connection.scopes]
+        metrics = [metric for one in allowed if one.kind is not Kind.SLEEP for metric in one.metrics]
+        at = start
+        while at < end:
+            until = min(at + dt.timedelta(days=1), end)
+            truth: dict[SeriesName, Rows] = {}
+            for one in allowed:
+                if one.kind is not Kind.SLEEP:
+                    truth |= self._truth(connection, one.code, at, until)
+            store = self._stored(connection, metrics, at, until)
+            nothing = (np.empty(0, np.int64), np.empty(0))
+            for name in truth.keys() | store.keys():
+                found[name[0]] += _difference(name, truth.get(name, nothing), store.get(name, nothing))
+            at = until
+        if any(one.kind is Kind.SLEEP for one in allowed):
+            found[NIGHTS] += self._nights(connection, start, end)
+        return found
+
+    def _ask(self, connection: Connection, name: str, start: dt.datetime, end: dt.datetime, **more: str) -> bytes:
+        asked = {"user": connection.external_user_id, "start": start.isoformat(), "end": end.isoformat(), **more}
+        return self._http.get(f"{self._address}/_sim/{name}", params=asked, timeout=120).raise_for_status().content
+
+    def _truth(self, connection: Connection, code: str, start: dt.datetime, end: dt.datetime) -> dict[SeriesName, Rows]:
+        table = pa.ipc.open_stream(self._ask(connection, "truth", start, end, type=code, format="arrow")).read_all()
+        parts: dict[SeriesName, list[Rows]] = defaultdict(list)
+        for batch in table.to_batches():
+            if batch.num_rows:
+                name = tuple(str(batch.column(column)[0]) for column in ("metric", "platform", "device"))
+                columns = [batch.column(column).to_numpy() for column in ("time", "value")]
+                parts[name].append((columns[0], columns[1]))  # type: ignore[index]
+        return {
+            name: _one_each(
+                np.concatenate([rows[0] for rows in all_rows]), np.concatenate([rows[1] for rows in all_rows])
+            )
+            for name, all_rows in parts.items()
+        }
+
+    def _stored(
+        self, connection: Connection, metrics: list[str], start: dt.datetime, end: dt.datetime
+    ) -> dict[SeriesName, Rows]:
+        rows = Measurement.objects.filter(
+            participant=connection.participant_id, source__in=self._sources, time__gte=start, time__lt=end
+        ).values_list("metric_id", "source_id", "time", "value")
+        times: dict[tuple[int, int], list[int]] = defaultdict(list)
+        values: dict[tuple[int, int], list[float]] = defaultdict(list)
+        for metric, source, time, value in rows.order_by("metric_id", "source_id", "time").iterator(20_000):
+            times[metric, source].append(microseconds(time))
+            values[metric, source].append(value)
+        found = {}
+        for (metric, source), mine in times.items():
+            told, code = self._sources[source], BY_ID[metric].code
+            if code in metrics:
+                # Which application passed it on is ours to add to the platform.
+                platform = told.platform.partition("/")[0]
+                found[code, platform, told.device_model] = (np.array(mine), np.array(values[metric, source]))
+        return found
+
+    def _nights(self, connection: Connection, start: dt.datetime, end: dt.datetime) -> Difference:
+        truth = {}
+        for night in orjson.loads(self._ask(connection, "nights", start, end))["nights"]:
+            stages = sorted([int(at) // MICROSECOND, seconds, stage] for at, seconds, stage in night["stages"])
+            truth[night["id"]] = (instant(night["starts_at"]), instant(night["ends_at"]), stages, night["processed"])
+        sessions = SleepSession.objects.filter(
+            participant=connection.participant_id, source__in=self._sources, ends_at__gte=start, ends_at__lt=end
+        )
+        store = {one.external_id: one for one in sessions}
+        result = Difference(len(truth), len(truth.keys() - store.keys()), len(store.keys() - truth.keys()))
+        result.examples = [f"{NIGHTS} {name}" for name in sorted(truth.keys() ^ store.keys())][:5]
+        for name in truth.keys() & store.keys():
+            one = store[name]
+            began = int(one.starts_at.timestamp())
+            mine = (one.starts_at, one.ends_at, [[began + at, n, stage] for at, n, stage in one.stages], one.processed)
+            if mine != truth[name]:
+                result.wrong += 1
+                result.examples.append(f"{NIGHTS} {name} differs")
+        return result
+
+
+def _one_each(time: NDArray[np.int64], value: NDArray[np.float64]) -> Rows:
+    """Ascending, and of several values at one instant the highest, as the provider takes them."""
+    order = np.lexsort((value, time))
+    time, value = time[order], value[order]
+    last = np.append(time[1:] != time[:-1], True) if len(time) else np.empty(0, bool)
+    return time[last], value[last]
+
+
+def _difference(name: SeriesName, truth: Rows, store: Rows) -> Difference:
+    result = Difference(rows=len(truth[0]))
+    both, in_truth, in_store = np.intersect1d(truth[0], store[0], assume_unique=True, return_indices=True)
+    result.missing, result.extra = len(truth[0]) - len(both), len(store[0]) - len(both)
+    off = ~np.isclose(truth[1][in_truth], store[1][in_store], rtol=SAME, atol=SAME)
+    result.wrong = int(np.count_nonzero(off))
+    result.examples = list(_examples(name, truth, store, both[off]))[:5]
+    return result
+
+
+def _examples(name: SeriesName, truth: Rows, store: Rows, off: NDArray[np.int64]) -> Iterator[str]:
+    label = " ".join(part for part in name if part)
+    for word, times in (
+        ("missing", np.setdiff1d(truth[0], store[0])),
+        ("extra", np.setdiff1d(store[0], truth[0])),
+        ("wrong", off),
+    ):
+        for at in times[:2]:
+            yield f"{label} {instant(int(at)).isoformat()} {word}"

@@ -1,0 +1,60 @@
+"""What a person may start for one connection: a pull now, the past, another try at what failed."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.db import transaction
+
+from ingestion import tasks
+from ingestion.models import Connection, SyncWindow
+from ingestion.queueing import hand_over
+from ingestion.sync import plan
+from metrics.calendars import calendar_of
+
+
+class NotConnected(Exception):
+    """The vendor may not be asked for this participant's data now."""
+
+
+def _locked(connection: Connection) -> Connection:
+    """The connection's row, held until the transaction ends. Raises NotConnected."""
+    row = Connection.objects.select_for_update(of=("self",)).select_related("participant__trial").get(pk=connection.pk)
+    if not row.asks:
+        raise NotConnected
+    return row
+
+
+def _go(connection: Connection) -> None:
+    transaction.on_commit(lambda: hand_over(tasks.sync_connection, connection.pk))
+
+
+@transaction.atomic
+def sync_now(connection: Connection, now: dt.datetime) -> int:
+    """Make a whole pass due and start it. Returns the number of windows. Raises NotConnected."""
+    row = _locked(connection)
+    _go(row)
+    return plan.plan_pass(row, now, reason=SyncWindow.Reason.MANUAL)
+
+
+@transaction.atomic
+def backfill(connection: Connection, first: dt.date, now: dt.datetime) -> int:
+    """Make due what was never read from a local day on, and start. Returns the number of windows; 0: there is none.
+
+    Nothing before the participant's monitoring is asked for. Raises NotConnected.
+    """
+    row = _locked(connection)
+    count = plan.plan_backfill(row, calendar_of(row.participant).midnight(first), now)
+    if count:
+        _go(row)
+    return count
+
+
+@transaction.atomic
+def requeue(connection: Connection, now: dt.datetime) -> int:
+    """Try again what was given up. Returns the number of windows. Raises NotConnected."""
+    row = _locked(connection)
+    count = plan.requeue_failed(row, now)
+    if count:
+        _go(row)
+    return count
