@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib.metadata
+import json
 import zoneinfo
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -66,3 +69,12 @@ def provider(config: GoogleConfig, http: httpx.Client, cache: BaseCache, pauses:
 @pytest.fixture
 def calendar() -> LocalCalendar:
     return LocalCalendar(zoneinfo.ZoneInfo("Europe/Berlin"))
+
+
+@pytest.fixture(scope="session")
+def discovery() -> dict[str, Any]:
+    """Read as a file: importing Google's library would bring its own warnings along."""
+    library = importlib.metadata.distribution("google-api-python-client")
+    path = library.locate_file("googleapiclient/discovery_cache/documents/health.v4.json")
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found

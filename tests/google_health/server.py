@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable
@@ -59,6 +60,12 @@ class FakeGoogle:
             def do_POST(self) -> None:
                 outer._serve(self)
 
+            def do_PATCH(self) -> None:
+                outer._serve(self)
+
+            def do_DELETE(self) -> None:
+                outer._serve(self)
+
             def log_message(self, format: str, *args: Any) -> None:
                 """Silence: what was asked is in `asked`."""
 
@@ -93,5 +100,6 @@ class FakeGoogle:
         for name, value in ({"Content-Type": "application/json"} | answer.headers).items():
             handler.send_header(name, value)
         handler.send_header("Content-Length", str(len(content)))
-        handler.end_headers()
-        handler.wfile.write(content if answer.cut is None else content[: answer.cut])
+        with contextlib.suppress(ConnectionError):  # who gave up waiting has hung up
+            handler.end_headers()
+            handler.wfile.write(content if answer.cut is None else content[: answer.cut])

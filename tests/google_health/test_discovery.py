@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -20,21 +18,13 @@ from ingestion.providers.google_health.config import GOOGLE_WEARABLES, GoogleCon
 from ingestion.providers.google_health.data_types import DATA_TYPES, GoogleType, Kind
 from ingestion.providers.google_health.questions import fields
 from metrics.days import LocalCalendar
-from tests.google_health.server import Answer, Asked, FakeGoogle
+from tests.google_health.discovery import known
+from tests.google_health.server import Answer, FakeGoogle
 from tests.google_health.test_client import DAY, END, START
 
 LISTED = [data_type for data_type in DATA_TYPES.values() if data_type.kind is not Kind.ROLLUP]
 ROLLED_UP = [data_type for data_type in DATA_TYPES.values() if data_type.rollup]
 NUMBERS = {("number", "double"), ("string", "int64"), ("integer", "int32")}
-
-
-@pytest.fixture(scope="module")
-def discovery() -> dict[str, Any]:
-    """Read as a file: importing Google's library would bring its own warnings along."""
-    library = importlib.metadata.distribution("google-api-python-client")
-    path = library.locate_file("googleapiclient/discovery_cache/documents/health.v4.json")
-    found: dict[str, Any] = json.loads(path.read_text())
-    return found
 
 
 @pytest.fixture
@@ -48,12 +38,6 @@ Schema = Callable[[str], dict[str, Any]]
 def camel(name: str) -> str:
     head, *rest = name.split("_")
     return head + "".join(part.capitalize() for part in rest)
-
-
-def methods(resources: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for resource in resources.values():
-        yield from resource.get("methods", {}).values()
-        yield from methods(resource.get("resources", {}))
 
 
 def named(schema: Schema, part: dict[str, Any]) -> dict[str, Any]:
@@ -165,17 +149,5 @@ def test_every_question_is_one_of_the_apis(
     provider.identity("t")
     provider.settings("t")
     provider.devices("t")
-    strange = [asked.path for asked in google.asked if not _known(discovery, asked)]
-    assert strange == []
+    assert [asked.path for asked in google.asked if not known(discovery, asked)] == []
     assert len({asked.path for asked in google.asked}) == len(LISTED) + len(ROLLED_UP) + 3
-
-
-def _known(discovery: dict[str, Any], asked: Asked) -> bool:
-    for method in methods(discovery["resources"]):
-        pattern = "/" + re.sub(r"\\{\w+\\}", "[^/:]+", re.escape(method["flatPath"]).replace(r"\-", "-"))
-        if method["httpMethod"] == asked.method and re.fullmatch(pattern, asked.path):
-            allowed = set(method["parameters"]) | set(discovery["parameters"])
-            body = discovery["schemas"][method["request"]["$ref"]]["properties"] if "request" in method else {}
-            sent = asked.json if asked.body else {}
-            return set(asked.query) <= allowed and set(sent) <= set(body)
-    return False
