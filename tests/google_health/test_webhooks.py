@@ -5,14 +5,16 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import json
+from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.core.cache.backends.base import BaseCache
 
-from ingestion.providers.base import BrokenAnswer, Notification
+from ingestion.providers.base import BrokenAnswer, NoticeOrigin, Notification
 from ingestion.providers.google_health import keyset
 from ingestion.providers.google_health.client import GoogleHealth
 from ingestion.providers.google_health.config import GoogleConfig
@@ -49,7 +51,7 @@ def signed(key_id: int, key: ec.EllipticCurvePrivateKey, body: bytes = BODY) -> 
 
 
 @pytest.fixture
-def keys(config: GoogleConfig, http: Any, cache: BaseCache) -> KeySet:
+def keys(config: GoogleConfig, http: httpx.Client, cache: BaseCache) -> KeySet:
     return KeySet(config.keyset_url, Transport(http, attempts=1, timeout=5), cache)
 
 
@@ -222,3 +224,30 @@ def test_what_is_no_json_says_nothing() -> None:
 def test_the_provider_refuses_a_body_that_says_nothing(provider: GoogleHealth) -> None:
     with pytest.raises(BrokenAnswer):
         provider.notifications(b"hello")
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "origin"),
+    [
+        ({}, BODY, NoticeOrigin.UNPROVEN),
+        ({"GOOGLE-HEALTH-API-SIGNATURE": signed(1, KEY)}, BODY, NoticeOrigin.UNPROVEN),
+        ({"Authorization": "s3cret"}, BODY, NoticeOrigin.FORGED),
+        ({"Authorization": "s3cret", "GOOGLE-HEALTH-API-SIGNATURE": signed(1, OTHER)}, BODY, NoticeOrigin.FORGED),
+        ({"Authorization": "s3cret", "GOOGLE-HEALTH-API-SIGNATURE": signed(1, KEY)}, BODY, NoticeOrigin.GENUINE),
+        ({"Authorization": "s3cret", "X-HEALTHAPI-SIGNATURE": signed(1, KEY)}, BODY, NoticeOrigin.GENUINE),
+        ({"Authorization": "s3cret"}, b'{"type":"verification"}', NoticeOrigin.VERIFICATION),
+        ({}, b'{"type":"verification"}', NoticeOrigin.UNPROVEN),
+    ],
+)
+def test_a_notice_is_genuine_by_secret_and_signature_together(
+    google: FakeGoogle,
+    http: httpx.Client,
+    config: GoogleConfig,
+    cache: BaseCache,
+    headers: dict[str, str],
+    body: bytes,
+    origin: NoticeOrigin,
+) -> None:
+    google.on("/keys", key_set(published(1, KEY)))
+    provider = GoogleHealth(replace(config, webhook_secret="s3cret"), http, cache=cache)
+    assert provider.notice_origin(headers, body) is origin

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 
 from ingestion.providers.google_health.decode import Origin
 
-FAMILY = "users/me/dataSourceFamilies/"
-ALL_SOURCES = f"{FAMILY}all-sources"
-GOOGLE_WEARABLES = f"{FAMILY}google-wearables"
+# Fitbit and Pixel devices alone, no entries by hand and no other brands.
+GOOGLE_WEARABLES = "users/me/dataSourceFamilies/google-wearables"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,6 @@ from ingestion.providers.google_health.keyset import KeySet
 
 # The second is the name in older texts.
 SIGNATURE_HEADERS = ("GOOGLE-HEALTH-API-SIGNATURE", "X-HEALTHAPI-SIGNATURE")
-UPSERT, DELETE = "UPSERT", "DELETE"
 TINK_PREFIX = b"\x01"
 
 
