@@ -99,11 +99,21 @@ def recent(participant: Participant, date: dt.date) -> Recent:
     return Recent(date, worn, sum(d.asleep_minutes is not None for d in week))
 
 
+def figures(participant: Participant, now: dt.datetime) -> dict[str, Any]:
+    """The context of the figures at the top of the page, which do not depend on the chosen days."""
+    today = now.astimezone(ZoneInfo(participant.time_zone)).date()
+    data = queries.overview(Participant.objects.filter(pk=participant.pk)).get(participant.pk)
+    # Where data stopped long ago, what was last known says more than an empty yesterday.
+    quiet = bool(data and data.last_on < today - dt.timedelta(days=7))
+    day = data.last_on if quiet and data else today - dt.timedelta(days=1)
+    return {"data": data, "now": now, "today": today, "quiet": quiet, "recent": recent(participant, day)}
+
+
 def page(participant: Participant, asked: Mapping[str, str], now: dt.datetime) -> dict[str, Any]:
     """The template's context. The number of queries does not depend on how much data there is."""
     zone = ZoneInfo(participant.time_zone)
-    today = now.astimezone(zone).date()
-    data = queries.overview(Participant.objects.filter(pk=participant.pk)).get(participant.pk)
+    shown = figures(participant, now)
+    today, data = shown["today"], shown["data"]
     available = queries.metrics_with_data(participant.pk)
     metric = chosen_metric(asked.get("metric", ""), available)
     days, problem = chosen_range(asked, participant, data, today)
@@ -113,12 +123,10 @@ def page(participant: Participant, asked: Mapping[str, str], now: dt.datetime) -
         return urlencode({**base, **shown.query()})
 
     ago, ahead = days.shifted(-1), days.shifted(1)
-    # Where data stopped long ago, what was last known says more than an empty yesterday.
-    quiet = bool(data and data.last_on < today - dt.timedelta(days=7))
     context: dict[str, Any] = {
+        **shown,
         "participant": participant,
         "trial": participant.trial,
-        "data": data,
         "available": available,
         "metric": metric,
         "days": days,
@@ -131,10 +139,6 @@ def page(participant: Participant, asked: Mapping[str, str], now: dt.datetime) -
         "before": query(ago) if ago.first >= ranges.EARLIEST else "",
         "after": query(ahead) if ahead.first <= today else "",
         "zone_words": wording.zone_words(zone, days.instants(zone)[1] - dt.timedelta(seconds=1)),
-        "now": now,
-        "today": today,
-        "quiet": quiet,
-        "recent": recent(participant, data.last_on if quiet and data else today - dt.timedelta(days=1)),
     }
     if metric is None:
         return context

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from dashboards import views
+from dashboards import connections, sync_page, views
 
 app_name = "dashboards"
 
@@ -11,4 +11,21 @@ urlpatterns = [
     path("trials/<str:code>/", views.trial_detail, name="trial"),
     path("trials/<str:code>/participants/<str:study_id>/", views.participant_detail, name="participant"),
     path("trials/<str:code>/participants/<str:study_id>/series.json", views.participant_series, name="series"),
+    path("trials/<str:code>/participants/<str:study_id>/pulse/", connections.pulse, name="pulse"),
+    path("trials/<str:code>/participants/<str:study_id>/invite/", connections.invite, name="invite"),
+    path(
+        "trials/<str:code>/participants/<str:study_id>/invitations/<int:pk>/",
+        connections.invitation,
+        name="invitation",
+    ),
+    path(
+        "trials/<str:code>/participants/<str:study_id>/disconnect/<slug:provider>/",
+        connections.disconnect,
+        name="disconnect",
+    ),
+    path("trials/<str:code>/sync/", sync_page.sync, name="sync"),
+    path("trials/<str:code>/sync/<str:study_id>/<slug:provider>/", sync_page.sync_detail, name="sync-detail"),
+    path("trials/<str:code>/sync/<str:study_id>/<slug:provider>/now/", sync_page.sync_now, name="sync-now"),
+    path("trials/<str:code>/sync/<str:study_id>/<slug:provider>/backfill/", sync_page.backfill, name="backfill"),
+    path("trials/<str:code>/sync/<str:study_id>/<slug:provider>/requeue/", sync_page.requeue, name="requeue"),
 ]

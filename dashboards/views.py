@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django_htmx.http import push_url
 
-from dashboards import charts, participant_page
+from dashboards import charts, connection_card, participant_page
 from dashboards.access import Request, signed_in
 from dashboards.libraries import loading_plan
 from dashboards.people import people
@@ -63,9 +63,13 @@ def trial_detail(request: Request, code: str) -> HttpResponse:
 def participant_detail(request: Request, code: str, study_id: str) -> HttpResponse:
     """One participant's data for some days; for HTMX only what depends on the days and the metric."""
     participant = visible_participant(request, code, study_id)
-    context: dict[str, Any] = participant_page.page(participant, request.GET, timezone.now())
+    now = timezone.now()
+    beat = connection_card.pulse(participant)
+    context: dict[str, Any] = participant_page.page(participant, request.GET, now)
     if not request.htmx or request.htmx.boosted or request.htmx.history_restore_request:
-        return render(request, "dashboards/participant_detail.html", context | {"loading_plan": loading_plan()})
+        context |= connection_card.card(participant, request.user, now)  # type: ignore[arg-type]  # never anonymous
+        context |= {"pulse": beat, "loading_plan": loading_plan()}
+        return render(request, "dashboards/participant_detail.html", context)
     return pushed(request, render(request, "dashboards/_data.html", context), context["here"])
 
 

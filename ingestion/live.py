@@ -18,8 +18,8 @@ def provider(slug: str) -> LiveProvider:
 
     Raises KeyError for an unknown slug.
     """
-    http = httpx.Client(limits=httpx.Limits(max_connections=16))
-    return registry.LIVE_PROVIDERS[slug](http, cache, settings.LIVE_PROVIDERS[slug])
+    build, options = registry.LIVE_PROVIDERS[slug], settings.LIVE_PROVIDERS[slug]
+    return build(httpx.Client(limits=httpx.Limits(max_connections=16)), cache, options)
 
 
 def providers() -> list[LiveProvider]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -29,17 +29,12 @@ from ingestion.letters import LETTERS
 from ingestion.models import Connection, Invitation
 from ingestion.providers.base import AccessGone, ClientMisconfigured, LiveProvider, VendorBusy, VendorError
 from ingestion.queueing import hand_over
+from ingestion.redirects import SeeOther
 from participants.models import Trial
 
 log = logging.getLogger(__name__)
 
 View = Callable[..., HttpResponse]
-
-
-class SeeOther(HttpResponseRedirect):
-    """After a form: the browser asks for the next page with GET, and a reload does not send the form again."""
-
-    status_code = 303
 
 
 def letter_page(referrer: str = "same-origin") -> Callable[[View], View]:
@@ -94,7 +89,7 @@ def address(invitation: Invitation) -> str:
 
 def callback_address(provider: str) -> str:
     """Where the vendor sends the participant back to: as it is registered there, letter by letter."""
-    return settings.PUBLIC_URL + reverse("ingestion:callback", args=[provider])
+    return f"{settings.PUBLIC_URL}{reverse('ingestion:callback', args=[provider])}"
 
 
 def set_up(slug: str) -> LiveProvider:
@@ -170,7 +165,7 @@ def callback(request: HttpRequest, provider: str) -> HttpResponse:
     now = timezone.now()
     vendor = set_up(provider)
     begun = pending.take(request.session, request.GET.get("state", ""), provider, now)
-    invitation = begun and Invitation.objects.filter(pk=begun.invitation_id).first()
+    invitation = Invitation.objects.filter(pk=begun.invitation_id).first() if begun else None
     if begun is None or invitation is None:
         return letter(request, "foreign", vendor=vendor.name)
     invitation = connections.invitation_open(connections.invitation_code(invitation), now=now)

@@ -351,6 +351,13 @@ def day_table(participant: Participant, metric: str, start_on: dt.date, end_on: 
     return [DayRow(r.date, r.n, r.minutes, r.total / r.n, r.low, r.high, r.total) for r in rows]
 
 
+def changed_at(participant_id: int) -> dt.datetime | None:
+    """When anything of a participant's measurements last changed, UTC; None without data."""
+    days = ParticipantDay.objects.filter(participant=participant_id)
+    latest: dt.datetime | None = days.aggregate(at=Max("updated_at"))["at"]
+    return latest
+
+
 def participant_days(participant_id: int, start_on: dt.date, end_on: dt.date) -> list[ParticipantDay]:
     """Participant-days from start to end, both included, ascending; days without any data have none."""
     days = ParticipantDay.objects.filter(participant_id=participant_id, date__range=(start_on, end_on))

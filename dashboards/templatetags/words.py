@@ -13,6 +13,7 @@ from dashboards import wording
 
 register = template.Library()
 register.filter("hours_minutes", wording.hours_minutes)
+register.filter("number", wording.number)
 
 
 @register.simple_tag

@@ -87,5 +87,33 @@
     if (table) announce(table);
   });
   setInterval(refresh, EVERY);
+
+  // --- A participant's figures and connections: asked for while somebody looks and is not busy in them. ---
+  const PULSE = 5_000;
+  const busyIn = (element) => element.contains(document.activeElement) || element.querySelector("details[open]");
+
+  setInterval(() => {
+    const live = document.querySelector("[data-pulse]");
+    if (!live || !window.htmx || document.visibilityState !== "visible" || busyIn(live)) return;
+    window.htmx.trigger(live, "refresh");
+  }, PULSE);
+
+  // The server says that the pulse brought new data: the chart and its table follow, unless they are in use.
+  document.addEventListener("newdata", () => {
+    const data = document.querySelector("#data");
+    if (!data || busyIn(data)) return;
+    window.htmx.ajax("GET", location.pathname + location.search, { target: data, swap: "outerHTML" });
+  });
+
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-print]")) print();
+    const copy = event.target.closest("[data-copy]");
+    if (!copy) return;
+    const field = document.querySelector(copy.dataset.copy);
+    field.select();
+    const done = () => (copy.textContent = "Copied");
+    // Browsers keep the clipboard from sites without HTTPS: the text is selected then, to be copied by hand.
+    navigator.clipboard?.writeText(field.value).then(done, () => field.focus());
+  });
   document.addEventListener("visibilitychange", refresh);
 })();

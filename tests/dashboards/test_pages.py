@@ -198,7 +198,7 @@ def test_nights_are_listed_in_local_time(manager: Client, participant: Participa
     assert '<td class="num">23:40</td><td class="num">06:40</td><td class="num">7 h 00</td>' in page
 
 
-@pytest.mark.parametrize(("query", "queries"), [("", 10), ("?range=day&to=2026-11-18", 11)])
+@pytest.mark.parametrize(("query", "queries"), [("", 14), ("?range=day&to=2026-11-18", 15)])
 def test_the_page_needs_the_same_queries_for_much_data(
     manager: Client, participant: Participant, django_assert_num_queries: Any, query: str, queries: int
 ) -> None:

@@ -7,18 +7,46 @@ from django.test import Client
 from django.urls import reverse
 
 from dashboards.urls import urlpatterns
+from ingestion.models import Connection, Invitation
 from participants.models import Membership, Participant, Trial, User
 from tests import factories
 
 NAMES = [str(pattern.name) for pattern in urlpatterns]
 QUERY = {"series": "?metric=heart_rate&start=2026-11-18&end=2026-11-18"}
-# Whose page it is: everybody's own list, a trial's, or a participant's.
-OF = {"trial-list": "self", "trial": "trial", "participant": "participant", "series": "participant"}
-ARGUMENTS = {"self": [], "trial": ["STRIDE-2"], "participant": ["STRIDE-2", "AX-0042"]}
+# Whose page it is: everybody's own list, a trial's, a participant's, one for those who act for her, or an act itself.
+OF = {
+    "trial-list": "self",
+    "trial": "trial",
+    "sync": "trial",
+    "participant": "participant",
+    "series": "participant",
+    "pulse": "participant",
+    "sync-detail": "participant",
+    "invitation": "managed",
+    "disconnect": "managed",
+    "invite": "act",
+    "sync-now": "act",
+    "backfill": "act",
+    "requeue": "act",
+}
+BOTH = {"disconnect"}  # asks with GET and acts with POST
+ARGUMENTS = {"self": [], "trial": ["STRIDE-2"]}
+FURTHER: dict[str, list[object]] = {
+    "invitation": [1],
+    **{name: ["vendor"] for name in ("disconnect", "sync-detail", "sync-now", "backfill", "requeue")},
+}
 
 
 def address(name: str) -> str:
-    return reverse(f"dashboards:{name}", args=ARGUMENTS[OF[name]]) + QUERY.get(name, "")
+    arguments = ARGUMENTS.get(OF[name], ["STRIDE-2", "AX-0042", *FURTHER.get(name, [])])
+    return reverse(f"dashboards:{name}", args=arguments) + QUERY.get(name, "")
+
+
+@pytest.fixture(autouse=True)
+def _connected(participant: Participant) -> None:
+    """AX-0042 has an invitation and a connection, to a vendor that is not set up any more."""
+    Invitation.objects.create(pk=1, participant=participant, expires_at="2026-12-01T00:00Z")
+    Connection.objects.create(participant=participant, trial=participant.trial, provider="vendor", status="active")
 
 
 @pytest.fixture
@@ -44,13 +72,13 @@ def person(request: pytest.FixtureRequest, participant: Participant, trial: Tria
 
 
 EXPECTED = {
-    "anonymous": {"self": 302, "trial": 302, "participant": 302},
-    "viewer": {"self": 200, "trial": 200, "participant": 200},
-    "same site": {"self": 200, "trial": 200, "participant": 200},
-    "other site": {"self": 200, "trial": 200, "participant": 404},
-    "other trial": {"self": 200, "trial": 404, "participant": 404},
-    "former member": {"self": 200, "trial": 404, "participant": 404},
-    "superuser": {"self": 200, "trial": 404, "participant": 404},
+    "anonymous": {"self": 302, "trial": 302, "participant": 302, "managed": 302, "act": 302},
+    "viewer": {"self": 200, "trial": 200, "participant": 200, "managed": 403, "act": 403},
+    "same site": {"self": 200, "trial": 200, "participant": 200, "managed": 200, "act": 303},
+    "other site": {"self": 200, "trial": 200, "participant": 404, "managed": 404, "act": 404},
+    "other trial": {"self": 200, "trial": 404, "participant": 404, "managed": 404, "act": 404},
+    "former member": {"self": 200, "trial": 404, "participant": 404, "managed": 404, "act": 404},
+    "superuser": {"self": 200, "trial": 404, "participant": 404, "managed": 404, "act": 404},
 }
 
 
@@ -62,12 +90,18 @@ def test_each_person_gets_only_what_is_hers(
     if person:
         client.force_login(person)
     kind = request.node.callspec.params["person"]
-    assert client.get(address(name)).status_code == EXPECTED[kind][OF[name]]
+    ask = client.post if OF[name] == "act" else client.get
+    assert ask(address(name)).status_code == EXPECTED[kind][OF[name]]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_pages_only_answer_reading(manager: Client, participant: Participant, name: str) -> None:
+@pytest.mark.parametrize("name", [name for name in NAMES if OF[name] != "act" and name not in BOTH])
+def test_pages_only_answer_reading(manager: Client, name: str) -> None:
     assert manager.post(address(name)).status_code == 405
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if OF[name] == "act"])
+def test_acts_are_not_done_by_following_a_link(manager: Client, name: str) -> None:
+    assert manager.get(address(name)).status_code == 405
 
 
 def test_the_table_shows_a_site_member_her_site_only(client: Client, trial: Trial) -> None:

@@ -6,12 +6,12 @@ import base64
 import datetime as dt
 import hashlib
 import logging
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import time_machine
-from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
@@ -23,6 +23,13 @@ from tests import factories
 from tests.ingestion.vendor import ACCESS, ALL, CODE, GEAR, HEART, NIGHTS, REFRESH, Vendor
 
 NOW = dt.datetime(2026, 11, 23, 8, 12, tzinfo=dt.UTC)
+
+
+@pytest.fixture(autouse=True)
+def _now() -> Iterator[None]:
+    """Signed links hold the second in which they were made: it stands still."""
+    with time_machine.travel(NOW, tick=False):
+        yield
 
 
 @pytest.fixture
@@ -78,13 +85,12 @@ def sent_off(browser: Client, link: str) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(response["Location"]).query).items()}
 
 
-def back(browser: Client, state: str, **answer: str) -> HttpResponse:
+def back(browser: Client, state: str, **answer: str) -> Any:
     """What comes back from the vendor's screen."""
-    found: Any = browser.get("/connect/callback/vendor/", {"state": state, **(answer or {"code": CODE})})
-    return found
+    return browser.get("/connect/callback/vendor/", {"state": state, **(answer or {"code": CODE})})
 
 
-def walk(browser: Client, link: str, **answer: str) -> HttpResponse:
+def walk(browser: Client, link: str, **answer: str) -> Any:
     return back(browser, sent_off(browser, link)["state"], **answer)
 
 
@@ -150,7 +156,7 @@ def test_an_unknown_vendor_is_not_found(browser: Client, link: str) -> None:
 
 
 def test_an_expired_link_says_so(browser: Client, link: str) -> None:
-    with time_machine.travel(timezone.now() + dt.timedelta(days=15)):
+    with time_machine.travel(NOW + dt.timedelta(days=15)):
         page = browser.get(link)
     assert page.status_code == 410
     assert "too old" in text(page)
@@ -181,7 +187,7 @@ def test_a_link_whose_last_letter_was_changed_is_unknown(browser: Client, link: 
 
 
 def test_an_expired_link_does_not_lead_to_the_vendor(browser: Client, link: str) -> None:
-    with time_machine.travel(timezone.now() + dt.timedelta(days=15)):
+    with time_machine.travel(NOW + dt.timedelta(days=15)):
         assert browser.post(f"{link}to/vendor/").status_code == 410
 
 
@@ -353,7 +359,7 @@ def test_an_answer_without_a_state_is_refused(browser: Client, db: None) -> None
 
 def test_an_answer_after_a_quarter_of_an_hour_is_refused(browser: Client, link: str, vendor: Vendor) -> None:
     state = sent_off(browser, link)["state"]
-    with time_machine.travel(timezone.now() + dt.timedelta(minutes=16)):
+    with time_machine.travel(NOW + dt.timedelta(minutes=16)):
         assert back(browser, state).status_code == 400
     assert not vendor.exchanged
 
@@ -373,7 +379,7 @@ def test_only_the_newest_departures_are_remembered(browser: Client, link: str) -
     assert back(browser, states[5]).status_code == 303
 
 
-# --- the end -----------------------------------------------------------------------------------------------------------
+# --- the end -------------------------------------------------------------------------------------------------------
 
 
 def test_stopping_asks_first(browser: Client, link: str, person: Participant) -> None:
@@ -419,7 +425,7 @@ def test_no_token_code_or_state_is_logged_or_shown(
     browser: Client, link: str, vendor: Vendor, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    seen = []
+    seen: list[Any] = []
     state = sent_off(browser, link)["state"]
     seen.append(back(browser, state))
     seen.append(browser.get(link))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 from kombu.exceptions import OperationalError
 
@@ -38,10 +37,9 @@ def queued(monkeypatch: pytest.MonkeyPatch, vendor: Vendor) -> list[int]:
     return found
 
 
-def post(body: bytes = BODY, **headers: str) -> HttpResponse:
+def post(body: bytes = BODY, **headers: str) -> Any:
     client = Client(enforce_csrf_checks=True)
-    found: Any = client.post(ADDRESS, body, content_type="application/json", headers=headers)
-    return found
+    return client.post(ADDRESS, body, content_type="application/json", headers=headers)
 
 
 def test_a_genuine_notice_is_stored_whole_and_queued(queued: list[int]) -> None:

@@ -1,0 +1,89 @@
+"""Words, shapes and tones for connections: their states, why they ended, what went wrong with a pull."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from ingestion.models import Connection, Invitation, SyncWindow
+
+Status = Connection.Status
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """A status as it is shown everywhere: word, shape (of the sprite) and tone (of the stylesheet)."""
+
+    word: str
+    shape: str
+    tone: str
+
+
+CONNECTED = Badge("Connected", "s-active", "s-ok")
+RECONNECT = Badge("Reconnect", "s-reconnect", "s-conn")
+UNCONNECTED = Badge("Unconnected", "s-invited", "s-conn")
+WAITING = Badge("Waiting", "s-waiting", "s-mute")
+DISCONNECTED = Badge("Disconnected", "s-withdrawn", "s-mute")
+
+REASONS = {
+    "connected": "she gave her consent",
+    "expired_grant": "the vendor no longer takes her consent: it ran out, or she withdrew it there",
+    "reauthentication_required": "her organisation wants her to sign in at the vendor again",
+    "permission_denied": "the vendor refuses access to her data",
+    "account_not_linked": "her account there has no device any more",
+    "participant": "she stopped sharing",
+    "manager": "the study team ended it",
+    "withdrawn": "she withdrew from the trial",
+}
+
+ERRORS = {
+    "timeout": "no answer in time",
+    "connection_failed": "no connection to the vendor",
+    "not_json": "an answer that was cut short or is none",
+    "error_in_body": "an error in place of data",
+    "unexpected_shape": "an answer of a shape that we do not know",
+    "endless_pages": "pages without an end",
+    "rate_limit": "the vendor asked us to wait",
+}
+
+
+def reason(code: str) -> str:
+    """Why a connection is as it is, as the second half of a sentence."""
+    return REASONS.get(code, code.replace("_", " "))
+
+
+def error(code: str) -> str:
+    """What went wrong with a window. Codes of HTTP keep their number."""
+    if code.startswith("http_"):
+        return f"the vendor answered with error {code.removeprefix('http_')}"
+    return ERRORS.get(code, code.replace("_", " "))
+
+
+def badge(connection: Connection | None, missing: bool, now: dt.datetime) -> Badge:
+    """The status of a connection. `missing`: she allowed a part only."""
+    if connection is None or connection.status == Status.INVITED:
+        return UNCONNECTED
+    if connection.status == Status.RECONNECT or (connection.status == Status.ACTIVE and missing):
+        return RECONNECT
+    if connection.status == Status.ACTIVE:
+        return WAITING if connection.busy_until and connection.busy_until > now else CONNECTED
+    return DISCONNECTED
+
+
+def invitation(made: Invitation, now: dt.datetime) -> str:
+    """What became of an invitation, in a word."""
+    if made.used_at:
+        return "used"
+    if made.cancelled_at:
+        return "replaced"
+    if made.expires_at <= now:
+        return "expired"
+    return "opened, not used yet" if made.opened_at else "not opened yet"
+
+
+STATES = {
+    SyncWindow.State.DUE: "waiting",
+    SyncWindow.State.CLAIMED: "being read",
+    SyncWindow.State.DONE: "read",
+    SyncWindow.State.FAILED: "failed",
+}

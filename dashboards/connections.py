@@ -1,0 +1,119 @@
+"""The manager's side of connections: invite, show the link once, disconnect; and the page's pulse."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import segno
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString, mark_safe
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import trigger_client_event
+
+from dashboards import connection_card
+from dashboards.access import Request, signed_in
+from dashboards.views import visible_participant
+from ingestion import connections
+from ingestion.models import Connection, Invitation
+from ingestion.redirects import SeeOther
+from participants.models import Participant
+
+# In the session: invitations made in it, whose links it may still show.
+SHOWN = "invitations"
+SHOWN_FOR = dt.timedelta(minutes=15)
+
+
+def managed_participant(request: Request, code: str, study_id: str) -> Participant:
+    """The participant if the signed-in person may act for her: 404 if she may not even see her, else 403."""
+    participant = visible_participant(request, code, study_id)
+    if not connection_card.may_manage(request.user, participant):  # type: ignore[arg-type]  # signed_in: never anonymous
+        raise PermissionDenied
+    return participant
+
+
+def page_of(participant: Participant) -> str:
+    return reverse("dashboards:participant", args=[participant.trial.code, participant.study_id])
+
+
+@require_POST
+@signed_in
+def invite(request: Request, code: str, study_id: str) -> HttpResponse:
+    """A new link for a participant; the one before stops working."""
+    participant = managed_participant(request, code, study_id)
+    try:
+        made = connections.invitation_create(participant=participant, by=request.user, now=timezone.now())  # type: ignore[arg-type]
+    except ValueError as error:
+        messages.error(request, str(error))
+        return SeeOther(page_of(participant))
+    request.session[SHOWN] = [*request.session.get(SHOWN, [])[-9:], made.pk]
+    return SeeOther(reverse("dashboards:invitation", args=[code, study_id, made.pk]))
+
+
+@require_safe
+@never_cache
+@signed_in
+def invitation(request: Request, code: str, study_id: str, pk: int) -> HttpResponse:
+    """The link of an invitation with its QR code: for some minutes, to the person who made it. Prints as a letter."""
+    participant = managed_participant(request, code, study_id)
+    made = get_object_or_404(Invitation, pk=pk, participant=participant)
+    now = timezone.now()
+    mine = pk in request.session.get(SHOWN, []) and now - made.created_at < SHOWN_FOR
+    context = {"trial": participant.trial, "participant": participant, "invitation": made, "now": now}
+    if mine and not made.cancelled_at:
+        path = reverse("ingestion:connect", args=[connections.invitation_code(made)])
+        context |= {"link": settings.PUBLIC_URL + path, "qr": qr(settings.PUBLIC_URL + path)}
+    response = render(request, "dashboards/invitation.html", context)
+    response.headers["Referrer-Policy"] = "same-origin"
+    return response
+
+
+def qr(text: str) -> SafeString:
+    """A QR code as SVG, to stand in a page."""
+    drawn = segno.make(text, error="m").svg_inline(scale=4, border=2, omitsize=True, title="QR code of the link")
+    return mark_safe(drawn)  # noqa: S308  segno draws numbers, and our own title
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def disconnect(request: Request, code: str, study_id: str, provider: str) -> HttpResponse:
+    """Ask whether it is meant; then end the connection here at once and the grant at the vendor's."""
+    participant = managed_participant(request, code, study_id)
+    connection = get_object_or_404(participant.connections, provider=provider)
+    if connection.status not in (Connection.Status.ACTIVE, Connection.Status.RECONNECT):
+        messages.info(request, "It is disconnected already.")
+        return SeeOther(page_of(participant))
+    shown = connection_card.link(connection, timezone.now())
+    if request.method != "POST":
+        context = {"trial": participant.trial, "participant": participant, "link": shown}
+        return render(request, "dashboards/disconnect.html", context)
+    name = shown.described.provider
+    if connections.disconnect(connection, reason="manager", now=timezone.now()):
+        messages.success(request, f"Disconnected from {name}. Nothing is asked of it any more.")
+    else:
+        messages.warning(request, f"Nothing is asked of {name} any more, but it has not confirmed the end of access.")
+    return SeeOther(page_of(participant))
+
+
+@require_safe
+@never_cache
+@signed_in
+def pulse(request: Request, code: str, study_id: str) -> HttpResponse:
+    """Figures and connections anew if anything has changed since `seen`, else 204. Cheap: asked every few seconds."""
+    participant = visible_participant(request, code, study_id)
+    seen = request.GET.get("seen", "")
+    if connection_card.pulse(participant) == seen:
+        return HttpResponse(status=204)
+    context = connection_card.live_part(participant, request.user, timezone.now())  # type: ignore[arg-type]
+    response = render(
+        request, "dashboards/_live.html", context | {"participant": participant, "trial": participant.trial}
+    )
+    if context["pulse"].partition(".")[0] != seen.partition(".")[0]:
+        return trigger_client_event(response, "newdata")
+    return response

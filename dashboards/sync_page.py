@@ -1,0 +1,208 @@
+"""What was asked of the vendors for a trial's participants, what came of it, and starting more by hand."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import Count, Q
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from dashboards import connection_card, connection_words
+from dashboards.access import Request, signed_in
+from dashboards.connection_card import Link
+from dashboards.connections import managed_participant
+from dashboards.views import visible_participant
+from ingestion.models import Connection, SyncWindow
+from ingestion.redirects import SeeOther
+from ingestion.sync import by_hand
+from participants.models import Participant, Trial
+
+PAGE_SIZE = 50
+WINDOWS_SHOWN = 25
+State, Reason = SyncWindow.State, SyncWindow.Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A connection in the trial's table: its windows by state and the newest trouble."""
+
+    link: Link
+    waiting: int
+    done: int
+    failed: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A window in words."""
+
+    window: SyncWindow
+    state: str
+    error: str
+
+
+@require_safe
+@signed_in
+def sync(request: Request, code: str) -> HttpResponse:
+    """All connections of a trial that the signed-in person may see."""
+    trial = get_object_or_404(Trial.objects.visible_to(request.user), code=code)
+    people = Participant.objects.visible_to(request.user).filter(trial=trial)
+    mine = (
+        Connection.objects.filter(participant__in=people)
+        .exclude(status=Connection.Status.INVITED)
+        .select_related("participant")
+        .prefetch_related("devices")
+    )
+    # Trouble first, then by study id.
+    page = Paginator(mine.order_by("-status", "participant__study_id"), PAGE_SIZE).get_page(request.GET.get("page"))
+    context = {
+        "trial": trial,
+        "section": "connections",
+        "page": page,
+        "rows": rows(list(page), timezone.now()),
+        "never": people.exclude(connections__in=mine).count(),
+        "tally": dict(mine.order_by().values_list("status").annotate(n=Count("pk"))),
+        "now": timezone.now(),
+    }
+    return render(request, "dashboards/sync.html", context)
+
+
+def rows(connections: list[Connection], now: dt.datetime) -> list[Row]:
+    """The table's rows. Two queries for all of them."""
+    windows = SyncWindow.objects.filter(connection__in=connections).order_by()
+    counts = {(pk, state): n for pk, state, n in windows.values_list("connection", "state").annotate(n=Count("pk"))}
+    troubled = windows.filter(state__in=[State.FAILED, State.DUE]).exclude(error_code="")
+    newest = dict(
+        troubled.order_by("connection", "-claimed_at").distinct("connection").values_list("connection", "error_code")
+    )
+    return [
+        Row(
+            connection_card.link(c, now),
+            waiting=counts.get((c.pk, State.DUE), 0) + counts.get((c.pk, State.CLAIMED), 0),
+            done=counts.get((c.pk, State.DONE), 0),
+            failed=counts.get((c.pk, State.FAILED), 0),
+            error=connection_words.error(newest[c.pk]) if c.pk in newest else "",
+        )
+        for c in connections
+    ]
+
+
+@require_safe
+@never_cache
+@signed_in
+def sync_detail(request: Request, code: str, study_id: str, provider: str) -> HttpResponse:
+    """One connection: what was read, what failed, what is going on; for HTMX only what changes meanwhile."""
+    participant = visible_participant(request, code, study_id)
+    connection = get_object_or_404(participant.connections.prefetch_related("devices"), provider=provider)
+    now = timezone.now()
+    context = {
+        "trial": participant.trial,
+        "participant": participant,
+        "section": "connections",
+        "link": connection_card.link(connection, now),
+        "connection": connection,
+        "may_manage": connection_card.may_manage(request.user, participant),  # type: ignore[arg-type]
+        "asks": connection.asks,
+        "now": now,
+        **progress(connection, now),
+    }
+    partial = request.htmx and not request.htmx.boosted
+    return render(request, f"dashboards/{'_sync_live' if partial else 'sync_detail'}.html", context)
+
+
+def progress(connection: Connection, now: dt.datetime) -> dict[str, Any]:
+    """How far things are: counts by state, the backfill's share, the newest windows. Four queries."""
+    windows = SyncWindow.objects.filter(connection=connection)
+    counts = dict(windows.order_by().values_list("state").annotate(n=Count("pk")))
+    left = counts.get(State.DUE, 0) + counts.get(State.CLAIMED, 0)
+    filled = windows.filter(reason=Reason.BACKFILL).aggregate(
+        total=Count("pk"), done=Count("pk", filter=Q(state__in=[State.DONE, State.FAILED]))
+    )
+    newest = windows.exclude(finished_at=None).order_by("-finished_at", "-starts_at")[:WINDOWS_SHOWN]
+    failed = windows.filter(state=State.FAILED).order_by("-finished_at")[:WINDOWS_SHOWN]
+    return {
+        "counts": [(connection_words.STATES[state], counts.get(state, 0)) for state in State],
+        "failed_count": counts.get(State.FAILED, 0),
+        "left": left,
+        # Windows of a connection that may not be asked wait for it; nothing moves meanwhile.
+        "running": left > 0 and connection.asks,
+        "waits_until": connection.busy_until if connection.busy_until and connection.busy_until > now else None,
+        "backfill": filled if filled["done"] < filled["total"] else None,
+        "newest": [line(window) for window in newest],
+        "failed": [line(window) for window in failed],
+    }
+
+
+def line(window: SyncWindow) -> Line:
+    code = window.error_code
+    return Line(window, connection_words.STATES[State(window.state)], connection_words.error(code) if code else "")
+
+
+# --- starting things -------------------------------------------------------------------------------------------------
+
+
+def started(
+    request: Request, code: str, study_id: str, provider: str, do: Callable[[Connection], tuple[int, str, str]]
+) -> HttpResponse:
+    """Do something for a connection and go back to its page. `do` returns a count, and what to say of some and none."""
+    participant = managed_participant(request, code, study_id)
+    connection = get_object_or_404(participant.connections, provider=provider)
+    try:
+        count, some, none = do(connection)
+    except by_hand.NotConnected:
+        messages.error(request, "Nothing can be asked for now: the connection is not active.")
+    else:
+        if count:
+            messages.success(request, some.format(count=f"{count:,}", windows="window" if count == 1 else "windows"))
+        else:
+            messages.info(request, none)
+    return SeeOther(reverse("dashboards:sync-detail", args=[code, study_id, provider]))
+
+
+@require_POST
+@signed_in
+def sync_now(request: Request, code: str, study_id: str, provider: str) -> HttpResponse:
+    def do(connection: Connection) -> tuple[int, str, str]:
+        count = by_hand.sync_now(connection, timezone.now())
+        return count, "Started: {count} {windows} to read.", "There is nothing to read: her monitoring is over."
+
+    return started(request, code, study_id, provider, do)
+
+
+@require_POST
+@signed_in
+def backfill(request: Request, code: str, study_id: str, provider: str) -> HttpResponse:
+    def do(connection: Connection) -> tuple[int, str, str]:
+        try:
+            first = dt.date.fromisoformat(request.POST.get("from", ""))
+        except ValueError:
+            return 0, "", "Choose the first day to read."
+        count = by_hand.backfill(connection, first, timezone.now())
+        return (
+            count,
+            f"Started: {{count}} {{windows}} since {first.day} {first:%b %Y} to read, the newest first.",
+            "There is nothing more to read: all of it was asked for before, or lies before her monitoring.",
+        )
+
+    return started(request, code, study_id, provider, do)
+
+
+@require_POST
+@signed_in
+def requeue(request: Request, code: str, study_id: str, provider: str) -> HttpResponse:
+    def do(connection: Connection) -> tuple[int, str, str]:
+        count = by_hand.requeue(connection, timezone.now())
+        return count, "Trying {count} failed {windows} again.", "Nothing has failed."
+
+    return started(request, code, study_id, provider, do)
