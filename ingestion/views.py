@@ -203,7 +203,7 @@ def exchanged(
         log.warning("%s broke off a consent: %s", vendor.name, fault.code)
         case = "broken"
     else:
-        hand_over(tasks.sync_connection, made.connection.pk)
+        hand_over(tasks.queue_connection, made.connection.pk)
         return None
     return letter(request, case, invitation=invitation, vendor=vendor.name, retry_after=retry_after)
 

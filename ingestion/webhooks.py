@@ -46,5 +46,5 @@ def webhook(request: HttpRequest, provider: str) -> HttpResponse:
     with transaction.atomic():
         delivery = notices.receive(provider, body, timezone.now())
         # Without a broker the notice waits for beat, and the vendor need not send it again.
-        transaction.on_commit(partial(hand_over, tasks.handle_notice, delivery.pk))
+        transaction.on_commit(partial(hand_over, tasks.handle_notice.delay, delivery.pk))
     return HttpResponse(status=204)

@@ -27,7 +27,7 @@ def _locked(connection: Connection) -> Connection:
 
 
 def _go(connection: Connection) -> None:
-    transaction.on_commit(lambda: hand_over(tasks.sync_connection, connection.pk))
+    transaction.on_commit(lambda: hand_over(tasks.queue_connection, connection.pk))
 
 
 @transaction.atomic

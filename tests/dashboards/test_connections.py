@@ -42,7 +42,7 @@ def vendor(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Vendor:
 @pytest.fixture(autouse=True)
 def queued(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     found: list[int] = []
-    monkeypatch.setattr(tasks.sync_connection, "delay", found.append)
+    monkeypatch.setattr(tasks, "queue_connection", found.append)
     return found
 
 

@@ -50,7 +50,7 @@ def vendor(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Vendor:
 def queued(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Connections that were handed to Celery."""
     found: list[int] = []
-    monkeypatch.setattr(tasks.sync_connection, "delay", found.append)
+    monkeypatch.setattr(tasks, "queue_connection", found.append)
     return found
 
 
