@@ -100,6 +100,18 @@ def test_a_day_pulled_through_a_storm_is_the_truth(google: Google, client: Googl
         assert same(pulled(client, google, user, data_type, windows=24), expected(google, user, data_type))
 
 
+@pytest.mark.parametrize("data_type", [name for name in DATA_TYPES if name.startswith("daily-")])
+def test_days_pulled_are_the_truth(google: Google, client: GoogleHealth, data_type: str) -> None:
+    week = {"start": "2026-11-15T05:00:00Z", "end": "2026-11-22T05:00:00Z"}  # local midnights in New York
+    token = google.tokens(4)["access_token"]
+    edges = [dt.datetime.fromisoformat(edge) for edge in week.values()]
+    found = client.pull(token, data_type, edges[0], edges[1], calendar(google, 4)).delivery.samples
+    got = [(one.metric, one.time.tolist(), one.value.tolist()) for one in found]
+    said = google.control("truth", None, user="4", type=data_type, **week)["rows"]
+    assert got == [(one["metric"], one["time"], pytest.approx(one["value"])) for one in said]
+    assert got
+
+
 def test_nights_pulled_have_the_stages_of_the_truth(google: Google, client: GoogleHealth) -> None:
     token = google.tokens(4)["access_token"]
     (night,) = client.pull(token, "sleep", START, END, calendar(google, 4)).delivery.sleep

@@ -48,7 +48,7 @@ class Command(BaseCommand):
         server.add_argument("--host", default="127.0.0.1", help="address to listen at (default 127.0.0.1)")
         server.add_argument("--port", type=int, default=8099, help="port, 0 for any free one (default 8099)")
         server.add_argument("--state", type=Path, help="folder that outlives a restart (default: none is kept)")
-        server.add_argument("--cache-days", type=int, default=200, help="participant-days kept, 0.5 MB each")
+        server.add_argument("--cache-days", type=int, default=200, help="participant-days kept, 1 MB each")
         google = parser.add_argument_group("as Google is told")
         google.add_argument("--client-id", default="sim-client")
         google.add_argument("--client-secret", default="sim-secret")
@@ -108,13 +108,15 @@ class Command(BaseCommand):
         self.stdout.flush()
         # One line a delivery is too much at thousands; failures are logged by the simulator itself.
         logging.getLogger("httpx").setLevel(logging.WARNING)
-        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        # A shell starts its background jobs with Ctrl-C switched off, and supervisors stop theirs with SIGTERM.
+        before = {one: signal.signal(one, signal.default_int_handler) for one in (signal.SIGINT, signal.SIGTERM)}
         simulator.start()
         try:
             server.serve_forever(poll_interval=0.2)
         except KeyboardInterrupt:
             self.stdout.write("Stopped.")
         finally:
-            signal.signal(signal.SIGTERM, before)
+            for one, handler in before.items():
+                signal.signal(one, handler)
             server.server_close()
             simulator.close()

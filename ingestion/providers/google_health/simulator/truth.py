@@ -42,7 +42,7 @@ def _uploaded(account: Account, moment: int) -> int:
 
 
 class Truth:
-    """`days_kept`: how many participant-days stay in memory, about half a megabyte each."""
+    """`days_kept`: how many participant-days stay in memory, about a megabyte each."""
 
     def __init__(self, world: World, state: State, *, days_kept: int = 200) -> None:
         self.world = world
