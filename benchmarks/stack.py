@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
-import resource
 import signal
 import sys
 import tempfile
@@ -46,10 +45,11 @@ def peak_megabytes(pid: int) -> float:
     return 0.0
 
 
-def children_of(pid: int) -> list[int]:
+def parent_of(pid: int) -> int:
+    """0 where the process is not on this machine."""
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return []
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return 0
 
 
 @dataclass
@@ -78,7 +78,9 @@ class Stack:
     def worker(self, number: int, *more: str) -> Child:
         """A Celery worker of one process, the one that counts: no parent hides its memory."""
         command = ("-m", "celery", "-A", "config", "worker", "--pool", "solo", "--loglevel", "WARNING", *more)
-        return self.start(f"worker-{number}", *command, "--without-gossip", "--without-mingle", "-n", f"w{number}@bench")
+        return self.start(
+            f"worker-{number}", *command, "--without-gossip", "--without-mingle", "-n", f"w{number}@bench"
+        )
 
     def beat(self) -> Child:
         return self.start(
@@ -136,7 +138,7 @@ def _answers(made: Stack) -> bool:
         return False
 
 
-def connect_all(made: Stack, people: int, starts_on: dt.date) -> list[int]:
+def connect_all(made: Stack, people: int, starts_on: dt.date, *, code: str = "BENCH") -> list[int]:
     """A demo trial whose participants are all connected; returns the connections. Takes grants without the screens."""
     from django.utils import timezone
 
@@ -144,10 +146,10 @@ def connect_all(made: Stack, people: int, starts_on: dt.date) -> list[int]:
     from ingestion.providers.base import Grant
     from participants.services import participant_enrol, trial_create
 
-    trial = trial_create(code="BENCH", title="Benchmark", is_demo=True, status="running", time_zone="Europe/Amsterdam")
-    accounts = [one for one in made.sim("accounts")["accounts"] if one["linked"]][:people]
+    trial = trial_create(code=code, title="Benchmark", is_demo=True, status="running", time_zone="Europe/Amsterdam")
+    free = [one for one in made.sim("accounts")["accounts"] if one["linked"] and not one["connected"]]
     found = []
-    for account in accounts:
+    for account in free[:people]:
         person = participant_enrol(
             trial=trial,
             study_id=f"B-{account['number']:04d}",
@@ -162,16 +164,12 @@ def connect_all(made: Stack, people: int, starts_on: dt.date) -> list[int]:
     return found
 
 
-def grant(made: Stack, number: int, kind: Any) -> Any:
+def grant(made: Stack, account: int | str, kind: Any) -> Any:
     """A consent of an account as the provider would tell it."""
-    told = made.sim("tokens", user=str(number))
+    told = made.sim("tokens", user=str(account))
     return kind(
         access_token=told["access_token"],
         refresh_token=told["refresh_token"],
         expires_at=dt.datetime.now(dt.UTC) + dt.timedelta(seconds=told["expires_in"]),
         scopes=frozenset(told["scope"].split()),
     )
-
-
-def own_peak_megabytes() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

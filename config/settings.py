@@ -259,10 +259,10 @@ LOGGING = {
     "filters": {"links": {"()": "config.log_filter.WithoutLinks"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    # A line for each request to a vendor would drown everything else.
-    "loggers": {"httpx": {"level": "WARNING"}},
     # Those that write requests' addresses, among them participants' links.
     "loggers": {
+        # A line for each request to a vendor would drown everything else.
+        "httpx": {"level": "WARNING"},
         "django.request": {"filters": ["links"]},
         "django.security.csrf": {"filters": ["links"]},
         "django.server": {"filters": ["links"], "handlers": ["stderr"], "propagate": False},

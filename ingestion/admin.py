@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.contrib import admin
-from django.http import HttpRequest
 
+from ingestion import admin_connections  # noqa: F401  registers the connections
+from ingestion.admin_evidence import Evidence
 from ingestion.models import ImportFile, RejectedRow
 
 if TYPE_CHECKING:
@@ -14,19 +15,6 @@ if TYPE_CHECKING:
     RowInline = admin.TabularInline[RejectedRow, ImportFile]
 else:
     FileAdmin, RowInline = admin.ModelAdmin, admin.TabularInline
-
-
-class Evidence:
-    """Nobody adds to, edits or deletes evidence by hand."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 class RejectedRowInline(Evidence, RowInline):

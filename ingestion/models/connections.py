@@ -11,6 +11,8 @@ from django.utils import timezone
 
 from participants.models import Participant, Trial
 
+TAKING_PART = (Participant.Status.INVITED, Participant.Status.ACTIVE, Participant.Status.PAUSED)
+
 
 def nonce() -> str:
     return secrets.token_urlsafe(12)
@@ -80,11 +82,12 @@ class Connection(models.Model):
     @property
     def asks(self) -> bool:
         """Whether the vendor may be asked for this participant's data at all."""
-        return self.status == self.Status.ACTIVE and self.participant.status in (
-            Participant.Status.INVITED,
-            Participant.Status.ACTIVE,
-            Participant.Status.PAUSED,
-        )
+        return self.status == self.Status.ACTIVE and self.participant.status in TAKING_PART
+
+    @classmethod
+    def asking(cls) -> models.QuerySet[Connection]:
+        """The connections of which `asks` is true."""
+        return cls.objects.filter(status=cls.Status.ACTIVE, participant__status__in=TAKING_PART)
 
 
 class ConnectionEvent(models.Model):

@@ -18,7 +18,7 @@ from ingestion.models import Connection, SyncWindow
 from ingestion.providers.base import LiveProvider
 
 State, Reason, Kind = SyncWindow.State, SyncWindow.Reason, SyncWindow.Kind
-CLAIM_SIZE = 48
+CLAIM_SIZE = 96
 
 
 def claim(connection: Connection, now: dt.datetime, size: int = CLAIM_SIZE) -> list[SyncWindow]:

@@ -16,7 +16,6 @@ from django.utils import timezone
 
 from ingestion.models import Connection, SyncWindow, WebhookDelivery
 from ingestion.sync import engine, plan
-from participants.models import Participant
 
 LATE_NOTICE = dt.timedelta(seconds=30)
 # Connections that only have backfill to do are let in so many a minute: fresh data come first.
@@ -29,16 +28,8 @@ def due(now: dt.datetime) -> list[int]:
     """Connections to be queued now, marked as queued: those with a pass or fresh windows due, then some backfill."""
     windows = SyncWindow.objects.filter(connection=OuterRef("pk"), state=SyncWindow.State.DUE, due_at__lte=now)
     ready = (
-        Connection.objects.filter(
-            Q(busy_until=None) | Q(busy_until__lte=now),
-            _free(now),
-            status=Connection.Status.ACTIVE,
-            participant__status__in=[
-                Participant.Status.INVITED,
-                Participant.Status.ACTIVE,
-                Participant.Status.PAUSED,
-            ],
-        )
+        Connection.asking()
+        .filter(Q(busy_until=None) | Q(busy_until__lte=now), _free(now))
         .annotate(
             fresh=Exists(windows.exclude(reason=SyncWindow.Reason.BACKFILL)),
             backfill=Exists(windows.filter(reason=SyncWindow.Reason.BACKFILL)),

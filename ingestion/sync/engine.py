@@ -9,12 +9,13 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import random
+import time
 from dataclasses import dataclass, field
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
-from django.db.models import Case, F, Value, When
+from django.db.models import F
 from django.utils import timezone
 
 from ingestion import connections, live, vault
@@ -42,6 +43,8 @@ State, Kind = SyncWindow.State, SyncWindow.Kind
 # How long nobody is asked where the fault is ours: the operator must act, and is told in the log.
 OUR_FAULT = dt.timedelta(minutes=15)
 DAY = dt.timedelta(days=1)
+RECHECK = 1.0  # seconds
+DONE_FIELDS = ["state", "again", "attempts", "finished_at", "points", "requests", "bytes", "error_code"]
 
 
 @dataclass(slots=True)
@@ -111,6 +114,7 @@ class _Turn:
         self.token = ""
         self.monitored = plan.monitored(connection)
         self.settled: set[int] = set()
+        self.checked = time.monotonic()
 
     def run(self, windows: list[SyncWindow]) -> None:
         """Pull group by group until all are done or somebody says stop; what was read until then is stored."""
@@ -160,7 +164,7 @@ class _Turn:
                 if group[0].kind == Kind.LOOK:
                     self.look(group[0])
                 elif self.outside(group):
-                    self.finish(group, points=0, requests=0)
+                    reads.append(_Read(group, Pulled(Delivery())))
                 else:
                     reads.append(_Read(group, self.pull(group)))
             except BrokenAnswer as fault:
@@ -171,8 +175,11 @@ class _Turn:
                 self.not_allowed(group)
 
     def still_asks(self) -> bool:
-        """Asked before each request: from the moment she withdraws or disconnects, nothing more goes out."""
-        return Connection.objects.select_related("participant").get(pk=self.connection.pk).asks
+        """Asked again each second between requests: when she withdraws or disconnects, nothing more goes out."""
+        if time.monotonic() - self.checked > RECHECK:
+            self.checked = time.monotonic()
+            return Connection.asking().filter(pk=self.connection.pk).exists()
+        return True
 
     def pull(self, group: list[SyncWindow]) -> Pulled:
         """One stretch; an access token that has just run out is refreshed once."""
@@ -207,8 +214,10 @@ class _Turn:
             sums = self.provider.fingerprints(self.token, *asked)
         self.outcome.requests += 1
         with transaction.atomic():
-            looks.compare(self.connection, window, sums, self.now)
-            self.finish([window], points=len(sums), requests=1)
+            self.lock([window])
+            if window.state == State.CLAIMED:
+                looks.compare(self.connection, window, sums, self.now)
+                self.done([_Read([window], Pulled(Delivery(), points=len(sums), requests=1))])
 
     def store(self, reads: list[_Read]) -> None:
         """Everything read so far and its windows' state, in one transaction."""
@@ -217,39 +226,70 @@ class _Turn:
         participant = self.connection.participant
         with transaction.atomic():
             # A claim that was released meanwhile is somebody else's: what they read may be newer than this.
-            windows = [window for read in reads for window in read.windows]
-            mine = set(claims.held(windows).select_for_update().values_list("pk", flat=True))
-            kept = [read for read in reads if all(window.pk in mine for window in read.windows)]
-            delivery = joined([self.complete(read) for read in kept])
+            self.lock([window for read in reads for window in read.windows])
+            kept = [read for read in reads if all(window.state == State.CLAIMED for window in read.windows)]
+            delivery = joined(read.pulled.delivery for read in kept)
+            delivery.replaces = self.replaced(kept)
             delivery.offsets = clock.changes(
                 participant,
                 self.calendar,
-                [(*self.span(read.windows), read.pulled.offsets) for read in kept],
+                [(*self.span(read.windows), read.pulled.offsets) for read in kept if read.pulled.offsets],
                 newest=self.connection.last_data_at,
             )
             counts = store(participant, delivery)
-            for read in kept:
-                self.finish(
-                    read.windows, points=read.pulled.points, requests=read.pulled.requests, size=read.pulled.bytes
-                )
+            self.done(kept)
             if delivery.offsets:
                 plan.days_moved(self.connection, self.provider, delivery.offsets[0].starts_at, self.now)
             self.note_data(delivery)
         self.outcome.counts += counts
         reads.clear()
 
-    def complete(self, read: _Read) -> Delivery:
-        """A pull's delivery with the stretches of which it is all that the vendor has."""
-        delivery, data_type = read.pulled.delivery, self.provider.data_types[read.windows[0].data_type]
-        start, end = self.span(read.windows)
-        if data_type.by_day:
-            # Whole local days; and, before the first, what an earlier idea of her calendar had put there.
-            first, last = self.calendar.date(start), self.calendar.date(end - dt.timedelta(microseconds=1))
-            start = self.calendar.midnight(first - DAY) + dt.timedelta(microseconds=1)
-            end = self.calendar.midnight(last + DAY)
-        for metric in data_type.metrics or (None,):
-            delivery.replaces.append(Replaced(self.provider.source_provider, metric, start, end))
-        return delivery
+    def lock(self, windows: list[SyncWindow]) -> None:
+        """Hold the rows until the transaction's end; one that this turn has lost is no longer `claimed` afterwards."""
+        mine = dict(claims.held(windows).select_for_update().values_list("pk", "again"))
+        for window in windows:
+            if window.pk in mine:
+                window.again = mine[window.pk]
+            else:
+                window.state = State.DUE
+
+    def replaced(self, reads: list[_Read]) -> list[Replaced]:
+        """The stretches of which these pulls brought all that the vendor has, neighbours joined."""
+        spans: dict[str | None, list[tuple[dt.datetime, dt.datetime]]] = {}
+        for read in reads:
+            if self.outside(read.windows):
+                continue
+            data_type = self.provider.data_types[read.windows[0].data_type]
+            start, end = self.span(read.windows)
+            if data_type.by_day:
+                # Whole local days; and, before the first, what an earlier idea of her calendar had put there.
+                first, last = self.calendar.date(start), self.calendar.date(end - dt.timedelta(microseconds=1))
+                start = self.calendar.midnight(first - DAY) + dt.timedelta(microseconds=1)
+                end = self.calendar.midnight(last + DAY)
+            for metric in data_type.metrics or (None,):
+                spans.setdefault(metric, []).append((start, end))
+        return [
+            Replaced(self.provider.source_provider, metric, start, end)
+            for metric, mine in spans.items()
+            for start, end in plan.merged(mine)
+        ]
+
+    def done(self, reads: list[_Read]) -> None:
+        """Mark the windows of these reads, whose rows are locked, done; or due once more where somebody asked."""
+        finished_at = timezone.now()
+        windows = [window for read in reads for window in read.windows]
+        for read in reads:
+            for number, window in enumerate(read.windows):
+                window.points = read.pulled.points // len(read.windows)
+                window.bytes = read.pulled.bytes // len(read.windows)
+                window.requests = read.pulled.requests if number == 0 else 0
+        for window in windows:
+            window.state = State.DUE if window.again else State.DONE
+            window.again, window.attempts, window.error_code = False, 0, ""
+            window.finished_at = finished_at
+        SyncWindow.objects.bulk_create(windows, update_conflicts=True, unique_fields=["id"], update_fields=DONE_FIELDS)
+        self.settled |= {window.pk for window in windows}
+        self.outcome.windows += len(windows)
 
     def note_data(self, delivery: Delivery) -> None:
         newest = [int(batch.time.max()) for batch in delivery.samples if len(batch)]
@@ -259,21 +299,6 @@ class _Turn:
             known = self.connection.last_data_at
             fields["last_data_at"] = self.connection.last_data_at = max(at, known) if known else at
         Connection.objects.filter(pk=self.connection.pk).update(**fields)
-
-    def finish(self, windows: list[SyncWindow], *, points: int, requests: int, size: int = 0) -> None:
-        """Mark windows done, or due once more where somebody asked meanwhile. A claim that was lost is not ours."""
-        claims.held(windows).update(
-            state=Case(When(again=True, then=Value(State.DUE)), default=Value(State.DONE)),
-            again=False,
-            attempts=0,
-            finished_at=timezone.now(),
-            points=points // len(windows),
-            requests=requests,
-            bytes=size // len(windows),
-            error_code="",
-        )
-        self.settled |= {window.pk for window in windows}
-        self.outcome.windows += len(windows)
 
     def broken(self, group: list[SyncWindow], fault: BrokenAnswer) -> None:
         """Try again later, some times; then failed, for staff to see."""

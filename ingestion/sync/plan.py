@@ -48,6 +48,16 @@ def ask(
     Being read first, then finished: a window that is finished in between is met by the second statement.
     """
     spans = list(spans)
+    if not spans:
+        return 0
+    mine = SyncWindow.objects.filter(
+        connection=connection,
+        data_type=data_type,
+        kind=kind,
+        starts_at__in=[start for start, _ in spans],
+        ends_at__in=[end for _, end in spans],
+    )
+    known = set(mine.values_list("starts_at", "ends_at"))
     SyncWindow.objects.bulk_create(
         [
             SyncWindow(
@@ -60,25 +70,29 @@ def ask(
                 due_at=due_at,
             )
             for start, end in spans
+            if (start, end) not in known
         ],
         ignore_conflicts=True,
         batch_size=1000,
     )
-    if not spans:
-        return 0
-    mine = SyncWindow.objects.filter(
-        connection=connection,
-        data_type=data_type,
-        kind=kind,
-        starts_at__in=[start for start, _ in spans],
-        ends_at__in=[end for _, end in spans],
-    )
-    mine.filter(state=State.CLAIMED).update(again=True)
-    mine.filter(Q(state=State.DONE) | Q(state=State.FAILED)).update(
-        state=State.DUE, reason=reason, due_at=due_at, attempts=0, error_code=""
-    )
-    mine.filter(state=State.DUE, reason=Reason.BACKFILL).exclude(reason=reason).update(reason=reason, due_at=due_at)
+    if known:
+        mine.filter(state=State.CLAIMED).update(again=True)
+        mine.filter(Q(state=State.DONE) | Q(state=State.FAILED)).update(
+            state=State.DUE, reason=reason, due_at=due_at, attempts=0, error_code=""
+        )
+        mine.filter(state=State.DUE, reason=Reason.BACKFILL).exclude(reason=reason).update(reason=reason, due_at=due_at)
     return len(spans)
+
+
+def merged(spans: Iterable[tuple[dt.datetime, dt.datetime]]) -> list[tuple[dt.datetime, dt.datetime]]:
+    """Spans that touch or overlap as one, in order."""
+    found: list[tuple[dt.datetime, dt.datetime]] = []
+    for start, end in sorted(spans):
+        if found and start <= found[-1][1]:
+            found[-1] = found[-1][0], max(found[-1][1], end)
+        else:
+            found.append((start, end))
+    return found
 
 
 def granted(connection: Connection, provider: LiveProvider) -> list[DataType]:

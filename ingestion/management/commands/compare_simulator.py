@@ -12,9 +12,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from tqdm import tqdm
 
+from ingestion.management.commands._comparison import Comparison, Difference
 from ingestion.models import Connection
 from ingestion.providers.google_health.client import GoogleHealth
-from ingestion.management.commands._comparison import Comparison, Difference
 from ingestion.sync import plan
 
 

@@ -1,0 +1,137 @@
+"""Does everything arrive, once and right, while the vendor misbehaves and workers are killed?
+
+    python -m benchmarks.storm [--minutes 10] [--participants 50] [--days 3]
+
+The simulator plays its storm: refusals, truncated answers, ties at page borders, tokens that run out or are revoked,
+restated hours. Workers and beat are killed (SIGKILL) at random and started again; who was revoked connects anew.
+Then the simulated clock is stopped, the faults end, one more pass is made, and the store is compared with the truth
+row for row.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import random
+import signal
+import time
+from collections import Counter
+from typing import Any
+
+from benchmarks import bench, stack
+from config.embedded.processes import Child
+
+QUICK = {
+    "SYNC_RETRY_SECONDS": "2",
+    "SYNC_CLAIM_MINUTES": "0.5",
+    "SYNC_EVERY_MINUTES": "1",
+    "SYNC_JITTER_MINUTES": "1",
+    "VENDOR_TIMEOUT_SECONDS": "10",
+    "LOG_LEVEL": "WARNING",
+}
+
+
+def states() -> Counter[str]:
+    from ingestion.models import SyncWindow
+
+    return Counter(SyncWindow.objects.values_list("state", flat=True))
+
+
+def reconnect(made: stack.Stack) -> int:
+    """Who lost her grant consents again, as a participant would who follows her link."""
+    from django.utils import timezone
+
+    from ingestion import connections, live
+    from ingestion.models import Connection
+    from ingestion.providers.base import Grant, VendorError
+
+    count = 0
+    lost = Connection.objects.filter(status=Connection.Status.RECONNECT).select_related("participant__trial")
+    for connection in lost:
+        told = stack.grant(made, connection.external_user_id, Grant)
+        provider = live.provider(connection.provider)
+        try:
+            connections.connect(
+                participant=connection.participant, provider=provider, grant=told, now=timezone.now(), invitation=None
+            )
+        except VendorError:
+            continue  # a fault of the storm: she tries again
+        count += 1
+    return count
+
+
+def storm(made: stack.Stack, minutes: float, chance: random.Random) -> dict[str, Any]:
+    """Let it blow; returns what was done to whom."""
+    crew: list[Child] = [made.worker(1), made.worker(2), made.beat()]
+    done: Counter[str] = Counter()
+    end, next_kill = time.monotonic() + 60 * minutes, time.monotonic() + 10
+    while time.monotonic() < end:
+        time.sleep(1)
+        done["reconnected"] += reconnect(made)
+        if time.monotonic() > next_kill:
+            victim = chance.choice(crew)
+            if victim.process:
+                victim.process.send_signal(signal.SIGKILL)
+                victim.process.wait()
+                done[f"{victim.name} killed"] += 1
+                victim.start()
+            next_kill = time.monotonic() + chance.uniform(4, 16)
+    return dict(done)
+
+
+def settle(made: stack.Stack, seconds: float) -> dict[str, int]:
+    """Stop the simulated clock and the faults, make one more pass of everybody, wait until nothing is due."""
+    from django.utils import timezone
+
+    from ingestion.models import Connection, SyncWindow
+    from ingestion.sync import plan
+
+    made.sim("faults", profile="none")
+    made.sim("clock", speed=0)
+    time.sleep(2)  # what was answered before is stored
+    while Connection.objects.filter(status=Connection.Status.RECONNECT).exists() and reconnect(made):
+        pass
+    failed = sum(plan.requeue_failed(connection, timezone.now()) for connection in Connection.objects.all())
+    asked = timezone.now()
+    Connection.objects.update(next_due_at=asked, busy_until=None)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        time.sleep(2)
+        reconnect(made)
+        busy = SyncWindow.objects.filter(state__in=(SyncWindow.State.DUE, SyncWindow.State.CLAIMED)).exists()
+        planned = not Connection.objects.filter(next_due_at__lte=asked).exists()
+        if planned and not busy:
+            break
+    return {"failed, requeued": failed, "seconds": round(seconds - (deadline - time.monotonic()))}
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--minutes", type=float, default=10)
+    arguments.add_argument("--participants", type=int, default=50)
+    arguments.add_argument("--days", type=int, default=3, help="of monitoring before now")
+    arguments.add_argument("--seed", type=int, default=7)
+    arguments.add_argument("--settle", type=float, default=900, help="seconds at most")
+    given = arguments.parse_args()
+    simulator = ("--participants", str(given.participants * 5 // 4), "--seed", str(given.seed), "--user-limit", "0")
+    with stack.stack(*simulator, "--cache-days", "800", **QUICK) as made:
+        from django.core.management import call_command
+
+        connected = stack.connect_all(
+            made, given.participants, dt.datetime.now(dt.UTC).date() - dt.timedelta(given.days)
+        )
+        made.sim("faults", profile="storm")
+        print(f"{made.tier}: {len(connected)} participants, {given.minutes:g} minutes of storm")
+        done = storm(made, given.minutes, random.Random(given.seed))
+        told, before = made.sim("stats"), states()
+        settled = settle(made, given.settle)
+        rows = {**done, **{f"fault: {name}": n for name, n in told["faults"]["given"].items()}}
+        rows |= {f"answered {name}": n for name, n in told["statuses"].items()}
+        rows |= {f"windows {name} at its end": n for name, n in before.items()}
+        rows |= settled | {f"windows {name} at last": n for name, n in states().items()}
+        bench.table("The storm", ["", "number"], [[name, f"{n:,}"] for name, n in rows.items()])
+        call_command("compare_simulator")
+
+
+if __name__ == "__main__":
+    main()
