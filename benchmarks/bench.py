@@ -22,7 +22,10 @@ FIRST_DAY = dt.datetime(2026, 5, 4, tzinfo=dt.UTC)
 
 @contextlib.contextmanager
 def database() -> Iterator[str]:
-    """A migrated database made for this run on the server of DATABASE_URL, dropped at the end; yields its tier."""
+    """A migrated database made for this run on the server of DATABASE_URL, dropped at the end; yields its description.
+
+    Whether the server waits for its disk decides what a single row's commit costs, so that is said too.
+    """
     os.environ.setdefault("SECRET_KEY", "benchmarks-only")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     django.setup()
@@ -34,7 +37,10 @@ def database() -> Iterator[str]:
     connection.settings_dict.setdefault("TEST", {})["NAME"] = f"bench_{os.getpid()}"
     connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
     try:
-        yield tier().value
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT current_setting('fsync'), current_setting('synchronous_commit')")
+            fsync, commit = cursor.fetchone()
+        yield f"{tier().value}, fsync {fsync}, synchronous_commit {commit}"
     finally:
         connection.creation.destroy_test_db(name, verbosity=0)
 
