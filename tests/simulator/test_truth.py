@@ -196,3 +196,13 @@ def test_control_answers_this_machine_only(google: Google) -> None:
 
     far = Request("GET", "/_sim/stats", {}, Message(), peer="192.0.2.1")  # type: ignore[arg-type]
     assert google.simulator.handle(far)[1].status == 403
+
+
+def test_a_storm_restates_hours_and_revokes_grants_by_itself(google: Google) -> None:
+    for user in (4, 5, 6, 7):
+        google.tokens(user)
+    google.faulty(restates_per_minute=60, revokes_per_minute=60)
+    for _ in range(2):
+        google.simulator.happenings.tick()
+    assert sum(map(len, google.simulator.state.events.values())) == 2
+    assert len(google.simulator.state.grants) == 2

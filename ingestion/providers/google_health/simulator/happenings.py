@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import random
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +17,8 @@ from ingestion.providers.google_health.simulator.truth import Truth, has_columns
 from ingestion.providers.google_health.simulator.types import TYPES, DataType, Kind
 from ingestion.providers.google_health.simulator.webhooks import Webhooks
 from metrics.batch import MICROSECOND
+
+log = logging.getLogger(__name__)
 
 HOUR = 3600 * MICROSECOND
 TICK = 1.0  # seconds
@@ -46,11 +49,19 @@ class Happenings:
 
     def _run(self) -> None:
         while not self._stop.wait(TICK):
-            profile = self._faults.profile
-            self._maybe(profile.restates_per_minute, self._restate_some)
-            self._maybe(profile.revokes_per_minute, self._revoke_some)
-            if self._state.subscribers:
-                self.announce_uploads()
+            try:
+                self.tick()
+            except Exception:
+                # One failure must not end everything that happens from now on.
+                log.exception("a tick of the simulator failed")
+
+    def tick(self) -> None:
+        """What a second brings."""
+        profile = self._faults.profile
+        self._maybe(profile.restates_per_minute, self._restate_some)
+        self._maybe(profile.revokes_per_minute, self._revoke_some)
+        if self._state.subscribers:
+            self.announce_uploads()
 
     def _maybe(self, per_minute: float, act: Callable[[], None]) -> None:
         if self._random.random() < per_minute * TICK / 60:

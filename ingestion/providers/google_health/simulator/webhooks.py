@@ -160,7 +160,10 @@ class Webhooks:
 
     def _work(self) -> None:
         while (delivery := self._next()) is not None:
-            self._deliver(delivery)
+            try:
+                self._deliver(delivery)
+            except Exception:
+                log.exception("a delivery failed; the others go on")
 
     def _next(self) -> _Delivery | None:
         """The next delivery that is due, with others for the same subscriber; None when closing."""
