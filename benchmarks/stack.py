@@ -82,10 +82,12 @@ class Stack:
             f"worker-{number}", *command, "--without-gossip", "--without-mingle", "-n", f"w{number}@bench"
         )
 
-    def beat(self) -> Child:
-        return self.start(
-            "beat", "-m", "celery", "-A", "config", "beat", "--schedule", str(self.folder / "beat"), "--pidfile", ""
-        )
+    def web(self) -> Child:
+        """The web server, for the vendor's notices; returns when it answers."""
+        child = self.start("web", "-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "config.wsgi")
+        if not wait_until(lambda: answers(f"{self.environment['PUBLIC_URL']}/login/"), child, 60, time.sleep):
+            raise SystemExit((self.folder / "web.log").read_text())
+        return child
 
     def stop(self, children: Sequence[Child] | None = None) -> None:
         for child in list(self.children if children is None else children):
@@ -101,8 +103,12 @@ def stack(*simulator: str, **settings: str) -> Iterator[Stack]:
         redis = Redis(folder / "redis", folder / "redis.log")
         redis.start(time.sleep)
         ending.callback(redis.stop)
-        port = free_port()
+        port, web_port = free_port(), free_port()
         os.environ |= {
+            "PORT": str(web_port),
+            "PUBLIC_URL": f"http://127.0.0.1:{web_port}",
+            "WEBHOOK_SECRET": "Bearer benchmarks-only-" + "z" * 20,
+            "DEBUG": "True",  # static files by their own names: nothing is collected for a measurement
             "SECRET_KEY": "benchmarks-only-" + "x" * 50,
             "TOKEN_KEYS": "benchmarks-only-" + "y" * 50,
             "REDIS_URL": redis.url,
@@ -117,7 +123,7 @@ def stack(*simulator: str, **settings: str) -> Iterator[Stack]:
         child.start()
         ending.callback(child.stop)
         made = Stack(folder, f"http://127.0.0.1:{port}", {}, child)
-        if not wait_until(lambda: _answers(made), child, 60, time.sleep):
+        if not wait_until(lambda: answers(f"{made.address}/_sim/clock"), child, 60, time.sleep):
             raise SystemExit((folder / "simulator.log").read_text())
         made.tier = ending.enter_context(bench.database())
         from django.db import connection
@@ -131,9 +137,9 @@ def stack(*simulator: str, **settings: str) -> Iterator[Stack]:
             made.stop()
 
 
-def _answers(made: Stack) -> bool:
+def answers(url: str) -> bool:
     try:
-        return bool(made.sim("clock"))
+        return httpx.get(url, timeout=5).is_success
     except httpx.HTTPError:
         return False
 

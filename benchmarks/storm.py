@@ -3,9 +3,9 @@
     python -m benchmarks.storm [--minutes 10] [--participants 50] [--days 3]
 
 The simulator plays its storm: refusals, truncated answers, ties at page borders, tokens that run out or are revoked,
-restated hours. Workers and beat are killed (SIGKILL) at random and started again; who was revoked connects anew.
-Then the simulated clock is stopped, the faults end, one more pass is made, and the store is compared with the truth
-row for row.
+restated hours, notices that come twice, late or forged. Workers are killed (SIGKILL) at random and started again; who
+was revoked connects anew. Then the simulated clock is stopped, the faults end, one more pass is made, and the store is
+compared with the truth row for row.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ QUICK = {
     "VENDOR_TIMEOUT_SECONDS": "10",
     "LOG_LEVEL": "WARNING",
 }
+TICK = 5.0  # seconds
 
 
 def states() -> Counter[str]:
@@ -61,13 +62,18 @@ def reconnect(made: stack.Stack) -> int:
 
 
 def storm(made: stack.Stack, minutes: float, chance: random.Random) -> dict[str, Any]:
-    """Let it blow; returns what was done to whom."""
-    crew: list[Child] = [made.worker(1), made.worker(2), made.beat()]
+    """Let it blow; returns what was done to whom. What beat does each minute is done every five seconds."""
+    from ingestion import tasks
+
+    crew: list[Child] = [made.worker(1), made.worker(2)]
     done: Counter[str] = Counter()
-    end, next_kill = time.monotonic() + 60 * minutes, time.monotonic() + 10
+    end, next_kill, next_tick = time.monotonic() + 60 * minutes, time.monotonic() + 10, 0.0
     while time.monotonic() < end:
         time.sleep(1)
         done["reconnected"] += reconnect(made)
+        if time.monotonic() > next_tick:
+            tasks.tick.delay()
+            next_tick = time.monotonic() + TICK
         if time.monotonic() > next_kill:
             victim = chance.choice(crew)
             if victim.process:
@@ -75,7 +81,7 @@ def storm(made: stack.Stack, minutes: float, chance: random.Random) -> dict[str,
                 victim.process.wait()
                 done[f"{victim.name} killed"] += 1
                 victim.start()
-            next_kill = time.monotonic() + chance.uniform(4, 16)
+            next_kill = time.monotonic() + chance.uniform(6, 18)
     return dict(done)
 
 
@@ -83,6 +89,7 @@ def settle(made: stack.Stack, seconds: float) -> dict[str, int]:
     """Stop the simulated clock and the faults, make one more pass of everybody, wait until nothing is due."""
     from django.utils import timezone
 
+    from ingestion import tasks
     from ingestion.models import Connection, SyncWindow
     from ingestion.sync import plan
 
@@ -96,7 +103,8 @@ def settle(made: stack.Stack, seconds: float) -> dict[str, int]:
     Connection.objects.update(next_due_at=asked, busy_until=None)
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        time.sleep(2)
+        tasks.tick.delay()
+        time.sleep(TICK)
         reconnect(made)
         busy = SyncWindow.objects.filter(state__in=(SyncWindow.State.DUE, SyncWindow.State.CLAIMED)).exists()
         planned = not Connection.objects.filter(next_due_at__lte=asked).exists()
@@ -117,15 +125,21 @@ def main() -> None:
     with stack.stack(*simulator, "--cache-days", "800", **QUICK) as made:
         from django.core.management import call_command
 
+        from ingestion.models import WebhookDelivery
+
         connected = stack.connect_all(
             made, given.participants, dt.datetime.now(dt.UTC).date() - dt.timedelta(given.days)
         )
+        made.web()
+        call_command("google_webhooks", "create")
         made.sim("faults", profile="storm")
         print(f"{made.tier}: {len(connected)} participants, {given.minutes:g} minutes of storm")
         done = storm(made, given.minutes, random.Random(given.seed))
         told, before = made.sim("stats"), states()
+        notices = WebhookDelivery.objects.count()
         settled = settle(made, given.settle)
         rows = {**done, **{f"fault: {name}": n for name, n in told["faults"]["given"].items()}}
+        rows |= {"notices taken": notices} | {f"notice answered {k}": n for k, n in told["webhooks"]["answers"].items()}
         rows |= {f"answered {name}": n for name, n in told["statuses"].items()}
         rows |= {f"windows {name} at its end": n for name, n in before.items()}
         rows |= settled | {f"windows {name} at last": n for name, n in states().items()}

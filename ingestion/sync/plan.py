@@ -131,7 +131,7 @@ def plan_pass(connection: Connection, now: dt.datetime, reason: str = Reason.SCH
     end = latest(connection, now)
     watch = max(earliest(connection), now - dt.timedelta(days=settings.SYNC_WATCH_DAYS))
     fresh = max(watch, now - dt.timedelta(hours=settings.SYNC_FRESH_HOURS))
-    since = _unread_since(connection)
+    since = _unread_since(connection, watch)
     sweep = connection.swept_at is None or now - connection.swept_at >= dt.timedelta(days=settings.SYNC_SWEEP_DAYS)
     count = 0
     for data_type in granted(connection, provider):
@@ -154,10 +154,13 @@ def plan_pass(connection: Connection, now: dt.datetime, reason: str = Reason.SCH
     return count
 
 
-def _unread_since(connection: Connection) -> dt.datetime:
-    """From when on data may be missing here: her monitoring's first day, or the days watched at the last pull."""
+def _unread_since(connection: Connection, watch: dt.datetime) -> dt.datetime:
+    """From when on data may be missing here: her monitoring's first day; or, after she was away for longer than days
+    are watched, the days watched at the last pull; else what is watched now."""
     if connection.last_pull_at is None:
         return earliest(connection)
+    if connection.last_pull_at >= watch:
+        return watch
     return max(earliest(connection), connection.last_pull_at - dt.timedelta(days=settings.SYNC_WATCH_DAYS))
 
 

@@ -1,0 +1,77 @@
+"""Several workers at once, each with a connection to the database of its own."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import pytest
+from django.db import connection as database
+
+from ingestion import connections
+from ingestion.models import SyncWindow
+from ingestion.sync import claims, engine
+from metrics.models import Measurement
+from tests.sync.conftest import connect
+from tests.sync.fake import FakeVendor
+
+pytestmark = pytest.mark.django_db(transaction=True)
+T = TypeVar("T")
+
+
+def at_once(count: int, work: Callable[[], T]) -> list[T]:
+    """What `count` threads get that start together."""
+    gate = threading.Barrier(count)
+
+    def run() -> T:
+        gate.wait(10)
+        try:
+            return work()
+        finally:
+            database.close()
+
+    with ThreadPoolExecutor(count) as pool:
+        return [future.result(30) for future in [pool.submit(run) for _ in range(count)]]
+
+
+def test_twenty_workers_with_an_expired_token_refresh_once(vendor: FakeVendor, now: dt.datetime) -> None:
+    mine = connect(now, token_hours=-1)
+    tokens = at_once(20, lambda: connections.fresh_token(mine, vendor))
+    assert (vendor.refreshes, set(tokens)) == (1, {"access-1"})
+
+
+def test_twenty_workers_whose_token_is_refused_refresh_once(vendor: FakeVendor, now: dt.datetime) -> None:
+    mine = connect(now)
+    at_once(20, lambda: connections.fresh_token(mine, vendor, refused="access-0"))
+    assert vendor.refreshes == 1
+
+
+def hours(connection_id: int, now: dt.datetime, count: int) -> None:
+    first = now.replace(minute=0) - dt.timedelta(hours=count)
+    for n in range(count):
+        start = first + dt.timedelta(hours=n)
+        SyncWindow.objects.create(
+            connection_id=connection_id, data_type="pulse", starts_at=start, ends_at=start + dt.timedelta(hours=1),
+            due_at=now, reason="scheduled",
+        )  # fmt: skip
+
+
+def test_two_workers_never_hold_the_same_window(vendor: FakeVendor, now: dt.datetime) -> None:
+    mine = connect(now)
+    hours(mine.pk, now, 30)
+    held = at_once(4, lambda: {window.pk for window in claims.claim(mine, now, 10)})
+    assert sum(len(one) for one in held) == len(set().union(*held)) == 30
+
+
+def test_four_workers_on_one_connection_read_each_window_once(vendor: FakeVendor, now: dt.datetime) -> None:
+    mine = connect(now)
+    hours(mine.pk, now, 30)
+    for n in range(30):
+        vendor.points["pulse"][now.replace(minute=0) - dt.timedelta(hours=n + 1)] = 60.0 + n
+    at_once(4, lambda: engine.take_turn(mine.pk))
+    while engine.take_turn(mine.pk).windows:
+        pass
+    assert (len(vendor.asked), Measurement.objects.count()) == (30, 30)
