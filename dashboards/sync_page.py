@@ -129,7 +129,7 @@ def progress(connection: Connection, now: dt.datetime) -> dict[str, Any]:
     filled = windows.filter(reason=Reason.BACKFILL).aggregate(
         total=Count("pk"), done=Count("pk", filter=Q(state__in=[State.DONE, State.FAILED]))
     )
-    newest = windows.exclude(finished_at=None).order_by("-finished_at", "-starts_at")[:WINDOWS_SHOWN]
+    newest = windows.filter(state__in=[State.DONE, State.FAILED]).order_by("-finished_at", "-starts_at")[:WINDOWS_SHOWN]
     failed = windows.filter(state=State.FAILED).order_by("-finished_at")[:WINDOWS_SHOWN]
     return {
         "counts": [(connection_words.STATES[state], counts.get(state, 0)) for state in State],
