@@ -108,9 +108,10 @@ def pulse(request: Request, code: str, study_id: str) -> HttpResponse:
     """Figures and connections anew if anything has changed since `seen`, else 204. Cheap: asked every few seconds."""
     participant = visible_participant(request, code, study_id)
     seen = request.GET.get("seen", "")
-    if connection_card.pulse(participant) == seen:
+    now = timezone.now()
+    if connection_card.pulse(participant, now) == seen:
         return HttpResponse(status=204)
-    context = connection_card.live_part(participant, request.user, timezone.now())  # type: ignore[arg-type]
+    context = connection_card.live_part(participant, request.user, now)  # type: ignore[arg-type]
     response = render(
         request, "dashboards/_live.html", context | {"participant": participant, "trial": participant.trial}
     )

@@ -64,7 +64,7 @@ def participant_detail(request: Request, code: str, study_id: str) -> HttpRespon
     """One participant's data for some days; for HTMX only what depends on the days and the metric."""
     participant = visible_participant(request, code, study_id)
     now = timezone.now()
-    beat = connection_card.pulse(participant)
+    beat = connection_card.pulse(participant, now)
     context: dict[str, Any] = participant_page.page(participant, request.GET, now)
     if not request.htmx or request.htmx.boosted or request.htmx.history_restore_request:
         context |= connection_card.card(participant, request.user, now)  # type: ignore[arg-type]  # never anonymous

@@ -25,6 +25,7 @@ LINES: tuple[tuple[str, frozenset[str]], ...] = (
     ),
     ("Skin temperature at night", frozenset({"skin_temperature", "skin_temperature_deviation"})),
     ("Weight, if you use a connected scale", frozenset({"weight", "body_fat"})),
+    ("Fitness, as your watch estimates it (VO₂ max)", frozenset({"vo2_max"})),
     ("Glucose", frozenset({"glucose"})),
 )
 

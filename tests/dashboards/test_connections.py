@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+import time_machine
 from django.test import Client
 from django.utils import timezone
 
@@ -287,6 +288,15 @@ def test_an_opened_link_and_a_new_connection_show_without_new_data(
     assert again.status_code == 200
     connections.lost(connection, "expired_grant", now=NOW)
     assert "Reconnect" in text(pulse(manager, again))
+
+
+def test_what_the_page_says_of_times_is_kept_up_to_date(manager: Client, participant: Participant) -> None:
+    store(participant, heart_rate(NOW - dt.timedelta(minutes=10), 5))
+    page = manager.get(PERSON)
+    with time_machine.travel(NOW + dt.timedelta(minutes=20), tick=False):
+        answer = pulse(manager, page)
+    assert "25 min ago" in text(answer)
+    assert "HX-Trigger" not in answer
 
 
 def test_the_pulse_is_cheap(manager: Client, connection: Connection, django_assert_max_num_queries: Any) -> None:
