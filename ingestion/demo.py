@@ -22,6 +22,8 @@ SEED = 20_261_123
 PASSWORD = "wearable-demo-2026"  # noqa: S105 - documented; see demo_users_ensure for when it is refused
 SITES = (("AMS", "Amsterdam"), ("UTR", "Utrecht"), ("RTM", "Rotterdam"))
 ARMS = ("usual care", "coached walking")
+# Enrolled after those with synthetic devices and not connected to anything: to be invited by who tries the demo.
+TO_INVITE = 2
 MANAGER, COORDINATOR, STAFF = "manager@example.org", "coordinator@example.org", "staff@example.org"
 
 
@@ -74,12 +76,12 @@ def demo_ensure(*, now: dt.datetime, password: str | None = None, participants: 
     return trial
 
 
-def _enrol(trial: Trial, study_id: str, site: Site, arm: str) -> Participant:
+def _enrol(trial: Trial, study_id: str, site: Site, arm: str, status: str = Participant.Status.ACTIVE) -> Participant:
     return participant_enrol(
         trial=trial,
         study_id=study_id,
         site=site,
-        status=Participant.Status.ACTIVE,
+        status=status,
         monitoring_starts_on=trial.starts_on,
         arm=arm,
     )

@@ -30,8 +30,23 @@ def given(*names: str) -> bool:
 
 
 def secret_key() -> str:
-    """The key of this installation: made at the first start, kept in `var/secret_key` for its owner's eyes only."""
-    path = VAR / "secret_key"
+    """The key of this installation: made at the first start, kept in `var/secret_key`."""
+    return _kept("secret_key", "everyone must log in again")
+
+
+def token_key() -> str:
+    """What seals participants' tokens, in `var/token_key`. Who loses it loses every connection."""
+    return _kept("token_key", "every participant must connect again")
+
+
+def webhook_secret() -> str:
+    """What the simulator sends with its notices, in `var/webhook_secret`."""
+    return _kept("webhook_secret", "the simulator's subscriber must be made again")
+
+
+def _kept(name: str, loss: str) -> str:
+    """A secret made at its first use and kept in `var/` for its owner's eyes only. Raises where it was emptied."""
+    path = VAR / name
     if not path.exists():
         VAR.mkdir(exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -39,7 +54,7 @@ def secret_key() -> str:
             file.write(secrets.token_urlsafe(60))
     key = path.read_text().strip()
     if not key:
-        raise ImproperlyConfigured(f"{path} is empty. Delete it to have a new key made (everyone must log in again).")
+        raise ImproperlyConfigured(f"{path} is empty. Delete it to have a new key made ({loss}).")
     return key
 
 

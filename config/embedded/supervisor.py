@@ -15,7 +15,7 @@ from config.embedded import environment, static_files
 from config.embedded.environment import LOGS, ROOT, VAR
 from config.embedded.postgres import Postgres
 from config.embedded.processes import Child, say, tail, wait_until
-from config.embedded.redis_server import Redis
+from config.embedded.redis_server import Redis, free_port
 from deploy.bootstrap import SetupError, check_port, hold, port_wanted
 
 DEMO_LOGINS = ("manager@example.org", "coordinator@example.org", "staff@example.org")
@@ -71,6 +71,8 @@ class Supervisor:
         self._redis: Redis | None = None
         self._watches: list[Watch] = []
         self._seeding: Child | None = None
+        self._simulated = False
+        self._helpers: list[Child] = []  # they end by themselves
 
     def run(self) -> None:
         """Serves until told to stop. Raises SetupError, Failed, PostgresFault or RedisFault."""
@@ -123,6 +125,7 @@ class Supervisor:
             self._redis.start(self._pause)
             brought["REDIS_URL"] = self._redis.url
             self._watches.append(Watch(self._redis.child))
+        brought |= self._vendor()
         environment.publish(brought)
         self._environment = {**os.environ, **brought, "PYTHONUNBUFFERED": "1", "PORT": str(self.port)}
         say("Bringing the database's tables up to date")
@@ -131,16 +134,37 @@ class Supervisor:
             say("Collecting the pages' static files")
             self._step("collectstatic", "--no-input", "--clear", "--verbosity", "0")
             static_files.stamp()
+        if self._simulated:
+            self._start(self._simulator())
         say("Starting the web server, the worker and the scheduler")
         web = self._web()
         self._start(web)
         self._await_pages(web)  # before the others start: on a small machine they would slow it down
         self._start(self._worker())
         self._start(self._beat())
+        if self._simulated:
+            # A log, and not the terminal: without its notices the demo works too, only later.
+            subscribing = self._manage("google_webhooks", "create", log=LOGS / "simulator.log")
+            subscribing.start()
+            self._helpers.append(subscribing)
         if self.demo:
             self._seeding = self._manage("seed_demo", log=None)
             self._seeding.start()
         self._greet()
+
+    def _vendor(self) -> dict[str, str]:
+        """Settings of the live vendor; in a demo without credentials a simulator plays it, at a port that is free."""
+        brought: dict[str, str] = {}
+        if not environment.given("TOKEN_KEYS"):
+            brought["TOKEN_KEYS"] = environment.token_key()
+        if not environment.given("PUBLIC_URL"):
+            brought["PUBLIC_URL"] = self.address
+        self._simulated = self.demo and not environment.given("CLIENT_ID", "GOOGLE_SIMULATOR_URL")
+        if self._simulated:
+            brought["GOOGLE_SIMULATOR_URL"] = f"http://127.0.0.1:{free_port()}"
+            if not environment.given("WEBHOOK_SECRET"):
+                brought["WEBHOOK_SECRET"] = environment.webhook_secret()
+        return brought
 
     def _step(self, *arguments: str) -> None:
         """One management command, its output at the terminal. Raises Failed."""
@@ -178,6 +202,9 @@ class Supervisor:
         if self.demo:
             say(f"  Log in as {', '.join(DEMO_LOGINS)}\n  Password  {DEMO_PASSWORD}\n")
             say("  The demo trial's data load meanwhile; the pages fill as they come.")
+            if self._simulated:
+                say("  To connect somebody yourself: open DEMO-025, invite her, and follow the link. A simulator plays")
+                say("  Google: no account is needed, and her data arrive within a minute.")
         else:
             say("  First time here? Make a login:  .venv/bin/python manage.py createsuperuser")
         say("  Logs are in var/log, data in var/. Ctrl-C stops everything and keeps the data.\n")
@@ -196,6 +223,12 @@ class Supervisor:
 
     def _manage(self, *arguments: str, log: Path | None) -> Child:
         return self._python(arguments[0], "manage.py", *arguments, log=log, quit_signal=signal.SIGTERM)
+
+    def _simulator(self) -> Child:
+        """Google's part, played by us. Its people begin when the demo's did; what they consented to outlives a stop."""
+        port = self._environment["GOOGLE_SIMULATOR_URL"].rpartition(":")[2]
+        arguments = ("simulate_google", "--port", port, "--state", str(VAR / "simulator"))
+        return self._manage(*arguments, log=LOGS / "simulator.log")
 
     def _web(self) -> Child:
         arguments = ("-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "config.wsgi")
@@ -228,6 +261,8 @@ class Supervisor:
 
     def _bring_down(self) -> None:
         """Those who use the database first, the database last."""
+        for helper in self._helpers:
+            helper.stop()
         if self._seeding:
             self._seeding.stop()
         servers = [server.child for server in (self._postgres, self._redis) if server]

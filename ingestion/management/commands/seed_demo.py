@@ -7,6 +7,7 @@ import time
 from itertools import groupby
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from tqdm import tqdm
@@ -36,6 +37,8 @@ class Command(BaseCommand):
                 participants=options["participants"],
                 days=options["days"],
             )
+            if settings.LIVE_PROVIDERS:
+                demo.demo_to_invite_ensure(trial, after=options["participants"])
             self.stdout.write(f"{trial.code}: {trial.participants.count()} participants since {trial.starts_on}")
             total = self._feed(trial, now)
         except (demo.DemoRefused, SyntheticUnavailable) as error:
