@@ -202,6 +202,9 @@ CLIENT_ID = env.str("CLIENT_ID", default="")
 CLIENT_SECRET = secret("CLIENT_SECRET")
 # A simulator that plays the vendor, for demos and tests: what comes from it is marked as synthetic.
 GOOGLE_SIMULATOR_URL = env.str("GOOGLE_SIMULATOR_URL", default="").rstrip("/")
+# Ask for the members that we keep alone, and of which devices (empty: of all). Both are uncertain at the vendor's.
+GOOGLE_USE_FIELDS = boolean("GOOGLE_USE_FIELDS", default=True)
+GOOGLE_DATA_SOURCE_FAMILY = env.str("GOOGLE_DATA_SOURCE_FAMILY", default="")
 # The address under which participants and the vendor reach this site, for links and redirects.
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
 INVITATION_DAYS = env.int("INVITATION_DAYS", default=14)
@@ -236,6 +239,8 @@ LIVE_PROVIDERS: dict[str, dict[str, Any]] = (
             "webhook_secret": WEBHOOK_SECRET,
             "timeout": float(VENDOR_TIMEOUT_SECONDS),
             "simulator_url": GOOGLE_SIMULATOR_URL,
+            "use_fields": GOOGLE_USE_FIELDS,
+            "data_source_family": GOOGLE_DATA_SOURCE_FAMILY,
         }
     }
     if CLIENT_ID or GOOGLE_SIMULATOR_URL
@@ -259,6 +264,8 @@ LOGGING = {
     "filters": {"links": {"()": "config.log_filter.WithoutLinks"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    # A line for every request to a vendor would be 50,000 a day; the engine logs what matters of them.
+    "loggers": {"httpx": {"level": "WARNING"}, "httpcore": {"level": "WARNING"}},
     # Those that write requests' addresses, among them participants' links.
     "loggers": {
         # A line for each request to a vendor would drown everything else.

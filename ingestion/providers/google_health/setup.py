@@ -13,7 +13,8 @@ from ingestion.providers.google_health.keyset import Cache
 
 
 def build(http: httpx.Client, cache: Cache, options: Mapping[str, Any]) -> GoogleHealth:
-    """The provider for options `client_id`, `client_secret`, `webhook_secret`, `timeout` and `simulator_url`.
+    """The provider for options `client_id`, `client_secret`, `webhook_secret`, `timeout`, `use_fields`,
+    `data_source_family` and `simulator_url`.
 
     With the last, everything is asked of the simulator at that address and marked as synthetic.
     """
@@ -33,6 +34,8 @@ def build(http: httpx.Client, cache: Cache, options: Mapping[str, Any]) -> Googl
             client_secret=options["client_secret"],
             webhook_secret=options.get("webhook_secret", ""),
             timeout=options.get("timeout", 30.0),
+            use_fields=options.get("use_fields", True),
+            data_source_family=options.get("data_source_family") or None,
             **addresses,
         ),
         http,
