@@ -76,6 +76,18 @@ def demo_ensure(*, now: dt.datetime, password: str | None = None, participants: 
     return trial
 
 
+def demo_to_invite_ensure(trial: Trial, *, after: int = 24) -> list[str]:
+    """Participants without any device, for who tries the demo to invite; returns their study ids."""
+    ids = [f"{CODE}-{number:03d}" for number in range(after + 1, after + 1 + TO_INVITE)]
+    known = set(trial.participants.values_list("study_id", flat=True))
+    site = trial.sites.order_by("pk").first()
+    if site is not None and trial.status != Trial.Status.CLOSED:
+        for study_id in ids:
+            if study_id not in known:
+                _enrol(trial, study_id, site, ARMS[0], Participant.Status.INVITED)
+    return ids
+
+
 def _enrol(trial: Trial, study_id: str, site: Site, arm: str, status: str = Participant.Status.ACTIVE) -> Participant:
     return participant_enrol(
         trial=trial,

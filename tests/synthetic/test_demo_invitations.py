@@ -1,0 +1,20 @@
+"""The demo's people without a device, whom its visitor may invite."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from ingestion import demo
+from participants.models import Participant
+
+NOW = dt.datetime(2026, 11, 13, 21, 7, tzinfo=dt.UTC)
+
+
+@pytest.mark.django_db
+def test_two_more_people_wait_to_be_invited_however_often_the_demo_starts() -> None:
+    trial = demo.demo_ensure(now=NOW, participants=2, days=2)
+    assert demo.demo_to_invite_ensure(trial, after=2) == demo.demo_to_invite_ensure(trial, after=2)
+    waiting = Participant.objects.filter(study_id__in=["DEMO-003", "DEMO-004"], synthetic_devices=None)
+    assert [person.status for person in waiting] == ["invited", "invited"]
