@@ -264,12 +264,11 @@ LOGGING = {
     "filters": {"links": {"()": "config.log_filter.WithoutLinks"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    # A line for every request to a vendor would be 50,000 a day; the engine logs what matters of them.
-    "loggers": {"httpx": {"level": "WARNING"}, "httpcore": {"level": "WARNING"}},
-    # Those that write requests' addresses, among them participants' links.
     "loggers": {
-        # A line for each request to a vendor would drown everything else.
+        # A line for every request to a vendor would be 50,000 a day; the engine logs what matters of them.
         "httpx": {"level": "WARNING"},
+        "httpcore": {"level": "WARNING"},
+        # Those that write requests' addresses, among them participants' links.
         "django.request": {"filters": ["links"]},
         "django.security.csrf": {"filters": ["links"]},
         "django.server": {"filters": ["links"], "handlers": ["stderr"], "propagate": False},

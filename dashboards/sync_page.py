@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import Count, Q
+from django.db.models import Case, Count, Q, When
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -30,6 +30,12 @@ from participants.models import Participant, Trial
 PAGE_SIZE = 50
 WINDOWS_SHOWN = 25
 State, Reason = SyncWindow.State, SyncWindow.Reason
+# What somebody should see to; then what runs; then what is over.
+TROUBLE_FIRST = Case(
+    When(status__in=[Connection.Status.RECONNECT, Connection.Status.BLOCKED], then=0),
+    When(status=Connection.Status.ACTIVE, then=1),
+    default=2,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +70,7 @@ def sync(request: Request, code: str) -> HttpResponse:
         .select_related("participant")
         .prefetch_related("devices")
     )
-    # Trouble first, then by study id.
-    page = Paginator(mine.order_by("-status", "participant__study_id"), PAGE_SIZE).get_page(request.GET.get("page"))
+    page = Paginator(mine.order_by(TROUBLE_FIRST, "participant__study_id"), PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
         "trial": trial,
         "section": "connections",

@@ -327,6 +327,16 @@ def test_the_trial_s_page_counts_who_never_connected(manager: Client, trial: Tri
     )
 
 
+def test_connections_that_need_somebody_come_first(manager: Client, trial: Trial, connection: Connection) -> None:
+    for study_id, status in (("ZZ-1", "reconnect"), ("AA-1", "revoked")):
+        person = factories.ParticipantFactory.create(trial=trial, study_id=study_id)
+        Connection.objects.create(
+            participant=person, trial=trial, provider="vendor", external_user_id=study_id, status=status
+        )
+    page = manager.get("/trials/STRIDE-2/sync/").content.decode()
+    assert re.findall(r'class="study-id"[^>]*>([^<]+)', page) == ["ZZ-1", "AX-0042", "AA-1"]
+
+
 def test_the_number_of_queries_does_not_grow_with_the_connections(
     manager: Client, trial: Trial, connection: Connection, django_assert_max_num_queries: Any
 ) -> None:

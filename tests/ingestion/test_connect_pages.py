@@ -14,6 +14,7 @@ import pytest
 import time_machine
 from django.test import Client
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
 from ingestion import connections, live, tasks
 from ingestion.models import Connection, Invitation
@@ -219,6 +220,17 @@ def test_after_a_consent_the_page_says_what_happens_next(browser: Client, link: 
 def test_the_first_pull_is_queued_at_once(browser: Client, link: str, queued: list[int], person: Participant) -> None:
     walk(browser, link)
     assert queued == [Connection.objects.get(participant=person).pk]
+
+
+def test_without_a_broker_she_is_connected_all_the_same(
+    browser: Client, link: str, person: Participant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(pk: int) -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(tasks, "queue_connection", away)
+    assert walk(browser, link).status_code == 303
+    assert Connection.objects.get(participant=person).status == Connection.Status.ACTIVE
 
 
 def test_the_code_is_exchanged_with_the_secret_half_of_the_challenge(
