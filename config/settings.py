@@ -191,6 +191,8 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_TIMEZONE = "UTC"
+# In memory: what is due stands in PostgreSQL, and a schedule file that a power cut left half-written stops beat.
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 
 # Chunks older than this are compressed, where the server is TimescaleDB's Community edition.
 COMPRESS_AFTER_DAYS = env.int("COMPRESS_AFTER_DAYS", default=30)

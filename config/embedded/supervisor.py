@@ -240,8 +240,7 @@ class Supervisor:
         return self._python("worker", *arguments, *alone, log=LOGS / "worker.log", quit_signal=signal.SIGQUIT)
 
     def _beat(self) -> Child:
-        schedule = ("--schedule", str(VAR / "beat-schedule"), "--pidfile", "")
-        arguments = ("-m", "celery", "-A", "config", "beat", "--loglevel", "INFO", *schedule)
+        arguments = ("-m", "celery", "-A", "config", "beat", "--loglevel", "INFO", "--pidfile", "")
         return self._python("beat", *arguments, log=LOGS / "beat.log", quit_signal=signal.SIGTERM)
 
     # ------------------------------------------------------------------ while up, and down
