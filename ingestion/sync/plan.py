@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 
 from django.conf import settings
 from django.db.models import Q
@@ -34,6 +36,17 @@ def aligned(data_type: DataType, start: dt.datetime, end: dt.datetime) -> list[t
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A stretch of a data type that should be due."""
+
+    data_type: str
+    starts_at: dt.datetime
+    ends_at: dt.datetime
+    reason: str
+    kind: str = READ
+
+
 def ask(
     connection: Connection,
     data_type: str,
@@ -41,47 +54,40 @@ def ask(
     *,
     reason: str,
     due_at: dt.datetime,
-    kind: str = READ,
 ) -> int:
-    """Make these spans due; what is due already stays, what is being read is read once more. Returns their number.
+    """Make these spans of one data type due; see ask_all."""
+    return ask_all(connection, [Wanted(data_type, start, end, reason) for start, end in spans], due_at=due_at)
+
+
+def ask_all(connection: Connection, wanted: Collection[Wanted], *, due_at: dt.datetime) -> int:
+    """Make these due; what is due already stays, what is being read is read once more. Returns their number.
 
     Being read first, then finished: a window that is finished in between is met by the second statement.
     """
-    spans = list(spans)
-    if not spans:
+    if not wanted:
         return 0
-    mine = SyncWindow.objects.filter(
-        connection=connection,
-        data_type=data_type,
-        kind=kind,
-        starts_at__in=[start for start, _ in spans],
-        ends_at__in=[end for _, end in spans],
-    )
-    known = set(mine.values_list("starts_at", "ends_at"))
-    SyncWindow.objects.bulk_create(
-        [
-            SyncWindow(
-                connection=connection,
-                data_type=data_type,
-                kind=kind,
-                starts_at=start,
-                ends_at=end,
-                reason=reason,
-                due_at=due_at,
-            )
-            for start, end in spans
-            if (start, end) not in known
-        ],
-        ignore_conflicts=True,
-        batch_size=1000,
-    )
-    if known:
+    first, last = min(one.starts_at for one in wanted), max(one.starts_at for one in wanted)
+    near = SyncWindow.objects.filter(connection=connection, starts_at__gte=first, starts_at__lte=last)
+    names = ("data_type", "kind", "starts_at", "ends_at")
+    known = {tuple(key): pk for pk, *key in near.values_list("pk", *names)}
+    found: dict[str, list[int]] = defaultdict(list)
+    missing = []
+    for one in wanted:
+        pk = known.get((one.data_type, one.kind, one.starts_at, one.ends_at))
+        if pk is not None:
+            found[one.reason].append(pk)
+        else:
+            fields = {name: getattr(one, name) for name in (*names, "reason")}
+            missing.append(SyncWindow(connection=connection, due_at=due_at, **fields))
+    SyncWindow.objects.bulk_create(missing, ignore_conflicts=True, batch_size=1000)
+    for reason, pks in found.items():
+        mine = SyncWindow.objects.filter(pk__in=pks)
         mine.filter(state=State.CLAIMED).update(again=True)
         mine.filter(Q(state=State.DONE) | Q(state=State.FAILED)).update(
             state=State.DUE, reason=reason, due_at=due_at, attempts=0, error_code=""
         )
         mine.filter(state=State.DUE, reason=Reason.BACKFILL).exclude(reason=reason).update(reason=reason, due_at=due_at)
-    return len(spans)
+    return len(wanted)
 
 
 def merged(spans: Iterable[tuple[dt.datetime, dt.datetime]]) -> list[tuple[dt.datetime, dt.datetime]]:
@@ -133,21 +139,20 @@ def plan_pass(connection: Connection, now: dt.datetime, reason: str = Reason.SCH
     fresh = max(watch, now - dt.timedelta(hours=settings.SYNC_FRESH_HOURS))
     since = _unread_since(connection, watch)
     sweep = connection.swept_at is None or now - connection.swept_at >= dt.timedelta(days=settings.SYNC_SWEEP_DAYS)
-    count = 0
+    wanted: list[Wanted] = []
     for data_type in granted(connection, provider):
         if since < watch:
-            count += ask(
-                connection, data_type.code, aligned(data_type, since, watch), reason=Reason.BACKFILL, due_at=now
-            )
-        whole = sweep or not data_type.fingerprinted
-        spans = aligned(data_type, watch if whole else fresh, end)
-        count += ask(connection, data_type.code, spans, reason=Reason.SWEEP if sweep else reason, due_at=now)
+            wanted += [Wanted(data_type.code, *span, Reason.BACKFILL) for span in aligned(data_type, since, watch)]
+        start = watch if sweep or not data_type.fingerprinted else fresh
+        why = Reason.SWEEP if sweep else reason
+        # The later one counts where two name the same window.
+        wanted += [Wanted(data_type.code, *span, why) for span in aligned(data_type, start, end)]
         if data_type.fingerprinted and watch < end:
-            SyncWindow.objects.filter(connection=connection, data_type=data_type.code, kind=LOOK).exclude(
-                state=State.CLAIMED
-            ).delete()
-            hours = [(_hour(watch), _hour(end) + dt.timedelta(hours=1))]
-            count += ask(connection, data_type.code, hours, reason=reason, due_at=now, kind=LOOK)
+            wanted.append(Wanted(data_type.code, _hour(watch), _hour(end) + dt.timedelta(hours=1), reason, LOOK))
+    # A look moves on with the clock: those of earlier passes will not be asked for again.
+    SyncWindow.objects.filter(connection=connection, kind=LOOK).exclude(state=State.CLAIMED).delete()
+    unique = {(one.data_type, one.kind, one.starts_at): one for one in wanted}
+    count = ask_all(connection, unique.values(), due_at=now)
     connection.swept_at = now if sweep else connection.swept_at
     connection.next_due_at = next_pass(connection, now)
     connection.save(update_fields=["swept_at", "next_due_at"])

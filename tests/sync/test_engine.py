@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Callable
+from functools import partial
 
 import pytest
+from django.db.models import Model
 from pytest_django import Settings
 
 from ingestion import connections
@@ -27,6 +29,11 @@ def turn(connection: Connection) -> engine.Outcome:
 
 def values() -> list[float]:
     return list(Measurement.objects.order_by("time").values_list("value", flat=True))
+
+
+def meanwhile(model: type[Model], **fields: object) -> None:
+    """What somebody else does to all rows of a table while the vendor is asked."""
+    model._default_manager.update(**fields)
 
 
 def fill(vendor: FakeVendor, window: SyncWindow, value: float = 60.0, every: int = 10) -> None:
@@ -90,7 +97,9 @@ def test_busy_puts_everything_off_and_keeps_what_was_read(
     fill(vendor, newer)
     vendor.script.extend([None, VendorBusy("rate_limit", 120)])
     outcome = turn(connection)
-    newer.refresh_from_db(), older.refresh_from_db(), connection.refresh_from_db()
+    newer.refresh_from_db()
+    older.refresh_from_db()
+    connection.refresh_from_db()
     assert (newer.state, older.state, older.attempts, len(values())) == ("done", "due", 0, 6)
     assert connection.busy_until is not None
     assert outcome.wait == 120
@@ -120,7 +129,8 @@ def test_a_window_that_breaks_does_not_hold_up_the_others(
     newer, older = window(hours=1), window(hours=2)
     vendor.script.append(BrokenAnswer("truncated"))
     turn(connection)
-    newer.refresh_from_db(), older.refresh_from_db()
+    newer.refresh_from_db()
+    older.refresh_from_db()
     assert (newer.state, older.state) == ("due", "done")
 
 
@@ -151,7 +161,9 @@ def test_a_missing_scope_concerns_its_data_alone(
     pulse, walk = window(), window(data_type="walk", starts_at=dt.datetime(2026, 11, 1, tzinfo=dt.UTC))
     vendor.script.append(AccessGone(AccessGone.SCOPE_MISSING))
     turn(connection)
-    pulse.refresh_from_db(), walk.refresh_from_db(), connection.refresh_from_db()
+    pulse.refresh_from_db()
+    walk.refresh_from_db()
+    connection.refresh_from_db()
     assert (pulse.state, pulse.error_code, walk.state) == ("failed", "scope_missing", "done")
     assert (connection.status, connection.scopes) == ("active", ["move"])
     assert ConnectionEvent.objects.get().reason == "scope_missing"
@@ -163,7 +175,8 @@ def test_credentials_of_ours_mark_nobody(
     mine = window()
     vendor.script.append(ClientMisconfigured("invalid_client"))
     turn(connection)
-    mine.refresh_from_db(), connection.refresh_from_db()
+    mine.refresh_from_db()
+    connection.refresh_from_db()
     assert (connection.status, mine.state, mine.attempts) == ("active", "due", 0)
     assert [r.levelno for r in caplog.records] == [logging.CRITICAL]
 
@@ -175,7 +188,8 @@ def test_tokens_that_no_key_opens_are_the_operators_affair(
     mine = window()
     settings.TOKEN_KEYS = ["another-key"]
     turn(connection)
-    mine.refresh_from_db(), connection.refresh_from_db()
+    mine.refresh_from_db()
+    connection.refresh_from_db()
     assert (connection.status, mine.state, vendor.asked) == ("active", "due", [])
     assert "put the old key back" in caplog.text
 
@@ -202,7 +216,8 @@ def test_a_dead_grant_needs_reconnecting(connection: Connection, vendor: FakeVen
     mine = window()
     vendor.token, vendor.refresh_error = "access-newer", AccessGone(AccessGone.EXPIRED_GRANT)
     turn(connection)
-    connection.refresh_from_db(), mine.refresh_from_db()
+    connection.refresh_from_db()
+    mine.refresh_from_db()
     assert (connection.status_reason, mine.state) == ("expired_grant", "due")
 
 
@@ -213,7 +228,8 @@ def test_a_token_address_that_does_not_answer_is_asked_later(
     Connection.objects.update(token_expires_at=None)
     vendor.refresh_error = BrokenAnswer("connection_failed")
     turn(connection)
-    connection.refresh_from_db(), mine.refresh_from_db()
+    connection.refresh_from_db()
+    mine.refresh_from_db()
     assert (connection.status, mine.state, mine.attempts) == ("active", "due", 0)
     assert connection.busy_until is not None
 
@@ -222,7 +238,7 @@ def test_asked_again_while_being_read_it_is_read_once_more(
     connection: Connection, vendor: FakeVendor, window: MakeWindow
 ) -> None:
     mine = window()
-    vendor.before = lambda: SyncWindow.objects.update(again=True) and None
+    vendor.before = partial(meanwhile, SyncWindow, again=True)
     turn(connection)
     mine.refresh_from_db()
     vendor.before = lambda: None
@@ -249,7 +265,7 @@ def test_a_claim_that_was_lost_while_reading_stores_nothing(
 ) -> None:
     mine = window()
     fill(vendor, mine)
-    vendor.before = lambda: SyncWindow.objects.update(state="due", claimed_at=None) and None
+    vendor.before = partial(meanwhile, SyncWindow, state="due", claimed_at=None)
     turn(connection)
     mine.refresh_from_db()
     assert (values(), mine.state) == ([], "due")
@@ -284,7 +300,7 @@ def test_from_the_moment_she_withdraws_nothing_more_is_asked(
 ) -> None:
     window(hours=1), window(hours=2)
     monkeypatch.setattr(engine, "RECHECK", 0.0)
-    vendor.before = lambda: Participant.objects.update(status="withdrawn") and None
+    vendor.before = partial(meanwhile, Participant, status="withdrawn")
     turn(connection)
     assert len(vendor.asked) == 1
 

@@ -63,5 +63,5 @@ class TestGoogleHealth(LiveProviderSuite):
             provider = build(http, LocMemCache("providers", {}), options)
             token = control("tokens", user="3")["access_token"]
             yield Account(
-                provider, token, NOON - 2 * DAY, NOON, "Europe/Amsterdam", lambda: control("expire", user="3") and None
+                provider, token, NOON - 2 * DAY, NOON, "Europe/Amsterdam", lambda: control("expire", user="3")
             )
