@@ -17,7 +17,15 @@ from django.utils import timezone
 
 from ingestion import live, vault
 from ingestion.models import Connection, ConnectionEvent, Device, Invitation, SyncWindow
-from ingestion.providers.base import AccessGone, ClientMisconfigured, DeviceState, Grant, LiveProvider, VendorError
+from ingestion.providers.base import (
+    AccessGone,
+    BrokenAnswer,
+    ClientMisconfigured,
+    DeviceState,
+    Grant,
+    LiveProvider,
+    VendorError,
+)
 from participants.models import Participant, User
 
 log = logging.getLogger(__name__)
@@ -107,12 +115,12 @@ def connect(
 
     Raises ConnectRefused: nothing_allowed, no_refresh_token, other_account (she reconnects with another account than
     before), account_taken (another participant of the trial has it), no_device; and vendor errors as they are.
-    A refused grant is given back to the vendor, unless it is another participant's live one.
+    A refused grant is given back to the vendor, unless the same account is connected elsewhere: that would end too.
     """
     scopes = sorted(grant.scopes or ())
     allowed = [t for t in provider.data_types.values() if t.scope in scopes]
     if not allowed:
-        _give_back(provider, grant)
+        # Whose it is cannot be asked with it, and nothing else either: there is nothing to give back.
         raise ConnectRefused("nothing_allowed")
     if grant.refresh_token is None:
         raise ConnectRefused("no_refresh_token")
@@ -121,11 +129,14 @@ def connect(
         trial=participant.trial, provider=provider.slug, external_user_id=user_id
     ).exclude(participant=participant)
     if taken.exists():
-        # Giving it back would end the other participant's grant too: it is the same account.
         raise ConnectRefused("account_taken")
+    mine = Connection.objects.filter(participant=participant, provider=provider.slug).first()
+    if mine and mine.external_user_id not in ("", user_id):
+        _give_back(provider, grant, user_id)
+        raise ConnectRefused("other_account")
     devices = _devices(provider, grant)
     if devices is not None and not devices:
-        _give_back(provider, grant)
+        _give_back(provider, grant, user_id)
         raise ConnectRefused("no_device")
     try:
         with transaction.atomic():
@@ -147,7 +158,7 @@ def _connected(
     connection, _ = Connection.objects.select_for_update().get_or_create(
         participant=participant, provider=provider.slug, defaults={"trial": participant.trial}
     )
-    if connection.external_user_id and connection.external_user_id != user_id:
+    if connection.external_user_id not in ("", user_id):
         raise ConnectRefused("other_account")
     connection.external_user_id = user_id
     connection.scopes = scopes
@@ -169,7 +180,15 @@ def _devices(provider: LiveProvider, grant: Grant) -> list[DeviceState] | None:
         return None
 
 
-def _give_back(provider: LiveProvider, grant: Grant) -> None:
+def in_use(provider: str, user_id: str, *, besides: int | None = None) -> bool:
+    """Whether an account serves a live connection (but for one), in whatever trial: its grant is one and the same."""
+    live_ones = Connection.objects.filter(provider=provider, external_user_id=user_id, status=Connection.Status.ACTIVE)
+    return any(pk != besides for pk in live_ones.values_list("pk", flat=True))
+
+
+def _give_back(provider: LiveProvider, grant: Grant, user_id: str) -> None:
+    if in_use(provider.slug, user_id):
+        return
     try:
         provider.revoke(grant.refresh_token or grant.access_token)
     except VendorError as error:
@@ -197,9 +216,18 @@ def _store_devices(connection: Connection, devices: list[DeviceState], now: dt.d
     )
 
 
-def devices_refresh(connection: Connection, provider: LiveProvider, now: dt.datetime) -> None:
-    """Ask for the devices' batteries and last syncs. Raises vendor errors."""
-    _store_devices(connection, provider.devices(fresh_token(connection, provider)), now)
+def devices_refresh(connection: Connection, provider: LiveProvider, access_token: str, now: dt.datetime) -> None:
+    """Ask for the devices' batteries and last syncs; nothing where she did not let us see them.
+
+    Raises vendor errors but those that concern the devices alone.
+    """
+    try:
+        _store_devices(connection, provider.devices(access_token), now)
+    except AccessGone as gone:
+        if gone.code not in (AccessGone.SCOPE_MISSING, AccessGone.ACCOUNT_NOT_LINKED):
+            raise
+    except BrokenAnswer as fault:
+        log.warning("connection %s: the devices could not be read: %s", connection.pk, fault.code)
 
 
 def _set_status(connection: Connection, status: str, reason: str, now: dt.datetime) -> None:
@@ -276,7 +304,8 @@ def scope_lost(connection: Connection, scope: str, *, now: dt.datetime) -> None:
 def disconnect(connection: Connection, *, reason: str, now: dt.datetime) -> bool:
     """End the connection here at once, and the grant at the vendor's. Returns whether the vendor confirmed.
 
-    Here comes first: from this moment nothing is asked, whatever the vendor answers.
+    Here comes first: from this moment nothing is asked, whatever the vendor answers. A grant that also serves
+    another trial's connection of the same account is left to that one: the vendor knows one grant an account.
     """
     with transaction.atomic():
         row = Connection.objects.select_for_update().get(pk=connection.pk)
@@ -284,7 +313,7 @@ def disconnect(connection: Connection, *, reason: str, now: dt.datetime) -> bool
         _set_status(row, Connection.Status.REVOKED, reason, now)
         row.save()
         SyncWindow.objects.filter(connection=row, state=SyncWindow.State.DUE).delete()
-    if not sealed:
+    if not sealed or in_use(row.provider, row.external_user_id, besides=row.pk):
         return True
     try:
         live.provider(row.provider).revoke(json.loads(vault.unseal(sealed))[1])

@@ -10,7 +10,9 @@ import datetime as dt
 import logging
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -38,6 +40,7 @@ from metrics.days import LocalCalendar
 from metrics.writer import SyntheticRefused, store
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 State, Kind = SyncWindow.State, SyncWindow.Kind
 # How long nobody is asked where the fault is ours: the operator must act, and is told in the log.
@@ -154,6 +157,10 @@ class _Turn:
     def read(self, windows: list[SyncWindow], reads: list[_Read]) -> None:
         """Ask for all of it, in groups; adds to `reads` as it goes."""
         self.token = connections.fresh_token(self.connection, self.provider)
+        if any(window.kind == Kind.LOOK for window in windows):
+            # A regular pass begins with its looks: the time to see how the devices do.
+            self.with_token(lambda token: connections.devices_refresh(self.connection, self.provider, token, self.now))
+            self.outcome.requests += 1
         for group in claims.groups(windows, self.provider):
             if not self.still_asks():
                 self.outcome.note = "ended meanwhile"
@@ -181,14 +188,18 @@ class _Turn:
             return Connection.asking().filter(pk=self.connection.pk).exists()
         return True
 
-    def pull(self, group: list[SyncWindow]) -> Pulled:
-        """One stretch; an access token that has just run out is refreshed once."""
-        start, end = self.span(group)
+    def with_token(self, call: Callable[[str], T]) -> T:
+        """Ask with the access token; one that has just run out is refreshed once."""
         try:
-            pulled = self.provider.pull(self.token, group[0].data_type, start, end, self.calendar)
+            return call(self.token)
         except TokenExpired:
             self.token = connections.fresh_token(self.connection, self.provider, refused=self.token)
-            pulled = self.provider.pull(self.token, group[0].data_type, start, end, self.calendar)
+            return call(self.token)
+
+    def pull(self, group: list[SyncWindow]) -> Pulled:
+        """One stretch."""
+        start, end = self.span(group)
+        pulled = self.with_token(lambda token: self.provider.pull(token, group[0].data_type, start, end, self.calendar))
         self.outcome.requests += pulled.requests
         self.outcome.points += pulled.points
         self.outcome.bytes += pulled.bytes
@@ -206,12 +217,9 @@ class _Turn:
 
     def look(self, window: SyncWindow) -> None:
         """Ask for the vendor's hourly sums; hours that changed become due."""
-        asked = (window.data_type, window.starts_at, window.ends_at)
-        try:
-            sums = self.provider.fingerprints(self.token, *asked)
-        except TokenExpired:
-            self.token = connections.fresh_token(self.connection, self.provider, refused=self.token)
-            sums = self.provider.fingerprints(self.token, *asked)
+        sums = self.with_token(
+            lambda token: self.provider.fingerprints(token, window.data_type, window.starts_at, window.ends_at)
+        )
         self.outcome.requests += 1
         with transaction.atomic():
             self.lock([window])
