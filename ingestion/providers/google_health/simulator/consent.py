@@ -14,7 +14,7 @@ _PAGE = """<!doctype html>
 <title>{title}</title><style>
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 34rem; margin: 2rem auto; padding: 0 1rem; color: #202124; }}
 .note {{ background: #fef7e0; border: 1px solid #f9ab00; padding: .5rem .75rem; border-radius: .5rem; }}
-fieldset {{ border: 1px solid #dadce0; border-radius: .5rem; margin: 1rem 0; }}
+fieldset {{ border: 1px solid #dadce0; border-radius: .5rem; margin: 1rem 0; min-width: 0; overflow-wrap: anywhere; }}
 label {{ display: block; padding: .25rem 0; }} select {{ font: inherit; width: 100%; padding: .4rem; }}
 button {{ font: inherit; padding: .6rem 1.4rem; border-radius: 1.4rem; border: 1px solid #5f6368; background: #fff; }}
 button.allow {{ background: #0b57d0; border-color: #0b57d0; color: #fff; }}
