@@ -227,6 +227,7 @@ class DataType:
     `metrics`: codes of the metrics it brings; none for `sleep`. `scope`: the consent it needs. `window`: the
     stretch of one pull, short enough for one answer. `fingerprinted`: whether `fingerprints` can tell which hours
     changed. `by_day`: stands for local days, so that a pull asks for each local day its window touches, whole.
+    `answer`: so many points surely fit one answer of the vendor's.
     """
 
     code: str
@@ -235,6 +236,7 @@ class DataType:
     window: dt.timedelta = dt.timedelta(days=1)
     fingerprinted: bool = False
     by_day: bool = False
+    answer: int = 5000
 
 
 @dataclass(frozen=True, slots=True)

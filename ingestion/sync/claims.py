@@ -7,11 +7,11 @@ claims behind, which beat releases when they are old.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Case, F, Min, QuerySet, When
+from django.db.models import Case, F, Max, Min, QuerySet, When
 from django.utils import timezone
 
 from ingestion.models import Connection, SyncWindow
@@ -19,6 +19,11 @@ from ingestion.providers.base import LiveProvider
 
 State, Reason, Kind = SyncWindow.State, SyncWindow.Reason, SyncWindow.Kind
 CLAIM_SIZE = 96
+# How full an answer is planned to be: a livelier hour than any before must still fit.
+FILL = 0.7
+# What a window of unknown density is taken to hold, as a share of an answer.
+UNKNOWN = 0.35
+RECENT = dt.timedelta(days=14)
 
 
 def claim(connection: Connection, now: dt.datetime, size: int = CLAIM_SIZE) -> list[SyncWindow]:
@@ -62,23 +67,40 @@ def seconds_to_next(connection: Connection, now: dt.datetime) -> float | None:
     return None if due_at is None else max(0.0, (due_at - now).total_seconds())
 
 
-def groups(windows: list[SyncWindow], provider: LiveProvider) -> Iterator[list[SyncWindow]]:
-    """Windows to be pulled together, in order: looks and heavy types one by one, neighbours of a light type at once.
+def densest(connection: Connection, now: dt.datetime) -> dict[str, int]:
+    """By data type, the most points that one of the connection's recent windows held."""
+    rows = (
+        SyncWindow.objects.filter(connection=connection, kind=Kind.READ, starts_at__gte=now - RECENT, points__gt=0)
+        .values_list("data_type")
+        .annotate(most=Max("points"))
+        .order_by()
+    )
+    return dict(rows)
 
+
+def groups(windows: list[SyncWindow], provider: LiveProvider, points: Mapping[str, int]) -> Iterator[list[SyncWindow]]:
+    """Windows to be pulled together, in the order of their claim: a request costs more than some thousand points.
+
+    Looks go alone; neighbours of a light type go at once, of a heavy one as far as their points should fit one
+    answer, judged by `points`, the most that a window of the type has held (two windows where none is known yet).
     A window that met a broken answer before goes alone: what is too much for the vendor at once may pass in parts.
     """
-    light: dict[str, list[SyncWindow]] = {}
+    same: dict[str, list[SyncWindow]] = {}
     for window in windows:
-        if window.kind == Kind.LOOK or window.attempts > 1 or provider.data_types[window.data_type].fingerprinted:
+        if window.kind == Kind.LOOK or window.attempts > 1:
             yield [window]
         else:
-            light.setdefault(window.data_type, []).append(window)
-    for same in light.values():
-        same.sort(key=lambda window: window.starts_at)
-        group: list[SyncWindow] = []
-        for window in same:
-            if group and group[-1].ends_at != window.starts_at:
-                yield group
-                group = []
-            group.append(window)
-        yield group
+            same.setdefault(window.data_type, []).append(window)
+    for code, mine in same.items():
+        data_type = provider.data_types[code]
+        together = len(mine)
+        if data_type.fingerprinted:
+            expected = points.get(code) or max(1, UNKNOWN * data_type.answer)
+            together = max(1, int(FILL * data_type.answer / expected))
+        mine.sort(key=lambda window: window.starts_at)
+        found: list[list[SyncWindow]] = []
+        for window in mine:
+            if not found or found[-1][-1].ends_at != window.starts_at or len(found[-1]) == together:
+                found.append([])
+            found[-1].append(window)
+        yield from reversed(found)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import numpy as np
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
@@ -33,7 +34,7 @@ from ingestion.providers.base import (
     VendorError,
 )
 from ingestion.sync import claims, clock, limits, looks, plan
-from metrics.batch import Delivery, Replaced, joined
+from metrics.batch import Delivery, Replaced, joined, microseconds
 from metrics.calendars import calendar_of
 from metrics.counts import Counts
 from metrics.days import LocalCalendar
@@ -161,7 +162,7 @@ class _Turn:
             # A regular pass begins with its looks: the time to see how the devices do.
             self.with_token(lambda token: connections.devices_refresh(self.connection, self.provider, token, self.now))
             self.outcome.requests += 1
-        for group in claims.groups(windows, self.provider):
+        for group in claims.groups(windows, self.provider, claims.densest(self.connection, self.now)):
             if not self.still_asks():
                 self.outcome.note = "ended meanwhile"
                 return
@@ -287,8 +288,9 @@ class _Turn:
         finished_at = timezone.now()
         windows = [window for read in reads for window in read.windows]
         for read in reads:
+            points = points_in(read.pulled, read.windows)
             for number, window in enumerate(read.windows):
-                window.points = read.pulled.points // len(read.windows)
+                window.points = points[number]
                 window.bytes = read.pulled.bytes // len(read.windows)
                 window.requests = read.pulled.requests if number == 0 else 0
         for window in windows:
@@ -359,3 +361,14 @@ class _Turn:
         rest = [window for window in windows if window.pk not in self.settled]
         if rest:
             claims.held(rest).update(state=State.DUE, claimed_at=None, attempts=F("attempts") - 1)
+
+
+def points_in(pulled: Pulled, windows: list[SyncWindow]) -> list[int]:
+    """How many of a pull's points lie in each of its windows, which are neighbours."""
+    if len(windows) == 1:
+        return [pulled.points]
+    edges = [microseconds(window.starts_at) for window in windows] + [microseconds(windows[-1].ends_at)]
+    times = [batch.time for batch in pulled.delivery.samples]
+    times.append(np.array([microseconds(night.ends_at) for night in pulled.delivery.sleep], dtype=np.int64))
+    counts = np.histogram(np.concatenate(times), edges)[0]
+    return [int(count) for count in counts]

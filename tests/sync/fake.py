@@ -28,7 +28,7 @@ from metrics.days import LocalCalendar
 
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
 TYPES = {
-    "pulse": DataType(code="pulse", metrics=("heart_rate",), scope="heart", window=HOUR, fingerprinted=True),
+    "pulse": DataType(code="pulse", metrics=("heart_rate",), scope="heart", window=HOUR, fingerprinted=True, answer=1),
     "walk": DataType(code="walk", metrics=("steps",), scope="move", window=DAY),
     "rest": DataType(code="rest", metrics=("resting_heart_rate",), scope="heart", window=DAY, by_day=True),
 }

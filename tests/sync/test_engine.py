@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import logging
 from collections.abc import Callable
@@ -324,7 +325,32 @@ def test_neighbours_of_a_light_type_are_asked_for_together(
     for day in (0, 1, 2, 5):
         window(data_type="walk", starts_at=first + day * DAY, ends_at=first + (day + 1) * DAY)
     turn(connection)
-    assert [(b - a).days for _, _, a, b in vendor.asked] == [3, 1]
+    assert [(b - a).days for _, _, a, b in vendor.asked] == [1, 3]
+
+
+def test_windows_of_a_heavy_type_go_together_as_far_as_they_fit_an_answer(
+    connection: Connection, vendor: FakeVendor, window: MakeWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heavy = dataclasses.replace(vendor.data_types["pulse"], answer=100)
+    monkeypatch.setitem(vendor.data_types, "pulse", heavy)
+    window(hours=20, state="done", points=30)
+    windows = [window(hours=n) for n in range(1, 6)]
+    for mine in windows:
+        fill(vendor, mine)
+    turn(connection)
+    assert [(b - a) / HOUR for _, _, a, b in vendor.asked] == [1, 2, 2]
+    assert all(SyncWindow.objects.get(pk=mine.pk).points == 6 for mine in windows)
+
+
+def test_where_the_density_is_unknown_two_windows_go_together(
+    connection: Connection, vendor: FakeVendor, window: MakeWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heavy = dataclasses.replace(vendor.data_types["pulse"], answer=100)
+    monkeypatch.setitem(vendor.data_types, "pulse", heavy)
+    for n in range(1, 5):
+        window(hours=n)
+    turn(connection)
+    assert [(b - a) / HOUR for _, _, a, b in vendor.asked] == [2, 2]
 
 
 def test_after_a_broken_answer_a_window_goes_alone(

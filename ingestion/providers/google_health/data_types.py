@@ -158,6 +158,7 @@ TYPES: tuple[GoogleType, ...] = (
         rollup=RollupMembers(totals=("kcalSum",)),
         fingerprinted=True,
         page_size=1440,
+        answer=1440,
         # Asked for in windows of this length.
         seconds=60,
     ),
