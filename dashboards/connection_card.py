@@ -69,6 +69,7 @@ def card(participant: Participant, user: User, now: dt.datetime) -> dict[str, An
     invitations = list(participant.invitations.select_related("created_by")[:INVITATIONS_SHOWN]) if known else []
     return {
         "links": links if known else None,
+        "sources": queries.sources_with_data(participant.pk) if known else [],
         "unconnected": connection_words.UNCONNECTED,
         "invitations": [Past(made, connection_words.invitation(made, now)) for made in invitations],
         "may_manage": known and may_manage(user, participant),

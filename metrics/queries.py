@@ -296,6 +296,28 @@ def metrics_with_data(participant_id: int) -> list[MetricSummary]:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceSummary:
+    """What a participant has from one source, over all metrics; `days` counts local days with data."""
+
+    source: Source
+    first_on: dt.date
+    last_on: dt.date
+    days: int
+
+
+def sources_with_data(participant_id: int) -> list[SourceSummary]:
+    """The sources of a participant's data, the one heard of last first."""
+    rows = (
+        DayRollup.objects.filter(participant_id=participant_id)
+        .values("source_id")
+        .annotate(first_on=Min("date"), last_on=Max("date"), days=Count("date", distinct=True))
+        .order_by("-last_on", "source_id")
+    )
+    sources = Source.objects.in_bulk([row["source_id"] for row in rows])
+    return [SourceSummary(sources[row["source_id"]], row["first_on"], row["last_on"], row["days"]) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """What is known of a participant at a glance. `worn_minutes_last` belongs to `last_on`."""
 
@@ -376,6 +398,7 @@ __all__ = [
     "MetricSummary",
     "Overview",
     "Series",
+    "SourceSummary",
     "bucket_width",
     "day_table",
     "metrics_with_data",
@@ -383,4 +406,5 @@ __all__ = [
     "participant_days",
     "series",
     "sleep_sessions",
+    "sources_with_data",
 ]

@@ -412,3 +412,16 @@ def test_a_viewer_may_look_at_the_sync_pages(client: Client, trial: Trial, conne
     page = text(looker.get(SYNC))
     assert "Windows" in page
     assert "Sync now" not in page
+
+
+def test_data_that_came_otherwise_are_named_and_nobody_is_called_unconnected(
+    manager: Client, participant: Participant
+) -> None:
+    store(participant, heart_rate(NOW - dt.timedelta(hours=3), 10))
+    page = manager.get(PERSON).content.decode()
+    assert "fitabase · Charge 6" in page
+    assert "never connected" not in page
+
+
+def test_without_any_data_she_is_unconnected(manager: Client) -> None:
+    assert "never connected" in manager.get(PERSON).content.decode()
