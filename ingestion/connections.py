@@ -58,6 +58,8 @@ def invitation_create(*, participant: Participant, by: User | None, now: dt.date
     """A new link for a participant; her earlier ones stop working. Raises ValueError where she cannot connect."""
     if participant.status in (Participant.Status.WITHDRAWN, Participant.Status.ERASED, Participant.Status.COMPLETED):
         raise ValueError(f"{participant.study_id} is {participant.get_status_display()}: she cannot be invited.")
+    if not participant.trial.is_demo and any(provider.synthetic for provider in live.providers()):
+        raise ValueError("A simulator plays the vendor on this site: only participants of demo trials can be invited.")
     with transaction.atomic():
         participant.invitations.filter(cancelled_at=None, used_at=None).update(cancelled_at=now)
         return Invitation.objects.create(

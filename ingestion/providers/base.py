@@ -347,6 +347,11 @@ class LiveProvider(Protocol):
         ...
 
     @property
+    def synthetic(self) -> bool:
+        """Whether a simulator plays the vendor: then what it brings is made up, and for demo trials only."""
+        ...
+
+    @property
     def data_types(self) -> Mapping[str, DataType]:
         """By code, in the order in which a first sync should ask."""
         ...

@@ -425,3 +425,15 @@ def test_data_that_came_otherwise_are_named_and_nobody_is_called_unconnected(
 
 def test_without_any_data_she_is_unconnected(manager: Client) -> None:
     assert "never connected" in manager.get(PERSON).content.decode()
+
+
+def test_where_a_simulator_plays_the_vendor_only_demo_trials_are_invited(
+    manager: Client, vendor: Vendor, participant: Participant
+) -> None:
+    vendor.synthetic = True
+    page = manager.post(PERSON + "invite/", follow=True).content.decode()
+    assert "only participants of demo trials" in page
+    assert not Invitation.objects.exists()
+    Trial.objects.update(is_demo=True)
+    manager.post(PERSON + "invite/")
+    assert Invitation.objects.filter(participant=participant).exists()

@@ -49,6 +49,7 @@ class Vendor:
     proofs: list[tuple[str | None, bytes]] = field(default_factory=list)
 
     source_provider: ClassVar[str] = "vendor"
+    synthetic = False
     scopes: ClassVar[tuple[str, ...]] = (HEART, MOVES, NIGHTS, GEAR)
     data_types: ClassVar[Mapping[str, DataType]] = {
         "heart": DataType(

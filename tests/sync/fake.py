@@ -62,6 +62,10 @@ class FakeVendor:
         return "fake"
 
     @property
+    def synthetic(self) -> bool:
+        return False
+
+    @property
     def data_types(self) -> Mapping[str, DataType]:
         return TYPES
 

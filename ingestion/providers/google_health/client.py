@@ -78,6 +78,10 @@ class GoogleHealth:
         return self._config.origin.provider
 
     @property
+    def synthetic(self) -> bool:
+        return self._config.synthetic
+
+    @property
     def data_types(self) -> Mapping[str, DataType]:
         return DATA_TYPES
 
