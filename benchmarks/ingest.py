@@ -12,6 +12,7 @@ import argparse
 import struct
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -81,13 +82,13 @@ def run(participants: int, days: int, inserts: int) -> None:
         for person in people:
             batch = bench.heart_rate_day(person.pk, day)
             data, delivery, n = wire(person.pk, batch), Delivery(samples=[batch]), len(batch)
-            works: list[tuple[str, Callable[[], Any]]] = [
-                ("bare", lambda data=data: bare_copy(data)),  # type: ignore[misc]
-                ("new", lambda person=person, delivery=delivery: store(person, delivery)),  # type: ignore[misc]
+            works: list[tuple[str, partial[Any]]] = [
+                ("bare", partial(bare_copy, data)),
+                ("new", partial(store, person, delivery)),
             ]
             for name, work in works if (day + person.pk) % 2 else reversed(works):
                 rates[name].append(n / seconds(work))
-            rates["again"].append(n / seconds(lambda person=person, delivery=delivery: store(person, delivery)))  # type: ignore[misc]
+            rates["again"].append(n / seconds(partial(store, person, delivery)))
     batch = bench.heart_rate_day(0, 0)
     insert = inserts / seconds(lambda: insert_rows(0, batch, inserts))
     report(rates, insert)

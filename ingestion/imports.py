@@ -25,7 +25,7 @@ from ingestion.providers import registry
 from ingestion.providers.base import PROBLEMS_SHOWN, Chunk, FileFormat, FileJob, ForeignFile, RowsRefused
 from ingestion.roster import Roster
 from metrics.writer import Counts, store
-from participants.models import Trial
+from participants.models import Trial, time_zones
 
 DATA_SUFFIXES = (".csv", ".json", ".csv.gz", ".json.gz")
 NOT_RECOGNISED = "not recognised"
@@ -253,6 +253,6 @@ def _close(record: ImportFile, report: Report) -> None:
 
 def zone_named(name: str) -> zoneinfo.ZoneInfo:
     """An IANA zone. Raises ValueError, fit to show."""
-    if name not in zoneinfo.available_timezones():
+    if name not in time_zones():
         raise ValueError(f"{name} is not an IANA time zone. Example: Europe/Amsterdam.")
     return zoneinfo.ZoneInfo(name)

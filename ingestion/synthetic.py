@@ -12,14 +12,13 @@ import zoneinfo
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 from django.db import transaction
 from django.db.models import QuerySet
 
 from ingestion.models import SyntheticDevice
 from ingestion.providers.base import SyntheticProvider, Wearer
 from ingestion.providers.registry import SYNTHETIC_PROVIDERS
-from metrics.batch import Delivery, SampleBatch
+from metrics.batch import Delivery, joined
 from metrics.writer import Counts, SyntheticRefused, store
 from participants.models import Participant, Trial
 
@@ -159,27 +158,3 @@ def _delivery(provider: SyntheticProvider, wearer: Wearer, since: dt.datetime, u
     first, last = since.date() - dt.timedelta(days=1), until.date() + dt.timedelta(days=1)
     dates = (first + dt.timedelta(days=n) for n in range((last - first).days + 1))
     return joined([provider.day(wearer, on, since, until) for on in dates])
-
-
-def joined(deliveries: list[Delivery]) -> Delivery:
-    """Several deliveries as one, with one batch for each metric and source."""
-    parts: dict[tuple[object, ...], list[SampleBatch]] = {}
-    for delivery in deliveries:
-        for batch in delivery.samples:
-            parts.setdefault((batch.metric, batch.source, batch.seconds is None), []).append(batch)
-    return Delivery(
-        samples=[_concatenated(batches) for batches in parts.values()],
-        sleep=[night for delivery in deliveries for night in delivery.sleep],
-        offsets=[change for delivery in deliveries for change in delivery.offsets],
-    )
-
-
-def _concatenated(batches: list[SampleBatch]) -> SampleBatch:
-    lengths = [batch.seconds for batch in batches if batch.seconds is not None]
-    return SampleBatch(
-        batches[0].metric,
-        batches[0].source,
-        np.concatenate([batch.time for batch in batches]),
-        np.concatenate([batch.value for batch in batches]),
-        np.concatenate(lengths) if lengths else None,
-    )
