@@ -1,4 +1,4 @@
-"""What a participant's page shows: the chosen days and metric, key figures, the chart's address, the table, nights."""
+"""What a participant's page shows: the chosen days and metric, key figures, the chart, the table, nights, exercise."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.urls import reverse
 from dashboards import charts, ranges, wording
 from dashboards.ranges import BadRange, DayRange
 from metrics import queries
-from metrics.models import SleepSession
+from metrics.models import ExerciseSession, SleepSession
 from metrics.registry import HEART_RATE, Metric
 from participants.models import Participant
 
@@ -22,6 +22,7 @@ from participants.models import Participant
 BUCKET_DAYS = 2
 BUCKET_ROWS = 300
 NIGHTS_SHOWN = 31
+EXERCISE_SHOWN = 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,19 @@ class Night:
     is_main: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Exercise:
+    """An exercise session in local time, as texts."""
+
+    date: dt.date
+    activity: str
+    began: str
+    lasted: str
+    distance: str
+    energy: str
+    heart_rate: str
+
+
 def chosen_metric(asked: str, available: list[queries.MetricSummary]) -> Metric | None:
     """The metric asked for, else heart rate, else the first there is; None without data."""
     by_code = {summary.metric.code: summary.metric for summary in available}
@@ -58,6 +72,20 @@ def night(session: SleepSession, zone: ZoneInfo) -> Night:
         slept=wording.hours_minutes(session.asleep_minutes),
         stages=", ".join(f"{name}{wording.NO_BREAK}{wording.hours_minutes(m)}" for name, m in minutes if m is not None),
         is_main=session.is_main,
+    )
+
+
+def exercise(session: ExerciseSession, zone: ZoneInfo) -> Exercise:
+    """A session as texts, under the name its source shows, else the kind of activity."""
+    metres = session.distance_m
+    return Exercise(
+        date=session.date,
+        activity=session.name or session.activity.replace("_", " ").capitalize(),
+        began=f"{session.starts_at.astimezone(zone):%H:%M}",
+        lasted=wording.hours_minutes(round((session.ends_at - session.starts_at).total_seconds() / 60)),
+        distance=wording.number(None if metres is None else metres / 1000, 2),
+        energy=wording.number(session.energy_kcal),
+        heart_rate=wording.number(session.mean_heart_rate),
     )
 
 
@@ -144,6 +172,7 @@ def page(participant: Participant, asked: Mapping[str, str], now: dt.datetime) -
         return context
     sessions = queries.sleep_sessions(participant.pk, days.first, days.last)
     nights = [night(s, zone) for s in sorted(sessions, key=lambda s: s.starts_at, reverse=True)]
+    exercised = queries.exercise_sessions(participant.pk, days.first, days.last)[::-1]
     address = reverse("dashboards:series", args=[participant.trial.code, participant.study_id])
     window = {"metric": metric.code, "start": days.first.isoformat(), "end": days.last.isoformat()}
     return context | {
@@ -154,4 +183,6 @@ def page(participant: Participant, asked: Mapping[str, str], now: dt.datetime) -
         "nights": nights[:NIGHTS_SHOWN],
         "nights_recorded": len({n.date for n in nights if n.is_main}),
         "nights_cut": max(0, len(nights) - NIGHTS_SHOWN),
+        "exercise": [exercise(session, zone) for session in exercised[:EXERCISE_SHOWN]],
+        "exercise_cut": max(0, len(exercised) - EXERCISE_SHOWN),
     }

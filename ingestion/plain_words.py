@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from ingestion import live
 from ingestion.models import Connection
 from ingestion.providers.base import DataType, LiveProvider
+from metrics.batch import Sessions
 from metrics.registry import BY_CODE
 
-SLEEP = "Sleep: when, how long, which stages"
+SESSIONS = {
+    Sessions.SLEEP: "Sleep: when, how long, which stages",
+    Sessions.EXERCISE: "Walks, runs and other exercise",
+}
 DEVICES = "Device model, battery and last sync"
 # A line and the metrics that it stands for, in the order in which they are read.
 LINES: tuple[tuple[str, frozenset[str]], ...] = (
@@ -40,8 +44,8 @@ class Permission:
 
 def line_of(data_type: DataType) -> str:
     """The line that a data type belongs to; one of its own, by its metrics' names, where there is none."""
-    if not data_type.metrics:
-        return SLEEP
+    if data_type.sessions:
+        return SESSIONS[data_type.sessions]
     known = (words for words, metrics in LINES if metrics.intersection(data_type.metrics))
     return next(known, ", ".join(BY_CODE[code].name for code in data_type.metrics))
 

@@ -1,11 +1,11 @@
-"""What providers hand to the writer: columns of samples, and nights. No Python object per sample."""
+"""What providers hand to the writer: columns of samples, nights and exercise. No Python object per sample."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import Enum, IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,6 +124,35 @@ class SleepRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ExerciseRecord:
+    """One exercise as its source recorded it; instants are aware, in any zone.
+
+    `external_id` is the source's own id, the natural key within (participant, source). `activity` is the vendor's
+    word in lower-case snake, "" where it does not say; `name` is what the person sees. `active_seconds`: without
+    pauses. Numbers are None where the source has none, which is not zero.
+    """
+
+    source: SourceKey
+    external_id: str
+    starts_at: dt.datetime
+    ends_at: dt.datetime
+    activity: str
+    name: str = ""
+    active_seconds: int | None = None
+    distance_m: float | None = None
+    energy_kcal: float | None = None
+    steps: int | None = None
+    mean_heart_rate: float | None = None  # 1/min
+
+
+class Sessions(Enum):
+    """Kinds of what is stored as sessions with an id of the source's, not as samples of a metric."""
+
+    SLEEP = "sleep"
+    EXERCISE = "exercise"
+
+
+@dataclass(frozen=True, slots=True)
 class OffsetChange:
     """From this instant on the device's clock stood `utc_offset` seconds east of UTC; None: back in her own zone."""
 
@@ -136,11 +165,11 @@ class Replaced:
     """A stretch [starts_at, ends_at) of which the delivery holds all that its provider has.
 
     What is stored there from this provider and is not in the delivery is taken away: the vendor has withdrawn it.
-    `metric` None: nights, by the time at which they end.
+    `what`: the code of a metric, or sessions: nights by the time at which they end, exercise by its start.
     """
 
     provider: str
-    metric: str | None
+    what: str | Sessions
     starts_at: dt.datetime
     ends_at: dt.datetime
 
@@ -151,6 +180,7 @@ class Delivery:
 
     samples: list[SampleBatch] = field(default_factory=list)
     sleep: list[SleepRecord] = field(default_factory=list)
+    exercise: list[ExerciseRecord] = field(default_factory=list)
     offsets: list[OffsetChange] = field(default_factory=list)
     replaces: list[Replaced] = field(default_factory=list)
 
@@ -163,6 +193,7 @@ def joined(deliveries: Iterable[Delivery]) -> Delivery:
         for batch in delivery.samples:
             parts.setdefault((batch.metric, batch.source, batch.seconds is None), []).append(batch)
         whole.sleep += delivery.sleep
+        whole.exercise += delivery.exercise
         whole.offsets += delivery.offsets
         whole.replaces += delivery.replaces
     whole.samples = [_concatenated(batches) for batches in parts.values()]

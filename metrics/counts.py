@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(slots=True)
 class Counts:
-    """What became of the samples and nights of a delivery.
+    """What became of the samples, nights and exercise of a delivery.
 
     `repeated`: samples at the instant of another in the same batch. `flagged`: stored although implausible.
     `rejected`: not stored, by reason. `removed`: stored before and absent from what replaces the stretch.
@@ -26,6 +26,10 @@ class Counts:
     sleep_unchanged: int = 0
     removed: int = 0
     sleep_removed: int = 0
+    exercise_new: int = 0
+    exercise_changed: int = 0
+    exercise_unchanged: int = 0
+    exercise_removed: int = 0
 
     def __add__(self, other: Counts) -> Counts:
         mine, theirs = asdict(self), asdict(other)

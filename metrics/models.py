@@ -1,4 +1,4 @@
-"""What was measured: the narrow measurement table, its rollups, nights, days. Knows no vendor and no page.
+"""What was measured: the narrow measurement table, its rollups, nights, exercise, days. Knows no vendor and no page.
 
 Rows of the big tables are written by `writer.py` and read by `queries.py`, nowhere else. Their references to
 participants carry no database constraint: a constraint costs a look-up for every one of 17 million samples a
@@ -196,6 +196,36 @@ class SleepSession(models.Model):
 
     def __str__(self) -> str:
         return f"{self.participant_id} {self.date}"
+
+
+class ExerciseSession(models.Model):
+    """A walk, a run or another exercise. Numbers are null where the source has none."""
+
+    participant = models.ForeignKey(Participant, models.CASCADE, related_name="exercise_sessions", db_index=False)
+    source = models.ForeignKey(Source, models.PROTECT, related_name="+", db_index=False)
+    external_id = models.CharField(max_length=64)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    date = models.DateField()  # local date of the start
+    activity = models.CharField(max_length=80, blank=True)
+    name = models.CharField(max_length=120, blank=True)
+    active_seconds = models.BigIntegerField(null=True)
+    distance_m = models.FloatField(null=True)
+    energy_kcal = models.FloatField(null=True)
+    steps = models.BigIntegerField(null=True)
+    mean_heart_rate = models.FloatField(null=True)
+
+    class Meta:
+        ordering = ("participant", "starts_at")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("participant", "source", "external_id"), name="exercisesession_natural_key"
+            ),
+        )
+        indexes = (models.Index(fields=("participant", "date"), name="exercisesession_by_date"),)
+
+    def __str__(self) -> str:
+        return f"{self.participant_id} {self.date} {self.activity}"
 
 
 class OffsetPeriod(models.Model):

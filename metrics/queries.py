@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from metrics import sql
 from metrics.batch import MICROSECOND, Times, Values, instant
 from metrics.days import DAY, local_to_utc
-from metrics.models import DayRollup, ParticipantDay, SleepSession, Source
+from metrics.models import DayRollup, ExerciseSession, ParticipantDay, SleepSession, Source
 from metrics.registry import BY_CODE, BY_ID, Aggregate, Kind, Metric
 from participants.models import Participant, Protocol
 
@@ -392,6 +392,12 @@ def sleep_sessions(participant_id: int, start_on: dt.date, end_on: dt.date) -> l
     return list(sessions.select_related("source").order_by("starts_at"))
 
 
+def exercise_sessions(participant_id: int, start_on: dt.date, end_on: dt.date) -> list[ExerciseSession]:
+    """Exercise by local date of its start, both ends included, ascending."""
+    sessions = ExerciseSession.objects.filter(participant_id=participant_id, date__range=(start_on, end_on))
+    return list(sessions.select_related("source").order_by("starts_at"))
+
+
 __all__ = [
     "RESOLUTIONS",
     "DayRow",
@@ -401,6 +407,7 @@ __all__ = [
     "SourceSummary",
     "bucket_width",
     "day_table",
+    "exercise_sessions",
     "metrics_with_data",
     "overview",
     "participant_days",

@@ -1,4 +1,4 @@
-"""The only writer of measurements, nights and what is derived from them.
+"""The only writer of measurements, nights, exercise and what is derived from them.
 
 One transaction a delivery, under one advisory lock a participant. A batch whose time span holds nothing yet is
 copied straight into the hypertable; any other goes through a staging table and an anti-join, so that only rows
@@ -6,7 +6,7 @@ that are new or differ are touched, and the old value of each that differs is ke
 minutes, hours, local days and participant-days are recomputed from the rows beneath them. Storing the same thing
 twice therefore changes nothing, and two writers on one participant take turns.
 
-Its parts: samples.py and nights.py write, copying.py speaks COPY, rollups.py recomputes.
+Its parts: samples.py, nights.py and exercise.py write, copying.py speaks COPY, rollups.py recomputes.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from metrics import rollups, sql
-from metrics.batch import Delivery, OffsetChange, SourceKey, microseconds
+from metrics.batch import Delivery, OffsetChange, Sessions, SourceKey, microseconds
 from metrics.calendars import calendar_of
 from metrics.counts import Counts
 from metrics.days import LocalCalendar
+from metrics.exercise import date_exercise, remove_absent_exercise, store_exercise
 from metrics.models import DayRollup, OffsetPeriod, SleepSession, Source
 from metrics.nights import remove_absent_sleep, store_sleep
 from metrics.registry import BY_CODE
@@ -42,7 +43,7 @@ def store(participant: Participant, delivery: Delivery, *, now: dt.datetime | No
     Raises SyntheticRefused where a source is synthetic and the trial is no demo, and database errors as they are.
     """
     now = now or timezone.now()
-    keys = {batch.source for batch in delivery.samples} | {record.source for record in delivery.sleep}
+    keys = {part.source for parts in (delivery.samples, delivery.sleep, delivery.exercise) for part in parts}
     if any(key.synthetic for key in keys) and not participant.trial.is_demo:
         raise SyntheticRefused(f"{participant.trial.code} is not a demo trial: synthetic data is refused.")
     with transaction.atomic():
@@ -60,6 +61,7 @@ def store(participant: Participant, delivery: Delivery, *, now: dt.datetime | No
             dates |= rollups.refresh(series, written.touched, calendar, minutes_done=written.minutes_done)
         nights, stored = store_sleep(participant, delivery.sleep, sources, now)
         counts += stored
+        counts += store_exercise(participant, delivery.exercise, sources, calendar, now)
         gone, removed = _remove_absent(participant, delivery, calendar)
         counts += removed
         rollups.refresh_participant_days(participant.pk, dates | nights | gone, calendar, now)
@@ -73,13 +75,19 @@ def _remove_absent(
     counts, dates = Counts(), set[dt.date]()
     for stretch in delivery.replaces:
         start, end = microseconds(stretch.starts_at), microseconds(stretch.ends_at)
-        if stretch.metric is None:
+        if stretch.what is Sessions.EXERCISE:
+            names = {record.external_id for record in delivery.exercise if record.source.provider == stretch.provider}
+            counts.exercise_removed += remove_absent_exercise(
+                participant, stretch.provider, names, stretch.starts_at, stretch.ends_at
+            )
+            continue
+        if stretch.what is Sessions.SLEEP:
             kept = {record.external_id for record in delivery.sleep if record.source.provider == stretch.provider}
             gone = remove_absent_sleep(participant, stretch.provider, kept, stretch.starts_at, stretch.ends_at)
             counts.sleep_removed += len(gone)
             dates |= gone
             continue
-        metric = BY_CODE[stretch.metric]
+        metric = BY_CODE[stretch.what]
         stored = DayRollup.objects.filter(
             participant=participant,
             metric_id=metric.id,
@@ -128,7 +136,8 @@ def recompute(
 ) -> None:
     """Rebuild the local days between two instants, after the participant's zone or clock was corrected.
 
-    Minutes and hours are UTC and stay. Nights move to the local date on which they now end.
+    Minutes and hours are UTC and stay. Nights move to the local date on which they now end, exercise to that of its
+    start.
     """
     now = now or timezone.now()
     with transaction.atomic():
@@ -147,4 +156,5 @@ def recompute(
         for session in sessions:
             session.date = calendar.date(session.ends_at)
         SleepSession.objects.bulk_update(sessions, ["date"], batch_size=500)
+        date_exercise(participant, start, end, calendar)
         rollups.rebuild_days(participant.pk, first, last, calendar, now)

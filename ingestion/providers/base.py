@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import IO, ClassVar, Protocol
 
-from metrics.batch import Delivery
+from metrics.batch import Delivery, Sessions
 from metrics.days import LocalCalendar
 
 
@@ -224,10 +224,11 @@ class ClientMisconfigured(VendorError):
 class DataType:
     """One kind of data that a vendor is asked for.
 
-    `metrics`: codes of the metrics it brings; none for `sleep`. `scope`: the consent it needs. `window`: the
-    stretch of one pull, short enough for one answer. `fingerprinted`: whether `fingerprints` can tell which hours
-    changed. `by_day`: stands for local days, so that a pull asks for each local day its window touches, whole.
-    `answer`: so many points surely fit one answer of the vendor's.
+    `metrics`: codes of the metrics it brings; none for sessions. `sessions`: the kind of sessions it brings, if it
+    does. `scope`: the consent it needs. `window`: the stretch of one pull, short enough for one answer.
+    `fingerprinted`: whether `fingerprints` can tell which hours changed. `by_day`: stands for local days, so that a
+    pull asks for each local day its window touches, whole. `answer`: so many points surely fit one answer of the
+    vendor's.
     """
 
     code: str
@@ -237,6 +238,12 @@ class DataType:
     fingerprinted: bool = False
     by_day: bool = False
     answer: int = 5000
+    sessions: Sessions | None = None
+
+    @property
+    def brings(self) -> tuple[str | Sessions, ...]:
+        """The metrics, or the kind of sessions."""
+        return self.metrics if self.sessions is None else (*self.metrics, self.sessions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,6 +396,7 @@ class LiveProvider(Protocol):
         self, access_token: str, data_type: str, start: dt.datetime, end: dt.datetime, calendar: LocalCalendar
     ) -> Pulled:
         """All that the vendor holds of a data type for start <= time < end; for sleep, the nights that end then.
+        Sessions of other kinds go by their start.
 
         `calendar` is the participant's: it tells local days and where they begin. Raises KeyError for a data type
         that is none of ours.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 import numpy as np
 
 from metrics import writer
-from metrics.batch import MICROSECOND, Delivery, SampleBatch, SleepRecord, SourceKey, microseconds
+from metrics.batch import MICROSECOND, Delivery, ExerciseRecord, SampleBatch, SleepRecord, SourceKey, microseconds
 from participants.models import Participant
 
 WATCH = SourceKey("fitabase", "", "Charge 6")
@@ -28,5 +29,10 @@ def steps(start: dt.datetime, counts: list[int]) -> SampleBatch:
     return SampleBatch("steps", WATCH, time, np.array(counts, float), np.full(len(counts), 60, np.int32))
 
 
-def store(participant: Participant, *batches: SampleBatch, sleep: list[SleepRecord] | None = None) -> None:
-    writer.store(participant, Delivery(samples=list(batches), sleep=sleep or []))
+def store(
+    participant: Participant,
+    *batches: SampleBatch,
+    sleep: Sequence[SleepRecord] = (),
+    exercise: Sequence[ExerciseRecord] = (),
+) -> None:
+    writer.store(participant, Delivery(samples=list(batches), sleep=list(sleep), exercise=list(exercise)))

@@ -196,7 +196,7 @@ def test_inviting_needs_the_form_of_the_page(participant: Participant) -> None:
 
 def test_the_card_shows_status_permissions_and_devices(manager: Client, connection: Connection) -> None:
     page = text(manager.get(PERSON))
-    for words in ("Connected", "Vendor Health", "since Fri 09:12", "4 of 4", "Inspire 3, battery 64 %", "today, 11:12"):
+    for words in ("Connected", "Vendor Health", "since Fri 09:12", "5 of 5", "Inspire 3, battery 64 %", "today, 11:12"):
         assert words in page
 
 
@@ -204,7 +204,7 @@ def test_a_partial_consent_is_shown_as_reconnect_with_what_is_missing(manager: C
     Connection.objects.update(scopes=[HEART])
     page = text(manager.get(PERSON))
     assert "Reconnect link" in page
-    assert "1 of 4. Missing: Steps and activity; Sleep" in page
+    assert "1 of 5. Missing: Steps and activity; Sleep" in page
 
 
 def test_a_dead_token_is_shown_with_reason_and_since_when(manager: Client, connection: Connection) -> None:

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from metrics.batch import SleepRecord, Stage
+from metrics.batch import ExerciseRecord, SleepRecord, Stage
 from participants.models import Participant, Trial
 from tests import factories
 from tests.dashboards.measured import DAY, NOON, WATCH, heart_rate, steps, store
@@ -198,7 +198,22 @@ def test_nights_are_listed_in_local_time(manager: Client, participant: Participa
     assert '<td class="num">23:40</td><td class="num">06:40</td><td class="num">7 h 00</td>' in page
 
 
-@pytest.mark.parametrize(("query", "queries"), [("", 14), ("?range=day&to=2026-11-18", 15)])
+def test_exercise_is_listed_in_local_time_with_what_is_known_of_it(manager: Client, participant: Participant) -> None:
+    began = dt.datetime(2026, 11, 19, 17, 5, tzinfo=dt.UTC)
+    record = ExerciseRecord(WATCH, "e", began, began + dt.timedelta(minutes=42), "trail_run", distance_m=6543.0)
+    store(participant, heart_rate(NOON, 1), exercise=[record])
+    page = text(manager.get(PERSON))
+    assert "<td>Trail run</td>" in page
+    cells = ("18:05", "0 h 42", "6.54", "–", "–")
+    assert "".join(f'<td class="num">{cell}</td>' for cell in cells) in page
+
+
+def test_without_exercise_there_is_no_table_of_it(manager: Client, participant: Participant) -> None:
+    store(participant, heart_rate(NOON, 1))
+    assert "Exercise" not in text(manager.get(PERSON))
+
+
+@pytest.mark.parametrize(("query", "queries"), [("", 15), ("?range=day&to=2026-11-18", 16)])
 def test_the_page_needs_the_same_queries_for_much_data(
     manager: Client, participant: Participant, django_assert_num_queries: Any, query: str, queries: int
 ) -> None:

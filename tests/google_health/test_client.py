@@ -139,6 +139,19 @@ def test_nights_are_asked_for_by_their_end(google: FakeGoogle, pull: Pull) -> No
     )
 
 
+def test_exercise_is_asked_for_by_every_wall_clock_and_kept_by_its_start(google: FakeGoogle, pull: Pull) -> None:
+    spans = [{"startTime": f"2026-11-20T{hour}:00:00Z", "endTime": "2026-11-20T18:00:00Z"} for hour in (12, 13)]
+    early, late = ({"name": span["startTime"], "exercise": {"interval": span}} for span in spans)
+    google.on("/v4/users/me/dataTypes/exercise/dataPoints", Answer(body(late, early)))
+    found = pull("exercise", START, START + DAY)
+    assert google.asked[0].query["filter"] == (
+        'exercise.interval.civil_start_time >= "2026-11-19T23:00:00" '
+        'AND exercise.interval.civil_start_time < "2026-11-22T03:00:00"'
+    )
+    assert [one.external_id for one in found.delivery.exercise] == ["2026-11-20T13:00:00Z"]
+    assert found.points == 1
+
+
 def test_calories_come_by_whole_minutes_from_rollups(google: FakeGoogle, pull: Pull) -> None:
     windows = [
         {"startTime": "2026-11-20T13:01:00Z", "endTime": "2026-11-20T13:02:00Z", "totalCalories": {"kcalSum": 1.25}},

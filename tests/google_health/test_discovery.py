@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from django.core.cache.backends.base import BaseCache
 
-from ingestion.providers.google_health import account, data_types, sleep
+from ingestion.providers.google_health import account, data_types, exercise, sleep
 from ingestion.providers.google_health.client import GoogleHealth
 from ingestion.providers.google_health.config import GOOGLE_WEARABLES, GoogleConfig
 from ingestion.providers.google_health.data_types import DATA_TYPES, GoogleType, Kind
@@ -87,7 +87,7 @@ def test_every_filter_names_a_time_of_its_type(schema: Schema, data_type: Google
     part = schema("DataPoint")[data_type.payload]
     for name in path:
         part = named(schema, part)[camel(name)]
-    assert part.get("format") == "google-datetime" or part.get("$ref") == "Date"
+    assert part.get("format") == "google-datetime" or part.get("$ref") in {"Date", "CivilDateTime"}
 
 
 @pytest.mark.parametrize("data_type", ROLLED_UP, ids=lambda t: t.code)
@@ -109,8 +109,11 @@ def test_every_scope_exists(discovery: dict[str, Any]) -> None:
         (account._Settings, "Settings"),
         (account._Device, "PairedDevice"),
         (sleep._Point, "DataPoint"),
+        (exercise._Point, "DataPoint"),
+        (exercise._Exercise, "Exercise"),
+        (exercise._Summary, "MetricsSummary"),
         (sleep._Sleep, "Sleep"),
-        (sleep._Interval, "SessionTimeInterval"),
+        (sleep.SessionInterval, "SessionTimeInterval"),
         (sleep._Metadata, "SleepMetadata"),
         (sleep._Stage, "SleepStage"),
     ],

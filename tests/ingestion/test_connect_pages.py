@@ -106,6 +106,7 @@ def test_the_page_says_in_plain_words_what_is_shared(browser: Client, link: str)
     page = text(browser.get(link))
     for words in ("Heart rate, day and night", "Steps and activity", "Sleep: when, how long", "Device model, battery"):
         assert words in page
+    assert "Walks, runs and other exercise" in page
     assert "Continue to Vendor Health" in page
 
 

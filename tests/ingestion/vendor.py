@@ -19,6 +19,7 @@ from ingestion.providers.base import (
     Notification,
     Pulled,
 )
+from metrics.batch import Sessions
 
 ACCESS, REFRESH = "access-token-that-nobody-may-see", "refresh-token-that-nobody-may-see"
 CODE = "code-that-nobody-may-see"
@@ -56,7 +57,8 @@ class Vendor:
             code="heart", metrics=("heart_rate",), scope=HEART, window=dt.timedelta(hours=1), fingerprinted=True
         ),
         "moves": DataType(code="moves", metrics=("steps",), scope=MOVES, fingerprinted=True),
-        "nights": DataType(code="nights", metrics=(), scope=NIGHTS),
+        "nights": DataType(code="nights", metrics=(), scope=NIGHTS, sessions=Sessions.SLEEP),
+        "outings": DataType(code="outings", metrics=(), scope=MOVES, sessions=Sessions.EXERCISE),
     }
 
     def authorize_url(

@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from metrics.batch import Delivery, OffsetChange, Replaced, SleepRecord, Stage
+from metrics.batch import Delivery, OffsetChange, Replaced, Sessions, SleepRecord, Stage
 from metrics.models import DayRollup, OffsetPeriod, ParticipantDay, SleepSession
 from metrics.writer import Counts, recompute, store
 from participants.models import Participant
@@ -113,7 +113,7 @@ def test_a_corrected_zone_moves_days_and_nights(person: Participant) -> None:
 
 def test_a_night_that_its_vendor_withdrew_is_taken_away(person: Participant) -> None:
     store(person, Delivery(sleep=[night(), night("n2", start=BED + dt.timedelta(days=1))]), now=NOW)
-    gone = Replaced("testvendor", None, BED, BED + dt.timedelta(days=1))
+    gone = Replaced("testvendor", Sessions.SLEEP, BED, BED + dt.timedelta(days=1))
     assert store(person, Delivery(replaces=[gone]), now=NOW) == Counts(sleep_removed=1)
     assert SleepSession.objects.get().external_id == "n2"
     assert ParticipantDay.objects.get(date=dt.date(2026, 5, 5)).asleep_minutes is None

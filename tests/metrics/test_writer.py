@@ -268,7 +268,7 @@ def test_minutes_in_memory_equal_minutes_by_the_database(person: Participant) ->
     assert stored_rollups(person, MinuteRollup) == quick
 
 
-def replaced(delivery: Delivery, metric: str | None = "heart_rate", minutes: int = 10) -> Delivery:
+def replaced(delivery: Delivery, metric: str = "heart_rate", minutes: int = 10) -> Delivery:
     delivery.replaces = [Replaced("testvendor", metric, NOON, NOON + dt.timedelta(minutes=minutes))]
     return delivery
 

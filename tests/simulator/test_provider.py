@@ -83,7 +83,7 @@ def same(got: Rows, wanted: Rows) -> bool:
     return all(a[:2] == b[:2] and np.isclose(a[2], b[2], rtol=0, atol=1e-9) for a, b in zip(*values, strict=True))
 
 
-SAMPLED = [name for name in DATA_TYPES if name != "sleep" and not name.startswith("daily-")]
+SAMPLED = [name for name, one in DATA_TYPES.items() if one.metrics and not one.by_day]
 
 
 @pytest.mark.parametrize("data_type", SAMPLED)
@@ -120,6 +120,29 @@ def test_nights_pulled_have_the_stages_of_the_truth(google: Google, client: Goog
     assert [(int(s.starts_at.timestamp()) * 1_000_000, s.seconds, s.stage) for s in night.stages] == [
         tuple(stage) for stage in wanted["stages"]
     ]
+
+
+def test_exercise_pulled_is_what_starts_in_the_window(google: Google, client: GoogleHealth) -> None:
+    token = google.tokens(4)["access_token"]
+    week = client.pull(token, "exercise", START - 6 * (END - START), END, calendar(google, 4)).delivery.exercise
+    assert len(week) > 1
+    for one in week:
+        begun = one.starts_at
+        found = client.pull(token, "exercise", begun, begun + dt.timedelta(seconds=1), calendar(google, 4))
+        assert found.delivery.exercise == [one]
+        assert client.pull(token, "exercise", begun - dt.timedelta(hours=1), begun, calendar(google, 4)).points == 0
+
+
+def test_exercise_pulled_says_what_it_was(google: Google, client: GoogleHealth) -> None:
+    token = google.tokens(4)["access_token"]
+    found = client.pull(token, "exercise", START - 6 * (END - START), END, calendar(google, 4)).delivery.exercise
+    points = google.points("exercise")["dataPoints"]
+    told = {point["name"].rpartition("/")[2]: point["exercise"] for point in points}
+    for one in found:
+        assert (one.activity, one.name) == ("walking", "Walk")
+        assert one.starts_at == dt.datetime.fromisoformat(told[one.external_id]["interval"]["startTime"])
+        assert one.steps == int(told[one.external_id]["metricsSummary"]["steps"])
+        assert one.active_seconds == (one.ends_at - one.starts_at).total_seconds()
 
 
 def test_fingerprints_show_a_restated_hour(google: Google, client: GoogleHealth) -> None:

@@ -61,16 +61,19 @@ class Comparison:
         self._sources = {row.pk: row for row in Source.objects.filter(provider=self._provider)}
 
     def compare(self, connection: Connection, start: dt.datetime, end: dt.datetime) -> dict[str, Difference]:
-        """By metric, and the nights. Half-open; of the data types that the consent covers. Raises httpx errors."""
+        """By metric, and the nights; exercise is not compared. Half-open; of the data types that the consent covers.
+
+        Raises httpx errors.
+        """
         found: dict[str, Difference] = defaultdict(Difference)
         allowed = [one for one in DATA_TYPES.values() if one.scope in connection.scopes]
-        metrics = [metric for one in allowed if one.kind is not Kind.SLEEP for metric in one.metrics]
+        metrics = [metric for one in allowed for metric in one.metrics]
         at = start
         while at < end:
             until = min(at + dt.timedelta(days=1), end)
             truth: dict[SeriesName, Rows] = {}
             for one in allowed:
-                if one.kind is not Kind.SLEEP:
+                if one.metrics:
                     truth |= self._truth(connection, one.code, at, until)
             store = self._stored(connection, metrics, at, until)
             nothing = (np.empty(0, np.int64), np.empty(0))

@@ -117,8 +117,9 @@ class Command(BaseCommand):
             ("new", counts.new),
             ("changed", counts.changed),
             ("unchanged", counts.unchanged + counts.repeated),
-            ("withdrawn by the vendor", counts.removed + counts.sleep_removed),
+            ("withdrawn by the vendor", counts.removed + counts.sleep_removed + counts.exercise_removed),
             ("nights, new or changed", counts.sleep_new + counts.sleep_changed),
+            ("exercise, new or changed", counts.exercise_new + counts.exercise_changed),
             ("left for later", left),
             ("failed", sum(codes.values())),
         ):

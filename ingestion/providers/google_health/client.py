@@ -28,6 +28,7 @@ from ingestion.providers.google_health.config import GoogleConfig
 from ingestion.providers.google_health.data_types import DATA_TYPES, SCOPES, GoogleType, Kind
 from ingestion.providers.google_health.decode import page
 from ingestion.providers.google_health.errors import api_error
+from ingestion.providers.google_health.exercise import assemble_exercise, exercise_page
 from ingestion.providers.google_health.keyset import Cache, KeySet
 from ingestion.providers.google_health.oauth import OAuth
 from ingestion.providers.google_health.pages import all_pages
@@ -159,6 +160,10 @@ class GoogleHealth:
             if wanted.kind is Kind.SLEEP:
                 nights = all_pages(span, lambda part, token: sleep_page(ask(part, token), origin), full)
                 points, assembled = sum(one.count for one in nights), assemble_sleep(nights)
+            elif wanted.kind is Kind.SESSION:
+                sessions = all_pages(span, lambda part, token: exercise_page(ask(part, token), origin), full)
+                assembled = assemble_exercise(sessions, start, end)
+                points = len(assembled.delivery.exercise)
             else:
                 pages = all_pages(span, lambda part, token: page(wanted, ask(part, token), origin), full)
                 points, assembled = sum(one.count for one in pages), assemble(wanted, pages, calendar)

@@ -1,9 +1,8 @@
 """The table of Google Health data types: the only place where their names, members and units stand.
 
 Each type has three spellings (kebab in paths, snake in filters, camel in answers), which are written out and never
-derived. Left out on purpose: `exercise` (sessions, which are no metric of ours), `respiratory-rate-sleep-summary`
-(its values were seen a thousand times too small, and zero or negative where nothing was computed; the nightly rate
-comes from `daily-respiratory-rate`).
+derived. Left out on purpose: `respiratory-rate-sleep-summary` (its values were seen a thousand times too small, and
+zero or negative where nothing was computed; the nightly rate comes from `daily-respiratory-rate`).
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ingestion.providers.base import DataType
+from metrics.batch import Sessions
 
 SCOPE = "https://www.googleapis.com/auth/googlehealth."
 ACTIVITY = f"{SCOPE}activity_and_fitness.readonly"
@@ -25,7 +25,7 @@ SCOPES = (ACTIVITY, MEASUREMENTS, SLEEP, SETTINGS)
 
 MAX_PAGE = 10_000
 # Google clamps these pages whatever is asked for.
-MAX_SLEEP_PAGE = 25
+MAX_SESSIONS_PAGE = 25
 # The shorter of the two limits on the range of a rollUp.
 MAX_ROLLUP = dt.timedelta(days=14)
 
@@ -36,6 +36,7 @@ class Kind(Enum):
     SAMPLE = "sample_time.physical_time"
     INTERVAL = "interval.start_time"
     DAILY = "date"
+    SESSION = "interval.civil_start_time"  # any other time is refused
     SLEEP = "interval.end_time"  # the start is refused
     ROLLUP = ""  # cannot be listed, only rolled up
 
@@ -282,8 +283,19 @@ TYPES: tuple[GoogleType, ...] = (
         kind=Kind.SLEEP,
         scope=SLEEP,
         metrics=(),
-        page_size=MAX_SLEEP_PAGE,
+        sessions=Sessions.SLEEP,
+        page_size=MAX_SESSIONS_PAGE,
         takes_family=False,
+    ),
+    GoogleType(
+        code="exercise",
+        snake="exercise",
+        payload="exercise",
+        kind=Kind.SESSION,
+        scope=ACTIVITY,
+        metrics=(),
+        sessions=Sessions.EXERCISE,
+        page_size=MAX_SESSIONS_PAGE,
     ),
 )
 DATA_TYPES: dict[str, GoogleType] = {data_type.code: data_type for data_type in TYPES}

@@ -16,20 +16,28 @@ _TIME_FIELDS = {
     Kind.INTERVAL: "interval(startTime,endTime,startUtcOffset)",
     Kind.DAILY: "date(year,month,day)",
 }
+_SESSION_FIELDS = "interval(startTime,endTime,startUtcOffset,endUtcOffset)"
 _STAGE_FIELDS = "(type,startTime,endTime)"
 _SLEEP_FIELDS = (
-    "name,sleep(interval(startTime,endTime,startUtcOffset,endUtcOffset),metadata(processed,mainSleep,externalId),"
+    f"name,sleep({_SESSION_FIELDS},metadata(processed,mainSleep,externalId),"
     f"stages{_STAGE_FIELDS},shortAwakenings{_STAGE_FIELDS})"
+)
+_EXERCISE_FIELDS = (
+    f"name,exercise({_SESSION_FIELDS},exerciseType,displayName,activeDuration,"
+    "metricsSummary(caloriesKcal,distanceMillimeters,steps,averageHeartRateBeatsPerMinute))"
 )
 _SOURCE_FIELDS = (
     "dataSource(platform,device(displayName,manufacturer,formFactor),"
     "application(packageName,webClientId,googleWebClientId))"
 )
+# As far as any zone's wall clock stands from UTC.
+WIDEST_OFFSET = dt.timedelta(hours=14)
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """[low, high): microseconds UTC, or days since 1970-01-01 for types that stand for days."""
+    """[low, high): microseconds UTC; of the device's wall clock for sessions that are filtered by it; or days since
+    1970-01-01 for types that stand for days."""
 
     low: int
     high: int
@@ -44,7 +52,14 @@ class Span:
 
 
 def span_of(data_type: GoogleType, start: dt.datetime, end: dt.datetime, calendar: LocalCalendar) -> Span:
-    """The stretch to ask for; for types that stand for days, each local day that it touches."""
+    """The stretch to ask for; for types that stand for days, each local day that it touches.
+
+    Sessions are filtered by the wall clock of the device, wherever it was: asked for is all that may have begun in
+    the stretch, and more.
+    """
+    if data_type.kind is Kind.SESSION:
+        low, high = microseconds(start - WIDEST_OFFSET), microseconds(end + WIDEST_OFFSET)
+        return Span(low // MICROSECOND * MICROSECOND, -(-high // MICROSECOND) * MICROSECOND, MICROSECOND)
     if data_type.kind is not Kind.DAILY:
         return Span(microseconds(start), microseconds(end), MICROSECOND)
     first, last = calendar.date(start), calendar.date(end - dt.timedelta(microseconds=1))
@@ -52,7 +67,9 @@ def span_of(data_type: GoogleType, start: dt.datetime, end: dt.datetime, calenda
 
 
 def _literal(data_type: GoogleType, edge: int) -> str:
-    return (EPOCH + dt.timedelta(days=edge)).isoformat() if data_type.kind is Kind.DAILY else stamp(edge)
+    if data_type.kind is Kind.DAILY:
+        return (EPOCH + dt.timedelta(days=edge)).isoformat()
+    return stamp(edge).removesuffix("Z") if data_type.kind is Kind.SESSION else stamp(edge)
 
 
 def stamp(us: int) -> str:
@@ -83,6 +100,8 @@ def fields(data_type: GoogleType) -> str:
     """The mask of what the decoders read, and nothing else."""
     if data_type.kind is Kind.SLEEP:
         point = _SLEEP_FIELDS
+    elif data_type.kind is Kind.SESSION:
+        point = _EXERCISE_FIELDS
     else:
         names = dict.fromkeys(name for member in data_type.members for name in (member.name, member.minus) if name)
         point = f"{data_type.payload}({','.join([_TIME_FIELDS[data_type.kind], *names])})"

@@ -42,7 +42,9 @@ class _Metadata(Struct):
     externalId: str = ""  # noqa: N815
 
 
-class _Interval(Struct):
+class SessionInterval(Struct):
+    """When a session was, and where its device's clock stood."""
+
     startTime: Instant  # noqa: N815
     endTime: Instant  # noqa: N815
     startUtcOffset: str = ""  # noqa: N815
@@ -50,7 +52,7 @@ class _Interval(Struct):
 
 
 class _Sleep(Struct):
-    interval: _Interval
+    interval: SessionInterval
     metadata: _Metadata | None = None
     stages: list[_Stage] = []
     shortAwakenings: list[_Stage] = []  # noqa: N815
