@@ -62,14 +62,18 @@ def link(connection: Connection, now: dt.datetime) -> Link:
 
 
 def card(participant: Participant, user: User, now: dt.datetime) -> dict[str, Any]:
-    """The template's context for the connection card. `links` is None where this site has no vendor to connect to."""
+    """The template's context for the connection card. `links` is None where there is nothing to tell.
+
+    That is where this site has no vendor to connect to and no file or synthetic device has brought data either.
+    """
     connections = list(participant.connections.prefetch_related("devices"))
     links = [link(c, now) for c in connections if c.status != Connection.Status.INVITED]
+    sources = queries.sources_with_data(participant.pk)
     known = bool(links) or bool(live.providers())
     invitations = list(participant.invitations.select_related("created_by")[:INVITATIONS_SHOWN]) if known else []
     return {
-        "links": links if known else None,
-        "sources": queries.sources_with_data(participant.pk) if known else [],
+        "links": links if known or sources else None,
+        "sources": sources,
         "unconnected": connection_words.UNCONNECTED,
         "invitations": [Past(made, connection_words.invitation(made, now)) for made in invitations],
         "may_manage": known and may_manage(user, participant),

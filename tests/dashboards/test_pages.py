@@ -213,7 +213,7 @@ def test_without_exercise_there_is_no_table_of_it(manager: Client, participant: 
     assert "Exercise" not in text(manager.get(PERSON))
 
 
-@pytest.mark.parametrize(("query", "queries"), [("", 15), ("?range=day&to=2026-11-18", 16)])
+@pytest.mark.parametrize(("query", "queries"), [("", 17), ("?range=day&to=2026-11-18", 18)])
 def test_the_page_needs_the_same_queries_for_much_data(
     manager: Client, participant: Participant, django_assert_num_queries: Any, query: str, queries: int
 ) -> None:
@@ -266,3 +266,10 @@ def test_pages_hold_no_inline_script_or_style(manager: Client, participant: Part
         assert "<style" not in page
         assert " onclick=" not in page
         assert "<script>" not in page
+
+
+def test_imported_data_show_as_a_source_where_no_vendor_is_set_up(manager: Client, participant: Participant) -> None:
+    store(participant, heart_rate(NOON, 10))
+    page = manager.get("/trials/STRIDE-2/participants/AX-0042/").content.decode()
+    assert "Data from" in page
+    assert "fitabase · Charge 6" in page
