@@ -15,7 +15,7 @@ from django.core import signing
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from ingestion import live, vault
+from ingestion import live
 from ingestion.models import Connection, ConnectionEvent, Device, Invitation, SyncWindow
 from ingestion.providers.base import (
     AccessGone,
@@ -26,6 +26,7 @@ from ingestion.providers.base import (
     LiveProvider,
     VendorError,
 )
+from participants import vault
 from participants.models import Participant, User
 
 log = logging.getLogger(__name__)

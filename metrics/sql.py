@@ -153,8 +153,10 @@ WITH span AS (
     SELECT * FROM unnest(%(dates)s::date[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
         AS span(date, starts_at, ends_at)
 )
-INSERT INTO metrics_participantday (participant_id, date, worn_minutes, asleep_minutes, last_sample_at, updated_at)
-SELECT %(participant)s, day.date,
+INSERT INTO metrics_participantday
+    (participant_id, date, status, reason, day_minutes, fault_minutes, coverage,
+    worn_minutes, asleep_minutes, last_sample_at, updated_at)
+SELECT %(participant)s, day.date, 'p', '', 1440, 0, '{}',
     (SELECT count(DISTINCT m.bucket) FROM span
         JOIN metrics_minuterollup m ON m.bucket >= span.starts_at AND m.bucket < span.ends_at
         WHERE span.date = day.date AND m.participant_id = %(participant)s AND m.metric_id = %(heart_rate)s

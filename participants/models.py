@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import zoneinfo
 from functools import cache
 from typing import ClassVar
@@ -46,6 +47,21 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.email
+
+
+def expected_metrics() -> list[str]:
+    """The metrics whose coverage each day is reported, unless the protocol names others: codes of the registry."""
+    return ["heart_rate", "steps", "resting_heart_rate", "hrv_rmssd_24h", "respiratory_rate", "spo2_24h"]
+
+
+def alert_rules() -> list[str]:
+    """The rules that raise alerts, unless the protocol names others."""
+    return ["never_connected", "reconnect", "no_upload", "low_wear", "low_sleep"]
+
+
+def day_variants() -> list[int]:
+    """Worn minutes of other definitions of a valid day, reported beside the protocol's own."""
+    return [480, 720]
 
 
 class Trial(models.Model):
@@ -104,6 +120,34 @@ class Protocol(models.Model):
         default=5, help_text="Nights in the last 7, below which we warn."
     )
     sleep_nights_critical = models.PositiveSmallIntegerField(default=3)
+    gap_minutes = models.PositiveSmallIntegerField(
+        default=10,
+        validators=[MinValueValidator(1)],
+        help_text="Stretches without a heart rate of at least this length are gaps; shorter ones are drop-outs.",
+    )
+    battery_flat_percent = models.PositiveSmallIntegerField(
+        default=10, validators=[MaxValueValidator(100)], help_text="A last reading up to this explains a silent device."
+    )
+    never_connected_hours = models.PositiveSmallIntegerField(
+        default=72, help_text="Hours after the invitation, from which an alert says that nobody has connected."
+    )
+    expected_metrics = models.JSONField(
+        default=expected_metrics, blank=True, help_text="Metrics whose coverage is reported for each day."
+    )
+    valid_day_variants = models.JSONField(
+        default=day_variants,
+        blank=True,
+        help_text="Other definitions of a valid day, in worn minutes, shown beside it.",
+    )
+    valid_day_steps = models.PositiveIntegerField(
+        default=1500, help_text="Steps that make a day valid by the step-based definition, shown beside it."
+    )
+    alert_rules = models.JSONField(default=alert_rules, blank=True, help_text="Rules that raise alerts.")
+    contact_gap_hours = models.PositiveSmallIntegerField(
+        default=24, help_text="A participant is not written to twice within so many hours."
+    )
+    quiet_from = models.TimeField(default=dt.time(21, 0), help_text="No e-mail from here on, participant's local time.")
+    quiet_until = models.TimeField(default=dt.time(8, 0), help_text="No e-mail before this, participant's local time.")
     source_priority = models.JSONField(
         default=list,
         blank=True,
@@ -125,6 +169,8 @@ class Site(models.Model):
     trial = models.ForeignKey(Trial, models.CASCADE, related_name="sites")
     code = models.CharField(max_length=32, validators=[CODE])
     name = models.CharField(max_length=200)
+    phone = models.CharField(max_length=40, blank=True, help_text="Where participants can call; part of e-mails.")
+    email = models.EmailField("e-mail address", blank=True, help_text="Where participants' answers go.")
 
     class Meta:
         ordering = ("trial", "name")
@@ -149,6 +195,13 @@ class Membership(models.Model):
     role = models.CharField(max_length=12, choices=Role, default=Role.VIEWER)
     started_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
+    digest_at = models.TimeField(
+        "daily digest at",
+        null=True,
+        blank=True,
+        default=dt.time(7, 0),
+        help_text="The trial's time; managers and coordinators only. Empty: none.",
+    )
 
     class Meta:
         constraints = (
@@ -189,6 +242,7 @@ class Participant(models.Model):
     status = models.CharField(max_length=12, choices=Status, default=Status.INVITED)
     monitoring_starts_on = models.DateField(null=True, blank=True)
     monitoring_ends_on = models.DateField(null=True, blank=True)
+    withdrawn_on = models.DateField(null=True, blank=True, help_text="The first day that does not count any more.")
     arm = models.CharField(max_length=40, blank=True)
     enrolled_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -239,3 +293,26 @@ class Pause(models.Model):
 
     def __str__(self) -> str:
         return f"{self.participant} from {self.starts_on}"
+
+
+class Contact(models.Model):
+    """How to reach a participant. Apart from everything else, sealed (participants.vault), with its own permission.
+
+    Read and written by participants.contacts alone.
+    """
+
+    participant = models.OneToOneField(Participant, models.CASCADE, primary_key=True, related_name="contact")
+    sealed_name = models.TextField(blank=True, editable=False)
+    sealed_email = models.TextField(blank=True, editable=False)
+    sealed_phone = models.TextField(blank=True, editable=False)
+    language = models.CharField(max_length=8, default="en", help_text="Of what we write to her: en, nl, de, ...")
+    opted_out_at = models.DateTimeField(null=True, blank=True)
+    bounced_at = models.DateTimeField(null=True, blank=True)
+    bounce_reason = models.CharField(max_length=200, blank=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        permissions = (("contact_participant", "Can write to participants"),)
+
+    def __str__(self) -> str:
+        return f"contact of {self.participant_id}"

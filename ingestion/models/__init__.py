@@ -1,6 +1,6 @@
 """How data arrive: connections to vendors and what they were asked, files, synthetic devices."""
 
-from ingestion.models.connections import Connection, ConnectionEvent, Device, Invitation
+from ingestion.models.connections import Connection, ConnectionEvent, Device, DeviceReading, Invitation
 from ingestion.models.files import ImportFile, RejectedRow
 from ingestion.models.sync import Fingerprint, SyncWindow, WebhookDelivery
 from ingestion.models.synthetic import SyntheticDevice
@@ -9,6 +9,7 @@ __all__ = [
     "Connection",
     "ConnectionEvent",
     "Device",
+    "DeviceReading",
     "Fingerprint",
     "ImportFile",
     "Invitation",

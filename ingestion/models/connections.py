@@ -38,7 +38,7 @@ class Invitation(models.Model):
 
 
 class Connection(models.Model):
-    """A participant's account at a vendor. Tokens are stored encrypted (ingestion.vault) and shown nowhere."""
+    """A participant's account at a vendor. Tokens are stored encrypted (participants.vault) and shown nowhere."""
 
     class Status(models.TextChoices):
         INVITED = "invited", "invited"
@@ -123,3 +123,20 @@ class Device(models.Model):
 
     def __str__(self) -> str:
         return self.model or self.external_id
+
+
+class DeviceReading(models.Model):
+    """What a device's vendor said of it at a time, kept when it changed: no vendor tells a battery's history."""
+
+    device = models.ForeignKey(Device, models.CASCADE, related_name="readings", db_index=False)
+    at = models.DateTimeField()
+    battery_percent = models.PositiveSmallIntegerField(null=True, blank=True)
+    battery_status = models.CharField(max_length=20, blank=True)
+    last_sync_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("device", "at")
+        constraints = (models.UniqueConstraint(fields=("device", "at"), name="devicereading_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.device_id} {self.at:%Y-%m-%d %H:%M} {self.battery_percent}"

@@ -21,7 +21,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from ingestion import connections, live, vault
+from ingestion import connections, live
 from ingestion.models import Connection, SyncWindow
 from ingestion.providers.base import (
     AccessGone,
@@ -39,6 +39,7 @@ from metrics.calendars import calendar_of
 from metrics.counts import Counts
 from metrics.days import LocalCalendar
 from metrics.writer import SyntheticRefused, store
+from participants import vault
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

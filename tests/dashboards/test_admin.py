@@ -138,6 +138,16 @@ def protocol_form(trial: Trial, effective_on: str) -> dict[str, Any]:
         "device_keeps_hours": 168,
         "sleep_nights_warn": 5,
         "sleep_nights_critical": 3,
+        "gap_minutes": 10,
+        "battery_flat_percent": 10,
+        "never_connected_hours": 72,
+        "expected_metrics": '["heart_rate"]',
+        "valid_day_variants": "[480, 720]",
+        "valid_day_steps": 1500,
+        "alert_rules": '["no_upload"]',
+        "contact_gap_hours": 24,
+        "quiet_from": "21:00",
+        "quiet_until": "08:00",
         "source_priority": "[]",
     }
 

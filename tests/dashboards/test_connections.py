@@ -11,8 +11,9 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from ingestion import connections, live, tasks, vault
+from ingestion import connections, live, tasks
 from ingestion.models import Connection, Device, Invitation, SyncWindow
+from participants import vault
 from participants.models import Membership, Participant, Trial
 from tests import factories
 from tests.dashboards.measured import heart_rate, store

@@ -147,7 +147,7 @@ def test_an_expired_token_is_refused_and_its_refresh_works(google: Google) -> No
 
 
 def test_a_grant_of_testing_mode_ends(make_google: MakeGoogle) -> None:
-    google = make_google(client=Client("sim-client", "sim-secret", refresh_days=1e-9))
+    google = make_google(client=Client("sim-client", "sim-secret", refresh_days=-1.0))
     assert error(refreshed(google, tokens(google)["refresh_token"])) == "invalid_grant"
 
 

@@ -9,9 +9,10 @@ from collections.abc import Callable
 import pytest
 from pytest_django import Settings
 
-from ingestion import live, vault
+from ingestion import live
 from ingestion.models import Connection, SyncWindow
 from ingestion.sync import limits
+from participants import vault
 from tests.factories import ParticipantFactory
 from tests.sync.fake import FakeVendor
 

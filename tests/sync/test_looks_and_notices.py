@@ -7,11 +7,12 @@ import json
 
 import pytest
 
-from ingestion import connections, vault
+from ingestion import connections
 from ingestion.models import Connection, SyncWindow, WebhookDelivery
 from ingestion.providers.base import Notification
 from ingestion.sync import dispatch, engine, notices, plan
 from metrics.models import Measurement, Revision
+from participants import vault
 from participants.models import Participant
 from tests.sync.conftest import connect
 from tests.sync.fake import FakeVendor

@@ -7,7 +7,8 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
-from ingestion import connections, vault
+from ingestion import connections
+from participants import vault
 
 
 class Command(BaseCommand):

@@ -1,4 +1,7 @@
-"""Secrets at rest: sealed with the newest of TOKEN_KEYS, opened with any of them, so that keys can be rotated."""
+"""Secrets at rest (vendors' tokens, contact data), so that a stolen database opens nobody's account.
+
+Sealed with the newest of TOKEN_KEYS, opened with any of them, so that keys can be rotated.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ class CannotOpen(Exception):
 @lru_cache(maxsize=4)
 def _keys(secrets: tuple[str, ...]) -> MultiFernet:
     if not secrets:
-        raise ImproperlyConfigured("TOKEN_KEYS is not set: participants' tokens cannot be stored without it.")
+        raise ImproperlyConfigured("TOKEN_KEYS is not set: tokens and contact data cannot be stored without it.")
     # Any long text will do as a key: Fernet wants 32 bytes in base64.
     return MultiFernet([Fernet(base64.urlsafe_b64encode(hashlib.sha256(s.encode()).digest())) for s in secrets])
 
@@ -33,7 +36,7 @@ def unseal(sealed: str) -> str:
     try:
         return _keys(tuple(settings.TOKEN_KEYS)).decrypt(sealed.encode()).decode()
     except InvalidToken:
-        raise CannotOpen("No key in TOKEN_KEYS opens this token: put the old key back at the list's end.") from None
+        raise CannotOpen("No key in TOKEN_KEYS opens this: put the old key back at the list's end.") from None
 
 
 def reseal(sealed: str) -> str:

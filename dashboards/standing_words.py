@@ -1,0 +1,82 @@
+"""Words, shapes and tones for how participants stand, why data are missing, and what is done about it.
+
+One vocabulary for every page, e-mail and export: a status has a word, a shape and a tone, never a colour alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dashboards.connection_words import Badge
+from metrics.models import Cause, DayStatus, Exclusion
+from metrics.standings import Word
+
+BADGES: dict[Word, Badge] = {
+    Word.CRITICAL: Badge("Critical", "s-crit", "s-crit"),
+    Word.RECONNECT: Badge("Reconnect", "s-reconnect", "s-conn"),
+    Word.UNCONNECTED: Badge("Unconnected", "s-invited", "s-conn"),
+    Word.SILENT: Badge("Silent", "s-silent", "s-warn"),
+    Word.LOW_WEAR: Badge("Low wear", "s-wear", "s-warn"),
+    Word.LOW_SLEEP: Badge("Low sleep", "s-night", "s-night"),
+    Word.WAITING: Badge("Waiting", "s-waiting", "s-mute"),
+    Word.PAUSED: Badge("Paused", "s-paused", "s-mute"),
+    Word.WELL: Badge("Well", "s-active", "s-ok"),
+    Word.COMPLETED: Badge("Completed", "s-completed", "s-mute"),
+    Word.WITHDRAWN: Badge("Withdrawn", "s-withdrawn", "s-mute"),
+}
+
+# As a sentence begins with them. The class draws the gap's pattern on the timelines.
+CAUSES: dict[Cause, tuple[str, str]] = {
+    Cause.PAUSED: ("Paused", "cause-excl"),
+    Cause.WITHDRAWN: ("Withdrawn", "cause-excl"),
+    Cause.NEVER_CONNECTED: ("Never connected", "cause-conn"),
+    Cause.TOKEN_DEAD: ("Token dead", "cause-conn"),
+    Cause.CONSENT_PARTIAL: ("Consent partial", "cause-conn"),
+    Cause.PLATFORM: ("Platform error", "cause-vendor"),
+    Cause.NOT_SYNCED: ("Not yet synced", "cause-unsynced"),
+    Cause.BATTERY_FLAT: ("Battery flat", "cause-flat"),
+    Cause.OFF_WRIST: ("Off the wrist", "cause-off"),
+    Cause.UNKNOWN: ("Unknown", "cause-unknown"),
+}
+
+DAY_STATUS: dict[DayStatus, tuple[str, str]] = {
+    DayStatus.VALID: ("Valid", "m-valid"),
+    DayStatus.INVALID: ("Invalid", "m-invalid"),
+    DayStatus.PENDING: ("Pending", "m-pending"),
+    DayStatus.LOST: ("Lost", "m-lost"),
+    DayStatus.EXCLUDED: ("Excluded", "m-excluded"),
+}
+
+EXCLUSIONS: dict[Exclusion, str] = {
+    Exclusion.BEFORE_START: "before monitoring began",
+    Exclusion.AFTER_END: "after monitoring ended",
+    Exclusion.PAUSED: "paused",
+    Exclusion.WITHDRAWN: "withdrawn",
+    Exclusion.PLATFORM: "a fault of ours or the vendor’s: not counted",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """The next step for a participant: one a row. `kind` is call, relink, email or open."""
+
+    kind: str
+    word: str
+    icon: str
+
+
+CALL = Action("call", "Call list", "i-phone")
+RELINK = Action("relink", "Reconnect link", "i-relink")
+EMAIL = Action("email", "Write e-mail", "i-mail")
+OPEN = Action("open", "Open", "")
+
+
+def action(word: Word, out_of_reach: bool) -> Action:
+    """What to do next. Critical, or the target out of reach: a call. Nothing to do: look."""
+    if word in (Word.WAITING, Word.PAUSED, Word.WELL, Word.COMPLETED, Word.WITHDRAWN):
+        return OPEN
+    if word is Word.RECONNECT:
+        return RELINK
+    if word is Word.CRITICAL or (word is Word.LOW_WEAR and out_of_reach):
+        return CALL
+    return EMAIL

@@ -1,0 +1,44 @@
+"""Days as letters: one a day, so that a trial of 1,000 people and a year is read as 1,000 short texts.
+
+`trail` says how each day was judged and, of valid days, how long the device was worn; `nights` whether a main sleep
+was recorded. Both run from Standing.trail_from to Standing.trail_until, one letter for each local date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metrics.models import DayStatus, Exclusion
+
+PENDING, INVALID, LOST, EXCLUDED, FAULT = "p", "i", "l", "x", "f"
+# Valid, by worn minutes: up to 14 h, up to 20 h, more.
+VALID = ("1", "2", "3")
+VALID_FROM = (0, 14 * 60, 20 * 60)
+NIGHT, NO_NIGHT, NIGHT_PENDING = "n", "-", "?"
+NO_DAY = " "  # not a letter of any trail: what lies before or after one
+
+
+def letter(status: str, reason: str, worn_minutes: int) -> str:
+    """A day's letter: a DayStatus with its reason and its worn minutes."""
+    if status == DayStatus.VALID:
+        return VALID[sum(worn_minutes >= low for low in VALID_FROM) - 1]
+    if status == DayStatus.EXCLUDED:
+        return FAULT if reason == Exclusion.PLATFORM else EXCLUDED
+    return {DayStatus.PENDING: PENDING, DayStatus.INVALID: INVALID, DayStatus.LOST: LOST}[DayStatus(status)]
+
+
+def matrix(trails: Sequence[tuple[int, str]], first: int, last: int) -> NDArray[np.uint8]:
+    """Trails as bytes of shape (people, last - first + 1); columns are days since 1970-01-01, `first` to `last`.
+
+    `trails`: (days since 1970-01-01 of the first letter, letters). Days outside a trail are spaces.
+    """
+    found = np.full((len(trails), last - first + 1), ord(NO_DAY), dtype=np.uint8)
+    for row, (start, letters) in enumerate(trails):
+        values = np.frombuffer(letters.encode("ascii"), dtype=np.uint8)
+        low, high = max(start, first), min(start + len(values), last + 1)
+        if low < high:
+            found[row, low - first : high - first] = values[low - start : high - start]
+    return found
