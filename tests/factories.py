@@ -7,6 +7,8 @@ import datetime as dt
 import factory
 from factory.django import DjangoModelFactory
 
+from dashboards.models import Alert
+from metrics.models import Access, Standing
 from participants.models import Membership, Participant, Protocol, Site, Trial, User
 
 
@@ -65,3 +67,31 @@ class ParticipantFactory(DjangoModelFactory[Participant]):
     study_id = factory.Sequence(lambda n: f"P-{n:04d}")
     time_zone = "Europe/Amsterdam"
     status = Participant.Status.ACTIVE
+
+
+class StandingFactory(DjangoModelFactory[Standing]):
+    """Connected, monitored and well: what a test changes is what it is about."""
+
+    class Meta:
+        model = Standing
+
+    participant = factory.SubFactory(ParticipantFactory)
+    updated_at = dt.datetime(2026, 11, 23, 8, 0, tzinfo=dt.UTC)
+    access = Access.OK
+    last_sample_at = dt.datetime(2026, 11, 23, 7, 30, tzinfo=dt.UTC)
+    silent_at = dt.datetime(2026, 11, 25, 7, 30, tzinfo=dt.UTC)
+    critical_at = dt.datetime(2026, 11, 28, 7, 30, tzinfo=dt.UTC)
+    overwritten_at = dt.datetime(2026, 11, 30, 7, 30, tzinfo=dt.UTC)
+    adherence = 0.9
+    best_adherence = 0.95
+
+
+class AlertFactory(DjangoModelFactory[Alert]):
+    class Meta:
+        model = Alert
+
+    participant = factory.SubFactory(ParticipantFactory)
+    rule = Alert.Rule.NO_UPLOAD
+    level = Alert.Level.WARN
+    raised_at = dt.datetime(2026, 11, 22, 8, 0, tzinfo=dt.UTC)
+    updated_at = factory.SelfAttribute("raised_at")

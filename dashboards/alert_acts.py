@@ -1,0 +1,106 @@
+"""What people do with alerts: acknowledge, snooze, assign, and take it back. Each change is written down.
+
+Every function takes alerts that the person may act on and changes those that are still open and not so already;
+it returns the alerts changed, so that doing the same twice writes one event.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from dashboards.models import Alert, AlertEvent
+from participants.models import Membership, Participant, Trial, User
+
+What = AlertEvent.What
+# Days from today at whose beginning, in the trial's zone, a snoozed alert counts again.
+SNOOZES = {1: "until tomorrow", 3: "for 3 days", 7: "for a week"}
+TAKEN_BACK = "taken back"
+
+
+def actable(user: User, trial: Trial) -> QuerySet[Alert]:
+    """A trial's alerts on which a person may act: of participants that she manages."""
+    people = Participant.objects.managed_by(user).filter(trial=trial)
+    return Alert.objects.filter(participant__in=people)
+
+
+def acknowledge(alerts: QuerySet[Alert], *, by: User, now: dt.datetime) -> list[Alert]:
+    """Say that somebody has seen them. Stays so until an alert is resolved or it is taken back."""
+    changes = {"acknowledged_at": now, "acknowledged_by": by}
+    return _change(alerts.filter(acknowledged_at=None), changes, What.ACKNOWLEDGED, "", by=by, now=now)
+
+
+def unacknowledge(alerts: QuerySet[Alert], *, by: User, now: dt.datetime) -> list[Alert]:
+    changes = {"acknowledged_at": None, "acknowledged_by": None}
+    mine = alerts.exclude(acknowledged_at=None)
+    return _change(mine, changes, What.ACKNOWLEDGED, TAKEN_BACK, by=by, now=now)
+
+
+def snooze_end(trial: Trial, days: int, now: dt.datetime) -> dt.datetime:
+    """The first instant, `days` days from today in the trial's zone, at which a snoozed alert counts again."""
+    zone = ZoneInfo(trial.time_zone)
+    date = now.astimezone(zone).date() + dt.timedelta(days=days)
+    return dt.datetime.combine(date, dt.time(), zone).astimezone(dt.UTC)
+
+
+def snooze(alerts: QuerySet[Alert], *, days: int, trial: Trial, by: User, now: dt.datetime) -> list[Alert]:
+    """Let them not count for some days. Raises ValueError for a span that is not offered."""
+    if days not in SNOOZES:
+        raise ValueError("Snooze until tomorrow, for 3 days or for a week.")
+    until = snooze_end(trial, days, now)
+    mine = alerts.filter(Q(snoozed_until=None) | ~Q(snoozed_until=until))
+    return _change(mine, {"snoozed_until": until}, What.SNOOZED, SNOOZES[days], by=by, now=now)
+
+
+def unsnooze(alerts: QuerySet[Alert], *, by: User, now: dt.datetime) -> list[Alert]:
+    mine = alerts.filter(snoozed_until__gt=now)
+    return _change(mine, {"snoozed_until": None}, What.SNOOZED, TAKEN_BACK, by=by, now=now)
+
+
+def assign(alerts: QuerySet[Alert], *, to: User | None, by: User, now: dt.datetime) -> list[Alert]:
+    """Give them to a member who manages and sees the participant, or to nobody. Others' alerts are left as they are."""
+    if to is None:
+        return _change(alerts.exclude(assigned_to=None), {"assigned_to": None}, What.ASSIGNED, "nobody", by=by, now=now)
+    theirs = alerts.filter(participant__in=Participant.objects.managed_by(to))
+    mine = theirs.filter(Q(assigned_to=None) | ~Q(assigned_to=to))
+    return _change(mine, {"assigned_to": to}, What.ASSIGNED, f"to {who(to)}", by=by, now=now)
+
+
+def _change(
+    alerts: QuerySet[Alert], changes: dict[str, Any], what: AlertEvent.What, note: str, *, by: User, now: dt.datetime
+) -> list[Alert]:
+    """Change those that are still open, locked in the order in which the rules lock them too."""
+    with transaction.atomic():
+        mine = list(alerts.filter(resolved_at=None).order_by("pk").select_for_update(of=("self",)))
+        Alert.objects.filter(pk__in=[alert.pk for alert in mine]).update(**changes)
+        events = [AlertEvent(alert=alert, at=now, what=what, by=by, note=note) for alert in mine]
+        AlertEvent.objects.bulk_create(events)
+    return mine
+
+
+def who(user: User) -> str:
+    """A member as the team knows her."""
+    return user.get_full_name() or user.email
+
+
+class Team:
+    """A trial's members to whom alerts can be given: managers and coordinators. Fetched once. One query."""
+
+    def __init__(self, trial: Trial) -> None:
+        roles = (Membership.Role.MANAGER, Membership.Role.COORDINATOR)
+        current = Membership.objects.filter(trial=trial, ended_at=None, role__in=roles, user__is_active=True)
+        self._members = list(current.select_related("user").order_by("user__first_name", "user__email"))
+
+    def of(self, sites: Iterable[int | None]) -> list[User]:
+        """Those who manage participants of all these sites (None: of no site)."""
+        wanted = set(sites)
+        found: dict[int, User] = {}
+        for member in self._members:
+            if member.site_id is None or wanted <= {member.site_id}:
+                found.setdefault(member.user_id, member.user)
+        return list(found.values())
