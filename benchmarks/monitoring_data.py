@@ -141,7 +141,7 @@ MINUTES_OF_FAULT = 900
 def _copy(model: Any, columns: str, lines: Iterable[str]) -> None:
     from django.db import connection
 
-    with connection.cursor() as cursor, cursor.copy(f"COPY {model._meta.db_table} ({columns}) FROM STDIN") as copy:  # noqa: S608
+    with connection.cursor() as cursor, cursor.copy(f"COPY {model._meta.db_table} ({columns}) FROM STDIN") as copy:
         part: list[str] = []
         for line in lines:
             part.append(line)

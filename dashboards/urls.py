@@ -2,13 +2,14 @@
 
 from django.urls import path
 
-from dashboards import connections, sync_page, views
+from dashboards import connections, progress, sync_page, trial_page, views
 
 app_name = "dashboards"
 
 urlpatterns = [
     path("", views.trial_list, name="trial-list"),
-    path("trials/<str:code>/", views.trial_detail, name="trial"),
+    path("trials/<str:code>/", trial_page.trial_detail, name="trial"),
+    path("trials/<str:code>/progress/", progress.progress, name="progress"),
     path("trials/<str:code>/participants/<str:study_id>/", views.participant_detail, name="participant"),
     path("trials/<str:code>/participants/<str:study_id>/series.json", views.participant_series, name="series"),
     path("trials/<str:code>/participants/<str:study_id>/pulse/", connections.pulse, name="pulse"),

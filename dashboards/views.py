@@ -19,7 +19,6 @@ from django_htmx.http import push_url
 from dashboards import charts, connection_card, participant_page
 from dashboards.access import Request, signed_in
 from dashboards.libraries import loading_plan
-from dashboards.people import people
 from dashboards.ranges import LONGEST, BadRange, parse_instant
 from metrics import queries
 from metrics.registry import BY_CODE, Metric
@@ -44,18 +43,6 @@ def trial_list(request: Request) -> HttpResponse:
     counts = dict(mine.order_by().values_list("trial_id").annotate(n=Count("pk")))
     trials = [(t, counts.get(t.pk, 0), newest.get(t.pk)) for t in Trial.objects.visible_to(request.user)]
     return render(request, "dashboards/trial_list.html", {"trials": trials, "now": timezone.now()})
-
-
-@require_safe
-@signed_in
-def trial_detail(request: Request, code: str) -> HttpResponse:
-    """A trial's participants; for HTMX only the table."""
-    trial = get_object_or_404(Trial.objects.visible_to(request.user), code=code)
-    view = people(trial, request.user, request.GET)  # type: ignore[arg-type]  # signed_in: never anonymous
-    context = {"trial": trial, "view": view, "now": timezone.now(), "here": request.path}
-    if not request.htmx or request.htmx.boosted or request.htmx.history_restore_request:
-        return render(request, "dashboards/trial_detail.html", context)
-    return pushed(request, render(request, "dashboards/_people.html", context), view.here)
 
 
 @require_safe

@@ -7,11 +7,15 @@ participant's; counters count each that is true.
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import models
 from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Right, Substr
 
+from metrics import trails
 from metrics.models import Access, Exclusion
 from participants.models import Participant
 
@@ -92,3 +96,83 @@ def counts(people: QuerySet[Participant], now: dt.datetime) -> Counts:
     by_word[Word.WELL] = found["well"]
     by_word.attention, by_word.everybody = found["attention"], found["everybody"]
     return by_word
+
+
+class Middle(models.Aggregate):
+    """The middle value of a column, one that occurs: of instants too. Nulls do not count."""
+
+    function = "PERCENTILE_DISC"
+    template = "%(function)s(0.5) WITHIN GROUP (ORDER BY %(expressions)s)"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """People in a sentence. `new`: of some words, how many it has become true of within 24 hours."""
+
+    total: int = 0
+    valid: int = 0  # of the day asked for
+    invalid: int = 0
+    lost: int = 0
+    pending: int = 0
+    adherence: float | None = None  # the median
+    last_sample_at: dt.datetime | None = None  # the median
+    newest_at: dt.datetime | None = None
+    arrived_at: dt.datetime | None = None
+    waiting: int = 0  # through a fault of ours or the vendor's
+    waiting_since: dt.datetime | None = None
+    retry_at: str | None = None  # ISO, as the evidence says
+    new: dict[Word, int] = field(default_factory=dict)
+
+
+def summary(people: QuerySet[Participant], now: dt.datetime, day: dt.date) -> Summary:
+    """Sum these people up; `day`: the local date whose verdicts are counted. One query, of standings alone."""
+    recent = {
+        word: condition & Q(**{f"{since}__gt": now - dt.timedelta(days=1)})
+        for word, (condition, since) in _since(now).items()
+    }
+    held = Q(standing__excused="", standing__waiting=True)
+    asked = {
+        "total": models.Count("pk"),
+        "valid": models.Count("pk", filter=Q(letter__in=trails.VALID)),
+        "invalid": models.Count("pk", filter=Q(letter=trails.INVALID)),
+        "lost": models.Count("pk", filter=Q(letter=trails.LOST)),
+        "pending": models.Count("pk", filter=Q(letter=trails.PENDING)),
+        "adherence": Middle("standing__adherence", filter=Q(standing__excused="")),
+        "last_sample_at": Middle("standing__last_sample_at", filter=Q(standing__excused="")),
+        "newest_at": models.Max("standing__last_sample_at"),
+        "arrived_at": models.Max("standing__arrived_at"),
+        "waiting": models.Count("pk", filter=held),
+        "waiting_since": models.Min("standing__cause_since", filter=held),
+        "retry_at": models.Min(KeyTextTransform("next_at", "standing__evidence"), filter=held),
+    }
+    new = {f"new{word.value}": models.Count("pk", filter=condition) for word, condition in recent.items()}
+    found = people.order_by().annotate(letter=letter_of(day)).aggregate(**asked, **new)
+    return Summary(**{name: found[name] for name in asked}, new={word: found[f"new{word.value}"] for word in recent})
+
+
+def _since(now: dt.datetime) -> dict[Word, tuple[Q, str]]:
+    """Words that say since when they are true: their condition, and the field of the instant."""
+    true = conditions(now)
+    instants = {
+        Word.CRITICAL: "standing__critical_at",
+        Word.SILENT: "standing__silent_at",
+        Word.RECONNECT: "standing__access_since",
+        Word.UNCONNECTED: "standing__access_since",
+    }
+    return {word: (true[word], instant) for word, instant in instants.items()}
+
+
+def letter_of(day: dt.date) -> Case:
+    """Over Participant: the trail's letter of a recent local date, cut from its end; empty if it has none.
+
+    Trails end on each person's today, which is within a day of anybody's.
+    """
+    ends = [
+        When(
+            standing__trail_until=day + dt.timedelta(days=back),
+            standing__trail_from__lte=day,
+            then=Substr(Right("standing__trail", back + 1), 1, 1),
+        )
+        for back in range(3)
+    ]
+    return Case(*ends, default=Value(""), output_field=models.CharField())

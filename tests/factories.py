@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import factory
 from factory.django import DjangoModelFactory
 
 from dashboards.models import Alert
+from metrics import trails
 from metrics.models import Access, Standing
 from participants.models import Membership, Participant, Protocol, Site, Trial, User
 
@@ -95,3 +97,37 @@ class AlertFactory(DjangoModelFactory[Alert]):
     level = Alert.Level.WARN
     raised_at = dt.datetime(2026, 11, 22, 8, 0, tzinfo=dt.UTC)
     updated_at = factory.SelfAttribute("raised_at")
+
+
+class JudgedFactory(StandingFactory):
+    """With a trail, from which the counts follow. By default she is well: all of 30 days valid, data an hour ago.
+
+    `last`: her newest sample; the instants at which she turns silent and so on follow from it.
+    """
+
+    class Params:
+        last = dt.datetime(2026, 11, 23, 7, 12, tzinfo=dt.UTC)
+        days = 30
+
+    trail_until = dt.date(2026, 11, 23)
+    trail = factory.LazyAttribute(lambda o: "2" * (o.days - 1) + trails.PENDING)
+    nights = factory.LazyAttribute(lambda o: trails.NIGHT * len(o.trail))
+    trail_from = factory.LazyAttribute(lambda o: o.trail_until - dt.timedelta(days=len(o.trail) - 1))
+    valid_days = factory.LazyAttribute(lambda o: sum(o.trail.count(letter) for letter in trails.VALID))
+    lost_days = factory.LazyAttribute(lambda o: o.trail.count(trails.LOST))
+    pending_days = factory.LazyAttribute(lambda o: o.trail.count(trails.PENDING))
+    excluded_days = factory.LazyAttribute(lambda o: o.trail.count(trails.EXCLUDED) + o.trail.count(trails.FAULT))
+    counted_days = factory.LazyAttribute(lambda o: o.valid_days + o.lost_days + o.trail.count(trails.INVALID))
+    adherence = factory.LazyAttribute(lambda o: o.valid_days / o.counted_days if o.counted_days else None)
+    best_adherence = factory.LazyAttribute(lambda o: o.adherence)
+    low_wear = factory.LazyAttribute(lambda o: o.adherence is not None and o.adherence < 0.7)
+    nights_recorded = 7
+    last_sample_at = factory.LazyAttribute(lambda o: o.last)
+    arrived_at = factory.LazyAttribute(lambda o: o.last)
+    silent_at = factory.LazyAttribute(lambda o: _after(o.last, 48))
+    critical_at = factory.LazyAttribute(lambda o: _after(o.last, 120))
+    overwritten_at = factory.LazyAttribute(lambda o: _after(o.last, 168))
+
+
+def _after(last: dt.datetime | None, hours: int) -> Any:
+    return last + dt.timedelta(hours=hours) if last else None

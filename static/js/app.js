@@ -1,4 +1,4 @@
-/* The pages' behaviour beyond links and forms: theme, "/" to search, live table. Everything works without it. */
+/* The pages' behaviour beyond links and forms: theme, "/" to search, live figures. Everything works without it. */
 "use strict";
 
 (() => {
@@ -53,41 +53,6 @@
     search.select();
   });
 
-  // --- Live table: fetched anew while somebody looks and no row of it has focus (htmx keeps that of headings). ---
-  const EVERY = 15_000;
-  const FRESH = 2_000;
-  let before = null;
-
-  const lastByRow = (table) =>
-    new Map([...table.querySelectorAll("[data-row]")].map((row) => [row.dataset.row, row.dataset.last]));
-
-  const refresh = () => {
-    const table = document.querySelector("[data-live]");
-    if (!table || !window.htmx || document.visibilityState !== "visible") return;
-    if (document.activeElement?.closest("[data-row]")) return;
-    before = lastByRow(table);
-    window.htmx.trigger(table, "refresh");
-  };
-
-  const announce = (table) => {
-    if (!before) return;
-    const rows = [...table.querySelectorAll("[data-row]")];
-    const fresh = rows.filter((row) => before.has(row.dataset.row) && before.get(row.dataset.row) !== row.dataset.last);
-    before = null;
-    if (!fresh.length) return;
-    const region = document.querySelector("[data-announce]");
-    if (region) region.textContent = `${fresh.length} ${fresh.length === 1 ? "participant has" : "participants have"} new data`;
-    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
-    fresh.forEach((row) => row.classList.add("is-fresh"));
-    setTimeout(() => fresh.forEach((row) => row.classList.remove("is-fresh")), FRESH);
-  };
-
-  document.addEventListener("htmx:afterSettle", () => {
-    const table = document.querySelector("[data-live]");
-    if (table) announce(table);
-  });
-  setInterval(refresh, EVERY);
-
   // --- A participant's figures and connections: asked for while somebody looks and is not busy in them. ---
   const PULSE = 5_000;
   const busyIn = (element) => element.contains(document.activeElement) || element.querySelector("details[open]");
@@ -115,5 +80,4 @@
     // Browsers keep the clipboard from sites without HTTPS: the text is selected then, to be copied by hand.
     navigator.clipboard?.writeText(field.value).then(done, () => field.focus());
   });
-  document.addEventListener("visibilitychange", refresh);
 })();

@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
-from participants.models import Participant
 from tests.browser.conftest import CdnLog, OpenContext, sign_in
-from tests.dashboards.measured import NOON, heart_rate, store
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("participant")]
 
@@ -150,7 +148,7 @@ def test_without_script_the_table_is_there(open_context: OpenContext) -> None:
 def test_without_script_search_works_by_its_button(open_context: OpenContext) -> None:
     page = sign_in(open_context(java_script_enabled=False))
     page.goto(TRIAL)
-    page.get_by_label("Search by study id").fill("AX-")
+    page.get_by_label("Search", exact=True).fill("AX-")
     page.get_by_role("button", name="Search").click()
     expect(page.locator("[data-row]")).to_have_count(1)
 
@@ -162,25 +160,17 @@ def test_typing_a_study_id_filters_the_table_and_keeps_the_focus(open_context: O
     page.keyboard.type("ax-00")
     expect(page.locator("[data-row]")).to_have_count(1)
     expect(page).to_have_url(re.compile(r"\?q=ax-00$"))
-    expect(page.get_by_label("Search by study id")).to_be_focused()
+    expect(page.get_by_label("Search", exact=True)).to_be_focused()
 
 
 def test_sorting_stays_when_the_search_changes(open_context: OpenContext) -> None:
     page = sign_in(open_context())
     page.goto(TRIAL)
-    page.get_by_role("link", name="Last data").click()
-    expect(page).to_have_url(re.compile(r"sort=-last"))
-    page.get_by_label("Search by study id").fill("P-")
-    expect(page).to_have_url(re.compile(r"q=P-&sort=-last"))
-
-
-def test_new_data_appear_by_themselves_and_are_announced(open_context: OpenContext, participant: Participant) -> None:
-    page = sign_in(open_context())
-    page.clock.install()
-    page.goto(TRIAL)
-    store(participant, heart_rate(NOON.replace(day=22), 1))
-    page.clock.fast_forward(16_000)
-    expect(page.locator("[data-announce]")).to_have_text("1 participant has new data")
+    page.get_by_role("link", name="Battery").click()
+    expect(page).to_have_url(re.compile(r"sort=battery"))
+    expect(page.get_by_label("Sort")).to_have_value("battery")
+    page.get_by_label("Search", exact=True).fill("P-")
+    expect(page).to_have_url(re.compile(r"q=P-&sort=battery"))
 
 
 @pytest.mark.parametrize("width", [390, 768, 1440])

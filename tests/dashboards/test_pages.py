@@ -50,20 +50,7 @@ def test_the_list_needs_the_same_queries_for_many(
         manager.get("/")
 
 
-# --- participants ---------------------------------------------------------------------------------------------
-
-
-def test_a_participant_shows_last_data_days_and_wear(manager: Client, participant: Participant) -> None:
-    store(participant, heart_rate(NOON, 90), heart_rate(NOON + dt.timedelta(days=2), 125))
-    page = text(manager.get(TRIAL))
-    assert "2 d 19 h ago" in page
-    assert "Fri 14:04" in page
-    assert "2 h 05" in page
-    assert "since 18 Nov" in page
-
-
-def test_a_participant_without_data_is_told_apart_from_one_with_zero(manager: Client, participant: Participant) -> None:
-    assert "no data yet" in text(manager.get(TRIAL))
+# --- trials and their marks ------------------------------------------------------------------------------------
 
 
 def test_an_empty_trial_says_what_to_do(manager: Client) -> None:
@@ -74,72 +61,6 @@ def test_a_demo_trial_is_marked_on_every_page(manager: Client, trial: Trial, par
     Trial.objects.filter(pk=trial.pk).update(is_demo=True)
     for address in ("/", TRIAL, PERSON):
         assert "Demo: synthetic data" in text(manager.get(address))
-
-
-def test_search_finds_part_of_a_study_id(manager: Client, trial: Trial) -> None:
-    for study_id in ("AX-0042", "AX-0142", "BY-0007"):
-        factories.ParticipantFactory.create(trial=trial, study_id=study_id)
-    page = text(manager.get(TRIAL, {"q": "x-0"}))
-    assert "BY-0007" not in page
-    assert "1–2 of 2, 3 in the trial" in page
-
-
-def test_a_search_without_a_match_offers_all(manager: Client, participant: Participant) -> None:
-    assert "No participant matches" in text(manager.get(TRIAL, {"q": "nobody"}))
-
-
-def test_the_site_filter_shows_that_site(manager: Client, trial: Trial) -> None:
-    for code in ("N", "R"):
-        site = factories.SiteFactory.create(trial=trial, code=code)
-        factories.ParticipantFactory.create(trial=trial, site=site, study_id=f"AT-{code}")
-    page = text(manager.get(TRIAL, {"site": "R"}))
-    assert "AT-R" in page
-    assert "AT-N" not in page
-
-
-def test_sorting_by_last_data_puts_the_newest_first(manager: Client, trial: Trial) -> None:
-    old, new, none = (
-        factories.ParticipantFactory.create(trial=trial, study_id=s) for s in ("A-OLD", "B-NEW", "C-NONE")
-    )
-    store(old, heart_rate(NOON, 1))
-    store(new, heart_rate(NOON + dt.timedelta(days=1), 1))
-    page = text(manager.get(TRIAL, {"sort": "-last"}))
-    assert page.index("B-NEW") < page.index("A-OLD") < page.index(none.study_id)
-    assert 'aria-sort="descending"' in page
-
-
-@pytest.mark.parametrize("query", [{"sort": "nonsense"}, {"page": "999"}, {"page": "x"}, {"site": "nowhere"}])
-def test_a_mistyped_address_shows_the_table_all_the_same(
-    manager: Client, participant: Participant, query: dict[str, str]
-) -> None:
-    assert manager.get(TRIAL, query).status_code == 200
-
-
-def test_the_table_has_pages_of_fifty(manager: Client, trial: Trial) -> None:
-    factories.ParticipantFactory.create_batch(51, trial=trial)
-    assert "1–50 of 51" in text(manager.get(TRIAL))
-    assert "51–51 of 51" in text(manager.get(TRIAL, {"page": 2}))
-
-
-def test_the_table_needs_the_same_queries_for_many(
-    manager: Client, trial: Trial, django_assert_num_queries: Any
-) -> None:
-    for person in factories.ParticipantFactory.create_batch(3, trial=trial):
-        store(person, heart_rate(NOON, 1))
-    with django_assert_num_queries(6):  # session, user, trial, overview, participants, sites
-        manager.get(TRIAL)
-
-
-def test_htmx_gets_the_table_alone_and_its_address(manager: Client, participant: Participant) -> None:
-    answer = manager.get(TRIAL, {"q": "AX", "site": "", "sort": "id"}, headers=HTMX)
-    assert text(answer).lstrip().startswith('<div id="people"')
-    assert answer.headers["HX-Push-Url"] == f"{TRIAL}?q=AX"
-    assert "HX-Request" in answer.headers["Vary"]
-
-
-def test_a_refresh_is_no_step_in_the_browsers_history(manager: Client, participant: Participant) -> None:
-    answer = manager.get(TRIAL, {"q": "AX"}, headers={**HTMX, "HX-Current-URL": f"http://testserver{TRIAL}?q=AX"})
-    assert "HX-Push-Url" not in answer.headers
 
 
 # --- one participant ------------------------------------------------------------------------------------------

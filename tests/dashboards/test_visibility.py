@@ -17,6 +17,7 @@ QUERY = {"series": "?metric=heart_rate&start=2026-11-18&end=2026-11-18"}
 OF = {
     "trial-list": "self",
     "trial": "trial",
+    "progress": "trial",
     "sync": "trial",
     "participant": "participant",
     "series": "participant",

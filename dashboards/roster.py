@@ -1,0 +1,154 @@
+"""A trial's participants as its address asks for them: filtered, searched, sorted. Every view of them has an address.
+
+The trial's page, its CSV, and whatever acts on "all that match" (an e-mail to them, a call list) read the same
+query string here, so that they mean the same people.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.http import QueryDict
+
+from dashboards.models import Note
+from dashboards.standing_words import BADGES, CAUSES
+from metrics import standings
+from metrics.standings import ATTENTION, Word
+from participants.models import Participant, Trial, User
+
+PAGE_SIZE = 50
+
+# What `show` may say: the counters, and what sentences on the page link to.
+SHOWS: dict[str, Word] = {
+    "never-connected": Word.UNCONNECTED,
+    "reconnect": Word.RECONNECT,
+    "critical": Word.CRITICAL,
+    "silent": Word.SILENT,
+    "low-wear": Word.LOW_WEAR,
+    "low-sleep": Word.LOW_SLEEP,
+    "all-well": Word.WELL,
+    "waiting": Word.WAITING,
+    "paused": Word.PAUSED,
+    "completed": Word.COMPLETED,
+    "withdrawn": Word.WITHDRAWN,
+}
+NEED_ATTENTION = "attention"
+
+# What `sort` may say -> (words, fields in their natural direction). A minus before the name turns it round.
+SORTS: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "urgency": ("most urgent", ()),
+    "id": ("study id", ()),
+    "adherence": ("lowest adherence", (F("standing__adherence").asc(nulls_last=True),)),
+    "upload": ("longest without upload", (F("standing__last_sample_at").asc(nulls_first=True),)),
+    "salvage": ("salvage clock", (F("standing__overwritten_at").asc(nulls_last=True),)),
+    "battery": ("lowest battery", (F("standing__battery_percent").asc(nulls_last=True),)),
+}
+DEFAULT_SORT = "urgency"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a query string asks for. Unknown values fall back to the defaults: a mistyped address shows the table."""
+
+    search: str = ""
+    site: str = ""
+    show: str = ""
+    sort: str = DEFAULT_SORT
+    page: str = ""
+
+    def query(self, **changes: str) -> str:
+        """The canonical query string with some parameters changed; defaults are left out."""
+        now = {"show": self.show, "q": self.search, "site": self.site, "sort": self.sort, "page": self.page, **changes}
+        if now["sort"] == DEFAULT_SORT:
+            now["sort"] = ""
+        if now["page"] == "1":
+            now["page"] = ""
+        return urlencode({name: value for name, value in now.items() if value})
+
+    @property
+    def filtered(self) -> bool:
+        return bool(self.search or self.site or self.show)
+
+
+def asked(values: Mapping[str, str]) -> Asked:
+    """Read a query string's values."""
+    show, sort = values.get("show", ""), values.get("sort", DEFAULT_SORT)
+    return Asked(
+        search=values.get("q", "").replace("\0", "").strip()[:64],
+        site=values.get("site", "")[:32].replace("\0", ""),
+        show=show if show in SHOWS or show == NEED_ATTENTION else "",
+        sort=sort if sort.removeprefix("-") in SORTS else DEFAULT_SORT,
+        page=values.get("page", "")[:9],
+    )
+
+
+def of_trial(trial: Trial, user: User, want: Asked) -> QuerySet[Participant]:
+    """Those of the trial whom the user may see, of the site asked for: what the counters count."""
+    people: QuerySet[Participant] = Participant.objects.visible_to(user).filter(trial=trial)
+    return people.filter(site__code=want.site) if want.site else people
+
+
+def matching(people: QuerySet[Participant], want: Asked, now: dt.datetime) -> QuerySet[Any]:
+    """Of these people those who match the counter and every word of the search, with their word."""
+    true = standings.conditions(now)
+    found = standings.with_word(people, now)
+    if want.show == NEED_ATTENTION:
+        found = found.filter(word__in=ATTENTION)
+    elif want.show:
+        word = SHOWS[want.show]
+        found = found.filter(word=word) if word is Word.WELL else found.filter(true[word])
+    for term in want.search.split():
+        found = found.filter(_mentions(term, true))
+    return found
+
+
+def _mentions(term: str, true: dict[Word, Q]) -> Q:
+    """Whether her study id, site, device, status, cause or notes contain a word."""
+    low = term.lower()
+    causes = [cause for cause, (words, _) in CAUSES.items() if low in words.lower()]
+    found = (
+        Q(study_id__icontains=term)
+        | Q(site__name__icontains=term)
+        | Q(standing__device_model__icontains=term)
+        | Q(standing__cause__in=causes)
+        | Q(Exists(Note.objects.filter(participant=OuterRef("pk"), text__icontains=term)))
+    )
+    for word, badge in BADGES.items():
+        if low in badge.word.lower():
+            found |= Q(word=word) if word is Word.WELL else true[word]
+    return found
+
+
+def ordered(people: QuerySet[Any], sort: str) -> QuerySet[Any]:
+    """People with their word, sorted; ties by study id, so that pages never overlap."""
+    name, turned = sort.removeprefix("-"), sort.startswith("-")
+    if name == "urgency":
+        people = standings.most_urgent_first(people)
+        return people.reverse() if turned else people
+    fields = SORTS[name][1]
+    if turned:
+        fields = tuple(_down(field) for field in fields)
+    return people.order_by(*fields, "-study_id" if turned and not fields else "study_id")
+
+
+def _down(field: Any) -> Any:
+    """The other way round; unknown values stay where they are of use: at the end."""
+    return field.expression.desc(nulls_last=True)
+
+
+def chosen(trial: Trial, user: User, values: QueryDict, now: dt.datetime) -> QuerySet[Any]:
+    """Whom an action is for, with their word: `to=ID` for each, or `all=1` and the filter of the trial's page.
+
+    Only those whom the user manages: whoever she cannot act for is left out.
+    """
+    mine = Participant.objects.managed_by(user).filter(trial=trial)
+    if values.get("all"):
+        want = asked(values)
+        mine = mine.filter(site__code=want.site) if want.site else mine
+        return ordered(matching(mine, want, now), want.sort)
+    return standings.most_urgent_first(standings.with_word(mine.filter(study_id__in=values.getlist("to")), now))

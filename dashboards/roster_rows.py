@@ -1,0 +1,143 @@
+"""One participant's row on the trial's page: every figure in words, with its tone and its picture's geometry."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.utils.safestring import SafeString
+
+from dashboards import strips, why, wording
+from dashboards.connection_words import Badge
+from dashboards.standing_words import BADGES, Action, action
+from metrics.models import Standing
+from metrics.standings import Word
+from participants.models import Participant
+
+RING = 47.1  # circumference of the salvage clock's ring
+
+
+@dataclass(frozen=True, slots=True)
+class Adherence:
+    """Percentages rounded to whole ones, and the bar's class."""
+
+    now: int | None
+    best: int | None
+    target: int
+    tone: str
+
+    @property
+    def label(self) -> str:
+        now = f"Adherence {self.now} percent" if self.now is not None else "No day counts yet"
+        best = f", best attainable {self.best} percent" if self.best is not None else ""
+        return f"{now}{best}, target {self.target} percent"
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    ago: str
+    clock: str
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Salvage:
+    """Time left until the device overwrites what it has not handed over. `dash`: the ring's filled arc."""
+
+    words: str
+    sub: str
+    tone: str
+    dash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Battery:
+    percent: int
+    width: str
+    low: bool
+    ago: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    participant: Participant
+    badge: Badge
+    why: why.Why
+    adherence: Adherence | None
+    strip: SafeString
+    upload: Upload | None
+    salvage: Salvage | None
+    battery: Battery | None
+    action: Action
+    stamp: str  # changes when data arrive
+
+
+def row(participant: Any, now: dt.datetime, until: dt.date, under: SafeString) -> Row:
+    """The row of a participant with her word, site and standing. `until`: the strip's last day; `under`: its marks."""
+    standing: Standing | None = getattr(participant, "standing", None)
+    word, zone = Word(participant.word), ZoneInfo(participant.time_zone)
+    recent = strips.letters(standing, until) if standing else " " * strips.DAYS
+    last = standing.last_sample_at if standing else None
+    return Row(
+        participant=participant,
+        badge=BADGES[word],
+        why=why.why(participant, word, recent, now),
+        adherence=adherence(standing) if standing else None,
+        strip=strips.strip(recent, under),
+        upload=upload(standing, now, zone) if standing and last else None,
+        salvage=salvage(standing, now) if standing else None,
+        battery=battery(standing, now) if standing else None,
+        action=action(word, bool(standing and standing.out_of_reach)),
+        stamp=str(int(last.timestamp())) if last else "",
+    )
+
+
+def percent(share: float | None) -> int | None:
+    """Whole percent, rounded down: 69.9 % is below a target of 70 %."""
+    return None if share is None else int(share * 100 + 1e-9)
+
+
+def adherence(standing: Standing) -> Adherence:
+    tone = "is-out" if standing.out_of_reach else "is-low" if standing.low_wear else ""
+    return Adherence(percent(standing.adherence), percent(standing.best_adherence), round(standing.target * 100), tone)
+
+
+def _tone(standing: Standing, now: dt.datetime) -> str:
+    """How late the data are, by the protocol's hours; nothing to shout about where it is nobody's fault or task."""
+    if standing.waiting or standing.excused:
+        return ""
+    if standing.critical_at and standing.critical_at <= now:
+        return "tone-crit"
+    return "tone-warn" if standing.silent_at and standing.silent_at <= now else ""
+
+
+def upload(standing: Standing, now: dt.datetime, zone: ZoneInfo) -> Upload | None:
+    last = standing.last_sample_at
+    if last is None:
+        return None
+    return Upload(wording.ago(last, now), wording.clock(last, now, zone), _tone(standing, now))
+
+
+def salvage(standing: Standing, now: dt.datetime) -> Salvage | None:
+    """None where nothing runs out: no data yet, or no longer monitored."""
+    over, last = standing.overwritten_at, standing.last_sample_at
+    if over is None or last is None or standing.excused:
+        return None
+    left = over - now
+    if left <= dt.timedelta(0):
+        return Salvage("Losing now", f"{wording.ago(over, now).removesuffix(' ago')} gone", "tone-crit", f"0 {RING}")
+    share = min(left / max(over - last, dt.timedelta(hours=1)), 1.0)
+    tone = _tone(standing, now) or "tone-mute"
+    words = wording.ago(now - left, now).removesuffix(" ago")
+    return Salvage(f"{words} left" if tone != "tone-mute" else words, "", tone, f"{share * RING:.1f} {RING}")
+
+
+def battery(standing: Standing, now: dt.datetime) -> Battery | None:
+    level, at = standing.battery_percent, standing.battery_at
+    if level is None:
+        return None
+    old = at is not None and now - at >= dt.timedelta(days=1)
+    ago = wording.ago(at, now).split(wording.NO_BREAK)[0] + f"{wording.NO_BREAK}d ago" if old and at else ""
+    return Battery(level, f"{max(level, 4) * 0.15:.1f}", level <= 20, ago)

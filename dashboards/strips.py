@@ -1,0 +1,71 @@
+"""A person's last fourteen days as a strip of small marks, and the same in words."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+
+from django.utils.safestring import SafeString, mark_safe
+
+from metrics import trails
+from metrics.models import Standing
+
+DAYS = 14
+STEP, WIDTH = 15, 13
+# Letter of a trail -> (symbol of the sprite, word).
+MARKS: dict[str, tuple[str, str]] = {
+    **dict.fromkeys(trails.VALID, ("m-valid", "valid")),
+    trails.INVALID: ("m-invalid", "invalid"),
+    trails.LOST: ("m-lost", "lost"),
+    trails.PENDING: ("m-pending", "pending"),
+    trails.EXCLUDED: ("m-excluded", "excluded"),
+    trails.FAULT: ("m-fault", "not counted through a platform error"),
+}
+ORDER = ("valid", "invalid", "lost", "pending", "excluded", MARKS[trails.FAULT][1])
+
+
+def letters(standing: Standing, until: dt.date, days: int = DAYS) -> str:
+    """A letter for each of the days that end with `until`; spaces where there is no verdict.
+
+    Days after the last judgement are pending, unless she is excused: nothing is known of them yet.
+    """
+    if standing.trail_from is None or standing.trail_until is None:
+        return trails.NO_DAY * days
+    after = (until - standing.trail_until).days
+    tail = (trails.EXCLUDED if standing.excused else trails.PENDING) * max(after, 0)
+    known = standing.trail[: len(standing.trail) + min(after, 0)] + tail
+    return known[-days:].rjust(days, trails.NO_DAY)
+
+
+def counts(of: str) -> Counter[str]:
+    """How many of the days are valid, invalid, ...: by word."""
+    return Counter(MARKS[letter][1] for letter in of if letter in MARKS)
+
+
+def in_words(of: str) -> str:
+    """4 valid, 1 invalid, 7 pending."""
+    counted = counts(of)
+    return ", ".join(f"{counted[word]} {word}" for word in ORDER if counted[word]) or "none monitored"
+
+
+def weekends(until: dt.date) -> SafeString:
+    """Marks under Saturdays and Sundays."""
+    marks = (
+        f'<rect class="m-weekend" x="{i * STEP + 1}" y="22" width="11" height="1.5"/>'
+        for i in range(DAYS)
+        if (until - dt.timedelta(days=DAYS - 1 - i)).weekday() >= 5
+    )
+    return mark_safe("".join(marks))  # noqa: S308 - numbers alone
+
+
+def strip(of: str, under: SafeString) -> SafeString:
+    """The picture: a mark for each day, with `under` below. Its label reads as counts."""
+    uses = "".join(
+        f'<use href="#{MARKS[letter][0]}" x="{i * STEP}" width="{WIDTH}" height="20"/>'
+        for i, letter in enumerate(of)
+        if letter in MARKS
+    )
+    label = f"Last {DAYS} days: {in_words(of)}"
+    return mark_safe(  # noqa: S308 - constants and numbers alone
+        f'<svg class="strip" viewBox="0 0 209 24" role="img" aria-label="{label}">{uses}{under}</svg>'
+    )

@@ -1,0 +1,58 @@
+"""Template filters and tags of the monitoring pages: shares, lags, day marks, the trial's day."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from dashboards import roster_rows, wording
+from metrics.standings import Summary
+from participants.models import Trial
+
+register = template.Library()
+
+
+@register.filter
+def percent(share: float | None) -> str:
+    """87 %, rounded down; a dash where there is none."""
+    whole = roster_rows.percent(share)
+    return "–" if whole is None else f"{whole}{wording.NO_BREAK}%"
+
+
+@register.filter
+def judged(summary: Summary) -> int:
+    """Days of the summary's date that count or may still count."""
+    return summary.valid + summary.invalid + summary.lost + summary.pending
+
+
+@register.simple_tag
+def lag(instant: dt.datetime, now: dt.datetime) -> str:
+    """2 h 10 below a day, then 1 d 3 h."""
+    minutes = max(int((now - instant).total_seconds() // 60), 0)
+    if minutes < 1440:
+        return wording.hours_minutes(minutes)
+    return wording.ago(instant, now).removesuffix(" ago")
+
+
+@register.simple_tag
+def mark(name: str) -> SafeString:
+    """A day's mark from the sprite."""
+    return format_html('<svg viewBox="0 0 13 20" aria-hidden="true"><use href="#{}"/></svg>', name)
+
+
+@register.filter
+def day_of(trial: Trial, today: dt.date) -> str:
+    """Where the trial stands in time, as the end of a sentence: day 143 of 365; since 4 May 2026; starts 4 January."""
+    if trial.starts_on is None:
+        return ""
+    if trial.starts_on > today:
+        return f" · starts {wording.date_short(trial.starts_on, today)}"
+    day = (today - trial.starts_on).days + 1
+    if trial.ends_on is None:
+        return f" · day {day:,}"
+    if today > trial.ends_on:
+        return f" · ended {wording.date_short(trial.ends_on, today)}"
+    return f" · day {day:,} of {(trial.ends_on - trial.starts_on).days + 1:,}"

@@ -1,0 +1,237 @@
+"""The trial's page: who needs attention today and why. Its table, its counters, its live refresh, its CSV."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.core.paginator import Page, Paginator
+from django.db.models import Count, Max
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from dashboards import progress, roster, roster_csv, strips
+from dashboards.access import Request, signed_in
+from dashboards.models import Alert
+from dashboards.paging import Pages
+from dashboards.roster import Asked
+from dashboards.roster_rows import Row, row
+from dashboards.standing_words import BADGES
+from dashboards.views import pushed
+from dashboards.wording import NO_BREAK, hours_minutes
+from metrics import standings
+from metrics.models import Standing
+from metrics.standings import Summary, Word
+from participants.models import Participant, Protocol, Site, Trial, User
+
+COUNTERS: dict[str, str] = {
+    "never-connected": "Never connected",
+    "reconnect": "Reconnect needed",
+    "critical": "Critical",
+    "silent": "Silent",
+    "low-wear": "Low wear",
+    "low-sleep": "Low sleep",
+    "all-well": "All well",
+}
+# Name of the sort -> class of the column, heading.
+HEADS = {
+    "id": ("c-id", "Participant"),
+    "urgency": ("c-why", "Status and why"),
+    "adherence": ("c-adh", "Adherence"),
+    "upload": ("c-up", "Last upload"),
+    "salvage": ("c-salv", "Salvage clock"),
+    "battery": ("c-bat", "Battery"),
+}
+RULES_OF = {Word.LOW_WEAR: Alert.Rule.LOW_WEAR, Word.LOW_SLEEP: Alert.Rule.LOW_SLEEP}
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """A count that filters. `query` leads to the filter, or away from it where it is on."""
+
+    name: str
+    tone: str
+    shape: str
+    count: int
+    new: int
+    rule: str
+    query: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A column's heading: a link that sorts. `aria_sort` is empty unless the table is sorted by it."""
+
+    name: str
+    classes: str
+    query: str
+    aria_sort: str
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One view of the trial's page; all of it follows from `want`, the user and the moment."""
+
+    want: Asked
+    counts: standings.Counts
+    summary: Summary
+    counters: list[Counter]
+    rows: list[Row]
+    page: Page[Any]
+    pages: Pages
+    sites: list[Site]
+    total: int
+    protocol: Protocol | None
+    until: dt.date
+    pulse: str
+
+    @property
+    def here(self) -> str:
+        return self.want.query()
+
+    @property
+    def first_day(self) -> dt.date:
+        return self.until - dt.timedelta(days=strips.DAYS - 1)
+
+    @property
+    def heads(self) -> dict[str, Head]:
+        return {name: _head(self.want, name) for name in HEADS}
+
+    @property
+    def sorts(self) -> list[tuple[str, str]]:
+        return [(name, words) for name, (words, _) in roster.SORTS.items()]
+
+    @property
+    def target_words(self) -> str:
+        return f", target {round((self.protocol or Protocol()).adherence_target * 100)}{NO_BREAK}%"
+
+    @property
+    def csv_query(self) -> str:
+        return "&".join(part for part in (self.want.query(page=""), "format=csv") if part)
+
+    @property
+    def valid_hours(self) -> str:
+        """Wear that makes a day valid, by the protocol in force."""
+        minutes = (self.protocol or Protocol()).valid_day_minutes
+        return hours_minutes(minutes) if minutes % 60 else f"{minutes // 60}{NO_BREAK}h"
+
+    @property
+    def all_query(self) -> str:
+        """What means "all that match" to an action."""
+        return self.want.query(page="", sort="")
+
+
+@require_safe
+@signed_in
+def trial_detail(request: Request, code: str) -> HttpResponseBase:
+    """The whole page; for HTMX the table with its counters; 204 where `seen` says that nothing has changed since."""
+    trial = get_object_or_404(Trial.objects.visible_to(request.user), code=code)
+    user: User = request.user  # type: ignore[assignment]  # signed_in: never anonymous
+    want, now = roster.asked(request.GET), timezone.now()
+    if request.GET.get("format") == "csv":
+        return roster_csv.answer(trial, user, want, now)
+    beat = pulse(trial, user, now)
+    if request.htmx and request.GET.get("seen") == beat:
+        return HttpResponse(status=204)
+    context = {"trial": trial, "view": view(trial, user, want, now, beat), "now": now, "here": request.path}
+    context["manages"] = Participant.objects.managed_by(user).filter(trial=trial).exists()
+    if request.htmx and not request.htmx.boosted and not request.htmx.history_restore_request:
+        answer = render(request, "dashboards/_roster.html", context)
+        return answer if "seen" in request.GET else pushed(request, answer, want.query())
+    context["works"] = progress.going_on(trial, user, now)
+    return render(request, "dashboards/trial_detail.html", context)
+
+
+def pulse(trial: Trial, user: User, now: dt.datetime) -> str:
+    """Changes with whatever the page shows: standings, people, alerts, and each minute ("3 min ago"). Two queries."""
+    people = Participant.objects.visible_to(user).filter(trial=trial)
+    moved = Standing.objects.filter(participant__in=people).aggregate(at=Max("updated_at"), n=Count("pk"))
+    alerts = Alert.objects.filter(participant__in=people).aggregate(at=Max("updated_at"))
+    stamps = [str(int(at.timestamp() * 1000)) if at else "-" for at in (moved["at"], alerts["at"])]
+    return f"{'.'.join(stamps)}.{moved['n']}.{int(now.timestamp()) // 60}"
+
+
+def view(trial: Trial, user: User, want: Asked, now: dt.datetime, beat: str) -> View:
+    """What the page shows: a fixed number of queries, whatever the trial's size."""
+    today = now.astimezone(ZoneInfo(trial.time_zone)).date()
+    visible = Participant.objects.visible_to(user).filter(trial=trial)
+    here = roster.of_trial(trial, user, want)
+    counts = standings.counts(here, now)
+    found = roster.ordered(roster.matching(here, want, now), want.sort)
+    page = Paginator(found.select_related("site", "standing"), roster.PAGE_SIZE).get_page(want.page)
+    under = strips.weekends(today)
+    protocol = Protocol.objects.in_force(today).filter(trial=trial).first()
+    summary = standings.summary(here, now, today - dt.timedelta(days=1))
+    new = summary.new | _new_alerts(here, now)
+    return View(
+        want=want,
+        counts=counts,
+        summary=summary,
+        counters=[_counter(show, want, counts, new, protocol) for show in COUNTERS],
+        rows=[row(participant, now, today, under) for participant in page],
+        page=page,
+        pages=Pages(page, lambda number: want.query(page=number) or "page=1"),
+        sites=list(Site.objects.filter(trial=trial, participants__in=visible).distinct()),
+        total=summary.total,
+        protocol=protocol,
+        until=today,
+        pulse=beat,
+    )
+
+
+def _new_alerts(people: Any, now: dt.datetime) -> dict[Word, int]:
+    """Of the words that have no instant of their own: open alerts raised since this time yesterday."""
+    raised = Alert.objects.filter(
+        participant__in=people, rule__in=RULES_OF.values(), resolved_at=None, raised_at__gt=now - dt.timedelta(days=1)
+    )
+    by_rule = dict(raised.order_by().values_list("rule").annotate(n=Count("pk")))
+    return {word: by_rule.get(rule, 0) for word, rule in RULES_OF.items()}
+
+
+def _counter(
+    show: str, want: Asked, counts: standings.Counts, new: dict[Word, int], protocol: Protocol | None
+) -> Counter:
+    word, on = roster.SHOWS[show], want.show == show
+    return Counter(
+        name=COUNTERS[show],
+        tone=BADGES[word].tone,
+        shape=BADGES[word].shape,
+        count=counts[word],
+        new=new.get(word, 0),
+        rule=rule_words(show, protocol),
+        query=want.query(show="" if on else show, page=""),
+        on=on,
+    )
+
+
+def hours_words(hours: int) -> str:
+    """48 h, 5 days."""
+    return f"{hours // 24} days" if hours >= 72 and hours % 24 == 0 else f"{hours} h"
+
+
+def rule_words(show: str, protocol: Protocol | None) -> str:
+    """What a counter counts, by the protocol in force."""
+    rules = protocol or Protocol()
+    return {
+        "never-connected": "invited, no first upload",
+        "reconnect": "access gone or partial",
+        "critical": f"no upload for {hours_words(rules.upload_critical_hours)}",
+        "silent": f"no upload for {hours_words(rules.upload_warn_hours)}",
+        "low-wear": f"adherence below {round(rules.adherence_target * 100)} %",
+        "low-sleep": f"under {rules.sleep_nights_warn} nights of 7",
+        "all-well": "nothing to do",
+    }[show]
+
+
+def _head(want: Asked, name: str) -> Head:
+    """A first click sorts in the column's natural order, the next the other way."""
+    classes, title = HEADS[name]
+    current = want.sort.removeprefix("-") == name
+    towards = f"-{name}" if want.sort == name else name
+    direction = ("descending" if want.sort.startswith("-") else "ascending") if current else ""
+    return Head(title, classes, want.query(sort=towards, page="") or "sort=urgency", direction)
