@@ -248,6 +248,8 @@ LIVE_PROVIDERS: dict[str, dict[str, Any]] = (
     if CLIENT_ID or GOOGLE_SIMULATOR_URL
     else {}
 )
+# Who tells what is known of participants' connections, so that missing data can be explained (metrics.evidence).
+MONITORING_EVIDENCE = "ingestion.evidence.collect"
 # True: participants of demo trials may be given synthetic devices.
 SYNTHETIC = boolean("SYNTHETIC", default=False)
 # Set only to tell its owner that it is ignored: see config/checks.py.

@@ -1,0 +1,152 @@
+"""Why data are missing, as a nurse reads it: a cause and its facts (metrics.evidence) as one short line."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from dashboards import connection_words
+from dashboards.wording import NO_BREAK, clock, date_short
+from metrics.models import Cause
+from metrics.registry import BY_CODE
+
+Facts = dict[str, Any]
+
+
+def since(at: dt.datetime, *, zone: ZoneInfo, now: dt.datetime) -> str:
+    """From when on: "since Sun 21:40" within the last week, "since 14 Nov" before."""
+    local, today = at.astimezone(zone), now.astimezone(zone).date()
+    if today - local.date() < dt.timedelta(days=7):
+        return f"since {_clock(at, zone=zone, now=now)}"
+    return f"since {date_short(local.date(), today)}"
+
+
+def sentence(cause: str, evidence: Facts, *, zone: ZoneInfo, now: dt.datetime) -> str:
+    """The evidence of a cause, in her local time: "Last reading 2 %, falling 9 % a day". No full stop at the end.
+
+    `cause` is a Cause's value; "" (nothing is missing) has no sentence.
+    """
+    return _SENTENCES[Cause(cause)](evidence, zone, now) if cause else ""
+
+
+def _clock(at: dt.datetime, *, zone: ZoneInfo, now: dt.datetime) -> str:
+    """ "06:02" today, "Sun 21:40" within a week, "14 Nov, 08:10" before, tomorrow's with its day."""
+    local, today = at.astimezone(zone), now.astimezone(zone).date()
+    if local.date() == today:
+        return f"{local:%H:%M}"
+    if dt.timedelta(0) < local.date() - today < dt.timedelta(days=7):
+        return f"{local:%a %H:%M}"
+    return clock(at, now, zone)
+
+
+def _time(evidence: Facts, key: str, zone: ZoneInfo, now: dt.datetime) -> str:
+    """A fact that is an instant, as text; empty where it is not known."""
+    value = evidence.get(key)
+    return _clock(dt.datetime.fromisoformat(value), zone=zone, now=now) if value else ""
+
+
+def _date(evidence: Facts, key: str, zone: ZoneInfo, now: dt.datetime) -> str:
+    value = evidence.get(key)
+    return date_short(dt.date.fromisoformat(value[:10]), now.astimezone(zone).date()) if value else ""
+
+
+def _percent(value: Any) -> str:
+    return f"{value}{NO_BREAK}%"
+
+
+def _paused(evidence: Facts, zone: ZoneInfo, now: dt.datetime) -> str:
+    begins, ends = _date(evidence, "from", zone, now), _date(evidence, "to", zone, now)
+    span = f"{begins} to {ends}" if begins and ends else f"from {begins}, no end set" if begins else "no end set"
+    reason = str(evidence.get("reason") or "Paused by the study team")
+    return f"{reason}, {span}"
+
+
+def _withdrawn(evidence: Facts, zone: ZoneInfo, now: dt.datetime) -> str:
+    on = _date(evidence, "on", zone, now)
+    return f"Withdrawn on {on}; what came before is kept" if on else "Withdrawn; what came before is kept"
+
+
+def _never_connected(evidence: Facts, zone: ZoneInfo, now: dt.datetime) -> str:
+    invited, opened = _time(evidence, "invited_at", zone, now), _time(evidence, "opened_at", zone, now)
+    if opened:
+        return f"Link opened {opened}, but the device was not connected"
+    return f"Invited {invited}; the link has not been opened" if invited else "No invitation has been made yet"
+
+
+def _token_dead(evidence: Facts, zone: ZoneInfo, now: dt.datetime) -> str:
+    code = str(evidence.get("code") or "")
+    return _capital(connection_words.reason(code)) if code else "The vendor no longer lets us in"
+
+
+def _consent_partial(evidence: Facts, zone: ZoneInfo, now: dt.datetime) -> str:
+    names = [BY_CODE[code].name if code in BY_CODE else code.replace("_", " ") for code in evidence.get("missing", ())]
+    if not names:
+        return "She allowed a part only; the rest arrives"
+    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"{_capital(listed.lower())} {'was' if len(names) == 1 else 'were'} not allowed; the rest arrives"
+
+
+def _platform(evidence: Facts, zone: ZoneInfo, now: dt.datetime) -> str:
+    code, again = str(evidence.get("code") or ""), _time(evidence, "next_at", zone, now)
+    what = "We have not asked the vendor in time" if code == "overdue" else _capital(connection_words.error(code))
+    after = f"we try again at {again}" if again else "it was given up after several attempts"
+    return f"{what or 'Something failed on our side'}; {after}. Not counted"
+
+
+def _not_synced(evidence: Facts, zone: ZoneInfo, now: dt.datetime) -> str:
+    synced, battery = _time(evidence, "last_sync_at", zone, now), evidence.get("battery_percent")
+    if synced and battery is not None:
+        return f"No upload and no error; last synced {synced} with battery {_percent(battery)}"
+    if battery is not None:
+        return f"No upload and no error; last seen with battery {_percent(battery)}"
+    if synced:
+        return f"No upload and no error; last synced {synced}"
+    again = _time(evidence, "next_pull_at", zone, now)
+    return (
+        f"Not asked for yet; the next look is at {again}"
+        if again
+        else "No upload and no error; the phone app may be closed"
+    )
+
+
+def _battery_flat(evidence: Facts, zone: ZoneInfo, now: dt.datetime) -> str:
+    battery, falling = evidence.get("battery_percent"), evidence.get("falling_per_day")
+    if battery is None:
+        return "The device called its battery empty, then nothing"
+    if falling:
+        return f"Last reading {_percent(battery)}, falling {_percent(falling)} a day"
+    return f"Last reading {_percent(battery)}, then nothing"
+
+
+def _off_wrist(evidence: Facts, zone: ZoneInfo, now: dt.datetime) -> str:
+    synced = _time(evidence, "synced_at", zone, now)
+    if synced:
+        return f"Device synced {'at ' if len(synced) == 5 else ''}{synced}; neither heart rate nor steps"
+    minutes = evidence.get("zero_step_minutes")
+    return f"{minutes:,}{NO_BREAK}min of zero steps, no heart rate" if minutes else "Neither heart rate nor steps"
+
+
+def _unknown(evidence: Facts, zone: ZoneInfo, now: dt.datetime) -> str:
+    steps = evidence.get("steps")
+    if steps:
+        return f"Uploads go on without heart rate; {steps:,}{NO_BREAK}steps are present"
+    return "Data came before and after; nothing says why not here"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+_SENTENCES = {
+    Cause.PAUSED: _paused,
+    Cause.WITHDRAWN: _withdrawn,
+    Cause.NEVER_CONNECTED: _never_connected,
+    Cause.TOKEN_DEAD: _token_dead,
+    Cause.CONSENT_PARTIAL: _consent_partial,
+    Cause.PLATFORM: _platform,
+    Cause.NOT_SYNCED: _not_synced,
+    Cause.BATTERY_FLAT: _battery_flat,
+    Cause.OFF_WRIST: _off_wrist,
+    Cause.UNKNOWN: _unknown,
+}

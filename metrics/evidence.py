@@ -1,0 +1,149 @@
+"""What is known of the way a participant's data take to us: the evidence by which missing data are explained.
+
+Metrics knows no vendor and no connection. Whoever does (settings.MONITORING_EVIDENCE, a dotted path to a function
+like `Collector`) tells it in these shapes. All instants are aware UTC datetimes, all stretches half-open.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from metrics.models import Access, Cause
+from participants.models import Participant
+
+BEGINNING = dt.datetime.min.replace(tzinfo=dt.UTC)
+END = dt.datetime.max.replace(tzinfo=dt.UTC)
+
+# The facts behind a cause as they are stored with a gap: instants in ISO format (UTC), dates likewise, numbers as
+# they are. See docs/monitoring.md for the keys that each cause may have.
+Facts = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """[starts_at, ends_at)."""
+
+    starts_at: dt.datetime
+    ends_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Spell:
+    """A time in which the vendor could not be asked for heart rates, and why: `cause` is NEVER_CONNECTED, TOKEN_DEAD
+    or CONSENT_PARTIAL."""
+
+    starts_at: dt.datetime
+    ends_at: dt.datetime
+    cause: Cause
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A stretch that we should have read and have not, through our own or the vendor's fault.
+
+    `code` is the vendor error's, or "overdue" where nobody asked in time; `since` when it began; `next_at` when it
+    will be tried again, None where it was given up.
+    """
+
+    starts_at: dt.datetime
+    ends_at: dt.datetime
+    code: str
+    since: dt.datetime
+    next_at: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a device said of itself. `at`: its last sync, or when it was asked where it tells none."""
+
+    at: dt.datetime
+    battery_percent: int | None
+    battery_status: str = ""
+    synced: bool = True  # it handed its data on at `at`; False: it was merely described then
+
+    @property
+    def empty(self) -> bool:
+        """Whether the vendor called the battery empty, without a number."""
+        return self.battery_percent is None and self.battery_status.lower() == "empty"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of a participant's connection at an instant.
+
+    `live`: her data come by themselves (a connection, or a synthetic device); otherwise files are all there is, and
+    neighbouring data all the evidence. `answered`: stretches of heart rate that the source was asked for after they
+    were over, and answered, in order and apart. `due`: stretches that wait to be read, not late yet. `readings`
+    ascend by `at`; `reading_at` tells more where history can be asked for.
+    """
+
+    access: Access = Access.NONE
+    access_since: dt.datetime | None = None
+    live: bool = False
+    answered: Sequence[Stretch] = ()
+    due: Sequence[Stretch] = ()
+    spells: Sequence[Spell] = ()
+    faults: Sequence[Fault] = ()
+    readings: Sequence[Reading] = ()
+    reading_at: Callable[[dt.datetime], Reading | None] | None = None
+    next_pull_at: dt.datetime | None = None
+    device_model: str = ""
+
+    def last_reading(self, until: dt.datetime) -> Reading | None:
+        """The last thing that a device had said by an instant."""
+        found = next((reading for reading in reversed(self.readings) if reading.at <= until), None)
+        if self.reading_at is not None and (asked := self.reading_at(until)):
+            return asked
+        return found
+
+    @property
+    def synced_at(self) -> dt.datetime | None:
+        """When a device was last heard of to have handed its data on."""
+        return max((reading.at for reading in self.readings if reading.synced), default=None)
+
+
+NOTHING = Evidence()
+
+
+class Collector(Protocol):
+    """Tells the evidence of many participants in a few queries, whatever their number.
+
+    `since`: from when on stretches matter. Participants without any are missing from the answer or map to NOTHING.
+    """
+
+    def __call__(
+        self, participants: Iterable[Participant], *, since: dt.datetime, now: dt.datetime
+    ) -> Mapping[int, Evidence]: ...
+
+
+def collect(participants: Iterable[Participant], *, since: dt.datetime, now: dt.datetime) -> Mapping[int, Evidence]:
+    """The evidence by participant id, from whom the settings name; empty where they name nobody."""
+    if not settings.MONITORING_EVIDENCE:
+        return {}
+    collector: Collector = import_string(settings.MONITORING_EVIDENCE)
+    return collector(participants, since=since, now=now)
+
+
+def iso(at: dt.datetime | None) -> str | None:
+    """An instant as it stands in facts."""
+    return at.astimezone(dt.UTC).isoformat() if at else None
+
+
+def facts(**known: Any) -> Facts:
+    """Facts without those that are not known; instants and dates as text."""
+    return {
+        key: iso(value)
+        if isinstance(value, dt.datetime)
+        else value.isoformat()
+        if isinstance(value, dt.date)
+        else value
+        for key, value in known.items()
+        if value is not None
+    }
