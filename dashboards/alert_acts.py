@@ -98,7 +98,7 @@ class Team:
 
     def of(self, sites: Iterable[int | None]) -> list[User]:
         """Those who manage participants of all these sites (None: of no site)."""
-        wanted = set(sites)
+        wanted = set(sites)  # none at all: everybody of the team
         found: dict[int, User] = {}
         for member in self._members:
             if member.site_id is None or wanted <= {member.site_id}:

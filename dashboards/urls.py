@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from dashboards import connections, progress, sync_page, trial_page, views
+from dashboards import alerts_page, connections, progress, sync_page, trial_page, views
 
 app_name = "dashboards"
 
@@ -24,6 +24,9 @@ urlpatterns = [
         connections.disconnect,
         name="disconnect",
     ),
+    path("trials/<str:code>/alerts/", alerts_page.alerts, name="alerts"),
+    path("trials/<str:code>/alerts/<int:pk>/<slug:verb>/", alerts_page.alert_act, name="alert-act"),
+    path("trials/<str:code>/alerts/several/<slug:verb>/", alerts_page.alerts_act, name="alerts-act"),
     path("trials/<str:code>/sync/", sync_page.sync, name="sync"),
     path("trials/<str:code>/sync/<str:study_id>/<slug:provider>/", sync_page.sync_detail, name="sync-detail"),
     path("trials/<str:code>/sync/<str:study_id>/<slug:provider>/now/", sync_page.sync_now, name="sync-now"),

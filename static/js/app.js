@@ -55,7 +55,8 @@
 
   // --- A participant's figures and connections: asked for while somebody looks and is not busy in them. ---
   const PULSE = 5_000;
-  const busyIn = (element) => element.contains(document.activeElement) || element.querySelector("details[open]");
+  const busyIn = (element) =>
+    element.contains(document.activeElement) || element.querySelector("details[open], .check:checked");
 
   setInterval(() => {
     const live = document.querySelector("[data-pulse]");

@@ -29,24 +29,34 @@ OF = {
     "sync-now": "act",
     "backfill": "act",
     "requeue": "act",
+    "alerts": "trial",
+    "alert-act": "act",
+    "alerts-act": "trial-act",
 }
+ACTS = {"act", "trial-act"}
 BOTH = {"disconnect"}  # asks with GET and acts with POST
 ARGUMENTS = {"self": [], "trial": ["STRIDE-2"]}
+# All arguments of addresses that name neither a trial alone nor a participant.
+WHOLE: dict[str, list[object]] = {
+    "alert-act": ["STRIDE-2", 1, "acknowledge"],
+    "alerts-act": ["STRIDE-2", "acknowledge"],
+}
 FURTHER: dict[str, list[object]] = {
-    "invitation": [1],
+    "invitation": [90_001],
     **{name: ["vendor"] for name in ("disconnect", "sync-detail", "sync-now", "backfill", "requeue")},
 }
 
 
 def address(name: str) -> str:
-    arguments = ARGUMENTS.get(OF[name], ["STRIDE-2", "AX-0042", *FURTHER.get(name, [])])
+    arguments = WHOLE.get(name) or ARGUMENTS.get(OF[name], ["STRIDE-2", "AX-0042", *FURTHER.get(name, [])])
     return reverse(f"dashboards:{name}", args=arguments) + QUERY.get(name, "")
 
 
 @pytest.fixture(autouse=True)
 def _connected(participant: Participant) -> None:
-    """AX-0042 has an invitation and a connection, to a vendor that is not set up any more."""
-    Invitation.objects.create(pk=1, participant=participant, expires_at="2026-12-01T00:00Z")
+    """AX-0042 has an alert, an invitation and a connection, to a vendor that is not set up any more."""
+    factories.AlertFactory.create(pk=1, participant=participant)
+    Invitation.objects.create(pk=90_001, participant=participant, expires_at="2026-12-01T00:00Z")
     Connection.objects.create(participant=participant, trial=participant.trial, provider="vendor", status="active")
 
 
@@ -73,13 +83,13 @@ def person(request: pytest.FixtureRequest, participant: Participant, trial: Tria
 
 
 EXPECTED = {
-    "anonymous": {"self": 302, "trial": 302, "participant": 302, "managed": 302, "act": 302},
-    "viewer": {"self": 200, "trial": 200, "participant": 200, "managed": 403, "act": 403},
-    "same site": {"self": 200, "trial": 200, "participant": 200, "managed": 200, "act": 303},
-    "other site": {"self": 200, "trial": 200, "participant": 404, "managed": 404, "act": 404},
-    "other trial": {"self": 200, "trial": 404, "participant": 404, "managed": 404, "act": 404},
-    "former member": {"self": 200, "trial": 404, "participant": 404, "managed": 404, "act": 404},
-    "superuser": {"self": 200, "trial": 404, "participant": 404, "managed": 404, "act": 404},
+    "anonymous": {"self": 302, "trial": 302, "participant": 302, "managed": 302, "act": 302, "trial-act": 302},
+    "viewer": {"self": 200, "trial": 200, "participant": 200, "managed": 403, "act": 403, "trial-act": 403},
+    "same site": {"self": 200, "trial": 200, "participant": 200, "managed": 200, "act": 303, "trial-act": 303},
+    "other site": {"self": 200, "trial": 200, "participant": 404, "managed": 404, "act": 404, "trial-act": 403},
+    "other trial": {"self": 200, "trial": 404, "participant": 404, "managed": 404, "act": 404, "trial-act": 404},
+    "former member": {"self": 200, "trial": 404, "participant": 404, "managed": 404, "act": 404, "trial-act": 404},
+    "superuser": {"self": 200, "trial": 404, "participant": 404, "managed": 404, "act": 404, "trial-act": 404},
 }
 
 
@@ -91,16 +101,16 @@ def test_each_person_gets_only_what_is_hers(
     if person:
         client.force_login(person)
     kind = request.node.callspec.params["person"]
-    ask = client.post if OF[name] == "act" else client.get
+    ask = client.post if OF[name] in ACTS else client.get
     assert ask(address(name)).status_code == EXPECTED[kind][OF[name]]
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if OF[name] != "act" and name not in BOTH])
+@pytest.mark.parametrize("name", [name for name in NAMES if OF[name] not in ACTS and name not in BOTH])
 def test_pages_only_answer_reading(manager: Client, name: str) -> None:
     assert manager.post(address(name)).status_code == 405
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if OF[name] == "act"])
+@pytest.mark.parametrize("name", [name for name in NAMES if OF[name] in ACTS])
 def test_acts_are_not_done_by_following_a_link(manager: Client, name: str) -> None:
     assert manager.get(address(name)).status_code == 405
 

@@ -1,0 +1,214 @@
+"""Alerts as rows of a page: what is wrong, who has it, what can be done. Filtered, counted and paged by its address."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from django.core.paginator import Page, Paginator
+from django.db.models import Count, Max, Q, QuerySet
+
+from dashboards import alert_words, gap_words
+from dashboards.alert_acts import SNOOZES, Team, actable
+from dashboards.alerts import awake, most_urgent_first
+from dashboards.connection_words import Badge
+from dashboards.models import Alert, AlertEvent
+from dashboards.paging import Pages
+from metrics.models import Standing
+from participants.models import Participant, Site, Trial, User
+
+PAGE_SIZE = 25
+RESOLVED_FOR = dt.timedelta(days=14)
+SHOWS = {
+    "open": ("Open", "the most urgent first"),
+    "mine": ("Mine", "assigned to you"),
+    "unassigned": ("Unassigned", "nobody has them"),
+    "acknowledged": ("Acknowledged", "somebody has seen them"),
+    "snoozed": ("Snoozed", "do not count for now"),
+    "resolved": ("Over", "in the last 14 days"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an address asks for; what it does not know, it leaves out."""
+
+    show: str
+    rule: str
+    site: str
+    search: str
+    page: str
+
+    @classmethod
+    def of(cls, asked: Mapping[str, str]) -> Asked:
+        show, rule = asked.get("show", ""), asked.get("rule", "")
+        return cls(
+            show=show if show in SHOWS else "open",
+            rule=rule if rule in Alert.Rule.values else "",
+            site=asked.get("site", "")[:32],
+            search=asked.get("q", "").strip()[:64],
+            page=asked.get("page", ""),
+        )
+
+    def query(self, **changes: str) -> str:
+        """The address of this view with some parameters changed; defaults are left out."""
+        now = {"show": self.show, "rule": self.rule, "site": self.site, "q": self.search, "page": self.page, **changes}
+        defaults = {"show": "open", "page": "1"}
+        return urlencode({name: value for name, value in now.items() if value and defaults.get(name) != value})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An alert in words. `team`: to whom it can be given; empty where the user may not act."""
+
+    alert: Alert
+    badge: Badge
+    tone: str
+    headline: str
+    evidence: str
+    state: str
+    has: str
+    may_act: bool
+    snoozed: bool
+    team: list[User]
+    history: list[tuple[AlertEvent, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """One of the views, as a counter that is a link."""
+
+    key: str
+    title: str
+    rule: str
+    count: int
+    query: str
+
+
+@dataclass(slots=True)
+class View:
+    """One view of the table."""
+
+    want: Asked
+    page: Page[Alert]
+    pages: Pages
+    rows: list[Row]
+    shows: list[Show]
+    sites: list[Site]
+    team: list[User]
+    may_act: bool
+    any: bool
+    seen: str
+
+    @property
+    def here(self) -> str:
+        return self.want.query()
+
+
+def visible(trial: Trial, user: User) -> QuerySet[Alert]:
+    """A trial's alerts that a person may see."""
+    return Alert.objects.filter(participant__in=Participant.objects.visible_to(user).filter(trial=trial))
+
+
+def _shown(user: User, now: dt.datetime) -> dict[str, Q]:
+    waking = awake(now)
+    return {
+        "open": waking,
+        "mine": waking & Q(assigned_to=user),
+        "unassigned": waking & Q(assigned_to=None),
+        "acknowledged": waking & Q(acknowledged_at__isnull=False),
+        "snoozed": Q(resolved_at=None, snoozed_until__gt=now),
+        "resolved": Q(resolved_at__gt=now - RESOLVED_FOR),
+    }
+
+
+def view(trial: Trial, user: User, want: Asked, now: dt.datetime) -> View:
+    """The table as the address wants it. A fixed number of queries."""
+    mine = visible(trial, user)
+    found = mine
+    if want.rule:
+        found = found.filter(rule=want.rule)
+    if want.site:
+        found = found.filter(participant__site__code=want.site)
+    if want.search:
+        found = found.filter(participant__study_id__icontains=want.search)
+    conditions = _shown(user, now)
+    counts = found.order_by().aggregate(**{key: Count("pk", filter=q) for key, q in conditions.items()})
+    ordered = found.filter(conditions[want.show])
+    ordered = ordered.order_by("-resolved_at", "pk") if want.show == "resolved" else most_urgent_first(ordered)
+    page = Paginator(with_words(ordered), PAGE_SIZE).get_page(want.page or 1)
+    managed = set(actable(user, trial).filter(pk__in=[alert.pk for alert in page]).values_list("pk", flat=True))
+    team = Team(trial)
+    seen = Participant.objects.visible_to(user).filter(trial=trial)
+    sites = Site.objects.filter(trial=trial, participants__in=seen).distinct()
+    return View(
+        want=want,
+        page=page,
+        pages=Pages(page, lambda number: want.query(page=number)),
+        rows=[row(alert, team, alert.pk in managed, now) for alert in page],
+        shows=[Show(k, title, hint, counts[k], want.query(show=k, page="")) for k, (title, hint) in SHOWS.items()],
+        sites=list(sites),
+        team=team.of([alert.participant.site_id for alert in page if alert.pk in managed]),
+        may_act=bool(managed),
+        any=any(counts.values()) or bool(want.rule or want.site or want.search),
+        seen=stamp(trial, user, now),
+    )
+
+
+def with_words(alerts: QuerySet[Alert]) -> QuerySet[Alert]:
+    """Alerts with all that their words need. Two queries for any number."""
+    fetched = alerts.select_related("participant__site", "participant__standing", "acknowledged_by", "assigned_to")
+    return fetched.prefetch_related("events__by")
+
+
+def row(alert: Alert, team: Team, may_act: bool, now: dt.datetime) -> Row:
+    """One alert in words; no query if it was fetched by `with_words`."""
+    zone = ZoneInfo(alert.participant.time_zone)
+    may_act = may_act and alert.resolved_at is None
+    return Row(
+        alert=alert,
+        badge=alert_words.badge(alert),
+        tone=alert_words.tone(alert),
+        headline=alert_words.headline(alert, zone, now),
+        evidence=_evidence(alert, zone, now),
+        state=alert_words.state(alert, now, zone),
+        has=alert_words.who(alert.assigned_to) if alert.assigned_to else "",
+        may_act=may_act,
+        snoozed=bool(alert.snoozed_until and alert.snoozed_until > now),
+        team=team.of([alert.participant.site_id]) if may_act else [],
+        history=[(event, alert_words.event(event)) for event in alert.events.all()],
+    )
+
+
+def _evidence(alert: Alert, zone: ZoneInfo, now: dt.datetime) -> str:
+    """Why data are missing now, of an open alert about missing data."""
+    standing: Standing | None = getattr(alert.participant, "standing", None)
+    if alert.resolved_at or standing is None or not standing.cause or alert.rule == Alert.Rule.LOW_SLEEP:
+        return ""
+    return gap_words.sentence(standing.cause, standing.evidence, zone=zone, now=now)
+
+
+def notices(participant: Participant, user: User, now: dt.datetime) -> list[Row]:
+    """A participant's open alerts for templates/dashboards/_alert.html, the most urgent first. Four queries."""
+    mine = Alert.objects.filter(participant=participant, resolved_at=None)
+    may_act = Participant.objects.managed_by(user).filter(pk=participant.pk).exists()
+    team = Team(participant.trial)
+    return [row(alert, team, may_act, now) for alert in with_words(most_urgent_first(mine))]
+
+
+def stamp(trial: Trial, user: User, now: dt.datetime) -> str:
+    """A text that changes when anything in the table may have: its alerts, what was done with them, and each minute.
+
+    The minute is for what it says of times, and for snoozes that end.
+    """
+    facts: dict[str, Any] = visible(trial, user).aggregate(n=Count("pk"), newest=Max("updated_at"))
+    acts = AlertEvent.objects.filter(alert__in=visible(trial, user)).aggregate(last=Max("pk"))
+    newest = int(facts["newest"].timestamp() * 1000) if facts["newest"] else 0
+    return f"{facts['n']}.{newest}.{acts['last'] or 0}.{int(now.timestamp() // 60)}"
+
+
+SNOOZE_CHOICES = list(SNOOZES.items())

@@ -1,0 +1,118 @@
+"""Alerts in words: what is wrong and since when, who has it, what became of it. Pure functions over loaded rows."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from dashboards.alert_acts import TAKEN_BACK, who
+from dashboards.connection_words import REASONS, Badge
+from dashboards.models import Alert, AlertEvent
+from dashboards.standing_words import BADGES
+from dashboards.wording import NO_BREAK, clock
+from metrics.models import Access
+from metrics.standings import Word
+
+Rule, Level, What = Alert.Rule, Alert.Level, AlertEvent.What
+
+_BADGES: dict[str, Badge] = {
+    Rule.NEVER_CONNECTED: BADGES[Word.UNCONNECTED],
+    Rule.RECONNECT: BADGES[Word.RECONNECT],
+    Rule.NO_UPLOAD: BADGES[Word.SILENT],
+    Rule.LOW_WEAR: BADGES[Word.LOW_WEAR],
+    Rule.LOW_SLEEP: BADGES[Word.LOW_SLEEP],
+}
+_TONES = {Level.WARN: "s-warn", Level.CRITICAL: "s-crit"}
+
+
+def badge(alert: Alert) -> Badge:
+    """The word, shape and tone of what an alert is about; silence that is critical has a word of its own."""
+    if alert.rule == Rule.NO_UPLOAD and alert.level == Level.CRITICAL:
+        return BADGES[Word.CRITICAL]
+    return _BADGES[alert.rule]
+
+
+def tone(alert: Alert) -> str:
+    """The ground of its notice: by level, since the badge carries the rule."""
+    return _TONES[Level(alert.level)]
+
+
+def percent(share: float | None) -> str:
+    """58 %; a dash where there is none. Rounded down, so that 69.9 % does not read as the 70 % that is the target."""
+    return "–" if share is None else f"{int(share * 100 + 1e-9)}{NO_BREAK}%"
+
+
+def _at(facts: dict[str, Any], key: str, zone: ZoneInfo, now: dt.datetime) -> str:
+    value = facts.get(key)
+    return clock(dt.datetime.fromisoformat(value), now, zone) if value else ""
+
+
+def headline(alert: Alert, zone: ZoneInfo, now: dt.datetime) -> str:
+    """What is wrong and since when, from what the rule saw last; in the participant's zone. No full stop."""
+    facts: dict[str, Any] = alert.facts
+    if alert.rule == Rule.NO_UPLOAD:
+        last = _at(facts, "last_sample_at", zone, now)
+        return f"No upload since {last}" if last else "Nothing was ever uploaded"
+    if alert.rule == Rule.RECONNECT:
+        what = "Consent partial" if facts.get("access") == Access.PARTIAL else "Access ended"
+        since, reason = _at(facts, "since", zone, now), REASONS.get(str(facts.get("code") or ""))
+        return what + (f" since {since}" if since else "") + (f": {reason}" if reason else "")
+    if alert.rule == Rule.NEVER_CONNECTED:
+        invited = _at(facts, "invited_at", zone, now)
+        return f"Invited {invited} and never connected" if invited else "Never connected"
+    if alert.rule == Rule.LOW_WEAR:
+        return _low_wear(alert, facts)
+    nights = facts.get("nights")
+    if nights is None:
+        return "Too few nights"
+    return f"{nights} main sleep{'' if nights == 1 else 's'} in 7 nights"
+
+
+def _low_wear(alert: Alert, facts: dict[str, Any]) -> str:
+    target = percent(facts.get("target"))
+    if alert.level == Level.CRITICAL:
+        return (
+            f"Adherence {percent(facts.get('adherence'))}: {target} is out of reach, best {percent(facts.get('best'))}"
+        )
+    return f"Adherence {percent(facts.get('adherence'))}, below {target}; best attainable {percent(facts.get('best'))}"
+
+
+def state(alert: Alert, now: dt.datetime, zone: ZoneInfo) -> str:
+    """How people have dealt with it, as a sentence's end: "not acknowledged yet", "snoozed until 30 Nov, 00:00"."""
+    if alert.resolved_at:
+        return f"{alert.get_resolution_display()} {clock(alert.resolved_at, now, zone)}"
+    parts = []
+    if alert.acknowledged_at:
+        name = f" by {who(alert.acknowledged_by)}" if alert.acknowledged_by else ""
+        parts.append(f"acknowledged{name} {clock(alert.acknowledged_at, now, zone)}")
+    if alert.snoozed_until and alert.snoozed_until > now:
+        parts.append(f"snoozed until {_ahead(alert.snoozed_until, now, zone)}")
+    return "; ".join(parts) or "not acknowledged yet"
+
+
+def _ahead(instant: dt.datetime, now: dt.datetime, zone: ZoneInfo) -> str:
+    """An instant to come: "Tue 24 Nov", with the time unless it is midnight."""
+    local = instant.astimezone(zone)
+    date = f"{local:%a} {local.day} {local:%b}" + ("" if local.year == now.year else f" {local.year}")
+    return date if local.time() == dt.time() else f"{date}, {local:%H:%M}"
+
+
+def event(happened: AlertEvent) -> str:
+    """What became of an alert, as one line of its history."""
+    what = {
+        What.RAISED: "Raised",
+        What.WORSE: "Became critical",
+        What.BETTER: "No longer critical",
+        What.ACKNOWLEDGED: "Acknowledged",
+        What.SNOOZED: "Snoozed",
+        What.ASSIGNED: "Assigned",
+        What.RESOLVED: "Over",
+    }[What(happened.what)]
+    if happened.note == TAKEN_BACK:
+        return "Acknowledgement taken back" if happened.what == What.ACKNOWLEDGED else "Snooze taken back"
+    if happened.what == What.RESOLVED:
+        return f"{what}: {happened.note}"
+    if happened.what == What.RAISED:
+        return f"{what} as {happened.note}" if happened.note else what
+    return f"{what} {happened.note}".rstrip()

@@ -1,0 +1,186 @@
+"""The page of a trial's alerts, and acting on them: one by one, or several by selection."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from dashboards import alert_acts, alert_list
+from dashboards.access import Request, signed_in
+from dashboards.models import Alert
+from dashboards.views import pushed
+from ingestion.redirects import SeeOther
+from participants.models import Participant, Trial, User
+
+MOST = 500  # alerts in one act
+
+
+def visible_trial(request: Request, code: str) -> Trial:
+    trial: Trial = get_object_or_404(Trial.objects.visible_to(request.user), code=code)
+    return trial
+
+
+def context(request: Request, trial: Trial, asked: Any, now: dt.datetime) -> dict[str, Any]:
+    """What the page and its table need."""
+    want = alert_list.Asked.of(asked)
+    here = reverse("dashboards:alerts", args=[trial.code])
+    view = alert_list.view(trial, request.user, want, now)  # type: ignore[arg-type]  # signed_in: never anonymous
+    return {
+        "trial": trial,
+        "section": "alerts",
+        "view": view,
+        "rules": Alert.Rule.choices,
+        "snoozes": alert_list.SNOOZE_CHOICES,
+        "here": here,
+        "next": f"{here}?{view.here}" if view.here else here,
+        "now": now,
+    }
+
+
+@require_safe
+@never_cache
+@signed_in
+def alerts(request: Request, code: str) -> HttpResponse:
+    """A trial's alerts; for HTMX only the table, and 204 where `seen` says that nothing has changed."""
+    trial = visible_trial(request, code)
+    now = timezone.now()
+    seen = request.GET.get("seen", "")
+    if request.htmx and seen and seen == alert_list.stamp(trial, request.user, now):  # type: ignore[arg-type]
+        return HttpResponse(status=204)
+    shown = context(request, trial, request.GET, now)
+    if not request.htmx or request.htmx.boosted or request.htmx.history_restore_request:
+        return render(request, "dashboards/alerts.html", shown)
+    answer = render(request, "dashboards/_alerts.html", shown | {"swapped": True})
+    return answer if seen else pushed(request, answer, shown["view"].here)
+
+
+@require_POST
+@signed_in
+def alert_act(request: Request, code: str, pk: int, verb: str) -> HttpResponse:
+    """Act on one alert: 404 if one may not see it, 403 if she may not act."""
+    trial = visible_trial(request, code)
+    get_object_or_404(alert_list.visible(trial, request.user), pk=pk)  # type: ignore[arg-type]
+    mine = alert_acts.actable(request.user, trial).filter(pk=pk)  # type: ignore[arg-type]
+    if not mine.exists():
+        raise PermissionDenied
+    said = act(request, trial, mine, verb)
+    if request.htmx and (request.htmx.target or "").startswith("alert-"):
+        return notice(request, trial, pk)
+    return answered(request, trial, said)
+
+
+@require_POST
+@signed_in
+def alerts_act(request: Request, code: str, verb: str) -> HttpResponse:
+    """Act on those that were selected. Those on which one may not act are left as they are."""
+    trial = visible_trial(request, code)
+    chosen = [int(value) for value in request.POST.getlist("alert")[:MOST] if value.isdecimal()]
+    mine = alert_acts.actable(request.user, trial).filter(pk__in=chosen)  # type: ignore[arg-type]
+    manages = Participant.objects.managed_by(request.user).filter(trial=trial)
+    if not manages.exists() or (chosen and not mine.exists()):
+        raise PermissionDenied
+    return answered(request, trial, act(request, trial, mine, verb))
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What an act did, in words, and how to take it back: a verb and the alerts; an empty verb where it cannot be."""
+
+    words: str
+    undo: str
+    alerts: list[int]
+
+
+UNDO = {"acknowledge": "unacknowledge", "snooze": "unsnooze"}
+DONE = {
+    "acknowledge": "acknowledged",
+    "unacknowledge": "not acknowledged any more",
+    "snooze": "snoozed",
+    "unsnooze": "not snoozed any more",
+    "assign": "assigned",
+}
+
+
+def act(request: Request, trial: Trial, mine: QuerySet[Alert], verb: str) -> Said:
+    """Do what the verb says with alerts on which the person may act. 404 for a verb that there is not."""
+    by: Any = request.user
+    now = timezone.now()
+    plain = {
+        "acknowledge": alert_acts.acknowledge,
+        "unacknowledge": alert_acts.unacknowledge,
+        "unsnooze": alert_acts.unsnooze,
+    }
+    if verb in plain:
+        changed = plain[verb](mine, by=by, now=now)
+    elif verb == "snooze":
+        days = request.POST.get("days", "")
+        if not days.isdecimal() or int(days) not in alert_acts.SNOOZES:
+            raise Http404
+        changed = alert_acts.snooze(mine, days=int(days), trial=trial, by=by, now=now)
+    elif verb == "assign":
+        changed = alert_acts.assign(mine, to=assignee(request, trial), by=by, now=now)
+    else:
+        raise Http404
+    return Said(_words(changed, verb), UNDO.get(verb, "") if changed else "", [alert.pk for alert in changed])
+
+
+def assignee(request: Request, trial: Trial) -> User | None:
+    """The member that the form names; None: nobody. 404 for somebody who is not of the team."""
+    value = request.POST.get("to", "")
+    if not value:
+        return None
+    team = alert_acts.Team(trial).of([])
+    found = next((user for user in team if str(user.pk) == value), None)
+    if found is None:
+        raise Http404
+    return found
+
+
+def _words(changed: list[Alert], verb: str) -> str:
+    if not changed:
+        return "Nothing changed: it was so already, or it is over, or she does not see that participant."
+    count = len(changed)
+    return f"{'Alert' if count == 1 else f'{count} alerts'} {DONE[verb]}"
+
+
+def notice(request: Request, trial: Trial, pk: int) -> HttpResponse:
+    """One alert's notice, as the participant's page shows it."""
+    alert = get_object_or_404(alert_list.with_words(alert_list.visible(trial, request.user)), pk=pk)  # type: ignore[arg-type]
+    now = timezone.now()
+    row = alert_list.row(alert, alert_acts.Team(trial), True, now)
+    shown = {
+        "trial": trial,
+        "row": row,
+        "snoozes": alert_list.SNOOZE_CHOICES,
+        "now": now,
+        "next": request.POST.get("next", ""),
+        "participant": alert.participant,
+    }
+    return render(request, "dashboards/_alert.html", shown)
+
+
+def answered(request: Request, trial: Trial, said: Said) -> HttpResponse:
+    """The table as it was, with a line that takes the act back; without script, back to where the form was."""
+    here = reverse("dashboards:alerts", args=[trial.code])
+    back = request.POST.get("next", "")
+    if not url_has_allowed_host_and_scheme(back, allowed_hosts=None):
+        back = here
+    if not request.htmx:
+        messages.success(request, said.words + ".")
+        return SeeOther(back)
+    asked = QueryDict(urlsplit(back).query)
+    shown = context(request, trial, asked, timezone.now())
+    return render(request, "dashboards/_alerts.html", shown | {"said": said, "swapped": True})
