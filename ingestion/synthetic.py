@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from ingestion.models import SyntheticDevice
-from ingestion.providers.base import SyntheticProvider, Wearer
+from ingestion.providers.base import DeviceState, SyntheticProvider, Wearer
 from ingestion.providers.registry import SYNTHETIC_PROVIDERS
 from metrics.batch import Delivery, joined
 from metrics.writer import Counts, SyntheticRefused, store
@@ -99,6 +99,19 @@ def wearer_of(device: SyntheticDevice) -> Wearer:
         zone=zoneinfo.ZoneInfo(device.participant.time_zone),
         starts_on=device.starts_on,
     )
+
+
+def device_states(participant: Participant, at: dt.datetime) -> list[DeviceState]:
+    """What her synthetic devices said of themselves by an instant: battery and last sync, nothing of the future.
+
+    A function of seed, number and time: any moment of the past can be asked again. Empty where she has none, or
+    where none has uploaded yet.
+    """
+    return [
+        state
+        for device in participant.synthetic_devices.all()
+        for state in provider_of(device.provider).states(wearer_of(device), at)
+    ]
 
 
 def device_pull(device_id: int, *, now: dt.datetime, until: dt.datetime | None = None) -> Iterator[Step]:

@@ -161,6 +161,13 @@ class SyntheticProvider(Protocol):
         """Up to which instant her data have arrived by now; None if nothing has."""
         ...
 
+    def states(self, wearer: Wearer, at: dt.datetime) -> list[DeviceState]:
+        """What a vendor would say of her devices at an instant; none before the first upload, or where it is not told.
+
+        `last_sync_at` is never later than uploaded_until, and the battery's level is of that moment.
+        """
+        ...
+
     def day(self, wearer: Wearer, on: dt.date, since: dt.datetime, until: dt.datetime) -> Delivery:
         """What a local day brings with since <= time < until. Empty where nothing was measured."""
         ...

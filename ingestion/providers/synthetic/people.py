@@ -22,6 +22,7 @@ class Story(StrEnum):
     SOME_NIGHTS_OFF = "some nights off the wrist"
     FLAT_ONE_DAY = "battery flat for a day"
     FLAT_TWO_DAYS = "battery flat for two days"
+    FLAT_SIX_DAYS = "battery flat for six days"
     UPLOADS_EACH_5_DAYS = "uploads every five days"
     UPLOADS_EACH_7_DAYS = "uploads every seven days"
     TRAVELS = "a week in another time zone"
@@ -35,7 +36,7 @@ STORIES: tuple[Story, ...] = (
     Story.WELL, Story.WELL, Story.NIGHTS_OFF, Story.WELL, Story.FLAT_ONE_DAY, Story.WELL,
     Story.UPLOADS_EACH_5_DAYS, Story.WELL, Story.TRAVELS, Story.WELL, Story.DROPS_OUT, Story.WELL,
     Story.SOME_NIGHTS_OFF, Story.WELL, Story.FLAT_TWO_DAYS, Story.NEVER_CONNECTED, Story.WELL, Story.WELL,
-    Story.UPLOADS_EACH_7_DAYS, Story.LITTLE_WORN, Story.WELL, Story.WELL, Story.SOME_NIGHTS_OFF, Story.WELL,
+    Story.UPLOADS_EACH_7_DAYS, Story.LITTLE_WORN, Story.FLAT_SIX_DAYS, Story.WELL, Story.SOME_NIGHTS_OFF, Story.WELL,
 )  # fmt: skip
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import ClassVar
 
-from ingestion.providers.base import Wearer
-from ingestion.providers.synthetic import calendar, days
+from ingestion.providers.base import DeviceState, Wearer
+from ingestion.providers.synthetic import battery, calendar, days
 from ingestion.providers.synthetic.people import MODELS, person
 from metrics.batch import Delivery, instant
 
@@ -26,6 +26,23 @@ class Generator:
 
     def uploaded_until(self, wearer: Wearer, now: dt.datetime) -> dt.datetime | None:
         return calendar.uploaded_until(person(wearer), now)
+
+    def states(self, wearer: Wearer, at: dt.datetime) -> list[DeviceState]:
+        who = person(wearer)
+        synced = battery.last_sync(who, at)
+        if synced is None:
+            return []
+        level = battery.percent(who, synced)
+        return [
+            DeviceState(
+                external_id=f"{wearer.seed}-{wearer.number}",
+                model=who.model.name,
+                kind="TRACKER",
+                battery_percent=level,
+                battery_status=battery.word(level),
+                last_sync_at=synced,
+            )
+        ]
 
     def day(self, wearer: Wearer, on: dt.date, since: dt.datetime, until: dt.datetime) -> Delivery:
         return days.day(person(wearer), on, since=since, until=until)

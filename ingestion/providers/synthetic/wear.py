@@ -7,6 +7,7 @@ zeros, but then zero steps would look like a person who sits still.
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,25 +20,52 @@ Span = tuple[int, int]  # [start, end) in microseconds UTC
 
 DROP_OUT_DAY = 12
 FLAT_EVERY = 28
-# (first day, hour at which the battery dies, days until charged, hour of that): the last in the demo's last ten days.
-FLAT = {Story.FLAT_ONE_DAY: (26, 17.0, 1, 18.5), Story.FLAT_TWO_DAYS: (20, 14.0, 2, 19.0)}
+# (first day, hour at which the battery dies, days until charged, hour of that): all in the demo's last ten days, the
+# longest still flat on its thirtieth.
+FLAT = {
+    Story.FLAT_ONE_DAY: (26, 17.0, 1, 18.5),
+    Story.FLAT_TWO_DAYS: (20, 14.0, 2, 19.0),
+    Story.FLAT_SIX_DAYS: (27, 9.0, 6, 18.0),
+}
+LONGEST_FLAT = max(days for _, _, days, _ in FLAT.values())
+
+
+def given_at(person: Person) -> int:
+    """She is given the device at the clinic on the first morning."""
+    return wall_instant(person, person.starts_on, 10.0)
+
+
+def dropped_at(person: Person) -> int | None:
+    """When she took it off for good; None: she has not."""
+    if person.story is not Story.DROPS_OUT:
+        return None
+    return wall_instant(person, person.starts_on + dt.timedelta(days=DROP_OUT_DAY), 15.5)
+
+
+def flat_from(person: Person, on: dt.date) -> list[Span]:
+    """From when until when the battery is flat, if it goes flat on this day: none or one."""
+    if person.story not in FLAT:
+        return []
+    first, dies, days, charged = FLAT[person.story]
+    since = person.since_start(on) - first
+    if since < 0 or since % FLAT_EVERY:
+        return []
+    return [(wall_instant(person, on, dies), wall_instant(person, on + dt.timedelta(days=days), charged))]
+
+
+def flat_until(person: Person, on: dt.date) -> list[Span]:
+    """The same, if it is charged again on this day."""
+    return flat_from(person, on - dt.timedelta(days=FLAT[person.story][2])) if person.story in FLAT else []
 
 
 def long_outages(person: Person, on: dt.date) -> list[Span]:
     """The outages that may reach into a day or the nights around it: before the first visit, flat, dropped out."""
-    # She is given the device at the clinic on the first morning.
-    found = [(0, wall_instant(person, person.starts_on, 10.0))]
-    if person.story is Story.DROPS_OUT:
-        last = person.starts_on + dt.timedelta(days=DROP_OUT_DAY)
-        found.append((wall_instant(person, last, 15.5), 2**62))
-    if person.story in FLAT:
-        first, dies, days, charged = FLAT[person.story]
-        for back in range(days + 2):
-            day = on - dt.timedelta(days=back - 1)
-            since = person.since_start(day) - first
-            if since >= 0 and since % FLAT_EVERY == 0:
-                alive = day + dt.timedelta(days=days)
-                found.append((wall_instant(person, day, dies), wall_instant(person, alive, charged)))
+    found = [(0, given_at(person))]
+    dropped = dropped_at(person)
+    if dropped is not None:
+        found.append((dropped, 2**62))
+    for back in range(-1, LONGEST_FLAT + 1):
+        found += flat_from(person, on - dt.timedelta(days=back))
     return found
 
 
@@ -46,23 +74,41 @@ def recorded(night: Night, outages: list[Span]) -> bool:
     return night.worn and not any(start < night.end and night.start < end for start, end in outages)
 
 
+@dataclass(frozen=True, slots=True)
+class Routine:
+    """Why the device comes off on an ordinary day."""
+
+    shower: Span | None
+    charge: Span | None
+
+
+def charges_on(person: Person, on: dt.date) -> bool:
+    return person.since_start(on) % person.charge_every_days == person.number % person.charge_every_days
+
+
+def routine(person: Person, day: LocalDay, before: Night, after: Night, rng: np.random.Generator) -> Routine:
+    """A day's shower and charge; draws from the day's generator next after the night."""
+    awake_from, awake_until = before.end, min(after.start, day.end)
+    starts = awake_from + int(rng.integers(10, 50)) * MINUTE
+    shower = (starts, starts + int(rng.integers(8, 22)) * MINUTE) if rng.random() < 0.8 else None
+    share, lasts = rng.uniform(0.3, 0.9), int(rng.integers(45, 85)) * MINUTE
+    if not charges_on(person, day.on):
+        return Routine(shower, None)
+    at = awake_from + int(share * (awake_until - awake_from - 2 * lasts)) // MINUTE * MINUTE
+    return Routine(shower, (at, at + lasts))
+
+
 def worn_minutes(
     person: Person, day: LocalDay, before: Night, after: Night, outages: list[Span], rng: np.random.Generator
 ) -> NDArray[np.bool_]:
     """Whether the device is worn, for each minute of a day; `before` and `after` are the nights around it."""
     off = list(outages)
-    awake_from, awake_until = before.end, min(after.start, day.end)
     off += [(n.start - 20 * MINUTE, n.end + 25 * MINUTE) for n in (before, after) if not n.worn]
-    shower = awake_from + int(rng.integers(10, 50)) * MINUTE
-    if rng.random() < 0.8:
-        off.append((shower, shower + int(rng.integers(8, 22)) * MINUTE))
-    charge, lasts = rng.uniform(0.3, 0.9), int(rng.integers(45, 85)) * MINUTE
-    if person.since_start(day.on) % person.charge_every_days == person.number % person.charge_every_days:
-        at = awake_from + int(charge * (awake_until - awake_from - 2 * lasts)) // MINUTE * MINUTE
-        off.append((at, at + lasts))
+    usual = routine(person, day, before, after, rng)
+    off += [span for span in (usual.shower, usual.charge) if span is not None]
     hours = rng.uniform(2.5, 8.0)
     if person.story is Story.LITTLE_WORN and rng.random() < 0.7:
-        off.append((awake_from + int(hours * 60) * MINUTE, day.end))
+        off.append((before.end + int(hours * 60) * MINUTE, day.end))
     worn = np.ones(day.minutes, dtype=np.bool_)
     for start, end in off:
         low = max(0, (start - day.start) // MINUTE)

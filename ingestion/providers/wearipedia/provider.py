@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ingestion.providers.base import SyntheticUnavailable, Wearer
+from ingestion.providers.base import DeviceState, SyntheticUnavailable, Wearer
 from ingestion.providers.wearipedia import dexcom, fitbit, garmin, oura
 from ingestion.providers.wearipedia.wall import Day
 from metrics.batch import Delivery, SourceKey
@@ -83,6 +83,10 @@ class Wearipedia:
         """The end of the last day whose night, twelve hours long at most, is over."""
         over = (now - dt.timedelta(hours=12)).astimezone(wearer.zone).date()
         return self.day_starts_at(wearer, over) if over > wearer.starts_on else None
+
+    def states(self, wearer: Wearer, at: dt.datetime) -> list[DeviceState]:
+        """The library tells nothing of batteries."""
+        return []
 
     def day(self, wearer: Wearer, on: dt.date, since: dt.datetime, until: dt.datetime) -> Delivery:
         """The whole day, with the night that begins on it, if since <= its first instant < until; else nothing."""

@@ -10,7 +10,7 @@ from ingestion.providers.google_health.simulator.errors import GoogleError, inva
 from ingestion.providers.google_health.simulator.records import date_object, stamp
 from ingestion.providers.google_health.simulator.truth import Truth
 from ingestion.providers.google_health.simulator.types import SCOPES
-from ingestion.providers.synthetic import calendar
+from ingestion.providers.synthetic import battery, calendar
 from metrics.batch import instant
 
 _SCOPE = {"profile": "P", "settings": "T", "pairedDevices": "T"}
@@ -91,14 +91,12 @@ def _base(truth: Truth, account: Account, identity: str) -> dict[str, Any]:
 
 
 def _tracker(truth: Truth, account: Account) -> dict[str, Any]:
-    uploaded = truth.uploaded_until(account)
-    since = account.person.since_start(instant(uploaded).date()) - account.number % account.person.charge_every_days
-    level = 95 - 20 * (since % account.person.charge_every_days)
+    level = battery.percent(account.person, instant(truth.uploaded_until(account)))
     return {
         **_base(truth, account, "1"),
         "deviceType": "TRACKER",
         "deviceVersion": account.person.model.name,
-        "batteryStatus": "High" if level > 60 else "Medium" if level > 25 else "Low",
+        "batteryStatus": battery.word(level),
         "batteryLevel": level,
         "macAddress": f"00AA{account.number:08X}",
         "features": ["HEART_RATE", "SPO2"],
