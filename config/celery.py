@@ -14,6 +14,7 @@ app.autodiscover_tasks()
 app.conf.beat_schedule = {
     "tick": {"task": "ingestion.tick", "schedule": 60.0, "options": {"expires": 55}},
     "watch": {"task": "dashboards.watch", "schedule": 60.0, "options": {"expires": 55}},
+    "send-digests": {"task": "dashboards.send_digests", "schedule": 300.0, "options": {"expires": 290}},
     # A message that waited longer than its interval is dropped: the next one does the same.
     "extend-demo": {
         "task": "ingestion.extend_demo",

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from dashboards.alert_acts import TAKEN_BACK, who
-from dashboards.connection_words import REASONS, Badge
+from dashboards.connection_words import Badge
 from dashboards.models import Alert, AlertEvent
 from dashboards.standing_words import BADGES
 from dashboards.wording import NO_BREAK, clock
@@ -56,8 +56,8 @@ def headline(alert: Alert, zone: ZoneInfo, now: dt.datetime) -> str:
         return f"No upload since {last}" if last else "Nothing was ever uploaded"
     if alert.rule == Rule.RECONNECT:
         what = "Consent partial" if facts.get("access") == Access.PARTIAL else "Access ended"
-        since, reason = _at(facts, "since", zone, now), REASONS.get(str(facts.get("code") or ""))
-        return what + (f" since {since}" if since else "") + (f": {reason}" if reason else "")
+        since = _at(facts, "since", zone, now)
+        return what + (f" since {since}" if since else "")
     if alert.rule == Rule.NEVER_CONNECTED:
         invited = _at(facts, "invited_at", zone, now)
         return f"Invited {invited} and never connected" if invited else "Never connected"

@@ -7,7 +7,7 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
-from dashboards import alerts
+from dashboards import alerts, digests
 
 log = logging.getLogger(__name__)
 
@@ -26,3 +26,12 @@ def watch() -> None:
                 outcome.better,
                 outcome.resolved,
             )
+
+
+@shared_task(name="dashboards.send_digests", acks_late=True)  # type: ignore[untyped-decorator]
+def send_digests() -> None:
+    """Every five minutes: the digests whose time of day has come in their trial's zone."""
+    for membership_id, on in digests.due(timezone.now()):
+        if digest := digests.claim(membership_id, on, timezone.now()):
+            sent = digests.send(digest, timezone.now())
+            log.info("digest %s of %s: %s", digest.pk, on, "sent" if sent else "refused by the mail server")

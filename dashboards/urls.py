@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from dashboards import alerts_page, connections, progress, sync_page, trial_page, views
+from dashboards import alerts_page, connections, digest_page, progress, sync_page, trial_page, views
 
 app_name = "dashboards"
 
 urlpatterns = [
     path("", views.trial_list, name="trial-list"),
+    path("digests/", digest_page.digests, name="digests"),
     path("trials/<str:code>/", trial_page.trial_detail, name="trial"),
     path("trials/<str:code>/progress/", progress.progress, name="progress"),
     path("trials/<str:code>/participants/<str:study_id>/", views.participant_detail, name="participant"),

@@ -29,12 +29,13 @@ OF = {
     "sync-now": "act",
     "backfill": "act",
     "requeue": "act",
+    "digests": "self",
     "alerts": "trial",
     "alert-act": "act",
     "alerts-act": "trial-act",
 }
 ACTS = {"act", "trial-act"}
-BOTH = {"disconnect"}  # asks with GET and acts with POST
+BOTH = {"disconnect", "digests"}  # asks with GET and acts with POST
 ARGUMENTS = {"self": [], "trial": ["STRIDE-2"]}
 # All arguments of addresses that name neither a trial alone nor a participant.
 WHOLE: dict[str, list[object]] = {

@@ -1,0 +1,47 @@
+"""A person's own settings of the daily digest: at what time of day, for each trial, or none."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from dashboards.access import Request, signed_in
+from dashboards.alerts import WATCHED
+from dashboards.digests import ROLES
+from ingestion.redirects import SeeOther
+from participants.models import Membership
+
+
+def own(request: Request) -> QuerySet[Membership]:
+    """The signed-in person's memberships that can have a digest."""
+    mine = Membership.objects.filter(user=request.user, ended_at=None, role__in=ROLES)  # type: ignore[misc]
+    return mine.select_related("trial", "site").order_by("trial__code", "pk")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def digests(request: Request) -> HttpResponse:
+    """Show the times; with POST store them. Only one's own memberships are read and written."""
+    memberships = list(own(request))
+    wrong: set[int] = set()
+    if request.method == "POST":
+        for member in memberships:
+            value = request.POST.get(f"at-{member.pk}", "").strip()
+            try:
+                member.digest_at = dt.time.fromisoformat(value).replace(second=0, microsecond=0) if value else None
+            except ValueError:
+                wrong.add(member.pk)
+        if not wrong:
+            Membership.objects.bulk_update(memberships, ["digest_at"])
+            messages.success(
+                request, "Stored. Where today’s time is past already, today’s digest comes in a few minutes."
+            )
+            return SeeOther(reverse("dashboards:digests"))
+    rows = [(member, member.pk in wrong, member.trial.status in WATCHED) for member in memberships]
+    return render(request, "dashboards/digests.html", {"rows": rows}, status=400 if wrong else 200)

@@ -1,0 +1,229 @@
+"""The daily digest: who needs attention and why, by e-mail, to each manager and coordinator at an hour of her choice.
+
+Once a day for each membership, after its time of day in the trial's zone; the Digest row is the claim. A worker that
+dies between the claim and the mail server leaves that day without a digest rather than with two; a mail server that
+refuses is asked again every quarter of an hour until the day is over. A digest without news is sent too, and says so
+in a line: a morning without mail would otherwise look the same as a mail server that is down.
+
+Study ids only: no name, no address, no data. A member of one site reads of her site alone.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import smtplib
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.db.models import Q, QuerySet
+from django.template.loader import render_to_string
+from django.urls import reverse
+
+from dashboards import alert_list, alert_words, gap_words
+from dashboards.alerts import WATCHED, awake, most_urgent_first
+from dashboards.models import Alert, Digest, Outreach
+from dashboards.standing_words import BADGES, CAUSES
+from dashboards.wording import clock
+from metrics import standings
+from metrics.models import Cause, Standing
+from metrics.standings import ATTENTION, Word
+from participants.models import Membership, Participant, Trial
+
+ROLES = (Membership.Role.MANAGER, Membership.Role.COORDINATOR)
+MOST = 20  # lines of a part; the page has the rest
+AGAIN_AFTER = dt.timedelta(minutes=15)
+LOOKS_BACK = dt.timedelta(days=1)  # of the first digest, and after days without one
+
+
+def due(now: dt.datetime) -> list[tuple[int, dt.date]]:
+    """Memberships whose digest of today (a date in the trial's zone) is to be sent: (id, date). Two queries."""
+    current = Membership.objects.filter(
+        ended_at=None,
+        role__in=ROLES,
+        digest_at__isnull=False,
+        started_at__lte=now,
+        trial__status__in=WATCHED,
+        user__is_active=True,
+    )
+    times = current.order_by("pk").values_list("pk", "digest_at", "trial__time_zone")
+    ripe = []
+    for pk, digest_at, zone in times:
+        local = now.astimezone(ZoneInfo(zone))
+        if digest_at is not None and local.time().replace(tzinfo=None) >= digest_at:
+            ripe.append((pk, local.date()))
+    days = {on for _, on in ripe}
+    done = Digest.objects.filter(on__in=days).exclude(_open(now))
+    over = set(done.values_list("membership_id", "on"))
+    return [one for one in ripe if one not in over]
+
+
+def _open(now: dt.datetime) -> Q:
+    """Digests that were claimed and refused by the mail server a while ago: they may be claimed once more."""
+    return Q(sent_at=None, claimed_at__lte=now - AGAIN_AFTER) & ~Q(error="")
+
+
+def claim(membership_id: int, on: dt.date, now: dt.datetime) -> Digest | None:
+    """Take a digest to send it. None: somebody else has it."""
+    digest, made = Digest.objects.get_or_create(membership_id=membership_id, on=on, defaults={"claimed_at": now})
+    if made:
+        return digest
+    again = Digest.objects.filter(_open(now), pk=digest.pk).update(claimed_at=now, error="")
+    return Digest.objects.get(pk=digest.pk) if again else None
+
+
+def send(digest: Digest, now: dt.datetime) -> bool:
+    """Send a claimed digest. False if the mail server refused; the reason stands in its row."""
+    try:
+        message(digest, now).send()
+    except (smtplib.SMTPException, OSError) as error:
+        Digest.objects.filter(pk=digest.pk).update(error=f"{type(error).__name__}: {error}"[:200])
+        return False
+    Digest.objects.filter(pk=digest.pk).update(sent_at=now, error="")
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A participant in a digest: study id, word or time, why; `address` is that of her page."""
+
+    study_id: str
+    word: str
+    why: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a digest: its first lines, and how many more there are."""
+
+    title: str
+    lines: list[Line]
+    more: int
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a digest says. `news` is empty on a day without any."""
+
+    trial: Trial
+    site: str
+    on: dt.date
+    attention: int
+    counts: list[tuple[str, int]]
+    mine: int
+    parts: list[Part]
+
+    @property
+    def news(self) -> bool:
+        return bool(self.parts)
+
+
+def message(digest: Digest, now: dt.datetime) -> EmailMultiAlternatives:
+    """The e-mail, as text and as HTML."""
+    member = Membership.objects.select_related("trial", "site", "user").get(pk=digest.membership_id)
+    said = content(member, digest.on, now)
+    code = member.trial.code
+    shown = {
+        "said": said,
+        "trial_url": settings.PUBLIC_URL + reverse("dashboards:trial", args=[code]),
+        "alerts_url": settings.PUBLIC_URL + reverse("dashboards:alerts", args=[code]),
+        "settings_url": settings.PUBLIC_URL + reverse("dashboards:digests"),
+    }
+    need = "nobody needs" if not said.attention else f"{said.attention:,} need" + ("s" if said.attention == 1 else "")
+    mail = EmailMultiAlternatives(
+        subject=f"{code}: {need} attention",
+        body=render_to_string("dashboards/mail/digest.txt", shown),
+        to=[member.user.email],
+        headers={"Auto-Submitted": "auto-generated"},
+    )
+    mail.attach_alternative(render_to_string("dashboards/mail/digest.html", shown), "text/html")
+    return mail
+
+
+def content(member: Membership, on: dt.date, now: dt.datetime) -> Content:
+    """What a member's digest says, of the participants that this membership shows. A fixed number of queries."""
+    trial = member.trial
+    people = Participant.objects.visible_to(member.user).filter(trial=trial)
+    if member.site_id:
+        people = people.filter(site=member.site)
+    alerts = Alert.objects.filter(participant__in=people)
+    since = _since(member, now)
+    counts = standings.counts(people, now)
+    parts = [
+        _part("Who needs attention", *_attention(people, now)),
+        _part("New", *_alerts(alerts.filter(raised_at__gt=since, resolved_at=None), now)),
+        _part("Resolved by themselves", *_alerts(alerts.filter(resolved_at__gt=since, resolution="recovered"), now)),
+        _part("Data came back after a contact", *_back(people, since, now)),
+    ]
+    return Content(
+        trial=trial,
+        site=member.site.name if member.site else "",
+        on=on,
+        attention=counts.attention,
+        counts=[(BADGES[word].word, counts[word]) for word in ATTENTION if counts[word]],
+        mine=alerts.filter(awake(now), assigned_to=member.user).count(),
+        parts=[part for part in parts if part.lines],
+    )
+
+
+def _since(member: Membership, now: dt.datetime) -> dt.datetime:
+    """From when on things are new: the last digest that was sent, but no more than a day ago."""
+    last = member.digests.exclude(sent_at=None).order_by("-on").values_list("claimed_at", flat=True).first()
+    return max(last, now - LOOKS_BACK) if last else now - LOOKS_BACK
+
+
+def _part(title: str, lines: list[Line], total: int) -> Part:
+    return Part(title, lines, total - len(lines))
+
+
+def _address(participant: Any) -> str:
+    code = participant.trial.code
+    return settings.PUBLIC_URL + reverse("dashboards:participant", args=[code, participant.study_id])
+
+
+def _attention(people: QuerySet[Participant], now: dt.datetime) -> tuple[list[Line], int]:
+    """Those who need somebody, as the trial's page orders them."""
+    found = standings.with_word(people, now).filter(word__in=ATTENTION)
+    first = standings.most_urgent_first(found).select_related("standing", "trial")[:MOST]
+    lines = [Line(p.study_id, BADGES[Word(p.word)].word, _why(p, now), _address(p)) for p in first]
+    return lines, found.count() if len(lines) == MOST else len(lines)
+
+
+def _why(participant: Any, now: dt.datetime) -> str:
+    standing: Standing = participant.standing
+    zone = ZoneInfo(participant.time_zone)
+    if standing.cause:
+        since = standing.cause_since
+        after = f" {gap_words.since(since, zone=zone, now=now)}" if since else ""
+        return f"{CAUSES[Cause(standing.cause)][0]}{after}"
+    if standing.low_wear:
+        return f"Adherence {alert_words.percent(standing.adherence)}, target {alert_words.percent(standing.target)}"
+    if standing.low_sleep and standing.nights_recorded is not None:
+        return f"{standing.nights_recorded} of 7 nights"
+    return ""
+
+
+def _alerts(alerts: QuerySet[Alert], now: dt.datetime) -> tuple[list[Line], int]:
+    first = alert_list.with_words(most_urgent_first(alerts)).select_related("participant__trial")[:MOST]
+    lines = []
+    for alert in first:
+        participant: Any = alert.participant
+        headline = alert_words.headline(alert, ZoneInfo(participant.time_zone), now)
+        level = alert.get_level_display().capitalize()
+        lines.append(Line(participant.study_id, level, headline, _address(participant)))
+    return lines, alerts.count() if len(lines) == MOST else len(lines)
+
+
+def _back(people: QuerySet[Participant], since: dt.datetime, now: dt.datetime) -> tuple[list[Line], int]:
+    found = Outreach.objects.filter(participant__in=people, back_at__gt=since).order_by("-back_at")
+    lines = []
+    for one in found.select_related("participant__trial")[:MOST]:
+        participant: Any = one.participant
+        at = clock(one.back_at or now, now, ZoneInfo(participant.time_zone))
+        lines.append(
+            Line(participant.study_id, one.get_kind_display().capitalize(), f"back {at}", _address(participant))
+        )
+    return lines, found.count() if len(lines) == MOST else len(lines)
