@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from dashboards import alerts_page, connections, digest_page, progress, sync_page, trial_page, views
+from dashboards import (
+    alerts_page,
+    connections,
+    digest_page,
+    heat_day,
+    heatmap,
+    progress,
+    sync_page,
+    trial_page,
+    views,
+)
 
 app_name = "dashboards"
 
@@ -11,6 +21,8 @@ urlpatterns = [
     path("digests/", digest_page.digests, name="digests"),
     path("trials/<str:code>/", trial_page.trial_detail, name="trial"),
     path("trials/<str:code>/progress/", progress.progress, name="progress"),
+    path("trials/<str:code>/heatmap/", heatmap.heatmap, name="heatmap"),
+    path("trials/<str:code>/heatmap/<str:study_id>/<str:date>/", heat_day.heatmap_day, name="heatmap-day"),
     path("trials/<str:code>/participants/<str:study_id>/", views.participant_detail, name="participant"),
     path("trials/<str:code>/participants/<str:study_id>/series.json", views.participant_series, name="series"),
     path("trials/<str:code>/participants/<str:study_id>/pulse/", connections.pulse, name="pulse"),

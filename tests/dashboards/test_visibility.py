@@ -18,6 +18,8 @@ OF = {
     "trial-list": "self",
     "trial": "trial",
     "progress": "trial",
+    "heatmap": "trial",
+    "heatmap-day": "participant",
     "sync": "trial",
     "participant": "participant",
     "series": "participant",
@@ -44,6 +46,7 @@ WHOLE: dict[str, list[object]] = {
 }
 FURTHER: dict[str, list[object]] = {
     "invitation": [90_001],
+    "heatmap-day": ["2026-11-18"],
     **{name: ["vendor"] for name in ("disconnect", "sync-detail", "sync-now", "backfill", "requeue")},
 }
 
