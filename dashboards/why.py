@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from dashboards import strips, wording
+from dashboards import gap_words, strips, wording
 from dashboards.standing_words import CAUSES, EXCLUSIONS
 from metrics import trails
 from metrics.models import Access, Cause, Exclusion, Standing
@@ -19,9 +20,9 @@ EXCUSES = {
     Word.WITHDRAWN: "Withdrew",
 }
 ACCESS = {
-    Access.NEVER: CAUSES[Cause.NEVER_CONNECTED][0],
-    Access.DEAD: CAUSES[Cause.TOKEN_DEAD][0],
-    Access.PARTIAL: CAUSES[Cause.CONSENT_PARTIAL][0],
+    Access.NEVER: Cause.NEVER_CONNECTED,
+    Access.DEAD: Cause.TOKEN_DEAD,
+    Access.PARTIAL: Cause.CONSENT_PARTIAL,
 }
 
 
@@ -44,21 +45,25 @@ def why(participant: Participant, word: Word, recent: str, now: dt.datetime) -> 
     zone = ZoneInfo(participant.time_zone)
     figures = _figures(standing, recent)
     if word in (Word.RECONNECT, Word.UNCONNECTED):
-        return Why(ACCESS.get(Access(standing.access), ""), _since(standing.access_since, zone, now), figures)
+        cause = ACCESS.get(Access(standing.access))
+        known = standing.evidence if standing.cause == cause else {}
+        return _said(cause or "", standing.access_since, known, figures, zone, now)
     if standing.cause:
-        cause, _ = CAUSES[Cause(standing.cause)]
-        return Why(cause, _since(standing.cause_since, zone, now), figures)
+        return _said(standing.cause, standing.cause_since, standing.evidence, figures, zone, now)
     if standing.excused:
         return Why(EXCLUSIONS[Exclusion(standing.excused)].capitalize(), "", figures)
     return Why(_nothing_missing(standing, word), "", figures)
 
 
-def _since(instant: dt.datetime | None, zone: ZoneInfo, now: dt.datetime) -> str:
-    """since Fri 22:10; of another week the date alone."""
-    if instant is None:
-        return ""
-    clock = wording.clock(instant, now, zone)
-    return f"since {clock if now - instant < dt.timedelta(days=6) else clock.split(',')[0]}"
+def _said(
+    cause: str, since: dt.datetime | None, evidence: dict[str, Any], figures: str, zone: ZoneInfo, now: dt.datetime
+) -> Why:
+    """A cause with its evidence; her figures where there is none."""
+    begun = gap_words.since(since, zone=zone, now=now) if since else ""
+    if not cause:
+        return Why("Reconnect needed", begun, figures)
+    said = gap_words.sentence(cause, evidence, zone=zone, now=now) if evidence else ""
+    return Why(CAUSES[Cause(cause)][0], begun, said or figures)
 
 
 def _excused(standing: Standing, word: Word, now: dt.datetime) -> Why:

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.cache import cache
 
 from ingestion.providers import registry
-from ingestion.providers.base import LiveProvider
+from ingestion.providers.base import LiveProvider, SimulatedVendor
 
 
 @functools.cache
@@ -20,6 +20,11 @@ def provider(slug: str) -> LiveProvider:
     """
     build, options = registry.LIVE_PROVIDERS[slug], settings.LIVE_PROVIDERS[slug]
     return build(httpx.Client(limits=httpx.Limits(max_connections=16)), cache, options)
+
+
+def simulated(slug: str) -> SimulatedVendor | None:
+    """The simulator that plays this vendor here; None where the vendor is real."""
+    return registry.SIMULATED_VENDORS[slug](httpx.Client(timeout=30.0), settings.LIVE_PROVIDERS[slug])
 
 
 def providers() -> list[LiveProvider]:

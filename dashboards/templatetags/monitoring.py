@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 from django import template
+from django.db.models import Q
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from dashboards import roster_rows, wording
+from dashboards.models import Alert
 from metrics.standings import Summary
-from participants.models import Trial
+from participants.models import Participant, Trial
 
 register = template.Library()
 
@@ -56,3 +60,11 @@ def day_of(trial: Trial, today: dt.date) -> str:
     if today > trial.ends_on:
         return f" · ended {wording.date_short(trial.ends_on, today)}"
     return f" · day {day:,} of {(trial.ends_on - trial.starts_on).days + 1:,}"
+
+
+@register.simple_tag(takes_context=True)
+def open_alerts(context: dict[str, Any], trial: Trial) -> int:
+    """How many open alerts of those whom the user may see nobody has acknowledged or put off. One query."""
+    people = Participant.objects.visible_to(context["request"].user).filter(trial=trial)
+    awake = Q(snoozed_until=None) | Q(snoozed_until__lte=timezone.now())
+    return Alert.objects.filter(awake, participant__in=people, resolved_at=None, acknowledged_at=None).count()

@@ -345,6 +345,22 @@ class NoticeOrigin(StrEnum):
     GENUINE = "genuine"
 
 
+class SimulatedVendor(Protocol):
+    """A simulator that plays a live vendor, as a demo drives it. Accounts go by number, 1 is the first."""
+
+    def account(self, number: int) -> str:
+        """The `login_hint` that offers this account."""
+        ...
+
+    def consent(self, screen: str) -> str:
+        """Allow everything that the consent screen at this address asks for; returns the code for `exchange`."""
+        ...
+
+    def disturb(self, number: int) -> None:
+        """Have the vendor fail for this account's data from now on."""
+        ...
+
+
 class LiveProvider(Protocol):
     """A vendor that is asked over the network, by consent of each participant.
 

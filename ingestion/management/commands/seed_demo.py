@@ -12,10 +12,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from tqdm import tqdm
 
-from ingestion import demo
+from ingestion import demo, demo_live, demo_stories
 from ingestion.models import SyntheticDevice
 from ingestion.providers.base import SyntheticUnavailable
-from participants.contacts_demo import demo_contacts_ensure
 from participants.models import Trial
 
 
@@ -40,12 +39,21 @@ class Command(BaseCommand):
             )
             if settings.LIVE_PROVIDERS:
                 demo.demo_to_invite_ensure(trial, after=options["participants"])
-            demo_contacts_ensure(trial)
             self.stdout.write(f"{trial.code}: {trial.participants.count()} participants since {trial.starts_on}")
             total = self._feed(trial, now)
+            self._tell(trial, now, after=options["participants"] + demo.TO_INVITE)
         except (demo.DemoRefused, SyntheticUnavailable) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(self.style.SUCCESS(f"{trial.code} is up to date: {total:,} new measurements"))
+
+    def _tell(self, trial: Trial, now: dt.datetime, *, after: int) -> None:
+        """What the devices do not tell: who is paused, who has left, and who is connected to the live vendor."""
+        began = time.monotonic()
+        connected = demo_live.demo_live_ensure(trial, after=after, now=now)
+        demo_stories.demo_stories_ensure(trial, now=now)
+        if connected:
+            took = time.monotonic() - began
+            self.stdout.write(f"  live sync: {', '.join(connected)} through the simulator in {took:.1f} s")
 
     def _feed(self, trial: Trial, now: dt.datetime) -> int:
         """One line for each week of everybody; on a terminal a bar as well, of the participants in it."""

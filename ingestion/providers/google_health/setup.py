@@ -10,6 +10,7 @@ import httpx
 from ingestion.providers.google_health.client import GoogleHealth
 from ingestion.providers.google_health.config import GoogleConfig
 from ingestion.providers.google_health.keyset import Cache
+from ingestion.providers.google_health.simulator.visitor import Visitor
 
 
 def build(http: httpx.Client, cache: Cache, options: Mapping[str, Any]) -> GoogleHealth:
@@ -41,3 +42,9 @@ def build(http: httpx.Client, cache: Cache, options: Mapping[str, Any]) -> Googl
         http,
         cache=cache,
     )
+
+
+def simulated(http: httpx.Client, options: Mapping[str, Any]) -> Visitor | None:
+    """The simulator that plays Google here, None where Google itself is asked."""
+    address = options.get("simulator_url")
+    return Visitor(http, str(address)) if address else None

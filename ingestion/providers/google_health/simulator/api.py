@@ -107,6 +107,8 @@ class Api:
             self._faults.before(None)
             said = resources.resource(self._truth, account, bearer.scopes, found["resource"], found["device"], query)
             return answer(masked(said, mask(query.get("fields"))), pretty=True)
+        if account.number in self._truth.state.disturbed:
+            raise GoogleError(500, "INTERNAL_ERROR", "Internal error encountered.")
         action = _action(request.method, found["id"], found["verb"])
         data_type = _known(found["type"])
         _allowed(data_type, action, bearer.scopes)

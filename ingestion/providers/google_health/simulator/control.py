@@ -46,6 +46,7 @@ class Control:
             "revoke": self._revoke,
             "expire": self._expire,
             "deny": self._deny,
+            "disturb": self._disturb,
             "faults": self._faults,
             "tokens": self._tokens,
             "reset_stats": lambda _: self._statistics.reset(),
@@ -144,6 +145,12 @@ class Control:
 
     def _deny(self, body: dict[str, Any]) -> dict[str, Any]:
         self._state.record("deny", number=self._account(body).number, denied=bool(body.get("denied", True)))
+        return {}
+
+    def _disturb(self, body: dict[str, Any]) -> dict[str, Any]:
+        number, disturbed = self._account(body).number, bool(body.get("disturbed", True))
+        if disturbed != (number in self._state.disturbed):
+            self._state.record("disturb", number=number, disturbed=disturbed)
         return {}
 
     def _faults(self, body: dict[str, Any]) -> dict[str, Any]:

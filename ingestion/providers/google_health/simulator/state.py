@@ -49,6 +49,7 @@ class State:
         self.events: dict[tuple[int, str], list[Event]] = defaultdict(list)
         self.held: dict[int, int] = {}
         self.denied: set[int] = set()
+        self.disturbed: set[int] = set()
         self.subscribers: dict[str, dict[str, Any]] = {}
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
@@ -117,6 +118,9 @@ class State:
 
     def _on_deny(self, entry: dict[str, Any]) -> None:
         (self.denied.add if entry["denied"] else self.denied.discard)(entry["number"])
+
+    def _on_disturb(self, entry: dict[str, Any]) -> None:
+        (self.disturbed.add if entry["disturbed"] else self.disturbed.discard)(entry["number"])
 
     def _on_subscriber(self, entry: dict[str, Any]) -> None:
         if entry["value"] is None:

@@ -1,0 +1,102 @@
+"""One day of one participant beside the heat map: the verdict, the day as a bar of wear and gaps, since when known."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.utils.dateparse import parse_date
+from django.views.decorators.http import require_safe
+
+from dashboards.access import Request, signed_in
+from dashboards.standing_words import BADGES, CAUSES, DAY_STATUS, EXCLUSIONS
+from dashboards.wording import NO_BREAK, hours_minutes
+from metrics import standings
+from metrics.models import Cause, DayStatus, Exclusion, Gap, ParticipantDay
+from metrics.standings import Word
+from participants.models import Participant, Protocol
+
+TONES = {DayStatus.VALID: "s-ok", DayStatus.INVALID: "s-warn", DayStatus.LOST: "s-crit"}
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A part of the day's bar, in percent of the day, and its line in the list."""
+
+    classes: str
+    x: str
+    width: str
+    clock: str
+    words: str
+
+
+@require_safe
+@signed_in
+def heatmap_day(request: Request, code: str, study_id: str, date: str) -> HttpResponse:
+    """The panel of a day; 404 for a date that is none and for whom the user may not see."""
+    now = timezone.now()
+    people = standings.with_word(Participant.objects.visible_to(request.user).filter(trial__code=code), now)
+    person = get_object_or_404(people.select_related("trial"), study_id=study_id)
+    on = _date(date)
+    day = ParticipantDay.objects.filter(participant=person, date=on).first()
+    rules = Protocol.objects.in_force(on).filter(trial=person.trial).first() or Protocol()
+    gaps = list(Gap.objects.filter(participant=person, date=on))
+    zone = ZoneInfo(person.time_zone)
+    context = {
+        "trial": person.trial,
+        "participant": person,
+        "badge": BADGES[Word(person.word)],
+        "date": on,
+        "day": day,
+        "verdict": verdict(day, rules) if day else "No verdict on this day",
+        "mark": DAY_STATUS[DayStatus(day.status)][1] if day else "",
+        "tone": TONES.get(DayStatus(day.status), "s-mute") if day else "s-mute",
+        "worn": "" if day is None else f"{min(day.worn_minutes / day.day_minutes, 1) * 100:.1f}",
+        "stretches": [s for gap in gaps if (s := stretch(gap, on, zone, now))],
+        "now": now,
+    }
+    return render(request, "dashboards/_heatmap_day.html", context)
+
+
+def _date(text: str) -> dt.date:
+    try:
+        found = parse_date(text)
+    except ValueError:
+        found = None
+    if found is None:
+        raise Http404("No such date.")
+    return found
+
+
+def verdict(day: ParticipantDay, rules: Protocol) -> str:
+    """Invalid: 6 h 40 worn of 10 h."""
+    word = DAY_STATUS[DayStatus(day.status)][0]
+    if day.status == DayStatus.EXCLUDED:
+        return f"{word}: {EXCLUSIONS[Exclusion(day.reason)]}" if day.reason else word
+    least = hours_minutes(rules.valid_day_minutes).removesuffix(f"{NO_BREAK}00")
+    return f"{word}: {hours_minutes(day.worn_minutes)} worn of {least}"
+
+
+def stretch(gap: Gap, on: dt.date, zone: ZoneInfo, now: dt.datetime) -> Stretch | None:
+    """A gap as a part of its local day, cut at now; None where it lies ahead. Lengths are real: days may have 25 h."""
+    end = min(gap.ends_at, now)
+    if end <= gap.starts_at:
+        return None
+    midnight = dt.datetime.combine(on, dt.time(), zone).astimezone(dt.UTC)
+    length = dt.datetime.combine(on + dt.timedelta(days=1), dt.time(), zone).astimezone(dt.UTC) - midnight
+    begin = max((gap.starts_at - midnight) / length, 0.0)
+    width = min((end - midnight) / length, 1.0) - begin
+    last = gap.ends_at >= midnight + length
+    closing = "now" if end < gap.ends_at else "24:00" if last else f"{end.astimezone(zone):%H:%M}"
+    words, classes = CAUSES[Cause(gap.cause)]
+    return Stretch(
+        classes=classes,
+        x=f"{begin * 100:.1f}%",
+        width=f"{max(width, 0.4) * 100:.1f}%",
+        clock=f"{gap.starts_at.astimezone(zone):%H:%M}–{closing}",
+        words=words,
+    )

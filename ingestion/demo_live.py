@@ -1,0 +1,175 @@
+"""The demo's people whose data come over the live sync, from the simulator that plays the vendor.
+
+They show what synthetic devices cannot: a grant that ended, a consent with one box unticked, a vendor whose answers
+are broken. Each goes through the real dance by HTTP, is synced for some days, and then meets her fate, once.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import hashlib
+import logging
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import httpx
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from ingestion import connections, live
+from ingestion.models import Connection, SyncWindow
+from ingestion.providers.base import AccessGone, LiveProvider, SimulatedVendor, VendorError
+from ingestion.sync import engine, plan
+from metrics.registry import HEART_RATE
+from participants.models import Participant, Trial
+from participants.services import participant_enrol
+
+log = logging.getLogger(__name__)
+
+# They joined so many days ago: a short history is read in seconds.
+JOINED = dt.timedelta(days=5)
+# Her grant ended so long ago.
+ENDED = dt.timedelta(days=2)
+# The vendor began to fail for her so long ago.
+FAILS_SINCE = dt.timedelta(hours=9)
+PATIENCE = 60.0  # seconds for the history of one of them
+REDIRECT = "http://127.0.0.1/demo"
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One of them, connected and read, as her fate finds her."""
+
+    connection: Connection
+    provider: LiveProvider
+    vendor: SimulatedVendor
+    account: int
+    now: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What one of them shows. `account` is the simulator's; `until`: how long before now her data end."""
+
+    name: str
+    account: int
+    fate: Callable[[Scene], None]
+    without_heart: bool = False
+    until: dt.timedelta = dt.timedelta(0)
+
+
+def demo_live_ensure(trial: Trial, *, after: int, now: dt.datetime) -> list[str]:
+    """Connect those who are missing, with study ids after the `after`th; returns the ids of all of them.
+
+    Empty where no simulator plays the vendor. One whose fate does not come off is logged and tried at the next start.
+    """
+    slug = next(iter(settings.LIVE_PROVIDERS), None)
+    vendor = live.simulated(slug) if slug else None
+    if slug is None or vendor is None or trial.status == Trial.Status.CLOSED:
+        return []
+    provider, ids = live.provider(slug), []
+    for number, role in enumerate(ROLES, start=after + 1):
+        person = _enrolled(trial, f"{trial.code}-{number:03d}", now)
+        ids.append(person.study_id)
+        try:
+            _play(person, role, provider, vendor, now)
+        except (VendorError, httpx.HTTPError, connections.ConnectRefused) as fault:
+            log.warning("%s could not be made to show %s: %r", person.study_id, role.name, fault)
+    return ids
+
+
+def _enrolled(trial: Trial, study_id: str, now: dt.datetime) -> Participant:
+    found = trial.participants.filter(study_id=study_id).first()
+    return found or participant_enrol(
+        trial=trial,
+        study_id=study_id,
+        site=trial.sites.order_by("-pk").first(),
+        status=Participant.Status.INVITED,
+        monitoring_starts_on=max((now - JOINED).date(), trial.starts_on or (now - JOINED).date()),
+        arm="usual care",
+    )
+
+
+def _play(person: Participant, role: Role, provider: LiveProvider, vendor: SimulatedVendor, now: dt.datetime) -> None:
+    """Connect her, read her history, and let her fate come; nothing of what was done before is done again."""
+    connection = person.connections.filter(provider=provider.slug).first()
+    if connection is None:
+        connection = _connect(person, role, provider, vendor, now)
+    if connection.events.count() > 1 or connection.windows.exclude(error_code="").exists():
+        return  # her fate has come; or somebody who tries the demo has seen to her
+    _read(connection)
+    connection.refresh_from_db()
+    role.fate(Scene(connection, provider, vendor, role.account, now))
+
+
+def _connect(
+    person: Participant, role: Role, provider: LiveProvider, vendor: SimulatedVendor, now: dt.datetime
+) -> Connection:
+    """Invitation, the vendor's screen and back, as she would have done it some days ago."""
+    invitation = connections.invitation_create(participant=person, by=None, now=now - JOINED)
+    until = now - role.until
+    verifier = secrets.token_urlsafe(48)
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    asked = _without_heart(provider) if role.without_heart else provider.scopes
+    screen = provider.authorize_url(secrets.token_urlsafe(16), challenge, REDIRECT, asked, vendor.account(role.account))
+    grant = provider.exchange(vendor.consent(screen), verifier, REDIRECT)
+    with transaction.atomic():
+        connection = connections.connect(
+            participant=person, provider=provider, grant=grant, now=now - JOINED, invitation=invitation
+        ).connection
+        plan.plan_pass(connection, until)
+        # No worker goes beyond that moment before her fate has come.
+        connection.next_due_at = None if role.until else connection.next_due_at
+        connection.save(update_fields=["next_due_at"])
+    return connection
+
+
+def _without_heart(provider: LiveProvider) -> Iterable[str]:
+    """All consents but the one that heart rates need: what is left where she unticks that box."""
+    needed = {one.scope for one in provider.data_types.values() if HEART_RATE.code in one.metrics}
+    return [scope for scope in provider.scopes if scope not in needed]
+
+
+def _read(connection: Connection) -> None:
+    """See what is due through; a worker may be at it too, so this waits for what that one holds."""
+    ends = time.monotonic() + PATIENCE
+    open_states = (SyncWindow.State.DUE, SyncWindow.State.CLAIMED)
+    while time.monotonic() < ends:
+        outcome = engine.take_turn(connection.pk, now=timezone.now())
+        if not connection.windows.filter(state__in=open_states, error_code="").exists():
+            return
+        if not outcome.windows:
+            time.sleep(0.5)
+
+
+def _grant_ends(scene: Scene) -> None:
+    """She removed the study in her account at the vendor's; the next pull found the door shut."""
+    scene.provider.revoke(connections.fresh_token(scene.connection, scene.provider))
+    connections.lost(scene.connection, AccessGone.EXPIRED_GRANT, now=scene.now - ENDED)
+
+
+def _all_is_well(scene: Scene) -> None:
+    """What she did not allow is fate enough."""
+
+
+def _vendor_fails(scene: Scene) -> None:
+    """Some hours ago the vendor began to answer with errors of its own for her, and still does."""
+    scene.vendor.disturb(scene.account)
+    now, connection = timezone.now(), scene.connection
+    for one in scene.provider.data_types.values():
+        if HEART_RATE.code in one.metrics:
+            spans = plan.aligned(one, scene.now - FAILS_SINCE, now)
+            plan.ask(connection, one.code, spans, reason=SyncWindow.Reason.SCHEDULED, due_at=now)
+    engine.take_turn(connection.pk, now=timezone.now())
+    Connection.objects.filter(pk=connection.pk).update(next_due_at=plan.next_pass(connection, now))
+
+
+ROLES = (
+    Role("a grant that ended", 22, _grant_ends, until=ENDED),
+    Role("a consent with a box unticked", 24, _all_is_well, without_heart=True),
+    Role("a vendor's fault", 17, _vendor_fails, until=FAILS_SINCE),
+)

@@ -1,0 +1,41 @@
+"""What happened to some of the demo's people beside their devices: one is paused, one has withdrawn. Once each."""
+
+from __future__ import annotations
+
+import datetime as dt
+import zoneinfo
+
+from django.db import transaction
+
+from participants.models import Participant, Pause, Trial
+
+# By study number: those whose devices tell nothing of their own.
+PAUSED, WITHDRAWN = 14, 18
+PAUSED_DAYS, WITHDRAWN_DAYS = 3, 6
+REASON = "In hospital for a planned stay"
+
+
+@transaction.atomic
+def demo_stories_ensure(trial: Trial, *, now: dt.datetime) -> list[Participant]:
+    """Pause and withdraw who is to show it, unless it was done or undone before; returns whom it has changed.
+
+    After the data were taken in: a device of somebody who has left is not read any more.
+    """
+    today = now.astimezone(zoneinfo.ZoneInfo(trial.time_zone)).date()
+    changed = []
+    paused = _active(trial, PAUSED)
+    if paused is not None and not paused.pauses.exists():
+        Pause.objects.create(participant=paused, starts_on=today - dt.timedelta(days=PAUSED_DAYS), reason=REASON)
+        paused.status = Participant.Status.PAUSED
+        paused.save(update_fields=["status"])
+        changed.append(paused)
+    gone = _active(trial, WITHDRAWN)
+    if gone is not None and gone.withdrawn_on is None:
+        gone.status, gone.withdrawn_on = Participant.Status.WITHDRAWN, today - dt.timedelta(days=WITHDRAWN_DAYS)
+        gone.save(update_fields=["status", "withdrawn_on"])
+        changed.append(gone)
+    return changed
+
+
+def _active(trial: Trial, number: int) -> Participant | None:
+    return trial.participants.filter(study_id=f"{trial.code}-{number:03d}", status=Participant.Status.ACTIVE).first()

@@ -1,0 +1,31 @@
+"""Who goes through the simulator's consent screen without a browser, and what may befall her account: for demos."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+
+
+class Visitor:
+    """The simulator at an address, as a demo uses it. Raises httpx.HTTPError where it does not answer as it should."""
+
+    def __init__(self, http: httpx.Client, address: str) -> None:
+        self._http = http
+        self._address = address
+
+    def account(self, number: int) -> str:
+        """What to hint at, so that the screen offers this account."""
+        return f"sim{number:04d}@example.com"
+
+    def consent(self, screen: str) -> str:
+        """Allow all that the screen at this address asks for; returns the code that goes to the caller."""
+        answer = self._http.get(screen, headers={"X-Sim-Auto": "approve"})
+        code = parse_qs(urlsplit(answer.headers.get("Location", "")).query).get("code")
+        if not code:
+            raise httpx.HTTPStatusError("no code", request=answer.request, response=answer)
+        return code[0]
+
+    def disturb(self, number: int) -> None:
+        """From now on the vendor answers this account's requests for data with an error of its own."""
+        self._http.post(f"{self._address}/_sim/disturb", json={"user": str(number)}).raise_for_status()
