@@ -9,7 +9,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
-from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
@@ -20,7 +19,7 @@ from dashboards import charts, connection_card, participant_page
 from dashboards.access import Request, signed_in
 from dashboards.libraries import loading_plan
 from dashboards.ranges import LONGEST, BadRange, parse_instant
-from metrics import queries
+from metrics import queries, standings
 from metrics.registry import BY_CODE, Metric
 from participants.models import Participant, Trial
 
@@ -32,7 +31,7 @@ RAW_SPAN = dt.timedelta(days=1)
 @require_safe
 @signed_in
 def trial_list(request: Request) -> HttpResponse:
-    """The trials of the signed-in person, with how many participants she sees there and their newest data."""
+    """The trials of the signed-in person: how many participants she sees there, who needs attention, newest data."""
     mine = Participant.objects.visible_to(request.user)
     trial_of = dict(mine.values_list("pk", "trial_id"))
     newest: dict[int, dt.datetime] = {}
@@ -40,9 +39,10 @@ def trial_list(request: Request) -> HttpResponse:
         if data.last_sample_at:
             trial = trial_of[pk]
             newest[trial] = max(newest.get(trial, data.last_sample_at), data.last_sample_at)
-    counts = dict(mine.order_by().values_list("trial_id").annotate(n=Count("pk")))
-    trials = [(t, counts.get(t.pk, 0), newest.get(t.pk)) for t in Trial.objects.visible_to(request.user)]
-    return render(request, "dashboards/trial_list.html", {"trials": trials, "now": timezone.now()})
+    now = timezone.now()
+    counts = standings.by_trial(mine, now)
+    trials = [(t, *counts.get(t.pk, (0, 0)), newest.get(t.pk)) for t in Trial.objects.visible_to(request.user)]
+    return render(request, "dashboards/trial_list.html", {"trials": trials, "now": now})
 
 
 @require_safe

@@ -176,3 +176,13 @@ def letter_of(day: dt.date) -> Case:
         for back in range(3)
     ]
     return Case(*ends, default=Value(""), output_field=models.CharField())
+
+
+def by_trial(people: QuerySet[Participant], now: dt.datetime) -> dict[int, tuple[int, int]]:
+    """Trial's row id -> how many of these people it has, and how many of them need attention. One query."""
+    counted = (
+        with_word(people.order_by(), now)
+        .values("trial_id")
+        .annotate(n=models.Count("pk"), attention=models.Count("pk", filter=Q(word__in=ATTENTION)))
+    )
+    return {row["trial_id"]: (row["n"], row["attention"]) for row in counted}

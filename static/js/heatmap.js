@@ -62,8 +62,7 @@
     if (page === Number(overview.getAttribute("aria-valuenow")) || !window.htmx) return;
     const url = new URL(overview.dataset.url, location.href);
     url.searchParams.set("page", page);
-    // htmx gives the focus back to what has an id.
-    window.htmx.ajax("GET", url.pathname + url.search, { target: "#heat", swap: "outerHTML", source: overview });
+    window.htmx.ajax("GET", url.pathname + url.search, { target: "#heat", swap: "outerHTML" });
   };
 
   document.addEventListener("pointermove", (event) => {

@@ -1,8 +1,9 @@
-"""The trial's page as a browser shows it: it follows the data, keeps what somebody is busy with, selects rows."""
+"""A trial's page and heat map as a browser shows them: live rows, selection, keyboard."""
 
 from __future__ import annotations
 
 import datetime as dt
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -15,6 +16,7 @@ from tests.browser.conftest import OpenContext, sign_in
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("people")]
 
 TRIAL = "/trials/STRIDE-2/"
+MAP = "/trials/STRIDE-2/heatmap/"
 
 
 @pytest.fixture
@@ -60,3 +62,85 @@ def test_a_row_with_focus_stays_while_the_others_are_renewed(
     expect(page.locator(f"[data-row={other.study_id}] .c-up")).to_contain_text("just now")
     expect(page.locator(f"[data-row={mine.study_id}] .c-up")).not_to_contain_text("just now")
     expect(link).to_be_focused()
+
+
+def test_no_page_of_a_trial_puts_an_error_into_the_console(open_context: OpenContext) -> None:
+    page = sign_in(open_context())
+    errors: list[str] = []
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    for address in (TRIAL, MAP, f"{MAP}?span=trial&show=nights"):
+        page.goto(address)
+        page.wait_for_load_state("networkidle")
+    assert errors == []
+
+
+@pytest.mark.parametrize("width", [390, 768, 1440])
+def test_no_page_of_a_trial_scrolls_sideways(open_context: OpenContext, width: int) -> None:
+    Participant.objects.filter(study_id="AX-0042").update(study_id="A" * 64)
+    page = sign_in(open_context(viewport={"width": width, "height": 844}))
+    for address in (TRIAL, MAP):
+        page.goto(address)
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, address
+
+
+# --- selection ------------------------------------------------------------------------------------------------
+
+
+def test_a_counter_filters_without_a_reload_and_the_address_follows(open_context: OpenContext) -> None:
+    Standing.objects.filter(participant__study_id="AX-0042").update(low_wear=True)
+    page = looked_at(open_context)
+    page.evaluate("window.notReloaded = true")
+    page.get_by_role("link", name="Low wear").click()
+    expect(page.locator("[data-row]")).to_have_count(1)
+    expect(page).to_have_url(f"{page.url.split('/trials')[0]}{TRIAL}?show=low-wear")
+    expect(page.get_by_role("link", name="Low wear").first).to_have_attribute("aria-current", "true")
+    assert page.evaluate("window.notReloaded") is True
+
+
+# --- heat map -------------------------------------------------------------------------------------------------
+
+
+def test_arrow_keys_choose_a_day_and_enter_opens_it(open_context: OpenContext, people: list[Participant]) -> None:
+    Standing.objects.update(trail_until=dt.datetime.now(dt.UTC).date())
+    page = sign_in(open_context())
+    page.goto(MAP)
+    page.locator("[data-map]").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowLeft")
+    panel = page.locator("#heat-day")
+    expect(panel).to_contain_text("AX-0042")
+    yesterday = dt.datetime.now(ZoneInfo("Europe/Amsterdam")).date() - dt.timedelta(days=1)
+    expect(panel).to_contain_text(f"{yesterday:%A} {yesterday.day} {yesterday:%B %Y}")
+    page.keyboard.press("ArrowDown")
+    expect(panel).to_contain_text(people[1].study_id)
+    expect(page.locator(".map-ids [aria-current]")).to_contain_text(people[1].study_id)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/participants/{people[1].study_id}/?range=day&to={yesterday}**")
+
+
+def test_the_pointer_shows_a_day_and_a_click_keeps_it(open_context: OpenContext) -> None:
+    page = sign_in(open_context())
+    page.goto(MAP)
+    cells = page.locator("[data-map-hit]")
+    cells.hover(position={"x": 24, "y": 8})
+    expect(page.locator("#heat-day")).to_contain_text("AX-0042")
+    cells.click(position={"x": 24, "y": 8})
+    cells.hover(position={"x": 24, "y": 30})
+    expect(page.locator("#heat-day")).to_contain_text("AX-0042")
+
+
+def test_the_overview_turns_pages_by_keyboard_and_by_click(
+    open_context: OpenContext, people: list[Participant]
+) -> None:
+    for person in factories.ParticipantFactory.create_batch(81, trial=people[0].trial):
+        factories.JudgedFactory.create(participant=person)
+    page = sign_in(open_context())
+    page.goto(f"{MAP}?sort=id")
+    page.get_by_role("slider").focus()
+    page.keyboard.press("End")
+    expect(page.get_by_role("slider")).to_have_attribute("aria-valuenow", "3")
+    expect(page.get_by_role("slider")).to_be_focused()
+    page.get_by_role("slider").click(position={"x": 50, "y": 5})
+    expect(page.get_by_role("slider")).to_have_attribute("aria-valuenow", "1")
+    assert "page=" not in page.url
