@@ -15,6 +15,8 @@ app.conf.beat_schedule = {
     "tick": {"task": "ingestion.tick", "schedule": 60.0, "options": {"expires": 55}},
     "watch": {"task": "dashboards.watch", "schedule": 60.0, "options": {"expires": 55}},
     "send-digests": {"task": "dashboards.send_digests", "schedule": 300.0, "options": {"expires": 290}},
+    "send-due": {"task": "dashboards.send_due", "schedule": 60.0, "options": {"expires": 55}},
+    "close-loop": {"task": "dashboards.close_loop", "schedule": 60.0, "options": {"expires": 55}},
     # A message that waited longer than its interval is dropped: the next one does the same.
     "extend-demo": {
         "task": "ingestion.extend_demo",

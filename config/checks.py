@@ -11,7 +11,8 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import connections
 
 
 @register()
@@ -61,3 +62,23 @@ def synthetic_in_deployment(app_configs: Sequence[AppConfig] | None, **_: Any) -
             )
         ]
     return []
+
+
+@register(Tags.database)
+def mail_server(app_configs: Sequence[AppConfig] | None, **given: Any) -> list[CheckMessage]:
+    """Runs with `migrate`, and so at every start: it asks the database whether there are real trials."""
+    if settings.EMAIL_HOST or "default" not in (given.get("databases") or ()):
+        return []
+    from participants.models import Trial
+
+    if Trial._meta.db_table not in connections["default"].introspection.table_names():
+        return []  # before the very first migration
+    if not Trial.objects.filter(is_demo=False).exclude(status=Trial.Status.CLOSED).exists():
+        return []
+    return [
+        Warning(
+            "This site runs trials but has no mail server: nobody can be written to, and no digest is sent.",
+            hint="Set EMAIL_HOST and DEFAULT_FROM_EMAIL (docs/contacting.md).",
+            id="config.W004",
+        )
+    ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import re
 
-LINK = re.compile(r"(/connect/)[^\s\"'>]+")
+LINK = re.compile(r"(/(?:connect|opt-out)/)[^\s\"'>]+")
 
 
 class WithoutLinks(logging.Filter):
@@ -16,6 +16,6 @@ class WithoutLinks(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         message = record.getMessage()
-        if "/connect/" in message:
+        if LINK.search(message):
             record.msg, record.args = LINK.sub(r"\1…", message), ()
         return True

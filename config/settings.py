@@ -255,6 +255,20 @@ SYNTHETIC = boolean("SYNTHETIC", default=False)
 # Set only to tell its owner that it is ignored: see config/checks.py.
 LEGACY_ACCESS_TOKEN_SET = bool(env.str("ACCESS_TOKEN", default=""))
 
+# Mail: without EMAIL_HOST nothing is sent, and the pages say so.
+EMAIL_HOST = env.str("EMAIL_HOST", default="")
+EMAIL_USE_TLS = boolean("EMAIL_USE_TLS", default=False)
+EMAIL_USE_SSL = boolean("EMAIL_USE_SSL", default=False)
+if EMAIL_USE_TLS and EMAIL_USE_SSL:
+    raise ImproperlyConfigured("EMAIL_USE_TLS (STARTTLS) and EMAIL_USE_SSL (TLS from the first byte): set one of them.")
+EMAIL_PORT = env.int("EMAIL_PORT", default=465 if EMAIL_USE_SSL else 587 if EMAIL_USE_TLS else 25)
+EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", default="")
+EMAIL_HOST_PASSWORD = secret("EMAIL_HOST_PASSWORD")
+EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT", default=20)
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Wearable Trials <trials@localhost>")
+# Where the demo's mail server keeps what it takes, for the page that shows it. Empty: there is no such page.
+DEMO_MAIL_FOLDER = env.str("DEMO_MAIL_FOLDER", default="")
+
 # False: charts use the copies in static/vendor at once and no browser asks the CDN.
 CHARTS_FROM_CDN = boolean("CHARTS_FROM_CDN", default=True)
 

@@ -146,10 +146,10 @@ class Outreach(models.Model):
     class Meta:
         ordering = ("-created_at",)
         verbose_name_plural = "outreaches"
+        constraints = (models.UniqueConstraint(fields=("batch", "participant"), name="outreach_once_a_batch"),)
         indexes = (
             models.Index(fields=("participant", "created_at"), name="outreach_by_participant"),
             models.Index(fields=("send_after",), condition=Q(state="held"), name="outreach_held"),
-            models.Index(fields=("batch",), name="outreach_by_batch"),
             models.Index(
                 fields=("participant",), condition=Q(back_at=None, state="sent"), name="outreach_without_answer"
             ),

@@ -6,8 +6,9 @@ import logging
 
 from celery import shared_task
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
-from dashboards import alerts, digests
+from dashboards import alerts, digests, mailing, outreach
 
 log = logging.getLogger(__name__)
 
@@ -35,3 +36,25 @@ def send_digests() -> None:
         if digest := digests.claim(membership_id, on, timezone.now()):
             sent = digests.send(digest, timezone.now())
             log.info("digest %s of %s: %s", digest.pk, on, "sent" if sent else "refused by the mail server")
+
+
+@shared_task(name="dashboards.send_due", acks_late=True)  # type: ignore[untyped-decorator]
+def send_due() -> None:
+    """Each minute, and when somebody presses Send: send the e-mails that are due."""
+    if sent := mailing.send_due():
+        log.info("%s e-mails sent", sent)
+
+
+@shared_task(name="dashboards.close_loop", acks_late=True)  # type: ignore[untyped-decorator]
+def close_loop() -> None:
+    """Each minute: note to whom data came back after she was written to."""
+    if back := outreach.outreach_close_loop(timezone.now()):
+        log.info("data came back after %s contacts", back)
+
+
+def send_soon() -> None:
+    """Do not wait for the minute. Without a broker beat's next turn sends what is due."""
+    try:
+        send_due.delay()
+    except OperationalError:
+        log.warning("e-mails could not be queued, the broker is away: they go with the next minute's turn")

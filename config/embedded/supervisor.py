@@ -72,6 +72,7 @@ class Supervisor:
         self._watches: list[Watch] = []
         self._seeding: Child | None = None
         self._simulated = False
+        self._mail = False
         self._helpers: list[Child] = []  # they end by themselves
 
     def run(self) -> None:
@@ -125,7 +126,7 @@ class Supervisor:
             self._redis.start(self._pause)
             brought["REDIS_URL"] = self._redis.url
             self._watches.append(Watch(self._redis.child))
-        brought |= self._vendor()
+        brought |= self._vendor() | self._mail_settings()
         environment.publish(brought)
         self._environment = {**os.environ, **brought, "PYTHONUNBUFFERED": "1", "PORT": str(self.port)}
         say("Bringing the database's tables up to date")
@@ -136,6 +137,8 @@ class Supervisor:
             static_files.stamp()
         if self._simulated:
             self._start(self._simulator())
+        if self._mail:
+            self._start(self._mail_server())
         say("Starting the web server, the worker and the scheduler")
         web = self._web()
         self._start(web)
@@ -165,6 +168,16 @@ class Supervisor:
             if not environment.given("WEBHOOK_SECRET"):
                 brought["WEBHOOK_SECRET"] = environment.webhook_secret()
         return brought
+
+    def _mail_settings(self) -> dict[str, str]:
+        """A demo without a mail server gets one that keeps what it takes, for its mailbox page."""
+        self._mail = self.demo and not environment.given("EMAIL_HOST")
+        if not self._mail:
+            return {}
+        # What .env says of another server's encryption and login is not this one's.
+        plain = {"EMAIL_USE_TLS": "False", "EMAIL_USE_SSL": "False", "EMAIL_HOST_USER": ""}
+        where = {"EMAIL_HOST": "127.0.0.1", "EMAIL_PORT": str(free_port()), "DEMO_MAIL_FOLDER": str(VAR / "mail")}
+        return plain | where
 
     def _step(self, *arguments: str) -> None:
         """One management command, its output at the terminal. Raises Failed."""
@@ -202,6 +215,8 @@ class Supervisor:
         if self.demo:
             say(f"  Log in as {', '.join(DEMO_LOGINS)}\n  Password  {DEMO_PASSWORD}\n")
             say("  The demo trial's data load meanwhile; the pages fill as they come.")
+            if self._mail:
+                say(f"  E-mails do not leave this machine: read them at {self.address}/demo/mailbox/")
             if self._simulated:
                 say("  To connect somebody yourself: open DEMO-025, invite her, and follow the link. A simulator plays")
                 say("  Google: no account is needed, and her data arrive within a minute.")
@@ -229,6 +244,10 @@ class Supervisor:
         port = self._environment["GOOGLE_SIMULATOR_URL"].rpartition(":")[2]
         arguments = ("simulate_google", "--port", port, "--state", str(VAR / "simulator"))
         return self._manage(*arguments, log=LOGS / "simulator.log")
+
+    def _mail_server(self) -> Child:
+        arguments = ("-m", "config.embedded.mail", self._environment["EMAIL_PORT"], str(VAR / "mail"))
+        return self._python("mail", *arguments, log=LOGS / "mail.log", quit_signal=signal.SIGTERM)
 
     def _web(self) -> Child:
         arguments = ("-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "config.wsgi")

@@ -12,8 +12,13 @@ from participants.models import Membership, Participant, Trial, User
 from tests import factories
 
 NAMES = [str(pattern.name) for pattern in urlpatterns]
-QUERY = {"series": "?metric=heart_rate&start=2026-11-18&end=2026-11-18"}
-# Whose page it is: everybody's own list, a trial's, a participant's, one for those who act for her, or an act itself.
+QUERY = {
+    "series": "?metric=heart_rate&start=2026-11-18&end=2026-11-18",
+    "contact": "?to=AX-0042",
+    "call-list": "?to=AX-0042",
+}
+# Whose page it is: everybody's own list, a trial's, a participant's, one for those who act for her, or an act itself;
+# one that to all others does not exist; the demo's, which exists nowhere else; a signed link, forged here.
 OF = {
     "trial-list": "self",
     "trial": "trial",
@@ -35,14 +40,23 @@ OF = {
     "alerts": "trial",
     "alert-act": "act",
     "alerts-act": "trial-act",
+    "contacts": "trial",
+    "contact": "hidden",
+    "call-list": "hidden",
+    "call-log": "hidden",
+    "mailbox": "nowhere",
+    "opt-out": "link",
 }
 ACTS = {"act", "trial-act"}
-BOTH = {"disconnect", "digests"}  # asks with GET and acts with POST
-ARGUMENTS = {"self": [], "trial": ["STRIDE-2"]}
+BOTH = {"disconnect", "digests", "contact", "call-log", "opt-out"}  # asks with GET and acts with POST
+ARGUMENTS = {"self": [], "trial": ["STRIDE-2"], "nowhere": []}
 # All arguments of addresses that name neither a trial alone nor a participant.
 WHOLE: dict[str, list[object]] = {
     "alert-act": ["STRIDE-2", 1, "acknowledge"],
     "alerts-act": ["STRIDE-2", "acknowledge"],
+    "contact": ["STRIDE-2"],
+    "call-list": ["STRIDE-2"],
+    "opt-out": ["forged"],
 }
 FURTHER: dict[str, list[object]] = {
     "invitation": [90_001],
@@ -97,6 +111,13 @@ EXPECTED = {
 }
 
 
+def expected_of_further(kind: str) -> dict[str, int]:
+    """The same for the pages that do not tell a stranger that they exist."""
+    if kind == "anonymous":
+        return {"hidden": 302, "nowhere": 302, "link": 404}
+    return {"hidden": 200 if kind == "same site" else 404, "nowhere": 404, "link": 404}
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("person", EXPECTED, indirect=True)
 def test_each_person_gets_only_what_is_hers(
@@ -106,7 +127,7 @@ def test_each_person_gets_only_what_is_hers(
         client.force_login(person)
     kind = request.node.callspec.params["person"]
     ask = client.post if OF[name] in ACTS else client.get
-    assert ask(address(name)).status_code == EXPECTED[kind][OF[name]]
+    assert ask(address(name)).status_code == (EXPECTED[kind] | expected_of_further(kind))[OF[name]]
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if OF[name] not in ACTS and name not in BOTH])

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from ingestion import demo, demo_live, demo_stories
 from ingestion.models import SyntheticDevice
 from ingestion.providers.base import SyntheticUnavailable
+from participants.contacts_demo import demo_contacts_ensure
 from participants.models import Trial
 
 
@@ -39,6 +40,7 @@ class Command(BaseCommand):
             )
             if settings.LIVE_PROVIDERS:
                 demo.demo_to_invite_ensure(trial, after=options["participants"])
+            demo_contacts_ensure(trial)
             self.stdout.write(f"{trial.code}: {trial.participants.count()} participants since {trial.starts_on}")
             total = self._feed(trial, now)
             self._tell(trial, now, after=options["participants"] + demo.TO_INVITE)

@@ -1,0 +1,145 @@
+"""The log of what was written and said to a trial's participants: filtered, paged, live while a batch goes out."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.core.paginator import Paginator
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from dashboards import outreach, outreach_words
+from dashboards.access import Request, signed_in
+from dashboards.connection_words import Badge
+from dashboards.models import Outreach
+from dashboards.paging import Pages
+from dashboards.views import pushed
+from participants.models import Participant, Trial
+
+PAGE_SIZE = 50
+State = Outreach.State
+WAITING, CALLS, TROUBLE = "waiting", "calls", "trouble"
+# What `show` may say -> its words and condition.
+SHOWS: dict[str, tuple[str, Q]] = {
+    WAITING: ("No data yet", outreach.waiting_for_answer()),
+    "back": ("Data came back", Q(back_at__isnull=False)),
+    TROUBLE: ("Bounced or failed", Q(state__in=(State.BOUNCED, State.FAILED))),
+    "held": ("Held", Q(state__in=(State.HELD, State.SENDING))),
+    "dropped": ("Not sent", Q(state=State.DROPPED)),
+    CALLS: ("Calls", Q(kind=Outreach.Kind.CALL)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An entry of the log. `when` is when it went, or will go; in the participant's zone."""
+
+    row: Outreach
+    badge: Badge
+    outcome: str
+    held_until: str
+    trouble: bool
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a batch is."""
+
+    total: int
+    sent: int
+    going: int
+    held: int
+    trouble: int
+    dropped: int
+
+    @property
+    def done(self) -> int:
+        return self.total - self.going - self.held
+
+
+def line(row: Outreach, now: dt.datetime) -> Line:
+    """An entry in words."""
+    zone = ZoneInfo(row.participant.time_zone)
+    held = outreach_words.held_until(row, now, zone) if row.state == State.HELD else ""
+    trouble = row.state in (State.BOUNCED, State.FAILED)
+    by = (row.by.get_short_name() or row.by.email) if row.by else ""
+    return Line(row, outreach_words.badge(row), outreach_words.outcome(row, now), held, trouble, by)
+
+
+def progress(rows: QuerySet[Outreach], now: dt.datetime) -> Progress:
+    """Of a batch: what has gone, goes now, waits. One query."""
+    due = Q(state=State.HELD, send_after__lte=now) | Q(state=State.SENDING)
+    found = rows.order_by().aggregate(
+        total=Count("pk"),
+        sent=Count("pk", filter=Q(state=State.SENT)),
+        going=Count("pk", filter=due),
+        held=Count("pk", filter=Q(state=State.HELD, send_after__gt=now)),
+        trouble=Count("pk", filter=Q(state__in=(State.BOUNCED, State.FAILED))),
+        dropped=Count("pk", filter=Q(state=State.DROPPED)),
+    )
+    return Progress(**found)
+
+
+def _batch(asked: QueryDict) -> str:
+    try:
+        return str(UUID(asked.get("batch", "")))
+    except ValueError:
+        return ""
+
+
+@require_safe
+@never_cache
+@signed_in
+def contacts(request: Request, code: str) -> HttpResponse:
+    """The trial's log; `show`, `q` (study id) and `batch` narrow it. For HTMX only the table."""
+    trial: Trial = get_object_or_404(Trial.objects.visible_to(request.user), code=code)
+    now = timezone.now()
+    people = Participant.objects.visible_to(request.user).filter(trial=trial)
+    every = Outreach.objects.filter(participant__in=people)
+    show, search, batch = request.GET.get("show", ""), request.GET.get("q", "").strip()[:64], _batch(request.GET)
+    rows = every.filter(batch=batch) if batch else every
+    counted = rows.order_by().aggregate(
+        everything=Count("pk"), **{f"n_{name}": Count("pk", filter=condition) for name, (_, condition) in SHOWS.items()}
+    )
+    found = rows.filter(SHOWS[show][1]) if show in SHOWS else rows
+    found = found.filter(participant__study_id__icontains=search) if search and "\0" not in search else found
+    page = Paginator(found.select_related("participant", "by"), PAGE_SIZE).get_page(request.GET.get("page"))
+
+    def query(**changes: str) -> str:
+        now_asked = {"show": show if show in SHOWS else "", "q": search, "batch": batch, **changes}
+        return urlencode({name: value for name, value in now_asked.items() if value})
+
+    context: dict[str, Any] = {
+        "trial": trial,
+        "now": now,
+        "section": "contacts",
+        "here": request.path,
+        "lines": [line(row, now) for row in page],
+        "page": page,
+        "pages": Pages(page, lambda number: query(page="" if number == "1" else number)),
+        "shows": [(name, words, counted[f"n_{name}"], query(show=name)) for name, (words, _) in SHOWS.items()],
+        "everything": counted["everything"],
+        "all_query": query(show=""),
+        "show": show if show in SHOWS else "",
+        "search": search,
+        "batch": batch,
+        "batch_progress": progress(rows, now) if batch else None,
+        "query": query(page=request.GET.get("page", "")),
+        "mailbox": bool(settings.DEMO_MAIL_FOLDER) and trial.is_demo,
+    }
+    if not request.htmx or request.htmx.boosted or request.htmx.history_restore_request:
+        return render(request, "dashboards/contacts.html", context)
+    return pushed(
+        request, render(request, "dashboards/_contacts.html", context), query(page=request.GET.get("page", ""))
+    )

@@ -1,0 +1,310 @@
+"""The page on which a letter is written: what its form says, and all that is shown beside it. Sends nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import Http404, QueryDict
+from django.utils.safestring import SafeString
+
+from dashboards import contact_checks, letter_store, letter_texts, letter_words, letters, roster, strips
+from dashboards import recipients as people_to_write_to
+from dashboards.connection_words import Badge
+from dashboards.models import Alert, MessageTemplate
+from dashboards.outreach import Text
+from dashboards.recipients import Recipient
+from dashboards.why import Why, why
+from metrics.standings import Word
+from participants import contacts
+from participants.models import Participant, Protocol, Trial, User
+
+SHOWN = 100  # recipients in the list; the others are counted
+SEGMENTS = 4  # recipients to choose the preview by buttons; more by a list
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A recipient in the list."""
+
+    recipient: Recipient
+    checked: bool
+    why: Why
+    badge: Badge
+    sub: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """One recipient's letter as she will read it, but for her name, her address and her links."""
+
+    recipient: Recipient
+    sender: str
+    language: str
+    subject: str
+    html: SafeString
+    plain: str
+    footer: str
+    opt_out: str
+
+
+@dataclass(slots=True)
+class Draft:
+    """A letter that is being written. `texts` by language, the one that is shown among them."""
+
+    trial: Trial
+    recipients: list[Recipient]
+    chosen: list[Recipient]
+    templates: list[MessageTemplate]
+    code: str
+    language: str
+    texts: dict[str, Text]
+    reason: str
+    batch: str
+    person: str
+    plain: bool
+    alert: Alert | None
+    edited: set[str] = field(default_factory=set)
+    fault: str = ""
+
+    @property
+    def listed(self) -> str:
+        return ",".join(one.study_id for one in self.recipients)
+
+    @property
+    def more(self) -> str:
+        """Those chosen beyond the list's end."""
+        shown = {one.study_id for one in self.recipients[:SHOWN]}
+        return ",".join(one.study_id for one in self.chosen if one.study_id not in shown)
+
+    @property
+    def hidden_count(self) -> int:
+        return max(0, len(self.recipients) - SHOWN)
+
+    @property
+    def choices(self) -> list[MessageTemplate]:
+        return letter_store.choices(self.templates)
+
+    @property
+    def languages(self) -> list[tuple[str, str]]:
+        return [(code, contacts.LANGUAGES[code]) for code in self.texts]
+
+    @property
+    def text(self) -> Text:
+        return self.texts[self.language]
+
+    @property
+    def others(self) -> list[tuple[str, Text]]:
+        return [(code, text) for code, text in self.texts.items() if code != self.language]
+
+    @property
+    def now_count(self) -> int:
+        return sum(one.when.now for one in self.chosen)
+
+    @property
+    def held_count(self) -> int:
+        return sum(bool(one.when.held) for one in self.chosen)
+
+    @property
+    def refused_count(self) -> int:
+        return len(self.chosen) - self.now_count - self.held_count
+
+    @property
+    def button(self) -> str:
+        """Send 2 now, hold 1."""
+        if self.held_count and not self.now_count:
+            return f"Hold {self.held_count} until they may go"
+        return f"Send {self.now_count} now" + (f", hold {self.held_count}" if self.held_count else "")
+
+    @property
+    def counted(self) -> str:
+        parts = [f"{self.now_count} now"]
+        parts += [f"{self.held_count} held"] if self.held_count else []
+        parts += [f"{self.refused_count} not possible"] if self.refused_count else []
+        return ", ".join(parts)
+
+    @property
+    def shown_person(self) -> Recipient | None:
+        named = (one for one in self.recipients if one.study_id == self.person)
+        return next(named, None) or next(iter(self.chosen), None) or next(iter(self.recipients), None)
+
+
+def managed(trial: Trial, user: User, asked: QueryDict, now: dt.datetime) -> list[Recipient]:
+    """Those whom the address or the form names, whom the user may act for. Raises Http404 for anybody else.
+
+    `to` (several) or `listed` (one, with commas) names them; `all=1` all that the trial page's query matches.
+    """
+    mine = Participant.objects.managed_by(user).filter(trial=trial)
+    if asked.get("all") == "1" and not asked.get("listed"):
+        want = roster.asked(asked)
+        matching = roster.matching(roster.of_trial(trial, user, want), want, now)
+        people = mine.filter(pk__in=matching.values("pk"))
+        ids = None
+    else:
+        named = asked.get("listed", "").split(",") if asked.get("listed") else asked.getlist("to")
+        ids = {study_id for study_id in named if study_id and "\0" not in study_id}
+        people = mine.filter(study_id__in=ids)
+    found = people_to_write_to.recipients(people, trial, now)
+    if ids is not None and len(found) != len(ids):
+        raise Http404("a recipient is not among those whom this person may write to")
+    return found
+
+
+def draft(trial: Trial, user: User, asked: QueryDict, now: dt.datetime) -> Draft:
+    """The letter as the form says; at first the one that fits most, in each language that is needed."""
+    found = managed(trial, user, asked, now)
+    posted = bool(asked.get("listed"))
+    checked = {*asked.getlist("to"), *asked.get("more", "").split(",")} if posted else {one.study_id for one in found}
+    chosen = [one for one in found if one.study_id in checked]
+    templates = letter_store.templates_of(trial)
+    code = _code(templates, asked, chosen or found)
+    alert = _alert(asked.get("alert", ""), found)
+    made = Draft(
+        trial=trial,
+        recipients=found,
+        chosen=chosen,
+        templates=templates,
+        code=code,
+        language="",
+        texts=_texts(templates, code, found, asked),
+        reason=asked.get("reason", _reason(found, alert))[:200],
+        batch=_batch(asked.get("batch", "")),
+        person=asked.get("pick") or asked.get("person", ""),
+        plain=asked.get("format") == "plain",
+        alert=alert,
+    )
+    _agree(made, asked)
+    made.edited = {name for name, text in made.texts.items() if text != _stored(templates, code, name)}
+    return made
+
+
+def _code(templates: Sequence[MessageTemplate], asked: QueryDict, people: Sequence[Recipient]) -> str:
+    """The letter that was chosen, else the one that fits the most."""
+    known = {template.code for template in templates}
+    if asked.get("template", "") in known:
+        return asked["template"]
+    if asked.get("for") == "reconnect" and letter_texts.RECONNECT in known:
+        return letter_texts.RECONNECT
+    fitting = Counter(
+        found.code for one in people if (found := people_to_write_to.fitting(templates, one.cause)) is not None
+    )
+    if fitting:
+        return fitting.most_common(1)[0][0]
+    return letter_texts.SYNC if letter_texts.SYNC in known else next(iter(sorted(known)), "")
+
+
+def _stored(templates: Sequence[MessageTemplate], code: str, language: str) -> Text:
+    template = letter_store.in_language(templates, code, language)
+    return Text(template.subject, template.body.replace("\r\n", "\n")) if template else Text("", "")
+
+
+def _texts(
+    templates: Sequence[MessageTemplate], code: str, people: Sequence[Recipient], asked: QueryDict
+) -> dict[str, Text]:
+    """The letter in each language that is needed: as the form says, unless another letter was just chosen."""
+    needed = {one.reach.language for one in people}
+    languages = [name for name in contacts.LANGUAGES if name in needed] or [contacts.DEFAULT_LANGUAGE]
+    if needed - contacts.LANGUAGES.keys() and contacts.DEFAULT_LANGUAGE not in languages:
+        languages.insert(0, contacts.DEFAULT_LANGUAGE)
+    texts = {}
+    for name in languages:
+        stored = _stored(templates, code, name)
+        if asked.get("template_was") == code:
+            subject, body = asked.get(f"subject.{name}", stored.subject), asked.get(f"body.{name}", stored.body)
+            stored = Text(subject, body.replace("\r\n", "\n"))
+        texts[name] = stored
+    return texts
+
+
+def _agree(made: Draft, asked: QueryDict) -> None:
+    """Language and person shown belong together: who changes one gets the other that fits."""
+    wanted = asked.get("language", "")
+    person = made.shown_person
+    spoken = person.reach.language if person else contacts.DEFAULT_LANGUAGE
+    if wanted in made.texts and wanted != asked.get("language_was") and not asked.get("pick"):
+        fitting = next((one for one in made.chosen if one.reach.language == wanted), None)
+        made.person, made.language = (fitting.study_id if fitting else made.person), wanted
+    else:
+        made.language = spoken if spoken in made.texts else next(iter(made.texts))
+    if not made.person and person:
+        made.person = person.study_id
+
+
+def _alert(pk: str, people: Sequence[Recipient]) -> Alert | None:
+    if not pk.isdecimal():
+        return None
+    return Alert.objects.filter(pk=int(pk), participant__in=[one.participant.pk for one in people]).first()
+
+
+def _reason(people: Sequence[Recipient], alert: Alert | None) -> str:
+    """What stands in the log unless who writes says otherwise."""
+    if alert:
+        return f"{alert.get_level_display().capitalize()}: {alert.get_rule_display()}"
+    words = Counter(one.word for one in people)
+    return ", ".join(f"{Word(word).label}" for word, _ in words.most_common(3))
+
+
+def _batch(given: str) -> str:
+    """The form's own number: with it, sending twice sends once."""
+    try:
+        return str(uuid.UUID(given))
+    except ValueError:
+        return str(uuid.uuid4())
+
+
+def preview(made: Draft, protocol: Protocol, now: dt.datetime) -> Preview | None:
+    """The letter to the person shown. Raises BadLetter for a text that names what does not exist."""
+    one = made.shown_person
+    if one is None:
+        return None
+    text = made.texts.get(one.reach.language) or made.text
+    language = one.reach.language if one.reach.language in made.texts else made.language
+    letters.check(text.subject)
+    letters.check(text.body)
+    person, words = one.participant, letter_words.words(language)
+    filled = letter_store.values(person, one.standing, protocol, language, now, first_name="x", reconnect_link="x")
+    shown = letters.masked(filled)
+    marks = {name: f"[{value}]" if name in letters.HIDDEN else value for name, value in shown.items()}
+    return Preview(
+        recipient=one,
+        sender=f"{person.trial.code}, {person.site.name}" if person.site else person.trial.code,
+        language=contacts.LANGUAGES.get(language, language),
+        subject=letters.subject(text.subject, marks),
+        html=letters.html(text.body, shown, letters.Marked()),
+        plain=letters.plain(text.body, marks),
+        footer=words.footer.format(study=person.trial.code),
+        opt_out=words.opt_out,
+    )
+
+
+def reason_of(one: Recipient, now: dt.datetime) -> Why:
+    """Why she needs somebody, as on the trial's page."""
+    today = now.astimezone(one.zone).date()
+    return why(one.participant, one.word, strips.letters(one.standing, today) if one.standing else "", now)
+
+
+def rows(made: Draft, now: dt.datetime) -> list[Row]:
+    """The list's rows, the first hundred."""
+    checked = {one.study_id for one in made.chosen}
+    return [
+        Row(
+            one,
+            one.study_id in checked,
+            reason_of(one, now),
+            contact_checks.when_badge(one, now),
+            contact_checks.when_words(one, now),
+        )
+        for one in made.recipients[:SHOWN]
+    ]
+
+
+def call_draft(person: Participant, asked: QueryDict, now: dt.datetime) -> dict[str, Any]:
+    """The form of a call: its reason, its number, the alert it answers."""
+    (one,) = people_to_write_to.recipients(Participant.objects.filter(pk=person.pk), person.trial, now)
+    alert = _alert(asked.get("alert", ""), [one])
+    reason = asked.get("reason", _reason([one], alert))[:200]
+    return {"reason": reason, "batch": _batch(asked.get("batch", "")), "alert": alert}

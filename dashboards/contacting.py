@@ -1,0 +1,180 @@
+"""The pages on which participants are contacted: a letter, a call list, a call. Only for those who manage her."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import uuid
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from dashboards import contact_checks, contact_page, letter_mail, letters, outreach, post, tasks
+from dashboards.access import Request, signed_in
+from dashboards.recipients import protocol_now
+from ingestion.redirects import SeeOther
+from participants import contacts, vault
+from participants.models import Participant, Trial
+
+log = logging.getLogger(__name__)
+
+REACHED = ("Reached her", "Left a message", "No answer", "Wrong number")
+
+
+def trial_of(request: Request, code: str) -> Trial:
+    trial: Trial = get_object_or_404(Trial.objects.visible_to(request.user), code=code)
+    return trial
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@signed_in
+def contact(request: Request, code: str) -> HttpResponse:
+    """Write to a selection. GET and a POST without `do` show the draft; `do=test` and `do=send` send it."""
+    trial, now = trial_of(request, code), timezone.now()
+    draft = contact_page.draft(trial, request.user, request.POST or request.GET, now)  # type: ignore[arg-type]
+    if not draft.recipients:
+        if request.GET.get("all") == "1":
+            messages.info(request, "Nobody whom you may write to matches.")
+            return SeeOther(reverse("dashboards:trial", args=[code]))
+        raise Http404("nobody is named")
+    tested = ""
+    if request.method == "POST" and request.POST.get("do") == "send":
+        if sent := _send(request, draft, now):
+            return sent
+    elif request.method == "POST" and request.POST.get("do") == "test":
+        tested = _test(request, draft, now)
+    context = _shown(draft, now) | {"tested": tested}
+    template = "_contact_live.html" if request.htmx and not request.htmx.boosted else "contact.html"
+    context["message_too"] = request.htmx.trigger_name in ("template", "language", "pick") if request.htmx else False
+    status = 422 if draft.fault and not request.htmx else 200
+    return render(request, f"dashboards/{template}", context, status=status)
+
+
+def _shown(draft: contact_page.Draft, now: dt.datetime) -> dict[str, Any]:
+    protocol = protocol_now(draft.trial, now)
+    fault, shown = draft.fault, None
+    try:
+        shown = contact_page.preview(draft, protocol, now)
+    except letters.BadLetter as error:
+        fault = fault or str(error)
+    found = contact_checks.checks(
+        draft.trial, draft.chosen, protocol, draft.templates, draft.code, draft.texts, draft.edited, now
+    )
+    return {
+        "trial": draft.trial,
+        "draft": draft,
+        "rows": contact_page.rows(draft, now),
+        "preview": shown,
+        "checks": found,
+        "fault": fault,
+        "variables": list(letters.VARIABLES),
+        "segments": draft.recipients if len(draft.recipients) <= contact_page.SEGMENTS else [],
+        "section": "contacts",
+        "now": now,
+    }
+
+
+def _send(request: Request, draft: contact_page.Draft, now: dt.datetime) -> HttpResponse | None:
+    """Store the batch and go to the log; None where something is to be mended first, which the draft then says."""
+    if not draft.chosen or draft.refused_count == len(draft.chosen):
+        draft.fault = "Nobody is chosen who can be written to."
+        return None
+    try:
+        outreach.batch_write(
+            draft.chosen,
+            texts=draft.texts,
+            templates=draft.templates,
+            code=draft.code,
+            reason=draft.reason,
+            by=request.user,  # type: ignore[arg-type]  # signed_in: never anonymous
+            batch=uuid.UUID(draft.batch),
+            now=now,
+            alert=draft.alert,
+        )
+    except (outreach.CannotWrite, letters.BadLetter) as error:
+        draft.fault = str(error)
+        return None
+    tasks.send_soon()
+    return SeeOther(f"{reverse('dashboards:contacts', args=[draft.trial.code])}?batch={draft.batch}")
+
+
+def _test(request: Request, draft: contact_page.Draft, now: dt.datetime) -> str:
+    """Send the letter as the person shown would get it to who writes. Returns what came of it, to be shown."""
+    one = draft.shown_person
+    if one is None:
+        return ""
+    language = one.reach.language if one.reach.language in draft.texts else draft.language
+    text = draft.texts[language]
+    try:
+        letters.check(text.subject)
+        letters.check(text.body)
+        if not letter_mail.possible():
+            return "This site has no mail server: its operator sets EMAIL_HOST."
+        made = letter_mail.sample(one.participant, language, text.subject, text.body, to=request.user, now=now)  # type: ignore[arg-type]
+        post.deliver(made)
+    except letters.BadLetter as error:
+        return str(error)
+    except (post.NotNow, post.Refused, post.Unsure) as error:
+        return f"The test was not sent: {error}."
+    return f"Sent to {request.user.email}, with a made-up name."  # type: ignore[union-attr]
+
+
+@require_safe
+@never_cache
+@signed_in
+def call_list(request: Request, code: str) -> HttpResponse:
+    """Names and telephone numbers of a selection, with cause and since: to be called, or printed and then called."""
+    trial, now = trial_of(request, code), timezone.now()
+    found = contact_page.managed(trial, request.user, request.GET, now)  # type: ignore[arg-type]
+    if not found:
+        raise Http404("nobody is named")
+    rows = []
+    for one in found:
+        try:
+            details = contacts.contact_open(one.participant)
+        except vault.CannotOpen:
+            details = None
+        rows.append({"one": one, "details": details, "why": contact_page.reason_of(one, now)})
+    log.info("user %s opened a call list of %s participants", request.user.pk, len(rows))
+    return render(
+        request, "dashboards/call_list.html", {"trial": trial, "rows": rows, "now": now, "section": "contacts"}
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@signed_in
+def call_log(request: Request, code: str, study_id: str) -> HttpResponse:
+    """Keep what was said in a call."""
+    trial, now = trial_of(request, code), timezone.now()
+    mine = Participant.objects.managed_by(request.user).filter(trial=trial).select_related("trial", "contact")
+    person: Participant = get_object_or_404(mine, study_id=study_id)
+    asked = request.POST or request.GET
+    draft = contact_page.call_draft(person, asked, now)
+    fault = ""
+    if request.method == "POST":
+        outcome, said = request.POST.get("outcome", ""), request.POST.get("said", "")[:2000]
+        if outcome not in REACHED or not draft["reason"].strip():
+            fault = "Choose what came of the call, and say why you called."
+        else:
+            outreach.call_store(
+                person,
+                outcome=outcome,
+                said=said,
+                reason=draft["reason"],
+                by=request.user,  # type: ignore[arg-type]
+                batch=uuid.UUID(draft["batch"]),
+                now=now,
+                alert=draft["alert"],
+            )
+            messages.success(request, f"The call to {study_id} is in the log.")
+            return SeeOther(reverse("dashboards:participant", args=[code, study_id]))
+    context = {"trial": trial, "participant": person, "outcomes": REACHED, "fault": fault, "asked": asked, **draft}
+    return render(request, "dashboards/call_log.html", context, status=422 if fault else 200)

@@ -1,0 +1,83 @@
+"""A trial's letters: made at first use, edited by staff, chosen by what is wrong; and what is filled into them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from zoneinfo import ZoneInfo
+
+from dashboards import letter_texts, letter_words
+from dashboards.models import MessageTemplate
+from metrics.models import Standing
+from participants.contacts import DEFAULT_LANGUAGE
+from participants.models import Participant, Protocol, Trial
+
+
+def templates_ensure(trial: Trial) -> None:
+    """Give the trial the letters that it lacks; those that exist stay as staff have edited them. Safe to repeat."""
+    MessageTemplate.objects.bulk_create(
+        [
+            MessageTemplate(
+                trial=trial,
+                code=code,
+                language=language,
+                title=title,
+                subject=subject,
+                body=letter_texts.body(language, text),
+                causes=[str(cause) for cause in letter_texts.CAUSES[code]],
+            )
+            for code, by_language in letter_texts.TEXTS.items()
+            for language, (title, subject, text) in by_language.items()
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def templates_of(trial: Trial) -> list[MessageTemplate]:
+    """The trial's letters in use; made first where the trial has none at all."""
+    if not trial.message_templates.exists():
+        templates_ensure(trial)
+    return list(trial.message_templates.filter(active=True).order_by("title", "language"))
+
+
+def in_language(templates: Iterable[MessageTemplate], code: str, language: str) -> MessageTemplate | None:
+    """The letter of a code in a language; else in the default language, else in any."""
+    of_code = {template.language: template for template in templates if template.code == code}
+    return of_code.get(language) or of_code.get(DEFAULT_LANGUAGE) or next(iter(of_code.values()), None)
+
+
+def choices(templates: Iterable[MessageTemplate]) -> list[MessageTemplate]:
+    """One of each code for a list to choose from: in the default language where there is that."""
+    found: dict[str, MessageTemplate] = {}
+    for template in templates:
+        if template.code not in found or template.language == DEFAULT_LANGUAGE:
+            found[template.code] = template
+    order = list(letter_texts.CAUSES)
+    return sorted(found.values(), key=lambda one: (order.index(one.code) if one.code in order else 99, one.title))
+
+
+def values(
+    person: Participant,
+    standing: Standing | None,
+    protocol: Protocol,
+    language: str,
+    now: dt.datetime,
+    *,
+    first_name: str = "",
+    reconnect_link: str = "",
+) -> dict[str, str]:
+    """What is filled into a letter to a participant, by variable."""
+    words = letter_words.words(language)
+    last = standing.last_sample_at if standing else None
+    overwritten = standing.overwritten_at if standing else None
+    return {
+        "first_name": first_name,
+        "device": (standing.device_model if standing else "") or words.device,
+        "last_upload": letter_words.when(last, ZoneInfo(person.time_zone), language),
+        "salvage_sentence": letter_words.salvage(overwritten, now, language) if last else "",
+        "site_name": person.site.name if person.site else person.trial.title,
+        "site_phone": person.site.phone if person.site else "",
+        "study": person.trial.code,
+        "reconnect_link": reconnect_link,
+        "wear_hours": f"{protocol.valid_day_minutes / 60:g}",
+    }

@@ -1,0 +1,115 @@
+"""The demo's mailbox: what the demo's mail server took in place of participants' own, to be looked at.
+
+There is such a page only where DEMO_MAIL_FOLDER is set, and only for those who manage a demo trial; it shows what
+was written to participants whom they manage there, and what this site wrote to themselves.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from dataclasses import dataclass
+from email import policy
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+from django.conf import settings
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from dashboards.access import Request, signed_in
+from dashboards.models import Outreach
+from participants.models import Participant, Trial, User
+
+SHOWN = 100
+NAME = re.compile(r"[0-9A-Za-z-]+\.eml")
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A mail in the folder. `study_id` is empty for what was written to staff."""
+
+    name: str
+    at: dt.datetime
+    to: str
+    sender: str
+    subject: str
+    study_id: str
+    html: str
+    plain: str
+    headers: list[tuple[str, str]]
+
+
+@require_safe
+@never_cache
+@signed_in
+def mailbox(request: Request) -> HttpResponse:
+    """The list of mails, newest first; `mail` opens one, `format=plain` its plain text."""
+    folder = settings.DEMO_MAIL_FOLDER
+    mine = Participant.objects.managed_by(request.user).filter(trial__is_demo=True)
+    if not folder or not mine.exists():
+        raise Http404("no mailbox here")
+    found = letters(Path(folder), request.user, mine)  # type: ignore[arg-type]  # signed_in: never anonymous
+    name = request.GET.get("mail", "")
+    opened = next((one for one in found if one.name == name), found[0] if found else None)
+    trial = Trial.objects.visible_to(request.user).filter(is_demo=True).first()
+    context = {
+        "trial": trial,
+        "letters": found,
+        "opened": opened,
+        "plain": request.GET.get("format") == "plain",
+        "now": timezone.now(),
+        "section": "contacts",
+    }
+    return render(request, "dashboards/mailbox.html", context)
+
+
+def letters(folder: Path, user: User, mine: object) -> list[Letter]:
+    """The newest mails in the folder that this person may see."""
+    files = sorted((file for file in folder.glob("*.eml") if NAME.fullmatch(file.name)), reverse=True)
+    read = []
+    for file in files[: 5 * SHOWN]:
+        try:
+            read.append(
+                (file.name, BytesParser(_class=EmailMessage, policy=policy.default).parsebytes(file.read_bytes()))
+            )
+        except FileNotFoundError:  # the server keeps only so many and has just dropped it
+            continue
+    ids = [str(message.get("Message-ID", "")).strip() for _, message in read]
+    rows = Outreach.objects.filter(message_id__in=[one for one in ids if one], participant__in=mine)  # type: ignore[misc]
+    known = dict(rows.values_list("message_id", "participant__study_id"))
+    found = []
+    for (name, message), message_id in zip(read, ids, strict=True):
+        to = str(message.get("To", ""))
+        if message_id in known or to.strip().lower() == user.email.lower():
+            found.append(_letter(name, message, known.get(message_id, "")))
+        if len(found) == SHOWN:
+            break
+    return found
+
+
+def _letter(name: str, message: EmailMessage, study_id: str) -> Letter:
+    html, plain = message.get_body(("html",)), message.get_body(("plain",))
+    headers = ("From", "To", "Reply-To", "Subject", "Date", "Message-ID", "List-Unsubscribe")
+    return Letter(
+        name=name,
+        at=_date(message),
+        to=str(message.get("To", "")),
+        sender=str(message.get("From", "")),
+        subject=str(message.get("Subject", "")),
+        study_id=study_id,
+        html=html.get_content() if html else "",
+        plain=plain.get_content() if plain else "",
+        headers=[(header, str(message[header])) for header in headers if message[header]],
+    )
+
+
+def _date(message: EmailMessage) -> dt.datetime:
+    """When it was written; a date without a zone is UTC (RFC 5322: -0000)."""
+    at = parsedate_to_datetime(str(message["Date"]))
+    return at if at.tzinfo else at.replace(tzinfo=dt.UTC)

@@ -1,0 +1,161 @@
+"""What is written and said to participants, with its rules: a batch of e-mails, a call, whether data came back.
+
+Rows are made held; dashboards.mailing sends what is due. Safe to repeat: a batch reaches a participant once.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce, Greatest
+
+from dashboards import letter_store, letters
+from dashboards.models import Alert, MessageTemplate, Outreach
+from dashboards.recipients import Recipient
+from metrics.models import Standing
+from participants.models import Participant, User
+
+log = logging.getLogger(__name__)
+
+TITLE_LENGTH = 160
+REASON_LENGTH = 200
+
+
+class CannotWrite(ValueError):
+    """The letter cannot be sent as it is; the message is fit to show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A letter in one language, with its variables."""
+
+    subject: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a batch: rows made for now and for later, recipients who cannot be written to."""
+
+    now: int
+    held: int
+    refused: int
+
+
+def texts_check(texts: Mapping[str, Text]) -> None:
+    """Raise CannotWrite or BadLetter for a letter that is empty, too long or names what does not exist."""
+    for text in texts.values():
+        if not text.subject.strip() or not text.body.strip():
+            raise CannotWrite("Give the e-mail a subject and a text.")
+        if len(text.subject) > TITLE_LENGTH:
+            raise CannotWrite(f"The subject is longer than {TITLE_LENGTH} characters.")
+        letters.check(text.subject)
+        letters.check(text.body)
+
+
+def batch_write(
+    recipients: Sequence[Recipient],
+    *,
+    texts: Mapping[str, Text],
+    templates: Sequence[MessageTemplate],
+    code: str,
+    reason: str,
+    by: User,
+    batch: uuid.UUID,
+    now: dt.datetime,
+    alert: Alert | None = None,
+) -> Written:
+    """Store an e-mail to each recipient, to go when the limits allow it. The same batch again stores nothing.
+
+    `texts`: by language, as they were shown to who sends; a recipient without her language gets the first.
+    `code`: the letter's. Raises CannotWrite, BadLetter.
+    """
+    if not settings.EMAIL_HOST:
+        raise CannotWrite("This site has no mail server: its operator sets EMAIL_HOST.")
+    if not reason.strip():
+        raise CannotWrite("Say why you write: the log keeps the reason.")
+    texts_check(texts)
+    reachable = [one for one in recipients if one.when.at is not None]
+    rows = []
+    for one in reachable:
+        language = one.reach.language if one.reach.language in texts else next(iter(texts))
+        rows.append(
+            Outreach(
+                participant=one.participant,
+                template=letter_store.in_language(templates, code, language),
+                title=texts[language].subject,
+                body=texts[language].body,
+                language=language,
+                reason=reason.strip()[:REASON_LENGTH],
+                alert=alert if alert and alert.participant_id == one.participant.pk else None,
+                by=by,
+                batch=batch,
+                created_at=now,
+                send_after=one.when.at,
+                state_at=now,
+                newest_before=one.standing.last_sample_at if one.standing else None,
+            )
+        )
+    Outreach.objects.bulk_create(rows, ignore_conflicts=True)
+    log.info("user %s wrote to %s participants", by.pk, len(rows))
+    held = sum(bool(one.when.held) for one in reachable)
+    return Written(len(reachable) - held, held, len(recipients) - len(reachable))
+
+
+@transaction.atomic
+def call_store(
+    participant: Participant,
+    *,
+    outcome: str,
+    said: str,
+    reason: str,
+    by: User,
+    batch: uuid.UUID,
+    now: dt.datetime,
+    alert: Alert | None = None,
+) -> None:
+    """Keep that she was called: `outcome` in a word or two, what was said, why. The same batch again: nothing."""
+    standing = Standing.objects.filter(participant=participant).first()
+    call = Outreach(
+        participant=participant,
+        kind=Outreach.Kind.CALL,
+        title=outcome[:TITLE_LENGTH],
+        body=said.strip(),
+        reason=reason.strip()[:REASON_LENGTH],
+        alert=alert,
+        by=by,
+        batch=batch,
+        created_at=now,
+        send_after=now,
+        state=Outreach.State.SENT,
+        state_at=now,
+        sent_at=now,
+        newest_before=standing.last_sample_at if standing else None,
+    )
+    Outreach.objects.bulk_create([call], ignore_conflicts=True)
+
+
+def outreach_close_loop(now: dt.datetime) -> int:
+    """Note for all that was sent and said whether newer data have arrived since. One statement; returns how many."""
+    standing = Standing.objects.filter(participant=OuterRef("participant"))
+    newer = Q(newest_before=None) | Q(newest_before__lt=F("newest"))
+    waiting = (
+        Outreach.objects.filter(state=Outreach.State.SENT, back_at=None)
+        .annotate(newest=Subquery(standing.values("last_sample_at")))
+        .filter(newer, newest__isnull=False)
+    )
+    # Data that were on their way while the letter was sent came back at once, not before it.
+    arrived = Coalesce(Subquery(standing.values("arrived_at")), now)
+    return Outreach.objects.filter(pk__in=waiting.values("pk")).update(back_at=Greatest(arrived, F("sent_at")))
+
+
+def waiting_for_answer() -> Q:
+    """Of Outreach: sent or said, and no newer data since."""
+    return Q(state=Outreach.State.SENT, back_at=None)

@@ -1,0 +1,67 @@
+"""What was written or said to a participant, in words: its state, what came of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+from dashboards import wording
+from dashboards.connection_words import Badge
+from dashboards.models import Outreach
+
+State = Outreach.State
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+
+BADGES: dict[str, Badge] = {
+    State.HELD: Badge("Held", "s-waiting", "s-warn"),
+    State.SENDING: Badge("Being sent", "s-waiting", "s-mute"),
+    State.SENT: Badge("Sent", "s-active", "s-ok"),
+    State.BOUNCED: Badge("Bounced", "s-crit", "s-crit"),
+    State.FAILED: Badge("Failed", "s-crit", "s-crit"),
+    State.DROPPED: Badge("Not sent", "s-withdrawn", "s-mute"),
+}
+CALLED = Badge("Called", "s-active", "s-ok")
+
+
+def badge(row: Outreach) -> Badge:
+    return CALLED if row.kind == Outreach.Kind.CALL else BADGES[row.state]
+
+
+def span(seconds: float) -> str:
+    """How long something took, in at most two units: 12 min, 4 h 25, 2 d 3 h."""
+    whole = max(0, int(seconds))
+    if whole < HOUR:
+        return f"{whole // MINUTE}{wording.NO_BREAK}min"
+    if whole < DAY:
+        return wording.hours_minutes(whole // MINUTE)
+    days, hours = whole // DAY, whole % DAY // HOUR
+    return f"{days}{wording.NO_BREAK}d" + (f" {hours}{wording.NO_BREAK}h" if hours and days < 14 else "")
+
+
+def outcome(row: Outreach, now: dt.datetime) -> str:
+    """What came of it: "Data came back after 4 h 25", "No data yet, 2 d"; else what is known of the sending."""
+    if row.state == State.SENT and row.sent_at:
+        if row.back_at:
+            return f"Data came back after {span((row.back_at - row.sent_at).total_seconds())}"
+        return f"No data yet, {span((now - row.sent_at).total_seconds())}"
+    if row.state == State.HELD:
+        due = "goes out within a minute" if row.send_after <= now else ""
+        return sentence(", ".join(part for part in (due, row.state_reason) if part))
+    return sentence(row.state_reason)
+
+
+def sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def held_until(row: Outreach, now: dt.datetime, zone: ZoneInfo) -> str:
+    """When a held e-mail goes: "today, 13:05", "tomorrow, 08:00"; empty for one that goes now."""
+    return moment(row.send_after, now, zone) if row.send_after > now else ""
+
+
+def moment(instant: dt.datetime, now: dt.datetime, zone: ZoneInfo) -> str:
+    """A coming instant: today, 13:05; tomorrow, 08:00; 27 Nov, 08:00."""
+    local, today = instant.astimezone(zone), now.astimezone(zone).date()
+    if local.date() == today + dt.timedelta(days=1):
+        return f"tomorrow, {local:%H:%M}"
+    return wording.clock(instant, now, zone)

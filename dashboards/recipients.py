@@ -1,0 +1,118 @@
+"""Those to whom a letter is written: how each stands, what was written before, when a letter may go to her.
+
+A fixed number of queries, whatever their number; nobody's name or address is opened.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from django.db.models import Max, QuerySet
+from django.db.models.functions import Coalesce
+
+from dashboards import limits
+from dashboards.models import MessageTemplate, Outreach
+from metrics.models import Access, Cause, Standing
+from metrics.standings import Word, with_word
+from participants import contacts
+from participants.models import Participant, Protocol, Trial
+
+MOST = 2_000  # recipients of one letter
+WRITTEN = (Outreach.State.SENT, Outreach.State.SENDING, Outreach.State.HELD)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """A participant as the letter's page sees her. `last_email` is the newest that went or will go, UTC."""
+
+    participant: Participant
+    standing: Standing | None
+    word: Word
+    cause: str
+    reach: contacts.Reach
+    last_email: dt.datetime | None
+    when: limits.When
+
+    @property
+    def study_id(self) -> str:
+        return self.participant.study_id
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.participant.time_zone)
+
+
+def protocol_now(trial: Trial, now: dt.datetime) -> Protocol:
+    """The trial's protocol in force today; the defaults where it has none."""
+    today = now.astimezone(ZoneInfo(trial.time_zone)).date()
+    return trial.protocols.in_force(today).first() or Protocol(trial=trial)
+
+
+def cause_of(standing: Standing | None, word: Word) -> str:
+    """What a letter to her should answer: a Cause, or empty where nothing is missing."""
+    if standing is None or word in (Word.PAUSED, Word.COMPLETED, Word.WITHDRAWN):
+        return ""
+    by_access = {
+        Access.NEVER: Cause.NEVER_CONNECTED,
+        Access.DEAD: Cause.TOKEN_DEAD,
+        Access.PARTIAL: Cause.CONSENT_PARTIAL,
+    }
+    if standing.access in by_access:
+        return str(by_access[Access(standing.access)])
+    if word in (Word.LOW_WEAR, Word.LOW_SLEEP):
+        return str(Cause.OFF_WRIST)
+    return standing.cause if word in (Word.CRITICAL, Word.SILENT) else ""
+
+
+def last_emails(people: Iterable[int]) -> dict[int, dt.datetime]:
+    """Participant -> when the newest e-mail went to her, or will go. One query."""
+    written = Outreach.objects.filter(participant__in=people, kind=Outreach.Kind.EMAIL, state__in=WRITTEN)
+    found = written.order_by().values("participant").annotate(last=Max(Coalesce("sent_at", "send_after")))
+    return {row["participant"]: row["last"] for row in found}
+
+
+def recipients(people: QuerySet[Participant], trial: Trial, now: dt.datetime) -> list[Recipient]:
+    """The people (of one trial) as recipients, the most urgent first. Three queries."""
+    rows = list(
+        with_word(people, now).select_related("standing", "contact", "site").order_by("word", "study_id")[:MOST]
+    )
+    last = last_emails([row.pk for row in rows])
+    protocol = protocol_now(trial, now)
+    return [_recipient(row, trial, protocol, last.get(row.pk), now) for row in rows]
+
+
+def _recipient(
+    person: Participant, trial: Trial, protocol: Protocol, last: dt.datetime | None, now: dt.datetime
+) -> Recipient:
+    person.trial = trial
+    standing = getattr(person, "standing", None)
+    reach = contacts.reach(getattr(person, "contact", None))
+    word = Word(person.word)  # type: ignore[attr-defined]  # annotated
+    return Recipient(
+        participant=person,
+        standing=standing,
+        word=word,
+        cause=cause_of(standing, word),
+        reach=reach,
+        last_email=last,
+        when=limits.when(
+            now=now,
+            zone=ZoneInfo(person.time_zone),
+            protocol=protocol,
+            refused=limits.refusal(person.status, reach),
+            last_email=last,
+        ),
+    )
+
+
+def fits(template: MessageTemplate, cause: str) -> bool:
+    """Whether a letter answers a cause. One without causes answers any; where nothing is missing, any may be meant."""
+    return not template.causes or not cause or cause in template.causes
+
+
+def fitting(templates: Iterable[MessageTemplate], cause: str) -> MessageTemplate | None:
+    """The first letter that names the cause."""
+    return next((template for template in templates if cause and cause in template.causes), None)

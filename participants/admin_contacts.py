@@ -1,0 +1,99 @@
+"""Contact data in the admin: opened in the form of one participant, for staff with the contact's own permission.
+
+Lists, searches and logs never show a name or an address; nobody sees sealed text.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+
+from participants import contacts, vault
+from participants.models import Contact
+
+if TYPE_CHECKING:
+    ContactAdminBase = admin.ModelAdmin[Contact]
+    ContactFormBase = forms.ModelForm[Contact]
+else:  # Django's own classes take no type parameters when the program runs
+    ContactAdminBase, ContactFormBase = admin.ModelAdmin, forms.ModelForm
+
+
+class ContactForm(ContactFormBase):
+    """What contact_store takes, filled with what contact_open gives."""
+
+    name = forms.CharField(max_length=200, required=False, help_text="As she is addressed; her first name comes first.")
+    email = forms.EmailField(label="E-mail address", required=False)
+    phone = forms.CharField(label="Telephone", max_length=40, required=False)
+    language = forms.ChoiceField(choices=list(contacts.LANGUAGES.items()), help_text="Of what we write to her.")
+
+    class Meta:
+        model = Contact
+        fields = ("participant", "language")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.instance.sealed_name and not self.instance.sealed_email and not self.instance.sealed_phone:
+            return
+        try:
+            details = contacts.contact_details(self.instance)
+        except vault.CannotOpen as fault:
+            for field in ("name", "email", "phone"):
+                self.fields[field].help_text = f"{fault} Saving replaces what is stored."
+            return
+        self.initial |= {"name": details.name, "email": details.email, "phone": details.phone}
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or {}
+        if self.instance.pk:
+            cleaned["participant"] = self.instance.participant
+        return cleaned
+
+
+@admin.register(Contact)
+class ContactAdmin(ContactAdminBase):
+    form = ContactForm
+    list_display = ("participant", "trial", "language", "can_be_written_to", "opted_out_at", "bounced_at", "updated_at")
+    list_filter = (
+        "participant__trial",
+        "language",
+        ("opted_out_at", admin.EmptyFieldListFilter),
+        ("bounced_at", admin.EmptyFieldListFilter),
+    )
+    list_select_related = ("participant__trial",)
+    search_fields = ("participant__study_id",)
+    autocomplete_fields = ("participant",)
+    fieldsets = (
+        (None, {"fields": ("participant", "name", "email", "phone", "language")}),
+        ("State", {"fields": ("opted_out_at", "bounced_at", "bounce_reason", "updated_at")}),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Contact | None = None) -> tuple[str, ...]:
+        return ("opted_out_at", "bounced_at", "bounce_reason", "updated_at", *(("participant",) if obj else ()))
+
+    def get_fieldsets(self, request: HttpRequest, obj: Contact | None = None) -> Any:
+        """Who may only look sees whether there is an address; opening one takes the permission to change it."""
+        if obj and not self.has_change_permission(request, obj):
+            return ((None, {"fields": ("participant", "language", "can_be_written_to")}), self.fieldsets[1])
+        return self.fieldsets
+
+    @admin.display(description="trial", ordering="participant__trial")
+    def trial(self, contact: Contact) -> str:
+        return contact.participant.trial.code
+
+    @admin.display(description="has an address", boolean=True)
+    def can_be_written_to(self, contact: Contact) -> bool:
+        return contacts.reach(contact).has_email
+
+    def save_model(self, request: HttpRequest, obj: Contact, form: Any, change: bool) -> None:
+        given = form.cleaned_data
+        stored = contacts.contact_store(
+            given["participant"],
+            name=given["name"],
+            email=given["email"],
+            phone=given["phone"],
+            language=given["language"],
+        )
+        obj.pk, obj._state = stored.pk, stored._state

@@ -1,0 +1,144 @@
+"""How to reach a participant: the only module that seals and opens her name, e-mail address and telephone number.
+
+Nothing here is ever logged, and no sealed text leaves it. Whoever only needs to know whether she can be written to
+asks `reach`, which opens nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+
+from participants import vault
+from participants.models import Contact, Participant
+
+# Languages in which participants are written to, best known first: the trial's letters exist in these.
+LANGUAGES: dict[str, str] = {"en": "English", "nl": "Dutch", "de": "German"}
+DEFAULT_LANGUAGE = "en"
+REASON_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """Opened contact data. Their representation shows nothing, so that no log or error page can."""
+
+    name: str = field(default="", repr=False)
+    email: str = field(default="", repr=False)
+    phone: str = field(default="", repr=False)
+
+    @property
+    def first_name(self) -> str:
+        return self.name.split()[0] if self.name.strip() else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What may be known of a contact without opening it; instants are UTC."""
+
+    language: str = DEFAULT_LANGUAGE
+    has_email: bool = False
+    has_phone: bool = False
+    opted_out_at: dt.datetime | None = None
+    bounced_at: dt.datetime | None = None
+    bounce_reason: str = ""
+
+    @property
+    def language_name(self) -> str:
+        return LANGUAGES.get(self.language, self.language)
+
+
+def reach(contact: Contact | None) -> Reach:
+    """Whether and in which language a participant can be written to. No query and no key is needed."""
+    if contact is None:
+        return Reach()
+    return Reach(
+        language=contact.language,
+        has_email=bool(contact.sealed_email),
+        has_phone=bool(contact.sealed_phone),
+        opted_out_at=contact.opted_out_at,
+        bounced_at=contact.bounced_at,
+        bounce_reason=contact.bounce_reason,
+    )
+
+
+def contact_of(participant: Participant) -> Contact | None:
+    """Her contact's row, or None where none was stored."""
+    return Contact.objects.filter(participant=participant).first()
+
+
+@transaction.atomic
+def contact_store(
+    participant: Participant, *, name: str = "", email: str = "", phone: str = "", language: str = DEFAULT_LANGUAGE
+) -> Contact:
+    """Seal and store how to reach her; replaces what was there. Another address than before is not a bounced one.
+
+    Raises django's ValidationError, ImproperlyConfigured where no key is set.
+    """
+    name, email, phone = " ".join(name.split()), email.strip(), phone.strip()
+    if email:
+        validate_email(email)
+    if language not in LANGUAGES:
+        raise ValidationError({"language": f"Choose one of {', '.join(LANGUAGES)}."})
+    contact = Contact.objects.select_for_update().filter(participant=participant).first()
+    if contact is None:
+        contact = Contact(participant=participant)
+    elif _opened(contact.sealed_email) != email:
+        contact.bounced_at, contact.bounce_reason = None, ""
+    contact.sealed_name, contact.sealed_email, contact.sealed_phone = (
+        vault.seal(text) if text else "" for text in (name, email, phone)
+    )
+    contact.language = language
+    contact.save()
+    return contact
+
+
+def contact_open(participant: Participant) -> Details:
+    """Her name, e-mail address and telephone number; empty where unknown. Raises vault.CannotOpen."""
+    contact = contact_of(participant)
+    return contact_details(contact) if contact else Details()
+
+
+def contact_details(contact: Contact) -> Details:
+    """The same of a contact's row that is at hand. Raises vault.CannotOpen."""
+    return Details(_opened(contact.sealed_name), _opened(contact.sealed_email), _opened(contact.sealed_phone))
+
+
+def _opened(sealed: str) -> str:
+    return vault.unseal(sealed) if sealed else ""
+
+
+def opt_out(participant: Participant, *, now: dt.datetime) -> None:
+    """She wants no more reminders. The first time counts; kept without an address too."""
+    contact, _ = Contact.objects.get_or_create(participant=participant)
+    Contact.objects.filter(pk=contact.pk, opted_out_at=None).update(opted_out_at=now, updated_at=now)
+
+
+def opt_in(participant: Participant, *, now: dt.datetime) -> None:
+    """She takes that back."""
+    Contact.objects.filter(participant=participant).update(opted_out_at=None, updated_at=now)
+
+
+def bounced(participant: Participant, reason: str, *, now: dt.datetime) -> None:
+    """Her address refuses mail for good; `reason` holds no address. Ends when another address is stored."""
+    Contact.objects.filter(participant=participant).update(
+        bounced_at=now, bounce_reason=reason[:REASON_LENGTH], updated_at=now
+    )
+
+
+def contacts_reseal() -> int:
+    """Put all contacts under the newest key. Returns their number. Raises vault.CannotOpen."""
+    count = 0
+    for pk in Contact.objects.values_list("pk", flat=True):
+        with transaction.atomic():
+            row = Contact.objects.select_for_update().get(pk=pk)
+            fields = ("sealed_name", "sealed_email", "sealed_phone")
+            for name in fields:
+                if sealed := getattr(row, name):
+                    setattr(row, name, vault.reseal(sealed))
+            row.save(update_fields=fields)
+            count += 1
+    return count

@@ -1,0 +1,233 @@
+"""Sending through a real SMTP server: what goes out, the limits at that moment, refusals, retries, killed workers."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from dashboards import letter_store, mailing, outreach
+from dashboards.models import Outreach
+from metrics.models import Cause, Standing
+from participants import contacts
+from participants.models import Participant, Trial
+from tests.contacting.conftest import NOW, Post, held
+
+Enrol = Callable[..., Participant]
+pytestmark = pytest.mark.django_db
+State = Outreach.State
+
+
+def send(now: dt.datetime = NOW) -> int:
+    return mailing.send_due(clock=lambda: now)
+
+
+def test_an_email_goes_out_in_both_parts_with_its_headers(post: Post, enrol: Enrol) -> None:
+    row = held(enrol("AX-0078"))
+    assert send() == 1
+    (mail,) = post.mails
+    row.refresh_from_db()
+    assert mail["To"] == "ax-0078@example.org"
+    assert mail["From"] == '"STRIDE-2, Harbour" <trials@site.example>'
+    assert mail["Reply-To"] == "harbour@site.example"
+    assert mail["Message-ID"] == row.message_id
+    assert mail["List-Unsubscribe"].strip().startswith("<https://trials.site.example/opt-out/")
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    plain, html = (mail.get_body((kind,)).get_content() for kind in ("plain", "html"))
+    assert "Dear Zwaantje," in plain
+    assert "Dear Zwaantje," in html
+    assert "Friday 20 November, 09:12" in plain
+    assert (row.state, row.sent_at, row.attempts) == (State.SENT, NOW, 1)
+
+
+def test_the_log_keeps_the_text_as_sent_but_for_the_name(post: Post, enrol: Enrol) -> None:
+    row = held(enrol("AX-0078"))
+    send()
+    row.refresh_from_db()
+    assert row.title == "A check for [first name]"
+    assert "Friday 20 November" in row.body
+    assert "Zwaantje" not in row.body
+
+
+def test_the_reconnect_link_is_made_when_it_is_sent_and_not_kept(post: Post, enrol: Enrol) -> None:
+    person = enrol("AX-0078")
+    row = held(person, body="Open {{ reconnect_link }} please")
+    send()
+    assert "https://trials.site.example/connect/" in post.mails[0].get_body(("plain",)).get_content()
+    row.refresh_from_db()
+    assert "/connect/" not in row.body
+    assert person.invitations.count() == 1
+
+
+def test_running_twice_sends_once(post: Post, enrol: Enrol) -> None:
+    held(enrol("AX-0078"))
+    assert (send(), send()) == (1, 0)
+    assert len(post.mails) == 1
+
+
+def test_a_permanent_refusal_bounces_and_marks_the_address(post: Post, enrol: Enrol) -> None:
+    person = enrol("AX-0078")
+    post.answers["ax-0078"] = "550 5.1.1 <ax-0078@example.org> no such user"
+    row = held(person)
+    send()
+    row.refresh_from_db()
+    assert (row.state, row.state_reason) == (State.BOUNCED, "550 5.1.1, there is no such address")
+    assert contacts.reach(contacts.contact_of(person)).bounced_at == NOW
+
+
+def test_another_address_is_not_a_bounced_one(enrol: Enrol) -> None:
+    person = enrol("AX-0078")
+    contacts.bounced(person, "550", now=NOW)
+    contacts.contact_store(person, name="Z", email="new@example.org", language="en")
+    assert contacts.reach(contacts.contact_of(person)).bounced_at is None
+
+
+def test_a_refused_message_fails_without_blaming_the_address(post: Post, enrol: Enrol) -> None:
+    person = enrol("AX-0078")
+    post.on_data = "554 5.7.1 looks like spam"
+    row = held(person)
+    send()
+    row.refresh_from_db()
+    assert (row.state, row.state_reason) == (State.FAILED, "554 5.7.1, refused by a policy")
+    assert contacts.reach(contacts.contact_of(person)).bounced_at is None
+
+
+def test_a_passing_refusal_is_tried_again_later_and_given_up_in_the_end(post: Post, enrol: Enrol) -> None:
+    person = enrol("AX-0078")
+    post.answers["ax-0078"] = "451 4.7.1 greylisted"
+    row, now = held(person), NOW
+    for minutes in mailing.BACKOFF:
+        send(now)
+        row.refresh_from_db()
+        assert (row.state, row.send_after) == (State.HELD, now + dt.timedelta(minutes=minutes))
+        now = row.send_after
+    send(now)
+    row.refresh_from_db()
+    assert row.state == State.FAILED
+    assert row.state_reason.startswith("given up after 6 attempts")
+
+
+def test_a_server_that_comes_back_gets_the_email_once(post: Post, enrol: Enrol, settings: Any) -> None:
+    row, port = held(enrol("AX-0078")), settings.EMAIL_PORT
+    settings.EMAIL_PORT = 9  # nobody listens there
+    assert send() == 0
+    settings.EMAIL_PORT = port
+    assert send(NOW + dt.timedelta(minutes=1)) == 1
+    row.refresh_from_db()
+    assert (row.state, len(post.mails)) == (State.SENT, 1)
+
+
+def test_what_a_killed_worker_was_sending_fails_and_is_never_sent_again(post: Post, enrol: Enrol) -> None:
+    row = held(enrol("AX-0078"))
+    assert mailing.claim(row.pk, NOW) is not None  # and then the worker dies
+    later = NOW + mailing.STALE + dt.timedelta(seconds=1)
+    assert send(later) == 0
+    row.refresh_from_db()
+    assert (row.state, row.state_reason) == (State.FAILED, mailing.MAY_HAVE_GONE)
+    assert not post.mails
+
+
+def test_a_claim_is_won_once(post: Post, enrol: Enrol) -> None:
+    row = held(enrol("AX-0078"))
+    assert mailing.claim(row.pk, NOW) is not None
+    assert mailing.claim(row.pk, NOW) is None
+
+
+def test_who_opted_out_meanwhile_gets_nothing(post: Post, enrol: Enrol) -> None:
+    person = enrol("AX-0078")
+    row = held(person)
+    contacts.opt_out(person, now=NOW)
+    assert send() == 0
+    row.refresh_from_db()
+    assert (row.state, row.state_reason) == (State.DROPPED, "she wants no more reminders")
+    assert not post.mails
+
+
+def test_who_withdrew_meanwhile_gets_nothing(post: Post, enrol: Enrol) -> None:
+    person = enrol("AX-0078")
+    row = held(person)
+    Participant.objects.filter(pk=person.pk).update(status=Participant.Status.WITHDRAWN)
+    send()
+    row.refresh_from_db()
+    assert row.state == State.DROPPED
+
+
+def test_two_emails_to_one_person_keep_their_distance(post: Post, enrol: Enrol) -> None:
+    person = enrol("AX-0078")
+    held(person)
+    second = held(person)
+    assert send() == 1
+    second.refresh_from_db()
+    assert (second.state, second.send_after) == (State.HELD, NOW + dt.timedelta(hours=24))
+
+
+def test_quiet_hours_hold_an_email_until_the_morning_of_her_clock(post: Post, enrol: Enrol) -> None:
+    row = held(enrol("AX-0078"))
+    night = dt.datetime(2026, 11, 23, 22, 30, tzinfo=dt.UTC)  # 23:30 in Amsterdam
+    assert send(night) == 0
+    row.refresh_from_db()
+    assert row.send_after == dt.datetime(2026, 11, 24, 7, 0, tzinfo=dt.UTC)
+    assert send(row.send_after) == 1
+
+
+def test_an_email_that_asks_for_data_is_dropped_when_they_came(post: Post, enrol: Enrol, trial: Trial) -> None:
+    letter_store.templates_ensure(trial)
+    person = enrol("AX-0078")
+    template = letter_store.in_language(letter_store.templates_of(trial), "sync", "en")
+    row = held(person, template=template)
+    Standing.objects.filter(participant=person).update(last_sample_at=NOW - dt.timedelta(minutes=5))
+    send()
+    row.refresh_from_db()
+    assert (row.state, row.state_reason) == (State.DROPPED, mailing.CAME_BACK)
+
+
+def test_an_email_that_asks_to_wear_the_watch_goes_although_data_came(post: Post, enrol: Enrol, trial: Trial) -> None:
+    letter_store.templates_ensure(trial)
+    person = enrol("AX-0078", cause=Cause.OFF_WRIST)
+    template = letter_store.in_language(letter_store.templates_of(trial), "wear", "en")
+    held(person, template=template)
+    Standing.objects.filter(participant=person).update(last_sample_at=NOW - dt.timedelta(minutes=5))
+    assert send() == 1
+
+
+def test_no_log_line_holds_a_name_or_an_address(post: Post, enrol: Enrol, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    held(enrol("AX-0078"))
+    held(enrol("AX-0311", email="refused@example.org"))
+    post.answers["refused"] = "550 5.1.1 <refused@example.org> unknown"
+    send()
+    ours = "\n".join(r.getMessage() for r in caplog.records if not r.name.startswith(("mail.log", "asyncio")))
+    assert "outreach" in ours
+    for secret in ("Zwaantje", "Quickenborne", "example.org", "77777"):
+        assert secret not in ours
+    stored = "".join(f"{r.title}{r.body}{r.state_reason}" for r in Outreach.objects.all())
+    assert "refused@example.org" not in stored
+    assert "Zwaantje" not in stored
+
+
+def test_data_after_an_email_close_the_loop(post: Post, enrol: Enrol) -> None:
+    person, silent = enrol("AX-0078"), enrol("AX-0311")
+    row, other = held(person), held(silent)
+    send()
+    assert outreach.outreach_close_loop(NOW) == 0
+    back = NOW + dt.timedelta(hours=4, minutes=25)
+    Standing.objects.filter(participant=person).update(last_sample_at=NOW - dt.timedelta(hours=2), arrived_at=back)
+    assert outreach.outreach_close_loop(back) == 1
+    row.refresh_from_db()
+    other.refresh_from_db()
+    assert (row.back_at, other.back_at) == (back, None)
+    assert outreach.outreach_close_loop(back) == 0
+
+
+def test_closing_the_loop_takes_one_statement_for_everybody(
+    post: Post, enrol: Enrol, django_assert_num_queries: Any
+) -> None:
+    for number in range(5):
+        held(enrol(f"AX-{number}"))
+    send()
+    Standing.objects.update(last_sample_at=NOW)
+    with django_assert_num_queries(1):
+        assert outreach.outreach_close_loop(NOW) == 5
