@@ -81,7 +81,8 @@ def _message_id(whole: Message, parts: list[EmailMessage]) -> str:
     for part in parts:
         if part.get_content_type() in ("message/rfc822", "text/rfc822-headers", "message/rfc822-headers"):
             payload = part.get_payload()
-            text = payload[0].as_string() if isinstance(payload, list) and payload else str(payload)
+            returned = payload[0] if isinstance(payload, list) and payload else payload
+            text = returned.as_string() if isinstance(returned, Message) else str(returned)
             found = re.search(r"(?im)^message-id:\s*(<[^<>\s]{3,118}>)", text)
             if found:
                 return found.group(1)

@@ -110,6 +110,8 @@ def _refusals(people: Sequence[Recipient]) -> list[Check]:
 
 
 def _quiet(people: Sequence[Recipient], protocol: Protocol, now: dt.datetime) -> list[Check]:
+    if protocol.quiet_from == protocol.quiet_until:
+        return []
     hours = f"Quiet hours {protocol.quiet_from:%H:%M}–{protocol.quiet_until:%H:%M}"
     held = [one for one in people if limits.QUIET in one.when.held]
     if held and held[0].when.at:
@@ -186,7 +188,8 @@ def _texts(trial: Trial, people: Sequence[Recipient], texts: dict[str, Text], ed
         found.append(
             Check(False, f"You changed the {changed} text; the {kept} one goes as it is stored.", shape="s-info")
         )
-    if silent := [one for one in people if one.participant.site and not one.participant.site.email]:
-        sites = ", ".join(sorted({one.participant.site.name for one in silent}))
-        found.append(Check(False, f"{sites}: no address for answers is set; they go to the sender’s.", shape="s-info"))
+    sites = {site for one in people if (site := one.participant.site) and not site.email}
+    if sites:
+        named = ", ".join(sorted(site.name for site in sites))
+        found.append(Check(False, f"{named}: no address for answers is set; they go to the sender’s.", shape="s-info"))
     return found

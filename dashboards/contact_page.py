@@ -185,8 +185,9 @@ def draft(trial: Trial, user: User, asked: QueryDict, now: dt.datetime) -> Draft
 def _code(templates: Sequence[MessageTemplate], asked: QueryDict, people: Sequence[Recipient]) -> str:
     """The letter that was chosen, else the one that fits the most."""
     known = {template.code for template in templates}
-    if asked.get("template", "") in known:
-        return asked["template"]
+    wanted: str = asked.get("template", "")
+    if wanted in known:
+        return wanted
     if asked.get("for") == "reconnect" and letter_texts.RECONNECT in known:
         return letter_texts.RECONNECT
     fitting = Counter(

@@ -70,7 +70,8 @@ def _link(row: Outreach, now: dt.datetime) -> str:
         made = connections.invitation_create(participant=row.participant, by=row.by, now=now)
     except ValueError as fault:
         raise NoLink(str(fault)) from fault
-    return settings.PUBLIC_URL + reverse("ingestion:connect", args=[connections.invitation_code(made)])
+    path = reverse("ingestion:connect", args=[connections.invitation_code(made)])
+    return f"{settings.PUBLIC_URL}{path}"
 
 
 def build(

@@ -30,7 +30,8 @@ def code_of(participant: Participant) -> str:
 
 
 def address(participant: Participant) -> str:
-    return settings.PUBLIC_URL + reverse("dashboards:opt-out", args=[code_of(participant)])
+    path = reverse("dashboards:opt-out", args=[code_of(participant)])
+    return f"{settings.PUBLIC_URL}{path}"
 
 
 def participant_of(code: str) -> Participant:
@@ -57,4 +58,5 @@ def opt_out(request: HttpRequest, code: str) -> HttpResponse:
     reach = contacts.reach(getattr(person, "contact", None))
     words = WORDS.get(reach.language, WORDS[contacts.DEFAULT_LANGUAGE])
     context = {"trial": person.trial, "site": person.site, "words": words, "reach": reach, "language": reach.language}
+    context["call"] = words.call.format(site=person.site.name) if person.site else ""
     return render(request, "dashboards/opt_out.html", context)

@@ -82,9 +82,9 @@ def batch_write(
     if not reason.strip():
         raise CannotWrite("Say why you write: the log keeps the reason.")
     texts_check(texts)
-    reachable = [one for one in recipients if one.when.at is not None]
+    reachable = [(one, one.when.at) for one in recipients if one.when.at is not None]
     rows = []
-    for one in reachable:
+    for one, at in reachable:
         language = one.reach.language if one.reach.language in texts else next(iter(texts))
         rows.append(
             Outreach(
@@ -98,14 +98,14 @@ def batch_write(
                 by=by,
                 batch=batch,
                 created_at=now,
-                send_after=one.when.at,
+                send_after=at,
                 state_at=now,
                 newest_before=one.standing.last_sample_at if one.standing else None,
             )
         )
     Outreach.objects.bulk_create(rows, ignore_conflicts=True)
     log.info("user %s wrote to %s participants", by.pk, len(rows))
-    held = sum(bool(one.when.held) for one in reachable)
+    held = sum(bool(one.when.held) for one, _ in reachable)
     return Written(len(reachable) - held, held, len(recipients) - len(reachable))
 
 

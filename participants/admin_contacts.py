@@ -43,7 +43,7 @@ class ContactForm(ContactFormBase):
             for field in ("name", "email", "phone"):
                 self.fields[field].help_text = f"{fault} Saving replaces what is stored."
             return
-        self.initial |= {"name": details.name, "email": details.email, "phone": details.phone}
+        self.initial.update(name=details.name, email=details.email, phone=details.phone)
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or {}

@@ -49,6 +49,14 @@ class Post:
         return self.on_data
 
 
+def part(mail: EmailMessage, kind: str) -> str:
+    """The text of a mail's part: plain or html."""
+    body = mail.get_body((kind,))
+    assert body is not None
+    text: str = body.get_content()
+    return text
+
+
 @pytest.fixture
 def post(settings: Any) -> Iterator[Post]:
     handler = Post()

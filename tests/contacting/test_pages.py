@@ -107,6 +107,7 @@ def test_sending_stores_held_rows_once_however_often_the_button_is_pressed(
     assert Outreach.objects.count() == 2
     dutch = Outreach.objects.get(participant__study_id="AX-0311")
     assert (dutch.language, dutch.title) == ("nl", "Even uw horloge nakijken")
+    assert dutch.by is not None
     assert (dutch.by.email, dutch.reason) == ("manager@site.example", "silent for days")
     assert mailing.send_due() == 2
     assert len(post.mails) == 2

@@ -14,7 +14,7 @@ from dashboards.models import Outreach
 from metrics.models import Cause, Standing
 from participants import contacts
 from participants.models import Participant, Trial
-from tests.contacting.conftest import NOW, Post, held
+from tests.contacting.conftest import NOW, Post, held, part
 
 Enrol = Callable[..., Participant]
 pytestmark = pytest.mark.django_db
@@ -36,7 +36,7 @@ def test_an_email_goes_out_in_both_parts_with_its_headers(post: Post, enrol: Enr
     assert mail["Message-ID"] == row.message_id
     assert mail["List-Unsubscribe"].strip().startswith("<https://trials.site.example/opt-out/")
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    plain, html = (mail.get_body((kind,)).get_content() for kind in ("plain", "html"))
+    plain, html = (part(mail, kind) for kind in ("plain", "html"))
     assert "Dear Zwaantje," in plain
     assert "Dear Zwaantje," in html
     assert "Friday 20 November, 09:12" in plain
@@ -56,7 +56,7 @@ def test_the_reconnect_link_is_made_when_it_is_sent_and_not_kept(post: Post, enr
     person = enrol("AX-0078")
     row = held(person, body="Open {{ reconnect_link }} please")
     send()
-    assert "https://trials.site.example/connect/" in post.mails[0].get_body(("plain",)).get_content()
+    assert "https://trials.site.example/connect/" in part(post.mails[0], "plain")
     row.refresh_from_db()
     assert "/connect/" not in row.body
     assert person.invitations.count() == 1
