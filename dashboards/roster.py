@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
-from django.http import QueryDict
 
 from dashboards.models import Note
 from dashboards.standing_words import BADGES, CAUSES
@@ -139,16 +138,3 @@ def ordered(people: QuerySet[Any], sort: str) -> QuerySet[Any]:
 def _down(field: Any) -> Any:
     """The other way round; unknown values stay where they are of use: at the end."""
     return field.expression.desc(nulls_last=True)
-
-
-def chosen(trial: Trial, user: User, values: QueryDict, now: dt.datetime) -> QuerySet[Any]:
-    """Whom an action is for, with their word: `to=ID` for each, or `all=1` and the filter of the trial's page.
-
-    Only those whom the user manages: whoever she cannot act for is left out.
-    """
-    mine = Participant.objects.managed_by(user).filter(trial=trial)
-    if values.get("all"):
-        want = asked(values)
-        mine = mine.filter(site__code=want.site) if want.site else mine
-        return ordered(matching(mine, want, now), want.sort)
-    return standings.most_urgent_first(standings.with_word(mine.filter(study_id__in=values.getlist("to")), now))

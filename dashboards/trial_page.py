@@ -86,7 +86,7 @@ class View:
     pages: Pages
     sites: list[Site]
     total: int
-    protocol: Protocol | None
+    rules: Protocol
     until: dt.date
     pulse: str
 
@@ -104,11 +104,15 @@ class View:
 
     @property
     def sorts(self) -> list[tuple[str, str]]:
-        return [(name, words) for name, (words, _) in roster.SORTS.items()]
+        found = [(name, words) for name, (words, _) in roster.SORTS.items()]
+        turned = self.want.sort.removeprefix("-")
+        return (
+            [*found, (self.want.sort, f"{roster.SORTS[turned][0]}, last first")] if turned != self.want.sort else found
+        )
 
     @property
     def target_words(self) -> str:
-        return f", target {round((self.protocol or Protocol()).adherence_target * 100)}{NO_BREAK}%"
+        return f", target {round(self.rules.adherence_target * 100)}{NO_BREAK}%"
 
     @property
     def csv_query(self) -> str:
@@ -117,7 +121,7 @@ class View:
     @property
     def valid_hours(self) -> str:
         """Wear that makes a day valid, by the protocol in force."""
-        minutes = (self.protocol or Protocol()).valid_day_minutes
+        minutes = self.rules.valid_day_minutes
         return hours_minutes(minutes) if minutes % 60 else f"{minutes // 60}{NO_BREAK}h"
 
     @property
@@ -165,20 +169,20 @@ def view(trial: Trial, user: User, want: Asked, now: dt.datetime, beat: str) -> 
     found = roster.ordered(roster.matching(here, want, now), want.sort)
     page = Paginator(found.select_related("site", "standing"), roster.PAGE_SIZE).get_page(want.page)
     under = strips.weekends(today)
-    protocol = Protocol.objects.in_force(today).filter(trial=trial).first()
+    rules = Protocol.objects.in_force(today).filter(trial=trial).first() or Protocol()
     summary = standings.summary(here, now, today - dt.timedelta(days=1))
     new = summary.new | _new_alerts(here, now)
     return View(
         want=want,
         counts=counts,
         summary=summary,
-        counters=[_counter(show, want, counts, new, protocol) for show in COUNTERS],
+        counters=[_counter(show, want, counts, new, rules) for show in COUNTERS],
         rows=[row(participant, now, today, under) for participant in page],
         page=page,
         pages=Pages(page, lambda number: want.query(page=number) or "page=1"),
         sites=list(Site.objects.filter(trial=trial, participants__in=visible).distinct()),
         total=summary.total,
-        protocol=protocol,
+        rules=rules,
         until=today,
         pulse=beat,
     )
@@ -193,9 +197,7 @@ def _new_alerts(people: Any, now: dt.datetime) -> dict[Word, int]:
     return {word: by_rule.get(rule, 0) for word, rule in RULES_OF.items()}
 
 
-def _counter(
-    show: str, want: Asked, counts: standings.Counts, new: dict[Word, int], protocol: Protocol | None
-) -> Counter:
+def _counter(show: str, want: Asked, counts: standings.Counts, new: dict[Word, int], rules: Protocol) -> Counter:
     word, on = roster.SHOWS[show], want.show == show
     return Counter(
         name=COUNTERS[show],
@@ -203,7 +205,7 @@ def _counter(
         shape=BADGES[word].shape,
         count=counts[word],
         new=new.get(word, 0),
-        rule=rule_words(show, protocol),
+        rule=rule_words(show, rules),
         query=want.query(show="" if on else show, page=""),
         on=on,
     )
@@ -214,9 +216,8 @@ def hours_words(hours: int) -> str:
     return f"{hours // 24} days" if hours >= 72 and hours % 24 == 0 else f"{hours} h"
 
 
-def rule_words(show: str, protocol: Protocol | None) -> str:
+def rule_words(show: str, rules: Protocol) -> str:
     """What a counter counts, by the protocol in force."""
-    rules = protocol or Protocol()
     return {
         "never-connected": "invited, no first upload",
         "reconnect": "access gone or partial",

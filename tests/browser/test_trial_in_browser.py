@@ -98,6 +98,44 @@ def test_a_counter_filters_without_a_reload_and_the_address_follows(open_context
     assert page.evaluate("window.notReloaded") is True
 
 
+def test_a_selection_is_kept_over_a_refresh_and_leads_to_the_letter(
+    open_context: OpenContext, people: list[Participant]
+) -> None:
+    page = looked_at(open_context)
+    bar = page.locator("[data-bulk]")
+    expect(bar).to_be_hidden()
+    page.get_by_label(f"Select {people[0].study_id}", exact=True).check()
+    page.get_by_label(f"Select {people[1].study_id}", exact=True).check()
+    expect(bar).to_contain_text("2 selected")
+    arrive(people[2])
+    page.clock.fast_forward(16_000)
+    expect(page.locator(f"[data-row={people[2].study_id}] .c-up")).to_contain_text("just now")
+    expect(page.get_by_label(f"Select {people[0].study_id}", exact=True)).to_be_checked()
+    bar.get_by_role("button", name="Write e-mail").click()
+    page.wait_for_url(f"**/contact/?to={people[0].study_id}&to={people[1].study_id}")
+
+
+def test_all_that_match_are_told_as_a_filter_and_not_one_by_one(
+    open_context: OpenContext, people: list[Participant]
+) -> None:
+    page = looked_at(open_context)
+    page.goto(f"{TRIAL}?q=p-")
+    page.get_by_label("Select all on this page").check()
+    page.get_by_label(f"Select {people[1].study_id}", exact=True).uncheck()
+    page.get_by_role("button", name="Select all 3").click()
+    expect(page.locator("[data-bulk]")).to_contain_text("All 3 selected")
+    page.locator("[data-bulk]").get_by_role("button", name="Write e-mail").click()
+    page.wait_for_url("**/contact/?all=1&q=p-")
+
+
+def test_another_filter_drops_the_selection(open_context: OpenContext) -> None:
+    page = looked_at(open_context)
+    page.get_by_label("Select AX-0042").check()
+    page.get_by_role("link", name="All well").click()
+    expect(page.get_by_role("link", name="All well").first).to_have_attribute("aria-current", "true")
+    expect(page.locator("[data-bulk]")).to_be_hidden()
+
+
 # --- heat map -------------------------------------------------------------------------------------------------
 
 
