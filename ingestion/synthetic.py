@@ -148,10 +148,11 @@ def device_step(device_id: int, *, now: dt.datetime, until: dt.datetime | None =
     if stretch is None:
         return None
     since, until = stretch
-    counts = store(device.participant, _delivery(provider, wearer, since, until), now=now)
+    # First how far it reaches, then the data: what is missing in them is missing although we asked.
     device.pulled_from = min(device.pulled_from or since, since)
     device.pulled_until = max(device.pulled_until or until, until)
     device.save(update_fields=["pulled_from", "pulled_until"])
+    counts = store(device.participant, _delivery(provider, wearer, since, until), now=now)
     return Step(device_id, since, until, counts)
 
 

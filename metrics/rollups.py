@@ -1,4 +1,4 @@
-"""Minute, hour and day aggregates and participant-days, recomputed from the rows beneath them.
+"""Minute, hour and day aggregates, recomputed from the rows beneath them.
 
 Called by the writer inside its transaction, never by anybody else.
 """
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from metrics import sql
 from metrics.batch import MICROSECOND, Times, Values, instant
 from metrics.days import EPOCH, LocalCalendar
-from metrics.models import DayRollup, ParticipantDay
-from metrics.registry import BY_ID, HEART_RATE, Metric
+from metrics.models import DayRollup, ParticipantDay, SleepSession
+from metrics.registry import BY_ID, Metric
 
 MINUTE = 60 * MICROSECOND
 HOUR = 3600 * MICROSECOND
@@ -118,29 +118,15 @@ def refresh_days(series: SeriesKey, dates: set[dt.date], calendar: LocalCalendar
         cursor.execute(sql.FILL_DAYS_FROM_MINUTES if series.metric.subminute else sql.FILL_DAYS, parameters)
 
 
-def refresh_participant_days(participant: int, dates: set[dt.date], calendar: LocalCalendar, now: dt.datetime) -> None:
-    """Recompute participant-days of these local dates."""
-    parameters = _spans(dates, calendar)
-    if parameters is None:
-        return
-    parameters |= {
-        "participant": participant,
-        "heart_rate": HEART_RATE.id,
-        "days": sorted(set(parameters["dates"])),
-        "now": now,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(sql.REFRESH_PARTICIPANT_DAYS, parameters)
-
-
-def rebuild_days(participant: int, first: dt.date, last: dt.date, calendar: LocalCalendar, now: dt.datetime) -> None:
-    """Drop and recompute all day rollups and participant-days of local dates first to last, both included."""
+def rebuild_days(participant: int, first: dt.date, last: dt.date, calendar: LocalCalendar) -> set[dt.date]:
+    """Drop and recompute all day rollups of local dates first to last, both included; returns the dates."""
     rows = DayRollup.objects.filter(participant_id=participant)
     series = list(rows.values_list("metric_id", "source_id").distinct().order_by())
     rows.filter(date__range=(first, last)).delete()
-    ParticipantDay.objects.filter(participant_id=participant, date__range=(first, last)).delete()
     dates = {first + dt.timedelta(days=i) for i in range((last - first).days + 1)}
     for metric, source in series:
         refresh_days(SeriesKey(participant, BY_ID[metric], source), dates, calendar)
     found = DayRollup.objects.filter(participant_id=participant, date__in=dates).values_list("date", flat=True)
-    refresh_participant_days(participant, set(found), calendar, now)
+    nights = SleepSession.objects.filter(participant_id=participant, date__in=dates).values_list("date", flat=True)
+    judged = ParticipantDay.objects.filter(participant_id=participant, date__in=dates).values_list("date", flat=True)
+    return {*found, *nights, *judged}

@@ -147,39 +147,6 @@ JOIN metrics_minuterollup m
 GROUP BY span.date
 """
 
-# Worn: a minute with a heart rate, from whichever source.
-REFRESH_PARTICIPANT_DAYS = """
-WITH span AS (
-    SELECT * FROM unnest(%(dates)s::date[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
-        AS span(date, starts_at, ends_at)
-)
-INSERT INTO metrics_participantday
-    (participant_id, date, status, reason, day_minutes, fault_minutes, coverage,
-    worn_minutes, asleep_minutes, last_sample_at, updated_at)
-SELECT %(participant)s, day.date, 'p', '', 1440, 0, '{}',
-    (SELECT count(DISTINCT m.bucket) FROM span
-        JOIN metrics_minuterollup m ON m.bucket >= span.starts_at AND m.bucket < span.ends_at
-        WHERE span.date = day.date AND m.participant_id = %(participant)s AND m.metric_id = %(heart_rate)s
-            AND m.bucket >= %(low)s AND m.bucket < %(high)s),
-    (SELECT s.asleep_minutes FROM metrics_sleepsession s
-        WHERE s.participant_id = %(participant)s AND s.date = day.date AND s.is_main
-        ORDER BY s.asleep_minutes DESC LIMIT 1),
-    (SELECT max(newest.time) FROM span
-        JOIN metrics_dayrollup d ON d.participant_id = %(participant)s AND d.date = day.date
-        CROSS JOIN LATERAL (
-            SELECT max(m.time) AS time FROM metrics_measurement m
-            WHERE m.participant_id = %(participant)s AND m.metric_id = d.metric_id AND m.source_id = d.source_id
-                AND m.time >= span.starts_at AND m.time < span.ends_at) AS newest
-        WHERE span.date = day.date),
-    %(now)s
-FROM unnest(%(days)s::date[]) AS day(date)
-ON CONFLICT (participant_id, date) DO UPDATE SET
-    worn_minutes = EXCLUDED.worn_minutes,
-    asleep_minutes = EXCLUDED.asleep_minutes,
-    last_sample_at = EXCLUDED.last_sample_at,
-    updated_at = EXCLUDED.updated_at
-"""
-
 # The longest episode that ended on a day is its main sleep, where the source did not say.
 CHOOSE_MAIN_SLEEP = """
 UPDATE metrics_sleepsession s SET is_main = chosen.is_main

@@ -3,7 +3,7 @@
 One transaction a delivery, under one advisory lock a participant. A batch whose time span holds nothing yet is
 copied straight into the hypertable; any other goes through a staging table and an anti-join, so that only rows
 that are new or differ are touched, and the old value of each that differs is kept as a Revision. Then the touched
-minutes, hours, local days and participant-days are recomputed from the rows beneath them. Storing the same thing
+minutes, hours and local days are recomputed from the rows beneath them, and the days are judged. Storing the same thing
 twice therefore changes nothing, and two writers on one participant take turns.
 
 Its parts: samples.py, nights.py and exercise.py write, copying.py speaks COPY, rollups.py recomputes.
@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from django.db import connection, transaction
 from django.utils import timezone
 
-from metrics import rollups, sql
+from metrics import rollups, sql, verdicts
 from metrics.batch import Delivery, OffsetChange, Sessions, SourceKey, microseconds
 from metrics.calendars import calendar_of
 from metrics.counts import Counts
@@ -25,7 +25,7 @@ from metrics.days import LocalCalendar
 from metrics.exercise import date_exercise, remove_absent_exercise, store_exercise
 from metrics.models import DayRollup, OffsetPeriod, SleepSession, Source
 from metrics.nights import remove_absent_sleep, store_sleep
-from metrics.registry import BY_CODE
+from metrics.registry import BY_CODE, HEART_RATE
 from metrics.rollups import SeriesKey
 from metrics.samples import remove_absent, store_batch
 from participants.models import Participant
@@ -64,8 +64,20 @@ def store(participant: Participant, delivery: Delivery, *, now: dt.datetime | No
         counts += store_exercise(participant, delivery.exercise, sources, calendar, now)
         gone, removed = _remove_absent(participant, delivery, calendar)
         counts += removed
-        rollups.refresh_participant_days(participant.pk, dates | nights | gone, calendar, now)
+        asked = _asked(delivery, calendar, now)
+        verdicts.refresh(participant, dates | nights | gone, asked=asked, now=now)
     return counts
+
+
+def _asked(delivery: Delivery, calendar: LocalCalendar, now: dt.datetime) -> set[dt.date]:
+    """The local dates of which the delivery says that these are all heart rates there are: also none is an answer."""
+    dates: set[dt.date] = set()
+    for stretch in delivery.replaces:
+        if stretch.what == HEART_RATE.code and stretch.starts_at < min(stretch.ends_at, now):
+            last = min(stretch.ends_at, now) - dt.timedelta(microseconds=1)
+            first = calendar.date(stretch.starts_at)
+            dates |= {first + dt.timedelta(days=n) for n in range((calendar.date(last) - first).days + 1)}
+    return dates
 
 
 def _remove_absent(
@@ -157,4 +169,4 @@ def recompute(
             session.date = calendar.date(session.ends_at)
         SleepSession.objects.bulk_update(sessions, ["date"], batch_size=500)
         date_exercise(participant, start, end, calendar)
-        rollups.rebuild_days(participant.pk, first, last, calendar, now)
+        verdicts.refresh(participant, rollups.rebuild_days(participant.pk, first, last, calendar), now=now)

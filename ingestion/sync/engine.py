@@ -239,7 +239,9 @@ class _Turn:
             self.lock([window])
             if window.state == State.CLAIMED:
                 looks.compare(self.connection, window, sums, self.now)
-                self.done([_Read([window], Pulled(Delivery(), points=len(sums), requests=1))])
+                look = [_Read([window], Pulled(Delivery(), points=len(sums), requests=1))]
+                self.mark_done(look)
+                self.settle(look)
 
     def store(self, reads: list[_Read]) -> None:
         """Everything read so far and its windows' state, in one transaction."""
@@ -258,8 +260,10 @@ class _Turn:
                 [(*self.span(read.windows), read.pulled.offsets) for read in kept if read.pulled.offsets],
                 newest=self.connection.last_data_at,
             )
+            # Done first, in the same transaction: what is still missing afterwards is missing although we asked.
+            self.mark_done(kept)
             counts = store(participant, delivery)
-            self.done(kept)
+            self.settle(kept)
             if delivery.offsets:
                 plan.days_moved(self.connection, self.provider, delivery.offsets[0].starts_at, self.now)
             self.note_data(delivery)
@@ -296,7 +300,7 @@ class _Turn:
             for start, end in plan.merged(mine)
         ]
 
-    def done(self, reads: list[_Read]) -> None:
+    def mark_done(self, reads: list[_Read]) -> None:
         """Mark the windows of these reads, whose rows are locked, done; or due once more where somebody asked."""
         finished_at = timezone.now()
         windows = [window for read in reads for window in read.windows]
@@ -311,6 +315,10 @@ class _Turn:
             window.again, window.attempts, window.error_code = False, 0, ""
             window.finished_at = finished_at
         SyncWindow.objects.bulk_create(windows, update_conflicts=True, unique_fields=["id"], update_fields=DONE_FIELDS)
+
+    def settle(self, reads: list[_Read]) -> None:
+        """These reads are stored: their windows are not given back."""
+        windows = [window for read in reads for window in read.windows]
         self.settled |= {window.pk for window in windows}
         self.outcome.windows += len(windows)
 

@@ -1,0 +1,261 @@
+"""What connections, windows, devices and synthetic devices tell of missing data, in the shapes of metrics.evidence.
+
+Named by settings.MONITORING_EVIDENCE. A handful of queries, whether for one participant or a thousand.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from django.conf import settings
+
+from ingestion import live
+from ingestion.models import Connection, ConnectionEvent, DeviceReading, Invitation, SyncWindow, SyntheticDevice
+from ingestion.providers.base import AccessGone
+from metrics.evidence import BEGINNING, END, Evidence, Fault, Reading, Spell, Stretch, facts
+from metrics.models import Access, Cause
+from metrics.registry import HEART_RATE
+from participants.models import Participant
+
+State, Status = SyncWindow.State, Connection.Status
+# Batteries before the stretches asked for: how they fell is told by some days.
+READINGS_BEFORE = dt.timedelta(days=5)
+OVERDUE = "overdue"
+# The vendor asks for a minute's patience now and then: that is no fault.
+HELD_UP = dt.timedelta(hours=1)
+
+
+@dataclass(slots=True)
+class _Known:
+    """The rows of one participant."""
+
+    connections: list[Connection] = field(default_factory=list)
+    events: dict[int, list[ConnectionEvent]] = field(default_factory=lambda: defaultdict(list))
+    windows: list[SyncWindow] = field(default_factory=list)
+    readings: list[DeviceReading] = field(default_factory=list)
+    invitations: list[Invitation] = field(default_factory=list)
+    synthetic: list[SyntheticDevice] = field(default_factory=list)
+
+
+def collect(participants: Iterable[Participant], *, since: dt.datetime, now: dt.datetime) -> Mapping[int, Evidence]:
+    """Evidence by participant id; see metrics.evidence.Collector."""
+    people = {person.pk: person for person in participants}
+    rows: dict[int, _Known] = defaultdict(_Known)
+    owner: dict[int, int] = {}
+    for connection in Connection.objects.filter(participant__in=people).order_by("connected_at", "pk"):
+        rows[connection.participant_id].connections.append(connection)
+        owner[connection.pk] = connection.participant_id
+    for device in SyntheticDevice.objects.filter(participant__in=people):
+        rows[device.participant_id].synthetic.append(device)
+    for invitation in Invitation.objects.filter(participant__in=people).order_by("created_at"):
+        rows[invitation.participant_id].invitations.append(invitation)
+    if owner:
+        _read_connections(owner, rows, since)
+    return {pk: _evidence(person, rows[pk], now) for pk, person in people.items()}
+
+
+def _read_connections(owner: Mapping[int, int], rows: Mapping[int, _Known], since: dt.datetime) -> None:
+    """Events, windows of heart rates and readings of these connections: three queries."""
+    for event in ConnectionEvent.objects.filter(connection__in=owner).order_by("at", "pk"):
+        rows[owner[event.connection_id]].events[event.connection_id].append(event)
+    windows = SyncWindow.objects.filter(
+        connection__in=owner, kind=SyncWindow.Kind.READ, data_type__in=_heart_types(), ends_at__gt=since
+    ).order_by("starts_at")
+    for window in windows:
+        rows[owner[window.connection_id]].windows.append(window)
+    readings = DeviceReading.objects.filter(device__connection__in=owner, at__gte=since - READINGS_BEFORE)
+    for reading in readings.select_related("device").order_by("at"):
+        rows[owner[reading.device.connection_id]].readings.append(reading)
+
+
+def _heart_types() -> list[str]:
+    """The data types that bring heart rates, of all providers that are set up."""
+    return [
+        code
+        for provider in live.providers()
+        for code, one in provider.data_types.items()
+        if HEART_RATE.code in one.metrics
+    ]
+
+
+def _evidence(person: Participant, known: _Known, now: dt.datetime) -> Evidence:
+    if known.synthetic:
+        return _synthetic(person, known, now)
+    connected = [one for one in known.connections if one.connected_at]
+    if not connected:
+        return _never(person, known)
+    # The one that serves her now, else the newest.
+    current = next((one for one in connected if one.status == Status.ACTIVE), connected[-1])
+    missing = _missing(current)
+    access = Access.OK if current.status == Status.ACTIVE else Access.DEAD
+    spells = [spell for one in connected for spell in _spells(one, known.events[one.pk])]
+    spells += _before_all(known, min(one.connected_at for one in connected if one.connected_at))
+    since = current.status_since
+    if access is Access.OK and missing:
+        access, since = Access.PARTIAL, _partial_since(current, known.events[current.pk])
+        if HEART_RATE.code in missing:
+            spells.append(Spell(since, END, Cause.CONSENT_PARTIAL, facts(missing=missing, since=since)))
+    readings = _readings(known.readings)
+    return Evidence(
+        access=access,
+        access_since=since,
+        live=True,
+        answered=_answered(known.windows),
+        due=_due(known.windows, now),
+        spells=spells,
+        faults=_faults(known, current, now),
+        readings=readings,
+        next_pull_at=current.next_due_at,
+        device_model=known.readings[-1].device.model if known.readings else "",
+    )
+
+
+def _never(person: Participant, known: _Known) -> Evidence:
+    """Nobody has connected: invited, or somebody whose data come by files."""
+    invitation = known.invitations[-1] if known.invitations else None
+    if invitation is None and person.status != Participant.Status.INVITED:
+        return Evidence()
+    said = facts(
+        invited_at=invitation.created_at if invitation else None,
+        opened_at=invitation.opened_at if invitation else None,
+    )
+    since = known.invitations[0].created_at if known.invitations else person.enrolled_at
+    spell = Spell(BEGINNING, END, Cause.NEVER_CONNECTED, said)
+    return Evidence(access=Access.NEVER, access_since=since, spells=[spell])
+
+
+def _before_all(known: _Known, connected_at: dt.datetime) -> list[Spell]:
+    """The time before anything was connected."""
+    invited = next((one for one in reversed(known.invitations) if one.created_at <= connected_at), None)
+    said = facts(invited_at=invited.created_at, opened_at=invited.opened_at) if invited else {}
+    return [Spell(BEGINNING, connected_at, Cause.NEVER_CONNECTED, said)]
+
+
+def _spells(connection: Connection, events: Sequence[ConnectionEvent]) -> list[Spell]:
+    """When access was gone: from the event that ended it to the one that renewed it."""
+    found: list[Spell] = []
+    dead: ConnectionEvent | None = None
+    for event in events:
+        if event.status == Status.ACTIVE and dead:
+            found.append(_dead(dead.at, event.at, dead.reason))
+            dead = None
+        elif event.status not in (Status.ACTIVE, Status.INVITED) and dead is None:
+            dead = event
+    if dead:
+        found.append(_dead(dead.at, END, dead.reason))
+    elif connection.status not in (Status.ACTIVE, Status.INVITED):
+        found.append(_dead(connection.status_since, END, connection.status_reason))
+    return found
+
+
+def _dead(start: dt.datetime, end: dt.datetime, code: str) -> Spell:
+    return Spell(start, end, Cause.TOKEN_DEAD, facts(code=code or None, since=start))
+
+
+def _missing(connection: Connection) -> list[str]:
+    """Metrics, or "sleep" and the like, of data types that the consent does not cover."""
+    if connection.provider not in settings.LIVE_PROVIDERS:
+        return []
+    missing: list[str] = []
+    for one in live.provider(connection.provider).data_types.values():
+        if one.scope not in connection.scopes:
+            missing += [what if isinstance(what, str) else what.value for what in one.brings]
+    return sorted(set(missing))
+
+
+def _partial_since(connection: Connection, events: Sequence[ConnectionEvent]) -> dt.datetime:
+    """Since when a part is not allowed: the last event that took one away, else the consent itself."""
+    taken = [event.at for event in events if event.reason == AccessGone.SCOPE_MISSING]
+    return max([connection.status_since, *taken])
+
+
+def _answered(windows: Sequence[SyncWindow]) -> list[Stretch]:
+    """What was asked for after it was over, and answered; neighbours joined. `windows` ascend."""
+    found: list[Stretch] = []
+    for window in windows:
+        if window.finished_at is None or window.state == State.FAILED:
+            continue
+        end = min(window.ends_at, window.finished_at)
+        if end <= window.starts_at:
+            continue
+        if found and window.starts_at <= found[-1].ends_at:
+            found[-1] = Stretch(found[-1].starts_at, max(found[-1].ends_at, end))
+        else:
+            found.append(Stretch(window.starts_at, end))
+    return found
+
+
+def _waiting(windows: Sequence[SyncWindow]) -> list[SyncWindow]:
+    return [window for window in windows if window.state in (State.DUE, State.CLAIMED)]
+
+
+def _patience() -> dt.timedelta:
+    """So long a window may wait before we are late: two passes."""
+    return dt.timedelta(days=2) if settings.SYNC_AT else 2 * dt.timedelta(minutes=settings.SYNC_EVERY_MINUTES)
+
+
+def _due(windows: Sequence[SyncWindow], now: dt.datetime) -> list[Stretch]:
+    limit = now - _patience()
+    mine = [window for window in _waiting(windows) if not window.error_code and window.due_at >= limit]
+    return [Stretch(window.starts_at, window.ends_at) for window in mine]
+
+
+def _faults(known: _Known, connection: Connection, now: dt.datetime) -> list[Fault]:
+    """Windows that failed, wait after an error, or wait for too long; and a connection that nobody serves."""
+    limit, busy = now - _patience(), connection.busy_until
+    held = busy if busy and busy > now else None
+    found: list[Fault] = []
+    for window in known.windows:
+        waits = window.state in (State.DUE, State.CLAIMED)
+        if window.error_code == AccessGone.SCOPE_MISSING:
+            continue
+        if window.state == State.FAILED or (waits and window.error_code):
+            since = window.finished_at or window.claimed_at or window.due_at
+            fault = Fault(window.starts_at, window.ends_at, window.error_code, since, window.due_at if waits else None)
+        elif waits and (window.due_at < limit or (held and now - window.due_at > HELD_UP)):
+            again = held or connection.next_due_at
+            fault = Fault(window.starts_at, window.ends_at, OVERDUE, window.due_at, again)
+        else:
+            continue
+        found.append(_with_neighbour(found, fault))
+    if connection.asks and connection.next_due_at and connection.next_due_at < limit:
+        found.append(Fault(connection.next_due_at, END, OVERDUE, connection.next_due_at, None))
+    return found
+
+
+def _with_neighbour(found: list[Fault], fault: Fault) -> Fault:
+    """Faults of one kind that touch are one: the last is taken off the list and joined."""
+    if not found or found[-1].code != fault.code or found[-1].ends_at < fault.starts_at:
+        return fault
+    if (found[-1].next_at is None) != (fault.next_at is None):
+        return fault
+    before = found.pop()
+    again = min(at for at in (before.next_at, fault.next_at) if at) if fault.next_at else None
+    return Fault(before.starts_at, fault.ends_at, fault.code, min(before.since, fault.since), again)
+
+
+def _readings(rows: Sequence[DeviceReading]) -> list[Reading]:
+    found = [
+        Reading(
+            row.last_sync_at or row.at, row.battery_percent, row.battery_status, synced=row.last_sync_at is not None
+        )
+        for row in rows
+    ]
+    return sorted(found, key=lambda reading: reading.at)
+
+
+def _synthetic(person: Participant, known: _Known, now: dt.datetime) -> Evidence:
+    """A synthetic device: the stretch that was taken in is what was asked and answered."""
+    pulled = [(d.pulled_from, d.pulled_until) for d in known.synthetic if d.pulled_from and d.pulled_until]
+    answered = [Stretch(min(a for a, _ in pulled), max(b for _, b in pulled))] if pulled else []
+    begins = [d.pulled_from for d in known.synthetic if d.pulled_from]
+    return Evidence(
+        access=Access.OK,
+        access_since=min(begins, default=person.enrolled_at),
+        live=True,
+        answered=answered,
+        device_model=known.synthetic[-1].device,
+    )

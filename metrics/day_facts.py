@@ -1,0 +1,238 @@
+"""What the store holds of local days: worn minutes, coverage, sleep, missing stretches. A few statements for many."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from django.db import connection
+from numpy.typing import NDArray
+
+from metrics import sql_verdicts as sql
+from metrics.batch import instant
+from metrics.days import EPOCH, DaySpan, LocalCalendar
+from metrics.gaps import Neighbours
+from metrics.models import Source
+from metrics.registry import BY_CODE, BY_ID, HEART_RATE, METRICS, STEPS, Kind
+from participants.models import Protocol
+
+# What a device measures by itself through the day, beside the heart rate.
+INTRADAY = [m.id for m in METRICS if m.kind is not Kind.DAILY and m is not HEART_RATE]
+
+
+@dataclass(slots=True)
+class Person:
+    """A participant's row, her pauses, clock and how her days stand. Columns of `history` ascend by date.
+
+    `dates`: int64 days since 1970-01-01. `states`: one letter a day, a DayStatus; `nights`: n where a main sleep is
+    known, else -; `data`: 1 where anything is. `newest`: the newest sample by those days, `newest_before` by her
+    standing, `arrived_at` when that came.
+    """
+
+    pk: int
+    trial_id: int
+    status: str
+    zone: str
+    starts_on: dt.date | None
+    ends_on: dt.date | None
+    withdrawn_on: dt.date | None
+    trial_ends_on: dt.date | None
+    pauses: list[tuple[dt.date, dt.date | None, str]]
+    offsets: list[tuple[int, int | None]]
+    newest_before: dt.datetime | None
+    arrived_at: dt.datetime | None
+    dates: NDArray[np.int64]
+    states: str
+    reasons: list[str]
+    worn: NDArray[np.int64]
+    minutes: NDArray[np.int64]
+    nights: str
+    data: str
+    newest: dt.datetime | None
+
+
+def people(ids: Sequence[int]) -> list[Person]:
+    """The people with these ids, with all that stands of their days. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.PEOPLE, {"people": list(ids)})
+        rows = cursor.fetchall()
+    found = []
+    for row in rows:
+        pauses, offsets = _json(row[8]), _json(row[9])
+        found.append(
+            Person(
+                pk=row[0],
+                trial_id=row[1],
+                status=row[2],
+                zone=row[3],
+                starts_on=row[4],
+                ends_on=row[5],
+                withdrawn_on=row[6],
+                trial_ends_on=row[7],
+                pauses=[
+                    (dt.date.fromisoformat(a), dt.date.fromisoformat(b) if b else None, reason)
+                    for a, b, reason in pauses
+                ],
+                offsets=[(at, offset) for at, offset in offsets],
+                newest_before=row[10],
+                arrived_at=row[11],
+                dates=np.array(row[12] or [], dtype=np.int64),
+                states=row[13] or "",
+                reasons=row[14] or [],
+                worn=np.array(row[15] or [], dtype=np.int64),
+                minutes=np.array(row[16] or [], dtype=np.int64),
+                nights=row[17] or "",
+                data=row[18] or "",
+                newest=row[19],
+            )
+        )
+    return found
+
+
+def _json(value: Any) -> list[Any]:
+    return list(json.loads(value) if isinstance(value, str) else value or [])
+
+
+@dataclass(slots=True)
+class Day:
+    """A local day that is to be judged, and what the store holds of it.
+
+    `missing`: its stretches without a heart rate, each at least as long as the protocol says. `series`: its rollups
+    as (metric, source, minutes, n).
+    """
+
+    person: Person
+    date: dt.date
+    spans: list[DaySpan]
+    protocol: Protocol
+    worn_minutes: int = 0
+    missing: list[tuple[dt.datetime, dt.datetime]] = field(default_factory=list)
+    asleep_minutes: int | None = None
+    slept: bool = False
+    newest: dt.datetime | None = None
+    series: list[tuple[int, int, int, int]] = field(default_factory=list)
+    coverage: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def starts_at(self) -> dt.datetime:
+        return instant(self.spans[0].starts_at)
+
+    @property
+    def ends_at(self) -> dt.datetime:
+        return instant(self.spans[-1].ends_at)
+
+    @property
+    def minutes(self) -> int:
+        return sum(span.ends_at - span.starts_at for span in self.spans) // 60_000_000
+
+    @property
+    def has_data(self) -> bool:
+        return bool(self.series) or self.slept
+
+
+def days_of(
+    person: Person, dates: Sequence[dt.date], calendar: LocalCalendar, protocol_of: dict[dt.date, Protocol]
+) -> list[Day]:
+    """These dates of a person as days to be judged; one that a journey skipped is none."""
+    spans: dict[dt.date, list[DaySpan]] = defaultdict(list)
+    for span in calendar.spans(dates):
+        spans[span.date].append(span)
+    return [Day(person, date, spans[date], protocol_of[date]) for date in sorted(spans)]
+
+
+def arrays(days: Sequence[Day]) -> dict[str, Any]:
+    """Days as statement parameters: n, people, dates."""
+    return {
+        "n": list(range(len(days))),
+        "people": [day.person.pk for day in days],
+        "dates": [day.date for day in days],
+    }
+
+
+def read(days: Sequence[Day]) -> None:
+    """Fill in what the store holds of these days. Two statements, and one more where sources must be ranked."""
+    if not days:
+        return
+    spans = [(n, day, span) for n, day in enumerate(days) for span in day.spans]
+    parameters = arrays(days) | {
+        "span_n": [n for n, _, _ in spans],
+        "span_people": [day.person.pk for _, day, _ in spans],
+        "span_dates": [day.date for _, day, _ in spans],
+        "starts": [instant(span.starts_at) for _, _, span in spans],
+        "ends": [instant(span.ends_at) for _, _, span in spans],
+        "least": [dt.timedelta(minutes=day.protocol.gap_minutes) for _, day, _ in spans],
+        "heart_rate": HEART_RATE.id,
+        "low": instant(min(span.starts_at for _, _, span in spans)),
+        "high": instant(max(span.ends_at for _, _, span in spans)),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(sql.DAY_FACTS, parameters)
+        for n, asleep, slept, series, newest in cursor.fetchall():
+            day = days[n]
+            day.asleep_minutes, day.slept, day.newest = asleep, slept, newest
+            day.series = [(m, s, minutes, samples) for m, s, minutes, samples in _json(series)]
+        cursor.execute(sql.WORN, parameters)
+        for n, worn, starts, ends in cursor.fetchall():
+            days[n].worn_minutes += worn
+            days[n].missing += zip(starts or [], ends or [], strict=True)
+    _cover(days)
+
+
+def _cover(days: Sequence[Day]) -> None:
+    """Coverage of each expected metric: minutes with data from the source that the protocol prefers, never added."""
+    doubled = {
+        source for day in days for metric, source, _, _ in day.series if sum(one[0] == metric for one in day.series) > 1
+    }
+    sources = Source.objects.in_bulk(doubled) if doubled else {}
+    for day in days:
+        priority = day.protocol.source_priority
+        for code in day.protocol.expected_metrics:
+            if code not in BY_CODE:
+                continue
+            mine = [one for one in day.series if one[0] == BY_CODE[code].id]
+            if len(mine) > 1:
+                mine.sort(key=lambda one: (_place(sources[one[1]], priority), -one[3], one[1]))
+            day.coverage[code] = 0 if not mine else 1 if BY_ID[mine[0][0]].kind is Kind.DAILY else mine[0][2]
+
+
+def _place(source: Source, priority: Sequence[str]) -> int:
+    names = (source.device_model, source.platform, source.provider)
+    return next((i for i, name in enumerate(priority) if name in names), len(priority))
+
+
+def neighbours(stretches: Sequence[tuple[Day, dt.datetime, dt.datetime]]) -> list[Neighbours]:
+    """What else was measured in each of these stretches of days. One statement, none where nothing else was."""
+    asked = [
+        (n, day, start, end)
+        for n, (day, start, end) in enumerate(stretches)
+        if any(BY_ID[metric].kind is not Kind.DAILY and metric != HEART_RATE.id for metric, _, _, _ in day.series)
+    ]
+    found = [Neighbours() for _ in stretches]
+    if not asked:
+        return found
+    parameters = {
+        "n": [n for n, _, _, _ in asked],
+        "people": [day.person.pk for _, day, _, _ in asked],
+        "dates": [day.date for _, day, _, _ in asked],
+        "starts": [start for _, _, start, _ in asked],
+        "ends": [end for _, _, _, end in asked],
+        "metrics": INTRADAY,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(sql.NEIGHBOURS, parameters)
+        for n, metric, samples, zeros, total in cursor.fetchall():
+            if metric != STEPS.id:
+                found[n] = Neighbours(True, found[n].step_minutes, found[n].zero_minutes, found[n].steps)
+            elif samples >= found[n].step_minutes:
+                found[n] = Neighbours(True, samples, zeros, round(total))
+    return found
+
+
+def date_of(day: int) -> dt.date:
+    """The date of a number of days since 1970-01-01."""
+    return EPOCH + dt.timedelta(days=day)

@@ -1,0 +1,107 @@
+"""The rules by which a local day is judged. Pure: what is known goes in, a status and its reason come out.
+
+docs/monitoring.md tells the same in words.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from metrics.models import DayStatus, Exclusion
+from participants.models import Participant, Protocol
+
+Status = Participant.Status
+PauseDays = tuple[dt.date, dt.date | None, str]  # first day, last day (None: still paused), reason
+
+
+def in_force(protocols: Sequence[Protocol], on: dt.date) -> Protocol:
+    """The protocol that judges a date: the newest version of those effective by then; before all, the first.
+
+    `protocols`: a trial's, the latest effective first. Raises IndexError where there is none.
+    """
+    return next((one for one in protocols if one.effective_on <= on), protocols[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Monitoring:
+    """When a participant is monitored. `first` to `last`: the local dates that count, both included; None: unknown
+    yet, or open. `withdrawn_on`: the first date that does not count any more."""
+
+    status: str
+    first: dt.date | None
+    last: dt.date | None
+    withdrawn_on: dt.date | None
+    pauses: Sequence[PauseDays]
+    today: dt.date
+
+    def exclusion(self, on: dt.date, before: str = "") -> Exclusion | None:
+        """Why a date does not count; None where it does. `before`: the reason that stands so far.
+
+        Somebody whose status says paused without a pause that says when is paused from today on; days that were
+        excluded so stay it while she is.
+        """
+        if self.first is None or on < self.first:
+            return Exclusion.BEFORE_START
+        if self.withdrawn_on and on >= self.withdrawn_on:
+            return Exclusion.WITHDRAWN
+        if self.last and on > self.last:
+            return Exclusion.AFTER_END
+        if self.pause(on):
+            return Exclusion.PAUSED
+        if self.status == Status.PAUSED and (on >= self.today or before == Exclusion.PAUSED):
+            return Exclusion.PAUSED
+        return None
+
+    def pause(self, on: dt.date) -> PauseDays | None:
+        """The pause that a date lies in."""
+        return next((one for one in self.pauses if one[0] <= on and (one[1] is None or on <= one[1])), None)
+
+
+@dataclass(frozen=True, slots=True)
+class DayFacts:
+    """What a day's verdict depends on.
+
+    `ends_at`: the first instant after it. `newest`: the participant's newest sample of any metric. `unread`: parts
+    of it wait to be read from the vendor. `before`: the status that stands so far, "" for none.
+    """
+
+    ends_at: dt.datetime
+    worn_minutes: int
+    fault_minutes: int
+    has_data: bool
+    newest: dt.datetime | None
+    unread: bool
+    exclusion: Exclusion | None
+    before: str
+
+
+def verdict(day: DayFacts, protocol: Protocol, now: dt.datetime) -> tuple[DayStatus, str]:
+    """The status of a day and, of an excluded one, the reason."""
+    if day.exclusion:
+        return DayStatus.EXCLUDED, day.exclusion
+    if day.worn_minutes >= protocol.valid_day_minutes:
+        return DayStatus.VALID, ""
+    over = now >= day.ends_at + dt.timedelta(hours=protocol.lost_after_hours)
+    if day.fault_minutes and day.worn_minutes + day.fault_minutes >= protocol.valid_day_minutes and over:
+        # Without the fault the day might be valid: it is not held against her.
+        return DayStatus.EXCLUDED, Exclusion.PLATFORM
+    if over:
+        return _closed(day), ""
+    return _open(day, protocol, now), ""
+
+
+def _open(day: DayFacts, protocol: Protocol, now: dt.datetime) -> DayStatus:
+    """A day whose data may still come."""
+    proven = now >= day.ends_at and day.newest is not None and day.newest >= day.ends_at and not day.unread
+    mendable = day.fault_minutes and day.worn_minutes + day.fault_minutes >= protocol.valid_day_minutes
+    return DayStatus.INVALID if proven and not mendable else DayStatus.PENDING
+
+
+def _closed(day: DayFacts) -> DayStatus:
+    """A day whose time is up. Lost is lost, until data of the day come."""
+    if day.has_data:
+        return DayStatus.INVALID
+    uploaded_later = day.newest is not None and day.newest >= day.ends_at
+    return DayStatus.INVALID if uploaded_later and day.before != DayStatus.LOST else DayStatus.LOST

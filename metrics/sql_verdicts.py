@@ -1,0 +1,190 @@
+"""The SQL of days and their verdicts, apart from that of the store (sql.py). Used by verdicts.py and its parts alone.
+
+Every statement serves one person or many: what is asked for comes as arrays of equal length, and `n` is the place
+of a day or stretch in them.
+"""
+
+from __future__ import annotations
+
+# Ascending ids, so that two who lock several people never wait for each other.
+LOCK_ALL = "SELECT pg_advisory_xact_lock(1463, id) FROM unnest(%(people)s::int4[]) AS id"
+
+# Who is judged, by what, and how all her days stand. Letters and numbers are one a day that has a row, by date.
+PEOPLE = """
+SELECT p.id, p.trial_id, p.status, p.time_zone, p.monitoring_starts_on, p.monitoring_ends_on, p.withdrawn_on,
+    t.ends_on,
+    (SELECT json_agg(json_build_array(e.starts_on, e.ends_on, e.reason) ORDER BY e.starts_on)
+        FROM participants_pause e WHERE e.participant_id = p.id),
+    (SELECT json_agg(json_build_array((extract(epoch FROM o.starts_at) * 1000000)::int8, o.utc_offset)
+        ORDER BY o.starts_at) FROM metrics_offsetperiod o WHERE o.participant_id = p.id),
+    s.last_sample_at, s.arrived_at, history.*
+FROM participants_participant p
+JOIN participants_trial t ON t.id = p.trial_id
+LEFT JOIN metrics_standing s ON s.participant_id = p.id
+LEFT JOIN LATERAL (
+    SELECT array_agg(d.date - DATE '1970-01-01' ORDER BY d.date), string_agg(d.status, '' ORDER BY d.date),
+        array_agg(d.reason ORDER BY d.date), array_agg(d.worn_minutes ORDER BY d.date),
+        array_agg(d.day_minutes ORDER BY d.date),
+        string_agg(CASE WHEN d.asleep_minutes IS NULL THEN '-' ELSE 'n' END, '' ORDER BY d.date),
+        string_agg(CASE WHEN d.last_sample_at IS NULL AND d.asleep_minutes IS NULL THEN '0' ELSE '1' END, ''
+            ORDER BY d.date),
+        max(d.last_sample_at)
+    FROM metrics_participantday d WHERE d.participant_id = p.id
+) AS history ON true
+WHERE p.id = ANY(%(people)s)
+"""
+
+_DAY = "unnest(%(n)s::int4[], %(people)s::int4[], %(dates)s::date[]) AS day(n, participant, date)"
+_SPAN = (
+    "unnest(%(span_n)s::int4[], %(span_people)s::int4[], %(span_dates)s::date[], %(starts)s::timestamptz[],"
+    " %(ends)s::timestamptz[], %(least)s::interval[]) AS span(n, participant, date, starts_at, ends_at, least)"
+)
+
+# The main sleep that ended on a day, whether any did, its rollups as [metric, source, minutes, n], its newest sample.
+DAY_FACTS = f"""
+WITH span AS MATERIALIZED (SELECT * FROM {_SPAN})
+SELECT day.n,
+    (SELECT s.asleep_minutes FROM metrics_sleepsession s
+        WHERE s.participant_id = day.participant AND s.date = day.date AND s.is_main
+        ORDER BY s.asleep_minutes DESC LIMIT 1),
+    EXISTS (SELECT 1 FROM metrics_sleepsession s WHERE s.participant_id = day.participant AND s.date = day.date),
+    (SELECT json_agg(json_build_array(d.metric_id, d.source_id, d.minutes, d.n)) FROM metrics_dayrollup d
+        WHERE d.participant_id = day.participant AND d.date = day.date),
+    (SELECT max(newest.time) FROM span
+        JOIN metrics_dayrollup d ON d.participant_id = span.participant AND d.date = span.date
+        CROSS JOIN LATERAL (
+            SELECT max(m.time) AS time FROM metrics_measurement m
+            WHERE m.participant_id = d.participant_id AND m.metric_id = d.metric_id AND m.source_id = d.source_id
+                AND m.time >= span.starts_at AND m.time < span.ends_at) AS newest
+        WHERE span.n = day.n)
+FROM {_DAY}
+"""
+
+# Worn minutes and the stretches without one, of at least `least`, by gaps-and-islands over the minutes with a heart
+# rate, from whichever source. The edges of a stretch of the day stand in as minutes before and after it.
+WORN = f"""
+WITH span AS MATERIALIZED (SELECT * FROM {_SPAN}),
+minute AS (
+    SELECT span.n, span.starts_at, m.bucket, span.least
+    FROM span
+    JOIN metrics_dayrollup d
+        ON d.participant_id = span.participant AND d.date = span.date AND d.metric_id = %(heart_rate)s
+    JOIN metrics_minuterollup m
+        ON m.participant_id = d.participant_id AND m.metric_id = d.metric_id AND m.source_id = d.source_id
+        AND m.bucket >= span.starts_at AND m.bucket < span.ends_at
+    WHERE m.bucket >= %(low)s AND m.bucket < %(high)s
+    GROUP BY 1, 2, 3, 4
+    UNION ALL SELECT n, starts_at, starts_at - interval '1 minute', least FROM span
+    UNION ALL SELECT n, starts_at, ends_at, least FROM span
+),
+step AS (
+    SELECT n, starts_at, bucket, least, lag(bucket) OVER (PARTITION BY n, starts_at ORDER BY bucket) AS before
+    FROM minute
+)
+SELECT n, count(*) - 2,
+    array_agg(before + interval '1 minute' ORDER BY bucket) FILTER (WHERE bucket - before > least),
+    array_agg(bucket ORDER BY bucket) FILTER (WHERE bucket - before > least)
+FROM step GROUP BY n, starts_at ORDER BY n, starts_at
+"""
+
+# What else was measured in stretches of days: by metric and source, how many samples, how many zeros, their sum.
+NEIGHBOURS = """
+SELECT gap.n, d.metric_id, m.samples, m.zeros, m.total
+FROM unnest(%(n)s::int4[], %(people)s::int4[], %(dates)s::date[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
+    AS gap(n, participant, date, starts_at, ends_at)
+JOIN metrics_dayrollup d
+    ON d.participant_id = gap.participant AND d.date = gap.date AND d.metric_id = ANY(%(metrics)s)
+CROSS JOIN LATERAL (
+    SELECT count(*) AS samples, count(*) FILTER (WHERE m.value = 0) AS zeros, coalesce(sum(m.value), 0) AS total
+    FROM metrics_measurement m
+    WHERE m.participant_id = d.participant_id AND m.metric_id = d.metric_id AND m.source_id = d.source_id
+        AND m.time >= gap.starts_at AND m.time < gap.ends_at) AS m
+WHERE m.samples > 0
+"""
+
+STORED_DAYS = f"""
+SELECT day.n, d.status, d.reason, d.known_at, d.protocol_version, d.day_minutes, d.worn_minutes, d.fault_minutes,
+    d.asleep_minutes, d.coverage, d.last_sample_at
+FROM {_DAY}
+JOIN metrics_participantday d ON d.participant_id = day.participant AND d.date = day.date
+"""
+
+WRITE_DAYS = """
+INSERT INTO metrics_participantday (participant_id, date, status, reason, known_at, protocol_version, day_minutes,
+    worn_minutes, fault_minutes, asleep_minutes, coverage, last_sample_at, updated_at)
+SELECT u.participant, u.date, u.status, u.reason, u.known_at, u.version, u.day_minutes, u.worn, u.fault, u.asleep,
+    u.coverage::jsonb, u.last_sample_at, %(now)s
+FROM unnest(%(people)s::int4[], %(dates)s::date[], %(status)s::text[], %(reason)s::text[],
+    %(known_at)s::timestamptz[], %(version)s::int2[], %(day_minutes)s::int2[], %(worn)s::int2[], %(fault)s::int2[],
+    %(asleep)s::int2[], %(coverage)s::text[], %(last_sample_at)s::timestamptz[])
+    AS u(participant, date, status, reason, known_at, version, day_minutes, worn, fault, asleep, coverage,
+        last_sample_at)
+ON CONFLICT (participant_id, date) DO UPDATE SET
+    status = EXCLUDED.status, reason = EXCLUDED.reason, known_at = EXCLUDED.known_at,
+    protocol_version = EXCLUDED.protocol_version, day_minutes = EXCLUDED.day_minutes,
+    worn_minutes = EXCLUDED.worn_minutes, fault_minutes = EXCLUDED.fault_minutes,
+    asleep_minutes = EXCLUDED.asleep_minutes, coverage = EXCLUDED.coverage,
+    last_sample_at = EXCLUDED.last_sample_at, updated_at = EXCLUDED.updated_at
+"""
+
+REMOVE_DAYS = """
+DELETE FROM metrics_participantday d
+USING unnest(%(people)s::int4[], %(dates)s::date[]) AS gone(participant, date)
+WHERE d.participant_id = gone.participant AND d.date = gone.date
+"""
+
+# Of two verdicts that became known at one instant the later stands.
+WRITE_VERDICTS = """
+INSERT INTO metrics_dayverdict (participant_id, date, known_at, status, reason, worn_minutes, protocol_version)
+SELECT * FROM unnest(%(people)s::int4[], %(dates)s::date[], %(known_at)s::timestamptz[], %(status)s::text[],
+    %(reason)s::text[], %(worn)s::int2[], %(version)s::int2[])
+ON CONFLICT (participant_id, date, known_at) DO UPDATE SET
+    status = EXCLUDED.status, reason = EXCLUDED.reason, worn_minutes = EXCLUDED.worn_minutes,
+    protocol_version = EXCLUDED.protocol_version
+"""
+
+STORED_GAPS = f"""
+SELECT day.n, g.id, g.starts_at, g.ends_at, g.cause, g.evidence
+FROM {_DAY}
+JOIN metrics_gap g ON g.participant_id = day.participant AND g.date = day.date
+ORDER BY g.starts_at
+"""
+REMOVE_GAPS = "DELETE FROM metrics_gap WHERE id = ANY(%(ids)s)"
+WRITE_GAPS = """
+INSERT INTO metrics_gap (participant_id, date, starts_at, ends_at, cause, evidence, known_at)
+SELECT g.participant, g.date, g.starts_at, g.ends_at, g.cause, g.evidence::jsonb, %(now)s
+FROM unnest(%(people)s::int4[], %(dates)s::date[], %(starts)s::timestamptz[], %(ends)s::timestamptz[],
+    %(causes)s::text[], %(evidence)s::text[]) AS g(participant, date, starts_at, ends_at, cause, evidence)
+"""
+
+# The newest verdict on each day that was known at an instant, counted by person.
+ADHERENCE_AS_OF = """
+SELECT v.participant_id, count(*) FILTER (WHERE v.status = 'v'), count(*) FILTER (WHERE v.status IN ('v', 'i', 'l')),
+    count(*) FILTER (WHERE v.status = 'p'), count(*) FILTER (WHERE v.status = 'x')
+FROM (
+    SELECT DISTINCT ON (participant_id, date) participant_id, date, status
+    FROM metrics_dayverdict
+    WHERE participant_id = ANY(%(people)s) AND known_at <= %(at)s
+    ORDER BY participant_id, date, known_at DESC
+) AS v
+GROUP BY 1
+"""
+
+# Valid days by other definitions, of the days that count now. `variants` are worn minutes.
+ADHERENCE_VARIANTS = """
+SELECT d.participant_id, v.minutes, count(*) FILTER (WHERE d.worn_minutes >= v.minutes), count(*)
+FROM metrics_participantday d CROSS JOIN unnest(%(variants)s::int4[]) AS v(minutes)
+WHERE d.participant_id = ANY(%(people)s) AND d.status IN ('v', 'i', 'l')
+GROUP BY 1, 2
+"""
+# Of several sources of steps the one with most counts, as everywhere: sources are never added.
+ADHERENCE_BY_STEPS = """
+SELECT d.participant_id, count(*) FILTER (WHERE s.total >= %(steps)s), count(*)
+FROM metrics_participantday d
+LEFT JOIN LATERAL (
+    SELECT max(r.total) AS total FROM metrics_dayrollup r
+    WHERE r.participant_id = d.participant_id AND r.metric_id = ANY(%(metrics)s) AND r.date = d.date
+) AS s ON true
+WHERE d.participant_id = ANY(%(people)s) AND d.status IN ('v', 'i', 'l')
+GROUP BY 1
+"""

@@ -1,0 +1,256 @@
+"""How a participant stands, from her judged days and what is known of her connection: the row that pages read."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from metrics import trails
+from metrics.day_facts import Person, date_of
+from metrics.days import EPOCH, LocalCalendar
+from metrics.evidence import Evidence
+from metrics.gaps import Piece
+from metrics.judging import Monitoring
+from metrics.models import Cause, DayStatus, Exclusion, Gap, Standing
+from metrics.verdict_rows import Judged
+from participants.models import Participant, Protocol
+
+NIGHTS = 7
+# Nights that are not known yet are passed over, so far back at most.
+NIGHTS_WITHIN = 14
+FIELDS = [f.name for f in Standing._meta.fields if f.name != "participant"]
+Row = tuple[str, str, int, int, bool]  # status, reason, worn minutes, minutes of the day, a main sleep is known
+COUNTED = (DayStatus.VALID, DayStatus.INVALID, DayStatus.LOST)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """All that a standing is made of. `judged` and `gone` are days that differ from `person`'s columns."""
+
+    person: Person
+    monitoring: Monitoring
+    calendar: LocalCalendar
+    evidence: Evidence
+    protocol: Protocol
+    judged: Sequence[Judged]
+    gone: Collection[dt.date]
+    until: dt.date | None
+    newest: dt.datetime | None
+    now: dt.datetime
+
+    def days(self) -> dict[dt.date, Row]:
+        """All her days by date, ascending."""
+        person = self.person
+        columns = zip(
+            person.dates.tolist(),
+            person.states,
+            person.reasons,
+            person.worn.tolist(),
+            person.minutes.tolist(),
+            person.nights,
+            strict=True,
+        )
+        rows: dict[dt.date, Row] = {date_of(day): (s, r, w, m, n == "n") for day, s, r, w, m, n in columns}
+        for one in self.judged:
+            day = one.day
+            rows[day.date] = (one.status, one.reason, day.worn_minutes, day.minutes, day.asleep_minutes is not None)
+        return {date: rows[date] for date in sorted(rows) if date not in self.gone}
+
+
+def write(known: Sequence[Known], now: dt.datetime) -> None:
+    """Bring these people's standings up to date. Two statements, one more for long gaps."""
+    starts = _begun(known)
+    rows = [_standing(one, starts.get(one.person.pk)) for one in known]
+    Standing.objects.bulk_create(rows, update_conflicts=True, unique_fields=["participant"], update_fields=FIELDS)
+
+
+def _standing(one: Known, begun: dt.datetime | None) -> Standing:
+    days, protocol, known = one.days(), one.protocol, one.evidence
+    row = Standing(participant_id=one.person.pk, updated_at=one.now, protocol_version=protocol.version)
+    row.target = protocol.adherence_target
+    _trails(row, one, days)
+    _adherence(row, one, days)
+    _nights(row, one)
+    _uploads(row, one)
+    _excused(row, one.monitoring)
+    row.access, row.access_since = known.access, known.access_since
+    if (piece := _missing_now(one)) and piece.cause and not row.excused:
+        row.cause, row.cause_since, row.evidence = piece.cause, begun or piece.starts_at, piece.evidence
+        row.waiting = piece.cause == Cause.PLATFORM
+    row.device_model, row.device_sync_at = known.device_model, known.synced_at
+    reading = next((r for r in reversed(known.readings) if r.battery_percent is not None), None)
+    if reading:
+        row.battery_percent, row.battery_at = reading.battery_percent, reading.at
+    return row
+
+
+def _trails(row: Standing, one: Known, days: Mapping[dt.date, Row]) -> None:
+    first, until = one.monitoring.first, one.until
+    if first is None or until is None:
+        return
+    row.trail_from, row.trail_until = first, until
+    unknown = one.calendar.date(one.newest) if one.newest else first
+    letters, nights = [], []
+    for n in range((until - first).days + 1):
+        date = first + dt.timedelta(days=n)
+        status, reason, worn, _, asleep = days.get(date, (DayStatus.EXCLUDED, "", 0, 0, False))
+        letters.append(trails.letter(status, reason, worn))
+        # Of a day that is still to come in, the night may be too.
+        waits = date >= unknown and status in (DayStatus.PENDING, DayStatus.VALID)
+        nights.append(trails.NIGHT if asleep else trails.NIGHT_PENDING if waits else trails.NO_NIGHT)
+    row.trail, row.nights = "".join(letters), "".join(nights)
+
+
+def _adherence(row: Standing, one: Known, days: Mapping[dt.date, Row]) -> None:
+    states = [status for status, _, _, _, _ in days.values()]
+    row.valid_days = states.count(DayStatus.VALID)
+    row.lost_days = states.count(DayStatus.LOST)
+    row.pending_days = states.count(DayStatus.PENDING)
+    row.excluded_days = states.count(DayStatus.EXCLUDED)
+    row.counted_days = row.valid_days + row.lost_days + states.count(DayStatus.INVALID)
+    row.remaining_days = _remaining(one.monitoring)
+    if row.counted_days:
+        counted = [(worn, minutes) for status, _, worn, minutes, _ in days.values() if status in COUNTED]
+        row.adherence = row.valid_days / row.counted_days
+        row.worn_share = sum(worn for worn, _ in counted) / sum(minutes for _, minutes in counted)
+        row.low_wear = row.adherence < row.target
+    if row.remaining_days is not None:
+        hoped = row.pending_days + row.remaining_days
+        if row.counted_days + hoped:
+            row.best_adherence = (row.valid_days + hoped) / (row.counted_days + hoped)
+            row.out_of_reach = row.best_adherence < row.target
+
+
+def _remaining(monitoring: Monitoring) -> int | None:
+    """Days to come that will count, as far as is known; None where no end is set."""
+    if monitoring.status in (Participant.Status.WITHDRAWN, Participant.Status.COMPLETED):
+        return 0
+    if monitoring.last is None:
+        return None
+    first = max(monitoring.today + dt.timedelta(days=1), monitoring.first or monitoring.today)
+    last = monitoring.last
+    if monitoring.withdrawn_on:
+        last = min(last, monitoring.withdrawn_on - dt.timedelta(days=1))
+    days = {first + dt.timedelta(days=n) for n in range((last - first).days + 1)}
+    return sum(monitoring.pause(date) is None for date in days)
+
+
+def _nights(row: Standing, one: Known) -> None:
+    """Of the last nights that are known and count, how many had a main sleep."""
+    pairs = list(zip(row.trail, row.nights, strict=True))[-NIGHTS_WITHIN:]
+    known = [night for day, night in pairs if day != trails.EXCLUDED and night != trails.NIGHT_PENDING][-NIGHTS:]
+    if len(known) < NIGHTS or not (one.evidence.live or trails.NIGHT in row.nights):
+        return
+    row.nights_recorded = known.count(trails.NIGHT)
+    few, critical = one.protocol.sleep_nights_warn, one.protocol.sleep_nights_critical
+    row.low_sleep = 2 if row.nights_recorded < critical else 1 if row.nights_recorded < few else 0
+
+
+def _uploads(row: Standing, one: Known) -> None:
+    person, protocol = one.person, one.protocol
+    row.last_sample_at = one.newest
+    news = one.newest is not None and (person.newest_before is None or one.newest > person.newest_before)
+    row.arrived_at = one.now if news else person.arrived_at
+    heard = one.newest or one.evidence.access_since
+    if not one.evidence.live or heard is None:
+        return
+    row.silent_at = heard + dt.timedelta(hours=protocol.upload_warn_hours)
+    row.critical_at = heard + dt.timedelta(hours=protocol.upload_critical_hours)
+    row.overwritten_at = heard + dt.timedelta(hours=protocol.device_keeps_hours)
+
+
+def _excused(row: Standing, monitoring: Monitoring) -> None:
+    """Why today does not count, since when and until when."""
+    today = monitoring.today
+    if monitoring.first is None:
+        # Nothing of her yet: she may be paused, withdrawn or done all the same.
+        monitoring = Monitoring(
+            monitoring.status, today, monitoring.last, monitoring.withdrawn_on, monitoring.pauses, today
+        )
+    reason = monitoring.exclusion(today)
+    row.excused = reason or ""
+    if reason is Exclusion.PAUSED and (pause := monitoring.pause(today)):
+        row.excused_since, row.excused_until = pause[0], pause[1]
+    elif reason is Exclusion.WITHDRAWN:
+        row.excused_since = monitoring.withdrawn_on
+    elif reason is Exclusion.AFTER_END and monitoring.last:
+        row.excused_since = monitoring.last + dt.timedelta(days=1)
+    elif reason is Exclusion.BEFORE_START and monitoring.first:
+        row.excused_until = monitoring.first - dt.timedelta(days=1)
+
+
+def _run(one: Known) -> list[Piece]:
+    """The missing stretches that reach without a break up to now, the last first; as far as days were judged."""
+    found: list[Piece] = []
+    for judged in sorted(one.judged, key=lambda judged: judged.day.date, reverse=True):
+        for piece in reversed(judged.pieces):
+            if found and piece.ends_at != found[-1].starts_at:
+                return found
+            if not found and not piece.starts_at <= one.now < piece.ends_at:
+                continue
+            found.append(piece)
+    return found
+
+
+def _missing_now(one: Known) -> Piece | None:
+    """What is missing now. What was merely not read since the last pull has the cause of what is missing before it."""
+    run = _run(one)
+    if not run:
+        return None
+    if run[0].cause != Cause.NOT_SYNCED:
+        return run[0]
+    before = next((piece for piece in run if piece.cause != Cause.NOT_SYNCED), None)
+    lasting = before is not None and before.cause in (Cause.BATTERY_FLAT, Cause.OFF_WRIST, Cause.UNKNOWN)
+    return before if before and lasting and _unread_only(one, run) else run[0]
+
+
+def _unread_only(one: Known, run: Sequence[Piece]) -> bool:
+    """Whether the stretch at the end is younger than the last upload that might have been: no silence of its own."""
+    answered = one.evidence.answered
+    asked = answered[-1].ends_at if answered else None
+    return asked is None or run[0].starts_at >= asked - dt.timedelta(hours=3)
+
+
+def _begun(known: Sequence[Known]) -> dict[int, dt.datetime]:
+    """Since when what is missing now has been missing for its cause: gaps of earlier days are asked for once."""
+    found: dict[int, dt.datetime] = {}
+    reaching: dict[int, Piece] = {}
+    for one in known:
+        piece = _missing_now(one)
+        if piece is None:
+            continue
+        start = piece.starts_at
+        run = _run(one)
+        for earlier in run[run.index(piece) + 1 :]:
+            if earlier.cause != piece.cause:
+                break
+            start = earlier.starts_at
+        found[one.person.pk] = start
+        if run[-1].starts_at == start:
+            reaching[one.person.pk] = piece
+    # Only a run that begins with a stored day's first instant can go on before it.
+    mine = {one.person.pk: one for one in known}
+    open_ended = [pk for pk in reaching if _before(mine[pk], found[pk])]
+    if open_ended:
+        _walk_back(open_ended, reaching, found)
+    return found
+
+
+def _before(one: Known, start: dt.datetime) -> bool:
+    date = one.calendar.date(start)
+    earlier = (date - EPOCH).days - 1 in one.person.dates
+    return earlier and one.calendar.midnight(date) == start
+
+
+def _walk_back(people: Sequence[int], pieces: Mapping[int, Piece], found: dict[int, dt.datetime]) -> None:
+    """Go on through the stored gaps of earlier days, the newest first, for as long as they touch and agree."""
+    rows: Any = (
+        Gap.objects.filter(participant__in=people, ends_at__lte=max(found[pk] for pk in people))
+        .order_by("participant", "-starts_at")
+        .values_list("participant_id", "starts_at", "ends_at", "cause")
+    )
+    for pk, starts_at, ends_at, cause in rows.iterator():
+        if ends_at == found[pk] and cause == pieces[pk].cause:
+            found[pk] = starts_at

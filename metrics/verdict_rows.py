@@ -1,0 +1,184 @@
+"""Writing verdicts and gaps: only rows that differ, and to the history only what became otherwise."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+from metrics import sql_verdicts as sql
+from metrics.day_facts import Day, arrays
+from metrics.gaps import Piece
+from metrics.models import DayStatus, Exclusion
+
+MICROSECOND = dt.timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A day and its verdict."""
+
+    day: Day
+    status: DayStatus
+    reason: str
+    fault_minutes: int
+    pieces: Sequence[Piece]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A day whose verdict became otherwise; `before` is "" for a day that had none."""
+
+    participant_id: int
+    date: dt.date
+    before: str
+    after: str
+
+
+def write(
+    judged: Sequence[Judged],
+    gone: Collection[tuple[int, dt.date]],
+    *,
+    touched: Mapping[int, Collection[dt.date]],
+    now: dt.datetime,
+) -> list[Change]:
+    """Store verdicts and gaps; rows of (participant, date) in `gone` fall away. Returns what became otherwise.
+
+    `touched`: dates by participant whose data changed: their rows are marked as updated whatever they say.
+    """
+    with connection.cursor() as cursor:
+        days = [one.day for one in judged]
+        # First: what a day gives up may begin where a gap of its neighbour does now.
+        changes = _remove(cursor, gone, now) if gone else []
+        stored: dict[int, tuple[Any, ...]] = {}
+        old_gaps: dict[int, list[tuple[Any, ...]]] = {}
+        if days:
+            cursor.execute(sql.STORED_DAYS, arrays(days))
+            stored = {row[0]: row[1:] for row in cursor.fetchall()}
+            cursor.execute(sql.STORED_GAPS, arrays(days))
+            for n, *gap in cursor.fetchall():
+                old_gaps.setdefault(n, []).append(tuple(gap))
+        changes += _write_days(cursor, judged, stored, touched, now)
+        _write_gaps(cursor, judged, old_gaps, now)
+    return changes
+
+
+def _write_days(
+    cursor: Any,
+    judged: Sequence[Judged],
+    stored: Mapping[int, tuple[Any, ...]],
+    touched: Mapping[int, Collection[dt.date]],
+    now: dt.datetime,
+) -> list[Change]:
+    rows, history, changes = [], [], []
+    for n, one in enumerate(judged):
+        day, old = one.day, stored.get(n)
+        new = (
+            day.protocol.version,
+            day.minutes,
+            day.worn_minutes,
+            one.fault_minutes,
+            day.asleep_minutes,
+            day.coverage,
+            day.newest,
+        )
+        # A row without `known_at` was never judged.
+        known = old is not None and old[2] is not None
+        same = known and old is not None and (old[0], old[1]) == (one.status, one.reason)
+        # Later than what it follows, even if this transaction took its time before the other's end.
+        known_at = old[2] if same and old else max(now, old[2] + MICROSECOND) if known and old else now
+        key = (day.person.pk, day.date)
+        if not same:
+            history.append((*key, known_at, one.status.value, str(one.reason), day.worn_minutes, day.protocol.version))
+            before = _word(old[0], old[1]) if known and old else ""
+            changes.append(Change(*key, before, _word(one.status, one.reason)))
+        if not same or old is None or _values(old[3:]) != new or day.date in touched.get(day.person.pk, ()):
+            rows.append((*key, one.status.value, str(one.reason), known_at, *new[:5], json.dumps(day.coverage), new[6]))
+    if rows:
+        names = ("people", "dates", "status", "reason", "known_at", "version", "day_minutes", "worn", "fault", "asleep")
+        cursor.execute(sql.WRITE_DAYS, _columns((*names, "coverage", "last_sample_at"), rows) | {"now": now})
+    if history:
+        _write_history(cursor, history)
+    return changes
+
+
+def _values(old: Sequence[Any]) -> tuple[Any, ...]:
+    version, minutes, worn, fault, asleep, coverage, newest = old
+    return (
+        version,
+        minutes,
+        worn,
+        fault,
+        asleep,
+        json.loads(coverage) if isinstance(coverage, str) else coverage,
+        newest,
+    )
+
+
+def _word(status: str, reason: str) -> str:
+    """A verdict in a letter; a day that a fault of ours took away is none that she lost."""
+    return "f" if reason == Exclusion.PLATFORM else str(DayStatus(status).value)
+
+
+def _write_history(cursor: Any, rows: Sequence[tuple[Any, ...]]) -> None:
+    names = ("people", "dates", "known_at", "status", "reason", "worn", "version")
+    cursor.execute(sql.WRITE_VERDICTS, _columns(names, rows))
+
+
+def _columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
+    return {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+
+
+def _write_gaps(
+    cursor: Any, judged: Sequence[Judged], old: Mapping[int, Sequence[tuple[Any, ...]]], now: dt.datetime
+) -> None:
+    """Replace the gaps that differ."""
+    gone, rows = [], []
+    for n, one in enumerate(judged):
+        kept = {gap[1:4]: gap for gap in old.get(n, ())}
+        for piece in one.pieces:
+            gap = kept.get((piece.starts_at, piece.ends_at, piece.cause))
+            if gap and _json(gap[4]) == piece.evidence:
+                del kept[gap[1:4]]
+                continue
+            cause = piece.cause.value if piece.cause else ""
+            key = (one.day.person.pk, one.day.date)
+            rows.append((*key, piece.starts_at, piece.ends_at, cause, json.dumps(piece.evidence)))
+        gone += [gap[0] for gap in kept.values()]
+    if gone:
+        cursor.execute(sql.REMOVE_GAPS, {"ids": gone})
+    if rows:
+        names = ("people", "dates", "starts", "ends", "causes", "evidence")
+        cursor.execute(sql.WRITE_GAPS, _columns(names, rows) | {"now": now})
+
+
+def _json(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def _remove(cursor: Any, gone: Collection[tuple[int, dt.date]], now: dt.datetime) -> list[Change]:
+    """Rows of days that are none any more: without data and outside the monitoring. The history says so."""
+    keys = sorted(gone)
+    parameters = {"n": list(range(len(keys))), "people": [k[0] for k in keys], "dates": [k[1] for k in keys]}
+    cursor.execute(sql.STORED_DAYS, parameters)
+    stored = cursor.fetchall()
+    if not stored:
+        return []
+    cursor.execute(sql.STORED_GAPS, parameters)
+    if ids := [row[1] for row in cursor.fetchall()]:
+        cursor.execute(sql.REMOVE_GAPS, {"ids": ids})
+    cursor.execute(sql.REMOVE_DAYS, parameters)
+    history, changes = [], []
+    for n, status, reason, known_at, version, *_ in stored:
+        if known_at is None:
+            continue
+        at = max(now, known_at + MICROSECOND)
+        history.append((*keys[n], at, DayStatus.EXCLUDED.value, Exclusion.BEFORE_START.value, 0, version))
+        changes.append(Change(*keys[n], _word(status, reason), DayStatus.EXCLUDED.value))
+    if history:
+        _write_history(cursor, history)
+    return changes

@@ -1,0 +1,295 @@
+"""Judging local days: the verdict, its history, the gaps with their causes, and how a participant stands.
+
+The one writer of ParticipantDay, DayVerdict, Gap and Standing. Called by the writer and by everything that changes
+what is known of a participant, in the caller's transaction; by a task each hour, since days also change with the
+clock. Judging twice changes nothing. Rules: judging.py and gaps.py; what is read: day_facts.py.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import zoneinfo
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from metrics import day_facts, evidence, gaps, sql_verdicts, standing_rows, verdict_rows
+from metrics.day_facts import Day, Person, date_of
+from metrics.days import EPOCH, LocalCalendar
+from metrics.evidence import NOTHING, Evidence
+from metrics.gaps import Piece
+from metrics.judging import DayFacts, Monitoring, in_force, verdict
+from metrics.models import Cause, DayStatus, Exclusion, ParticipantDay
+from metrics.verdict_rows import Change, Judged
+from participants.models import Participant, Protocol
+
+__all__ = ["Change", "participant_changed", "refresh", "refresh_many"]
+
+ONE_DAY = dt.timedelta(days=1)
+
+
+def refresh(
+    participant: Participant,
+    dates: Collection[dt.date] | None = None,
+    *,
+    now: dt.datetime,
+    asked: Collection[dt.date] = (),
+) -> list[Change]:
+    """Judge a participant's days and bring her standing up to date, in the caller's transaction or one of its own.
+
+    `dates`: local dates whose data changed; `asked`: those of which only the evidence may have. Days that are not
+    settled are judged in any case: pending ones, new ones, those since her newest sample; with None also those of
+    which it changed whether they count. Returns what changed.
+    """
+    touched = None if dates is None else {participant.pk: dates}
+    return refresh_many([participant], now=now, dates=touched, asked={participant.pk: asked})
+
+
+def participant_changed(participant: Participant) -> None:
+    """Judge again after a change of who she is: dates, pauses, status. Wired by settings.PARTICIPANT_CHANGED."""
+    refresh(participant, now=timezone.now())
+
+
+def refresh_many(
+    participants: Iterable[Participant],
+    *,
+    now: dt.datetime,
+    dates: Mapping[int, Collection[dt.date]] | None = None,
+    asked: Mapping[int, Collection[dt.date]] | None = None,
+    since: dt.date | None = None,
+) -> list[Change]:
+    """The same for many at once, in a number of statements that does not grow with theirs. Locks each of them.
+
+    `dates`, `asked`: by participant id, as in refresh. `since`: every day from that local date on is judged anew.
+    """
+    rows = {participant.pk: participant for participant in participants}
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(sql_verdicts.LOCK_ALL, {"people": sorted(rows)})
+        people = day_facts.people(list(rows))
+        protocols = _protocols({person.trial_id for person in people})
+        cases = [_Case(person, protocols[person.trial_id], now) for person in people]
+        for case in cases:
+            mine = None if dates is None else dates.get(case.person.pk, ())
+            case.plan(mine, (asked or {}).get(case.person.pk, ()), since)
+        known = evidence.collect(rows.values(), since=min((case.since for case in cases), default=now), now=now)
+        for case in cases:
+            case.known = known.get(case.person.pk, NOTHING)
+            case.choose()
+        days = [day for case in cases for day in case.days]
+        day_facts.read(days)
+        for case in cases:
+            case.settle_range()
+        _explain(cases)
+        judged = [one for case in cases for one in case.judge()]
+        gone = {(case.person.pk, date) for case in cases for date in case.gone}
+        changes = verdict_rows.write(judged, gone, touched=dates or {}, now=now)
+        standing_rows.write([case.standing() for case in cases], now)
+    return changes
+
+
+def _protocols(trials: Collection[int]) -> dict[int, list[Protocol]]:
+    """By trial, its protocols, the latest effective first; where there is none, the defaults."""
+    found: dict[int, list[Protocol]] = {trial: [] for trial in trials}
+    for protocol in Protocol.objects.filter(trial__in=trials).order_by("-effective_on", "-version"):
+        found[protocol.trial_id].append(protocol)
+    return {trial: mine or [Protocol(trial_id=trial, effective_on=EPOCH)] for trial, mine in found.items()}
+
+
+@dataclass(slots=True)
+class _Case:
+    """One participant while she is judged."""
+
+    person: Person
+    protocols: list[Protocol]
+    now: dt.datetime
+    known: Evidence = NOTHING
+    wanted: set[dt.date] = field(default_factory=set)
+    touched: set[dt.date] = field(default_factory=set)
+    days: list[Day] = field(default_factory=list)
+    pieces: dict[dt.date, list[Piece]] = field(default_factory=lambda: defaultdict(list))
+    judged: list[Judged] = field(default_factory=list)
+    gone: set[dt.date] = field(default_factory=set)
+    newest: dt.datetime | None = None
+    calendar: LocalCalendar = field(init=False)
+    monitoring: Monitoring = field(init=False)
+    until: dt.date | None = None  # the last date that is judged
+
+    def __post_init__(self) -> None:
+        self.calendar = LocalCalendar(zoneinfo.ZoneInfo(self.person.zone), self.person.offsets)
+
+    @property
+    def today(self) -> dt.date:
+        return self.calendar.date(self.now)
+
+    @property
+    def since(self) -> dt.datetime:
+        """From when on evidence matters."""
+        return self.calendar.midnight(min(self.wanted)) if self.wanted else self.now
+
+    def plan(self, touched: Collection[dt.date] | None, asked: Collection[dt.date], since: dt.date | None) -> None:
+        """Which dates to judge, if she is live; `choose` leaves out what is not judged of others."""
+        person = self.person
+        self.touched = set(touched or ())
+        data = {date_of(day) for day, has in zip(person.dates.tolist(), person.data, strict=True) if has == "1"}
+        self.monitoring = self.monitored(data | self.touched)
+        stored = {date_of(day): i for i, day in enumerate(person.dates.tolist())}
+        first, last = self.monitoring.first, min(self.today, self.monitoring.last or self.today)
+        self.wanted = self.touched | {date for date, i in stored.items() if person.states[i] == DayStatus.PENDING}
+        if first:
+            self.wanted |= {first + n * ONE_DAY for n in range((last - first).days + 1)} - stored.keys()
+            newest = self.calendar.date(person.newest) if person.newest else first
+            self.wanted |= {date for date in stored if newest <= date <= last or date in asked}
+        if since:
+            self.wanted |= {date for date in stored if date >= since}
+        if touched is None:
+            self.wanted |= {date for date, i in stored.items() if self.counts_otherwise(date, i)}
+
+    def counts_otherwise(self, date: dt.date, place: int) -> bool:
+        """Whether a day's exclusion is not what it was."""
+        excluded = self.person.states[place] == DayStatus.EXCLUDED
+        reason = self.person.reasons[place] if excluded else ""
+        if reason == Exclusion.PLATFORM:
+            reason = ""
+        return reason != (self.monitoring.exclusion(date, reason) or "")
+
+    def monitored(self, data: set[dt.date]) -> Monitoring:
+        """When she is monitored, given the dates with data."""
+        person, today = self.person, self.today
+        last_data = max(data, default=None)
+        ends = [date for date in (person.ends_on, person.trial_ends_on) if date]
+        last = min(ends) if ends else None
+        withdrawn_on = person.withdrawn_on
+        first = person.starts_on or min(data, default=None)
+        if person.status == Participant.Status.WITHDRAWN and withdrawn_on is None:
+            withdrawn_on = last_data + ONE_DAY if last_data else first or today
+        if person.status == Participant.Status.COMPLETED and last is None:
+            last = last_data or today
+        return Monitoring(person.status, first, last, withdrawn_on, person.pauses, today)
+
+    def choose(self) -> None:
+        """The days that are judged, now that it is known whether she is live."""
+        if not (self.known.live or self.person.starts_on):
+            data = [
+                date_of(d) for d, has in zip(self.person.dates.tolist(), self.person.data, strict=True) if has == "1"
+            ]
+            last = max([*data, *self.touched], default=None)
+            stored = {date_of(day) for day in self.person.dates.tolist()}
+            self.wanted = {date for date in self.wanted if date in stored or (last and date <= last)}
+        protocol_of = {date: in_force(self.protocols, date) for date in self.wanted}
+        self.days = day_facts.days_of(self.person, list(self.wanted), self.calendar, protocol_of)
+        skipped = self.wanted - {day.date for day in self.days}
+        self.gone = {date for date in skipped if (date - EPOCH).days in self.person.dates}
+
+    def settle_range(self) -> None:
+        """Now that the data are read: from when to when days are judged, and which rows fall away."""
+        person, judged = self.person, {day.date: day for day in self.days}
+        stored = {date_of(d): has == "1" for d, has in zip(person.dates.tolist(), person.data, strict=True)}
+        data = {date for date, has in stored.items() if has and date not in judged}
+        data |= {date for date, day in judged.items() if day.has_data}
+        self.monitoring = self.monitored(data)
+        live = self.known.live or person.starts_on
+        last = self.today if live else max(data, default=None)
+        self.until = min(last, self.monitoring.last or last) if last else None
+        first = self.monitoring.first
+        if first and self.until and first > self.until:
+            self.until = None
+
+        def outside(date: dt.date) -> bool:
+            return first is None or self.until is None or not first <= date <= self.until
+
+        self.gone |= {date for date in judged if date not in data and outside(date)}
+        self.days = [day for day in self.days if day.date not in self.gone]
+        self.newest = self.newest_sample(judged)
+
+    def newest_sample(self, judged: Mapping[dt.date, Day]) -> dt.datetime | None:
+        """Her newest sample: of the days that were just read, or before them."""
+        seen = max((day.newest for day in judged.values() if day.newest), default=None)
+        before = self.person.newest
+        if before is None or (seen and seen >= before):
+            return seen
+        if self.calendar.date(before) not in judged:
+            return before
+        # It was removed, or moved to another day.
+        rest = ParticipantDay.objects.filter(participant=self.person.pk).exclude(date__in=list(judged))
+        return max((at for at in (seen, *rest.values_list("last_sample_at", flat=True)) if at), default=None)
+
+    def judge(self) -> list[Judged]:
+        """The verdict on each day that is judged."""
+        stored = {day: i for i, day in enumerate(self.person.dates.tolist())}
+        for day in self.days:
+            place = stored.get((day.date - EPOCH).days)
+            before = self.person.states[place] if place is not None else ""
+            reason = self.person.reasons[place] if place is not None else ""
+            mine = self.pieces[day.date]
+            faults = min(sum(p.minutes for p in mine if p.cause == Cause.PLATFORM), day.minutes)
+            status, why = verdict(
+                DayFacts(
+                    ends_at=day.ends_at,
+                    worn_minutes=day.worn_minutes,
+                    fault_minutes=faults,
+                    has_data=day.has_data,
+                    newest=self.newest,
+                    unread=any(piece.unread for piece in mine),
+                    exclusion=self.monitoring.exclusion(day.date, reason),
+                    before=before,
+                ),
+                day.protocol,
+                self.now,
+            )
+            self.judged.append(Judged(day, status, why, faults, mine))
+        return self.judged
+
+    def standing(self) -> standing_rows.Known:
+        return standing_rows.Known(
+            person=self.person,
+            monitoring=self.monitoring,
+            calendar=self.calendar,
+            evidence=self.known,
+            protocol=in_force(self.protocols, self.today),
+            judged=self.judged,
+            gone=self.gone,
+            until=self.until,
+            newest=self.newest,
+            now=self.now,
+        )
+
+
+def _explain(cases: Sequence[_Case]) -> None:
+    """Give every missing stretch of the days its cause. One statement for what else was measured in them."""
+    found: list[tuple[_Case, Day, Piece]] = []
+    for case in cases:
+        for day in case.days:
+            for start, end in day.missing:
+                found += [(case, day, piece) for piece in _pieces(case, day, start, end)]
+    asked = [(day, piece.starts_at, piece.ends_at) for _, day, piece in found if piece.cause is None]
+    near = iter(day_facts.neighbours(asked))
+    for case, day, piece in found:
+        told = piece.cause is not None
+        flat = day.protocol.battery_flat_percent
+        case.pieces[day.date].append(piece if told else gaps.decided(piece, case.known, next(near), flat))
+    for case in cases:
+        for date, parts in case.pieces.items():
+            case.pieces[date] = gaps.joined(parts)
+
+
+def _pieces(case: _Case, day: Day, start: dt.datetime, end: dt.datetime) -> list[Piece]:
+    """A missing stretch of a day in pieces: one where the day does not count, none outside her monitoring."""
+    exclusion = case.monitoring.exclusion(day.date, Exclusion.PAUSED if _paused(case, day.date) else "")
+    if exclusion in (Exclusion.BEFORE_START, Exclusion.AFTER_END):
+        return []
+    if exclusion is Exclusion.WITHDRAWN:
+        return [Piece(start, end, Cause.WITHDRAWN, evidence.facts(on=case.monitoring.withdrawn_on))]
+    if exclusion is Exclusion.PAUSED:
+        first, last, reason = case.monitoring.pause(day.date) or (None, None, None)
+        known = evidence.facts(reason=reason or None, to=last) | ({"from": first.isoformat()} if first else {})
+        return [Piece(start, end, Cause.PAUSED, known)]
+    return gaps.pieces(start, end, case.known, case.newest)
+
+
+def _paused(case: _Case, date: dt.date) -> bool:
+    places = (case.person.dates == (date - EPOCH).days).nonzero()[0]
+    return bool(len(places)) and case.person.reasons[int(places[0])] == Exclusion.PAUSED
