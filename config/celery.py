@@ -17,6 +17,9 @@ app.conf.beat_schedule = {
     "send-digests": {"task": "dashboards.send_digests", "schedule": 300.0, "options": {"expires": 290}},
     "send-due": {"task": "dashboards.send_due", "schedule": 60.0, "options": {"expires": 55}},
     "close-loop": {"task": "dashboards.close_loop", "schedule": 60.0, "options": {"expires": 55}},
+    "judge-new": {"task": "metrics.judge_new", "schedule": 60.0, "options": {"expires": 55}},
+    "resume-recomputes": {"task": "metrics.resume_recomputes", "schedule": 60.0, "options": {"expires": 55}},
+    "judge-days": {"task": "metrics.judge_days", "schedule": crontab(minute="7"), "options": {"expires": 55 * 60}},
     # A message that waited longer than its interval is dropped: the next one does the same.
     "extend-demo": {
         "task": "ingestion.extend_demo",

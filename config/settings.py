@@ -250,6 +250,8 @@ LIVE_PROVIDERS: dict[str, dict[str, Any]] = (
 )
 # Who tells what is known of participants' connections, so that missing data can be explained (metrics.evidence).
 MONITORING_EVIDENCE = "ingestion.evidence.collect"
+# Who is told when a participant was enrolled, paused, withdrawn or had her dates changed (participants.services).
+PARTICIPANT_CHANGED = "metrics.verdicts.participant_changed"
 # True: participants of demo trials may be given synthetic devices.
 SYNTHETIC = boolean("SYNTHETIC", default=False)
 # Set only to tell its owner that it is ignored: see config/checks.py.

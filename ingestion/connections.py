@@ -16,7 +16,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from ingestion import live
-from ingestion.models import Connection, ConnectionEvent, Device, Invitation, SyncWindow
+from ingestion.models import Connection, ConnectionEvent, Device, DeviceReading, Invitation, SyncWindow
 from ingestion.providers.base import (
     AccessGone,
     BrokenAnswer,
@@ -26,6 +26,7 @@ from ingestion.providers.base import (
     LiveProvider,
     VendorError,
 )
+from metrics import verdicts
 from participants import vault
 from participants.models import Participant, User
 
@@ -151,6 +152,8 @@ def connect(
                 Participant.objects.filter(pk=participant.pk).update(status=Participant.Status.ACTIVE)
     except IntegrityError:
         raise ConnectRefused("account_taken") from None
+    # After the row's lock is gone: who stores data locks the participant first and this row then.
+    verdicts.refresh(participant, now=now)
     missing = tuple(t.code for t in provider.data_types.values() if t not in allowed)
     return Connected(connection, missing, len(devices or []))
 
@@ -199,6 +202,8 @@ def _give_back(provider: LiveProvider, grant: Grant, user_id: str) -> None:
 
 
 def _store_devices(connection: Connection, devices: list[DeviceState], now: dt.datetime) -> None:
+    """Keep what the vendor says of the devices, and append to their readings what changed."""
+    before = {device.external_id: device for device in connection.devices.all()}
     Device.objects.bulk_create(
         [
             Device(
@@ -217,6 +222,27 @@ def _store_devices(connection: Connection, devices: list[DeviceState], now: dt.d
         unique_fields=["connection", "external_id"],
         update_fields=["model", "kind", "battery_percent", "battery_status", "last_sync_at", "seen_at"],
     )
+    changed = {
+        state.external_id: state
+        for state in devices
+        if (known := before.get(state.external_id)) is None
+        or (known.battery_percent, known.battery_status, known.last_sync_at)
+        != (state.battery_percent, state.battery_status, state.last_sync_at)
+    }
+    if changed:
+        DeviceReading.objects.bulk_create(
+            [
+                DeviceReading(
+                    device=device,
+                    at=now,
+                    battery_percent=changed[device.external_id].battery_percent,
+                    battery_status=changed[device.external_id].battery_status,
+                    last_sync_at=changed[device.external_id].last_sync_at,
+                )
+                for device in Device.objects.filter(connection=connection, external_id__in=changed)
+            ],
+            ignore_conflicts=True,
+        )
 
 
 def devices_refresh(connection: Connection, provider: LiveProvider, access_token: str, now: dt.datetime) -> None:
@@ -290,6 +316,7 @@ def lost(connection: Connection, code: str, *, now: dt.datetime) -> None:
         _set_status(row, Connection.Status.RECONNECT, code, now)
         row.next_due_at = None
         row.save(update_fields=["status", "status_since", "status_reason", "next_due_at"])
+    verdicts.refresh(row.participant, now=now)
     log.info("connection %s needs to be reconnected: %s", connection.pk, code)
 
 
@@ -302,6 +329,7 @@ def scope_lost(connection: Connection, scope: str, *, now: dt.datetime) -> None:
         row.scopes = [one for one in row.scopes if one != scope]
         row.save(update_fields=["scopes"])
         ConnectionEvent.objects.create(connection=row, at=now, status=row.status, reason=AccessGone.SCOPE_MISSING)
+    verdicts.refresh(row.participant, now=now)
 
 
 def disconnect(connection: Connection, *, reason: str, now: dt.datetime) -> bool:
@@ -316,6 +344,7 @@ def disconnect(connection: Connection, *, reason: str, now: dt.datetime) -> bool
         _set_status(row, Connection.Status.REVOKED, reason, now)
         row.save()
         SyncWindow.objects.filter(connection=row, state=SyncWindow.State.DUE).delete()
+    verdicts.refresh(row.participant, now=now)
     if not sealed or in_use(row.provider, row.external_user_id, besides=row.pk):
         return True
     try:

@@ -12,8 +12,16 @@ from dataclasses import dataclass, field
 
 from django.conf import settings
 
-from ingestion import live
-from ingestion.models import Connection, ConnectionEvent, DeviceReading, Invitation, SyncWindow, SyntheticDevice
+from ingestion import live, synthetic
+from ingestion.models import (
+    Connection,
+    ConnectionEvent,
+    Device,
+    DeviceReading,
+    Invitation,
+    SyncWindow,
+    SyntheticDevice,
+)
 from ingestion.providers.base import AccessGone
 from metrics.evidence import BEGINNING, END, Evidence, Fault, Reading, Spell, Stretch, facts
 from metrics.models import Access, Cause
@@ -35,6 +43,7 @@ class _Known:
     connections: list[Connection] = field(default_factory=list)
     events: dict[int, list[ConnectionEvent]] = field(default_factory=lambda: defaultdict(list))
     windows: list[SyncWindow] = field(default_factory=list)
+    devices: list[Device] = field(default_factory=list)
     readings: list[DeviceReading] = field(default_factory=list)
     invitations: list[Invitation] = field(default_factory=list)
     synthetic: list[SyntheticDevice] = field(default_factory=list)
@@ -49,6 +58,7 @@ def collect(participants: Iterable[Participant], *, since: dt.datetime, now: dt.
         rows[connection.participant_id].connections.append(connection)
         owner[connection.pk] = connection.participant_id
     for device in SyntheticDevice.objects.filter(participant__in=people):
+        device.participant = people[device.participant_id]
         rows[device.participant_id].synthetic.append(device)
     for invitation in Invitation.objects.filter(participant__in=people).order_by("created_at"):
         rows[invitation.participant_id].invitations.append(invitation)
@@ -58,7 +68,7 @@ def collect(participants: Iterable[Participant], *, since: dt.datetime, now: dt.
 
 
 def _read_connections(owner: Mapping[int, int], rows: Mapping[int, _Known], since: dt.datetime) -> None:
-    """Events, windows of heart rates and readings of these connections: three queries."""
+    """Events, windows of heart rates, devices and readings of these connections: four queries."""
     for event in ConnectionEvent.objects.filter(connection__in=owner).order_by("at", "pk"):
         rows[owner[event.connection_id]].events[event.connection_id].append(event)
     windows = SyncWindow.objects.filter(
@@ -69,6 +79,8 @@ def _read_connections(owner: Mapping[int, int], rows: Mapping[int, _Known], sinc
     readings = DeviceReading.objects.filter(device__connection__in=owner, at__gte=since - READINGS_BEFORE)
     for reading in readings.select_related("device").order_by("at"):
         rows[owner[reading.device.connection_id]].readings.append(reading)
+    for device in Device.objects.filter(connection__in=owner).order_by("seen_at"):
+        rows[owner[device.connection_id]].devices.append(device)
 
 
 def _heart_types() -> list[str]:
@@ -82,11 +94,9 @@ def _heart_types() -> list[str]:
 
 
 def _evidence(person: Participant, known: _Known, now: dt.datetime) -> Evidence:
-    if known.synthetic:
-        return _synthetic(person, known, now)
     connected = [one for one in known.connections if one.connected_at]
     if not connected:
-        return _never(person, known)
+        return _synthetic(person, known, now) if known.synthetic else _never(person, known)
     # The one that serves her now, else the newest.
     current = next((one for one in connected if one.status == Status.ACTIVE), connected[-1])
     missing = _missing(current)
@@ -98,7 +108,7 @@ def _evidence(person: Participant, known: _Known, now: dt.datetime) -> Evidence:
         access, since = Access.PARTIAL, _partial_since(current, known.events[current.pk])
         if HEART_RATE.code in missing:
             spells.append(Spell(since, END, Cause.CONSENT_PARTIAL, facts(missing=missing, since=since)))
-    readings = _readings(known.readings)
+    readings = _readings(known)
     return Evidence(
         access=access,
         access_since=since,
@@ -109,7 +119,7 @@ def _evidence(person: Participant, known: _Known, now: dt.datetime) -> Evidence:
         faults=_faults(known, current, now),
         readings=readings,
         next_pull_at=current.next_due_at,
-        device_model=known.readings[-1].device.model if known.readings else "",
+        device_model=known.devices[-1].model if known.devices else "",
     )
 
 
@@ -237,25 +247,36 @@ def _with_neighbour(found: list[Fault], fault: Fault) -> Fault:
     return Fault(before.starts_at, fault.ends_at, fault.code, min(before.since, fault.since), again)
 
 
-def _readings(rows: Sequence[DeviceReading]) -> list[Reading]:
-    found = [
-        Reading(
-            row.last_sync_at or row.at, row.battery_percent, row.battery_status, synced=row.last_sync_at is not None
-        )
-        for row in rows
-    ]
+def _readings(known: _Known) -> list[Reading]:
+    """What the devices said of themselves; last, as they are: of a silent device nothing has changed for long."""
+    said = [(row.at, row.last_sync_at, row.battery_percent, row.battery_status) for row in known.readings]
+    said += [(row.seen_at, row.last_sync_at, row.battery_percent, row.battery_status) for row in known.devices]
+    found = {Reading(synced or at, percent, word, synced is not None) for at, synced, percent, word in said}
     return sorted(found, key=lambda reading: reading.at)
 
 
 def _synthetic(person: Participant, known: _Known, now: dt.datetime) -> Evidence:
     """A synthetic device: the stretch that was taken in is what was asked and answered."""
     pulled = [(d.pulled_from, d.pulled_until) for d in known.synthetic if d.pulled_from and d.pulled_until]
-    answered = [Stretch(min(a for a, _ in pulled), max(b for _, b in pulled))] if pulled else []
-    begins = [d.pulled_from for d in known.synthetic if d.pulled_from]
+    begins = [begin for begin, _ in pulled]
+
+    def reading_at(at: dt.datetime) -> Reading | None:
+        """Any moment of the past can be asked; of the future nothing is known."""
+        found = [
+            Reading(state.last_sync_at, state.battery_percent, state.battery_status)
+            for device in known.synthetic
+            for state in synthetic.provider_of(device.provider).states(synthetic.wearer_of(device), min(at, now))
+            if state.last_sync_at
+        ]
+        return max(found, key=lambda reading: reading.at, default=None)
+
+    latest = reading_at(now)
     return Evidence(
         access=Access.OK,
         access_since=min(begins, default=person.enrolled_at),
         live=True,
-        answered=answered,
+        answered=[Stretch(min(begins), max(end for _, end in pulled))] if pulled else [],
+        readings=[latest] if latest else [],
+        reading_at=reading_at,
         device_model=known.synthetic[-1].device,
     )

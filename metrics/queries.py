@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db import connection
-from django.db.models import Count, Max, Min, QuerySet, Sum
+from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 from django.utils import timezone
 from numpy.typing import NDArray
 
@@ -329,9 +329,10 @@ class Overview:
 
 
 def overview(participants: QuerySet[Participant]) -> dict[int, Overview]:
-    """By participant id; those without any data are not in it. One query, whatever their number."""
+    """By participant id, over the days with data; those without any are not in it. One query, whatever their number."""
+    days = ParticipantDay.objects.filter(participant__in=participants.order_by().values("pk"))
     rows = (
-        ParticipantDay.objects.filter(participant__in=participants.order_by().values("pk"))
+        days.filter(Q(asleep_minutes__isnull=False) | Q(last_sample_at__isnull=False))
         .values("participant_id")
         .annotate(
             newest=Max("last_sample_at"),
@@ -381,7 +382,7 @@ def changed_at(participant_id: int) -> dt.datetime | None:
 
 
 def participant_days(participant_id: int, start_on: dt.date, end_on: dt.date) -> list[ParticipantDay]:
-    """Participant-days from start to end, both included, ascending; days without any data have none."""
+    """Participant-days from start to end, both included, ascending: the monitored days and those with data."""
     days = ParticipantDay.objects.filter(participant_id=participant_id, date__range=(start_on, end_on))
     return list(days.order_by("date"))
 

@@ -281,12 +281,15 @@ class ParticipantAdmin(ParticipantAdminBase):
     readonly_fields = ("enrolled_at",)
     fieldsets = (
         (None, {"fields": ("trial", "study_id", "site", "arm", "status")}),
-        ("Days", {"fields": ("time_zone", "monitoring_starts_on", "monitoring_ends_on", "enrolled_at")}),
+        (
+            "Days",
+            {"fields": ("time_zone", "monitoring_starts_on", "monitoring_ends_on", "withdrawn_on", "enrolled_at")},
+        ),
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Participant | None = None) -> tuple[str, ...]:
         if obj is None:
-            return ("enrolled_at",)
+            return ("enrolled_at", "withdrawn_on")
         # Her stored days were cut by this zone: changing it means counting them anew, which is no form's business.
         return ("enrolled_at", "trial", *(("time_zone",) if obj.days.exists() else ()))
 
@@ -298,6 +301,10 @@ class ParticipantAdmin(ParticipantAdminBase):
         # The page goes on with `obj` (inlines, the log, the message), so it must be the stored row.
         obj.pk, obj._state = enrolled.pk, enrolled._state
 
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        services.participant_changed(form.instance)
+
 
 @admin.register(Pause)
 class PauseAdmin(PauseAdminBase):
@@ -307,3 +314,11 @@ class PauseAdmin(PauseAdminBase):
     autocomplete_fields = ("participant",)
     list_select_related = ("participant",)
     date_hierarchy = "starts_on"
+
+    def save_model(self, request: HttpRequest, obj: Pause, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        services.participant_changed(obj.participant)
+
+    def delete_model(self, request: HttpRequest, obj: Pause) -> None:
+        super().delete_model(request, obj)
+        services.participant_changed(obj.participant)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
+from django.utils.module_loading import import_string
 
-from participants.models import Participant, Protocol, Site, Trial
+from participants.models import Participant, Pause, Protocol, Site, Trial
 
 
 class EnrolmentError(Exception):
@@ -50,12 +52,13 @@ def protocol_first(trial: Trial) -> Protocol:
 
 
 @transaction.atomic
-def protocol_revise(protocol: Protocol, *, today: dt.date) -> Protocol:
+def protocol_revise(protocol: Protocol, *, today: dt.date, retroactive: bool = False) -> Protocol:
     """Store the next version of a trial's protocol, given unsaved: it gets the next number.
 
-    Raises ValueError where it would begin before tomorrow: days that are past were judged by their own rules.
+    Raises ValueError where it would begin before tomorrow: days that are past were judged by their own rules. With
+    `retroactive` it may; the caller then has them judged anew (metrics.recomputes), which says what that changed.
     """
-    if protocol.effective_on <= today:
+    if protocol.effective_on <= today and not retroactive:
         raise ValueError("A new version begins tomorrow at the earliest.")
     latest = Protocol.objects.filter(trial=protocol.trial).aggregate(latest=Max("version"))["latest"]
     protocol.version = (latest or 0) + 1
@@ -93,4 +96,67 @@ def participant_enrol(
     )
     participant.full_clean()
     participant.save()
+    participant_changed(participant)
     return participant
+
+
+def participant_changed(participant: Participant) -> None:
+    """Tell whoever judges days that what counts of this participant may have changed (settings.PARTICIPANT_CHANGED)."""
+    if settings.PARTICIPANT_CHANGED:
+        import_string(settings.PARTICIPANT_CHANGED)(participant)
+
+
+@transaction.atomic
+def pause_begin(participant: Participant, *, starts_on: dt.date, reason: str, ends_on: dt.date | None = None) -> Pause:
+    """Days that do not count, from a date on; without an end until pause_end.
+
+    Raises ValueError where a pause covers that day already, django's ValidationError for bad values.
+    """
+    later = participant.pauses.exclude(ends_on__lt=starts_on)
+    if ends_on:
+        later = later.filter(starts_on__lte=ends_on)
+    if later.exists():
+        raise ValueError(f"{participant.study_id} is paused then already.")
+    pause = Pause(participant=participant, starts_on=starts_on, ends_on=ends_on, reason=reason)
+    pause.full_clean()
+    pause.save()
+    participant_changed(participant)
+    return pause
+
+
+@transaction.atomic
+def pause_end(participant: Participant, *, ends_on: dt.date) -> Pause:
+    """End the open pause with a day, its last; a status of paused becomes active.
+
+    Raises ValueError where none is open, django's ValidationError where it would end before it starts.
+    """
+    pause: Pause | None = participant.pauses.filter(ends_on=None).order_by("-starts_on").first()
+    if pause is None:
+        raise ValueError(f"{participant.study_id} has no open pause.")
+    pause.ends_on = ends_on
+    pause.full_clean()
+    pause.save(update_fields=["ends_on"])
+    if participant.status == Participant.Status.PAUSED:
+        participant.status = Participant.Status.ACTIVE
+        participant.save(update_fields=["status"])
+    participant_changed(participant)
+    return pause
+
+
+@transaction.atomic
+def participant_withdraw(participant: Participant, *, on: dt.date) -> None:
+    """She leaves the trial: that day and those after it no longer count. What came before is kept."""
+    participant.status, participant.withdrawn_on = Participant.Status.WITHDRAWN, on
+    participant.save(update_fields=["status", "withdrawn_on"])
+    participant_changed(participant)
+
+
+@transaction.atomic
+def participant_complete(participant: Participant, *, on: dt.date) -> None:
+    """Her part is done with a day, her last that counts; an earlier end that was set stays."""
+    participant.status = Participant.Status.COMPLETED
+    if participant.monitoring_ends_on is None or participant.monitoring_ends_on > on:
+        participant.monitoring_ends_on = on
+    participant.full_clean()
+    participant.save(update_fields=["status", "monitoring_ends_on"])
+    participant_changed(participant)

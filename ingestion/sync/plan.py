@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Case, F, Q, When
 
 from ingestion import live
 from ingestion.models import Connection, SyncWindow
@@ -84,7 +84,13 @@ def ask_all(connection: Connection, wanted: Collection[Wanted], *, due_at: dt.da
         mine = SyncWindow.objects.filter(pk__in=pks)
         mine.filter(state=State.CLAIMED).update(again=True)
         mine.filter(Q(state=State.DONE) | Q(state=State.FAILED)).update(
-            state=State.DUE, reason=reason, due_at=due_at, attempts=0, error_code=""
+            state=State.DUE,
+            reason=reason,
+            due_at=due_at,
+            attempts=0,
+            error_code="",
+            # When it was read is evidence; when it was given up is not.
+            finished_at=Case(When(state=State.FAILED, then=None), default=F("finished_at")),
         )
         mine.filter(state=State.DUE, reason=Reason.BACKFILL).exclude(reason=reason).update(reason=reason, due_at=due_at)
     return len(wanted)

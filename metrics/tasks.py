@@ -1,0 +1,59 @@
+"""What Celery runs of the days: judging that comes with the clock, and recomputes."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from metrics import recomputes, verdicts
+from metrics.models import Recompute
+from participants.models import Participant, Trial
+
+# So many participants are judged in one transaction: each is locked until its end.
+CHUNK = 50
+
+
+@shared_task(name="metrics.judge_days", acks_late=True)  # type: ignore[untyped-decorator]
+def judge_days() -> None:
+    """Each hour: days begin and end, pending ones run out. Fans out, a chunk of participants a message."""
+    people = list(_judged().order_by("pk").values_list("pk", flat=True))
+    for start in range(0, len(people), CHUNK):
+        judge_people.delay(people[start : start + CHUNK])
+
+
+@shared_task(name="metrics.judge_new", acks_late=True)  # type: ignore[untyped-decorator]
+def judge_new() -> None:
+    """Each minute: whoever has no standing yet gets one."""
+    judge(list(_judged().filter(standing=None).order_by("pk").values_list("pk", flat=True)[:CHUNK]))
+
+
+@shared_task(name="metrics.judge_people", acks_late=True)  # type: ignore[untyped-decorator]
+def judge_people(ids: list[int]) -> None:
+    """Judge what is not settled of these participants."""
+    judge(ids)
+
+
+@shared_task(name="metrics.recompute", acks_late=True)  # type: ignore[untyped-decorator]
+def recompute(pk: int) -> None:
+    """Go on with a recompute where it stands, to its end."""
+    recomputes.recompute_run(pk)
+
+
+@shared_task(name="metrics.resume_recomputes", acks_late=True)  # type: ignore[untyped-decorator]
+def resume_recomputes() -> None:
+    """Each minute: a recompute that nobody works on any more goes on."""
+    for pk in Recompute.objects.filter(finished_at=None, error="").values_list("pk", flat=True):
+        recompute.delay(pk)
+
+
+def judge(ids: list[int]) -> None:
+    """Judge these participants together; nothing where there are none."""
+    if ids:
+        verdicts.refresh_many(Participant.objects.filter(pk__in=ids), now=timezone.now())
+
+
+def _judged() -> QuerySet[Participant]:
+    """Participants whose days go on: all but those of closed trials, once their standing is there."""
+    people = Participant.objects.exclude(status=Participant.Status.ERASED)
+    return people.filter(~Q(trial__status=Trial.Status.CLOSED) | Q(standing=None))

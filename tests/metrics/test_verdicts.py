@@ -1,0 +1,224 @@
+"""How days are judged: the table of statuses, what is kept of it, and that judging twice changes nothing."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import gzip
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+
+from metrics import recomputes, verdicts
+from metrics.adherence import adherence_as_of, adherence_by_minutes
+from metrics.judging import DayFacts, verdict
+from metrics.models import DayVerdict, Exclusion, Gap, ParticipantDay, SleepSession, Standing
+from metrics.writer import store
+from participants import services
+from participants.models import Participant, Protocol, Trial
+from tests.factories import ParticipantFactory, ProtocolFactory, TrialFactory
+from tests.metrics.samples import batch, deliver
+
+UTC = dt.UTC
+ZONE = "Europe/Amsterdam"
+# Monday, 4 May 2026, begins at 22:00 UTC of the day before in Amsterdam.
+START = dt.datetime(2026, 5, 3, 22, tzinfo=UTC)
+MONDAY = dt.date(2026, 5, 4)
+HOUR, ONE_DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
+END = START + ONE_DAY
+FITABASE = Path(__file__).resolve().parents[3] / "shared/data/fitabase"
+
+
+@pytest.fixture
+def person(db: None) -> Participant:
+    return ParticipantFactory(monitoring_starts_on=MONDAY, monitoring_ends_on=MONDAY + 27 * ONE_DAY)
+
+
+def wear(person: Participant, hours: float, *, day: int = 0, now: dt.datetime, start: float = 0) -> None:
+    """Heart rates from a local day's beginning on for so many hours."""
+    begins = START + day * ONE_DAY + start * HOUR
+    store(person, deliver(batch([70.0] * round(hours * 60), start=begins, step=60)), now=now)
+
+
+def statuses(person: Participant) -> str:
+    return "".join(ParticipantDay.objects.filter(participant=person).order_by("date").values_list("status", flat=True))
+
+
+def facts(**known: object) -> DayFacts:
+    fields = {
+        "ends_at": END, "worn_minutes": 100, "fault_minutes": 0, "has_data": True, "newest": None, "unread": False,
+        "exclusion": None, "before": "",
+    }  # fmt: skip
+    return DayFacts(**{**fields, **known})  # type: ignore[arg-type]
+
+
+LATE, SOON, NEXT = END + 7 * ONE_DAY, END + HOUR, END + 2 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("known", "now", "status", "reason"),
+    [
+        ({"worn_minutes": 600}, START + 10 * HOUR, "v", ""),
+        ({"worn_minutes": 599}, END - HOUR, "p", ""),
+        ({}, SOON, "p", ""),
+        ({"newest": NEXT}, NEXT, "i", ""),
+        ({"newest": NEXT, "unread": True}, NEXT, "p", ""),
+        ({}, LATE - HOUR, "p", ""),
+        ({}, LATE, "i", ""),
+        ({"has_data": False}, LATE, "l", ""),
+        ({"has_data": False, "newest": LATE}, LATE, "i", ""),
+        ({"has_data": False, "newest": LATE, "before": "l"}, LATE, "l", ""),
+        ({"before": "l"}, LATE, "i", ""),
+        ({"has_data": False, "before": "l"}, LATE - HOUR, "p", ""),
+        ({"fault_minutes": 500, "newest": NEXT}, NEXT, "p", ""),
+        ({"fault_minutes": 500}, LATE, "x", "platform"),
+        ({"fault_minutes": 499}, LATE, "i", ""),
+        ({"exclusion": Exclusion.PAUSED, "worn_minutes": 900}, LATE, "x", "paused"),
+    ],
+)
+def test_the_status_of_a_day(known: dict[str, object], now: dt.datetime, status: str, reason: str) -> None:
+    assert verdict(facts(**known), Protocol(), now) == (status, reason)
+
+
+def test_a_day_is_pending_then_proven_short_by_a_later_upload(person: Participant) -> None:
+    wear(person, 5, now=START + 6 * HOUR)
+    assert statuses(person) == "p"
+    wear(person, 1, day=1, now=END + 2 * HOUR)
+    assert statuses(person) == "ip"
+
+
+def test_a_day_of_which_nothing_came_is_lost_and_stays_lost_until_data_of_it_come(person: Participant) -> None:
+    wear(person, 11, now=START + 12 * HOUR)
+    now = START + 9 * ONE_DAY + 2 * HOUR
+    verdicts.refresh(person, now=now)
+    assert statuses(person) == "vlpppppppp"
+    wear(person, 1, day=9, now=now)
+    assert statuses(person) == "vliiiiiiip"
+    wear(person, 11, day=1, now=now + HOUR)
+    assert statuses(person) == "vviiiiiiip"
+
+
+def test_judging_twice_changes_nothing(person: Participant) -> None:
+    now = START + 3 * ONE_DAY
+    wear(person, 11, now=now)
+    wear(person, 3, day=1, now=now)
+
+    def rows() -> list[object]:
+        days, history = ParticipantDay.objects.order_by("date"), DayVerdict.objects.order_by("date", "known_at")
+        gaps, standing = Gap.objects.order_by("starts_at"), Standing.objects.all()
+        return [list(query.values()) for query in (days, history, gaps)] + list(standing.values("trail", "nights"))
+
+    before = rows()
+    assert not verdicts.refresh(person, now=now)
+    assert rows() == before
+
+
+def test_the_day_of_changed_clocks_has_23_or_25_hours_without_missing_any(db: None) -> None:
+    for date, hours in ((dt.date(2026, 3, 29), 23), (dt.date(2026, 10, 25), 25)):
+        who = ParticipantFactory(monitoring_starts_on=date, monitoring_ends_on=date)
+        midnight = dt.datetime.combine(date - ONE_DAY, dt.time(23 if hours == 23 else 22), UTC)
+        now = midnight + 2 * ONE_DAY
+        store(who, deliver(batch([70.0] * hours * 60, start=midnight, step=60)), now=now)
+        day = ParticipantDay.objects.get(participant=who)
+        assert (day.day_minutes, day.worn_minutes) == (hours * 60, hours * 60)
+        assert not Gap.objects.filter(participant=who).exists()
+
+
+def test_gaps_shorter_than_the_protocol_says_are_drop_outs(person: Participant) -> None:
+    now = END + HOUR
+    wear(person, 10, now=now)
+    wear(person, 14 - 9 / 60, start=10 + 9 / 60, now=now)
+    assert not Gap.objects.filter(participant=person, date=MONDAY).exists()
+    ProtocolFactory(trial=person.trial, version=2, effective_on=MONDAY, gap_minutes=9)
+    verdicts.refresh_many([person], now=now, since=MONDAY)
+    gap = Gap.objects.get(participant=person, date=MONDAY)
+    assert (gap.starts_at, gap.ends_at) == (START + 10 * HOUR, START + 10 * HOUR + dt.timedelta(minutes=9))
+
+
+def test_pauses_and_withdrawal_take_days_out_and_give_them_back(person: Participant) -> None:
+    now = START + 3 * ONE_DAY + HOUR
+    wear(person, 11, now=now)
+    verdicts.refresh(person, now=now)
+    assert statuses(person)[:4] == "vppp"
+    pause = services.pause_begin(person, starts_on=MONDAY + ONE_DAY, ends_on=MONDAY + 2 * ONE_DAY, reason="Holiday")
+    assert statuses(person)[:3] == "vxx"
+    assert set(Gap.objects.filter(date=MONDAY + ONE_DAY).values_list("cause", flat=True)) == {"paused"}
+    pause.delete()
+    services.participant_withdraw(person, on=MONDAY + 2 * ONE_DAY)
+    assert statuses(person)[2] == "x"
+    assert Standing.objects.get().excused == "withdrawn"
+
+
+def test_whoever_is_enrolled_has_a_standing_at_once(db: None) -> None:
+    trial = TrialFactory()
+    person = services.participant_enrol(trial=trial, study_id="P-1")
+    standing = Standing.objects.get(participant=person)
+    assert (standing.access, standing.trail, standing.adherence) == ("never", "", None)
+
+
+def test_adherence_as_it_was_known_gives_the_same_answer_whenever_it_is_asked(person: Participant) -> None:
+    wear(person, 11, now=START + 12 * HOUR)
+    wear(person, 5, day=1, now=START + ONE_DAY + 12 * HOUR)
+    wear(person, 1, day=2, now=START + 2 * ONE_DAY + 2 * HOUR)
+    people = Participant.objects.filter(pk=person.pk)
+    then = START + 2 * ONE_DAY + 3 * HOUR
+    known = adherence_as_of(people, then)[person.pk]
+    assert (known.valid, known.counted, known.pending) == (1, 2, 1)
+    wear(person, 8, day=1, start=6, now=then + HOUR)  # what was missing of the second day comes late
+    assert adherence_as_of(people, then)[person.pk] == known
+    assert adherence_as_of(people, then + 2 * HOUR)[person.pk].valid == 2
+    assert adherence_by_minutes(people, [480, 720])[720][person.pk].valid == 1
+    assert adherence_as_of(people, START) == {}
+
+
+def test_a_recompute_says_what_changed_and_of_whom(person: Participant) -> None:
+    wear(person, 9, now=START + 10 * HOUR)
+    wear(person, 1, day=1, now=END + 2 * HOUR)
+    ParticipantFactory(trial=person.trial)
+    rule = Protocol(trial=person.trial, effective_on=MONDAY, valid_day_minutes=480)
+    services.protocol_revise(rule, today=MONDAY + 3 * ONE_DAY, retroactive=True)
+    row = recomputes.recompute_start(person.trial, MONDAY, "480 minutes", None)
+    recomputes.recompute_run(row.pk)
+    row.refresh_from_db()
+    assert (row.done, row.total, row.finished_at is not None) == (2, 2, True)
+    assert row.changed["i>v"] == 1
+    assert row.people[person.study_id][0] >= 1
+    assert ParticipantDay.objects.get(participant=person, date=MONDAY).protocol_version == 2
+
+
+@pytest.mark.skipif(not FITABASE.is_dir(), reason=f"the Fitabase data are not at {FITABASE}")
+def test_known_answers_on_real_data(db: None) -> None:
+    trial: Trial = TrialFactory(code="REAL", time_zone="America/New_York")
+    heart, sleep = FITABASE / "heartrate_seconds_merged.csv.gz", FITABASE / "minuteSleep_merged.csv.gz"
+    call_command("import_data", trial.code, str(heart), str(sleep), timezone=trial.time_zone, verbosity=0)
+    minutes: dict[tuple[str, dt.date], set[dt.datetime]] = defaultdict(set)
+    for who, time, _ in _rows(heart):
+        at = _clock(time).replace(second=0)
+        minutes[who, at.date()].add(at)
+    worn = {key: len(found) for key, found in minutes.items()}
+    days = ParticipantDay.objects.filter(participant__trial=trial).select_related("participant")
+    assert {(d.participant.study_id, d.date): d.worn_minutes for d in days if d.worn_minutes} == worn
+    valid = Counter(who for (who, _), found in worn.items() if found >= 600)
+    standings = Standing.objects.filter(participant__trial=trial).select_related("participant")
+    assert {s.participant.study_id: s.valid_days for s in standings if s.valid_days} == valid
+    nights: dict[tuple[str, str], list[tuple[dt.datetime, str]]] = defaultdict(list)
+    for who, time, value, log in _rows(sleep):
+        nights[who, log].append((_clock(time), value))
+    asleep: dict[tuple[str, dt.date], int] = {}
+    for (who, _), night in nights.items():  # a night belongs to the day of waking; the longest is the main one
+        key = who, (max(at for at, _ in night) + dt.timedelta(minutes=1)).date()
+        asleep[key] = max(asleep.get(key, 0), sum(value == "1" for _, value in night))
+    found = {(d.participant.study_id, d.date): d.asleep_minutes for d in days if d.asleep_minutes is not None}
+    assert found == asleep
+    assert SleepSession.objects.count() == len(nights)
+
+
+def _rows(path: Path) -> list[list[str]]:
+    with gzip.open(path, "rt", newline="") as lines:
+        return list(csv.reader(lines))[1:]
+
+
+def _clock(text: str) -> dt.datetime:
+    return dt.datetime.strptime(text, "%m/%d/%Y %I:%M:%S %p")  # noqa: DTZ007  a wall clock's
