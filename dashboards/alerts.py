@@ -251,6 +251,6 @@ def open_alerts(participant: Participant) -> QuerySet[Alert]:
 
 
 def open_count(trial: Trial, user: User, now: dt.datetime | None = None) -> int:
-    """How many alerts of a trial are open for a person: of participants that she may see, not snoozed. One query."""
+    """How many open alerts of those whom the user may see nobody has acknowledged or put off. One query."""
     people = Participant.objects.visible_to(user).filter(trial=trial)
-    return Alert.objects.filter(awake(now or timezone.now()), participant__in=people).count()
+    return Alert.objects.filter(awake(now or timezone.now()), participant__in=people, acknowledged_at=None).count()

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from dashboards import (
+    adherence_page,
     alerts_page,
     connections,
     contact_log,
@@ -13,6 +14,8 @@ from dashboards import (
     mailbox,
     opting_out,
     progress,
+    protocol_page,
+    recompute_page,
     sync_page,
     trial_page,
     views,
@@ -50,6 +53,11 @@ urlpatterns = [
     path("trials/<str:code>/participants/<str:study_id>/call/", contacting.call_log, name="call-log"),
     path("opt-out/<str:code>/", opting_out.opt_out, name="opt-out"),
     path("demo/mailbox/", mailbox.mailbox, name="mailbox"),
+    path("trials/<str:code>/adherence/", adherence_page.adherence, name="adherence"),
+    path("trials/<str:code>/protocol/", protocol_page.protocol, name="protocol"),
+    path("trials/<str:code>/protocol/new/", protocol_page.protocol_new, name="protocol-new"),
+    path("trials/<str:code>/recomputes/", recompute_page.recompute_ask, name="recompute-ask"),
+    path("trials/<str:code>/recomputes/<int:pk>/", recompute_page.recompute, name="recompute"),
     path("trials/<str:code>/sync/", sync_page.sync, name="sync"),
     path("trials/<str:code>/sync/<str:study_id>/<slug:provider>/", sync_page.sync_detail, name="sync-detail"),
     path("trials/<str:code>/sync/<str:study_id>/<slug:provider>/now/", sync_page.sync_now, name="sync-now"),

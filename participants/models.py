@@ -164,6 +164,22 @@ class Protocol(models.Model):
     def __str__(self) -> str:
         return f"{self.trial.code} v{self.version}"
 
+    def clean(self) -> None:
+        """Thresholds that follow one another must stand in their order."""
+        wrong = {}
+        if self.upload_critical_hours is not None and self.upload_warn_hours is not None:
+            if self.upload_critical_hours <= self.upload_warn_hours:
+                wrong["upload_critical_hours"] = "Critical comes after silent."
+            if self.lost_after_hours is not None and self.lost_after_hours < self.upload_critical_hours:
+                wrong["lost_after_hours"] = "Nothing is lost before it is critical."
+        if self.sleep_nights_warn is not None and self.sleep_nights_critical is not None:
+            if self.sleep_nights_warn > 7:
+                wrong["sleep_nights_warn"] = "A week has seven nights."
+            if self.sleep_nights_critical > self.sleep_nights_warn:
+                wrong["sleep_nights_critical"] = "Critically few nights are no more than few."
+        if wrong:
+            raise ValidationError(wrong)
+
 
 class Site(models.Model):
     trial = models.ForeignKey(Trial, models.CASCADE, related_name="sites")

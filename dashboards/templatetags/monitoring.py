@@ -6,15 +6,12 @@ import datetime as dt
 from typing import Any
 
 from django import template
-from django.db.models import Q
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from dashboards import roster_rows, wording
-from dashboards.models import Alert
+from dashboards import alerts, roster_rows, wording
 from metrics.standings import Summary
-from participants.models import Participant, Trial
+from participants.models import Trial
 
 register = template.Library()
 
@@ -64,7 +61,5 @@ def day_of(trial: Trial, today: dt.date) -> str:
 
 @register.simple_tag(takes_context=True)
 def open_alerts(context: dict[str, Any], trial: Trial) -> int:
-    """How many open alerts of those whom the user may see nobody has acknowledged or put off. One query."""
-    people = Participant.objects.visible_to(context["request"].user).filter(trial=trial)
-    awake = Q(snoozed_until=None) | Q(snoozed_until__lte=timezone.now())
-    return Alert.objects.filter(awake, participant__in=people, resolved_at=None, acknowledged_at=None).count()
+    """The number beside "Alerts": see alerts.open_count."""
+    return alerts.open_count(trial, context["request"].user)

@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from dashboards.urls import urlpatterns
 from ingestion.models import Connection, Invitation
+from metrics.models import Recompute
 from participants.models import Membership, Participant, Trial, User
 from tests import factories
 
@@ -37,6 +38,11 @@ OF = {
     "backfill": "act",
     "requeue": "act",
     "digests": "self",
+    "protocol": "trial",
+    "adherence": "trial",
+    "recompute": "recompute",
+    "protocol-new": "rules",
+    "recompute-ask": "rules-act",
     "alerts": "trial",
     "alert-act": "act",
     "alerts-act": "trial-act",
@@ -47,11 +53,14 @@ OF = {
     "mailbox": "nowhere",
     "opt-out": "link",
 }
-ACTS = {"act", "trial-act"}
-BOTH = {"disconnect", "digests", "contact", "call-log", "opt-out"}  # asks with GET and acts with POST
+ACTS = {"act", "trial-act", "rules-act"}
+BOTH = {"disconnect", "digests", "contact", "call-log", "opt-out", "protocol-new"}  # asks with GET and acts with POST
 ARGUMENTS = {"self": [], "trial": ["STRIDE-2"], "nowhere": []}
 # All arguments of addresses that name neither a trial alone nor a participant.
 WHOLE: dict[str, list[object]] = {
+    "recompute": ["STRIDE-2", 1],
+    "protocol-new": ["STRIDE-2"],
+    "recompute-ask": ["STRIDE-2"],
     "alert-act": ["STRIDE-2", 1, "acknowledge"],
     "alerts-act": ["STRIDE-2", "acknowledge"],
     "contact": ["STRIDE-2"],
@@ -74,6 +83,7 @@ def address(name: str) -> str:
 def _connected(participant: Participant) -> None:
     """AX-0042 has an alert, an invitation and a connection, to a vendor that is not set up any more."""
     factories.AlertFactory.create(pk=1, participant=participant)
+    Recompute.objects.create(pk=1, trial=participant.trial, why="a correction", asked_at="2026-11-01T00:00Z")
     Invitation.objects.create(pk=90_001, participant=participant, expires_at="2026-12-01T00:00Z")
     Connection.objects.create(participant=participant, trial=participant.trial, provider="vendor", status="active")
 
@@ -101,13 +111,83 @@ def person(request: pytest.FixtureRequest, participant: Participant, trial: Tria
 
 
 EXPECTED = {
-    "anonymous": {"self": 302, "trial": 302, "participant": 302, "managed": 302, "act": 302, "trial-act": 302},
-    "viewer": {"self": 200, "trial": 200, "participant": 200, "managed": 403, "act": 403, "trial-act": 403},
-    "same site": {"self": 200, "trial": 200, "participant": 200, "managed": 200, "act": 303, "trial-act": 303},
-    "other site": {"self": 200, "trial": 200, "participant": 404, "managed": 404, "act": 404, "trial-act": 403},
-    "other trial": {"self": 200, "trial": 404, "participant": 404, "managed": 404, "act": 404, "trial-act": 404},
-    "former member": {"self": 200, "trial": 404, "participant": 404, "managed": 404, "act": 404, "trial-act": 404},
-    "superuser": {"self": 200, "trial": 404, "participant": 404, "managed": 404, "act": 404, "trial-act": 404},
+    "anonymous": {
+        "self": 302,
+        "trial": 302,
+        "participant": 302,
+        "managed": 302,
+        "act": 302,
+        "trial-act": 302,
+        "recompute": 302,
+        "rules": 302,
+        "rules-act": 302,
+    },
+    "viewer": {
+        "self": 200,
+        "trial": 200,
+        "participant": 200,
+        "managed": 403,
+        "act": 403,
+        "trial-act": 403,
+        "recompute": 200,
+        "rules": 403,
+        "rules-act": 403,
+    },
+    "same site": {
+        "self": 200,
+        "trial": 200,
+        "participant": 200,
+        "managed": 200,
+        "act": 303,
+        "trial-act": 303,
+        "recompute": 200,
+        "rules": 403,
+        "rules-act": 403,
+    },
+    "other site": {
+        "self": 200,
+        "trial": 200,
+        "participant": 404,
+        "managed": 404,
+        "act": 404,
+        "trial-act": 403,
+        "recompute": 200,
+        "rules": 403,
+        "rules-act": 403,
+    },
+    "other trial": {
+        "self": 200,
+        "trial": 404,
+        "participant": 404,
+        "managed": 404,
+        "act": 404,
+        "trial-act": 404,
+        "recompute": 404,
+        "rules": 404,
+        "rules-act": 404,
+    },
+    "former member": {
+        "self": 200,
+        "trial": 404,
+        "participant": 404,
+        "managed": 404,
+        "act": 404,
+        "trial-act": 404,
+        "recompute": 404,
+        "rules": 404,
+        "rules-act": 404,
+    },
+    "superuser": {
+        "self": 200,
+        "trial": 404,
+        "participant": 404,
+        "managed": 404,
+        "act": 404,
+        "trial-act": 404,
+        "recompute": 404,
+        "rules": 404,
+        "rules-act": 404,
+    },
 }
 
 

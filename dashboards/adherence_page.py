@@ -1,0 +1,191 @@
+"""Adherence as it was known on a date: the same question gives the same answer, whatever has arrived since."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from django.core.paginator import Paginator
+from django.http import HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from dashboards import protocol_words, roster_csv
+from dashboards.access import Request, signed_in
+from dashboards.paging import Pages
+from dashboards.protocol_page import visible_trial
+from dashboards.views import pushed
+from metrics import adherence as known
+from metrics.adherence import Adherence
+from participants.models import Participant, Protocol, Site, Trial
+
+PAGE_SIZE = 50
+DOWN_FIRST = {"valid", "counted"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A participant's days as known then; `variants` by other definitions, in the order of the view's."""
+
+    participant: Participant
+    days: Adherence
+    variants: list[Adherence | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the address asks for. `on`: a local date of the trial, never one to come."""
+
+    on: dt.date
+    today: dt.date
+    site: str
+    sort: str
+    page: str
+
+    @classmethod
+    def of(cls, asked: Mapping[str, str], today: dt.date) -> Asked:
+        """Read an address; what makes no sense is left out."""
+        try:
+            on = min(dt.date.fromisoformat(asked.get("as_of", "")), today)
+        except ValueError:
+            on = today
+        sort = asked.get("sort", "")
+        return cls(
+            on=on,
+            today=today,
+            site=asked.get("site", "")[:32],
+            sort=sort if sort.removeprefix("-") in KEYS else "id",
+            page=asked.get("page", ""),
+        )
+
+    @property
+    def is_now(self) -> bool:
+        return self.on == self.today
+
+    def at(self, zone: ZoneInfo, now: dt.datetime) -> dt.datetime:
+        """The instant until which things were known: the end of that day in the trial's zone, or now."""
+        end = dt.datetime.combine(self.on + dt.timedelta(days=1), dt.time(), zone)
+        return min(end.astimezone(dt.UTC) - dt.timedelta(microseconds=1), now)
+
+    def query(self, **changes: str) -> str:
+        now = {"as_of": "" if self.is_now else f"{self.on}", "site": self.site, "sort": self.sort, "page": self.page}
+        defaults = {"sort": "id", "page": "1"}
+        return urlencode({k: v for k, v in {**now, **changes}.items() if v and defaults.get(k) != v})
+
+
+KEYS: dict[str, Any] = {
+    "id": lambda row: row.participant.study_id,
+    "valid": lambda row: row.days.valid,
+    "counted": lambda row: row.days.counted,
+    "adherence": lambda row: -1.0 if row.days.adherence is None else row.days.adherence,
+}
+TITLES = {"id": "Participant", "valid": "Valid days", "counted": "Days that count", "adherence": "Adherence"}
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A column's heading: a link that sorts."""
+
+    key: str
+    name: str
+    query: str
+    aria_sort: str
+
+
+def heads(want: Asked) -> list[Head]:
+    """The headings: a first click sorts in the column's natural order, the next the other way."""
+    found = []
+    for key, title in TITLES.items():
+        natural, other = (f"-{key}", key) if key in DOWN_FIRST else (key, f"-{key}")
+        towards = other if want.sort == natural else natural
+        direction = (
+            ("descending" if want.sort.startswith("-") else "ascending") if want.sort in (natural, other) else ""
+        )
+        found.append(Head(key, title, want.query(sort=towards, page=""), direction))
+    return found
+
+
+@require_safe
+@signed_in
+def adherence(request: Request, code: str) -> HttpResponse | StreamingHttpResponse:
+    """Each participant's days as known on a date, for HTMX the table, `?format=csv` all rows."""
+    trial = visible_trial(request, code)
+    now = timezone.now()
+    zone = ZoneInfo(trial.time_zone)
+    want = Asked.of(request.GET, now.astimezone(zone).date())
+    at = want.at(zone, now)
+    seen = Participant.objects.visible_to(request.user).filter(trial=trial)
+    people = seen.filter(site__code=want.site) if want.site else seen
+    protocol = trial.protocols.in_force(want.on).first() or Protocol(trial=trial)
+    columns = variant_names(protocol) if want.is_now else []
+    rows = sorted(found(people, at, protocol, want.is_now), key=KEYS["id"])
+    rows.sort(key=KEYS[want.sort.removeprefix("-")], reverse=want.sort.startswith("-"))
+    if request.GET.get("format") == "csv":
+        return as_csv(trial, want, at, rows, columns)
+    shares = [row.days.adherence for row in rows if row.days.adherence is not None]
+    page = Paginator(rows, PAGE_SIZE).get_page(want.page or 1)
+    context = {
+        "trial": trial,
+        "want": want,
+        "at": at,
+        "page": page,
+        "pages": Pages(page, lambda number: want.query(page=number)),
+        "heads": heads(want),
+        "columns": columns,
+        "sites": list(Site.objects.filter(trial=trial, participants__in=seen).distinct()),
+        "median": median(shares) if shares else None,
+        "csv": urlencode({"format": "csv"}) + "&" + want.query(page=""),
+        "here": request.path,
+        "target": protocol.adherence_target,
+        "now": now,
+    }
+    if not request.htmx or request.htmx.boosted or request.htmx.history_restore_request:
+        return render(request, "dashboards/adherence.html", context)
+    return pushed(request, render(request, "dashboards/_adherence.html", context), want.query())
+
+
+def variant_names(protocol: Protocol) -> list[str]:
+    """Headings of the other definitions of a valid day."""
+    worn = [f"By {protocol_words.worn(int(minutes))} worn" for minutes in protocol.valid_day_variants]
+    return [*worn, f"By {protocol.valid_day_steps:,} steps"]
+
+
+def found(people: Any, at: dt.datetime, protocol: Protocol, with_variants: bool) -> list[Row]:
+    """A row for each of these people of whom anything was known then: at most four statements."""
+    by_person = known.adherence_as_of(people, at)
+    others: list[dict[int, Adherence]] = []
+    if with_variants:
+        minutes = [int(value) for value in protocol.valid_day_variants]
+        others = list(known.adherence_by_minutes(people, minutes).values())
+        others.append(known.adherence_by_steps(people, protocol.valid_day_steps))
+    rows = people.filter(pk__in=list(by_person)).select_related("site")
+    return [Row(person, by_person[person.pk], [other.get(person.pk) for other in others]) for person in rows]
+
+
+def as_csv(trial: Trial, want: Asked, at: dt.datetime, rows: list[Row], columns: list[str]) -> StreamingHttpResponse:
+    """All rows, with the instant until which things were known."""
+    head = ["study_id", "site", "arm", "known_until", "valid_days", "counted_days", "pending_days", "excluded_days"]
+    names = [name.lower().replace("\u00a0", "").replace(",", "").replace(" ", "_") for name in columns]
+    cells = (
+        [
+            row.participant.study_id,
+            row.participant.site.name if row.participant.site else "",
+            row.participant.arm,
+            at,
+            row.days.valid,
+            row.days.counted,
+            row.days.pending,
+            row.days.excluded,
+            row.days.adherence,
+            *(other.adherence if other else None for other in row.variants),
+        ]
+        for row in rows
+    )
+    name = f"{trial.code}-adherence-{want.on}"
+    return roster_csv.attachment(name, roster_csv.lines([*head, "adherence", *names], cells))

@@ -1,0 +1,121 @@
+"""The form of a new version of a trial's protocol: lists as boxes and words, help from the rules' own words."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from dashboards.models import Alert
+from dashboards.protocol_words import GROUPS, RULES
+from metrics.registry import METRICS
+from participants.models import Protocol
+
+if TYPE_CHECKING:
+    FormBase = forms.ModelForm[Protocol]
+else:  # Django's own class takes no type parameters when the program runs
+    FormBase = forms.ModelForm
+
+# Of fields in whose names a unit is missing.
+UNITS = {
+    "valid_day_minutes": "worn minutes",
+    "upload_warn_hours": "hours",
+    "upload_critical_hours": "hours",
+    "lost_after_hours": "hours",
+    "device_keeps_hours": "hours",
+    "gap_minutes": "minutes",
+    "battery_flat_percent": "%",
+    "sleep_nights_warn": "nights of 7",
+    "sleep_nights_critical": "nights of 7",
+    "never_connected_hours": "hours",
+    "contact_gap_hours": "hours",
+    "valid_day_steps": "steps",
+    "adherence_target": "share of 1",
+    "valid_day_variants": "worn minutes, with commas",
+    "source_priority": "one a line, best first",
+}
+
+
+class MinutesList(forms.CharField):
+    """Worn minutes, separated by commas."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return ", ".join(map(str, value)) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> list[int]:
+        parts = [part.strip() for part in super().clean(value).split(",") if part.strip()]
+        if not all(part.isdecimal() and 0 < int(part) <= 1440 for part in parts):
+            raise ValidationError("Give minutes from 1 to 1440, separated by commas: 480, 720.")
+        return sorted({int(part) for part in parts})
+
+
+class LinesList(forms.CharField):
+    """Names, one a line."""
+
+    widget = forms.Textarea(attrs={"rows": 3})
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> list[str]:
+        return [line.strip() for line in super().clean(value).splitlines() if line.strip()]
+
+
+class ProtocolForm(FormBase):
+    """A version begins tomorrow at the earliest, unless it is said twice that past days are judged anew."""
+
+    expected_metrics = forms.MultipleChoiceField(
+        choices=[(metric.code, metric.name) for metric in METRICS], widget=forms.CheckboxSelectMultiple, required=False
+    )
+    alert_rules = forms.MultipleChoiceField(
+        choices=Alert.Rule.choices, widget=forms.CheckboxSelectMultiple, required=False
+    )
+    valid_day_variants = MinutesList(required=False)
+    source_priority = LinesList(required=False)
+    retroactive = forms.BooleanField(required=False)
+    confirmed = forms.BooleanField(required=False)
+
+    class Meta:
+        model = Protocol
+        fields = ("effective_on", *RULES)
+        widgets = {  # noqa: RUF012  Django's own way
+            "effective_on": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+            "quiet_from": forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+            "quiet_until": forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+        }
+
+    def __init__(self, *args: Any, today: dt.date, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.today = today
+        for name, field in self.fields.items():
+            if name in RULES:
+                field.label, field.help_text = RULES[name].name, RULES[name].meaning
+            if not isinstance(field.widget, forms.CheckboxInput | forms.CheckboxSelectMultiple):
+                field.widget.attrs["class"] = "input"
+        self.fields["effective_on"].label = "In force from"
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        begins = cleaned.get("effective_on")
+        if begins and begins <= self.today:
+            if not cleaned.get("retroactive"):
+                self.add_error(
+                    "effective_on", "A new version begins tomorrow at the earliest, unless past days are judged anew."
+                )
+            elif not cleaned.get("confirmed"):
+                self.add_error("confirmed", "Confirm that days which are past are judged anew.")
+        return cleaned
+
+    @property
+    def is_retroactive(self) -> bool:
+        """Whether the version begins today or before. Of a valid form."""
+        return bool(self.cleaned_data["effective_on"] <= self.today)
+
+    def grouped(self) -> list[tuple[str, list[tuple[Any, str]]]]:
+        """Bound fields with their units, by group."""
+        return [
+            (title, [(self[rule.field], UNITS.get(rule.field, "")) for rule in rules])
+            for title, rules in GROUPS.items()
+        ]

@@ -1,0 +1,106 @@
+"""A trial's protocol: the rules in force in plain words, its versions, a new one, and judging days anew by hand."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.forms.models import model_to_dict
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from dashboards import protocol_words
+from dashboards.access import Request, signed_in
+from dashboards.protocol_form import ProtocolForm
+from ingestion.redirects import SeeOther
+from metrics import recomputes
+from metrics.models import Recompute
+from participants import services
+from participants.models import Membership, Protocol, Trial, User
+
+SHOWN = 10  # recomputes
+
+
+def visible_trial(request: Request, code: str) -> Trial:
+    trial: Trial = get_object_or_404(Trial.objects.visible_to(request.user), code=code)
+    return trial
+
+
+def may_change(user: User, trial: Trial) -> bool:
+    """Whether the user may change the trial's rules: as a manager of all of it. A site's manager may not."""
+    managers = Membership.objects.filter(trial=trial, ended_at=None, role=Membership.Role.MANAGER, site=None)
+    return managers.filter(user=user, user__is_active=True).exists()
+
+
+def managed_trial(request: Request, code: str) -> Trial:
+    """The trial if the signed-in person may change its rules: 404 if she may not even see it, else 403."""
+    trial = visible_trial(request, code)
+    if not may_change(request.user, trial):  # type: ignore[arg-type]  # signed_in: never anonymous
+        raise PermissionDenied
+    return trial
+
+
+def today_of(trial: Trial, now: dt.datetime) -> dt.date:
+    return now.astimezone(ZoneInfo(trial.time_zone)).date()
+
+
+@require_safe
+@signed_in
+def protocol(request: Request, code: str) -> HttpResponse:
+    """The rules in force, the versions and the last recomputes."""
+    trial = visible_trial(request, code)
+    now = timezone.now()
+    today = today_of(trial, now)
+    in_force = trial.protocols.in_force(today).first()
+    protocols = list(trial.protocols.order_by("-version"))
+    context = {
+        "trial": trial,
+        "section": "protocol",
+        "protocol": in_force,
+        "groups": protocol_words.in_words(in_force) if in_force else [],
+        "versions": protocol_words.versions(protocols, in_force, today),
+        "recomputes": list(Recompute.objects.filter(trial=trial).select_related("by")[:SHOWN]),
+        "may_change": may_change(request.user, trial),  # type: ignore[arg-type]
+        "now": now,
+        "today": today,
+    }
+    return render(request, "dashboards/protocol.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def protocol_new(request: Request, code: str) -> HttpResponse:
+    """Write the next version, starting from the newest. One that begins in the past must be confirmed."""
+    trial = managed_trial(request, code)
+    today = today_of(trial, timezone.now())
+    newest = trial.protocols.order_by("-version").first() or Protocol(trial=trial, effective_on=today)
+    begins = today + dt.timedelta(days=1)
+    if request.method == "POST":
+        form = ProtocolForm(request.POST, instance=Protocol(trial=trial), today=today)
+        if form.is_valid() and not protocol_words.changes(newest, form.instance):
+            form.add_error(None, "Nothing is different from the newest version.")
+        elif form.is_valid():
+            return _revised(request, trial, form, today)
+    else:
+        initial = {**model_to_dict(newest, fields=list(protocol_words.RULES)), "effective_on": begins}
+        form = ProtocolForm(initial=initial, instance=Protocol(trial=trial), today=today)
+    context = {"trial": trial, "section": "protocol", "form": form, "newest": newest, "begins": begins}
+    return render(request, "dashboards/protocol_new.html", context, status=400 if form.errors else 200)
+
+
+def _revised(request: Request, trial: Trial, form: ProtocolForm, today: dt.date) -> HttpResponse:
+    """Store the version; of one that begins in the past go on to the recompute that it starts."""
+    made = services.protocol_revise(form.instance, today=today, retroactive=form.is_retroactive)
+    if not form.is_retroactive:
+        messages.success(request, f"Version {made.version} is in force from {made.effective_on:%-d %B %Y}.")
+        return SeeOther(reverse("dashboards:protocol", args=[trial.code]))
+    by: Any = request.user
+    why = f"Version {made.version} of the protocol"
+    run = recomputes.recompute_start(trial, made.effective_on, why, by)
+    return SeeOther(reverse("dashboards:recompute", args=[trial.code, run.pk]))

@@ -1,0 +1,130 @@
+"""Judging a trial's days anew: starting it by hand, how far it is, and what it changed."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import HttpResponseClientRefresh
+
+from dashboards import protocol_page, roster_csv
+from dashboards.access import Request, signed_in
+from dashboards.standing_words import DAY_STATUS
+from ingestion.redirects import SeeOther
+from metrics import recomputes
+from metrics.models import DayStatus, Recompute
+from participants.models import Membership, Participant, Trial, User
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """Days that went from one status to another."""
+
+    before: str
+    after: str
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A participant of whom days changed; adherence None: no day counted."""
+
+    study_id: str
+    days: int
+    before: float | None
+    after: float | None
+
+    @property
+    def difference(self) -> float | None:
+        """Percentage points."""
+        return None if self.before is None or self.after is None else (self.after - self.before) * 100
+
+
+def transitions(run: Recompute) -> list[Transition]:
+    """What became of days, the most frequent change first. Raises ValueError for a status that there is not."""
+
+    def word(letter: str) -> str:
+        return DAY_STATUS[DayStatus(letter)][0] if letter else "Not judged"
+
+    pairs = [(*key.split(">", 1), days) for key, days in run.changed.items()]
+    found = [Transition(word(before), word(after), int(days)) for before, after, days in pairs]
+    return sorted(found, key=lambda one: (-one.days, one.before, one.after))
+
+
+def people(run: Recompute, trial: Trial, user: User) -> list[Person]:
+    """Those of whom days changed and whom the user may see, by study id."""
+    visible = Participant.objects.visible_to(user).filter(trial=trial, study_id__in=list(run.people))
+    return [
+        Person(study_id, *run.people[study_id])
+        for study_id in visible.order_by("study_id").values_list("study_id", flat=True)
+    ]
+
+
+def sees_all(user: User, trial: Trial) -> bool:
+    """Whether the user sees the whole trial, and so may read counts of all of it."""
+    return Membership.objects.filter(user=user, trial=trial, site=None, ended_at=None).exists()
+
+
+def left(run: Recompute, now: dt.datetime) -> int | None:
+    """Seconds until it is done at the pace so far. None: not known yet."""
+    if not run.started_at or not run.done or run.finished_at:
+        return None
+    passed = (now - run.started_at).total_seconds()
+    return max(int(passed / run.done * (run.total - run.done)), 1)
+
+
+@require_POST
+@signed_in
+def recompute_ask(request: Request, code: str) -> HttpResponse:
+    """Judge all days anew, or those since a date, for a reason that is written down."""
+    trial = protocol_page.managed_trial(request, code)
+    why = request.POST.get("why", "").strip()[:200]
+    try:
+        since = dt.date.fromisoformat(value) if (value := request.POST.get("since", "")) else None
+    except ValueError:
+        since, why = None, ""
+    if not why:
+        messages.warning(request, "Say why the days are to be judged anew, and since which date, if not all.")
+        return SeeOther(reverse("dashboards:protocol", args=[code]))
+    by: Any = request.user
+    run = recomputes.recompute_start(trial, since, why, by)
+    return SeeOther(reverse("dashboards:recompute", args=[code, run.pk]))
+
+
+@require_safe
+@never_cache
+@signed_in
+def recompute(request: Request, code: str, pk: int) -> HttpResponse | StreamingHttpResponse:
+    """How far a recompute is and what it changed; for HTMX only what moves, `?format=csv` the people."""
+    trial = protocol_page.visible_trial(request, code)
+    run = get_object_or_404(Recompute.objects.select_related("by"), pk=pk, trial=trial)
+    user: Any = request.user
+    now = timezone.now()
+    if request.GET.get("format") == "csv":
+        head = ("study_id", "days_changed", "adherence_before", "adherence_after")
+        rows = ((one.study_id, one.days, one.before, one.after) for one in people(run, trial, user))
+        return roster_csv.attachment(f"{trial.code}-recompute-{run.pk}", roster_csv.lines(head, rows))
+    if request.htmx and not request.htmx.boosted and (run.finished_at or run.error):
+        return HttpResponseClientRefresh()
+    whole = sees_all(user, trial)
+    context = {
+        "trial": trial,
+        "section": "protocol",
+        "run": run,
+        "whole": whole,
+        "left": left(run, now),
+        "transitions": transitions(run) if whole and run.finished_at else [],
+        "people": people(run, trial, user) if run.finished_at else [],
+        "here": request.path,
+        "now": now,
+    }
+    partial = request.htmx and not request.htmx.boosted
+    return render(request, f"dashboards/{'_recompute_progress' if partial else 'recompute'}.html", context)

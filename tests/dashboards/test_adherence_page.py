@@ -1,0 +1,100 @@
+"""Adherence as it was known on a date: the same answer whatever came later, of one's own people, as CSV too."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+import pytest
+from django.test import Client
+
+from metrics.models import DayVerdict
+from participants.models import Participant, Trial
+from tests import factories
+
+pytestmark = pytest.mark.usefixtures("_now")
+PAGE = "/trials/STRIDE-2/adherence/"
+MARCH = dt.date(2026, 3, 1)
+
+
+def knew(participant: Participant, day: int, status: str, known: str) -> None:
+    """A verdict on a day of February that became known at an instant of Amsterdam's winter, "03-01 07:00"."""
+    at = dt.datetime.fromisoformat(f"2026-{known}+01:00")
+    date = dt.date(2026, 2, day)
+    DayVerdict.objects.create(participant=participant, date=date, known_at=at, status=status, worn_minutes=700)
+
+
+def shown(client: Client, query: str = "as_of=2026-03-01") -> dict[str, list[str]]:
+    """By study id, the row's cells."""
+    html = client.get(f"{PAGE}?{query}").content.decode().replace("\u00a0", " ")
+    rows = re.findall(r'<tr><th scope="row"><a [^>]*>([^<]+)</a>.*?</tr>', html, re.S)
+    cells = [
+        re.findall(r'<td class="num[^"]*">([^<]*)</td>', row)
+        for row in re.findall(r'<tr><th scope="row">.*?</tr>', html, re.S)
+    ]
+    return dict(zip(rows, cells, strict=True))
+
+
+@pytest.fixture
+def known(participant: Participant) -> Participant:
+    """Two valid days, one invalid and one pending by the first of March."""
+    for day, status in ((20, "v"), (21, "v"), (22, "i"), (28, "p")):
+        knew(participant, day, status, "03-01 07:00")
+    return participant
+
+
+def test_it_counts_what_was_known_then(manager: Client, known: Participant) -> None:
+    assert shown(manager) == {"AX-0042": ["2", "3", "66 %", "1", "0"]}
+
+
+def test_the_same_question_gives_the_same_answer_after_later_changes(manager: Client, known: Participant) -> None:
+    before = shown(manager)
+    knew(known, 28, "v", "03-02 00:00")  # that midnight is the second of March
+    knew(known, 22, "v", "06-01 12:00")
+    assert shown(manager) == before
+    assert shown(manager, "as_of=2026-03-02")["AX-0042"][:3] == ["3", "4", "75 %"]
+    assert shown(manager, "as_of=2026-06-01")["AX-0042"][:3] == ["4", "4", "100 %"]
+
+
+def test_the_day_ends_at_the_trials_midnight(manager: Client, known: Participant) -> None:
+    knew(known, 22, "v", "03-01 23:59")
+    assert shown(manager)["AX-0042"][0] == "3"
+
+
+def test_before_anything_was_known_nobody_is_listed(manager: Client, known: Participant) -> None:
+    assert shown(manager, "as_of=2026-02-01") == {}
+
+
+@pytest.mark.parametrize("asked", ["as_of=2031-01-01", "as_of=once", ""])
+def test_no_date_or_one_to_come_is_now(manager: Client, known: Participant, asked: str) -> None:
+    page = manager.get(f"{PAGE}?{asked}").content.decode()
+    assert "Adherence as known on 23 November 2026" in page
+    assert "By 1,500 steps" in page
+
+
+def test_a_past_date_shows_no_definition_that_is_reckoned_for_now(manager: Client, known: Participant) -> None:
+    assert "By 1,500 steps" not in manager.get(f"{PAGE}?as_of=2026-03-01").content.decode()
+
+
+def test_columns_sort(manager: Client, trial: Trial, known: Participant) -> None:
+    other = factories.ParticipantFactory.create(trial=trial, study_id="AX-0001")
+    knew(other, 20, "i", "03-01 07:00")
+    assert list(shown(manager)) == ["AX-0001", "AX-0042"]
+    assert list(shown(manager, "as_of=2026-03-01&sort=-adherence")) == ["AX-0042", "AX-0001"]
+
+
+def test_a_site_member_sees_her_site_only(client: Client, trial: Trial, known: Participant) -> None:
+    here, there = factories.SiteFactory.create_batch(2, trial=trial)
+    Participant.objects.update(site=there)
+    mine = factories.ParticipantFactory.create(trial=trial, site=here, study_id="MINE")
+    knew(mine, 20, "v", "03-01 07:00")
+    client.force_login(factories.MembershipFactory.create(trial=trial, site=here).user)
+    assert list(shown(client)) == ["MINE"]
+    body = b"".join(client.get(PAGE, {"as_of": "2026-03-01", "format": "csv"}).streaming_content)  # type: ignore[attr-defined]
+    assert b"AX-0042" not in body
+
+
+def test_csv_names_the_instant(manager: Client, known: Participant) -> None:
+    answer = manager.get(PAGE, {"as_of": "2026-03-01", "format": "csv"})
+    lines = b"".join(answer.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
+    assert lines[1] == "AX-0042,,,2026-03-01T22:59:59+00:00,2,3,1,0,0.6667"
