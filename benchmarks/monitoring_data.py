@@ -305,7 +305,8 @@ def _alerts(pairs: list[Any], now: dt.datetime) -> None:
 
 def _raised(c: Any, number: int, now: dt.datetime) -> dt.datetime:
     if c.last_sample_at and c.kind in ("silent", "flat", "critical"):
-        return c.last_sample_at + dt.timedelta(hours=120 if c.kind == "critical" else 48)
+        last: dt.datetime = c.last_sample_at
+        return last + dt.timedelta(hours=120 if c.kind == "critical" else 48)
     return now - dt.timedelta(hours=number * 7 % 96 + 1)
 
 

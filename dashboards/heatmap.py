@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.core.paginator import Page, Paginator
@@ -26,7 +27,7 @@ from dashboards.standing_words import BADGES
 from dashboards.views import pushed
 from metrics import trails
 from metrics.standings import Word
-from participants.models import Participant, Protocol, Site, Trial, User
+from participants.models import Protocol, Site, Trial, User
 
 PAGE_SIZE = 40
 WIDTH = 896
@@ -56,7 +57,7 @@ class Asked:
         now = {"span": self.span, "show": self.measure, "site": self.site, "sort": self.sort, "page": self.page}
         now |= changes
         defaults = {"span": "8w", "show": "days", "sort": "urgency", "page": "1"}
-        return roster.urlencode({k: v for k, v in now.items() if v and defaults.get(k) != v})
+        return urlencode({k: v for k, v in now.items() if v and defaults.get(k) != v})
 
 
 def asked(values: Mapping[str, str]) -> Asked:
@@ -130,7 +131,7 @@ class Map:
 
     @property
     def days(self) -> int:
-        return self.everybody.letters.shape[1]
+        return int(self.everybody.letters.shape[1])
 
     @property
     def width(self) -> int:
@@ -225,7 +226,6 @@ def draw(trial: Trial, user: User, want: Asked, everybody: Everybody) -> Map:
     days = everybody.letters.shape[1]
     column = max(WIDTH // days, 3)
     dates = [everybody.first + dt.timedelta(days=day) for day in range(days)]
-    visible = Participant.objects.visible_to(user).filter(trial=trial)
     return Map(
         want=want,
         everybody=everybody,
@@ -239,7 +239,7 @@ def draw(trial: Trial, user: User, want: Asked, everybody: Everybody) -> Map:
         dates=_mondays(dates, column),
         weekends=_weekends(dates, column),
         overview=heat_paths.overview(everybody.letters, kinds),
-        sites=list(Site.objects.filter(trial=trial, participants__in=visible).distinct()),
+        sites=roster.sites(trial, user),
         protocol=Protocol.objects.in_force(everybody.last).filter(trial=trial).first() or Protocol(),
     )
 

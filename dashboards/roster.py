@@ -18,7 +18,7 @@ from dashboards.models import Note
 from dashboards.standing_words import BADGES, CAUSES
 from metrics import standings
 from metrics.standings import ATTENTION, Word
-from participants.models import Participant, Trial, User
+from participants.models import Participant, Site, Trial, User
 
 PAGE_SIZE = 50
 
@@ -84,6 +84,12 @@ def asked(values: Mapping[str, str]) -> Asked:
         sort=sort if sort.removeprefix("-") in SORTS else DEFAULT_SORT,
         page=values.get("page", "")[:9],
     )
+
+
+def sites(trial: Trial, user: User) -> list[Site]:
+    """The trial's sites at which the user may see somebody."""
+    visible = Participant.objects.visible_to(user).filter(trial=trial, site=OuterRef("pk"))
+    return list(Site.objects.filter(Exists(visible), trial=trial))
 
 
 def of_trial(trial: Trial, user: User, want: Asked) -> QuerySet[Participant]:

@@ -163,7 +163,6 @@ def pulse(trial: Trial, user: User, now: dt.datetime) -> str:
 def view(trial: Trial, user: User, want: Asked, now: dt.datetime, beat: str) -> View:
     """What the page shows: a fixed number of queries, whatever the trial's size."""
     today = now.astimezone(ZoneInfo(trial.time_zone)).date()
-    visible = Participant.objects.visible_to(user).filter(trial=trial)
     here = roster.of_trial(trial, user, want)
     counts = standings.counts(here, now)
     found = roster.ordered(roster.matching(here, want, now), want.sort)
@@ -180,7 +179,7 @@ def view(trial: Trial, user: User, want: Asked, now: dt.datetime, beat: str) -> 
         rows=[row(participant, now, today, under) for participant in page],
         page=page,
         pages=Pages(page, lambda number: want.query(page=number) or "page=1"),
-        sites=list(Site.objects.filter(trial=trial, participants__in=visible).distinct()),
+        sites=roster.sites(trial, user),
         total=summary.total,
         rules=rules,
         until=today,
