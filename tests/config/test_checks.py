@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from config import checks
+from participants.models import Trial
+from tests import factories
 
 
 def ids(messages: list[Any]) -> list[str]:
@@ -52,3 +54,14 @@ def test_synthetic_devices_without_their_library_are_a_warning(settings: Any, mo
 def test_synthetic_devices_in_a_deployment_are_a_warning(settings: Any) -> None:
     settings.SYNTHETIC = True
     assert ids(checks.synthetic_in_deployment(None)) == ["config.W003"]
+
+
+@pytest.mark.django_db
+def test_a_real_trial_without_a_mail_server_is_said(settings: Any) -> None:
+    settings.EMAIL_HOST = ""
+    trial = factories.TrialFactory.create(is_demo=True)
+    assert not checks.mail_server(None, databases=["default"])
+    Trial.objects.filter(pk=trial.pk).update(is_demo=False)
+    assert [found.id for found in checks.mail_server(None, databases=["default"])] == ["config.W004"]
+    settings.EMAIL_HOST = "smtp.example.org"
+    assert not checks.mail_server(None, databases=["default"])

@@ -391,3 +391,32 @@ def test_staff_add_a_contact_and_letters_are_checked(client: Client, trial: Tria
     letter = {"trial": trial.pk, "code": "x", "language": "en", "title": "X", "subject": "X", "body": "{{ nmae }}"}
     page = client.post(reverse("admin:dashboards_messagetemplate_add"), letter).content.decode()
     assert "There is no {{ nmae }}" in page
+
+
+def test_the_participants_page_tells_managers_that_she_opted_out(
+    manager: Client, client: Client, trial: Trial, enrol: Enrol
+) -> None:
+    person = enrol("AX-0078")
+    address = reverse("dashboards:participant", args=[trial.code, "AX-0078"])
+    assert "Opted out" not in manager.get(address).content.decode()
+    contacts.opt_out(person, now=NOW)
+    assert "<b>Opted out</b> of e-mails since today, 09:12" in manager.get(address).content.decode()
+    client.force_login(factories.MembershipFactory.create(trial=trial, role=Membership.Role.VIEWER).user)
+    assert "Opted out" not in client.get(address).content.decode()
+
+
+def test_an_alert_is_answered_by_the_letter_that_names_it(
+    manager: Client, trial: Trial, enrol: Enrol, post: Post
+) -> None:
+    alert = factories.AlertFactory.create(participant=enrol("AX-0078"))
+    page = manager.get(url(trial), {"to": "AX-0078", "alert": alert.pk}).content.decode()
+    assert 'name="reason" value="Warning: no upload"' in page
+    manager.post(url(trial), form("AX-0078", do="send", alert=alert.pk))
+    assert Outreach.objects.get().alert == alert
+
+
+def test_an_alert_of_somebody_else_is_not_answered(manager: Client, trial: Trial, enrol: Enrol, post: Post) -> None:
+    enrol("AX-0078")
+    foreign = factories.AlertFactory.create()
+    manager.post(url(trial), form("AX-0078", do="send", alert=foreign.pk))
+    assert Outreach.objects.get().alert is None

@@ -1,0 +1,22 @@
+"""What a participant's page says of writing to her: opted out, bounced, no address. For those who manage her alone."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django import template
+
+from participants import contacts
+from participants.models import Participant
+
+register = template.Library()
+
+
+@register.inclusion_tag("dashboards/_contact_state.html", takes_context=True)
+def contact_state(context: dict[str, Any], participant: Participant, now: dt.datetime) -> dict[str, Any]:
+    """A notice where she cannot be written to; nothing for who may not write to her. Two queries; opens nothing."""
+    user = context.get("user")
+    managed = user is not None and Participant.objects.managed_by(user).filter(pk=participant.pk).exists()
+    reach = contacts.reach(contacts.contact_of(participant)) if managed else None
+    return {"reach": reach, "participant": participant, "now": now}
