@@ -1,4 +1,4 @@
-"""What the page of a participant shows of her connections, and how it knows that something is new."""
+"""What the page of a participant shows of her devices and connections, and how it knows that something is new."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Max
+from django.db.models import Count, Max
+from django.urls import reverse
 
-from dashboards import connection_words, participant_page
+from dashboards import alert_list, connection_words, history, participant_head
 from dashboards.connection_words import Badge
 from ingestion import live, plain_words
 from ingestion.models import Connection, Device, Invitation
 from metrics import queries
+from metrics.models import Standing
 from participants.models import Participant, User
 
 INVITATIONS_SHOWN = 10
+NOTES_SHOWN = 100
+LOW_BATTERY = 20
 INVITABLE = (Participant.Status.INVITED, Participant.Status.ACTIVE, Participant.Status.PAUSED)
 
 
@@ -34,6 +38,26 @@ class Link:
     def live(self) -> bool:
         """Whether there is anything to disconnect."""
         return self.connection.status in (Connection.Status.ACTIVE, Connection.Status.RECONNECT)
+
+
+@dataclass(frozen=True, slots=True)
+class Worn:
+    """A device as the page lists it; `percent` None where its battery is not known, `words` for a battery in words."""
+
+    name: str
+    percent: int | None
+    words: str
+    at: dt.datetime | None
+    synced_at: dt.datetime | None
+
+    @property
+    def fill(self) -> str:
+        """Width of the battery's filling in its picture, in pixels of 15."""
+        return f"{15 * (self.percent or 0) / 100:.1f}"
+
+    @property
+    def low(self) -> bool:
+        return self.percent is not None and self.percent <= LOW_BATTERY
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +85,34 @@ def link(connection: Connection, now: dt.datetime) -> Link:
     )
 
 
+def devices(links: list[Link], standing: Standing | None) -> list[Worn]:
+    """Her devices, the one that synced last first; without a connection's, the one that her standing knows."""
+    found = [
+        Worn(str(d), d.battery_percent, d.battery_status.lower(), d.seen_at, d.last_sync_at)
+        for one in links
+        for d in one.devices
+    ]
+    if not found and standing and standing.device_model:
+        s = standing
+        return [Worn(s.device_model, s.battery_percent, "", s.battery_at, s.device_sync_at)]
+    return sorted(found, key=lambda d: d.synced_at.timestamp() if d.synced_at else 0.0, reverse=True)
+
+
+def rail(participant: Participant, user: User, standing: Standing | None, now: dt.datetime) -> dict[str, Any]:
+    """The context of what keeps itself up to date beside the figures: devices, connection, history, open alerts."""
+    found = card(participant, user, now)
+    worn = devices(found["links"] or [], standing)
+    return {
+        **found,
+        "devices": worn,
+        "battery": next((d for d in worn if d.percent is not None or d.words), None),
+        "feed": history.feed(participant, now),
+        "alerts": alert_list.notices(participant, user, now),
+        "snoozes": alert_list.SNOOZE_CHOICES,
+        "next": reverse("dashboards:participant", args=[participant.trial.code, participant.study_id]),
+    }
+
+
 def card(participant: Participant, user: User, now: dt.datetime) -> dict[str, Any]:
     """The template's context for the connection card. `links` is None where there is nothing to tell.
 
@@ -76,31 +128,39 @@ def card(participant: Participant, user: User, now: dt.datetime) -> dict[str, An
         "sources": sources,
         "unconnected": connection_words.UNCONNECTED,
         "invitations": [Past(made, connection_words.invitation(made, now)) for made in invitations],
-        "may_manage": known and may_manage(user, participant),
-        "may_invite": participant.status in INVITABLE and bool(live.providers()),
+        "may_manage": may_manage(user, participant),
+        "may_invite": known and participant.status in INVITABLE and bool(live.providers()),
         "ask_again": any(one.badge in (connection_words.RECONNECT, connection_words.DISCONNECTED) for one in links),
     }
 
 
-def pulse(participant: Participant, now: dt.datetime) -> str:
-    """A text that changes when the data (before the full stop) or the connections have changed, and each minute.
+def notes_of(participant: Participant) -> dict[str, Any]:
+    """The newest notes, with who wrote them. One query."""
+    return {"notes": list(participant.notes.select_related("by")[:NOTES_SHOWN])}
 
-    The minute is for what the page says of times: "3 min ago" must not stand there for an hour.
+
+def pulse(participant: Participant, now: dt.datetime) -> str:
+    """A text that changes when the data (before the full stop) or anything else above or beside the charts has changed.
+
+    Each minute too, for what the page says of times: "3 min ago" must not stand there for an hour. Five queries.
     """
     changed = queries.changed_at(participant.pk)
     connections = participant.connections.order_by("pk").annotate(seen=Max("devices__seen_at"))
     fields = ("status", "status_since", "status_reason", "last_pull_at", "last_data_at", "next_due_at", "seen")
     links = participant.invitations.order_by("pk").values_list("opened_at", "used_at", "cancelled_at")
+    alerts = participant.alerts.aggregate(n=Count("pk"), at=Max("updated_at"), seen=Max("acknowledged_at"))
+    written = participant.outreaches.aggregate(n=Count("pk"), at=Max("state_at"), back=Max("back_at"))
     minute = int(now.timestamp() // 60)
-    state = repr([minute, list(connections.values_list(*fields)), list(links)])
+    state = repr([minute, list(connections.values_list(*fields)), list(links), alerts, written])
     digest = hashlib.sha256(state.encode()).hexdigest()[:12]
     return f"{int(changed.timestamp() * 1000) if changed else 0}.{digest}"
 
 
 def live_part(participant: Participant, user: User, now: dt.datetime) -> dict[str, Any]:
-    """The context of the part of the page that keeps itself up to date: figures and connections.
+    """The context of the parts of the page that keep themselves up to date: above and beside the charts.
 
     The pulse is felt first, so that what changes meanwhile is seen at the next one.
     """
     beat = pulse(participant, now)
-    return {**participant_page.figures(participant, now), **card(participant, user, now), "pulse": beat}
+    figures = participant_head.figures(participant, now)
+    return {**figures, **rail(participant, user, figures["standing"], now), "pulse": beat}

@@ -105,16 +105,15 @@ def disconnect(request: Request, code: str, study_id: str, provider: str) -> Htt
 @never_cache
 @signed_in
 def pulse(request: Request, code: str, study_id: str) -> HttpResponse:
-    """Figures and connections anew if anything has changed since `seen`, else 204. Cheap: asked every few seconds."""
+    """What stands above and beside the charts, anew if anything has changed since `seen`; else 204, which is cheap."""
     participant = visible_participant(request, code, study_id)
     seen = request.GET.get("seen", "")
     now = timezone.now()
     if connection_card.pulse(participant, now) == seen:
         return HttpResponse(status=204)
     context = connection_card.live_part(participant, request.user, now)  # type: ignore[arg-type]
-    response = render(
-        request, "dashboards/_live.html", context | {"participant": participant, "trial": participant.trial}
-    )
+    shown = context | {"participant": participant, "trial": participant.trial, "oob": True}
+    response = render(request, "dashboards/_live_parts.html", shown)
     if context["pulse"].partition(".")[0] != seen.partition(".")[0]:
         return trigger_client_event(response, "newdata")
     return response

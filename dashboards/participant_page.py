@@ -1,4 +1,4 @@
-"""What a participant's page shows: the chosen days and metric, key figures, the chart, the table, nights, exercise."""
+"""What a participant's page shows of the chosen days: range, wear and gaps, charts with tables, nights, exercise."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from zoneinfo import ZoneInfo
 
 from django.urls import reverse
 
-from dashboards import charts, ranges, wording
+from dashboards import charts, nightly, participant_head, ranges, sessions, sleep_charts, wear, wording
 from dashboards.ranges import BadRange, DayRange
 from metrics import queries
-from metrics.models import ExerciseSession, SleepSession
-from metrics.registry import HEART_RATE, Metric
+from metrics.models import SleepSession
+from metrics.queries import DayRow, MetricSummary
+from metrics.registry import HEART_RATE, STEPS, Metric
 from participants.models import Participant
 
-# Up to so many days the table shows the chart's buckets, beyond them a row a day.
+# Up to so many days the tables show the charts' buckets, beyond them a row a day.
 BUCKET_DAYS = 2
 BUCKET_ROWS = 300
 NIGHTS_SHOWN = 31
@@ -33,60 +34,58 @@ class Preset:
 
 
 @dataclass(frozen=True, slots=True)
-class Night:
-    """A sleep session in local time, as texts."""
+class Chosen:
+    """What the address asks for: the metrics of the charts, as codes that she has data of; `night` a date of waking."""
 
-    date: dt.date
-    asleep: str
-    awake: str
-    slept: str
-    stages: str
-    is_main: bool
+    metric: Metric | None
+    compare: Metric | None
+    extra: Metric | None
+    night: dt.date | None
+    listed: str
+
+    def query(self) -> dict[str, str]:
+        """Its part of the canonical address; what is not chosen is left out."""
+        parts = {
+            "metric": self.metric.code if self.metric else "",
+            "compare": self.compare.code if self.compare else "",
+            "extra": self.extra.code if self.extra else "",
+            "list": self.listed,
+        }
+        return {name: value for name, value in parts.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
-class Exercise:
-    """An exercise session in local time, as texts."""
+class ChartCard:
+    """A chart with its table. `compare`: what is drawn on the right axis, with a table of its own under it."""
 
-    date: dt.date
-    activity: str
-    began: str
-    lasted: str
-    distance: str
-    energy: str
-    heart_rate: str
+    name: str
+    metric: Metric
+    kind: str
+    colour: str
+    series_url: str
+    table: charts.Table
+    compare: Metric | None = None
+    compare_colour: str = ""
+    compare_table: charts.Table | None = None
 
 
-def chosen_metric(asked: str, available: list[queries.MetricSummary]) -> Metric | None:
+def chosen_metric(asked: str, available: list[MetricSummary]) -> Metric | None:
     """The metric asked for, else heart rate, else the first there is; None without data."""
     by_code = {summary.metric.code: summary.metric for summary in available}
     return by_code.get(asked) or by_code.get(HEART_RATE.code) or next(iter(by_code.values()), None)
 
 
-def night(session: SleepSession, zone: ZoneInfo) -> Night:
-    minutes = (("deep", session.deep_minutes), ("light", session.light_minutes), ("REM", session.rem_minutes))
-    return Night(
-        date=session.date,
-        asleep=f"{session.starts_at.astimezone(zone):%H:%M}",
-        awake=f"{session.ends_at.astimezone(zone):%H:%M}",
-        slept=wording.hours_minutes(session.asleep_minutes),
-        stages=", ".join(f"{name}{wording.NO_BREAK}{wording.hours_minutes(m)}" for name, m in minutes if m is not None),
-        is_main=session.is_main,
-    )
-
-
-def exercise(session: ExerciseSession, zone: ZoneInfo) -> Exercise:
-    """A session as texts, under the name its source shows, else the kind of activity."""
-    metres = session.distance_m
-    return Exercise(
-        date=session.date,
-        activity=session.name or session.activity.replace("_", " ").capitalize(),
-        began=f"{session.starts_at.astimezone(zone):%H:%M}",
-        lasted=wording.hours_minutes(round((session.ends_at - session.starts_at).total_seconds() / 60)),
-        distance=wording.number(None if metres is None else metres / 1000, 2),
-        energy=wording.number(session.energy_kcal),
-        heart_rate=wording.number(session.mean_heart_rate),
-    )
+def chosen(asked: Mapping[str, str], available: list[MetricSummary]) -> Chosen:
+    """Read the address; what she has no data of is not chosen."""
+    by_code = {summary.metric.code: summary.metric for summary in available}
+    metric = chosen_metric(asked.get("metric", ""), available)
+    compare, extra = by_code.get(asked.get("compare", "")), by_code.get(asked.get("extra", ""))
+    try:
+        night = ranges.parse_date("night", asked["night"]) if asked.get("night") else None
+    except BadRange:
+        night = None  # a mistyped night: the newest is shown
+    listed = asked.get("list", "")[:300]
+    return Chosen(metric, compare if compare != metric else None, extra, night, listed)
 
 
 def chosen_range(
@@ -102,87 +101,131 @@ def chosen_range(
         return ranges.chosen({}, end=end, trial_first=trial_first), str(error)
 
 
-def table(participant: Participant, metric: Metric, days: DayRange, zone: ZoneInfo) -> charts.Table:
-    """The chosen metric as a table: by local day, or for a day or two by bucket."""
+def tables(participant: Participant, metrics: list[Metric], days: DayRange, zone: ZoneInfo) -> dict[str, charts.Table]:
+    """Metrics as tables by code: by local day, or for a day or two by bucket."""
+    codes = [metric.code for metric in metrics]
     if days.days > BUCKET_DAYS:
-        rows = queries.day_table(participant, metric.code, days.first, days.last)
-        return charts.day_rows(rows, metric, days.first, days.last)
+        rows: dict[str, list[DayRow]] = queries.day_tables(participant, codes, days.first, days.last)
+        return {m.code: charts.day_rows(rows[m.code], m, days.first, days.last) for m in metrics}
     start, end = days.instants(zone)
-    found = queries.series([participant.pk], [metric.code], start, end, max_points=BUCKET_ROWS)
-    return charts.bucket_rows(found[0], zone)
+    found = queries.series([participant.pk], codes, start, end, max_points=BUCKET_ROWS)
+    return {series.metric.code: charts.bucket_rows(series, zone) for series in found}
 
 
-@dataclass(frozen=True, slots=True)
-class Recent:
-    """The last day that can be complete, and the week that ends with it. `worn_minutes` None: no data that day."""
+def chart_cards(
+    participant: Participant, metric: Metric, picked: Chosen, days: DayRange, zone: ZoneInfo, has: set[str]
+) -> list[ChartCard]:
+    """The charts in their order: the chosen metric with what it is compared to, steps, one more."""
+    shown: list[tuple[str, Metric, Metric | None]] = [("main", metric, picked.compare)]
+    if STEPS.code in has and metric != STEPS:
+        shown.append(("steps", STEPS, None))
+    if picked.extra and picked.extra not in [one for _, one, _ in shown]:
+        shown.append(("extra", picked.extra, None))
+    wanted = {m.code: m for _, *pair in shown for m in pair if m}
+    found = tables(participant, list(wanted.values()), days, zone)
+    address = reverse("dashboards:series", args=[participant.trial.code, participant.study_id])
+    cards = []
+    for name, one, compare in shown:
+        window = {"metric": one.code, "start": days.first.isoformat(), "end": days.last.isoformat()}
+        if compare:
+            window["compare"] = compare.code
+        cards.append(
+            ChartCard(
+                name=name,
+                metric=one,
+                kind=charts.kind_of_chart(one),
+                colour=charts.COLOURS.get(one.code, "compare"),
+                series_url=f"{address}?{urlencode(window)}",
+                table=found[one.code],
+                compare=compare,
+                compare_colour="heart"
+                if charts.COLOURS.get(one.code, "compare") in ("steps", "compare")
+                else "compare",
+                compare_table=found[compare.code] if compare else None,
+            )
+        )
+    return cards
 
-    date: dt.date
-    worn_minutes: int | None
-    nights: int
+
+def nights_part(
+    found: list[SleepSession],
+    days: DayRange,
+    zone: ZoneInfo,
+    night: dt.date | None,
+    pending: frozenset[dt.date],
+    until: dt.date,
+) -> dict[str, Any]:
+    """The hypnogram of the chosen night (the newest unless asked for), all nights as bars and as a table."""
+    main = {s.date: s for s in found if s.is_main}
+    date = night if night in main else max(main, default=None)
+    newest_first = sorted(found, key=lambda s: s.starts_at, reverse=True)
+    return {
+        "hypnogram": sleep_charts.hypnogram(main[date], zone) if date else None,
+        "night_bars": sleep_charts.nights(
+            found, days.first, days.last, zone, chosen=date, pending=pending, until=until
+        ),
+        "nights": [sessions.night(s, zone) for s in newest_first[:NIGHTS_SHOWN]],
+        "nights_recorded": len(main),
+        "nights_cut": max(0, len(found) - NIGHTS_SHOWN),
+    }
 
 
-def recent(participant: Participant, date: dt.date) -> Recent:
-    week = queries.participant_days(participant.pk, date - dt.timedelta(days=6), date)
-    worn = next((d.worn_minutes for d in week if d.date == date), None)
-    return Recent(date, worn, sum(d.asleep_minutes is not None for d in week))
+def range_part(participant: Participant, picked: Chosen, days: DayRange, now: dt.datetime) -> dict[str, Any]:
+    """The range bar: presets, the steps to the days before and after, what each leads to."""
+    base = picked.query()
 
+    def query(shown: DayRange) -> str:
+        return urlencode({**base, **shown.query()})
 
-def figures(participant: Participant, now: dt.datetime) -> dict[str, Any]:
-    """The context of the figures at the top of the page, which do not depend on the chosen days."""
-    today = now.astimezone(ZoneInfo(participant.time_zone)).date()
-    data = queries.overview(Participant.objects.filter(pk=participant.pk)).get(participant.pk)
-    # Where data stopped long ago, what was last known says more than an empty yesterday.
-    quiet = bool(data and data.last_on < today - dt.timedelta(days=7))
-    day = data.last_on if quiet and data else today - dt.timedelta(days=1)
-    return {"data": data, "now": now, "today": today, "quiet": quiet, "recent": recent(participant, day)}
+    zone = ZoneInfo(participant.time_zone)
+    today = now.astimezone(zone).date()
+    ago, ahead = days.shifted(-1), days.shifted(1)
+    return {
+        "days": days,
+        "days_words": wording.date_span(days.first, days.last),
+        "presets": [
+            Preset(name, urlencode({**base, "range": key}), key == days.preset) for key, name in ranges.NAMES.items()
+        ],
+        "here": query(days) + (f"&night={picked.night}" if picked.night else ""),
+        "without_night": query(days),
+        "before": query(ago) if ago.first >= ranges.EARLIEST else "",
+        "after": query(ahead) if ahead.first <= today else "",
+        "zone_words": wording.zone_words(zone, days.instants(zone)[1] - dt.timedelta(seconds=1)),
+        "clock_words": f"{now.astimezone(zone):%H:%M}",
+        "window": [int(at.timestamp() * 1000) for at in (*days.instants(zone), now)],
+    }
 
 
 def page(participant: Participant, asked: Mapping[str, str], now: dt.datetime) -> dict[str, Any]:
     """The template's context. The number of queries does not depend on how much data there is."""
     zone = ZoneInfo(participant.time_zone)
-    shown = figures(participant, now)
+    shown = participant_head.figures(participant, now)
     today, data = shown["today"], shown["data"]
     available = queries.metrics_with_data(participant.pk)
-    metric = chosen_metric(asked.get("metric", ""), available)
+    picked = chosen(asked, available)
     days, problem = chosen_range(asked, participant, data, today)
-    base = {"metric": metric.code} if metric else {}
-
-    def query(shown: DayRange) -> str:
-        return urlencode({**base, **shown.query()})
-
-    ago, ahead = days.shifted(-1), days.shifted(1)
     context: dict[str, Any] = {
         **shown,
         "participant": participant,
         "trial": participant.trial,
         "available": available,
-        "metric": metric,
-        "days": days,
-        "days_words": wording.date_span(days.first, days.last),
+        "picked": picked,
+        "metric": picked.metric,
         "problem": problem,
-        "presets": [
-            Preset(name, urlencode({**base, "range": key}), key == days.preset) for key, name in ranges.NAMES.items()
-        ],
-        "here": query(days),
-        "before": query(ago) if ago.first >= ranges.EARLIEST else "",
-        "after": query(ahead) if ahead.first <= today else "",
-        "zone_words": wording.zone_words(zone, days.instants(zone)[1] - dt.timedelta(seconds=1)),
+        **range_part(participant, picked, days, now),
+        **wear.wear(participant, days, now),
     }
-    if metric is None:
+    if picked.metric is None:
         return context
-    sessions = queries.sleep_sessions(participant.pk, days.first, days.last)
-    nights = [night(s, zone) for s in sorted(sessions, key=lambda s: s.starts_at, reverse=True)]
+    found = queries.sleep_sessions(participant.pk, days.first, days.last)
     exercised = queries.exercise_sessions(participant.pk, days.first, days.last)[::-1]
-    address = reverse("dashboards:series", args=[participant.trial.code, participant.study_id])
-    window = {"metric": metric.code, "start": days.first.isoformat(), "end": days.last.isoformat()}
+    last = min(days.last, today)
+    measured = queries.day_tables(participant, nightly.CODES, last - dt.timedelta(days=nightly.USUAL_DAYS), last)
     return context | {
-        "series_url": f"{address}?{urlencode(window)}",
-        "chart": charts.kind_of_chart(metric),
-        "colour": charts.COLOURS.get(metric.code, "compare"),
-        "table": table(participant, metric, days, zone),
-        "nights": nights[:NIGHTS_SHOWN],
-        "nights_recorded": len({n.date for n in nights if n.is_main}),
-        "nights_cut": max(0, len(nights) - NIGHTS_SHOWN),
-        "exercise": [exercise(session, zone) for session in exercised[:EXERCISE_SHOWN]],
+        "charts": chart_cards(participant, picked.metric, picked, days, zone, {s.metric.code for s in available}),
+        **nights_part(found, days, zone, picked.night, context["pending_dates"], last),
+        "nightly": nightly.nightly(measured, last),
+        "usual_words": nightly.USUAL_WORDS,
+        "exercise": [sessions.exercise(session, zone) for session in exercised[:EXERCISE_SHOWN]],
         "exercise_cut": max(0, len(exercised) - EXERCISE_SHOWN),
     }

@@ -12,6 +12,7 @@ from dashboards import (
     heat_day,
     heatmap,
     mailbox,
+    notes,
     opting_out,
     progress,
     protocol_page,
@@ -32,6 +33,7 @@ urlpatterns = [
     path("trials/<str:code>/heatmap/<str:study_id>/<str:date>/", heat_day.heatmap_day, name="heatmap-day"),
     path("trials/<str:code>/participants/<str:study_id>/", views.participant_detail, name="participant"),
     path("trials/<str:code>/participants/<str:study_id>/series.json", views.participant_series, name="series"),
+    path("trials/<str:code>/participants/<str:study_id>/notes/", notes.note_add, name="note-add"),
     path("trials/<str:code>/participants/<str:study_id>/pulse/", connections.pulse, name="pulse"),
     path("trials/<str:code>/participants/<str:study_id>/invite/", connections.invite, name="invite"),
     path(

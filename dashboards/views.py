@@ -15,13 +15,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django_htmx.http import push_url
 
-from dashboards import charts, connection_card, participant_page
+from dashboards import charts, connection_card, neighbours, participant_page
 from dashboards.access import Request, signed_in
 from dashboards.libraries import loading_plan
 from dashboards.ranges import LONGEST, BadRange, parse_instant
 from metrics import queries, standings
 from metrics.registry import BY_CODE, Metric
-from participants.models import Participant, Trial
+from participants.models import Participant, Trial, User
 
 # Seconds a bucket of what can be asked for by name; "raw" is every sample, and only for a day.
 WIDTHS = {"raw": 0, "1m": 60, "1h": 3600, "1d": 86_400}
@@ -54,8 +54,10 @@ def participant_detail(request: Request, code: str, study_id: str) -> HttpRespon
     beat = connection_card.pulse(participant, now)
     context: dict[str, Any] = participant_page.page(participant, request.GET, now)
     if not request.htmx or request.htmx.boosted or request.htmx.history_restore_request:
-        context |= connection_card.card(participant, request.user, now)  # type: ignore[arg-type]  # never anonymous
-        context |= {"pulse": beat, "loading_plan": loading_plan()}
+        user: User = request.user  # type: ignore[assignment]  # signed_in: never anonymous
+        context |= connection_card.rail(participant, user, context["standing"], now)
+        context |= {"pulse": beat, "loading_plan": loading_plan(), **connection_card.notes_of(participant)}
+        context |= {"place": neighbours.place(participant, user, context["picked"].listed, now)}
         return render(request, "dashboards/participant_detail.html", context)
     return pushed(request, render(request, "dashboards/_data.html", context), context["here"])
 
@@ -65,8 +67,9 @@ def participant_detail(request: Request, code: str, study_id: str) -> HttpRespon
 def participant_series(request: Request, code: str, study_id: str) -> HttpResponse:
     """The data of one chart as JSON: at most 2,000 points of one metric, with the gaps and what a point stands for.
 
-    `metric`: a code of the registry. `start`, `end`: local dates (both ends included) or ISO instants (end
-    excluded). `resolution`: auto (default), raw, 1m, 1h or 1d. 400 names the parameter that is wrong.
+    `metric`: a code of the registry; `compare`: another one, whose chart comes beside it as `compare`. `start`,
+    `end`: local dates (both ends included) or ISO instants (end excluded). `resolution`: auto (default), raw, 1m, 1h
+    or 1d. 400 names the parameter that is wrong.
     """
     participant = visible_participant(request, code, study_id)
     zone = ZoneInfo(participant.time_zone)
@@ -74,25 +77,26 @@ def participant_series(request: Request, code: str, study_id: str) -> HttpRespon
         asked = series_asked(request.GET, zone)
         found = queries.series(
             [participant.pk],
-            [asked.metric.code],
+            [metric.code for metric in asked.metrics],
             asked.start,
             asked.end,
             resolution=asked.resolution,
             max_points=charts.MAX_POINTS,
         )
-        if len(found[0]) > charts.MAX_POINTS:
+        if max(map(len, found)) > charts.MAX_POINTS:
             raise BadRange("resolution", f"More than {charts.MAX_POINTS:,} points: ask for fewer days, or for auto.")
     except BadRange as error:
         return json({"error": {"parameter": error.parameter, "message": str(error)}}, status=400)
-    shaped = charts.payload(found[0], zone=zone, start=asked.start, end=asked.end, now=timezone.now())
-    return json(shaped)
+    now = timezone.now()
+    shaped = [charts.payload(one, zone=zone, start=asked.start, end=asked.end, now=now) for one in found]
+    return json(shaped[0] | {"compare": shaped[1]} if len(shaped) > 1 else shaped[0])
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesAsked:
-    """What a request for a series asks for, checked."""
+    """What a request for a series asks for, checked. `metrics`: one, or two to compare."""
 
-    metric: Metric
+    metrics: list[Metric]
     start: dt.datetime
     end: dt.datetime
     resolution: str
@@ -100,9 +104,11 @@ class SeriesAsked:
 
 def series_asked(asked: Mapping[str, str], zone: ZoneInfo) -> SeriesAsked:
     """Read the parameters of a series. Raises BadRange that names the one that is wrong."""
-    code, resolution = asked.get("metric", ""), asked.get("resolution", "auto")
-    if code not in BY_CODE:
-        raise BadRange("metric", f"{code!r} is no metric we know.")
+    resolution = asked.get("resolution", "auto")
+    codes = {"metric": asked.get("metric", "")} | ({"compare": asked["compare"]} if asked.get("compare") else {})
+    for parameter, code in codes.items():
+        if code not in BY_CODE:
+            raise BadRange(parameter, f"{code!r} is no metric we know.")
     start = parse_instant("start", asked.get("start", ""), zone, closing=False)
     end = parse_instant("end", asked.get("end", ""), zone, closing=True)
     if start >= end:
@@ -114,7 +120,7 @@ def series_asked(asked: Mapping[str, str], zone: ZoneInfo) -> SeriesAsked:
     width = WIDTHS.get(resolution)
     if width is not None and end - start > (dt.timedelta(seconds=width * charts.MAX_POINTS) if width else RAW_SPAN):
         raise BadRange("resolution", f"{resolution} is too fine for so many days: ask for fewer, or for auto.")
-    return SeriesAsked(BY_CODE[code], start, end, resolution)
+    return SeriesAsked([BY_CODE[code] for code in codes.values()], start, end, resolution)
 
 
 def visible_participant(request: HttpRequest, code: str, study_id: str) -> Participant:

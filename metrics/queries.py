@@ -362,16 +362,25 @@ class DayRow:
     total: float
 
 
-def day_table(participant: Participant, metric: str, start_on: dt.date, end_on: dt.date) -> list[DayRow]:
-    """Local days from start to end, both included, that have data, from the source that charts use too."""
-    wanted = BY_CODE[metric]
-    ranked = _sources_by_series([participant], [wanted], start_on, end_on).get((participant.pk, wanted.id))
-    if not ranked:
-        return []
+def day_tables(
+    participant: Participant, metrics: Sequence[str], start_on: dt.date, end_on: dt.date
+) -> dict[str, list[DayRow]]:
+    """Local days from start to end, both included, that have data, of each metric from the source that charts use too.
+
+    Ascending; a metric without data has no days. The number of queries does not depend on that of the metrics.
+    """
+    wanted = [BY_CODE[code] for code in metrics]
+    ranked = _sources_by_series([participant], wanted, start_on, end_on)
+    found: dict[str, list[DayRow]] = {metric.code: [] for metric in wanted}
+    chosen = {(metric_id, sources[0].pk) for (_, metric_id), sources in ranked.items()}
     rows = DayRollup.objects.filter(
-        participant_id=participant.pk, metric_id=wanted.id, source_id=ranked[0].pk, date__range=(start_on, end_on)
+        participant_id=participant.pk, metric_id__in=[metric for metric, _ in chosen], date__range=(start_on, end_on)
     ).order_by("date")
-    return [DayRow(r.date, r.n, r.minutes, r.total / r.n, r.low, r.high, r.total) for r in rows]
+    for r in rows:
+        if (r.metric_id, r.source_id) in chosen:
+            day = DayRow(r.date, r.n, r.minutes, r.total / r.n, r.low, r.high, r.total)
+            found[BY_ID[r.metric_id].code].append(day)
+    return found
 
 
 def changed_at(participant_id: int) -> dt.datetime | None:
@@ -407,7 +416,7 @@ __all__ = [
     "Series",
     "SourceSummary",
     "bucket_width",
-    "day_table",
+    "day_tables",
     "exercise_sessions",
     "metrics_with_data",
     "overview",

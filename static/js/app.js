@@ -53,7 +53,7 @@
     search.select();
   });
 
-  // --- A participant's figures and connections: asked for while somebody looks and is not busy in them. ---
+  // --- What stands above and beside a participant's charts: asked for while somebody looks and is not busy in them. ---
   const PULSE = 5_000;
   const busyIn = (element) =>
     element.contains(document.activeElement) || element.querySelector("details[open], .check:checked");
@@ -64,7 +64,12 @@
     window.htmx.trigger(live, "refresh");
   }, PULSE);
 
-  // The server says that the pulse brought new data: the chart and its table follow, unless they are in use.
+  // The rail comes along with the figures; it stays as it is while somebody is busy in it.
+  document.addEventListener("htmx:oobBeforeSwap", (event) => {
+    if (event.detail.target && busyIn(event.detail.target)) event.detail.shouldSwap = false;
+  });
+
+  // The server says that the pulse brought new data: charts and tables follow, unless they are in use.
   document.addEventListener("newdata", () => {
     const data = document.querySelector("#data");
     if (!data || busyIn(data)) return;

@@ -32,6 +32,24 @@ def test_a_day_of_heart_rate_comes_by_the_minute(manager: Client, participant: P
     assert answer["meta"]["resolution"] == "1\u00a0point = 1\u00a0min"
 
 
+def test_a_second_metric_comes_beside_the_first(
+    manager: Client, participant: Participant, django_assert_num_queries: Any
+) -> None:
+    store(participant, heart_rate(NOON, 30, value=64.0), steps(NOON, [10, 20]))
+    with django_assert_num_queries(8):  # one more than for one metric: its buckets
+        answer = ask(manager, compare="steps").json()
+    assert answer["meta"]["metric"] == "heart_rate"
+    assert sum(answer["compare"]["total"]) == 30
+    assert answer["compare"]["meta"]["chart"] == "bars"
+
+
+def test_a_stretch_of_an_hour_comes_in_finer_steps(manager: Client, participant: Participant) -> None:
+    store(participant, heart_rate(NOON, 120))
+    week = ask(manager, start="2026-11-12").json()
+    hour = ask(manager, start="2026-11-18T11:00:00Z", end="2026-11-18T12:00:00Z").json()
+    assert hour["meta"]["width_seconds"] < week["meta"]["width_seconds"]
+
+
 def test_a_gap_breaks_the_line_and_is_listed(manager: Client, participant: Participant) -> None:
     store(participant, heart_rate(NOON, 10), heart_rate(NOON + dt.timedelta(minutes=30), 10))
     answer = ask(manager).json()
@@ -77,6 +95,7 @@ def test_ninety_days_stay_under_two_thousand_points(manager: Client, participant
     [
         ({"metric": "mood"}, "metric"),
         ({"metric": ""}, "metric"),
+        ({"compare": "mood"}, "compare"),
         ({"start": ""}, "start"),
         ({"start": "tomorrow"}, "start"),
         ({"start": "1970-01-01"}, "start"),

@@ -30,6 +30,7 @@ OF = {
     "participant": "participant",
     "series": "participant",
     "pulse": "participant",
+    "note-add": "act",
     "sync-detail": "participant",
     "invitation": "managed",
     "disconnect": "managed",

@@ -116,7 +116,7 @@ def test_the_protocol_says_which_source_wins(person: Participant) -> None:
     store(person, deliver(batch([10] * 5, metric="steps", step=60)), now=NOW)
     store(person, deliver(batch([9] * 4, metric="steps", step=60, source=PHONE)), now=NOW)
     assert one(person, "steps", NOON, NOON + DAY).total.sum() == 36
-    assert queries.day_table(person, "steps", NOON.date(), NOON.date())[0].total == 36
+    assert queries.day_tables(person, ["steps"], NOON.date(), NOON.date())["steps"][0].total == 36
 
 
 def test_several_participants_and_metrics_come_in_one_answer(person: Participant) -> None:
@@ -161,7 +161,7 @@ def test_metrics_with_data_lists_only_those(person: Participant) -> None:
 def test_an_empty_participant_has_empty_answers(person: Participant) -> None:
     assert len(one(person, "heart_rate", NOON, NOON + DAY)) == 0
     assert queries.metrics_with_data(person.pk) == []
-    assert queries.day_table(person, "heart_rate", NOON.date(), NOON.date()) == []
+    assert queries.day_tables(person, ["heart_rate"], NOON.date(), NOON.date()) == {"heart_rate": []}
 
 
 def test_the_seeds_table_lives_on_as_a_view(person: Participant) -> None:

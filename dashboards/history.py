@@ -1,0 +1,171 @@
+"""What has happened around a participant: contacts, alerts, connections, pauses, newest first, with their outcome."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from dashboards import connection_words, wording
+from dashboards.models import Alert, AlertEvent, Outreach
+from dashboards.ranges import midnight
+from ingestion.models import Connection, ConnectionEvent, Invitation
+from participants.models import Participant, Pause, User
+
+SHOWN, MOST = 6, 100
+RULES = {
+    Alert.Rule.NEVER_CONNECTED: "never connected",
+    Alert.Rule.RECONNECT: "reconnect needed",
+    Alert.Rule.NO_UPLOAD: "no upload",
+    Alert.Rule.LOW_WEAR: "adherence below the target",
+    Alert.Rule.LOW_SLEEP: "too few nights",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of it: a shape of the sprite, words, and the class of its tone."""
+
+    shape: str
+    words: str
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    at: dt.datetime
+    icon: str
+    title: str
+    by: str
+    outcome: Outcome | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    newest: list[Entry]
+    earlier: list[Entry]
+
+    @property
+    def total(self) -> int:
+        return len(self.newest) + len(self.earlier)
+
+
+def name_of(user: User | None) -> str:
+    """Who of the staff it was; empty where nobody was: the rules, the participant, the system."""
+    return (user.get_short_name() or user.email) if user else ""
+
+
+def after(start: dt.datetime, end: dt.datetime) -> str:
+    """How long something took: "4 h 25", "3 days"."""
+    minutes = max(0, int((end - start).total_seconds() // 60))
+    if minutes < 60:
+        return f"{minutes}{wording.NO_BREAK}min"
+    if minutes < 2 * 1440:
+        return wording.hours_minutes(minutes)
+    return f"{round(minutes / 1440)}{wording.NO_BREAK}days"
+
+
+def outreach_outcome(made: Outreach, now: dt.datetime, zone: ZoneInfo) -> Outcome:
+    """Whether it reached her and whether data came back."""
+    if made.back_at:
+        return Outcome("s-active", f"Data came back after {after(made.sent_at or made.created_at, made.back_at)}")
+    state, because = made.state, f": {made.state_reason}" if made.state_reason else ""
+    if state == Outreach.State.HELD:
+        return Outcome("s-waiting", f"Goes out {wording.clock(made.send_after, now, zone)}{because}", "outcome-wait")
+    if state == Outreach.State.SENDING:
+        return Outcome("s-waiting", "Being sent", "outcome-wait")
+    if state in (Outreach.State.BOUNCED, Outreach.State.FAILED):
+        word = "Bounced" if state == Outreach.State.BOUNCED else "Could not be sent"
+        return Outcome("s-silent", f"{word}{because}", "outcome-bad")
+    if state == Outreach.State.DROPPED:
+        return Outcome("s-withdrawn", f"Not sent{because}", "outcome-wait")
+    waited = after(made.sent_at or made.created_at, now)
+    return Outcome("s-waiting", f"No new data since, {waited} now", "outcome-wait")
+
+
+def alert_outcome(alert: Alert, now: dt.datetime, zone: ZoneInfo) -> Outcome:
+    """How it stands with an alert."""
+    if alert.resolved_at:
+        word = Alert.Resolution(alert.resolution).label if alert.resolution else "resolved"
+        return Outcome("s-active", f"{word.capitalize()} after {after(alert.raised_at, alert.resolved_at)}")
+    if alert.snoozed_until and alert.snoozed_until > now:
+        return Outcome("s-waiting", f"Snoozed until {wording.clock(alert.snoozed_until, now, zone)}", "outcome-wait")
+    if alert.acknowledged_at:
+        at = wording.clock(alert.acknowledged_at, now, zone)
+        return Outcome("s-waiting", f"Open, acknowledged {at}", "outcome-wait")
+    return Outcome("s-silent", "Open, not acknowledged", "outcome-bad")
+
+
+def alert_note(alert: Alert, now: dt.datetime, zone: ZoneInfo) -> str:
+    """What people and rules did with an alert between its beginning and its end."""
+    skipped = (AlertEvent.What.RAISED, AlertEvent.What.RESOLVED)
+    said = []
+    for event in alert.events.all():
+        if event.what not in skipped:
+            by = f" by {name_of(event.by)}" if event.by else ""
+            note = f" ({event.note})" if event.note else ""
+            said.append(f"{event.get_what_display()}{by} {wording.clock(event.at, now, zone)}{note}")
+    return "; ".join(said)
+
+
+def _contacts(participant: Participant, now: dt.datetime, zone: ZoneInfo) -> Iterator[Entry]:
+    for made in participant.outreaches.select_related("by").order_by("-created_at")[:MOST]:
+        is_call = made.kind == Outreach.Kind.CALL
+        title = f"Call: {made.title}" if is_call else f"E-mail “{made.title}”"
+        icon = "i-phone" if is_call else "i-mail"
+        outcome = outreach_outcome(made, now, zone)
+        yield Entry(made.sent_at or made.created_at, icon, title, name_of(made.by), outcome, made.reason)
+
+
+def _alerts(participant: Participant, now: dt.datetime, zone: ZoneInfo) -> Iterator[Entry]:
+    for alert in participant.alerts.prefetch_related("events__by").order_by("-raised_at")[:MOST]:
+        title = f"Alert: {RULES[Alert.Rule(alert.rule)]}"
+        yield Entry(alert.raised_at, "i-bell", title, "", alert_outcome(alert, now, zone), alert_note(alert, now, zone))
+
+
+def _connections(participant: Participant) -> Iterator[Entry]:
+    events = ConnectionEvent.objects.filter(connection__participant=participant).exclude(
+        status=Connection.Status.INVITED
+    )
+    words = {
+        Connection.Status.ACTIVE: "Connected",
+        Connection.Status.RECONNECT: "Reconnect needed",
+        Connection.Status.REVOKED: "Disconnected",
+        Connection.Status.BLOCKED: "Blocked",
+    }
+    for event in events.order_by("-at")[:MOST]:
+        told = event.reason and event.status != Connection.Status.ACTIVE
+        reason = f": {connection_words.reason(event.reason)}" if told else ""
+        yield Entry(event.at, "i-relink", f"{words[Connection.Status(event.status)]}{reason}", "")
+
+
+def _invitations(participant: Participant, now: dt.datetime) -> Iterator[Entry]:
+    made: Invitation
+    for made in participant.invitations.select_related("created_by").order_by("-created_at")[:MOST]:
+        title = f"Invited to connect: {connection_words.invitation(made, now)}"
+        yield Entry(made.created_at, "i-relink", title, name_of(made.created_by))
+
+
+def _pauses(participant: Participant, zone: ZoneInfo, today: dt.date) -> Iterator[Entry]:
+    pause: Pause
+    for pause in participant.pauses.order_by("-starts_on")[:MOST]:
+        until = f" until {wording.date_short(pause.ends_on, today)}" if pause.ends_on else ""
+        yield Entry(midnight(pause.starts_on, zone), "i-clock", f"Paused{until}: {pause.reason}", "")
+    if participant.withdrawn_on:
+        yield Entry(midnight(participant.withdrawn_on, zone), "i-no", "Withdrawn from the trial", "")
+
+
+def feed(participant: Participant, now: dt.datetime) -> Feed:
+    """Everything, newest first. A fixed number of queries; of each kind the newest hundred."""
+    zone = ZoneInfo(participant.time_zone)
+    entries = [
+        *_contacts(participant, now, zone),
+        *_alerts(participant, now, zone),
+        *_connections(participant),
+        *_invitations(participant, now),
+        *_pauses(participant, zone, now.astimezone(zone).date()),
+    ]
+    entries.sort(key=lambda entry: entry.at, reverse=True)
+    return Feed(entries[:SHOWN], entries[SHOWN:])

@@ -1,0 +1,49 @@
+"""Where a participant stands in the list that led to her page, and who comes before and after her."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from django.http import QueryDict
+
+from dashboards import roster
+from participants.models import Participant, User
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """`number` 0: she is not in the list any more, or never was. Ids are empty at the list's ends."""
+
+    number: int
+    total: int
+    before: str
+    after: str
+    words: str
+
+
+def place(participant: Participant, user: User, listed: str, now: dt.datetime) -> Place:
+    """Find her in the list that a query string of the trial's page describes. One query, of study ids."""
+    want = roster.asked(QueryDict(listed))
+    people = roster.matching(roster.of_trial(participant.trial, user, want), want, now)
+    ids = list(roster.ordered(people, want.sort).values_list("study_id", flat=True))
+    words = list_words(want)
+    if participant.study_id not in ids:
+        return Place(0, len(ids), "", "", words)
+    at = ids.index(participant.study_id)
+    before, after = ids[at - 1] if at else "", ids[at + 1] if at + 1 < len(ids) else ""
+    return Place(at + 1, len(ids), before, after, words)
+
+
+def list_words(want: roster.Asked) -> str:
+    """What the list shows, in a few words: "Needs attention", "Low wear", "Search: AX-00"; empty for everybody."""
+    parts = []
+    if want.show == roster.NEED_ATTENTION:
+        parts.append("Needs attention")
+    elif want.show:
+        parts.append(want.show.replace("-", " ").capitalize())
+    if want.site:
+        parts.append(f"site {want.site}")
+    if want.search:
+        parts.append(f"“{want.search}”")
+    return ", ".join(parts)

@@ -1,0 +1,82 @@
+"""How a participant stands, for the top of her page: word, verdict, evidence, key figures, next step."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from dashboards import gap_words, standing_words, verdict
+from dashboards.verdict import Rules
+from metrics import queries, standings
+from metrics.models import DayStatus, Standing
+from metrics.standings import Word
+from participants.models import Participant, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """The last day that can be complete, and the week that ends with it. `worn_minutes` None: no data that day."""
+
+    date: dt.date
+    worn_minutes: int | None
+    nights: int
+    status: str
+
+
+def recent(participant: Participant, date: dt.date) -> Recent:
+    week = queries.participant_days(participant.pk, date - dt.timedelta(days=6), date)
+    day = next((d for d in week if d.date == date), None)
+    # A day without data has a row too once it is judged: unknown is not zero.
+    known = day is not None and (day.worn_minutes or day.last_sample_at is not None)
+    judged = day is not None and day.protocol_version is not None
+    return Recent(
+        date=date,
+        worn_minutes=day.worn_minutes if day and known else None,
+        nights=sum(d.asleep_minutes is not None for d in week),
+        status=DayStatus(day.status).label if day and judged else "",
+    )
+
+
+def rules(participant: Participant, today: dt.date) -> Rules:
+    """The thresholds of the protocol in force. One query."""
+    return Rules.of(Protocol.objects.filter(trial_id=participant.trial_id).in_force(today).first())
+
+
+def standing_of(participant: Participant, now: dt.datetime) -> tuple[Standing | None, Word]:
+    """Her standing and the word for it at this instant. Two queries."""
+    found = standings.with_word(Participant.objects.filter(pk=participant.pk), now).values_list("word", flat=True)
+    return Standing.objects.filter(pk=participant.pk).first(), Word(found.get())
+
+
+def figures(participant: Participant, now: dt.datetime) -> dict[str, Any]:
+    """The context of everything above the charts, which does not depend on the chosen days."""
+    zone = ZoneInfo(participant.time_zone)
+    today = now.astimezone(zone).date()
+    data = queries.overview(Participant.objects.filter(pk=participant.pk)).get(participant.pk)
+    # Where data stopped long ago, what was last known says more than an empty yesterday.
+    quiet = bool(data and data.last_on < today - dt.timedelta(days=7))
+    standing, word = standing_of(participant, now)
+    protocol = rules(participant, today)
+    evidence = ""
+    if standing and standing.cause:
+        evidence = gap_words.sentence(standing.cause, standing.evidence, zone=zone, now=now)
+    return {
+        "data": data,
+        "now": now,
+        "today": today,
+        "quiet": quiet,
+        "recent": recent(participant, data.last_on if quiet and data else today - dt.timedelta(days=1)),
+        "standing": standing,
+        "newest_at": standing.last_sample_at if standing else data.last_sample_at if data else None,
+        "word": word,
+        "badge": standing_words.BADGES[word],
+        "action": standing_words.action(word, bool(standing and standing.out_of_reach)),
+        "verdict": verdict.sentence(standing, word, now, zone),
+        "evidence": evidence,
+        "day_words": verdict.day_words(participant, today),
+        "adherence": verdict.adherence(standing),
+        "salvage": verdict.salvage(standing, now, protocol.keeps_hours),
+        "rules": protocol,
+    }

@@ -1,0 +1,61 @@
+"""Nights and exercise as rows of tables: local times and numbers as texts. Pure functions."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from dashboards import wording
+from metrics.models import ExerciseSession, SleepSession
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """A sleep session in local time, as texts."""
+
+    date: dt.date
+    asleep: str
+    awake: str
+    slept: str
+    stages: str
+    is_main: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Exercise:
+    """An exercise session in local time, as texts."""
+
+    date: dt.date
+    activity: str
+    began: str
+    lasted: str
+    distance: str
+    energy: str
+    heart_rate: str
+
+
+def night(session: SleepSession, zone: ZoneInfo) -> Night:
+    minutes = (("deep", session.deep_minutes), ("light", session.light_minutes), ("REM", session.rem_minutes))
+    return Night(
+        date=session.date,
+        asleep=f"{session.starts_at.astimezone(zone):%H:%M}",
+        awake=f"{session.ends_at.astimezone(zone):%H:%M}",
+        slept=wording.hours_minutes(session.asleep_minutes),
+        stages=", ".join(f"{name}{wording.NO_BREAK}{wording.hours_minutes(m)}" for name, m in minutes if m is not None),
+        is_main=session.is_main,
+    )
+
+
+def exercise(session: ExerciseSession, zone: ZoneInfo) -> Exercise:
+    """A session as texts, under the name its source shows, else the kind of activity."""
+    metres = session.distance_m
+    return Exercise(
+        date=session.date,
+        activity=session.name or session.activity.replace("_", " ").capitalize(),
+        began=f"{session.starts_at.astimezone(zone):%H:%M}",
+        lasted=wording.hours_minutes(round((session.ends_at - session.starts_at).total_seconds() / 60)),
+        distance=wording.number(None if metres is None else metres / 1000, 2),
+        energy=wording.number(session.energy_kcal),
+        heart_rate=wording.number(session.mean_heart_rate),
+    )

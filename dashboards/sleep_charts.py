@@ -1,0 +1,187 @@
+"""Nights as shapes: the hypnogram of one, and all shown ones as floating bars. Pure functions, no queries."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from dashboards import wording
+from dashboards.timeline_shapes import Label
+from metrics.models import SleepSession, SleepStage
+
+# Top of each stage's row in pixels; classic levels share the rows of the stages that they resemble.
+ROWS = {"awake": 8, "rem": 36, "light": 64, "deep": 92}
+CLASSIC = {SleepStage.ASLEEP: "light", SleepStage.RESTLESS: "awake"}
+ROW_NAMES = {"awake": "Awake", "rem": "REM", "light": "Light", "deep": "Deep"}
+HEIGHT = 112  # of the nights' plot, in pixels
+DAY_MINUTES = 1440
+# A night belongs to the clock from 18:00 to 18:00.
+NIGHT_BEGINS = 18 * 60
+MOST_NIGHTS, LINKED_NIGHTS = 400, 62
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of one stage: `x`, `width` in percent of the night, `y` in pixels; `join` the y of the stage before."""
+
+    x: str
+    width: str
+    y: int
+    stage: str
+    words: str
+    join: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hypnogram:
+    """A night's stages on its own time axis; `pieces` is empty where its source told no stages."""
+
+    date: dt.date
+    asleep: str
+    pieces: list[Piece]
+    hours: list[Label]
+    totals: list[tuple[str, str]]
+    sentence: str
+
+
+def hypnogram(session: SleepSession, zone: ZoneInfo) -> Hypnogram:
+    """The stages of a night, in the participant's clock."""
+    length = max(1.0, (session.ends_at - session.starts_at).total_seconds())
+    pieces: list[Piece] = []
+    before: int | None = None
+    for offset, seconds, name in session.stages:
+        row = CLASSIC.get(name, name)
+        if row not in ROWS:
+            continue
+        start = (session.starts_at + dt.timedelta(seconds=offset)).astimezone(zone)
+        words = f"{SleepStage(name).label}, {start:%H:%M}, {round(seconds / 60)}{wording.NO_BREAK}min"
+        x, width = f"{offset / length * 100:.2f}%", f"{max(seconds / length * 100, 0.15):.2f}%"
+        pieces.append(Piece(x, width, ROWS[row], row, words, before if before != ROWS[row] else None))
+        before = ROWS[row]
+    minutes = (
+        ("Deep", session.deep_minutes),
+        ("Light", session.light_minutes),
+        ("REM", session.rem_minutes),
+        ("Restless", session.restless_minutes),
+        ("Awake", session.awake_minutes),
+    )
+    totals = [(name, wording.hours_minutes(m)) for name, m in minutes if m is not None]
+    said = ", ".join(f"{name.lower()} {text}" for name, text in totals)
+    return Hypnogram(
+        date=session.date,
+        asleep=wording.hours_minutes(session.asleep_minutes),
+        pieces=pieces,
+        hours=_hours(session, zone, length),
+        totals=totals,
+        sentence=f"Sleep stages of the night to {session.date:%a} {session.date.day} {session.date:%b}: {said}",
+    )
+
+
+def _hours(session: SleepSession, zone: ZoneInfo, length: float) -> list[Label]:
+    """Full hours under the night, every second one of a long night."""
+    step = 2 if length > 5 * 3600 else 1
+    at = session.starts_at.astimezone(zone).replace(minute=0, second=0, microsecond=0) + dt.timedelta(hours=1)
+    found = []
+    while at < session.ends_at:
+        place = (at - session.starts_at).total_seconds() / length * 100
+        if at.hour % step == 1 % step and 3 < place < 97:
+            found.append(Label(f"{place:.2f}%", f"{at:%H:%M}"))
+        at += dt.timedelta(hours=1)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A night in the row of nights. `height` 0: none was recorded; `known` False: it may still come."""
+
+    date: dt.date
+    x: str
+    middle: str
+    width: str
+    y: float
+    height: float
+    chosen: bool
+    known: bool
+    words: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Nights:
+    """All shown nights by day of waking; `clock`: the y axis. `linked`: few enough for each to be a link."""
+
+    bars: list[Bar]
+    clock: list[tuple[float, str]]
+    linked: bool
+    sentence: str
+
+
+def clock_minutes(at: dt.datetime, zone: ZoneInfo) -> int:
+    """Minutes since 18:00 on the wall clock, 0 to 1439."""
+    local = at.astimezone(zone)
+    return (local.hour * 60 + local.minute - NIGHT_BEGINS) % DAY_MINUTES
+
+
+def nights(
+    sessions: Sequence[SleepSession],
+    first: dt.date,
+    last: dt.date,
+    zone: ZoneInfo,
+    *,
+    chosen: dt.date | None,
+    pending: frozenset[dt.date],
+    until: dt.date,
+) -> Nights:
+    """A bar for each day of waking from `first` to `last`, of its main sleep. Days after `until` have none yet.
+
+    `pending`: days whose night may still come with a later upload.
+    """
+    main = {s.date: s for s in sessions if s.is_main}
+    count = min((last - first).days + 1, MOST_NIGHTS)
+    first = last - dt.timedelta(days=count - 1)
+    spans = {d: _span(s, zone) for d, s in main.items()}
+    low = min((span[0] for span in spans.values()), default=4 * 60) // 120 * 120
+    high = -(-max((span[1] for span in spans.values()), default=14 * 60) // 120) * 120
+    scale = HEIGHT / max(1, high - low)
+    step = max(1, -(-count // 7))
+    bars = []
+    for i in range(count):
+        date = first + dt.timedelta(days=i)
+        if date > until and date not in spans:
+            continue
+        top, bottom = spans.get(date, (low, low))
+        name = f"{date:%a} {date.day}" if count <= 7 else f"{date.day} {date:%b}"
+        bars.append(
+            Bar(
+                date=date,
+                x=f"{(i + 0.22) / count * 100:.2f}%",
+                middle=f"{(i + 0.5) / count * 100:.2f}%",
+                width=f"{0.56 / count * 100:.2f}%",
+                y=round((top - low) * scale, 1),
+                height=round((bottom - top) * scale, 1),
+                chosen=date == chosen,
+                known=date in spans or date not in pending,
+                words=_night_words(date, main.get(date), zone, date in pending),
+                label=name if i % step == 0 else "",
+            )
+        )
+    ticks = range(low, high + 1, 240 if high - low > 480 else 120)
+    clock = [((m - low) * scale, f"{(m + NIGHT_BEGINS) // 60 % 24:02d}:00") for m in ticks]
+    recorded = sum(first <= d <= last for d in spans)
+    return Nights(bars, clock, count <= LINKED_NIGHTS, f"Nights: {recorded} of {count} recorded, by day of waking")
+
+
+def _span(session: SleepSession, zone: ZoneInfo) -> tuple[int, int]:
+    start = clock_minutes(session.starts_at, zone)
+    length = int((session.ends_at - session.starts_at).total_seconds() // 60)
+    return start, start + length
+
+
+def _night_words(date: dt.date, session: SleepSession | None, zone: ZoneInfo, pending: bool) -> str:
+    day = f"{date:%a} {date.day} {date:%b}"
+    if session is None:
+        return f"Night to {day}: {'not known yet' if pending else 'none recorded'}"
+    start, end = session.starts_at.astimezone(zone), session.ends_at.astimezone(zone)
+    return f"Night to {day}: {start:%H:%M} to {end:%H:%M}, {wording.hours_minutes(session.asleep_minutes)} asleep"

@@ -1,0 +1,152 @@
+"""The timeline of wear and gaps: what stands where, in percent of the shown time. Pure functions, no queries.
+
+Up to two weeks it shows stretches by the minute; beyond them a mark a day, and beyond 400 days a mark for several.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from zoneinfo import ZoneInfo
+
+from dashboards import wording
+from dashboards.ranges import DayRange, midnight
+from dashboards.standing_words import CAUSES, DAY_STATUS
+from dashboards.timeline_days import day_words, draw_days
+from dashboards.timeline_shapes import (
+    GAP_TOP,
+    ROW_HEIGHT,
+    WORN_TOP,
+    Block,
+    Day,
+    Label,
+    Mark,
+    Missing,
+    Scale,
+    Timeline,
+)
+from metrics.models import Cause, DayStatus, Exclusion
+
+FINE_DAYS = 14
+
+
+def joined(gaps: Iterable[Missing], now: dt.datetime) -> list[Missing]:
+    """Gaps in order, cut at now, with those of one cause that touch (across midnight) made one."""
+    found: list[Missing] = []
+    for gap in sorted(gaps, key=lambda g: g.starts_at):
+        end = min(gap.ends_at, now)
+        if end <= gap.starts_at:
+            continue
+        last = found[-1] if found else None
+        if last and last.cause == gap.cause and last.ends_at == gap.starts_at:
+            found[-1] = Missing(last.starts_at, end, gap.cause)
+        else:
+            found.append(Missing(gap.starts_at, end, gap.cause))
+    return found
+
+
+def worn_stretches(
+    days: Iterable[Day], gaps: Sequence[Missing], zone: ZoneInfo, now: dt.datetime
+) -> list[tuple[dt.datetime, dt.datetime]]:
+    """Each judged day that counts minus its gaps, joined across midnight."""
+    found: list[tuple[dt.datetime, dt.datetime]] = []
+
+    def add(start: dt.datetime, end: dt.datetime) -> None:
+        if found and found[-1][1] == start:
+            found[-1] = (found[-1][0], end)
+        elif end > start:
+            found.append((start, end))
+
+    for day in sorted(days, key=lambda d: d.date):
+        unwatched = day.status == DayStatus.EXCLUDED and day.reason != Exclusion.PLATFORM
+        if not day.judged or unwatched or not day.worn_minutes:
+            continue
+        at = midnight(day.date, zone)
+        end = min(midnight(day.date + dt.timedelta(days=1), zone), now)
+        for gap in gaps:
+            if gap.ends_at <= at or gap.starts_at >= end:
+                continue
+            add(at, gap.starts_at)
+            at = max(at, gap.ends_at)
+        add(at, end)
+    return found
+
+
+def summary(days: Sequence[Day]) -> str:
+    """How the shown days were decided: "6 days decided: 5 valid, 1 invalid; 1 pending"."""
+    counted = Counter(day.status for day in days if day.judged)
+    decided = [(s, counted[s]) for s in (DayStatus.VALID, DayStatus.INVALID, DayStatus.LOST) if counted[s]]
+    rest = [(s, counted[s]) for s in (DayStatus.PENDING, DayStatus.EXCLUDED) if counted[s]]
+    total = sum(n for _, n in decided)
+    text = f"{total} day{'' if total == 1 else 's'} decided" if decided or rest else "No day judged yet"
+    for lead, group in ((": ", decided), ("; ", rest)):
+        text += lead + ", ".join(f"{n} {s.label}" for s, n in group) if group else ""
+    return text
+
+
+def legend(gaps: Iterable[Missing], fine: bool) -> list[tuple[str, str]]:
+    """Class and words of each pattern that is drawn, causes in their order."""
+    present = {gap.cause for gap in gaps}
+    words: dict[str, list[str]] = {}
+    for cause, (name, classes) in CAUSES.items():
+        if cause in present:
+            words.setdefault(classes, []).append(f"{name}, not counted" if cause is Cause.PLATFORM else name)
+    return [("worn", "Worn" if fine else "Hours worn"), *((c, " / ".join(names)) for c, names in words.items())]
+
+
+def labels(days: DayRange, zone: ZoneInfo, scale: Scale, today: dt.date) -> list[Label]:
+    """Days under the axis, at midday; of many days every so manieth, at its beginning."""
+    step = max(1, -(-days.days // 10))
+    form = "%b %Y" if days.days > 400 else "%d %b"
+    found = []
+    for i in range(0, days.days, step):
+        date = days.first + dt.timedelta(days=i)
+        at = midnight(date, zone) + dt.timedelta(hours=12 * (step == 1))
+        text = f"{date:%a} {date.day}" if step == 1 else f"{date:{form}}".lstrip("0")
+        found.append(Label(f"{scale.at(at):.3f}%", text, date == today))
+    return found
+
+
+def timeline(
+    shown: Sequence[Day], gaps: Sequence[Missing], days: DayRange, zone: ZoneInfo, now: dt.datetime
+) -> Timeline:
+    """The timeline of the shown days. `gaps`: those of these days, as stored; `shown`: those that are known."""
+    scale = Scale(*days.instants(zone))
+    fine = days.days <= FINE_DAYS
+    whole = joined(gaps, now)
+    drawn = Timeline(fine=fine, summary=summary(shown), legend=legend(whole, fine))
+    today = now.astimezone(zone).date()
+    drawn.labels = labels(days, zone, scale, today)
+    drawn.sentence = f"Wear and gaps, {wording.date_span(days.first, days.last)}: {drawn.summary}"
+    drawn.sentence += ". The table below has each gap with its cause."
+    if scale.start <= now < scale.end:
+        drawn.now, drawn.now_late = f"{scale.at(now):.3f}%", scale.at(now) > 93
+    if fine:
+        _draw_stretches(drawn, shown, whole, scale, zone, now)
+    else:
+        draw_days(drawn, shown, whole, scale, zone, days)
+    return drawn
+
+
+def _draw_stretches(
+    drawn: Timeline, shown: Sequence[Day], gaps: Sequence[Missing], scale: Scale, zone: ZoneInfo, now: dt.datetime
+) -> None:
+    drawn.lines = [
+        f"{scale.at(midnight(day.date, zone)):.3f}%" for day in shown if midnight(day.date, zone) > scale.start
+    ]
+    for start, end in worn_stretches(shown, gaps, zone, now):
+        words = f"Worn {start.astimezone(zone):%a %H:%M} to {end.astimezone(zone):%a %H:%M}"
+        drawn.worn.append(Block(*scale.span(start, end), WORN_TOP, ROW_HEIGHT, "worn", words))
+    for gap in gaps:
+        name, classes = CAUSES[Cause(gap.cause)]
+        words = f"{name}, {gap.starts_at.astimezone(zone):%a %H:%M} to {gap.ends_at.astimezone(zone):%a %H:%M}"
+        drawn.gaps.append(Block(*scale.span(gap.starts_at, gap.ends_at), GAP_TOP, ROW_HEIGHT, classes, words))
+    for day in shown:
+        if not day.judged:
+            continue
+        pending = day.status == DayStatus.PENDING
+        at = scale.at(midnight(day.date, zone) + dt.timedelta(hours=12))
+        excluded = day.status == DayStatus.EXCLUDED
+        text = "pending" if pending else "excluded" if excluded else wording.hours_minutes(day.worn_minutes)
+        drawn.marks.append(Mark(f"{at:.3f}%", DAY_STATUS[DayStatus(day.status)][1], text, day_words(day)))

@@ -1,0 +1,69 @@
+"""Wear and gaps of the chosen days as the page shows them: the timeline, the table of gaps, the gaps for the charts."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from dashboards import gap_words, wording
+from dashboards.ranges import DayRange
+from dashboards.standing_words import CAUSES
+from dashboards.timeline import joined, timeline
+from dashboards.timeline_shapes import Day, Missing
+from metrics.models import Cause, DayStatus, Gap, ParticipantDay
+from participants.models import Participant
+
+ROWS = 60
+# Charts of more days than this shade gaps without naming them.
+NAMED_DAYS = 31
+
+
+@dataclass(frozen=True, slots=True)
+class GapRow:
+    """A gap in the table, newest first; a gap over midnight is one row a day, as the verdicts see it."""
+
+    since: str
+    until: str
+    length: str
+    cause: str
+    evidence: str
+
+
+def day(row: ParticipantDay) -> Day:
+    """A stored day as the timeline takes it."""
+    judged = row.protocol_version is not None
+    return Day(row.date, row.status, row.reason, row.worn_minutes, row.day_minutes, judged)
+
+
+def gap_row(gap: Gap, zone: ZoneInfo, now: dt.datetime) -> GapRow:
+    start, end = gap.starts_at.astimezone(zone), gap.ends_at.astimezone(zone)
+    open_end = gap.ends_at > now
+    until = "now" if open_end else f"{end:%H:%M}" if end.date() == start.date() else f"{end:%a %H:%M}"
+    minutes = int((min(gap.ends_at, now) - gap.starts_at).total_seconds() // 60)
+    length = wording.hours_minutes(minutes) if minutes >= 60 else f"{minutes}{wording.NO_BREAK}min"
+    evidence = gap_words.sentence(gap.cause, gap.evidence, zone=zone, now=now)
+    began = f"{start:%a} {start.day} {start:%b}, {start:%H:%M}"
+    return GapRow(began, until, length, CAUSES[Cause(gap.cause)][0], evidence)
+
+
+def wear(participant: Participant, days: DayRange, now: dt.datetime) -> dict[str, Any]:
+    """The template's context for wear and gaps. Three queries, whatever the number of days."""
+    zone = ZoneInfo(participant.time_zone)
+    shown = [day(row) for row in participant.days.filter(date__range=(days.first, days.last)).order_by("date")]
+    mine = participant.gaps.filter(date__range=(days.first, days.last), starts_at__lt=now)
+    spans = [Missing(*span) for span in mine.order_by("starts_at").values_list("starts_at", "ends_at", "cause")]
+    newest = mine.order_by("-starts_at")[:ROWS]
+    named = joined(spans, now) if days.days <= NAMED_DAYS else []
+    return {
+        "timeline": timeline(shown, spans, days, zone, now),
+        "gaps": [gap_row(gap, zone, now) for gap in newest],
+        "gaps_cut": max(0, len(spans) - ROWS),
+        "gap_causes": [
+            [int(g.starts_at.timestamp() * 1000), int(g.ends_at.timestamp() * 1000), CAUSES[Cause(g.cause)][0]]
+            for g in named
+        ],
+        "pending_dates": frozenset(d.date for d in shown if d.status == DayStatus.PENDING),
+        "monitored": bool(shown),
+    }

@@ -1,0 +1,126 @@
+"""The head of a participant's page in words: the verdict, the salvage clock, the adherence, where she is in time."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from dashboards import verdict
+from metrics.models import Standing
+from metrics.standings import Word
+from participants.models import Participant
+
+ZONE = ZoneInfo("Europe/Amsterdam")
+NOW = dt.datetime(2026, 11, 23, 8, 12, tzinfo=dt.UTC)  # Monday, 09:12
+HOUR = dt.timedelta(hours=1)
+
+
+def standing(**changes: Any) -> Standing:
+    return Standing(
+        **{
+            "updated_at": NOW,
+            "adherence": 0.66,
+            "best_adherence": 0.82,
+            "valid_days": 57,
+            "counted_days": 86,
+            "last_sample_at": NOW - 3 * HOUR,
+            **changes,
+        }
+    )
+
+
+def said(word: Word, **changes: Any) -> str:
+    return verdict.sentence(standing(**changes), word, NOW, ZONE).replace("\u00a0", " ")
+
+
+def test_the_cause_comes_first_then_the_upload_then_what_can_be_reached() -> None:
+    since = NOW - dt.timedelta(hours=11, minutes=32)
+    told = said(Word.LOW_WEAR, cause="off_wrist", cause_since=since, low_wear=True)
+    assert told == "Off the wrist since Sun 21:40; last upload 3 h ago; can still reach 82 %."
+
+
+def test_a_cause_of_today_names_the_clock_time() -> None:
+    told = said(Word.SILENT, cause="not_synced", cause_since=NOW - 2 * HOUR)
+    assert told.startswith("Not yet synced since 07:12 today;")
+
+
+def test_out_of_reach_says_what_is_the_best_that_is_left() -> None:
+    told = said(Word.LOW_WEAR, low_wear=True, out_of_reach=True, best_adherence=0.64)
+    assert told.endswith("can no longer reach 70 %, at best 64 %.")
+
+
+@pytest.mark.parametrize(
+    ("word", "changes", "begins"),
+    [
+        (Word.WELL, {}, "Wearing it; last upload 3 h ago."),
+        (Word.LOW_SLEEP, {"nights_recorded": 3}, "Only 3 of the last 7 nights recorded;"),
+        (Word.LOW_WEAR, {"low_wear": True}, "Adherence 66 %, below the target of 70 %;"),
+        (Word.UNCONNECTED, {"last_sample_at": None}, "Never connected."),
+        (Word.CRITICAL, {"last_sample_at": NOW - 130 * HOUR}, "No upload; last upload 5 d 10 h ago."),
+        (Word.WAITING, {}, "Waiting: a fault of ours or the vendor’s, nothing for her to do;"),
+        (
+            Word.PAUSED,
+            {"excused": "paused", "excused_since": dt.date(2026, 11, 14), "excused_until": dt.date(2026, 11, 28)},
+            "Paused since 14 Nov, until 28 Nov: these days do not count.",
+        ),
+        (
+            Word.WITHDRAWN,
+            {"excused": "withdrawn", "excused_since": dt.date(2026, 11, 2), "low_wear": True},
+            "Withdrawn on 2 Nov: nothing is expected of her any more.",
+        ),
+    ],
+)
+def test_each_word_has_its_sentence(word: Word, changes: dict[str, Any], begins: str) -> None:
+    assert said(word, **changes).startswith(begins)
+
+
+def test_without_a_standing_the_page_says_that_nothing_was_judged() -> None:
+    assert verdict.sentence(None, Word.WAITING, NOW, ZONE).startswith("Not judged yet")
+
+
+@pytest.mark.parametrize(
+    ("left", "words", "tone"),
+    [
+        (dt.timedelta(days=6, hours=21), "6 d 21 h", "mute"),
+        (dt.timedelta(days=4, hours=2), "4 d 2 h", "warn"),
+        (dt.timedelta(hours=30), "1 d 6 h", "crit"),
+        (dt.timedelta(minutes=40), "40 min", "crit"),
+        (dt.timedelta(0), "Losing now", "crit"),
+    ],
+)
+def test_the_salvage_clock_counts_down(left: dt.timedelta, words: str, tone: str) -> None:
+    clock = verdict.salvage(standing(overwritten_at=NOW + left), NOW, 168)
+    assert clock is not None
+    assert (clock.words.replace("\u00a0", " "), clock.tone) == (words, tone)
+
+
+def test_nothing_runs_out_for_a_person_who_is_excused() -> None:
+    assert verdict.salvage(standing(overwritten_at=NOW, excused="paused"), NOW, 168) is None
+
+
+def test_adherence_is_rounded_down_so_that_the_target_is_not_claimed_early() -> None:
+    told = verdict.adherence(standing(adherence=0.6999, low_wear=True))
+    assert told is not None
+    assert (told.now, told.tone) == ("69\u00a0%", "is-low")
+
+
+def test_no_adherence_before_a_day_counts() -> None:
+    assert verdict.adherence(standing(adherence=None)) is None
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "words"),
+    [
+        (dt.date(2026, 11, 23), dt.date(2026, 11, 30), "day 1 of 8"),
+        (dt.date(2026, 11, 1), None, "day 23"),
+        (dt.date(2026, 11, 1), dt.date(2026, 11, 10), "day 10 of 10"),
+        (dt.date(2026, 12, 1), None, ""),
+        (None, None, ""),
+    ],
+)
+def test_the_day_of_her_monitoring(start: dt.date | None, end: dt.date | None, words: str) -> None:
+    person = Participant(monitoring_starts_on=start, monitoring_ends_on=end)
+    assert verdict.day_words(person, dt.date(2026, 11, 23)) == words
