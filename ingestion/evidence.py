@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.conf import settings
+from django.db.models import Exists, OuterRef
 
 from ingestion import live, synthetic
 from ingestion.models import (
@@ -54,14 +55,27 @@ def collect(participants: Iterable[Participant], *, since: dt.datetime, now: dt.
     people = {person.pk: person for person in participants}
     rows: dict[int, _Known] = defaultdict(_Known)
     owner: dict[int, int] = {}
-    for connection in Connection.objects.filter(participant__in=people).order_by("connected_at", "pk"):
-        rows[connection.participant_id].connections.append(connection)
-        owner[connection.pk] = connection.participant_id
-    for device in SyntheticDevice.objects.filter(participant__in=people):
-        device.participant = people[device.participant_id]
-        rows[device.participant_id].synthetic.append(device)
-    for invitation in Invitation.objects.filter(participant__in=people).order_by("created_at"):
-        rows[invitation.participant_id].invitations.append(invitation)
+    asked = Participant.objects.filter(pk__in=people).order_by()
+    there = asked.values_list(
+        "pk",
+        Exists(Connection.objects.filter(participant=OuterRef("pk"))),
+        Exists(SyntheticDevice.objects.filter(participant=OuterRef("pk"))),
+        Exists(Invitation.objects.filter(participant=OuterRef("pk"))),
+    )
+    # One question before the others: of somebody whose data come by files there is nothing to read.
+    connected, made_up, invited = ([row[0] for row in there if row[n]] for n in (1, 2, 3))
+    if connected:
+        for connection in Connection.objects.filter(participant__in=connected).order_by("connected_at", "pk"):
+            connection.participant = people[connection.participant_id]
+            rows[connection.participant_id].connections.append(connection)
+            owner[connection.pk] = connection.participant_id
+    if made_up:
+        for device in SyntheticDevice.objects.filter(participant__in=made_up):
+            device.participant = people[device.participant_id]
+            rows[device.participant_id].synthetic.append(device)
+    if invited:
+        for invitation in Invitation.objects.filter(participant__in=invited).order_by("created_at"):
+            rows[invitation.participant_id].invitations.append(invitation)
     if owner:
         _read_connections(owner, rows, since)
     return {pk: _evidence(person, rows[pk], now) for pk, person in people.items()}

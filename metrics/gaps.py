@@ -127,7 +127,7 @@ def _piece(low: dt.datetime, high: dt.datetime, known: Evidence, heard_at: dt.da
             since = facts(code=fault.code, since=fault.since, next_at=fault.next_at)
             return Piece(low, high, Cause.PLATFORM, since, unread)
         if due or (known.live and silent):
-            return Piece(low, high, Cause.NOT_SYNCED, _not_synced(known, high), due is not None)
+            return Piece(low, high, Cause.NOT_SYNCED, _not_synced(known, high), due is not None, silent)
     return Piece(low, high, None, {}, silent=silent)
 
 

@@ -102,11 +102,14 @@ CROSS JOIN LATERAL (
 WHERE m.samples > 0
 """
 
+# A day as it stands, all null where there is no row, and its gaps as [id, start, end, cause, evidence].
 STORED_DAYS = f"""
 SELECT day.n, d.status, d.reason, d.known_at, d.protocol_version, d.day_minutes, d.worn_minutes, d.fault_minutes,
-    d.asleep_minutes, d.coverage, d.last_sample_at
+    d.asleep_minutes, d.coverage, d.last_sample_at,
+    (SELECT json_agg(json_build_array(g.id, g.starts_at, g.ends_at, g.cause, g.evidence)) FROM metrics_gap g
+        WHERE g.participant_id = day.participant AND g.date = day.date)
 FROM {_DAY}
-JOIN metrics_participantday d ON d.participant_id = day.participant AND d.date = day.date
+LEFT JOIN metrics_participantday d ON d.participant_id = day.participant AND d.date = day.date
 """
 
 WRITE_DAYS = """
@@ -143,12 +146,6 @@ ON CONFLICT (participant_id, date, known_at) DO UPDATE SET
     protocol_version = EXCLUDED.protocol_version
 """
 
-STORED_GAPS = f"""
-SELECT day.n, g.id, g.starts_at, g.ends_at, g.cause, g.evidence
-FROM {_DAY}
-JOIN metrics_gap g ON g.participant_id = day.participant AND g.date = day.date
-ORDER BY g.starts_at
-"""
 REMOVE_GAPS = "DELETE FROM metrics_gap WHERE id = ANY(%(ids)s)"
 WRITE_GAPS = """
 INSERT INTO metrics_gap (participant_id, date, starts_at, ends_at, cause, evidence, known_at)

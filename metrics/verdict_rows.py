@@ -58,10 +58,10 @@ def write(
         old_gaps: dict[int, list[tuple[Any, ...]]] = {}
         if days:
             cursor.execute(sql.STORED_DAYS, arrays(days))
-            stored = {row[0]: row[1:] for row in cursor.fetchall()}
-            cursor.execute(sql.STORED_GAPS, arrays(days))
-            for n, *gap in cursor.fetchall():
-                old_gaps.setdefault(n, []).append(tuple(gap))
+            for n, *row, gaps in cursor.fetchall():
+                old_gaps[n] = _gaps(gaps)
+                if row[0] is not None:
+                    stored[n] = tuple(row)
         changes += _write_days(cursor, judged, stored, touched, now)
         _write_gaps(cursor, judged, old_gaps, now)
     return changes
@@ -160,16 +160,21 @@ def _json(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
 
 
+def _gaps(value: Any) -> list[tuple[Any, ...]]:
+    """Stored gaps as (id, start, end, cause, evidence)."""
+    return [
+        (pk, dt.datetime.fromisoformat(start), dt.datetime.fromisoformat(end), cause, facts)
+        for pk, start, end, cause, facts in _json(value) or []
+    ]
+
+
 def _remove(cursor: Any, gone: Collection[tuple[int, dt.date]], now: dt.datetime) -> list[Change]:
     """Rows of days that are none any more: without data and outside the monitoring. The history says so."""
     keys = sorted(gone)
     parameters = {"n": list(range(len(keys))), "people": [k[0] for k in keys], "dates": [k[1] for k in keys]}
     cursor.execute(sql.STORED_DAYS, parameters)
     stored = cursor.fetchall()
-    if not stored:
-        return []
-    cursor.execute(sql.STORED_GAPS, parameters)
-    if ids := [row[1] for row in cursor.fetchall()]:
+    if ids := [gap[0] for row in stored for gap in _gaps(row[-1])]:
         cursor.execute(sql.REMOVE_GAPS, {"ids": ids})
     cursor.execute(sql.REMOVE_DAYS, parameters)
     history, changes = [], []

@@ -66,7 +66,8 @@ def refresh_many(
     `dates`, `asked`: by participant id, as in refresh. `since`: every day from that local date on is judged anew.
     """
     rows = {participant.pk: participant for participant in participants}
-    with transaction.atomic():
+    # No savepoint: what fails here fails the delivery.
+    with transaction.atomic(savepoint=False):
         with connection.cursor() as cursor:
             cursor.execute(sql_verdicts.LOCK_ALL, {"people": sorted(rows)})
         people = day_facts.people(list(rows))
