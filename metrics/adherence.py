@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 from django.db.models import QuerySet
@@ -34,7 +35,7 @@ def adherence_as_of(participants: QuerySet[Participant], at: dt.datetime) -> dic
 
     Participants of whom nothing was known by then are missing. One statement, whatever their number.
     """
-    parameters = {"people": _ids(participants), "at": at}
+    parameters: dict[str, Any] = {"people": _ids(participants), "at": at}
     with connection.cursor() as cursor:
         cursor.execute(sql.ADHERENCE_AS_OF, parameters)
         return {row[0]: Adherence(*row) for row in cursor.fetchall()}

@@ -215,7 +215,7 @@ def neighbours(stretches: Sequence[tuple[Day, dt.datetime, dt.datetime]]) -> lis
     found = [Neighbours() for _ in stretches]
     if not asked:
         return found
-    parameters = {
+    parameters: dict[str, Any] = {
         "n": [n for n, _, _, _ in asked],
         "people": [day.person.pk for _, day, _, _ in asked],
         "dates": [day.date for _, day, _, _ in asked],

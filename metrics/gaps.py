@@ -74,7 +74,8 @@ def pieces(start: dt.datetime, end: dt.datetime, known: Evidence, heard_at: dt.d
         heard_at = max(heard_at, mine.synced_at)
     heard_at = heard_at or mine.synced_at
     edges = {start, end}
-    for span in (*mine.answered, *mine.due, *mine.spells, *mine.faults):
+    spans: list[_Span] = [*mine.answered, *mine.due, *mine.spells, *mine.faults]
+    for span in spans:
         edges |= {at for at in (span.starts_at, span.ends_at) if start < at < end}
     if heard_at and start < heard_at < end:
         edges.add(heard_at)

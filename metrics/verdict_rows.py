@@ -183,7 +183,7 @@ def _remove(cursor: Any, gone: Collection[tuple[int, dt.date]], now: dt.datetime
             continue
         at = max(now, known_at + MICROSECOND)
         history.append((*keys[n], at, DayStatus.EXCLUDED.value, Exclusion.BEFORE_START.value, 0, version))
-        changes.append(Change(*keys[n], _word(status, reason), DayStatus.EXCLUDED.value))
+        changes.append(Change(keys[n][0], keys[n][1], _word(status, reason), DayStatus.EXCLUDED.value))
     if history:
         _write_history(cursor, history)
     return changes
