@@ -61,7 +61,8 @@ FROM {_DAY}
 """
 
 # Worn minutes and the stretches without one, of at least `least`, by gaps-and-islands over the minutes with a heart
-# rate, from whichever source. The edges of a stretch of the day stand in as minutes before and after it.
+# rate, from whichever source. The edges of a stretch of the day stand in as minutes before and after it. OFFSET 0
+# keeps the look-up by day: before a table's first ANALYZE the planner may join a year of minutes with each day.
 WORN = f"""
 WITH span AS MATERIALIZED (SELECT * FROM {_SPAN}),
 minute AS (
@@ -69,10 +70,12 @@ minute AS (
     FROM span
     JOIN metrics_dayrollup d
         ON d.participant_id = span.participant AND d.date = span.date AND d.metric_id = %(heart_rate)s
-    JOIN metrics_minuterollup m
-        ON m.participant_id = d.participant_id AND m.metric_id = d.metric_id AND m.source_id = d.source_id
-        AND m.bucket >= span.starts_at AND m.bucket < span.ends_at
-    WHERE m.bucket >= %(low)s AND m.bucket < %(high)s
+    CROSS JOIN LATERAL (
+        SELECT m.bucket FROM metrics_minuterollup m
+        WHERE m.participant_id = d.participant_id AND m.metric_id = d.metric_id AND m.source_id = d.source_id
+            AND m.bucket >= span.starts_at AND m.bucket < span.ends_at
+            AND m.bucket >= %(low)s AND m.bucket < %(high)s
+        OFFSET 0) AS m
     GROUP BY 1, 2, 3, 4
     UNION ALL SELECT n, starts_at, starts_at - interval '1 minute', least FROM span
     UNION ALL SELECT n, starts_at, ends_at, least FROM span
