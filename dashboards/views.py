@@ -32,16 +32,9 @@ RAW_SPAN = dt.timedelta(days=1)
 @signed_in
 def trial_list(request: Request) -> HttpResponse:
     """The trials of the signed-in person: how many participants she sees there, who needs attention, newest data."""
-    mine = Participant.objects.visible_to(request.user)
-    trial_of = dict(mine.values_list("pk", "trial_id"))
-    newest: dict[int, dt.datetime] = {}
-    for pk, data in queries.overview(mine).items():
-        if data.last_sample_at:
-            trial = trial_of[pk]
-            newest[trial] = max(newest.get(trial, data.last_sample_at), data.last_sample_at)
     now = timezone.now()
-    counts = standings.by_trial(mine, now)
-    trials = [(t, *counts.get(t.pk, (0, 0)), newest.get(t.pk)) for t in Trial.objects.visible_to(request.user)]
+    counts = standings.by_trial(Participant.objects.visible_to(request.user), now)
+    trials = [(t, *counts.get(t.pk, (0, 0, None))) for t in Trial.objects.visible_to(request.user)]
     return render(request, "dashboards/trial_list.html", {"trials": trials, "now": now})
 
 

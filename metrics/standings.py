@@ -178,11 +178,15 @@ def letter_of(day: dt.date) -> Case:
     return Case(*ends, default=Value(""), output_field=models.CharField())
 
 
-def by_trial(people: QuerySet[Participant], now: dt.datetime) -> dict[int, tuple[int, int]]:
-    """Trial's row id -> how many of these people it has, and how many of them need attention. One query."""
+def by_trial(people: QuerySet[Participant], now: dt.datetime) -> dict[int, tuple[int, int, dt.datetime | None]]:
+    """Trial's row id -> how many of these people it has, how many need attention, their newest sample. One query."""
     counted = (
         with_word(people.order_by(), now)
         .values("trial_id")
-        .annotate(n=models.Count("pk"), attention=models.Count("pk", filter=Q(word__in=ATTENTION)))
+        .annotate(
+            n=models.Count("pk"),
+            attention=models.Count("pk", filter=Q(word__in=ATTENTION)),
+            newest=models.Max("standing__last_sample_at"),
+        )
     )
-    return {row["trial_id"]: (row["n"], row["attention"]) for row in counted}
+    return {row["trial_id"]: (row["n"], row["attention"], row["newest"]) for row in counted}

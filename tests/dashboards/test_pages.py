@@ -53,7 +53,7 @@ def test_the_list_needs_the_same_queries_for_many(
 ) -> None:
     for person in factories.ParticipantFactory.create_batch(3, trial=trial):
         store(person, heart_rate(NOON, 1))
-    with django_assert_num_queries(6):  # session, user, overview, trial of each, counts, trials
+    with django_assert_num_queries(4):  # session, user, counts by trial, trials
         manager.get("/")
 
 
