@@ -66,7 +66,8 @@
 
   // The rail comes along with the figures; it stays as it is while somebody is busy in it.
   document.addEventListener("htmx:oobBeforeSwap", (event) => {
-    if (event.detail.target && busyIn(event.detail.target)) event.detail.shouldSwap = false;
+    const { target } = event.detail;
+    if (target?.id === "rail" && busyIn(target)) event.detail.shouldSwap = false;
   });
 
   // The server says that the pulse brought new data: charts and tables follow, unless they are in use.
