@@ -16,14 +16,14 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from dashboards import protocol_words, roster_csv
+from dashboards import protocol_words, roster, roster_csv
 from dashboards.access import Request, signed_in
 from dashboards.paging import Pages
 from dashboards.protocol_page import visible_trial
 from dashboards.views import pushed
 from metrics import adherence as known
 from metrics.adherence import Adherence
-from participants.models import Participant, Protocol, Site, Trial
+from participants.models import Participant, Protocol, Trial
 
 PAGE_SIZE = 50
 DOWN_FIRST = {"valid", "counted"}
@@ -138,7 +138,7 @@ def adherence(request: Request, code: str) -> HttpResponse | StreamingHttpRespon
         "pages": Pages(page, lambda number: want.query(page=number)),
         "heads": heads(want),
         "columns": columns,
-        "sites": list(Site.objects.filter(trial=trial, participants__in=seen).distinct()),
+        "sites": roster.sites(trial, request.user),  # type: ignore[arg-type]  # signed_in: never anonymous
         "median": median(shares) if shares else None,
         "csv": urlencode({"format": "csv"}) + "&" + want.query(page=""),
         "here": request.path,

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, Max, Q, QuerySet
 
-from dashboards import alert_words, gap_words
+from dashboards import alert_words, gap_words, roster
 from dashboards.alert_acts import SNOOZES, Team, actable
 from dashboards.alerts import awake, most_urgent_first
 from dashboards.connection_words import Badge
@@ -143,15 +143,13 @@ def view(trial: Trial, user: User, want: Asked, now: dt.datetime) -> View:
     page = Paginator(with_words(ordered), PAGE_SIZE).get_page(want.page or 1)
     managed = set(actable(user, trial).filter(pk__in=[alert.pk for alert in page]).values_list("pk", flat=True))
     team = Team(trial)
-    seen = Participant.objects.visible_to(user).filter(trial=trial)
-    sites = Site.objects.filter(trial=trial, participants__in=seen).distinct()
     return View(
         want=want,
         page=page,
         pages=Pages(page, lambda number: want.query(page=number)),
         rows=[row(alert, team, alert.pk in managed, now) for alert in page],
         shows=[Show(k, title, hint, counts[k], want.query(show=k, page="")) for k, (title, hint) in SHOWS.items()],
-        sites=list(sites),
+        sites=roster.sites(trial, user),
         team=team.of([alert.participant.site_id for alert in page if alert.pk in managed]),
         may_act=bool(managed),
         any=any(counts.values()) or bool(want.rule or want.site or want.search),
