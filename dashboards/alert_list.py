@@ -13,7 +13,7 @@ from django.core.paginator import Page, Paginator
 from django.db.models import Count, Max, Q, QuerySet
 
 from dashboards import alert_words, gap_words, roster
-from dashboards.alert_acts import SNOOZES, Team, actable
+from dashboards.alert_acts import SNOOZES, Team, actable, who
 from dashboards.alerts import awake, most_urgent_first
 from dashboards.connection_words import Badge
 from dashboards.models import Alert, AlertEvent
@@ -174,7 +174,7 @@ def row(alert: Alert, team: Team, may_act: bool, now: dt.datetime) -> Row:
         headline=alert_words.headline(alert, zone, now),
         evidence=_evidence(alert, zone, now),
         state=alert_words.state(alert, now, zone),
-        has=alert_words.who(alert.assigned_to) if alert.assigned_to else "",
+        has=who(alert.assigned_to) if alert.assigned_to else "",
         may_act=may_act,
         snoozed=bool(alert.snoozed_until and alert.snoozed_until > now),
         team=team.of([alert.participant.site_id]) if may_act else [],

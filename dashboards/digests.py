@@ -181,7 +181,7 @@ def _part(title: str, lines: list[Line], total: int) -> Part:
 
 def _address(participant: Any) -> str:
     code = participant.trial.code
-    return settings.PUBLIC_URL + reverse("dashboards:participant", args=[code, participant.study_id])
+    return f"{settings.PUBLIC_URL}{reverse('dashboards:participant', args=[code, participant.study_id])}"
 
 
 def _attention(people: QuerySet[Participant], now: dt.datetime) -> tuple[list[Line], int]:
