@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 
 from dashboards.access import Request, signed_in
 from dashboards.models import Outreach
+from dashboards.wording import NO_BREAK
 from ingestion.models import ImportFile
 from metrics.models import Recompute
 from participants.models import Participant, Trial, User
@@ -26,17 +27,23 @@ GIVEN_UP = dt.timedelta(hours=6)
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What goes on: `done` of `total` (0: how much it is nobody knows), since when."""
+    """What goes on: `done` of `total` (0: how much it is nobody knows), since when.
+
+    `people`: these are numbers of people. Work on a whole trial is told in per cent, for whom sees a site of it only.
+    """
 
     what: str
     done: int
     total: int
     since: dt.datetime
+    people: bool = True
 
     @property
     def left(self) -> str:
         """How much is done, in words."""
-        return f"{self.done:,} of {self.total:,}" if self.total else ""
+        if not self.total:
+            return ""
+        return f"{self.done:,} of {self.total:,}" if self.people else f"{100 * self.done // self.total}{NO_BREAK}%"
 
 
 def going_on(trial: Trial, user: User, now: dt.datetime) -> list[Work]:
@@ -47,7 +54,7 @@ def going_on(trial: Trial, user: User, now: dt.datetime) -> list[Work]:
 def _recomputes(trial: Trial, now: dt.datetime) -> list[Work]:
     running = Recompute.objects.filter(trial=trial, finished_at=None, asked_at__gt=now - GIVEN_UP)
     return [
-        Work("Days are judged anew", run.done, run.total, run.started_at or run.asked_at)
+        Work("Days are judged anew", run.done, run.total, run.started_at or run.asked_at, people=False)
         for run in running.order_by("asked_at")
     ]
 

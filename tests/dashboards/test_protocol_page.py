@@ -140,7 +140,7 @@ def test_while_it_runs_the_page_asks_again_and_says_how_far(manager: Client, tri
     began = NOW - dt.timedelta(seconds=30)
     run = Recompute.objects.create(trial=trial, why="x", asked_at=began, started_at=began, total=100, done=25, days=900)
     page = text(manager, f"{ASK}{run.pk}/")
-    assert "25 of 100 participants, 900 days" in page
+    assert "25&nbsp;% of the participants" in page
     assert "about 90 s left" in page
     assert 'hx-trigger="every 2s"' in page
     Recompute.objects.update(finished_at=NOW)

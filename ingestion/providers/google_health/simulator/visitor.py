@@ -21,7 +21,8 @@ class Visitor:
     def consent(self, screen: str) -> str:
         """Allow all that the screen at this address asks for; returns the code that goes to the caller."""
         answer = self._http.get(screen, headers={"X-Sim-Auto": "approve"})
-        code = parse_qs(urlsplit(answer.headers.get("Location", "")).query).get("code")
+        location = str(answer.headers.get("Location", ""))
+        code = parse_qs(urlsplit(location).query).get("code")
         if not code:
             raise httpx.HTTPStatusError("no code", request=answer.request, response=answer)
         return code[0]
