@@ -7,7 +7,8 @@ import zoneinfo
 
 from django.db import transaction
 
-from participants.models import Participant, Pause, Trial
+from participants.models import Participant, Trial
+from participants.services import participant_withdraw, pause_begin
 
 # By study number: those whose devices tell nothing of their own.
 PAUSED, WITHDRAWN = 14, 18
@@ -25,14 +26,13 @@ def demo_stories_ensure(trial: Trial, *, now: dt.datetime) -> list[Participant]:
     changed = []
     paused = _active(trial, PAUSED)
     if paused is not None and not paused.pauses.exists():
-        Pause.objects.create(participant=paused, starts_on=today - dt.timedelta(days=PAUSED_DAYS), reason=REASON)
         paused.status = Participant.Status.PAUSED
         paused.save(update_fields=["status"])
+        pause_begin(paused, starts_on=today - dt.timedelta(days=PAUSED_DAYS), reason=REASON)
         changed.append(paused)
     gone = _active(trial, WITHDRAWN)
     if gone is not None and gone.withdrawn_on is None:
-        gone.status, gone.withdrawn_on = Participant.Status.WITHDRAWN, today - dt.timedelta(days=WITHDRAWN_DAYS)
-        gone.save(update_fields=["status", "withdrawn_on"])
+        participant_withdraw(gone, on=today - dt.timedelta(days=WITHDRAWN_DAYS))
         changed.append(gone)
     return changed
 
