@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3.12 chooses the interpreter for a new environment, PORT=8001 the web port.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-wearipedia lint format lock bench-ingest bench-read bench-sync bench-storm bench-monitoring
+.PHONY: help demo run test test-wearipedia lint format screenshots lock bench-ingest bench-read bench-sync bench-storm bench-monitoring
 
 # The first Python that runs at all: the set-up script looks for a fitting one itself and says so if there is none.
 SET_UP = @for python in "$$PYTHON" python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -31,6 +31,9 @@ lint: ## ruff, mypy, djLint, Django's deployment checks, missing migrations
 
 format: ## bring the code into ruff's form
 	$(SET_UP) --lock dev -- -m ruff format $(OR_SAY)
+
+screenshots: ## pictures of the main pages of a demo that runs, into docs/screenshots (PORT as for the demo)
+	$(SET_UP) --lock dev -- -m deploy.screenshots $(OR_SAY)
 
 lock: ## make the lock files anew (LOCK_ARGS=--upgrade takes newer versions)
 	$(SET_UP) --lock dev -- deploy/lock.py $(LOCK_ARGS) $(OR_SAY)
