@@ -75,7 +75,8 @@ def _low_wear(alert: Alert, facts: dict[str, Any]) -> str:
         return (
             f"Adherence {percent(facts.get('adherence'))}: {target} is out of reach, best {percent(facts.get('best'))}"
         )
-    return f"Adherence {percent(facts.get('adherence'))}, below {target}; best attainable {percent(facts.get('best'))}"
+    best = f"; best attainable {percent(facts['best'])}" if facts.get("best") is not None else ""
+    return f"Adherence {percent(facts.get('adherence'))}, below {target}{best}"
 
 
 def state(alert: Alert, now: dt.datetime, zone: ZoneInfo) -> str:

@@ -87,7 +87,8 @@ def _rules(trial: Trial, now: dt.datetime) -> dict[str, tuple[Q, Q | None]]:
         Rule.NO_UPLOAD: (word[Word.SILENT] | word[Word.CRITICAL], word[Word.CRITICAL]),
         Rule.RECONNECT: (word[Word.RECONNECT], None),
         Rule.NEVER_CONNECTED: (word[Word.UNCONNECTED] & overdue, None),
-        Rule.LOW_WEAR: (word[Word.LOW_WEAR], Q(standing__out_of_reach=True)),
+        # Who never connected has an alert of that; that she wore nothing is no news beside it.
+        Rule.LOW_WEAR: (word[Word.LOW_WEAR] & ~word[Word.UNCONNECTED], Q(standing__out_of_reach=True)),
         Rule.LOW_SLEEP: (word[Word.LOW_SLEEP], Q(standing__low_sleep__gte=2)),
     }
     return {rule: found for rule, found in known.items() if rule in protocol.alert_rules}

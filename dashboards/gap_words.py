@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 from dashboards import connection_words
 from dashboards.wording import NO_BREAK, clock, date_short
 from metrics.models import Cause
-from metrics.registry import BY_CODE
+from metrics.registry import BY_CODE, HEART_RATE, STEPS
 
 Facts = dict[str, Any]
+MOST_NAMES = 3
 
 
 def since(at: dt.datetime, *, zone: ZoneInfo, now: dt.datetime) -> str:
@@ -83,6 +84,10 @@ def _consent_partial(evidence: Facts, zone: ZoneInfo, now: dt.datetime) -> str:
     names = [BY_CODE[code].name if code in BY_CODE else code.replace("_", " ") for code in evidence.get("missing", ())]
     if not names:
         return "She allowed a part only; the rest arrives"
+    # Heart rates first, on which the verdicts rest; a row holds two lines, not a dozen names.
+    names.sort(key=lambda name: (name != HEART_RATE.name, name != STEPS.name, name))
+    if len(names) > MOST_NAMES:
+        names = [*names[: MOST_NAMES - 1], f"{len(names) - MOST_NAMES + 1} more kinds of data"]
     listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
     return f"{_capital(listed.lower())} {'was' if len(names) == 1 else 'were'} not allowed; the rest arrives"
 

@@ -48,10 +48,11 @@ def why(participant: Participant, word: Word, recent: str, now: dt.datetime) -> 
         cause = ACCESS.get(Access(standing.access))
         known = standing.evidence if standing.cause == cause else {}
         return _said(cause or "", standing.access_since, known, figures, zone, now)
-    if standing.cause:
+    if standing.cause and not (word is Word.WELL and standing.cause == Cause.NOT_SYNCED):
         return _said(standing.cause, standing.cause_since, standing.evidence, figures, zone, now)
     if standing.excused:
         return Why(EXCLUSIONS[Exclusion(standing.excused)].capitalize(), "", figures)
+    # Well is quiet: that the newest minutes have yet to be uploaded is as it should be.
     return Why(_nothing_missing(standing, word), "", figures)
 
 
@@ -62,7 +63,8 @@ def _said(
     begun = gap_words.since(since, zone=zone, now=now) if since else ""
     if not cause:
         return Why("Reconnect needed", begun, figures)
-    said = gap_words.sentence(cause, evidence, zone=zone, now=now) if evidence else ""
+    told = evidence or cause == Cause.NEVER_CONNECTED
+    said = gap_words.sentence(cause, evidence, zone=zone, now=now) if told else ""
     return Why(CAUSES[Cause(cause)][0], begun, said or figures)
 
 
@@ -80,7 +82,7 @@ def _nothing_missing(standing: Standing, word: Word) -> str:
         return f"{standing.nights_recorded or 0} of 7 nights"
     if word is Word.LOW_WEAR:
         return f"{standing.valid_days} of {standing.counted_days} days valid"
-    return "Nothing missing" if standing.last_sample_at else "No data yet"
+    return "Worn and synced" if standing.last_sample_at else "No data yet"
 
 
 def _figures(standing: Standing, recent: str) -> str:

@@ -22,6 +22,8 @@ SEED = 20_261_123
 PASSWORD = "wearable-demo-2026"  # noqa: S105 - documented; see demo_users_ensure for when it is refused
 SITES = (("AMS", "Amsterdam"), ("UTR", "Utrecht"), ("RTM", "Rotterdam"))
 ARMS = ("usual care", "coached walking")
+# So long a new demo goes on: with an end, it can be told who may still reach the target.
+DAYS_TO_COME = 90
 # Enrolled after those with synthetic devices and not connected to anything: to be invited by who tries the demo.
 TO_INVITE = 2
 MANAGER, COORDINATOR, STAFF = "manager@example.org", "coordinator@example.org", "staff@example.org"
@@ -61,6 +63,7 @@ def demo_ensure(*, now: dt.datetime, password: str | None = None, participants: 
             is_demo=True,
             status=Trial.Status.RUNNING,
             starts_on=today - dt.timedelta(days=days),
+            ends_on=today + dt.timedelta(days=DAYS_TO_COME),
         )
     sites = [Site.objects.get_or_create(trial=trial, code=code, defaults={"name": name})[0] for code, name in SITES]
     demo_users_ensure(trial, sites[0], password)

@@ -272,6 +272,8 @@ def _readings(known: _Known) -> list[Reading]:
 def _synthetic(person: Participant, known: _Known, now: dt.datetime) -> Evidence:
     """A synthetic device: the stretch that was taken in is what was asked and answered."""
     pulled = [(d.pulled_from, d.pulled_until) for d in known.synthetic if d.pulled_from and d.pulled_until]
+    if not pulled and person.status == Participant.Status.INVITED:
+        return _never(person, known)
     begins = [begin for begin, _ in pulled]
 
     def reading_at(at: dt.datetime) -> Reading | None:
@@ -292,5 +294,11 @@ def _synthetic(person: Participant, known: _Known, now: dt.datetime) -> Evidence
         answered=[Stretch(min(begins), max(end for _, end in pulled))] if pulled else [],
         readings=[latest] if latest else [],
         reading_at=reading_at,
-        device_model=known.synthetic[-1].device,
+        device_model=_model(known.synthetic[-1], now),
     )
+
+
+def _model(device: SyntheticDevice, now: dt.datetime) -> str:
+    """The device's name as its maker writes it; its code where it has said nothing yet."""
+    states = synthetic.provider_of(device.provider).states(synthetic.wearer_of(device), now)
+    return next((state.model for state in states), device.device)

@@ -15,6 +15,9 @@ from config.embedded.environment import LOGS, ROOT, VAR
 from config.embedded.postgres import Postgres
 from deploy.bootstrap import SetupError, hold
 
+# What a product that runs in this folder has published, and tests must not take for theirs.
+OF_A_RUNNING_PRODUCT = {"GOOGLE_SIMULATOR_URL": "", "EMAIL_HOST": "", "DEMO_MAIL_FOLDER": ""}
+
 
 def run_with_postgres(folder: str, command: Sequence[str], *, safe: bool) -> int:
     """Runs `python COMMAND` with a DATABASE_URL; returns its exit status.
@@ -23,7 +26,7 @@ def run_with_postgres(folder: str, command: Sequence[str], *, safe: bool) -> int
     run. A DATABASE_URL in the environment is used instead (one in `.env` is not: tests do not belong in a
     database of record). `safe` keeps fsync on, as a measurement needs. Raises SetupError, PostgresFault.
     """
-    settings = {"SECRET_KEY": "for-tests-and-measurements-only", **os.environ}
+    settings = {"SECRET_KEY": "for-tests-and-measurements-only", **OF_A_RUNNING_PRODUCT, **os.environ}
     if environment.given("DATABASE_URL"):
         return _in_foreground(command, settings)
     lock = hold(VAR / f"{folder}.lock")

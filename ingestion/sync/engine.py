@@ -34,6 +34,7 @@ from ingestion.providers.base import (
     VendorError,
 )
 from ingestion.sync import claims, clock, limits, looks, plan
+from metrics import verdicts
 from metrics.batch import Delivery, Replaced, Sessions, joined, microseconds
 from metrics.calendars import calendar_of
 from metrics.counts import Counts
@@ -122,6 +123,7 @@ class _Turn:
         self.settled: set[int] = set()
         self.checked = time.monotonic()
         self.allowed = 0  # requests that have been counted and not made yet
+        self.troubled = False  # whether an answer was broken
 
     def run(self, windows: list[SyncWindow]) -> None:
         """Pull group by group until all are done or somebody says stop; what was read until then is stored."""
@@ -136,6 +138,9 @@ class _Turn:
         except SyntheticRefused as refused:
             trouble = refused
         self.conclude(trouble)
+        if trouble is not None or self.troubled:
+            # What is missing now is missing through a fault: her pages say so at once, and no alert is raised.
+            verdicts.refresh(self.connection.participant, now=timezone.now())
 
     def conclude(self, trouble: Exception | None) -> None:
         """When to go on, and who must know."""
@@ -333,6 +338,7 @@ class _Turn:
 
     def broken(self, group: list[SyncWindow], fault: BrokenAnswer) -> None:
         """Try again later, some times; then failed, for staff to see."""
+        self.troubled = True
         attempts = max(window.attempts for window in group)
         if attempts >= settings.SYNC_ATTEMPTS:
             self.fail(group, fault.code)
