@@ -69,6 +69,8 @@ def store_sleep(
 ) -> tuple[set[dt.date], Counts]:
     """Write nights by (participant, source, external id); returns the local dates concerned and the counts."""
     counts, dates = Counts(), set()
+    if not records:
+        return dates, counts
     calendar = calendar_of(participant)
     latest = {(sources[r.source].pk, r.external_id): r for r in records}
     counts.repeated = len(records) - len(latest)
