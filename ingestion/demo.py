@@ -8,12 +8,13 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.utils import timezone
 
 from ingestion import synthetic
 from ingestion.providers.base import SyntheticProvider
 from ingestion.providers.registry import SYNTHETIC_PROVIDERS
 from participants.models import Membership, Participant, Site, Trial, User
-from participants.services import EnrolmentError, participant_enrol, trial_create
+from participants.services import EnrolmentError, participant_changed, participant_enrol, trial_create
 
 CODE = "DEMO"
 TITLE = "Walking after knee replacement (demo)"
@@ -80,24 +81,40 @@ def demo_ensure(*, now: dt.datetime, password: str | None = None, participants: 
 
 
 def demo_to_invite_ensure(trial: Trial, *, after: int = 24) -> list[str]:
-    """Participants without any device, for who tries the demo to invite; returns their study ids."""
+    """Participants without any device, for who tries the demo to invite; returns their study ids.
+
+    They have just joined: nobody has lost days of theirs yet, and a short history comes at once when they connect.
+    """
     ids = [f"{CODE}-{number:03d}" for number in range(after + 1, after + 1 + TO_INVITE)]
     known = set(trial.participants.values_list("study_id", flat=True))
     site = trial.sites.order_by("pk").first()
     if site is not None and trial.status != Trial.Status.CLOSED:
         for study_id in ids:
             if study_id not in known:
-                _enrol(trial, study_id, site, ARMS[0], Participant.Status.INVITED)
+                _enrol(trial, study_id, site, ARMS[0], Participant.Status.INVITED, joined=dt.timedelta(days=2))
     return ids
 
 
-def _enrol(trial: Trial, study_id: str, site: Site, arm: str, status: str = Participant.Status.ACTIVE) -> Participant:
+def _enrol(
+    trial: Trial,
+    study_id: str,
+    site: Site,
+    arm: str,
+    status: str = Participant.Status.ACTIVE,
+    *,
+    joined: dt.timedelta | None = None,
+) -> Participant:
+    """`joined`: so long ago; None: as the trial began."""
+    starts_on = trial.starts_on
+    if joined is not None:
+        day = timezone.now().astimezone(zoneinfo.ZoneInfo(trial.time_zone)).date() - joined
+        starts_on = max(day, starts_on or day)
     return participant_enrol(
         trial=trial,
         study_id=study_id,
         site=site,
         status=status,
-        monitoring_starts_on=trial.starts_on,
+        monitoring_starts_on=starts_on,
         arm=arm,
     )
 
@@ -117,6 +134,7 @@ def _equip(person: Participant, provider: SyntheticProvider, number: int, now: d
     if provider.uploaded_until(synthetic.wearer_of(device), now + dt.timedelta(days=365)) is None:
         person.status = Participant.Status.INVITED
         person.save(update_fields=["status"])
+        participant_changed(person)
 
 
 def demo_users_ensure(trial: Trial, site: Site, password: str | None) -> None:

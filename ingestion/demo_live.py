@@ -26,7 +26,7 @@ from ingestion.providers.base import AccessGone, LiveProvider, SimulatedVendor, 
 from ingestion.sync import engine, plan
 from metrics.registry import HEART_RATE
 from participants.models import Participant, Trial
-from participants.services import participant_enrol
+from participants.services import participant_changed, participant_enrol
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +104,7 @@ def _play(person: Participant, role: Role, provider: LiveProvider, vendor: Simul
     _read(connection)
     connection.refresh_from_db()
     role.fate(Scene(connection, provider, vendor, role.account, now))
+    participant_changed(person)  # the hour's judging would come too late for who has just started the demo
 
 
 def _connect(

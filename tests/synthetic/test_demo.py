@@ -6,6 +6,7 @@ import datetime as dt
 
 import pytest
 from django.core.management import CommandError, call_command
+from pytest_django import Settings
 
 from ingestion import demo
 from ingestion.models import SyntheticDevice
@@ -116,7 +117,10 @@ def test_the_documented_password_never_opens_a_server_with_real_trials() -> None
     assert demo.demo_ensure(now=NOW, participants=1, days=1, password="another-long-password").is_demo
 
 
-def test_the_command_prints_a_line_a_week(capsys: pytest.CaptureFixture[str], time_machine: object) -> None:
+def test_the_command_prints_a_line_a_week(
+    capsys: pytest.CaptureFixture[str], time_machine: object, settings: Settings
+) -> None:
+    settings.LIVE_PROVIDERS = {}
     time_machine.move_to(NOW, tick=False)  # type: ignore[attr-defined]
     call_command("seed_demo", "--participants=1", "--days=8")
     lines = capsys.readouterr().out.splitlines()

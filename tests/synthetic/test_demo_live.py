@@ -19,6 +19,7 @@ from ingestion.models import Connection, ConnectionEvent, SyncWindow
 from ingestion.providers.base import AccessGone
 from ingestion.sync import limits
 from metrics.models import DayRollup
+from metrics.standings import Word, with_word
 from participants.models import Participant, Trial
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,6 +73,10 @@ def test_they_show_a_dead_grant_a_partial_consent_and_a_fault_of_the_vendor(
     assert faulty.status == Connection.Status.ACTIVE
     assert faulty.windows.filter(data_type="heart-rate").exclude(error_code="").exists()
     assert DayRollup.objects.filter(participant=faulty.participant, metric__code="heart_rate").exists()
+
+    words = dict(with_word(trial.participants.all(), now=timezone.now()).values_list("pk", "word"))
+    assert words[dead.participant_id] == words[partial.participant_id] == Word.RECONNECT
+    assert words[faulty.participant_id] == Word.WAITING
 
     counts = [model.objects.count() for model in (Participant, ConnectionEvent, SyncWindow)]
     assert len(demo_live.demo_live_ensure(trial, after=1, now=timezone.now())) == 3
