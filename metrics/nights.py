@@ -68,7 +68,7 @@ def store_sleep(
     participant: Participant, records: Sequence[SleepRecord], sources: dict[SourceKey, Source], now: dt.datetime
 ) -> tuple[set[dt.date], Counts]:
     """Write nights by (participant, source, external id); returns the local dates concerned and the counts."""
-    counts, dates = Counts(), set()
+    counts, dates = Counts(), set[dt.date]()
     if not records:
         return dates, counts
     calendar = calendar_of(participant)
