@@ -59,7 +59,7 @@ class Asked:
         return cls(
             on=on,
             today=today,
-            site=asked.get("site", "")[:32],
+            site=asked.get("site", "").replace("\0", "")[:32],
             sort=sort if sort.removeprefix("-") in KEYS else "id",
             page=asked.get("page", ""),
         )

@@ -49,8 +49,8 @@ class Asked:
         return cls(
             show=show if show in SHOWS else "open",
             rule=rule if rule in Alert.Rule.values else "",
-            site=asked.get("site", "")[:32],
-            search=asked.get("q", "").strip()[:64],
+            site=asked.get("site", "").replace("\0", "")[:32],
+            search=asked.get("q", "").replace("\0", "").strip()[:64],
             page=asked.get("page", ""),
         )
 
