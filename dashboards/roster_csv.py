@@ -6,10 +6,11 @@ import csv
 import datetime as dt
 from collections.abc import Iterable, Iterator
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.http import StreamingHttpResponse
 
-from dashboards import roster
+from dashboards import gap_words, roster
 from dashboards.roster import Asked
 from dashboards.standing_words import BADGES, CAUSES
 from metrics.models import Cause, Standing
@@ -20,7 +21,8 @@ CHUNK = 500
 # A spreadsheet takes text that begins so for a formula; an apostrophe in front makes it text.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 HEAD = (
-    "study_id", "site", "arm", "participant_status", "status", "cause", "cause_since", "adherence", "best_adherence",
+    "study_id", "site", "arm", "participant_status", "status", "cause", "cause_since", "evidence",
+    "adherence", "best_adherence",
     "target", "valid_days", "counted_days", "pending_days", "lost_days", "excluded_days", "worn_share",
     "nights_of_7", "last_sample_at", "overwritten_at", "device", "battery_percent", "battery_at", "judged_at",
 )  # fmt: skip
@@ -70,10 +72,10 @@ def answer(trial: Trial, user: User, want: Asked, now: dt.datetime) -> Streaming
     people = roster.ordered(roster.matching(roster.of_trial(trial, user, want), want, now), want.sort)
     found = people.select_related("site", "standing").iterator(chunk_size=CHUNK)
     name = f"{trial.code}-participants-{now:%Y%m%dT%H%MZ}"
-    return attachment(name, lines(HEAD, (_cells(participant) for participant in found)))
+    return attachment(name, lines(HEAD, (_cells(participant, now) for participant in found)))
 
 
-def _cells(participant: Any) -> list[Any]:
+def _cells(participant: Any, now: dt.datetime) -> list[Any]:
     known: Standing | None = getattr(participant, "standing", None)
     first = [
         participant.study_id,
@@ -88,6 +90,7 @@ def _cells(participant: Any) -> list[Any]:
         *first,
         CAUSES[Cause(known.cause)][0] if known.cause else "",
         known.cause_since,
+        gap_words.sentence(known.cause, known.evidence, zone=ZoneInfo(participant.time_zone), now=now),
         known.adherence,
         known.best_adherence,
         known.target,

@@ -399,6 +399,12 @@ def test_the_csv_holds_all_that_match_in_the_order_shown(manager: Client, trial:
     assert [row[0] for row in rows] == [f"P-{number:03d}" for number in reversed(range(51))]
 
 
+def test_the_csv_says_why_with_the_evidence(manager: Client, trial: Trial) -> None:
+    stand(trial, "AX-0519", hours=50, cause="battery_flat", evidence={"battery_percent": 3})
+    head, row = csv_of(manager, "show=silent")
+    assert row[head.index("evidence")] == "Last reading 3\u00a0%, then nothing"
+
+
 def test_the_csv_gives_nothing_that_a_spreadsheet_would_run(manager: Client, trial: Trial) -> None:
     site = factories.SiteFactory.create(trial=trial, name='=HYPERLINK("http://x")')
     stand(trial, "AX-1", site=site)
