@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from dashboards import connection_words, wording
+from dashboards import connection_words, outreach_words, wording
 from dashboards.models import Alert, AlertEvent, Outreach
 from dashboards.ranges import midnight
 from ingestion.models import Connection, ConnectionEvent, Invitation
@@ -58,19 +58,15 @@ def name_of(user: User | None) -> str:
 
 
 def after(start: dt.datetime, end: dt.datetime) -> str:
-    """How long something took: "4 h 25", "3 days"."""
-    minutes = max(0, int((end - start).total_seconds() // 60))
-    if minutes < 60:
-        return f"{minutes}{wording.NO_BREAK}min"
-    if minutes < 2 * 1440:
-        return wording.hours_minutes(minutes)
-    return f"{round(minutes / 1440)}{wording.NO_BREAK}days"
+    """How long something took: "4 h 25", "3 d"."""
+    return outreach_words.span((end - start).total_seconds())
 
 
 def outreach_outcome(made: Outreach, now: dt.datetime, zone: ZoneInfo) -> Outcome:
     """Whether it reached her and whether data came back."""
-    if made.back_at:
-        return Outcome("s-active", f"Data came back after {after(made.sent_at or made.created_at, made.back_at)}")
+    if made.state == Outreach.State.SENT and made.sent_at:
+        shape, tone = ("s-active", "") if made.back_at else ("s-waiting", "outcome-wait")
+        return Outcome(shape, outreach_words.outcome(made, now), tone)
     state, because = made.state, f": {made.state_reason}" if made.state_reason else ""
     if state == Outreach.State.HELD:
         return Outcome("s-waiting", f"Goes out {wording.clock(made.send_after, now, zone)}{because}", "outcome-wait")
@@ -79,10 +75,7 @@ def outreach_outcome(made: Outreach, now: dt.datetime, zone: ZoneInfo) -> Outcom
     if state in (Outreach.State.BOUNCED, Outreach.State.FAILED):
         word = "Bounced" if state == Outreach.State.BOUNCED else "Could not be sent"
         return Outcome("s-silent", f"{word}{because}", "outcome-bad")
-    if state == Outreach.State.DROPPED:
-        return Outcome("s-withdrawn", f"Not sent{because}", "outcome-wait")
-    waited = after(made.sent_at or made.created_at, now)
-    return Outcome("s-waiting", f"No new data since, {waited} now", "outcome-wait")
+    return Outcome("s-withdrawn", f"Not sent{because}", "outcome-wait")
 
 
 def alert_outcome(alert: Alert, now: dt.datetime, zone: ZoneInfo) -> Outcome:

@@ -86,7 +86,7 @@ def test_the_history_tells_whether_data_came_back(manager: Client, scene: Partic
 
 def test_a_contact_without_an_answer_says_how_long_it_has_been(manager: Client, participant: Participant) -> None:
     written(participant, timezone.now() - dt.timedelta(hours=5), "Please sync")
-    assert "No new data since, 5 h 00 now" in text(manager.get(PERSON))
+    assert "No data yet, 5 h 00" in text(manager.get(PERSON))
 
 
 def test_the_list_that_led_here_gives_the_neighbours(manager: Client, trial: Trial, participant: Participant) -> None:
