@@ -12,11 +12,14 @@ from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRefresh
 from django_htmx.middleware import HtmxDetails
 
+from participants.models import User
+
 
 class Request(HttpRequest):
-    """A request as the pages get it: with what django-htmx's middleware adds."""
+    """A request as the pages get it, behind `signed_in`: with what django-htmx's middleware adds, never anonymous."""
 
     htmx: HtmxDetails
+    user: User
 
 
 View = Callable[..., HttpResponseBase]
@@ -28,7 +31,8 @@ def signed_in(view: View) -> View:
 
     @wraps(view)
     def inner(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if request.htmx and not request.user.is_authenticated:
+        anybody: HttpRequest = request  # who has not been asked yet
+        if request.htmx and not anybody.user.is_authenticated:
             return HttpResponseClientRefresh()
         return guarded(request, *args, **kwargs)
 

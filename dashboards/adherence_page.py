@@ -138,7 +138,7 @@ def adherence(request: Request, code: str) -> HttpResponse | StreamingHttpRespon
         "pages": Pages(page, lambda number: want.query(page=number)),
         "heads": heads(want),
         "columns": columns,
-        "sites": roster.sites(trial, request.user),  # type: ignore[arg-type]  # signed_in: never anonymous
+        "sites": roster.sites(trial, request.user),
         "median": median(shares) if shares else None,
         "csv": urlencode({"format": "csv"}) + "&" + want.query(page=""),
         "here": request.path,

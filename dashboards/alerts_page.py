@@ -37,7 +37,7 @@ def context(request: Request, trial: Trial, asked: Any, now: dt.datetime) -> dic
     """What the page and its table need."""
     want = alert_list.Asked.of(asked)
     here = reverse("dashboards:alerts", args=[trial.code])
-    view = alert_list.view(trial, request.user, want, now)  # type: ignore[arg-type]  # signed_in: never anonymous
+    view = alert_list.view(trial, request.user, want, now)
     return {
         "trial": trial,
         "section": "alerts",
@@ -58,7 +58,7 @@ def alerts(request: Request, code: str) -> HttpResponse:
     trial = visible_trial(request, code)
     now = timezone.now()
     seen = request.GET.get("seen", "")
-    if request.htmx and seen and seen == alert_list.stamp(trial, request.user, now):  # type: ignore[arg-type]
+    if request.htmx and seen and seen == alert_list.stamp(trial, request.user, now):
         return HttpResponse(status=204)
     shown = context(request, trial, request.GET, now)
     if not request.htmx or request.htmx.boosted or request.htmx.history_restore_request:
@@ -72,8 +72,8 @@ def alerts(request: Request, code: str) -> HttpResponse:
 def alert_act(request: Request, code: str, pk: int, verb: str) -> HttpResponse:
     """Act on one alert: 404 if one may not see it, 403 if she may not act."""
     trial = visible_trial(request, code)
-    get_object_or_404(alert_list.visible(trial, request.user), pk=pk)  # type: ignore[arg-type]
-    mine = alert_acts.actable(request.user, trial).filter(pk=pk)  # type: ignore[arg-type]
+    get_object_or_404(alert_list.visible(trial, request.user), pk=pk)
+    mine = alert_acts.actable(request.user, trial).filter(pk=pk)
     if not mine.exists():
         raise PermissionDenied
     said = act(request, trial, mine, verb)
@@ -88,7 +88,7 @@ def alerts_act(request: Request, code: str, verb: str) -> HttpResponse:
     """Act on those that were selected. Those on which one may not act are left as they are."""
     trial = visible_trial(request, code)
     chosen = [int(value) for value in request.POST.getlist("alert")[:MOST] if value.isdecimal()]
-    mine = alert_acts.actable(request.user, trial).filter(pk__in=chosen)  # type: ignore[arg-type]
+    mine = alert_acts.actable(request.user, trial).filter(pk__in=chosen)
     manages = Participant.objects.managed_by(request.user).filter(trial=trial)
     if not manages.exists() or (chosen and not mine.exists()):
         raise PermissionDenied
@@ -158,7 +158,7 @@ def _words(changed: list[Alert], verb: str) -> str:
 
 def notice(request: Request, trial: Trial, pk: int) -> HttpResponse:
     """One alert's notice, as the participant's page shows it."""
-    alert = get_object_or_404(alert_list.with_words(alert_list.visible(trial, request.user)), pk=pk)  # type: ignore[arg-type]
+    alert = get_object_or_404(alert_list.with_words(alert_list.visible(trial, request.user)), pk=pk)
     now = timezone.now()
     row = alert_list.row(alert, alert_acts.Team(trial), True, now)
     shown = {

@@ -33,7 +33,7 @@ SHOWN_FOR = dt.timedelta(minutes=15)
 def managed_participant(request: Request, code: str, study_id: str) -> Participant:
     """The participant if the signed-in person may act for her: 404 if she may not even see her, else 403."""
     participant = visible_participant(request, code, study_id)
-    if not connection_card.may_manage(request.user, participant):  # type: ignore[arg-type]  # signed_in: never anonymous
+    if not connection_card.may_manage(request.user, participant):
         raise PermissionDenied
     return participant
 
@@ -48,7 +48,7 @@ def invite(request: Request, code: str, study_id: str) -> HttpResponse:
     """A new link for a participant; the one before stops working."""
     participant = managed_participant(request, code, study_id)
     try:
-        made = connections.invitation_create(participant=participant, by=request.user, now=timezone.now())  # type: ignore[arg-type]
+        made = connections.invitation_create(participant=participant, by=request.user, now=timezone.now())
     except ValueError as error:
         messages.error(request, str(error))
         return SeeOther(page_of(participant))
@@ -111,7 +111,7 @@ def pulse(request: Request, code: str, study_id: str) -> HttpResponse:
     now = timezone.now()
     if connection_card.pulse(participant, now) == seen:
         return HttpResponse(status=204)
-    context = connection_card.live_part(participant, request.user, now)  # type: ignore[arg-type]
+    context = connection_card.live_part(participant, request.user, now)
     shown = context | {"participant": participant, "trial": participant.trial, "oob": True}
     response = render(request, "dashboards/_live_parts.html", shown)
     if context["pulse"].partition(".")[0] != seen.partition(".")[0]:

@@ -38,7 +38,7 @@ def trial_of(request: Request, code: str) -> Trial:
 def contact(request: Request, code: str) -> HttpResponse:
     """Write to a selection. GET and a POST without `do` show the draft; `do=test` and `do=send` send it."""
     trial, now = trial_of(request, code), timezone.now()
-    draft = contact_page.draft(trial, request.user, request.POST or request.GET, now)  # type: ignore[arg-type]
+    draft = contact_page.draft(trial, request.user, request.POST or request.GET, now)
     if not draft.recipients:
         if request.GET.get("all") == "1":
             messages.info(request, "Nobody whom you may write to matches.")
@@ -93,7 +93,7 @@ def _send(request: Request, draft: contact_page.Draft, now: dt.datetime) -> Http
             templates=draft.templates,
             code=draft.code,
             reason=draft.reason,
-            by=request.user,  # type: ignore[arg-type]  # signed_in: never anonymous
+            by=request.user,
             batch=uuid.UUID(draft.batch),
             now=now,
             alert=draft.alert,
@@ -117,13 +117,13 @@ def _test(request: Request, draft: contact_page.Draft, now: dt.datetime) -> str:
         letters.check(text.body)
         if not letter_mail.possible():
             return "This site has no mail server: its operator sets EMAIL_HOST."
-        made = letter_mail.sample(one.participant, language, text.subject, text.body, to=request.user, now=now)  # type: ignore[arg-type]
+        made = letter_mail.sample(one.participant, language, text.subject, text.body, to=request.user, now=now)
         post.deliver(made)
     except letters.BadLetter as error:
         return str(error)
     except (post.NotNow, post.Refused, post.Unsure) as error:
         return f"The test was not sent: {error}."
-    return f"Sent to {request.user.email}, with a made-up name."  # type: ignore[union-attr]
+    return f"Sent to {request.user.email}, with a made-up name."
 
 
 @require_safe
@@ -132,7 +132,7 @@ def _test(request: Request, draft: contact_page.Draft, now: dt.datetime) -> str:
 def call_list(request: Request, code: str) -> HttpResponse:
     """Names and telephone numbers of a selection, with cause and since: to be called, or printed and then called."""
     trial, now = trial_of(request, code), timezone.now()
-    found = contact_page.managed(trial, request.user, request.GET, now)  # type: ignore[arg-type]
+    found = contact_page.managed(trial, request.user, request.GET, now)
     if not found:
         raise Http404("nobody is named")
     rows = []
@@ -169,7 +169,7 @@ def call_log(request: Request, code: str, study_id: str) -> HttpResponse:
                 outcome=outcome,
                 said=said,
                 reason=draft["reason"],
-                by=request.user,  # type: ignore[arg-type]
+                by=request.user,
                 batch=uuid.UUID(draft["batch"]),
                 now=now,
                 alert=draft["alert"],

@@ -20,7 +20,7 @@ from participants.models import Membership
 
 def own(request: Request) -> QuerySet[Membership]:
     """The signed-in person's memberships that can have a digest."""
-    mine = Membership.objects.filter(user=request.user, ended_at=None, role__in=ROLES)  # type: ignore[misc]
+    mine = Membership.objects.filter(user=request.user, ended_at=None, role__in=ROLES)
     return mine.select_related("trial", "site").order_by("trial__code", "pk")
 
 

@@ -186,7 +186,7 @@ class Map:
 def heatmap(request: Request, code: str) -> HttpResponseBase:
     """The page; for HTMX the map alone; with format=csv everybody's days as words."""
     trial = get_object_or_404(Trial.objects.visible_to(request.user), code=code)
-    user: User = request.user  # type: ignore[assignment]  # signed_in: never anonymous
+    user: User = request.user
     want, now = asked(request.GET), timezone.now()
     everybody = read(trial, user, want, now)
     if request.GET.get("format") == "csv":

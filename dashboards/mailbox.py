@@ -54,7 +54,7 @@ def mailbox(request: Request) -> HttpResponse:
     mine = Participant.objects.managed_by(request.user).filter(trial__is_demo=True)
     if not folder or not mine.exists():
         raise Http404("no mailbox here")
-    found = letters(Path(folder), request.user, mine)  # type: ignore[arg-type]  # signed_in: never anonymous
+    found = letters(Path(folder), request.user, mine)
     name = request.GET.get("mail", "")
     opened = next((one for one in found if one.name == name), found[0] if found else None)
     trial = Trial.objects.visible_to(request.user).filter(is_demo=True).first()

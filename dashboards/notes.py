@@ -23,14 +23,14 @@ LONGEST = 2000
 def note_add(request: Request, code: str, study_id: str) -> HttpResponse:
     """Keep a note. For HTMX the card anew, else back to the page. 403 for those who may only look."""
     participant = visible_participant(request, code, study_id)
-    if not may_manage(request.user, participant):  # type: ignore[arg-type]  # signed_in: never anonymous
+    if not may_manage(request.user, participant):
         raise PermissionDenied
     text = request.POST.get("text", "").strip()
     problem = "" if text else "Write something first."
     if len(text) > LONGEST:
         problem = f"That is longer than {LONGEST:,} characters: make two notes of it."
     if not problem:
-        Note.objects.create(participant=participant, by=request.user, text=text)  # type: ignore[misc]  # signed_in
+        Note.objects.create(participant=participant, by=request.user, text=text)
     if not request.htmx:
         return SeeOther(reverse("dashboards:participant", args=[code, study_id]) + "#notes")
     context = {

@@ -92,5 +92,5 @@ def progress(request: Request, code: str) -> HttpResponse:
     """The lines alone, asked for again while there are any."""
     trial = get_object_or_404(Trial.objects.visible_to(request.user), code=code)
     now = timezone.now()
-    works = going_on(trial, request.user, now)  # type: ignore[arg-type]  # signed_in: never anonymous
+    works = going_on(trial, request.user, now)
     return render(request, "dashboards/_progress.html", {"trial": trial, "works": works, "now": now})

@@ -41,7 +41,7 @@ def may_change(user: User, trial: Trial) -> bool:
 def managed_trial(request: Request, code: str) -> Trial:
     """The trial if the signed-in person may change its rules: 404 if she may not even see it, else 403."""
     trial = visible_trial(request, code)
-    if not may_change(request.user, trial):  # type: ignore[arg-type]  # signed_in: never anonymous
+    if not may_change(request.user, trial):
         raise PermissionDenied
     return trial
 
@@ -66,7 +66,7 @@ def protocol(request: Request, code: str) -> HttpResponse:
         "groups": protocol_words.in_words(in_force) if in_force else [],
         "versions": protocol_words.versions(protocols, in_force, today),
         "recomputes": list(Recompute.objects.filter(trial=trial).select_related("by")[:SHOWN]),
-        "may_change": may_change(request.user, trial),  # type: ignore[arg-type]
+        "may_change": may_change(request.user, trial),
         "now": now,
         "today": today,
     }

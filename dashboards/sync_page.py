@@ -117,7 +117,7 @@ def sync_detail(request: Request, code: str, study_id: str, provider: str) -> Ht
         "section": "connections",
         "link": connection_card.link(connection, now),
         "connection": connection,
-        "may_manage": connection_card.may_manage(request.user, participant),  # type: ignore[arg-type]
+        "may_manage": connection_card.may_manage(request.user, participant),
         "asks": connection.asks,
         "now": now,
         **progress(connection, now),

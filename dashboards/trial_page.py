@@ -135,7 +135,7 @@ class View:
 def trial_detail(request: Request, code: str) -> HttpResponseBase:
     """The whole page; for HTMX the table with its counters; 204 where `seen` says that nothing has changed since."""
     trial = get_object_or_404(Trial.objects.visible_to(request.user), code=code)
-    user: User = request.user  # type: ignore[assignment]  # signed_in: never anonymous
+    user: User = request.user
     want, now = roster.asked(request.GET), timezone.now()
     if request.GET.get("format") == "csv":
         return roster_csv.answer(trial, user, want, now)

@@ -47,7 +47,7 @@ def participant_detail(request: Request, code: str, study_id: str) -> HttpRespon
     beat = connection_card.pulse(participant, now)
     context: dict[str, Any] = participant_page.page(participant, request.GET, now)
     if not request.htmx or request.htmx.boosted or request.htmx.history_restore_request:
-        user: User = request.user  # type: ignore[assignment]  # signed_in: never anonymous
+        user: User = request.user
         context |= connection_card.rail(participant, user, context["standing"], now)
         context |= {"pulse": beat, "loading_plan": loading_plan(), **connection_card.notes_of(participant)}
         context |= {"place": neighbours.place(participant, user, context["picked"].listed, now)}

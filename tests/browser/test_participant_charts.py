@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from typing import Any
 
 import pytest
+import time_machine as clock
 from django.utils import timezone
 from playwright.sync_api import Locator, Page, expect
 
@@ -199,7 +201,14 @@ def test_a_chart_follows_the_theme(page: Page) -> None:
     assert page.evaluate(colour) != before
 
 
-def test_the_record_prints_on_two_light_pages(open_context: OpenContext, scene: Participant) -> None:
+@pytest.fixture
+def noon(time_machine: clock.TimeMachineFixture) -> None:
+    """Yesterday at noon: what a page holds, and so its length on paper, differs between midnight and morning."""
+    day = timezone.now() - dt.timedelta(days=1)
+    time_machine.move_to(day.replace(hour=11, minute=0, second=0, microsecond=0), tick=True)
+
+
+def test_the_record_prints_on_two_light_pages(noon: None, open_context: OpenContext, scene: Participant) -> None:
     page = opened(sign_in(open_context(color_scheme="dark", viewport={"width": 1440, "height": 1000})))
     paper = page.pdf(prefer_css_page_size=True, print_background=True)
     assert re.findall(rb"/Count (\d+)", paper) == [b"2"]
