@@ -1,4 +1,4 @@
-"""The SQL of the store: what the ORM cannot say, or not fast enough. Used by writer.py and queries.py alone.
+"""The SQL of the store's writing: what the ORM cannot say, or not fast enough. Reading has its own, sql_reads.py.
 
 A series is (participant, metric, source): three parameters that most statements begin with. Buckets are found
 with date_bin, which needs neither TimescaleDB nor the session's time zone.
@@ -156,62 +156,4 @@ FROM (
     WHERE participant_id = %(participant)s AND source_id = %(source)s AND date = ANY(%(dates)s)
 ) AS chosen
 WHERE s.id = chosen.id AND s.is_main <> chosen.is_main
-"""
-
-# --- reading -------------------------------------------------------------------------------------------------
-
-# One source a participant and metric is chosen from what each has in the span: sums never add sources.
-SOURCES = """
-SELECT participant_id, metric_id, source_id, sum(n)
-FROM metrics_dayrollup
-WHERE participant_id = ANY(%(participants)s) AND metric_id = ANY(%(metrics)s) AND date BETWEEN %(first)s AND %(last)s
-GROUP BY 1, 2, 3
-"""
-
-# `time` and `width` in microseconds; the series wanted come as three arrays of equal length.
-_WANTED = "unnest(%(participants)s::int4[], %(metrics)s::int2[], %(sources)s::int2[]) AS k(participant, metric, source)"
-_MICROSECONDS = "(extract(epoch FROM {time}) * 1000000)::int8"
-
-RAW = f"""
-SELECT m.participant_id, m.metric_id, {_MICROSECONDS.format(time="m.time")}, 1, m.value, m.value, m.value
-FROM {_WANTED}
-JOIN metrics_measurement m
-    ON m.participant_id = k.participant AND m.metric_id = k.metric AND m.source_id = k.source
-WHERE m.time >= %(start)s AND m.time < %(end)s
-ORDER BY 1, 2, 3
-"""
-
-RAW_BINNED = f"""
-SELECT m.participant_id, m.metric_id,
-    {_MICROSECONDS.format(time="date_bin(%(width)s, m.time, %(origin)s)")},
-    count(*), sum(m.value), min(m.value), max(m.value)
-FROM {_WANTED}
-JOIN metrics_measurement m
-    ON m.participant_id = k.participant AND m.metric_id = k.metric AND m.source_id = k.source
-WHERE m.time >= %(start)s AND m.time < %(end)s
-GROUP BY 1, 2, 3
-ORDER BY 1, 2, 3
-"""
-
-_ROLLUP = f"""
-SELECT m.participant_id, m.metric_id,
-    {_MICROSECONDS.format(time="date_bin(%(width)s, m.bucket, %(origin)s)")},
-    sum(m.n), sum(m.total), min(m.low), max(m.high)
-FROM {_WANTED}
-JOIN {{table}} m
-    ON m.participant_id = k.participant AND m.metric_id = k.metric AND m.source_id = k.source
-WHERE m.bucket >= %(start)s AND m.bucket < %(end)s
-GROUP BY 1, 2, 3
-ORDER BY 1, 2, 3
-"""
-MINUTES = _ROLLUP.format(table="metrics_minuterollup")
-HOURS = _ROLLUP.format(table="metrics_hourrollup")
-
-DAYS = f"""
-SELECT m.participant_id, m.metric_id, m.date - DATE '1970-01-01', m.n, m.total, m.low, m.high
-FROM {_WANTED}
-JOIN metrics_dayrollup m
-    ON m.participant_id = k.participant AND m.metric_id = k.metric AND m.source_id = k.source
-WHERE m.date BETWEEN %(first)s AND %(last)s
-ORDER BY 1, 2, 3
 """

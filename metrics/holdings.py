@@ -1,0 +1,153 @@
+"""What there is of a participant besides her series: metrics and sources with data, days, nights, exercise."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db.models import Count, Max, Min, Q, QuerySet, Sum
+
+from metrics.models import DayRollup, ExerciseSession, ParticipantDay, SleepSession, Source
+from metrics.registry import BY_CODE, BY_ID, Metric
+from metrics.sources import sources_by_series
+from participants.models import Participant
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSummary:
+    """What a participant has of one metric, over all sources; `days` counts local days with data."""
+
+    metric: Metric
+    first_on: dt.date
+    last_on: dt.date
+    n: int
+    days: int
+
+
+def metrics_with_data(participant_id: int) -> list[MetricSummary]:
+    """The metrics of a participant that have any data, in the registry's order."""
+    rows = (
+        DayRollup.objects.filter(participant_id=participant_id)
+        .values("metric_id")
+        .annotate(first_on=Min("date"), last_on=Max("date"), samples=Sum("n"), days=Count("date", distinct=True))
+        .order_by("metric_id")
+    )
+    return [
+        MetricSummary(BY_ID[row["metric_id"]], row["first_on"], row["last_on"], row["samples"], row["days"])
+        for row in rows
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSummary:
+    """What a participant has from one source, over all metrics; `days` counts local days with data."""
+
+    source: Source
+    first_on: dt.date
+    last_on: dt.date
+    days: int
+
+
+def sources_with_data(participant_id: int) -> list[SourceSummary]:
+    """The sources of a participant's data, the one heard of last first."""
+    rows = (
+        DayRollup.objects.filter(participant_id=participant_id)
+        .values("source_id")
+        .annotate(first_on=Min("date"), last_on=Max("date"), days=Count("date", distinct=True))
+        .order_by("-last_on", "source_id")
+    )
+    sources = Source.objects.in_bulk([row["source_id"] for row in rows])
+    return [SourceSummary(sources[row["source_id"]], row["first_on"], row["last_on"], row["days"]) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What is known of a participant at a glance. `worn_minutes_last` belongs to `last_on`."""
+
+    last_sample_at: dt.datetime | None
+    days_with_data: int
+    first_on: dt.date
+    last_on: dt.date
+    worn_minutes_last: int
+
+
+def overview(participants: QuerySet[Participant]) -> dict[int, Overview]:
+    """By participant id, over the days with data; those without any are not in it. One query, whatever their number."""
+    days = ParticipantDay.objects.filter(participant__in=participants.order_by().values("pk"))
+    rows = (
+        days.filter(Q(asleep_minutes__isnull=False) | Q(last_sample_at__isnull=False))
+        .values("participant_id")
+        .annotate(
+            newest=Max("last_sample_at"),
+            days=Count("date"),
+            first_on=Min("date"),
+            last_on=Max("date"),
+            worn=ArrayAgg("worn_minutes", order_by="-date"),
+        )
+        .order_by()
+    )
+    return {
+        row["participant_id"]: Overview(row["newest"], row["days"], row["first_on"], row["last_on"], row["worn"][0])
+        for row in rows
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class DayRow:
+    """A local day of one metric. `mean`, `low`, `high`, `total` in the metric's unit; `minutes` with a sample."""
+
+    date: dt.date
+    n: int
+    minutes: int
+    mean: float
+    low: float
+    high: float
+    total: float
+
+
+def day_tables(
+    participant: Participant, metrics: Sequence[str], start_on: dt.date, end_on: dt.date
+) -> dict[str, list[DayRow]]:
+    """Local days from start to end, both included, that have data, of each metric from the source that charts use too.
+
+    Ascending; a metric without data has no days. The number of queries does not depend on that of the metrics.
+    """
+    wanted = [BY_CODE[code] for code in metrics]
+    ranked = sources_by_series([participant], wanted, start_on, end_on)
+    found: dict[str, list[DayRow]] = {metric.code: [] for metric in wanted}
+    chosen = {(metric_id, sources[0].pk) for (_, metric_id), sources in ranked.items()}
+    rows = DayRollup.objects.filter(
+        participant_id=participant.pk, metric_id__in=[metric for metric, _ in chosen], date__range=(start_on, end_on)
+    ).order_by("date")
+    for r in rows:
+        if (r.metric_id, r.source_id) in chosen:
+            day = DayRow(r.date, r.n, r.minutes, r.total / r.n, r.low, r.high, r.total)
+            found[BY_ID[r.metric_id].code].append(day)
+    return found
+
+
+def changed_at(participant_id: int) -> dt.datetime | None:
+    """When anything of a participant's measurements last changed, UTC; None without data."""
+    days = ParticipantDay.objects.filter(participant=participant_id)
+    latest: dt.datetime | None = days.aggregate(at=Max("updated_at"))["at"]
+    return latest
+
+
+def participant_days(participant_id: int, start_on: dt.date, end_on: dt.date) -> list[ParticipantDay]:
+    """Participant-days from start to end, both included, ascending: the monitored days and those with data."""
+    days = ParticipantDay.objects.filter(participant_id=participant_id, date__range=(start_on, end_on))
+    return list(days.order_by("date"))
+
+
+def sleep_sessions(participant_id: int, start_on: dt.date, end_on: dt.date) -> list[SleepSession]:
+    """Nights and naps by local date of waking, both ends included, ascending."""
+    sessions = SleepSession.objects.filter(participant_id=participant_id, date__range=(start_on, end_on))
+    return list(sessions.select_related("source").order_by("starts_at"))
+
+
+def exercise_sessions(participant_id: int, start_on: dt.date, end_on: dt.date) -> list[ExerciseSession]:
+    """Exercise by local date of its start, both ends included, ascending."""
+    sessions = ExerciseSession.objects.filter(participant_id=participant_id, date__range=(start_on, end_on))
+    return list(sessions.select_related("source").order_by("starts_at"))
