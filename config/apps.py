@@ -8,4 +8,4 @@ class WiringConfig(AppConfig):
     verbose_name = "Wiring"
 
     def ready(self) -> None:
-        from config import checks  # noqa: F401  registers the checks
+        from config import audit_tasks, checks  # noqa: F401  registers the checks, and what tasks are recorded as

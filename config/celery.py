@@ -18,6 +18,7 @@ app.conf.beat_schedule = {
     "send-due": {"task": "dashboards.send_due", "schedule": 60.0, "options": {"expires": 55}},
     "close-loop": {"task": "dashboards.close_loop", "schedule": 60.0, "options": {"expires": 55}},
     "judge-new": {"task": "metrics.judge_new", "schedule": 60.0, "options": {"expires": 55}},
+    "seal-audit": {"task": "participants.seal_audit", "schedule": 60.0, "options": {"expires": 55}},
     "resume-recomputes": {"task": "metrics.resume_recomputes", "schedule": 60.0, "options": {"expires": 55}},
     "judge-days": {"task": "metrics.judge_days", "schedule": crontab(minute="7"), "options": {"expires": 55 * 60}},
     # A message that waited longer than its interval is dropped: the next one does the same.

@@ -52,6 +52,20 @@ def synthetic_devices(app_configs: Sequence[AppConfig] | None, **_: Any) -> list
 
 
 @register(deploy=True)
+def audit_key(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    if settings.AUDIT_KEYS_SET:
+        return []
+    return [
+        Warning(
+            "AUDIT_KEYS is not set: the audit trail is authenticated with SECRET_KEY.",
+            hint="Give it a secret of its own, kept where administrators of the database have no access; and before "
+            "SECRET_KEY is changed, put the old one at the end of AUDIT_KEYS.",
+            id="config.W005",
+        )
+    ]
+
+
+@register(deploy=True)
 def synthetic_in_deployment(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
     if settings.SYNTHETIC:
         return [

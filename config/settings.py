@@ -122,6 +122,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "participants.audit_middleware.audit_context",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -202,6 +203,9 @@ COMPRESS_AFTER_DAYS = env.int("COMPRESS_AFTER_DAYS", default=30)
 
 # Participants' tokens are sealed with the first of these and opened with any: put a new key first to rotate.
 TOKEN_KEYS = [key for key in secret("TOKEN_KEYS").split(",") if key]
+# The audit trail is authenticated with the first of these and verified with any: put a new key first to rotate.
+AUDIT_KEYS = [key for key in secret("AUDIT_KEYS").split(",") if key] or [SECRET_KEY]
+AUDIT_KEYS_SET = bool(secret("AUDIT_KEYS"))
 # The OAuth client that the trial's team has registered with the vendor.
 CLIENT_ID = env.str("CLIENT_ID", default="")
 CLIENT_SECRET = secret("CLIENT_SECRET")

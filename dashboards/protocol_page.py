@@ -22,7 +22,7 @@ from ingestion.redirects import SeeOther
 from metrics import recomputes
 from metrics.models import Recompute
 from participants import services
-from participants.models import Membership, Protocol, Trial, User
+from participants.models import Protocol, Trial, User
 
 SHOWN = 10  # recomputes
 
@@ -34,8 +34,7 @@ def visible_trial(request: Request, code: str) -> Trial:
 
 def may_change(user: User, trial: Trial) -> bool:
     """Whether the user may change the trial's rules: as a manager of all of it. A site's manager may not."""
-    managers = Membership.objects.filter(trial=trial, ended_at=None, role=Membership.Role.MANAGER, site=None)
-    return managers.filter(user=user, user__is_active=True).exists()
+    return Trial.objects.led_by(user).filter(pk=trial.pk).exists()
 
 
 def managed_trial(request: Request, code: str) -> Trial:

@@ -41,8 +41,9 @@ class UserManager(BaseUserManager[Any]):
 
 
 def _memberships(user: User) -> Any:
-    """The user's memberships that have not ended. By name: the models import this module."""
-    return apps.get_model("participants", "Membership").objects.filter(user=user, ended_at=None)
+    """The user's memberships that have not ended, within her token's limits. By name: the models import this module."""
+    mine = apps.get_model("participants", "Membership").objects.filter(user=user, ended_at=None)
+    return mine if user.token_trials is None else mine.filter(trial__in=user.token_trials)
 
 
 class TrialQuerySet(models.QuerySet[Any]):
@@ -51,6 +52,13 @@ class TrialQuerySet(models.QuerySet[Any]):
         if not user.is_authenticated or not user.is_active:
             return self.none()
         return self.filter(Exists(_memberships(user).filter(trial=OuterRef("pk"))))
+
+    def led_by(self, user: Viewer) -> Self:
+        """Trials whose rules and team the user may change: as a manager of all of it. A site's manager may not."""
+        if not user.is_authenticated or not user.is_active or user.read_only:
+            return self.none()
+        manager = apps.get_model("participants", "Membership").Role.MANAGER
+        return self.filter(Exists(_memberships(user).filter(trial=OuterRef("pk"), role=manager, site=None)))
 
 
 class ParticipantQuerySet(models.QuerySet[Any]):
@@ -62,7 +70,7 @@ class ParticipantQuerySet(models.QuerySet[Any]):
 
     def managed_by(self, user: Viewer) -> Self:
         """Those whom the user may invite, connect and disconnect: as manager or coordinator of the trial or site."""
-        if not user.is_authenticated or not user.is_active:
+        if not user.is_authenticated or not user.is_active or user.read_only:
             return self.none()
         roles = apps.get_model("participants", "Membership").Role
         return self._of(_memberships(user).filter(role__in=[roles.MANAGER, roles.COORDINATOR]))

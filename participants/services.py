@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils.module_loading import import_string
 
+from participants.audit import changes, record
 from participants.models import Participant, Pause, Protocol, Site, Trial
 
 
@@ -43,6 +44,7 @@ def trial_create(
     trial.full_clean()
     trial.save()
     protocol_first(trial)
+    record("trial.create", trial=trial, new={"code": code, "title": title, "status": status, "time_zone": time_zone})
     return trial
 
 
@@ -61,8 +63,11 @@ def protocol_revise(protocol: Protocol, *, today: dt.date, retroactive: bool = F
     if protocol.effective_on <= today and not retroactive:
         raise ValueError("A new version begins tomorrow at the earliest.")
     latest = Protocol.objects.filter(trial=protocol.trial).aggregate(latest=Max("version"))["latest"]
+    before = protocol.trial.protocols.order_by("-version").values().first() or {}
     protocol.version = (latest or 0) + 1
     protocol.save()
+    old, new = changes(before, {name: getattr(protocol, name) for name in before if name != "id"})
+    record("protocol.revise", trial=protocol.trial, thing=f"protocol:{protocol.version}", old=old, new=new)
     return protocol
 
 
@@ -96,6 +101,8 @@ def participant_enrol(
     )
     participant.full_clean()
     participant.save()
+    new = {"status": status, "time_zone": participant.time_zone, "site": site.code if site else None, "arm": arm}
+    record("participant.enrol", participant=participant, new=new)
     participant_changed(participant)
     return participant
 
@@ -120,6 +127,7 @@ def pause_begin(participant: Participant, *, starts_on: dt.date, reason: str, en
     pause = Pause(participant=participant, starts_on=starts_on, ends_on=ends_on, reason=reason)
     pause.full_clean()
     pause.save()
+    record("pause.begin", participant=participant, new={"starts_on": starts_on, "ends_on": ends_on}, reason=reason)
     participant_changed(participant)
     return pause
 
@@ -139,6 +147,7 @@ def pause_end(participant: Participant, *, ends_on: dt.date) -> Pause:
     if participant.status == Participant.Status.PAUSED:
         participant.status = Participant.Status.ACTIVE
         participant.save(update_fields=["status"])
+    record("pause.end", participant=participant, new={"starts_on": pause.starts_on, "ends_on": ends_on})
     participant_changed(participant)
     return pause
 
@@ -146,17 +155,22 @@ def pause_end(participant: Participant, *, ends_on: dt.date) -> Pause:
 @transaction.atomic
 def participant_withdraw(participant: Participant, *, on: dt.date) -> None:
     """She leaves the trial: that day and those after it no longer count. What came before is kept."""
+    before = {"status": participant.status, "withdrawn_on": participant.withdrawn_on}
     participant.status, participant.withdrawn_on = Participant.Status.WITHDRAWN, on
     participant.save(update_fields=["status", "withdrawn_on"])
+    record("participant.withdraw", participant=participant, old=before, new={"status": "withdrawn", "withdrawn_on": on})
     participant_changed(participant)
 
 
 @transaction.atomic
 def participant_complete(participant: Participant, *, on: dt.date) -> None:
     """Her part is done with a day, her last that counts; an earlier end that was set stays."""
+    before = {"status": participant.status, "monitoring_ends_on": participant.monitoring_ends_on}
     participant.status = Participant.Status.COMPLETED
     if participant.monitoring_ends_on is None or participant.monitoring_ends_on > on:
         participant.monitoring_ends_on = on
     participant.full_clean()
     participant.save(update_fields=["status", "monitoring_ends_on"])
+    after = {"status": participant.status, "monitoring_ends_on": participant.monitoring_ends_on}
+    record("participant.complete", participant=participant, old=before, new=after)
     participant_changed(participant)

@@ -40,8 +40,15 @@ class User(AbstractUser):
     username = None  # type: ignore[assignment]  # the e-mail address takes its place
     email = models.EmailField("e-mail address", unique=True)
 
+    is_service = models.BooleanField(
+        "service account", default=False, help_text="A program's account: it has tokens and no password."
+    )
+
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
+    # What the API token she came with allows at most (participants.rest.tokens); a person who signed in has no limits.
+    token_trials: frozenset[int] | None = None
+    read_only = False
 
     objects = UserManager()  # type: ignore[misc,assignment]
 

@@ -1,0 +1,163 @@
+"""The audit trail: who did or looked at what. Everything that changes or shows a participant's record calls this.
+
+Who acts is known from the context that a request, a task or a command runs in, so services need no argument for it.
+An entry is written in the caller's transaction: what was rolled back was not done. Entries are chained shortly after
+(participants.audit_chain).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
+
+from participants import audit_chain
+from participants.models import ApiToken, AuditDetail, AuditEntry, Participant, Trial, User, Via
+
+# A chart of a page that was opened so recently belongs to that look.
+SAME_LOOK = dt.timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """Who acts, and how. `request`: of whom its user and token are asked only when something is recorded."""
+
+    via: str = Via.COMMAND
+    user: User | None = None
+    request: HttpRequest | None = None
+    request_id: str = ""
+
+    def who(self) -> tuple[User | None, ApiToken | None]:
+        """The user, or None for the platform itself and for people without an account; and the token she came with."""
+        found = self.user
+        token = getattr(self.request, "auth", None)
+        if found is None and self.request is not None:
+            asked = getattr(self.request, "user", None)
+            found = asked if isinstance(asked, User) or (asked and asked.is_authenticated) else None
+        return found, token if isinstance(token, ApiToken) else None
+
+
+_nobody = Acting()
+_acting: ContextVar[Acting] = ContextVar("acting", default=_nobody)
+
+
+@contextmanager
+def acting(
+    *, via: str, user: User | None = None, request: HttpRequest | None = None, request_id: str = ""
+) -> Iterator[None]:
+    """What is recorded inside is recorded of this user (or this request's), who came this way."""
+    token = _acting.set(Acting(via, user, request, request_id))
+    try:
+        yield
+    finally:
+        _acting.reset(token)
+
+
+def record(
+    action: str,
+    *,
+    trial: Trial | None = None,
+    participant: Participant | None = None,
+    thing: str = "",
+    old: Mapping[str, Any] | None = None,
+    new: Mapping[str, Any] | None = None,
+    reason: str = "",
+) -> AuditEntry:
+    """Append one entry in the caller's transaction. `action` is noun.verb; `old`, `new`: the values that changed."""
+    detail = AuditDetail(
+        subject=participant.study_id if participant else "",
+        old=_plain(old),
+        new=_plain(new),
+        reason=reason[:500],
+    )
+    return _append(action, [(participant, trial or (participant.trial if participant else None), detail)], thing)[0]
+
+
+def looked(
+    participants: Participant | Iterable[Participant], action: str = "participant.view", *, part: bool = False
+) -> None:
+    """Record that participants' data were read: one entry each.
+
+    `part`: what was read belongs to a page; nothing is written of those whom the same user looked at within the last
+    15 minutes.
+    """
+    people = [participants] if isinstance(participants, Participant) else list(participants)
+    if part and people:
+        user, _ = _acting.get().who()
+        recent = AuditEntry.objects.filter(
+            participant__in=[person.pk for person in people],
+            at__gte=timezone.now() - SAME_LOOK,
+            actor=user,
+            action__endswith=".view",
+        )
+        known = set(recent.values_list("participant_id", flat=True))
+        people = [person for person in people if person.pk not in known]
+    if people:
+        _append(action, [(person, None, AuditDetail(subject=person.study_id)) for person in people], "")
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Old and new values of the keys of `after` whose value differs."""
+    names = [name for name in after if before.get(name) != after[name]]
+    return {name: before.get(name) for name in names}, {name: after[name] for name in names}
+
+
+@transaction.atomic
+def _append(
+    action: str, about: list[tuple[Participant | None, Trial | None, AuditDetail]], thing: str
+) -> list[AuditEntry]:
+    now, context = timezone.now(), _acting.get()
+    user, token = context.who()
+    entries = []
+    for participant, trial, detail in about:
+        detail.salt = secrets.token_hex(16)
+        entry = AuditEntry(
+            at=now,
+            action=action,
+            via=context.via,
+            actor_id=user.pk if user else None,
+            actor_name=user.email if user else "",
+            token_id=token.pk if token else None,
+            trial_id=participant.trial_id if participant else trial.pk if trial else None,
+            participant_id=participant.pk if participant else None,
+            thing=thing,
+            request_id=context.request_id,
+            detail_digest=detail_digest(detail) if _says_something(detail) else "",
+        )
+        entry.key_id, entry.mac = audit_chain.authenticate(entry)
+        entries.append(entry)
+    AuditEntry.objects.bulk_create(entries)
+    details = []
+    for entry, (_, _, detail) in zip(entries, about, strict=True):
+        if entry.detail_digest:
+            detail.entry = entry
+            details.append(detail)
+    AuditDetail.objects.bulk_create(details)
+    return entries
+
+
+def detail_digest(detail: AuditDetail) -> str:
+    """A salted SHA-256 of what an entry says, in hexadecimal."""
+    said = json.dumps([detail.salt, detail.subject, detail.old, detail.new, detail.reason], sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def _says_something(detail: AuditDetail) -> bool:
+    return bool(detail.subject or detail.old or detail.new or detail.reason)
+
+
+def _plain(values: Mapping[str, Any] | None) -> dict[str, Any]:
+    """As JSON gives it back: what is digested must be what is read again."""
+    plain: dict[str, Any] = json.loads(json.dumps(dict(values or {}), cls=DjangoJSONEncoder))
+    return plain

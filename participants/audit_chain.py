@@ -1,0 +1,204 @@
+"""Makes the audit trail tamper-evident: each entry is authenticated, and all are chained in the order of sealing.
+
+An entry carries an HMAC-SHA-256 over its own columns from the moment it is written. Sealing (each minute) links it:
+a link's HMAC covers the link before it. The head's covers the last position, so that links cut off at the end are
+missed too. Whoever can write to the database but does not hold AUDIT_KEYS can make none of these.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from itertools import islice
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from participants.models import AuditDetail, AuditEntry, AuditHead, AuditSeal
+
+LOCK = 0x57_54_41_55  # one sealer at a time
+# Entries older than this are sealed or belong to a transaction that is not ours: verify looks at all of them.
+LATE = dt.timedelta(days=2)
+CHUNK = 5_000
+
+
+class NoSuchKey(Exception):
+    """The key with which this was authenticated has been taken from AUDIT_KEYS."""
+
+
+@lru_cache(maxsize=4)
+def _keys(secrets: tuple[str, ...]) -> dict[str, bytes]:
+    """By key id, the newest first."""
+    made = [hashlib.sha256(b"wearable-trials audit\0" + secret.encode()).digest() for secret in secrets]
+    return {hashlib.sha256(key).hexdigest()[:8]: key for key in made}
+
+
+def _mac(said: list[object], key_id: str = "") -> tuple[str, str]:
+    """(key id, mac) of a list of plain values, by the newest key or the one named. Raises NoSuchKey."""
+    keys = _keys(tuple(settings.AUDIT_KEYS))
+    chosen = key_id or next(iter(keys))
+    if chosen not in keys:
+        raise NoSuchKey(chosen)
+    text = json.dumps(said, separators=(",", ":")).encode()
+    return chosen, hmac.new(keys[chosen], text, hashlib.sha256).hexdigest()
+
+
+def _columns(entry: AuditEntry) -> list[object]:
+    at = entry.at.astimezone(dt.UTC).isoformat(timespec="microseconds")
+    who = [entry.actor_id, entry.actor_name, entry.token_id, entry.request_id]
+    about = [entry.trial_id, entry.participant_id, entry.thing, entry.detail_digest]
+    return ["entry", at, entry.action, entry.via, *who, *about]
+
+
+def authenticate(entry: AuditEntry) -> tuple[str, str]:
+    """(key id, mac) of an entry that is about to be written."""
+    return _mac(_columns(entry))
+
+
+def _link(before: str, position: int, entry: tuple[int, str], key_id: str = "") -> tuple[str, str]:
+    """The mac of a link: over the one before it, its position, and its entry's id and mac."""
+    return _mac(["seal", before, position, *entry], key_id)
+
+
+@transaction.atomic
+def seal() -> int:
+    """Chain the entries that are not chained yet; their number.
+
+    Does nothing while another process seals, and where the chain does not end at its head: what was cut off must stay
+    visible (`faults`) and not be covered by new links.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+        if not cursor.fetchone()[0]:
+            return 0
+    sealed = AuditSeal.objects.filter(
+        entry_id__in=AuditEntry.objects.filter(at__gte=timezone.now() - LATE).values("pk")
+    )
+    waiting = (
+        AuditEntry.objects.filter(at__gte=timezone.now() - LATE)
+        .exclude(pk__in=sealed.values("entry_id"))
+        .order_by("pk")
+        .values_list("pk", "mac")
+    )
+    last = AuditSeal.objects.order_by("-position").first()
+    position, before = (last.position, last.mac) if last else (0, "")
+    if position != (AuditHead.objects.filter(pk=1).values_list("position", flat=True).first() or 0):
+        return 0
+    links = []
+    for entry in waiting:
+        position += 1
+        key_id, before = _link(before, position, entry)
+        links.append(AuditSeal(position=position, entry_id=entry[0], key_id=key_id, mac=before))
+    if links:
+        AuditSeal.objects.bulk_create(links, batch_size=CHUNK)
+        key_id, mac = _mac(["head", position, before])
+        AuditHead.objects.update_or_create(pk=1, defaults={"position": position, "key_id": key_id, "mac": mac})
+    return len(links)
+
+
+def head() -> tuple[int, str]:
+    """The chain's last position and mac: noted elsewhere, they prove later that nothing before them was changed."""
+    last = AuditSeal.objects.order_by("-position").first()
+    return (last.position, last.mac) if last else (0, "")
+
+
+def faults(*, noted: tuple[int, str] | None = None) -> Iterator[str]:
+    """What is wrong with the trail, in words; nothing if all holds. Reads it once, in constant memory.
+
+    `noted`: a position and mac that were written down earlier.
+    """
+    position, before = 0, ""
+    for link, mac in _links():
+        position += 1
+        if link.position != position:
+            yield f"Links {position} to {link.position - 1} of the chain are missing."
+            position = link.position
+        yield from _faults_of_link(link, mac, before)
+        if noted and noted[0] == position and noted[1] != link.mac:
+            yield f"Position {position} is not the one that was noted."
+        before = link.mac
+    yield from _faults_of_head(position, before)
+    if noted and noted[0] > position:
+        yield f"The chain ends at {position}, before the noted position {noted[0]}."
+    yield from _faults_of_entries()
+
+
+def batched(links: Iterable[AuditSeal], size: int) -> Iterator[list[AuditSeal]]:
+    """Lists of so many, the last one shorter."""
+    rest = iter(links)
+    while chunk := list(islice(rest, size)):
+        yield chunk
+
+
+def _links() -> Iterator[tuple[AuditSeal, str | None]]:
+    """The chain in its order, each link with the mac of its entry, or None where that is gone."""
+    for links in batched(AuditSeal.objects.order_by("position").iterator(CHUNK), CHUNK):
+        macs = dict(AuditEntry.objects.filter(pk__in=[link.entry_id for link in links]).values_list("pk", "mac"))
+        yield from ((link, macs.get(link.entry_id)) for link in links)
+
+
+def _faults_of_link(link: AuditSeal, mac: str | None, before: str) -> Iterator[str]:
+    if mac is None:
+        yield f"Entry {link.entry_id} was deleted: its seal {link.position} is left."
+        return
+    try:
+        _, expected = _link(before, link.position, (link.entry_id, mac), link.key_id)
+    except NoSuchKey as missing:
+        yield f"Seal {link.position} needs the key {missing}: put it back at the end of AUDIT_KEYS."
+        return
+    if not hmac.compare_digest(expected, link.mac):
+        yield f"Seal {link.position} does not fit what is before it, or entry {link.entry_id} was changed."
+
+
+def _faults_of_head(position: int, before: str) -> Iterator[str]:
+    row = AuditHead.objects.filter(pk=1).first()
+    if row is None:
+        if position:
+            yield "The chain's head is missing."
+        return
+    if row.position != position:
+        yield f"The chain ends at {position}, its head says {row.position}: links were cut off or added."
+        return
+    try:
+        _, expected = _mac(["head", position, before], row.key_id)
+    except NoSuchKey as missing:
+        yield f"The head needs the key {missing}: put it back at the end of AUDIT_KEYS."
+        return
+    if not hmac.compare_digest(expected, row.mac):
+        yield "The chain's head was changed."
+
+
+def _faults_of_entries() -> Iterator[str]:
+    """Entries against their own mac and detail, and those that should have been sealed long ago."""
+    from participants.audit import detail_digest
+
+    late = timezone.now() - LATE
+    sealed = AuditSeal.objects.filter(entry_id=OuterRef("pk"))
+    for pk in AuditEntry.objects.filter(~Exists(sealed), at__lt=late).values_list("pk", flat=True).iterator():
+        yield f"Entry {pk} was never sealed."
+    for entry in AuditEntry.objects.select_related("detail").order_by("pk").iterator(CHUNK):
+        try:
+            _, expected = _mac(_columns(entry), entry.key_id)
+        except NoSuchKey as missing:
+            yield f"Entry {entry.pk} needs the key {missing}: put it back at the end of AUDIT_KEYS."
+            continue
+        if not hmac.compare_digest(expected, entry.mac):
+            yield f"Entry {entry.pk} was changed."
+        detail: AuditDetail | None = getattr(entry, "detail", None)
+        if detail is not None and detail_digest(detail) != entry.detail_digest:
+            yield f"The detail of entry {entry.pk} was changed."
+        if detail is None and entry.detail_digest and not _erased(entry):
+            yield f"The detail of entry {entry.pk} was deleted."
+
+
+def _erased(entry: AuditEntry) -> bool:
+    """Whether the entry is about a participant whose data were erased: then its detail went with them."""
+    if entry.participant_id is None:
+        return False
+    return AuditEntry.objects.filter(participant=entry.participant_id, action="participant.erase").exists()

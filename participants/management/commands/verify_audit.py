@@ -1,0 +1,36 @@
+"""Verifies the audit trail: that no entry was changed, deleted or put in between."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from participants import audit_chain
+from participants.models import AuditEntry
+
+
+class Command(BaseCommand):
+    help = "Verify the audit trail. Ends with 1 if anything is wrong. Note the head that it prints in a safe place."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--noted", help="a head that was noted earlier, as this command prints it: POSITION:MAC")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        noted = _noted(options["noted"]) if options["noted"] else None
+        audit_chain.seal()
+        found = 0
+        for fault in audit_chain.faults(noted=noted):
+            found += 1
+            self.stderr.write(fault)
+        if found:
+            raise CommandError(f"The audit trail does not hold: {found} fault{'s' if found > 1 else ''}.")
+        position, mac = audit_chain.head()
+        self.stdout.write(f"The audit trail holds: {AuditEntry.objects.count()} entries. Head: {position}:{mac}")
+
+
+def _noted(text: str) -> tuple[int, str]:
+    position, _, mac = text.partition(":")
+    if not position.isdecimal() or not mac:
+        raise CommandError("--noted is POSITION:MAC, as this command prints it.")
+    return int(position), mac

@@ -1,0 +1,51 @@
+"""Who takes part in what, and who did what: people and their trials, the audit trail, tokens."""
+
+from participants.models.people import (
+    CODE,
+    Contact,
+    Membership,
+    Participant,
+    Pause,
+    Protocol,
+    Site,
+    Trial,
+    User,
+    alert_rules,
+    day_variants,
+    expected_metrics,
+    time_zones,
+    validate_time_zone,
+)
+from participants.models.trust import (
+    ApiToken,
+    AuditDetail,
+    AuditEntry,
+    AuditHead,
+    AuditSeal,
+    IdempotencyKey,
+    Via,
+)
+
+__all__ = [
+    "CODE",
+    "ApiToken",
+    "AuditDetail",
+    "AuditEntry",
+    "AuditHead",
+    "AuditSeal",
+    "Contact",
+    "IdempotencyKey",
+    "Membership",
+    "Participant",
+    "Pause",
+    "Protocol",
+    "Site",
+    "Trial",
+    "User",
+    "Via",
+    "alert_rules",
+    "day_variants",
+    "expected_metrics",
+    "time_zones",
+    "validate_time_zone",
+]

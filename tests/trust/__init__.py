@@ -1,0 +1,1 @@
+"""Accountability: the audit trail, consent, erasure."""
