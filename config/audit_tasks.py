@@ -12,13 +12,13 @@ from participants.audit import acting
 _open: dict[str, AbstractContextManager[None]] = {}
 
 
-@task_prerun.connect(weak=False)
+@task_prerun.connect(weak=False)  # type: ignore[untyped-decorator]
 def begin(task_id: str, **_: Any) -> None:
     _open[task_id] = acting(via="task", request_id=task_id)
     _open[task_id].__enter__()
 
 
-@task_postrun.connect(weak=False)
+@task_postrun.connect(weak=False)  # type: ignore[untyped-decorator]
 def end(task_id: str, **_: Any) -> None:
     if context := _open.pop(task_id, None):
         context.__exit__(None, None, None)

@@ -19,6 +19,7 @@ DEPLOYED = {
     "HTTPS": "True",
     "SYNTHETIC": "False",
     "ALLOWED_HOSTS": "trials.example.org",
+    "AUDIT_KEYS": "another-long-key-for-checks-only",
 }
 CHECKS: tuple[tuple[str, Mapping[str, str], tuple[str, ...]], ...] = (
     ("ruff format", {}, ("-m", "ruff", "format", "--check", ".")),
