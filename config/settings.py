@@ -156,6 +156,26 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "dashboards:trial-list"
 LOGOUT_REDIRECT_URL = "login"
 
+REST_FRAMEWORK = {
+    # The first one's challenge answers who brings nothing: 401 and not a login page.
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "participants.rest.tokens.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["participants.rest.tokens.SignedIn"],
+    "DEFAULT_THROTTLE_CLASSES": ["participants.rest.throttling.PerToken"],
+    "DEFAULT_PAGINATION_CLASS": "participants.rest.pages.Pages",
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "participants.rest.problems.handler",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "URL_FORMAT_OVERRIDE": None,
+}
+# Requests that each token may make.
+API_RATE = env.str("API_RATE", default="600/minute")
+
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_TZ = True

@@ -18,6 +18,7 @@ urlpatterns = [
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
     # Browsers ask for it on pages that name no icon, such as the administration's.
     path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}icon.svg")),
+    path("api/", include("config.api")),
     path("", include("ingestion.urls")),
     path("", include("dashboards.urls")),
 ]

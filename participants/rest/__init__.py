@@ -1,0 +1,1 @@
+"""The machinery of the API: who is let in, how errors, pages and repeated writes look. Knows no resource."""

@@ -1,0 +1,87 @@
+"""What every resource of the API has in common: transactions, repeated writes, ETags, headers of the throttle."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import get_object_or_404
+from rest_framework import viewsets
+from rest_framework.exceptions import NotAuthenticated
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from participants.models import IdempotencyKey, Participant, Trial, User
+from participants.rest import etags, idempotency, throttling
+
+if TYPE_CHECKING:
+    Base = APIView
+else:
+    Base = object
+
+
+class Answering(Base):
+    """Mixed into each view: a write is one transaction and is undone where the answer is an error."""
+
+    _claimed: IdempotencyKey | None = None
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.method in SAFE_METHODS:
+            return super().dispatch(request, *args, **kwargs)
+        with transaction.atomic():
+            response = super().dispatch(request, *args, **kwargs)
+            if response.status_code >= 400:
+                transaction.set_rollback(True)
+        return response
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if request.method not in SAFE_METHODS and isinstance(request.user, User):
+            self._claimed = idempotency.claim(request, request.user)
+
+    def handle_exception(self, exc: Exception) -> Any:
+        if isinstance(exc, idempotency.Replay):
+            return exc.response
+        return super().handle_exception(exc)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        throttling.tell(request, answer)
+        answer.headers.setdefault("Cache-Control", "private, no-cache")
+        etags.conditional(request, answer)
+        if self._claimed and isinstance(answer, Response) and answer.status_code < 400:
+            idempotency.keep(self._claimed, answer.render())
+        return answer
+
+    @property
+    def user(self) -> User:
+        """Who asks. Only behind SignedIn."""
+        user = self.request.user
+        if not isinstance(user, User):
+            raise NotAuthenticated
+        return user
+
+    def trial(self, code: str) -> Trial:
+        """A trial of hers, or 404."""
+        trial: Trial = get_object_or_404(Trial.objects.visible_to(self.user), code=code)
+        return trial
+
+    def participant(self, code: str, study_id: str, *, managed: bool = False) -> Participant:
+        """A participant of a trial of hers, or 404; `managed`: whom she may act for, else 403."""
+        people = Participant.objects.visible_to(self.user).select_related("trial", "site")
+        found: Participant = get_object_or_404(people, trial__code=code, study_id=study_id)
+        if managed and not Participant.objects.managed_by(self.user).filter(pk=found.pk).exists():
+            raise PermissionDenied("Only managers and coordinators of her site may do this.")
+        return found
+
+
+class ResourceView(Answering, APIView):
+    """A single address of the API."""
+
+
+class ResourceSet(Answering, viewsets.GenericViewSet[Any]):
+    """A kind of thing, its list and its single ones."""

@@ -1,0 +1,61 @@
+"""A trial with a member and her token, and clients that bring it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+from django.utils import timezone
+
+from participants.api_tokens import token_create
+from participants.models import Membership, Trial, User
+from tests.factories import MembershipFactory, TrialFactory
+
+Bring = Callable[..., Client]
+
+
+@pytest.fixture(autouse=True)
+def _fresh(settings: Any) -> None:
+    """No request of another test counts, and answers can be sealed."""
+    cache.clear()
+    settings.TOKEN_KEYS = ["a-key-for-the-tests"]
+
+
+@pytest.fixture
+def trial() -> Trial:
+    trial: Trial = TrialFactory.create(code="STRIDE-2")
+    return trial
+
+
+@pytest.fixture
+def manager(trial: Trial) -> User:
+    user: User = MembershipFactory.create(trial=trial, role=Membership.Role.MANAGER).user
+    return user
+
+
+@pytest.fixture
+def bring() -> Bring:
+    """A client with a new token of a user's: `bring(user, can_write=True, trials=[...])`."""
+
+    def client(user: User, *, can_write: bool = False, trials: list[Trial] | None = None) -> Client:
+        ends = timezone.now() + dt.timedelta(days=30)
+        _, key = token_create(user=user, name="test", expires_at=ends, can_write=can_write, trials=trials)
+        return Client(headers={"Authorization": f"Bearer {key}"})
+
+    return client
+
+
+@pytest.fixture
+def reader(manager: User, bring: Bring) -> Client:
+    """The manager's read-only token."""
+    return bring(manager)
+
+
+@pytest.fixture
+def writer(manager: User, bring: Bring) -> Client:
+    """The manager's token that may write."""
+    return bring(manager, can_write=True)
