@@ -14,6 +14,8 @@ from urllib.parse import quote
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from config.content_policy import content_policy
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.FileAwareEnv()  # NAME_FILE=/run/secrets/x stands for NAME, so secrets need not be in the environment
@@ -33,8 +35,11 @@ def boolean(name: str, default: bool) -> bool:
 
 
 def secret(name: str) -> str:
-    """A value taken letter by letter: django-environ reads one that begins with $ as the name of another variable."""
-    return str(env.ENVIRON.get(name, ""))
+    """A value taken letter by letter: django-environ reads one that begins with $ as the name of another variable.
+
+    The line end that editors put at the end of a file belongs to no secret.
+    """
+    return str(env.ENVIRON.get(name, "")).rstrip("\r\n")
 
 
 def clock_time(name: str) -> dt.time | None:
@@ -99,6 +104,7 @@ INSTALLED_APPS = [
     "ingestion",
     "dashboards",
     "django_htmx",
+    "csp",
     "timescale",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -113,6 +119,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "csp.middleware.CSPMiddleware",
+    "config.headers.Headers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -195,9 +203,19 @@ STORAGES = {
     },
 }
 
+# The browser keeps a name with this prefix for this very host, over HTTPS: no neighbour under the domain can set it.
+HOST_ONLY = "__Host-" if HTTPS else ""
+SESSION_COOKIE_NAME = f"{HOST_ONLY}sessionid"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = HTTPS
+# Not "Strict": participants come back from the vendor's screen, and staff from the links in their e-mails.
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_NAME = f"{HOST_ONLY}csrftoken"
+CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SAMESITE = "Lax"
+# What is said to somebody once stays on the server: a cookie would outlive the session.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
@@ -205,6 +223,8 @@ SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if boolean("BEHIND_PROXY", default=False) else None
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
+# Files that other sites have no business with.
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 # Celery's messages, and nothing that must last: what must last is in PostgreSQL.
 REDIS_URL = env.str("REDIS_URL", default="") or "redis://127.0.0.1:6379/0"
@@ -300,6 +320,9 @@ DEMO_MAIL_FOLDER = env.str("DEMO_MAIL_FOLDER", default="")
 
 # False: charts use the copies in static/vendor at once and no browser asks the CDN.
 CHARTS_FROM_CDN = boolean("CHARTS_FROM_CDN", default=True)
+CONTENT_SECURITY_POLICY = content_policy(
+    charts_from_cdn=CHARTS_FROM_CDN, report_to=env.str("CSP_REPORT_URI", default="")
+)
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
 if LOG_LEVEL not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):

@@ -6,13 +6,16 @@ was written to participants whom they manage there, and what this site wrote to 
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
+import hashlib
 import re
 from dataclasses import dataclass
 from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
 from email.utils import parsedate_to_datetime
+from html import unescape
 from pathlib import Path
 
 from django.conf import settings
@@ -28,6 +31,7 @@ from participants.models import Participant, Trial, User
 
 SHOWN = 100
 NAME = re.compile(r"[0-9A-Za-z-]+\.eml")
+INLINE, SHEET = re.compile(r'\sstyle="([^"]*)"'), re.compile(r"<style>(.*?)</style>", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,19 @@ def mailbox(request: Request) -> HttpResponse:
         "now": timezone.now(),
         "section": "contacts",
     }
-    return render(request, "dashboards/mailbox.html", context)
+    response = render(request, "dashboards/mailbox.html", context)
+    if opened:
+        # The e-mail's frame has this page's policy; e-mails must bring their styles along, and only these are let in.
+        response._csp_update = {"style-src": style_hashes(opened.html)}  # type: ignore[attr-defined]  django-csp's
+    return response
+
+
+def style_hashes(html: str) -> list[str]:
+    """What a content security policy must name so that the styles within this HTML apply, and no others."""
+    styles = [unescape(one) for one in INLINE.findall(html)] + SHEET.findall(html)
+    digests = (hashlib.sha256(one.encode()).digest() for one in dict.fromkeys(styles))
+    hashes = [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
+    return ["'unsafe-hashes'", *hashes] if hashes else []
 
 
 def letters(folder: Path, user: User, mine: object) -> list[Letter]:

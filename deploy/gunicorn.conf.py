@@ -9,6 +9,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+from gunicorn.http import wsgi
+
+# The Server header: whose software it is helps nobody but who looks for its faults.
+wsgi.SERVER = "web"
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT') or '8000'}"
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))

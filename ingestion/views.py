@@ -10,9 +10,10 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib import messages
@@ -92,6 +93,15 @@ def callback_address(provider: str) -> str:
     return f"{settings.PUBLIC_URL}{reverse('ingestion:callback', args=[provider])}"
 
 
+def leading_to(response: HttpResponse, providers: Iterable[LiveProvider]) -> HttpResponse:
+    """The same page, whose forms may lead to these vendors' screens: browsers ask the page's policy on redirects too."""
+    screens = [urlsplit(one.authorize_url("", "", callback_address(one.slug), ())) for one in providers]
+    response._csp_update = {  # type: ignore[attr-defined]  where django-csp looks
+        "form-action": [f"{screen.scheme}://{screen.netloc}" for screen in screens]
+    }
+    return response
+
+
 def set_up(slug: str) -> LiveProvider:
     """The live provider of this name; 404 where there is none."""
     try:
@@ -123,16 +133,16 @@ def connect(request: HttpRequest, code: str) -> HttpResponse:
     if active := [c for c in mine if c.status == Connection.Status.ACTIVE]:
         context["shared"] = [(c, plain_words.described(c)) for c in active]
         context["partial"] = any(described.missing for _, described in context["shared"])
-        return render(request, "ingestion/connected.html", context)
+        return leading_to(render(request, "ingestion/connected.html", context), providers)
     if stopped := next((c for c in mine if stopped_by_her(c, invitation)), None):
         context |= {"connection": stopped, "vendor": plain_words.described(stopped).provider}
-        return render(request, "ingestion/stopped.html", context)
+        return leading_to(render(request, "ingestion/stopped.html", context), providers)
     context |= {
         "providers": providers,
         "permissions": {p.words: p for one in providers for p in plain_words.permissions(one, ())}.values(),
         "before": next((c for c in mine if c.status == Connection.Status.RECONNECT), None),
     }
-    return render(request, "ingestion/consent.html", context)
+    return leading_to(render(request, "ingestion/consent.html", context), providers)
 
 
 def stopped_by_her(connection: Connection, invitation: Invitation) -> bool:

@@ -1,0 +1,27 @@
+"""Middleware: headers that every answer has, whoever made it, from a static file to an error page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from config.content_policy import PERMISSIONS
+
+# A page may hold personal data: no cache on the way keeps it, and no browser after somebody has signed out.
+KEPT_BY_NOBODY = "private, no-store"
+
+
+class Headers:
+    """Outermost but for the content policy's own. What a view has set stays as it is."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS)
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        response.headers.setdefault("Cache-Control", KEPT_BY_NOBODY)
+        return response
