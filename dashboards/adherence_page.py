@@ -23,6 +23,7 @@ from dashboards.protocol_page import visible_trial
 from dashboards.views import pushed
 from metrics import adherence as known
 from metrics.adherence import Adherence
+from participants.audit import record
 from participants.models import Participant, Protocol, Trial
 
 PAGE_SIZE = 50
@@ -127,6 +128,7 @@ def adherence(request: Request, code: str) -> HttpResponse | StreamingHttpRespon
     rows = sorted(found(people, at, protocol, want.is_now), key=KEYS["id"])
     rows.sort(key=KEYS[want.sort.removeprefix("-")], reverse=want.sort.startswith("-"))
     if request.GET.get("format") == "csv":
+        record("trial.download", trial=trial, new={"list": "adherence", "filter": want.query()})
         return as_csv(trial, want, at, rows, columns)
     shares = [row.days.adherence for row in rows if row.days.adherence is not None]
     page = Paginator(rows, PAGE_SIZE).get_page(want.page or 1)
@@ -146,6 +148,7 @@ def adherence(request: Request, code: str) -> HttpResponse | StreamingHttpRespon
         "now": now,
     }
     if not request.htmx or request.htmx.boosted or request.htmx.history_restore_request:
+        record("trial.view", trial=trial, thing="adherence")
         return render(request, "dashboards/adherence.html", context)
     return pushed(request, render(request, "dashboards/_adherence.html", context), want.query())
 

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from dashboards.models import Alert, AlertEvent
+from participants.audit import record
 from participants.models import Membership, Participant, Trial, User
 
 What = AlertEvent.What
@@ -76,10 +77,14 @@ def _change(
 ) -> list[Alert]:
     """Change those that are still open, locked in the order in which the rules lock them too."""
     with transaction.atomic():
-        mine = list(alerts.filter(resolved_at=None).order_by("pk").select_for_update(of=("self",)))
+        found = alerts.filter(resolved_at=None).select_related("participant__trial").order_by("pk")
+        mine = list(found.select_for_update(of=("self",)))
         Alert.objects.filter(pk__in=[alert.pk for alert in mine]).update(**changes)
         events = [AlertEvent(alert=alert, at=now, what=what, by=by, note=note) for alert in mine]
         AlertEvent.objects.bulk_create(events)
+        for alert in mine:
+            new = {"what": what.value, "note": note}
+            record("alert.change", participant=alert.participant, thing=f"alert:{alert.pk}", new=new)
     return mine
 
 

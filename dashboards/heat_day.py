@@ -18,6 +18,7 @@ from dashboards.wording import NO_BREAK, hours_minutes
 from metrics import standings
 from metrics.models import Cause, DayStatus, Exclusion, Gap, ParticipantDay
 from metrics.standings import Word
+from participants.audit import looked
 from participants.models import Participant, Protocol
 
 TONES = {DayStatus.VALID: "s-ok", DayStatus.INVALID: "s-warn", DayStatus.LOST: "s-crit"}
@@ -42,6 +43,7 @@ def heatmap_day(request: Request, code: str, study_id: str, date: str) -> HttpRe
     people = standings.with_word(Participant.objects.visible_to(request.user).filter(trial__code=code), now)
     person = get_object_or_404(people.select_related("trial"), study_id=study_id)
     on = _date(date)
+    looked(person, part=True)
     day = ParticipantDay.objects.filter(participant=person, date=on).first()
     rules = Protocol.objects.in_force(on).filter(trial=person.trial).first() or Protocol()
     gaps = list(Gap.objects.filter(participant=person, date=on))

@@ -27,6 +27,7 @@ from dashboards.standing_words import BADGES
 from dashboards.views import pushed
 from metrics import trails
 from metrics.standings import Word
+from participants.audit import record
 from participants.models import Protocol, Site, Trial, User
 
 PAGE_SIZE = 40
@@ -190,11 +191,13 @@ def heatmap(request: Request, code: str) -> HttpResponseBase:
     want, now = asked(request.GET), timezone.now()
     everybody = read(trial, user, want, now)
     if request.GET.get("format") == "csv":
+        record("trial.download", trial=trial, new={"list": want.measure, "filter": want.query()})
         return roster_csv.attachment(f"{trial.code}-{want.measure}-{now:%Y%m%dT%H%MZ}", csv_lines(everybody, want))
     context = {"trial": trial, "map": draw(trial, user, want, everybody), "now": now, "here": request.path}
     context["section"] = "heatmap"
     if request.htmx and not request.htmx.boosted and not request.htmx.history_restore_request:
         return pushed(request, render(request, "dashboards/_heatmap.html", context), want.query())
+    record("trial.view", trial=trial, thing="heatmap")
     return render(request, "dashboards/heatmap.html", context)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -14,8 +15,23 @@ from dashboards.connection_card import may_manage, notes_of
 from dashboards.models import Note
 from dashboards.views import visible_participant
 from ingestion.redirects import SeeOther
+from participants.audit import record
+from participants.models import Participant, User
 
 LONGEST = 2000
+
+
+@transaction.atomic
+def note_store(participant: Participant, *, text: str, by: User) -> Note:
+    """Keep a note on a participant. Raises ValueError, fit to show, where it says nothing or too much."""
+    said = text.strip()
+    if not said:
+        raise ValueError("Write something first.")
+    if len(said) > LONGEST:
+        raise ValueError(f"That is longer than {LONGEST:,} characters: make two notes of it.")
+    note = Note.objects.create(participant=participant, by=by, text=said)
+    record("note.add", participant=participant, thing=f"note:{note.pk}")
+    return note
 
 
 @require_POST
@@ -25,12 +41,11 @@ def note_add(request: Request, code: str, study_id: str) -> HttpResponse:
     participant = visible_participant(request, code, study_id)
     if not may_manage(request.user, participant):
         raise PermissionDenied
-    text = request.POST.get("text", "").strip()
-    problem = "" if text else "Write something first."
-    if len(text) > LONGEST:
-        problem = f"That is longer than {LONGEST:,} characters: make two notes of it."
-    if not problem:
-        Note.objects.create(participant=participant, by=request.user, text=text)
+    text, problem = request.POST.get("text", ""), ""
+    try:
+        note_store(participant, text=text, by=request.user)
+    except ValueError as error:
+        problem = str(error)
     if not request.htmx:
         return SeeOther(reverse("dashboards:participant", args=[code, study_id]) + "#notes")
     context = {

@@ -20,6 +20,7 @@ from dashboards import letter_store, letters
 from dashboards.models import Alert, MessageTemplate, Outreach
 from dashboards.recipients import Recipient
 from metrics.models import Standing
+from participants.audit import record
 from participants.models import Participant, User
 
 log = logging.getLogger(__name__)
@@ -104,6 +105,8 @@ def batch_write(
             )
         )
     Outreach.objects.bulk_create(rows, ignore_conflicts=True)
+    for row in rows:
+        record("letter.write", participant=row.participant, thing=f"letter:{batch}", reason=row.reason)
     log.info("user %s wrote to %s participants", by.pk, len(rows))
     held = sum(bool(one.when.held) for one, _ in reachable)
     return Written(len(reachable) - held, held, len(recipients) - len(reachable))
@@ -140,6 +143,7 @@ def call_store(
         newest_before=standing.last_sample_at if standing else None,
     )
     Outreach.objects.bulk_create([call], ignore_conflicts=True)
+    record("call.log", participant=participant, thing=f"call:{batch}", new={"outcome": call.title}, reason=call.reason)
 
 
 def outreach_close_loop(now: dt.datetime) -> int:

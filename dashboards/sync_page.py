@@ -25,6 +25,7 @@ from dashboards.views import visible_participant
 from ingestion.models import Connection, SyncWindow
 from ingestion.redirects import SeeOther
 from ingestion.sync import by_hand
+from participants.audit import looked
 from participants.models import Participant, Trial
 
 PAGE_SIZE = 50
@@ -110,6 +111,7 @@ def sync_detail(request: Request, code: str, study_id: str, provider: str) -> Ht
     """One connection: what was read, what failed, what is going on; for HTMX only what changes meanwhile."""
     participant = visible_participant(request, code, study_id)
     connection = get_object_or_404(participant.connections.prefetch_related("devices"), provider=provider)
+    looked(participant, part=True)
     now = timezone.now()
     context = {
         "trial": participant.trial,

@@ -26,6 +26,7 @@ from dashboards.wording import NO_BREAK, hours_minutes
 from metrics import standings
 from metrics.models import Standing
 from metrics.standings import Summary, Word
+from participants.audit import record
 from participants.models import Participant, Protocol, Site, Trial, User
 
 COUNTERS: dict[str, str] = {
@@ -147,6 +148,7 @@ def trial_detail(request: Request, code: str) -> HttpResponseBase:
     if request.htmx and not request.htmx.boosted and not request.htmx.history_restore_request:
         answer = render(request, "dashboards/_roster.html", context)
         return answer if "seen" in request.GET else pushed(request, answer, want.query())
+    record("trial.view", trial=trial)
     context["works"] = progress.going_on(trial, user, now)
     return render(request, "dashboards/trial_detail.html", context)
 

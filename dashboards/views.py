@@ -21,6 +21,7 @@ from dashboards.libraries import loading_plan
 from dashboards.ranges import LONGEST, BadRange, parse_instant
 from metrics import queries, standings
 from metrics.registry import BY_CODE, Metric
+from participants.audit import looked
 from participants.models import Participant, Trial, User
 
 # Seconds a bucket of what can be asked for by name; "raw" is every sample, and only for a day.
@@ -47,11 +48,13 @@ def participant_detail(request: Request, code: str, study_id: str) -> HttpRespon
     beat = connection_card.pulse(participant, now)
     context: dict[str, Any] = participant_page.page(participant, request.GET, now)
     if not request.htmx or request.htmx.boosted or request.htmx.history_restore_request:
+        looked(participant)
         user: User = request.user
         context |= connection_card.rail(participant, user, context["standing"], now)
         context |= {"pulse": beat, "loading_plan": loading_plan(), **connection_card.notes_of(participant)}
         context |= {"place": neighbours.place(participant, user, context["picked"].listed, now)}
         return render(request, "dashboards/participant_detail.html", context)
+    looked(participant, part=True)
     return pushed(request, render(request, "dashboards/_data.html", context), context["here"])
 
 
@@ -80,6 +83,7 @@ def participant_series(request: Request, code: str, study_id: str) -> HttpRespon
             raise BadRange("resolution", f"More than {charts.MAX_POINTS:,} points: ask for fewer days, or for auto.")
     except BadRange as error:
         return json({"error": {"parameter": error.parameter, "message": str(error)}}, status=400)
+    looked(participant, part=True)
     now = timezone.now()
     shaped = [charts.payload(one, zone=zone, start=asked.start, end=asked.end, now=now) for one in found]
     return json(shaped[0] | {"compare": shaped[1]} if len(shaped) > 1 else shaped[0])

@@ -28,6 +28,7 @@ from ingestion.providers.base import (
 )
 from metrics import verdicts
 from participants import vault
+from participants.audit import record
 from participants.models import Participant, User
 
 log = logging.getLogger(__name__)
@@ -64,12 +65,14 @@ def invitation_create(*, participant: Participant, by: User | None, now: dt.date
         raise ValueError("A simulator plays the vendor on this site: only participants of demo trials can be invited.")
     with transaction.atomic():
         participant.invitations.filter(cancelled_at=None, used_at=None).update(cancelled_at=now)
-        return Invitation.objects.create(
+        made = Invitation.objects.create(
             participant=participant,
             created_by=by,
             created_at=now,
             expires_at=now + dt.timedelta(days=settings.INVITATION_DAYS),
         )
+        record("invitation.create", participant=participant, thing=f"invitation:{made.pk}")
+        return made
 
 
 def invitation_code(invitation: Invitation) -> str:
@@ -260,8 +263,16 @@ def devices_refresh(connection: Connection, provider: LiveProvider, access_token
 
 
 def _set_status(connection: Connection, status: str, reason: str, now: dt.datetime) -> None:
+    before = connection.status
     connection.status, connection.status_since, connection.status_reason = status, now, reason
     ConnectionEvent.objects.create(connection=connection, at=now, status=status, reason=reason)
+    record(
+        "connection.change",
+        participant=connection.participant,
+        thing=f"connection:{connection.provider}",
+        old={"status": before},
+        new={"status": status, "reason": reason},
+    )
 
 
 # --- tokens ----------------------------------------------------------------------------------------------------
@@ -329,6 +340,8 @@ def scope_lost(connection: Connection, scope: str, *, now: dt.datetime) -> None:
         row.scopes = [one for one in row.scopes if one != scope]
         row.save(update_fields=["scopes"])
         ConnectionEvent.objects.create(connection=row, at=now, status=row.status, reason=AccessGone.SCOPE_MISSING)
+        thing = f"connection:{row.provider}"
+        record("connection.change", participant=row.participant, thing=thing, new={"scope_missing": scope})
     verdicts.refresh(row.participant, now=now)
 
 

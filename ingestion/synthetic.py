@@ -20,6 +20,7 @@ from ingestion.providers.base import DeviceState, SyntheticProvider, Wearer
 from ingestion.providers.registry import SYNTHETIC_PROVIDERS
 from metrics.batch import Delivery, joined
 from metrics.writer import Counts, SyntheticRefused, store
+from participants.audit import record
 from participants.models import Participant, Trial
 
 STEP = dt.timedelta(days=7)
@@ -70,6 +71,7 @@ def device_assign(
         defaults={"seed": seed, "number": number, "starts_on": starts_on},
     )
     if made:
+        record("device.assign", participant=participant, thing=f"device:{device}", new={"from": starts_on})
         return found
     if (found.seed, found.number) != (seed, number):
         raise ValueError(f"{participant} already wears {device} with seed {found.seed}: two people's data would mix.")

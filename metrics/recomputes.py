@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from metrics import verdicts
 from metrics.models import ParticipantDay, Recompute, Standing
+from participants.audit import record
 from participants.models import Participant, Trial, User
 
 CHUNK = 20
@@ -35,6 +36,7 @@ def recompute_start(trial: Trial, since: dt.date | None, why: str, by: User | No
         asked_at=timezone.now(),
         total=_people(trial).count(),
     )
+    record("recompute.start", trial=trial, thing=f"recompute:{row.pk}", new={"since": since}, reason=why)
     transaction.on_commit(partial(tasks.recompute.delay, row.pk), robust=True)
     return row
 

@@ -104,7 +104,7 @@ def looked(
         known = set(recent.values_list("participant_id", flat=True))
         people = [person for person in people if person.pk not in known]
     if people:
-        _append(action, [(person, None, AuditDetail(subject=person.study_id)) for person in people], "")
+        _append(action, [(person, None, AuditDetail()) for person in people], "")
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -113,7 +113,7 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[s
     return {name: before.get(name) for name in names}, {name: after[name] for name in names}
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def _append(
     action: str, about: list[tuple[Participant | None, Trial | None, AuditDetail]], thing: str
 ) -> list[AuditEntry]:
@@ -143,7 +143,8 @@ def _append(
         if entry.detail_digest:
             detail.entry = entry
             details.append(detail)
-    AuditDetail.objects.bulk_create(details)
+    if details:
+        AuditDetail.objects.bulk_create(details)
     return entries
 
 

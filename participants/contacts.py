@@ -14,6 +14,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 
 from participants import vault
+from participants.audit import record
 from participants.models import Contact, Participant
 
 # Languages in which participants are written to, best known first: the trial's letters exist in these.
@@ -93,12 +94,16 @@ def contact_store(
     )
     contact.language = language
     contact.save()
+    # What it was and is stays in the vault: the trail says which parts there are.
+    held = {"name": bool(name), "email": bool(email), "phone": bool(phone), "language": language}
+    record("contact.store", participant=participant, new=held)
     return contact
 
 
 def contact_open(participant: Participant) -> Details:
-    """Her name, e-mail address and telephone number; empty where unknown. Raises vault.CannotOpen."""
+    """Her name, e-mail address and telephone number; empty where unknown. Recorded. Raises vault.CannotOpen."""
     contact = contact_of(participant)
+    record("contact.open", participant=participant)
     return contact_details(contact) if contact else Details()
 
 
@@ -114,12 +119,14 @@ def _opened(sealed: str) -> str:
 def opt_out(participant: Participant, *, now: dt.datetime) -> None:
     """She wants no more reminders. The first time counts; kept without an address too."""
     contact, _ = Contact.objects.get_or_create(participant=participant)
-    Contact.objects.filter(pk=contact.pk, opted_out_at=None).update(opted_out_at=now, updated_at=now)
+    if Contact.objects.filter(pk=contact.pk, opted_out_at=None).update(opted_out_at=now, updated_at=now):
+        record("contact.opt_out", participant=participant)
 
 
 def opt_in(participant: Participant, *, now: dt.datetime) -> None:
     """She takes that back."""
-    Contact.objects.filter(participant=participant).update(opted_out_at=None, updated_at=now)
+    if Contact.objects.filter(participant=participant).update(opted_out_at=None, updated_at=now):
+        record("contact.opt_in", participant=participant)
 
 
 def bounced(participant: Participant, reason: str, *, now: dt.datetime) -> None:
@@ -127,6 +134,7 @@ def bounced(participant: Participant, reason: str, *, now: dt.datetime) -> None:
     Contact.objects.filter(participant=participant).update(
         bounced_at=now, bounce_reason=reason[:REASON_LENGTH], updated_at=now
     )
+    record("contact.bounce", participant=participant, reason=reason[:REASON_LENGTH])
 
 
 def contacts_reseal() -> int:

@@ -12,6 +12,7 @@ from ingestion.models import Connection, SyncWindow
 from ingestion.queueing import hand_over
 from ingestion.sync import plan
 from metrics.calendars import calendar_of
+from participants.audit import record
 
 
 class NotConnected(Exception):
@@ -35,6 +36,7 @@ def sync_now(connection: Connection, now: dt.datetime) -> int:
     """Make a whole pass due and start it. Returns the number of windows. Raises NotConnected."""
     row = _locked(connection)
     _go(row)
+    record("connection.sync", participant=row.participant, thing=f"connection:{row.provider}")
     return plan.plan_pass(row, now, reason=SyncWindow.Reason.MANUAL)
 
 
@@ -48,6 +50,8 @@ def backfill(connection: Connection, first: dt.date, now: dt.datetime) -> int:
     count = plan.plan_backfill(row, calendar_of(row.participant).midnight(first), now)
     if count:
         _go(row)
+        new = {"from": first, "windows": count}
+        record("connection.backfill", participant=row.participant, thing=f"connection:{row.provider}", new=new)
     return count
 
 
@@ -58,4 +62,6 @@ def requeue(connection: Connection, now: dt.datetime) -> int:
     count = plan.requeue_failed(row, now)
     if count:
         _go(row)
+        thing = f"connection:{row.provider}"
+        record("connection.requeue", participant=row.participant, thing=thing, new={"windows": count})
     return count
