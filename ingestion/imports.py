@@ -25,6 +25,7 @@ from ingestion.providers import registry
 from ingestion.providers.base import PROBLEMS_SHOWN, Chunk, FileFormat, FileJob, ForeignFile, RowsRefused
 from ingestion.roster import Roster
 from metrics.writer import Counts, store
+from participants import audit
 from participants.models import Trial, time_zones
 
 DATA_SUFFIXES = (".csv", ".json", ".csv.gz", ".json.gz")
@@ -246,6 +247,8 @@ def _close(record: ImportFile, report: Report) -> None:
     try:
         with transaction.atomic():
             record.save()
+            new = {"status": record.status, "format": record.format, "sha256": record.sha256, **record.counts}
+            audit.record("import.finish", trial=record.trial, thing=f"import:{record.pk}", new=new)
     except IntegrityError:
         record.delete()
         report.result, report.message = Result.KNOWN, "imported by another run in the meantime: nothing to do"
