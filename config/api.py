@@ -7,6 +7,7 @@ from django.urls import include, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework.routers import SimpleRouter
 
+from metrics.api.series import SeriesView
 from participants.api import TrialSet
 from participants.rest import schema  # noqa: F401  registers what it says of tokens
 from participants.rest.problems import plain
@@ -23,6 +24,7 @@ router = SimpleRouter(trailing_slash=False)
 router.register("trials", TrialSet, basename="trial")
 
 urlpatterns = [
+    path("v1/series", SeriesView.as_view(), name="series"),
     path("v1/", include((router.urls, "api"))),
     re_path(r"^(?P<rest>.*)$", nowhere, name="api-nowhere"),
 ]

@@ -89,11 +89,14 @@ class LocalCalendar:
 
     def dates(self, times: Times) -> NDArray[np.int64]:
         """Local dates of instants (microseconds UTC), as days since 1970-01-01; shape as given."""
+        return (times + self.offsets(times) * MICROSECOND) // DAY
+
+    def offsets(self, times: Times) -> NDArray[np.int64]:
+        """Seconds east of UTC of her clock at instants (microseconds UTC); shape as given."""
         if not len(times):
             return np.zeros(0, dtype=np.int64)
         starts, offsets = self._pieces(int(times.min()), int(times.max()) + 1)
-        offset = np.asarray(offsets, dtype=np.int64)[np.searchsorted(starts, times, side="right") - 1]
-        return (times + offset * MICROSECOND) // DAY
+        return np.asarray(offsets, dtype=np.int64)[np.searchsorted(starts, times, side="right") - 1]
 
     def date(self, at: dt.datetime) -> dt.date:
         """Local date of an aware datetime."""

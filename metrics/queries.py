@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from metrics import columns, sql_reads
 from metrics.batch import Times, Values, instant, microseconds
-from metrics.grids import Span, aligned, day_numbers, midnights
+from metrics.grids import DAY_SECONDS, Span, aligned, day_numbers, midnights
 from metrics.holdings import (
     DayRow,
     MetricSummary,
@@ -35,17 +35,10 @@ from metrics.holdings import (
     sources_with_data,
 )
 from metrics.models import Source
-from metrics.registry import BY_CODE, Aggregate, Kind, Metric
+from metrics.registry import BY_CODE, Metric
 from metrics.sources import sources_by_series
+from metrics.widths import RESOLUTIONS, bucket_width, length_of
 from participants.models import Participant
-
-RESOLUTIONS = ("auto", "raw", "1m", "1h", "1d")
-# Bucket widths that people read easily, in seconds. 0 is every sample.
-NICE_WIDTHS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400)
-# Fewer points than these and the next finer table is read: a line wants more points than a row of bars.
-ENOUGH_POINTS = {Aggregate.MEAN: 300, Aggregate.SUM: 60}
-MOST_BARS = 400
-DAY_SECONDS = 86_400
 
 
 @dataclass(slots=True)
@@ -111,12 +104,17 @@ def series_of(
     *,
     resolution: str = "auto",
     max_points: int = 2000,
+    ranked: Mapping[tuple[int, int], list[Source]] | None = None,
 ) -> list[Series]:
-    """As `series`, of participants at hand and of a span for each (by id): local days differ from zone to zone."""
+    """As `series`, of participants at hand and of a span for each (by id): local days differ from zone to zone.
+
+    `ranked`: sources by (participant, metric), the one to read first, where the caller has chosen.
+    """
     if not people:
         return []
-    ranked = ranked_sources(people, metrics, spans)
-    longest = dt.timedelta(microseconds=max(span.end - span.start for span in spans.values()))
+    if ranked is None:
+        ranked = ranked_sources(people, metrics, spans)
+    longest = length_of(spans)
     found: dict[tuple[int, int], Series] = {}
     by_width: dict[tuple[int, bool], list[Metric]] = defaultdict(list)
     for metric in metrics:
@@ -140,26 +138,6 @@ def ranked_sources(
     """Sources that have data in the spans by (participant, metric), the one to read first."""
     first, last = _dates(spans)
     return sources_by_series(people, metrics, first, last)
-
-
-def bucket_width(metric: Metric, span: dt.timedelta, resolution: str, max_points: int) -> int:
-    """Seconds a bucket for a span: 0 means every sample, 86400 local days. A daily value has no finer bucket."""
-    fixed = {"raw": 0, "1m": 60, "1h": 3600, "1d": DAY_SECONDS}
-    if resolution == "raw":
-        return 0
-    if metric.kind is Kind.DAILY and (resolution in fixed or span.days + 1 < max_points):
-        return DAY_SECONDS
-    if resolution in fixed:
-        return fixed[resolution]
-    seconds = span.total_seconds()
-    most = min(max_points, MOST_BARS) if metric.aggregate is Aggregate.SUM else max_points
-    enough = min(ENOUGH_POINTS[metric.aggregate], most / 5)
-    table = next((width for width in (DAY_SECONDS, 3600, 60) if seconds / width >= enough), 0)
-    # A span that begins within a bucket touches one more.
-    finest = max(table, seconds / max(most - 1, 1))
-    if finest <= 1:
-        return 0
-    return next((width for width in NICE_WIDTHS if width >= finest), -(-int(finest) // DAY_SECONDS) * DAY_SECONDS)
 
 
 # Rows of a series, as columns: time, n, total, low, high.
@@ -290,6 +268,7 @@ __all__ = [
     "changed_at",
     "day_tables",
     "exercise_sessions",
+    "length_of",
     "metrics_with_data",
     "overview",
     "participant_days",

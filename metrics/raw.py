@@ -51,8 +51,9 @@ class Samples:
     def __len__(self) -> int:
         return len(self.time)
 
-    def first(self, n: int) -> Samples:
-        return Samples(self.series[:n], self.time[:n], self.value[:n], self.seconds[:n])
+    def part(self, first: int, end: int) -> Samples:
+        rows = slice(first, end)
+        return Samples(self.series[rows], self.time[rows], self.value[rows], self.seconds[rows])
 
 
 @dataclass(slots=True)
@@ -109,7 +110,7 @@ def page(
     if n <= limit:
         return found, None
     last = limit - 1
-    return found.first(limit), Place(int(found.time[last]), keys[int(found.series[last])])
+    return found.part(0, limit), Place(int(found.time[last]), keys[int(found.series[last])])
 
 
 def _feed(place: int, key: Key, span: Span, after: Place | None) -> _Feed:

@@ -1,0 +1,183 @@
+"""Series as answers: columns for JSON, rows for CSV and NDJSON. A bucket without data is null or absent, never zero."""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from metrics.api import stamps
+from metrics.api.asked import Asked
+from metrics.batch import Times
+from metrics.grids import DAY_SECONDS, Span, buckets
+from metrics.models import Source
+from metrics.queries import Series
+from metrics.raw import Samples
+from metrics.registry import Metric
+from participants.models import Participant
+
+OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
+_COLUMNS = {"mean": "mean", "sum": "total", "min": "low", "max": "high", "count": "n"}
+RAW_HEAD = "participant,metric,source,time,value,seconds\n"
+# Rows of text that are handed to the network at a time.
+ROWS_A_PART = 4000
+
+
+def source_facts(source: Source | None) -> dict[str, Any] | None:
+    if source is None:
+        return None
+    return {
+        "id": source.pk,
+        "provider": source.provider,
+        "platform": source.platform,
+        "device_model": source.device_model,
+        "synthetic": source.synthetic,
+    }
+
+
+def head(person: Participant, metric: Metric, sources: Sequence[Source], width: int) -> dict[str, Any]:
+    """What a series says of itself, before its columns. `sources`: the one that was read first."""
+    return {
+        "participant": person.study_id,
+        "metric": metric.code,
+        "unit": metric.unit,
+        "aggregate": metric.aggregate.value,
+        "time_zone": person.time_zone,
+        "width_seconds": width,
+        "source": source_facts(sources[0] if sources else None),
+        "other_sources": [source_facts(source) for source in sources[1:]],
+    }
+
+
+def series_columns(series: Series, person: Participant, span: Span, asked: Asked) -> dict[str, Any]:
+    """One series as an object of columns: `time`, of whole days `date` too, and each statistic asked for."""
+    zone = zoneinfo.ZoneInfo(person.time_zone)
+    sources = [series.source, *series.others] if series.source else []
+    time, columns = _columns(series, span, zone, asked)
+    answer = head(person, series.metric, sources, series.width)
+    answer["time"] = stamps.texts(time, zone) if asked.local else stamps.utc(time)
+    if series.width >= DAY_SECONDS:
+        answer["date"] = stamps.dates(time, zone)
+    return answer | columns
+
+
+def _columns(
+    series: Series, span: Span, zone: zoneinfo.ZoneInfo, asked: Asked
+) -> tuple[Times, dict[str, list[int | None] | NDArray[Any]]]:
+    """Times and statistics: of the buckets with data, or of all of the span with nulls between."""
+    chosen: dict[str, Any] = {name: getattr(series, _COLUMNS[name]) for name in asked.statistics}
+    if asked.omit or not series.width:
+        return series.time, chosen
+    grid = buckets(span, series.width, zone)
+    if len(grid) == len(series.time):
+        return grid, chosen
+    places = np.searchsorted(grid, series.time)
+    return grid, {name: _spread(values, places, len(grid)) for name, values in chosen.items()}
+
+
+def _spread(values: NDArray[Any], places: NDArray[np.int64], n: int) -> list[int | None] | NDArray[Any]:
+    """Values at their places among n. NaN is null in JSON; whole numbers know no NaN and become a list."""
+    if values.dtype.kind == "f":
+        spread = np.full(n, np.nan)
+        spread[places] = values
+        return spread
+    counted: list[int | None] = [None] * n
+    for place, value in zip(places.tolist(), values.tolist(), strict=True):
+        counted[place] = value
+    return counted
+
+
+def bucket_rows(
+    found: Iterable[Series], people: Mapping[int, Participant], spans: Mapping[int, Span], asked: Asked
+) -> Iterator[bytes]:
+    """Buckets as rows of CSV (with a head) or NDJSON: one for each, in the order of the series."""
+    names = ("participant", "metric", "unit", "source", "width_seconds", "time", "date", *asked.statistics)
+    if asked.form == "csv":
+        yield (",".join(names) + "\n").encode()
+    for series in found:
+        person = people[series.participant_id]
+        zone = zoneinfo.ZoneInfo(person.time_zone)
+        time, columns = _columns(series, spans[person.pk], zone, asked)
+        constant = (person.study_id, series.metric.code, series.metric.unit, series.source and series.source.pk)
+        days = stamps.dates(time, zone) if series.width >= DAY_SECONDS else [None] * len(time)
+        values = [columns[name] for name in asked.statistics]
+        lists = [column if isinstance(column, list) else _nulls(column) for column in values]
+        rows = zip(stamps.texts(time, zone if asked.local else None), days, *lists, strict=True)
+        if asked.form == "csv":
+            lines = [_csv((*constant, series.width, *row)) for row in rows]
+        else:
+            lines = [orjson.dumps(dict(zip(names, (*constant, series.width, *row), strict=True))) for row in rows]
+        yield b"".join(line + b"\n" for line in lines)
+
+
+def _nulls(column: NDArray[Any]) -> list[Any]:
+    values = column.tolist()
+    return [None if value != value else value for value in values]  # noqa: PLR0124  NaN alone differs from itself
+
+
+def _csv(row: Iterable[Any]) -> bytes:
+    """A row without quotes: codes, numbers and times need none."""
+    return ",".join("" if cell is None else str(cell) for cell in row).encode()
+
+
+class RawRows:
+    """Raw samples as rows of CSV or NDJSON. Knows each series' constant part, so that a row costs one string."""
+
+    def __init__(self, series: Sequence[tuple[Participant, Metric, int]], *, local: bool, form: str) -> None:
+        self._csv = form == "csv"
+        self._zones = [zoneinfo.ZoneInfo(person.time_zone) if local else None for person, _, _ in series]
+        self._begins = [self._begin(person.study_id, metric.code, source) for person, metric, source in series]
+
+    def _begin(self, study_id: str, metric: str, source: int) -> str:
+        if self._csv:
+            return f"{study_id},{metric},{source},"
+        facts = orjson.dumps({"participant": study_id, "metric": metric, "source": source}).decode()
+        return f'{facts[:-1]},"time":"'
+
+    def parts(self, pieces: Iterable[Samples]) -> Iterator[bytes]:
+        """The whole answer in parts of some thousand rows."""
+        if self._csv:
+            yield RAW_HEAD.encode()
+        for piece in pieces:
+            for first in range(0, len(piece), ROWS_A_PART):
+                yield self._text(piece.part(first, first + ROWS_A_PART)).encode()
+
+    def _text(self, samples: Samples) -> str:
+        begins, none = self._begins, "" if self._csv else "null"
+        lengths = ["" if s < 0 else str(s) for s in samples.seconds.tolist()]
+        columns = zip(samples.series.tolist(), self._times(samples), samples.value.tolist(), lengths, strict=True)
+        if self._csv:
+            return "".join([f"{begins[i]}{t},{v!r},{s}\n" for i, t, v, s in columns])
+        return "".join([f'{begins[i]}{t}","value":{v!r},"seconds":{s or none}}}\n' for i, t, v, s in columns])
+
+    def _times(self, samples: Samples) -> list[str]:
+        zones = {self._zones[i] for i in np.unique(samples.series).tolist()}
+        if len(zones) == 1:
+            return stamps.texts(samples.time, zones.pop())
+        written: list[str] = [""] * len(samples)
+        for zone in zones:
+            of = np.flatnonzero([self._zones[i] == zone for i in samples.series.tolist()])
+            for place, text in zip(of.tolist(), stamps.texts(samples.time[of], zone), strict=True):
+                written[place] = text
+        return written
+
+
+def raw_columns(
+    samples: Samples, series: Sequence[tuple[Participant, Metric, Sequence[Source]]], *, local: bool
+) -> list[dict[str, Any]]:
+    """A page of raw samples as columns: an object for each series that has samples in it."""
+    answers = []
+    for place in np.unique(samples.series).tolist():
+        person, metric, sources = series[place]
+        of = samples.series == place
+        time, seconds = samples.time[of], samples.seconds[of].tolist()
+        answer = head(person, metric, sources, 0)
+        answer["time"] = stamps.texts(time, zoneinfo.ZoneInfo(person.time_zone)) if local else stamps.utc(time)
+        answer["value"] = np.ascontiguousarray(samples.value[of])
+        answer["seconds"] = [None if s < 0 else s for s in seconds]
+        answers.append(answer)
+    return answers

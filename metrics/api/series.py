@@ -1,0 +1,212 @@
+"""GET /api/v1/series: one or many participants and metrics, by buckets or every sample, in one request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.request import Request
+
+from metrics import raw
+from metrics.api import answers, cursors
+from metrics.api.asked import Asked, series_asked
+from metrics.api.series_schema import series_schema
+from metrics.batch import instant
+from metrics.grids import Span
+from metrics.models import Source
+from metrics.queries import Series, bucket_width, length_of, ranked_sources, series_of
+from metrics.registry import Metric
+from participants import audit
+from participants.models import Participant, Trial
+from participants.rest.problems import BadParameters, Problem
+from participants.rest.views import ResourceView
+
+MOST_SERIES = cursors.MOST_KEYS
+MOST_VALUES = 1_000_000  # buckets in one answer
+MEDIA_TYPES = {"csv": "text/csv", "ndjson": "application/x-ndjson"}
+# Health data: never kept by a cache on the way.
+UNCACHED = {"Cache-Control": "private, no-store"}
+
+
+class AnyAccepted(DefaultContentNegotiation):
+    """The form is the parameters' and the view's to choose; an error is JSON whatever was accepted."""
+
+    def select_renderer(self, request: Any, renderers: Any, format_suffix: Any = None) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
+class SeriesView(ResourceView):
+    """Series of participants and metrics."""
+
+    content_negotiation_class = AnyAccepted
+
+    @series_schema
+    def get(self, request: Request) -> HttpResponseBase:
+        asked = series_asked(request.query_params, accepted(request))
+        trial = self.trial(asked.trial)
+        people = people_asked(Participant.objects.visible_to(self.user).filter(trial=trial), asked.participants)
+        spans = {person.pk: asked.span(person.time_zone) for person in people}
+        within_limits(asked, people, spans)
+        if asked.raw:
+            return raw_answer(asked, trial, people, spans)
+        return bucket_answer(asked, trial, people, spans)
+
+
+def accepted(request: Request) -> str:
+    """json, ndjson or csv: what the client names first among those that we have."""
+    for media_type in request.headers.get("Accept", "").split(","):
+        for form, ours in MEDIA_TYPES.items():
+            if media_type.partition(";")[0].strip().lower() == ours:
+                return form
+    return "json"
+
+
+def people_asked(visible: Any, study_ids: Sequence[str]) -> list[Participant]:
+    """Those named, in the order named; all of the visible where nobody is. 404 if one is not to be seen."""
+    if not study_ids:
+        return list(visible.order_by("study_id"))
+    if len(study_ids) > MOST_SERIES:
+        raise BadParameters({"participants": [f"Are more than {MOST_SERIES:,}."]})
+    found = {person.study_id: person for person in visible.filter(study_id__in=study_ids)}
+    unknown = [study_id for study_id in study_ids if study_id not in found]
+    if unknown:
+        named = ", ".join(unknown[:5])[:200]
+        raise Problem(404, "Not Found", f"participants: {named} is not there, or not yours to see.")
+    return [found[study_id] for study_id in study_ids]
+
+
+def within_limits(asked: Asked, people: Sequence[Participant], spans: Mapping[int, Span]) -> None:
+    """Raises BadParameters where one answer would be too large, with what to do."""
+    n = len(people) * len(asked.metrics)
+    if n > MOST_SERIES:
+        why = f"{len(people):,} participants x {len(asked.metrics)} metrics are more than {MOST_SERIES:,} series."
+        raise BadParameters({"participants": [why], "metrics": [why]})
+    if asked.raw or asked.resolution == "auto" or not people:
+        return
+    span = length_of(spans)
+    widths = [bucket_width(metric, span, asked.resolution, asked.max_points) for metric in asked.metrics]
+    values = sum(len(people) * (span.total_seconds() / width + 1) for width in widths)
+    if values > MOST_VALUES:
+        why = f"About {values:,.0f} buckets, of at most {MOST_VALUES:,}: ask for fewer, for auto, or for an export."
+        raise BadParameters({name: [why] for name in ("resolution", "start", "end")})
+
+
+def envelope(asked: Asked, trial: Trial, spans: Mapping[int, Span]) -> dict[str, Any]:
+    """What the answer says of itself. `start`, `end`: over all participants, where local days differ."""
+    starts, ends = [span.start for span in spans.values()], [span.end for span in spans.values()]
+    return {
+        "trial": trial.code,
+        "start": instant(min(starts)) if starts else None,
+        "end": instant(max(ends)) if ends else None,
+        "resolution": asked.resolution,
+        "time": "local" if asked.local else "utc",
+    }
+
+
+def ranked_for(
+    asked: Asked, people: Sequence[Participant], spans: Mapping[int, Span]
+) -> dict[tuple[int, int], list[Source]]:
+    """Sources by series, the one to read first; of one source only, where one is asked for."""
+    if not people:
+        return {}
+    ranked = ranked_sources(people, asked.metrics, spans)
+    if asked.source is None:
+        return ranked
+    first = {key: [s for s in found if s.pk == asked.source] for key, found in ranked.items()}
+    return {key: found + [s for s in ranked[key] if s not in found] for key, found in first.items() if found}
+
+
+def bucket_answer(
+    asked: Asked, trial: Trial, people: Sequence[Participant], spans: Mapping[int, Span]
+) -> HttpResponseBase:
+    """Series by buckets: columns in JSON, rows in CSV and NDJSON."""
+    share = MOST_VALUES // max(1, len(people) * len(asked.metrics))
+    found = series_of(
+        people,
+        asked.metrics,
+        spans,
+        resolution=asked.resolution,
+        max_points=max(2, min(asked.max_points, share)),
+        ranked=ranked_for(asked, people, spans),
+    )
+    audit.looked(people, "series.view")
+    by_id = {person.pk: person for person in people}
+    if asked.form != "json":
+        return stream(answers.bucket_rows(_by_person(found, people), by_id, spans, asked), asked.form)
+    columns = [
+        answers.series_columns(one, by_id[one.participant_id], spans[one.participant_id], asked)
+        for one in _by_person(found, people)
+    ]
+    return as_json(envelope(asked, trial, spans) | {"statistics": asked.statistics, "series": columns})
+
+
+def _by_person(found: Sequence[Series], people: Sequence[Participant]) -> list[Series]:
+    """Series by participant, then by metric, in the orders asked for; they come by metric."""
+    n = len(people)
+    return [one for i in range(n) for one in found[i::n]]
+
+
+def raw_answer(
+    asked: Asked, trial: Trial, people: Sequence[Participant], spans: Mapping[int, Span]
+) -> HttpResponseBase:
+    """Every sample: a page of columns with a cursor in JSON, or the whole span as a stream of rows."""
+    request = cursors.digest(
+        trial.pk, asked.participants, [metric.id for metric in asked.metrics], asked.start, asked.end, asked.source
+    )
+    after: raw.Place | None = None
+    before: dict[tuple[int, int], int] = {}
+    if asked.cursor:
+        try:
+            after, before = cursors.decode(request, asked.cursor)
+        except ValueError as error:
+            raise BadParameters({"cursor": [str(error)]}) from None
+    ranked = _kept(ranked_for(asked, people, spans), before)
+    by_key = _by_key(people, asked.metrics, ranked)
+    keys = sorted(by_key)
+    audit.looked(people, "series.view", part=after is not None)
+    if asked.form != "json":
+        series = [(person, metric, sources[0].pk) for person, metric, sources in (by_key[key] for key in keys)]
+        rows = answers.RawRows(series, local=asked.local, form=asked.form)
+        return stream(rows.parts(raw.pieces(keys, spans)), asked.form)
+    page, place = raw.page(keys, spans, after=after, limit=asked.limit)
+    return as_json(
+        envelope(asked, trial, spans)
+        | {
+            "rows": len(page),
+            "next": cursors.encode(request, place, keys) if place else None,
+            "series": answers.raw_columns(page, [by_key[key] for key in keys], local=asked.local),
+        }
+    )
+
+
+def _kept(
+    ranked: dict[tuple[int, int], list[Source]], before: Mapping[tuple[int, int], int]
+) -> dict[tuple[int, int], list[Source]]:
+    """The sources that earlier pages read come first, whatever late data say now."""
+    return {
+        key: [s for s in sources if s.pk == before.get(key)] + [s for s in sources if s.pk != before.get(key)]
+        for key, sources in ranked.items()
+    }
+
+
+def _by_key(
+    people: Sequence[Participant], metrics: Sequence[Metric], ranked: Mapping[tuple[int, int], list[Source]]
+) -> dict[raw.Key, tuple[Participant, Metric, list[Source]]]:
+    return {
+        raw.Key(person.pk, metric.id, sources[0].pk): (person, metric, sources)
+        for person in people
+        for metric in metrics
+        if (sources := ranked.get((person.pk, metric.id)))
+    }
+
+
+def stream(parts: Any, form: str) -> StreamingHttpResponse:
+    return StreamingHttpResponse(parts, content_type=f"{MEDIA_TYPES[form]}; charset=utf-8", headers=UNCACHED)
+
+
+def as_json(content: dict[str, Any]) -> HttpResponse:
+    body = orjson.dumps(content, option=answers.OPTIONS)
+    return HttpResponse(body, content_type="application/json", headers=UNCACHED)
