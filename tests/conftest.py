@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.conf import settings
+from django.core.cache import cache
 from django.test import override_settings
 
 
@@ -19,7 +20,15 @@ def _settings_of_tests() -> Iterator[None]:
         # WhiteNoise would warn of the missing folder; with this it looks files up where they are.
         WHITENOISE_AUTOREFRESH=True,
         WHITENOISE_USE_FINDERS=True,
+        # In memory: the shared cache needs a Redis. Its own tests start one.
+        CACHES={"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}},
         # A hash that costs nothing: each test makes its own users.
         PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
     ):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _nothing_counted() -> None:
+    """Requests of the test before do not count against limits of this one."""
+    cache.clear()
