@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.core.cache import cache
+from django.core.cache import caches
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
+SHARED = "shared"  # in settings.CACHES
 MINUTE = 60
 LONGEST_NUMBER = 15  # digits of a length that is worth reading
 # Answers that say "not you" or "no such thing": who collects many of them is guessing.
@@ -140,14 +141,15 @@ def _name(what: str, who: str) -> str:
 
 
 def _counted(what: str, who: str) -> int:
-    return int(cache.get(_name(what, who), 0))
+    return int(caches[SHARED].get(_name(what, who), 0))
 
 
 def _count(what: str, who: str) -> int:
     """Count one more; how many there are now. 0 where the cache is away."""
     name = _name(what, who)
-    cache.add(name, 0, 2 * MINUTE)
+    shared = caches[SHARED]
+    shared.add(name, 0, 2 * MINUTE)
     try:
-        return int(cache.incr(name))
+        return int(shared.incr(name))
     except ValueError:
         return 0

@@ -53,7 +53,7 @@ def clock_time(name: str) -> dt.time | None:
 
 def database_url() -> str:
     """DATABASE_URL, else one made of the DB_* names that the product's first version documented."""
-    url: str = env.str("DATABASE_URL", default="")
+    url = secret("DATABASE_URL")
     if url:
         return url
     name = env.str("DB_NAME", default="")
@@ -239,14 +239,16 @@ FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 
 # Celery's messages, and nothing that must last: what must last is in PostgreSQL.
-REDIS_URL = env.str("REDIS_URL", default="") or "redis://127.0.0.1:6379/0"
+REDIS_URL = secret("REDIS_URL") or "redis://127.0.0.1:6379/0"
 CELERY_BROKER_URL = REDIS_URL
 CACHES = {
-    "default": {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # Counts of requests without a login, of all processes together.
+    "shared": {
         "BACKEND": "config.cache.SharedCache",
         "LOCATION": REDIS_URL.replace("redis+socket://", "unix://"),
         "KEY_PREFIX": "wearable",
-    }
+    },
 }
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True

@@ -303,18 +303,6 @@ def fresh_token(connection: Connection, provider: LiveProvider, *, refused: str 
     return grant.access_token
 
 
-def tokens_reseal() -> int:
-    """Put all tokens under the newest key, after a new one was put first in TOKEN_KEYS. Returns their number."""
-    count = 0
-    for pk in Connection.objects.exclude(sealed_tokens="").values_list("pk", flat=True):
-        with transaction.atomic():
-            row = Connection.objects.select_for_update().get(pk=pk)
-            row.sealed_tokens = vault.reseal(row.sealed_tokens)
-            row.save(update_fields=["sealed_tokens"])
-            count += 1
-    return count
-
-
 # --- the end of it -----------------------------------------------------------------------------------------------
 
 

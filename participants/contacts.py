@@ -135,18 +135,3 @@ def bounced(participant: Participant, reason: str, *, now: dt.datetime) -> None:
         bounced_at=now, bounce_reason=reason[:REASON_LENGTH], updated_at=now
     )
     record("contact.bounce", participant=participant, reason=reason[:REASON_LENGTH])
-
-
-def contacts_reseal() -> int:
-    """Put all contacts under the newest key. Returns their number. Raises vault.CannotOpen."""
-    count = 0
-    for pk in Contact.objects.values_list("pk", flat=True):
-        with transaction.atomic():
-            row = Contact.objects.select_for_update().get(pk=pk)
-            fields = ("sealed_name", "sealed_email", "sealed_phone")
-            for name in fields:
-                if sealed := getattr(row, name):
-                    setattr(row, name, vault.reseal(sealed))
-            row.save(update_fields=fields)
-            count += 1
-    return count

@@ -39,6 +39,24 @@ def unseal(sealed: str) -> str:
         raise CannotOpen("No key in TOKEN_KEYS opens this: put the old key back at the list's end.") from None
 
 
+def newest(sealed: str) -> bool:
+    """Whether the first of TOKEN_KEYS opens this, so that the others are not needed for it."""
+    try:
+        _keys(tuple(settings.TOKEN_KEYS[:1])).decrypt(sealed.encode())
+    except InvalidToken:
+        return False
+    return True
+
+
+def opens(sealed: str) -> bool:
+    """Whether any of TOKEN_KEYS opens this."""
+    try:
+        unseal(sealed)
+    except CannotOpen:
+        return False
+    return True
+
+
 def reseal(sealed: str) -> str:
     """The same under the newest key. Raises CannotOpen."""
     return seal(unseal(sealed))

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 from django.conf import settings
-from django.core.cache import cache
+from django.core.cache import caches
 from django.test import override_settings
+
+from config.limits import SHARED
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -21,7 +23,7 @@ def _settings_of_tests() -> Iterator[None]:
         WHITENOISE_AUTOREFRESH=True,
         WHITENOISE_USE_FINDERS=True,
         # In memory: the shared cache needs a Redis. Its own tests start one.
-        CACHES={"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}},
+        CACHES={**settings.CACHES, "shared": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}},
         # A hash that costs nothing: each test makes its own users.
         PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
     ):
@@ -31,4 +33,4 @@ def _settings_of_tests() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _nothing_counted() -> None:
     """Requests of the test before do not count against limits of this one."""
-    cache.clear()
+    caches[SHARED].clear()

@@ -131,7 +131,10 @@ def test_without_redis_the_cache_holds_nothing_and_says_so_once(
 
 @pytest.mark.django_db
 def test_without_redis_nobody_is_held_up(client: Client, few: None, settings: Any) -> None:
-    settings.CACHES = {"default": {"BACKEND": "config.cache.SharedCache", "LOCATION": "redis://127.0.0.1:1/0"}}
+    settings.CACHES = {
+        **settings.CACHES,
+        "shared": {"BACKEND": "config.cache.SharedCache", "LOCATION": "redis://127.0.0.1:1/0"},
+    }
     assert statuses(client, UNKNOWN, 6) == [404] * 6
 
 
@@ -173,8 +176,8 @@ def test_the_shared_cache_keeps_plain_values_and_counts(server: str) -> None:
 
 @pytest.mark.django_db
 def test_limits_hold_over_all_processes(client: Client, few: None, settings: Any, server: str) -> None:
-    settings.CACHES = {"default": {"BACKEND": "config.cache.SharedCache", "LOCATION": server}}
-    caches["default"].clear()
+    settings.CACHES = {**settings.CACHES, "shared": {"BACKEND": "config.cache.SharedCache", "LOCATION": server}}
+    caches["shared"].clear()
     assert statuses(client, UNKNOWN, 3) == [404, 404, 429]
 
 

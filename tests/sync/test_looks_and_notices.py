@@ -7,12 +7,11 @@ import json
 
 import pytest
 
-from ingestion import connections
 from ingestion.models import Connection, SyncWindow, WebhookDelivery
 from ingestion.providers.base import Notification
 from ingestion.sync import dispatch, engine, notices, plan
 from metrics.models import Measurement, Revision
-from participants import vault
+from participants import resealing, vault
 from participants.models import Participant
 from tests.sync.conftest import connect
 from tests.sync.fake import FakeVendor
@@ -162,7 +161,7 @@ def test_backfill_waits_for_fresh_data(connection: Connection, vendor: FakeVendo
 
 def test_resealing_lets_the_old_key_go(connection: Connection, vendor: FakeVendor, settings: object) -> None:
     settings.TOKEN_KEYS = ["the-new-key", *settings.TOKEN_KEYS]  # type: ignore[attr-defined]
-    assert connections.tokens_reseal() == 1
+    assert resealing.reseal()["connections"] == 1
     settings.TOKEN_KEYS = ["the-new-key"]  # type: ignore[attr-defined]
     connection.refresh_from_db()
     assert json.loads(vault.unseal(connection.sealed_tokens)) == ["access-0", "refresh-0"]

@@ -1,25 +1,40 @@
-"""`manage.py reseal_tokens`: put tokens and contact data under the newest of TOKEN_KEYS, so that an old key can go."""
+"""`manage.py reseal_tokens`: put all that is sealed under the newest of TOKEN_KEYS, so that an old key can go."""
 
 from __future__ import annotations
 
+import argparse
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
-from ingestion import connections
-from participants import contacts, vault
+from participants import resealing
 
 
 class Command(BaseCommand):
-    help = "Seal tokens and contact data anew with the first of TOKEN_KEYS. Afterwards the older keys may be dropped."
+    help = (
+        "Seal tokens, contact data and second factors anew with the first of TOKEN_KEYS; afterwards the older keys "
+        "may be dropped. May be stopped and started again at any time."
+    )
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--check", action="store_true", help="only tell what is still under older keys")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            tokens = connections.tokens_reseal()
-            people = contacts.contacts_reseal()
-        except (vault.CannotOpen, ImproperlyConfigured) as error:
+            if not options["check"]:
+                for name, rows in resealing.reseal().items():
+                    self.stdout.write(f"{name}: {rows} sealed anew")
+            found = resealing.check()
+        except ImproperlyConfigured as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(
-            self.style.SUCCESS(f"{tokens} connections' tokens and {people} contacts are sealed with the newest key.")
-        )
+        for one in found:
+            lost = f", {one.lost} that no key opens" if one.lost else ""
+            self.stdout.write(f"{one.name}: {one.newest} under the newest key, {one.older} under older ones{lost}")
+        if lost_ones := sum(one.lost for one in found):
+            raise CommandError(
+                f"No key in TOKEN_KEYS opens {lost_ones} of them: put the old key back at the list's end."
+            )
+        if older := sum(one.older for one in found):
+            raise CommandError(f"{older} are under older keys: run reseal_tokens before you drop any.")
+        self.stdout.write(self.style.SUCCESS("Everything is under the newest key: older ones may be dropped."))

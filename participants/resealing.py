@@ -1,0 +1,116 @@
+"""Rotation of TOKEN_KEYS: everything that is sealed, under the newest key; and what is not yet.
+
+What is sealed is found by itself: the text columns called sealed_*, and the secrets of second factors. A batch of
+rows is one transaction and rows that are done are passed over, so a run that was cut short is simply started again,
+and the site may stay up meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
+from django.db import models, transaction
+
+from participants import audit, vault
+
+BATCH = 200
+PREFIX = "sealed_"
+# Every sealed text begins so: Fernet's version, and the first bytes of a time stamp of this century.
+MARK = "gAAAAA"
+SECOND_FACTORS = ("mfa", "Authenticator", "data")
+
+
+@dataclass(slots=True)
+class Found:
+    """Sealed texts of a model: under the newest key, under an older one, under a key that is gone."""
+
+    name: str
+    newest: int = 0
+    older: int = 0
+    lost: int = 0
+
+
+def stores() -> Iterator[tuple[type[models.Model], list[str]]]:
+    """Models with sealed columns, and which those are."""
+    for model in apps.get_models():
+        texts = [field for field in model._meta.concrete_fields if isinstance(field, models.TextField)]
+        columns = [field.name for field in texts if field.name.startswith(PREFIX)]
+        app, name, column = SECOND_FACTORS
+        if (model._meta.app_label, model.__name__) == (app, name):
+            columns.append(column)
+        if columns:
+            yield model, columns
+
+
+def check() -> list[Found]:
+    """What is under which key. Changes nothing."""
+    found = []
+    for model, columns in stores():
+        counts = Found(str(model._meta.verbose_name_plural))
+        for values in model._default_manager.values_list(*columns).iterator(chunk_size=2_000):
+            for sealed in (text for value in values for text in _texts(value)):
+                if vault.newest(sealed):
+                    counts.newest += 1
+                elif vault.opens(sealed):
+                    counts.older += 1
+                else:
+                    counts.lost += 1
+        found.append(counts)
+    return found
+
+
+def reseal(progress: Callable[[str, int], object] = lambda name, rows: None) -> dict[str, int]:
+    """Put everything under the newest key. Rows changed, by model; those that no key opens are left as they are."""
+    changed = {}
+    for model, columns in stores():
+        name = str(model._meta.verbose_name_plural)
+        changed[name], last = 0, 0
+        while pks := list(_after(model, last)):
+            changed[name] += _batch(model, columns, pks)
+            last = pks[-1]
+            progress(name, changed[name])
+    if any(changed.values()):
+        audit.record("keys.rotate", new=changed)
+    return changed
+
+
+def _after(model: type[models.Model], last: int) -> models.QuerySet[Any, Any]:
+    return model._default_manager.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:BATCH]
+
+
+@transaction.atomic
+def _batch(model: type[models.Model], columns: list[str], pks: list[int]) -> int:
+    """Reseal these rows, locked: a token that is refreshed meanwhile must not be lost."""
+    rows = model._default_manager.select_for_update(of=("self",)).filter(pk__in=pks)
+    changed = 0
+    for row in rows:
+        fresh = {name: _anew(getattr(row, name)) for name in columns}
+        if any(fresh[name] != getattr(row, name) for name in columns):
+            changed += model._default_manager.filter(pk=row.pk).update(**fresh)
+    return changed
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """The sealed texts in a column's value: itself, or within JSON."""
+    if isinstance(value, str):
+        if value.startswith(MARK):
+            yield value
+    elif isinstance(value, dict):
+        for one in value.values():
+            yield from _texts(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _texts(one)
+
+
+def _anew(value: Any) -> Any:
+    """The same value with its sealed texts under the newest key."""
+    if isinstance(value, str):
+        old = value.startswith(MARK) and not vault.newest(value) and vault.opens(value)
+        return vault.reseal(value) if old else value
+    if isinstance(value, dict):
+        return {key: _anew(one) for key, one in value.items()}
+    return [_anew(one) for one in value] if isinstance(value, list) else value
