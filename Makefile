@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3.12 chooses the interpreter for a new environment, PORT=8001 the web port.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-wearipedia lint format screenshots lock bench-ingest bench-read bench-sync bench-storm bench-monitoring
+.PHONY: help demo run test test-wearipedia fuzz-api lint format openapi screenshots lock bench-ingest bench-read bench-sync bench-storm bench-monitoring
 
 # The first Python that runs at all: the set-up script looks for a fitting one itself and says so if there is none.
 SET_UP = @for python in "$$PYTHON" python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -26,8 +26,14 @@ test: ## set up and run the tests (ARGS="tests/metrics -k rollup"; DATABASE_URL=
 test-wearipedia: ## the tests of the synthetic devices, in an environment of their own
 	$(SET_UP) --lock wearipedia -- -m config.embedded test tests/wearipedia $(ARGS) $(OR_SAY)
 
+fuzz-api: ## many invented requests to the whole API (FUZZ=1000 for each operation)
+	$(SET_UP) --lock dev -- -m config.embedded test tests/api/test_schemathesis.py $(ARGS) $(OR_SAY)
+
 lint: ## ruff, mypy, djLint, Django's deployment checks, missing migrations
 	$(SET_UP) --lock dev -- deploy/lint.py $(OR_SAY)
+
+openapi: ## write docs/openapi.yaml from the code
+	$(SET_UP) --lock dev -- -m deploy.openapi $(OR_SAY)
 
 format: ## bring the code into ruff's form
 	$(SET_UP) --lock dev -- -m ruff format $(OR_SAY)

@@ -7,6 +7,7 @@ from django.urls import include, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework.routers import SimpleRouter
 
+from config import api_docs
 from metrics.api.series import SeriesView
 from participants.api import TrialSet
 from participants.rest import schema  # noqa: F401  registers what it says of tokens
@@ -26,5 +27,7 @@ router.register("trials", TrialSet, basename="trial")
 urlpatterns = [
     path("v1/series", SeriesView.as_view(), name="series"),
     path("v1/", include((router.urls, "api"))),
+    path("schema", api_docs.SchemaView.as_view(), name="api-schema"),
+    path("docs", api_docs.docs, name="api-docs"),
     re_path(r"^(?P<rest>.*)$", nowhere, name="api-nowhere"),
 ]

@@ -15,6 +15,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from config.content_policy import content_policy
+from config.openapi import openapi
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -187,6 +188,7 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "URL_FORMAT_OVERRIDE": None,
 }
+SPECTACULAR_SETTINGS = openapi()
 # Requests that each token may make.
 API_RATE = env.str("API_RATE", default="600/minute")
 

@@ -8,6 +8,10 @@ from django.views.generic import RedirectView
 
 from dashboards.forms import SignInForm
 
+handler400 = "config.errors.bad_request"
+handler404 = "config.errors.not_found"
+handler500 = "config.errors.server_error"
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path(

@@ -6,7 +6,7 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions, serializers
 from rest_framework.response import Response
@@ -49,6 +49,10 @@ def handler(error: Exception, context: dict[str, Any]) -> Response | None:
         error = exceptions.PermissionDenied(str(error) or None)
     elif isinstance(error, ValidationError):
         error = exceptions.ValidationError(serializers.as_serializer_error(error))
+    elif isinstance(error, RequestDataTooBig):
+        error = Problem(413, "The body is too large.")
+    elif isinstance(error, SuspiciousOperation):
+        error = Problem(400, "The request is malformed.")
     if not isinstance(error, exceptions.APIException):
         return None
     set_rollback()

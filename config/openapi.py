@@ -1,0 +1,58 @@
+"""How the API describes itself: drf-spectacular's settings, as plain values. docs/openapi.yaml is written from them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# The document's own version. The major number is the one in the addresses; docs/api.md says what may change when.
+VERSION = "1.0.0"
+DESCRIPTION = """\
+Whatever a member of a trial can see, her programs can read here, with the same permissions; what she may change, a
+token that may write can change.
+
+* **Who asks**: `Authorization: Bearer wt_...`. Make a token under *Account, API tokens*. A browser's session works too.
+* **Names**: trials go by their code, participants by their study id. What is not yours to see answers 404.
+* **Times** are ISO 8601 with an offset, in UTC unless asked otherwise; a missing value is null, never 0.
+* **Lists** come in pages: follow `next` until it is null.
+* **Errors** are problem details (RFC 9457, `application/problem+json`); a 400 names each parameter that is wrong.
+* **Limits** are for each token: `RateLimit-Limit`, `-Remaining` and `-Reset`; a 429 says when to come back.
+* **Writes** take an `Idempotency-Key`: sent again with the same key, nothing is done twice.
+* **Unchanged** answers cost nothing: send the `ETag` back as `If-None-Match`.
+
+A guide with examples is in `docs/api.md`.
+"""
+TAGS = (
+    ("trials", "What is studied, where, and who takes part."),
+    ("participants", "People in a trial, by study id: enrol, update, pause, withdraw."),
+    ("connections", "Their devices' connections: invitations, state, synchronisation and its windows."),
+    ("series", "Measurements over time, from raw samples to local days."),
+    ("days", "Participant-days with their verdicts, gaps with their causes, nights."),
+    ("monitoring", "Alerts and contacts with participants."),
+    ("exports", "Downloads of any size."),
+    ("trust", "The audit trail and consent."),
+)
+
+
+def openapi() -> dict[str, Any]:
+    """SPECTACULAR_SETTINGS."""
+    return {
+        "OAS_VERSION": "3.1.1",
+        "TITLE": "Wearable Trials",
+        "DESCRIPTION": DESCRIPTION,
+        "VERSION": VERSION,
+        "LICENSE": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        "CONTACT": {"name": "The operator of this installation"},
+        "TAGS": [{"name": name, "description": text} for name, text in TAGS],
+        "SCHEMA_PATH_PREFIX": r"/api/v[0-9]+",
+        "SERVE_INCLUDE_SCHEMA": False,
+        "COMPONENT_SPLIT_REQUEST": True,
+        "ENUM_NAME_OVERRIDES": {
+            "TrialStatusEnum": "participants.models.people.Trial.Status",
+            "ParticipantStatusEnum": "participants.models.people.Participant.Status",
+            "RoleEnum": "participants.models.people.Membership.Role",
+        },
+        "POSTPROCESSING_HOOKS": [
+            "drf_spectacular.hooks.postprocess_schema_enums",
+            "participants.rest.schema.complete",
+        ],
+    }
