@@ -19,6 +19,7 @@ app.conf.beat_schedule = {
     "close-loop": {"task": "dashboards.close_loop", "schedule": 60.0, "options": {"expires": 55}},
     "judge-new": {"task": "metrics.judge_new", "schedule": 60.0, "options": {"expires": 55}},
     "seal-audit": {"task": "participants.seal_audit", "schedule": 60.0, "options": {"expires": 55}},
+    "resume-erasures": {"task": "participants.resume_erasures", "schedule": 600.0, "options": {"expires": 590}},
     "resume-recomputes": {"task": "metrics.resume_recomputes", "schedule": 60.0, "options": {"expires": 55}},
     "judge-days": {"task": "metrics.judge_days", "schedule": crontab(minute="7"), "options": {"expires": 55 * 60}},
     # A message that waited longer than its interval is dropped: the next one does the same.

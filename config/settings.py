@@ -322,6 +322,12 @@ LIVE_PROVIDERS: dict[str, dict[str, Any]] = (
 MONITORING_EVIDENCE = "ingestion.evidence.collect"
 # Who is told when a participant was enrolled, paused, withdrawn or had her dates changed (participants.services).
 PARTICIPANT_CHANGED = "metrics.verdicts.participant_changed"
+# Who lets go of a participant who left the trial (participants.leaving), and who deletes what no foreign key leads to
+# when she is erased (participants.erasing).
+PARTICIPANT_LEFT = ["ingestion.connections.let_go"]
+ERASERS = ["metrics.erasing.erase", "ingestion.erasing.erase"]
+# Tells a restored backup whom it must forget again: keep it apart from the backups.
+ERASURE_JOURNAL = env.str("ERASURE_JOURNAL", default="") or str(BASE_DIR / "var" / "erasures.jsonl")
 # True: participants of demo trials may be given synthetic devices.
 SYNTHETIC = boolean("SYNTHETIC", default=False)
 # Set only to tell its owner that it is ignored: see config/checks.py.

@@ -128,7 +128,7 @@ def adherence(request: Request, code: str) -> HttpResponse | StreamingHttpRespon
     rows = sorted(found(people, at, protocol, want.is_now), key=KEYS["id"])
     rows.sort(key=KEYS[want.sort.removeprefix("-")], reverse=want.sort.startswith("-"))
     if request.GET.get("format") == "csv":
-        record("trial.download", trial=trial, new={"list": "adherence", "filter": want.query()})
+        record("trial.download", trial=trial, new={"list": "adherence"})
         return as_csv(trial, want, at, rows, columns)
     shares = [row.days.adherence for row in rows if row.days.adherence is not None]
     page = Paginator(rows, PAGE_SIZE).get_page(want.page or 1)

@@ -191,7 +191,7 @@ def heatmap(request: Request, code: str) -> HttpResponseBase:
     want, now = asked(request.GET), timezone.now()
     everybody = read(trial, user, want, now)
     if request.GET.get("format") == "csv":
-        record("trial.download", trial=trial, new={"list": want.measure, "filter": want.query()})
+        record("trial.download", trial=trial, new={"list": want.measure})
         return roster_csv.attachment(f"{trial.code}-{want.measure}-{now:%Y%m%dT%H%MZ}", csv_lines(everybody, want))
     context = {"trial": trial, "map": draw(trial, user, want, everybody), "now": now, "here": request.path}
     context["section"] = "heatmap"

@@ -72,7 +72,7 @@ def answer(trial: Trial, user: User, want: Asked, now: dt.datetime) -> Streaming
     """All participants who match, in the order shown."""
     people = roster.ordered(roster.matching(roster.of_trial(trial, user, want), want, now), want.sort)
     found = people.select_related("site", "standing").iterator(chunk_size=CHUNK)
-    record("trial.download", trial=trial, new={"list": "participants", "filter": want.query()})
+    record("trial.download", trial=trial, new={"list": "participants"})
     name = f"{trial.code}-participants-{now:%Y%m%dT%H%MZ}"
     return attachment(name, lines(HEAD, (_cells(participant, now) for participant in found)))
 

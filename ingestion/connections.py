@@ -333,6 +333,14 @@ def scope_lost(connection: Connection, scope: str, *, now: dt.datetime) -> None:
     verdicts.refresh(row.participant, now=now)
 
 
+def let_go(participant: Participant) -> None:
+    """She has left the trial: her links stop working, nothing is asked any more, and her grants are ended."""
+    now = timezone.now()
+    participant.invitations.filter(cancelled_at=None).update(cancelled_at=now)
+    for connection in participant.connections.exclude(status=Connection.Status.REVOKED):
+        disconnect(connection, reason="left", now=now)
+
+
 def disconnect(connection: Connection, *, reason: str, now: dt.datetime) -> bool:
     """End the connection here at once, and the grant at the vendor's. Returns whether the vendor confirmed.
 

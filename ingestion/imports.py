@@ -24,7 +24,7 @@ from ingestion.models import ImportFile, RejectedRow
 from ingestion.providers import registry
 from ingestion.providers.base import PROBLEMS_SHOWN, Chunk, FileFormat, FileJob, ForeignFile, RowsRefused
 from ingestion.roster import Roster
-from metrics.writer import Counts, store
+from metrics.writer import Counts, Frozen, store
 from participants import audit
 from participants.models import Trial, time_zones
 
@@ -161,7 +161,11 @@ class Import:
                 chunk.rejected[str(refusal)] += sum(map(len, delivery.samples)) + len(delivery.sleep)
                 continue
             if not self.dry:
-                counts = store(participant, delivery)
+                try:
+                    counts = store(participant, delivery)
+                except Frozen as frozen:
+                    chunk.rejected[str(frozen)] += sum(map(len, delivery.samples)) + len(delivery.sleep)
+                    continue
                 chunk.rejected.update(counts.rejected)
                 report.counts += counts
         if record:

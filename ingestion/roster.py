@@ -11,6 +11,8 @@ from ingestion.providers.base import ForeignFile, RowsRefused
 from participants.models import Participant, Trial
 from participants.services import EnrolmentError, participant_enrol
 
+WITHDRAWN = "has withdrawn: her record does not change any more"
+
 
 class Roster:
     """The trial's participants by study id, as one import sees and enlarges them.
@@ -56,6 +58,8 @@ class Roster:
             zone, basis = self._for_new()
         elif participant.status == Participant.Status.ERASED:
             raise RowsRefused(self._refuse(study_id, "was erased"))
+        elif participant.status == Participant.Status.WITHDRAWN:
+            raise RowsRefused(self._refuse(study_id, WITHDRAWN))
         elif self._zone:
             zone, basis = self._zone, "given with the import"
         else:
@@ -72,6 +76,8 @@ class Roster:
             found = self._enrol_now(study_id)
         if found.status == Participant.Status.ERASED:
             raise RowsRefused(self._refuse(study_id, "was erased"))
+        if found.status == Participant.Status.WITHDRAWN:
+            raise RowsRefused(self._refuse(study_id, WITHDRAWN))
         return found
 
     def zones_used(self) -> dict[str, list[str]]:

@@ -30,7 +30,11 @@ from metrics.rollups import SeriesKey
 from metrics.samples import remove_absent, store_batch
 from participants.models import Participant
 
-__all__ = ["Counts", "SyntheticRefused", "recompute", "source_for", "store"]
+__all__ = ["Counts", "Frozen", "SyntheticRefused", "recompute", "source_for", "store"]
+
+
+class Frozen(Exception):
+    """The participant has withdrawn or was erased: her record does not change any more."""
 
 
 class SyntheticRefused(Exception):
@@ -40,7 +44,8 @@ class SyntheticRefused(Exception):
 def store(participant: Participant, delivery: Delivery, *, now: dt.datetime | None = None) -> Counts:
     """Store all that came for one participant, or nothing.
 
-    Raises SyntheticRefused where a source is synthetic and the trial is no demo, and database errors as they are.
+    Raises Frozen where she has withdrawn, SyntheticRefused where a source is synthetic and the trial is no demo, and
+    database errors as they are.
     """
     now = now or timezone.now()
     keys = {part.source for parts in (delivery.samples, delivery.sleep, delivery.exercise) for part in parts}
@@ -49,6 +54,9 @@ def store(participant: Participant, delivery: Delivery, *, now: dt.datetime | No
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(sql.LOCK, [participant.pk])
+        status = Participant.objects.values_list("status", flat=True).get(pk=participant.pk)
+        if status in (Participant.Status.WITHDRAWN, Participant.Status.ERASED):
+            raise Frozen(f"{participant.study_id} has withdrawn: her record does not change any more.")
         sources = {key: source_for(key) for key in keys}
         if delivery.offsets:
             _store_offsets(participant, delivery.offsets, now)

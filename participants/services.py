@@ -10,6 +10,7 @@ from django.db.models import Max
 from django.utils.module_loading import import_string
 
 from participants.audit import changes, record
+from participants.leaving import left
 from participants.models import Participant, Pause, Protocol, Site, Trial
 
 
@@ -158,6 +159,7 @@ def participant_withdraw(participant: Participant, *, on: dt.date) -> None:
     before = {"status": participant.status, "withdrawn_on": participant.withdrawn_on}
     participant.status, participant.withdrawn_on = Participant.Status.WITHDRAWN, on
     participant.save(update_fields=["status", "withdrawn_on"])
+    left(participant)
     record("participant.withdraw", participant=participant, old=before, new={"status": "withdrawn", "withdrawn_on": on})
     participant_changed(participant)
 

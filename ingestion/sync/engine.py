@@ -39,7 +39,7 @@ from metrics.batch import Delivery, Replaced, Sessions, joined, microseconds
 from metrics.calendars import calendar_of
 from metrics.counts import Counts
 from metrics.days import LocalCalendar
-from metrics.writer import SyntheticRefused, store
+from metrics.writer import Frozen, SyntheticRefused, store
 from participants import vault
 
 log = logging.getLogger(__name__)
@@ -137,6 +137,9 @@ class _Turn:
             self.store(reads)
         except SyntheticRefused as refused:
             trouble = refused
+        except Frozen:
+            # She withdrew while she was being read: nothing of it is kept.
+            self.outcome.note = "ended meanwhile"
         self.conclude(trouble)
         if trouble is not None or self.troubled:
             # What is missing now is missing through a fault: her pages say so at once, and no alert is raised.

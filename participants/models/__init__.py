@@ -1,5 +1,6 @@
 """Who takes part in what, and who did what: people and their trials, the audit trail, tokens."""
 
+from participants.models.consent import Consent, ConsentDocument, Erasure
 from participants.models.people import (
     CODE,
     Contact,
@@ -33,7 +34,10 @@ __all__ = [
     "AuditEntry",
     "AuditHead",
     "AuditSeal",
+    "Consent",
+    "ConsentDocument",
     "Contact",
+    "Erasure",
     "IdempotencyKey",
     "Membership",
     "Participant",

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from ingestion import synthetic
 from ingestion.models import SyntheticDevice
 from ingestion.providers.base import SyntheticUnavailable
-from metrics.writer import Counts, SyntheticRefused
+from metrics.writer import Counts, Frozen, SyntheticRefused
 from participants.models import Participant
 
 
@@ -45,7 +45,7 @@ class Command(BaseCommand):
             total = Counts()
             for step in tqdm(synthetic.device_pull(device.pk, now=now, until=until), unit="week", disable=None):
                 total += step.counts
-        except (SyntheticUnavailable, SyntheticRefused, synthetic.DeviceBusy, ValueError) as error:
+        except (SyntheticUnavailable, Frozen, SyntheticRefused, synthetic.DeviceBusy, ValueError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(
             f"{device}: {total.new:,} new measurements, {total.unchanged:,} unchanged, {total.sleep_new:,} new nights"

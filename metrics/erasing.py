@@ -1,0 +1,39 @@
+"""Deletes what was measured of a participant who is erased, slice by slice."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from django.db import connection, transaction
+
+from metrics import sql, sql_erasing
+from metrics.models import Recompute
+from participants.models import Participant
+
+
+def erase(participant: Participant) -> dict[str, int]:
+    """Rows removed by table. Safe to be called again: each slice is a transaction of its own, or of the caller's."""
+    removed: Counter[str] = Counter()
+    for label, table, column in sql_erasing.TABLES:
+        while count := _slice(participant, table, column):
+            removed[label] += count
+    for recompute in Recompute.objects.filter(trial=participant.trial, people__has_key=participant.study_id):
+        del recompute.people[participant.study_id]
+        recompute.save(update_fields=["people"])
+    return dict(removed)
+
+
+@transaction.atomic
+def _slice(participant: Participant, table: str, column: str) -> int:
+    """Delete the oldest stretch there is."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.LOCK, [participant.pk])
+        # A compressed chunk's rows are unpacked for this: the limit of a transaction is meant for another kind of work.
+        cursor.execute("SELECT set_config('timescaledb.max_tuples_decompressed_per_dml_transaction', '0', true)")
+        cursor.execute(sql_erasing.oldest(table, column), [participant.pk])
+        oldest = cursor.fetchone()[0]
+        if oldest is None:
+            return 0
+        slice_ = {"participant": participant.pk, "oldest": oldest, "days": sql_erasing.DAYS}
+        cursor.execute(sql_erasing.delete(table, column), slice_)
+        return int(cursor.rowcount)

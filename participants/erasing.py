@@ -1,0 +1,166 @@
+"""Erasure: a participant's data are deleted for good, after two people have said so.
+
+What is left is the row of the erasure with its counts, her row without anything of hers, and the audit entries
+without their details: the chain still holds. Backups made before know her still: a restored one is brought up to
+date from the journal (participants.erasure_journal).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Callable
+
+from django.conf import settings
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection, transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from participants import erasure_journal
+from participants.audit import record
+from participants.holdings import holdings
+from participants.leaving import left
+from participants.models import AuditDetail, Erasure, IdempotencyKey, Participant, User
+from participants.services import participant_withdraw
+
+# Where an erasure finds what no foreign key leads to; each is called with the participant and returns counts.
+Eraser = Callable[[Participant], dict[str, int]]
+
+
+class NotErased(Exception):
+    """Something of hers is still there: nothing was changed, and this is a fault of ours."""
+
+
+class ErasureRefused(ValueError):
+    """It cannot be asked for or decided by this person now; the message is fit to show."""
+
+
+@transaction.atomic
+def erasure_ask(participant: Participant, *, by: User, reason: str) -> Erasure:
+    """Ask for an erasure; another person decides. Raises ErasureRefused, django's ValidationError."""
+    if participant.status == Participant.Status.ERASED:
+        raise ErasureRefused("Her data were erased already.")
+    if participant.erasures.filter(state__in=[Erasure.State.ASKED, Erasure.State.APPROVED]).exists():
+        raise ErasureRefused("An erasure was asked for already.")
+    erasure = Erasure(participant=participant, asked_by=by, reason=reason.strip())
+    erasure.full_clean(exclude=["decided_by", "decided_at", "done_at", "report"])
+    erasure.save()
+    record("erasure.ask", participant=participant, thing=f"erasure:{erasure.public_id}", reason=erasure.reason)
+    return erasure
+
+
+@transaction.atomic
+def erasure_decide(erasure: Erasure, *, by: User, approve: bool) -> None:
+    """Approve or refuse; approved, she leaves the trial at once and the deletion begins after this transaction.
+
+    Raises ErasureRefused for the person who asked, and where it was decided already.
+    """
+    from participants import tasks  # it imports this module
+
+    row = Erasure.objects.select_for_update().select_related("participant__trial").get(pk=erasure.pk)
+    if row.state != Erasure.State.ASKED:
+        raise ErasureRefused(f"It is {row.get_state_display()} already.")
+    if approve and by.pk == row.asked_by_id:
+        raise ErasureRefused("Another person than the one who asked must approve.")
+    row.state = Erasure.State.APPROVED if approve else Erasure.State.REFUSED
+    row.decided_by, row.decided_at = by, timezone.now()
+    row.save(update_fields=["state", "decided_by", "decided_at"])
+    verb = "erasure.approve" if approve else "erasure.refuse"
+    record(verb, participant=row.participant, thing=f"erasure:{row.public_id}")
+    if not approve:
+        return
+    if row.participant.status not in (Participant.Status.WITHDRAWN, Participant.Status.COMPLETED):
+        participant_withdraw(row.participant, on=timezone.now().date())
+    else:
+        left(row.participant)
+    transaction.on_commit(lambda: tasks.erase.delay(row.pk), robust=True)
+
+
+def erase(pk: int) -> None:
+    """Carry out an approved erasure; safe to be called again at any point. Raises NotErased, and then nothing is gone
+    but what was measured.
+    """
+    row = Erasure.objects.select_related("participant__trial").filter(pk=pk, state=Erasure.State.APPROVED).first()
+    if row is not None:
+        removed = remove(row.participant, str(row.public_id))
+        report = Counter(row.report) + removed
+        Erasure.objects.filter(pk=pk).update(
+            state=Erasure.State.DONE, done_at=timezone.now(), report=dict(report), reason="erased"
+        )
+
+
+def remove(participant: Participant, public_id: str) -> Counter[str]:
+    """Delete everything about a participant and return what, as table -> rows. Her row stays, empty.
+
+    First what is much, in transactions of its own (an eraser may be called again), then all the rest at once.
+    """
+    known = Participant.objects.select_related("trial").get(pk=participant.pk)
+    removed: Counter[str] = Counter()
+    for path in settings.ERASERS:
+        removed.update(import_string(path)(known))
+    with transaction.atomic():
+        for path in settings.ERASERS:  # what came in between
+            removed.update(import_string(path)(known))
+        removed.update(_rows(known))
+        removed.update(_mentions(known))
+        _empty(known)
+        if still := {holding.model._meta.label for holding in holdings() if holding.of(known).exists()}:
+            raise NotErased(f"Still there: {', '.join(sorted(still))}.")
+        told = dict(+removed)
+        record("participant.erase", trial=known.trial, thing=f"erasure:{public_id}", new={"removed": told})
+        # Of this entry the participant's number is all that is known of her.
+        record_of(known, public_id)
+        erasure_journal.write(known, public_id)
+    return +removed
+
+
+def record_of(participant: Participant, public_id: str) -> None:
+    """The entry that explains to participants.audit_chain why the details about her are gone."""
+    from participants.audit import looked
+
+    looked(participant, "participant.erase")
+
+
+def _rows(participant: Participant) -> Counter[str]:
+    removed: Counter[str] = Counter()
+    for holding in holdings():
+        _, by_model = holding.of(participant).delete()
+        removed.update(by_model)
+    return removed
+
+
+def _mentions(participant: Participant) -> Counter[str]:
+    """What names her without a foreign key: details of the audit trail, the admin's own log, repeated writes."""
+    removed: Counter[str] = Counter()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('wearable_trials.erasing', %s, true)", [str(participant.pk)])
+    details = AuditDetail.objects.filter(entry__participant=participant.pk)
+    removed["participants.AuditDetail"], _ = details.delete()
+    whole = rf"(^|[^A-Za-z0-9._-]){_escaped(participant.study_id)}([^A-Za-z0-9._-]|$)"
+    own = Q(content_type=ContentType.objects.get_for_model(Participant), object_id=str(participant.pk))
+    log = LogEntry.objects.filter(own | Q(object_repr__regex=whole) | Q(change_message__regex=whole))
+    removed["admin.LogEntry"], _ = log.delete()
+    removed["participants.IdempotencyKey"], _ = IdempotencyKey.objects.filter(path__regex=whole).delete()
+    return removed
+
+
+def _escaped(study_id: str) -> str:
+    return study_id.replace(".", r"\.")
+
+
+def _empty(participant: Participant) -> None:
+    """Her row with nothing of hers: a number, in its trial."""
+    Participant.objects.filter(pk=participant.pk).update(
+        study_id=f"erased-{participant.pk}",
+        status=Participant.Status.ERASED,
+        site=None,
+        arm="",
+        time_zone="UTC",
+        monitoring_starts_on=None,
+        monitoring_ends_on=None,
+        withdrawn_on=None,
+        enrolled_at=dt.datetime(1970, 1, 1, tzinfo=dt.UTC),
+    )

@@ -1,0 +1,50 @@
+"""Where data about a participant are kept: found from the models, so that no table can be forgotten."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from django.apps import apps
+from django.db.models import ForeignKey, Model, QuerySet
+
+from participants.models import AuditDetail, AuditEntry, Erasure, Participant
+
+# What tells that something was done. It stays after an erasure; its details do not (participants.erasing).
+STAYS: tuple[type[Model], ...] = (AuditEntry, AuditDetail, Erasure)
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A table with rows about participants. `path`: the lookup that leads from a row to her."""
+
+    model: type[Model]
+    path: str
+
+    def of(self, participant: Participant) -> QuerySet[Model]:
+        """The rows about one participant."""
+        return self.model._default_manager.filter(**{self.path: participant})
+
+
+@cache
+def holdings() -> tuple[Holding, ...]:
+    """Every table with a path to Participant, the furthest first: rows that hang on others come before those."""
+    found: dict[type[Model], str] = {Participant: "pk"}
+    news = True
+    while news:
+        news = False
+        for model in apps.get_models():
+            if model in found or model in STAYS:
+                continue
+            for field in model._meta.get_fields():
+                target = field.related_model if isinstance(field, ForeignKey) else None
+                if isinstance(target, type) and target in found and not _weak(field):
+                    found[model] = field.name if target is Participant else f"{field.name}__{found[target]}"
+                    news = True
+                    break
+    return tuple(Holding(model, path) for model, path in reversed(found.items()) if model is not Participant)
+
+
+def _weak(field: ForeignKey[Model, Model]) -> bool:
+    """Whether the row only mentions the other one and lives without it."""
+    return field.null and field.remote_field.on_delete.__name__ != "CASCADE"

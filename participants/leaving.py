@@ -1,0 +1,24 @@
+"""What follows when somebody leaves a trial, in rooms that know more than this one: her connections end."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.module_loading import import_string
+
+from participants.models import Participant
+
+
+def left(participant: Participant) -> None:
+    """Tell whoever must let go of her (settings.PARTICIPANT_LEFT), once this transaction is over.
+
+    They may ask other servers: what is wrong there does not undo that she left.
+    """
+    for path in settings.PARTICIPANT_LEFT:
+        transaction.on_commit(partial(_tell, path, participant.pk), robust=True)
+
+
+def _tell(path: str, participant_id: int) -> None:
+    import_string(path)(Participant.objects.get(pk=participant_id))

@@ -1,0 +1,35 @@
+"""Makes a restored backup forget those who were erased after it was made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from participants import erasing, erasure_journal
+from participants.models import Participant
+
+
+class Command(BaseCommand):
+    help = "After a restore: erase again everybody whom the erasure journal names and the backup still knows."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--journal", default=str(settings.ERASURE_JOURNAL), help="the journal's file")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        path = Path(options["journal"])
+        if not path.is_file():
+            raise CommandError(f"There is no erasure journal at {path}.")
+        try:
+            told = list(erasure_journal.lines(path))
+        except ValueError as error:
+            raise CommandError(str(error)) from None
+        again = 0
+        for line in told:
+            person = Participant.objects.filter(pk=line.participant, trial__code=line.trial).first()
+            if person is not None and person.status != Participant.Status.ERASED:
+                erasing.remove(person, line.erasure)
+                again += 1
+        self.stdout.write(f"{len(told)} erasures in the journal, {again} carried out again.")

@@ -1,0 +1,79 @@
+"""Consent: versions, taking it back, and what that stops."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from django.utils import timezone
+
+from ingestion.models import Connection, Invitation
+from metrics.models import Measurement
+from metrics.writer import Frozen
+from participants import consents
+from participants.models import AuditEntry, Consent, ConsentDocument, Participant
+from tests.dashboards.measured import NOON, heart_rate, store
+from tests.factories import ParticipantFactory, TrialFactory
+
+pytestmark = pytest.mark.django_db
+TODAY = dt.date(2026, 11, 20)
+
+
+@pytest.fixture
+def person() -> Participant:
+    person: Participant = ParticipantFactory.create(status="active")
+    return person
+
+
+@pytest.fixture
+def document(person: Participant) -> ConsentDocument:
+    return consents.document_add(person.trial, version="1.0", title="Information", effective_on=dt.date(2026, 1, 1))
+
+
+def test_the_newest_version_in_force_is_asked_for(person: Participant, document: ConsentDocument) -> None:
+    later = consents.document_add(person.trial, version="2.0", title="More", effective_on=dt.date(2026, 12, 1))
+    assert consents.document_in_force(person.trial, TODAY) == document
+    assert consents.document_in_force(person.trial, dt.date(2026, 12, 1)) == later
+
+
+def test_who_agreed_to_an_older_version_is_asked_again(person: Participant, document: ConsentDocument) -> None:
+    consents.consent_give(person, document, how="paper")
+    assert consents.consent_missing(person, TODAY) is None
+    later = consents.document_add(person.trial, version="2.0", title="More", effective_on=TODAY)
+    assert consents.consent_missing(person, TODAY) == later
+
+
+def test_agreeing_twice_is_agreeing_once(person: Participant, document: ConsentDocument) -> None:
+    consents.consent_give(person, document, how="paper")
+    consents.consent_give(person, document, how="paper")
+    assert Consent.objects.count() == 1
+    assert AuditEntry.objects.filter(action="consent.give").count() == 1
+
+
+def test_another_trials_document_is_refused(person: Participant) -> None:
+    foreign = consents.document_add(TrialFactory.create(), version="1", title="x", effective_on=TODAY)
+    with pytest.raises(ValueError, match="another trial"):
+        consents.consent_give(person, foreign, how="paper")
+
+
+def test_taking_it_back_ends_consent_links_and_connections(
+    person: Participant, document: ConsentDocument, django_capture_on_commit_callbacks: object
+) -> None:
+    consents.consent_give(person, document, how="paper")
+    Invitation.objects.create(participant=person, expires_at=timezone.now() + dt.timedelta(days=1))
+    Connection.objects.create(participant=person, trial=person.trial, provider="vendor", status="active")
+    with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
+        consents.consent_withdraw(person, on=TODAY, reason="moved away")
+    person.refresh_from_db()
+    assert (person.status, person.withdrawn_on) == ("withdrawn", TODAY)
+    assert Consent.objects.get().withdrawn_at
+    assert Invitation.objects.get().cancelled_at
+    assert Connection.objects.get().status == "revoked"
+
+
+def test_a_withdrawn_participants_record_is_frozen_and_kept(person: Participant) -> None:
+    store(person, heart_rate(NOON, 5))
+    consents.consent_withdraw(person, on=TODAY)
+    with pytest.raises(Frozen):
+        store(person, heart_rate(NOON + dt.timedelta(hours=1), 5))
+    assert Measurement.objects.filter(participant=person).count() == 30
