@@ -1,0 +1,138 @@
+"""What the converters are given, and what they share: stable ids, wall-clock times, numbers as text.
+
+All of it works on whole columns, because a trial's heart rates are billions.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from metrics.batch import MICROSECOND, Seconds, SourceKey, Times, Values
+from metrics.days import EPOCH, LocalCalendar
+from metrics.registry import Metric
+
+URN = "urn:wearable-trials"
+# Never to be changed: the ids of everything that was ever exported hang on it.
+NAMESPACE = uuid.UUID("5a0a2c5e-6f0e-5d7c-9a53-0d1f6c1a7d52")
+# FHIR and RFC 3339 know no clock further from UTC than this.
+FURTHEST = 14 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Samples of one metric from one source of one participant, ascending in time.
+
+    `time`: int64 microseconds UTC; `value`: float64 in the metric's unit, NaN where it is known that there is none;
+    `seconds`: int32 length of an interval, -1: none. All of shape (n,). `calendar`: her clock, from which the offsets
+    of written times come. `imputed`: filled in by a statistical method, not measured.
+    """
+
+    trial: str
+    study_id: str
+    metric: Metric
+    source: SourceKey
+    time: Times
+    value: Values
+    seconds: Seconds
+    calendar: LocalCalendar
+    imputed: bool = False
+
+    @property
+    def identity(self) -> str:
+        """What the ids of its resources begin with."""
+        kind = "imputed " + self.metric.code if self.imputed else self.metric.code
+        return identity(self.trial, self.study_id, kind, source_code(self.source))
+
+
+def identity(*parts: str) -> str:
+    """Several words as one, so that no two lists of words give the same: "a/b", "c" and "a", "b/c" differ."""
+    return "/".join(quote(part, safe="") for part in parts)
+
+
+def source_code(source: SourceKey) -> str:
+    """A source as one word that is the same on every server."""
+    words = (source.provider, source.platform, source.device_model, "synthetic" if source.synthetic else "")
+    return identity(*words)
+
+
+def source_name(source: SourceKey) -> str:
+    """A source as people read it; where the data are made up, it says so."""
+    name = " · ".join(word for word in (source.provider, source.platform, source.device_model) if word)
+    return f"{name} (synthetic)" if source.synthetic else name
+
+
+def ids(start: str) -> Callable[[object], str]:
+    """A function that gives the version 5 UUID of `start` followed by its argument, in the platform's namespace."""
+    begun = hashlib.sha1(NAMESPACE.bytes + start.encode() + b"/", usedforsecurity=False)
+
+    def made(rest: object) -> str:
+        digest = begun.copy()
+        digest.update(str(rest).encode())
+        text = digest.hexdigest()
+        variant = "89ab"[int(text[16], 16) & 3]
+        return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
+
+    return made
+
+
+def texts(value: object) -> str:
+    """Anything as JSON."""
+    return orjson.dumps(value).decode()
+
+
+def numbers(values: NDArray[np.float64]) -> list[str]:
+    """Finite numbers as JSON and FHIR write them: exact, without a trailing .0, never as a power of ten."""
+    if not len(values):
+        return []
+    if np.all(values == np.floor(values)) and np.all(np.abs(values) < 2**53):
+        return [str(n) for n in values.astype(np.int64).tolist()]
+    found = orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY).decode()[1:-1].split(",")
+    return [_plain(word) for word in found]
+
+
+def _plain(word: str) -> str:
+    if word.endswith(".0"):
+        return word[:-2]
+    return np.format_float_positional(float(word), trim="-") if "e" in word else word
+
+
+def stamps(times: Times, calendar: LocalCalendar) -> list[str]:
+    """Instants (microseconds UTC) as ISO 8601 on her clock, with its offset; fractions only where there are any."""
+    if not len(times):
+        return []
+    offsets = written_offsets(times, calendar)
+    local: NDArray[np.datetime64] = (times + offsets * MICROSECOND).astype("datetime64[us]")
+    words = np.datetime_as_string(local, unit="us" if np.any(times % MICROSECOND) else "s").tolist()
+    endings = {int(offset): _ending(int(offset)) for offset in np.unique(offsets)}
+    if len(endings) == 1:
+        ending = endings[int(offsets[0])]
+        return [word + ending for word in words]
+    return [word + endings[offset] for word, offset in zip(words, offsets.tolist(), strict=True)]
+
+
+def written_offsets(times: Times, calendar: LocalCalendar) -> NDArray[np.int64]:
+    """Seconds east of UTC as they can be written: whole minutes; 0 where a device claims an impossible clock."""
+    offsets = calendar.offsets(times) // 60 * 60
+    return np.where(np.abs(offsets) > FURTHEST, 0, offsets)
+
+
+def _ending(offset: int) -> str:
+    hours, minutes = divmod(abs(offset) // 60, 60)
+    return f"{'-' if offset < 0 else '+'}{hours:02d}:{minutes:02d}"
+
+
+def day_ends(times: Times, calendar: LocalCalendar) -> Times:
+    """The ends of the local days in which these instants lie: 23, 24 or 25 hours after their beginnings."""
+    dates = calendar.dates(times)
+    spans = calendar.spans(EPOCH + dt.timedelta(days=int(day)) for day in np.unique(dates))
+    ends = {(span.date - EPOCH).days: span.ends_at for span in spans}
+    return np.asarray([ends[day] for day in dates.tolist()], dtype=np.int64)
