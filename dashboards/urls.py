@@ -6,6 +6,7 @@ from dashboards import (
     adherence_page,
     alerts_page,
     connections,
+    consent_page,
     contact_log,
     contacting,
     digest_page,
@@ -34,6 +35,12 @@ urlpatterns = [
     path("trials/<str:code>/participants/<str:study_id>/", views.participant_detail, name="participant"),
     path("trials/<str:code>/participants/<str:study_id>/series.json", views.participant_series, name="series"),
     path("trials/<str:code>/participants/<str:study_id>/notes/", notes.note_add, name="note-add"),
+    path("trials/<str:code>/participants/<str:study_id>/consent/", consent_page.consent, name="consent"),
+    path(
+        "trials/<str:code>/participants/<str:study_id>/consent/<slug:verb>/",
+        consent_page.consent_act,
+        name="consent-act",
+    ),
     path("trials/<str:code>/participants/<str:study_id>/pulse/", connections.pulse, name="pulse"),
     path("trials/<str:code>/participants/<str:study_id>/invite/", connections.invite, name="invite"),
     path(

@@ -31,6 +31,8 @@ OF = {
     "series": "participant",
     "pulse": "participant",
     "note-add": "act",
+    "consent": "participant",
+    "consent-act": "confirmed-act",
     "sync-detail": "participant",
     "invitation": "managed",
     "disconnect": "managed",
@@ -54,7 +56,7 @@ OF = {
     "mailbox": "nowhere",
     "opt-out": "link",
 }
-ACTS = {"act", "trial-act", "rules-act"}
+ACTS = {"act", "trial-act", "rules-act", "confirmed-act"}
 BOTH = {"disconnect", "digests", "contact", "call-log", "opt-out", "protocol-new"}  # asks with GET and acts with POST
 ARGUMENTS = {"self": [], "trial": ["STRIDE-2"], "nowhere": []}
 # All arguments of addresses that name neither a trial alone nor a participant.
@@ -71,6 +73,7 @@ WHOLE: dict[str, list[object]] = {
 FURTHER: dict[str, list[object]] = {
     "invitation": [90_001],
     "heatmap-day": ["2026-11-18"],
+    "consent-act": ["withdraw"],
     **{name: ["vendor"] for name in ("disconnect", "sync-detail", "sync-now", "backfill", "requeue")},
 }
 
@@ -190,6 +193,11 @@ EXPECTED = {
         "rules-act": 404,
     },
 }
+
+
+# Asked without what confirms it: who may do it is told so.
+for row in EXPECTED.values():
+    row["confirmed-act"] = 422 if row["act"] == 303 else row["act"]
 
 
 def expected_of_further(kind: str) -> dict[str, int]:

@@ -1,0 +1,135 @@
+"""A participant's consent: what she agreed to, taking it back, and the erasure of her data by two people."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from dashboards.access import Request, signed_in
+from dashboards.connection_card import may_manage
+from dashboards.protocol_page import may_change
+from dashboards.views import visible_participant
+from ingestion.redirects import SeeOther
+from participants import consents, erasing
+from participants.audit import looked
+from participants.models import Consent, ConsentDocument, Erasure, Participant
+
+
+@require_safe
+@never_cache
+@signed_in
+def consent(request: Request, code: str, study_id: str) -> HttpResponse:
+    """What she agreed to and what was asked about her data."""
+    participant = visible_participant(request, code, study_id)
+    looked(participant, part=True)
+    return render(request, "dashboards/consent.html", _context(request, participant))
+
+
+@require_POST
+@signed_in
+def consent_act(request: Request, code: str, study_id: str, verb: str) -> HttpResponse:
+    """give, withdraw (managers and coordinators); erase, approve, refuse (managers of the whole trial)."""
+    participant = visible_participant(request, code, study_id)
+    if verb not in ACTS:
+        raise Http404
+    leads = verb in ("erase", "approve", "refuse")
+    if not (may_change(request.user, participant.trial) if leads else may_manage(request.user, participant)):
+        raise PermissionDenied
+    page = reverse("dashboards:consent", args=[code, study_id])
+    try:
+        said = ACTS[verb](request, participant)
+    except (ValueError, ValidationError) as fault:
+        told = " ".join(fault.messages) if isinstance(fault, ValidationError) else str(fault)
+        context = _context(request, participant) | {"fault": told, "asked": request.POST}
+        return render(request, "dashboards/consent.html", context, status=422)
+    messages.success(request, said)
+    return SeeOther(reverse("dashboards:trial", args=[code]) if verb == "approve" else page)
+
+
+def _context(request: Request, participant: Participant) -> dict[str, Any]:
+    now = timezone.now()
+    today = now.astimezone(ZoneInfo(participant.time_zone)).date()
+    manages, leads = may_manage(request.user, participant), may_change(request.user, participant.trial)
+    taking_part = participant.status not in (Participant.Status.WITHDRAWN, Participant.Status.ERASED)
+    erasures = list(participant.erasures.select_related("asked_by", "decided_by"))
+    waiting = next((one for one in erasures if one.state == Erasure.State.ASKED), None)
+    return {
+        "trial": participant.trial,
+        "participant": participant,
+        "now": now,
+        "today": today,
+        "consents": participant.consents.select_related("document"),
+        "missing": consents.consent_missing(participant, today) if taking_part else None,
+        "taking_part": taking_part,
+        "manages": manages,
+        "leads": leads,
+        "erasures": erasures,
+        "waiting": waiting,
+        "mine": waiting is not None and waiting.asked_by_id == request.user.pk,
+        "open": any(one.state in (Erasure.State.ASKED, Erasure.State.APPROVED) for one in erasures),
+    }
+
+
+def _day(request: Request, name: str, participant: Participant) -> dt.date:
+    """A date of the form that is not in the future where she lives."""
+    try:
+        day = dt.date.fromisoformat(request.POST.get(name, ""))
+    except ValueError:
+        raise ValueError("Give the day as a date.") from None
+    if day > timezone.now().astimezone(ZoneInfo(participant.time_zone)).date():
+        raise ValueError("That day is still to come.")
+    return day
+
+
+def _give(request: Request, participant: Participant) -> str:
+    documents = ConsentDocument.objects.filter(trial=participant.trial)
+    document = get_object_or_404(documents, version=request.POST.get("version", "").replace("\0", ""))
+    day = _day(request, "on", participant)
+    midnight = dt.datetime.combine(day, dt.time(), ZoneInfo(participant.time_zone))
+    consents.consent_give(participant, document, how=Consent.How.PAPER, given_at=midnight)
+    return f"Kept: she agreed to version {document.version}."
+
+
+def _confirmed(request: Request, participant: Participant) -> None:
+    if request.POST.get("confirm", "").strip() != participant.study_id:
+        raise ValueError(f"Type {participant.study_id} to confirm.")
+
+
+def _withdraw(request: Request, participant: Participant) -> str:
+    _confirmed(request, participant)
+    day = _day(request, "on", participant)
+    consents.consent_withdraw(participant, on=day, reason=request.POST.get("reason", "")[:200])
+    return "She has left the trial: nothing is asked of her device’s maker any more, and her record is frozen."
+
+
+def _erase(request: Request, participant: Participant) -> str:
+    _confirmed(request, participant)
+    erasing.erasure_ask(participant, by=request.user, reason=request.POST.get("reason", ""))
+    return "Asked for. Another manager of the trial must approve it."
+
+
+def _decide(approve: bool, request: Request, participant: Participant) -> str:
+    waiting = get_object_or_404(participant.erasures, state=Erasure.State.ASKED)
+    if approve:
+        _confirmed(request, participant)
+    erasing.erasure_decide(waiting, by=request.user, approve=approve)
+    return "Approved: her data are being deleted." if approve else "Refused: nothing is deleted."
+
+
+ACTS = {
+    "give": _give,
+    "withdraw": _withdraw,
+    "erase": _erase,
+    "approve": lambda request, participant: _decide(True, request, participant),
+    "refuse": lambda request, participant: _decide(False, request, participant),
+}
