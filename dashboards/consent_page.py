@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -126,10 +128,10 @@ def _decide(approve: bool, request: Request, participant: Participant) -> str:
     return "Approved: her data are being deleted." if approve else "Refused: nothing is deleted."
 
 
-ACTS = {
+ACTS: dict[str, Callable[[Request, Participant], str]] = {
     "give": _give,
     "withdraw": _withdraw,
     "erase": _erase,
-    "approve": lambda request, participant: _decide(True, request, participant),
-    "refuse": lambda request, participant: _decide(False, request, participant),
+    "approve": partial(_decide, True),
+    "refuse": partial(_decide, False),
 }
