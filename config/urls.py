@@ -7,6 +7,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from dashboards.forms import SignInForm
+from metrics.api.seed import SeedView
 
 handler400 = "config.errors.bad_request"
 handler404 = "config.errors.not_found"
@@ -23,6 +24,9 @@ urlpatterns = [
     # Browsers ask for it on pages that name no icon, such as the administration's.
     path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}icon.svg")),
     path("api/", include("config.api")),
+    # The seed's address: a participant by her study id, or by TRIAL/STUDY-ID.
+    path("data/<str:study_id>/<str:metric>", SeedView.as_view(), name="seed-data"),
+    path("data/<str:trial>/<str:study_id>/<str:metric>", SeedView.as_view(), name="seed-data-of-trial"),
     path("", include("ingestion.urls")),
     path("", include("dashboards.urls")),
 ]
