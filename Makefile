@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3.12 chooses the interpreter for a new environment, PORT=8001 the web port.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-wearipedia fuzz-api lint format openapi screenshots lock bench-ingest bench-read bench-sync bench-storm bench-monitoring
+.PHONY: help demo run test test-wearipedia fuzz-api lint format openapi screenshots lock bench-ingest bench-read bench-sync bench-storm bench-monitoring bench-series
 
 # The first Python that runs at all: the set-up script looks for a fitting one itself and says so if there is none.
 SET_UP = @for python in "$$PYTHON" python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -49,6 +49,9 @@ bench-ingest: ## measure writing (DATABASE_URL=... for a server of your own)
 
 bench-read: ## measure reading, through HTTP
 	$(SET_UP) -- -m config.embedded bench benchmarks.read $(ARGS) $(OR_SAY)
+
+bench-series: ## measure series over the API, and the memory of a stream of raw samples
+	$(SET_UP) -- -m config.embedded bench benchmarks.series $(ARGS) $(OR_SAY)
 
 bench-sync: ## measure a day of everybody through the live sync, against the simulator
 	$(SET_UP) -- -m config.embedded bench benchmarks.sync $(ARGS) $(OR_SAY)
