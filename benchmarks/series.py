@@ -47,7 +47,9 @@ def load(million: float) -> list[Any]:
     began, rows = time.perf_counter(), 0
     hours = microseconds(LAST) - np.arange(1, 730 * 24 + 1, dtype=np.int64)[::-1] * 3600 * MICROSECOND
     old = hours[: -30 * 24]
-    rows += store(people[0], Delivery([SampleBatch("heart_rate", bench.SOURCE, old, 60.0 + old % 7)])).new
+    rows += store(
+        people[0], Delivery([SampleBatch("heart_rate", bench.SOURCE, old, (60 + old % 7).astype(np.float64))])
+    ).new
     for day in range(30):
         rows += store(people[0], Delivery([bench.heart_rate_day(people[0].pk, day)])).new
     walks = (hours[-YEAR * 24 :, None] + np.arange(0, 60, 30) * 60 * MICROSECOND).ravel()

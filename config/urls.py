@@ -7,7 +7,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from dashboards.forms import SignInForm
-from metrics.api.seed import SeedView
+from metrics.api.seed import SeedOfTrialView, SeedView
 
 handler400 = "config.errors.bad_request"
 handler404 = "config.errors.not_found"
@@ -26,7 +26,7 @@ urlpatterns = [
     path("api/", include("config.api")),
     # The seed's address: a participant by her study id, or by TRIAL/STUDY-ID.
     path("data/<str:study_id>/<str:metric>", SeedView.as_view(), name="seed-data"),
-    path("data/<str:trial>/<str:study_id>/<str:metric>", SeedView.as_view(), name="seed-data-of-trial"),
+    path("data/<str:trial>/<str:study_id>/<str:metric>", SeedOfTrialView.as_view(), name="seed-data-of-trial"),
     path("", include("ingestion.urls")),
     path("", include("dashboards.urls")),
 ]

@@ -15,7 +15,7 @@ import orjson
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
 
@@ -53,15 +53,23 @@ def _date(name: str, description: str) -> OpenApiParameter:
     return OpenApiParameter(name, OpenApiTypes.DATE, OpenApiParameter.QUERY, description=description)
 
 
+_IN_PATH = [
+    OpenApiParameter("study_id", OpenApiTypes.STR, OpenApiParameter.PATH, description="The participant's study id."),
+    OpenApiParameter("metric", OpenApiTypes.STR, OpenApiParameter.PATH, enum=list(BY_CODE), description="A code."),
+]
+
+
 class SeedView(ResourceView):
     """Every sample of a metric, in the seed's shape."""
 
     @extend_schema(
+        operation_id="seed_data",
         tags=["series"],
         summary="Every sample of a metric, in the seed's shape",
         description="Kept for the clients of the product's first version. `user_id` is `TRIAL/STUDY-ID`, or a study id "
         "alone where only one participant whom you may see has it. Without any sample: 404, as it was then.",
         parameters=[
+            *_IN_PATH,
             _date("start_date", "First day, UTC. Without it: seven days before `end_date`."),
             _date("end_date", "Last day, UTC, included. Without it: today."),
         ],
@@ -103,6 +111,11 @@ class SeedView(ResourceView):
         if len(found) > 1:
             raise BadParameters({"user_id": ["Is in several trials: write TRIAL/STUDY-ID."]})
         return found[0]
+
+
+@extend_schema_view(get=extend_schema(operation_id="seed_data_of_trial"))
+class SeedOfTrialView(SeedView):
+    """The same, of a participant named with her trial."""
 
 
 def span_asked(request: Request) -> Span:

@@ -143,13 +143,14 @@ def complete(result: Document, **_: Any) -> Document:
     for path, item in result["paths"].items():
         for method, operation in item.items():
             if method in SAFE | {"post", "put", "patch", "delete"}:
-                _complete(operation, method, in_path="{" in path)
+                named = "{" in path or any(p.get("name") == "trial" for p in operation.get("parameters", []))
+                _complete(operation, method, names_something=named)
     for part in ("schemas", "securitySchemes"):
         components[part] = dict(sorted(components.get(part, {}).items()))
     return result
 
 
-def _complete(operation: Document, method: str, *, in_path: bool) -> None:
+def _complete(operation: Document, method: str, *, names_something: bool) -> None:
     answers: Document = operation["responses"]
     reads = method in SAFE
     for status, answer in answers.items():
@@ -157,7 +158,7 @@ def _complete(operation: Document, method: str, *, in_path: bool) -> None:
             own = answer.setdefault("headers", {})
             for name in (*OF_ALL, "ETag" if reads else REPLAYED):
                 own.setdefault(name, {"$ref": f"#/components/headers/{name}"})
-    for status in (*ALWAYS, *(() if reads else OF_WRITES), *(("404",) if in_path else ())):
+    for status in (*ALWAYS, *(() if reads else OF_WRITES), *(("404",) if names_something else ())):
         answers.setdefault(status, {"$ref": f"#/components/responses/{PROBLEMS[status][0]}"})
     if reads:
         answers.setdefault("304", {"description": "Nothing has changed since the ETag that was sent."})
