@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from django.apps import apps
-from django.db.models import ForeignKey, Model, QuerySet
+from django.db.models import CASCADE, ForeignKey, Model, QuerySet
 
 from participants.models import AuditDetail, AuditEntry, Erasure, Participant
 
@@ -37,8 +37,10 @@ def holdings() -> tuple[Holding, ...]:
             if model in found or model in STAYS:
                 continue
             for field in model._meta.get_fields():
-                target = field.related_model if isinstance(field, ForeignKey) else None
-                if isinstance(target, type) and target in found and not _weak(field):
+                if not isinstance(field, ForeignKey) or _weak(field):
+                    continue
+                target = field.related_model
+                if isinstance(target, type) and target in found:
                     found[model] = field.name if target is Participant else f"{field.name}__{found[target]}"
                     news = True
                     break
@@ -47,4 +49,4 @@ def holdings() -> tuple[Holding, ...]:
 
 def _weak(field: ForeignKey[Model, Model]) -> bool:
     """Whether the row only mentions the other one and lives without it."""
-    return field.null and field.remote_field.on_delete.__name__ != "CASCADE"
+    return field.null and field.remote_field.on_delete is not CASCADE
