@@ -1,75 +1,21 @@
-"""Every change of who takes part, with its rules. Admin, pages, imports and commands call these."""
+"""Participants come, pause, leave and are done."""
 
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max
 from django.utils.module_loading import import_string
 
-from participants.audit import changes, record
+from participants.audit import record
 from participants.leaving import left
-from participants.models import Participant, Pause, Protocol, Site, Trial
+from participants.models import Participant, Pause, Site, Trial
 
 
 class EnrolmentError(Exception):
     """The participant cannot be enrolled; the message says why and is fit to show."""
-
-
-@transaction.atomic
-def trial_create(
-    *,
-    code: str,
-    title: str,
-    time_zone: str = "UTC",
-    is_demo: bool = False,
-    status: str = Trial.Status.DRAFT,
-    starts_on: dt.date | None = None,
-    ends_on: dt.date | None = None,
-) -> Trial:
-    """A trial with version 1 of its protocol, all thresholds at their defaults.
-
-    Raises django's ValidationError for bad values.
-    """
-    trial = Trial(
-        code=code,
-        title=title,
-        time_zone=time_zone,
-        is_demo=is_demo,
-        status=status,
-        starts_on=starts_on,
-        ends_on=ends_on,
-    )
-    trial.full_clean()
-    trial.save()
-    protocol_first(trial)
-    record("trial.create", trial=trial, new={"code": code, "title": title, "status": status, "time_zone": time_zone})
-    return trial
-
-
-def protocol_first(trial: Trial) -> Protocol:
-    """Version 1 with default thresholds, in force from the trial's first day (or from ever, if it has none)."""
-    return Protocol.objects.create(trial=trial, version=1, effective_on=trial.starts_on or dt.date(2000, 1, 1))
-
-
-@transaction.atomic
-def protocol_revise(protocol: Protocol, *, today: dt.date, retroactive: bool = False) -> Protocol:
-    """Store the next version of a trial's protocol, given unsaved: it gets the next number.
-
-    Raises ValueError where it would begin before tomorrow: days that are past were judged by their own rules. With
-    `retroactive` it may; the caller then has them judged anew (metrics.recomputes), which says what that changed.
-    """
-    if protocol.effective_on <= today and not retroactive:
-        raise ValueError("A new version begins tomorrow at the earliest.")
-    latest = Protocol.objects.filter(trial=protocol.trial).aggregate(latest=Max("version"))["latest"]
-    before = protocol.trial.protocols.order_by("-version").values().first() or {}
-    protocol.version = (latest or 0) + 1
-    protocol.save()
-    old, new = changes(before, {name: getattr(protocol, name) for name in before if name != "id"})
-    record("protocol.revise", trial=protocol.trial, thing=f"protocol:{protocol.version}", old=old, new=new)
-    return protocol
 
 
 @transaction.atomic
@@ -102,10 +48,32 @@ def participant_enrol(
     )
     participant.full_clean()
     participant.save()
-    new = {"status": status, "time_zone": participant.time_zone, "site": site.code if site else None, "arm": arm}
+    new: dict[str, Any] = {
+        "status": status,
+        "time_zone": participant.time_zone,
+        "site": site.code if site else None,
+        "arm": arm,
+    }
+    new |= {"monitoring_starts_on": monitoring_starts_on, "monitoring_ends_on": monitoring_ends_on}
     record("participant.enrol", participant=participant, new=new)
     participant_changed(participant)
     return participant
+
+
+@transaction.atomic
+def participant_begin(participant: Participant, *, reason: str = "") -> None:
+    """She takes part without a connection of her own, by files: from invited to active.
+
+    Raises ValueError where she is not invited. Who connects becomes active by that.
+    """
+    if participant.status != Participant.Status.INVITED:
+        raise ValueError(f"{participant.study_id} is {participant.get_status_display()}, not invited.")
+    participant.status = Participant.Status.ACTIVE
+    participant.save(update_fields=["status"])
+    record(
+        "participant.begin", participant=participant, old={"status": "invited"}, new={"status": "active"}, reason=reason
+    )
+    participant_changed(participant)
 
 
 def participant_changed(participant: Participant) -> None:
@@ -134,7 +102,7 @@ def pause_begin(participant: Participant, *, starts_on: dt.date, reason: str, en
 
 
 @transaction.atomic
-def pause_end(participant: Participant, *, ends_on: dt.date) -> Pause:
+def pause_end(participant: Participant, *, ends_on: dt.date, reason: str = "") -> Pause:
     """End the open pause with a day, its last; a status of paused becomes active.
 
     Raises ValueError where none is open, django's ValidationError where it would end before it starts.
@@ -148,24 +116,26 @@ def pause_end(participant: Participant, *, ends_on: dt.date) -> Pause:
     if participant.status == Participant.Status.PAUSED:
         participant.status = Participant.Status.ACTIVE
         participant.save(update_fields=["status"])
-    record("pause.end", participant=participant, new={"starts_on": pause.starts_on, "ends_on": ends_on})
+    new = {"starts_on": pause.starts_on, "ends_on": ends_on}
+    record("pause.end", participant=participant, new=new, reason=reason)
     participant_changed(participant)
     return pause
 
 
 @transaction.atomic
-def participant_withdraw(participant: Participant, *, on: dt.date) -> None:
+def participant_withdraw(participant: Participant, *, on: dt.date, reason: str = "") -> None:
     """She leaves the trial: that day and those after it no longer count. What came before is kept."""
     before = {"status": participant.status, "withdrawn_on": participant.withdrawn_on}
     participant.status, participant.withdrawn_on = Participant.Status.WITHDRAWN, on
     participant.save(update_fields=["status", "withdrawn_on"])
     left(participant)
-    record("participant.withdraw", participant=participant, old=before, new={"status": "withdrawn", "withdrawn_on": on})
+    after = {"status": participant.status, "withdrawn_on": on}
+    record("participant.withdraw", participant=participant, old=before, new=after, reason=reason)
     participant_changed(participant)
 
 
 @transaction.atomic
-def participant_complete(participant: Participant, *, on: dt.date) -> None:
+def participant_complete(participant: Participant, *, on: dt.date, reason: str = "") -> None:
     """Her part is done with a day, her last that counts; an earlier end that was set stays."""
     before = {"status": participant.status, "monitoring_ends_on": participant.monitoring_ends_on}
     participant.status = Participant.Status.COMPLETED
@@ -174,5 +144,5 @@ def participant_complete(participant: Participant, *, on: dt.date) -> None:
     participant.full_clean()
     participant.save(update_fields=["status", "monitoring_ends_on"])
     after = {"status": participant.status, "monitoring_ends_on": participant.monitoring_ends_on}
-    record("participant.complete", participant=participant, old=before, new=after)
+    record("participant.complete", participant=participant, old=before, new=after, reason=reason)
     participant_changed(participant)

@@ -1,0 +1,22 @@
+"""Enrolling many by a file: read it, say of every row what would become of it, then enrol all of them or nobody."""
+
+from participants.enrolment.applying import Enrolled, NotClean, enrol_all
+from participants.enrolment.checking import Preview, Row, Verdict, check
+from participants.enrolment.reading import COLUMNS, CONTACT_COLUMNS, Sheet, Unreadable, decoded, read, template
+
+__all__ = [
+    "COLUMNS",
+    "CONTACT_COLUMNS",
+    "Enrolled",
+    "NotClean",
+    "Preview",
+    "Row",
+    "Sheet",
+    "Unreadable",
+    "Verdict",
+    "check",
+    "decoded",
+    "enrol_all",
+    "read",
+    "template",
+]

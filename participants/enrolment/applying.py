@@ -1,0 +1,55 @@
+"""Enrol everybody of a checked file, or nobody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from participants import audit, contacts
+from participants.enrolment.checking import Preview, Verdict, check
+from participants.enrolment.reading import Sheet
+from participants.models import Participant, Trial
+from participants.services import participant_enrol
+from participants.services.changes import locked
+
+
+class NotClean(Exception):
+    """Some rows cannot be taken, so none was. `preview` says which and why."""
+
+    def __init__(self, preview: Preview) -> None:
+        super().__init__("Some rows cannot be taken.")
+        self.preview = preview
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """What came of a file. `known`: how many were enrolled already, as the file says."""
+
+    people: list[Participant]
+    known: int
+
+
+@transaction.atomic
+def enrol_all(trial: Trial, sheet: Sheet, *, may_contact: bool) -> Enrolled:
+    """Enrol those who are not enrolled yet, with their contact data. The same file again enrols nobody.
+
+    The rows are checked anew: things may have changed since somebody saw them. Raises NotClean, and then nothing was
+    written; EnrolmentError and django's ValidationError as participant_enrol does.
+    """
+    trial = locked(trial)
+    preview = check(trial, sheet, may_contact=may_contact)
+    if not preview.clean:
+        raise NotClean(preview)
+    people = []
+    for row in preview.rows:
+        if row.known:
+            continue
+        person = participant_enrol(trial=trial, **row.values)
+        if row.contact:
+            contacts.contact_store(person, **row.contact)
+        people.append(person)
+    known = preview.counts[Verdict.KNOWN]
+    if people:
+        audit.record("participant.enrol_file", trial=trial, new={"enrolled": len(people), "enrolled_already": known})
+    return Enrolled(people, known)
