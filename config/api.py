@@ -5,11 +5,10 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path, re_path
 from django.views.decorators.csrf import csrf_exempt
-from rest_framework.routers import SimpleRouter
 
 from config import api_docs
+from config.api_routes import router
 from metrics.api.series import SeriesView
-from participants.api import TrialSet
 from participants.rest import schema  # noqa: F401  registers what it says of tokens
 from participants.rest.problems import plain
 
@@ -19,10 +18,6 @@ def nowhere(request: HttpRequest, rest: str = "") -> HttpResponse:
     """An address under /api/ that does not exist."""
     return plain(request, 404, "There is no such address. The API is described at /api/docs.")
 
-
-# No slash at the end, and none is added by a redirect: a redirected POST would lose its body.
-router = SimpleRouter(trailing_slash=False)
-router.register("trials", TrialSet, basename="trial")
 
 urlpatterns = [
     path("v1/series", SeriesView.as_view(), name="series"),

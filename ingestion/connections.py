@@ -75,6 +75,19 @@ def invitation_create(*, participant: Participant, by: User | None, now: dt.date
         return made
 
 
+@transaction.atomic
+def invitation_cancel(invitation: Invitation, *, now: dt.datetime) -> None:
+    """Its link opens no more; one that is cancelled stays so. Raises ValueError where it was used."""
+    held = Invitation.objects.select_for_update().get(pk=invitation.pk)
+    if held.used_at:
+        raise ValueError("She has connected with it already: disconnect her instead.")
+    if held.cancelled_at is None:
+        held.cancelled_at = now
+        held.save(update_fields=["cancelled_at"])
+        record("invitation.cancel", participant=invitation.participant, thing=f"invitation:{invitation.pk}")
+    invitation.cancelled_at = held.cancelled_at
+
+
 def invitation_code(invitation: Invitation) -> str:
     """The signed text that stands in the link."""
     return signing.dumps([invitation.pk, invitation.nonce], salt=SALT)

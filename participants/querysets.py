@@ -53,9 +53,12 @@ class TrialQuerySet(models.QuerySet[Any]):
             return self.none()
         return self.filter(Exists(_memberships(user).filter(trial=OuterRef("pk"))))
 
-    def led_by(self, user: Viewer) -> Self:
-        """Trials whose rules and team the user may change: as a manager of all of it. A site's manager may not."""
-        if not user.is_authenticated or not user.is_active or user.read_only:
+    def led_by(self, user: Viewer, *, reading: bool = False) -> Self:
+        """Trials whose rules and team the user may change: as a manager of all of it. A site's manager may not.
+
+        `reading`: those of which she may read what only their managers may; a token that may only read does too.
+        """
+        if not user.is_authenticated or not user.is_active or (user.read_only and not reading):
             return self.none()
         manager = apps.get_model("participants", "Membership").Role.MANAGER
         return self.filter(Exists(_memberships(user).filter(trial=OuterRef("pk"), role=manager, site=None)))
@@ -80,6 +83,15 @@ class ParticipantQuerySet(models.QuerySet[Any]):
         return self.filter(Exists(mine.filter(Q(site=None) | Q(site=OuterRef("site"))))).exclude(
             status=self.model.Status.ERASED
         )
+
+
+class SiteQuerySet(models.QuerySet[Any]):
+    def visible_to(self, user: Viewer) -> Self:
+        """Sites of the user's trials; a membership that names a site shows that one only."""
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        mine = _memberships(user).filter(trial=OuterRef("trial"))
+        return self.filter(Exists(mine.filter(Q(site=None) | Q(site=OuterRef("pk")))))
 
 
 class ProtocolQuerySet(models.QuerySet[Any]):

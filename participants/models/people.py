@@ -14,7 +14,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from participants.querysets import ParticipantQuerySet, ProtocolQuerySet, TrialQuerySet, UserManager
+from participants.querysets import ParticipantQuerySet, ProtocolQuerySet, SiteQuerySet, TrialQuerySet, UserManager
 
 CODE = RegexValidator(
     r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z",
@@ -194,6 +194,8 @@ class Site(models.Model):
     name = models.CharField(max_length=200)
     phone = models.CharField(max_length=40, blank=True, help_text="Where participants can call; part of e-mails.")
     email = models.EmailField("e-mail address", blank=True, help_text="Where participants' answers go.")
+
+    objects = SiteQuerySet.as_manager()
 
     class Meta:
         ordering = ("trial", "name")

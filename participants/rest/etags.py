@@ -1,4 +1,4 @@
-"""ETags of what an answer holds: who asks again with If-None-Match gets 304 and no body."""
+"""ETags of what an answer holds: If-None-Match gets 304 and no body, If-Match keeps a write from undoing another's."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from django.utils.cache import get_conditional_response
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from participants.rest.problems import Problem
+
 
 def conditional(request: Request, response: HttpResponseBase) -> None:
     """Give an answer to GET or HEAD a weak ETag of its content once it is rendered; make it a 304 where it is known."""
@@ -19,6 +21,23 @@ def conditional(request: Request, response: HttpResponseBase) -> None:
 
 def _answer(request: Request, response: Response) -> HttpResponseBase:
     if not response.has_header("ETag"):
-        response.headers["ETag"] = f'W/"{hashlib.sha256(response.content).hexdigest()[:32]}"'
+        response.headers["ETag"] = _of(response.content)
     known = get_conditional_response(request._request, etag=response.headers["ETag"], response=response)
     return known or response
+
+
+def match(request: Request, content: bytes) -> None:
+    """Raise a 412 where the request was meant for another state than this content. Without If-Match: nothing.
+
+    Compared weakly, as its own ETags are weak: they stand for what an answer holds.
+    """
+    asked = request.headers.get("If-Match")
+    if asked is None or asked.strip() == "*":
+        return
+    ours = _of(content).removeprefix("W/").strip('"')
+    if ours not in [one.strip().removeprefix("W/").strip('"') for one in asked.split(",")]:
+        raise Problem(412, "It has changed meanwhile.", "Read it again and look whether your change still fits.")
+
+
+def _of(content: bytes) -> str:
+    return f'W/"{hashlib.sha256(content).hexdigest()[:32]}"'

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
+from django.db import DataError
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
@@ -34,6 +36,13 @@ class Pages(CursorPagination):
         try:
             return super().decode_cursor(request)
         except (NotFound, UnicodeDecodeError):
+            raise BadParameters({"cursor": ["Take it from `next` of the page before."]}) from None
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
+        """As the base class; a cursor's position that is none of the list's values is named too."""
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except (ValueError, OverflowError, ValidationError, DataError):
             raise BadParameters({"cursor": ["Take it from `next` of the page before."]}) from None
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation, ValidationError
+from django.core.exceptions import (
+    NON_FIELD_ERRORS,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    ValidationError,
+)
+from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from psycopg.errors import UniqueViolation
 from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -35,6 +45,19 @@ class BadParameters(Problem):
         super().__init__(400, "The request is not right.", f"Look at: {names}.", errors=errors)
 
 
+@contextmanager
+def conflicts(*errors: type[Exception]) -> Iterator[None]:
+    """Around a service: what the state of things forbids becomes a 409 with the service's own words.
+
+    `errors`: those whose message is fit to show; ValueError where none is named.
+    """
+    fit_to_show = errors or (ValueError,)
+    try:
+        yield
+    except fit_to_show as error:
+        raise Problem(409, "It cannot be done as things stand.", str(error)) from error
+
+
 def body(status: int, title: str, detail: str = "", **extra: Any) -> dict[str, Any]:
     """The members of a problem."""
     said = {"type": "about:blank", "title": title or HTTPStatus(status).phrase, "status": status}
@@ -48,7 +71,10 @@ def handler(error: Exception, context: dict[str, Any]) -> Response | None:
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied(str(error) or None)
     elif isinstance(error, ValidationError):
-        error = exceptions.ValidationError(serializers.as_serializer_error(error))
+        error = exceptions.ValidationError(_named(serializers.as_serializer_error(error)))
+    elif isinstance(error, IntegrityError) and isinstance(error.__cause__, UniqueViolation):
+        # Two at once: the service's own check passed for both.
+        error = Problem(409, "It is there already.", "Somebody else was faster: read it again.")
     elif isinstance(error, RequestDataTooBig):
         error = Problem(413, "The body is too large.")
     elif isinstance(error, SuspiciousOperation):
@@ -62,6 +88,11 @@ def handler(error: Exception, context: dict[str, Any]) -> Response | None:
     if wait := getattr(error, "wait", None):
         headers["Retry-After"] = str(int(wait) + 1)
     return Response(_told(error), status=error.status_code, headers=headers, content_type=MEDIA_TYPE)
+
+
+def _named(errors: dict[str, Any]) -> dict[str, Any]:
+    """Django's name for what concerns no single field is no word for others."""
+    return {("non_field_errors" if name == NON_FIELD_ERRORS else name): said for name, said in errors.items()}
 
 
 def _told(error: exceptions.APIException) -> dict[str, Any]:

@@ -158,7 +158,9 @@ def _complete(operation: Document, method: str, *, names_something: bool) -> Non
             own = answer.setdefault("headers", {})
             for name in (*OF_ALL, "ETag" if reads else REPLAYED):
                 own.setdefault(name, {"$ref": f"#/components/headers/{name}"})
-    for status in (*ALWAYS, *(() if reads else OF_WRITES), *(("404",) if names_something else ())):
+    guarded = any(one.get("name") == "If-Match" for one in operation.get("parameters", []))
+    further = (*(("412",) if guarded else ()), *(("404",) if names_something else ()))
+    for status in (*ALWAYS, *(() if reads else OF_WRITES), *further):
         answers.setdefault(status, {"$ref": f"#/components/responses/{PROBLEMS[status][0]}"})
     if reads:
         answers.setdefault("304", {"description": "Nothing has changed since the ETag that was sent."})

@@ -13,10 +13,13 @@ from rest_framework.exceptions import NotAuthenticated
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
+from participants.audit import record
 from participants.models import IdempotencyKey, Participant, Trial, User
 from participants.rest import etags, idempotency, throttling
+from participants.rest.problems import BadParameters
 
 if TYPE_CHECKING:
     Base = APIView
@@ -65,10 +68,22 @@ class Answering(Base):
             raise NotAuthenticated
         return user
 
-    def trial(self, code: str) -> Trial:
-        """A trial of hers, or 404."""
+    def trial(self, code: str, *, led: bool = False) -> Trial:
+        """A trial of hers, or 404; `led`: whose rules and team she decides on, else 403.
+
+        A token that may only read reads what its user leads.
+        """
         trial: Trial = get_object_or_404(Trial.objects.visible_to(self.user), code=code)
+        reading = self.request.method in SAFE_METHODS
+        if led and not Trial.objects.led_by(self.user, reading=reading).filter(pk=trial.pk).exists():
+            raise PermissionDenied("Only managers of the whole trial may do this.")
         return trial
+
+    def people(self, code: str) -> tuple[Trial, Any]:
+        """A trial of hers, and those of its participants whom she sees. That she lists them is recorded."""
+        trial = self.trial(code)
+        record("participants.list", trial=trial)
+        return trial, Participant.objects.visible_to(self.user).filter(trial=trial)
 
     def participant(self, code: str, study_id: str, *, managed: bool = False) -> Participant:
         """A participant of a trial of hers, or 404; `managed`: whom she may act for, else 403."""
@@ -85,3 +100,35 @@ class ResourceView(Answering, APIView):
 
 class ResourceSet(Answering, viewsets.GenericViewSet[Any]):
     """A kind of thing, its list and its single ones."""
+
+    lookup_value_regex = "[^/]+"
+
+    def paged(self, rows: Any, *ordering: str, serializer: type[BaseSerializer[Any]] | None = None) -> Response:
+        """A page of these rows in an order, which ends with something unique."""
+        self.paginator.ordering = ordering  # type: ignore[union-attr]
+        page = self.paginate_queryset(rows)
+        shown = serializer or self.get_serializer_class()
+        return self.get_paginated_response(shown(page, many=True, context=self.get_serializer_context()).data)
+
+    def shown(self, thing: Any) -> Any:
+        """One of them, as it is answered."""
+        return self.get_serializer_class()(thing, context=self.get_serializer_context()).data
+
+    def said(self, serializer: type[BaseSerializer[Any]], *, partial: bool = False) -> dict[str, Any]:
+        """The body of a write, checked. Raises ValidationError, which names each field that is wrong."""
+        asked = serializer(data=self.request.data, partial=partial, context=self.get_serializer_context())
+        asked.is_valid(raise_exception=True)
+        if isinstance(self.request.data, dict) and (strange := set(self.request.data) - set(asked.fields)):  # type: ignore[attr-defined]
+            raise BadParameters({name: ["There is no such field here to write."] for name in sorted(strange)})
+        values: dict[str, Any] = asked.validated_data
+        return values
+
+    def unchanged(self, thing: Any) -> None:
+        """Refuse with 412 where `If-Match` names another state of a thing than it has. Hold its row before."""
+        rendered = self.request.accepted_renderer.render(self.shown(thing), self.request.accepted_media_type, {})
+        etags.match(self.request, rendered)
+
+
+def created(thing: Any, address: str) -> Response:
+    """201: what was made and where it is."""
+    return Response(thing, status=201, headers={"Location": address})

@@ -111,7 +111,7 @@ class TestErrors:
         def broken(*_: Any) -> None:
             raise RuntimeError("a secret")
 
-        monkeypatch.setattr("participants.api.TrialSet.get_queryset", broken)
+        monkeypatch.setattr("participants.api.trials.TrialSet.get_queryset", broken)
         reader = bring(manager)
         reader.raise_request_exception = False
         said = self.problem(reader.get("/api/v1/trials"), 500)

@@ -1,0 +1,222 @@
+"""Alerts in the API: what needs somebody, what became of it, and the acts of the alerts' page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import F, Q, QuerySet
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from dashboards import alert_acts, alert_list
+from dashboards.alerts import awake
+from dashboards.models import Alert, AlertEvent
+from participants.models import Trial, User
+from participants.rest.described import resource
+from participants.rest.parameters import Parameters
+from participants.rest.problems import BadParameters, Problem, conflicts
+from participants.rest.views import ResourceSet
+
+LEVELS = (("warning", "warning"), ("critical", "critical"))
+STATES = ("open", "acknowledged", "unacknowledged", "snoozed", "resolved")
+
+
+class AlertEventSerializer(serializers.ModelSerializer[AlertEvent]):
+    by = serializers.EmailField(source="by.email", default=None, read_only=True, allow_null=True)
+
+    class Meta:
+        model = AlertEvent
+        fields = ("at", "what", "by", "note")
+        read_only_fields = fields
+
+
+class AlertSerializer(serializers.ModelSerializer[Alert]):
+    study_id = serializers.CharField(source="participant.study_id", read_only=True)
+    level = serializers.SerializerMethodField()
+    facts = serializers.DictField(read_only=True, help_text="What the rule saw, newest.")
+    acknowledged_by = serializers.EmailField(
+        source="acknowledged_by.email", default=None, read_only=True, allow_null=True
+    )
+    assigned_to = serializers.EmailField(source="assigned_to.email", default=None, read_only=True, allow_null=True)
+
+    class Meta:
+        model = Alert
+        fields = (
+            "id",
+            "study_id",
+            "rule",
+            "level",
+            "raised_at",
+            "updated_at",
+            "facts",
+            "resolved_at",
+            "resolution",
+            "acknowledged_at",
+            "acknowledged_by",
+            "snoozed_until",
+            "assigned_to",
+        )
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.ChoiceField(LEVELS))
+    def get_level(self, alert: Alert) -> str:
+        return Alert.Level(alert.level).label
+
+
+class AlertWithEventsSerializer(AlertSerializer):
+    events = AlertEventSerializer(many=True, read_only=True)
+
+    class Meta(AlertSerializer.Meta):
+        fields = (*AlertSerializer.Meta.fields, "events")  # type: ignore[assignment]
+        read_only_fields = fields
+
+
+class AlertParameters(Parameters):
+    state = serializers.ChoiceField(
+        STATES, required=False, help_text="open: neither resolved nor snoozed; (un)acknowledged: of those, these."
+    )
+    rule = serializers.ChoiceField(Alert.Rule.choices, required=False)
+    level = serializers.ChoiceField(LEVELS, required=False)
+    participant = serializers.CharField(required=False, max_length=64, help_text="A study id.")
+    site = serializers.CharField(required=False, max_length=32, help_text="A site's code.")
+    assigned_to = serializers.EmailField(required=False, help_text="A member's e-mail address.")
+
+
+class SnoozeSerializer(serializers.Serializer[Any]):
+    days = serializers.ChoiceField(
+        sorted(alert_acts.SNOOZES), help_text="Until the beginning of the day so many days from today, trial's time."
+    )
+
+
+class AssignSerializer(serializers.Serializer[Any]):
+    to = serializers.EmailField(allow_null=True, help_text="A manager or coordinator who sees her; null: nobody.")
+
+
+# Parameter -> the field that it narrows.
+FIELDS = {
+    "rule": "rule",
+    "participant": "participant__study_id",
+    "site": "participant__site__code",
+    "assigned_to": "assigned_to__email__iexact",
+}
+
+
+def of_state(state: str) -> Q:
+    """Alerts of a state, now."""
+    now = timezone.now()
+    states = {
+        "open": awake(now),
+        "acknowledged": awake(now) & Q(acknowledged_at__isnull=False),
+        "unacknowledged": awake(now) & Q(acknowledged_at=None),
+        "snoozed": Q(resolved_at=None, snoozed_until__gt=now),
+        "resolved": Q(resolved_at__isnull=False),
+    }
+    return states[state]
+
+
+@resource("monitoring", "code")
+class AlertSet(ResourceSet):
+    """A trial's alerts, the newest first."""
+
+    serializer_class = AlertSerializer
+    queryset = Alert.objects.none()
+    lookup_field = "id"
+    lookup_value_regex = "[0-9]{1,9}"
+
+    @extend_schema(summary="List a trial's alerts", parameters=[AlertParameters])
+    def list(self, request: Request, code: str) -> Response:
+        asked = AlertParameters.read(request)
+        trial, _ = self.people(code)
+        found = alert_list.visible(trial, self.user).filter(
+            **{FIELDS[name]: value for name, value in asked.items() if name in FIELDS}
+        )
+        if "state" in asked:
+            found = found.filter(of_state(asked["state"]))
+        if "level" in asked:
+            found = found.filter(level=Alert.Level[{"warning": "WARN"}.get(asked["level"], "CRITICAL")])
+        return self.paged(found.select_related("participant", "acknowledged_by", "assigned_to"), "-id")
+
+    @extend_schema(summary="An alert with its history", responses=AlertWithEventsSerializer)
+    def retrieve(self, request: Request, code: str, id: str) -> Response:
+        Parameters.read(request)
+        return self._answered(self.trial(code), id)
+
+    def _answered(self, trial: Trial, id: str) -> Response:
+        found = alert_list.with_words(alert_list.visible(trial, self.user))
+        return Response(AlertWithEventsSerializer(get_object_or_404(found, pk=id)).data)
+
+    def _act(self, code: str, id: str, do: Callable[[QuerySet[Alert], Trial], Any]) -> Response:
+        """Do something with an alert: 404 if she may not see it, 403 if she may not act, 409 if it is over."""
+        trial = self.trial(code)
+        alert = get_object_or_404(alert_list.visible(trial, self.user), pk=id)
+        mine = alert_acts.actable(self.user, trial).filter(pk=alert.pk)
+        if not mine.exists():
+            raise PermissionDenied("Only managers and coordinators of her site may do this.")
+        if alert.resolved_at:
+            raise Problem(409, "It cannot be done as things stand.", "This alert is over.")
+        with conflicts():
+            do(mine, trial)
+        return self._answered(trial, id)
+
+    @extend_schema(summary="Say that somebody has seen it", request=None, responses={200: AlertWithEventsSerializer})
+    @action(detail=True, methods=["post"])
+    def acknowledge(self, request: Request, code: str, id: str) -> Response:
+        now = timezone.now()
+        return self._act(code, id, lambda mine, _: alert_acts.acknowledge(mine, by=self.user, now=now))
+
+    @extend_schema(summary="Take that back", request=None, responses={200: AlertWithEventsSerializer})
+    @action(detail=True, methods=["post"])
+    def unacknowledge(self, request: Request, code: str, id: str) -> Response:
+        now = timezone.now()
+        return self._act(code, id, lambda mine, _: alert_acts.unacknowledge(mine, by=self.user, now=now))
+
+    @extend_schema(
+        summary="Let it not count for some days",
+        request=SnoozeSerializer,
+        responses={200: AlertWithEventsSerializer},
+    )
+    @action(detail=True, methods=["post"])
+    def snooze(self, request: Request, code: str, id: str) -> Response:
+        days, now = self.said(SnoozeSerializer)["days"], timezone.now()
+        return self._act(
+            code, id, lambda mine, trial: alert_acts.snooze(mine, days=days, trial=trial, by=self.user, now=now)
+        )
+
+    @extend_schema(summary="Let it count again", request=None, responses={200: AlertWithEventsSerializer})
+    @action(detail=True, methods=["post"])
+    def unsnooze(self, request: Request, code: str, id: str) -> Response:
+        now = timezone.now()
+        return self._act(code, id, lambda mine, _: alert_acts.unsnooze(mine, by=self.user, now=now))
+
+    @extend_schema(
+        summary="Give it to a member, or to nobody",
+        request=AssignSerializer,
+        responses={200: AlertWithEventsSerializer},
+    )
+    @action(detail=True, methods=["post"])
+    def assign(self, request: Request, code: str, id: str) -> Response:
+        address, now = self.said(AssignSerializer)["to"], timezone.now()
+
+        def do(mine: QuerySet[Alert], trial: Trial) -> None:
+            to = member(trial, mine.annotate(site=F("participant__site")).values_list("site", flat=True), address)
+            alert_acts.assign(mine, to=to, by=self.user, now=now)
+
+        return self._act(code, id, do)
+
+
+def member(trial: Trial, sites: Any, address: str | None) -> User | None:
+    """Who manages these sites' participants and has this address; None where none is named. Raises BadParameters."""
+    if address is None:
+        return None
+    team = alert_acts.Team(trial).of(sites)
+    found = next((user for user in team if user.email.lower() == address.lower()), None)
+    if found is None:
+        raise BadParameters({"to": ["No manager or coordinator who sees her has this address."]})
+    return found

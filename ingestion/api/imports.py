@@ -1,0 +1,100 @@
+"""Imported files in the API: what was offered to a trial, what became of it, and rows that were not taken."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from ingestion.models import ImportFile, RejectedRow
+from participants.models import Membership
+from participants.rest.described import resource
+from participants.rest.parameters import Parameters
+from participants.rest.views import ResourceSet
+
+
+class ImportSerializer(serializers.ModelSerializer[ImportFile]):
+    study_id = serializers.CharField(
+        source="whose", read_only=True, help_text="Told by the file's name or the operator; empty: its rows say."
+    )
+    counts = serializers.DictField(read_only=True, help_text="Rows read, new, changed, unchanged, flagged, rejected.")
+    assumptions = serializers.DictField(read_only=True, help_text="What the file does not say and was taken to be so.")
+
+    class Meta:
+        model = ImportFile
+        fields = (
+            "id",
+            "name",
+            "sha256",
+            "size",
+            "format",
+            "study_id",
+            "status",
+            "counts",
+            "assumptions",
+            "error",
+            "started_at",
+            "finished_at",
+        )
+        read_only_fields = fields
+
+
+class RejectedRowSerializer(serializers.ModelSerializer[RejectedRow]):
+    class Meta:
+        model = RejectedRow
+        fields = ("line", "reason")
+        read_only_fields = fields
+
+
+class ImportParameters(Parameters):
+    status = serializers.ChoiceField(ImportFile.Status.choices, required=False)
+    participant = serializers.CharField(required=False, max_length=64, help_text="A study id.")
+
+
+@resource("connections", "code")
+class ImportSet(ResourceSet):
+    """Files that were imported into a trial, the newest first. They are read by the operator, not by this API.
+
+    A file may hold several participants' data: who sees one site only sees files that are told to be of hers.
+    """
+
+    serializer_class = ImportSerializer
+    queryset = ImportFile.objects.none()
+    lookup_field = "id"
+    lookup_value_regex = "[0-9]{1,9}"
+
+    def _files(self, code: str) -> Any:
+        trial, people = self.people(code)
+        found = ImportFile.objects.filter(trial=trial)
+        if Membership.objects.filter(user=self.user, trial=trial, site=None, ended_at=None).exists():
+            return found.filter(Q(whose="") | Q(whose__in=people.values("study_id")))
+        return found.filter(whose__in=people.values("study_id"))
+
+    @extend_schema(summary="List a trial's imported files", parameters=[ImportParameters])
+    def list(self, request: Request, code: str) -> Response:
+        asked = ImportParameters.read(request)
+        found = self._files(code)
+        fields = {"status": "status", "participant": "whose"}
+        return self.paged(found.filter(**{fields[name]: value for name, value in asked.items()}), "-id")
+
+    @extend_schema(summary="An imported file")
+    def retrieve(self, request: Request, code: str, id: str) -> Response:
+        Parameters.read(request)
+        return Response(self.shown(get_object_or_404(self._files(code), pk=id)))
+
+    @extend_schema(
+        summary="List rows of a file that were not taken",
+        description="Where each stood and why. What stood there is not kept: it may be anything.",
+        responses=RejectedRowSerializer(many=True),
+    )
+    @action(detail=True, url_path="rejected-rows")
+    def rejected_rows(self, request: Request, code: str, id: str) -> Response:
+        Parameters.read(request)
+        found = get_object_or_404(self._files(code), pk=id)
+        return self.paged(found.rejected_rows.all(), "line", "pk", serializer=RejectedRowSerializer)

@@ -1,0 +1,38 @@
+"""How resources describe themselves: what their addresses name, and parameters that several take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+
+View = TypeVar("View", bound=type)
+
+IF_MATCH = OpenApiParameter(
+    "If-Match",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="The ETag of what you read: 412 where it has changed since.",
+)
+# What stands in addresses, by name.
+IN_PATH: dict[str, tuple[Any, str]] = {
+    "code": (OpenApiTypes.STR, "The trial's code."),
+    "study_id": (OpenApiTypes.STR, "The participant's study id."),
+    "site": (OpenApiTypes.STR, "The site's code."),
+    "provider": (OpenApiTypes.STR, "The vendor's short name, as the connection says it."),
+    "version": (OpenApiTypes.INT, "The protocol's version."),
+    "language": (OpenApiTypes.STR, "en, nl, de."),
+    "id": (OpenApiTypes.INT, "Its number, as in the list."),
+}
+
+
+def resource(tag: str, *in_path: str) -> Callable[[View], View]:
+    """Describe a view: its tag, and what its addresses name, in their order."""
+    said = [
+        OpenApiParameter(name, IN_PATH[name][0], OpenApiParameter.PATH, description=IN_PATH[name][1])
+        for name in in_path
+    ]
+    describe: Callable[[View], View] = extend_schema(tags=[tag], parameters=said)
+    return describe
