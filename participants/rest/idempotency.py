@@ -38,10 +38,10 @@ def claim(request: Request, user: User) -> IdempotencyKey | None:
 
     Raises Replay where it was done already, Problem for a key that was used for something else.
     """
-    key = request.headers.get(HEADER, "")
-    if not key:
+    key = request.headers.get(HEADER)
+    if key is None:
         return None
-    if len(key) > LONGEST or not key.isprintable():
+    if not (1 <= len(key) <= LONGEST and key.isascii() and key.isprintable()):
         raise Problem(400, "The idempotency key is not right.", f"{HEADER} has 1 to {LONGEST} printable characters.")
     digest = hashlib.sha256(request._request.body).hexdigest()
     said = {"method": request.method or "", "path": request.get_full_path()[:500], "body_digest": digest}

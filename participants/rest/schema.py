@@ -102,7 +102,7 @@ PARAMETERS: dict[str, Document] = {
         "name": "If-None-Match",
         "in": "header",
         "description": "The ETag of what is known already: 304 and no body where nothing has changed.",
-        "schema": {"type": "string", "maxLength": 500},
+        "schema": {"type": "string"},
         "example": 'W/"2c26b46b68ffc68ff99b453c1d304134"',
     },
 }

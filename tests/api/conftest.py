@@ -37,14 +37,18 @@ def manager(trial: Trial) -> User:
     return user
 
 
+def token_key(user: User, *, can_write: bool = False, trials: list[Trial] | None = None) -> str:
+    """The key of a new token of a user's."""
+    ends = timezone.now() + dt.timedelta(days=30)
+    return token_create(user=user, name="test", expires_at=ends, can_write=can_write, trials=trials)[1]
+
+
 @pytest.fixture
 def bring() -> Bring:
     """A client with a new token of a user's: `bring(user, can_write=True, trials=[...])`."""
 
     def client(user: User, *, can_write: bool = False, trials: list[Trial] | None = None) -> Client:
-        ends = timezone.now() + dt.timedelta(days=30)
-        _, key = token_create(user=user, name="test", expires_at=ends, can_write=can_write, trials=trials)
-        return Client(headers={"Authorization": f"Bearer {key}"})
+        return Client(headers={"Authorization": f"Bearer {token_key(user, can_write=can_write, trials=trials)}"})
 
     return client
 
