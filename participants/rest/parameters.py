@@ -25,6 +25,10 @@ class Parameters(serializers.Serializer[Any]):
         errors: dict[str, list[str]] = {}
         if not asked.is_valid():
             errors = {name: [str(text) for text in said] for name, said in asked.errors.items()}
+        for name, field in asked.fields.items():
+            # REST framework takes an empty text for one that was not sent.
+            if request.query_params.get(name) == "" and not getattr(field, "allow_blank", False):
+                errors.setdefault(name, ["Give it a value or leave it out."])
         known = set(asked.fields) | OF_PAGES | also
         for name in request.query_params:
             if name not in known:
