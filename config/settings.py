@@ -326,6 +326,13 @@ PARTICIPANT_CHANGED = "metrics.verdicts.participant_changed"
 # when she is erased (participants.erasing).
 PARTICIPANT_LEFT = ["ingestion.connections.let_go"]
 ERASERS = ["metrics.erasing.erase", "ingestion.erasing.erase"]
+# Who tells what is kept about a participant, when she asks for it (participants.subject_access), in that order.
+SUBJECT_ACCESS = [
+    "participants.subject_chapters.chapters",
+    "metrics.subject_access.chapters",
+    "ingestion.subject_access.chapters",
+    "dashboards.subject_access.chapters",
+]
 # Tells a restored backup whom it must forget again: keep it apart from the backups.
 ERASURE_JOURNAL = env.str("ERASURE_JOURNAL", default="") or str(BASE_DIR / "var" / "erasures.jsonl")
 # True: participants of demo trials may be given synthetic devices.

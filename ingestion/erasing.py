@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from django.db.models import Func, IntegerField, Value
+from django.db.models import Func, IntegerField, QuerySet, Value
+from django.db.models.lookups import GreaterThan
 
 from ingestion.models import ImportFile, WebhookDelivery
 from participants.models import Participant
@@ -18,17 +19,21 @@ def erase(participant: Participant) -> dict[str, int]:
     for file in files.filter(name__contains=participant.study_id):
         file.name = word.sub("erased", file.name)
         file.save(update_fields=["name"])
-    notices = 0
-    accounts = participant.connections.exclude(external_user_id="").values_list("external_user_id", flat=True)
-    for account in accounts:
-        found = WebhookDelivery.objects.annotate(
-            at=Func(
-                Value(account.encode()),
-                "body",
-                template="position(%(expressions)s)",
-                arg_joiner=" IN ",
-                output_field=IntegerField(),
-            )
-        )
-        notices += found.filter(at__gt=0).delete()[0]
+    notices, _ = notices_about(participant).delete()
     return {"ingestion.ImportFile": removed, "ingestion.WebhookDelivery": notices}
+
+
+def notices_about(participant: Participant) -> QuerySet[WebhookDelivery]:
+    """Vendors' notices that name an account of hers."""
+    accounts = participant.connections.exclude(external_user_id="").values_list("external_user_id", flat=True)
+    found = WebhookDelivery.objects.none()
+    for account in accounts:
+        place = Func(
+            Value(account.encode()),
+            "body",
+            template="position(%(expressions)s)",
+            arg_joiner=" IN ",
+            output_field=IntegerField(),
+        )
+        found = found | WebhookDelivery.objects.filter(GreaterThan(place, Value(0)))
+    return found

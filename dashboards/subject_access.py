@@ -1,0 +1,33 @@
+"""What this room keeps about a participant, for her right of access: what the team did and wrote about her."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dashboards.models import Alert, AlertEvent, Note, Outreach
+from participants.models import Participant
+from participants.subject_access import Chapter, rows_of
+
+
+def chapters(participant: Participant) -> Iterator[Chapter]:
+    """The chapters of this room, in the order in which they are read."""
+    yield Chapter(
+        "team/letters-and-calls", "Letters and calls",
+        "What was written to you or said on the telephone, why, by whom, and whether data came afterwards.",
+        (Outreach,), rows_of(Outreach.objects.filter(participant=participant)),
+    )  # fmt: skip
+    yield Chapter(
+        "team/notes", "Notes",
+        "What the trial's team wrote down about you.",
+        (Note,), rows_of(Note.objects.filter(participant=participant)),
+    )  # fmt: skip
+    yield Chapter(
+        "team/alerts", "Alerts",
+        "When the platform told the team that something needs a look, for example that no data arrive.",
+        (Alert,), rows_of(Alert.objects.filter(participant=participant)),
+    )  # fmt: skip
+    yield Chapter(
+        "team/alerts-history", "What became of the alerts",
+        "Who looked after an alert, when, and with which remark.",
+        (AlertEvent,), rows_of(AlertEvent.objects.filter(alert__participant=participant)),
+    )  # fmt: skip

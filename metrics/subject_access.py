@@ -1,0 +1,146 @@
+"""What this room keeps about a participant, for her right of access: what was measured and what follows from it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+from metrics import raw
+from metrics.calendars import calendar_of
+from metrics.days import DAY, EPOCH, LocalCalendar
+from metrics.exchange.series import numbers, stamps
+from metrics.grids import Span
+from metrics.models import (
+    DayRollup,
+    DayVerdict,
+    ExerciseSession,
+    Gap,
+    HourRollup,
+    Measurement,
+    MinuteRollup,
+    OffsetPeriod,
+    ParticipantDay,
+    Recompute,
+    Revision,
+    SleepSession,
+    Source,
+    Standing,
+)
+from metrics.registry import BY_ID, Metric
+from participants.models import Participant
+from participants.subject_access import Chapter, Row, rows_of
+
+# A sample's time in UTC lies within so many days of its local date.
+AROUND = 2
+
+
+def chapters(participant: Participant) -> Iterator[Chapter]:
+    """The chapters of this room, in the order in which they are read."""
+    yield from _measurements(participant)
+    yield Chapter(
+        "measurements/by-day", "Measurements, summed up by day",
+        "Number, sum, lowest and highest value of each kind of measurement on each day. The platform keeps such sums "
+        "by minute and by hour too; they are computed from the measurements and say nothing else, so they are not "
+        "repeated here.",
+        (DayRollup, HourRollup, MinuteRollup), rows_of(DayRollup.objects.filter(participant=participant)),
+    )  # fmt: skip
+    yield Chapter(
+        "measurements/replaced-values", "Values that were replaced",
+        "Where your device's maker corrected a value later, the value from before and when it was replaced.",
+        (Revision,), rows_of(Revision.objects.filter(participant=participant)),
+    )  # fmt: skip
+    yield from _sessions(participant)
+    yield from _judgements(participant)
+
+
+def _measurements(participant: Participant) -> Iterator[Chapter]:
+    """A chapter for each metric and source; one that says so where nothing was measured."""
+    found = DayRollup.objects.filter(participant=participant).order_by("metric_id", "source_id")
+    series = list(found.values_list("metric_id", "source_id").distinct())
+    sources = Source.objects.in_bulk([source for _, source in series])
+    if not series:
+        yield Chapter("measurements/none", "Measurements", "What your device measured.", (Measurement,))
+    calendar = calendar_of(participant)
+    several = {metric for metric, _ in series if sum(other == metric for other, _ in series) > 1}
+    for metric_id, source_id in series:
+        metric, source = BY_ID[metric_id], sources[source_id]
+        name = f"{metric.code}-{source_id}" if metric_id in several else metric.code
+        made_up = " These data were made up by a program, for trying the platform." if source.synthetic else ""
+        yield Chapter(
+            f"measurements/{name}", f"Measurements: {metric.name.lower()}",
+            f"Every value from {source}, in {metric.label}, with its time on your clock. `seconds`: how long the "
+            f"stretch is that the value stands for; empty where it is of an instant.{made_up}",
+            (Measurement,), lines=_values(participant, metric, source_id, calendar),
+        )  # fmt: skip
+
+
+def _values(participant: Participant, metric: Metric, source_id: int, calendar: LocalCalendar) -> Iterator[bytes]:
+    """CSV, in pieces of many lines."""
+    yield f"time,value in {metric.unit},seconds\n".encode()
+    days = DayRollup.objects.filter(participant=participant, metric_id=metric.id, source_id=source_id)
+    dates = list(days.order_by("date").values_list("date", flat=True))
+    span = Span(_us(dates[0], -AROUND), _us(dates[-1], AROUND))
+    key = raw.Key(participant.pk, metric.id, source_id)
+    for piece in raw.pieces([key], {participant.pk: span}):
+        lengths = ["" if seconds < 0 else str(seconds) for seconds in piece.seconds.tolist()]
+        rows = zip(stamps(piece.time, calendar), numbers(piece.value), lengths, strict=True)
+        yield "".join(f"{at},{value},{seconds}\n" for at, value, seconds in rows).encode()
+
+
+def _us(date: dt.date, days: int) -> int:
+    return ((date - EPOCH).days + days) * DAY
+
+
+def _sessions(participant: Participant) -> Iterator[Chapter]:
+    yield Chapter(
+        "sleep", "Sleep",
+        "Each night or nap as your device saw it, with its stages: seconds from the start, seconds long, stage.",
+        (SleepSession,), rows_of(SleepSession.objects.filter(participant=participant)),
+    )  # fmt: skip
+    yield Chapter(
+        "exercise", "Exercise",
+        "Walks, runs and other exercise that your device recognised or that you recorded.",
+        (ExerciseSession,), rows_of(ExerciseSession.objects.filter(participant=participant)),
+    )  # fmt: skip
+
+
+def _judgements(participant: Participant) -> Iterator[Chapter]:
+    yield Chapter(
+        "days", "Your days in the trial",
+        "For each day whether enough was measured for it to count, how long you wore the device, and how long you "
+        "slept.",
+        (ParticipantDay,), rows_of(ParticipantDay.objects.filter(participant=participant)),
+    )  # fmt: skip
+    yield Chapter(
+        "days-as-they-were-known", "How that became known",
+        "A day may count later than at first, when data arrive late. Here is what was thought of it, and when.",
+        (DayVerdict,), rows_of(DayVerdict.objects.filter(participant=participant)),
+    )  # fmt: skip
+    yield Chapter(
+        "gaps", "Times without data",
+        "Stretches for which nothing was measured, and why the platform thinks so.",
+        (Gap,), rows_of(Gap.objects.filter(participant=participant)),
+    )  # fmt: skip
+    yield Chapter(
+        "standing", "How you stand now",
+        "What the trial's team sees of you in its list: how many days count, when data last arrived, your device's "
+        "battery, and what seems to be missing.",
+        (Standing,), rows_of(Standing.objects.filter(participant=participant)),
+    )  # fmt: skip
+    yield Chapter(
+        "clock", "Your device's clock",
+        "When your device's clock was not that of your time zone, for example on a journey.",
+        (OffsetPeriod,), rows_of(OffsetPeriod.objects.filter(participant=participant)),
+    )  # fmt: skip
+    yield Chapter(
+        "days-judged-anew", "Days judged anew",
+        "When the trial's rules changed, all days were judged again. Here is what that changed for you: days that "
+        "changed, and your share of days that count, before and after.",
+        (Recompute,), _recomputes(participant),
+    )  # fmt: skip
+
+
+def _recomputes(participant: Participant) -> Iterator[Row]:
+    study_id = participant.study_id
+    for run in Recompute.objects.filter(trial=participant.trial, people__has_key=study_id).order_by("asked_at"):
+        yield {"asked_at": run.asked_at, "why": run.why, "yours": run.people[study_id]}

@@ -1,0 +1,212 @@
+"""Everything that is kept about one participant, as files that she can read: her right of access (GDPR, article 15).
+
+Each room tells what it keeps in chapters (settings.SUBJECT_ACCESS, dotted paths to functions that take the
+participant). A test asks that every table with a path to her (participants.holdings) is in some chapter.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import json
+import shutil
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.db.models import DateField, ForeignKey, Model, QuerySet
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from participants.audit import record
+from participants.models import Participant, Trial
+
+CHUNK = 2_000
+# A spreadsheet takes text that begins so for a formula; an apostrophe in front makes it text.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+README = "READ ME FIRST.txt"
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """One kind of thing that is kept. `name`: of its files, a folder may stand before it. `about`: for lay people.
+
+    `rows`: each with the same members; or `lines`, ready CSV with its heading, for what is too much for JSON.
+    `models`: the tables it tells of; also those of which it says why they are not repeated.
+    """
+
+    name: str
+    title: str
+    about: str
+    models: tuple[type[Model], ...]
+    rows: Iterable[Row] = ()
+    lines: Iterable[bytes] | None = None
+
+
+@dataclass(slots=True)
+class Written:
+    """What came of it: the folder, and how many rows each file has."""
+
+    folder: Path
+    rows: dict[str, int] = field(default_factory=dict)
+
+
+Contributor = Callable[[Participant], Iterable[Chapter]]
+
+
+class FolderTaken(ValueError):
+    """There is something in the folder already; the message is fit to show."""
+
+
+def chapters(participant: Participant) -> Iterator[Chapter]:
+    """What every room keeps of her. Rows are read when they are asked for."""
+    for path in settings.SUBJECT_ACCESS:
+        contributor: Contributor = import_string(path)
+        yield from contributor(participant)
+
+
+def subject_export(participant: Participant, folder: Path, *, reason: str = "") -> Written:
+    """Write everything about her into a new folder inside `folder`; recorded in the audit trail, which is part of it.
+
+    A row at a time, in constant memory. Readable by its owner alone: her name is in it. Where anything fails, nothing
+    is left behind. Raises FolderTaken, OSError, vault.CannotOpen.
+    """
+    target = folder / f"{participant.trial.code} {participant.study_id}"
+    if target.exists():
+        raise FolderTaken(f"{target} is there already. Move it away, or choose another folder.")
+    record("subject.export", participant=participant, reason=reason)
+    folder.mkdir(parents=True, exist_ok=True)
+    making = folder / f".{target.name}.part"
+    shutil.rmtree(making, ignore_errors=True)
+    making.mkdir(mode=0o700)
+    written = Written(target)
+    try:
+        told = [(chapter, _write(chapter, making, written)) for chapter in chapters(participant)]
+        (making / README).write_text(_readme(participant, told), encoding="utf-8")
+        making.rename(target)
+    except BaseException:
+        shutil.rmtree(making, ignore_errors=True)
+        raise
+    return written
+
+
+def subject_archive(participant: Participant, folder: Path, *, reason: str = "") -> Path:
+    """The same as one ZIP file, which is returned. Raises what subject_export does."""
+    written = subject_export(participant, folder, reason=reason)
+    archive = shutil.make_archive(str(written.folder), "zip", folder, written.folder.name)
+    shutil.rmtree(written.folder)
+    Path(archive).chmod(0o600)
+    return Path(archive)
+
+
+def _write(chapter: Chapter, folder: Path, written: Written) -> int:
+    path = folder / chapter.name
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    n = _write_lines(path, chapter.lines) if chapter.lines is not None else _write_rows(path, chapter.rows)
+    written.rows[chapter.name] = n
+    return n
+
+
+def _write_lines(path: Path, lines: Iterable[bytes]) -> int:
+    n = -1  # the heading
+    with path.with_name(path.name + ".csv").open("wb") as out:
+        for piece in lines:
+            n += piece.count(b"\n")
+            out.write(piece)
+    return max(n, 0)
+
+
+def _write_rows(path: Path, rows: Iterable[Row]) -> int:
+    """As JSON, exact, and as CSV, for spreadsheets. No file where there is no row: the read-me says so."""
+    n = 0
+    found = iter(rows)
+    first = next(found, None)
+    if first is None:
+        return n
+    as_json, as_csv = path.with_name(path.name + ".json"), path.with_name(path.name + ".csv")
+    with as_json.open("wb") as exact, as_csv.open("w", encoding="utf-8-sig", newline="") as table:
+        sheet = csv.writer(table)
+        sheet.writerow(first)
+        row: Row | None = first
+        while row is not None:
+            exact.write((b",\n" if n else b"[\n") + orjson.dumps(row, default=str, option=orjson.OPT_NON_STR_KEYS))
+            sheet.writerow([_cell(value) for value in row.values()])
+            n += 1
+            row = next(found, None)
+        exact.write(b"\n]\n")
+    return n
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dt.datetime):
+        return value.isoformat(timespec="seconds")
+    if isinstance(value, dict | list):
+        return json.dumps(value, default=str, ensure_ascii=False)
+    words = str(value)
+    return f"'{words}" if isinstance(value, str) and words.startswith(FORMULA) else words
+
+
+def rows_of(found: QuerySet[Any], *, leave_out: Iterable[str] = ()) -> Iterator[Row]:
+    """Rows as they are stored: choices in words, what they refer to by its name, instants in UTC.
+
+    Never what is sealed, nor the participant herself, whose files these are; `leave_out`: further fields.
+    """
+    skipped = {"participant", *leave_out}
+    fields = [
+        f for f in found.model._meta.concrete_fields if f.name not in skipped and not f.name.startswith("sealed_")
+    ]
+    references = [f.name for f in fields if isinstance(f, ForeignKey)]
+    for row in found.select_related(*references).iterator(chunk_size=CHUNK) if references else found.iterator(CHUNK):
+        yield {f.name: _value(row, f) for f in fields}
+
+
+def _value(row: Any, f: Any) -> Any:
+    if isinstance(f, ForeignKey):
+        other = getattr(row, f.name)
+        return None if other is None else str(other)
+    if f.choices:
+        return str(getattr(row, f"get_{f.name}_display")())
+    value = getattr(row, f.name)
+    return value.isoformat() if isinstance(f, DateField) and value is not None else value
+
+
+def _readme(participant: Participant, told: list[tuple[Chapter, int]]) -> str:
+    trial: Trial = participant.trial
+    lines = [
+        "EVERYTHING THAT IS KEPT ABOUT YOU IN THIS TRIAL",
+        "",
+        f"Trial: {trial.code}, {trial.title}",
+        f"Your study id: {participant.study_id}",
+        f"Written: {timezone.now():%d %B %Y, %H:%M} UTC",
+        "",
+        "Each topic below has two files with the same content: one that ends in .csv, which opens in any spreadsheet",
+        "program, and one that ends in .json, which is meant for computers. Measurements are so many that they come as",
+        ".csv only. Times are given in UTC unless a column says otherwise.",
+        "",
+        "Keys and passwords (for example those with which the platform reads your device's data) are not included:",
+        "whoever had them could read your data. They say nothing about you.",
+        "",
+        "These files are personal: they contain your name and your health data. Keep them where only you can read",
+        "them.",
+    ]
+    for chapter, rows in told:
+        count = "nothing is kept" if not rows else f"{rows:,} row{'' if rows == 1 else 's'}"
+        lines += ["", f"{chapter.title} ({count})"]
+        if rows:
+            lines.append(f"  File: {chapter.name}")
+        lines += [f"  {line}" for line in _wrapped(chapter.about)]
+    return "\n".join(lines) + "\n"
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, 100)

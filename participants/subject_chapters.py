@@ -1,0 +1,81 @@
+"""What this room keeps about a participant, for her right of access: who she is, how to reach her, who looked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+
+from participants.contacts import contact_details, contact_of
+from participants.models import AuditDetail, AuditEntry, Consent, Contact, Erasure, Participant, Pause
+from participants.subject_access import CHUNK, Chapter, Row, rows_of
+
+
+def chapters(participant: Participant) -> Iterator[Chapter]:
+    """The chapters of this room, in the order in which they are read."""
+    mine = Participant.objects.filter(pk=participant.pk)
+    yield Chapter(
+        "participant", "You in the trial",
+        "Your study id, your time zone, the days on which you are monitored, and how you stand in the trial.",
+        (Participant,), rows_of(mine),
+    )  # fmt: skip
+    yield Chapter(
+        "contact", "How you can be reached",
+        "Your name, e-mail address and telephone number as you gave them. They are stored encrypted and apart from "
+        "your measurements. Also when you asked for no more reminders, and whether a letter came back.",
+        (Contact,), _contact(participant),
+    )  # fmt: skip
+    yield Chapter(
+        "consents", "Your consents",
+        "Which version of the information you agreed to, when, in which way, and when you took it back, if you did.",
+        (Consent,), rows_of(Consent.objects.filter(participant=participant)),
+    )  # fmt: skip
+    yield Chapter(
+        "pauses", "Pauses",
+        "Days on which you were not expected to wear the device.",
+        (Pause,), rows_of(Pause.objects.filter(participant=participant)),
+    )  # fmt: skip
+    yield Chapter(
+        "requests-for-erasure", "Requests to delete your data",
+        "Whether somebody asked for your data to be deleted, and what was decided.",
+        (Erasure,), rows_of(Erasure.objects.filter(participant=participant)),
+    )  # fmt: skip
+    yield Chapter(
+        "who-looked-and-what-was-changed", "Who looked at your data, and what was changed",
+        "Each time somebody of the trial's team or a program opened or changed something of yours: when, who, and "
+        "where something was changed, what it was before and after. The making of these files is the last entry.",
+        (AuditEntry, AuditDetail), _trail(participant),
+    )  # fmt: skip
+    kind = ContentType.objects.get_for_model(Participant)
+    yield Chapter(
+        "administration-log", "Changes in the administration",
+        "The administration keeps a short log of its own of who saved what.",
+        (LogEntry,), rows_of(LogEntry.objects.filter(content_type=kind, object_id=str(participant.pk))),
+    )  # fmt: skip
+
+
+def _contact(participant: Participant) -> Iterator[Row]:
+    contact = contact_of(participant)
+    if contact is None:
+        return
+    details = contact_details(contact)
+    opened = {"name": details.name, "email": details.email, "phone": details.phone}
+    for row in rows_of(Contact.objects.filter(pk=contact.pk)):
+        yield {**opened, **row}
+
+
+def _trail(participant: Participant) -> Iterator[Row]:
+    entries = AuditEntry.objects.filter(participant=participant).select_related("detail").order_by("pk")
+    for entry in entries.iterator(chunk_size=CHUNK):
+        detail = getattr(entry, "detail", None)
+        yield {
+            "at": entry.at,
+            "what": entry.action,
+            "who": entry.actor_name or "the platform",
+            "how": entry.get_via_display(),
+            "thing": entry.thing,
+            "before": detail.old if detail else {},
+            "after": detail.new if detail else {},
+            "reason": detail.reason if detail else "",
+        }
