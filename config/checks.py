@@ -78,6 +78,19 @@ def synthetic_in_deployment(app_configs: Sequence[AppConfig] | None, **_: Any) -
     return []
 
 
+@register(deploy=True)
+def second_factor(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    if settings.SECOND_FACTOR == "required":
+        return []
+    return [
+        Warning(
+            "SECOND_FACTOR is optional: who can see contact data may sign in with a password alone.",
+            hint="Leave SECOND_FACTOR out, or set it to required (docs/accounts.md).",
+            id="config.W006",
+        )
+    ]
+
+
 @register(Tags.database)
 def mail_server(app_configs: Sequence[AppConfig] | None, **given: Any) -> list[CheckMessage]:
     """Runs with `migrate`, and so at every start: it asks the database whether there are real trials."""

@@ -1,4 +1,4 @@
-"""Keeps what opens doors out of the logs: the codes in invitations' links, and what a vendor's redirect carries.
+"""Keeps what opens doors out of the logs: codes in links that were sent to people, and in a vendor's redirect.
 
 Servers log each request's address, and Django those it refuses. Needs no Django: gunicorn's settings use it too.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import re
 
-LINK = re.compile(r"(/(?:connect|opt-out)/)[^\s\"'>]+")
+LINK = re.compile(r"(/(?:connect|opt-out|account/join|account/password/reset)/)[^\s\"'>]+")
 
 
 class WithoutLinks(logging.Filter):

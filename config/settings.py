@@ -102,6 +102,10 @@ BEHIND_PROXY = boolean("BEHIND_PROXY", default=False)
 
 INSTALLED_APPS = [
     "config.apps.WiringConfig",
+    # Before our apps, so that what its own apps register in the administration can be taken out again.
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
     "participants",
     "metrics",
     "ingestion",
@@ -136,6 +140,9 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "participants.audit_middleware.audit_context",
+    "allauth.account.middleware.AccountMiddleware",
+    "participants.session_life.SessionLife",
+    "participants.second_factor.SecondFactorGate",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -192,6 +199,51 @@ SPECTACULAR_SETTINGS = openapi()
 # Requests that each token may make.
 API_RATE = env.str("API_RATE", default="600/minute")
 
+# --- Accounts (docs/accounts.md) ---
+# scrypt is memory-hard and part of Python; passwords hashed before are taken over when their owners sign in.
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTHENTICATION_BACKENDS = ["participants.sign_in.Backend"]
+# Whether those who can see contact data must have a second factor. Optional is for demos.
+SECOND_FACTOR = env.str("SECOND_FACTOR", default="") or "required"
+if SECOND_FACTOR not in ("required", "optional"):
+    raise ImproperlyConfigured(f"SECOND_FACTOR must be required or optional, not {SECOND_FACTOR!r}.")
+# A session ends after so many minutes without a deed, and after so many hours in any case.
+SESSION_IDLE_MINUTES = env.int("SESSION_IDLE_MINUTES", default=30)
+SESSION_HOURS = env.int("SESSION_HOURS", default=12)
+if SESSION_IDLE_MINUTES < 5 or SESSION_HOURS < 1:
+    raise ImproperlyConfigured("SESSION_IDLE_MINUTES must be 5 or more, SESSION_HOURS 1 or more.")
+SESSION_COOKIE_AGE = SESSION_HOURS * 3600
+COLLEAGUE_INVITATION_DAYS = env.int("COLLEAGUE_INVITATION_DAYS", default=3)
+PASSWORD_RESET_TIMEOUT = 4 * 3600
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if BEHIND_PROXY else 0
+ACCOUNT_ADAPTER = "participants.sign_in.Adapter"
+ACCOUNT_FORMS = {"reset_password": "dashboards.account_forms.ResetForm"}
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"  # staff and managers make accounts; a link by e-mail is how she gets in
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 600
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105
+ACCOUNT_RATE_LIMITS = {
+    "login": "30/m/ip",
+    # Of one account, five in a quarter of an hour; of one address, enough for a clinic's shared one.
+    "login_failed": "20/m/ip,5/15m/key",
+    "reset_password": "10/m/ip,3/10m/key",
+}
+MFA_ADAPTER = "participants.sign_in.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # nobody signs up, so no address is claimed that is another's
+MFA_TOTP_ISSUER = "Wearable Trials"
+MFA_TOTP_TOLERANCE = 1  # half a minute either way
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_TZ = True
@@ -244,7 +296,16 @@ FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 REDIS_URL = secret("REDIS_URL") or "redis://127.0.0.1:6379/0"
 CELERY_BROKER_URL = REDIS_URL
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # Counts of failed attempts to sign in. In the database and not in Redis: all processes share it, and where it is
+    # away nobody can sign in anyway, so that a limit neither falls open nor keeps people out. Made by `migrate`.
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "django_cache",
+        # Far more than an hour's attempts: nobody may push a counter out by filling the table.
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    },
+    # Counts of API requests, written at each: in memory, so that the limit holds for each web process.
+    "api": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "api"},
     # Counts of requests without a login, of all processes together.
     "shared": {
         "BACKEND": "config.cache.SharedCache",

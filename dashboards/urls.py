@@ -3,6 +3,7 @@
 from django.urls import path
 
 from dashboards import (
+    account_pages,
     adherence_page,
     alerts_page,
     connections,
@@ -19,6 +20,7 @@ from dashboards import (
     protocol_page,
     recompute_page,
     sync_page,
+    team_page,
     trial_page,
     views,
 )
@@ -27,6 +29,14 @@ app_name = "dashboards"
 
 urlpatterns = [
     path("", views.trial_list, name="trial-list"),
+    path("account/", account_pages.account, name="account"),
+    path("account/sign-ins/", account_pages.sign_ins, name="sign-ins"),
+    path("account/sign-out-everywhere/", account_pages.sign_out_everywhere, name="sign-out-everywhere"),
+    path("account/session/", account_pages.session, name="session"),
+    path("account/session/stay/", account_pages.session_stay, name="session-stay"),
+    path("account/join/<str:code>/", team_page.join, name="join"),
+    path("trials/<str:code>/team/", team_page.team, name="team"),
+    path("trials/<str:code>/team/<int:pk>/revoke/", team_page.revoke, name="team-revoke"),
     path("digests/", digest_page.digests, name="digests"),
     path("trials/<str:code>/", trial_page.trial_detail, name="trial"),
     path("trials/<str:code>/progress/", progress.progress, name="progress"),

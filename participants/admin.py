@@ -17,7 +17,7 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from participants import admin_contacts, services  # noqa: F401  the former registers the contacts
+from participants import admin_accounts, admin_contacts, services  # noqa: F401  the former two register theirs
 from participants.models import Membership, Participant, Pause, Protocol, Site, Trial, User
 
 if TYPE_CHECKING:

@@ -1,11 +1,11 @@
-"""What Celery runs of the audit trail and of erasures."""
+"""What Celery runs of the audit trail, of erasures and of accounts: sealing entries, erasing, sending mail."""
 
 from __future__ import annotations
 
 from celery import shared_task
 
-from participants import audit_chain, erasing
-from participants.models import Erasure
+from participants import account_mail, accounts, audit_chain, erasing
+from participants.models import Erasure, User
 
 
 @shared_task(name="participants.seal_audit", acks_late=True)  # type: ignore[untyped-decorator]
@@ -25,3 +25,24 @@ def resume_erasures() -> None:
     """Now and then: what was approved and is not done goes on."""
     for pk in Erasure.objects.filter(state=Erasure.State.APPROVED).values_list("pk", flat=True):
         erase.delay(pk)
+
+
+# Not acks_late: a mail that may have gone out is not sent again by a worker that was killed.
+@shared_task(name="participants.mail_reset", ignore_result=True, acks_late=False)  # type: ignore[untyped-decorator]
+def mail_reset(email: str) -> None:
+    """A link to set a new password, if there is such an account."""
+    account_mail.send_reset(email)
+
+
+@shared_task(name="participants.mail_notice", ignore_result=True, acks_late=False)  # type: ignore[untyped-decorator]
+def mail_notice(user_id: int, what: str, at: str, place: str) -> None:
+    """Tell somebody that her account was changed. An account that was deleted meanwhile ends it quietly."""
+    user = User.objects.filter(pk=user_id).first()
+    if user is not None:
+        account_mail.send_notice(user, what, at, place)
+
+
+@shared_task(name="participants.mail_invitation", ignore_result=True, acks_late=False)  # type: ignore[untyped-decorator]
+def mail_invitation(invitation_id: int) -> None:
+    """Send a colleague the link into a trial."""
+    accounts.invitation_send(invitation_id)

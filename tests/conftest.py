@@ -26,6 +26,10 @@ def _settings_of_tests() -> Iterator[None]:
         CACHES={**settings.CACHES, "shared": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}},
         # A hash that costs nothing: each test makes its own users.
         PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
+        # Tests sign in by force and travel in time; what they are about is tested in tests/accounts.
+        SECOND_FACTOR="optional",
+        SESSION_IDLE_MINUTES=10**7,
+        SESSION_HOURS=10**6,
     ):
         yield
 

@@ -1,5 +1,6 @@
 """Who takes part in what, and who did what: people and their trials, the audit trail, tokens."""
 
+from participants.models.accounts import ColleagueInvitation, SignIn
 from participants.models.consent import Consent, ConsentDocument, Erasure
 from participants.models.people import (
     CODE,
@@ -34,6 +35,7 @@ __all__ = [
     "AuditEntry",
     "AuditHead",
     "AuditSeal",
+    "ColleagueInvitation",
     "Consent",
     "ConsentDocument",
     "Contact",
@@ -43,6 +45,7 @@ __all__ = [
     "Participant",
     "Pause",
     "Protocol",
+    "SignIn",
     "Site",
     "Trial",
     "User",

@@ -43,6 +43,9 @@ class User(AbstractUser):
     is_service = models.BooleanField(
         "service account", default=False, help_text="A program's account: it has tokens and no password."
     )
+    signed_out_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Sessions from before this moment have ended."
+    )
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.core.cache import caches
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import SimpleRateThrottle
@@ -21,6 +22,7 @@ class PerToken(SimpleRateThrottle):
     """settings.API_RATE for each token; each user with a session; each address of the rest."""
 
     scope = "api"
+    cache = caches["api"]
     num_requests: int
     duration: int
 

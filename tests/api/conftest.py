@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from django.test import Client
 from django.utils import timezone
 
@@ -21,7 +21,7 @@ Bring = Callable[..., Client]
 @pytest.fixture(autouse=True)
 def _fresh(settings: Any) -> None:
     """No request of another test counts, and answers can be sealed."""
-    cache.clear()
+    caches["api"].clear()
     settings.TOKEN_KEYS = ["a-key-for-the-tests"]
 
 

@@ -155,7 +155,7 @@ def test_the_page_needs_the_same_queries_for_much_data(
 
 def test_a_wrong_password_does_not_tell_which_part_was_wrong(client: Client, db: None) -> None:
     for email in (factories.UserFactory.create().email, "nobody@example.org"):
-        page = text(client.post(reverse("login"), {"username": email, "password": "wrong"}))
+        page = text(client.post(reverse("login"), {"login": email, "password": "wrong"}))
         assert "E-mail and password do not match." in page
 
 
@@ -163,7 +163,7 @@ def test_signing_in_leads_to_the_trials_whatever_the_case_of_the_address(client:
     user = factories.UserFactory.create(email="manager@example.org")
     user.set_password("a-long-test-password")
     user.save()
-    answer = client.post(reverse("login"), {"username": "Manager@Example.org", "password": "a-long-test-password"})
+    answer = client.post(reverse("login"), {"login": "Manager@Example.org", "password": "a-long-test-password"})
     assert answer.headers["Location"] == "/"
 
 

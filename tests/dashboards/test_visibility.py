@@ -55,10 +55,36 @@ OF = {
     "call-log": "hidden",
     "mailbox": "nowhere",
     "opt-out": "link",
+    "account": "self",
+    "sign-ins": "self",
+    "session": "self",
+    "session-stay": "self-act",
+    "sign-out-everywhere": "self-act",
+    "join": "colleague",
+    "team": "team",
+    "team-revoke": "team-act",
 }
-ACTS = {"act", "trial-act", "rules-act", "confirmed-act"}
-BOTH = {"disconnect", "digests", "contact", "call-log", "opt-out", "protocol-new"}  # asks with GET and acts with POST
-ARGUMENTS = {"self": [], "trial": ["STRIDE-2"], "nowhere": []}
+ACTS = {"act", "trial-act", "rules-act", "confirmed-act", "self-act", "team-act"}
+BOTH = {
+    "account",
+    "join",
+    "team",
+    "disconnect",
+    "digests",
+    "contact",
+    "call-log",
+    "opt-out",
+    "protocol-new",
+}  # asks with GET and acts with POST
+ARGUMENTS = {
+    "self": [],
+    "self-act": [],
+    "team": ["STRIDE-2"],
+    "team-act": ["STRIDE-2", 1],
+    "colleague": ["forged"],
+    "trial": ["STRIDE-2"],
+    "nowhere": [],
+}
 # All arguments of addresses that name neither a trial alone nor a participant.
 WHOLE: dict[str, list[object]] = {
     "recompute": ["STRIDE-2", 1],
@@ -202,9 +228,12 @@ for row in EXPECTED.values():
 
 def expected_of_further(kind: str) -> dict[str, int]:
     """The same for the pages that do not tell a stranger that they exist."""
+    links = {"link": 404, "colleague": 410}
     if kind == "anonymous":
-        return {"hidden": 302, "nowhere": 302, "link": 404}
-    return {"hidden": 200 if kind == "same site" else 404, "nowhere": 404, "link": 404}
+        return links | dict.fromkeys(("hidden", "nowhere", "self-act", "team", "team-act"), 302)
+    # A trial's team belongs to managers of all its sites, of whom none is here.
+    own = {"self-act": 303, "team": 404, "team-act": 404}
+    return links | own | {"hidden": 200 if kind == "same site" else 404, "nowhere": 404}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,0 +1,84 @@
+"""Forms of the account pages. They check what people type; rules are in participants.accounts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.core.exceptions import ImmediateHttpResponse
+from django import forms
+from django.conf import settings
+from django.contrib.auth import password_validation
+from django.http import HttpRequest
+from django.shortcuts import render
+
+from participants import account_mail, tasks
+from participants.models import Membership, Site, Trial, User
+
+
+class ResetForm(forms.Form):
+    """Whose password is to be set anew. Nothing is looked up here: the worker does, so every answer takes as long."""
+
+    email = forms.EmailField(label="E-mail", widget=forms.EmailInput())
+
+    def clean(self) -> dict[str, Any] | None:
+        if not settings.EMAIL_HOST:
+            raise forms.ValidationError(account_mail.NO_SERVER)
+        return super().clean()
+
+    def save(self, request: HttpRequest, **_: Any) -> str:
+        """What allauth calls when the form holds and was not sent too often."""
+        try:
+            account_mail.queue(tasks.mail_reset, self.cleaned_data["email"])
+        except account_mail.CannotSend as fault:
+            self.add_error(None, str(fault))
+            page = render(request, "account/password_reset.html", {"form": self}, status=503)
+            raise ImmediateHttpResponse(page) from None
+        return str(self.cleaned_data["email"])
+
+
+class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no type parameters when the program runs
+    """How colleagues see her."""
+
+    class Meta:
+        model = User
+        fields = ("first_name", "last_name")
+
+
+class InviteForm(forms.Form):
+    """Whom to ask into a trial."""
+
+    email = forms.EmailField(label="E-mail")
+    role = forms.ChoiceField(choices=Membership.Role.choices, initial=Membership.Role.VIEWER)
+    site = forms.ModelChoiceField(Site.objects.none(), required=False, empty_label="all sites")
+
+    def __init__(self, trial: Trial, data: Any = None) -> None:
+        super().__init__(data)
+        self.fields["site"].queryset = trial.sites.all()  # type: ignore[attr-defined]
+
+
+class JoinForm(forms.Form):
+    """A new account: a name and a password."""
+
+    first_name = forms.CharField(label="First name", max_length=150)
+    last_name = forms.CharField(label="Last name", max_length=150)
+    password1 = forms.CharField(label="Password", widget=forms.PasswordInput(), strip=False)
+    password2 = forms.CharField(label="Password again", widget=forms.PasswordInput(), strip=False)
+
+    def __init__(self, email: str, data: Any = None) -> None:
+        super().__init__(data)
+        self.email = email
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        first, second = cleaned.get("password1"), cleaned.get("password2")
+        if first and second and first != second:
+            self.add_error("password2", "The two are not the same.")
+        elif first:
+            known = User(
+                email=self.email, first_name=cleaned.get("first_name", ""), last_name=cleaned.get("last_name", "")
+            )
+            try:
+                password_validation.validate_password(first, known)
+            except forms.ValidationError as wrong:
+                self.add_error("password1", wrong)
+        return cleaned

@@ -1,0 +1,77 @@
+"""A person's own account: her name, her trials, how she signed in and from where, and how long the session lives.
+
+Passwords, second factors and passkeys are allauth's views, in our templates (config.account_urls).
+"""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from dashboards.access import Request, signed_in
+from dashboards.account_forms import ProfileForm
+from ingestion.redirects import SeeOther
+from participants import account_mail, accounts, second_factor, session_life, sign_in_history
+from participants.models import Membership, SignIn
+
+SHOWN = 100
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def account(request: Request) -> HttpResponse:
+    """Who she is here. With POST her name is stored."""
+    form = ProfileForm(request.POST or None, instance=request.user)
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        messages.success(request, "Stored.")
+        return SeeOther(reverse("dashboards:account"))
+    mine = Membership.objects.filter(user=request.user, ended_at=None).select_related("trial", "site")
+    context = {
+        "form": form,
+        "memberships": mine.order_by("trial__code", "site__name"),
+        "led": set(accounts.led_by(request.user).values_list("pk", flat=True)),
+        "has_factor": second_factor.has(request.user),
+        "required": second_factor.required_of(request.user),
+        "last": request.user.sign_ins.filter(outcome=SignIn.Outcome.OK)[:2],
+    }
+    return render(request, "account/overview.html", context, status=400 if form.errors else 200)
+
+
+@require_safe
+@signed_in
+def sign_ins(request: Request) -> HttpResponse:
+    """Her last sign-ins, and the attempts that failed."""
+    return render(request, "account/sign_ins.html", {"sign_ins": request.user.sign_ins.all()[:SHOWN], "shown": SHOWN})
+
+
+@require_POST
+@signed_in
+def sign_out_everywhere(request: Request) -> HttpResponse:
+    """End all her sessions but this one."""
+    sign_in_history.sign_out_everywhere(request, request.user, why="asked for")
+    account_mail.notify(request.user, "sign_out_everywhere", request)
+    messages.success(request, "All your other sessions have ended.")
+    return SeeOther(reverse("dashboards:sign-ins"))
+
+
+@require_safe
+@never_cache
+@signed_in
+def session(request: Request) -> HttpResponse:
+    """How long the session lives if nothing is done. Asking is no deed."""
+    return JsonResponse({"seconds_left": session_life.seconds_left(request)})
+
+
+@require_POST
+@signed_in
+def session_stay(request: Request) -> HttpResponse:
+    """She is still there. Without script the browser comes back to where it was."""
+    session_life.stay(request)
+    if request.headers.get("Accept", "").startswith("application/json"):
+        return JsonResponse({"seconds_left": session_life.seconds_left(request)})
+    return SeeOther(reverse("dashboards:trial-list"))

@@ -1,0 +1,104 @@
+"""A trial's team: who is a member, who is asked to become one, and the page by which a colleague joins."""
+
+from __future__ import annotations
+
+from allauth.account.internal.flows.login import perform_login, record_authentication
+from allauth.account.models import Login
+from allauth.core.internal import ratelimit
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+
+from dashboards.access import Request, signed_in
+from dashboards.account_forms import InviteForm, JoinForm
+from ingestion.redirects import SeeOther
+from participants import account_mail, accounts
+from participants.models import Membership, Trial, User
+
+JOIN_RATE = {"join": "30/m/ip"}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def team(request: Request, code: str) -> HttpResponse:
+    """Members and open invitations; with POST one more is sent. For managers of all sites."""
+    trial = get_object_or_404(accounts.led_by(request.user), code=code)
+    form = InviteForm(trial, request.POST or None)
+    if request.method == "POST" and form.is_valid() and _invite(request, trial, form):
+        return SeeOther(reverse("dashboards:team", args=[trial.code]))
+    members = Membership.objects.filter(trial=trial, ended_at=None).select_related("user", "site")
+    context = {
+        "trial": trial,
+        "form": form,
+        "members": members.order_by("user__email", "site__name"),
+        "invitations": accounts.open_invitations(trial),
+    }
+    return render(request, "dashboards/team.html", context, status=400 if form.errors else 200)
+
+
+def _invite(request: Request, trial: Trial, form: InviteForm) -> bool:
+    asked = form.cleaned_data
+    try:
+        accounts.colleague_invite(
+            trial=trial, email=asked["email"], role=asked["role"], site=asked["site"], by=request.user
+        )
+    except ValidationError as wrong:
+        form.add_error(None, wrong.messages)  # type: ignore[arg-type]  # Django takes a list of texts
+        return False
+    except account_mail.CannotSend as fault:
+        form.add_error(None, str(fault))
+        return False
+    messages.success(request, f"The invitation goes to {asked['email']}.")
+    return True
+
+
+@require_POST
+@signed_in
+def revoke(request: Request, code: str, pk: int) -> HttpResponse:
+    """Make an invitation's link useless."""
+    trial = get_object_or_404(accounts.led_by(request.user), code=code)
+    invitation = get_object_or_404(accounts.open_invitations(trial), pk=pk)
+    if accounts.colleague_revoke(invitation):
+        messages.success(request, f"The invitation to {invitation.email} does not work any more.")
+    return SeeOther(reverse("dashboards:team", args=[trial.code]))
+
+
+@never_cache
+@sensitive_post_parameters("password1", "password2")
+@require_http_methods(["GET", "HEAD", "POST"])
+def join(request: HttpRequest, code: str) -> HttpResponse:
+    """Accept an invitation. Opening the link changes nothing: mail scanners open links too."""
+    limited = ratelimit.consume(request, app="dashboards", action="join", config=JOIN_RATE, limit_get=True)
+    if not limited:
+        return ratelimit.respond_429(request)
+    user = request.user if isinstance(request.user, User) else None
+    try:
+        invitation = accounts.invitation_by(code)
+        known = accounts.has_account(invitation)
+        form = JoinForm(invitation.email, request.POST or None)
+        context = {"invitation": invitation, "known": known, "form": form, "here": request.path}
+        if user is not None and user.email.lower() != invitation.email:
+            raise accounts.CannotJoin("This invitation is for another address. Sign out and open the link again.")
+        if request.method == "POST" and user is not None:
+            accounts.colleague_join(code, user=user)
+            messages.success(request, f"You are a member of {invitation.trial.code}.")
+            return SeeOther(reverse("dashboards:trial", args=[invitation.trial.code]))
+        if request.method == "POST" and not known and form.is_valid():
+            return _joined(request, code, form)
+    except accounts.CannotJoin as fault:
+        return render(request, "account/join.html", {"fault": str(fault)}, status=410)
+    return render(request, "account/join.html", context, status=400 if form.errors else 200)
+
+
+def _joined(request: HttpRequest, code: str, form: JoinForm) -> HttpResponse:
+    """A new colleague is signed in at once; the second factor follows, where her role asks for one."""
+    given = form.cleaned_data
+    name = (given["first_name"], given["last_name"])
+    user = accounts.colleague_join(code, user=None, name=name, password=given["password1"])
+    record_authentication(request, user, method="invitation")
+    return perform_login(request, Login(user=user))  # type: ignore[no-any-return]  # allauth is not typed

@@ -1,0 +1,58 @@
+"""Template tags of the account pages: a form's field in the product's look, and where each page stands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import segno
+from django import template
+from django.conf import settings
+from django.forms import BoundField
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from participants import second_factor, session_life
+from participants.models import User
+
+register = template.Library()
+
+
+@register.inclusion_tag("account/_field.html")
+def form_field(bound: BoundField, label: str = "", hint: str = "", **attributes: Any) -> dict[str, Any]:
+    """A labelled input with its hint and errors. Underscores in names of attributes become hyphens."""
+    about = [f"{bound.auto_id}-{part}" for part, there in (("hint", hint), ("error", bound.errors)) if there]
+    given = {name.replace("_", "-"): value for name, value in attributes.items() if value not in ("", None, False)}
+    attrs = {**given, "class": "input", "placeholder": ""}
+    if about:
+        attrs["aria-describedby"] = " ".join(about)
+    if bound.errors:
+        attrs |= {"aria-invalid": "true", "autofocus": True}
+    bound.field.widget.attrs.pop("placeholder", None)
+    attrs.pop("placeholder")
+    return {"field": bound, "widget": bound.as_widget(attrs=attrs), "label": label or bound.label, "hint": hint}
+
+
+@register.simple_tag
+def session_life_of(request: HttpRequest) -> SafeString:
+    """What static/js/session.js needs: how long the session lives, and where to ask again."""
+    return format_html(
+        '<meta name="session" content="{}" data-idle="{}" data-left="{}">',
+        reverse("dashboards:session"),
+        settings.SESSION_IDLE_MINUTES * 60,
+        session_life.seconds_left(request),
+    )
+
+
+@register.simple_tag
+def qr(text: str) -> SafeString:
+    """A QR code as SVG, to stand in a page."""
+    drawn = segno.make(text, error="m").svg_inline(scale=4, border=2, omitsize=True, title="QR code for the app")
+    return mark_safe(drawn)  # noqa: S308  segno draws numbers, and our own title
+
+
+@register.filter
+def needs_factor(user: User) -> bool:
+    """Whether she has to set up a second factor before she goes on."""
+    return second_factor.missing(user)

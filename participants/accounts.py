@@ -1,0 +1,156 @@
+"""Rules of accounts: inviting colleagues into a trial, joining, and the way back in for who lost her second factor."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import secrets
+
+from allauth.mfa.models import Authenticator
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
+
+from participants import account_mail, audit, sign_in_history
+from participants.models import ColleagueInvitation, Membership, Site, Trial, User, Via
+from participants.services.team import membership_grant
+
+Role = Membership.Role
+
+
+class CannotJoin(Exception):
+    """The invitation opens nothing (any more), or not for this person; the message is fit to show."""
+
+
+def led_by(user: User) -> QuerySet[Trial]:
+    """Trials into which she invites colleagues: as a manager of all their sites."""
+    leads = Membership.objects.filter(user=user, trial=OuterRef("pk"), role=Role.MANAGER, site=None, ended_at=None)
+    visible: QuerySet[Trial] = Trial.objects.visible_to(user)
+    return visible.filter(Exists(leads)).exclude(status=Trial.Status.CLOSED)
+
+
+def colleague_invite(*, trial: Trial, email: str, role: str, site: Site | None, by: User) -> ColleagueInvitation:
+    """Ask somebody into a trial by e-mail. An open invitation to the same address gives way to the new one.
+
+    Raises django's ValidationError for bad values, account_mail.CannotSend where no mail can be sent (the invitation
+    is revoked at once then).
+    """
+    from participants import tasks
+
+    invitation = ColleagueInvitation(
+        trial=trial,
+        site=site,
+        role=role,
+        email=email.strip().lower(),
+        invited_by=by,
+        expires_at=timezone.now() + dt.timedelta(days=settings.COLLEAGUE_INVITATION_DAYS),
+    )
+    invitation.full_clean(exclude=["code_hash"])
+    if site is not None and site.trial_id != trial.pk:
+        raise ValidationError({"site": "This site belongs to another trial."})
+    if _is_member(trial, site, invitation.email):
+        raise ValidationError({"email": "This person is a member there already."})
+    with transaction.atomic():
+        for old in open_invitations(trial).filter(email=invitation.email):
+            colleague_revoke(old)
+        invitation.save()
+        audit.record("colleague.invite", trial=trial, thing=f"invitation:{invitation.pk}", new=_told(invitation))
+    try:
+        account_mail.queue(tasks.mail_invitation, invitation.pk)
+    except account_mail.CannotSend:
+        colleague_revoke(invitation)
+        raise
+    return invitation
+
+
+def open_invitations(trial: Trial) -> QuerySet[ColleagueInvitation]:
+    """Those whose links still work."""
+    return ColleagueInvitation.objects.filter(
+        trial=trial, accepted_at=None, revoked_at=None, expires_at__gt=timezone.now()
+    ).select_related("site", "invited_by")
+
+
+@transaction.atomic
+def colleague_revoke(invitation: ColleagueInvitation) -> bool:
+    """Make the link useless. Returns False where it was accepted or revoked already."""
+    mine = ColleagueInvitation.objects.filter(pk=invitation.pk, accepted_at=None, revoked_at=None)
+    if not mine.update(revoked_at=timezone.now()):
+        return False
+    audit.record("colleague.revoke", trial=invitation.trial, thing=f"invitation:{invitation.pk}", old=_told(invitation))
+    return True
+
+
+def invitation_send(pk: int) -> None:
+    """The worker's part: make the code and send it. Twice is once: what was sent or is not open is left alone."""
+    with transaction.atomic():
+        invitation = ColleagueInvitation.objects.select_for_update().get(pk=pk)
+        if invitation.sent_at or not invitation.open:
+            return
+        code = secrets.token_urlsafe(32)
+        invitation.code_hash, invitation.sent_at = _hashed(code), timezone.now()
+        account_mail.send_invitation(invitation, code)
+        invitation.save(update_fields=["code_hash", "sent_at"])
+
+
+def invitation_by(code: str) -> ColleagueInvitation:
+    """The open invitation of a code. Raises CannotJoin, with one message whatever is wrong with it."""
+    found = ColleagueInvitation.objects.filter(code_hash=_hashed(code)).select_related("trial", "site", "invited_by")
+    invitation = found.first()
+    if invitation is None or not invitation.open or not led_by(invitation.invited_by).filter(pk=invitation.trial_id):
+        raise CannotJoin("This invitation does not work any more. Ask your colleague for a new one.")
+    return invitation
+
+
+def has_account(invitation: ColleagueInvitation) -> bool:
+    """Whether the invited address belongs to somebody already: she signs in and accepts."""
+    return User.objects.filter(email__iexact=invitation.email).exists()
+
+
+@transaction.atomic
+def colleague_join(code: str, *, user: User | None, name: tuple[str, str] = ("", ""), password: str = "") -> User:
+    """Accept: with the account of the invited address, or with a new one. Raises CannotJoin."""
+    ColleagueInvitation.objects.select_for_update().filter(code_hash=_hashed(code)).first()
+    invitation = invitation_by(code)
+    if user is None:
+        if has_account(invitation):
+            raise CannotJoin("There is an account with this address. Sign in and open the link again.")
+        user = User.objects.create_user(invitation.email, password, first_name=name[0], last_name=name[1])
+    elif user.email.lower() != invitation.email:
+        raise CannotJoin("This invitation is for another address. Sign out and open the link again.")
+    if _is_member(invitation.trial, invitation.site, user.email):
+        raise CannotJoin("You are a member there already.")
+    invitation.accepted_at, invitation.accepted_by = timezone.now(), user
+    invitation.save(update_fields=["accepted_at", "accepted_by"])
+    with audit.acting(via=Via.PAGE, user=user):
+        membership_grant(user=user, trial=invitation.trial, site=invitation.site, role=invitation.role)
+        told = _told(invitation)
+        audit.record("colleague.join", trial=invitation.trial, thing=f"invitation:{invitation.pk}", new=told)
+    return user
+
+
+@transaction.atomic
+def second_factor_recover(user: User, *, reason: str) -> int:
+    """Remove all second factors of somebody who lost hers, end her sessions and tell her. Returns how many."""
+    count, _ = Authenticator.objects.filter(user=user).delete()
+    if count:
+        audit.record(
+            "account.second_factor_removed", thing=f"user:{user.pk}", old={"second_factors": count}, reason=reason
+        )
+        sign_in_history.sign_out_everywhere(None, user, why="her second factor was removed")
+        account_mail.notify(user, "second_factor_recovered", None)
+    return count
+
+
+def _is_member(trial: Trial, site: Site | None, email: str) -> bool:
+    return Membership.objects.filter(trial=trial, site=site, user__email__iexact=email, ended_at=None).exists()
+
+
+def _told(invitation: ColleagueInvitation) -> dict[str, str]:
+    site = invitation.site.code if invitation.site else ""
+    return {"email": invitation.email, "role": invitation.role, "site": site}
+
+
+def _hashed(code: str) -> str:
+    return hashlib.sha256(code.encode()).hexdigest()

@@ -1,0 +1,59 @@
+"""What belongs to accounts: how people signed in, and the invitations by which colleagues get theirs."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+
+from participants.models.people import Membership, Site, Trial, User
+
+
+class SignIn(models.Model):
+    """An attempt to sign in to an account that exists: her own history. Never the password, never a full address."""
+
+    class Outcome(models.TextChoices):
+        OK = "ok", "signed in"
+        FAILED = "failed", "failed"
+        LOCKED = "locked", "refused: too many attempts"
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="sign_ins")
+    at = models.DateTimeField(default=timezone.now)
+    outcome = models.CharField(max_length=8, choices=Outcome)
+    method = models.CharField(max_length=40, help_text="password, password and app, passkey, ...")
+    address = models.CharField(max_length=43, blank=True, help_text="The network she came from: its last part is cut.")
+    browser = models.CharField(max_length=40, blank=True)
+
+    class Meta:
+        ordering = ("-at", "-pk")
+        indexes = (models.Index(fields=("user", "-at"), name="sign_in_of_user"),)
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.at:%Y-%m-%d %H:%M} {self.outcome}"
+
+
+class ColleagueInvitation(models.Model):
+    """A manager asks a colleague by e-mail into her trial. The link's code is made when it is sent and kept hashed."""
+
+    trial = models.ForeignKey(Trial, models.CASCADE, related_name="colleague_invitations")
+    site = models.ForeignKey(Site, models.CASCADE, null=True, blank=True, help_text="Empty: all sites of the trial.")
+    role = models.CharField(max_length=12, choices=Membership.Role)
+    email = models.EmailField("e-mail address")
+    code_hash = models.CharField(max_length=64, blank=True, db_index=True, editable=False)
+    invited_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    accepted_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-created_at", "-pk")
+
+    def __str__(self) -> str:
+        return f"{self.email} into {self.trial_id}: {self.role}"
+
+    @property
+    def open(self) -> bool:
+        """Whether its link still works, once it was sent."""
+        return self.accepted_at is None and self.revoked_at is None and self.expires_at > timezone.now()

@@ -1,0 +1,97 @@
+"""Who must have a second factor, and the gate that leads her to set one up before she reaches anything else.
+
+Whoever can see contact data needs one: managers and coordinators of any trial, staff and superusers. The rule is
+asked at each request, so that it holds from the moment somebody becomes one. SECOND_FACTOR=optional (the demo) lifts
+it; a second factor that somebody has set up is asked of her in any case (allauth's login stages).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from allauth.mfa.models import Authenticator
+from django.conf import settings
+from django.db.models import Exists, OuterRef, Q
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect, JsonResponse
+from django.urls import reverse
+from django_htmx.http import HttpResponseClientRedirect
+
+from participants.models import Membership, User
+
+FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+CONTACT_ROLES = (Membership.Role.MANAGER, Membership.Role.COORDINATOR)
+# What can be reached without it: what sets it up, the way out, and what the pages themselves ask for.
+OPEN = frozenset(
+    {
+        "login",
+        "logout",
+        "account_login",
+        "account_logout",
+        "account_reauthenticate",
+        "mfa_index",
+        "mfa_activate_totp",
+        "mfa_add_webauthn",
+        "session",
+        "favicon",
+    }
+)
+
+
+def required_of(user: User) -> bool:
+    """Whether her role asks for a second factor, wherever it is enforced."""
+    return user.is_staff or user.is_superuser or _contact_memberships(user.pk).exists()
+
+
+def has(user: User) -> bool:
+    """Whether an authenticator app or a passkey is set up. Recovery codes alone are none."""
+    return Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).exists()
+
+
+def missing(user: User) -> bool:
+    """Whether she must set one up before anything else. One query."""
+    if settings.SECOND_FACTOR != "required":
+        return False
+    one = User.objects.filter(pk=user.pk).filter(
+        Q(is_staff=True) | Q(is_superuser=True) | Exists(_contact_memberships(OuterRef("pk")))
+    )
+    return one.exclude(Exists(Authenticator.objects.filter(user_id=OuterRef("pk"), type__in=FACTORS))).exists()
+
+
+def may_remove(user: User, authenticator: Authenticator) -> bool:
+    """Not the last one of somebody who needs one: she adds another first."""
+    if authenticator.type not in FACTORS or settings.SECOND_FACTOR != "required" or not required_of(user):
+        return True
+    return Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).exclude(pk=authenticator.pk).exists()
+
+
+def _contact_memberships(user: Any) -> Any:
+    return Membership.objects.filter(user=user, ended_at=None, role__in=CONTACT_ROLES)
+
+
+class SecondFactorGate:
+    """Middleware: pages go to the setting-up page, partials take the whole page there, the API answers 403."""
+
+    def __init__(self, ask: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.ask = ask
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.ask(request)
+
+    def process_view(
+        self, request: HttpRequest, _view: Any, _args: Any, _kwargs: dict[str, Any]
+    ) -> HttpResponseBase | None:
+        match = request.resolver_match
+        if match is None or match.url_name in OPEN or not isinstance(request.user, User) or not missing(request.user):
+            return None
+        if request.path_info.startswith("/api/"):
+            problem = {
+                "type": "about:blank",
+                "title": "A second factor is required",
+                "status": 403,
+                "detail": "Set up a second factor in your account before you use this session here.",
+            }
+            return JsonResponse(problem, status=403, content_type="application/problem+json")
+        if getattr(request, "htmx", False):
+            return HttpResponseClientRedirect(reverse("mfa_index"))
+        return HttpResponseRedirect(reverse("mfa_index"))

@@ -1,0 +1,119 @@
+"""How allauth behaves here: one answer whatever was wrong, nobody signs up, mail goes out by the worker.
+
+Accounts go by User.email alone; allauth's own table of addresses stays empty, so that an address that was changed
+opens nothing any more.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, ClassVar
+
+from allauth.account import app_settings as account_settings
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.auth_backends import AuthenticationBackend
+from allauth.core import context
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+
+from participants import account_mail, second_factor, sign_in_history, vault
+from participants.models import SignIn, User
+from participants.session_life import SIGNED_IN
+
+MISMATCH = "E-mail and password do not match."
+
+
+class Backend(AuthenticationBackend):
+    """Password sign-in by the user's own address, whatever its case."""
+
+    def _authenticate_by_email(self, email: str, password: str) -> Any:
+        return self._check_password(User.objects.filter(email__iexact=email).first(), password)
+
+
+class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is not typed
+    """allauth.account's decisions."""
+
+    error_messages: ClassVar[dict[str, Any]] = {
+        **DefaultAccountAdapter.error_messages,
+        "email_password_mismatch": MISMATCH,
+        "too_many_login_attempts": "Too many attempts. Wait 15 minutes, or set a new password by e-mail.",
+        "incorrect_password": "That is not your password.",
+        "enter_current_password": "That is not your password.",
+    }
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return False
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        try:
+            super().pre_authenticate(request, **credentials)
+        except ValidationError:
+            sign_in_history.failed(request, str(credentials.get("email", "")), SignIn.Outcome.LOCKED)
+            raise
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
+        user: User | None = super().authenticate(request, **credentials)
+        if user is not None and not user.is_active:  # as if the password were wrong
+            self.authentication_failed(request, **credentials)
+            return None
+        return user
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        sign_in_history.failed(request, str(credentials.get("email", "")), SignIn.Outcome.FAILED)
+
+    def reauthenticate(self, user: User, password: str) -> bool:
+        found = self.authenticate(context.request, email=user.email, password=password)
+        return found is not None and found.pk == user.pk
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """Not just after signing in: nobody types her password twice to set up what is asked of her."""
+        fresh = time.time() - float(context.request.session.get(SIGNED_IN, 0))
+        if fresh < account_settings.REAUTHENTICATION_TIMEOUT:
+            return False
+        return bool(super().is_reauthentication_required(app=app, **kwargs))
+
+    def get_password_change_redirect_url(self, request: HttpRequest) -> str:
+        return "/account/"
+
+    def add_message(
+        self, request: HttpRequest, level: int, message_template: str | None = None, *args: Any, **kw: Any
+    ) -> None:
+        """allauth's own sentences are left out where the page that follows says as much."""
+        if message_template in account_mail.MESSAGES:
+            kw["message"] = account_mail.MESSAGES[message_template]
+            super().add_message(request, level, None, *args, **kw)
+        elif kw.get("message"):
+            super().add_message(request, level, message_template, *args, **kw)
+
+    def send_notification_mail(
+        self, template_prefix: str, user: User, context: dict[str, Any] | None = None, email: str | None = None
+    ) -> None:
+        account_mail.notify(user, template_prefix, self.request)
+
+
+class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth is not typed
+    """allauth.mfa's decisions: secrets are sealed at rest, and the last second factor stays where one is needed."""
+
+    error_messages: ClassVar[dict[str, Any]] = {
+        **DefaultMFAAdapter.error_messages,
+        "cannot_delete_authenticator": "Your role needs a second factor: add another one before you remove this.",
+        "incorrect_code": "That code is not right, or was used already.",
+    }
+
+    def encrypt(self, text: str) -> str:
+        return vault.seal(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return vault.unseal(encrypted_text)
+
+    def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
+        return second_factor.may_remove(authenticator.user, authenticator)
+
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        return {**super().get_public_key_credential_rp_entity(), "name": "Wearable Trials"}
+
+    def generate_authenticator_name(self, user: User, type: str) -> str:
+        count = Authenticator.objects.filter(user_id=user.pk, type=type).count()
+        return f"Passkey {count + 1}"
