@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3.12 chooses the interpreter for a new environment, PORT=8001 the web port.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-wearipedia fuzz-api lint format openapi screenshots lock bench-ingest bench-read bench-sync bench-storm bench-monitoring bench-series
+.PHONY: help demo run test test-wearipedia fuzz-api lint format openapi screenshots lock validation bench-ingest bench-read bench-sync bench-storm bench-monitoring bench-series
 
 # The first Python that runs at all: the set-up script looks for a fitting one itself and says so if there is none.
 SET_UP = @for python in "$$PYTHON" python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -40,6 +40,9 @@ format: ## bring the code into ruff's form
 
 screenshots: ## pictures of the main pages of a demo that runs, into docs/screenshots (PORT as for the demo)
 	$(SET_UP) --lock dev -- -m deploy.screenshots $(OR_SAY)
+
+validation: ## run the tests that the validation pack names and write docs/validation.md
+	$(SET_UP) --lock dev -- -m config.embedded bench deploy.validation $(OR_SAY)
 
 lock: ## make the lock files anew (LOCK_ARGS=--upgrade takes newer versions)
 	$(SET_UP) --lock dev -- deploy/lock.py $(LOCK_ARGS) $(OR_SAY)
