@@ -22,6 +22,12 @@ app.conf.beat_schedule = {
     "resume-erasures": {"task": "participants.resume_erasures", "schedule": 600.0, "options": {"expires": 590}},
     "resume-recomputes": {"task": "metrics.resume_recomputes", "schedule": 60.0, "options": {"expires": 55}},
     "judge-days": {"task": "metrics.judge_days", "schedule": crontab(minute="7"), "options": {"expires": 55 * 60}},
+    "resume-exports": {"task": "metrics.resume_exports", "schedule": 60.0, "options": {"expires": 55}},
+    "expire-exports": {
+        "task": "metrics.expire_exports",
+        "schedule": crontab(minute="23"),
+        "options": {"expires": 55 * 60},
+    },
     # A message that waited longer than its interval is dropped: the next one does the same.
     "extend-demo": {
         "task": "ingestion.extend_demo",

@@ -319,11 +319,17 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_TIMEZONE = "UTC"
+# Exports take long: a worker of their own serves this queue, so that syncing goes on meanwhile.
+CELERY_TASK_ROUTES = {"metrics.export_run": {"queue": "exports"}}
 # In memory: what is due stands in PostgreSQL, and a schedule file that a power cut left half-written stops beat.
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 
 # Chunks older than this are compressed, where the server is TimescaleDB's Community edition.
 COMPRESS_AFTER_DAYS = env.int("COMPRESS_AFTER_DAYS", default=30)
+
+# Where exports' files lie, and for how many days.
+EXPORT_FOLDER = Path(env.str("EXPORT_FOLDER", default="") or BASE_DIR / "var" / "exports")
+EXPORT_DAYS = env.int("EXPORT_DAYS", default=7)
 
 # Participants' tokens are sealed with the first of these and opened with any: put a new key first to rotate.
 TOKEN_KEYS = [key for key in secret("TOKEN_KEYS").split(",") if key]

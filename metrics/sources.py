@@ -35,20 +35,20 @@ def sources_by_series(
         found.setdefault((pid, metric), []).append((sources[source], int(n)))
     trial_of = {person.pk: person.trial_id for person in people}
     several = {trial_of[pid] for (pid, _), candidates in found.items() if len(candidates) > 1}
-    priority = {trial: _priority(trial) for trial in several}
+    priority = {trial: priority_of(trial) for trial in several}
     return {
-        key: [source for source, _ in sorted(candidates, key=_rank(priority.get(trial_of[key[0]], [])))]
+        key: [source for source, _ in sorted(candidates, key=rank_by(priority.get(trial_of[key[0]], [])))]
         for key, candidates in found.items()
     }
 
 
-def _priority(trial_id: int) -> list[str]:
+def priority_of(trial_id: int) -> list[str]:
     """The source order of the trial's protocol in force."""
     protocol = Protocol.objects.filter(trial_id=trial_id).in_force(timezone.now().date()).first()
     return list(protocol.source_priority) if protocol else []
 
 
-def _rank(priority: Sequence[str]) -> Any:
+def rank_by(priority: Sequence[str]) -> Any:
     def rank(candidate: tuple[Source, int]) -> tuple[int, int, int]:
         source, n = candidate
         names = (source.device_model, source.platform, source.provider)

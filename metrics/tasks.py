@@ -1,4 +1,4 @@
-"""What Celery runs of the days: judging that comes with the clock, and recomputes."""
+"""What Celery runs of the days and exports: judging that comes with the clock, recomputes, files to take away."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from metrics import recomputes, verdicts
+from metrics.exports import engine, service
 from metrics.models import Recompute
 from participants.models import Participant, Trial
 
@@ -45,6 +46,26 @@ def resume_recomputes() -> None:
     """Each minute: a recompute that nobody works on any more goes on."""
     for pk in Recompute.objects.filter(finished_at=None, error="").values_list("pk", flat=True):
         recompute.delay(pk)
+
+
+# Acknowledged at once: the row says what is to be done, and beat finds what a killed worker left.
+@shared_task(name="metrics.export_run", acks_late=False)  # type: ignore[untyped-decorator]
+def export_run(pk: int) -> None:
+    """Go on with an export where it stands, to its end. On a queue of its own: it may take an hour."""
+    engine.export_run(pk)
+
+
+@shared_task(name="metrics.resume_exports", acks_late=True)  # type: ignore[untyped-decorator]
+def resume_exports() -> None:
+    """Each minute: an export that nobody works on goes on."""
+    for pk in engine.due(timezone.now()):
+        export_run.apply_async((pk,), expires=55)
+
+
+@shared_task(name="metrics.expire_exports", acks_late=True)  # type: ignore[untyped-decorator]
+def expire_exports() -> None:
+    """Each hour: files whose time is over are deleted."""
+    service.expire(timezone.now())
 
 
 def judge(ids: list[int]) -> None:

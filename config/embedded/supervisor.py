@@ -146,6 +146,7 @@ class Supervisor:
         self._start(web)
         self._await_pages(web)  # before the others start: on a small machine they would slow it down
         self._start(self._worker())
+        self._start(self._export_worker())
         self._start(self._beat())
         if self._simulated:
             # A log, and not the terminal: without its notices the demo works too, only later.
@@ -259,6 +260,12 @@ class Supervisor:
         arguments = ("-m", "celery", "-A", "config", "worker", "--concurrency", "2", "--loglevel", "INFO")
         alone = ("--without-gossip", "--without-mingle")  # there is no other worker to talk to
         return self._python("worker", *arguments, *alone, log=LOGS / "worker.log", quit_signal=signal.SIGQUIT)
+
+    def _export_worker(self) -> Child:
+        """Exports take long: apart, so that syncing never waits for one."""
+        arguments = ("-m", "celery", "-A", "config", "worker", "--queues", "exports", "--concurrency", "1")
+        more = ("--hostname", "exports@%h", "--loglevel", "INFO", "--without-gossip", "--without-mingle")
+        return self._python("exports", *arguments, *more, log=LOGS / "exports.log", quit_signal=signal.SIGQUIT)
 
     def _beat(self) -> Child:
         arguments = ("-m", "celery", "-A", "config", "beat", "--loglevel", "INFO", "--pidfile", "")

@@ -1,0 +1,25 @@
+"""Exports: a trial's data as files to take away. `service` is what others call, `engine` writes, `store` keeps."""
+
+from metrics.exports.service import (
+    FORMATS,
+    check,
+    downloaded,
+    estimate,
+    export_ask,
+    export_cancel,
+    export_open_file,
+    exports_forget,
+    exports_of,
+)
+
+__all__ = [
+    "FORMATS",
+    "check",
+    "downloaded",
+    "estimate",
+    "export_ask",
+    "export_cancel",
+    "export_open_file",
+    "exports_forget",
+    "exports_of",
+]

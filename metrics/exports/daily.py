@@ -1,0 +1,177 @@
+"""The analysis-ready daily table: a row a participant-day, as CSV and as Parquet. What is missing stays empty."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from metrics.exports import store, variables
+from metrics.exports.plan import FIRST, LAST, parameters_of
+from metrics.exports.variables import Variable
+from metrics.models import DayRollup, DayStatus, Exclusion, Export, ParticipantDay, Source
+from metrics.registry import BY_ID, Aggregate, Kind
+from metrics.sources import priority_of, rank_by
+from participants.models import Participant
+
+CSV_PATH, PARQUET_PATH = "daily.csv", "daily.parquet"
+CHUNK = 5  # participants at a time: some 50,000 rollups of a year
+TYPES = {
+    "text": pa.string(),
+    "date": pa.date32(),
+    "datetime": pa.timestamp("us", "UTC"),
+    "integer": pa.int64(),
+    "decimal": pa.float64(),
+    "yes/no": pa.bool_(),
+}
+# A spreadsheet takes text that begins so for a formula; an apostrophe in front makes it text.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+Row = dict[str, Any]
+
+
+def variables_of(export: Export) -> list[Variable]:
+    """The table's columns, in their order: the same for all exports of these metrics."""
+    protocols = list(export.trial.protocols.order_by("version"))
+    found = variables.of_days(protocols)
+    for metric_id in parameters_of(export)["metrics"]:
+        found += variables.of_metric(BY_ID[metric_id])
+    return found
+
+
+def write(export: Export, alias: str, tell: Callable[[int], None], kept: Callable[[str, int | None], None]) -> None:
+    """Write both files, from the snapshot behind `alias`."""
+    columns = variables_of(export)
+    schema = pa.schema([(one.name, TYPES[one.type]) for one in columns])
+    names, rows = [one.name for one in columns], 0
+    with (
+        store.temporary(export, CSV_PATH).open("w", newline="", encoding="utf-8") as file,
+        pq.ParquetWriter(store.temporary(export, PARQUET_PATH), schema, compression="zstd") as parquet,
+    ):
+        lines = csv.writer(file, lineterminator="\n")
+        lines.writerow(names)
+        for chunk in _chunks(export, alias):
+            found = list(_rows(export, alias, chunk))
+            lines.writerows([cell(row.get(name)) for name in names] for row in found)
+            if found:
+                columns_now = [pa.array([row.get(name) for row in found], schema.field(name).type) for name in names]
+                parquet.write_table(pa.table(columns_now, schema=schema))
+            rows += len(found)
+            tell(len(found))
+    kept(CSV_PATH, rows)
+    kept(PARQUET_PATH, rows)
+
+
+def cell(value: Any) -> str:
+    """A field of CSV: instants ISO 8601 in UTC, decimals exact, missing empty, nothing that a spreadsheet would run."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dt.datetime):
+        return value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, float):
+        return repr(int(value)) if value.is_integer() else repr(value)
+    words = str(value)
+    return f"'{words}" if isinstance(value, str) and words.startswith(FORMULA) else words
+
+
+def _days(export: Export, alias: str) -> Any:
+    days = ParticipantDay.objects.using(alias).filter(participant__exports=export)
+    days = days.exclude(participant__status=Participant.Status.ERASED)
+    return days.filter(date__range=(export.start_on or FIRST, export.end_on or LAST))
+
+
+def _chunks(export: Export, alias: str) -> Iterator[list[Participant]]:
+    people = Participant.objects.using(alias).filter(exports=export).exclude(status=Participant.Status.ERASED)
+    ids = list(people.order_by("study_id").values_list("pk", flat=True))
+    for start in range(0, len(ids), CHUNK):
+        some = Participant.objects.using(alias).filter(pk__in=ids[start : start + CHUNK])
+        yield list(some.select_related("site").order_by("study_id"))
+
+
+def _rows(export: Export, alias: str, people: Sequence[Participant]) -> Iterator[Row]:
+    values = _values(export, alias, people)
+    days: dict[int, list[ParticipantDay]] = defaultdict(list)
+    for day in _days(export, alias).filter(participant__in=people).order_by("date"):
+        days[day.participant_id].append(day)
+    for person in people:
+        for day in days[person.pk]:
+            measured = values.get((person.pk, day.date), {})
+            yield _judged(export.trial.code, person, day, bool(measured)) | measured
+
+
+def _judged(trial: str, person: Participant, day: ParticipantDay, measured: bool) -> Row:
+    status = DayStatus(day.status)
+    known = measured or day.last_sample_at is not None
+    counts = {DayStatus.VALID: True, DayStatus.INVALID: False, DayStatus.LOST: False}
+    return {
+        "trial": trial,
+        "study_id": person.study_id,
+        "site": person.site.code if person.site else None,
+        "arm": person.arm or None,
+        "date": day.date,
+        "day_status": status.label,
+        "day_reason": Exclusion(day.reason).label if day.reason else None,
+        "valid": counts.get(status),
+        "protocol_version": day.protocol_version,
+        "known_at": day.known_at,
+        "upload": _upload(status, known),
+        "day_minutes": day.day_minutes,
+        # Without any data nothing is known of the wrist: no minutes are not the same as zero minutes.
+        "worn_minutes": day.worn_minutes if known else None,
+        "fault_minutes": day.fault_minutes,
+        "asleep_minutes": day.asleep_minutes,
+        "last_sample_at": day.last_sample_at,
+    }
+
+
+def _upload(status: DayStatus, known: bool) -> str:
+    if status == DayStatus.PENDING:
+        return "partial" if known else "awaited"
+    if known:
+        return "received"
+    return "lost" if status == DayStatus.LOST else "none"
+
+
+def _values(export: Export, alias: str, people: Sequence[Participant]) -> dict[tuple[int, dt.date], Row]:
+    """What was measured, by participant and local date: of each metric from one source."""
+    wanted = parameters_of(export)
+    rollups = DayRollup.objects.using(alias).filter(
+        participant__in=people, metric__in=wanted["metrics"], date__range=(wanted["first"], wanted["last"])
+    )
+    if wanted["sources"]:
+        rollups = rollups.filter(source__in=wanted["sources"])
+    rows = list(rollups.values_list("participant", "metric", "source", "date", "minutes", "n", "total", "low", "high"))
+    chosen = _chosen(export, alias, rows)
+    found: dict[tuple[int, dt.date], Row] = defaultdict(dict)
+    for participant, metric_id, source, date, minutes, n, total, low, high in rows:
+        if chosen[participant, metric_id] == source:
+            found[participant, date] |= _measured(metric_id, minutes, n, total, low, high)
+    return found
+
+
+def _chosen(export: Export, alias: str, rows: Sequence[tuple[Any, ...]]) -> dict[tuple[int, int], int]:
+    """The source of each participant's metric: the protocol's order, then most data."""
+    samples: dict[tuple[int, int], dict[int, int]] = defaultdict(lambda: defaultdict(int))
+    for participant, metric_id, source, _, _, n, *_ in rows:
+        samples[participant, metric_id][source] += n
+    sources = Source.objects.using(alias).in_bulk({row[2] for row in rows})
+    rank = rank_by(priority_of(export.trial_id))
+    return {key: min(((sources[pk], n) for pk, n in each.items()), key=rank)[0].pk for key, each in samples.items()}
+
+
+def _measured(metric_id: int, minutes: int, n: int, total: float, low: float, high: float) -> Row:
+    metric = BY_ID[metric_id]
+    mean = total / n
+    if metric.kind is Kind.DAILY:
+        return {metric.code: total if metric.aggregate is Aggregate.SUM else mean}
+    counted = {f"{metric.code}_minutes": minutes}
+    if metric.aggregate is Aggregate.SUM:
+        return {metric.code: total, **counted}
+    return {f"{metric.code}_mean": mean, f"{metric.code}_min": low, f"{metric.code}_max": high, **counted}

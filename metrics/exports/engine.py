@@ -1,0 +1,187 @@
+"""Writing an export: part after part, in constant memory, from one snapshot; a successor goes on where it stopped.
+
+Two connections: one reads in a snapshot that stays as it was when the run began, the other tells how far it is.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from metrics.exports import columns, daily, manifest, store
+from metrics.exports.plan import Part, Plan, plan
+from metrics.exports.writers import WRITERS
+from metrics.models import Export, ExportFile
+
+log = logging.getLogger(__name__)
+
+READER = "export_reader"
+# A worker that was not heard of for so long is gone. It is heard of every few seconds.
+SILENT = dt.timedelta(minutes=3)
+TELL_EVERY = 2.0
+ATTEMPTS = 5
+PART_STRETCHES = 2_000  # in one statement
+
+
+class Stopped(Exception):
+    """It was cancelled, or another worker has taken over."""
+
+
+def export_run(pk: int) -> None:
+    """Write what is missing of an export, to its end. Safe to be called again at any point, and by two at once."""
+    claim = uuid.uuid4()
+    if not _claim(pk, claim):
+        return
+    export = Export.objects.select_related("trial", "user").get(pk=pk)
+    try:
+        _write(export, claim)
+    except Stopped:
+        log.info("export %s was stopped", export.uuid)
+    except Exception:
+        log.exception("export %s failed", export.uuid)
+        _fail(export, claim)
+        raise
+    if not Export.objects.filter(pk=pk).exclude(state__in=[Export.State.CANCELLED, Export.State.EXPIRED]).exists():
+        store.remove(export)
+
+
+def due(now: dt.datetime) -> list[int]:
+    """Exports that wait for a worker, or whose worker is gone, the oldest first."""
+    gone = Q(state=Export.State.RUNNING) & (Q(heard_at=None) | Q(heard_at__lt=now - SILENT))
+    waiting = Q(state=Export.State.WAITING)
+    return list(Export.objects.filter(waiting | gone).order_by("asked_at").values_list("pk", flat=True))
+
+
+def _claim(pk: int, claim: uuid.UUID) -> bool:
+    """Take the export. False where it has ended, or a worker is at it."""
+    now = timezone.now()
+    free = Q(claim=None) | Q(heard_at__lt=now - SILENT)
+    mine = Export.objects.filter(free, pk=pk, state__in=[Export.State.WAITING, Export.State.RUNNING])
+    worn_out = mine.filter(attempts__gte=ATTEMPTS)
+    if worn_out.update(state=Export.State.FAILED, finished_at=now, error="It was begun too often and never finished."):
+        return False
+    return bool(mine.update(state=Export.State.RUNNING, claim=claim, heard_at=now, attempts=F("attempts") + 1))
+
+
+def _write(export: Export, claim: uuid.UUID) -> None:
+    store.begin(export)
+    with snapshot() as (alias, as_of):
+        told = Told(export, claim)
+        if export.format == Export.Format.DAILY:
+            told.begin(0, export.rows_expected or 0)
+            daily.write(export, alias, told.tell, partial(keep, export, claim, as_of))
+        else:
+            _write_parts(plan(export, alias), told, partial(keep, export, claim, as_of))
+    for path, text in manifest.files(export):
+        store.temporary(export, path).write_bytes(text)
+        keep(export, claim, as_of, path, None)
+    _finish(export, claim)
+
+
+def _write_parts(work: Plan, told: Told, kept: Callable[[str, int | None], None]) -> None:
+    finished = dict(ExportFile.objects.filter(export=work.export).values_list("path", "rows"))
+    told.begin(sum(rows or 0 for rows in finished.values()), work.rows)
+    for part in work.parts:
+        if part.path not in finished:
+            rows = _write_part(work, part, told)
+            if rows:
+                kept(part.path, rows)
+            else:
+                store.discard(work.export, part.path)
+
+
+def _write_part(work: Plan, part: Part, told: Told) -> int:
+    writer_class, _ = WRITERS[work.export.format]
+    writer = writer_class(store.temporary(work.export, part.path), work.context(part))
+    rows, stretches = 0, list(work.stretches(part))
+    for start in range(0, len(stretches), PART_STRETCHES):
+        for samples in columns.read(work.alias, part.metric, stretches[start : start + PART_STRETCHES]):
+            writer.write(samples)
+            rows += len(samples)
+            told.tell(len(samples))
+    writer.close()
+    return rows
+
+
+class Told:
+    """Tells how far it is, every few seconds. Raises Stopped where nobody wants to know any more."""
+
+    def __init__(self, export: Export, claim: uuid.UUID) -> None:
+        self._mine = Export.objects.filter(pk=export.pk, claim=claim, state=Export.State.RUNNING)
+        self._done, self._at = 0, time.monotonic()
+
+    def begin(self, done: int, expected: int) -> None:
+        self._done = done
+        now = timezone.now()
+        self._mine.filter(started_at=None).update(started_at=now)
+        self._save(rows_done=done, rows_expected=expected)
+
+    def tell(self, rows: int) -> None:
+        self._done += rows
+        if time.monotonic() - self._at >= TELL_EVERY:
+            self._save(rows_done=self._done)
+
+    def _save(self, **values: int) -> None:
+        self._at = time.monotonic()
+        if not self._mine.update(heard_at=timezone.now(), **values):
+            raise Stopped
+
+
+@transaction.atomic
+def keep(export: Export, claim: uuid.UUID, as_of: dt.datetime, path: str, rows: int | None) -> None:
+    """A file is whole: give it its name and note it, so that it is not written again. Raises Stopped."""
+    if not Export.objects.select_for_update().filter(pk=export.pk, claim=claim, state=Export.State.RUNNING).exists():
+        raise Stopped
+    stored = store.publish(export, path)
+    ExportFile.objects.update_or_create(
+        export=export,
+        path=path,
+        defaults={"rows": rows, "size": stored.size, "sha256": stored.sha256, "crc32": stored.crc32, "as_of": as_of},
+    )
+
+
+def _finish(export: Export, claim: uuid.UUID) -> None:
+    now = timezone.now()
+    counted = export.files.exclude(path=daily.PARQUET_PATH)  # the same rows as in the CSV
+    rows = sum(rows or 0 for rows in counted.values_list("rows", flat=True))
+    Export.objects.filter(pk=export.pk, claim=claim, state=Export.State.RUNNING).update(
+        state=Export.State.DONE,
+        rows_done=rows,
+        finished_at=now,
+        claim=None,
+        expires_at=now + dt.timedelta(days=settings.EXPORT_DAYS),
+    )
+
+
+def _fail(export: Export, claim: uuid.UUID) -> None:
+    Export.objects.filter(pk=export.pk, claim=claim).update(
+        state=Export.State.FAILED,
+        finished_at=timezone.now(),
+        claim=None,
+        error="Writing the files failed through a fault of the platform. Staff find the reason in the worker's log.",
+    )
+
+
+@contextmanager
+def snapshot() -> Iterator[tuple[str, dt.datetime]]:
+    """A connection of its own whose reads all see the same instant: its alias, and that instant."""
+    reader = connections[DEFAULT_DB_ALIAS].copy(READER)
+    connections[READER] = reader
+    try:
+        with transaction.atomic(using=READER), reader.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            cursor.execute("SELECT now()")
+            yield READER, cursor.fetchone()[0]
+    finally:
+        reader.close()
+        del connections[READER]

@@ -1,0 +1,128 @@
+"""What goes with every export: a manifest for programs, a README for people, and of the daily table the dictionary."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import asdict
+from functools import cache
+from typing import Any
+
+import orjson
+from django.conf import settings
+
+from metrics.exports import daily, variables
+from metrics.exports.writers import COLUMNS, CsvWriter
+from metrics.models import Export, Source
+from metrics.registry import BY_CODE, METRICS
+
+FORMAT_VERSION = 1
+MANIFEST, README = "manifest.json", "README.txt"
+COLUMN_WORDS = {
+    "study_id": "participant's study id (pseudonym)",
+    "metric": "code of the metric; see metrics",
+    "source": "provider, platform and device model",
+    "date": "participant's local date",
+    "time": "instant of the sample or first instant of the interval, UTC",
+    "utc_offset_minutes": "minutes by which the participant's clock was ahead of UTC",
+    "value": "in the metric's unit",
+    "seconds": "length of the interval; missing: a sample at an instant",
+}
+
+
+@cache
+def product_version() -> str:
+    with (settings.BASE_DIR / "pyproject.toml").open("rb") as file:
+        return str(tomllib.load(file)["project"]["version"])
+
+
+def files(export: Export) -> Iterator[tuple[str, bytes]]:
+    """What is written once all data files are there, the manifest last: it names the others."""
+    if export.format == Export.Format.DAILY:
+        found = daily.variables_of(export)
+        yield "dictionary.csv", variables.as_csv(found)
+        yield "dictionary.json", orjson.dumps([asdict(one) for one in found], option=orjson.OPT_INDENT_2)
+    yield README, readme(export).encode()
+    yield MANIFEST, orjson.dumps(manifest(export), option=orjson.OPT_INDENT_2)
+
+
+def manifest(export: Export) -> dict[str, Any]:
+    """Everything that a reader needs to know and check the files. Times ISO 8601 in UTC."""
+    written = list(export.files.exclude(path=MANIFEST).order_by("path"))
+    instants = sorted({one.as_of for one in written if one.rows is not None})
+    protocols = export.trial.protocols.order_by("version")
+    codes = export.metrics or [metric.code for metric in METRICS]
+    return {
+        "product": "Wearable Trials",
+        "product_version": product_version(),
+        "format": export.format,
+        "format_version": FORMAT_VERSION,
+        "export": str(export.uuid),
+        "trial": {"code": export.trial.code, "title": export.trial.title, "synthetic": export.trial.is_demo},
+        "protocols": [{"version": one.version, "effective_on": one.effective_on.isoformat()} for one in protocols],
+        "asked_at": export.asked_at.isoformat(),
+        "as_of": [at.isoformat() for at in instants],
+        "as_of_means": "the state of the store that the files show; several where the work was interrupted: each file"
+        " then names its own",
+        "filters": {
+            "participants": export.asked.get("participants"),
+            "metrics": export.metrics or None,
+            "sources": [str(one) for one in Source.objects.filter(pk__in=export.sources)] or None,
+            "from": export.start_on and export.start_on.isoformat(),
+            "to": export.end_on and export.end_on.isoformat(),
+            "dates": export.clock,
+        },
+        "participants": export.people.count(),
+        "columns": columns(export),
+        "metrics": [
+            {"code": one.code, "name": one.name, "unit": one.unit, "concept": one.concept, "system": one.system}
+            for one in (BY_CODE[code] for code in codes)
+        ],
+        "rows": sum(one.rows or 0 for one in written if one.path != daily.PARQUET_PATH),
+        "bytes": sum(one.size for one in written),
+        "files": [
+            {
+                "path": one.path,
+                "rows": one.rows,
+                "bytes": one.size,
+                "sha256": one.sha256,
+                "as_of": one.as_of.isoformat(),
+            }
+            for one in written
+        ],
+    }
+
+
+def columns(export: Export) -> list[dict[str, str]]:
+    """The columns of the data files, with what they mean; those of formats with schemas of their own are not listed."""
+    if export.format == Export.Format.DAILY:
+        return [{"name": one.name, "meaning": one.label} for one in daily.variables_of(export)]
+    named: dict[str, tuple[str, ...]] = {"parquet": COLUMNS, "csv": CsvWriter.NAMES, "ndjson": CsvWriter.NAMES}
+    return [{"name": name, "meaning": COLUMN_WORDS[name]} for name in named.get(export.format, ())]
+
+
+HOW_TO = {
+    "parquet": "One file a metric and local date: trial=.../metric=.../date=.../part-0.parquet.\n"
+    "DuckDB:  SELECT * FROM read_parquet('**/*.parquet', hive_partitioning = true)\n"
+    "Polars:  polars.scan_parquet('**/*.parquet', hive_partitioning=True)",
+    "csv": "One file a metric and month, compressed by gzip unless asked for otherwise. UTF-8, RFC 4180.",
+    "ndjson": "One file a metric and month, one JSON object a line.",
+    "daily": "daily.csv and daily.parquet hold the same rows: one a participant and local date.\n"
+    "dictionary.csv and dictionary.json say what each column is.",
+    "fhir": "One HL7 FHIR R5 resource a line (NDJSON), one file a metric and month.",
+    "omh": "One Open mHealth (IEEE 1752.1) data point a line, one file a metric and month.",
+}
+
+
+def readme(export: Export) -> str:
+    """For whoever opens the folder in ten years."""
+    return (
+        f"{export.trial.title} ({export.trial.code})\n"
+        f"{export.get_format_display()} export by Wearable Trials {product_version()}, asked for at"
+        f" {export.asked_at:%Y-%m-%d %H:%M} UTC.\n\n"
+        f"{HOW_TO[export.format]}\n\n"
+        "manifest.json lists each file with its rows, bytes and SHA-256, the filters, the protocol's versions and the\n"
+        "instant whose state the files show. Times are UTC; dates are participants' local dates unless the manifest\n"
+        "says otherwise. What is missing is not there or empty: it is never a zero, and nothing is imputed.\n"
+        "Participants go by study ids. Handle the files as your protocol demands.\n"
+    )

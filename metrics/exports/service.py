@@ -1,0 +1,242 @@
+"""Asking for exports, looking at them, calling them off: what pages, API and commands call.
+
+An export is visible to who asked for it, while she still sees all whose data it holds; to everybody else it is not
+there.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, BinaryIO, TypedDict, Unpack
+
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from metrics import sql_exports as sql
+from metrics.exports import store
+from metrics.exports.plan import FIRST, LAST
+from metrics.exports.writers import WRITERS
+from metrics.models import Export, ExportFile, ParticipantDay, Source
+from metrics.registry import BY_CODE, METRICS
+from participants import audit
+from participants.models import Participant, Trial, User
+
+log = logging.getLogger(__name__)
+
+FORMATS = (*WRITERS, Export.Format.DAILY.value)
+AT_ONCE = 5  # exports of one user that wait or run
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked for, checked: `people` is settled by what the user sees at this moment."""
+
+    trial: Trial
+    format: str
+    people: list[int]
+    metrics: list[str]
+    sources: list[int]
+    start_on: dt.date | None
+    end_on: dt.date | None
+    clock: str
+    compressed: bool
+    asked: dict[str, Any]
+
+
+class Filters(TypedDict, total=False):
+    """What may be asked for. Left out or empty: Parquet, and all there is. Both dates are included."""
+
+    format: str
+    participants: Sequence[str] | None  # study ids
+    metrics: Sequence[str] | None  # codes
+    sources: Sequence[int] | None  # ids
+    start_on: dt.date | None
+    end_on: dt.date | None
+    clock: str  # local: participants' local dates; utc
+    compressed: bool  # gzip, of text formats
+
+
+def check(user: User, trial: Trial, **filters: Unpack[Filters]) -> Wanted:
+    """What the user may have of what she asks for, in a trial that she sees.
+
+    Raises ValidationError that names each bad parameter. A study id that she does not see is unknown, whether it
+    exists or not.
+    """
+    kind, clock = filters.get("format", Export.Format.PARQUET.value), filters.get("clock", Export.Clock.LOCAL.value)
+    participants, codes = set(filters.get("participants") or ()), set(filters.get("metrics") or ())
+    source_ids = set(filters.get("sources") or ())
+    start_on, end_on = filters.get("start_on"), filters.get("end_on")
+    seen = dict(Participant.objects.visible_to(user).filter(trial=trial).values_list("study_id", "pk"))
+    known_sources = set(Source.objects.filter(pk__in=source_ids).values_list("pk", flat=True))
+    wrong: dict[str, str] = {}
+    if kind not in FORMATS:
+        wrong["format"] = f"Choose one of {', '.join(FORMATS)}."
+    if clock not in Export.Clock.values:
+        wrong["clock"] = f"Choose one of {', '.join(Export.Clock.values)}."
+    if start_on and end_on and end_on < start_on:
+        wrong["end_on"] = "The last date comes before the first."
+    for name, unknown in (
+        ("metrics", codes - set(BY_CODE)),
+        ("sources", source_ids - known_sources),
+        ("participants", participants - set(seen)),
+    ):
+        if unknown:
+            wrong[name] = f"Not known: {', '.join(sorted(map(str, unknown))[:10])}."
+    if not seen and not participants:
+        wrong["participants"] = "There is nobody whose data could be exported."
+    if wrong:
+        raise ValidationError(wrong)
+    return Wanted(
+        trial=trial,
+        format=kind,
+        people=sorted({seen[one] for one in participants} if participants else seen.values()),
+        metrics=[metric.code for metric in METRICS if metric.code in codes],
+        sources=sorted(known_sources),
+        start_on=start_on,
+        end_on=end_on,
+        clock=clock,
+        compressed=filters.get("compressed", True),
+        asked={"participants": sorted(participants) or None},
+    )
+
+
+def estimate(wanted: Wanted) -> int:
+    """Rows that the export would have, by what is stored at this moment."""
+    first, last = wanted.start_on or FIRST, wanted.end_on or LAST
+    if wanted.format == Export.Format.DAILY:
+        return ParticipantDay.objects.filter(participant__in=wanted.people, date__range=(first, last)).count()
+    parameters = {
+        "people": wanted.people,
+        "metrics": [BY_CODE[code].id for code in wanted.metrics] or [metric.id for metric in METRICS],
+        "sources": wanted.sources or None,
+        "first": first,
+        "last": last,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(sql.ESTIMATE, parameters)
+        rows: int = cursor.fetchone()[0]
+    return rows
+
+
+@transaction.atomic
+def create(user: User, wanted: Wanted) -> Export:
+    """The export as a row; nothing is written yet. Raises ValidationError where too many of the user's are at work."""
+    User.objects.select_for_update().get(pk=user.pk)
+    at_work = Export.objects.filter(user=user, state__in=[Export.State.WAITING, Export.State.RUNNING]).count()
+    if at_work >= AT_ONCE:
+        raise ValidationError(f"{AT_ONCE} of your exports are at work. Wait for one, or call one off.")
+    export = Export.objects.create(
+        trial=wanted.trial,
+        user=user,
+        format=wanted.format,
+        compressed=wanted.compressed,
+        metrics=wanted.metrics,
+        sources=wanted.sources,
+        start_on=wanted.start_on,
+        end_on=wanted.end_on,
+        clock=wanted.clock,
+        asked=wanted.asked,
+        asked_at=timezone.now(),
+        rows_expected=estimate(wanted),
+    )
+    export.people.set(wanted.people)
+    audit.record("export.ask", trial=export.trial, thing=f"export:{export.uuid}", new=described(export))
+    return export
+
+
+def export_ask(user: User, trial: Trial, **filters: Unpack[Filters]) -> Export:
+    """Ask for an export (see Filters); a worker begins once this transaction is over.
+
+    Raises ValidationError that names each bad parameter.
+    """
+    export = create(user, check(user, trial, **filters))
+    transaction.on_commit(partial(_send, export.pk), robust=True)
+    return export
+
+
+def _send(pk: int) -> None:
+    from metrics import tasks  # it imports this package
+
+    try:
+        tasks.export_run.delay(pk)
+    except OperationalError:
+        log.warning("export %s could not be queued, the broker is away: the next minute's turn finds it", pk)
+
+
+def described(export: Export) -> dict[str, Any]:
+    """The export in the audit trail's words."""
+    return {
+        "format": export.format,
+        "participants": export.people.count(),
+        "metrics": export.metrics or "all",
+        "from": export.start_on,
+        "to": export.end_on,
+        "dates": export.clock,
+    }
+
+
+def exports_of(user: User) -> QuerySet[Export]:
+    """The user's exports, newest first, of trials that she sees; none that holds data of somebody she does not see."""
+    through = Export.people.through.objects.filter(export=OuterRef("pk"))
+    hidden = through.exclude(participant__in=Participant.objects.visible_to(user).order_by())
+    mine = Export.objects.filter(user=user, trial__in=Trial.objects.visible_to(user).order_by())
+    return mine.filter(~Exists(hidden)).select_related("trial")
+
+
+@transaction.atomic
+def export_cancel(export: Export) -> bool:
+    """Call an export off and delete its files. False where it had ended."""
+    mine = Export.objects.filter(pk=export.pk, state__in=[Export.State.WAITING, Export.State.RUNNING])
+    if not mine.update(state=Export.State.CANCELLED, finished_at=timezone.now(), claim=None):
+        return False
+    audit.record("export.cancel", trial=export.trial, thing=f"export:{export.uuid}")
+    transaction.on_commit(partial(store.remove, export), robust=True)
+    return True
+
+
+def export_open_file(export: Export, path: str) -> tuple[ExportFile, BinaryIO]:
+    """A finished file and its bytes. Raises ExportFile.DoesNotExist where there is none, or no more."""
+    try:
+        found = export.files.get(path=path, export__state=Export.State.DONE)
+        return found, store.open_file(export, path)
+    except FileNotFoundError as gone:
+        raise ExportFile.DoesNotExist from gone
+
+
+def downloaded(export: Export, what: str) -> None:
+    """Note in the trail that somebody took this away: a file's path, or the whole as an archive."""
+    audit.record("export.download", trial=export.trial, thing=f"export:{export.uuid}", new={"file": what})
+
+
+def expire(now: dt.datetime) -> int:
+    """Delete the files of exports whose time is over, and of those whose rows are gone. Returns how many expired."""
+    over = list(Export.objects.filter(state=Export.State.DONE, expires_at__lte=now))
+    for export in over:
+        _end(export, Export.State.EXPIRED, "")
+    for path in store.strangers(set(Export.objects.values_list("uuid", flat=True))):
+        store.remove_stranger(path)
+    return len(over)
+
+
+def exports_forget(participant: Participant) -> list[str]:
+    """Delete every export on disk that holds a participant's data, as her erasure demands; returns their ids."""
+    held = list(participant.exports.all())
+    for export in held:
+        if export.state != Export.State.EXPIRED:
+            _end(export, Export.State.EXPIRED, "Its files are deleted: the data of somebody in it were erased.")
+        Export.objects.filter(pk=export.pk).update(asked={})
+        export.people.remove(participant)
+    return [str(export.uuid) for export in held]
+
+
+def _end(export: Export, state: str, error: str) -> None:
+    Export.objects.filter(pk=export.pk).update(state=state, error=error, claim=None)
+    export.files.all().delete()
+    store.remove(export)

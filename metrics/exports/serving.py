@@ -1,0 +1,91 @@
+"""Downloads that can be taken up again: Content-Length, Accept-Ranges, Range and If-Range (RFC 9110, section 14)."""
+
+from __future__ import annotations
+
+import re
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+
+from metrics.exports import archive, service, store
+from metrics.models import Export, ExportFile
+
+RANGE = re.compile(r"bytes=(\d*)-(\d*)\Z")
+TYPES = {
+    ".parquet": "application/vnd.apache.parquet",
+    ".gz": "application/gzip",
+    ".csv": "text/csv; charset=utf-8",
+    ".ndjson": "application/x-ndjson",
+    ".json": "application/json",
+    ".txt": "text/plain; charset=utf-8",
+}
+
+
+class Unsatisfiable(Exception):
+    """The stretch that was asked for lies beyond the end."""
+
+
+def file_answer(request: HttpRequest, export: Export, path: str) -> HttpResponseBase:
+    """One file of an export, noted in the trail. Raises ExportFile.DoesNotExist where there is none, or no more."""
+    found, opened = service.export_open_file(export, path)
+    opened.close()
+    one = archive.Archive(export, [archive.Piece(found.size, path=path)], found.size, found.sha256[:32])
+    kind = next((kind for suffix, kind in TYPES.items() if path.endswith(suffix)), "application/octet-stream")
+    return _answer(request, export, one, f"{export.trial.code}-{path.replace('/', '-')}", kind, path)
+
+
+def archive_answer(request: HttpRequest, export: Export) -> HttpResponseBase:
+    """All files as one archive, noted in the trail. Raises ExportFile.DoesNotExist where there are none, or no more."""
+    files = list(export.files.order_by("path")) if export.state == Export.State.DONE else []
+    if not files or not store.folder(export).exists():
+        raise ExportFile.DoesNotExist
+    name = f"{export.trial.code}-{export.format}-{export.finished_at:%Y%m%dT%H%MZ}.zip"
+    return _answer(request, export, archive.archive(export, files), name, "application/zip", "the whole")
+
+
+def _answer(
+    request: HttpRequest, export: Export, content: archive.Archive, name: str, kind: str, what: str
+) -> HttpResponseBase:
+    etag = f'"{content.etag}"'
+    headers = {
+        "Accept-Ranges": "bytes",
+        "ETag": etag,
+        "Cache-Control": "private, no-store",
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "X-Content-Type-Options": "nosniff",
+    }
+    try:
+        start, end = wanted(request.headers.get("Range", ""), request.headers.get("If-Range", ""), etag, content.size)
+    except Unsatisfiable:
+        return HttpResponse(status=416, headers={**headers, "Content-Range": f"bytes */{content.size}"})
+    partial = (start, end) != (0, content.size)
+    headers["Content-Length"] = str(end - start)
+    if partial:
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{content.size}"
+    status = 206 if partial else 200
+    if request.method == "HEAD":
+        return HttpResponse(status=status, content_type=kind, headers=headers)
+    if start == 0:  # a download that is taken up again is the same download
+        service.downloaded(export, what)
+    return StreamingHttpResponse(content.read(start, end), status=status, content_type=kind, headers=headers)
+
+
+def wanted(given: str, if_range: str, etag: str, size: int) -> tuple[int, int]:
+    """The stretch [start, end) that a request asks for; all of it without a Range, or where the file has changed.
+
+    Several ranges at once are answered by the whole, as the standard allows. Raises Unsatisfiable.
+    """
+    found = RANGE.match(given)
+    if not found or found.groups() == ("", "") or (if_range and if_range != etag):
+        return 0, size
+    first, last = found.groups()
+    if not first:  # the last so many bytes
+        start, end = max(size - int(last), 0), size
+        if not int(last):
+            raise Unsatisfiable
+        return start, end
+    start, end = int(first), min(int(last) + 1, size) if last else size
+    if last and int(last) < start:
+        return 0, size
+    if start >= size:
+        raise Unsatisfiable
+    return start, end

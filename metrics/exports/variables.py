@@ -1,0 +1,112 @@
+"""The columns of the daily table, each with what a statistician must know of it: the table's data dictionary."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+
+from metrics.models import DayStatus, Exclusion
+from metrics.registry import Aggregate, Kind, Metric
+from participants.models import Protocol
+
+STATUS_BLANK = "never blank"
+NO_DATA = "blank: nothing is known of it; never to be read as zero"
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A column. `type`: text, date, datetime (UTC), integer, decimal, yes/no; `unit` is UCUM; `code` LOINC or ours."""
+
+    name: str
+    label: str
+    type: str
+    unit: str = ""
+    code: str = ""
+    code_system: str = ""
+    values: str = ""
+    derived: str = ""
+    threshold: str = ""
+    blank: str = STATUS_BLANK
+
+
+def of_days(protocols: Sequence[Protocol]) -> list[Variable]:
+    """Who, when and how the day was judged."""
+    worn = "; ".join(f"v{p.version}: valid from {p.valid_day_minutes} min" for p in protocols)
+    lost = "; ".join(f"v{p.version}: lost after {p.lost_after_hours} h" for p in protocols)
+    statuses = " | ".join(status.label for status in DayStatus)
+    reasons = " | ".join(reason.label for reason in Exclusion)
+    return [
+        Variable("trial", "Trial's code", "text"),
+        Variable("study_id", "Participant's study id (pseudonym)", "text"),
+        Variable("site", "Site's code", "text", blank="blank: no site"),
+        Variable("arm", "Arm", "text", blank="blank: no arm is recorded"),
+        Variable("date", "Local date", "date", derived="by her device's clock, else by her time zone"),
+        Variable(
+            "day_status", "How the day was judged", "text", values=statuses, threshold=lost,
+            derived="valid as soon as the worn minutes reach the threshold; below it pending until a later upload"
+            " proves the day complete or its data are lost; excluded days do not count. Never imputed.",
+        ),
+        Variable("day_reason", "Why the day is excluded", "text", values=reasons, blank="blank: it is not excluded"),
+        Variable(
+            "valid", "Valid day", "yes/no", values="true | false", threshold=worn,
+            derived="false where the day is invalid or lost", blank="blank: pending or excluded, so it does not count",
+        ),
+        Variable("protocol_version", "Protocol version by which it was judged", "integer", blank="blank: not judged"),
+        Variable("known_at", "Since when the status is what it is", "datetime", blank="blank: not judged"),
+        Variable(
+            "upload", "What has arrived", "text", values="received | partial | awaited | lost | none",
+            derived="received: data came and the day is decided; partial: data came and more may; awaited: none yet;"
+            " lost: none can come any more; none: none came for a day that does not count",
+        ),
+        Variable("day_minutes", "Length of the local day", "integer", "min", derived="1380, 1500 where clocks change"),
+        Variable(
+            "worn_minutes", "Worn minutes", "integer", "min", threshold=worn,
+            derived="minutes with at least one heart rate, from any source", blank=NO_DATA,
+        ),
+        Variable(
+            "fault_minutes", "Minutes missing through a fault of the platform or the vendor", "integer", "min",
+            derived="from connection and request history",
+        ),
+        Variable(
+            "asleep_minutes", "Time asleep in the main sleep that ended on this date", "integer", "min", "93832-4",
+            "http://loinc.org", derived="from the source's own staging", blank="blank: no main sleep is known",
+        ),
+        Variable("last_sample_at", "Newest sample of the day", "datetime", blank="blank: no sample"),
+    ]  # fmt: skip
+
+
+def of_metric(metric: Metric) -> list[Variable]:
+    """The day's values of a metric, and of what is measured through the day how many minutes have any."""
+
+    def one(suffix: str, label: str, derived: str) -> Variable:
+        name, words = f"{metric.code}{suffix}", f"{metric.name}{label}"
+        return Variable(
+            name, words, "decimal", metric.unit, metric.concept, metric.system, derived=derived, blank=NO_DATA
+        )
+
+    source = "of the source that the protocol prefers, else of that with most data; sources are never added"
+    if metric.kind is Kind.DAILY:
+        return [one("", "", f"the source's own daily value; {source}")]
+    minutes = Variable(
+        f"{metric.code}_minutes", f"{metric.name}: minutes with data", "integer", "min",
+        derived=f"distinct minutes with a sample; {source}", blank="blank: no data",
+    )  # fmt: skip
+    if metric.aggregate is Aggregate.SUM:
+        return [one("", ", sum of the day", f"sum of the day's samples; {source}"), minutes]
+    return [
+        one("_mean", ", mean", f"mean of the day's samples; {source}"),
+        one("_min", ", lowest", f"lowest of the day's samples; {source}"),
+        one("_max", ", highest", f"highest of the day's samples; {source}"),
+        minutes,
+    ]
+
+
+def as_csv(variables: Iterable[Variable]) -> bytes:
+    """The dictionary as a table, a variable a line."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, [field.name for field in fields(Variable)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(one) for one in variables)
+    return out.getvalue().encode()

@@ -1,0 +1,244 @@
+"""How columns of samples become files: one writer a format. A new format is a class and a row in WRITERS.
+
+Writers hold at most ROW_GROUP rows in memory, whatever the size of the file.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, ClassVar, Protocol, cast
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from metrics.batch import MICROSECOND
+from metrics.days import LocalCalendar
+from metrics.exports.columns import NO_LENGTH, Samples
+from metrics.models import Source
+from metrics.registry import Metric
+
+ROW_GROUP = 262_144
+COLUMNS = ("study_id", "source", "time", "utc_offset_minutes", "value", "seconds")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the samples of a file share: their metric, and by row number who and what the numbers stand for."""
+
+    trial: str
+    metric: Metric
+    people: Mapping[int, str]  # study ids
+    calendars: Mapping[int, LocalCalendar]
+    sources: Mapping[int, Source]
+    compressed: bool = True
+
+
+class Writer(Protocol):
+    """Takes the samples of one file, stretch by stretch, each a participant's and a source's, ascending in time."""
+
+    def __init__(self, path: Path, context: Context) -> None: ...
+    def write(self, samples: Samples) -> None: ...
+    def close(self) -> None: ...
+
+
+class _Tables:
+    """Gathers samples into tables of about ROW_GROUP rows."""
+
+    def __init__(self, path: Path, context: Context) -> None:
+        self.path, self.context = path, context
+        self._people = {pk: n for n, pk in enumerate(context.people)}
+        self._sources = {pk: n for n, pk in enumerate(context.sources)}
+        self._study_ids = pa.array([context.people[pk] for pk in self._people], pa.string())
+        self._labels = pa.array([str(context.sources[pk]) for pk in self._sources], pa.string())
+        self._waiting: list[Samples] = []
+        self._rows = 0
+        # Tables are written in a thread while the next rows come in: compressing and waiting need no turns.
+        self._writing = ThreadPoolExecutor(1)
+        self._written: Future[None] | None = None
+
+    def write(self, samples: Samples) -> None:
+        self._waiting.append(samples)
+        self._rows += len(samples)
+        if self._rows >= ROW_GROUP:
+            self._flush()
+
+    def close(self) -> None:
+        try:
+            if self._waiting:
+                self._flush()
+            if self._written:
+                self._written.result()
+        finally:
+            self._writing.shutdown()
+
+    def _flush(self) -> None:
+        parts, lengths = self._waiting, [len(one) for one in self._waiting]
+        self._waiting, self._rows = [], 0
+        seconds = np.concatenate([one.seconds for one in parts])
+        columns = [
+            _repeated(self._study_ids, [self._people[one.stretch.participant] for one in parts], lengths),
+            _repeated(self._labels, [self._sources[one.stretch.source] for one in parts], lengths),
+            pa.array(np.concatenate([one.time for one in parts]), pa.timestamp("us", "UTC")),
+            pa.array(np.concatenate([self._offset(one) for one in parts])),
+            pa.array(np.concatenate([one.value for one in parts])),
+            pa.array(seconds, mask=seconds == NO_LENGTH),
+        ]
+        if self._written:
+            self._written.result()
+        self._written = self._writing.submit(self.take, pa.table(columns, names=list(COLUMNS)))
+
+    def _offset(self, one: Samples) -> Any:
+        calendar = self.context.calendars[one.stretch.participant]
+        return (calendar.offsets(one.time) // 60).astype(np.int16)
+
+    def take(self, table: Any) -> None:
+        """Write a table with COLUMNS. Called in a thread of the writer's own, one table at a time."""
+        raise NotImplementedError
+
+
+def _repeated(words: Any, which: Sequence[int], lengths: Sequence[int]) -> Any:
+    return pa.DictionaryArray.from_arrays(pa.array(np.repeat(np.asarray(which, dtype=np.int32), lengths)), words)
+
+
+class ParquetWriter(_Tables):
+    """Apache Parquet with zstd. Metric, trial and date stand in the folders' names, as Hive and its readers have it."""
+
+    _file: Any = None
+
+    def take(self, table: Any) -> None:
+        if self._file is None:
+            self._file = pq.ParquetWriter(
+                self.path,
+                table.schema,
+                compression="zstd",
+                compression_level=1,
+                use_dictionary=["study_id", "source", "utc_offset_minutes", "value", "seconds"],
+                column_encoding={"time": "DELTA_BINARY_PACKED"},
+                write_page_index=True,
+            )
+        self._file.write_table(table)
+
+    def close(self) -> None:
+        super().close()
+        if self._file is not None:
+            self._file.close()
+
+
+class TextWriter(_Tables):
+    """Lines of text, compressed by gzip where wanted. The archive holds no time, so equal rows make equal files."""
+
+    def __init__(self, path: Path, context: Context) -> None:
+        super().__init__(path, context)
+        self._raw = path.open("wb")
+        packed = gzip.GzipFile("", "wb", 6, self._raw, mtime=0) if context.compressed else self._raw
+        self._out = cast(BinaryIO, packed)
+        self._begun = False
+
+    def take(self, table: Any) -> None:
+        self._out.write(self.head() if not self._begun else b"")
+        self._begun = True
+        self._out.write(self.lines(table))
+
+    def head(self) -> bytes:
+        """What stands before the first line."""
+        return b""
+
+    def lines(self, table: Any) -> bytes:
+        """The rows of a table with COLUMNS as text, each ended by a line feed."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        super().close()
+        self._out.close()
+        self._raw.close()
+
+
+class CsvWriter(TextWriter):
+    """RFC 4180 with a heading; times ISO 8601 in UTC; a missing length is an empty field."""
+
+    NAMES: ClassVar[tuple[str, ...]] = (
+        "study_id", "metric", "source", "date", "time", "utc_offset_minutes", "value", "seconds",
+    )  # fmt: skip
+
+    def head(self) -> bytes:
+        return ",".join(self.NAMES).encode() + b"\n"
+
+    def lines(self, table: Any) -> bytes:
+        n = table.num_rows
+        columns = {
+            **{name: table[name] for name in COLUMNS},
+            "metric": pa.repeat(pa.scalar(self.context.metric.code), n),
+            "date": local_dates(table),
+            "time": iso_times(table["time"]),
+            "study_id": table["study_id"].cast(pa.string()),
+            "source": table["source"].cast(pa.string()),
+        }
+        out = pa.BufferOutputStream()
+        options = pa_csv.WriteOptions(include_header=False, quoting_style="needed")
+        pa_csv.write_csv(pa.table({name: columns[name] for name in self.NAMES}), out, options)
+        return bytes(out.getvalue())
+
+
+class NdjsonWriter(TextWriter):
+    """One JSON object a line; a member that is missing is null."""
+
+    def lines(self, table: Any) -> bytes:
+        def quoted(column: Any) -> Any:
+            words = pc.unique(column.combine_chunks().dictionary).to_pylist()
+            ready = pa.array([orjson.dumps(word).decode() for word in words], pa.string())
+            return pa.DictionaryArray.from_arrays(column.combine_chunks().indices, ready).cast(pa.string())
+
+        text = pa.string()
+        return joined(
+            '{"study_id":', quoted(table["study_id"]),
+            ',"metric":"' + self.context.metric.code + '","unit":"' + self.context.metric.unit + '","source":',
+            quoted(table["source"]), ',"date":"', local_dates(table).cast(text), '","time":"', iso_times(table["time"]),
+            '","utc_offset_minutes":', table["utc_offset_minutes"].cast(text), ',"value":', table["value"].cast(text),
+            ',"seconds":', pc.fill_null(table["seconds"].cast(text), "null"), "}\n",
+        )  # fmt: skip
+
+
+def joined(*parts: Any) -> bytes:
+    """Columns of text and constants between them, put together row by row, all rows one after another."""
+    columns = [pa.scalar(one) if isinstance(one, str) else one for one in parts]
+    lines = pc.binary_join_element_wise(*columns, "")
+    return b"".join(_bytes_of(chunk) for chunk in (lines.chunks if hasattr(lines, "chunks") else [lines]))
+
+
+def _bytes_of(lines: Any) -> bytes:
+    """The characters of a string array that has no nulls, which lie one after another."""
+    if not len(lines):
+        return b""
+    _, offsets, characters = lines.buffers()
+    ends = np.frombuffer(offsets, dtype=np.int32, count=len(lines) + 1, offset=lines.offset * 4)
+    return bytes(characters[int(ends[0]) : int(ends[-1])])
+
+
+def iso_times(times: Any) -> Any:
+    """Instants as 2026-05-04T12:00:00Z, with six decimals where any of them is not a whole second."""
+    whole = not np.any(times.cast(pa.int64()).to_numpy() % MICROSECOND)
+    unit = pa.timestamp("s") if whole else pa.timestamp("us")
+    return pc.strftime(times.cast(unit), "%Y-%m-%dT%H:%M:%SZ")
+
+
+def local_dates(table: Any) -> Any:
+    """The local date of each row, from its instant and its clock's offset."""
+    time = table["time"].cast(pa.int64()).to_numpy()
+    local = time + table["utc_offset_minutes"].to_numpy().astype(np.int64) * 60 * MICROSECOND
+    days = (local // (86_400 * MICROSECOND)).astype(np.int32)
+    return pa.array(days, pa.date32())
+
+
+WRITERS: dict[str, tuple[type[Writer], str]] = {
+    "parquet": (ParquetWriter, "parquet"),
+    "csv": (CsvWriter, "csv"),
+    "ndjson": (NdjsonWriter, "ndjson"),
+}

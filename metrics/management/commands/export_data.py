@@ -1,0 +1,56 @@
+"""Write an export into a folder from the command line: the same files as by the pages, for who runs the server."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+
+from metrics.exports import engine, service, store
+from metrics.models import Export
+from participants.models import Trial, User
+
+
+class Command(BaseCommand):
+    help = "Export a trial's data in the name of a user: whose data she sees is what is written."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("trial")
+        parser.add_argument("--user", required=True, help="e-mail address of the user who asks")
+        parser.add_argument("--out", required=True, type=Path, help="a folder that does not exist yet")
+        parser.add_argument("--format", choices=service.FORMATS, default="parquet")
+        parser.add_argument("--participants", nargs="*", metavar="STUDY_ID")
+        parser.add_argument("--metrics", nargs="*", metavar="CODE")
+        parser.add_argument("--sources", nargs="*", type=int, metavar="ID")
+        parser.add_argument("--from", dest="start_on", type=dt.date.fromisoformat, help="first date, YYYY-MM-DD")
+        parser.add_argument("--to", dest="end_on", type=dt.date.fromisoformat, help="last date")
+        parser.add_argument("--dates", dest="clock", choices=Export.Clock.values, default="local")
+        parser.add_argument("--plain", action="store_true", help="text formats without gzip")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        out: Path = options["out"]
+        if out.exists():
+            raise CommandError(f"{out} exists already.")
+        try:
+            user = User.objects.get(email__iexact=options["user"])
+            trial = Trial.objects.visible_to(user).get(code=options["trial"])
+        except (User.DoesNotExist, Trial.DoesNotExist):
+            raise CommandError("There is no such user, or she is not a member of such a trial.") from None
+        names = ("format", "participants", "metrics", "sources", "start_on", "end_on", "clock")
+        try:
+            wanted = service.check(user, trial, **{n: options[n] for n in names}, compressed=not options["plain"])
+            export = service.create(user, wanted)
+        except ValidationError as refused:
+            raise CommandError("; ".join(refused.messages)) from None
+        engine.export_run(export.pk)
+        export.refresh_from_db()
+        if export.state != Export.State.DONE:
+            raise CommandError(export.error or f"The export is {export.state}.")
+        service.downloaded(export, "the whole, by the command line")
+        shutil.copytree(store.folder(export), out)
+        self.stdout.write(f"{export.rows_done:,} rows in {export.files.count():,} files: {out}")

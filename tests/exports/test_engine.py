@@ -1,0 +1,194 @@
+"""Asking, writing, stopping, going on, expiring: what becomes of an export."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.management import call_command
+from django.db import connection
+from django.utils import timezone
+
+from metrics.exports import engine, service, store
+from metrics.models import Export, Measurement
+from participants.models import AuditEntry, Membership, Participant, Trial, User
+from tests import factories
+from tests.exports import scene
+from tests.exports.scene import exported, manager_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_manifest_tells_what_the_files_are(trial: Trial, manager: User) -> None:
+    export = exported(manager, trial, metrics=["heart_rate", "steps"], start_on=dt.date(2026, 10, 24))
+    manifest = json.loads(store.open_file(export, "manifest.json").read())
+    assert manifest["trial"]["code"] == "STRIDE-2"
+    assert manifest["participants"] == 2
+    assert manifest["filters"]["from"] == "2026-10-24"
+    assert manifest["protocols"] == [{"version": 1, "effective_on": "2000-01-01"}]
+    assert len(manifest["as_of"]) == 1
+    assert manifest["rows"] == Measurement.objects.filter(metric__code__in=["heart_rate", "steps"]).count()
+    for file in manifest["files"]:
+        content = store.open_file(export, file["path"]).read()
+        assert hashlib.sha256(content).hexdigest() == file["sha256"]
+        assert len(content) == file["bytes"]
+    on_disk = {
+        str(path.relative_to(store.folder(export))) for path in store.folder(export).rglob("*") if path.is_file()
+    }
+    assert on_disk == {file["path"] for file in manifest["files"]} | {"manifest.json"}
+
+
+def test_a_member_of_a_site_exports_her_site_only(trial: Trial) -> None:
+    user = manager_of(trial, site=trial.sites.get(), role=Membership.Role.VIEWER)
+    export = exported(user, trial, format="csv", compressed=False)
+    text = b"".join(store.open_file(export, file.path).read() for file in export.files.filter(rows__gt=0))
+    assert b"AX-1" in text
+    assert b"AX-2" not in text
+
+
+def test_another_trials_people_are_unknown(trial: Trial, manager: User) -> None:
+    scene.person(factories.TrialFactory.create(), "BX-1")
+    with pytest.raises(ValidationError) as refused:
+        service.check(manager, trial, participants=["AX-1", "BX-1"], metrics=["pulse"], format="xls")
+    assert set(refused.value.message_dict) == {"participants", "metrics", "format"}
+
+
+def test_who_lost_sight_of_somebody_in_it_does_not_see_the_export_any_more(trial: Trial, manager: User) -> None:
+    export = exported(manager, trial)
+    assert list(service.exports_of(manager)) == [export]
+    assert not service.exports_of(manager_of(trial))
+    Membership.objects.filter(user=manager).update(site=trial.sites.get())
+    assert not service.exports_of(manager)
+    Membership.objects.filter(user=manager).update(site=None, ended_at=timezone.now())
+    assert not service.exports_of(manager)
+
+
+def test_who_joined_after_the_asking_is_not_in_it(trial: Trial, manager: User) -> None:
+    export = service.create(manager, service.check(manager, trial))
+    scene.fill(scene.person(trial, "AX-3"), 3)
+    engine.export_run(export.pk)
+    export.refresh_from_db()
+    assert export.rows_done == Measurement.objects.exclude(participant__study_id="AX-3").count()
+
+
+def test_a_worker_that_was_killed_half_way_is_followed_by_one_that_goes_on(trial: Trial, manager: User) -> None:
+    export = service.create(manager, service.check(manager, trial))
+    slow = (
+        "import django, time; django.setup(); from metrics.exports import engine; keep = engine.keep\n"
+        "def slowly(*args):\n    keep(*args); time.sleep(0.7)\n"
+        f"engine.keep = slowly; engine.export_run({export.pk})"
+    )
+    url = connection.settings_dict
+    address = os.environ["DATABASE_URL"].replace("/postgres?", f"/{url['NAME']}?")
+    environment = {**os.environ, "DATABASE_URL": address, "EXPORT_FOLDER": str(settings.EXPORT_FOLDER)}
+    environment["DJANGO_SETTINGS_MODULE"] = "config.settings"
+    worker = subprocess.Popen([sys.executable, "-c", slow], env=environment, cwd=ROOT)
+    deadline = time.monotonic() + 30
+    while export.files.count() < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    worker.send_signal(signal.SIGKILL)
+    worker.wait()
+    before = {file.path: (store.folder(export) / file.path).stat().st_mtime_ns for file in export.files.all()}
+    assert len(before) >= 2
+    (store.folder(export) / "left.part").write_bytes(b"half a file")
+    engine.export_run(export.pk)
+    export.refresh_from_db()
+    assert export.state == Export.State.RUNNING, "a worker that was just heard of is not replaced"
+    Export.objects.update(heard_at=timezone.now() - dt.timedelta(minutes=5))
+    assert engine.due(timezone.now()) == [export.pk]
+    engine.export_run(export.pk)
+    export.refresh_from_db()
+    assert (export.state, export.rows_done) == (Export.State.DONE, Measurement.objects.count())
+    after = {path: (store.folder(export) / path).stat().st_mtime_ns for path in before}
+    assert after == before, "finished files are not written again"
+    assert not list(store.folder(export).rglob("*.part"))
+    manifest = json.loads(store.open_file(export, "manifest.json").read())
+    assert len(manifest["as_of"]) == 2, "each run has its own snapshot, and the manifest says so"
+
+
+def test_one_that_is_called_off_leaves_nothing_behind(
+    trial: Trial, manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export = service.create(manager, service.check(manager, trial))
+    keep = engine.keep
+
+    def called_off(*args: object) -> None:
+        keep(*args)  # type: ignore[arg-type]
+        service.export_cancel(export)
+
+    monkeypatch.setattr(engine, "keep", called_off)
+    engine.export_run(export.pk)
+    export.refresh_from_db()
+    assert export.state == Export.State.CANCELLED
+    assert not store.folder(export).exists()
+    assert not service.export_cancel(export)
+
+
+def test_files_are_deleted_when_their_time_is_over(trial: Trial, manager: User) -> None:
+    export = exported(manager, trial)
+    assert export.expires_at is not None
+    assert service.expire(export.expires_at - dt.timedelta(seconds=1)) == 0
+    assert service.expire(export.expires_at) == 1
+    export.refresh_from_db()
+    assert export.state == Export.State.EXPIRED
+    assert not store.folder(export).exists()
+
+
+def test_files_of_exports_that_were_deleted_go_too(trial: Trial, manager: User) -> None:
+    export = exported(manager, trial)
+    Export.objects.all().delete()
+    service.expire(timezone.now())
+    assert not store.folder(export).exists()
+
+
+def test_an_erasure_takes_the_exports_that_hold_her(trial: Trial, manager: User) -> None:
+    with_her, without = exported(manager, trial), exported(manager, trial, participants=["AX-2"])
+    assert service.exports_forget(Participant.objects.get(study_id="AX-1")) == [str(with_her.uuid)]
+    assert not store.folder(with_her).exists()
+    assert store.folder(without).exists()
+
+
+def test_a_fault_is_told_in_plain_words(trial: Trial, manager: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    export = service.create(manager, service.check(manager, trial))
+    monkeypatch.setattr(engine, "keep", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        engine.export_run(export.pk)
+    export.refresh_from_db()
+    assert export.state == Export.State.FAILED
+    assert "worker's log" in export.error
+
+
+def test_asking_is_in_the_trail(trial: Trial, manager: User) -> None:
+    export = service.create(manager, service.check(manager, trial))
+    entry = AuditEntry.objects.get(action="export.ask")
+    assert entry.thing == f"export:{export.uuid}"
+
+
+def test_the_estimate_is_what_comes_of_it(trial: Trial, manager: User) -> None:
+    wanted = service.check(manager, trial, metrics=["steps"])
+    assert service.estimate(wanted) == exported(manager, trial, metrics=["steps"]).rows_done
+
+
+def test_one_user_has_only_so_many_at_work(trial: Trial, manager: User) -> None:
+    for _ in range(service.AT_ONCE):
+        service.create(manager, service.check(manager, trial))
+    with pytest.raises(ValidationError):
+        service.create(manager, service.check(manager, trial))
+
+
+def test_the_command_writes_the_same_files(trial: Trial, manager: User, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    call_command("export_data", "STRIDE-2", user=manager.email, out=out, format="csv", plain=True)
+    assert (out / "manifest.json").exists()
+    assert (out / "heart_rate" / "2026-10.csv").read_text().startswith("study_id,metric,")

@@ -1,0 +1,110 @@
+"""What is in the files, read by other people's readers and compared with the database."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pytest
+
+from metrics.exports import store
+from metrics.models import Measurement, ParticipantDay
+from participants.models import Trial, User
+from tests.exports.scene import exported
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def ask(sql: str, folder: Path) -> list[tuple[Any, ...]]:
+    """DuckDB's answer about all Parquet files of a folder."""
+    rows = f"read_parquet('{folder}/**/*.parquet', hive_partitioning = true)"
+    return duckdb.execute(sql.format(rows=rows)).fetchall()
+
+
+def test_parquet_opens_in_duckdb_and_polars_with_the_sums_of_the_database(trial: Trial, manager: User) -> None:
+    folder = store.folder(exported(manager, trial))
+    theirs = ask("SELECT metric, count(*), sum(value), count(seconds) FROM {rows} GROUP BY 1 ORDER BY 1", folder)
+    frame = pl.read_parquet(f"{folder}/**/*.parquet", hive_partitioning=True)
+    rows = list(Measurement.objects.values_list("metric__code", "value", "seconds"))
+    for code, n, total, lengths in theirs:
+        mine = [row for row in rows if row[0] == code]
+        assert (n, lengths) == (len(mine), sum(row[2] is not None for row in mine))
+        assert total == pytest.approx(sum(row[1] for row in mine))
+        assert frame.filter(pl.col("metric") == code)["value"].sum() == pytest.approx(total)
+    assert {row[0] for row in theirs} == {"heart_rate", "steps", "resting_heart_rate"}
+    assert frame.height == len(rows)
+    assert frame.schema["time"] == pl.Datetime("us", "UTC")
+    assert set(frame["study_id"].cast(str)) == {"AX-1", "AX-2"}
+
+
+def test_dates_of_the_folders_are_local_dates_on_the_day_the_clocks_change(trial: Trial, manager: User) -> None:
+    folder = store.folder(exported(manager, trial, metrics=["heart_rate"]))
+    assert ask("SELECT count(*) FROM {rows} WHERE (time AT TIME ZONE 'Europe/Amsterdam')::date <> date", folder) == [
+        (0,)
+    ]
+    offsets = ask("SELECT DISTINCT utc_offset_minutes FROM {rows} WHERE date = '2026-10-25' ORDER BY 1", folder)
+    assert offsets == [(60,), (120,)]
+
+
+def test_by_utc_dates_a_file_holds_a_utc_day(trial: Trial, manager: User) -> None:
+    export = exported(manager, trial, metrics=["heart_rate"], clock="utc")
+    rows = ask(
+        "SELECT count(*), count(*) FILTER ((time AT TIME ZONE 'UTC')::date = date) FROM {rows}", store.folder(export)
+    )
+    n = Measurement.objects.filter(metric__code="heart_rate").count()
+    assert rows == [(n, n)]
+
+
+def test_csv_and_ndjson_hold_the_same_rows(trial: Trial, manager: User) -> None:
+    lines, objects = [], []
+    as_csv = exported(manager, trial, format="csv")
+    for file in as_csv.files.filter(rows__gt=0):
+        lines += list(csv.DictReader(io.StringIO(gzip.decompress(store.open_file(as_csv, file.path).read()).decode())))
+    as_json = exported(manager, trial, format="ndjson", compressed=False)
+    for file in as_json.files.filter(rows__gt=0):
+        objects += [json.loads(line) for line in store.open_file(as_json, file.path).read().splitlines()]
+    assert len(lines) == len(objects) == Measurement.objects.count()
+    for line, thing in zip(lines, objects, strict=True):
+        assert (line["study_id"], line["metric"], line["time"]) == (thing["study_id"], thing["metric"], thing["time"])
+        assert float(line["value"]) == thing["value"]
+        assert (line["seconds"] or None) == (None if thing["seconds"] is None else str(thing["seconds"]))
+    assert lines[0]["time"].endswith("Z")
+
+
+def test_the_daily_table_leaves_blank_what_is_not_known(trial: Trial, manager: User) -> None:
+    export = exported(manager, trial, format="daily")
+    rows = list(csv.DictReader(io.StringIO(store.open_file(export, "daily.csv").read().decode())))
+    assert len(rows) == ParticipantDay.objects.count() == export.rows_done
+    empty = next(row for row in rows if row["study_id"] == "AX-1" and row["date"] == "2026-11-10")
+    for name in ("worn_minutes", "steps", "heart_rate_mean", "heart_rate_minutes", "resting_heart_rate"):
+        assert empty[name] == "", name
+    full = next(row for row in rows if row["study_id"] == "AX-1" and row["date"] == "2026-10-24")
+    assert float(full["resting_heart_rate"]) == 61.5
+    assert int(full["worn_minutes"]) > 0
+    assert full["site"] == "LEI"
+    assert full["arm"] == "'=A"
+
+
+def test_the_daily_table_never_adds_sources(trial: Trial, manager: User) -> None:
+    export = exported(manager, trial, format="daily", metrics=["steps"])
+    frame = pl.read_parquet(store.folder(export) / "daily.parquet")
+    day = frame.filter((pl.col("study_id") == "AX-1") & (pl.col("steps").is_not_null()))
+    charge = Measurement.objects.filter(participant__study_id="AX-1", metric__code="steps", source__platform="watch")
+    assert day["steps"].sum() == sum(charge.values_list("value", flat=True))
+
+
+def test_the_dictionary_names_every_column_of_the_daily_table(trial: Trial, manager: User) -> None:
+    export = exported(manager, trial, format="daily")
+    head = store.open_file(export, "daily.csv").readline().decode().strip().split(",")
+    words = json.loads(store.open_file(export, "dictionary.json").read())
+    assert [one["name"] for one in words] == head
+    assert next(one for one in words if one["name"] == "resting_heart_rate")["code"] == "40443-4"
+    assert "600" in next(one for one in words if one["name"] == "valid")["threshold"]
+    table = list(csv.DictReader(io.StringIO(store.open_file(export, "dictionary.csv").read().decode())))
+    assert [one["name"] for one in table] == head

@@ -1,0 +1,94 @@
+"""Downloads: the archive, stretches of it, and taking a broken one up again."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+from django.test import RequestFactory
+
+from metrics.exports import archive, serving, store
+from metrics.models import Export, ExportFile
+from participants.models import AuditEntry, Trial, User
+from tests.exports.scene import exported
+
+
+def body(answer: object) -> bytes:
+    parts = getattr(answer, "streaming_content", None)
+    return b"".join(parts) if parts is not None else b""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_archive_opens_and_holds_every_file(trial: Trial, manager: User) -> None:
+    export = exported(manager, trial)
+    answer = serving.archive_answer(RequestFactory().get("/"), export)
+    content = body(answer)
+    assert int(answer["Content-Length"]) == len(content)
+    opened = zipfile.ZipFile(io.BytesIO(content))
+    assert opened.testzip() is None
+    sums = {info.filename.split("/", 1)[1]: opened.read(info) for info in opened.infolist()}
+    for file in export.files.all():
+        assert hashlib.sha256(sums.pop(file.path)).hexdigest() == file.sha256
+    assert not sums
+    assert AuditEntry.objects.filter(action="export.download").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_broken_download_goes_on_byte_for_byte(trial: Trial, manager: User) -> None:
+    export, factory = exported(manager, trial), RequestFactory()
+    whole = serving.archive_answer(factory.get("/"), export)
+    content, etag = body(whole), whole["ETag"]
+    for cut in (1, 31, 200, len(content) // 2, len(content) - 5):
+        rest = serving.archive_answer(factory.get("/", headers={"Range": f"bytes={cut}-", "If-Range": etag}), export)
+        assert rest.status_code == 206
+        assert rest["Content-Range"] == f"bytes {cut}-{len(content) - 1}/{len(content)}"
+        assert content[:cut] + body(rest) == content
+    assert AuditEntry.objects.filter(action="export.download").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_file_that_has_changed_is_sent_whole_and_one_beyond_the_end_is_refused(trial: Trial, manager: User) -> None:
+    export, factory = exported(manager, trial), RequestFactory()
+    path = export.files.filter(rows__gt=0).first().path  # type: ignore[union-attr]
+    content = store.open_file(export, path).read()
+    old = serving.file_answer(factory.get("/", headers={"Range": "bytes=5-", "If-Range": '"other"'}), export, path)
+    assert (old.status_code, body(old)) == (200, content)
+    tail = serving.file_answer(factory.get("/", headers={"Range": "bytes=-7"}), export, path)
+    assert body(tail) == content[-7:]
+    beyond = serving.file_answer(factory.get("/", headers={"Range": f"bytes={len(content)}-"}), export, path)
+    assert (beyond.status_code, beyond["Content-Range"]) == (416, f"bytes */{len(content)}")
+    head = serving.file_answer(factory.head("/"), export, path)
+    assert int(head["Content-Length"]) == len(content)
+    with pytest.raises(ExportFile.DoesNotExist):
+        serving.file_answer(factory.get("/"), export, "../../secret_key")
+
+
+@pytest.mark.parametrize(
+    ("given", "stretch"),
+    [("", (0, 100)), ("bytes=0-9", (0, 10)), ("bytes=90-500", (90, 100)), ("bytes=9-2", (0, 100)),
+     ("bytes=0-1,5-6", (0, 100)), ("lines=1-2", (0, 100)), ("bytes=-500", (0, 100))],
+)  # fmt: skip
+def test_ranges_are_read_as_the_standard_has_them(given: str, stretch: tuple[int, int]) -> None:
+    assert serving.wanted(given, "", '"a"', 100) == stretch
+
+
+def test_sizes_beyond_four_gigabytes_are_written_wide(tmp_path: Path) -> None:
+    when = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
+    export = Export(format="csv", finished_at=when, trial=Trial(code="BIG"))
+    files = [ExportFile(path=f"{n}.csv", size=3 << 30, crc32=1, sha256="") for n in range(3)]
+    files.append(ExportFile(path="huge.csv", size=5 << 30, crc32=1, sha256=""))
+    made = archive.archive(export, files)
+    assert made.size > (14 << 30)
+    sparse = tmp_path / "sparse.zip"  # a hole where the files would be
+    with sparse.open("wb") as file:
+        file.truncate(made.size - made.pieces[-1].size)
+        file.seek(0, 2)
+        file.write(made.pieces[-1].text)
+    with zipfile.ZipFile(sparse) as opened:
+        found = {info.filename.split("/")[1]: (info.file_size, info.header_offset) for info in opened.infolist()}
+    assert found["huge.csv"][0] == 5 << 30
+    assert found["2.csv"][1] > 6 << 30
