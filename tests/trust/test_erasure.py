@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from dashboards.models import Note
 from ingestion.models import Connection, Device, ImportFile, SyncWindow, WebhookDelivery
+from metrics import timescale
 from metrics.models import Measurement, ParticipantDay, Recompute
 from participants import audit_chain, consents, erasing
 from participants.audit import looked
@@ -213,3 +214,23 @@ def test_members_of_other_trials_are_not_about_her(person: Participant) -> None:
     member = MembershipFactory.create(trial=person.trial)
     erase(person)
     assert type(member).objects.filter(pk=member.pk).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_erasure_reaches_into_compressed_chunks() -> None:
+    if timescale.tier() is not timescale.Tier.COMMUNITY:
+        pytest.skip("needs TimescaleDB's Community edition")
+    somebody = ParticipantFactory.create(study_id="ZEBRA-77", status="active")
+    neighbour = ParticipantFactory.create(study_id="ZEBRA-7", trial=somebody.trial, status="active")
+    for one in (somebody, neighbour):
+        for days in (0, 30, 120):
+            store(one, heart_rate(NOON - dt.timedelta(days=days), 60))
+    tables = ("metrics_measurement", "metrics_minuterollup", "metrics_hourrollup")
+    with connection.cursor() as cursor:
+        for table in tables:
+            cursor.execute("SELECT compress_chunk(c) FROM show_chunks(%s) c", [table])
+    before = {h.model: h.of(neighbour).count() for h in holdings()}
+    report = erase(somebody).report
+    assert (report["metrics.Measurement"], report["metrics.MinuteRollup"]) == (3 * 360, 3 * 60)
+    assert not any(holding.of(somebody).exists() for holding in holdings())
+    assert {h.model: h.of(neighbour).count() for h in holdings()} == before
