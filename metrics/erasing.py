@@ -7,6 +7,7 @@ from collections import Counter
 from django.db import connection, transaction
 
 from metrics import sql, sql_erasing
+from metrics.exports.service import exports_forget
 from metrics.models import Recompute
 from participants.models import Participant
 
@@ -20,6 +21,7 @@ def erase(participant: Participant) -> dict[str, int]:
     for recompute in Recompute.objects.filter(trial=participant.trial, people__has_key=participant.study_id):
         del recompute.people[participant.study_id]
         recompute.save(update_fields=["people"])
+    removed["exports"] += len(exports_forget(participant))
     return dict(removed)
 
 

@@ -14,6 +14,7 @@ from metrics.models import (
     DayRollup,
     DayVerdict,
     ExerciseSession,
+    Export,
     Gap,
     HourRollup,
     Measurement,
@@ -138,6 +139,17 @@ def _judgements(participant: Participant) -> Iterator[Chapter]:
         "changed, and your share of days that count, before and after.",
         (Recompute,), _recomputes(participant),
     )  # fmt: skip
+    yield Chapter(
+        "exports", "Files that were made of the trial's data",
+        "When the trial's team took data away in which yours are, in which format, and who asked. Under your study "
+        "number, without your name.",
+        (Export.people.through,), _exports(participant),
+    )  # fmt: skip
+
+
+def _exports(participant: Participant) -> Iterator[Row]:
+    for export in participant.exports.select_related("user").order_by("asked_at"):
+        yield {"asked_at": export.asked_at, "format": export.get_format_display(), "asked_by": export.user.email}
 
 
 def _recomputes(participant: Participant) -> Iterator[Row]:

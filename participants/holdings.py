@@ -33,7 +33,7 @@ def holdings() -> tuple[Holding, ...]:
     news = True
     while news:
         news = False
-        for model in apps.get_models():
+        for model in apps.get_models(include_auto_created=True):
             if model in found or model in STAYS:
                 continue
             for field in model._meta.get_fields():

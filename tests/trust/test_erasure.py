@@ -16,6 +16,8 @@ from django.utils import timezone
 from dashboards.models import Note
 from ingestion.models import Connection, Device, ImportFile, SyncWindow, WebhookDelivery
 from metrics import timescale
+from metrics.exports.engine import export_run
+from metrics.exports.service import export_ask
 from metrics.models import Measurement, ParticipantDay, Recompute
 from participants import audit_chain, consents, erasing
 from participants.audit import looked
@@ -172,6 +174,20 @@ def test_approval_stops_her_data_at_once(person: Participant) -> None:
     erasing.erasure_decide(asked, by=UserFactory.create(), approve=True)
     person.refresh_from_db()
     assert person.status == "withdrawn"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_exports_that_hold_her_are_deleted_from_the_disk(person: Participant, settings: Any, tmp_path: Path) -> None:
+    settings.EXPORT_FOLDER = str(tmp_path / "exports")
+    user = MembershipFactory.create(trial=person.trial).user
+    export = export_ask(user, person.trial, format="csv", compressed=False)
+    export_run(export.pk)
+    held = [path for path in (tmp_path / "exports").rglob("*") if path.is_file()]
+    assert any(b"ZEBRA-77" in path.read_bytes() for path in held)
+    erase(person)
+    assert not [path for path in (tmp_path / "exports").rglob("*") if path.is_file()]
+    export.refresh_from_db()
+    assert export.state == "expired"
 
 
 def test_carrying_it_out_again_changes_nothing(person: Participant) -> None:
