@@ -8,7 +8,6 @@ from django.views.decorators.csrf import csrf_exempt
 
 from config import api_docs
 from config.api_routes import router
-from metrics.api.series import SeriesView
 from participants.rest import schema  # noqa: F401  registers what it says of tokens
 from participants.rest.problems import plain
 
@@ -20,7 +19,7 @@ def nowhere(request: HttpRequest, rest: str = "") -> HttpResponse:
 
 
 urlpatterns = [
-    path("v1/series", SeriesView.as_view(), name="series"),
+    path("v1/", include("metrics.api.urls")),
     path("v1/", include((router.urls, "api"))),
     path("schema", api_docs.SchemaView.as_view(), name="api-schema"),
     path("docs", api_docs.docs, name="api-docs"),

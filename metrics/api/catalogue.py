@@ -1,0 +1,85 @@
+"""What can be asked for: the registry of metrics, and the sources of the data that the user may see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Exists, OuterRef
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from metrics.api.keyset import KeysetPages
+from metrics.models import DayRollup, Metric, Source
+from metrics.registry import Aggregate, Kind
+from participants.models import Participant
+from participants.rest.parameters import Parameters
+from participants.rest.views import ResourceSet
+
+
+class MetricSerializer(serializers.ModelSerializer[Metric]):
+    """A kind of measurement. `concept` is its code in `concept_system`: LOINC where LOINC has one."""
+
+    kind = serializers.ChoiceField(
+        [kind.value for kind in Kind], help_text="sample: of an instant; interval: of a stretch; daily: of a local day."
+    )
+    aggregate = serializers.ChoiceField([a.value for a in Aggregate], help_text="What sums it up.")
+
+    class Meta:
+        model = Metric
+        fields = (
+            "code", "name", "unit", "kind", "aggregate", "concept", "concept_system",
+            "plausible_low", "plausible_high",
+        )  # fmt: skip
+
+
+class SourceSerializer(serializers.ModelSerializer[Source]):
+    """A provider, a platform and a device model."""
+
+    class Meta:
+        model = Source
+        fields = ("id", "provider", "platform", "device_model", "synthetic")
+
+
+class MetricParameters(Parameters):
+    """None but those of pages."""
+
+
+class SourceParameters(Parameters):
+    trial = serializers.CharField(required=False, help_text="Sources of this trial's data alone.")
+
+
+@extend_schema_view(list=extend_schema(operation_id="metrics", tags=["series"], summary="Metrics"))
+class MetricSet(ResourceSet):
+    """The metrics that are known: codes, UCUM units, LOINC or local codes, plausible ranges."""
+
+    queryset = Metric.objects.all()
+    serializer_class = MetricSerializer
+    pagination_class = KeysetPages
+    key, then = ("pk",), ()
+
+    def list(self, request: Request) -> Response:
+        MetricParameters.read(request)
+        page = self.paginate_queryset(self.get_queryset())
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+
+@extend_schema_view(
+    list=extend_schema(operation_id="sources", tags=["series"], summary="Sources", parameters=[SourceParameters])
+)
+class SourceSet(ResourceSet):
+    """Where the data come from that the user may see."""
+
+    serializer_class = SourceSerializer
+    pagination_class = KeysetPages
+    key, then = ("pk",), ()
+
+    def list(self, request: Request) -> Response:
+        asked = SourceParameters.read(request)
+        people = Participant.objects.visible_to(self.user)
+        if code := asked.get("trial"):
+            people = people.filter(trial=self.trial(code))
+        heard = DayRollup.objects.filter(source=OuterRef("pk"), participant__in=people)
+        page: Any = self.paginate_queryset(Source.objects.filter(Exists(heard)))
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)

@@ -1,0 +1,92 @@
+"""What the lists of a trial's records have in common: whose, over which local dates, page by page, and the trail."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from metrics.api.asked import FIRST_YEAR, LAST_YEAR
+from metrics.api.keyset import KeysetPages
+from metrics.api.series import people_asked
+from participants import audit
+from participants.models import Participant
+from participants.rest.parameters import Parameters
+from participants.rest.views import ResourceSet
+
+
+class Words(serializers.ListField):
+    """A list, given with commas or by repeating the parameter."""
+
+    child = serializers.CharField(max_length=64)
+
+    def to_internal_value(self, data: Any) -> Any:
+        return super().to_internal_value([word for text in data for word in str(text).split(",") if word])
+
+
+class Choices(serializers.ListField):
+    """Some of a few words, given with commas or by repeating the parameter."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return super().to_internal_value([word for text in data for word in str(text).split(",") if word])
+
+
+class OfPeople(Parameters):
+    participants = Words(required=False, help_text="Study ids; without them all that you may see.")
+
+
+class OfDates(OfPeople):
+    start = serializers.DateField(required=False, help_text="First local date.")
+    end = serializers.DateField(required=False, help_text="Last local date, included.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Dates in a sensible range, in their order."""
+        start, end = attrs.get("start"), attrs.get("end")
+        for name in ("start", "end"):
+            if name in attrs and not FIRST_YEAR <= attrs[name].year < LAST_YEAR:
+                raise serializers.ValidationError({name: f"Lies outside {FIRST_YEAR} to {LAST_YEAR - 1}."})
+        if start and end and start > end:
+            why = "The end lies before the start."
+            raise serializers.ValidationError({"start": why, "end": why})
+        return attrs
+
+
+class RecordSet(ResourceSet):
+    """A list of a trial's records of one kind, of the participants whom the user may see."""
+
+    pagination_class = KeysetPages
+    parameters: ClassVar[type[OfPeople]] = OfDates
+    key: ClassVar[tuple[str, ...]]
+    then: tuple[str, ...] = ()
+    look: ClassVar[str]  # as the audit trail names it
+
+    def list(self, request: Request, code: str) -> Response:
+        asked = self.parameters.read(request)
+        trial = self.trial(code)
+        people = Participant.objects.visible_to(self.user).filter(trial=trial)
+        if named := asked.get("participants"):
+            people = people.filter(pk__in=[person.pk for person in people_asked(people, named)])
+        page = self.paginate_queryset(self.records(people, asked)) or []
+        seen = {person.pk: person for person in map(self.whose, page)}
+        audit.looked(seen.values(), self.look, part="cursor" in request.query_params)
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    def records(self, people: QuerySet[Participant], asked: dict[str, Any]) -> QuerySet[Any]:
+        """The records asked for, in any order."""
+        raise NotImplementedError
+
+    def whose(self, record: Any) -> Participant:
+        person: Participant = record.participant
+        return person
+
+
+def on_dates(records: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
+    """Those of the local dates asked for."""
+    if start := asked.get("start"):
+        records = records.filter(date__gte=start)
+    if end := asked.get("end"):
+        records = records.filter(date__lte=end)
+    return records
