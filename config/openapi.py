@@ -49,6 +49,7 @@ def openapi() -> dict[str, Any]:
         "ENUM_NAME_OVERRIDES": {
             "TrialStatusEnum": "participants.models.people.Trial.Status",
             "ParticipantStatusEnum": "participants.models.people.Participant.Status",
+            "ExclusionEnum": "metrics.api.days.EXCLUSIONS",
             "DayStatusEnum": "metrics.api.days.STATUS_WORDS",
             "RoleEnum": "participants.models.people.Membership.Role",
             "ConnectionStatusEnum": "ingestion.models.connections.Connection.Status",

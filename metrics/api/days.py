@@ -16,6 +16,7 @@ from metrics.models import Access, Cause, DayStatus, DayVerdict, Exclusion, Gap,
 from participants.models import Participant
 
 STATUSES = {status.label: status for status in DayStatus}
+EXCLUSIONS = [(value, value) for value in Exclusion.values]
 STATUS_WORDS = [(word, word) for word in STATUSES]
 WORDS = {word.name.lower(): word for word in standings.Word}
 MINUTES = {"type": "object", "additionalProperties": {"type": "integer"}}
@@ -30,7 +31,7 @@ class Plain(serializers.Serializer[Any]):
 class DayOf(Plain):
     date = serializers.DateField(help_text="Local.")
     status = serializers.SerializerMethodField()
-    reason = serializers.ChoiceField([*Exclusion.values, ""], help_text="Why an excluded day does not count.")
+    reason = serializers.ChoiceField(EXCLUSIONS, allow_blank=True, help_text="Why an excluded day does not count.")
     known_at = serializers.DateTimeField(allow_null=True, help_text="Since when the status is known.")
     protocol_version = serializers.IntegerField(allow_null=True, help_text="By which it was judged.")
     worn_minutes = serializers.IntegerField(help_text="Minutes with a heart rate, from any source.")
@@ -80,32 +81,40 @@ class StandingSerializer(serializers.Serializer[Any]):
 
     participant = serializers.CharField(source="study_id")
     word = serializers.SerializerMethodField()
-    adherence = serializers.FloatField(source="standing.adherence", default=None, help_text="Valid / counted days.")
-    best_adherence = serializers.FloatField(
-        source="standing.best_adherence", default=None, help_text="Were all pending and remaining days valid."
+    adherence = serializers.FloatField(
+        source="standing.adherence", default=None, allow_null=True, help_text="Valid / counted days."
     )
-    target = serializers.FloatField(source="standing.target", default=None)
-    worn_share = serializers.FloatField(source="standing.worn_share", default=None)
-    valid_days = serializers.IntegerField(source="standing.valid_days", default=None)
-    counted_days = serializers.IntegerField(source="standing.counted_days", default=None)
-    pending_days = serializers.IntegerField(source="standing.pending_days", default=None)
-    lost_days = serializers.IntegerField(source="standing.lost_days", default=None)
-    excluded_days = serializers.IntegerField(source="standing.excluded_days", default=None)
+    best_adherence = serializers.FloatField(
+        source="standing.best_adherence",
+        default=None,
+        allow_null=True,
+        help_text="Were all pending and remaining days valid.",
+    )
+    target = serializers.FloatField(source="standing.target", default=None, allow_null=True)
+    worn_share = serializers.FloatField(source="standing.worn_share", default=None, allow_null=True)
+    valid_days = serializers.IntegerField(source="standing.valid_days", default=None, allow_null=True)
+    counted_days = serializers.IntegerField(source="standing.counted_days", default=None, allow_null=True)
+    pending_days = serializers.IntegerField(source="standing.pending_days", default=None, allow_null=True)
+    lost_days = serializers.IntegerField(source="standing.lost_days", default=None, allow_null=True)
+    excluded_days = serializers.IntegerField(source="standing.excluded_days", default=None, allow_null=True)
     nights_recorded = serializers.IntegerField(
-        source="standing.nights_recorded", default=None, help_text="Of the last 7."
+        source="standing.nights_recorded", default=None, allow_null=True, help_text="Of the last 7."
     )
     access = serializers.ChoiceField(Access.values, source="standing.access", default=None, allow_null=True)
     cause = serializers.ChoiceField(
         [*Cause.values, ""], source="standing.cause", default=None, allow_null=True, help_text="Of what is missing now."
     )
-    cause_since = serializers.DateTimeField(source="standing.cause_since", default=None)
-    last_sample_at = serializers.DateTimeField(source="standing.last_sample_at", default=None)
+    cause_since = serializers.DateTimeField(source="standing.cause_since", default=None, allow_null=True)
+    last_sample_at = serializers.DateTimeField(source="standing.last_sample_at", default=None, allow_null=True)
     overwritten_at = serializers.DateTimeField(
-        source="standing.overwritten_at", default=None, help_text="When the device begins to overwrite what is missing."
+        source="standing.overwritten_at",
+        default=None,
+        allow_null=True,
+        help_text="When the device begins to overwrite what is missing.",
     )
-    device_model = serializers.CharField(source="standing.device_model", default=None)
-    battery_percent = serializers.IntegerField(source="standing.battery_percent", default=None)
-    updated_at = serializers.DateTimeField(source="standing.updated_at", default=None)
+    device_model = serializers.CharField(source="standing.device_model", default=None, allow_null=True)
+    battery_percent = serializers.IntegerField(source="standing.battery_percent", default=None, allow_null=True)
+    updated_at = serializers.DateTimeField(source="standing.updated_at", default=None, allow_null=True)
 
     @extend_schema_field(serializers.ChoiceField(list(WORDS)))
     def get_word(self, person: Any) -> str:
@@ -193,7 +202,7 @@ class GapSet(RecordSet):
     look = "gaps.view"
 
     def get_serializer_context(self) -> dict[str, Any]:
-        return super().get_serializer_context() | {"now": timezone.now()}
+        return {**super().get_serializer_context(), "now": timezone.now()}
 
     def records(self, people: QuerySet[Participant], asked: dict[str, Any]) -> QuerySet[Any]:
         # The last gap of today reaches to the day's end; one that lies ahead is none yet.

@@ -28,7 +28,7 @@ class KeysetPages(Pages):
     `then`: what chooses among rows of one key, where a view takes the first of each.
     """
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         self.request = request
         self._address = request.build_absolute_uri()
         key: Sequence[str] = view.key

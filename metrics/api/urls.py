@@ -1,5 +1,7 @@
 """Addresses of what was measured, under /api/v1/."""
 
+from typing import Any
+
 from django.urls import path
 
 from metrics.api.catalogue import MetricSet, SourceSet
@@ -7,7 +9,7 @@ from metrics.api.days import DayVerdictSet, GapSet, ParticipantDaySet, StandingS
 from metrics.api.series import SeriesView
 from metrics.api.sessions import ExerciseSessionSet, SleepSessionSet
 
-LIST = {"get": "list"}
+LIST: dict[str, Any] = {"get": "list"}
 
 urlpatterns = [
     path("series", SeriesView.as_view(), name="series"),
