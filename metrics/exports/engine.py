@@ -18,9 +18,9 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from metrics.exports import columns, daily, manifest, store
+from metrics.exports import columns, daily, manifest, peers, store
+from metrics.exports.formats import WRITERS
 from metrics.exports.plan import Part, Plan, plan
-from metrics.exports.writers import WRITERS
 from metrics.models import Export, ExportFile
 
 log = logging.getLogger(__name__)
@@ -98,19 +98,19 @@ def _write_parts(work: Plan, told: Told, kept: Callable[[str, int | None], None]
                 kept(part.path, rows)
             else:
                 store.discard(work.export, part.path)
+    peers.write_beside(work, finished, kept)
 
 
 def _write_part(work: Plan, part: Part, told: Told) -> int:
     writer_class, _ = WRITERS[work.export.format]
     writer = writer_class(store.temporary(work.export, part.path), work.context(part))
-    rows, stretches = 0, list(work.stretches(part))
+    stretches = list(work.stretches(part))
     for start in range(0, len(stretches), PART_STRETCHES):
         for samples in columns.read(work.alias, part.metric, stretches[start : start + PART_STRETCHES]):
             writer.write(samples)
-            rows += len(samples)
             told.tell(len(samples))
     writer.close()
-    return rows
+    return writer.written
 
 
 class Told:

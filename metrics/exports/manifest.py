@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 from django.conf import settings
 
+from metrics.exchange.mappings import left_out
 from metrics.exports import daily, variables
 from metrics.exports.writers import COLUMNS, CsvWriter
 from metrics.models import Export, Source
@@ -78,6 +79,7 @@ def manifest(export: Export) -> dict[str, Any]:
             {"code": one.code, "name": one.name, "unit": one.unit, "concept": one.concept, "system": one.system}
             for one in (BY_CODE[code] for code in codes)
         ],
+        **({"left_out": left_out(codes)} if export.format == Export.Format.OMH else {}),
         "rows": sum(one.rows or 0 for one in written if one.path != daily.PARQUET_PATH),
         "bytes": sum(one.size for one in written),
         "files": [
@@ -109,8 +111,11 @@ HOW_TO = {
     "ndjson": "One file a metric and month, one JSON object a line.",
     "daily": "daily.csv and daily.parquet hold the same rows: one a participant and local date.\n"
     "dictionary.csv and dictionary.json say what each column is.",
-    "fhir": "One HL7 FHIR R5 resource a line (NDJSON), one file a metric and month.",
-    "omh": "One Open mHealth (IEEE 1752.1) data point a line, one file a metric and month.",
+    "fhir": "One HL7 FHIR R5 resource a line (NDJSON), one file a metric and month. A minute of heart rate is one\n"
+    "Observation: its mean, and the samples in a component. resources.ndjson: the study, its subjects, the devices.\n"
+    "days.ndjson: worn minutes, and expected daily values that are missing. Ids are stable: load it again with PUT.",
+    "omh": "One Open mHealth (IEEE 1752.1) data point a line, one file a metric and month. Metrics that no schema\n"
+    "takes are listed in manifest.json with the reason.",
 }
 
 

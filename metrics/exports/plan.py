@@ -15,7 +15,8 @@ from metrics import sql_exports as sql
 from metrics.batch import microseconds
 from metrics.days import DAY, EPOCH, LocalCalendar
 from metrics.exports.columns import Stretch
-from metrics.exports.writers import WRITERS, Context
+from metrics.exports.formats import WRITERS, takes
+from metrics.exports.writers import Context
 from metrics.models import Export, OffsetPeriod, Source
 from metrics.registry import BY_CODE, BY_ID, METRICS, Metric
 from participants.models import Participant
@@ -105,7 +106,7 @@ def plan(export: Export, alias: str) -> Plan:
         export=export,
         alias=alias,
         parts=list(_parts(export, days)),
-        rows=sum(n for _, _, n in days),
+        rows=sum(n for metric, _, n in days if takes(export.format, BY_ID[metric])),
         people={pk: study_id for pk, (study_id, _) in zones.items()},
         calendars={pk: LocalCalendar(zoneinfo.ZoneInfo(zone), periods[pk]) for pk, (_, zone) in zones.items()},
         sources=Source.objects.using(alias).in_bulk(),
@@ -125,6 +126,8 @@ def _parts(export: Export, days: list[tuple[int, dt.date, int]]) -> Iterator[Par
             groups[metric_id, f"{date}" if export.format == "parquet" else f"{date:%Y-%m}"].append(date)
     for (metric_id, when), dates in groups.items():
         metric = BY_ID[metric_id]
+        if not takes(export.format, metric):
+            continue
         folder = f"trial={export.trial.code}/metric={metric.code}" if export.format == "parquet" else metric.code
         path = f"{folder}/date={when}/part-0.{suffix}" if export.format == "parquet" else f"{folder}/{when}.{suffix}"
         yield Part(path, metric, dates[0], dates[-1])

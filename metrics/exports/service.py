@@ -21,8 +21,8 @@ from kombu.exceptions import OperationalError
 
 from metrics import sql_exports as sql
 from metrics.exports import store
+from metrics.exports.formats import WRITERS
 from metrics.exports.plan import FIRST, LAST
-from metrics.exports.writers import WRITERS
 from metrics.models import Export, ExportFile, ParticipantDay, Source
 from metrics.registry import BY_CODE, METRICS
 from participants import audit

@@ -1,4 +1,4 @@
-"""How columns of samples become files: one writer a format. A new format is a class and a row in WRITERS.
+"""How columns of samples become files: one writer a format (see formats.py).
 
 Writers hold at most ROW_GROUP rows in memory, whatever the size of the file.
 """
@@ -42,7 +42,12 @@ class Context:
 
 
 class Writer(Protocol):
-    """Takes the samples of one file, stretch by stretch, each a participant's and a source's, ascending in time."""
+    """Takes the samples of one file, stretch by stretch, each a participant's and a source's, ascending in time.
+
+    `written`: rows or lines in the file so far, without a heading.
+    """
+
+    written: int
 
     def __init__(self, path: Path, context: Context) -> None: ...
     def write(self, samples: Samples) -> None: ...
@@ -58,15 +63,17 @@ class _Tables:
         self._sources = {pk: n for n, pk in enumerate(context.sources)}
         self._study_ids = pa.array([context.people[pk] for pk in self._people], pa.string())
         self._labels = pa.array([str(context.sources[pk]) for pk in self._sources], pa.string())
+        self.written = 0
         self._waiting: list[Samples] = []
         self._rows = 0
         # Tables are written in a thread while the next rows come in: compressing and waiting need no turns.
         self._writing = ThreadPoolExecutor(1)
-        self._written: Future[None] | None = None
+        self._writes: Future[None] | None = None
 
     def write(self, samples: Samples) -> None:
         self._waiting.append(samples)
         self._rows += len(samples)
+        self.written += len(samples)
         if self._rows >= ROW_GROUP:
             self._flush()
 
@@ -74,8 +81,8 @@ class _Tables:
         try:
             if self._waiting:
                 self._flush()
-            if self._written:
-                self._written.result()
+            if self._writes:
+                self._writes.result()
         finally:
             self._writing.shutdown()
 
@@ -91,9 +98,9 @@ class _Tables:
             pa.array(np.concatenate([one.value for one in parts])),
             pa.array(seconds, mask=seconds == NO_LENGTH),
         ]
-        if self._written:
-            self._written.result()
-        self._written = self._writing.submit(self.take, pa.table(columns, names=list(COLUMNS)))
+        if self._writes:
+            self._writes.result()
+        self._writes = self._writing.submit(self.take, pa.table(columns, names=list(COLUMNS)))
 
     def _offset(self, one: Samples) -> Any:
         calendar = self.context.calendars[one.stretch.participant]
@@ -235,10 +242,3 @@ def local_dates(table: Any) -> Any:
     local = time + table["utc_offset_minutes"].to_numpy().astype(np.int64) * 60 * MICROSECOND
     days = (local // (86_400 * MICROSECOND)).astype(np.int32)
     return pa.array(days, pa.date32())
-
-
-WRITERS: dict[str, tuple[type[Writer], str]] = {
-    "parquet": (ParquetWriter, "parquet"),
-    "csv": (CsvWriter, "csv"),
-    "ndjson": (NdjsonWriter, "ndjson"),
-}

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from dashboards.models import Note
 from ingestion.models import Connection, ImportFile, Invitation, RejectedRow
+from metrics.models import Export
 from participants import vault
 from participants.holdings import STAYS, holdings
 from participants.models import AuditEntry, Participant, User
@@ -112,6 +113,13 @@ def test_her_imported_files_are_named_with_their_rejected_rows(person: Participa
     folder = subject_export(person, tmp_path).folder
     assert rows(folder, "imports/files")[0]["name"] == "hers.csv"
     assert rows(folder, "imports/rows-not-taken")[0]["reason"] == "no number"
+
+
+def test_files_made_of_her_data_are_told_of(person: Participant, tmp_path: Path) -> None:
+    export = Export.objects.create(trial=person.trial, user=UserFactory.create(), format="csv", asked_at=timezone.now())
+    export.people.add(person)
+    folder = subject_export(person, tmp_path).folder
+    assert rows(folder, "exports")[0]["asked_by"] == export.user.email
 
 
 def test_the_read_me_names_every_topic_and_says_where_nothing_is_kept(person: Participant, tmp_path: Path) -> None:

@@ -1,0 +1,133 @@
+"""Exports in the formats of our peers: writers that hand columns to metrics.exchange, and the files beside them."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from django.db.models import Model, QuerySet
+
+from metrics.exchange.days import fhir_days
+from metrics.exchange.fhir import fhir_lines
+from metrics.exchange.openmhealth import omh_lines
+from metrics.exchange.resources import resource_lines
+from metrics.exchange.series import Series
+from metrics.exchange.sessions import fhir_exercise, fhir_sleep, omh_exercise, omh_sleep
+from metrics.exports import store
+from metrics.exports.columns import Samples
+from metrics.exports.writers import TextWriter
+from metrics.models import ExerciseSession, Export, ParticipantDay, SleepSession
+from participants.models import Participant
+
+if TYPE_CHECKING:
+    from metrics.exports.plan import Plan
+
+CHUNK = 500
+
+
+class _PeerWriter(TextWriter):
+    """A line a resource or data point, stretch by stretch: their number is not that of the samples."""
+
+    def convert(self, series: Series) -> Iterator[bytes]:
+        raise NotImplementedError
+
+    def write(self, samples: Samples) -> None:
+        stretch, context = samples.stretch, self.context
+        series = Series(
+            trial=context.trial,
+            study_id=context.people[stretch.participant],
+            metric=context.metric,
+            source=context.sources[stretch.source].key,
+            time=samples.time,
+            value=samples.value,
+            seconds=samples.seconds,
+            calendar=context.calendars[stretch.participant],
+        )
+        lines = list(self.convert(series))
+        self._out.write(b"".join(lines))
+        self.written += len(lines)
+
+
+class FhirWriter(_PeerWriter):
+    """HL7 FHIR R5 Observations."""
+
+    def convert(self, series: Series) -> Iterator[bytes]:
+        return fhir_lines(series)
+
+
+class OmhWriter(_PeerWriter):
+    """Open mHealth data points."""
+
+    def convert(self, series: Series) -> Iterator[bytes]:
+        return omh_lines(series)
+
+
+Rows = Callable[[str, str, Iterable[Any], Any], Iterator[bytes]]
+
+# What stands beside the measurements where no metrics were named: file, table, converter.
+BESIDE: dict[str, tuple[tuple[str, type[Model], Rows], ...]] = {
+    "fhir": (
+        ("sleep", SleepSession, fhir_sleep),
+        ("exercise", ExerciseSession, fhir_exercise),
+        ("days", ParticipantDay, fhir_days),
+    ),
+    "omh": (("sleep", SleepSession, omh_sleep), ("exercise", ExerciseSession, omh_exercise)),
+}
+
+
+def write_beside(work: Plan, finished: Iterable[str], kept: Callable[[str, int | None], None]) -> None:
+    """Write nights, exercise and days, and for FHIR the resources that Observations refer to; once each."""
+    export, done = work.export, set(finished)
+    suffix = "ndjson.gz" if export.compressed else "ndjson"
+    files: list[tuple[str, Iterator[bytes]]] = []
+    if export.format == Export.Format.FHIR:
+        files.append((f"resources.{suffix}", _resources(work)))
+    if not export.metrics:
+        for name, model, convert in BESIDE.get(export.format, ()):
+            files.append((f"{name}.{suffix}", _about_everybody(work, model, convert)))
+    for path, lines in files:
+        if path not in done:
+            rows = _write(store.temporary(export, path), lines, export.compressed)
+            if rows:
+                kept(path, rows)
+            else:
+                store.discard(export, path)
+
+
+def _write(path: Path, lines: Iterator[bytes], compressed: bool) -> int:
+    rows = 0
+    with path.open("wb") as raw:
+        out = cast(Any, gzip.GzipFile("", "wb", 6, raw, mtime=0) if compressed else raw)
+        for line in lines:
+            out.write(line)
+            rows += 1
+        out.close()
+    return rows
+
+
+def _resources(work: Plan) -> Iterator[bytes]:
+    people = Participant.objects.using(work.alias).filter(pk__in=list(work.people)).order_by("pk")
+    wanted = work.export.sources or list(work.sources)
+    sources = [source.key for pk, source in work.sources.items() if pk in wanted]
+    return resource_lines(work.export.trial, people.iterator(CHUNK), sources)
+
+
+def _about_everybody(work: Plan, model: type[Model], convert: Rows) -> Iterator[bytes]:
+    for pk, study_id in work.people.items():
+        found = _wanted(work, model._default_manager.using(work.alias).filter(participant=pk))
+        yield from convert(work.export.trial.code, study_id, found.iterator(CHUNK), work.calendars[pk])
+
+
+def _wanted(work: Plan, found: QuerySet[Any]) -> QuerySet[Any]:
+    export = work.export
+    if export.start_on:
+        found = found.filter(date__gte=export.start_on)
+    if export.end_on:
+        found = found.filter(date__lte=export.end_on)
+    if found.model is ParticipantDay:
+        return found.order_by("date")
+    if export.sources:
+        found = found.filter(source__in=export.sources)
+    return found.select_related("source").order_by("starts_at", "pk")
