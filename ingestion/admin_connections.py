@@ -1,18 +1,25 @@
-"""Connections in the admin: what was asked of vendors, and what came of it. Tokens are never shown."""
+"""Connections in the admin: what was asked of vendors, and what came of it. Tokens are never shown.
+
+Staff start what a manager may start too, by the same services: a pull, the past, another try, the end.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.contrib import admin, messages
+from django import forms
+from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from ingestion import tasks
+from ingestion import connections
 from ingestion.admin_evidence import Evidence
+from ingestion.admin_invitations import Invite
 from ingestion.models import Connection, ConnectionEvent, Device, Invitation, SyncWindow, WebhookDelivery
-from ingestion.sync import plan
+from ingestion.sync import by_hand
+from participants.admin_parts import Act, NothingToAsk
+from participants.admin_people import ParticipantAdmin
 
 if TYPE_CHECKING:
     ConnectionAdminBase = admin.ModelAdmin[Connection]
@@ -26,6 +33,109 @@ else:
     ConnectionAdminBase = WindowAdminBase = InvitationAdminBase = DeviceAdminBase = admin.ModelAdmin
     DeliveryAdminBase = admin.ModelAdmin
     EventInlineBase = DeviceInlineBase = admin.TabularInline
+
+NOT_NOW = "nothing can be asked for now: the connection is not active"
+
+ParticipantAdmin.offer(Invite())
+
+
+class Operate(Act):
+    """An act on connections, for staff who may run them."""
+
+    permissions: ClassVar[list[str]] = ["operate"]
+    form = NothingToAsk
+    related = ("participant__trial",)
+
+    def fit(self, row: Any) -> str:
+        return "" if row.asks else "is not active"
+
+    def run(self, row: Connection, asked: dict[str, Any]) -> None:
+        raise NotImplementedError
+
+    def do(self, request: HttpRequest, row: Any, asked: dict[str, Any]) -> None:
+        try:
+            self.run(row, asked)
+        except by_hand.NotConnected:
+            raise ValueError(NOT_NOW) from None
+
+
+class PullNow(Operate):
+    title, button, done = "Pull the newest data now", "Pull now", "connections are being read"
+    says = "What a regular pass reads is asked for at once."
+
+    def run(self, row: Connection, asked: dict[str, Any]) -> None:
+        by_hand.sync_now(row, timezone.now())
+
+
+class TryFailedAgain(Operate):
+    title, button, done = "Try failed windows again", "Try again", "connections are tried again"
+    says = "Windows that were given up are due again, with all their attempts."
+
+    def run(self, row: Connection, asked: dict[str, Any]) -> None:
+        by_hand.requeue(row, timezone.now())
+
+
+class FirstDay(forms.Form):
+    first = forms.DateField(label="From", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+
+
+class Backfill(Operate):
+    title, button, done = "Read the past", "Read", "connections are being read"
+    says = "What was never read from a day on is asked for, the newest first; nothing before her monitoring."
+    form = FirstDay
+
+    def run(self, row: Connection, asked: dict[str, Any]) -> None:
+        by_hand.backfill(row, asked["first"], timezone.now())
+
+
+class Disconnect(Operate):
+    title, button, done, severe = "Disconnect", "Disconnect", "disconnected", True
+    says = (
+        "Nothing is asked of the vendor from this moment on, and our access there is given back. What is stored stays. "
+        "To go on later they need a new link."
+    )
+
+    def fit(self, row: Any) -> str:
+        ended = row.status not in (Connection.Status.ACTIVE, Connection.Status.RECONNECT)
+        return f"is {row.get_status_display()}" if ended else ""
+
+    def run(self, row: Connection, asked: dict[str, Any]) -> None:
+        connections.disconnect(row, reason="staff", now=timezone.now())
+
+
+class ReadAgain(Operate):
+    title, button, done = "Read these again", "Read again", "windows are due again"
+    says = "The stretches are asked for again, whatever came of them."
+    related = ("connection__participant__trial",)
+
+    def fit(self, row: Any) -> str:
+        if row.state in (SyncWindow.State.DUE, SyncWindow.State.CLAIMED):
+            return f"is {row.get_state_display()}"
+        return "" if row.connection.asks else "its connection is not active"
+
+    def run(self, row: Any, asked: dict[str, Any]) -> None:
+        by_hand.read_again(row, timezone.now())
+
+
+class CancelInvitation(Act):
+    title, button, done, severe = "Cancel", "Cancel the links", "invitations cancelled", True
+    says = "The links stop working at once."
+    form = NothingToAsk
+    permissions: ClassVar[list[str]] = ["cancel"]
+    related = ("participant__trial",)
+
+    def fit(self, row: Invitation) -> str:
+        return "was used" if row.used_at else "is cancelled already" if row.cancelled_at else ""
+
+    def do(self, request: HttpRequest, row: Invitation, asked: dict[str, Any]) -> None:
+        connections.invitation_cancel(row, now=timezone.now())
+
+
+class MayOperate:
+    """Who may change connections may run them, although nobody edits them."""
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("ingestion.change_connection")
 
 
 class EventInline(Evidence, EventInlineBase):
@@ -41,9 +151,10 @@ class DeviceInline(Evidence, DeviceInlineBase):
 
 
 @admin.register(Connection)
-class ConnectionAdmin(Evidence, ConnectionAdminBase):
+class ConnectionAdmin(MayOperate, Evidence, ConnectionAdminBase):
     list_display = (
         "participant",
+        "trial_code",
         "provider",
         "status",
         "status_reason",
@@ -55,18 +166,26 @@ class ConnectionAdmin(Evidence, ConnectionAdminBase):
     list_filter = ("status", "provider", "trial")
     list_select_related = ("participant__trial",)
     search_fields = ("participant__study_id",)
+    show_full_result_count = False
+    date_hierarchy = "connected_at"
     fields = (
         "participant", "provider", "status", "status_since", "status_reason", "scopes", "connected_at",
         "next_due_at", "busy_until", "last_pull_at", "last_data_at", "swept_at",
     )  # fmt: skip
     inlines = (DeviceInline, EventInline)
-    actions = ("pull_now", "try_failed_again")
+    actions: ClassVar[list[Any]] = [
+        PullNow().action(), TryFailedAgain().action(), Backfill().action(), Disconnect().action(),
+    ]  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
         return super().get_queryset(request).annotate(
             windows_due=Count("windows", filter=Q(windows__state=SyncWindow.State.DUE)),
             windows_failed=Count("windows", filter=Q(windows__state=SyncWindow.State.FAILED)),
         )  # fmt: skip
+
+    @admin.display(description="trial", ordering="trial")
+    def trial_code(self, obj: Connection) -> str:
+        return obj.participant.trial.code
 
     @admin.display(description="due", ordering="windows_due")
     def due(self, obj: Connection) -> int:
@@ -76,67 +195,62 @@ class ConnectionAdmin(Evidence, ConnectionAdminBase):
     def failed(self, obj: Connection) -> int:
         return int(getattr(obj, "windows_failed", 0))
 
-    @admin.action(description="Pull the newest data now", permissions=("view",))
-    def pull_now(self, request: HttpRequest, queryset: QuerySet[Connection]) -> None:
-        now = timezone.now()
-        asked = [row for row in queryset.select_related("participant__trial") if row.asks]
-        count = sum(plan.plan_pass(row, now, SyncWindow.Reason.MANUAL) for row in asked)
-        for row in asked:
-            tasks.queue_connection(row.pk)
-        self.message_user(request, f"{count} windows of {len(asked)} connections are due.", messages.SUCCESS)
-
-    @admin.action(description="Try failed windows again", permissions=("view",))
-    def try_failed_again(self, request: HttpRequest, queryset: QuerySet[Connection]) -> None:
-        now, count = timezone.now(), 0
-        for row in queryset.select_related("participant__trial"):
-            count += plan.requeue_failed(row, now)
-            tasks.queue_connection(row.pk)
-        self.message_user(request, f"{count} failed windows are due again.", messages.SUCCESS)
-
 
 @admin.register(SyncWindow)
-class SyncWindowAdmin(Evidence, WindowAdminBase):
+class SyncWindowAdmin(MayOperate, Evidence, WindowAdminBase):
     list_display = (
         "connection", "data_type", "kind", "starts_at", "ends_at", "reason", "state", "attempts", "error_code",
         "points", "requests", "finished_at",
     )  # fmt: skip
-    list_filter = ("state", "kind", "reason", "data_type", "error_code", "connection__trial")
+    list_filter = ("state", "kind", "reason", "connection__trial")
     list_select_related = ("connection__participant__trial",)
-    search_fields = ("connection__participant__study_id",)
+    search_fields = ("connection__participant__study_id", "data_type", "error_code")
     show_full_result_count = False  # there are thousands a participant
-    actions = ("try_again",)
-
-    @admin.action(description="Read these again", permissions=("view",))
-    def try_again(self, request: HttpRequest, queryset: QuerySet[SyncWindow]) -> None:
-        settled = queryset.filter(state__in=(SyncWindow.State.FAILED, SyncWindow.State.DONE))
-        connections = set(settled.values_list("connection_id", flat=True))
-        count = settled.update(
-            state=SyncWindow.State.DUE, reason=SyncWindow.Reason.MANUAL, due_at=timezone.now(), attempts=0
-        )
-        for pk in connections:
-            tasks.queue_connection(pk)
-        self.message_user(request, f"{count} windows are due again.", messages.SUCCESS)
+    actions: ClassVar[list[Any]] = [ReadAgain().action()]
 
 
 @admin.register(Invitation)
 class InvitationAdmin(Evidence, InvitationAdminBase):
-    list_display = ("participant", "created_by", "created_at", "expires_at", "opened_at", "used_at", "cancelled_at")
+    """Made on the participants' list; the link is shown once, to whoever made it."""
+
+    list_display = (
+        "participant", "trial", "created_by", "created_at", "expires_at", "opened_at", "used_at", "cancelled_at",
+    )  # fmt: skip
+    list_filter = (
+        ("used_at", admin.EmptyFieldListFilter),
+        ("opened_at", admin.EmptyFieldListFilter),
+        ("cancelled_at", admin.EmptyFieldListFilter),
+        "participant__trial",
+    )
     list_select_related = ("participant__trial", "created_by")
-    search_fields = ("participant__study_id",)
+    search_fields = ("participant__study_id", "created_by__email")
+    date_hierarchy = "created_at"
+    show_full_result_count = False
     exclude = ("nonce",)  # with it the link could be made
+    actions: ClassVar[list[Any]] = [CancelInvitation().action()]
+
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("ingestion.add_invitation")
+
+    @admin.display(description="trial", ordering="participant__trial")
+    def trial(self, obj: Invitation) -> str:
+        return obj.participant.trial.code
 
 
 @admin.register(Device)
 class DeviceAdmin(Evidence, DeviceAdminBase):
     list_display = ("connection", "model", "kind", "battery_percent", "battery_status", "last_sync_at", "seen_at")
+    list_filter = ("kind", "battery_status", "connection__trial")
     list_select_related = ("connection__participant__trial",)
     search_fields = ("connection__participant__study_id", "model")
+    show_full_result_count = False
     exclude = ("external_id",)
 
 
 @admin.register(WebhookDelivery)
 class WebhookDeliveryAdmin(Evidence, DeliveryAdminBase):
     list_display = ("received_at", "provider", "handled_at", "outcome")
-    list_filter = ("provider",)
+    list_filter = ("provider", ("handled_at", admin.EmptyFieldListFilter))
+    date_hierarchy = "received_at"
     exclude = ("body",)
     show_full_result_count = False

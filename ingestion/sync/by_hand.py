@@ -65,3 +65,19 @@ def requeue(connection: Connection, now: dt.datetime) -> int:
         thing = f"connection:{row.provider}"
         record("connection.requeue", participant=row.participant, thing=thing, new={"windows": count})
     return count
+
+
+@transaction.atomic
+def read_again(window: SyncWindow, now: dt.datetime) -> int:
+    """Ask again for one stretch, whatever came of it. Returns 1. Raises NotConnected."""
+    row = _locked(window.connection)
+    wanted = plan.Wanted(window.data_type, window.starts_at, window.ends_at, SyncWindow.Reason.MANUAL, window.kind)
+    count = plan.ask_all(row, [wanted], due_at=now)
+    _go(row)
+    record(
+        "connection.read_again",
+        participant=row.participant,
+        thing=f"connection:{row.provider}",
+        new={"data_type": window.data_type, "from": window.starts_at, "until": window.ends_at},
+    )
+    return count

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from participants import audit
-from participants.models import Protocol, Site, Trial
+from participants.models import Membership, Protocol, Site, Trial
 from participants.services.changes import change, fixed, locked
 
 HAS_PEOPLE = "It is fixed: there are participants already."
@@ -132,3 +132,15 @@ def site_update(site: Site, *, reason: str = "", **changes: Unpack[SiteChanges])
     if new:
         audit.record("site.update", trial=row.trial, thing=f"site:{row.pk}", old=old, new=new, reason=reason)
     return row
+
+
+@transaction.atomic
+def site_remove(site: Site, *, reason: str = "") -> None:
+    """Take back a site that was a mistake. Raises ValueError where anybody was ever enrolled or employed there."""
+    row = locked(site)
+    if row.participants.exists() or Membership.objects.filter(site=row).exists():
+        raise ValueError(f"Site {row.code} has a history: it stays.")
+    audit.record(
+        "site.remove", trial=row.trial, thing=f"site:{row.pk}", old={"code": row.code, "name": row.name}, reason=reason
+    )
+    row.delete()

@@ -1,0 +1,89 @@
+"""Inviting many participants in the administration: letters to print, or a file of links. Either is shown once."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import segno
+from django import forms
+from django.conf import settings
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.safestring import mark_safe
+
+from ingestion import connections
+from ingestion.models import Invitation
+from ingestion.models.connections import TAKING_PART
+from participants.admin_parts import Act
+from participants.models import Participant, User
+
+
+class HowForm(forms.Form):
+    how = forms.ChoiceField(
+        label="As",
+        choices=[("letters", "letters to print, a page each"), ("csv", "a CSV file of links, for a mail merge")],
+        widget=forms.RadioSelect,
+        initial="letters",
+    )
+
+
+class Invite(Act):
+    title, button, done = "Invite", "Make the links", "invited"
+    says = (
+        "Each gets a new link with which she connects her device herself; an earlier link of hers stops working. The "
+        "links are shown this once. Whoever opens one connects a device in that participant's name."
+    )
+    form = HowForm
+    permissions = ["invite"]  # noqa: RUF012  Django's own way
+
+    def fit(self, row: Participant) -> str:
+        return "" if row.status in TAKING_PART else f"is {row.get_status_display()}"
+
+    def do(self, request: HttpRequest, row: Participant, asked: dict[str, Any]) -> None:
+        by = request.user if isinstance(request.user, User) else None
+        row.made = connections.invitation_create(participant=row, by=by, now=timezone.now())  # type: ignore[attr-defined]
+
+    def finish(self, request: HttpRequest, rows: list[Any]) -> HttpResponse:
+        invitations = [(row, row.made, link_of(row.made)) for row in rows]
+        response = _csv(invitations) if request.POST.get("how") == "csv" else _letters(request, invitations)
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["Referrer-Policy"] = "same-origin"
+        return response
+
+
+def link_of(invitation: Invitation) -> str:
+    """The address that the participant opens."""
+    return settings.PUBLIC_URL + reverse("ingestion:connect", args=[connections.invitation_code(invitation)])
+
+
+def _csv(invitations: list[Any]) -> HttpResponse:
+    filled = io.StringIO()
+    writer = csv.writer(filled)
+    writer.writerow(("trial", "study_id", "link", "works_until"))
+    for person, invitation, link in invitations:
+        # None of these can begin as a formula: codes and ids begin with a letter or digit.
+        writer.writerow((person.trial.code, person.study_id, link, invitation.expires_at.date().isoformat()))
+    headers = {"Content-Disposition": 'attachment; filename="invitations.csv"'}
+    return HttpResponse(filled.getvalue(), content_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _letters(request: HttpRequest, invitations: list[Any]) -> HttpResponse:
+    letters = [
+        {
+            "study_id": person.study_id,
+            "trial": person.trial.code,
+            "expires_at": invitation.expires_at,
+            "link": link,
+            "qr": mark_safe(  # noqa: S308  segno draws numbers, and our own title
+                segno.make(link, error="m").svg_inline(scale=4, border=2, omitsize=True, title="QR code of the link")
+            ),
+        }
+        for person, invitation, link in invitations
+    ]
+    context = {**admin.site.each_context(request), "title": "Letters", "letters": letters}
+    return TemplateResponse(request, "admin/letters.html", context).render()

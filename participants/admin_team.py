@@ -1,0 +1,139 @@
+"""Accounts and memberships in the administration: who may sign in, and who works in which trial."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from participants import services
+from participants.admin_parts import Act, ByService, Kept, ReasonForm, WithReason, changed
+from participants.models import Membership, User
+
+if TYPE_CHECKING:
+    UserAdminBase = DjangoUserAdmin[User]
+    UserCreationBase = AdminUserCreationForm[User]
+    MembershipAdminBase = admin.ModelAdmin[Membership]
+    MembershipFormBase = forms.ModelForm[Membership]
+else:  # Django's own classes take no type parameters when the program runs
+    UserAdminBase, UserCreationBase = DjangoUserAdmin, AdminUserCreationForm
+    MembershipAdminBase, MembershipFormBase = admin.ModelAdmin, forms.ModelForm
+
+
+class UserCreation(UserCreationBase):
+    """A new account by e-mail address. Its case does not matter, so two that differ only in case are one."""
+
+    class Meta:
+        model = User
+        fields = ("email",)
+
+    def clean_email(self) -> str:
+        email: str = self.cleaned_data["email"].lower()
+        if User.objects.filter(email__iexact=email).exists():
+            raise ValidationError("There is an account with this e-mail address.")
+        return email
+
+
+@admin.register(User)
+class UserAdmin(Kept, UserAdminBase):
+    """Nobody is deleted: the trail names her. Take `active` away and she cannot sign in."""
+
+    add_form = UserCreation
+    ordering = ("email",)
+    list_display = ("email", "first_name", "last_name", "trials", "is_staff", "is_active", "last_login")
+    list_filter = ("is_active", "is_staff", "is_superuser", "memberships__trial")
+    search_fields = ("email", "first_name", "last_name")
+    readonly_fields = ("last_login", "date_joined")
+    fieldsets = (
+        (None, {"fields": ("email", "password")}),
+        ("Name", {"fields": ("first_name", "last_name")}),
+        (
+            "Administration",
+            {
+                "fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions"),
+                "description": "Staff may open these pages. Nobody, superusers included, sees a trial's participants "
+                "in the dashboards without being a member of it.",
+            },
+        ),
+        ("Dates", {"fields": ("last_login", "date_joined")}),
+    )
+    add_fieldsets = ((None, {"classes": ("wide",), "fields": ("email", "usable_password", "password1", "password2")}),)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        return super().get_queryset(request).prefetch_related("memberships__trial")
+
+    @admin.display(description="member of")
+    def trials(self, user: User) -> str:
+        return ", ".join(sorted({m.trial.code for m in user.memberships.all() if m.ended_at is None})) or "–"
+
+
+class MembershipForm(WithReason, MembershipFormBase):
+    class Meta:
+        model = Membership
+        fields = ("user", "trial", "role", "site", "digest_at")
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or {}
+        trial = cleaned.get("trial") or (self.instance.trial if self.instance.pk else None)
+        site = cleaned.get("site")
+        if site and trial and site.trial_id != trial.pk:
+            self.add_error("site", "This site belongs to another trial.")
+        return cleaned
+
+
+class EndMembership(Act):
+    title, button, done, severe = "End the membership", "End", "memberships ended", True
+    says = "From this moment they see nothing of the trial any more. What they did is kept."
+    form = ReasonForm
+    related = ("user", "trial", "site")
+
+    def fit(self, row: Membership) -> str:
+        return "has ended already" if row.ended_at else ""
+
+    def do(self, request: HttpRequest, row: Membership, asked: dict[str, Any]) -> None:
+        services.membership_end(row, reason=asked["reason"])
+
+
+@admin.register(Membership)
+class MembershipAdmin(Kept, ByService, MembershipAdminBase):
+    """Ended, never deleted, so that the past can be told. Another role or site is a new membership."""
+
+    form = MembershipForm
+    list_display = ("user", "trial", "role", "site", "started_at", "ended_at")
+    list_filter = (("ended_at", admin.EmptyFieldListFilter), "role", "trial")
+    search_fields = ("user__email", "user__last_name", "trial__code")
+    autocomplete_fields = ("user", "trial", "site")
+    list_select_related = ("user", "trial", "site")
+    date_hierarchy = "started_at"
+    actions: ClassVar[list[Any]] = [EndMembership().action()]
+
+    def get_fields(self, request: HttpRequest, obj: Membership | None = None) -> tuple[str, ...]:
+        names = ("user", "trial", "role", "site", "digest_at")
+        if obj is None:
+            return names[:-1]
+        return (*names, "started_at", "ended_at", *(("audit_reason",) if obj.ended_at is None else ()))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Membership | None = None) -> tuple[str, ...]:
+        if obj is None:
+            return ()
+        return ("user", "trial", "started_at", "ended_at", *(("role", "site", "digest_at") if obj.ended_at else ()))
+
+    def has_change_permission(self, request: HttpRequest, obj: Membership | None = None) -> bool:
+        return super().has_change_permission(request, obj) and not (obj and obj.ended_at)
+
+    def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
+        given = form.cleaned_data
+        if change:
+            terms: Any = changed(form, services.MembershipChanges.__annotations__)
+            stored = services.membership_change(obj, reason=given.get("audit_reason", ""), **terms)
+        else:
+            stored = services.membership_grant(
+                user=given["user"], trial=given["trial"], role=given["role"], site=given["site"]
+            )
+        obj.pk, obj._state = stored.pk, stored._state

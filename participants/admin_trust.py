@@ -1,0 +1,119 @@
+"""The audit trail and the programs' tokens in the administration: to look at; a token can be revoked."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils import timezone
+
+from participants import api_tokens
+from participants.admin_parts import Act, Evidence, NothingToAsk
+from participants.models import ApiToken, AuditDetail, AuditEntry
+
+if TYPE_CHECKING:
+    EntryAdminBase = admin.ModelAdmin[AuditEntry]
+    TokenAdminBase = admin.ModelAdmin[ApiToken]
+else:  # Django's own classes take no type parameters when the program runs
+    EntryAdminBase = TokenAdminBase = admin.ModelAdmin
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(Evidence, EntryAdminBase):
+    """Read-only for everybody: the database refuses any change too. `manage.py verify_audit` checks the chain."""
+
+    list_display = ("at", "who", "action", "whom", "trial_code", "thing", "via")
+    list_filter = ("via", "trial")
+    search_fields = ("actor_name", "action", "detail__subject", "trial__code", "thing")
+    search_help_text = "Who (e-mail address), action (participant.withdraw), study id, trial or thing"
+    date_hierarchy = "at"
+    list_select_related = ("detail", "trial")
+    show_full_result_count = False
+    list_per_page = 50
+    fields = ("at", "who", "via", "action", "trial_code", "whom", "thing", "before", "after", "reason", "request_id", "token")
+    readonly_fields = fields
+
+    @admin.display(description="who", ordering="actor_name")
+    def who(self, entry: AuditEntry) -> str:
+        return entry.actor_name or "the platform, or somebody without an account"
+
+    @admin.display(description="participant")
+    def whom(self, entry: AuditEntry) -> str:
+        detail = self._detail(entry)
+        return (detail.subject if detail else "") or (f"no. {entry.participant_id}" if entry.participant_id else "–")
+
+    @admin.display(description="trial")
+    def trial_code(self, entry: AuditEntry) -> str:
+        return entry.trial.code if entry.trial_id and entry.trial else "–"
+
+    @admin.display(description="before")
+    def before(self, entry: AuditEntry) -> str:
+        return self._said(entry, "old")
+
+    @admin.display(description="after")
+    def after(self, entry: AuditEntry) -> str:
+        return self._said(entry, "new")
+
+    @admin.display(description="reason")
+    def reason(self, entry: AuditEntry) -> str:
+        detail = self._detail(entry)
+        return (detail.reason if detail else "") or "–"
+
+    def _said(self, entry: AuditEntry, part: str) -> str:
+        detail = self._detail(entry)
+        said = getattr(detail, part) if detail else {}
+        return "; ".join(f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in said.items()) or "–"
+
+    def _detail(self, entry: AuditEntry) -> AuditDetail | None:
+        return getattr(entry, "detail", None)
+
+
+class Revoke(Act):
+    title, button, done, severe = "Revoke", "Revoke", "tokens revoked", True
+    says = "Programs that use these tokens are refused from this moment on."
+    form = NothingToAsk
+    related = ("user",)
+    permissions: ClassVar[list[str]] = ["revoke"]
+
+    def fit(self, row: ApiToken) -> str:
+        return "is revoked already" if row.revoked_at else ""
+
+    def do(self, request: HttpRequest, row: ApiToken, asked: dict[str, Any]) -> None:
+        api_tokens.token_revoke(row)
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(Evidence, TokenAdminBase):
+    """The key itself is shown once, to whoever made it, and stored nowhere."""
+
+    list_display = ("name", "user", "prefix", "reach", "can_write", "expires_at", "last_used_at", "state")
+    list_filter = ("can_write", ("revoked_at", admin.EmptyFieldListFilter), "trials")
+    search_fields = ("name", "user__email", "prefix")
+    list_select_related = ("user",)
+    date_hierarchy = "created_at"
+    fields = (
+        "name", "user", "prefix", "reach", "can_write", "created_at", "created_by", "expires_at", "last_used_at",
+        "revoked_at",
+    )  # fmt: skip
+    readonly_fields = fields
+    actions: ClassVar[list[Any]] = [Revoke().action()]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).prefetch_related("trials")
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("participants.change_apitoken")
+
+    @admin.display(description="opens")
+    def reach(self, token: ApiToken) -> str:
+        if token.all_trials:
+            return "whatever its user sees"
+        return ", ".join(sorted(trial.code for trial in token.trials.all())) or "nothing"
+
+    @admin.display(description="state")
+    def state(self, token: ApiToken) -> str:
+        if token.revoked_at:
+            return "revoked"
+        return "expired" if token.expires_at <= timezone.now() else "works"
