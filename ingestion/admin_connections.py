@@ -43,7 +43,7 @@ class Operate(Act):
     """An act on connections, for staff who may run them."""
 
     permissions: ClassVar[list[str]] = ["operate"]
-    form = NothingToAsk
+    form: type[forms.Form] = NothingToAsk
     related = ("participant__trial",)
 
     def fit(self, row: Any) -> str:
@@ -173,9 +173,7 @@ class ConnectionAdmin(MayOperate, Evidence, ConnectionAdminBase):
         "next_due_at", "busy_until", "last_pull_at", "last_data_at", "swept_at",
     )  # fmt: skip
     inlines = (DeviceInline, EventInline)
-    actions: ClassVar[list[Any]] = [
-        PullNow().action(), TryFailedAgain().action(), Backfill().action(), Disconnect().action(),
-    ]  # fmt: skip
+    actions = (PullNow().action(), TryFailedAgain().action(), Backfill().action(), Disconnect().action())
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
         return super().get_queryset(request).annotate(
@@ -206,7 +204,7 @@ class SyncWindowAdmin(MayOperate, Evidence, WindowAdminBase):
     list_select_related = ("connection__participant__trial",)
     search_fields = ("connection__participant__study_id", "data_type", "error_code")
     show_full_result_count = False  # there are thousands a participant
-    actions: ClassVar[list[Any]] = [ReadAgain().action()]
+    actions = (ReadAgain().action(),)
 
 
 @admin.register(Invitation)
@@ -227,7 +225,7 @@ class InvitationAdmin(Evidence, InvitationAdminBase):
     date_hierarchy = "created_at"
     show_full_result_count = False
     exclude = ("nonce",)  # with it the link could be made
-    actions: ClassVar[list[Any]] = [CancelInvitation().action()]
+    actions = (CancelInvitation().action(),)
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("ingestion.add_invitation")

@@ -58,7 +58,7 @@ class Invite(Act):
 
 def link_of(invitation: Invitation) -> str:
     """The address that the participant opens."""
-    return settings.PUBLIC_URL + reverse("ingestion:connect", args=[connections.invitation_code(invitation)])
+    return str(settings.PUBLIC_URL) + reverse("ingestion:connect", args=[connections.invitation_code(invitation)])
 
 
 def _csv(invitations: list[Any]) -> HttpResponse:

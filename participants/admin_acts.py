@@ -77,7 +77,10 @@ class EndPause(Act):
 
 class Complete(Act):
     title, button, done = "Complete", "Complete", "completed"
-    says = "Their part is done. The day is the last that counts; an earlier end of monitoring stays. Nothing is fetched any more."
+    says = (
+        "Their part is done. The day is the last that counts; an earlier end of monitoring stays. Nothing is fetched "
+        "any more."
+    )
     form = LastDay
 
     def fit(self, row: Participant) -> str:

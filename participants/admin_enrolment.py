@@ -102,7 +102,9 @@ class EnrolmentPages:
         rows = []
         for row in sorted(preview.rows, key=lambda row: (not row.problems, row.line)):
             cells = [(row.cells[column], row.problems.get(column, "")) for column in columns]
-            others = [f"{column}: {why}" if column else why for column, why in row.problems.items() if column not in columns]
+            others = [
+                f"{column}: {why}" if column else why for column, why in row.problems.items() if column not in columns
+            ]
             rows.append({"row": row, "cells": cells, "others": others})
         counts = preview.counts
         context = {

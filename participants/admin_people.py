@@ -47,7 +47,7 @@ class ParticipantForm(WithReason, ParticipantFormBase):
             self.fields["time_zone"].help_text += " Empty: the trial's. It is fixed once data have arrived."
         if "status" in self.fields:
             self.fields["status"].choices = [(Status.INVITED, "invited"), (Status.ACTIVE, "active")]  # type: ignore[attr-defined]
-            self.fields["status"].help_text = "Invited: she connects her device herself. Active: her data come as files."
+            self.fields["status"].help_text = "Invited: she connects a device herself. Active: her data come as files."
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or {}
@@ -75,7 +75,16 @@ class ParticipantAdmin(EnrolmentPages, Kept, ByService, ParticipantAdminBase):
     form = ParticipantForm
     change_form_template = "admin/participant_change.html"
     change_list_template = "admin/participant_list.html"
-    list_display = ("study_id", "trial", "site", "arm", "status", "monitoring_starts_on", "monitoring_ends_on", "time_zone")
+    list_display = (
+        "study_id",
+        "trial",
+        "site",
+        "arm",
+        "status",
+        "monitoring_starts_on",
+        "monitoring_ends_on",
+        "time_zone",
+    )
     list_filter = ("status", "trial", "site", "arm", ("withdrawn_on", admin.EmptyFieldListFilter))
     search_fields = ("study_id", "trial__code", "site__name", "site__code")
     search_help_text = "Study id, trial or site"
@@ -89,7 +98,7 @@ class ParticipantAdmin(EnrolmentPages, Kept, ByService, ParticipantAdminBase):
     )
     # Acts that rooms above this one add: see `offer`.
     acts: ClassVar[list[Act]] = [act() for act in ACTS]
-    actions: ClassVar[list[Any]] = [act.action() for act in acts]  # type: ignore[misc]
+    actions = [act.action() for act in acts]  # noqa: RUF012  Django's own way
 
     @classmethod
     def offer(cls, act: Act) -> None:
@@ -127,14 +136,20 @@ class ParticipantAdmin(EnrolmentPages, Kept, ByService, ParticipantAdminBase):
         acts = []
         if person:
             allowed = self.get_actions(request)
-            acts = [(name, act) for act in self.acts if (name := type(act).__name__.lower()) in allowed and not act.fit(person)]
+            acts = [
+                (name, act)
+                for act in self.acts
+                if (name := type(act).__name__.lower()) in allowed and not act.fit(person)
+            ]
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), "acts": acts})
 
     def save_model(self, request: HttpRequest, obj: Participant, form: Any, change: bool) -> None:
         if change:
             names = services.ParticipantChanges.__annotations__
             services.participant_update(
-                obj, reason=form.cleaned_data.get("audit_reason", ""), **changed(form, names)  # type: ignore[typeddict-item]
+                obj,
+                reason=form.cleaned_data.get("audit_reason", ""),
+                **changed(form, names),
             )
             return
         given = {name: value for name, value in form.cleaned_data.items() if name != "audit_reason"}

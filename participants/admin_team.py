@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
@@ -111,7 +111,7 @@ class MembershipAdmin(Kept, ByService, MembershipAdminBase):
     autocomplete_fields = ("user", "trial", "site")
     list_select_related = ("user", "trial", "site")
     date_hierarchy = "started_at"
-    actions: ClassVar[list[Any]] = [EndMembership().action()]
+    actions = (EndMembership().action(),)
 
     def get_fields(self, request: HttpRequest, obj: Membership | None = None) -> tuple[str, ...]:
         names = ("user", "trial", "role", "site", "digest_at")

@@ -77,7 +77,7 @@ class TrialForm(WithReason, TrialFormBase):
 
 @admin.register(Trial)
 class TrialAdmin(Kept, ByService, TrialAdminBase):
-    """Creating a trial also makes version 1 of its protocol, with the default thresholds. A trial is closed, not deleted."""
+    """Creating a trial also makes version 1 of its protocol, with the default thresholds. It is closed, not deleted."""
 
     form = TrialForm
     list_display = ("code", "title", "status", "is_demo", "participant_count", "starts_on", "ends_on", "time_zone")
@@ -167,8 +167,8 @@ class ProtocolAdmin(Kept, ByService, ProtocolAdminBase):
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         initial = super().get_changeform_initial_data(request)
-        start = initial.pop("from", "")
-        before = Protocol.objects.filter(pk=start).first() if str(start).isdecimal() else None
+        start = str(initial.pop("from", ""))
+        before = Protocol.objects.filter(pk=start).first() if start.isdecimal() else None
         if before is None:
             return initial
         today = timezone.now().astimezone(ZoneInfo(before.trial.time_zone)).date()

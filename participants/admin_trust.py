@@ -32,7 +32,20 @@ class AuditEntryAdmin(Evidence, EntryAdminBase):
     list_select_related = ("detail", "trial")
     show_full_result_count = False
     list_per_page = 50
-    fields = ("at", "who", "via", "action", "trial_code", "whom", "thing", "before", "after", "reason", "request_id", "token")
+    fields = (
+        "at",
+        "who",
+        "via",
+        "action",
+        "trial_code",
+        "whom",
+        "thing",
+        "before",
+        "after",
+        "reason",
+        "request_id",
+        "token",
+    )
     readonly_fields = fields
 
     @admin.display(description="who", ordering="actor_name")
@@ -98,7 +111,7 @@ class ApiTokenAdmin(Evidence, TokenAdminBase):
         "revoked_at",
     )  # fmt: skip
     readonly_fields = fields
-    actions: ClassVar[list[Any]] = [Revoke().action()]
+    actions = (Revoke().action(),)
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("trials")

@@ -2,7 +2,16 @@
 
 from participants.enrolment.applying import Enrolled, NotClean, enrol_all
 from participants.enrolment.checking import Preview, Row, Verdict, check
-from participants.enrolment.reading import COLUMNS, CONTACT_COLUMNS, LIMIT_BYTES, Sheet, Unreadable, decoded, read, template
+from participants.enrolment.reading import (
+    COLUMNS,
+    CONTACT_COLUMNS,
+    LIMIT_BYTES,
+    Sheet,
+    Unreadable,
+    decoded,
+    read,
+    template,
+)
 
 __all__ = [
     "COLUMNS",

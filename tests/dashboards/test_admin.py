@@ -45,7 +45,7 @@ def trial_form(**changes: Any) -> dict[str, Any]:
 
 
 def participant_form(trial: Trial, **changes: Any) -> dict[str, Any]:
-    return {"trial": trial.pk, "study_id": "AX-0001", "status": "active", **inlines(pauses=[]), **changes}
+    return {"trial": trial.pk, "study_id": "AX-0001", "status": "active", **changes}
 
 
 @pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
@@ -79,12 +79,6 @@ def test_a_trial_is_created_with_its_sites_and_members(staff: Client) -> None:
 def test_a_participant_gets_the_trials_zone_if_none_is_given(staff: Client, trial: Trial) -> None:
     staff.post(reverse("admin:participants_participant_add"), participant_form(trial))
     assert Participant.objects.get(study_id="AX-0001").time_zone == "Europe/Amsterdam"
-
-
-def test_a_participant_is_enrolled_with_her_pauses(staff: Client, trial: Trial) -> None:
-    pause = {"starts_on": "2026-11-01", "ends_on": "2026-11-03", "reason": "holiday"}
-    staff.post(reverse("admin:participants_participant_add"), participant_form(trial, **inlines(pauses=[pause])))
-    assert Participant.objects.get(study_id="AX-0001").pauses.count() == 1
 
 
 @pytest.mark.parametrize(
@@ -164,7 +158,7 @@ def test_new_rules_do_not_reach_back(staff: Client, trial: Trial) -> None:
 
 def test_memberships_are_ended_and_not_deleted(staff: Client, trial: Trial) -> None:
     membership = factories.MembershipFactory.create(trial=trial)
-    data = {"action": "end_now", "_selected_action": [membership.pk]}
+    data = {"action": "endmembership", "_selected_action": [membership.pk], "confirmed": "yes", "reason": "left"}
     staff.post(reverse("admin:participants_membership_changelist"), data)
     assert Membership.objects.get(pk=membership.pk).ended_at is not None
     assert staff.get(reverse("admin:participants_membership_delete", args=[membership.pk])).status_code == 403

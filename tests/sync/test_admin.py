@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -16,7 +17,8 @@ MakeWindow = Callable[..., SyncWindow]
 
 
 @pytest.fixture
-def staff(client: Client, db: None, monkeypatch: pytest.MonkeyPatch) -> Client:
+def staff(client: Client, db: None, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Client:
+    settings.LIVE_PROVIDERS = {"fake": {}}
     monkeypatch.setattr(tasks, "queue_connection", lambda *_: None)
     client.force_login(UserFactory(is_staff=True, is_superuser=True))
     return client
@@ -38,11 +40,15 @@ def test_failed_windows_are_tried_again(
     staff: Client, connection: Connection, window: MakeWindow, now: dt.datetime
 ) -> None:
     failed = window(state="failed", attempts=6, error_code="truncated")
-    staff.post("/admin/ingestion/connection/", {"action": "try_failed_again", "_selected_action": [str(connection.pk)]})
+    data = {"action": "tryfailedagain", "_selected_action": [str(connection.pk)], "confirmed": "yes"}
+    staff.post("/admin/ingestion/connection/", data)
     failed.refresh_from_db()
     assert (failed.state, failed.attempts) == ("due", 0)
 
 
 def test_a_pull_can_be_started(staff: Client, connection: Connection) -> None:
-    staff.post("/admin/ingestion/connection/", {"action": "pull_now", "_selected_action": [str(connection.pk)]})
+    data = {"action": "pullnow", "_selected_action": [str(connection.pk)]}
+    assert connection.participant.study_id in staff.post("/admin/ingestion/connection/", data).content.decode()
+    assert not SyncWindow.objects.filter(state="due").exists()
+    staff.post("/admin/ingestion/connection/", {**data, "confirmed": "yes"})
     assert SyncWindow.objects.filter(state="due").exists()

@@ -1,0 +1,171 @@
+"""The first page of the administration: what needs staff, what they do most, and everything else in groups.
+
+Each item is shown to whoever may see what it leads to. Counts are of the whole installation, one query each.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Q
+from django.urls import reverse
+
+from ingestion.models import Connection, ImportFile, Invitation, SyncWindow
+from ingestion.models.connections import TAKING_PART
+from participants.models import Participant
+
+UNUSED_AFTER = dt.timedelta(days=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something that may need staff: how many, where they are listed."""
+
+    count: int
+    what: str
+    says: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Lists of the administration that belong to one task."""
+
+    name: str
+    says: str
+    models: list[dict[str, Any]]
+
+
+def _failed(now: dt.datetime) -> int:
+    return SyncWindow.objects.filter(state=SyncWindow.State.FAILED).count()
+
+
+def _unused(now: dt.datetime) -> int:
+    open_ones = Invitation.objects.filter(used_at=None, cancelled_at=None, participant__status__in=TAKING_PART)
+    return open_ones.filter(Q(expires_at__lte=now) | Q(created_at__lte=now - UNUSED_AFTER)).count()
+
+
+def _unconnected(now: dt.datetime) -> int:
+    people = Participant.objects.filter(status=Participant.Status.INVITED)
+    return people.exclude(connections__status=Connection.Status.ACTIVE).count()
+
+
+def _lost(now: dt.datetime) -> int:
+    return Connection.objects.filter(
+        status__in=[Connection.Status.RECONNECT, Connection.Status.BLOCKED], participant__status__in=TAKING_PART
+    ).count()
+
+
+def _rejected(now: dt.datetime) -> int:
+    recent = ImportFile.objects.filter(started_at__gte=now - dt.timedelta(days=30))
+    return recent.filter(Q(rejected_rows__isnull=False) | Q(status=ImportFile.Status.FAILED)).distinct().count()
+
+
+# Permission to see it, its list with the query that shows it, its words, and how it is counted.
+ITEMS: tuple[tuple[str, str, str, str, Callable[[dt.datetime], int]], ...] = (
+    (
+        "ingestion.view_syncwindow",
+        "admin:ingestion_syncwindow_changelist|state__exact=failed",
+        "failed windows",
+        "Stretches of data that were given up after all attempts. Look at the error, then read them again.",
+        _failed,
+    ),
+    (
+        "ingestion.view_invitation",
+        "admin:ingestion_invitation_changelist|used_at__isempty=1&cancelled_at__isempty=1",
+        "invitations unused",
+        "Links that nobody used for three days, or that ran out. Write, call, or make new ones.",
+        _unused,
+    ),
+    (
+        "participants.view_participant",
+        "admin:participants_participant_changelist|status__exact=invited",
+        "participants not connected",
+        "Enrolled, and no device is connected yet.",
+        _unconnected,
+    ),
+    (
+        "ingestion.view_connection",
+        "admin:ingestion_connection_changelist|status__exact=reconnect",
+        "connections lost",
+        "The vendor no longer lets us in: they need a new link.",
+        _lost,
+    ),
+    (
+        "ingestion.view_importfile",
+        "admin:ingestion_importfile_changelist",
+        "imports with rejected rows",
+        "Of the last 30 days. Each file says which rows were not taken and why.",
+        _rejected,
+    ),
+)
+TASKS = (
+    ("participants.add_participant", "admin:participants_participant_enrol", "Enrol by a file"),
+    ("participants.add_participant", "admin:participants_participant_add", "Enrol one participant"),
+    ("participants.add_trial", "admin:participants_trial_add", "New trial"),
+    ("participants.add_membership", "admin:participants_membership_add", "New member of a team"),
+    ("participants.view_auditentry", "admin:participants_auditentry_changelist", "Audit trail"),
+)
+GROUPS = (
+    (
+        "Participants",
+        "Who takes part, how she is reached, when she pauses.",
+        ("Participant", "Pause", "Contact", "ConsentDocument", "Consent", "Invitation", "Erasure"),
+    ),
+    (
+        "Trials and teams",
+        "What is studied, by whose rules, and who works in it.",
+        ("Trial", "Protocol", "Site", "Membership", "ColleagueInvitation"),
+    ),
+    (
+        "Devices and data",
+        "What was asked of vendors and read from files, and what came of it.",
+        (
+            "Connection",
+            "SyncWindow",
+            "Device",
+            "ImportFile",
+            "WebhookDelivery",
+            "Schedule",
+            "Metric",
+            "Source",
+            "Export",
+        ),
+    ),
+    (
+        "Monitoring and contacting",
+        "Letters, alerts and digests.",
+        ("MessageTemplate", "Outreach", "Alert", "AlertEvent", "Digest"),
+    ),
+)
+REST = ("Accounts and trust", "Who may sign in, programs' tokens, and who did what.")
+
+
+def items(user: Any, now: dt.datetime) -> list[Item]:
+    """What may need staff, of what this person may see. One query each."""
+    found = []
+    for permission, address, what, says, count in ITEMS:
+        if user.has_perm(permission):
+            name, _, query = address.partition("|")
+            found.append(Item(count(now), what, says, reverse(name) + (f"?{query}" if query else "")))
+    return found
+
+
+def tasks(user: Any) -> list[dict[str, str]]:
+    return [{"what": what, "url": reverse(name)} for permission, name, what in TASKS if user.has_perm(permission)]
+
+
+def groups(app_list: Iterable[dict[str, Any]]) -> list[Group]:
+    """The administration's lists by task, of those that this person may see; what is in no group comes last."""
+    known = {model["object_name"]: model for app in app_list for model in app["models"]}
+    found = []
+    for name, says, models in GROUPS:
+        mine = [known.pop(model) for model in models if model in known]
+        if mine:
+            found.append(Group(name, says, mine))
+    if known:
+        found.append(Group(*REST, list(known.values())))
+    return found

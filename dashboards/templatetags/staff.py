@@ -1,0 +1,23 @@
+"""The administration's first page, for its template."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.utils import timezone
+
+from dashboards import staff_desk
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True, name="staff_desk")
+def desk(context: dict[str, Any]) -> dict[str, Any]:
+    """Items, tasks and groups of whoever asks."""
+    user = context["user"]
+    return {
+        "items": staff_desk.items(user, timezone.now()),
+        "tasks": staff_desk.tasks(user),
+        "groups": staff_desk.groups(context.get("app_list", [])),
+    }

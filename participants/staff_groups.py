@@ -1,0 +1,66 @@
+"""The two groups of staff, and what each may do in the administration. A superuser may do everything."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import Group, Permission
+from django.db import transaction
+
+SEE, MAKE, CHANGE, DELETE = "view", "add", "change", "delete"
+
+ENROLMENT: dict[str, tuple[str, ...]] = {
+    "participants.trial": (SEE,),
+    "participants.site": (SEE,),
+    "participants.protocol": (SEE,),
+    "participants.participant": (SEE, MAKE, CHANGE),
+    "participants.pause": (SEE, MAKE, CHANGE, DELETE),
+    "participants.contact": (SEE, MAKE, CHANGE),
+    "ingestion.invitation": (SEE, MAKE),
+    "ingestion.connection": (SEE,),
+    "ingestion.device": (SEE,),
+}
+# Accounts are a superuser's: whoever changes accounts could make herself one.
+TRIALS: dict[str, tuple[str, ...]] = {
+    **ENROLMENT,
+    "participants.trial": (SEE, MAKE, CHANGE),
+    "participants.site": (SEE, MAKE, CHANGE, DELETE),
+    "participants.protocol": (SEE, MAKE),
+    "participants.membership": (SEE, MAKE, CHANGE),
+    "participants.user": (SEE,),
+    "participants.auditentry": (SEE,),
+    "participants.apitoken": (SEE, CHANGE),
+    "ingestion.connection": (SEE, CHANGE),
+    "ingestion.syncwindow": (SEE,),
+    "ingestion.importfile": (SEE,),
+    "ingestion.rejectedrow": (SEE,),
+    "ingestion.connectionevent": (SEE,),
+    "ingestion.webhookdelivery": (SEE,),
+    "dashboards.messagetemplate": (SEE, MAKE, CHANGE),
+    "dashboards.outreach": (SEE,),
+    "dashboards.alert": (SEE,),
+    "dashboards.alertevent": (SEE,),
+    "dashboards.digest": (SEE,),
+    "metrics.metric": (SEE,),
+    "metrics.source": (SEE,),
+}
+GROUPS = {"Enrolment staff": ENROLMENT, "Trial administrators": TRIALS}
+
+
+@transaction.atomic
+def staff_groups_make() -> list[Group]:
+    """Make the groups, or bring them back to what they may do. Their members stay."""
+    made = []
+    every = {
+        (permission.content_type.app_label, permission.codename): permission
+        for permission in Permission.objects.select_related("content_type")
+    }
+    for name, may in GROUPS.items():
+        group, _ = Group.objects.get_or_create(name=name)
+        wanted = [
+            every[app, f"{verb}_{model}"]
+            for label, verbs in may.items()
+            for app, model in [label.split(".")]
+            for verb in verbs
+        ]
+        group.permissions.set(wanted)
+        made.append(group)
+    return made
