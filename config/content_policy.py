@@ -10,13 +10,10 @@ from typing import Any
 
 from csp.constants import NONE, SELF
 
-# Features that no page of ours uses. Passkeys need publickey-credentials-*, copying a link clipboard-write: not here.
+# Features that no page of ours uses and browsers know: of others they complain on every page. Passkeys need publickey-credentials-*, copying a link clipboard-write: not here.
 DENIED_FEATURES = (
     "accelerometer",
-    "ambient-light-sensor",
     "autoplay",
-    "battery",
-    "bluetooth",
     "browsing-topics",
     "camera",
     "display-capture",
