@@ -22,6 +22,7 @@ from dashboards.connection_card import may_manage
 from dashboards.protocol_page import may_change
 from dashboards.views import visible_participant
 from ingestion.redirects import SeeOther
+from metrics.exports import subject_ask
 from participants import consents, erasing
 from participants.audit import looked
 from participants.models import Consent, ConsentDocument, Erasure, Participant
@@ -40,11 +41,11 @@ def consent(request: Request, code: str, study_id: str) -> HttpResponse:
 @require_POST
 @signed_in
 def consent_act(request: Request, code: str, study_id: str, verb: str) -> HttpResponse:
-    """give, withdraw (managers and coordinators); erase, approve, refuse (managers of the whole trial)."""
+    """give, withdraw (managers and coordinators); access, erase, approve, refuse (managers of the whole trial)."""
     participant = visible_participant(request, code, study_id)
     if verb not in ACTS:
         raise Http404
-    leads = verb in ("erase", "approve", "refuse")
+    leads = verb in ("access", "erase", "approve", "refuse")
     if not (may_change(request.user, participant.trial) if leads else may_manage(request.user, participant)):
         raise PermissionDenied
     page = reverse("dashboards:consent", args=[code, study_id])
@@ -114,6 +115,11 @@ def _withdraw(request: Request, participant: Participant) -> str:
     return "She has left the trial: nothing is asked of her device’s maker any more, and her record is frozen."
 
 
+def _access(request: Request, participant: Participant) -> str:
+    subject_ask(request.user, participant, reason=request.POST.get("reason", "")[:200])
+    return "It is being written. You find it among your exports of the trial, and nobody else does."
+
+
 def _erase(request: Request, participant: Participant) -> str:
     _confirmed(request, participant)
     erasing.erasure_ask(participant, by=request.user, reason=request.POST.get("reason", ""))
@@ -131,6 +137,7 @@ def _decide(approve: bool, request: Request, participant: Participant) -> str:
 ACTS: dict[str, Callable[[Request, Participant], str]] = {
     "give": _give,
     "withdraw": _withdraw,
+    "access": _access,
     "erase": _erase,
     "approve": partial(_decide, True),
     "refuse": partial(_decide, False),

@@ -13,6 +13,7 @@ import shutil
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -83,17 +84,25 @@ def subject_export(participant: Participant, folder: Path, *, reason: str = "") 
     record("subject.export", participant=participant, reason=reason)
     folder.mkdir(parents=True, exist_ok=True)
     making = folder / f".{target.name}.part"
-    shutil.rmtree(making, ignore_errors=True)
-    making.mkdir(mode=0o700)
-    written = Written(target)
     try:
-        told = [(chapter, _write(chapter, making, written)) for chapter in chapters(participant)]
-        (making / README).write_text(_readme(participant, told), encoding="utf-8")
+        rows = write(participant, making)
         making.rename(target)
     except BaseException:
         shutil.rmtree(making, ignore_errors=True)
         raise
-    return written
+    return Written(target, rows)
+
+
+def write(participant: Participant, folder: Path, tell: Callable[[int], None] = lambda rows: None) -> dict[str, int]:
+    """Write her chapters and the read-me into `folder`, which is made anew; rows by chapter. Records nothing.
+
+    `tell` hears of rows as they are written. Raises OSError, vault.CannotOpen.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    told = [(chapter, _write(chapter, folder, tell)) for chapter in chapters(participant)]
+    (folder / README).write_text(_readme(participant, told), encoding="utf-8")
+    return {chapter.name: rows for chapter, rows in told}
 
 
 def subject_archive(participant: Participant, folder: Path, *, reason: str = "") -> Path:
@@ -105,24 +114,26 @@ def subject_archive(participant: Participant, folder: Path, *, reason: str = "")
     return Path(archive)
 
 
-def _write(chapter: Chapter, folder: Path, written: Written) -> int:
+def _write(chapter: Chapter, folder: Path, tell: Callable[[int], None]) -> int:
     path = folder / chapter.name
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    n = _write_lines(path, chapter.lines) if chapter.lines is not None else _write_rows(path, chapter.rows)
-    written.rows[chapter.name] = n
-    return n
+    if chapter.lines is not None:
+        return _write_lines(path, chapter.lines, tell)
+    return _write_rows(path, chapter.rows, tell)
 
 
-def _write_lines(path: Path, lines: Iterable[bytes]) -> int:
+def _write_lines(path: Path, lines: Iterable[bytes], tell: Callable[[int], None]) -> int:
     n = -1  # the heading
     with path.with_name(path.name + ".csv").open("wb") as out:
         for piece in lines:
-            n += piece.count(b"\n")
+            rows = piece.count(b"\n")
+            n += rows
             out.write(piece)
+            tell(rows)
     return max(n, 0)
 
 
-def _write_rows(path: Path, rows: Iterable[Row]) -> int:
+def _write_rows(path: Path, rows: Iterable[Row], tell: Callable[[int], None]) -> int:
     """As JSON, exact, and as CSV, for spreadsheets. No file where there is no row: the read-me says so."""
     n = 0
     found = iter(rows)
@@ -133,12 +144,11 @@ def _write_rows(path: Path, rows: Iterable[Row]) -> int:
     with as_json.open("wb") as exact, as_csv.open("w", encoding="utf-8-sig", newline="") as table:
         sheet = csv.writer(table)
         sheet.writerow(first)
-        row: Row | None = first
-        while row is not None:
+        for row in chain([first], found):
             exact.write((b",\n" if n else b"[\n") + orjson.dumps(row, default=str, option=orjson.OPT_NON_STR_KEYS))
             sheet.writerow([_cell(value) for value in row.values()])
             n += 1
-            row = next(found, None)
+            tell(1)
         exact.write(b"\n]\n")
     return n
 

@@ -10,6 +10,7 @@ from metrics.exports.service import (
     export_open_file,
     exports_forget,
     exports_of,
+    subject_ask,
 )
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "export_open_file",
     "exports_forget",
     "exports_of",
+    "subject_ask",
 ]

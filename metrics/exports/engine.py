@@ -18,7 +18,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from metrics.exports import columns, daily, manifest, peers, store
+from metrics.exports import columns, daily, manifest, peers, store, subject
 from metrics.exports.formats import WRITERS
 from metrics.exports.plan import Part, Plan, plan
 from metrics.models import Export, ExportFile
@@ -80,6 +80,8 @@ def _write(export: Export, claim: uuid.UUID) -> None:
         if export.format == Export.Format.DAILY:
             told.begin(0, export.rows_expected or 0)
             daily.write(export, alias, told.tell, partial(keep, export, claim, as_of))
+        elif export.format == Export.Format.SUBJECT:
+            subject.write(export, told.tell, partial(keep, export, claim, as_of))
         else:
             _write_parts(plan(export, alias), told, partial(keep, export, claim, as_of))
     for path, text in manifest.files(export):

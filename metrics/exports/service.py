@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, BinaryIO, TypedDict, Unpack
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
@@ -161,6 +161,23 @@ def export_ask(user: User, trial: Trial, **filters: Unpack[Filters]) -> Export:
     return export
 
 
+@transaction.atomic
+def subject_ask(user: User, participant: Participant, *, reason: str = "") -> Export:
+    """Ask for everything about one participant, her name included; only who leads the trial may.
+
+    Raises PermissionDenied.
+    """
+    if not Trial.objects.led_by(user).filter(pk=participant.trial_id).exists():
+        raise PermissionDenied("Only managers of the whole trial may have everything about a participant.")
+    export = Export.objects.create(
+        trial=participant.trial, user=user, format=Export.Format.SUBJECT, asked_at=timezone.now()
+    )
+    export.people.set([participant])
+    audit.record("subject.export", participant=participant, thing=f"export:{export.uuid}", reason=reason)
+    transaction.on_commit(partial(_send, export.pk), robust=True)
+    return export
+
+
 def _send(pk: int) -> None:
     from metrics import tasks  # it imports this package
 
@@ -183,11 +200,15 @@ def described(export: Export) -> dict[str, Any]:
 
 
 def exports_of(user: User) -> QuerySet[Export]:
-    """The user's exports, newest first, of trials that she sees; none that holds data of somebody she does not see."""
+    """The user's exports, newest first, of trials that she sees; none that holds data of somebody she does not see.
+
+    Everything about one participant is for those alone who lead the trial, still.
+    """
     through = Export.people.through.objects.filter(export=OuterRef("pk"))
     hidden = through.exclude(participant__in=Participant.objects.visible_to(user).order_by())
     mine = Export.objects.filter(user=user, trial__in=Trial.objects.visible_to(user).order_by())
-    return mine.filter(~Exists(hidden)).select_related("trial")
+    allowed = ~Q(format=Export.Format.SUBJECT) | Q(trial__in=Trial.objects.led_by(user).order_by())
+    return mine.filter(~Exists(hidden), allowed).select_related("trial")
 
 
 @transaction.atomic

@@ -24,6 +24,7 @@ class Export(models.Model):
         DAILY = "daily", "Daily table"
         FHIR = "fhir", "HL7 FHIR R5"
         OMH = "omh", "Open mHealth"
+        SUBJECT = "subject", "Everything about one participant"
 
     class State(models.TextChoices):
         WAITING = "waiting", "waiting"
