@@ -22,6 +22,8 @@ def conditional(request: Request, response: HttpResponseBase) -> None:
 def _answer(request: Request, response: Response) -> HttpResponseBase:
     if not response.has_header("ETag"):
         response.headers["ETag"] = _of(response.content)
+    # Worth keeping, to be asked about again. Everything else is kept by nobody (config.headers).
+    response.headers.setdefault("Cache-Control", "private, no-cache")
     known = get_conditional_response(request._request, etag=response.headers["ETag"], response=response)
     return known or response
 

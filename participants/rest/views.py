@@ -54,7 +54,6 @@ class Answering(Base):
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         answer = super().finalize_response(request, response, *args, **kwargs)
         throttling.tell(request, answer)
-        answer.headers.setdefault("Cache-Control", "private, no-cache")
         etags.conditional(request, answer)
         if self._claimed and isinstance(answer, Response) and answer.status_code < 400:
             idempotency.keep(self._claimed, answer.render())
