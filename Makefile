@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3.12 chooses the interpreter for a new environment, PORT=8001 the web port.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-wearipedia fuzz-api lint format openapi screenshots lock validation bench-ingest bench-read bench-sync bench-storm bench-monitoring bench-series bench-exports
+.PHONY: help demo run test test-wearipedia fuzz fuzz-api audit lint format openapi screenshots lock validation bench-ingest bench-read bench-sync bench-storm bench-monitoring bench-series bench-exports
 
 # The first Python that runs at all: the set-up script looks for a fitting one itself and says so if there is none.
 SET_UP = @for python in "$$PYTHON" python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -22,6 +22,12 @@ run: ## the same without the demo trial: for a pilot of your own
 
 test: ## set up and run the tests (ARGS="tests/metrics -k rollup"; DATABASE_URL=... for a server of your own)
 	$(SET_UP) --lock dev -- -m config.embedded test $(ARGS) $(OR_SAY)
+
+fuzz: ## ten thousand malformed imports, callbacks, notices, forms and API requests (FUZZ_EXAMPLES=1000 for fewer)
+	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-10000} $(MAKE) test ARGS="-q tests/security/fuzz $(ARGS)"
+
+audit: ## ask for known faults of every locked package (needs the network; says loudly where there is none)
+	$(SET_UP) --lock dev -- deploy/audit.py $(OR_SAY)
 
 test-wearipedia: ## the tests of the synthetic devices, in an environment of their own
 	$(SET_UP) --lock wearipedia -- -m config.embedded test tests/wearipedia $(ARGS) $(OR_SAY)

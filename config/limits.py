@@ -27,7 +27,12 @@ LONGEST_NUMBER = 15  # digits of a length that is worth reading
 # Answers that say "not you" or "no such thing": who collects many of them is guessing.
 REFUSALS = (400, 401, 403, 404, 410, 413)
 FOR_PROGRAMS = ("/api/", "/webhooks/")
-TITLES = {400: "The request is not right.", 413: "The request is too large.", 429: "Too many requests."}
+TITLES = {
+    400: "The request is not right.",
+    404: "There is no such thing.",
+    413: "The request is too large.",
+    429: "Too many requests.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +90,8 @@ def refusal(request: HttpRequest, status: int, *, retry_after: int = 0) -> HttpR
     return response
 
 
-class BodyLimit:
-    """Refuses bodies over settings.MOST_BODY_BYTES before anything is read of them.
+class RequestLimits:
+    """Refuses bodies over settings.MOST_BODY_BYTES before anything is read of them, and addresses that cannot be.
 
     Servers read no more of a body than Content-Length says, and nothing without one.
     """
@@ -95,6 +100,8 @@ class BodyLimit:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if "\0" in request.path_info:  # no address of ours has one, and the database cannot be asked about it
+            return refusal(request, 404)
         given = request.META.get("CONTENT_LENGTH") or "0"
         if not (given.isascii() and given.isdigit()):
             return refusal(request, 400)

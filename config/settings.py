@@ -130,7 +130,7 @@ MIDDLEWARE = [
     "config.headers.Headers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "config.limits.BodyLimit",
+    "config.limits.RequestLimits",
     "config.limits.RateLimits",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -1,5 +1,8 @@
 """Where offered files are: folders, single files, gzip and zip. Nothing is ever unpacked to disk.
 
+What is offered may be hostile: archives that unpack to far more than they weigh (each file and all together, however
+often packed), names and links that lead out of the folder or archive, the same name twice.
+
 A file is looked through once before any of it is stored: its hash, the checksum of its compression, its encoding.
 """
 
@@ -9,6 +12,7 @@ import codecs
 import gzip
 import hashlib
 import os
+import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -97,6 +101,8 @@ class Inbox:
             for name in sorted(names):
                 path = Path(root, name)
                 try:
+                    if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+                        raise OSError("a link that leads out of the folder")
                     yield from self._at(path, str(path.relative_to(folder)), direct=False)
                 except OSError as error:
                     yield _unreadable(str(path), name, error, direct=True)
@@ -123,8 +129,15 @@ class Inbox:
         if len(members) > MOST_MEMBERS:
             yield _unreadable(str(path), path.name, f"more than {MOST_MEMBERS:,} files in one archive", direct=True)
             return
+        unpacked, packed = sum(member.file_size for member in members), path.stat().st_size
+        if unpacked > _most(packed):
+            why = f"unpacks to {unpacked:,} bytes in all, suspiciously many for its {packed:,}"
+            yield _unreadable(str(path), path.name, why, direct=True)
+            return
+        before = ""
         for member in sorted(members, key=lambda m: m.filename):
-            yield _member(path, archive, member)
+            yield _member(path, archive, member, twice=member.filename == before)
+            before = member.filename
 
 
 def _presentable(file: Offered) -> Offered:
@@ -133,9 +146,15 @@ def _presentable(file: Offered) -> Offered:
     return file if (name, path) == (file.name, file.path) else replace(file, name=name, path=path)
 
 
-def _member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Offered:
+def _member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, *, twice: bool) -> Offered:
     trouble = ""
-    if member.flag_bits & 1:
+    if _leads_out(member.filename):
+        trouble = "its name leads out of the archive"
+    elif twice:
+        trouble = "the archive has another file of this name"
+    elif stat.S_ISLNK(member.external_attr >> 16):
+        trouble = "a link, which no export has"
+    elif member.flag_bits & 1:
         trouble = "encrypted: unlock the archive first"
     elif member.filename.lower().endswith(".zip"):
         trouble = "an archive within an archive: unpack the outer one first"
@@ -143,6 +162,12 @@ def _member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Of
         trouble = f"unpacks to {member.file_size:,} bytes, suspiciously many for its {member.compress_size:,}"
     name = f"{path}/{member.filename}"
     return Offered(name, member.filename, member.compress_size, False, lambda: archive.open(member), trouble)
+
+
+def _leads_out(name: str) -> bool:
+    """Whether a member's name is absolute, climbs, or means a drive: on whatever system it was made to be unpacked."""
+    parts = name.replace("\\", "/").split("/")
+    return not parts[0] or ".." in parts or parts[0].endswith(":")
 
 
 def _most(packed: int) -> int:
@@ -211,7 +236,10 @@ def look(file: Offered) -> Look:
         hashed = _Hashed(raw)
         stream = cast("IO[bytes]", gzip.GzipFile(fileobj=cast("IO[bytes]", hashed)) if packed else hashed)
         try:
-            size, head = _check(stream, (lambda: _most(hashed.passed)) if packed else (lambda: MOST_BYTES))
+            # By what lies on the disk: an archive's member may be packed once more within.
+            size, head = _check(
+                stream, (lambda: min(_most(hashed.passed), _most(file.size))) if packed else lambda: MOST_BYTES
+            )
         except ForeignFile as refusal:
             raise Refused(str(refusal), hashed.digest()) from refusal
         except BROKEN as error:

@@ -19,7 +19,8 @@ def provider(slug: str) -> LiveProvider:
     Raises KeyError for an unknown slug.
     """
     build, options = registry.LIVE_PROVIDERS[slug], settings.LIVE_PROVIDERS[slug]
-    return build(httpx.Client(limits=httpx.Limits(max_connections=16)), cache, options)
+    # No redirect is followed: it could lead the request, and the token in it, to whatever host an answer names.
+    return build(httpx.Client(limits=httpx.Limits(max_connections=16), follow_redirects=False), cache, options)
 
 
 def simulated(slug: str) -> SimulatedVendor | None:

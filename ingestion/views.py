@@ -183,7 +183,10 @@ def callback(request: HttpRequest, provider: str) -> HttpResponse:
         return letter(request, "denied", invitation=invitation, vendor=vendor.name)
     if not request.GET.get("code"):
         log.warning("%s sent a participant back without a code", vendor.name)
-        return letter(request, "broken", invitation=invitation, vendor=vendor.name)
+        # What the browser brought is not right; that the vendor is at fault cannot be known.
+        response = letter(request, "broken", invitation=invitation, vendor=vendor.name)
+        response.status_code = 400
+        return response
     refusal = exchanged(request, vendor, invitation, begun.verifier, now)
     return refusal or SeeOther(address(invitation))
 

@@ -126,7 +126,7 @@ def received(body: bytes) -> Received:
     """
     try:
         messages = msgspec.json.decode(body, type=list[Raw]) if body.lstrip()[:1] == b"[" else [Raw(body)]
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BrokenAnswer("not_json") from error
     result = Received([])
     for one in messages:
@@ -138,7 +138,7 @@ def received(body: bytes) -> Received:
                 result.malformed += 1
             else:
                 result.notifications += list(_notifications(message.data))
-        except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, OverflowError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, OverflowError, RecursionError):
             result.malformed += 1
     return result
 

@@ -89,7 +89,7 @@ def first_record(head: bytes) -> dict[str, object] | None:
     for brace in re.finditer(rb"\}", text):
         try:
             found = msgspec.json.decode(text[1 : brace.end()])
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             continue
         except RecursionError:
             return None
