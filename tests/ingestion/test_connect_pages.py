@@ -290,7 +290,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, str], int, str]] = {
     "vendor busy": ({"fault": VendorBusy("rate_limit", 90.2)}, {}, 503, "is busy just now"),
     "vendor broken": ({"fault": BrokenAnswer("http_500")}, {}, 502, "did not answer properly"),
     "our credentials": ({"fault": ClientMisconfigured("invalid_client")}, {}, 503, "wrong on our side"),
-    "another error of the screen": ({}, {"error": "server_error"}, 502, "did not answer properly"),
+    "another error of the screen": ({}, {"error": "server_error"}, 400, "did not answer properly"),
 }
 
 

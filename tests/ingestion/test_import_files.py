@@ -101,7 +101,7 @@ def test_members_of_an_archive_are_streamed(
     path = tmp_path / "export.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(f"a/{NAME}", _csv(*GOOD))
-        archive.writestr("../../escape/" + NAME, gzip.compress(_csv("P-2,5/1/2024 8:00:00 AM,70")))
+        archive.writestr("deep/er/" + NAME, gzip.compress(_csv("P-2,5/1/2024 8:00:00 AM,70")))
         archive.writestr("a/hourlySteps_merged.csv", "Id,ActivityHour,StepTotal\n")
         archive.writestr("a/other.csv", "colour\nred\n")
         archive.writestr("a/README.md", "hello")

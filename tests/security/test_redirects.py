@@ -13,6 +13,8 @@ from ingestion.providers.base import VendorError
 from ingestion.providers.google_health.client import GoogleHealth
 from tests.google_health.test_webhooks import KEY, signed
 
+pytestmark = pytest.mark.django_db  # where the cache of keys may be
+
 INSIDE = "http://169.254.169.254/latest/meta-data/"
 OPTIONS = {"client_id": "a", "client_secret": "b", "webhook_secret": "c"}
 
