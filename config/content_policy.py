@@ -10,7 +10,8 @@ from typing import Any
 
 from csp.constants import NONE, SELF
 
-# Features that no page of ours uses and browsers know: of others they complain on every page. Passkeys need publickey-credentials-*, copying a link clipboard-write: not here.
+# Features that no page of ours uses and browsers know: of others they complain on every page. Passkeys need
+# publickey-credentials-*, copying a link clipboard-write: not here.
 DENIED_FEATURES = (
     "accelerometer",
     "autoplay",
