@@ -156,7 +156,13 @@ def export_ask(user: User, trial: Trial, **filters: Unpack[Filters]) -> Export:
 
     Raises ValidationError that names each bad parameter.
     """
-    export = create(user, check(user, trial, **filters))
+    return export_ask_checked(user, check(user, trial, **filters))
+
+
+@transaction.atomic
+def export_ask_checked(user: User, wanted: Wanted) -> Export:
+    """The same for what `check` has passed. Raises ValidationError where too many of the user's are at work."""
+    export = create(user, wanted)
     transaction.on_commit(partial(_send, export.pk), robust=True)
     return export
 

@@ -69,6 +69,7 @@ PAGES: dict[str, tuple[str, dict[str, str], str]] = {
     "protocol": ("protocol", {}, ""),
     "adherence": ("adherence", {}, ""),
     "connections": ("sync", {}, ""),
+    "exports": ("exports", {}, ""),
     "digests": ("digests", {}, ""),
     "mailbox": ("mailbox", {}, ""),
 }

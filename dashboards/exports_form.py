@@ -1,0 +1,85 @@
+"""What the page asks before an export: format, dates, metrics, people. Empty means all."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from metrics import exports
+from metrics.models import Export
+from metrics.registry import METRICS
+from participants.models import Trial, User
+
+DATE = forms.DateInput(attrs={"type": "date", "class": "input"}, format="%Y-%m-%d")
+MOST_IDS = 20_000  # characters
+
+FORMAT_WORDS = {
+    "daily": (
+        "Daily table",
+        "One row a participant and day, with a data dictionary. CSV and Parquet, ready for R or SAS.",
+    ),
+    "parquet": ("Parquet", "Every sample, by metric and date. For DuckDB, Polars, pandas, Spark."),
+    "csv": ("CSV", "Every sample as text, compressed, a file a metric and month."),
+    "ndjson": ("NDJSON", "Every sample as a JSON object on a line of its own."),
+    "fhir": ("HL7 FHIR R5", "Observations with LOINC and UCUM codes, for clinical systems."),
+    "omh": ("Open mHealth", "IEEE 1752.1 data points, for health-data tools."),
+}
+
+
+class ExportForm(forms.Form):
+    """As a form of the page; `wanted` is the checked request. Errors of the service stand at their fields."""
+
+    format = forms.ChoiceField(widget=forms.RadioSelect, initial="daily")
+    start_on = forms.DateField(label="From", required=False, widget=DATE)
+    end_on = forms.DateField(label="To", required=False, widget=DATE)
+    clock = forms.ChoiceField(
+        label="Dates are", choices=Export.Clock.choices, required=False, widget=forms.Select(attrs={"class": "select"})
+    )
+    metrics = forms.MultipleChoiceField(
+        required=False, choices=[(one.code, one.name) for one in METRICS], widget=forms.CheckboxSelectMultiple
+    )
+    participants = forms.CharField(
+        label="Study ids",
+        required=False,
+        max_length=MOST_IDS,
+        widget=forms.Textarea(attrs={"class": "input", "rows": 3, "spellcheck": "false"}),
+    )
+
+    def __init__(self, user: User, trial: Trial, data: Any = None) -> None:
+        super().__init__(data)
+        self._user, self._trial = user, trial
+        self.wanted: Any = None
+        self.fields["format"].choices = [(one, FORMAT_WORDS[one][0]) for one in self._offered()]  # type: ignore[attr-defined]
+
+    @staticmethod
+    def _offered() -> list[str]:
+        return [one for one in FORMAT_WORDS if one in exports.FORMATS]
+
+    def formats(self) -> list[tuple[str, str, str, bool]]:
+        """The choices with a sentence each, and which is chosen."""
+        chosen = self["format"].value()
+        return [(one, *FORMAT_WORDS[one], one == chosen) for one in self._offered()]
+
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or {}
+        if self.errors:
+            return given
+        ids = re.split(r"[\s,;]+", given["participants"].strip())
+        try:
+            self.wanted = exports.check(
+                self._user,
+                self._trial,
+                format=given["format"],
+                start_on=given["start_on"],
+                end_on=given["end_on"],
+                clock=given["clock"] or Export.Clock.LOCAL,
+                metrics=given["metrics"],
+                participants=[one for one in ids if one],
+            )
+        except ValidationError as refused:
+            for name, said in refused.message_dict.items():
+                self.add_error(name if name in self.fields else None, said)
+        return given

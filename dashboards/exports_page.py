@@ -1,0 +1,183 @@
+"""Exports of a trial: asking for one, how far it is, what came of it, and taking it away."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db.models import Count, Sum
+from django.http import Http404, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import HttpResponseClientRefresh
+
+from dashboards.access import Request, signed_in
+from dashboards.exports_form import FORMAT_WORDS, ExportForm
+from dashboards.protocol_page import visible_trial
+from ingestion.redirects import SeeOther
+from metrics import exports
+from metrics.exports import serving
+from metrics.models import Export, ExportFile
+from metrics.registry import BY_CODE
+
+SHOWN = 30  # exports
+FILES_SHOWN = 200
+STATES = {
+    Export.State.WAITING: ("Waiting for a worker", "s-waiting", "mute"),
+    Export.State.RUNNING: ("Being written", "s-waiting", "mute"),
+    Export.State.DONE: ("Ready", "s-active", "ok"),
+    Export.State.FAILED: ("Failed", "s-crit", "crit"),
+    Export.State.CANCELLED: ("Called off", "s-withdrawn", "mute"),
+    Export.State.EXPIRED: ("Deleted", "s-withdrawn", "mute"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An export as the list and its own page show it."""
+
+    export: Any
+    now: dt.datetime
+
+    @property
+    def name(self) -> str:
+        return FORMAT_WORDS[self.export.format][0]
+
+    @property
+    def what(self) -> str:
+        """Metrics in a few words."""
+        names = [BY_CODE[code].name for code in self.export.metrics if code in BY_CODE]
+        if not names:
+            return "all metrics"
+        return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+    @property
+    def state(self) -> tuple[str, str, str]:
+        """Word, picture and tone."""
+        return STATES[Export.State(self.export.state)]
+
+    @property
+    def at_work(self) -> bool:
+        return not self.export.ended
+
+    @property
+    def percent(self) -> int | None:
+        """How far it is; None where that is not known."""
+        expected = self.export.rows_expected
+        return min(int(100 * self.export.rows_done / expected), 99) if expected else None
+
+    @property
+    def minutes_left(self) -> int | None:
+        """At the pace so far; None where that is not known."""
+        export = self.export
+        if not export.started_at or not export.rows_done or not export.rows_expected:
+            return None
+        seconds = (self.now - export.started_at).total_seconds()
+        left = seconds / export.rows_done * max(export.rows_expected - export.rows_done, 0)
+        return max(round(left / 60), 1)
+
+
+def visible_export(request: Request, code: str, uuid: Any) -> Export:
+    """The signed-in person's own export of a trial that she sees; to anybody else there is none."""
+    found: Export = get_object_or_404(exports.exports_of(request.user), uuid=uuid, trial__code=code)
+    return found
+
+
+def _rows(request: Request, trial: Any) -> list[Row]:
+    mine = exports.exports_of(request.user).filter(trial=trial)
+    return [Row(one, timezone.now()) for one in mine.annotate(size=Sum("files__size")).order_by("-asked_at")[:SHOWN]]
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@signed_in
+def exports_list(request: Request, code: str) -> HttpResponse:
+    """The user's exports and the form for a new one; for HTMX the list alone."""
+    trial = visible_trial(request, code)
+    form = ExportForm(request.user, trial, request.POST if request.method == "POST" else None)
+    if form.is_bound and form.is_valid():
+        try:
+            export = exports.export_ask_checked(request.user, form.wanted)
+        except ValidationError as refused:
+            form.add_error(None, refused)
+        else:
+            return SeeOther(reverse("dashboards:export", args=[code, export.uuid]))
+    rows = _rows(request, trial)
+    context = {
+        "trial": trial,
+        "section": "exports",
+        "form": form,
+        "rows": rows,
+        "polling": any(row.at_work for row in rows),
+        "here": request.path,
+        "now": timezone.now(),
+    }
+    partial = request.htmx and not request.htmx.boosted and request.method != "POST"
+    status = 422 if form.is_bound else 200
+    return render(request, f"dashboards/{'_exports' if partial else 'exports'}.html", context, status=status)
+
+
+@require_safe
+@never_cache
+@signed_in
+def export_estimate(request: Request, code: str) -> HttpResponse:
+    """How many rows the form, as it is filled in, would bring: a sentence."""
+    trial = visible_trial(request, code)
+    form = ExportForm(request.user, trial, request.GET)
+    rows = exports.estimate(form.wanted) if form.is_valid() and form.wanted else None
+    people = len(form.wanted.people) if form.wanted else 0
+    return render(request, "dashboards/_export_estimate.html", {"rows": rows, "people": people, "form": form})
+
+
+@require_safe
+@never_cache
+@signed_in
+def export(request: Request, code: str, uuid: Any) -> HttpResponse:
+    """One export: how far it is, then its files with their sums; for HTMX what moves alone."""
+    one = visible_export(request, code, uuid)
+    partial = request.htmx and not request.htmx.boosted
+    if partial and one.ended:
+        return HttpResponseClientRefresh()
+    whole = one.files.aggregate(n=Count("pk"), size=Sum("size"))
+    first = one.files.filter(rows__isnull=False).order_by("as_of").first()
+    context = {
+        "trial": one.trial,
+        "section": "exports",
+        "row": Row(one, timezone.now()),
+        "people": one.people.count(),
+        "files": one.files.all()[:FILES_SHOWN] if one.state == Export.State.DONE else [],
+        "whole": whole,
+        "as_of": first.as_of if first else None,
+        "here": request.path,
+        "now": timezone.now(),
+    }
+    return render(request, f"dashboards/{'_export_progress' if partial else 'export'}.html", context)
+
+
+@require_POST
+@signed_in
+def export_cancel(request: Request, code: str, uuid: Any) -> HttpResponse:
+    """Call it off."""
+    one = visible_export(request, code, uuid)
+    if exports.export_cancel(one):
+        messages.success(request, "The export is called off and what was written is deleted.")
+    else:
+        messages.info(request, "It had ended already.")
+    return SeeOther(reverse("dashboards:exports", args=[code]))
+
+
+@require_safe
+@signed_in
+def export_download(request: Request, code: str, uuid: Any, path: str = "") -> HttpResponseBase:
+    """One file, or all as an archive; a broken download may be taken up again."""
+    one = visible_export(request, code, uuid)
+    try:
+        return serving.file_answer(request, one, path) if path else serving.archive_answer(request, one)
+    except ExportFile.DoesNotExist:
+        raise Http404 from None
