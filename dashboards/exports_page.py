@@ -80,7 +80,7 @@ class Row:
             return None
         seconds = (self.now - export.started_at).total_seconds()
         left = seconds / export.rows_done * max(export.rows_expected - export.rows_done, 0)
-        return max(round(left / 60), 1)
+        return max(round(float(left) / 60), 1)
 
 
 def visible_export(request: Request, code: str, uuid: Any) -> Export:

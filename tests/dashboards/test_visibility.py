@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from dashboards.urls import urlpatterns
 from ingestion.models import Connection, Invitation
-from metrics.models import Recompute
+from metrics.models import Export, Recompute
 from participants.models import Membership, Participant, Trial, User
 from tests import factories
 
@@ -19,7 +19,8 @@ QUERY = {
     "call-list": "?to=AX-0042",
 }
 # Whose page it is: everybody's own list, a trial's, a participant's, one for those who act for her, or an act itself;
-# one that to all others does not exist; the demo's, which exists nowhere else; a signed link, forged here.
+# one that to all others does not exist; an export, its asker's own; the demo's, which exists nowhere else; a signed
+# link, forged here.
 OF = {
     "trial-list": "self",
     "trial": "trial",
@@ -63,14 +64,19 @@ OF = {
     "join": "colleague",
     "team": "team",
     "team-revoke": "team-act",
+    "exports": "trial",
+    "export-estimate": "trial",
+    **dict.fromkeys(("export", "export-download", "export-file"), "own"),
+    "export-cancel": "own-act",
 }
-ACTS = {"act", "trial-act", "rules-act", "confirmed-act", "self-act", "team-act"}
+ACTS = {"act", "trial-act", "rules-act", "confirmed-act", "self-act", "team-act", "own-act"}
 BOTH = {
     "account",
     "join",
     "team",
     "disconnect",
     "digests",
+    "exports",
     "contact",
     "call-log",
     "opt-out",
@@ -85,6 +91,7 @@ ARGUMENTS = {
     "trial": ["STRIDE-2"],
     "nowhere": [],
 }
+SOMEBODYS = "5f0c2f6e-7c0f-4a55-9c39-3a1a5b7d1c11"  # an export that a stranger asked for
 # All arguments of addresses that name neither a trial alone nor a participant.
 WHOLE: dict[str, list[object]] = {
     "recompute": ["STRIDE-2", 1],
@@ -95,6 +102,8 @@ WHOLE: dict[str, list[object]] = {
     "contact": ["STRIDE-2"],
     "call-list": ["STRIDE-2"],
     "opt-out": ["forged"],
+    **{name: ["STRIDE-2", SOMEBODYS] for name in ("export", "export-download", "export-cancel")},
+    "export-file": ["STRIDE-2", SOMEBODYS, "manifest.json"],
 }
 FURTHER: dict[str, list[object]] = {
     "invitation": [90_001],
@@ -114,6 +123,10 @@ def _connected(participant: Participant) -> None:
     """AX-0042 has an alert, an invitation and a connection, to a vendor that is not set up any more."""
     factories.AlertFactory.create(pk=1, participant=participant)
     Recompute.objects.create(pk=1, trial=participant.trial, why="a correction", asked_at="2026-11-01T00:00Z")
+    stranger = factories.MembershipFactory.create(trial=participant.trial).user
+    Export.objects.create(
+        uuid=SOMEBODYS, trial=participant.trial, user=stranger, format="csv", state="done", asked_at="2026-11-01T00:00Z"
+    )
     Invitation.objects.create(pk=90_001, participant=participant, expires_at="2026-12-01T00:00Z")
     Connection.objects.create(participant=participant, trial=participant.trial, provider="vendor", status="active")
 
@@ -230,9 +243,9 @@ def expected_of_further(kind: str) -> dict[str, int]:
     """The same for the pages that do not tell a stranger that they exist."""
     links = {"link": 404, "colleague": 410}
     if kind == "anonymous":
-        return links | dict.fromkeys(("hidden", "nowhere", "self-act", "team", "team-act"), 302)
+        return links | dict.fromkeys(("hidden", "nowhere", "self-act", "team", "team-act", "own", "own-act"), 302)
     # A trial's team belongs to managers of all its sites, of whom none is here.
-    own = {"self-act": 303, "team": 404, "team-act": 404}
+    own = {"self-act": 303, "team": 404, "team-act": 404, "own": 404, "own-act": 404}
     return links | own | {"hidden": 200 if kind == "same site" else 404, "nowhere": 404}
 
 
