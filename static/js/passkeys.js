@@ -42,10 +42,10 @@
     }
   };
 
-  document.querySelectorAll("form[data-passkey]").forEach((form) =>
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      ask(form);
-    }),
-  );
+  // On the document, so that it holds before the form is there: nobody is too fast for it.
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches("form[data-passkey]")) return;
+    event.preventDefault();
+    ask(event.target);
+  });
 })();

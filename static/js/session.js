@@ -26,7 +26,7 @@
     let left;
     try {
       const answer = await fetch(place.content, { headers: { Accept: "application/json", "X-Unattended": "1" } });
-      if (!answer.ok) return location.reload();
+      if (!answer.ok || answer.redirected) return location.reload(); // the login answered
       left = (await answer.json()).seconds_left;
     } catch {
       return look(WARN + 30); // the network is away: ask again
@@ -48,7 +48,7 @@
     const form = event.target.closest("form");
     event.preventDefault();
     const answer = await fetch(form.action, { method: "POST", body: new FormData(form), headers: { Accept: "application/json" } });
-    if (!answer.ok) return location.reload();
+    if (!answer.ok || answer.redirected) return location.reload(); // the login answered
     document.querySelector("#session-end").close();
     look((await answer.json()).seconds_left);
   });
