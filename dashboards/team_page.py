@@ -37,6 +37,7 @@ def team(request: Request, code: str) -> HttpResponse:
         "form": form,
         "members": members.order_by("user__email", "site__name"),
         "invitations": accounts.open_invitations(trial),
+        "section": "team",
     }
     return render(request, "dashboards/team.html", context, status=400 if form.errors else 200)
 
@@ -48,7 +49,7 @@ def _invite(request: Request, trial: Trial, form: InviteForm) -> bool:
             trial=trial, email=asked["email"], role=asked["role"], site=asked["site"], by=request.user
         )
     except ValidationError as wrong:
-        form.add_error(None, wrong.messages)  # type: ignore[arg-type]  # Django takes a list of texts
+        form.add_error(None, wrong.messages)
         return False
     except account_mail.CannotSend as fault:
         form.add_error(None, str(fault))
@@ -75,7 +76,7 @@ def join(request: HttpRequest, code: str) -> HttpResponse:
     """Accept an invitation. Opening the link changes nothing: mail scanners open links too."""
     limited = ratelimit.consume(request, app="dashboards", action="join", config=JOIN_RATE, limit_get=True)
     if not limited:
-        return ratelimit.respond_429(request)
+        return ratelimit.respond_429(request)  # type: ignore[no-any-return]  # allauth is not typed
     user = request.user if isinstance(request.user, User) else None
     try:
         invitation = accounts.invitation_by(code)

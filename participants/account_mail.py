@@ -148,7 +148,7 @@ def _send(to: str, subject: str, text: str) -> None:
 
 
 def _site() -> str:
-    return urlsplit(settings.PUBLIC_URL).netloc
+    return str(urlsplit(settings.PUBLIC_URL).netloc)
 
 
 def _link(path: str) -> str:

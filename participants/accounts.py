@@ -140,7 +140,7 @@ def second_factor_recover(user: User, *, reason: str) -> int:
         )
         sign_in_history.sign_out_everywhere(None, user, why="her second factor was removed")
         account_mail.notify(user, "second_factor_recovered", None)
-    return count
+    return int(count)
 
 
 def _is_member(trial: Trial, site: Site | None, email: str) -> bool:

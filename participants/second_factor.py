@@ -12,7 +12,7 @@ from typing import Any
 
 from allauth.mfa.models import Authenticator
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
@@ -45,7 +45,7 @@ def required_of(user: User) -> bool:
 
 def has(user: User) -> bool:
     """Whether an authenticator app or a passkey is set up. Recovery codes alone are none."""
-    return Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).exists()
+    return bool(Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).exists())
 
 
 def missing(user: User) -> bool:
@@ -62,10 +62,11 @@ def may_remove(user: User, authenticator: Authenticator) -> bool:
     """Not the last one of somebody who needs one: she adds another first."""
     if authenticator.type not in FACTORS or settings.SECOND_FACTOR != "required" or not required_of(user):
         return True
-    return Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).exclude(pk=authenticator.pk).exists()
+    others = Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).exclude(pk=authenticator.pk)
+    return bool(others.exists())
 
 
-def _contact_memberships(user: Any) -> Any:
+def _contact_memberships(user: Any) -> QuerySet[Membership]:
     return Membership.objects.filter(user=user, ended_at=None, role__in=CONTACT_ROLES)
 
 

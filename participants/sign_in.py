@@ -25,7 +25,7 @@ from participants.session_life import SIGNED_IN
 MISMATCH = "E-mail and password do not match."
 
 
-class Backend(AuthenticationBackend):
+class Backend(AuthenticationBackend):  # type: ignore[misc]  # allauth is not typed
     """Password sign-in by the user's own address, whatever its case."""
 
     def _authenticate_by_email(self, email: str, password: str) -> Any:

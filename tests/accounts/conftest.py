@@ -63,7 +63,7 @@ def viewer(trial: Trial) -> User:
 @pytest.fixture
 def secret(manager: User) -> str:
     """The manager's authenticator app is set up: its key."""
-    key = generate_totp_secret()
+    key = str(generate_totp_secret())
     TOTP.activate(manager, key)
     RecoveryCodes.activate(manager)
     return key
@@ -71,7 +71,7 @@ def secret(manager: User) -> str:
 
 def code_of(secret: str, steps: int = 0) -> str:
     """What the app shows now, or so many half minutes later."""
-    return format_hotp_value(hotp_value(secret, int(time.time()) // 30 + steps))
+    return str(format_hotp_value(hotp_value(secret, int(time.time()) // 30 + steps)))
 
 
 def sign_in(client: Client, email: str, password: str = PASSWORD) -> Any:

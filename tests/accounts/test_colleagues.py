@@ -30,7 +30,7 @@ def invite(client: Client, manager: User, settings: Any) -> Any:
         answer = client.post(reverse("dashboards:team", args=["STRIDE-2"]), asked)
         assert answer.status_code == 303, text(answer)
         settings.SECOND_FACTOR = "required"
-        found = re.search(r"https://trials.example.org(/account/join/\S+)", mail.outbox[-1].body)
+        found = re.search(r"https://trials.example.org(/account/join/\S+)", str(mail.outbox[-1].body))
         assert found
         return found[1]
 

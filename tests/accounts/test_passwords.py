@@ -25,7 +25,7 @@ def ask(client: Client, email: str) -> Any:
 
 
 def link() -> str:
-    found = re.search(r"https://trials.example.org(/account/password/reset/\S+)", mail.outbox[-1].body)
+    found = re.search(r"https://trials.example.org(/account/password/reset/\S+)", str(mail.outbox[-1].body))
     assert found
     return found[1]
 

@@ -82,7 +82,7 @@ BOTH = {
     "opt-out",
     "protocol-new",
 }  # asks with GET and acts with POST
-ARGUMENTS = {
+ARGUMENTS: dict[str, list[object]] = {
     "self": [],
     "self-act": [],
     "team": ["STRIDE-2"],
