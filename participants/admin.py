@@ -10,6 +10,7 @@ from django.contrib import admin
 
 from participants import (  # noqa: F401  they register what they show
     admin_accounts,
+    admin_consent,
     admin_contacts,
     admin_people,
     admin_team,

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from ingestion import connections
 from ingestion.models import Connection, Invitation, SyncWindow
-from participants.models import ApiToken, AuditEntry, Membership, Participant, Pause, Protocol
+from participants.models import ApiToken, AuditEntry, ConsentDocument, Membership, Participant, Pause, Protocol, Trial
 from tests import factories
 
 PEOPLE = "admin:participants_participant_changelist"
@@ -164,3 +164,13 @@ def test_a_version_of_a_protocol_starts_from_another(administrator: Client, part
 def test_the_trail_is_searched_by_whom_it_concerns(administrator: Client, everything: Participant) -> None:
     page = administrator.get(reverse("admin:participants_auditentry_changelist"), {"q": "AX-0042"}).content.decode()
     assert "pause.begin" in page
+
+
+def test_a_consent_document_is_added_and_never_edited(superuser: Client, trial: Trial) -> None:
+    asked = {"trial": trial.pk, "version": "1.0", "title": "Information", "text": "…", "effective_on": "2026-11-01"}
+    assert superuser.post(reverse("admin:participants_consentdocument_add"), asked).status_code == 302
+    made = ConsentDocument.objects.get()
+    assert (
+        superuser.post(reverse("admin:participants_consentdocument_change", args=[made.pk]), asked).status_code == 403
+    )
+    assert AuditEntry.objects.filter(action="consent_document.add").count() == 1
