@@ -48,7 +48,7 @@ def consent_act(request: Request, code: str, study_id: str, verb: str) -> HttpRe
     leads = verb in ("access", "erase", "approve", "refuse")
     if not (may_change(request.user, participant.trial) if leads else may_manage(request.user, participant)):
         raise PermissionDenied
-    page = reverse("dashboards:consent", args=[code, study_id])
+    after = {"approve": reverse("dashboards:trial", args=[code]), "access": reverse("dashboards:exports", args=[code])}
     try:
         said = ACTS[verb](request, participant)
     except (ValueError, ValidationError) as fault:
@@ -56,7 +56,7 @@ def consent_act(request: Request, code: str, study_id: str, verb: str) -> HttpRe
         context = _context(request, participant) | {"fault": told, "asked": request.POST}
         return render(request, "dashboards/consent.html", context, status=422)
     messages.success(request, said)
-    return SeeOther(reverse("dashboards:trial", args=[code]) if verb == "approve" else page)
+    return SeeOther(after.get(verb) or reverse("dashboards:consent", args=[code, study_id]))
 
 
 def _context(request: Request, participant: Participant) -> dict[str, Any]:
@@ -117,7 +117,7 @@ def _withdraw(request: Request, participant: Participant) -> str:
 
 def _access(request: Request, participant: Participant) -> str:
     subject_ask(request.user, participant, reason=request.POST.get("reason", "")[:200])
-    return "It is being written. You find it among your exports of the trial, and nobody else does."
+    return "It is being written, and stands here among your exports; nobody else sees it."
 
 
 def _erase(request: Request, participant: Participant) -> str:

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django_htmx.http import HttpResponseClientRefresh
 
 from dashboards.access import Request, signed_in
-from dashboards.exports_form import FORMAT_WORDS, ExportForm
+from dashboards.exports_form import ExportForm
 from dashboards.protocol_page import visible_trial
 from ingestion.redirects import SeeOther
 from metrics import exports
@@ -47,11 +47,13 @@ class Row:
 
     @property
     def name(self) -> str:
-        return FORMAT_WORDS[self.export.format][0]
+        return str(self.export.get_format_display())
 
     @property
     def what(self) -> str:
-        """Metrics in a few words."""
+        """Metrics in a few words; of everything about one participant, whose it is."""
+        if self.export.format == Export.Format.SUBJECT:
+            return " ".join(self.export.people.values_list("study_id", flat=True))
         names = [BY_CODE[code].name for code in self.export.metrics if code in BY_CODE]
         if not names:
             return "all metrics"

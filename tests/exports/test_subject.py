@@ -70,6 +70,25 @@ def test_an_erasure_deletes_it(manager: User, person: Participant) -> None:
     assert not store.folder(export).exists()
 
 
+def test_the_exports_page_shows_whose_it_is_and_hands_it_out(
+    client: Client, manager: User, person: Participant
+) -> None:
+    export = written(manager, person)
+    client.force_login(manager)
+    page = client.get("/trials/STRIDE-2/exports/").content.decode()
+    assert "Everything about one participant" in page
+    assert "AX-1 ·" in page
+    assert client.get(f"/trials/STRIDE-2/exports/{export.uuid}/").status_code == 200
+    assert client.get(f"/trials/STRIDE-2/exports/{export.uuid}/files/everything.zip").status_code == 200
+
+
+def test_it_is_not_among_the_formats_of_the_form(client: Client, manager: User) -> None:
+    client.force_login(manager)
+    answer = client.post("/trials/STRIDE-2/exports/", {"format": "subject"})
+    assert answer.status_code == 422
+    assert not Export.objects.exists()
+
+
 @pytest.mark.parametrize(("role", "status"), [("manager", 303), ("coordinator", 403), ("viewer", 403)])
 def test_the_page_asks_for_it(
     client: Client, trial: Trial, person: Participant, role: str, status: int, settings: Any
