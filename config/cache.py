@@ -39,7 +39,8 @@ class Forgiving(RedisCacheClient):
     """Django's client, for which Redis may be away: it then holds nothing and takes everything."""
 
     def __init__(self, servers: Any, **options: Any) -> None:
-        super().__init__(servers, serializer=Serializer(), **{**OPTIONS, **options})
+        serializer: Any = Serializer()  # the stubs' own says less than Django does: numbers go as they are
+        super().__init__(servers, serializer=serializer, **{**OPTIONS, **options})
         self._away_until = 0.0
 
     def _asked(self, what: str, empty: Any, *args: Any, **kwargs: Any) -> Any:

@@ -73,7 +73,7 @@ def mailbox(request: Request) -> HttpResponse:
     response = render(request, "dashboards/mailbox.html", context)
     if opened:
         # The e-mail's frame has this page's policy; e-mails must bring their styles along, and only these are let in.
-        response._csp_update = {"style-src": style_hashes(opened.html)}  # type: ignore[attr-defined]  django-csp's
+        response._csp_update = {"style-src": style_hashes(opened.html)}  # type: ignore[attr-defined]  # django-csp's
     return response
 
 

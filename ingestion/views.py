@@ -96,7 +96,7 @@ def callback_address(provider: str) -> str:
 def leading_to(response: HttpResponse, providers: Iterable[LiveProvider]) -> HttpResponse:
     """The same page, whose forms may lead to these vendors' screens: browsers ask its policy on redirects too."""
     screens = [urlsplit(one.authorize_url("", "", callback_address(one.slug), ())) for one in providers]
-    response._csp_update = {  # type: ignore[attr-defined]  where django-csp looks
+    response._csp_update = {  # type: ignore[attr-defined]  # where django-csp looks
         "form-action": [f"{screen.scheme}://{screen.netloc}" for screen in screens]
     }
     return response

@@ -72,7 +72,8 @@ def test_a_run_that_was_cut_short_is_taken_up(
         contacts.contact_store(ParticipantFactory.create(), email="a@example.org")
     Contact.objects.exclude(participant=sealed.participant).update(sealed_email=Contact.objects.first().sealed_email)  # type: ignore[union-attr]
     monkeypatch.setattr(resealing, "BATCH", 2)
-    whole, done = resealing._batch, []
+    whole = resealing._batch
+    done: list[list[int]] = []
 
     def cut(model: Any, columns: list[str], pks: list[int]) -> int:
         if done:

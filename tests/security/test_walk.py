@@ -56,12 +56,14 @@ def deployed() -> Iterator[None]:
 def trial(deployed: None, settings: Any) -> Trial:
     settings.TOKEN_KEYS = ["a key for tests"]
     settings.LIVE_PROVIDERS = {"google_health": {"client_id": "a", "client_secret": "b"}}
-    return TrialFactory.create(code="STRIDE-2", is_demo=True)
+    made: Trial = TrialFactory.create(code="STRIDE-2", is_demo=True)
+    return made
 
 
 @pytest.fixture
 def person(trial: Trial) -> Participant:
-    return ParticipantFactory.create(trial=trial, study_id="AX-0042")
+    made: Participant = ParticipantFactory.create(trial=trial, study_id="AX-0042")
+    return made
 
 
 @pytest.fixture

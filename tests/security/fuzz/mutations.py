@@ -128,12 +128,12 @@ def packed(name: str, body: bytes, chance: random.Random) -> tuple[str, bytes]:
     if chance.random() < 0.4:
         raw = gzip.compress(body)
         return f"{name}.gz", spoilt(raw, chance) if chance.random() < 0.7 else raw
-    raw = bytearray(archive(name, body, chance))
+    made = archive(name, body, chance)
     if chance.random() < 0.5:
-        raw = bytearray(lying(bytes(raw), chance))
+        made = lying(made, chance)
     if chance.random() < 0.5:
-        raw = bytearray(spoilt(bytes(raw), chance))
-    return "export.zip", bytes(raw)
+        made = spoilt(made, chance)
+    return "export.zip", made
 
 
 def archive(name: str, body: bytes, chance: random.Random) -> bytes:

@@ -21,7 +21,7 @@ NIGHT = {
 def _fitabase() -> dict[str, bytes]:
     found = {}
     for one in FITABASE:
-        stamp, *values = one.columns  # type: ignore[attr-defined]  each of them is a table
+        stamp, *values = one.columns  # type: ignore[attr-defined]  # each of them is a table
         rows = [",".join(["P-1", at.split()[0] if "Date" in stamp else at, *("1" for _ in values)]) for at in STAMPS]
         found[f"{one.code.split('.')[1]}_merged.csv"] = "\n".join(
             [f"Id,{stamp},{','.join(values)}", *rows, ""]
