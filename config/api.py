@@ -8,6 +8,8 @@ from django.views.decorators.csrf import csrf_exempt
 
 from config import api_docs
 from config.api_routes import router
+from participants.api.contact import ContactView
+from participants.api.me import MeView
 from participants.rest import schema  # noqa: F401  registers what it says of tokens
 from participants.rest.problems import plain
 
@@ -20,6 +22,8 @@ def nowhere(request: HttpRequest, rest: str = "") -> HttpResponse:
 
 urlpatterns = [
     path("v1/", include("metrics.api.urls")),
+    path("v1/me", MeView.as_view(), name="me"),
+    path("v1/trials/<str:code>/participants/<str:study_id>/contact", ContactView.as_view(), name="contact"),
     path("v1/", include((router.urls, "api"))),
     path("schema", api_docs.SchemaView.as_view(), name="api-schema"),
     path("docs", api_docs.docs, name="api-docs"),

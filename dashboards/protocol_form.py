@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.core.exceptions import ValidationError
 
+from dashboards import protocol_acts
 from dashboards.models import Alert
 from dashboards.protocol_words import GROUPS, RULES
 from metrics.registry import METRICS
@@ -99,19 +100,11 @@ class ProtocolForm(FormBase):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         begins = cleaned.get("effective_on")
-        if begins and begins <= self.today:
-            if not cleaned.get("retroactive"):
-                self.add_error(
-                    "effective_on", "A new version begins tomorrow at the earliest, unless past days are judged anew."
-                )
-            elif not cleaned.get("confirmed"):
-                self.add_error("confirmed", "Confirm that days which are past are judged anew.")
+        if begins:
+            said = {name: bool(cleaned.get(name)) for name in ("retroactive", "confirmed")}
+            for name, why in protocol_acts.wrong_begin(begins, self.today, **said).items():
+                self.add_error(name, why)
         return cleaned
-
-    @property
-    def is_retroactive(self) -> bool:
-        """Whether the version begins today or before. Of a valid form."""
-        return bool(self.cleaned_data["effective_on"] <= self.today)
 
     def grouped(self) -> list[tuple[str, list[tuple[Any, str]]]]:
         """Bound fields with their units, by group."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
@@ -15,13 +14,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dashboards import protocol_words
+from dashboards import protocol_acts, protocol_words
 from dashboards.access import Request, signed_in
 from dashboards.protocol_form import ProtocolForm
 from ingestion.redirects import SeeOther
-from metrics import recomputes
 from metrics.models import Recompute
-from participants import services
 from participants.models import Protocol, Trial, User
 
 SHOWN = 10  # recomputes
@@ -78,14 +75,15 @@ def protocol_new(request: Request, code: str) -> HttpResponse:
     """Write the next version, starting from the newest. One that begins in the past must be confirmed."""
     trial = managed_trial(request, code)
     today = today_of(trial, timezone.now())
-    newest = trial.protocols.order_by("-version").first() or Protocol(trial=trial, effective_on=today)
+    newest = protocol_acts.newest_of(trial, today)
     begins = today + dt.timedelta(days=1)
     if request.method == "POST":
         form = ProtocolForm(request.POST, instance=Protocol(trial=trial), today=today)
-        if form.is_valid() and not protocol_words.changes(newest, form.instance):
-            form.add_error(None, "Nothing is different from the newest version.")
-        elif form.is_valid():
-            return _revised(request, trial, form, today)
+        if form.is_valid():
+            try:
+                return _revised(request, trial, form, today)
+            except ValueError as error:
+                form.add_error(None, str(error))
     else:
         initial = {**model_to_dict(newest, fields=list(protocol_words.RULES)), "effective_on": begins}
         form = ProtocolForm(initial=initial, instance=Protocol(trial=trial), today=today)
@@ -95,11 +93,8 @@ def protocol_new(request: Request, code: str) -> HttpResponse:
 
 def _revised(request: Request, trial: Trial, form: ProtocolForm, today: dt.date) -> HttpResponse:
     """Store the version; of one that begins in the past go on to the recompute that it starts."""
-    made = services.protocol_revise(form.instance, today=today, retroactive=form.is_retroactive)
-    if not form.is_retroactive:
+    made, run = protocol_acts.version_store(form.instance, today=today, by=request.user)
+    if run is None:
         messages.success(request, f"Version {made.version} is in force from {made.effective_on:%-d %B %Y}.")
         return SeeOther(reverse("dashboards:protocol", args=[trial.code]))
-    by: Any = request.user
-    why = f"Version {made.version} of the protocol"
-    run = recomputes.recompute_start(trial, made.effective_on, why, by)
     return SeeOther(reverse("dashboards:recompute", args=[trial.code, run.pk]))

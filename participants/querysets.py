@@ -63,6 +63,14 @@ class TrialQuerySet(models.QuerySet[Any]):
         manager = apps.get_model("participants", "Membership").Role.MANAGER
         return self.filter(Exists(_memberships(user).filter(trial=OuterRef("pk"), role=manager, site=None)))
 
+    def enrolled_by(self, user: Viewer, site: Any = None) -> Self:
+        """Trials in which the user may enrol at a site; without one: only where she acts for the whole trial."""
+        if not user.is_authenticated or not user.is_active or user.read_only:
+            return self.none()
+        roles = apps.get_model("participants", "Membership").Role
+        acts = _memberships(user).filter(trial=OuterRef("pk"), role__in=[roles.MANAGER, roles.COORDINATOR])
+        return self.filter(Exists(acts.filter(Q(site=None) | Q(site=site)) if site else acts.filter(site=None)))
+
 
 class ParticipantQuerySet(models.QuerySet[Any]):
     def visible_to(self, user: Viewer) -> Self:

@@ -20,6 +20,7 @@ from dashboards.alerts import awake
 from dashboards.models import Alert, AlertEvent
 from participants.models import Trial, User
 from participants.rest.described import resource
+from participants.rest.fields import WordOrNull
 from participants.rest.parameters import Parameters
 from participants.rest.problems import BadParameters, Problem, conflicts
 from participants.rest.views import ResourceSet
@@ -40,6 +41,7 @@ class AlertEventSerializer(serializers.ModelSerializer[AlertEvent]):
 class AlertSerializer(serializers.ModelSerializer[Alert]):
     study_id = serializers.CharField(source="participant.study_id", read_only=True)
     level = serializers.SerializerMethodField()
+    resolution = WordOrNull(Alert.Resolution.choices, help_text="Null: it is open.")
     facts = serializers.DictField(read_only=True, help_text="What the rule saw, newest.")
     acknowledged_by = serializers.EmailField(
         source="acknowledged_by.email", default=None, read_only=True, allow_null=True

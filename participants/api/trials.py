@@ -1,4 +1,4 @@
-"""Trials in the API: who takes part in what."""
+"""Trials in the API: what is studied, when, and under which name."""
 
 from __future__ import annotations
 
@@ -9,15 +9,26 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from participants import services
 from participants.models import Trial
+from participants.rest.described import IF_MATCH
 from participants.rest.parameters import Parameters
 from participants.rest.views import ResourceSet
+from participants.services.changes import locked
 
 
 class TrialSerializer(serializers.ModelSerializer[Trial]):
     class Meta:
         model = Trial
         fields = ("code", "title", "status", "is_demo", "starts_on", "ends_on", "time_zone")
+
+
+class TrialChangesSerializer(serializers.ModelSerializer[Trial]):
+    reason = serializers.CharField(max_length=500, required=False, help_text="For the audit trail.")
+
+    class Meta:
+        model = Trial
+        fields = ("title", "status", "starts_on", "ends_on", "time_zone", "reason")
 
 
 class TrialParameters(Parameters):
@@ -30,19 +41,28 @@ class TrialSet(ResourceSet):
 
     serializer_class = TrialSerializer
     lookup_field = "code"
-    lookup_value_regex = "[^/]+"
 
     def get_queryset(self) -> Any:
         return Trial.objects.visible_to(self.user)
 
     @extend_schema(parameters=[TrialParameters], summary="List trials")
     def list(self, request: Request) -> Response:
-        trials = self.get_queryset().filter(**TrialParameters.read(request)).order_by("code", "pk")
-        self.paginator.ordering = ("code", "pk")  # type: ignore[union-attr]
-        page = self.paginate_queryset(trials)
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+        trials = self.get_queryset().filter(**TrialParameters.read(request))
+        return self.paged(trials, "code", "pk")
 
     @extend_schema(summary="A trial")
     def retrieve(self, request: Request, code: str) -> Response:
-        TrialParameters.read(request)
-        return Response(self.get_serializer(self.trial(code)).data)
+        Parameters.read(request)
+        return Response(self.shown(self.trial(code)))
+
+    @extend_schema(
+        summary="Change a trial",
+        description="For managers of the whole trial. Its code and whether it is a demo are the operator's.",
+        parameters=[IF_MATCH],
+        request=TrialChangesSerializer,
+        responses=TrialSerializer,
+    )
+    def partial_update(self, request: Request, code: str) -> Response:
+        trial = locked(self.trial(code, led=True))
+        self.unchanged(self.shown(trial))
+        return Response(self.shown(services.trial_update(trial, **self.said(TrialChangesSerializer, partial=True))))

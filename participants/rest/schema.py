@@ -58,6 +58,11 @@ PROBLEMS: dict[str, tuple[str, str, tuple[str, str, Document]]] = {
         ("Not Acceptable", "Could not satisfy the request Accept header.", {}),
     ),
     "409": ("Conflict", "It cannot be done as things stand.", ("Conflict", "This study id is taken.", {})),
+    "412": (
+        "Changed",
+        "It is not any more as `If-Match` says.",
+        ("It has changed meanwhile.", "Read it again and look whether your change still fits.", {}),
+    ),
     "413": ("TooLarge", "The body is too large.", ("Content Too Large", "The body is too large.", {})),
     "415": (
         "UnsupportedMediaType",
@@ -160,7 +165,11 @@ def _complete(operation: Document, method: str, *, names_something: bool) -> Non
                 own.setdefault(name, {"$ref": f"#/components/headers/{name}"})
     guarded = any(one.get("name") == "If-Match" for one in operation.get("parameters", []))
     further = (*(("412",) if guarded else ()), *(("404",) if names_something else ()))
-    for status in (*ALWAYS, *(() if reads else OF_WRITES), *further):
+    # A view that names a problem's status without a body means the problem.
+    named = [status for status, answer in answers.items() if status in PROBLEMS and "content" not in answer]
+    for status in named:
+        del answers[status]
+    for status in (*ALWAYS, *(() if reads else OF_WRITES), *further, *named):
         answers.setdefault(status, {"$ref": f"#/components/responses/{PROBLEMS[status][0]}"})
     if reads:
         answers.setdefault("304", {"description": "Nothing has changed since the ETag that was sent."})

@@ -122,10 +122,11 @@ class ResourceSet(Answering, viewsets.GenericViewSet[Any]):
         values: dict[str, Any] = asked.validated_data
         return values
 
-    def unchanged(self, thing: Any) -> None:
-        """Refuse with 412 where `If-Match` names another state of a thing than it has. Hold its row before."""
-        rendered = self.request.accepted_renderer.render(self.shown(thing), self.request.accepted_media_type, {})
-        etags.match(self.request, rendered)
+    def unchanged(self, answer: Any) -> None:
+        """Refuse with 412 where `If-Match` names another answer than a read would get now. Hold the row before."""
+        if "If-Match" in self.request.headers:
+            renderer = self.request.accepted_renderer
+            etags.match(self.request, renderer.render(answer, self.request.accepted_media_type, {}))
 
 
 def created(thing: Any, address: str) -> Response:

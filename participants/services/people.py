@@ -124,7 +124,12 @@ def pause_end(participant: Participant, *, ends_on: dt.date, reason: str = "") -
 
 @transaction.atomic
 def participant_withdraw(participant: Participant, *, on: dt.date, reason: str = "") -> None:
-    """She leaves the trial: that day and those after it no longer count. What came before is kept."""
+    """She leaves the trial: that day and those after it no longer count. What came before is kept.
+
+    Raises ValueError where she has left it already.
+    """
+    if participant.status in (Participant.Status.WITHDRAWN, Participant.Status.ERASED):
+        raise ValueError(f"{participant.study_id} is {participant.get_status_display()} already.")
     before = {"status": participant.status, "withdrawn_on": participant.withdrawn_on}
     participant.status, participant.withdrawn_on = Participant.Status.WITHDRAWN, on
     participant.save(update_fields=["status", "withdrawn_on"])
@@ -136,7 +141,12 @@ def participant_withdraw(participant: Participant, *, on: dt.date, reason: str =
 
 @transaction.atomic
 def participant_complete(participant: Participant, *, on: dt.date, reason: str = "") -> None:
-    """Her part is done with a day, her last that counts; an earlier end that was set stays."""
+    """Her part is done with a day, her last that counts; an earlier end that was set stays.
+
+    Raises ValueError where she is done, or has left the trial.
+    """
+    if participant.status in (Participant.Status.COMPLETED, Participant.Status.WITHDRAWN, Participant.Status.ERASED):
+        raise ValueError(f"{participant.study_id} is {participant.get_status_display()} already.")
     before = {"status": participant.status, "monitoring_ends_on": participant.monitoring_ends_on}
     participant.status = Participant.Status.COMPLETED
     if participant.monitoring_ends_on is None or participant.monitoring_ends_on > on:

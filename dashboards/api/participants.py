@@ -1,0 +1,135 @@
+"""Participants in the API: enrolled, changed, paused, done; each with how she stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from dashboards.api import people as shapes
+from metrics.standings import Word, conditions, with_word
+from participants import services
+from participants.audit import looked
+from participants.models import Participant, Site, Trial
+from participants.rest.described import IF_MATCH, resource
+from participants.rest.parameters import Parameters
+from participants.rest.problems import BadParameters, conflicts
+from participants.rest.views import ResourceSet
+from participants.services.changes import locked
+
+Shown = shapes.ParticipantWithPausesSerializer
+
+
+@resource("participants", "code")
+class ParticipantSet(ResourceSet):
+    """A trial's participants, by study id."""
+
+    serializer_class = shapes.ParticipantSerializer
+    queryset = Participant.objects.none()
+    lookup_field = "study_id"
+
+    @extend_schema(summary="List a trial's participants", parameters=[shapes.ParticipantParameters])
+    def list(self, request: Request, code: str) -> Response:
+        asked = shapes.ParticipantParameters.read(request)
+        _, people = self.people(code)
+        found = with_word(people, now := timezone.now()).select_related("trial", "site", "standing")
+        fields = {"status": "status", "site": "site__code", "arm": "arm", "study_id": "study_id__startswith"}
+        found = found.filter(**{fields[name]: value for name, value in asked.items() if name in fields})
+        if "condition" in asked:
+            word = Word[asked["condition"].upper()]
+            found = found.filter(word=word) if word is Word.WELL else found.filter(conditions(now)[word])
+        return self.paged(found, "study_id", "pk")
+
+    def _told(self, participant: Participant, **extra: Any) -> Response:
+        """One as she stands now."""
+        people = with_word(Participant.objects.filter(pk=participant.pk), timezone.now())
+        found = people.select_related("trial", "site", "standing").prefetch_related("pauses").get()
+        return Response(Shown(found).data, **extra)
+
+    @extend_schema(summary="A participant", responses=Shown)
+    def retrieve(self, request: Request, code: str, study_id: str) -> Response:
+        Parameters.read(request)
+        participant = self.participant(code, study_id)
+        looked(participant)
+        return self._told(participant)
+
+    @extend_schema(summary="Enrol a participant", request=shapes.EnrolmentSerializer, responses={201: Shown})
+    def create(self, request: Request, code: str) -> Response:
+        trial = self.trial(code)
+        asked = self.said(shapes.EnrolmentSerializer)
+        asked["site"] = site_of(trial, self.user, asked.get("site"))
+        if not Trial.objects.enrolled_by(self.user, asked["site"]).filter(pk=trial.pk).exists():
+            raise PermissionDenied("Only managers and coordinators of the site may enrol there.")
+        with conflicts(services.EnrolmentError):
+            made = services.participant_enrol(trial=trial, **asked)
+        return self._told(made, status=201, headers={"Location": f"{request.path}/{made.study_id}"})
+
+    @extend_schema(
+        summary="Change a participant's record",
+        description="Her study id is fixed once data have arrived, her time zone once days are stored.",
+        parameters=[IF_MATCH],
+        request=shapes.RecordChangesSerializer,
+        responses=Shown,
+    )
+    def partial_update(self, request: Request, code: str, study_id: str) -> Response:
+        participant = locked(self.participant(code, study_id, managed=True))
+        self.unchanged(self._told(participant).data)
+        asked = self.said(shapes.RecordChangesSerializer, partial=True)
+        if "site" in asked:
+            asked["site"] = site_of(participant.trial, self.user, asked["site"])
+            if not Trial.objects.enrolled_by(self.user, asked["site"]).filter(pk=participant.trial_id).exists():
+                raise PermissionDenied("Only managers and coordinators of that site may move her there.")
+        return self._told(services.participant_update(participant, **asked))
+
+    def _act(self, code: str, study_id: str, do: Callable[[Participant], object]) -> Response:
+        """Do something with one whom she may act for: 409 where her state forbids it."""
+        participant = locked(self.participant(code, study_id, managed=True))
+        with conflicts():
+            do(participant)
+        return self._told(participant)
+
+    @extend_schema(
+        summary="Pause a participant: days that do not count",
+        request=shapes.PauseBeginSerializer,
+        responses={200: Shown},
+    )
+    @action(detail=True, methods=["post"])
+    def pause(self, request: Request, code: str, study_id: str) -> Response:
+        asked = self.said(shapes.PauseBeginSerializer)
+        return self._act(code, study_id, lambda person: services.pause_begin(person, **asked))
+
+    @extend_schema(summary="End a participant's open pause", request=shapes.PauseEndSerializer, responses={200: Shown})
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, code: str, study_id: str) -> Response:
+        asked = self.said(shapes.PauseEndSerializer)
+        return self._act(code, study_id, lambda person: services.pause_end(person, **asked))
+
+    @extend_schema(summary="Withdraw a participant", request=shapes.LeaveSerializer, responses={200: Shown})
+    @action(detail=True, methods=["post"])
+    def withdraw(self, request: Request, code: str, study_id: str) -> Response:
+        asked = self.said(shapes.LeaveSerializer)
+        return self._act(code, study_id, lambda person: services.participant_withdraw(person, **asked))
+
+    @extend_schema(
+        summary="Say that a participant's part is done", request=shapes.LeaveSerializer, responses={200: Shown}
+    )
+    @action(detail=True, methods=["post"])
+    def complete(self, request: Request, code: str, study_id: str) -> Response:
+        asked = self.said(shapes.LeaveSerializer)
+        return self._act(code, study_id, lambda person: services.participant_complete(person, **asked))
+
+
+def site_of(trial: Trial, user: Any, code: str | None) -> Site | None:
+    """A site of the trial that the user sees; None for none. Raises BadParameters."""
+    if code is None:
+        return None
+    site: Site | None = Site.objects.visible_to(user).filter(trial=trial, code=code).first()
+    if site is None:
+        raise BadParameters({"site": ["There is no such site here, or it is not yours to see."]})
+    return site

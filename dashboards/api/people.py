@@ -1,0 +1,141 @@
+"""The shapes of participants in the API: as they stand, as they are enrolled and changed, and what lists ask for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from metrics.models import Cause, Standing
+from metrics.standings import Word
+from participants.models import Participant, Pause
+from participants.rest.fields import WordOrNull
+from participants.rest.parameters import Parameters
+
+WORDS = tuple((word.name.lower(), word.label) for word in Word)
+# Statuses that somebody is enrolled with; the others come by acts.
+AT_FIRST = ((Participant.Status.INVITED.value, "invited"), (Participant.Status.ACTIVE.value, "active"))
+
+
+class ParticipantStandingSerializer(serializers.ModelSerializer[Standing]):
+    """How she stands, as last judged."""
+
+    cause = WordOrNull(Cause.values, help_text="Of what is missing now; null: nothing is.")
+
+    class Meta:
+        model = Standing
+        fields = (
+            "adherence",
+            "target",
+            "valid_days",
+            "counted_days",
+            "pending_days",
+            "lost_days",
+            "excluded_days",
+            "worn_share",
+            "nights_recorded",
+            "last_sample_at",
+            "cause",
+            "cause_since",
+            "device_model",
+            "battery_percent",
+            "protocol_version",
+            "updated_at",
+        )
+        read_only_fields = fields
+
+
+class ParticipantSerializer(serializers.ModelSerializer[Participant]):
+    trial = serializers.CharField(source="trial.code", read_only=True)
+    site = serializers.CharField(source="site.code", default=None, allow_null=True, read_only=True)
+    condition = serializers.SerializerMethodField(help_text="The most urgent word that is true of her now.")
+    standing = serializers.SerializerMethodField(help_text="Null: not judged yet.")
+
+    class Meta:
+        model = Participant
+        fields = (
+            "trial",
+            "study_id",
+            "site",
+            "arm",
+            "status",
+            "time_zone",
+            "monitoring_starts_on",
+            "monitoring_ends_on",
+            "withdrawn_on",
+            "enrolled_at",
+            "condition",
+            "standing",
+        )
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.ChoiceField(WORDS))
+    def get_condition(self, person: Any) -> str:
+        return Word(person.word).name.lower()
+
+    @extend_schema_field(ParticipantStandingSerializer(allow_null=True))
+    def get_standing(self, person: Participant) -> dict[str, Any] | None:
+        standing = getattr(person, "standing", None)
+        return dict(ParticipantStandingSerializer(standing).data) if standing else None
+
+
+class PauseSerializer(serializers.ModelSerializer[Pause]):
+    class Meta:
+        model = Pause
+        fields = ("id", "starts_on", "ends_on", "reason")
+        read_only_fields = fields
+
+
+class ParticipantWithPausesSerializer(ParticipantSerializer):
+    pauses = PauseSerializer(many=True, read_only=True)
+
+    class Meta(ParticipantSerializer.Meta):
+        fields = (*ParticipantSerializer.Meta.fields, "pauses")  # type: ignore[assignment]
+        read_only_fields = fields
+
+
+class ParticipantParameters(Parameters):
+    status = serializers.ChoiceField(
+        [choice for choice in Participant.Status.choices if choice[0] != Participant.Status.ERASED], required=False
+    )
+    condition = serializers.ChoiceField(WORDS, required=False, help_text="Those of whom this word is true now.")
+    site = serializers.CharField(required=False, max_length=32, help_text="A site's code.")
+    arm = serializers.CharField(required=False, max_length=40)
+    study_id = serializers.CharField(required=False, max_length=64, help_text="What study ids begin with.")
+
+
+class Record(serializers.Serializer[Any]):
+    """What is known of a participant."""
+
+    site = serializers.CharField(max_length=32, required=False, allow_null=True, help_text="A site's code.")
+    arm = serializers.CharField(max_length=40, required=False, allow_blank=True)
+    time_zone = serializers.CharField(max_length=64, required=False, help_text="IANA; the trial's unless given.")
+    monitoring_starts_on = serializers.DateField(required=False, allow_null=True)
+    monitoring_ends_on = serializers.DateField(required=False, allow_null=True)
+
+
+class EnrolmentSerializer(Record):
+    study_id = serializers.CharField(max_length=64, help_text="Pseudonym, unique in the trial. No names.")
+    status = serializers.ChoiceField(AT_FIRST, required=False, default=Participant.Status.INVITED)
+
+
+class RecordChangesSerializer(Record):
+    study_id = serializers.CharField(max_length=64, required=False, help_text="Fixed once data have arrived.")
+    reason = serializers.CharField(max_length=500, required=False, help_text="For the audit trail.")
+
+
+class PauseBeginSerializer(serializers.Serializer[Any]):
+    starts_on = serializers.DateField(help_text="Her first local day that does not count.")
+    ends_on = serializers.DateField(required=False, allow_null=True, default=None, help_text="The last; null: open.")
+    reason = serializers.CharField(max_length=200, help_text="No names, no diagnoses.")
+
+
+class PauseEndSerializer(serializers.Serializer[Any]):
+    ends_on = serializers.DateField(help_text="The last local day of her pause.")
+    reason = serializers.CharField(max_length=500, required=False, default="", help_text="For the audit trail.")
+
+
+class LeaveSerializer(serializers.Serializer[Any]):
+    on = serializers.DateField(help_text="Withdraw: the first day that does not count. Complete: the last that does.")
+    reason = serializers.CharField(max_length=500, required=False, default="", help_text="For the audit trail.")

@@ -1,0 +1,45 @@
+"""A new version of a trial's protocol, with its rules: the page and the API call these."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.db import transaction
+
+from dashboards import protocol_words
+from metrics import recomputes
+from metrics.models import Recompute
+from participants import services
+from participants.models import Protocol, Trial, User
+from participants.services.changes import locked
+
+
+def newest_of(trial: Trial, today: dt.date) -> Protocol:
+    """The newest version, from which the next one starts; the defaults where there is none."""
+    return trial.protocols.order_by("-version").first() or Protocol(trial=trial, effective_on=today)
+
+
+def wrong_begin(begins: dt.date, today: dt.date, *, retroactive: bool, confirmed: bool) -> dict[str, str]:
+    """What is wrong with the day a version begins, by field: one that is not to come is asked for and confirmed."""
+    if begins > today:
+        return {}
+    if not retroactive:
+        return {"effective_on": "A new version begins tomorrow at the earliest, unless past days are judged anew."}
+    return {} if confirmed else {"confirmed": "Confirm that days which are past are judged anew."}
+
+
+@transaction.atomic
+def version_store(made: Protocol, *, today: dt.date, by: User) -> tuple[Protocol, Recompute | None]:
+    """Store a version, checked and unsaved; of one that begins today or before, the recompute that it starts.
+
+    Raises ValueError where nothing is different from the newest version.
+    """
+    locked(made.trial)  # two at once would get the same number
+    if not protocol_words.changes(newest_of(made.trial, today), made):
+        raise ValueError("Nothing is different from the newest version.")
+    retroactive = made.effective_on <= today
+    stored = services.protocol_revise(made, today=today, retroactive=retroactive)
+    if not retroactive:
+        return stored, None
+    why = f"Version {stored.version} of the protocol"
+    return stored, recomputes.recompute_start(made.trial, stored.effective_on, why, by)

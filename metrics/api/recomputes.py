@@ -1,0 +1,119 @@
+"""Recomputes in the API: a trial's days judged anew, how far that is, and what it changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from metrics.models import DayStatus, Recompute
+from metrics.recomputes import recompute_start
+from participants.models import Membership, Trial, User
+from participants.rest.described import resource
+from participants.rest.parameters import Parameters
+from participants.rest.views import ResourceSet, created
+
+
+class ChangedDaysSerializer(serializers.Serializer[Any]):
+    before = serializers.CharField(help_text="A day's status, e.g. valid; empty: it was not judged.")
+    after = serializers.CharField()
+    days = serializers.IntegerField()
+
+
+class ChangedPersonSerializer(serializers.Serializer[Any]):
+    study_id = serializers.CharField()
+    days = serializers.IntegerField(help_text="Days that changed.")
+    adherence_before = serializers.FloatField(allow_null=True)
+    adherence_after = serializers.FloatField(allow_null=True)
+
+
+class RecomputeSerializer(serializers.ModelSerializer[Recompute]):
+    by = serializers.EmailField(source="by.email", default=None, allow_null=True, read_only=True)
+    progress = serializers.SerializerMethodField(help_text="Share of the participants that is done, 0 to 1.")
+
+    class Meta:
+        model = Recompute
+        fields = ("id", "since", "why", "by", "asked_at", "started_at", "finished_at", "progress", "error")
+        read_only_fields = fields
+
+    def get_progress(self, run: Recompute) -> float:
+        return 1.0 if run.finished_at else min(run.done / run.total, 1.0) if run.total else 0.0
+
+
+class RecomputeResultSerializer(RecomputeSerializer):
+    changed = serializers.SerializerMethodField(
+        help_text="Days of all participants, by what they were and are; null for who sees one site only."
+    )
+    people = serializers.SerializerMethodField(help_text="Those of whom days changed.")
+
+    class Meta(RecomputeSerializer.Meta):
+        fields = (*RecomputeSerializer.Meta.fields, "changed", "people")  # type: ignore[assignment]
+        read_only_fields = fields
+
+    @extend_schema_field(ChangedDaysSerializer(many=True, allow_null=True))
+    def get_changed(self, run: Recompute) -> list[dict[str, Any]] | None:
+        if not self.context["whole"]:
+            return None
+        pairs = [(*key.split(">", 1), days) for key, days in run.changed.items()]
+        return [{"before": word(before), "after": word(after), "days": days} for before, after, days in pairs]
+
+    @extend_schema_field(ChangedPersonSerializer(many=True))
+    def get_people(self, run: Recompute) -> list[dict[str, Any]]:
+        seen = self.context["people"].filter(study_id__in=list(run.people)).order_by("study_id")
+        names = ("days", "adherence_before", "adherence_after")
+        ids = seen.values_list("study_id", flat=True)
+        return [{"study_id": one, **dict(zip(names, run.people[one], strict=True))} for one in ids]
+
+
+def word(letter: str) -> str:
+    """A day's status as a word; empty for none."""
+    return DayStatus(letter).label if letter else ""
+
+
+class RecomputeAskSerializer(serializers.Serializer[Any]):
+    since = serializers.DateField(required=False, allow_null=True, default=None, help_text="Local days from here on.")
+    why = serializers.CharField(max_length=200, help_text="The reason, which is kept.")
+
+
+@resource("days", "code")
+class RecomputeSet(ResourceSet):
+    """Recomputes of a trial, the newest first."""
+
+    serializer_class = RecomputeSerializer
+    queryset = Recompute.objects.none()
+    lookup_field = "id"
+    lookup_value_regex = "[0-9]{1,9}"
+
+    @extend_schema(summary="List a trial's recomputes")
+    def list(self, request: Request, code: str) -> Response:
+        Parameters.read(request)
+        return self.paged(Recompute.objects.filter(trial=self.trial(code)).select_related("by"), "-id")
+
+    @extend_schema(summary="A recompute, and what it changed", responses=RecomputeResultSerializer)
+    def retrieve(self, request: Request, code: str, id: str) -> Response:
+        Parameters.read(request)
+        trial, people = self.people(code)
+        run = get_object_or_404(Recompute.objects.select_related("by"), trial=trial, pk=id)
+        context = {"whole": sees_all(self.user, trial), "people": people}
+        return Response(RecomputeResultSerializer(run, context=context).data)
+
+    @extend_schema(
+        summary="Have a trial's days judged anew",
+        description="For managers of the whole trial.",
+        request=RecomputeAskSerializer,
+        responses={201: RecomputeSerializer},
+    )
+    def create(self, request: Request, code: str) -> Response:
+        trial = self.trial(code, led=True)
+        asked = self.said(RecomputeAskSerializer)
+        run = recompute_start(trial, asked["since"], asked["why"], self.user)
+        return created(self.shown(run), f"{request.path}/{run.pk}")
+
+
+def sees_all(user: User, trial: Trial) -> bool:
+    """Whether she sees the whole trial, and so may read counts of all of it."""
+    return Membership.objects.filter(user=user, trial=trial, site=None, ended_at=None).exists()

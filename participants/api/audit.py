@@ -1,0 +1,146 @@
+"""The audit trail in the API: who did or looked at what."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from participants.audit import record
+from participants.models import AuditDetail, AuditEntry, Participant
+from participants.models.trust import Via
+from participants.rest.described import resource
+from participants.rest.parameters import Parameters
+from participants.rest.views import ResourceSet
+
+
+class AuditEntrySerializer(serializers.ModelSerializer[AuditEntry]):
+    trial = serializers.CharField(source="trial.code", default=None, allow_null=True, read_only=True)
+    study_id = serializers.SerializerMethodField(help_text="Whose record it is; empty: nobody's, or she was erased.")
+    actor = serializers.CharField(
+        source="actor_name", read_only=True, help_text="The e-mail address then; empty: the platform itself."
+    )
+    token = serializers.IntegerField(source="token_id", allow_null=True, read_only=True, help_text="An API token's id.")
+    old = serializers.SerializerMethodField()
+    new = serializers.SerializerMethodField()
+    reason = serializers.SerializerMethodField()
+
+    class Meta:
+        model = AuditEntry
+        fields = (
+            "id",
+            "at",
+            "action",
+            "via",
+            "actor",
+            "token",
+            "trial",
+            "study_id",
+            "thing",
+            "old",
+            "new",
+            "reason",
+            "request_id",
+        )
+        read_only_fields = fields
+
+    def _detail(self, entry: AuditEntry) -> AuditDetail:
+        return getattr(entry, "detail", None) or AuditDetail()
+
+    def get_study_id(self, entry: AuditEntry) -> str:
+        return self._detail(entry).subject or self.context["study_ids"].get(entry.participant_id, "")
+
+    def get_old(self, entry: AuditEntry) -> dict[str, Any]:
+        return self._detail(entry).old
+
+    def get_new(self, entry: AuditEntry) -> dict[str, Any]:
+        return self._detail(entry).new
+
+    def get_reason(self, entry: AuditEntry) -> str:
+        return self._detail(entry).reason
+
+
+class AuditParameters(Parameters):
+    actor = serializers.CharField(required=False, max_length=254, help_text="An e-mail address.")
+    action = serializers.CharField(required=False, max_length=60, help_text="E.g. participant.view.")
+    via = serializers.ChoiceField(Via.choices, required=False)
+    participant = serializers.CharField(required=False, max_length=64, help_text="A study id.")
+    start = serializers.DateTimeField(
+        required=False, default_timezone=dt.UTC, help_text="From this instant on; UTC unless said."
+    )
+    end = serializers.DateTimeField(required=False, default_timezone=dt.UTC, help_text="Before this instant.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "start" in attrs and "end" in attrs and attrs["start"] >= attrs["end"]:
+            raise serializers.ValidationError({"end": "The end does not come after the start."})
+        return attrs
+
+
+# Parameter -> the field that it narrows.
+FIELDS = {"actor": "actor_name__iexact", "action": "action", "via": "via", "start": "at__gte", "end": "at__lt"}
+
+
+class Trail(ResourceSet):
+    """Entries, the newest first."""
+
+    serializer_class = AuditEntrySerializer
+    queryset = AuditEntry.objects.none()
+
+    def told(self, entries: QuerySet[AuditEntry], people: QuerySet[Participant], asked: dict[str, Any]) -> Response:
+        """A page of these entries, narrowed. `people`: those whom `participant` may name."""
+        found = entries.filter(**{FIELDS[name]: value for name, value in asked.items() if name in FIELDS})
+        if "participant" in asked:
+            found = found.filter(
+                participant__in=list(people.filter(study_id=asked["participant"]).values_list("pk", flat=True)[:100])
+            )
+        self.paginator.ordering = ("-id",)  # type: ignore[union-attr]
+        page = self.paginate_queryset(found.select_related("trial", "detail")) or []
+        # A look has no detail that would tell whose record it is.
+        seen = Participant.objects.filter(pk__in={one.participant_id for one in page})
+        context = {"study_ids": dict(seen.values_list("pk", "study_id"))}
+        return self.get_paginated_response(AuditEntrySerializer(page, many=True, context=context).data)
+
+
+@resource("trust", "code")
+class TrialAuditSet(Trail):
+    """A trial's audit trail, for managers of the whole trial."""
+
+    @extend_schema(
+        summary="List a trial's audit entries",
+        description="For managers of the whole trial.",
+        parameters=[AuditParameters],
+        responses={200: AuditEntrySerializer(many=True), 403: None},
+    )
+    def list(self, request: Request, code: str) -> Response:
+        asked = AuditParameters.read(request)
+        trial = self.trial(code, led=True)
+        record("audit.list", trial=trial)
+        return self.told(AuditEntry.objects.filter(trial=trial), Participant.objects.filter(trial=trial), asked)
+
+
+@resource("trust")
+class AuditSet(Trail):
+    """The whole audit trail, for the operator's staff; with a token of some trials, that of those."""
+
+    @extend_schema(
+        summary="List audit entries of the whole site",
+        description="For the operator's staff.",
+        parameters=[AuditParameters],
+        responses={200: AuditEntrySerializer(many=True), 403: None},
+    )
+    def list(self, request: Request) -> Response:
+        asked = AuditParameters.read(request)
+        if not self.user.is_staff:
+            raise PermissionDenied("Only the operator's staff may read the whole trail.")
+        record("audit.list")
+        entries, people = AuditEntry.objects.all(), Participant.objects.all()
+        if self.user.token_trials is not None:
+            entries = entries.filter(trial__in=self.user.token_trials)
+            people = people.filter(trial__in=self.user.token_trials)
+        return self.told(entries, people, asked)
