@@ -13,6 +13,7 @@ from ingestion.api.connections import ConnectionSet, TrialConnectionSet
 from ingestion.api.imports import ImportSet
 from ingestion.api.invitations import InvitationSet
 from ingestion.api.windows import SyncWindowSet
+from metrics.api.exports import ExportSet
 from metrics.api.recomputes import RecomputeSet
 from participants.api.audit import AuditSet, TrialAuditSet
 from participants.api.members import MemberSet
@@ -31,6 +32,7 @@ router.register(f"{OF_TRIAL}/members", MemberSet, basename="member")
 router.register(f"{OF_TRIAL}/participants", ParticipantSet, basename="participant")
 router.register(f"{OF_TRIAL}/protocols", ProtocolSet, basename="protocol")
 router.register(f"{OF_TRIAL}/recomputes", RecomputeSet, basename="recompute")
+router.register(f"{OF_TRIAL}/exports", ExportSet, basename="export")
 router.register(f"{OF_TRIAL}/audit-entries", TrialAuditSet, basename="trial-audit-entry")
 router.register(f"{OF_TRIAL}/connections", TrialConnectionSet, basename="trial-connection")
 router.register(f"{OF_TRIAL}/sync-windows", SyncWindowSet, basename="sync-window")

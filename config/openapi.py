@@ -52,6 +52,8 @@ def openapi() -> dict[str, Any]:
             "ExclusionEnum": "metrics.api.days.EXCLUSIONS",
             "DayStatusEnum": "metrics.api.days.STATUS_WORDS",
             "RoleEnum": "participants.models.people.Membership.Role",
+            "ExportStateEnum": "metrics.models.Export.State",
+            "ExportFormatEnum": "metrics.models.Export.Format",
             "ViaEnum": "participants.models.trust.Via",
             "ConditionEnum": "dashboards.api.people.WORDS",
             "FirstStatusEnum": "dashboards.api.people.AT_FIRST",

@@ -24,6 +24,7 @@ IN_PATH: dict[str, tuple[Any, str]] = {
     "provider": (OpenApiTypes.STR, "The vendor's short name, as the connection says it."),
     "version": (OpenApiTypes.INT, "The protocol's version."),
     "language": (OpenApiTypes.STR, "en, nl, de."),
+    "export": (OpenApiTypes.UUID, "The export's id."),
     "id": (OpenApiTypes.INT, "Its number, as in the list."),
 }
 
