@@ -389,6 +389,8 @@ LIVE_PROVIDERS: dict[str, dict[str, Any]] = (
 MONITORING_EVIDENCE = "ingestion.evidence.collect"
 # Who is told when a participant was enrolled, paused, withdrawn or had her dates changed (participants.services).
 PARTICIPANT_CHANGED = "metrics.verdicts.participant_changed"
+# The same, told once of many.
+PARTICIPANTS_CHANGED = "metrics.verdicts.participants_changed"
 # Who lets go of a participant who left the trial (participants.leaving), and who deletes what no foreign key leads to
 # when she is erased (participants.erasing).
 PARTICIPANT_LEFT = ["ingestion.connections.let_go"]

@@ -53,6 +53,11 @@ def participant_changed(participant: Participant) -> None:
     refresh(participant, now=timezone.now())
 
 
+def participants_changed(participants: Iterable[Participant]) -> None:
+    """The same of many at once. Wired by settings.PARTICIPANTS_CHANGED."""
+    refresh_many(participants, now=timezone.now())
+
+
 def refresh_many(
     participants: Iterable[Participant],
     *,

@@ -27,7 +27,7 @@ CONTACTS = ("participants.add_contact", "participants.change_contact")
 
 class UploadForm(forms.Form):
     trial = forms.ModelChoiceField(Trial.objects.exclude(status=Trial.Status.CLOSED))
-    file = forms.FileField(label="CSV file", help_text="At most 1 MB and 2,000 rows.")
+    file = forms.FileField(label="CSV file", help_text="At most 1 MB and 500 rows; more in parts.")
 
 
 def may_contact(request: HttpRequest) -> bool:

@@ -83,7 +83,6 @@ class ParticipantAdmin(EnrolmentPages, Kept, ByService, ParticipantAdminBase):
         "status",
         "monitoring_starts_on",
         "monitoring_ends_on",
-        "time_zone",
     )
     list_filter = ("status", "trial", "site", "arm", ("withdrawn_on", admin.EmptyFieldListFilter))
     search_fields = ("study_id", "trial__code", "site__name", "site__code")

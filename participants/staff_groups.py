@@ -14,6 +14,8 @@ ENROLMENT: dict[str, tuple[str, ...]] = {
     "participants.participant": (SEE, MAKE, CHANGE),
     "participants.pause": (SEE, MAKE, CHANGE, DELETE),
     "participants.contact": (SEE, MAKE, CHANGE),
+    "participants.consentdocument": (SEE,),
+    "participants.consent": (SEE,),
     "ingestion.invitation": (SEE, MAKE),
     "ingestion.connection": (SEE,),
     "ingestion.device": (SEE,),

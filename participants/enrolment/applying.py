@@ -10,7 +10,7 @@ from participants import audit, contacts
 from participants.enrolment.checking import Preview, Verdict, check
 from participants.enrolment.reading import Sheet
 from participants.models import Participant, Trial
-from participants.services import participant_enrol
+from participants.services import changed_together, participant_enrol
 from participants.services.changes import locked
 
 
@@ -42,13 +42,14 @@ def enrol_all(trial: Trial, sheet: Sheet, *, may_contact: bool) -> Enrolled:
     if not preview.clean:
         raise NotClean(preview)
     people = []
-    for row in preview.rows:
-        if row.known:
-            continue
-        person = participant_enrol(trial=trial, **row.values)
-        if row.contact:
-            contacts.contact_store(person, **row.contact)
-        people.append(person)
+    with changed_together():
+        for row in preview.rows:
+            if row.known:
+                continue
+            person = participant_enrol(trial=trial, **row.values)
+            if row.contact:
+                contacts.contact_store(person, **row.contact)
+            people.append(person)
     known = preview.counts[Verdict.KNOWN]
     if people:
         audit.record("participant.enrol_file", trial=trial, new={"enrolled": len(people), "enrolled_already": known})

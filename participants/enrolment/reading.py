@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 
 LIMIT_BYTES = 1_000_000
-LIMIT_ROWS = 2_000
+LIMIT_ROWS = 500
 
 # Column: what stands in it, for the page and the template's readers.
 COLUMNS = {

@@ -7,6 +7,7 @@ blame; what the state forbids raises ValueError or EnrolmentError, with a messag
 
 from participants.services.people import (
     EnrolmentError,
+    changed_together,
     participant_begin,
     participant_changed,
     participant_complete,
@@ -42,6 +43,7 @@ __all__ = [
     "PauseChanges",
     "SiteChanges",
     "TrialChanges",
+    "changed_together",
     "membership_change",
     "membership_end",
     "membership_grant",

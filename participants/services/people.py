@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from django.conf import settings
@@ -76,9 +79,31 @@ def participant_begin(participant: Participant, *, reason: str = "") -> None:
     participant_changed(participant)
 
 
+# Those whose change is told at the end of changed_together; None: each is told at once.
+_together: ContextVar[list[Participant] | None] = ContextVar("together", default=None)
+
+
+@contextmanager
+def changed_together() -> Iterator[None]:
+    """Inside, participants' changes are told once at the end (settings.PARTICIPANTS_CHANGED), for the sake of many.
+
+    To be used inside a transaction; an exception tells nobody.
+    """
+    people: list[Participant] = []
+    token = _together.set(people)
+    try:
+        yield
+    finally:
+        _together.reset(token)
+    if people and settings.PARTICIPANTS_CHANGED:
+        import_string(settings.PARTICIPANTS_CHANGED)(people)
+
+
 def participant_changed(participant: Participant) -> None:
     """Tell whoever judges days that what counts of this participant may have changed (settings.PARTICIPANT_CHANGED)."""
-    if settings.PARTICIPANT_CHANGED:
+    if (waiting := _together.get()) is not None:
+        waiting.append(participant)
+    elif settings.PARTICIPANT_CHANGED:
         import_string(settings.PARTICIPANT_CHANGED)(participant)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.contrib.sessions.models import Session
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
+from metrics import verdicts
+from metrics.models import Standing
 from participants import contacts, enrolment
 from participants.models import AuditEntry, Contact, Participant, Trial
 from tests import factories
@@ -142,7 +146,7 @@ def test_a_file_of_any_spreadsheet_is_read(trial: Trial, content: bytes) -> None
         (b"PK\x03\x04rest", "workbook"),
         (b"study_id\nA\x00\n", "not a text file"),
         (b'study_id\n"A\n', "cannot be read"),
-        (b"study_id\n" + b"A\n" * 2001, "more than 2,000 rows"),
+        (b"study_id\n" + b"A\n" * 501, "more than 500 rows"),
         (b"x" * 1_000_001, "larger than 1 MB"),
     ],
 )
@@ -201,3 +205,18 @@ def test_others_do_not_enrol_by_a_file(client: Client, trial: Trial) -> None:
     assert client.get(PAGE).status_code == 302
     client.force_login(factories.UserFactory.create(is_staff=True))
     assert client.get(PAGE).status_code == 403
+
+
+def test_many_are_judged_together_and_stand_on_the_trials_page(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    sheet = enrolment.read("study_id,monitoring_starts_on\nA-1,2026-11-01\nA-2,\n")
+    told: list[int] = []
+    judge = verdicts.refresh_many
+
+    def noted(people: list[Participant], **how: Any) -> Any:
+        told.append(len(people))
+        return judge(people, **how)
+
+    monkeypatch.setattr(verdicts, "refresh_many", noted)
+    enrolment.enrol_all(trial, sheet, may_contact=False)
+    assert told == [2]
+    assert Standing.objects.filter(participant__trial=trial).count() == 2

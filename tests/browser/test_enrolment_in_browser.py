@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, FilePayload, Page, expect
 
 from ingestion.models import Invitation
 from participants.models import AuditEntry, Participant
@@ -55,8 +55,8 @@ def test_staff_enrol_by_a_file_invite_and_withdraw(page: Page) -> None:
     page.goto("/admin/")
     page.get_by_role("link", name="Enrol by a file").click()
     page.get_by_label("Trial:").select_option(label="STRIDE-2")
-    upload = {"name": "people.csv", "mimeType": "text/csv", "buffer": FILE.replace(b";N;control", b";South;control")}
-    page.get_by_label("CSV file:").set_input_files(files=[upload])  # type: ignore[list-item]
+    wrong = FilePayload(name="people.csv", mimeType="text/csv", buffer=FILE.replace(b";N;control", b";South;control"))
+    page.get_by_label("CSV file:").set_input_files(files=[wrong])
     page.get_by_role("button", name="Check the file").click()
     expect(page.get_by_text("There is no such site in STRIDE-2. Known: N.")).to_be_visible()
     assert not Participant.objects.exists()
@@ -64,7 +64,9 @@ def test_staff_enrol_by_a_file_invite_and_withdraw(page: Page) -> None:
 
     page.get_by_role("link", name="Another file").click()
     page.get_by_label("Trial:").select_option(label="STRIDE-2")
-    page.get_by_label("CSV file:").set_input_files(files=[{**upload, "buffer": FILE}])  # type: ignore[list-item]
+    page.get_by_label("CSV file:").set_input_files(
+        files=[FilePayload(name="people.csv", mimeType="text/csv", buffer=FILE)]
+    )
     page.get_by_role("button", name="Check the file").click()
     page.get_by_role("button", name="Enrol 2").click()
     expect(page.get_by_text("2 participants enrolled in STRIDE-2.")).to_be_visible()
