@@ -243,12 +243,17 @@ def downloaded(export: Export, what: str) -> None:
 
 
 def expire(now: dt.datetime) -> int:
-    """Delete the files of exports whose time is over, and of those whose rows are gone. Returns how many expired."""
+    """Delete the files of exports whose time is over, and what failed ones, or ones whose rows are gone, left behind.
+
+    Returns how many expired.
+    """
     over = list(Export.objects.filter(state=Export.State.DONE, expires_at__lte=now))
     for export in over:
         _end(export, Export.State.EXPIRED, "")
-    for path in store.strangers(set(Export.objects.values_list("uuid", flat=True))):
-        store.remove_stranger(path)
+    there = store.all_folders()  # before the rows: what begins meanwhile is not taken for a remnant
+    wanted = Export.objects.filter(state__in=[Export.State.WAITING, Export.State.RUNNING, Export.State.DONE])
+    for name in set(there) - {str(one) for one in wanted.values_list("uuid", flat=True)}:
+        store.remove_folder(there[name])
     return len(over)
 
 

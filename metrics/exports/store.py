@@ -87,15 +87,15 @@ def remove(export: Export) -> None:
         shutil.rmtree(folder(export))
 
 
-def strangers(known: set[UUID]) -> list[Path]:
-    """Folders of exports that there are not any more: of trials or users that were deleted."""
+def all_folders() -> dict[str, Path]:
+    """Every export's folder that is there, by the export's id."""
     if not root().exists():
-        return []
-    names = {str(one) for one in known}
-    return [path for path in root().iterdir() if path.is_dir() and _is_uuid(path.name) and path.name not in names]
+        return {}
+    return {path.name: path for path in root().iterdir() if path.is_dir() and _is_uuid(path.name)}
 
 
-def remove_stranger(path: Path) -> None:
+def remove_folder(path: Path) -> None:
+    """Delete a folder of `all_folders`."""
     shutil.rmtree(path)
 
 

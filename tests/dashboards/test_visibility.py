@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -114,7 +116,7 @@ FURTHER: dict[str, list[object]] = {
 
 
 def address(name: str) -> str:
-    arguments = WHOLE.get(name) or ARGUMENTS.get(OF[name], ["STRIDE-2", "AX-0042", *FURTHER.get(name, [])])
+    arguments: list[Any] = WHOLE.get(name) or ARGUMENTS.get(OF[name], ["STRIDE-2", "AX-0042", *FURTHER.get(name, [])])
     return reverse(f"dashboards:{name}", args=arguments) + QUERY.get(name, "")
 
 

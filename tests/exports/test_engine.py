@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import pytest
 from django.conf import settings
@@ -89,8 +90,8 @@ def test_a_worker_that_was_killed_half_way_is_followed_by_one_that_goes_on(trial
         "def slowly(*args):\n    keep(*args); time.sleep(0.7)\n"
         f"engine.keep = slowly; engine.export_run({export.pk})"
     )
-    url = connection.settings_dict
-    address = os.environ["DATABASE_URL"].replace("/postgres?", f"/{url['NAME']}?")
+    parts = urlsplit(os.environ["DATABASE_URL"])
+    address = urlunsplit(parts._replace(path="/" + quote(str(connection.settings_dict["NAME"]))))
     environment = {**os.environ, "DATABASE_URL": address, "EXPORT_FOLDER": str(settings.EXPORT_FOLDER)}
     environment["DJANGO_SETTINGS_MODULE"] = "config.settings"
     worker = subprocess.Popen([sys.executable, "-c", slow], env=environment, cwd=ROOT)
@@ -167,6 +168,8 @@ def test_a_fault_is_told_in_plain_words(trial: Trial, manager: User, monkeypatch
     export.refresh_from_db()
     assert export.state == Export.State.FAILED
     assert "worker's log" in export.error
+    service.expire(timezone.now())
+    assert not store.folder(export).exists(), "what it had written is not left lying about"
 
 
 def test_asking_is_in_the_trail(trial: Trial, manager: User) -> None:
