@@ -31,7 +31,7 @@ METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
 VENDOR = "https://accounts.google.com/"
 # What tells an attacker how the site is made, or what it holds.
 INSIDE = re.compile(
-    r"Traceback|site-packages|\.py\b|django\.|psycopg|SELECT |Exception|a-secret-of-ours|DEBUG|SECRET_KEY",
+    r"Traceback|site-packages|\.py\b|django\.|psycopg|(?<!<)SELECT |Exception|a-secret-of-ours|DEBUG|SECRET_KEY",
     re.IGNORECASE,
 )
 NAMES = re.compile(r"(SESSION_|CSRF_|SECURE_|X_FRAME|HTTPS$|LANGUAGE_COOKIE)")
