@@ -107,6 +107,7 @@ TASKS = (
     ("participants.add_participant", "admin:participants_participant_add", "Enrol one participant"),
     ("participants.add_trial", "admin:participants_trial_add", "New trial"),
     ("participants.add_membership", "admin:participants_membership_add", "New member of a team"),
+    ("ingestion.change_connection", "admin:ingestion_schedule", "Schedule"),
     ("participants.view_auditentry", "admin:participants_auditentry_changelist", "Audit trail"),
 )
 GROUPS = (

@@ -16,6 +16,7 @@ from django.utils import timezone
 from ingestion import connections
 from ingestion.admin_evidence import Evidence
 from ingestion.admin_invitations import Invite
+from ingestion.admin_schedule import SchedulePage
 from ingestion.models import Connection, ConnectionEvent, Device, Invitation, SyncWindow, WebhookDelivery
 from ingestion.sync import by_hand
 from participants.admin_parts import Act, NothingToAsk
@@ -151,7 +152,7 @@ class DeviceInline(Evidence, DeviceInlineBase):
 
 
 @admin.register(Connection)
-class ConnectionAdmin(MayOperate, Evidence, ConnectionAdminBase):
+class ConnectionAdmin(SchedulePage, MayOperate, Evidence, ConnectionAdminBase):
     list_display = (
         "participant",
         "trial_code",

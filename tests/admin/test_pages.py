@@ -119,3 +119,10 @@ def test_nothing_with_a_history_is_deleted(superuser: Client, everything: Partic
     assert superuser.get(address("participants.site", "delete", site.pk)).status_code == 200
     Participant.objects.update(site=site)
     assert superuser.get(address("participants.site", "delete", site.pk)).status_code == 403
+
+
+def test_the_schedule_is_for_who_runs_connections(administrator: Client, enroller: Client) -> None:
+    page = administrator.get(reverse("admin:ingestion_schedule")).content.decode()
+    assert "ingestion.tick" in page
+    assert "every 1 min" in page
+    assert enroller.get(reverse("admin:ingestion_schedule")).status_code == 403
