@@ -22,6 +22,7 @@ from dashboards import (
     recompute_page,
     sync_page,
     team_page,
+    token_pages,
     trial_page,
     views,
 )
@@ -36,6 +37,10 @@ urlpatterns = [
     path("account/session/", account_pages.session, name="session"),
     path("account/session/stay/", account_pages.session_stay, name="session-stay"),
     path("account/join/<str:code>/", team_page.join, name="join"),
+    path("account/tokens/", token_pages.tokens, name="tokens"),
+    path("account/tokens/<int:pk>/revoke/", token_pages.token_end, name="token-end"),
+    path("trials/<str:code>/service-accounts/", token_pages.service, name="service-accounts"),
+    path("trials/<str:code>/service-accounts/<int:pk>/end/", token_pages.service_end, name="service-account-end"),
     path("trials/<str:code>/team/", team_page.team, name="team"),
     path("trials/<str:code>/team/<int:pk>/revoke/", team_page.revoke, name="team-revoke"),
     path("digests/", digest_page.digests, name="digests"),
