@@ -55,7 +55,9 @@ class Writer(Protocol):
 
 
 class _Tables:
-    """Gathers samples into tables of about ROW_GROUP rows."""
+    """Gathers samples into tables of about `at_once` rows."""
+
+    at_once: ClassVar[int] = ROW_GROUP
 
     def __init__(self, path: Path, context: Context) -> None:
         self.path, self.context = path, context
@@ -74,7 +76,7 @@ class _Tables:
         self._waiting.append(samples)
         self._rows += len(samples)
         self.written += len(samples)
-        if self._rows >= ROW_GROUP:
+        if self._rows >= self.at_once:
             self._flush()
 
     def close(self) -> None:
@@ -141,6 +143,8 @@ class ParquetWriter(_Tables):
 
 class TextWriter(_Tables):
     """Lines of text, compressed by gzip where wanted. The archive holds no time, so equal rows make equal files."""
+
+    at_once: ClassVar[int] = 65_536  # a row as text takes some hundred bytes on its way
 
     def __init__(self, path: Path, context: Context) -> None:
         super().__init__(path, context)
