@@ -50,7 +50,7 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
 
     class Meta:
         model = Alert
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "study_id",
             "rule",
@@ -76,7 +76,7 @@ class AlertWithEventsSerializer(AlertSerializer):
     events = AlertEventSerializer(many=True, read_only=True)
 
     class Meta(AlertSerializer.Meta):
-        fields = (*AlertSerializer.Meta.fields, "events")  # type: ignore[assignment]
+        fields = (*AlertSerializer.Meta.fields, "events")
         read_only_fields = fields
 
 

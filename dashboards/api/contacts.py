@@ -34,7 +34,7 @@ class OutreachSerializer(serializers.ModelSerializer[Outreach]):
 
     class Meta:
         model = Outreach
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "study_id",
             "kind",
@@ -58,7 +58,7 @@ class OutreachSerializer(serializers.ModelSerializer[Outreach]):
 
 class OutreachWithBodySerializer(OutreachSerializer):
     class Meta(OutreachSerializer.Meta):
-        fields = (*OutreachSerializer.Meta.fields, "body")  # type: ignore[assignment]
+        fields = (*OutreachSerializer.Meta.fields, "body")
         read_only_fields = fields
 
 

@@ -54,7 +54,7 @@ class ParticipantSerializer(serializers.ModelSerializer[Participant]):
 
     class Meta:
         model = Participant
-        fields = (
+        fields: tuple[str, ...] = (
             "trial",
             "study_id",
             "site",
@@ -91,7 +91,7 @@ class ParticipantWithPausesSerializer(ParticipantSerializer):
     pauses = PauseSerializer(many=True, read_only=True)
 
     class Meta(ParticipantSerializer.Meta):
-        fields = (*ParticipantSerializer.Meta.fields, "pauses")  # type: ignore[assignment]
+        fields = (*ParticipantSerializer.Meta.fields, "pauses")
         read_only_fields = fields
 
 

@@ -49,8 +49,8 @@ class ProtocolSerializer(serializers.ModelSerializer[Protocol]):
 
     class Meta:
         model = Protocol
-        fields = ("version", "effective_on", *RULES)
-        read_only_fields = ("version",)
+        fields: tuple[str, ...] = ("version", "effective_on", *RULES)
+        read_only_fields: tuple[str, ...] = ("version",)
 
 
 class StoredProtocolSerializer(ProtocolSerializer):
@@ -59,7 +59,7 @@ class StoredProtocolSerializer(ProtocolSerializer):
     )
 
     class Meta(ProtocolSerializer.Meta):
-        fields = (*ProtocolSerializer.Meta.fields, "recompute")  # type: ignore[assignment]
+        fields = (*ProtocolSerializer.Meta.fields, "recompute")
 
 
 class NewProtocolSerializer(ProtocolSerializer):
@@ -67,8 +67,8 @@ class NewProtocolSerializer(ProtocolSerializer):
     confirmed = serializers.BooleanField(default=False, help_text="And that is meant.")
 
     class Meta(ProtocolSerializer.Meta):
-        fields = ("effective_on", *RULES, "retroactive", "confirmed")  # type: ignore[assignment]
-        read_only_fields = ()  # type: ignore[assignment]
+        fields = ("effective_on", *RULES, "retroactive", "confirmed")
+        read_only_fields = ()
         extra_kwargs = {name: {"required": False} for name in RULES}  # noqa: RUF012  Django's own way
 
     def get_fields(self) -> dict[str, Any]:

@@ -48,7 +48,7 @@ class ConnectionSerializer(serializers.ModelSerializer[Connection]):
 
     class Meta:
         model = Connection
-        fields = (
+        fields: tuple[str, ...] = (
             "study_id",
             "provider",
             "status",
@@ -69,7 +69,7 @@ class ConnectionWithEventsSerializer(ConnectionSerializer):
     events = ConnectionEventSerializer(many=True, read_only=True)
 
     class Meta(ConnectionSerializer.Meta):
-        fields = (*ConnectionSerializer.Meta.fields, "events")  # type: ignore[assignment]
+        fields = (*ConnectionSerializer.Meta.fields, "events")
         read_only_fields = fields
 
 

@@ -31,7 +31,16 @@ class InvitationSerializer(serializers.ModelSerializer[Invitation]):
 
     class Meta:
         model = Invitation
-        fields = ("id", "state", "created_at", "created_by", "expires_at", "opened_at", "used_at", "cancelled_at")
+        fields: tuple[str, ...] = (
+            "id",
+            "state",
+            "created_at",
+            "created_by",
+            "expires_at",
+            "opened_at",
+            "used_at",
+            "cancelled_at",
+        )
         read_only_fields = fields
 
     @extend_schema_field(serializers.ChoiceField(STATES))
@@ -49,7 +58,7 @@ class NewInvitationSerializer(InvitationSerializer):
     link = serializers.SerializerMethodField(help_text="For the participant alone; it is not shown again.")
 
     class Meta(InvitationSerializer.Meta):
-        fields = (*InvitationSerializer.Meta.fields, "link")  # type: ignore[assignment]
+        fields = (*InvitationSerializer.Meta.fields, "link")
         read_only_fields = fields
 
     def get_link(self, made: Invitation) -> str:

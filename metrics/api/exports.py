@@ -53,7 +53,7 @@ class ExportSerializer(serializers.ModelSerializer[Export]):
 
     class Meta:
         model = Export
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "format",
             "compressed",
@@ -84,7 +84,7 @@ class ExportWithFilesSerializer(ExportSerializer):
     files = ExportFileSerializer(many=True, read_only=True)
 
     class Meta(ExportSerializer.Meta):
-        fields = (*ExportSerializer.Meta.fields, "files")  # type: ignore[assignment]
+        fields = (*ExportSerializer.Meta.fields, "files")
         read_only_fields = fields
 
 
@@ -126,7 +126,7 @@ class AnyAccepted(DefaultContentNegotiation):
         return renderers[0], renderers[0].media_type
 
 
-@resource("exports", "code", "export")
+@resource("exports", "code")
 class ExportSet(ResourceSet):
     """Your own exports of a trial, the newest first. An export holds those whom you saw when you asked for it."""
 
@@ -160,7 +160,7 @@ class ExportSet(ResourceSet):
     )
     def create(self, request: Request, code: str) -> Response:
         trial = self.trial(code)
-        made = service.export_ask(self.user, trial, **self.said(ExportAskSerializer))  # type: ignore[typeddict-item]
+        made = service.export_ask(self.user, trial, **self.said(ExportAskSerializer))
         return created(ExportWithFilesSerializer(made).data, f"{request.path}/{made.uuid}")
 
     @extend_schema(summary="Call an export off", request=None, responses={200: ExportWithFilesSerializer})

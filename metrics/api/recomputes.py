@@ -37,7 +37,17 @@ class RecomputeSerializer(serializers.ModelSerializer[Recompute]):
 
     class Meta:
         model = Recompute
-        fields = ("id", "since", "why", "by", "asked_at", "started_at", "finished_at", "progress", "error")
+        fields: tuple[str, ...] = (
+            "id",
+            "since",
+            "why",
+            "by",
+            "asked_at",
+            "started_at",
+            "finished_at",
+            "progress",
+            "error",
+        )
         read_only_fields = fields
 
     def get_progress(self, run: Recompute) -> float:
@@ -51,7 +61,7 @@ class RecomputeResultSerializer(RecomputeSerializer):
     people = serializers.SerializerMethodField(help_text="Those of whom days changed.")
 
     class Meta(RecomputeSerializer.Meta):
-        fields = (*RecomputeSerializer.Meta.fields, "changed", "people")  # type: ignore[assignment]
+        fields = (*RecomputeSerializer.Meta.fields, "changed", "people")
         read_only_fields = fields
 
     @extend_schema_field(ChangedDaysSerializer(many=True, allow_null=True))

@@ -57,10 +57,12 @@ class AuditEntrySerializer(serializers.ModelSerializer[AuditEntry]):
         return self._detail(entry).subject or self.context["study_ids"].get(entry.participant_id, "")
 
     def get_old(self, entry: AuditEntry) -> dict[str, Any]:
-        return self._detail(entry).old
+        old: dict[str, Any] = self._detail(entry).old
+        return old
 
     def get_new(self, entry: AuditEntry) -> dict[str, Any]:
-        return self._detail(entry).new
+        new: dict[str, Any] = self._detail(entry).new
+        return new
 
     def get_reason(self, entry: AuditEntry) -> str:
         return self._detail(entry).reason

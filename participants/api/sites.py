@@ -20,14 +20,14 @@ from participants.rest.views import ResourceSet, created
 class SiteSerializer(serializers.ModelSerializer[Site]):
     class Meta:
         model = Site
-        fields = ("code", "name", "phone", "email")
+        fields: tuple[str, ...] = ("code", "name", "phone", "email")
 
 
 class SiteChangesSerializer(SiteSerializer):
     reason = serializers.CharField(max_length=500, required=False, help_text="For the audit trail.")
 
     class Meta(SiteSerializer.Meta):
-        fields = (*SiteSerializer.Meta.fields, "reason")  # type: ignore[assignment]
+        fields = (*SiteSerializer.Meta.fields, "reason")
 
 
 @resource("trials", "code")

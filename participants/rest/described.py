@@ -20,17 +20,11 @@ IF_MATCH = OpenApiParameter(
 IN_PATH: dict[str, tuple[Any, str]] = {
     "code": (OpenApiTypes.STR, "The trial's code."),
     "study_id": (OpenApiTypes.STR, "The participant's study id."),
-    "site": (OpenApiTypes.STR, "The site's code."),
-    "provider": (OpenApiTypes.STR, "The vendor's short name, as the connection says it."),
-    "version": (OpenApiTypes.INT, "The protocol's version."),
-    "language": (OpenApiTypes.STR, "en, nl, de."),
-    "export": (OpenApiTypes.UUID, "The export's id."),
-    "id": (OpenApiTypes.INT, "Its number, as in the list."),
 }
 
 
 def resource(tag: str, *in_path: str) -> Callable[[View], View]:
-    """Describe a view: its tag, and what its addresses name, in their order."""
+    """Describe a view: its tag, and what all of its addresses name, in their order."""
     said = [
         OpenApiParameter(name, IN_PATH[name][0], OpenApiParameter.PATH, description=IN_PATH[name][1])
         for name in in_path

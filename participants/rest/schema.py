@@ -142,7 +142,9 @@ def complete(result: Document, **_: Any) -> Document:
     """
     components = result.setdefault("components", {})
     components.setdefault("schemas", {})["Problem"] = PROBLEM
-    components["responses"] = {name: _problem(status, *rest) for status, (name, *rest) in PROBLEMS.items()}
+    components["responses"] = {
+        name: _problem(status, description, example) for status, (name, description, example) in PROBLEMS.items()
+    }
     components["headers"] = HEADERS
     components["parameters"] = PARAMETERS
     for path, item in result["paths"].items():

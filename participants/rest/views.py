@@ -8,6 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404
+from django.utils.encoding import force_bytes
 from rest_framework import viewsets
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.permissions import SAFE_METHODS
@@ -126,7 +127,8 @@ class ResourceSet(Answering, viewsets.GenericViewSet[Any]):
         """Refuse with 412 where `If-Match` names another answer than a read would get now. Hold the row before."""
         if "If-Match" in self.request.headers:
             renderer = self.request.accepted_renderer
-            etags.match(self.request, renderer.render(answer, self.request.accepted_media_type, {}))
+            rendered = renderer.render(answer, self.request.accepted_media_type, {})
+            etags.match(self.request, force_bytes(rendered))
 
 
 def created(thing: Any, address: str) -> Response:

@@ -103,7 +103,12 @@ def test_syncing_needs_a_connection_that_may_be_asked(writer: Client, connected:
 
 def test_syncing_starts_windows(writer: Client, connected: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr(by_hand, "sync_now", lambda one, now: asked.append(one) or 3)
+
+    def sync_now(one: Connection, now: dt.datetime) -> int:
+        asked.append(one)
+        return 3
+
+    monkeypatch.setattr(by_hand, "sync_now", sync_now)
     answer = writer.post(f"{HERS}/connections/google_health/sync-now")
     assert (answer.status_code, answer.json(), asked) == (202, {"windows": 3}, [connected])
 
