@@ -305,9 +305,7 @@ CACHES = {
         # Far more than an hour's attempts: nobody may push a counter out by filling the table.
         "OPTIONS": {"MAX_ENTRIES": 100_000},
     },
-    # Counts of API requests, written at each: in memory, so that the limit holds for each web process.
-    "api": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "api"},
-    # Counts of requests without a login, of all processes together.
+    # Counts of requests without a login and of the API's, of all processes together.
     "shared": {
         "BACKEND": "config.cache.SharedCache",
         "LOCATION": REDIS_URL.replace("redis+socket://", "unix://"),

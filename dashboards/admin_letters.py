@@ -13,6 +13,7 @@ from dashboards import letters
 from dashboards.models import MessageTemplate
 from metrics.models import Cause
 from participants import contacts
+from participants.admin_parts import Recorded
 
 if TYPE_CHECKING:
     TemplateAdminBase = admin.ModelAdmin[MessageTemplate]
@@ -59,7 +60,7 @@ class TemplateForm(TemplateFormBase):
 
 
 @admin.register(MessageTemplate)
-class MessageTemplateAdmin(TemplateAdminBase):
+class MessageTemplateAdmin(Recorded, TemplateAdminBase):
     form = TemplateForm
     list_display = ("title", "language", "trial", "code", "active")
     list_filter = ("trial", "language", "active")

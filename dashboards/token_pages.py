@@ -113,7 +113,7 @@ def _made(form: TokenForm, user: User, by: User) -> str:
     try:
         return token_create(user=user, by=by, **form.asked())[1]
     except ValidationError as wrong:
-        form.add_error(None, wrong.messages)  # type: ignore[arg-type]  # Django takes a list of texts
+        form.add_error(None, wrong.messages)
         return ""
 
 
@@ -123,6 +123,6 @@ def _account_made(trial: Trial, form: ServiceAccountForm) -> bool:
     try:
         service_account_create(trial=trial, **form.cleaned_data)
     except ValidationError as wrong:
-        form.add_error(None, wrong.messages)  # type: ignore[arg-type]  # Django takes a list of texts
+        form.add_error(None, wrong.messages)
         return False
     return True

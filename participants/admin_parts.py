@@ -14,6 +14,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
+from participants.audit import record
+
 # A list longer than this is told by its number; so many rows are acted on at once at most.
 SHOWN, AT_ONCE = 200, 2_000
 
@@ -55,6 +57,34 @@ class ByService:
             messages.error(request, told(refused))
             return HttpResponseRedirect(request.get_full_path())
         return answer
+
+
+class Recorded:
+    """For what is saved by its form alone: each change is recorded with old and new values, in its transaction."""
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)  # type: ignore[misc]
+        names = [name for name in form.changed_data if "password" not in name]
+        old = {name: _plain(form.initial.get(name)) for name in names} if change else {}
+        new = {name: _plain(form.cleaned_data[name]) for name in names if name in form.cleaned_data}
+        self._record(obj, "change" if change else "add", old=old, new=new)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        self._record(obj, "delete", old={"was": str(obj)})
+        super().delete_model(request, obj)  # type: ignore[misc]
+
+    def _record(self, obj: Any, verb: str, **said: Any) -> None:
+        name = obj._meta.model_name
+        record(f"{name}.{verb}", trial=getattr(obj, "trial", None), thing=f"{name}:{obj.pk}", **said)
+
+
+def _plain(value: Any) -> Any:
+    """A form's value as the trail keeps it: rows by their names."""
+    if isinstance(value, models.Model):
+        return str(value)
+    if isinstance(value, (list, tuple, set, models.QuerySet)):
+        return [_plain(one) for one in value]
+    return value
 
 
 class WithReason(forms.Form):

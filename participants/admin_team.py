@@ -13,7 +13,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from participants import services
-from participants.admin_parts import Act, ByService, Kept, ReasonForm, WithReason, changed
+from participants.admin_parts import Act, ByService, Kept, ReasonForm, Recorded, WithReason, changed
+from participants.audit import record
 from participants.models import Membership, User
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class UserCreation(UserCreationBase):
 
 
 @admin.register(User)
-class UserAdmin(Kept, UserAdminBase):
+class UserAdmin(Kept, Recorded, UserAdminBase):
     """Nobody is deleted: the trail names her. Take `active` away and she cannot sign in."""
 
     add_form = UserCreation
@@ -64,6 +65,12 @@ class UserAdmin(Kept, UserAdminBase):
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("email", "usable_password", "password1", "password2")}),)
+
+    def log_change(self, request: HttpRequest, obj: User, message: Any) -> Any:
+        """Django calls it after the page of a password too, which saves by itself."""
+        if "password" in str(message).lower():
+            record("user.set_password", thing=f"user:{obj.pk}")
+        return super().log_change(request, obj, message)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).prefetch_related("memberships__trial")

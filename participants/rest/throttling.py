@@ -22,9 +22,13 @@ class PerToken(SimpleRateThrottle):
     """settings.API_RATE for each token; each user with a session; each address of the rest."""
 
     scope = "api"
-    cache = caches["api"]
     num_requests: int
     duration: int
+
+    def __init__(self) -> None:
+        # Counted for all processes together. Where that cache is away, nobody is held up.
+        self.cache = caches["shared"]
+        super().__init__()
 
     def get_rate(self) -> str:
         from django.conf import settings

@@ -13,7 +13,17 @@ from django.utils import timezone
 
 from ingestion import connections
 from ingestion.models import Connection, Invitation, SyncWindow
-from participants.models import ApiToken, AuditEntry, ConsentDocument, Membership, Participant, Pause, Protocol, Trial
+from participants.models import (
+    ApiToken,
+    AuditEntry,
+    ConsentDocument,
+    Membership,
+    Participant,
+    Pause,
+    Protocol,
+    Trial,
+    User,
+)
 from tests import factories
 
 PEOPLE = "admin:participants_participant_changelist"
@@ -174,3 +184,28 @@ def test_a_consent_document_is_added_and_never_edited(superuser: Client, trial: 
         superuser.post(reverse("admin:participants_consentdocument_change", args=[made.pk]), asked).status_code == 403
     )
     assert AuditEntry.objects.filter(action="consent_document.add").count() == 1
+
+
+def test_what_a_form_alone_saves_is_recorded_without_a_password(superuser: Client) -> None:
+    asked = {
+        "email": "new@example.org",
+        "usable_password": "true",
+        "password1": "long-enough-1x",
+        "password2": "long-enough-1x",
+    }
+    assert superuser.post(reverse("admin:participants_user_add"), asked).status_code == 302
+    made = User.objects.get(email="new@example.org")
+    change = {"email": made.email, "is_active": "on", "is_staff": "on", "first_name": "", "last_name": ""}
+    assert superuser.post(reverse("admin:participants_user_change", args=[made.pk]), change).status_code == 302
+    told = AuditEntry.objects.filter(thing=f"user:{made.pk}").select_related("detail").order_by("pk")
+    assert [entry.action for entry in told] == ["user.add", "user.change"]
+    assert told[1].detail.new["is_staff"] is True
+    assert "long-enough-1x" not in str([vars(entry.detail) for entry in told])
+
+
+def test_a_password_that_staff_set_is_recorded(superuser: Client) -> None:
+    user = factories.UserFactory.create()
+    page = reverse("admin:auth_user_password_change", args=[user.pk])
+    asked = {"usable_password": "true", "password1": "long-enough-1x", "password2": "long-enough-1x"}
+    assert superuser.post(page, asked).status_code == 302
+    assert AuditEntry.objects.filter(action="user.set_password", thing=f"user:{user.pk}").exists()

@@ -21,7 +21,7 @@ Bring = Callable[..., Client]
 @pytest.fixture(autouse=True)
 def _fresh(settings: Any) -> None:
     """No request of another test counts, and answers can be sealed."""
-    caches["api"].clear()
+    caches["shared"].clear()
     settings.TOKEN_KEYS = ["a-key-for-the-tests"]
 
 
