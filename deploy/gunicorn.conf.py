@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from gunicorn.http import wsgi  # type: ignore[import-untyped]  it brings no types
+from gunicorn.http import wsgi  # type: ignore[import-untyped]  # it brings no types
 
 # The Server header: whose software it is helps nobody but who looks for its faults.
 wsgi.SERVER = "web"
