@@ -26,10 +26,10 @@ class AuditEntryAdmin(Evidence, EntryAdminBase):
 
     list_display = ("at", "who", "action", "whom", "trial_code", "thing", "via")
     list_filter = ("via", "trial")
-    search_fields = ("actor_name", "action", "detail__subject", "trial__code", "thing")
+    search_fields = ("actor_name", "action", "participant__study_id", "trial__code", "thing")
     search_help_text = "Who (e-mail address), action (participant.withdraw), study id, trial or thing"
     date_hierarchy = "at"
-    list_select_related = ("detail", "trial")
+    list_select_related = ("detail", "participant", "trial")
     show_full_result_count = False
     list_per_page = 50
     fields = (
@@ -54,8 +54,9 @@ class AuditEntryAdmin(Evidence, EntryAdminBase):
 
     @admin.display(description="participant")
     def whom(self, entry: AuditEntry) -> str:
-        detail = self._detail(entry)
-        return (detail.subject if detail else "") or (f"no. {entry.participant_id}" if entry.participant_id else "–")
+        # By number and without a constraint: who was erased keeps a row, but nothing promises it.
+        person = entry.participant if entry.participant_id else None
+        return person.study_id if person else "–"
 
     @admin.display(description="trial")
     def trial_code(self, entry: AuditEntry) -> str:
