@@ -50,7 +50,7 @@ class AuditEntryAdmin(Evidence, EntryAdminBase):
 
     @admin.display(description="who", ordering="actor_name")
     def who(self, entry: AuditEntry) -> str:
-        return entry.actor_name or "the platform, or somebody without an account"
+        return entry.actor_name or "nobody signed in"
 
     @admin.display(description="participant")
     def whom(self, entry: AuditEntry) -> str:
