@@ -16,7 +16,7 @@ import schemathesis
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections, transaction
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi import checks
@@ -81,7 +81,7 @@ def test_answers_keep_to_the_contract(contract: Any, keys: dict[str, str | None]
     method, path = name.split(" ", 1)
     operation = contract[path][method]
     key = keys[who]
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    headers = {"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {key}"} if key else {})
     cases = st.one_of(
         operation.as_strategy(generation_mode=GenerationMode.POSITIVE),
         operation.as_strategy(generation_mode=GenerationMode.NEGATIVE),
@@ -105,9 +105,14 @@ def test_answers_keep_to_the_contract(contract: Any, keys: dict[str, str | None]
                     wanted = [check for check in CHECKS if check is not checks.negative_data_rejection]
                 if parameter in KNOWN:
                     case.path_parameters[parameter] = KNOWN[parameter]
+        # An empty one would be another address, with a contract of its own.
+        assume(all(str(value) for value in (case.path_parameters or {}).values()))
         with transaction.atomic():
             response = case.call(headers=headers)
             transaction.set_rollback(True)
+        if response.status_code == 412:
+            # A precondition is looked at before the body; the library does not know that it refuses too.
+            wanted = [check for check in wanted if check is not checks.negative_data_rejection]
         case.validate_response(response, checks=wanted, headers=headers)
         if not key:
             assert response.status_code in (401, 404, 405), response.status_code
