@@ -299,6 +299,11 @@ class Participant(models.Model):
     def clean(self) -> None:
         if self.site_id and self.trial_id and self.site and self.site.trial_id != self.trial_id:
             raise ValidationError({"site": "This site belongs to another trial."})
+        for name in ("monitoring_starts_on", "monitoring_ends_on"):
+            day = getattr(self, name)
+            # Each day of the span is judged one by one: a slip of the year must not make hundreds of thousands.
+            if day and not 2000 <= day.year < 2100:
+                raise ValidationError({name: "A day from 2000 to 2099."})
 
 
 class Pause(models.Model):
