@@ -47,8 +47,8 @@ format: ## bring the code into ruff's form
 screenshots: ## pictures of the main pages of a demo that runs, into docs/screenshots (PORT as for the demo)
 	$(SET_UP) --lock dev -- -m deploy.screenshots $(OR_SAY)
 
-validation: ## run the tests that the validation pack names and write docs/validation.md
-	$(SET_UP) --lock dev -- -m config.embedded bench deploy.validation $(OR_SAY)
+validation: ## run the tests that the validation pack names and write docs/validation.md (ARGS=report.xml: of a whole run)
+	$(SET_UP) --lock dev -- -m config.embedded bench deploy.validation $(ARGS) $(OR_SAY)
 
 lock: ## make the lock files anew (LOCK_ARGS=--upgrade takes newer versions)
 	$(SET_UP) --lock dev -- deploy/lock.py $(LOCK_ARGS) $(OR_SAY)

@@ -92,28 +92,27 @@ def _row(one: Requirement, results: Mapping[str, tuple[int, int]]) -> str:
     return f"| {one.id} | {one.clause} | {one.asks} | {one.answer} | {shown} | {verdict} |"
 
 
-def run(tests: list[str]) -> dict[str, tuple[int, int]]:
-    """Run the tests and count by each name. One that was skipped counts for nothing; none at all is a failure."""
+def run(tests: list[str]) -> list[ElementTree.Element]:
+    """Run the tests; their cases in pytest's report."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        subprocess.call(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *tests]
-        )
-        cases = list(ElementTree.parse(report).iter("testcase"))
-    counted: dict[str, tuple[int, int]] = {}
+        options = ["-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
+        subprocess.call([sys.executable, "-m", "pytest", *options, *tests])
+        return list(ElementTree.parse(report).iter("testcase"))
+
+
+def counted(tests: list[str], cases: list[ElementTree.Element]) -> dict[str, tuple[int, int]]:
+    """Passed and not passed by each name. What was skipped counts for nothing; none at all is a failure."""
+    counts: dict[str, tuple[int, int]] = {}
     for test in tests:
         path, _, function = test.partition("::")
         module = path.removesuffix(".py").replace("/", ".")
-        mine = [
-            case
-            for case in cases
-            if f"{case.get('classname')}.".startswith(f"{module}.")
-            and (not function or case.get("name", "").split("[")[0] == function)
-        ]
+        inside = [case for case in cases if f"{case.get('classname')}.".startswith(f"{module}.")]
+        mine = [case for case in inside if not function or case.get("name", "").split("[")[0] == function]
         bad = sum(any(child.tag in ("failure", "error") for child in case) for case in mine)
         good = sum(all(child.tag not in ("failure", "error", "skipped") for child in case) for case in mine)
-        counted[test] = (good, bad if good or bad else 1)
-    return counted
+        counts[test] = (good, bad if good or bad else 1)
+    return counts
 
 
 def main() -> int:
@@ -121,7 +120,10 @@ def main() -> int:
     if gone := [test for one in wanted for test in missing(one)]:
         sys.stderr.write("These tests do not exist: " + ", ".join(gone) + "\n")
         return 1
-    results = run(sorted({test for one in wanted for test in one.tests}))
+    tests = sorted({test for one in wanted for test in one.tests})
+    # The report of a whole run serves as well: pytest --junitxml=FILE.
+    report = sys.argv[1] if len(sys.argv) > 1 else ""
+    results = counted(tests, list(ElementTree.parse(report).iter("testcase")) if report else run(tests))
     DOCUMENT.write_text(document(results, f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC"))
     sys.stdout.write(f"{DOCUMENT.relative_to(ROOT)}\n")
     return 1 if any(failed for _, failed in results.values()) else 0

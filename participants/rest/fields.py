@@ -9,6 +9,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from participants.rest.problems import BadParameters
+
 CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"
 
 
@@ -30,3 +32,27 @@ class LocalTime(serializers.TimeField):
         if not isinstance(value, str) or not re.match(CLOCK[:-1] + r"\Z", value):
             raise serializers.ValidationError("A time of the day: 21:00.")
         return dt.time.fromisoformat(value)
+
+
+# REST framework takes 79 for a text and "yes" for a boolean; the document promises neither.
+KINDS: tuple[tuple[type[serializers.Field[Any, Any, Any, Any]], tuple[type, ...], str], ...] = (
+    (serializers.CharField, (str,), "Must be a text."),
+    (serializers.BooleanField, (bool,), "Must be true or false."),
+    (serializers.IntegerField, (int,), "Must be a whole number."),
+    (serializers.FloatField, (int, float), "Must be a number."),
+)
+
+
+def of_their_kind(asked: serializers.BaseSerializer[Any], data: Any) -> None:
+    """Refuse a body's values of another JSON type than their fields'. Raises BadParameters, which names each."""
+    if not isinstance(data, dict) or not isinstance(asked, serializers.Serializer):
+        return
+    errors: dict[str, list[str]] = {}
+    for name, field in asked.fields.items():
+        value = data.get(name)
+        for kind, types, said in KINDS:
+            wrong = not isinstance(value, types) or (isinstance(value, bool) and bool not in types)
+            if value is not None and isinstance(field, kind) and wrong:
+                errors[name] = [said]
+    if errors:
+        raise BadParameters(errors)

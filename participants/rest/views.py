@@ -19,7 +19,7 @@ from rest_framework.views import APIView
 
 from participants.audit import record
 from participants.models import IdempotencyKey, Participant, Trial, User
-from participants.rest import etags, idempotency, throttling
+from participants.rest import etags, fields, idempotency, throttling
 from participants.rest.problems import BadParameters
 
 if TYPE_CHECKING:
@@ -117,6 +117,7 @@ class ResourceSet(Answering, viewsets.GenericViewSet[Any]):
     def said(self, serializer: type[BaseSerializer[Any]], *, partial: bool = False) -> dict[str, Any]:
         """The body of a write, checked. Raises ValidationError, which names each field that is wrong."""
         asked = serializer(data=self.request.data, partial=partial, context=self.get_serializer_context())
+        fields.of_their_kind(asked, self.request.data)
         asked.is_valid(raise_exception=True)
         if isinstance(self.request.data, dict) and (strange := set(self.request.data) - set(asked.fields)):  # type: ignore[attr-defined]
             raise BadParameters({name: ["There is no such field here to write."] for name in sorted(strange)})

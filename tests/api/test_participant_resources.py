@@ -232,3 +232,10 @@ def test_a_list_takes_as_many_queries_for_many_as_for_one(reader: Client, trial:
     with CaptureQueriesContext(connection) as many:
         reader.get(PEOPLE)
     assert len(many) == len(one)
+
+
+@pytest.mark.parametrize("wrong", [{"study_id": 79}, {"study_id": True}, {"study_id": "AX-9", "arm": 1.5}])
+def test_a_number_is_no_text(writer: Client, trial: Trial, wrong: dict[str, object]) -> None:
+    answer = writer.post(f"/api/v1/trials/{trial.code}/participants", wrong, content_type="application/json")
+    assert answer.status_code == 400
+    assert "Must be a text." in str(answer.json()["errors"])
