@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib import messages
@@ -31,7 +32,8 @@ from ingestion.models import Connection, Invitation
 from ingestion.providers.base import AccessGone, ClientMisconfigured, LiveProvider, VendorBusy, VendorError
 from ingestion.queueing import hand_over
 from ingestion.redirects import SeeOther
-from participants.models import Trial
+from participants import consents
+from participants.models import Consent, ConsentDocument, Participant, Trial
 
 log = logging.getLogger(__name__)
 
@@ -141,8 +143,15 @@ def connect(request: HttpRequest, code: str) -> HttpResponse:
         "providers": providers,
         "permissions": {p.words: p for one in providers for p in plain_words.permissions(one, ())}.values(),
         "before": next((c for c in mine if c.status == Connection.Status.RECONNECT), None),
+        "document": consent_asked(invitation.participant, now),
+        "reminded": "agree" in request.GET,
     }
     return leading_to(render(request, "ingestion/consent.html", context), providers)
+
+
+def consent_asked(participant: Participant, now: dt.datetime) -> ConsentDocument | None:
+    """The version of the trial's consent in force that she has not agreed to; None where there is none."""
+    return consents.consent_missing(participant, now.astimezone(ZoneInfo(participant.time_zone)).date())
 
 
 def stopped_by_her(connection: Connection, invitation: Invitation) -> bool:
@@ -157,10 +166,14 @@ def stopped_by_her(connection: Connection, invitation: Invitation) -> bool:
 @require_POST
 @letter_page()
 def start(request: HttpRequest, code: str, provider: str) -> HttpResponse:
-    """Off to the vendor's screen."""
+    """Off to the vendor's screen. Where the trial keeps its consent here, she must have agreed to it first."""
     now = timezone.now()
     vendor = set_up(provider)
     invitation = connections.invitation_open(code, now=now)
+    if document := consent_asked(invitation.participant, now):
+        if request.POST.get("agreed") != document.version:
+            return SeeOther(f"{address(invitation)}?agree=1#agree")
+        consents.consent_give(invitation.participant, document, how=Consent.How.ONLINE, given_at=now)
     state, challenge = pending.begin(request.session, invitation.pk, provider, now)
     return SeeOther(vendor.authorize_url(state, challenge, callback_address(provider), vendor.scopes))
 

@@ -19,6 +19,7 @@ from kombu.exceptions import OperationalError
 from ingestion import connections, live, tasks
 from ingestion.models import Connection, Invitation
 from ingestion.providers.base import AccessGone, BrokenAnswer, ClientMisconfigured, VendorBusy
+from participants.consents import document_add
 from participants.models import Participant, Trial
 from tests import factories
 from tests.ingestion.vendor import ACCESS, ALL, CODE, GEAR, HEART, NIGHTS, REFRESH, Vendor
@@ -462,3 +463,35 @@ def test_an_invitation_s_code_is_not_logged_when_its_page_is_refused(
     assert "Method Not Allowed" in caplog.text
     assert "Forbidden" in caplog.text
     assert link.split("/")[2] not in caplog.text
+
+
+def test_a_trial_that_keeps_its_consent_here_asks_for_it_first(
+    client: Client, invitation: Invitation, vendor: Vendor, person: Participant
+) -> None:
+    document_add(person.trial, version="2.0", title="What the study does", effective_on=NOW.date(), text="It measures.")
+    code = connections.invitation_code(invitation)
+    assert "What the study does" in client.get(f"/connect/{code}/").content.decode()
+    refused = client.post(f"/connect/{code}/to/vendor/")
+    assert "agree=1" in refused.headers["Location"]
+    assert "Please tick the box" in client.get(refused.headers["Location"].split("#")[0]).content.decode()
+    assert not person.consents.exists()
+
+
+def test_agreeing_on_the_page_is_kept_with_its_version(
+    client: Client, invitation: Invitation, vendor: Vendor, person: Participant
+) -> None:
+    document_add(person.trial, version="2.0", title="What the study does", effective_on=NOW.date())
+    code = connections.invitation_code(invitation)
+    answer = client.post(f"/connect/{code}/to/vendor/", {"agreed": "2.0"})
+    assert "agree=1" not in answer.headers["Location"]
+    given = person.consents.get()
+    assert (given.document.version, given.how) == ("2.0", "online")
+    assert "What the study does" not in client.get(f"/connect/{code}/").content.decode()
+
+
+def test_an_older_versions_box_agrees_to_nothing(
+    client: Client, invitation: Invitation, vendor: Vendor, person: Participant
+) -> None:
+    document_add(person.trial, version="2.0", title="What the study does", effective_on=NOW.date())
+    client.post(f"/connect/{connections.invitation_code(invitation)}/to/vendor/", {"agreed": "1.0"})
+    assert not person.consents.exists()
