@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.cache import caches
 from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
 
 from dashboards.libraries import CDN, LIBRARIES
@@ -23,6 +24,15 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 VENDOR = Path(__file__).resolve().parents[2] / "static"
 PASSWORD = "a-long-test-password"
+
+
+@pytest.fixture(autouse=True)
+def _no_sign_in_counted(transactional_db: None) -> None:
+    """All tests sign in from one address: those of the tests before are not held against this one.
+
+    They are counted in a table that is no model's, so that emptying the database between tests leaves it.
+    """
+    caches["default"].clear()
 
 
 @pytest.fixture(scope="session")
