@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from participants import erasure_journal
-from participants.audit import record
+from participants.audit import looked, record
 from participants.holdings import holdings
 from participants.leaving import left
 from participants.models import AuditDetail, Erasure, IdempotencyKey, Participant, User
@@ -85,17 +85,14 @@ def erase(pk: int) -> None:
     """
     row = Erasure.objects.select_related("participant__trial").filter(pk=pk, state=Erasure.State.APPROVED).first()
     if row is not None:
-        removed = remove(row.participant, str(row.public_id))
-        report = Counter(row.report) + removed
-        Erasure.objects.filter(pk=pk).update(
-            state=Erasure.State.DONE, done_at=timezone.now(), report=dict(report), reason="erased"
-        )
+        remove(row.participant, str(row.public_id))
 
 
-def remove(participant: Participant, public_id: str) -> Counter[str]:
-    """Delete everything about a participant and return what, as table -> rows. Her row stays, empty.
+def remove(participant: Participant, public_id: str) -> None:
+    """Delete everything about a participant and note how much, by table. Her row stays, empty.
 
-    First what is much, in transactions of its own (an eraser may be called again), then all the rest at once.
+    First what is much, in transactions of its own (an eraser may be called again), then all the rest at once, with
+    the erasure's own row: a worker killed at any point leaves it to be gone on with, or done.
     """
     known = Participant.objects.select_related("trial").get(pk=participant.pk)
     removed: Counter[str] = Counter()
@@ -111,17 +108,12 @@ def remove(participant: Participant, public_id: str) -> Counter[str]:
             raise NotErased(f"Still there: {', '.join(sorted(still))}.")
         told = dict(+removed)
         record("participant.erase", trial=known.trial, thing=f"erasure:{public_id}", new={"removed": told})
-        # Of this entry the participant's number is all that is known of her.
-        record_of(known, public_id)
+        # Of this entry the participant's number is all that is known of her: it explains to participants.audit_chain
+        # why the details about her are gone.
+        looked(known, "participant.erase")
+        approved = Erasure.objects.filter(public_id=public_id, state=Erasure.State.APPROVED)
+        approved.update(state=Erasure.State.DONE, done_at=timezone.now(), report=told, reason="erased")
         erasure_journal.write(known, public_id)
-    return +removed
-
-
-def record_of(participant: Participant, public_id: str) -> None:
-    """The entry that explains to participants.audit_chain why the details about her are gone."""
-    from participants.audit import looked
-
-    looked(participant, "participant.erase")
 
 
 def _rows(participant: Participant) -> Counter[str]:

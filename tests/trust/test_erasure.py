@@ -198,6 +198,16 @@ def test_carrying_it_out_again_changes_nothing(person: Participant) -> None:
     assert done.report == report
 
 
+def test_a_worker_killed_after_the_deletion_leaves_it_done_with_its_counts(person: Participant, journal: Path) -> None:
+    asked = erasing.erasure_ask(person, by=UserFactory.create(), reason="her letter")
+    erasing.erasure_decide(asked, by=UserFactory.create(), approve=True)
+    erasing.remove(person, str(asked.public_id))
+    erasing.erase(asked.pk)  # the next worker
+    asked.refresh_from_db()
+    assert (asked.state, asked.report["metrics.Measurement"]) == ("done", 182)
+    assert len(journal.read_text().splitlines()) == 1
+
+
 def test_a_restored_backup_forgets_her_again(
     person: Participant, journal: Path, django_capture_on_commit_callbacks: Any
 ) -> None:
