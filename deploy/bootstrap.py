@@ -3,7 +3,7 @@
 Standard library only, and syntax that Python 3.7 still reads, because this runs before anything is installed
 and must be able to say which Python is missing. Usage, normally through the Makefile:
 
-    python3 deploy/bootstrap.py [--lock embedded|dev|wearipedia] [--serve] -- COMMAND...
+    python3 deploy/bootstrap.py [--lock embedded|dev|wearipedia|load] [--serve] -- COMMAND...
 
 makes or refreshes the environment, then becomes `ENVIRONMENT/bin/python COMMAND...`. With `--serve` the command
 is the product itself: the port and a second start in the same folder are looked at before any long work.
@@ -31,6 +31,8 @@ OLDEST, NEWEST = (3, 11), (3, 14)
 # The embedded Redis is a wheel for Linux that stops at this Python. PostgreSQL's goes to the newest.
 NEWEST_WITH_REDIS = (3, 12)
 NEWEST_WITH_WEARIPEDIA = (3, 12)
+# Locks that get an environment beside the usual one: they bring much that nothing else needs.
+OF_THEIR_OWN = ("wearipedia", "load")
 # What uv is asked for where that limit bites: it takes what it finds, else fetches the newest of these.
 FOR_UV = ">=3.11,<3.13"
 REDIS_SERVERS = ("redis-server", "valkey-server")
@@ -225,8 +227,8 @@ def environment(lock: str, serve: bool) -> Path:
 
     `.venv` serves the product and the tests: once it holds the tests' tools, `make demo` keeps them.
     """
-    home = ROOT / (".venv-wearipedia" if lock == "wearipedia" else ".venv")
-    stamps = {name: home / ("installed-" + name) for name in ("embedded", "dev", "wearipedia")}
+    home = ROOT / (".venv-" + lock if lock in OF_THEIR_OWN else ".venv")
+    stamps = {name: home / ("installed-" + name) for name in ("embedded", "dev", *OF_THEIR_OWN)}
     if lock == "embedded" and stamps["dev"].is_file():
         lock = "dev"
     file = ROOT / "requirements" / (lock + ".lock")
@@ -256,7 +258,7 @@ def environment(lock: str, serve: bool) -> Path:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--lock", choices=("embedded", "dev", "wearipedia"), default="embedded")
+    parser.add_argument("--lock", choices=("embedded", "dev", *OF_THEIR_OWN), default="embedded")
     parser.add_argument("--serve", action="store_true")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     given = parser.parse_args()

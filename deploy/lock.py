@@ -17,7 +17,9 @@ WITH_APP = ("--constraint", str(FOLDER / "app.lock"))
 LOCKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("app", ("pyproject.toml",)),
     ("embedded", ("pyproject.toml", "--extra", "embedded", *WITH_APP)),
-    ("dev", ("pyproject.toml", "--extra", "embedded", "--extra", "dev", *WITH_APP)),
+    ("server", ("pyproject.toml", "--extra", "server", *WITH_APP)),
+    ("dev", ("pyproject.toml", "--extra", "embedded", "--extra", "server", "--extra", "dev", *WITH_APP)),
+    ("load", ("pyproject.toml", "--extra", "embedded", "--extra", "load", *WITH_APP)),
     (
         "wearipedia",
         ("pyproject.toml", "--extra", "embedded", "--extra", "wearipedia", str(FOLDER / "wearipedia.in"), *WITH_APP),
