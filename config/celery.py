@@ -34,6 +34,7 @@ app.conf.beat_schedule = {
         "schedule": crontab(minute="*/15"),
         "options": {"expires": 14 * 60},
     },
+    "care": {"task": "metrics.care", "schedule": crontab(hour="2", minute="41"), "options": {"expires": 6 * 3600}},
     "pull-synthetic-days": {
         "task": "ingestion.pull_synthetic_days",
         "schedule": crontab(hour="6", minute="0"),

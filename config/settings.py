@@ -325,6 +325,8 @@ CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 
 # Chunks older than this are compressed, where the server is TimescaleDB's Community edition.
 COMPRESS_AFTER_DAYS = env.int("COMPRESS_AFTER_DAYS", default=30)
+# Whether the nightly care fits the length of new chunks to the number of participants (metrics.chunks).
+CHUNKS_BY_TRIAL_SIZE = boolean("CHUNKS_BY_TRIAL_SIZE", default=True)
 
 # Where exports' files lie, and for how many days.
 EXPORT_FOLDER = Path(env.str("EXPORT_FOLDER", default="") or BASE_DIR / "var" / "exports")

@@ -30,8 +30,6 @@ def _slice(participant: Participant, table: str, column: str) -> int:
     """Delete the oldest stretch there is."""
     with connection.cursor() as cursor:
         cursor.execute(sql.LOCK, [participant.pk])
-        # A compressed chunk's rows are unpacked for this: the limit of a transaction is meant for another kind of work.
-        cursor.execute("SELECT set_config('timescaledb.max_tuples_decompressed_per_dml_transaction', '0', true)")
         cursor.execute(sql_erasing.oldest(table, column), [participant.pk])
         oldest = cursor.fetchone()[0]
         if oldest is None:

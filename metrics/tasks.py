@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+
 from celery import shared_task
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from metrics import recomputes, verdicts
+from metrics import care, recomputes, verdicts
 from metrics.exports import engine, service
 from metrics.models import Recompute
 from participants.models import Participant, Trial
+
+log = logging.getLogger(__name__)
 
 # So many participants are judged in one transaction: each is locked until its end.
 CHUNK = 50
@@ -66,6 +70,13 @@ def resume_exports() -> None:
 def expire_exports() -> None:
     """Each hour: files whose time is over are deleted."""
     service.expire(timezone.now())
+
+
+@shared_task(name="metrics.care", acks_late=True)  # type: ignore[untyped-decorator]
+def look_after_store() -> None:
+    """Each night: chunks are compressed, and what a trial does not keep is deleted."""
+    for line in care.care(timezone.now()).lines():
+        log.info("%s", line)
 
 
 def judge(ids: list[int]) -> None:

@@ -1,0 +1,85 @@
+"""Chunks of the hypertables: how long those to come are, and how those that are there stand."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import connection
+
+from metrics import sql_chunks
+from metrics.models import HourRollup, Measurement, MinuteRollup, Revision
+from metrics.timescale import Tier, tier
+from participants.models import Participant
+
+SIZED = tuple(model._meta.db_table for model in (Measurement, MinuteRollup, HourRollup))
+TABLES = (*SIZED, Revision._meta.db_table)
+# From so many participants on, days a chunk of each of SIZED. A chunk should fit into memory while it is written: a
+# day of 1,000 participants' heart rates is 2.7 GB uncompressed.
+STEPS = ((0, (7, 7, 28)), (150, (3, 7, 28)), (1_000, (1, 7, 28)), (5_000, (1, 1, 7)))
+# Back to longer chunks only below this share of a step, so that a few who leave or come change nothing.
+BACK = 0.7
+# Those whose devices send, or will.
+SENDING = (Participant.Status.INVITED, Participant.Status.ACTIVE, Participant.Status.PAUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Rows of [starts_at, ends_at) of a table. `partial`: compressed, but rows have come or changed since."""
+
+    table: str
+    name: str
+    starts_at: dt.datetime
+    ends_at: dt.datetime
+    compressed: bool
+    partial: bool
+
+
+def chunks(tables: Sequence[str] = TABLES) -> list[Chunk]:
+    """All chunks by table and time; none on plain PostgreSQL."""
+    if tier() is Tier.PLAIN:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(sql_chunks.CHUNKS, [list(tables)])
+        return [Chunk(*row) for row in cursor.fetchall()]
+
+
+def intervals(tables: Sequence[str] = TABLES) -> dict[str, dt.timedelta]:
+    """How long new chunks are, by table; empty on plain PostgreSQL."""
+    if tier() is Tier.PLAIN:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(sql_chunks.INTERVALS, [list(tables)])
+        return dict(cursor.fetchall())
+
+
+def sending() -> int:
+    """How many participants' devices send, over all trials: they share the chunks."""
+    return Participant.objects.filter(status__in=SENDING).count()
+
+
+def days_a_chunk(people: int, now: Sequence[int]) -> tuple[int, ...]:
+    """Days a chunk of each of SIZED for so many participants. `now`: what they are; around a step they stay so."""
+    step = max(i for i, (least, _) in enumerate(STEPS) if people >= least)
+    standing = next((i for i, (_, days) in enumerate(STEPS) if days == tuple(now)), None)
+    if standing is not None and standing > step and people >= BACK * STEPS[standing][0]:
+        step = standing
+    return STEPS[step][1]
+
+
+def resize(people: int) -> dict[str, tuple[int, int]]:
+    """Fit the length of chunks to come to the number of participants; returns (days before, days now) by table changed.
+
+    Chunks that are there stay as they are. Nothing on plain PostgreSQL, and nothing where a table is not a hypertable.
+    """
+    found = intervals(SIZED)
+    if set(found) != set(SIZED):
+        return {}
+    before = {table: found[table].days for table in SIZED}
+    after = dict(zip(SIZED, days_a_chunk(people, list(before.values())), strict=True))
+    changed = {table: (before[table], days) for table, days in after.items() if before[table] != days}
+    with connection.cursor() as cursor:
+        for table, (_, days) in changed.items():
+            cursor.execute(sql_chunks.SET_INTERVAL, [table, days])
+    return changed

@@ -1,0 +1,38 @@
+"""The SQL about chunks: how they are laid out, how they stand, what they weigh. TimescaleDB only.
+
+Its catalogue is asked for the one thing that its views do not tell: whether rows came into a compressed chunk.
+"""
+
+from __future__ import annotations
+
+# How a hypertable is compressed: its columns of segments and of order, as one text each; null where it is not.
+LAYOUT = """
+SELECT string_agg(attname, ',' ORDER BY segmentby_column_index) FILTER (WHERE segmentby_column_index IS NOT NULL),
+    string_agg(attname, ',' ORDER BY orderby_column_index) FILTER (WHERE orderby_column_index IS NOT NULL)
+FROM timescaledb_information.compression_settings WHERE hypertable_schema = 'public' AND hypertable_name = %s
+"""
+
+# After how long the database's own job compresses.
+POLICY = """
+SELECT (config ->> 'compress_after')::interval FROM timescaledb_information.jobs
+WHERE hypertable_schema = 'public' AND hypertable_name = %s AND config ? 'compress_after'
+"""
+
+# Bits of a chunk's status: 1 compressed, 2 rows lie out of order, 8 rows came that are not compressed.
+CHUNKS = """
+SELECT i.hypertable_name, format('%%I.%%I', i.chunk_schema, i.chunk_name), i.range_start, i.range_end,
+    coalesce(i.is_compressed, false), coalesce(i.is_compressed, false) AND (c.status & 10) <> 0
+FROM timescaledb_information.chunks i
+JOIN _timescaledb_catalog.chunk c ON c.schema_name = i.chunk_schema AND c.table_name = i.chunk_name
+WHERE i.hypertable_schema = 'public' AND i.hypertable_name = ANY(%s)
+ORDER BY i.hypertable_name, i.range_start
+"""
+
+INTERVALS = """
+SELECT hypertable_name, time_interval FROM timescaledb_information.dimensions
+WHERE hypertable_schema = 'public' AND hypertable_name = ANY(%s)
+"""
+SET_INTERVAL = "SELECT set_chunk_time_interval(%s, make_interval(days => %s))"
+SHORT_LOCK = "SELECT set_config('lock_timeout', '3s', true)"
+# A name from CHUNKS, which is quoted where it has to be.
+VACUUM = "VACUUM (ANALYZE, SKIP_LOCKED) {chunk}"
