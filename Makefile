@@ -20,7 +20,7 @@ demo: ## set everything up and serve a demo trial at http://127.0.0.1:8000 (PORT
 run: ## the same without the demo trial: for a pilot of your own
 	$(SET_UP) --serve -- -m config.embedded run $(OR_SAY)
 
-test: ## set up and run the tests (ARGS="tests/metrics -k rollup"; DATABASE_URL=... for a server of your own)
+test: ## set up and run the tests (ARGS="tests/metrics -k rollup"; WORKERS=1 for one process; DATABASE_URL=... for a server of your own)
 	$(SET_UP) --lock dev -- -m config.embedded test $(ARGS) $(OR_SAY)
 
 fuzz: ## ten thousand malformed imports, callbacks, notices, forms and API requests (FUZZ_EXAMPLES=1000 for fewer)

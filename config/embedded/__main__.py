@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from django.core.exceptions import ImproperlyConfigured
 
 import config.embedded
+from config.embedded import environment, workers
 from config.embedded.postgres import PostgresFault
 from config.embedded.processes import say
 from config.embedded.redis_server import RedisFault
@@ -24,7 +26,8 @@ def main() -> int:
     given = parser.parse_args()
     try:
         if given.mode == "test":
-            return run_with_postgres("test-postgres", ["-m", "pytest", *given.arguments], safe=False)
+            shared = workers.options(given.arguments, os.environ, environment.ROOT)
+            return run_with_postgres("test-postgres", ["-m", "pytest", *shared, *given.arguments], safe=False)
         if given.mode == "bench":
             return run_with_postgres("bench-postgres", ["-m", *given.arguments], safe=True)
         Supervisor(demo=given.mode == "demo").run()

@@ -21,7 +21,7 @@ from urllib.parse import quote
 
 import psycopg
 
-from config.embedded.processes import Child, say, tail, wait_until
+from config.embedded.processes import Child, command_line, say, tail, wait_until
 
 # A Unix socket's path holds 103 bytes on macOS and 107 on Linux, its name included.
 SOCKET_FOLDER_BYTES = 103 - len("/.s.PGSQL.5432")
@@ -196,10 +196,7 @@ class Postgres:
         number = note.read_text().split("\n", 1)[0].strip() if note.exists() else ""
         if not number.isdigit():
             return
-        found = subprocess.run(
-            ["/bin/ps", "-ww", "-p", number, "-o", "args="], capture_output=True, text=True, check=False
-        )
-        if str(self._programs / "postgres") in found.stdout:
+        if str(self._programs / "postgres") in command_line(int(number)):
             self._run("pg_ctl", "stop", "-D", str(self.data), "-m", "fast", "-w", "-t", "60")
 
     def _answers(self) -> bool:

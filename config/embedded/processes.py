@@ -40,6 +40,20 @@ def tail(path: Path, lines: int = 15) -> str:
     return "\n".join("    " + line for line in text.splitlines()[-lines:])
 
 
+def command_line(number: int) -> str:
+    """What the process of that number was started as, its words parted by spaces; empty where there is none."""
+    if sys.platform.startswith("linux"):  # `ps` is a package of its own, which small installations leave out
+        try:
+            words = Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")
+        except OSError:  # it has ended
+            return ""
+        return os.fsdecode(b" ".join(words)).strip()
+    found = subprocess.run(
+        ["/bin/ps", "-ww", "-p", str(number), "-o", "args="], capture_output=True, text=True, check=False
+    )
+    return found.stdout.strip()
+
+
 def _die_with_parent(number: signal.Signals, parent: int) -> Callable[[], None]:
     """Linux: the kernel sends `number` to the child when the supervisor ends, however it ends."""
 

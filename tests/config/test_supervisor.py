@@ -17,7 +17,10 @@ from pathlib import Path
 import pytest
 
 from config.embedded.postgres import PostgresFault, programs
+from config.embedded.processes import command_line
 from config.embedded.redis_server import RedisFault, free_port, program
+
+pytestmark = pytest.mark.xdist_group("supervisor")
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "DB_NAME", "ALLOWED_HOSTS", "HTTPS", "DEBUG")
@@ -38,8 +41,13 @@ class Story:
 
 
 def processes_in(folder: Path) -> list[str]:
-    found = subprocess.run(["ps", "-ww", "-e", "-o", "args"], capture_output=True, text=True, check=True)
-    return [line for line in found.stdout.splitlines() if str(folder) in line]
+    if sys.platform.startswith("linux"):
+        numbers = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+        lines = [command_line(number) for number in numbers]
+    else:
+        found = subprocess.run(["ps", "-ww", "-e", "-o", "args"], capture_output=True, text=True, check=True)
+        lines = found.stdout.splitlines()
+    return [line for line in lines if str(folder) in line]
 
 
 @pytest.fixture(scope="module")

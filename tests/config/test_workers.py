@@ -1,0 +1,45 @@
+"""Who runs the tests: several processes for all of them, one for a few."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from config.embedded import workers
+from deploy.bootstrap import SetupError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("arguments", [[], ["-q"], ["--durations=60"], ["--junitxml=var/report.xml", "-x"]])
+def test_the_whole_suite_is_shared(arguments: list[str]) -> None:
+    assert workers.options(arguments, {}, ROOT)[0] == "-n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["tests/metrics"],
+        ["-q", "tests/config/test_workers.py::test_a_few_are_not"],
+        ["-k", "rollup"],
+        ["-krollup"],
+        ["-m", "browser"],
+        ["--lf"],
+        ["--pdb"],
+        ["--deselect=tests/metrics"],
+        ["-n", "4"],
+    ],
+)
+def test_a_few_are_not(arguments: list[str]) -> None:
+    assert workers.options(arguments, {}, ROOT) == []
+
+
+def test_the_environment_decides() -> None:
+    assert workers.options([], {"WORKERS": "0"}, ROOT) == []
+    assert workers.options(["tests/metrics"], {"WORKERS": "5"}, ROOT)[:2] == ["-n", "5"]
+
+
+def test_a_number_that_is_none_is_refused() -> None:
+    with pytest.raises(SetupError, match="WORKERS must be a number"):
+        workers.options([], {"WORKERS": "many"}, ROOT)
