@@ -2,6 +2,7 @@
 
 from ingestion.models.connections import Connection, ConnectionEvent, Device, DeviceReading, Invitation
 from ingestion.models.files import ImportFile, RejectedRow
+from ingestion.models.operations import Heartbeat
 from ingestion.models.sync import Fingerprint, SyncWindow, WebhookDelivery
 from ingestion.models.synthetic import SyntheticDevice
 
@@ -11,6 +12,7 @@ __all__ = [
     "Device",
     "DeviceReading",
     "Fingerprint",
+    "Heartbeat",
     "ImportFile",
     "Invitation",
     "RejectedRow",
