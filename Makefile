@@ -35,7 +35,7 @@ test-wearipedia: ## the tests of the synthetic devices, in an environment of the
 fuzz-api: ## many invented requests to the whole API (FUZZ=1000 for each operation)
 	$(SET_UP) --lock dev -- -m config.embedded test tests/api/test_schemathesis.py $(ARGS) $(OR_SAY)
 
-lint: ## ruff, mypy, djLint, Django's deployment checks, missing migrations
+lint: ## ruff, mypy, djLint, Django's deployment checks, missing migrations and what new ones would lock
 	$(SET_UP) --lock dev -- deploy/lint.py $(OR_SAY)
 
 openapi: ## write docs/openapi.yaml from the code

@@ -1,6 +1,7 @@
 """Every check that needs no test run, one after the other; ends non-zero when any of them objected.
 
-Run by `make lint`. Django's deployment checks see settings like a real deployment's, so they need no database.
+Run by `make lint`. Django's deployment checks see settings like a real deployment's, so they need no database; what
+looks at the migrations' SQL is lent one.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ CHECKS: tuple[tuple[str, Mapping[str, str], tuple[str, ...]], ...] = (
     ("mypy", BARE, ("-m", "mypy", ".")),
     ("djLint", {}, ("-m", "djlint", "--lint", "--quiet", "templates")),
     ("check --deploy", DEPLOYED, ("manage.py", "check", "--deploy", "--fail-level", "WARNING")),
+    ("migrations' SQL", {}, ("-m", "config.embedded", "bench", "deploy.migrations")),
     ("makemigrations --check", BARE, ("-W", "ignore", "manage.py", "makemigrations", "--check", "--dry-run")),
 )
 

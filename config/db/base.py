@@ -2,7 +2,7 @@
 
 django-timescaledb 0.2.13 fails to migrate where the extension is not installed, drops primary keys
 that a hypertable may well have, and lets TimescaleDB add an index on time that no query here uses
-(30 bytes a row). The three overrides below are all that is needed.
+(30 bytes a row). The overrides below are all that is needed; one more keeps migrations from waiting for locks long.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from timescale.db.backends.postgresql.base import DatabaseWrapper as TimescaleWr
 from timescale.db.backends.postgresql.schema import TimescaleSchemaEditor
 
 AVAILABLE = "SELECT EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb')"
+# A migration that cannot have its lock in this time fails and changes nothing: run it again.
+LOCK_TIMEOUT = "SET LOCAL lock_timeout = '10s'"
 CREATED = "SELECT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'timescaledb')"
 
 
@@ -28,6 +30,13 @@ class SchemaEditor(TimescaleSchemaEditor):  # type: ignore[misc]  # its package 
         "SELECT create_hypertable({table}, {partition_column}, chunk_time_interval => interval {interval}, "
         "migrate_data => {migrate}, create_default_indexes => false)"
     )
+
+    def __enter__(self) -> Any:
+        """In its transaction a migration waits shortly for a lock: whoever waits for it would wait behind it."""
+        entered = super().__enter__()
+        if self.atomic_migration and not self.collect_sql:
+            self.execute(LOCK_TIMEOUT)
+        return entered
 
     def _drop_primary_key(self, model: Any) -> None:
         """Keep it: our hypertables' keys contain the time column, as TimescaleDB asks."""
