@@ -128,6 +128,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "config.headers.Headers",
+    "config.health_pages.HealthDoor",
     "participants.rest.compression.Compression",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -322,6 +323,14 @@ CELERY_TIMEZONE = "UTC"
 CELERY_TASK_ROUTES = {"metrics.export_run": {"queue": "exports"}}
 # In memory: what is due stands in PostgreSQL, and a schedule file that a power cut left half-written stops beat.
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
+
+# Our programs say each so many seconds that they live; the scheduler's lease lasts two beats, and who was not heard
+# of for six is taken for dead.
+HEARTBEAT_SECONDS = env.float("HEARTBEAT_SECONDS", default=30.0)
+if not 0.2 <= HEARTBEAT_SECONDS <= 300:
+    raise ImproperlyConfigured("HEARTBEAT_SECONDS must lie between 0.2 and 300.")
+SCHEDULER_LEASE_SECONDS = 2 * HEARTBEAT_SECONDS
+HEARTBEAT_STALE_SECONDS = 6 * HEARTBEAT_SECONDS
 
 # Chunks older than this are compressed, where the server is TimescaleDB's Community edition.
 COMPRESS_AFTER_DAYS = env.int("COMPRESS_AFTER_DAYS", default=30)

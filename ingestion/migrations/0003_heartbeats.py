@@ -17,7 +17,12 @@ class Migration(migrations.Migration):
                 (
                     "kind",
                     models.CharField(
-                        choices=[("scheduler", "scheduler"), ("sync", "sync worker"), ("exports", "exports worker")],
+                        choices=[
+                            ("scheduler", "scheduler"),
+                            ("sync", "sync worker"),
+                            ("exports", "exports worker"),
+                            ("probe", "probe"),
+                        ],
                         max_length=9,
                     ),
                 ),

@@ -15,6 +15,7 @@ class Heartbeat(models.Model):
         SCHEDULER = "scheduler", "scheduler"
         SYNC = "sync", "sync worker"
         EXPORTS = "exports", "exports worker"
+        PROBE = "probe", "probe"  # what the health check writes, to see whether anything can be written
 
     name = models.CharField(max_length=200, unique=True)
     kind = models.CharField(max_length=9, choices=Kind)

@@ -27,6 +27,8 @@ S = "trials/{code}/sync/{study_id}/{provider}/"
 PAGES: dict[str, Methods] = {
     "": reads(r.OWN),
     "favicon.ico": dict.fromkeys(METHODS, r.PUBLIC),  # a redirect
+    "health/live": reads(r.PUBLIC),
+    "health/ready": reads(r.PUBLIC),
     "digests/": both(r.OWN),
     "account/": both(r.OWN),
     "account/sign-ins/": reads(r.OWN),

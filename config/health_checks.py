@@ -1,0 +1,150 @@
+"""What the health of each part is judged by. Each check says in a sentence what is wrong, and nothing otherwise.
+
+No sentence holds a host's name, an address or anything about a person: the answer is read by whoever asks.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import redis
+from django.conf import settings
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+
+Cursor = psycopg.Cursor[Any]
+PATIENCE = 2.0  # seconds for a server's answer
+# A connection of its own: none of a pool that hangs, and a server that takes no more connections is noticed.
+CONNECTING = {
+    "connect_timeout": int(PATIENCE),
+    "tcp_user_timeout": int(2_000 * PATIENCE),
+    "keepalives_idle": 2,
+    "keepalives_interval": 1,
+    "keepalives_count": 3,
+}
+# Less room than this for exports, and the next may not fit.
+LEAST_BYTES = 500 * 2**20
+# An e-mail that has been due for so long is stuck: beat asks for them each minute.
+MAIL_MINUTES = 15
+# From this share of the connections that have something to ask, it is the vendor and not somebody's account.
+VENDOR_SHARE = 0.5
+
+
+def connect() -> psycopg.Connection[Any]:
+    """A connection that nothing else uses. Raises psycopg.OperationalError within some seconds."""
+    return psycopg.connect(**{**connection.get_connection_params(), **CONNECTING}, autocommit=True)
+
+
+def database(cursor: Cursor) -> str:
+    cursor.execute("SELECT 1")
+    return ""
+
+
+@cache
+def newest_migrations() -> frozenset[tuple[str, str]]:
+    """The last migration of each app, as the program's files have them."""
+    return frozenset(MigrationLoader(None).graph.leaf_nodes())
+
+
+def migrations(cursor: Cursor) -> str:
+    cursor.execute("SELECT app, name FROM django_migrations")
+    if newest_migrations() <= {(app, name) for app, name in cursor}:
+        return ""
+    return "The database's tables are older than the program: run `manage.py migrate`."
+
+
+def storage(cursor: Cursor) -> str:
+    """Writes a row, and a megabyte that a full disk would not take: the row may fit where no table can grow."""
+    cursor.execute("SELECT pg_is_in_recovery()")
+    if (cursor.fetchone() or [True])[0]:
+        return "The database takes no writes: it is a standby."
+    cursor.execute(
+        "INSERT INTO ingestion_heartbeat (name, kind, holder, beaten_at) VALUES ('health', 'probe', '', now()) "
+        "ON CONFLICT (name) DO UPDATE SET beaten_at = excluded.beaten_at"
+    )
+    # A sort that must go to disk; unlike a temporary table it leaves nothing in the catalogue.
+    cursor.execute("SET LOCAL work_mem = '64kB'")
+    cursor.execute(
+        "SELECT count(*) FROM (SELECT repeat(md5(i::text), 32) AS text FROM generate_series(1, 1000) i "
+        "ORDER BY text OFFSET 0) sorted"
+    )
+    return ""
+
+
+def beats(kind: str, who: str) -> Callable[[Cursor], str]:
+    """Whether somebody of that kind was heard of lately."""
+
+    def check(cursor: Cursor) -> str:
+        cursor.execute(
+            "SELECT extract(epoch FROM now() - max(beaten_at))::float FROM ingestion_heartbeat WHERE kind = %s", [kind]
+        )
+        seconds = (cursor.fetchone() or [None])[0]
+        if seconds is None:
+            return f"No {who} has been heard of."
+        if seconds > settings.HEARTBEAT_STALE_SECONDS:
+            return f"No {who} has been heard of for {_span(seconds)}."
+        return ""
+
+    return check
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
+
+
+def vendor(cursor: Cursor) -> str:
+    """Of the connections that were served lately, the share that the vendor put off or did not answer."""
+    cursor.execute(
+        """
+        SELECT count(*) FILTER (WHERE troubled), count(*) FILTER (WHERE troubled OR served)
+        FROM (
+            SELECT busy_until > now() OR EXISTS (
+                       SELECT FROM ingestion_syncwindow w
+                       WHERE w.connection_id = c.id AND w.state = 'due' AND w.error_code <> ''
+                         AND w.due_at > now() - interval '2 minutes'
+                   ) IS TRUE AS troubled,
+                   last_pull_at > now() - interval '30 minutes' AS served
+            FROM ingestion_connection c
+            WHERE status = 'active'
+        ) asked
+        """
+    )
+    troubled, asked = cursor.fetchone() or (0, 0)
+    if asked and troubled / asked >= VENDOR_SHARE:
+        return f"{troubled} of {asked} connections get no answer of their vendor; they are asked again by themselves."
+    return ""
+
+
+def mail(cursor: Cursor) -> str:
+    cursor.execute(
+        "SELECT count(*) FROM dashboards_outreach WHERE state IN ('held', 'sending') AND kind = 'email' "
+        "AND send_after < now() - make_interval(mins => %s)",
+        [MAIL_MINUTES],
+    )
+    stuck = (cursor.fetchone() or [0])[0]
+    return f"{stuck} e-mails should have left more than {MAIL_MINUTES} minutes ago." if stuck else ""
+
+
+def redis_answers() -> str:
+    """Raises redis.RedisError."""
+    url = settings.REDIS_URL.replace("redis+socket://", "unix://")
+    with redis.Redis.from_url(url, socket_connect_timeout=PATIENCE / 2, socket_timeout=PATIENCE / 2) as client:
+        client.ping()
+    return ""
+
+
+def disk() -> str:
+    """Room where this process keeps exports. Raises OSError."""
+    folder = Path(settings.EXPORT_FOLDER)
+    while not folder.exists():
+        folder = folder.parent
+    if not os.access(folder, os.W_OK):
+        return "The folder of exports cannot be written to."
+    free = shutil.disk_usage(folder).free
+    return f"Only {free / 2**20:.0f} MB are left for exports." if free < LEAST_BYTES else ""

@@ -1,0 +1,45 @@
+"""`/health/live` and `/health/ready`: answered before sessions, limits and host names are looked at.
+
+Who asks them is a load balancer or an orchestrator, by an address of its own and over plain HTTP inside; and they
+must answer when the database and Redis, which sessions and limits need, do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+
+from django.http import HttpRequest, JsonResponse
+from django.http.response import HttpResponseBase
+from django.views.decorators.http import require_safe
+
+from config import health
+
+
+@require_safe
+def live(request: HttpRequest) -> HttpResponseBase:
+    """This process answers. Nothing else is asked, so that no outage makes an orchestrator kill healthy processes."""
+    return JsonResponse({"status": "live"})
+
+
+@require_safe
+def ready(request: HttpRequest) -> HttpResponseBase:
+    """How every part is; 503 where nobody should be sent here."""
+    found = health.parts()
+    status = health.status(found)
+    said = {"status": status, "parts": {name: asdict(part) for name, part in found.items()}}
+    return JsonResponse(said, status=503 if status == "unready" else 200)
+
+
+DOORS = {"/health/live": live, "/health/ready": ready}
+
+
+class HealthDoor:
+    """Middleware: the two addresses, before whatever could keep them from answering."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        view = DOORS.get(request.path_info)
+        return view(request) if view else self.get_response(request)
