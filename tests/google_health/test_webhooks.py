@@ -87,6 +87,8 @@ def test_googles_signature_over_the_raw_bytes_is_taken(google: FakeGoogle, keys:
         base64.b64encode(b"\x01\x00\x00\x00\x01" + b"x" * 70).decode(),
         signed(1, OTHER),
     ],
+    # Named: a signature is another at each start, and processes that share the tests compare their names.
+    ids=["none", "empty", "not-base64", "too-short", "unknown-version", "no-signature", "of-another-key"],
 )
 def test_any_other_signature_is_not(google: FakeGoogle, keys: KeySet, signature: str | None) -> None:
     google.on("/keys", key_set(published(1, KEY)))
