@@ -8,4 +8,5 @@ class WiringConfig(AppConfig):
     verbose_name = "Wiring"
 
     def ready(self) -> None:
-        from config import audit_tasks, checks  # noqa: F401  registers the checks, and what tasks are recorded as
+        # Registers the checks, what tasks are recorded as, and that workers say that they live.
+        from config import audit_tasks, checks, worker_beats  # noqa: F401

@@ -322,7 +322,8 @@ CELERY_TIMEZONE = "UTC"
 # Exports take long: a worker of their own serves this queue, so that syncing goes on meanwhile.
 CELERY_TASK_ROUTES = {"metrics.export_run": {"queue": "exports"}}
 # In memory: what is due stands in PostgreSQL, and a schedule file that a power cut left half-written stops beat.
-CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
+# Any number may run: one holds a lease and sends.
+CELERY_BEAT_SCHEDULER = "config.scheduler:LeasedScheduler"
 
 # Our programs say each so many seconds that they live; the scheduler's lease lasts two beats, and who was not heard
 # of for six is taken for dead.
