@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3.12 chooses the interpreter for a new environment, PORT=8001 the web port.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-wearipedia fuzz fuzz-api audit lint format openapi screenshots lock validation bench-ingest bench-read bench-sync bench-storm bench-monitoring bench-series bench-exports
+.PHONY: help demo run test test-wearipedia fuzz fuzz-api audit secrets monitoring-check dashboards lint format openapi screenshots lock validation bench-ingest bench-read bench-sync bench-storm bench-monitoring bench-series bench-exports
 
 # The first Python that runs at all: the set-up script looks for a fitting one itself and says so if there is none.
 SET_UP = @for python in "$$PYTHON" python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -34,6 +34,15 @@ test-wearipedia: ## the tests of the synthetic devices, in an environment of the
 
 fuzz-api: ## many invented requests to the whole API (FUZZ=1000 for each operation)
 	$(SET_UP) --lock dev -- -m config.embedded test tests/api/test_schemathesis.py $(ARGS) $(OR_SAY)
+
+secrets: ## make the keys and passwords that docker-compose.yml asks for and that are missing, in secrets/
+	@python3 deploy/make_secrets.py
+
+monitoring-check: ## check alert rules, their tests, routing and silencing with Prometheus' and Alertmanager's own tools
+	$(SET_UP) --lock dev -- -m deploy.monitoring.check $(OR_SAY)
+
+dashboards: ## write Grafana's dashboards from deploy/monitoring/dashboards.py
+	$(SET_UP) --lock dev -- -m deploy.monitoring.dashboards $(OR_SAY)
 
 lint: ## ruff, mypy, djLint, Django's deployment checks, missing migrations and what new ones would lock
 	$(SET_UP) --lock dev -- deploy/lint.py $(OR_SAY)

@@ -18,7 +18,8 @@ worker_class = "gthread"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 threads = int(os.environ.get("WEB_THREADS", "8"))
 timeout = 60
-graceful_timeout = 5
+# Seconds that running requests have when it is told to stop.
+graceful_timeout = int(os.environ.get("WEB_GRACE_SECONDS", "5"))
 keepalive = 5
 # A worker is renewed now and then, so that a leak stays small; not all at the same moment.
 max_requests = 20_000

@@ -25,6 +25,8 @@ LOCKS: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("pyproject.toml", "--extra", "embedded", "--extra", "wearipedia", str(FOLDER / "wearipedia.in"), *WITH_APP),
     ),
     ("uv", (str(FOLDER / "uv.in"),)),
+    # What builds the one package that exists as source only, in the image.
+    ("build", (str(FOLDER / "build.in"),)),
 )
 
 
