@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.cache import caches
+from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
 
 from dashboards.libraries import CDN, LIBRARIES
-from participants.models import Participant
+from participants.models import Participant, User
 from tests import factories
 from tests.dashboards.measured import heart_rate, steps, store
 
@@ -118,7 +120,18 @@ def open_context(browser: Browser, live_server: Any, cdn: CdnLog) -> Iterator[Op
         context.close()
 
 
+def signed_in(context: BrowserContext) -> Page:
+    """A tab of somebody who is signed in already, with nothing opened yet: what most tests are not about."""
+    client = Client()
+    client.force_login(User.objects.get(email="manager@example.org"))
+    name = settings.SESSION_COOKIE_NAME
+    # The live server's host; cookies do not heed the port.
+    context.add_cookies([{"name": name, "value": client.cookies[name].value, "domain": "localhost", "path": "/"}])
+    return context.new_page()
+
+
 def sign_in(context: BrowserContext) -> Page:
+    """Signs in by the page, as people do, and waits for what follows."""
     page = context.new_page()
     page.goto("/login/")
     page.get_by_label("E-mail").fill("manager@example.org")

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from participants.models import Participant, SignIn
 from tests.accounts.conftest import code_of
 from tests.browser.axe import needs_axe, violations
-from tests.browser.conftest import PASSWORD, OpenContext, sign_in
+from tests.browser.conftest import PASSWORD, OpenContext, sign_in, signed_in
 
 
 @pytest.fixture(autouse=True)
@@ -101,7 +101,8 @@ def test_before_the_session_ends_the_page_warns_and_one_may_stay(
 ) -> None:
     settings.SECOND_FACTOR = "optional"
     settings.SESSION_IDLE_MINUTES = 2  # all of it is the warning's time
-    page = sign_in(open_context())
+    page = signed_in(open_context())
+    page.goto("/")
     expect(page.get_by_text("You will be signed out at")).to_be_visible()
     settings.SESSION_IDLE_MINUTES = 30
     page.get_by_role("button", name="Stay signed in").click()
@@ -113,10 +114,13 @@ def test_a_session_that_ended_leads_to_the_login(
 ) -> None:
     settings.SECOND_FACTOR = "optional"
     settings.SESSION_IDLE_MINUTES = 2
-    page = sign_in(open_context())
+    page = signed_in(open_context())
+    page.clock.install()
+    page.goto("/")
     expect(page.get_by_text("You will be signed out at")).to_be_visible()
     settings.SESSION_IDLE_MINUTES = 0
-    page.wait_for_url("**/login/**", timeout=30_000)
+    page.clock.fast_forward(21_000)  # it asks every 20 seconds
+    page.wait_for_url("**/login/**")
 
 
 @needs_axe
@@ -126,7 +130,9 @@ def test_axe_finds_nothing_on_the_accounts_pages(
     open_context: OpenContext, participant: Participant, settings: Any, width: int, scheme: Any, tmp_path: Any
 ) -> None:
     context = open_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    page = sign_in(context)
+    page = signed_in(context)
+    page.goto("/")
+    page.wait_for_url("**/account/second-factor/")
     found = {"set up": violations(page)}
     page.goto("/account/second-factor/app/")
     found["app"] = violations(page)

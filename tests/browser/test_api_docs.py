@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import CdnLog, OpenContext, sign_in
+from tests.browser.conftest import CdnLog, OpenContext, signed_in
 from tests.browser.test_pages_in_browser import watched
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("participant")]
@@ -29,7 +29,7 @@ def test_the_page_is_drawn_without_a_complaint(open_context: OpenContext, cdn: C
 
 def test_who_is_signed_in_tries_it_as_herself(open_context: OpenContext) -> None:
     context = open_context(viewport={"width": 1440, "height": 1400})
-    page = sign_in(context)
+    page = signed_in(context)
     errors = watched(page)
     page.goto("/api/docs")
     page.locator(LIST).locator(".opblock-summary-control").click()

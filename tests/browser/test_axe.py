@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from django.urls import reverse
@@ -15,13 +15,13 @@ from ingestion import connections
 from participants.models import Participant, Trial
 from tests import factories
 from tests.browser.axe import needs_axe, violations
-from tests.browser.conftest import PASSWORD, OpenContext, sign_in
+from tests.browser.conftest import PASSWORD, OpenContext, signed_in
 from tests.dashboards.measured import heart_rate, steps, store
 
 pytestmark = [pytest.mark.browser, needs_axe]
 
 WIDTHS = {"wide": {"width": 1440, "height": 1000}, "phone": {"width": 390, "height": 844}}
-SCHEMES = ("light", "dark")
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
 @pytest.fixture
@@ -88,9 +88,10 @@ def looked_at(open_context: OpenContext, trial: Trial, page: str | None, where: 
     """What axe finds on a page in each width and scheme; `page` None: nobody is signed in."""
     found = []
     # The pages' own policy forbids what the browser's driver does to ask anything of them.
+    context: BrowserContext = open_context(bypass_csp=True)
+    tab = context.new_page() if page is None else signed_in(context)
     for scheme in SCHEMES:
-        context: BrowserContext = open_context(color_scheme=scheme, bypass_csp=True)
-        tab = context.new_page() if page is None else sign_in(context)
+        tab.emulate_media(color_scheme=scheme)
         for name, size in WIDTHS.items():
             tab.set_viewport_size(size)  # type: ignore[arg-type]
             response = tab.goto(where)
@@ -101,7 +102,6 @@ def looked_at(open_context: OpenContext, trial: Trial, page: str | None, where: 
             if wide > 0:
                 found.append(f"{scheme}, {name}: {wide} px wider than the window")
             found += [f"{scheme}, {name}: {one}" for one in violations(tab)]
-        context.close()
     return found
 
 

@@ -16,7 +16,7 @@ from participants import contacts
 from participants.contacts_demo import demo_contacts_ensure
 from participants.models import Participant, Protocol, Trial
 from tests import factories
-from tests.browser.conftest import PASSWORD, OpenContext, sign_in
+from tests.browser.conftest import PASSWORD, OpenContext, signed_in
 from tests.contacting.conftest import Post, part, post  # noqa: F401  the fixture
 
 pytestmark = pytest.mark.browser
@@ -50,7 +50,7 @@ def people(trial: Trial) -> list[Participant]:
 
 def test_a_letter_is_written_looked_at_and_sent(open_context: OpenContext, trial: Trial, post: Post) -> None:  # noqa: F811
     first, second = (person.study_id for person in people(trial))
-    page = sign_in(open_context())
+    page = signed_in(open_context())
     page.goto(f"/trials/KNEE/contact/?to={first}&to={second}")
     expect(page.get_by_role("button", name="Send 2 now")).to_be_enabled()
     body = page.get_by_label("Text", exact=True)

@@ -19,7 +19,7 @@ from ingestion.models import Connection
 from ingestion.sync import dispatch
 from participants.models import Participant
 from tests import factories
-from tests.browser.conftest import PASSWORD, OpenContext, sign_in
+from tests.browser.conftest import PASSWORD, OpenContext, signed_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("invitation")]
 
@@ -88,7 +88,7 @@ def phone(open_context: OpenContext, simulator: str) -> BrowserContext:
 
 def invited(context: BrowserContext) -> tuple[Page, str]:
     """The manager makes a link; her page, and the link."""
-    page = sign_in(context)
+    page = signed_in(context)
     page.goto("/trials/STRIDE-2/participants/AX-0042/")
     page.get_by_role("button", name="Invite").click()
     expect(page.get_by_role("img", name="QR code of the link")).to_be_visible()

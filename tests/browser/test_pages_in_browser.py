@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
-from tests.browser.conftest import CdnLog, OpenContext, sign_in
+from tests.browser.conftest import CdnLog, OpenContext, sign_in, signed_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("participant")]
 
@@ -43,7 +43,7 @@ def chart(page: Page) -> dict[str, Any]:
 
 
 def opened(context: BrowserContext, address: str = PERSON) -> Page:
-    page = sign_in(context)
+    page = signed_in(context)
     page.goto(address, wait_until="domcontentloaded")  # a script that hangs holds back "load", not the chart
     page.wait_for_selector(DRAWN)
     return page
@@ -60,7 +60,7 @@ def test_a_chart_is_drawn_with_gaps_band_and_zone(open_context: OpenContext) -> 
 
 
 def test_no_page_puts_an_error_into_the_console(open_context: OpenContext) -> None:
-    page = sign_in(open_context())
+    page = signed_in(open_context())
     errors = watched(page)
     for address in ("/", TRIAL, PERSON, f"{PERSON}&metric=steps", f"{PERSON.replace('week', 'day')}"):
         page.goto(address)
@@ -137,7 +137,7 @@ def test_another_metric_is_drawn(open_context: OpenContext) -> None:
 
 
 def test_without_script_the_table_is_there(open_context: OpenContext) -> None:
-    page = sign_in(open_context(java_script_enabled=False))
+    page = signed_in(open_context(java_script_enabled=False))
     page.goto(PERSON)
     expect(
         page.get_by_role("region", name="Heart rate, table").get_by_role("rowheader", name="Wed 18 Nov 2026")
@@ -148,7 +148,7 @@ def test_without_script_the_table_is_there(open_context: OpenContext) -> None:
 
 
 def test_without_script_search_works_by_its_button(open_context: OpenContext) -> None:
-    page = sign_in(open_context(java_script_enabled=False))
+    page = signed_in(open_context(java_script_enabled=False))
     page.goto(TRIAL)
     page.get_by_label("Search", exact=True).fill("AX-")
     page.get_by_role("button", name="Search").click()
@@ -156,7 +156,7 @@ def test_without_script_search_works_by_its_button(open_context: OpenContext) ->
 
 
 def test_typing_a_study_id_filters_the_table_and_keeps_the_focus(open_context: OpenContext) -> None:
-    page = sign_in(open_context())
+    page = signed_in(open_context())
     page.goto(TRIAL)
     page.keyboard.press("/")
     page.keyboard.type("ax-00")
@@ -166,7 +166,7 @@ def test_typing_a_study_id_filters_the_table_and_keeps_the_focus(open_context: O
 
 
 def test_sorting_stays_when_the_search_changes(open_context: OpenContext) -> None:
-    page = sign_in(open_context())
+    page = signed_in(open_context())
     page.goto(TRIAL)
     page.get_by_role("link", name="Battery").click()
     expect(page).to_have_url(re.compile(r"sort=battery"))
@@ -177,7 +177,7 @@ def test_sorting_stays_when_the_search_changes(open_context: OpenContext) -> Non
 
 @pytest.mark.parametrize("width", [390, 768, 1440])
 def test_no_page_scrolls_sideways(open_context: OpenContext, width: int) -> None:
-    page = sign_in(open_context(viewport={"width": width, "height": 844}))
+    page = signed_in(open_context(viewport={"width": width, "height": 844}))
     too_wide = {}
     for address in ("/", TRIAL, PERSON, "/nowhere/"):
         page.goto(address)
@@ -188,14 +188,15 @@ def test_no_page_scrolls_sideways(open_context: OpenContext, width: int) -> None
 
 
 def test_the_theme_is_remembered(open_context: OpenContext) -> None:
-    page = sign_in(open_context(color_scheme="light"))
+    page = signed_in(open_context(color_scheme="light"))
+    page.goto("/")
     page.get_by_role("button", name="Change between light and dark").click()
     page.goto(TRIAL)
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
 
 
 def test_the_first_tab_reaches_the_skip_link(open_context: OpenContext) -> None:
-    page = sign_in(open_context())
+    page = signed_in(open_context())
     page.goto(TRIAL)
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to content")).to_be_focused()

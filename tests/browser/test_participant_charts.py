@@ -14,7 +14,7 @@ from playwright.sync_api import Locator, Page, expect
 from dashboards.models import Note
 from participants.models import Participant
 from tests import factories
-from tests.browser.conftest import PASSWORD, OpenContext, sign_in
+from tests.browser.conftest import PASSWORD, OpenContext, signed_in
 from tests.dashboards.scene import set_scene
 
 pytestmark = pytest.mark.browser
@@ -37,7 +37,7 @@ def scene(transactional_db: None) -> Participant:
 
 @pytest.fixture
 def page(open_context: OpenContext, scene: Participant) -> Page:
-    found = sign_in(open_context(viewport={"width": 1440, "height": 1000}))
+    found = signed_in(open_context(viewport={"width": 1440, "height": 1000}))
     return opened(found)
 
 
@@ -209,7 +209,7 @@ def noon(time_machine: clock.TimeMachineFixture) -> None:
 
 
 def test_the_record_prints_on_two_light_pages(noon: None, open_context: OpenContext, scene: Participant) -> None:
-    page = opened(sign_in(open_context(color_scheme="dark", viewport={"width": 1440, "height": 1000})))
+    page = opened(signed_in(open_context(color_scheme="dark", viewport={"width": 1440, "height": 1000})))
     paper = page.pdf(prefer_css_page_size=True, print_background=True)
     assert re.findall(rb"/Count (\d+)", paper) == [b"2"]
     page.emulate_media(media="print")

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from metrics.models import Standing
 from participants.models import Participant
 from tests import factories
-from tests.browser.conftest import OpenContext, sign_in
+from tests.browser.conftest import OpenContext, signed_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("people")]
 
@@ -36,7 +36,7 @@ def arrive(person: Participant) -> None:
 
 
 def looked_at(open_context: OpenContext) -> Page:
-    page = sign_in(open_context())
+    page = signed_in(open_context())
     page.clock.install()
     page.goto(TRIAL)
     return page
@@ -66,7 +66,7 @@ def test_a_row_with_focus_stays_while_the_others_are_renewed(
 
 
 def test_no_page_of_a_trial_puts_an_error_into_the_console(open_context: OpenContext) -> None:
-    page = sign_in(open_context())
+    page = signed_in(open_context())
     errors: list[str] = []
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -79,7 +79,7 @@ def test_no_page_of_a_trial_puts_an_error_into_the_console(open_context: OpenCon
 @pytest.mark.parametrize("width", [390, 768, 1440])
 def test_no_page_of_a_trial_scrolls_sideways(open_context: OpenContext, width: int) -> None:
     Participant.objects.filter(study_id="AX-0042").update(study_id="A" * 64)
-    page = sign_in(open_context(viewport={"width": width, "height": 844}))
+    page = signed_in(open_context(viewport={"width": width, "height": 844}))
     for address in (TRIAL, MAP):
         page.goto(address)
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, address
@@ -142,7 +142,7 @@ def test_another_filter_drops_the_selection(open_context: OpenContext) -> None:
 
 def test_arrow_keys_choose_a_day_and_enter_opens_it(open_context: OpenContext, people: list[Participant]) -> None:
     Standing.objects.update(trail_until=dt.datetime.now(dt.UTC).date())
-    page = sign_in(open_context())
+    page = signed_in(open_context())
     page.goto(MAP)
     page.locator("[data-map]").focus()
     page.keyboard.press("ArrowDown")
@@ -159,7 +159,7 @@ def test_arrow_keys_choose_a_day_and_enter_opens_it(open_context: OpenContext, p
 
 
 def test_the_pointer_shows_a_day_and_a_click_keeps_it(open_context: OpenContext) -> None:
-    page = sign_in(open_context())
+    page = signed_in(open_context())
     page.goto(MAP)
     cells = page.locator("[data-map-hit]")
     cells.hover(position={"x": 24, "y": 8})
@@ -174,7 +174,7 @@ def test_the_overview_turns_pages_by_keyboard_and_by_click(
 ) -> None:
     for person in factories.ParticipantFactory.create_batch(81, trial=people[0].trial):
         factories.JudgedFactory.create(participant=person)
-    page = sign_in(open_context())
+    page = signed_in(open_context())
     page.goto(f"{MAP}?sort=id")
     page.get_by_role("slider").focus()
     page.keyboard.press("End")
