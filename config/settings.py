@@ -85,7 +85,9 @@ def database() -> dict[str, Any]:
     # A Unix socket comes as postgresql://user@/name?host=/folder; Django's own tools look for it in HOST.
     config["HOST"] = options.pop("host", config["HOST"])
     config["PORT"] = options.pop("port", config["PORT"])
-    config["OPTIONS"] = {**options, "prepare_threshold": None}
+    # A host that is gone is given up after some seconds, while connecting and in the midst of an answer.
+    given_up = {"connect_timeout": 5, "tcp_user_timeout": 30_000}
+    config["OPTIONS"] = {**given_up, **options, "prepare_threshold": None}
     return config
 
 
@@ -317,7 +319,17 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 3600,
+    # Without limits a page that queues something would wait for ever for a Redis that hangs. What cannot be queued
+    # stands in PostgreSQL, and beat finds it.
+    "socket_connect_timeout": 1.0,
+    "socket_timeout": 1.0,
+    "socket_keepalive": True,
+}
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.1, "interval_step": 0, "interval_max": 0.1}
+# A broker that comes back is found again within some seconds, however long it was away.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_TIMEZONE = "UTC"
 # Exports take long: a worker of their own serves this queue, so that syncing goes on meanwhile.
 CELERY_TASK_ROUTES = {"metrics.export_run": {"queue": "exports"}}

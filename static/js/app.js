@@ -77,6 +77,44 @@
     window.htmx.ajax("GET", location.pathname + location.search, { target: data, swap: "outerHTML" });
   });
 
+  // --- The server, or one that it needs, does not answer: what stands on the page stays, and a notice says so. ---
+  const troubled = new Map(); // by what asked: the words about it
+  const say = () => {
+    let box = document.querySelector("#trouble");
+    const words = [...troubled.values()].pop();
+    if (!words) return box?.remove();
+    if (!box) {
+      box = document.createElement("div");
+      box.id = "trouble";
+      box.className = "notice s-warn trouble";
+      box.setAttribute("role", "status");
+      box.append(document.createElement("p"));
+      box.firstChild.className = "notice-text";
+      document.body.append(box);
+    }
+    if (box.firstChild.textContent !== words) box.firstChild.textContent = words;
+  };
+  const trouble = ({ detail }) => {
+    const status = detail.xhr?.status ?? 0;
+    if (status !== 0 && status < 500) return;
+    const sent = detail.requestConfig?.verb !== "get";
+    const why = status === 503 ? "A server that this page needs does not answer." : "This site does not answer.";
+    // One that was sent once is not sent again by itself; the words stay until something answers.
+    troubled.set(
+      sent ? "sent" : detail.elt,
+      sent ? `Nothing was saved. ${why} Try again in a moment.` : `${why} What you see may be old; it goes on by itself.`,
+    );
+    say();
+  };
+  document.addEventListener("htmx:responseError", trouble);
+  document.addEventListener("htmx:sendError", trouble);
+  document.addEventListener("htmx:timeout", trouble);
+  document.addEventListener("htmx:afterRequest", ({ detail }) => {
+    if (!detail.successful || !troubled.size) return;
+    troubled.clear();
+    say();
+  });
+
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-print]")) print();
     const copy = event.target.closest("[data-copy]");

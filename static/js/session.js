@@ -26,6 +26,7 @@
     let left;
     try {
       const answer = await fetch(place.content, { headers: { Accept: "application/json", "X-Unattended": "1" } });
+      if (answer.status >= 500) return look(WARN + 30); // nobody can say at the moment
       if (!answer.ok || answer.redirected) return location.reload(); // the login answered
       left = (await answer.json()).seconds_left;
     } catch {
