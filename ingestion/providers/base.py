@@ -222,6 +222,13 @@ class BrokenAnswer(VendorError):
     of our question. Never an empty answer. Try again some times, then let staff see it.
     """
 
+    # No answer of the vendor's own: it is away, or something before it says so.
+    UNREACHED = frozenset({"connection_failed", "unavailable", "http_502", "http_503", "http_504"})
+
+    @property
+    def unreached(self) -> bool:
+        return self.code in self.UNREACHED
+
 
 class ClientMisconfigured(VendorError):
     """The vendor refuses our own credentials or project: the operator must act. No participant is at fault."""

@@ -48,6 +48,8 @@ T = TypeVar("T")
 State, Kind = SyncWindow.State, SyncWindow.Kind
 # How long nobody is asked where the fault is ours: the operator must act, and is told in the log.
 OUR_FAULT = dt.timedelta(minutes=15)
+# A vendor that does not answer is asked again after so long at most, so that nothing waits long once it is back.
+LONGEST_PATIENCE = dt.timedelta(minutes=5)
 DAY = dt.timedelta(days=1)
 RECHECK = 1.0  # seconds
 AT_ONCE = 10  # requests
@@ -124,9 +126,12 @@ class _Turn:
         self.checked = time.monotonic()
         self.allowed = 0  # requests that have been counted and not made yet
         self.troubled = False  # whether an answer was broken
+        self.reached = False  # whether the vendor has answered anything in this turn
+        self.waiting_since = now  # since when the oldest of the windows could have been read
 
     def run(self, windows: list[SyncWindow]) -> None:
         """Pull group by group until all are done or somebody says stop; what was read until then is stored."""
+        self.waiting_since = min(window.due_at for window in windows)
         reads: list[_Read] = []
         trouble: Exception | None = None
         try:
@@ -183,9 +188,14 @@ class _Turn:
                     self.look(group[0])
                 elif self.outside(group):
                     reads.append(_Read(group, Pulled(Delivery())))
+                    continue
                 else:
                     reads.append(_Read(group, self.pull(group)))
+                self.reached = True
             except BrokenAnswer as fault:
+                if fault.unreached and not self.reached:
+                    self.unreached(group, fault)
+                    raise VendorBusy(fault.code) from fault
                 self.broken(group, fault)
             except AccessGone as gone:
                 if gone.code != AccessGone.SCOPE_MISSING:
@@ -355,6 +365,24 @@ class _Turn:
             )
         self.settled |= {window.pk for window in group}
 
+    def unreached(self, group: list[SyncWindow], fault: BrokenAnswer) -> None:
+        """The vendor did not answer at all: no window's fault, so no attempt counts, however long it lasts.
+
+        These go behind the others, should it be they after all that it does not answer.
+        """
+        self.troubled = True
+        later = timezone.now() + 2 * self.patience()
+        claims.held(group).update(
+            state=State.DUE, due_at=later, claimed_at=None, attempts=F("attempts") - 1, error_code=fault.code[:60]
+        )
+        self.settled |= {window.pk for window in group}
+
+    def patience(self) -> dt.timedelta:
+        """The longer the work has waited, the longer until the vendor is asked again; some minutes at most."""
+        least = dt.timedelta(seconds=settings.SYNC_RETRY_SECONDS)
+        waited = (timezone.now() - self.waiting_since) / 4
+        return min(max(waited, least), max(LONGEST_PATIENCE, least))
+
     def not_allowed(self, group: list[SyncWindow]) -> None:
         """She did not consent to this kind of data, or took that back: it is not asked for again."""
         self.fail(group, AccessGone.SCOPE_MISSING)
@@ -373,7 +401,7 @@ class _Turn:
         """Put everything off until the vendor's time; nobody waits for it."""
         wait = retry_after
         if wait is None:
-            wait = settings.SYNC_RETRY_SECONDS * random.uniform(0.5, 2)  # noqa: S311  jitter, no secret
+            wait = self.patience().total_seconds() * random.uniform(0.5, 1.5)  # noqa: S311  jitter, no secret
         self.postpone(dt.timedelta(seconds=max(wait, 1)))
         self.outcome.wait, self.outcome.note = max(wait, 1), code
 
