@@ -109,3 +109,42 @@ def mail_server(app_configs: Sequence[AppConfig] | None, **given: Any) -> list[C
             id="config.W004",
         )
     ]
+
+
+@register()
+def buckets(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    wanted = [name for name in ("EXPORT_STORE", "ERASURE_JOURNAL") if "://" in getattr(settings, name)]
+    if not wanted or find_spec("boto3") is not None:
+        return []
+    return [
+        Error(
+            f"{' and '.join(wanted)} names a bucket, and the library that speaks to it is not installed.",
+            hint="Install the extra `server` (requirements/server.lock), as the image does.",
+            id="config.E002",
+        )
+    ]
+
+
+@register(Tags.database)
+def shared_exports(app_configs: Sequence[AppConfig] | None, **given: Any) -> list[CheckMessage]:
+    """Hosts that each write exports into a folder of their own: others cannot serve or delete them."""
+    if "default" not in (given.get("databases") or ()):
+        return []
+    from metrics.exports import store
+    from metrics.models import Export
+
+    with connections["default"].cursor() as cursor:
+        tables = connections["default"].introspection.get_table_list(cursor)
+        table = Export._meta.db_table
+        if table not in [one.name for one in tables]:
+            return []
+        known = connections["default"].introspection.get_table_description(cursor, table)
+    if "store" not in [column.name for column in known] or not (foreign := store.foreign()):
+        return []
+    return [
+        Warning(
+            f"Exports lie in {len(foreign)} folder(s) that this host does not share: {', '.join(sorted(foreign))}.",
+            hint="Share EXPORT_FOLDER among all hosts, or set EXPORT_STORE to a bucket (docs/scaling.md).",
+            id="config.W007",
+        )
+    ]

@@ -7,6 +7,7 @@ missing or malformed stops the start with a message that names it. `.env.example
 from __future__ import annotations
 
 import datetime as dt
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -350,7 +351,8 @@ COMPRESS_AFTER_DAYS = env.int("COMPRESS_AFTER_DAYS", default=30)
 # Whether the nightly care fits the length of new chunks to the number of participants (metrics.chunks).
 CHUNKS_BY_TRIAL_SIZE = boolean("CHUNKS_BY_TRIAL_SIZE", default=True)
 
-# Where exports' files lie, and for how many days.
+# Where exports' files lie (a bucket, or else a folder that all hosts share), and for how many days.
+EXPORT_STORE = env.str("EXPORT_STORE", default="").rstrip("/")
 EXPORT_FOLDER = Path(env.str("EXPORT_FOLDER", default="") or BASE_DIR / "var" / "exports")
 EXPORT_DAYS = env.int("EXPORT_DAYS", default=7)
 
@@ -427,6 +429,17 @@ SUBJECT_ACCESS = [
 ]
 # Tells a restored backup whom it must forget again: keep it apart from the backups.
 ERASURE_JOURNAL = env.str("ERASURE_JOURNAL", default="") or str(BASE_DIR / "var" / "erasures.jsonl")
+# Buckets that speak S3, where one is named above. Without a key, boto3 looks for credentials as it does everywhere.
+S3_ENDPOINT_URL = env.str("S3_ENDPOINT_URL", default="")
+S3_REGION = env.str("S3_REGION", default="")
+S3_ACCESS_KEY_ID = secret("S3_ACCESS_KEY_ID")
+S3_SECRET_ACCESS_KEY = secret("S3_SECRET_ACCESS_KEY")
+S3_ENCRYPTION = env.str("S3_ENCRYPTION", default="")
+for name, bucket in (("EXPORT_STORE", EXPORT_STORE), ("ERASURE_JOURNAL", ERASURE_JOURNAL)):
+    if "://" in bucket and not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]+(/.+)?", bucket):
+        raise ImproperlyConfigured(f"{name} must be s3://bucket or s3://bucket/prefix, not {bucket!r}.")
+if EXPORT_STORE and "://" not in EXPORT_STORE:
+    raise ImproperlyConfigured("EXPORT_STORE must be s3://bucket/prefix. A folder is named by EXPORT_FOLDER.")
 # True: participants of demo trials may be given synthetic devices.
 SYNTHETIC = boolean("SYNTHETIC", default=False)
 # Set only to tell its owner that it is ignored: see config/checks.py.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,9 @@ from metrics import exports
 from metrics.exports import serving
 from metrics.models import Export, ExportFile
 from metrics.registry import BY_CODE
+from participants.buckets import StoreFault
+
+log = logging.getLogger(__name__)
 
 SHOWN = 30  # exports
 FILES_SHOWN = 200
@@ -183,3 +187,8 @@ def export_download(request: Request, code: str, uuid: Any, path: str = "") -> H
         return serving.file_answer(request, one, path) if path else serving.archive_answer(request, one)
     except ExportFile.DoesNotExist:
         raise Http404 from None
+    except StoreFault as fault:
+        log.error("%s", fault)
+        return render(
+            request, "dashboards/export_unreachable.html", {"trial": one.trial, "section": "exports"}, status=503
+        )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from typing import Any
 
 from django.http import Http404, HttpResponseBase
@@ -17,11 +19,13 @@ from rest_framework.response import Response
 from metrics.exports import service, serving
 from metrics.models import Export, ExportFile
 from metrics.registry import METRICS
+from participants.buckets import StoreFault
 from participants.rest.described import resource
 from participants.rest.parameters import Parameters
 from participants.rest.problems import Problem
 from participants.rest.views import ResourceSet, created
 
+log = logging.getLogger(__name__)
 CODES = [metric.code for metric in METRICS]
 MOST_NAMED = 10_000
 RANGE = OpenApiParameter(
@@ -35,6 +39,7 @@ DOWNLOAD: dict[Any, Any] = {
     (200, BYTES): OpenApiTypes.BINARY,
     (206, BYTES): OpenApiTypes.BINARY,
     416: OpenApiResponse(description="The stretch lies beyond the end."),
+    503: OpenApiResponse(description="The files cannot be reached from this server. Tell its operator."),
 }
 
 
@@ -176,10 +181,7 @@ class ExportSet(ResourceSet):
     @action(detail=True, content_negotiation_class=AnyAccepted)
     def archive(self, request: Request, code: str, export: str) -> HttpResponseBase:
         Parameters.read(request)
-        try:
-            return serving.archive_answer(request._request, self._export(code, export))
-        except ExportFile.DoesNotExist:
-            raise Http404 from None
+        return _download(lambda found: serving.archive_answer(request._request, found), self._export(code, export))
 
     @extend_schema(
         summary="Download one file of an export",
@@ -189,7 +191,15 @@ class ExportSet(ResourceSet):
     @action(detail=True, url_path="files/(?P<path>.+)", content_negotiation_class=AnyAccepted)
     def files(self, request: Request, code: str, export: str, path: str) -> HttpResponseBase:
         Parameters.read(request)
-        try:
-            return serving.file_answer(request._request, self._export(code, export), path)
-        except ExportFile.DoesNotExist:
-            raise Http404 from None
+        return _download(lambda found: serving.file_answer(request._request, found, path), self._export(code, export))
+
+
+def _download(answer: Callable[[Export], HttpResponseBase], export: Export) -> HttpResponseBase:
+    try:
+        return answer(export)
+    except ExportFile.DoesNotExist:
+        raise Http404 from None
+    except StoreFault as fault:
+        log.error("%s", fault)
+        detail = "The store of its files cannot be reached from this server. Tell whoever runs it."
+        raise Problem(503, "The files cannot be had now.", detail) from None

@@ -54,8 +54,7 @@ class Archive:
         if not piece.path:
             yield piece.text[low:high]
             return
-        with store.open_file(self.export, piece.path) as file:
-            file.seek(low)
+        with store.open_file(self.export, piece.path, low, high) as file:
             left = high - low
             while left and (block := file.read(min(BLOCK, left))):
                 left -= len(block)

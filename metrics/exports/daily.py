@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import io
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from metrics.exports import store, variables
+from metrics.exports.drafts import Draft
 from metrics.exports.plan import FIRST, LAST, parameters_of
 from metrics.exports.variables import Variable
 from metrics.models import DayRollup, DayStatus, Exclusion, Export, ParticipantDay, Source
@@ -44,27 +46,27 @@ def variables_of(export: Export) -> list[Variable]:
     return found
 
 
-def write(export: Export, alias: str, tell: Callable[[int], None], kept: Callable[[str, int | None], None]) -> None:
+def write(export: Export, alias: str, tell: Callable[[int], None], kept: Callable[[Draft, int | None], None]) -> None:
     """Write both files, from the snapshot behind `alias`."""
     columns = variables_of(export)
     schema = pa.schema([(one.name, TYPES[one.type]) for one in columns])
     names, rows = [one.name for one in columns], 0
-    with (
-        store.temporary(export, CSV_PATH).open("w", newline="", encoding="utf-8") as file,
-        pq.ParquetWriter(store.temporary(export, PARQUET_PATH), schema, compression="zstd") as parquet,
-    ):
-        lines = csv.writer(file, lineterminator="\n")
+    with store.draft(export, CSV_PATH) as as_csv, store.draft(export, PARQUET_PATH) as as_parquet:
+        text = io.TextIOWrapper(cast(BinaryIO, as_csv), encoding="utf-8", newline="")
+        lines = csv.writer(text, lineterminator="\n")
         lines.writerow(names)
-        for chunk in _chunks(export, alias):
-            found = list(_rows(export, alias, chunk))
-            lines.writerows([cell(row.get(name)) for name in names] for row in found)
-            if found:
-                columns_now = [pa.array([row.get(name) for row in found], schema.field(name).type) for name in names]
-                parquet.write_table(pa.table(columns_now, schema=schema))
-            rows += len(found)
-            tell(len(found))
-    kept(CSV_PATH, rows)
-    kept(PARQUET_PATH, rows)
+        with pq.ParquetWriter(as_parquet, schema, compression="zstd") as parquet:
+            for chunk in _chunks(export, alias):
+                found = list(_rows(export, alias, chunk))
+                lines.writerows([cell(row.get(name)) for name in names] for row in found)
+                if found:
+                    values = [pa.array([row.get(name) for row in found], schema.field(name).type) for name in names]
+                    parquet.write_table(pa.table(values, schema=schema))
+                rows += len(found)
+                tell(len(found))
+        text.detach()  # its last lines are written, and the file stays open
+        kept(as_csv, rows)
+        kept(as_parquet, rows)
 
 
 def cell(value: Any) -> str:

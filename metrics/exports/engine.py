@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import BinaryIO, cast
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
@@ -19,18 +20,20 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from metrics.exports import columns, daily, manifest, peers, store, subject
+from metrics.exports.drafts import Draft
 from metrics.exports.formats import WRITERS
 from metrics.exports.plan import Part, Plan, plan
 from metrics.models import Export, ExportFile
+from participants.buckets import StoreFault
 
 log = logging.getLogger(__name__)
 
 READER = "export_reader"
-# A worker that was not heard of for so long is gone. It is heard of every few seconds.
-SILENT = dt.timedelta(minutes=3)
+SILENT = store.SILENT
 TELL_EVERY = 2.0
 ATTEMPTS = 5
 PART_STRETCHES = 2_000  # in one statement
+FAULT = "Writing the files failed through a fault of the platform. Staff find the reason in the worker's log."
 
 
 class Stopped(Exception):
@@ -47,12 +50,18 @@ def export_run(pk: int) -> None:
         _write(export, claim)
     except Stopped:
         log.info("export %s was stopped", export.uuid)
+    except StoreFault as fault:
+        log.error("export %s: %s", export.uuid, fault)
+        if not fault.passing:  # else another worker goes on in some minutes, as after one that was killed
+            _fail(export, claim, "Its files could not be stored. Staff find the reason in the worker's log.")
+        raise
     except Exception:
         log.exception("export %s failed", export.uuid)
-        _fail(export, claim)
+        _fail(export, claim, FAULT)
         raise
-    if not Export.objects.filter(pk=pk).exclude(state__in=[Export.State.CANCELLED, Export.State.EXPIRED]).exists():
-        store.remove(export)
+    finally:
+        if not Export.objects.filter(pk=pk).exclude(state__in=[Export.State.CANCELLED, Export.State.EXPIRED]).exists():
+            store.remove(export)
 
 
 def due(now: dt.datetime) -> list[int]:
@@ -85,27 +94,26 @@ def _write(export: Export, claim: uuid.UUID) -> None:
         else:
             _write_parts(plan(export, alias), told, partial(keep, export, claim, as_of))
     for path, text in manifest.files(export):
-        store.temporary(export, path).write_bytes(text)
-        keep(export, claim, as_of, path, None)
+        with store.draft(export, path) as draft:
+            draft.write(text)
+            keep(export, claim, as_of, draft, None)
     _finish(export, claim)
 
 
-def _write_parts(work: Plan, told: Told, kept: Callable[[str, int | None], None]) -> None:
+def _write_parts(work: Plan, told: Told, kept: Callable[[Draft, int | None], None]) -> None:
     finished = dict(ExportFile.objects.filter(export=work.export).values_list("path", "rows"))
     told.begin(sum(rows or 0 for rows in finished.values()), work.rows)
     for part in work.parts:
         if part.path not in finished:
-            rows = _write_part(work, part, told)
-            if rows:
-                kept(part.path, rows)
-            else:
-                store.discard(work.export, part.path)
+            with store.draft(work.export, part.path) as draft:
+                if rows := _write_part(work, part, draft, told):
+                    kept(draft, rows)
     peers.write_beside(work, finished, kept)
 
 
-def _write_part(work: Plan, part: Part, told: Told) -> int:
+def _write_part(work: Plan, part: Part, draft: Draft, told: Told) -> int:
     writer_class, _ = WRITERS[work.export.format]
-    writer = writer_class(store.temporary(work.export, part.path), work.context(part))
+    writer = writer_class(cast(BinaryIO, draft), work.context(part))
     stretches = list(work.stretches(part))
     for start in range(0, len(stretches), PART_STRETCHES):
         for samples in columns.read(work.alias, part.metric, stretches[start : start + PART_STRETCHES]):
@@ -140,14 +148,14 @@ class Told:
 
 
 @transaction.atomic
-def keep(export: Export, claim: uuid.UUID, as_of: dt.datetime, path: str, rows: int | None) -> None:
+def keep(export: Export, claim: uuid.UUID, as_of: dt.datetime, draft: Draft, rows: int | None) -> None:
     """A file is whole: give it its name and note it, so that it is not written again. Raises Stopped."""
     if not Export.objects.select_for_update().filter(pk=export.pk, claim=claim, state=Export.State.RUNNING).exists():
         raise Stopped
-    stored = store.publish(export, path)
+    stored = draft.publish()
     ExportFile.objects.update_or_create(
         export=export,
-        path=path,
+        path=draft.path,
         defaults={"rows": rows, "size": stored.size, "sha256": stored.sha256, "crc32": stored.crc32, "as_of": as_of},
     )
 
@@ -165,12 +173,12 @@ def _finish(export: Export, claim: uuid.UUID) -> None:
     )
 
 
-def _fail(export: Export, claim: uuid.UUID) -> None:
+def _fail(export: Export, claim: uuid.UUID, error: str) -> None:
     Export.objects.filter(pk=export.pk, claim=claim).update(
         state=Export.State.FAILED,
         finished_at=timezone.now(),
         claim=None,
-        error="Writing the files failed through a fault of the platform. Staff find the reason in the worker's log.",
+        error=error,
     )
 
 

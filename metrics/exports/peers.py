@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from django.db.models import Model, QuerySet
@@ -17,6 +16,7 @@ from metrics.exchange.series import Series
 from metrics.exchange.sessions import fhir_exercise, fhir_sleep, omh_exercise, omh_sleep
 from metrics.exports import store
 from metrics.exports.columns import Samples
+from metrics.exports.drafts import Draft
 from metrics.exports.writers import TextWriter
 from metrics.models import ExerciseSession, Export, ParticipantDay, SleepSession
 from participants.models import Participant
@@ -77,7 +77,7 @@ BESIDE: dict[str, tuple[tuple[str, type[Model], Rows], ...]] = {
 }
 
 
-def write_beside(work: Plan, finished: Iterable[str], kept: Callable[[str, int | None], None]) -> None:
+def write_beside(work: Plan, finished: Iterable[str], kept: Callable[[Draft, int | None], None]) -> None:
     """Write nights, exercise and days, and for FHIR the resources that Observations refer to; once each."""
     export, done = work.export, set(finished)
     suffix = "ndjson.gz" if export.compressed else "ndjson"
@@ -89,20 +89,18 @@ def write_beside(work: Plan, finished: Iterable[str], kept: Callable[[str, int |
             files.append((f"{name}.{suffix}", _about_everybody(work, model, convert)))
     for path, lines in files:
         if path not in done:
-            rows = _write(store.temporary(export, path), lines, export.compressed)
-            if rows:
-                kept(path, rows)
-            else:
-                store.discard(export, path)
+            with store.draft(export, path) as draft:
+                if rows := _write(draft, lines, export.compressed):
+                    kept(draft, rows)
 
 
-def _write(path: Path, lines: Iterator[bytes], compressed: bool) -> int:
+def _write(draft: Draft, lines: Iterator[bytes], compressed: bool) -> int:
     rows = 0
-    with path.open("wb") as raw:
-        out = cast(Any, gzip.GzipFile("", "wb", 6, raw, mtime=0) if compressed else raw)
-        for line in lines:
-            out.write(line)
-            rows += 1
+    out = cast(Any, gzip.GzipFile("", "wb", 6, cast(Any, draft), mtime=0) if compressed else draft)
+    for line in lines:
+        out.write(line)
+        rows += 1
+    if compressed:
         out.close()
     return rows
 

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, BinaryIO, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection, transaction
@@ -228,13 +228,12 @@ def export_cancel(export: Export) -> bool:
     return True
 
 
-def export_open_file(export: Export, path: str) -> tuple[ExportFile, BinaryIO]:
-    """A finished file and its bytes. Raises ExportFile.DoesNotExist where there is none, or no more."""
-    try:
-        found = export.files.get(path=path, export__state=Export.State.DONE)
-        return found, store.open_file(export, path)
-    except FileNotFoundError as gone:
-        raise ExportFile.DoesNotExist from gone
+def export_file(export: Export, path: str) -> ExportFile:
+    """A finished file. Raises ExportFile.DoesNotExist where there is none, or no more, StoreFault."""
+    found: ExportFile = export.files.get(path=path, export__state=Export.State.DONE)
+    if not store.holds(export, path):
+        raise ExportFile.DoesNotExist
+    return found
 
 
 def downloaded(export: Export, what: str) -> None:
@@ -247,18 +246,32 @@ def expire(now: dt.datetime) -> int:
 
     Returns how many expired.
     """
-    over = list(Export.objects.filter(state=Export.State.DONE, expires_at__lte=now))
-    for export in over:
-        _end(export, Export.State.EXPIRED, "")
-    there = store.all_folders()  # before the rows: what begins meanwhile is not taken for a remnant
+    over = [one for one in Export.objects.filter(state=Export.State.DONE, expires_at__lte=now) if _expired(one)]
+    held = store.held()  # before the rows: what begins meanwhile is not taken for a remnant
     wanted = Export.objects.filter(state__in=[Export.State.WAITING, Export.State.RUNNING, Export.State.DONE])
-    for name in set(there) - {str(one) for one in wanted.values_list("uuid", flat=True)}:
-        store.remove_folder(there[name])
+    names = {str(one) for one in wanted.values_list("uuid", flat=True)}
+    for place, name in held:
+        if name not in names:
+            place.remove(name)
+    store.sweep()
     return len(over)
 
 
+def _expired(export: Export) -> bool:
+    """False where its files cannot be reached from this host: another's worker may."""
+    try:
+        _end(export, Export.State.EXPIRED, "")
+    except store.Elsewhere as fault:
+        log.warning("%s", fault)
+        return False
+    return True
+
+
 def exports_forget(participant: Participant) -> list[str]:
-    """Delete every export on disk that holds a participant's data, as her erasure demands; returns their ids."""
+    """Delete every stored export that holds a participant's data, as her erasure demands; returns their ids.
+
+    Raises StoreFault where one cannot be deleted from here: her erasure is not done then, and is tried again.
+    """
     held = list(participant.exports.all())
     for export in held:
         if export.state != Export.State.EXPIRED:
@@ -269,6 +282,7 @@ def exports_forget(participant: Participant) -> list[str]:
 
 
 def _end(export: Export, state: str, error: str) -> None:
+    place = store.store_of(export)
     Export.objects.filter(pk=export.pk).update(state=state, error=error, claim=None)
     export.files.all().delete()
-    store.remove(export)
+    place.remove(str(export.uuid))

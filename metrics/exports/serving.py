@@ -25,18 +25,19 @@ class Unsatisfiable(Exception):
 
 
 def file_answer(request: HttpRequest, export: Export, path: str) -> HttpResponseBase:
-    """One file of an export, noted in the trail. Raises ExportFile.DoesNotExist where there is none, or no more."""
-    found, opened = service.export_open_file(export, path)
-    opened.close()
+    """One file of an export, noted in the trail. Raises ExportFile.DoesNotExist where there is none, or no more, and
+    StoreFault where it cannot be had from here.
+    """
+    found = service.export_file(export, path)
     one = archive.Archive(export, [archive.Piece(found.size, path=path)], found.size, found.sha256[:32])
     kind = next((kind for suffix, kind in TYPES.items() if path.endswith(suffix)), "application/octet-stream")
     return _answer(request, export, one, f"{export.trial.code}-{path.replace('/', '-')}", kind, path)
 
 
 def archive_answer(request: HttpRequest, export: Export) -> HttpResponseBase:
-    """All files as one archive, noted in the trail. Raises ExportFile.DoesNotExist where there are none, or no more."""
+    """All files as one archive, noted in the trail. Raises what `file_answer` does."""
     files = list(export.files.order_by("path")) if export.state == Export.State.DONE else []
-    if not files or not store.folder(export).exists():
+    if not files or not store.holds(export, files[0].path):
         raise ExportFile.DoesNotExist
     name = f"{export.trial.code}-{export.format}-{export.finished_at:%Y%m%dT%H%MZ}.zip"
     return _answer(request, export, archive.archive(export, files), name, "application/zip", "the whole")

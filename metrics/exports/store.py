@@ -1,106 +1,134 @@
-"""Where the files of exports lie: the only module that knows. Today a folder; object storage could take its place.
+"""Where the files of exports lie: a folder, or a bucket that speaks S3 (settings.EXPORT_STORE).
 
-A file is written under a temporary name and appears under its own when it is whole. Names hold codes, never people's
-names.
+New exports go where the setting says; what was written is read and deleted where its row says that it lies, so that
+the setting may be changed at any time. A file appears under its own name when it is whole. Names hold codes, never
+people's names.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
+import datetime as dt
 import shutil
-import zlib
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
-from uuid import UUID
+from typing import BinaryIO, Protocol
 
 from django.conf import settings
+from django.utils import timezone
 
-from metrics.models import Export
+from metrics.exports import folders
+from metrics.exports.drafts import Draft
+from metrics.exports.folders import Folder
+from metrics.exports.objects import Objects
+from metrics.models import Export, ExportFile
+from participants.buckets import SCHEME, StoreFault
 
-PART = ".part"
-READ = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A file as it lies there: bytes, SHA-256 in hexadecimal, CRC-32 as zip archives hold it."""
-
-    size: int
-    sha256: str
-    crc32: int
+SCRATCH = "making-"
+# A worker that was not heard of for so long is gone. It is heard of every few seconds.
+SILENT = dt.timedelta(minutes=3)
 
 
-def root() -> Path:
-    return Path(settings.EXPORT_FOLDER)
+class Elsewhere(StoreFault):
+    """An export's files lie in a folder that this host does not share."""
 
 
-def folder(export: Export) -> Path:
-    """The folder of one export."""
-    return root() / str(export.uuid)
+class Store(Protocol):
+    """What a place for exports can do; see folders.Folder and objects.Objects."""
+
+    def identity(self) -> str: ...
+    def begin(self, export: Export) -> None: ...
+    def draft(self, export: Export, path: str) -> Draft: ...
+    def open(self, export: Export, path: str, start: int = 0, end: int | None = None) -> BinaryIO: ...
+    def holds(self, export: Export, path: str) -> bool: ...
+    def remove(self, name: str) -> None: ...
+    def names(self) -> set[str]: ...
+
+
+def chosen() -> Store:
+    """Where new exports go."""
+    return Objects(settings.EXPORT_STORE) if settings.EXPORT_STORE else Folder()
+
+
+def store_of(export: Export) -> Store:
+    """Where an export lies. Raises Elsewhere where this host cannot see it."""
+    where = Export.objects.filter(pk=export.pk).values_list("store", flat=True).first() or ""
+    if where.startswith(f"{SCHEME}://"):
+        return Objects(where)
+    if where not in ("", folders.mark()):
+        raise Elsewhere(
+            f"The files of export {export.uuid} lie on another host: they were written to an export folder "
+            f"({where}) that is not the one of this host. Share EXPORT_FOLDER among all hosts, or set EXPORT_STORE "
+            "(docs/scaling.md)."
+        )
+    return Folder()
 
 
 def begin(export: Export) -> None:
-    """Make the folder, for its owner's eyes only, and drop what a killed worker left half-written."""
-    mine = folder(export)
-    root().mkdir(parents=True, exist_ok=True)
-    mine.mkdir(mode=0o700, exist_ok=True)
-    for left in mine.rglob(f"*{PART}"):
-        left.unlink()
+    """Make ready for writing. What an earlier worker finished counts where it can be seen; else it is written anew."""
+    store = chosen()
+    here = store.identity()
+    if export.store not in ("", here):
+        ExportFile.objects.filter(export=export).delete()
+    Export.objects.filter(pk=export.pk).update(store=here)
+    store.begin(export)
 
 
-def temporary(export: Export, path: str) -> Path:
-    """Where the file is to be written until it is whole."""
-    place = folder(export) / (path + PART)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    return place
+def draft(export: Export, path: str) -> Draft:
+    """A file to write into."""
+    return chosen().draft(export, path)
 
 
-def publish(export: Export, path: str) -> Stored:
-    """Give a written file its own name; it is on the disk when this returns."""
-    place = temporary(export, path)
-    digest, crc, size = hashlib.sha256(), 0, 0
-    with place.open("rb") as file:
-        while block := file.read(READ):
-            digest.update(block)
-            crc = zlib.crc32(block, crc)
-            size += len(block)
-        os.fsync(file.fileno())
-    place.replace(folder(export) / path)
-    return Stored(size, digest.hexdigest(), crc)
+def open_file(export: Export, path: str, start: int = 0, end: int | None = None) -> BinaryIO:
+    """A finished file from `start` on, and where `end` is given perhaps no further than that.
+
+    Raises FileNotFoundError where it is gone, StoreFault where the store cannot be used.
+    """
+    return store_of(export).open(export, path, start, end)
 
 
-def discard(export: Export, path: str) -> None:
-    """Drop a file that is not to appear."""
-    temporary(export, path).unlink(missing_ok=True)
-
-
-def open_file(export: Export, path: str) -> BinaryIO:
-    """A finished file. Raises FileNotFoundError where it is gone."""
-    return (folder(export) / path).open("rb")
+def holds(export: Export, path: str) -> bool:
+    """Whether a finished file is there. Raises StoreFault."""
+    return store_of(export).holds(export, path)
 
 
 def remove(export: Export) -> None:
-    """Delete all files of an export; nothing where there are none."""
-    if folder(export).exists():
-        shutil.rmtree(folder(export))
+    """Delete all files of an export; nothing where there are none. Raises StoreFault."""
+    store_of(export).remove(str(export.uuid))
 
 
-def all_folders() -> dict[str, Path]:
-    """Every export's folder that is there, by the export's id."""
-    if not root().exists():
-        return {}
-    return {path.name: path for path in root().iterdir() if path.is_dir() and _is_uuid(path.name)}
+def held() -> list[tuple[Store, str]]:
+    """All that can be seen from here: stores, and the ids of exports of which something is in them."""
+    stores = [chosen(), Folder()] if settings.EXPORT_STORE else [chosen()]
+    return [(store, name) for store in stores for name in sorted(store.names())]
 
 
-def remove_folder(path: Path) -> None:
-    """Delete a folder of `all_folders`."""
-    shutil.rmtree(path)
+def foreign() -> set[str]:
+    """Folders that hold exports and are not this host's: hosts that should share one do not. Empty: all is well."""
+    kept = Export.objects.filter(state=Export.State.DONE, store__startswith=folders.SCHEME)
+    found = set(kept.order_by().values_list("store", flat=True).distinct())
+    mine = folders.mark()
+    if mine:
+        return found - {mine}
+    return found if len(found) > 1 else set()
 
 
-def _is_uuid(name: str) -> bool:
-    try:
-        return str(UUID(name)) == name
-    except ValueError:
-        return False
+@contextmanager
+def scratch(export: Export) -> Iterator[Path]:
+    """A folder of this process alone, for what cannot be written in one go; gone at the end."""
+    folders.root().mkdir(parents=True, exist_ok=True)
+    sweep()
+    with tempfile.TemporaryDirectory(prefix=f"{SCRATCH}{export.uuid}-", dir=folders.root()) as place:
+        yield Path(place)
+
+
+def sweep() -> None:
+    """Delete what killed workers left of such folders on this host's disk: it is one person's data."""
+    left = [(path, path.name.removeprefix(SCRATCH)[:36]) for path in folders.root().glob(f"{SCRATCH}*")]
+    if left:
+        running = Export.objects.filter(uuid__in=[name for _, name in left], state=Export.State.RUNNING)
+        heard = running.filter(heard_at__gt=timezone.now() - SILENT)
+        at_work = {str(one) for one in heard.values_list("uuid", flat=True)}
+        for path in (path for path, name in left if name not in at_work):
+            shutil.rmtree(path, ignore_errors=True)

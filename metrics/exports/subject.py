@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import shutil
 import zipfile
 from collections.abc import Callable
+from typing import BinaryIO, cast
 
 from metrics.exports import store
+from metrics.exports.drafts import Draft
 from metrics.models import Export
 from participants import subject_access
 
 ARCHIVE = "everything.zip"
 
 
-def write(export: Export, tell: Callable[[int], None], kept: Callable[[str, int | None], None]) -> None:
+def write(export: Export, tell: Callable[[int], None], kept: Callable[[Draft, int | None], None]) -> None:
     """Write the archive; a successor of a killed worker begins anew. Nothing where she was erased meanwhile."""
     participant = export.people.select_related("trial").first()
     if participant is None:
         return
-    making = store.folder(export) / "making"
-    rows = subject_access.write(participant, making, tell)
     name = f"{participant.trial.code} {participant.study_id}"
-    with zipfile.ZipFile(store.temporary(export, ARCHIVE), "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(making.rglob("*")):
-            if path.is_file():
-                archive.write(path, f"{name}/{path.relative_to(making)}")
-                tell(0)
-    shutil.rmtree(making)
-    kept(ARCHIVE, sum(rows.values()))
+    with store.scratch(export) as place, store.draft(export, ARCHIVE) as draft:
+        making = place / "all"
+        rows = subject_access.write(participant, making, tell)
+        with zipfile.ZipFile(cast(BinaryIO, draft), "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in sorted(making.rglob("*")):
+                if path.is_file():
+                    archive.write(path, f"{name}/{path.relative_to(making)}")
+                    tell(0)
+        kept(draft, sum(rows.values()))

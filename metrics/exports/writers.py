@@ -9,7 +9,6 @@ import gzip
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Protocol, cast
 
 import numpy as np
@@ -44,12 +43,12 @@ class Context:
 class Writer(Protocol):
     """Takes the samples of one file, stretch by stretch, each a participant's and a source's, ascending in time.
 
-    `written`: rows or lines in the file so far, without a heading.
+    The file is the caller's to close. `written`: rows or lines in the file so far, without a heading.
     """
 
     written: int
 
-    def __init__(self, path: Path, context: Context) -> None: ...
+    def __init__(self, out: BinaryIO, context: Context) -> None: ...
     def write(self, samples: Samples) -> None: ...
     def close(self) -> None: ...
 
@@ -59,8 +58,8 @@ class _Tables:
 
     at_once: ClassVar[int] = ROW_GROUP
 
-    def __init__(self, path: Path, context: Context) -> None:
-        self.path, self.context = path, context
+    def __init__(self, out: BinaryIO, context: Context) -> None:
+        self.out, self.context = out, context
         self._people = {pk: n for n, pk in enumerate(context.people)}
         self._sources = {pk: n for n, pk in enumerate(context.sources)}
         self._study_ids = pa.array([context.people[pk] for pk in self._people], pa.string())
@@ -125,7 +124,7 @@ class ParquetWriter(_Tables):
     def take(self, table: Any) -> None:
         if self._file is None:
             self._file = pq.ParquetWriter(
-                self.path,
+                self.out,
                 table.schema,
                 compression="zstd",
                 compression_level=1,
@@ -146,10 +145,9 @@ class TextWriter(_Tables):
 
     at_once: ClassVar[int] = 65_536  # a row as text takes some hundred bytes on its way
 
-    def __init__(self, path: Path, context: Context) -> None:
-        super().__init__(path, context)
-        self._raw = path.open("wb")
-        packed = gzip.GzipFile("", "wb", 6, self._raw, mtime=0) if context.compressed else self._raw
+    def __init__(self, out: BinaryIO, context: Context) -> None:
+        super().__init__(out, context)
+        packed = gzip.GzipFile("", "wb", 6, out, mtime=0) if context.compressed else out
         self._out = cast(BinaryIO, packed)
         self._begun = False
 
@@ -168,8 +166,8 @@ class TextWriter(_Tables):
 
     def close(self) -> None:
         super().close()
-        self._out.close()
-        self._raw.close()
+        if self._out is not self.out:
+            self._out.close()
 
 
 class CsvWriter(TextWriter):

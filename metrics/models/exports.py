@@ -61,6 +61,8 @@ class Export(models.Model):
     claim = models.UUIDField(null=True)  # of the worker at work; another takes over where it is not heard of
     heard_at = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
+    # Where its files lie: folder:ID, s3://bucket/prefix; empty: not begun, or in the folder of before there were ids.
+    store = models.CharField(max_length=300, blank=True, default="", db_default="")
 
     class Meta:
         ordering = ("-asked_at",)

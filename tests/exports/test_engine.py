@@ -20,7 +20,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from metrics.exports import engine, service, store
+from metrics.exports import engine, folders, service, store
 from metrics.models import Export, Measurement
 from participants.models import AuditEntry, Membership, Participant, Trial, User
 from tests import factories
@@ -45,7 +45,7 @@ def test_the_manifest_tells_what_the_files_are(trial: Trial, manager: User) -> N
         assert hashlib.sha256(content).hexdigest() == file["sha256"]
         assert len(content) == file["bytes"]
     on_disk = {
-        str(path.relative_to(store.folder(export))) for path in store.folder(export).rglob("*") if path.is_file()
+        str(path.relative_to(folders.folder(export))) for path in folders.folder(export).rglob("*") if path.is_file()
     }
     assert on_disk == {file["path"] for file in manifest["files"]} | {"manifest.json"}
 
@@ -100,9 +100,9 @@ def test_a_worker_that_was_killed_half_way_is_followed_by_one_that_goes_on(trial
         time.sleep(0.05)
     worker.send_signal(signal.SIGKILL)
     worker.wait()
-    before = {file.path: (store.folder(export) / file.path).stat().st_mtime_ns for file in export.files.all()}
+    before = {file.path: (folders.folder(export) / file.path).stat().st_mtime_ns for file in export.files.all()}
     assert len(before) >= 2
-    (store.folder(export) / "left.part").write_bytes(b"half a file")
+    (folders.folder(export) / "left.part").write_bytes(b"half a file")
     engine.export_run(export.pk)
     export.refresh_from_db()
     assert export.state == Export.State.RUNNING, "a worker that was just heard of is not replaced"
@@ -111,9 +111,9 @@ def test_a_worker_that_was_killed_half_way_is_followed_by_one_that_goes_on(trial
     engine.export_run(export.pk)
     export.refresh_from_db()
     assert (export.state, export.rows_done) == (Export.State.DONE, Measurement.objects.count())
-    after = {path: (store.folder(export) / path).stat().st_mtime_ns for path in before}
+    after = {path: (folders.folder(export) / path).stat().st_mtime_ns for path in before}
     assert after == before, "finished files are not written again"
-    assert not list(store.folder(export).rglob("*.part"))
+    assert not list(folders.folder(export).rglob("*.part"))
     manifest = json.loads(store.open_file(export, "manifest.json").read())
     assert len(manifest["as_of"]) == 2, "each run has its own snapshot, and the manifest says so"
 
@@ -132,7 +132,7 @@ def test_one_that_is_called_off_leaves_nothing_behind(
     engine.export_run(export.pk)
     export.refresh_from_db()
     assert export.state == Export.State.CANCELLED
-    assert not store.folder(export).exists()
+    assert not folders.folder(export).exists()
     assert not service.export_cancel(export)
 
 
@@ -143,21 +143,21 @@ def test_files_are_deleted_when_their_time_is_over(trial: Trial, manager: User) 
     assert service.expire(export.expires_at) == 1
     export.refresh_from_db()
     assert export.state == Export.State.EXPIRED
-    assert not store.folder(export).exists()
+    assert not folders.folder(export).exists()
 
 
 def test_files_of_exports_that_were_deleted_go_too(trial: Trial, manager: User) -> None:
     export = exported(manager, trial)
     Export.objects.all().delete()
     service.expire(timezone.now())
-    assert not store.folder(export).exists()
+    assert not folders.folder(export).exists()
 
 
 def test_an_erasure_takes_the_exports_that_hold_her(trial: Trial, manager: User) -> None:
     with_her, without = exported(manager, trial), exported(manager, trial, participants=["AX-2"])
     assert service.exports_forget(Participant.objects.get(study_id="AX-1")) == [str(with_her.uuid)]
-    assert not store.folder(with_her).exists()
-    assert store.folder(without).exists()
+    assert not folders.folder(with_her).exists()
+    assert folders.folder(without).exists()
 
 
 def test_a_fault_is_told_in_plain_words(trial: Trial, manager: User, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +169,7 @@ def test_a_fault_is_told_in_plain_words(trial: Trial, manager: User, monkeypatch
     assert export.state == Export.State.FAILED
     assert "worker's log" in export.error
     service.expire(timezone.now())
-    assert not store.folder(export).exists(), "what it had written is not left lying about"
+    assert not folders.folder(export).exists(), "what it had written is not left lying about"
 
 
 def test_asking_is_in_the_trail(trial: Trial, manager: User) -> None:

@@ -11,7 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.test import Client
 from django.urls import reverse
 
-from metrics.exports import engine, exports_forget, exports_of, store, subject_ask
+from metrics.exports import engine, exports_forget, exports_of, folders, store, subject_ask
 from metrics.models import Export
 from participants.models import AuditEntry, Membership, Participant, Trial, User
 from participants.subject_access import README
@@ -40,7 +40,7 @@ def test_it_becomes_one_archive_of_hers_alone(manager: User, person: Participant
         assert f"STRIDE-2 AX-1/{README}" in archive.namelist()
         text = b"".join(archive.read(name) for name in archive.namelist())
     assert b"AX-2" not in text
-    assert [path.name for path in store.folder(export).iterdir()] == ["everything.zip"]
+    assert [path.name for path in folders.folder(export).iterdir()] == ["everything.zip"]
 
 
 def test_the_trail_says_who_asked_about_whom_and_why(manager: User, person: Participant) -> None:
@@ -67,7 +67,7 @@ def test_who_leads_the_trial_no_more_does_not_see_it_any_more(manager: User, per
 def test_an_erasure_deletes_it(manager: User, person: Participant) -> None:
     export = written(manager, person)
     exports_forget(person)
-    assert not store.folder(export).exists()
+    assert not folders.folder(export).exists()
 
 
 def test_the_exports_page_shows_whose_it_is_and_hands_it_out(

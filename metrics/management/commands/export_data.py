@@ -52,5 +52,9 @@ class Command(BaseCommand):
         if export.state != Export.State.DONE:
             raise CommandError(export.error or f"The export is {export.state}.")
         service.downloaded(export, "the whole, by the command line")
-        shutil.copytree(store.folder(export), out)
+        for path in export.files.values_list("path", flat=True):
+            target = out / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with store.open_file(export, path) as stored, target.open("wb") as file:
+                shutil.copyfileobj(stored, file)
         self.stdout.write(f"{export.rows_done:,} rows in {export.files.count():,} files: {out}")

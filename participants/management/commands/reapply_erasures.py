@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from participants import erasing, erasure_journal
+from participants.buckets import StoreFault
 from participants.models import Participant
 
 
@@ -16,16 +17,22 @@ class Command(BaseCommand):
     help = "After a restore: erase again everybody whom the erasure journal names and the backup still knows."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--journal", default=str(settings.ERASURE_JOURNAL), help="the journal's file")
+        parser.add_argument(
+            "--journal",
+            nargs="+",
+            default=[settings.ERASURE_JOURNAL],
+            help="the journal: a file, s3://bucket/prefix, or the files of all hosts",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        path = Path(options["journal"])
-        if not path.is_file():
-            raise CommandError(f"There is no erasure journal at {path}.")
-        try:
-            told = list(erasure_journal.lines(path))
-        except ValueError as error:
-            raise CommandError(str(error)) from None
+        told: list[erasure_journal.Line] = []
+        for journal in options["journal"]:
+            if not erasure_journal.is_bucket(journal) and not Path(journal).is_file():
+                raise CommandError(f"There is no erasure journal at {journal}.")
+            try:
+                told += erasure_journal.lines(journal)
+            except (ValueError, StoreFault) as error:
+                raise CommandError(str(error)) from None
         again = 0
         for line in told:
             person = Participant.objects.filter(pk=line.participant, trial__code=line.trial).first()
