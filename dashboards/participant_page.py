@@ -196,6 +196,12 @@ def range_part(participant: Participant, picked: Chosen, days: DayRange, now: dt
     }
 
 
+def removed_before(participant: Participant, days: DayRange, zone: ZoneInfo) -> dt.date | None:
+    """Before which local day the trial has deleted her samples, where the days shown begin before it."""
+    line = participant.trial.raw_removed_before
+    return line.astimezone(zone).date() if line is not None and days.instants(zone)[0] < line else None
+
+
 def page(participant: Participant, asked: Mapping[str, str], now: dt.datetime) -> dict[str, Any]:
     """The template's context. The number of queries does not depend on how much data there is."""
     zone = ZoneInfo(participant.time_zone)
@@ -212,6 +218,7 @@ def page(participant: Participant, asked: Mapping[str, str], now: dt.datetime) -
         "picked": picked,
         "metric": picked.metric,
         "problem": problem,
+        "removed_before": removed_before(participant, days, zone),
         **range_part(participant, picked, days, now),
         **wear.wear(participant, days, now),
     }

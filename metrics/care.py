@@ -19,6 +19,7 @@ from django.db import OperationalError, ProgrammingError, connection, transactio
 
 from metrics import sql_chunks
 from metrics.chunks import SIZED, Chunk, chunks, resize, sending
+from metrics.retention import Removed, retain
 from metrics.timescale import Tier, compression_words, tier
 
 log = logging.getLogger(__name__)
@@ -31,16 +32,24 @@ BUDGET = dt.timedelta(minutes=45)
 
 @dataclass(slots=True)
 class Care:
-    """What was done. `resized`: days a chunk before and now, by table; `left`: chunks locked or not reached."""
+    """What was done. `resized`: days a chunk before and now, by table; `left`: chunks locked or not reached.
+
+    `removed`: samples that trials do not keep, by trial.
+    """
 
     resized: dict[str, tuple[int, int]] = field(default_factory=dict)
     compressed: list[str] = field(default_factory=list)
     recompressed: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+    removed: list[Removed] = field(default_factory=list)
 
     def lines(self) -> list[str]:
         """In plain words, for a terminal and the log."""
         said = [f"{table}: new chunks of {days} days, not {before}." for table, (before, days) in self.resized.items()]
+        said += [
+            f"{one.trial}: {one.rows:,} samples from before {one.line:%Y-%m-%d} deleted, {one.chunks} whole chunks."
+            for one in self.removed
+        ]
         said += [f"Compressed {name}." for name in self.compressed]
         said += [f"Compressed anew {name}." for name in self.recompressed]
         return [*said, *(f"Left for the next time: {name}." for name in self.left)] or ["Nothing to do."]
@@ -55,7 +64,7 @@ def waiting(found: list[Chunk], now: dt.datetime) -> list[Chunk]:
 
 def care(now: dt.datetime, *, budget: dt.timedelta = BUDGET) -> Care:
     """Look after the store. Not inside a transaction: VACUUM is its own. Done twice at once it only takes longer."""
-    done = Care()
+    done = Care(removed=retain(now))
     if settings.CHUNKS_BY_TRIAL_SIZE:
         done.resized = resize(sending())
     if tier() is not Tier.COMMUNITY:

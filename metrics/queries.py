@@ -37,7 +37,7 @@ from metrics.holdings import (
 from metrics.models import Source
 from metrics.registry import BY_CODE, Metric
 from metrics.sources import sources_by_series
-from metrics.widths import RESOLUTIONS, bucket_width, length_of
+from metrics.widths import RESOLUTIONS, bucket_width, length_of, without_samples
 from participants.models import Participant
 
 
@@ -48,7 +48,8 @@ class Series:
     `width`: seconds a bucket, 0 for single samples, 86400 for local days. `time`: int64 microseconds UTC, the first
     instant of each bucket (of a local day: midnight in her zone). `mean`, `low`, `high`, `total`: float64 in the
     metric's unit; `n`: int64 samples in the bucket. All of shape (n,). `source` is None where there is no data;
-    `others` are sources that have data in the span and were not chosen.
+    `others` are sources that have data in the span and were not chosen. `removed_before`: the trial keeps no samples
+    before this instant, and the span begins before it, so that its rollups were read.
     """
 
     participant_id: int
@@ -62,6 +63,7 @@ class Series:
     high: Values
     total: Values
     n: NDArray[np.int64]
+    removed_before: int | None = None
 
     def __len__(self) -> int:
         return len(self.time)
@@ -85,7 +87,8 @@ def series(
         raise ValueError(f"resolution must be one of {', '.join(RESOLUTIONS)}, not {resolution!r}")
     if end <= start:
         raise ValueError("the span ends before it starts")
-    people = Participant.objects.filter(pk__in=participant_ids).only("time_zone", "trial_id").in_bulk()
+    wearers = Participant.objects.filter(pk__in=participant_ids).select_related("trial")
+    people = wearers.only("time_zone", "trial__raw_removed_before").in_bulk()
     span = Span(microseconds(start), microseconds(end))
     wanted = [BY_CODE[code] for code in metrics]
     return series_of(
@@ -116,9 +119,12 @@ def series_of(
         ranked = ranked_sources(people, metrics, spans)
     longest = length_of(spans)
     found: dict[tuple[int, int], Series] = {}
+    removed = {person.pk: removed_before(person, spans[person.pk]) for person in people}
     by_width: dict[tuple[int, bool], list[Metric]] = defaultdict(list)
     for metric in metrics:
         width = bucket_width(metric, longest, resolution, max_points)
+        if any(removed.values()):
+            width = without_samples(metric, width)
         by_width[width, metric.subminute].append(metric)
     for (wanted, _), alike in by_width.items():
         keys = [(person, metric) for metric in alike for person in people]
@@ -128,7 +134,7 @@ def series_of(
         for person, metric in keys:
             of = ranked.get((person.pk, metric.id), [])
             rows = read.get((person.pk, metric.id), _NO_ROWS)
-            found[person.pk, metric.id] = _series(person.pk, metric, of, width, rows)
+            found[person.pk, metric.id] = _series(person.pk, metric, of, width, rows, removed[person.pk])
     return [found[person.pk, metric.id] for metric in metrics for person in people]
 
 
@@ -151,7 +157,13 @@ def _length(rows: Rows) -> int:
     return len(rows[0])
 
 
-def _series(pid: int, metric: Metric, sources: Sequence[Source], width: int, rows: Rows) -> Series:
+def removed_before(person: Participant, span: Span) -> int | None:
+    """Before when the trial keeps no samples, in microseconds UTC, if a span begins before that."""
+    line = person.trial.raw_removed_before
+    return microseconds(line) if line is not None and span.start < microseconds(line) else None
+
+
+def _series(pid: int, metric: Metric, sources: Sequence[Source], width: int, rows: Rows, removed: int | None) -> Series:
     time, n, total, low, high = rows
     return Series(
         participant_id=pid,
@@ -165,6 +177,7 @@ def _series(pid: int, metric: Metric, sources: Sequence[Source], width: int, row
         high=high,
         total=total,
         n=n,
+        removed_before=removed,
     )
 
 
@@ -273,6 +286,7 @@ __all__ = [
     "overview",
     "participant_days",
     "ranked_sources",
+    "removed_before",
     "series",
     "series_of",
     "sleep_sessions",

@@ -18,12 +18,14 @@ from metrics import sql
 from metrics.batch import MICROSECOND, Times, Values, instant
 from metrics.days import EPOCH, LocalCalendar
 from metrics.models import DayRollup, ParticipantDay, SleepSession
-from metrics.registry import BY_ID, Metric
+from metrics.registry import BY_ID, METRICS, Metric
 
 MINUTE = 60 * MICROSECOND
 HOUR = 3600 * MICROSECOND
 # Touched buckets closer than this are recomputed in one go: a statement costs more than a few hundred rows.
 JOIN_GAP = 6 * HOUR
+# Days of these are made of their samples, not of minutes.
+FROM_SAMPLES = [metric.id for metric in METRICS if not metric.subminute]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +120,29 @@ def refresh_days(series: SeriesKey, dates: set[dt.date], calendar: LocalCalendar
         cursor.execute(sql.FILL_DAYS_FROM_MINUTES if series.metric.subminute else sql.FILL_DAYS, parameters)
 
 
-def rebuild_days(participant: int, first: dt.date, last: dt.date, calendar: LocalCalendar) -> set[dt.date]:
-    """Drop and recompute all day rollups of local dates first to last, both included; returns the dates."""
+def rebuild_days(
+    participant: int,
+    first: dt.date,
+    last: dt.date,
+    calendar: LocalCalendar,
+    *,
+    samples_from: dt.date | None = None,
+) -> set[dt.date]:
+    """Drop and recompute all day rollups of local dates first to last, both included; returns the dates.
+
+    `samples_from`: before this date samples were deleted; days that are made of samples stay there.
+    """
     rows = DayRollup.objects.filter(participant_id=participant)
     series = list(rows.values_list("metric_id", "source_id").distinct().order_by())
-    rows.filter(date__range=(first, last)).delete()
+    doomed = rows.filter(date__range=(first, last))
+    if samples_from is not None:
+        doomed = doomed.exclude(date__lt=samples_from, metric_id__in=FROM_SAMPLES)
+    doomed.delete()
     dates = {first + dt.timedelta(days=i) for i in range((last - first).days + 1)}
     for metric, source in series:
-        refresh_days(SeriesKey(participant, BY_ID[metric], source), dates, calendar)
+        of = SeriesKey(participant, BY_ID[metric], source)
+        kept = None if of.metric.subminute else samples_from
+        refresh_days(of, {date for date in dates if kept is None or date >= kept}, calendar)
     found = DayRollup.objects.filter(participant_id=participant, date__in=dates).values_list("date", flat=True)
     nights = SleepSession.objects.filter(participant_id=participant, date__in=dates).values_list("date", flat=True)
     judged = ParticipantDay.objects.filter(participant_id=participant, date__in=dates).values_list("date", flat=True)

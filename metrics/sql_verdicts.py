@@ -40,7 +40,8 @@ _SPAN = (
     " %(ends)s::timestamptz[], %(least)s::interval[]) AS span(n, participant, date, starts_at, ends_at, least)"
 )
 
-# The main sleep that ended on a day, whether any did, its rollups as [metric, source, minutes, n], its newest sample.
+# The main sleep that ended on a day, whether any did, its rollups as [metric, source, minutes, n], its newest sample:
+# to the hour where the trial has deleted its samples (metrics.retention).
 DAY_FACTS = f"""
 WITH span AS MATERIALIZED (SELECT * FROM {_SPAN})
 SELECT day.n,
@@ -52,10 +53,13 @@ SELECT day.n,
         WHERE d.participant_id = day.participant AND d.date = day.date),
     (SELECT max(newest.time) FROM span
         JOIN metrics_dayrollup d ON d.participant_id = span.participant AND d.date = span.date
-        CROSS JOIN LATERAL (
-            SELECT max(m.time) AS time FROM metrics_measurement m
+        CROSS JOIN LATERAL (SELECT coalesce(
+            (SELECT max(m.time) FROM metrics_measurement m
             WHERE m.participant_id = d.participant_id AND m.metric_id = d.metric_id AND m.source_id = d.source_id
-                AND m.time >= span.starts_at AND m.time < span.ends_at) AS newest
+                AND m.time >= span.starts_at AND m.time < span.ends_at),
+            (SELECT max(h.bucket) FROM metrics_hourrollup h
+            WHERE h.participant_id = d.participant_id AND h.metric_id = d.metric_id AND h.source_id = d.source_id
+                AND h.bucket >= span.starts_at AND h.bucket < span.ends_at)) AS time) AS newest
         WHERE span.n = day.n)
 FROM {_DAY}
 """
@@ -90,7 +94,8 @@ SELECT n, count(*) - 2,
 FROM step GROUP BY n, starts_at ORDER BY n, starts_at
 """
 
-# What else was measured in stretches of days: by metric and source, how many samples, how many zeros, their sum.
+# What else was measured in stretches of days: by metric and source, how many samples, how many zeros, their sum. Where
+# the trial has deleted its samples, of the whole hours in them.
 NEIGHBOURS = """
 SELECT gap.n, d.metric_id, m.samples, m.zeros, m.total
 FROM unnest(%(n)s::int4[], %(people)s::int4[], %(dates)s::date[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
@@ -101,7 +106,14 @@ CROSS JOIN LATERAL (
     SELECT count(*) AS samples, count(*) FILTER (WHERE m.value = 0) AS zeros, coalesce(sum(m.value), 0) AS total
     FROM metrics_measurement m
     WHERE m.participant_id = d.participant_id AND m.metric_id = d.metric_id AND m.source_id = d.source_id
-        AND m.time >= gap.starts_at AND m.time < gap.ends_at) AS m
+        AND m.time >= gap.starts_at AND m.time < gap.ends_at
+    UNION ALL
+    SELECT sum(h.n), coalesce(sum(h.n) FILTER (WHERE h.high = 0), 0), sum(h.total)
+    FROM metrics_hourrollup h
+    WHERE h.participant_id = d.participant_id AND h.metric_id = d.metric_id AND h.source_id = d.source_id
+        AND h.bucket >= gap.starts_at AND h.bucket + interval '1 hour' <= gap.ends_at
+        AND h.bucket < (SELECT t.raw_removed_before FROM participants_trial t
+            JOIN participants_participant p ON p.trial_id = t.id WHERE p.id = gap.participant)) AS m
 WHERE m.samples > 0
 """
 

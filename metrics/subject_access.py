@@ -62,6 +62,8 @@ def _measurements(participant: Participant) -> Iterator[Chapter]:
     if not series:
         yield Chapter("measurements/none", "Measurements", "What your device measured.", (Measurement,))
     calendar = calendar_of(participant)
+    line = participant.trial.raw_removed_before
+    gone = f" The study has deleted values from before {line:%d %B %Y}; their daily summaries are kept." if line else ""
     several = {metric for metric, _ in series if sum(other == metric for other, _ in series) > 1}
     for metric_id, source_id in series:
         metric, source = BY_ID[metric_id], sources[source_id]
@@ -70,7 +72,7 @@ def _measurements(participant: Participant) -> Iterator[Chapter]:
         yield Chapter(
             f"measurements/{name}", f"Measurements: {metric.name.lower()}",
             f"Every value from {source}, in {metric.label}, with its time on your clock. `seconds`: how long the "
-            f"stretch is that the value stands for; empty where it is of an instant.{made_up}",
+            f"stretch is that the value stands for; empty where it is of an instant.{made_up}{gone}",
             (Measurement,), lines=_values(participant, metric, source_id, calendar),
         )  # fmt: skip
 

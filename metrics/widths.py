@@ -39,3 +39,10 @@ def bucket_width(metric: Metric, span: dt.timedelta, resolution: str, max_points
     if finest <= 1:
         return 0
     return next((width for width in NICE_WIDTHS if width >= finest), -(-int(finest) // DAY_SECONDS) * DAY_SECONDS)
+
+
+def without_samples(metric: Metric, width: int) -> int:
+    """The width for a span whose samples were deleted: the finest that rollups answer, where `width` asks for less."""
+    if metric.kind is Kind.DAILY:
+        return max(width, DAY_SECONDS)
+    return max(width, 60 if metric.subminute else 3600)

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from django.db import connection, transaction
 from django.utils import timezone
 
-from metrics import rollups, sql, verdicts
+from metrics import retention, rollups, sql, verdicts
 from metrics.batch import Delivery, OffsetChange, Sessions, SourceKey, microseconds
 from metrics.calendars import calendar_of
 from metrics.counts import Counts
@@ -54,14 +54,15 @@ def store(participant: Participant, delivery: Delivery, *, now: dt.datetime | No
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(sql.LOCK, [participant.pk])
-        status = Participant.objects.values_list("status", flat=True).get(pk=participant.pk)
+        status, line = _standing(participant)
         if status in (Participant.Status.WITHDRAWN, Participant.Status.ERASED):
             raise Frozen(f"{participant.study_id} has withdrawn: her record does not change any more.")
         sources = {key: source_for(key) for key in keys}
         if delivery.offsets:
             _store_offsets(participant, delivery.offsets, now)
         calendar = calendar_of(participant)
-        counts, dates = Counts(), set[dt.date]()
+        delivery, counts = retention.taken(delivery, line)
+        dates = set[dt.date]()
         for batch in delivery.samples:
             series = SeriesKey(participant.pk, BY_CODE[batch.metric], sources[batch.source].pk)
             written = store_batch(series, batch, now)
@@ -75,6 +76,11 @@ def store(participant: Participant, delivery: Delivery, *, now: dt.datetime | No
         asked = _asked(delivery, calendar, now)
         verdicts.refresh(participant, dates | nights | gone, asked=asked, now=now)
     return counts
+
+
+def _standing(participant: Participant) -> tuple[str, dt.datetime | None]:
+    """Her status, and before when her trial's samples were deleted, as they stand under her lock."""
+    return Participant.objects.values_list("status", "trial__raw_removed_before").get(pk=participant.pk)
 
 
 def _asked(delivery: Delivery, calendar: LocalCalendar, now: dt.datetime) -> set[dt.date]:
@@ -157,7 +163,7 @@ def recompute(
     """Rebuild the local days between two instants, after the participant's zone or clock was corrected.
 
     Minutes and hours are UTC and stay. Nights move to the local date on which they now end, exercise to that of its
-    start.
+    start. Days of which the trial has deleted the samples stay as they are, where they are not made of minutes.
     """
     now = now or timezone.now()
     with transaction.atomic():
@@ -177,4 +183,6 @@ def recompute(
             session.date = calendar.date(session.ends_at)
         SleepSession.objects.bulk_update(sessions, ["date"], batch_size=500)
         date_exercise(participant, start, end, calendar)
-        verdicts.refresh(participant, rollups.rebuild_days(participant.pk, first, last, calendar), now=now)
+        line = retention.takes_from(_standing(participant)[1])
+        dates = rollups.rebuild_days(participant.pk, first, last, calendar, samples_from=line and line.date())
+        verdicts.refresh(participant, dates, now=now)

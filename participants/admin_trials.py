@@ -69,10 +69,21 @@ class ProtocolInline(Evidence, ProtocolInlineBase):
     fields = ("version", "effective_on", "valid_day_minutes", "adherence_target", "upload_warn_hours")
 
 
+KEPT = (
+    "How long samples are kept",
+    {
+        "fields": ("retain_raw_days", "raw_removed_before"),
+        "description": "Deleted samples cannot be had back, from backups neither once those have been replaced. They"
+        " are then missing from charts by the minute, exports and the API, and samples that come later for that time"
+        " are refused. Make sure that the trial's protocol and consent say so.",
+    },
+)
+
+
 class TrialForm(WithReason, TrialFormBase):
     class Meta:
         model = Trial
-        fields = ("code", "title", "status", "is_demo", "starts_on", "ends_on", "time_zone")
+        fields = ("code", "title", "status", "is_demo", "starts_on", "ends_on", "time_zone", "retain_raw_days")
 
 
 @admin.register(Trial)
@@ -86,7 +97,9 @@ class TrialAdmin(Kept, ByService, TrialAdminBase):
     date_hierarchy = "starts_on"
 
     def get_fieldsets(self, request: HttpRequest, obj: Trial | None = None) -> Any:
-        extra = (("Audit trail", {"fields": ("audit_reason",)}),) if obj and self.has_change_permission(request) else ()
+        extra: tuple[Any, ...] = (KEPT,) if obj else ()
+        if obj and self.has_change_permission(request):
+            extra = (*extra, ("Audit trail", {"fields": ("audit_reason",)}))
         return (
             (None, {"fields": ("code", "title", "status", "is_demo")}),
             ("Dates", {"fields": ("starts_on", "ends_on", "time_zone")}),
@@ -98,7 +111,8 @@ class TrialAdmin(Kept, ByService, TrialAdminBase):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Trial | None = None) -> tuple[str, ...]:
         # Its code is in addresses and exports; whether it may hold synthetic data is settled with the first data.
-        return ("code", "is_demo") if obj and obj.participants.exists() else ()
+        settled = ("code", "is_demo") if obj and obj.participants.exists() else ()
+        return (*settled, "raw_removed_before")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Trial]:
         counted: QuerySet[Trial] = super().get_queryset(request).annotate(people=Count("participants"))

@@ -47,7 +47,9 @@ class SeriesView(ResourceView):
     def get(self, request: Request) -> HttpResponseBase:
         asked = series_asked(request.query_params, accepted(request))
         trial = self.trial(asked.trial)
-        people = people_asked(Participant.objects.visible_to(self.user).filter(trial=trial), asked.participants)
+        people = people_asked(
+            Participant.objects.visible_to(self.user).filter(trial=trial).select_related("trial"), asked.participants
+        )
         spans = {person.pk: asked.span(person.time_zone) for person in people}
         within_limits(asked, people, spans)
         if asked.raw:
@@ -95,9 +97,14 @@ def within_limits(asked: Asked, people: Sequence[Participant], spans: Mapping[in
 
 
 def envelope(asked: Asked, trial: Trial, spans: Mapping[int, Span]) -> dict[str, Any]:
-    """What the answer says of itself. `start`, `end`: over all participants, where local days differ."""
+    """What the answer says of itself. `start`, `end`: over all participants, where local days differ.
+
+    `samples_removed_before` is there only where the trial has deleted samples of the span.
+    """
     starts, ends = [span.start for span in spans.values()], [span.end for span in spans.values()]
-    return {
+    line = trial.raw_removed_before
+    removed = {"samples_removed_before": line} if line and starts and instant(min(starts)) < line else {}
+    return removed | {
         "trial": trial.code,
         "start": instant(min(starts)) if starts else None,
         "end": instant(max(ends)) if ends else None,

@@ -82,6 +82,9 @@ class SeriesAnswer(serializers.Serializer[Any]):
     trial = serializers.CharField()
     start = serializers.DateTimeField(allow_null=True, help_text="Of the participant whose span begins first.")
     end = serializers.DateTimeField(allow_null=True, help_text="Of the participant whose span ends last; excluded.")
+    samples_removed_before = serializers.DateTimeField(
+        required=False, help_text="Before this the trial has deleted its samples: hours and coarser buckets are there."
+    )
     resolution = serializers.ChoiceField(list(RESOLUTIONS))
     time = serializers.ChoiceField(list(TIMES))
     statistics = serializers.ListField(child=serializers.ChoiceField(STATISTICS), required=False)

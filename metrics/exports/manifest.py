@@ -75,6 +75,7 @@ def manifest(export: Export) -> dict[str, Any]:
             "to": export.end_on and export.end_on.isoformat(),
             "dates": export.clock,
         },
+        **removed(export),
         "participants": export.people.count(),
         "columns": columns(export),
         "metrics": [
@@ -95,6 +96,14 @@ def manifest(export: Export) -> dict[str, Any]:
             for one in written
         ],
     }
+
+
+def removed(export: Export) -> dict[str, str]:
+    """Before when the trial keeps no samples, where the export reaches back so far: that they are missing is no gap."""
+    line = export.trial.raw_removed_before
+    if line is None or (export.start_on and export.start_on > line.date()):
+        return {}
+    return {"samples_removed_before": line.isoformat()}
 
 
 def columns(export: Export) -> list[dict[str, str]]:
@@ -128,8 +137,19 @@ def readme(export: Export) -> str:
         f"{export.get_format_display()} export by Wearable Trials {product_version()}, asked for at"
         f" {export.asked_at:%Y-%m-%d %H:%M} UTC.\n\n"
         f"{HOW_TO[export.format]}\n\n"
+        f"{_removed_words(export)}"
         "manifest.json lists each file with its rows, bytes and SHA-256, the filters, the protocol's versions and the\n"
         "instant whose state the files show. Times are UTC; dates are participants' local dates unless the manifest\n"
         "says otherwise. What is missing is not there or empty: it is never a zero, and nothing is imputed.\n"
         "Participants go by study ids. Handle the files as your protocol demands.\n"
+    )
+
+
+def _removed_words(export: Export) -> str:
+    line = export.trial.raw_removed_before
+    if line is None or not removed(export):
+        return ""
+    return (
+        f"Samples from before {line:%Y-%m-%d %H:%M} UTC are not in these files: the trial keeps samples for some time\n"
+        "only and has deleted them. Days and nights from before are there.\n\n"
     )

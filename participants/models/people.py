@@ -92,6 +92,17 @@ class Trial(models.Model):
     time_zone = models.CharField(
         max_length=64, default="UTC", validators=[validate_time_zone], help_text="Default zone of its participants."
     )
+    # Off unless a trial asks for it. Under a quarter, late uploads and queries about a visit would find nothing.
+    retain_raw_days = models.PositiveIntegerField(
+        "keep samples for days",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(90)],
+        help_text="Empty: for ever. Samples older than this are deleted each week, for good, and with them the values"
+        " that were corrected later. Minutes, hours, days, nights and verdicts stay.",
+    )
+    # Moves forward only (metrics.retention): whatever the trial decides later, what lies before is gone.
+    raw_removed_before = models.DateTimeField("samples deleted before", null=True, blank=True, editable=False)
 
     objects = TrialQuerySet.as_manager()
 

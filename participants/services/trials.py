@@ -25,6 +25,7 @@ class TrialChanges(TypedDict, total=False):
     starts_on: dt.date | None
     ends_on: dt.date | None
     time_zone: str
+    retain_raw_days: int | None
 
 
 class SiteChanges(TypedDict, total=False):

@@ -1,0 +1,170 @@
+"""What a trial does not keep: its samples older than so many days, if it says so.
+
+Minutes, hours, days, nights and verdicts stay. Each trial has a line: before it nothing of its samples is kept. It
+moves forward only, a week at a time, so that whole chunks fall behind it. First the line is written, then what lies
+before it is deleted; from then on the writer takes no sample before it, because a bucket is recomputed from the rows
+beneath it, and those are gone.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.db import OperationalError, connection, transaction
+
+from metrics import sql, sql_chunks, sql_retention
+from metrics.batch import Delivery, SampleBatch, Sessions, microseconds
+from metrics.chunks import chunks
+from metrics.counts import Counts
+from participants import audit
+from participants.models import Participant, Trial
+from participants.services.changes import locked
+
+log = logging.getLogger(__name__)
+
+WEEK = dt.timedelta(days=7)
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+# Behind the line begins a local day that lies across it, wherever she is and even if she travels: its samples are
+# not all there, so nothing is written into it. Samples are taken from so long after the line on.
+MARGIN = dt.timedelta(days=3)
+REFUSED = "time lies before what the trial keeps of its samples"
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What was deleted of a trial: samples and old values before `line`, `chunks` of them as whole chunks."""
+
+    trial: str
+    line: dt.datetime
+    rows: int
+    chunks: int
+
+
+def line_for(days: int, now: dt.datetime) -> dt.datetime:
+    """Where the line of a trial stands that keeps so many days: never younger than that, at a week's beginning."""
+    return EPOCH + (now - dt.timedelta(days=days) - EPOCH) // WEEK * WEEK
+
+
+def takes_from(line: dt.datetime | None) -> dt.datetime | None:
+    """From when on the writer takes samples; None: from ever."""
+    return line + MARGIN if line else None
+
+
+def taken(delivery: Delivery, line: dt.datetime | None) -> tuple[Delivery, Counts]:
+    """The delivery without samples that the trial does not keep, and these as rejected. Nights and exercise stay."""
+    first, counts = takes_from(line), Counts()
+    if first is None:
+        return delivery, counts
+    samples = [_since(batch, microseconds(first)) for batch in delivery.samples]
+    refused = sum(map(len, delivery.samples)) - sum(map(len, samples))
+    if refused:
+        counts.rejected[REFUSED] = refused
+    replaced = [
+        one if isinstance(one.what, Sessions) else replace(one, starts_at=max(one.starts_at, first))
+        for one in delivery.replaces
+        if isinstance(one.what, Sessions) or one.ends_at > first
+    ]
+    return replace(delivery, samples=samples, replaces=replaced), counts
+
+
+def _since(batch: SampleBatch, first: int) -> SampleBatch:
+    wanted = batch.time >= first
+    if wanted.all():
+        return batch
+    seconds = None if batch.seconds is None else batch.seconds[wanted]
+    return SampleBatch(batch.metric, batch.source, batch.time[wanted], batch.value[wanted], seconds)
+
+
+def retain(now: dt.datetime) -> list[Removed]:
+    """Move the lines of all trials that keep their samples for some time only, and delete what lies before them.
+
+    Not inside a transaction: each stretch of a participant and each chunk is one. An entry of the audit trail a trial
+    and run in which anything was deleted. Raises nothing for a chunk that is locked: the next run finds it.
+    """
+    trials = [_moved(trial, now) for trial in Trial.objects.exclude(retain_raw_days=None).order_by("pk")]
+    lines = {trial.pk: trial.raw_removed_before for trial in trials if trial.raw_removed_before}
+    if not lines:
+        return []
+    rows, dropped = _drop_chunks(lines)
+    done = []
+    for trial in trials:
+        line = lines.get(trial.pk)
+        if line is None:
+            continue
+        rows[trial.pk] += sum(
+            _delete(pk, line) for pk in trial.participants.order_by("pk").values_list("pk", flat=True)
+        )
+        if not rows[trial.pk]:
+            continue
+        removed = Removed(trial.code, line, rows[trial.pk], dropped[trial.pk])
+        new = {"before": line, "rows": removed.rows, "whole_chunks": removed.chunks}
+        audit.record("trial.samples_removed", trial=trial, thing=f"trial:{trial.pk}", new=new)
+        done.append(removed)
+    return done
+
+
+@transaction.atomic
+def _moved(trial: Trial, now: dt.datetime) -> Trial:
+    """The trial as it stands, its line where it belongs now: written before anything is deleted, and only forward."""
+    row = locked(trial)
+    if row.retain_raw_days is not None:
+        line = line_for(row.retain_raw_days, now)
+        if row.raw_removed_before is None or line > row.raw_removed_before:
+            row.raw_removed_before = line
+            row.save(update_fields=["raw_removed_before"])
+    return row
+
+
+def _delete(participant: int, line: dt.datetime) -> int:
+    """Delete a participant's rows before the line, the oldest stretch first, each in a transaction of its own."""
+    removed = 0
+    for table, column in sql_retention.TABLES:
+        names = {"table": table, "column": column}
+        values: dict[str, Any] = {"participant": participant, "line": line, "days": sql_retention.DAYS}
+        while True:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(sql.LOCK, [participant])
+                cursor.execute(sql_retention.OLDEST.format(**names), values)
+                values["oldest"] = cursor.fetchone()[0]
+                if values["oldest"] is None:
+                    break
+                cursor.execute(sql_retention.DELETE.format(**names), values)
+                removed += cursor.rowcount
+    return removed
+
+
+def _drop_chunks(lines: dict[int, dt.datetime]) -> tuple[Counter[int], Counter[int]]:
+    """Drop chunks before the lines of all whose rows they hold; rows and chunks by trial. None on plain PostgreSQL."""
+    rows, dropped = Counter[int](), Counter[int]()
+    people = list(Participant.objects.filter(trial__in=lines).values_list("pk", "trial_id"))
+    for chunk in chunks([table for table, _ in sql_retention.TABLES]):
+        behind = [pk for pk, trial in people if chunk.ends_at <= lines[trial]]
+        if not behind:
+            continue
+        try:
+            found = _drop(chunk.table, chunk.name, chunk.starts_at, chunk.ends_at, behind)
+        except OperationalError as fault:
+            log.warning("Chunk %s stays for now: %s", chunk.name, str(fault).strip().splitlines()[0])
+            continue
+        rows.update(found)
+        dropped.update(found.keys())
+    return rows, dropped
+
+
+@transaction.atomic
+def _drop(table: str, chunk: str, start: dt.datetime, end: dt.datetime, behind: list[int]) -> dict[int, int]:
+    """Drop a chunk that holds rows of these participants alone; rows by trial, none where it stays."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql_chunks.SHORT_LOCK)
+        cursor.execute(sql_retention.LOCK_CHUNK.format(chunk=chunk))
+        cursor.execute(sql_retention.OTHERS.format(chunk=chunk), {"people": behind})
+        if cursor.fetchone()[0]:
+            return {}
+        cursor.execute(sql_retention.ROWS_BY_TRIAL.format(chunk=chunk))
+        rows = dict(cursor.fetchall())
+        cursor.execute(sql_retention.DROP, {"table": table, "start": start, "end": end})
+    return rows
