@@ -1,7 +1,8 @@
 """Checks the monitoring with Prometheus' and Alertmanager's own tools. Run by `make monitoring-check`.
 
-The rules and their tests, both configurations as they are rendered, a table of who gets which alert, and, by a real
-Alertmanager on loopback, a table of which alert silences which. The tools are those on the PATH; Debian has them in
+The rules and their tests, both configurations as they are rendered, a table of who gets which alert; by a real
+Alertmanager on loopback, a table of which alert silences which; and by a real Prometheus, every query of a dashboard.
+The tools are those on the PATH; Debian has them in
 `prometheus` and `prometheus-alertmanager`.
 """
 
@@ -15,15 +16,23 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from deploy.monitoring.panels import DASHBOARDS
 from deploy.monitoring.render import SOURCE, render
 
 # Where to find each tool; Debian calls Alertmanager after its package.
-NAMES = {"promtool": ("promtool",), "amtool": ("amtool",), "alertmanager": ("alertmanager", "prometheus-alertmanager")}
+NAMES = {
+    "promtool": ("promtool",),
+    "prometheus": ("prometheus",),
+    "amtool": ("amtool",),
+    "alertmanager": ("alertmanager", "prometheus-alertmanager"),
+}
 VARIABLES = {
     "ALERT_MAIL_TO": "now@example.org",
     "ALERT_MAIL_LATER_TO": "later@example.org",
@@ -122,32 +131,35 @@ def rules_and_configurations(folder: Path) -> list[bool]:
 
 
 @contextmanager
-def alertmanager(folder: Path) -> Iterator[str]:
-    """A real Alertmanager with the rendered configuration; its address."""
+def server(name: str, folder: Path, *arguments: str) -> Iterator[str]:
+    """A real Prometheus or Alertmanager in `folder`; its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [
-        tool("alertmanager"),
-        f"--config.file={folder / 'alertmanager.yml'}",
-        f"--storage.path={folder / 'storage'}",
-        f"--web.listen-address=127.0.0.1:{port}",
-        "--cluster.listen-address=",
-    ]
-    with (folder / "alertmanager.log").open("w") as log:
-        running = subprocess.Popen(command, stdout=log, stderr=log)
+    log = folder / f"{name}.log"
+    with log.open("w") as lines:
+        command = [tool(name), f"--web.listen-address=127.0.0.1:{port}", *arguments]
+        running = subprocess.Popen(command, cwd=folder, stdout=lines, stderr=lines)
+    address = f"http://127.0.0.1:{port}"
     try:
-        address = f"http://127.0.0.1:{port}"
-        for _ in range(100):
-            try:
-                urllib.request.urlopen(f"{address}/-/ready", timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.1)
+        if not answers(f"{address}/-/ready", running):
+            raise Missing(f"{name} did not start: {log.read_text()[-500:]}")
         yield address
     finally:
         running.terminate()
         running.wait(10)
+
+
+def answers(address: str, running: subprocess.Popen[bytes]) -> bool:
+    """Whether it does within 30 seconds, as long as the program runs."""
+    until = time.monotonic() + 30
+    while time.monotonic() < until and running.poll() is None:
+        try:
+            urllib.request.urlopen(address, timeout=2).close()
+            return True
+        except OSError:
+            time.sleep(0.1)
+    return False
 
 
 def post(address: str, alerts: tuple[str, ...], **more: str) -> None:
@@ -175,7 +187,8 @@ def silent_among(address: str, alerts: tuple[str, ...]) -> set[str]:
 def inhibitions(folder: Path) -> list[bool]:
     """Each row of TOGETHER, asked of a real Alertmanager."""
     found = []
-    with alertmanager(folder) as address:
+    more = ("--config.file=alertmanager.yml", "--storage.path=alertmanager", "--cluster.listen-address=")
+    with server("alertmanager", folder, *more) as address:
         for alerts, silent in TOGETHER:
             held = silent_among(address, alerts)
             found.append(held == set(silent))
@@ -184,12 +197,30 @@ def inhibitions(folder: Path) -> list[bool]:
     return found
 
 
+def queries(folder: Path) -> list[bool]:
+    """Whether Prometheus can read every query of the dashboards. It has nothing to answer them with."""
+    (folder / "empty.yml").touch()
+    wrong = []
+    asked = [(title, query) for title, panels in DASHBOARDS.values() for panel in panels for query, _ in panel.queries]
+    with server("prometheus", folder, "--config.file=empty.yml", "--storage.tsdb.path=prometheus") as address:
+        for title, query in asked:
+            text = urllib.parse.urlencode({"query": query.replace("$__rate_interval", "5m")})
+            try:
+                urllib.request.urlopen(f"{address}/api/v1/query?{text}", timeout=10).close()
+            except urllib.error.HTTPError as fault:
+                wrong.append(f"{title}: {query}: {fault.read().decode()}")
+    say(f"  {'BAD ' if wrong else 'good'}  {len(asked)} queries of dashboards")
+    for each in wrong:
+        say(each)
+    return [not wrong]
+
+
 def main() -> int:
     try:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             render(folder, VARIABLES)
-            results = [*rules_and_configurations(folder), *inhibitions(folder)]
+            results = [*rules_and_configurations(folder), *inhibitions(folder), *queries(folder)]
     except Missing as fault:
         say(str(fault))
         return 1

@@ -1,6 +1,6 @@
 """The metrics that rules and dashboards may name, by who exports them.
 
-Those of other programs were seen in what they answer, or, of cAdvisor, in its documentation.
+Those of other programs were seen in what they answer; cAdvisor's and those of replication in their documentation.
 """
 
 from __future__ import annotations
