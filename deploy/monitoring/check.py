@@ -2,8 +2,7 @@
 
 The rules and their tests, both configurations as they are rendered, a table of who gets which alert; by a real
 Alertmanager on loopback, a table of which alert silences which; and by a real Prometheus, every query of a dashboard.
-The tools are those on the PATH; Debian has them in
-`prometheus` and `prometheus-alertmanager`.
+The tools are those on the PATH; Debian has them in `prometheus` and `prometheus-alertmanager`.
 """
 
 from __future__ import annotations
