@@ -28,6 +28,7 @@ MADE = (
 GIVEN = {
     "client_secret": "the vendor's secret of your OAuth client (with CLIENT_ID in .env)",
     "email_host_password": "the password at your mail server (with EMAIL_HOST_USER in .env)",
+    "s3_secret_access_key": "the secret of your key at the object store (with S3_ACCESS_KEY_ID in .env)",
 }
 
 

@@ -81,7 +81,7 @@ def values(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def fill(text: str, filled: Mapping[str, str]) -> str:
-    return re.sub(r"\$\{([A-Z_]+)\}", lambda found: filled[found[1]], text)
+    return re.sub(r"\$\{([A-Z0-9_]+)\}", lambda found: filled[found[1]], text)
 
 
 def render(folder: Path, variables: Mapping[str, str]) -> None:

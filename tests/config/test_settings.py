@@ -19,7 +19,7 @@ Load = Callable[..., dict[str, Any]]
 
 def documented_names() -> set[str]:
     source = (ROOT / "config" / "settings.py").read_text()
-    return set(re.findall(r'(?:env\.\w+|boolean|secret|clock_time)\(\s*"([A-Z_]+)"', source))
+    return set(re.findall(r'(?:env\.\w+|boolean|secret|clock_time)\(\s*"([A-Z0-9_]+)"', source))
 
 
 @pytest.fixture
@@ -52,14 +52,14 @@ def database(load: Load, **variables: str) -> dict[str, Any]:
 
 def test_every_variable_is_in_the_example_file() -> None:
     example = (ROOT / ".env.example").read_text()
-    of_compose = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker-compose.yml").read_text()))
-    assert set(re.findall(r"^(?:# )?([A-Z_]+)=", example, flags=re.MULTILINE)) == documented_names() | of_compose
+    of_compose = set(re.findall(r"\$\{([A-Z0-9_]+)", (ROOT / "docker-compose.yml").read_text()))
+    assert set(re.findall(r"^(?:# )?([A-Z0-9_]+)=", example, flags=re.MULTILINE)) == documented_names() | of_compose
 
 
 def test_every_variable_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text()
     rows = "\n".join(line.split("|")[1] for line in readme.splitlines() if line.startswith("| `"))
-    assert documented_names() <= set(re.findall(r"`([A-Z_]+)`", rows))
+    assert documented_names() <= set(re.findall(r"`([A-Z0-9_]+)`", rows))
 
 
 def test_the_example_file_changes_no_default(load: Load, project: Path) -> None:

@@ -12,7 +12,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 # A variable with its default, which may hold another one.
-VARIABLE = re.compile(r"\$\{([A-Z_]+)(?::-((?:[^${}]|\$\{[^{}]*\})*))?\}")
+VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)(?::-((?:[^${}]|\$\{[^{}]*\})*))?\}")
 
 
 def filled(text: str, variables: Mapping[str, str]) -> str:

@@ -46,7 +46,7 @@ class Installation:
     def variables(self, name: str) -> dict[str, str]:
         """The environment of one service: .env as it is copied, and over it what the compose file says."""
         folder = self.home / name
-        copied = re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), flags=re.MULTILINE)
+        copied = re.findall(r"^([A-Z0-9_]+)=(.*)$", (ROOT / ".env.example").read_text(), flags=re.MULTILINE)
         here = {"/run/secrets": self.home / "secrets", "/run/metrics": folder, "/srv": folder}
         found = dict(copied) | environment(name, dict(copied))
         for there, path in here.items():
