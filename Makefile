@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3.12 chooses the interpreter for a new environment, PORT=8001 the web port.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-wearipedia fuzz fuzz-api audit secrets monitoring-check dashboards lint format openapi screenshots lock validation bench-ingest bench-read bench-sync bench-storm bench-monitoring bench-series bench-exports
+.PHONY: help demo run test test-wearipedia fuzz fuzz-api audit secrets monitoring-check dashboards lint format openapi screenshots lock validation bench-ingest bench-read bench-sync bench-storm bench-monitoring bench-series bench-exports fresh-root
 
 # The first Python that runs at all: the set-up script looks for a fitting one itself and says so if there is none.
 SET_UP = @for python in "$$PYTHON" python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -31,6 +31,9 @@ audit: ## ask for known faults of every locked package (needs the network; says 
 
 test-wearipedia: ## the tests of the synthetic devices, in an environment of their own
 	$(SET_UP) --lock wearipedia -- -m config.embedded test tests/wearipedia $(ARGS) $(OR_SAY)
+
+fresh-root: ## try demo and tests in a fresh Debian with Python and make alone (root, debootstrap; SUITE=trixie)
+	@deploy/fresh_root.sh $(SUITE)
 
 fuzz-api: ## many invented requests to the whole API (FUZZ=1000 for each operation)
 	$(SET_UP) --lock dev -- -m config.embedded test tests/api/test_schemathesis.py $(ARGS) $(OR_SAY)

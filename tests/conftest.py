@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -10,6 +11,32 @@ from django.core.cache import caches
 from django.test import override_settings
 
 from config.limits import SHARED
+
+# Modules that start something costly for all of their tests: one process runs the whole of each.
+TOGETHER = frozenset(
+    {
+        "tests/browser/test_invitation.py",
+        "tests/config/test_supervisor.py",
+        "tests/security/test_server.py",
+        "tests/synthetic/test_demo_live.py",
+    }
+)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Tests are handed out one by one, and those of such a module as one.
+
+    The library's own groups do not hold with this pytest: it names tests in a way that they do not know.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Sharing(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            module = nodeid.partition("::")[0]
+            return module if module in TOGETHER else nodeid
+
+    return Sharing(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

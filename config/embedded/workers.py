@@ -35,8 +35,8 @@ def options(arguments: Sequence[str], environment: Mapping[str, str], root: Path
         count = 0
     else:
         count = min(MOST, (os.cpu_count() or 1) + 1)  # one more: tests wait for a browser, a server, a clock
-    # Tests of one group stay together, for what their module starts is costly; the order stays as it was collected.
-    return ["-n", str(count), "--dist", "loadgroup", "--no-loadscope-reorder"] if count else []
+    # tests/conftest.py says what stays together; the order stays as it was collected.
+    return ["-n", str(count), "--dist", "loadscope", "--no-loadscope-reorder"] if count else []
 
 
 def _chooses(argument: str, root: Path) -> bool:

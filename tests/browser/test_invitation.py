@@ -21,7 +21,7 @@ from participants.models import Participant
 from tests import factories
 from tests.browser.conftest import PASSWORD, OpenContext, signed_in
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("invitation")]
+pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRETS = re.compile(r"code=|state=|token")

@@ -20,8 +20,6 @@ from config.embedded.postgres import PostgresFault, programs
 from config.embedded.processes import command_line
 from config.embedded.redis_server import RedisFault, free_port, program
 
-pytestmark = pytest.mark.xdist_group("supervisor")
-
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "DB_NAME", "ALLOWED_HOSTS", "HTTPS", "DEBUG")
 

@@ -15,8 +15,6 @@ import pytest
 
 from config.embedded.redis_server import free_port
 
-pytestmark = pytest.mark.xdist_group("gunicorn")
-
 ROOT = Path(__file__).resolve().parents[2]
 INSIDE = re.compile(r"gunicorn|python|django\.|wsgi|Traceback|\.py\b", re.IGNORECASE)
 

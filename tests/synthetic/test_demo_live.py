@@ -22,8 +22,6 @@ from metrics.models import DayRollup
 from metrics.standings import Word, with_word
 from participants.models import Participant, Trial
 
-pytestmark = pytest.mark.xdist_group("demo-live")
-
 ROOT = Path(__file__).resolve().parents[2]
 
 
