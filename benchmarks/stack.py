@@ -69,8 +69,9 @@ class Stack:
         answer = httpx.post(url, json=said, timeout=60) if said else httpx.get(url, timeout=60)
         return answer.raise_for_status().json()
 
-    def start(self, name: str, *command: str) -> Child:
+    def start(self, name: str, *command: str, nice: int = 0) -> Child:
         child = Child(name, [sys.executable, *command], self.environment, self.folder / f"{name}.log", directory=ROOT)
+        child.nice = nice
         child.start()
         self.children.append(child)
         return child

@@ -14,7 +14,6 @@ from dashboards.connection_words import Badge
 from dashboards.standing_words import BADGES, Action, action
 from metrics.models import Standing
 from metrics.standings import Word
-from participants.models import Participant
 
 RING = 47.1  # circumference of the salvage clock's ring
 
@@ -62,7 +61,11 @@ class Battery:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    participant: Participant
+    """Words alone: what is equal looks the same."""
+
+    study_id: str
+    place: str  # her site
+    arm: str
     badge: Badge
     why: why.Why
     adherence: Adherence | None
@@ -81,7 +84,9 @@ def row(participant: Any, now: dt.datetime, until: dt.date, under: SafeString) -
     recent = strips.letters(standing, until) if standing else " " * strips.DAYS
     last = standing.last_sample_at if standing else None
     return Row(
-        participant=participant,
+        study_id=participant.study_id,
+        place=participant.site.name if participant.site else "no site",
+        arm=participant.arm,
         badge=BADGES[word],
         why=why.why(participant, word, recent, now),
         adherence=adherence(standing) if standing else None,

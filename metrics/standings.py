@@ -17,6 +17,7 @@ from django.db.models.functions import Right, Substr
 
 from metrics import trails
 from metrics.models import Access, Exclusion
+from metrics.sql_prepared import Prepared
 from participants.models import Participant
 
 
@@ -85,17 +86,25 @@ class Counts(dict[Word, int]):
 
 def counts(people: QuerySet[Participant], now: dt.datetime) -> Counts:
     """Count these people by condition. One query."""
+    found = _COUNTS.of(people, now)
+    by_word = Counts({word: found[f"n{word.value}"] for word in conditions(now)})
+    by_word[Word.WELL] = found["well"]
+    by_word.attention, by_word.everybody = found["attention"], found["everybody"]
+    return by_word
+
+
+def _count(people: QuerySet[Any], now: dt.datetime, _: dt.date) -> dict[str, Any]:
     counted = {f"n{word.value}": models.Count("pk", filter=condition) for word, condition in conditions(now).items()}
-    found = with_word(people.order_by(), now).aggregate(
+    found: dict[str, Any] = with_word(people, now).aggregate(
         **counted,
         well=models.Count("pk", filter=Q(word=Word.WELL)),
         attention=models.Count("pk", filter=Q(word__in=ATTENTION)),
         everybody=models.Count("pk"),
     )
-    by_word = Counts({word: found[f"n{word.value}"] for word in conditions(now)})
-    by_word[Word.WELL] = found["well"]
-    by_word.attention, by_word.everybody = found["attention"], found["everybody"]
-    return by_word
+    return found
+
+
+_COUNTS = Prepared(_count)
 
 
 class Middle(models.Aggregate):
@@ -126,6 +135,12 @@ class Summary:
 
 def summary(people: QuerySet[Participant], now: dt.datetime, day: dt.date) -> Summary:
     """Sum these people up; `day`: the local date whose verdicts are counted. One query, of standings alone."""
+    found = _SUMMARY.of(people, now, day)
+    new = {word: found.pop(f"new{word.value}") for word in _since(now)}
+    return Summary(**found, new=new)
+
+
+def _sum_up(people: QuerySet[Any], now: dt.datetime, day: dt.date) -> dict[str, Any]:
     recent = {
         word: condition & Q(**{f"{since}__gt": now - dt.timedelta(days=1)})
         for word, (condition, since) in _since(now).items()
@@ -146,8 +161,8 @@ def summary(people: QuerySet[Participant], now: dt.datetime, day: dt.date) -> Su
         "retry_at": models.Min(KeyTextTransform("next_at", "standing__evidence"), filter=held),
     }
     new = {f"new{word.value}": models.Count("pk", filter=condition) for word, condition in recent.items()}
-    found = people.order_by().annotate(letter=letter_of(day)).aggregate(**asked, **new)
-    return Summary(**{name: found[name] for name in asked}, new={word: found[f"new{word.value}"] for word in recent})
+    found: dict[str, Any] = people.annotate(letter=letter_of(day)).aggregate(**asked, **new)
+    return found
 
 
 def _since(now: dt.datetime) -> dict[Word, tuple[Q, str]]:
@@ -176,6 +191,9 @@ def letter_of(day: dt.date) -> Case:
         for back in range(3)
     ]
     return Case(*ends, default=Value(""), output_field=models.CharField())
+
+
+_SUMMARY = Prepared(_sum_up)
 
 
 def by_trial(people: QuerySet[Participant], now: dt.datetime) -> dict[int, tuple[int, int, dt.datetime | None]]:

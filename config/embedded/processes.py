@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import IO
 
 LOG_BYTES_KEPT = 10_000_000
+# Niceness of what nobody waits for at a screen: where the processor is short, pages go before syncs and exports.
+WORK_AFTER_PAGES = 10
 _PR_SET_PDEATHSIG = 1
 # Loaded here because between fork and exec nothing should be imported any more.
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform.startswith("linux") else None
@@ -54,10 +56,12 @@ def command_line(number: int) -> str:
     return found.stdout.strip()
 
 
-def _die_with_parent(number: signal.Signals, parent: int) -> Callable[[], None]:
-    """Linux: the kernel sends `number` to the child when the supervisor ends, however it ends."""
+def _before_exec(number: signal.Signals, parent: int, nice: int) -> Callable[[], None]:
+    """Linux: the kernel sends `number` to the child when the supervisor ends, however it ends. And its niceness."""
 
     def arrange() -> None:
+        if nice:
+            os.nice(nice)
         if _LIBC is not None:
             _LIBC.prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
             if os.getppid() != parent:  # it ended before the request was in place
@@ -72,7 +76,7 @@ class Child:
 
     `stop_signals` are tried in order, each with its patience in seconds; SIGKILL to the whole group comes last.
     `owner` is the user name to run as, where the supervisor is root and the program refuses to be.
-    `log` None lets the child write to the terminal.
+    `log` None lets the child write to the terminal. `nice` above 0: others of the machine go first.
     """
 
     name: str
@@ -84,6 +88,7 @@ class Child:
     owner: str | None = None
     stdin: bytes | None = None
     directory: Path | None = None
+    nice: int = 0
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _asked: bool = field(default=False, init=False)
 
@@ -103,7 +108,7 @@ class Child:
                 group=self.owner,
                 extra_groups=[] if self.owner else None,
                 process_group=0,
-                preexec_fn=_die_with_parent(self.orphan_signal, os.getpid()),  # noqa: PLW1509  one thread only
+                preexec_fn=_before_exec(self.orphan_signal, os.getpid(), self.nice),  # noqa: PLW1509  one thread only
             )
         finally:
             if log:

@@ -14,7 +14,7 @@ from types import FrameType
 from config.embedded import environment, static_files
 from config.embedded.environment import LOGS, ROOT, VAR
 from config.embedded.postgres import Postgres
-from config.embedded.processes import Child, say, tail, wait_until
+from config.embedded.processes import WORK_AFTER_PAGES, Child, say, tail, wait_until
 from config.embedded.redis_server import Redis, free_port
 from deploy.bootstrap import SetupError, check_port, hold, port_wanted
 
@@ -259,13 +259,18 @@ class Supervisor:
     def _worker(self) -> Child:
         arguments = ("-m", "celery", "-A", "config", "worker", "--concurrency", "2", "--loglevel", "INFO")
         alone = ("--without-gossip", "--without-mingle")  # there is no other worker to talk to
-        return self._python("worker", *arguments, *alone, log=LOGS / "worker.log", quit_signal=signal.SIGQUIT)
+        return self._after_pages("worker", *arguments, *alone)
 
     def _export_worker(self) -> Child:
         """Exports take long: apart, so that syncing never waits for one."""
         arguments = ("-m", "celery", "-A", "config", "worker", "--queues", "exports", "--concurrency", "1")
         more = ("--hostname", "exports@%h", "--loglevel", "INFO", "--without-gossip", "--without-mingle")
-        return self._python("exports", *arguments, *more, log=LOGS / "exports.log", quit_signal=signal.SIGQUIT)
+        return self._after_pages("exports", *arguments, *more)
+
+    def _after_pages(self, name: str, *arguments: str) -> Child:
+        child = self._python(name, *arguments, log=LOGS / f"{name}.log", quit_signal=signal.SIGQUIT)
+        child.nice = WORK_AFTER_PAGES
+        return child
 
     def _beat(self) -> Child:
         arguments = ("-m", "celery", "-A", "config", "beat", "--loglevel", "INFO", "--pidfile", "")

@@ -9,7 +9,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from dashboards import alerts, roster_rows, wording
+from dashboards import alerts, roster_drawn, roster_rows, wording
 from metrics.standings import Summary
 from participants.models import Trial
 
@@ -63,3 +63,9 @@ def day_of(trial: Trial, today: dt.date) -> str:
 def open_alerts(context: dict[str, Any], trial: Trial) -> int:
     """The number beside "Alerts": see alerts.open_count."""
     return alerts.open_count(trial, context["request"].user)
+
+
+@register.simple_tag
+def person(row: roster_rows.Row, trial: Trial, manages: bool, listed: str) -> SafeString:
+    """A row of the trial's table."""
+    return roster_drawn.drawn(row, trial.code, manages, listed)

@@ -1,0 +1,111 @@
+"""The tables of a load: what each kind of request took, quiet and while a day comes in, and who used the processor."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import bench
+
+TARGET_MS = 500  # that 95 of 100 requests for the trial's page may take, while a day comes in
+TARGETED = "trial page"
+FAULTS_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request. `began`: seconds since 1970; `fault`: empty where it went well."""
+
+    began: float
+    name: str
+    ms: float
+    status: int
+    size: int
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A part of the run: from and below, seconds since 1970."""
+
+    name: str
+    begins: float
+    ends: float
+
+    def of(self, requests: list[Request]) -> list[Request]:
+        return [one for one in requests if self.begins <= one.began < self.ends]
+
+    @property
+    def seconds(self) -> float:
+        return self.ends - self.begins
+
+
+def read(path: Path) -> list[Request]:
+    """What locust noted; a line that it was writing when it was stopped is left out."""
+    found = []
+    for line in path.read_text().splitlines():
+        parts = line.split("\t")
+        if len(parts) == 6:
+            began, name, ms, status, size, fault = parts
+            found.append(Request(float(began), name, float(ms), int(status), int(size), fault))
+    return found
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The smallest value that at least this share of all do not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, -int(-len(ordered) * share // 1) - 1)]
+
+
+def requests_table(phase: Phase, requests: list[Request]) -> None:
+    rows = []
+    names = sorted({one.name for one in requests}, key=lambda name: (not name.startswith(TARGETED), name))
+    for name in [*names, "all"]:
+        found = [one for one in requests if name in (one.name, "all")]
+        times = [one.ms for one in found]
+        rows.append(
+            [
+                name,
+                f"{len(found):,}",
+                f"{len(found) / phase.seconds:.1f}",
+                str(sum(bool(one.fault) for one in found)),
+                f"{statistics.median(times):.0f}",
+                f"{percentile(times, 0.95):.0f}",
+                f"{percentile(times, 0.99):.0f}",
+                f"{max(times):.0f}",
+                f"{statistics.mean(one.size for one in found) / 1024:.0f}",
+            ]
+        )
+    heads = ["number", "a second", "errors", "median", "p95", "p99", "max", "kB"]
+    bench.table(f"{phase.name}, {phase.seconds:.0f} s: milliseconds", ["request", *heads], rows)
+    for one in [one for one in requests if one.fault][:FAULTS_SHOWN]:
+        print(f"  error: {one.name}: {one.fault}")
+
+
+def ratio_table(quiet: list[Request], busy: list[Request]) -> None:
+    rows = []
+    for name in sorted({one.name for one in busy} & {one.name for one in quiet}):
+        values = []
+        for share in (0.5, 0.95):
+            before, after = (percentile([one.ms for one in part if one.name == name], share) for part in (quiet, busy))
+            values += [f"{before:.0f}", f"{after:.0f}", f"{after / before:.1f}"]
+        rows.append([name, *values])
+    heads = ["median: quiet", "sync", "ratio", "p95: quiet", "sync", "ratio"]
+    bench.table("The day's part in it: milliseconds", ["request", *heads], rows)
+
+
+def verdict(busy: list[Request], done: str) -> None:
+    """The target beside what was reached; of the page itself and of its parts, which come from the same view."""
+    pages = [one for one in busy if one.name.startswith(TARGETED)]
+    whole = [one.ms for one in pages if one.name == TARGETED]
+    faults = sum(bool(one.fault) for one in busy)
+    reached = [percentile(whole, 0.95), percentile([one.ms for one in pages], 0.95)]
+    ok = ["yes" if value < TARGET_MS else "MISSED" for value in reached]
+    rows = [
+        ["trial page, p95", f"below {TARGET_MS} ms", f"{reached[0]:.0f} ms", ok[0]],
+        ["with its filters and live parts, p95", f"below {TARGET_MS} ms", f"{reached[1]:.0f} ms", ok[1]],
+        ["errors of all requests", "0", f"{faults:,} of {len(busy):,}", "yes" if faults == 0 else "MISSED"],
+        ["the day", "complete", done, "yes" if done.startswith("complete") else "MISSED"],
+    ]
+    bench.table("Target", ["", "may be", "was", "met"], rows)

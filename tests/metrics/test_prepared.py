@@ -1,0 +1,72 @@
+"""Aggregates whose statement is made once give what Django would give, at any moment and of whomever they are asked."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+
+from metrics import standings
+from metrics.standings import Word
+from participants.models import Participant
+from tests.factories import ParticipantFactory, SiteFactory, StandingFactory, TrialFactory
+
+NOW = dt.datetime(2026, 11, 23, 8, 0, tzinfo=dt.UTC)
+HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def people() -> Any:
+    """One of many kinds at each of two sites of a trial, and as many of another trial."""
+    for trial in (TrialFactory(), TrialFactory(code="OTHER")):
+        for site in (SiteFactory(trial=trial), SiteFactory(trial=trial)):
+            for facts in (
+                {"silent_at": NOW + HOUR},
+                {"critical_at": NOW - DAY, "silent_at": NOW - 2 * DAY},
+                {"critical_at": NOW - HOUR, "silent_at": NOW - 2 * DAY},
+                {"excused": "paused"},
+                {"waiting": True, "evidence": {"next_at": "2026-11-23T09:00:00+00:00"}, "cause_since": NOW - HOUR},
+                {"low_wear": True, "adherence": 0.4, "trail": "v" * 20, "trail_from": NOW.date() - 19 * DAY,
+                 "trail_until": NOW.date()},
+            ):  # fmt: skip
+                StandingFactory(participant=ParticipantFactory(trial=trial, site=site), **facts)
+        ParticipantFactory(trial=trial)
+    return Participant.objects.exclude(trial__code="OTHER")
+
+
+@pytest.mark.parametrize("at", [NOW, NOW + HOUR, NOW + 2 * HOUR, NOW + DAY, NOW - 3 * DAY])
+def test_counts_are_what_django_counts(people: Any, at: dt.datetime) -> None:
+    found = standings.counts(people, at)
+    for word, condition in standings.conditions(at).items():
+        assert found[word] == people.filter(condition).count()
+    well = standings.with_word(people, at).filter(word=Word.WELL)
+    assert (found[Word.WELL], found.everybody) == (well.count(), people.count())
+    assert found.attention == standings.with_word(people, at).filter(word__in=standings.ATTENTION).count()
+
+
+@pytest.mark.parametrize("at", [NOW, NOW + 2 * HOUR, NOW + DAY, NOW - 3 * DAY])
+def test_a_summary_is_what_django_sums_up(people: Any, at: dt.datetime) -> None:
+    day = at.date() - DAY
+    asked = standings._sum_up(people.order_by(), at, day)
+    found = standings.summary(people, at, day)
+    assert {name: getattr(found, name) for name in asked if not name.startswith("new")} == {
+        name: value for name, value in asked.items() if not name.startswith("new")
+    }
+    assert found.new == {word: asked[f"new{word.value}"] for word in found.new}
+
+
+def test_people_are_those_that_were_asked_about(people: Any) -> None:
+    whole = standings.counts(people, NOW)
+    site = people.exclude(site=None).first().site
+    assert standings.counts(people.filter(site=site), NOW).everybody == 6
+    assert whole.everybody == 13
+
+
+def test_of_nobody_there_is_nothing(people: Any) -> None:
+    nobody = Participant.objects.visible_to(AnonymousUser())
+    assert standings.counts(nobody, NOW).everybody == 0
+    assert standings.summary(nobody, NOW, NOW.date()).total == 0
