@@ -109,7 +109,7 @@ def head() -> tuple[int, str]:
 
 
 def faults(*, noted: tuple[int, str] | None = None) -> Iterator[str]:
-    """What is wrong with the trail, in words; nothing if all holds. Reads it once, in constant memory.
+    """What is wrong with the trail, in words; nothing if all holds. Reads it once, in a transaction in constant memory.
 
     `noted`: a position and mac that were written down earlier.
     """

@@ -49,6 +49,14 @@ class SchemaEditor(TimescaleSchemaEditor):  # type: ignore[misc]  # its package 
 class DatabaseWrapper(TimescaleWrapper):  # type: ignore[misc]  # its package has no types
     SchemaEditorClass = SchemaEditor
 
+    def chunked_cursor(self) -> Any:
+        """A cursor of the server's inside a transaction, so that rows are not all held at once; else a plain one.
+
+        Outside of one it would have to outlive its statement (WITH HOLD), and belong to a connection: behind PgBouncer
+        the next statement is on another. So whoever iterates over very many rows opens a transaction.
+        """
+        return self.cursor() if self.get_autocommit() else super().chunked_cursor()
+
     def prepare_database(self) -> None:
         """Create the extension where the server has it; leave a plain PostgreSQL as it is."""
         if _yes(self, AVAILABLE):
