@@ -30,6 +30,8 @@ GIVEN = {
     "email_host_password": "the password at your mail server (with EMAIL_HOST_USER in .env)",
     "s3_secret_access_key": "the secret of your key at the object store (with S3_ACCESS_KEY_ID in .env)",
 }
+# What PgBouncer knows of its clients: made of another secret, and anew whenever that one changes.
+POOLER = "pooler_users"
 
 
 def make(folder: Path) -> list[str]:
@@ -46,6 +48,10 @@ def make(folder: Path) -> list[str]:
             file.write("" if name in GIVEN else secrets.token_urlsafe(48))
         path.chmod(0o644 if name in GIVEN else 0o444)
         made.append(name)
+    users = folder / POOLER
+    users.unlink(missing_ok=True)
+    users.write_text(f'"wearable" "{(folder / "database_password").read_text().strip()}"\n')
+    users.chmod(0o444)
     return made
 
 

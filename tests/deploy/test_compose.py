@@ -95,7 +95,9 @@ def test_every_secret_is_declared_and_made_by_make_secrets() -> None:
     used = {secret for each in services().values() for secret in each.get("secrets", [])}
     declared = {name: each["file"] for name, each in file()["secrets"].items()}
     assert used == set(declared)
-    assert declared == {name: f"./secrets/{name}" for name in (*make_secrets.MADE, *make_secrets.GIVEN)}
+    assert declared == {
+        name: f"./secrets/{name}" for name in (*make_secrets.MADE, *make_secrets.GIVEN, make_secrets.POOLER)
+    }
 
 
 def test_no_secret_stands_in_the_environment(service: dict[str, Any]) -> None:
@@ -166,6 +168,7 @@ def test_missing_secrets_are_made_and_existing_ones_kept(tmp_path: Path) -> None
     assert oct(folder.stat().st_mode)[-3:] == "700"
     before = {path.name: path.read_text() for path in folder.iterdir()}
     assert all(len(before[name]) > 40 for name in make_secrets.MADE)
+    assert before["database_password"] in before["pooler_users"]
     (folder / "metrics_token").unlink()
     assert make_secrets.make(folder) == ["metrics_token"]
     assert {name: (folder / name).read_text() for name in before if name != "metrics_token"} == {
