@@ -92,6 +92,21 @@ def compress(chunk: Chunk) -> bool:
             raise
         log.warning("Chunk %s stays as it is: %s", chunk.name, str(fault).strip().splitlines()[0])
         return False
+    tidy(chunk)
+    return True
+
+
+def tidy(chunk: Chunk) -> None:
+    """Have a chunk vacuumed and analysed, and its index made anew where it is much larger than what it leads to."""
     with connection.cursor() as cursor:
         cursor.execute(sql_chunks.VACUUM.format(chunk=chunk.name))
-    return True
+        cursor.execute(sql_chunks.SWOLLEN, [chunk.name, chunk.name])
+        swollen = cursor.fetchone()[0]
+    if not swollen:
+        return
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(sql_chunks.SHORT_LOCK)
+            cursor.execute(sql_chunks.REINDEX.format(chunk=chunk.name))
+    except OperationalError as fault:
+        log.warning("The index of %s stays as it is: %s", chunk.name, str(fault).strip().splitlines()[0])

@@ -36,3 +36,6 @@ SET_INTERVAL = "SELECT set_chunk_time_interval(%s, make_interval(days => %s))"
 SHORT_LOCK = "SELECT set_config('lock_timeout', '3s', true)"
 # A name from CHUNKS, which is quoted where it has to be.
 VACUUM = "VACUUM (ANALYZE, SKIP_LOCKED) {chunk}"
+# Rows that came late leave a compressed chunk empty again, but their index as large as it was.
+SWOLLEN = "SELECT pg_indexes_size(%s::regclass) > greatest(1000000, 10 * pg_relation_size(%s::regclass))"
+REINDEX = "REINDEX TABLE {chunk}"

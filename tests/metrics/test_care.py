@@ -131,6 +131,18 @@ def test_no_limit_of_the_server_stops_late_data_or_an_erasure_in_compressed_chun
     assert not MinuteRollup.objects.exists()
 
 
+def test_a_great_deal_of_late_data_leaves_no_swollen_index(community: None) -> None:
+    person = ParticipantFactory()
+    store(person, deliver(batch([60])), now=NOW)
+    care(NOW)
+    store(person, deliver(batch([70] * 40_000, start=NOON - dt.timedelta(days=3), step=2)), now=NOW)
+    assert care(NOW).recompressed
+    for chunk in chunks(["metrics_measurement"]):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_indexes_size(%s::regclass)", [chunk.name])
+            assert cursor.fetchone()[0] < 100_000
+
+
 def test_another_migrate_leaves_compression_as_it_is(community: None) -> None:
     def jobs() -> list[tuple[int]]:
         with connection.cursor() as cursor:
