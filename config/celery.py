@@ -5,6 +5,11 @@ import os
 from celery import Celery
 from celery.schedules import crontab
 
+from config.observability import multiprocess
+
+if multiprocess.is_worker():
+    multiprocess.begin()  # before anything counts
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 app = Celery("wearable_trials")

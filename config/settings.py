@@ -16,6 +16,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from config.content_policy import content_policy
+from config.observability import multiprocess
 from config.openapi import openapi
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -129,9 +130,11 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "csp.middleware.CSPMiddleware",
     "config.headers.Headers",
     "config.health_pages.HealthDoor",
+    "config.observability.door.MetricsDoor",
     "participants.rest.compression.Compression",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -148,6 +151,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "participants.session_life.SessionLife",
     "participants.second_factor.SecondFactorGate",
+    "config.observability.web.Measured",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -464,6 +468,18 @@ CHARTS_FROM_CDN = boolean("CHARTS_FROM_CDN", default=True)
 CONTENT_SECURITY_POLICY = content_policy(
     charts_from_cdn=CHARTS_FROM_CDN, report_to=env.str("CSP_REPORT_URI", default="")
 )
+
+# --- What the installation tells of itself (docs/observability.md) ---
+# With this token Prometheus reads /metrics and /metrics/state; empty: there are no such addresses.
+METRICS_TOKEN = secret("METRICS_TOKEN")
+# Where Celery's workers and beat hand their metrics out, without a token; port 0: nowhere.
+WORKER_METRICS_HOST = env.str("WORKER_METRICS_HOST", default="") or "127.0.0.1"
+WORKER_METRICS_PORT = env.int("WORKER_METRICS_PORT", default=0)
+if not 0 <= WORKER_METRICS_PORT <= 65_535:
+    raise ImproperlyConfigured("WORKER_METRICS_PORT must be a port, or 0 for none.")
+# Seconds. Few: each is a series for each view, method and host.
+PROMETHEUS_LATENCY_BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, float("inf"))
+multiprocess.ensure(env.str("PROMETHEUS_MULTIPROC_DIR", default=""))
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
 if LOG_LEVEL not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):

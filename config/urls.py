@@ -7,6 +7,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from config import health_pages
+from config.observability import door
 from metrics.api.seed import SeedOfTrialView, SeedView
 
 # One door: the administration's own sign-in and password pages lead to everybody's.
@@ -24,6 +25,8 @@ urlpatterns = [
     path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}icon.svg"), name="favicon"),
     path("health/live", health_pages.live, name="health-live"),
     path("health/ready", health_pages.ready, name="health-ready"),
+    path("metrics", door.processes, name="metrics"),
+    path("metrics/state", door.installation, name="metrics-state"),
     path("api/", include("config.api")),
     # The seed's address: a participant by her study id, or by TRIAL/STUDY-ID.
     path("data/<str:study_id>/<str:metric>", SeedView.as_view(), name="seed-data"),

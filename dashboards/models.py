@@ -151,6 +151,11 @@ class Outreach(models.Model):
             models.Index(fields=("participant", "created_at"), name="outreach_by_participant"),
             models.Index(fields=("send_after",), condition=Q(state="held"), name="outreach_held"),
             models.Index(
+                fields=("state", "kind"),
+                condition=Q(state__in=("held", "sending", "failed", "bounced")),
+                name="outreach_unsettled",
+            ),
+            models.Index(
                 fields=("participant",), condition=Q(back_at=None, state="sent"), name="outreach_without_answer"
             ),
         )

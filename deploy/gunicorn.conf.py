@@ -32,7 +32,17 @@ control_socket_disable = True
 
 
 def on_starting(server: Any) -> None:
-    """Before the workers fork: the log of requests must not hold participants' links."""
+    """Before the workers fork: they count in one folder; the log of requests must not hold participants' links."""
     from config.log_filter import WithoutLinks
+    from config.observability import multiprocess
+
+    multiprocess.begin()
 
     logging.getLogger("gunicorn.access").addFilter(WithoutLinks())
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """What only living processes count goes with this one."""
+    from config.observability import multiprocess
+
+    multiprocess.ended(worker.pid)

@@ -15,7 +15,7 @@ from django.core import signing
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from ingestion import live
+from ingestion import live, telemetry
 from ingestion.models import Connection, ConnectionEvent, Device, DeviceReading, Invitation, SyncWindow
 from ingestion.providers.base import (
     AccessGone,
@@ -328,6 +328,7 @@ def lost(connection: Connection, code: str, *, now: dt.datetime) -> None:
         _set_status(row, Connection.Status.RECONNECT, code, now)
         row.next_due_at = None
         row.save(update_fields=["status", "status_since", "status_reason", "next_due_at"])
+        telemetry.token_failed(row.provider)
     verdicts.refresh(row.participant, now=now)
     log.info("connection %s needs to be reconnected: %s", connection.pk, code)
 

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from django.db import connection, transaction
 from django.utils import timezone
 
-from metrics import retention, rollups, sql, verdicts
+from metrics import retention, rollups, sql, telemetry, verdicts
 from metrics.batch import Delivery, OffsetChange, Sessions, SourceKey, microseconds
 from metrics.calendars import calendar_of
 from metrics.counts import Counts
@@ -67,6 +67,7 @@ def store(participant: Participant, delivery: Delivery, *, now: dt.datetime | No
             series = SeriesKey(participant.pk, BY_CODE[batch.metric], sources[batch.source].pk)
             written = store_batch(series, batch, now)
             counts += written.counts
+            telemetry.count(batch.source.provider, written.counts)
             dates |= rollups.refresh(series, written.touched, calendar, minutes_done=written.minutes_done)
         nights, stored = store_sleep(participant, delivery.sleep, sources, now)
         counts += stored

@@ -21,7 +21,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from ingestion import connections, live
+from ingestion import connections, live, telemetry
 from ingestion.models import Connection, SyncWindow
 from ingestion.providers.base import (
     AccessGone,
@@ -333,6 +333,7 @@ class _Turn:
             window.again, window.attempts, window.error_code = False, 0, ""
             window.finished_at = finished_at
         SyncWindow.objects.bulk_create(windows, update_conflicts=True, unique_fields=["id"], update_fields=DONE_FIELDS)
+        telemetry.windows_finished(State.DONE, len(windows))
 
     def settle(self, reads: list[_Read]) -> None:
         """These reads are stored: their windows are not given back."""
@@ -390,7 +391,8 @@ class _Turn:
         connections.scope_lost(self.connection, self.provider.data_types[group[0].data_type].scope, now=self.now)
 
     def fail(self, group: list[SyncWindow], code: str) -> None:
-        claims.held(group).update(state=State.FAILED, finished_at=timezone.now(), error_code=code[:60])
+        failed = claims.held(group).update(state=State.FAILED, finished_at=timezone.now(), error_code=code[:60])
+        telemetry.windows_finished(State.FAILED, failed)
         self.outcome.failed += len(group)
 
     def lost(self, code: str) -> None:

@@ -29,6 +29,8 @@ PAGES: dict[str, Methods] = {
     "favicon.ico": dict.fromkeys(METHODS, r.PUBLIC),  # a redirect
     "health/live": reads(r.PUBLIC),
     "health/ready": reads(r.PUBLIC),
+    "metrics": reads(r.NOWHERE),  # there is no token in tests
+    "metrics/state": reads(r.NOWHERE),
     "digests/": both(r.OWN),
     "account/": both(r.OWN),
     "account/sign-ins/": reads(r.OWN),
