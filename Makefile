@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3.12 chooses the interpreter for a new environment, PORT=8001 the web port.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-wearipedia fuzz fuzz-api audit secrets monitoring-check dashboards lint format openapi screenshots lock validation bench-ingest bench-read bench-sync bench-storm bench-monitoring bench-series bench-exports bench-store bench-load fresh-root
+.PHONY: help demo run test test-wearipedia fuzz fuzz-api audit secrets monitoring-check dashboards lint format openapi screenshots lock validation bench-ingest bench-read bench-sync bench-storm bench-monitoring bench-series bench-exports bench-processes bench-store bench-load fresh-root
 
 # The first Python that runs at all: the set-up script looks for a fitting one itself and says so if there is none.
 SET_UP = @for python in "$$PYTHON" python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -85,6 +85,9 @@ bench-monitoring: ## measure the monitoring pages with 1,000 and with 10,000 par
 
 bench-store: ## weigh rows before and after compression; late data and an erasure in compressed chunks
 	$(SET_UP) -- -m config.embedded bench benchmarks.store $(ARGS) $(OR_SAY)
+
+bench-processes: ## measure the memory and the connections of each kind of process
+	$(SET_UP) -- -m config.embedded bench benchmarks.processes $(ARGS) $(OR_SAY)
 
 bench-exports: ## measure exports against COPY (ARGS="--rows 100_000_000" for the large one)
 	$(SET_UP) -- -m config.embedded bench benchmarks.exports $(ARGS) $(OR_SAY)

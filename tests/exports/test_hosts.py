@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import Client
 from pytest_django import Settings
 
 from metrics.exports import engine, service, store
 from metrics.models import Export
-from participants.models import Participant, Trial, User
+from participants.models import AuditEntry, Participant, Trial, User
 from tests.exports.scene import exported
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -70,3 +72,18 @@ def test_the_checks_warn_of_it(trial: Trial, manager: User, export: Export, sett
     assert store.foreign() == set(), "a host that writes none cannot know"
     exported(manager, trial, format="daily")
     assert store.foreign() == {export.store}
+
+
+def test_a_folder_that_is_gone_for_good_is_written_off(
+    client: Client, manager: User, export: Export, other_host: Path
+) -> None:
+    call_command("exports_lost", export.store, stdout=io.StringIO())
+    assert service.exports_forget(Participant.objects.get(study_id="AX-1")) == [str(export.uuid)]
+    export.refresh_from_db()
+    assert export.state == Export.State.EXPIRED
+    assert AuditEntry.objects.filter(action="export.lost").count() == 1
+
+
+def test_the_folder_of_this_host_is_not_written_off(export: Export) -> None:
+    with pytest.raises(CommandError, match="not this host's"):
+        call_command("exports_lost", export.store)
