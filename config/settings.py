@@ -130,6 +130,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.observability.request_id.RequestId",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "csp.middleware.CSPMiddleware",
     "config.headers.Headers",
@@ -458,6 +459,7 @@ if EMAIL_USE_TLS and EMAIL_USE_SSL:
 EMAIL_PORT = env.int("EMAIL_PORT", default=465 if EMAIL_USE_SSL else 587 if EMAIL_USE_TLS else 25)
 EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", default="")
 EMAIL_HOST_PASSWORD = secret("EMAIL_HOST_PASSWORD")
+EMAIL_BACKEND = "config.observability.mail.Counting"
 EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT", default=20)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Wearable Trials <trials@localhost>")
 # Where the demo's mail server keeps what it takes, for the page that shows it. Empty: there is no such page.
@@ -484,20 +486,20 @@ multiprocess.ensure(env.str("PROMETHEUS_MULTIPROC_DIR", default=""))
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
 if LOG_LEVEL not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
     raise ImproperlyConfigured(f"LOG_LEVEL must be DEBUG, INFO, WARNING, ERROR or CRITICAL, not {LOG_LEVEL!r}.")
+LOG_FORMAT = env.str("LOG_FORMAT", default="") or "line"
+if LOG_FORMAT not in ("line", "json"):
+    raise ImproperlyConfigured(f"LOG_FORMAT must be line or json, not {LOG_FORMAT!r}.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "filters": {"links": {"()": "config.log_filter.WithoutLinks"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {"ours": {"()": "config.observability.logs.Formatter", "shape": LOG_FORMAT}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "ours"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         # A line for every request to a vendor would be 50,000 a day; the engine logs what matters of them.
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
-        # Those that write requests' addresses, among them participants' links.
-        "django.request": {"filters": ["links"]},
-        "django.security.csrf": {"filters": ["links"]},
-        "django.server": {"filters": ["links"], "handlers": ["stderr"], "propagate": False},
+        # Django gives it a handler of its own.
+        "django.server": {"handlers": ["stderr"], "propagate": False},
     },
 }

@@ -4,7 +4,6 @@ Threads and not processes do the waiting: a page is a few short queries. Two wor
 other is busy in Python.
 """
 
-import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -26,19 +25,18 @@ max_requests = 20_000
 max_requests_jitter = 2_000
 accesslog = "-"
 errorlog = "-"
+# Our own form, without people's addresses, questions and links.
+logger_class = "config.observability.gunicorn_log.RequestLog"
 # The heartbeat file must not lie on a disk that can stall.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  a heartbeat without content
 control_socket_disable = True
 
 
 def on_starting(server: Any) -> None:
-    """Before the workers fork: they count in one folder; the log of requests must not hold participants' links."""
-    from config.log_filter import WithoutLinks
+    """Before the workers fork: they count in one folder."""
     from config.observability import multiprocess
 
     multiprocess.begin()
-
-    logging.getLogger("gunicorn.access").addFilter(WithoutLinks())
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -14,7 +14,7 @@ def counted(accept: str) -> tuple[bytes, str]:
     registry = REGISTRY
     if multiprocess.folder() is not None:
         registry = CollectorRegistry()
-        MultiProcessCollector(registry)
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return encoded(registry, accept)
 
 

@@ -54,7 +54,7 @@ def ended(pid: int) -> None:
     from prometheus_client import multiprocess
 
     if folder() is not None:
-        multiprocess.mark_process_dead(pid)
+        multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
 def is_worker(arguments: Sequence[str] = sys.argv) -> bool:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from contextvars import Token
 from typing import Any
 
 from celery import current_app
 from celery.signals import (
     after_task_publish,
     beat_init,
+    before_task_publish,
+    setup_logging,
     task_failure,
     task_postrun,
     task_prerun,
@@ -20,7 +23,7 @@ from celery.signals import (
 from django.conf import settings
 from prometheus_client import Counter, Histogram
 
-from config.observability import multiprocess, serving
+from config.observability import ids, logs, multiprocess, serving
 
 # The longest are exports and re-computations, of an hour.
 BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
@@ -29,6 +32,7 @@ TASKS = Counter("wearable_tasks", "Tasks that ended, by what came of them.", ["t
 SENT = Counter("wearable_tasks_sent", "Tasks handed to the queue by this program.", ["task"])
 
 _began: dict[str, float] = {}
+_ids: dict[str, tuple[Token[str], Token[tuple[str, str]]]] = {}
 _handed_out: list[object] = []
 
 
@@ -38,8 +42,20 @@ def name_of(task: Any) -> str:
     return name if name in current_app.tasks else "other"
 
 
+setup_logging.connect(logs.of_celery, weak=False)
+
+
+@before_task_publish.connect(weak=False)  # type: ignore[untyped-decorator]
+def passed_on(headers: dict[str, Any], **_: Any) -> None:
+    """Which request started a task, for the worker's log lines."""
+    if request_id := ids.REQUEST.get():
+        headers["request_id"] = request_id
+
+
 @task_prerun.connect(weak=False)  # type: ignore[untyped-decorator]
-def began(task_id: str, **_: Any) -> None:
+def began(task_id: str, task: Any, **_: Any) -> None:
+    request_id = str(task.request.get("request_id") or ids.REQUEST.get())
+    _ids[task_id] = ids.REQUEST.set(request_id), ids.TASK.set((task_id, task.name))
     _began[task_id] = time.perf_counter()
 
 
@@ -47,6 +63,9 @@ def began(task_id: str, **_: Any) -> None:
 def ended(task_id: str, task: Any, **_: Any) -> None:
     if (at := _began.pop(task_id, None)) is not None:
         SECONDS.labels(name_of(task)).observe(time.perf_counter() - at)
+    if tokens := _ids.pop(task_id, None):
+        ids.REQUEST.reset(tokens[0])
+        ids.TASK.reset(tokens[1])
 
 
 @task_success.connect(weak=False)  # type: ignore[untyped-decorator]

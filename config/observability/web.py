@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
-from django_prometheus.middleware import PrometheusAfterMiddleware
+from django_prometheus.middleware import PrometheusAfterMiddleware  # type: ignore[import-untyped]
 
 
 class Measured(PrometheusAfterMiddleware):  # type: ignore[misc]  # its package has no types

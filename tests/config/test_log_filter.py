@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-
 import pytest
 
-from config.log_filter import WithoutLinks
+from config.log_filter import cleaned
 
 
 def filtered(message: str, *arguments: object) -> str:
-    record = logging.LogRecord("server", logging.INFO, "", 0, message, arguments, None)
-    assert WithoutLinks().filter(record)
-    return record.getMessage()
+    given = arguments[0] if len(arguments) == 1 and isinstance(arguments[0], dict) else arguments
+    return cleaned(message % given if arguments else message)
 
 
 @pytest.mark.parametrize(
@@ -31,3 +28,22 @@ def test_a_referring_address_is_cut_short_too() -> None:
 
 def test_other_records_stay_as_they_are() -> None:
     assert filtered("%s is 100%% done", "import") == "import is 100% done"
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("GET /trials/a/contacts/?q=Anna+Berg&page=2 HTTP/1.1", "GET /trials/a/contacts/?… HTTP/1.1"),
+        ("https://trials.example.org/admin/?q=anna's", "https://trials.example.org/admin/?…"),
+        ("sent to anna.berg@example.org now", "sent to …@… now"),
+        ("Authorization: Bearer wt_abc.DEF-123", "Authorization: Bearer …"),
+        ("postgresql://user:secret@host/name", "postgresql://user:…@host/name"),
+        ("DETAIL:  Key (email)=(anna@example.org) already exists.", "DETAIL: …"),
+        ("a\nDETAIL:  Failing row contains (1, Anna\nBerg).\nHINT:  b", "a\nDETAIL: …\nHINT:  b"),
+        ("Key (lower(name))=(anna berg) already exists.", "Key (lower(name))=(…) already exists."),
+        ('invalid input syntax for type integer: "Anna"', "invalid input syntax for type integer: …"),
+        ("celery@worker-1 ready.", "celery@worker-1 ready."),
+    ],
+)
+def test_who_people_are_stands_in_no_line(text: str, left: str) -> None:
+    assert cleaned(text) == left

@@ -62,8 +62,8 @@ def ask(port: int, path: str, **headers: str) -> tuple[int, str]:
 
 def counted(file: Path) -> float:
     """What one process counted of NAME."""
-    found = MultiProcessCollector.merge([str(file)])
-    return sum(sample.value for metric in found for sample in metric.samples if sample.name == NAME)
+    found = MultiProcessCollector.merge([str(file)])  # type: ignore[no-untyped-call]
+    return float(sum(sample.value for metric in found for sample in metric.samples if sample.name == NAME))
 
 
 def test_two_web_processes_add_up(web: tuple[int, Path]) -> None:
@@ -125,6 +125,6 @@ def test_a_throw_away_folder_goes_when_its_program_was_killed(monkeypatch: pytes
     left, kept = (tmp_path / f"{multiprocess.PREFIX}{pid}-abc" for pid in (ended.pid, os.getpid()))
     left.mkdir()
     kept.mkdir()
-    monkeypatch.setattr(multiprocess.atexit, "register", lambda *_: None)
+    monkeypatch.setattr("atexit.register", lambda *_: None)
     made = multiprocess.begin()
     assert (left.exists(), kept.exists(), made.is_dir()) == (False, True, True)

@@ -188,7 +188,7 @@ def test_no_series_names_a_person(prometheus: Client) -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", ["WINDOWS", "WEBHOOKS", "EMAILS", "EMAIL_DUE"])
 def test_what_is_done_is_never_read(name: str, settings: Settings) -> None:
-    given = {"taking_part": ["active"], "quantiles": [0.5], "stale": 180}
+    given: dict[str, Any] = {"taking_part": ["active"], "quantiles": [0.5], "stale": 180}
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(f"EXPLAIN {getattr(state_queries, name)}", given if "%(" in getattr(state_queries, name) else {})

@@ -120,7 +120,7 @@ def test_requests_to_the_vendor_are_timed_by_what_was_asked(settings: Settings) 
     settings.LIVE_PROVIDERS = {
         "google_health": {"client_id": "a", "client_secret": "b", "simulator_url": "http://127.0.0.1:1"}
     }
-    made = live.provider.__wrapped__("google_health")
+    made: Any = live.provider.__wrapped__("google_health")
     timed = Growth("wearable_vendor_request_seconds_count", provider="google_health", kind="refresh")
     made._transport._pause = lambda seconds: None
     with pytest.raises(BrokenAnswer):
@@ -131,7 +131,8 @@ def test_requests_to_the_vendor_are_timed_by_what_was_asked(settings: Settings) 
 def test_the_proxy_of_the_environment_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test:3128")
     with telemetry.TimedClient("fake") as client:
-        assert type(client._transport_for_url(httpx.URL("https://vendor.test/"))._pool).__name__ == "HTTPProxy"
+        transport: Any = client._transport_for_url(httpx.URL("https://vendor.test/"))
+        assert type(transport._pool).__name__ == "HTTPProxy"
 
 
 def test_a_provider_is_itself_beneath_its_counting() -> None:

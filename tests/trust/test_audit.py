@@ -147,7 +147,8 @@ def test_a_chart_without_its_page_is_a_look() -> None:
     assert AuditEntry.objects.filter(participant=person, action="participant.view").count() == 1
 
 
-def test_every_answer_carries_the_id_under_which_it_is_recorded(client: Client) -> None:
+def test_every_answer_carries_the_id_under_which_it_is_recorded(client: Client, settings: Any) -> None:
+    settings.BEHIND_PROXY = True
     assert client.get("/login/").headers["X-Request-ID"]
     assert client.get("/login/", headers={"X-Request-ID": "proxy-0001"}).headers["X-Request-ID"] == "proxy-0001"
     assert client.get("/login/", headers={"X-Request-ID": "a\nb" * 9}).headers["X-Request-ID"] != "a\nb" * 9
