@@ -481,6 +481,11 @@ if not 0 <= WORKER_METRICS_PORT <= 65_535:
     raise ImproperlyConfigured("WORKER_METRICS_PORT must be a port, or 0 for none.")
 # Seconds. Few: each is a series for each view, method and host.
 PROMETHEUS_LATENCY_BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, float("inf"))
+# The collector of traces, by OTLP over HTTP; empty: nothing is traced. And the share of requests and tasks that is.
+OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default="")
+OTEL_SAMPLE_RATIO = env.float("OTEL_SAMPLE_RATIO", default=0.1)
+if not 0 <= OTEL_SAMPLE_RATIO <= 1:
+    raise ImproperlyConfigured("OTEL_SAMPLE_RATIO must lie between 0 and 1.")
 multiprocess.ensure(env.str("PROMETHEUS_MULTIPROC_DIR", default=""))
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()

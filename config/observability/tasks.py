@@ -17,13 +17,14 @@ from celery.signals import (
     task_prerun,
     task_retry,
     task_success,
+    worker_process_init,
     worker_process_shutdown,
     worker_ready,
 )
 from django.conf import settings
 from prometheus_client import Counter, Histogram
 
-from config.observability import ids, logs, multiprocess, serving
+from config.observability import ids, logs, multiprocess, serving, tracing
 
 # The longest are exports and re-computations, of an hour.
 BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
@@ -43,6 +44,8 @@ def name_of(task: Any) -> str:
 
 
 setup_logging.connect(logs.of_celery, weak=False)
+worker_process_init.connect(tracing.begin, weak=False)  # after the fork
+beat_init.connect(tracing.begin, weak=False)
 
 
 @before_task_publish.connect(weak=False)  # type: ignore[untyped-decorator]
@@ -98,4 +101,5 @@ def hand_out(**_: Any) -> None:
 
 @worker_process_shutdown.connect(weak=False)  # type: ignore[untyped-decorator]
 def child_ended(pid: int, **_: Any) -> None:
+    tracing.end()
     multiprocess.ended(pid)

@@ -202,7 +202,7 @@ def test_e_mails_are_counted_by_what_the_server_said(
 
     grown = Growth("wearable_emails_sent_total", outcome=outcome)
     backend = mail.Counting(host="127.0.0.1")
-    backend.connection = Server()
+    backend.connection = Server()  # type: ignore[assignment]
     with suppress(smtplib.SMTPException):
         backend.send_messages([EmailMessage("a", "b", to=[ADDRESS])])
     assert grown() == 1
