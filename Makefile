@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3.12 chooses the interpreter for a new environment, PORT=8001 the web port.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-wearipedia fuzz fuzz-api audit secrets monitoring-check dashboards lint format openapi screenshots lock validation bench-ingest bench-read bench-sync bench-storm bench-monitoring bench-series bench-exports bench-processes bench-store bench-load fresh-root
+.PHONY: help demo run test test-wearipedia fuzz fuzz-api audit secrets monitoring-check dashboards lint format openapi screenshots lock validation bench-ingest bench-read bench-sync bench-storm bench-monitoring bench-series bench-exports bench-processes bench-store bench-load bench-chaos fresh-root
 
 # The first Python that runs at all: the set-up script looks for a fitting one itself and says so if there is none.
 SET_UP = @for python in "$$PYTHON" python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -79,6 +79,9 @@ bench-sync: ## measure a day of everybody through the live sync, against the sim
 
 bench-storm: ## faults, revoked grants and killed workers; then compare the store with the truth
 	$(SET_UP) -- -m config.embedded bench benchmarks.storm $(ARGS) $(OR_SAY)
+
+bench-chaos: ## PostgreSQL, Redis, disk, workers, web and vendor fail in turn; nothing is lost, and all is seen (ARGS=--quick)
+	$(SET_UP) -- -m benchmarks.chaos $(ARGS) $(OR_SAY)
 
 bench-monitoring: ## measure the monitoring pages with 1,000 and with 10,000 participants
 	$(SET_UP) -- -m config.embedded bench benchmarks.monitoring $(ARGS) $(OR_SAY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -183,3 +184,21 @@ def test_the_overview_turns_pages_by_keyboard_and_by_click(
     page.get_by_role("slider").click(position={"x": 50, "y": 5})
     expect(page.get_by_role("slider")).to_have_attribute("aria-valuenow", "1")
     assert "page=" not in page.url
+
+
+# --- a server is away -----------------------------------------------------------------------------------------
+
+
+def test_a_page_that_gets_no_news_keeps_what_it_shows_and_says_so_until_it_does(
+    open_context: OpenContext, people: list[Participant]
+) -> None:
+    page = looked_at(open_context)
+    away = re.compile("pulse|trials/STRIDE-2/")
+    page.route(away, lambda route: route.fulfill(status=503, body="<h1>away</h1>"))
+    page.clock.fast_forward(16_000)
+    notice = page.locator("#trouble")
+    expect(notice).to_contain_text("A server that this page needs does not answer. What you see may be old")
+    expect(page.locator("[data-row]")).to_have_count(len(people))
+    page.unroute(away)
+    page.clock.fast_forward(32_000)
+    expect(notice).to_have_count(0)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+import redis
 from django.db import connection
 from django.test import Client, override_settings
 from django.utils import timezone
 from redis import RedisError
 
 from config import health, health_checks
+from config.embedded.redis_server import Redis, RedisFault
 from config.health import Part, Probe
 from ingestion.models import Heartbeat
 
@@ -83,6 +87,17 @@ def test_the_database_its_tables_and_its_disk_are_well() -> None:
     parts = asked(database=health_checks.database, migrations=health_checks.migrations, storage=health_checks.storage)
     assert {name: part.says for name, part in parts.items()} == {"database": "", "migrations": "", "storage": ""}
     assert Heartbeat.objects.filter(kind=Kind.PROBE).count() == 1
+
+
+@pytest.mark.django_db
+def test_what_is_written_to_see_whether_there_is_room_reaches_the_disk() -> None:
+    """A planner that keeps it in memory would leave a full disk unseen."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL work_mem = '64kB'")
+        cursor.execute("EXPLAIN (ANALYZE, BUFFERS) SELECT count(*) FROM generate_series(1, 75000)")
+        written = re.search(r"temp read=\d+ written=(\d+)", "\n".join(row[0] for row in cursor.fetchall()))
+    assert written
+    assert int(written[1]) * 8192 > 2**20
 
 
 @pytest.mark.django_db
@@ -190,3 +205,21 @@ def test_redis_away_is_said() -> None:
     with override_settings(REDIS_URL="redis://127.0.0.1:1/0"):
         part = health._simple("redis", health_checks.redis_answers, RedisError, "Redis cannot be reached.")()
     assert part["redis"].says == "Redis cannot be reached."
+
+
+def test_a_redis_that_began_empty_is_told(tmp_path: Path) -> None:
+    try:
+        server = Redis(tmp_path / "redis", tmp_path / "redis.log")
+        server.start(time.sleep)
+    except RedisFault as fault:
+        pytest.skip(str(fault))
+    try:
+        with override_settings(REDIS_URL=server.url, HEARTBEAT_STALE_SECONDS=0.5):
+            assert "began empty" in health_checks.redis_answers()
+            time.sleep(0.6)
+            assert health_checks.redis_answers() == ""
+            with redis.Redis.from_url(server.url) as client:
+                client.flushall()
+            assert "began empty" in health_checks.redis_answers()
+    finally:
+        server.stop()

@@ -1,4 +1,4 @@
-"""What goes wrong on purpose, in three named degrees, and the quotas."""
+"""What goes wrong on purpose, in named degrees, and the quotas."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ PROFILES: dict[str, Profile] = {
         busy=0.005, wide=0.01, internal=0.002, unavailable=0.002, slow=0.01, slow_seconds=0.5, truncated=0.001,
         empty_page=0.005, drops_ties=True, restates_per_minute=0.5, hook_twice=0.05, hook_late=0.05,
     ),
+    "gone": Profile(unavailable=1.0),
     "storm": Profile(
         busy=0.05, wide=0.15, internal=0.02, unavailable=0.02, slow=0.03, slow_seconds=2.0, truncated=0.02,
         error_in_200=0.01, empty_page=0.03, page_cap=1000, drops_ties=True, expires_in=120, restates_per_minute=6,
