@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings
 from django.core.cache import caches
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
 from dashboards.libraries import CDN, LIBRARIES
 from participants.models import Participant, User
@@ -26,6 +26,9 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 VENDOR = Path(__file__).resolve().parents[2] / "static"
 PASSWORD = "a-long-test-password"
+# Milliseconds. Long, for a machine that does much else meanwhile: what comes at once is not waited for.
+PATIENCE = 30_000
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(autouse=True)
@@ -102,7 +105,7 @@ def open_context(browser: Browser, live_server: Any, cdn: CdnLog) -> Iterator[Op
 
     def make(answer: Callable[[Route], None] = answer_from_vendor, **options: Any) -> BrowserContext:
         context = browser.new_context(base_url=live_server.url, reduced_motion="reduce", **options)
-        context.set_default_timeout(8_000)
+        context.set_default_timeout(PATIENCE)
         opened.append(context)
 
         def handle(route: Route) -> None:

@@ -123,10 +123,10 @@ def test_from_the_invitation_to_the_first_data_on_the_manager_s_screen(
     assert not SECRETS.search(page.url)
 
     # The open page follows by itself: first the connection, then its data.
-    expect(manager.locator("#connection .status", has_text="Connected")).to_be_visible(timeout=12_000)
+    expect(manager.locator("#connection .status", has_text="Connected")).to_be_visible()
     expect(manager.get_by_role("heading", name="No data yet")).to_be_visible()
     dispatch.serve(queued[0])
-    expect(manager.locator("[data-chart][data-drawn=true]").first).to_be_visible(timeout=12_000)
+    expect(manager.locator("[data-chart][data-drawn=true]").first).to_be_visible()
     assert errors == []
 
 

@@ -45,7 +45,7 @@ def chart(page: Page) -> dict[str, Any]:
 def opened(context: BrowserContext, address: str = PERSON) -> Page:
     page = signed_in(context)
     page.goto(address, wait_until="domcontentloaded")  # a script that hangs holds back "load", not the chart
-    page.wait_for_selector(DRAWN)
+    expect(page.locator(DRAWN)).to_have_count(page.locator("[data-chart]").count())
     return page
 
 

@@ -190,7 +190,7 @@ def test_the_refresh_spares_what_somebody_is_busy_in(page: Page, scene: Particip
     page.locator("#more-history summary").click()
     Note.objects.create(participant=scene, text="x")
     scene.alerts.filter(resolved_at=None).update(updated_at=timezone.now(), acknowledged_at=timezone.now())
-    expect(page.locator("#live").get_by_text("acknowledged", exact=False).first).to_be_visible(timeout=12_000)
+    expect(page.locator("#live").get_by_text("acknowledged", exact=False).first).to_be_visible()
     expect(page.locator("#more-history")).to_have_attribute("open", "")
 
 

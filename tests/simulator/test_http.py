@@ -124,7 +124,7 @@ def test_the_command_serves_and_stops_cleanly_without_a_database() -> None:
         address = next(word for word in line.split() if word.startswith("http")).rstrip(":")
         assert httpx.get(f"{address}/_sim/accounts").json()["accounts"][2]["email"] == "sim0003@example.com"
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (0, "Stopped.\n", "")
 
 
@@ -134,6 +134,6 @@ def test_a_taken_port_is_one_clear_line() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with command("--port", str(port)) as process:
-            _, err = process.communicate(timeout=20)
+            _, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert err == f"CommandError: Port {port} is taken. Choose another: --port {port + 1}\n"
