@@ -20,7 +20,7 @@ from django.db import connection
 from config.embedded.redis_server import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 QUICK = {
     "SYNC_RETRY_SECONDS": "1",
     "SYNC_CLAIM_MINUTES": "0.05",

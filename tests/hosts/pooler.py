@@ -7,6 +7,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -47,26 +48,26 @@ def _user(server: dict[str, Any]) -> list[str]:
 
 
 @contextmanager
-def pooler(folder: Path, *, size: int) -> Iterator[int]:
+def pooler(*, size: int) -> Iterator[int]:
     """Its port. At most `size` connections to the server, however many clients there are."""
     program, port = required(), free_port()
     server: dict[str, Any] = connection.settings_dict
-    file = folder / "pgbouncer.ini"
-    file.write_text(_settings(server, port, size))
-    for above in (file, *list(file.parents)[:3]):  # pytest's folders are for their owner alone
-        above.chmod(0o755)
-    with (folder / "pgbouncer.log").open("wb") as log:
-        child = subprocess.Popen([program, *_user(server), str(file)], stdout=log, stderr=log)
-    try:
-        deadline = time.monotonic() + 10
-        while not _listens(port):
-            assert child.poll() is None, (folder / "pgbouncer.log").read_text()
-            assert time.monotonic() < deadline, (folder / "pgbouncer.log").read_text()
-            time.sleep(0.05)
-        yield port
-    finally:
-        child.terminate()
-        child.wait(10)
+    with tempfile.TemporaryDirectory() as name:  # pytest's folders are for their owner alone
+        file, log = Path(name) / "pgbouncer.ini", Path(name) / "log"
+        Path(name).chmod(0o755)
+        file.write_text(_settings(server, port, size))
+        with log.open("wb") as output:
+            child = subprocess.Popen([program, *_user(server), str(file)], stdout=output, stderr=output)
+        try:
+            deadline = time.monotonic() + 30
+            while not _listens(port):
+                assert child.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.05)
+            yield port
+        finally:
+            child.terminate()
+            child.wait(10)
 
 
 def _listens(port: int) -> bool:
