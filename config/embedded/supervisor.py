@@ -23,6 +23,8 @@ DEMO_PASSWORD = "wearable-demo-2026"  # noqa: S105  printed on purpose: the demo
 # A child that ends sooner than this after its start is failing, not merely stopped.
 STEADY_SECONDS = 30.0
 ATTEMPTS = 5
+# They share a machine: each hands its metrics out at a port of its own, from WORKER_METRICS_PORT on.
+METRICS_PORTS = ("worker", "exports", "beat")
 
 
 class Stopped(Exception):
@@ -230,10 +232,12 @@ class Supervisor:
     # ------------------------------------------------------------------ the children
 
     def _python(self, name: str, *arguments: str, log: Path | None, quit_signal: signal.Signals) -> Child:
+        port = int(self._environment.get("WORKER_METRICS_PORT") or 0)
+        own = {"WORKER_METRICS_PORT": str(port + METRICS_PORTS.index(name))} if port and name in METRICS_PORTS else {}
         return Child(
             name=name,
             command=[sys.executable, *arguments],
-            environment=self._environment,
+            environment={**self._environment, **own},
             log=log,
             stop_signals=((signal.SIGTERM, 7.0), (quit_signal, 3.0)),
             directory=ROOT,
