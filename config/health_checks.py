@@ -37,6 +37,8 @@ LEAST_BYTES = 500 * 2**20
 MAIL_MINUTES = 15
 # From this share of the connections that have something to ask, it is the vendor and not somebody's account.
 VENDOR_SHARE = 0.5
+# Who was served so many beats ago (ten minutes) says nothing about the vendor any more.
+VENDOR_BEATS = 20
 
 
 def connect() -> psycopg.Connection[Any]:
@@ -109,11 +111,12 @@ def vendor(cursor: Cursor) -> str:
                        WHERE w.connection_id = c.id AND w.state = 'due' AND w.error_code <> ''
                          AND w.due_at > now() - interval '2 minutes'
                    ) IS TRUE AS troubled,
-                   last_pull_at > now() - interval '30 minutes' AS served
+                   last_pull_at > now() - make_interval(secs => %s) AS served
             FROM ingestion_connection c
             WHERE status = 'active'
         ) asked
-        """
+        """,
+        [VENDOR_BEATS * settings.HEARTBEAT_SECONDS],
     )
     troubled, asked = cursor.fetchone() or (0, 0)
     if asked and troubled / asked >= VENDOR_SHARE:

@@ -141,7 +141,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.limits.RequestLimits",
     "config.limits.RateLimits",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "config.sessions.Sessions",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

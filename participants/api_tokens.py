@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import logging
 import secrets
 from collections.abc import Iterable
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import InternalError, OperationalError, transaction
 from django.utils import timezone
 
 from participants.audit import record
 from participants.models import ApiToken, Trial, User
+
+log = logging.getLogger(__name__)
 
 LONGEST = dt.timedelta(days=366)
 # `last used` is written at most so often: a read does not become a write.
@@ -80,8 +83,17 @@ def token_find(key: str) -> ApiToken | None:
     if token is None or not secrets.compare_digest(token.digest, _digest(secret)) or not token.user.is_active:
         return None
     if token.last_used_at is None or token.last_used_at < now - USED_EVERY:
-        ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
+        _used(token, now)
     return token
+
+
+def _used(token: ApiToken, now: dt.datetime) -> None:
+    """Note it, where notes can be taken: on a full disk what was asked for can still be read."""
+    try:
+        with transaction.atomic():
+            ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
+    except (OperationalError, InternalError) as fault:
+        log.warning("the use of a token could not be noted: %s", type(fault.__cause__ or fault).__name__)
 
 
 def limited_user(token: ApiToken) -> User:

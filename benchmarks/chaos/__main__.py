@@ -23,7 +23,7 @@ from config.embedded.environment import ROOT
 
 CODE = "CHAOS"
 # Longest that an outage is held to be seen, and longest that getting well may take, in seconds.
-MOST_HELD, MOST_RECOVERING = 60.0, 120.0
+MOST_HELD, MOST_RECOVERING = 100.0, 120.0
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from typing import Any
 
 import django.db
 import kombu.exceptions
@@ -10,9 +11,11 @@ import psycopg
 import pytest
 import redis
 from django.contrib.sessions.backends.db import SessionStore
-from django.test import Client
+from django.http import HttpRequest, HttpResponse
+from django.test import Client, RequestFactory
 
 from config import outages
+from config.sessions import Sessions
 
 
 def caused(by: BaseException) -> BaseException:
@@ -100,3 +103,33 @@ def test_a_fault_of_ours_stays_one(knocker: Client, monkeypatch: pytest.MonkeyPa
     answer = knocker.get("/")
     assert answer.status_code == 500
     assert b"The fault is ours" in answer.content
+
+
+def answered(monkeypatch: pytest.MonkeyPatch, method: str, fault: psycopg.Error) -> Any:
+    """A page whose session was touched and cannot be stored."""
+
+    def refused(self: SessionStore, must_create: bool = False) -> None:
+        raise caused(fault)
+
+    def page(request: HttpRequest) -> HttpResponse:
+        request.session["seen_at"] = 1
+        return HttpResponse("read")
+
+    monkeypatch.setattr(SessionStore, "save", refused)
+    return Sessions(page)(getattr(RequestFactory(), method)("/"))
+
+
+def test_a_page_that_was_only_read_needs_no_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = answered(monkeypatch, "get", psycopg.errors.DiskFull("could not extend file"))
+    assert (answer.status_code, answer.content) == (200, b"read")
+
+
+@pytest.mark.parametrize(
+    ("method", "fault"),
+    [("post", psycopg.errors.DiskFull("could not extend file")), ("get", psycopg.OperationalError("refused"))],
+)
+def test_anything_else_that_cannot_be_stored_is_told(
+    monkeypatch: pytest.MonkeyPatch, method: str, fault: psycopg.Error
+) -> None:
+    with pytest.raises(django.db.OperationalError):
+        answered(monkeypatch, method, fault)
