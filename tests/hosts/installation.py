@@ -26,7 +26,7 @@ QUICK = {
     "SYNC_CLAIM_MINUTES": "0.05",
     "SYNC_EVERY_MINUTES": "5",
     "SYNC_JITTER_MINUTES": "0",
-    "HEARTBEAT_SECONDS": "1",
+    "HEARTBEAT_SECONDS": "10",  # a busy machine must not let the lease run out
     "LOG_LEVEL": "INFO",
     "WEB_CONCURRENCY": "1",
     "SECOND_FACTOR": "optional",
