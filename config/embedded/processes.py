@@ -44,7 +44,7 @@ def tail(path: Path, lines: int = 15) -> str:
 
 def command_line(number: int) -> str:
     """What the process of that number was started as, its words parted by spaces; empty where there is none."""
-    if sys.platform.startswith("linux"):  # `ps` is a package of its own, which small installations leave out
+    if Path("/proc/self/cmdline").exists():  # Linux; `ps` is a package of its own, which small installations leave out
         try:
             words = Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")
         except OSError:  # it has ended
