@@ -62,6 +62,7 @@ install -d -m 755 "$root"   # some umasks would keep its ordinary users out
 (umask 022; debootstrap --variant=minbase --include=python3,make "$suite" "$root" "$mirror" >"$above/log" 2>&1) ||
   { tail -n 20 "$above/log" >&2; die "debootstrap failed"; }
 cp -L /etc/resolv.conf "$root/etc/resolv.conf"
+printf '127.0.0.1 localhost\n::1 localhost\n' >"$root/etc/hosts"   # which Debian's installer writes, and debootstrap does not
 if [ -r "$authorities" ]; then
   install -D -m 644 "$authorities" "$root/etc/ssl/of-the-machine.crt"
   client+=(SSL_CERT_FILE=/etc/ssl/of-the-machine.crt PIP_CERT=/etc/ssl/of-the-machine.crt)

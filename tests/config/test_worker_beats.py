@@ -23,6 +23,12 @@ def _the_connection_is_the_tests(monkeypatch: pytest.MonkeyPatch) -> Iterator[No
         yield
 
 
+@pytest.fixture(autouse=True)
+def _no_beats_of_before(db: None) -> None:
+    """The probe of /health/ready writes on a connection of its own: a test that asked it has left its row."""
+    Heartbeat.objects.all().delete()
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("queues", "kinds"),
