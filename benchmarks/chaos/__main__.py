@@ -89,6 +89,7 @@ class Exports:
         self._headers = {"Authorization": f"Bearer {key}"}
         self.promised: list[str] = []
         self.answers: Counter[str] = Counter()
+        self.unexplained: list[str] = []
 
     def ask(self) -> None:
         asked = {"format": "csv", "metrics": ["heart_rate"], "start_on": self._on, "end_on": self._on}
@@ -104,6 +105,8 @@ class Exports:
             self.answers[str(answer.status_code)] += 1
             if answer.status_code in (201, 202):
                 self.promised.append(answer.json()["id"])
+            elif "code" not in answer.text:
+                self.unexplained.append(f"asking for an export: {answer.status_code} {answer.text[:200]}")
             return
 
 
@@ -207,7 +210,7 @@ def run(made: Installation, given: argparse.Namespace) -> list[str]:
         rows = [[f"exports answered {said}", str(number)] for said, number in sorted(exports.answers.items())]
         rows += [[f"{name} started again", str(number)] for name, number in sorted(made.restarts.items())]
         bench.table("Meanwhile", ["", "number"], rows)
-        found = [fault for story in stories for fault in story.faults()]
+        found = [fault for story in stories for fault in story.faults()] + exports.unexplained
         return found + truth.faults(made, exports.promised, given.settle)
 
 
@@ -226,9 +229,13 @@ def main() -> int:
     simulator = ("--participants", str(given.participants * 5 // 4), "--seed", str(given.seed), "--user-limit", "0")
     with installation(*simulator, "--cache-days", "800") as made:
         found = run(made, given)
+        if found:
+            kept = made.keep_logs()
     print(f"\n{time.monotonic() - began:.0f} seconds in all")
     for fault in found:
         print(f"WRONG: {fault}")
+    if found:
+        print(f"The programs' logs are kept in {kept}.")
     print(
         "Something was lost, doubled, unseen or unexplained." if found else "Nothing lost, nothing doubled, all seen."
     )

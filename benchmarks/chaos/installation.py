@@ -17,7 +17,7 @@ import django
 from django.core import management
 
 from benchmarks import stack
-from config.embedded.environment import ROOT
+from config.embedded.environment import LOGS, ROOT
 from config.embedded.postgres import Postgres
 from config.embedded.processes import Child, wait_until
 from config.embedded.redis_server import Redis, free_port
@@ -160,6 +160,15 @@ class Installation:
                 with contextlib.suppress(OSError):
                     while True:
                         file.write(b"\0" * size)
+
+    def keep_logs(self) -> Path:
+        """For who must find out what went wrong."""
+        kept = LOGS / "chaos"
+        shutil.rmtree(kept, ignore_errors=True)
+        kept.mkdir(parents=True)
+        for path in self.folder.glob("*.log"):
+            shutil.copy(path, kept)
+        return kept
 
     def stop(self) -> None:
         servers = ("postgres", "redis")
