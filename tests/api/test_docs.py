@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,7 @@ def test_every_example_has_its_output() -> None:
     assert len(BLOCK.findall(text)) == len(re.findall(r"^```(?:sh|python)$", text, re.MULTILINE)) > 5
 
 
+@pytest.mark.skipif(not shutil.which("curl"), reason="the guide's examples for the shell use curl: apt install curl")
 def test_the_examples_for_the_shell_print_what_the_guide_says(surroundings: dict[str, str]) -> None:
     for kind, code, printed in BLOCK.findall(GUIDE.read_text()):
         if kind == "sh":
