@@ -23,9 +23,11 @@ from typing import Any
 
 import psycopg
 import pytest
+from redis import Redis as Client
 
 from config.embedded.postgres import Postgres, PostgresFault, programs
 from config.embedded.redis_server import Redis, RedisFault, free_port
+from config.health_checks import MARK
 from deploy import make_secrets, probe
 from tests.deploy.compose import ROOT, command, environment, services, start_order
 
@@ -48,9 +50,9 @@ class Installation:
         folder = self.home / name
         copied = re.findall(r"^([A-Z0-9_]+)=(.*)$", (ROOT / ".env.example").read_text(), flags=re.MULTILINE)
         here = {"/run/secrets": self.home / "secrets", "/run/metrics": folder, "/srv": folder}
-        found = dict(copied) | environment(name, dict(copied))
-        for there, path in here.items():
-            found = {key: value.replace(there, str(path)) for key, value in found.items()}
+        found: dict[str, str] = dict(copied) | environment(name, dict(copied))
+        for there, lies in here.items():
+            found = {key: value.replace(there, str(lies)) for key, value in found.items()}
         for inner in (folder, folder / "exports", folder / "journal"):
             inner.mkdir(exist_ok=True)
         loopback = {"DB_HOST": str(self.postgres.socket_folder), "REDIS_URL": self.redis.url, "HOST": "127.0.0.1"}
@@ -108,6 +110,8 @@ def installation() -> Iterator[Installation]:
         try:
             postgres.start(time.sleep)
             redis.start(time.sleep)
+            with Client.from_url(redis.url) as client:
+                client.set(MARK, 0)  # no Redis that began empty a moment ago, of which /health/ready would tell
             made.make_roles()
             yield made
         finally:
@@ -140,7 +144,7 @@ def test_all_programs_start_in_the_files_order_and_end_when_told(installation: I
     while not (parts := installation.parts()) or not all(part["ok"] for part in parts.values()):
         dead = [name for name in LASTING if installation.running[name].poll() is not None]
         assert not dead, installation.log(dead[0])
-        assert time.monotonic() < until, parts
+        assert time.monotonic() < until, {name: part for name, part in parts.items() if not part["ok"]}
         time.sleep(0.5)
     assert {"database", "redis", "scheduler", "workers", "exports"} <= set(parts)
     assert probe.status(installation.port, "/health/live") == 200

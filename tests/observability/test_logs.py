@@ -167,8 +167,12 @@ def in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("in_memory")
 def test_a_task_runs_under_the_id_of_the_request_that_started_it() -> None:
-    with start_worker(app, perform_ping_check=False, pool="solo", loglevel="INFO"), ids.request("request-7"):
-        sent = says.delay()
+    with (
+        start_worker(app, perform_ping_check=False, pool="solo", loglevel="INFO"),
+        app.connection_for_write() as broker,  # tests before may have left a pool of connections to another
+        ids.request("request-7"),
+    ):
+        sent = says.apply_async(connection=broker)
         until = time.monotonic() + 20
         while not ran and time.monotonic() < until:
             time.sleep(0.02)

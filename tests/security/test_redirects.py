@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 
-from ingestion import live
+from ingestion import live, telemetry
 from ingestion.providers.base import VendorError
 from ingestion.providers.google_health.client import GoogleHealth
 from tests.google_health.test_webhooks import KEY, signed
@@ -33,19 +33,19 @@ def google(asked: list[str], monkeypatch: pytest.MonkeyPatch, settings: Any) -> 
         return httpx.Response(302, headers={"Location": INSIDE})
 
     made: list[httpx.Client] = []
-    real = httpx.Client
+    real = telemetry.TimedClient
 
-    def client(**options: Any) -> httpx.Client:
-        made.append(real(**options, transport=httpx.MockTransport(answer)))
+    def client(slug: str, **options: Any) -> httpx.Client:
+        made.append(real(slug, **options, transport=httpx.MockTransport(answer)))
         return made[-1]
 
-    monkeypatch.setattr(httpx, "Client", client)
+    monkeypatch.setattr(telemetry, "TimedClient", client)
     settings.LIVE_PROVIDERS = {"google_health": OPTIONS}
     live.provider.cache_clear()
     found = live.provider("google_health")
     live.provider.cache_clear()
-    assert isinstance(found, GoogleHealth)
-    return found
+    assert found.slug == "google_health"
+    return cast(GoogleHealth, found)
 
 
 CALLS: dict[str, Callable[[GoogleHealth], object]] = {
