@@ -45,9 +45,9 @@ def rules(participant: Participant, today: dt.date) -> Rules:
 
 
 def standing_of(participant: Participant, now: dt.datetime) -> tuple[Standing | None, Word]:
-    """Her standing and the word for it at this instant. Two queries."""
-    found = standings.with_word(Participant.objects.filter(pk=participant.pk), now).values_list("word", flat=True)
-    return Standing.objects.filter(pk=participant.pk).first(), Word(found.get())
+    """Her standing and the word for it at this instant. One query."""
+    found = standings.with_word(Participant.objects.filter(pk=participant.pk), now).select_related("standing").get()
+    return getattr(found, "standing", None), Word(found.word)
 
 
 def figures(participant: Participant, now: dt.datetime) -> dict[str, Any]:
