@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3.12 chooses the interpreter for a new environment, PORT=8001 the web port.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-wearipedia fuzz fuzz-api audit secrets monitoring-check dashboards lint format openapi screenshots lock validation bench-ingest bench-read bench-sync bench-storm bench-monitoring bench-series bench-exports bench-processes bench-store bench-load bench-chaos fresh-root
+.PHONY: help demo run backup restore test test-wearipedia fuzz fuzz-api audit secrets monitoring-check dashboards lint format openapi screenshots lock validation bench-ingest bench-read bench-sync bench-storm bench-monitoring bench-series bench-exports bench-processes bench-store bench-backup bench-load bench-chaos fresh-root
 
 # The first Python that runs at all: the set-up script looks for a fitting one itself and says so if there is none.
 SET_UP = @for python in "$$PYTHON" python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -19,6 +19,12 @@ demo: ## set everything up and serve a demo trial at http://127.0.0.1:8000 (PORT
 
 run: ## the same without the demo trial: for a pilot of your own
 	$(SET_UP) --serve -- -m config.embedded run $(OR_SAY)
+
+backup: ## back the embedded database up, while it runs (ARGS=run: from now on to the second; docs/backup.md)
+	$(SET_UP) -- -m config.embedded backup $(ARGS) $(OR_SAY)
+
+restore: ## bring the embedded database back, while it is stopped (ARGS="--to '2026-11-25 03:15:00'"; UTC)
+	$(SET_UP) -- -m config.embedded restore $(ARGS) $(OR_SAY)
 
 test: ## set up and run the tests (ARGS="tests/metrics -k rollup"; WORKERS=1 for one process; DATABASE_URL=... for a server of your own)
 	$(SET_UP) --lock dev -- -m config.embedded test $(ARGS) $(OR_SAY)
@@ -85,6 +91,9 @@ bench-chaos: ## PostgreSQL, Redis, disk, workers, web and vendor fail in turn; n
 
 bench-monitoring: ## measure the monitoring pages with 1,000 and with 10,000 participants
 	$(SET_UP) -- -m config.embedded bench benchmarks.monitoring $(ARGS) $(OR_SAY)
+
+bench-backup: ## time and size of a base backup and a restore, beside pg_dump and pg_restore
+	$(SET_UP) -- -m config.embedded bench benchmarks.backup $(ARGS) $(OR_SAY)
 
 bench-store: ## weigh rows before and after compression; late data and an erasure in compressed chunks
 	$(SET_UP) -- -m config.embedded bench benchmarks.store $(ARGS) $(OR_SAY)

@@ -39,3 +39,12 @@ VACUUM = "VACUUM (ANALYZE, SKIP_LOCKED) {chunk}"
 # Rows that came late leave a compressed chunk empty again, but their index as large as it was.
 SWOLLEN = "SELECT pg_indexes_size(%s::regclass) > greatest(1000000, 10 * pg_relation_size(%s::regclass))"
 REINDEX = "REINDEX TABLE {chunk}"
+
+AVAILABLE = "SELECT EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb')"
+CREATE_EXTENSION = "CREATE EXTENSION IF NOT EXISTS timescaledb"
+# The same words as the engine's for a new table (config/db/base.py), and the rows that are there move into chunks.
+CREATE_HYPERTABLE = """
+SELECT create_hypertable(%s::regclass, %s::name, chunk_time_interval => %s::interval, migrate_data => true,
+    create_default_indexes => false)
+"""
+ANALYZE = "ANALYZE {table}"

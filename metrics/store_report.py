@@ -187,7 +187,7 @@ def _next(now: dt.datetime, kind: Tier, hyper: set[str]) -> list[str]:
     if kind is Tier.PLAIN:
         said.append("Nothing is compressed on plain PostgreSQL: beyond some 50 participants move to TimescaleDB.")
     elif not set(SIZED) <= hyper:
-        said.append("The tables were made before TimescaleDB came: move the data to a new database (docs/running.md).")
+        said.append("The tables were made before TimescaleDB came: manage.py store_hypertables (docs/upgrading.md).")
     elif kind is Tier.APACHE:
         said.append("Nothing is compressed in TimescaleDB's Apache edition: the Community edition takes a tenth.")
     lengths = intervals(SIZED)

@@ -101,7 +101,7 @@ def enable_compression(after_days: int) -> None:
     for model, column in COMPRESSED:
         table = model._meta.db_table
         if table not in present:
-            log.warning("%s is an ordinary table: it was made before TimescaleDB; see docs/running.md.", table)
+            log.warning("%s is an ordinary table: it was made before TimescaleDB; see docs/upgrading.md.", table)
             continue
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET LOCAL lock_timeout = '10s'")

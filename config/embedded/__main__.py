@@ -9,7 +9,7 @@ import sys
 from django.core.exceptions import ImproperlyConfigured
 
 import config.embedded
-from config.embedded import environment, workers
+from config.embedded import backups, environment, workers
 from config.embedded.postgres import PostgresFault
 from config.embedded.processes import say
 from config.embedded.redis_server import RedisFault
@@ -17,11 +17,13 @@ from config.embedded.supervisor import Failed, Supervisor
 from config.embedded.throw_away import run_with_postgres
 from deploy.bootstrap import SetupError
 
+MODES_OF_BACKUPS = {"backup": backups.backup, "restore": backups.restore}
 
-def main() -> int:
+
+def main() -> int:  # noqa: PLR0911  one return a mode
     description = config.embedded.__doc__
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("mode", choices=("demo", "run", "test", "bench"))
+    parser.add_argument("mode", choices=("demo", "run", "test", "bench", *MODES_OF_BACKUPS))
     parser.add_argument("arguments", nargs=argparse.REMAINDER)
     given = parser.parse_args()
     try:
@@ -30,6 +32,8 @@ def main() -> int:
             return run_with_postgres("test-postgres", ["-m", "pytest", *shared, *given.arguments], safe=False)
         if given.mode == "bench":
             return run_with_postgres("bench-postgres", ["-m", *given.arguments], safe=True)
+        if given.mode in MODES_OF_BACKUPS:
+            return MODES_OF_BACKUPS[given.mode](given.arguments)
         Supervisor(demo=given.mode == "demo").run()
     except (Failed, ImproperlyConfigured, PostgresFault, RedisFault, SetupError) as fault:
         say(f"\n{fault}")

@@ -15,7 +15,7 @@ import signal
 import stat
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -97,6 +97,26 @@ class Postgres:
 
     def stop(self) -> None:
         self.child.stop()
+
+    def lend(self, command: Sequence[str], settings: Mapping[str, str], private: Sequence[Path] = ()) -> int:
+        """Runs a program in the foreground as the server's user, beside PostgreSQL's programs; its exit status.
+
+        `settings` are its environment's variables, `private` folders that it may write to.
+        """
+        if self._owner:
+            self._prepare_owner()
+        for folder in (self._folder, *private):
+            self._private(folder)
+        path = f"{self._programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        return subprocess.run(
+            list(command),
+            user=self._owner,
+            group=self._owner,
+            extra_groups=[] if self._owner else None,
+            env={**self._environment(), "PATH": path, **settings},
+            cwd=self._folder,
+            check=False,
+        ).returncode
 
     def _child(self) -> Child:
         folder = str(self.socket_folder).replace('"', '""')

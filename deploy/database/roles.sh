@@ -4,7 +4,7 @@
 #
 #   wearable  the product: owns its database, nothing else
 #   watcher   the monitoring: reads the server's statistics, no table
-#   backup    the backup: copies the whole server, writes nothing
+#   backup    the backup: copies the whole server, writes nothing; reads how far the log was sent
 set -eu
 SECRETS=${SECRETS:-/run/secrets}
 export SECRETS
@@ -22,6 +22,7 @@ ALTER DATABASE :"DBNAME" OWNER TO wearable;
 CREATE ROLE watcher LOGIN PASSWORD :'watcher' CONNECTION LIMIT 5;
 GRANT pg_monitor TO watcher;
 CREATE ROLE backup LOGIN REPLICATION PASSWORD :'backup' CONNECTION LIMIT 5;
+GRANT pg_monitor TO backup;
 SQL
 
 # The image opens databases to other containers, but not replication, by which the backup reads.

@@ -53,6 +53,8 @@ def database(load: Load, **variables: str) -> dict[str, Any]:
 def test_every_variable_is_in_the_example_file() -> None:
     example = (ROOT / ".env.example").read_text()
     of_compose = set(re.findall(r"\$\{([A-Z0-9_]+)", (ROOT / "docker-compose.yml").read_text()))
+    programs = "".join(path.read_text() for path in (ROOT / "deploy" / "backup").glob("*.sh"))
+    of_compose |= set(re.findall(r"\$\{(BACKUP_[A-Z_]+)", programs))
     assert set(re.findall(r"^(?:# )?([A-Z0-9_]+)=", example, flags=re.MULTILINE)) == documented_names() | of_compose
 
 

@@ -125,7 +125,7 @@ def test_the_products_variables_are_settings() -> None:
 
 
 def test_every_mounted_file_is_in_the_project(service: dict[str, Any]) -> None:
-    sources = [mount.split(":")[0] for mount in service.get("volumes", []) if isinstance(mount, str)]
+    sources = [filled(mount, {}).split(":")[0] for mount in service.get("volumes", []) if isinstance(mount, str)]
     declared = file()["volumes"]
     assert all((ROOT / each).exists() for each in sources if each.startswith("./"))
     assert all(each in declared for each in sources if not each.startswith((".", "/")))

@@ -33,6 +33,6 @@ def store_line() -> str:
     if tier is timescale.Tier.PLAIN:
         return f"{line}; measurements are an ordinary table."
     if table not in timescale.hypertables():
-        return f"{line}; measurements are an ordinary table, made before TimescaleDB came: see docs/running.md."
+        return f"{line}; measurements are an ordinary table, made before TimescaleDB came: see docs/upgrading.md."
     compression = "with" if tier is timescale.Tier.COMMUNITY else "without"
     return f"{line}; measurements are a hypertable {compression} compression."
