@@ -93,6 +93,9 @@ def who(user: User) -> str:
     return user.get_full_name() or user.email
 
 
+Names = tuple[tuple[int, str], ...]
+
+
 class Team:
     """A trial's members to whom alerts can be given: managers and coordinators. Fetched once. One query."""
 
@@ -100,6 +103,14 @@ class Team:
         roles = (Membership.Role.MANAGER, Membership.Role.COORDINATOR)
         current = Membership.objects.filter(trial=trial, ended_at=None, role__in=roles, user__is_active=True)
         self._members = list(current.select_related("user").order_by("user__first_name", "user__email"))
+        self._names: dict[frozenset[int | None], Names] = {}
+
+    def names(self, sites: Iterable[int | None]) -> Names:
+        """The same people as keys and names; worked out once for all rows of a page that ask for the same sites."""
+        wanted = frozenset(sites)
+        if wanted not in self._names:
+            self._names[wanted] = tuple((user.pk, who(user)) for user in self.of(wanted))
+        return self._names[wanted]
 
     def of(self, sites: Iterable[int | None]) -> list[User]:
         """Those who manage participants of all these sites (None: of no site)."""

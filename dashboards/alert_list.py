@@ -13,7 +13,7 @@ from django.core.paginator import Page, Paginator
 from django.db.models import Count, Max, Q, QuerySet
 
 from dashboards import alert_words, gap_words, roster
-from dashboards.alert_acts import SNOOZES, Team, actable, who
+from dashboards.alert_acts import SNOOZES, Names, Team, actable, who
 from dashboards.alerts import awake, most_urgent_first
 from dashboards.connection_words import Badge
 from dashboards.models import Alert, AlertEvent
@@ -74,7 +74,7 @@ class Row:
     has: str
     may_act: bool
     snoozed: bool
-    team: list[User]
+    team: Names
     history: list[tuple[AlertEvent, str]]
 
 
@@ -99,7 +99,7 @@ class View:
     rows: list[Row]
     shows: list[Show]
     sites: list[Site]
-    team: list[User]
+    team: Names
     may_act: bool
     any: bool
     seen: str
@@ -150,7 +150,7 @@ def view(trial: Trial, user: User, want: Asked, now: dt.datetime) -> View:
         rows=[row(alert, team, alert.pk in managed, now) for alert in page],
         shows=[Show(k, title, hint, counts[k], want.query(show=k, page="")) for k, (title, hint) in SHOWS.items()],
         sites=roster.sites(trial, user),
-        team=team.of([alert.participant.site_id for alert in page if alert.pk in managed]),
+        team=team.names([alert.participant.site_id for alert in page if alert.pk in managed]),
         may_act=bool(managed),
         any=any(counts.values()) or bool(want.rule or want.site or want.search),
         seen=stamp(trial, user, now),
@@ -177,7 +177,7 @@ def row(alert: Alert, team: Team, may_act: bool, now: dt.datetime) -> Row:
         has=who(alert.assigned_to) if alert.assigned_to else "",
         may_act=may_act,
         snoozed=bool(alert.snoozed_until and alert.snoozed_until > now),
-        team=team.of([alert.participant.site_id]) if may_act else [],
+        team=team.names([alert.participant.site_id]) if may_act else (),
         history=[(event, alert_words.event(event)) for event in alert.events.all()],
     )
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from django import template
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from dashboards import wording
+from dashboards.alert_acts import Names
+from participants.models import User
 
 register = template.Library()
 register.filter("hours_minutes", wording.hours_minutes)
@@ -37,3 +40,16 @@ def icon(name: str, classes: str = "icon") -> SafeString:
     """A picture from templates/_sprite.html. Pictures are decoration: the words beside them carry the meaning."""
     box = "0 0 14 14" if name.startswith("s-") else "0 0 16 16"
     return format_html('<svg class="{}" viewBox="{}" aria-hidden="true"><use href="#{}"/></svg>', classes, box, name)
+
+
+@register.simple_tag
+def member_options(team: Names, me: User, has: User | None = None) -> SafeString:
+    """The options of a list to assign to: who has it already is chosen, else whoever looks."""
+    return _options(team, me.pk, has.pk if has else me.pk)
+
+
+@lru_cache(maxsize=64)
+def _options(team: Names, me: int, chosen: int) -> SafeString:
+    """The same for nearly every row of a page, and long in a large team."""
+    options = ((pk, SafeString(" selected" if pk == chosen else ""), "Me" if pk == me else name) for pk, name in team)
+    return format_html_join("", '<option value="{}"{}>{}</option>', options)
