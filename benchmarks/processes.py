@@ -23,7 +23,7 @@ from benchmarks import bench, stack
 from config.embedded.processes import Child
 
 KINDS = {
-    "web": "gunicorn, 2 processes of 8 threads",
+    "web": "gunicorn, 4 processes of 4 threads",
     "worker": "Celery, --concurrency 2",
     "exports": "Celery, --queues exports --concurrency 1",
     "beat": "Celery beat",

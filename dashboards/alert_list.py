@@ -190,12 +190,13 @@ def _evidence(alert: Alert, zone: ZoneInfo, now: dt.datetime) -> str:
     return gap_words.sentence(standing.cause, standing.evidence, zone=zone, now=now)
 
 
-def notices(participant: Participant, user: User, now: dt.datetime) -> list[Row]:
-    """A participant's open alerts for templates/dashboards/_alert.html, the most urgent first. Four queries."""
-    mine = Alert.objects.filter(participant=participant, resolved_at=None)
-    may_act = Participant.objects.managed_by(user).filter(pk=participant.pk).exists()
+def notices(participant: Participant, may_act: bool, now: dt.datetime) -> list[Row]:
+    """A participant's open alerts for templates/dashboards/_alert.html, the most urgent first. Three queries or one."""
+    mine = list(with_words(most_urgent_first(Alert.objects.filter(participant=participant, resolved_at=None))))
+    if not mine:
+        return []
     team = Team(participant.trial)
-    return [row(alert, team, may_act, now) for alert in with_words(most_urgent_first(mine))]
+    return [row(alert, team, may_act, now) for alert in mine]
 
 
 def stamp(trial: Trial, user: User, now: dt.datetime) -> str:

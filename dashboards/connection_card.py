@@ -107,7 +107,7 @@ def rail(participant: Participant, user: User, standing: Standing | None, now: d
         "devices": worn,
         "battery": next((d for d in worn if d.percent is not None or d.words), None),
         "feed": history.feed(participant, now),
-        "alerts": alert_list.notices(participant, user, now),
+        "alerts": alert_list.notices(participant, found["may_manage"], now),
         "snoozes": alert_list.SNOOZE_CHOICES,
         "next": reverse("dashboards:participant", args=[participant.trial.code, participant.study_id]),
     }

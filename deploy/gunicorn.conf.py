@@ -1,10 +1,12 @@
 """gunicorn's settings. The address, the workers and the threads come from the environment where they are set.
 
-Threads and not processes do the waiting: a page is a few short queries. Two workers keep one answering while the
-other is busy in Python.
+A page is some dozens of short queries with Python between them, and after each query a thread must win the
+interpreter back from the others of its process. Few threads in more processes than cores, and short turns, keep that
+wait small: `make bench-load` says by how much (docs/capacity.md).
 """
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,12 @@ from gunicorn.http import wsgi  # type: ignore[import-untyped]  # it brings no t
 
 # The Server header: whose software it is helps nobody but who looks for its faults.
 wsgi.SERVER = "web"
+# A fifth of Python's own.
+SWITCH_SECONDS = 0.001
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT') or '8000'}"
 worker_class = "gthread"
-workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
-threads = int(os.environ.get("WEB_THREADS", "8"))
+workers = int(os.environ.get("WEB_CONCURRENCY", "4"))
+threads = int(os.environ.get("WEB_THREADS", "4"))
 timeout = 60
 # Seconds that running requests have when it is told to stop.
 graceful_timeout = int(os.environ.get("WEB_GRACE_SECONDS", "5"))
@@ -37,6 +41,11 @@ def on_starting(server: Any) -> None:
     from config.observability import multiprocess
 
     multiprocess.begin()
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """How long a busy thread may keep those of its process waiting that have their answer from the database."""
+    sys.setswitchinterval(SWITCH_SECONDS)
 
 
 def child_exit(server: Any, worker: Any) -> None:
