@@ -16,6 +16,7 @@ from dashboards import alert_words, gap_words, roster
 from dashboards.alert_acts import SNOOZES, Names, Team, actable, who
 from dashboards.alerts import awake, most_urgent_first
 from dashboards.connection_words import Badge
+from dashboards.minutes import minute
 from dashboards.models import Alert, AlertEvent
 from dashboards.paging import Pages
 from metrics.models import Standing
@@ -207,7 +208,7 @@ def stamp(trial: Trial, user: User, now: dt.datetime) -> str:
     facts: dict[str, Any] = visible(trial, user).aggregate(n=Count("pk"), newest=Max("updated_at"))
     acts = AlertEvent.objects.filter(alert__in=visible(trial, user)).aggregate(last=Max("pk"))
     newest = int(facts["newest"].timestamp() * 1000) if facts["newest"] else 0
-    return f"{facts['n']}.{newest}.{acts['last'] or 0}.{int(now.timestamp() // 60)}"
+    return f"{facts['n']}.{newest}.{acts['last'] or 0}.{minute(now, user.pk)}"
 
 
 SNOOZE_CHOICES = list(SNOOZES.items())

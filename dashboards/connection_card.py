@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from dashboards import alert_list, connection_words, history, participant_head
 from dashboards.connection_words import Badge
+from dashboards.minutes import minute
 from ingestion import live, plain_words
 from ingestion.models import Connection, Device, Invitation
 from metrics import queries
@@ -150,8 +151,7 @@ def pulse(participant: Participant, now: dt.datetime) -> str:
     links = participant.invitations.order_by("pk").values_list("opened_at", "used_at", "cancelled_at")
     alerts = participant.alerts.aggregate(n=Count("pk"), at=Max("updated_at"), seen=Max("acknowledged_at"))
     written = participant.outreaches.aggregate(n=Count("pk"), at=Max("state_at"), back=Max("back_at"))
-    minute = int(now.timestamp() // 60)
-    state = repr([minute, list(connections.values_list(*fields)), list(links), alerts, written])
+    state = repr([minute(now, participant.pk), list(connections.values_list(*fields)), list(links), alerts, written])
     digest = hashlib.sha256(state.encode()).hexdigest()[:12]
     return f"{int(changed.timestamp() * 1000) if changed else 0}.{digest}"
 

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 
 from dashboards import progress, roster, roster_csv, strips
 from dashboards.access import Request, signed_in
+from dashboards.minutes import minute
 from dashboards.models import Alert
 from dashboards.paging import Pages
 from dashboards.roster import Asked
@@ -159,7 +160,7 @@ def pulse(trial: Trial, user: User, now: dt.datetime) -> str:
     moved = Standing.objects.filter(participant__in=people).aggregate(at=Max("updated_at"), n=Count("pk"))
     alerts = Alert.objects.filter(participant__in=people).aggregate(at=Max("updated_at"))
     stamps = [str(int(at.timestamp() * 1000)) if at else "-" for at in (moved["at"], alerts["at"])]
-    return f"{'.'.join(stamps)}.{moved['n']}.{int(now.timestamp()) // 60}"
+    return f"{'.'.join(stamps)}.{moved['n']}.{minute(now, user.pk)}"
 
 
 def view(trial: Trial, user: User, want: Asked, now: dt.datetime, beat: str) -> View:
