@@ -104,5 +104,5 @@ bench-processes: ## measure the memory and the connections of each kind of proce
 bench-exports: ## measure exports against COPY (ARGS="--rows 100_000_000" for the large one)
 	$(SET_UP) -- -m config.embedded bench benchmarks.exports $(ARGS) $(OR_SAY)
 
-bench-load: ## measure the pages under 200 managers at once while a day of 1,000 participants comes in (some 12 minutes)
+bench-load: ## measure the pages under 200 managers at once while a day of 1,000 participants comes in (some 14 minutes)
 	$(SET_UP) -- -m config.embedded bench benchmarks.load $(ARGS) $(OR_SAY)

@@ -1,6 +1,6 @@
 """How fast pages are while a full day comes in: the whole product on this machine, and 200 managers at once.
 
-    python -m benchmarks.load [--participants 1000] [--managers 200] [--minutes 10] [--workers 2]
+    python -m benchmarks.load [--participants 1000] [--managers 200] [--minutes 12] [--workers 2]
 
 One machine runs all of it: the vendor's simulator, PostgreSQL, Redis, the web server with the settings of production,
 the workers and beat as the supervisor starts them, and locust with the managers. Everybody is connected and has a
@@ -194,7 +194,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--participants", type=int, default=1000)
     arguments.add_argument("--managers", type=int, default=200)
-    arguments.add_argument("--minutes", type=float, default=10, help="at most for the day to come in")
+    arguments.add_argument("--minutes", type=float, default=12, help="at most for the day to come in")
     arguments.add_argument("--quiet", type=int, default=60, help="seconds without a sync")
     arguments.add_argument("--days", type=int, default=60, help="of history")
     arguments.add_argument("--workers", type=int, default=2)
