@@ -66,7 +66,7 @@ def consent_withdraw(participant: Participant, *, on: dt.date, reason: str = "")
     grant is ended there, and her record is frozen. What was measured before is kept; deleting it is an erasure.
     """
     now = timezone.now()
-    open_ones = list(participant.consents.select_for_update().filter(withdrawn_at=None))
+    open_ones = list(participant.consents.select_for_update().filter(withdrawn_at=None).order_by("pk"))
     for consent in open_ones:
         consent.withdrawn_at = max(now, consent.given_at)
         consent.save(update_fields=["withdrawn_at"])

@@ -290,7 +290,8 @@ class _Turn:
 
     def lock(self, windows: list[SyncWindow]) -> None:
         """Hold the rows until the transaction's end; one that this turn has lost is no longer `claimed` afterwards."""
-        mine = dict(claims.held(windows).select_for_update().values_list("pk", "again"))
+        # In the order of the key: the model's own order leads over the trial, and would lock that for everybody.
+        mine = dict(claims.held(windows).order_by("pk").select_for_update().values_list("pk", "again"))
         for window in windows:
             if window.pk in mine:
                 window.again = mine[window.pk]

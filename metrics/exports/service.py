@@ -128,7 +128,7 @@ def estimate(wanted: Wanted) -> int:
 @transaction.atomic
 def create(user: User, wanted: Wanted) -> Export:
     """The export as a row; nothing is written yet. Raises ValidationError where too many of the user's are at work."""
-    User.objects.select_for_update().get(pk=user.pk)
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
     at_work = Export.objects.filter(user=user, state__in=[Export.State.WAITING, Export.State.RUNNING]).count()
     if at_work >= AT_ONCE:
         raise ValidationError(f"{AT_ONCE} of your exports are at work. Wait for one, or call one off.")

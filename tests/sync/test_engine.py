@@ -9,7 +9,9 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
+from django.db import connection as database
 from django.db.models import Model
+from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from ingestion import connections
@@ -428,3 +430,13 @@ def test_disconnecting_ends_the_grant_and_what_was_due(
     connection.refresh_from_db()
     assert (connection.status, connection.sealed_tokens, vendor.revoked) == ("revoked", "", ["refresh-0"])
     assert list(SyncWindow.objects.values_list("state", flat=True)) == ["done"]
+
+
+def test_a_turn_locks_its_own_rows_and_no_trial(connection: Connection, vendor: FakeVendor, window: MakeWindow) -> None:
+    """Who holds a trial's row makes all others of the trial wait, and what refers to it may deadlock with her."""
+    fill(vendor, window())
+    with CaptureQueriesContext(database) as asked:
+        turn(connection)
+    locking = [query["sql"] for query in asked if "FOR UPDATE" in query["sql"]]
+    assert [sql for sql in locking if '"ingestion_syncwindow"' in sql]
+    assert not [sql for sql in locking if " JOIN " in sql and "FOR UPDATE OF" not in sql]
