@@ -62,6 +62,8 @@ def ask(port: int, path: str, **headers: str) -> tuple[int, str]:
 
 def counted(file: Path) -> float:
     """What one process counted of NAME."""
+    if not file.stat().st_size:
+        return 0.0  # it is being made
     found = MultiProcessCollector.merge([str(file)])  # type: ignore[no-untyped-call]
     return float(sum(sample.value for metric in found for sample in metric.samples if sample.name == NAME))
 
@@ -76,6 +78,7 @@ def test_two_web_processes_add_up(web: tuple[int, Path]) -> None:
         if len(files) == 2 and asked > 10 and all(counted(file) for file in files):
             break
         time.sleep(0 if asked else 0.1)
+    (folder / "gauge_all_1.db").touch()  # as that of a process that is about to count
     status, text = ask(port, "/metrics", Authorization=f"Bearer {TOKEN}")
     said = next(line for line in text.splitlines() if line.startswith(f"{NAME} "))
     assert (status, float(said.split()[1]), len(files)) == (200, asked + 1, 2)
