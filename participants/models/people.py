@@ -101,6 +101,8 @@ class Trial(models.Model):
         help_text="Empty: for ever. Samples older than this are deleted each week, for good, and with them the values"
         " that were corrected later. Minutes, hours, days, nights and verdicts stay.",
     )
+    # Set by participants.services when the trial is closed: from here on nothing is collected.
+    closed_at = models.DateTimeField(null=True, blank=True, editable=False)
     # Moves forward only (metrics.retention): whatever the trial decides later, what lies before is gone.
     raw_removed_before = models.DateTimeField("samples deleted before", null=True, blank=True, editable=False)
 
@@ -169,6 +171,12 @@ class Protocol(models.Model):
     )
     quiet_from = models.TimeField(default=dt.time(21, 0), help_text="No e-mail from here on, participant's local time.")
     quiet_until = models.TimeField(default=dt.time(8, 0), help_text="No e-mail before this, participant's local time.")
+    collect_in_pauses = models.BooleanField(
+        default=True,
+        db_default=True,
+        help_text="Data of paused days are collected, though these days do not count. Without it nothing of them is"
+        " asked for, stored, shown or exported.",
+    )
     source_priority = models.JSONField(
         default=list,
         blank=True,

@@ -7,6 +7,7 @@ from typing import TypedDict, Unpack
 
 from django.db import transaction
 from django.db.models import Max
+from django.utils import timezone
 
 from participants import audit
 from participants.models import Membership, Protocol, Site, Trial
@@ -104,6 +105,9 @@ def trial_update(trial: Trial, *, reason: str = "", **changes: Unpack[TrialChang
     if row.participants.exists():
         fixed(changes, row, ("code", "is_demo"), HAS_PEOPLE)
     old, new = change(row, changes, may=TrialChanges.__annotations__)
+    if "status" in new:
+        row.closed_at = timezone.now() if row.status == Trial.Status.CLOSED else None
+        row.save(update_fields=["closed_at"])
     if new:
         audit.record("trial.update", trial=row, thing=f"trial:{row.pk}", old=old, new=new, reason=reason)
     return row

@@ -1,0 +1,107 @@
+"""Collection intervals as instants: participants.collection on each participant's own clock."""
+
+from __future__ import annotations
+
+import datetime as dt
+import zoneinfo
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metrics.batch import Times, instant, microseconds
+from metrics.days import LocalCalendar
+from metrics.grids import Span
+from metrics.models import OffsetPeriod
+from participants.collection import CollectedDays, collected_days
+from participants.models import Participant
+
+# Bounds where there is none: before and after anything that is stored.
+EVER, NEVER = microseconds(dt.datetime(1, 1, 2, tzinfo=dt.UTC)), microseconds(dt.datetime(9999, 12, 30, tzinfo=dt.UTC))
+ONE_DAY = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What a trial may have of one participant.
+
+    `days`: the local dates; the last is the one in which `until` lies, where that comes first. `spans`: the same as
+    instants, disjoint, ascending, in microseconds UTC.
+    """
+
+    days: CollectedDays
+    spans: Sequence[Span]
+
+    @property
+    def starts_at(self) -> dt.datetime | None:
+        """The first instant; None where there is no bound, or nothing."""
+        return instant(self.spans[0].start) if self.spans and self.spans[0].start > EVER else None
+
+    @property
+    def ends_at(self) -> dt.datetime | None:
+        """The instant after the last; None where there is no bound, or nothing."""
+        return instant(self.spans[-1].end) if self.spans and self.spans[-1].end < NEVER else None
+
+    def within(self, span: Span) -> list[Span]:
+        """The parts of a span that are collected, ascending."""
+        cut = (Span(max(one.start, span.start), min(one.end, span.end)) for one in self.spans)
+        return [part for part in cut if part.start < part.end]
+
+    def holds(self, times: Times) -> NDArray[np.bool_]:
+        """Which instants (microseconds UTC, any order) are collected; shape as given."""
+        held = np.zeros(len(times), dtype=np.bool_)
+        for span in self.spans:
+            held |= (times >= span.start) & (times < span.end)
+        return held
+
+    def covers(self, at: dt.datetime) -> bool:
+        """Whether an instant is collected."""
+        us = microseconds(at)
+        return any(span.start <= us < span.end for span in self.spans)
+
+    def __contains__(self, date: dt.date) -> bool:
+        """Whether a local date is collected: whole, or up to the instant at which collection ended."""
+        return date in self.days
+
+
+def collected(
+    participants: Iterable[Participant], *, using: str = "default", calendars: dict[int, LocalCalendar] | None = None
+) -> dict[int, Collected]:
+    """By participant id, what may be had of them as the database has it now. A fixed number of statements.
+
+    `calendars`: by participant id, where the caller has them.
+    """
+    people = list(participants)
+    days = collected_days([person.pk for person in people], using)
+    if calendars is None:
+        calendars = _calendars(people, using)
+    return {person.pk: _collected(days[person.pk], calendars[person.pk]) for person in people}
+
+
+def collected_of(participant: Participant) -> Collected:
+    """The same of one."""
+    return collected([participant])[participant.pk]
+
+
+def _calendars(people: Sequence[Participant], using: str) -> dict[int, LocalCalendar]:
+    periods: dict[int, list[tuple[int, int | None]]] = defaultdict(list)
+    stated = OffsetPeriod.objects.using(using).filter(participant__in=[person.pk for person in people])
+    for period in stated.order_by("starts_at"):
+        periods[period.participant_id].append((microseconds(period.starts_at), period.utc_offset))
+    return {person.pk: LocalCalendar(zoneinfo.ZoneInfo(person.time_zone), periods[person.pk]) for person in people}
+
+
+def _collected(days: CollectedDays, calendar: LocalCalendar) -> Collected:
+    until = NEVER
+    if days.until:
+        until, ended_on = microseconds(days.until), calendar.date(days.until - dt.timedelta(microseconds=1))
+        days = replace(days, last=min(days.last or ended_on, ended_on))
+    spans = []
+    for first, last in days.intervals():
+        start = microseconds(calendar.midnight(first)) if first else EVER
+        end = microseconds(calendar.midnight(last + ONE_DAY)) if last else NEVER
+        if start < min(end, until):
+            spans.append(Span(start, min(end, until)))
+    return Collected(days, spans)

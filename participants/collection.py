@@ -1,0 +1,138 @@
+"""Collection interval: from which local date to which a trial may have a participant's data. The only definition.
+
+Connecting, planning, notices, imports, the writer, the day status, series, exports and FHIR all ask it (as instants:
+metrics.collection). What lies outside is not asked for, not stored, not shown and not exported, however it came here.
+
+It is bounded by the trial's dates and its closing, the participant's dates, their withdrawal (also a back-dated one),
+consent that was taken back, and the days of pauses where the protocol of those days says that nothing is collected.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db.models import Max, Q
+
+from participants.models import Consent, Participant, Pause, Protocol, Trial
+
+ONE_DAY = dt.timedelta(days=1)
+Dates = tuple[dt.date, dt.date | None]  # first and last local date, both included; None: no end
+
+
+@dataclass(frozen=True, slots=True)
+class CollectedDays:
+    """The local dates of which a trial may have a participant's data.
+
+    `first` to `last`, both included; None: no bound. `until`: an instant from which on nothing is collected, whatever
+    the date. `without`: dates in between that are left out, ascending. `open`: whether anything may still come in.
+    `nothing`: there is nothing that may be had of them (somebody erased).
+    """
+
+    first: dt.date | None = None
+    last: dt.date | None = None
+    until: dt.datetime | None = None
+    without: Sequence[Dates] = ()
+    open: bool = True
+    nothing: bool = False
+
+    def __contains__(self, date: dt.date) -> bool:
+        if self.nothing or (self.first and date < self.first) or (self.last and date > self.last):
+            return False
+        return not any(first <= date and (last is None or date <= last) for first, last in self.without)
+
+    def intervals(self) -> list[tuple[dt.date | None, dt.date | None]]:
+        """The dates as intervals, first and last included, ascending; None: no bound."""
+        if self.nothing or (self.first and self.last and self.first > self.last):
+            return []
+        found: list[tuple[dt.date | None, dt.date | None]] = []
+        begins: dt.date | None = self.first
+        for first, last in self.without:
+            if self.last and first > self.last:
+                break
+            if begins is None or first > begins:
+                found.append((begins, first - ONE_DAY))
+            if last is None:
+                return found
+            begins = max(begins, last + ONE_DAY) if begins else last + ONE_DAY
+        if self.last is None or begins is None or begins <= self.last:
+            found.append((begins, self.last))
+        return found
+
+
+NOTHING = CollectedDays(open=False, nothing=True)
+
+
+def collected_days(participants: Collection[int], using: str = "default") -> dict[int, CollectedDays]:
+    """By participant id, what the database says of them now. A number of statements that does not grow with theirs.
+
+    An id that is not in the database has nothing.
+    """
+    known = Participant.objects.using(using).filter(pk__in=participants).values_list(
+        "pk", "trial", "status", "monitoring_starts_on", "monitoring_ends_on", "withdrawn_on",
+        "trial__starts_on", "trial__ends_on", "trial__status", "trial__closed_at",
+    )  # fmt: skip
+    rows = list(known)
+    pauses = _pauses(rows, using)
+    taken_back = _taken_back([row[0] for row in rows], using)
+    found = dict.fromkeys(participants, NOTHING)
+    for pk, _, status, starts, ends, withdrawn, trial_starts, trial_ends, trial_status, closed_at in rows:
+        if status == Participant.Status.ERASED:
+            continue
+        lasts = [day for day in (ends, trial_ends, withdrawn and withdrawn - ONE_DAY) if day]
+        found[pk] = CollectedDays(
+            first=max((day for day in (starts, trial_starts) if day), default=None),
+            last=min(lasts, default=None),
+            until=min((at for at in (closed_at, taken_back.get(pk)) if at), default=None),
+            without=pauses.get(pk, ()),
+            open=trial_status != Trial.Status.CLOSED and status != Participant.Status.WITHDRAWN,
+        )
+    return found
+
+
+def collected_of(participant: Participant) -> CollectedDays:
+    """The same of one, as the database has it now (not as the object says)."""
+    return collected_days([participant.pk])[participant.pk]
+
+
+def _taken_back(participants: Collection[int], using: str) -> dict[int, dt.datetime]:
+    """When consent ended, of those who had given it and have none in force."""
+    consents = Consent.objects.using(using).filter(participant__in=participants).values("participant")
+    ended = consents.annotate(at=Max("withdrawn_at"), open=Max("pk", filter=Q(withdrawn_at=None)))
+    return {row["participant"]: row["at"] for row in ended if row["open"] is None}
+
+
+def _pauses(rows: Iterable[tuple[object, ...]], using: str) -> dict[int, list[Dates]]:
+    """The days of pauses of which nothing is collected, ascending: as the protocol in force on each day says."""
+    trial_of = {int(str(row[0])): int(str(row[1])) for row in rows}
+    protocols: dict[int, list[Protocol]] = defaultdict(list)
+    for protocol in (
+        Protocol.objects.using(using).filter(trial__in=set(trial_of.values())).order_by("effective_on", "version")
+    ):
+        protocols[protocol.trial_id].append(protocol)
+    silent = {trial: dates for trial, versions in protocols.items() if (dates := _not_collected(versions))}
+    if not silent:
+        return {}
+    found: dict[int, list[Dates]] = defaultdict(list)
+    concerned = [pk for pk, trial in trial_of.items() if trial in silent]
+    for pause in Pause.objects.using(using).filter(participant__in=concerned).order_by("starts_on"):
+        for first, last in silent[trial_of[pause.participant_id]]:
+            begins = max(first, pause.starts_on)
+            ends = min((day for day in (last, pause.ends_on) if day), default=None)
+            if ends is None or begins <= ends:
+                found[pause.participant_id].append((begins, ends))
+    return found
+
+
+def _not_collected(versions: Sequence[Protocol]) -> list[Dates]:
+    """When a trial's protocol says that pauses are not collected. `versions`: ascending by when they take effect."""
+    found: list[Dates] = []
+    for place, version in enumerate(versions):
+        later = [one.effective_on for one in versions[place + 1 :]]
+        begins = version.effective_on if place else dt.date.min
+        ends = min(later) - ONE_DAY if later else None
+        if not version.collect_in_pauses and (ends is None or begins <= ends):
+            found.append((begins, ends))
+    return found
