@@ -21,6 +21,7 @@ from dashboards.standing_words import DAY_STATUS
 from ingestion.redirects import SeeOther
 from metrics import recomputes
 from metrics.models import DayStatus, Recompute
+from participants.audit import record
 from participants.models import Membership, Participant, Trial, User
 
 
@@ -111,6 +112,7 @@ def recompute(request: Request, code: str, pk: int) -> HttpResponse | StreamingH
     if request.GET.get("format") == "csv":
         head = ("study_id", "days_changed", "adherence_before", "adherence_after")
         rows = ((one.study_id, one.days, one.before, one.after) for one in people(run, trial, user))
+        record("trial.download", trial=trial, thing=f"recompute:{run.pk}", new={"list": "recompute"})
         return roster_csv.attachment(f"{trial.code}-recompute-{run.pk}", roster_csv.lines(head, rows))
     if request.htmx and not request.htmx.boosted and (run.finished_at or run.error):
         return HttpResponseClientRefresh()

@@ -236,9 +236,15 @@ def export_file(export: Export, path: str) -> ExportFile:
     return found
 
 
-def downloaded(export: Export, what: str) -> None:
-    """Note in the trail that somebody took this away: a file's path, or the whole as an archive."""
-    audit.record("export.download", trial=export.trial, thing=f"export:{export.uuid}", new={"file": what})
+def downloaded(export: Export, what: str, stretch: str = "") -> None:
+    """Note in the trail that somebody takes this away, before a byte leaves.
+
+    `what`: a file's path, or the whole as an archive. `stretch`: first and last byte of how many, of a part. Everything
+    about one participant is noted as theirs.
+    """
+    subject = export.people.select_related("trial").first() if export.format == Export.Format.SUBJECT else None
+    new = {"file": what} | ({"bytes": stretch} if stretch else {})
+    audit.record("export.download", trial=export.trial, participant=subject, thing=f"export:{export.uuid}", new=new)
 
 
 def expire(now: dt.datetime) -> int:

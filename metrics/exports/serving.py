@@ -9,7 +9,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from metrics.exports import archive, service, store
 from metrics.models import Export, ExportFile
 
-RANGE = re.compile(r"bytes=(\d*)-(\d*)\Z")
+RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)\Z")
+DIGITS = 20  # a position of more lies beyond the end of every file
 TYPES = {
     ".parquet": "application/vnd.apache.parquet",
     ".gz": "application/gzip",
@@ -25,7 +26,7 @@ class Unsatisfiable(Exception):
 
 
 def file_answer(request: HttpRequest, export: Export, path: str) -> HttpResponseBase:
-    """One file of an export, noted in the trail. Raises ExportFile.DoesNotExist where there is none, or no more, and
+    """One file of an export; each answer that holds bytes of it is noted in the trail. Raises ExportFile.DoesNotExist where there is none, or no more, and
     StoreFault where it cannot be had from here.
     """
     found = service.export_file(export, path)
@@ -35,7 +36,7 @@ def file_answer(request: HttpRequest, export: Export, path: str) -> HttpResponse
 
 
 def archive_answer(request: HttpRequest, export: Export) -> HttpResponseBase:
-    """All files as one archive, noted in the trail. Raises what `file_answer` does."""
+    """All files as one archive, noted as `file_answer` does, and raises what it does."""
     files = list(export.files.order_by("path")) if export.state == Export.State.DONE else []
     if not files or not store.holds(export, files[0].path):
         raise ExportFile.DoesNotExist
@@ -65,8 +66,7 @@ def _answer(
     status = 206 if partial else 200
     if request.method == "HEAD":
         return HttpResponse(status=status, content_type=kind, headers=headers)
-    if start == 0:  # a download that is taken up again is the same download
-        service.downloaded(export, what)
+    service.downloaded(export, what, f"{start}-{end - 1}/{content.size}" if partial else "")
     return StreamingHttpResponse(content.read(start, end), status=status, content_type=kind, headers=headers)
 
 
@@ -80,13 +80,17 @@ def wanted(given: str, if_range: str, etag: str, size: int) -> tuple[int, int]:
         return 0, size
     first, last = found.groups()
     if not first:  # the last so many bytes
-        start, end = max(size - int(last), 0), size
-        if not int(last):
+        length = _position(last)
+        if not length:
             raise Unsatisfiable
-        return start, end
-    start, end = int(first), min(int(last) + 1, size) if last else size
-    if last and int(last) < start:
+        return max(size - length, 0), size
+    start, end = _position(first), min(_position(last) + 1, size) if last else size
+    if last and _position(last) < start:
         return 0, size
     if start >= size:
         raise Unsatisfiable
     return start, end
+
+
+def _position(digits: str) -> int:
+    return int(digits.lstrip("0")[:DIGITS] or "0")

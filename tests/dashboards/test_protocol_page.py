@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from metrics.models import Recompute
-from participants.models import Membership, Participant, Protocol, Trial
+from participants.models import AuditEntry, Membership, Participant, Protocol, Trial
 from tests import factories
 
 pytestmark = pytest.mark.usefixtures("_now")
@@ -162,6 +162,8 @@ def test_its_people_come_as_csv(manager: Client, run: Recompute) -> None:
         "AX-0042,10,0.8200,0.7000",
         "AX-0077,2,,0.5000",
     ]
+    entry = AuditEntry.objects.get(action="trial.download")
+    assert (entry.trial_id, entry.thing) == (run.trial_id, f"recompute:{run.pk}")
 
 
 def test_a_site_member_reads_of_her_people_only(client: Client, trial: Trial, run: Recompute) -> None:

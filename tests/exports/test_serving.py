@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from django.test import RequestFactory
 
-from metrics.exports import archive, serving, store
+from metrics.exports import archive, engine, service, serving, store
 from metrics.models import Export, ExportFile
-from participants.models import AuditEntry, Trial, User
+from participants.models import AuditEntry, Participant, Trial, User
 from tests.exports.scene import exported
 
 
@@ -47,7 +47,57 @@ def test_a_broken_download_goes_on_byte_for_byte(trial: Trial, manager: User) ->
         assert rest.status_code == 206
         assert rest["Content-Range"] == f"bytes {cut}-{len(content) - 1}/{len(content)}"
         assert content[:cut] + body(rest) == content
-    assert AuditEntry.objects.filter(action="export.download").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("headers", "stretch"),
+    [
+        ({}, ""),
+        ({"Range": "bytes=0-"}, ""),
+        ({"Range": "bytes=1-"}, "1-{last}/{size}"),
+        ({"Range": "bytes=-1"}, "{last}-{last}/{size}"),
+        ({"Range": "bytes=0-0"}, "0-0/{size}"),
+        ({"Range": "bytes=3-9"}, "3-9/{size}"),
+        ({"Range": "bytes=1-2,4-5"}, ""),
+        ({"Range": "bytes=1-", "If-Range": '"old"'}, ""),
+    ],
+)
+def test_no_byte_leaves_without_an_entry_that_says_which(
+    trial: Trial, manager: User, headers: dict[str, str], stretch: str
+) -> None:
+    export = exported(manager, trial)
+    for path in ("", "manifest.json"):
+        request = RequestFactory().get("/", headers=headers)
+        answer = serving.file_answer(request, export, path) if path else serving.archive_answer(request, export)
+        size = int(answer["Content-Length"]) if not stretch else int(answer["Content-Range"].rpartition("/")[2])
+        assert len(body(answer)) == int(answer["Content-Length"])
+        entry = AuditEntry.objects.filter(action="export.download").first()
+        assert entry is not None
+        expected = {"file": path or "the whole"}
+        if stretch:
+            expected["bytes"] = stretch.format(last=size - 1, size=size)
+        assert entry.detail.new == expected
+    assert AuditEntry.objects.filter(action="export.download").count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_answer_without_content_leaves_no_entry(trial: Trial, manager: User) -> None:
+    export, factory = exported(manager, trial), RequestFactory()
+    serving.archive_answer(factory.head("/", headers={"Range": "bytes=5-"}), export)
+    assert serving.archive_answer(factory.get("/", headers={"Range": f"bytes={'9' * 30}-"}), export).status_code == 416
+    assert not AuditEntry.objects.filter(action="export.download").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_taking_away_everything_about_a_participant_is_noted_as_theirs(trial: Trial, manager: User) -> None:
+    participant = Participant.objects.get(study_id="AX-1")
+    export = service.subject_ask(manager, participant)
+    engine.export_run(export.pk)
+    export.refresh_from_db()
+    body(serving.archive_answer(RequestFactory().get("/", headers={"Range": "bytes=1-"}), export))
+    entry = AuditEntry.objects.get(action="export.download")
+    assert (entry.participant_id, entry.trial_id) == (participant.pk, trial.pk)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -70,10 +120,18 @@ def test_a_file_that_has_changed_is_sent_whole_and_one_beyond_the_end_is_refused
 @pytest.mark.parametrize(
     ("given", "stretch"),
     [("", (0, 100)), ("bytes=0-9", (0, 10)), ("bytes=90-500", (90, 100)), ("bytes=9-2", (0, 100)),
-     ("bytes=0-1,5-6", (0, 100)), ("lines=1-2", (0, 100)), ("bytes=-500", (0, 100))],
+     ("bytes=0-1,5-6", (0, 100)), ("lines=1-2", (0, 100)), ("bytes=-500", (0, 100)),
+     ("bytes=0-" + "9" * 5000, (0, 100)), ("bytes=-" + "9" * 5000, (0, 100)), ("bytes=" + "0" * 5000 + "7-", (7, 100)),
+     ("bytes=٣-", (0, 100)), ("bytes=99-99", (99, 100))],
 )  # fmt: skip
 def test_ranges_are_read_as_the_standard_has_them(given: str, stretch: tuple[int, int]) -> None:
     assert serving.wanted(given, "", '"a"', 100) == stretch
+
+
+@pytest.mark.parametrize("given", ["bytes=100-", "bytes=-0", "bytes=" + "9" * 5000 + "-", "bytes=100-200"])
+def test_a_stretch_beyond_the_end_is_refused(given: str) -> None:
+    with pytest.raises(serving.Unsatisfiable):
+        serving.wanted(given, "", '"a"', 100)
 
 
 def test_sizes_beyond_four_gigabytes_are_written_wide(tmp_path: Path) -> None:
