@@ -26,8 +26,9 @@ class Unsatisfiable(Exception):
 
 
 def file_answer(request: HttpRequest, export: Export, path: str) -> HttpResponseBase:
-    """One file of an export; each answer that holds bytes of it is noted in the trail. Raises ExportFile.DoesNotExist where there is none, or no more, and
-    StoreFault where it cannot be had from here.
+    """One file of an export; each answer that holds bytes of it is noted in the trail.
+
+    Raises ExportFile.DoesNotExist where there is none, or no more, and StoreFault where it cannot be had from here.
     """
     found = service.export_file(export, path)
     one = archive.Archive(export, [archive.Piece(found.size, path=path)], found.size, found.sha256[:32])
