@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
@@ -176,13 +177,17 @@ class Replaced:
 
 @dataclass(slots=True)
 class Delivery:
-    """All that one provider brings for one participant in one go. The writer stores it in one transaction."""
+    """All that one provider brings for one participant in one go. The writer stores it in one transaction.
+
+    `skipped`: values left out on purpose, by reason (missing-value markers), where nobody else counts them.
+    """
 
     samples: list[SampleBatch] = field(default_factory=list)
     sleep: list[SleepRecord] = field(default_factory=list)
     exercise: list[ExerciseRecord] = field(default_factory=list)
     offsets: list[OffsetChange] = field(default_factory=list)
     replaces: list[Replaced] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
 
 
 def joined(deliveries: Iterable[Delivery]) -> Delivery:
@@ -196,6 +201,7 @@ def joined(deliveries: Iterable[Delivery]) -> Delivery:
         whole.exercise += delivery.exercise
         whole.offsets += delivery.offsets
         whole.replaces += delivery.replaces
+        whole.skipped += delivery.skipped
     whole.samples = [_concatenated(batches) for batches in parts.values()]
     return whole
 

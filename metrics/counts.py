@@ -12,7 +12,8 @@ class Counts:
     """What became of the samples, nights and exercise of a delivery.
 
     `repeated`: samples at the instant of another in the same batch. `flagged`: stored although implausible.
-    `rejected`: not stored, by reason. `removed`: stored before and absent from what replaces the stretch.
+    By reason: `rejected`, not stored; `skipped`, left out on purpose. `removed`: stored before and
+    absent from what replaces the stretch.
     """
 
     new: int = 0
@@ -21,6 +22,7 @@ class Counts:
     repeated: int = 0
     flagged: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
+    skipped: dict[str, int] = field(default_factory=dict)
     sleep_new: int = 0
     sleep_changed: int = 0
     sleep_unchanged: int = 0
@@ -34,7 +36,8 @@ class Counts:
     def __add__(self, other: Counts) -> Counts:
         mine, theirs = asdict(self), asdict(other)
         rejected = dict(Counter(mine.pop("rejected")) + Counter(theirs.pop("rejected")))
-        return Counts(rejected=rejected, **{name: mine[name] + theirs[name] for name in mine})
+        skipped = dict(Counter(mine.pop("skipped")) + Counter(theirs.pop("skipped")))
+        return Counts(rejected=rejected, skipped=skipped, **{name: mine[name] + theirs[name] for name in mine})
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

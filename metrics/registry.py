@@ -54,7 +54,8 @@ def _rows() -> tuple[Metric, ...]:
         Metric(2, "steps", "Steps", "{steps}", "steps", i, total, (0, 300), "55423-8"),
         Metric(3, "distance", "Distance", "m", "m", i, total, (0, 1000), "55430-3"),
         Metric(4, "energy", "Energy", "kcal", "kcal", i, total, (0, 40), "41981-2"),
-        Metric(5, "active_zone_minutes", "Active zone minutes", "min", "min", i, total, (0, 2), "azm", LOCAL),
+        # A minute may touch every zone: 1 for fat burn, 2 each for cardio and peak.
+        Metric(5, "active_zone_minutes", "Active zone minutes", "min", "min", i, total, (0, 5), "azm", LOCAL),
         Metric(6, "spo2", "Oxygen saturation", "%", "%", s, mean, (70, 100), "59408-5"),
         # LOINC's 80404-7 is SDNN: another quantity, never to be used for RMSSD.
         Metric(7, "hrv_rmssd", "Heart rate variability (RMSSD)", "ms", "ms", i, mean, (1, 300), "hrv-rmssd", LOCAL),

@@ -62,6 +62,7 @@ def store(participant: Participant, delivery: Delivery, *, now: dt.datetime | No
             _store_offsets(participant, delivery.offsets, now)
         calendar = calendar_of(participant)
         delivery, counts = retention.taken(delivery, line)
+        counts.skipped = dict(delivery.skipped)
         dates = set[dt.date]()
         for batch in delivery.samples:
             series = SeriesKey(participant.pk, BY_CODE[batch.metric], sources[batch.source].pk)

@@ -22,11 +22,15 @@ Bytes = NDArray[np.uint8]
 
 
 def numbers(column: Any) -> tuple[Values, Mask]:
-    """A text column as float64, and a mask of the cells that are no number (those are NaN). "NaN" is a number."""
+    """A text column as float64, and a mask of the cells that are no number (those are NaN).
+
+    An empty cell and "NaN" are good cells without a number: NaN.
+    """
     try:
         return column.cast(pa.float64()).to_numpy(zero_copy_only=False), np.ones(len(column), dtype=bool)
     except pa.ArrowInvalid:
-        text = pc.utf8_trim_whitespace(column)
+        trimmed = pc.utf8_trim_whitespace(column)
+        text = pc.if_else(pc.equal(trimmed, ""), "nan", trimmed)
         good = pc.match_substring_regex(text, r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^(?i:nan)$")
         values = pc.if_else(good, text, pa.scalar(None, pa.string())).cast(pa.float64())
         return values.to_numpy(zero_copy_only=False), good.to_numpy(zero_copy_only=False)

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from ingestion.providers.base import BrokenAnswer
-from ingestion.providers.google_health.assembly import NOT_COMPUTED, WITHOUT_VALUE
+from ingestion.providers.google_health.assembly import NOT_COMPUTED
 from ingestion.providers.google_health.data_types import DATA_TYPES
 from ingestion.providers.google_health.decode import Origin, instants, page
+from ingestion.providers.markers import HALF, MINUS_ONE, NO_VALUE, ZERO
 from metrics.batch import SampleBatch, SourceKey, microseconds
 from metrics.days import LocalCalendar
 from tests.google_health.points import (
@@ -154,9 +155,35 @@ def test_what_was_not_computed_is_skipped_and_counted(calendar: LocalCalendar) -
         calendar,
         sample("heartRateVariability", "02:10:00", rootMeanSquareOfSuccessiveDifferencesMilliseconds=0),
         sample("heartRateVariability", "02:15:00", rootMeanSquareOfSuccessiveDifferencesMilliseconds=-1),
+        sample("heartRateVariability", "02:20:00", rootMeanSquareOfSuccessiveDifferencesMilliseconds=-7),
     )
     assert result.delivery.samples == []
-    assert result.skipped == {NOT_COMPUTED: 2, WITHOUT_VALUE: 2}
+    assert result.skipped == {ZERO: 1, MINUS_ONE: 1, NOT_COMPUTED: 1, NO_VALUE: 3}
+
+
+@pytest.mark.parametrize(
+    ("code", "payload", "member", "marker", "reason"),
+    [
+        ("steps", "steps", "count", -1, MINUS_ONE),
+        ("oxygen-saturation", "oxygenSaturation", "percentage", 50.0, HALF),
+        ("weight", "weight", "weightGrams", 0, ZERO),
+    ],
+)
+def test_markers_of_no_value_are_skipped_and_counted(
+    calendar: LocalCalendar, code: str, payload: str, member: str, marker: float, reason: str
+) -> None:
+    if code == "steps":
+        point = interval(payload, "13:05:00", "13:06:00", **{member: marker})
+    else:
+        point = sample(payload, "13:05:00", **{member: marker})
+    result = assembled(code, calendar, point)
+    assert (result.delivery.samples, result.skipped) == ([], {reason: 1})
+
+
+def test_a_count_of_zero_that_is_left_out_is_a_zero(calendar: LocalCalendar) -> None:
+    result = assembled("steps", calendar, interval("steps", "13:05:00", "13:06:00"))
+    assert only(result.delivery.samples).value.tolist() == [0.0]
+    assert not result.skipped
 
 
 def test_a_daily_value_is_dated_to_the_first_instant_of_its_local_day(calendar: LocalCalendar) -> None:

@@ -80,9 +80,10 @@ def test_iso_times_are_read_with_and_without_zone() -> None:
 
 
 def test_numbers_name_the_cells_that_are_none() -> None:
-    values, ok = numbers(_text("1", "", "x", "1.5e2", "NaN", "0x10"))
-    assert ok.tolist() == [True, False, False, True, True, False]
+    values, ok = numbers(_text("1", "", "x", "1.5e2", "NaN", "0x10", " "))
+    assert ok.tolist() == [True, True, False, True, True, False, True]
     assert values[[0, 3]].tolist() == [1.0, 150.0]
+    assert np.isnan(values[[1, 2, 4, 5, 6]]).all()
 
 
 def test_a_slice_of_a_column_is_read_as_itself() -> None:

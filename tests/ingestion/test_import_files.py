@@ -275,7 +275,7 @@ def test_bad_rows_are_rejected_by_line_and_the_rest_kept(trial: Trial, tmp_path:
         "P-1,5/1/2024 8:00:25 AM",
         "P-1,1/1/2099 8:00:00 AM,66",
         "P-1,1/1/1970 12:00:00 AM,66",
-        "P-1,5/1/2024 8:00:40 AM,NaN",
+        "P-1,5/1/2024 8:00:40 AM,inf",
         "not valid!,5/1/2024 8:00:40 AM,60",
         ",5/1/2024 8:00:40 AM,60",
         "P-1,5/1/2024 8:00:45 AM,67",
@@ -293,7 +293,7 @@ def test_bad_rows_are_rejected_by_line_and_the_rest_kept(trial: Trial, tmp_path:
     assert "not 3 cells" in found[7]
     assert "future" in found[8]
     assert "before 2005" in found[9]
-    assert "finite" in found[10]
+    assert "not a number" in found[10]
     assert "no valid study id" in found[11]
     record = ImportFile.objects.get()
     assert record.counts["rows"] == len(rows) == record.counts["new"] + sum(record.counts["rejected"].values())

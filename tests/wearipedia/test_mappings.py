@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ingestion.providers.markers import MINUS_ONE, NO_VALUE, ZERO
 from ingestion.providers.wearipedia import dexcom, fitbit, garmin, oura
 from ingestion.providers.wearipedia.wall import Day, clock_times, unwrapped
 from metrics.batch import Delivery, SampleBatch, SourceKey, instant
@@ -189,7 +190,17 @@ def test_garmin_values_are_put_where_they_lie_in_the_day() -> None:
 
 def test_garmin_negative_stress_means_not_measured() -> None:
     raw = {"stress": [{"stressValuesArray": [[1_794_294_000_000, -1], [1_794_294_900_000, 30]]}]}
-    assert of(garmin.delivery(raw, DAY), "stress_score").value.tolist() == [30.0]
+    day = Day(dt.date(2026, 11, 10), AMSTERDAM, SOURCE)
+    assert of(garmin.delivery(raw, day), "stress_score").value.tolist() == [30.0]
+    assert day.skipped == {NO_VALUE: 1}
+
+
+def test_markers_of_no_value_are_skipped_and_counted() -> None:
+    day = Day(dt.date(2026, 11, 10), AMSTERDAM, SOURCE)
+    found = fitbit.delivery(heart([{"time": f"00:00:0{n}", "value": v} for n, v in enumerate((0, -1, 61))]), day)
+    assert of(found, "heart_rate").value.tolist() == [61.0]
+    assert local(of(found, "heart_rate")) == ["10 00:00:02"]
+    assert day.skipped == {ZERO: 1, MINUS_ONE: 1}
 
 
 def test_dexcom_gives_the_days_readings_only_and_skips_those_without_a_value() -> None:
@@ -199,7 +210,9 @@ def test_dexcom_gives_the_days_readings_only_and_skips_those_without_a_value() -
         {"displayTime": "2026-11-10T23:50:00", "value": None},
         {"displayTime": "2026-11-09T23:55:00", "value": 90.0},
     ]
-    batch = of(dexcom.delivery({"unit": "mg/dL", "egvs": readings}, DAY), "glucose")
+    day = Day(dt.date(2026, 11, 10), AMSTERDAM, SOURCE)
+    batch = of(dexcom.delivery({"unit": "mg/dL", "egvs": readings}, day), "glucose")
+    assert day.skipped == {NO_VALUE: 1}
     assert local(batch) == ["10 23:55:00"]
     assert batch.value.tolist() == [102.0]
 

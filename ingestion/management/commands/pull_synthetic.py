@@ -48,7 +48,8 @@ class Command(BaseCommand):
         except (SyntheticUnavailable, Frozen, SyntheticRefused, synthetic.DeviceBusy, ValueError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(
-            f"{device}: {total.new:,} new measurements, {total.unchanged:,} unchanged, {total.sleep_new:,} new nights"
+            f"{device}: {total.new:,} new measurements, {total.unchanged:,} unchanged, {total.sleep_new:,} new nights, "
+            f"{sum(total.skipped.values()):,} markers of no value skipped"
         )
 
     def _device(self, options: dict[str, Any]) -> SyntheticDevice:

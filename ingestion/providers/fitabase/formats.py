@@ -23,6 +23,7 @@ from ingestion.providers.fitabase.reading import (
     parts,
 )
 from ingestion.providers.fitabase.sleep import MinuteSleep
+from ingestion.providers.markers import present
 from ingestion.providers.wallclock import day_lengths
 from metrics.batch import MICROSECOND, SampleBatch
 
@@ -46,11 +47,12 @@ class Samples(Table):
         local, ok = us_datetimes(part.block.columns[time_column])
         usable = good_times(part, time_column, local, ok, DATE_TIME)
         values, usable = good_numbers(part, value_column, usable)
-        time = part.clock.utc(local[usable])
-        seconds = None if self.seconds is None else np.full(len(time), self.seconds, dtype=np.int32)
-        add_samples(
-            part, SampleBatch(self.metric, SOURCE, time, values[usable], seconds), part.block.lines[usable], job
-        )
+        # First the clock: in a repeated hour it goes by the order of all rows.
+        time, values = part.clock.utc(local[usable]), values[usable]
+        there = present(self.metric, values, part.chunk.skipped)
+        seconds = None if self.seconds is None else np.full(int(there.sum()), self.seconds, dtype=np.int32)
+        batch = SampleBatch(self.metric, SOURCE, time[there], values[there], seconds)
+        add_samples(part, batch, part.block.lines[usable][there], job)
 
 
 class HeartRateSeconds(Samples):
@@ -92,8 +94,10 @@ class MinuteStepsWide(Table):
         timely = good_instants(part, hours, lines, job)
         time = (hours[timely][:, None] + np.arange(60, dtype=np.int64) * 60 * MICROSECOND).ravel()
         value = np.column_stack(minutes)[usable][timely].ravel()
-        batch = SampleBatch("steps", SOURCE, time, value, np.full(len(time), 60, dtype=np.int32))
-        add_samples(part, batch, np.repeat(lines[timely], 60), job)
+        there = present("steps", value, part.chunk.skipped)
+        seconds = np.full(int(there.sum()), 60, dtype=np.int32)
+        batch = SampleBatch("steps", SOURCE, time[there], value[there], seconds)
+        add_samples(part, batch, np.repeat(lines[timely], 60)[there], job)
 
 
 class DailyActivity(Table):
@@ -129,9 +133,10 @@ class DailyActivity(Table):
         lines = part.block.lines[usable]
         timely = good_instants(part, time, lines, job)
         for column, (metric, factor) in self.metrics.items():
-            values = columns[column][usable][timely] * factor
-            batch = SampleBatch(metric, SOURCE, time[timely], values, seconds[timely])
-            add_samples(part, batch, lines[timely], job)
+            values = columns[column][usable][timely]
+            there = present(metric, values, part.chunk.skipped)
+            days = SampleBatch(metric, SOURCE, time[timely][there], values[there] * factor, seconds[timely][there])
+            add_samples(part, days, lines[timely][there], job)
 
 
 FORMATS: tuple[FileFormat, ...] = (

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from ingestion.providers.google_health.data_types import GoogleType, Kind, Member
 from ingestion.providers.google_health.decode import NO_OFFSET, Page
+from ingestion.providers.markers import present
 from metrics.batch import MICROSECOND, Delivery, SampleBatch, Seconds, SourceKey, Times, Values, microseconds
 from metrics.days import EPOCH, LocalCalendar
 
-WITHOUT_VALUE = "point without a value"
-NOT_COMPUTED = "zero or less: not computed"
+NOT_COMPUTED = "below zero: not computed"
 
 
 @dataclass(slots=True)
@@ -76,13 +76,13 @@ def _one_coding(pages: Sequence[Page]) -> tuple[NDArray[np.int32], list[SourceKe
 
 def _wanted(member: Member, value: Values, skipped: Counter[str]) -> NDArray[np.bool_]:
     """Which values to keep; counts the others."""
-    told = ~np.isnan(value)
-    positive = told & (value > 0) if member.absent is None and not member.minus else told
-    if missing := int(np.count_nonzero(~told)):
-        skipped[WITHOUT_VALUE] += missing
-    if unfit := int(np.count_nonzero(told & ~positive)):
-        skipped[NOT_COMPUTED] += unfit
-    return positive
+    there = present(member.metric, value, skipped)
+    if member.absent is None and not member.minus:
+        unfit = there & (value < 0)
+        if found := int(np.count_nonzero(unfit)):
+            skipped[NOT_COMPUTED] += found
+        there &= ~unfit
+    return there
 
 
 def _ascending(time: Times, value: Values, seconds: Seconds | None) -> tuple[Times, Values, Seconds | None]:

@@ -46,7 +46,7 @@ class Member:
     """A number in a point, and the metric it becomes: (number - `minus`) / `divisor`.
 
     `unit` is the vendor's. `absent` is what a missing number means: proto3 leaves zeros out, so 0 for counts, and
-    None where a zero would mean that nothing was computed (then zeros and below are skipped as well, unless it is a
+    None where a zero would mean that nothing was computed (then what lies below zero is skipped too, unless it is a
     difference). `required`: a point without it is no answer.
     """
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ingestion.providers.base import Chunk, FileJob
 from ingestion.providers.cells import Mask, iso_datetimes, labels, numbers
 from ingestion.providers.columns import Block, blocks, header_of
+from ingestion.providers.markers import present
 from ingestion.providers.takeout.names import base
-from ingestion.providers.takeout.reading import NO_DATA, add_samples, present, source_of, zone
+from ingestion.providers.takeout.reading import NO_DATA, add_samples, source_of, zone
 from ingestion.providers.wallclock import WallClock, day_lengths
 from metrics.batch import SampleBatch, Times, Values
 from metrics.days import DAY
@@ -81,10 +81,10 @@ class CsvFormat:
         origins = block.columns.get(DATA_SOURCE)
         codes, names = labels(origins) if origins is not None else (np.zeros(len(block), np.int32), [""])
         for column, (metric, factor) in self.values.items():
-            values, legible = _values(block.columns[column])
+            values, legible = numbers(block.columns[column])
             chunk.reject(block.lines[ok & ~legible], f"{column} is not a number")
             keep = ok & legible
-            keep[keep] = present(metric, values[keep], chunk)
+            keep[keep] = present(metric, values[keep], chunk.skipped)
             for code, name in enumerate(names):
                 rows = keep & (codes == code)
                 if self.summed:
@@ -117,12 +117,6 @@ class CsvFormat:
             return times, seconds, ok
         chunk.reject(block.lines[ok & ~zoned], f"{self.stamp} has no time zone")
         return stamps, seconds, ok & zoned
-
-
-def _values(column: object) -> tuple[Values, Mask]:
-    """Numbers; an empty cell is a missing value (NaN), not a bad one."""
-    text = pc.utf8_trim_whitespace(column)
-    return numbers(pc.if_else(pc.equal(text, ""), "nan", text))
 
 
 class _Sums:

@@ -12,8 +12,9 @@ import numpy as np
 
 from ingestion.providers.base import Chunk, FileJob
 from ingestion.providers.cells import Mask, short_us_datetimes
+from ingestion.providers.markers import present
 from ingestion.providers.takeout.names import base
-from ingestion.providers.takeout.reading import NO_DATA, TRACKER, add_samples, clock_of_minutes, present, zone
+from ingestion.providers.takeout.reading import NO_DATA, TRACKER, add_samples, clock_of_minutes, zone
 from ingestion.providers.takeout.records import (
     Amount,
     HeartRate,
@@ -84,9 +85,9 @@ def _heart_rate(job: FileJob, chunk: Chunk) -> None:
     chunk.skip("confidence 0", int(np.count_nonzero(ok & ~sure)))
     times = np.zeros(len(stamps), dtype=np.int64)
     times[ok] = clock_of_minutes(job, stamps[ok], chunk, one_day=True)
-    values = np.array([record.value.bpm for record in found], dtype=np.float64)
+    values = _numbers([record.value.bpm for record in found])
     keep = ok & sure
-    keep[keep] = present("heart_rate", values[keep], chunk)
+    keep[keep] = present("heart_rate", values[keep], chunk.skipped)
     add_samples(job, chunk, SampleBatch("heart_rate", TRACKER, times[keep], values[keep]), numbers[keep])
 
 
@@ -100,8 +101,8 @@ def _minutes(metric: str, factor: float = 1.0, assumption: str = "") -> Callable
         stamps, numbers, keep = _timed(found, lines, chunk)
         times = np.zeros(len(stamps), dtype=np.int64)
         times[keep] = clock_of_minutes(job, stamps[keep], chunk, one_day=False)
-        values = np.array([record.value for record in found], dtype=np.float64)
-        keep[keep] = present(metric, values[keep], chunk)
+        values = _numbers([record.value for record in found])
+        keep[keep] = present(metric, values[keep], chunk.skipped)
         seconds = np.full(int(keep.sum()), 60, dtype=np.int32)
         add_samples(
             job, chunk, SampleBatch(metric, TRACKER, times[keep], values[keep] * factor, seconds), numbers[keep]
@@ -116,9 +117,8 @@ def _days(metric: str, kind: type[Kind], value: Callable[[Kind], float | None]) 
     def read(job: FileJob, chunk: Chunk) -> None:
         found, lines = records(job, kind, chunk)
         stamps, numbers, keep = _timed(found, lines, chunk)
-        raw = [value(record) for record in found]
-        values: Values = np.array([np.nan if v is None else v for v in raw], dtype=np.float64)
-        keep[keep] = present(metric, values[keep], chunk)
+        values = _numbers([value(record) for record in found])
+        keep[keep] = present(metric, values[keep], chunk.skipped)
         if keep.any():
             dates = stamps[keep] // DAY * DAY
             time, seconds = day_lengths(WallClock(zone(job)), dates)
@@ -139,10 +139,14 @@ def _weight(job: FileJob, chunk: Chunk) -> None:
     times = np.zeros(len(stamps), dtype=np.int64)
     times[ok] = clock.utc(stamps[ok])
     chunk.noted.update(clock.noted)
-    values = np.array([record.weight * POUND for record in found], dtype=np.float64)
-    add_samples(job, chunk, SampleBatch("weight", TRACKER, times[ok], values[ok]), numbers[ok])
+    pounds = np.array([record.weight for record in found], dtype=np.float64)
+    weighed = ok.copy()
+    weighed[weighed] = present("weight", pounds[ok], chunk.skipped)
+    add_samples(job, chunk, SampleBatch("weight", TRACKER, times[weighed], pounds[weighed] * POUND), numbers[weighed])
+    # Most logs are of the weight alone: a fat that is not there is nothing left out.
     fat = np.array([np.nan if record.fat is None else record.fat for record in found], dtype=np.float64)
-    given = ok & ~np.isnan(fat)
+    given = ok & np.array([record.fat is not None for record in found], dtype=bool)
+    given[given] = present("body_fat", fat[given], chunk.skipped)
     add_samples(job, chunk, SampleBatch("body_fat", TRACKER, times[given], fat[given]), numbers[given])
 
 
@@ -159,8 +163,13 @@ def _resting(record: RestingHeartRate) -> float | None:
     return record.value.value if record.value.date else 0.0
 
 
-def _amount(record: Amount) -> float:
+def _amount(record: Amount) -> float | None:
     return record.value
+
+
+def _numbers(values: Sequence[float | None]) -> Values:
+    """Numbers as a column, NaN where there is none."""
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
 def _within(*keys: str) -> Keys:

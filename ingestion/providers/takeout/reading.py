@@ -1,4 +1,4 @@
-"""What both trees of an account export share: sources, the owner's zone, markers of missing values, the JSON clock."""
+"""What both trees of an account export share: sources, the owner's zone, the JSON clock."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingestion.providers.base import Chunk, FileJob, ForeignFile, RowsRefused
-from ingestion.providers.cells import Mask
 from ingestion.providers.wallclock import WallClock
-from metrics.batch import MICROSECOND, Refusal, SampleBatch, SourceKey, Times, Values, instant
+from metrics.batch import MICROSECOND, Refusal, SampleBatch, SourceKey, Times, instant
 from metrics.days import DAY, LocalCalendar
 
 PROVIDER, PLATFORM = "takeout", "fitbit account export"
@@ -32,25 +31,6 @@ def zone(job: FileJob) -> zoneinfo.ZoneInfo:
         return job.zone_of(None)
     except RowsRefused as refusal:
         raise ForeignFile(str(refusal)) from refusal
-
-
-def marked_missing(metric: str, values: Values) -> list[tuple[Mask, str]]:
-    """Rows whose value is a marker and no measurement, by reason."""
-    found = [(np.isnan(values), "no value"), (values == -1.0, "-1 marks a missing value")]
-    if metric == "spo2":
-        found.append((values == 50.0, "50.0 % marks an invalid reading"))
-    if metric in ("spo2", "spo2_24h", "resting_heart_rate", "heart_rate"):
-        found.append((values == 0.0, "0 marks a missing value"))
-    return found
-
-
-def present(metric: str, values: Values, chunk: Chunk) -> Mask:
-    """Which values are measurements; the others are counted as skipped, each once."""
-    keep = np.ones(len(values), dtype=bool)
-    for mask, reason in marked_missing(metric, values):
-        chunk.skip(reason, int(np.count_nonzero(mask & keep)))
-        keep &= ~mask
-    return keep
 
 
 def add_samples(job: FileJob, chunk: Chunk, batch: SampleBatch, lines: NDArray[np.int64] | Sequence[int]) -> None:

@@ -17,7 +17,7 @@ Record = TypeVar("Record", bound=msgspec.Struct)
 
 
 class Beat(msgspec.Struct):
-    bpm: float
+    bpm: float | None
     confidence: int = 3
 
 
@@ -30,7 +30,7 @@ class Amount(msgspec.Struct):
     """Steps, calories, distances of a minute; active minutes of a day. The value is written as text."""
 
     dateTime: str  # noqa: N815
-    value: float
+    value: float | None
 
 
 class Rest(msgspec.Struct):

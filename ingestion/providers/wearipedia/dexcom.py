@@ -17,6 +17,6 @@ def delivery(raw: Mapping[str, Any], day: Day) -> Delivery:
     if raw["unit"] != "mg/dL":
         raise ValueError(f"glucose comes in {raw['unit']}, not in mg/dL")
     today = day.on.isoformat()
-    readings = [r for r in raw["egvs"] if r["value"] is not None and r["displayTime"].startswith(today)]
+    readings = [reading for reading in raw["egvs"] if reading["displayTime"].startswith(today)]
     wall = stamps([reading["displayTime"] for reading in readings])
     return Delivery(samples=day.samples("glucose", wall, (reading["value"] for reading in readings), decimals=0))

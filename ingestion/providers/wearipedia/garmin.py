@@ -26,10 +26,9 @@ def delivery(raw: Mapping[str, Any], day: Day) -> Delivery:
     for page in raw.get("hr", ()):
         samples += _series("heart_rate", page["heartRateValues"], day, decimals=0)
     for page in raw.get("stress", ()):
-        # Negative: not measured, says the vendor.
-        samples += _series("stress_score", [p for p in page["stressValuesArray"] if p[1] >= 0], day)
+        samples += _series("stress_score", _measured(page["stressValuesArray"]), day)
     for page in raw.get("respiration", ()):
-        samples += _series("respiratory_rate_instant", page["respirationValuesArray"], day)
+        samples += _series("respiratory_rate_instant", _measured(page["respirationValuesArray"]), day)
         samples += day.daily("respiratory_rate", float(page["avgSleepRespirationValue"]))
     for quarters in raw.get("steps", ()):
         wall = _into_day(stamps([quarter["startGMT"] for quarter in quarters]), day)
@@ -49,7 +48,12 @@ def _into_day(times: Times, day: Day) -> Times:
     return day.midnight + times - times[0] if len(times) else times
 
 
-def _series(metric: str, pairs: Sequence[Sequence[float]], day: Day, *, decimals: int = 3) -> list[SampleBatch]:
+def _measured(pairs: Sequence[Sequence[Any]]) -> list[tuple[float, float | None]]:
+    """Pairs without their negative values: not measured, says the vendor, by several numbers."""
+    return [(pair[0], None if pair[1] is None or pair[1] < 0 else pair[1]) for pair in pairs]
+
+
+def _series(metric: str, pairs: Sequence[Sequence[Any]], day: Day, *, decimals: int = 3) -> list[SampleBatch]:
     """Pairs of (milliseconds, value). They come as one evenly spaced run that begins with the day."""
     times = np.array([int(pair[0]) for pair in pairs], dtype=np.int64) * MILLISECOND
     return day.samples(metric, _into_day(times, day), (pair[1] for pair in pairs), decimals=decimals)

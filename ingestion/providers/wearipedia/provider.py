@@ -94,7 +94,10 @@ class Wearipedia:
             return Delivery()
         device = DEVICES[wearer.device]
         source = SourceKey(self.code, device.platform, device.model, synthetic=True)
-        return device.mapping(self._made_up(device, wearer, on), Day(on, wearer.zone, source))
+        day = Day(on, wearer.zone, source)
+        delivery = device.mapping(self._made_up(device, wearer, on), day)
+        delivery.skipped = day.skipped
+        return delivery
 
     def _made_up(self, device: Device, wearer: Wearer, on: dt.date) -> Mapping[str, Any]:
         """The library's data of one day (and those around it). One day at a time: a month would fill a gigabyte."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import zoneinfo
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from ingestion.providers.markers import present
 from metrics.batch import MICROSECOND, SampleBatch, Seconds, SourceKey, Times, Values, instant
 from metrics.days import DAY, local_to_utc
 
@@ -17,11 +19,15 @@ EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - a wall clock has no zone
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What the mapping of one day needs to know: its date, the wearer's zone, and whose data it is."""
+    """What the mapping of one day needs to know: its date, the wearer's zone, and whose data it is.
+
+    `skipped` counts the values that are left out as markers of "no value", by reason.
+    """
 
     on: dt.date
     zone: zoneinfo.ZoneInfo
     source: SourceKey
+    skipped: Counter[str] = field(default_factory=Counter)
 
     @property
     def midnight(self) -> int:
@@ -33,22 +39,25 @@ class Day:
         return instant(int(local_to_utc(np.array([wall_us(wall)]), self.zone)[0][0]))
 
     def samples(
-        self, metric: str, wall: Times, values: Iterable[float], seconds: int | None = None, *, decimals: int = 3
+        self, metric: str, wall: Times, values: Iterable[float | None], seconds: int | None = None, *, decimals: int = 3
     ) -> list[SampleBatch]:
         """A batch of samples at wall-clock times (int64 microseconds), as a list; empty where there are none.
 
-        Values may be NumPy scalars. Samples in an hour that the clock skipped are left out, since no clock ever
-        showed it; an hour that the clock repeated was measured in its first pass only.
+        Values may be NumPy scalars, None where there is none. Samples in an hour that the clock skipped are left out,
+        since no clock ever showed it; an hour that the clock repeated was measured in its first pass only.
         """
-        value: Values = np.fromiter((float(v) for v in values), dtype=np.float64, count=len(wall)).round(decimals)
-        time, _, missing = local_to_utc(np.asarray(wall, dtype=np.int64), self.zone)
+        told = (np.nan if v is None else float(v) for v in values)
+        value: Values = np.fromiter(told, dtype=np.float64, count=len(wall)).round(decimals)
+        there = present(metric, value, self.skipped)
+        time, _, missing = local_to_utc(np.asarray(wall, dtype=np.int64)[there], self.zone)
+        value = value[there]
         if missing.all():
             return []
         time, value = time[~missing], value[~missing]
         lengths: Seconds | None = None if seconds is None else np.full(len(time), seconds, dtype=np.int32)
         return [SampleBatch(metric, self.source, time, value, lengths)]
 
-    def daily(self, metric: str, value: float) -> list[SampleBatch]:
+    def daily(self, metric: str, value: float | None) -> list[SampleBatch]:
         """A value of the whole day, at the day's first instant."""
         return self.samples(metric, np.array([self.midnight]), [value])
 
