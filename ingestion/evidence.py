@@ -65,7 +65,8 @@ def collect(participants: Iterable[Participant], *, since: dt.datetime, now: dt.
     # One question before the others: of somebody whose data come by files there is nothing to read.
     connected, made_up, invited = ([row[0] for row in there if row[n]] for n in (1, 2, 3))
     if connected:
-        for connection in Connection.objects.filter(participant__in=connected).order_by("connected_at", "pk"):
+        theirs = Connection.objects.filter(participant__in=connected).select_related("trial")
+        for connection in theirs.order_by("connected_at", "pk"):
             connection.participant = people[connection.participant_id]
             rows[connection.participant_id].connections.append(connection)
             owner[connection.pk] = connection.participant_id

@@ -82,12 +82,14 @@ class Connection(models.Model):
     @property
     def asks(self) -> bool:
         """Whether the vendor may be asked for this participant's data at all."""
-        return self.status == self.Status.ACTIVE and self.participant.status in TAKING_PART
+        open_ = self.status == self.Status.ACTIVE and self.trial.status != Trial.Status.CLOSED
+        return open_ and self.participant.status in TAKING_PART
 
     @classmethod
     def asking(cls) -> models.QuerySet[Connection]:
         """The connections of which `asks` is true."""
-        return cls.objects.filter(status=cls.Status.ACTIVE, participant__status__in=TAKING_PART)
+        found = cls.objects.filter(status=cls.Status.ACTIVE, participant__status__in=TAKING_PART)
+        return found.exclude(trial__status=Trial.Status.CLOSED)
 
 
 class ConnectionEvent(models.Model):

@@ -84,7 +84,7 @@ def plan_if_due(connection_id: int, now: dt.datetime) -> int:
     with transaction.atomic():
         connection = (
             Connection.objects.select_for_update(of=("self",), skip_locked=True)
-            .select_related("participant__trial")
+            .select_related("trial", "participant__trial")
             .filter(pk=connection_id, next_due_at__lte=now)
             .first()
         )

@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -79,17 +80,29 @@ class Outcome:
 
 @dataclass(slots=True)
 class _Read:
-    """Windows that one pull answered, and what it brought."""
+    """Windows that were answered together, and what each stretch of them that was asked for brought."""
 
     windows: list[SyncWindow]
-    pulled: Pulled
+    answers: list[tuple[plan.Stretch, Pulled]]
+
+    @property
+    def delivery(self) -> Delivery:
+        return joined(pulled.delivery for _, pulled in self.answers)
+
+    @property
+    def bytes(self) -> int:
+        return sum(pulled.bytes for _, pulled in self.answers)
+
+    @property
+    def requests(self) -> int:
+        return sum(pulled.requests for _, pulled in self.answers)
 
 
 def take_turn(connection_id: int, *, now: dt.datetime | None = None) -> Outcome:
     """Claim some of a connection's due windows and see them through. Safe to run at once in several workers."""
     now = now or timezone.now()
     outcome = Outcome()
-    connection = Connection.objects.select_related("participant__trial").filter(pk=connection_id).first()
+    connection = Connection.objects.select_related("trial", "participant__trial").filter(pk=connection_id).first()
     if connection is None or not connection.asks:
         return outcome
     if connection.busy_until and connection.busy_until > now:
@@ -121,7 +134,7 @@ class _Turn:
         self.connection, self.provider, self.calendar = connection, provider, calendar
         self.now, self.outcome = now, outcome
         self.token = ""
-        self.monitored = plan.monitored(connection)
+        self.collectable = plan.collectable(connection, plan.END)
         self.settled: set[int] = set()
         self.checked = time.monotonic()
         self.allowed = 0  # requests that have been counted and not made yet
@@ -186,11 +199,11 @@ class _Turn:
             try:
                 if group[0].kind == Kind.LOOK:
                     self.look(group[0])
-                elif self.outside(group):
-                    reads.append(_Read(group, Pulled(Delivery())))
+                elif not self.parts(group):
+                    self.not_ours(group)
                     continue
                 else:
-                    reads.append(_Read(group, self.pull(group)))
+                    reads.append(self.pull(group))
                 self.reached = True
             except BrokenAnswer as fault:
                 if fault.unreached and not self.reached:
@@ -228,24 +241,28 @@ class _Turn:
             self.token = connections.fresh_token(self.connection, self.provider, refused=self.token)
             return call(self.token)
 
-    def pull(self, group: list[SyncWindow]) -> Pulled:
-        """One stretch."""
-        start, end = self.span(group)
-        pulled = self.with_token(lambda token: self.provider.pull(token, group[0].data_type, start, end, self.calendar))
-        self.outcome.requests += pulled.requests
-        self.outcome.points += pulled.points
-        self.outcome.bytes += pulled.bytes
-        return pulled
+    def pull(self, group: list[SyncWindow]) -> _Read:
+        """Neighbouring windows: in one request, unless something between them may not be had."""
+        answers: list[tuple[plan.Stretch, Pulled]] = []
+        for part in self.parts(group):
+            ask = partial(self.provider.pull, data_type=group[0].data_type, start=part[0], end=part[1])
+            pulled = self.with_token(partial(ask, calendar=self.calendar))
+            self.outcome.requests += pulled.requests
+            self.outcome.points += pulled.points
+            self.outcome.bytes += pulled.bytes
+            answers.append((part, pulled))
+        return _Read(group, answers)
 
-    def span(self, group: list[SyncWindow]) -> tuple[dt.datetime, dt.datetime]:
-        """The stretch to ask for: the windows', but nothing from outside her monitoring."""
-        start, end = group[0].starts_at, group[-1].ends_at
-        return max(start, self.monitored[0]), min(end, self.monitored[1])
+    def parts(self, group: list[SyncWindow]) -> list[plan.Stretch]:
+        """The stretches of neighbouring windows that may be asked for: nothing outside the collection interval."""
+        return plan.within(self.collectable, group[0].starts_at, group[-1].ends_at)
 
-    def outside(self, group: list[SyncWindow]) -> bool:
-        """Whether her monitoring was moved since these were planned, so that nothing of them is ours to ask for."""
-        start, end = self.span(group)
-        return start >= end
+    def not_ours(self, group: list[SyncWindow]) -> None:
+        """The interval was moved since these were planned: they are not asked for, and do not count as answered."""
+        mine = claims.held(group)
+        mine.filter(finished_at=None).delete()
+        mine.update(state=State.DONE, again=False, claimed_at=None)
+        self.settled |= {window.pk for window in group}
 
     def look(self, window: SyncWindow) -> None:
         """Ask for the vendor's hourly sums; hours that changed become due."""
@@ -257,7 +274,8 @@ class _Turn:
             self.lock([window])
             if window.state == State.CLAIMED:
                 looks.compare(self.connection, window, sums, self.now)
-                look = [_Read([window], Pulled(Delivery(), points=len(sums), requests=1))]
+                told = Pulled(Delivery(), points=len(sums), requests=1)
+                look = [_Read([window], [((window.starts_at, window.ends_at), told)])]
                 self.mark_done(look)
                 self.settle(look)
 
@@ -270,12 +288,12 @@ class _Turn:
             # A claim that was released meanwhile is somebody else's: what they read may be newer than this.
             self.lock([window for read in reads for window in read.windows])
             kept = [read for read in reads if all(window.state == State.CLAIMED for window in read.windows)]
-            delivery = joined(read.pulled.delivery for read in kept)
+            delivery = joined(read.delivery for read in kept)
             delivery.replaces = self.replaced(kept)
             delivery.offsets = clock.changes(
                 participant,
                 self.calendar,
-                [(*self.span(read.windows), read.pulled.offsets) for read in kept if read.pulled.offsets],
+                [(*part, pulled.offsets) for read in kept for part, pulled in read.answers if pulled.offsets],
                 newest=self.connection.last_data_at,
             )
             # Done first, in the same transaction: what is still missing afterwards is missing although we asked.
@@ -302,33 +320,32 @@ class _Turn:
         """The stretches of which these pulls brought all that the vendor has, neighbours joined."""
         spans: dict[str | Sessions, list[tuple[dt.datetime, dt.datetime]]] = {}
         for read in reads:
-            if self.outside(read.windows):
-                continue
             data_type = self.provider.data_types[read.windows[0].data_type]
-            start, end = self.span(read.windows)
-            if data_type.by_day:
-                # Whole local days; and, before the first, what an earlier idea of her calendar had put there.
-                first, last = self.calendar.date(start), self.calendar.date(end - dt.timedelta(microseconds=1))
-                start = self.calendar.midnight(first - DAY) + dt.timedelta(microseconds=1)
-                end = self.calendar.midnight(last + DAY)
-            for what in data_type.brings:
-                spans.setdefault(what, []).append((start, end))
+            for (start, end), _ in read.answers:
+                part = self.local_days(start, end) if data_type.by_day else (start, end)
+                for what in data_type.brings:
+                    spans.setdefault(what, []).append(part)
         return [
             Replaced(self.provider.source_provider, what, start, end)
             for what, mine in spans.items()
             for start, end in plan.merged(mine)
         ]
 
+    def local_days(self, start: dt.datetime, end: dt.datetime) -> plan.Stretch:
+        """The whole local days; and, before the first, what an earlier idea of the calendar had put there."""
+        first, last = self.calendar.date(start), self.calendar.date(end - dt.timedelta(microseconds=1))
+        return self.calendar.midnight(first - DAY) + dt.timedelta(microseconds=1), self.calendar.midnight(last + DAY)
+
     def mark_done(self, reads: list[_Read]) -> None:
         """Mark the windows of these reads, whose rows are locked, done; or due once more where somebody asked."""
         finished_at = timezone.now()
         windows = [window for read in reads for window in read.windows]
         for read in reads:
-            points = points_in(read.pulled, read.windows)
+            points = points_in([pulled for _, pulled in read.answers], read.windows)
             for number, window in enumerate(read.windows):
                 window.points = points[number]
-                window.bytes = read.pulled.bytes // len(read.windows)
-                window.requests = read.pulled.requests if number == 0 else 0
+                window.bytes = read.bytes // len(read.windows)
+                window.requests = read.requests if number == 0 else 0
         for window in windows:
             window.state = State.DUE if window.again else State.DONE
             window.again, window.attempts, window.error_code = False, 0, ""
@@ -424,13 +441,16 @@ class _Turn:
             claims.held(rest).update(state=State.DUE, claimed_at=None, attempts=F("attempts") - 1)
 
 
-def points_in(pulled: Pulled, windows: list[SyncWindow]) -> list[int]:
-    """How many of a pull's points lie in each of its windows, which are neighbours."""
+def points_in(answers: list[Pulled], windows: list[SyncWindow]) -> list[int]:
+    """How many points of these answers lie in each of the windows, which are neighbours."""
     if len(windows) == 1:
-        return [pulled.points]
+        return [sum(pulled.points for pulled in answers)]
     edges = [microseconds(window.starts_at) for window in windows] + [microseconds(windows[-1].ends_at)]
-    times = [batch.time for batch in pulled.delivery.samples]
-    times.append(np.array([microseconds(night.ends_at) for night in pulled.delivery.sleep], dtype=np.int64))
-    times.append(np.array([microseconds(one.starts_at) for one in pulled.delivery.exercise], dtype=np.int64))
+    brought = [pulled.delivery for pulled in answers]
+    times = [batch.time for delivery in brought for batch in delivery.samples]
+    times += [
+        np.array([microseconds(night.ends_at) for delivery in brought for night in delivery.sleep], dtype=np.int64),
+        np.array([microseconds(one.starts_at) for delivery in brought for one in delivery.exercise], dtype=np.int64),
+    ]
     counts = np.histogram(np.concatenate(times), edges)[0]
     return [int(count) for count in counts]

@@ -48,7 +48,8 @@ def compare(connection: Connection, window: SyncWindow, sums: Mapping[dt.datetim
         unique_fields=["connection", "data_type", "hour"],
         update_fields=["value"],
     )
-    Fingerprint.objects.filter(connection=connection, data_type=window.data_type, hour__lt=window.starts_at).delete()
+    unwatched = now - dt.timedelta(days=settings.SYNC_WATCH_DAYS) - HOUR
+    Fingerprint.objects.filter(connection=connection, data_type=window.data_type, hour__lt=unwatched).delete()
     fresh = now - dt.timedelta(hours=settings.SYNC_FRESH_HOURS)
     older = [hour for hour in differing if hour + HOUR <= fresh] if known else []
     data_type = live.provider(connection.provider).data_types[window.data_type]

@@ -61,7 +61,7 @@ def _connections(provider: str, notice: Notification) -> list[Connection]:
     """One account may take part in several trials, each with a connection of its own."""
     rows = Connection.objects.filter(
         provider=provider, external_user_id=notice.user_id, status=Connection.Status.ACTIVE
-    ).select_related("participant__trial")
+    ).select_related("trial", "participant__trial")
     return [row for row in rows if row.asks]
 
 
@@ -69,11 +69,8 @@ def _make_due(connection: Connection, notice: Notification, now: dt.datetime) ->
     data_type = live.provider(connection.provider).data_types.get(notice.data_type)
     if data_type is None or data_type.scope not in connection.scopes:
         return 0
-    stretch = _stretch(connection, notice, now)
-    start, end = max(stretch[0], plan.earliest(connection)), min(stretch[1], plan.latest(connection, now))
-    if start >= end:
-        return 0
-    spans = plan.aligned(data_type, start, end)
+    allowed = plan.within(plan.collectable(connection, now), *_stretch(connection, notice, now))
+    spans = plan.windows_of(data_type, allowed)
     return plan.ask(connection, data_type.code, spans, reason=SyncWindow.Reason.WEBHOOK, due_at=now + BURST)
 
 

@@ -18,14 +18,20 @@ from django.db.models import Case, F, Q, When
 from ingestion import live
 from ingestion.models import Connection, SyncWindow
 from ingestion.providers.base import DataType, LiveProvider
-from metrics.calendars import calendar_of
+from metrics.batch import instant, microseconds
+from metrics.collection import EVER, collected_of
+from metrics.grids import Span
 
 EPOCH = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+BEGINNING = dt.datetime.min.replace(tzinfo=dt.UTC)
+END = dt.datetime.max.replace(tzinfo=dt.UTC)
 READ, LOOK = SyncWindow.Kind.READ, SyncWindow.Kind.LOOK
 Reason, State = SyncWindow.Reason, SyncWindow.State
+HOUR = dt.timedelta(hours=1)
+Stretch = tuple[dt.datetime, dt.datetime]  # [start, end), UTC
 
 
-def aligned(data_type: DataType, start: dt.datetime, end: dt.datetime) -> list[tuple[dt.datetime, dt.datetime]]:
+def aligned(data_type: DataType, start: dt.datetime, end: dt.datetime) -> list[Stretch]:
     """The data type's windows, on a fixed grid in UTC, that cover [start, end)."""
     width = data_type.window
     at = EPOCH + (start - EPOCH) // width * width
@@ -50,7 +56,7 @@ class Wanted:
 def ask(
     connection: Connection,
     data_type: str,
-    spans: Iterable[tuple[dt.datetime, dt.datetime]],
+    spans: Iterable[Stretch],
     *,
     reason: str,
     due_at: dt.datetime,
@@ -96,9 +102,9 @@ def ask_all(connection: Connection, wanted: Collection[Wanted], *, due_at: dt.da
     return len(wanted)
 
 
-def merged(spans: Iterable[tuple[dt.datetime, dt.datetime]]) -> list[tuple[dt.datetime, dt.datetime]]:
+def merged(spans: Iterable[Stretch]) -> list[Stretch]:
     """Spans that touch or overlap as one, in order."""
-    found: list[tuple[dt.datetime, dt.datetime]] = []
+    found: list[Stretch] = []
     for start, end in sorted(spans):
         if found and start <= found[-1][1]:
             found[-1] = found[-1][0], max(found[-1][1], end)
@@ -112,49 +118,50 @@ def granted(connection: Connection, provider: LiveProvider) -> list[DataType]:
     return [t for t in provider.data_types.values() if t.scope in connection.scopes]
 
 
-def earliest(connection: Connection) -> dt.datetime:
-    """The first instant that the trial may have of this participant: her monitoring's first day."""
-    person = connection.participant
-    if person.monitoring_starts_on:
-        return calendar_of(person).midnight(person.monitoring_starts_on)
-    return (connection.connected_at or EPOCH) - dt.timedelta(days=settings.SYNC_WATCH_DAYS)
+def collectable(connection: Connection, until: dt.datetime) -> list[Stretch]:
+    """The stretches before an instant that the trial may have of this participant: disjoint, ascending, UTC.
+
+    Where nothing says when collection begins, it is with the days watched before they connected.
+    """
+    interval = collected_of(connection.participant)
+    unbounded = bool(interval.spans) and interval.spans[0].start == EVER
+    begins = (connection.connected_at or EPOCH) - dt.timedelta(days=settings.SYNC_WATCH_DAYS)
+    bounds = Span(microseconds(begins) if unbounded else EVER, microseconds(until))
+    return [(instant(part.start), instant(part.end)) for part in interval.within(bounds)]
 
 
-def latest(connection: Connection, now: dt.datetime) -> dt.datetime:
-    """The instant after the last that the trial may have: now, or the end of her monitoring."""
-    return min(now, monitored(connection)[1])
+def within(stretches: Iterable[Stretch], start: dt.datetime, end: dt.datetime) -> list[Stretch]:
+    """The parts of [start, end) that lie in these stretches, ascending as they are."""
+    cut = ((max(start, first), min(end, last)) for first, last in stretches)
+    return [part for part in cut if part[0] < part[1]]
 
 
-def monitored(connection: Connection) -> tuple[dt.datetime, dt.datetime]:
-    """What the trial may have of this participant, [start, end); far in the future where no end is set."""
-    person = connection.participant
-    end = dt.datetime.max.replace(tzinfo=dt.UTC)
-    if person.monitoring_ends_on:
-        end = calendar_of(person).midnight(person.monitoring_ends_on + dt.timedelta(days=1))
-    return earliest(connection), end
+def windows_of(data_type: DataType, stretches: Iterable[Stretch]) -> list[Stretch]:
+    """The data type's windows that touch these stretches, each once. Who asks leaves out what lies beside them."""
+    return sorted({window for stretch in stretches for window in aligned(data_type, *stretch)})
 
 
 def plan_pass(connection: Connection, now: dt.datetime, reason: str = Reason.SCHEDULED) -> int:
     """Make due what one regular pass reads, and set the next pass. Returns the number of windows.
 
-    What lies before the watched days and was never read, or not since she was away, comes as backfill.
+    What lies before the watched days and was never read, or not since they were away, comes as backfill.
     """
     provider = live.provider(connection.provider)
-    end = latest(connection, now)
-    watch = max(earliest(connection), now - dt.timedelta(days=settings.SYNC_WATCH_DAYS))
-    fresh = max(watch, now - dt.timedelta(hours=settings.SYNC_FRESH_HOURS))
-    since = _unread_since(connection, watch)
+    allowed = collectable(connection, now)
+    watch = now - dt.timedelta(days=settings.SYNC_WATCH_DAYS)
+    fresh = now - dt.timedelta(hours=settings.SYNC_FRESH_HOURS)
+    unread = within(allowed, _unread_since(connection, watch), watch)
     sweep = connection.swept_at is None or now - connection.swept_at >= dt.timedelta(days=settings.SYNC_SWEEP_DAYS)
+    why = Reason.SWEEP if sweep else reason
     wanted: list[Wanted] = []
     for data_type in granted(connection, provider):
-        if since < watch:
-            wanted += [Wanted(data_type.code, *span, Reason.BACKFILL) for span in aligned(data_type, since, watch)]
+        wanted += [Wanted(data_type.code, *span, Reason.BACKFILL) for span in windows_of(data_type, unread)]
         start = watch if sweep or not data_type.fingerprinted else fresh
-        why = Reason.SWEEP if sweep else reason
         # The later one counts where two name the same window.
-        wanted += [Wanted(data_type.code, *span, why) for span in aligned(data_type, start, end)]
-        if data_type.fingerprinted and watch < end:
-            wanted.append(Wanted(data_type.code, _hour(watch), _hour(end) + dt.timedelta(hours=1), reason, LOOK))
+        recent = windows_of(data_type, within(allowed, start, now))
+        wanted += [Wanted(data_type.code, *span, why) for span in recent]
+        if data_type.fingerprinted:
+            wanted += [Wanted(data_type.code, *span, reason, LOOK) for span in _looks(allowed, watch, now)]
     # A look moves on with the clock: those of earlier passes will not be asked for again.
     SyncWindow.objects.filter(connection=connection, kind=LOOK).exclude(state=State.CLAIMED).delete()
     unique = {(one.data_type, one.kind, one.starts_at): one for one in wanted}
@@ -166,19 +173,31 @@ def plan_pass(connection: Connection, now: dt.datetime, reason: str = Reason.SCH
 
 
 def _unread_since(connection: Connection, watch: dt.datetime) -> dt.datetime:
-    """From when on data may be missing here: her monitoring's first day; or, after she was away for longer than days
-    are watched, the days watched at the last pull; else what is watched now."""
+    """From when on data may be missing here: from ever; or, after they were away for longer than days are watched,
+    the days watched at the last pull; else what is watched now."""
     if connection.last_pull_at is None:
-        return earliest(connection)
+        return BEGINNING
     if connection.last_pull_at >= watch:
         return watch
-    return max(earliest(connection), connection.last_pull_at - dt.timedelta(days=settings.SYNC_WATCH_DAYS))
+    return connection.last_pull_at - dt.timedelta(days=settings.SYNC_WATCH_DAYS)
+
+
+def _looks(allowed: Iterable[Stretch], watch: dt.datetime, now: dt.datetime) -> list[Stretch]:
+    """The stretches of whole hours to look at. An hour of which a part may not be had is not summed up: it is read."""
+    found = []
+    for start, end in allowed:
+        first = max(_hour(watch), _hour(start + HOUR - dt.timedelta(microseconds=1)))
+        # Of the hour that is going on there is nothing after now.
+        last = _hour(now) + HOUR if end == now else _hour(end)
+        if first < last:
+            found.append((first, last))
+    return found
 
 
 def plan_backfill(connection: Connection, start: dt.datetime, now: dt.datetime) -> int:
-    """Make due everything from `start` (not before the monitoring) that was never read. Yields to fresh data."""
+    """Make due everything from `start` that may be had and was never read. Yields to fresh data."""
     provider = live.provider(connection.provider)
-    start = max(start, earliest(connection))
+    allowed = within(collectable(connection, now), start, now)
     count = 0
     for data_type in granted(connection, provider):
         known = set(
@@ -186,13 +205,14 @@ def plan_backfill(connection: Connection, start: dt.datetime, now: dt.datetime) 
                 "starts_at", flat=True
             )
         )
-        spans = [span for span in aligned(data_type, start, latest(connection, now)) if span[0] not in known]
+        spans = [span for span in windows_of(data_type, allowed) if span[0] not in known]
         count += ask(connection, data_type.code, spans, reason=Reason.BACKFILL, due_at=now)
     return count
 
 
 def days_moved(connection: Connection, provider: LiveProvider, since: dt.datetime, now: dt.datetime) -> int:
-    """Read again what stands for local days, after her clock turned out to have stood elsewhere since an instant."""
+    """Read again what stands for local days, after their clock turned out to have stood elsewhere since an instant."""
+    allowed = collectable(connection, now)
     count = 0
     for data_type in granted(connection, provider):
         if data_type.by_day:
@@ -203,7 +223,7 @@ def days_moved(connection: Connection, provider: LiveProvider, since: dt.datetim
                 ends_at__gte=since - dt.timedelta(days=1),
                 state__in=(State.DONE, State.CLAIMED),
             )
-            spans = list(known.values_list("starts_at", "ends_at"))
+            spans = [span for span in known.values_list("starts_at", "ends_at") if within(allowed, *span)]
             count += ask(connection, data_type.code, spans, reason=Reason.RESTATED, due_at=now)
     return count
 

@@ -39,10 +39,10 @@ class Command(BaseCommand):
         with httpx.Client() as http:
             comparison = Comparison(http, settings.GOOGLE_SIMULATOR_URL)
             for connection in tqdm(connected.select_related("participant__trial"), unit="participant", disable=None):
-                start, end = plan.earliest(connection), plan.latest(connection, now)
                 try:
-                    for metric, difference in comparison.compare(connection, start, end).items():
-                        found[metric] += difference
+                    for stretch in plan.collectable(connection, now):
+                        for metric, difference in comparison.compare(connection, *stretch).items():
+                            found[metric] += difference
                 except httpx.HTTPError as error:
                     raise CommandError(f"The simulator does not answer: {type(error).__name__}.") from error
         if self._report(connected.count(), found):

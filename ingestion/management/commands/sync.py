@@ -59,7 +59,7 @@ class Command(BaseCommand):
     def _connections(self, options: dict[str, Any]) -> QuerySet[Connection]:
         if options["participant"] and not options["trial"]:
             raise CommandError("A study id belongs to a trial: give --trial too.")
-        found = Connection.objects.select_related("participant__trial").filter(status=Connection.Status.ACTIVE)
+        found = Connection.objects.select_related("trial", "participant__trial").filter(status=Connection.Status.ACTIVE)
         if options["trial"]:
             found = found.filter(trial__code=options["trial"])
         if options["participant"]:
