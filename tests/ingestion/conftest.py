@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,8 @@ from django.core.management import CommandError, call_command
 
 from metrics.batch import Times, Values, microseconds
 from metrics.models import Measurement
-from participants.models import Trial
-from tests.factories import TrialFactory
+from participants.models import Participant, Trial
+from tests.factories import ParticipantFactory, TrialFactory
 
 
 @dataclass
@@ -47,6 +48,32 @@ def import_data() -> Import:
         return Outcome(out.getvalue(), failure)
 
     return run
+
+
+@pytest.fixture
+def owner(trial: Trial) -> Participant:
+    return ParticipantFactory(trial=trial, study_id="P-1", time_zone="Europe/Amsterdam")
+
+
+class Export:
+    """Writes files of an export and imports them for P-1."""
+
+    def __init__(self, trial: Trial, folder: Path, import_data: Import) -> None:
+        self.trial, self.folder, self._import = trial, folder, import_data
+
+    def file(self, name: str, content: Any) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+        return path
+
+    def take(self, name: str, content: Any, **options: Any) -> Outcome:
+        return self._import(self.trial, self.file(name, content), **{"participant": "P-1", **options})
+
+
+@pytest.fixture
+def export(owner: Participant, tmp_path: Path, import_data: Import) -> Export:
+    return Export(owner.trial, tmp_path, import_data)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import zipfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,38 +11,11 @@ import pytest
 
 from ingestion.models import ImportFile, RejectedRow
 from metrics.models import Measurement, OffsetPeriod, SleepSession
-from participants.models import Participant, Trial
-from tests.factories import ParticipantFactory
-from tests.ingestion.conftest import Import, Outcome, utc
+from participants.models import Participant
+from tests.ingestion.conftest import Export, Import, utc
 
 TREE = "Takeout/Fitbit/Global Export Data"
 DATA = "Takeout/Fitbit/Physical Activity_GoogleData"
-
-
-@pytest.fixture
-def owner(trial: Trial) -> Participant:
-    return ParticipantFactory(trial=trial, study_id="P-1", time_zone="Europe/Amsterdam")
-
-
-class Export:
-    """Writes files of an export and imports them for P-1."""
-
-    def __init__(self, trial: Trial, folder: Path, import_data: Import) -> None:
-        self.trial, self.folder, self._import = trial, folder, import_data
-
-    def file(self, name: str, content: Any) -> Path:
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content if isinstance(content, str) else json.dumps(content))
-        return path
-
-    def take(self, name: str, content: Any, **options: Any) -> Outcome:
-        return self._import(self.trial, self.file(name, content), **{"participant": "P-1", **options})
-
-
-@pytest.fixture
-def export(owner: Participant, tmp_path: Path, import_data: Import) -> Export:
-    return Export(owner.trial, tmp_path, import_data)
 
 
 def _beats(*stamps: str, bpm: int = 60, confidence: int = 2) -> list[dict[str, Any]]:

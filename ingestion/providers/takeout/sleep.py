@@ -7,6 +7,7 @@ import zoneinfo
 from collections.abc import Iterable
 
 from ingestion.providers.base import Chunk, FileJob
+from ingestion.providers.night_clock import WallStage, read_night, stage_starts
 from ingestion.providers.takeout.reading import TRACKER, zone
 from ingestion.providers.takeout.records import Level, Sleep, records
 from metrics.batch import SleepRecord, Stage
@@ -38,57 +39,30 @@ def read_sleep(job: FileJob, chunk: Chunk) -> None:
 
 def _night(log: Sleep, owner: zoneinfo.ZoneInfo) -> SleepRecord:
     """Raises ValueError for stamps that are none, and a night that ends before it begins."""
-    wall_start, wall_end = _wall(log.startTime), _wall(log.endTime)
-    starts_at, ends_at = _instants(wall_start, wall_end, log.duration, owner)
-    if ends_at <= starts_at:
+    start, end = _wall(log.startTime), _wall(log.endTime)
+    length = None if log.duration is None else dt.timedelta(milliseconds=log.duration)
+    levels, short = _known(log.levels.data), _known(log.levels.shortData)
+    night = read_night(owner, start, end, _stamped(levels), length)
+    if night.ends_at <= night.starts_at:
         raise ValueError("it ends before it starts")
-    stretches = _stretches(log.levels.data, wall_start, starts_at, owner)
-    for short in _stretches(log.levels.shortData, wall_start, starts_at, owner):
-        stretches = overlay(stretches, short)
-    stages = tuple(Stage(starts_at + dt.timedelta(seconds=at), length, stage) for at, length, stage in stretches)
-    return SleepRecord(TRACKER, str(log.logId), starts_at, ends_at, stages, is_main=log.mainSleep)
+    stretches = [(at, level.seconds, LEVELS[level.level]) for at, level in zip(night.stages, levels, strict=True)]
+    wakes = stage_starts(owner, start, night.starts_at, _stamped(short), on_the_wall=night.on_the_wall)
+    for at, wake in zip(wakes, short, strict=True):
+        stretches = overlay(stretches, (at, wake.seconds, LEVELS[wake.level]))
+    stages = tuple(Stage(night.starts_at + dt.timedelta(seconds=at), lasts, stage) for at, lasts, stage in stretches)
+    return SleepRecord(TRACKER, str(log.logId), night.starts_at, night.ends_at, stages, is_main=log.mainSleep)
 
 
 def _wall(stamp: str) -> dt.datetime:
     return dt.datetime.fromisoformat(stamp).replace(tzinfo=None)
 
 
-def _instants(
-    start: dt.datetime, end: dt.datetime, duration: int | None, owner: zoneinfo.ZoneInfo
-) -> tuple[dt.datetime, dt.datetime]:
-    """Start and end in UTC. In the repeated autumn hour the length of the night tells which pass is meant."""
-    passes = [
-        (start.replace(tzinfo=owner, fold=a).astimezone(dt.UTC), end.replace(tzinfo=owner, fold=b).astimezone(dt.UTC))
-        for a in (0, 1)
-        for b in (0, 1)
-    ]
-    if duration is None:
-        return passes[0]
-    length = dt.timedelta(milliseconds=duration)
-    return min(passes, key=lambda both: abs((both[1] - both[0]) - length))
+def _known(levels: Iterable[Level]) -> list[Level]:
+    return [level for level in levels if level.level in LEVELS and level.seconds > 0]
 
 
-def _stretches(
-    levels: Iterable[Level], wall_start: dt.datetime, starts_at: dt.datetime, owner: zoneinfo.ZoneInfo
-) -> list[Stretch]:
-    """Levels as stretches from the night's start. Where one follows on another, elapsed time is what counts.
-
-    So a change of clocks within the night neither tears the stages apart nor piles them up.
-    """
-    found: list[Stretch] = []
-    wall_ends, ends = wall_start, 0
-    for level in levels:
-        if level.level not in LEVELS or level.seconds <= 0:
-            continue
-        wall = _wall(level.dateTime)
-        gap = (wall - wall_ends).total_seconds()
-        if gap == 0 or abs(gap) == 3600:  # it follows on; an hour is a change of clocks
-            at = ends
-        else:
-            at = round((wall.replace(tzinfo=owner).astimezone(dt.UTC) - starts_at).total_seconds())
-        found.append((at, level.seconds, LEVELS[level.level]))
-        wall_ends, ends = wall + dt.timedelta(seconds=level.seconds), at + level.seconds
-    return found
+def _stamped(levels: Iterable[Level]) -> list[WallStage]:
+    return [(_wall(level.dateTime), level.seconds) for level in levels]
 
 
 def overlay(stretches: list[Stretch], short: Stretch) -> list[Stretch]:

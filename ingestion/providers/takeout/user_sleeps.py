@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import zoneinfo
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import ClassVar
 
 from ingestion.providers.base import Chunk, FileJob
 from ingestion.providers.cells import offset_seconds
 from ingestion.providers.columns import Block, blocks, header_of
+from ingestion.providers.night_clock import Night, fits, read_night
 from ingestion.providers.takeout.names import base
 from ingestion.providers.takeout.reading import PLATFORM, PROVIDER, zone
 from metrics.batch import OffsetChange, SleepRecord, SourceKey, Stage
@@ -24,6 +26,9 @@ STAGES = {
     "RESTLESS": "restless",
 }
 STAGE_COLUMNS = ("sleep_id", "sleep_stage_type", "sleep_stage_start", "sleep_stage_end")
+# What more tells of a night, where the file has it.
+ALSO = ("data_source", "end_utc_offset", "minutes_in_sleep_period")
+StageRow = tuple[Stage, str | None]  # a stage, and the offset that is written beside its start
 # Its nights have other ids than the JSON tree's logs of the same nights, so they need a source of their own.
 OWN_SOURCE = "UserSleeps"
 
@@ -49,11 +54,11 @@ class UserSleeps:
         stages = _stages(job)
         owner, offsets = zone(job), []
         with job.open() as stream:
-            for block, chunk in blocks(stream, {*self.columns, "data_source"}, quoted=True):
+            for block, chunk in blocks(stream, {*self.columns, *ALSO}, quoted=True):
                 for row, line in _rows(block):
                     try:
-                        night = _night(row, stages)
-                        offset = offset_seconds(row["start_utc_offset"]) if row["start_utc_offset"] else 0
+                        offset = offset_seconds(row["start_utc_offset"])
+                        night = _night(row, stages, owner)
                     except (ValueError, OverflowError) as error:
                         chunk.reject([line], f"night that cannot be read: {error}")
                         continue
@@ -81,28 +86,55 @@ def _instant(text: str) -> dt.datetime:
     return found.replace(tzinfo=dt.UTC) if found.tzinfo is None else found.astimezone(dt.UTC)
 
 
-def _night(row: dict[str, str], stages: dict[str, list[Stage]]) -> SleepRecord:
+def _night(row: dict[str, str], stages: dict[str, list[StageRow]], owner: zoneinfo.ZoneInfo) -> SleepRecord:
     sleep_id, starts_at, ends_at = row["sleep_id"].strip(), _instant(row["sleep_start"]), _instant(row["sleep_end"])
     if not 0 < len(sleep_id) <= 64:
         raise ValueError("sleep_id is missing or too long")
+    mine = sorted(stages.get(sleep_id, []), key=lambda one: one[0].starts_at)
+    found = [stage for stage, _ in mine]
+    if night := _read_again(row, starts_at, ends_at, mine, owner):
+        ends_at = night.ends_at
+        found = [
+            replace(stage, starts_at=starts_at + dt.timedelta(seconds=at))
+            for stage, at in zip(found, night.stages, strict=True)
+        ]
     if ends_at <= starts_at:
         raise ValueError("it ends before it starts")
     source = SourceKey(PROVIDER, PLATFORM, (row.get("data_source") or OWN_SOURCE)[:80])
-    found = sorted(stages.get(sleep_id, []), key=lambda stage: stage.starts_at)
     return SleepRecord(source, sleep_id, starts_at, ends_at, tuple(found))
 
 
-def _stages(job: FileJob) -> dict[str, list[Stage]]:
+def _read_again(
+    row: dict[str, str], starts_at: dt.datetime, ends_at: dt.datetime, stages: list[StageRow], owner: zoneinfo.ZoneInfo
+) -> Night | None:
+    """The night read by its local stamps, where its length says that UTC was made of them with a wrong offset."""
+    told, slept = row.get("minutes_in_sleep_period") or "", sum(stage.seconds for stage, _ in stages)
+    length = dt.timedelta(minutes=float(told)) if told else dt.timedelta(seconds=slept) if slept else None
+    offset = row["start_utc_offset"]
+    home = starts_at.astimezone(owner).utcoffset() == dt.timedelta(seconds=offset_seconds(offset))
+    if fits(ends_at - starts_at, length) or not offset or not home:
+        return None
+    start, end = _local(starts_at, offset), _local(ends_at, row.get("end_utc_offset") or offset)
+    walls = [(_local(stage.starts_at, at or offset), stage.seconds) for stage, at in stages]
+    night = read_night(owner, start, end, walls, length)
+    return night if night.starts_at == starts_at and fits(night.ends_at - starts_at, length) else None
+
+
+def _local(at: dt.datetime, offset: str) -> dt.datetime:
+    return at.replace(tzinfo=None) + dt.timedelta(seconds=offset_seconds(offset))
+
+
+def _stages(job: FileJob) -> dict[str, list[StageRow]]:
     """Stages by sleep_id from the file beside this one; none where there is none. Bad rows there are left out."""
     name = base(job.name)
     stream = job.companion(name.replace("UserSleeps", "UserSleepStages", 1))
     if stream is None:
         job.assumptions["stages"] = "none: there is no UserSleepStages file beside this one"
         return {}
-    found: dict[str, list[Stage]] = {}
+    found: dict[str, list[StageRow]] = {}
     unread = 0
     with stream:
-        for block, chunk in blocks(stream, STAGE_COLUMNS, quoted=True):
+        for block, chunk in blocks(stream, {*STAGE_COLUMNS, "start_utc_offset"}, quoted=True):
             unread += sum(chunk.rejected.values())
             for row, _ in _rows(block):
                 try:
@@ -112,7 +144,8 @@ def _stages(job: FileJob) -> dict[str, list[Stage]]:
                     unread += 1
                     continue
                 seconds = round((ends_at - starts_at).total_seconds())
-                found.setdefault(row["sleep_id"].strip(), []).append(Stage(starts_at, seconds, stage))
+                told = (Stage(starts_at, seconds, stage), row.get("start_utc_offset"))
+                found.setdefault(row["sleep_id"].strip(), []).append(told)
     if unread:
         job.assumptions["stages"] = f"{unread} rows of UserSleepStages were not legible and are left out"
     return found
