@@ -47,6 +47,7 @@ def due(now: dt.datetime) -> list[tuple[int, dt.date]]:
         started_at__lte=now,
         trial__status__in=WATCHED,
         user__is_active=True,
+        user__is_service=False,
     )
     times = current.order_by("pk").values_list("pk", "digest_at", "trial__time_zone")
     ripe = []

@@ -22,7 +22,7 @@ from ingestion.redirects import SeeOther
 from metrics import recomputes
 from metrics.models import DayStatus, Recompute
 from participants.audit import record
-from participants.models import Membership, Participant, Trial, User
+from participants.models import Participant, Trial, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def people(run: Recompute, trial: Trial, user: User) -> list[Person]:
 
 def sees_all(user: User, trial: Trial) -> bool:
     """Whether the user sees the whole trial, and so may read counts of all of it."""
-    return Membership.objects.filter(user=user, trial=trial, site=None, ended_at=None).exists()
+    return Trial.objects.visible_whole_to(user).filter(pk=trial.pk).exists()
 
 
 def left(run: Recompute, now: dt.datetime) -> int | None:

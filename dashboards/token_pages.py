@@ -93,8 +93,7 @@ def _back(user: User, token: ApiToken) -> str:
     """Where the token is listed for her; 404 where it is none of hers."""
     if token.user_id == user.pk:
         return reverse("dashboards:tokens")
-    led = Trial.objects.led_by(user).filter(memberships__user=token.user, memberships__ended_at=None)
-    trial = get_object_or_404(led.filter(memberships__user__is_service=True).distinct())
+    trial = get_object_or_404(Trial.objects.led_by(user), pk=token.user.service_trial_id)
     return reverse("dashboards:service-accounts", args=[trial.code])
 
 

@@ -10,14 +10,12 @@ from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from participants import account_mail, audit, sign_in_history
-from participants.models import ColleagueInvitation, Membership, Site, Trial, User, Via
+from participants.models import SERVICE_DOMAIN, ColleagueInvitation, Membership, Site, Trial, User, Via
 from participants.services.team import membership_grant
-
-Role = Membership.Role
 
 
 class CannotJoin(Exception):
@@ -25,10 +23,9 @@ class CannotJoin(Exception):
 
 
 def led_by(user: User) -> QuerySet[Trial]:
-    """Trials into which she invites colleagues: as a manager of all their sites."""
-    leads = Membership.objects.filter(user=user, trial=OuterRef("pk"), role=Role.MANAGER, site=None, ended_at=None)
-    visible: QuerySet[Trial] = Trial.objects.visible_to(user)
-    return visible.filter(Exists(leads)).exclude(status=Trial.Status.CLOSED)
+    """Trials into which a user invites colleagues: those that they lead, while these are open."""
+    led: QuerySet[Trial] = Trial.objects.led_by(user)
+    return led.exclude(status=Trial.Status.CLOSED)
 
 
 def colleague_invite(*, trial: Trial, email: str, role: str, site: Site | None, by: User) -> ColleagueInvitation:
@@ -50,6 +47,8 @@ def colleague_invite(*, trial: Trial, email: str, role: str, site: Site | None, 
     invitation.full_clean(exclude=["code_hash"])
     if site is not None and site.trial_id != trial.pk:
         raise ValidationError({"site": "This site belongs to another trial."})
+    if invitation.email.endswith(f"@{SERVICE_DOMAIN}"):
+        raise ValidationError({"email": "This is a program's address: a service account is made in its own trial."})
     if _is_member(trial, site, invitation.email):
         raise ValidationError({"email": "This person is a member there already."})
     with transaction.atomic():

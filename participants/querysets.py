@@ -12,7 +12,7 @@ from django.db.models import Exists, F, OuterRef, Q
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
-    from participants.models import User
+    from participants.models import Trial, User
 
     Viewer: TypeAlias = User | AnonymousUser
 
@@ -39,10 +39,19 @@ class UserManager(BaseUserManager[Any]):
     def create_superuser(self, email: str, password: str | None = None, **extra: Any) -> Any:
         return self._create(email, password, **{"is_staff": True, "is_superuser": True, **extra})
 
+    def may_join(self, trial: Trial) -> models.QuerySet[Any]:
+        """Who can be made a member of a trial: people; of service accounts its own alone."""
+        return self.filter(Q(is_service=False) | Q(service_trial=trial), is_active=True)
+
 
 def _memberships(user: User) -> Any:
-    """The user's memberships that have not ended, within her token's limits. By name: the models import this module."""
+    """The user's memberships that have not ended, within their token's limits; of a service account those of its trial.
+
+    By name: the models import this module.
+    """
     mine = apps.get_model("participants", "Membership").objects.filter(user=user, ended_at=None)
+    if user.is_service:
+        mine = mine.filter(trial=F("user__service_trial"))
     return mine if user.token_trials is None else mine.filter(trial__in=user.token_trials)
 
 
@@ -54,14 +63,21 @@ class TrialQuerySet(models.QuerySet[Any]):
         return self.filter(Exists(_memberships(user).filter(trial=OuterRef("pk"))))
 
     def led_by(self, user: Viewer, *, reading: bool = False) -> Self:
-        """Trials whose rules and team the user may change: as a manager of all of it. A site's manager may not.
+        """Trials whose rules and team the user may change: as a manager of all of it. A site's manager may not, nor a
+        program, whatever its role.
 
         `reading`: those of which she may read what only their managers may; a token that may only read does too.
         """
-        if not user.is_authenticated or not user.is_active or (user.read_only and not reading):
+        if not user.is_authenticated or not user.is_active or user.is_service or (user.read_only and not reading):
             return self.none()
         manager = apps.get_model("participants", "Membership").Role.MANAGER
         return self.filter(Exists(_memberships(user).filter(trial=OuterRef("pk"), role=manager, site=None)))
+
+    def visible_whole_to(self, user: Viewer) -> Self:
+        """Those of which the user sees all sites, and so may read what is counted over all of them."""
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        return self.filter(Exists(_memberships(user).filter(trial=OuterRef("pk"), site=None)))
 
     def enrolled_by(self, user: Viewer, site: Any = None) -> Self:
         """Trials in which the user may enrol at a site; without one: only where she acts for the whole trial."""

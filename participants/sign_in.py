@@ -26,10 +26,10 @@ MISMATCH = "E-mail and password do not match."
 
 
 class Backend(AuthenticationBackend):  # type: ignore[misc]  # allauth is not typed
-    """Password sign-in by the user's own address, whatever its case."""
+    """Password sign-in by the user's own address, whatever its case. Programs have tokens and do not sign in."""
 
     def _authenticate_by_email(self, email: str, password: str) -> Any:
-        return self._check_password(User.objects.filter(email__iexact=email).first(), password)
+        return self._check_password(User.objects.filter(email__iexact=email, is_service=False).first(), password)
 
 
 class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is not typed

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ingestion.models import ImportFile, RejectedRow
-from participants.models import Membership
+from participants.models import Trial
 from participants.rest.described import resource
 from participants.rest.parameters import Parameters
 from participants.rest.views import ResourceSet
@@ -72,7 +72,7 @@ class ImportSet(ResourceSet):
     def _files(self, code: str) -> Any:
         trial, people = self.people(code)
         found = ImportFile.objects.filter(trial=trial)
-        if Membership.objects.filter(user=self.user, trial=trial, site=None, ended_at=None).exists():
+        if Trial.objects.visible_whole_to(self.user).filter(pk=trial.pk).exists():
             return found.filter(Q(whose="") | Q(whose__in=people.values("study_id")))
         return found.filter(whose__in=people.values("study_id"))
 

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from metrics.models import DayStatus, Recompute
 from metrics.recomputes import recompute_start
-from participants.models import Membership, Trial, User
+from participants.models import Trial, User
 from participants.rest.described import resource
 from participants.rest.parameters import Parameters
 from participants.rest.views import ResourceSet, created
@@ -126,4 +126,4 @@ class RecomputeSet(ResourceSet):
 
 def sees_all(user: User, trial: Trial) -> bool:
     """Whether she sees the whole trial, and so may read counts of all of it."""
-    return Membership.objects.filter(user=user, trial=trial, site=None, ended_at=None).exists()
+    return Trial.objects.visible_whole_to(user).filter(pk=trial.pk).exists()

@@ -107,7 +107,7 @@ class MemberSet(ResourceSet):
     def create(self, request: Request, code: str) -> Response:
         trial, _ = self._members(code)
         asked = self.said(GrantSerializer)
-        user = User.objects.filter(email__iexact=asked["email"], is_active=True).first()
+        user = User.objects.may_join(trial).filter(email__iexact=asked["email"]).first()
         if user is None:
             raise BadParameters({"email": ["Nobody has an account with this address."]})
         made = services.membership_grant(

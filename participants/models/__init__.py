@@ -4,6 +4,7 @@ from participants.models.accounts import ColleagueInvitation, SignIn
 from participants.models.consent import Consent, ConsentDocument, Erasure
 from participants.models.people import (
     CODE,
+    SERVICE_DOMAIN,
     Contact,
     Membership,
     Participant,
@@ -30,6 +31,7 @@ from participants.models.trust import (
 
 __all__ = [
     "CODE",
+    "SERVICE_DOMAIN",
     "ApiToken",
     "AuditDetail",
     "AuditEntry",

@@ -21,6 +21,9 @@ CODE = RegexValidator(
     "Use letters, digits, full stop, hyphen and underscore; start with a letter or digit.",
 )
 
+# Of service accounts' addresses. A domain that is nobody's (RFC 2606): no mail for such an account ever leaves.
+SERVICE_DOMAIN = "service.invalid"
+
 
 @cache
 def time_zones() -> frozenset[str]:
@@ -42,6 +45,17 @@ class User(AbstractUser):
 
     is_service = models.BooleanField(
         "service account", default=False, help_text="A program's account: it has tokens and no password."
+    )
+    # Set by the database with the first membership, if not before; a membership of another trial is refused there too.
+    service_trial = models.ForeignKey(
+        "Trial",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        db_index=False,
+        related_name="+",
+        help_text="The only trial that a service account and its tokens reach.",
     )
     signed_out_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="Sessions from before this moment have ended."
@@ -267,6 +281,11 @@ class Membership(models.Model):
     def clean(self) -> None:
         if self.site_id and self.trial_id and self.site and self.site.trial_id != self.trial_id:
             raise ValidationError({"site": "This site belongs to another trial."})
+        if self.user_id and self.user.is_service:
+            if self.user.service_trial_id not in (None, self.trial_id):
+                raise ValidationError({"user": "A service account works in its own trial only."})
+            if self.role == self.Role.MANAGER:
+                raise ValidationError({"role": "A program is coordinator, analyst or viewer."})
 
 
 class Participant(models.Model):

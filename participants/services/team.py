@@ -9,7 +9,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from participants import audit
-from participants.models import Membership, Site, Trial, User
+from participants.api_tokens import token_revoke
+from participants.models import ApiToken, Membership, Site, Trial, User
 from participants.services.changes import change, locked, plain
 
 
@@ -27,7 +28,8 @@ def membership_grant(
 ) -> Membership:
     """Make somebody a member of a trial, or of one site of it, from now on (or another instant).
 
-    Raises django's ValidationError for bad values, another trial's site, and somebody who is a member there already.
+    Raises django's ValidationError for bad values, another trial's site or service account, and somebody who is a
+    member there already.
     """
     membership = Membership(user=user, trial=trial, role=role, site=site, started_at=now or timezone.now())
     membership.full_clean()
@@ -68,13 +70,27 @@ def membership_change(
 
 @transaction.atomic
 def membership_end(membership: Membership, *, now: dt.datetime | None = None, reason: str = "") -> Membership:
-    """She is a member no longer, from now on; one that has ended stays as it is. Returns it as it is stored now."""
+    """The user is a member no longer, from now on; one that has ended stays as it is. Returns it as it is stored now.
+
+    A service account whose last membership this was is closed, and its tokens are revoked.
+    """
     row = locked(membership)
     if row.ended_at is None:
         row.ended_at = now or timezone.now()
         row.save(update_fields=["ended_at"])
         _record("membership.end", row, old=_terms(row), reason=reason)
+        _close_program(row)
     return row
+
+
+def _close_program(ended: Membership) -> None:
+    program = ended.user
+    if not program.is_service or Membership.objects.filter(user=program, ended_at=None).exists():
+        return
+    for token in ApiToken.objects.filter(user=program, revoked_at=None):
+        token_revoke(token)
+    User.objects.filter(pk=program.pk).update(is_active=False)
+    audit.record("service_account.end", trial=ended.trial, thing=f"user:{program.pk}", old={"name": program.first_name})
 
 
 def _terms(membership: Membership) -> dict[str, Any]:

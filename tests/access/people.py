@@ -17,6 +17,7 @@ from participants.models import ApiToken, Membership, Participant, Site, Trial, 
 from tests import factories
 from tests.api.conftest import token_key
 from tests.api.scene import CODE, PK, STUDY_ID, scene
+from tests.programs import brought_into, program
 
 ROLE = Membership.Role
 # With a session.
@@ -27,6 +28,8 @@ STAFF, SUPERUSER = "staff", "superuser without a membership"
 # With a token of the manager's.
 REVOKED, EXPIRED, READING, WRITING = "revoked token", "expired token", "reading token", "writing token"
 OF_ANOTHER = "writing token for another trial"
+# Of a program: another trial's, brought into this one past every rule.
+PROGRAM_OF_ANOTHER = "another trial's program"
 WITH_SESSION = (
     ANONYMOUS,
     STRANGER,
@@ -39,7 +42,7 @@ WITH_SESSION = (
     STAFF,
     SUPERUSER,
 )
-WITH_TOKEN = (REVOKED, EXPIRED, READING, WRITING, OF_ANOTHER)
+WITH_TOKEN = (REVOKED, EXPIRED, READING, WRITING, OF_ANOTHER, PROGRAM_OF_ANOTHER)
 EVERYBODY = (*WITH_SESSION, *WITH_TOKEN)
 
 HER = f"/api/v1/trials/{CODE}/participants/{STUDY_ID}"
@@ -111,12 +114,15 @@ def _session(user: User) -> Any:
 def _tokens(manager: User) -> dict[str, str]:
     other = factories.MembershipFactory.create(user=manager, role=ROLE.MANAGER).trial
     own = Trial.objects.get(code=CODE)
+    stranger = program(other)
+    brought_into(stranger, own)
     keys = {
         REVOKED: token_key(manager, can_write=True),
         EXPIRED: token_key(manager, can_write=True),
         READING: token_key(manager),
         WRITING: token_key(manager, can_write=True, trials=[own]),
         OF_ANOTHER: token_key(manager, can_write=True, trials=[other]),
+        PROGRAM_OF_ANOTHER: token_key(stranger, can_write=True),
     }
     token_revoke(_token(keys[REVOKED]))
     ApiToken.objects.filter(pk=_token(keys[EXPIRED]).pk).update(expires_at=timezone.now() - dt.timedelta(seconds=1))

@@ -13,7 +13,7 @@ MEMBERS = frozenset({who.VIEWER, who.ANALYST, who.ELSEWHERE, who.COORDINATOR, wh
 NEAR = MEMBERS - {who.ELSEWHERE}  # who sees AX-0042
 ACTING = frozenset({who.COORDINATOR, who.MANAGER})  # who acts for her
 SIGNED_IN = frozenset(who.WITH_SESSION) - {who.ANONYMOUS}
-TOKENS = frozenset({who.READING, who.WRITING, who.OF_ANOTHER})  # in force
+TOKENS = frozenset({who.READING, who.WRITING, who.OF_ANOTHER, who.PROGRAM_OF_ANOTHER})  # in force
 OUT = frozenset({who.ANONYMOUS, who.REVOKED, who.EXPIRED})
 
 
