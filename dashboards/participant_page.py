@@ -164,7 +164,7 @@ def nights_part(
         "night_bars": sleep_charts.nights(
             found, days.first, days.last, zone, chosen=date, pending=pending, until=until
         ),
-        "nights": [sessions.night(s, zone) for s in newest_first[:NIGHTS_SHOWN]],
+        "nights": [sessions.night(s, zone, main.get(s.date)) for s in newest_first[:NIGHTS_SHOWN]],
         "nights_recorded": len(main),
         "nights_cut": max(0, len(found) - NIGHTS_SHOWN),
     }

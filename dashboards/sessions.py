@@ -19,7 +19,7 @@ class Night:
     awake: str
     slept: str
     stages: str
-    is_main: bool
+    beside: str  # what it is if not the main sleep
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,8 @@ class Exercise:
     heart_rate: str
 
 
-def night(session: SleepSession, zone: ZoneInfo) -> Night:
+def night(session: SleepSession, zone: ZoneInfo, main: SleepSession | None) -> Night:
+    """A session as texts. `main`: the main sleep of its date, if there is one."""
     minutes = (("deep", session.deep_minutes), ("light", session.light_minutes), ("REM", session.rem_minutes))
     return Night(
         date=session.date,
@@ -43,8 +44,16 @@ def night(session: SleepSession, zone: ZoneInfo) -> Night:
         awake=f"{session.ends_at.astimezone(zone):%H:%M}",
         slept=wording.hours_minutes(session.asleep_minutes),
         stages=", ".join(f"{name}{wording.NO_BREAK}{wording.hours_minutes(m)}" for name, m in minutes if m is not None),
-        is_main=session.is_main,
+        beside=_beside(session, main),
     )
+
+
+def _beside(session: SleepSession, main: SleepSession | None) -> str:
+    if session.is_main:
+        return ""
+    if main and main.starts_at < session.ends_at and session.starts_at < main.ends_at:
+        return "another log"
+    return "nap"
 
 
 def exercise(session: ExerciseSession, zone: ZoneInfo) -> Exercise:

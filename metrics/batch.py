@@ -107,12 +107,25 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
+class SleepTotals:
+    """Minutes of an episode as its source adds them up; None where it does not."""
+
+    asleep: int
+    awake: int = 0
+    light: int | None = None
+    deep: int | None = None
+    rem: int | None = None
+    restless: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SleepRecord:
     """One sleep episode as its source recorded it; instants are aware, in any zone.
 
-    `external_id` is the source's own id of the episode, the natural key within (participant, source). `is_main`
-    None: the source does not say, and the longest episode of the waking day is taken. `processed` False: the
-    vendor may still revise it.
+    `external_id` is the source's own id of the episode, the natural key within (participant, source). `is_main`: what
+    the source says, None where it does not; metrics.nights decides. `processed` False: the vendor may still revise it.
+    `totals`: where it tells minutes and no stages. `finest_stays`: several files tell of the same episode, and the one
+    with most detail is kept, whichever comes first.
     """
 
     source: SourceKey
@@ -122,6 +135,8 @@ class SleepRecord:
     stages: tuple[Stage, ...] = ()
     is_main: bool | None = None
     processed: bool = True
+    totals: SleepTotals | None = None
+    finest_stays: bool = False
 
 
 @dataclass(frozen=True, slots=True)

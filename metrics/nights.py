@@ -6,13 +6,9 @@ Part of the writer; called inside its transaction.
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 
-from django.db import connection
-
-from metrics import sql
 from metrics.batch import Refusal, SleepRecord, SourceKey
 from metrics.calendars import calendar_of
 from metrics.counts import Counts
@@ -29,6 +25,7 @@ _SLEEP_FIELDS = (
     "starts_at",
     "ends_at",
     "date",
+    "claimed_main",
     "processed",
     "stages",
     "asleep_minutes",
@@ -45,7 +42,7 @@ def _session(participant: Participant, record: SleepRecord, source: Source, date
     in_bed = (record.ends_at - record.starts_at).total_seconds()
     idle = seconds[SleepStage.AWAKE] + seconds[SleepStage.RESTLESS]
     asleep = sum(seconds.values()) - idle if record.stages else in_bed
-    return SleepSession(
+    row = SleepSession(
         participant=participant,
         source=source,
         external_id=record.external_id,
@@ -53,6 +50,7 @@ def _session(participant: Participant, record: SleepRecord, source: Source, date
         ends_at=record.ends_at,
         date=date,
         is_main=record.is_main is not False,
+        claimed_main=record.is_main,
         processed=record.processed,
         stages=[
             [round((stage.starts_at - record.starts_at).total_seconds()), stage.seconds, str(stage.stage)]
@@ -62,6 +60,16 @@ def _session(participant: Participant, record: SleepRecord, source: Source, date
         awake_minutes=round(seconds[SleepStage.AWAKE] / 60),
         **{name: round(seconds[stage] / 60) for stage, name in _STAGE_FIELD.items() if stage in seconds},
     )
+    if record.totals and not record.stages:
+        for name in ("asleep", "awake", "light", "deep", "rem", "restless"):
+            setattr(row, f"{name}_minutes", getattr(record.totals, name))
+    return row
+
+
+def _detail(row: SleepSession) -> int:
+    """How much is told of an episode: stages of sleep, classic levels, minutes by stage, or when it was."""
+    staged = any(minutes is not None for minutes in (row.light_minutes, row.deep_minutes, row.rem_minutes))
+    return (2 if row.stages else 0) + staged
 
 
 def store_sleep(
@@ -77,7 +85,6 @@ def store_sleep(
     found = SleepSession.objects.filter(participant=participant, external_id__in=[key[1] for key in latest])
     known = {(row.source_id, row.external_id): row for row in found}
     write: list[SleepSession] = []
-    undecided: dict[int, set[dt.date]] = {}
     for key, record in latest.items():
         if record.ends_at > now + dt.timedelta(minutes=10) or record.ends_at <= record.starts_at:
             reason = Refusal.FUTURE.text if record.ends_at > now else "sleep ends before it starts"
@@ -85,10 +92,9 @@ def store_sleep(
             continue
         row = _session(participant, record, sources[record.source], calendar.date(record.ends_at))
         old = known.get(key)
-        if record.is_main is None:
-            undecided.setdefault(key[0], set()).add(row.date)
-            row.is_main = old.is_main if old else True
-        if old and all(getattr(old, name) == getattr(row, name) for name in (*_SLEEP_FIELDS, "is_main")):
+        if old and record.finest_stays:
+            _keep_finest(row, old)
+        if old and all(getattr(old, name) == getattr(row, name) for name in _SLEEP_FIELDS):
             counts.sleep_unchanged += 1
             continue
         counts.sleep_changed += old is not None
@@ -100,14 +106,54 @@ def store_sleep(
         batch_size=500,
         update_conflicts=True,
         unique_fields=["participant", "source", "external_id"],
-        update_fields=[*_SLEEP_FIELDS, "is_main"],
+        update_fields=list(_SLEEP_FIELDS),
     )
-    with connection.cursor() as cursor:
-        for source, days in undecided.items():
-            if days & dates:
-                parameters: dict[str, Any] = {"participant": participant.pk, "source": source, "dates": sorted(days)}
-                cursor.execute(sql.CHOOSE_MAIN_SLEEP, parameters)
+    if write:
+        choose_main_sleep(participant.pk, dates)
     return dates, counts
+
+
+def _keep_finest(row: SleepSession, old: SleepSession) -> None:
+    """Where more detail of the same episode is stored, keep that; a claim to be the main sleep is taken from either."""
+    if row.claimed_main is None:
+        row.claimed_main = old.claimed_main
+    if _detail(old) > _detail(row):
+        for name in _SLEEP_FIELDS:
+            if name != "claimed_main":
+                setattr(row, name, getattr(old, name))
+
+
+def choose_main_sleep(participant_id: int, dates: Iterable[dt.date]) -> None:
+    """Decide which episodes are main sleeps: of each source and local date of waking one at most.
+
+    What its source calls a nap is none. Of the others one that is called the main sleep comes first; of two that
+    overlap, logs of the same sleep, the one with more detail; then the longest.
+    """
+    episodes: dict[tuple[int, dt.date], list[SleepSession]] = defaultdict(list)
+    for row in SleepSession.objects.filter(participant=participant_id, date__in=set(dates)):
+        episodes[row.source_id, row.date].append(row)
+    turned: list[SleepSession] = []
+    for rows in episodes.values():
+        main = min((row for row in rows if row.claimed_main is not False), key=_rank_in(rows), default=None)
+        for row in rows:
+            if row.is_main != (row is main):
+                row.is_main = row is main
+                turned.append(row)
+    SleepSession.objects.bulk_update(turned, ["is_main"], batch_size=500)
+
+
+def _rank_in(rows: Sequence[SleepSession]) -> Callable[[SleepSession], tuple[bool, bool, int, dt.datetime, str]]:
+    """The order in which the episodes of a source and date come to be its main sleep, the first at the front."""
+
+    def doubled(row: SleepSession) -> bool:
+        """Whether another log tells of the same sleep, and more of it."""
+        others = (other for other in rows if other is not row and other.claimed_main is not False)
+        return any(
+            other.starts_at < row.ends_at and row.starts_at < other.ends_at and _detail(other) > _detail(row)
+            for other in others
+        )
+
+    return lambda row: (not row.claimed_main, doubled(row), -row.asleep_minutes, row.starts_at, row.external_id)
 
 
 def remove_absent_sleep(
@@ -115,11 +161,13 @@ def remove_absent_sleep(
 ) -> set[dt.date]:
     """Take away a provider's nights that end in [start, end) and are not among the kept external ids.
 
-    Returns the local dates concerned.
+    Returns the local dates concerned. Where another log of the night stays, it may be the main sleep now.
     """
     gone = SleepSession.objects.filter(
         participant=participant, source__provider=provider, ends_at__gte=start, ends_at__lt=end
     ).exclude(external_id__in=kept)
-    dates = list(gone.values_list("date", flat=True))
-    gone.delete()
-    return set(dates)
+    dates = set(gone.values_list("date", flat=True))
+    if dates:
+        gone.delete()
+        choose_main_sleep(participant.pk, dates)
+    return dates

@@ -151,14 +151,3 @@ JOIN metrics_minuterollup m
     AND m.bucket >= %(low)s AND m.bucket < %(high)s
 GROUP BY span.date
 """
-
-# The longest episode that ended on a day is its main sleep, where the source did not say.
-CHOOSE_MAIN_SLEEP = """
-UPDATE metrics_sleepsession s SET is_main = chosen.is_main
-FROM (
-    SELECT id, row_number() OVER (PARTITION BY source_id, date ORDER BY asleep_minutes DESC, starts_at) = 1 AS is_main
-    FROM metrics_sleepsession
-    WHERE participant_id = %(participant)s AND source_id = %(source)s AND date = ANY(%(dates)s)
-) AS chosen
-WHERE s.id = chosen.id AND s.is_main <> chosen.is_main
-"""

@@ -24,7 +24,7 @@ from metrics.counts import Counts
 from metrics.days import LocalCalendar
 from metrics.exercise import date_exercise, remove_absent_exercise, store_exercise
 from metrics.models import DayRollup, OffsetPeriod, SleepSession, Source
-from metrics.nights import remove_absent_sleep, store_sleep
+from metrics.nights import choose_main_sleep, remove_absent_sleep, store_sleep
 from metrics.registry import BY_CODE, HEART_RATE
 from metrics.rollups import SeriesKey
 from metrics.samples import remove_absent, store_batch
@@ -181,9 +181,11 @@ def recompute(
                 ends_at__lte=end + dt.timedelta(days=1),
             )
         )
+        moved = {session.date for session in sessions}
         for session in sessions:
             session.date = calendar.date(session.ends_at)
         SleepSession.objects.bulk_update(sessions, ["date"], batch_size=500)
+        choose_main_sleep(participant.pk, moved | {session.date for session in sessions})
         date_exercise(participant, start, end, calendar)
         line = retention.takes_from(_standing(participant)[1])
         dates = rollups.rebuild_days(participant.pk, first, last, calendar, samples_from=line and line.date())

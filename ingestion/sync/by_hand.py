@@ -21,7 +21,11 @@ class NotConnected(Exception):
 
 def _locked(connection: Connection) -> Connection:
     """The connection's row, held until the transaction ends. Raises NotConnected."""
-    row = Connection.objects.select_for_update(of=("self",)).select_related("trial", "participant__trial").get(pk=connection.pk)
+    row = (
+        Connection.objects.select_for_update(of=("self",))
+        .select_related("trial", "participant__trial")
+        .get(pk=connection.pk)
+    )
     if not row.asks or row.provider not in settings.LIVE_PROVIDERS:
         raise NotConnected
     return row

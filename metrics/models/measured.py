@@ -355,7 +355,8 @@ class SleepSession(models.Model):
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     date = models.DateField()  # local date of waking
-    is_main = models.BooleanField(default=True)
+    is_main = models.BooleanField(default=True)  # of its source and date one at most: metrics.nights decides
+    claimed_main = models.BooleanField(null=True)  # what its source says of that; null: nothing
     processed = models.BooleanField(default=True)  # False: the vendor may still revise it
     stages = models.JSONField(default=list)  # [[seconds from starts_at, seconds long, stage], ...]
     asleep_minutes = models.SmallIntegerField()

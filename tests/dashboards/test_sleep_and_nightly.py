@@ -6,6 +6,7 @@ import datetime as dt
 from zoneinfo import ZoneInfo
 
 from dashboards.nightly import nightly, usual
+from dashboards.sessions import night
 from dashboards.sleep_charts import clock_minutes, hypnogram, nights
 from metrics.models import SleepSession
 from metrics.queries import DayRow
@@ -78,6 +79,13 @@ def test_nights_tell_recorded_missing_and_not_yet_known_apart() -> None:
 def test_a_nap_is_no_night() -> None:
     drawn = nights([session(is_main=False)], SUNDAY, SUNDAY, ZONE, chosen=None, pending=frozenset(), until=SUNDAY)
     assert drawn.bars[0].height == 0
+
+
+def test_a_second_log_of_a_night_is_not_called_a_nap() -> None:
+    nap = session(is_main=False, starts_at=session().ends_at, ends_at=session().ends_at + dt.timedelta(hours=1))
+    second = session(is_main=False)
+    assert [night(one, ZONE, session()).beside for one in (session(), nap, second)] == ["", "nap", "another log"]
+    assert night(second, ZONE, None).beside == "nap"
 
 
 def test_the_usual_range_needs_a_week_of_nights() -> None:

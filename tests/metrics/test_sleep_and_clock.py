@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 
-from metrics.batch import Delivery, OffsetChange, Replaced, Sessions, SleepRecord, Stage
+from metrics.batch import Delivery, OffsetChange, Replaced, Sessions, SleepRecord, SleepTotals, SourceKey, Stage
 from metrics.models import DayRollup, OffsetPeriod, ParticipantDay, SleepSession
 from metrics.writer import Counts, recompute, store
 from participants.models import Participant
@@ -71,6 +72,90 @@ def test_where_the_source_does_not_say_the_longest_sleep_of_the_day_is_the_main_
 def test_a_nap_that_its_source_calls_a_nap_is_no_main_sleep(person: Participant) -> None:
     store(person, Delivery(sleep=[night(is_main=False)]), now=NOW)
     assert ParticipantDay.objects.get(participant=person).asleep_minutes is None
+
+
+def manual(external_id: str = "m1", *, hours: float = 9, **extra: object) -> SleepRecord:
+    """A log of the same night by hand: when, and no stages."""
+    start = BED - dt.timedelta(minutes=20)
+    return SleepRecord(CHARGE, external_id, start, start + dt.timedelta(hours=hours), **extra)  # type: ignore[arg-type]
+
+
+def mains() -> dict[str, bool]:
+    return dict(SleepSession.objects.values_list("external_id", "is_main"))
+
+
+@pytest.mark.parametrize("claim", [True, None])
+@pytest.mark.parametrize("first", ["automatic", "manual"])
+def test_of_two_logs_of_one_night_the_one_with_stages_is_the_main_sleep_in_any_order(
+    person: Participant, claim: bool | None, first: str
+) -> None:
+    logs = [night(is_main=claim), manual(is_main=claim)]
+    for log in logs if first == "automatic" else reversed(logs):
+        store(person, Delivery(sleep=[log]), now=NOW)
+    assert mains() == {"n1": True, "m1": False}
+    assert ParticipantDay.objects.get(participant=person).asleep_minutes == 320
+    for log in logs:
+        assert store(person, Delivery(sleep=[log]), now=NOW) == Counts(sleep_unchanged=1)
+
+
+def test_of_two_logs_alike_in_detail_the_longer_is_the_main_sleep(person: Participant) -> None:
+    store(person, Delivery(sleep=[manual("m1", hours=7, is_main=True), manual("m2", is_main=True)]), now=NOW)
+    assert mains() == {"m1": False, "m2": True}
+
+
+def test_two_sleeps_apart_are_told_apart_by_length_and_not_by_stages(person: Participant) -> None:
+    nap = night("nap", start=dt.datetime(2026, 5, 5, 12, tzinfo=dt.UTC), hours=2)
+    store(person, Delivery(sleep=[nap, manual()]), now=NOW)
+    assert mains() == {"nap": False, "m1": True}
+
+
+def test_what_a_source_calls_the_main_sleep_comes_before_a_longer_one(person: Participant) -> None:
+    store(person, Delivery(sleep=[night(hours=5, is_main=True), manual(is_main=False)]), now=NOW)
+    assert mains() == {"n1": True, "m1": False}
+
+
+def test_two_sources_have_a_main_sleep_each(person: Participant) -> None:
+    other = replace(night("o1"), source=SourceKey("othervendor", "Band"))
+    store(person, Delivery(sleep=[night(), other]), now=NOW)
+    assert mains() == {"n1": True, "o1": True}
+
+
+def test_where_the_main_sleep_is_withdrawn_the_other_log_takes_its_place(person: Participant) -> None:
+    store(person, Delivery(sleep=[night(is_main=True), manual(hours=8.1, is_main=True)]), now=NOW)
+    gone = Replaced("testvendor", Sessions.SLEEP, BED + dt.timedelta(hours=7.9), BED + dt.timedelta(days=1))
+    store(person, Delivery(replaces=[gone]), now=NOW)
+    assert mains() == {"m1": True}
+    assert ParticipantDay.objects.get(participant=person).asleep_minutes == 486
+
+
+def test_a_corrected_zone_that_brings_two_nights_to_one_date_leaves_one_main_sleep(person: Participant) -> None:
+    early = night("n0", start=BED - dt.timedelta(hours=12), hours=6, is_main=True)  # wakes at 17:30 on the 4th
+    store(person, Delivery(sleep=[early, night(is_main=True)]), now=NOW)
+    assert mains() == {"n0": True, "n1": True}
+    person.time_zone = "Pacific/Auckland"
+    person.save()
+    recompute(person, BED, BED + dt.timedelta(hours=9), now=NOW)
+    assert set(SleepSession.objects.values_list("date", flat=True)) == {dt.date(2026, 5, 5)}
+    assert mains() == {"n0": False, "n1": True}
+
+
+def test_totals_stand_in_for_stages_that_are_not_told(person: Participant) -> None:
+    totals = SleepTotals(asleep=400, awake=20, light=250, deep=60, rem=90)
+    store(person, Delivery(sleep=[manual(totals=totals)]), now=NOW)
+    session = SleepSession.objects.get()
+    assert (session.asleep_minutes, session.awake_minutes, session.deep_minutes) == (400, 20, 60)
+
+
+@pytest.mark.parametrize("first", ["stages", "totals"])
+def test_of_files_that_tell_of_one_episode_the_finest_stays_in_any_order(person: Participant, first: str) -> None:
+    fine = night(finest_stays=True)
+    coarse = replace(fine, stages=(), totals=SleepTotals(asleep=300), is_main=True)
+    for record in (fine, coarse) if first == "stages" else (coarse, fine):
+        store(person, Delivery(sleep=[record]), now=NOW)
+    session = SleepSession.objects.get()
+    assert (session.asleep_minutes, len(session.stages), session.claimed_main) == (320, 3, True)
+    for record in (fine, coarse):
+        assert store(person, Delivery(sleep=[record]), now=NOW) == Counts(sleep_unchanged=1)
 
 
 def test_a_night_that_ends_before_it_starts_is_rejected(person: Participant) -> None:

@@ -43,7 +43,9 @@ def planned(data_type: str = "pulse", kind: str = "read") -> list[tuple[dt.datet
 
 
 def hours(*stretches: tuple[dt.datetime, dt.datetime]) -> list[tuple[dt.datetime, dt.datetime]]:
-    return [(at, at + HOUR) for start, end in stretches for at in (start + n * HOUR for n in range((end - start) // HOUR))]
+    return [
+        (at, at + HOUR) for start, end in stretches for at in (start + n * HOUR for n in range((end - start) // HOUR))
+    ]
 
 
 def read_all(connection: Connection) -> None:
@@ -190,7 +192,9 @@ def test_a_notice_of_days_outside_asks_for_what_is_inside(
     assert planned() == hours((midnight(now, 4), midnight(now, 2)))
 
 
-def test_days_that_moved_are_not_asked_for_outside(connection: Connection, vendor: FakeVendor, now: dt.datetime) -> None:
+def test_days_that_moved_are_not_asked_for_outside(
+    connection: Connection, vendor: FakeVendor, now: dt.datetime
+) -> None:
     for days in (6, 3):
         SyncWindow.objects.create(
             connection=connection, data_type="rest", starts_at=midnight(now, days), ends_at=midnight(now, days - 1),
