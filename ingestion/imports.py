@@ -219,9 +219,9 @@ def recognise(path: str, head: bytes) -> tuple[FileFormat | None, str]:
     return None, next((miss for miss in misses if miss), "")
 
 
-def _open_beside(inbox: Inbox, file: Offered, name: str) -> IO[bytes] | None:
+def _open_beside(inbox: Inbox, file: Offered, name: str) -> Callable[[], IO[bytes]] | None:
     other = inbox.beside(file, name)
-    return other.open() if other else None
+    return other.open if other else None
 
 
 def _same(known: ImportFile, status: str) -> ImportFile | None:

@@ -83,10 +83,10 @@ class FileJob:
     """One file to be read. `open` gives its uncompressed bytes from the start, anew at each call.
 
     `zone_of` tells the time zone of a participant label for wall-clock formats; it raises RowsRefused where rows of
-    this label cannot be taken, ForeignFile where nobody has said whose file it is. `companion` opens
-    a file of another name in the same folder or archive, None where there is none. `options` are a format's own
-    switches. `assumptions` is filled by the reader with what the file does not say and it took to be so; it is
-    stored with the import.
+    this label cannot be taken, ForeignFile where nobody has said whose file it is. `companion` tells how to open a file
+    of another name in the same folder or archive, None where there is none. `options` are a format's own switches.
+    `assumptions` is filled by the reader with what the file does not say and it took to be so; it is stored with the
+    import.
     """
 
     name: str
@@ -94,7 +94,7 @@ class FileJob:
     zone_of: Callable[[str | None], zoneinfo.ZoneInfo]
     now: dt.datetime
     size: int = 0  # bytes, uncompressed
-    companion: Callable[[str], IO[bytes] | None] = lambda name: None
+    companion: Callable[[str], Callable[[], IO[bytes]] | None] = lambda name: None
     options: Mapping[str, str] = field(default_factory=dict)
     assumptions: dict[str, object] = field(default_factory=dict)
 

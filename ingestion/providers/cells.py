@@ -21,11 +21,13 @@ Mask = NDArray[np.bool_]
 Bytes = NDArray[np.uint8]
 
 
-def numbers(column: Any) -> tuple[Values, Mask]:
-    """A text column as float64, and a mask of the cells that are no number (those are NaN).
+def numbers(column: Any, *, decimal: str = ".") -> tuple[Values, Mask]:
+    """A text column as float64, and a mask of the cells that are numbers; the others are NaN.
 
-    An empty cell and "NaN" are good cells without a number: NaN.
+    An empty cell and "NaN" are good cells without a number: NaN. `decimal`: the sign of fractions.
     """
+    if decimal != ".":
+        column = pc.replace_substring(column, decimal, ".")
     try:
         return column.cast(pa.float64()).to_numpy(zero_copy_only=False), np.ones(len(column), dtype=bool)
     except pa.ArrowInvalid:

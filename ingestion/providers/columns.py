@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import codecs
-import csv
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -14,28 +12,40 @@ import pyarrow.csv as pacsv
 from numpy.typing import NDArray
 
 from ingestion.providers.base import Chunk, ForeignFile
-from ingestion.providers.cells import Mask, lengths
+from ingestion.providers.cells import Mask, lengths, numbers
+from ingestion.providers.dialect import Dialect, Opener, decimal_sign, dialect_of, skip_lines
+from metrics.batch import Values
 
 # About 100,000 rows of heart rate: small in memory, large enough for one COPY.
 BLOCK = 3 * 2**20
+HEAD = 64 * 1024  # a first line is not longer
+LABEL = "Id"  # the column of participants' labels: never a number
 
 
 def header_of(head: bytes) -> list[str]:
     """Column names of a CSV file's first line, without a byte-order mark; empty if that line is no text."""
-    line = head.removeprefix(codecs.BOM_UTF8).split(b"\n", 1)[0]
-    try:
-        rows = list(csv.reader([line.decode("utf-8").rstrip("\r")]))
-    except (UnicodeDecodeError, csv.Error):
-        return []
-    return [name.strip() for name in rows[0]] if rows else []
+    return list(dialect_of(head).names)
+
+
+def unlike(head: bytes, columns: Sequence[str]) -> str:
+    """What a header lacks of these columns, or why it cannot be read; empty where it has them all."""
+    dialect = dialect_of(head)
+    if dialect.unclear:
+        return dialect.unclear
+    missing = [column for column in columns if column not in dialect.names]
+    return f"its header lacks: {', '.join(missing[:5])}" if missing else ""
 
 
 @dataclass(slots=True)
 class Block:
-    """Some rows of a CSV file: text columns by name, and each row's line in the file (int64, 1 is the header)."""
+    """Some rows of a CSV file: text columns by name, and each row's line in the file (int64, 1 is the header).
+
+    `decimal`: the sign of its fractions.
+    """
 
     columns: dict[str, Any]  # pyarrow.StringArray
     lines: NDArray[np.int64]
+    decimal: str = "."
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -45,33 +55,62 @@ class Block:
         if mask.all():
             return self
         chosen = pa.array(mask)
-        return Block({name: column.filter(chosen) for name, column in self.columns.items()}, self.lines[mask])
+        columns = {name: column.filter(chosen) for name, column in self.columns.items()}
+        return Block(columns, self.lines[mask], self.decimal)
+
+    def numbers(self, name: str) -> tuple[Values, Mask]:
+        """A column as float64, and a mask of the cells that are a number or empty; see cells.numbers."""
+        return numbers(self.columns[name], decimal=self.decimal)
 
 
-def blocks(stream: IO[bytes], wanted: Collection[str], *, quoted: bool = False) -> Iterator[tuple[Block, Chunk]]:
+def blocks(opener: Opener, wanted: Collection[str], *, quoted: bool = False) -> Iterator[tuple[Block, Chunk]]:
     """The wanted columns of a CSV file, block by block, each with a Chunk that counts its rows so far.
 
-    `wanted` names that the header lacks are left out: callers check the header before. Rows with too few or too
-    many cells are rejected by line, blank lines skipped. `quoted`: cells may be quoted, as they also may where those
-    of the header are; only then is a quotation mark more than a letter, for an unpaired one would swallow good rows.
+    `opener` gives the file's bytes from the start, anew at each call. `wanted` names that the header lacks are left
+    out: callers check the header before. Rows with too few or too many cells are rejected by line, blank lines
+    skipped. `quoted`: cells may be quoted, as they also may where those of the header are; only then is a quotation
+    mark more than a letter, for an unpaired one would swallow good rows. A file that is not separated by commas is
+    read through before, for the sign of its fractions. Raises ForeignFile.
     """
-    first = stream.readline()
-    names = header_of(first)
-    if len(set(names)) != len(names):
+    with opener() as stream:
+        dialect = dialect_of(stream.read(HEAD))
+    if dialect.unclear:
+        raise ForeignFile(dialect.unclear)
+    decimal = "."
+    if dialect.delimiter != ",":
+        numeric = [name for name in wanted if name != LABEL]
+        with opener() as stream:
+            decimal = decimal_sign(block.columns for block, _ in _read(stream, dialect, numeric, quoted=quoted))
+    with opener() as stream:
+        for block, chunk in _read(stream, dialect, wanted, quoted=quoted):
+            block.decimal = decimal
+            yield block, chunk
+
+
+def _read(
+    stream: IO[bytes], dialect: Dialect, wanted: Collection[str], *, quoted: bool
+) -> Iterator[tuple[Block, Chunk]]:
+    named = [name for name in dialect.names if name]
+    if len(set(named)) != len(named):
         raise ForeignFile("a column name occurs twice in the header")
+    names = [name or f"(column {place})" for place, name in enumerate(dialect.names, start=1)]
+    skip_lines(stream, dialect.lines)
     if not (rest := stream.read(1)):
         return
     malformed: list[int] = []
 
     def skip(row: Any) -> str:
-        malformed.append(row.number + 1)
+        malformed.append(row.number + dialect.lines)
         return "skip"
 
     reader = pacsv.open_csv(
         pa.PythonFile(_Rest(rest, stream), mode="r"),
         read_options=pacsv.ReadOptions(use_threads=False, block_size=BLOCK, column_names=names),
         parse_options=pacsv.ParseOptions(
-            quote_char='"' if quoted or b'"' in first else False, ignore_empty_lines=False, invalid_row_handler=skip
+            delimiter=dialect.delimiter,
+            quote_char='"' if quoted or dialect.quoted else False,
+            ignore_empty_lines=False,
+            invalid_row_handler=skip,
         ),
         convert_options=pacsv.ConvertOptions(
             column_types={name: pa.string() for name in names},
@@ -79,7 +118,7 @@ def blocks(stream: IO[bytes], wanted: Collection[str], *, quoted: bool = False) 
             strings_can_be_null=False,
         ),
     )
-    yield from _with_lines(reader, malformed, len(names), stream)
+    yield from _with_lines(reader, malformed, len(names), stream, dialect.lines + 1)
 
 
 class _Rest:
@@ -98,9 +137,10 @@ class _Rest:
         """The stream belongs to whoever opened it."""
 
 
-def _with_lines(reader: Any, malformed: list[int], width: int, stream: IO[bytes]) -> Iterator[tuple[Block, Chunk]]:
+def _with_lines(
+    reader: Any, malformed: list[int], width: int, stream: IO[bytes], line: int
+) -> Iterator[tuple[Block, Chunk]]:
     """Give each row its line. The parser may be a block ahead, so only malformed lines up to here are counted."""
-    line = 2
     while True:
         try:
             batch = reader.read_next_batch()

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingestion.providers.base import Chunk, FileJob, RowsRefused
-from ingestion.providers.cells import Mask, labels, numbers
-from ingestion.providers.columns import Block, blocks, header_of
+from ingestion.providers.cells import Mask, labels
+from ingestion.providers.columns import LABEL, Block, blocks, header_of, unlike
 from ingestion.providers.fitabase.names import base, label_of, left_out
 from ingestion.providers.wallclock import WallClock
 from metrics.batch import Refusal, SampleBatch, SourceKey, Times, Values
@@ -41,11 +41,11 @@ class Table:
     def near_miss(self, name: str, head: bytes) -> str | None:
         if self.file_type.casefold() not in base(name).casefold():
             return None
-        missing = [column for column in self.columns if column not in header_of(head)]
-        return f"named like {self.file_type}, but its header lacks: {', '.join(missing[:5])}" if missing else None
+        lack = unlike(head, self.columns)
+        return f"named like {self.file_type}, but {lack}" if lack else None
 
     def label_in(self, name: str, head: bytes) -> str | None:
-        return None if "Id" in header_of(head) else label_of(name)
+        return None if LABEL in header_of(head) else label_of(name)
 
 
 @dataclass(slots=True)
@@ -88,31 +88,30 @@ class People:
 
 def parts(job: FileJob, wanted: Iterable[str], people: People) -> Iterator[tuple[Chunk, list[Part]]]:
     """The file's rows block by block, split by participant; rows of refused participants are rejected here."""
-    with job.open() as stream:
-        for block, chunk in blocks(stream, {"Id", *wanted}):
-            found: list[Part] = []
-            for label, rows in _by_label(job, block):
-                try:
-                    found.append(Part(label, people.clock(label), rows, chunk))
-                except RowsRefused as refusal:
-                    chunk.reject(rows.lines, str(refusal))
-            yield chunk, found
+    for block, chunk in blocks(job.open, {LABEL, *wanted}):
+        found: list[Part] = []
+        for label, rows in _by_label(job, block):
+            try:
+                found.append(Part(label, people.clock(label), rows, chunk))
+            except RowsRefused as refusal:
+                chunk.reject(rows.lines, str(refusal))
+        yield chunk, found
 
 
 def _by_label(job: FileJob, block: Block) -> Iterator[tuple[str | None, Block]]:
     if not len(block):
         return
-    if "Id" not in block.columns:
+    if LABEL not in block.columns:
         yield label_of(job.name), block
         return
-    codes, names = labels(block.columns["Id"])
+    codes, names = labels(block.columns[LABEL])
     for code, name in enumerate(names):
         yield name, block.where(codes == code)
 
 
 def good_numbers(part: Part, column: str, usable: Mask) -> tuple[Values, Mask]:
     """A column's numbers and the rows that are usable with them; rows that were usable until now are rejected."""
-    values, ok = numbers(part.block.columns[column])
+    values, ok = part.block.numbers(column)
     part.chunk.reject(part.block.lines[usable & ~ok], f"{column} is not a number")
     return values, usable & ok
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingestion.providers.base import Chunk, FileJob
-from ingestion.providers.cells import Mask, iso_datetimes, labels, numbers
-from ingestion.providers.columns import Block, blocks, header_of
+from ingestion.providers.cells import Mask, iso_datetimes, labels
+from ingestion.providers.columns import Block, blocks, header_of, unlike
 from ingestion.providers.markers import present
 from ingestion.providers.takeout.names import base
 from ingestion.providers.takeout.reading import NO_DATA, add_samples, source_of, zone
@@ -55,8 +55,8 @@ class CsvFormat:
     def near_miss(self, name: str, head: bytes) -> str | None:
         if not self.named or not re.match(self.named, base(name), re.IGNORECASE):
             return None
-        missing = [column for column in (self.stamp, *self.values, *self.also) if column not in header_of(head)]
-        return f"named like {self.code.split('.')[1]}, but its header lacks: {', '.join(missing)}" if missing else None
+        lack = unlike(head, (self.stamp, *self.values, *self.also))
+        return f"named like {self.code.split('.')[1]}, but {lack}" if lack else None
 
     def label_in(self, name: str, head: bytes) -> str | None:
         return None  # an export never says whose it is
@@ -65,14 +65,13 @@ class CsvFormat:
         clock = WallClock(zone(job)) if self.clock is not Clock.UTC else None
         wanted = {self.stamp, *self.values, *self.also, DATA_SOURCE}
         sums = _Sums()
-        with job.open() as stream:
-            for block, chunk in blocks(stream, wanted, quoted=True):
-                if len(block):
-                    self._read(job, block, chunk, clock, sums)
-                if clock:
-                    chunk.noted.update(clock.noted)
-                    clock.noted.clear()
-                yield chunk
+        for block, chunk in blocks(job.open, wanted, quoted=True):
+            if len(block):
+                self._read(job, block, chunk, clock, sums)
+            if clock:
+                chunk.noted.update(clock.noted)
+                clock.noted.clear()
+            yield chunk
         if self.summed:
             yield sums.chunk(job, self)
 
@@ -81,7 +80,7 @@ class CsvFormat:
         origins = block.columns.get(DATA_SOURCE)
         codes, names = labels(origins) if origins is not None else (np.zeros(len(block), np.int32), [""])
         for column, (metric, factor) in self.values.items():
-            values, legible = numbers(block.columns[column])
+            values, legible = block.numbers(column)
             chunk.reject(block.lines[ok & ~legible], f"{column} is not a number")
             keep = ok & legible
             keep[keep] = present(metric, values[keep], chunk.skipped)

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from ingestion.providers.base import Chunk, FileJob
 from ingestion.providers.cells import offset_seconds
-from ingestion.providers.columns import Block, blocks, header_of
+from ingestion.providers.columns import Block, blocks, header_of, unlike
 from ingestion.providers.night_clock import Night, fits, read_night
 from ingestion.providers.takeout.names import base
 from ingestion.providers.takeout.reading import PLATFORM, PROVIDER, zone
@@ -43,9 +43,8 @@ class UserSleeps:
         return set(self.columns) <= set(header_of(head))
 
     def near_miss(self, name: str, head: bytes) -> str | None:
-        missing = [column for column in self.columns if column not in header_of(head)]
-        named = base(name).startswith("UserSleeps_")
-        return f"named like UserSleeps, but its header lacks: {', '.join(missing)}" if named and missing else None
+        lack = unlike(head, self.columns) if base(name).startswith("UserSleeps_") else ""
+        return f"named like UserSleeps, but {lack}" if lack else None
 
     def label_in(self, name: str, head: bytes) -> str | None:
         return None  # an export never says whose it is
@@ -53,21 +52,20 @@ class UserSleeps:
     def chunks(self, job: FileJob) -> Iterator[Chunk]:
         stages = _stages(job)
         owner, offsets = zone(job), []
-        with job.open() as stream:
-            for block, chunk in blocks(stream, {*self.columns, *ALSO}, quoted=True):
-                for row, line in _rows(block):
-                    try:
-                        offset = offset_seconds(row["start_utc_offset"])
-                        night = _night(row, stages, owner)
-                    except (ValueError, OverflowError) as error:
-                        chunk.reject([line], f"night that cannot be read: {error}")
-                        continue
-                    chunk.delivery(None).sleep.append(night)
-                    if offset:
-                        offsets.append((night.starts_at, offset))
-                    else:
-                        chunk.noted["offset +00:00 may be a placeholder: the participant's zone stands"] += 1
-                yield chunk
+        for block, chunk in blocks(job.open, {*self.columns, *ALSO}, quoted=True):
+            for row, line in _rows(block):
+                try:
+                    offset = offset_seconds(row["start_utc_offset"])
+                    night = _night(row, stages, owner)
+                except (ValueError, OverflowError) as error:
+                    chunk.reject([line], f"night that cannot be read: {error}")
+                    continue
+                chunk.delivery(None).sleep.append(night)
+                if offset:
+                    offsets.append((night.starts_at, offset))
+                else:
+                    chunk.noted["offset +00:00 may be a placeholder: the participant's zone stands"] += 1
+            yield chunk
         journeys = Chunk(position=job.size)
         if changes := _changes(offsets, owner):
             journeys.delivery(None).offsets.extend(changes)
@@ -127,25 +125,24 @@ def _local(at: dt.datetime, offset: str) -> dt.datetime:
 def _stages(job: FileJob) -> dict[str, list[StageRow]]:
     """Stages by sleep_id from the file beside this one; none where there is none. Bad rows there are left out."""
     name = base(job.name)
-    stream = job.companion(name.replace("UserSleeps", "UserSleepStages", 1))
-    if stream is None:
+    beside = job.companion(name.replace("UserSleeps", "UserSleepStages", 1))
+    if beside is None:
         job.assumptions["stages"] = "none: there is no UserSleepStages file beside this one"
         return {}
     found: dict[str, list[StageRow]] = {}
     unread = 0
-    with stream:
-        for block, chunk in blocks(stream, {*STAGE_COLUMNS, "start_utc_offset"}, quoted=True):
-            unread += sum(chunk.rejected.values())
-            for row, _ in _rows(block):
-                try:
-                    starts_at, ends_at = _instant(row["sleep_stage_start"]), _instant(row["sleep_stage_end"])
-                    stage = STAGES[row["sleep_stage_type"].strip().upper()]
-                except (ValueError, OverflowError, KeyError):
-                    unread += 1
-                    continue
-                seconds = round((ends_at - starts_at).total_seconds())
-                told = (Stage(starts_at, seconds, stage), row.get("start_utc_offset"))
-                found.setdefault(row["sleep_id"].strip(), []).append(told)
+    for block, chunk in blocks(beside, {*STAGE_COLUMNS, "start_utc_offset"}, quoted=True):
+        unread += sum(chunk.rejected.values())
+        for row, _ in _rows(block):
+            try:
+                starts_at, ends_at = _instant(row["sleep_stage_start"]), _instant(row["sleep_stage_end"])
+                stage = STAGES[row["sleep_stage_type"].strip().upper()]
+            except (ValueError, OverflowError, KeyError):
+                unread += 1
+                continue
+            seconds = round((ends_at - starts_at).total_seconds())
+            told = (Stage(starts_at, seconds, stage), row.get("start_utc_offset"))
+            found.setdefault(row["sleep_id"].strip(), []).append(told)
     if unread:
         job.assumptions["stages"] = f"{unread} rows of UserSleepStages were not legible and are left out"
     return found
