@@ -103,7 +103,7 @@ class Day:
     """A local day that is to be judged, and what the store holds of it.
 
     `missing`: its stretches without a heart rate, each at least as long as the protocol says. `series`: its rollups
-    as (metric, source, minutes, n).
+    as (metric, source, minutes, n). `newest`: its newest sample, one that does not count too.
     """
 
     person: Person
@@ -132,7 +132,8 @@ class Day:
 
     @property
     def has_data(self) -> bool:
-        return bool(self.series) or self.slept
+        """Whether anything came of it, be it values that do not count."""
+        return bool(self.series) or self.slept or self.newest is not None
 
 
 def days_of(

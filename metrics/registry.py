@@ -2,11 +2,12 @@
 
 A new device brings its metrics as rows here, never as columns in a table. Ids are stored with every
 measurement: they are never changed or reused. Codes and plausible ranges follow Open mHealth, LOINC and the
-vendors' own limits; `plausible` flags a value, it never drops one.
+vendors' own limits. `plausible` says which values count, both bounds included; plausibility.py asks it for everybody.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -22,6 +23,11 @@ class Aggregate(StrEnum):
     SUM = "sum"
 
 
+# Another number, and the day, with each change of a range below: what has been counted by then is counted anew by
+# `manage.py reevaluate_ranges` alone. Version 1 is the first by which values are left out.
+RANGES_VERSION = 1
+RANGES_SINCE = dt.date(2026, 11, 29)
+
 LOINC = "http://loinc.org"
 LOCAL = "urn:wearable-trials:metric"
 
@@ -31,7 +37,8 @@ class Metric:
     """One kind of measurement.
 
     `unit` is UCUM and what is stored; `label` is how the unit is written for people. `subminute`: sampled more
-    often than once a minute by some device, so minute rollups are kept for it.
+    often than once a minute by some device, so minute rollups are kept for it. `plausible`: the lowest and the highest
+    value that count; of a sum over an interval, those of a minute.
     """
 
     id: int
@@ -84,14 +91,15 @@ def _rows() -> tuple[Metric, ...]:
         Metric(18, "steps_24h", "Steps, daily total", "{steps}", "steps", d, total, (0, 100_000), "41950-7"),
         Metric(19, "distance_24h", "Distance, daily total", "m", "m", d, total, (0, 150_000), "41953-1"),
         Metric(20, "energy_24h", "Energy, daily total", "kcal", "kcal", d, total, (300, 15_000), "41979-6"),
+        # A day of 25 hours has 1,500 minutes.
         Metric(
-            21, "sedentary_24h", "Sedentary time, daily total", "min", "min", d, total, (0, 1440), "sedentary", LOCAL
+            21, "sedentary_24h", "Sedentary time, daily total", "min", "min", d, total, (0, 1500), "sedentary", LOCAL
         ),
         Metric(
-            22, "lightly_active_24h", "Light activity, daily total", "min", "min", d, total, (0, 1440), "light", LOCAL
+            22, "lightly_active_24h", "Light activity, daily total", "min", "min", d, total, (0, 1500), "light", LOCAL
         ),
-        Metric(23, "fairly_active_24h", "Fair activity, daily total", "min", "min", d, total, (0, 1440), "fair", LOCAL),
-        Metric(24, "very_active_24h", "High activity, daily total", "min", "min", d, total, (0, 1440), "very", LOCAL),
+        Metric(23, "fairly_active_24h", "Fair activity, daily total", "min", "min", d, total, (0, 1500), "fair", LOCAL),
+        Metric(24, "very_active_24h", "High activity, daily total", "min", "min", d, total, (0, 1500), "very", LOCAL),
         Metric(25, "vo2_max", "VO₂ max", "mL/(kg.min)", "mL/kg/min", d, mean, (10, 95), "vo2-max", LOCAL),
         Metric(26, "spo2_24h", "Oxygen saturation, nightly mean", "%", "%", d, mean, (70, 100), "spo2-nightly", LOCAL),
         Metric(

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from metrics import sql
 from metrics.batch import MICROSECOND, Times, Values, instant
 from metrics.days import EPOCH, LocalCalendar
-from metrics.models import DayRollup, ParticipantDay, SleepSession
+from metrics.kept import kept_days
+from metrics.models import DayRollup, ImplausibleCount, ParticipantDay, SleepSession
 from metrics.registry import BY_ID, METRICS, Metric
 
 MINUTE = 60 * MICROSECOND
@@ -55,9 +56,10 @@ def stretches(times: Times, width: int) -> list[tuple[int, int]]:
 
 
 def minutes_of(time: Times, value: Values) -> tuple[Times, NDArray[np.int32], Values, Values, Values]:
-    """Minute buckets of ascending samples (microseconds UTC): first instants, n, total, low, high, each (m,).
+    """Minute buckets of ascending samples (microseconds UTC), one at least: first instants, n, total, low, high, each
+    (m,).
 
-    What FILL_MINUTES computes, for rows that are in memory and alone in their minutes.
+    What FILL_MINUTES computes, for rows that are in memory, count, and are alone in their minutes.
     """
     bucket = time // MINUTE * MINUTE
     firsts = np.flatnonzero(np.append(True, bucket[1:] != bucket[:-1]))
@@ -70,10 +72,12 @@ def minutes_of(time: Times, value: Values) -> tuple[Times, NDArray[np.int32], Va
     )
 
 
-def refresh(series: SeriesKey, touched: Times, calendar: LocalCalendar, *, minutes_done: bool) -> set[dt.date]:
+def refresh(
+    series: SeriesKey, touched: Times, calendar: LocalCalendar, *, minutes_done: bool = False, implausible: bool = False
+) -> set[dt.date]:
     """Recompute the buckets of the touched instants (microseconds UTC, ascending); returns their local dates.
 
-    `minutes_done`: the minute buckets have been written with the rows.
+    `minutes_done`: the minute buckets have been written with the rows. `implausible`: some of these may not count.
     """
     if not len(touched):
         return set()
@@ -85,7 +89,7 @@ def refresh(series: SeriesKey, touched: Times, calendar: LocalCalendar, *, minut
         for start, end in stretches(touched, HOUR):
             _refill(cursor, series, start, end, sql.CLEAR_HOURS, fill)
     dates = {EPOCH + dt.timedelta(days=day) for day in np.unique(calendar.dates(touched)).tolist()}
-    refresh_days(series, dates, calendar)
+    refresh_days(series, dates, calendar, implausible=implausible)
     return dates
 
 
@@ -109,15 +113,30 @@ def _spans(dates: Iterable[dt.date], calendar: LocalCalendar) -> dict[str, Any] 
     }
 
 
-def refresh_days(series: SeriesKey, dates: set[dt.date], calendar: LocalCalendar) -> None:
-    """Recompute day rollups of one series."""
-    parameters = _spans(dates, calendar)
-    if parameters is None:
-        return
-    parameters |= series.parameters
+def refresh_days(
+    series: SeriesKey,
+    dates: set[dt.date],
+    calendar: LocalCalendar,
+    *,
+    implausible: bool = True,
+    samples_from: dt.date | None = None,
+) -> None:
+    """Recompute day rollups of one series, and how many of its samples do not count.
+
+    `implausible`: such samples may be new; those known of are looked after in any case. `samples_from`: before this
+    date samples were deleted; what is made of them stays there.
+    """
+    sampled = {date for date in dates if samples_from is None or date >= samples_from}
     with connection.cursor() as cursor:
-        cursor.execute(sql.CLEAR_DAYS, parameters)
-        cursor.execute(sql.FILL_DAYS_FROM_MINUTES if series.metric.subminute else sql.FILL_DAYS, parameters)
+        if parameters := _spans(dates if series.metric.subminute else sampled, calendar):
+            parameters |= series.parameters
+            cursor.execute(sql.CLEAR_DAYS, parameters)
+            cursor.execute(sql.FILL_DAYS_FROM_MINUTES if series.metric.subminute else sql.FILL_DAYS, parameters)
+        if parameters := _spans(sampled, calendar):
+            parameters |= series.parameters
+            cursor.execute(sql.CLEAR_IMPLAUSIBLE, parameters)
+            if implausible or cursor.rowcount:
+                cursor.execute(sql.FILL_IMPLAUSIBLE, parameters)
 
 
 def rebuild_days(
@@ -130,20 +149,20 @@ def rebuild_days(
 ) -> set[dt.date]:
     """Drop and recompute all day rollups of local dates first to last, both included; returns the dates.
 
-    `samples_from`: before this date samples were deleted; days that are made of samples stay there.
+    `samples_from`: before this date samples were deleted; what is made of samples stays there.
     """
-    rows = DayRollup.objects.filter(participant_id=participant)
-    series = list(rows.values_list("metric_id", "source_id").distinct().order_by())
-    doomed = rows.filter(date__range=(first, last))
+    series = kept_days("metric_id", "source_id", participant_id=participant)
+    doomed = DayRollup.objects.filter(participant_id=participant, date__range=(first, last))
+    marked = ImplausibleCount.objects.filter(participant_id=participant, date__range=(first, last))
     if samples_from is not None:
         doomed = doomed.exclude(date__lt=samples_from, metric_id__in=FROM_SAMPLES)
+        marked = marked.filter(date__gte=samples_from)
     doomed.delete()
+    marked.delete()
     dates = {first + dt.timedelta(days=i) for i in range((last - first).days + 1)}
-    for metric, source in series:
-        of = SeriesKey(participant, BY_ID[metric], source)
-        kept = None if of.metric.subminute else samples_from
-        refresh_days(of, {date for date in dates if kept is None or date >= kept}, calendar)
-    found = DayRollup.objects.filter(participant_id=participant, date__in=dates).values_list("date", flat=True)
+    for metric, source in sorted(series):
+        refresh_days(SeriesKey(participant, BY_ID[metric], source), dates, calendar, samples_from=samples_from)
+    found = kept_days("date", participant_id=participant, date__in=dates)
     nights = SleepSession.objects.filter(participant_id=participant, date__in=dates).values_list("date", flat=True)
     judged = ParticipantDay.objects.filter(participant_id=participant, date__in=dates).values_list("date", flat=True)
     return {*found, *nights, *judged}

@@ -18,15 +18,20 @@ from metrics import rollups, sql
 from metrics.batch import Refusal, SampleBatch, Seconds, Times, Values, instant
 from metrics.copying import copy_measurements, copy_minutes, stage
 from metrics.counts import Counts
+from metrics.plausibility import plausible
 
 
 @dataclass(slots=True)
 class Written:
-    """What became of a batch; `touched`: the times at which something changed, ascending."""
+    """What became of a batch; `touched`: the times at which something changed, ascending.
+
+    `minutes_done`: the minute buckets are written too. `implausible`: some of its values do not count.
+    """
 
     counts: Counts
     touched: Times
     minutes_done: bool = False
+    implausible: bool = False
 
 
 def store_batch(series: rollups.SeriesKey, batch: SampleBatch, now: dt.datetime) -> Written:
@@ -39,8 +44,9 @@ def store_batch(series: rollups.SeriesKey, batch: SampleBatch, now: dt.datetime)
     time, value, seconds, counts.repeated = in_order(batch, refusals == Refusal.NONE)
     if not len(time):
         return Written(counts, time)
-    low, high = series.metric.plausible
-    counts.flagged = int(np.count_nonzero((value < low) | (value > high)))
+    counted = plausible(series.metric, value, seconds)
+    counts.flagged = len(value) - int(np.count_nonzero(counted))
+    implausible = counts.flagged > 0
     # Whole minutes, so that the minute buckets of new rows are known without looking at the table again.
     first, last = (
         int(time[0]) // rollups.MINUTE * rollups.MINUTE,
@@ -51,10 +57,10 @@ def store_batch(series: rollups.SeriesKey, batch: SampleBatch, now: dt.datetime)
         cursor.execute(sql.HAS_ROWS, {**series.parameters, **bounds})
         if not cursor.fetchone()[0]:
             copy_measurements(cursor, series, time, value, seconds)
-            if series.metric.subminute:
-                copy_minutes(cursor, series, time, value)
+            if series.metric.subminute and counted.any():
+                copy_minutes(cursor, series, time[counted], value[counted])
             counts.new = len(time)
-            return Written(counts, time, minutes_done=True)
+            return Written(counts, time, minutes_done=True, implausible=implausible)
         fresh, differing = _differences(cursor, series, time, value, seconds, bounds)
         if differing.any():
             parameters = {**series.parameters, **bounds}
@@ -65,7 +71,7 @@ def store_batch(series: rollups.SeriesKey, batch: SampleBatch, now: dt.datetime)
             copy_measurements(cursor, series, time[fresh], value[fresh], part)
     counts.new, counts.changed = int(np.count_nonzero(fresh)), int(np.count_nonzero(differing))
     counts.unchanged = len(time) - counts.new - counts.changed
-    return Written(counts, time[fresh | differing])
+    return Written(counts, time[fresh | differing], implausible=implausible)
 
 
 def in_order(batch: SampleBatch, wanted: NDArray[np.bool_]) -> tuple[Times, Values, Seconds | None, int]:

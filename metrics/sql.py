@@ -6,6 +6,8 @@ with date_bin, which needs neither TimescaleDB nor the session's time zone.
 
 from __future__ import annotations
 
+from metrics.plausibility import counted
+
 # --- writing -----------------------------------------------------------------------------------------------
 
 # Held to the end of the transaction: one writer a participant. The first number is ours among advisory locks.
@@ -91,7 +93,7 @@ FROM metrics_measurement m
 )
 REMOVE_ABSENT = f"DELETE FROM metrics_measurement m {_ABSENT} RETURNING (extract(epoch FROM m.time) * 1000000)::int8"
 
-# --- rollups: always recomputed from the rows beneath, so that doing it twice changes nothing -------------
+# --- rollups: always recomputed from the rows beneath that count, so that doing it twice changes nothing ----
 
 _CLEAR = """
 DELETE FROM {table}
@@ -103,16 +105,16 @@ _FROM_MEASUREMENTS = """
 INSERT INTO {table} (participant_id, metric_id, source_id, bucket, n, total, low, high)
 SELECT participant_id, metric_id, source_id, date_bin('{width}', time, 'epoch'),
     count(*), sum(value), min(value), max(value)
-FROM metrics_measurement
+FROM metrics_measurement m
 WHERE participant_id = %(participant)s AND metric_id = %(metric)s AND source_id = %(source)s
-    AND time >= %(low)s AND time < %(high)s
+    AND time >= %(low)s AND time < %(high)s AND {counted}
 GROUP BY 1, 2, 3, 4
 """
 
 CLEAR_MINUTES = _CLEAR.format(table="metrics_minuterollup")
-FILL_MINUTES = _FROM_MEASUREMENTS.format(table="metrics_minuterollup", width="1 minute")
+FILL_MINUTES = _FROM_MEASUREMENTS.format(table="metrics_minuterollup", width="1 minute", counted=counted("m"))
 CLEAR_HOURS = _CLEAR.format(table="metrics_hourrollup")
-FILL_HOURS = _FROM_MEASUREMENTS.format(table="metrics_hourrollup", width="1 hour")
+FILL_HOURS = _FROM_MEASUREMENTS.format(table="metrics_hourrollup", width="1 hour", counted=counted("m"))
 FILL_HOURS_FROM_MINUTES = """
 INSERT INTO metrics_hourrollup (participant_id, metric_id, source_id, bucket, n, total, low, high)
 SELECT participant_id, metric_id, source_id, date_bin('1 hour', bucket, 'epoch'),
@@ -129,7 +131,7 @@ WHERE participant_id = %(participant)s AND metric_id = %(metric)s AND source_id 
     AND date = ANY(%(dates)s)
 """
 # `dates`, `starts`, `ends`: the stretches of the local days, see days.DaySpan.
-FILL_DAYS = """
+FILL_DAYS = f"""
 INSERT INTO metrics_dayrollup (participant_id, metric_id, source_id, date, minutes, n, total, low, high)
 SELECT %(participant)s, %(metric)s, %(source)s, span.date,
     count(DISTINCT date_bin('1 minute', m.time, 'epoch')), count(*), sum(m.value), min(m.value), max(m.value)
@@ -138,6 +140,7 @@ JOIN metrics_measurement m
     ON m.participant_id = %(participant)s AND m.metric_id = %(metric)s AND m.source_id = %(source)s
     AND m.time >= span.starts_at AND m.time < span.ends_at
     AND m.time >= %(low)s AND m.time < %(high)s
+    AND {counted("m")}
 GROUP BY span.date
 """
 FILL_DAYS_FROM_MINUTES = """
@@ -149,5 +152,18 @@ JOIN metrics_minuterollup m
     ON m.participant_id = %(participant)s AND m.metric_id = %(metric)s AND m.source_id = %(source)s
     AND m.bucket >= span.starts_at AND m.bucket < span.ends_at
     AND m.bucket >= %(low)s AND m.bucket < %(high)s
+GROUP BY span.date
+"""
+
+CLEAR_IMPLAUSIBLE = CLEAR_DAYS.replace("metrics_dayrollup", "metrics_implausiblecount")
+FILL_IMPLAUSIBLE = f"""
+INSERT INTO metrics_implausiblecount (participant_id, metric_id, source_id, date, n, newest)
+SELECT %(participant)s, %(metric)s, %(source)s, span.date, count(*), max(m.time)
+FROM unnest(%(dates)s::date[], %(starts)s::timestamptz[], %(ends)s::timestamptz[]) AS span(date, starts_at, ends_at)
+JOIN metrics_measurement m
+    ON m.participant_id = %(participant)s AND m.metric_id = %(metric)s AND m.source_id = %(source)s
+    AND m.time >= span.starts_at AND m.time < span.ends_at
+    AND m.time >= %(low)s AND m.time < %(high)s
+    AND NOT {counted("m")}
 GROUP BY span.date
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from metrics.models import DayRollup, HourRollup, Measurement, MinuteRollup, Revision
+from metrics.models import DayRollup, HourRollup, ImplausibleCount, Measurement, MinuteRollup, Revision
 
 # Label, table and column of time. A slice is so many days: it holds locks and log for as much as that.
 TABLES = tuple(
@@ -12,6 +12,7 @@ TABLES = tuple(
         (MinuteRollup, "bucket"),
         (HourRollup, "bucket"),
         (DayRollup, "date"),
+        (ImplausibleCount, "date"),
         (Revision, "time"),
     )
 )

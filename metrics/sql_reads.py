@@ -7,6 +7,8 @@ the chunks that it need not open. Statements for COPY: see columns.py.
 
 from __future__ import annotations
 
+from metrics.plausibility import counted
+
 # One source a participant and metric is chosen from what each has in the span: sums never add sources.
 SOURCES = """
 SELECT participant_id, metric_id, source_id, sum(n)
@@ -21,12 +23,13 @@ _SAME = "m.participant_id = k.participant AND m.metric_id = k.metric AND m.sourc
 _COLUMNS = """SELECT participant, metric, array_agg(at), array_agg(n), array_agg(total), array_agg(low), array_agg(high)
 FROM"""
 
+# Samples that count: what is read in pieces (NEXT_SAMPLES) has the others too.
 SAMPLES = f"""
 COPY (
 SELECT k.participant, k.metric, array_agg(m.time), array_agg(m.value)
 FROM {_WANTED}
 JOIN metrics_measurement m ON {_SAME} AND m.time >= k.starts_at AND m.time < k.ends_at
-WHERE m.time >= %(low)s AND m.time < %(high)s
+WHERE m.time >= %(low)s AND m.time < %(high)s AND {counted("m")}
 GROUP BY 1, 2
 ) TO STDOUT (FORMAT BINARY)
 """
@@ -38,7 +41,7 @@ COPY (
         count(*) AS n, sum(m.value) AS total, min(m.value) AS low, max(m.value) AS high
     FROM {_WANTED}
     JOIN metrics_measurement m ON {_SAME} AND m.time >= k.starts_at AND m.time < k.ends_at
-    WHERE m.time >= %(low)s AND m.time < %(high)s
+    WHERE m.time >= %(low)s AND m.time < %(high)s AND {counted("m")}
     GROUP BY 1, 2, 3
 ) AS binned GROUP BY 1, 2
 ) TO STDOUT (FORMAT BINARY)
@@ -71,7 +74,8 @@ GROUP BY 1, 2
 ) TO STDOUT (FORMAT BINARY)
 """
 
-# The next samples of several series, each from where it stands (`starts`), at most `limit` of each.
+# The next samples of several series, those that do not count too, each from where it stands (`starts`), at most `limit`
+# of each.
 NEXT_SAMPLES = """
 COPY (
 SELECT k.place, array_agg(s.time), array_agg(s.value), array_agg(s.seconds)

@@ -6,6 +6,9 @@ of a day or stretch in them.
 
 from __future__ import annotations
 
+from metrics.kept import KEPT_DAYS
+from metrics.plausibility import counted
+
 # Ascending ids, so that two who lock several people never wait for each other.
 LOCK_ALL = "SELECT pg_advisory_xact_lock(1463, id) FROM unnest(%(people)s::int4[]) AS id"
 
@@ -40,8 +43,9 @@ _SPAN = (
     " %(ends)s::timestamptz[], %(least)s::interval[]) AS span(n, participant, date, starts_at, ends_at, least)"
 )
 
-# The main sleep that ended on a day, whether any did, its rollups as [metric, source, minutes, n], its newest sample:
-# to the hour where the trial has deleted its samples (metrics.retention).
+# The main sleep that ended on a day, whether any did, its rollups as [metric, source, minutes, n], its newest sample,
+# to the hour where the trial has deleted its samples (metrics.retention). One that does not count is one too: the
+# device handed its data on.
 DAY_FACTS = f"""
 WITH span AS MATERIALIZED (SELECT * FROM {_SPAN})
 SELECT day.n,
@@ -52,14 +56,15 @@ SELECT day.n,
     (SELECT json_agg(json_build_array(d.metric_id, d.source_id, d.minutes, d.n)) FROM metrics_dayrollup d
         WHERE d.participant_id = day.participant AND d.date = day.date),
     (SELECT max(newest.time) FROM span
-        JOIN metrics_dayrollup d ON d.participant_id = span.participant AND d.date = span.date
+        JOIN {KEPT_DAYS} d ON d.participant_id = span.participant AND d.date = span.date
         CROSS JOIN LATERAL (SELECT coalesce(
             (SELECT max(m.time) FROM metrics_measurement m
             WHERE m.participant_id = d.participant_id AND m.metric_id = d.metric_id AND m.source_id = d.source_id
                 AND m.time >= span.starts_at AND m.time < span.ends_at),
             (SELECT max(h.bucket) FROM metrics_hourrollup h
             WHERE h.participant_id = d.participant_id AND h.metric_id = d.metric_id AND h.source_id = d.source_id
-                AND h.bucket >= span.starts_at AND h.bucket < span.ends_at)) AS time) AS newest
+                AND h.bucket >= span.starts_at AND h.bucket < span.ends_at),
+            d.newest) AS time) AS newest
         WHERE span.n = day.n)
 FROM {_DAY}
 """
@@ -94,9 +99,9 @@ SELECT n, count(*) - 2,
 FROM step GROUP BY n, starts_at ORDER BY n, starts_at
 """
 
-# What else was measured in stretches of days: by metric and source, how many samples, how many zeros, their sum. Where
-# the trial has deleted its samples, of the whole hours in them.
-NEIGHBOURS = """
+# What else was measured in stretches of days: by metric and source, how many samples that count, how many zeros, their
+# sum. Where the trial has deleted its samples, of the whole hours in them.
+NEIGHBOURS = f"""
 SELECT gap.n, d.metric_id, m.samples, m.zeros, m.total
 FROM unnest(%(n)s::int4[], %(people)s::int4[], %(dates)s::date[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
     AS gap(n, participant, date, starts_at, ends_at)
@@ -106,7 +111,7 @@ CROSS JOIN LATERAL (
     SELECT count(*) AS samples, count(*) FILTER (WHERE m.value = 0) AS zeros, coalesce(sum(m.value), 0) AS total
     FROM metrics_measurement m
     WHERE m.participant_id = d.participant_id AND m.metric_id = d.metric_id AND m.source_id = d.source_id
-        AND m.time >= gap.starts_at AND m.time < gap.ends_at
+        AND m.time >= gap.starts_at AND m.time < gap.ends_at AND {counted("m")}
     UNION ALL
     SELECT sum(h.n), coalesce(sum(h.n) FILTER (WHERE h.high = 0), 0), sum(h.total)
     FROM metrics_hourrollup h

@@ -18,6 +18,7 @@ from metrics.models import (
     DayVerdict,
     Gap,
     HourRollup,
+    ImplausibleCount,
     Measurement,
     MinuteRollup,
     ParticipantDay,
@@ -27,7 +28,10 @@ from metrics.models import (
 from metrics.timescale import Tier, hypertables, tier
 from participants.models import Participant, Trial
 
-MODELS = (Measurement, MinuteRollup, HourRollup, DayRollup, Revision, ParticipantDay, DayVerdict, Gap, SleepSession)
+MODELS = (
+    Measurement, MinuteRollup, HourRollup, DayRollup, ImplausibleCount, Revision, ParticipantDay, DayVerdict, Gap,
+    SleepSession,
+)  # fmt: skip
 LARGEST = 10
 
 

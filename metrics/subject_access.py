@@ -10,6 +10,7 @@ from metrics.calendars import calendar_of
 from metrics.days import DAY, EPOCH, LocalCalendar
 from metrics.exchange.series import numbers, stamps
 from metrics.grids import Span
+from metrics.kept import kept_days
 from metrics.models import (
     DayRollup,
     DayVerdict,
@@ -17,6 +18,7 @@ from metrics.models import (
     Export,
     Gap,
     HourRollup,
+    ImplausibleCount,
     Measurement,
     MinuteRollup,
     OffsetPeriod,
@@ -27,6 +29,7 @@ from metrics.models import (
     Source,
     Standing,
 )
+from metrics.plausibility import plausible
 from metrics.registry import BY_ID, Metric
 from participants.models import Participant
 from participants.subject_access import Chapter, Row, rows_of
@@ -46,6 +49,12 @@ def chapters(participant: Participant) -> Iterator[Chapter]:
         (DayRollup, HourRollup, MinuteRollup), rows_of(DayRollup.objects.filter(participant=participant)),
     )  # fmt: skip
     yield Chapter(
+        "measurements/implausible-by-day", "Values that do not count, by day",
+        "How many of each day's values no body can have, such as a heart rate of 0: they are kept as your device sent "
+        "them, marked among the measurements, and not counted in anything.",
+        (ImplausibleCount,), rows_of(ImplausibleCount.objects.filter(participant=participant)),
+    )  # fmt: skip
+    yield Chapter(
         "measurements/replaced-values", "Values that were replaced",
         "Where your device's maker corrected a value later, the value from before and when it was replaced.",
         (Revision,), rows_of(Revision.objects.filter(participant=participant)),
@@ -56,8 +65,7 @@ def chapters(participant: Participant) -> Iterator[Chapter]:
 
 def _measurements(participant: Participant) -> Iterator[Chapter]:
     """A chapter for each metric and source; one that says so where nothing was measured."""
-    found = DayRollup.objects.filter(participant=participant).order_by("metric_id", "source_id")
-    series = list(found.values_list("metric_id", "source_id").distinct())
+    series = sorted(kept_days("metric_id", "source_id", participant=participant))
     sources = Source.objects.in_bulk([source for _, source in series])
     if not series:
         yield Chapter("measurements/none", "Measurements", "What your device measured.", (Measurement,))
@@ -72,22 +80,23 @@ def _measurements(participant: Participant) -> Iterator[Chapter]:
         yield Chapter(
             f"measurements/{name}", f"Measurements: {metric.name.lower()}",
             f"Every value from {source}, in {metric.label}, with its time on your clock. `seconds`: how long the "
-            f"stretch is that the value stands for; empty where it is of an instant.{made_up}{gone}",
+            f"stretch is that the value stands for; empty where it is of an instant. `plausible`: no where the value "
+            f"cannot be right and so counts for nothing.{made_up}{gone}",
             (Measurement,), lines=_values(participant, metric, source_id, calendar),
         )  # fmt: skip
 
 
 def _values(participant: Participant, metric: Metric, source_id: int, calendar: LocalCalendar) -> Iterator[bytes]:
     """CSV, in pieces of many lines."""
-    yield f"time,value in {metric.unit},seconds\n".encode()
-    days = DayRollup.objects.filter(participant=participant, metric_id=metric.id, source_id=source_id)
-    dates = list(days.order_by("date").values_list("date", flat=True))
-    span = Span(_us(dates[0], -AROUND), _us(dates[-1], AROUND))
+    yield f"time,value in {metric.unit},seconds,plausible\n".encode()
+    dates = kept_days("date", participant=participant, metric_id=metric.id, source_id=source_id)
+    span = Span(_us(min(dates), -AROUND), _us(max(dates), AROUND))
     key = raw.Key(participant.pk, metric.id, source_id)
     for piece in raw.pieces([key], {participant.pk: span}):
         lengths = ["" if seconds < 0 else str(seconds) for seconds in piece.seconds.tolist()]
-        rows = zip(stamps(piece.time, calendar), numbers(piece.value), lengths, strict=True)
-        yield "".join(f"{at},{value},{seconds}\n" for at, value, seconds in rows).encode()
+        marks = ["yes" if counts else "no" for counts in plausible(metric, piece.value, piece.seconds).tolist()]
+        rows = zip(stamps(piece.time, calendar), numbers(piece.value), lengths, marks, strict=True)
+        yield "".join(f"{at},{value},{seconds},{mark}\n" for at, value, seconds, mark in rows).encode()
 
 
 def _us(date: dt.date, days: int) -> int:

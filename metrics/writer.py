@@ -23,7 +23,8 @@ from metrics.calendars import calendar_of
 from metrics.counts import Counts
 from metrics.days import LocalCalendar
 from metrics.exercise import date_exercise, remove_absent_exercise, store_exercise
-from metrics.models import DayRollup, OffsetPeriod, SleepSession, Source
+from metrics.kept import kept_days
+from metrics.models import OffsetPeriod, SleepSession, Source
 from metrics.nights import choose_main_sleep, remove_absent_sleep, store_sleep
 from metrics.registry import BY_CODE, HEART_RATE
 from metrics.rollups import SeriesKey
@@ -69,7 +70,13 @@ def store(participant: Participant, delivery: Delivery, *, now: dt.datetime | No
             written = store_batch(series, batch, now)
             counts += written.counts
             telemetry.count(batch.source.provider, written.counts)
-            dates |= rollups.refresh(series, written.touched, calendar, minutes_done=written.minutes_done)
+            dates |= rollups.refresh(
+                series,
+                written.touched,
+                calendar,
+                minutes_done=written.minutes_done,
+                implausible=written.implausible,
+            )
         nights, stored = store_sleep(participant, delivery.sleep, sources, now)
         counts += stored
         counts += store_exercise(participant, delivery.exercise, sources, calendar, now)
@@ -116,18 +123,19 @@ def _remove_absent(
             dates |= gone
             continue
         metric = BY_CODE[stretch.what]
-        stored = DayRollup.objects.filter(
-            participant=participant,
+        stored = kept_days(
+            "source_id",
+            participant_id=participant.pk,
             metric_id=metric.id,
             source__provider=stretch.provider,
             date__range=(calendar.date(stretch.starts_at), calendar.date(stretch.ends_at)),
         )
-        for source in Source.objects.filter(pk__in=stored.values("source_id")):
+        for source in Source.objects.filter(pk__in=stored):
             mine = [b for b in delivery.samples if b.metric == metric.code and b.source == source.key]
             series = SeriesKey(participant.pk, metric, source.pk)
             removed = remove_absent(series, mine, start, end)
             counts.removed += len(removed)
-            dates |= rollups.refresh(series, removed, calendar, minutes_done=False)
+            dates |= rollups.refresh(series, removed, calendar)
     return dates, counts
 
 

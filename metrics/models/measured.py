@@ -100,7 +100,7 @@ class Measurement(models.Model):
 
 
 class Rollup(models.Model):
-    """Aggregates of the samples that fall into a bucket, by its first instant. The mean is total / n."""
+    """Aggregates of the plausible samples that fall into a bucket, by its first instant. The mean is total / n."""
 
     pk = models.CompositePrimaryKey("participant_id", "metric_id", "source_id", "bucket")
     participant = loose(Participant)
@@ -137,7 +137,7 @@ class HourRollup(Rollup):
 
 
 class DayRollup(models.Model):
-    """Aggregates of a local day. `minutes`: distinct minutes with a sample."""
+    """Aggregates of a local day's plausible samples. `minutes`: distinct minutes with one."""
 
     pk = models.CompositePrimaryKey("participant_id", "metric_id", "source_id", "date")
     participant = loose(Participant)
@@ -153,6 +153,23 @@ class DayRollup(models.Model):
     class Meta:
         constraints = (
             models.UniqueConstraint(fields=("participant", "metric", "source", "date"), name="dayrollup_key"),
+        )
+
+
+class ImplausibleCount(models.Model):
+    """Stored values of a local day that do not count: outside the metric's plausible range (metrics.plausibility)."""
+
+    pk = models.CompositePrimaryKey("participant_id", "metric_id", "source_id", "date")
+    participant = loose(Participant)
+    metric = loose(Metric)
+    source = loose(Source)
+    date = models.DateField()
+    n = models.IntegerField()
+    newest = models.DateTimeField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("participant", "metric", "source", "date"), name="implausiblecount_key"),
         )
 
 

@@ -18,7 +18,7 @@ from ingestion import connections
 from ingestion.models import Connection, ConnectionEvent, SyncWindow
 from ingestion.providers.base import AccessGone, BrokenAnswer, ClientMisconfigured, TokenExpired, VendorBusy
 from ingestion.sync import claims, engine
-from metrics.models import DayRollup, Measurement, OffsetPeriod, Revision
+from metrics.models import DayRollup, ImplausibleCount, Measurement, OffsetPeriod, ParticipantDay, Revision
 from participants.models import Participant
 from tests.sync.fake import FakeVendor
 
@@ -80,6 +80,26 @@ def test_an_empty_answer_removes_what_the_vendor_withdrew(
     vendor.points["pulse"].clear()
     SyncWindow.objects.update(state="due")
     assert (turn(connection).counts.removed, values(), Revision.objects.count()) == (6, [], 6)
+
+
+def test_impossible_values_are_kept_and_not_worn_until_the_vendor_puts_them_right(
+    connection: Connection, vendor: FakeVendor, window: MakeWindow
+) -> None:
+    mine = window()
+    for turns, (value, worn) in enumerate(((3.0, 0), (60.0, 6), (255.0, 0))):
+        fill(vendor, mine, value)
+        SyncWindow.objects.update(state="due")
+        outcome = turn(connection)
+        assert (outcome.counts.flagged, values(), Revision.objects.count()) == (
+            6 if not worn else 0,
+            [value] * 6,
+            6 * turns,
+        )
+        assert sum(ParticipantDay.objects.values_list("worn_minutes", flat=True)) == worn
+        assert DayRollup.objects.exists() == bool(worn)
+    vendor.points["pulse"].clear()
+    SyncWindow.objects.update(state="due")
+    assert (turn(connection).counts.removed, values(), ImplausibleCount.objects.count()) == (6, [], 0)
 
 
 def test_an_error_removes_nothing(connection: Connection, vendor: FakeVendor, window: MakeWindow) -> None:

@@ -18,7 +18,7 @@ from ingestion.models import Connection, Device, ImportFile, SyncWindow, Webhook
 from metrics import timescale
 from metrics.exports.engine import export_run
 from metrics.exports.service import export_ask
-from metrics.models import Measurement, ParticipantDay, Recompute
+from metrics.models import ImplausibleCount, Measurement, ParticipantDay, Recompute
 from participants import audit_chain, consents, erasing
 from participants.audit import looked
 from participants.contacts import contact_store
@@ -54,7 +54,9 @@ def person() -> Participant:
 
 
 def fill(one: Participant, account: str) -> None:
-    store(one, heart_rate(NOON, 30), steps(NOON, [1, 2]))
+    store(
+        one, heart_rate(NOON, 30), steps(NOON, [1, 2]), steps(NOON + dt.timedelta(days=1), [-7])
+    )  # one no one can walk
     store(one, heart_rate(NOON, 30, value=71.0))  # every value restated: Revisions
     contact_store(one, name="Zelda Z", email="zelda@example.org", phone="+31655577777")
     linked = Connection.objects.create(
@@ -134,7 +136,14 @@ def test_her_neighbour_loses_nothing(person: Participant) -> None:
 
 
 def test_it_is_reported_how_much_was_removed(person: Participant) -> None:
-    assert erase(person).report["metrics.Measurement"] == 180 + 2
+    assert erase(person).report["metrics.Measurement"] == 180 + 3
+
+
+def test_days_of_nothing_but_impossible_values_are_erased_too(person: Participant) -> None:
+    assert ImplausibleCount.objects.filter(participant=person).count() == 1
+    assert erase(person).report["metrics.ImplausibleCount"] == 1
+    assert not ImplausibleCount.objects.filter(participant=person.pk).exists()
+    assert ImplausibleCount.objects.count() == 1
 
 
 def test_the_audit_trail_still_holds_and_says_that_it_happened(person: Participant) -> None:
@@ -204,7 +213,7 @@ def test_a_worker_killed_after_the_deletion_leaves_it_done_with_its_counts(perso
     erasing.remove(person, str(asked.public_id))
     erasing.erase(asked.pk)  # the next worker
     asked.refresh_from_db()
-    assert (asked.state, asked.report["metrics.Measurement"]) == ("done", 182)
+    assert (asked.state, asked.report["metrics.Measurement"]) == ("done", 183)
     assert len(journal.read_text().splitlines()) == 1
 
 

@@ -1,0 +1,29 @@
+"""On which local days there are stored values, whether they count or not: what holds rows, not what means something.
+
+Rollups know only values that count (plausibility.py). Who looks for rows (exports of samples, what a delivery replaces,
+rebuilding, a participant's own copy, the newest sample) asks here, so that a day of nothing but impossible values is
+found.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from metrics.models import DayRollup, ImplausibleCount
+
+# A relation for FROM, in parentheses: participant_id, metric_id, source_id, date, n, newest; up to two rows a day of a
+# series. `newest`: the newest of values that do not count, null of those that do.
+KEPT_DAYS = """(
+    SELECT participant_id, metric_id, source_id, date, n, NULL::timestamptz AS newest FROM metrics_dayrollup
+    UNION ALL SELECT participant_id, metric_id, source_id, date, n, newest FROM metrics_implausiblecount
+)"""
+
+
+def kept_days(*fields: str, **filters: Any) -> set[Any]:
+    """Distinct values of these fields over the days with stored values: tuples, or values where there is one field."""
+    flat = len(fields) == 1
+    found: set[Any] = set()
+    for model in (DayRollup, ImplausibleCount):
+        rows = model._default_manager.filter(**filters).order_by().values_list(*fields, flat=flat)
+        found.update(rows.distinct())
+    return found
