@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.shortcuts import render
 
 from participants import account_mail, tasks
+from participants.forms import LineField
 from participants.models import Membership, Site, Trial, User
 
 
@@ -59,8 +60,8 @@ class InviteForm(forms.Form):
 class JoinForm(forms.Form):
     """A new account: a name and a password."""
 
-    first_name = forms.CharField(label="First name", max_length=150)
-    last_name = forms.CharField(label="Last name", max_length=150)
+    first_name = LineField(label="First name", max_length=150)
+    last_name = LineField(label="Last name", max_length=150)
     password1 = forms.CharField(label="Password", widget=forms.PasswordInput(), strip=False)
     password2 = forms.CharField(label="Password again", widget=forms.PasswordInput(), strip=False)
 

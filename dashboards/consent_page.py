@@ -25,6 +25,7 @@ from ingestion.redirects import SeeOther
 from metrics.exports import subject_ask
 from participants import consents, erasing
 from participants.audit import looked
+from participants.entered import midnight, said
 from participants.models import Consent, ConsentDocument, Erasure, Participant
 
 
@@ -50,12 +51,12 @@ def consent_act(request: Request, code: str, study_id: str, verb: str) -> HttpRe
         raise PermissionDenied
     after = {"approve": reverse("dashboards:trial", args=[code]), "access": reverse("dashboards:exports", args=[code])}
     try:
-        said = ACTS[verb](request, participant)
+        done = ACTS[verb](request, participant)
     except (ValueError, ValidationError) as fault:
         told = " ".join(fault.messages) if isinstance(fault, ValidationError) else str(fault)
-        context = _context(request, participant) | {"fault": told, "asked": request.POST}
+        context = _context(request, participant) | {"fault": told, "asked": {"reason": said(request).text("reason")}}
         return render(request, "dashboards/consent.html", context, status=422)
-    messages.success(request, said)
+    messages.success(request, done)
     return SeeOther(after.get(verb) or reverse("dashboards:consent", args=[code, study_id]))
 
 
@@ -85,10 +86,7 @@ def _context(request: Request, participant: Participant) -> dict[str, Any]:
 
 def _day(request: Request, name: str, participant: Participant) -> dt.date:
     """A date of the form that is not in the future where she lives."""
-    try:
-        day = dt.date.fromisoformat(request.POST.get(name, ""))
-    except ValueError:
-        raise ValueError("Give the day as a date.") from None
+    day = said(request).day(name)
     if day > timezone.now().astimezone(ZoneInfo(participant.time_zone)).date():
         raise ValueError("That day is still to come.")
     return day
@@ -96,33 +94,33 @@ def _day(request: Request, name: str, participant: Participant) -> dt.date:
 
 def _give(request: Request, participant: Participant) -> str:
     documents = ConsentDocument.objects.filter(trial=participant.trial)
-    document = get_object_or_404(documents, version=request.POST.get("version", "").replace("\0", ""))
+    document = get_object_or_404(documents, version=said(request).text("version"))
     day = _day(request, "on", participant)
-    midnight = dt.datetime.combine(day, dt.time(), ZoneInfo(participant.time_zone))
-    consents.consent_give(participant, document, how=Consent.How.PAPER, given_at=midnight)
+    given_at = midnight(day, ZoneInfo(participant.time_zone))
+    consents.consent_give(participant, document, how=Consent.How.PAPER, given_at=given_at)
     return f"Kept: she agreed to version {document.version}."
 
 
 def _confirmed(request: Request, participant: Participant) -> None:
-    if request.POST.get("confirm", "").strip() != participant.study_id:
+    if said(request).text("confirm") != participant.study_id:
         raise ValueError(f"Type {participant.study_id} to confirm.")
 
 
 def _withdraw(request: Request, participant: Participant) -> str:
     _confirmed(request, participant)
     day = _day(request, "on", participant)
-    consents.consent_withdraw(participant, on=day, reason=request.POST.get("reason", "")[:200])
+    consents.consent_withdraw(participant, on=day, reason=said(request).text("reason"))
     return "She has left the trial: nothing is asked of her device’s maker any more, and her record is frozen."
 
 
 def _access(request: Request, participant: Participant) -> str:
-    subject_ask(request.user, participant, reason=request.POST.get("reason", "")[:200])
+    subject_ask(request.user, participant, reason=said(request).text("reason"))
     return "It is being written, and stands here among your exports; nobody else sees it."
 
 
 def _erase(request: Request, participant: Participant) -> str:
     _confirmed(request, participant)
-    erasing.erasure_ask(participant, by=request.user, reason=request.POST.get("reason", ""))
+    erasing.erasure_ask(participant, by=request.user, reason=said(request).text("reason"))
     return "Asked for. Another manager of the trial must approve it."
 
 

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from metrics import exports
 from metrics.models import Export
 from metrics.registry import METRICS
+from participants.forms import DayField
 from participants.models import Trial, User
 
 DATE = forms.DateInput(attrs={"type": "date", "class": "input"}, format="%Y-%m-%d")
@@ -33,8 +34,8 @@ class ExportForm(forms.Form):
     """As a form of the page; `wanted` is the checked request. Errors of the service stand at their fields."""
 
     format = forms.ChoiceField(widget=forms.RadioSelect, initial="daily")
-    start_on = forms.DateField(label="From", required=False, widget=DATE)
-    end_on = forms.DateField(label="To", required=False, widget=DATE)
+    start_on = DayField(label="From", required=False, widget=DATE)
+    end_on = DayField(label="To", required=False, widget=DATE)
     clock = forms.ChoiceField(
         label="Dates are", choices=Export.Clock.choices, required=False, widget=forms.Select(attrs={"class": "select"})
     )

@@ -6,10 +6,10 @@ import datetime as dt
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
-from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_safe
 
 from dashboards.access import Request, signed_in
@@ -19,6 +19,7 @@ from metrics import standings
 from metrics.models import Cause, DayStatus, Exclusion, Gap, ParticipantDay
 from metrics.standings import Word
 from participants.audit import looked
+from participants.entered import day_of
 from participants.models import Participant, Protocol
 
 TONES = {DayStatus.VALID: "s-ok", DayStatus.INVALID: "s-warn", DayStatus.LOST: "s-crit"}
@@ -66,12 +67,9 @@ def heatmap_day(request: Request, code: str, study_id: str, date: str) -> HttpRe
 
 def _date(text: str) -> dt.date:
     try:
-        found = parse_date(text)
-    except ValueError:
-        found = None
-    if found is None:
-        raise Http404("No such date.")
-    return found
+        return day_of(text)
+    except ValidationError:
+        raise Http404("No such date.") from None
 
 
 def verdict(day: ParticipantDay, rules: Protocol) -> str:

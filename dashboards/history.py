@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from dashboards import connection_words, outreach_words, wording
 from dashboards.models import Alert, AlertEvent, Outreach
-from dashboards.ranges import midnight
 from ingestion.models import Connection, ConnectionEvent, Invitation
+from participants.entered import midnight
 from participants.models import Participant, Pause, User
 
 SHOWN, MOST = 6, 100

@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from participants.models import CODE, Membership, Participant, Trial
+from participants.models.fields import LineField
 
 
 class Alert(models.Model):
@@ -78,7 +79,7 @@ class AlertEvent(models.Model):
     at = models.DateTimeField(default=timezone.now)
     what = models.CharField(max_length=12, choices=What)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    note = models.CharField(max_length=200, blank=True)
+    note = LineField(max_length=200, blank=True)
 
     class Meta:
         ordering = ("alert", "at", "pk")
@@ -93,8 +94,8 @@ class MessageTemplate(models.Model):
     trial = models.ForeignKey(Trial, models.CASCADE, related_name="message_templates")
     code = models.CharField(max_length=40, validators=[CODE])
     language = models.CharField(max_length=8, default="en")
-    title = models.CharField(max_length=120, help_text="As managers see it in the list.")
-    subject = models.CharField(max_length=160)
+    title = LineField(max_length=120, help_text="As managers see it in the list.")
+    subject = LineField(max_length=160)
     body = models.TextField(help_text="Plain text; an empty line begins a paragraph, `1.` a list.")
     causes = models.JSONField(default=list, blank=True, help_text="Causes that it answers; empty: any.")
     active = models.BooleanField(default=True)
@@ -125,10 +126,10 @@ class Outreach(models.Model):
     participant = models.ForeignKey(Participant, models.CASCADE, related_name="outreaches", db_index=False)
     kind = models.CharField(max_length=5, choices=Kind, default=Kind.EMAIL)
     template = models.ForeignKey(MessageTemplate, models.SET_NULL, null=True, blank=True, related_name="+")
-    title = models.CharField(max_length=160)  # subject of an e-mail, gist of a call
+    title = LineField(max_length=160)  # subject of an e-mail, gist of a call
     language = models.CharField(max_length=8, blank=True)
     body = models.TextField(blank=True)  # as sent, but for the name; of a call, what was said
-    reason = models.CharField(max_length=200)
+    reason = LineField(max_length=200)
     alert = models.ForeignKey(Alert, models.SET_NULL, null=True, blank=True, related_name="outreaches")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     batch = models.UUIDField(default=uuid.uuid4)  # what was sent together

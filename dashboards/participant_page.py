@@ -17,6 +17,7 @@ from metrics import queries
 from metrics.models import SleepSession
 from metrics.queries import DayRow, MetricSummary
 from metrics.registry import HEART_RATE, STEPS, Metric
+from participants.entered import EARLIEST
 from participants.models import Participant
 
 # Up to so many days the tables show the charts' buckets, beyond them a row a day.
@@ -94,7 +95,7 @@ def chosen_range(
     """The days to show, and what was wrong with those asked for (then the default is shown)."""
     end = ranges.anchor(data.last_on if data else None, today)
     firsts = [d for d in (participant.monitoring_starts_on, data.first_on if data else None) if d]
-    trial_first = max(min(firsts, default=end), ranges.EARLIEST)
+    trial_first = max(min(firsts, default=end), EARLIEST)
     try:
         return ranges.chosen(asked, end=end, trial_first=trial_first), ""
     except BadRange as error:
@@ -188,7 +189,7 @@ def range_part(participant: Participant, picked: Chosen, days: DayRange, now: dt
         ],
         "here": query(days) + (f"&night={picked.night}" if picked.night else ""),
         "without_night": query(days),
-        "before": query(ago) if ago.first >= ranges.EARLIEST else "",
+        "before": query(ago) if ago.first >= EARLIEST else "",
         "after": query(ahead) if ahead.first <= today else "",
         "zone_words": wording.zone_words(zone, days.instants(zone)[1] - dt.timedelta(seconds=1)),
         "clock_words": f"{now.astimezone(zone):%H:%M}",

@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from django.core.exceptions import ValidationError
+
+from participants.entered import EARLIEST, LATEST, day_of, midnight
+
 PRESETS = {"day": 1, "week": 7, "month": 30, "quarter": 90}
 NAMES = {"day": "Day", "week": "Week", "month": "Month", "quarter": "90 days", "trial": "Trial"}
 DEFAULT = "week"
 # Ten years: longer than any trial, short enough that a typing error asks for nothing absurd.
 LONGEST = 3653
-EARLIEST = dt.date(2005, 1, 1)
 
 
 class BadRange(ValueError):
@@ -51,20 +54,12 @@ class DayRange:
         return {"from": self.first.isoformat(), "to": self.last.isoformat()}
 
 
-def midnight(date: dt.date, zone: ZoneInfo) -> dt.datetime:
-    """The first instant of a local day."""
-    return dt.datetime.combine(date, dt.time(), zone)
-
-
 def parse_date(parameter: str, text: str) -> dt.date:
     """A date as 2026-11-23. Raises BadRange."""
     try:
-        date = dt.date.fromisoformat(text)
-    except ValueError:
-        raise BadRange(parameter, f"{text!r} is not a date such as 2026-11-23.") from None
-    if not EARLIEST <= date <= dt.date(2100, 1, 1):
-        raise BadRange(parameter, f"{date.isoformat()} lies outside 2005 to 2100.")
-    return date
+        return day_of(text)
+    except ValidationError as refused:
+        raise BadRange(parameter, f"{text[:20]!r} is none. {refused.message}") from None
 
 
 def anchor(last_on: dt.date | None, today: dt.date) -> dt.date:
@@ -110,6 +105,6 @@ def parse_instant(parameter: str, text: str, zone: ZoneInfo, *, closing: bool) -
     except ValueError:
         raise BadRange(parameter, f"{text!r} is neither a date such as 2026-11-23 nor an ISO instant.") from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=zone)
-    if not EARLIEST <= moment.date() <= dt.date(2100, 1, 1):
-        raise BadRange(parameter, f"{text} lies outside 2005 to 2100.")
+    if not EARLIEST <= moment.date() <= LATEST:
+        raise BadRange(parameter, f"{text[:40]} lies outside {EARLIEST.year} to {LATEST.year}.")
     return moment

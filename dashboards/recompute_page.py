@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -22,6 +23,7 @@ from ingestion.redirects import SeeOther
 from metrics import recomputes
 from metrics.models import DayStatus, Recompute
 from participants.audit import record
+from participants.entered import said
 from participants.models import Participant, Trial, User
 
 
@@ -87,10 +89,11 @@ def left(run: Recompute, now: dt.datetime) -> int | None:
 def recompute_ask(request: Request, code: str) -> HttpResponse:
     """Judge all days anew, or those since a date, for a reason that is written down."""
     trial = protocol_page.managed_trial(request, code)
-    why = request.POST.get("why", "").strip()[:200]
+    form = said(request)
+    why = form.text("why")
     try:
-        since = dt.date.fromisoformat(value) if (value := request.POST.get("since", "")) else None
-    except ValueError:
+        since = form.day("since") if form.text("since") else None
+    except ValidationError:
         since, why = None, ""
     if not why:
         messages.warning(request, "Say why the days are to be judged anew, and since which date, if not all.")

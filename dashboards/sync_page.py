@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Case, Count, Q, When
 from django.http import HttpResponse
@@ -26,6 +27,7 @@ from ingestion.models import Connection, SyncWindow
 from ingestion.redirects import SeeOther
 from ingestion.sync import by_hand
 from participants.audit import looked
+from participants.entered import said
 from participants.models import Participant, Trial
 
 PAGE_SIZE = 50
@@ -192,9 +194,9 @@ def sync_now(request: Request, code: str, study_id: str, provider: str) -> HttpR
 def backfill(request: Request, code: str, study_id: str, provider: str) -> HttpResponse:
     def do(connection: Connection) -> tuple[int, str, str]:
         try:
-            first = dt.date.fromisoformat(request.POST.get("from", ""))
-        except ValueError:
-            return 0, "", "Choose the first day to read."
+            first = said(request).day("from")
+        except ValidationError as refused:
+            return 0, "", f"Choose the first day to read. {refused.message}"
         count = by_hand.backfill(connection, first, timezone.now())
         return (
             count,

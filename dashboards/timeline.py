@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from zoneinfo import ZoneInfo
 
 from dashboards import wording
-from dashboards.ranges import DayRange, midnight
+from dashboards.ranges import DayRange
 from dashboards.standing_words import CAUSES, DAY_STATUS
 from dashboards.timeline_days import day_words, draw_days
 from dashboards.timeline_shapes import (
@@ -27,6 +27,7 @@ from dashboards.timeline_shapes import (
     Timeline,
 )
 from metrics.models import Cause, DayStatus, Exclusion
+from participants.entered import midnight
 
 FINE_DAYS = 14
 

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Sequence
 from zoneinfo import ZoneInfo
 
 from dashboards import wording
-from dashboards.ranges import DayRange, midnight
+from dashboards.ranges import DayRange
 from dashboards.standing_words import CAUSES, DAY_STATUS, EXCLUSIONS
 from dashboards.timeline_shapes import GAP_TOP, ROW_HEIGHT, WORN_TOP, Block, Day, Mark, Missing, Scale, Timeline
 from metrics.models import Cause, DayStatus, Exclusion
+from participants.entered import midnight
 
 MARKED_DAYS = 62  # up to so many days each has its mark; beyond them marks run together
 MOST_MARKS = 400

@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
+from participants.forms import LineField
 from participants.models import Trial, User
 from participants.service_accounts import ROLES
 
@@ -18,7 +19,7 @@ USUAL = 90
 class TokenForm(forms.Form):
     """What a token is for, what it opens and how long."""
 
-    name = forms.CharField(label="Name", max_length=80)
+    name = LineField(label="Name", max_length=80)
     trials = forms.ModelMultipleChoiceField(Trial.objects.none(), required=False)
     can_write = forms.BooleanField(label="It may also write", required=False)
     days = forms.TypedChoiceField(label="It ends", choices=ENDS, coerce=int, initial=USUAL)
@@ -41,5 +42,5 @@ class TokenForm(forms.Form):
 class ServiceAccountForm(forms.Form):
     """A program and its role."""
 
-    name = forms.CharField(label="Name", max_length=80)
+    name = LineField(label="Name", max_length=80)
     role = forms.ChoiceField(label="Role", choices=ROLES, initial="analyst")

@@ -21,6 +21,7 @@ from ingestion.models import Connection, ConnectionEvent, Device, Invitation, Sy
 from ingestion.sync import by_hand
 from participants.admin_parts import Act, NothingToAsk
 from participants.admin_people import ParticipantAdmin
+from participants.forms import DayField
 
 if TYPE_CHECKING:
     ConnectionAdminBase = admin.ModelAdmin[Connection]
@@ -77,7 +78,7 @@ class TryFailedAgain(Operate):
 
 
 class FirstDay(forms.Form):
-    first = forms.DateField(label="From", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+    first = DayField(label="From")
 
 
 class Backfill(Operate):

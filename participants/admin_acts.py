@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django import forms
 from django.http import HttpRequest
 
 from participants import services
 from participants.admin_parts import Act, DayForm, ReasonForm
+from participants.forms import DayField
 from participants.models import Participant
 
 Status = Participant.Status
@@ -20,10 +20,9 @@ def _taking_part(row: Participant) -> str:
 
 
 class PauseDays(DayForm):
-    until = forms.DateField(
+    until = DayField(
         label="Last day",
         required=False,
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         help_text="Empty: until the pause is ended.",
     )
     field_order = ("on", "until", "reason")

@@ -12,6 +12,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from participants import contacts, vault
+from participants.forms import LineField
 from participants.models import Contact
 
 if TYPE_CHECKING:
@@ -24,9 +25,9 @@ else:  # Django's own classes take no type parameters when the program runs
 class ContactForm(ContactFormBase):
     """What contact_store takes, filled with what contact_open gives."""
 
-    name = forms.CharField(max_length=200, required=False, help_text="As she is addressed; her first name comes first.")
+    name = LineField(max_length=200, required=False, help_text="As she is addressed; her first name comes first.")
     email = forms.EmailField(label="E-mail address", required=False)
-    phone = forms.CharField(label="Telephone", max_length=40, required=False)
+    phone = LineField(label="Telephone", max_length=40, required=False)
     language = forms.ChoiceField(choices=list(contacts.LANGUAGES.items()), help_text="Of what we write to her.")
 
     class Meta:

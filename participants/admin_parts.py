@@ -15,6 +15,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from participants.audit import record
+from participants.forms import DayField, LineField
 
 # A list longer than this is told by its number; so many rows are acted on at once at most.
 SHOWN, AT_ONCE = 200, 2_000
@@ -90,7 +91,7 @@ def _plain(value: Any) -> Any:
 class WithReason(forms.Form):
     """For forms of changes: why, for the audit trail."""
 
-    audit_reason = forms.CharField(
+    audit_reason = LineField(
         label="Reason of the change", max_length=200, required=False, help_text="For the audit trail. No names."
     )
 
@@ -108,8 +109,8 @@ def told(refused: Exception) -> str:
 class DayForm(forms.Form):
     """A day and a reason."""
 
-    on = forms.DateField(label="Day", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
-    reason = forms.CharField(max_length=200, help_text="For the audit trail. No names, no diagnoses.")
+    on = DayField(label="Day")
+    reason = LineField(max_length=200, help_text="For the audit trail. No names, no diagnoses.")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -120,7 +121,7 @@ class DayForm(forms.Form):
 class ReasonForm(forms.Form):
     """A reason alone."""
 
-    reason = forms.CharField(max_length=200, help_text="For the audit trail. No names, no diagnoses.")
+    reason = LineField(max_length=200, help_text="For the audit trail. No names, no diagnoses.")
 
 
 class NothingToAsk(forms.Form):

@@ -16,6 +16,7 @@ from participants import services
 from participants.admin_acts import ACTS
 from participants.admin_enrolment import EnrolmentPages
 from participants.admin_parts import Act, ByService, Evidence, Kept, WithReason, changed
+from participants.forms import LineField
 from participants.models import Participant, Pause, Trial
 from participants.services.records import has_data
 
@@ -163,7 +164,7 @@ class ParticipantAdmin(EnrolmentPages, Kept, ByService, ParticipantAdminBase):
 class PauseForm(PauseFormBase):
     """`why`: for the audit trail, of a correction."""
 
-    why = forms.CharField(
+    why = LineField(
         label="Why it is corrected", max_length=200, required=False, help_text="For the audit trail. No names."
     )
 

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from participants.audit import record
+from participants.entered import check_instant
 from participants.models import Consent, ConsentDocument, Participant, Trial
 from participants.services import participant_withdraw
 
@@ -33,13 +34,15 @@ def consent_give(
 ) -> Consent:
     """Keep that she agreed to a version; agreeing to it again changes nothing.
 
-    Raises ValueError for another trial's document and for somebody who left.
+    Raises ValueError for another trial's document, for somebody who left and for an instant that is still to come,
+    django's ValidationError for one that is out of all bounds.
     """
     if document.trial_id != participant.trial_id:
         raise ValueError("This document belongs to another trial.")
     if participant.status in (Participant.Status.WITHDRAWN, Participant.Status.ERASED):
         raise ValueError(f"{participant.study_id} has left the trial.")
     at = given_at or timezone.now()
+    check_instant(at)
     if at > timezone.now():
         raise ValueError("She cannot have agreed in the future.")
     found: tuple[Consent, bool] = Consent.objects.get_or_create(

@@ -15,6 +15,7 @@ from django.db import transaction
 
 from participants import vault
 from participants.audit import record
+from participants.entered import check_line
 from participants.models import Contact, Participant
 
 # Languages in which participants are written to, best known first: the trial's letters exist in these.
@@ -80,6 +81,11 @@ def contact_store(
     Raises django's ValidationError, ImproperlyConfigured where no key is set.
     """
     name, email, phone = " ".join(name.split()), email.strip(), phone.strip()
+    for part, text in (("name", name), ("phone", phone)):
+        try:
+            check_line(text)
+        except ValidationError as refused:
+            raise ValidationError({part: refused.messages}) from None
     if email:
         validate_email(email)
     if language not in LANGUAGES:

@@ -19,6 +19,7 @@ from dashboards import letter_store, outreach
 from dashboards.contacting import REACHED
 from dashboards.models import Alert, MessageTemplate, Outreach
 from participants.rest.described import resource
+from participants.rest.fields import Line
 from participants.rest.parameters import Parameters
 from participants.rest.problems import BadParameters
 from participants.rest.views import ResourceSet, created
@@ -76,7 +77,7 @@ class CallSerializer(serializers.Serializer[Any]):
     study_id = serializers.CharField(max_length=64)
     outcome = serializers.ChoiceField(REACHED)
     said = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="", help_text="No names.")
-    reason = serializers.CharField(max_length=outreach.REASON_LENGTH, help_text="Why she was called.")
+    reason = Line(max_length=outreach.REASON_LENGTH, help_text="Why she was called.")
     alert = serializers.IntegerField(required=False, allow_null=True, default=None, help_text="The alert it answers.")
 
 

@@ -10,7 +10,7 @@ from rest_framework import serializers
 from metrics.models import Cause, Standing
 from metrics.standings import Word
 from participants.models import Participant, Pause
-from participants.rest.fields import WordOrNull
+from participants.rest.fields import Day, Line, WordOrNull
 from participants.rest.parameters import Parameters
 
 WORDS = tuple((word.name.lower(), word.label) for word in Word)
@@ -101,7 +101,7 @@ class ParticipantParameters(Parameters):
     )
     condition = serializers.ChoiceField(WORDS, required=False, help_text="Those of whom this word is true now.")
     site = serializers.CharField(required=False, max_length=32, help_text="A site's code.")
-    arm = serializers.CharField(required=False, max_length=40)
+    arm = Line(required=False, max_length=40)
     study_id = serializers.CharField(required=False, max_length=64, help_text="What study ids begin with.")
 
 
@@ -109,10 +109,10 @@ class Record(serializers.Serializer[Any]):
     """What is known of a participant."""
 
     site = serializers.CharField(max_length=32, required=False, allow_null=True, help_text="A site's code.")
-    arm = serializers.CharField(max_length=40, required=False, allow_blank=True)
+    arm = Line(max_length=40, required=False, allow_blank=True)
     time_zone = serializers.CharField(max_length=64, required=False, help_text="IANA; the trial's unless given.")
-    monitoring_starts_on = serializers.DateField(required=False, allow_null=True)
-    monitoring_ends_on = serializers.DateField(required=False, allow_null=True)
+    monitoring_starts_on = Day(required=False, allow_null=True)
+    monitoring_ends_on = Day(required=False, allow_null=True)
 
 
 class EnrolmentSerializer(Record):
@@ -122,20 +122,20 @@ class EnrolmentSerializer(Record):
 
 class RecordChangesSerializer(Record):
     study_id = serializers.CharField(max_length=64, required=False, help_text="Fixed once data have arrived.")
-    reason = serializers.CharField(max_length=500, required=False, help_text="For the audit trail.")
+    reason = Line(max_length=500, required=False, help_text="For the audit trail.")
 
 
 class PauseBeginSerializer(serializers.Serializer[Any]):
-    starts_on = serializers.DateField(help_text="Her first local day that does not count.")
-    ends_on = serializers.DateField(required=False, allow_null=True, default=None, help_text="The last; null: open.")
-    reason = serializers.CharField(max_length=200, help_text="No names, no diagnoses.")
+    starts_on = Day(help_text="Her first local day that does not count.")
+    ends_on = Day(required=False, allow_null=True, default=None, help_text="The last; null: open.")
+    reason = Line(max_length=200, help_text="No names, no diagnoses.")
 
 
 class PauseEndSerializer(serializers.Serializer[Any]):
-    ends_on = serializers.DateField(help_text="The last local day of her pause.")
-    reason = serializers.CharField(max_length=500, required=False, default="", help_text="For the audit trail.")
+    ends_on = Day(help_text="The last local day of her pause.")
+    reason = Line(max_length=500, required=False, default="", help_text="For the audit trail.")
 
 
 class LeaveSerializer(serializers.Serializer[Any]):
-    on = serializers.DateField(help_text="Withdraw: the first day that does not count. Complete: the last that does.")
-    reason = serializers.CharField(max_length=500, required=False, default="", help_text="For the audit trail.")
+    on = Day(help_text="Withdraw: the first day that does not count. Complete: the last that does.")
+    reason = Line(max_length=500, required=False, default="", help_text="For the audit trail.")

@@ -20,6 +20,7 @@ from ingestion.models import Connection, ConnectionEvent, Device
 from ingestion.sync import by_hand
 from participants.audit import looked
 from participants.rest.described import resource
+from participants.rest.fields import Day
 from participants.rest.parameters import Parameters
 from participants.rest.problems import Problem, conflicts
 from participants.rest.views import ResourceSet
@@ -80,7 +81,7 @@ class ConnectionParameters(Parameters):
 
 
 class BackfillSerializer(serializers.Serializer[Any]):
-    first = serializers.DateField(help_text="The first local day to read.")
+    first = Day(help_text="The first local day to read.")
 
 
 class StartedSerializer(serializers.Serializer[Any]):

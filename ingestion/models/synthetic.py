@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from participants.models import Participant
+from participants.models.fields import DayField
 
 
 class SyntheticDevice(models.Model):
@@ -20,7 +21,7 @@ class SyntheticDevice(models.Model):
     device = models.CharField(max_length=60)
     seed = models.PositiveBigIntegerField()
     number = models.PositiveIntegerField(default=1)
-    starts_on = models.DateField(help_text="The first local day it is worn.")
+    starts_on = DayField(help_text="The first local day it is worn.")
     pulled_from = models.DateTimeField(null=True, blank=True)
     pulled_until = models.DateTimeField(null=True, blank=True)
 

@@ -16,6 +16,7 @@ from metrics.days import EPOCH
 from metrics.grids import Span, midnights
 from metrics.queries import RESOLUTIONS
 from metrics.registry import BY_CODE, METRICS, Metric
+from participants.entered import EARLIEST, LATEST
 from participants.rest.problems import BadParameters
 
 STATISTICS = ("mean", "sum", "min", "max", "count")
@@ -41,7 +42,7 @@ PARAMETERS = (
     "format",
 )
 # Devices that measure are younger than the one, and plans end before the other.
-FIRST_YEAR, LAST_YEAR = 2000, 2100
+FIRST_YEAR, LAST_YEAR = EARLIEST.year, LATEST.year + 1
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 Value = TypeVar("Value")

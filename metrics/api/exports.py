@@ -21,6 +21,7 @@ from metrics.models import Export, ExportFile
 from metrics.registry import METRICS
 from participants.buckets import StoreFault
 from participants.rest.described import resource
+from participants.rest.fields import Day
 from participants.rest.parameters import Parameters
 from participants.rest.problems import Problem
 from participants.rest.views import ResourceSet, created
@@ -112,8 +113,8 @@ class ExportAskSerializer(serializers.Serializer[Any]):
         allow_null=True,
         help_text="None: all.",
     )
-    start_on = serializers.DateField(required=False, allow_null=True, help_text="The first date.")
-    end_on = serializers.DateField(required=False, allow_null=True, help_text="The last date, included.")
+    start_on = Day(required=False, allow_null=True, help_text="The first date.")
+    end_on = Day(required=False, allow_null=True, help_text="The last date, included.")
     clock = serializers.ChoiceField(
         Export.Clock.choices, default=Export.Clock.LOCAL.value, help_text="Dates of the participants, or of UTC."
     )

@@ -14,6 +14,7 @@ from metrics.models import DayStatus, Recompute
 from metrics.recomputes import recompute_start
 from participants.models import Trial, User
 from participants.rest.described import resource
+from participants.rest.fields import Day, Line
 from participants.rest.parameters import Parameters
 from participants.rest.views import ResourceSet, created
 
@@ -85,8 +86,8 @@ def word(letter: str) -> str:
 
 
 class RecomputeAskSerializer(serializers.Serializer[Any]):
-    since = serializers.DateField(required=False, allow_null=True, default=None, help_text="Local days from here on.")
-    why = serializers.CharField(max_length=200, help_text="The reason, which is kept.")
+    since = Day(required=False, allow_null=True, default=None, help_text="Local days from here on.")
+    why = Line(max_length=200, help_text="The reason, which is kept.")
 
 
 @resource("days", "code")

@@ -26,6 +26,7 @@ from metrics.exports.plan import FIRST, LAST
 from metrics.models import Export, ExportFile, ParticipantDay, Source
 from metrics.registry import BY_CODE, METRICS
 from participants import audit
+from participants.entered import EARLIEST, LATEST, OUT_OF_BOUNDS
 from participants.models import Participant, Trial, User
 
 log = logging.getLogger(__name__)
@@ -80,6 +81,9 @@ def check(user: User, trial: Trial, **filters: Unpack[Filters]) -> Wanted:
         wrong["format"] = f"Choose one of {', '.join(FORMATS)}."
     if clock not in Export.Clock.values:
         wrong["clock"] = f"Choose one of {', '.join(Export.Clock.values)}."
+    for name, day in (("start_on", start_on), ("end_on", end_on)):
+        if day and not EARLIEST <= day <= LATEST:
+            wrong[name] = OUT_OF_BOUNDS
     if start_on and end_on and end_on < start_on:
         wrong["end_on"] = "The last date comes before the first."
     for name, unknown in (

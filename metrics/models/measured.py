@@ -16,6 +16,7 @@ from timescale.db.models.fields import TimescaleDateTimeField
 from metrics.batch import SourceKey
 from metrics.registry import Aggregate, Kind
 from participants.models import Participant
+from participants.models.fields import DayField, LineField
 
 CHUNK = "7 days"
 
@@ -343,8 +344,8 @@ class Recompute(models.Model):
     """A trial's days judged anew, and what that changed: after a new protocol version, a correction, an upgrade."""
 
     trial = models.ForeignKey("participants.Trial", models.CASCADE, related_name="recomputes")
-    since = models.DateField(null=True)  # local dates from here on; null: all
-    why = models.CharField(max_length=200)
+    since = DayField(null=True)  # local dates from here on; null: all
+    why = LineField(max_length=200)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     asked_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True)

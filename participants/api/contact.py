@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from participants import contacts, vault
 from participants.models import Participant
 from participants.rest.described import resource
+from participants.rest.fields import Line
 from participants.rest.parameters import Parameters
 from participants.rest.problems import Problem
 from participants.rest.views import ResourceView
@@ -20,9 +21,9 @@ UNCACHED = {"Cache-Control": "private, no-store"}
 
 
 class ContactSerializer(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=200, allow_blank=True, required=False, default="")
+    name = Line(max_length=200, allow_blank=True, required=False, default="")
     email = serializers.EmailField(allow_blank=True, required=False, default="")
-    phone = serializers.CharField(max_length=40, allow_blank=True, required=False, default="")
+    phone = Line(max_length=40, allow_blank=True, required=False, default="")
     language = serializers.ChoiceField(
         list(contacts.LANGUAGES), required=False, default=contacts.DEFAULT_LANGUAGE, help_text="Of what she is written."
     )

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from participants import services
 from participants.models import Membership, Site, Trial, User
 from participants.rest.described import resource
-from participants.rest.fields import LocalTime
+from participants.rest.fields import Line, LocalTime
 from participants.rest.parameters import Parameters
 from participants.rest.problems import BadParameters, conflicts
 from participants.rest.views import ResourceSet, created
@@ -41,7 +41,7 @@ class GrantSerializer(serializers.Serializer[Any]):
     site = serializers.CharField(
         max_length=32, required=False, allow_null=True, default=None, help_text="A site's code; null: the whole trial."
     )
-    reason = serializers.CharField(max_length=500, required=False, help_text="For the audit trail.")
+    reason = Line(max_length=500, required=False, help_text="For the audit trail.")
 
 
 class MemberChangesSerializer(serializers.Serializer[Any]):
@@ -50,11 +50,11 @@ class MemberChangesSerializer(serializers.Serializer[Any]):
         max_length=32, required=False, allow_null=True, help_text="A site's code; null: the whole trial."
     )
     digest_at = LocalTime(required=False, allow_null=True, help_text="When her digest comes, trial's time; null: none.")
-    reason = serializers.CharField(max_length=500, required=False, help_text="For the audit trail.")
+    reason = Line(max_length=500, required=False, help_text="For the audit trail.")
 
 
 class EndSerializer(serializers.Serializer[Any]):
-    reason = serializers.CharField(max_length=500, required=False, help_text="For the audit trail.")
+    reason = Line(max_length=500, required=False, help_text="For the audit trail.")
 
 
 class MemberParameters(Parameters):

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from participants import services
 from participants.models import Site
 from participants.rest.described import resource
+from participants.rest.fields import Line
 from participants.rest.parameters import Parameters
 from participants.rest.views import ResourceSet, created
 
@@ -24,7 +25,7 @@ class SiteSerializer(serializers.ModelSerializer[Site]):
 
 
 class SiteChangesSerializer(SiteSerializer):
-    reason = serializers.CharField(max_length=500, required=False, help_text="For the audit trail.")
+    reason = Line(max_length=500, required=False, help_text="For the audit trail.")
 
     class Meta(SiteSerializer.Meta):
         fields = (*SiteSerializer.Meta.fields, "reason")

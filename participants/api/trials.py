@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from participants import services
 from participants.models import Trial
 from participants.rest.described import IF_MATCH
+from participants.rest.fields import Line
 from participants.rest.parameters import Parameters
 from participants.rest.views import ResourceSet
 from participants.services.changes import locked
@@ -24,7 +25,7 @@ class TrialSerializer(serializers.ModelSerializer[Trial]):
 
 
 class TrialChangesSerializer(serializers.ModelSerializer[Trial]):
-    reason = serializers.CharField(max_length=500, required=False, help_text="For the audit trail.")
+    reason = Line(max_length=500, required=False, help_text="For the audit trail.")
 
     class Meta:
         model = Trial

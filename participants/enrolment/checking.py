@@ -21,6 +21,7 @@ from django.db.models.functions import Lower
 
 from participants import contacts
 from participants.enrolment.reading import Sheet
+from participants.entered import EARLIEST, LATEST, OUT_OF_BOUNDS
 from participants.models import Participant, Site, Trial
 
 # A spreadsheet takes text that begins so for a formula. Study ids cannot begin so, a telephone number may with +.
@@ -149,8 +150,8 @@ def _date(text: str) -> dt.date | None:
             date = dt.datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007  a date has no zone
     except ValueError:
         raise ValueError("Not a date that is the same everywhere. Write 2026-12-31 or 31.12.2026.") from None
-    if not 2000 <= date.year <= 2100:
-        raise ValueError("Is the year right?")
+    if not EARLIEST <= date <= LATEST:
+        raise ValueError(f"Is the year right? {OUT_OF_BOUNDS}")
     return date
 
 

@@ -8,6 +8,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from participants.entered import FIRST_INSTANT, LAST_INSTANT, OUT_OF_BOUNDS
+from participants.models.fields import DayField, LineField
 from participants.models.people import CODE, Participant, Trial, User
 
 
@@ -16,9 +18,9 @@ class ConsentDocument(models.Model):
 
     trial = models.ForeignKey(Trial, models.CASCADE, related_name="consent_documents")
     version = models.CharField(max_length=20, validators=[CODE])
-    title = models.CharField(max_length=200)
+    title = LineField(max_length=200)
     text = models.TextField(blank=True, help_text="As participants read it, or where the signed form is kept.")
-    effective_on = models.DateField()
+    effective_on = DayField()
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -56,6 +58,12 @@ class Consent(models.Model):
                 condition=Q(withdrawn_at=None) | Q(withdrawn_at__gte=F("given_at")),
                 violation_error_message="She cannot take back what she had not given yet.",
             ),
+            # An instant that Python cannot hold would break every page that reads the row.
+            models.CheckConstraint(
+                name="consent_given_within_bounds",
+                condition=Q(given_at__range=(FIRST_INSTANT, LAST_INSTANT)),
+                violation_error_message=OUT_OF_BOUNDS,
+            ),
         )
 
     def __str__(self) -> str:
@@ -79,7 +87,7 @@ class Erasure(models.Model):
     state = models.CharField(max_length=8, choices=State, default=State.ASKED)
     asked_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     asked_at = models.DateTimeField(default=timezone.now)
-    reason = models.CharField(max_length=200, help_text="Why, e.g. her letter of a date. No names.")
+    reason = LineField(max_length=200, help_text="Why, e.g. her letter of a date. No names.")
     decided_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     decided_at = models.DateTimeField(null=True)
     done_at = models.DateTimeField(null=True)

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from participants.models.fields import LineField
 from participants.models.people import Participant, Trial, User
 
 
@@ -114,7 +115,7 @@ class ApiToken(models.Model):
     """A program's key to the API: what its user may see, at most. The key itself is shown once and not stored."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="api_tokens")
-    name = models.CharField(max_length=80, help_text="What it is for, e.g. nightly analysis.")
+    name = LineField(max_length=80, help_text="What it is for, e.g. nightly analysis.")
     prefix = models.CharField(max_length=12, unique=True, editable=False)
     digest = models.CharField(max_length=64, editable=False)  # SHA-256 of 256 random bits: nothing slower is needed
     can_write = models.BooleanField(default=False)

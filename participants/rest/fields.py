@@ -9,6 +9,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from participants.entered import check_day, check_line
 from participants.rest.problems import BadParameters
 
 CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"
@@ -22,6 +23,18 @@ class WordOrNull(serializers.ChoiceField):
 
     def to_representation(self, value: Any) -> Any:
         return super().to_representation(value) or None
+
+
+class Day(serializers.DateField):
+    """A date that somebody enters, within the bounds of participants.entered."""
+
+    default_validators = [check_day]  # noqa: RUF012  as REST framework has it
+
+
+class Line(serializers.CharField):
+    """Text of one line."""
+
+    default_validators = [check_line]  # noqa: RUF012
 
 
 @extend_schema_field({"type": "string", "pattern": CLOCK, "examples": ["21:00:00"]})

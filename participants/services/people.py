@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils.module_loading import import_string
 
 from participants.audit import record
+from participants.entered import check_day
 from participants.leaving import left
 from participants.models import Participant, Pause, Site, Trial
 
@@ -151,10 +152,11 @@ def pause_end(participant: Participant, *, ends_on: dt.date, reason: str = "") -
 def participant_withdraw(participant: Participant, *, on: dt.date, reason: str = "") -> None:
     """She leaves the trial: that day and those after it no longer count. What came before is kept.
 
-    Raises ValueError where she has left it already.
+    Raises ValueError where she has left it already, django's ValidationError for a day out of all bounds.
     """
     if participant.status in (Participant.Status.WITHDRAWN, Participant.Status.ERASED):
         raise ValueError(f"{participant.study_id} is {participant.get_status_display()} already.")
+    check_day(on)
     before = {"status": participant.status, "withdrawn_on": participant.withdrawn_on}
     participant.status, participant.withdrawn_on = Participant.Status.WITHDRAWN, on
     participant.save(update_fields=["status", "withdrawn_on"])

@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from dashboards.models import Alert, AlertEvent, Note, Outreach
-from dashboards.ranges import midnight
 from ingestion.models import Connection, ConnectionEvent, Device
 from ingestion.providers.base import Wearer
 from ingestion.providers.synthetic import days as synthetic
@@ -20,6 +19,7 @@ from ingestion.providers.synthetic.people import STORIES, Story, person
 from metrics import writer
 from metrics.batch import Delivery, SampleBatch, microseconds
 from metrics.models import Access, Cause, DayStatus, Gap, ParticipantDay, Standing
+from participants.entered import midnight
 from participants.models import Participant, User
 
 # Days before today, start and end on that day's clock (None: the day's end), cause, evidence.

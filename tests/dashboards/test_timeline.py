@@ -7,10 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dashboards.ranges import DayRange, midnight
+from dashboards.ranges import DayRange
 from dashboards.timeline import joined, summary, timeline, worn_stretches
 from dashboards.timeline_days import longest_causes
 from dashboards.timeline_shapes import Day, Missing
+from participants.entered import midnight
 
 ZONE = ZoneInfo("Europe/Amsterdam")
 MONDAY = dt.date(2026, 11, 16)

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib
+from zoneinfo import ZoneInfo
 
 import pytest
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from ingestion.models import Connection, Invitation
 from metrics.models import Measurement
 from metrics.writer import Frozen
-from participants import consents
+from participants import consents, entered
+from participants.entered import midnight
 from participants.models import AuditEntry, Consent, ConsentDocument, Participant
 from tests.dashboards.measured import NOON, heart_rate, store
 from tests.factories import ParticipantFactory, TrialFactory
 
 pytestmark = pytest.mark.django_db
 TODAY = dt.date(2026, 11, 20)
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 
 
 @pytest.fixture
@@ -77,3 +83,46 @@ def test_a_withdrawn_participants_record_is_frozen_and_kept(person: Participant)
     with pytest.raises(Frozen):
         store(person, heart_rate(NOON + dt.timedelta(hours=1), 5))
     assert Measurement.objects.filter(participant=person).count() == 30
+
+
+@pytest.mark.parametrize(
+    "at", [entered.FIRST_INSTANT - dt.timedelta(microseconds=1), dt.datetime(1, 1, 1, tzinfo=AMSTERDAM)]
+)
+def test_a_consent_of_a_year_that_is_none_is_refused_and_cannot_be_stored(
+    person: Participant, document: ConsentDocument, at: dt.datetime
+) -> None:
+    with pytest.raises(ValidationError, match="2000 to 2099"):
+        consents.consent_give(person, document, how="paper", given_at=at)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Consent.objects.create(participant=person, document=document, how="paper", given_at=at)
+
+
+def test_the_first_instant_of_the_bounds_is_kept(person: Participant, document: ConsentDocument) -> None:
+    at = midnight(entered.EARLIEST, AMSTERDAM)
+    assert consents.consent_give(person, document, how="paper", given_at=at).given_at == at
+
+
+@pytest.mark.parametrize("stored", ["0001-01-01 00:00:00 BC", "9999-12-31 23:59:59-12:00"])
+def test_consents_that_broke_their_participants_pages_are_mended_by_the_migration(
+    person: Participant, document: ConsentDocument, stored: str
+) -> None:
+    consents.consent_give(person, document, how="paper")
+    mend = importlib.import_module("participants.migrations.0009_consent_within_bounds").WITHIN
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE participants_consent DROP CONSTRAINT consent_given_within_bounds")
+        cursor.execute("UPDATE participants_consent SET given_at = %s", [stored])
+        cursor.execute(mend)
+    mended = Consent.objects.get()
+    assert entered.FIRST_INSTANT <= mended.given_at <= timezone.now()
+    assert mended.withdrawn_at is None
+    consents.consent_withdraw(person, on=TODAY)
+    assert Consent.objects.get().withdrawn_at is not None
+
+
+@pytest.mark.parametrize("on", [dt.date.min, dt.date(1999, 12, 31), dt.date(2100, 1, 1), dt.date.max])
+def test_nobody_is_withdrawn_as_of_a_day_out_of_all_bounds(person: Participant, on: dt.date) -> None:
+    with pytest.raises(ValidationError, match="2000 to 2099"):
+        consents.consent_withdraw(person, on=on)
+    person.refresh_from_db()
+    assert person.status == "active"

@@ -44,11 +44,14 @@ def test_a_coordinator_keeps_a_signed_consent(person: Participant) -> None:
     assert Consent.objects.get().document.version == "1.0"
 
 
-@pytest.mark.parametrize("on", ["", "yesterday", "2999-01-01"])
+@pytest.mark.parametrize("on", ["", "yesterday", "2999-01-01", "2099-12-31", "0001-01-01", "1999-12-31", "9999-12-31"])
 def test_a_day_that_is_none_or_to_come_is_refused(person: Participant, on: str) -> None:
-    answer = post(member(person, "coordinator"), person, "give", version="1.0", on=on)
-    assert answer.status_code == 422
+    coordinator = member(person, "coordinator")
+    for verb in ("give", "withdraw"):
+        assert post(coordinator, person, verb, version="1.0", on=on, confirm="AX-1").status_code == 422
     assert not Consent.objects.exists()
+    person.refresh_from_db()
+    assert (person.status, person.withdrawn_on) == ("active", None)
 
 
 def test_withdrawing_needs_her_study_id_typed(person: Participant) -> None:

@@ -14,11 +14,8 @@ from ingestion import synthetic
 from ingestion.models import SyntheticDevice
 from ingestion.providers.base import SyntheticUnavailable
 from metrics.writer import Counts, Frozen, SyntheticRefused
+from participants.entered import day_argument
 from participants.models import Participant
-
-
-def _day(text: str) -> dt.date:
-    return dt.date.fromisoformat(text)
 
 
 class Command(BaseCommand):
@@ -28,8 +25,10 @@ class Command(BaseCommand):
         parser.add_argument("trial", metavar="TRIAL", help="code of a demo trial")
         parser.add_argument("study_id", metavar="STUDY_ID")
         parser.add_argument("--device", required=True, help="e.g. fitbit_sense; an unknown name lists them all")
-        parser.add_argument("--start", required=True, type=_day, metavar="YYYY-MM-DD")
-        parser.add_argument("--end", required=True, type=_day, metavar="YYYY-MM-DD", help="the last day, included")
+        parser.add_argument("--start", required=True, type=day_argument, metavar="YYYY-MM-DD")
+        parser.add_argument(
+            "--end", required=True, type=day_argument, metavar="YYYY-MM-DD", help="the last day, included"
+        )
         parser.add_argument("--seed", type=int, default=0, help="another seed is another wearer (default 0)")
 
     def handle(self, *args: Any, **options: Any) -> None:

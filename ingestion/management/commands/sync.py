@@ -17,6 +17,7 @@ from ingestion import tasks
 from ingestion.models import Connection, SyncWindow
 from ingestion.sync import dispatch, engine, plan
 from metrics.calendars import calendar_of
+from participants.entered import day_argument
 
 # Longer than this a vendor's "ask again later" is not waited for: the workers go on with it.
 PATIENCE = 90.0
@@ -34,7 +35,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--from",
             dest="since",
-            type=dt.date.fromisoformat,
+            type=day_argument,
             metavar="YYYY-MM-DD",
             help="backfill from this local day",
         )

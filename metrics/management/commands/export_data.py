@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import shutil
 from argparse import ArgumentParser
 from pathlib import Path
@@ -13,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from metrics.exports import engine, service, store
 from metrics.models import Export
+from participants.entered import day_argument
 from participants.models import Trial, User
 
 
@@ -27,8 +27,8 @@ class Command(BaseCommand):
         parser.add_argument("--participants", nargs="*", metavar="STUDY_ID")
         parser.add_argument("--metrics", nargs="*", metavar="CODE")
         parser.add_argument("--sources", nargs="*", type=int, metavar="ID")
-        parser.add_argument("--from", dest="start_on", type=dt.date.fromisoformat, help="first date, YYYY-MM-DD")
-        parser.add_argument("--to", dest="end_on", type=dt.date.fromisoformat, help="last date")
+        parser.add_argument("--from", dest="start_on", type=day_argument, help="first date, YYYY-MM-DD")
+        parser.add_argument("--to", dest="end_on", type=day_argument, help="last date")
         parser.add_argument("--dates", dest="clock", choices=Export.Clock.values, default="local")
         parser.add_argument("--plain", action="store_true", help="text formats without gzip")
 

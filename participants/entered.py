@@ -1,0 +1,146 @@
+"""What people and programs enter: days within bounds, whole numbers, text. Every page, form, API field, model field and
+command asks here; nothing else reads a request's address or form (tests/test_architecture.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, QueryDict
+
+# No wearable was worn before. A slip of the year must not make hundreds of thousands of days, nor an instant that
+# neither Python nor a time zone can hold.
+EARLIEST, LATEST = dt.date(2000, 1, 1), dt.date(2099, 12, 31)
+# The same for instants: the days of every zone.
+FIRST_INSTANT = dt.datetime(1999, 12, 31, tzinfo=dt.UTC)
+LAST_INSTANT = dt.datetime(2100, 1, 2, tzinfo=dt.UTC)
+ONE_DAY = dt.timedelta(days=1)
+OUT_OF_BOUNDS = f"Give a day from {EARLIEST.year} to {LATEST.year}."
+NO_DAY = f"Give the day as a date such as 2026-11-23, from {EARLIEST.year} to {LATEST.year}."
+MOST_NUMBER = 2**31 - 1
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_NUMBER = re.compile(r"[0-9]{1,10}")
+# C0, DEL, C1, and what Unicode calls line and paragraph separators: they end a header, a line of a log or of a file.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def check_day(day: dt.date) -> None:
+    """A validator of dates. Raises ValidationError outside EARLIEST to LATEST."""
+    if not EARLIEST <= day <= LATEST:
+        raise ValidationError(OUT_OF_BOUNDS, code="day")
+
+
+def check_instant(at: dt.datetime) -> None:
+    """A validator of instants, which may be of any zone. Raises ValidationError outside the same bounds."""
+    if not FIRST_INSTANT <= at <= LAST_INSTANT:
+        raise ValidationError(OUT_OF_BOUNDS, code="day")
+
+
+def check_line(text: str) -> None:
+    """A validator of text that is one line. Raises ValidationError for a line break or another control character."""
+    if _CONTROL.search(text):
+        raise ValidationError("Write it on one line, without control characters.", code="line")
+
+
+def day_of(text: str) -> dt.date:
+    """A date written 2026-11-23. Raises ValidationError."""
+    try:
+        day = dt.date.fromisoformat(text) if _DAY.fullmatch(text) else None
+    except ValueError:
+        day = None
+    if day is None or not EARLIEST <= day <= LATEST:
+        raise ValidationError(NO_DAY, code="day")
+    return day
+
+
+def day_argument(text: str) -> dt.date:
+    """The same for a command's arguments. Raises argparse's ArgumentTypeError."""
+    try:
+        return day_of(text)
+    except ValidationError as refused:
+        raise argparse.ArgumentTypeError(refused.message) from None
+
+
+def midnight(day: dt.date, zone: ZoneInfo) -> dt.datetime:
+    """The first instant of a local date, in its zone; of a date outside the bounds, that of the nearest within them.
+
+    Rows from before there were bounds are shown like this, rather than not at all.
+    """
+    return dt.datetime.combine(min(max(day, EARLIEST), LATEST + ONE_DAY), dt.time(), zone)
+
+
+def number_of(text: str, low: int = 0, high: int = MOST_NUMBER) -> int | None:
+    """A whole number in ASCII digits from low to high; None for anything else."""
+    if not _NUMBER.fullmatch(text) or not low <= int(text) <= high:
+        return None
+    return int(text)
+
+
+def _line(text: str, longest: int) -> str:
+    return _CONTROL.sub(" ", text).strip()[:longest]
+
+
+class Entered:
+    """What an address or a form says, by name; what is not there is empty. No value of it can break its reader."""
+
+    def __init__(self, given: QueryDict | Mapping[str, str]) -> None:
+        self._given = given
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._given
+
+    def __bool__(self) -> bool:
+        return bool(self._given)
+
+    def text(self, name: str, longest: int = 200) -> str:
+        """One line: control characters become blanks, blanks around it are left out; cut at `longest`."""
+        return _line(self._given.get(name) or "", longest)
+
+    def lines(self, name: str, longest: int) -> str:
+        """Text of several lines, cut at `longest`; control characters but tab and line breaks are left out."""
+        return _CONTROL_BUT_LINES.sub("", self._given.get(name) or "")[:longest]
+
+    def texts(self, name: str, most: int, longest: int = 200) -> list[str]:
+        """All values of one name, the first `most`, each as `text`."""
+        return [_line(one, longest) for one in self._all(name)[:most]]
+
+    def number(self, name: str, low: int = 0, high: int = MOST_NUMBER) -> int | None:
+        """A whole number from low to high; None where there is none such."""
+        return number_of(self.text(name), low, high)
+
+    def numbers(self, name: str, most: int) -> list[int]:
+        """The whole numbers among all values of one name, the first `most`."""
+        found = (number_of(one) for one in self.texts(name, most))
+        return [one for one in found if one is not None]
+
+    def day(self, name: str) -> dt.date:
+        """A date. Raises ValidationError that says what to give, also where there is none."""
+        return day_of(self.text(name))
+
+    def _all(self, name: str) -> Sequence[str]:
+        if isinstance(self._given, QueryDict):
+            return self._given.getlist(name)
+        return [self._given[name]] if name in self._given else []
+
+    @property
+    def form(self) -> Any:
+        """As Django's forms take it: their fields check each value themselves."""
+        return self._given
+
+
+def asked(request: HttpRequest) -> Entered:
+    """What a request's address says behind its question mark."""
+    return Entered(request.GET)
+
+
+def said(request: HttpRequest) -> Entered:
+    """What a request's form says."""
+    return Entered(request.POST)

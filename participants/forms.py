@@ -1,0 +1,25 @@
+"""Form fields with the bounds of what people enter (participants.entered)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from participants.entered import check_day, check_line
+
+
+class DayField(forms.DateField):
+    """A date, chosen by the browser's own picker."""
+
+    default_validators = [check_day]  # noqa: RUF012  as Django's fields have it
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("widget", forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+        super().__init__(**kwargs)
+
+
+class LineField(forms.CharField):
+    """Text of one line."""
+
+    default_validators = [check_line]  # noqa: RUF012
