@@ -14,6 +14,7 @@ from dashboards import alert_list, connection_words, history, participant_head
 from dashboards.connection_words import Badge
 from dashboards.minutes import minute
 from ingestion import live, plain_words
+from ingestion.devices import worn_of
 from ingestion.models import Connection, Device, Invitation
 from metrics import queries
 from metrics.models import Standing
@@ -42,14 +43,18 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Worn:
-    """A device as the page lists it; `percent` None where its battery is not known, `words` for a battery in words."""
+class Listed:
+    """A device as the page lists it; `percent` None where its battery is not known, `words` for a battery in words.
+
+    `worn`: whether it is the one that monitoring speaks of.
+    """
 
     name: str
     percent: int | None
     words: str
     at: dt.datetime | None
     synced_at: dt.datetime | None
+    worn: bool
 
     @property
     def fill(self) -> str:
@@ -86,27 +91,28 @@ def link(connection: Connection, now: dt.datetime) -> Link:
     )
 
 
-def devices(links: list[Link], standing: Standing | None) -> list[Worn]:
-    """Her devices, the one that synced last first; without a connection's, the one that her standing knows."""
+def devices(links: list[Link], standing: Standing | None) -> list[Listed]:
+    """The participant's devices, the one that is worn first, then by their last sync; without a connection's, the one
+    that the standing knows."""
+    known = [device for one in links for device in one.devices]
+    worn = worn_of(known)
     found = [
-        Worn(str(d), d.battery_percent, d.battery_status.lower(), d.seen_at, d.last_sync_at)
-        for one in links
-        for d in one.devices
+        Listed(str(d), d.battery_percent, d.battery_status.lower(), d.seen_at, d.last_sync_at, d is worn) for d in known
     ]
     if not found and standing and standing.device_model:
         s = standing
-        return [Worn(s.device_model, s.battery_percent, "", s.battery_at, s.device_sync_at)]
-    return sorted(found, key=lambda d: d.synced_at.timestamp() if d.synced_at else 0.0, reverse=True)
+        return [Listed(s.device_model, s.battery_percent, "", s.battery_at, s.device_sync_at, True)]
+    return sorted(found, key=lambda d: (d.worn, d.synced_at.timestamp() if d.synced_at else 0.0), reverse=True)
 
 
 def rail(participant: Participant, user: User, standing: Standing | None, now: dt.datetime) -> dict[str, Any]:
     """The context of what keeps itself up to date beside the figures: devices, connection, history, open alerts."""
     found = card(participant, user, now)
-    worn = devices(found["links"] or [], standing)
+    listed = devices(found["links"] or [], standing)
     return {
         **found,
-        "devices": worn,
-        "battery": next((d for d in worn if d.percent is not None or d.words), None),
+        "devices": listed,
+        "battery": next((d for d in listed if d.worn and (d.percent is not None or d.words)), None),
         "feed": history.feed(participant, now),
         "alerts": alert_list.notices(participant, found["may_manage"], now),
         "snoozes": alert_list.SNOOZE_CHOICES,

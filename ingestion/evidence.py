@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from django.conf import settings
 from django.db.models import Exists, OuterRef
 
-from ingestion import live, synthetic
+from ingestion import devices, live, synthetic
 from ingestion.models import (
     Connection,
     ConnectionEvent,
@@ -123,7 +123,7 @@ def _evidence(person: Participant, known: _Known, now: dt.datetime) -> Evidence:
         access, since = Access.PARTIAL, _partial_since(current, known.events[current.pk])
         if HEART_RATE.code in missing:
             spells.append(Spell(since, END, Cause.CONSENT_PARTIAL, facts(missing=missing, since=since)))
-    readings = _readings(known)
+    worn = devices.worn(map(devices.as_stored, known.devices))
     return Evidence(
         access=access,
         access_since=since,
@@ -132,9 +132,10 @@ def _evidence(person: Participant, known: _Known, now: dt.datetime) -> Evidence:
         due=_due(known.windows, now),
         spells=spells,
         faults=_faults(known, current, now),
-        readings=readings,
+        readings=_readings(known),
         next_pull_at=current.next_due_at,
-        device_model=known.devices[-1].model if known.devices else "",
+        device=worn.device if worn else "",
+        device_model=worn.model if worn else "",
     )
 
 
@@ -263,11 +264,15 @@ def _with_neighbour(found: list[Fault], fault: Fault) -> Fault:
 
 
 def _readings(known: _Known) -> list[Reading]:
-    """What the devices said of themselves; last, as they are: of a silent device nothing has changed for long."""
-    said = [(row.at, row.last_sync_at, row.battery_percent, row.battery_status) for row in known.readings]
-    said += [(row.seen_at, row.last_sync_at, row.battery_percent, row.battery_status) for row in known.devices]
-    found = {Reading(synced or at, percent, word, synced is not None) for at, synced, percent, word in said}
+    """What the device that was worn said of itself; last, as it is: of a silent device nothing has changed for long."""
+    said = [*map(devices.as_read, known.readings), *map(devices.as_stored, known.devices)]
+    found = {_reading(one) for one in devices.worn_through(said)}
     return sorted(found, key=lambda reading: reading.at)
+
+
+def _reading(said: devices.Described) -> Reading:
+    at, synced = said.last_sync_at or said.at, said.last_sync_at is not None
+    return Reading(at, said.battery_percent, said.battery_status, synced, said.device)
 
 
 def _synthetic(person: Participant, known: _Known, now: dt.datetime) -> Evidence:
@@ -279,15 +284,10 @@ def _synthetic(person: Participant, known: _Known, now: dt.datetime) -> Evidence
 
     def reading_at(at: dt.datetime) -> Reading | None:
         """Any moment of the past can be asked; of the future nothing is known."""
-        found = [
-            Reading(state.last_sync_at, state.battery_percent, state.battery_status)
-            for device in known.synthetic
-            for state in synthetic.provider_of(device.provider).states(synthetic.wearer_of(device), min(at, now))
-            if state.last_sync_at
-        ]
-        return max(found, key=lambda reading: reading.at, default=None)
+        worn = _worn(known.synthetic, min(at, now))
+        return _reading(worn) if worn and worn.last_sync_at else None
 
-    latest = reading_at(now)
+    worn, latest = _worn(known.synthetic, now), reading_at(now)
     return Evidence(
         access=Access.OK,
         access_since=min(begins, default=person.enrolled_at),
@@ -295,11 +295,17 @@ def _synthetic(person: Participant, known: _Known, now: dt.datetime) -> Evidence
         answered=[Stretch(min(begins), max(end for _, end in pulled))] if pulled else [],
         readings=[latest] if latest else [],
         reading_at=reading_at,
-        device_model=_model(known.synthetic[-1], now),
+        device=worn.device if worn else "",
+        # By its code where it has said nothing yet.
+        device_model=worn.model if worn else known.synthetic[-1].device,
     )
 
 
-def _model(device: SyntheticDevice, now: dt.datetime) -> str:
-    """The device's name as its maker writes it; its code where it has said nothing yet."""
-    states = synthetic.provider_of(device.provider).states(synthetic.wearer_of(device), now)
-    return next((state.model for state in states), device.device)
+def _worn(made_up: Sequence[SyntheticDevice], at: dt.datetime) -> devices.Described | None:
+    """Of synthetic devices the one that is worn, as it was described at an instant."""
+    states = (
+        state
+        for device in made_up
+        for state in synthetic.provider_of(device.provider).states(synthetic.wearer_of(device), at)
+    )
+    return devices.worn(devices.as_told(state, at) for state in states)

@@ -21,8 +21,9 @@ from metrics.models import Source
 from metrics.registry import BY_CODE, BY_ID, HEART_RATE, METRICS, STEPS, Kind
 from participants.models import Protocol
 
-# What a device measures by itself through the day, beside the heart rate.
-INTRADAY = [m.id for m in METRICS if m.kind is not Kind.DAILY and m is not HEART_RATE]
+# What a device measures by itself through the day while it is worn, beside the heart rate.
+INTRADAY = [m.id for m in METRICS if m.worn and m.kind is not Kind.DAILY and m is not HEART_RATE]
+WORN = [m.id for m in METRICS if m.worn]
 
 
 @dataclass(slots=True)
@@ -30,8 +31,8 @@ class Person:
     """A participant's row, her pauses, clock and how her days stand. Columns of `history` ascend by date.
 
     `dates`: int64 days since 1970-01-01. `states`: one letter a day, a DayStatus; `nights`: n where a main sleep is
-    known, else -; `data`: 1 where anything is. `newest`: the newest sample by those days, `newest_before` by her
-    standing, `arrived_at` when that came.
+    known, else -; `data`: 1 where anything is. `newest`: the newest sample of what is worn by those days,
+    `newest_before` by the standing, `arrived_at` when that came.
     """
 
     pk: int
@@ -102,8 +103,9 @@ def _json(value: Any) -> list[Any]:
 class Day:
     """A local day that is to be judged, and what the store holds of it.
 
-    `missing`: its stretches without a heart rate, each at least as long as the protocol says. `series`: its rollups
-    as (metric, source, minutes, n). `newest`: its newest sample, one that does not count too.
+    `missing`: its stretches without a heart rate, each at least as long as the protocol says. `newest`: its newest
+    sample, one that does not count too; `heard_at`: the newest of what is worn. `series`: its rollups as (metric,
+    source, minutes, n).
     """
 
     person: Person
@@ -115,6 +117,7 @@ class Day:
     asleep_minutes: int | None = None
     slept: bool = False
     newest: dt.datetime | None = None
+    heard_at: dt.datetime | None = None
     series: list[tuple[int, int, int, int]] = field(default_factory=list)
     coverage: dict[str, int] = field(default_factory=dict)
 
@@ -134,6 +137,11 @@ class Day:
     def has_data(self) -> bool:
         """Whether anything came of it, be it values that do not count."""
         return bool(self.series) or self.slept or self.newest is not None
+
+    @property
+    def heard(self) -> bool:
+        """Whether anything of it came from what is worn."""
+        return self.heard_at is not None or self.slept
 
 
 def days_of(
@@ -168,14 +176,15 @@ def read(days: Sequence[Day]) -> None:
         "ends": [instant(span.ends_at) for _, _, span in spans],
         "least": [dt.timedelta(minutes=day.protocol.gap_minutes) for _, day, _ in spans],
         "heart_rate": HEART_RATE.id,
+        "worn_metrics": WORN,
         "low": instant(min(span.starts_at for _, _, span in spans)),
         "high": instant(max(span.ends_at for _, _, span in spans)),
     }
     with connection.cursor() as cursor:
         cursor.execute(sql.DAY_FACTS, parameters)
-        for n, asleep, slept, series, newest in cursor.fetchall():
+        for n, asleep, slept, series, newest, heard_at in cursor.fetchall():
             day = days[n]
-            day.asleep_minutes, day.slept, day.newest = asleep, slept, newest
+            day.asleep_minutes, day.slept, day.newest, day.heard_at = asleep, slept, newest, heard_at
             day.series = [(m, s, minutes, samples) for m, s, minutes, samples in _json(series)]
         cursor.execute(sql.WORN, parameters)
         for n, worn, starts, ends in cursor.fetchall():

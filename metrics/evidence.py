@@ -61,12 +61,16 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a device said of itself. `at`: its last sync, or when it was asked where it tells none."""
+    """What the device that was worn said of itself. `at`: its last sync, or when it was asked where it tells none.
+
+    `device` tells it apart from others that were worn before or after it.
+    """
 
     at: dt.datetime
     battery_percent: int | None
     battery_status: str = ""
     synced: bool = True  # it handed its data on at `at`; False: it was merely described then
+    device: str = ""
 
     @property
     def empty(self) -> bool:
@@ -81,7 +85,8 @@ class Evidence:
     `live`: her data come by themselves (a connection, or a synthetic device); otherwise files are all there is, and
     neighbouring data all the evidence. `answered`: stretches of heart rate that the source was asked for after they
     were over, and answered, in order and apart. `due`: stretches that wait to be read, not late yet. `readings`
-    ascend by `at`; `reading_at` tells more where history can be asked for.
+    ascend by `at`; `reading_at` tells more where history can be asked for. `device`: which one is worn now, as in the
+    readings, and `device_model` its name; a scale or a phone is none.
     """
 
     access: Access = Access.NONE
@@ -94,7 +99,14 @@ class Evidence:
     readings: Sequence[Reading] = ()
     reading_at: Callable[[dt.datetime], Reading | None] | None = None
     next_pull_at: dt.datetime | None = None
+    device: str = ""
     device_model: str = ""
+
+    @property
+    def battery(self) -> Reading | None:
+        """The last that is known of the battery of the device that is worn now."""
+        known = (one for one in reversed(self.readings) if one.device == self.device)
+        return next((one for one in known if one.battery_percent is not None), None)
 
     def last_reading(self, until: dt.datetime) -> Reading | None:
         """The last thing that a device had said by an instant."""
@@ -105,7 +117,7 @@ class Evidence:
 
     @property
     def synced_at(self) -> dt.datetime | None:
-        """When a device was last heard of to have handed its data on."""
+        """When the device that was worn was last heard of to have handed its data on."""
         return max((reading.at for reading in self.readings if reading.synced), default=None)
 
 

@@ -183,7 +183,7 @@ def _battery_flat(reading: Reading, known: Evidence) -> Facts:
     if reading.battery_percent is not None:
         start = reading
         for earlier in reversed(known.readings):
-            if earlier.at >= reading.at or earlier.battery_percent is None:
+            if earlier.at >= reading.at or earlier.battery_percent is None or earlier.device != reading.device:
                 continue
             if earlier.at < reading.at - FALL or earlier.battery_percent < (start.battery_percent or 0):
                 break

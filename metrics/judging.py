@@ -63,8 +63,9 @@ class Monitoring:
 class DayFacts:
     """What a day's verdict depends on.
 
-    `ends_at`: the first instant after it. `newest`: the participant's newest sample of any metric. `unread`: parts
-    of it wait to be read from the vendor. `before`: the status that stands so far, "" for none.
+    `ends_at`: the first instant after it. `has_data`: whether anything of it came from what is worn. `newest`: the
+    participant's newest sample of that kind. `unread`: parts of it wait to be read from the vendor. `before`: the
+    status that stands so far, "" for none.
     """
 
     ends_at: dt.datetime

@@ -38,7 +38,8 @@ class Metric:
 
     `unit` is UCUM and what is stored; `label` is how the unit is written for people. `subminute`: sampled more
     often than once a minute by some device, so minute rollups are kept for it. `plausible`: the lowest and the highest
-    value that count; of a sum over an interval, those of a minute.
+    value that count; of a sum over an interval, those of a minute. `worn`: measured by something on the body; what a
+    scale says does not show that the worn device was heard of.
     """
 
     id: int
@@ -52,6 +53,7 @@ class Metric:
     concept: str
     system: str = LOINC
     subminute: bool = False
+    worn: bool = True
 
 
 def _rows() -> tuple[Metric, ...]:
@@ -73,8 +75,8 @@ def _rows() -> tuple[Metric, ...]:
             11, "skin_temperature_deviation", "Skin temperature deviation", "Cel", "°C", d, mean, (-8, 8), "std", LOCAL
         ),
         Metric(12, "skin_temperature", "Skin temperature", "Cel", "°C", s, mean, (15, 45), "skin-temperature", LOCAL),
-        Metric(13, "weight", "Weight", "kg", "kg", s, mean, (20, 350), "29463-7"),
-        Metric(14, "body_fat", "Body fat", "%", "%", s, mean, (2, 75), "41982-0"),
+        Metric(13, "weight", "Weight", "kg", "kg", s, mean, (20, 350), "29463-7", worn=False),
+        Metric(14, "body_fat", "Body fat", "%", "%", s, mean, (2, 75), "41982-0", worn=False),
         Metric(15, "glucose", "Glucose", "mg/dL", "mg/dL", s, mean, (20, 600), "99504-3"),
         Metric(
             16,

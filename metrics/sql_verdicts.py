@@ -31,7 +31,7 @@ LEFT JOIN LATERAL (
         string_agg(CASE WHEN d.asleep_minutes IS NULL THEN '-' ELSE 'n' END, '' ORDER BY d.date),
         string_agg(CASE WHEN d.last_sample_at IS NULL AND d.asleep_minutes IS NULL THEN '0' ELSE '1' END, ''
             ORDER BY d.date),
-        max(d.last_sample_at)
+        max(coalesce(d.heard_at, CASE WHEN d.worn_minutes > 0 THEN d.last_sample_at END))
     FROM metrics_participantday d WHERE d.participant_id = p.id
 ) AS history ON true
 WHERE p.id = ANY(%(people)s)
@@ -43,9 +43,9 @@ _SPAN = (
     " %(ends)s::timestamptz[], %(least)s::interval[]) AS span(n, participant, date, starts_at, ends_at, least)"
 )
 
-# The main sleep that ended on a day, whether any did, its rollups as [metric, source, minutes, n], its newest sample,
-# to the hour where the trial has deleted its samples (metrics.retention). One that does not count is one too: the
-# device handed its data on.
+# The main sleep that ended on a day, whether any did, its rollups as [metric, source, minutes, n], its newest sample
+# and the newest of what is worn, to the hour where the trial has deleted its samples (metrics.retention). One that
+# does not count is one too: the device handed its data on.
 DAY_FACTS = f"""
 WITH span AS MATERIALIZED (SELECT * FROM {_SPAN})
 SELECT day.n,
@@ -55,18 +55,22 @@ SELECT day.n,
     EXISTS (SELECT 1 FROM metrics_sleepsession s WHERE s.participant_id = day.participant AND s.date = day.date),
     (SELECT json_agg(json_build_array(d.metric_id, d.source_id, d.minutes, d.n)) FROM metrics_dayrollup d
         WHERE d.participant_id = day.participant AND d.date = day.date),
-    (SELECT max(newest.time) FROM span
-        JOIN {KEPT_DAYS} d ON d.participant_id = span.participant AND d.date = span.date
-        CROSS JOIN LATERAL (SELECT coalesce(
-            (SELECT max(m.time) FROM metrics_measurement m
-            WHERE m.participant_id = d.participant_id AND m.metric_id = d.metric_id AND m.source_id = d.source_id
-                AND m.time >= span.starts_at AND m.time < span.ends_at),
-            (SELECT max(h.bucket) FROM metrics_hourrollup h
-            WHERE h.participant_id = d.participant_id AND h.metric_id = d.metric_id AND h.source_id = d.source_id
-                AND h.bucket >= span.starts_at AND h.bucket < span.ends_at),
-            d.newest) AS time) AS newest
-        WHERE span.n = day.n)
+    newest.any_time, newest.worn_time
 FROM {_DAY}
+CROSS JOIN LATERAL (
+    SELECT max(sample.time) AS any_time,
+        max(sample.time) FILTER (WHERE d.metric_id = ANY(%(worn_metrics)s)) AS worn_time
+    FROM span
+    JOIN {KEPT_DAYS} d ON d.participant_id = span.participant AND d.date = span.date
+    CROSS JOIN LATERAL (SELECT coalesce(
+        (SELECT max(m.time) FROM metrics_measurement m
+        WHERE m.participant_id = d.participant_id AND m.metric_id = d.metric_id AND m.source_id = d.source_id
+            AND m.time >= span.starts_at AND m.time < span.ends_at),
+        (SELECT max(h.bucket) FROM metrics_hourrollup h
+        WHERE h.participant_id = d.participant_id AND h.metric_id = d.metric_id AND h.source_id = d.source_id
+            AND h.bucket >= span.starts_at AND h.bucket < span.ends_at),
+        d.newest) AS time) AS sample
+    WHERE span.n = day.n) AS newest
 """
 
 # Worn minutes and the stretches without one, of at least `least`, by gaps-and-islands over the minutes with a heart
@@ -125,7 +129,7 @@ WHERE m.samples > 0
 # A day as it stands, all null where there is no row, and its gaps as [id, start, end, cause, evidence].
 STORED_DAYS = f"""
 SELECT day.n, d.status, d.reason, d.known_at, d.protocol_version, d.day_minutes, d.worn_minutes, d.fault_minutes,
-    d.asleep_minutes, d.coverage, d.last_sample_at,
+    d.asleep_minutes, d.coverage, d.last_sample_at, d.heard_at,
     (SELECT json_agg(json_build_array(g.id, g.starts_at, g.ends_at, g.cause, g.evidence)) FROM metrics_gap g
         WHERE g.participant_id = day.participant AND g.date = day.date)
 FROM {_DAY}
@@ -134,20 +138,20 @@ LEFT JOIN metrics_participantday d ON d.participant_id = day.participant AND d.d
 
 WRITE_DAYS = """
 INSERT INTO metrics_participantday (participant_id, date, status, reason, known_at, protocol_version, day_minutes,
-    worn_minutes, fault_minutes, asleep_minutes, coverage, last_sample_at, updated_at)
+    worn_minutes, fault_minutes, asleep_minutes, coverage, last_sample_at, heard_at, updated_at)
 SELECT u.participant, u.date, u.status, u.reason, u.known_at, u.version, u.day_minutes, u.worn, u.fault, u.asleep,
-    u.coverage::jsonb, u.last_sample_at, %(now)s
+    u.coverage::jsonb, u.last_sample_at, u.heard_at, %(now)s
 FROM unnest(%(people)s::int4[], %(dates)s::date[], %(status)s::text[], %(reason)s::text[],
     %(known_at)s::timestamptz[], %(version)s::int2[], %(day_minutes)s::int2[], %(worn)s::int2[], %(fault)s::int2[],
-    %(asleep)s::int2[], %(coverage)s::text[], %(last_sample_at)s::timestamptz[])
+    %(asleep)s::int2[], %(coverage)s::text[], %(last_sample_at)s::timestamptz[], %(heard_at)s::timestamptz[])
     AS u(participant, date, status, reason, known_at, version, day_minutes, worn, fault, asleep, coverage,
-        last_sample_at)
+        last_sample_at, heard_at)
 ON CONFLICT (participant_id, date) DO UPDATE SET
     status = EXCLUDED.status, reason = EXCLUDED.reason, known_at = EXCLUDED.known_at,
     protocol_version = EXCLUDED.protocol_version, day_minutes = EXCLUDED.day_minutes,
     worn_minutes = EXCLUDED.worn_minutes, fault_minutes = EXCLUDED.fault_minutes,
     asleep_minutes = EXCLUDED.asleep_minutes, coverage = EXCLUDED.coverage,
-    last_sample_at = EXCLUDED.last_sample_at, updated_at = EXCLUDED.updated_at
+    last_sample_at = EXCLUDED.last_sample_at, heard_at = EXCLUDED.heard_at, updated_at = EXCLUDED.updated_at
 """
 
 REMOVE_DAYS = """

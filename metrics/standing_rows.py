@@ -80,8 +80,7 @@ def _standing(one: Known, begun: dt.datetime | None) -> Standing:
         row.cause, row.cause_since, row.evidence = piece.cause, begun or piece.starts_at, piece.evidence
         row.waiting = piece.cause == Cause.PLATFORM
     row.device_model, row.device_sync_at = known.device_model, known.synced_at
-    reading = next((r for r in reversed(known.readings) if r.battery_percent is not None), None)
-    if reading:
+    if reading := known.battery:
         row.battery_percent, row.battery_at = reading.battery_percent, reading.at
     return row
 

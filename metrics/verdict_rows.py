@@ -85,6 +85,7 @@ def _write_days(
             day.asleep_minutes,
             day.coverage,
             day.newest,
+            day.heard_at,
         )
         # A row without `known_at` was never judged.
         known = old is not None and old[2] is not None
@@ -97,17 +98,21 @@ def _write_days(
             before = _word(old[0], old[1]) if known and old else ""
             changes.append(Change(*key, before, _word(one.status, one.reason)))
         if not same or old is None or _values(old[3:]) != new or day.date in touched.get(day.person.pk, ()):
-            rows.append((*key, one.status.value, str(one.reason), known_at, *new[:5], json.dumps(day.coverage), new[6]))
+            rows.append(
+                (*key, one.status.value, str(one.reason), known_at, *new[:5], json.dumps(day.coverage), *new[6:])
+            )
     if rows:
         names = ("people", "dates", "status", "reason", "known_at", "version", "day_minutes", "worn", "fault", "asleep")
-        cursor.execute(sql.WRITE_DAYS, _columns((*names, "coverage", "last_sample_at"), rows) | {"now": now})
+        cursor.execute(
+            sql.WRITE_DAYS, _columns((*names, "coverage", "last_sample_at", "heard_at"), rows) | {"now": now}
+        )
     if history:
         _write_history(cursor, history)
     return changes
 
 
 def _values(old: Sequence[Any]) -> tuple[Any, ...]:
-    version, minutes, worn, fault, asleep, coverage, newest = old
+    version, minutes, worn, fault, asleep, coverage, newest, heard_at = old
     return (
         version,
         minutes,
@@ -116,6 +121,7 @@ def _values(old: Sequence[Any]) -> tuple[Any, ...]:
         asleep,
         json.loads(coverage) if isinstance(coverage, str) else coverage,
         newest,
+        heard_at,
     )
 
 

@@ -212,8 +212,8 @@ class _Case:
         self.newest = self.newest_sample(judged)
 
     def newest_sample(self, judged: Mapping[dt.date, Day]) -> dt.datetime | None:
-        """Her newest sample: of the days that were just read, or before them."""
-        seen = max((day.newest for day in judged.values() if day.newest), default=None)
+        """The newest sample of what is worn: of the days that were just read, or before them."""
+        seen = max((day.heard_at for day in judged.values() if day.heard_at), default=None)
         before = self.person.newest
         if before is None or (seen and seen >= before):
             return seen
@@ -221,7 +221,7 @@ class _Case:
             return before
         # It was removed, or moved to another day.
         rest = ParticipantDay.objects.filter(participant=self.person.pk).exclude(date__in=list(judged))
-        return max((at for at in (seen, *rest.values_list("last_sample_at", flat=True)) if at), default=None)
+        return max((at for at in (seen, *rest.values_list("heard_at", flat=True)) if at), default=None)
 
     def judge(self) -> list[Judged]:
         """The verdict on each day that is judged."""
@@ -237,7 +237,7 @@ class _Case:
                     ends_at=day.ends_at,
                     worn_minutes=day.worn_minutes,
                     fault_minutes=faults,
-                    has_data=day.has_data,
+                    has_data=day.heard,
                     newest=self.newest,
                     unread=any(piece.unread for piece in mine),
                     exclusion=self.monitoring.exclusion(day.date, reason),

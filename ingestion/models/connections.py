@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from ingestion.providers.base import DeviceKind
 from participants.models import Participant, Trial
 
 TAKING_PART = (Participant.Status.INVITED, Participant.Status.ACTIVE, Participant.Status.PAUSED)
@@ -108,12 +109,19 @@ class ConnectionEvent(models.Model):
 
 
 class Device(models.Model):
-    """A device as its vendor last described it."""
+    """A device as its vendor last described it. Which of several is worn: ingestion.devices."""
+
+    class Kind(models.TextChoices):
+        TRACKER = DeviceKind.TRACKER, "tracker"
+        WATCH = DeviceKind.WATCH, "watch"
+        SCALE = DeviceKind.SCALE, "scale"
+        OTHER = DeviceKind.OTHER, "other"
+        UNKNOWN = DeviceKind.UNKNOWN, "unknown"
 
     connection = models.ForeignKey(Connection, models.CASCADE, related_name="devices")
     external_id = models.CharField(max_length=120)
     model = models.CharField(max_length=80, blank=True)
-    kind = models.CharField(max_length=40, blank=True)
+    kind = models.CharField(max_length=40, choices=Kind, blank=True)
     battery_percent = models.PositiveSmallIntegerField(null=True, blank=True)
     battery_status = models.CharField(max_length=20, blank=True)
     last_sync_at = models.DateTimeField(null=True, blank=True)

@@ -13,6 +13,9 @@ class SyncWindow(models.Model):
 
     There is one row for each stretch that was ever asked for. A re-read sets it due again; asked for again while it
     is being read, `again` makes it due once more afterwards, so that what arrives meanwhile is not missed.
+
+    `unreadable` and `unfinished` count records of the answer that are not stored: those that could not be read, and
+    sessions that were still going on, for which it is due again. Windows that were asked for together share an answer.
     """
 
     class State(models.TextChoices):
@@ -28,6 +31,8 @@ class SyncWindow(models.Model):
         SWEEP = "sweep", "weekly full read"
         BACKFILL = "backfill", "backfill"
         MANUAL = "manual", "by hand"
+        UPLOADED = "uploaded", "device synced after a silence"
+        HISTORY = "history", "weekly look at all that is past"
 
     class Kind(models.TextChoices):
         READ = "read", "read"
@@ -48,6 +53,8 @@ class SyncWindow(models.Model):
     points = models.IntegerField(default=0)
     requests = models.IntegerField(default=0)
     bytes = models.BigIntegerField(default=0)
+    unreadable = models.PositiveIntegerField(default=0, db_default=0)
+    unfinished = models.PositiveIntegerField(default=0, db_default=0)
     error_code = models.CharField(max_length=60, blank=True)
 
     class Meta:

@@ -278,13 +278,28 @@ class Identity:
     legacy_id: str | None
 
 
+class DeviceKind(StrEnum):
+    """What a device is, as far as its vendor says. Rings and bands are trackers; phones, tablets, displays and straps
+    that are put on for an hour are others."""
+
+    TRACKER = "TRACKER"
+    WATCH = "WATCH"
+    SCALE = "SCALE"
+    OTHER = "OTHER"
+    UNKNOWN = "UNKNOWN"
+
+
 @dataclass(frozen=True, slots=True)
 class DeviceState:
-    """A device of the account. `last_sync_at`: when it last handed its data to the phone, UTC."""
+    """A device of the account. `last_sync_at`: when it last handed its data to the phone, UTC.
+
+    `model` and `battery_status` are "" where the vendor has no word for them. `kind` decides whether it is taken for
+    what the participant wears: ingestion.devices.
+    """
 
     external_id: str
     model: str
-    kind: str
+    kind: DeviceKind
     battery_percent: int | None
     battery_status: str
     last_sync_at: dt.datetime | None

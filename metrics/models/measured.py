@@ -227,6 +227,7 @@ class ParticipantDay(models.Model):
     fault_minutes = models.SmallIntegerField(default=0)  # missing through a fault of the platform or the vendor
     asleep_minutes = models.SmallIntegerField(null=True)  # of the main sleep that ended on this day; null: none known
     coverage = models.JSONField(default=dict)  # expected metric's code -> minutes with data; a daily value counts 1
+    heard_at = models.DateTimeField(null=True)  # newest sample of what is worn: a scale's shows no upload
     last_sample_at = models.DateTimeField(null=True)
     updated_at = models.DateTimeField()
 
@@ -311,7 +312,7 @@ class Standing(models.Model):
     out_of_reach = models.BooleanField(default=False)  # even the best attainable is
     nights_recorded = models.SmallIntegerField(null=True)  # of the last 7 nights; null: fewer than 7 were monitored
     low_sleep = models.SmallIntegerField(default=0)  # 0 enough nights, 1 few, 2 critically few
-    last_sample_at = models.DateTimeField(null=True)  # newest sample of any metric
+    last_sample_at = models.DateTimeField(null=True)  # newest sample of what is worn: not of a scale
     arrived_at = models.DateTimeField(null=True)  # when the newest sample was stored
     silent_at = models.DateTimeField(null=True)  # when "no upload" turns a warning, critical, and data are overwritten
     critical_at = models.DateTimeField(null=True)

@@ -36,9 +36,8 @@ class PauseChanges(TypedDict, total=False):
 
 
 def has_data(participant: Participant) -> bool:
-    """Whether any data of hers have been stored."""
-    standing = getattr(participant, "standing", None)
-    return bool(standing and standing.last_sample_at)
+    """Whether any data of theirs have been stored."""
+    return bool(participant.days.exclude(last_sample_at=None, asleep_minutes=None).exists())
 
 
 @transaction.atomic

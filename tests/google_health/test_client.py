@@ -247,7 +247,35 @@ def test_devices_tell_battery_and_last_sync_over_all_pages(google: FakeGoogle, p
     first, second = provider.devices("t")
     assert (first.external_id, first.model, first.kind, first.battery_percent) == ("123", "Charge 6", "TRACKER", 81)
     assert first.last_sync_at == dt.datetime(2026, 11, 20, 13, 10, 41, tzinfo=dt.UTC)
-    assert (second.battery_percent, second.last_sync_at) == (0, None)
+    assert (second.kind, second.battery_percent, second.last_sync_at) == ("SCALE", 0, None)
+
+
+@pytest.mark.parametrize(
+    ("device", "kind", "model"),
+    [
+        ({"deviceType": "TRACKER", "deviceVersion": "Charge 6"}, "TRACKER", "Charge 6"),
+        ({"deviceType": "WATCH", "deviceVersion": "Pixel Watch 3"}, "WATCH", "Pixel Watch 3"),
+        ({"deviceType": "SCALE", "deviceVersion": "Aria Air"}, "SCALE", "Aria Air"),
+        ({"deviceType": "DEVICE_TYPE_UNSPECIFIED", "deviceVersion": "DEVICE_VERSION_UNSPECIFIED"}, "UNKNOWN", ""),
+        ({"deviceType": "HOVERBOARD", "deviceVersion": "X"}, "UNKNOWN", "X"),
+        ({"deviceVersion": "Y", "features": ["HEART_RATE"]}, "TRACKER", "Y"),
+        ({"deviceVersion": "Y", "features": ["WEIGHT"]}, "UNKNOWN", "Y"),
+        ({"deviceType": "SCALE", "features": ["HEART_RATE"]}, "SCALE", ""),
+        ({"deviceType": "TRACKER", "deviceVersion": "MobileTrack"}, "OTHER", "MobileTrack"),
+    ],
+)
+def test_a_device_is_of_the_kind_that_its_vendor_says(
+    google: FakeGoogle, provider: GoogleHealth, device: dict[str, Any], kind: str, model: str
+) -> None:
+    google.on("/v4/users/me/pairedDevices", Answer({"pairedDevices": [{"name": "users/71/pairedDevices/1", **device}]}))
+    (found,) = provider.devices("t")
+    assert (found.kind, found.model) == (kind, model)
+
+
+def test_a_battery_that_is_not_told_has_no_word(google: FakeGoogle, provider: GoogleHealth) -> None:
+    device = {"name": "users/71/pairedDevices/1", "batteryStatus": "BATTERY_STATUS_UNSPECIFIED"}
+    google.on("/v4/users/me/pairedDevices", Answer({"pairedDevices": [device]}))
+    assert provider.devices("t")[0].battery_status == ""
 
 
 # --- trouble -----------------------------------------------------------------------------------------------------

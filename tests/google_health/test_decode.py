@@ -82,6 +82,22 @@ def test_two_applications_that_pass_on_one_device_are_two_sources(calendar: Loca
     }
 
 
+@pytest.mark.parametrize(
+    ("told", "platform", "model"),
+    [
+        ({"device": {"formFactor": "FORM_FACTOR_UNSPECIFIED"}}, "", ""),
+        ({"device": {"formFactor": "FORM_FACTOR_UNSPECIFIED", "manufacturer": "Acme"}}, "", "Acme"),
+        ({"platform": "PLATFORM_UNSPECIFIED", "device": {"displayName": "Charge 6"}}, "", "Charge 6"),
+        ({"platform": "FITBIT", "device": {"formFactor": "WATCH"}}, "FITBIT", "WATCH"),
+    ],
+)
+def test_a_word_for_not_told_is_no_name(
+    calendar: LocalCalendar, told: dict[str, object], platform: str, model: str
+) -> None:
+    batch = only(assembled("heart-rate", calendar, heart_rate("13:05:12", source=told)).delivery.samples)
+    assert batch.source == SourceKey("google_health", platform, model)
+
+
 def test_data_of_a_simulator_are_marked_synthetic() -> None:
     assert page(HEART_RATE, body(heart_rate("13:05:12")), Origin("pretended", synthetic=True)).sources[0].synthetic
 

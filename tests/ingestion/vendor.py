@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from ingestion.providers.base import (
     AccountSettings,
     DataType,
+    DeviceKind,
     DeviceState,
     Fingerprint,
     Grant,
@@ -28,7 +29,9 @@ ALL = frozenset({HEART, MOVES, NIGHTS, GEAR})
 
 
 def device(percent: int = 80) -> DeviceState:
-    return DeviceState("dev-1", "Inspire 3", "TRACKER", percent, "High", dt.datetime(2026, 11, 23, 6, tzinfo=dt.UTC))
+    return DeviceState(
+        "dev-1", "Inspire 3", DeviceKind.TRACKER, percent, "High", dt.datetime(2026, 11, 23, 6, tzinfo=dt.UTC)
+    )
 
 
 @dataclass

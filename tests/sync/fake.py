@@ -14,6 +14,7 @@ from ingestion.providers.base import (
     AccessGone,
     AccountSettings,
     DataType,
+    DeviceKind,
     DeviceState,
     Fingerprint,
     Grant,
@@ -97,7 +98,7 @@ class FakeVendor:
         return Identity("user-1", None)
 
     def devices(self, access_token: str) -> list[DeviceState]:
-        return [DeviceState("d1", "Band 1", "TRACKER", 80, "High", None)]
+        return [DeviceState("d1", "Band 1", DeviceKind.TRACKER, 80, "High", None)]
 
     def settings(self, access_token: str) -> AccountSettings:
         return AccountSettings("Europe/Amsterdam", 3600)

@@ -9,7 +9,7 @@ import pytest
 
 from ingestion import connections
 from ingestion.models import Connection, ConnectionEvent, Device, DeviceReading, Invitation, SyncWindow
-from ingestion.providers.base import DeviceState
+from ingestion.providers.base import DeviceKind, DeviceState
 from metrics import verdicts
 from metrics.models import Cause, Gap, ParticipantDay, Standing
 from metrics.writer import store
@@ -62,7 +62,7 @@ def read(linked: Connection, hour: float, percent: int) -> None:
     """The device synced then, with so much battery."""
     device, _ = Device.objects.update_or_create(
         connection=linked, external_id="d", defaults={"seen_at": START + hour * HOUR, "model": "Charge 6",
-        "battery_percent": percent, "last_sync_at": START + hour * HOUR},
+        "kind": "TRACKER", "battery_percent": percent, "last_sync_at": START + hour * HOUR},
     )  # fmt: skip
     at = START + hour * HOUR
     DeviceReading.objects.create(device=device, at=at, battery_percent=percent, last_sync_at=at)
@@ -169,7 +169,7 @@ def test_files_are_explained_by_what_lies_beside_the_gap(db: None) -> None:
 
 def test_a_device_is_remembered_whenever_it_says_something_new(linked: Connection) -> None:
     def state(percent: int) -> list[DeviceState]:
-        return [DeviceState("d", "Charge 6", "TRACKER", percent, "", NOW)]
+        return [DeviceState("d", "Charge 6", DeviceKind.TRACKER, percent, "", NOW)]
 
     for minute, percent in enumerate((50, 50, 40)):
         connections._store_devices(linked, state(percent), NOW + minute * dt.timedelta(minutes=1))

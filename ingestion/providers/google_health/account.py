@@ -8,8 +8,8 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from ingestion.providers.base import AccountSettings, BrokenAnswer, DeviceState, Identity
-from ingestion.providers.google_health.decode import NOTHING, decoded, duration, list_decoder, listing
+from ingestion.providers.base import AccountSettings, BrokenAnswer, DeviceKind, DeviceState, Identity
+from ingestion.providers.google_health.decode import NOTHING, decoded, duration, list_decoder, listing, specified
 
 
 class _Resource(Struct):
@@ -27,6 +27,13 @@ class _Settings(_Resource):
     utcOffset: str = ""  # noqa: N815
 
 
+KINDS = {"TRACKER": DeviceKind.TRACKER, "WATCH": DeviceKind.WATCH, "SCALE": DeviceKind.SCALE}
+# What only something on the body can do.
+ON_THE_BODY = {"HEART_RATE", "SPO2"}
+# A phone that counts steps is listed as a tracker.
+PHONE = "MobileTrack"
+
+
 class _Device(Struct):
     name: str
     deviceType: str = ""  # noqa: N815
@@ -34,6 +41,7 @@ class _Device(Struct):
     batteryStatus: str = ""  # noqa: N815
     batteryLevel: int | None = None  # noqa: N815
     lastSyncTime: Annotated[dt.datetime, Meta(tz=True)] | None = None  # noqa: N815
+    features: list[str] = []
 
 
 R = TypeVar("R", bound=_Resource)
@@ -70,14 +78,22 @@ def devices(body: bytes) -> tuple[list[DeviceState], str]:
 
 
 def _device(told: _Device) -> DeviceState:
-    percent, status = told.batteryLevel, told.batteryStatus
+    percent, status = told.batteryLevel, specified(told.batteryStatus)
     if percent is None and status == "Empty":
         percent = 0  # proto3 leaves zeros out
     return DeviceState(
         external_id=told.name.rpartition("/")[2],
-        model=told.deviceVersion,
-        kind=told.deviceType,
+        model=specified(told.deviceVersion),
+        kind=_kind(told),
         battery_percent=percent,
         battery_status=status,
         last_sync_at=told.lastSyncTime,
     )
+
+
+def _kind(told: _Device) -> DeviceKind:
+    if told.deviceVersion == PHONE:
+        return DeviceKind.OTHER
+    if known := KINDS.get(told.deviceType):
+        return known
+    return DeviceKind.TRACKER if ON_THE_BODY & set(told.features) else DeviceKind.UNKNOWN

@@ -67,6 +67,11 @@ class _Date(Struct, gc=False):
     day: int = 0
 
 
+def specified(word: str) -> str:
+    """A word of Google's lists, "" for the one of each list that says that it is not told."""
+    return "" if word.endswith("UNSPECIFIED") or word == "UNKNOWN" else word
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """What every source of this provider has in common."""
@@ -83,8 +88,9 @@ class Origin:
         told = decoded(_decoder(_DataSource), raw) if raw else _DataSource()
         device, app = told.device, told.application
         application = app.packageName or app.webClientId or app.googleWebClientId
-        platform = "/".join(part for part in (told.platform, application) if part)
-        model = device.displayName or " ".join(part for part in (device.manufacturer, device.formFactor) if part)
+        platform = "/".join(part for part in (specified(told.platform), application) if part)
+        described = (device.manufacturer, specified(device.formFactor))
+        model = specified(device.displayName) or " ".join(part for part in described if part)
         return SourceKey(self.provider, platform[:MAX_PLATFORM], model[:MAX_MODEL], self.synthetic)
 
 

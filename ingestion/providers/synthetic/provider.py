@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import ClassVar
 
-from ingestion.providers.base import DeviceState, Wearer
+from ingestion.providers.base import DeviceKind, DeviceState, Wearer
 from ingestion.providers.synthetic import battery, calendar, days
 from ingestion.providers.synthetic.people import MODELS, person
 from metrics.batch import Delivery, instant
@@ -37,7 +37,7 @@ class Generator:
             DeviceState(
                 external_id=f"{wearer.seed}-{wearer.number}",
                 model=who.model.name,
-                kind="TRACKER",
+                kind=DeviceKind.TRACKER,
                 battery_percent=level,
                 battery_status=battery.word(level),
                 last_sync_at=synced,
