@@ -1,41 +1,64 @@
-"""A participant's connection to a vendor: invited, connected, refreshed, lost, disconnected.
-
-Tokens leave this module only into a provider's call; they are stored sealed and never logged.
-"""
+"""A participant's connection to a vendor: invited, connected, its devices. What becomes of the grant: grants.py."""
 
 from __future__ import annotations
 
 import datetime as dt
-import json
 import logging
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core import signing
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
-from ingestion import live, telemetry
-from ingestion.models import Connection, ConnectionEvent, Device, DeviceReading, Invitation, SyncWindow
-from ingestion.providers.base import (
-    AccessGone,
-    BrokenAnswer,
-    ClientMisconfigured,
-    DeviceState,
-    Grant,
-    LiveProvider,
-    VendorError,
+from ingestion import live
+from ingestion.grants import (
+    asks_still,
+    disconnect,
+    fresh_token,
+    give_back,
+    give_back_due,
+    in_use,
+    let_go,
+    lost,
+    scope_lost,
+    seal,
+    set_status,
 )
+from ingestion.models import Connection, Device, DeviceReading, Invitation
+from ingestion.models.connections import TAKING_PART
+from ingestion.providers.base import AccessGone, BrokenAnswer, DeviceState, Grant, LiveProvider, VendorError
 from metrics import verdicts
-from participants import vault
+from participants import consents
 from participants.audit import record
-from participants.models import Participant, User
+from participants.locks import come_in, hold
+from participants.models import Participant, Trial, User
+
+__all__ = [
+    "ConnectRefused",
+    "Connected",
+    "InvitationRefused",
+    "asks_still",
+    "connect",
+    "devices_refresh",
+    "disconnect",
+    "fresh_token",
+    "give_back",
+    "give_back_due",
+    "in_use",
+    "invitation_cancel",
+    "invitation_code",
+    "invitation_create",
+    "invitation_open",
+    "let_go",
+    "lost",
+    "refusal",
+    "scope_lost",
+]
 
 log = logging.getLogger(__name__)
 
 SALT = "ingestion.invitation"
-# A token that runs out within this is refreshed beforehand.
-SPARE = dt.timedelta(seconds=60)
 
 
 class InvitationRefused(Exception):
@@ -58,12 +81,13 @@ class ConnectRefused(Exception):
 
 
 def invitation_create(*, participant: Participant, by: User | None, now: dt.datetime) -> Invitation:
-    """A new link for a participant; her earlier ones stop working. Raises ValueError where she cannot connect."""
-    if participant.status in (Participant.Status.WITHDRAWN, Participant.Status.ERASED, Participant.Status.COMPLETED):
-        raise ValueError(f"{participant.study_id} is {participant.get_status_display()}: she cannot be invited.")
+    """A new link for a participant; earlier ones stop working. Raises ValueError where they cannot connect."""
     if not participant.trial.is_demo and any(provider.synthetic for provider in live.providers()):
         raise ValueError("A simulator plays the vendor on this site: only participants of demo trials can be invited.")
     with transaction.atomic():
+        hold(participant)
+        if code := refusal(participant, now):
+            raise ValueError(f"{participant.study_id} cannot be invited: {_WHY[code].format(participant)}")
         participant.invitations.filter(cancelled_at=None, used_at=None).update(cancelled_at=now)
         made = Invitation.objects.create(
             participant=participant,
@@ -78,9 +102,10 @@ def invitation_create(*, participant: Participant, by: User | None, now: dt.date
 @transaction.atomic
 def invitation_cancel(invitation: Invitation, *, now: dt.datetime) -> None:
     """Its link opens no more; one that is cancelled stays so. Raises ValueError where it was used."""
+    hold(invitation.participant)
     held = Invitation.objects.select_for_update().get(pk=invitation.pk)
     if held.used_at:
-        raise ValueError("She has connected with it already: disconnect her instead.")
+        raise ValueError("They have connected with it already: disconnect them instead.")
     if held.cancelled_at is None:
         held.cancelled_at = now
         held.save(update_fields=["cancelled_at"])
@@ -102,18 +127,38 @@ def invitation_open(code: str, *, now: dt.datetime) -> Invitation:
     invitation = Invitation.objects.select_related("participant__trial").filter(pk=pk, nonce=nonce).first()
     if invitation is None:
         raise InvitationRefused("unknown")
-    if invitation.cancelled_at or invitation.participant.status in (
-        Participant.Status.WITHDRAWN,
-        Participant.Status.ERASED,
-        Participant.Status.COMPLETED,
-    ):
-        raise InvitationRefused("cancelled")
-    if invitation.expires_at <= now:
-        raise InvitationRefused("expired")
+    if code := refusal(invitation.participant, now) or _stale(invitation, now):
+        raise InvitationRefused(code)
     if invitation.opened_at is None:
         invitation.opened_at = now
-        invitation.save(update_fields=["opened_at"])
+        Invitation.objects.filter(pk=pk, opened_at=None).update(opened_at=now)
     return invitation
+
+
+def refusal(participant: Participant, now: dt.datetime) -> str:
+    """Why a participant cannot connect, as things stand in what is given; "": they can.
+
+    `left`: they take part no more; `study_over`: the trial was closed, or its last day is over where they live. Their
+    own monitoring may be over: what the vendor has of it can still be had.
+    """
+    trial = participant.trial
+    if participant.status not in TAKING_PART:
+        return "left"
+    today = now.astimezone(ZoneInfo(participant.time_zone)).date()
+    over = trial.status == Trial.Status.CLOSED or (trial.ends_on is not None and trial.ends_on < today)
+    return "study_over" if over else ""
+
+
+_WHY = {
+    "left": "they are {0.status}.",
+    "study_over": "trial {0.trial} is over.",
+}
+
+
+def _stale(invitation: Invitation, now: dt.datetime) -> str:
+    if invitation.cancelled_at:
+        return "cancelled"
+    return "expired" if invitation.expires_at <= now else ""
 
 
 # --- connecting ------------------------------------------------------------------------------------------------
@@ -133,51 +178,88 @@ def connect(
 ) -> Connected:
     """Turn a fresh grant into the participant's connection, or renew it.
 
-    Raises ConnectRefused: nothing_allowed, no_refresh_token, other_account (she reconnects with another account than
-    before), account_taken (another participant of the trial has it), no_device; and vendor errors as they are.
-    A refused grant is given back to the vendor, unless the same account is connected elsewhere: that would end too.
+    Raises ConnectRefused: nothing_allowed, no_refresh_token, other_account (they reconnect with another account than
+    before), account_taken (another participant of the trial has it), no_device; left, study_over, cancelled, expired
+    and consent_missing where that happened before the vendor had answered; and vendor errors as they are. A refused
+    grant is given back to the vendor, unless the same account is connected elsewhere: that would end too.
     """
     scopes = sorted(grant.scopes or ())
     allowed = [t for t in provider.data_types.values() if t.scope in scopes]
     if not allowed:
         # Whose it is cannot be asked with it, and nothing else either: there is nothing to give back.
         raise ConnectRefused("nothing_allowed")
-    if grant.refresh_token is None:
-        raise ConnectRefused("no_refresh_token")
     user_id = provider.identity(grant.access_token).user_id
-    taken = Connection.objects.filter(
-        trial=participant.trial, provider=provider.slug, external_user_id=user_id
-    ).exclude(participant=participant)
-    if taken.exists():
-        raise ConnectRefused("account_taken")
-    mine = Connection.objects.filter(participant=participant, provider=provider.slug).first()
-    if mine and mine.external_user_id not in ("", user_id):
-        _give_back(provider, grant, user_id)
-        raise ConnectRefused("other_account")
-    devices = _devices(provider, grant)
-    if devices is not None and not devices:
-        _give_back(provider, grant, user_id)
-        raise ConnectRefused("no_device")
     try:
-        with transaction.atomic():
-            connection = _connected(participant, provider, grant, scopes, user_id, now)
-            _store_devices(connection, devices or [], now)
-            if invitation:
-                Invitation.objects.filter(pk=invitation.pk).update(used_at=now)
-            if participant.status == Participant.Status.INVITED:
-                Participant.objects.filter(pk=participant.pk).update(status=Participant.Status.ACTIVE)
-    except IntegrityError:
-        raise ConnectRefused("account_taken") from None
+        if grant.refresh_token is None:
+            raise ConnectRefused("no_refresh_token")
+        _refuse_account(participant, provider.slug, user_id)
+        devices = _devices(provider, grant)
+        if devices is not None and not devices:
+            raise ConnectRefused("no_device")
+        connection = _let_in(participant, provider, grant, scopes, user_id, devices or [], invitation, now)
+    except ConnectRefused:
+        _give_back(provider, grant, user_id)
+        raise
     # After the row's lock is gone: who stores data locks the participant first and this row then.
     verdicts.refresh(participant, now=now)
     missing = tuple(t.code for t in provider.data_types.values() if t not in allowed)
     return Connected(connection, missing, len(devices or []))
 
 
+def _refuse_account(participant: Participant, provider: str, user_id: str) -> None:
+    """Raise ConnectRefused for an account that is another's, or another than theirs."""
+    taken = Connection.objects.filter(trial=participant.trial, provider=provider, external_user_id=user_id)
+    if taken.exclude(participant=participant).exists():
+        raise ConnectRefused("account_taken")
+    mine = Connection.objects.filter(participant=participant, provider=provider).first()
+    if mine and mine.external_user_id not in ("", user_id):
+        raise ConnectRefused("other_account")
+
+
+def _let_in(
+    participant: Participant,
+    provider: LiveProvider,
+    grant: Grant,
+    scopes: list[str],
+    user_id: str,
+    devices: list[DeviceState],
+    invitation: Invitation | None,
+    now: dt.datetime,
+) -> Connection:
+    """Store it, if nothing that forbids it has happened while the vendor was asked. Raises ConnectRefused."""
+    try:
+        with transaction.atomic():
+            hold(participant)
+            participant.trial = come_in(participant.trial_id)
+            if code := refusal(participant, now) or _used_up(participant, invitation, now):
+                raise ConnectRefused(code)
+            connection = _connected(participant, provider, grant, scopes, user_id, now)
+            _store_devices(connection, devices, now)
+            if invitation:
+                Invitation.objects.filter(pk=invitation.pk).update(used_at=now)
+            if participant.status == Participant.Status.INVITED:
+                participant.status = Participant.Status.ACTIVE
+                participant.save(update_fields=["status"])
+            return connection
+    except IntegrityError:
+        raise ConnectRefused("account_taken") from None
+
+
+def _used_up(participant: Participant, invitation: Invitation | None, now: dt.datetime) -> str:
+    """Why what they were invited with, and agreed to, does not hold any more; "": it does, or nobody was invited."""
+    if invitation is None:
+        return ""
+    row = Invitation.objects.select_for_update().filter(pk=invitation.pk).first()
+    if row is None:
+        return "cancelled"
+    today = now.astimezone(ZoneInfo(participant.time_zone)).date()
+    return _stale(row, now) or ("consent_missing" if consents.consent_missing(participant, today) else "")
+
+
 def _connected(
     participant: Participant, provider: LiveProvider, grant: Grant, scopes: list[str], user_id: str, now: dt.datetime
 ) -> Connection:
-    connection, _ = Connection.objects.select_for_update().get_or_create(
+    connection, _ = Connection.objects.select_for_update(no_key=True).get_or_create(
         participant=participant, provider=provider.slug, defaults={"trial": participant.trial}
     )
     if connection.external_user_id not in ("", user_id):
@@ -186,8 +268,9 @@ def _connected(
     connection.scopes = scopes
     connection.connected_at = connection.connected_at or now
     connection.next_due_at, connection.busy_until, connection.swept_at = now, None, None
-    _seal(connection, grant.access_token, grant.refresh_token or "", grant.expires_at)
-    _set_status(connection, Connection.Status.ACTIVE, "connected", now)
+    connection.give_back_at = None
+    seal(connection, grant.access_token, grant.refresh_token or "", grant.expires_at)
+    set_status(connection, Connection.Status.ACTIVE, "connected", now)
     connection.save()
     return connection
 
@@ -200,12 +283,6 @@ def _devices(provider: LiveProvider, grant: Grant) -> list[DeviceState] | None:
         if gone.code == AccessGone.ACCOUNT_NOT_LINKED:
             return []
         return None
-
-
-def in_use(provider: str, user_id: str, *, besides: int | None = None) -> bool:
-    """Whether an account serves a live connection (but for one), in whatever trial: its grant is one and the same."""
-    live_ones = Connection.objects.filter(provider=provider, external_user_id=user_id, status=Connection.Status.ACTIVE)
-    return any(pk != besides for pk in live_ones.values_list("pk", flat=True))
 
 
 def _give_back(provider: LiveProvider, grant: Grant, user_id: str) -> None:
@@ -262,117 +339,19 @@ def _store_devices(connection: Connection, devices: list[DeviceState], now: dt.d
 
 
 def devices_refresh(connection: Connection, provider: LiveProvider, access_token: str, now: dt.datetime) -> None:
-    """Ask for the devices' batteries and last syncs; nothing where she did not let us see them.
+    """Ask for the devices' batteries and last syncs; nothing where they did not let us see them, or left meanwhile.
 
     Raises vendor errors but those that concern the devices alone.
     """
     try:
-        _store_devices(connection, provider.devices(access_token), now)
+        devices = provider.devices(access_token)
     except AccessGone as gone:
         if gone.code not in (AccessGone.SCOPE_MISSING, AccessGone.ACCOUNT_NOT_LINKED):
             raise
+        return
     except BrokenAnswer as fault:
         log.warning("connection %s: the devices could not be read: %s", connection.pk, fault.code)
-
-
-def _set_status(connection: Connection, status: str, reason: str, now: dt.datetime) -> None:
-    before = connection.status
-    connection.status, connection.status_since, connection.status_reason = status, now, reason
-    ConnectionEvent.objects.create(connection=connection, at=now, status=status, reason=reason)
-    record(
-        "connection.change",
-        participant=connection.participant,
-        thing=f"connection:{connection.provider}",
-        old={"status": before},
-        new={"status": status, "reason": reason},
-    )
-
-
-# --- tokens ----------------------------------------------------------------------------------------------------
-
-
-def _seal(connection: Connection, access: str, refresh: str, expires_at: dt.datetime) -> None:
-    connection.sealed_tokens = vault.seal(json.dumps([access, refresh]))
-    connection.token_expires_at = expires_at
-
-
-def fresh_token(connection: Connection, provider: LiveProvider, *, refused: str = "") -> str:
-    """An access token that should be good; refreshed under a lock of the row, so that many workers refresh once.
-
-    `refused`: a token that the vendor no longer takes, although its time is not up. Raises AccessGone where the
-    grant is dead, ClientMisconfigured where our own credentials are, VendorBusy and BrokenAnswer.
-    """
+        return
     with transaction.atomic():
-        row = Connection.objects.select_for_update().get(pk=connection.pk)
-        if not row.sealed_tokens:
-            raise AccessGone(AccessGone.EXPIRED_GRANT)
-        access, refresh = json.loads(vault.unseal(row.sealed_tokens))
-        good = row.token_expires_at is not None and row.token_expires_at - SPARE > timezone.now()
-        if good and access != refused:
-            return str(access)
-        grant = provider.refresh(refresh)
-        _seal(row, grant.access_token, grant.refresh_token or refresh, grant.expires_at)
-        row.save(update_fields=["sealed_tokens", "token_expires_at"])
-    return grant.access_token
-
-
-# --- the end of it -----------------------------------------------------------------------------------------------
-
-
-def lost(connection: Connection, code: str, *, now: dt.datetime) -> None:
-    """The vendor no longer lets us in: ask no more, keep what is due for when she reconnects."""
-    with transaction.atomic():
-        row = Connection.objects.select_for_update().get(pk=connection.pk)
-        if row.status != Connection.Status.ACTIVE:
-            return
-        _set_status(row, Connection.Status.RECONNECT, code, now)
-        row.next_due_at = None
-        row.save(update_fields=["status", "status_since", "status_reason", "next_due_at"])
-        telemetry.token_failed(row.provider)
-    verdicts.refresh(row.participant, now=now)
-    log.info("connection %s needs to be reconnected: %s", connection.pk, code)
-
-
-def scope_lost(connection: Connection, scope: str, *, now: dt.datetime) -> None:
-    """She no longer allows this kind of data: it is not planned any more, and the history says since when."""
-    with transaction.atomic():
-        row = Connection.objects.select_for_update().get(pk=connection.pk)
-        if scope not in row.scopes:
-            return
-        row.scopes = [one for one in row.scopes if one != scope]
-        row.save(update_fields=["scopes"])
-        ConnectionEvent.objects.create(connection=row, at=now, status=row.status, reason=AccessGone.SCOPE_MISSING)
-        thing = f"connection:{row.provider}"
-        record("connection.change", participant=row.participant, thing=thing, new={"scope_missing": scope})
-    verdicts.refresh(row.participant, now=now)
-
-
-def let_go(participant: Participant) -> None:
-    """She has left the trial: her links stop working, nothing is asked any more, and her grants are ended."""
-    now = timezone.now()
-    participant.invitations.filter(cancelled_at=None).update(cancelled_at=now)
-    for connection in participant.connections.exclude(status=Connection.Status.REVOKED):
-        disconnect(connection, reason="left", now=now)
-
-
-def disconnect(connection: Connection, *, reason: str, now: dt.datetime) -> bool:
-    """End the connection here at once, and the grant at the vendor's. Returns whether the vendor confirmed.
-
-    Here comes first: from this moment nothing is asked, whatever the vendor answers. A grant that also serves
-    another trial's connection of the same account is left to that one: the vendor knows one grant an account.
-    """
-    with transaction.atomic():
-        row = Connection.objects.select_for_update().get(pk=connection.pk)
-        sealed, row.sealed_tokens, row.token_expires_at, row.next_due_at = row.sealed_tokens, "", None, None
-        _set_status(row, Connection.Status.REVOKED, reason, now)
-        row.save()
-        SyncWindow.objects.filter(connection=row, state=SyncWindow.State.DUE).delete()
-    verdicts.refresh(row.participant, now=now)
-    if not sealed or in_use(row.provider, row.external_user_id, besides=row.pk):
-        return True
-    try:
-        live.provider(row.provider).revoke(json.loads(vault.unseal(sealed))[1])
-    except (VendorError, ClientMisconfigured, vault.CannotOpen) as error:
-        log.warning("connection %s: the grant could not be ended at the vendor's: %s", row.pk, error)
-        return False
-    return True
+        if asks_still(connection):
+            _store_devices(connection, devices, now)

@@ -43,6 +43,34 @@ LETTERS: dict[str, Letter] = {
             "Use the newest link you have, or ask your study team.",
         ),
     ),
+    "left": Letter(
+        410,
+        "Your part in the study has ended",
+        (
+            "Nothing is shared with {study}, and nothing is asked of {vendor}. If you gave a permission just now, we "
+            "have given it back.",
+            "If you think that this is a mistake, call the study team.",
+        ),
+    ),
+    "study_over": Letter(
+        410,
+        "{study} has ended",
+        (
+            "No more data are collected, so there is nothing to connect. Nothing is shared. If you gave a permission "
+            "just now, we have given it back.",
+            "Thank you for taking part. If you have questions, call the study team.",
+        ),
+    ),
+    "consent_missing": Letter(
+        409,
+        "We need your agreement first",
+        (
+            "What you agree to was changed or taken back while you were at {vendor}. Nothing is shared, and the "
+            "permission you gave there was given back.",
+            "Open your link again: it shows what you would agree to now.",
+        ),
+        again=True,
+    ),
     "not_ready": Letter(
         503,
         "This is not possible yet",

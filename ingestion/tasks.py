@@ -9,7 +9,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from ingestion import synthetic
+from ingestion import connections, synthetic
 from ingestion.sync import claims, dispatch, notices
 
 log = logging.getLogger(__name__)
@@ -54,6 +54,14 @@ def tick() -> None:
         sync_connection.delay(connection_id)
     for delivery_id in dispatch.notices_left(now):
         handle_notice.delay(delivery_id)
+    for connection_id in connections.give_back_due(now):
+        give_back.delay(connection_id)
+
+
+@shared_task(name="ingestion.give_back", acks_late=True)  # type: ignore[untyped-decorator]
+def give_back(connection_id: int) -> None:
+    """Ask a vendor to take a grant back."""
+    connections.give_back(connection_id, now=timezone.now())
 
 
 @shared_task(name="ingestion.sync_connection", acks_late=True)  # type: ignore[untyped-decorator]

@@ -7,14 +7,15 @@ with date_bin, which needs neither TimescaleDB nor the session's time zone.
 from __future__ import annotations
 
 from metrics.plausibility import counted
+from participants.locks import PERSON
 
 # --- writing -----------------------------------------------------------------------------------------------
 
-# Held to the end of the transaction: one writer a participant. The first number is ours among advisory locks.
+# Held to the end of the transaction: one writer a participant (participants.locks).
 # A late delivery unpacks what it touches of compressed chunks. TimescaleDB's limit on that is meant for queries that
 # forgot their WHERE; a writer here touches one participant, and must not fail with 53400 for having much of her.
-LOCK = """
-SELECT pg_advisory_xact_lock(1463, %s),
+LOCK = f"""
+SELECT pg_advisory_xact_lock({PERSON}, %s),
     set_config('timescaledb.max_tuples_decompressed_per_dml_transaction', '0', true)
 """
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from metrics.kept import KEPT_DAYS
 from metrics.plausibility import counted
+from participants.locks import PERSON
 
 # Ascending ids, so that two who lock several people never wait for each other.
-LOCK_ALL = "SELECT pg_advisory_xact_lock(1463, id) FROM unnest(%(people)s::int4[]) AS id"
+LOCK_ALL = f"SELECT pg_advisory_xact_lock({PERSON}, id) FROM unnest(%(people)s::int4[]) AS id"
 
 # Who is judged, by what, and how all her days stand. Letters and numbers are one a day that has a row, by date.
 PEOPLE = """

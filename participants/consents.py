@@ -9,8 +9,10 @@ from django.utils import timezone
 
 from participants.audit import record
 from participants.entered import check_instant
+from participants.locks import hold
 from participants.models import Consent, ConsentDocument, Participant, Trial
 from participants.services import participant_withdraw
+from participants.services.people import left_already
 
 
 @transaction.atomic
@@ -32,19 +34,20 @@ def document_in_force(trial: Trial, on: dt.date) -> ConsentDocument | None:
 def consent_give(
     participant: Participant, document: ConsentDocument, *, how: str, given_at: dt.datetime | None = None
 ) -> Consent:
-    """Keep that she agreed to a version; agreeing to it again changes nothing.
+    """Keep that they agreed to a version; agreeing to it again changes nothing.
 
     Raises ValueError for another trial's document, for somebody who left and for an instant that is still to come,
     django's ValidationError for one that is out of all bounds.
     """
     if document.trial_id != participant.trial_id:
         raise ValueError("This document belongs to another trial.")
+    hold(participant)
     if participant.status in (Participant.Status.WITHDRAWN, Participant.Status.ERASED):
         raise ValueError(f"{participant.study_id} has left the trial.")
     at = given_at or timezone.now()
     check_instant(at)
     if at > timezone.now():
-        raise ValueError("She cannot have agreed in the future.")
+        raise ValueError("They cannot have agreed in the future.")
     found: tuple[Consent, bool] = Consent.objects.get_or_create(
         participant=participant, document=document, withdrawn_at=None, defaults={"how": how, "given_at": at}
     )
@@ -65,15 +68,21 @@ def consent_missing(participant: Participant, on: dt.date) -> ConsentDocument | 
 
 @transaction.atomic
 def consent_withdraw(participant: Participant, *, on: dt.date, reason: str = "") -> None:
-    """She takes back what she agreed to: she leaves the trial, nothing is asked of her device's maker any more, the
-    grant is ended there, and her record is frozen. What was measured before is kept; deleting it is an erasure.
+    """They take back what they agreed to: they leave the trial, nothing is asked of their device's maker any more,
+    the grant is ended there, and their record is frozen. What was measured before is kept; deleting it is an erasure.
+
+    Raises ValueError where they have left already and there is no consent left to be taken back.
     """
+    hold(participant)
     now = timezone.now()
     open_ones = list(participant.consents.select_for_update().filter(withdrawn_at=None).order_by("pk"))
+    gone = participant.status in (Participant.Status.WITHDRAWN, Participant.Status.ERASED)
+    if gone and not open_ones:
+        raise ValueError(f"{participant.study_id} is {left_already(participant)} already.")
     for consent in open_ones:
         consent.withdrawn_at = max(now, consent.given_at)
         consent.save(update_fields=["withdrawn_at"])
     versions = [consent.document.version for consent in open_ones]
     record("consent.withdraw", participant=participant, new={"on": on, "versions": versions}, reason=reason)
-    if participant.status != Participant.Status.WITHDRAWN:
+    if not gone:
         participant_withdraw(participant, on=on)

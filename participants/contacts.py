@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 
-from participants import vault
+from participants import locks, vault
 from participants.audit import record
 from participants.entered import check_line
 from participants.models import Contact, Participant
@@ -76,10 +76,12 @@ def contact_of(participant: Participant) -> Contact | None:
 def contact_store(
     participant: Participant, *, name: str = "", email: str = "", phone: str = "", language: str = DEFAULT_LANGUAGE
 ) -> Contact:
-    """Seal and store how to reach her; replaces what was there. Another address than before is not a bounced one.
+    """Seal and store how to reach them; replaces what was there. Another address than before is not a bounced one.
 
-    Raises django's ValidationError, ImproperlyConfigured where no key is set.
+    Raises django's ValidationError, also for somebody erased; ImproperlyConfigured where no key is set.
     """
+    if locks.held(participant).status == Participant.Status.ERASED:
+        raise ValidationError("They were erased: nothing of them can be kept.")
     name, email, phone = " ".join(name.split()), email.strip(), phone.strip()
     for part, text in (("name", name), ("phone", phone)):
         try:

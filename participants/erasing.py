@@ -22,7 +22,7 @@ from django.utils.module_loading import import_string
 from participants import erasure_journal
 from participants.audit import looked, record
 from participants.holdings import holdings
-from participants.leaving import left
+from participants.locks import hold
 from participants.models import AuditDetail, Erasure, IdempotencyKey, Participant, User
 from participants.services import participant_withdraw
 
@@ -41,8 +41,9 @@ class ErasureRefused(ValueError):
 @transaction.atomic
 def erasure_ask(participant: Participant, *, by: User, reason: str) -> Erasure:
     """Ask for an erasure; another person decides. Raises ErasureRefused, django's ValidationError."""
+    hold(participant)
     if participant.status == Participant.Status.ERASED:
-        raise ErasureRefused("Her data were erased already.")
+        raise ErasureRefused("Their data were erased already.")
     if participant.erasures.filter(state__in=[Erasure.State.ASKED, Erasure.State.APPROVED]).exists():
         raise ErasureRefused("An erasure was asked for already.")
     erasure = Erasure(participant=participant, asked_by=by, reason=reason.strip())
@@ -54,13 +55,15 @@ def erasure_ask(participant: Participant, *, by: User, reason: str) -> Erasure:
 
 @transaction.atomic
 def erasure_decide(erasure: Erasure, *, by: User, approve: bool) -> None:
-    """Approve or refuse; approved, she leaves the trial at once and the deletion begins after this transaction.
+    """Approve or refuse; approved, they leave the trial at once and the deletion begins after this transaction.
 
     Raises ErasureRefused for the person who asked, and where it was decided already.
     """
     from participants import tasks  # it imports this module
 
-    row = Erasure.objects.select_for_update().select_related("participant__trial").get(pk=erasure.pk)
+    participant = erasure.participant
+    hold(participant)
+    row = Erasure.objects.select_for_update().get(pk=erasure.pk)
     if row.state != Erasure.State.ASKED:
         raise ErasureRefused(f"It is {row.get_state_display()} already.")
     if approve and by.pk == row.asked_by_id:
@@ -69,13 +72,12 @@ def erasure_decide(erasure: Erasure, *, by: User, approve: bool) -> None:
     row.decided_by, row.decided_at = by, timezone.now()
     row.save(update_fields=["state", "decided_by", "decided_at"])
     verb = "erasure.approve" if approve else "erasure.refuse"
-    record(verb, participant=row.participant, thing=f"erasure:{row.public_id}")
+    record(verb, participant=participant, thing=f"erasure:{row.public_id}")
     if not approve:
         return
-    if row.participant.status not in (Participant.Status.WITHDRAWN, Participant.Status.COMPLETED):
-        participant_withdraw(row.participant, on=timezone.now().date())
-    else:
-        left(row.participant)
+    if participant.status != Participant.Status.WITHDRAWN:
+        # From here on nothing of theirs is stored or asked for.
+        participant_withdraw(participant, on=timezone.now().date())
     transaction.on_commit(lambda: tasks.erase.delay(row.pk), robust=True)
 
 
@@ -99,6 +101,8 @@ def remove(participant: Participant, public_id: str) -> None:
     for path in settings.ERASERS:
         removed.update(import_string(path)(known))
     with transaction.atomic():
+        # Who would add to their rows meanwhile waits, and finds them erased.
+        Participant.objects.select_for_update(no_key=True).get(pk=known.pk)
         for path in settings.ERASERS:  # what came in between
             removed.update(import_string(path)(known))
         removed.update(_rows(known))

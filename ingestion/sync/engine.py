@@ -156,7 +156,7 @@ class _Turn:
         except SyntheticRefused as refused:
             trouble = refused
         except Frozen:
-            # She withdrew while she was being read: nothing of it is kept.
+            # It ended while they were being read: nothing of it is kept.
             self.outcome.note = "ended meanwhile"
         self.conclude(trouble)
         if trouble is not None or self.troubled:
@@ -271,8 +271,9 @@ class _Turn:
         )
         self.outcome.requests += 1
         with transaction.atomic():
+            ours = connections.asks_still(self.connection)
             self.lock([window])
-            if window.state == State.CLAIMED:
+            if ours and window.state == State.CLAIMED:
                 looks.compare(self.connection, window, sums, self.now)
                 told = Pulled(Delivery(), points=len(sums), requests=1)
                 look = [_Read([window], [((window.starts_at, window.ends_at), told)])]
@@ -285,6 +286,8 @@ class _Turn:
             return
         participant = self.connection.participant
         with transaction.atomic():
+            if not connections.asks_still(self.connection):
+                raise Frozen("nothing more may be asked for")
             # A claim that was released meanwhile is somebody else's: what they read may be newer than this.
             self.lock([window for read in reads for window in read.windows])
             kept = [read for read in reads if all(window.state == State.CLAIMED for window in read.windows)]
@@ -439,6 +442,8 @@ class _Turn:
         rest = [window for window in windows if window.pk not in self.settled]
         if rest:
             claims.held(rest).update(state=State.DUE, claimed_at=None, attempts=F("attempts") - 1)
+            over = SyncWindow.objects.filter(pk__in=[window.pk for window in rest], state=State.DUE)
+            over.filter(connection__status=Connection.Status.REVOKED).delete()
 
 
 def points_in(answers: list[Pulled], windows: list[SyncWindow]) -> list[int]:

@@ -15,6 +15,7 @@ from django.utils.module_loading import import_string
 from participants.audit import record
 from participants.entered import check_day
 from participants.leaving import left
+from participants.locks import come_in, hold
 from participants.models import Participant, Pause, Site, Trial
 
 
@@ -38,7 +39,7 @@ def participant_enrol(
 
     Raises EnrolmentError if the trial is closed, django's ValidationError for bad values.
     """
-    if trial.status == Trial.Status.CLOSED:
+    if come_in(trial).status == Trial.Status.CLOSED:
         raise EnrolmentError(f"Trial {trial.code} is closed: nobody can be enrolled any more.")
     participant = Participant(
         trial=trial,
@@ -66,10 +67,11 @@ def participant_enrol(
 
 @transaction.atomic
 def participant_begin(participant: Participant, *, reason: str = "") -> None:
-    """She takes part without a connection of her own, by files: from invited to active.
+    """They take part without a connection of their own, by files: from invited to active.
 
-    Raises ValueError where she is not invited. Who connects becomes active by that.
+    Raises ValueError where they are not invited. Who connects becomes active by that.
     """
+    hold(participant)
     if participant.status != Participant.Status.INVITED:
         raise ValueError(f"{participant.study_id} is {participant.get_status_display()}, not invited.")
     participant.status = Participant.Status.ACTIVE
@@ -112,8 +114,12 @@ def participant_changed(participant: Participant) -> None:
 def pause_begin(participant: Participant, *, starts_on: dt.date, reason: str, ends_on: dt.date | None = None) -> Pause:
     """Days that do not count, from a date on; without an end until pause_end.
 
-    Raises ValueError where a pause covers that day already, django's ValidationError for bad values.
+    Raises ValueError where a pause covers some of the days already, and of somebody erased; django's ValidationError
+    for bad values.
     """
+    hold(participant)
+    if participant.status == Participant.Status.ERASED:
+        raise ValueError(f"{participant.study_id} was erased.")
     later = participant.pauses.exclude(ends_on__lt=starts_on)
     if ends_on:
         later = later.filter(starts_on__lte=ends_on)
@@ -133,6 +139,7 @@ def pause_end(participant: Participant, *, ends_on: dt.date, reason: str = "") -
 
     Raises ValueError where none is open, django's ValidationError where it would end before it starts.
     """
+    hold(participant)
     pause: Pause | None = participant.pauses.filter(ends_on=None).order_by("-starts_on").first()
     if pause is None:
         raise ValueError(f"{participant.study_id} has no open pause.")
@@ -148,14 +155,21 @@ def pause_end(participant: Participant, *, ends_on: dt.date, reason: str = "") -
     return pause
 
 
+def left_already(participant: Participant) -> str:
+    """The status of somebody who takes part no more, with the day where there is one."""
+    on = participant.withdrawn_on if participant.status == Participant.Status.WITHDRAWN else None
+    return participant.get_status_display() + (f" from {on} on" if on else "")
+
+
 @transaction.atomic
 def participant_withdraw(participant: Participant, *, on: dt.date, reason: str = "") -> None:
-    """She leaves the trial: that day and those after it no longer count. What came before is kept.
+    """They leave the trial: that day and those after it no longer count. What came before is kept.
 
-    Raises ValueError where she has left it already, django's ValidationError for a day out of all bounds.
+    Raises ValueError where they have left it already, django's ValidationError for a day out of all bounds.
     """
+    hold(participant)
     if participant.status in (Participant.Status.WITHDRAWN, Participant.Status.ERASED):
-        raise ValueError(f"{participant.study_id} is {participant.get_status_display()} already.")
+        raise ValueError(f"{participant.study_id} is {left_already(participant)} already.")
     check_day(on)
     before = {"status": participant.status, "withdrawn_on": participant.withdrawn_on}
     participant.status, participant.withdrawn_on = Participant.Status.WITHDRAWN, on
@@ -168,12 +182,13 @@ def participant_withdraw(participant: Participant, *, on: dt.date, reason: str =
 
 @transaction.atomic
 def participant_complete(participant: Participant, *, on: dt.date, reason: str = "") -> None:
-    """Her part is done with a day, her last that counts; an earlier end that was set stays.
+    """Their part is done with a day, their last that counts; an earlier end that was set stays.
 
-    Raises ValueError where she is done, or has left the trial.
+    Raises ValueError where they are done, or have left the trial.
     """
+    hold(participant)
     if participant.status in (Participant.Status.COMPLETED, Participant.Status.WITHDRAWN, Participant.Status.ERASED):
-        raise ValueError(f"{participant.study_id} is {participant.get_status_display()} already.")
+        raise ValueError(f"{participant.study_id} is {left_already(participant)} already.")
     before = {"status": participant.status, "monitoring_ends_on": participant.monitoring_ends_on}
     participant.status = Participant.Status.COMPLETED
     if participant.monitoring_ends_on is None or participant.monitoring_ends_on > on:

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from participants import audit
+from participants.locks import held, hold
 from participants.models import Participant, Pause, Site
 from participants.services.changes import change, fixed, locked
 from participants.services.people import participant_changed
@@ -46,12 +47,12 @@ def participant_update(
 ) -> Participant:
     """Change a participant's record; returns it as it is stored now. Nothing different writes nothing.
 
-    Her study id is fixed once data have arrived, for it stands in exports; her zone once days of hers are stored,
-    for they were cut by it. Nothing of somebody erased is changed. Raises django's ValidationError.
+    Their study id is fixed once data have arrived, for it stands in exports; their zone once days of theirs are
+    stored, for they were cut by it. Nothing of somebody erased is changed. Raises django's ValidationError.
     """
-    row = locked(participant)
+    row = held(participant)
     if row.status == Participant.Status.ERASED:
-        raise ValidationError("She was erased: nothing of her can be changed.")
+        raise ValidationError("They were erased: nothing of them can be changed.")
     if has_data(row):
         fixed(changes, row, ("study_id",), HAS_DATA)
     if row.days.exists():
@@ -67,9 +68,10 @@ def participant_update(
 def pause_change(pause: Pause, *, why: str = "", **changes: Unpack[PauseChanges]) -> Pause:
     """Correct the days of a pause; returns it as it is stored now. `why`: for the audit trail.
 
-    Raises ValueError where another pause covers some of its days, django's ValidationError for bad values.
+    Raises ValueError where another pause covers some of its days and where it was taken back meanwhile, django's
+    ValidationError for bad values.
     """
-    row = locked(pause)
+    row = _held(pause)
     old, new = change(row, changes, may=PauseChanges.__annotations__)
     if not new:
         return row
@@ -85,10 +87,24 @@ def pause_change(pause: Pause, *, why: str = "", **changes: Unpack[PauseChanges]
 
 @transaction.atomic
 def pause_remove(pause: Pause, *, why: str) -> None:
-    """Take back a pause that was entered by mistake: its days count again. The audit trail keeps it and `why`."""
-    row = locked(pause)
+    """Take back a pause that was entered by mistake: its days count again. The audit trail keeps it and `why`.
+
+    Raises ValueError where somebody did so meanwhile.
+    """
+    row = _held(pause)
     participant, thing = row.participant, f"pause:{row.pk}"
     old = {"starts_on": row.starts_on, "ends_on": row.ends_on, "reason": row.reason}
     row.delete()
     audit.record("pause.remove", participant=participant, thing=thing, old=old, reason=why)
     participant_changed(participant)
+
+
+def _held(pause: Pause) -> Pause:
+    """A pause as it is stored now, held with its participant. Raises ValueError where it is there no more."""
+    hold(pause.participant)
+    try:
+        row = locked(pause)
+    except Pause.DoesNotExist:
+        raise ValueError("This pause was taken back already.") from None
+    row.participant = pause.participant
+    return row

@@ -32,6 +32,7 @@ def membership_grant(
     member there already.
     """
     membership = Membership(user=user, trial=trial, role=role, site=site, started_at=now or timezone.now())
+    locked(trial)  # two at once: the second finds the first
     membership.full_clean()
     membership.save()
     _record("membership.grant", membership, new=_terms(membership), reason=reason)

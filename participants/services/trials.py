@@ -10,6 +10,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from participants import audit
+from participants.locks import shut
 from participants.models import Membership, Protocol, Site, Trial
 from participants.services.changes import change, fixed, locked
 
@@ -85,6 +86,7 @@ def protocol_revise(protocol: Protocol, *, today: dt.date, retroactive: bool = F
     """
     if protocol.effective_on <= today and not retroactive:
         raise ValueError("A new version begins tomorrow at the earliest.")
+    locked(protocol.trial)  # versions are counted up
     latest = Protocol.objects.filter(trial=protocol.trial).aggregate(latest=Max("version"))["latest"]
     before = protocol.trial.protocols.order_by("-version").values().first() or {}
     protocol.version = (latest or 0) + 1
@@ -106,6 +108,7 @@ def trial_update(trial: Trial, *, reason: str = "", **changes: Unpack[TrialChang
         fixed(changes, row, ("code", "is_demo"), HAS_PEOPLE)
     old, new = change(row, changes, may=TrialChanges.__annotations__)
     if "status" in new:
+        shut(row)
         row.closed_at = timezone.now() if row.status == Trial.Status.CLOSED else None
         row.save(update_fields=["closed_at"])
     if new:
@@ -116,6 +119,7 @@ def trial_update(trial: Trial, *, reason: str = "", **changes: Unpack[TrialChang
 @transaction.atomic
 def site_create(*, trial: Trial, code: str, name: str, phone: str = "", email: str = "") -> Site:
     """A site of a trial. Raises django's ValidationError for bad values and a code that is taken."""
+    locked(trial)  # two at once: the second finds the first
     site = Site(trial=trial, code=code, name=name, phone=phone, email=email)
     site.full_clean()
     site.save()

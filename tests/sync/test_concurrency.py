@@ -3,38 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
 import pytest
-from django.db import connection as database
 
 from ingestion import connections
 from ingestion.models import SyncWindow
 from ingestion.sync import claims, engine
 from metrics.models import Measurement
+from tests.actors import at_once
 from tests.sync.conftest import connect
 from tests.sync.fake import FakeVendor
 
 pytestmark = pytest.mark.django_db(transaction=True)
-T = TypeVar("T")
-
-
-def at_once(count: int, work: Callable[[], T]) -> list[T]:
-    """What `count` threads get that start together."""
-    gate = threading.Barrier(count)
-
-    def run() -> T:
-        gate.wait(10)
-        try:
-            return work()
-        finally:
-            database.close()
-
-    with ThreadPoolExecutor(count) as pool:
-        return [future.result(30) for future in [pool.submit(run) for _ in range(count)]]
 
 
 def test_twenty_workers_with_an_expired_token_refresh_once(vendor: FakeVendor, now: dt.datetime) -> None:

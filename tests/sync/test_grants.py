@@ -6,10 +6,10 @@ import datetime as dt
 
 import pytest
 
-from ingestion import connections
+from ingestion import connections, grants
 from ingestion.connections import ConnectRefused
 from ingestion.models import Connection, Device
-from ingestion.providers.base import Grant, TokenExpired
+from ingestion.providers.base import AccessGone, BrokenAnswer, Grant, TokenExpired
 from ingestion.sync import dispatch
 from participants.models import Participant
 from tests.factories import ParticipantFactory
@@ -86,3 +86,82 @@ def test_a_token_that_ran_out_early_is_refreshed_before_the_devices_are_asked_fo
     dispatch.serve(connection.pk)
     connection.refresh_from_db()
     assert (connection.status, vendor.refreshes, Device.objects.count()) == (Connection.Status.ACTIVE, 1, 1)
+
+
+# --- a vendor that does not take a grant back --------------------------------------------------------------------
+
+
+def away(vendor: FakeVendor, monkeypatch: pytest.MonkeyPatch, error: Exception | None = None) -> None:
+    def revoke(token: str) -> None:
+        vendor.revoked.append(token)
+        raise error or BrokenAnswer("connection_failed")
+
+    monkeypatch.setattr(vendor, "revoke", revoke)
+
+
+def test_a_grant_that_the_vendor_does_not_take_back_is_given_back_later(
+    connection: Connection, vendor: FakeVendor, now: dt.datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        away(vendor, broken)
+        assert not connections.disconnect(connection, reason="participant", now=now)
+    connection.refresh_from_db()
+    assert (connection.status, connection.give_back_at) == (Connection.Status.REVOKED, now + grants.GIVE_BACK_SOON)
+    assert connections.give_back_due(now) == []
+    later = now + grants.GIVE_BACK_SOON
+    assert connections.give_back_due(later) == [connection.pk]
+    assert connections.give_back_due(later) == []
+    assert connections.give_back(connection.pk, now=later)
+    connection.refresh_from_db()
+    assert (connection.sealed_tokens, connection.give_back_at, vendor.revoked) == ("", None, ["refresh-0"] * 2)
+
+
+def test_tokens_that_wait_to_be_given_back_read_nothing(
+    connection: Connection, vendor: FakeVendor, now: dt.datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away(vendor, monkeypatch)
+    connections.disconnect(connection, reason="participant", now=now)
+    with pytest.raises(AccessGone):
+        connections.fresh_token(connection, vendor)
+    dispatch.serve(connection.pk)
+    assert vendor.asked == []
+
+
+def test_a_grant_that_was_ended_there_needs_no_giving_back(
+    connection: Connection, vendor: FakeVendor, now: dt.datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away(vendor, monkeypatch, AccessGone(AccessGone.EXPIRED_GRANT))
+    assert connections.disconnect(connection, reason="participant", now=now)
+    connection.refresh_from_db()
+    assert connection.sealed_tokens == ""
+
+
+@pytest.mark.parametrize(("waited", "kept"), [(dt.timedelta(days=29, hours=23), True), (dt.timedelta(days=30), False)])
+def test_tokens_that_cannot_be_given_back_are_deleted_in_the_end(
+    connection: Connection, vendor: FakeVendor, now: dt.datetime, monkeypatch: pytest.MonkeyPatch,
+    waited: dt.timedelta, kept: bool,
+) -> None:  # fmt: skip
+    away(vendor, monkeypatch)
+    connections.disconnect(connection, reason="participant", now=now)
+    assert connections.give_back(connection.pk, now=now + waited) is not kept
+    connection.refresh_from_db()
+    assert bool(connection.sealed_tokens) is kept
+
+
+def test_connecting_anew_keeps_the_new_grant(
+    connection: Connection, vendor: FakeVendor, now: dt.datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        away(vendor, broken)
+        connections.disconnect(connection, reason="participant", now=now)
+    consent(connection.participant, vendor, now)
+    assert connections.give_back_due(now + dt.timedelta(days=1)) == []
+    assert connections.give_back(connection.pk, now=now)
+    connection.refresh_from_db()
+    assert (connection.status, bool(connection.sealed_tokens)) == (Connection.Status.ACTIVE, True)
+
+
+def test_what_has_ended_is_ended_once(connection: Connection, now: dt.datetime) -> None:
+    connections.disconnect(connection, reason="participant", now=now)
+    connections.disconnect(connection, reason="staff", now=now)
+    assert [event.reason for event in connection.events.all()] == ["participant"]
