@@ -39,6 +39,11 @@ app.conf.beat_schedule = {
         "schedule": crontab(minute="*/15"),
         "options": {"expires": 14 * 60},
     },
+    "check_data": {
+        "task": "metrics.check_data",
+        "schedule": crontab(hour="4", minute="17"),
+        "options": {"expires": 6 * 3600},
+    },
     "care": {"task": "metrics.care", "schedule": crontab(hour="2", minute="41"), "options": {"expires": 6 * 3600}},
     "pull-synthetic-days": {
         "task": "ingestion.pull_synthetic_days",

@@ -27,6 +27,7 @@ HOUR = 3600 * MICROSECOND
 JOIN_GAP = 6 * HOUR
 # Days of these are made of their samples, not of minutes.
 FROM_SAMPLES = [metric.id for metric in METRICS if not metric.subminute]
+FROM_MINUTES = [metric.id for metric in METRICS if metric.subminute]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,3 +167,16 @@ def rebuild_days(
     nights = SleepSession.objects.filter(participant_id=participant, date__in=dates).values_list("date", flat=True)
     judged = ParticipantDay.objects.filter(participant_id=participant, date__in=dates).values_list("date", flat=True)
     return {*found, *nights, *judged}
+
+
+def rebuild_from_samples(participant: int, dates: set[dt.date], calendar: LocalCalendar) -> None:
+    """Recompute the day rollups of metrics that have minutes from their samples instead, to compare (data_check)."""
+    rows = DayRollup.objects.filter(participant_id=participant, metric__in=FROM_MINUTES)
+    parameters = _spans(dates, calendar)
+    if parameters is None:
+        return
+    for metric, source in list(rows.values_list("metric_id", "source_id").distinct().order_by()):
+        of = SeriesKey(participant, BY_ID[metric], source)
+        with connection.cursor() as cursor:
+            cursor.execute(sql.CLEAR_DAYS, parameters | of.parameters)
+            cursor.execute(sql.FILL_DAYS, parameters | of.parameters)

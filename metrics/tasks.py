@@ -8,7 +8,7 @@ from celery import shared_task
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from metrics import care, recomputes, verdicts
+from metrics import care, data_check, recomputes, verdicts
 from metrics.exports import engine, service
 from metrics.models import Recompute
 from participants.models import Participant, Trial
@@ -77,6 +77,12 @@ def look_after_store() -> None:
     """Each night: chunks are compressed, and what a trial does not keep is deleted."""
     for line in care.care(timezone.now()).lines():
         log.info("%s", line)
+
+
+@shared_task(name="metrics.check_data", acks_late=True)  # type: ignore[untyped-decorator]
+def check_data() -> None:
+    """Each night: whether the last days keep what the product promises of them; /metrics/state tells the result."""
+    data_check.run(since=data_check.recent(timezone.now()))
 
 
 def judge(ids: list[int]) -> None:

@@ -103,6 +103,13 @@ def _workers(rows: Rows) -> Gauges:
     yield by_label("worker_heartbeats", "Workers heard of lately.", "kind", _all_of(map(str, kinds), rows))
 
 
+def _data_check(rows: Rows) -> Gauges:
+    help_text = "What the newest check of the stored data found not to hold (manage.py check_data)."
+    yield by_label("data_violations", help_text, "invariant", [(row[0], row[1]) for row in rows])
+    when = max((row[2] for row in rows), default=None)
+    yield gauge("data_check_timestamp_seconds", "When the stored data were last checked, in Unix time.", when)
+
+
 def _single(name: str, help_text: str) -> Callable[[Rows], Gauges]:
     return lambda rows: [gauge(name, help_text, rows[0][0])]
 
@@ -135,6 +142,7 @@ def questions() -> list[Question]:
         Question("scheduler", queries.SCHEDULER, _single("scheduler_heartbeat_timestamp_seconds", scheduler)),
         Question("workers", queries.WORKERS, _workers),
         Question("audit", queries.UNSEALED, _single("audit_unsealed_seconds", "Age of the oldest unsealed entry.")),
+        Question("data", queries.DATA_CHECK, _data_check),
         Question(
             "size",
             queries.DATABASE_BYTES,

@@ -74,5 +74,12 @@ SELECT coalesce(extract(epoch FROM now() - min(at)), 0)::float8 FROM participant
 WHERE id > coalesce((SELECT entry_id FROM participants_auditseal ORDER BY position DESC LIMIT 1), 0)
 """
 
+# Of the newest check; nothing where none was made yet.
+DATA_CHECK = """
+SELECT found.key, found.value::float8, extract(epoch FROM last.finished_at)::float8
+FROM (SELECT found, finished_at FROM metrics_datacheck ORDER BY finished_at DESC LIMIT 1) AS last
+CROSS JOIN LATERAL jsonb_each_text(last.found) AS found
+"""
+
 DATABASE_BYTES = "SELECT pg_database_size(current_database())"
 DATABASE_CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"

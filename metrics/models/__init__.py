@@ -4,6 +4,7 @@ from metrics.models.exports import Export, ExportFile
 from metrics.models.measured import (
     Access,
     Cause,
+    DataCheck,
     DayRollup,
     DayStatus,
     DayVerdict,
@@ -29,6 +30,7 @@ from metrics.models.measured import (
 __all__ = [
     "Access",
     "Cause",
+    "DataCheck",
     "DayRollup",
     "DayStatus",
     "DayVerdict",

@@ -341,6 +341,30 @@ class Standing(models.Model):
         return f"standing of {self.participant_id}"
 
 
+class DataCheck(models.Model):
+    """A check of the stored data and what it found (metrics.data_check). Participants by number, never by name."""
+
+    class Invariant(models.TextChoices):
+        COLLECTION = "collection", "nothing outside the collection interval"
+        VALUES = "values", "daily values are what their samples say"
+        STATUS = "status", "one status of a day in every table"
+
+    EXAMPLES = 50
+
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField()
+    participants = models.IntegerField()
+    since = models.DateField(null=True)  # days before were not looked at; null: all were
+    found = models.JSONField(default=dict)  # invariant -> number of violations
+    examples = models.JSONField(default=list)  # the first ones: [invariant, participant's number, date, what]
+
+    class Meta:
+        ordering = ("-finished_at",)
+
+    def __str__(self) -> str:
+        return f"check of {self.finished_at:%Y-%m-%d %H:%M}"
+
+
 class Recompute(models.Model):
     """A trial's days judged anew, and what that changed: after a new protocol version, a correction, an upgrade."""
 

@@ -9,6 +9,8 @@ OURS = {
     "wearable_audit_unsealed_seconds",
     "wearable_connections",
     "wearable_connections_overdue",
+    "wearable_data_check_timestamp_seconds",
+    "wearable_data_violations",
     "wearable_database_bytes",
     "wearable_database_connections",
     "wearable_email_oldest_due_seconds",

@@ -1,0 +1,1 @@
+"""Databases of earlier versions, as these versions made them, and what upgrades them."""
