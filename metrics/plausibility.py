@@ -25,7 +25,7 @@ def per_minute(metric: Metric) -> bool:
     return metric.kind is Kind.INTERVAL and metric.aggregate is Aggregate.SUM
 
 
-def plausible(metric: Metric, value: Values, seconds: Seconds | None = None) -> NDArray[np.bool_]:
+def plausible(metric: Metric, value: Values, seconds: Seconds | NDArray[np.int64] | None = None) -> NDArray[np.bool_]:
     """Which values count; both bounds do. Shape as given.
 
     `seconds`: lengths of the intervals, below zero or None where there is none.
@@ -34,6 +34,12 @@ def plausible(metric: Metric, value: Values, seconds: Seconds | None = None) -> 
     if seconds is None or not per_minute(metric):
         return (value >= low) & (value <= high)
     return (value >= low) & (value <= float(high) * np.maximum(seconds, MINUTE) / MINUTE)
+
+
+def range_words(metric: Metric) -> str:
+    """The range as text in the metric's UCUM unit: "25 to 240 /min", "0 to 300 {steps} a minute"."""
+    low, high = metric.plausible
+    return f"{low:g} to {high:g} {metric.unit}{' a minute' if per_minute(metric) else ''}"
 
 
 def _within(metric: Metric) -> str:

@@ -1,12 +1,15 @@
 """The SQL of exports: what there is to write, and the rows themselves. Used by metrics.exports alone.
 
-The day rollups say who has data of a metric on which local date, so nothing is searched for that is not there.
+The days with stored values say who has data of a metric on which local date, values that do not count too, so nothing
+is searched for that is not there.
 """
 
 from __future__ import annotations
 
-_CHOSEN = """
-FROM metrics_dayrollup d
+from metrics.kept import KEPT_DAYS
+
+_CHOSEN = f"""
+FROM {KEPT_DAYS} d
 WHERE d.participant_id IN (SELECT participant_id FROM metrics_export_people WHERE export_id = %(export)s)
     AND d.metric_id = ANY(%(metrics)s)
     AND (%(sources)s::int2[] IS NULL OR d.source_id = ANY(%(sources)s::int2[]))
@@ -20,9 +23,9 @@ DAYS = f"SELECT d.metric_id, d.date, sum(d.n)::int8 {_CHOSEN} GROUP BY 1, 2 ORDE
 SERIES = f"SELECT DISTINCT d.participant_id, d.source_id {_CHOSEN} ORDER BY 1, 2"
 
 # Before anything is asked for: how many rows it would be.
-ESTIMATE = """
+ESTIMATE = f"""
 SELECT coalesce(sum(d.n), 0)::int8, count(DISTINCT d.participant_id)
-FROM metrics_dayrollup d
+FROM {KEPT_DAYS} d
 WHERE d.participant_id = ANY(%(people)s) AND d.metric_id = ANY(%(metrics)s)
     AND (%(sources)s::int2[] IS NULL OR d.source_id = ANY(%(sources)s::int2[]))
     AND d.date BETWEEN %(first)s AND %(last)s

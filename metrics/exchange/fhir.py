@@ -34,7 +34,11 @@ MINUTE = 60 * MICROSECOND
 
 
 def fhir_lines(series: Series) -> Iterator[bytes]:
-    """The Observations of a series, ascending in time, each a line with its line feed. Empty for an empty series."""
+    """The Observations of a series' values that count, ascending in time, each a line with its line feed.
+
+    Empty where there are none.
+    """
+    series = series.counted()
     if not len(series.time):
         return iter(())
     return _minutes(series) if series.metric.subminute else _single(series)

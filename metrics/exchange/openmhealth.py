@@ -22,9 +22,10 @@ from metrics.registry import Kind
 def omh_lines(series: Series) -> Iterator[bytes]:
     """The data points of a series, ascending in time, each a line with its line feed.
 
-    None of a metric that no schema takes (mappings.LEFT_OUT) nor of a value that is missing: the schemas have no way
-    to say so.
+    None of a metric that no schema takes (mappings.LEFT_OUT), of a value that does not count, nor of one that is
+    missing: the schemas have no way to say so.
     """
+    series = series.counted()
     schema = SCHEMAS.get(series.metric.code)
     known = np.isfinite(series.value)
     if schema is None or not known.any():

@@ -9,7 +9,7 @@ import datetime as dt
 import hashlib
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 import numpy as np
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from metrics.batch import MICROSECOND, Seconds, SourceKey, Times, Values
 from metrics.days import EPOCH, LocalCalendar
+from metrics.plausibility import plausible
 from metrics.registry import Metric
 
 URN = "urn:wearable-trials"
@@ -45,6 +46,14 @@ class Series:
     seconds: Seconds
     calendar: LocalCalendar
     imputed: bool = False
+
+    def counted(self) -> Series:
+        """Itself without the values that do not count: no other system is told of them. What is known to be missing
+        stays."""
+        kept = plausible(self.metric, self.value, self.seconds) | np.isnan(self.value)
+        if kept.all():
+            return self
+        return replace(self, time=self.time[kept], value=self.value[kept], seconds=self.seconds[kept])
 
     @property
     def identity(self) -> str:

@@ -15,6 +15,7 @@ from metrics.exchange.mappings import ACTIVITY, codings
 from metrics.exchange.openmhealth import header
 from metrics.exchange.series import identity, ids, source_code, stamps, texts
 from metrics.models import ExerciseSession, SleepSession
+from metrics.plausibility import plausible
 from metrics.registry import BY_CODE, LOCAL, LOINC
 
 SLEEP_DURATION = {"system": LOINC, "code": "93832-4"}
@@ -67,7 +68,7 @@ def fhir_exercise(
         for field, code in SUMS:
             metric = BY_CODE[code]
             label = "Mean heart rate" if code == "heart_rate" else metric.name
-            value = getattr(session, field)
+            value = _counted(session, field)
             parts.append(_component(codings(metric)[-1], label, value, metric.unit, metric.label))
         found: dict[str, Any] = {"valueCodeableConcept": {"text": session.activity or "exercise"}}
         if present := _present(parts):
@@ -79,6 +80,15 @@ def fhir_exercise(
             calendar,
             found,
         )
+
+
+def _counted(session: ExerciseSession, field: str) -> float | None:
+    """What the source summed up of an exercise; None where it has no such number, or one that does not count."""
+    value: float | None = getattr(session, field)
+    lasted = np.array([(session.ends_at - session.starts_at).total_seconds()], dtype=np.int64)
+    if value is None or not plausible(BY_CODE[dict(SUMS)[field]], np.array([float(value)]), lasted).all():
+        return None
+    return value
 
 
 def _observation(
@@ -138,10 +148,10 @@ def omh_exercise(
     """A walk, a run or another exercise as a physical activity."""
     for session in sessions:
         body: dict[str, Any] = {"activity_name": session.activity or session.name or "exercise"}
-        if session.distance_m is not None:
-            body["distance"] = {"value": session.distance_m, "unit": "m"}
-        if session.energy_kcal is not None:
-            body["kcal_burned"] = {"value": session.energy_kcal, "unit": "kcal"}
+        if (metres := _counted(session, "distance_m")) is not None:
+            body["distance"] = {"value": metres, "unit": "m"}
+        if (kcal := _counted(session, "energy_kcal")) is not None:
+            body["kcal_burned"] = {"value": kcal, "unit": "kcal"}
         yield _point(
             identity(trial, study_id, "exercise"), trial, study_id, session, calendar, "physical-activity", body
         )

@@ -15,9 +15,10 @@ from metrics.exchange.mappings import left_out
 from metrics.exports import daily, variables
 from metrics.exports.writers import COLUMNS, CsvWriter
 from metrics.models import Export, Source
-from metrics.registry import BY_CODE, METRICS
+from metrics.plausibility import per_minute
+from metrics.registry import BY_CODE, METRICS, RANGES_SINCE, RANGES_VERSION
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # since 2: the column `plausible`
 MANIFEST, README = "manifest.json", "README.txt"
 COLUMN_WORDS = {
     "study_id": "participant's study id (pseudonym)",
@@ -28,6 +29,7 @@ COLUMN_WORDS = {
     "utc_offset_minutes": "minutes by which the participant's clock was ahead of UTC",
     "value": "in the metric's unit",
     "seconds": "length of the interval; missing: a sample at an instant",
+    "plausible": "whether the value counts: it lies in the metric's plausible range; see metrics and ranges",
 }
 
 
@@ -79,9 +81,23 @@ def manifest(export: Export) -> dict[str, Any]:
         "participants": export.people.count(),
         "columns": columns(export),
         "metrics": [
-            {"code": one.code, "name": one.name, "unit": one.unit, "concept": one.concept, "system": one.system}
+            {
+                "code": one.code,
+                "name": one.name,
+                "unit": one.unit,
+                "concept": one.concept,
+                "system": one.system,
+                "plausible": list(one.plausible),
+                "plausible_per_minute": per_minute(one),
+            }
             for one in (BY_CODE[code] for code in codes)
         ],
+        "ranges": {
+            "version": RANGES_VERSION,
+            "since": RANGES_SINCE.isoformat(),
+            "means": "values outside their metric's plausible range do not count; of an interval that is longer than a"
+            " minute the range is so many times as high where it is a minute's",
+        },
         **({"left_out": left_out(codes)} if export.format == Export.Format.OMH else {}),
         "rows": sum(one.rows or 0 for one in written if one.path != daily.PARQUET_PATH),
         "bytes": sum(one.size for one in written),
@@ -141,7 +157,21 @@ def readme(export: Export) -> str:
         "manifest.json lists each file with its rows, bytes and SHA-256, the filters, the protocol's versions and the\n"
         "instant whose state the files show. Times are UTC; dates are participants' local dates unless the manifest\n"
         "says otherwise. What is missing is not there or empty: it is never a zero, and nothing is imputed.\n"
+        f"{_ranges_words(export)}"
         "Participants go by study ids. Handle the files as your protocol demands.\n"
+    )
+
+
+def _ranges_words(export: Export) -> str:
+    """What becomes of values that no body can have."""
+    done: dict[str, str] = {
+        Export.Format.DAILY: "are not counted",
+        Export.Format.FHIR: "are left out",
+        Export.Format.OMH: "are left out",
+    }
+    return (
+        f"Values outside their metric's plausible range {done.get(export.format, 'are marked: plausible is false')}\n"
+        f"(version {RANGES_VERSION} of the ranges, used since {RANGES_SINCE}; manifest.json has them).\n"
     )
 
 

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 
 from metrics.models import DayStatus, Exclusion
-from metrics.registry import Aggregate, Kind, Metric
+from metrics.plausibility import range_words
+from metrics.registry import RANGES_SINCE, RANGES_VERSION, Aggregate, Kind, Metric
 from participants.models import Protocol
 
 STATUS_BLANK = "never blank"
@@ -63,7 +64,7 @@ def of_days(protocols: Sequence[Protocol]) -> list[Variable]:
         Variable("day_minutes", "Length of the local day", "integer", "min", derived="1380, 1500 where clocks change"),
         Variable(
             "worn_minutes", "Worn minutes", "integer", "min", threshold=worn,
-            derived="minutes with at least one heart rate, from any source", blank=NO_DATA,
+            derived="minutes with at least one heart rate that counts, from any source", blank=NO_DATA,
         ),
         Variable(
             "fault_minutes", "Minutes missing through a fault of the platform or the vendor", "integer", "min",
@@ -73,32 +74,37 @@ def of_days(protocols: Sequence[Protocol]) -> list[Variable]:
             "asleep_minutes", "Time asleep in the main sleep that ended on this date", "integer", "min", "93832-4",
             "http://loinc.org", derived="from the source's own staging", blank="blank: no main sleep is known",
         ),
-        Variable("last_sample_at", "Newest sample of the day", "datetime", blank="blank: no sample"),
+        Variable(
+            "last_sample_at", "Newest sample of the day", "datetime", blank="blank: no sample",
+            derived="one that does not count too: the device handed its data on",
+        ),
     ]  # fmt: skip
 
 
 def of_metric(metric: Metric) -> list[Variable]:
-    """The day's values of a metric, and of what is measured through the day how many minutes have any."""
+    """The day's values of a metric, and of what is measured through the day how many minutes have any that count."""
+    counts = f"counts: {range_words(metric)} (ranges version {RANGES_VERSION}, since {RANGES_SINCE})"
 
     def one(suffix: str, label: str, derived: str) -> Variable:
         name, words = f"{metric.code}{suffix}", f"{metric.name}{label}"
         return Variable(
-            name, words, "decimal", metric.unit, metric.concept, metric.system, derived=derived, blank=NO_DATA
-        )
+            name, words, "decimal", metric.unit, metric.concept, metric.system, derived=derived, threshold=counts,
+            blank=NO_DATA,
+        )  # fmt: skip
 
     source = "of the source that the protocol prefers, else of that with most data; sources are never added"
     if metric.kind is Kind.DAILY:
         return [one("", "", f"the source's own daily value; {source}")]
     minutes = Variable(
         f"{metric.code}_minutes", f"{metric.name}: minutes with data", "integer", "min",
-        derived=f"distinct minutes with a sample; {source}", blank="blank: no data",
+        derived=f"distinct minutes with a sample that counts; {source}", threshold=counts, blank="blank: no data",
     )  # fmt: skip
     if metric.aggregate is Aggregate.SUM:
-        return [one("", ", sum of the day", f"sum of the day's samples; {source}"), minutes]
+        return [one("", ", sum of the day", f"sum of the day's samples that count; {source}"), minutes]
     return [
-        one("_mean", ", mean", f"mean of the day's samples; {source}"),
-        one("_min", ", lowest", f"lowest of the day's samples; {source}"),
-        one("_max", ", highest", f"highest of the day's samples; {source}"),
+        one("_mean", ", mean", f"mean of the day's samples that count; {source}"),
+        one("_min", ", lowest", f"lowest of the day's samples that count; {source}"),
+        one("_max", ", highest", f"highest of the day's samples that count; {source}"),
         minutes,
     ]
 

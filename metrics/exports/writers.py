@@ -22,10 +22,11 @@ from metrics.batch import MICROSECOND
 from metrics.days import LocalCalendar
 from metrics.exports.columns import NO_LENGTH, Samples
 from metrics.models import Source
+from metrics.plausibility import plausible
 from metrics.registry import Metric
 
 ROW_GROUP = 262_144
-COLUMNS = ("study_id", "source", "time", "utc_offset_minutes", "value", "seconds")
+COLUMNS = ("study_id", "source", "time", "utc_offset_minutes", "value", "seconds", "plausible")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +91,15 @@ class _Tables:
     def _flush(self) -> None:
         parts, lengths = self._waiting, [len(one) for one in self._waiting]
         self._waiting, self._rows = [], 0
-        seconds = np.concatenate([one.seconds for one in parts])
+        value, seconds = (np.concatenate([getattr(one, name) for one in parts]) for name in ("value", "seconds"))
         columns = [
             _repeated(self._study_ids, [self._people[one.stretch.participant] for one in parts], lengths),
             _repeated(self._labels, [self._sources[one.stretch.source] for one in parts], lengths),
             pa.array(np.concatenate([one.time for one in parts]), pa.timestamp("us", "UTC")),
             pa.array(np.concatenate([self._offset(one) for one in parts])),
-            pa.array(np.concatenate([one.value for one in parts])),
+            pa.array(value),
             pa.array(seconds, mask=seconds == NO_LENGTH),
+            pa.array(plausible(self.context.metric, value, seconds)),
         ]
         if self._writes:
             self._writes.result()
@@ -174,7 +176,7 @@ class CsvWriter(TextWriter):
     """RFC 4180 with a heading; times ISO 8601 in UTC; a missing length is an empty field."""
 
     NAMES: ClassVar[tuple[str, ...]] = (
-        "study_id", "metric", "source", "date", "time", "utc_offset_minutes", "value", "seconds",
+        "study_id", "metric", "source", "date", "time", "utc_offset_minutes", "value", "seconds", "plausible",
     )  # fmt: skip
 
     def head(self) -> bytes:
@@ -211,7 +213,8 @@ class NdjsonWriter(TextWriter):
             ',"metric":"' + self.context.metric.code + '","unit":"' + self.context.metric.unit + '","source":',
             quoted(table["source"]), ',"date":"', local_dates(table).cast(text), '","time":"', iso_times(table["time"]),
             '","utc_offset_minutes":', table["utc_offset_minutes"].cast(text), ',"value":', table["value"].cast(text),
-            ',"seconds":', pc.fill_null(table["seconds"].cast(text), "null"), "}\n",
+            ',"seconds":', pc.fill_null(table["seconds"].cast(text), "null"),
+            ',"plausible":', table["plausible"].cast(text), "}\n",
         )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from tests.exchange.made import AMSTERDAM, MADE_UP, NOON, SPRING, fhir, series
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.code)
 def test_every_metric_becomes_valid_observations(metric: Metric) -> None:
     low, high = metric.plausible
-    values = [low, high, (low + high) / 3]
+    values = [low, high, (2 * low + high) / 3]
     found = fhir(fhir_lines(series(metric.code, [NOON + n * 60 * MICROSECOND for n in range(3)], values)))
     assert [one["valueQuantity"]["value"] for one in found] == pytest.approx(values, abs=0.006)
     assert {one["valueQuantity"]["code"] for one in found} == {metric.unit}
@@ -144,3 +144,17 @@ def test_numbers_are_exact_and_never_powers_of_ten(value: float) -> None:
 def test_an_empty_series_has_no_lines() -> None:
     assert list(fhir_lines(series("heart_rate", [], []))) == []
     assert list(fhir_lines(series("steps", [], []))) == []
+
+
+def test_values_that_do_not_count_are_left_out_and_missing_ones_stay() -> None:
+    found = fhir(fhir_lines(series("resting_heart_rate", [SPRING, NOON], [29.9, np.nan])))
+    assert len(found) == 1
+    assert found[0]["dataAbsentReason"]["coding"][0]["code"] == "unknown"
+    assert list(fhir_lines(series("heart_rate", [NOON, NOON + 1], [24.9, 240.1]))) == []
+    found = fhir(fhir_lines(series("heart_rate", [NOON, NOON + 1], [25, 240])))
+    assert found[0]["component"][0]["valueSampledData"]["data"] == "25 240"
+
+
+def test_an_interval_s_range_grows_with_its_length() -> None:
+    assert len(list(fhir_lines(series("steps", [NOON], [4000], seconds=3600)))) == 1
+    assert list(fhir_lines(series("steps", [NOON], [4000], seconds=60))) == []

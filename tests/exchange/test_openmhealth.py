@@ -22,7 +22,7 @@ def test_every_metric_either_has_a_schema_or_a_reason_why_not() -> None:
 @pytest.mark.parametrize("metric", [m for m in METRICS if m.code in SCHEMAS], ids=lambda metric: metric.code)
 def test_every_metric_with_a_schema_becomes_valid_points(metric: Metric) -> None:
     low, high = metric.plausible
-    values = [low, high, (low + high) / 3]
+    values = [low, high, (2 * low + high) / 3]
     found = omh(omh_lines(series(metric.code, [NOON + n * 60 * MICROSECOND for n in range(3)], values)))
     member = SCHEMAS[metric.code].member
     assert [point["body"][member]["value"] for point in found] == values
@@ -83,3 +83,9 @@ def test_points_repeated_are_the_same_to_the_byte() -> None:
 def test_words_that_are_special_in_templates_survive() -> None:
     (point,) = omh(omh_lines(series("body_fat", [NOON], [20], study_id='%d"')))
     assert point["header"]["user_id"] == 'KNEE/%d"'
+
+
+def test_values_that_do_not_count_are_left_out() -> None:
+    assert list(omh_lines(series("heart_rate", [NOON, NOON + 1], [24.9, 240.1]))) == []
+    assert len(list(omh_lines(series("heart_rate", [NOON, NOON + 1], [25, 240])))) == 2
+    assert list(omh_lines(series("steps", [NOON], [-1]))) == []
