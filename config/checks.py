@@ -111,6 +111,41 @@ def mail_server(app_configs: Sequence[AppConfig] | None, **given: Any) -> list[C
     ]
 
 
+@register(Tags.database)
+def published_password(app_configs: Sequence[AppConfig] | None, **given: Any) -> list[CheckMessage]:
+    """Runs with `migrate`, and so at every start: a site that was a demo must not stay open to its readers."""
+    if "default" not in (given.get("databases") or ()):
+        return []
+    from participants import published
+    from participants.models import Trial
+
+    if Trial._meta.db_table not in connections["default"].introspection.table_names():
+        return []  # before the very first migration
+    if published.opens() or not (found := published.accounts()):
+        return []
+    return [
+        Error(
+            f"The demo's published password opens accounts here, and this is no demo: {', '.join(found.values())}.",
+            hint="Run `manage.py close_demo_accounts`, or give them other passwords. A demo has DEMO=True and no trial "
+            "with real participants (docs/hardening.md).",
+            id="config.E003",
+        )
+    ]
+
+
+@register(deploy=True)
+def demo_in_deployment(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    if not settings.DEMO:
+        return []
+    return [
+        Warning(
+            "DEMO is on in a deployment: a password that everybody can read opens it.",
+            hint="Leave DEMO out wherever anything is real.",
+            id="config.W008",
+        )
+    ]
+
+
 @register()
 def buckets(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
     wanted = [name for name in ("EXPORT_STORE", "ERASURE_JOURNAL") if "://" in getattr(settings, name)]

@@ -181,6 +181,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "participants.published.NotPublished"},
 ]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "dashboards:trial-list"
@@ -220,6 +221,8 @@ AUTHENTICATION_BACKENDS = ["participants.sign_in.Backend"]
 SECOND_FACTOR = env.str("SECOND_FACTOR", default="") or "required"
 if SECOND_FACTOR not in ("required", "optional"):
     raise ImproperlyConfigured(f"SECOND_FACTOR must be required or optional, not {SECOND_FACTOR!r}.")
+# Whether this is a demo: only there, and only without a real trial, does the demo's published password sign anybody in.
+DEMO = env.bool("DEMO", default=False)
 # A session ends after so many minutes without a deed, and after so many hours in any case.
 SESSION_IDLE_MINUTES = env.int("SESSION_IDLE_MINUTES", default=30)
 SESSION_HOURS = env.int("SESSION_HOURS", default=12)

@@ -13,6 +13,7 @@ from django.utils import timezone
 from ingestion import synthetic
 from ingestion.providers.base import SyntheticProvider
 from ingestion.providers.registry import SYNTHETIC_PROVIDERS
+from participants import published
 from participants.models import Membership, Participant, Site, Trial, User
 from participants.services import EnrolmentError, participant_changed, participant_enrol, trial_create
 
@@ -20,14 +21,14 @@ CODE = "DEMO"
 TITLE = "Walking after knee replacement (demo)"
 ZONE = "Europe/Amsterdam"
 SEED = 20_261_123
-PASSWORD = "wearable-demo-2026"  # noqa: S105 - documented; see demo_users_ensure for when it is refused
+PASSWORD = published.PASSWORD  # see demo_users_ensure for when it is refused
 SITES = (("AMS", "Amsterdam"), ("UTR", "Utrecht"), ("RTM", "Rotterdam"))
 ARMS = ("usual care", "coached walking")
 # So long a new demo goes on: with an end, it can be told who may still reach the target.
 DAYS_TO_COME = 90
 # Enrolled after those with synthetic devices and not connected to anything: to be invited by who tries the demo.
 TO_INVITE = 2
-MANAGER, COORDINATOR, STAFF = "manager@example.org", "coordinator@example.org", "staff@example.org"
+MANAGER, COORDINATOR, STAFF = published.ADDRESSES
 
 
 class DemoRefused(Exception):
@@ -140,8 +141,9 @@ def _equip(person: Participant, provider: SyntheticProvider, number: int, now: d
 def demo_users_ensure(trial: Trial, site: Site, password: str | None) -> None:
     """A manager of all sites, a coordinator of one, and staff who manage and use the admin.
 
-    Who exists keeps her password, unless one is given. A documented password must not open a server that holds
-    real trials: there, users are made with a given one only. Raises DemoRefused.
+    Who exists keeps their password, unless one is given. The published password must not open a server that holds
+    real trials: there, users are made with a given one only. Accounts that were closed because they had it are opened
+    again where the site is a demo. Raises DemoRefused.
     """
     roles: tuple[tuple[str, Site | None, str, dict[str, bool]], ...] = (
         (MANAGER, None, Membership.Role.MANAGER, {}),
@@ -157,6 +159,9 @@ def demo_users_ensure(trial: Trial, site: Site, password: str | None) -> None:
         elif password is not None:
             user.set_password(password)
             user.save(update_fields=["password"])
+        elif not user.is_active and published.opens() and user.check_password(PASSWORD):
+            user.is_active = True
+            user.save(update_fields=["is_active"])
         # One that was ended stays ended: somebody meant it.
         if not Membership.objects.filter(user=user, trial=trial, site=only_site).exists():
             Membership.objects.create(user=user, trial=trial, site=only_site, role=role)

@@ -130,11 +130,13 @@ class Supervisor:
             self._watches.append(Watch(self._redis.child))
         brought |= self._vendor() | self._mail_settings()
         if self.demo and not environment.given("SECOND_FACTOR"):
-            brought["SECOND_FACTOR"] = "optional"  # the demo's documented passwords open it
+            brought["SECOND_FACTOR"] = "optional"  # the demo's published password opens it
+        # Also what .env says of another run: only `make demo` is a demo.
+        brought["DEMO"] = str(self.demo)
         environment.publish(brought)
         self._environment = {**os.environ, **brought, "PYTHONUNBUFFERED": "1", "PORT": str(self.port)}
         say("Bringing the database's tables up to date")
-        self._step("migrate", "--no-input", "--verbosity", "0")
+        self._migrate()
         if static_files.stale():
             say("Collecting the pages' static files")
             self._step("collectstatic", "--no-input", "--clear", "--verbosity", "0")
@@ -159,6 +161,14 @@ class Supervisor:
             self._seeding = self._manage("seed_demo", log=None)
             self._seeding.start()
         self._greet()
+
+    def _migrate(self) -> None:
+        """The tables and the checks. A demo that was here is closed: everybody knows its password."""
+        if self.demo:
+            self._step("migrate", "--no-input", "--verbosity", "0")
+            return
+        self._step("migrate", "--no-input", "--verbosity", "0", "--skip-checks")
+        self._step("close_demo_accounts")
 
     def _vendor(self) -> dict[str, str]:
         """Settings of the live vendor; in a demo without credentials a simulator plays it, at a port that is free."""

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from participants import audit
+from participants import audit, published
 from participants.locks import shut
 from participants.models import Membership, Protocol, Site, Trial
 from participants.services.changes import change, fixed, locked
@@ -64,6 +64,7 @@ def trial_create(
         ends_on=ends_on,
     )
     trial.full_clean()
+    published.settle(is_demo)
     trial.save()
     protocol_first(trial)
     audit.record(
@@ -106,6 +107,7 @@ def trial_update(trial: Trial, *, reason: str = "", **changes: Unpack[TrialChang
     row = locked(trial)
     if row.participants.exists():
         fixed(changes, row, ("code", "is_demo"), HAS_PEOPLE)
+    published.settle(changes.get("is_demo", row.is_demo))
     old, new = change(row, changes, may=TrialChanges.__annotations__)
     if "status" in new:
         shut(row)
