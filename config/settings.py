@@ -149,6 +149,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "participants.audit_middleware.audit_context",
+    "participants.admin_looks.AdminLooks",
     "allauth.account.middleware.AccountMiddleware",
     "participants.session_life.SessionLife",
     "participants.second_factor.SecondFactorGate",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from participants import contacts, vault
 from participants.forms import LineField
@@ -22,8 +22,11 @@ else:  # Django's own classes take no type parameters when the program runs
     ContactAdminBase, ContactFormBase = admin.ModelAdmin, forms.ModelForm
 
 
+OPENED = ("name", "email", "phone")
+
+
 class ContactForm(ContactFormBase):
-    """What contact_store takes, filled with what contact_open gives."""
+    """What contact_store takes. Filled with what contact_open gives when the page is shown (ContactAdmin)."""
 
     name = LineField(max_length=200, required=False, help_text="As she is addressed; her first name comes first.")
     email = forms.EmailField(label="E-mail address", required=False)
@@ -34,17 +37,15 @@ class ContactForm(ContactFormBase):
         model = Contact
         fields = ("participant", "language")
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if not self.instance.sealed_name and not self.instance.sealed_email and not self.instance.sealed_phone:
-            return
+    def open(self) -> None:
+        """Fill in what is stored, which is recorded as opened."""
         try:
-            details = contacts.contact_details(self.instance)
+            details = contacts.contact_open(self.instance.participant)
         except vault.CannotOpen as fault:
-            for field in ("name", "email", "phone"):
+            for field in OPENED:
                 self.fields[field].help_text = f"{fault} Saving replaces what is stored."
             return
-        self.initial.update(name=details.name, email=details.email, phone=details.phone)
+        self.initial.update({name: getattr(details, name) for name in OPENED})
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or {}
@@ -80,6 +81,21 @@ class ContactAdmin(ContactAdminBase):
             return ((None, {"fields": ("participant", "language", "can_be_written_to")}), self.fieldsets[1])
         return self.fieldsets
 
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Contact | None = None,
+    ) -> HttpResponse:
+        """Where the page shows contact data, they are opened: not for who may only look, nor for what was typed."""
+        form = context["adminform"].form
+        if obj and not form.is_bound and self.has_change_permission(request, obj):
+            form.open()
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
     @admin.display(description="trial", ordering="participant__trial")
     def trial(self, contact: Contact) -> str:
         return contact.participant.trial.code
@@ -98,3 +114,6 @@ class ContactAdmin(ContactAdminBase):
             language=given["language"],
         )
         obj.pk, obj._state = stored.pk, stored._state
+
+    def delete_model(self, request: HttpRequest, obj: Contact) -> None:
+        contacts.contact_remove(obj.participant)

@@ -109,15 +109,25 @@ def contact_store(
 
 
 def contact_open(participant: Participant) -> Details:
-    """Her name, e-mail address and telephone number; empty where unknown. Recorded. Raises vault.CannotOpen."""
+    """Their name, e-mail address and telephone number; empty where unknown. Recorded. Raises vault.CannotOpen."""
     contact = contact_of(participant)
     record("contact.open", participant=participant)
-    return contact_details(contact) if contact else Details()
+    return contact_export(contact) if contact else Details()
 
 
-def contact_details(contact: Contact) -> Details:
-    """The same of a contact's row that is at hand. Raises vault.CannotOpen."""
+def contact_export(contact: Contact) -> Details:
+    """The same for the file of everything about a participant, the making of which is recorded as subject.export.
+
+    Nobody else opens it this way. Raises vault.CannotOpen.
+    """
     return Details(_opened(contact.sealed_name), _opened(contact.sealed_email), _opened(contact.sealed_phone))
+
+
+@transaction.atomic
+def contact_remove(participant: Participant) -> None:
+    """Delete how to reach a participant, and when they opted out; nothing where nothing is stored."""
+    if Contact.objects.filter(participant=participant).delete()[0]:
+        record("contact.remove", participant=participant)
 
 
 def _opened(sealed: str) -> str:

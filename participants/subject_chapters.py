@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 
-from participants.contacts import contact_details, contact_of
+from participants.contacts import contact_export, contact_of
 from participants.models import AuditDetail, AuditEntry, Consent, Contact, Erasure, Participant, Pause
 from participants.subject_access import CHUNK, Chapter, Row, rows_of
 
@@ -59,7 +59,7 @@ def _contact(participant: Participant) -> Iterator[Row]:
     contact = contact_of(participant)
     if contact is None:
         return
-    details = contact_details(contact)
+    details = contact_export(contact)
     opened = {"name": details.name, "email": details.email, "phone": details.phone}
     for row in rows_of(Contact.objects.filter(pk=contact.pk)):
         yield {**opened, **row}
