@@ -22,6 +22,7 @@ from dashboards.why import Why, why
 from metrics.standings import Word
 from participants import contacts
 from participants.models import Participant, Protocol, Trial, User
+from participants.study_ids import study_key
 
 SHOWN = 100  # recipients in the list; the others are counted
 SEGMENTS = 4  # recipients to choose the preview by buttons; more by a list
@@ -147,9 +148,9 @@ def managed(trial: Trial, user: User, asked: QueryDict, now: dt.datetime) -> lis
     else:
         named = asked.get("listed", "").split(",") if asked.get("listed") else asked.getlist("to")
         ids = {study_id for study_id in named if study_id and "\0" not in study_id}
-        people = mine.filter(study_id__in=ids)
+        people = mine.with_study_ids(ids)
     found = people_to_write_to.recipients(people, trial, now)
-    if ids is not None and len(found) != len(ids):
+    if ids is not None and len(found) < len({study_key(one) for one in ids}):
         raise Http404("a recipient is not among those whom this person may write to")
     return found
 

@@ -155,7 +155,7 @@ def call_log(request: Request, code: str, study_id: str) -> HttpResponse:
     """Keep what was said in a call."""
     trial, now = trial_of(request, code), timezone.now()
     mine = Participant.objects.managed_by(request.user).filter(trial=trial).select_related("trial", "contact")
-    person: Participant = get_object_or_404(mine, study_id=study_id)
+    person: Participant = get_object_or_404(mine.with_study_id(study_id))
     asked = request.POST or request.GET
     draft = contact_page.call_draft(person, asked, now)
     fault = ""

@@ -41,8 +41,8 @@ class Stretch:
 def heatmap_day(request: Request, code: str, study_id: str, date: str) -> HttpResponse:
     """The panel of a day; 404 for a date that is none and for whom the user may not see."""
     now = timezone.now()
-    people = standings.with_word(Participant.objects.visible_to(request.user).filter(trial__code=code), now)
-    person = get_object_or_404(people.select_related("trial"), study_id=study_id)
+    visible = Participant.objects.visible_to(request.user).filter(trial__code=code).with_study_id(study_id)
+    person = get_object_or_404(standings.with_word(visible, now).select_related("trial"))
     on = _date(date)
     looked(person, part=True)
     day = ParticipantDay.objects.filter(participant=person, date=on).first()

@@ -123,7 +123,7 @@ def series_asked(asked: Mapping[str, str], zone: ZoneInfo) -> SeriesAsked:
 def visible_participant(request: HttpRequest, code: str, study_id: str) -> Participant:
     """The participant if the signed-in person may see her; else 404, as if she did not exist."""
     visible = Participant.objects.visible_to(request.user).select_related("trial", "site")
-    participant: Participant = get_object_or_404(visible, trial__code=code, study_id=study_id)
+    participant: Participant = get_object_or_404(visible.with_study_id(study_id), trial__code=code)
     return participant
 
 

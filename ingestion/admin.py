@@ -25,7 +25,7 @@ class RejectedRowInline(Evidence, RowInline):
 
 @admin.register(ImportFile)
 class ImportFileAdmin(Evidence, FileAdmin):
-    list_display = ("name", "trial", "format", "status", "rows", "rejected", "started_at", "finished_at")
+    list_display = ("name", "trial", "format", "status", "rows", "rejected", "can_pass", "started_at", "finished_at")
     list_filter = ("status", "trial", "format")
     list_select_related = ("trial",)
     search_fields = ("name", "whose", "sha256", "error")
@@ -39,3 +39,7 @@ class ImportFileAdmin(Evidence, FileAdmin):
     @admin.display(description="rejected")
     def rejected(self, obj: ImportFile) -> int:
         return sum(obj.counts.get("rejected", {}).values())
+
+    @admin.display(description="of these for a reason that can pass")
+    def can_pass(self, obj: ImportFile) -> int:
+        return int(obj.counts.get("can_pass", 0))

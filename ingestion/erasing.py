@@ -15,8 +15,8 @@ def erase(participant: Participant) -> dict[str, int]:
     """Rows removed or made to forget her, by table. Safe to be called again."""
     files = ImportFile.objects.filter(trial=participant.trial)
     removed, _ = files.filter(whose=participant.study_id).delete()
-    word = re.compile(rf"(?<![A-Za-z0-9._-]){re.escape(participant.study_id)}(?![A-Za-z0-9_-])")
-    for file in files.filter(name__contains=participant.study_id):
+    word = re.compile(rf"(?<![A-Za-z0-9._-]){re.escape(participant.study_id)}(?![A-Za-z0-9_-])", re.IGNORECASE)
+    for file in files.filter(name__icontains=participant.study_id):
         file.name = word.sub("erased", file.name)
         file.save(update_fields=["name"])
     notices, _ = notices_about(participant).delete()

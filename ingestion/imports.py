@@ -7,7 +7,6 @@ what was stored; the next run reads it again and changes nothing of that. docs/i
 
 from __future__ import annotations
 
-import datetime as dt
 import zoneinfo
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -16,20 +15,23 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 
+from ingestion import import_records, turned_away
 from ingestion.archives import Inbox, Look, Offered, Refused, head_of, look
 from ingestion.models import ImportFile, RejectedRow
 from ingestion.providers import registry
 from ingestion.providers.base import PROBLEMS_SHOWN, Chunk, FileFormat, FileJob, ForeignFile, RowsRefused
 from ingestion.roster import Roster
+from metrics.batch import Delivery
 from metrics.writer import Counts, Frozen, store
 from participants import audit
-from participants.models import Trial, time_zones
+from participants.models import Participant, Trial, time_zones
 
 DATA_SUFFIXES = (".csv", ".json", ".csv.gz", ".json.gz")
 NOT_RECOGNISED = "not recognised"
+TAKEN_OVER = "another run has begun with it meanwhile and goes on"
 
 
 class Result(StrEnum):
@@ -59,7 +61,13 @@ class Report:
         """What is stored of it with the import."""
         written = self.counts.as_dict()
         written["rejected"] = dict(self.rejected)
-        return {"rows": self.rows, **written, "skipped": dict(self.skipped), "noted": dict(self.noted)}
+        told = {"skipped": dict(self.skipped), "noted": dict(self.noted), "can_pass": self.can_pass}
+        return {"rows": self.rows, **written, **told}
+
+    @property
+    def can_pass(self) -> int:
+        """Rows that were turned away for a reason that can pass: offered again, the file is read again for them."""
+        return turned_away.passing(self.rejected)
 
 
 @dataclass(slots=True)
@@ -88,6 +96,7 @@ class Import:
 
     def _file(self, inbox: Inbox, file: Offered) -> Report:
         done = _Done(file.size, self.progress)
+        self.roster.next_file()
         try:
             return self._offered(inbox, file, done)
         except OSError as error:
@@ -114,9 +123,9 @@ class Import:
         seen = look(file)
         if reader is None:
             raise Refused(miss or NOT_RECOGNISED, seen.sha256)
-        whose = reader.label_in(file.path, head) or self.roster.person or ""
+        whose = self.roster.whose(reader.label_in(file.path, head))
         known = ImportFile(trial=self.trial, sha256=seen.sha256, format=reader.code, whose=whose[:64])
-        if before := _same(known, ImportFile.Status.DONE):
+        if (before := import_records.find(known)) and before.status == ImportFile.Status.DONE:
             when = timezone.localtime(before.finished_at) if before.finished_at else before.started_at
             message = f"already imported on {when:%Y-%m-%d %H:%M %Z}: nothing to do"
             return Report(file.name, Result.KNOWN, message, before.format)
@@ -134,7 +143,7 @@ class Import:
             companion=lambda name: _open_beside(inbox, file, name),
             options=self.options,
         )
-        record = None if self.dry else _begin(known, file, seen, job.now)
+        record = None if self.dry else import_records.begin(known, name=file.name, size=seen.size, now=job.now)
         report = Report(file.name, Result.DRY if self.dry else Result.IMPORTED, format=reader.code)
         try:
             for chunk in reader.chunks(job):
@@ -143,6 +152,8 @@ class Import:
         except (ForeignFile, OSError) as error:
             why = str(error) if isinstance(error, ForeignFile) else f"cannot be read: {error.strerror or error}"
             report.result, report.message = Result.FAILED, why
+        except import_records.TakenOver:
+            return Report(file.name, Result.KNOWN, TAKEN_OVER, reader.code)
         job.assumptions.update({"time zones": zones} if (zones := self.roster.zones_used()) else {})
         report.assumptions = job.assumptions
         if record:
@@ -158,23 +169,33 @@ class Import:
             try:
                 participant = self.roster.participant(label)
             except RowsRefused as refusal:
-                chunk.rejected[str(refusal)] += sum(map(len, delivery.samples)) + len(delivery.sleep)
+                chunk.rejected[str(refusal)] += _rows_of(delivery)
                 continue
             if not self.dry:
                 try:
-                    counts = store(participant, delivery)
+                    counts = self._store(participant, delivery, record)
                 except Frozen as frozen:
-                    chunk.rejected[str(frozen)] += sum(map(len, delivery.samples)) + len(delivery.sleep)
+                    chunk.rejected[str(frozen)] += _rows_of(delivery)
                     continue
                 chunk.rejected.update(counts.rejected)
                 report.counts += counts
-        if record:
-            known = sum(report.rejected.values())
-            RejectedRow.objects.bulk_create(
-                RejectedRow(import_file=record, line=problem.line, reason=problem.reason[:200])
-                for problem in chunk.problems[: max(PROBLEMS_SHOWN - known, 0)]
-            )
+        if record and chunk.problems:
+            room = max(PROBLEMS_SHOWN - sum(report.rejected.values()), 0)
+            with transaction.atomic():
+                import_records.hold(record)
+                RejectedRow.objects.bulk_create(
+                    RejectedRow(import_file=record, line=problem.line, reason=problem.reason[:200])
+                    for problem in chunk.problems[:room]
+                )
         report.rejected.update(chunk.rejected)
+
+    def _store(self, participant: Participant, delivery: Delivery, record: ImportFile | None) -> Counts:
+        """Raises Frozen, and TakenOver: then nothing of it is stored."""
+        with transaction.atomic():
+            counts = store(participant, delivery)
+            if record:
+                import_records.hold(record)
+        return counts
 
     def _failed(self, file: Offered, why: str, sha256: str) -> Report:
         """A file that is refused whole, with a row for the staff to see (none in a dry run, nor for a wrong path)."""
@@ -219,43 +240,32 @@ def recognise(path: str, head: bytes) -> tuple[FileFormat | None, str]:
     return None, next((miss for miss in misses if miss), "")
 
 
+def _rows_of(delivery: Delivery) -> int:
+    return sum(map(len, delivery.samples)) + len(delivery.sleep) + len(delivery.exercise)
+
+
 def _open_beside(inbox: Inbox, file: Offered, name: str) -> Callable[[], IO[bytes]] | None:
     other = inbox.beside(file, name)
     return other.open if other else None
 
 
-def _same(known: ImportFile, status: str) -> ImportFile | None:
-    """An earlier import of the same bytes, taken for the same thing."""
-    return ImportFile.objects.filter(
-        trial=known.trial, sha256=known.sha256, format=known.format, whose=known.whose, status=status
-    ).first()
-
-
-def _begin(known: ImportFile, file: Offered, seen: Look, now: dt.datetime) -> ImportFile:
-    """The evidence row of a file that is about to be read; that of an attempt which never finished is taken over."""
-    record = _same(known, ImportFile.Status.RUNNING) or known
-    record.name, record.size, record.started_at = file.name[-300:], seen.size, now
-    with transaction.atomic():
-        record.save()
-        record.rejected_rows.all().delete()
-    return record
-
-
 def _close(record: ImportFile, report: Report) -> None:
-    """Write down how the file ended. Two runs over one file at once: the second to end finds it done."""
-    record.status = ImportFile.Status.FAILED if report.result == Result.FAILED else ImportFile.Status.DONE
+    """Write down how the file ended; where another run has claimed it meanwhile, that one does."""
+    record.status = ImportFile.Status.PARTIAL if report.can_pass else ImportFile.Status.DONE
+    if report.result == Result.FAILED:
+        record.status = ImportFile.Status.FAILED
     record.error = report.message[:500]
     record.counts = report.as_counts()
     record.assumptions = report.assumptions
     record.finished_at = timezone.now()
     try:
         with transaction.atomic():
+            import_records.hold(record)
             record.save()
             new = {"status": record.status, "format": record.format, "sha256": record.sha256, **record.counts}
             audit.record("import.finish", trial=record.trial, thing=f"import:{record.pk}", new=new)
-    except IntegrityError:
-        record.delete()
-        report.result, report.message = Result.KNOWN, "imported by another run in the meantime: nothing to do"
+    except import_records.TakenOver:
+        report.result, report.message = Result.KNOWN, TAKEN_OVER
 
 
 def zone_named(name: str) -> zoneinfo.ZoneInfo:

@@ -8,10 +8,12 @@ from collections.abc import Callable
 from django.core.exceptions import ValidationError
 
 from ingestion.providers.base import ForeignFile, RowsRefused
+from ingestion.turned_away import CANNOT_BE_ENROLLED, ERASED, NO_STUDY_ID, NOT_ENROLLED, SEVERAL, WITHDRAWN
 from participants.models import Participant, Trial
 from participants.services import EnrolmentError, participant_enrol
+from participants.study_ids import spelt, study_key
 
-WITHDRAWN = "has withdrawn: her record does not change any more"
+GONE = {Participant.Status.ERASED: ERASED, Participant.Status.WITHDRAWN: WITHDRAWN}
 
 
 class Roster:
@@ -20,6 +22,7 @@ class Roster:
     `zone`: given by whoever imports; it is read before a participant's own. `new_zone`: asked, once, for the zone
     of people who are not enrolled yet; it returns the zone and how it was come by. `person`: the study id of files
     that do not say whose they are. Without `enrol` rows of unknown labels are refused. `dry`: nobody is enrolled.
+    Labels are compared with study ids as participants.study_ids says.
     """
 
     def __init__(
@@ -34,13 +37,29 @@ class Roster:
     ) -> None:
         self._trial, self._zone, self._ask = trial, zone, new_zone
         self.person, self._enrol, self._dry = person, enrol, dry
-        self._known = {person.study_id: person for person in Participant.objects.filter(trial=trial)}
-        for participant in self._known.values():
-            participant.trial = trial
+        self._found: dict[str, Participant] = {}  # by label, of the file that is being read
+        self._new: dict[str, Participant] = {}  # enrolled by this run, or as a dry run would, by what ids go by
         self._asked: tuple[zoneinfo.ZoneInfo, str] | None = None
         self._zones: dict[str, str] = {}
-        self.enrolled: list[str] = []
         self.refused: dict[str, str] = {}
+
+    @property
+    def enrolled(self) -> list[str]:
+        """Study ids that this run has enrolled, or as a dry run would."""
+        return [participant.study_id for participant in self._new.values()]
+
+    def next_file(self) -> None:
+        """Look people up anew: they may have been enrolled, or have left, while the last file was read."""
+        self._found.clear()
+
+    def whose(self, label: str | None) -> str:
+        """The study id that a label of a file's name, or whoever imports, tells; empty where none does."""
+        told = label or self.person or ""
+        try:
+            found = self._find(told) if told else None
+        except RowsRefused:
+            found = None
+        return found.study_id if found else told
 
     def study_id(self, label: str | None) -> str:
         """The study id that a label stands for. Raises ForeignFile where there is none."""
@@ -49,35 +68,29 @@ class Roster:
         return label if label is not None else str(self.person)
 
     def zone_of(self, label: str | None) -> zoneinfo.ZoneInfo:
-        """The zone of a label's wall clock. Raises RowsRefused where her rows cannot be taken, ForeignFile as above."""
+        """The zone of a label's wall clock. Raises RowsRefused where its rows cannot be taken, ForeignFile as above."""
         study_id = self.study_id(label)
-        participant = self._known.get(study_id)
+        participant = self._find(study_id)
         if participant is None:
             self._must_be_enrollable(study_id)
-        if participant is None or study_id in self.enrolled:
+        if participant is None or study_key(study_id) in self._new:
             zone, basis = self._for_new()
-        elif participant.status == Participant.Status.ERASED:
-            raise RowsRefused(self._refuse(study_id, "was erased"))
-        elif participant.status == Participant.Status.WITHDRAWN:
-            raise RowsRefused(self._refuse(study_id, WITHDRAWN))
-        elif self._zone:
-            zone, basis = self._zone, "given with the import"
         else:
+            self._must_be_here(study_id, participant)
             zone, basis = zoneinfo.ZoneInfo(participant.time_zone), "the participant's own"
-        self._zones[study_id] = f"{zone.key}, {basis}"
+            if self._zone:
+                zone, basis = self._zone, "given with the import"
+        self._zones[participant.study_id if participant else study_id] = f"{zone.key}, {basis}"
         return zone
 
     def participant(self, label: str | None) -> Participant:
-        """The participant herself, enrolled if need be. Raises RowsRefused and ForeignFile as `zone_of` does."""
+        """The participant, enrolled if need be. Raises RowsRefused and ForeignFile as `zone_of` does."""
         study_id = self.study_id(label)
-        found = self._known.get(study_id) or self._look_up(study_id)
+        found = self._find(study_id)
         if found is None:
             self._must_be_enrollable(study_id)
             found = self._enrol_now(study_id)
-        if found.status == Participant.Status.ERASED:
-            raise RowsRefused(self._refuse(study_id, "was erased"))
-        if found.status == Participant.Status.WITHDRAWN:
-            raise RowsRefused(self._refuse(study_id, WITHDRAWN))
+        self._must_be_here(study_id, found)
         return found
 
     def zones_used(self) -> dict[str, list[str]]:
@@ -88,10 +101,19 @@ class Roster:
         self._zones.clear()
         return found
 
-    def _look_up(self, study_id: str) -> Participant | None:
-        """Somebody whom another run has enrolled since this one began."""
-        if found := Participant.objects.filter(trial=self._trial, study_id=study_id).first():
-            self._known[study_id] = found
+    def _find(self, study_id: str) -> Participant | None:
+        """Whoever has this study id. Raises RowsRefused where it is not clear who."""
+        if known := self._found.get(study_id) or self._new.get(study_key(study_id)):
+            return known
+        enrolled = Participant.objects.filter(trial=self._trial).spelt_like([study_id])
+        alike: dict[str, Participant] = {participant.study_id: participant for participant in enrolled}
+        meant = spelt([study_id], alike).get(study_id)
+        if meant is None:
+            if alike:
+                raise RowsRefused(self._refuse(study_id, SEVERAL))
+            return None
+        found = self._found[study_id] = alike[meant]
+        found.trial = self._trial
         return found
 
     def _for_new(self) -> tuple[zoneinfo.ZoneInfo, str]:
@@ -101,18 +123,23 @@ class Roster:
             self._asked = self._ask()
         return self._asked
 
+    def _must_be_here(self, study_id: str, participant: Participant) -> None:
+        if why := GONE.get(Participant.Status(participant.status)):
+            raise RowsRefused(self._refuse(study_id, why))
+
     def _must_be_enrollable(self, study_id: str) -> None:
         if not self._enrol:
-            raise RowsRefused(self._refuse(study_id, "is not enrolled in this trial"))
+            raise RowsRefused(self._refuse(study_id, NOT_ENROLLED))
         try:
             Participant._meta.get_field("study_id").clean(study_id, None)
         except ValidationError as error:
-            raise RowsRefused(self._refuse(study_id, f"is no valid study id: {' '.join(error.messages)}")) from error
+            raise RowsRefused(self._refuse(study_id, f"{NO_STUDY_ID}: {' '.join(error.messages)}")) from error
 
     def _enrol_now(self, study_id: str) -> Participant:
+        """Enrol a new person; whoever another run enrols at this moment is theirs and ours."""
         zone, _ = self._for_new()
         try:
-            found = (
+            made = (
                 Participant(trial=self._trial, study_id=study_id, time_zone=zone.key)
                 if self._dry
                 else participant_enrol(
@@ -120,13 +147,12 @@ class Roster:
                 )
             )
         except (EnrolmentError, ValidationError) as error:
-            if found_after_all := self._look_up(study_id):
-                return found_after_all
+            if found := self._find(study_id):
+                return found
             why = " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
-            raise RowsRefused(self._refuse(study_id, f"cannot be enrolled: {why}")) from error
-        self._known[study_id] = found
-        self.enrolled.append(study_id)
-        return found
+            raise RowsRefused(self._refuse(study_id, f"{CANNOT_BE_ENROLLED}: {why}")) from error
+        self._new[study_key(study_id)] = made
+        return made
 
     def _refuse(self, study_id: str, why: str) -> str:
         self.refused[study_id] = why

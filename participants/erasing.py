@@ -137,9 +137,9 @@ def _mentions(participant: Participant) -> Counter[str]:
     removed["participants.AuditDetail"], _ = details.delete()
     whole = rf"(^|[^A-Za-z0-9._-]){_escaped(participant.study_id)}([^A-Za-z0-9._-]|$)"
     own = Q(content_type=ContentType.objects.get_for_model(Participant), object_id=str(participant.pk))
-    log = LogEntry.objects.filter(own | Q(object_repr__regex=whole) | Q(change_message__regex=whole))
+    log = LogEntry.objects.filter(own | Q(object_repr__iregex=whole) | Q(change_message__iregex=whole))
     removed["admin.LogEntry"], _ = log.delete()
-    removed["participants.IdempotencyKey"], _ = IdempotencyKey.objects.filter(path__regex=whole).delete()
+    removed["participants.IdempotencyKey"], _ = IdempotencyKey.objects.filter(path__iregex=whole).delete()
     return removed
 
 

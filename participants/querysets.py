@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from django.apps import apps
 from django.contrib.auth.base_user import BaseUserManager
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Lower
+
+from participants.study_ids import study_key
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -101,6 +105,25 @@ class ParticipantQuerySet(models.QuerySet[Any]):
             return self.none()
         roles = apps.get_model("participants", "Membership").Role
         return self._of(_memberships(user).filter(role__in=[roles.MANAGER, roles.COORDINATOR]))
+
+    def with_study_id(self, study_id: str) -> Self:
+        """Whoever has this study id, of each trial at most one."""
+        return self.with_study_ids([study_id])
+
+    def with_study_ids(self, study_ids: Iterable[str]) -> Self:
+        """Those whom these study ids name, compared as participants.study_ids says.
+
+        Of two from before ids were so compared, the one written with the same letters; else the older one.
+        """
+        named = [study_id for study_id in study_ids if "\0" not in study_id]
+        twin = self.model._default_manager.filter(trial=OuterRef("trial"), study_id__in=named)
+        twin = twin.alias(study_key=Lower("study_id")).filter(study_key=OuterRef("study_key"))
+        return self.spelt_like(named).filter(Q(study_id__in=named) | (Q(case_twin=False) & ~Exists(twin)))
+
+    def spelt_like(self, study_ids: Iterable[str]) -> Self:
+        """All whose study ids are these but for upper and lower case."""
+        keys = {study_key(study_id) for study_id in study_ids if "\0" not in study_id}
+        return self.alias(study_key=Lower("study_id")).filter(study_key__in=keys)
 
     def _of(self, memberships: models.QuerySet[Any]) -> Self:
         mine = memberships.filter(trial=OuterRef("trial"))

@@ -104,7 +104,6 @@ class AssignSerializer(serializers.Serializer[Any]):
 # Parameter -> the field that it narrows.
 FIELDS = {
     "rule": "rule",
-    "participant": "participant__study_id",
     "site": "participant__site__code",
     "assigned_to": "assigned_to__email__iexact",
 }
@@ -135,10 +134,11 @@ class AlertSet(ResourceSet):
     @extend_schema(summary="List a trial's alerts", parameters=[AlertParameters])
     def list(self, request: Request, code: str) -> Response:
         asked = AlertParameters.read(request)
-        trial, _ = self.people(code)
-        found = alert_list.visible(trial, self.user).filter(
-            **{FIELDS[name]: value for name, value in asked.items() if name in FIELDS}
-        )
+        trial, people = self.people(code)
+        found = alert_list.visible(trial, self.user)
+        if "participant" in asked:
+            found = found.filter(participant__in=people.with_study_id(asked["participant"]))
+        found = found.filter(**{FIELDS[name]: value for name, value in asked.items() if name in FIELDS})
         if "state" in asked:
             found = found.filter(of_state(asked["state"]))
         if "level" in asked:

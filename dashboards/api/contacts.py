@@ -81,7 +81,7 @@ class CallSerializer(serializers.Serializer[Any]):
     alert = serializers.IntegerField(required=False, allow_null=True, default=None, help_text="The alert it answers.")
 
 
-FIELDS = {"participant": "participant__study_id", "kind": "kind", "state": "state", "batch": "batch"}
+FIELDS = {"kind": "kind", "state": "state", "batch": "batch"}
 
 
 @resource("monitoring", "code")
@@ -97,6 +97,8 @@ class OutreachSet(ResourceSet):
     def list(self, request: Request, code: str) -> Response:
         asked = OutreachParameters.read(request)
         _, people = self.people(code)
+        if "participant" in asked:
+            people = people.with_study_id(asked["participant"])
         found = Outreach.objects.filter(participant__in=people)
         found = found.filter(**{FIELDS[name]: value for name, value in asked.items() if name in FIELDS})
         if asked["answered"] is not None:

@@ -39,7 +39,7 @@ class ParticipantSet(ResourceSet):
         asked = shapes.ParticipantParameters.read(request)
         _, people = self.people(code)
         found = with_word(people, now := timezone.now()).select_related("trial", "site", "standing")
-        fields = {"status": "status", "site": "site__code", "arm": "arm", "study_id": "study_id__startswith"}
+        fields = {"status": "status", "site": "site__code", "arm": "arm", "study_id": "study_id__istartswith"}
         found = found.filter(**{fields[name]: value for name, value in asked.items() if name in fields})
         if "condition" in asked:
             word = Word[asked["condition"].upper()]

@@ -23,7 +23,11 @@ class ImportSerializer(serializers.ModelSerializer[ImportFile]):
     study_id = serializers.CharField(
         source="whose", read_only=True, help_text="Told by the file's name or the operator; empty: its rows say."
     )
-    counts = serializers.DictField(read_only=True, help_text="Rows read, new, changed, unchanged, flagged, rejected.")
+    counts = serializers.DictField(
+        read_only=True,
+        help_text="Rows read, new, changed, unchanged, flagged, rejected by reason; `can_pass`: for a reason that can"
+        " pass. For these the file is read again when it is offered again.",
+    )
     assumptions = serializers.DictField(read_only=True, help_text="What the file does not say and was taken to be so.")
 
     class Meta:
@@ -80,8 +84,12 @@ class ImportSet(ResourceSet):
     def list(self, request: Request, code: str) -> Response:
         asked = ImportParameters.read(request)
         found = self._files(code)
-        fields = {"status": "status", "participant": "whose"}
-        return self.paged(found.filter(**{fields[name]: value for name, value in asked.items()}), "-id")
+        if "status" in asked:
+            found = found.filter(status=asked["status"])
+        if "participant" in asked:
+            _, people = self.people(code)
+            found = found.filter(whose__in=people.with_study_id(asked["participant"]).values("study_id"))
+        return self.paged(found, "-id")
 
     @extend_schema(summary="An imported file")
     def retrieve(self, request: Request, code: str, id: str) -> Response:

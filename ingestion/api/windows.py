@@ -66,7 +66,6 @@ class SyncWindowParameters(Parameters):
 
 # Parameter -> the field that it narrows.
 FIELDS = {
-    "participant": "connection__participant__study_id",
     "provider": "connection__provider",
     "state": "state",
     "data_type": "data_type",
@@ -86,6 +85,8 @@ class SyncWindowSet(ResourceSet):
     def list(self, request: Request, code: str) -> Response:
         asked = SyncWindowParameters.read(request)
         _, people = self.people(code)
+        if "participant" in asked:
+            people = people.with_study_id(asked.pop("participant"))
         found = SyncWindow.objects.filter(connection__participant__in=people)
         found = found.filter(**{FIELDS[name]: value for name, value in asked.items()})
         return self.paged(found.select_related("connection__participant"), "-id")

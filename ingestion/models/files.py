@@ -12,12 +12,18 @@ class ImportFile(models.Model):
     """A file offered to a trial, known by its content. Once done, the same content is not read again.
 
     What a name or the operator tells is part of it: two kinds of minutes, all zero, are the same bytes.
+    Of the same content there is at most one row that is not failed or undone.
     """
 
     class Status(models.TextChoices):
         RUNNING = "running", "running"
         DONE = "done", "done"
+        PARTIAL = "partial", "rows turned away"  # for a reason that can pass: offered again, it is read again
         FAILED = "failed", "failed"
+        UNDOING = "undoing", "being undone"
+        UNDONE = "undone", "undone"
+
+    LIVE = (Status.RUNNING, Status.DONE, Status.PARTIAL, Status.UNDOING)
 
     trial = models.ForeignKey(Trial, models.PROTECT, related_name="imports")
     sha256 = models.CharField(max_length=64)
@@ -33,6 +39,7 @@ class ImportFile(models.Model):
     )
     status = models.CharField(max_length=8, choices=Status, default=Status.RUNNING)
     error = models.CharField(max_length=500, blank=True)
+    claim = models.UUIDField(null=True, editable=False)  # of the run that reads it; the last that began
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
 
@@ -40,7 +47,9 @@ class ImportFile(models.Model):
         ordering = ("-started_at",)
         constraints = (
             models.UniqueConstraint(
-                fields=("trial", "sha256", "format", "whose"), condition=Q(status="done"), name="importfile_done_once"
+                fields=("trial", "sha256", "format", "whose"),
+                condition=Q(status__in=("running", "done", "partial", "undoing")),
+                name="importfile_live_once",
             ),
         )
 

@@ -104,7 +104,7 @@ class SeedView(ResourceView):
         """Whom the address names, among the visible: 404 for nobody, 400 where it names several."""
         if trial:
             return self.participant(trial, study_id)
-        visible = Participant.objects.visible_to(self.user).filter(study_id=study_id)
+        visible = Participant.objects.visible_to(self.user).with_study_id(study_id)
         found: list[Participant] = list(visible.select_related("trial")[:2])
         if not found:
             raise Problem(404, "Not Found", "There is no such participant, or she is not yours to see.")

@@ -23,6 +23,7 @@ from participants import audit
 from participants.models import Participant, Trial
 from participants.rest.problems import BadParameters, Problem
 from participants.rest.views import ResourceView
+from participants.study_ids import spelt
 
 MOST_SERIES = cursors.MOST_KEYS
 MOST_VALUES = 1_000_000  # buckets in one answer
@@ -72,12 +73,13 @@ def people_asked(visible: Any, study_ids: Sequence[str]) -> list[Participant]:
         return list(visible.order_by("study_id"))
     if len(study_ids) > MOST_SERIES:
         raise BadParameters({"participants": [f"Are more than {MOST_SERIES:,}."]})
-    found = {person.study_id: person for person in visible.filter(study_id__in=study_ids)}
-    unknown = [study_id for study_id in study_ids if study_id not in found]
+    people = {person.study_id: person for person in visible.with_study_ids(study_ids)}
+    meant = spelt(study_ids, people)
+    unknown = [study_id for study_id in study_ids if study_id not in meant]
     if unknown:
         named = ", ".join(unknown[:5])[:200]
         raise Problem(404, "Not Found", f"participants: {named} is not there, or not yours to see.")
-    return [found[study_id] for study_id in study_ids]
+    return [people[study_id] for study_id in dict.fromkeys(meant.values())]
 
 
 def within_limits(asked: Asked, people: Sequence[Participant], spans: Mapping[int, Span]) -> None:

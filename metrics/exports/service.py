@@ -28,6 +28,7 @@ from metrics.registry import BY_CODE, METRICS
 from participants import audit
 from participants.entered import EARLIEST, LATEST, OUT_OF_BOUNDS
 from participants.models import Participant, Trial, User
+from participants.study_ids import spelt
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +75,9 @@ def check(user: User, trial: Trial, **filters: Unpack[Filters]) -> Wanted:
     participants, codes = set(filters.get("participants") or ()), set(filters.get("metrics") or ())
     source_ids = set(filters.get("sources") or ())
     start_on, end_on = filters.get("start_on"), filters.get("end_on")
-    seen = dict(Participant.objects.visible_to(user).filter(trial=trial).values_list("study_id", "pk"))
+    visible = Participant.objects.visible_to(user).filter(trial=trial)
+    seen = dict((visible.with_study_ids(participants) if participants else visible).values_list("study_id", "pk"))
+    meant = spelt(sorted(participants), seen)
     known_sources = set(Source.objects.filter(pk__in=source_ids).values_list("pk", flat=True))
     wrong: dict[str, str] = {}
     if kind not in FORMATS:
@@ -89,7 +92,7 @@ def check(user: User, trial: Trial, **filters: Unpack[Filters]) -> Wanted:
     for name, unknown in (
         ("metrics", codes - set(BY_CODE)),
         ("sources", source_ids - known_sources),
-        ("participants", participants - set(seen)),
+        ("participants", participants - set(meant)),
     ):
         if unknown:
             wrong[name] = f"Not known: {', '.join(sorted(map(str, unknown))[:10])}."
@@ -100,14 +103,14 @@ def check(user: User, trial: Trial, **filters: Unpack[Filters]) -> Wanted:
     return Wanted(
         trial=trial,
         format=kind,
-        people=sorted({seen[one] for one in participants} if participants else seen.values()),
+        people=sorted({seen[one] for one in meant.values()} if participants else seen.values()),
         metrics=[metric.code for metric in METRICS if metric.code in codes],
         sources=sorted(known_sources),
         start_on=start_on,
         end_on=end_on,
         clock=clock,
         compressed=filters.get("compressed", True),
-        asked={"participants": sorted(participants) or None},
+        asked={"participants": sorted(set(meant.values())) or None},
     )
 
 

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from participants.audit import record
 from participants.models import AuditDetail, AuditEntry, Participant
 from participants.models.trust import Via
+from participants.querysets import ParticipantQuerySet
 from participants.rest.described import resource
 from participants.rest.parameters import Parameters
 from participants.rest.views import ResourceSet
@@ -94,12 +95,12 @@ class Trail(ResourceSet):
     serializer_class = AuditEntrySerializer
     queryset = AuditEntry.objects.none()
 
-    def told(self, entries: QuerySet[AuditEntry], people: QuerySet[Participant], asked: dict[str, Any]) -> Response:
+    def told(self, entries: QuerySet[AuditEntry], people: ParticipantQuerySet, asked: dict[str, Any]) -> Response:
         """A page of these entries, narrowed. `people`: those whom `participant` may name."""
         found = entries.filter(**{FIELDS[name]: value for name, value in asked.items() if name in FIELDS})
         if "participant" in asked:
             found = found.filter(
-                participant__in=list(people.filter(study_id=asked["participant"]).values_list("pk", flat=True)[:100])
+                participant__in=list(people.with_study_id(asked["participant"]).values_list("pk", flat=True)[:100])
             )
         self.paginator.ordering = ("-id",)  # type: ignore[union-attr]
         page = self.paginate_queryset(found.select_related("trial", "detail")) or []

@@ -16,13 +16,12 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db.models import Value
-from django.db.models.functions import Lower
 
 from participants import contacts
 from participants.enrolment.reading import Sheet
 from participants.entered import EARLIEST, LATEST, OUT_OF_BOUNDS
 from participants.models import Participant, Site, Trial
+from participants.study_ids import differs_in_case, study_key
 
 # A spreadsheet takes text that begins so for a formula. Study ids cannot begin so, a telephone number may with +.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -104,10 +103,9 @@ def check(trial: Trial, sheet: Sheet, *, may_contact: bool) -> Preview:
 
 
 def _enrolled(trial: Trial, study_ids: Iterable[str]) -> dict[str, Participant]:
-    """The trial's participants whose study ids stand in the file, in whatever case, by the id in lower case."""
-    wanted = {study_id.lower() for study_id in study_ids}
-    people = Participant.objects.filter(trial=trial).select_related("site").annotate(lowered=Lower("study_id"))
-    return {p.study_id.lower(): p for p in people.filter(lowered__in=[Value(one) for one in wanted])}
+    """The trial's participants whose study ids stand in the file, in whatever case, by the id as it is compared."""
+    people = Participant.objects.filter(trial=trial).select_related("site").with_study_ids(study_ids)
+    return {study_key(person.study_id): person for person in people}
 
 
 def _read_values(row: Row, trial: Trial, sites: dict[str, Site]) -> None:
@@ -181,14 +179,14 @@ def _compare(row: Row, enrolled: dict[str, Participant], seen: dict[str, int]) -
     study_id = row.cells["study_id"]
     if not study_id:
         return
-    if (line := seen.setdefault(study_id.lower(), row.line)) != row.line:
+    if (line := seen.setdefault(study_key(study_id), row.line)) != row.line:
         row.problems["study_id"] = f"It stands on line {line} too."
         return
-    person = enrolled.get(study_id.lower())
+    person = enrolled.get(study_key(study_id))
     if person is None:
         return
     if person.study_id != study_id:
-        row.problems["study_id"] = f"{person.study_id} is enrolled already: they differ in upper and lower case alone."
+        row.problems["study_id"] = differs_in_case(person.study_id)
         return
     row.known = True
     for column in row.cells:

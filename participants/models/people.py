@@ -12,11 +12,14 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Lower
 from django.utils import timezone
 
 from participants.models.fields import DayField, LineField
 from participants.querysets import ParticipantQuerySet, ProtocolQuerySet, SiteQuerySet, TrialQuerySet, UserManager
+from participants.study_ids import differs_in_case
 
+STUDY_ID_TAKEN = "This study id is taken in this trial."
 CODE = RegexValidator(
     r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z",
     "Use letters, digits, full stop, hyphen and underscore; start with a letter or digit.",
@@ -313,6 +316,14 @@ class Participant(models.Model):
     monitoring_ends_on = DayField(null=True, blank=True)
     withdrawn_on = DayField(null=True, blank=True, help_text="The first day that does not count any more.")
     arm = LineField(max_length=40, blank=True)
+    # Set by the migration that made study ids compare without case, of the younger of two that were there already.
+    case_twin = models.BooleanField(
+        "differs in case alone",
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text="An older participant of the trial has this study id in other upper and lower case.",
+    )
     enrolled_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = ParticipantQuerySet.as_manager()
@@ -323,7 +334,14 @@ class Participant(models.Model):
             models.UniqueConstraint(
                 fields=("trial", "study_id"),
                 name="participant_study_id_once",
-                violation_error_message="This study id is taken in this trial.",
+                violation_error_message=STUDY_ID_TAKEN,
+            ),
+            models.UniqueConstraint(
+                "trial",
+                Lower("study_id"),
+                condition=Q(case_twin=False),
+                name="participant_study_id_any_case",
+                violation_error_message=STUDY_ID_TAKEN,
             ),
             models.CheckConstraint(
                 name="participant_ends_after_start",
@@ -340,6 +358,17 @@ class Participant(models.Model):
     def clean(self) -> None:
         if self.site_id and self.trial_id and self.site and self.site.trial_id != self.trial_id:
             raise ValidationError({"site": "This site belongs to another trial."})
+        self._clean_study_id()
+
+    def _clean_study_id(self) -> None:
+        """Say whose study id this is already, before the constraints do without naming them."""
+        if not self.trial_id or not CODE.regex.match(self.study_id):  # type: ignore[union-attr]
+            return
+        for other in Participant.objects.filter(trial=self.trial_id).exclude(pk=self.pk).spelt_like([self.study_id]):
+            if other.study_id == self.study_id:
+                raise ValidationError({"study_id": STUDY_ID_TAKEN})
+            if not (self.case_twin or other.case_twin):
+                raise ValidationError({"study_id": differs_in_case(other.study_id)})
 
 
 class Pause(models.Model):

@@ -88,7 +88,7 @@ class Answering(Base):
     def participant(self, code: str, study_id: str, *, managed: bool = False) -> Participant:
         """A participant of a trial of hers, or 404; `managed`: whom she may act for, else 403."""
         people = Participant.objects.visible_to(self.user).select_related("trial", "site")
-        found: Participant = get_object_or_404(people, trial__code=code, study_id=study_id)
+        found: Participant = get_object_or_404(people.with_study_id(study_id), trial__code=code)
         if managed and not Participant.objects.managed_by(self.user).filter(pk=found.pk).exists():
             raise PermissionDenied("Only managers and coordinators of her site may do this.")
         return found

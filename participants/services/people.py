@@ -9,7 +9,8 @@ from contextvars import ContextVar
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 from django.utils.module_loading import import_string
 
 from participants.audit import record
@@ -17,6 +18,7 @@ from participants.entered import check_day
 from participants.leaving import left
 from participants.locks import come_in, hold
 from participants.models import Participant, Pause, Site, Trial
+from participants.models.people import STUDY_ID_TAKEN
 
 
 class EnrolmentError(Exception):
@@ -37,7 +39,8 @@ def participant_enrol(
 ) -> Participant:
     """Enrol one person under a study id; the trial's time zone unless another is given.
 
-    Raises EnrolmentError if the trial is closed, django's ValidationError for bad values.
+    Raises EnrolmentError if the trial is closed, django's ValidationError for bad values and for a study id that is
+    taken, also by somebody who is being enrolled at this moment.
     """
     if come_in(trial).status == Trial.Status.CLOSED:
         raise EnrolmentError(f"Trial {trial.code} is closed: nobody can be enrolled any more.")
@@ -52,7 +55,11 @@ def participant_enrol(
         arm=arm,
     )
     participant.full_clean()
-    participant.save()
+    try:
+        with transaction.atomic():
+            participant.save()
+    except IntegrityError as error:
+        raise ValidationError({"study_id": STUDY_ID_TAKEN}) from error
     new: dict[str, Any] = {
         "status": status,
         "time_zone": participant.time_zone,

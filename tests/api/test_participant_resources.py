@@ -114,7 +114,8 @@ def test_enrolling_twice_with_one_key_enrols_once(writer: Client, trial: Trial) 
         ({"study_id": "P-9", "time_zone": "Mars"}, "time_zone"),
         ({"study_id": "P-9", "status": "withdrawn"}, "status"),
         ({"study_id": "P-9", "name": "Ann"}, "name"),
-        ({"study_id": "P-1"}, "non_field_errors"),
+        ({"study_id": "P-1"}, "study_id"),
+        ({"study_id": "p-1"}, "study_id"),
     ],
 )
 def test_what_is_wrong_with_an_enrolment_is_named(

@@ -321,7 +321,7 @@ def test_types_without_data_are_files_without_rows(export: Export) -> None:
 
 def test_a_bad_record_is_rejected_and_the_others_kept(export: Export) -> None:
     data = [*_beats("05/02/24 07:00:12"), {"dateTime": 7}, *_beats("05/32/24 07:00:12", "05/02/24 07:00:17")]
-    assert export.take("heart_rate-2024-05-02.json", data).failure == ""
+    assert "2 rows were turned away for good" in export.take("heart_rate-2024-05-02.json", data).failure
     assert len(utc("P-1", "heart_rate")) == 2
     assert list(RejectedRow.objects.values_list("line", flat=True)) == [2, 3]
 

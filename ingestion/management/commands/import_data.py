@@ -19,6 +19,9 @@ from ingestion.roster import Roster
 from metrics.writer import Counts
 from participants.models import CODE, Trial
 
+# Exit statuses beside 0, every row was taken, and 1, something failed.
+TURNED_AWAY = 3
+
 COLUMNS = ("rows", "new", "changed", "unchanged", "repeated", "flagged", "skipped", "rejected")
 MOST_LINES = 40  # files of one kind listed one by one; a long folder is summed up
 
@@ -70,9 +73,13 @@ class Command(BaseCommand):
             reports = list(map(bar.seen, run.run(options["paths"], started=bar.start)))
         self._summary(reports, roster, dry=options["dry_run"])
         if failed := sum(report.result == Result.FAILED for report in reports):
-            raise CommandError(f"{failed} of {len(reports)} file{'s' * (len(reports) != 1)} failed.")
+            raise CommandError(
+                f"{failed} of {len(reports)} file{'s' * (len(reports) != 1)} failed.{_turned_away(reports)}"
+            )
         if not reports:
             raise CommandError("No files found there.")
+        if rejected := _turned_away(reports):
+            raise CommandError(rejected.strip(), returncode=TURNED_AWAY)
 
     def _roster(self, trial: Trial, options: dict[str, Any]) -> Roster:
         person = options["participant"]
@@ -82,7 +89,7 @@ class Command(BaseCommand):
             raise CommandError(f"--timezone: {error}") from error
         if person is not None and not CODE.regex.match(person):  # type: ignore[union-attr]
             raise CommandError(f"--participant: {person!r} is no study id. {CODE.message}")
-        if person is not None and options["no_enrol"] and not trial.participants.filter(study_id=person).exists():
+        if person is not None and options["no_enrol"] and not trial.participants.with_study_id(person).exists():
             raise CommandError(f"--participant: {person} is not enrolled in {trial}.")
         return Roster(
             trial,
@@ -222,6 +229,19 @@ def _numbers(report: Report) -> Counter[str]:
         skipped=sum(report.skipped.values()),
         rejected=sum(report.rejected.values()),
     )
+
+
+def _turned_away(reports: list[Report]) -> str:
+    """How many rows were turned away, and what to do; empty where none was."""
+    rejected = sum(sum(report.rejected.values()) for report in reports)
+    can_pass = sum(report.can_pass for report in reports)
+    if not rejected:
+        return ""
+    said = f" {rejected:,} row{'s were' if rejected != 1 else ' was'} turned away"
+    if not can_pass:
+        return f"{said} for good: they will not be taken as they are."
+    rest = f", {rejected - can_pass:,} of them for good" if rejected != can_pass else ""
+    return f"{said}{rest}. Offer the same files again when the reasons have passed: they are read again for these rows."
 
 
 def _short(name: str) -> str:

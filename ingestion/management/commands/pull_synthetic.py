@@ -54,7 +54,8 @@ class Command(BaseCommand):
     def _device(self, options: dict[str, Any]) -> SyntheticDevice:
         participant = (
             Participant.objects.select_related("trial")
-            .filter(trial__code=options["trial"], study_id=options["study_id"])
+            .filter(trial__code=options["trial"])
+            .with_study_id(options["study_id"])
             .first()
         )
         if participant is None:

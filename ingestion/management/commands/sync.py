@@ -18,6 +18,7 @@ from ingestion.models import Connection, SyncWindow
 from ingestion.sync import dispatch, engine, plan
 from metrics.calendars import calendar_of
 from participants.entered import day_argument
+from participants.models import Participant
 
 # Longer than this a vendor's "ask again later" is not waited for: the workers go on with it.
 PATIENCE = 90.0
@@ -64,7 +65,8 @@ class Command(BaseCommand):
         if options["trial"]:
             found = found.filter(trial__code=options["trial"])
         if options["participant"]:
-            found = found.filter(participant__study_id=options["participant"])
+            named = Participant.objects.filter(trial__code=options["trial"]).with_study_id(options["participant"])
+            found = found.filter(participant__in=named)
         if not found.exists():
             raise CommandError("Nobody who matches is connected.")
         return found

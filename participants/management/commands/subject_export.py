@@ -22,7 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("--reason", default="", help="for the audit trail, e.g. her letter of a date; no names")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = Participant.objects.filter(trial__code=options["trial"], study_id=options["study_id"])
+        found = Participant.objects.filter(trial__code=options["trial"]).with_study_id(options["study_id"])
         participant = found.exclude(status=Participant.Status.ERASED).select_related("trial").first()
         if participant is None:
             raise CommandError(f"There is no participant {options['study_id']} in a trial {options['trial']}.")

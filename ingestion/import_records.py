@@ -1,0 +1,64 @@
+"""What is kept of imports: one row a content, held by one run at a time.
+
+A run claims the row before it reads, and each write of its data asks whether the claim still stands. A run that dies
+leaves the row as it is; the next one claims it and reads from the start, which changes nothing of what is stored.
+Of two at once the later one goes on and the earlier one stops, so that none has to wait for one that may be dead.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+
+from ingestion.models import ImportFile
+
+
+class TakenOver(Exception):
+    """Another run has claimed the same file meanwhile, and goes on with it."""
+
+
+def find(known: ImportFile) -> ImportFile | None:
+    """The import of the same bytes taken for the same thing that is not failed or undone."""
+    return _live(known).first()
+
+
+def begin(known: ImportFile, *, name: str, size: int, now: dt.datetime) -> ImportFile:
+    """Claim the row of a file that is about to be read, made at its first time."""
+    known.name, known.size, known.started_at, known.claim = name[-300:], size, now, uuid.uuid4()
+    with transaction.atomic():
+        row = _held(_live(known))
+        if row is None:
+            try:
+                with transaction.atomic():
+                    known.save(force_insert=True)
+                return known
+            except IntegrityError:  # another run has made it this moment
+                row = _live(known).select_for_update(no_key=True).get()
+        row.name, row.size, row.started_at, row.claim = known.name, size, now, known.claim
+        row.status, row.finished_at = ImportFile.Status.RUNNING, None
+        row.save()
+        row.rejected_rows.all().delete()
+    return row
+
+
+def hold(record: ImportFile) -> None:
+    """Keep the row's claim to the end of this transaction. Raises TakenOver where it is another's."""
+    if _held(ImportFile.objects.filter(pk=record.pk, claim=record.claim)) is None:
+        raise TakenOver
+
+
+def _live(known: ImportFile) -> QuerySet[ImportFile]:
+    return ImportFile.objects.filter(
+        trial=known.trial,
+        sha256=known.sha256,
+        format=known.format,
+        whose=known.whose,
+        status__in=ImportFile.LIVE,
+    )
+
+
+def _held(rows: QuerySet[ImportFile]) -> ImportFile | None:
+    return rows.select_for_update(no_key=True).first()

@@ -1,0 +1,46 @@
+"""Study ids: what makes two of them the same. Asked wherever somebody names a participant.
+
+Ids that differ in upper and lower case alone are one person: in files, at enrolment, in addresses and in searches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
+
+Thing = TypeVar("Thing")
+
+
+def study_key(study_id: str) -> str:
+    """What study ids are compared by. Letters outside ASCII, which no study id has, are left as they are."""
+    return study_id.lower() if study_id.isascii() else study_id
+
+
+def differs_in_case(other: str) -> str:
+    """Why nobody can be enrolled under an id that only case tells from that of somebody who is."""
+    return f"{other} is enrolled already: they differ in upper and lower case alone."
+
+
+def by_study_key(things: Mapping[str, Thing]) -> dict[str, list[Thing]]:
+    """Things by their study ids as they are compared; several only where ids differed in case before that was asked."""
+    found: dict[str, list[Thing]] = {}
+    for study_id, thing in things.items():
+        found.setdefault(study_key(study_id), []).append(thing)
+    return found
+
+
+def spelt(study_ids: Sequence[str], known: Iterable[str]) -> dict[str, str]:
+    """The known study ids that these stand for, by the id as it was written; those that stand for none are left out.
+
+    The same letters come first; then the one that differs in case alone.
+    """
+    same = {study_id: study_id for study_id in known}
+    alike = by_study_key(same)
+    found = {}
+    for written in study_ids:
+        others = alike.get(study_key(written), [])
+        if written in same:
+            found[written] = written
+        elif len(others) == 1:
+            found[written] = others[0]
+    return found
