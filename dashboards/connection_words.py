@@ -42,6 +42,7 @@ ERRORS = {
     "not_json": "an answer that was cut short or is none",
     "error_in_body": "an error in place of data",
     "unexpected_shape": "an answer of a shape that we do not know",
+    "unreadable": "most of what came could not be read",
     "endless_pages": "pages without an end",
     "rate_limit": "the vendor asked us to wait",
 }

@@ -200,7 +200,7 @@ class ConnectionAdmin(SchedulePage, MayOperate, Evidence, ConnectionAdminBase):
 class SyncWindowAdmin(MayOperate, Evidence, WindowAdminBase):
     list_display = (
         "connection", "data_type", "kind", "starts_at", "ends_at", "reason", "state", "attempts", "error_code",
-        "points", "requests", "finished_at",
+        "points", "unreadable", "unfinished", "requests", "finished_at",
     )  # fmt: skip
     list_filter = ("state", "kind", "reason", "connection__trial")
     list_select_related = ("connection__participant__trial",)

@@ -24,6 +24,7 @@ from ingestion.models import (
     SyntheticDevice,
 )
 from ingestion.providers.base import AccessGone
+from ingestion.sync.answers import UNREADABLE
 from metrics.evidence import BEGINNING, END, Evidence, Fault, Reading, Spell, Stretch, facts
 from metrics.models import Access, Cause
 from metrics.registry import HEART_RATE
@@ -202,7 +203,7 @@ def _answered(windows: Sequence[SyncWindow]) -> list[Stretch]:
     """What was asked for after it was over, and answered; neighbours joined. `windows` ascend."""
     found: list[Stretch] = []
     for window in windows:
-        if window.finished_at is None or window.state == State.FAILED:
+        if window.finished_at is None or window.state == State.FAILED or _spoilt(window):
             continue
         end = min(window.ends_at, window.finished_at)
         if end <= window.starts_at:
@@ -212,6 +213,11 @@ def _answered(windows: Sequence[SyncWindow]) -> list[Stretch]:
         else:
             found.append(Stretch(window.starts_at, end))
     return found
+
+
+def _spoilt(window: SyncWindow) -> bool:
+    """Whether it was answered with what could not be read, most of it: our fault, or the vendor's."""
+    return window.state == State.DONE and window.error_code == UNREADABLE
 
 
 def _waiting(windows: Sequence[SyncWindow]) -> list[SyncWindow]:
@@ -238,7 +244,7 @@ def _faults(known: _Known, connection: Connection, now: dt.datetime) -> list[Fau
         waits = window.state in (State.DUE, State.CLAIMED)
         if window.error_code == AccessGone.SCOPE_MISSING:
             continue
-        if window.state == State.FAILED or (waits and window.error_code):
+        if window.state == State.FAILED or (waits and window.error_code) or _spoilt(window):
             since = window.finished_at or window.claimed_at or window.due_at
             fault = Fault(window.starts_at, window.ends_at, window.error_code, since, window.due_at if waits else None)
         elif waits and (window.due_at < limit or (held and now - window.due_at > HELD_UP)):

@@ -39,6 +39,8 @@ class SyncWindowSerializer(serializers.ModelSerializer[SyncWindow]):
             "points",
             "requests",
             "bytes",
+            "unreadable",
+            "unfinished",
             "error_code",
         )
         read_only_fields = fields

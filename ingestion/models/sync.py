@@ -15,7 +15,7 @@ class SyncWindow(models.Model):
     is being read, `again` makes it due once more afterwards, so that what arrives meanwhile is not missed.
 
     `unreadable` and `unfinished` count records of the answer that are not stored: those that could not be read, and
-    sessions that were still going on, for which it is due again. Windows that were asked for together share an answer.
+    sessions that were still going on: passes ask again. Windows that were asked for together share an answer.
     """
 
     class State(models.TextChoices):

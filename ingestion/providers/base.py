@@ -329,12 +329,17 @@ class Pulled:
 
     `offsets`: the device's clock, as (instant in microseconds UTC, seconds east of UTC) of the first point and
     wherever it changes; `delivery.offsets` is left empty, for the caller knows the participant's own zone. `skipped`:
-    values left out on purpose, by reason. `bytes`: JSON, uncompressed; `wire_bytes`: as it came over the network.
+    values left out on purpose, by reason. `unreadable`: records that the vendor sent and that could not be read, by
+    reason (never what stands in them); then what is stored in the stretch stays. `unfinished`: when sessions began that
+    still go on and are left out, in microseconds UTC; they are to be asked for again. `bytes`: JSON, uncompressed;
+    `wire_bytes`: as it came over the network.
     """
 
     delivery: Delivery
     offsets: list[tuple[int, int]] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
+    unreadable: Counter[str] = field(default_factory=Counter)
+    unfinished: list[int] = field(default_factory=list)
     points: int = 0
     requests: int = 0
     bytes: int = 0

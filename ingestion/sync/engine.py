@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
-import numpy as np
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
@@ -35,8 +34,9 @@ from ingestion.providers.base import (
     VendorError,
 )
 from ingestion.sync import claims, clock, limits, looks, plan
+from ingestion.sync.answers import DONE_FIELDS, Read
 from metrics import verdicts
-from metrics.batch import Delivery, Replaced, Sessions, joined, microseconds
+from metrics.batch import Delivery, Replaced, Sessions, joined
 from metrics.calendars import calendar_of
 from metrics.counts import Counts
 from metrics.days import LocalCalendar
@@ -54,7 +54,6 @@ LONGEST_PATIENCE = dt.timedelta(minutes=5)
 DAY = dt.timedelta(days=1)
 RECHECK = 1.0  # seconds
 AT_ONCE = 10  # requests
-DONE_FIELDS = ["state", "again", "attempts", "finished_at", "points", "requests", "bytes", "error_code"]
 
 
 @dataclass(slots=True)
@@ -67,6 +66,8 @@ class Outcome:
     requests: int = 0
     bytes: int = 0
     counts: Counts = field(default_factory=Counts)
+    unreadable: int = 0  # records
+    unfinished: int = 0  # sessions
     wait: float | None = None
     note: str = ""
 
@@ -75,27 +76,8 @@ class Outcome:
         self.windows, self.failed = self.windows + later.windows, self.failed + later.failed
         self.points, self.requests = self.points + later.points, self.requests + later.requests
         self.bytes, self.counts = self.bytes + later.bytes, self.counts + later.counts
+        self.unreadable, self.unfinished = self.unreadable + later.unreadable, self.unfinished + later.unfinished
         self.wait, self.note = later.wait, later.note
-
-
-@dataclass(slots=True)
-class _Read:
-    """Windows that were answered together, and what each stretch of them that was asked for brought."""
-
-    windows: list[SyncWindow]
-    answers: list[tuple[plan.Stretch, Pulled]]
-
-    @property
-    def delivery(self) -> Delivery:
-        return joined(pulled.delivery for _, pulled in self.answers)
-
-    @property
-    def bytes(self) -> int:
-        return sum(pulled.bytes for _, pulled in self.answers)
-
-    @property
-    def requests(self) -> int:
-        return sum(pulled.requests for _, pulled in self.answers)
 
 
 def take_turn(connection_id: int, *, now: dt.datetime | None = None) -> Outcome:
@@ -145,7 +127,7 @@ class _Turn:
     def run(self, windows: list[SyncWindow]) -> None:
         """Pull group by group until all are done or somebody says stop; what was read until then is stored."""
         self.waiting_since = min(window.due_at for window in windows)
-        reads: list[_Read] = []
+        reads: list[Read] = []
         trouble: Exception | None = None
         try:
             self.read(windows, reads)
@@ -184,7 +166,7 @@ class _Turn:
             case _:
                 self.our_fault("token_keys", str(trouble))
 
-    def read(self, windows: list[SyncWindow], reads: list[_Read]) -> None:
+    def read(self, windows: list[SyncWindow], reads: list[Read]) -> None:
         """Ask for all of it, in groups; adds to `reads` as it goes."""
         self.token = connections.fresh_token(self.connection, self.provider)
         if any(window.kind == Kind.LOOK for window in windows):
@@ -241,7 +223,7 @@ class _Turn:
             self.token = connections.fresh_token(self.connection, self.provider, refused=self.token)
             return call(self.token)
 
-    def pull(self, group: list[SyncWindow]) -> _Read:
+    def pull(self, group: list[SyncWindow]) -> Read:
         """Neighbouring windows: in one request, unless something between them may not be had."""
         answers: list[tuple[plan.Stretch, Pulled]] = []
         for part in self.parts(group):
@@ -251,7 +233,7 @@ class _Turn:
             self.outcome.points += pulled.points
             self.outcome.bytes += pulled.bytes
             answers.append((part, pulled))
-        return _Read(group, answers)
+        return Read(group, answers)
 
     def parts(self, group: list[SyncWindow]) -> list[plan.Stretch]:
         """The stretches of neighbouring windows that may be asked for: nothing outside the collection interval."""
@@ -276,11 +258,11 @@ class _Turn:
             if ours and window.state == State.CLAIMED:
                 looks.compare(self.connection, window, sums, self.now)
                 told = Pulled(Delivery(), points=len(sums), requests=1)
-                look = [_Read([window], [((window.starts_at, window.ends_at), told)])]
+                look = [Read([window], [((window.starts_at, window.ends_at), told)])]
                 self.mark_done(look)
                 self.settle(look)
 
-    def store(self, reads: list[_Read]) -> None:
+    def store(self, reads: list[Read]) -> None:
         """Everything read so far and its windows' state, in one transaction."""
         if not reads:
             return
@@ -307,7 +289,22 @@ class _Turn:
                 plan.days_moved(self.connection, self.provider, delivery.offsets[0].starts_at, self.now)
             self.note_data(delivery)
         self.outcome.counts += counts
+        self.tell_left_out(kept)
         reads.clear()
+
+    def tell_left_out(self, reads: list[Read]) -> None:
+        """Count and log what these answers held and what could not be stored: of which kind, never what it says."""
+        for read in reads:
+            self.outcome.unfinished += len(read.unfinished)
+            for reason, count in read.unreadable.items():
+                self.outcome.unreadable += count
+                log.warning(
+                    "connection %s: %s records of %s could not be read: %s",
+                    self.connection.pk,
+                    count,
+                    read.windows[0].data_type,
+                    reason,
+                )
 
     def lock(self, windows: list[SyncWindow]) -> None:
         """Hold the rows until the transaction's end; one that this turn has lost is no longer `claimed` afterwards."""
@@ -319,12 +316,14 @@ class _Turn:
             else:
                 window.state = State.DUE
 
-    def replaced(self, reads: list[_Read]) -> list[Replaced]:
+    def replaced(self, reads: list[Read]) -> list[Replaced]:
         """The stretches of which these pulls brought all that the vendor has, neighbours joined."""
         spans: dict[str | Sessions, list[tuple[dt.datetime, dt.datetime]]] = {}
         for read in reads:
             data_type = self.provider.data_types[read.windows[0].data_type]
-            for (start, end), _ in read.answers:
+            for (start, end), pulled in read.answers:
+                if pulled.unreadable or pulled.unfinished:
+                    continue  # what is not in it may be among what was left out
                 part = self.local_days(start, end) if data_type.by_day else (start, end)
                 for what in data_type.brings:
                     spans.setdefault(what, []).append(part)
@@ -339,24 +338,16 @@ class _Turn:
         first, last = self.calendar.date(start), self.calendar.date(end - dt.timedelta(microseconds=1))
         return self.calendar.midnight(first - DAY) + dt.timedelta(microseconds=1), self.calendar.midnight(last + DAY)
 
-    def mark_done(self, reads: list[_Read]) -> None:
+    def mark_done(self, reads: list[Read]) -> None:
         """Mark the windows of these reads, whose rows are locked, done; or due once more where somebody asked."""
         finished_at = timezone.now()
-        windows = [window for read in reads for window in read.windows]
         for read in reads:
-            points = points_in([pulled for _, pulled in read.answers], read.windows)
-            for number, window in enumerate(read.windows):
-                window.points = points[number]
-                window.bytes = read.bytes // len(read.windows)
-                window.requests = read.requests if number == 0 else 0
-        for window in windows:
-            window.state = State.DUE if window.again else State.DONE
-            window.again, window.attempts, window.error_code = False, 0, ""
-            window.finished_at = finished_at
+            read.conclude(finished_at)
+        windows = [window for read in reads for window in read.windows]
         SyncWindow.objects.bulk_create(windows, update_conflicts=True, unique_fields=["id"], update_fields=DONE_FIELDS)
         telemetry.windows_finished(State.DONE, len(windows))
 
-    def settle(self, reads: list[_Read]) -> None:
+    def settle(self, reads: list[Read]) -> None:
         """These reads are stored: their windows are not given back."""
         windows = [window for read in reads for window in read.windows]
         self.settled |= {window.pk for window in windows}
@@ -444,18 +435,3 @@ class _Turn:
             claims.held(rest).update(state=State.DUE, claimed_at=None, attempts=F("attempts") - 1)
             over = SyncWindow.objects.filter(pk__in=[window.pk for window in rest], state=State.DUE)
             over.filter(connection__status=Connection.Status.REVOKED).delete()
-
-
-def points_in(answers: list[Pulled], windows: list[SyncWindow]) -> list[int]:
-    """How many points of these answers lie in each of the windows, which are neighbours."""
-    if len(windows) == 1:
-        return [sum(pulled.points for pulled in answers)]
-    edges = [microseconds(window.starts_at) for window in windows] + [microseconds(windows[-1].ends_at)]
-    brought = [pulled.delivery for pulled in answers]
-    times = [batch.time for delivery in brought for batch in delivery.samples]
-    times += [
-        np.array([microseconds(night.ends_at) for delivery in brought for night in delivery.sleep], dtype=np.int64),
-        np.array([microseconds(one.starts_at) for delivery in brought for one in delivery.exercise], dtype=np.int64),
-    ]
-    counts = np.histogram(np.concatenate(times), edges)[0]
-    return [int(count) for count in counts]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ingestion.providers.google_health.assembly import Assembled, assemble
+from ingestion.providers.base import Pulled
+from ingestion.providers.google_health.assembly import assemble
 from ingestion.providers.google_health.data_types import DATA_TYPES
 from ingestion.providers.google_health.decode import Origin, page
 from metrics.days import LocalCalendar
@@ -50,7 +51,7 @@ def body(*points: dict[str, Any], token: str = "", key: str = "dataPoints") -> b
     return json.dumps(answer | ({"nextPageToken": token} if token else {})).encode()
 
 
-def assembled(data_type: str, calendar: LocalCalendar, *points: dict[str, Any]) -> Assembled:
+def assembled(data_type: str, calendar: LocalCalendar, *points: dict[str, Any]) -> Pulled:
     """A page of these points, decoded and put together."""
     wanted = DATA_TYPES[data_type]
     return assemble(wanted, [page(wanted, body(*points), ORIGIN)], calendar)

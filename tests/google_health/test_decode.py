@@ -11,7 +11,8 @@ import pytest
 from ingestion.providers.base import BrokenAnswer
 from ingestion.providers.google_health.assembly import NOT_COMPUTED
 from ingestion.providers.google_health.data_types import DATA_TYPES
-from ingestion.providers.google_health.decode import Origin, instants, page
+from ingestion.providers.google_health.decode import Origin, page
+from ingestion.providers.google_health.times import instants
 from ingestion.providers.markers import HALF, MINUS_ONE, NO_VALUE, ZERO
 from metrics.batch import SampleBatch, SourceKey, microseconds
 from metrics.days import LocalCalendar
@@ -120,13 +121,15 @@ def test_of_one_source_at_one_instant_the_highest_comes_last_whatever_the_order(
     ],
 )
 def test_times_are_read_to_the_microsecond(text: str, expected: int) -> None:
-    assert instants([text, "2026-11-20T13:05:12Z"]).tolist() == [expected, at(13, 5, 12)]
+    found, wrong = instants([text, "2026-11-20T13:05:12Z"])
+    assert found.tolist() == [expected, at(13, 5, 12)]
+    assert not wrong.any()
 
 
 @pytest.mark.parametrize("text", ["", "2026-11-20", "2026-11-20T13:05:12", "yesterday", "2026-13-20T13:05:12Z"])
-def test_a_time_that_is_none_breaks_the_page(text: str) -> None:
-    with pytest.raises(BrokenAnswer):
-        instants(["2026-11-20T13:05:12Z", text])
+def test_a_time_that_is_none_spoils_no_other(text: str) -> None:
+    found, wrong = instants(["2026-11-20T13:05:12Z", text])
+    assert (found[0], wrong.tolist()) == (at(13, 5, 12), [False, True])
 
 
 def test_steps_keep_the_length_of_their_interval_and_zero_where_google_leaves_it_out(calendar: LocalCalendar) -> None:
@@ -289,21 +292,21 @@ def test_what_is_no_page_is_never_an_empty_one(broken: bytes, code: str) -> None
     assert caught.value.code == code
 
 
-def test_a_heart_rate_without_its_number_breaks_the_page() -> None:
+def test_a_page_of_a_heart_rate_without_its_number_is_none() -> None:
     point = heart_rate("13:05:12")
     del point["heartRate"]["beatsPerMinute"]
     with pytest.raises(BrokenAnswer, match="value_missing"):
         page(HEART_RATE, body(point), ORIGIN)
 
 
-def test_a_date_that_is_none_breaks_the_page() -> None:
+def test_a_page_of_a_date_that_is_none_is_none() -> None:
     point = daily("dailyRestingHeartRate", beatsPerMinute="57") | {}
     point["dailyRestingHeartRate"]["date"] = DAY | {"month": 13}
     with pytest.raises(BrokenAnswer, match="not_a_date"):
         page(DATA_TYPES["daily-resting-heart-rate"], body(point), ORIGIN)
 
 
-def test_an_interval_that_ends_before_it_starts_breaks_the_page() -> None:
+def test_a_page_of_an_interval_that_ends_before_it_starts_is_none() -> None:
     with pytest.raises(BrokenAnswer, match="interval_ends_before_it_starts"):
         page(DATA_TYPES["steps"], body(interval("steps", "13:06:00", "13:05:00")), ORIGIN)
 

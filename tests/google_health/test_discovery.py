@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from django.core.cache.backends.base import BaseCache
 
-from ingestion.providers.google_health import account, data_types, exercise, sleep
+from ingestion.providers.google_health import account, data_types, exercise, sessions, sleep
 from ingestion.providers.google_health.client import GoogleHealth
 from ingestion.providers.google_health.config import GOOGLE_WEARABLES, GoogleConfig
 from ingestion.providers.google_health.data_types import DATA_TYPES, GoogleType, Kind
@@ -113,7 +113,7 @@ def test_every_scope_exists(discovery: dict[str, Any]) -> None:
         (exercise._Exercise, "Exercise"),
         (exercise._Summary, "MetricsSummary"),
         (sleep._Sleep, "Sleep"),
-        (sleep.SessionInterval, "SessionTimeInterval"),
+        (sessions.Interval, "SessionTimeInterval"),
         (sleep._Metadata, "SleepMetadata"),
         (sleep._Stage, "SleepStage"),
     ],

@@ -98,7 +98,7 @@ def test_what_is_no_page_of_exercise_is_never_an_empty_one(broken: bytes) -> Non
         exercise_page(broken, ORIGIN)
 
 
-def test_exercise_that_ends_before_it_starts_breaks_the_page() -> None:
+def test_a_page_of_exercise_that_ends_before_it_starts_is_none() -> None:
     point = session()
     point["exercise"]["interval"]["endTime"] = "2026-11-20T17:04:00Z"
     with pytest.raises(BrokenAnswer, match="interval_ends_before_it_starts"):

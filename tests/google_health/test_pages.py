@@ -19,7 +19,7 @@ class Answer:
     token: str = ""
 
     @property
-    def count(self) -> int:
+    def sent(self) -> int:
         return len(self.points)
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from ingestion.providers.base import BrokenAnswer
-from ingestion.providers.google_health.sleep import UNKNOWN_STAGE, SleepPage, assemble_sleep, sleep_page
+from ingestion.providers.google_health.sessions import SessionPage
+from ingestion.providers.google_health.sleep import UNKNOWN_STAGE, assemble_sleep, sleep_page
 from metrics.batch import SleepRecord, SourceKey, microseconds
 from tests.google_health.points import CHARGE, ORIGIN, body
 
@@ -37,12 +38,12 @@ def session(metadata: dict[str, Any] | None, *stages: dict[str, Any], name: str 
     return {"name": f"users/71/dataTypes/sleep/dataPoints/{name}", "dataSource": CHARGE, "sleep": sleep}
 
 
-def read(*points: dict[str, Any]) -> SleepPage:
+def read(*points: dict[str, Any]) -> SessionPage[SleepRecord]:
     return sleep_page(body(*points), ORIGIN)
 
 
 def night(*points: dict[str, Any]) -> SleepRecord:
-    (found,) = read(*points).nights
+    ((found, _),) = read(*points).sessions
     return found
 
 
@@ -76,7 +77,7 @@ def test_short_awakenings_take_their_minutes_from_the_stage_beneath() -> None:
 
 def test_a_stage_of_an_unknown_kind_is_skipped_and_counted() -> None:
     page = read(session({}, stage("DREAMLESS", 0, 10), stage("LIGHT", 10, 20)))
-    assert lengths(page.nights[0]) == [(600, 600, "light")]
+    assert lengths(page.sessions[0][0]) == [(600, 600, "light")]
     assert assemble_sleep([page]).skipped == {UNKNOWN_STAGE: 1}
 
 
@@ -106,7 +107,7 @@ def test_what_is_no_page_of_nights_is_never_an_empty_one(broken: bytes) -> None:
         sleep_page(broken, ORIGIN)
 
 
-def test_a_night_that_ends_before_it_starts_breaks_the_page() -> None:
+def test_a_page_of_a_night_that_ends_before_it_starts_is_none() -> None:
     point = session({})
     point["sleep"]["interval"]["endTime"] = after(-1)
     with pytest.raises(BrokenAnswer, match="interval_ends_before_it_starts"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar
 
@@ -39,6 +39,8 @@ SOURCE = SourceKey("fake", "", "Band 1")
 class FakeVendor:
     """A LiveProvider. `points`: by data type, instant -> value. `asked`: every data request, in order.
 
+    `unreadable`: records of its next answers that cannot be read, by reason.
+
     `script`: errors that the next data requests raise, one each; None lets one pass. `before`: called at each request.
     """
 
@@ -48,6 +50,7 @@ class FakeVendor:
     def __init__(self) -> None:
         self.points: dict[str, dict[dt.datetime, float]] = {code: {} for code in TYPES}
         self.offsets: list[tuple[dt.datetime, int]] = []
+        self.unreadable: Counter[str] = Counter()
         self.asked: list[tuple[str, str, dt.datetime, dt.datetime]] = []
         self.script: deque[Exception | None] = deque()
         self.before: Callable[[], None] = lambda: None
@@ -120,7 +123,14 @@ class FakeVendor:
             value = np.array([value for _, value in found])
             delivery.samples.append(SampleBatch(TYPES[data_type].metrics[0], SOURCE, time, value))
         told = [(microseconds(at), offset) for at, offset in self.offsets if start <= at < end]
-        return Pulled(delivery, told if data_type == "pulse" else [], points=len(found), requests=1, bytes=100)
+        return Pulled(
+            delivery,
+            told if data_type == "pulse" else [],
+            unreadable=Counter(self.unreadable),
+            points=len(found),
+            requests=1,
+            bytes=100,
+        )
 
     def fingerprints(
         self, access_token: str, data_type: str, start: dt.datetime, end: dt.datetime

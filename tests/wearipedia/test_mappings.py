@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import zoneinfo
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from ingestion.providers.markers import MINUS_ONE, NO_VALUE, ZERO
 from ingestion.providers.wearipedia import dexcom, fitbit, garmin, oura
-from ingestion.providers.wearipedia.wall import Day, clock_times, unwrapped
+from ingestion.providers.wearipedia.wall import UNREADABLE, Day, clock_times, unwrapped
 from metrics.batch import Delivery, SampleBatch, SourceKey, instant
 
 AMSTERDAM = zoneinfo.ZoneInfo("Europe/Amsterdam")
@@ -220,6 +221,48 @@ def test_dexcom_gives_the_days_readings_only_and_skips_those_without_a_value() -
 def test_dexcom_refuses_a_unit_it_does_not_know() -> None:
     with pytest.raises(ValueError, match="mmol/L"):
         dexcom.delivery({"unit": "mmol/L", "egvs": []}, DAY)
+
+
+@pytest.mark.parametrize(
+    ("mapping", "raw", "kept"),
+    [
+        (fitbit.delivery, heart([{"time": "late", "value": 60.0}, {}, {"time": "08:00:00", "value": 61.0}]), [61.0]),
+        (oura.delivery, {"heart_rate": [{"bpm": 60}, None, {"timestamp": "2026-11-10T08:00:00", "bpm": 61}]}, [61.0]),
+        (garmin.delivery, {"hr": [{"heartRateValues": [[1], ["x", 2], [1_000, 61.0]]}]}, [61.0]),
+        (
+            dexcom.delivery,
+            {
+                "unit": "mg/dL",
+                "egvs": [
+                    {"value": 99},
+                    {"displayTime": "2026-11-10T08:00:00", "value": "low"},
+                    {"displayTime": "2026-11-10T08:00:00", "value": 99.0},
+                ],
+            },
+            [99.0],
+        ),
+    ],
+)
+def test_a_sample_that_cannot_be_read_leaves_the_others(
+    mapping: Callable[[Mapping[str, Any], Day], Delivery], raw: dict[str, Any], kept: list[float]
+) -> None:
+    day = Day(DAY.on, AMSTERDAM, SOURCE)
+    (batch,) = mapping(raw, day).samples
+    assert (batch.value.tolist(), day.skipped[UNREADABLE]) == (kept, 2)
+
+
+def test_a_night_that_cannot_be_read_leaves_the_others() -> None:
+    day = Day(DAY.on, AMSTERDAM, SOURCE)
+    unfinished = log(logId=1)
+    del unfinished["endTime"]
+    found = fitbit.delivery({"sleep": [{"sleep": [unfinished, log()]}]}, day)
+    assert ([night.external_id for night in found.sleep], day.skipped) == (["123456789"], {UNREADABLE: 1})
+
+
+def test_a_stage_of_an_unknown_level_leaves_the_night() -> None:
+    data = [{"level": "twilight", "seconds": 600}, {"level": "light", "seconds": 9000}]
+    (night,) = fitbit.delivery({"sleep": [{"sleep": [log(levels={"data": data})]}]}, DAY).sleep
+    assert [(stage.seconds, stage.stage) for stage in night.stages][:1] == [(9000, "light")]
 
 
 def test_an_empty_day_is_an_empty_delivery() -> None:

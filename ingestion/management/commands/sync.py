@@ -123,6 +123,8 @@ class Command(BaseCommand):
             ("withdrawn by the vendor", counts.removed + counts.sleep_removed + counts.exercise_removed),
             ("nights, new or changed", counts.sleep_new + counts.sleep_changed),
             ("exercise, new or changed", counts.exercise_new + counts.exercise_changed),
+            ("records not readable", whole.unreadable),
+            ("sessions still going on", whole.unfinished),
             ("left for later", left),
             ("failed", sum(codes.values())),
         ):

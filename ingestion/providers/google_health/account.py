@@ -9,7 +9,16 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from ingestion.providers.base import AccountSettings, BrokenAnswer, DeviceKind, DeviceState, Identity
-from ingestion.providers.google_health.decode import NOTHING, decoded, duration, list_decoder, listing, specified
+from ingestion.providers.google_health.listing import (
+    NOTHING,
+    ListDecoder,
+    Listed,
+    decoded,
+    named,
+    refuse_whole,
+    specified,
+)
+from ingestion.providers.google_health.times import NO_OFFSET, offset
 
 
 class _Resource(Struct):
@@ -30,6 +39,8 @@ class _Settings(_Resource):
 KINDS = {"TRACKER": DeviceKind.TRACKER, "WATCH": DeviceKind.WATCH, "SCALE": DeviceKind.SCALE}
 # What only something on the body can do.
 ON_THE_BODY = {"HEART_RATE", "SPO2"}
+# Lengths of the columns these end up in.
+MAX_ID, MAX_MODEL, MAX_STATUS = 120, 80, 20
 # A phone that counts steps is listed as a tracker.
 PHONE = "MobileTrack"
 
@@ -39,7 +50,7 @@ class _Device(Struct):
     deviceType: str = ""  # noqa: N815
     deviceVersion: str = ""  # noqa: N815
     batteryStatus: str = ""  # noqa: N815
-    batteryLevel: int | None = None  # noqa: N815
+    batteryLevel: float | None = None  # noqa: N815
     lastSyncTime: Annotated[dt.datetime, Meta(tz=True)] | None = None  # noqa: N815
     features: list[str] = []
 
@@ -47,7 +58,7 @@ class _Device(Struct):
 R = TypeVar("R", bound=_Resource)
 _IDENTITY = msgspec.json.Decoder(_Identity)
 _SETTINGS = msgspec.json.Decoder(_Settings)
-_DEVICES = list_decoder("pairedDevices", _Device)
+_DEVICES = ListDecoder("pairedDevices", _Device)
 
 
 def _resource(body: bytes, decoder: msgspec.json.Decoder[R]) -> R:
@@ -68,25 +79,28 @@ def settings(body: bytes) -> AccountSettings:
     found = _resource(body, _SETTINGS)
     if not (found.name or found.timeZone or found.utcOffset):
         raise BrokenAnswer("unexpected_shape")
-    return AccountSettings(found.timeZone or None, duration(found.utcOffset) if found.utcOffset else None)
+    east = offset(found.utcOffset)
+    return AccountSettings(found.timeZone or None, None if east == NO_OFFSET else east)
 
 
-def devices(body: bytes) -> tuple[list[DeviceState], str]:
-    """The devices of one page, and the token of the next or ""."""
-    found, token = listing(body, _DEVICES, "pairedDevices")
-    return [_device(one) for one in found], token
+def devices(body: bytes) -> Listed[DeviceState]:
+    """The devices of one page."""
+    listed = _DEVICES.read(body)
+    refuse_whole(len(listed.records), listed.unreadable)
+    return Listed([_device(one) for one in listed.records], listed.token, listed.unreadable)
 
 
 def _device(told: _Device) -> DeviceState:
-    percent, status = told.batteryLevel, specified(told.batteryStatus)
+    status = specified(told.batteryStatus)
+    percent = told.batteryLevel if told.batteryLevel is not None and 0 <= told.batteryLevel <= 100 else None
     if percent is None and status == "Empty":
         percent = 0  # proto3 leaves zeros out
     return DeviceState(
-        external_id=told.name.rpartition("/")[2],
-        model=specified(told.deviceVersion),
+        external_id=(named(told.name) or told.deviceVersion)[:MAX_ID],
+        model=specified(told.deviceVersion)[:MAX_MODEL],
         kind=_kind(told),
-        battery_percent=percent,
-        battery_status=status,
+        battery_percent=None if percent is None else round(percent),
+        battery_status=status[:MAX_STATUS],
         last_sync_at=told.lastSyncTime,
     )
 

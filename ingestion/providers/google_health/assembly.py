@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ingestion.providers.base import Pulled
 from ingestion.providers.google_health.data_types import GoogleType, Kind, Member
-from ingestion.providers.google_health.decode import NO_OFFSET, Page
+from ingestion.providers.google_health.decode import Page
+from ingestion.providers.google_health.times import NO_OFFSET
 from ingestion.providers.markers import present
 from metrics.batch import MICROSECOND, Delivery, SampleBatch, Seconds, SourceKey, Times, Values, microseconds
 from metrics.days import EPOCH, LocalCalendar
@@ -19,23 +21,13 @@ from metrics.days import EPOCH, LocalCalendar
 NOT_COMPUTED = "below zero: not computed"
 
 
-@dataclass(slots=True)
-class Assembled:
-    """Pages put together: what to store, the device's clock as (microseconds UTC, offset in seconds) at each change
-    and at the first point that tells it, and the values left out, by reason."""
-
-    delivery: Delivery
-    offsets: list[tuple[int, int]]
-    skipped: Counter[str]
-
-
-def assemble(data_type: GoogleType, pages: Sequence[Page], calendar: LocalCalendar) -> Assembled:
-    """Pages of one pull as batches, one a source and metric, ascending in time.
+def assemble(data_type: GoogleType, pages: Sequence[Page], calendar: LocalCalendar) -> Pulled:
+    """Pages of one pull as batches, one a source and metric, ascending in time; what it cost is left at zero.
 
     Of points of one source at one time the highest counts, whatever the order of the answer, unless the type is
     summed. Daily values are dated to the first instant of their day by `calendar`.
     """
-    result = Assembled(Delivery(), [], Counter())
+    result = Pulled(Delivery(), points=sum(one.count for one in pages), unreadable=left_out(pages))
     pages = [one for one in pages if one.count]
     if not pages:
         return result
@@ -57,6 +49,16 @@ def assemble(data_type: GoogleType, pages: Sequence[Page], calendar: LocalCalend
                 batch = SampleBatch(member.metric, source, columns[0], columns[1] / member.divisor, columns[2])
                 result.delivery.samples.append(_summed(batch) if data_type.summed else batch)
     return result
+
+
+class _Page(Protocol):
+    @property
+    def unreadable(self) -> Counter[str]: ...
+
+
+def left_out(pages: Iterable[_Page]) -> Counter[str]:
+    """The records of these pages that could not be read, by reason."""
+    return sum((page.unreadable for page in pages), Counter[str]())
 
 
 def _joined(parts: Sequence[Seconds | None]) -> Seconds | None:

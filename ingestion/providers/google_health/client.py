@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import ClassVar
@@ -23,7 +25,7 @@ from ingestion.providers.base import (
     Pulled,
 )
 from ingestion.providers.google_health import account, webhooks
-from ingestion.providers.google_health.assembly import Assembled, assemble
+from ingestion.providers.google_health.assembly import assemble
 from ingestion.providers.google_health.config import GoogleConfig
 from ingestion.providers.google_health.data_types import DATA_TYPES, SCOPES, GoogleType, Kind
 from ingestion.providers.google_health.decode import page
@@ -45,8 +47,16 @@ from ingestion.providers.google_health.sleep import assemble_sleep, sleep_page
 from ingestion.providers.google_health.transport import Cost, Transport
 from metrics.days import LocalCalendar
 
+log = logging.getLogger(__name__)
+
 HOUR = 3600
 MAX_DEVICES = 100
+
+
+def _say(unreadable: Counter[str], what: str) -> None:
+    """Records that are left out and of which no window tells: their number and reason, never what stands in them."""
+    for reason, count in unreadable.items():
+        log.warning("%s %s of %s could not be read: %s", count, what, GoogleHealth.name, reason)
 
 
 def _now() -> dt.datetime:
@@ -119,14 +129,15 @@ class GoogleHealth:
         parameters = {"pageSize": str(MAX_DEVICES)}
         seen = {""}
         while True:
-            devices, token = account.devices(self._get(access_token, "pairedDevices", Cost(), parameters))
-            found += devices
-            if not token:
+            page = account.devices(self._get(access_token, "pairedDevices", Cost(), parameters))
+            found += page.records
+            _say(page.unreadable, "devices")
+            if not page.token:
                 return found
-            if token in seen:
+            if page.token in seen:
                 raise BrokenAnswer("endless_pages")
-            seen.add(token)
-            parameters["pageToken"] = token
+            seen.add(page.token)
+            parameters["pageToken"] = page.token
 
     # --- notices ---
 
@@ -152,30 +163,22 @@ class GoogleHealth:
     ) -> Pulled:
         wanted, cost = DATA_TYPES[data_type], Cost()
         if wanted.kind is Kind.ROLLUP:
-            points, assembled = self._minutes(access_token, wanted, start, end, calendar, cost)
+            found = self._minutes(access_token, wanted, start, end, calendar, cost)
         else:
             span = span_of(wanted, start, end, calendar)
             ask = partial(self._list, access_token, wanted, cost)
             full, origin = page_size(wanted, self._config), self._config.origin
             if wanted.kind is Kind.SLEEP:
                 nights = all_pages(span, lambda part, token: sleep_page(ask(part, token), origin), full)
-                points, assembled = sum(one.count for one in nights), assemble_sleep(nights)
+                found = assemble_sleep(nights)
             elif wanted.kind is Kind.SESSION:
                 sessions = all_pages(span, lambda part, token: exercise_page(ask(part, token), origin), full)
-                assembled = assemble_exercise(sessions, start, end)
-                points = len(assembled.delivery.exercise)
+                found = assemble_exercise(sessions, start, end)
             else:
                 pages = all_pages(span, lambda part, token: page(wanted, ask(part, token), origin), full)
-                points, assembled = sum(one.count for one in pages), assemble(wanted, pages, calendar)
-        return Pulled(
-            assembled.delivery,
-            assembled.offsets,
-            assembled.skipped,
-            points,
-            cost.requests,
-            cost.bytes,
-            cost.wire_bytes,
-        )
+                found = assemble(wanted, pages, calendar)
+        found.requests, found.bytes, found.wire_bytes = cost.requests, cost.bytes, cost.wire_bytes
+        return found
 
     def fingerprints(
         self, access_token: str, data_type: str, start: dt.datetime, end: dt.datetime
@@ -193,7 +196,7 @@ class GoogleHealth:
         end: dt.datetime,
         calendar: LocalCalendar,
         cost: Cost,
-    ) -> tuple[int, Assembled]:
+    ) -> Pulled:
         """A type that cannot be listed, by the vendor's own sums. A part of a window at the end is left for later."""
         seconds = wanted.seconds or HOUR
         windows = whole_windows(start, end, seconds, outward=False)
@@ -201,7 +204,7 @@ class GoogleHealth:
             as_points(wanted, one, self._config.origin)
             for one in self._rollups(access_token, wanted, *windows, seconds, cost)
         ]
-        return sum(one.count for one in pages), assemble(wanted, pages, calendar)
+        return assemble(wanted, pages, calendar)
 
     def _rollups(
         self, access_token: str, wanted: GoogleType, start: dt.datetime, end: dt.datetime, seconds: int, cost: Cost
@@ -213,6 +216,7 @@ class GoogleHealth:
             while True:
                 answer = rollup_page(wanted, self._ask(access_token, "POST", url, cost, json=body))
                 pages.append(answer)
+                _say(answer.unreadable, "sums")
                 if not answer.token:
                     break
                 if answer.token in seen:

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from ingestion.providers.base import (
     AccessGone,
@@ -20,6 +20,7 @@ from ingestion.providers.base import (
     VendorBusy,
     VendorError,
 )
+from ingestion.providers.google_health.listing import decoded, parts
 
 NO_SCOPE = {"ACCESS_TOKEN_SCOPE_INSUFFICIENT", "MISSING_OAUTH_SCOPE"}
 DENIED = {"RESOURCE_PERMISSION_DENIED", "DATA_ACCESS_DENIED", "USER_PROJECT_DENIED"}
@@ -39,7 +40,7 @@ class _Detail(Struct):
 
 class _Error(Struct):
     status: str = ""
-    details: list[_Detail] = []
+    details: list[Raw] = []
 
 
 class _Refusal(Struct):
@@ -51,11 +52,14 @@ class _OAuthRefusal(Struct):
     error_subtype: str = ""
 
 
+_DETAIL = msgspec.json.Decoder(_Detail)
+
+
 def _read(shape: type[Any], body: bytes) -> Any:
     """The refusal a body tells of; one of nothing where it tells of none, as proxies' pages do."""
     try:
-        return msgspec.json.decode(body, type=shape)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return decoded(msgspec.json.Decoder(shape), body)
+    except BrokenAnswer:
         return shape()
 
 
@@ -67,10 +71,11 @@ def _code(words: Iterable[str], status: int) -> str:
 def api_error(response: httpx.Response, now: dt.datetime) -> VendorError:  # noqa: PLR0911  a table in order of rank
     """What an answer of the API that is no success means."""
     status, refusal = response.status_code, _read(_Refusal, response.content).error
-    reasons = {detail.reason for detail in refusal.details if detail.reason}
+    details, _ = parts(_DETAIL, refusal.details)
+    reasons = {detail.reason for detail in details if detail.reason}
     code = _code([*sorted(reasons), refusal.status], status)
     if status == 429 or refusal.status == "RESOURCE_EXHAUSTED" or "RATE_LIMIT_EXCEEDED" in reasons:
-        return VendorBusy("rate_limit", retry_after(response, now, [detail.retryDelay for detail in refusal.details]))
+        return VendorBusy("rate_limit", retry_after(response, now, [detail.retryDelay for detail in details]))
     if status == 503 and (wait := retry_after(response, now)) is not None:
         return VendorBusy("unavailable", wait)
     if status == 401:

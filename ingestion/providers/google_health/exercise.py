@@ -5,33 +5,35 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import isfinite
 
 import msgspec
 import numpy as np
 from msgspec import Raw, Struct
 
-from ingestion.providers.base import BrokenAnswer
-from ingestion.providers.google_health.assembly import Assembled, offset_changes
-from ingestion.providers.google_health.decode import NOTHING, Origin, duration, list_decoder, listing
-from ingestion.providers.google_health.sleep import SessionInterval
+from ingestion.providers.base import Pulled
+from ingestion.providers.google_health.assembly import left_out, offset_changes
+from ingestion.providers.google_health.decode import Origin
+from ingestion.providers.google_health.listing import NOTHING, ListDecoder, named, specified
+from ingestion.providers.google_health.sessions import Interval, SessionPage, session_id, session_page
+from ingestion.providers.google_health.times import duration
 from metrics.batch import Delivery, ExerciseRecord, microseconds
 
-UNSPECIFIED = "EXERCISE_TYPE_UNSPECIFIED"
 # Lengths of the columns these end up in.
 MAX_ACTIVITY, MAX_NAME = 80, 120
+# Whole numbers beyond this have no column.
+MOST = 2.0**53
 
 
 class _Summary(Struct):
     caloriesKcal: float | None = None  # noqa: N815  Google's spelling, here and below
     distanceMillimeters: float | None = None  # noqa: N815
-    steps: int | None = None
+    steps: float | None = None
     averageHeartRateBeatsPerMinute: float | None = None  # noqa: N815
 
 
 class _Exercise(Struct):
-    interval: SessionInterval
+    interval: Interval
     exerciseType: str = ""  # noqa: N815
     displayName: str = ""  # noqa: N815
     activeDuration: str = ""  # noqa: N815
@@ -44,62 +46,56 @@ class _Point(Struct):
     dataSource: Raw = NOTHING  # noqa: N815
 
 
-_DECODER = list_decoder("dataPoints", _Point)
+_POINTS = ListDecoder("dataPoints", _Point)
 
 
-@dataclass(slots=True)
-class ExercisePage:
-    """One page of exercise, the token of the next page or "", and beside each session its offset at the start as
-    (microseconds UTC, seconds east of UTC), None where not told."""
-
-    token: str
-    sessions: list[tuple[ExerciseRecord, tuple[int, int] | None]]
-
-    @property
-    def count(self) -> int:
-        return len(self.sessions)
-
-
-def exercise_page(body: bytes, origin: Origin) -> ExercisePage:
+def exercise_page(body: bytes, origin: Origin) -> SessionPage[ExerciseRecord]:
     """An answer to `list` for exercise. Raises BrokenAnswer."""
-    points, token = listing(body, _DECODER, "dataPoints")
-    return ExercisePage(token, [(_record(point, origin), _offset(point.exercise.interval)) for point in points])
+
+    def exercise(point: _Point, start: dt.datetime, end: dt.datetime, skipped: Counter[str]) -> ExerciseRecord:
+        return _record(point, start, end, origin)
+
+    return session_page(_POINTS.read(body), lambda point: point.exercise.interval, exercise)
 
 
-def assemble_exercise(pages: Sequence[ExercisePage], start: dt.datetime, end: dt.datetime) -> Assembled:
+def assemble_exercise(pages: Sequence[SessionPage[ExerciseRecord]], start: dt.datetime, end: dt.datetime) -> Pulled:
     """Pages of one pull as the exercise that starts in [start, end), each once: of one that comes twice the last
     one counts. The filter goes by wall clocks, so that a pull brings some of before and after as well."""
     kept = {
-        (record.source, record.external_id): (record, offset)
+        (record.source, record.external_id): (record, clocks)
         for page in pages
-        for record, offset in page.sessions
+        for record, clocks in page.sessions
         if start <= record.starts_at < end
     }
-    told = [offset for _, offset in kept.values() if offset]
+    # What its end says of the clock may lie beyond what was asked for.
+    told = [pair for record, clocks in kept.values() for pair in clocks if pair[0] == microseconds(record.starts_at)]
     time = np.array([at for at, _ in told], dtype=np.int64)
     offsets = np.array([seconds for _, seconds in told], dtype=np.int32)
-    delivery = Delivery(exercise=[record for record, _ in kept.values()])
-    return Assembled(delivery, offset_changes(time, offsets), Counter())
+    low, high = microseconds(start), microseconds(end)
+    return Pulled(
+        Delivery(exercise=[record for record, _ in kept.values()]),
+        offset_changes(time, offsets),
+        points=len(kept),
+        unreadable=left_out(pages),
+        unfinished=sorted({at for page in pages for at in page.unfinished if low <= at < high}),
+    )
 
 
-def _record(point: _Point, origin: Origin) -> ExerciseRecord:
+def _record(point: _Point, starts_at: dt.datetime, ends_at: dt.datetime, origin: Origin) -> ExerciseRecord:
     exercise, summary = point.exercise, point.exercise.metricsSummary
-    starts_at, ends_at = exercise.interval.startTime, exercise.interval.endTime
-    if ends_at <= starts_at:
-        raise BrokenAnswer("interval_ends_before_it_starts")
-    millimetres = _measured(summary.distanceMillimeters)
+    millimetres, steps = _measured(summary.distanceMillimeters), _measured(summary.steps)
     return ExerciseRecord(
         origin.source(bytes(point.dataSource)),
-        # The name ends in the point's id; without one the exercise is known by its start.
-        point.name.rpartition("/")[2] or str(microseconds(starts_at)),
+        # Without an id in its name the exercise is known by its start.
+        session_id((named(point.name), str(microseconds(starts_at)))),
         starts_at,
         ends_at,
-        activity="" if exercise.exerciseType == UNSPECIFIED else exercise.exerciseType.lower()[:MAX_ACTIVITY],
+        activity=specified(exercise.exerciseType).lower()[:MAX_ACTIVITY],
         name=exercise.displayName[:MAX_NAME],
-        active_seconds=duration(exercise.activeDuration) if exercise.activeDuration else None,
+        active_seconds=duration(exercise.activeDuration),
         distance_m=None if millimetres is None else millimetres / 1000,
         energy_kcal=_measured(summary.caloriesKcal),
-        steps=summary.steps,
+        steps=None if steps is None else round(steps),
         # Nobody's heart stands still: zero is "not computed".
         mean_heart_rate=_measured(summary.averageHeartRateBeatsPerMinute) or None,
     )
@@ -107,9 +103,4 @@ def _record(point: _Point, origin: Origin) -> ExerciseRecord:
 
 def _measured(value: float | None) -> float | None:
     """A number that can have been measured, or None."""
-    return value if value is not None and isfinite(value) and value >= 0 else None
-
-
-def _offset(interval: SessionInterval) -> tuple[int, int] | None:
-    text = interval.startUtcOffset
-    return (microseconds(interval.startTime), duration(text)) if text else None
+    return value if value is not None and isfinite(value) and 0 <= value < MOST else None

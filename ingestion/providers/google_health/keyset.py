@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 from collections.abc import Iterator
 from typing import Any, Protocol
 
 import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from ingestion.providers.base import BrokenAnswer
-from ingestion.providers.google_health.decode import decoded
+from ingestion.providers.google_health.listing import decoded, parts
 from ingestion.providers.google_health.transport import Transport
 
 KEPT = 6 * 3600  # seconds
@@ -51,10 +52,10 @@ class _Key(Struct):
 
 
 class _KeySet(Struct):
-    key: list[_Key]
+    key: list[Raw]
 
 
-_DECODER = msgspec.json.Decoder(_KeySet)
+_DECODER, _KEY = msgspec.json.Decoder(_KeySet), msgspec.json.Decoder(_Key)
 
 
 class KeySet:
@@ -89,15 +90,16 @@ class KeySet:
 
 
 def parse(body: bytes) -> dict[int, ec.EllipticCurvePublicKey]:
-    """Enabled P-256 keys by id; others are passed over. Raises BrokenAnswer where a body is no key set."""
+    """Enabled P-256 keys by id; others, and what is none, are passed over: one does not take the others with it.
+
+    Raises BrokenAnswer where a body is no key set.
+    """
     keys = {}
-    for key in decoded(_DECODER, body).key:
+    for key in parts(_KEY, decoded(_DECODER, body).key)[0]:
         if (key.status, key.outputPrefixType, key.keyData.typeUrl) == ("ENABLED", "TINK", KEY_TYPE):
-            try:
+            with contextlib.suppress(binascii.Error, KeyError, ValueError, UnsupportedAlgorithm):
                 members = dict(_protobuf(base64.b64decode(key.keyData.value, validate=True)))
                 keys[key.keyId] = _point(members[3], members[4])
-            except (binascii.Error, KeyError, ValueError, UnsupportedAlgorithm) as error:
-                raise BrokenAnswer("keyset_unavailable") from error
     return keys
 
 

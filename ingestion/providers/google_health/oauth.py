@@ -11,8 +11,8 @@ from msgspec.json import Decoder
 
 from ingestion.providers.base import AccessGone, BrokenAnswer, ClientMisconfigured, Grant
 from ingestion.providers.google_health.config import GoogleConfig
-from ingestion.providers.google_health.decode import decoded
 from ingestion.providers.google_health.errors import oauth_error
+from ingestion.providers.google_health.listing import decoded
 from ingestion.providers.google_health.transport import Transport
 
 

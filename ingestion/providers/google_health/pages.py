@@ -24,7 +24,9 @@ class AnyPage(Protocol):
     def token(self) -> str: ...
 
     @property
-    def count(self) -> int: ...
+    def sent(self) -> int:
+        """How many records it held, those too that could not be read."""
+        ...
 
 
 P = TypeVar("P", bound=AnyPage)
@@ -46,11 +48,11 @@ def all_pages(span: Span, ask: Callable[[Span, str], P], full: int) -> list[P]:
                 raise BrokenAnswer("endless_pages")
             page = ask(part, token)
             token = page.token
-            empty = 0 if page.count else empty + 1
+            empty = 0 if page.sent else empty + 1
             if empty > MOST_EMPTY:
                 raise BrokenAnswer("endless_pages")
-            followed = bool(token) or page.count >= full
-            if followed and page.count and (halves := part.halves()):
+            followed = bool(token) or page.sent >= full
+            if followed and page.sent and (halves := part.halves()):
                 pending += halves
                 break
             # A span too short to be cut: nothing is left but to follow the token.

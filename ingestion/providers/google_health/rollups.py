@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -12,20 +13,26 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from ingestion.providers.base import BrokenAnswer, Fingerprint
+from ingestion.providers.base import Fingerprint
 from ingestion.providers.google_health.data_types import GoogleType, RollupMembers
-from ingestion.providers.google_health.decode import NAN, NO_OFFSET, Origin, Page, instants, list_decoder, listing
-from metrics.batch import MICROSECOND, Seconds, Times, Values, instant
+from ingestion.providers.google_health.decode import NAN, Origin, Page
+from ingestion.providers.google_health.listing import ListDecoder
+from ingestion.providers.google_health.times import NO_OFFSET, lengths, readable
+from metrics.batch import Seconds, Times, Values, instant
 
 
 @dataclass(slots=True)
 class RollupPage:
-    """Windows that have data: first instants (microseconds UTC), lengths, and figures by member, NaN where absent."""
+    """Windows that have data: first instants (microseconds UTC), lengths, and figures by member, NaN where absent.
+
+    `unreadable`: windows that are not among them, by reason.
+    """
 
     token: str
     time: Times
     seconds: Seconds
     figures: dict[str, Values]
+    unreadable: Counter[str]
 
     @property
     def count(self) -> int:
@@ -33,10 +40,10 @@ class RollupPage:
 
 
 @cache
-def _decoder(data_type: GoogleType) -> msgspec.json.Decoder[Any]:
+def _decoder(data_type: GoogleType) -> ListDecoder[Any]:
     figures = msgspec.defstruct("Figures", [(name, float, NAN) for name in _members(data_type).names()], gc=False)
     window = msgspec.defstruct("Window", [("startTime", str), ("endTime", str), (data_type.payload, figures)], gc=False)
-    return list_decoder("rollupDataPoints", window)
+    return ListDecoder("rollupDataPoints", window)
 
 
 def _members(data_type: GoogleType) -> RollupMembers:
@@ -47,17 +54,16 @@ def _members(data_type: GoogleType) -> RollupMembers:
 
 def rollup_page(data_type: GoogleType, body: bytes) -> RollupPage:
     """An answer to `rollUp`. Raises BrokenAnswer, ValueError for a type that has no rollUp."""
-    windows, token = listing(body, _decoder(data_type), "rollupDataPoints")
-    time = instants([window.startTime for window in windows])
-    length = (instants([window.endTime for window in windows]) - time) // MICROSECOND
-    if (length <= 0).any():
-        raise BrokenAnswer("interval_ends_before_it_starts")
+    listed = _decoder(data_type).read(body)
+    windows = listed.records
+    time, seconds, faults = lengths([one.startTime for one in windows], [one.endTime for one in windows])
+    good = readable(len(windows), [*faults, ("interval_of_no_length", seconds == 0)], listed.unreadable)
     payloads = list(map(attrgetter(data_type.payload), windows))
     figures = {
-        name: np.fromiter(map(attrgetter(name), payloads), dtype=np.float64, count=len(payloads))
+        name: np.fromiter(map(attrgetter(name), payloads), dtype=np.float64, count=len(payloads))[good]
         for name in _members(data_type).names()
     }
-    return RollupPage(token, time, length.astype(np.int32), figures)
+    return RollupPage(listed.token, time[good], seconds[good], figures, listed.unreadable)
 
 
 def fingerprints(data_type: GoogleType, pages: Sequence[RollupPage]) -> dict[dt.datetime, Fingerprint]:
@@ -83,4 +89,4 @@ def as_points(data_type: GoogleType, page: RollupPage, origin: Origin) -> Page:
     values = [np.nan_to_num(page.figures[member.name], nan=0.0) for member in data_type.members]
     codes = np.zeros(page.count, dtype=np.int32)
     unknown = np.full(page.count, NO_OFFSET, dtype=np.int32)
-    return Page(page.token, page.time, page.seconds, values, codes, [origin.source(b"")], unknown)
+    return Page(page.token, page.time, page.seconds, values, codes, [origin.source(b"")], unknown, page.unreadable)

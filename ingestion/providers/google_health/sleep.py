@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated
+from collections.abc import Iterable, Sequence
 
+import msgspec
 import numpy as np
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw, Struct
 
-from ingestion.providers.base import BrokenAnswer
-from ingestion.providers.google_health.assembly import Assembled, offset_changes
-from ingestion.providers.google_health.decode import NOTHING, Origin, duration, list_decoder, listing
+from ingestion.providers.base import Pulled
+from ingestion.providers.google_health.assembly import left_out, offset_changes
+from ingestion.providers.google_health.decode import Origin
+from ingestion.providers.google_health.listing import NOTHING, ListDecoder, named, parts
+from ingestion.providers.google_health.sessions import Instant, Interval, SessionPage, session_id, session_page
 from ingestion.providers.takeout.sleep import Stretch, overlay
 from metrics.batch import Delivery, SleepRecord, Stage, microseconds
 
-Instant = Annotated[dt.datetime, Meta(tz=True)]
 STAGES = {
     "AWAKE": "awake",
     "LIGHT": "light",
@@ -27,6 +27,7 @@ STAGES = {
     "RESTLESS": "restless",
 }
 UNKNOWN_STAGE = "sleep stage of an unknown kind"
+UNREADABLE_STAGE = "sleep stage that cannot be read"
 
 
 class _Stage(Struct):
@@ -42,20 +43,11 @@ class _Metadata(Struct):
     externalId: str = ""  # noqa: N815
 
 
-class SessionInterval(Struct):
-    """When a session was, and where its device's clock stood."""
-
-    startTime: Instant  # noqa: N815
-    endTime: Instant  # noqa: N815
-    startUtcOffset: str = ""  # noqa: N815
-    endUtcOffset: str = ""  # noqa: N815
-
-
 class _Sleep(Struct):
-    interval: SessionInterval
+    interval: Interval
     metadata: _Metadata | None = None
-    stages: list[_Stage] = []
-    shortAwakenings: list[_Stage] = []  # noqa: N815
+    stages: list[Raw] = []
+    shortAwakenings: list[Raw] = []  # noqa: N815
 
 
 class _Point(Struct):
@@ -64,59 +56,47 @@ class _Point(Struct):
     dataSource: Raw = NOTHING  # noqa: N815
 
 
-_DECODER = list_decoder("dataPoints", _Point)
+_POINTS = ListDecoder("dataPoints", _Point)
+_STAGE = msgspec.json.Decoder(_Stage)
 
 
-@dataclass(slots=True)
-class SleepPage:
-    """One page of nights, the token of the next page or "", and the offsets told at their starts and ends."""
-
-    token: str
-    nights: list[SleepRecord]
-    offsets: list[tuple[int, int]]
-    skipped: Counter[str]
-
-    @property
-    def count(self) -> int:
-        return len(self.nights)
-
-
-def sleep_page(body: bytes, origin: Origin) -> SleepPage:
+def sleep_page(body: bytes, origin: Origin) -> SessionPage[SleepRecord]:
     """An answer to `list` for sleep. Raises BrokenAnswer."""
-    points, token = listing(body, _DECODER, "dataPoints")
-    page = SleepPage(token, [], [], Counter())
-    for point in points:
-        interval = point.sleep.interval
-        page.nights.append(_night(point, origin, page.skipped))
-        for at, text in ((interval.startTime, interval.startUtcOffset), (interval.endTime, interval.endUtcOffset)):
-            if text:
-                page.offsets.append((microseconds(at), duration(text)))
-    return page
+
+    def night(point: _Point, start: dt.datetime, end: dt.datetime, skipped: Counter[str]) -> SleepRecord:
+        return _night(point, start, end, origin, skipped)
+
+    return session_page(_POINTS.read(body), lambda point: point.sleep.interval, night)
 
 
-def assemble_sleep(pages: Sequence[SleepPage]) -> Assembled:
+def assemble_sleep(pages: Sequence[SessionPage[SleepRecord]]) -> Pulled:
     """Pages of one pull as nights, each once: of one that comes twice the last one counts."""
-    nights = {(night.source, night.external_id): night for page in pages for night in page.nights}
-    told = [pair for page in pages for pair in page.offsets]
+    nights = {(night.source, night.external_id): night for page in pages for night, _ in page.sessions}
+    told = [pair for page in pages for _, clocks in page.sessions for pair in clocks]
     time = np.array([at for at, _ in told], dtype=np.int64)
     offset = np.array([seconds for _, seconds in told], dtype=np.int32)
-    skipped = sum((page.skipped for page in pages), Counter[str]())
-    return Assembled(Delivery(sleep=list(nights.values())), offset_changes(time, offset), skipped)
+    return Pulled(
+        Delivery(sleep=list(nights.values())),
+        offset_changes(time, offset),
+        skipped=sum((page.skipped for page in pages), Counter[str]()),
+        points=len(nights),
+        unreadable=left_out(pages),
+        unfinished=sorted({at for page in pages for at in page.unfinished}),
+    )
 
 
-def _night(point: _Point, origin: Origin, skipped: Counter[str]) -> SleepRecord:
+def _night(
+    point: _Point, starts_at: dt.datetime, ends_at: dt.datetime, origin: Origin, skipped: Counter[str]
+) -> SleepRecord:
     sleep, metadata = point.sleep, point.sleep.metadata
-    starts_at, ends_at = sleep.interval.startTime, sleep.interval.endTime
-    if ends_at <= starts_at:
-        raise BrokenAnswer("interval_ends_before_it_starts")
     stretches = _stretches(sleep.stages, starts_at, skipped)
     # The night's own minutes count short awakenings, which lie on top of the stages.
     for short in _stretches(sleep.shortAwakenings, starts_at, skipped):
         stretches = overlay(stretches, short)
     return SleepRecord(
         origin.source(bytes(point.dataSource)),
-        # The name ends in the point's id; without one the night is known by its start.
-        point.name.rpartition("/")[2] or (metadata.externalId if metadata else "") or str(microseconds(starts_at)),
+        # Without an id in its name the night is known by its start.
+        session_id((named(point.name), metadata.externalId if metadata else "", str(microseconds(starts_at)))),
         starts_at,
         ends_at,
         tuple(Stage(starts_at + dt.timedelta(seconds=at), length, stage) for at, length, stage in stretches),
@@ -125,13 +105,18 @@ def _night(point: _Point, origin: Origin, skipped: Counter[str]) -> SleepRecord:
     )
 
 
-def _stretches(stages: Sequence[_Stage], starts_at: dt.datetime, skipped: Counter[str]) -> list[Stretch]:
-    """Stages as (seconds from the night's start, seconds long, stage), in order of time."""
+def _stretches(raws: Iterable[Raw], starts_at: dt.datetime, skipped: Counter[str]) -> list[Stretch]:
+    """Stages as (seconds from the night's start, seconds long, stage), in order of time. One of no length is none."""
     found = []
+    stages, lost = parts(_STAGE, raws)
     for stage in stages:
-        if kind := STAGES.get(stage.type):
-            at, end = ((edge - starts_at).total_seconds() for edge in (stage.startTime, stage.endTime))
-            found.append((round(at), round(end) - round(at), kind))
+        at, end = (round((edge - starts_at).total_seconds()) for edge in (stage.startTime, stage.endTime))
+        if end < at:
+            lost += 1
+        elif kind := STAGES.get(stage.type):
+            found += [(at, end - at, kind)] if end > at else []
         else:
             skipped[UNKNOWN_STAGE] += 1
+    if lost:
+        skipped[UNREADABLE_STAGE] += lost
     return sorted(found)

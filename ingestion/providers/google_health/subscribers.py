@@ -23,8 +23,8 @@ from msgspec import Raw, Struct
 
 from ingestion.providers.base import AccessGone, BrokenAnswer, ClientMisconfigured, VendorError
 from ingestion.providers.google_health.config import GoogleConfig
-from ingestion.providers.google_health.decode import NOTHING, decoded, list_decoder, listing
 from ingestion.providers.google_health.errors import api_error
+from ingestion.providers.google_health.listing import NOTHING, ListDecoder, decoded
 from ingestion.providers.google_health.oauth import OAuth
 from ingestion.providers.google_health.transport import Transport
 
@@ -92,7 +92,7 @@ class _Operation(Struct):
     error: Raw = NOTHING
 
 
-_SUBSCRIBERS = list_decoder("subscribers", _Subscriber)
+_SUBSCRIBERS = ListDecoder("subscribers", _Subscriber)
 _OPERATION = msgspec.json.Decoder(_Operation)
 
 
@@ -131,13 +131,13 @@ class Subscribers:
         found: list[Subscriber] = []
         parameters: dict[str, str] = {}
         while True:
-            told, token = listing(self._ask("GET", self._url, params=parameters), _SUBSCRIBERS, "subscribers")
-            found += [_subscriber(one) for one in told]
-            if not token:
+            page = _SUBSCRIBERS.read(self._ask("GET", self._url, params=parameters))
+            found += [_subscriber(one) for one in page.records]
+            if not page.token:
                 return found
-            if parameters.get("pageToken") == token:
+            if parameters.get("pageToken") == page.token:
                 raise BrokenAnswer("endless_pages")
-            parameters = {"pageToken": token}
+            parameters = {"pageToken": page.token}
 
     def ensure(self, subscriber_id: str, endpoint: str, secret: str, data_types: Iterable[str]) -> bool:
         """Make the subscriber so, or change it to be so; Google verifies the address. True if it was made.

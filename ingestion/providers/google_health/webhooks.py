@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import datetime as dt
 import hmac
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import msgspec
@@ -21,6 +22,7 @@ from msgspec import Raw, Struct
 
 from ingestion.providers.base import BrokenAnswer, Notification
 from ingestion.providers.google_health.keyset import KeySet
+from ingestion.providers.google_health.listing import NOTHING, decoded, parts
 
 # The second is the name in older texts.
 SIGNATURE_HEADERS = ("GOOGLE-HEALTH-API-SIGNATURE", "X-HEALTHAPI-SIGNATURE")
@@ -98,9 +100,9 @@ class _TextInterval(Struct):
 
 
 class _Interval(Struct):
-    physicalTimeInterval: _TextInterval | None = None  # noqa: N815
-    civilDateTimeInterval: _CivilInterval | None = None  # noqa: N815
-    civilIso8601TimeInterval: _TextInterval | None = None  # noqa: N815
+    physicalTimeInterval: Raw = NOTHING  # noqa: N815
+    civilDateTimeInterval: Raw = NOTHING  # noqa: N815
+    civilIso8601TimeInterval: Raw = NOTHING  # noqa: N815
 
 
 class _Data(Struct):
@@ -108,7 +110,7 @@ class _Data(Struct):
     dataType: str  # noqa: N815
     operation: str = ""
     recordId: str = ""  # noqa: N815
-    intervals: list[_Interval] = []
+    intervals: list[Raw] = []
 
 
 class _Message(Struct):
@@ -116,7 +118,10 @@ class _Message(Struct):
     type: str = ""
 
 
-_MESSAGE = msgspec.json.Decoder(_Message)
+_MESSAGE, _INTERVAL = msgspec.json.Decoder(_Message), msgspec.json.Decoder(_Interval)
+_CIVIL, _TEXT = msgspec.json.Decoder(_CivilInterval), msgspec.json.Decoder(_TextInterval)
+# Years that an interval may lie in; others are placeholders.
+YEARS = range(2005, 2200)
 
 
 def received(body: bytes) -> Received:
@@ -131,35 +136,69 @@ def received(body: bytes) -> Received:
     result = Received([])
     for one in messages:
         try:
-            message = _MESSAGE.decode(one)
+            message = decoded(_MESSAGE, bytes(one))
             if message.type == "verification":
                 result.verification = True
             elif message.data is None:
                 result.malformed += 1
             else:
                 result.notifications += list(_notifications(message.data))
-        except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, OverflowError, RecursionError):
+        except BrokenAnswer:
             result.malformed += 1
     return result
 
 
+Edges = tuple[dt.datetime | None, dt.datetime | None, bool]  # start, end, and whether they are local
+NOWHERE: Edges = (None, None, False)
+
+
 def _notifications(data: _Data) -> Iterator[Notification]:
-    """One an interval; one without times where there is none, which leaves it to the caller how far to look."""
-    for interval in data.intervals or [_Interval()]:
-        start, end, civil = _edges(interval)
+    """One an interval; one without times where there is none, or one that cannot be read, which leaves it to the caller
+    how far to look."""
+    intervals, lost = parts(_INTERVAL, data.intervals)
+    found = [_edges(interval) for interval in intervals]
+    if lost or not found:
+        found.append(NOWHERE)
+    for start, end, civil in dict.fromkeys(found):
         yield Notification(
             data.healthUserId, data.dataType, data.operation, start, end, civil, record_id=data.recordId or None
         )
 
 
-def _edges(interval: _Interval) -> tuple[dt.datetime | None, dt.datetime | None, bool]:
-    """Start, end, and whether they are local. Raises ValueError for instants without a zone, or dates that are none."""
-    if physical := interval.physicalTimeInterval:
-        if physical.startTime.tzinfo is None or physical.endTime.tzinfo is None:
-            raise ValueError("an instant without a zone")
-        return physical.startTime, physical.endTime, False
-    if civil := interval.civilDateTimeInterval:
-        return civil.startDateTime.datetime(), civil.endDateTime.datetime(), True
-    if text := interval.civilIso8601TimeInterval:
-        return text.startTime.replace(tzinfo=None), text.endTime.replace(tzinfo=None), True
-    return None, None, False
+def _edges(interval: _Interval) -> Edges:
+    """Where an interval lies, by the first of its forms that can be read; NOWHERE where none can."""
+    forms: tuple[tuple[Raw, Callable[[bytes], Edges]], ...] = (
+        (interval.physicalTimeInterval, _physical),
+        (interval.civilDateTimeInterval, _civil),
+        (interval.civilIso8601TimeInterval, _text),
+    )
+    for raw, read in forms:
+        # Instants without a zone, dates that are none, a time that is no time.
+        with contextlib.suppress(BrokenAnswer, ValueError, OverflowError):
+            if bytes(raw) and (edges := _bounded(*read(bytes(raw)))):
+                return edges
+    return NOWHERE
+
+
+def _physical(raw: bytes) -> Edges:
+    told = decoded(_TEXT, raw)
+    if told.startTime.tzinfo is None or told.endTime.tzinfo is None:
+        raise ValueError("an instant without a zone")
+    return told.startTime, told.endTime, False
+
+
+def _civil(raw: bytes) -> Edges:
+    told = decoded(_CIVIL, raw)
+    return told.startDateTime.datetime(), told.endDateTime.datetime(), True
+
+
+def _text(raw: bytes) -> Edges:
+    told = decoded(_TEXT, raw)
+    return told.startTime.replace(tzinfo=None), told.endTime.replace(tzinfo=None), True
+
+
+def _bounded(start: dt.datetime | None, end: dt.datetime | None, civil: bool) -> Edges | None:
+    """The interval, one of an instant as the second that it begins; None for one of no time."""
+    if start is None or end is None or end < start or start.year not in YEARS or end.year not in YEARS:
+        return None
+    return start, max(end, start + dt.timedelta(seconds=1)), civil

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ingestion.providers.wearipedia.wall import Day, stamps
+import numpy as np
+
+from ingestion.providers.wearipedia.wall import Day, number, stamp
 from metrics.batch import Delivery
 
 
@@ -17,6 +19,7 @@ def delivery(raw: Mapping[str, Any], day: Day) -> Delivery:
     if raw["unit"] != "mg/dL":
         raise ValueError(f"glucose comes in {raw['unit']}, not in mg/dL")
     today = day.on.isoformat()
-    readings = [reading for reading in raw["egvs"] if reading["displayTime"].startswith(today)]
-    wall = stamps([reading["displayTime"] for reading in readings])
-    return Delivery(samples=day.samples("glucose", wall, (reading["value"] for reading in readings), decimals=0))
+    readings = day.each(raw["egvs"], lambda reading: (reading["displayTime"], number(reading["value"])))
+    told = day.each((one for one in readings if one[0].startswith(today)), lambda one: (stamp(one[0]), one[1]))
+    wall = np.array([at for at, _ in told], dtype=np.int64)
+    return Delivery(samples=day.samples("glucose", wall, (value for _, value in told), decimals=0))

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ingestion.providers.wearipedia.wall import Day, clock_times, stamps, unwrapped
+from ingestion.providers.wearipedia.wall import Day, clock, clock_times, number, stamp, unwrapped
 from metrics.batch import Delivery, SampleBatch, SleepRecord, Stage
 
 METRES = 1609.344  # in a mile
@@ -37,30 +37,35 @@ def delivery(raw: Mapping[str, Any], day: Day) -> Delivery:
         *_distance(raw, day),
     ]
     for kind, (metric, factor) in DAILY.items():
-        for row in _rows(raw, kind, f"activities-{kind}", day):
-            samples += day.daily(metric, float(row["value"]) * factor)
-    for row in raw.get("intraday_breath_rate", ()):
-        full = row["br"][0]["value"]["fullSleepSummary"]["breathingRate"]
-        samples += day.daily("respiratory_rate", float(full))
-    for row in raw.get("hrv", ()):
-        # One nesting more than the vendor's own answer: hrv > hrv > hrv.
-        for night in row["hrv"]:
-            samples += day.daily("hrv_rmssd_24h", float(night["hrv"][0]["hrv"][0]["value"]["dailyRmssd"]))
-    nights = [sleep_record(log, day) for page in raw.get("sleep", ()) for log in page["sleep"]]
-    return Delivery(samples=samples, sleep=nights)
+        rows = [row for page in raw.get(kind, ()) for row in page[f"activities-{kind}"]]
+        for date, value in day.each(rows, lambda row: (row["dateTime"], float(row["value"]))):
+            if date == day.on.isoformat():
+                samples += day.daily(metric, value * factor)
+    for value in day.each(raw.get("intraday_breath_rate", ()), _breathing):
+        samples += day.daily("respiratory_rate", value)
+    # One nesting more than the vendor's own answer: hrv > hrv > hrv.
+    for value in day.each((night for row in raw.get("hrv", ()) for night in row["hrv"]), _nightly_variability):
+        samples += day.daily("hrv_rmssd_24h", value)
+    logs = [log for page in raw.get("sleep", ()) for log in page["sleep"]]
+    return Delivery(samples=samples, sleep=day.each(logs, lambda log: sleep_record(log, day)))
 
 
-def _rows(raw: Mapping[str, Any], kind: str, key: str, day: Day) -> list[Mapping[str, Any]]:
-    return [row for page in raw.get(kind, ()) for row in page[key] if row["dateTime"] == day.on.isoformat()]
+def _breathing(row: Mapping[str, Any]) -> float:
+    return float(row["br"][0]["value"]["fullSleepSummary"]["breathingRate"])
+
+
+def _nightly_variability(night: Mapping[str, Any]) -> float:
+    return float(night["hrv"][0]["hrv"][0]["value"]["dailyRmssd"])
 
 
 def _heart_rate(raw: Mapping[str, Any], day: Day) -> list[SampleBatch]:
     """Per second. The library's rates are fractions of a beat; the device's are whole."""
     found = []
     for page in raw.get("intraday_heart_rate", ()):
-        points = page["heart_rate_day"][0]["activities-heart-intraday"]["dataset"]
-        wall = clock_times(day.midnight, [point["time"] for point in points])
-        found += day.samples("heart_rate", wall, (point["value"] for point in points), decimals=0)
+        dataset = page["heart_rate_day"][0]["activities-heart-intraday"]["dataset"]
+        points = day.each(dataset, lambda point: (clock(point["time"]), number(point["value"])))
+        wall = clock_times(day.midnight, [time for time, _ in points])
+        found += day.samples("heart_rate", wall, (value for _, value in points), decimals=0)
     return found
 
 
@@ -69,19 +74,24 @@ def _zone_minutes(raw: Mapping[str, Any], day: Day) -> list[SampleBatch]:
     found = []
     for page in raw.get("intraday_active_zone_minute", ()):
         minutes = page["activities-active-zone-minutes-intraday"][0]["minutes"]
-        earned = [minute for minute in minutes if minute["value"]["activeZoneMinutes"]]
-        points = [1.0 if "fatBurnActiveZoneMinutes" in minute["value"] else 2.0 for minute in earned]
-        wall = clock_times(day.midnight, [minute["minute"] for minute in earned])
-        found += day.samples("active_zone_minutes", wall, points, 60)
+        earned = [pair for pair in day.each(minutes, _zone_minute) if pair[1]]
+        wall = clock_times(day.midnight, [time for time, _ in earned])
+        found += day.samples("active_zone_minutes", wall, (points for _, points in earned), 60)
     return found
+
+
+def _zone_minute(minute: Mapping[str, Any]) -> tuple[str, float]:
+    value = minute["value"]
+    points = 1.0 if "fatBurnActiveZoneMinutes" in value else 2.0
+    return clock(minute["minute"]), points if value["activeZoneMinutes"] else 0.0
 
 
 def _spo2(raw: Mapping[str, Any], day: Day) -> list[SampleBatch]:
     found = []
     for page in raw.get("intraday_spo2", ()):
-        minutes = page["minutes"]
-        wall = stamps([minute["minute"] for minute in minutes])
-        found += day.samples("spo2", wall, (minute["value"] for minute in minutes), decimals=1)
+        minutes = day.each(page["minutes"], lambda minute: (stamp(minute["minute"]), number(minute["value"])))
+        wall = np.array([at for at, _ in minutes], dtype=np.int64)
+        found += day.samples("spo2", wall, (value for _, value in minutes), decimals=1)
     return found
 
 
@@ -89,9 +99,11 @@ def _variability(raw: Mapping[str, Any], day: Day) -> list[SampleBatch]:
     """RMSSD by the minute. Past midnight the library's stamps keep the evening's date: put right here."""
     found = []
     for page in raw.get("intraday_hrv", ()):
-        minutes = page["hrv"][0]["minutes"]
-        wall = unwrapped(stamps([minute["minute"] for minute in minutes]))
-        found += day.samples("hrv_rmssd", wall, (minute["value"]["rmssd"] for minute in minutes), 60)
+        minutes = day.each(
+            page["hrv"][0]["minutes"], lambda minute: (stamp(minute["minute"]), number(minute["value"]["rmssd"]))
+        )
+        wall = unwrapped(np.array([at for at, _ in minutes], dtype=np.int64))
+        found += day.samples("hrv_rmssd", wall, (value for _, value in minutes), 60)
     return found
 
 
@@ -99,10 +111,11 @@ def _distance(raw: Mapping[str, Any], day: Day) -> list[SampleBatch]:
     """Miles by the minute, where any were walked. Sense only."""
     found = []
     for page in raw.get("distance_day", ()):
-        points = [point for point in page["activities-distance-intraday"]["dataset"] if point["value"]]
-        wall = clock_times(day.midnight, [point["time"] for point in points])
-        metres = np.array([float(point["value"]) for point in points]) * METRES
-        found += day.samples("distance", wall, metres, 60, decimals=2)
+        dataset = page["activities-distance-intraday"]["dataset"]
+        read = day.each(dataset, lambda point: (clock(point["time"]), number(point["value"])))
+        points = [(time, miles * METRES) for time, miles in read if miles]
+        wall = clock_times(day.midnight, [time for time, _ in points])
+        found += day.samples("distance", wall, (metres for _, metres in points), 60, decimals=2)
     return found
 
 
@@ -132,7 +145,9 @@ def _end_to_end(segments: Sequence[Mapping[str, Any]], at: dt.datetime, end: dt.
     for segment in segments:
         seconds = min(int(segment["seconds"]), int((end - at).total_seconds()))
         if seconds > 0:
-            stages.append(Stage(at, seconds, STAGES[segment["level"]]))
+            # Of a level that is not known only the length is: it counts as nothing.
+            if stage := STAGES.get(segment["level"]):
+                stages.append(Stage(at, seconds, stage))
             at += dt.timedelta(seconds=seconds)
     if at < end:
         stages.append(Stage(at, int((end - at).total_seconds()), "awake"))

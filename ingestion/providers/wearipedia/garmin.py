@@ -8,16 +8,22 @@ Left out: SpO2 (never has values), body battery, hydration, blood pressure, slee
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ingestion.providers.wearipedia.wall import Day, stamps
+from ingestion.providers.wearipedia.wall import Day, number, stamp
 from metrics.batch import Delivery, SampleBatch, SleepRecord, Stage, Times
 
 MILLISECOND = 1000  # in microseconds
 RESTING = "WELLNESS_RESTING_HEART_RATE"
+# The library's word, our metric, and where its value stands in a page.
+DAILY: tuple[tuple[str, str, Callable[[Mapping[str, Any]], float]], ...] = (
+    ("respiration", "respiratory_rate", lambda page: float(page["avgSleepRespirationValue"])),
+    ("hrv", "hrv_rmssd_24h", lambda page: float(page["hrvSummary"]["lastNightAvg"])),
+    ("floors", "floors_24h", lambda page: float(sum(quarter[2] for quarter in page["floorValuesArray"]))),
+)
 
 
 def delivery(raw: Mapping[str, Any], day: Day) -> Delivery:
@@ -26,21 +32,22 @@ def delivery(raw: Mapping[str, Any], day: Day) -> Delivery:
     for page in raw.get("hr", ()):
         samples += _series("heart_rate", page["heartRateValues"], day, decimals=0)
     for page in raw.get("stress", ()):
-        samples += _series("stress_score", _measured(page["stressValuesArray"]), day)
+        samples += _series("stress_score", _measured(page["stressValuesArray"], day), day)
     for page in raw.get("respiration", ()):
-        samples += _series("respiratory_rate_instant", _measured(page["respirationValuesArray"]), day)
-        samples += day.daily("respiratory_rate", float(page["avgSleepRespirationValue"]))
+        samples += _series("respiratory_rate_instant", _measured(page["respirationValuesArray"], day), day)
     for quarters in raw.get("steps", ()):
-        wall = _into_day(stamps([quarter["startGMT"] for quarter in quarters]), day)
-        samples += day.samples("steps", wall, (quarter["steps"] for quarter in quarters), 900)
-    for page in raw.get("hrv", ()):
-        samples += day.daily("hrv_rmssd_24h", float(page["hrvSummary"]["lastNightAvg"]))
-    for page in raw.get("floors", ()):
-        samples += day.daily("floors_24h", float(sum(quarter[2] for quarter in page["floorValuesArray"])))
-    for row in raw.get("rhr", {}).get("allMetrics", {}).get("metricsMap", {}).get(RESTING, ()):
-        if row["calendarDate"] == day.on.isoformat():
-            samples += day.daily("resting_heart_rate", float(row["value"]))
-    return Delivery(samples=samples, sleep=[sleep_record(page["dailySleepDTO"], day) for page in raw.get("sleep", ())])
+        read = day.each(quarters, lambda quarter: (stamp(quarter["startGMT"]), number(quarter["steps"])))
+        wall = _into_day(np.array([at for at, _ in read], dtype=np.int64), day)
+        samples += day.samples("steps", wall, (steps for _, steps in read), 900)
+    resting = raw.get("rhr", {}).get("allMetrics", {}).get("metricsMap", {}).get(RESTING, ())
+    for date, value in day.each(resting, lambda row: (row["calendarDate"], float(row["value"]))):
+        if date == day.on.isoformat():
+            samples += day.daily("resting_heart_rate", value)
+    for kind, metric, daily in DAILY:
+        for value in day.each(raw.get(kind, ()), daily):
+            samples += day.daily(metric, value)
+    nights = day.each(raw.get("sleep", ()), lambda page: sleep_record(page["dailySleepDTO"], day))
+    return Delivery(samples=samples, sleep=nights)
 
 
 def _into_day(times: Times, day: Day) -> Times:
@@ -48,15 +55,16 @@ def _into_day(times: Times, day: Day) -> Times:
     return day.midnight + times - times[0] if len(times) else times
 
 
-def _measured(pairs: Sequence[Sequence[Any]]) -> list[tuple[float, float | None]]:
+def _measured(pairs: Sequence[Sequence[Any]], day: Day) -> list[tuple[float, float | None]]:
     """Pairs without their negative values: not measured, says the vendor, by several numbers."""
-    return [(pair[0], None if pair[1] is None or pair[1] < 0 else pair[1]) for pair in pairs]
+    return day.each(pairs, lambda pair: (pair[0], None if pair[1] is None or pair[1] < 0 else pair[1]))
 
 
 def _series(metric: str, pairs: Sequence[Sequence[Any]], day: Day, *, decimals: int = 3) -> list[SampleBatch]:
     """Pairs of (milliseconds, value). They come as one evenly spaced run that begins with the day."""
-    times = np.array([int(pair[0]) for pair in pairs], dtype=np.int64) * MILLISECOND
-    return day.samples(metric, _into_day(times, day), (pair[1] for pair in pairs), decimals=decimals)
+    read = day.each(pairs, lambda pair: (int(pair[0]), number(pair[1])))
+    times = np.array([at for at, _ in read], dtype=np.int64) * MILLISECOND
+    return day.samples(metric, _into_day(times, day), (value for _, value in read), decimals=decimals)
 
 
 def sleep_record(night: Mapping[str, Any], day: Day) -> SleepRecord:

@@ -7,29 +7,35 @@ the stages of a night (totals without times).
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from ingestion.providers.wearipedia.wall import Day, stamps
+import numpy as np
+
+from ingestion.providers.wearipedia.wall import Day, number, stamp
 from metrics.batch import Delivery, SleepRecord, Stage
+
+# The library's word, our metric, and where its value stands in a row.
+DAILY: tuple[tuple[str, str, Callable[[Mapping[str, Any]], float]], ...] = (
+    ("daily_activity", "steps_24h", lambda row: float(row["steps"])),
+    ("daily_activity", "distance_24h", lambda row: float(row["equivalent_walking_distance"])),
+    ("daily_activity", "energy_24h", lambda row: float(row["total_calories"])),
+    ("sleep", "respiratory_rate", lambda row: float(row["average_breath"])),
+    ("sleep", "hrv_rmssd_24h", lambda row: float(row["average_hrv"])),
+    ("sleep", "skin_temperature_deviation", lambda row: float(row["readiness"]["temperature_deviation"])),
+)
 
 
 def delivery(raw: Mapping[str, Any], day: Day) -> Delivery:
     """All of one day. `raw`: what the library made for that day alone, by data type. Raises KeyError, ValueError."""
-    pulses = raw.get("heart_rate", ())
     # Each five minutes. Stamps say +00:00, but people wake and sleep by them: they are the wearer's clock.
-    wall = stamps([pulse["timestamp"] for pulse in pulses])
-    samples = day.samples("heart_rate", wall, (pulse["bpm"] for pulse in pulses), decimals=0)
-    for activity in raw.get("daily_activity", ()):
-        samples += day.daily("steps_24h", float(activity["steps"]))
-        samples += day.daily("distance_24h", float(activity["equivalent_walking_distance"]))
-        samples += day.daily("energy_24h", float(activity["total_calories"]))
-    nights = []
-    for night in raw.get("sleep", ()):
-        samples += day.daily("respiratory_rate", float(night["average_breath"]))
-        samples += day.daily("hrv_rmssd_24h", float(night["average_hrv"]))
-        samples += day.daily("skin_temperature_deviation", float(night["readiness"]["temperature_deviation"]))
-        nights.append(sleep_record(night, day))
+    pulses = day.each(raw.get("heart_rate", ()), lambda pulse: (stamp(pulse["timestamp"]), number(pulse["bpm"])))
+    wall = np.array([at for at, _ in pulses], dtype=np.int64)
+    samples = day.samples("heart_rate", wall, (value for _, value in pulses), decimals=0)
+    for kind, metric, read in DAILY:
+        for value in day.each(raw.get(kind, ()), read):
+            samples += day.daily(metric, value)
+    nights = day.each(raw.get("sleep", ()), lambda night: sleep_record(night, day))
     return Delivery(samples=samples, sleep=nights)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import zoneinfo
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -14,6 +16,8 @@ from ingestion.providers.markers import present
 from metrics.batch import MICROSECOND, SampleBatch, Seconds, SourceKey, Times, Values, instant
 from metrics.days import DAY, local_to_utc
 
+UNREADABLE = "record that cannot be read"
+T = TypeVar("T")
 EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - a wall clock has no zone
 
 
@@ -21,7 +25,7 @@ EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - a wall clock has no zone
 class Day:
     """What the mapping of one day needs to know: its date, the wearer's zone, and whose data it is.
 
-    `skipped` counts the values that are left out as markers of "no value", by reason.
+    `skipped` counts what is left out: markers of "no value", and records that cannot be read, by reason.
     """
 
     on: dt.date
@@ -57,6 +61,16 @@ class Day:
         lengths: Seconds | None = None if seconds is None else np.full(len(time), seconds, dtype=np.int32)
         return [SampleBatch(metric, self.source, time, value, lengths)]
 
+    def each(self, rows: Iterable[Any], read: Callable[[Any], T]) -> list[T]:
+        """What `read` makes of each row. One that it cannot read is skipped and counted, and takes no other with it."""
+        found = []
+        for row in rows:
+            try:
+                found.append(read(row))
+            except (KeyError, IndexError, TypeError, ValueError):
+                self.skipped[UNREADABLE] += 1
+        return found
+
     def daily(self, metric: str, value: float | None) -> list[SampleBatch]:
         """A value of the whole day, at the day's first instant."""
         return self.samples(metric, np.array([self.midnight]), [value])
@@ -67,9 +81,24 @@ def wall_us(wall: dt.datetime) -> int:
     return (wall - EPOCH) // dt.timedelta(microseconds=1)
 
 
-def stamps(texts: Sequence[str]) -> Times:
-    """ISO stamps as wall-clock microseconds; an offset they name is passed over, fractions of a second too."""
-    return np.array([wall_us(dt.datetime.fromisoformat(text[:19])) for text in texts], dtype=np.int64)
+def stamp(text: str) -> int:
+    """An ISO stamp as wall-clock microseconds; an offset it names is passed over, fractions of a second too.
+
+    Raises ValueError.
+    """
+    return wall_us(dt.datetime.fromisoformat(text[:19]))
+
+
+def number(value: Any) -> float | None:
+    """A number, None where there is none. Raises TypeError, ValueError."""
+    return None if value is None else float(value)
+
+
+def clock(text: str) -> str:
+    """A time of day such as "13:05:12", as it is. Raises ValueError where it is none."""
+    if not re.fullmatch(r"[0-2]\d:[0-5]\d:[0-5]\d", text):
+        raise ValueError("no time of day")
+    return text
 
 
 def clock_times(midnight: int, texts: Sequence[str]) -> Times:

@@ -1,0 +1,104 @@
+"""What nights and exercise have in common: when they were, by what id they are known, which still go on."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Annotated, Generic, TypeVar
+
+from msgspec import Meta, Struct
+
+from ingestion.providers.base import BrokenAnswer
+from ingestion.providers.google_health.listing import Listed, refuse_whole
+from ingestion.providers.google_health.times import NO_OFFSET, offset
+from metrics.batch import EARLIEST, instant, microseconds
+
+Instant = Annotated[dt.datetime, Meta(tz=True)]
+# Length of the column that ids end up in.
+MAX_ID = 64
+# A session that is said to be longer is not: its end is a slip, and it would cover all that follows.
+LONGEST = dt.timedelta(days=7)
+# Of our time: what lies outside is a placeholder.
+FIRST, LAST = instant(EARLIEST), dt.datetime(2200, 1, 1, tzinfo=dt.UTC)
+
+R = TypeVar("R")
+
+
+class Interval(Struct):
+    """When a session was, and where its device's clock stood. One that still goes on has no end."""
+
+    startTime: Instant  # noqa: N815  Google's spelling, here and below
+    endTime: Instant | None = None  # noqa: N815
+    startUtcOffset: str = ""  # noqa: N815
+    endUtcOffset: str = ""  # noqa: N815
+
+    def span(self) -> tuple[dt.datetime, dt.datetime] | None:
+        """Start and end; None while it goes on. Raises BrokenAnswer where it can be no session's."""
+        if not FIRST <= self.startTime < LAST:
+            raise BrokenAnswer("not_a_time")
+        if self.endTime is None:
+            return None
+        if self.endTime <= self.startTime:
+            raise BrokenAnswer("interval_ends_before_it_starts")
+        if self.endTime - self.startTime > LONGEST:
+            raise BrokenAnswer("interval_too_long")
+        return self.startTime, self.endTime
+
+    def clocks(self) -> list[tuple[int, int]]:
+        """What its device's clock said: (microseconds UTC, seconds east of UTC) at its start and end, where told."""
+        edges = ((self.startTime, self.startUtcOffset), (self.endTime, self.endUtcOffset))
+        told = [(microseconds(at), offset(text)) for at, text in edges if at is not None and text]
+        return [(at, seconds) for at, seconds in told if seconds != NO_OFFSET]
+
+
+@dataclass(slots=True)
+class SessionPage(Generic[R]):
+    """One page of sessions, each with what its device's clock said, and the token of the next page or "".
+
+    `unfinished`: when those began that still go on, in microseconds UTC. `unreadable`: records that cannot be read, by
+    reason. `skipped`: parts of records left out, by reason.
+    """
+
+    token: str
+    sessions: list[tuple[R, list[tuple[int, int]]]]
+    unfinished: list[int]
+    unreadable: Counter[str]
+    skipped: Counter[str]
+
+    @property
+    def sent(self) -> int:
+        """How many records the answer held."""
+        return len(self.sessions) + len(self.unfinished) + self.unreadable.total()
+
+
+P = TypeVar("P", bound=Struct)
+
+
+def session_page(
+    listed: Listed[P],
+    interval_of: Callable[[P], Interval],
+    record: Callable[[P, dt.datetime, dt.datetime, Counter[str]], R],
+) -> SessionPage[R]:
+    """A page from the points of an answer. `record` makes one of a point, its start and end, and counts what it
+    leaves out. Raises BrokenAnswer where nothing can be read."""
+    page: SessionPage[R] = SessionPage(listed.token, [], [], listed.unreadable, Counter())
+    for point in listed.records:
+        interval = interval_of(point)
+        try:
+            if span := interval.span():
+                page.sessions.append((record(point, *span, page.skipped), interval.clocks()))
+            else:
+                page.unfinished.append(microseconds(interval.startTime))
+        except BrokenAnswer as fault:
+            page.unreadable[fault.code] += 1
+    refuse_whole(len(page.sessions) + len(page.unfinished), page.unreadable)
+    return page
+
+
+def session_id(candidates: Iterable[str]) -> str:
+    """The first of these that is one, in a form that can be stored."""
+    found = next(filter(None, candidates))
+    return found if len(found) <= MAX_ID else hashlib.sha256(found.encode()).hexdigest()
