@@ -8,22 +8,31 @@ what was stored; the next run reads it again and changes nothing of that. docs/i
 from __future__ import annotations
 
 import zoneinfo
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import IO
 
 from django.db import transaction
 from django.utils import timezone
 
-from ingestion import import_records, turned_away
-from ingestion.archives import Inbox, Look, Offered, Refused, head_of, look
+from ingestion import import_records
+from ingestion.archives import Inbox, Offered, Refused, head_of, look
+from ingestion.assumptions import ZONES
+from ingestion.import_reports import Done, Report, Result
 from ingestion.models import ImportFile, RejectedRow
 from ingestion.providers import registry
-from ingestion.providers.base import PROBLEMS_SHOWN, Chunk, FileFormat, FileJob, ForeignFile, RowsRefused
+from ingestion.providers.base import (
+    PROBLEMS_SHOWN,
+    Chunk,
+    Clock,
+    FileFormat,
+    FileJob,
+    ForeignFile,
+    RowsRefused,
+)
 from ingestion.roster import Roster
+from ingestion.siblings import Sibling, Siblings, sharing_clock
 from metrics.batch import Delivery
 from metrics.writer import Counts, Frozen, store
 from participants import audit
@@ -34,55 +43,20 @@ NOT_RECOGNISED = "not recognised"
 TAKEN_OVER = "another run has begun with it meanwhile and goes on"
 
 
-class Result(StrEnum):
-    IMPORTED = "imported"
-    KNOWN = "already imported"
-    DRY = "dry run"
-    LEFT_OUT = "left out"
-    FAILED = "failed"
-
-
-@dataclass(slots=True)
-class Report:
-    """What became of one offered file. `message` says why, where that needs saying."""
-
-    name: str
-    result: Result
-    message: str = ""
-    format: str = ""
-    counts: Counts = field(default_factory=Counts)
-    rows: int = 0
-    rejected: Counter[str] = field(default_factory=Counter)
-    skipped: Counter[str] = field(default_factory=Counter)
-    noted: Counter[str] = field(default_factory=Counter)
-    assumptions: dict[str, object] = field(default_factory=dict)
-
-    def as_counts(self) -> dict[str, object]:
-        """What is stored of it with the import."""
-        written = self.counts.as_dict()
-        written["rejected"] = dict(self.rejected)
-        told = {"skipped": dict(self.skipped), "noted": dict(self.noted), "can_pass": self.can_pass}
-        return {"rows": self.rows, **written, **told}
-
-    @property
-    def can_pass(self) -> int:
-        """Rows that were turned away for a reason that can pass: offered again, the file is read again for them."""
-        return turned_away.passing(self.rejected)
-
-
 @dataclass(slots=True)
 class Import:
     """One run over some paths.
 
-    `progress` is called with the bytes (as they lie on disk) that were dealt with since its last call. `options`
-    are switches for particular formats.
+    `progress` is called with the bytes (as they lie on disk) that were dealt with since its last call. `clock`: of
+    files that do not say theirs, if whoever imports does. After the run `warnings` has what concerns no single file.
     """
 
     trial: Trial
     roster: Roster
     dry: bool = False
-    options: Mapping[str, str] = field(default_factory=dict)
+    clock: Clock | None = None
     progress: Callable[[int], object] = lambda count: None
+    warnings: list[str] = field(default_factory=list, init=False)
 
     def run(
         self, paths: list[Path], *, started: Callable[[list[Offered]], object] = lambda files: None
@@ -91,14 +65,18 @@ class Import:
         with Inbox(paths) as inbox:
             files = inbox.files()
             started(files)
+            siblings = Siblings(
+                self.trial, self.roster.whose(None), self.clock, lambda: self._sharing_clocks(inbox, files)
+            )
             for file in files:
-                yield self._file(inbox, file)
+                yield self._file(inbox, file, siblings)
+            self.warnings += siblings.contradicted()
 
-    def _file(self, inbox: Inbox, file: Offered) -> Report:
-        done = _Done(file.size, self.progress)
+    def _file(self, inbox: Inbox, file: Offered, siblings: Siblings) -> Report:
+        done = Done(file.size, self.progress)
         self.roster.next_file()
         try:
-            return self._offered(inbox, file, done)
+            return self._offered(inbox, file, siblings, done)
         except OSError as error:
             return self._failed(file, f"cannot be read: {error.strerror or error}", "")
         except Refused as refusal:
@@ -106,16 +84,24 @@ class Import:
         finally:
             done.finish()
 
-    def _offered(self, inbox: Inbox, file: Offered, done: _Done) -> Report:
+    def _sharing_clocks(self, inbox: Inbox, files: list[Offered]) -> Iterator[Sibling]:
+        """Those files of the run that share a clock with others. Nothing is opened that would not be read."""
+        for file in files:
+            if file.trouble or _unopened(file):
+                continue
+            try:
+                reader, _ = recognise(file.path, head_of(file))
+            except (OSError, Refused):
+                continue  # said where the file itself is read
+            if shared := sharing_clock(reader):
+                yield Sibling(file, shared, self._job(inbox, file))
+
+    def _offered(self, inbox: Inbox, file: Offered, siblings: Siblings, done: Done) -> Report:
         """Raises OSError and Refused for files that cannot be read or trusted."""
-        if reason := registry.left_out(file.path):
-            return Report(file.name, Result.FAILED if file.direct else Result.LEFT_OUT, f"on purpose: {reason}")
-        if not file.direct and (reason := registry.unlisted(file.path)):
-            return Report(file.name, Result.LEFT_OUT, reason)
+        if report := _unopened(file):
+            return report
         if file.trouble:
             raise Refused(file.trouble)
-        if not file.direct and not file.path.lower().endswith(DATA_SUFFIXES):
-            return Report(file.name, Result.LEFT_OUT, "no data file")
         head = head_of(file)
         reader, miss = recognise(file.path, head)
         if reader is None and not miss and head and not file.direct:
@@ -123,38 +109,42 @@ class Import:
         seen = look(file)
         if reader is None:
             raise Refused(miss or NOT_RECOGNISED, seen.sha256)
+        job = self._job(inbox, file, size=seen.size)
+        try:
+            siblings.decide(reader, job)
+        except ForeignFile as refusal:
+            raise Refused(str(refusal), seen.sha256) from refusal
         whose = self.roster.whose(reader.label_in(file.path, head))
         known = ImportFile(trial=self.trial, sha256=seen.sha256, format=reader.code, whose=whose[:64])
         if (before := import_records.find(known)) and before.status == ImportFile.Status.DONE:
             when = timezone.localtime(before.finished_at) if before.finished_at else before.started_at
             message = f"already imported on {when:%Y-%m-%d %H:%M %Z}: nothing to do"
             return Report(file.name, Result.KNOWN, message, before.format)
-        return self._read(inbox, file, reader, seen, known, done)
+        return self._read(file, reader, job, known, done)
 
-    def _read(
-        self, inbox: Inbox, file: Offered, reader: FileFormat, seen: Look, known: ImportFile, done: _Done
-    ) -> Report:
-        job = FileJob(
+    def _job(self, inbox: Inbox, file: Offered, size: int = 0) -> FileJob:
+        return FileJob(
             name=file.path,
             open=file.open,
             zone_of=self.roster.zone_of,
             now=timezone.now(),
-            size=seen.size,
+            size=size,
             companion=lambda name: _open_beside(inbox, file, name),
-            options=self.options,
         )
-        record = None if self.dry else import_records.begin(known, name=file.name, size=seen.size, now=job.now)
+
+    def _read(self, file: Offered, reader: FileFormat, job: FileJob, known: ImportFile, done: Done) -> Report:
+        record = None if self.dry else import_records.begin(known, name=file.name, size=job.size, now=job.now)
         report = Report(file.name, Result.DRY if self.dry else Result.IMPORTED, format=reader.code)
         try:
             for chunk in reader.chunks(job):
                 self._take(chunk, report, record)
-                done.reached(chunk.position / seen.size)
+                done.reached(chunk.position / job.size)
         except (ForeignFile, OSError) as error:
             why = str(error) if isinstance(error, ForeignFile) else f"cannot be read: {error.strerror or error}"
             report.result, report.message = Result.FAILED, why
         except import_records.TakenOver:
             return Report(file.name, Result.KNOWN, TAKEN_OVER, reader.code)
-        job.assumptions.update({"time zones": zones} if (zones := self.roster.zones_used()) else {})
+        job.assumptions.update({ZONES: zones} if (zones := self.roster.zones_used()) else {})
         report.assumptions = job.assumptions
         if record:
             _close(record, report)
@@ -215,20 +205,15 @@ class Import:
         return Report(file.name, Result.FAILED, why)
 
 
-class _Done:
-    """Turns a file's progress into whole bytes of what lies on disk."""
-
-    def __init__(self, size: int, progress: Callable[[int], object]) -> None:
-        self._size, self._told, self._progress = size, 0, progress
-
-    def reached(self, share: float) -> None:
-        now = min(int(self._size * share), self._size)
-        if now > self._told:
-            self._progress(now - self._told)
-            self._told = now
-
-    def finish(self) -> None:
-        self.reached(1.0)
+def _unopened(file: Offered) -> Report | None:
+    """What is to be said of a file that is left alone because of its name; None for those that are opened."""
+    if reason := registry.left_out(file.path):
+        return Report(file.name, Result.FAILED if file.direct else Result.LEFT_OUT, f"on purpose: {reason}")
+    if not file.direct and (reason := registry.unlisted(file.path)):
+        return Report(file.name, Result.LEFT_OUT, reason)
+    if not file.trouble and not file.direct and not file.path.lower().endswith(DATA_SUFFIXES):
+        return Report(file.name, Result.LEFT_OUT, "no data file")
+    return None
 
 
 def recognise(path: str, head: bytes) -> tuple[FileFormat | None, str]:

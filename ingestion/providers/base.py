@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import IO, ClassVar, Protocol
+from typing import IO, ClassVar, Protocol, runtime_checkable
 
 from metrics.batch import Delivery, Sessions
 from metrics.days import LocalCalendar
@@ -78,15 +78,35 @@ class Chunk:
             self.skipped[reason] += int(count)
 
 
+class Clock(StrEnum):
+    """What the stamps of a file mean that does not say it."""
+
+    UTC = "utc"
+    LOCAL = "local"  # the clock on the wall where the participant was
+
+    @property
+    def label(self) -> str:
+        """As it stands among an import's assumptions."""
+        return {"utc": "UTC", "local": "local time"}[self]
+
+
+@dataclass(frozen=True, slots=True)
+class ClockSign:
+    """The clock that a file alone looks like being on. `sure`: both its ends say so; else it may be chance."""
+
+    clock: Clock
+    sure: bool = True
+
+
 @dataclass(slots=True)
 class FileJob:
     """One file to be read. `open` gives its uncompressed bytes from the start, anew at each call.
 
     `zone_of` tells the time zone of a participant label for wall-clock formats; it raises RowsRefused where rows of
     this label cannot be taken, ForeignFile where nobody has said whose file it is. `companion` tells how to open a file
-    of another name in the same folder or archive, None where there is none. `options` are a format's own switches.
-    `assumptions` is filled by the reader with what the file does not say and it took to be so; it is stored with the
-    import.
+    of another name in the same folder or archive, None where there is none. `clock`: of files that share one without
+    saying it, and why it is taken. `options` are a format's own switches. `assumptions` is filled by the reader with
+    what the file does not say and it took to be so; it is stored with the import.
     """
 
     name: str
@@ -95,6 +115,8 @@ class FileJob:
     now: dt.datetime
     size: int = 0  # bytes, uncompressed
     companion: Callable[[str], Callable[[], IO[bytes]] | None] = lambda name: None
+    clock: Clock = Clock.UTC
+    clock_basis: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
     assumptions: dict[str, object] = field(default_factory=dict)
 
@@ -121,6 +143,25 @@ class FileFormat(Protocol):
 
     def chunks(self, job: FileJob) -> Iterator[Chunk]:
         """The file's content, chunk by chunk. Raises ForeignFile where the file must be refused whole."""
+        ...
+
+
+@runtime_checkable
+class SharesClock(Protocol):
+    """A format whose files do not say what clock they are on, and share it with their siblings of the same export."""
+
+    @property
+    def clock_shared_by(self) -> str:
+        """The files that share it; empty: this format's do not."""
+        ...
+
+    @property
+    def clock_told_by(self) -> str:
+        """The switch of the import by which somebody says the clock."""
+        ...
+
+    def sign_of_clock(self, job: FileJob) -> ClockSign | None:
+        """What a file alone tells; None: nothing. Raises ForeignFile where its owner's zone cannot be had."""
         ...
 
 

@@ -72,7 +72,7 @@ def test_one_sure_fraction_tells_of_the_others(text: str) -> None:
 def test_a_semicolon_file_of_a_device_is_read(trial: Trial, tmp_path: Path, import_data: Import) -> None:
     path = tmp_path / "minuteStepsNarrow_merged.csv"
     path.write_text("Id;ActivityMinute;Steps\nP-1;5/1/2024 8:00:00 AM;12\nP-1;5/1/2024 8:01:00 AM;x\n")
-    assert import_data(trial, path).failure == ""
+    assert import_data(trial, path).failure == "1 row was turned away for good."
     assert utc("P-1", "steps") == [("2024-05-01T06:00:00", 12.0)]
     assert RejectedRow.objects.get().line == 3
 

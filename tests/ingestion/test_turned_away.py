@@ -13,8 +13,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from ingestion import import_records, roster
+from ingestion.import_reports import Result
 from ingestion.imports import Import as Run
-from ingestion.imports import Result
 from ingestion.models import ImportFile, RejectedRow
 from ingestion.turned_away import CAN_PASS, can_pass
 from metrics.batch import Refusal
@@ -97,7 +97,7 @@ def test_rows_that_could_not_be_enrolled_in_a_closed_trial_are_taken_when_it_is_
 
 def test_a_file_whose_bad_rows_stay_bad_is_done(trial: Trial, tmp_path: Path, import_data: Import) -> None:
     path = write(tmp_path, *ROWS, "LATE-1,never,60", "LATE-1,5/1/1999 8:00:00 AM,60", "not valid!,5/1/2024,60")
-    assert import_data(trial, path).failure == "3 rows were turned away for good: they will not be taken as they are."
+    assert import_data(trial, path).failure == "3 rows were turned away for good."
     assert ImportFile.objects.get().status == "done"
     again = import_data(trial, path)
     assert "already imported" in again.text

@@ -14,7 +14,9 @@ from django.db import Error as DatabaseError
 from tqdm import tqdm
 
 from ingestion.archives import Offered
-from ingestion.imports import Import, Report, Result, zone_named
+from ingestion.import_reports import Report, Result
+from ingestion.imports import Import, zone_named
+from ingestion.providers.base import Clock
 from ingestion.roster import Roster
 from metrics.writer import Counts
 from participants.models import CODE, Trial
@@ -40,7 +42,7 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="read and check everything, store nothing")
         parser.add_argument(
             "--takeout-clock",
-            choices=("utc", "local"),
+            choices=tuple(Clock),
             help="clock of the minute and second files of a Takeout's JSON, where they contradict the usual UTC",
         )
 
@@ -67,11 +69,13 @@ class Command(BaseCommand):
                 trial,
                 roster,
                 dry=options["dry_run"],
-                options={"takeout_clock": options["takeout_clock"]} if options["takeout_clock"] else {},
+                clock=Clock(options["takeout_clock"]) if options["takeout_clock"] else None,
                 progress=bar.advance,
             )
             reports = list(map(bar.seen, run.run(options["paths"], started=bar.start)))
         self._summary(reports, roster, dry=options["dry_run"])
+        for warning in run.warnings:
+            self.stdout.write(self.style.WARNING(warning))
         if failed := sum(report.result == Result.FAILED for report in reports):
             raise CommandError(
                 f"{failed} of {len(reports)} file{'s' * (len(reports) != 1)} failed.{_turned_away(reports)}"

@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 import numpy as np
 
-from ingestion.providers.base import Chunk, FileJob
+from ingestion.providers.base import Chunk, ClockSign, FileJob
 from ingestion.providers.cells import Mask, short_us_datetimes
 from ingestion.providers.markers import present
+from ingestion.providers.takeout.clocks import MINUTES, clock_of_minutes, sign_of_clock
 from ingestion.providers.takeout.names import base
-from ingestion.providers.takeout.reading import NO_DATA, TRACKER, add_samples, clock_of_minutes, zone
+from ingestion.providers.takeout.reading import NO_DATA, TRACKER, add_samples, zone
 from ingestion.providers.takeout.records import (
     Amount,
     HeartRate,
@@ -45,6 +46,9 @@ class JsonFormat:
     shaped: Keys  # whether a record is of this kind
     read: Callable[[FileJob, Chunk], None]
     name_decides: bool = False
+    clock_shared_by: str = ""  # by which files; the others say their clock, or have another
+    one_day: bool = False  # a file a day; else a month or a part of one
+    clock_told_by: ClassVar[str] = "--takeout-clock"
 
     def matches(self, name: str, head: bytes) -> bool:
         named = self._named(name)
@@ -66,6 +70,9 @@ class JsonFormat:
         self.read(job, chunk)
         yield chunk
 
+    def sign_of_clock(self, job: FileJob) -> ClockSign | None:
+        return sign_of_clock(job, one_day=self.one_day) if self.clock_shared_by else None
+
     def _named(self, name: str) -> bool:
         return re.match(rf"{self.named}-.*\.json", base(name), re.IGNORECASE) is not None
 
@@ -84,7 +91,7 @@ def _heart_rate(job: FileJob, chunk: Chunk) -> None:
     sure = np.array([record.value.confidence > 0 for record in found], dtype=bool)
     chunk.skip("confidence 0", int(np.count_nonzero(ok & ~sure)))
     times = np.zeros(len(stamps), dtype=np.int64)
-    times[ok] = clock_of_minutes(job, stamps[ok], chunk, one_day=True)
+    times[ok] = clock_of_minutes(job, stamps[ok], chunk)
     values = _numbers([record.value.bpm for record in found])
     keep = ok & sure
     keep[keep] = present("heart_rate", values[keep], chunk.skipped)
@@ -100,7 +107,7 @@ def _minutes(metric: str, factor: float = 1.0, assumption: str = "") -> Callable
         found, lines = records(job, Amount, chunk)
         stamps, numbers, keep = _timed(found, lines, chunk)
         times = np.zeros(len(stamps), dtype=np.int64)
-        times[keep] = clock_of_minutes(job, stamps[keep], chunk, one_day=False)
+        times[keep] = clock_of_minutes(job, stamps[keep], chunk)
         values = _numbers([record.value for record in found])
         keep[keep] = present(metric, values[keep], chunk.skipped)
         seconds = np.full(int(keep.sum()), 60, dtype=np.int32)
@@ -195,10 +202,15 @@ ACTIVE = {
 }
 
 JSON_FORMATS: tuple[JsonFormat, ...] = (
-    JsonFormat("takeout.heart_rate", "heart_rate", _within("bpm"), _heart_rate),
-    JsonFormat("takeout.steps", "steps", _plain, _minutes("steps"), name_decides=True),
-    JsonFormat("takeout.calories", "calories", _plain, _minutes("energy"), name_decides=True),
-    JsonFormat("takeout.distance", "distance", _plain, _minutes("distance", 0.01, CENTIMETRES), name_decides=True),
+    JsonFormat("takeout.heart_rate", "heart_rate", _within("bpm"), _heart_rate, clock_shared_by=MINUTES, one_day=True),
+    *(
+        JsonFormat(f"takeout.{name}", name, _plain, read, name_decides=True, clock_shared_by=MINUTES)
+        for name, read in (
+            ("steps", _minutes("steps")),
+            ("calories", _minutes("energy")),
+            ("distance", _minutes("distance", 0.01, CENTIMETRES)),
+        )
+    ),
     *(
         JsonFormat(f"takeout.{name}", name, _plain, _days(metric, Amount, _amount), name_decides=True)
         for name, metric in ACTIVE.items()

@@ -1,0 +1,17 @@
+"""What an import took to be so and no file says: kept with it as text for people, and read here by programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ingestion.providers.base import Clock
+
+ZONES = "time zones"  # "Europe/Amsterdam, why" -> study ids
+CLOCK = "clock of dateTime"  # "UTC, why" or "local time, why"
+
+
+def clock_in(assumptions: Mapping[str, Any]) -> Clock | None:
+    """The clock on which stamps were read that do not say theirs; None where none was needed."""
+    text = str(assumptions.get(CLOCK, ""))
+    return next((clock for clock in Clock if text.casefold().startswith(clock.value)), None)

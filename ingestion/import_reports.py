@@ -1,0 +1,63 @@
+"""What became of a file that was offered to an import, and how far it is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from ingestion import turned_away
+from metrics.writer import Counts
+
+
+class Result(StrEnum):
+    IMPORTED = "imported"
+    KNOWN = "already imported"
+    DRY = "dry run"
+    LEFT_OUT = "left out"
+    FAILED = "failed"
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of one offered file. `message` says why, where that needs saying."""
+
+    name: str
+    result: Result
+    message: str = ""
+    format: str = ""
+    counts: Counts = field(default_factory=Counts)
+    rows: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+    noted: Counter[str] = field(default_factory=Counter)
+    assumptions: dict[str, object] = field(default_factory=dict)
+
+    def as_counts(self) -> dict[str, object]:
+        """What is stored of it with the import."""
+        written = self.counts.as_dict()
+        written["rejected"] = dict(self.rejected)
+        told = {"skipped": dict(self.skipped), "noted": dict(self.noted), "can_pass": self.can_pass}
+        return {"rows": self.rows, **written, **told}
+
+    @property
+    def can_pass(self) -> int:
+        """Rows that were turned away for a reason that can pass: offered again, the file is read again for them."""
+        return turned_away.passing(self.rejected)
+
+
+class Done:
+    """Turns a file's progress into whole bytes of what lies on disk."""
+
+    def __init__(self, size: int, progress: Callable[[int], object]) -> None:
+        self._size, self._told, self._progress = size, 0, progress
+
+    def reached(self, share: float) -> None:
+        now = min(int(self._size * share), self._size)
+        if now > self._told:
+            self._progress(now - self._told)
+            self._told = now
+
+    def finish(self) -> None:
+        self.reached(1.0)
