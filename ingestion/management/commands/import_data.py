@@ -243,7 +243,7 @@ def _turned_away(reports: list[Report]) -> str:
         return ""
     said = f" {rejected:,} row{'s were' if rejected != 1 else ' was'} turned away"
     if not can_pass:
-        return f"{said} for good: they will not be taken as they are."
+        return f"{said} for good."
     rest = f", {rejected - can_pass:,} of them for good" if rejected != can_pass else ""
     return f"{said}{rest}. Offer the same files again when the reasons have passed: they are read again for these rows."
 
