@@ -45,6 +45,11 @@ class Offered:
     raw: Callable[[], IO[bytes]]
     trouble: str = ""  # why it cannot be read at all
 
+    @property
+    def root(self) -> str:
+        """The folder or archive that was named."""
+        return self.name.removesuffix(self.path)
+
     def open(self) -> IO[bytes]:
         """The content without gzip. Raises OSError."""
         if _starts(self.raw, b"\x1f\x8b"):

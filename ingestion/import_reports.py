@@ -27,6 +27,7 @@ class Report:
     result: Result
     message: str = ""
     format: str = ""
+    kind: str = ""  # of a file that is not opened
     counts: Counts = field(default_factory=Counts)
     rows: int = 0
     rejected: Counter[str] = field(default_factory=Counter)

@@ -38,7 +38,6 @@ from metrics.writer import Counts, Frozen, store
 from participants import audit
 from participants.models import Participant, Trial, time_zones
 
-DATA_SUFFIXES = (".csv", ".json", ".csv.gz", ".json.gz")
 NOT_RECOGNISED = "not recognised"
 TAKEN_OVER = "another run has begun with it meanwhile and goes on"
 
@@ -57,6 +56,7 @@ class Import:
     clock: Clock | None = None
     progress: Callable[[int], object] = lambda count: None
     warnings: list[str] = field(default_factory=list, init=False)
+    _exports: set[str] = field(default_factory=set, init=False)  # what was named, and is an account export
 
     def run(
         self, paths: list[Path], *, started: Callable[[list[Offered]], object] = lambda files: None
@@ -64,6 +64,7 @@ class Import:
         """Import file by file, in order; a file that fails does not stop the others."""
         with Inbox(paths) as inbox:
             files = inbox.files()
+            self._exports = {file.root for file in files if registry.exported(file.path)}
             started(files)
             siblings = Siblings(
                 self.trial, self.roster.whose(None), self.clock, lambda: self._sharing_clocks(inbox, files)
@@ -87,7 +88,7 @@ class Import:
     def _sharing_clocks(self, inbox: Inbox, files: list[Offered]) -> Iterator[Sibling]:
         """Those files of the run that share a clock with others. Nothing is opened that would not be read."""
         for file in files:
-            if file.trouble or _unopened(file):
+            if file.trouble or self._unopened(file):
                 continue
             try:
                 reader, _ = recognise(file.path, head_of(file))
@@ -96,9 +97,19 @@ class Import:
             if shared := sharing_clock(reader):
                 yield Sibling(file, shared, self._job(inbox, file))
 
+    def _unopened(self, file: Offered) -> Report | None:
+        """What is to be said of a file that is left alone because of its name; None for those that are opened."""
+        if unread := registry.left_out(file.path):
+            result = Result.FAILED if file.direct else Result.LEFT_OUT
+            return Report(file.name, result, f"on purpose: {unread.reason}", kind=unread.kind)
+        personal = file.root in self._exports
+        if not file.direct and (unread := registry.unlisted(file.path, among_personal=personal)):
+            return Report(file.name, Result.LEFT_OUT, unread.reason)
+        return None
+
     def _offered(self, inbox: Inbox, file: Offered, siblings: Siblings, done: Done) -> Report:
         """Raises OSError and Refused for files that cannot be read or trusted."""
-        if report := _unopened(file):
+        if report := self._unopened(file):
             return report
         if file.trouble:
             raise Refused(file.trouble)
@@ -130,6 +141,7 @@ class Import:
             now=timezone.now(),
             size=size,
             companion=lambda name: _open_beside(inbox, file, name),
+            clock_told=self.roster.clock_told,
         )
 
     def _read(self, file: Offered, reader: FileFormat, job: FileJob, known: ImportFile, done: Done) -> Report:
@@ -203,17 +215,6 @@ class Import:
                 finished_at=now,
             )
         return Report(file.name, Result.FAILED, why)
-
-
-def _unopened(file: Offered) -> Report | None:
-    """What is to be said of a file that is left alone because of its name; None for those that are opened."""
-    if reason := registry.left_out(file.path):
-        return Report(file.name, Result.FAILED if file.direct else Result.LEFT_OUT, f"on purpose: {reason}")
-    if not file.direct and (reason := registry.unlisted(file.path)):
-        return Report(file.name, Result.LEFT_OUT, reason)
-    if not file.trouble and not file.direct and not file.path.lower().endswith(DATA_SUFFIXES):
-        return Report(file.name, Result.LEFT_OUT, "no data file")
-    return None
 
 
 def recognise(path: str, head: bytes) -> tuple[FileFormat | None, str]:

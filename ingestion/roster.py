@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import zoneinfo
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from django.core.exceptions import ValidationError
 
 from ingestion.providers.base import ForeignFile, RowsRefused
+from ingestion.providers.wallclock import zone_of_clock
 from ingestion.turned_away import CANNOT_BE_ENROLLED, ERASED, NO_STUDY_ID, NOT_ENROLLED, SEVERAL, WITHDRAWN
 from participants.models import Participant, Trial
 from participants.services import EnrolmentError, participant_enrol
@@ -41,6 +42,7 @@ class Roster:
         self._new: dict[str, Participant] = {}  # enrolled by this run, or as a dry run would, by what ids go by
         self._asked: tuple[zoneinfo.ZoneInfo, str] | None = None
         self._zones: dict[str, str] = {}
+        self._told: dict[str, tuple[zoneinfo.ZoneInfo, str]] = {}  # by what ids go by
         self.refused: dict[str, str] = {}
 
     @property
@@ -74,7 +76,7 @@ class Roster:
         if participant is None:
             self._must_be_enrollable(study_id)
         if participant is None or study_key(study_id) in self._new:
-            zone, basis = self._for_new()
+            zone, basis = self._for_new(study_id)
         else:
             self._must_be_here(study_id, participant)
             zone, basis = zoneinfo.ZoneInfo(participant.time_zone), "the participant's own"
@@ -82,6 +84,18 @@ class Roster:
                 zone, basis = self._zone, "given with the import"
         self._zones[participant.study_id if participant else study_id] = f"{zone.key}, {basis}"
         return zone
+
+    def clock_told(self, label: str | None, syncs: Sequence[tuple[int, int]]) -> None:
+        """What a file says of a label's clock, as instants (microseconds UTC) and seconds east of UTC.
+
+        It is the zone of people who are new, unless one was given; the trial's own is taken where it fits as well.
+        """
+        if label is None and self.person is None:
+            return
+        fitting = zone_of_clock(syncs, first=zoneinfo.ZoneInfo(self._trial.time_zone))
+        if fitting:
+            zone, fits = fitting
+            self._told[study_key(self.study_id(label))] = zone, f"fits {fits:,} of {len(syncs):,} syncs in local time and UTC"
 
     def participant(self, label: str | None) -> Participant:
         """The participant, enrolled if need be. Raises RowsRefused and ForeignFile as `zone_of` does."""
@@ -116,9 +130,11 @@ class Roster:
         found.trial = self._trial
         return found
 
-    def _for_new(self) -> tuple[zoneinfo.ZoneInfo, str]:
+    def _for_new(self, study_id: str) -> tuple[zoneinfo.ZoneInfo, str]:
         if self._zone:
             return self._zone, "given with the import"
+        if told := self._told.get(study_key(study_id)):
+            return told
         if self._asked is None:
             self._asked = self._ask()
         return self._asked
@@ -136,8 +152,12 @@ class Roster:
             raise RowsRefused(self._refuse(study_id, f"{NO_STUDY_ID}: {' '.join(error.messages)}")) from error
 
     def _enrol_now(self, study_id: str) -> Participant:
+<<<<<<< HEAD
         """Enrol a new person; whoever another run enrols at this moment is theirs and ours."""
         zone, _ = self._for_new()
+=======
+        zone, _ = self._for_new(study_id)
+>>>>>>> 6e3d6e6 (Read every kind of Fitabase's dictionary that brings a metric we keep, and the account export's nightly summaries and exercise)
         try:
             made = (
                 Participant(trial=self._trial, study_id=study_id, time_zone=zone.key)

@@ -114,13 +114,23 @@ def store_sleep(
 
 
 def _keep_finest(row: SleepSession, old: SleepSession) -> None:
-    """Where more detail of the same episode is stored, keep that; a claim to be the main sleep is taken from either."""
+    """Of two records of one episode take that with more detail, unless it tells of a fragment of it alone.
+
+    A claim to be the main sleep is taken from either, and stages of a fragment where there are no others.
+    """
     if row.claimed_main is None:
         row.claimed_main = old.claimed_main
-    if _detail(old) > _detail(row):
-        for name in _SLEEP_FIELDS:
-            if name != "claimed_main":
-                setattr(row, name, getattr(old, name))
+    mine, theirs = row.ends_at - row.starts_at, old.ends_at - old.starts_at
+    if max(mine, theirs) >= 2 * min(mine, theirs):
+        kept, other = (old, row) if theirs > mine else (row, old)
+    else:
+        kept, other = (old, row) if _detail(old) > _detail(row) else (row, old)
+    later = round((other.starts_at - kept.starts_at).total_seconds())
+    stages = kept.stages or [[at + later, seconds, stage] for at, seconds, stage in other.stages]
+    for name in _SLEEP_FIELDS:
+        if name != "claimed_main":
+            setattr(row, name, getattr(kept, name))
+    row.stages = stages
 
 
 def choose_main_sleep(participant_id: int, dates: Iterable[dt.date]) -> None:

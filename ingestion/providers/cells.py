@@ -38,6 +38,20 @@ def numbers(column: Any, *, decimal: str = ".") -> tuple[Values, Mask]:
         return values.to_numpy(zero_copy_only=False), good.to_numpy(zero_copy_only=False)
 
 
+def middles(column: Any, *, decimal: str = ".") -> tuple[Values, Mask, Mask]:
+    """The same, where a cell may be a range too, 39-43: its middle. The second mask has the cells that are ranges."""
+    values, ok = numbers(column, decimal=decimal)
+    text = pc.replace_substring(pc.utf8_trim_whitespace(column), decimal, ".")
+    ends = pc.extract_regex(text, r"^(?P<low>\d+(?:\.\d+)?) ?- ?(?P<high>\d+(?:\.\d+)?)$")
+    ranged = ends.is_valid().to_numpy(zero_copy_only=False)
+    if not ranged.any():
+        return values, ok, ranged
+    low, high = (numbers(pc.struct_field(ends, name).filter(pa.array(ranged)))[0] for name in ("low", "high"))
+    values = values.copy()
+    values[ranged] = (low + high) / 2
+    return values, ok | ranged, ranged
+
+
 def labels(column: Any) -> tuple[NDArray[np.int32], list[str]]:
     """A text column as codes (int32) into its distinct values, in order of their first occurrence."""
     encoded = column.dictionary_encode()

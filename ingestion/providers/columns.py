@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import IO, Any
 
 import numpy as np
@@ -27,12 +27,18 @@ def header_of(head: bytes) -> list[str]:
     return list(dialect_of(head).names)
 
 
+def has(head: bytes, columns: Iterable[str]) -> bool:
+    """Whether a header has these columns, whatever their capitals: the same exports write them in several ways."""
+    there = {name.casefold() for name in header_of(head)}
+    return {column.casefold() for column in columns} <= there
+
+
 def unlike(head: bytes, columns: Sequence[str]) -> str:
     """What a header lacks of these columns, or why it cannot be read; empty where it has them all."""
     dialect = dialect_of(head)
     if dialect.unclear:
         return dialect.unclear
-    missing = [column for column in columns if column not in dialect.names]
+    missing = [column for column in columns if not has(head, [column])]
     return f"its header lacks: {', '.join(missing[:5])}" if missing else ""
 
 
@@ -85,6 +91,15 @@ def blocks(opener: Opener, wanted: Collection[str], *, quoted: bool = False) -> 
         for block, chunk in _read(stream, dialect, wanted, quoted=quoted):
             block.decimal = decimal
             yield block, chunk
+
+
+def named_blocks(opener: Opener, columns: Iterable[str], *, quoted: bool = False) -> Iterator[tuple[Block, Chunk]]:
+    """The same, with columns by the names that are given here, whatever their capitals in the file."""
+    with opener() as stream:
+        written = {name.casefold(): name for name in header_of(stream.read(HEAD))}
+    names = {written[column.casefold()]: column for column in columns if column.casefold() in written}
+    for block, chunk in blocks(opener, list(names), quoted=quoted):
+        yield replace(block, columns={names[name]: column for name, column in block.columns.items()}), chunk
 
 
 def _read(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ingestion.providers import fitabase, takeout
-from ingestion.providers.base import FileFormat, LiveProvider, SimulatedVendor, SyntheticProvider
+from ingestion.providers.base import FileFormat, LiveProvider, NotRead, SimulatedVendor, SyntheticProvider
 from ingestion.providers.google_health.setup import build as google_health
 from ingestion.providers.google_health.setup import simulated as google_health_simulated
 from ingestion.providers.synthetic.provider import Generator
@@ -24,11 +24,31 @@ SIMULATED_VENDORS: Mapping[str, Callable[..., SimulatedVendor | None]] = {"googl
 SYNTHETIC_PROVIDERS: tuple[SyntheticProvider, ...] = (Generator(), Wearipedia())
 
 
-def left_out(path: str) -> str | None:
+DATA_SUFFIXES = (".csv", ".json", ".csv.gz", ".json.gz")
+
+
+def left_out(path: str) -> NotRead | None:
     """Why a file of this path is left out on purpose, and not opened; None if it is not."""
     return takeout.left_out(path) or fitabase.left_out(path)
 
 
-def unlisted(path: str) -> str | None:
-    """Why a file found in a folder or archive is not opened: exports with personal files are read by a list only."""
-    return takeout.unlisted(path)
+def exported(path: str) -> bool:
+    """Whether a file of this path shows that what it lies in is an account export, with personal files."""
+    return takeout.exported(path)
+
+
+def unlisted(path: str, *, among_personal: bool) -> NotRead | None:
+    """Why a file found in a folder or archive is not opened.
+
+    `among_personal`: it lies in an account export, of which files are opened only by a list of names. JSON is no kind
+    of file that is looked into anywhere else.
+    """
+    if path.lower().endswith(".zip"):
+        return None  # told as what it is: an archive within an archive
+    if not path.lower().endswith(DATA_SUFFIXES):
+        return NotRead("", "no data file")
+    if takeout.listed(path) or fitabase.listed(path):
+        return None
+    if among_personal or path.lower().endswith((".json", ".json.gz")):
+        return NotRead("", "not on the list of files that are opened (name it by itself to have it read)")
+    return None

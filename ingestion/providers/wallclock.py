@@ -7,14 +7,36 @@ once the order says nothing, and all of it counts as the first pass.
 
 from __future__ import annotations
 
+import datetime as dt
 import zoneinfo
 from collections import Counter
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics.batch import MICROSECOND, Times
-from metrics.days import DAY, local_to_utc
+from metrics.batch import MICROSECOND, OffsetChange, Times
+from metrics.days import DAY, local_to_utc, zone_offset
+
+# Asked first of the zones that a clock may be in.
+WELL_KNOWN = (
+    "Europe/London",
+    "Europe/Berlin",
+    "Europe/Athens",
+    "America/New_York",
+    "America/Chicago",
+    "America/Denver",
+    "America/Phoenix",
+    "America/Los_Angeles",
+    "America/Sao_Paulo",
+    "Asia/Kolkata",
+    "Asia/Shanghai",
+    "Asia/Tokyo",
+    "Australia/Sydney",
+    "Australia/Brisbane",
+    "Pacific/Auckland",
+)
+MOST = 0.8  # of the syncs: the others are of journeys
 
 REPEATED = "in the repeated autumn hour"
 UNTOLD = "in the repeated autumn hour, its two passes mixed: read as the first"
@@ -67,6 +89,42 @@ class WallClock:
         if second.any():
             self._second.add(day)
         return second
+
+
+def zone_of_clock(
+    syncs: Sequence[tuple[int, int]], *, first: zoneinfo.ZoneInfo
+) -> tuple[zoneinfo.ZoneInfo, int] | None:
+    """The zone whose clock stood as was told, and how many of the syncs it fits; None where none fits most of them.
+
+    `syncs`: instants (microseconds UTC) and seconds east of UTC. Many zones have the same clock: `first` is taken if
+    none fits better, then one that many people live in.
+    """
+    days: dict[tuple[int, int], list[int]] = {}  # a sync of each day and offset stands for the others
+    for at, offset in syncs:
+        days.setdefault((at // DAY, offset), []).append(at)
+    everywhere = sorted(name for name in zoneinfo.available_timezones() if "/" in name)
+    for names in ((first.key, *WELL_KNOWN), everywhere):
+        best, most = first, -1
+        for zone in map(zoneinfo.ZoneInfo, names):
+            fits = sum(len(found) for (_, offset), found in days.items() if zone_offset(zone, found[0]) == offset)
+            if fits > most:
+                best, most = zone, fits
+        if most > len(syncs) * MOST:
+            return best, most
+    return None
+
+
+def departures(stated: Iterable[tuple[dt.datetime, int]], owner: zoneinfo.ZoneInfo) -> list[OffsetChange]:
+    """Where a device's clock, stated in seconds east of UTC, departs from its owner's zone, and where it comes back."""
+    found: list[OffsetChange] = []
+    away: int | None = None
+    for at, offset in sorted(stated):
+        home = at.astimezone(owner).utcoffset()
+        says = None if home is not None and home.total_seconds() == offset else offset
+        if says != away:
+            found.append(OffsetChange(at, says))
+            away = says
+    return found
 
 
 def day_lengths(clock: WallClock, midnights: Times) -> tuple[Times, NDArray[np.int32]]:

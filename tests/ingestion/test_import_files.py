@@ -102,7 +102,7 @@ def test_members_of_an_archive_are_streamed(
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(f"a/{NAME}", _csv(*GOOD))
         archive.writestr("deep/er/" + NAME, gzip.compress(_csv("P-2,5/1/2024 8:00:00 AM,70")))
-        archive.writestr("a/hourlySteps_merged.csv", "Id,ActivityHour,StepTotal\n")
+        archive.writestr("a/minuteMETsNarrow_merged.csv", "Id,ActivityMinute,METs\n")
         archive.writestr("a/other.csv", "colour\nred\n")
         archive.writestr("a/README.md", "hello")
     before = sorted(tmp_path.rglob("*"))
@@ -201,7 +201,7 @@ MANY = _csv(*(f"P-1,5/1/2024 8:{n // 60:02}:{n % 60:02} AM,{60 + n % 40}" for n 
         (NAME, _csv("P-1,5/1/2024 8:00:00 AM", header="Id,Time"), "lacks: Value"),
         ("notes.csv", b"colour,size\nred,1\n", "not recognised"),
         ("notes.txt", b"hello\n", "not recognised"),
-        ("hourlySteps_merged.csv", b"Id,ActivityHour,StepTotal\n", "on purpose"),
+        ("minuteMETsNarrow_merged.csv", b"Id,ActivityMinute,METs\n", "(METs) are not among the metrics we keep"),
         (NAME, _csv("1,P-1,5/1/2024 8:00:00 AM,61", header="Id,Id,Time,Value"), "twice"),
     ],
 )

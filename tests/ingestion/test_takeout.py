@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from ingestion.models import ImportFile, RejectedRow
-from metrics.models import Measurement, OffsetPeriod, SleepSession
+from ingestion.providers.takeout import left_out, listed
+from metrics.models import ExerciseSession, Measurement, OffsetPeriod, SleepSession
 from participants.models import Participant
 from tests.ingestion.conftest import Export, Import, utc
 
@@ -347,3 +348,143 @@ def test_a_large_day_is_read_without_a_loss(export: Export) -> None:
     texts = [f"{s[5:7]}/{s[8:10]}/{s[2:4]} {s[11:19]}" for s in stamps.astype(str)]
     export.take("heart_rate-2024-05-02.json", _beats(*texts))
     assert Measurement.objects.count() == 43_200
+
+
+# --- more kinds of metrics that are kept ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "metric", "value"),
+    [
+        (
+            "Daily Heart Rate Variability Summary - 2023-03-16.csv",
+            "timestamp,rmssd,nremhr,entropy\n2023-03-16T00:00:00,55.3,56.3,2.9\n",
+            "hrv_rmssd_24h",
+            55.3,
+        ),
+        (
+            "Daily Heart Rate Variability Summary - 2023-03-(16).csv",
+            "timestamp,rmssd,nremhr,entropy\n2023-03-16T00:00:00,55.3,56.3,2.9\n",
+            "hrv_rmssd_24h",
+            55.3,
+        ),
+        (
+            "Daily SpO2 - 2023-03-01-2023-03-31.csv",
+            "timestamp,average_value,lower_bound,upper_bound\n2023-03-16T00:00:00Z,96.1,92.0,99.0\n",
+            "spo2_24h",
+            96.1,
+        ),
+        (
+            "daily_vo2_max.csv",
+            "timestamp,daily vo2 max value,data source\n2023-03-16T00:00:00Z,44.5,\n",
+            "vo2_max",
+            44.5,
+        ),
+        ("daily_vo2_max.csv", "timestamp,VO2 max\n2023-03-16T00:00:00Z,44.5\n", "vo2_max", 44.5),
+        (
+            "demographic_vo2max_2023-03-01.csv",
+            "timestamp,demographic vo2max,data source\n2023-03-16T00:00:00Z,44.5,\n",
+            "vo2_max",
+            44.5,
+        ),
+        (
+            "daily_sleep_temperature_derivations.csv",
+            "timestamp,nightly temperature celsius,baseline temperature celsius\n2023-03-16T00:00:00Z,33.5,33.25\n",
+            "skin_temperature_deviation",
+            0.25,
+        ),
+    ],
+)
+def test_a_nightly_summary_lies_on_its_local_day(
+    export: Export, import_data: Import, name: str, text: str, metric: str, value: float
+) -> None:
+    export.file(f"{DATA}/{name}", text)
+    assert import_data(export.trial, export.folder, participant="P-1").failure == ""
+    assert utc("P-1", metric) == [("2023-03-15T23:00:00", value)]
+
+
+WALK = {
+    "logId": 1,
+    "activityName": "Walk",
+    "activityTypeId": 90013,
+    "averageHeartRate": 95,
+    "calories": 335,
+    "distance": 2.88,
+    "distanceUnit": "Kilometer",
+    "duration": 2998000,
+    "activeDuration": 2990000,
+    "steps": 3919,
+    "startTime": "06/12/15 10:00:00",
+}
+
+
+def _walk(session: ExerciseSession) -> tuple[str, str, str, float | None, float | None, int | None]:
+    times = (session.starts_at.isoformat(), session.ends_at.isoformat())
+    return (*times, session.activity, session.distance_m, session.energy_kcal, session.steps)
+
+
+def test_exercise_is_read_in_utc(export: Export) -> None:
+    assert export.take("exercise-0.json", [WALK]).failure == ""
+    session = ExerciseSession.objects.get()
+    assert _walk(session) == ("2015-06-12T10:00:00+00:00", "2015-06-12T10:49:58+00:00", "walk", 2880.0, 335.0, 3919)
+    assert (session.active_seconds, session.mean_heart_rate) == (2990, 95.0)
+
+
+def test_the_clock_of_exercise_can_be_said(export: Export) -> None:
+    export.take("exercise-0.json", [WALK], takeout_clock="local")
+    assert ExerciseSession.objects.get().starts_at.isoformat() == "2015-06-12T08:00:00+00:00"
+
+
+def test_an_exercise_with_little_in_it_is_read_and_one_without_a_length_rejected(export: Export) -> None:
+    bare = {"logId": 2, "activityName": "Yoga", "startTime": "06/13/15 10:00:00", "duration": 60000, "odd": {}}
+    broken = [{**bare, "duration": 0}, {**bare, "startTime": "now"}, {"logId": 3}]
+    assert export.take("exercise-0.json", [WALK | {"distanceUnit": "Mile"}, bare, *broken]).failure == ""
+    yoga = ExerciseSession.objects.get(activity="yoga")
+    assert (yoga.distance_m, yoga.energy_kcal, yoga.steps, yoga.mean_heart_rate) == (None, None, None, None)
+    assert ExerciseSession.objects.get(activity="walk").distance_m == pytest.approx(2.88 * 1609.344)
+    assert sorted(RejectedRow.objects.values_list("line", flat=True)) == [3, 4, 5]
+
+
+def test_the_same_exercise_in_both_trees_is_one(export: Export) -> None:
+    rows = (
+        "exercise_id,exercise_start,exercise_end,utc_offset,activity_name,tracker_total_calories,tracker_total_steps,"
+        "tracker_total_distance_mm,tracker_avg_heart_rate\n"
+        "77,2015-06-12T10:00:00.250Z,2015-06-12T10:49:58Z,+02:00,Walk,335,3919,2880000,95\n"
+        "78,2015-06-14T10:00:00Z,2015-06-14T10:30:00Z,+02:00,Bike,,,0,0\n"
+    )
+    assert export.take("UserExercises_2015-06-12.csv", rows).failure == ""
+    export.take("exercise-0.json", [WALK])
+    walk, bike = ExerciseSession.objects.order_by("starts_at")
+    assert _walk(walk)[2:] == ("walk", 2880.0, 335.0, 3919)
+    assert (bike.distance_m, bike.energy_kcal, bike.mean_heart_rate) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("time_in_heart_rate_zones-2024-05-01.json", "heart-rate zones"),
+        ("sleep_score.csv", "sleep scores"),
+        ("Stress Score.csv", "stress management score"),
+        ("floors_2024-05-01.csv", "floors a day"),
+        ("active_minutes_2024-05-01.csv", "by the day"),
+        ("Respiratory Rate Summary - 2024-05-01.csv", "Daily Respiratory Rate Summary"),
+    ],
+)
+def test_what_is_known_and_not_kept_says_which_metric_it_is(name: str, why: str) -> None:
+    found = left_out(f"{DATA}/{name}")
+    assert found is not None
+    assert why in found.reason
+    assert not listed(name)
+
+
+def test_in_an_export_nothing_is_opened_but_what_is_listed(export: Export, import_data: Import) -> None:
+    archive = export.folder / "takeout.zip"
+    names = ("Diary/week.csv", "notes.csv", "Biometrics/Glucose 2405.csv")
+    with zipfile.ZipFile(archive, "w") as packed:
+        for name in names:
+            packed.writestr(name, "timestamp,beats per minute\n2024-05-01T00:00:00Z,60\n")
+        packed.writestr("heart_rate-2024-05-02.json", json.dumps(_beats("05/02/24 07:00:12")))
+    outcome = import_data(export.trial, archive, participant="P-1")
+    assert outcome.failure == ""
+    assert "not on the list" in outcome.text
+    assert len(utc("P-1", "heart_rate")) == 1

@@ -158,6 +158,20 @@ def test_of_files_that_tell_of_one_episode_the_finest_stays_in_any_order(person:
         assert store(person, Delivery(sleep=[record]), now=NOW) == Counts(sleep_unchanged=1)
 
 
+@pytest.mark.parametrize("first", ["fragment", "whole"])
+def test_stages_of_a_fragment_do_not_make_a_night_shorter_than_its_log(person: Participant, first: str) -> None:
+    start = BED + dt.timedelta(minutes=30)
+    ends_at = start + dt.timedelta(minutes=1)
+    fragment = SleepRecord(CHARGE, "n1", start, ends_at, (Stage(start, 60, "deep"),), finest_stays=True)
+    whole = replace(night(), stages=(), totals=SleepTotals(asleep=400), finest_stays=True)
+    for record in (fragment, whole) if first == "fragment" else (whole, fragment):
+        store(person, Delivery(sleep=[record]), now=NOW)
+    session = SleepSession.objects.get()
+    assert (session.starts_at, session.asleep_minutes, session.stages) == (BED, 400, [[1800, 60, "deep"]])
+    for record in (fragment, whole):
+        assert store(person, Delivery(sleep=[record]), now=NOW) == Counts(sleep_unchanged=1)
+
+
 def test_a_night_that_ends_before_it_starts_is_rejected(person: Participant) -> None:
     broken = SleepRecord(CHARGE, "n1", BED, BED - dt.timedelta(hours=1))
     assert store(person, Delivery(sleep=[broken]), now=NOW) == Counts(rejected={"sleep ends before it starts": 1})

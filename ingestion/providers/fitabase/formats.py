@@ -1,148 +1,137 @@
-"""Fitabase's formats: heart rate by seconds, minute steps narrow and wide, minute sleep, daily activity."""
+"""Fitabase's kinds of files, a row each, by its data dictionary. Those that are not read stand in names.py.
+
+Where several files tell of the same, the finest counts: totals and means over longer intervals are sources of their
+own (samples.coarse), and of one sleep log the file with most detail is kept (sleep.py).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import ClassVar
+from ingestion.providers.base import FileFormat
+from ingestion.providers.fitabase.days import Daily, day
+from ingestion.providers.fitabase.exercise import ActivityLogs
+from ingestion.providers.fitabase.samples import HOUR, Samples, coarse, wide
+from ingestion.providers.fitabase.sleep import Episodes
+from ingestion.providers.fitabase.sleep_logs import COLUMNS, SleepLogs
+from ingestion.providers.fitabase.syncs import SyncEvents
 
-import numpy as np
+ZONES = tuple(f"{zone}ActiveZoneMinutes" for zone in ("FatBurn", "Cardio", "Peak"))
+KILOMETRES = ("unit of TotalDistance", "kilometres (the file does not say; it is a setting of the project)")
+LEVELS = {
+    "SedentaryMinutes": "sedentary_24h",
+    "LightlyActiveMinutes": "lightly_active_24h",
+    "FairlyActiveMinutes": "fairly_active_24h",
+    "VeryActiveMinutes": "very_active_24h",
+}
 
-from ingestion.providers.base import Chunk, FileFormat, FileJob
-from ingestion.providers.cells import us_dates, us_datetimes
-from ingestion.providers.fitabase.reading import (
-    DATE,
-    DATE_TIME,
-    SOURCE,
-    Part,
-    People,
-    Table,
-    add_samples,
-    good_instants,
-    good_numbers,
-    good_times,
-    parts,
+# Kinds that only their name tells apart come before the one that has any name.
+SAMPLES: tuple[FileFormat, ...] = (
+    *(
+        Samples(
+            code=f"fitabase.heartrate_{minutes}min",
+            columns=("Time", "Value"),
+            named=rf"heartrate_{minutes}min",
+            values={"Value": "heart_rate"},
+            seconds=60 * minutes,
+            source=coarse(f"means of {minutes} min"),
+        )
+        for minutes in (1, 5, 15)
+    ),
+    Samples(code="fitabase.heartrate_seconds", columns=("Time", "Value"), values={"Value": "heart_rate"}),
+    Samples(
+        code="fitabase.minuteStepsNarrow", columns=("ActivityMinute", "Steps"), values={"Steps": "steps"}, seconds=60
+    ),
+    Samples(
+        code="fitabase.minuteCaloriesNarrow",
+        columns=("ActivityMinute", "Calories"),
+        values={"Calories": "energy"},
+        seconds=60,
+    ),
+    wide("fitabase.minuteStepsWide", "Steps", "steps"),
+    wide("fitabase.minuteCaloriesWide", "Calories", "energy"),
+    Samples(
+        code="fitabase.hourlySteps",
+        columns=("ActivityHour", "StepTotal"),
+        values={"StepTotal": "steps"},
+        seconds=HOUR,
+        source=coarse("hourly totals"),
+    ),
+    Samples(
+        code="fitabase.hourlyCalories",
+        columns=("ActivityHour", "Calories"),
+        values={"Calories": "energy"},
+        seconds=HOUR,
+        source=coarse("hourly totals"),
+    ),
+    Samples(code="fitabase.fitbitMinuteSpO2", columns=("Time", "SpO2"), values={"SpO2": "spo2"}),
+    Samples(code="fitabase.fitbit5MinuteHRV", columns=("Time", "RMSSD"), values={"RMSSD": "hrv_rmssd"}, seconds=5 * 60),
+    *(
+        Samples(
+            code=f"fitabase.minuteActiveZoneMinutes{place or ''}",
+            columns=(stamp, *ZONES),
+            added={"active_zone_minutes": ZONES},
+            seconds=60,
+        )
+        for place, stamp in enumerate(("ActivityMinute", "Time", "DateTime"))
+    ),
+    Samples(
+        code="fitabase.weightLogInfo",
+        columns=("Date", "WeightKg"),
+        optional=("Fat",),
+        values={"WeightKg": "weight", "Fat": "body_fat"},
+    ),
 )
-from ingestion.providers.fitabase.sleep import MinuteSleep
-from ingestion.providers.markers import present
-from ingestion.providers.wallclock import day_lengths
-from metrics.batch import MICROSECOND, SampleBatch
 
-
-class Samples(Table):
-    """A value a row, of an instant or of a minute."""
-
-    metric: ClassVar[str]
-    seconds: ClassVar[int | None]
-
-    def chunks(self, job: FileJob) -> Iterator[Chunk]:
-        people = People(job)
-        for chunk, found in parts(job, self.columns, people):
-            for part in found:
-                self._read(job, part)
-            people.take_notes(chunk)
-            yield chunk
-
-    def _read(self, job: FileJob, part: Part) -> None:
-        time_column, value_column = self.columns
-        local, ok = us_datetimes(part.block.columns[time_column])
-        usable = good_times(part, time_column, local, ok, DATE_TIME)
-        values, usable = good_numbers(part, value_column, usable)
-        # First the clock: in a repeated hour it goes by the order of all rows.
-        time, values = part.clock.utc(local[usable]), values[usable]
-        there = present(self.metric, values, part.chunk.skipped)
-        seconds = None if self.seconds is None else np.full(int(there.sum()), self.seconds, dtype=np.int32)
-        batch = SampleBatch(self.metric, SOURCE, time[there], values[there], seconds)
-        add_samples(part, batch, part.block.lines[usable][there], job)
-
-
-class HeartRateSeconds(Samples):
-    code = "fitabase.heartrate_seconds"
-    columns = ("Time", "Value")
-    metric = "heart_rate"
-    seconds = None
-
-
-class MinuteStepsNarrow(Samples):
-    code = "fitabase.minuteStepsNarrow"
-    columns = ("ActivityMinute", "Steps")
-    metric = "steps"
-    seconds = 60
-
-
-class MinuteStepsWide(Table):
-    """An hour a row, a minute a column: the same samples as in the narrow file."""
-
-    code = "fitabase.minuteStepsWide"
-    columns = ("ActivityHour", *(f"Steps{minute:02}" for minute in range(60)))
-
-    def chunks(self, job: FileJob) -> Iterator[Chunk]:
-        people = People(job, whole_hours=True)
-        for chunk, found in parts(job, self.columns, people):
-            for part in found:
-                self._read(job, part)
-            people.take_notes(chunk)
-            yield chunk
-
-    def _read(self, job: FileJob, part: Part) -> None:
-        local, ok = us_datetimes(part.block.columns["ActivityHour"])
-        usable = good_times(part, "ActivityHour", local, ok, DATE_TIME)
-        minutes = []
-        for column in self.columns[1:]:
-            values, usable = good_numbers(part, column, usable)
-            minutes.append(values)
-        hours, lines = part.clock.utc(local[usable]), part.block.lines[usable]
-        timely = good_instants(part, hours, lines, job)
-        time = (hours[timely][:, None] + np.arange(60, dtype=np.int64) * 60 * MICROSECOND).ravel()
-        value = np.column_stack(minutes)[usable][timely].ravel()
-        there = present("steps", value, part.chunk.skipped)
-        seconds = np.full(int(there.sum()), 60, dtype=np.int32)
-        batch = SampleBatch("steps", SOURCE, time[there], value[there], seconds)
-        add_samples(part, batch, np.repeat(lines[timely], 60)[there], job)
-
-
-class DailyActivity(Table):
-    """A day a row. Each total belongs to the local day: its first instant, and as long as that day was."""
-
-    code = "fitabase.dailyActivity"
-    metrics: ClassVar[dict[str, tuple[str, float]]] = {  # column: metric, factor to our unit
-        "TotalSteps": ("steps_24h", 1),
-        "TotalDistance": ("distance_24h", 1000),
-        "Calories": ("energy_24h", 1),
-        "SedentaryMinutes": ("sedentary_24h", 1),
-        "LightlyActiveMinutes": ("lightly_active_24h", 1),
-        "FairlyActiveMinutes": ("fairly_active_24h", 1),
-        "VeryActiveMinutes": ("very_active_24h", 1),
-    }
-    columns = ("ActivityDate", *metrics)
-
-    def chunks(self, job: FileJob) -> Iterator[Chunk]:
-        job.assumptions["unit of TotalDistance"] = "kilometres (the file does not say; it is a setting of the project)"
-        people = People(job)
-        for chunk, found in parts(job, self.columns, people):
-            for part in found:
-                self._read(job, part)
-            yield chunk
-
-    def _read(self, job: FileJob, part: Part) -> None:
-        local, ok = us_dates(part.block.columns["ActivityDate"])
-        usable = good_times(part, "ActivityDate", local, ok, DATE)
-        columns = {}
-        for column in self.metrics:
-            columns[column], usable = good_numbers(part, column, usable)
-        time, seconds = day_lengths(part.clock, local[usable])
-        lines = part.block.lines[usable]
-        timely = good_instants(part, time, lines, job)
-        for column, (metric, factor) in self.metrics.items():
-            values = columns[column][usable][timely]
-            there = present(metric, values, part.chunk.skipped)
-            days = SampleBatch(metric, SOURCE, time[timely][there], values[there] * factor, seconds[timely][there])
-            add_samples(part, days, lines[timely][there], job)
-
-
-FORMATS: tuple[FileFormat, ...] = (
-    HeartRateSeconds(),
-    MinuteStepsNarrow(),
-    MinuteStepsWide(),
-    MinuteSleep(),
-    DailyActivity(),
+DAYS: tuple[FileFormat, ...] = (
+    day(
+        "fitabase.dailyActivity",
+        "ActivityDate",
+        {"TotalSteps": "steps_24h", "TotalDistance": "distance_24h", "Calories": "energy_24h", **LEVELS},
+        optional={"Floors": "floors_24h", "RestingHeartRate": "resting_heart_rate"},
+        factors={"TotalDistance": 1000},
+        assumed=(KILOMETRES,),
+    ),
+    day("fitabase.dailySteps", "ActivityDay", {"StepTotal": "steps_24h"}),
+    day("fitabase.dailyCalories", "ActivityDay", {"Calories": "energy_24h"}, without=("ZoneName",)),
+    day("fitabase.dailyIntensities", "ActivityDay", LEVELS),
+    day("fitabase.dailyFloors", "ActivityDay", {"Floors": "floors_24h"}),
+    day("fitabase.dailyRestingHeartRate", "ActivityDay", {"RestingHeartRate": "resting_heart_rate"}),
+    Daily(
+        code="fitabase.dailyFitbitActiveZoneMinutes",
+        columns=("Date", *ZONES),
+        values={"active_zone_minutes_24h": (ZONES, 1)},
+    ),
+    day("fitabase.dailyCardioFitnessScore", "DateTime", {"VO2Max": "vo2_max"}, ranges=True),
+    day("fitabase.fitbitDailyHRV", "SleepDay", {"DailyRMSSD": "hrv_rmssd_24h"}),
+    day("fitabase.fitbitDailySpO2", "SleepDay", {"AverageSpO2": "spo2_24h"}),
+    day("fitabase.fitbitSkinTemperature", "SleepDay", {"NightlyRelative": "skin_temperature_deviation"}),
+    day("fitabase.fitbitBreathingRate", "SleepDay", {"AvgBreathsPerMinute": "respiratory_rate"}),
 )
+
+NIGHTS: tuple[FileFormat, ...] = (
+    Episodes(
+        code="fitabase.minuteSleep",
+        columns=("date", "value", "logId"),
+        levels={"1": "asleep", "2": "restless", "3": "awake"},
+        seconds=60,
+        log_type="sleepLogInfo",
+    ),
+    Episodes(
+        code="fitabase.30secondSleepStages",
+        columns=("Time", "SleepStage", "LogId"),
+        levels={
+            "wake": "awake",
+            "awake": "awake",
+            "light": "light",
+            "deep": "deep",
+            "rem": "rem",
+            "asleep": "asleep",
+            "restless": "restless",
+        },
+        seconds=30,
+        log_type="sleepStageLogInfo",
+    ),
+    SleepLogs(code="fitabase.sleepStageLogInfo", columns=(*COLUMNS, "SleepDataType")),
+    SleepLogs(code="fitabase.sleepLogInfo"),
+)
+
+FORMATS: tuple[FileFormat, ...] = (*SAMPLES, *DAYS, *NIGHTS, ActivityLogs(), SyncEvents())

@@ -1,23 +1,37 @@
-"""What the names of Fitabase's files tell: whose they are, and which of them are not for us."""
+"""What the names of Fitabase's files tell: which kind they are, whose, and which of them we do not keep.
+
+The list is Fitabase's data dictionary. A kind that is read stands in formats.py; one that is not stands here, with what
+it holds and why that is not kept.
+"""
 
 from __future__ import annotations
 
 import re
 
-LEFT_OUT = (
-    (r"heartrate_(1|5|15)min", "averages of the heart rate by seconds"),
-    (r"hourly(Steps|Calories|Intensities)", "hourly totals: sums of the minutes"),
-    (r"minute(Calories|Intensities|METs)(Narrow|Wide)", "not among the metrics we keep"),
-    (
-        r"(sleepDay|sleepStagesDay|sleepLogInfo|sleepStageLogInfo|30secondSleepStages)",
-        "summaries of sleep, or stages apart from it",
-    ),
-    (r"daily(Steps|Calories|Intensities)", "also in dailyActivity"),
-    (r"(weightLogInfo|syncEvents|battery|activitylogs)", "not among the metrics we keep"),
+from ingestion.providers.base import NotRead
+
+LEVELS_OF_ACTIVITY = (
+    "levels of activity by {} are not among the metrics we keep: their daily minutes are, in dailyActivity"
 )
-_KINDS = [(re.compile(rf"(^|_){kind}(_|\.|$)", re.IGNORECASE), reason) for kind, reason in LEFT_OUT]
+# File type: why it is not read. Names of Fitabase's, which stand whole within a file's name.
+NOT_KEPT = {
+    r"minuteIntensities(Narrow|Wide)": LEVELS_OF_ACTIVITY.format("minute"),
+    r"hourlyIntensities": LEVELS_OF_ACTIVITY.format("hour"),
+    r"minuteMETs(Narrow|Wide)": "metabolic equivalents (METs) are not among the metrics we keep",
+    r"heartRateZones": "time in heart-rate zones is not among the metrics we keep: it follows from the heart rate",
+    r"fitbitWearTimeViaHR": "wear time is not taken over: it follows from the heart rate",
+    r"sleepDay|sleepStagesDay": (
+        "sleep minutes by day are not among the metrics we keep: nights are, with their times, from minuteSleep, "
+        "30secondSleepStages, sleepLogInfo and sleepStageLogInfo"
+    ),
+    r"battery": "battery levels are not kept from files: they belong to a device that is connected",
+    r"(daily)?[Ff]ood(Logs?)?|dailyFoodLogs|water(Logs?)?": "food and water are not among the metrics we keep",
+}
+_NOT_KEPT = [(re.compile(rf"(^|_)({kind})(_|\.|$)", re.IGNORECASE), reason) for kind, reason in NOT_KEPT.items()]
 _DATED = re.compile(r"^(?P<stem>.+)_\d{8}_\d{8}\.csv(\.gz)?$", re.IGNORECASE)
-_TWO_WORDS = "_heartrate_seconds"  # the one file type whose name has an underscore
+_CSV = re.compile(r"\.csv(\.gz)?$", re.IGNORECASE)
+# The file types whose names have an underscore.
+_TWO_WORDS = re.compile(r"_heartrate_(seconds|\d+min)$", re.IGNORECASE)
 
 
 def base(name: str) -> str:
@@ -25,11 +39,14 @@ def base(name: str) -> str:
     return name.replace("\\", "/").rsplit("/", 1)[-1]
 
 
-def left_out(name: str) -> str | None:
+def left_out(name: str) -> NotRead | None:
     """Why a file of this name is left out on purpose; None if it is not."""
-    if not re.search(r"\.csv(\.gz)?$", name, re.IGNORECASE):
+    if not _CSV.search(name):
         return None
-    return next((reason for kind, reason in _KINDS if kind.search(base(name))), None)
+    for kind, reason in _NOT_KEPT:
+        if found := kind.search(base(name)):
+            return NotRead(f"fitabase.{found[2]}", reason)
+    return None
 
 
 def label_of(name: str) -> str | None:
@@ -41,5 +58,11 @@ def label_of(name: str) -> str | None:
     if not found:
         return None
     stem = found["stem"]
-    label = stem[: -len(_TWO_WORDS)] if stem.lower().endswith(_TWO_WORDS) else stem.rpartition("_")[0]
+    two = _TWO_WORDS.search(stem)
+    label = stem[: two.start()] if two else stem.rpartition("_")[0]
     return label or None
+
+
+def beside(name: str, file_type: str, other: str) -> str:
+    """What the file of another type is called that belongs to this one; the same name where it does not tell."""
+    return re.sub(re.escape(file_type), other, base(name), count=1, flags=re.IGNORECASE)

@@ -4,67 +4,50 @@ from __future__ import annotations
 
 import zoneinfo
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ingestion.providers.base import Chunk, FileJob, RowsRefused
-from ingestion.providers.cells import Mask, labels
-from ingestion.providers.columns import LABEL, Block, blocks, header_of, unlike
-from ingestion.providers.fitabase.names import base, label_of, left_out
+from ingestion.providers.cells import Mask, us_dates, us_datetimes
+from ingestion.providers.columns import Block
+from ingestion.providers.fitabase.clocks import tell_clocks
+from ingestion.providers.fitabase.tables import Table, by_label, table_blocks
+from ingestion.providers.markers import present
 from ingestion.providers.wallclock import WallClock
 from metrics.batch import Refusal, SampleBatch, SourceKey, Times, Values
+from metrics.days import DAY
 
-SOURCE = SourceKey("fitabase", "fitbit", "")
-
+SOURCE = SourceKey("fitabase", "fitbit")
 
 DATE_TIME = "date and time like 4/12/2016 7:21:00 AM"
 DATE = "date like 4/12/2016"
 
 
-class Table:
-    """A Fitabase file is known by its columns. More columns than these do no harm."""
-
-    code: ClassVar[str]
-    columns: ClassVar[tuple[str, ...]]
-
-    @property
-    def file_type(self) -> str:
-        return self.code.split(".", 1)[1]
-
-    def matches(self, name: str, head: bytes) -> bool:
-        return set(self.columns) <= set(header_of(head)) and left_out(name) is None
-
-    def near_miss(self, name: str, head: bytes) -> str | None:
-        if self.file_type.casefold() not in base(name).casefold():
-            return None
-        lack = unlike(head, self.columns)
-        return f"named like {self.file_type}, but {lack}" if lack else None
-
-    def label_in(self, name: str, head: bytes) -> str | None:
-        return None if LABEL in header_of(head) else label_of(name)
-
-
 @dataclass(slots=True)
 class Part:
-    """Rows of one participant within a block, in file order."""
+    """Rows of one participant within a block, in file order; columns by the names that their Table gives them."""
 
     label: str | None
     clock: WallClock
     block: Block
     chunk: Chunk
 
+    @property
+    def lines(self) -> NDArray[np.int64]:
+        return self.block.lines
+
 
 class People:
     """Clocks by participant label, made at first use and kept through the file."""
 
-    def __init__(self, job: FileJob, *, whole_hours: bool = False) -> None:
+    def __init__(self, job: FileJob, table: Table, *, whole_hours: bool = False) -> None:
         self._job, self._whole_hours = job, whole_hours
         self._clocks: dict[str | None, WallClock] = {}
         self._refused: dict[str | None, str] = {}
+        tell_clocks(job, table.file_type)
 
     def clock(self, label: str | None) -> WallClock:
         """Raises RowsRefused where this participant's rows cannot be taken."""
@@ -86,40 +69,42 @@ class People:
             clock.noted = Counter()
 
 
-def parts(job: FileJob, wanted: Iterable[str], people: People) -> Iterator[tuple[Chunk, list[Part]]]:
-    """The file's rows block by block, split by participant; rows of refused participants are rejected here."""
-    for block, chunk in blocks(job.open, {LABEL, *wanted}):
-        found: list[Part] = []
-        for label, rows in _by_label(job, block):
+def read_parts(job: FileJob, table: Table, people: People, read: Callable[[Part], None]) -> Iterator[Chunk]:
+    """The file block by block: each participant's rows are given to `read`; those of refused ones are rejected here."""
+    for block, chunk in table_blocks(job.open, table):
+        for label, rows in by_label(job.name, block):
             try:
-                found.append(Part(label, people.clock(label), rows, chunk))
+                clock = people.clock(label)
             except RowsRefused as refusal:
                 chunk.reject(rows.lines, str(refusal))
-        yield chunk, found
-
-
-def _by_label(job: FileJob, block: Block) -> Iterator[tuple[str | None, Block]]:
-    if not len(block):
-        return
-    if LABEL not in block.columns:
-        yield label_of(job.name), block
-        return
-    codes, names = labels(block.columns[LABEL])
-    for code, name in enumerate(names):
-        yield name, block.where(codes == code)
+                continue
+            read(Part(label, clock, rows, chunk))
+        people.take_notes(chunk)
+        yield chunk
 
 
 def good_numbers(part: Part, column: str, usable: Mask) -> tuple[Values, Mask]:
     """A column's numbers and the rows that are usable with them; rows that were usable until now are rejected."""
     values, ok = part.block.numbers(column)
-    part.chunk.reject(part.block.lines[usable & ~ok], f"{column} is not a number")
+    part.chunk.reject(part.lines[usable & ~ok], f"{column} is not a number")
     return values, usable & ok
 
 
-def good_times(part: Part, column: str, times: Times, ok: Mask, form: str) -> Mask:
-    """Reject rows whose time is not in the expected form."""
-    part.chunk.reject(part.block.lines[~ok], f"{column} is not a {form}")
-    return ok
+def stamps(part: Part, column: str) -> tuple[Times, Mask]:
+    """A column of dates and times as local microseconds, and the rows that have one; the others are rejected."""
+    local, ok = us_datetimes(part.block.columns[column])
+    part.chunk.reject(part.lines[~ok], f"{column} is not a {DATE_TIME}")
+    return local, ok
+
+
+def day_stamps(part: Part, column: str) -> tuple[Times, Mask]:
+    """The same of local days (00:00), which some files write with a midnight."""
+    local, ok = us_dates(part.block.columns[column])
+    if not ok.all():
+        timed, well = us_datetimes(part.block.columns[column])
+        local, ok = np.where(ok, local, timed // DAY * DAY), ok | well
+    part.chunk.reject(part.lines[~ok], f"{column} is not a {DATE}")
+    return local, ok
 
 
 def good_instants(part: Part, time: Times, lines: NDArray[np.int64], job: FileJob) -> Mask:
@@ -135,11 +120,32 @@ def add_samples(part: Part, batch: SampleBatch, lines: NDArray[np.int64], job: F
     refusals = batch.refusals(job.now)
     if refusals.any():
         _reject(part, refusals, lines)
-        keep = refusals == Refusal.NONE
-        seconds = None if batch.seconds is None else batch.seconds[keep]
-        batch = SampleBatch(batch.metric, batch.source, batch.time[keep], batch.value[keep], seconds)
+        batch = _rows(batch, refusals == Refusal.NONE)
     if len(batch):
         part.chunk.delivery(part.label).samples.append(batch)
+
+
+def add_present(
+    part: Part, batch: SampleBatch, lines: NDArray[np.int64], job: FileJob, *, factor: float = 1, may_lack: bool = False
+) -> None:
+    """The same without markers of no value; values are multiplied by `factor` after these are found.
+
+    `may_lack`: empty cells are usual and nothing to be counted.
+    """
+    if may_lack:
+        told = ~np.isnan(batch.value)
+        batch, lines = _rows(batch, told), lines[told]
+    there = present(batch.metric, batch.value, part.chunk.skipped)
+    batch = _rows(batch, there)
+    batch.value = batch.value * factor
+    add_samples(part, batch, lines[there], job)
+
+
+def _rows(batch: SampleBatch, wanted: Mask) -> SampleBatch:
+    if wanted.all():
+        return batch
+    seconds = None if batch.seconds is None else batch.seconds[wanted]
+    return SampleBatch(batch.metric, batch.source, batch.time[wanted], batch.value[wanted], seconds)
 
 
 def _reject(part: Part, refusals: NDArray[np.int8], lines: NDArray[np.int64]) -> None:

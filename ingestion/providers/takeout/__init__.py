@@ -6,10 +6,11 @@ whose `data source` names another origin than the tracker get a source of their 
 
 from ingestion.providers.base import FileFormat
 from ingestion.providers.takeout.csv_formats import CSV_FORMATS
+from ingestion.providers.takeout.exercise import UserExercises
 from ingestion.providers.takeout.json_formats import JSON_FORMATS
-from ingestion.providers.takeout.names import left_out, unlisted
+from ingestion.providers.takeout.names import exported, left_out, listed
 from ingestion.providers.takeout.user_sleeps import UserSleeps
 
-FORMATS: tuple[FileFormat, ...] = (*JSON_FORMATS, *CSV_FORMATS, UserSleeps())
+FORMATS: tuple[FileFormat, ...] = (*JSON_FORMATS, *CSV_FORMATS, UserSleeps(), UserExercises())
 
-__all__ = ["FORMATS", "left_out", "unlisted"]
+__all__ = ["FORMATS", "exported", "left_out", "listed"]

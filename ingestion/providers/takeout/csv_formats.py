@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ingestion.providers.base import Chunk, FileJob
 from ingestion.providers.cells import Mask, iso_datetimes, labels
-from ingestion.providers.columns import Block, blocks, header_of, unlike
+from ingestion.providers.columns import Block, has, named_blocks, unlike
 from ingestion.providers.markers import present
 from ingestion.providers.takeout.names import base
 from ingestion.providers.takeout.reading import NO_DATA, add_samples, source_of, zone
@@ -44,18 +44,23 @@ class CsvFormat:
     seconds: int | None = None
     named: str = ""
     also: tuple[str, ...] = ()  # further columns it has
+    minus: str = ""  # the column that is subtracted from the values
     summed: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Those it must have."""
+        return (self.stamp, *self.values, *self.also, *filter(None, (self.minus,)))
 
     def matches(self, name: str, head: bytes) -> bool:
         if self.named and not re.match(self.named, base(name), re.IGNORECASE):
             return False
-        needed = {self.stamp, *self.values, *self.also}
-        return needed <= set(header_of(head)) or (bool(self.named) and head.strip() == NO_DATA)
+        return has(head, self.columns) or (bool(self.named) and head.strip() == NO_DATA)
 
     def near_miss(self, name: str, head: bytes) -> str | None:
         if not self.named or not re.match(self.named, base(name), re.IGNORECASE):
             return None
-        lack = unlike(head, (self.stamp, *self.values, *self.also))
+        lack = unlike(head, self.columns)
         return f"named like {self.code.split('.')[1]}, but {lack}" if lack else None
 
     def label_in(self, name: str, head: bytes) -> str | None:
@@ -63,9 +68,9 @@ class CsvFormat:
 
     def chunks(self, job: FileJob) -> Iterator[Chunk]:
         clock = WallClock(zone(job)) if self.clock is not Clock.UTC else None
-        wanted = {self.stamp, *self.values, *self.also, DATA_SOURCE}
+        wanted = {*self.columns, DATA_SOURCE}
         sums = _Sums()
-        for block, chunk in blocks(job.open, wanted, quoted=True):
+        for block, chunk in named_blocks(job.open, wanted, quoted=True):
             if len(block):
                 self._read(job, block, chunk, clock, sums)
             if clock:
@@ -83,6 +88,10 @@ class CsvFormat:
             values, legible = block.numbers(column)
             chunk.reject(block.lines[ok & ~legible], f"{column} is not a number")
             keep = ok & legible
+            if self.minus:
+                less, legible = block.numbers(self.minus)
+                chunk.reject(block.lines[keep & ~legible], f"{self.minus} is not a number")
+                values, keep = values - less, keep & legible
             keep[keep] = present(metric, values[keep], chunk.skipped)
             for code, name in enumerate(names):
                 rows = keep & (codes == code)
@@ -185,6 +194,40 @@ CSV_FORMATS: tuple[CsvFormat, ...] = (
         "timestamp",
         _one("daily_respiratory_rate", "respiratory_rate"),
         Clock.DAY,
+    ),
+    CsvFormat(
+        "takeout.daily_hrv_summary_csv",
+        "timestamp",
+        _one("rmssd", "hrv_rmssd_24h"),
+        Clock.DAY,
+        also=("nremhr",),
+    ),
+    CsvFormat(
+        "takeout.daily_spo2_csv",
+        "timestamp",
+        _one("average_value", "spo2_24h"),
+        Clock.DAY,
+        also=("lower_bound", "upper_bound"),
+    ),
+    # One kind of file whose column has had many names.
+    *(
+        CsvFormat("takeout.vo2_max_csv", "timestamp", _one(column, "vo2_max"), Clock.DAY)
+        for column in (
+            "daily vo2 max value",
+            "daily vo2 max",
+            "vo2 max value",
+            "vo2 max",
+            "vo2max",
+            "demographic vo2max",
+            "demographic vo2 max",
+        )
+    ),
+    CsvFormat(
+        "takeout.daily_sleep_temperature_csv",
+        "timestamp",
+        _one("nightly temperature celsius", "skin_temperature_deviation"),
+        Clock.DAY,
+        minus="baseline temperature celsius",
     ),
     CsvFormat("takeout.heart_rate_csv", "timestamp", _one("beats per minute", "heart_rate")),
     CsvFormat("takeout.steps_csv", "timestamp", _one("steps", "steps"), seconds=60),

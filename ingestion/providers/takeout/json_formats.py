@@ -14,6 +14,7 @@ from ingestion.providers.base import Chunk, ClockSign, FileJob
 from ingestion.providers.cells import Mask, short_us_datetimes
 from ingestion.providers.markers import present
 from ingestion.providers.takeout.clocks import MINUTES, clock_of_minutes, sign_of_clock
+from ingestion.providers.takeout.exercise import EXERCISE, read_exercise
 from ingestion.providers.takeout.names import base
 from ingestion.providers.takeout.reading import NO_DATA, TRACKER, add_samples, zone
 from ingestion.providers.takeout.records import (
@@ -223,5 +224,12 @@ JSON_FORMATS: tuple[JsonFormat, ...] = (
     ),
     JsonFormat("takeout.demographic_vo2_max", "demographic_vo2_max", _within("demographicVO2Max"), _vo2_max),
     JsonFormat("takeout.sleep", "sleep", lambda record: {"logId", "startTime", "levels"} <= set(record), read_sleep),
+    JsonFormat(
+        "takeout.exercise",
+        "exercise",
+        lambda record: {"logId", "activityName", "startTime"} <= set(record),
+        read_exercise,
+        clock_shared_by=EXERCISE,
+    ),
     JsonFormat("takeout.weight", "weight", lambda record: {"logId", "weight", "date", "time"} <= set(record), _weight),
 )

@@ -60,6 +60,18 @@ class Weight(msgspec.Struct):
     fat: float | None = None
 
 
+class Exercise(msgspec.Struct):
+    startTime: str  # noqa: N815
+    duration: int  # milliseconds
+    activityName: str = ""  # noqa: N815
+    activeDuration: int | None = None  # noqa: N815
+    averageHeartRate: float | None = None  # noqa: N815
+    calories: float | None = None
+    distance: float | None = None
+    distanceUnit: str | None = None  # noqa: N815
+    steps: int | None = None
+
+
 class Level(msgspec.Struct):
     dateTime: str  # noqa: N815
     level: str

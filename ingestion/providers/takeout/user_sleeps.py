@@ -10,11 +10,12 @@ from typing import ClassVar
 
 from ingestion.providers.base import Chunk, FileJob
 from ingestion.providers.cells import offset_seconds
-from ingestion.providers.columns import Block, blocks, header_of, unlike
+from ingestion.providers.columns import Block, has, named_blocks, unlike
 from ingestion.providers.night_clock import Night, fits, read_night
 from ingestion.providers.takeout.names import base
 from ingestion.providers.takeout.reading import PLATFORM, PROVIDER, zone
-from metrics.batch import OffsetChange, SleepRecord, SourceKey, Stage
+from ingestion.providers.wallclock import departures
+from metrics.batch import SleepRecord, SourceKey, Stage
 
 STAGES = {
     "LIGHT": "light",
@@ -40,7 +41,7 @@ class UserSleeps:
     columns: ClassVar[tuple[str, ...]] = ("sleep_id", "start_utc_offset", "sleep_start", "sleep_end")
 
     def matches(self, name: str, head: bytes) -> bool:
-        return set(self.columns) <= set(header_of(head))
+        return has(head, self.columns)
 
     def near_miss(self, name: str, head: bytes) -> str | None:
         lack = unlike(head, self.columns) if base(name).startswith("UserSleeps_") else ""
@@ -52,7 +53,7 @@ class UserSleeps:
     def chunks(self, job: FileJob) -> Iterator[Chunk]:
         stages = _stages(job)
         owner, offsets = zone(job), []
-        for block, chunk in blocks(job.open, {*self.columns, *ALSO}, quoted=True):
+        for block, chunk in named_blocks(job.open, {*self.columns, *ALSO}, quoted=True):
             for row, line in _rows(block):
                 try:
                     offset = offset_seconds(row["start_utc_offset"])
@@ -67,7 +68,7 @@ class UserSleeps:
                     chunk.noted["offset +00:00 may be a placeholder: the participant's zone stands"] += 1
             yield chunk
         journeys = Chunk(position=job.size)
-        if changes := _changes(offsets, owner):
+        if changes := departures(offsets, owner):
             journeys.delivery(None).offsets.extend(changes)
         yield journeys
 
@@ -131,7 +132,7 @@ def _stages(job: FileJob) -> dict[str, list[StageRow]]:
         return {}
     found: dict[str, list[StageRow]] = {}
     unread = 0
-    for block, chunk in blocks(beside, {*STAGE_COLUMNS, "start_utc_offset"}, quoted=True):
+    for block, chunk in named_blocks(beside, {*STAGE_COLUMNS, "start_utc_offset"}, quoted=True):
         unread += sum(chunk.rejected.values())
         for row, _ in _rows(block):
             try:
@@ -145,17 +146,4 @@ def _stages(job: FileJob) -> dict[str, list[StageRow]]:
             found.setdefault(row["sleep_id"].strip(), []).append(told)
     if unread:
         job.assumptions["stages"] = f"{unread} rows of UserSleepStages were not legible and are left out"
-    return found
-
-
-def _changes(offsets: list[tuple[dt.datetime, int]], owner: zoneinfo.ZoneInfo) -> list[OffsetChange]:
-    """Where the device's clock departs from the participant's zone, and where it comes back."""
-    found: list[OffsetChange] = []
-    away: int | None = None
-    for at, offset in sorted(offsets):
-        home = at.astimezone(owner).utcoffset()
-        stated = None if home is not None and home.total_seconds() == offset else offset
-        if stated != away:
-            found.append(OffsetChange(at, stated))
-            away = stated
     return found

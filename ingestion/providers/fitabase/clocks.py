@@ -1,0 +1,57 @@
+"""The clock of the participants, as their syncs tell it: the only place where Fitabase writes local and UTC time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import IO
+
+import numpy as np
+
+from ingestion.providers.base import FileJob, ForeignFile
+from ingestion.providers.cells import Mask, us_datetimes
+from ingestion.providers.columns import Block
+from ingestion.providers.fitabase.names import base, beside
+from ingestion.providers.fitabase.tables import Table, by_label, table_blocks
+from metrics.batch import MICROSECOND, Times
+
+SYNCS = Table(code="fitabase.syncEvents", columns=("DateTime", "SyncDateUTC"))
+QUARTER = 15 * 60 * MICROSECOND
+FURTHEST = 14 * 3600 * MICROSECOND
+
+
+def tell_clocks(job: FileJob, file_type: str) -> None:
+    """Tell the import what the syncs that belong to a file say of its participants' clocks, if they are there."""
+    name = beside(job.name, file_type, SYNCS.file_type)
+    own = file_type == SYNCS.file_type
+    opener = job.open if own else job.companion(name) if name != base(job.name) else None
+    if opener is None:
+        return
+    try:
+        told = _clocks(opener, name)
+    except (ForeignFile, OSError):
+        return  # it is refused where it is read itself
+    for label, syncs in told.items():
+        job.clock_told(label, syncs)
+
+
+def _clocks(opener: Callable[[], IO[bytes]], name: str) -> dict[str | None, list[tuple[int, int]]]:
+    """By label: instants (microseconds UTC) and offsets (seconds east of UTC)."""
+    found: dict[str | None, list[tuple[int, int]]] = {}
+    for block, _ in table_blocks(opener, SYNCS):
+        for label, rows in by_label(name, block):
+            instants, offsets, ok, _ = offsets_of(rows)
+            found.setdefault(label, []).extend(zip(instants[ok].tolist(), offsets[ok].tolist(), strict=True))
+    return found
+
+
+def offsets_of(rows: Block) -> tuple[Times, Times, Mask, Mask]:
+    """Instants of syncs, offsets in seconds, the rows that have both, and the rows that are dates and times at all.
+
+    Clocks stand whole quarters of an hour from UTC, at most 14 hours; the two stamps may be a minute apart.
+    """
+    local, dated = us_datetimes(rows.columns["DateTime"])
+    utc, timed = us_datetimes(rows.columns["SyncDateUTC"])
+    apart = local - utc
+    offset = np.round(apart / QUARTER).astype(np.int64) * QUARTER
+    ok = dated & timed & (np.abs(apart - offset) <= 60 * MICROSECOND) & (np.abs(offset) <= FURTHEST)
+    return utc, offset // MICROSECOND, ok, dated & timed

@@ -1,0 +1,123 @@
+"""What is told of sleep logs as a whole: when, how long, whether the main sleep, and minutes by level or stage."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ingestion.providers.base import Chunk, FileJob
+from ingestion.providers.cells import labels
+from ingestion.providers.columns import Block
+from ingestion.providers.fitabase.names import base, beside
+from ingestion.providers.fitabase.reading import SOURCE, Part, People, good_instants, read_parts, stamps
+from ingestion.providers.fitabase.tables import Table, by_label, table_blocks
+from metrics.batch import SleepRecord, SleepTotals, Values, instant
+
+LONGEST = dt.timedelta(days=2)
+COLUMNS = ("LogId", "StartTime", "Duration")
+SAID = {"true": True, "false": False, "1": True, "0": False}
+# Minutes of a log, of its stages and of the classic levels, by the columns of either file.
+MINUTES = {
+    "asleep": ("MinutesAsleep",),
+    "awake": ("StagesWakeDuration", "ClassicAwakeDuration", "AwakeDuration"),
+    "light": ("StagesLightDuration",),
+    "deep": ("StagesDeepDuration",),
+    "rem": ("StagesREMDuration",),
+    "restless": ("ClassicRestlessDuration", "RestlessDuration"),
+}
+_MORE = ("IsMainSleep", *(column for columns in MINUTES.values() for column in columns))
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """`length`: from start to end; None where the file does not tell."""
+
+    length: dt.timedelta | None
+    is_main: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SleepLogs(Table):
+    """A log a row. It ends its duration after its start, whatever the clocks did."""
+
+    columns: tuple[str, ...] = COLUMNS
+    optional: tuple[str, ...] = _MORE
+
+    def chunks(self, job: FileJob) -> Iterator[Chunk]:
+        yield from read_parts(job, self, People(job, self), lambda part: self._read(job, part))
+
+    def _read(self, job: FileJob, part: Part) -> None:
+        local, usable = stamps(part, "StartTime")
+        length, ok = part.block.numbers("Duration")
+        sane = ok & (length > 0) & (length <= LONGEST.total_seconds() * 1000)
+        part.chunk.reject(part.lines[usable & ~sane], "Duration is no length of a sleep in milliseconds")
+        codes, log_ids = labels(part.block.columns["LogId"])
+        named = np.array([0 < len(name) <= 64 for name in log_ids], dtype=bool)[codes]
+        part.chunk.reject(part.lines[usable & sane & ~named], "LogId is missing or too long")
+        rows = np.flatnonzero(usable & sane & named)
+        time = part.clock.utc(local[rows])
+        timely = good_instants(part, time, part.lines[rows], job)
+        minutes, main = _minutes(part.block), _mains(part.block)
+        for row, at in zip(rows[timely], time[timely], strict=True):
+            starts_at = instant(at)
+            ends_at = starts_at + dt.timedelta(milliseconds=float(length[row]))
+            totals = _totals({name: told[row] for name, told in minutes.items()}, ends_at - starts_at)
+            part.chunk.delivery(part.label).sleep.append(
+                SleepRecord(
+                    SOURCE,
+                    log_ids[codes[row]],
+                    starts_at,
+                    ends_at,
+                    is_main=main[row],
+                    totals=totals,
+                    finest_stays=True,
+                )
+            )
+
+
+def _minutes(block: Block) -> dict[str, Values]:
+    """Minutes by what they are of, NaN where nothing is told: of several columns the first that tells."""
+    found: dict[str, Values] = {}
+    for name, columns in MINUTES.items():
+        told = np.full(len(block), np.nan)
+        for column in columns:
+            if column in block.columns:
+                told = np.where(np.isnan(told), block.numbers(column)[0], told)
+        found[name] = told
+    return found
+
+
+def _mains(block: Block) -> list[bool | None]:
+    if "IsMainSleep" not in block.columns:
+        return [None] * len(block)
+    return [SAID.get(cell.strip().casefold()) for cell in block.columns["IsMainSleep"].to_pylist()]
+
+
+def _totals(minutes: dict[str, float], length: dt.timedelta) -> SleepTotals | None:
+    """Nothing where sleep is not told, or is no part of the night."""
+    told = {name: round(value) for name, value in minutes.items() if not np.isnan(value)}
+    if "asleep" not in told or not 0 <= told["asleep"] * 60 <= length.total_seconds() + 60:
+        return None
+    return SleepTotals(**told)
+
+
+def logs_beside(job: FileJob, file_type: str, log_type: str) -> dict[tuple[str | None, str], Log]:
+    """What the file of whole logs beside a file of their rows tells, by participant label and log id."""
+    name = beside(job.name, file_type, log_type)
+    opener = job.companion(name) if name != base(job.name) else None
+    found: dict[tuple[str | None, str], Log] = {}
+    if opener is None:
+        return found
+    table = SleepLogs(code=f"fitabase.{log_type}")
+    for block, _ in table_blocks(opener, table):
+        for label, rows in by_label(name, block):
+            if not {"LogId", "Duration"} <= set(rows.columns):
+                return {}
+            lengths, main = rows.numbers("Duration")[0], _mains(rows)
+            for place, log_id in enumerate(rows.columns["LogId"].to_pylist()):
+                told = None if np.isnan(lengths[place]) else dt.timedelta(milliseconds=float(lengths[place]))
+                found[label, log_id.strip()] = Log(told, main[place])
+    return found
