@@ -95,7 +95,8 @@ class Roster:
         fitting = zone_of_clock(syncs, first=zoneinfo.ZoneInfo(self._trial.time_zone))
         if fitting:
             zone, fits = fitting
-            self._told[study_key(self.study_id(label))] = zone, f"fits {fits:,} of {len(syncs):,} syncs in local time and UTC"
+            basis = f"fits {fits:,} of {len(syncs):,} syncs in local time and UTC"
+            self._told[study_key(self.study_id(label))] = zone, basis
 
     def participant(self, label: str | None) -> Participant:
         """The participant, enrolled if need be. Raises RowsRefused and ForeignFile as `zone_of` does."""
@@ -152,12 +153,8 @@ class Roster:
             raise RowsRefused(self._refuse(study_id, f"{NO_STUDY_ID}: {' '.join(error.messages)}")) from error
 
     def _enrol_now(self, study_id: str) -> Participant:
-<<<<<<< HEAD
         """Enrol a new person; whoever another run enrols at this moment is theirs and ours."""
-        zone, _ = self._for_new()
-=======
         zone, _ = self._for_new(study_id)
->>>>>>> 6e3d6e6 (Read every kind of Fitabase's dictionary that brings a metric we keep, and the account export's nightly summaries and exercise)
         try:
             made = (
                 Participant(trial=self._trial, study_id=study_id, time_zone=zone.key)

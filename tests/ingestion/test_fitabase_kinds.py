@@ -295,7 +295,8 @@ def test_activity_logs_are_exercise(files: Files) -> None:
         1779,
     )
     assert (walk.distance_m, walk.mean_heart_rate, walk.steps) == (None, None, 1500)
-    assert files.take("activitylogs", ACTIVITIES, *rows, "P-1,4/14/2016,late,900000,Walk,90013,,0,0,0,0").failure == ""
+    outcome = files.take("activitylogs", ACTIVITIES, *rows, "P-1,4/14/2016,late,900000,Walk,90013,,0,0,0,0")
+    assert outcome.failure.startswith("1 row was turned away")
     assert ExerciseSession.objects.count() == 2
     assert RejectedRow.objects.get().line == 3
 

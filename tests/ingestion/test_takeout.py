@@ -438,7 +438,8 @@ def test_the_clock_of_exercise_can_be_said(export: Export) -> None:
 def test_an_exercise_with_little_in_it_is_read_and_one_without_a_length_rejected(export: Export) -> None:
     bare = {"logId": 2, "activityName": "Yoga", "startTime": "06/13/15 10:00:00", "duration": 60000, "odd": {}}
     broken = [{**bare, "duration": 0}, {**bare, "startTime": "now"}, {"logId": 3}]
-    assert export.take("exercise-0.json", [WALK | {"distanceUnit": "Mile"}, bare, *broken]).failure == ""
+    outcome = export.take("exercise-0.json", [WALK | {"distanceUnit": "Mile"}, bare, *broken])
+    assert outcome.failure.startswith("3 rows were turned away")
     yoga = ExerciseSession.objects.get(activity="yoga")
     assert (yoga.distance_m, yoga.energy_kcal, yoga.steps, yoga.mean_heart_rate) == (None, None, None, None)
     assert ExerciseSession.objects.get(activity="walk").distance_m == pytest.approx(2.88 * 1609.344)
