@@ -34,6 +34,8 @@ from ingestion.providers.base import (
 from ingestion.roster import Roster
 from ingestion.siblings import Sibling, Siblings, sharing_clock
 from metrics.batch import Delivery
+from metrics.collection import collected_of
+from metrics.cutting import inside, size
 from metrics.writer import Counts, Frozen, store
 from participants import audit
 from participants.models import Participant, Trial, time_zones
@@ -171,16 +173,19 @@ class Import:
             try:
                 participant = self.roster.participant(label)
             except RowsRefused as refusal:
-                chunk.rejected[str(refusal)] += _rows_of(delivery)
+                chunk.rejected[str(refusal)] += size(delivery)
                 continue
-            if not self.dry:
-                try:
-                    counts = self._store(participant, delivery, record)
-                except Frozen as frozen:
-                    chunk.rejected[str(frozen)] += _rows_of(delivery)
-                    continue
-                chunk.rejected.update(counts.rejected)
-                report.counts += counts
+            if self.dry:
+                if participant.pk:
+                    chunk.rejected.update(inside(delivery, collected_of(participant))[1].rejected)
+                continue
+            try:
+                counts = self._store(participant, delivery, record)
+            except Frozen as frozen:
+                chunk.rejected[str(frozen)] += size(delivery)
+                continue
+            chunk.rejected.update(counts.rejected)
+            report.counts += counts
         if record and chunk.problems:
             room = max(PROBLEMS_SHOWN - sum(report.rejected.values()), 0)
             with transaction.atomic():
@@ -224,10 +229,6 @@ def recognise(path: str, head: bytes) -> tuple[FileFormat | None, str]:
             return reader, ""
     misses = (reader.near_miss(path, head) for reader in registry.FILE_FORMATS)
     return None, next((miss for miss in misses if miss), "")
-
-
-def _rows_of(delivery: Delivery) -> int:
-    return sum(map(len, delivery.samples)) + len(delivery.sleep) + len(delivery.exercise)
 
 
 def _open_beside(inbox: Inbox, file: Offered, name: str) -> Callable[[], IO[bytes]] | None:

@@ -19,8 +19,10 @@ from ingestion.models import SyntheticDevice
 from ingestion.providers.base import DeviceState, SyntheticProvider, Wearer
 from ingestion.providers.registry import SYNTHETIC_PROVIDERS
 from metrics.batch import Delivery, joined
+from metrics.collection import collected_of
 from metrics.writer import Counts, SyntheticRefused, store
 from participants.audit import record
+from participants.locks import hold
 from participants.models import Participant, Trial
 
 STEP = dt.timedelta(days=7)
@@ -128,6 +130,9 @@ def device_pull(device_id: int, *, now: dt.datetime, until: dt.datetime | None =
 @transaction.atomic
 def device_step(device_id: int, *, now: dt.datetime, until: dt.datetime | None = None) -> Step | None:
     """Take in the next missing stretch, a week at most; None if nothing is missing. Raises as device_pull."""
+    owner = Participant.objects.filter(synthetic_devices=device_id).first()
+    if owner is not None:
+        hold(owner)
     device = (
         SyntheticDevice.objects.select_for_update(skip_locked=True, of=("self",))
         .select_related("participant__trial")
@@ -140,12 +145,12 @@ def device_step(device_id: int, *, now: dt.datetime, until: dt.datetime | None =
     reached = provider.uploaded_until(wearer, now)
     if reached is None:
         return None
-    ends_on = device.participant.monitoring_ends_on
-    ends = provider.day_starts_at(wearer, ends_on + dt.timedelta(days=1)) if ends_on else None
+    collected = collected_of(device.participant)
+    begins = provider.day_starts_at(wearer, device.starts_on)
     stretch = _missing(
         device,
-        provider.day_starts_at(wearer, device.starts_on),
-        min(moment for moment in (reached, until, ends) if moment is not None),
+        max(moment for moment in (begins, collected.starts_at) if moment is not None),
+        min(moment for moment in (reached, until, collected.ends_at) if moment is not None),
     )
     if stretch is None:
         return None

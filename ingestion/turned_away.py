@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 
 from metrics.batch import Refusal
+from metrics.cutting import CLOSED, OUTSIDE
 
 # Of a participant; said after "participant" and her label.
 NOT_ENROLLED = "is not enrolled in this trial"
@@ -18,7 +19,7 @@ SEVERAL = "is enrolled several times, in other upper and lower case: write it as
 ERASED = "was erased"
 NO_STUDY_ID = "is no valid study id"
 
-CAN_PASS = (NOT_ENROLLED, CANNOT_BE_ENROLLED, WITHDRAWN, SEVERAL, Refusal.FUTURE.text)
+CAN_PASS = (NOT_ENROLLED, CANNOT_BE_ENROLLED, WITHDRAWN, SEVERAL, OUTSIDE, CLOSED, Refusal.FUTURE.text)
 _CAN_PASS = re.compile("|".join(map(re.escape, CAN_PASS)))
 
 

@@ -85,6 +85,11 @@ def collected_of(participant: Participant) -> Collected:
     return collected([participant])[participant.pk]
 
 
+def collected_by(participant: Participant, calendar: LocalCalendar) -> Collected:
+    """The same of one, by a calendar of theirs that the caller has."""
+    return collected([participant], calendars={participant.pk: calendar})[participant.pk]
+
+
 def _calendars(people: Sequence[Participant], using: str) -> dict[int, LocalCalendar]:
     periods: dict[int, list[tuple[int, int | None]]] = defaultdict(list)
     stated = OffsetPeriod.objects.using(using).filter(participant__in=[person.pk for person in people])

@@ -40,9 +40,7 @@ class Person:
     status: str
     zone: str
     starts_on: dt.date | None
-    ends_on: dt.date | None
     withdrawn_on: dt.date | None
-    trial_ends_on: dt.date | None
     pauses: list[tuple[dt.date, dt.date | None, str]]
     offsets: list[tuple[int, int | None]]
     newest_before: dt.datetime | None
@@ -64,7 +62,7 @@ def people(ids: Sequence[int]) -> list[Person]:
         rows = cursor.fetchall()
     found = []
     for row in rows:
-        pauses, offsets = _json(row[8]), _json(row[9])
+        pauses, offsets = _json(row[6]), _json(row[7])
         found.append(
             Person(
                 pk=row[0],
@@ -72,24 +70,22 @@ def people(ids: Sequence[int]) -> list[Person]:
                 status=row[2],
                 zone=row[3],
                 starts_on=row[4],
-                ends_on=row[5],
-                withdrawn_on=row[6],
-                trial_ends_on=row[7],
+                withdrawn_on=row[5],
                 pauses=[
                     (dt.date.fromisoformat(a), dt.date.fromisoformat(b) if b else None, reason)
                     for a, b, reason in pauses
                 ],
                 offsets=[(at, offset) for at, offset in offsets],
-                newest_before=row[10],
-                arrived_at=row[11],
-                dates=np.array(row[12] or [], dtype=np.int64),
-                states=row[13] or "",
-                reasons=row[14] or [],
-                worn=np.array(row[15] or [], dtype=np.int64),
-                minutes=np.array(row[16] or [], dtype=np.int64),
-                nights=row[17] or "",
-                data=row[18] or "",
-                newest=row[19],
+                newest_before=row[8],
+                arrived_at=row[9],
+                dates=np.array(row[10] or [], dtype=np.int64),
+                states=row[11] or "",
+                reasons=row[12] or [],
+                worn=np.array(row[13] or [], dtype=np.int64),
+                minutes=np.array(row[14] or [], dtype=np.int64),
+                nights=row[15] or "",
+                data=row[16] or "",
+                newest=row[17],
             )
         )
     return found

@@ -18,11 +18,17 @@ def erase(participant: Participant) -> dict[str, int]:
     for label, table, column in sql_erasing.TABLES:
         while count := _slice(participant, table, column):
             removed[label] += count
-    for recompute in Recompute.objects.filter(trial=participant.trial, people__has_key=participant.study_id):
-        del recompute.people[participant.study_id]
-        recompute.save(update_fields=["people"])
+    _forget_recomputes(participant)
     removed["exports"] += len(exports_forget(participant))
     return dict(removed)
+
+
+@transaction.atomic
+def _forget_recomputes(participant: Participant) -> None:
+    told = Recompute.objects.filter(trial=participant.trial, people__has_key=participant.study_id)
+    for recompute in told.order_by("pk").select_for_update(of=("self",)):
+        del recompute.people[participant.study_id]
+        recompute.save(update_fields=["people"])
 
 
 @transaction.atomic

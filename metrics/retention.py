@@ -17,9 +17,10 @@ from typing import Any
 from django.db import OperationalError, connection, transaction
 
 from metrics import sql, sql_chunks, sql_retention
-from metrics.batch import Delivery, SampleBatch, Sessions, microseconds
+from metrics.batch import Delivery, Sessions, microseconds
 from metrics.chunks import chunks
 from metrics.counts import Counts
+from metrics.cutting import chosen
 from participants import audit
 from participants.models import Participant, Trial
 from participants.services.changes import locked
@@ -59,7 +60,7 @@ def taken(delivery: Delivery, line: dt.datetime | None) -> tuple[Delivery, Count
     first, counts = takes_from(line), Counts()
     if first is None:
         return delivery, counts
-    samples = [_since(batch, microseconds(first)) for batch in delivery.samples]
+    samples = [chosen(batch, batch.time >= microseconds(first)) for batch in delivery.samples]
     refused = sum(map(len, delivery.samples)) - sum(map(len, samples))
     if refused:
         counts.rejected[REFUSED] = refused
@@ -69,14 +70,6 @@ def taken(delivery: Delivery, line: dt.datetime | None) -> tuple[Delivery, Count
         if isinstance(one.what, Sessions) or one.ends_at > first
     ]
     return replace(delivery, samples=samples, replaces=replaced), counts
-
-
-def _since(batch: SampleBatch, first: int) -> SampleBatch:
-    wanted = batch.time >= first
-    if wanted.all():
-        return batch
-    seconds = None if batch.seconds is None else batch.seconds[wanted]
-    return SampleBatch(batch.metric, batch.source, batch.time[wanted], batch.value[wanted], seconds)
 
 
 def retain(now: dt.datetime) -> list[Removed]:

@@ -15,15 +15,13 @@ LOCK_ALL = f"SELECT pg_advisory_xact_lock({PERSON}, id) FROM unnest(%(people)s::
 
 # Who is judged, by what, and how all her days stand. Letters and numbers are one a day that has a row, by date.
 PEOPLE = """
-SELECT p.id, p.trial_id, p.status, p.time_zone, p.monitoring_starts_on, p.monitoring_ends_on, p.withdrawn_on,
-    t.ends_on,
+SELECT p.id, p.trial_id, p.status, p.time_zone, p.monitoring_starts_on, p.withdrawn_on,
     (SELECT json_agg(json_build_array(e.starts_on, e.ends_on, e.reason) ORDER BY e.starts_on)
         FROM participants_pause e WHERE e.participant_id = p.id),
     (SELECT json_agg(json_build_array((extract(epoch FROM o.starts_at) * 1000000)::int8, o.utc_offset)
         ORDER BY o.starts_at) FROM metrics_offsetperiod o WHERE o.participant_id = p.id),
     s.last_sample_at, s.arrived_at, history.*
 FROM participants_participant p
-JOIN participants_trial t ON t.id = p.trial_id
 LEFT JOIN metrics_standing s ON s.participant_id = p.id
 LEFT JOIN LATERAL (
     SELECT array_agg(d.date - DATE '1970-01-01' ORDER BY d.date), string_agg(d.status, '' ORDER BY d.date),

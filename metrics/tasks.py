@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from celery import shared_task
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from metrics import care, data_check, recomputes, verdicts
@@ -92,6 +92,8 @@ def judge(ids: list[int]) -> None:
 
 
 def _judged() -> QuerySet[Participant]:
-    """Participants whose days go on: all but those of closed trials, once their standing is there."""
+    """Participants whose days go on: of a closed trial those of whom days are open still, or not judged since."""
     people = Participant.objects.exclude(status=Participant.Status.ERASED)
-    return people.filter(~Q(trial__status=Trial.Status.CLOSED) | Q(standing=None))
+    goes_on = ~Q(trial__status=Trial.Status.CLOSED) | Q(standing=None)
+    unsettled = Q(standing__pending_days__gt=0) | Q(standing__updated_at__lt=F("trial__closed_at"))
+    return people.filter(goes_on | unsettled)

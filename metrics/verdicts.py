@@ -23,7 +23,9 @@ from metrics.evidence import NOTHING, Evidence
 from metrics.gaps import Piece
 from metrics.judging import DayFacts, Monitoring, in_force, verdict
 from metrics.models import Cause, DayStatus, Exclusion, ParticipantDay
+from metrics.monitored import monitoring_of
 from metrics.verdict_rows import Change, Judged
+from participants.collection import CollectedDays, collected_days
 from participants.models import Participant, Protocol
 
 __all__ = ["Change", "participant_changed", "refresh", "refresh_many"]
@@ -77,7 +79,8 @@ def refresh_many(
             cursor.execute(sql_verdicts.LOCK_ALL, {"people": sorted(rows)})
         people = day_facts.people(list(rows))
         protocols = _protocols({person.trial_id for person in people})
-        cases = [_Case(person, protocols[person.trial_id], now) for person in people]
+        collected = collected_days([person.pk for person in people])
+        cases = [_Case(person, protocols[person.trial_id], collected[person.pk], now) for person in people]
         for case in cases:
             mine = None if dates is None else dates.get(case.person.pk, ())
             case.plan(mine, (asked or {}).get(case.person.pk, ()), since)
@@ -111,6 +114,7 @@ class _Case:
 
     person: Person
     protocols: list[Protocol]
+    collected: CollectedDays
     now: dt.datetime
     known: Evidence = NOTHING
     wanted: set[dt.date] = field(default_factory=set)
@@ -163,18 +167,8 @@ class _Case:
         return reason != (self.monitoring.exclusion(date, reason) or "")
 
     def monitored(self, data: set[dt.date]) -> Monitoring:
-        """When she is monitored, given the dates with data."""
-        person, today = self.person, self.today
-        last_data = max(data, default=None)
-        ends = [date for date in (person.ends_on, person.trial_ends_on) if date]
-        last = min(ends) if ends else None
-        withdrawn_on = person.withdrawn_on
-        first = person.starts_on or min(data, default=None)
-        if person.status == Participant.Status.WITHDRAWN and withdrawn_on is None:
-            withdrawn_on = last_data + ONE_DAY if last_data else first or today
-        if person.status == Participant.Status.COMPLETED and last is None:
-            last = last_data or today
-        return Monitoring(person.status, first, last, withdrawn_on, person.pauses, today)
+        """When they are monitored, given the dates with data."""
+        return monitoring_of(self.person, self.collected, data, self.calendar, self.today)
 
     def choose(self) -> None:
         """The days that are judged, now that it is known whether she is live."""

@@ -17,9 +17,10 @@ from collections.abc import Iterable
 from django.db import connection, transaction
 from django.utils import timezone
 
-from metrics import retention, rollups, sql, telemetry, verdicts
+from metrics import cutting, retention, rollups, sql, telemetry, verdicts
 from metrics.batch import Delivery, OffsetChange, Sessions, SourceKey, microseconds
 from metrics.calendars import calendar_of
+from metrics.collection import collected_by
 from metrics.counts import Counts
 from metrics.days import LocalCalendar
 from metrics.exercise import date_exercise, remove_absent_exercise, store_exercise
@@ -29,13 +30,14 @@ from metrics.nights import choose_main_sleep, remove_absent_sleep, store_sleep
 from metrics.registry import BY_CODE, HEART_RATE
 from metrics.rollups import SeriesKey
 from metrics.samples import remove_absent, store_batch
-from participants.models import Participant
+from participants.locks import come_in
+from participants.models import Participant, Trial
 
 __all__ = ["Counts", "Frozen", "SyntheticRefused", "recompute", "source_for", "store"]
 
 
 class Frozen(Exception):
-    """The participant has withdrawn or was erased: her record does not change any more."""
+    """The participant has withdrawn or was erased, or the trial is closed: the record does not change any more."""
 
 
 class SyntheticRefused(Exception):
@@ -45,8 +47,11 @@ class SyntheticRefused(Exception):
 def store(participant: Participant, delivery: Delivery, *, now: dt.datetime | None = None) -> Counts:
     """Store all that came for one participant, or nothing.
 
-    Raises Frozen where she has withdrawn, SyntheticRefused where a source is synthetic and the trial is no demo, and
-    database errors as they are.
+    What lies outside the collection interval is rejected (metrics.cutting), as it stands under the locks that are held
+    here: nobody withdraws, and no trial is closed, while their data are stored.
+
+    Raises Frozen where nothing of them is taken any more, SyntheticRefused where a source is synthetic and the trial is
+    no demo, and database errors as they are.
     """
     now = now or timezone.now()
     keys = {part.source for parts in (delivery.samples, delivery.sleep, delivery.exercise) for part in parts}
@@ -55,14 +60,20 @@ def store(participant: Participant, delivery: Delivery, *, now: dt.datetime | No
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(sql.LOCK, [participant.pk])
-        status, line = _standing(participant)
-        if status in (Participant.Status.WITHDRAWN, Participant.Status.ERASED):
-            raise Frozen(f"{participant.study_id} has withdrawn: her record does not change any more.")
-        sources = {key: source_for(key) for key in keys}
-        if delivery.offsets:
-            _store_offsets(participant, delivery.offsets, now)
+        participant.refresh_from_db(fields=["time_zone"])
+        trial = come_in(participant.trial_id)
         calendar = calendar_of(participant)
-        delivery, counts = retention.taken(delivery, line)
+        interval = collected_by(participant, calendar)
+        if not interval.days.open:
+            raise Frozen(_why_frozen(participant, trial))
+        sources = {key: source_for(key) for key in keys}
+        if changes := [change for change in delivery.offsets if interval.covers(change.starts_at)]:
+            _store_offsets(participant, changes, now)
+            calendar = calendar_of(participant)
+            interval = collected_by(participant, calendar)
+        delivery, counts = cutting.inside(delivery, interval)
+        delivery, not_kept = retention.taken(delivery, trial.raw_removed_before)
+        counts += not_kept
         counts.skipped = dict(delivery.skipped)
         dates = set[dt.date]()
         for batch in delivery.samples:
@@ -87,9 +98,10 @@ def store(participant: Participant, delivery: Delivery, *, now: dt.datetime | No
     return counts
 
 
-def _standing(participant: Participant) -> tuple[str, dt.datetime | None]:
-    """Her status, and before when her trial's samples were deleted, as they stand under her lock."""
-    return Participant.objects.values_list("status", "trial__raw_removed_before").get(pk=participant.pk)
+def _why_frozen(participant: Participant, trial: Trial) -> str:
+    if trial.status == Trial.Status.CLOSED:
+        return f"Trial {trial.code} {cutting.CLOSED}."
+    return f"{participant.study_id} has withdrawn: their record does not change any more."
 
 
 def _asked(delivery: Delivery, calendar: LocalCalendar, now: dt.datetime) -> set[dt.date]:
@@ -195,6 +207,6 @@ def recompute(
         SleepSession.objects.bulk_update(sessions, ["date"], batch_size=500)
         choose_main_sleep(participant.pk, moved | {session.date for session in sessions})
         date_exercise(participant, start, end, calendar)
-        line = retention.takes_from(_standing(participant)[1])
+        line = retention.takes_from(Trial.objects.get(pk=participant.trial_id).raw_removed_before)
         dates = rollups.rebuild_days(participant.pk, first, last, calendar, samples_from=line and line.date())
         verdicts.refresh(participant, dates, now=now)

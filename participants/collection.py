@@ -26,13 +26,15 @@ Dates = tuple[dt.date, dt.date | None]  # first and last local date, both includ
 class CollectedDays:
     """The local dates of which a trial may have a participant's data.
 
-    `first` to `last`, both included; None: no bound. `until`: an instant from which on nothing is collected, whatever
+    `first` to `last`, both included; None: no bound. `ends_on`: the last date as it was planned, whatever became of
+    them; it never comes before `last`. `until`: an instant from which on nothing is collected, whatever
     the date. `without`: dates in between that are left out, ascending. `open`: whether anything may still come in.
     `nothing`: there is nothing that may be had of them (somebody erased).
     """
 
     first: dt.date | None = None
     last: dt.date | None = None
+    ends_on: dt.date | None = None
     until: dt.datetime | None = None
     without: Sequence[Dates] = ()
     open: bool = True
@@ -81,10 +83,12 @@ def collected_days(participants: Collection[int], using: str = "default") -> dic
     for pk, _, status, starts, ends, withdrawn, trial_starts, trial_ends, trial_status, closed_at in rows:
         if status == Participant.Status.ERASED:
             continue
-        lasts = [day for day in (ends, trial_ends, withdrawn and withdrawn - ONE_DAY) if day]
+        ends_on = min((day for day in (ends, trial_ends) if day), default=None)
+        lasts = [day for day in (ends_on, withdrawn and withdrawn - ONE_DAY) if day]
         found[pk] = CollectedDays(
             first=max((day for day in (starts, trial_starts) if day), default=None),
             last=min(lasts, default=None),
+            ends_on=ends_on,
             until=min((at for at in (closed_at, taken_back.get(pk)) if at), default=None),
             without=pauses.get(pk, ()),
             open=trial_status != Trial.Status.CLOSED and status != Participant.Status.WITHDRAWN,

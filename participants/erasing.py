@@ -101,8 +101,7 @@ def remove(participant: Participant, public_id: str) -> None:
     for path in settings.ERASERS:
         removed.update(import_string(path)(known))
     with transaction.atomic():
-        # Who would add to their rows meanwhile waits, and finds them erased.
-        Participant.objects.select_for_update(no_key=True).get(pk=known.pk)
+        hold(known)  # who would add to their rows meanwhile waits, and finds them erased
         for path in settings.ERASERS:  # what came in between
             removed.update(import_string(path)(known))
         removed.update(_rows(known))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import gzip
 import io
 import os
@@ -15,10 +16,11 @@ from django.urls import reverse
 
 from ingestion import archives, imports, roster
 from ingestion.models import ImportFile, RejectedRow
+from metrics.cutting import OUTSIDE
 from metrics.models import Measurement
 from metrics.writer import store
 from participants.models import Participant, Trial
-from participants.services import participant_enrol
+from participants.services import participant_enrol, participant_update, trial_update
 from tests.factories import ParticipantFactory, UserFactory
 from tests.ingestion.conftest import Import, utc
 
@@ -450,3 +452,46 @@ def test_staff_see_imports_and_their_rejected_rows(
     page = staff.get(reverse("admin:ingestion_importfile_change", args=[record.pk])).content.decode()
     assert "Time is not a date and time" in page
     assert staff.post(reverse("admin:ingestion_importfile_delete", args=[record.pk])).status_code == 403
+
+
+# --- outside the collection interval -----------------------------------------------------------------------------
+
+DAYS = tuple(f"P-1,5/{day}/2024 8:00:00 AM,6{day}" for day in (1, 2, 3, 4))
+
+
+@pytest.fixture
+def four_days(tmp_path: Path) -> Path:
+    path = tmp_path / NAME
+    path.write_bytes(_csv(*DAYS))
+    return path
+
+
+@pytest.mark.parametrize("dry", [True, False])
+def test_rows_of_days_outside_are_turned_away_and_counted(
+    trial: Trial, four_days: Path, import_data: Import, dry: bool
+) -> None:
+    ParticipantFactory(
+        trial=trial, study_id="P-1", monitoring_starts_on=dt.date(2024, 5, 2), monitoring_ends_on=dt.date(2024, 5, 3)
+    )
+    outcome = import_data(trial, four_days, dry_run=dry)
+    assert f"rejected 2: {OUTSIDE} (" in " ".join(outcome.text.split())
+    assert _values() == ([] if dry else [62.0, 63.0])
+    assert [file.counts["rejected"] for file in ImportFile.objects.all()] == ([] if dry else [{OUTSIDE: 2}])
+
+
+def test_nothing_is_imported_into_a_closed_trial(trial: Trial, four_days: Path, import_data: Import) -> None:
+    ParticipantFactory(trial=trial, study_id="P-1")
+    trial_update(trial, status=Trial.Status.CLOSED)
+    outcome = import_data(trial, four_days)
+    assert "rejected 4: Trial WALK is closed: nothing is stored any more." in " ".join(outcome.text.split())
+    assert _values() == []
+
+
+def test_rows_of_days_outside_are_taken_once_the_dates_were_corrected(
+    trial: Trial, four_days: Path, import_data: Import
+) -> None:
+    person = ParticipantFactory(trial=trial, study_id="P-1", monitoring_starts_on=dt.date(2024, 5, 3))
+    import_data(trial, four_days)
+    participant_update(person, monitoring_starts_on=dt.date(2024, 5, 2))
+    import_data(trial, four_days)
+    assert _values() == [62.0, 63.0, 64.0]

@@ -220,3 +220,76 @@ def _rows(path: Path) -> list[list[str]]:
 
 def _clock(text: str) -> dt.datetime:
     return dt.datetime.strptime(text, "%m/%d/%Y %I:%M:%S %p")  # noqa: DTZ007  a wall clock's
+
+
+# --- the collection interval ---------------------------------------------------------------------------------------
+
+
+def verdict_on(person: Participant, date: dt.date) -> tuple[str, str]:
+    return ParticipantDay.objects.values_list("status", "reason").get(participant=person, date=date)
+
+
+@pytest.mark.parametrize("whose", ["participant", "trial"])
+def test_the_last_day_counts_and_the_next_is_after_the_end(db: None, whose: str) -> None:
+    person = ParticipantFactory(monitoring_starts_on=MONDAY)
+    now = START + 2 * ONE_DAY
+    wear(person, 11, now=now)
+    wear(person, 11, day=1, now=now)
+    if whose == "participant":
+        services.participant_update(person, monitoring_ends_on=MONDAY)
+    else:
+        services.trial_update(person.trial, ends_on=MONDAY)
+    verdicts.refresh(person, now=now)
+    assert verdict_on(person, MONDAY) == ("v", "")
+    assert verdict_on(person, MONDAY + ONE_DAY) == ("x", Exclusion.AFTER_END)
+
+
+@pytest.mark.parametrize("whose", ["participant", "trial"])
+def test_the_first_day_counts_and_the_one_before_is_before_the_start(db: None, whose: str) -> None:
+    person = ParticipantFactory(monitoring_starts_on=MONDAY)
+    now = START + 2 * ONE_DAY
+    wear(person, 11, now=now)
+    wear(person, 11, day=1, now=now)
+    if whose == "participant":
+        services.participant_update(person, monitoring_starts_on=MONDAY + ONE_DAY)
+    else:
+        services.trial_update(person.trial, starts_on=MONDAY + ONE_DAY)
+    verdicts.refresh(person, now=now)
+    assert verdict_on(person, MONDAY) == ("x", Exclusion.BEFORE_START)
+    assert verdict_on(person, MONDAY + ONE_DAY) == ("v", "")
+
+
+def test_a_trials_first_day_is_nobodys_who_came_later(db: None) -> None:
+    person = ParticipantFactory(trial=TrialFactory(starts_on=MONDAY - 30 * ONE_DAY))
+    wear(person, 11, now=END)
+    assert list(ParticipantDay.objects.values_list("date", "status")) == [(MONDAY, "v")]
+
+
+def test_the_day_on_which_a_trial_was_closed_is_no_whole_day(db: None) -> None:
+    person = ParticipantFactory(monitoring_starts_on=MONDAY)
+    wear(person, 11, now=END + 20 * HOUR)
+    wear(person, 5, day=1, now=END + 20 * HOUR)
+    Trial.objects.update(status=Trial.Status.CLOSED, closed_at=END + 15 * HOUR)
+    verdicts.refresh(person, now=END + 10 * ONE_DAY)
+    assert verdict_on(person, MONDAY) == ("v", "")
+    assert verdict_on(person, MONDAY + ONE_DAY) == ("x", Exclusion.AFTER_END)
+    assert ParticipantDay.objects.count() == 2
+
+
+def test_a_trial_closed_at_midnight_keeps_its_last_day(db: None) -> None:
+    person = ParticipantFactory(monitoring_starts_on=MONDAY)
+    wear(person, 5, now=END)
+    Trial.objects.update(status=Trial.Status.CLOSED, closed_at=END)
+    verdicts.refresh(person, now=END + 10 * ONE_DAY)
+    assert list(ParticipantDay.objects.values_list("date", "status")) == [(MONDAY, "i")]
+
+
+def test_days_of_a_pause_that_are_not_collected_are_excluded_as_paused(person: Participant) -> None:
+    Protocol.objects.filter(trial=person.trial).update(collect_in_pauses=False)
+    services.pause_begin(person, starts_on=MONDAY + ONE_DAY, ends_on=MONDAY + ONE_DAY, reason="Holiday")
+    now = START + 3 * ONE_DAY
+    for day in range(3):
+        wear(person, 11, day=day, now=now)
+    verdicts.refresh(person, now=now)
+    assert statuses(person)[:3] == "vxv"
+    assert verdict_on(person, MONDAY + ONE_DAY) == ("x", Exclusion.PAUSED)

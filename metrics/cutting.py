@@ -1,0 +1,50 @@
+"""What the writer takes of a delivery: nothing from outside the collection interval. The last guard, whoever asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metrics.batch import Delivery, SampleBatch
+from metrics.collection import EVER, NEVER, Collected
+from metrics.counts import Counts
+from metrics.grids import Span
+
+OUTSIDE = "time lies outside what the trial may have of this participant"
+CLOSED = "is closed: nothing is stored any more"  # of a trial
+EVERYTHING = [Span(EVER, NEVER)]
+
+
+def inside(delivery: Delivery, collected: Collected) -> tuple[Delivery, Counts]:
+    """The delivery without what is not collected, and the number of that as rejected.
+
+    Samples count by their instant, nights by that at which they end, exercise by that at which it begins.
+    """
+    counts = Counts()
+    if list(collected.spans) == EVERYTHING:
+        return delivery, counts
+    samples = [chosen(batch, collected.holds(batch.time)) for batch in delivery.samples]
+    kept = replace(
+        delivery,
+        samples=samples,
+        sleep=[night for night in delivery.sleep if collected.covers(night.ends_at)],
+        exercise=[one for one in delivery.exercise if collected.covers(one.starts_at)],
+    )
+    if outside := size(delivery) - size(kept):
+        counts.rejected[OUTSIDE] = outside
+    return kept, counts
+
+
+def size(delivery: Delivery) -> int:
+    """How many samples, nights and exercises a delivery holds."""
+    return sum(map(len, delivery.samples)) + len(delivery.sleep) + len(delivery.exercise)
+
+
+def chosen(batch: SampleBatch, wanted: NDArray[np.bool_]) -> SampleBatch:
+    """A batch's rows of which the mask is true; shape of the mask as the batch's."""
+    if wanted.all():
+        return batch
+    seconds = None if batch.seconds is None else batch.seconds[wanted]
+    return SampleBatch(batch.metric, batch.source, batch.time[wanted], batch.value[wanted], seconds)
