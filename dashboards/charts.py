@@ -21,6 +21,7 @@ from metrics.registry import Aggregate, Kind, Metric
 
 MAX_POINTS = 2000
 MAX_ROWS = 400
+MOST_SOURCES = 4  # changes of source that are named
 # Buckets further apart than this many widths have a gap between them.
 GAP_WIDTHS = 1.5
 # Raw samples: a gap is longer than a minute and than five usual steps, so that a sparse device is no gap.
@@ -135,11 +136,20 @@ def payload(
             "zone": zone.key,
             "start": microseconds(start) // 1000,
             "end": microseconds(end) // 1000,
-            "source": str(series.source) if series.source else None,
+            "source": source_words(series),
             "others": [str(source) for source in series.others],
-            "synthetic": bool(series.source and series.source.synthetic),
+            "synthetic": any(one.source.synthetic for one in series.sources),
         },
     }
+
+
+def source_words(series: Series) -> str | None:
+    """The source that was read; where it changes, each with the local day from which on it counts."""
+    if len(series.sources) < 2:
+        return str(series.source) if series.source else None
+    named = [f"{one.source} from {one.date.day} {one.date:%b %Y}" for one in series.sources]
+    more = len(named) - MOST_SOURCES
+    return ", ".join([*named[:MOST_SOURCES], *([f"and {more} more changes"] if more > 0 else [])])
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import zoneinfo
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrics.batch import Times, instant, microseconds
+from metrics.calendars import calendars_of
 from metrics.days import LocalCalendar
 from metrics.grids import Span
-from metrics.models import OffsetPeriod
 from participants.collection import CollectedDays, collected_days
 from participants.models import Participant
 
@@ -76,7 +74,7 @@ def collected(
     people = list(participants)
     days = collected_days([person.pk for person in people], using)
     if calendars is None:
-        calendars = _calendars(people, using)
+        calendars = calendars_of(people, using)
     return {person.pk: _collected(days[person.pk], calendars[person.pk]) for person in people}
 
 
@@ -88,14 +86,6 @@ def collected_of(participant: Participant) -> Collected:
 def collected_by(participant: Participant, calendar: LocalCalendar) -> Collected:
     """The same of one, by a calendar of theirs that the caller has."""
     return collected([participant], calendars={participant.pk: calendar})[participant.pk]
-
-
-def _calendars(people: Sequence[Participant], using: str) -> dict[int, LocalCalendar]:
-    periods: dict[int, list[tuple[int, int | None]]] = defaultdict(list)
-    stated = OffsetPeriod.objects.using(using).filter(participant__in=[person.pk for person in people])
-    for period in stated.order_by("starts_at"):
-        periods[period.participant_id].append((microseconds(period.starts_at), period.utc_offset))
-    return {person.pk: LocalCalendar(zoneinfo.ZoneInfo(person.time_zone), periods[person.pk]) for person in people}
 
 
 def _collected(days: CollectedDays, calendar: LocalCalendar) -> Collected:

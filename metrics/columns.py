@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from django.db import connection
+from django.db import connections
 from numpy.typing import NDArray
 from psycopg import ClientCursor
 
@@ -24,15 +24,17 @@ _NUMBERS = {2: ">h", 4: ">i", 8: ">q"}
 _SIGNATURE = 11
 
 
-def read(statement: str, parameters: dict[str, Any]) -> Iterator[tuple[list[int], list[NDArray[Any]]]]:
+def read(
+    statement: str, parameters: dict[str, Any], *, using: str = "default"
+) -> Iterator[tuple[list[int], list[NDArray[Any]]]]:
     """For each row of a COPY ... TO STDOUT (FORMAT BINARY): its whole numbers, and its arrays, of shape (n,).
 
     int8 and float8 arrays keep their type; times become int64 microseconds since 1970, UTC. The answer is held
     whole: callers bound what they ask for.
     """
-    with connection.cursor() as cursor:
+    with connections[using].cursor() as cursor:
         # Parameters go in on our side: COPY takes none over the wire.
-        whole = ClientCursor(connection.connection).mogrify(statement, parameters)
+        whole = ClientCursor(connections[using].connection).mogrify(statement, parameters)
         with cursor.copy(whole) as copy:
             answer = b"".join(copy)
     yield from _rows(answer)

@@ -19,8 +19,11 @@ from metrics.days import EPOCH, DaySpan, LocalCalendar
 from metrics.gaps import Neighbours
 from metrics.models import Source
 from metrics.registry import BY_CODE, BY_ID, HEART_RATE, METRICS, STEPS, Kind
+from metrics.sources import counting, place
 from participants.models import Protocol
 
+# Above every metric's id.
+BEYOND = max(BY_ID) + 1
 # What a device measures by itself through the day while it is worn, beside the heart rate.
 INTRADAY = [m.id for m in METRICS if m.worn and m.kind is not Kind.DAILY and m is not HEART_RATE]
 WORN = [m.id for m in METRICS if m.worn]
@@ -190,25 +193,30 @@ def read(days: Sequence[Day]) -> None:
 
 
 def _cover(days: Sequence[Day]) -> None:
-    """Coverage of each expected metric: minutes with data from the source that the protocol prefers, never added."""
-    doubled = {
-        source for day in days for metric, source, _, _ in day.series if sum(one[0] == metric for one in day.series) > 1
+    """Coverage of each expected metric: minutes with data from the source that counts on the day, never added."""
+    rows = [(n, day, *one) for n, day in enumerate(days) for one in day.series]
+    counted = _counting(rows)
+    minutes = {
+        (n, metric): length for (n, _, metric, _, length, _), counts in zip(rows, counted, strict=True) if counts
     }
-    sources = Source.objects.in_bulk(doubled) if doubled else {}
-    for day in days:
-        priority = day.protocol.source_priority
+    for n, day in enumerate(days):
         for code in day.protocol.expected_metrics:
-            if code not in BY_CODE:
-                continue
-            mine = [one for one in day.series if one[0] == BY_CODE[code].id]
-            if len(mine) > 1:
-                mine.sort(key=lambda one: (_place(sources[one[1]], priority), -one[3], one[1]))
-            day.coverage[code] = 0 if not mine else 1 if BY_ID[mine[0][0]].kind is Kind.DAILY else mine[0][2]
+            if metric := BY_CODE.get(code):
+                held = minutes.get((n, metric.id), 0)
+                day.coverage[code] = min(held, 1) if metric.kind is Kind.DAILY else held
 
 
-def _place(source: Source, priority: Sequence[str]) -> int:
-    names = (source.device_model, source.platform, source.provider)
-    return next((i for i, name in enumerate(priority) if name in names), len(priority))
+def _counting(rows: Sequence[tuple[int, Day, int, int, int, int]]) -> Sequence[bool]:
+    """Which of (place of the day, day, metric, source, minutes, n) count: one source of each day and metric."""
+    if len({(n, metric) for n, _, metric, *_ in rows}) == len(rows):
+        return [True] * len(rows)
+    sources = Source.objects.in_bulk({source for _, _, _, source, _, _ in rows})
+    columns = [
+        (n * BEYOND + metric, place(sources[source], day.protocol.source_priority), source, minutes, samples)
+        for n, day, metric, source, minutes, samples in rows
+    ]
+    counts: list[bool] = counting(*np.array(columns, dtype=np.int64).T).tolist()
+    return counts
 
 
 def neighbours(stretches: Sequence[tuple[Day, dt.datetime, dt.datetime]]) -> list[Neighbours]:

@@ -102,21 +102,30 @@ class LocalCalendar:
         """Local date of an aware datetime."""
         return EPOCH + dt.timedelta(days=int(self.dates(np.array([microseconds(at)]))[0]))
 
+    def zone_date(self, at: dt.datetime) -> dt.date:
+        """Local date of an aware datetime by the zone alone, whatever the device said."""
+        return at.astimezone(self._zone).date()
+
+    def stretches(self, *dates: tuple[dt.date, dt.date]) -> list[list[tuple[int, int]]]:
+        """Of each (first, last), both included, the time of these local days: [start, end) in microseconds UTC.
+
+        Ascending; several where clocks jumped; none where a journey skipped all of the days.
+        """
+        if not dates:
+            return []
+        local = [((first - EPOCH).days * DAY, (last - EPOCH).days * DAY + DAY) for first, last in dates]
+        # No clock stands more than 26 hours from UTC.
+        low = min(start for start, _ in local) - 26 * 3600 * MICROSECOND
+        high = max(end for _, end in local) + 26 * 3600 * MICROSECOND
+        starts, offsets = self._pieces(low, high)
+        pieces = list(zip(starts, [*starts[1:], high], (offset * MICROSECOND for offset in offsets), strict=True))
+        return [_stretches(pieces, start, end) for start, end in local]
+
     def spans(self, dates: Iterable[dt.date]) -> list[DaySpan]:
         """The stretches of time of these local days, in order. A date that a journey skipped has none."""
-        found: list[DaySpan] = []
-        for date in sorted(set(dates)):
-            local = (date - EPOCH).days * DAY
-            # No clock stands more than 26 hours from UTC.
-            low, high = local - 26 * 3600 * MICROSECOND, local + DAY + 26 * 3600 * MICROSECOND
-            starts, offsets = self._pieces(low, high)
-            for start, end, offset in zip(starts, [*starts[1:], high], offsets, strict=True):
-                begins, ends = max(start, local - offset * MICROSECOND), min(end, local + DAY - offset * MICROSECOND)
-                if begins < ends:
-                    if found and found[-1].date == date and found[-1].ends_at == begins:
-                        begins = found.pop().starts_at
-                    found.append(DaySpan(date, begins, ends))
-        return found
+        days = sorted(set(dates))
+        found = zip(days, self.stretches(*((day, day) for day in days)), strict=True)
+        return [DaySpan(day, *stretch) for day, stretches in found for stretch in stretches]
 
     def midnight(self, date: dt.date) -> dt.datetime:
         """The first instant of a local day, in UTC; where a journey skipped the day, where it would have begun."""
@@ -125,6 +134,18 @@ class LocalCalendar:
             return instant(spans[0].starts_at)
         local = (date - EPOCH).days * DAY
         return instant(local - self.offset(local) * MICROSECOND)
+
+
+def _stretches(pieces: Sequence[tuple[int, int, int]], local_start: int, local_end: int) -> list[tuple[int, int]]:
+    """Where the wall clock shows [local_start, local_end), given the pieces (start, end, offset) of a calendar."""
+    found: list[tuple[int, int]] = []
+    for start, end, offset in pieces:
+        begins, ends = max(start, local_start - offset), min(end, local_end - offset)
+        if begins < ends:
+            if found and found[-1][1] == begins:
+                begins = found.pop()[0]
+            found.append((begins, ends))
+    return found
 
 
 def local_to_utc(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zoneinfo
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -32,6 +33,12 @@ def aligned(span: Span, width: int) -> Span:
     step, bucket = min(width, HOUR_SECONDS) * MICROSECOND, width * MICROSECOND
     start = span.start // step * step
     return Span(start, start - (start - span.end) // bucket * bucket)
+
+
+def touched(span: Span, widths: Iterable[int]) -> Span:
+    """The span with all buckets of these widths that it touches, up to a day's, whole."""
+    grids = [aligned(span, width) for width in widths]
+    return Span(min([span.start, *(one.start for one in grids)]), max([span.end, *(one.end for one in grids)]))
 
 
 def day_numbers(span: Span, zone: zoneinfo.ZoneInfo) -> tuple[int, int]:

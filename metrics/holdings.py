@@ -10,8 +10,8 @@ from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 
 from metrics.models import DayRollup, ExerciseSession, ParticipantDay, SleepSession, Source
+from metrics.readable import readable_on
 from metrics.registry import BY_CODE, BY_ID, Metric
-from metrics.sources import sources_by_series
 from participants.models import Participant
 
 
@@ -110,21 +110,20 @@ class DayRow:
 def day_tables(
     participant: Participant, metrics: Sequence[str], start_on: dt.date, end_on: dt.date
 ) -> dict[str, list[DayRow]]:
-    """Local days from start to end, both included, that have data, of each metric from the source that charts use too.
+    """Local days from start to end, both included, that have data, of each metric and day from the source that counts.
 
     Ascending; a metric without data has no days. The number of queries does not depend on that of the metrics.
     """
     wanted = [BY_CODE[code] for code in metrics]
-    ranked = sources_by_series([participant], wanted, start_on, end_on)
     found: dict[str, list[DayRow]] = {metric.code: [] for metric in wanted}
-    chosen = {(metric_id, sources[0].pk) for (_, metric_id), sources in ranked.items()}
+    held = readable_on([participant], wanted, start_on, end_on)
     rows = DayRollup.objects.filter(
-        participant_id=participant.pk, metric_id__in=[metric for metric, _ in chosen], date__range=(start_on, end_on)
+        participant_id=participant.pk, metric_id__in=[metric for _, metric in held], date__range=(start_on, end_on)
     ).order_by("date")
     # No model's instance for each row: making it takes longer than all the rest.
     names = ("metric_id", "source_id", "date", "n", "minutes", "total", "low", "high")
     for metric_id, source_id, date, n, minutes, total, low, high in rows.values_list(*names):
-        if (metric_id, source_id) in chosen:
+        if held[participant.pk, metric_id].counts(source_id, date):
             found[BY_ID[metric_id].code].append(DayRow(date, n, minutes, total / n, low, high, total))
     return found
 

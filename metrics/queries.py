@@ -1,25 +1,23 @@
 """The only reader of measurements and what is derived from them: series here, the rest in its siblings.
 
 A series is read from the coarsest table that answers: days, hours, minutes, and measurements only for short
-spans. Missing stays missing: a bucket without data is not in the answer, it is never a zero. Every sample of a
-long span is read in pieces, by raw.py.
+spans; of each local day from the source that counts, and only what is collected (readable.py). Missing stays
+missing: a bucket without data is not in the answer, it is never a zero. Every sample of a long span is read in
+pieces, by raw.py.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import zoneinfo
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics import columns, sql_reads
-from metrics.batch import Times, Values, instant, microseconds
-from metrics.grids import DAY_SECONDS, Span, aligned, day_numbers, midnights
+from metrics.batch import Times, Values, microseconds
+from metrics.grids import Span, touched
 from metrics.holdings import (
     DayRow,
     MetricSummary,
@@ -35,8 +33,9 @@ from metrics.holdings import (
     sources_with_data,
 )
 from metrics.models import Source
+from metrics.readable import ReadFrom, readable
 from metrics.registry import BY_CODE, Metric
-from metrics.sources import sources_by_series
+from metrics.series_rows import NO_ROWS, Plan, Rows, length, plans_of, read_rows
 from metrics.widths import RESOLUTIONS, bucket_width, length_of, without_samples
 from participants.models import Participant
 
@@ -46,15 +45,17 @@ class Series:
     """One participant's one metric over time, ascending. Only buckets that hold data are listed.
 
     `width`: seconds a bucket, 0 for single samples, 86400 for local days. `time`: int64 microseconds UTC, the first
-    instant of each bucket (of a local day: midnight in her zone). `mean`, `low`, `high`, `total`: float64 in the
-    metric's unit; `n`: int64 samples in the bucket. All of shape (n,). `source` is None where there is no data;
-    `others` are sources that have data in the span and were not chosen. `removed_before`: the trial keeps no samples
-    before this instant, and the span begins before it, so that its rollups were read.
+    instant of each bucket (of a local day: midnight in the participant's zone). `mean`, `low`, `high`, `total`:
+    float64 in the metric's unit; `n`: int64 samples in the bucket. All of shape (n,). `sources`: those that were read,
+    ascending, each from the first local day of the span on which it counts; several where the source changes, none
+    where there is no data. `others`: sources that have data of the span and count on none of its days.
+    `removed_before`: the trial keeps no samples before this instant, and the span begins before it, so that its
+    rollups were read.
     """
 
     participant_id: int
     metric: Metric
-    source: Source | None
+    sources: list[ReadFrom]
     others: list[Source]
     width: int
     time: Times
@@ -64,6 +65,11 @@ class Series:
     total: Values
     n: NDArray[np.int64]
     removed_before: int | None = None
+
+    @property
+    def source(self) -> Source | None:
+        """The source that was read; where it changes, the last one."""
+        return self.sources[-1].source if self.sources else None
 
     def __len__(self) -> int:
         return len(self.time)
@@ -107,18 +113,15 @@ def series_of(
     *,
     resolution: str = "auto",
     max_points: int = 2000,
-    ranked: Mapping[tuple[int, int], list[Source]] | None = None,
+    source: int | None = None,
 ) -> list[Series]:
     """As `series`, of participants at hand and of a span for each (by id): local days differ from zone to zone.
 
-    `ranked`: sources by (participant, metric), the one to read first, where the caller has chosen.
+    `source`: read this one, whichever counts.
     """
     if not people:
         return []
-    if ranked is None:
-        ranked = ranked_sources(people, metrics, spans)
     longest = length_of(spans)
-    found: dict[tuple[int, int], Series] = {}
     removed = {person.pk: removed_before(person, spans[person.pk]) for person in people}
     by_width: dict[tuple[int, bool], list[Metric]] = defaultdict(list)
     for metric in metrics:
@@ -126,35 +129,21 @@ def series_of(
         if any(removed.values()):
             width = without_samples(metric, width)
         by_width[width, metric.subminute].append(metric)
+    whole = {pid: touched(span, [width for width, _ in by_width]) for pid, span in spans.items()}
+    among = None if source is None else [source]
+    held = readable(people, metrics, whole, among=among)
+    found: dict[tuple[int, int], Series] = {}
     for (wanted, _), alike in by_width.items():
         keys = [(person, metric) for metric in alike for person in people]
-        width, read = wanted, _read(keys, ranked, spans, wanted)
-        if resolution == "auto" and width == 0 and max(map(_length, read.values()), default=0) > max_points:
-            width, read = 1, _read(keys, ranked, spans, 1)  # several samples a second
+        width, plans = wanted, plans_of(keys, held, spans, wanted)
+        read = read_rows(plans, spans, wanted)
+        if resolution == "auto" and width == 0 and max(map(length, read.values()), default=0) > max_points:
+            width, plans = 1, plans_of(keys, held, spans, 1)  # several samples a second
+            read = read_rows(plans, spans, 1)
         for person, metric in keys:
-            of = ranked.get((person.pk, metric.id), [])
-            rows = read.get((person.pk, metric.id), _NO_ROWS)
-            found[person.pk, metric.id] = _series(person.pk, metric, of, width, rows, removed[person.pk])
+            plan, rows = plans.get((person.pk, metric.id)), read.get((person.pk, metric.id), NO_ROWS)
+            found[person.pk, metric.id] = _series(person.pk, metric, plan, width, rows, removed[person.pk])
     return [found[person.pk, metric.id] for metric in metrics for person in people]
-
-
-def ranked_sources(
-    people: Sequence[Participant], metrics: Sequence[Metric], spans: Mapping[int, Span]
-) -> dict[tuple[int, int], list[Source]]:
-    """Sources that have data in the spans by (participant, metric), the one to read first."""
-    first, last = _dates(spans)
-    return sources_by_series(people, metrics, first, last)
-
-
-# Rows of a series, as columns: time, n, total, low, high.
-Rows = tuple[Times, NDArray[np.int64], Values, Values, Values]
-_NO_VALUES: Values = np.zeros(0)
-_NO_TIMES: Times = np.zeros(0, dtype=np.int64)
-_NO_ROWS: Rows = (_NO_TIMES, _NO_TIMES, _NO_VALUES, _NO_VALUES, _NO_VALUES)
-
-
-def _length(rows: Rows) -> int:
-    return len(rows[0])
 
 
 def removed_before(person: Participant, span: Span) -> int | None:
@@ -163,13 +152,13 @@ def removed_before(person: Participant, span: Span) -> int | None:
     return microseconds(line) if line is not None and span.start < microseconds(line) else None
 
 
-def _series(pid: int, metric: Metric, sources: Sequence[Source], width: int, rows: Rows, removed: int | None) -> Series:
+def _series(pid: int, metric: Metric, plan: Plan | None, width: int, rows: Rows, removed: int | None) -> Series:
     time, n, total, low, high = rows
     return Series(
         participant_id=pid,
         metric=metric,
-        source=sources[0] if sources else None,
-        others=list(sources[1:]),
+        sources=plan.sources() if plan else [],
+        others=list(plan.held.others) if plan else [],
         width=width,
         time=time,
         mean=total / n,
@@ -181,99 +170,12 @@ def _series(pid: int, metric: Metric, sources: Sequence[Source], width: int, row
     )
 
 
-def _dates(spans: Mapping[int, Span]) -> tuple[dt.date, dt.date]:
-    """Local dates that cover all spans: local dates reach at most a day over the instants at both ends."""
-    first, last = min(span.start for span in spans.values()), max(span.end for span in spans.values())
-    day = dt.timedelta(days=1)
-    return instant(first).date() - day, instant(last).date() + day
-
-
-def _read(
-    keys: Sequence[tuple[Participant, Metric]],
-    ranked: Mapping[tuple[int, int], Sequence[Source]],
-    spans: Mapping[int, Span],
-    width: int,
-) -> dict[tuple[int, int], Rows]:
-    """Rows by (participant, metric) from the coarsest table whose buckets fit into `width`; metrics are alike."""
-    held = [(person, metric) for person, metric in keys if (person.pk, metric.id) in ranked]
-    if not held:
-        return {}
-    whole = [aligned(spans[person.pk], width) for person, _ in held]
-    first, last = _dates(spans)
-    parameters: dict[str, Any] = {
-        "participants": [person.pk for person, _ in held],
-        "metrics": [metric.id for _, metric in held],
-        "sources": [ranked[person.pk, metric.id][0].pk for person, metric in held],
-        "starts": [instant(span.start) for span in whole],
-        "ends": [instant(span.end) for span in whole],
-        "low": instant(min(span.start for span in whole)),
-        "high": instant(max(span.end for span in whole)),
-        "first": first,
-        "last": last,
-        "width": dt.timedelta(seconds=width),
-    }
-    read = columns.read(_statement(width, held[0][1]), parameters)
-    if width == 0:
-        return {(pid, metric): _samples(*arrays) for (pid, metric), arrays in read}
-    found = {(pid, metric): _ascending(arrays) for (pid, metric), arrays in read}
-    if width < DAY_SECONDS:
-        return found
-    zones = {person.pk: zoneinfo.ZoneInfo(person.time_zone) for person, _ in held}
-    return {(pid, metric): _days(rows, spans[pid], width, zones[pid]) for (pid, metric), rows in found.items()}
-
-
-def _statement(width: int, metric: Metric) -> str:
-    if width >= DAY_SECONDS:
-        return sql_reads.DAYS
-    if width == 0:
-        return sql_reads.SAMPLES
-    if width % 3600 == 0:
-        return sql_reads.HOURS
-    return sql_reads.MINUTES if width % 60 == 0 and metric.subminute else sql_reads.BINNED
-
-
-def _samples(time: Times, value: Values) -> Rows:
-    time, value = _ascending([time, value])
-    return time, np.ones(len(time), dtype=np.int64), value, value, value
-
-
-def _ascending(arrays: list[NDArray[Any]]) -> Any:
-    """Columns in the order of the first. The database aggregates in any order, as a rule in this one."""
-    time = arrays[0]
-    if np.all(time[1:] > time[:-1]):
-        return tuple(arrays)
-    order = np.argsort(time)
-    return tuple(array[order] for array in arrays)
-
-
-def _days(rows: Rows, span: Span, width: int, zone: zoneinfo.ZoneInfo) -> Rows:
-    """Day rollups of the local days that the span touches, whole, their dates as midnights in the participant's zone.
-
-    Several days together where the width says so, counted from the span's first.
-    """
-    first, last = day_numbers(span, zone)
-    low, high = np.searchsorted(rows[0], (first, last + 1))
-    date, n, total, least, most = (rows[0][low:high], rows[1][low:high], *(column[low:high] for column in rows[2:]))
-    starts = midnights(first, last, zone)
-    days = width // DAY_SECONDS
-    if days == 1 or not len(date):
-        return starts[date - first], n, total, least, most
-    group = (date - first) // days
-    begins = np.flatnonzero(np.append(True, group[1:] != group[:-1]))
-    return (
-        starts[group[begins] * days],
-        np.add.reduceat(n, begins),
-        np.add.reduceat(total, begins),
-        np.minimum.reduceat(least, begins),
-        np.maximum.reduceat(most, begins),
-    )
-
-
 __all__ = [
     "RESOLUTIONS",
     "DayRow",
     "MetricSummary",
     "Overview",
+    "ReadFrom",
     "Series",
     "SourceSummary",
     "Span",
@@ -285,7 +187,6 @@ __all__ = [
     "metrics_with_data",
     "overview",
     "participant_days",
-    "ranked_sources",
     "removed_before",
     "series",
     "series_of",

@@ -1,6 +1,7 @@
 """Every sample of several series in order of time, in pieces: whatever the span, only a piece is in memory.
 
-Each series is read through its own index from where the reading stands, and the pieces are merged here. Each piece
+Each series is read through its own index from where the reading stands, stretch after stretch, and the pieces are
+merged here. Each piece
 is a statement of its own: nothing stays open between two, so a slow reader holds back neither vacuum nor a worker.
 A sample is known by its place in the order (time, participant, metric, source). Whoever goes on after a place gets
 what lies beyond it, samples that were stored in the meantime too, and none twice.
@@ -8,7 +9,8 @@ what lies beyond it, samples that were stored in the meantime too, and none twic
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict, deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -17,7 +19,6 @@ from numpy.typing import NDArray
 
 from metrics import columns, sql_reads
 from metrics.batch import Seconds, Times, Values, instant
-from metrics.grids import Span
 
 # Samples in memory at a time, and the fewest that a series is asked for: a statement has its price.
 PIECE = 50_000
@@ -39,9 +40,17 @@ class Place(NamedTuple):
     key: Key
 
 
+class Stretch(NamedTuple):
+    """What is read of a series: [start, end) in microseconds UTC."""
+
+    key: Key
+    start: int
+    end: int
+
+
 @dataclass(slots=True)
 class Samples:
-    """Samples by (time, key). `series`: int index into the keys asked for; `seconds`: -1 for a sample. Shape (n,)."""
+    """Samples by (time, key). `series`: int index into the stretches; `seconds`: -1 for a sample. Shape (n,)."""
 
     series: NDArray[np.int64]
     time: Times
@@ -58,16 +67,21 @@ class Samples:
 
 @dataclass(slots=True)
 class _Feed:
-    """One series as far as it has been read. `start`: where the next read begins; `more`: whether there may be any."""
+    """One series as far as it has been read. `rest`: the stretches still to be read, by place, the next one first."""
 
-    place: int
-    key: Key
-    start: int
-    end: int
-    more: bool
+    rest: deque[tuple[int, Stretch]]
+    place: int = -1
     time: Times = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     value: Values = field(default_factory=lambda: np.zeros(0))
     seconds: Seconds = field(default_factory=lambda: np.zeros(0, dtype=np.int32))
+
+    def fill(self, time: Times, value: Values, seconds: Seconds, limit: int) -> None:
+        """Take in what was read of the next stretch, of which at most `limit` samples were asked for."""
+        order = np.argsort(time, kind="stable")
+        self.time, self.value, self.seconds = time[order], value[order], seconds[order]
+        self.place, stretch = self.rest.popleft()
+        if len(time) >= limit:
+            self.rest.appendleft((self.place, stretch._replace(start=int(self.time[-1]) + 1)))
 
     def take(self, until: int) -> Samples:
         """Hand out the samples up to an instant, which included."""
@@ -77,31 +91,27 @@ class _Feed:
         return taken
 
 
-def pieces(
-    keys: Sequence[Key], spans: Mapping[int, Span], *, after: Place | None = None, size: int = PIECE
-) -> Iterator[Samples]:
-    """All samples of the series in their participants' spans (by id), in pieces of about `size` samples.
+def pieces(stretches: Sequence[Stretch], *, after: Place | None = None, size: int = PIECE) -> Iterator[Samples]:
+    """All samples of the stretches, in pieces of about `size` samples. Those of one series do not overlap.
 
-    `after`: go on behind this place. `keys` are ascending and each occurs once.
+    `after`: go on behind this place.
     """
-    feeds = [_feed(place, key, spans[key.participant_id], after) for place, key in enumerate(keys)]
+    feeds = _feeds(stretches, after)
     while True:
         _refill(feeds, size)
         held = [feed for feed in feeds if len(feed.time)]
         if not held:
             return
         # Up to here every series is known: one that may have more is known up to its last sample.
-        until = min((int(feed.time[-1]) for feed in held if feed.more), default=int(max(f.time[-1] for f in held)))
+        until = min((int(feed.time[-1]) for feed in held if feed.rest), default=int(max(f.time[-1] for f in held)))
         yield _merged([feed.take(until) for feed in held])
 
 
-def page(
-    keys: Sequence[Key], spans: Mapping[int, Span], *, after: Place | None, limit: int
-) -> tuple[Samples, Place | None]:
+def page(stretches: Sequence[Stretch], *, after: Place | None, limit: int) -> tuple[Samples, Place | None]:
     """The next `limit` samples behind a place, and the place from which to go on; None after the last."""
     taken: list[Samples] = []
     n = 0
-    for piece in pieces(keys, spans, after=after, size=min(limit + 1, PIECE)):
+    for piece in pieces(stretches, after=after, size=min(limit + 1, PIECE)):
         taken.append(piece)
         n += len(piece)
         if n > limit:
@@ -110,42 +120,46 @@ def page(
     if n <= limit:
         return found, None
     last = limit - 1
-    return found.part(0, limit), Place(int(found.time[last]), keys[int(found.series[last])])
+    return found.part(0, limit), Place(int(found.time[last]), stretches[int(found.series[last])].key)
 
 
-def _feed(place: int, key: Key, span: Span, after: Place | None) -> _Feed:
-    start = span.start
-    if after is not None:
-        start = max(start, after.time if key > after.key else after.time + 1)
-    return _Feed(place, key, start, span.end, more=start < span.end)
+def _feeds(stretches: Sequence[Stretch], after: Place | None) -> list[_Feed]:
+    """A feed for each series, with what is still to be read of it behind a place."""
+    rest: dict[Key, list[tuple[int, Stretch]]] = defaultdict(list)
+    for place, stretch in enumerate(stretches):
+        start = stretch.start
+        if after is not None:
+            start = max(start, after.time if stretch.key > after.key else after.time + 1)
+        if start < stretch.end:
+            rest[stretch.key].append((place, stretch._replace(start=start)))
+    return [_Feed(deque(sorted(mine, key=lambda one: one[1].start))) for mine in rest.values()]
 
 
 def _refill(feeds: Sequence[_Feed], size: int) -> None:
-    """Read on in the series that are used up, in one statement, so far as memory is left."""
-    empty = {feed.place: feed for feed in feeds if feed.more and not len(feed.time)}
-    if not empty:
-        return
-    room = size - sum(len(feed.time) for feed in feeds)
-    limit = max(FEWEST, room // len(empty))
-    for (place,), (time, value, seconds) in columns.read(sql_reads.NEXT_SAMPLES, _asked(list(empty.values()), limit)):
-        order = np.argsort(time, kind="stable")
-        feed = empty.pop(place)
-        feed.time, feed.value, feed.seconds = time[order], value[order], seconds[order]
-        feed.start, feed.more = int(feed.time[-1]) + 1, len(time) >= limit
-    for feed in empty.values():  # nothing came
-        feed.more = False
+    """Read on in the series that are used up, so far as memory is left: a statement for all, again where some had
+    nothing in their stretch."""
+    while empty := [feed for feed in feeds if feed.rest and not len(feed.time)]:
+        room = size - sum(len(feed.time) for feed in feeds)
+        limit = max(FEWEST, room // len(empty))
+        waiting = dict(enumerate(empty))
+        for (n,), arrays in columns.read(sql_reads.NEXT_SAMPLES, _asked(empty, limit)):
+            time, value, seconds = arrays
+            waiting.pop(n).fill(time, value, seconds, limit)
+        for feed in waiting.values():  # nothing came
+            feed.rest.popleft()
 
 
 def _asked(feeds: Sequence[_Feed], limit: int) -> dict[str, Any]:
+    stretches = [feed.rest[0][1] for feed in feeds]
     return {
-        "places": [feed.place for feed in feeds],
-        "participants": [feed.key.participant_id for feed in feeds],
-        "metrics": [feed.key.metric_id for feed in feeds],
-        "sources": [feed.key.source_id for feed in feeds],
-        "starts": [instant(feed.start) for feed in feeds],
-        "ends": [instant(feed.end) for feed in feeds],
-        "low": instant(min(feed.start for feed in feeds)),
-        "high": instant(max(feed.end for feed in feeds)),
+        "places": list(range(len(stretches))),
+        "participants": [one.key.participant_id for one in stretches],
+        "metrics": [one.key.metric_id for one in stretches],
+        "sources": [one.key.source_id for one in stretches],
+        "starts": [instant(one.start) for one in stretches],
+        "ends": [instant(one.end) for one in stretches],
+        "low": instant(min(one.start for one in stretches)),
+        "high": instant(max(one.end for one in stretches)),
         "limit": limit,
     }
 

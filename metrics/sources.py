@@ -1,58 +1,216 @@
-"""Which source of several a metric is read from: the protocol's order, then the one with most data. Never a sum."""
+"""Which of several sources counts: one a participant, metric and local date. The only rule; sums never add sources.
+
+First by the order of the protocol that is in force on that date; of those it ranks alike, the source that covers most
+minutes of the day (a device that samples faster does not know more of a day), then the one with most samples, then
+the lowest id. So a day has one source whatever span, page, resolution or export asks for it. Nights are chosen by the
+same rule, by their date of waking: nights.py.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from django.db import connection
-from django.utils import timezone
+import numpy as np
+from django.db import connections
+from numpy.typing import NDArray
 
-from metrics import sql_reads
+from metrics import columns, sql_reads
+from metrics.days import EPOCH
+from metrics.judging import in_force
 from metrics.models import Source
-from metrics.registry import Metric
-from participants.models import Participant, Protocol
+from participants.models import Protocol
+
+Numbers = NDArray[np.int64]
+Series = tuple[int, int]  # participant, metric
+Dates = tuple[dt.date, dt.date]  # both included
+UNRANKED = 32_767
 
 
-def sources_by_series(
-    people: Iterable[Participant], metrics: Sequence[Metric], first: dt.date, last: dt.date
-) -> dict[tuple[int, int], list[Source]]:
-    """Sources that have data, by (participant, metric), the one to use first: the protocol's order, then most data."""
-    people = list(people)
-    parameters: dict[str, Any] = {
-        "participants": [person.pk for person in people],
-        "metrics": [metric.id for metric in metrics],
-        "first": first,
-        "last": last,
-    }
-    with connection.cursor() as cursor:
+def place(source: Source, priority: Sequence[str]) -> int:
+    """A source's place in a protocol's order, 0 the first; UNRANKED where it is not in it."""
+    names = (source.device_model, source.platform, source.provider)
+    return next((n for n, name in enumerate(priority) if name in names), UNRANKED)
+
+
+def counting(group: Numbers, places: Numbers, source: Numbers, *amounts: Numbers) -> NDArray[np.bool_]:
+    """Which rows count: of each group the first by place, then by the largest amounts, then the lowest source id.
+
+    All of shape (n,), in any order; a group is a participant's metric on a date, or whatever has one source.
+    """
+    order = np.lexsort((source, *(-amount for amount in reversed(amounts)), places, group))
+    first = np.ones(len(group), dtype=np.bool_)
+    first[1:] = group[order][1:] != group[order][:-1]
+    counts = np.zeros(len(group), dtype=np.bool_)
+    counts[order[first]] = True
+    return counts
+
+
+class Priorities:
+    """The orders of sources that trials' protocols give, by local date."""
+
+    def __init__(self, trials: Collection[int], sources: Mapping[int, Source], using: str = "default") -> None:
+        self._sources = sources
+        self._protocols: dict[int, list[Protocol]] = defaultdict(list)
+        found = Protocol.objects.using(using).filter(trial__in=trials).order_by("-effective_on", "-version")
+        for protocol in found:
+            self._protocols[protocol.trial_id].append(protocol)
+
+    def places(self, trial: Numbers, date: Numbers, source: Numbers) -> Numbers:
+        """Each source's place by its trial's protocol of that date (days since 1970-01-01). All of shape (n,)."""
+        found = np.full(len(source), UNRANKED, dtype=np.int64)
+        for one in np.unique(trial).tolist():
+            if protocols := self._protocols[one]:
+                mine = np.flatnonzero(trial == one)
+                found[mine] = self._of_trial(protocols, date[mine], source[mine])
+        return found
+
+    def _of_trial(self, protocols: Sequence[Protocol], date: Numbers, source: Numbers) -> Numbers:
+        days, day = np.unique(date, return_inverse=True)
+        ids, which = np.unique(source, return_inverse=True)
+        versions = [in_force(protocols, EPOCH + dt.timedelta(days=one)) for one in days.tolist()]
+        rows = {
+            version.pk: [place(self._sources[pk], version.source_priority) for pk in ids.tolist()]
+            for version in versions
+        }
+        table = np.array([rows[version.pk] for version in versions], dtype=np.int64)
+        chosen: Numbers = table[day, which]
+        return chosen
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Local dates, both included, of which one source counts where there are any data."""
+
+    source: Source
+    first: dt.date
+    last: dt.date
+
+
+@dataclass(slots=True)
+class Chosen:
+    """The sources of a participant's metric: `runs` ascend and do not overlap; `others` have data and count on no date.
+
+    What lies between two runs has no data.
+    """
+
+    runs: list[Run] = field(default_factory=list)
+    others: list[Source] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """What a reading that is under way reads of a date: by participant the date, by series the source."""
+
+    dates: Mapping[int, dt.date]
+    sources: Mapping[Series, int]
+
+
+def chosen_sources(
+    trial_of: Mapping[int, int],
+    dates: Mapping[int, Sequence[Dates]],
+    metrics: Collection[int],
+    *,
+    among: Collection[int] | None = None,
+    pinned: Pinned | None = None,
+    using: str = "default",
+) -> dict[Series, Chosen]:
+    """The sources by (participant, metric) of those that have any data. One statement, and two more where a
+    participant's metric has several.
+
+    `trial_of`: by participant; `dates`: of each the local dates that are asked for, as stretches that do not overlap;
+    `metrics`: ids. `among`: one is chosen of these sources alone; the rest are others.
+    """
+    asked = [(pid, *stretch) for pid, stretches in dates.items() for stretch in stretches]
+    if not asked:
+        return {}
+    people, firsts, lasts = map(list, zip(*asked, strict=True))
+    held: dict[Series, dict[int, Dates]] = defaultdict(dict)
+    parameters = {"participants": people, "firsts": firsts, "lasts": lasts, "metrics": list(metrics)}
+    with connections[using].cursor() as cursor:
         cursor.execute(sql_reads.SOURCES, parameters)
-        rows = cursor.fetchall()
-    sources = Source.objects.in_bulk({row[2] for row in rows})
-    found: dict[tuple[int, int], list[tuple[Source, int]]] = {}
-    for pid, metric, source, n in rows:
-        found.setdefault((pid, metric), []).append((sources[source], int(n)))
-    trial_of = {person.pk: person.trial_id for person in people}
-    several = {trial_of[pid] for (pid, _), candidates in found.items() if len(candidates) > 1}
-    priority = {trial: priority_of(trial) for trial in several}
-    return {
-        key: [source for source, _ in sorted(candidates, key=rank_by(priority.get(trial_of[key[0]], [])))]
-        for key, candidates in found.items()
-    }
+        for pid, metric, source, first, last in cursor.fetchall():
+            held[pid, metric][source] = (first, last)
+    sources = Source.objects.using(using).in_bulk({source for mine in held.values() for source in mine})
+    found = {key: Chosen(others=[sources[pk] for pk in sorted(mine)]) for key, mine in held.items()}
+    several: set[Series] = set()
+    for key, mine in held.items():
+        usable = [pk for pk in mine if among is None or pk in among]
+        if len(usable) == 1:
+            found[key].runs = [Run(sources[usable[0]], *mine[usable[0]])]
+        elif usable:
+            several.add(key)
+    if several:
+        rows = _Rows.of(several, trial_of, parameters, using).only(among)
+        for key, run in rows.runs(sources, Priorities({trial_of[pid] for pid, _ in several}, sources, using), pinned):
+            found[key].runs.append(run)
+    for one in found.values():
+        used = {run.source.pk for run in one.runs}
+        one.others = [source for source in one.others if source.pk not in used]
+    return found
 
 
-def priority_of(trial_id: int) -> list[str]:
-    """The source order of the trial's protocol in force."""
-    protocol = Protocol.objects.filter(trial_id=trial_id).in_force(timezone.now().date()).first()
-    return list(protocol.source_priority) if protocol else []
+@dataclass(slots=True)
+class _Rows:
+    """Day rollups as columns, each of shape (n,). `series`: index into `keys`; `date`: days since 1970-01-01."""
+
+    keys: list[Series]
+    trials: Numbers
+    series: Numbers
+    source: Numbers
+    date: Numbers
+    minutes: Numbers
+    n: Numbers
+
+    @classmethod
+    def of(cls, keys: Iterable[Series], trial_of: Mapping[int, int], asked: Mapping[str, object], using: str) -> _Rows:
+        """The days of these series, of the dates asked for."""
+        ordered = sorted(keys)
+        index = {key: n for n, key in enumerate(ordered)}
+        pairs = {"series_participants": [pid for pid, _ in ordered], "series_metrics": [m for _, m in ordered]}
+        parts: list[tuple[Numbers, ...]] = []
+        for (pid, metric, source), (date, minutes, n) in columns.read(
+            sql_reads.SOURCE_DAYS, {**asked, **pairs}, using=using
+        ):
+            series = np.full(len(date), index[pid, metric], dtype=np.int64)
+            parts.append((series, np.full(len(date), source, dtype=np.int64), date, minutes, n))
+        trials = np.array([trial_of[pid] for pid, _ in ordered], dtype=np.int64)
+        return cls(ordered, trials, *(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+    def only(self, among: Collection[int] | None) -> _Rows:
+        """Those of some sources."""
+        return self if among is None else self._cut(np.isin(self.source, list(among)))
+
+    def _cut(self, rows: NDArray[np.bool_]) -> _Rows:
+        cut = (column[rows] for column in (self.series, self.source, self.date, self.minutes, self.n))
+        return _Rows(self.keys, self.trials, *cut)
+
+    def runs(
+        self, sources: Mapping[int, Source], priorities: Priorities, pinned: Pinned | None
+    ) -> Iterator[tuple[Series, Run]]:
+        """The dates of each series as runs of the source that counts, ascending."""
+        places = priorities.places(self.trials[self.series], self.date, self.source)
+        if pinned:
+            places[self._pinned(pinned)] = -1
+        # One number for a series and date: a date has at most seven digits.
+        group = self.series * 10_000_000 + self.date
+        rows = self._cut(counting(group, places, self.source, self.minutes, self.n))
+        order = np.lexsort((rows.date, rows.series))
+        series, source, date = rows.series[order], rows.source[order], rows.date[order]
+        begins = np.flatnonzero(np.append(True, (series[1:] != series[:-1]) | (source[1:] != source[:-1])))
+        ends = np.append(begins[1:], len(series)) - 1
+        for first, last in zip(begins.tolist(), ends.tolist(), strict=True):
+            run = Run(sources[int(source[first])], _date(date[first]), _date(date[last]))
+            yield self.keys[int(series[first])], run
+
+    def _pinned(self, pinned: Pinned) -> NDArray[np.bool_]:
+        dates = np.array([(pinned.dates[pid] - EPOCH).days if pid in pinned.dates else -1 for pid, _ in self.keys])
+        chosen = np.array([pinned.sources.get(key, -1) for key in self.keys])
+        held: NDArray[np.bool_] = (dates[self.series] == self.date) & (chosen[self.series] == self.source)
+        return held
 
 
-def rank_by(priority: Sequence[str]) -> Any:
-    def rank(candidate: tuple[Source, int]) -> tuple[int, int, int]:
-        source, n = candidate
-        names = (source.device_model, source.platform, source.provider)
-        place = next((i for i, name in enumerate(priority) if name in names), len(priority))
-        return place, -n, source.pk
-
-    return rank
+def _date(day: np.int64) -> dt.date:
+    return EPOCH + dt.timedelta(days=int(day))

@@ -9,27 +9,60 @@ from __future__ import annotations
 
 from metrics.plausibility import counted
 
-# One source a participant and metric is chosen from what each has in the span: sums never add sources.
-SOURCES = """
-SELECT participant_id, metric_id, source_id, sum(n)
-FROM metrics_dayrollup
-WHERE participant_id = ANY(%(participants)s) AND metric_id = ANY(%(metrics)s) AND date BETWEEN %(first)s AND %(last)s
+_DATES = "unnest(%(participants)s::int4[], %(firsts)s::date[], %(lasts)s::date[]) AS k(participant, first, last)"
+
+# Which sources have data of a participant's metric in stretches of local dates, and of which dates the first and last.
+SOURCES = f"""
+SELECT d.participant_id, d.metric_id, d.source_id, min(d.date), max(d.date)
+FROM {_DATES}
+JOIN metrics_dayrollup d ON d.participant_id = k.participant AND d.date BETWEEN k.first AND k.last
+WHERE d.metric_id = ANY(%(metrics)s)
 GROUP BY 1, 2, 3
 """
 
+# How much each source has of each of these dates, of the series that have several.
+SOURCE_DAYS = f"""
+COPY (
+SELECT d.participant_id, d.metric_id, d.source_id, array_agg((d.date - DATE '1970-01-01')::int8),
+    array_agg(d.minutes::int8), array_agg(d.n::int8)
+FROM {_DATES}
+JOIN unnest(%(series_participants)s::int4[], %(series_metrics)s::int2[]) AS s(participant, metric)
+    ON s.participant = k.participant
+JOIN metrics_dayrollup d
+    ON d.participant_id = s.participant AND d.metric_id = s.metric AND d.date BETWEEN k.first AND k.last
+GROUP BY 1, 2, 3
+) TO STDOUT (FORMAT BINARY)
+"""
+
+# A participant's metric has several rows where its source changes in the span, or parts of the span are not collected.
+# Buckets are counted from `origin`, which all of them share: they are the same whatever rows there are, and one in
+# which the source changes holds what each has of its part.
 _WANTED = """unnest(%(participants)s::int4[], %(metrics)s::int2[], %(sources)s::int2[],
-    %(starts)s::timestamptz[], %(ends)s::timestamptz[]) AS k(participant, metric, source, starts_at, ends_at)"""
-_SAME = "m.participant_id = k.participant AND m.metric_id = k.metric AND m.source_id = k.source"
+    %(starts)s::timestamptz[], %(ends)s::timestamptz[], %(origins)s::timestamptz[])
+    AS k(participant, metric, source, starts_at, ends_at, origin)"""
+_WANTED_DAYS = """unnest(%(participants)s::int4[], %(metrics)s::int2[], %(sources)s::int2[],
+    %(firsts)s::date[], %(lasts)s::date[]) AS k(participant, metric, source, first, last)"""
 _COLUMNS = """SELECT participant, metric, array_agg(at), array_agg(n), array_agg(total), array_agg(low), array_agg(high)
 FROM"""
+
+
+def _of(table: str, columns: str, time: str, where: str = "TRUE") -> str:
+    """The rows of each of the wanted. OFFSET 0 keeps the look-up by each one's own span: where a source counts on
+    every second day, joining all of its rows with all of its stretches would take minutes."""
+    return f"""CROSS JOIN LATERAL (
+    SELECT {columns} FROM {table} m
+    WHERE m.participant_id = k.participant AND m.metric_id = k.metric AND m.source_id = k.source
+        AND m.{time} >= k.starts_at AND m.{time} < k.ends_at AND m.{time} >= %(low)s AND m.{time} < %(high)s
+        AND {where}
+    OFFSET 0) AS m"""
+
 
 # Samples that count: what is read in pieces (NEXT_SAMPLES) has the others too.
 SAMPLES = f"""
 COPY (
 SELECT k.participant, k.metric, array_agg(m.time), array_agg(m.value)
 FROM {_WANTED}
-JOIN metrics_measurement m ON {_SAME} AND m.time >= k.starts_at AND m.time < k.ends_at
-WHERE m.time >= %(low)s AND m.time < %(high)s AND {counted("m")}
+{_of("metrics_measurement", "m.time, m.value", "time", counted("m"))}
 GROUP BY 1, 2
 ) TO STDOUT (FORMAT BINARY)
 """
@@ -37,39 +70,44 @@ GROUP BY 1, 2
 BINNED = f"""
 COPY (
 {_COLUMNS} (
-    SELECT k.participant, k.metric, date_bin(%(width)s, m.time, k.starts_at) AS at,
+    SELECT k.participant, k.metric, date_bin(%(width)s, m.time, k.origin) AS at,
         count(*) AS n, sum(m.value) AS total, min(m.value) AS low, max(m.value) AS high
     FROM {_WANTED}
-    JOIN metrics_measurement m ON {_SAME} AND m.time >= k.starts_at AND m.time < k.ends_at
-    WHERE m.time >= %(low)s AND m.time < %(high)s AND {counted("m")}
+    {_of("metrics_measurement", "m.time, m.value", "time", counted("m"))}
     GROUP BY 1, 2, 3
 ) AS binned GROUP BY 1, 2
 ) TO STDOUT (FORMAT BINARY)
 """
 
-_ROLLUP = f"""
+
+def _rollup(table: str) -> str:
+    return f"""
 COPY (
 {_COLUMNS} (
-    SELECT k.participant, k.metric, date_bin(%(width)s, m.bucket, k.starts_at) AS at,
+    SELECT k.participant, k.metric, date_bin(%(width)s, m.bucket, k.origin) AS at,
         sum(m.n) AS n, sum(m.total) AS total, min(m.low) AS low, max(m.high) AS high
     FROM {_WANTED}
-    JOIN {{table}} m ON {_SAME} AND m.bucket >= k.starts_at AND m.bucket < k.ends_at
-    WHERE m.bucket >= %(low)s AND m.bucket < %(high)s
+    {_of(table, "m.bucket, m.n, m.total, m.low, m.high", "bucket")}
     GROUP BY 1, 2, 3
 ) AS binned GROUP BY 1, 2
 ) TO STDOUT (FORMAT BINARY)
 """
-MINUTES = _ROLLUP.format(table="metrics_minuterollup")
-HOURS = _ROLLUP.format(table="metrics_hourrollup")
 
-# `at`: the local date as days since 1970-01-01. The spans' dates are the caller's to cut: they depend on the zone.
+
+MINUTES = _rollup("metrics_minuterollup")
+HOURS = _rollup("metrics_hourrollup")
+
+# `at`: the local date as days since 1970-01-01. Looked up one by one, as _of says.
 DAYS = f"""
 COPY (
 SELECT k.participant, k.metric, array_agg((m.date - DATE '1970-01-01')::int8), array_agg(m.n::int8),
     array_agg(m.total), array_agg(m.low), array_agg(m.high)
-FROM {_WANTED}
-JOIN metrics_dayrollup m ON {_SAME}
-WHERE m.date BETWEEN %(first)s AND %(last)s
+FROM {_WANTED_DAYS}
+CROSS JOIN LATERAL (
+    SELECT m.date, m.n, m.total, m.low, m.high FROM metrics_dayrollup m
+    WHERE m.participant_id = k.participant AND m.metric_id = k.metric AND m.source_id = k.source
+        AND m.date BETWEEN k.first AND k.last
+    OFFSET 0) AS m
 GROUP BY 1, 2
 ) TO STDOUT (FORMAT BINARY)
 """

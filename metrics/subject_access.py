@@ -9,7 +9,6 @@ from metrics import raw
 from metrics.calendars import calendar_of
 from metrics.days import DAY, EPOCH, LocalCalendar
 from metrics.exchange.series import numbers, stamps
-from metrics.grids import Span
 from metrics.kept import kept_days
 from metrics.models import (
     DayRollup,
@@ -90,9 +89,9 @@ def _values(participant: Participant, metric: Metric, source_id: int, calendar: 
     """CSV, in pieces of many lines."""
     yield f"time,value in {metric.unit},seconds,plausible\n".encode()
     dates = kept_days("date", participant=participant, metric_id=metric.id, source_id=source_id)
-    span = Span(_us(min(dates), -AROUND), _us(max(dates), AROUND))
     key = raw.Key(participant.pk, metric.id, source_id)
-    for piece in raw.pieces([key], {participant.pk: span}):
+    # Whatever the source and the collection interval: they have a right to all that is kept.
+    for piece in raw.pieces([raw.Stretch(key, _us(min(dates), -AROUND), _us(max(dates), AROUND))]):
         lengths = ["" if seconds < 0 else str(seconds) for seconds in piece.seconds.tolist()]
         marks = ["yes" if counts else "no" for counts in plausible(metric, piece.value, piece.seconds).tolist()]
         rows = zip(stamps(piece.time, calendar), numbers(piece.value), lengths, marks, strict=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zoneinfo
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from metrics.api.asked import Asked
 from metrics.batch import Times
 from metrics.grids import DAY_SECONDS, Span, buckets
 from metrics.models import Source
-from metrics.queries import Series
+from metrics.queries import ReadFrom, Series
 from metrics.raw import Samples
 from metrics.registry import Metric
 from participants.models import Participant
@@ -39,8 +40,16 @@ def source_facts(source: Source | None) -> dict[str, Any] | None:
     }
 
 
-def head(person: Participant, metric: Metric, sources: Sequence[Source], width: int) -> dict[str, Any]:
-    """What a series says of itself, before its columns. `sources`: the one that was read first."""
+def head(
+    person: Participant,
+    metric: Metric,
+    sources: Sequence[ReadFrom],
+    others: Sequence[Source],
+    width: int,
+    zone: zoneinfo.ZoneInfo | None,
+) -> dict[str, Any]:
+    """What a series says of itself, before its columns. `zone`: where times are local."""
+    begins = stamps.texts(np.array([one.at for one in sources], dtype=np.int64), zone)
     return {
         "participant": person.study_id,
         "metric": metric.code,
@@ -48,17 +57,21 @@ def head(person: Participant, metric: Metric, sources: Sequence[Source], width: 
         "aggregate": metric.aggregate.value,
         "time_zone": person.time_zone,
         "width_seconds": width,
-        "source": source_facts(sources[0] if sources else None),
-        "other_sources": [source_facts(source) for source in sources[1:]],
+        "source": source_facts(sources[-1].source if sources else None),
+        "sources": [
+            {"date": one.date, "time": time, "source": source_facts(one.source)}
+            for one, time in zip(sources, begins, strict=True)
+        ],
+        "other_sources": [source_facts(source) for source in others],
     }
 
 
 def series_columns(series: Series, person: Participant, span: Span, asked: Asked) -> dict[str, Any]:
     """One series as an object of columns: `time`, of whole days `date` too, and each statistic asked for."""
     zone = zoneinfo.ZoneInfo(person.time_zone)
-    sources = [series.source, *series.others] if series.source else []
     time, columns = _columns(series, span, zone, asked)
-    answer = head(person, series.metric, sources, series.width)
+    local = zone if asked.local else None
+    answer = head(person, series.metric, series.sources, series.others, series.width, local)
     answer["time"] = stamps.texts(time, zone) if asked.local else stamps.utc(time)
     if series.width >= DAY_SECONDS:
         answer["date"] = stamps.dates(time, zone)
@@ -102,16 +115,27 @@ def bucket_rows(
         person = people[series.participant_id]
         zone = zoneinfo.ZoneInfo(person.time_zone)
         time, columns = _columns(series, spans[person.pk], zone, asked)
-        constant = (person.study_id, series.metric.code, series.metric.unit, series.source and series.source.pk)
+        constant = (person.study_id, series.metric.code, series.metric.unit)
+        sources = _sources_at(series, time)
         days = stamps.dates(time, zone) if series.width >= DAY_SECONDS else [None] * len(time)
         values = [columns[name] for name in asked.statistics]
         lists = [column if isinstance(column, list) else _nulls(column) for column in values]
-        rows = zip(stamps.texts(time, zone if asked.local else None), days, *lists, strict=True)
+        times = stamps.texts(time, zone if asked.local else None)
+        cells = zip(sources, [series.width] * len(time), times, days, *lists, strict=True)
+        rows = [(*constant, *row) for row in cells]
         if asked.form == "csv":
-            lines = [_csv((*constant, series.width, *row)) for row in rows]
+            lines = [_csv(row) for row in rows]
         else:
-            lines = [orjson.dumps(dict(zip(names, (*constant, series.width, *row), strict=True))) for row in rows]
+            lines = [orjson.dumps(dict(zip(names, row, strict=True))) for row in rows]
         yield b"".join(line + b"\n" for line in lines)
+
+
+def _sources_at(series: Series, time: Times) -> list[int | None]:
+    """The id of the source that is read where each bucket begins; before the first, of that one."""
+    if not series.sources:
+        return [None] * len(time)
+    places = np.searchsorted([one.at for one in series.sources], time, side="right") - 1
+    return [series.sources[place].source.pk for place in np.maximum(places, 0).tolist()]
 
 
 def _nulls(column: NDArray[Any]) -> list[Any]:
@@ -166,18 +190,32 @@ class RawRows:
         return written
 
 
+@dataclass(slots=True)
+class RawSeries:
+    """A series of raw samples: whose, of what, the sources that are read of the whole span, and the others."""
+
+    person: Participant
+    metric: Metric
+    sources: Sequence[ReadFrom]
+    others: Sequence[Source]
+
+
 def raw_columns(
-    samples: Samples, series: Sequence[tuple[Participant, Metric, Sequence[Source]]], *, local: bool
+    samples: Samples, of: Sequence[int], series: Sequence[RawSeries], *, local: bool
 ) -> list[dict[str, Any]]:
-    """A page of raw samples as columns: an object for each series that has samples in it."""
+    """A page of raw samples as columns: an object for each series that has samples in it.
+
+    `of`: the series (an index) of each stretch that was read.
+    """
     answers = []
-    for place in np.unique(samples.series).tolist():
-        person, metric, sources = series[place]
-        of = samples.series == place
-        time, seconds = samples.time[of], samples.seconds[of].tolist()
-        answer = head(person, metric, sources, 0)
-        answer["time"] = stamps.texts(time, zoneinfo.ZoneInfo(person.time_zone)) if local else stamps.utc(time)
-        answer["value"] = np.ascontiguousarray(samples.value[of])
+    which = np.array(of, dtype=np.int64)[samples.series]
+    for place in np.unique(which).tolist():
+        one, mine = series[place], which == place
+        time, seconds = samples.time[mine], samples.seconds[mine].tolist()
+        zone = zoneinfo.ZoneInfo(one.person.time_zone) if local else None
+        answer = head(one.person, one.metric, one.sources, one.others, 0, zone)
+        answer["time"] = stamps.texts(time, zone) if zone else stamps.utc(time)
+        answer["value"] = np.ascontiguousarray(samples.value[mine])
         answer["seconds"] = [None if s < 0 else s for s in seconds]
         answers.append(answer)
     return answers

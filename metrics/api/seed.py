@@ -1,7 +1,7 @@
 """GET /data/{user_id}/{metric}: the address of the product's first days, in the shape that its clients know.
 
 One metric of one participant, every sample of whole days in UTC, in order of time, as a stream. Of several sources
-the one that series read. New clients read /api/v1/series.
+the one that series read of each local day. New clients read /api/v1/series.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from metrics.api.asked import Reader, local_date
 from metrics.api.series import UNCACHED
 from metrics.batch import microseconds
 from metrics.grids import Span
-from metrics.queries import ranked_sources
+from metrics.readable import readable
 from metrics.registry import BY_CODE, Metric
 from participants import audit
 from participants.models import Participant
@@ -134,10 +134,11 @@ def _midnight(date: dt.date) -> int:
 
 
 def samples(person: Participant, metric: Metric, span: Span) -> Iterator[raw.Samples]:
-    """Pieces of the samples of the source that series read."""
-    spans = {person.pk: span}
-    sources = ranked_sources([person], [metric], spans).get((person.pk, metric.id), [])
-    return raw.pieces([raw.Key(person.pk, metric.id, source.pk) for source in sources[:1]], spans)
+    """Pieces of the samples that series read: of each local day from the source that counts, and what is collected."""
+    held = readable([person], [metric], {person.pk: span}).get((person.pk, metric.id))
+    parts = held.parts(span) if held else []
+    keyed = [raw.Stretch(raw.Key(person.pk, metric.id, part.source.pk), part.start, part.end) for part in parts]
+    return raw.pieces(keyed)
 
 
 def seeds_shape(user_id: str, metric: str, pieces: Iterator[raw.Samples]) -> Iterator[bytes]:

@@ -16,9 +16,8 @@ from metrics.api.asked import Asked, series_asked
 from metrics.api.series_schema import series_schema
 from metrics.batch import instant
 from metrics.grids import Span
-from metrics.models import Source
-from metrics.queries import Series, bucket_width, length_of, ranked_sources, series_of
-from metrics.registry import Metric
+from metrics.queries import Series, bucket_width, length_of, series_of
+from metrics.readable import readable
 from participants import audit
 from participants.models import Participant, Trial
 from participants.rest.problems import BadParameters, Problem
@@ -115,19 +114,6 @@ def envelope(asked: Asked, trial: Trial, spans: Mapping[int, Span]) -> dict[str,
     }
 
 
-def ranked_for(
-    asked: Asked, people: Sequence[Participant], spans: Mapping[int, Span]
-) -> dict[tuple[int, int], list[Source]]:
-    """Sources by series, the one to read first; of one source only, where one is asked for."""
-    if not people:
-        return {}
-    ranked = ranked_sources(people, asked.metrics, spans)
-    if asked.source is None:
-        return ranked
-    first = {key: [s for s in found if s.pk == asked.source] for key, found in ranked.items()}
-    return {key: found + [s for s in ranked[key] if s not in found] for key, found in first.items() if found}
-
-
 def bucket_answer(
     asked: Asked, trial: Trial, people: Sequence[Participant], spans: Mapping[int, Span]
 ) -> HttpResponseBase:
@@ -139,7 +125,7 @@ def bucket_answer(
         spans,
         resolution=asked.resolution,
         max_points=max(2, min(asked.max_points, share)),
-        ranked=ranked_for(asked, people, spans),
+        source=asked.source,
     )
     audit.looked(people, "series.view")
     by_id = {person.pk: person for person in people}
@@ -172,44 +158,58 @@ def raw_answer(
             after, before = cursors.decode(request, asked.cursor)
         except ValueError as error:
             raise BadParameters({"cursor": [str(error)]}) from None
-    ranked = _kept(ranked_for(asked, people, spans), before)
-    by_key = _by_key(people, asked.metrics, ranked)
-    keys = sorted(by_key)
+    series, stretches, of = _stretches(asked, people, spans, after, before)
     audit.looked(people, "series.view", part=after is not None)
     if asked.form != "json":
-        series = [(person, metric, sources[0].pk) for person, metric, sources in (by_key[key] for key in keys)]
-        rows = answers.RawRows(series, local=asked.local, form=asked.form)
-        return stream(rows.parts(raw.pieces(keys, spans)), asked.form)
-    page, place = raw.page(keys, spans, after=after, limit=asked.limit)
+        named = [(series[n].person, series[n].metric, one.key.source_id) for n, one in zip(of, stretches, strict=True)]
+        rows = answers.RawRows(named, local=asked.local, form=asked.form)
+        return stream(rows.parts(raw.pieces(stretches)), asked.form)
+    page, place = raw.page(stretches, after=after, limit=asked.limit)
     return as_json(
         envelope(asked, trial, spans)
         | {
             "rows": len(page),
-            "next": cursors.encode(request, place, keys) if place else None,
-            "series": answers.raw_columns(page, [by_key[key] for key in keys], local=asked.local),
+            "next": cursors.encode(request, place, _read_at(place, stretches)) if place else None,
+            "series": answers.raw_columns(page, of, series, local=asked.local),
         }
     )
 
 
-def _kept(
-    ranked: dict[tuple[int, int], list[Source]], before: Mapping[tuple[int, int], int]
-) -> dict[tuple[int, int], list[Source]]:
-    """The sources that earlier pages read come first, whatever late data say now."""
-    return {
-        key: [s for s in sources if s.pk == before.get(key)] + [s for s in sources if s.pk != before.get(key)]
-        for key, sources in ranked.items()
-    }
+def _stretches(
+    asked: Asked,
+    people: Sequence[Participant],
+    spans: Mapping[int, Span],
+    after: raw.Place | None,
+    before: Mapping[tuple[int, int], int],
+) -> tuple[list[answers.RawSeries], list[raw.Stretch], list[int]]:
+    """The series that have anything to read, the stretches of them, and of each stretch its series as an index.
+
+    `after`, `before`: where the page before ended, and the sources that it read there: its day goes on with them,
+    whatever late data say now.
+    """
+    among = None if asked.source is None else [asked.source]
+    at = after.time if after else 0
+    held = readable(people, asked.metrics, spans, among=among, pinned=before, pinned_at=at)
+    series: list[answers.RawSeries] = []
+    stretches: list[raw.Stretch] = []
+    of: list[int] = []
+    for person in people:
+        for metric in asked.metrics:
+            found = held.get((person.pk, metric.id))
+            parts = found.parts(spans[person.pk]) if found else []
+            if not found or not parts:
+                continue
+            of += [len(series)] * len(parts)
+            series.append(answers.RawSeries(person, metric, found.read_from(parts), found.others))
+            stretches += [
+                raw.Stretch(raw.Key(person.pk, metric.id, part.source.pk), part.start, part.end) for part in parts
+            ]
+    return series, stretches, of
 
 
-def _by_key(
-    people: Sequence[Participant], metrics: Sequence[Metric], ranked: Mapping[tuple[int, int], list[Source]]
-) -> dict[raw.Key, tuple[Participant, Metric, list[Source]]]:
-    return {
-        raw.Key(person.pk, metric.id, sources[0].pk): (person, metric, sources)
-        for person in people
-        for metric in metrics
-        if (sources := ranked.get((person.pk, metric.id)))
-    }
+def _read_at(place: raw.Place, stretches: Sequence[raw.Stretch]) -> list[raw.Key]:
+    """The series as they are read at a place, ascending."""
+    return sorted(one.key for one in stretches if one.start <= place.time < one.end)
 
 
 def stream(parts: Any, form: str) -> StreamingHttpResponse:

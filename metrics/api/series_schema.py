@@ -34,6 +34,14 @@ class SeriesSource(serializers.Serializer[Any]):
     synthetic = serializers.BooleanField()
 
 
+class SeriesReadFrom(serializers.Serializer[Any]):
+    """From when on a source was read."""
+
+    date = serializers.DateField(help_text="The participant's local date.")
+    time = serializers.DateTimeField(help_text="Its first instant in the span.")
+    source = SeriesSource()  # type: ignore[assignment]  # a field of that name, not the field's own attribute
+
+
 def _values(help_text: str) -> serializers.ListField:
     return serializers.ListField(child=serializers.FloatField(allow_null=True), required=False, help_text=help_text)
 
@@ -52,9 +60,18 @@ class SeriesColumns(serializers.Serializer[Any]):
         help_text="Of a bucket; 0: every sample; 86400: local days, of 23 to 25 hours where clocks change."
     )
     source = SeriesSource(  # type: ignore[assignment]  # a field of that name, not the field's own attribute
-        allow_null=True, help_text="The one that was read; null without data."
+        allow_null=True, help_text="The one that was read, of several the last; null without data."
     )
-    other_sources = SeriesSource(many=True, help_text="They have data in the span too. Sources are never added up.")
+    sources = SeriesReadFrom(
+        many=True,
+        help_text="Those that were read, ascending: of each local day the one that the protocol in force on it "
+        "prefers, else the one that covers most of it. Several where it changes in the span, as after a device was "
+        "replaced.",
+    )
+    other_sources = SeriesSource(
+        many=True,
+        help_text="They have data of the span too, and count on none of its days. Sources are never added up.",
+    )
     time = serializers.ListField(
         child=serializers.DateTimeField(), help_text="First instants of the buckets, or instants of the samples."
     )
@@ -138,7 +155,7 @@ PARAMETERS = [
         enum=MISSING,
         default="null",
     ),
-    _number("source", "Read this source (see `/api/v1/sources`) and not the protocol's first.", 1, 32_767),
+    _number("source", "Read this source (see `/api/v1/sources`) on all days, whichever counts.", 1, 32_767),
     _number("limit", "With `raw`, in JSON: samples a page.", 1, MOST_ROWS, DEFAULT_ROWS),
     _query("cursor", "With `raw`, in JSON: `next` of the page before; all else unchanged."),
     _query(
@@ -148,13 +165,15 @@ PARAMETERS = [
         default="json",
     ),
 ]
+_SOURCE = {"id": 3, "provider": "vendor", "platform": "", "device_model": "Charge 6", "synthetic": False}
 _FACTS = {
     "participant": "AX-001",
     "metric": "heart_rate",
     "unit": "/min",
     "aggregate": "mean",
     "time_zone": "Europe/Amsterdam",
-    "source": {"id": 3, "provider": "vendor", "platform": "", "device_model": "Charge 6", "synthetic": False},
+    "source": _SOURCE,
+    "sources": [{"date": "2026-05-04", "time": "2026-05-04T10:00:00Z", "source": _SOURCE}],
     "other_sources": [],
 }
 _HOURS = {
@@ -200,7 +219,8 @@ series_schema = extend_schema(
     summary="Series of participants and metrics",
     description=(
         "One or many participants and metrics in one request, as columns. Missing stays missing: a bucket without data "
-        "is null or left out, never zero. Of several sources one is read, by the protocol's order: never a sum."
+        "is null or left out, never zero. Of several sources one is read of each local day, by the order of the "
+        "protocol in force on it: never a sum. What lies outside the participant's collection interval is not shown."
     ),
     parameters=PARAMETERS,
     responses={

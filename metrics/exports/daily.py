@@ -16,9 +16,9 @@ from metrics.exports import store, variables
 from metrics.exports.drafts import Draft
 from metrics.exports.plan import FIRST, LAST, parameters_of
 from metrics.exports.variables import Variable
-from metrics.models import DayRollup, DayStatus, Exclusion, Export, ParticipantDay, Source
+from metrics.models import DayRollup, DayStatus, Exclusion, Export, ParticipantDay
+from metrics.readable import readable_on
 from metrics.registry import BY_ID, Aggregate, Kind
-from metrics.sources import priority_of, rank_by
 from participants.models import Participant
 
 CSV_PATH, PARQUET_PATH = "daily.csv", "daily.parquet"
@@ -142,30 +142,19 @@ def _upload(status: DayStatus, known: bool) -> str:
 
 
 def _values(export: Export, alias: str, people: Sequence[Participant]) -> dict[tuple[int, dt.date], Row]:
-    """What was measured, by participant and local date: of each metric from one source."""
+    """What was measured, by participant and local date: of each metric from the source that counts on it."""
     wanted = parameters_of(export)
+    metrics = [BY_ID[metric] for metric in wanted["metrics"]]
+    held = readable_on(people, metrics, wanted["first"], wanted["last"], among=wanted["sources"], using=alias)
     rollups = DayRollup.objects.using(alias).filter(
         participant__in=people, metric__in=wanted["metrics"], date__range=(wanted["first"], wanted["last"])
     )
-    if wanted["sources"]:
-        rollups = rollups.filter(source__in=wanted["sources"])
-    rows = list(rollups.values_list("participant", "metric", "source", "date", "minutes", "n", "total", "low", "high"))
-    chosen = _chosen(export, alias, rows)
+    names = ("participant", "metric", "source", "date", "minutes", "n", "total", "low", "high")
     found: dict[tuple[int, dt.date], Row] = defaultdict(dict)
-    for participant, metric_id, source, date, minutes, n, total, low, high in rows:
-        if chosen[participant, metric_id] == source:
-            found[participant, date] |= _measured(metric_id, minutes, n, total, low, high)
+    for participant, metric, source, date, *values in rollups.values_list(*names):
+        if (of := held.get((participant, metric))) and of.counts(source, date):
+            found[participant, date] |= _measured(metric, *values)
     return found
-
-
-def _chosen(export: Export, alias: str, rows: Sequence[tuple[Any, ...]]) -> dict[tuple[int, int], int]:
-    """The source of each participant's metric: the protocol's order, then most data."""
-    samples: dict[tuple[int, int], dict[int, int]] = defaultdict(lambda: defaultdict(int))
-    for participant, metric_id, source, _, _, n, *_ in rows:
-        samples[participant, metric_id][source] += n
-    sources = Source.objects.using(alias).in_bulk({row[2] for row in rows})
-    rank = rank_by(priority_of(export.trial_id))
-    return {key: min(((sources[pk], n) for pk, n in each.items()), key=rank)[0].pk for key, each in samples.items()}
 
 
 def _measured(metric_id: int, minutes: int, n: int, total: float, low: float, high: float) -> Row:

@@ -55,6 +55,7 @@ def test_a_series_is_an_object_of_columns(reader: Client, person: Participant) -
     }
     source = series.pop("source")
     assert (source["provider"], source["platform"], source["device_model"]) == ("testvendor", "watch", "Charge 6")
+    assert series.pop("sources") == [{"date": "2026-05-04", "time": "2026-05-04T12:00:00Z", "source": source}]
     assert series == {
         "participant": "AX-001",
         "metric": "heart_rate",

@@ -25,7 +25,7 @@ def series(seconds: list[int], *, width: int = 60, metric: Metric = HEART_RATE) 
     """Points at so many seconds after START, each with the value of its place."""
     time = microseconds(START) + np.array(seconds, dtype=np.int64) * MICROSECOND
     value = np.arange(len(seconds), dtype=float)
-    return Series(1, metric, None, [], width, time, value, value - 1, value + 1, value * 2, np.full(len(seconds), 2))
+    return Series(1, metric, [], [], width, time, value, value - 1, value + 1, value * 2, np.full(len(seconds), 2))
 
 
 def test_consecutive_buckets_are_joined() -> None:

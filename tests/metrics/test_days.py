@@ -54,6 +54,32 @@ def test_days_of_changed_clocks_last_23_and_25_hours() -> None:
     assert hours(calendar, dt.date(2026, 6, 1)) == 24
 
 
+@pytest.mark.parametrize(
+    ("zone", "date", "first_hour"),
+    [
+        ("Pacific/Kiritimati", dt.date(2026, 5, 4), "2026-05-03T10:00"),
+        ("Pacific/Auckland", dt.date(2026, 1, 12), "2026-01-11T11:00"),
+        ("Pacific/Pago_Pago", dt.date(2026, 5, 4), "2026-05-04T11:00"),
+        ("Asia/Kathmandu", dt.date(2026, 5, 4), "2026-05-03T18:15"),
+    ],
+)
+def test_a_day_near_the_date_line_has_all_its_hours(zone: str, date: dt.date, first_hour: str) -> None:
+    (span,) = LocalCalendar(ZoneInfo(zone)).spans([date])
+    assert span.starts_at == wall(first_hour)
+    assert span.ends_at - span.starts_at == 24 * 3600 * MICROSECOND
+
+
+@pytest.mark.parametrize("zone", [*ZONES, "Pacific/Kiritimati", "Pacific/Auckland"])
+def test_days_in_a_row_are_the_days_one_by_one(zone: str) -> None:
+    calendar = LocalCalendar(ZoneInfo(zone), [(wall("2026-07-01"), -8 * 3600), (wall("2026-07-03T12"), None)])
+    first, last = dt.date(2026, 3, 20), dt.date(2026, 10, 30)
+    days = [first + dt.timedelta(days=n) for n in range((last - first).days + 1)]
+    (whole,) = calendar.stretches((first, last))
+    one_by_one = sorted((span.starts_at, span.ends_at) for span in calendar.spans(days))
+    assert sum(end - start for start, end in whole) == sum(end - start for start, end in one_by_one)
+    assert (whole[0][0], whole[-1][1]) == (one_by_one[0][0], max(end for _, end in one_by_one))
+
+
 def test_a_day_that_the_zone_skipped_has_no_span() -> None:
     assert LocalCalendar(ZoneInfo("Pacific/Apia")).spans([dt.date(2011, 12, 30)]) == []
 

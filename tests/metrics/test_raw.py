@@ -33,14 +33,15 @@ def people() -> list[Participant]:
     return found
 
 
-def keys_and_spans(people: list[Participant], span: Span = DAY) -> tuple[list[raw.Key], dict[int, Span]]:
+def stretches_of(span: Span = DAY) -> list[raw.Stretch]:
+    """The span of every series that is stored."""
     stored = Measurement.objects.order_by("participant_id", "metric_id", "source_id")
     keys = [raw.Key(*row) for row in stored.values_list("participant_id", "metric_id", "source_id").distinct()]
-    return keys, {person.pk: span for person in people}
+    return [raw.Stretch(key, span.start, span.end) for key in keys]
 
 
-def places(keys: list[raw.Key], samples: raw.Samples) -> list[raw.Place]:
-    return [raw.Place(int(t), keys[i]) for t, i in zip(samples.time, samples.series, strict=True)]
+def places(stretches: list[raw.Stretch], samples: raw.Samples) -> list[raw.Place]:
+    return [raw.Place(int(t), stretches[i].key) for t, i in zip(samples.time, samples.series, strict=True)]
 
 
 def stored_places() -> list[raw.Place]:
@@ -50,20 +51,20 @@ def stored_places() -> list[raw.Place]:
 
 @pytest.mark.parametrize("size", [1, 65, 500, 100_000])
 def test_all_samples_come_in_order_whatever_the_size_of_a_piece(people: list[Participant], size: int) -> None:
-    keys, spans = keys_and_spans(people)
-    found = [place for piece in raw.pieces(keys, spans, size=size) for place in places(keys, piece)]
+    wanted = stretches_of()
+    found = [place for piece in raw.pieces(wanted, size=size) for place in places(wanted, piece)]
     assert found == stored_places()
 
 
 @pytest.mark.parametrize("limit", [1, 7, 100, 823])
 def test_pages_follow_each_other_without_loss(people: list[Participant], limit: int) -> None:
-    keys, spans = keys_and_spans(people)
+    wanted = stretches_of()
     after: raw.Place | None = None
     found: list[raw.Place] = []
     while True:
-        page, after = raw.page(keys, spans, after=after, limit=limit)
+        page, after = raw.page(wanted, after=after, limit=limit)
         assert len(page) <= limit
-        found += places(keys, page)
+        found += places(wanted, page)
         if after is None or (limit == 1 and len(found) > 40):
             break
     assert found == stored_places()[: len(found)]
@@ -71,44 +72,44 @@ def test_pages_follow_each_other_without_loss(people: list[Participant], limit: 
 
 
 def test_no_sample_comes_twice_while_others_are_stored(people: list[Participant]) -> None:
-    keys, spans = keys_and_spans(people)
-    page, after = raw.page(keys, spans, after=None, limit=100)
-    found = places(keys, page)
+    wanted = stretches_of()
+    page, after = raw.page(wanted, after=None, limit=100)
+    found = places(wanted, page)
     assert after is not None
     # Late data on both sides of the place.
     store(people[2], deliver(batch([70.0] * 5, start=NOON + dt.timedelta(seconds=2), step=1)), now=NOW)
     store(people[2], deliver(batch([70.0] * 5, start=NOON + dt.timedelta(seconds=400), step=1)), now=NOW)
     while after is not None:
-        page, after = raw.page(keys, spans, after=after, limit=100)
-        found += places(keys, page)
+        page, after = raw.page(wanted, after=after, limit=100)
+        found += places(wanted, page)
     assert len(found) == len(set(found))
     assert found == sorted(found)
     assert {place for place in stored_places() if place.time > found[99].time} <= set(found)
 
 
 def test_lengths_of_intervals_come_along(people: list[Participant]) -> None:
-    keys, spans = keys_and_spans(people)
-    (piece,) = raw.pieces(keys, spans)
-    metric = np.array([keys[i].metric_id for i in piece.series])
+    wanted = stretches_of()
+    (piece,) = raw.pieces(wanted)
+    metric = np.array([wanted[i].key.metric_id for i in piece.series])
     assert set(piece.seconds[metric == 2].tolist()) == {60}
     assert set(piece.seconds[metric == 1].tolist()) == {-1}
 
 
 def test_a_span_has_its_end_outside(people: list[Participant]) -> None:
-    keys, spans = keys_and_spans(people, Span(DAY.start + MICROSECOND, DAY.start + 7 * MICROSECOND))
-    found = [t for piece in raw.pieces(keys, spans) for t in piece.time.tolist()]
+    wanted = stretches_of(Span(DAY.start + MICROSECOND, DAY.start + 7 * MICROSECOND))
+    found = [t for piece in raw.pieces(wanted) for t in piece.time.tolist()]
     assert (min(found) - DAY.start) // MICROSECOND == 1
     assert (max(found) - DAY.start) // MICROSECOND == 6
 
 
 def test_only_the_sources_asked_for_are_read(people: list[Participant]) -> None:
-    keys, spans = keys_and_spans(people)
+    wanted = stretches_of()
     store(people[0], deliver(batch([9.0] * 30, metric="steps", step=60, source=PHONE)), now=NOW)
-    assert sum(map(len, raw.pieces(keys, spans))) == 833
+    assert sum(map(len, raw.pieces(wanted))) == 833
 
 
 def test_a_read_holds_no_more_than_a_piece(people: list[Participant], monkeypatch: pytest.MonkeyPatch) -> None:
-    keys, spans = keys_and_spans(people)
+    wanted = stretches_of()
     read, most = columns.read, []
 
     def counted(statement: str, parameters: dict[str, Any]) -> Any:
@@ -117,13 +118,30 @@ def test_a_read_holds_no_more_than_a_piece(people: list[Participant], monkeypatc
         return rows
 
     monkeypatch.setattr(columns, "read", counted)
-    assert sum(map(len, raw.pieces(keys, spans, size=320))) == 833
+    assert sum(map(len, raw.pieces(wanted, size=320))) == 833
     assert max(most) <= 320
     assert len(most) > 3
 
 
+@pytest.mark.parametrize("size", [1, 65, 100_000])
+def test_a_series_is_read_stretch_after_stretch(people: list[Participant], size: int) -> None:
+    stretches: list[raw.Stretch] = []
+    for whole in stretches_of():
+        cuts = [DAY.start, *(DAY.start + n * 97 * MICROSECOND for n in range(1, 8)), DAY.end]
+        # Every second stretch, the later ones first: the order in which they are given does not matter.
+        stretches += [raw.Stretch(whole.key, a, b) for a, b in zip(cuts[::2], cuts[1::2], strict=False)][::-1]
+    found = [place for piece in raw.pieces(stretches, size=size) for place in places(stretches, piece)]
+    inside = [
+        place
+        for place in stored_places()
+        if any(one.key == place.key and one.start <= place.time < one.end for one in stretches)
+    ]
+    assert found == inside
+    assert 0 < len(found) < 833
+
+
 def test_nothing_is_asked_of_an_empty_span(people: list[Participant]) -> None:
-    keys, spans = keys_and_spans(people)
-    beyond = raw.Place(DAY.end, keys[-1])
-    assert list(raw.pieces(keys, spans, after=beyond)) == []
-    assert raw.page([], {}, after=None, limit=5)[1] is None
+    wanted = stretches_of()
+    beyond = raw.Place(DAY.end, wanted[-1].key)
+    assert list(raw.pieces(wanted, after=beyond)) == []
+    assert raw.page([], after=None, limit=5)[1] is None

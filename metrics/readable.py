@@ -1,0 +1,164 @@
+"""What may be read of participants' metrics, and from which source: every reader of measured values begins here.
+
+Two rules meet: one source counts on a local date (sources.py), and nothing outside the collection interval is shown
+(collection.py). Both belong to local dates, so the answer is the same whatever span is asked for.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from metrics.batch import instant
+from metrics.calendars import calendars_of
+from metrics.collection import Collected, collected
+from metrics.days import LocalCalendar
+from metrics.grids import Span
+from metrics.models import Source
+from metrics.registry import Metric
+from metrics.sources import Dates, Pinned, Run, Series, chosen_sources
+from participants.models import Participant
+
+MICROSECOND = dt.timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of time, [start, end) in microseconds UTC, of which one source counts."""
+
+    source: Source
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFrom:
+    """From an instant on (microseconds UTC; `date` is the participant's local one) a series is read from a source."""
+
+    at: int
+    date: dt.date
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """A participant's metric: `runs` ascend, are collected, and have one source each. `others` count on no date."""
+
+    runs: Sequence[Run]
+    others: Sequence[Source]
+    calendar: LocalCalendar
+    held: Collected
+
+    def counts(self, source: int, date: dt.date) -> bool:
+        """Whether a source (its id) counts on a local date."""
+        return any(run.source.pk == source and run.first <= date <= run.last for run in self.runs)
+
+    def on(self, first: dt.date, last: dt.date) -> list[Run]:
+        """The runs of local dates from first to last, both included."""
+        cut = (Run(run.source, max(run.first, first), min(run.last, last)) for run in self.runs)
+        return [run for run in cut if run.first <= run.last]
+
+    def parts(self, span: Span) -> list[Part]:
+        """The runs within a span as stretches of time, ascending."""
+        found = []
+        times = self.calendar.stretches(*((run.first, run.last) for run in self.runs))
+        for run, stretches in zip(self.runs, times, strict=True):
+            for start, end in stretches:
+                if start < span.end and end > span.start:
+                    held = self.held.within(Span(max(start, span.start), min(end, span.end)))
+                    found += [Part(run.source, part.start, part.end) for part in held]
+        return sorted(found, key=lambda part: part.start)
+
+    def read_from(self, parts: Sequence[Part]) -> list[ReadFrom]:
+        """The sources of parts, each where it begins to be read."""
+        return changes([ReadFrom(part.start, self.calendar.date(instant(part.start)), part.source) for part in parts])
+
+
+def changes(reads: Iterable[ReadFrom]) -> list[ReadFrom]:
+    """Of what is read one after another, the first and each whose source is another than that before it."""
+    found: list[ReadFrom] = []
+    for one in reads:
+        if not found or found[-1].source != one.source:
+            found.append(one)
+    return found
+
+
+def readable(
+    people: Iterable[Participant],
+    metrics: Collection[Metric],
+    spans: Mapping[int, Span],
+    *,
+    among: Collection[int] | None = None,
+    pinned: Mapping[Series, int] | None = None,
+    pinned_at: int = 0,
+) -> dict[Series, Readable]:
+    """What there is to read of the local days that the spans (by participant id) touch, by (participant, metric).
+
+    What has no data is not in it. `among`: one of these sources alone. `pinned`: what a reading that is under way
+    reads, by series, of the day in which `pinned_at` (microseconds UTC) lies. A number of statements that does not
+    grow with that of the participants.
+    """
+    people = list(people)
+    calendars = calendars_of(people)
+    days = {person.pk: dates_of(spans[person.pk], calendars[person.pk]) for person in people}
+    on = {pid: calendar.date(instant(pinned_at)) for pid, calendar in calendars.items()} if pinned else {}
+    return _readable(people, metrics, days, calendars, among=among, pinned=Pinned(on, pinned or {}))
+
+
+def readable_on(
+    people: Iterable[Participant],
+    metrics: Collection[Metric],
+    first: dt.date,
+    last: dt.date,
+    *,
+    among: Collection[int] | None = None,
+    using: str = "default",
+) -> dict[Series, Readable]:
+    """The same of local dates from first to last, both included."""
+    people = list(people)
+    calendars = calendars_of(people, using)
+    return _readable(people, metrics, dict.fromkeys(calendars, (first, last)), calendars, among=among, using=using)
+
+
+def _readable(
+    people: Sequence[Participant],
+    metrics: Collection[Metric],
+    days: Mapping[int, Dates],
+    calendars: Mapping[int, LocalCalendar],
+    *,
+    among: Collection[int] | None,
+    pinned: Pinned | None = None,
+    using: str = "default",
+) -> dict[Series, Readable]:
+    held = collected(people, using=using, calendars=dict(calendars))
+    intervals = {pid: one.days.intervals() for pid, one in held.items()}
+    found = chosen_sources(
+        {person.pk: person.trial_id for person in people},
+        {pid: cut(intervals[pid], *dates) for pid, dates in days.items()},
+        [metric.id for metric in metrics],
+        among=among,
+        pinned=pinned,
+        using=using,
+    )
+    return {
+        (pid, metric): Readable(
+            [Run(run.source, *part) for run in chosen.runs for part in cut(intervals[pid], run.first, run.last)],
+            chosen.others,
+            calendars[pid],
+            held[pid],
+        )
+        for (pid, metric), chosen in found.items()
+    }
+
+
+def dates_of(span: Span, calendar: LocalCalendar) -> Dates:
+    """The first and last local date that a span touches, by the participant's clock and by their zone."""
+    start, end = instant(span.start), instant(span.end) - MICROSECOND
+    return min(calendar.date(start), calendar.zone_date(start)), max(calendar.date(end), calendar.zone_date(end))
+
+
+def cut(intervals: Iterable[tuple[dt.date | None, dt.date | None]], first: dt.date, last: dt.date) -> list[Dates]:
+    """The parts of local dates from first to last that lie in intervals, all ends included; None: no bound."""
+    parts = ((max(low or first, first), min(high or last, last)) for low, high in intervals)
+    return [(low, high) for low, high in parts if low <= high]

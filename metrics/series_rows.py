@@ -1,0 +1,206 @@
+"""The rows of series as columns: which table and which stretches of it answer, and what they become."""
+
+from __future__ import annotations
+
+import datetime as dt
+import zoneinfo
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metrics import columns, sql_reads
+from metrics.batch import MICROSECOND, Times, Values, instant
+from metrics.days import EPOCH
+from metrics.grids import DAY_SECONDS, HOUR_SECONDS, Span, aligned, day_numbers, midnights
+from metrics.readable import Part, Readable, ReadFrom, changes
+from metrics.registry import Metric
+from metrics.sources import Run
+from participants.models import Participant
+
+# Rows of a series, as columns: time, n, total, low, high.
+Rows = tuple[Times, NDArray[np.int64], Values, Values, Values]
+_NO_VALUES: Values = np.zeros(0)
+_NO_TIMES: Times = np.zeros(0, dtype=np.int64)
+NO_ROWS: Rows = (_NO_TIMES, _NO_TIMES, _NO_VALUES, _NO_VALUES, _NO_VALUES)
+
+
+def length(rows: Rows) -> int:
+    return len(rows[0])
+
+
+@dataclass(slots=True)
+class Plan:
+    """How a series is read: its participant and metric, and by day `runs`, else `parts`, of one source each."""
+
+    person: Participant
+    metric: Metric
+    held: Readable
+    runs: Sequence[Run] = ()
+    parts: Sequence[Part] = ()
+
+    def sources(self) -> list[ReadFrom]:
+        """The sources that are read, each where it begins."""
+        if self.parts:
+            return self.held.read_from(self.parts)
+        if not self.runs:
+            return []
+        first = (self.runs[0].first - EPOCH).days
+        days = [(run.first - EPOCH).days - first for run in self.runs]
+        starts = midnights(first, first + days[-1], zoneinfo.ZoneInfo(self.person.time_zone))[days].tolist()
+        reads = zip(starts, self.runs, strict=True)
+        return changes(ReadFrom(start, run.first, run.source) for start, run in reads)
+
+
+def plans_of(
+    keys: Sequence[tuple[Participant, Metric]],
+    held: Mapping[tuple[int, int], Readable],
+    spans: Mapping[int, Span],
+    width: int,
+) -> dict[tuple[int, int], Plan]:
+    """How to read each series that has anything to read, by (participant, metric)."""
+    found = {}
+    for person, metric in keys:
+        of, span = held.get((person.pk, metric.id)), spans[person.pk]
+        if of is None:
+            continue
+        plan = Plan(person, metric, of)
+        if width >= DAY_SECONDS:
+            first, last = day_numbers(span, zoneinfo.ZoneInfo(person.time_zone))
+            plan.runs = of.on(EPOCH + dt.timedelta(days=first), EPOCH + dt.timedelta(days=last))
+        else:
+            plan.parts = of.parts(aligned(span, width))
+        found[person.pk, metric.id] = plan
+    return found
+
+
+def read_rows(
+    plans: Mapping[tuple[int, int], Plan], spans: Mapping[int, Span], width: int
+) -> dict[tuple[int, int], Rows]:
+    """Rows by (participant, metric) from the coarsest table whose buckets fit into `width`; metrics are alike."""
+    if width >= DAY_SECONDS:
+        return _read_days(plans, spans, width)
+    wanted = [(plan, part) for plan in plans.values() for part in plan.parts]
+    if not wanted:
+        return {}
+    origins = {pid: aligned(span, width).start for pid, span in spans.items()}
+    metric = wanted[0][0].metric
+    if width == 0:
+        return {key: _samples(*arrays) for key, arrays in _parts(sql_reads.SAMPLES, wanted, origins, width)}
+    if width % HOUR_SECONDS:
+        return {key: _ascending(arrays) for key, arrays in _parts(_finer(width, metric), wanted, origins, width)}
+    # An hour in which a part begins or ends, as a local day does half an hour past, is not read whole.
+    split = [(plan, *_hours(part)) for plan, part in wanted]
+    hours = [(plan, part) for plan, middle, _ in split for part in middle]
+    edges = [(plan, part) for plan, _, parts in split for part in parts]
+    found = {key: _ascending(arrays) for key, arrays in _parts(sql_reads.HOURS, hours, origins, width)}
+    for key, arrays in _parts(_finer(width, metric), edges, origins, width):
+        found[key] = _together(found[key], arrays) if key in found else _ascending(arrays)
+    return found
+
+
+def _parts(
+    statement: str, wanted: Sequence[tuple[Plan, Part]], origins: Mapping[int, int], width: int
+) -> Iterator[tuple[tuple[int, int], list[NDArray[Any]]]]:
+    """What a statement reads of parts, as columns by (participant, metric)."""
+    if not wanted:
+        return
+    parameters: dict[str, Any] = {
+        "participants": [plan.person.pk for plan, _ in wanted],
+        "metrics": [plan.metric.id for plan, _ in wanted],
+        "sources": [part.source.pk for _, part in wanted],
+        "starts": [instant(part.start) for _, part in wanted],
+        "ends": [instant(part.end) for _, part in wanted],
+        "origins": [instant(origins[plan.person.pk]) for plan, _ in wanted],
+        "low": instant(min(part.start for _, part in wanted)),
+        "high": instant(max(part.end for _, part in wanted)),
+        "width": dt.timedelta(seconds=width),
+    }
+    for numbers, arrays in columns.read(statement, parameters):
+        pid, metric = numbers
+        yield (pid, metric), arrays
+
+
+def _finer(width: int, metric: Metric) -> str:
+    """The table below the hours that answers."""
+    return sql_reads.MINUTES if width % 60 == 0 and metric.subminute else sql_reads.BINNED
+
+
+def _hours(part: Part) -> tuple[list[Part], list[Part]]:
+    """A part as its full hours and what is left at both ends."""
+    hour = HOUR_SECONDS * MICROSECOND
+    first, last = -(-part.start // hour) * hour, part.end // hour * hour
+    if first >= last:
+        return [], [part]
+    edges = [replace(part, end=first), replace(part, start=last)]
+    return [replace(part, start=first, end=last)], [edge for edge in edges if edge.start < edge.end]
+
+
+def _together(rows: Rows, more: Sequence[NDArray[Any]]) -> Rows:
+    """Two readings of one series as one: what falls into the same bucket is summed up."""
+    time, n, total, low, high = _ascending([np.concatenate(pair) for pair in zip(rows, more, strict=True)])
+    begins = np.flatnonzero(np.append(True, time[1:] != time[:-1]))
+    return _summed(time[begins], begins, n, total, low, high)
+
+
+def _summed(time: Times, begins: NDArray[np.int64], n: Times, total: Values, low: Values, high: Values) -> Rows:
+    """Rows that follow one another as one each, from each of `begins` to the next; `time`: of each."""
+    return (
+        time,
+        np.add.reduceat(n, begins),
+        np.add.reduceat(total, begins),
+        np.minimum.reduceat(low, begins),
+        np.maximum.reduceat(high, begins),
+    )
+
+
+def _read_days(
+    plans: Mapping[tuple[int, int], Plan], spans: Mapping[int, Span], width: int
+) -> dict[tuple[int, int], Rows]:
+    rows = [(plan, run) for plan in plans.values() for run in plan.runs]
+    if not rows:
+        return {}
+    parameters: dict[str, Any] = {
+        "participants": [plan.person.pk for plan, _ in rows],
+        "metrics": [plan.metric.id for plan, _ in rows],
+        "sources": [run.source.pk for _, run in rows],
+        "firsts": [run.first for _, run in rows],
+        "lasts": [run.last for _, run in rows],
+    }
+    found = {}
+    for (pid, metric), arrays in columns.read(sql_reads.DAYS, parameters):
+        zone = zoneinfo.ZoneInfo(plans[pid, metric].person.time_zone)
+        found[pid, metric] = _days(_ascending(arrays), spans[pid], width, zone)
+    return found
+
+
+def _samples(time: Times, value: Values) -> Rows:
+    time, value = _ascending([time, value])
+    return time, np.ones(len(time), dtype=np.int64), value, value, value
+
+
+def _ascending(arrays: list[NDArray[Any]]) -> Any:
+    """Columns in the order of the first. The database aggregates in any order, as a rule in this one."""
+    time = arrays[0]
+    if np.all(time[1:] > time[:-1]):
+        return tuple(arrays)
+    order = np.argsort(time, kind="stable")
+    return tuple(array[order] for array in arrays)
+
+
+def _days(rows: Rows, span: Span, width: int, zone: zoneinfo.ZoneInfo) -> Rows:
+    """Day rollups of the local days that the span touches, whole, their dates as midnights in the participant's zone.
+
+    Several days together where the width says so, counted from the span's first.
+    """
+    first, last = day_numbers(span, zone)
+    date, n, total, least, most = rows
+    starts = midnights(first, last, zone)
+    days = width // DAY_SECONDS
+    if days == 1:
+        return starts[date - first], n, total, least, most
+    group = (date - first) // days
+    begins = np.flatnonzero(np.append(True, group[1:] != group[:-1]))
+    return _summed(starts[group[begins] * days], begins, n, total, least, most)

@@ -1,0 +1,357 @@
+"""Which source counts: of each local day one, by the protocol of that day, then by most data, whoever asks."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.core.management import call_command
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.django import TestCase
+from pytest_django import DjangoAssertNumQueries
+
+from metrics import queries
+from metrics.batch import SampleBatch, SourceKey, microseconds
+from metrics.calendars import calendar_of
+from metrics.models import OffsetPeriod, ParticipantDay, Source
+from metrics.sources import UNRANKED, counting, place
+from metrics.writer import store
+from participants.models import Participant, Protocol
+from tests.factories import ParticipantFactory, ProtocolFactory, TrialFactory
+from tests.metrics.samples import NOW, deliver
+
+MONDAY = dt.date(2026, 5, 4)
+ONE_DAY = dt.timedelta(days=1)
+A, B, C = (SourceKey("testvendor", "watch", model) for model in ("Charge 6", "Sense 2", "Pixel Watch"))
+CASE = Path(__file__).resolve().parents[3] / "shared/cases/01-device-swap/steps_2026-11-01.csv"
+
+
+@pytest.fixture
+def person(db: None) -> Participant:
+    return ParticipantFactory()
+
+
+def day_of(
+    person: Participant, date: dt.date, source: SourceKey, minutes: int, *, metric: str = "steps", value: float = 1.0,
+    a_minute: int = 1, first: int = 0,
+) -> None:  # fmt: skip
+    """So many minutes of a local day from a source, each with so many samples of this value."""
+    midnight = microseconds(calendar_of(person).midnight(date))
+    places = np.arange(minutes * a_minute, dtype=np.int64)
+    time = midnight + (first + places // a_minute) * 60_000_000 + places % a_minute * 1_000_000
+    store(person, deliver(SampleBatch(metric, source, time, np.full(len(time), value))), now=NOW)
+
+
+def read(
+    person: Participant, first: dt.date, last: dt.date, *, metric: str = "steps", resolution: str = "1d"
+) -> queries.Series:
+    calendar = calendar_of(person)
+    span = calendar.midnight(first), calendar.midnight(last + ONE_DAY)
+    return queries.series([person.pk], [metric], *span, resolution=resolution)[0]
+
+
+def totals(person: Participant, first: dt.date, last: dt.date, **how: str) -> dict[dt.date, float]:
+    """Sums by local date, from buckets of any width."""
+    found: dict[dt.date, float] = {}
+    series, calendar = read(person, first, last, **how), calendar_of(person)
+    for day, total in zip(calendar.dates(series.time).tolist(), series.total.tolist(), strict=True):
+        date = dt.date(1970, 1, 1) + day * ONE_DAY
+        found[date] = found.get(date, 0) + total
+    return found
+
+
+def models(series: queries.Series) -> list[tuple[dt.date, str]]:
+    return [(one.date, one.source.device_model) for one in series.sources]
+
+
+def test_of_the_same_place_most_minutes_count_then_most_samples_then_the_lowest_id() -> None:
+    rows = {
+        "more minutes, fewer samples": (1, 7, 60, 60),
+        "more samples in fewer minutes": (1, 5, 59, 900),
+        "more samples": (2, 7, 60, 61),
+        "fewer samples": (2, 5, 60, 60),
+        "the lower id": (3, 5, 60, 60),
+        "the higher id": (3, 7, 60, 60),
+    }
+    group, source, minutes, n = np.array(list(rows.values())).T
+    counts = counting(group, np.zeros(6, dtype=np.int64), source, minutes, n)
+    assert [word for word, one in zip(rows, counts, strict=True) if one] == [
+        "more minutes, fewer samples",
+        "more samples",
+        "the lower id",
+    ]
+
+
+def test_the_place_in_the_protocols_order_comes_before_the_amount() -> None:
+    group, places, source, minutes = np.array([[1, 0, 7, 1], [1, 1, 5, 1440], [2, UNRANKED, 5, 9], [2, 3, 7, 8]]).T
+    assert counting(group, places, source, minutes).tolist() == [True, False, False, True]
+
+
+def test_a_source_is_named_by_its_model_its_platform_or_its_provider() -> None:
+    source = Source(provider="vendor", platform="phone", device_model="Charge 6")
+    orders: tuple[list[str], ...] = (["x", "Charge 6"], ["phone"], ["x", "y", "vendor"], ["charge 6"], [])
+    assert [place(source, order) for order in orders] == [1, 0, 2, UNRANKED, UNRANKED]
+
+
+@pytest.mark.skipif(not CASE.exists(), reason="the case's file is not here")
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "Pacific/Kiritimati"])
+def test_a_device_that_was_replaced_leaves_no_day_blank(db: None, zone: str) -> None:
+    trial = TrialFactory(code="CASES")
+    person = ParticipantFactory(trial=trial, study_id="SWAP-1", time_zone="UTC")
+    call_command("import_data", "CASES", str(CASE), "--participant", "SWAP-1", "--timezone", "UTC")
+    first, last = dt.date(2026, 11, 1), dt.date(2026, 11, 22)
+    assert totals(person, first, last) == dict.fromkeys((first + n * ONE_DAY for n in range(22)), 480.0)
+    assert totals(person, dt.date(2026, 11, 13), last)[dt.date(2026, 11, 13)] == 480
+    found = read(person, first, last)
+    assert models(found) == [(first, "Charge 5"), (dt.date(2026, 11, 13), "Pixel Watch 3")]
+    assert found.others == []
+    table = queries.day_tables(person, ["steps"], first, last)["steps"]
+    assert [row.total for row in table] == [480] * 22
+
+
+@pytest.mark.parametrize("resolution", ["1d", "1h", "1m", "raw"])
+@pytest.mark.parametrize("zone", ["Europe/Amsterdam", "Asia/Kolkata", "Pacific/Kiritimati", "America/St_Johns"])
+def test_a_change_of_source_is_the_same_in_every_resolution(db: None, zone: str, resolution: str) -> None:
+    person = ParticipantFactory(time_zone=zone)
+    day_of(person, MONDAY, A, 1440, value=2)
+    day_of(person, MONDAY + ONE_DAY, A, 1439, value=2)
+    day_of(person, MONDAY + ONE_DAY, B, 1440, value=3)
+    day_of(person, MONDAY + 2 * ONE_DAY, B, 1440, value=3)
+    found = read(person, MONDAY, MONDAY + 3 * ONE_DAY, resolution=resolution).total
+    assert found.sum() == 1440 * (2 + 3 + 3)
+    if resolution == "1h" and zone in ("Asia/Kolkata", "America/St_Johns"):
+        # One hour begins on a day of one source and ends on a day of the other: of each its half.
+        assert sorted(set(found.tolist())) == [60, 90, 120, 150, 180]
+        return
+    days = totals(person, MONDAY, MONDAY + 3 * ONE_DAY, resolution=resolution)
+    assert days == {MONDAY: 2880, MONDAY + ONE_DAY: 4320, MONDAY + 2 * ONE_DAY: 4320}
+    series = read(person, MONDAY, MONDAY + 3 * ONE_DAY, resolution=resolution)
+    assert models(series) == [(MONDAY, "Charge 6"), (MONDAY + ONE_DAY, "Sense 2")]
+    assert series.sources[1].at == microseconds(calendar_of(person).midnight(MONDAY + ONE_DAY))
+
+
+@pytest.mark.parametrize("date", [dt.date(2026, 3, 29), dt.date(2026, 10, 25)])
+@pytest.mark.parametrize("resolution", ["1d", "1h", "raw"])
+def test_a_change_of_source_on_a_day_of_changed_clocks(person: Participant, date: dt.date, resolution: str) -> None:
+    hours = 23 if date.month == 3 else 25
+    day_of(person, date - ONE_DAY, A, 1440, value=2)
+    day_of(person, date, B, hours * 60, value=3)
+    day_of(person, date + ONE_DAY, A, 1440, value=2)
+    found = totals(person, date - ONE_DAY, date + ONE_DAY, resolution=resolution)
+    assert found == {date - ONE_DAY: 2880, date: hours * 180, date + ONE_DAY: 2880}
+
+
+def test_days_follow_the_devices_clock_where_it_said_so(person: Participant) -> None:
+    # The device stood at UTC-8 from before the Tuesday on: its days begin nine hours after those of the zone.
+    OffsetPeriod.objects.create(
+        participant=person, starts_at=dt.datetime(2026, 5, 5, 6, tzinfo=dt.UTC), utc_offset=-8 * 3600
+    )
+    day_of(person, MONDAY + ONE_DAY, A, 60, value=2)
+    day_of(person, MONDAY + 2 * ONE_DAY, B, 60, value=3)
+    for resolution in ("1h", "raw"):
+        found = totals(person, MONDAY, MONDAY + 3 * ONE_DAY, resolution=resolution)
+        assert found == {MONDAY + ONE_DAY: 120, MONDAY + 2 * ONE_DAY: 180}
+
+
+def test_a_wide_bucket_holds_what_each_source_has_of_its_part(person: Participant) -> None:
+    day_of(person, MONDAY, A, 60, value=2, first=23 * 60)
+    day_of(person, MONDAY + ONE_DAY, B, 60, value=3)
+    start = calendar_of(person).midnight(MONDAY) + dt.timedelta(hours=21)
+    (found,) = queries.series([person.pk], ["steps"], start, start + 30 * ONE_DAY, max_points=200)
+    assert found.width == 6 * 3600
+    assert found.total.tolist() == [120 + 180]
+
+
+def test_the_preferred_source_counts_though_another_has_more(person: Participant) -> None:
+    Protocol.objects.update(source_priority=["Sense 2"])
+    day_of(person, MONDAY, A, 600)
+    day_of(person, MONDAY, B, 5, value=7)
+    day_of(person, MONDAY + ONE_DAY, A, 600)
+    assert totals(person, MONDAY, MONDAY + ONE_DAY) == {MONDAY: 35, MONDAY + ONE_DAY: 600}
+
+
+def test_each_day_goes_by_the_protocol_that_is_in_force_on_it(person: Participant) -> None:
+    trial = person.trial
+    Protocol.objects.filter(trial=trial).update(effective_on=MONDAY, source_priority=["Charge 6"])
+    ProtocolFactory(trial=trial, version=2, effective_on=MONDAY + 2 * ONE_DAY, source_priority=["Sense 2"])
+    ProtocolFactory(trial=trial, version=3, effective_on=MONDAY + 4 * ONE_DAY, source_priority=["watch"])
+    # Another trial's protocol says nothing here.
+    ProtocolFactory(effective_on=MONDAY, source_priority=["Pixel Watch"])
+    for n in range(-1, 6):
+        day_of(person, MONDAY + n * ONE_DAY, A, 10, value=1)
+        day_of(person, MONDAY + n * ONE_DAY, B, 10, value=2)
+        day_of(person, MONDAY + n * ONE_DAY, C, 20, value=3)
+    found = totals(person, MONDAY - ONE_DAY, MONDAY + 5 * ONE_DAY)
+    # Before the first version it is the first; the third ranks all alike, so that most data decide.
+    assert list(found.values()) == [10, 10, 10, 20, 20, 60, 60]
+
+
+def test_a_version_that_takes_effect_tomorrow_changes_nothing_today(person: Participant) -> None:
+    Protocol.objects.update(source_priority=["Charge 6"])
+    ProtocolFactory(trial=person.trial, version=2, effective_on=MONDAY + ONE_DAY, source_priority=["Sense 2"])
+    for n in range(2):
+        day_of(person, MONDAY + n * ONE_DAY, A, 10, value=1)
+        day_of(person, MONDAY + n * ONE_DAY, B, 10, value=2)
+    assert totals(person, MONDAY, MONDAY) == {MONDAY: 10}
+    assert totals(person, MONDAY, MONDAY + ONE_DAY) == {MONDAY: 10, MONDAY + ONE_DAY: 20}
+
+
+def test_of_two_versions_of_one_date_the_later_one_counts(person: Participant) -> None:
+    Protocol.objects.update(effective_on=MONDAY, source_priority=["Charge 6"])
+    ProtocolFactory(trial=person.trial, version=2, effective_on=MONDAY, source_priority=["Sense 2"])
+    day_of(person, MONDAY, A, 10, value=1)
+    day_of(person, MONDAY, B, 10, value=2)
+    assert totals(person, MONDAY, MONDAY) == {MONDAY: 20}
+
+
+def test_each_metric_has_its_own_source(person: Participant) -> None:
+    day_of(person, MONDAY, A, 20, metric="steps", value=1)
+    day_of(person, MONDAY, B, 10, metric="steps", value=5)
+    day_of(person, MONDAY, A, 10, metric="heart_rate", value=60)
+    day_of(person, MONDAY, B, 20, metric="heart_rate", value=70)
+    start = calendar_of(person).midnight(MONDAY)
+    steps, heart = queries.series([person.pk], ["steps", "heart_rate"], start, start + ONE_DAY, resolution="1d")
+    assert (steps.total.tolist(), heart.mean.tolist()) == ([20], [70])
+    assert [str(source) for source in heart.others] == ["testvendor · watch · Charge 6"]
+
+
+def test_people_do_not_choose_for_each_other(person: Participant) -> None:
+    other = ParticipantFactory(trial=person.trial, time_zone="Asia/Kolkata")
+    day_of(person, MONDAY, A, 20, value=1)
+    day_of(person, MONDAY, B, 10, value=5)
+    day_of(other, MONDAY, A, 10, value=1)
+    day_of(other, MONDAY, B, 20, value=5)
+    assert totals(person, MONDAY, MONDAY) == {MONDAY: 20}
+    assert totals(other, MONDAY, MONDAY) == {MONDAY: 100}
+    start = calendar_of(person).midnight(MONDAY)
+    found = queries.series([person.pk, other.pk], ["steps"], start, start + ONE_DAY, resolution="1d")
+    assert [one.total.tolist() for one in found] == [[20], [100]]
+
+
+def test_a_source_that_counts_on_no_day_is_named_beside(person: Participant) -> None:
+    day_of(person, MONDAY, A, 20)
+    day_of(person, MONDAY, B, 10)
+    found = read(person, MONDAY, MONDAY)
+    assert models(found) == [(MONDAY, "Charge 6")]
+    assert [source.device_model for source in found.others] == ["Sense 2"]
+    day_of(person, MONDAY + ONE_DAY, B, 10)
+    assert read(person, MONDAY, MONDAY + ONE_DAY).others == []
+    # What lies beside the span is not in it.
+    assert models(read(person, MONDAY + ONE_DAY, MONDAY + ONE_DAY)) == [(MONDAY + ONE_DAY, "Sense 2")]
+
+
+def test_coverage_is_that_of_the_source_that_counts(person: Participant) -> None:
+    Protocol.objects.update(expected_metrics=["steps", "heart_rate", "resting_heart_rate"])
+    day_of(person, MONDAY, A, 60)
+    day_of(person, MONDAY, B, 600)
+    # More samples in fewer minutes are less.
+    day_of(person, MONDAY, A, 100, metric="heart_rate", a_minute=10)
+    day_of(person, MONDAY, B, 101, metric="heart_rate")
+    assert ParticipantDay.objects.get(date=MONDAY).coverage == {
+        "steps": 600,
+        "heart_rate": 101,
+        "resting_heart_rate": 0,
+    }
+    Protocol.objects.update(source_priority=["Charge 6"])
+    day_of(person, MONDAY, A, 61)
+    assert ParticipantDay.objects.get(date=MONDAY).coverage["steps"] == 61
+
+
+def test_worn_minutes_are_those_of_all_sources_together(person: Participant) -> None:
+    day_of(person, MONDAY, A, 60, metric="heart_rate")
+    day_of(person, MONDAY, B, 60, metric="heart_rate", first=30)
+    assert ParticipantDay.objects.get(date=MONDAY).worn_minutes == 90
+
+
+def test_on_a_day_in_several_stretches_each_is_worn(person: Participant) -> None:
+    # A journey over the date line: the Tuesday begins, is left at noon UTC, and comes again the day after.
+    noon = dt.datetime(2026, 5, 5, 12, tzinfo=dt.UTC)
+    OffsetPeriod.objects.create(participant=person, starts_at=noon, utc_offset=-11 * 3600)
+    OffsetPeriod.objects.create(participant=person, starts_at=noon - ONE_DAY / 2, utc_offset=13 * 3600)
+    spans = calendar_of(person).spans([MONDAY + ONE_DAY])
+    assert len(spans) == 2
+    for span in spans:
+        time = span.starts_at + np.arange(360, dtype=np.int64) * 60_000_000
+        store(person, deliver(SampleBatch("heart_rate", A, time, np.full(360, 60.0))), now=NOW)
+    assert ParticipantDay.objects.get(date=MONDAY + ONE_DAY).worn_minutes == 720
+
+
+def test_the_number_of_statements_does_not_grow(
+    person: Participant, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    people: list[Participant] = [person, *(ParticipantFactory(trial=person.trial) for _ in range(3))]
+    for one in people:
+        for n in range(4):
+            day_of(one, MONDAY + n * ONE_DAY, (A, B, C)[n % 3], 20)
+            day_of(one, MONDAY + n * ONE_DAY, A, 10, metric="heart_rate")
+    start = calendar_of(person).midnight(MONDAY)
+    # people, clocks, what is collected (3), sources (2) and, of several, their days and protocols; buckets of each kind
+    with django_assert_num_queries(11):
+        queries.series([one.pk for one in people], ["steps", "heart_rate"], start, start + 4 * ONE_DAY, resolution="1d")
+
+
+ZONES = ["Europe/Amsterdam", "Asia/Kolkata", "America/St_Johns", "Pacific/Auckland", "Pacific/Kiritimati", "UTC"]
+# Around both changes of clocks and nowhere near one.
+STARTS = [dt.date(2026, 3, 27), dt.date(2026, 10, 23), dt.date(2026, 4, 3), MONDAY]
+DAYS = 5
+
+
+class DaysOfSeveralSources(TestCase):
+    """Any days of any sources: a day's value is a day's value."""
+
+    @settings(deadline=None, max_examples=20)
+    @given(
+        zone=st.sampled_from(ZONES),
+        start=st.sampled_from(STARTS),
+        worn=st.lists(st.tuples(*[st.integers(0, DAYS - 1), st.integers(0, 2), st.integers(1, 30)]), max_size=10),
+        orders=st.lists(
+            st.tuples(st.integers(-1, DAYS), st.lists(st.sampled_from(["Charge 6", "Sense 2", "watch"]), max_size=2)),
+            max_size=2,
+        ),
+    )
+    def test_a_days_value_does_not_depend_on_what_else_is_asked_for(
+        self,
+        zone: str,
+        start: dt.date,
+        worn: list[tuple[int, int, int]],
+        orders: list[tuple[int, list[str]]],
+    ) -> None:
+        person = ParticipantFactory(time_zone=zone)
+        for version, (day, order) in enumerate(orders, 2):
+            ProtocolFactory(
+                trial=person.trial, version=version, effective_on=start + day * ONE_DAY, source_priority=order
+            )
+        for day, source, minutes in worn:
+            # Powers of ten tell the sources apart in a sum. A later delivery of the same minutes changes nothing.
+            day_of(person, start + day * ONE_DAY, (A, B, C)[source], minutes, value=10.0 ** (3 * source), first=600)
+        whole = totals(person, start, start + DAYS * ONE_DAY)
+        assert set(whole) == {start + day * ONE_DAY for day, _, _ in worn}
+        for first, last in ((0, 0), (1, 1), (2, 3), (1, 4), (4, 4)):
+            dates = start + first * ONE_DAY, start + last * ONE_DAY
+            inside = {date: total for date, total in whole.items() if dates[0] <= date <= dates[1]}
+            assert totals(person, *dates) == inside
+        table = queries.day_tables(person, ["steps"], start, start + DAYS * ONE_DAY)["steps"]
+        assert {row.date: row.total for row in table} == whole
+        for resolution in ("1h", "1m", "raw"):
+            assert totals(person, start, start + DAYS * ONE_DAY, resolution=resolution) == whole
+        for date, total in whole.items():
+            mine = {source: minutes for day, source, minutes in sorted(worn) if start + day * ONE_DAY == date}
+            assert total == _expected(person, date, mine)
+
+
+def _expected(person: Participant, date: dt.date, minutes: dict[int, int]) -> float:
+    """The rule said once more, simply. `minutes`: by source, the most that were delivered."""
+    versions = sorted(Protocol.objects.filter(trial=person.trial), key=lambda p: (p.effective_on, p.version))
+    order = ([p for p in versions if p.effective_on <= date] or versions[:1])[-1].source_priority
+    names = [{"Charge 6", "watch"}, {"Sense 2", "watch"}, {"Pixel Watch", "watch"}]
+    ids = {source.device_model: source.pk for source in Source.objects.all()}
+
+    def rank(source: int) -> tuple[int, int, int]:
+        places = [n for n, name in enumerate(order) if name in names[source]]
+        return min(places, default=99), -minutes[source], ids[(A, B, C)[source].device_model]
+
+    best = min(minutes, key=rank)
+    return minutes[best] * 10.0 ** (3 * best)
