@@ -92,18 +92,20 @@ def readable(
     among: Collection[int] | None = None,
     pinned: Mapping[Series, int] | None = None,
     pinned_at: int = 0,
+    every_sample: bool = False,
 ) -> dict[Series, Readable]:
     """What there is to read of the local days that the spans (by participant id) touch, by (participant, metric).
 
     What has no data is not in it. `among`: one of these sources alone. `pinned`: what a reading that is under way
-    reads, by series, of the day in which `pinned_at` (microseconds UTC) lies. A number of statements that does not
-    grow with that of the participants.
+    reads, by series, of the day in which `pinned_at` (microseconds UTC) lies. `every_sample`: days of nothing but
+    values that do not count too. A number of statements that does not grow with that of the participants.
     """
     people = list(people)
     calendars = calendars_of(people)
     days = {person.pk: dates_of(spans[person.pk], calendars[person.pk]) for person in people}
     on = {pid: calendar.date(instant(pinned_at)) for pid, calendar in calendars.items()} if pinned else {}
-    return _readable(people, metrics, days, calendars, among=among, pinned=Pinned(on, pinned or {}))
+    held = Pinned(on, pinned or {})
+    return _readable(people, metrics, days, calendars, among=among, pinned=held, every_sample=every_sample)
 
 
 def readable_on(
@@ -129,6 +131,7 @@ def _readable(
     *,
     among: Collection[int] | None,
     pinned: Pinned | None = None,
+    every_sample: bool = False,
     using: str = "default",
 ) -> dict[Series, Readable]:
     held = collected(people, using=using, calendars=dict(calendars))
@@ -139,6 +142,7 @@ def _readable(
         [metric.id for metric in metrics],
         among=among,
         pinned=pinned,
+        every_sample=every_sample,
         using=using,
     )
     return {

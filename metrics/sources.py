@@ -12,6 +12,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from django.db import connections
@@ -27,6 +28,7 @@ Numbers = NDArray[np.int64]
 Series = tuple[int, int]  # participant, metric
 Dates = tuple[dt.date, dt.date]  # both included
 UNRANKED = 32_767
+UNCOUNTED = UNRANKED + 1  # what a source without any value that counts comes behind
 
 
 def place(source: Source, priority: Sequence[str]) -> int:
@@ -115,13 +117,15 @@ def chosen_sources(
     *,
     among: Collection[int] | None = None,
     pinned: Pinned | None = None,
+    every_sample: bool = False,
     using: str = "default",
 ) -> dict[Series, Chosen]:
     """The sources by (participant, metric) of those that have any data. One statement, and two more where a
     participant's metric has several.
 
     `trial_of`: by participant; `dates`: of each the local dates that are asked for, as stretches that do not overlap;
-    `metrics`: ids. `among`: one is chosen of these sources alone; the rest are others.
+    `metrics`: ids. `among`: one is chosen of these sources alone; the rest are others. `every_sample`: days of nothing
+    but values that do not count too (plausibility.py), where no source has any that do.
     """
     asked = [(pid, *stretch) for pid, stretches in dates.items() for stretch in stretches]
     if not asked:
@@ -130,7 +134,7 @@ def chosen_sources(
     held: dict[Series, dict[int, Dates]] = defaultdict(dict)
     parameters = {"participants": people, "firsts": firsts, "lasts": lasts, "metrics": list(metrics)}
     with connections[using].cursor() as cursor:
-        cursor.execute(sql_reads.SOURCES, parameters)
+        cursor.execute(sql_reads.SOURCES_OF_ALL if every_sample else sql_reads.SOURCES, parameters)
         for pid, metric, source, first, last in cursor.fetchall():
             held[pid, metric][source] = (first, last)
     sources = Source.objects.using(using).in_bulk({source for mine in held.values() for source in mine})
@@ -143,7 +147,10 @@ def chosen_sources(
         elif usable:
             several.add(key)
     if several:
-        rows = _Rows.of(several, trial_of, parameters, using).only(among)
+        statement = sql_reads.SOURCE_DAYS_OF_ALL if every_sample else sql_reads.SOURCE_DAYS
+        rows = _Rows.of(several, trial_of, columns.read(statement, parameters | _pairs(several), using=using)).only(
+            among
+        )
         for key, run in rows.runs(sources, Priorities({trial_of[pid] for pid, _ in several}, sources, using), pinned):
             found[key].runs.append(run)
     for one in found.values():
@@ -165,15 +172,12 @@ class _Rows:
     n: Numbers
 
     @classmethod
-    def of(cls, keys: Iterable[Series], trial_of: Mapping[int, int], asked: Mapping[str, object], using: str) -> _Rows:
-        """The days of these series, of the dates asked for."""
+    def of(cls, keys: Iterable[Series], trial_of: Mapping[int, int], read: Iterable[tuple[Any, Any]]) -> _Rows:
+        """What a statement read of the days of these series."""
         ordered = sorted(keys)
         index = {key: n for n, key in enumerate(ordered)}
-        pairs = {"series_participants": [pid for pid, _ in ordered], "series_metrics": [m for _, m in ordered]}
         parts: list[tuple[Numbers, ...]] = []
-        for (pid, metric, source), (date, minutes, n) in columns.read(
-            sql_reads.SOURCE_DAYS, {**asked, **pairs}, using=using
-        ):
+        for (pid, metric, source), (date, minutes, n) in read:
             series = np.full(len(date), index[pid, metric], dtype=np.int64)
             parts.append((series, np.full(len(date), source, dtype=np.int64), date, minutes, n))
         trials = np.array([trial_of[pid] for pid, _ in ordered], dtype=np.int64)
@@ -192,6 +196,7 @@ class _Rows:
     ) -> Iterator[tuple[Series, Run]]:
         """The dates of each series as runs of the source that counts, ascending."""
         places = priorities.places(self.trials[self.series], self.date, self.source)
+        places[self.minutes == 0] += UNCOUNTED
         if pinned:
             places[self._pinned(pinned)] = -1
         # One number for a series and date: a date has at most seven digits.
@@ -210,6 +215,11 @@ class _Rows:
         chosen = np.array([pinned.sources.get(key, -1) for key in self.keys])
         held: NDArray[np.bool_] = (dates[self.series] == self.date) & (chosen[self.series] == self.source)
         return held
+
+
+def _pairs(series: Iterable[Series]) -> dict[str, list[int]]:
+    people, metrics = zip(*sorted(series), strict=True)
+    return {"series_participants": list(people), "series_metrics": list(metrics)}
 
 
 def _date(day: np.int64) -> dt.date:

@@ -135,7 +135,7 @@ def _midnight(date: dt.date) -> int:
 
 def samples(person: Participant, metric: Metric, span: Span) -> Iterator[raw.Samples]:
     """Pieces of the samples that series read: of each local day from the source that counts, and what is collected."""
-    held = readable([person], [metric], {person.pk: span}).get((person.pk, metric.id))
+    held = readable([person], [metric], {person.pk: span}, every_sample=True).get((person.pk, metric.id))
     parts = held.parts(span) if held else []
     keyed = [raw.Stretch(raw.Key(person.pk, metric.id, part.source.pk), part.start, part.end) for part in parts]
     return raw.pieces(keyed)

@@ -189,7 +189,7 @@ def _stretches(
     """
     among = None if asked.source is None else [asked.source]
     at = after.time if after else 0
-    held = readable(people, asked.metrics, spans, among=among, pinned=before, pinned_at=at)
+    held = readable(people, asked.metrics, spans, among=among, pinned=before, pinned_at=at, every_sample=True)
     series: list[answers.RawSeries] = []
     stretches: list[raw.Stretch] = []
     of: list[int] = []
