@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -47,6 +48,10 @@ class AuditEntryAdmin(Evidence, EntryAdminBase):
         "token",
     )
     readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEntry]:
+        found: QuerySet[AuditEntry] = super().get_queryset(request)
+        return found & AuditEntry.objects.visible_to(request.user)
 
     @admin.display(description="who", ordering="actor_name")
     def who(self, entry: AuditEntry) -> str:

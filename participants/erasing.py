@@ -19,7 +19,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from participants import erasure_journal
+from participants import erasure_journal, rights
 from participants.audit import looked, record
 from participants.holdings import holdings
 from participants.locks import hold
@@ -138,7 +138,10 @@ def _mentions(participant: Participant) -> Counter[str]:
     own = Q(content_type=ContentType.objects.get_for_model(Participant), object_id=str(participant.pk))
     log = LogEntry.objects.filter(own | Q(object_repr__iregex=whole) | Q(change_message__iregex=whole))
     removed["admin.LogEntry"], _ = log.delete()
-    removed["participants.IdempotencyKey"], _ = IdempotencyKey.objects.filter(path__iregex=whole).delete()
+    repeated = IdempotencyKey.objects.filter(
+        Q(path__iregex=whole) | Q(rights__contains=[[rights.PARTICIPANT, participant.pk]])
+    )
+    removed["participants.IdempotencyKey"], _ = repeated.delete()
     return removed
 
 

@@ -145,3 +145,22 @@ class ProtocolQuerySet(models.QuerySet[Any]):
     def in_force(self, on: Any) -> Self:
         """Protocols effective on a date, newest first."""
         return self.filter(effective_on__lte=on).order_by(F("effective_on").desc(), F("version").desc())
+
+
+class AuditQuerySet(models.QuerySet[Any]):
+    def visible_to(self, user: Viewer) -> Self:
+        """Entries of the trials that the user leads; of the whole site for staff who may view entries.
+
+        A token of some trials shows staff those of these. Programs are nobody's staff.
+        """
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        if not reads_whole_trail(user):
+            return self.filter(trial__in=apps.get_model("participants", "Trial").objects.led_by(user, reading=True))
+        return self if user.token_trials is None else self.filter(trial__in=user.token_trials)
+
+
+def reads_whole_trail(user: Viewer) -> bool:
+    """Whether entries that belong to no trial, or to trials that the user does not lead, are theirs to read."""
+    staff = user.is_authenticated and user.is_active and user.is_staff and not user.is_service
+    return staff and user.has_perm("participants.view_auditentry")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.db.models import F, Q, QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -158,9 +157,8 @@ class AlertSet(ResourceSet):
         """Do something with an alert: 404 if she may not see it, 403 if she may not act, 409 if it is over."""
         trial = self.trial(code)
         alert = get_object_or_404(alert_list.visible(trial, self.user), pk=id)
+        self.about(alert.participant, managed=True)
         mine = alert_acts.actable(self.user, trial).filter(pk=alert.pk)
-        if not mine.exists():
-            raise PermissionDenied("Only managers and coordinators of her site may do this.")
         if alert.resolved_at:
             raise Problem(409, "It cannot be done as things stand.", "This alert is over.")
         with conflicts():

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
@@ -64,10 +63,10 @@ class ParticipantSet(ResourceSet):
         trial = self.trial(code)
         asked = self.said(shapes.EnrolmentSerializer)
         asked["site"] = site_of(trial, self.user, asked.get("site"))
-        if not Trial.objects.enrolled_by(self.user, asked["site"]).filter(pk=trial.pk).exists():
-            raise PermissionDenied("Only managers and coordinators of the site may enrol there.")
+        self.enrolling(trial, asked["site"])
         with conflicts(services.EnrolmentError):
             made = services.participant_enrol(trial=trial, **asked)
+        self.about(made)
         return self._told(made, status=201, headers={"Location": f"{request.path}/{made.study_id}"})
 
     @extend_schema(
@@ -83,8 +82,7 @@ class ParticipantSet(ResourceSet):
         asked = self.said(shapes.RecordChangesSerializer, partial=True)
         if "site" in asked:
             asked["site"] = site_of(participant.trial, self.user, asked["site"])
-            if not Trial.objects.enrolled_by(self.user, asked["site"]).filter(pk=participant.trial_id).exists():
-                raise PermissionDenied("Only managers and coordinators of that site may move her there.")
+            self.enrolling(participant.trial, asked["site"])
         return self._told(services.participant_update(participant, **asked))
 
     def _act(self, code: str, study_id: str, do: Callable[[Participant], object]) -> Response:

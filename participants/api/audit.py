@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from participants.audit import record
 from participants.models import AuditDetail, AuditEntry, Participant
 from participants.models.trust import Via
-from participants.querysets import ParticipantQuerySet
+from participants.querysets import ParticipantQuerySet, reads_whole_trail
 from participants.rest.described import resource
 from participants.rest.parameters import Parameters
 from participants.rest.views import ResourceSet
@@ -124,26 +124,26 @@ class TrialAuditSet(Trail):
         asked = AuditParameters.read(request)
         trial = self.trial(code, led=True)
         record("audit.list", trial=trial)
-        return self.told(AuditEntry.objects.filter(trial=trial), Participant.objects.filter(trial=trial), asked)
+        entries = AuditEntry.objects.visible_to(self.user).filter(trial=trial)
+        return self.told(entries, Participant.objects.filter(trial=trial), asked)
 
 
 @resource("trust")
 class AuditSet(Trail):
-    """The whole audit trail, for the operator's staff; with a token of some trials, that of those."""
+    """The whole audit trail, for staff who may view it; with a token of some trials, that of those."""
 
     @extend_schema(
         summary="List audit entries of the whole site",
-        description="For the operator's staff.",
+        description="For staff who have the permission to view audit entries, as in the administration.",
         parameters=[AuditParameters],
         responses={200: AuditEntrySerializer(many=True), 403: None},
     )
     def list(self, request: Request) -> Response:
         asked = AuditParameters.read(request)
-        if not self.user.is_staff:
-            raise PermissionDenied("Only the operator's staff may read the whole trail.")
+        if not reads_whole_trail(self.user):
+            raise PermissionDenied("Only staff with the permission to view audit entries may read the whole trail.")
         record("audit.list")
-        entries, people = AuditEntry.objects.all(), Participant.objects.all()
+        people = Participant.objects.all()
         if self.user.token_trials is not None:
-            entries = entries.filter(trial__in=self.user.token_trials)
             people = people.filter(trial__in=self.user.token_trials)
-        return self.told(entries, people, asked)
+        return self.told(AuditEntry.objects.visible_to(self.user), people, asked)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.utils import timezone
 
 from participants.models.fields import LineField
 from participants.models.people import Participant, Trial, User
+from participants.querysets import AuditQuerySet
 
 
 class Via(models.TextChoices):
@@ -46,6 +47,8 @@ class AuditEntry(models.Model):
     detail_digest = models.CharField(max_length=64, blank=True)  # of AuditDetail; empty: there is none
     key_id = models.CharField(max_length=8)  # which of AUDIT_KEYS made the mac
     mac = models.CharField(max_length=64)
+
+    objects = AuditQuerySet.as_manager()
 
     class Meta:
         ordering = ("-pk",)
@@ -139,6 +142,7 @@ class IdempotencyKey(models.Model):
     """A write that a program may send again: the same key and body get the first answer, nothing is done twice."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    token = models.ForeignKey(ApiToken, models.CASCADE, null=True, related_name="+", db_index=False)  # null: a session
     key = models.CharField(max_length=255)
     method = models.CharField(max_length=8)
     path = models.CharField(max_length=500)
@@ -146,10 +150,15 @@ class IdempotencyKey(models.Model):
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
     status = models.PositiveSmallIntegerField(null=True)  # null: being worked on
     headers = models.JSONField(default=dict)
+    rights = models.JSONField(default=list, db_default=Value([], models.JSONField()))  # participants.rights
     sealed_body = models.TextField(blank=True)  # answers may hold an invitation's link
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=("user", "key"), name="idempotencykey_once"),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("user", "token", "key"), nulls_distinct=False, name="idempotencykey_of_token_once"
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"

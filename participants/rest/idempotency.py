@@ -2,6 +2,9 @@
 
 Row, act and stored answer share one transaction: a crash leaves none of them, and a second request waits for the
 first. Only what succeeded is kept; after an error the key may be used again.
+
+A key is its token's (or its user's, with a session): another token's is another key. The stored answer is given again
+to those alone who would be let in now, and that it was is recorded.
 """
 
 from __future__ import annotations
@@ -15,8 +18,9 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from participants import vault
-from participants.models import IdempotencyKey, User
+from participants import rights, vault
+from participants.audit import record
+from participants.models import ApiToken, IdempotencyKey, User
 from participants.rest.problems import Problem
 
 HEADER = "Idempotency-Key"
@@ -36,7 +40,8 @@ class Replay(Exception):
 def claim(request: Request, user: User) -> IdempotencyKey | None:
     """The row for a write that names a key; None where it names none. Call inside the write's transaction.
 
-    Raises Replay where it was done already, Problem for a key that was used for something else.
+    Raises Replay where it was done already, Problem for a key that was used for something else; Http404 and
+    PermissionDenied where it was done and this user would not be let in any more.
     """
     key = request.headers.get(HEADER)
     if key is None:
@@ -45,23 +50,32 @@ def claim(request: Request, user: User) -> IdempotencyKey | None:
         raise Problem(400, "The idempotency key is not right.", f"{HEADER} has 1 to {LONGEST} printable characters.")
     digest = hashlib.sha256(request._request.body).hexdigest()
     said = {"method": request.method or "", "path": request.get_full_path()[:500], "body_digest": digest}
+    token = request.auth if isinstance(request.auth, ApiToken) else None
     IdempotencyKey.objects.filter(user=user, created_at__lt=timezone.now() - KEPT).delete()
+    mine = IdempotencyKey.objects.filter(user=user, key=key)
+    if mine.filter(rights=[]).exists():  # of a version before keys had tokens and rights: nobody knows whose it was
+        raise Problem(409, "This was done before the site's upgrade.", "Read what became of it, or use another key.")
     try:
         with transaction.atomic():
-            return IdempotencyKey.objects.create(user=user, key=key, **said)
+            return IdempotencyKey.objects.create(user=user, token=token, key=key, **said)
     except IntegrityError:
-        known = IdempotencyKey.objects.get(user=user, key=key)
+        known = mine.get(token=token)
     if any(getattr(known, name) != value for name, value in said.items()):
         raise Problem(422, "This idempotency key was used for another request.", "Send this one with a key of its own.")
+    rights.asked_again(user, known.rights)
+    trial, participant = rights.about(known.rights)
+    told = {"method": known.method, "path": known.path}
+    record("answer.replay", trial=trial, participant=participant, thing=f"idempotency_key:{known.pk}", new=told)
     raise Replay(_stored(known))
 
 
-def keep(row: IdempotencyKey, response: Response) -> None:
-    """Store a rendered answer. Sealed: it may hold what is shown only once."""
+def keep(row: IdempotencyKey, response: Response, let_in_for: list[rights.Right]) -> None:
+    """Store a rendered answer with what it was let in for. Sealed: it may hold what is shown only once."""
+    row.rights = let_in_for
     row.status = response.status_code
     row.headers = {name: response.headers[name] for name in ("Content-Type", "Location") if response.has_header(name)}
     row.sealed_body = vault.seal(response.content.decode())
-    row.save(update_fields=["status", "headers", "sealed_body"])
+    row.save(update_fields=["rights", "status", "headers", "sealed_body"])
 
 
 def _stored(row: IdempotencyKey) -> HttpResponse:

@@ -17,8 +17,9 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
+from participants import rights
 from participants.audit import record
-from participants.models import IdempotencyKey, Participant, Trial, User
+from participants.models import IdempotencyKey, Participant, Site, Trial, User
 from participants.rest import etags, fields, idempotency, throttling
 from participants.rest.problems import BadParameters
 
@@ -32,6 +33,7 @@ class Answering(Base):
     """Mixed into each view: a write is one transaction and is undone where the answer is an error."""
 
     _claimed: IdempotencyKey | None = None
+    _rights: list[rights.Right]  # what this request was let in for
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.method in SAFE_METHODS:
@@ -43,6 +45,7 @@ class Answering(Base):
         return response
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        self._rights = []
         super().initial(request, *args, **kwargs)
         if request.method not in SAFE_METHODS and isinstance(request.user, User):
             self._claimed = idempotency.claim(request, request.user)
@@ -57,7 +60,7 @@ class Answering(Base):
         throttling.tell(request, answer)
         etags.conditional(request, answer)
         if self._claimed and isinstance(answer, Response) and answer.status_code < 400:
-            idempotency.keep(self._claimed, answer.render())
+            idempotency.keep(self._claimed, answer.render(), self._rights)
         return answer
 
     @property
@@ -69,7 +72,7 @@ class Answering(Base):
         return user
 
     def trial(self, code: str, *, led: bool = False) -> Trial:
-        """A trial of hers, or 404; `led`: whose rules and team she decides on, else 403.
+        """A trial of the user's, or 404; `led`: whose rules and team they decide on, else 403.
 
         A token that may only read reads what its user leads.
         """
@@ -77,21 +80,36 @@ class Answering(Base):
         reading = self.request.method in SAFE_METHODS
         if led and not Trial.objects.led_by(self.user, reading=reading).filter(pk=trial.pk).exists():
             raise PermissionDenied("Only managers of the whole trial may do this.")
+        self._rights += [[rights.TRIAL, trial.pk], *([[rights.LED, trial.pk]] if led else [])]
         return trial
 
+    def enrolling(self, trial: Trial, site: Site | None) -> None:
+        """Refuse with 403 who may not enrol at this site of the trial; None: for the whole trial."""
+        if not Trial.objects.enrolled_by(self.user, site).filter(pk=trial.pk).exists():
+            raise PermissionDenied("Only managers and coordinators of the site may enrol there.")
+        self._rights.append([rights.ENROLS, trial.pk, site and site.pk])
+
     def people(self, code: str) -> tuple[Trial, Any]:
-        """A trial of hers, and those of its participants whom she sees. That she lists them is recorded."""
+        """A trial of the user's, and those of its participants whom they see. That they list them is recorded."""
         trial = self.trial(code)
         record("participants.list", trial=trial)
         return trial, Participant.objects.visible_to(self.user).filter(trial=trial)
 
     def participant(self, code: str, study_id: str, *, managed: bool = False) -> Participant:
-        """A participant of a trial of hers, or 404; `managed`: whom she may act for, else 403."""
+        """A participant of a trial of the user's, or 404; `managed`: whom they may act for, else 403."""
         people = Participant.objects.visible_to(self.user).select_related("trial", "site")
         found: Participant = get_object_or_404(people.with_study_id(study_id), trial__code=code)
-        if managed and not Participant.objects.managed_by(self.user).filter(pk=found.pk).exists():
-            raise PermissionDenied("Only managers and coordinators of her site may do this.")
+        self.about(found, managed=managed)
         return found
+
+    def about(self, participant: Participant, *, managed: bool = False) -> None:
+        """What this request is about, whom the user sees; `managed`: 403 where they may not act for them."""
+        if managed and not Participant.objects.managed_by(self.user).filter(pk=participant.pk).exists():
+            raise PermissionDenied("Only managers and coordinators of their site may do this.")
+        self._rights += [
+            [rights.PARTICIPANT, participant.pk],
+            *([[rights.MANAGED, participant.pk]] if managed else []),
+        ]
 
 
 class ResourceView(Answering, APIView):

@@ -99,7 +99,8 @@ API_PARTICIPANT = read(NEAR)
 API_ACT = write(ACTING, NEAR - ACTING)
 API_TRIAL_ACT = write(ACTING, MEMBERS - ACTING)  # without a site: who acts for one site may not
 API_LED = read(frozenset({who.MANAGER}), MEMBERS - {who.MANAGER})
-API_STAFF = Rule(frozenset({who.STAFF, who.SUPERUSER}), SIGNED_IN | TOKENS, tokens=True)
+# Staff by their permissions, as in the administration: of these the superuser alone has one.
+API_STAFF = Rule(frozenset({who.SUPERUSER}), SIGNED_IN | TOKENS, tokens=True)
 # Who she is may be read by those alone who may also act: not with a token that only reads.
 API_CONTACT = Rule(ACTING | {who.WRITING}, (NEAR - ACTING) | {who.READING}, tokens=True)
 API_EXPORT = write(MEMBERS)

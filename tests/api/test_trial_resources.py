@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
 
@@ -16,6 +17,7 @@ from participants.models import AuditEntry, Membership, Protocol, Site, Trial, U
 from tests.api.conftest import Bring
 from tests.api.test_participant_resources import patch, post
 from tests.factories import MembershipFactory, ParticipantFactory, SiteFactory, UserFactory
+from tests.programs import program
 
 pytestmark = pytest.mark.django_db
 TRIAL = "/api/v1/trials/STRIDE-2"
@@ -193,14 +195,50 @@ def test_the_trail_of_a_trial_is_read_with_a_read_only_token(reader: Client, tri
     assert reader.get(f"{TRIAL}/audit-entries?end={day}T00:00:00Z&actor=x").json()["results"] == []
 
 
-def test_the_whole_trail_is_for_staff(reader: Client, manager: User, trial: Trial, bring: Bring) -> None:
-    assert reader.get("/api/v1/audit-entries").status_code == 403
+def whole_trail(client: Client) -> int | None:
+    """How many looks at participants the whole trail tells of; None: refused."""
+    answer = client.get("/api/v1/audit-entries?action=participant.view")
+    return len(answer.json()["results"]) if answer.status_code == 200 else None
+
+
+def test_the_whole_trail_is_for_staff_who_may_view_it(manager: User, trial: Trial, bring: Bring) -> None:
     looked(ParticipantFactory.create())
-    User.objects.filter(pk=manager.pk).update(is_staff=True)
-    query = "?action=participant.view"
-    assert len(reader.get(f"/api/v1/audit-entries{query}").json()["results"]) == 1
-    limited = bring(User.objects.get(pk=manager.pk), trials=[trial])
-    assert limited.get(f"/api/v1/audit-entries{query}").json()["results"] == []
+    looked(ParticipantFactory.create(trial=trial))
+    assert whole_trail(bring(manager)) is None
+    staff = UserFactory.create(is_staff=True)
+    assert whole_trail(bring(staff)) is None
+    staff.user_permissions.add(Permission.objects.get(codename="view_auditentry"))
+    assert whole_trail(bring(User.objects.get(pk=staff.pk))) == 2
+    assert whole_trail(bring(UserFactory.create(is_staff=True, is_superuser=True))) == 2
+
+
+def test_the_permission_without_being_staff_is_not_enough(manager: User, bring: Bring) -> None:
+    manager.user_permissions.add(Permission.objects.get(codename="view_auditentry"))
+    assert whole_trail(bring(manager)) is None
+
+
+def test_a_program_is_nobodys_staff(trial: Trial, bring: Bring) -> None:
+    made = program(trial)
+    User.objects.filter(pk=made.pk).update(is_staff=True, is_superuser=True)
+    assert whole_trail(bring(User.objects.get(pk=made.pk))) is None
+
+
+def test_with_a_token_of_some_trials_staff_read_the_trail_of_those(trial: Trial, bring: Bring) -> None:
+    looked(ParticipantFactory.create())
+    looked(ParticipantFactory.create(trial=trial))
+    staff = MembershipFactory.create(
+        trial=trial, role=Membership.Role.VIEWER, user__is_staff=True, user__is_superuser=True
+    ).user
+    assert whole_trail(bring(staff, trials=[trial])) == 1
+
+
+def test_the_administration_shows_entries_by_the_same_rule(client: Client) -> None:
+    looked(ParticipantFactory.create())
+    staff = UserFactory.create(is_staff=True)
+    client.force_login(staff)
+    assert client.get("/admin/participants/auditentry/").status_code == 403
+    staff.user_permissions.add(Permission.objects.get(codename="view_auditentry"))
+    assert b"participant.view" in client.get("/admin/participants/auditentry/").content
 
 
 def test_who_i_am(manager: User, trial: Trial, bring: Bring) -> None:
