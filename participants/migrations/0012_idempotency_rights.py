@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("participants", "0010_consent_bounds_hold"),
+        ("participants", "0011_study_ids_any_case"),
     ]
 
     operations = [
