@@ -7,6 +7,8 @@ an alert whose facts have not changed is not touched.
 - Nobody who is excused (paused, withdrawn, before her start or after her end) gets an alert; open ones are resolved.
 - While data are missing through a fault of ours or the vendor's, "no upload" is held: neither raised nor made worse,
   nor resolved, or an hour's outage would take away what people have acknowledged.
+- Days that were counted anew by other plausible ranges (metrics.reevaluation) are no news: the low wear that comes of
+  that raises nothing and makes nothing worse, until adherence falls further.
 - What was acknowledged stays so until it is resolved. Becoming critical ends a snooze.
 """
 
@@ -125,7 +127,7 @@ def _bring_in_line(
         for pk, participant in people.items()
         if participant.status != Participant.Status.ERASED
         for rule in rules
-        if (level := getattr(participant, f"level_{rule}"))
+        if (level := _level(participant, rule, open_by_key.get((pk, rule))))
     }
     outcome = Outcome(raised=_raise({k: v for k, v in wanted.items() if k not in open_by_key}, now))
     same = {key: alert for key, alert in open_by_key.items() if key in wanted}
@@ -137,6 +139,15 @@ def _bring_in_line(
     ]
     outcome.resolved = _resolve(gone, now)
     return outcome
+
+
+def _level(participant: Any, rule: str, opened: Alert | None) -> int:
+    """A rule's level of a participant; 0: it is not true, or no news. Low wear that comes of days being counted anew
+    neither raises an alert nor makes one worse."""
+    level: int = getattr(participant, f"level_{rule}")
+    if level and rule == Rule.LOW_WEAR and participant.standing.recounted:
+        return min(level, opened.level if opened else 0)
+    return level
 
 
 def _resolution(alert: Alert, participant: Any, rules: Iterable[str]) -> str:

@@ -152,9 +152,10 @@ def content(member: Membership, on: dt.date, now: dt.datetime) -> Content:
         people = people.filter(site=member.site)
     alerts = Alert.objects.filter(participant__in=people)
     since = _since(member, now)
-    counts = standings.counts(people, now)
+    told = people.exclude(standings.no_news(now))
+    counts = standings.counts(told, now)
     parts = [
-        _part("Who needs attention", *_attention(people, now)),
+        _part("Who needs attention", *_attention(told, now)),
         _part("New", *_alerts(alerts.filter(raised_at__gt=since, resolved_at=None), now)),
         _part("Resolved by themselves", *_alerts(alerts.filter(resolved_at__gt=since, resolution="recovered"), now)),
         _part("Data came back after a contact", *_back(people, since, now)),

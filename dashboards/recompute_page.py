@@ -20,7 +20,7 @@ from dashboards import protocol_page, roster_csv
 from dashboards.access import Request, signed_in
 from dashboards.standing_words import DAY_STATUS
 from ingestion.redirects import SeeOther
-from metrics import recomputes
+from metrics import recomputes, trails
 from metrics.models import DayStatus, Recompute
 from participants.audit import record
 from participants.entered import said
@@ -55,7 +55,7 @@ def transitions(run: Recompute) -> list[Transition]:
     """What became of days, the most frequent change first. Raises ValueError for a status that there is not."""
 
     def word(letter: str) -> str:
-        return DAY_STATUS[DayStatus(letter)][0] if letter else "Not judged"
+        return DAY_STATUS[DayStatus(trails.status_of(letter))][0] if letter else "Not judged"
 
     pairs = [(*key.split(">", 1), days) for key, days in run.changed.items()]
     found = [Transition(word(before), word(after), int(days)) for before, after, days in pairs]

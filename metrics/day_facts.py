@@ -35,7 +35,8 @@ class Person:
 
     `dates`: int64 days since 1970-01-01. `states`: one letter a day, a DayStatus; `nights`: n where a main sleep is
     known, else -; `data`: 1 where anything is. `newest`: the newest sample of what is worn by those days,
-    `newest_before` by the standing, `arrived_at` when that came.
+    `newest_before` by the standing, `arrived_at` when that came. `adherence_before`, `best_before`, `recounted`: as the
+    standing has them.
     """
 
     pk: int
@@ -56,6 +57,9 @@ class Person:
     nights: str
     data: str
     newest: dt.datetime | None
+    adherence_before: float | None
+    best_before: float | None
+    recounted: bool
 
 
 def people(ids: Sequence[int]) -> list[Person]:
@@ -89,6 +93,9 @@ def people(ids: Sequence[int]) -> list[Person]:
                 nights=row[15] or "",
                 data=row[16] or "",
                 newest=row[17],
+                adherence_before=row[18],
+                best_before=row[19],
+                recounted=bool(row[20]),
             )
         )
     return found

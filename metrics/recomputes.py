@@ -1,4 +1,5 @@
-"""Judging a trial's days anew, and what that changed: after a new protocol version, a correction, an upgrade.
+"""Judging a trial's days anew, and what that changed: after a new protocol version, a correction, an upgrade; or, with
+other plausible ranges, counting their values anew first (reevaluation.py).
 
 The Recompute row carries the progress: participants are taken in the order of their ids, a chunk in a transaction
 that also counts it, so a killed worker's successor goes on where it stopped. The row's lock keeps a second out.
@@ -7,36 +8,44 @@ that also counts it, so a killed worker's successor goes on where it stopped. Th
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from metrics import verdicts
+from metrics import reevaluation, verdicts
 from metrics.models import ParticipantDay, Recompute, Standing
+from metrics.registry import RANGES_VERSION
 from participants.audit import record
 from participants.models import Participant, Trial, User
 
 CHUNK = 20
+# Samples are read and minutes written: a transaction, and so a lock, a participant.
+CHUNK_COUNTED = 1
+
+
+def recompute_start(trial: Trial, since: dt.date | None, why: str, by: User | None) -> Recompute:
+    """Have a trial's days from a local date on (None: all) judged anew. Begins once this transaction is over."""
+    return _start(trial, why, by, since=since)
+
+
+def ranges_start(trial: Trial) -> Recompute:
+    """Have a trial's values counted anew by the plausible ranges in force. Begins once this transaction is over."""
+    return _start(trial, f"Plausible ranges, version {RANGES_VERSION}", None, ranges=RANGES_VERSION)
 
 
 @transaction.atomic
-def recompute_start(trial: Trial, since: dt.date | None, why: str, by: User | None) -> Recompute:
-    """Have a trial's days from a local date on (None: all) judged anew. Begins once this transaction is over."""
+def _start(trial: Trial, why: str, by: User | None, **said: Any) -> Recompute:
     from metrics import tasks  # it imports this module
 
     row = Recompute.objects.create(
-        trial=trial,
-        since=since,
-        why=why,
-        by=by,
-        asked_at=timezone.now(),
-        total=_people(trial).count(),
+        trial=trial, why=why, by=by, asked_at=timezone.now(), total=participants_of(trial).count(), **said
     )
-    record("recompute.start", trial=trial, thing=f"recompute:{row.pk}", new={"since": since}, reason=why)
+    record("recompute.start", trial=trial, thing=f"recompute:{row.pk}", new=said, reason=why)
     transaction.on_commit(partial(tasks.recompute.delay, row.pk), robust=True)
     return row
 
@@ -55,7 +64,8 @@ def recompute_step(pk: int) -> bool:
         return False
     now = timezone.now()
     row.started_at = row.started_at or now
-    people = list(_people(row.trial).order_by("pk")[row.done : row.done + CHUNK])
+    chunk = CHUNK if row.ranges is None else CHUNK_COUNTED
+    people = list(participants_of(row.trial).order_by("pk")[row.done : row.done + chunk])
     if people:
         _judge(row, people, now)
         row.done += len(people)
@@ -65,24 +75,29 @@ def recompute_step(pk: int) -> bool:
     return bool(people)
 
 
-def _people(trial: Trial) -> QuerySet[Participant]:
+def participants_of(trial: Trial) -> QuerySet[Participant]:
+    """Whose days there are to judge."""
     return trial.participants.exclude(status=Participant.Status.ERASED)
 
 
 def _judge(row: Recompute, people: Sequence[Participant], now: dt.datetime) -> None:
     """Judge these and note what became otherwise. A day judged for the first time is no change."""
     before = _adherence(people)
-    changes = verdicts.refresh_many(people, now=now, since=row.since or dt.date.min)
+    by_person: dict[int, int]
+    if row.ranges is None:
+        found = verdicts.refresh_many(people, now=now, since=row.since or dt.date.min)
+        changes = [change for change in found if change.before and change.before != change.after]
+        by_person = Counter(change.participant_id for change in changes)
+    else:
+        counted = reevaluation.reevaluate(people, now=now)
+        changes = [change for one in counted for change in one.changes]
+        by_person = {one.participant.pk: len(one.dates) for one in counted if one.any}
     after = _adherence(people)
     days = ParticipantDay.objects.filter(participant__in=people)
     row.days += (days.filter(date__gte=row.since) if row.since else days).count()
-    moved = [change for change in changes if change.before and change.before != change.after]
     total = Counter(row.changed)
-    total.update(f"{change.before}>{change.after}" for change in moved)
+    total.update(f"{change.before}>{change.after}" for change in changes)
     row.changed = dict(total)
-    by_person: dict[int, int] = defaultdict(int)
-    for change in moved:
-        by_person[change.participant_id] += 1
     for person in people:
         if person.pk in by_person:
             row.people[person.study_id] = [by_person[person.pk], before.get(person.pk), after.get(person.pk)]

@@ -140,6 +140,19 @@ def refresh_days(
                 cursor.execute(sql.FILL_IMPLAUSIBLE, parameters)
 
 
+def recount(series: SeriesKey, dates: set[dt.date], calendar: LocalCalendar) -> None:
+    """Recompute the minutes, hours and days of whole local days of one series from its samples."""
+    with connection.cursor() as cursor:
+        for span in calendar.spans(dates):
+            start, end = span.starts_at // HOUR * HOUR, -(-span.ends_at // HOUR) * HOUR
+            if series.metric.subminute:
+                _refill(cursor, series, start, end, sql.CLEAR_MINUTES, sql.FILL_MINUTES)
+                _refill(cursor, series, start, end, sql.CLEAR_HOURS, sql.FILL_HOURS_FROM_MINUTES)
+            else:
+                _refill(cursor, series, start, end, sql.CLEAR_HOURS, sql.FILL_HOURS)
+    refresh_days(series, dates, calendar)
+
+
 def rebuild_days(
     participant: int,
     first: dt.date,

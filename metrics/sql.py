@@ -156,6 +156,14 @@ JOIN metrics_minuterollup m
 GROUP BY span.date
 """
 
+# The hours in which a participant has samples that do not count, by metric and source, in microseconds UTC.
+IMPLAUSIBLE_HOURS = f"""
+SELECT m.metric_id, m.source_id,
+    array_agg(DISTINCT (extract(epoch FROM date_bin('1 hour', m.time, 'epoch')) * 1000000)::int8)
+FROM metrics_measurement m
+WHERE m.participant_id = %(participant)s AND m.time >= %(low)s AND NOT {counted("m")}
+GROUP BY 1, 2
+"""
 CLEAR_IMPLAUSIBLE = CLEAR_DAYS.replace("metrics_dayrollup", "metrics_implausiblecount")
 FILL_IMPLAUSIBLE = f"""
 INSERT INTO metrics_implausiblecount (participant_id, metric_id, source_id, date, n, newest)

@@ -20,7 +20,7 @@ SELECT p.id, p.trial_id, p.status, p.time_zone, p.monitoring_starts_on, p.withdr
         FROM participants_pause e WHERE e.participant_id = p.id),
     (SELECT json_agg(json_build_array((extract(epoch FROM o.starts_at) * 1000000)::int8, o.utc_offset)
         ORDER BY o.starts_at) FROM metrics_offsetperiod o WHERE o.participant_id = p.id),
-    s.last_sample_at, s.arrived_at, history.*
+    s.last_sample_at, s.arrived_at, history.*, s.adherence, s.best_adherence, s.recounted
 FROM participants_participant p
 LEFT JOIN metrics_standing s ON s.participant_id = p.id
 LEFT JOIN LATERAL (
@@ -161,12 +161,12 @@ WHERE d.participant_id = gone.participant AND d.date = gone.date
 
 # Of two verdicts that became known at one instant the later stands.
 WRITE_VERDICTS = """
-INSERT INTO metrics_dayverdict (participant_id, date, known_at, status, reason, worn_minutes, protocol_version)
-SELECT * FROM unnest(%(people)s::int4[], %(dates)s::date[], %(known_at)s::timestamptz[], %(status)s::text[],
-    %(reason)s::text[], %(worn)s::int2[], %(version)s::int2[])
+INSERT INTO metrics_dayverdict (participant_id, date, known_at, status, reason, worn_minutes, protocol_version, why)
+SELECT u.*, %(why)s FROM unnest(%(people)s::int4[], %(dates)s::date[], %(known_at)s::timestamptz[], %(status)s::text[],
+    %(reason)s::text[], %(worn)s::int2[], %(version)s::int2[]) AS u
 ON CONFLICT (participant_id, date, known_at) DO UPDATE SET
     status = EXCLUDED.status, reason = EXCLUDED.reason, worn_minutes = EXCLUDED.worn_minutes,
-    protocol_version = EXCLUDED.protocol_version
+    protocol_version = EXCLUDED.protocol_version, why = EXCLUDED.why
 """
 
 REMOVE_GAPS = "DELETE FROM metrics_gap WHERE id = ANY(%(ids)s)"

@@ -120,6 +120,13 @@ def _adherence(row: Standing, one: Known, days: Mapping[dt.date, Row]) -> None:
         if row.counted_days + hoped:
             row.best_adherence = (row.valid_days + hoped) / (row.counted_days + hoped)
             row.out_of_reach = row.best_adherence < row.target
+    row.recounted = row.low_wear and one.person.recounted and not _fell(row, one.person)
+
+
+def _fell(row: Standing, before: Person) -> bool:
+    """Whether adherence, or what it can still become, is lower than it was."""
+    pairs = ((row.adherence, before.adherence_before), (row.best_adherence, before.best_before))
+    return any(new is not None and old is not None and new < old for new, old in pairs)
 
 
 def _remaining(monitoring: Monitoring) -> int | None:

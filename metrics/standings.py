@@ -66,6 +66,16 @@ def conditions(now: dt.datetime) -> dict[Word, Q]:
     }
 
 
+def no_news(now: dt.datetime) -> Q:
+    """Of whom no message tells: whose only need is low wear that comes of days being counted anew. Over Participant."""
+    true = conditions(now)
+    others = Q(pk__in=[])
+    for word in ATTENTION:
+        if word is not Word.LOW_WEAR:
+            others |= true[word]
+    return Q(standing__recounted=True) & true[Word.LOW_WEAR] & ~others
+
+
 def with_word(people: QuerySet[Participant], now: dt.datetime) -> QuerySet[Any]:
     """Participants annotated with `word`, a Word's number. Before her monitoring begins, a person is well."""
     whens = [When(condition, then=Value(word.value)) for word, condition in conditions(now).items()]

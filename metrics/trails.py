@@ -30,6 +30,11 @@ def letter(status: str, reason: str, worn_minutes: int) -> str:
     return {DayStatus.PENDING: PENDING, DayStatus.INVALID: INVALID, DayStatus.LOST: LOST}[DayStatus(status)]
 
 
+def status_of(letter: str) -> str:
+    """The DayStatus of a change's letter: a day that a fault took away is excluded."""
+    return DayStatus.EXCLUDED if letter == FAULT else letter
+
+
 def matrix(trails: Sequence[tuple[int, str]], first: int, last: int) -> NDArray[np.uint8]:
     """Trails as bytes of shape (people, last - first + 1); columns are days since 1970-01-01, `first` to `last`.
 

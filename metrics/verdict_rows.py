@@ -45,15 +45,17 @@ def write(
     *,
     touched: Mapping[int, Collection[dt.date]],
     now: dt.datetime,
+    why: str = "",
 ) -> list[Change]:
     """Store verdicts and gaps; rows of (participant, date) in `gone` fall away. Returns what became otherwise.
 
-    `touched`: dates by participant whose data changed: their rows are marked as updated whatever they say.
+    `touched`: dates by participant whose data changed: their rows are marked as updated whatever they say. `why`: what
+    the history says of the cause.
     """
     with connection.cursor() as cursor:
         days = [one.day for one in judged]
         # First: what a day gives up may begin where a gap of its neighbour does now.
-        changes = _remove(cursor, gone, now) if gone else []
+        changes = _remove(cursor, gone, now, why) if gone else []
         stored: dict[int, tuple[Any, ...]] = {}
         old_gaps: dict[int, list[tuple[Any, ...]]] = {}
         if days:
@@ -62,7 +64,7 @@ def write(
                 old_gaps[n] = _gaps(gaps)
                 if row[0] is not None:
                     stored[n] = tuple(row)
-        changes += _write_days(cursor, judged, stored, touched, now)
+        changes += _write_days(cursor, judged, stored, touched, now, why)
         _write_gaps(cursor, judged, old_gaps, now)
     return changes
 
@@ -73,6 +75,7 @@ def _write_days(
     stored: Mapping[int, tuple[Any, ...]],
     touched: Mapping[int, Collection[dt.date]],
     now: dt.datetime,
+    why: str,
 ) -> list[Change]:
     rows, history, changes = [], [], []
     for n, one in enumerate(judged):
@@ -107,7 +110,7 @@ def _write_days(
             sql.WRITE_DAYS, _columns((*names, "coverage", "last_sample_at", "heard_at"), rows) | {"now": now}
         )
     if history:
-        _write_history(cursor, history)
+        _write_history(cursor, history, why)
     return changes
 
 
@@ -130,9 +133,9 @@ def _word(status: str, reason: str) -> str:
     return "f" if reason == Exclusion.PLATFORM else str(DayStatus(status).value)
 
 
-def _write_history(cursor: Any, rows: Sequence[tuple[Any, ...]]) -> None:
+def _write_history(cursor: Any, rows: Sequence[tuple[Any, ...]], why: str) -> None:
     names = ("people", "dates", "known_at", "status", "reason", "worn", "version")
-    cursor.execute(sql.WRITE_VERDICTS, _columns(names, rows))
+    cursor.execute(sql.WRITE_VERDICTS, _columns(names, rows) | {"why": why})
 
 
 def _columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
@@ -174,7 +177,7 @@ def _gaps(value: Any) -> list[tuple[Any, ...]]:
     ]
 
 
-def _remove(cursor: Any, gone: Collection[tuple[int, dt.date]], now: dt.datetime) -> list[Change]:
+def _remove(cursor: Any, gone: Collection[tuple[int, dt.date]], now: dt.datetime, why: str) -> list[Change]:
     """Rows of days that are none any more: without data and outside the monitoring. The history says so."""
     keys = sorted(gone)
     parameters = {"n": list(range(len(keys))), "people": [k[0] for k in keys], "dates": [k[1] for k in keys]}
@@ -191,5 +194,5 @@ def _remove(cursor: Any, gone: Collection[tuple[int, dt.date]], now: dt.datetime
         history.append((*keys[n], at, DayStatus.EXCLUDED.value, Exclusion.BEFORE_START.value, 0, version))
         changes.append(Change(keys[n][0], keys[n][1], _word(status, reason), DayStatus.EXCLUDED.value))
     if history:
-        _write_history(cursor, history)
+        _write_history(cursor, history, why)
     return changes

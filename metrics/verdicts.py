@@ -67,10 +67,12 @@ def refresh_many(
     dates: Mapping[int, Collection[dt.date]] | None = None,
     asked: Mapping[int, Collection[dt.date]] | None = None,
     since: dt.date | None = None,
+    why: str = "",
 ) -> list[Change]:
     """The same for many at once, in a number of statements that does not grow with theirs. Locks each of them.
 
     `dates`, `asked`: by participant id, as in refresh. `since`: every day from that local date on is judged anew.
+    `why`: kept in the history of the days that become otherwise, where it is neither new data nor the clock.
     """
     rows = {participant.pk: participant for participant in participants}
     # No savepoint: what fails here fails the delivery.
@@ -95,7 +97,7 @@ def refresh_many(
         _explain(cases)
         judged = [one for case in cases for one in case.judge()]
         gone = {(case.person.pk, date) for case in cases for date in case.gone}
-        changes = verdict_rows.write(judged, gone, touched=dates or {}, now=now)
+        changes = verdict_rows.write(judged, gone, touched=dates or {}, now=now, why=why)
         standing_rows.write([case.standing() for case in cases], now)
     return changes
 

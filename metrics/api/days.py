@@ -60,6 +60,10 @@ class ParticipantDaySerializer(DayOf):
 class DayVerdictSerializer(DayOf):
     """A verdict as it became known; later ones replace earlier ones."""
 
+    why = serializers.CharField(
+        help_text="By what, where it was neither data nor the clock: `ranges v1`, a version of the plausible ranges."
+    )
+
 
 class GapSerializer(Plain):
     """A missing stretch of a monitored day, and why."""

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from metrics import trails
 from metrics.models import DayStatus, Recompute
 from metrics.recomputes import recompute_start
 from participants.models import Trial, User
@@ -34,6 +35,11 @@ class ChangedPersonSerializer(serializers.Serializer[Any]):
 
 class RecomputeSerializer(serializers.ModelSerializer[Recompute]):
     by = serializers.EmailField(source="by.email", default=None, allow_null=True, read_only=True)
+    ranges = serializers.IntegerField(
+        read_only=True,
+        allow_null=True,
+        help_text="Version of the plausible ranges by which values were counted anew; null: days were judged alone.",
+    )
     progress = serializers.SerializerMethodField(help_text="Share of the participants that is done, 0 to 1.")
 
     class Meta:
@@ -42,6 +48,7 @@ class RecomputeSerializer(serializers.ModelSerializer[Recompute]):
             "id",
             "since",
             "why",
+            "ranges",
             "by",
             "asked_at",
             "started_at",
@@ -82,7 +89,7 @@ class RecomputeResultSerializer(RecomputeSerializer):
 
 def word(letter: str) -> str:
     """A day's status as a word; empty for none."""
-    return DayStatus(letter).label if letter else ""
+    return DayStatus(trails.status_of(letter)).label if letter else ""
 
 
 class RecomputeAskSerializer(serializers.Serializer[Any]):

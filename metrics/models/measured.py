@@ -246,6 +246,8 @@ class DayVerdict(models.Model):
     reason = models.CharField(max_length=12, choices=Exclusion, blank=True, default="")
     worn_minutes = models.SmallIntegerField()
     protocol_version = models.PositiveSmallIntegerField(null=True)
+    # What it became known by, where that was neither data nor the clock: "ranges v1".
+    why = models.CharField(max_length=40, blank=True, default="", db_default="")
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("participant", "date", "known_at"), name="dayverdict_key"),)
@@ -310,6 +312,8 @@ class Standing(models.Model):
     target = models.FloatField(default=0.7)  # the protocol's, for the days now
     low_wear = models.BooleanField(default=False)  # adherence is below the target
     out_of_reach = models.BooleanField(default=False)  # even the best attainable is
+    # Low because its days were counted anew by other plausible ranges, and not lower since: no news of the participant.
+    recounted = models.BooleanField(default=False, db_default=False)
     nights_recorded = models.SmallIntegerField(null=True)  # of the last 7 nights; null: fewer than 7 were monitored
     low_sleep = models.SmallIntegerField(default=0)  # 0 enough nights, 1 few, 2 critically few
     last_sample_at = models.DateTimeField(null=True)  # newest sample of what is worn: not of a scale
@@ -371,6 +375,7 @@ class Recompute(models.Model):
     trial = models.ForeignKey("participants.Trial", models.CASCADE, related_name="recomputes")
     since = DayField(null=True)  # local dates from here on; null: all
     why = LineField(max_length=200)
+    ranges = models.PositiveSmallIntegerField(null=True)  # values are counted anew by this version of the ranges
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     asked_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True)

@@ -154,6 +154,11 @@ def test_it_says_what_became_of_days_and_of_adherence(manager: Client, run: Reco
     assert '<td class="num">82 %</td><td class="num">70 %</td><td class="num">-12.0</td>' in page
 
 
+def test_days_that_a_fault_took_away_are_excluded_ones(manager: Client, run: Recompute) -> None:
+    Recompute.objects.update(changed={"l>f": 4})
+    assert '<td>Lost</td><td>Excluded</td><td class="num">4</td>' in text(manager, f"{ASK}{run.pk}/")
+
+
 def test_its_people_come_as_csv(manager: Client, run: Recompute) -> None:
     answer = manager.get(f"{ASK}{run.pk}/", {"format": "csv"})
     body = b"".join(answer.streaming_content).decode().splitlines()  # type: ignore[attr-defined]

@@ -1,0 +1,98 @@
+"""Adherence by other definitions of a valid day, by value: steps of minutes, of the day, of several sources."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from metrics.adherence import Adherence, adherence_as_of, adherence_by_minutes, adherence_by_steps
+from metrics.batch import SampleBatch, SourceKey
+from metrics.models import ParticipantDay
+from metrics.writer import store
+from participants.models import Participant
+from tests.factories import ParticipantFactory
+from tests.metrics.samples import CHARGE, PHONE, batch, deliver
+
+pytestmark = pytest.mark.django_db
+START = dt.datetime(2026, 5, 3, 22, tzinfo=dt.UTC)  # Monday's first instant in Amsterdam
+MONDAY, DAY = dt.date(2026, 5, 4), dt.timedelta(days=1)
+NOW = START + 20 * DAY
+LIMIT = 8000
+
+
+@pytest.fixture
+def person() -> Participant:
+    """Monitored for one day, which is over."""
+    found: Participant = ParticipantFactory.create(
+        time_zone="Europe/Amsterdam", monitoring_starts_on=MONDAY, monitoring_ends_on=MONDAY
+    )
+    return found
+
+
+def day_total(steps: float, source: SourceKey = CHARGE) -> SampleBatch:
+    return batch([steps], start=START, metric="steps_24h", source=source)
+
+
+def minutes(steps: float, n: int, source: SourceKey = CHARGE) -> SampleBatch:
+    return batch([steps] * n, start=START, step=60, metric="steps", seconds=60, source=source)
+
+
+def by_steps(person: Participant) -> Adherence:
+    return adherence_by_steps(Participant.objects.filter(pk=person.pk), LIMIT)[person.pk]
+
+
+@pytest.mark.parametrize(
+    ("brought", "valid"),
+    [
+        ([day_total(8000)], 1),
+        ([day_total(7999)], 0),
+        ([minutes(80, 100)], 1),
+        ([minutes(80, 99)], 0),
+        ([minutes(80, 50), day_total(8000)], 1),
+        ([minutes(80, 100), day_total(7000)], 1),
+        ([minutes(80, 50, CHARGE), minutes(80, 50, PHONE)], 0),  # 4,000 each: never added
+        ([minutes(80, 50, CHARGE), minutes(80, 100, PHONE)], 1),
+        ([minutes(79, 50), minutes(1, 50), day_total(4001)], 0),
+        ([day_total(100_001)], 0),  # nobody walks so far: it does not count
+        ([minutes(301, 100)], 0),
+        ([], 0),
+    ],
+    ids=[
+        "the day's total", "one step less", "minutes", "a minute less", "both, the total reaches", "both, minutes reach",
+        "two sources", "the better of two", "neither", "an impossible total", "impossible minutes", "no steps",
+    ],
+)  # fmt: skip
+def test_a_day_is_valid_by_steps_from_the_limit_on(person: Participant, brought: list[SampleBatch], valid: int) -> None:
+    store(person, deliver(*brought, batch([60.0], start=START)), now=NOW)
+    assert ParticipantDay.objects.get(participant=person).status == "i"
+    found = by_steps(person)
+    assert (found.valid, found.counted, found.adherence) == (valid, 1, float(valid))
+
+
+def test_days_that_do_not_count_do_not_count_by_steps_either() -> None:
+    person = ParticipantFactory.create(time_zone="Europe/Amsterdam", monitoring_starts_on=MONDAY)
+    for n in range(3):
+        store(person, deliver(batch([9000.0], start=START + n * DAY, metric="steps_24h")), now=START + 3 * DAY)
+    ParticipantDay.objects.filter(date=MONDAY).update(status="x", reason="paused")
+    ParticipantDay.objects.filter(date=MONDAY + DAY).update(status="p")
+    found = by_steps(person)
+    assert (found.valid, found.counted) == (
+        ParticipantDay.objects.filter(status="i").count(),
+        ParticipantDay.objects.filter(status__in="vil").count(),
+    )
+    assert found.counted >= 1
+
+
+@pytest.mark.parametrize(("limit", "valid"), [(60, 1), (61, 0)])
+def test_a_day_is_valid_by_minutes_from_the_limit_on(person: Participant, limit: int, valid: int) -> None:
+    store(person, deliver(batch([60.0] * 60, start=START, step=60)), now=NOW)
+    found = adherence_by_minutes(Participant.objects.filter(pk=person.pk), [limit])[limit][person.pk]
+    assert (found.valid, found.counted) == (valid, 1)
+
+
+def test_of_whom_only_pending_days_are_known_there_is_no_adherence() -> None:
+    person = ParticipantFactory.create(time_zone="Europe/Amsterdam", monitoring_starts_on=MONDAY)
+    store(person, deliver(batch([60.0], start=START)), now=START + dt.timedelta(hours=1))
+    known = adherence_as_of(Participant.objects.filter(pk=person.pk), START + DAY)[person.pk]
+    assert (known.valid, known.counted, known.pending, known.adherence) == (0, 0, 1, None)
