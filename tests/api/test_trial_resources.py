@@ -184,6 +184,13 @@ def test_what_a_recompute_changed_is_told_of_those_whom_she_sees(trial: Trial, r
     assert told["people"] == [{"study_id": "P-2", "days": 1, "adherence_before": None, "adherence_after": 0.5}]
 
 
+def test_days_that_a_fault_took_away_are_told_as_excluded_ones(trial: Trial, reader: Client) -> None:
+    run = Recompute.objects.create(trial=trial, why="x", asked_at=timezone.now(), changed={"l>f": 2}, ranges=1)
+    told = reader.get(f"{TRIAL}/recomputes/{run.pk}").json()
+    assert told["changed"] == [{"before": "lost", "after": "excluded", "days": 2}]
+    assert told["ranges"] == 1
+
+
 def test_the_trail_of_a_trial_is_read_with_a_read_only_token(reader: Client, trial: Trial) -> None:
     other = ParticipantFactory.create()
     mine = ParticipantFactory.create(trial=trial, study_id="P-1")
