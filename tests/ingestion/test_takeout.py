@@ -424,7 +424,8 @@ def _walk(session: ExerciseSession) -> tuple[str, str, str, float | None, float 
 
 
 def test_exercise_is_read_in_utc(export: Export) -> None:
-    assert export.take("exercise-0.json", [WALK]).failure == ""
+    outcome = export.take("exercise-0.json", [WALK])
+    assert (outcome.failure, "imported earlier" in outcome.text) == ("", False)
     session = ExerciseSession.objects.get()
     assert _walk(session) == ("2015-06-12T10:00:00+00:00", "2015-06-12T10:49:58+00:00", "walk", 2880.0, 335.0, 3919)
     assert (session.active_seconds, session.mean_heart_rate) == (2990, 95.0)

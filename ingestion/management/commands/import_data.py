@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 import zoneinfo
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +15,13 @@ from tqdm import tqdm
 from ingestion.archives import Offered
 from ingestion.import_reports import Report, Result
 from ingestion.imports import Import, zone_named
+from ingestion.management.commands._import_table import MOST_LINES, table
 from ingestion.providers.base import Clock
 from ingestion.roster import Roster
-from metrics.writer import Counts
 from participants.models import CODE, Trial
 
 # Exit statuses beside 0, every row was taken, and 1, something failed.
 TURNED_AWAY = 3
-
-COLUMNS = ("rows", "new", "changed", "unchanged", "repeated", "flagged", "skipped", "rejected")
-MOST_LINES = 40  # files of one kind listed one by one; a long folder is summed up
 
 
 class Command(BaseCommand):
@@ -123,17 +119,14 @@ class Command(BaseCommand):
     # --- the summary -------------------------------------------------------------------------------------------
 
     def _summary(self, reports: list[Report], roster: Roster, *, dry: bool) -> None:
-        read = [report for report in reports if report.format and report.result != Result.KNOWN]
-        if read:
-            self._table(read)
-        self._other(reports, Result.KNOWN, "Already imported")
-        self._other(reports, Result.LEFT_OUT, "Left out")
+        for line in table(reports):
+            self.stdout.write(line)
         for report in reports:
             for what, found in (("rejected", report.rejected), ("skipped", report.skipped), ("noted", report.noted)):
                 for reason, count in found.most_common(8):
                     if count:
                         self.stdout.write(f"  {what} {count:,}: {reason} ({report.name})")
-        self._assumptions(read)
+        self._assumptions(reports)
         if roster.enrolled:
             verb = "Would enrol" if dry else "ENROLLED"
             news = f"{verb} {len(roster.enrolled)} new participants: {_some(roster.enrolled)}"
@@ -145,32 +138,6 @@ class Command(BaseCommand):
             self.stderr.write(self.style.ERROR(f"FAILED {report.name}: {report.message}"))
         if len(failures) > MOST_LINES:
             self.stderr.write(self.style.ERROR(f"... and {len(failures) - MOST_LINES} more, listed in the admin."))
-
-    def _table(self, reports: list[Report]) -> None:
-        width = max(len("file"), *(min(len(_short(report.name)), 44) for report in reports))
-        header = f"{'file':{width}} {'format':28}" + "".join(f"{name:>12}" for name in COLUMNS) + "  result"
-        self.stdout.write(header)
-        self.stdout.write("-" * len(header))
-        total: Counter[str] = Counter()
-        for report in reports:
-            numbers = _numbers(report)
-            total.update(numbers)
-            if len(reports) <= MOST_LINES or report.result == Result.FAILED:
-                self._line(_fitted(_short(report.name), width), report.format, numbers, report.result, width)
-        self._line("total", f"{len(reports)} files", total, "", width)
-
-    def _line(self, name: str, code: str, numbers: Counter[str], result: str, width: int) -> None:
-        cells = "".join(f"{numbers[column]:>12,}" for column in COLUMNS)
-        self.stdout.write(f"{name:{width}} {code:28}{cells}  {result}".rstrip())
-
-    def _other(self, reports: list[Report], result: Result, title: str) -> None:
-        """Files of which nothing was read, by reason."""
-        by_reason: dict[str, list[str]] = {}
-        for report in reports:
-            if report.result == result:
-                by_reason.setdefault(report.message, []).append(_short(report.name))
-        for reason, names in sorted(by_reason.items()):
-            self.stdout.write(f"{title}: {len(names)} ({reason}): {_some(names)}")
 
     def _assumptions(self, reports: list[Report]) -> None:
         said: dict[str, set[str]] = {}
@@ -220,21 +187,6 @@ class _Bar:
         return report
 
 
-def _numbers(report: Report) -> Counter[str]:
-    """A report's figures by column; nights count among the rows written."""
-    c: Counts = report.counts
-    return Counter(
-        rows=report.rows,
-        new=c.new + c.sleep_new,
-        changed=c.changed + c.sleep_changed,
-        unchanged=c.unchanged + c.sleep_unchanged,
-        repeated=c.repeated,
-        flagged=c.flagged,
-        skipped=sum(report.skipped.values()),
-        rejected=sum(report.rejected.values()),
-    )
-
-
 def _turned_away(reports: list[Report]) -> str:
     """How many rows were turned away, and what to do; empty where none was."""
     rejected = sum(sum(report.rejected.values()) for report in reports)
@@ -246,14 +198,6 @@ def _turned_away(reports: list[Report]) -> str:
         return f"{said} for good."
     rest = f", {rejected - can_pass:,} of them for good" if rejected != can_pass else ""
     return f"{said}{rest}. Offer the same files again when the reasons have passed: they are read again for these rows."
-
-
-def _short(name: str) -> str:
-    return name.rsplit("/", 1)[-1]
-
-
-def _fitted(name: str, width: int) -> str:
-    return name if len(name) <= width else "…" + name[1 - width :]
 
 
 def _some(names: list[str]) -> str:

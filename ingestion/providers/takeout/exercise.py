@@ -20,6 +20,7 @@ from ingestion.providers.takeout.records import Exercise, records
 from ingestion.providers.wallclock import WallClock
 from metrics.batch import MICROSECOND, ExerciseRecord, instant
 
+CLOCK = "clock of dateTime"  # as of the other stamps without one
 EXERCISE = "exercise of the JSON tree"  # shares no clock with other files
 METRES = {"kilometer": 1000.0, "mile": 1609.344, "meter": 1.0}
 STAMP = "startTime is not like 06/12/15 10:00:00"
@@ -32,7 +33,8 @@ def read_exercise(job: FileJob, chunk: Chunk) -> None:
     numbers = np.array(lines, dtype=np.int64)
     chunk.reject(numbers[~ok], STAMP)
     times = stamps.copy()
-    job.assumptions["clock of startTime"] = f"{job.clock.label}, {job.clock_basis}"
+    basis = job.clock_basis if job.clock is Clock.LOCAL else "as exports write starts of exercise"
+    job.assumptions[CLOCK] = f"{job.clock.label}, {basis}"
     if job.clock is Clock.LOCAL and ok.any():
         clock = WallClock(zone(job))
         times[ok] = clock.utc(stamps[ok])
