@@ -44,6 +44,11 @@ app.conf.beat_schedule = {
         "schedule": crontab(hour="4", minute="17"),
         "options": {"expires": 6 * 3600},
     },
+    "end-over": {
+        "task": "ingestion.end_over",
+        "schedule": crontab(hour="3", minute="31"),
+        "options": {"expires": 6 * 3600},
+    },
     "care": {"task": "metrics.care", "schedule": crontab(hour="2", minute="41"), "options": {"expires": 6 * 3600}},
     "pull-synthetic-days": {
         "task": "ingestion.pull_synthetic_days",

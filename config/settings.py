@@ -428,6 +428,10 @@ PARTICIPANTS_CHANGED = "metrics.verdicts.participants_changed"
 # Who lets go of a participant who left the trial (participants.leaving), and who deletes what no foreign key leads to
 # when she is erased (participants.erasing).
 PARTICIPANT_LEFT = ["ingestion.connections.let_go"]
+# Who says what the closing of a trial ends, who ends it, and who judges again when a trial's dates or status change.
+TRIAL_ENDS = "ingestion.closing.open_connections"
+TRIAL_CLOSED = ["ingestion.closing.trial_closed"]
+TRIAL_CHANGED = ["metrics.tasks.trial_changed"]
 ERASERS = ["metrics.erasing.erase", "ingestion.erasing.erase"]
 # Who tells what is kept about a participant, when she asks for it (participants.subject_access), in that order.
 SUBJECT_ACCESS = [

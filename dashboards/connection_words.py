@@ -34,6 +34,10 @@ REASONS = {
     "participant": "she stopped sharing",
     "manager": "the study team ended it",
     "withdrawn": "she withdrew from the trial",
+    "left": "they left the trial",
+    "completed": "their part is done",
+    "trial_closed": "the trial was closed",
+    "over": "nothing more is collected of them",
 }
 
 ERRORS = {

@@ -23,6 +23,7 @@ from dashboards.access import Request, signed_in
 from dashboards.connection_card import Link
 from dashboards.connections import managed_participant
 from dashboards.views import visible_participant
+from ingestion import closing
 from ingestion.models import Connection, SyncWindow
 from ingestion.redirects import SeeOther
 from ingestion.sync import by_hand
@@ -79,6 +80,7 @@ def sync(request: Request, code: str) -> HttpResponse:
         "section": "connections",
         "page": page,
         "rows": rows(list(page), timezone.now()),
+        "closing": closing.progress(trial) if trial.status == Trial.Status.CLOSED else None,
         "never": people.exclude(connections__in=mine).count(),
         "tally": dict(mine.order_by().values_list("status").annotate(n=Count("pk"))),
         "now": timezone.now(),

@@ -9,7 +9,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from ingestion import connections, synthetic
+from ingestion import closing, connections, synthetic
 from ingestion.sync import claims, dispatch, notices
 
 log = logging.getLogger(__name__)
@@ -56,6 +56,19 @@ def tick() -> None:
         handle_notice.delay(delivery_id)
     for connection_id in connections.give_back_due(now):
         give_back.delay(connection_id)
+
+
+@shared_task(name="ingestion.end_connections", acks_late=True)  # type: ignore[untyped-decorator]
+def end_connections(trial_id: int) -> None:
+    """End the connections of a trial that was closed."""
+    log.info("trial %s is closed: %s connections ended", trial_id, closing.end_trial(trial_id, now=timezone.now()))
+
+
+@shared_task(name="ingestion.end_over", acks_late=True)  # type: ignore[untyped-decorator]
+def end_over() -> None:
+    """Once a day: end connections of which nothing more may come."""
+    if ended := closing.end_over(timezone.now()):
+        log.info("%s connections ended: nothing more may come of them", ended)
 
 
 @shared_task(name="ingestion.give_back", acks_late=True)  # type: ignore[untyped-decorator]

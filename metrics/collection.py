@@ -26,11 +26,13 @@ class Collected:
     """What a trial may have of one participant.
 
     `days`: the local dates; the last is the one in which `until` lies, where that comes first. `spans`: the same as
-    instants, disjoint, ascending, in microseconds UTC.
+    instants, disjoint, ascending, in microseconds UTC. `over_at`: from when on nothing is collected any more, whatever
+    becomes of a pause; None: it has no end.
     """
 
     days: CollectedDays
     spans: Sequence[Span]
+    over_at: dt.datetime | None = None
 
     @property
     def starts_at(self) -> dt.datetime | None:
@@ -99,4 +101,5 @@ def _collected(days: CollectedDays, calendar: LocalCalendar) -> Collected:
         end = microseconds(calendar.midnight(last + ONE_DAY)) if last else NEVER
         if start < min(end, until):
             spans.append(Span(start, min(end, until)))
-    return Collected(days, spans)
+    over = min(microseconds(calendar.midnight(days.last + ONE_DAY)) if days.last else NEVER, until)
+    return Collected(days, spans, instant(over) if over < NEVER else None)

@@ -7,6 +7,7 @@ import logging
 from celery import shared_task
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
 from metrics import care, data_check, recomputes, verdicts
 from metrics.exports import engine, service
@@ -23,8 +24,7 @@ CHUNK = 50
 def judge_days() -> None:
     """Each hour: days begin and end, pending ones run out. Fans out, a chunk of participants a message."""
     people = list(_judged().order_by("pk").values_list("pk", flat=True))
-    for start in range(0, len(people), CHUNK):
-        judge_people.delay(people[start : start + CHUNK])
+    _fan_out(people)
 
 
 @shared_task(name="metrics.judge_new", acks_late=True)  # type: ignore[untyped-decorator]
@@ -37,6 +37,21 @@ def judge_new() -> None:
 def judge_people(ids: list[int]) -> None:
     """Judge what is not settled of these participants."""
     judge(ids)
+
+
+@shared_task(name="metrics.judge_trial", acks_late=True)  # type: ignore[untyped-decorator]
+def judge_trial(trial_id: int) -> None:
+    """Judge a trial's participants after its dates or its status changed."""
+    people = Participant.objects.filter(trial=trial_id).exclude(status=Participant.Status.ERASED).order_by("pk")
+    _fan_out(list(people.values_list("pk", flat=True)))
+
+
+def trial_changed(trial_id: int) -> None:
+    """Have a trial judged anew. Named by settings.TRIAL_CHANGED. Without a broker it comes with the hour."""
+    try:
+        judge_trial.delay(trial_id)
+    except OperationalError:
+        log.warning("trial %s could not be queued to be judged, the broker is away: it comes with the hour", trial_id)
 
 
 @shared_task(name="metrics.recompute", acks_late=True)  # type: ignore[untyped-decorator]
@@ -83,6 +98,11 @@ def look_after_store() -> None:
 def check_data() -> None:
     """Each night: whether the last days keep what the product promises of them; /metrics/state tells the result."""
     data_check.run(since=data_check.recent(timezone.now()))
+
+
+def _fan_out(people: list[int]) -> None:
+    for start in range(0, len(people), CHUNK):
+        judge_people.delay(people[start : start + CHUNK])
 
 
 def judge(ids: list[int]) -> None:

@@ -18,7 +18,7 @@ from django.forms.models import model_to_dict
 from django.http import HttpRequest
 from django.utils import timezone
 
-from participants import services
+from participants import closing, services
 from participants.admin_parts import ByService, Evidence, Kept, WithReason, changed
 from participants.models import Membership, Protocol, Site, Trial
 
@@ -81,9 +81,26 @@ KEPT = (
 
 
 class TrialForm(WithReason, TrialFormBase):
+    """Closing a trial is asked twice: the first answer says what it ends."""
+
+    close = forms.BooleanField(label="Close it", required=False)
+
     class Meta:
         model = Trial
         fields = ("code", "title", "status", "is_demo", "starts_on", "ends_on", "time_zone", "retain_raw_days")
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        closes = self.instance.pk and "status" in self.changed_data and given.get("status") == Trial.Status.CLOSED
+        if closes and not given.get("close"):
+            raise ValidationError(
+                {
+                    "close": f"Closing the trial is not undone by opening it again: {closing.ends(self.instance)}. The"
+                    " access to participants’ accounts is given back, and nothing is stored any more. Tick this if that"
+                    " is meant."
+                }
+            )
+        return given
 
 
 @admin.register(Trial)
@@ -98,10 +115,11 @@ class TrialAdmin(Kept, ByService, TrialAdminBase):
 
     def get_fieldsets(self, request: HttpRequest, obj: Trial | None = None) -> Any:
         extra: tuple[Any, ...] = (KEPT,) if obj else ()
+        may_close = bool(obj and obj.status != Trial.Status.CLOSED and self.has_change_permission(request, obj))
         if obj and self.has_change_permission(request):
             extra = (*extra, ("Audit trail", {"fields": ("audit_reason",)}))
         return (
-            (None, {"fields": ("code", "title", "status", "is_demo")}),
+            (None, {"fields": ("code", "title", "status", *(("close",) if may_close else ()), "is_demo")}),
             ("Dates", {"fields": ("starts_on", "ends_on", "time_zone")}),
             *extra,
         )
@@ -123,7 +141,7 @@ class TrialAdmin(Kept, ByService, TrialAdminBase):
         return int(trial.people)
 
     def save_model(self, request: HttpRequest, obj: Trial, form: Any, change: bool) -> None:
-        given = {name: value for name, value in form.cleaned_data.items() if name != "audit_reason"}
+        given = {name: value for name, value in form.cleaned_data.items() if name not in ("audit_reason", "close")}
         if change:
             fields: Any = changed(form, services.TrialChanges.__annotations__)
             services.trial_update(obj, reason=form.cleaned_data.get("audit_reason", ""), **fields)

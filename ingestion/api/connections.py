@@ -44,6 +44,9 @@ class ConnectionEventSerializer(serializers.ModelSerializer[ConnectionEvent]):
 
 class ConnectionSerializer(serializers.ModelSerializer[Connection]):
     study_id = serializers.CharField(source="participant.study_id", read_only=True)
+    giving_back = serializers.SerializerMethodField(
+        help_text="Whether it has ended here and the vendor has not taken the grant back yet: it is asked again."
+    )
     scopes = serializers.ListField(child=serializers.CharField(), read_only=True, help_text="What she allowed.")
     devices = DeviceSerializer(many=True, read_only=True)
 
@@ -55,6 +58,7 @@ class ConnectionSerializer(serializers.ModelSerializer[Connection]):
             "status",
             "status_since",
             "status_reason",
+            "giving_back",
             "scopes",
             "connected_at",
             "last_pull_at",
@@ -64,6 +68,9 @@ class ConnectionSerializer(serializers.ModelSerializer[Connection]):
             "devices",
         )
         read_only_fields = fields
+
+    def get_giving_back(self, connection: Connection) -> bool:
+        return connection.give_back_at is not None
 
 
 class ConnectionWithEventsSerializer(ConnectionSerializer):

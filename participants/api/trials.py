@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from django.db import transaction
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from participants import services
+from participants import closing, services
 from participants.models import Trial
 from participants.rest.described import IF_MATCH
 from participants.rest.fields import Line
@@ -21,15 +22,35 @@ from participants.services.changes import locked
 class TrialSerializer(serializers.ModelSerializer[Trial]):
     class Meta:
         model = Trial
-        fields = ("code", "title", "status", "is_demo", "starts_on", "ends_on", "time_zone")
+        fields: tuple[str, ...] = ("code", "title", "status", "is_demo", "starts_on", "ends_on", "time_zone")
 
 
 class TrialChangesSerializer(serializers.ModelSerializer[Trial]):
     reason = Line(max_length=500, required=False, help_text="For the audit trail.")
+    dry_run = serializers.BooleanField(
+        default=False, help_text="Answer as if it were changed, with what that ends, and change nothing."
+    )
 
     class Meta:
         model = Trial
-        fields = ("title", "status", "starts_on", "ends_on", "time_zone", "reason")
+        fields = ("title", "status", "starts_on", "ends_on", "time_zone", "reason", "dry_run")
+
+
+class EndsSerializer(serializers.Serializer[Any]):
+    connections = serializers.IntegerField(help_text="Connections that end; their grants are given back.")
+    invitations = serializers.IntegerField(help_text="Invitations that are cancelled.")
+
+
+class TrialChangedSerializer(TrialSerializer):
+    ends = serializers.SerializerMethodField(help_text="What the closing of the trial ends; null: it was not closed.")
+
+    class Meta(TrialSerializer.Meta):
+        fields = (*TrialSerializer.Meta.fields, "ends")
+
+    @extend_schema_field(EndsSerializer(allow_null=True))
+    def get_ends(self, trial: Trial) -> dict[str, Any] | None:
+        ends = self.context.get("ends")
+        return EndsSerializer(ends).data if ends else None
 
 
 class TrialParameters(Parameters):
@@ -58,12 +79,22 @@ class TrialSet(ResourceSet):
 
     @extend_schema(
         summary="Change a trial",
-        description="For managers of the whole trial. Its code and whether it is a demo are the operator's.",
+        description="For managers of the whole trial. Its code and whether it is a demo are the operator's. Closing it "
+        "ends its participants' connections, gives our access at the vendors back and cancels open invitations: "
+        "`dry_run` says first how many. What is opened again needs new invitations.",
         parameters=[IF_MATCH],
         request=TrialChangesSerializer,
-        responses=TrialSerializer,
+        responses=TrialChangedSerializer,
     )
     def partial_update(self, request: Request, code: str) -> Response:
         trial = locked(self.trial(code, led=True))
         self.unchanged(self.shown(trial))
-        return Response(self.shown(services.trial_update(trial, **self.said(TrialChangesSerializer, partial=True))))
+        asked = self.said(TrialChangesSerializer, partial=True)
+        dry_run = asked.pop("dry_run", False)
+        closes = trial.status != Trial.Status.CLOSED == asked.get("status")
+        told = {"ends": closing.ends(trial) if closes else None}
+        with transaction.atomic():
+            changed = services.trial_update(trial, **asked)
+            if dry_run:
+                transaction.set_rollback(True)
+        return Response(TrialChangedSerializer(changed, context=told).data)

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from participants import audit, published
+from participants import audit, closing, published
 from participants.locks import shut
 from participants.models import Membership, Protocol, Site, Trial
 from participants.services.changes import change, fixed, locked
@@ -102,7 +102,9 @@ def trial_update(trial: Trial, *, reason: str = "", **changes: Unpack[TrialChang
     """Change a trial; returns it as it is stored now. Nothing different writes nothing.
 
     Its code and whether it is a demo are fixed with the first participant: the code stands in addresses and exports,
-    and only demo trials hold synthetic data. Raises django's ValidationError.
+    and only demo trials hold synthetic data. Closing it (participants.closing says before what that ends) waits for
+    what is being stored, and ends its participants' connections afterwards; opened again, they are invited anew.
+    Raises django's ValidationError.
     """
     row = locked(trial)
     if row.participants.exists():
@@ -114,7 +116,9 @@ def trial_update(trial: Trial, *, reason: str = "", **changes: Unpack[TrialChang
         row.closed_at = timezone.now() if row.status == Trial.Status.CLOSED else None
         row.save(update_fields=["closed_at"])
     if new:
-        audit.record("trial.update", trial=row, thing=f"trial:{row.pk}", old=old, new=new, reason=reason)
+        ended = {"ended": str(closing.ends(row))} if new.get("status") == Trial.Status.CLOSED else {}
+        audit.record("trial.update", trial=row, thing=f"trial:{row.pk}", old=old, new=new | ended, reason=reason)
+        closing.changed(row, new)
     return row
 
 

@@ -1,0 +1,120 @@
+"""The end of connections of which nothing may come in any more: of closed trials, of who left, of what is over.
+
+Each is ended here first: from then on nothing is asked. Then its grant is given back, by a message of its own, and
+again until the vendor has taken it. All of it may be repeated and killed at any point.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from ingestion import grants
+from ingestion.models import Connection, Invitation, SyncWindow
+from ingestion.queueing import hand_over
+from metrics.collection import Collected, collected
+from participants.models import Participant, Protocol, Trial
+
+Status, State = Connection.Status, SyncWindow.State
+LEFT = (Participant.Status.WITHDRAWN, Participant.Status.ERASED)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the end of a trial's connections is: those that stand still, grants the vendor has not taken back yet."""
+
+    standing: int
+    giving_back: int
+    ended: int
+
+
+def open_connections(trial: Trial) -> tuple[int, int]:
+    """How many connections and open invitations the closing of a trial ends. Named by settings.TRIAL_ENDS."""
+    links = _open_invitations(trial.pk).filter(used_at=None, expires_at__gt=timezone.now())
+    return _standing().filter(trial=trial).exclude(status=Status.INVITED).count(), links.count()
+
+
+def trial_closed(trial_id: int) -> None:
+    """Have a closed trial's connections ended. Named by settings.TRIAL_CLOSED."""
+    from ingestion import tasks  # it imports this module
+
+    _open_invitations(trial_id).update(cancelled_at=timezone.now())
+    hand_over(tasks.end_connections.delay, trial_id)
+
+
+def end_trial(trial_id: int, *, now: dt.datetime) -> int:
+    """End a closed trial's connections; nothing of a trial that is open (again). Returns their number."""
+    if not Trial.objects.filter(pk=trial_id, status=Trial.Status.CLOSED).exists():
+        return 0
+    _open_invitations(trial_id).update(cancelled_at=now)
+    found = _standing().filter(trial=trial_id).select_related("participant").order_by("pk")
+    return _end([(connection, "trial_closed") for connection in found], now)
+
+
+def end_over(now: dt.datetime) -> int:
+    """End what is over by its dates, and what should have ended: where a worker was killed, say. Returns the number."""
+    found = list(_standing().select_related("participant", "trial").order_by("pk"))
+    intervals = collected({one.participant_id: one.participant for one in found}.values())
+    patience = _patience({one.trial_id for one in found}, now)
+    unread = set(
+        SyncWindow.objects.filter(
+            connection__in=found, kind=SyncWindow.Kind.READ, state__in=(State.DUE, State.CLAIMED), finished_at=None
+        ).values_list("connection", flat=True)
+    )
+    ended: list[tuple[Connection, str]] = []
+    for one in found:
+        if one.participant.status in LEFT:
+            ended.append((one, "left"))
+        elif one.trial.status == Trial.Status.CLOSED:
+            ended.append((one, "trial_closed"))
+        elif one.participant.status == Participant.Status.COMPLETED:
+            ended.append((one, "completed"))
+        elif one.pk not in unread and _is_over(one, intervals[one.participant_id], patience[one.trial_id], now):
+            ended.append((one, "over"))
+    for connection, _ in ended:
+        Invitation.objects.filter(participant=connection.participant_id, cancelled_at=None).update(cancelled_at=now)
+    return _end(ended, now)
+
+
+def progress(trial: Trial) -> Progress:
+    """How far the end of a trial's connections is."""
+    mine = Connection.objects.filter(trial=trial).exclude(status=Status.INVITED)
+    ended = mine.filter(status=Status.REVOKED)
+    return Progress(mine.count() - ended.count(), ended.exclude(give_back_at=None).count(), ended.count())
+
+
+def _standing() -> QuerySet[Connection]:
+    return Connection.objects.exclude(status=Status.REVOKED)
+
+
+def _open_invitations(trial_id: int) -> QuerySet[Invitation]:
+    return Invitation.objects.filter(participant__trial=trial_id, cancelled_at=None)
+
+
+def _end(found: Iterable[tuple[Connection, str]], now: dt.datetime) -> int:
+    """End these connections, each for its reason, and have their grants given back."""
+    from ingestion import tasks  # it imports this module
+
+    count = 0
+    for connection, reason in found:
+        grants.end(connection, reason=reason, now=now)
+        hand_over(tasks.give_back.delay, connection.pk)
+        count += 1
+    return count
+
+
+def _patience(trials: Iterable[int], now: dt.datetime) -> dict[int, dt.timedelta]:
+    """By trial, for how long after a day's end data of it may come: as its protocol says today."""
+    found = Protocol.objects.filter(trial__in=set(trials)).in_force(now.date())
+    return {one.trial_id: dt.timedelta(hours=one.lost_after_hours) for one in reversed(found)}
+
+
+def _is_over(connection: Connection, interval: Collected, patience: dt.timedelta, now: dt.datetime) -> bool:
+    """Whether nothing more can come of what may be collected: late uploads of its last days are waited for."""
+    if interval.over_at is None:
+        return False
+    return now >= max(interval.over_at, connection.status_since) + patience

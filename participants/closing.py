@@ -1,0 +1,50 @@
+"""What follows from a trial's dates and its closing, in rooms that know more than this one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import partial
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.module_loading import import_string
+
+from participants.models import Trial
+
+DATES = frozenset({"status", "starts_on", "ends_on"})
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """How much the closing of a trial ends: connections of its participants, invitations that could still be used."""
+
+    connections: int
+    invitations: int
+
+    def __str__(self) -> str:
+        """In words, e.g. "12 connections end and 1 open invitation is cancelled"."""
+        if not (self.connections or self.invitations):
+            return "nobody is connected or invited"
+        connections = f"{self.connections:,} connection{'s end' if self.connections != 1 else ' ends'}"
+        invited = f"{self.invitations:,} open invitation{'s are' if self.invitations != 1 else ' is'} cancelled"
+        return f"{connections} and {invited}"
+
+
+def ends(trial: Trial) -> Ends:
+    """What closing the trial would end now (settings.TRIAL_ENDS)."""
+    connections, invitations = import_string(settings.TRIAL_ENDS)(trial)
+    return Ends(connections, invitations)
+
+
+def changed(trial: Trial, names: Collection[str]) -> None:
+    """Tell whoever goes by a trial's dates and status, once this transaction is over; `names`: what has changed.
+
+    Who judges its days (settings.TRIAL_CHANGED), and where it was closed who ends its connections
+    (settings.TRIAL_CLOSED). They may ask other servers: what is wrong there does not undo the change.
+    """
+    paths = list(settings.TRIAL_CHANGED) if DATES.intersection(names) else []
+    if "status" in names and trial.status == Trial.Status.CLOSED:
+        paths += settings.TRIAL_CLOSED
+    for path in paths:
+        transaction.on_commit(partial(import_string(path), trial.pk), robust=True)
