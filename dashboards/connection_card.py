@@ -18,7 +18,7 @@ from ingestion.devices import worn_of
 from ingestion.models import Connection, Device, Invitation
 from metrics import queries
 from metrics.models import Standing
-from participants.models import Participant, User
+from participants.models import Participant, Trial, User
 
 INVITATIONS_SHOWN = 10
 NOTES_SHOWN = 100
@@ -136,6 +136,7 @@ def card(participant: Participant, user: User, now: dt.datetime) -> dict[str, An
         "unconnected": connection_words.UNCONNECTED,
         "invitations": [Past(made, connection_words.invitation(made, now)) for made in invitations],
         "may_manage": may_manage(user, participant),
+        "leads": Trial.objects.led_by(user).filter(pk=participant.trial_id).exists(),
         "may_invite": known and participant.status in INVITABLE and bool(live.providers()),
         "ask_again": any(one.badge in (connection_words.RECONNECT, connection_words.DISCONNECTED) for one in links),
     }

@@ -10,6 +10,7 @@ from dashboards import (
     consent_page,
     contact_log,
     contacting,
+    corrections_page,
     digest_page,
     exports_page,
     heat_day,
@@ -51,6 +52,14 @@ urlpatterns = [
     path("trials/<str:code>/participants/<str:study_id>/", views.participant_detail, name="participant"),
     path("trials/<str:code>/participants/<str:study_id>/series.json", views.participant_series, name="series"),
     path("trials/<str:code>/participants/<str:study_id>/notes/", notes.note_add, name="note-add"),
+    path(
+        "trials/<str:code>/participants/<str:study_id>/corrections/", corrections_page.corrections, name="corrections"
+    ),
+    path(
+        "trials/<str:code>/participants/<str:study_id>/corrections/<slug:verb>/",
+        corrections_page.corrections_act,
+        name="corrections-act",
+    ),
     path("trials/<str:code>/participants/<str:study_id>/consent/", consent_page.consent, name="consent"),
     path(
         "trials/<str:code>/participants/<str:study_id>/consent/<slug:verb>/",

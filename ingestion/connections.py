@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.core import signing
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from ingestion import live
+from ingestion.accounts import free_account
 from ingestion.grants import (
     asks_still,
     disconnect,
@@ -209,7 +211,9 @@ def connect(
 def _refuse_account(participant: Participant, provider: str, user_id: str) -> None:
     """Raise ConnectRefused for an account that is another's, or another than theirs."""
     taken = Connection.objects.filter(trial=participant.trial, provider=provider, external_user_id=user_id)
-    if taken.exclude(participant=participant).exists():
+    # One that ended, of somebody who has left, is released when this one is stored.
+    free = Q(status=Connection.Status.REVOKED) & ~Q(participant__status__in=TAKING_PART)
+    if taken.exclude(participant=participant).exclude(free).exists():
         raise ConnectRefused("account_taken")
     mine = Connection.objects.filter(participant=participant, provider=provider).first()
     if mine and mine.external_user_id not in ("", user_id):
@@ -233,6 +237,7 @@ def _let_in(
             participant.trial = come_in(participant.trial_id)
             if code := refusal(participant, now) or _used_up(participant, invitation, now):
                 raise ConnectRefused(code)
+            free_account(participant, provider.slug, user_id, now)
             connection = _connected(participant, provider, grant, scopes, user_id, now)
             _store_devices(connection, devices, now)
             if invitation:

@@ -119,8 +119,10 @@ LETTERS: dict[str, Letter] = {
         409,
         "This account is already connected",
         (
-            "Somebody else in {study} has connected this account of {vendor}. Each person needs an account of her own.",
-            "Perhaps another person of your household was signed in. Try again and choose your own account.",
+            "This account of {vendor} is connected under another study id of {study}. Each participant needs an "
+            "account of their own.",
+            "Perhaps another person of your household was signed in: try again and choose your own account. If this "
+            "one is yours, call your study team: they can release it.",
         ),
         again=True,
     ),
@@ -130,7 +132,8 @@ LETTERS: dict[str, Letter] = {
         (
             "You connected {study} with another account of {vendor} the first time. "
             "So that data of two people never mix, it must be the same one again.",
-            "Try again with the account you used before. If you have changed your account, call your study team.",
+            "Try again with the account you used before. If you have changed your account, call your study team: they "
+            "can allow the new one.",
         ),
         again=True,
     ),

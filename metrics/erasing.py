@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 from metrics import sql, sql_erasing
 from metrics.exports.service import exports_forget
-from metrics.models import Recompute
+from metrics.models import DataMove, Recompute
 from participants.models import Participant
 
 
@@ -19,6 +19,8 @@ def erase(participant: Participant) -> dict[str, int]:
         while count := _slice(participant, table, column):
             removed[label] += count
     _forget_recomputes(participant)
+    # Of the giver's they are found by the table's first reference (participants.holdings).
+    removed["metrics.DataMove"] += DataMove.objects.filter(receiver=participant).delete()[0]
     removed["exports"] += len(exports_forget(participant))
     return dict(removed)
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 
+from django.db.models import Q
+
 from metrics import raw
 from metrics.calendars import calendar_of
 from metrics.days import DAY, EPOCH, LocalCalendar
 from metrics.exchange.series import numbers, stamps
 from metrics.kept import kept_days
 from metrics.models import (
+    DataMove,
     DayRollup,
     DayVerdict,
     ExerciseSession,
@@ -57,6 +60,11 @@ def chapters(participant: Participant) -> Iterator[Chapter]:
         "measurements/replaced-values", "Values that were replaced",
         "Where your device's maker corrected a value later, the value from before and when it was replaced.",
         (Revision,), rows_of(Revision.objects.filter(participant=participant)),
+    )  # fmt: skip
+    yield Chapter(
+        "measurements/moves", "Values that moved from or to another number",
+        "Where your data were kept under two numbers, or under the wrong one: when they were moved, and how much.",
+        (DataMove,), rows_of(DataMove.objects.filter(Q(giver=participant) | Q(receiver=participant))),
     )  # fmt: skip
     yield from _sessions(participant)
     yield from _judgements(participant)

@@ -9,9 +9,9 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from metrics import care, data_check, recomputes, verdicts
+from metrics import care, data_check, moving, recomputes, verdicts
 from metrics.exports import engine, service
-from metrics.models import Recompute
+from metrics.models import DataMove, Recompute
 from participants.models import Participant, Trial
 
 log = logging.getLogger(__name__)
@@ -92,6 +92,19 @@ def look_after_store() -> None:
     """Each night: chunks are compressed, and what a trial does not keep is deleted."""
     for line in care.care(timezone.now()).lines():
         log.info("%s", line)
+
+
+@shared_task(name="metrics.move_data", acks_late=True)  # type: ignore[untyped-decorator]
+def move_data(pk: int) -> None:
+    """Go on with a move of one participant's data to another where it stands, to its end."""
+    moving.move_run(pk)
+
+
+@shared_task(name="metrics.resume_moves", acks_late=True)  # type: ignore[untyped-decorator]
+def resume_moves() -> None:
+    """Each minute: a move that nobody works on any more goes on."""
+    for pk in DataMove.objects.filter(finished_at=None).values_list("pk", flat=True):
+        move_data.delay(pk)
 
 
 @shared_task(name="metrics.check_data", acks_late=True)  # type: ignore[untyped-decorator]

@@ -3,8 +3,9 @@
 Connecting, planning, notices, imports, the writer, the day status, series, exports and FHIR all ask it (as instants:
 metrics.collection). What lies outside is not asked for, not stored, not shown and not exported, however it came here.
 
-It is bounded by the trial's dates and its closing, the participant's dates, their withdrawal (also a back-dated one),
-consent that was taken back, and the days of pauses where the protocol of those days says that nothing is collected.
+It is bounded by the trial's dates and its closing, the participant's dates, their withdrawal (also a back-dated one,
+and its days after it was undone), consent that was taken back, and the days of pauses where the protocol of those days
+says that nothing is collected.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from participants.models import Consent, Participant, Pause, Protocol, Trial
 
 ONE_DAY = dt.timedelta(days=1)
 Dates = tuple[dt.date, dt.date | None]  # first and last local date, both included; None: no end
+EVER: Dates = (dt.date.min, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +119,10 @@ def _pauses(rows: Iterable[tuple[object, ...]], using: str) -> dict[int, list[Da
     ):
         protocols[protocol.trial_id].append(protocol)
     silent = {trial: dates for trial, versions in protocols.items() if (dates := _not_collected(versions))}
-    if not silent:
-        return {}
     found: dict[int, list[Dates]] = defaultdict(list)
-    concerned = [pk for pk, trial in trial_of.items() if trial in silent]
-    for pause in Pause.objects.using(using).filter(participant__in=concerned).order_by("starts_on"):
-        for first, last in silent[trial_of[pause.participant_id]]:
+    concerned = Q(withdrawn=True) | Q(participant__trial__in=silent)
+    for pause in Pause.objects.using(using).filter(concerned, participant__in=trial_of).order_by("starts_on"):
+        for first, last in [EVER] if pause.withdrawn else silent[trial_of[pause.participant_id]]:
             begins = max(first, pause.starts_on)
             ends = min((day for day in (last, pause.ends_on) if day), default=None)
             if ends is None or begins <= ends:

@@ -11,6 +11,7 @@ from participants.audit import record
 from participants.entered import check_instant
 from participants.locks import hold
 from participants.models import Consent, ConsentDocument, Participant, Trial
+from participants.reinstatement import consent_given_again
 from participants.services import participant_withdraw
 from participants.services.people import left_already
 
@@ -55,6 +56,7 @@ def consent_give(
     if made:
         new = {"version": document.version, "how": how, "given_at": at}
         record("consent.give", participant=participant, thing=f"consent:{document.version}", new=new)
+        consent_given_again(participant, at)
     return consent
 
 

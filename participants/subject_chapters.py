@@ -8,7 +8,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 
 from participants.contacts import contact_export, contact_of
-from participants.models import AuditDetail, AuditEntry, Consent, Contact, Erasure, Participant, Pause
+from participants.models import AuditDetail, AuditEntry, Consent, Contact, Erasure, Participant, Pause, Reinstatement
 from participants.subject_access import CHUNK, Chapter, Row, rows_of
 
 
@@ -40,6 +40,11 @@ def chapters(participant: Participant) -> Iterator[Chapter]:
         "requests-for-erasure", "Requests to delete your data",
         "Whether somebody asked for your data to be deleted, and what was decided.",
         (Erasure,), rows_of(Erasure.objects.filter(participant=participant)),
+    )  # fmt: skip
+    yield Chapter(
+        "requests-to-take-part-again", "Requests to undo your leaving",
+        "Whether somebody asked that your leaving be undone because it was entered by mistake, and what was decided.",
+        (Reinstatement,), rows_of(Reinstatement.objects.filter(participant=participant)),
     )  # fmt: skip
     yield Chapter(
         "who-looked-and-what-was-changed", "Who looked at your data, and what was changed",

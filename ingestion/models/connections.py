@@ -65,6 +65,8 @@ class Connection(models.Model):
     last_data_at = models.DateTimeField(null=True, blank=True)
     swept_at = models.DateTimeField(null=True, blank=True)
     queued_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # From when on the account there is now is asked; what came before is the one's that they had then.
+    account_since = models.DateTimeField(null=True, blank=True, editable=False)
     # Of an ended connection whose grant the vendor has not taken back yet: when it is asked next.
     give_back_at = models.DateTimeField(null=True, blank=True, editable=False)
 

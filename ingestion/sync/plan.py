@@ -126,7 +126,10 @@ def collectable(connection: Connection, until: dt.datetime) -> list[Stretch]:
     interval = collected_of(connection.participant)
     unbounded = bool(interval.spans) and interval.spans[0].start == EVER
     begins = (connection.connected_at or EPOCH) - dt.timedelta(days=settings.SYNC_WATCH_DAYS)
-    bounds = Span(microseconds(begins) if unbounded else EVER, microseconds(until))
+    firsts = [begins] if unbounded else []
+    # Of another account than before nothing is asked from before: what the other one brought would be taken away.
+    firsts += [connection.account_since] if connection.account_since else []
+    bounds = Span(max([EVER, *map(microseconds, firsts)]), microseconds(until))
     return [(instant(part.start), instant(part.end)) for part in interval.within(bounds)]
 
 

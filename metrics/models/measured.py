@@ -345,6 +345,28 @@ class Standing(models.Model):
         return f"standing of {self.participant_id}"
 
 
+class DataMove(models.Model):
+    """What was measured of one participant becomes another's (metrics.moving): how far it is, and what moved."""
+
+    giver = models.ForeignKey(Participant, models.CASCADE, related_name="moves_away")
+    receiver = models.ForeignKey(Participant, models.CASCADE, related_name="moves_here")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    reason = models.CharField(max_length=200)
+    asked_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=200, blank=True, default="")
+    moved_before = models.DateTimeField(null=True)  # what lies before has moved; null: nothing yet
+    samples = models.BigIntegerField(default=0)
+    nights = models.IntegerField(default=0)
+    exercise = models.IntegerField(default=0)
+
+    class Meta:
+        ordering = ("-asked_at",)
+
+    def __str__(self) -> str:
+        return f"move of {self.giver_id} to {self.receiver_id}"
+
+
 class DataCheck(models.Model):
     """A check of the stored data and what it found (metrics.data_check). Participants by number, never by name."""
 

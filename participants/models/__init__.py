@@ -1,7 +1,7 @@
 """Who takes part in what, and who did what: people and their trials, the audit trail, tokens."""
 
 from participants.models.accounts import ColleagueInvitation, SignIn
-from participants.models.consent import Consent, ConsentDocument, Erasure
+from participants.models.consent import Consent, ConsentDocument, Erasure, Reinstatement
 from participants.models.people import (
     CODE,
     SERVICE_DOMAIN,
@@ -47,6 +47,7 @@ __all__ = [
     "Participant",
     "Pause",
     "Protocol",
+    "Reinstatement",
     "SignIn",
     "Site",
     "Trial",

@@ -70,6 +70,39 @@ class Consent(models.Model):
         return f"{self.participant_id} {self.document.version}"
 
 
+class Reinstatement(models.Model):
+    """That a withdrawal was a mistake and is to be undone: asked for by one person, approved by another."""
+
+    class State(models.TextChoices):
+        ASKED = "asked", "waiting for a second person"
+        APPROVED = "approved", "undone"
+        REFUSED = "refused", "refused"
+
+    participant = models.ForeignKey(Participant, models.CASCADE, related_name="reinstatements")
+    state = models.CharField(max_length=8, choices=State, default=State.ASKED)
+    asked_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    asked_at = models.DateTimeField(default=timezone.now)
+    reason = LineField(max_length=200, help_text="Why the withdrawal was a mistake. No names.")
+    decided_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("-asked_at",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("participant",), condition=Q(state="asked"), name="reinstatement_open_once"
+            ),
+            models.CheckConstraint(
+                name="reinstatement_by_two",
+                condition=~Q(state="approved") | ~Q(asked_by=F("decided_by")),
+                violation_error_message="Another person must approve.",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"reinstatement of {self.participant_id}"
+
+
 class Erasure(models.Model):
     """That a participant's data are to be deleted for good: asked for by one person, approved by another.
 

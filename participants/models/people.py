@@ -378,6 +378,8 @@ class Pause(models.Model):
     starts_on = DayField()
     ends_on = DayField(null=True, blank=True, help_text="Empty: still paused.")
     reason = LineField(max_length=200, help_text="No names, no diagnoses.")
+    # The days of a withdrawal that was undone: whatever the protocol says of pauses, nothing of them is had.
+    withdrawn = models.BooleanField(default=False, db_default=False, editable=False)
 
     class Meta:
         ordering = ("participant", "starts_on")

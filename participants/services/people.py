@@ -147,7 +147,7 @@ def pause_end(participant: Participant, *, ends_on: dt.date, reason: str = "") -
     Raises ValueError where none is open, django's ValidationError where it would end before it starts.
     """
     hold(participant)
-    pause: Pause | None = participant.pauses.filter(ends_on=None).order_by("-starts_on").first()
+    pause: Pause | None = participant.pauses.filter(ends_on=None, withdrawn=False).order_by("-starts_on").first()
     if pause is None:
         raise ValueError(f"{participant.study_id} has no open pause.")
     pause.ends_on = ends_on

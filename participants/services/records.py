@@ -107,4 +107,6 @@ def _held(pause: Pause) -> Pause:
     except Pause.DoesNotExist:
         raise ValueError("This pause was taken back already.") from None
     row.participant = pause.participant
+    if row.withdrawn:
+        raise ValueError("These are the days of a withdrawal that was undone: they stay left out.")
     return row

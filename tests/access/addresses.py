@@ -34,6 +34,7 @@ ELSEWHERE: dict[str, dict[str, str | int]] = {
     "opt-out/": {"code": "forged"},
     "account/join/": {"code": "forged"},
     "trials/{code}/participants/{study_id}/consent/": {"verb": "withdraw"},
+    "trials/{code}/participants/{study_id}/corrections/": {"verb": "zone"},
 }
 # What a page needs beside its address.
 QUERIES = {

@@ -47,6 +47,8 @@ PAGES: dict[str, Methods] = {
     f"{P}notes/": acts(r.MANAGED),
     f"{P}consent/": reads(r.PARTICIPANT),
     f"{P}consent/{{verb}}/": acts(r.MANAGED),
+    f"{P}corrections/": reads(r.CORRECTIONS),
+    f"{P}corrections/{{verb}}/": acts(r.CORRECTIONS),
     f"{P}pulse/": reads(r.PARTICIPANT),
     f"{P}invite/": acts(r.MANAGED),
     f"{P}invitations/{{pk}}/": reads(r.MANAGED),

@@ -81,6 +81,7 @@ TRIAL = page(MEMBERS)
 PARTICIPANT = page(NEAR)
 MANAGED = page(ACTING, NEAR - ACTING)
 TRIAL_ACT = page(ACTING, MEMBERS - ACTING)  # whom it is about decides: of her site there is nobody
+CORRECTIONS = page(frozenset({who.MANAGER}), NEAR - {who.MANAGER})
 RULES = page(frozenset({who.MANAGER}), MEMBERS - {who.MANAGER})
 TEAM = page(frozenset({who.MANAGER}))
 CONTACTING = page(ACTING)  # whoever may not, is not told that it exists

@@ -1,0 +1,166 @@
+"""A participant's corrections: what was entered or connected by mistake is put right, each with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from dashboards.access import Request, signed_in
+from dashboards.protocol_page import may_change
+from dashboards.views import visible_participant
+from ingestion import accounts
+from ingestion.models import Connection
+from ingestion.redirects import SeeOther
+from metrics import moving, rezone
+from metrics.models import DataMove
+from participants import reinstatement
+from participants.audit import looked
+from participants.entered import said
+from participants.models import Participant, Reinstatement
+from participants.models.people import time_zones
+
+
+@require_safe
+@never_cache
+@signed_in
+def corrections(request: Request, code: str, study_id: str) -> HttpResponse:
+    """What can be put right, and what waits for a second person. Managers of the whole trial."""
+    participant = _participant(request, code, study_id)
+    looked(participant, part=True)
+    return render(request, "dashboards/corrections.html", _context(request, participant))
+
+
+@require_POST
+@signed_in
+def corrections_act(request: Request, code: str, study_id: str, verb: str) -> HttpResponse:
+    """reinstate, approve, refuse, zone, release, new-account, look (what a move would do), move."""
+    participant = _participant(request, code, study_id)
+    if verb not in ACTS:
+        raise Http404
+    try:
+        if verb == "look":
+            context = _context(request, participant) | {"move": _look(request, participant)}
+            return render(request, "dashboards/corrections.html", context)
+        messages.success(request, ACTS[verb](request, participant))
+    except (ValueError, ValidationError) as fault:
+        told = " ".join(fault.messages) if isinstance(fault, ValidationError) else str(fault)
+        context = _context(request, participant) | {"fault": told, "given": {"reason": said(request).text("reason")}}
+        return render(request, "dashboards/corrections.html", context, status=422)
+    return SeeOther(reverse("dashboards:corrections", args=[code, study_id]))
+
+
+def _participant(request: Request, code: str, study_id: str) -> Participant:
+    participant = visible_participant(request, code, study_id)
+    if not may_change(request.user, participant.trial):
+        raise PermissionDenied
+    return participant
+
+
+def _context(request: Request, participant: Participant) -> dict[str, Any]:
+    waiting = participant.reinstatements.filter(state=Reinstatement.State.ASKED).select_related("asked_by").first()
+    others = Participant.objects.visible_to(request.user).filter(trial=participant.trial).exclude(pk=participant.pk)
+    return {
+        "trial": participant.trial,
+        "participant": participant,
+        "now": timezone.now(),
+        "withdrawn": participant.status == Participant.Status.WITHDRAWN,
+        "waiting": waiting,
+        "mine": waiting is not None and waiting.asked_by_id == request.user.pk,
+        "connections": [
+            {"row": row, "used": row.status in (Connection.Status.ACTIVE, Connection.Status.RECONNECT)}
+            for row in participant.connections.exclude(external_user_id="")
+        ],
+        "zones": sorted(time_zones()),
+        "others": others.order_by("study_id").values_list("study_id", flat=True),
+        "moves": DataMove.objects.filter(giver=participant).select_related("receiver"),
+    }
+
+
+def _why(request: Request) -> str:
+    reason = said(request).text("reason").strip()
+    if not reason:
+        raise ValueError("Say why: it stands in the audit log.")
+    return reason[:200]
+
+
+def _confirmed(request: Request, participant: Participant) -> None:
+    if said(request).text("confirm") != participant.study_id:
+        raise ValueError(f"Type {participant.study_id} to confirm.")
+
+
+def _reinstate(request: Request, participant: Participant) -> str:
+    _confirmed(request, participant)
+    reinstatement.reinstatement_ask(participant, by=request.user, reason=_why(request))
+    return "Asked for. Another manager of the trial must approve it."
+
+
+def _decide(approve: bool, request: Request, participant: Participant) -> str:
+    row = get_object_or_404(participant.reinstatements, state=Reinstatement.State.ASKED)
+    reinstatement.reinstatement_decide(row, by=request.user, approve=approve)
+    if not approve:
+        return "Refused: the withdrawal stands."
+    return "The withdrawal is undone. Consent is asked for anew; the days between stay left out."
+
+
+def _zone(request: Request, participant: Participant) -> str:
+    rezone.time_zone_correct(participant, said(request).text("zone"), reason=_why(request))
+    return f"Their days are cut by {participant.time_zone} now."
+
+
+def _connection(request: Request, participant: Participant) -> Connection:
+    return get_object_or_404(participant.connections, provider=said(request).text("provider"))
+
+
+def _release(request: Request, participant: Participant) -> str:
+    accounts.account_release(_connection(request, participant), reason=_why(request), now=timezone.now())
+    return "The account is released: another participant can connect it."
+
+
+def _new_account(request: Request, participant: Participant) -> str:
+    accounts.account_change_allow(_connection(request, participant), reason=_why(request), now=timezone.now())
+    return "They can connect with another account now. Invite them."
+
+
+def _receiver(request: Request, participant: Participant) -> Participant:
+    others = Participant.objects.visible_to(request.user).filter(trial=participant.trial)
+    found: Participant | None = others.filter(study_id__iexact=said(request).text("to").strip()).first()
+    if found is None:
+        raise ValueError("There is no participant of this study id in the trial.")
+    return found
+
+
+def _look(request: Request, participant: Participant) -> dict[str, Any]:
+    receiver = _receiver(request, participant)
+    moving.check(participant, receiver)
+    return {"to": receiver, "what": moving.preview(participant, receiver)}
+
+
+def _move(request: Request, participant: Participant) -> str:
+    _confirmed(request, participant)
+    receiver = _receiver(request, participant)
+    if participant.connections.filter(status__in=(Connection.Status.ACTIVE, Connection.Status.RECONNECT)).exists():
+        raise ValueError("Their account is connected and would bring the data again: disconnect it first.")
+    moving.move_start(participant, receiver, by=request.user, reason=_why(request))
+    return f"Their data are being moved to {receiver.study_id}. This page says how far it is."
+
+
+ACTS: dict[str, Callable[[Request, Participant], str]] = {
+    "look": _move,
+    "reinstate": _reinstate,
+    "approve": partial(_decide, True),
+    "refuse": partial(_decide, False),
+    "zone": _zone,
+    "release": _release,
+    "new-account": _new_account,
+    "move": _move,
+}

@@ -1,0 +1,236 @@
+"""Moving what was measured from one participant to another of the same trial: two records of one person, or a mix-up.
+
+Week by week, each in a transaction that stores at the one by the writer and deletes at the other, so that a killed
+worker's successor goes on and nothing is there twice or nowhere. Where both have a value of one source at one instant,
+that of the participant who receives stays. The writer's rules hold: what lies outside the receiver's collection
+interval cannot be theirs and stays where it is.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from django.db import transaction
+from django.utils import timezone
+
+from metrics import rollups, verdicts, writer
+from metrics.batch import Delivery, SampleBatch, instant, microseconds
+from metrics.calendars import calendar_of
+from metrics.collection import collected_of
+from metrics.grids import Span
+from metrics.kept import kept_days
+from metrics.models import (
+    DataMove,
+    ExerciseSession,
+    HourRollup,
+    Measurement,
+    MinuteRollup,
+    OffsetPeriod,
+    Revision,
+    SleepSession,
+    Source,
+)
+from metrics.raw import Key, pieces
+from metrics.registry import BY_ID
+from participants.audit import record
+from participants.locks import hold
+from participants.models import Participant, User
+
+WEEK = dt.timedelta(days=7)
+LEFT = (Participant.Status.WITHDRAWN, Participant.Status.ERASED)
+
+
+class MoveRefused(ValueError):
+    """The data cannot be moved; the message says why and is fit to show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would move: samples by metric, nights, exercise, from when to when.
+
+    `shared`: how many dates both have data of. `outside`: how many stay, outside the receiver's collection interval.
+    """
+
+    samples: dict[str, int]
+    nights: int
+    exercise: int
+    first: dt.date | None
+    last: dt.date | None
+    shared: int
+    outside: int
+
+
+def preview(giver: Participant, receiver: Participant) -> Preview:
+    """What `move_start` would move."""
+    within = collected_of(receiver)
+    days = kept_days("metric_id", "date", "n", participant_id=giver.pk)
+    dates = {date for _, date, _ in days}
+    samples: Counter[str] = Counter()
+    for metric, date, n in days:
+        samples[BY_ID[metric].name] += n if date in within else 0
+    return Preview(
+        samples=dict(+samples),
+        nights=SleepSession.objects.filter(participant=giver).count(),
+        exercise=ExerciseSession.objects.filter(participant=giver).count(),
+        first=min(dates, default=None),
+        last=max(dates, default=None),
+        shared=len(dates & kept_days("date", participant_id=receiver.pk)),
+        outside=sum(date not in within for date in dates),
+    )
+
+
+@transaction.atomic
+def move_start(giver: Participant, receiver: Participant, *, by: User, reason: str) -> DataMove:
+    """Have all measured data of one participant become another's. Begins once this transaction is over.
+
+    Raises MoveRefused.
+    """
+    from metrics import tasks  # it imports this module
+
+    for person in sorted((giver, receiver), key=lambda one: one.pk):
+        hold(person)
+    check(giver, receiver)
+    if DataMove.objects.filter(giver=giver, finished_at=None).exists():
+        raise MoveRefused("Their data are being moved already.")
+    row = DataMove.objects.create(giver=giver, receiver=receiver, by=by, reason=reason, asked_at=timezone.now())
+    new = {"from": giver.study_id, "to": receiver.study_id}
+    for person in (giver, receiver):
+        record("data.move", participant=person, thing=f"move:{row.pk}", new=new, reason=reason)
+    transaction.on_commit(partial(tasks.move_data.delay, row.pk), robust=True)
+    return row
+
+
+def check(giver: Participant, receiver: Participant) -> None:
+    if giver.pk == receiver.pk:
+        raise MoveRefused("Name another participant.")
+    if giver.trial_id != receiver.trial_id:
+        raise MoveRefused("They are in different trials.")
+    for person in (giver, receiver):
+        if person.status in LEFT:
+            raise MoveRefused(f"{person.study_id} is {person.get_status_display()}: their record does not change.")
+    if giver.trial.raw_removed_before and kept_days("date", participant_id=giver.pk):
+        raise MoveRefused("Samples of this trial were deleted: days that were made of them cannot be moved.")
+
+
+def move_run(pk: int) -> None:
+    """Go on with a move where it stands, to its end. Safe to be called again at any point, and by two at once."""
+    while move_step(pk):
+        pass
+
+
+@transaction.atomic
+def move_step(pk: int) -> bool:
+    """The next week. False where it is finished, or another worker is at it."""
+    row = (
+        DataMove.objects.select_for_update(skip_locked=True, of=("self",))
+        .select_related("giver__trial", "receiver__trial")
+        .filter(pk=pk, finished_at=None)
+        .first()
+    )
+    if row is None:
+        return False
+    for person in sorted((row.giver, row.receiver), key=lambda one: one.pk):
+        hold(person)
+    if row.giver.status in LEFT or row.receiver.status in LEFT:
+        row.finished_at, row.error = timezone.now(), "One of them left the trial meanwhile: what had not moved stayed."
+        row.save(update_fields=["finished_at", "error"])
+        return False
+    if row.moved_before is None:
+        _clock(row)
+    start = _next_week(row)
+    if start is None:
+        _sessions(row)
+        row.finished_at = timezone.now()
+        row.save()
+        return False
+    _week(row, start)
+    row.moved_before = start + WEEK
+    row.save()
+    return True
+
+
+def _next_week(row: DataMove) -> dt.datetime | None:
+    """The first instant of the next week with something of the giver's, on whole hours of UTC."""
+    rows = Measurement.objects.filter(participant=row.giver)
+    if row.moved_before:
+        rows = rows.filter(time__gte=row.moved_before)
+    first = rows.order_by("time").values_list("time", flat=True).first()
+    return first.replace(minute=0, second=0, microsecond=0) if first else None
+
+
+def _week(row: DataMove, start: dt.datetime) -> None:
+    span = Span(microseconds(start), microseconds(start + WEEK))
+    within = collected_of(row.receiver)
+    calendar = calendar_of(row.giver)
+    series = sorted(kept_days("metric_id", "source_id", participant_id=row.giver_id))
+    sources = Source.objects.in_bulk({source for _, source in series})
+    dates = set[dt.date]()
+    for metric, source in series:
+        key = Key(row.giver_id, metric, source)
+        for piece in pieces([key], {row.giver_id: span}):
+            held = within.holds(piece.time)
+            time, value, seconds = piece.time[held], piece.value[held], piece.seconds[held]
+            new = ~np.isin(time, _times(row.receiver, metric, source, span))
+            lengths = None if (seconds < 0).all() else seconds[new]
+            if new.any():
+                batch = SampleBatch(BY_ID[metric].code, sources[source].key, time[new], value[new], lengths)
+                writer.store(row.receiver, Delivery(samples=[batch]))
+            row.samples += len(time)
+            dates |= {calendar.date(instant(at)) for at in time.tolist()[:1] + time.tolist()[-1:]}
+    for model, column in ((Measurement, "time"), (MinuteRollup, "bucket"), (HourRollup, "bucket"), (Revision, "time")):
+        rows = model._default_manager.filter(participant=row.giver)
+        for part in within.within(span):
+            rows.filter(**{f"{column}__gte": instant(part.start), f"{column}__lt": instant(part.end)}).delete()
+    first, last = calendar.date(start), calendar.date(start + WEEK)
+    touched = rollups.rebuild_days(row.giver_id, first, last, calendar)
+    verdicts.refresh(row.giver, touched | dates, now=timezone.now())
+
+
+def _clock(row: DataMove) -> None:
+    """What the giver's device said of its clock, where the receiver's has not said anything of that instant."""
+    known = set(OffsetPeriod.objects.filter(participant=row.receiver).values_list("starts_at", flat=True))
+    stated = OffsetPeriod.objects.filter(participant=row.giver).exclude(starts_at__in=known)
+    OffsetPeriod.objects.bulk_create(
+        OffsetPeriod(participant=row.receiver, starts_at=one.starts_at, utc_offset=one.utc_offset) for one in stated
+    )
+
+
+def _times(person: Participant, metric: int, source: int, span: Span) -> np.ndarray:
+    rows = Measurement.objects.filter(
+        participant=person, metric=metric, source=source, time__gte=instant(span.start), time__lt=instant(span.end)
+    )
+    return np.array([microseconds(at) for at in rows.values_list("time", flat=True)], dtype=np.int64)
+
+
+def _sessions(row: DataMove) -> None:
+    """Nights and exercise, which are few: those that the receiver has not, inside their collection interval."""
+    within = collected_of(row.receiver)
+    for model, count in ((SleepSession, "nights"), (ExerciseSession, "exercise")):
+        known = set(model._default_manager.filter(participant=row.receiver).values_list("source_id", "external_id"))
+        for one in model._default_manager.filter(participant=row.giver):
+            if one.date not in within:
+                continue
+            if (one.source_id, one.external_id) in known:
+                one.delete()
+                continue
+            one.participant = row.receiver
+            one.save(update_fields=["participant"])
+            setattr(row, count, getattr(row, count) + 1)
+    span = _whole(row.receiver)
+    if span:
+        writer.recompute(row.receiver, *span)
+    dates = set(row.giver.days.values_list("date", flat=True))
+    verdicts.refresh(row.giver, dates, now=timezone.now())
+
+
+def _whole(person: Participant) -> tuple[dt.datetime, dt.datetime] | None:
+    dates = kept_days("date", participant_id=person.pk)
+    dates |= set(SleepSession.objects.filter(participant=person).values_list("date", flat=True))
+    if not dates:
+        return None
+    calendar = calendar_of(person)
+    return calendar.midnight(min(dates)), calendar.midnight(max(dates) + dt.timedelta(days=1))

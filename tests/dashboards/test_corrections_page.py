@@ -1,0 +1,98 @@
+"""The page on which managers put right what was entered or connected by mistake."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from django.test import Client
+
+from ingestion.models import Connection
+from metrics.models import DataMove, Measurement
+from metrics.moving import move_run
+from participants.models import Participant
+from participants.services import participant_withdraw
+from tests.dashboards.measured import NOON, heart_rate, store
+from tests.factories import MembershipFactory, ParticipantFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def person() -> Participant:
+    return ParticipantFactory(study_id="AX-1")
+
+
+@pytest.fixture
+def client(person: Participant) -> Client:
+    return manager(person)
+
+
+def manager(person: Participant, role: str = "manager") -> Client:
+    client = Client()
+    client.force_login(MembershipFactory(trial=person.trial, role=role).user)
+    return client
+
+
+def path(person: Participant, verb: str = "") -> str:
+    return f"/trials/{person.trial.code}/participants/{person.study_id}/corrections/{verb + '/' if verb else ''}"
+
+
+def post(client: Client, person: Participant, verb: str, **values: str) -> str:
+    return client.post(path(person, verb), values, follow=True).content.decode()
+
+
+def test_a_withdrawal_is_undone_by_two_managers(person: Participant, client: Client) -> None:
+    participant_withdraw(person, on=dt.date(2026, 5, 4))
+    assert "Type AX-1 to confirm" in post(client, person, "reinstate", reason="a mistake", confirm="no")
+    assert "Another manager" in post(client, person, "reinstate", reason="a mistake", confirm="AX-1")
+    assert "Another person than the one who asked" in post(client, person, "approve")
+    assert "The withdrawal is undone" in post(manager(person), person, "approve")
+    person.refresh_from_db()
+    assert person.status == Participant.Status.INVITED
+
+
+def test_a_reason_is_asked_for(person: Participant, client: Client) -> None:
+    assert "Say why" in post(client, person, "zone", zone="America/New_York", reason=" ")
+
+
+def test_a_time_zone_is_corrected(person: Participant, client: Client) -> None:
+    assert "America/New_York now" in post(client, person, "zone", zone="America/New_York", reason="they live there")
+    assert "not an IANA time zone" in post(client, person, "zone", zone="Nowhere", reason="x")
+
+
+def test_an_ended_account_is_released_and_a_connected_one_is_not(person: Participant, client: Client) -> None:
+    row = Connection.objects.create(
+        participant=person, trial=person.trial, provider="fake", status="active", external_user_id="u"
+    )
+    assert "disconnect it first" in post(client, person, "release", provider="fake", reason="x")
+    Connection.objects.filter(pk=row.pk).update(status="revoked")
+    assert "The account is released" in post(client, person, "release", provider="fake", reason="x")
+    row.refresh_from_db()
+    assert row.external_user_id == ""
+
+
+def test_data_move_to_another_study_id_after_a_look(person: Participant, client: Client) -> None:
+    store(person, heart_rate(NOON, 30))
+    other = ParticipantFactory(trial=person.trial, study_id="AX-2")
+    looked = post(client, person, "look", to="ax-2")
+    assert "To AX-2" in looked
+    assert "180 × heart rate" in looked
+    assert "no participant of this study id" in post(client, person, "look", to="AX-3")
+    moved = post(client, person, "move", to="AX-2", reason="one person", confirm="AX-1")
+    assert "being moved to AX-2" in moved
+    move_run(DataMove.objects.get().pk)
+    assert Measurement.objects.filter(participant=other).count() == 180
+    assert "done, 180 samples" in client.get(path(person)).content.decode()
+
+
+def test_what_a_live_account_would_bring_again_does_not_move(person: Participant, client: Client) -> None:
+    ParticipantFactory(trial=person.trial, study_id="AX-2")
+    Connection.objects.create(participant=person, trial=person.trial, provider="fake", status="active")
+    told = post(client, person, "move", to="AX-2", reason="one person", confirm="AX-1")
+    assert "disconnect it first" in told
+    assert not DataMove.objects.exists()
+
+
+def test_coordinators_cannot(person: Participant) -> None:
+    assert manager(person, "coordinator").get(path(person)).status_code == 403
