@@ -34,7 +34,7 @@ from metrics.models import (
     SleepSession,
     Source,
 )
-from metrics.raw import Key, pieces
+from metrics.raw import Key, Stretch, pieces
 from metrics.registry import BY_ID
 from participants.audit import record
 from participants.locks import hold
@@ -171,7 +171,7 @@ def _week(row: DataMove, start: dt.datetime) -> None:
     dates = set[dt.date]()
     for metric, source in series:
         key = Key(row.giver_id, metric, source)
-        for piece in pieces([key], {row.giver_id: span}):
+        for piece in pieces([Stretch(key, span.start, span.end)]):
             held = within.holds(piece.time)
             time, value, seconds = piece.time[held], piece.value[held], piece.seconds[held]
             new = ~np.isin(time, _times(row.receiver, metric, source, span))

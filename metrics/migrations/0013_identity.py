@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('metrics', '0012_ranges'),
-        ('participants', '0012_identity'),
+        ('participants', '0013_identity'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
