@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.shortcuts import render
 
 from participants import account_mail, tasks
+from participants.addresses import canonical
 from participants.forms import LineField
 from participants.models import Membership, Site, Trial, User
 
@@ -20,6 +21,10 @@ class ResetForm(forms.Form):
     """Whose password is to be set anew. Nothing is looked up here: the worker does, so every answer takes as long."""
 
     email = forms.EmailField(label="E-mail", widget=forms.EmailInput())
+
+    def clean_email(self) -> str:
+        """As it is looked up: requests are counted under it."""
+        return canonical(self.cleaned_data["email"])
 
     def clean(self) -> dict[str, Any] | None:
         if not settings.EMAIL_HOST:

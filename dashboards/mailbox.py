@@ -27,6 +27,7 @@ from django.views.decorators.http import require_safe
 
 from dashboards.access import Request, signed_in
 from dashboards.models import Outreach
+from participants.addresses import canonical
 from participants.models import Participant, Trial, User
 
 SHOWN = 100
@@ -102,7 +103,7 @@ def letters(folder: Path, user: User, mine: object) -> list[Letter]:
     found = []
     for (name, message), message_id in zip(read, ids, strict=True):
         to = str(message.get("To", ""))
-        if message_id in known or to.strip().lower() == user.email.lower():
+        if message_id in known or canonical(to) == user.email:
             found.append(_letter(name, message, known.get(message_id, "")))
         if len(found) == SHOWN:
             break

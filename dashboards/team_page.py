@@ -18,6 +18,7 @@ from dashboards.access import Request, signed_in
 from dashboards.account_forms import InviteForm, JoinForm
 from ingestion.redirects import SeeOther
 from participants import account_mail, accounts
+from participants.addresses import canonical
 from participants.models import Membership, Trial, User
 
 JOIN_RATE = {"join": "30/m/ip"}
@@ -83,7 +84,7 @@ def join(request: HttpRequest, code: str) -> HttpResponse:
         known = accounts.has_account(invitation)
         form = JoinForm(invitation.email, request.POST or None)
         context = {"invitation": invitation, "known": known, "form": form, "here": request.path}
-        if user is not None and user.email.lower() != invitation.email:
+        if user is not None and user.email != canonical(invitation.email):
             raise accounts.CannotJoin("This invitation is for another address. Sign out and open the link again.")
         if request.method == "POST" and user is not None:
             accounts.colleague_join(code, user=user)

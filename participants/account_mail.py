@@ -119,7 +119,7 @@ def send_notice(user: User, what: str, at: str, place: str) -> None:
 
 def send_reset(email: str) -> None:
     """A link to set a new password, if the address belongs to somebody who may sign in; else nothing."""
-    user = User.objects.filter(email__iexact=email.strip(), is_active=True, is_service=False).first()
+    user = User.objects.by_address(email).filter(is_active=True, is_service=False).first()
     if user is None:
         return
     key = default_token_generator.make_token(user)

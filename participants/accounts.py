@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from participants import account_mail, audit, sign_in_history
+from participants.addresses import canonical
 from participants.models import SERVICE_DOMAIN, ColleagueInvitation, Membership, Site, Trial, User, Via
 from participants.services.team import membership_grant
 
@@ -40,7 +41,7 @@ def colleague_invite(*, trial: Trial, email: str, role: str, site: Site | None, 
         trial=trial,
         site=site,
         role=role,
-        email=email.strip().lower(),
+        email=canonical(email),
         invited_by=by,
         expires_at=timezone.now() + dt.timedelta(days=settings.COLLEAGUE_INVITATION_DAYS),
     )
@@ -103,8 +104,8 @@ def invitation_by(code: str) -> ColleagueInvitation:
 
 
 def has_account(invitation: ColleagueInvitation) -> bool:
-    """Whether the invited address belongs to somebody already: she signs in and accepts."""
-    return User.objects.filter(email__iexact=invitation.email).exists()
+    """Whether the invited address belongs to somebody already: they sign in and accept."""
+    return User.objects.by_address(invitation.email).exists()
 
 
 @transaction.atomic
@@ -116,7 +117,7 @@ def colleague_join(code: str, *, user: User | None, name: tuple[str, str] = ("",
         if has_account(invitation):
             raise CannotJoin("There is an account with this address. Sign in and open the link again.")
         user = User.objects.create_user(invitation.email, password, first_name=name[0], last_name=name[1])
-    elif user.email.lower() != invitation.email:
+    elif user.email != canonical(invitation.email):
         raise CannotJoin("This invitation is for another address. Sign out and open the link again.")
     if _is_member(invitation.trial, invitation.site, user.email):
         raise CannotJoin("You are a member there already.")
@@ -143,7 +144,7 @@ def second_factor_recover(user: User, *, reason: str) -> int:
 
 
 def _is_member(trial: Trial, site: Site | None, email: str) -> bool:
-    return Membership.objects.filter(trial=trial, site=site, user__email__iexact=email, ended_at=None).exists()
+    return Membership.objects.filter(trial=trial, site=site, user__email=canonical(email), ended_at=None).exists()
 
 
 def _told(invitation: ColleagueInvitation) -> dict[str, str]:

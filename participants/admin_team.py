@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from participants import services
+from participants.addresses import canonical
 from participants.admin_parts import Act, ByService, Kept, ReasonForm, Recorded, WithReason, changed
 from participants.audit import record
 from participants.models import Membership, User
@@ -28,15 +29,15 @@ else:  # Django's own classes take no type parameters when the program runs
 
 
 class UserCreation(UserCreationBase):
-    """A new account by e-mail address. Its case does not matter, so two that differ only in case are one."""
+    """A new account by e-mail address: two ways to write one are one account."""
 
     class Meta:
         model = User
         fields = ("email",)
 
     def clean_email(self) -> str:
-        email: str = self.cleaned_data["email"].lower()
-        if User.objects.filter(email__iexact=email).exists():
+        email = canonical(self.cleaned_data["email"])
+        if User.objects.by_address(email).exists():
             raise ValidationError("There is an account with this e-mail address.")
         return email
 

@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Lower
 
+from participants.addresses import canonical
 from participants.study_ids import study_key
 
 if TYPE_CHECKING:
@@ -22,17 +23,17 @@ if TYPE_CHECKING:
 
 
 class UserManager(BaseUserManager[Any]):
-    """Users sign in with their e-mail address; its case does not matter."""
+    """Users sign in with their e-mail address, however it is written (participants.addresses)."""
 
     use_in_migrations = True
 
     def get_by_natural_key(self, username: str | None) -> Any:
-        return self.get(email__iexact=username)
+        return self.get(email=canonical(username or ""))
 
     def _create(self, email: str, password: str | None, **extra: Any) -> Any:
         if not email:
             raise ValueError("A user needs an e-mail address.")
-        user = self.model(email=self.normalize_email(email).lower(), **extra)
+        user = self.model(email=canonical(email), **extra)
         user.set_password(password)
         user.save(using=self._db)
         return user
@@ -42,6 +43,10 @@ class UserManager(BaseUserManager[Any]):
 
     def create_superuser(self, email: str, password: str | None = None, **extra: Any) -> Any:
         return self._create(email, password, **{"is_staff": True, "is_superuser": True, **extra})
+
+    def by_address(self, address: str) -> models.QuerySet[Any]:
+        """The account of an e-mail address, however it is written: one or none."""
+        return self.filter(email=canonical(address))
 
     def may_join(self, trial: Trial) -> models.QuerySet[Any]:
         """Who can be made a member of a trial: people; of service accounts its own alone."""

@@ -35,7 +35,7 @@ def service_account_create(*, trial: Trial, name: str, role: str) -> Membership:
     if not slug or len(name) > 80:
         raise ValidationError({"name": "Give it a name of 1 to 80 characters, e.g. nightly analysis."})
     email = f"{slug}.{trial.code.lower()}@{SERVICE_DOMAIN}"
-    if User.objects.filter(email=email).exists():
+    if User.objects.by_address(email).exists():
         raise ValidationError({"name": "There is, or was, a service account of this name in the trial."})
     user = User(email=email, first_name=name, is_service=True, service_trial=trial)
     user.set_unusable_password()

@@ -19,6 +19,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from participants import account_mail, published, second_factor, sign_in_history, vault
+from participants.addresses import canonical
 from participants.models import SignIn, User
 from participants.session_life import SIGNED_IN
 
@@ -26,12 +27,12 @@ MISMATCH = "E-mail and password do not match."
 
 
 class Backend(AuthenticationBackend):  # type: ignore[misc]  # allauth is not typed
-    """Password sign-in by the user's own address, whatever its case. Programs have tokens and do not sign in."""
+    """Password sign-in by the user's own address, however it is written. Programs have tokens and do not sign in."""
 
     def _authenticate_by_email(self, email: str, password: str) -> Any:
         if password == published.PASSWORD and not published.opens():
             return None
-        return self._check_password(User.objects.filter(email__iexact=email, is_service=False).first(), password)
+        return self._check_password(User.objects.by_address(email).filter(is_service=False).first(), password)
 
 
 class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is not typed
@@ -47,6 +48,13 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is not ty
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """Under which failures are counted: the address as accounts are looked up by, and nothing else.
+
+        Neither another way to write it nor another name or port of this site begins a new count.
+        """
+        return canonical(str(credentials.get("email", "")))
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         try:

@@ -21,6 +21,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from participants import audit, session_life
+from participants.addresses import canonical
 from participants.models import SignIn, User
 
 BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari"))
@@ -60,12 +61,12 @@ def browser(request: HttpRequest) -> str:
 
 def failed(request: HttpRequest, email: str, outcome: str, method: str = "password") -> None:
     """An attempt that came to nothing."""
-    user = User.objects.filter(email__iexact=email.strip()).first() if email else None
+    user = User.objects.by_address(email).first()
     if user:
         _keep(request, user, outcome, method)
         thing = f"user:{user.pk}"
     else:
-        thing = f"unknown:{salted_hmac('sign-in', email.strip().lower(), algorithm='sha256').hexdigest()[:16]}"
+        thing = f"unknown:{salted_hmac('sign-in', canonical(email), algorithm='sha256').hexdigest()[:16]}"
     audit.record("account.sign_in_failed", thing=thing, new={"outcome": outcome, "from": network(request)})
 
 

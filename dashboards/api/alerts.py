@@ -19,7 +19,7 @@ from dashboards.alerts import awake
 from dashboards.models import Alert, AlertEvent
 from participants.models import Trial, User
 from participants.rest.described import resource
-from participants.rest.fields import WordOrNull
+from participants.rest.fields import Address, WordOrNull
 from participants.rest.parameters import Parameters
 from participants.rest.problems import BadParameters, Problem, conflicts
 from participants.rest.views import ResourceSet
@@ -87,7 +87,7 @@ class AlertParameters(Parameters):
     level = serializers.ChoiceField(LEVELS, required=False)
     participant = serializers.CharField(required=False, max_length=64, help_text="A study id.")
     site = serializers.CharField(required=False, max_length=32, help_text="A site's code.")
-    assigned_to = serializers.EmailField(required=False, help_text="A member's e-mail address.")
+    assigned_to = Address(required=False, help_text="A member's e-mail address.")
 
 
 class SnoozeSerializer(serializers.Serializer[Any]):
@@ -97,14 +97,14 @@ class SnoozeSerializer(serializers.Serializer[Any]):
 
 
 class AssignSerializer(serializers.Serializer[Any]):
-    to = serializers.EmailField(allow_null=True, help_text="A manager or coordinator who sees her; null: nobody.")
+    to = Address(allow_null=True, help_text="A manager or coordinator who sees her; null: nobody.")
 
 
 # Parameter -> the field that it narrows.
 FIELDS = {
     "rule": "rule",
     "site": "participant__site__code",
-    "assigned_to": "assigned_to__email__iexact",
+    "assigned_to": "assigned_to__email",
 }
 
 
@@ -216,7 +216,7 @@ def member(trial: Trial, sites: Any, address: str | None) -> User | None:
     if address is None:
         return None
     team = alert_acts.Team(trial).of(sites)
-    found = next((user for user in team if user.email.lower() == address.lower()), None)
+    found = next((user for user in team if user.email == address), None)
     if found is None:
         raise BadParameters({"to": ["No manager or coordinator who sees her has this address."]})
     return found

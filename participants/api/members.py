@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from participants import services
 from participants.models import Membership, Site, Trial, User
 from participants.rest.described import resource
-from participants.rest.fields import Line, LocalTime
+from participants.rest.fields import Address, Line, LocalTime
 from participants.rest.parameters import Parameters
 from participants.rest.problems import BadParameters, conflicts
 from participants.rest.views import ResourceSet, created
@@ -36,7 +36,7 @@ class MemberSerializer(serializers.ModelSerializer[Membership]):
 
 
 class GrantSerializer(serializers.Serializer[Any]):
-    email = serializers.EmailField(help_text="Of somebody who has an account.")
+    email = Address(help_text="Of somebody who has an account.")
     role = serializers.ChoiceField(Membership.Role.choices)
     site = serializers.CharField(
         max_length=32, required=False, allow_null=True, default=None, help_text="A site's code; null: the whole trial."
@@ -107,7 +107,7 @@ class MemberSet(ResourceSet):
     def create(self, request: Request, code: str) -> Response:
         trial, _ = self._members(code)
         asked = self.said(GrantSerializer)
-        user = User.objects.may_join(trial).filter(email__iexact=asked["email"]).first()
+        user = User.objects.may_join(trial).filter(email=asked["email"]).first()
         if user is None:
             raise BadParameters({"email": ["Nobody has an account with this address."]})
         made = services.membership_grant(

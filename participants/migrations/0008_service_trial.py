@@ -3,14 +3,13 @@
 Each end, and each token that somebody of another trial made, gets an entry of its own in the audit trail.
 """
 
-import secrets
-
 import django.db.models.deletion
 from django.db import migrations, models
 from django.utils import timezone
 
-from participants import audit, audit_chain
+from participants.migrations._trail import record
 
+REASON = "a service account works in its own trial only"
 # The first membership decides; whatever code makes a service account, it cannot be brought into another trial.
 GUARD = """
 CREATE FUNCTION service_account_has_one_trial() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -60,7 +59,7 @@ def _ended(apps, user, elsewhere):
         membership.ended_at = timezone.now()
         membership.save(update_fields=["ended_at"])
         thing, old = f"membership:{membership.pk}", {"user": user.email, "role": membership.role}
-        _record(apps, "membership.end", thing, old, membership.trial_id)
+        record(apps, "membership.end", thing, old=old, reason=REASON, trial_id=membership.trial_id)
         yield f"{user.email} was a member of {membership.trial.code} too, which is not its trial: ended."
 
 
@@ -73,21 +72,9 @@ def _revoked(apps, user):
     for token in strange.exclude(created_by__in=managers.values("user")):
         token.revoked_at = timezone.now()
         token.save(update_fields=["revoked_at"])
-        _record(apps, "token.revoke", f"token:{token.pk}", {"name": token.name, "user": user.email}, user.service_trial_id)
+        old = {"name": token.name, "user": user.email}
+        record(apps, "token.revoke", f"token:{token.pk}", old=old, reason=REASON, trial_id=user.service_trial_id)
         yield f"The token {token.name} of {user.email} was made by somebody of another trial: revoked."
-
-
-def _record(apps, action, thing, old, trial_id):
-    """participants.audit.record with the models as they are at this migration."""
-    entries, details = (apps.get_model("participants", name) for name in ("AuditEntry", "AuditDetail"))
-    reason = "a service account works in its own trial only"
-    detail = details(salt=secrets.token_hex(16), old=old, reason=reason)
-    entry = entries(at=timezone.now(), action=action, via="command", thing=thing, trial_id=trial_id)
-    entry.detail_digest = audit.detail_digest(detail)
-    entry.key_id, entry.mac = audit_chain.authenticate(entry)
-    entry.save()
-    detail.entry = entry
-    detail.save(force_insert=True)
 
 
 class Migration(migrations.Migration):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import zoneinfo
 from functools import cache
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
@@ -15,6 +15,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from participants.addresses import canonical
 from participants.models.fields import DayField, LineField
 from participants.querysets import ParticipantQuerySet, ProtocolQuerySet, SiteQuerySet, TrialQuerySet, UserManager
 from participants.study_ids import differs_in_case
@@ -77,6 +78,16 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.email
+
+    def clean(self) -> None:
+        """Before uniqueness is asked for: two ways to write an address are one address."""
+        super().clean()
+        self.email = canonical(self.email)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Whoever stores an account stores its address as it is looked up."""
+        self.email = canonical(self.email)
+        super().save(*args, **kwargs)
 
 
 def expected_metrics() -> list[str]:

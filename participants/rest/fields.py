@@ -9,6 +9,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from participants.addresses import canonical
 from participants.entered import check_day, check_line
 from participants.rest.problems import BadParameters
 
@@ -35,6 +36,13 @@ class Line(serializers.CharField):
     """Text of one line."""
 
     default_validators = [check_line]  # noqa: RUF012
+
+
+class Address(serializers.EmailField):
+    """An account's e-mail address, however it is written: given on as it is looked up."""
+
+    def to_internal_value(self, value: Any) -> str:
+        return canonical(super().to_internal_value(value))
 
 
 @extend_schema_field({"type": "string", "pattern": CLOCK, "examples": ["21:00:00"]})

@@ -37,7 +37,7 @@ class Command(BaseCommand):
         if out.exists():
             raise CommandError(f"{out} exists already.")
         try:
-            user = User.objects.get(email__iexact=options["user"])
+            user = User.objects.by_address(options["user"]).get()
             trial = Trial.objects.visible_to(user).get(code=options["trial"])
         except (User.DoesNotExist, Trial.DoesNotExist):
             raise CommandError("There is no such user, or she is not a member of such a trial.") from None

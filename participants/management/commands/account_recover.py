@@ -21,7 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("--reason", required=True, help="why, and how you know that it is she: kept in the trail")
 
     def handle(self, *args: Any, email: str, reason: str, **options: Any) -> None:
-        user = User.objects.filter(email__iexact=email).first()
+        user = User.objects.by_address(email).first()
         if user is None:
             raise CommandError(f"There is no account {email}.")
         if not accounts.second_factor_recover(user, reason=reason):

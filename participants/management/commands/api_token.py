@@ -24,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--trial", action="append", help="only this trial, by code; may be repeated")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        user = User.objects.filter(email__iexact=options["email"], is_active=True).first()
+        user = User.objects.by_address(options["email"]).filter(is_active=True).first()
         if user is None:
             raise CommandError(f"Nobody active has the address {options['email']}.")
         codes = options["trial"]
