@@ -60,6 +60,10 @@ class Samples:
     def __len__(self) -> int:
         return len(self.time)
 
+    def where(self, mask: NDArray[np.bool_]) -> Samples:
+        """The samples under a mask."""
+        return Samples(self.series[mask], self.time[mask], self.value[mask], self.seconds[mask])
+
     def part(self, first: int, end: int) -> Samples:
         rows = slice(first, end)
         return Samples(self.series[rows], self.time[rows], self.value[rows], self.seconds[rows])

@@ -16,14 +16,15 @@ from metrics.api.asked import Asked
 from metrics.batch import Times
 from metrics.grids import DAY_SECONDS, Span, buckets
 from metrics.models import Source
+from metrics.plausibility import plausible
 from metrics.queries import ReadFrom, Series
 from metrics.raw import Samples
-from metrics.registry import Metric
+from metrics.registry import BY_ID, Metric
 from participants.models import Participant
 
 OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
 _COLUMNS = {"mean": "mean", "sum": "total", "min": "low", "max": "high", "count": "n"}
-RAW_HEAD = "participant,metric,source,time,value,seconds\n"
+RAW_HEAD = "participant,metric,source,time,value,seconds,plausible\n"
 # Rows of text that are handed to the network at a time.
 ROWS_A_PART = 4000
 
@@ -155,6 +156,7 @@ class RawRows:
         self._csv = form == "csv"
         self._zones = [zoneinfo.ZoneInfo(person.time_zone) if local else None for person, _, _ in series]
         self._begins = [self._begin(person.study_id, metric.code, source) for person, metric, source in series]
+        self._metrics = [metric for _, metric, _ in series]
 
     def _begin(self, study_id: str, metric: str, source: int) -> str:
         if self._csv:
@@ -173,10 +175,24 @@ class RawRows:
     def _text(self, samples: Samples) -> str:
         begins, none = self._begins, "" if self._csv else "null"
         lengths = ["" if s < 0 else str(s) for s in samples.seconds.tolist()]
-        columns = zip(samples.series.tolist(), self._times(samples), samples.value.tolist(), lengths, strict=True)
+        marks = ["true" if counts else "false" for counts in self._counted(samples).tolist()]
+        columns = zip(
+            samples.series.tolist(), self._times(samples), samples.value.tolist(), lengths, marks, strict=True
+        )
         if self._csv:
-            return "".join([f"{begins[i]}{t},{v!r},{s}\n" for i, t, v, s in columns])
-        return "".join([f'{begins[i]}{t}","value":{v!r},"seconds":{s or none}}}\n' for i, t, v, s in columns])
+            return "".join([f"{begins[i]}{t},{v!r},{s},{p}\n" for i, t, v, s, p in columns])
+        return "".join(
+            [f'{begins[i]}{t}","value":{v!r},"seconds":{s or none},"plausible":{p}}}\n' for i, t, v, s, p in columns]
+        )
+
+    def _counted(self, samples: Samples) -> NDArray[np.bool_]:
+        """Which samples count."""
+        found = np.zeros(len(samples), dtype=bool)
+        metrics = np.array([metric.id for metric in self._metrics])[samples.series]
+        for metric in np.unique(metrics).tolist():
+            mine = metrics == metric
+            found[mine] = plausible(BY_ID[metric], samples.value[mine], samples.seconds[mine])
+        return found
 
     def _times(self, samples: Samples) -> list[str]:
         zones = {self._zones[i] for i in np.unique(samples.series).tolist()}
@@ -217,5 +233,6 @@ def raw_columns(
         answer["time"] = stamps.texts(time, zone) if zone else stamps.utc(time)
         answer["value"] = np.ascontiguousarray(samples.value[mine])
         answer["seconds"] = [None if s < 0 else s for s in seconds]
+        answer["plausible"] = plausible(one.metric, samples.value[mine], samples.seconds[mine])
         answers.append(answer)
     return answers

@@ -11,8 +11,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from metrics.api.keyset import KeysetPages
-from metrics.models import DayRollup, Metric, Source
-from metrics.registry import Aggregate, Kind
+from metrics.models import DayRollup, ImplausibleCount, Metric, Source
+from metrics.plausibility import per_minute
+from metrics.registry import BY_ID, Aggregate, Kind
 from participants.models import Participant
 from participants.rest.parameters import Parameters
 from participants.rest.views import ResourceSet
@@ -25,13 +26,22 @@ class MetricSerializer(serializers.ModelSerializer[Metric]):
         [kind.value for kind in Kind], help_text="sample: of an instant; interval: of a stretch; daily: of a local day."
     )
     aggregate = serializers.ChoiceField([a.value for a in Aggregate], help_text="What sums it up.")
+    plausible_low = serializers.FloatField(help_text="The lowest value that counts.")
+    plausible_high = serializers.FloatField(help_text="The highest value that counts.")
+    plausible_per_minute = serializers.SerializerMethodField(
+        help_text="Whether the range is that of a minute: an interval that lasts longer may hold as much more."
+    )
 
     class Meta:
         model = Metric
         fields = (
             "code", "name", "unit", "kind", "aggregate", "concept", "concept_system",
-            "plausible_low", "plausible_high",
+            "plausible_low", "plausible_high", "plausible_per_minute",
         )  # fmt: skip
+
+    def get_plausible_per_minute(self, metric: Metric) -> bool:
+        known = BY_ID.get(metric.pk)  # a newer version's row may be there already
+        return known is not None and per_minute(known)
 
 
 class SourceSerializer(serializers.ModelSerializer[Source]):
@@ -80,6 +90,9 @@ class SourceSet(ResourceSet):
         people = Participant.objects.visible_to(self.user)
         if code := asked.get("trial"):
             people = people.filter(trial=self.trial(code))
-        heard = DayRollup.objects.filter(source=OuterRef("pk"), participant__in=people)
-        page: Any = self.paginate_queryset(Source.objects.filter(Exists(heard)))
+        heard, marked = (
+            Exists(model._default_manager.filter(source=OuterRef("pk"), participant__in=people))
+            for model in (DayRollup, ImplausibleCount)
+        )
+        page: Any = self.paginate_queryset(Source.objects.filter(heard | marked))
         return self.get_paginated_response(self.get_serializer(page, many=True).data)

@@ -25,6 +25,7 @@ from metrics.api.asked import Reader, local_date
 from metrics.api.series import UNCACHED
 from metrics.batch import microseconds
 from metrics.grids import Span
+from metrics.plausibility import plausible
 from metrics.readable import readable
 from metrics.registry import BY_CODE, Metric
 from participants import audit
@@ -67,7 +68,8 @@ class SeedView(ResourceView):
         tags=["series"],
         summary="Every sample of a metric, in the seed's shape",
         description="Kept for the clients of the product's first version. `user_id` is `TRIAL/STUDY-ID`, or a study id "
-        "alone where only one participant whom you may see has it. Without any sample: 404, as it was then.",
+        "alone where only one participant whom you may see has it. Without any sample: 404, as it was then. Values "
+        "outside the metric's plausible range are left out: the shape has no place for a mark.",
         parameters=[
             *_IN_PATH,
             _date("start_date", "First day, UTC. Without it: seven days before `end_date`."),
@@ -134,11 +136,17 @@ def _midnight(date: dt.date) -> int:
 
 
 def samples(person: Participant, metric: Metric, span: Span) -> Iterator[raw.Samples]:
-    """Pieces of the samples that series read: of each local day from the source that counts, and what is collected."""
+    """Pieces of the samples that series read: of each local day from the source that counts, and what is collected.
+
+    Of values that count: the shape has no place for a mark.
+    """
     held = readable([person], [metric], {person.pk: span}, every_sample=True).get((person.pk, metric.id))
     parts = held.parts(span) if held else []
     keyed = [raw.Stretch(raw.Key(person.pk, metric.id, part.source.pk), part.start, part.end) for part in parts]
-    return raw.pieces(keyed)
+    for piece in raw.pieces(keyed):
+        kept = piece.where(plausible(metric, piece.value, piece.seconds))
+        if len(kept):
+            yield kept
 
 
 def seeds_shape(user_id: str, metric: str, pieces: Iterator[raw.Samples]) -> Iterator[bytes]:

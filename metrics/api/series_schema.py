@@ -91,6 +91,12 @@ class SeriesColumns(serializers.Serializer[Any]):
         required=False,
         help_text="Raw samples alone: how long an interval is; null for a value of an instant.",
     )
+    plausible = serializers.ListField(
+        child=serializers.BooleanField(),
+        required=False,
+        help_text="Raw samples alone: false where the value lies outside its metric's plausible range (see "
+        "`/api/v1/metrics`). Such values count in no bucket.",
+    )
 
 
 class SeriesAnswer(serializers.Serializer[Any]):
@@ -208,10 +214,14 @@ _PAGE = {
             "time": ["2026-05-04T10:00:01Z", "2026-05-04T10:00:06Z"],
             "value": [64.0, 65.0],
             "seconds": [None, None],
+            "plausible": [True, True],
         }
     ],
 }
-_ROWS = '{"participant":"AX-001","metric":"steps","source":3,"time":"2026-05-04T10:00:00Z","value":9.0,"seconds":60}'
+_ROWS = (
+    '{"participant":"AX-001","metric":"steps","source":3,"time":"2026-05-04T10:00:00Z","value":9.0,"seconds":60,'
+    '"plausible":true}'
+)
 
 series_schema = extend_schema(
     operation_id="series",
@@ -219,7 +229,8 @@ series_schema = extend_schema(
     summary="Series of participants and metrics",
     description=(
         "One or many participants and metrics in one request, as columns. Missing stays missing: a bucket without data "
-        "is null or left out, never zero. Of several sources one is read of each local day, by the order of the "
+        "is null or left out, never zero. Values outside their metric's plausible range count in no bucket; `raw` has "
+        "them, marked. Of several sources one is read of each local day, by the order of the "
         "protocol in force on it: never a sum. What lies outside the participant's collection interval is not shown."
     ),
     parameters=PARAMETERS,

@@ -91,6 +91,7 @@ def test_the_registry_names_units_and_codes(reader: Client) -> None:
         "concept_system": "http://loinc.org",
         "plausible_low": 25.0,
         "plausible_high": 240.0,
+        "plausible_per_minute": False,
     }
 
 

@@ -9,7 +9,7 @@ import orjson
 import pytest
 from django.test import Client
 
-from metrics.registry import METRICS
+from metrics.registry import BY_CODE, METRICS
 from metrics.writer import store
 from participants.models import AuditEntry, Participant, Trial, User
 from tests.api.conftest import Bring
@@ -50,6 +50,13 @@ def test_the_shape_is_the_seeds(reader: Client, person: Participant) -> None:
     }
 
 
+def test_values_that_do_not_count_are_left_out(reader: Client, person: Participant) -> None:
+    store(person, deliver(batch([0.0, 255.0, 61.0], start=NOON + dt.timedelta(hours=1))), now=NOW)
+    assert [one["value"] for one in ask(reader, "AX-001/heart_rate")["data"]] == [60.0, 62.0, 61.0]
+    store(person, deliver(batch([-1.0], metric="steps", seconds=60)), now=NOW)
+    ask(reader, "AX-001/steps", 404)
+
+
 def test_a_participant_can_be_named_with_her_trial(reader: Client, person: Participant) -> None:
     answer = ask(reader, "STRIDE-2/AX-001/heart_rate")
     assert (answer["user_id"], len(answer["data"])) == ("STRIDE-2/AX-001", 2)
@@ -58,8 +65,9 @@ def test_a_participant_can_be_named_with_her_trial(reader: Client, person: Parti
 @pytest.mark.parametrize("metric", [metric.code for metric in METRICS])
 def test_every_metric_is_there(reader: Client, person: Participant, metric: str) -> None:
     midnight = NOON.replace(hour=0)
-    store(person, deliver(batch([5.0], metric=metric, start=midnight)), now=NOW)
-    assert ask(reader, f"AX-001/{metric}")["data"][0] == {"time": "2026-05-04T00:00:00Z", "value": 5.0}
+    value = float(BY_CODE[metric].plausible[1])
+    store(person, deliver(batch([value], metric=metric, start=midnight)), now=NOW)
+    assert ask(reader, f"AX-001/{metric}")["data"][0] == {"time": "2026-05-04T00:00:00Z", "value": value}
 
 
 def test_days_are_utc_and_both_ends_are_included(reader: Client, person: Participant) -> None:

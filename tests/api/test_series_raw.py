@@ -131,6 +131,7 @@ def test_ndjson_has_a_line_for_each_sample(reader: Client, people: list[Particip
         "time": "2026-05-04T12:00:00Z",
         "value": 60.0,
         "seconds": None,
+        "plausible": True,
     }
     assert [line["time"] for line in lines] == sorted(line["time"] for line in lines)
 
@@ -139,11 +140,64 @@ def test_csv_has_a_head_and_empty_cells_for_what_is_not(reader: Client, people: 
     lines = rows(reader, format="csv", participants="AX-000")
     source = Measurement.objects.first().source_id  # type: ignore[union-attr]
     assert lines[:3] == [
-        "participant,metric,source,time,value,seconds",
-        f"AX-000,heart_rate,{source},2026-05-04T12:00:00Z,60.0,",
-        f"AX-000,steps,{source},2026-05-04T12:00:00Z,0.0,60",
+        "participant,metric,source,time,value,seconds,plausible",
+        f"AX-000,heart_rate,{source},2026-05-04T12:00:00Z,60.0,,true",
+        f"AX-000,steps,{source},2026-05-04T12:00:00Z,0.0,60,true",
     ]
     assert len(lines) == 111
+
+
+@pytest.fixture
+def impossible(trial: Trial) -> Participant:
+    """AX-001: heart rates of which some cannot be, -1 steps, and steps too many for a minute, but not for an hour."""
+    person: Participant = ParticipantFactory(trial=trial, study_id="AX-001")
+    walked = [batch([-1.0, 4000.0, 7.0], metric="steps", step=60, seconds=60)]
+    walked.append(batch([4000.0], start=NOON + dt.timedelta(hours=1), metric="steps", seconds=3600))
+    store(person, deliver(batch([0.0, 60.0, 255.0]), *walked), now=NOW)
+    return person
+
+
+MARKED = {
+    "heart_rate": [(0.0, False), (60.0, True), (255.0, False)],
+    "steps": [(-1.0, False), (4000.0, False), (7.0, True), (4000.0, True)],
+}
+
+
+@pytest.mark.parametrize("limit", [1, 2, 1000])
+def test_every_sample_is_there_with_its_mark_in_columns(reader: Client, impossible: Participant, limit: int) -> None:
+    found: dict[str, list[tuple[float, bool]]] = {"heart_rate": [], "steps": []}
+    for page in pages(reader, limit=limit):
+        for series in page["series"]:
+            found[series["metric"]] += zip(series["value"], series["plausible"], strict=True)
+    assert found == MARKED
+
+
+def test_every_sample_is_there_with_its_mark_in_rows(reader: Client, impossible: Participant) -> None:
+    lines = [orjson.loads(line) for line in rows(reader, format="ndjson")]
+    for code, expected in MARKED.items():
+        assert [(one["value"], one["plausible"]) for one in lines if one["metric"] == code] == expected
+    cells = [line.split(",") for line in rows(reader, format="csv")[1:]]
+    for code, expected in MARKED.items():
+        assert [(float(one[4]), one[6] == "true") for one in cells if one[1] == code] == expected
+
+
+@pytest.mark.parametrize("resolution", ["auto", "1m", "1h", "1d"])
+def test_no_bucket_counts_what_cannot_be(reader: Client, impossible: Participant, resolution: str) -> None:
+    page = ask(reader, resolution=resolution, metrics="heart_rate,steps", missing="omit")
+    heart, steps = page["series"]
+    assert (heart["mean"], heart["min"], heart["max"], heart["count"]) == ([60], [60], [60], [1])
+    assert (sum(steps["sum"]), sum(steps["count"]), min(steps["min"])) == (4007, 2, 7)
+
+
+def test_who_has_nothing_else_has_raw_samples_and_no_buckets(reader: Client, trial: Trial) -> None:
+    person = ParticipantFactory(trial=trial, study_id="AX-001")
+    store(person, deliver(batch([0.0] * 5)), now=NOW)
+    (series,) = ask(reader, resolution="raw", metrics="heart_rate")["series"]
+    assert (series["value"], series["plausible"]) == ([0.0] * 5, [False] * 5)
+    (series,) = ask(reader, resolution="1d", metrics="heart_rate", missing="omit")["series"]
+    assert series["mean"] == []
+    sources = [one["id"] for one in reader.get("/api/v1/sources").json()["results"]]
+    assert sources == list(Measurement.objects.values_list("source_id", flat=True).distinct())
 
 
 @pytest.mark.parametrize("media_type", ["application/x-ndjson", "text/csv"])
