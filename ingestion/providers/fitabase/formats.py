@@ -66,12 +66,12 @@ SAMPLES: tuple[FileFormat, ...] = (
     Samples(code="fitabase.fitbit5MinuteHRV", columns=("Time", "RMSSD"), values={"RMSSD": "hrv_rmssd"}, seconds=5 * 60),
     *(
         Samples(
-            code=f"fitabase.minuteActiveZoneMinutes{place or ''}",
+            code="fitabase.minuteActiveZoneMinutes",
             columns=(stamp, *ZONES),
             added={"active_zone_minutes": ZONES},
             seconds=60,
         )
-        for place, stamp in enumerate(("ActivityMinute", "Time", "DateTime"))
+        for stamp in ("ActivityMinute", "Time", "DateTime")
     ),
     Samples(
         code="fitabase.weightLogInfo",
