@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import gzip
 import shutil
+import zoneinfo
 from collections import Counter
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from django.db.models import Count, Sum
 
 from ingestion.models import ImportFile
 from metrics.models import DayRollup, Measurement, Revision, SleepSession
+from metrics.queries import series
 from participants.models import Participant, Trial
 from tests.factories import TrialFactory
 from tests.ingestion.conftest import Import, stored
@@ -116,3 +119,35 @@ def test_a_day_s_totals_lie_at_its_first_instant(trial: Trial, fitabase: Path, i
     assert stored("2022484408", "distance_24h")[1][0] == pytest.approx(8340.0, abs=0.01)
     totals = Measurement.objects.filter(metric__code="steps_24h").aggregate(n=Count("value"), total=Sum("seconds"))
     assert totals == {"n": 108, "total": 108 * 86_400}
+
+
+@pytest.mark.parametrize("order", [["hourly", "minutes"], ["minutes", "hourly"]])
+def test_a_day_s_steps_are_of_the_finest_file_and_never_added(
+    trial: Trial, fitabase: Path, import_data: Import, order: list[str]
+) -> None:
+    files = {"hourly": "hourlySteps_merged.csv", "minutes": "minuteStepsWide_merged.csv.gz"}
+    for name in order:
+        assert import_data(trial, fitabase / files[name]).failure == ""
+    person = Participant.objects.get(study_id="2347167796")
+    assert DayRollup.objects.filter(participant=person, metric__code="steps").values("source").distinct().count() == 2
+    by_hour, by_minute = _steps(fitabase / files["hourly"]), _steps(fitabase / files["minutes"])
+    dates = [dt.date(2016, 4, 12) + dt.timedelta(days=n) for n in range(17)]
+    start, end = (
+        dt.datetime.combine(day, dt.time(), zoneinfo.ZoneInfo(ZONE)) for day in (dates[0], dt.date(2016, 4, 29))
+    )
+    (found,) = series([person.pk], ["steps"], start, end, resolution="1d")
+    assert found.total.tolist() == [by_minute.get(date, by_hour[date]) for date in dates]
+    assert dt.date(2016, 4, 12) not in by_minute  # the minutes begin a day later: that day is of the hours
+
+
+def _steps(path: Path) -> Counter[dt.date]:
+    """Steps by local day, straight from a file's text."""
+    found: Counter[dt.date] = Counter()
+    with gzip.open(path, "rt", newline="") if path.suffix == ".gz" else path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            if row["Id"] == "2347167796":
+                month, day, year = map(int, row["ActivityHour"].split(" ")[0].split("/"))
+                found[dt.date(year, month, day)] += sum(
+                    int(value) for name, value in row.items() if name.startswith("Step")
+                )
+    return found
