@@ -146,6 +146,14 @@ def test_fitbit_stages_that_run_past_the_night_are_cut_at_its_end() -> None:
     assert [stage.stage for stage in night.stages] == ["awake", "light", "deep"]
 
 
+@pytest.mark.parametrize(("day", "ends"), [(AUTUMN, "06:10"), (AUTUMN, "05:10"), (SPRING, "06:10"), (SPRING, "07:10")])
+def test_fitbit_nights_over_a_change_of_clocks_keep_their_length(day: Day, ends: str) -> None:
+    evening = day.on - dt.timedelta(days=1)
+    night_log = log(startTime=f"{evening}T22:10:00", endTime=f"{day.on}T{ends}:00", duration=8 * 3_600_000)
+    night = fitbit.sleep_record(night_log, day)
+    assert night.ends_at - night.starts_at == dt.timedelta(hours=8)
+
+
 def test_fitbit_nights_are_local_times_and_keep_their_log_id() -> None:
     night = fitbit.sleep_record(log(), DAY)
     assert night.starts_at == dt.datetime(2026, 11, 10, 22, 10, tzinfo=AMSTERDAM)

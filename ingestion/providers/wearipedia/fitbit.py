@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ingestion.providers.night_clock import read_night
 from ingestion.providers.wearipedia.wall import Day, clock, clock_times, number, stamp, unwrapped
 from metrics.batch import Delivery, SampleBatch, SleepRecord, Stage
 
@@ -130,12 +131,14 @@ def sleep_record(log: Mapping[str, Any], day: Day) -> SleepRecord:
     segments = list(log["levels"]["data"])
     if len(segments) > 2 and segments[1]["level"] == "wake":
         segments.append(segments.pop(1))
+    length = dt.timedelta(milliseconds=log["duration"]) if log.get("duration") else None
+    night = read_night(day.zone, starts, ends, length=length)
     return SleepRecord(
         source=day.source,
         external_id=str(log["logId"]),
-        starts_at=day.at(starts),
-        ends_at=day.at(ends),
-        stages=_end_to_end(segments, day.at(starts), day.at(ends)),
+        starts_at=night.starts_at,
+        ends_at=night.ends_at,
+        stages=_end_to_end(segments, night.starts_at, night.ends_at),
         is_main=bool(log["isMainSleep"]),
     )
 
