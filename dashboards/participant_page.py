@@ -15,6 +15,7 @@ from dashboards import charts, nightly, participant_head, ranges, sessions, slee
 from dashboards.ranges import BadRange, DayRange
 from metrics import queries
 from metrics.models import SleepSession
+from metrics.plausibility import per_minute
 from metrics.queries import DayRow, MetricSummary
 from metrics.registry import HEART_RATE, STEPS, Metric
 from participants.entered import EARLIEST
@@ -203,6 +204,23 @@ def removed_before(participant: Participant, days: DayRange, zone: ZoneInfo) -> 
     return line.astimezone(zone).date() if line is not None and days.instants(zone)[0] < line else None
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Values of the days shown that do not count: how many, of what, outside which range."""
+
+    metric: Metric
+    n: int
+
+    @property
+    def range_words(self) -> str:
+        low, high = (wording.number(bound) for bound in self.metric.plausible)
+        return f"{low} to {high} {self.metric.label}{' a minute' if per_minute(self.metric) else ''}"
+
+
+def left_out(participant: Participant, days: DayRange) -> list[LeftOut]:
+    return [LeftOut(metric, n) for metric, n in queries.values_left_out(participant, days.first, days.last)]
+
+
 def page(participant: Participant, asked: Mapping[str, str], now: dt.datetime) -> dict[str, Any]:
     """The template's context. The number of queries does not depend on how much data there is."""
     zone = ZoneInfo(participant.time_zone)
@@ -220,6 +238,7 @@ def page(participant: Participant, asked: Mapping[str, str], now: dt.datetime) -
         "metric": picked.metric,
         "problem": problem,
         "removed_before": removed_before(participant, days, zone),
+        "left_out": left_out(participant, days),
         **range_part(participant, picked, days, now),
         **wear.wear(participant, days, now),
     }

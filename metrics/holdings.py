@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 
-from metrics.models import DayRollup, ExerciseSession, ParticipantDay, SleepSession, Source
+from metrics.collection import collected_of
+from metrics.models import DayRollup, ExerciseSession, ImplausibleCount, ParticipantDay, SleepSession, Source
 from metrics.readable import readable_on
 from metrics.registry import BY_CODE, BY_ID, Metric
 from participants.models import Participant
@@ -38,6 +40,23 @@ def metrics_with_data(participant_id: int) -> list[MetricSummary]:
         MetricSummary(BY_ID[row["metric_id"]], row["first_on"], row["last_on"], row["samples"], row["days"])
         for row in rows
     ]
+
+
+def values_left_out(participant: Participant, start_on: dt.date, end_on: dt.date) -> list[tuple[Metric, int]]:
+    """How many values of local days from start to end, both included, do not count, by metric in the registry's order.
+
+    Of days within the collection interval, as everything that is shown.
+    """
+    marked = ImplausibleCount.objects.filter(participant=participant, date__range=(start_on, end_on))
+    rows = list(marked.values_list("metric_id", "date", "n"))
+    if not rows:
+        return []
+    within = collected_of(participant)
+    found: Counter[int] = Counter()
+    for metric_id, date, n in rows:
+        if date in within:
+            found[metric_id] += n
+    return [(BY_ID[metric_id], found[metric_id]) for metric_id in sorted(found)]
 
 
 @dataclass(frozen=True, slots=True)

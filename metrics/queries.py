@@ -31,6 +31,7 @@ from metrics.holdings import (
     participant_days,
     sleep_sessions,
     sources_with_data,
+    values_left_out,
 )
 from metrics.models import Source
 from metrics.readable import ReadFrom, readable
@@ -192,4 +193,5 @@ __all__ = [
     "series_of",
     "sleep_sessions",
     "sources_with_data",
+    "values_left_out",
 ]

@@ -136,12 +136,26 @@ def test_exercise_is_listed_in_local_time_with_what_is_known_of_it(manager: Clie
     assert "".join(f'<td class="num">{cell}</td>' for cell in cells) in page
 
 
+def test_values_that_do_not_count_are_told_of_the_days_shown(manager: Client, participant: Participant) -> None:
+    zeros = heart_rate(NOON, 2, value=0.0)
+    store(participant, zeros, heart_rate(NOON - dt.timedelta(hours=1), 1), steps(NOON, [-7]))
+    page = text(manager.get(PERSON))
+    assert "12 implausible values of heart rate on these days (outside 25 to 240 bpm) are not counted." in page
+    assert "1 implausible value of steps on these days (outside 0 to 300 steps a minute) is not counted." in page
+    assert "implausible" not in text(manager.get(f"{PERSON}?range=day&to=2026-11-17"))
+
+
+def test_who_has_nothing_but_such_values_is_told_so(manager: Client, participant: Participant) -> None:
+    store(participant, heart_rate(NOON, 1, value=0.0))
+    assert "6 implausible values of heart rate" in text(manager.get(PERSON))
+
+
 def test_without_exercise_there_is_no_table_of_it(manager: Client, participant: Participant) -> None:
     store(participant, heart_rate(NOON, 1))
     assert "Exercise" not in text(manager.get(PERSON))
 
 
-@pytest.mark.parametrize(("query", "queries"), [("", 38), ("?range=day&to=2026-11-18", 40)])
+@pytest.mark.parametrize(("query", "queries"), [("", 50), ("?range=day&to=2026-11-18", 52)])
 def test_the_page_needs_the_same_queries_for_much_data(
     manager: Client, participant: Participant, django_assert_num_queries: Any, query: str, queries: int
 ) -> None:
