@@ -27,7 +27,7 @@ def account(request: Request) -> HttpResponse:
     """Who she is here. With POST her name is stored."""
     form = ProfileForm(request.POST or None, instance=request.user)
     if request.method == "POST" and form.is_valid():
-        form.save()
+        accounts.account_rename(request.user, **form.cleaned_data)
         messages.success(request, "Stored.")
         return SeeOther(reverse("dashboards:account"))
     mine = Membership.objects.filter(user=request.user, ended_at=None).select_related("trial", "site")

@@ -16,6 +16,7 @@ from django.utils import timezone
 from participants import account_mail, audit, sign_in_history
 from participants.addresses import canonical
 from participants.models import SERVICE_DOMAIN, ColleagueInvitation, Membership, Site, Trial, User, Via
+from participants.services.changes import change, locked
 from participants.services.team import membership_grant
 
 
@@ -128,6 +129,14 @@ def colleague_join(code: str, *, user: User | None, name: tuple[str, str] = ("",
         told = _told(invitation)
         audit.record("colleague.join", trial=invitation.trial, thing=f"invitation:{invitation.pk}", new=told)
     return user
+
+
+@transaction.atomic
+def account_rename(user: User, *, first_name: str, last_name: str) -> None:
+    """Store how colleagues see somebody. Nothing different writes nothing. Raises django's ValidationError."""
+    old, new = change(locked(user), {"first_name": first_name, "last_name": last_name}, may=("first_name", "last_name"))
+    if new:
+        audit.record("account.rename", thing=f"user:{user.pk}", old=old, new=new)
 
 
 @transaction.atomic

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.forms import AdminUserCreationForm
+from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -17,14 +19,19 @@ from participants.addresses import canonical
 from participants.admin_parts import Act, ByService, Kept, ReasonForm, Recorded, WithReason, changed
 from participants.audit import record
 from participants.models import Membership, User
+from participants.staff_rights import check_grants, may_edit
 
 if TYPE_CHECKING:
     UserAdminBase = DjangoUserAdmin[User]
     UserCreationBase = AdminUserCreationForm[User]
+    UserChangeBase = UserChangeForm[User]
+    GroupAdminBase = DjangoGroupAdmin
+    GroupFormBase = forms.ModelForm[Group]
     MembershipAdminBase = admin.ModelAdmin[Membership]
     MembershipFormBase = forms.ModelForm[Membership]
 else:  # Django's own classes take no type parameters when the program runs
     UserAdminBase, UserCreationBase = DjangoUserAdmin, AdminUserCreationForm
+    UserChangeBase, GroupAdminBase, GroupFormBase = UserChangeForm, DjangoGroupAdmin, forms.ModelForm
     MembershipAdminBase, MembershipFormBase = admin.ModelAdmin, forms.ModelForm
 
 
@@ -42,10 +49,52 @@ class UserCreation(UserCreationBase):
         return email
 
 
-@admin.register(User)
-class UserAdmin(Kept, Recorded, UserAdminBase):
-    """Nobody is deleted: the trail names her. Take `active` away and she cannot sign in."""
+class Granting:
+    """For forms that give rights. `editor`: who fills it in; their own rights are all that they can give."""
 
+    editor: User
+    grants: ClassVar[dict[str, str]] = {}  # field -> argument of check_grants
+
+    def clean(self) -> Any:
+        cleaned = super().clean()  # type: ignore[misc]
+        given: Any = self
+        for field, what in self.grants.items():
+            if field in given.cleaned_data and field in given.changed_data:
+                before = {one.pk for one in given.initial.get(field, [])}
+                added = [one for one in given.cleaned_data[field] if one.pk not in before]
+                try:
+                    check_grants(self.editor, **{what: added})
+                except ValidationError as refused:
+                    given.add_error(field, refused)
+        return cleaned
+
+
+class UserForm(Granting, UserChangeBase):
+    grants: ClassVar[dict[str, str]] = {"groups": "groups", "user_permissions": "permissions"}
+
+
+class GroupForm(Granting, GroupFormBase):
+    grants: ClassVar[dict[str, str]] = {"permissions": "permissions"}
+
+
+class ByEditor:
+    """Tells a form that gives rights who fills it in."""
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        made = super().get_form(request, obj, change=change, **kwargs)  # type: ignore[misc]
+        if issubclass(made, Granting):
+            made.editor = request.user
+        return made
+
+
+@admin.register(User)
+class UserAdmin(Kept, Recorded, ByEditor, UserAdminBase):
+    """Nobody is deleted: the trail names them. Take `active` away and they cannot sign in.
+
+    Staff change nobody who holds more rights than they do, and only a superuser makes one.
+    """
+
+    form = UserForm
     add_form = UserCreation
     ordering = ("email",)
     list_display = ("email", "first_name", "last_name", "trials", "is_staff", "is_active", "last_login")
@@ -67,6 +116,13 @@ class UserAdmin(Kept, Recorded, UserAdminBase):
     )
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("email", "usable_password", "password1", "password2")}),)
 
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        editor: Any = request.user
+        return super().has_change_permission(request, obj) and (obj is None or may_edit(editor, obj))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        return (*self.readonly_fields, *(() if request.user.is_superuser else ("is_superuser",)))
+
     def log_change(self, request: HttpRequest, obj: User, message: Any) -> Any:
         """Django calls it after the page of a password too, which saves by itself."""
         if "password" in str(message).lower():
@@ -79,6 +135,16 @@ class UserAdmin(Kept, Recorded, UserAdminBase):
     @admin.display(description="member of")
     def trials(self, user: User) -> str:
         return ", ".join(sorted({m.trial.code for m in user.memberships.all() if m.ended_at is None})) or "–"
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(Recorded, ByEditor, GroupAdminBase):
+    """What a group may do is given to each of its members, and recorded like it."""
+
+    form = GroupForm
 
 
 class MembershipForm(WithReason, MembershipFormBase):

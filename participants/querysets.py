@@ -36,7 +36,14 @@ class UserManager(BaseUserManager[Any]):
         user = self.model(email=canonical(email), **extra)
         user.set_password(password)
         user.save(using=self._db)
+        self._recorded(user)
         return user
+
+    def _recorded(self, user: Any) -> None:
+        from participants.audit import record  # it imports the models, which import this module
+
+        new = {name: getattr(user, name) for name in ("email", "is_staff", "is_superuser")}
+        record("user.create", thing=f"user:{user.pk}", new=new)
 
     def create_user(self, email: str, password: str | None = None, **extra: Any) -> Any:
         return self._create(email, password, **extra)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 
+from participants.audit import record
+
 SEE, MAKE, CHANGE, DELETE = "view", "add", "change", "delete"
 
 ENROLMENT: dict[str, tuple[str, ...]] = {
@@ -50,6 +52,10 @@ TRIALS: dict[str, tuple[str, ...]] = {
 GROUPS = {"Enrolment staff": ENROLMENT, "Trial administrators": TRIALS}
 
 
+def _label(permission: Permission) -> str:
+    return f"{permission.content_type.app_label}.{permission.codename}"
+
+
 @transaction.atomic
 def staff_groups_make() -> list[Group]:
     """Make the groups, or bring them back to what they may do. Their members stay."""
@@ -66,6 +72,10 @@ def staff_groups_make() -> list[Group]:
             for app, model in [label.split(".")]
             for verb in verbs
         ]
-        group.permissions.set(wanted)
+        old, new = ({_label(one) for one in found} for found in (group.permissions.all(), wanted))
+        if old != new:
+            group.permissions.set(wanted)
+            told = {"name": name, "permissions": sorted(new)}
+            record("group.change", thing=f"group:{group.pk}", old={"permissions": sorted(old)}, new=told)
         made.append(group)
     return made

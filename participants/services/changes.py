@@ -18,7 +18,8 @@ def locked(row: Row) -> Row:
 
     Rows that point at it may be written meanwhile: who stores a participant's data holds her lock and does so.
     """
-    stored: Row = type(row)._default_manager.select_for_update(no_key=True).get(pk=row.pk)
+    # Not type(row): a request's user is a proxy.
+    stored: Row = row.__class__._default_manager.select_for_update(no_key=True).get(pk=row.pk)
     return stored
 
 

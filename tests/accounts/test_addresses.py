@@ -132,7 +132,8 @@ def written_before(email: str, **more: Any) -> User:
     """An account as an older version stored it."""
     user = person(f"{timezone.now().timestamp()}@example.org")
     User.objects.filter(pk=user.pk).update(email=email, **more)
-    return User.objects.get(pk=user.pk)
+    user.refresh_from_db()
+    return user
 
 
 def upgrade() -> None:
