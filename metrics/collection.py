@@ -49,6 +49,11 @@ class Collected:
         cut = (Span(max(one.start, span.start), min(one.end, span.end)) for one in self.spans)
         return [part for part in cut if part.start < part.end]
 
+    def outside(self) -> list[Span]:
+        """What is not collected: disjoint, ascending."""
+        edges = [EVER, *(edge for span in self.spans for edge in (span.start, span.end)), NEVER]
+        return [Span(start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if start < end]
+
     def holds(self, times: Times) -> NDArray[np.bool_]:
         """Which instants (microseconds UTC, any order) are collected; shape as given."""
         held = np.zeros(len(times), dtype=np.bool_)

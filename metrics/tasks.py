@@ -9,9 +9,9 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from metrics import care, data_check, moving, recomputes, verdicts
+from metrics import care, data_check, moving, recomputes, removals, verdicts
 from metrics.exports import engine, service
-from metrics.models import DataMove, Recompute
+from metrics.models import DataMove, Recompute, Removal
 from participants.models import Participant, Trial
 
 log = logging.getLogger(__name__)
@@ -65,6 +65,19 @@ def resume_recomputes() -> None:
     """Each minute: a recompute that nobody works on any more goes on."""
     for pk in Recompute.objects.filter(finished_at=None, error="").values_list("pk", flat=True):
         recompute.delay(pk)
+
+
+@shared_task(name="metrics.remove_beyond", acks_late=True)  # type: ignore[untyped-decorator]
+def remove_beyond(pk: int) -> None:
+    """Carry out an approved removal, or go on with it."""
+    removals.removal_run(pk)
+
+
+@shared_task(name="metrics.resume_removals", acks_late=True)  # type: ignore[untyped-decorator]
+def resume_removals() -> None:
+    """Now and then: a removal that was approved and is not done goes on."""
+    for pk in Removal.objects.filter(state=Removal.State.APPROVED).values_list("pk", flat=True):
+        remove_beyond.delay(pk)
 
 
 # Acknowledged at once: the row says what is to be done, and beat finds what a killed worker left.

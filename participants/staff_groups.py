@@ -46,6 +46,7 @@ TRIALS: dict[str, tuple[str, ...]] = {
     "dashboards.alert": (SEE,),
     "dashboards.alertevent": (SEE,),
     "dashboards.digest": (SEE,),
+    "metrics.removal": (SEE, MAKE, CHANGE),
     "metrics.metric": (SEE,),
     "metrics.source": (SEE,),
 }

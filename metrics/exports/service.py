@@ -294,6 +294,12 @@ def exports_forget(participant: Participant) -> list[str]:
     return [str(export.uuid) for export in held]
 
 
+def exports_withdraw(participant: Participant, why: str) -> None:
+    """Delete the files of every stored export that holds a participant's data. Raises StoreFault as exports_forget."""
+    for export in participant.exports.exclude(state=Export.State.EXPIRED):
+        _end(export, Export.State.EXPIRED, why)
+
+
 def _end(export: Export, state: str, error: str) -> None:
     place = store.store_of(export)
     Export.objects.filter(pk=export.pk).update(state=state, error=error, claim=None)

@@ -27,6 +27,7 @@ from metrics.models.measured import (
     Source,
     Standing,
 )
+from metrics.models.removals import Removal
 
 __all__ = [
     "Access",
@@ -49,6 +50,7 @@ __all__ = [
     "OffsetPeriod",
     "ParticipantDay",
     "Recompute",
+    "Removal",
     "Revision",
     "Rollup",
     "SleepSession",

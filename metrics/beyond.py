@@ -1,0 +1,185 @@
+"""What is stored of participants outside their collection intervals: found, and deleted slice by slice.
+
+Nothing inside an interval is touched: it is asked for anew, under the participant's lock, before each slice. What the
+device said of its clock stays, for days inside are cut by it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from django.db import connection
+from django.utils import timezone
+
+from metrics import rollups, sql, sql_beyond, verdicts
+from metrics.batch import instant
+from metrics.calendars import calendar_of
+from metrics.collection import Collected, collected_by
+from metrics.exports.service import exports_withdraw
+from metrics.kept import kept_days
+from metrics.models import DayRollup, ExerciseSession, ImplausibleCount, SleepSession
+from metrics.nights import choose_main_sleep
+from metrics.registry import BY_ID
+from metrics.rollups import SeriesKey
+from participants.models import Participant, Trial
+
+Bounds = dict[str, dt.datetime]
+WHY_NO_FILES = "Its files are deleted: they held data that the trial may not have."
+
+
+@dataclass(slots=True)
+class Beyond:
+    """What is stored of one participant outside. `dates`: local dates of which there is anything, ascending.
+
+    `samples`: by the metric's code. `old_values`: what samples were before they changed.
+    """
+
+    participant: Participant
+    dates: list[dt.date]
+    samples: Counter[str] = field(default_factory=Counter)
+    nights: int = 0
+    exercise: int = 0
+    old_values: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.dates or self.samples or self.nights or self.exercise or self.old_values)
+
+
+def find(trial: Trial) -> Iterator[Beyond]:
+    """Participants of whom anything is stored outside, by study id. Reads; changes nothing."""
+    people = trial.participants.exclude(status=Participant.Status.ERASED).order_by("study_id")
+    return (found for found in map(beyond_of, people) if found)
+
+
+def beyond_of(person: Participant) -> Beyond:
+    """What is stored of one participant outside, as things stand."""
+    calendar = calendar_of(person)
+    collected = collected_by(person, calendar)
+    found = Beyond(person, [])
+    nights, exercise = _sessions(person, collected)
+    found.nights, found.exercise = len(nights), len(exercise)
+    dates = set(nights.values()) | set(exercise.values()) | _dates(person, collected)
+    with connection.cursor() as cursor:
+        for series in _series(person, collected):
+            for bounds in _outside(collected):
+                cursor.execute(sql_beyond.COUNT, {**series.parameters, **bounds})
+                count, first, last = cursor.fetchone()
+                if count:
+                    found.samples[series.metric.code] += count
+                    dates |= {calendar.date(first), calendar.date(last)}
+        for bounds in _outside(collected):
+            cursor.execute(sql_beyond.OLD_VALUES, {"participant": person.pk, **bounds})
+            found.old_values += cursor.fetchone()[0]
+    found.dates = sorted(dates)
+    return found
+
+
+def total(found: Iterable[Beyond]) -> dict[str, Any]:
+    """The same of many in numbers, as metrics.models.Removal keeps them; {} where there is nothing."""
+    rows = list(found)
+    if not rows:
+        return {}
+    samples = sum((one.samples for one in rows), Counter[str]())
+    return {
+        "participants": len(rows),
+        "days": sum(len(one.dates) for one in rows),
+        "samples": dict(samples),
+        "nights": sum(one.nights for one in rows),
+        "exercise": sum(one.exercise for one in rows),
+        "old values": sum(one.old_values for one in rows),
+    }
+
+
+# --- deleting ------------------------------------------------------------------------------------------------------
+
+
+def remove_slice(person: Participant) -> tuple[Beyond, bool]:
+    """Delete the next slice of what is stored outside; returns what that was, and whether more may be left.
+
+    In the caller's transaction. Safe to be called again at any point.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(sql.LOCK, [person.pk])
+    person.refresh_from_db(fields=["time_zone"])
+    calendar = calendar_of(person)
+    collected = collected_by(person, calendar)
+    for series in _series(person, collected):
+        for bounds in _outside(collected):
+            if times := _delete(series, bounds):
+                touched = np.sort(np.array(times, dtype=np.int64))
+                dates = rollups.refresh(series, touched, calendar, implausible=True)
+                exports_withdraw(person, WHY_NO_FILES)
+                verdicts.refresh(person, dates, now=timezone.now())
+                return Beyond(person, sorted(dates), Counter({series.metric.code: len(times)})), True
+    return _rest(person, collected), False
+
+
+def _rest(person: Participant, collected: Collected) -> Beyond:
+    """Nights, exercise, old values, and what was left of samples that the trial has deleted."""
+    nights, exercise = _sessions(person, collected)
+    dates = set(nights.values()) | set(exercise.values()) | _dates(person, collected)
+    found = Beyond(person, sorted(dates), nights=len(nights), exercise=len(exercise))
+    SleepSession.objects.filter(pk__in=nights).delete()
+    ExerciseSession.objects.filter(pk__in=exercise).delete()
+    choose_main_sleep(person.pk, nights.values())
+    whole = {date for date in dates if date not in collected}
+    for model in (DayRollup, ImplausibleCount):
+        model._default_manager.filter(participant=person, date__in=whole).delete()
+    with connection.cursor() as cursor:
+        for bounds in _outside(collected):
+            parameters: dict[str, Any] = {"participant": person.pk, **bounds}
+            for statement in (sql_beyond.DELETE_MINUTES, sql_beyond.DELETE_HOURS):
+                cursor.execute(statement, parameters)
+            cursor.execute(sql_beyond.DELETE_OLD_VALUES, parameters)
+            found.old_values += cursor.rowcount
+    if found:
+        exports_withdraw(person, WHY_NO_FILES)
+        verdicts.refresh(person, dates, now=timezone.now())
+    return found
+
+
+def _delete(series: SeriesKey, bounds: Bounds) -> list[int]:
+    """Delete the oldest days of a series in a stretch; returns their instants in microseconds UTC, in any order."""
+    parameters = {**series.parameters, **bounds, "days": sql_beyond.DAYS}
+    with connection.cursor() as cursor:
+        cursor.execute(sql_beyond.OLDEST, parameters)
+        parameters["oldest"] = cursor.fetchone()[0]
+        if parameters["oldest"] is None:
+            return []
+        cursor.execute(sql_beyond.DELETE, parameters)
+        return [row[0] for row in cursor.fetchall()]
+
+
+# --- where ---------------------------------------------------------------------------------------------------------
+
+
+def _outside(collected: Collected) -> list[Bounds]:
+    return [{"low": instant(span.start), "high": instant(span.end)} for span in collected.outside()]
+
+
+def _dates(person: Participant, collected: Collected) -> set[dt.date]:
+    """Local dates outside of which there are values, or were: days stay where a trial keeps no samples."""
+    return {date for date in kept_days("date", participant_id=person.pk) if date not in collected}
+
+
+def _series(person: Participant, collected: Collected) -> list[SeriesKey]:
+    """Series with values on dates outside, or on that in whose middle collection ended."""
+    ended_on = collected.days.last if collected.days.until else None
+    kept = kept_days("metric_id", "source_id", "date", participant_id=person.pk)
+    found = {(metric, source) for metric, source, date in kept if date not in collected or date == ended_on}
+    return [SeriesKey(person.pk, BY_ID[metric], source) for metric, source in sorted(found)]
+
+
+def _sessions(person: Participant, collected: Collected) -> tuple[dict[int, dt.date], dict[int, dt.date]]:
+    """Nights and exercise outside: the row's id and its local date."""
+    nights = SleepSession.objects.filter(participant=person).values_list("pk", "ends_at", "date")
+    exercise = ExerciseSession.objects.filter(participant=person).values_list("pk", "starts_at", "date")
+    return (
+        {pk: date for pk, at, date in nights if not collected.covers(at)},
+        {pk: date for pk, at, date in exercise if not collected.covers(at)},
+    )
