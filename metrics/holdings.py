@@ -142,7 +142,7 @@ def day_tables(
     # No model's instance for each row: making it takes longer than all the rest.
     names = ("metric_id", "source_id", "date", "n", "minutes", "total", "low", "high")
     for metric_id, source_id, date, n, minutes, total, low, high in rows.values_list(*names):
-        if held[participant.pk, metric_id].counts(source_id, date):
+        if held[participant.pk, metric_id].counting(source_id, date):
             found[BY_ID[metric_id].code].append(DayRow(date, n, minutes, total / n, low, high, total))
     return found
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from metrics.batch import instant
 from metrics.calendars import calendars_of
@@ -50,9 +51,11 @@ class Readable:
     calendar: LocalCalendar
     held: Collected
 
-    def counts(self, source: int, date: dt.date) -> bool:
-        """Whether a source (its id) counts on a local date."""
-        return any(run.source.pk == source and run.first <= date <= run.last for run in self.runs)
+    def counting(self, source: int, date: dt.date) -> Source | None:
+        """The source of this id, if it counts on a local date."""
+        return next(
+            (run.source for run in self.runs if run.source.pk == source and run.first <= date <= run.last), None
+        )
 
     def on(self, first: dt.date, last: dt.date) -> list[Run]:
         """The runs of local dates from first to last, both included."""
@@ -104,8 +107,16 @@ def readable(
     calendars = calendars_of(people)
     days = {person.pk: dates_of(spans[person.pk], calendars[person.pk]) for person in people}
     on = {pid: calendar.date(instant(pinned_at)) for pid, calendar in calendars.items()} if pinned else {}
-    held = Pinned(on, pinned or {})
-    return _readable(people, metrics, days, calendars, among=among, pinned=held, every_sample=every_sample)
+    return readable_of(
+        people,
+        metrics,
+        days,
+        calendars,
+        collected(people, calendars=calendars),
+        among=among,
+        pinned=Pinned(on, pinned or {}),
+        every_sample=every_sample,
+    )
 
 
 def readable_on(
@@ -120,21 +131,25 @@ def readable_on(
     """The same of local dates from first to last, both included."""
     people = list(people)
     calendars = calendars_of(people, using)
-    return _readable(people, metrics, dict.fromkeys(calendars, (first, last)), calendars, among=among, using=using)
+    days = dict.fromkeys(calendars, (first, last))
+    return readable_of(
+        people, metrics, days, calendars, collected(people, using=using, calendars=calendars), among=among, using=using
+    )
 
 
-def _readable(
-    people: Sequence[Participant],
+def readable_of(
+    people: Iterable[Participant],
     metrics: Collection[Metric],
     days: Mapping[int, Dates],
     calendars: Mapping[int, LocalCalendar],
+    held: Mapping[int, Collected],
     *,
-    among: Collection[int] | None,
+    among: Collection[int] | None = None,
     pinned: Pinned | None = None,
     every_sample: bool = False,
     using: str = "default",
 ) -> dict[Series, Readable]:
-    held = collected(people, using=using, calendars=dict(calendars))
+    """The same of each one's local dates, by calendars and collection intervals that the caller has."""
     intervals = {pid: one.days.intervals() for pid, one in held.items()}
     found = chosen_sources(
         {person.pk: person.trial_id for person in people},
@@ -154,6 +169,13 @@ def _readable(
         )
         for (pid, metric), chosen in found.items()
     }
+
+
+def collected_dates(held: Mapping[int, Collected], first: dt.date, last: dt.date) -> dict[str, list[Any]]:
+    """What is collected of local dates from first to last as statement parameters: participants, firsts, lasts."""
+    rows = [(pid, *dates) for pid, one in held.items() for dates in cut(one.days.intervals(), first, last)]
+    people, firsts, lasts = zip(*rows, strict=True) if rows else ((), (), ())
+    return {"participants": list(people), "firsts": list(firsts), "lasts": list(lasts)}
 
 
 def dates_of(span: Span, calendar: LocalCalendar) -> Dates:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from metrics.kept import KEPT_DAYS
 
+# Of each participant the local dates that are asked for and collected, as stretches that do not overlap.
 _CHOSEN = f"""
-FROM {KEPT_DAYS} d
-WHERE d.participant_id IN (SELECT participant_id FROM metrics_export_people WHERE export_id = %(export)s)
-    AND d.metric_id = ANY(%(metrics)s)
-    AND (%(sources)s::int2[] IS NULL OR d.source_id = ANY(%(sources)s::int2[]))
-    AND d.date BETWEEN %(first)s AND %(last)s
+FROM unnest(%(participants)s::int4[], %(firsts)s::date[], %(lasts)s::date[]) AS k(participant, first, last)
+JOIN {KEPT_DAYS} d ON d.participant_id = k.participant AND d.date BETWEEN k.first AND k.last
+WHERE d.metric_id = ANY(%(metrics)s) AND (%(sources)s::int2[] IS NULL OR d.source_id = ANY(%(sources)s::int2[]))
 """
 
 # Rows to come by metric and local date.
@@ -23,13 +22,7 @@ DAYS = f"SELECT d.metric_id, d.date, sum(d.n)::int8 {_CHOSEN} GROUP BY 1, 2 ORDE
 SERIES = f"SELECT DISTINCT d.participant_id, d.source_id {_CHOSEN} ORDER BY 1, 2"
 
 # Before anything is asked for: how many rows it would be.
-ESTIMATE = f"""
-SELECT coalesce(sum(d.n), 0)::int8, count(DISTINCT d.participant_id)
-FROM {KEPT_DAYS} d
-WHERE d.participant_id = ANY(%(people)s) AND d.metric_id = ANY(%(metrics)s)
-    AND (%(sources)s::int2[] IS NULL OR d.source_id = ANY(%(sources)s::int2[]))
-    AND d.date BETWEEN %(first)s AND %(last)s
-"""
+ESTIMATE = f"SELECT coalesce(sum(d.n), 0)::int8 {_CHOSEN}"
 
 # One row a stretch, its samples as arrays: PostgreSQL sends a message for each row, and reading 100 million messages
 # costs more than what is in them. The elements of an array have one width, so numpy reads them without a look at each;

@@ -6,19 +6,22 @@ import csv
 import datetime as dt
 import io
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from metrics.calendars import calendars_of
+from metrics.collection import Collected, collected
+from metrics.days import LocalCalendar
 from metrics.exports import store, variables
 from metrics.exports.drafts import Draft
-from metrics.exports.plan import FIRST, LAST, parameters_of
+from metrics.exports.plan import FIRST, LAST, metrics_of
 from metrics.exports.variables import Variable
-from metrics.models import DayRollup, DayStatus, Exclusion, Export, ParticipantDay
-from metrics.readable import readable_on
-from metrics.registry import BY_ID, Aggregate, Kind
+from metrics.models import DayRollup, DayStatus, Exclusion, Export, ParticipantDay, Source
+from metrics.readable import readable_of
+from metrics.registry import BY_ID, Aggregate, Kind, Metric
 from participants.models import Participant
 
 CSV_PATH, PARQUET_PATH = "daily.csv", "daily.parquet"
@@ -41,9 +44,7 @@ def variables_of(export: Export) -> list[Variable]:
     """The table's columns, in their order: the same for all exports of these metrics."""
     protocols = list(export.trial.protocols.order_by("version"))
     found = variables.of_days(protocols)
-    for metric_id in parameters_of(export)["metrics"]:
-        found += variables.of_metric(BY_ID[metric_id])
-    return found
+    return found + [variable for metric in metrics_of(export) for variable in variables.of_metric(metric)]
 
 
 def write(export: Export, alias: str, tell: Callable[[int], None], kept: Callable[[Draft, int | None], None]) -> None:
@@ -98,19 +99,24 @@ def _chunks(export: Export, alias: str) -> Iterator[list[Participant]]:
 
 
 def _rows(export: Export, alias: str, people: Sequence[Participant]) -> Iterator[Row]:
-    values = _values(export, alias, people)
+    calendars = calendars_of(people, alias)
+    held = collected(people, using=alias, calendars=calendars)
+    values = _values(export, alias, people, calendars, held)
     days: dict[int, list[ParticipantDay]] = defaultdict(list)
     for day in _days(export, alias).filter(participant__in=people).order_by("date"):
         days[day.participant_id].append(day)
     for person in people:
         for day in days[person.pk]:
-            measured = values.get((person.pk, day.date), {})
-            yield _judged(export.trial.code, person, day, bool(measured)) | measured
+            judged = _judged(export.trial.code, person, day)
+            if day.date in held[person.pk]:
+                yield judged | _worn(day, values.get((person.pk, day.date), {}))
+            else:
+                # How the day was judged may be known; what was measured of it is nobody's.
+                yield judged | {"upload": _upload(DayStatus(day.status), known=False)}
 
 
-def _judged(trial: str, person: Participant, day: ParticipantDay, measured: bool) -> Row:
+def _judged(trial: str, person: Participant, day: ParticipantDay) -> Row:
     status = DayStatus(day.status)
-    known = measured or day.last_sample_at is not None
     counts = {DayStatus.VALID: True, DayStatus.INVALID: False, DayStatus.LOST: False}
     return {
         "trial": trial,
@@ -123,13 +129,20 @@ def _judged(trial: str, person: Participant, day: ParticipantDay, measured: bool
         "valid": counts.get(status),
         "protocol_version": day.protocol_version,
         "known_at": day.known_at,
-        "upload": _upload(status, known),
         "day_minutes": day.day_minutes,
+    }
+
+
+def _worn(day: ParticipantDay, measured: Row) -> Row:
+    known = bool(measured) or day.last_sample_at is not None
+    return {
+        "upload": _upload(DayStatus(day.status), known),
         # Without any data nothing is known of the wrist: no minutes are not the same as zero minutes.
         "worn_minutes": day.worn_minutes if known else None,
         "fault_minutes": day.fault_minutes,
         "asleep_minutes": day.asleep_minutes,
         "last_sample_at": day.last_sample_at,
+        **measured,
     }
 
 
@@ -141,28 +154,33 @@ def _upload(status: DayStatus, known: bool) -> str:
     return "lost" if status == DayStatus.LOST else "none"
 
 
-def _values(export: Export, alias: str, people: Sequence[Participant]) -> dict[tuple[int, dt.date], Row]:
+def _values(
+    export: Export,
+    alias: str,
+    people: Sequence[Participant],
+    calendars: Mapping[int, LocalCalendar],
+    held: Mapping[int, Collected],
+) -> dict[tuple[int, dt.date], Row]:
     """What was measured, by participant and local date: of each metric from the source that counts on it."""
-    wanted = parameters_of(export)
-    metrics = [BY_ID[metric] for metric in wanted["metrics"]]
-    held = readable_on(people, metrics, wanted["first"], wanted["last"], among=wanted["sources"], using=alias)
-    rollups = DayRollup.objects.using(alias).filter(
-        participant__in=people, metric__in=wanted["metrics"], date__range=(wanted["first"], wanted["last"])
-    )
+    metrics, dates = metrics_of(export), (export.start_on or FIRST, export.end_on or LAST)
+    days = dict.fromkeys(held, dates)
+    among = export.sources or None
+    chosen = readable_of(people, metrics, days, calendars, held, among=among, using=alias)
+    rollups = DayRollup.objects.using(alias).filter(participant__in=people, metric__in=[one.id for one in metrics])
     names = ("participant", "metric", "source", "date", "minutes", "n", "total", "low", "high")
     found: dict[tuple[int, dt.date], Row] = defaultdict(dict)
-    for participant, metric, source, date, *values in rollups.values_list(*names):
-        if (of := held.get((participant, metric))) and of.counts(source, date):
-            found[participant, date] |= _measured(metric, *values)
+    for participant, metric, source, date, *values in rollups.filter(date__range=dates).values_list(*names):
+        of = chosen.get((participant, metric))
+        if of and (counts := of.counting(source, date)):
+            found[participant, date] |= _measured(BY_ID[metric], counts, *values)
     return found
 
 
-def _measured(metric_id: int, minutes: int, n: int, total: float, low: float, high: float) -> Row:
-    metric = BY_ID[metric_id]
-    mean = total / n
+def _measured(metric: Metric, source: Source, minutes: int, n: int, total: float, low: float, high: float) -> Row:
+    mean, named = total / n, {f"{metric.code}_source": str(source)}
     if metric.kind is Kind.DAILY:
-        return {metric.code: total if metric.aggregate is Aggregate.SUM else mean}
-    counted = {f"{metric.code}_minutes": minutes}
+        return {metric.code: total if metric.aggregate is Aggregate.SUM else mean, **named}
+    counted = {f"{metric.code}_minutes": minutes, **named}
     if metric.aggregate is Aggregate.SUM:
         return {metric.code: total, **counted}
     return {f"{metric.code}_mean": mean, f"{metric.code}_min": low, f"{metric.code}_max": high, **counted}

@@ -15,6 +15,9 @@ WRITERS: dict[str, tuple[type[Writer], str]] = {
     "fhir": (FhirWriter, "ndjson"),
     "omh": (OmhWriter, "ndjson"),
 }
+# What goes to systems that would add sources up: of each local date and metric the source that counts. Whoever takes
+# the samples themselves gets those of all sources.
+ONE_SOURCE = (Export.Format.FHIR.value, Export.Format.OMH.value)
 
 
 def takes(name: str, metric: Metric) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import tomllib
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -13,6 +14,7 @@ from django.conf import settings
 
 from metrics.exchange.mappings import left_out
 from metrics.exports import daily, variables
+from metrics.exports.formats import ONE_SOURCE
 from metrics.exports.writers import COLUMNS, CsvWriter
 from metrics.models import Export, Source
 from metrics.plausibility import per_minute
@@ -20,6 +22,15 @@ from metrics.registry import BY_CODE, METRICS, RANGES_SINCE, RANGES_VERSION
 
 FORMAT_VERSION = 2  # since 2: the column `plausible`
 MANIFEST, README = "manifest.json", "README.txt"
+ONE_SOURCE_WORDS = (
+    "of each participant, metric and local date the source that counts: the first in the order of the protocol in force"
+    " on the date, else the one that covers most minutes of it, then the one with most samples, then the lowest id"
+)
+ALL_SOURCES_WORDS = "samples of every source; several may have measured the same: never add them up"
+COLLECTION_WORDS = (
+    "what lies outside a participant's collection interval is not in these files, however it was stored: the trial's"
+    " and the participant's dates, withdrawal, consent taken back, and pauses where the protocol says so"
+)
 COLUMN_WORDS = {
     "study_id": "participant's study id (pseudonym)",
     "metric": "code of the metric; see metrics",
@@ -77,6 +88,8 @@ def manifest(export: Export) -> dict[str, Any]:
             "to": export.end_on and export.end_on.isoformat(),
             "dates": export.clock,
         },
+        "source_rule": ONE_SOURCE_WORDS if one_source(export) else ALL_SOURCES_WORDS,
+        "collection": COLLECTION_WORDS,
         **removed(export),
         "participants": export.people.count(),
         "columns": columns(export),
@@ -112,6 +125,11 @@ def manifest(export: Export) -> dict[str, Any]:
             for one in written
         ],
     }
+
+
+def one_source(export: Export) -> bool:
+    """Whether one source of each local date and metric is in it, instead of all."""
+    return export.format in (*ONE_SOURCE, Export.Format.DAILY)
 
 
 def removed(export: Export) -> dict[str, str]:
@@ -154,6 +172,8 @@ def readme(export: Export) -> str:
         f" {export.asked_at:%Y-%m-%d %H:%M} UTC.\n\n"
         f"{HOW_TO[export.format]}\n\n"
         f"{_removed_words(export)}"
+        f"{_sentence('Sources', ONE_SOURCE_WORDS if one_source(export) else ALL_SOURCES_WORDS)}"
+        f"{_sentence('Collection', COLLECTION_WORDS)}\n"
         "manifest.json lists each file with its rows, bytes and SHA-256, the filters, the protocol's versions and the\n"
         "instant whose state the files show. Times are UTC; dates are participants' local dates unless the manifest\n"
         "says otherwise. What is missing is not there or empty: it is never a zero, and nothing is imputed.\n"
@@ -173,6 +193,10 @@ def _ranges_words(export: Export) -> str:
         f"Values outside their metric's plausible range {done.get(export.format, 'are marked: plausible is false')}\n"
         f"(version {RANGES_VERSION} of the ranges, used since {RANGES_SINCE}; manifest.json has them).\n"
     )
+
+
+def _sentence(name: str, words: str) -> str:
+    return textwrap.fill(f"{name}: {words}.", 110) + "\n"
 
 
 def _removed_words(export: Export) -> str:

@@ -115,7 +115,9 @@ def _resources(work: Plan) -> Iterator[bytes]:
 def _about_everybody(work: Plan, model: type[Model], convert: Rows) -> Iterator[bytes]:
     for pk, study_id in work.people.items():
         found = _wanted(work, model._default_manager.using(work.alias).filter(participant=pk))
-        yield from convert(work.export.trial.code, study_id, found.iterator(CHUNK), work.calendars[pk])
+        held = work.held[pk]
+        rows = (row for row in found.iterator(CHUNK) if row.date in held)
+        yield from convert(work.export.trial.code, study_id, rows, work.calendars[pk])
 
 
 def _wanted(work: Plan, found: QuerySet[Any]) -> QuerySet[Any]:

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import datetime as dt
-import zoneinfo
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from django.db import connections
 
+from metrics import readable
 from metrics import sql_exports as sql
-from metrics.batch import microseconds
+from metrics.calendars import calendars_of
+from metrics.collection import EVER, NEVER, Collected, collected
 from metrics.days import DAY, EPOCH, LocalCalendar
 from metrics.exports.columns import Stretch
-from metrics.exports.formats import WRITERS, takes
+from metrics.exports.formats import ONE_SOURCE, WRITERS, takes
 from metrics.exports.writers import Context
-from metrics.models import Export, OffsetPeriod, Source
+from metrics.grids import Span
+from metrics.models import Export, Source
 from metrics.registry import BY_CODE, BY_ID, METRICS, Metric
 from participants.models import Participant
 
 FIRST, LAST = dt.date(2005, 1, 1), dt.date(9998, 12, 31)
 ONE_DAY = dt.timedelta(days=1)
+EVERYTHING = Span(EVER, NEVER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +42,19 @@ class Part:
 
 @dataclass(slots=True)
 class Plan:
-    """An export as a list of parts, and who and what it is about. `rows`: how many are to come."""
+    """An export as a list of parts, and who and what it is about. `rows`: how many are to come.
+
+    `wearers`, `people` (study ids), `calendars` and `held` (what is collected) are by participant id.
+    """
 
     export: Export
     alias: str
     parts: list[Part]
     rows: int
+    wearers: Mapping[int, Participant]
     people: Mapping[int, str]
     calendars: Mapping[int, LocalCalendar]
+    held: Mapping[int, Collected]
     sources: Mapping[int, Source]
 
     def context(self, part: Part) -> Context:
@@ -52,22 +62,42 @@ class Plan:
         return Context(export.trial.code, part.metric, self.people, self.calendars, self.sources, export.compressed)
 
     def stretches(self, part: Part) -> Iterator[Stretch]:
-        """The days of a part, participant after participant: of each source that has data around them."""
+        """The days of a part, participant after participant, as far as they are collected.
+
+        Of each source that has data around them; where one source of each local date is written, of that.
+        """
         around = ONE_DAY if self.export.clock == Export.Clock.UTC else dt.timedelta(0)
-        parameters = {
-            **parameters_of(self.export),
-            "metrics": [part.metric.id],
-            "first": part.first - around,
-            "last": part.last + around,
-        }
+        read = self._counting if self.export.format in ONE_SOURCE else self._all
+        dates = [part.first + n * ONE_DAY for n in range((part.last - part.first).days + 1)]
+        for participant, found in groupby(read(part.metric, part.first - around, part.last + around), itemgetter(0)):
+            spans = self._spans(participant, dates)
+            for _, one in found:
+                yield from (
+                    Stretch(participant, one.source.pk, max(one.start, start), min(one.end, end))
+                    for start, end in spans
+                    if one.start < end and one.end > start
+                )
+
+    def _all(self, metric: Metric, first: dt.date, last: dt.date) -> Iterator[tuple[int, readable.Part]]:
+        """What every source has of a metric on local dates, by participant and source."""
+        parameters = parameters_of(self.export, self.held, first, last) | {"metrics": [metric.id]}
         with connections[self.alias].cursor() as cursor:
             cursor.execute(sql.SERIES, parameters)
             series = cursor.fetchall()
-        dates = [part.first + n * ONE_DAY for n in range((part.last - part.first).days + 1)]
         for participant, source in series:
-            if participant in self.people:
-                for start, end in self._spans(participant, dates):
-                    yield Stretch(participant, source, start, end)
+            for span in self.held[participant].spans:
+                yield participant, readable.Part(self.sources[source], span.start, span.end)
+
+    def _counting(self, metric: Metric, first: dt.date, last: dt.date) -> Iterator[tuple[int, readable.Part]]:
+        """What the source that counts on each local date has of a metric, by participant and time."""
+        days = dict.fromkeys(self.people, (first, last))
+        found = readable.readable_of(
+            self.wearers.values(), [metric], days, self.calendars, self.held,
+            among=self.export.sources or None, using=self.alias,
+        )  # fmt: skip
+        for (participant, _), one in sorted(found.items(), key=itemgetter(0)):
+            for part in one.parts(EVERYTHING):
+                yield participant, part
 
     def _spans(self, participant: int, dates: list[dt.date]) -> list[tuple[int, int]]:
         if self.export.clock == Export.Clock.UTC:
@@ -75,40 +105,40 @@ class Plan:
         return [(span.starts_at, span.ends_at) for span in self.calendars[participant].spans(dates)]
 
 
-def parameters_of(export: Export) -> dict[str, Any]:
-    """The filters as the statements take them."""
+def parameters_of(export: Export, held: Mapping[int, Collected], first: dt.date, last: dt.date) -> dict[str, Any]:
+    """The filters as the statements take them, of what is collected of local dates from first to last."""
     return {
-        "export": export.pk,
-        "metrics": [BY_CODE[code].id for code in export.metrics] or [metric.id for metric in METRICS],
+        **readable.collected_dates(held, first, last),
+        "metrics": [metric.id for metric in metrics_of(export)],
         "sources": export.sources or None,
-        "first": export.start_on or FIRST,
-        "last": export.end_on or LAST,
     }
+
+
+def metrics_of(export: Export) -> list[Metric]:
+    """The metrics asked for."""
+    return [BY_CODE[code] for code in export.metrics] or list(METRICS)
 
 
 def plan(export: Export, alias: str) -> Plan:
     """What is to be written, as the snapshot behind `alias` has it. Who was erased since it was asked for is not in."""
-    parameters = parameters_of(export)
-    utc = export.clock == Export.Clock.UTC
-    if utc:
-        parameters["first"], parameters["last"] = parameters["first"] - ONE_DAY, parameters["last"] + ONE_DAY
-    with connections[alias].cursor() as cursor:
-        cursor.execute(sql.DAYS, parameters)
-        days = cursor.fetchall()
+    around = ONE_DAY if export.clock == Export.Clock.UTC else dt.timedelta(0)
+    first, last = (export.start_on or FIRST) - around, (export.end_on or LAST) + around
     people = Participant.objects.using(alias).filter(exports=export).exclude(status=Participant.Status.ERASED)
-    zones = {
-        person.pk: (person.study_id, person.time_zone) for person in people.order_by("pk").only("study_id", "time_zone")
-    }
-    periods: dict[int, list[tuple[int, int | None]]] = defaultdict(list)
-    for period in OffsetPeriod.objects.using(alias).filter(participant__in=list(zones)).order_by("starts_at"):
-        periods[period.participant_id].append((microseconds(period.starts_at), period.utc_offset))
+    wearers = {person.pk: person for person in people.order_by("pk").only("study_id", "time_zone", "trial_id")}
+    calendars = calendars_of(wearers.values(), alias)
+    held = collected(wearers.values(), using=alias, calendars=calendars)
+    with connections[alias].cursor() as cursor:
+        cursor.execute(sql.DAYS, parameters_of(export, held, first, last))
+        days = cursor.fetchall()
     return Plan(
         export=export,
         alias=alias,
         parts=list(_parts(export, days)),
         rows=sum(n for metric, _, n in days if takes(export.format, BY_ID[metric])),
-        people={pk: study_id for pk, (study_id, _) in zones.items()},
-        calendars={pk: LocalCalendar(zoneinfo.ZoneInfo(zone), periods[pk]) for pk, (_, zone) in zones.items()},
+        wearers=wearers,
+        people={pk: person.study_id for pk, person in wearers.items()},
+        calendars=calendars,
+        held=held,
         sources=Source.objects.using(alias).in_bulk(),
     )
 

@@ -20,10 +20,12 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from metrics import sql_exports as sql
+from metrics.collection import collected
 from metrics.exports import store
 from metrics.exports.formats import WRITERS
 from metrics.exports.plan import FIRST, LAST
 from metrics.models import Export, ExportFile, ParticipantDay, Source
+from metrics.readable import collected_dates
 from metrics.registry import BY_CODE, METRICS
 from participants import audit
 from participants.entered import EARLIEST, LATEST, OUT_OF_BOUNDS
@@ -115,16 +117,14 @@ def check(user: User, trial: Trial, **filters: Unpack[Filters]) -> Wanted:
 
 
 def estimate(wanted: Wanted) -> int:
-    """Rows that the export would have, by what is stored at this moment."""
+    """Rows that the export would have, by what is stored and collected at this moment."""
     first, last = wanted.start_on or FIRST, wanted.end_on or LAST
     if wanted.format == Export.Format.DAILY:
         return ParticipantDay.objects.filter(participant__in=wanted.people, date__range=(first, last)).count()
-    parameters = {
-        "people": wanted.people,
+    people = Participant.objects.filter(pk__in=wanted.people).only("time_zone")
+    parameters = collected_dates(collected(people), first, last) | {
         "metrics": [BY_CODE[code].id for code in wanted.metrics] or [metric.id for metric in METRICS],
         "sources": wanted.sources or None,
-        "first": first,
-        "last": last,
     }
     with connection.cursor() as cursor:
         cursor.execute(sql.ESTIMATE, parameters)

@@ -13,7 +13,7 @@ from metrics.registry import RANGES_SINCE, RANGES_VERSION, Aggregate, Kind, Metr
 from participants.models import Protocol
 
 STATUS_BLANK = "never blank"
-NO_DATA = "blank: nothing is known of it; never to be read as zero"
+NO_DATA = "blank: nothing is known of it, or the date is not collected; never to be read as zero"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def of_days(protocols: Sequence[Protocol]) -> list[Variable]:
         Variable("study_id", "Participant's study id (pseudonym)", "text"),
         Variable("site", "Site's code", "text", blank="blank: no site"),
         Variable("arm", "Arm", "text", blank="blank: no arm is recorded"),
-        Variable("date", "Local date", "date", derived="by her device's clock, else by her time zone"),
+        Variable("date", "Local date", "date", derived="by the device's clock, else by the participant's time zone"),
         Variable(
             "day_status", "How the day was judged", "text", values=statuses, threshold=lost,
             derived="valid as soon as the worn minutes reach the threshold; below it pending until a later upload"
@@ -68,7 +68,7 @@ def of_days(protocols: Sequence[Protocol]) -> list[Variable]:
         ),
         Variable(
             "fault_minutes", "Minutes missing through a fault of the platform or the vendor", "integer", "min",
-            derived="from connection and request history",
+            derived="from connection and request history", blank="blank: the date is not collected",
         ),
         Variable(
             "asleep_minutes", "Time asleep in the main sleep that ended on this date", "integer", "min", "93832-4",
@@ -92,20 +92,27 @@ def of_metric(metric: Metric) -> list[Variable]:
             blank=NO_DATA,
         )  # fmt: skip
 
-    source = "of the source that the protocol prefers, else of that with most data; sources are never added"
+    of = "of the source that counts on the date; sources are never added"
+    source = Variable(
+        f"{metric.code}_source", f"{metric.name}: source that counts on the date", "text",
+        derived="provider, platform and device model; of several the first in the order of the protocol in force on"
+        " the date, else the one that covers most minutes of it, then the one with most samples, then the lowest id",
+        blank="blank: no data",
+    )  # fmt: skip
     if metric.kind is Kind.DAILY:
-        return [one("", "", f"the source's own daily value; {source}")]
+        return [one("", "", f"the source's own daily value; {of}"), source]
     minutes = Variable(
         f"{metric.code}_minutes", f"{metric.name}: minutes with data", "integer", "min",
-        derived=f"distinct minutes with a sample that counts; {source}", threshold=counts, blank="blank: no data",
+        derived=f"distinct minutes with a sample that counts; {of}", threshold=counts, blank="blank: no data",
     )  # fmt: skip
     if metric.aggregate is Aggregate.SUM:
-        return [one("", ", sum of the day", f"sum of the day's samples that count; {source}"), minutes]
+        return [one("", ", sum of the day", f"sum of the day's samples that count; {of}"), minutes, source]
     return [
-        one("_mean", ", mean", f"mean of the day's samples that count; {source}"),
-        one("_min", ", lowest", f"lowest of the day's samples that count; {source}"),
-        one("_max", ", highest", f"highest of the day's samples that count; {source}"),
+        one("_mean", ", mean", f"mean of the day's samples that count; {of}"),
+        one("_min", ", lowest", f"lowest of the day's samples that count; {of}"),
+        one("_max", ", highest", f"highest of the day's samples that count; {of}"),
         minutes,
+        source,
     ]
 
 

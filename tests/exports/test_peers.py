@@ -56,7 +56,8 @@ def test_every_line_is_a_valid_resource_and_no_sample_is_lost(trial: Trial, mana
     samples = sum(len(one["component"][0]["valueSampledData"]["data"].split()) for one in rates)
     assert samples == Measurement.objects.filter(metric__code="heart_rate").count()
     steps = [one for path, found in files.items() if path.startswith("steps/") for one in fhir(found)]
-    assert len(steps) == Measurement.objects.filter(metric__code="steps").count()
+    # The phone counted some of the same steps: of the day the watch counts.
+    assert len(steps) == Measurement.objects.filter(metric__code="steps", source__platform="watch").count() == 1200
     (night,) = fhir(files["sleep.ndjson"])
     assert night["valueQuantity"]["value"] == 400
     resources = fhir(files["resources.ndjson"])
@@ -84,7 +85,8 @@ def test_every_line_is_a_valid_data_point(trial: Trial, manager: User) -> None:
     export = exported(manager, trial, format="omh", metrics=["resting_heart_rate", "steps"], compressed=False)
     files = lines(export)
     points = [one for found in files.values() for one in omh(found)]
-    assert len(points) == Measurement.objects.exclude(metric__code="heart_rate").count()
+    counted = Measurement.objects.exclude(metric__code="heart_rate").filter(source__platform="watch")
+    assert len(points) == counted.count() == 1202
     assert {one["header"]["user_id"] for one in points} == {"STRIDE-2/AX-1", "STRIDE-2/AX-2"}
 
 
