@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from metrics import rollups, sql, verdicts
@@ -29,6 +29,7 @@ from metrics.models import (
     DayRollup,
     DayVerdict,
     ExerciseSession,
+    ImplausibleCount,
     Measurement,
     ParticipantDay,
     SleepSession,
@@ -44,6 +45,9 @@ Invariant = DataCheck.Invariant
 RECENT = dt.timedelta(days=10)
 # Sums of the same values in another order differ in their last digits.
 TOLERANCE = 1e-9
+OTHER_VALUES = "a daily value is not what its samples say"
+# After an upgrade, of days from before: nothing changes them unless it is asked for.
+OTHER_RANGES = "values are counted that do not count, or the reverse: other plausible ranges? See reevaluate_ranges"
 SUMMARY = (
     "trail_from",
     "trail_until",
@@ -150,25 +154,36 @@ def _values(person: Participant, calendar: LocalCalendar, since: dt.date | None)
 
     The rows beneath are minutes where there are any; in a check of all days it is the samples, too.
     """
-    rows = DayRollup.objects.filter(participant=person)
-    if since:
-        rows = rows.filter(date__gte=since)
-    before = _by_key(rows)
-    if not before:
+    rows, marks = (_since(model, person, since) for model in (DayRollup, ImplausibleCount))
+    before, marked = _by_key(rows), _marked(marks)
+    if not before and not marked:
         return []
-    dates = sorted({date for _, _, date in before})
+    dates = sorted({date for _, _, date in before.keys() | marked.keys()})
     removed = takes_from(person.trial.raw_removed_before)
     rollups.rebuild_days(person.pk, dates[0], dates[-1], calendar, samples_from=removed and removed.date())
-    after = _by_key(rows)
+    after, remarked = _by_key(rows), _marked(marks)
     wrong = {key for key in before.keys() | after.keys() if not _same(before.get(key), after.get(key))}
     if since is None and removed is None:
         rollups.rebuild_from_samples(person.pk, set(dates), calendar)
         after = _by_key(rows)
         wrong |= {key for key in before.keys() | after.keys() if not _same(before.get(key), after.get(key))}
+    otherwise = {key for key in marked.keys() | remarked.keys() if marked.get(key) != remarked.get(key)}
+    ranges = {date for _, _, date in otherwise}
     return [
-        _violation(person, Invariant.VALUES, date, "a daily value is not what its samples say")
-        for date in sorted({date for _, _, date in wrong})
+        _violation(person, Invariant.VALUES, date, OTHER_RANGES if date in ranges else OTHER_VALUES)
+        for date in sorted({date for _, _, date in wrong | otherwise})
     ]
+
+
+def _since(model: type[DayRollup | ImplausibleCount], person: Participant, since: dt.date | None) -> QuerySet[Any]:
+    rows = model._default_manager.filter(participant=person)
+    return rows.filter(date__gte=since) if since else rows
+
+
+def _marked(rows: QuerySet[Any]) -> dict[tuple[int, int, dt.date], int]:
+    """How many samples do not count."""
+    found = rows.values_list("metric", "source", "date", "n")
+    return {(metric, source, date): n for metric, source, date, n in found}
 
 
 def _by_key(rows: Any) -> dict[tuple[int, int, dt.date], tuple[float, ...]]:

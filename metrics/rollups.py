@@ -74,11 +74,12 @@ def minutes_of(time: Times, value: Values) -> tuple[Times, NDArray[np.int32], Va
 
 
 def refresh(
-    series: SeriesKey, touched: Times, calendar: LocalCalendar, *, minutes_done: bool = False, implausible: bool = False
+    series: SeriesKey, touched: Times, calendar: LocalCalendar, *, minutes_done: bool = False, implausible: bool = True
 ) -> set[dt.date]:
     """Recompute the buckets of the touched instants (microseconds UTC, ascending); returns their local dates.
 
-    `minutes_done`: the minute buckets have been written with the rows. `implausible`: some of these may not count.
+    `minutes_done`: the minute buckets have been written with the rows. `implausible`: some samples of these days may
+    not count; False where nothing but values that count was written, and nothing removed.
     """
     if not len(touched):
         return set()

@@ -17,6 +17,7 @@ from metrics.models import (
     DayVerdict,
     ExerciseSession,
     HourRollup,
+    ImplausibleCount,
     Measurement,
     ParticipantDay,
     SleepSession,
@@ -179,3 +180,26 @@ def test_the_command_tells_whose_and_ends_with_1_where_something_does_not_hold(p
         call_command("check_data", person.trial.code, "--participant", person.study_id, stdout=out)
     assert ended.value.code == 1
     assert f"values: {person.trial.code} {person.study_id} on 2026-05-04" in out.getvalue()
+
+
+def test_days_counted_by_other_ranges_are_found_and_named_so(person: Participant) -> None:
+    """As after an upgrade: -1 steps that were counted when there were no ranges."""
+    Measurement.objects.filter(metric__code="steps", time__lt=START + ONE_DAY).update(value=-1.0)
+    (violation,) = data_check.check([person])
+    assert (violation.invariant, violation.date, violation.what) == (VALUES, MONDAY, data_check.OTHER_RANGES)
+    assert found(person, since=MONDAY) == {(VALUES, MONDAY)}
+
+
+def test_a_wrong_number_of_values_that_do_not_count_is_found(person: Participant) -> None:
+    store(person, deliver(batch([0.0] * 3, start=START + 2 * HOUR)), now=NOW)
+    assert found(person) == set()
+    ImplausibleCount.objects.update(n=4)
+    assert found(person) == {(VALUES, MONDAY)}
+
+
+def test_of_somebody_with_nothing_else_it_is_found_too() -> None:
+    person = ParticipantFactory.create(monitoring_starts_on=MONDAY, monitoring_ends_on=MONDAY)
+    store(person, deliver(batch([0.0] * 3, start=START + 2 * HOUR)), now=NOW)
+    assert found(person) == set()
+    ImplausibleCount.objects.update(n=4)
+    assert found(person) == {(VALUES, MONDAY)}

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metrics import queries, retention
-from metrics.batch import Delivery, OffsetChange, Replaced
+from metrics.batch import Delivery, OffsetChange, Replaced, SampleBatch
 from metrics.day_facts import neighbours
 from metrics.gaps import Neighbours
 from metrics.kept import kept_days
@@ -393,3 +393,41 @@ def test_the_document_says_the_version_and_every_range() -> None:
         low, high = metric.plausible
         words = " a minute" if per_minute(metric) else ""
         assert f"| `{metric.code}` | {low:g} to {high:g} {metric.label}{words} |" in text
+
+
+# --- in any order ------------------------------------------------------------------------------------------------
+
+# A few instants of three minutes at the end of a local day and one after it; what is brought of each, again and again.
+INSTANTS = [MIDNIGHT + DAY - dt.timedelta(minutes=2) + n * dt.timedelta(seconds=20) for n in range(9)]
+BROUGHT = st.dictionaries(
+    st.integers(0, len(INSTANTS) - 1), st.sampled_from([0.0, -1.0, 24.9, 25.0, 60.0, 240.0, 240.1, 255.0]), max_size=6
+)
+TURNS = st.lists(st.tuples(BROUGHT, st.booleans()), min_size=1, max_size=5)
+
+
+@pytest.mark.django_db
+@settings(deadline=None, max_examples=40)
+@given(TURNS)
+def test_whatever_comes_in_whatever_order_what_counts_is_counted(turns: list[tuple[dict[int, float], bool]]) -> None:
+    """Deliveries, each of which replaces the whole stretch or adds to it: afterwards all says what the samples say."""
+    person = ParticipantFactory.create(time_zone="Europe/Amsterdam", monitoring_starts_on=MONDAY)
+    held: dict[int, float] = {}
+    for brought, whole in turns:
+        held = {**({} if whole else held), **brought}
+        times = np.array([int(INSTANTS[n].timestamp()) * 1_000_000 for n in brought], dtype=np.int64)
+        samples = [SampleBatch("heart_rate", CHARGE, times, np.array(list(brought.values())))] if brought else []
+        replaced = [Replaced("testvendor", "heart_rate", INSTANTS[0], INSTANTS[-1] + HOUR)] if whole else []
+        store(person, Delivery(samples=samples, replaces=replaced), now=NOW)
+    rows = Measurement.objects.filter(participant=person).order_by("time").values_list("time", "value")
+    assert list(rows) == [(INSTANTS[n], held[n]) for n in sorted(held)]
+    good = {n: value for n, value in held.items() if 25 <= value <= 240}
+    minutes = {INSTANTS[n].replace(second=0) for n in good}
+    assert set(MinuteRollup.objects.filter(participant=person).values_list("bucket", flat=True)) == minutes
+    for model in (MinuteRollup, HourRollup, DayRollup):
+        found = model._default_manager.filter(participant=person).values_list("n", "total")
+        assert (sum(n for n, _ in found), sum(total for _, total in found)) == (len(good), sum(good.values()))
+    bad = [MONDAY if n < 6 else MONDAY + DAY for n in held if n not in good]
+    marks = ImplausibleCount.objects.filter(participant=person).values_list("date", "n")
+    assert sorted(marks) == sorted({date: bad.count(date) for date in bad}.items())
+    worn = ParticipantDay.objects.filter(participant=person, worn_minutes__gt=0).values_list("worn_minutes", flat=True)
+    assert sum(worn) == len(minutes)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import zoneinfo
+from collections import Counter
 
 import numpy as np
 import pytest
 
 from ingestion.providers.base import Wearer
+from ingestion.providers.markers import present
 from ingestion.providers.synthetic import calendar, days, physiology
 from ingestion.providers.synthetic.people import MODELS, STORIES, Person, Story, person
 from metrics.batch import Delivery, OffsetChange, SampleBatch, instant, microseconds
 from metrics.days import LocalCalendar
+from metrics.plausibility import plausible
+from metrics.registry import BY_CODE
 
 AMSTERDAM = zoneinfo.ZoneInfo("Europe/Amsterdam")
 NEW_YORK = zoneinfo.ZoneInfo("America/New_York")
@@ -55,6 +59,16 @@ def test_same_seed_gives_the_same_bytes() -> None:
 def test_a_day_alone_equals_that_day_in_a_range() -> None:
     in_a_range = [as_bytes(days.day(someone(), on(n))) for n in range(3, 8)][2]
     assert as_bytes(days.day(someone(), on(5))) == in_a_range
+
+
+@pytest.mark.parametrize("story", [Story.WELL, *STORIES[:6]])
+def test_all_that_it_makes_counts_and_none_of_it_marks_a_missing_value(story: Story) -> None:
+    skipped: Counter[str] = Counter()
+    for n in range(3, 6):
+        for batch in days.day(someone(story), on(n)).samples:
+            assert plausible(BY_CODE[batch.metric], batch.value, batch.seconds).all(), batch.metric
+            assert present(batch.metric, batch.value, skipped).all()
+    assert not skipped
 
 
 def test_another_seed_is_another_person() -> None:
