@@ -186,7 +186,7 @@ def started(
 def sync_now(request: Request, code: str, study_id: str, provider: str) -> HttpResponse:
     def do(connection: Connection) -> tuple[int, str, str]:
         count = by_hand.sync_now(connection, timezone.now())
-        return count, "Started: {count} {windows} to read.", "There is nothing to read: her monitoring is over."
+        return count, "Started: {count} {windows} to read.", "There is nothing to read: the monitoring is over."
 
     return started(request, code, study_id, provider, do)
 
@@ -203,7 +203,7 @@ def backfill(request: Request, code: str, study_id: str, provider: str) -> HttpR
         return (
             count,
             f"Started: {{count}} {{windows}} since {first.day} {first:%b %Y} to read, the newest first.",
-            "There is nothing more to read: all of it was asked for before, or lies before her monitoring.",
+            "There is nothing to read: nothing of it may be asked for by the dates of trial and participant.",
         )
 
     return started(request, code, study_id, provider, do)

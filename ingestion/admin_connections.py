@@ -83,7 +83,9 @@ class FirstDay(forms.Form):
 
 class Backfill(Operate):
     title, button, done = "Read the past", "Read", "connections are being read"
-    says = "What was never read from a day on is asked for, the newest first; nothing before her monitoring."
+    says = (
+        "All from a day on is asked for, whatever was answered before, the newest first; nothing before the monitoring."
+    )
     form = FirstDay
 
     def run(self, row: Connection, asked: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from django.db.models import Q
 
 from ingestion import live
 from ingestion.accounts import free_account
+from ingestion.devices import store as store_devices
 from ingestion.grants import (
     asks_still,
     disconnect,
@@ -27,9 +28,9 @@ from ingestion.grants import (
     seal,
     set_status,
 )
-from ingestion.models import Connection, Device, DeviceReading, Invitation
+from ingestion.models import Connection, Invitation
 from ingestion.models.connections import TAKING_PART
-from ingestion.providers.base import AccessGone, BrokenAnswer, DeviceState, Grant, LiveProvider, VendorError
+from ingestion.providers.base import AccessGone, DeviceState, Grant, LiveProvider, VendorError
 from metrics import verdicts
 from participants import consents
 from participants.audit import record
@@ -42,7 +43,6 @@ __all__ = [
     "InvitationRefused",
     "asks_still",
     "connect",
-    "devices_refresh",
     "disconnect",
     "fresh_token",
     "give_back",
@@ -239,7 +239,7 @@ def _let_in(
                 raise ConnectRefused(code)
             free_account(participant, provider.slug, user_id, now)
             connection = _connected(participant, provider, grant, scopes, user_id, now)
-            _store_devices(connection, devices, now)
+            store_devices(connection, devices, now)
             if invitation:
                 Invitation.objects.filter(pk=invitation.pk).update(used_at=now)
             if participant.status == Participant.Status.INVITED:
@@ -297,66 +297,3 @@ def _give_back(provider: LiveProvider, grant: Grant, user_id: str) -> None:
         provider.revoke(grant.refresh_token or grant.access_token)
     except VendorError as error:
         log.warning("a refused grant could not be given back to %s: %s", provider.name, error.code)
-
-
-def _store_devices(connection: Connection, devices: list[DeviceState], now: dt.datetime) -> None:
-    """Keep what the vendor says of the devices, and append to their readings what changed."""
-    before = {device.external_id: device for device in connection.devices.all()}
-    Device.objects.bulk_create(
-        [
-            Device(
-                connection=connection,
-                external_id=device.external_id,
-                model=device.model,
-                kind=device.kind,
-                battery_percent=device.battery_percent,
-                battery_status=device.battery_status,
-                last_sync_at=device.last_sync_at,
-                seen_at=now,
-            )
-            for device in devices
-        ],
-        update_conflicts=True,
-        unique_fields=["connection", "external_id"],
-        update_fields=["model", "kind", "battery_percent", "battery_status", "last_sync_at", "seen_at"],
-    )
-    changed = {
-        state.external_id: state
-        for state in devices
-        if (known := before.get(state.external_id)) is None
-        or (known.battery_percent, known.battery_status, known.last_sync_at)
-        != (state.battery_percent, state.battery_status, state.last_sync_at)
-    }
-    if changed:
-        DeviceReading.objects.bulk_create(
-            [
-                DeviceReading(
-                    device=device,
-                    at=now,
-                    battery_percent=changed[device.external_id].battery_percent,
-                    battery_status=changed[device.external_id].battery_status,
-                    last_sync_at=changed[device.external_id].last_sync_at,
-                )
-                for device in Device.objects.filter(connection=connection, external_id__in=changed)
-            ],
-            ignore_conflicts=True,
-        )
-
-
-def devices_refresh(connection: Connection, provider: LiveProvider, access_token: str, now: dt.datetime) -> None:
-    """Ask for the devices' batteries and last syncs; nothing where they did not let us see them, or left meanwhile.
-
-    Raises vendor errors but those that concern the devices alone.
-    """
-    try:
-        devices = provider.devices(access_token)
-    except AccessGone as gone:
-        if gone.code not in (AccessGone.SCOPE_MISSING, AccessGone.ACCOUNT_NOT_LINKED):
-            raise
-        return
-    except BrokenAnswer as fault:
-        log.warning("connection %s: the devices could not be read: %s", connection.pk, fault.code)
-        return
-    with transaction.atomic():
-        if asks_still(connection):
-            _store_devices(connection, devices, now)

@@ -1,13 +1,23 @@
-"""Which of a participant's devices is worn: whose model, battery and last sync monitoring, pages and e-mails mean."""
+"""A participant's devices: what their vendor says of them, and which of them is worn.
+
+Model, battery and last sync that monitoring, pages, the API and e-mails speak of are those of the one that is worn.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+import logging
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from ingestion.models import Device, DeviceReading
-from ingestion.providers.base import DeviceKind, DeviceState
+from django.db import transaction
+
+from ingestion.grants import asks_still
+from ingestion.models import Connection, Device, DeviceReading
+from ingestion.providers.base import AccessGone, BrokenAnswer, DeviceKind, DeviceState, LiveProvider
+from ingestion.sync import plan
+
+log = logging.getLogger(__name__)
 
 WORN = frozenset((DeviceKind.TRACKER, DeviceKind.WATCH))
 NOT_WORN = frozenset((DeviceKind.SCALE, DeviceKind.OTHER))
@@ -96,3 +106,87 @@ def worn_through(described: Iterable[Described]) -> Iterator[Described]:
         known[one.device] = one
         if worn(known.values()) is one:
             yield one
+
+
+# --- what the vendor says of them --------------------------------------------------------------------------------
+
+
+def store(connection: Connection, devices: list[DeviceState], now: dt.datetime) -> None:
+    """Keep what the vendor says of the devices, and append to their readings what changed.
+
+    Where one that is worn has synced since, what was missed since its last sync is asked for again.
+    """
+    devices = list({device.external_id: device for device in devices}.values())
+    before = {device.external_id: device for device in connection.devices.all()}
+    Device.objects.bulk_create(
+        [
+            Device(
+                connection=connection,
+                external_id=device.external_id,
+                model=device.model,
+                kind=device.kind,
+                battery_percent=device.battery_percent,
+                battery_status=device.battery_status,
+                last_sync_at=device.last_sync_at,
+                seen_at=now,
+            )
+            for device in devices
+        ],
+        update_conflicts=True,
+        unique_fields=["connection", "external_id"],
+        update_fields=["model", "kind", "battery_percent", "battery_status", "last_sync_at", "seen_at"],
+    )
+    changed = {
+        state.external_id: state
+        for state in devices
+        if (known := before.get(state.external_id)) is None
+        or (known.battery_percent, known.battery_status, known.last_sync_at)
+        != (state.battery_percent, state.battery_status, state.last_sync_at)
+    }
+    if changed:
+        DeviceReading.objects.bulk_create(
+            [
+                DeviceReading(
+                    device=device,
+                    at=now,
+                    battery_percent=changed[device.external_id].battery_percent,
+                    battery_status=changed[device.external_id].battery_status,
+                    last_sync_at=changed[device.external_id].last_sync_at,
+                )
+                for device in Device.objects.filter(connection=connection, external_id__in=changed)
+            ],
+            ignore_conflicts=True,
+        )
+    if (missed := _silent_since(before, devices)) is not None:
+        plan.uploaded(connection, missed, now)
+
+
+def _silent_since(before: Mapping[str, Device], states: Iterable[DeviceState]) -> dt.datetime | None:
+    """Since when what is worn had not synced that has now; the earliest of several. None: nothing has."""
+    known = [(before.get(state.external_id), state) for state in states]
+    last = [
+        device.last_sync_at
+        for device, state in known
+        if device and device.last_sync_at and state.last_sync_at and state.last_sync_at > device.last_sync_at
+        if as_stored(device).wearable
+    ]
+    return min(last, default=None)
+
+
+def refresh(connection: Connection, provider: LiveProvider, access_token: str, now: dt.datetime) -> None:
+    """Ask for the devices' batteries and last syncs; nothing where they did not let us see them, or left meanwhile.
+
+    Raises vendor errors but those that concern the devices alone.
+    """
+    try:
+        devices = provider.devices(access_token)
+    except AccessGone as gone:
+        if gone.code not in (AccessGone.SCOPE_MISSING, AccessGone.ACCOUNT_NOT_LINKED):
+            raise
+        return
+    except BrokenAnswer as fault:
+        log.warning("connection %s: the devices could not be read: %s", connection.pk, fault.code)
+        return
+    with transaction.atomic():
+        if asks_still(connection):
+            store(connection, devices, now)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from django.conf import settings
 from django.db.models import Exists, OuterRef
 
-from ingestion import devices, live, synthetic
+from ingestion import answered, devices, live, synthetic
 from ingestion.models import (
     Connection,
     ConnectionEvent,
@@ -24,7 +24,6 @@ from ingestion.models import (
     SyntheticDevice,
 )
 from ingestion.providers.base import AccessGone
-from ingestion.sync.answers import UNREADABLE
 from metrics.evidence import BEGINNING, END, Evidence, Fault, Reading, Spell, Stretch, facts
 from metrics.models import Access, Cause
 from metrics.registry import HEART_RATE
@@ -44,7 +43,8 @@ class _Known:
 
     connections: list[Connection] = field(default_factory=list)
     events: dict[int, list[ConnectionEvent]] = field(default_factory=lambda: defaultdict(list))
-    windows: list[SyncWindow] = field(default_factory=list)
+    windows: list[SyncWindow] = field(default_factory=list)  # reads of heart rates
+    looks: list[SyncWindow] = field(default_factory=list)  # at the sums of heart rates
     devices: list[Device] = field(default_factory=list)
     readings: list[DeviceReading] = field(default_factory=list)
     invitations: list[Invitation] = field(default_factory=list)
@@ -87,11 +87,10 @@ def _read_connections(owner: Mapping[int, int], rows: Mapping[int, _Known], sinc
     """Events, windows of heart rates, devices and readings of these connections: four queries."""
     for event in ConnectionEvent.objects.filter(connection__in=owner).order_by("at", "pk"):
         rows[owner[event.connection_id]].events[event.connection_id].append(event)
-    windows = SyncWindow.objects.filter(
-        connection__in=owner, kind=SyncWindow.Kind.READ, data_type__in=_heart_types(), ends_at__gt=since
-    ).order_by("starts_at")
-    for window in windows:
-        rows[owner[window.connection_id]].windows.append(window)
+    windows = SyncWindow.objects.filter(connection__in=owner, data_type__in=_heart_types(), ends_at__gt=since)
+    for window in windows.order_by("starts_at"):
+        mine = rows[owner[window.connection_id]]
+        (mine.windows if window.kind == SyncWindow.Kind.READ else mine.looks).append(window)
     readings = DeviceReading.objects.filter(device__connection__in=owner, at__gte=since - READINGS_BEFORE)
     for reading in readings.select_related("device").order_by("at"):
         rows[owner[reading.device.connection_id]].readings.append(reading)
@@ -129,7 +128,7 @@ def _evidence(person: Participant, known: _Known, now: dt.datetime) -> Evidence:
         access=access,
         access_since=since,
         live=True,
-        answered=_answered(known.windows),
+        answered=answered.stretches([*known.windows, *known.looks], _described(known)),
         due=_due(known.windows, now),
         spells=spells,
         faults=_faults(known, current, now),
@@ -199,27 +198,6 @@ def _partial_since(connection: Connection, events: Sequence[ConnectionEvent]) ->
     return max([connection.status_since, *taken])
 
 
-def _answered(windows: Sequence[SyncWindow]) -> list[Stretch]:
-    """What was asked for after it was over, and answered; neighbours joined. `windows` ascend."""
-    found: list[Stretch] = []
-    for window in windows:
-        if window.finished_at is None or window.state == State.FAILED or _spoilt(window):
-            continue
-        end = min(window.ends_at, window.finished_at)
-        if end <= window.starts_at:
-            continue
-        if found and window.starts_at <= found[-1].ends_at:
-            found[-1] = Stretch(found[-1].starts_at, max(found[-1].ends_at, end))
-        else:
-            found.append(Stretch(window.starts_at, end))
-    return found
-
-
-def _spoilt(window: SyncWindow) -> bool:
-    """Whether it was answered with what could not be read, most of it: our fault, or the vendor's."""
-    return window.state == State.DONE and window.error_code == UNREADABLE
-
-
 def _waiting(windows: Sequence[SyncWindow]) -> list[SyncWindow]:
     return [window for window in windows if window.state in (State.DUE, State.CLAIMED)]
 
@@ -244,7 +222,7 @@ def _faults(known: _Known, connection: Connection, now: dt.datetime) -> list[Fau
         waits = window.state in (State.DUE, State.CLAIMED)
         if window.error_code == AccessGone.SCOPE_MISSING:
             continue
-        if window.state == State.FAILED or (waits and window.error_code) or _spoilt(window):
+        if window.state == State.FAILED or (waits and window.error_code) or answered.spoilt(window):
             since = window.finished_at or window.claimed_at or window.due_at
             fault = Fault(window.starts_at, window.ends_at, window.error_code, since, window.due_at if waits else None)
         elif waits and (window.due_at < limit or (held and now - window.due_at > HELD_UP)):
@@ -269,10 +247,16 @@ def _with_neighbour(found: list[Fault], fault: Fault) -> Fault:
     return Fault(before.starts_at, fault.ends_at, fault.code, min(before.since, fault.since), again)
 
 
+def _described(known: _Known) -> list[tuple[int, devices.Described]]:
+    """What the devices said of themselves, with their connections; last, as they are: of a silent device nothing has
+    changed for long."""
+    said = [(one.device.connection_id, devices.as_read(one)) for one in known.readings]
+    return [*said, *((one.connection_id, devices.as_stored(one)) for one in known.devices)]
+
+
 def _readings(known: _Known) -> list[Reading]:
-    """What the device that was worn said of itself; last, as it is: of a silent device nothing has changed for long."""
-    said = [*map(devices.as_read, known.readings), *map(devices.as_stored, known.devices)]
-    found = {_reading(one) for one in devices.worn_through(said)}
+    """What the device that was worn said of itself."""
+    found = {_reading(one) for one in devices.worn_through(one for _, one in _described(known))}
     return sorted(found, key=lambda reading: reading.at)
 
 

@@ -30,7 +30,8 @@ STILL = 0.95
 class Piece:
     """A missing stretch [starts_at, ends_at) of one cause. `cause` None: the neighbouring data must be asked.
 
-    `unread`: it waits to be read, or could not be.
+    `unread`: it waits to be read, could not be, or was asked for before the device had handed it over. `waits`: it will
+    be read soon.
     """
 
     starts_at: dt.datetime
@@ -38,6 +39,7 @@ class Piece:
     cause: Cause | None
     evidence: Facts
     unread: bool = False
+    waits: bool = False
     silent: bool = False  # nothing has come from the device since before it
 
     @property
@@ -121,14 +123,16 @@ def _piece(low: dt.datetime, high: dt.datetime, known: Evidence, heard_at: dt.da
     silent = heard_at is None or low >= heard_at
     if _covering(known.answered, low, high) is None:
         fault, due = _covering(known.faults, low, high), _covering(known.due, low, high)
-        unread = fault is not None or due is not None
+        waits = due is not None
+        unread = fault is not None or waits
         if spell := _covering(known.spells, low, high):
-            return Piece(low, high, spell.cause, spell.facts, unread)
+            return Piece(low, high, spell.cause, spell.facts, unread, waits)
         if fault:
             since = facts(code=fault.code, since=fault.since, next_at=fault.next_at)
-            return Piece(low, high, Cause.PLATFORM, since, unread)
-        if due or (known.live and silent):
-            return Piece(low, high, Cause.NOT_SYNCED, _not_synced(known, high), due is not None, silent)
+            return Piece(low, high, Cause.PLATFORM, since, unread, waits)
+        if due or known.live:
+            # Heard of since, and not asked again: what came with it has still to be read.
+            return Piece(low, high, Cause.NOT_SYNCED, _not_synced(known, high), waits or not silent, waits, silent)
     return Piece(low, high, None, {}, silent=silent)
 
 

@@ -64,8 +64,8 @@ class DayFacts:
     """What a day's verdict depends on.
 
     `ends_at`: the first instant after it. `has_data`: whether anything of it came from what is worn. `newest`: the
-    participant's newest sample of that kind. `unread`: parts of it wait to be read from the vendor. `before`: the
-    status that stands so far, "" for none.
+    participant's newest sample of that kind. `unread`: parts of it were not read since the device handed
+    them over. `waits`: some of them are about to be. `before`: the status that stands so far, "" for none.
     """
 
     ends_at: dt.datetime
@@ -76,6 +76,7 @@ class DayFacts:
     unread: bool
     exclusion: Exclusion | None
     before: str
+    waits: bool = False
 
 
 def verdict(day: DayFacts, protocol: Protocol, now: dt.datetime) -> tuple[DayStatus, str]:
@@ -83,7 +84,8 @@ def verdict(day: DayFacts, protocol: Protocol, now: dt.datetime) -> tuple[DaySta
     if day.exclusion:
         return DayStatus.EXCLUDED, day.exclusion
     if day.worn_minutes >= protocol.valid_day_minutes:
-        return DayStatus.VALID, ""
+        # A day of which a part is about to be read is not through yet; one that is valid stays it.
+        return DayStatus.PENDING if day.waits and day.before != DayStatus.VALID else DayStatus.VALID, ""
     over = now >= day.ends_at + dt.timedelta(hours=protocol.lost_after_hours)
     if day.fault_minutes and day.worn_minutes + day.fault_minutes >= protocol.valid_day_minutes and over:
         # Without the fault the day might be valid: it is not held against her.
@@ -101,7 +103,9 @@ def _open(day: DayFacts, protocol: Protocol, now: dt.datetime) -> DayStatus:
 
 
 def _closed(day: DayFacts) -> DayStatus:
-    """A day whose time is up. Lost is lost, until data of the day come."""
+    """A day whose time is up. Lost is lost, until data of the day come; what is about to be read is waited for."""
+    if day.waits and (day.has_data or day.before != DayStatus.LOST):
+        return DayStatus.PENDING
     if day.has_data:
         return DayStatus.INVALID
     uploaded_later = day.newest is not None and day.newest >= day.ends_at

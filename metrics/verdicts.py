@@ -236,6 +236,7 @@ class _Case:
                     has_data=day.heard,
                     newest=self.newest,
                     unread=any(piece.unread for piece in mine),
+                    waits=any(piece.waits for piece in mine),
                     exclusion=self.monitoring.exclusion(day.date, reason),
                     before=before,
                 ),

@@ -26,7 +26,7 @@ FROM ({_ASKING}) c
 WINDOWS = f"""
 WITH asking AS MATERIALIZED ({_ASKING})
 SELECT 'due', count(*), extract(
-    epoch FROM now() - min(due_at) FILTER (WHERE reason <> 'backfill' AND due_at <= now())
+    epoch FROM now() - min(due_at) FILTER (WHERE reason NOT IN ('backfill', 'history') AND due_at <= now())
 )::float8
 FROM ingestion_syncwindow w JOIN asking a ON a.id = w.connection_id WHERE w.state = 'due'
 UNION ALL

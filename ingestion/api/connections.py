@@ -162,7 +162,7 @@ class ConnectionSet(ResourceSet):
 
     @extend_schema(
         summary="Read the past, from a day on",
-        description="What was read before and what lies before her monitoring is not asked for.",
+        description=("All of it is asked for, whatever was answered before; nothing outside the collection interval."),
         request=BackfillSerializer,
         responses={202: StartedSerializer},
     )

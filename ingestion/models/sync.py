@@ -34,6 +34,9 @@ class SyncWindow(models.Model):
         UPLOADED = "uploaded", "device synced after a silence"
         HISTORY = "history", "weekly look at all that is past"
 
+    # What yields to everything else, and is no sign that we are late.
+    YIELDING = (Reason.BACKFILL, Reason.HISTORY)
+
     class Kind(models.TextChoices):
         READ = "read", "read"
         LOOK = "look", "look for changes"
@@ -75,7 +78,10 @@ class SyncWindow(models.Model):
 
 
 class Fingerprint(models.Model):
-    """An hour of a data type as the vendor summed it up when we last looked: if it changed, the hour is read again."""
+    """An hour of a data type as the vendor summed it up when we last looked: if it changed, the hour is read again.
+
+    Of days that are no longer watched there is one row a UTC day, at its first hour: see ingestion.sync.looks.
+    """
 
     connection = models.ForeignKey(Connection, models.CASCADE, related_name="fingerprints", db_index=False)
     data_type = models.CharField(max_length=60)

@@ -293,7 +293,8 @@ class DataType:
     does. `scope`: the consent it needs. `window`: the stretch of one pull, short enough for one answer.
     `fingerprinted`: whether `fingerprints` can tell which hours changed. `by_day`: stands for local days, so that a
     pull asks for each local day its window touches, whole. `answer`: so many points surely fit one answer of the
-    vendor's.
+    vendor's. `sweep`: the stretch of one request when all that is past is asked for once more; of a fingerprinted
+    type, its sums.
     """
 
     code: str
@@ -303,6 +304,7 @@ class DataType:
     fingerprinted: bool = False
     by_day: bool = False
     answer: int = 5000
+    sweep: dt.timedelta = dt.timedelta(days=14)
     sessions: Sessions | None = None
 
     @property

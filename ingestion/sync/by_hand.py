@@ -1,4 +1,4 @@
-"""What a person may start for one connection: a pull now, the past, another try at what failed."""
+"""What a person may start for one connection: a pull now, the past anew, another try at what failed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ def _go(connection: Connection) -> None:
 
 @transaction.atomic
 def sync_now(connection: Connection, now: dt.datetime) -> int:
-    """Make a whole pass due and start it. Returns the number of windows. Raises NotConnected."""
+    """Make a whole pass due, with a look at all that is past, and start it. Returns the number of windows.
+
+    Raises NotConnected.
+    """
     row = _locked(connection)
     _go(row)
     record("connection.sync", participant=row.participant, thing=f"connection:{row.provider}")
@@ -46,7 +49,7 @@ def sync_now(connection: Connection, now: dt.datetime) -> int:
 
 @transaction.atomic
 def backfill(connection: Connection, first: dt.date, now: dt.datetime) -> int:
-    """Make due what was never read from a local day on, and start. Returns the number of windows; 0: there is none.
+    """Make due everything from a local day on, whatever was answered before, and start. Returns the number of windows.
 
     Nothing before the participant's monitoring is asked for. Raises NotConnected.
     """

@@ -17,7 +17,7 @@ from django.utils import timezone
 from ingestion.models import Connection, SyncWindow
 from ingestion.providers.base import LiveProvider
 
-State, Reason, Kind = SyncWindow.State, SyncWindow.Reason, SyncWindow.Kind
+State, Kind = SyncWindow.State, SyncWindow.Kind
 CLAIM_SIZE = 96
 # How full an answer is planned to be: a livelier hour than any before must still fit.
 FILL = 0.7
@@ -27,13 +27,13 @@ RECENT = dt.timedelta(days=14)
 
 
 def claim(connection: Connection, now: dt.datetime, size: int = CLAIM_SIZE) -> list[SyncWindow]:
-    """Take due windows of a connection: looks first, fresh data before backfill, the newest before the older."""
+    """Take due windows of a connection: looks first, fresh data before what yields, the newest before the older."""
     with transaction.atomic():
         windows = list(
             SyncWindow.objects.select_for_update(skip_locked=True)
             .filter(connection=connection, state=State.DUE, due_at__lte=now)
             .order_by(
-                Case(When(kind=Kind.LOOK, then=0), When(reason=Reason.BACKFILL, then=2), default=1),
+                Case(When(reason__in=SyncWindow.YIELDING, then=2), When(kind=Kind.LOOK, then=0), default=1),
                 F("starts_at").desc(),
                 "data_type",
             )[:size]
@@ -81,14 +81,18 @@ def densest(connection: Connection, now: dt.datetime) -> dict[str, int]:
 def groups(windows: list[SyncWindow], provider: LiveProvider, points: Mapping[str, int]) -> Iterator[list[SyncWindow]]:
     """Windows to be pulled together, in the order of their claim: a request costs more than some thousand points.
 
-    Looks go alone; neighbours of a light type go at once, of a heavy one as far as their points should fit one
-    answer, judged by `points`, the most that a window of the type has held (two windows where none is known yet).
-    A window that met a broken answer before goes alone: what is too much for the vendor at once may pass in parts.
+    Looks go alone, and so do the wide windows of a sweep; neighbours of a light type go at once, of a heavy one as far
+    as their points should fit one answer, judged by `points`, the most that a window of the type has held (two windows
+    where none is known yet). A window that met a broken answer before goes alone: what is too much for the vendor at
+    once may pass in parts.
     """
     same: dict[str, list[SyncWindow]] = {}
+    wide: list[SyncWindow] = []
     for window in windows:
         if window.kind == Kind.LOOK or window.attempts > 1:
             yield [window]
+        elif window.ends_at - window.starts_at > provider.data_types[window.data_type].window:
+            wide.append(window)
         else:
             same.setdefault(window.data_type, []).append(window)
     for code, mine in same.items():
@@ -104,3 +108,5 @@ def groups(windows: list[SyncWindow], provider: LiveProvider, points: Mapping[st
                 found.append([])
             found[-1].append(window)
         yield from reversed(found)
+    for window in wide:
+        yield [window]

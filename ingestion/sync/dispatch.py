@@ -18,26 +18,26 @@ from ingestion.models import Connection, SyncWindow, WebhookDelivery
 from ingestion.sync import engine, plan
 
 LATE_NOTICE = dt.timedelta(seconds=30)
-# Connections that only have backfill to do are let in so many a minute: fresh data come first.
+# Connections that only have to do what yields are let in so many a minute: fresh data come first.
 BACKFILL_AT_ONCE = 20
 # One message serves a connection for so long before it queues up again behind the others.
 TURN_SECONDS = 20.0
 
 
 def due(now: dt.datetime) -> list[int]:
-    """Connections to be queued now, marked as queued: those with a pass or fresh windows due, then some backfill."""
+    """Connections to be queued now, marked as queued: those with a pass or fresh windows due, then some others."""
     windows = SyncWindow.objects.filter(connection=OuterRef("pk"), state=SyncWindow.State.DUE, due_at__lte=now)
     ready = (
         Connection.asking()
         .filter(Q(busy_until=None) | Q(busy_until__lte=now), _free(now))
         .annotate(
-            fresh=Exists(windows.exclude(reason=SyncWindow.Reason.BACKFILL)),
-            backfill=Exists(windows.filter(reason=SyncWindow.Reason.BACKFILL)),
+            fresh=Exists(windows.exclude(reason__in=SyncWindow.YIELDING)),
+            yielding=Exists(windows.filter(reason__in=SyncWindow.YIELDING)),
         )
         .order_by("last_pull_at", "pk")
     )
     first = list(ready.filter(Q(next_due_at__lte=now) | Q(fresh=True)).values_list("pk", flat=True))
-    later = [] if first else list(ready.filter(backfill=True).values_list("pk", flat=True)[:BACKFILL_AT_ONCE])
+    later = [] if first else list(ready.filter(yielding=True).values_list("pk", flat=True)[:BACKFILL_AT_ONCE])
     Connection.objects.filter(pk__in=first + later).update(queued_at=now)
     return first + later
 

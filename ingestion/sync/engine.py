@@ -21,12 +21,13 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from ingestion import connections, live, telemetry
+from ingestion import connections, devices, live, telemetry
 from ingestion.models import Connection, SyncWindow
 from ingestion.providers.base import (
     AccessGone,
     BrokenAnswer,
     ClientMisconfigured,
+    Fingerprint,
     LiveProvider,
     Pulled,
     TokenExpired,
@@ -46,7 +47,7 @@ from participants import vault
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-State, Kind = SyncWindow.State, SyncWindow.Kind
+State, Kind, Reason = SyncWindow.State, SyncWindow.Kind, SyncWindow.Reason
 # How long nobody is asked where the fault is ours: the operator must act, and is told in the log.
 OUR_FAULT = dt.timedelta(minutes=15)
 # A vendor that does not answer is asked again after so long at most, so that nothing waits long once it is back.
@@ -169,9 +170,8 @@ class _Turn:
     def read(self, windows: list[SyncWindow], reads: list[Read]) -> None:
         """Ask for all of it, in groups; adds to `reads` as it goes."""
         self.token = connections.fresh_token(self.connection, self.provider)
-        if any(window.kind == Kind.LOOK for window in windows):
-            # A regular pass begins with its looks: the time to see how the devices do.
-            self.with_token(lambda token: connections.devices_refresh(self.connection, self.provider, token, self.now))
+        if self.begins_pass(windows):
+            self.with_token(lambda token: devices.refresh(self.connection, self.provider, token, self.now))
             self.outcome.requests += 1
         for group in claims.groups(windows, self.provider, claims.densest(self.connection, self.now)):
             if not self.still_asks():
@@ -196,6 +196,16 @@ class _Turn:
                 if gone.code != AccessGone.SCOPE_MISSING:
                     raise
                 self.not_allowed(group)
+
+    def begins_pass(self, windows: list[SyncWindow]) -> bool:
+        """Whether these begin a regular pass: the time to see how the devices do.
+
+        It begins with its looks; where the consent covers no type that has sums, with what reaches up to now.
+        """
+        if any(self.provider.data_types[code].fingerprinted for code in {window.data_type for window in windows}):
+            return any(window.kind == Kind.LOOK and window.reason != Reason.HISTORY for window in windows)
+        sums = any(one.fingerprinted for one in plan.granted(self.connection, self.provider))
+        return not sums and any(window.ends_at > self.now for window in windows)
 
     def count_request(self) -> None:
         """Count a request against our own limits, some beforehand: asking Redis each time is a sixth of a turn.
@@ -247,17 +257,19 @@ class _Turn:
         self.settled |= {window.pk for window in group}
 
     def look(self, window: SyncWindow) -> None:
-        """Ask for the vendor's hourly sums; hours that changed become due."""
-        sums = self.with_token(
-            lambda token: self.provider.fingerprints(token, window.data_type, window.starts_at, window.ends_at)
-        )
-        self.outcome.requests += 1
+        """Ask for the vendor's hourly sums; hours that changed become due, of what is past the days."""
+        sums: dict[dt.datetime, Fingerprint] = {}
+        stretches = looks.asked(self.connection, window, self.now)
+        for start, end in stretches:
+            ask = partial(self.provider.fingerprints, data_type=window.data_type, start=start, end=end)
+            sums |= self.with_token(ask)
+            self.outcome.requests += 1
         with transaction.atomic():
             ours = connections.asks_still(self.connection)
             self.lock([window])
             if ours and window.state == State.CLAIMED:
                 looks.compare(self.connection, window, sums, self.now)
-                told = Pulled(Delivery(), points=len(sums), requests=1)
+                told = Pulled(Delivery(), points=len(sums), requests=len(stretches))
                 look = [Read([window], [((window.starts_at, window.ends_at), told)])]
                 self.mark_done(look)
                 self.settle(look)

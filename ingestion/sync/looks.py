@@ -1,19 +1,31 @@
-"""Finding restated hours: the vendor's hourly sums now, beside those of the last look."""
+"""Finding what changed at the vendor's: its hourly sums now, beside those of the last look.
+
+Of the days that are watched each hour is remembered, and an hour that differs is read again. Of days before them a
+word for the whole UTC day is kept, made of its hours when they leave the watch, or at the first look at what is past;
+a day that differs is read again whole.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 
 from django.conf import settings
 
 from ingestion import live
 from ingestion.models import Connection, Fingerprint, SyncWindow
+from ingestion.providers.base import DataType
 from ingestion.providers.base import Fingerprint as Sums
 from ingestion.sync import plan
+from metrics.models import HourRollup
+from metrics.registry import BY_CODE
 
-HOUR = dt.timedelta(hours=1)
+HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
 NOTHING = "-"  # an hour in which the vendor had nothing: it matters when something appears there
+OF_A_DAY = "day "  # what the word for a day begins with
+Hours = Mapping[dt.datetime, str]
 
 
 def text(sums: Sums | None) -> str:
@@ -23,35 +35,119 @@ def text(sums: Sums | None) -> str:
     return " ".join("" if value is None else f"{value:.6g}" for value in (sums.mean, sums.low, sums.high, sums.total))
 
 
+def asked(connection: Connection, window: SyncWindow, now: dt.datetime) -> list[plan.Stretch]:
+    """The stretches of whole hours that a look asks for: nothing of what is watched, where it looks at what is past."""
+    if window.reason != SyncWindow.Reason.HISTORY:
+        return [(window.starts_at, window.ends_at)]
+    allowed = plan.collectable(connection, now)
+    end = min(window.ends_at, plan.looked_from(now))
+    return plan.whole_hours(plan.within(allowed, window.starts_at, end), window.starts_at, end, now)
+
+
 def compare(connection: Connection, window: SyncWindow, sums: Mapping[dt.datetime, Sums], now: dt.datetime) -> int:
-    """Remember the sums of a look, and make due the hours before the fresh ones that differ. Returns their number.
+    """Remember what a look told, and make due what differs from the last time. Returns the number of windows."""
+    if window.reason == SyncWindow.Reason.HISTORY:
+        return _compare_days(connection, window, {hour: text(one) for hour, one in sums.items()}, now)
+    return _compare_hours(connection, window, sums, now)
+
+
+def _compare_hours(
+    connection: Connection, window: SyncWindow, sums: Mapping[dt.datetime, Sums], now: dt.datetime
+) -> int:
+    """Make due the hours before the fresh ones that differ.
 
     At the first look there is nothing to compare with: the reads that a new connection starts with cover the week.
     """
-    hours = []
-    at = window.starts_at
-    while at < window.ends_at:
-        hours.append(at)
-        at += HOUR
-    known = dict(
-        Fingerprint.objects.filter(
-            connection=connection, data_type=window.data_type, hour__gte=window.starts_at, hour__lt=window.ends_at
-        ).values_list("hour", "value")
-    )
-    differing = [hour for hour in hours if known.get(hour) != text(sums.get(hour))]
+    known = _remembered(connection, window.data_type, window.starts_at, window.ends_at)
+    told = {hour: text(sums.get(hour)) for hour in _hours(window.starts_at, window.ends_at)}
+    differing = [hour for hour, word in told.items() if known.get(hour) != word]
+    _remember(connection, window.data_type, {hour: told[hour] for hour in differing})
+    _fold(connection, window.data_type, plan.looked_from(now))
+    # Earlier looks have been evidence until now; this one is from now on.
+    earlier = SyncWindow.objects.filter(connection=connection, data_type=window.data_type, kind=SyncWindow.Kind.LOOK)
+    earlier = earlier.filter(state=SyncWindow.State.DONE, due_at__lt=window.due_at)
+    earlier.exclude(reason=SyncWindow.Reason.HISTORY).delete()
+    fresh = now - dt.timedelta(hours=settings.SYNC_FRESH_HOURS)
+    older = [hour for hour in differing if hour + HOUR <= fresh] if known else []
+    return _ask(connection, window.data_type, [(hour, hour + HOUR) for hour in older], now)
+
+
+def _compare_days(connection: Connection, window: SyncWindow, told: Hours, now: dt.datetime) -> int:
+    """Make due the days that differ; of those never looked at, where the vendor has hours that we have not."""
+    end = min(window.ends_at, plan.looked_from(now))
+    known = _remembered(connection, window.data_type, window.starts_at, end)
+    stored = _stored_hours(connection, live.provider(connection.provider).data_types[window.data_type], window)
+    words, differing = {}, []
+    for day in (window.starts_at + n * DAY for n in range((end - window.starts_at) // DAY)):
+        word = _word(told.get(hour, NOTHING) for hour in _hours(day, day + DAY))
+        before = known.get(day, "")
+        if before == word:
+            continue
+        words[day] = word
+        mine = {hour for hour in _hours(day, day + DAY) if hour in told}
+        if before.startswith(OF_A_DAY) or mine - stored:
+            differing.append((day, day + DAY))
+    _remember(connection, window.data_type, words)
+    return _ask(connection, window.data_type, differing, now)
+
+
+def _hours(start: dt.datetime, end: dt.datetime) -> list[dt.datetime]:
+    return [start + n * HOUR for n in range((end - start) // HOUR)]
+
+
+def _word(hours: Iterable[str]) -> str:
+    """A word for the 24 hours of a day."""
+    return OF_A_DAY + hashlib.sha256("\n".join(hours).encode()).hexdigest()[:32]
+
+
+def _remembered(connection: Connection, data_type: str, start: dt.datetime, end: dt.datetime) -> dict[dt.datetime, str]:
+    rows = Fingerprint.objects.filter(connection=connection, data_type=data_type, hour__gte=start, hour__lt=end)
+    return dict(rows.values_list("hour", "value"))
+
+
+def _remember(connection: Connection, data_type: str, words: Hours) -> None:
     Fingerprint.objects.bulk_create(
         [
-            Fingerprint(connection=connection, data_type=window.data_type, hour=hour, value=text(sums.get(hour)))
-            for hour in differing
+            Fingerprint(connection=connection, data_type=data_type, hour=hour, value=word)
+            for hour, word in words.items()
         ],
         update_conflicts=True,
         unique_fields=["connection", "data_type", "hour"],
         update_fields=["value"],
     )
-    unwatched = now - dt.timedelta(days=settings.SYNC_WATCH_DAYS) - HOUR
-    Fingerprint.objects.filter(connection=connection, data_type=window.data_type, hour__lt=unwatched).delete()
-    fresh = now - dt.timedelta(hours=settings.SYNC_FRESH_HOURS)
-    older = [hour for hour in differing if hour + HOUR <= fresh] if known else []
-    data_type = live.provider(connection.provider).data_types[window.data_type]
-    spans = sorted({span for hour in older for span in plan.aligned(data_type, hour, hour + HOUR)})
-    return plan.ask(connection, data_type.code, spans, reason=SyncWindow.Reason.RESTATED, due_at=now)
+
+
+def _fold(connection: Connection, data_type: str, before: dt.datetime) -> None:
+    """Make one word of each UTC day whose hours are watched no more. One that was not watched whole has none."""
+    rows = Fingerprint.objects.filter(connection=connection, data_type=data_type, hour__lt=before)
+    rows = rows.exclude(value__startswith=OF_A_DAY)
+    days: dict[dt.datetime, dict[dt.datetime, str]] = defaultdict(dict)
+    for hour, word in rows.values_list("hour", "value"):
+        days[hour.replace(hour=0)][hour] = word
+    over = [day for day in days if day + DAY <= before]
+    if over:
+        rows.filter(hour__lt=max(over) + DAY).delete()
+        whole = {day: [days[day][hour] for hour in sorted(days[day])] for day in over if len(days[day]) == 24}
+        _remember(connection, data_type, {day: _word(words) for day, words in whole.items()})
+
+
+def _stored_hours(connection: Connection, data_type: DataType, window: SyncWindow) -> set[dt.datetime]:
+    """The hours of a window of which something of the type is stored."""
+    hours = HourRollup.objects.filter(
+        participant=connection.participant_id,
+        metric__in=[BY_CODE[code].id for code in data_type.metrics],
+        bucket__gte=window.starts_at,
+        bucket__lt=window.ends_at,
+    )
+    return set(hours.values_list("bucket", flat=True))
+
+
+def _ask(connection: Connection, data_type: str, spans: list[plan.Stretch], now: dt.datetime) -> int:
+    if not spans:
+        return 0
+    wanted = live.provider(connection.provider).data_types[data_type]
+    allowed = plan.collectable(connection, now)
+    parts = [part for span in spans for part in plan.within(allowed, *span)]
+    return plan.ask(
+        connection, data_type, plan.windows_of(wanted, parts), reason=SyncWindow.Reason.RESTATED, due_at=now
+    )

@@ -1,7 +1,9 @@
 """What a vendor is to be asked: windows of data types, due now or later.
 
 A pass reads the recent hours in full. For older hours of the watched week it has the engine look at the vendor's
-hourly sums, and only hours whose sums changed are read again; now and then the whole week is read as a safety net.
+hourly sums, and only hours whose sums changed are read again; now and then the whole week is read as a safety net, and
+all that is past is looked at. A device that has synced after a silence has the days since its last sync asked for
+again. So no empty answer is the last word on a day.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from ingestion import live
 from ingestion.models import Connection, SyncWindow
 from ingestion.providers.base import DataType, LiveProvider
 from metrics.batch import instant, microseconds
+from metrics.calendars import calendar_of
 from metrics.collection import EVER, collected_of
 from metrics.grids import Span
 
@@ -31,9 +34,11 @@ HOUR = dt.timedelta(hours=1)
 Stretch = tuple[dt.datetime, dt.datetime]  # [start, end), UTC
 
 
-def aligned(data_type: DataType, start: dt.datetime, end: dt.datetime) -> list[Stretch]:
-    """The data type's windows, on a fixed grid in UTC, that cover [start, end)."""
-    width = data_type.window
+def aligned(
+    data_type: DataType, start: dt.datetime, end: dt.datetime, width: dt.timedelta | None = None
+) -> list[Stretch]:
+    """The data type's windows, on a fixed grid in UTC, that cover [start, end). `width`: of another grid."""
+    width = width or data_type.window
     at = EPOCH + (start - EPOCH) // width * width
     found = []
     while at < end:
@@ -98,7 +103,8 @@ def ask_all(connection: Connection, wanted: Collection[Wanted], *, due_at: dt.da
             # When it was read is evidence; when it was given up is not.
             finished_at=Case(When(state=State.FAILED, then=None), default=F("finished_at")),
         )
-        mine.filter(state=State.DUE, reason=Reason.BACKFILL).exclude(reason=reason).update(reason=reason, due_at=due_at)
+        if reason not in SyncWindow.YIELDING:
+            mine.filter(state=State.DUE, reason__in=SyncWindow.YIELDING).update(reason=reason, due_at=due_at)
     return len(wanted)
 
 
@@ -147,15 +153,17 @@ def windows_of(data_type: DataType, stretches: Iterable[Stretch]) -> list[Stretc
 def plan_pass(connection: Connection, now: dt.datetime, reason: str = Reason.SCHEDULED) -> int:
     """Make due what one regular pass reads, and set the next pass. Returns the number of windows.
 
-    What lies before the watched days and was never read, or not since they were away, comes as backfill.
+    What lies before the watched days and was never read, or not since they were away, comes as backfill. Now and then,
+    and whenever somebody asks by hand, the pass is a sweep: all of the watched days, and a look at all before them.
     """
     provider = live.provider(connection.provider)
     allowed = collectable(connection, now)
     watch = now - dt.timedelta(days=settings.SYNC_WATCH_DAYS)
     fresh = now - dt.timedelta(hours=settings.SYNC_FRESH_HOURS)
-    unread = within(allowed, _unread_since(connection, watch), watch)
-    sweep = connection.swept_at is None or now - connection.swept_at >= dt.timedelta(days=settings.SYNC_SWEEP_DAYS)
-    why = Reason.SWEEP if sweep else reason
+    unread_since = _unread_since(connection, watch)
+    unread = within(allowed, unread_since, watch)
+    sweep = reason == Reason.MANUAL or _sweep_due(connection, now)
+    why = Reason.SWEEP if sweep and reason == Reason.SCHEDULED else reason
     wanted: list[Wanted] = []
     for data_type in granted(connection, provider):
         wanted += [Wanted(data_type.code, *span, Reason.BACKFILL) for span in windows_of(data_type, unread)]
@@ -164,10 +172,16 @@ def plan_pass(connection: Connection, now: dt.datetime, reason: str = Reason.SCH
         recent = windows_of(data_type, within(allowed, start, now))
         wanted += [Wanted(data_type.code, *span, why) for span in recent]
         if data_type.fingerprinted:
-            wanted += [Wanted(data_type.code, *span, reason, LOOK) for span in _looks(allowed, watch, now)]
-    # A look moves on with the clock: those of earlier passes will not be asked for again.
-    SyncWindow.objects.filter(connection=connection, kind=LOOK).exclude(state=State.CLAIMED).delete()
-    unique = {(one.data_type, one.kind, one.starts_at): one for one in wanted}
+            looked = whole_hours(allowed, looked_from(now), now, now)
+            wanted += [Wanted(data_type.code, *span, reason, LOOK) for span in looked]
+        if sweep:
+            past = looked_from(now) if data_type.fingerprinted else watch
+            wanted += _history(data_type, within(allowed, BEGINNING, min(past, unread_since)))
+    # A look moves on with the clock: those of earlier passes will not be asked for again. What the last one told stays
+    # until this one tells it anew.
+    stale = SyncWindow.objects.filter(connection=connection, kind=LOOK, state__in=(State.DUE, State.FAILED))
+    stale.exclude(reason=Reason.HISTORY).delete()
+    unique = {(one.data_type, one.kind, one.starts_at, one.ends_at): one for one in wanted}
     count = ask_all(connection, unique.values(), due_at=now)
     connection.swept_at = now if sweep else connection.swept_at
     connection.next_due_at = next_pass(connection, now)
@@ -185,32 +199,64 @@ def _unread_since(connection: Connection, watch: dt.datetime) -> dt.datetime:
     return connection.last_pull_at - dt.timedelta(days=settings.SYNC_WATCH_DAYS)
 
 
-def _looks(allowed: Iterable[Stretch], watch: dt.datetime, now: dt.datetime) -> list[Stretch]:
-    """The stretches of whole hours to look at. An hour of which a part may not be had is not summed up: it is read."""
+def looked_from(now: dt.datetime) -> dt.datetime:
+    """From when on passes look at hours: the UTC day in which the watched ones begin. Before it days are looked at."""
+    return (now - dt.timedelta(days=settings.SYNC_WATCH_DAYS)).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _history(data_type: DataType, past: Iterable[Stretch]) -> list[Wanted]:
+    """All that is past, in as few requests as hold it: sums where the vendor has them, else the data themselves."""
+    kind = LOOK if data_type.fingerprinted else READ
+    spans = {span for stretch in past for span in aligned(data_type, *stretch, width=data_type.sweep)}
+    return [Wanted(data_type.code, *span, Reason.HISTORY, kind) for span in sorted(spans)]
+
+
+def uploaded(connection: Connection, since: dt.datetime, now: dt.datetime) -> int:
+    """A device has synced that had not since an instant: what was answered before is no answer on the days since then.
+
+    Those that are watched are looked at by every pass; those before are made due, and the next pass is a sweep, for a
+    vendor may take its time with what it was just handed. Returns the number of windows.
+    """
+    calendar = calendar_of(connection.participant)
+    start, watch = calendar.midnight(calendar.date(since)), now - dt.timedelta(days=settings.SYNC_WATCH_DAYS)
+    missed = within(collectable(connection, now), start, watch)
+    wanted = [
+        Wanted(data_type.code, *span, Reason.UPLOADED)
+        for data_type in granted(connection, live.provider(connection.provider))
+        for span in windows_of(data_type, missed)
+    ]
+    if wanted:
+        Connection.objects.filter(pk=connection.pk).update(swept_at=None)
+    return ask_all(connection, wanted, due_at=now)
+
+
+def _sweep_due(connection: Connection, now: dt.datetime) -> bool:
+    return connection.swept_at is None or now - connection.swept_at >= dt.timedelta(days=settings.SYNC_SWEEP_DAYS)
+
+
+def whole_hours(allowed: Iterable[Stretch], start: dt.datetime, end: dt.datetime, now: dt.datetime) -> list[Stretch]:
+    """The stretches of whole hours about [start, end) to look at. An hour of which a part may not be had is not summed
+    up: it is read."""
     found = []
-    for start, end in allowed:
-        first = max(_hour(watch), _hour(start + HOUR - dt.timedelta(microseconds=1)))
+    for begins, ends in allowed:
+        first = max(_hour(start), _hour(begins + HOUR - dt.timedelta(microseconds=1)))
         # Of the hour that is going on there is nothing after now.
-        last = _hour(now) + HOUR if end == now else _hour(end)
+        last = min(_hour(end - dt.timedelta(microseconds=1)) + HOUR, _hour(now) + HOUR if ends == now else _hour(ends))
         if first < last:
             found.append((first, last))
     return found
 
 
 def plan_backfill(connection: Connection, start: dt.datetime, now: dt.datetime) -> int:
-    """Make due everything from `start` that may be had and was never read. Yields to fresh data."""
+    """Make due everything from `start` that may be had, whatever was answered before. Yields to fresh data."""
     provider = live.provider(connection.provider)
     allowed = within(collectable(connection, now), start, now)
-    count = 0
-    for data_type in granted(connection, provider):
-        known = set(
-            SyncWindow.objects.filter(connection=connection, data_type=data_type.code, kind=READ).values_list(
-                "starts_at", flat=True
-            )
-        )
-        spans = [span for span in windows_of(data_type, allowed) if span[0] not in known]
-        count += ask(connection, data_type.code, spans, reason=Reason.BACKFILL, due_at=now)
-    return count
+    wanted = [
+        Wanted(data_type.code, *span, Reason.BACKFILL)
+        for data_type in granted(connection, provider)
+        for span in windows_of(data_type, allowed)
+    ]
+    return ask_all(connection, wanted, due_at=now)
 
 
 def days_moved(connection: Connection, provider: LiveProvider, since: dt.datetime, now: dt.datetime) -> int:

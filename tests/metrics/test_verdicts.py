@@ -76,6 +76,17 @@ LATE, SOON, NEXT = END + 7 * ONE_DAY, END + HOUR, END + 2 * HOUR
         ({"fault_minutes": 500}, LATE, "x", "platform"),
         ({"fault_minutes": 499}, LATE, "i", ""),
         ({"exclusion": Exclusion.PAUSED, "worn_minutes": 900}, LATE, "x", "paused"),
+        # What is about to be read is waited for; a status that stands and can only get better stays.
+        ({"waits": True, "worn_minutes": 600}, START + 10 * HOUR, "p", ""),
+        ({"waits": True, "worn_minutes": 600, "before": "p"}, LATE, "p", ""),
+        ({"waits": True, "worn_minutes": 600, "before": "v"}, LATE, "v", ""),
+        ({"waits": True, "unread": True, "newest": LATE}, LATE - HOUR, "p", ""),
+        ({"waits": True}, LATE, "p", ""),
+        ({"waits": True, "before": "i"}, LATE, "p", ""),
+        ({"waits": True, "before": "l"}, LATE, "p", ""),
+        ({"waits": True, "has_data": False}, LATE, "p", ""),
+        ({"waits": True, "has_data": False, "before": "l"}, LATE, "l", ""),
+        ({"waits": True, "exclusion": Exclusion.PAUSED}, LATE, "x", "paused"),
     ],
 )
 def test_the_status_of_a_day(known: dict[str, object], now: dt.datetime, status: str, reason: str) -> None:

@@ -39,6 +39,7 @@ SOURCE = SourceKey("fake", "", "Band 1")
 class FakeVendor:
     """A LiveProvider. `points`: by data type, instant -> value. `asked`: every data request, in order.
 
+    `held`: what was measured from then on has not been uploaded. `synced`: when its device says that it synced last.
     `unreadable`: records of its next answers that cannot be read, by reason.
 
     `script`: errors that the next data requests raise, one each; None lets one pass. `before`: called at each request.
@@ -50,6 +51,8 @@ class FakeVendor:
     def __init__(self) -> None:
         self.points: dict[str, dict[dt.datetime, float]] = {code: {} for code in TYPES}
         self.offsets: list[tuple[dt.datetime, int]] = []
+        self.held: dt.datetime | None = None
+        self.synced: dt.datetime | None = None
         self.unreadable: Counter[str] = Counter()
         self.asked: list[tuple[str, str, dt.datetime, dt.datetime]] = []
         self.script: deque[Exception | None] = deque()
@@ -101,7 +104,7 @@ class FakeVendor:
         return Identity("user-1", None)
 
     def devices(self, access_token: str) -> list[DeviceState]:
-        return [DeviceState("d1", "Band 1", DeviceKind.TRACKER, 80, "High", None)]
+        return [DeviceState("d1", "Band 1", DeviceKind.TRACKER, 80, "High", self.synced)]
 
     def settings(self, access_token: str) -> AccountSettings:
         return AccountSettings("Europe/Amsterdam", 3600)
@@ -110,13 +113,14 @@ class FakeVendor:
         self, access_token: str, data_type: str, start: dt.datetime, end: dt.datetime, calendar: LocalCalendar
     ) -> Pulled:
         self._request("pull", access_token, data_type, start, end)
+        there = self._uploaded(data_type)
         if TYPES[data_type].by_day:
             first, last = calendar.date(start), calendar.date(end - dt.timedelta(microseconds=1))
             days = [first + n * DAY for n in range((last - first).days + 1)]
-            noons = {calendar.date(at): value for at, value in self.points[data_type].items()}
+            noons = {calendar.date(at): value for at, value in there.items()}
             found = [(calendar.midnight(on), noons[on]) for on in days if on in noons]
         else:
-            found = sorted((at, value) for at, value in self.points[data_type].items() if start <= at < end)
+            found = sorted((at, value) for at, value in there.items() if start <= at < end)
         delivery = Delivery()
         if found:
             time = np.array([microseconds(at) for at, _ in found])
@@ -137,10 +141,13 @@ class FakeVendor:
     ) -> dict[dt.datetime, Fingerprint]:
         self._request("look", access_token, data_type, start, end)
         hours: dict[dt.datetime, list[float]] = {}
-        for at, value in self.points[data_type].items():
+        for at, value in self._uploaded(data_type).items():
             if start <= at < end:
                 hours.setdefault(at.replace(minute=0, second=0, microsecond=0), []).append(value)
         return {hour: Fingerprint(sum(v) / len(v), min(v), max(v)) for hour, v in hours.items()}
+
+    def _uploaded(self, data_type: str) -> dict[dt.datetime, float]:
+        return {at: value for at, value in self.points[data_type].items() if self.held is None or at < self.held}
 
     def _request(self, kind: str, token: str, data_type: str, start: dt.datetime, end: dt.datetime) -> None:
         self.asked.append((kind, data_type, start, end))

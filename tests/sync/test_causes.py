@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ingestion import connections
+from ingestion import connections, devices
 from ingestion.models import Connection, ConnectionEvent, Device, DeviceReading, Invitation, SyncWindow
 from ingestion.providers.base import DeviceKind, DeviceState
 from metrics import verdicts
@@ -144,7 +144,8 @@ def test_a_flat_battery(linked: Connection) -> None:
 
 
 def test_off_the_wrist_and_what_came_after_the_last_sync(linked: Connection) -> None:
-    windows(linked, 0, 36)
+    windows(linked, 0, 10)
+    windows(linked, 10, 36, finished_at=NOW)
     worn(linked.participant, 0, 10)
     worn(linked.participant, 10, 20, metric="steps", value=0)
     read(linked, 20, 60)
@@ -172,7 +173,7 @@ def test_a_device_is_remembered_whenever_it_says_something_new(linked: Connectio
         return [DeviceState("d", "Charge 6", DeviceKind.TRACKER, percent, "", NOW)]
 
     for minute, percent in enumerate((50, 50, 40)):
-        connections._store_devices(linked, state(percent), NOW + minute * dt.timedelta(minutes=1))
+        devices.store(linked, state(percent), NOW + minute * dt.timedelta(minutes=1))
     assert list(DeviceReading.objects.values_list("battery_percent", flat=True)) == [50, 40]
 
 

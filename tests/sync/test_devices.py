@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ingestion import connections, devices, evidence
+from ingestion import devices, evidence
 from ingestion.models import Connection, Device, DeviceReading
 from ingestion.providers.base import DeviceKind, DeviceState
 from metrics import verdicts
@@ -48,7 +48,7 @@ def state(
 
 def told(linked: Connection, *states: DeviceState, at: dt.datetime = NOW) -> None:
     """The vendor describes the account's devices."""
-    connections._store_devices(linked, list(states), at)
+    devices.store(linked, list(states), at)
 
 
 def known(linked: Connection) -> Evidence:

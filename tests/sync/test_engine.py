@@ -181,7 +181,7 @@ def test_lost_access_ends_the_asking(connection: Connection, vendor: FakeVendor,
 def test_a_missing_scope_concerns_its_data_alone(
     connection: Connection, vendor: FakeVendor, window: MakeWindow
 ) -> None:
-    pulse, walk = window(), window(data_type="walk", starts_at=dt.datetime(2026, 11, 1, tzinfo=dt.UTC))
+    pulse, walk = window(), window(data_type="walk", hours=20)
     vendor.script.append(AccessGone(AccessGone.SCOPE_MISSING))
     turn(connection)
     pulse.refresh_from_db()

@@ -18,7 +18,8 @@ MakeWindow = Callable[..., SyncWindow]
 
 
 def reads(data_type: str) -> list[SyncWindow]:
-    return list(SyncWindow.objects.filter(data_type=data_type, kind="read").order_by("starts_at"))
+    mine = SyncWindow.objects.filter(data_type=data_type, kind="read").exclude(reason="history")
+    return list(mine.order_by("starts_at"))
 
 
 def swept(connection: Connection, now: dt.datetime) -> None:
@@ -134,17 +135,15 @@ def test_fresh_interest_lifts_a_window_out_of_the_backfill(
     assert old.reason == "webhook"
 
 
-def test_a_backfill_asks_only_for_what_was_never_read(
+def test_a_backfill_asks_for_everything_whatever_was_answered(
     connection: Connection, window: MakeWindow, now: dt.datetime
 ) -> None:
-    window(hours=3, state="done")
+    answered, failed = window(hours=3, state="done"), window(hours=2, state="failed")
     count = plan.plan_backfill(connection, now - 4 * HOUR, now)
-    assert (
-        count
-        == len(plan.aligned(TYPES["pulse"], now - 4 * HOUR, now))
-        - 1
-        + SyncWindow.objects.filter(data_type__in=("walk", "rest")).count()
-    )
+    assert count == SyncWindow.objects.count()
+    assert {(one.state, one.reason) for one in reads("pulse")} == {("due", "backfill")}
+    assert {answered.pk, failed.pk} < {one.pk for one in reads("pulse")}
+    assert reads("pulse")[0].starts_at <= now - 4 * HOUR < reads("pulse")[0].ends_at
 
 
 def test_failed_windows_come_back_with_all_their_attempts(

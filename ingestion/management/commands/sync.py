@@ -38,7 +38,7 @@ class Command(BaseCommand):
             dest="since",
             type=day_argument,
             metavar="YYYY-MM-DD",
-            help="backfill from this local day",
+            help="ask for everything from this local day on, whatever was answered before",
         )
         parser.add_argument("--requeue-failed", action="store_true", help="try again what was given up")
         parser.add_argument("--queue", action="store_true", help="leave the work to the workers and return at once")

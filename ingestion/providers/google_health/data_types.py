@@ -28,6 +28,8 @@ MAX_PAGE = 10_000
 MAX_SESSIONS_PAGE = 25
 # The shorter of the two limits on the range of a rollUp.
 MAX_ROLLUP = dt.timedelta(days=14)
+# Of what is one a day or less, twelve weeks fit a page; a list has no limit of its own.
+TWELVE_WEEKS = dt.timedelta(weeks=12)
 
 
 class Kind(Enum):
@@ -189,6 +191,8 @@ TYPES: tuple[GoogleType, ...] = (
         ),
         # Computed over five minutes each.
         seconds=300,
+        # Some 80 a night.
+        sweep=dt.timedelta(weeks=4),
     ),
     GoogleType(
         code="weight",
@@ -198,6 +202,7 @@ TYPES: tuple[GoogleType, ...] = (
         scope=MEASUREMENTS,
         metrics=("weight",),
         members=(Member("weightGrams", "weight", "g", divisor=1000.0),),
+        sweep=TWELVE_WEEKS,
     ),
     GoogleType(
         code="body-fat",
@@ -207,6 +212,7 @@ TYPES: tuple[GoogleType, ...] = (
         scope=MEASUREMENTS,
         metrics=("body_fat",),
         members=(Member("percentage", "body_fat", "%"),),
+        sweep=TWELVE_WEEKS,
     ),
     GoogleType(
         code="daily-resting-heart-rate",
@@ -217,6 +223,7 @@ TYPES: tuple[GoogleType, ...] = (
         metrics=("resting_heart_rate",),
         members=(Member("beatsPerMinute", "resting_heart_rate", "1/min"),),
         by_day=True,
+        sweep=TWELVE_WEEKS,
     ),
     GoogleType(
         code="daily-heart-rate-variability",
@@ -227,6 +234,7 @@ TYPES: tuple[GoogleType, ...] = (
         metrics=("hrv_rmssd_24h",),
         members=(Member("averageHeartRateVariabilityMilliseconds", "hrv_rmssd_24h", "ms"),),
         by_day=True,
+        sweep=TWELVE_WEEKS,
     ),
     GoogleType(
         code="daily-oxygen-saturation",
@@ -237,6 +245,7 @@ TYPES: tuple[GoogleType, ...] = (
         metrics=("spo2_24h",),
         members=(Member("averagePercentage", "spo2_24h", "%"),),
         by_day=True,
+        sweep=TWELVE_WEEKS,
     ),
     GoogleType(
         code="daily-respiratory-rate",
@@ -247,6 +256,7 @@ TYPES: tuple[GoogleType, ...] = (
         metrics=("respiratory_rate",),
         members=(Member("breathsPerMinute", "respiratory_rate", "1/min"),),
         by_day=True,
+        sweep=TWELVE_WEEKS,
     ),
     GoogleType(
         code="daily-sleep-temperature-derivations",
@@ -264,6 +274,7 @@ TYPES: tuple[GoogleType, ...] = (
             ),
         ),
         by_day=True,
+        sweep=TWELVE_WEEKS,
     ),
     GoogleType(
         code="daily-vo2-max",
@@ -274,6 +285,7 @@ TYPES: tuple[GoogleType, ...] = (
         metrics=("vo2_max",),
         members=(Member("vo2Max", "vo2_max", "mL/(kg.min)"),),
         by_day=True,
+        sweep=TWELVE_WEEKS,
         announced=False,
     ),
     GoogleType(

@@ -1,0 +1,109 @@
+"""Which of what was asked for is answered: asked after it was over, and after the device had handed it over.
+
+A vendor has what devices have uploaded. What it answers before an upload says nothing of what that brings: where the
+device has synced since, the stretch up to then must be asked for again. The same is told by the data that came.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+
+from ingestion.devices import Described
+from ingestion.models import SyncWindow
+from ingestion.sync import plan
+from ingestion.sync.answers import UNREADABLE
+from metrics.evidence import Stretch
+
+State, Reason, Kind = SyncWindow.State, SyncWindow.Reason, SyncWindow.Kind
+Span = tuple[dt.datetime, dt.datetime]
+
+
+def stretches(windows: Sequence[SyncWindow], described: Iterable[tuple[int, Described]]) -> list[Stretch]:
+    """What is answered by windows of heart rates, reads and looks; neighbours joined, in order.
+
+    `described`: what devices said of themselves, with the connection that they belong to.
+    """
+    marks: dict[int, list[Span]] = defaultdict(list)
+    for connection, one in described:
+        if one.wearable and one.last_sync_at:
+            marks[connection].append((one.at, one.last_sync_at))
+    mine: dict[int, list[SyncWindow]] = defaultdict(list)
+    for window in windows:
+        if window.finished_at is not None and window.state != State.FAILED:
+            mine[window.connection_id].append(window)
+    found = [span for connection, some in mine.items() for span in _of_connection(some, marks[connection])]
+    return _joined(found)
+
+
+def spoilt(window: SyncWindow) -> bool:
+    """Whether it was answered with what could not be read, most of it: our fault, or the vendor's."""
+    return window.state == State.DONE and window.error_code == UNREADABLE
+
+
+def _of_connection(windows: Iterable[SyncWindow], marks: list[Span]) -> Iterable[Span]:
+    reads = [window for window in windows if window.kind == Kind.READ]
+    looks = [_looked(window) for window in windows if window.kind == Kind.LOOK]
+    came = [(one.finished_at, min(one.ends_at, one.finished_at)) for one in reads if one.points and one.finished_at]
+    uploads = _Uploads([*marks, *came])
+    for window in reads:
+        if not spoilt(window):
+            yield from _answered(window, _asked_at(window, looks), uploads)
+
+
+class _Uploads:
+    """How far the device had handed over its data, as it was known at an instant."""
+
+    def __init__(self, marks: Iterable[Span]) -> None:
+        ordered = sorted(marks)
+        self._known_at = [known_at for known_at, _ in ordered]
+        self._reached = list(accumulate((reached for _, reached in ordered), max))
+
+    def by(self, at: dt.datetime) -> dt.datetime | None:
+        place = bisect_right(self._known_at, at)
+        return self._reached[place - 1] if place else None
+
+    @property
+    def latest(self) -> dt.datetime | None:
+        return self._reached[-1] if self._reached else None
+
+
+def _looked(window: SyncWindow) -> tuple[dt.datetime, dt.datetime, dt.datetime]:
+    """From when to when a look asked for sums, and when."""
+    at, end = window.finished_at or window.due_at, window.ends_at
+    if window.reason == Reason.HISTORY:
+        end = min(end, plan.looked_from(at))
+    return window.starts_at, end, at
+
+
+def _asked_at(window: SyncWindow, looks: Iterable[tuple[dt.datetime, dt.datetime, dt.datetime]]) -> dt.datetime:
+    """When the vendor was last asked what it has of a window: a look that found it unchanged asked as well."""
+    read_at = window.finished_at or window.due_at
+    if window.state != State.DONE:
+        return read_at
+    return max([read_at, *(at for start, end, at in looks if start <= window.starts_at and window.ends_at <= end)])
+
+
+def _answered(window: SyncWindow, asked_at: dt.datetime, uploads: _Uploads) -> list[Span]:
+    """The parts of a window that were over and uploaded when they were asked for; and those not uploaded even now, of
+    which nothing more can be known."""
+    start, end = window.starts_at, min(window.ends_at, asked_at)
+    latest, by_then = uploads.latest, uploads.by(asked_at)
+    if latest is None:
+        return [(start, end)] if start < end else []
+    low, high = min(max(start, by_then or start), end), max(min(end, latest), start)
+    parts = [(start, low), (high, end)] if low < high else [(start, end)]
+    return [part for part in parts if part[0] < part[1]]
+
+
+def _joined(spans: Iterable[Span]) -> list[Stretch]:
+    found: list[Stretch] = []
+    for start, end in sorted(spans):
+        if found and start <= found[-1].ends_at:
+            found[-1] = Stretch(found[-1].starts_at, max(found[-1].ends_at, end))
+        else:
+            found.append(Stretch(start, end))
+    return found
