@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
+from django.db import transaction
+from django.http import HttpRequest
 
-from ingestion import admin_connections  # noqa: F401  registers the connections
+from ingestion import admin_connections, import_undo, tasks  # noqa: F401  registers the connections
 from ingestion.admin_evidence import Evidence
 from ingestion.models import ImportFile, RejectedRow
+from participants.admin_parts import Act
 
 if TYPE_CHECKING:
     FileAdmin = admin.ModelAdmin[ImportFile]
@@ -23,6 +27,30 @@ class RejectedRowInline(Evidence, RowInline):
     extra = 0
 
 
+class Undo(Act):
+    title, button, done, severe = "Undo", "Undo", "being undone", True
+    says = (
+        "What these imports stored goes, what they changed has its old value again, and days are evaluated anew. Rows "
+        "that another import holds too stay. Offered again, the files are imported as new ones."
+    )
+    permissions: ClassVar[list[str]] = ["undo"]
+    related = ("trial",)
+
+    def fit(self, row: ImportFile) -> str:
+        try:
+            import_undo.check(row)
+        except import_undo.CannotUndo as refused:
+            return str(refused)
+        return ""
+
+    def goes(self, row: ImportFile) -> list[str]:
+        return [str(one) for one in import_undo.stored_by(row)]
+
+    def do(self, request: HttpRequest, row: ImportFile, asked: dict[str, Any]) -> None:
+        import_undo.undo_begin(row, reason=asked["reason"])
+        transaction.on_commit(partial(tasks.undo_import.delay, row.pk), robust=True)
+
+
 @admin.register(ImportFile)
 class ImportFileAdmin(Evidence, FileAdmin):
     list_display = ("name", "trial", "format", "status", "rows", "rejected", "can_pass", "started_at", "finished_at")
@@ -31,6 +59,10 @@ class ImportFileAdmin(Evidence, FileAdmin):
     search_fields = ("name", "whose", "sha256", "error")
     date_hierarchy = "started_at"
     inlines = (RejectedRowInline,)
+    actions = (Undo().action(),)
+
+    def has_undo_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("ingestion.undo_importfile")
 
     @admin.display(description="rows")
     def rows(self, obj: ImportFile) -> int:

@@ -1,13 +1,15 @@
-"""Deletes what hangs on no foreign key: her name in imported files' names, and vendors' notices about her account."""
+"""Deletes what hangs on no foreign key: the study id in what is told of imported files, vendors' notices about them."""
 
 from __future__ import annotations
 
+import json
 import re
 
-from django.db.models import Func, IntegerField, QuerySet, Value
+from django.db.models import Func, IntegerField, Q, QuerySet, TextField, Value
+from django.db.models.functions import Cast
 from django.db.models.lookups import GreaterThan
 
-from ingestion.models import ImportFile, WebhookDelivery
+from ingestion.models import ImportFile, RejectedRow, WebhookDelivery
 from participants.models import Participant
 
 
@@ -15,12 +17,26 @@ def erase(participant: Participant) -> dict[str, int]:
     """Rows removed or made to forget her, by table. Safe to be called again."""
     files = ImportFile.objects.filter(trial=participant.trial)
     removed, _ = files.filter(whose=participant.study_id).delete()
-    word = re.compile(rf"(?<![A-Za-z0-9._-]){re.escape(participant.study_id)}(?![A-Za-z0-9_-])", re.IGNORECASE)
-    for file in files.filter(name__icontains=participant.study_id):
-        file.name = word.sub("erased", file.name)
-        file.save(update_fields=["name"])
+    _forget(files, participant.study_id)
     notices, _ = notices_about(participant).delete()
     return {"ingestion.ImportFile": removed, "ingestion.WebhookDelivery": notices}
+
+
+def _forget(files: QuerySet[ImportFile], study_id: str) -> None:
+    """Take a study id out of what is told of files: their names, what was assumed and rejected, and why."""
+    word = re.compile(rf"(?<![A-Za-z0-9._-]){re.escape(study_id)}(?![A-Za-z0-9_-])", re.IGNORECASE)
+    said = Q(name__icontains=study_id) | Q(error__icontains=study_id)
+    for name in ("assumptions", "counts"):
+        files = files.alias(**{f"{name}_text": Cast(name, TextField())})
+        said |= Q(**{f"{name}_text__icontains": study_id})
+    for file in files.filter(said):
+        file.name, file.error = word.sub("erased", file.name), word.sub("erased", file.error)
+        for name in ("assumptions", "counts"):
+            setattr(file, name, json.loads(word.sub("erased", json.dumps(getattr(file, name)))))
+        file.save(update_fields=["name", "error", "assumptions", "counts"])
+    for row in RejectedRow.objects.filter(import_file__in=files, reason__icontains=study_id):
+        row.reason = word.sub("erased", row.reason)
+        row.save(update_fields=["reason"])
 
 
 def notices_about(participant: Participant) -> QuerySet[WebhookDelivery]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
@@ -17,7 +18,7 @@ from ingestion.models import ImportFile
 
 
 class TakenOver(Exception):
-    """Another run has claimed the same file meanwhile, and goes on with it."""
+    """Another run has claimed the same file meanwhile, and goes on with it or undoes it."""
 
 
 def find(known: ImportFile) -> ImportFile | None:
@@ -26,8 +27,9 @@ def find(known: ImportFile) -> ImportFile | None:
 
 
 def begin(known: ImportFile, *, name: str, size: int, now: dt.datetime) -> ImportFile:
-    """Claim the row of a file that is about to be read, made at its first time."""
+    """Claim the row of a file that is about to be read, made at its first time. Raises TakenOver while it is undone."""
     known.name, known.size, known.started_at, known.claim = name[-300:], size, now, uuid.uuid4()
+    known.traced = True
     with transaction.atomic():
         row = _held(_live(known))
         if row is None:
@@ -37,17 +39,26 @@ def begin(known: ImportFile, *, name: str, size: int, now: dt.datetime) -> Impor
                 return known
             except IntegrityError:  # another run has made it this moment
                 row = _live(known).select_for_update(no_key=True).get()
+        if row.status == ImportFile.Status.UNDOING:
+            raise TakenOver
         row.name, row.size, row.started_at, row.claim = known.name, size, now, known.claim
         row.status, row.finished_at = ImportFile.Status.RUNNING, None
         row.save()
         row.rejected_rows.all().delete()
+        row.read_before = row.parts.exists()
     return row
 
 
-def hold(record: ImportFile) -> None:
-    """Keep the row's claim to the end of this transaction. Raises TakenOver where it is another's."""
+def hold(record: ImportFile, *, assumed: dict[str, Any] | None = None) -> None:
+    """Keep the row's claim to the end of this transaction. Raises TakenOver where it is another's.
+
+    `assumed`: what the rows of this transaction were read by, so that it is known though the run be killed.
+    """
     if _held(ImportFile.objects.filter(pk=record.pk, claim=record.claim)) is None:
         raise TakenOver
+    if assumed is not None and assumed != record.assumptions:
+        record.assumptions = assumed
+        record.save(update_fields=["assumptions"])
 
 
 def _live(known: ImportFile) -> QuerySet[ImportFile]:

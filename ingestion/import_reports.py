@@ -42,6 +42,12 @@ class Report:
         told = {"skipped": dict(self.skipped), "noted": dict(self.noted), "can_pass": self.can_pass}
         return {"rows": self.rows, **written, **told}
 
+    def as_numbers(self) -> dict[str, object]:
+        """The same for the audit trail, which keeps no reasons: they may name a participant."""
+        by_reason = ("rejected", "skipped", "noted")
+        counts = self.as_counts()
+        return counts | {name: sum(getattr(self, name).values()) for name in by_reason}
+
     @property
     def can_pass(self) -> int:
         """Rows that were turned away for a reason that can pass: offered again, the file is read again for them."""

@@ -16,10 +16,11 @@ from typing import IO
 from django.db import transaction
 from django.utils import timezone
 
-from ingestion import import_records
+from ingestion import import_records, provenance
 from ingestion.archives import Inbox, Offered, Refused, head_of, look
 from ingestion.assumptions import ZONES
 from ingestion.import_reports import Done, Report, Result
+from ingestion.known_files import otherwise, take_back, taken_for_another_s
 from ingestion.models import ImportFile, RejectedRow
 from ingestion.providers import registry
 from ingestion.providers.base import (
@@ -36,6 +37,8 @@ from ingestion.siblings import Sibling, Siblings, sharing_clock
 from metrics.batch import Delivery
 from metrics.collection import collected_of
 from metrics.cutting import inside, size
+from metrics.restoring import hold
+from metrics.traces import Trace
 from metrics.writer import Counts, Frozen, store
 from participants import audit
 from participants.models import Participant, Trial, time_zones
@@ -129,11 +132,31 @@ class Import:
             raise Refused(str(refusal), seen.sha256) from refusal
         whose = self.roster.whose(reader.label_in(file.path, head))
         known = ImportFile(trial=self.trial, sha256=seen.sha256, format=reader.code, whose=whose[:64])
-        if (before := import_records.find(known)) and before.status == ImportFile.Status.DONE:
+        before = import_records.find(known)
+        if before and before.status == ImportFile.Status.UNDOING:
+            raise Refused("its import is being undone: offer it again when that is done", seen.sha256)
+        if before and (why := otherwise(before, job, self.roster)):
+            self._anew(file, before, why, seen.sha256)
+        elif before and before.status == ImportFile.Status.DONE:
             when = timezone.localtime(before.finished_at) if before.finished_at else before.started_at
             message = f"already imported on {when:%Y-%m-%d %H:%M %Z}: nothing to do"
             return Report(file.name, Result.KNOWN, message, before.format)
+        elif other := taken_for_another_s(known):
+            self.warnings.append(
+                f"{file.name}: the same bytes were imported as {other.whose}'s. If that was a mistake, undo it: "
+                f"manage.py undo_import {self.trial.code} {other.pk}"
+            )
         return self._read(file, reader, job, known, done)
+
+    def _anew(self, file: Offered, before: ImportFile, why: str, sha256: str) -> None:
+        """Take back what was stored of a file that is read otherwise now. Raises Refused where it cannot be."""
+        try:
+            if not self.dry:
+                take_back(before, why)
+        except ForeignFile as refusal:
+            raise Refused(str(refusal), sha256) from refusal
+        verb = "would be" if self.dry else "was"
+        self.warnings.append(f"{file.name} {verb} read anew, and its earlier import undone: {why}.")
 
     def _job(self, inbox: Inbox, file: Offered, size: int = 0) -> FileJob:
         return FileJob(
@@ -151,20 +174,19 @@ class Import:
         report = Report(file.name, Result.DRY if self.dry else Result.IMPORTED, format=reader.code)
         try:
             for chunk in reader.chunks(job):
-                self._take(chunk, report, record)
+                self._take(chunk, report, record, job)
                 done.reached(chunk.position / job.size)
         except (ForeignFile, OSError) as error:
             why = str(error) if isinstance(error, ForeignFile) else f"cannot be read: {error.strerror or error}"
             report.result, report.message = Result.FAILED, why
         except import_records.TakenOver:
             return Report(file.name, Result.KNOWN, TAKEN_OVER, reader.code)
-        job.assumptions.update({ZONES: zones} if (zones := self.roster.zones_used()) else {})
-        report.assumptions = job.assumptions
+        report.assumptions = self._assumed(job)
         if record:
             _close(record, report)
         return report
 
-    def _take(self, chunk: Chunk, report: Report, record: ImportFile | None) -> None:
+    def _take(self, chunk: Chunk, report: Report, record: ImportFile | None, job: FileJob) -> None:
         """Store a chunk, participant by participant, each in the writer's own transaction."""
         report.rows += chunk.rows
         report.skipped.update(chunk.skipped)
@@ -180,7 +202,7 @@ class Import:
                     chunk.rejected.update(inside(delivery, collected_of(participant))[1].rejected)
                 continue
             try:
-                counts = self._store(participant, delivery, record)
+                counts = self._store(participant, delivery, record, job)
             except Frozen as frozen:
                 chunk.rejected[str(frozen)] += size(delivery)
                 continue
@@ -196,13 +218,25 @@ class Import:
                 )
         report.rejected.update(chunk.rejected)
 
-    def _store(self, participant: Participant, delivery: Delivery, record: ImportFile | None) -> Counts:
+    def _store(self, participant: Participant, delivery: Delivery, record: ImportFile | None, job: FileJob) -> Counts:
         """Raises Frozen, and TakenOver: then nothing of it is stored."""
         with transaction.atomic():
-            counts = store(participant, delivery)
-            if record:
-                import_records.hold(record)
-        return counts
+            if record is None:
+                return store(participant, delivery)
+            if record.read_before:
+                hold(participant.pk)
+                delivery, known = provenance.not_yet_stored(record, participant, delivery)
+            else:
+                known = Counts()
+            trace = Trace()
+            counts = store(participant, delivery, trace=trace)
+            import_records.hold(record, assumed=self._assumed(job))
+            provenance.keep(record, participant, trace)
+        return counts + known
+
+    def _assumed(self, job: FileJob) -> dict[str, object]:
+        """What was taken to be so of the file, as far as it is read."""
+        return job.assumptions | ({ZONES: zones} if (zones := self.roster.zones_used()) else {})
 
     def _failed(self, file: Offered, why: str, sha256: str) -> Report:
         """A file that is refused whole, with a row for the staff to see (none in a dry run, nor for a wrong path)."""
@@ -249,7 +283,7 @@ def _close(record: ImportFile, report: Report) -> None:
         with transaction.atomic():
             import_records.hold(record)
             record.save()
-            new = {"status": record.status, "format": record.format, "sha256": record.sha256, **record.counts}
+            new = {"status": record.status, "format": record.format, "sha256": record.sha256, **report.as_numbers()}
             audit.record("import.finish", trial=record.trial, thing=f"import:{record.pk}", new=new)
     except import_records.TakenOver:
         report.result, report.message = Result.KNOWN, TAKEN_OVER

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from django.core.exceptions import ValidationError
 
+from ingestion.assumptions import GIVEN
 from ingestion.providers.base import ForeignFile, RowsRefused
 from ingestion.providers.wallclock import zone_of_clock
 from ingestion.turned_away import CANNOT_BE_ENROLLED, ERASED, NO_STUDY_ID, NOT_ENROLLED, SEVERAL, WITHDRAWN
@@ -53,6 +54,7 @@ class Roster:
     def next_file(self) -> None:
         """Look people up anew: they may have been enrolled, or have left, while the last file was read."""
         self._found.clear()
+        self._zones.clear()
 
     def whose(self, label: str | None) -> str:
         """The study id that a label of a file's name, or whoever imports, tells; empty where none does."""
@@ -81,9 +83,22 @@ class Roster:
             self._must_be_here(study_id, participant)
             zone, basis = zoneinfo.ZoneInfo(participant.time_zone), "the participant's own"
             if self._zone:
-                zone, basis = self._zone, "given with the import"
+                zone, basis = self._zone, GIVEN
         self._zones[participant.study_id if participant else study_id] = f"{zone.key}, {basis}"
         return zone
+
+    def zone_now(self, study_id: str, *, given_then: bool) -> str | None:
+        """The zone in which somebody's wall-clock times would be read now, where somebody has said so or mended it.
+
+        `given_then`: they were read in one that was given with the import: only another one that is given is a reason.
+        """
+        if self._zone:
+            return self._zone.key
+        try:
+            found = None if given_then else self._find(study_id)
+        except RowsRefused:
+            found = None
+        return found.time_zone if found else None
 
     def clock_told(self, label: str | None, syncs: Sequence[tuple[int, int]]) -> None:
         """What a file says of a label's clock, as instants (microseconds UTC) and seconds east of UTC.
@@ -109,11 +124,10 @@ class Roster:
         return found
 
     def zones_used(self) -> dict[str, list[str]]:
-        """Zones read since the last call, each with how it was come by, and the study ids it was read for."""
+        """Zones read of this file, each with how it was come by, and the study ids it was read for."""
         found: dict[str, list[str]] = {}
         for study_id, zone in sorted(self._zones.items()):
             found.setdefault(zone, []).append(study_id)
-        self._zones.clear()
         return found
 
     def _find(self, study_id: str) -> Participant | None:
@@ -133,7 +147,7 @@ class Roster:
 
     def _for_new(self, study_id: str) -> tuple[zoneinfo.ZoneInfo, str]:
         if self._zone:
-            return self._zone, "given with the import"
+            return self._zone, GIVEN
         if told := self._told.get(study_key(study_id)):
             return told
         if self._asked is None:

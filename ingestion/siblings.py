@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from django.utils import timezone
 
 from ingestion.archives import Offered
-from ingestion.assumptions import clock_in
+from ingestion.assumptions import GIVEN, clock_in
 from ingestion.models import ImportFile
 from ingestion.providers import registry
 from ingestion.providers.base import Clock, FileFormat, FileJob, ForeignFile, SharesClock
@@ -49,7 +49,7 @@ class Siblings:
         shared = sharing.clock_shared_by
         if shared not in self._decided:
             self._formats[shared] = sharing
-            self._decided[shared] = (self.told, "given with the import") if self.told else self._judge(shared)
+            self._decided[shared] = (self.told, GIVEN) if self.told else self._judge(shared)
         decided = self._decided[shared]
         if isinstance(decided, str):
             raise ForeignFile(decided)

@@ -11,6 +11,7 @@ from ingestion.models import (
     Device,
     DeviceReading,
     Fingerprint,
+    ImportedPart,
     ImportFile,
     Invitation,
     RejectedRow,
@@ -95,4 +96,9 @@ def _files(participant: Participant) -> Iterator[Chapter]:
         "imports/rows-not-taken", "Rows of these files that could not be taken",
         "Where they stood in the file and why. What was in them is not kept.",
         (RejectedRow,), rows_of(RejectedRow.objects.filter(import_file__in=own)),
+    )  # fmt: skip
+    yield Chapter(
+        "imports/rows-taken", "What was taken from files",
+        "From when to when, and how many values. The values themselves are among what was measured.",
+        (ImportedPart,), rows_of(ImportedPart.objects.filter(participant=participant), leave_out=["content"]),
     )  # fmt: skip

@@ -9,7 +9,8 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from ingestion import closing, connections, synthetic
+from ingestion import closing, connections, import_undo, synthetic
+from ingestion.models import ImportFile
 from ingestion.sync import claims, dispatch, notices
 
 log = logging.getLogger(__name__)
@@ -75,6 +76,19 @@ def end_over() -> None:
 def give_back(connection_id: int) -> None:
     """Ask a vendor to take a grant back."""
     connections.give_back(connection_id, now=timezone.now())
+
+
+@shared_task(name="ingestion.undo_import", acks_late=True)  # type: ignore[untyped-decorator]
+def undo_import(pk: int) -> None:
+    """Go on with the undoing of an import where it stands, to its end."""
+    import_undo.undo_run(pk)
+
+
+@shared_task(name="ingestion.resume_undoings", acks_late=True)  # type: ignore[untyped-decorator]
+def resume_undoings() -> None:
+    """Now and then: an import whose undoing a killed worker left is gone on with."""
+    for pk in ImportFile.objects.filter(status=ImportFile.Status.UNDOING).values_list("pk", flat=True):
+        undo_import.delay(pk)
 
 
 @shared_task(name="ingestion.sync_connection", acks_late=True)  # type: ignore[untyped-decorator]

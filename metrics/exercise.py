@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import Any
 
-from metrics.batch import CLOCK_SKEW, ExerciseRecord, Refusal, SourceKey, microseconds
+from metrics.batch import CLOCK_SKEW, ExerciseRecord, Refusal, Sessions, SourceKey, microseconds
 from metrics.counts import Counts
 from metrics.days import LocalCalendar
 from metrics.models import ExerciseSession, Source
+from metrics.traces import SessionTrace, Trace
 from participants.models import Participant
 
 _FIELDS = (
@@ -26,12 +28,18 @@ _FIELDS = (
 DAY = dt.timedelta(days=1)
 
 
+def told(row: ExerciseSession) -> dict[str, Any]:
+    """What a row says of its exercise: its columns without key and date, which follows from the participant's clock."""
+    return {name: getattr(row, name) for name in _FIELDS if name != "date"}
+
+
 def store_exercise(
     participant: Participant,
     records: Sequence[ExerciseRecord],
     sources: dict[SourceKey, Source],
     calendar: LocalCalendar,
     now: dt.datetime,
+    trace: Trace | None = None,
 ) -> Counts:
     """Write exercise by (participant, source, external id)."""
     counts = Counts()
@@ -48,6 +56,8 @@ def store_exercise(
             continue
         row = _session(participant, record, sources[record.source], calendar.date(record.starts_at))
         old = known.get(key)
+        if trace is not None:
+            trace.sessions.append(SessionTrace(Sessions.EXERCISE, *key, told(row), told(old) if old else None))
         if old and all(getattr(old, name) == getattr(row, name) for name in _FIELDS):
             counts.exercise_unchanged += 1
             continue

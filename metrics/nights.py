@@ -8,11 +8,13 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-from metrics.batch import Refusal, SleepRecord, SourceKey
+from metrics.batch import Refusal, Sessions, SleepRecord, SourceKey
 from metrics.calendars import calendar_of
 from metrics.counts import Counts
 from metrics.models import SleepSession, SleepStage, Source
+from metrics.traces import SessionTrace, Trace
 from participants.models import Participant
 
 _STAGE_FIELD = {
@@ -72,8 +74,25 @@ def _detail(row: SleepSession) -> int:
     return (2 if row.stages else 0) + staged
 
 
+def told(row: SleepSession) -> dict[str, Any]:
+    """What a row says of its episode: its columns without key and date, which follows from the participant's clock."""
+    return {name: getattr(row, name) for name in _SLEEP_FIELDS if name != "date"}
+
+
+def after(before: dict[str, Any] | None, own: dict[str, Any], *, finest_stays: bool) -> dict[str, Any]:
+    """What is said of an episode after a record of it was stored, from what was said before."""
+    row = SleepSession(**own)
+    if before and finest_stays:
+        _keep_finest(row, SleepSession(**before))
+    return told(row)
+
+
 def store_sleep(
-    participant: Participant, records: Sequence[SleepRecord], sources: dict[SourceKey, Source], now: dt.datetime
+    participant: Participant,
+    records: Sequence[SleepRecord],
+    sources: dict[SourceKey, Source],
+    now: dt.datetime,
+    trace: Trace | None = None,
 ) -> tuple[set[dt.date], Counts]:
     """Write nights by (participant, source, external id); returns the local dates concerned and the counts."""
     counts, dates = Counts(), set[dt.date]()
@@ -92,6 +111,9 @@ def store_sleep(
             continue
         row = _session(participant, record, sources[record.source], calendar.date(record.ends_at))
         old = known.get(key)
+        if trace is not None:
+            before = told(old) if old else None
+            trace.sessions.append(SessionTrace(Sessions.SLEEP, *key, told(row), before, record.finest_stays))
         if old and record.finest_stays:
             _keep_finest(row, old)
         if old and all(getattr(old, name) == getattr(row, name) for name in _SLEEP_FIELDS):

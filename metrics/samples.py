@@ -19,6 +19,7 @@ from metrics.batch import Refusal, SampleBatch, Seconds, Times, Values, instant
 from metrics.copying import copy_measurements, copy_minutes, stage
 from metrics.counts import Counts
 from metrics.plausibility import plausible
+from metrics.traces import NO_SECONDS, SampleTrace, Trace, lengths
 
 
 @dataclass(slots=True)
@@ -34,7 +35,19 @@ class Written:
     implausible: bool = False
 
 
-def store_batch(series: rollups.SeriesKey, batch: SampleBatch, now: dt.datetime) -> Written:
+@dataclass(slots=True)
+class Differences:
+    """How staged columns differ from what is stored: masks over them of rows that the store lacks and of rows that it
+    has otherwise, and how it has those, in their order.
+    """
+
+    fresh: NDArray[np.bool_]
+    changed: NDArray[np.bool_]
+    old: Values
+    old_seconds: Seconds
+
+
+def store_batch(series: rollups.SeriesKey, batch: SampleBatch, now: dt.datetime, trace: Trace | None = None) -> Written:
     """Write one batch by the road that fits: straight in where its minutes are empty, else what differs."""
     counts = Counts()
     refusals = batch.refusals(now)
@@ -60,12 +73,17 @@ def store_batch(series: rollups.SeriesKey, batch: SampleBatch, now: dt.datetime)
             if series.metric.subminute and counted.any():
                 copy_minutes(cursor, series, time[counted], value[counted])
             counts.new = len(time)
+            if trace is not None:
+                _leave_trace(trace, series, time, value, seconds, None)
             return Written(counts, time, minutes_done=True, implausible=implausible)
-        fresh, differing = _differences(cursor, series, time, value, seconds, bounds)
+        compared = differences(cursor, series, time, value, seconds, bounds)
+        fresh, differing = compared.fresh, compared.changed
         if differing.any():
             parameters = {**series.parameters, **bounds}
             cursor.execute(sql.KEEP_OLD_VALUES, parameters)
             cursor.execute(sql.CHANGE_VALUES, parameters)
+        if trace is not None:
+            _leave_trace(trace, series, time, value, seconds, compared)
         if fresh.any():
             part = None if seconds is None else seconds[fresh]
             copy_measurements(cursor, series, time[fresh], value[fresh], part)
@@ -88,24 +106,46 @@ def in_order(batch: SampleBatch, wanted: NDArray[np.bool_]) -> tuple[Times, Valu
     return time[order], value[order], None if seconds is None else seconds[order], len(time) - len(order)
 
 
-def _differences(
+def _leave_trace(
+    trace: Trace,
+    series: rollups.SeriesKey,
+    time: Times,
+    value: Values,
+    seconds: Seconds | None,
+    found: Differences | None,
+) -> None:
+    """Note what was there before. `found` None: nothing was."""
+    length = lengths(seconds, len(time))
+    before, seconds_before = np.full(len(time), np.nan), np.full(len(time), NO_SECONDS, dtype=np.int32)
+    if found is not None:
+        there = ~found.fresh
+        before[there], seconds_before[there] = value[there], length[there]
+        before[found.changed], seconds_before[found.changed] = found.old, found.old_seconds
+    trace.samples.append(SampleTrace(series, time, value, length, before, seconds_before))
+
+
+def differences(
     cursor: Any,
     series: rollups.SeriesKey,
     time: Times,
     value: Values,
     seconds: Seconds | None,
     bounds: dict[str, dt.datetime],
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Stage the columns; returns masks over them: rows that the store lacks, rows that it has otherwise."""
+) -> Differences:
+    """Stage the columns, ascending in time, and compare them with what is stored between the bounds."""
     stage(cursor, time, value, seconds)
     cursor.execute(sql.DIFFERENCES, {**series.parameters, **bounds})
     rows = cursor.fetchall()
-    fresh, differing = np.zeros(len(time), dtype=bool), np.zeros(len(time), dtype=bool)
-    if rows:
-        at, known = np.array([row[0] for row in rows], dtype=np.int64), np.array([row[1] for row in rows], dtype=bool)
-        fresh[np.searchsorted(time, at[~known])] = True
-        differing[np.searchsorted(time, at[known])] = True
-    return fresh, differing
+    fresh, changed = np.zeros(len(time), dtype=bool), np.zeros(len(time), dtype=bool)
+    fresh[np.searchsorted(time, np.array([row[0] for row in rows if not row[1]], dtype=np.int64))] = True
+    old = sorted(row for row in rows if row[1])
+    changed[np.searchsorted(time, np.array([row[0] for row in old], dtype=np.int64))] = True
+    return Differences(
+        fresh,
+        changed,
+        np.array([row[2] for row in old], dtype=np.float64),
+        np.array([NO_SECONDS if row[3] is None else row[3] for row in old], dtype=np.int32),
+    )
 
 
 def remove_absent(series: rollups.SeriesKey, kept: Sequence[SampleBatch], start: int, end: int) -> Times:

@@ -44,9 +44,10 @@ STAGE_EMPTY = "TRUNCATE staged_measurement"
 COPY_STAGED_SAMPLES = "COPY staged_measurement (time, value) FROM STDIN (FORMAT BINARY)"
 COPY_STAGED_INTERVALS = "COPY staged_measurement (time, value, seconds) FROM STDIN (FORMAT BINARY)"
 
-# What a re-read brings that the store does not have or has otherwise. The bounds let the planner skip chunks.
+# What a re-read brings that the store does not have or has otherwise, and how it has that. The bounds let the planner
+# skip chunks.
 DIFFERENCES = """
-SELECT (extract(epoch FROM s.time) * 1000000)::int8, m.time IS NOT NULL
+SELECT (extract(epoch FROM s.time) * 1000000)::int8, m.time IS NOT NULL, m.value, m.seconds
 FROM staged_measurement s
 LEFT JOIN metrics_measurement m
     ON m.participant_id = %(participant)s AND m.metric_id = %(metric)s AND m.source_id = %(source)s

@@ -12,7 +12,7 @@ Its parts: samples.py, nights.py and exercise.py write, copying.py speaks COPY, 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -30,6 +30,7 @@ from metrics.nights import choose_main_sleep, remove_absent_sleep, store_sleep
 from metrics.registry import BY_CODE, HEART_RATE
 from metrics.rollups import SeriesKey
 from metrics.samples import remove_absent, store_batch
+from metrics.traces import OffsetTrace, Trace
 from participants.locks import come_in
 from participants.models import Participant, Trial
 
@@ -44,8 +45,10 @@ class SyntheticRefused(Exception):
     """Synthetic data was offered to a trial that is not a demo."""
 
 
-def store(participant: Participant, delivery: Delivery, *, now: dt.datetime | None = None) -> Counts:
-    """Store all that came for one participant, or nothing.
+def store(
+    participant: Participant, delivery: Delivery, *, now: dt.datetime | None = None, trace: Trace | None = None
+) -> Counts:
+    """Store all that came for one participant, or nothing. `trace` is filled with what is stored and what was before.
 
     What lies outside the collection interval is rejected (metrics.cutting), as it stands under the locks that are held
     here: nobody withdraws, and no trial is closed, while their data are stored.
@@ -68,7 +71,7 @@ def store(participant: Participant, delivery: Delivery, *, now: dt.datetime | No
             raise Frozen(_why_frozen(participant, trial))
         sources = {key: source_for(key) for key in keys}
         if changes := [change for change in delivery.offsets if interval.covers(change.starts_at)]:
-            _store_offsets(participant, changes, now)
+            _store_offsets(participant, changes, now, trace)
             calendar = calendar_of(participant)
             interval = collected_by(participant, calendar)
         delivery, counts = cutting.inside(delivery, interval)
@@ -78,7 +81,7 @@ def store(participant: Participant, delivery: Delivery, *, now: dt.datetime | No
         dates = set[dt.date]()
         for batch in delivery.samples:
             series = SeriesKey(participant.pk, BY_CODE[batch.metric], sources[batch.source].pk)
-            written = store_batch(series, batch, now)
+            written = store_batch(series, batch, now, trace)
             counts += written.counts
             telemetry.count(batch.source.provider, written.counts)
             dates |= rollups.refresh(
@@ -88,9 +91,9 @@ def store(participant: Participant, delivery: Delivery, *, now: dt.datetime | No
                 minutes_done=written.minutes_done,
                 implausible=written.implausible,
             )
-        nights, stored = store_sleep(participant, delivery.sleep, sources, now)
+        nights, stored = store_sleep(participant, delivery.sleep, sources, now, trace)
         counts += stored
-        counts += store_exercise(participant, delivery.exercise, sources, calendar, now)
+        counts += store_exercise(participant, delivery.exercise, sources, calendar, now, trace)
         gone, removed = _remove_absent(participant, delivery, calendar)
         counts += removed
         asked = _asked(delivery, calendar, now)
@@ -161,9 +164,14 @@ def source_for(key: SourceKey) -> Source:
     )[0]
 
 
-def _store_offsets(participant: Participant, changes: Iterable[OffsetChange], now: dt.datetime) -> None:
+def _store_offsets(
+    participant: Participant, changes: Sequence[OffsetChange], now: dt.datetime, trace: Trace | None
+) -> None:
     """Keep what the device said of its clock; where that moves day borders, the days are recomputed."""
     known = dict(OffsetPeriod.objects.filter(participant=participant).values_list("starts_at", "utc_offset"))
+    if trace is not None:
+        told = {change.starts_at: change.utc_offset for change in changes}
+        trace.offsets += [OffsetTrace(at, offset, at in known, known.get(at)) for at, offset in told.items()]
     news = {
         c.starts_at: c.utc_offset for c in changes if c.starts_at not in known or known[c.starts_at] != c.utc_offset
     }

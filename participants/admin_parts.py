@@ -147,6 +147,10 @@ class Act:
     def fit(self, row: Any) -> str:
         return ""
 
+    def goes(self, row: Any) -> list[str]:
+        """What it does to a row, where that needs saying: lines below it."""
+        return []
+
     def do(self, request: HttpRequest, row: Any, asked: dict[str, Any]) -> None:
         raise NotImplementedError
 
@@ -182,7 +186,7 @@ class Act:
             "act": self,
             "name": type(self).__name__.lower(),
             "form": form,
-            "touched": touched[:SHOWN],
+            "touched": [(row, self.goes(row)) for row in touched[:SHOWN]],
             "more": len(touched) - SHOWN,
             "count": len(touched),
             "left_out": left_out[:SHOWN],

@@ -7,7 +7,8 @@ Whoever takes more than one takes them in this order, so that nobody waits in a 
 2. the participant's row;
 3. the trial's door (`DOOR`, an advisory lock: shared by who lets something in, alone by who closes the trial);
 4. the connection's row;
-5. its windows, in the order of their ids.
+5. its windows, in the order of their ids;
+6. the row of a file that is imported or undone.
 
 Who closes a trial holds the trial's row and its door, and takes none of the others meanwhile. Locks are never held
 while a vendor is asked, but for the connection's row while its token is refreshed: that is what it is locked for.

@@ -8,6 +8,7 @@ from django.db import transaction
 from participants.audit import record
 
 SEE, MAKE, CHANGE, DELETE = "view", "add", "change", "delete"
+UNDO = "undo"
 
 ENROLMENT: dict[str, tuple[str, ...]] = {
     "participants.trial": (SEE,),
@@ -37,7 +38,7 @@ TRIALS: dict[str, tuple[str, ...]] = {
     "participants.apitoken": (SEE, CHANGE),
     "ingestion.connection": (SEE, CHANGE),
     "ingestion.syncwindow": (SEE,),
-    "ingestion.importfile": (SEE,),
+    "ingestion.importfile": (SEE, UNDO),
     "ingestion.rejectedrow": (SEE,),
     "ingestion.connectionevent": (SEE,),
     "ingestion.webhookdelivery": (SEE,),

@@ -1,7 +1,7 @@
 """How data arrive: connections to vendors and what they were asked, files, synthetic devices."""
 
 from ingestion.models.connections import Connection, ConnectionEvent, Device, DeviceReading, Invitation
-from ingestion.models.files import ImportFile, RejectedRow
+from ingestion.models.files import ImportedPart, ImportFile, RejectedRow
 from ingestion.models.operations import Heartbeat
 from ingestion.models.sync import Fingerprint, SyncWindow, WebhookDelivery
 from ingestion.models.synthetic import SyntheticDevice
@@ -14,6 +14,7 @@ __all__ = [
     "Fingerprint",
     "Heartbeat",
     "ImportFile",
+    "ImportedPart",
     "Invitation",
     "RejectedRow",
     "SyncWindow",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
-from participants.models import Trial
+from metrics.models import Metric, Source
+from participants.models import Participant, Trial
 
 
 class ImportFile(models.Model):
@@ -23,6 +24,7 @@ class ImportFile(models.Model):
         UNDOING = "undoing", "being undone"
         UNDONE = "undone", "undone"
 
+    read_before = False  # whether an earlier reading of it stored rows; of the object in a run's hands, not of the row
     LIVE = (Status.RUNNING, Status.DONE, Status.PARTIAL, Status.UNDOING)
 
     trial = models.ForeignKey(Trial, models.PROTECT, related_name="imports")
@@ -39,12 +41,16 @@ class ImportFile(models.Model):
     )
     status = models.CharField(max_length=8, choices=Status, default=Status.RUNNING)
     error = models.CharField(max_length=500, blank=True)
+    traced = models.BooleanField(
+        default=False, db_default=False, editable=False, help_text="Whether all that it stored is known (ImportedPart)."
+    )
     claim = models.UUIDField(null=True, editable=False)  # of the run that reads it; the last that began
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ("-started_at",)
+        permissions = (("undo_importfile", "Can undo imports"),)
         constraints = (
             models.UniqueConstraint(
                 fields=("trial", "sha256", "format", "whose"),
@@ -55,6 +61,42 @@ class ImportFile(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class ImportedPart(models.Model):
+    """What an import stored of one participant in one transaction: the rows, and what was there before.
+
+    Written by ingestion.provenance, which knows the content. The order of ids is that of storing, for a participant's
+    writers take turns. `metric` is null for sessions, `source` too for the device's clock.
+    """
+
+    class Kind(models.TextChoices):
+        SAMPLES = "samples", "samples"
+        SLEEP = "sleep", "nights"
+        EXERCISE = "exercise", "exercise"
+        OFFSETS = "offsets", "changes of the device's clock"
+
+    import_file = models.ForeignKey(ImportFile, models.CASCADE, related_name="parts")
+    participant = models.ForeignKey(Participant, models.CASCADE, related_name="imported_parts", db_index=False)
+    kind = models.CharField(max_length=8, choices=Kind)
+    metric = models.ForeignKey(Metric, models.PROTECT, null=True, db_index=False, related_name="+")
+    source = models.ForeignKey(Source, models.PROTECT, null=True, db_index=False, related_name="+")
+    first_at = models.DateTimeField(help_text="The earliest of its rows: time, or begin.")
+    last_at = models.DateTimeField(help_text="The latest of its rows: time, or begin.")
+    rows = models.IntegerField()
+    added = models.IntegerField(help_text="Of these rows, those that were not there before.")
+    changed = models.IntegerField(help_text="Of these rows, those that were there with another value.")
+    stored_at = models.DateTimeField()
+    content = models.BinaryField()
+
+    class Meta:
+        ordering = ("id",)
+        indexes = (
+            models.Index(fields=("participant", "kind", "source", "metric", "first_at"), name="importedpart_of_series"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.rows} {self.kind} of participant {self.participant_id}"
 
 
 class RejectedRow(models.Model):

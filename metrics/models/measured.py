@@ -496,7 +496,7 @@ class OffsetPeriod(models.Model):
 
 
 class Revision(models.Model):
-    """A value that was replaced, and when. Nothing that was ever stored is forgotten, short of an erasure."""
+    """A value that was replaced, and when. It goes where its rows are taken back or deleted, and at an erasure."""
 
     pk = models.CompositePrimaryKey("participant_id", "metric_id", "source_id", "time", "changed_at")
     participant = loose(Participant)

@@ -1,0 +1,106 @@
+"""How the rows of an ImportedPart are kept: columns as Parquet, sessions and clock changes as JSON.
+
+Rows that were new, or were there with the same value, are nearly all: their columns shrink to little.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import json
+import zlib
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from metrics.batch import Seconds, Sessions, Values
+from metrics.rollups import SeriesKey
+from metrics.traces import NO_SECONDS, OffsetTrace, SampleTrace, SessionTrace
+
+# What a sample was before, beside the columns of its old value, which only a changed one has.
+NEW, SAME, CHANGED = 0, 1, 2
+INSTANTS = ("starts_at", "ends_at")
+
+
+def kinds_of(part: SampleTrace) -> NDArray[np.int8]:
+    """NEW, SAME or CHANGED of each sample, shape (n,)."""
+    same = (part.before == part.value) & (part.seconds_before == part.seconds)
+    return np.where(np.isnan(part.before), NEW, np.where(same, SAME, CHANGED)).astype(np.int8)
+
+
+def pack_samples(part: SampleTrace) -> bytes:
+    kinds = kinds_of(part)
+    unchanged = kinds != CHANGED
+    table = pa.table(
+        {
+            "time": part.time,
+            "value": part.value,
+            "seconds": pa.array(part.seconds, mask=part.seconds < 0),
+            "kind": kinds,
+            "before": pa.array(part.before, mask=unchanged),
+            "seconds_before": pa.array(part.seconds_before, mask=unchanged | (part.seconds_before < 0)),
+        }
+    )
+    sink = io.BytesIO()
+    pq.write_table(
+        table,
+        sink,
+        compression="zstd",
+        use_dictionary=["value", "seconds", "kind", "before", "seconds_before"],
+        column_encoding={"time": "DELTA_BINARY_PACKED"},
+        write_statistics=False,
+        store_schema=False,
+    )
+    return sink.getvalue()
+
+
+def unpack_samples(series: SeriesKey, content: bytes) -> SampleTrace:
+    table = pq.read_table(io.BytesIO(content))
+    kinds = table["kind"].to_numpy()
+    value, seconds = cast("Values", table["value"].to_numpy()), _lengths(table["seconds"])
+    before, seconds_before = value.copy(), seconds.copy()
+    before[kinds == NEW], seconds_before[kinds == NEW] = np.nan, NO_SECONDS
+    changed = kinds == CHANGED
+    before[changed] = table["before"].to_numpy()[changed]
+    seconds_before[changed] = _lengths(table["seconds_before"])[changed]
+    return SampleTrace(series, table["time"].to_numpy().copy(), value, seconds, before, seconds_before)
+
+
+def _lengths(column: pa.ChunkedArray) -> Seconds:
+    return cast("Seconds", column.fill_null(int(NO_SECONDS)).to_numpy().astype(np.int32))
+
+
+def pack_sessions(traces: Sequence[SessionTrace]) -> bytes:
+    return _packed([[one.external_id, one.own, one.before, one.finest_stays] for one in traces])
+
+
+def unpack_sessions(kind: Sessions, source: int, content: bytes) -> list[SessionTrace]:
+    return [
+        SessionTrace(kind, source, external_id, _told(own), _told(before) if before else None, finest_stays)
+        for external_id, own, before, finest_stays in _unpacked(content)
+    ]
+
+
+def pack_offsets(traces: Sequence[OffsetTrace]) -> bytes:
+    return _packed([[one.starts_at, one.utc_offset, one.known, one.before] for one in traces])
+
+
+def unpack_offsets(content: bytes) -> list[OffsetTrace]:
+    return [OffsetTrace(dt.datetime.fromisoformat(at), *rest) for at, *rest in _unpacked(content)]
+
+
+def _packed(rows: list[list[Any]]) -> bytes:
+    return zlib.compress(json.dumps(rows, default=dt.datetime.isoformat).encode())
+
+
+def _unpacked(content: bytes) -> list[list[Any]]:
+    rows: list[list[Any]] = json.loads(zlib.decompress(content))
+    return rows
+
+
+def _told(said: dict[str, Any]) -> dict[str, Any]:
+    return said | {name: dt.datetime.fromisoformat(said[name]) for name in INSTANTS}

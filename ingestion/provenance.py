@@ -1,0 +1,170 @@
+"""Which rows an import stored, and what was there before: kept part by part, so that it can be taken back exactly.
+
+The imports that hold a row form a chain: each says what the row became by it and what it was before. Whoever leaves the
+chain hands what was before on to the next (import_undo). All of it happens under the participant's lock.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+
+import numpy as np
+from django.contrib.postgres.functions import TransactionNow
+from django.db.models import QuerySet
+
+from ingestion import part_content as content
+from ingestion.models import ImportedPart, ImportFile
+from metrics.batch import Delivery, SampleBatch, Sessions, SourceKey, Times, instant
+from metrics.counts import Counts
+from metrics.registry import BY_ID
+from metrics.rollups import SeriesKey
+from metrics.traces import OffsetTrace, SampleTrace, SessionTrace, Trace
+from participants.models import Participant
+
+Kind = ImportedPart.Kind
+KIND_OF = {Sessions.SLEEP: Kind.SLEEP, Sessions.EXERCISE: Kind.EXERCISE}
+SESSIONS = {kind: sessions for sessions, kind in KIND_OF.items()}
+
+
+def keep(record: ImportFile, participant: Participant, trace: Trace) -> None:
+    """Keep what a delivery of an import did, in the transaction that did it."""
+    parts = [_of_samples(one) for one in trace.samples if len(one)]
+    by_source: dict[tuple[Sessions, int], list[SessionTrace]] = defaultdict(list)
+    for one in trace.sessions:
+        by_source[one.kind, one.source].append(one)
+    parts += [_of_sessions(traces) for traces in by_source.values()]
+    parts += [_of_offsets(trace.offsets)] if trace.offsets else []
+    for part in parts:
+        part.import_file, part.participant, part.stored_at = record, participant, TransactionNow()
+    ImportedPart.objects.bulk_create(parts)
+
+
+def samples_in(part: ImportedPart) -> SampleTrace:
+    """The rows of a part of samples."""
+    series = SeriesKey(part.participant_id, BY_ID[int(part.metric_id or 0)], int(part.source_id or 0))
+    return content.unpack_samples(series, bytes(part.content))
+
+
+def sessions_in(part: ImportedPart) -> list[SessionTrace]:
+    """The rows of a part of nights or exercise."""
+    return content.unpack_sessions(SESSIONS[Kind(part.kind)], int(part.source_id or 0), bytes(part.content))
+
+
+def offsets_in(part: ImportedPart) -> list[OffsetTrace]:
+    return content.unpack_offsets(bytes(part.content))
+
+
+def change(part: ImportedPart, rows: SampleTrace | list[SessionTrace] | list[OffsetTrace]) -> None:
+    """Give a part other rows; a part without any goes."""
+    if not len(rows):
+        part.delete()
+        return
+    if isinstance(rows, SampleTrace):
+        news = _of_samples(rows)
+    elif part.kind == Kind.OFFSETS:
+        news = _of_offsets([one for one in rows if isinstance(one, OffsetTrace)])
+    else:
+        news = _of_sessions([one for one in rows if isinstance(one, SessionTrace)])
+    for name in ("first_at", "last_at", "rows", "added", "changed", "content"):
+        setattr(part, name, getattr(news, name))
+    part.save()
+
+
+def later_than(part: ImportedPart) -> QuerySet[ImportedPart]:
+    """Parts of the same series that were stored after this one and may hold some of its rows, the earliest first.
+
+    Samples go by their time; a session may have been put at another time under the same id.
+    """
+    found = ImportedPart.objects.filter(
+        participant=part.participant_id, kind=part.kind, metric=part.metric_id, source=part.source_id, pk__gt=part.pk
+    )
+    if part.kind == Kind.SAMPLES:
+        found = found.filter(first_at__lte=part.last_at, last_at__gte=part.first_at)
+    return found.order_by("pk")
+
+
+# --- what a file holds that it has stored already ---------------------------------------------------------------
+
+
+def not_yet_stored(record: ImportFile, participant: Participant, delivery: Delivery) -> tuple[Delivery, Counts]:
+    """A delivery of a file that is read again without the rows that it has stored, and these as unchanged.
+
+    Rows of it that another file or a correction has changed since are left as they are.
+    """
+    parts = list(record.parts.filter(participant=participant).select_related("source"))
+    counts = Counts()
+    known: dict[tuple[str, SourceKey], list[Times]] = defaultdict(list)
+    names: set[tuple[str, SourceKey, str]] = set()
+    stated = set()
+    for part in parts:
+        if part.kind == Kind.SAMPLES and part.source:
+            rows = samples_in(part)
+            known[rows.series.metric.code, part.source.key].append(rows.time)
+        elif part.kind == Kind.OFFSETS:
+            stated |= {one.starts_at for one in offsets_in(part)}
+        elif part.source:
+            names |= {(part.kind, part.source.key, one.external_id) for one in sessions_in(part)}
+    samples = []
+    for batch in delivery.samples:
+        stored = known.get((batch.metric, batch.source))
+        kept = _without(batch, np.concatenate(stored)) if stored else batch
+        counts.unchanged += len(batch) - len(kept)
+        samples += [kept] if len(kept) else []
+    sleep = [one for one in delivery.sleep if (Kind.SLEEP, one.source, one.external_id) not in names]
+    exercise = [one for one in delivery.exercise if (Kind.EXERCISE, one.source, one.external_id) not in names]
+    counts.sleep_unchanged = len(delivery.sleep) - len(sleep)
+    counts.exercise_unchanged = len(delivery.exercise) - len(exercise)
+    offsets = [one for one in delivery.offsets if one.starts_at not in stated]
+    return replace(delivery, samples=samples, sleep=sleep, exercise=exercise, offsets=offsets), counts
+
+
+def _without(batch: SampleBatch, times: Times) -> SampleBatch:
+    wanted = ~np.isin(batch.time, times)
+    seconds = None if batch.seconds is None else batch.seconds[wanted]
+    return SampleBatch(batch.metric, batch.source, batch.time[wanted], batch.value[wanted], seconds)
+
+
+# --- parts ------------------------------------------------------------------------------------------------------
+
+
+def _of_samples(rows: SampleTrace) -> ImportedPart:
+    kinds = content.kinds_of(rows)
+    return ImportedPart(
+        kind=Kind.SAMPLES,
+        metric_id=rows.series.metric.id,
+        source_id=rows.series.source,
+        first_at=instant(rows.time[0]),
+        last_at=instant(rows.time[-1]),
+        rows=len(rows),
+        added=int(np.count_nonzero(kinds == content.NEW)),
+        changed=int(np.count_nonzero(kinds == content.CHANGED)),
+        content=content.pack_samples(rows),
+    )
+
+
+def _of_sessions(rows: list[SessionTrace]) -> ImportedPart:
+    starts = [one.own["starts_at"] for one in rows]
+    return ImportedPart(
+        kind=KIND_OF[rows[0].kind],
+        source_id=rows[0].source,
+        first_at=min(starts),
+        last_at=max(starts),
+        rows=len(rows),
+        added=sum(one.before is None for one in rows),
+        changed=sum(one.before is not None and one.before != one.own for one in rows),
+        content=content.pack_sessions(rows),
+    )
+
+
+def _of_offsets(rows: list[OffsetTrace]) -> ImportedPart:
+    starts = [one.starts_at for one in rows]
+    return ImportedPart(
+        kind=Kind.OFFSETS,
+        first_at=min(starts),
+        last_at=max(starts),
+        rows=len(rows),
+        added=sum(not one.known for one in rows),
+        changed=sum(one.known and one.before != one.utc_offset for one in rows),
+        content=content.pack_offsets(rows),
+    )

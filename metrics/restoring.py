@@ -1,0 +1,192 @@
+"""Puts rows back to what they were before a delivery: removed where they were not there, else with their old value.
+
+Part of the writer's side of the store: under the participant's lock, with rollups, days and statuses brought up to
+date. Whose delivery it was and what came after it is the caller's knowledge (ingestion.import_undo). A row that is not
+as the delivery left it was written by somebody else since, and stays.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from django.db import connection, transaction
+from django.utils import timezone
+
+from metrics import exercise, nights, rollups, sql, sql_restoring, verdicts
+from metrics.batch import Seconds, Sessions, Times, instant
+from metrics.calendars import calendar_of
+from metrics.copying import stage
+from metrics.days import LocalCalendar
+from metrics.models import ExerciseSession, OffsetPeriod, SleepSession
+from metrics.samples import differences
+from metrics.traces import OffsetTrace, SampleTrace, chosen
+from metrics.writer import recompute
+from participants.models import Participant
+
+
+@dataclass(slots=True)
+class Restored:
+    """Rows that went, that have their old value again, and that stay because somebody else has written them since."""
+
+    removed: int = 0
+    restored: int = 0
+    left: int = 0
+
+    def __add__(self, other: Restored) -> Restored:
+        return Restored(self.removed + other.removed, self.restored + other.restored, self.left + other.left)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A night or an exercise to be put back: `stored`, as it must stand now, becomes `wanted`; None: it goes."""
+
+    kind: Sessions
+    source: int
+    external_id: str
+    stored: dict[str, Any]
+    wanted: dict[str, Any] | None
+
+
+def hold(participant: int) -> None:
+    """Take a participant's lock, as every writer does, to the end of this transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.LOCK, [participant])
+
+
+@transaction.atomic
+def restore(
+    participant: Participant,
+    *,
+    samples: Sequence[SampleTrace] = (),
+    replaced: Sequence[SampleTrace] = (),
+    sessions: Sequence[Session] = (),
+    offsets: Sequence[OffsetTrace] = (),
+    since: dt.datetime,
+    now: dt.datetime | None = None,
+) -> Restored:
+    """Put these rows of one participant back, and judge their days anew; all or nothing.
+
+    `since`: when the delivery was stored. `replaced`: samples whose value something later has replaced; they stay, and
+    so does nothing of the delivery's own values: what revisions keep of these goes.
+    """
+    now = now or timezone.now()
+    hold(participant.pk)
+    done, dates = Restored(), set[dt.date]()
+    if offsets:
+        done += _offsets(participant, offsets, now)
+    calendar = calendar_of(participant)
+    for part in samples:
+        counts, touched, again = _samples(part, since)
+        done += counts
+        dates |= rollups.refresh(part.series, touched, calendar, implausible=again)
+    for part in replaced:
+        with connection.cursor() as cursor:
+            _forget(cursor, part, since)
+    for kind in Sessions:
+        counts, changed = _sessions(participant, [one for one in sessions if one.kind is kind], calendar)
+        done += counts
+        dates |= changed
+    verdicts.refresh(participant, dates, now=now)
+    return done
+
+
+def _samples(part: SampleTrace, since: dt.datetime) -> tuple[Restored, Times, bool]:
+    """Returns the counts, the times at which something changed, and whether values came back."""
+    if not len(part):
+        return Restored(), part.time, False
+    bounds = _bounds(part)
+    parameters = {**part.series.parameters, **bounds, "since": since}
+    with connection.cursor() as cursor:
+        found = differences(cursor, part.series, part.time, part.value, _lengths(part.seconds), bounds)
+        ours = ~(found.fresh | found.changed)
+        gone = ours & np.isnan(part.before)
+        back = ours & ~gone & ((part.before != part.value) | (part.seconds_before != part.seconds))
+        if gone.any():
+            stage(cursor, part.time[gone], part.value[gone], None)
+            cursor.execute(sql_restoring.REMOVE_STAGED, parameters)
+            cursor.execute(sql_restoring.FORGET_ALL, parameters)
+        for some in (back & (part.seconds_before < 0), back & (part.seconds_before >= 0)):
+            if some.any():
+                stage(cursor, part.time[some], part.before[some], _lengths(part.seconds_before[some]))
+                cursor.execute(sql.CHANGE_VALUES, parameters)
+                cursor.execute(sql_restoring.FORGET_LAST, parameters)
+        if found.changed.any():
+            _forget(cursor, chosen(part, found.changed), since)
+    counts = Restored(*(int(np.count_nonzero(mask)) for mask in (gone, back, found.changed)))
+    return counts, part.time[gone | back], bool(back.any())
+
+
+def _forget(cursor: Any, part: SampleTrace, since: dt.datetime) -> None:
+    """Forget what revisions keep of these values."""
+    if len(part):
+        stage(cursor, part.time, part.value, None)
+        cursor.execute(sql_restoring.FORGET_FIRST, {**part.series.parameters, **_bounds(part), "since": since})
+
+
+def _bounds(part: SampleTrace) -> dict[str, dt.datetime]:
+    return {"low": instant(part.time[0]), "high": instant(int(part.time[-1]) + 1)}
+
+
+def _lengths(seconds: Seconds) -> Seconds | None:
+    """Lengths as they are staged: of one delivery all samples of a series have one, or none has."""
+    return None if (seconds < 0).all() else seconds
+
+
+def _sessions(
+    participant: Participant, sessions: Iterable[Session], calendar: LocalCalendar
+) -> tuple[Restored, set[dt.date]]:
+    """Returns the counts and the local dates concerned; of exercise none, for no day's status depends on it."""
+    counts, dates = Restored(), set[dt.date]()
+    for one in sessions:
+        sleeps = one.kind is Sessions.SLEEP
+        model: Any = SleepSession if sleeps else ExerciseSession
+        key = {"participant": participant, "source_id": one.source, "external_id": one.external_id}
+        row = model.objects.filter(**key).first()
+        if row is None:
+            continue
+        if (nights.told(row) if sleeps else exercise.told(row)) != one.stored:
+            counts.left += 1
+            continue
+        if sleeps:
+            dates.add(row.date)
+        if one.wanted is None:
+            row.delete()
+            counts.removed += 1
+        elif one.wanted != one.stored:
+            for name, value in one.wanted.items():
+                setattr(row, name, value)
+            row.date = calendar.date(row.ends_at if sleeps else row.starts_at)
+            row.save()
+            counts.restored += 1
+            if sleeps:
+                dates.add(row.date)
+    if dates:
+        nights.choose_main_sleep(participant.pk, dates)
+    return counts, dates
+
+
+def _offsets(participant: Participant, offsets: Sequence[OffsetTrace], now: dt.datetime) -> Restored:
+    counts, moved = Restored(), list[dt.datetime]()
+    for one in offsets:
+        row = OffsetPeriod.objects.filter(participant=participant, starts_at=one.starts_at).first()
+        if row is None:
+            continue
+        if row.utc_offset != one.utc_offset:
+            counts.left += 1
+        elif not one.known:
+            row.delete()
+            counts.removed += 1
+            moved.append(one.starts_at)
+        elif one.before != one.utc_offset:
+            row.utc_offset = one.before
+            row.save(update_fields=["utc_offset"])
+            counts.restored += 1
+            moved.append(one.starts_at)
+    if moved:
+        later = OffsetPeriod.objects.filter(participant=participant, starts_at__gt=max(moved)).order_by("starts_at")
+        recompute(participant, min(moved), getattr(later.first(), "starts_at", now), now=now)
+    return counts
