@@ -74,6 +74,10 @@ class ProtocolForm(FormBase):
         choices=Alert.Rule.choices, widget=forms.CheckboxSelectMultiple, required=False
     )
     valid_day_variants = MinutesList(required=False)
+    # Words to choose from: a box that a page leaves out would say no.
+    collect_in_pauses = forms.TypedChoiceField(
+        choices=[("True", "collected"), ("False", "not collected")], coerce=lambda said: said == "True"
+    )
     source_priority = LinesList(required=False)
     retroactive = forms.BooleanField(required=False)
     confirmed = forms.BooleanField(required=False)

@@ -66,6 +66,10 @@ def _steps(count: int) -> str:
     return f"{count:,} steps"
 
 
+def _collected(collects: bool) -> str:
+    return "collected" if collects else "not collected"
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """A threshold: how it is called, how its value is written, what it does, where its default comes from."""
@@ -87,6 +91,10 @@ GROUPS: dict[str, tuple[Rule, ...]] = {
         ),
         Rule("valid_day_steps", "By steps", _steps, "The step-based definition of a valid day, reported beside it."),
         Rule("expected_metrics", "Expected data", _metrics, "Their coverage is reported for each day."),
+        Rule(
+            "collect_in_pauses", "Data of paused days", _collected,
+            "Paused days never count. Not collected: nothing measured on them is fetched, stored, shown or exported.",
+        ),
     ),
     "Uploads and gaps": (
         Rule("upload_warn_hours", "No upload: silent", hours, "Since the newest sample of any kind.", "trial brief"),

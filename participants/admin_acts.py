@@ -46,7 +46,10 @@ class Begin(Act):
 
 class PauseThem(Act):
     title, button, done = "Pause", "Pause", "paused"
-    says = "Days of a pause do not count, neither for nor against them. Data are still fetched."
+    says = (
+        "Days of a pause do not count, neither for nor against them. Their data are still collected, unless the "
+        "trial's protocol says otherwise."
+    )
     form = PauseDays
 
     def fit(self, row: Participant) -> str:

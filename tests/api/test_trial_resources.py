@@ -260,3 +260,9 @@ def test_sites_of_other_trials_are_not_there(writer: Client, trial: Trial) -> No
     other: Site = SiteFactory.create()
     assert writer.get(f"{TRIAL}/sites/{other.code}").status_code == 404
     assert patch(writer, f"{TRIAL}/sites/{other.code}", {"name": "x"}).status_code == 404
+
+
+def test_whether_paused_days_are_collected_stays_unless_it_is_named(writer: Client) -> None:
+    first = post(writer, f"{TRIAL}/protocols", {"effective_on": FAR, "collect_in_pauses": False}).json()
+    then = post(writer, f"{TRIAL}/protocols", {"effective_on": "2099-02-01", "valid_day_minutes": 480}).json()
+    assert [first["collect_in_pauses"], then["collect_in_pauses"]] == [False, False]

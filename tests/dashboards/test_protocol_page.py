@@ -34,7 +34,7 @@ def form(**changes: Any) -> dict[str, Any]:
         "upload_critical_hours": 120, "lost_after_hours": 168, "device_keeps_hours": 168, "gap_minutes": 10,
         "battery_flat_percent": 10, "source_priority": "Charge 6\nSense 2", "sleep_nights_warn": 5,
         "sleep_nights_critical": 3, "alert_rules": ["no_upload"], "never_connected_hours": 72, "contact_gap_hours": 24,
-        "quiet_from": "21:00", "quiet_until": "08:00", **changes,
+        "quiet_from": "21:00", "quiet_until": "08:00", "collect_in_pauses": "True", **changes,
     }  # fmt: skip
 
 
@@ -186,3 +186,18 @@ def test_a_site_member_reads_of_her_people_only(client: Client, trial: Trial, ru
 def test_another_trials_recompute_is_not_found(manager: Client, trial: Trial) -> None:
     other = Recompute.objects.create(trial=factories.TrialFactory.create(), why="x", asked_at=NOW)
     assert manager.get(f"{ASK}{other.pk}/").status_code == 404
+
+
+@pytest.mark.parametrize(("said", "collects"), [("True", True), ("False", False)])
+def test_whether_paused_days_are_collected_is_chosen_in_words(
+    manager: Client, trial: Trial, said: str, collects: bool
+) -> None:
+    assert "nothing measured on them is fetched, stored, shown or exported" in text(manager, NEW)
+    assert manager.post(NEW, form(collect_in_pauses=said)).status_code == 303
+    assert Protocol.objects.get(version=2).collect_in_pauses is collects
+    assert ("<b>not collected</b>" in text(manager)) is not collects
+
+
+def test_whether_paused_days_are_collected_must_be_said(manager: Client) -> None:
+    assert manager.post(NEW, form(collect_in_pauses="")).status_code == 400
+    assert not Protocol.objects.filter(version=2).exists()
