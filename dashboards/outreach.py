@@ -21,6 +21,7 @@ from dashboards.models import Alert, MessageTemplate, Outreach
 from dashboards.recipients import Recipient
 from metrics.models import Standing
 from participants.audit import record
+from participants.locks import held
 from participants.models import Participant, User
 
 log = logging.getLogger(__name__)
@@ -124,7 +125,12 @@ def call_store(
     now: dt.datetime,
     alert: Alert | None = None,
 ) -> None:
-    """Keep that she was called: `outcome` in a word or two, what was said, why. The same batch again: nothing."""
+    """Keep that they were called: `outcome` in a word or two, what was said, why. The same batch again: nothing.
+
+    Nothing is kept of somebody who was erased meanwhile.
+    """
+    if held(participant).status == Participant.Status.ERASED:
+        return
     standing = Standing.objects.filter(participant=participant).first()
     call = Outreach(
         participant=participant,

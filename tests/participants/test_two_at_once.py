@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -12,6 +13,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
+from dashboards import outreach
+from dashboards.models import Outreach
 from participants import consents, contacts, erasing
 from participants.locks import come_in
 from participants.models import AuditEntry, Consent, Erasure, Membership, Participant, Pause, Protocol, Trial
@@ -235,3 +238,14 @@ def test_who_is_let_in_while_a_trial_is_closed_is_waited_for() -> None:
     closed_at = trial_update(trial, status=Trial.Status.CLOSED).closed_at
     assert closed_at
     assert closed_at >= before
+
+
+def test_a_call_to_who_was_erased_meanwhile_is_not_kept() -> None:
+    person = ParticipantFactory()
+    stale = fresh(person)
+    erasing.remove(person, "00000000-0000-0000-0000-000000000000")
+    outreach.call_store(
+        stale, outcome="spoke", said="will sync", reason="no upload", by=UserFactory(), batch=uuid.uuid4(),
+        now=timezone.now(),
+    )  # fmt: skip
+    assert not Outreach.objects.exists()
