@@ -18,6 +18,7 @@ from metrics.batch import instant
 from metrics.days import EPOCH, DaySpan, LocalCalendar
 from metrics.gaps import Neighbours
 from metrics.models import Source
+from metrics.night_sources import asleep_on
 from metrics.registry import BY_CODE, BY_ID, HEART_RATE, METRICS, STEPS, Kind
 from metrics.sources import counting, place
 from participants.models import Protocol
@@ -111,7 +112,7 @@ class Day:
 
     `missing`: its stretches without a heart rate, each at least as long as the protocol says. `newest`: its newest
     sample, one that does not count too; `heard_at`: the newest of what is worn. `series`: its rollups as (metric,
-    source, minutes, n).
+    source, minutes, n); `nights`: the sleep that ended on it as (source, main sleep?, minutes asleep).
     """
 
     person: Person
@@ -121,11 +122,15 @@ class Day:
     worn_minutes: int = 0
     missing: list[tuple[dt.datetime, dt.datetime]] = field(default_factory=list)
     asleep_minutes: int | None = None
-    slept: bool = False
+    nights: list[tuple[int, bool, int]] = field(default_factory=list)
     newest: dt.datetime | None = None
     heard_at: dt.datetime | None = None
     series: list[tuple[int, int, int, int]] = field(default_factory=list)
     coverage: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def slept(self) -> bool:
+        return bool(self.nights)
 
     @property
     def starts_at(self) -> dt.datetime:
@@ -170,7 +175,7 @@ def arrays(days: Sequence[Day]) -> dict[str, Any]:
 
 
 def read(days: Sequence[Day]) -> None:
-    """Fill in what the store holds of these days. Two statements, and one more where sources must be ranked."""
+    """Fill in what the store holds of these days. Two statements, and two more where sources must be ranked."""
     if not days:
         return
     spans = [(n, day, span) for n, day in enumerate(days) for span in day.spans]
@@ -188,15 +193,16 @@ def read(days: Sequence[Day]) -> None:
     }
     with connection.cursor() as cursor:
         cursor.execute(sql.DAY_FACTS, parameters)
-        for n, asleep, slept, series, newest, heard_at in cursor.fetchall():
+        for n, nights, series, newest, heard_at in cursor.fetchall():
             day = days[n]
-            day.asleep_minutes, day.slept, day.newest, day.heard_at = asleep, slept, newest, heard_at
+            day.nights, day.newest, day.heard_at = [(s, main, m) for s, main, m in _json(nights)], newest, heard_at
             day.series = [(m, s, minutes, samples) for m, s, minutes, samples in _json(series)]
         cursor.execute(sql.WORN, parameters)
         for n, worn, starts, ends in cursor.fetchall():
             days[n].worn_minutes += worn
             days[n].missing += zip(starts or [], ends or [], strict=True)
     _cover(days)
+    _sleep(days)
 
 
 def _cover(days: Sequence[Day]) -> None:
@@ -224,6 +230,16 @@ def _counting(rows: Sequence[tuple[int, Day, int, int, int, int]]) -> Sequence[b
     ]
     counts: list[bool] = counting(*np.array(columns, dtype=np.int64).T).tolist()
     return counts
+
+
+def _sleep(days: Sequence[Day]) -> None:
+    """The minutes of the main sleep that counts on each day."""
+    doubled = {night[0] for day in days if len(day.nights) > 1 for night in day.nights}
+    sources = Source.objects.in_bulk(doubled) if doubled else {}
+    for day in days:
+        order = day.protocol.source_priority
+        places = [place(sources[night[0]], order) if len(day.nights) > 1 else 0 for night in day.nights]
+        day.asleep_minutes = asleep_on(day.nights, places)
 
 
 def neighbours(stretches: Sequence[tuple[Day, dt.datetime, dt.datetime]]) -> list[Neighbours]:

@@ -6,13 +6,15 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 
 from metrics.collection import collected_of
 from metrics.models import DayRollup, ExerciseSession, ImplausibleCount, ParticipantDay, SleepSession, Source
-from metrics.readable import readable_on
+from metrics.night_sources import other_nights
+from metrics.readable import collected_on, readable_on
 from metrics.registry import BY_CODE, BY_ID, Metric
 from participants.models import Participant
 
@@ -161,12 +163,20 @@ def participant_days(participant_id: int, start_on: dt.date, end_on: dt.date) ->
 
 
 def sleep_sessions(participant_id: int, start_on: dt.date, end_on: dt.date) -> list[SleepSession]:
-    """Nights and naps by local date of waking, both ends included, ascending."""
-    sessions = SleepSession.objects.filter(participant_id=participant_id, date__range=(start_on, end_on))
-    return list(sessions.select_related("source").order_by("starts_at"))
+    """Nights and naps by local date of waking, both ends included, ascending: of each date those of the source that
+    counts, one of them at most a main sleep. What is collected alone."""
+    sessions = _collected(SleepSession.objects, participant_id, start_on, end_on)
+    others = other_nights([participant_id], start_on, end_on)
+    return [one for one in sessions if one.pk not in others]
 
 
 def exercise_sessions(participant_id: int, start_on: dt.date, end_on: dt.date) -> list[ExerciseSession]:
-    """Exercise by local date of its start, both ends included, ascending."""
-    sessions = ExerciseSession.objects.filter(participant_id=participant_id, date__range=(start_on, end_on))
-    return list(sessions.select_related("source").order_by("starts_at"))
+    """Exercise by local date of its start, both ends included, ascending, of every source: nothing is summed up. What
+    is collected alone."""
+    return _collected(ExerciseSession.objects, participant_id, start_on, end_on)
+
+
+def _collected(sessions: Any, participant_id: int, start_on: dt.date, end_on: dt.date) -> list[Any]:
+    days = collected_on(participant_id)
+    found = sessions.filter(participant_id=participant_id, date__range=(start_on, end_on))
+    return [one for one in found.select_related("source").order_by("starts_at") if one.date in days]

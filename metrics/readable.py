@@ -171,6 +171,11 @@ def readable_of(
     }
 
 
+def collected_on(participant_id: int) -> Collected:
+    """What is collected of one participant, by id."""
+    return collected(Participant.objects.filter(pk=participant_id).only("time_zone"))[participant_id]
+
+
 def collected_dates(held: Mapping[int, Collected], first: dt.date, last: dt.date) -> dict[str, list[Any]]:
     """What is collected of local dates from first to last as statement parameters: participants, firsts, lasts."""
     rows = [(pid, *dates) for pid, one in held.items() for dates in cut(one.days.intervals(), first, last)]

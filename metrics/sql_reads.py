@@ -143,3 +143,8 @@ CROSS JOIN LATERAL (
 GROUP BY 1
 ) TO STDOUT (FORMAT BINARY)
 """
+
+# A condition on a table's rows: theirs is a local date on which their participant's data are collected.
+COLLECTED = """EXISTS (
+SELECT 1 FROM unnest(%s::int4[], %s::date[], %s::date[]) AS k(participant, first, last)
+WHERE k.participant = {table}.participant_id AND {table}.date BETWEEN k.first AND k.last)"""

@@ -42,16 +42,14 @@ _SPAN = (
     " %(ends)s::timestamptz[], %(least)s::interval[]) AS span(n, participant, date, starts_at, ends_at, least)"
 )
 
-# The main sleep that ended on a day, whether any did, its rollups as [metric, source, minutes, n], its newest sample
-# and the newest of what is worn, to the hour where the trial has deleted its samples (metrics.retention). One that
-# does not count is one too: the device handed its data on.
+# The sleep that ended on a day as [source, main sleep?, minutes asleep], its rollups as [metric, source, minutes, n],
+# its newest sample and the newest of what is worn, to the hour where the trial has deleted its samples
+# (metrics.retention). One that does not count is one too: the device handed its data on.
 DAY_FACTS = f"""
 WITH span AS MATERIALIZED (SELECT * FROM {_SPAN})
 SELECT day.n,
-    (SELECT s.asleep_minutes FROM metrics_sleepsession s
-        WHERE s.participant_id = day.participant AND s.date = day.date AND s.is_main
-        ORDER BY s.asleep_minutes DESC LIMIT 1),
-    EXISTS (SELECT 1 FROM metrics_sleepsession s WHERE s.participant_id = day.participant AND s.date = day.date),
+    (SELECT json_agg(json_build_array(s.source_id, s.is_main, s.asleep_minutes)) FROM metrics_sleepsession s
+        WHERE s.participant_id = day.participant AND s.date = day.date),
     (SELECT json_agg(json_build_array(d.metric_id, d.source_id, d.minutes, d.n)) FROM metrics_dayrollup d
         WHERE d.participant_id = day.participant AND d.date = day.date),
     newest.any_time, newest.worn_time

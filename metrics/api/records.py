@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any, ClassVar
 
+from django.db import models
 from django.db.models import QuerySet
+from django.db.models.expressions import RawSQL
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from metrics import sql_reads
 from metrics.api.keyset import KeysetPages
 from metrics.api.series import people_asked
+from metrics.collection import collected
+from metrics.readable import collected_dates
 from participants import audit
 from participants.models import Participant
 from participants.rest.fields import Day
@@ -87,3 +93,11 @@ def on_dates(records: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
     if end := asked.get("end"):
         records = records.filter(date__lte=end)
     return records
+
+
+def collected_only(records: QuerySet[Any], people: QuerySet[Participant]) -> QuerySet[Any]:
+    """Those of local dates on which their participant's data are collected."""
+    dates = collected_dates(collected(people), dt.date.min, dt.date.max)
+    table = records.model._meta.db_table
+    condition = sql_reads.COLLECTED.format(table=table)  # a table's name alone: what was asked for is in parameters
+    return records.filter(RawSQL(condition, list(dates.values()), output_field=models.BooleanField()))  # noqa: S611

@@ -8,8 +8,9 @@ from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import serializers
 
-from metrics.api.records import OfDates, RecordSet, on_dates
+from metrics.api.records import OfDates, RecordSet, collected_only, on_dates
 from metrics.models import ExerciseSession, SleepSession, SleepStage
+from metrics.night_sources import other_nights
 from participants.models import Participant
 
 
@@ -59,6 +60,9 @@ class ExerciseSessionSerializer(SessionSerializer):
 
 
 class SleepParameters(OfDates):
+    source = serializers.IntegerField(  # type: ignore[assignment]  # a parameter of that name
+        required=False, min_value=1, max_value=32_767, help_text="Of this source, whichever counts on the date."
+    )
     main = serializers.BooleanField(required=False, allow_null=True, default=None, help_text="true: main sleeps alone.")
 
 
@@ -68,7 +72,11 @@ class SleepParameters(OfDates):
     )
 )
 class SleepSessionSet(RecordSet):
-    """Nights and naps with their stages, by participant and local date of waking."""
+    """Nights and naps with their stages, by participant and local date of waking: of each date those of one source.
+
+    The source that recorded a main sleep comes first, then the order of the protocol in force on the date decides, then
+    the most minutes asleep. What is collected alone.
+    """
 
     serializer_class = SleepSessionSerializer
     parameters = SleepParameters
@@ -76,9 +84,13 @@ class SleepSessionSet(RecordSet):
     look = "sleep.view"
 
     def records(self, people: QuerySet[Participant], asked: dict[str, Any]) -> QuerySet[Any]:
-        nights = on_dates(SleepSession.objects.filter(participant__in=people), asked)
+        nights = collected_only(on_dates(SleepSession.objects.filter(participant__in=people), asked), people)
         if asked.get("main") is not None:
             nights = nights.filter(is_main=asked["main"])
+        if source := asked.get("source"):
+            return nights.filter(source=source).select_related("participant")
+        ids = list(people.values_list("pk", flat=True))
+        nights = nights.exclude(pk__in=other_nights(ids, asked.get("start"), asked.get("end")))
         return nights.select_related("participant")
 
 
@@ -86,12 +98,12 @@ class SleepSessionSet(RecordSet):
     list=extend_schema(operation_id="exercise_sessions", tags=["days"], summary="Exercise", parameters=[OfDates])
 )
 class ExerciseSessionSet(RecordSet):
-    """Exercise, by participant and local date of its start."""
+    """Exercise of every source, by participant and local date of its start. What is collected alone."""
 
     serializer_class = ExerciseSessionSerializer
     key = ("participant_id", "date", "pk")
     look = "exercise.view"
 
     def records(self, people: QuerySet[Participant], asked: dict[str, Any]) -> QuerySet[Any]:
-        exercise = on_dates(ExerciseSession.objects.filter(participant__in=people), asked)
+        exercise = collected_only(on_dates(ExerciseSession.objects.filter(participant__in=people), asked), people)
         return exercise.select_related("participant")

@@ -19,6 +19,7 @@ from metrics.exports.columns import Samples
 from metrics.exports.drafts import Draft
 from metrics.exports.writers import TextWriter
 from metrics.models import ExerciseSession, Export, ParticipantDay, SleepSession
+from metrics.night_sources import other_nights
 from participants.models import Participant
 
 if TYPE_CHECKING:
@@ -116,8 +117,14 @@ def _about_everybody(work: Plan, model: type[Model], convert: Rows) -> Iterator[
     for pk, study_id in work.people.items():
         found = _wanted(work, model._default_manager.using(work.alias).filter(participant=pk))
         held = work.held[pk]
-        rows = (row for row in found.iterator(CHUNK) if row.date in held)
+        others = _other_nights(work, pk) if model is SleepSession else set()
+        rows = (row for row in found.iterator(CHUNK) if row.date in held and row.pk not in others)
         yield from convert(work.export.trial.code, study_id, rows, work.calendars[pk])
+
+
+def _other_nights(work: Plan, participant: int) -> set[int]:
+    export = work.export
+    return other_nights([participant], export.start_on, export.end_on, among=export.sources, using=work.alias)
 
 
 def _wanted(work: Plan, found: QuerySet[Any]) -> QuerySet[Any]:

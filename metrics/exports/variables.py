@@ -72,7 +72,9 @@ def of_days(protocols: Sequence[Protocol]) -> list[Variable]:
         ),
         Variable(
             "asleep_minutes", "Time asleep in the main sleep that ended on this date", "integer", "min", "93832-4",
-            "http://loinc.org", derived="from the source's own staging", blank="blank: no main sleep is known",
+            "http://loinc.org", blank="blank: no main sleep is known",
+            derived="from the staging of the source whose night counts: of several the first in the order of the"
+            " protocol in force on the date, else the one with most minutes asleep",
         ),
         Variable(
             "last_sample_at", "Newest sample of the day", "datetime", blank="blank: no sample",

@@ -16,7 +16,7 @@ from metrics.writer import store
 from participants.models import AuditEntry, Membership, Participant, Trial
 from tests.api.conftest import Bring
 from tests.factories import MembershipFactory, ParticipantFactory, SiteFactory, TrialFactory
-from tests.metrics.samples import CHARGE, NOON, NOW, batch, deliver
+from tests.metrics.samples import CHARGE, NOON, NOW, PHONE, batch, deliver
 
 pytestmark = pytest.mark.django_db
 TRIAL = "/api/v1/trials/STRIDE-2"
@@ -155,6 +155,26 @@ def test_nights_have_their_stages(reader: Client, person: Participant) -> None:
     assert (night["date"], night["is_main"], night["deep_minutes"]) == ("2026-05-04", True, 120)
     assert night["stages"][1] == {"offset_seconds": 3600, "seconds": 7200, "stage": "deep"}
     assert rows(reader, "sleep-sessions", main="false") == []
+
+
+def test_each_date_has_the_nights_of_the_source_that_counts(reader: Client, person: Participant) -> None:
+    (night,) = rows(reader, "sleep-sessions")
+    wakes = dt.datetime.fromisoformat(night["ends_at"])
+    longer = SleepRecord(PHONE, "longer", wakes - dt.timedelta(hours=11), wakes)
+    store(person, Delivery(sleep=[longer]), now=NOW)
+    assert [one["external_id"] for one in rows(reader, "sleep-sessions")] == ["longer"]
+    other = rows(reader, "sleep-sessions", source=night["source"])
+    assert [one["external_id"] for one in other] == [night["external_id"]]
+
+
+@pytest.mark.parametrize("what", ["sleep-sessions", "exercise-sessions"])
+def test_what_is_not_collected_is_in_no_list(reader: Client, person: Participant, what: str) -> None:
+    (one,) = rows(reader, what)
+    date = dt.date.fromisoformat(one["date"])
+    Participant.objects.filter(pk=person.pk).update(monitoring_ends_on=date)
+    assert len(rows(reader, what)) == 1
+    Participant.objects.filter(pk=person.pk).update(monitoring_ends_on=date - dt.timedelta(days=1))
+    assert rows(reader, what) == []
 
 
 def test_exercise_has_null_for_what_its_source_does_not_know(reader: Client, person: Participant) -> None:

@@ -143,6 +143,15 @@ def test_an_export_of_part_of_the_time_tells_the_same(person: Participant, trial
     assert steps_by_date(fhir(user, trial, **part)) == {date: STEPS[date] for date in dates(3, 6)}
 
 
+def test_each_date_has_the_night_of_one_source(person: Participant, trial: Trial) -> None:
+    user = factories.MembershipFactory(trial=trial).user
+    nights = [one for one in fhir(user, trial) if one["code"]["text"] == "Sleep duration"]
+    assert sorted(one["effectivePeriod"]["end"][:10] for one in nights) == dates(0, 10)
+    only = {"sources": [Source.objects.get(device_model="Sense 2").pk]}
+    nights = [one for one in fhir(user, trial, **only) if one["code"]["text"] == "Sleep duration"]
+    assert sorted(one["effectivePeriod"]["end"][:10] for one in nights) == dates(2, 10)
+
+
 def test_a_source_that_is_asked_for_is_the_only_one(person: Participant, trial: Trial) -> None:
     user = factories.MembershipFactory(trial=trial).user
     only = {"sources": [Source.objects.get(device_model="Sense 2").pk]}

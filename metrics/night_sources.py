@@ -1,0 +1,81 @@
+"""Whose nights count: of each participant and local date of waking those of one source, by the rule of sources.py.
+
+A source that recorded a main sleep comes before those that recorded naps alone, whatever the protocol prefers: a nap
+would hide the night. Then the protocol in force on the date decides, then the most minutes asleep, in the main sleep
+where there is one, then the lowest id. Naps of the date are taken from the same source.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Sequence
+
+import numpy as np
+from django.db.models import Exists, OuterRef
+from numpy.typing import NDArray
+
+from metrics.days import EPOCH
+from metrics.models import SleepSession, Source
+from metrics.sources import UNCOUNTED, Numbers, Priorities, counting
+
+FIELDS = ("pk", "participant", "participant__trial", "date", "source", "is_main", "asleep_minutes")
+
+
+def counting_nights(
+    group: Numbers, places: Numbers, source: Numbers, is_main: NDArray[np.bool_], asleep: Numbers
+) -> NDArray[np.bool_]:
+    """Which episodes are of the source that counts. A group is a participant and date. All of shape (n,), any order."""
+    keys, place = np.unique(np.stack([group, source]), axis=1, return_inverse=True)
+    place = place.reshape(-1)
+    n = keys.shape[1]
+    main, total, ranks = np.full(n, -1), np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+    np.maximum.at(main, place[is_main], asleep[is_main])
+    np.add.at(total, place, asleep)
+    ranks[place] = places
+    ranks += np.where(main < 0, UNCOUNTED, 0)
+    counts = counting(keys[0], ranks, keys[1], np.where(main < 0, total, main))
+    chosen: NDArray[np.bool_] = counts[place]
+    return chosen
+
+
+def other_nights(
+    people: Collection[int],
+    first: dt.date | None,
+    last: dt.date | None,
+    *,
+    among: Collection[int] = (),
+    using: str = "default",
+) -> set[int]:
+    """Ids of the participants' episodes, by date of waking, that are of a source which does not count on their date.
+
+    `among`: one of these sources counts, of the rest none. One statement, and two more where any date has several.
+    """
+    sessions = SleepSession.objects.using(using).filter(participant__in=people)
+    sessions = sessions.filter(date__gte=first) if first else sessions
+    sessions = sessions.filter(date__lte=last) if last else sessions
+    beside = SleepSession.objects.using(using).filter(participant=OuterRef("participant"), date=OuterRef("date"))
+    if among:
+        sessions, beside = sessions.filter(source__in=among), beside.filter(source__in=among)
+    several = sessions.filter(Exists(beside.exclude(source=OuterRef("source")))).order_by()
+    rows = list(several.values_list(*FIELDS))
+    if not rows:
+        return set()
+    pk, participant, trial, date, source, is_main, asleep = zip(*rows, strict=True)
+    dates = np.array([(one - EPOCH).days for one in date], dtype=np.int64)
+    sources = Source.objects.using(using).in_bulk(set(source))
+    of, asleep_minutes = np.array(source, dtype=np.int64), np.array(asleep, dtype=np.int64)
+    places = Priorities(set(trial), sources, using).places(np.array(trial, dtype=np.int64), dates, of)
+    group = np.array(participant, dtype=np.int64) * 10_000_000 + dates
+    counts = counting_nights(group, places, of, np.array(is_main), asleep_minutes)
+    return {key for key, one in zip(pk, counts.tolist(), strict=True) if not one}
+
+
+def asleep_on(nights: Sequence[tuple[int, bool, int]], places: Sequence[int]) -> int | None:
+    """Minutes asleep in the main sleep that counts, of one date's episodes (source, main sleep?, minutes asleep).
+
+    `places`: each one's place in the protocol's order. None where no source recorded a main sleep.
+    """
+    mains = [
+        (place, -asleep, source) for (source, is_main, asleep), place in zip(nights, places, strict=True) if is_main
+    ]
+    return -min(mains)[1] if mains else None

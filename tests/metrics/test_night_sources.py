@@ -1,0 +1,138 @@
+"""Whose nights count: of each date of waking one source's, in every list and in the minutes of the day."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pytest
+
+from metrics import queries
+from metrics.batch import Delivery, ExerciseRecord, SleepRecord, SourceKey
+from metrics.models import ParticipantDay, SleepSession
+from metrics.night_sources import counting_nights, other_nights
+from metrics.sources import UNRANKED
+from metrics.writer import store
+from participants.models import Participant, Protocol
+from tests.factories import ParticipantFactory, ProtocolFactory
+from tests.metrics.samples import NOW
+
+pytestmark = pytest.mark.django_db
+
+MONDAY = dt.date(2026, 5, 4)
+ONE_DAY, HOUR = dt.timedelta(days=1), dt.timedelta(hours=1)
+A, B = SourceKey("testvendor", "watch", "Charge 6"), SourceKey("testvendor", "ring", "Halo")
+
+
+@pytest.fixture
+def person() -> Participant:
+    return ParticipantFactory()
+
+
+def slept(
+    person: Participant, source: SourceKey, hours: float, *, day: int = 0, main: bool | None = None, at: float = 7
+) -> None:
+    """Sleep that ended at so many hours of a local day."""
+    wakes = dt.datetime(2026, 5, 3, 22, tzinfo=dt.UTC) + day * ONE_DAY + at * HOUR
+    night = SleepRecord(source, f"{wakes:%d%H}", wakes - hours * HOUR, wakes, is_main=main)
+    store(person, Delivery(sleep=[night]), now=NOW)
+
+
+def shown(person: Participant, days: int = 1) -> list[tuple[dt.date, str, int, bool]]:
+    found = queries.sleep_sessions(person.pk, MONDAY, MONDAY + (days - 1) * ONE_DAY)
+    return [(one.date, one.source.device_model, one.asleep_minutes, one.is_main) for one in found]
+
+
+def asleep(person: Participant, day: int = 0) -> int | None:
+    return ParticipantDay.objects.get(participant=person, date=MONDAY + day * ONE_DAY).asleep_minutes
+
+
+@pytest.mark.parametrize(("first", "second"), [(A, B), (B, A)])
+def test_the_night_with_most_sleep_counts_whichever_came_first(
+    person: Participant, first: SourceKey, second: SourceKey
+) -> None:
+    for source in (first, second):
+        slept(person, source, 8 if source is B else 7)
+    assert shown(person) == [(MONDAY, "Halo", 480, True)]
+    assert asleep(person) == 480
+
+
+def test_the_protocols_order_comes_before_the_length(person: Participant) -> None:
+    Protocol.objects.update(source_priority=["Charge 6"])
+    slept(person, A, 5)
+    slept(person, B, 8)
+    assert shown(person) == [(MONDAY, "Charge 6", 300, True)]
+    assert asleep(person) == 300
+
+
+def test_each_date_goes_by_the_protocol_in_force_on_it(person: Participant) -> None:
+    Protocol.objects.update(effective_on=MONDAY, source_priority=["Charge 6"])
+    ProtocolFactory(trial=person.trial, version=2, effective_on=MONDAY + ONE_DAY, source_priority=["ring"])
+    for day in range(2):
+        slept(person, A, 6, day=day)
+        slept(person, B, 5, day=day)
+    assert [model for _, model, *_ in shown(person, 2)] == ["Charge 6", "Halo"]
+    assert [asleep(person, day) for day in range(2)] == [360, 300]
+
+
+def test_a_source_of_naps_alone_does_not_hide_the_night_of_another(person: Participant) -> None:
+    Protocol.objects.update(source_priority=["Charge 6"])
+    slept(person, A, 1, main=False, at=15)
+    slept(person, B, 7)
+    assert shown(person) == [(MONDAY, "Halo", 420, True)]
+    assert asleep(person) == 420
+
+
+def test_naps_come_from_the_source_of_the_night(person: Participant) -> None:
+    slept(person, A, 7)
+    slept(person, A, 1, main=False, at=15)
+    slept(person, B, 6)
+    slept(person, B, 2, main=False, at=16)
+    assert [(model, minutes) for _, model, minutes, _ in shown(person)] == [("Charge 6", 420), ("Charge 6", 60)]
+
+
+def test_a_date_of_one_source_needs_no_choice(person: Participant) -> None:
+    slept(person, A, 7)
+    slept(person, B, 6, day=1)
+    assert [model for _, model, *_ in shown(person, 2)] == ["Charge 6", "Halo"]
+    assert other_nights([person.pk], None, None) == set()
+
+
+def test_others_sleep_as_they_do(person: Participant) -> None:
+    other = ParticipantFactory(trial=person.trial)
+    slept(person, A, 7)
+    slept(other, B, 8)
+    assert other_nights([person.pk, other.pk], None, None) == set()
+
+
+def test_of_named_sources_one_counts(person: Participant) -> None:
+    slept(person, A, 7)
+    slept(person, B, 8)
+    mine = SleepSession.objects.get(source__device_model="Charge 6")
+    assert other_nights([person.pk], MONDAY, MONDAY) == {mine.pk}
+    assert other_nights([person.pk], MONDAY, MONDAY, among=[mine.source_id]) == set()
+    assert other_nights([person.pk], MONDAY + ONE_DAY, None) == set()
+
+
+def test_of_equals_the_lowest_id_counts() -> None:
+    zero = np.zeros(2, dtype=np.int64)
+    counts = counting_nights(zero, zero + UNRANKED, np.array([9, 5]), np.array([True, True]), zero + 400)
+    assert counts.tolist() == [False, True]
+
+
+def test_nights_and_exercise_outside_the_collection_interval_are_not_shown(person: Participant) -> None:
+    for day in range(3):
+        slept(person, A, 7, day=day)
+        start = dt.datetime(2026, 5, 4, 8, tzinfo=dt.UTC) + day * ONE_DAY
+        for source in (A, B):
+            walk = ExerciseRecord(source, f"w{day}", start, start + HOUR, "walk")
+            store(person, Delivery(exercise=[walk]), now=NOW)
+    Participant.objects.filter(pk=person.pk).update(
+        monitoring_starts_on=MONDAY + ONE_DAY, monitoring_ends_on=MONDAY + ONE_DAY
+    )
+    assert [date for date, *_ in shown(person, 3)] == [MONDAY + ONE_DAY]
+    exercise = queries.exercise_sessions(person.pk, MONDAY, MONDAY + 2 * ONE_DAY)
+    assert [(one.date, one.source.device_model) for one in exercise] == [
+        (MONDAY + ONE_DAY, "Charge 6"),
+        (MONDAY + ONE_DAY, "Halo"),
+    ]
