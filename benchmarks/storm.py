@@ -1,11 +1,16 @@
 """Does everything arrive, once and right, while the vendor misbehaves and workers are killed?
 
-    python -m benchmarks.storm [--minutes 10] [--participants 50] [--days 3]
+    python -m benchmarks.storm [--minutes 10] [--participants 50] [--days 3] [--held-weeks 3]
 
 The simulator plays its storm: refusals, truncated answers, ties at page borders, tokens that run out or are revoked,
 restated hours, notices that come twice, late or forged. Workers are killed (SIGKILL) at random and started again; who
 was revoked connects anew. Then the simulated clock is stopped, the faults end, one more pass is made, and the store is
 compared with the truth row for row.
+
+With --held-weeks nobody's phone has uploaded anything for so long when they connect, all of it comes in the middle of
+the storm, and there are no notices: what was answered empty must be asked for again. A short form, some minutes:
+
+    python -m benchmarks.storm --held-weeks 3 --participants 3 --minutes 1
 """
 
 from __future__ import annotations
@@ -61,8 +66,33 @@ def reconnect(made: stack.Stack) -> int:
     return count
 
 
-def storm(made: stack.Stack, minutes: float, chance: random.Random) -> dict[str, Any]:
-    """Let it blow; returns what was done to whom. What beat does each minute is done every five seconds."""
+def hold(made: stack.Stack, weeks: float) -> None:
+    """Have nobody's phone upload anything from so many weeks ago on."""
+    now = dt.datetime.now(dt.UTC)
+    made.sim("clock", set=(now - dt.timedelta(weeks=weeks)).isoformat())
+    set_held(made, held=True)
+    made.sim("clock", set=dt.datetime.now(dt.UTC).isoformat())
+
+
+def set_held(made: stack.Stack, *, held: bool) -> None:
+    for account in made.sim("accounts")["accounts"]:
+        made.sim("late", user=str(account["number"]), held=held)
+
+
+def read_now(connections: list[int]) -> None:
+    """Read, in this process, all that there is of everybody: while uploads are held most of it is answered empty."""
+    from ingestion.sync import dispatch
+
+    for pk in connections:
+        while dispatch.serve(pk).wait == 0:
+            pass
+
+
+def storm(made: stack.Stack, minutes: float, chance: random.Random, *, held: bool) -> dict[str, Any]:
+    """Let it blow; returns what was done to whom. What beat does each minute is done every five seconds.
+
+    `held`: uploads are, and come in the middle of it.
+    """
     from ingestion import tasks
 
     crew: list[Child] = [made.worker(1), made.worker(2)]
@@ -70,6 +100,9 @@ def storm(made: stack.Stack, minutes: float, chance: random.Random) -> dict[str,
     end, next_kill, next_tick = time.monotonic() + 60 * minutes, time.monotonic() + 10, 0.0
     while time.monotonic() < end:
         time.sleep(1)
+        if held and time.monotonic() > end - 30 * minutes:
+            set_held(made, held=False)
+            held = False
         done["reconnected"] += reconnect(made)
         if time.monotonic() > next_tick:
             tasks.tick.delay()
@@ -120,6 +153,7 @@ def main() -> None:
     arguments.add_argument("--days", type=int, default=3, help="of monitoring before now")
     arguments.add_argument("--seed", type=int, default=7)
     arguments.add_argument("--settle", type=float, default=900, help="seconds at most")
+    arguments.add_argument("--held-weeks", type=float, default=0, help="uploads held so long, and no notices")
     given = arguments.parse_args()
     simulator = ("--participants", str(given.participants * 5 // 4), "--seed", str(given.seed), "--user-limit", "0")
     with stack.stack(*simulator, "--cache-days", "800", **QUICK) as made:
@@ -127,14 +161,18 @@ def main() -> None:
 
         from ingestion.models import WebhookDelivery
 
-        connected = stack.connect_all(
-            made, given.participants, dt.datetime.now(dt.UTC).date() - dt.timedelta(given.days)
-        )
-        made.web()
-        call_command("google_webhooks", "create")
+        if given.held_weeks:
+            hold(made, given.held_weeks)
+        days = given.days + round(7 * given.held_weeks)
+        connected = stack.connect_all(made, given.participants, dt.datetime.now(dt.UTC).date() - dt.timedelta(days))
+        if given.held_weeks:
+            read_now(connected)
+        else:
+            made.web()
+            call_command("google_webhooks", "create")
         made.sim("faults", profile="storm")
         print(f"{made.tier}: {len(connected)} participants, {given.minutes:g} minutes of storm")
-        done = storm(made, given.minutes, random.Random(given.seed))
+        done = storm(made, given.minutes, random.Random(given.seed), held=bool(given.held_weeks))
         told, before = made.sim("stats"), states()
         notices = WebhookDelivery.objects.count()
         settled = settle(made, given.settle)
