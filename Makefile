@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3.12 chooses the interpreter for a new environment, PORT=8001 the web port.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo run backup restore test mutate test-wearipedia fuzz fuzz-api audit secrets monitoring-check dashboards lint format openapi screenshots lock validation bench-ingest bench-read bench-sync bench-storm bench-monitoring bench-series bench-exports bench-processes bench-store bench-backup bench-load bench-chaos fresh-root
+.PHONY: help demo run backup restore test mutate properties test-wearipedia fuzz fuzz-api audit secrets monitoring-check dashboards lint format openapi screenshots lock validation bench-ingest bench-read bench-sync bench-storm bench-monitoring bench-series bench-exports bench-processes bench-store bench-backup bench-load bench-chaos fresh-root
 
 # The first Python that runs at all: the set-up script looks for a fitting one itself and says so if there is none.
 SET_UP = @for python in "$$PYTHON" python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -34,6 +34,9 @@ fuzz: ## ten thousand malformed imports, callbacks, notices, forms and API reque
 
 audit: ## ask for known faults of every locked package (needs the network; says loudly where there is none)
 	$(SET_UP) --lock dev -- deploy/audit.py $(OR_SAY)
+
+properties: ## 500 whole lives of a participant in any order (PROPERTY_EXAMPLES=50 for fewer; PROPERTY_FAULT=name puts a fault back)
+	PROPERTY_EXAMPLES=$${PROPERTY_EXAMPLES:-500} $(MAKE) test ARGS="-q -s tests/properties $(ARGS)"
 
 mutate: ## change the modules that hold rules, one place at a time; a test must notice (ARGS=metrics/judging.py for one)
 	$(SET_UP) --lock dev -- -m config.embedded bench deploy.mutation $(ARGS) $(OR_SAY)
