@@ -28,6 +28,7 @@ app.conf.beat_schedule = {
     "resume-removals": {"task": "metrics.resume_removals", "schedule": 600.0, "options": {"expires": 590}},
     "resume-undoings": {"task": "ingestion.resume_undoings", "schedule": 600.0, "options": {"expires": 590}},
     "resume-recomputes": {"task": "metrics.resume_recomputes", "schedule": 60.0, "options": {"expires": 55}},
+    "resume-deletions": {"task": "metrics.resume_deletions", "schedule": 60.0, "options": {"expires": 55}},
     "resume-moves": {"task": "metrics.resume_moves", "schedule": 60.0, "options": {"expires": 55}},
     "judge-days": {"task": "metrics.judge_days", "schedule": crontab(minute="7"), "options": {"expires": 55 * 60}},
     "resume-exports": {"task": "metrics.resume_exports", "schedule": 60.0, "options": {"expires": 55}},

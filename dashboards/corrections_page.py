@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -21,8 +22,11 @@ from dashboards.views import visible_participant
 from ingestion import accounts
 from ingestion.models import Connection
 from ingestion.redirects import SeeOther
-from metrics import moving, rezone
+from ingestion.source_deletion import delete_of_source, would_come_again
+from metrics import deletion, moving, rezone, tasks
+from metrics.deletion import Selection
 from metrics.models import DataMove
+from metrics.registry import BY_CODE
 from participants import reinstatement
 from participants.audit import looked
 from participants.entered import said
@@ -43,13 +47,15 @@ def corrections(request: Request, code: str, study_id: str) -> HttpResponse:
 @require_POST
 @signed_in
 def corrections_act(request: Request, code: str, study_id: str, verb: str) -> HttpResponse:
-    """reinstate, approve, refuse, zone, release, new-account, look (what a move would do), move."""
+    """reinstate, approve, refuse, zone, release, new-account, move, delete; look and look-source say what these two
+    would do.
+    """
     participant = _participant(request, code, study_id)
-    if verb not in ACTS:
+    if verb not in ACTS and verb not in LOOKS:
         raise Http404
     try:
-        if verb == "look":
-            context = _context(request, participant) | {"move": _look(request, participant)}
+        if verb in LOOKS:
+            context = _context(request, participant) | LOOKS[verb](request, participant)
             return render(request, "dashboards/corrections.html", context)
         messages.success(request, ACTS[verb](request, participant))
     except (ValueError, ValidationError) as fault:
@@ -82,6 +88,9 @@ def _context(request: Request, participant: Participant) -> dict[str, Any]:
         ],
         "zones": sorted(time_zones()),
         "others": others.order_by("study_id").values_list("study_id", flat=True),
+        "sources": deletion.sources_of(participant),
+        "whats": [*deletion.SESSIONS, *BY_CODE],
+        "deletions": participant.source_deletions.select_related("source"),
         "moves": DataMove.objects.filter(giver=participant).select_related("receiver"),
     }
 
@@ -133,7 +142,7 @@ def _new_account(request: Request, participant: Participant) -> str:
 
 def _receiver(request: Request, participant: Participant) -> Participant:
     others = Participant.objects.visible_to(request.user).filter(trial=participant.trial)
-    found: Participant | None = others.filter(study_id__iexact=said(request).text("to").strip()).first()
+    found: Participant | None = others.with_study_id(said(request).text("to").strip()).first()
     if found is None:
         raise ValueError("There is no participant of this study id in the trial.")
     return found
@@ -142,7 +151,7 @@ def _receiver(request: Request, participant: Participant) -> Participant:
 def _look(request: Request, participant: Participant) -> dict[str, Any]:
     receiver = _receiver(request, participant)
     moving.check(participant, receiver)
-    return {"to": receiver, "what": moving.preview(participant, receiver)}
+    return {"move": {"to": receiver, "what": moving.preview(participant, receiver)}}
 
 
 def _move(request: Request, participant: Participant) -> str:
@@ -154,8 +163,34 @@ def _move(request: Request, participant: Participant) -> str:
     return f"Their data are being moved to {receiver.study_id}. This page says how far it is."
 
 
+def _selection(request: Request, participant: Participant) -> Selection:
+    """What is to be deleted, as the form says."""
+    form = said(request)
+    source = {one.pk: one for one in deletion.sources_of(participant)}.get(form.number("source") or 0)
+    if source is None:
+        raise ValueError("Choose a source of which something is stored.")
+    first, last = (form.day(name) if form.text(name) else None for name in ("first", "last"))
+    return Selection(participant, source, form.text("what"), first, last)
+
+
+def _look_at_source(request: Request, participant: Participant) -> dict[str, Any]:
+    selection = _selection(request, participant)
+    found = deletion.going(selection)
+    if not found:
+        raise ValueError("Nothing is stored of them from this source on these dates.")
+    return {"deletion": {"selection": selection, "going": found, "again": would_come_again(selection)}}
+
+
+def _delete(request: Request, participant: Participant) -> str:
+    _confirmed(request, participant)
+    row = delete_of_source(_selection(request, participant), by=request.user, reason=_why(request))
+    transaction.on_commit(partial(tasks.delete_of_source.delay, row.pk), robust=True)
+    return "It is being deleted. This page says how far it is."
+
+
+# What is said before it is done.
+LOOKS: dict[str, Callable[[Request, Participant], dict[str, Any]]] = {"look": _look, "look-source": _look_at_source}
 ACTS: dict[str, Callable[[Request, Participant], str]] = {
-    "look": _move,
     "reinstate": _reinstate,
     "approve": partial(_decide, True),
     "refuse": partial(_decide, False),
@@ -163,4 +198,5 @@ ACTS: dict[str, Callable[[Request, Participant], str]] = {
     "release": _release,
     "new-account": _new_account,
     "move": _move,
+    "delete": _delete,
 }

@@ -24,7 +24,7 @@ from ingestion import provenance
 from ingestion.models import ImportedPart, ImportFile
 from metrics import nights
 from metrics.batch import Sessions
-from metrics.restoring import Restored, Session, hold, restore
+from metrics.restoring import Restored, Session, hold_data, restore
 from metrics.traces import OffsetTrace, SampleTrace, SessionTrace, chosen
 from participants import audit
 from participants.models import Participant
@@ -135,7 +135,7 @@ def undo_step(pk: int) -> Restored | None:
     """Take the last part back; None where there is none any more, and then the import is undone."""
     part = ImportedPart.objects.filter(import_file=pk).order_by("-pk").defer("content").first()
     if part is not None:
-        hold(part.participant_id)  # before the file's row, as whoever imports
+        hold_data(part.participant_id)  # before the file's row, as whoever imports
     row = ImportFile.objects.select_for_update(no_key=True).filter(pk=pk, status=Status.UNDOING).first()
     if row is None:
         return None

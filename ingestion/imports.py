@@ -37,7 +37,7 @@ from ingestion.siblings import Sibling, Siblings, sharing_clock
 from metrics.batch import Delivery
 from metrics.collection import collected_of
 from metrics.cutting import inside, size
-from metrics.restoring import hold
+from metrics.restoring import hold_data
 from metrics.traces import Trace
 from metrics.writer import Counts, Frozen, store
 from participants import audit
@@ -224,7 +224,7 @@ class Import:
             if record is None:
                 return store(participant, delivery)
             if record.read_before:
-                hold(participant.pk)
+                hold_data(participant.pk)
                 delivery, known = provenance.not_yet_stored(record, participant, delivery)
             else:
                 known = Counts()

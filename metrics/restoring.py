@@ -51,7 +51,7 @@ class Session:
     wanted: dict[str, Any] | None
 
 
-def hold(participant: int) -> None:
+def hold_data(participant: int) -> None:
     """Take a participant's lock, as every writer does, to the end of this transaction."""
     with connection.cursor() as cursor:
         cursor.execute(sql.LOCK, [participant])
@@ -74,7 +74,7 @@ def restore(
     so does nothing of the delivery's own values: what revisions keep of these goes.
     """
     now = now or timezone.now()
-    hold(participant.pk)
+    hold_data(participant.pk)
     done, dates = Restored(), set[dt.date]()
     if offsets:
         done += _offsets(participant, offsets, now)

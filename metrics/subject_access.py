@@ -29,6 +29,7 @@ from metrics.models import (
     Revision,
     SleepSession,
     Source,
+    SourceDeletion,
     Standing,
 )
 from metrics.plausibility import plausible
@@ -65,6 +66,11 @@ def chapters(participant: Participant) -> Iterator[Chapter]:
         "measurements/moves", "Values that moved from or to another number",
         "Where your data were kept under two numbers, or under the wrong one: when they were moved, and how much.",
         (DataMove,), rows_of(DataMove.objects.filter(Q(giver=participant) | Q(receiver=participant))),
+    )  # fmt: skip
+    yield Chapter(
+        "measurements/deletions", "What was deleted of one source",
+        "Where a device or a file was wrong: what was deleted of it, why and when.",
+        (SourceDeletion,), rows_of(SourceDeletion.objects.filter(participant=participant), leave_out=["by"]),
     )  # fmt: skip
     yield from _sessions(participant)
     yield from _judgements(participant)

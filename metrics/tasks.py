@@ -9,9 +9,9 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from metrics import care, data_check, moving, recomputes, removals, verdicts
+from metrics import care, data_check, deletion, moving, recomputes, removals, verdicts
 from metrics.exports import engine, service
-from metrics.models import DataMove, Recompute, Removal
+from metrics.models import DataMove, Recompute, Removal, SourceDeletion
 from participants.models import Participant, Trial
 
 log = logging.getLogger(__name__)
@@ -118,6 +118,19 @@ def resume_moves() -> None:
     """Each minute: a move that nobody works on any more goes on."""
     for pk in DataMove.objects.filter(finished_at=None).values_list("pk", flat=True):
         move_data.delay(pk)
+
+
+@shared_task(name="metrics.delete_of_source", acks_late=True)  # type: ignore[untyped-decorator]
+def delete_of_source(pk: int) -> None:
+    """Go on with the deletion of what a source brought of a participant where it stands, to its end."""
+    deletion.deletion_run(pk)
+
+
+@shared_task(name="metrics.resume_deletions", acks_late=True)  # type: ignore[untyped-decorator]
+def resume_deletions() -> None:
+    """Each minute: a deletion by source that nobody works on any more goes on."""
+    for pk in SourceDeletion.objects.filter(finished_at=None).values_list("pk", flat=True):
+        delete_of_source.delay(pk)
 
 
 @shared_task(name="metrics.check_data", acks_late=True)  # type: ignore[untyped-decorator]

@@ -1,5 +1,6 @@
 """What was measured, what was made of it, and what was taken away: the tables of this room."""
 
+from metrics.models.deletions import SourceDeletion
 from metrics.models.exports import Export, ExportFile
 from metrics.models.measured import (
     Access,
@@ -56,5 +57,6 @@ __all__ = [
     "SleepSession",
     "SleepStage",
     "Source",
+    "SourceDeletion",
     "Standing",
 ]

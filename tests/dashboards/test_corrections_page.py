@@ -8,7 +8,8 @@ import pytest
 from django.test import Client
 
 from ingestion.models import Connection
-from metrics.models import DataMove, Measurement
+from metrics.deletion import deletion_run
+from metrics.models import DataMove, Measurement, Source, SourceDeletion
 from metrics.moving import move_run
 from participants.models import Participant
 from participants.services import participant_withdraw
@@ -96,3 +97,47 @@ def test_what_a_live_account_would_bring_again_does_not_move(person: Participant
 
 def test_coordinators_cannot(person: Participant) -> None:
     assert manager(person, "coordinator").get(path(person)).status_code == 403
+
+
+# --- deleting what one source brought ----------------------------------------------------------------------------
+
+
+def test_what_a_source_brought_is_deleted_after_it_was_told(client: Client, person: Participant) -> None:
+    store(person, heart_rate(NOON, 60, step=60))
+    source = Source.objects.get()
+    asked = {"source": source.pk, "what": "", "first": "", "last": ""}
+    page = client.post(path(person, "look-source"), asked).content.decode()
+    assert "60 × heart rate" in page
+    assert Measurement.objects.count() == 60
+    assert client.post(path(person, "delete"), {**asked, "reason": "not theirs", "confirm": "AX-1"}).status_code == 303
+    deletion_run(SourceDeletion.objects.get(participant=person).pk)
+    assert not Measurement.objects.exists()
+    assert "deleted, 60 rows" in client.get(path(person)).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"confirm": "AX-2"}, "Type AX-1 to confirm"),
+        ({"reason": ""}, "Say why"),
+        ({"source": "0"}, "Choose a source"),
+        ({"what": "pulse"}, "no metric"),
+        ({"first": "2026-02-31"}, "Give the day"),
+    ],
+)
+def test_a_deletion_that_is_not_meant_or_makes_no_sense_is_refused(
+    client: Client, person: Participant, given: dict[str, str], says: str
+) -> None:
+    store(person, heart_rate(NOON, 60, step=60))
+    asked = {"source": str(Source.objects.get().pk), "what": "", "reason": "not theirs", "confirm": "AX-1", **given}
+    answer = client.post(path(person, "delete"), asked)
+    assert answer.status_code == 422
+    assert says in answer.content.decode()
+    assert Measurement.objects.exists()
+
+
+def test_only_managers_delete(person: Participant) -> None:
+    store(person, heart_rate(NOON, 60, step=60))
+    asked = {"source": Source.objects.get().pk, "reason": "not theirs", "confirm": "AX-1"}
+    assert manager(person, "coordinator").post(path(person, "delete"), asked).status_code == 403
+    assert Measurement.objects.exists()

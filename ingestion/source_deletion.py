@@ -1,0 +1,35 @@
+"""Deletion by source, as far as it concerns how data arrive: nothing is deleted that would come again by itself."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from ingestion.live import providers
+from ingestion.models import Connection
+from metrics.deletion import DeletionRefused, Selection, deletion_start
+from metrics.models import SourceDeletion
+from participants.locks import hold
+from participants.models import User
+
+BRINGS = (Connection.Status.ACTIVE, Connection.Status.RECONNECT)
+
+
+@transaction.atomic
+def delete_of_source(selection: Selection, *, by: User | None, reason: str) -> SourceDeletion:
+    """Have what a source brought deleted. Raises DeletionRefused, also while a connection or a synthetic device would
+    bring it again; django's ValidationError.
+    """
+    hold(selection.participant)
+    if why := would_come_again(selection):
+        raise DeletionRefused(why)
+    return deletion_start(selection, by=by, reason=reason)
+
+
+def would_come_again(selection: Selection) -> str:
+    """Why what is deleted would come again, and what to do; empty where it would not."""
+    slugs = [one.slug for one in providers() if one.source_provider == selection.source.provider]
+    if selection.participant.connections.filter(provider__in=slugs, status__in=BRINGS).exists():
+        return "Their account is connected and would bring it again: disconnect it first."
+    if selection.participant.synthetic_devices.filter(provider=selection.source.provider).exists():
+        return "A synthetic device would bring it again: delete the device first."
+    return ""

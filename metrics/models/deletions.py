@@ -1,0 +1,41 @@
+"""The deletion of what a participant has from one source: asked for with a reason, done by a worker."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from metrics.models.measured import Source
+from participants.models import Participant
+from participants.models.fields import DayField, LineField
+
+
+class SourceDeletion(models.Model):
+    """That what a source brought of a participant is deleted, and how much was (metrics.deletion).
+
+    `what`: a metric's code, "sleep", "exercise", or "" for all. `first`, `last`: local dates, both included; null: no
+    bound. `removed`: rows by what they were.
+    """
+
+    participant = models.ForeignKey(Participant, models.CASCADE, related_name="source_deletions")
+    source = models.ForeignKey(Source, models.PROTECT, related_name="+")
+    what = models.CharField(max_length=40, blank=True, default="")
+    first = DayField(null=True, blank=True)
+    last = DayField(null=True, blank=True)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    reason = LineField(max_length=200, help_text="Why, for the audit trail. No names.")
+    asked_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True)
+    removed = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ("-asked_at",)
+
+    def __str__(self) -> str:
+        return f"{self.what or 'everything'} of {self.source}, participant {self.participant_id}"
+
+    @property
+    def rows(self) -> int:
+        """How many rows were deleted so far."""
+        return sum(self.removed.values())
