@@ -10,7 +10,7 @@ import pytest
 
 from ingestion.models import ImportFile
 from ingestion.providers.markers import HALF, MINUS_ONE, NO_VALUE, ZERO, present
-from metrics.models import Measurement
+from metrics.models import DayRollup, Measurement, ParticipantDay
 from metrics.registry import METRICS, Metric
 from participants.models import Trial
 from tests.factories import TrialFactory
@@ -129,3 +129,21 @@ def test_an_account_export_s_markers_are_skipped_and_counted(
     counts = ImportFile.objects.get().counts
     assert (counts["skipped"], counts["rejected"]) == (skipped, {}), outcome.text
     assert list(Measurement.objects.order_by("metric_id", "time").values_list("value", flat=True)) == kept
+
+
+@pytest.mark.parametrize(("value", "stored"), [(0, 0), (-1, 0), (3, 1440), (255, 1440)])
+def test_a_day_of_no_pulse_is_not_worn(
+    trial: Trial, tmp_path: Path, import_data: Import, value: int, stored: int
+) -> None:
+    """A day of a marker, or of what no heart does, between two that were worn."""
+    clock = [f"{h % 12 or 12}:{m:02}:00 {'AM' if h < 12 else 'PM'}" for h in range(24) for m in range(60)]
+    rows = [f"ZERO-1,11/{day}/2025 {at},{value if day == 10 else 70}" for day in (9, 10, 11) for at in clock]
+    path = tmp_path / "heartrate_seconds_merged.csv"
+    path.write_text("\n".join(["Id,Time,Value", *rows]) + "\n")
+    import_data(trial, path)
+    counts = ImportFile.objects.get().counts
+    assert (counts["flagged"], sum(counts["skipped"].values())) == (stored, 1440 - stored)
+    assert Measurement.objects.filter(value=value).count() == stored
+    days = ParticipantDay.objects.order_by("date").values_list("status", "worn_minutes")
+    assert list(days) == [("v", 1440), ("i", 0), ("v", 1440)]
+    assert DayRollup.objects.count() == 2

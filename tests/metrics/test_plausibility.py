@@ -30,7 +30,7 @@ from metrics.models import (
     Revision,
     Standing,
 )
-from metrics.plausibility import counted, per_minute, plausible
+from metrics.plausibility import counted, per_minute, plausible, range_words
 from metrics.registry import BY_CODE, HEART_RATE, METRICS, RANGES_SINCE, RANGES_VERSION, STEPS, Kind, Metric
 from metrics.retention import MARGIN, line_for, retain
 from metrics.writer import recompute, store
@@ -91,6 +91,16 @@ def test_only_the_range_of_a_sum_of_an_interval_grows_with_its_length(db: None, 
 
 def test_an_hour_of_4000_steps_is_plausible_and_a_minute_of_them_is_not() -> None:
     assert plausible(STEPS, np.array([4000.0, 4000.0]), np.array([3600, 60])).tolist() == [True, False]
+
+
+def test_ranges_are_said_in_words() -> None:
+    words = {code: range_words(BY_CODE[code]) for code in ("heart_rate", "steps", "hrv_rmssd", "steps_24h")}
+    assert words == {
+        "heart_rate": "25 to 240 /min",
+        "steps": "0 to 300 {steps} a minute",
+        "hrv_rmssd": "1 to 300 ms",
+        "steps_24h": "0 to 100000 {steps}",
+    }
 
 
 def near_bounds(metric: Metric) -> st.SearchStrategy[float]:
