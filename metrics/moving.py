@@ -25,8 +25,10 @@ from metrics.grids import Span
 from metrics.kept import kept_days
 from metrics.models import (
     DataMove,
+    DayRollup,
     ExerciseSession,
     HourRollup,
+    ImplausibleCount,
     Measurement,
     MinuteRollup,
     OffsetPeriod,
@@ -67,11 +69,12 @@ class Preview:
 def preview(giver: Participant, receiver: Participant) -> Preview:
     """What `move_start` would move."""
     within = collected_of(receiver)
-    days = kept_days("metric_id", "date", "n", participant_id=giver.pk)
-    dates = {date for _, date, _ in days}
+    dates = kept_days("date", participant_id=giver.pk)
     samples: Counter[str] = Counter()
-    for metric, date, n in days:
-        samples[BY_ID[metric].name] += n if date in within else 0
+    for model in (DayRollup, ImplausibleCount):
+        rows = model._default_manager.filter(participant=giver)
+        for metric, date, n in rows.values_list("metric_id", "date", "n"):
+            samples[BY_ID[metric].name] += n if date in within else 0
     return Preview(
         samples=dict(+samples),
         nights=SleepSession.objects.filter(participant=giver).count(),

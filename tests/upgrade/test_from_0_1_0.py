@@ -70,7 +70,14 @@ def url(request: pytest.FixtureRequest) -> Iterator[str]:
 
 def manage(url: str, *arguments: str) -> str:
     """What a management command of today prints. Fails where it does."""
-    environment = {**os.environ, **KEYS, "DATABASE_URL": url, "SYNTHETIC": "True", "ERASURE_JOURNAL": os.devnull}
+    environment = {
+        **os.environ,
+        **KEYS,
+        "DATABASE_URL": url,
+        "SYNTHETIC": "True",
+        "DEMO": "True",
+        "ERASURE_JOURNAL": os.devnull,
+    }
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "manage.py", *arguments],
         cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300,
