@@ -148,7 +148,7 @@ def demo_in_deployment(app_configs: Sequence[AppConfig] | None, **_: Any) -> lis
 
 @register()
 def buckets(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
-    wanted = [name for name in ("EXPORT_STORE", "ERASURE_JOURNAL") if "://" in getattr(settings, name)]
+    wanted = [name for name in ("EXPORT_STORE", "ERASURE_JOURNAL", "AUDIT_HEAD") if "://" in getattr(settings, name)]
     if not wanted or find_spec("boto3") is not None:
         return []
     return [

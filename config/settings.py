@@ -442,13 +442,19 @@ SUBJECT_ACCESS = [
 ]
 # Tells a restored backup whom it must forget again: keep it apart from the backups.
 ERASURE_JOURNAL = env.str("ERASURE_JOURNAL", default="") or str(BASE_DIR / "var" / "erasures.jsonl")
+# The audit trail's head, kept outside the database too: who rolls that back does not reach it.
+AUDIT_HEAD = env.str("AUDIT_HEAD", default="") or str(BASE_DIR / "var" / "audit_head.json")
 # Buckets that speak S3, where one is named above. Without a key, boto3 looks for credentials as it does everywhere.
 S3_ENDPOINT_URL = env.str("S3_ENDPOINT_URL", default="")
 S3_REGION = env.str("S3_REGION", default="")
 S3_ACCESS_KEY_ID = secret("S3_ACCESS_KEY_ID")
 S3_SECRET_ACCESS_KEY = secret("S3_SECRET_ACCESS_KEY")
 S3_ENCRYPTION = env.str("S3_ENCRYPTION", default="")
-for name, bucket in (("EXPORT_STORE", EXPORT_STORE), ("ERASURE_JOURNAL", ERASURE_JOURNAL)):
+for name, bucket in (
+    ("EXPORT_STORE", EXPORT_STORE),
+    ("ERASURE_JOURNAL", ERASURE_JOURNAL),
+    ("AUDIT_HEAD", AUDIT_HEAD),
+):
     if "://" in bucket and not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]+(/.+)?", bucket):
         raise ImproperlyConfigured(f"{name} must be s3://bucket or s3://bucket/prefix, not {bucket!r}.")
 if EXPORT_STORE and "://" not in EXPORT_STORE:

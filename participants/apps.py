@@ -1,4 +1,8 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.db import connections
+from django.db.models.signals import post_migrate
 
 
 class ParticipantsConfig(AppConfig):
@@ -9,3 +13,13 @@ class ParticipantsConfig(AppConfig):
         from participants import sign_in_history
 
         sign_in_history.connect()
+        post_migrate.connect(_begin_trail, sender=self)
+
+
+def _begin_trail(using: str, **_: Any) -> None:
+    """The audit trail of a new database begins. A database that is about to be older has no such table yet."""
+    from participants import audit_chain
+
+    names = connections[using].introspection.table_names()
+    if using == "default" and "participants_audithead" in names:
+        audit_chain.begin()

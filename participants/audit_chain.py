@@ -2,7 +2,9 @@
 
 An entry carries an HMAC-SHA-256 over its own columns from the moment it is written. Sealing (each minute) links it:
 a link's HMAC covers the link before it. The head's covers the last position, so that links cut off at the end are
-missed too. Whoever can write to the database but does not hold AUDIT_KEYS can make none of these.
+missed too; it is there from the beginning, so that a trail that was emptied is missed as well. Whoever can write to the
+database but does not hold AUDIT_KEYS can make none of these; that they put an earlier state back is told by the head
+that is kept outside (participants.audit_head). What nothing tells: docs/trust.md.
 """
 
 from __future__ import annotations
@@ -11,20 +13,27 @@ import datetime as dt
 import hashlib
 import hmac
 import json
+import logging
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Count, Exists, Min, OuterRef
 from django.utils import timezone
 
+from participants import audit_head
+from participants.buckets import StoreFault
 from participants.models import AuditDetail, AuditEntry, AuditHead, AuditSeal
+
+log = logging.getLogger(__name__)
 
 LOCK = 0x57_54_41_55  # one sealer at a time
 # Entries older than this are sealed or belong to a transaction that is not ours: verify looks at all of them.
 LATE = dt.timedelta(days=2)
+ROLLED_BACK = "the database was put back to an earlier state (after a restore: reapply_erasures)"
 CHUNK = 5_000
 
 
@@ -66,12 +75,25 @@ def _link(before: str, position: int, entry: tuple[int, str], key_id: str = "") 
     return _mac(["seal", before, position, *entry], key_id)
 
 
+def begin() -> None:
+    """The head of an empty trail, once: a trail without one was tampered with."""
+    if AuditHead.objects.exists() or AuditSeal.objects.exists() or AuditEntry.objects.exists():
+        return
+    AuditHead.objects.create(pk=1, **first())
+
+
+def first() -> dict[str, Any]:
+    """The columns of a head before any link."""
+    key_id, mac = _mac(["head", 0, ""])
+    return {"position": 0, "key_id": key_id, "mac": mac}
+
+
 @transaction.atomic
 def seal() -> int:
     """Chain the entries that are not chained yet; their number.
 
-    Does nothing while another process seals, and where the chain does not end at its head: what was cut off must stay
-    visible (`faults`) and not be covered by new links.
+    Does nothing while another process seals, and where the chain does not end at its head or where the one that is
+    kept outside is not in it: what was cut off must stay visible (`faults`) and not be covered by new links.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
@@ -88,7 +110,10 @@ def seal() -> int:
     )
     last = AuditSeal.objects.order_by("-position").first()
     position, before = (last.position, last.mac) if last else (0, "")
-    if position != (AuditHead.objects.filter(pk=1).values_list("position", flat=True).first() or 0):
+    if position != AuditHead.objects.filter(pk=1).values_list("position", flat=True).first():
+        return 0
+    if outside := list(_faults_of_outside()):
+        log.error("the audit trail is not sealed: %s", " ".join(outside))
         return 0
     links = []
     for entry in waiting:
@@ -98,8 +123,34 @@ def seal() -> int:
     if links:
         AuditSeal.objects.bulk_create(links, batch_size=CHUNK)
         key_id, mac = _mac(["head", position, before])
-        AuditHead.objects.update_or_create(pk=1, defaults={"position": position, "key_id": key_id, "mac": mac})
+        AuditHead.objects.filter(pk=1).update(position=position, key_id=key_id, mac=mac)
+    if position:
+        transaction.on_commit(partial(_keep_outside, (position, before)), robust=True)
     return len(links)
+
+
+def _keep_outside(head: audit_head.Head) -> None:
+    try:
+        audit_head.keep(head)
+    except (audit_head.Unreadable, StoreFault, OSError) as fault:
+        log.error("the audit trail's head could not be kept outside the database: %s", fault)
+
+
+@transaction.atomic
+def restored() -> tuple[audit_head.Head | None, audit_head.Head] | None:
+    """Take the database's head for the one that is kept outside, after a restore: (the kept one, the new one).
+
+    None, and nothing is changed, where the kept one is in the chain.
+    """
+    if not list(_faults_of_outside()):
+        return None
+    try:
+        before = audit_head.kept()
+    except audit_head.Unreadable:
+        before = None
+    now = head()
+    transaction.on_commit(partial(audit_head.keep, now, instead=True))
+    return before, now
 
 
 def head() -> tuple[int, str]:
@@ -113,6 +164,7 @@ def faults(*, noted: tuple[int, str] | None = None) -> Iterator[str]:
 
     `noted`: a position and mac that were written down earlier.
     """
+    yield from _faults_of_outside()
     position, before = 0, ""
     for link, mac in _links():
         position += 1
@@ -157,10 +209,11 @@ def _faults_of_link(link: AuditSeal, mac: str | None, before: str) -> Iterator[s
 
 
 def _faults_of_head(position: int, before: str) -> Iterator[str]:
+    if AuditHead.objects.exclude(pk=1).exists():
+        yield "The chain has another head beside its own."
     row = AuditHead.objects.filter(pk=1).first()
     if row is None:
-        if position:
-            yield "The chain's head is missing."
+        yield "The chain's head is missing, which is there before the first link: tables were emptied."
         return
     if row.position != position:
         yield f"The chain ends at {position}, its head says {row.position}: links were cut off or added."
@@ -174,14 +227,36 @@ def _faults_of_head(position: int, before: str) -> Iterator[str]:
         yield "The chain's head was changed."
 
 
+def _faults_of_outside() -> Iterator[str]:
+    """The chain against its head that is kept outside, where one is."""
+    if not settings.AUDIT_HEAD:
+        return
+    try:
+        outside = audit_head.kept()
+    except audit_head.Unreadable as fault:
+        yield f"The head that is kept outside the database cannot be read: {fault}."
+        return
+    if outside is None:
+        return
+    position, mac = outside
+    last, _ = head()
+    if last < position:
+        yield f"The chain ends at {last}, before position {position} that is kept outside the database: {ROLLED_BACK}."
+    elif position and AuditSeal.objects.filter(position=position).values_list("mac", flat=True).first() != mac:
+        yield f"Position {position} is not the one that is kept outside the database: {ROLLED_BACK}."
+
+
 def _faults_of_entries() -> Iterator[str]:
-    """Entries against their own mac and detail, and those that should have been sealed long ago."""
+    """Entries against their own mac and detail, those that should have been sealed long ago, and copies."""
     from participants.audit import detail_digest
 
     late = timezone.now() - LATE
     sealed = AuditSeal.objects.filter(entry_id=OuterRef("pk"))
     for pk in AuditEntry.objects.filter(~Exists(sealed), at__lt=late).values_list("pk", flat=True).iterator():
         yield f"Entry {pk} was never sealed."
+    twice = AuditEntry.objects.order_by().values("mac").annotate(first=Min("pk"), n=Count("pk")).filter(n__gt=1)
+    for pk in twice.values_list("first", flat=True).order_by("first").iterator():
+        yield f"Entry {pk} was copied: another one has its mac."
     for entry in AuditEntry.objects.select_related("detail").order_by("pk").iterator(CHUNK):
         try:
             _, expected = _mac(_columns(entry), entry.key_id)

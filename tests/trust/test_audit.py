@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
 
-from participants import audit_chain
+from participants import audit_chain, audit_head
 from participants.audit import acting, looked, record
 from participants.models import AuditDetail, AuditEntry, AuditHead, AuditSeal
 from participants.services import participant_withdraw
@@ -24,9 +28,9 @@ def tamper(statement: str) -> None:
     """As somebody with the database's own rights would."""
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        for table in ("auditentry", "auditdetail", "auditseal"):
-            cursor.execute(f"ALTER TABLE participants_{table} DISABLE TRIGGER USER")
+        cursor.execute("SET session_replication_role = replica")  # no trigger fires
         cursor.execute(statement)
+        cursor.execute("SET session_replication_role = origin")
 
 
 @pytest.fixture
@@ -75,12 +79,219 @@ def test_the_newest_entries_cut_off_with_their_seals_are_missed(trail: list[Audi
 
 def test_a_noted_head_proves_what_was_before_it(trail: list[AuditEntry]) -> None:
     noted = audit_chain.head()
-    for table in ("auditseal", "auditdetail", "auditentry", "audithead"):
+    for table in ("auditseal", "auditdetail", "auditentry"):
         tamper(f"DELETE FROM participants_{table}")  # noqa: S608
+    AuditHead.objects.update(**audit_chain.first())  # which was kept since the beginning
     record("test.forged")
     audit_chain.seal()
     assert list(audit_chain.faults()) == []
     assert list(audit_chain.faults(noted=noted))
+
+
+# --- Emptied ---
+
+
+@pytest.mark.parametrize("table", ["auditentry, participants_auditdetail", "auditdetail", "auditseal", "audithead"])
+def test_the_database_refuses_to_empty_the_trail(trail: list[AuditEntry], table: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"TRUNCATE participants_{table} CASCADE")
+
+
+EMPTIED = ("entry, participants_auditdetail", "detail", "seal", "head")
+
+
+@pytest.mark.parametrize("tables", [*((one,) for one in EMPTIED), EMPTIED], ids=" ".join)
+def test_what_was_emptied_all_the_same_is_found(trail: list[AuditEntry], tables: tuple[str, ...]) -> None:
+    for table in tables:
+        tamper(f"TRUNCATE participants_audit{table} CASCADE")
+    assert list(audit_chain.faults())
+
+
+def test_an_emptied_trail_is_not_sealed_anew(trail: list[AuditEntry]) -> None:
+    for table in EMPTIED:
+        tamper(f"TRUNCATE participants_audit{table} CASCADE")
+    record("test.forged")
+    assert audit_chain.seal() == 0
+    audit_chain.begin()  # what an upgrade asks for
+    assert audit_chain.seal() == 0
+    assert any("emptied" in fault for fault in audit_chain.faults())
+
+
+def test_a_new_trail_holds_before_anything_is_sealed() -> None:
+    assert AuditHead.objects.get().position == 0
+    assert list(audit_chain.faults()) == []
+
+
+# --- Not sealed, copied, erased ---
+
+
+@pytest.mark.parametrize(("age", "found"), [(dt.timedelta(days=2, minutes=1), True), (dt.timedelta(days=1), False)])
+def test_an_entry_that_was_slipped_in_with_an_old_date_is_found(age: dt.timedelta, found: bool) -> None:
+    with time_machine.travel(dt.datetime.now(dt.UTC) - age, tick=True):
+        record("test.old")
+    faults = list(audit_chain.faults())
+    assert any("was never sealed" in fault for fault in faults) == found
+    assert len(faults) == int(found)
+
+
+def test_an_entry_that_is_late_is_not_sealed_any_more() -> None:
+    with time_machine.travel(dt.datetime.now(dt.UTC) - dt.timedelta(days=2, minutes=1), tick=True):
+        record("test.old")
+    record("test.new")
+    assert audit_chain.seal() == 1
+
+
+def test_a_genuine_entry_that_was_copied_is_found(trail: list[AuditEntry]) -> None:
+    entry = trail[0]
+    first = entry.pk
+    entry.pk = None
+    entry.save(force_insert=True)
+    audit_chain.seal()
+    assert list(audit_chain.faults()) == [f"Entry {first} was copied: another one has its mac."]
+
+
+def test_an_erasure_excuses_the_details_of_one_participant_alone() -> None:
+    erased, other = ParticipantFactory.create_batch(2)
+    record("test.one", participant=erased, new={"arm": "B"})
+    theirs = record("test.two", participant=other, new={"arm": "B"})
+    nobodys = record("test.three", new={"x": 1})
+    looked(erased, "participant.erase")
+    audit_chain.seal()
+    tamper(f"DELETE FROM participants_auditdetail WHERE entry_id NOT IN ({theirs.pk}, {nobodys.pk})")  # noqa: S608
+    assert list(audit_chain.faults()) == []
+    tamper("DELETE FROM participants_auditdetail")
+    assert list(audit_chain.faults()) == [f"The detail of entry {one.pk} was deleted." for one in (theirs, nobodys)]
+
+
+# --- The head outside ---
+
+
+@pytest.fixture
+def outside(settings: Any, tmp_path: Path) -> Path:
+    settings.AUDIT_HEAD = str(tmp_path / "kept" / "audit_head.json")
+    return tmp_path / "kept" / "audit_head.json"
+
+
+def sealed(django_capture_on_commit_callbacks: Any) -> int:
+    with django_capture_on_commit_callbacks(execute=True):
+        return audit_chain.seal()
+
+
+@pytest.fixture
+def rolled_back(outside: Path, django_capture_on_commit_callbacks: Any) -> audit_head.Head:
+    """A trail of three, put back to the first two by somebody who kept that state; the head that was kept outside."""
+    record("test.one"), record("test.two")
+    sealed(django_capture_on_commit_callbacks)
+    [kept] = AuditHead.objects.values()
+    record("test.three")
+    sealed(django_capture_on_commit_callbacks)
+    gone = audit_chain.head()
+    tamper("DELETE FROM participants_auditseal WHERE position = 3")
+    tamper("DELETE FROM participants_auditentry WHERE action = 'test.three'")
+    AuditHead.objects.update(**kept)
+    return gone
+
+
+def test_the_head_is_kept_outside_when_it_is_committed(outside: Path, django_capture_on_commit_callbacks: Any) -> None:
+    record("test.one")
+    audit_chain.seal()
+    assert not outside.exists()
+    record("test.two")
+    sealed(django_capture_on_commit_callbacks)
+    assert audit_head.kept() == audit_chain.head()
+    assert outside.stat().st_mode & 0o777 == 0o600
+    assert list(audit_chain.faults()) == []
+
+
+def test_a_kept_state_that_was_put_back_is_found(rolled_back: audit_head.Head) -> None:
+    assert any("ends at 2, before position 3" in fault for fault in audit_chain.faults())
+    with pytest.raises(CommandError, match="does not hold"):
+        call_command("verify_audit")
+
+
+def test_and_is_not_covered_by_new_links(rolled_back: audit_head.Head, caplog: pytest.LogCaptureFixture) -> None:
+    record("test.forged")
+    assert audit_chain.seal() == 0
+    assert "not sealed" in caplog.text
+    assert audit_head.kept() == rolled_back
+
+
+def test_another_history_of_the_same_length_is_found(
+    rolled_back: audit_head.Head, settings: Any, outside: Path
+) -> None:
+    settings.AUDIT_HEAD = ""
+    record("test.forged")
+    assert audit_chain.seal() == 1
+    settings.AUDIT_HEAD = str(outside)
+    assert any("Position 3 is not the one" in fault for fault in audit_chain.faults())
+
+
+def test_a_restore_is_said_and_the_trail_goes_on(
+    rolled_back: audit_head.Head, tmp_path: Path, django_capture_on_commit_callbacks: Any
+) -> None:
+    (tmp_path / "erasures.jsonl").write_text("")
+    said = StringIO()
+    with django_capture_on_commit_callbacks(execute=True):
+        call_command("reapply_erasures", journal=[str(tmp_path / "erasures.jsonl")], stdout=said)
+    assert "from 3 to 3 is not in it" in said.getvalue()
+    entry = AuditEntry.objects.get(action="audit.restore")
+    assert (entry.detail.old["position"], entry.detail.new["position"]) == (3, 2)
+    assert sealed(django_capture_on_commit_callbacks) == 1
+    said = StringIO()
+    call_command("verify_audit", stdout=said)
+    assert "Restored from a backup" in said.getvalue()
+
+
+def test_without_a_restore_nothing_is_said_of_one(
+    outside: Path, tmp_path: Path, django_capture_on_commit_callbacks: Any
+) -> None:
+    record("test.one")
+    sealed(django_capture_on_commit_callbacks)
+    (tmp_path / "erasures.jsonl").write_text("")
+    call_command("reapply_erasures", journal=[str(tmp_path / "erasures.jsonl")], stdout=StringIO())
+    assert not AuditEntry.objects.filter(action="audit.restore").exists()
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"a/1": {"position": "x"}}', '{"a/1": 5}'])
+def test_a_file_that_is_none_is_told_and_not_overwritten(
+    outside: Path, content: str, django_capture_on_commit_callbacks: Any
+) -> None:
+    outside.parent.mkdir()
+    outside.write_text(content)
+    record("test.one")
+    assert sealed(django_capture_on_commit_callbacks) == 0
+    assert outside.read_text() == content
+    assert any("cannot be read" in fault for fault in audit_chain.faults())
+
+
+def test_heads_of_other_databases_stay(outside: Path, django_capture_on_commit_callbacks: Any) -> None:
+    outside.parent.mkdir()
+    other = {"position": 9, "mac": "a", "at": "2026-11-01T00:00:00+00:00"}
+    outside.write_text(json.dumps({"1/2": other}))
+    record("test.one")
+    assert sealed(django_capture_on_commit_callbacks) == 1
+    heads = json.loads(outside.read_text())
+    assert (heads.pop("1/2"), [head["position"] for head in heads.values()]) == (other, [1])
+
+
+def test_an_older_head_never_takes_the_place_of_a_newer_one(outside: Path) -> None:
+    audit_head.keep((5, "e"))
+    audit_head.keep((4, "d"))
+    assert audit_head.kept() == (5, "e")
+    audit_head.keep((4, "d"), instead=True)
+    assert audit_head.kept() == (4, "d")
+
+
+def test_where_it_cannot_be_written_the_trail_is_sealed_all_the_same(
+    settings: Any, tmp_path: Path, django_capture_on_commit_callbacks: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("")
+    settings.AUDIT_HEAD = str(tmp_path / "file" / "audit_head.json")
+    record("test.one")
+    sealed(django_capture_on_commit_callbacks)
+    assert "could not be kept outside" in caplog.text or "cannot be read" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Makes a restored backup forget those who were erased after it was made."""
+"""Makes a restored backup forget those who were erased after it was made, and the audit trail go on from there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from participants import erasing, erasure_journal
+from participants import audit, audit_chain, erasing, erasure_journal
 from participants.buckets import StoreFault
 from participants.models import Participant
 
@@ -25,6 +25,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        self._restored()
         told: list[erasure_journal.Line] = []
         for journal in options["journal"]:
             if not erasure_journal.is_bucket(journal) and not Path(journal).is_file():
@@ -40,3 +41,14 @@ class Command(BaseCommand):
                 erasing.remove(person, line.erasure)
                 again += 1
         self.stdout.write(f"{len(told)} erasures in the journal, {again} carried out again.")
+
+    def _restored(self) -> None:
+        """The audit trail ends earlier than its head that is kept outside tells: say so in the trail, and go on."""
+        if (heads := audit_chain.restored()) is None:
+            return
+        before, now = heads
+        old = {"position": before[0], "mac": before[1]} if before else {}
+        new = {"position": now[0], "mac": now[1]}
+        audit.record("audit.restore", old=old, new=new, reason="restored from a backup")
+        lost = f" What was sealed from {now[0] + 1} to {before[0]} is not in it." if before else ""
+        self.stdout.write(f"The audit trail goes on from position {now[0]}.{lost}")

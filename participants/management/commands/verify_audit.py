@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from participants import audit_chain
+from participants import audit_chain, audit_head
 from participants.models import AuditEntry
 
 
@@ -29,6 +30,10 @@ class Command(BaseCommand):
             raise CommandError(f"The audit trail does not hold: {found} fault{'s' if found > 1 else ''}.")
         position, mac = audit_chain.head()
         self.stdout.write(f"The audit trail holds: {AuditEntry.objects.count()} entries. Head: {position}:{mac}")
+        if settings.AUDIT_HEAD and position and audit_head.kept() is None:
+            self.stdout.write(f"No head of this database is kept in {settings.AUDIT_HEAD} yet: the next sealing does.")
+        for entry in AuditEntry.objects.filter(action="audit.restore").order_by("pk"):
+            self.stdout.write(f"Restored from a backup, as entry {entry.pk} tells: {entry.at:%Y-%m-%d %H:%M} UTC.")
 
 
 def _noted(text: str) -> tuple[int, str]:
