@@ -123,12 +123,20 @@ def published_password(app_configs: Sequence[AppConfig] | None, **given: Any) ->
         return []  # before the very first migration
     if published.opens() or not (found := published.accounts()):
         return []
+    addresses, way_out = ", ".join(found.values()), "Run `manage.py close_demo_accounts`, or give them other passwords"
+    if Trial.objects.filter(is_demo=False).exists():
+        return [
+            Error(
+                f"Accounts have the demo's published password, and this site has a real trial: {addresses}.",
+                hint=f"{way_out} (docs/hardening.md).",
+                id="config.E003",
+            )
+        ]
     return [
-        Error(
-            f"The demo's published password opens accounts here, and this is no demo: {', '.join(found.values())}.",
-            hint="Run `manage.py close_demo_accounts`, or give them other passwords. A demo has DEMO=True and no trial "
-            "with real participants (docs/hardening.md).",
-            id="config.E003",
+        Warning(
+            f"Accounts have the demo's published password, and nobody signs in with it here: {addresses}.",
+            hint=f"{way_out}; or, where this is a demo, set DEMO=True (docs/hardening.md).",
+            id="config.W009",
         )
     ]
 

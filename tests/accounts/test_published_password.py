@@ -77,17 +77,20 @@ def test_no_account_takes_it(staff: User) -> None:
         password_validation.validate_password(published.PASSWORD)
 
 
-def test_a_site_that_became_real_does_not_start(staff: User, settings: Any) -> None:
-    settings.DEMO = False
+@pytest.mark.parametrize("demo_mode", [True, False])
+def test_a_site_that_became_real_does_not_start(staff: User, settings: Any, demo_mode: bool) -> None:
+    settings.DEMO = demo_mode
+    factories.TrialFactory.create(is_demo=False)
     [found] = checks.published_password(None, databases=DEFAULT)
     assert (found.id, found.is_serious(), demo.STAFF in found.msg) == ("config.E003", True, True)
     with pytest.raises(SystemCheckError, match="close_demo_accounts"):
         call_command("check", "--database", "default")
 
 
-def test_a_real_trial_makes_a_demo_real(staff: User) -> None:
-    factories.TrialFactory.create(is_demo=False)
-    assert [found.id for found in checks.published_password(None, databases=DEFAULT)] == ["config.E003"]
+def test_a_site_with_nothing_real_that_is_not_run_as_a_demo_is_warned(staff: User, settings: Any) -> None:
+    settings.DEMO = False
+    [found] = checks.published_password(None, databases=DEFAULT)
+    assert (found.id, found.is_serious()) == ("config.W009", False)
 
 
 def test_a_member_of_the_demo_under_another_address_is_found(staff: User, settings: Any) -> None:
