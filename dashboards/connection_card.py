@@ -17,6 +17,7 @@ from ingestion import live, plain_words
 from ingestion.devices import worn_of
 from ingestion.models import Connection, Device, Invitation
 from metrics import queries
+from metrics.collection import Collected
 from metrics.models import Standing
 from participants.models import Participant, Trial, User
 
@@ -105,9 +106,11 @@ def devices(links: list[Link], standing: Standing | None) -> list[Listed]:
     return sorted(found, key=lambda d: (d.worn, d.synced_at.timestamp() if d.synced_at else 0.0), reverse=True)
 
 
-def rail(participant: Participant, user: User, standing: Standing | None, now: dt.datetime) -> dict[str, Any]:
+def rail(
+    participant: Participant, user: User, standing: Standing | None, now: dt.datetime, held: Collected
+) -> dict[str, Any]:
     """The context of what keeps itself up to date beside the figures: devices, connection, history, open alerts."""
-    found = card(participant, user, now)
+    found = card(participant, user, now, held)
     listed = devices(found["links"] or [], standing)
     return {
         **found,
@@ -120,14 +123,14 @@ def rail(participant: Participant, user: User, standing: Standing | None, now: d
     }
 
 
-def card(participant: Participant, user: User, now: dt.datetime) -> dict[str, Any]:
+def card(participant: Participant, user: User, now: dt.datetime, held: Collected | None = None) -> dict[str, Any]:
     """The template's context for the connection card. `links` is None where there is nothing to tell.
 
     That is where this site has no vendor to connect to and no file or synthetic device has brought data either.
     """
     connections = list(participant.connections.prefetch_related("devices"))
     links = [link(c, now) for c in connections if c.status != Connection.Status.INVITED]
-    sources = queries.sources_with_data(participant.pk)
+    sources = queries.sources_with_data(participant.pk, held)
     known = bool(links) or bool(live.providers())
     invitations = list(participant.invitations.select_related("created_by")[:INVITATIONS_SHOWN]) if known else []
     return {
@@ -170,4 +173,4 @@ def live_part(participant: Participant, user: User, now: dt.datetime) -> dict[st
     """
     beat = pulse(participant, now)
     figures = participant_head.figures(participant, now)
-    return {**figures, **rail(participant, user, figures["standing"], now), "pulse": beat}
+    return {**figures, **rail(participant, user, figures["standing"], now, figures["held"]), "pulse": beat}

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from dashboards.access import Request, signed_in
 from dashboards.standing_words import BADGES, CAUSES, DAY_STATUS, EXCLUSIONS
 from dashboards.wording import NO_BREAK, hours_minutes
-from metrics import standings
+from metrics import queries, standings
 from metrics.models import Cause, DayStatus, Exclusion, Gap, ParticipantDay
 from metrics.standings import Word
 from participants.audit import looked
@@ -45,7 +45,7 @@ def heatmap_day(request: Request, code: str, study_id: str, date: str) -> HttpRe
     person = get_object_or_404(standings.with_word(visible, now).select_related("trial"))
     on = _date(date)
     looked(person, part=True)
-    day = ParticipantDay.objects.filter(participant=person, date=on).first()
+    day = next(iter(queries.participant_days(person.pk, on, on)), None)
     rules = Protocol.objects.in_force(on).filter(trial=person.trial).first() or Protocol()
     gaps = list(Gap.objects.filter(participant=person, date=on))
     zone = ZoneInfo(person.time_zone)

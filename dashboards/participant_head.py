@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from dashboards import gap_words, standing_words, verdict
 from dashboards.verdict import Rules
 from metrics import queries, standings
+from metrics.collection import Collected, collected_of
 from metrics.models import DayStatus, Standing
 from metrics.standings import Word
 from participants.models import Participant, Protocol
@@ -25,8 +26,8 @@ class Recent:
     status: str
 
 
-def recent(participant: Participant, date: dt.date) -> Recent:
-    week = queries.participant_days(participant.pk, date - dt.timedelta(days=6), date)
+def recent(participant: Participant, date: dt.date, held: Collected) -> Recent:
+    week = queries.participant_days(participant.pk, date - dt.timedelta(days=6), date, held)
     day = next((d for d in week if d.date == date), None)
     # A day without data has a row too once it is judged: unknown is not zero.
     known = day is not None and (day.worn_minutes or day.last_sample_at is not None)
@@ -51,10 +52,14 @@ def standing_of(participant: Participant, now: dt.datetime) -> tuple[Standing | 
 
 
 def figures(participant: Participant, now: dt.datetime) -> dict[str, Any]:
-    """The context of everything above the charts, which does not depend on the chosen days."""
+    """The context of everything above the charts, which does not depend on the chosen days.
+
+    `held` in it: what is collected of the participant, for whatever else is shown of them.
+    """
+    held = collected_of(participant)
     zone = ZoneInfo(participant.time_zone)
     today = now.astimezone(zone).date()
-    data = queries.overview(Participant.objects.filter(pk=participant.pk)).get(participant.pk)
+    data = queries.overview(Participant.objects.filter(pk=participant.pk), held).get(participant.pk)
     # Where data stopped long ago, what was last known says more than an empty yesterday.
     quiet = bool(data and data.last_on < today - dt.timedelta(days=7))
     standing, word = standing_of(participant, now)
@@ -67,7 +72,8 @@ def figures(participant: Participant, now: dt.datetime) -> dict[str, Any]:
         "now": now,
         "today": today,
         "quiet": quiet,
-        "recent": recent(participant, data.last_on if quiet and data else today - dt.timedelta(days=1)),
+        "held": held,
+        "recent": recent(participant, data.last_on if quiet and data else today - dt.timedelta(days=1), held),
         "standing": standing,
         "newest_at": standing.last_sample_at if standing else data.last_sample_at if data else None,
         "word": word,

@@ -14,6 +14,7 @@ from django.urls import reverse
 from dashboards import charts, nightly, participant_head, ranges, sessions, sleep_charts, wear, wording
 from dashboards.ranges import BadRange, DayRange
 from metrics import queries
+from metrics.collection import Collected
 from metrics.models import SleepSession
 from metrics.plausibility import per_minute
 from metrics.queries import DayRow, MetricSummary
@@ -103,11 +104,13 @@ def chosen_range(
         return ranges.chosen({}, end=end, trial_first=trial_first), str(error)
 
 
-def tables(participant: Participant, metrics: list[Metric], days: DayRange, zone: ZoneInfo) -> dict[str, charts.Table]:
+def tables(
+    participant: Participant, metrics: list[Metric], days: DayRange, zone: ZoneInfo, held: Collected
+) -> dict[str, charts.Table]:
     """Metrics as tables by code: by local day, or for a day or two by bucket."""
     codes = [metric.code for metric in metrics]
     if days.days > BUCKET_DAYS:
-        rows: dict[str, list[DayRow]] = queries.day_tables(participant, codes, days.first, days.last)
+        rows: dict[str, list[DayRow]] = queries.day_tables(participant, codes, days.first, days.last, held)
         return {m.code: charts.day_rows(rows[m.code], m, days.first, days.last) for m in metrics}
     start, end = days.instants(zone)
     found = queries.series([participant.pk], codes, start, end, max_points=BUCKET_ROWS)
@@ -115,7 +118,13 @@ def tables(participant: Participant, metrics: list[Metric], days: DayRange, zone
 
 
 def chart_cards(
-    participant: Participant, metric: Metric, picked: Chosen, days: DayRange, zone: ZoneInfo, has: set[str]
+    participant: Participant,
+    metric: Metric,
+    picked: Chosen,
+    days: DayRange,
+    zone: ZoneInfo,
+    has: set[str],
+    held: Collected,
 ) -> list[ChartCard]:
     """The charts in their order: the chosen metric with what it is compared to, steps, one more."""
     shown: list[tuple[str, Metric, Metric | None]] = [("main", metric, picked.compare)]
@@ -124,7 +133,7 @@ def chart_cards(
     if picked.extra and picked.extra not in [one for _, one, _ in shown]:
         shown.append(("extra", picked.extra, None))
     wanted = {m.code: m for _, *pair in shown for m in pair if m}
-    found = tables(participant, list(wanted.values()), days, zone)
+    found = tables(participant, list(wanted.values()), days, zone, held)
     address = reverse("dashboards:series", args=[participant.trial.code, participant.study_id])
     cards = []
     for name, one, compare in shown:
@@ -217,8 +226,9 @@ class LeftOut:
         return f"{low} to {high} {self.metric.label}{' a minute' if per_minute(self.metric) else ''}"
 
 
-def left_out(participant: Participant, days: DayRange) -> list[LeftOut]:
-    return [LeftOut(metric, n) for metric, n in queries.values_left_out(participant, days.first, days.last)]
+def left_out(participant: Participant, days: DayRange, held: Collected) -> list[LeftOut]:
+    found = queries.values_left_out(participant, days.first, days.last, held)
+    return [LeftOut(metric, n) for metric, n in found]
 
 
 def page(participant: Participant, asked: Mapping[str, str], now: dt.datetime) -> dict[str, Any]:
@@ -226,7 +236,8 @@ def page(participant: Participant, asked: Mapping[str, str], now: dt.datetime) -
     zone = ZoneInfo(participant.time_zone)
     shown = participant_head.figures(participant, now)
     today, data = shown["today"], shown["data"]
-    available = queries.metrics_with_data(participant.pk)
+    held = shown["held"]
+    available = queries.metrics_with_data(participant.pk, held)
     picked = chosen(asked, available)
     days, problem = chosen_range(asked, participant, data, today)
     context: dict[str, Any] = {
@@ -238,18 +249,19 @@ def page(participant: Participant, asked: Mapping[str, str], now: dt.datetime) -
         "metric": picked.metric,
         "problem": problem,
         "removed_before": removed_before(participant, days, zone),
-        "left_out": left_out(participant, days),
+        "left_out": left_out(participant, days, held),
         **range_part(participant, picked, days, now),
-        **wear.wear(participant, days, now),
+        **wear.wear(participant, days, now, held),
     }
     if picked.metric is None:
         return context
-    found = queries.sleep_sessions(participant.pk, days.first, days.last)
-    exercised = queries.exercise_sessions(participant.pk, days.first, days.last)[::-1]
+    found = queries.sleep_sessions(participant.pk, days.first, days.last, held)
+    exercised = queries.exercise_sessions(participant.pk, days.first, days.last, held)[::-1]
     last = min(days.last, today)
-    measured = queries.day_tables(participant, nightly.CODES, last - dt.timedelta(days=nightly.USUAL_DAYS), last)
+    since = last - dt.timedelta(days=nightly.USUAL_DAYS)
+    measured = queries.day_tables(participant, nightly.CODES, since, last, held)
     return context | {
-        "charts": chart_cards(participant, picked.metric, picked, days, zone, {s.metric.code for s in available}),
+        "charts": chart_cards(participant, picked.metric, picked, days, zone, {s.metric.code for s in available}, held),
         **nights_part(found, days, zone, picked.night, context["pending_dates"], last),
         "nightly": nightly.nightly(measured, last),
         "usual_words": nightly.USUAL_WORDS,

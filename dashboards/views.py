@@ -50,7 +50,7 @@ def participant_detail(request: Request, code: str, study_id: str) -> HttpRespon
     if not request.htmx or request.htmx.boosted or request.htmx.history_restore_request:
         looked(participant)
         user: User = request.user
-        context |= connection_card.rail(participant, user, context["standing"], now)
+        context |= connection_card.rail(participant, user, context["standing"], now, context["held"])
         context |= {"pulse": beat, "loading_plan": loading_plan(), **connection_card.notes_of(participant)}
         context |= {"place": neighbours.place(participant, user, context["picked"].listed, now)}
         return render(request, "dashboards/participant_detail.html", context)

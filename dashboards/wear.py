@@ -12,6 +12,8 @@ from dashboards.ranges import DayRange
 from dashboards.standing_words import CAUSES
 from dashboards.timeline import joined, timeline
 from dashboards.timeline_shapes import Day, Missing
+from metrics import queries
+from metrics.collection import Collected
 from metrics.models import Cause, DayStatus, Gap, ParticipantDay
 from participants.models import Participant
 
@@ -48,10 +50,13 @@ def gap_row(gap: Gap, zone: ZoneInfo, now: dt.datetime) -> GapRow:
     return GapRow(began, until, length, CAUSES[Cause(gap.cause)][0], evidence)
 
 
-def wear(participant: Participant, days: DayRange, now: dt.datetime) -> dict[str, Any]:
-    """The template's context for wear and gaps. Three queries, whatever the number of days."""
+def wear(participant: Participant, days: DayRange, now: dt.datetime, held: Collected) -> dict[str, Any]:
+    """The template's context for wear and gaps. Three queries, whatever the number of days.
+
+    `held`: what is collected of the participant.
+    """
     zone = ZoneInfo(participant.time_zone)
-    shown = [day(row) for row in participant.days.filter(date__range=(days.first, days.last)).order_by("date")]
+    shown = [day(row) for row in queries.participant_days(participant.pk, days.first, days.last, held)]
     mine = participant.gaps.filter(date__range=(days.first, days.last), starts_at__lt=now)
     spans = [Missing(*span) for span in mine.order_by("starts_at").values_list("starts_at", "ends_at", "cause")]
     newest = mine.order_by("-starts_at")[:ROWS]

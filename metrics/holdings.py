@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.postgres.aggregates import ArrayAgg
-from django.db.models import Count, Max, Min, Q, QuerySet, Sum
+from django.db.models import BooleanField, Count, Max, Min, Q, QuerySet, Sum
+from django.db.models.expressions import RawSQL
 
-from metrics.collection import collected_of
+from metrics import sql_reads
+from metrics.collection import Collected, collected, collected_of
 from metrics.models import DayRollup, ExerciseSession, ImplausibleCount, ParticipantDay, SleepSession, Source
 from metrics.night_sources import other_nights
-from metrics.readable import collected_on, readable_on
+from metrics.readable import collected_dates, collected_on, readable_one
 from metrics.registry import BY_CODE, BY_ID, Metric
 from participants.models import Participant
 
@@ -30,10 +32,13 @@ class MetricSummary:
     days: int
 
 
-def metrics_with_data(participant_id: int) -> list[MetricSummary]:
-    """The metrics of a participant that have any data, in the registry's order."""
+def metrics_with_data(participant_id: int, held: Collected | None = None) -> list[MetricSummary]:
+    """The metrics of a participant that have any data, in the registry's order. What is collected alone.
+
+    `held`: what is collected of them, where the caller knows.
+    """
     rows = (
-        DayRollup.objects.filter(participant_id=participant_id)
+        DayRollup.objects.filter(_within(held or collected_on(participant_id)), participant_id=participant_id)
         .values("metric_id")
         .annotate(first_on=Min("date"), last_on=Max("date"), samples=Sum("n"), days=Count("date", distinct=True))
         .order_by("metric_id")
@@ -44,7 +49,9 @@ def metrics_with_data(participant_id: int) -> list[MetricSummary]:
     ]
 
 
-def values_left_out(participant: Participant, start_on: dt.date, end_on: dt.date) -> list[tuple[Metric, int]]:
+def values_left_out(
+    participant: Participant, start_on: dt.date, end_on: dt.date, held: Collected | None = None
+) -> list[tuple[Metric, int]]:
     """How many values of local days from start to end, both included, do not count, by metric in the registry's order.
 
     Of days within the collection interval, as everything that is shown.
@@ -53,7 +60,7 @@ def values_left_out(participant: Participant, start_on: dt.date, end_on: dt.date
     rows = list(marked.values_list("metric_id", "date", "n"))
     if not rows:
         return []
-    within = collected_of(participant)
+    within = held or collected_of(participant)
     found: Counter[int] = Counter()
     for metric_id, date, n in rows:
         if date in within:
@@ -71,10 +78,10 @@ class SourceSummary:
     days: int
 
 
-def sources_with_data(participant_id: int) -> list[SourceSummary]:
-    """The sources of a participant's data, the one heard of last first."""
+def sources_with_data(participant_id: int, held: Collected | None = None) -> list[SourceSummary]:
+    """The sources of a participant's data, the one heard of last first. What is collected alone."""
     rows = (
-        DayRollup.objects.filter(participant_id=participant_id)
+        DayRollup.objects.filter(_within(held or collected_on(participant_id)), participant_id=participant_id)
         .values("source_id")
         .annotate(first_on=Min("date"), last_on=Max("date"), days=Count("date", distinct=True))
         .order_by("-last_on", "source_id")
@@ -94,9 +101,13 @@ class Overview:
     worn_minutes_last: int
 
 
-def overview(participants: QuerySet[Participant]) -> dict[int, Overview]:
-    """By participant id, over the days with data; those without any are not in it. One query, whatever their number."""
+def overview(participants: QuerySet[Participant], held: Collected | None = None) -> dict[int, Overview]:
+    """By participant id, over the days with data; those without any are not in it. What is collected alone.
+
+    `held`: of one participant, where the caller knows. A number of statements that does not grow with theirs.
+    """
     days = ParticipantDay.objects.filter(participant__in=participants.order_by().values("pk"))
+    days = days.filter(_within(held)) if held else collected_only(days, participants)
     rows = (
         days.filter(Q(asleep_minutes__isnull=False) | Q(last_sample_at__isnull=False))
         .values("participant_id")
@@ -129,7 +140,7 @@ class DayRow:
 
 
 def day_tables(
-    participant: Participant, metrics: Sequence[str], start_on: dt.date, end_on: dt.date
+    participant: Participant, metrics: Sequence[str], start_on: dt.date, end_on: dt.date, held: Collected | None = None
 ) -> dict[str, list[DayRow]]:
     """Local days from start to end, both included, that have data, of each metric and day from the source that counts.
 
@@ -137,14 +148,14 @@ def day_tables(
     """
     wanted = [BY_CODE[code] for code in metrics]
     found: dict[str, list[DayRow]] = {metric.code: [] for metric in wanted}
-    held = readable_on([participant], wanted, start_on, end_on)
+    readable = readable_one(participant, wanted, start_on, end_on, held or collected_of(participant))
     rows = DayRollup.objects.filter(
-        participant_id=participant.pk, metric_id__in=[metric for _, metric in held], date__range=(start_on, end_on)
+        participant_id=participant.pk, metric_id__in=list(readable), date__range=(start_on, end_on)
     ).order_by("date")
     # No model's instance for each row: making it takes longer than all the rest.
     names = ("metric_id", "source_id", "date", "n", "minutes", "total", "low", "high")
     for metric_id, source_id, date, n, minutes, total, low, high in rows.values_list(*names):
-        if held[participant.pk, metric_id].counting(source_id, date):
+        if readable[metric_id].counting(source_id, date):
             found[BY_ID[metric_id].code].append(DayRow(date, n, minutes, total / n, low, high, total))
     return found
 
@@ -156,27 +167,62 @@ def changed_at(participant_id: int) -> dt.datetime | None:
     return latest
 
 
-def participant_days(participant_id: int, start_on: dt.date, end_on: dt.date) -> list[ParticipantDay]:
-    """Participant-days from start to end, both included, ascending: the monitored days and those with data."""
+def participant_days(
+    participant_id: int, start_on: dt.date, end_on: dt.date, held: Collected | None = None
+) -> list[ParticipantDay]:
+    """Participant-days from start to end, both included, ascending: the monitored days and those with data.
+
+    Those that are not collected say how they were judged and nothing that was measured.
+    """
     days = ParticipantDay.objects.filter(participant_id=participant_id, date__range=(start_on, end_on))
-    return list(days.order_by("date"))
+    of = held or collected_on(participant_id)
+    return [day if day.date in of else unmeasured(day) for day in days.order_by("date")]
 
 
-def sleep_sessions(participant_id: int, start_on: dt.date, end_on: dt.date) -> list[SleepSession]:
+def collected_only(records: QuerySet[Any], people: QuerySet[Participant]) -> QuerySet[Any]:
+    """Those records of local dates on which their participant's data are collected."""
+    dates = collected_dates(collected(people), dt.date.min, dt.date.max)
+    # A table's name alone: what was asked for is in parameters.
+    condition = sql_reads.COLLECTED.format(table=records.model._meta.db_table)
+    return records.filter(RawSQL(condition, list(dates.values()), output_field=BooleanField()))  # noqa: S611
+
+
+def unmeasured(day: ParticipantDay) -> ParticipantDay:
+    """A day without what was measured of it. Not to be saved."""
+    day.worn_minutes, day.coverage = 0, {}
+    day.asleep_minutes = day.heard_at = day.last_sample_at = None
+    return day
+
+
+def _within(held: Collected) -> Q:
+    """The local dates that are collected, as a condition on a table's `date`."""
+    found = Q(pk__in=[])
+    for first, last in held.days.intervals():
+        found |= (Q(date__gte=first) if first else Q()) & (Q(date__lte=last) if last else Q(date__gte=dt.date.min))
+    return found
+
+
+def sleep_sessions(
+    participant_id: int, start_on: dt.date, end_on: dt.date, held: Collected | None = None
+) -> list[SleepSession]:
     """Nights and naps by local date of waking, both ends included, ascending: of each date those of the source that
     counts, one of them at most a main sleep. What is collected alone."""
-    sessions = _collected(SleepSession.objects, participant_id, start_on, end_on)
+    sessions = _collected(SleepSession.objects, participant_id, start_on, end_on, held)
     others = other_nights([participant_id], start_on, end_on)
     return [one for one in sessions if one.pk not in others]
 
 
-def exercise_sessions(participant_id: int, start_on: dt.date, end_on: dt.date) -> list[ExerciseSession]:
+def exercise_sessions(
+    participant_id: int, start_on: dt.date, end_on: dt.date, held: Collected | None = None
+) -> list[ExerciseSession]:
     """Exercise by local date of its start, both ends included, ascending, of every source: nothing is summed up. What
     is collected alone."""
-    return _collected(ExerciseSession.objects, participant_id, start_on, end_on)
+    return _collected(ExerciseSession.objects, participant_id, start_on, end_on, held)
 
 
-def _collected(sessions: Any, participant_id: int, start_on: dt.date, end_on: dt.date) -> list[Any]:
-    days = collected_on(participant_id)
+def _collected(
+    sessions: Any, participant_id: int, start_on: dt.date, end_on: dt.date, held: Collected | None
+) -> list[Any]:
+    days = held or collected_on(participant_id)
     found = sessions.filter(participant_id=participant_id, date__range=(start_on, end_on))
     return [one for one in found.select_related("source").order_by("starts_at") if one.date in days]

@@ -119,22 +119,13 @@ def readable(
     )
 
 
-def readable_on(
-    people: Iterable[Participant],
-    metrics: Collection[Metric],
-    first: dt.date,
-    last: dt.date,
-    *,
-    among: Collection[int] | None = None,
-    using: str = "default",
-) -> dict[Series, Readable]:
-    """The same of local dates from first to last, both included."""
-    people = list(people)
-    calendars = calendars_of(people, using)
-    days = dict.fromkeys(calendars, (first, last))
-    return readable_of(
-        people, metrics, days, calendars, collected(people, using=using, calendars=calendars), among=among, using=using
-    )
+def readable_one(
+    participant: Participant, metrics: Collection[Metric], first: dt.date, last: dt.date, held: Collected
+) -> dict[int, Readable]:
+    """What there is to read of one participant, by metric, whose collection interval the caller has."""
+    pid = participant.pk
+    found = readable_of([participant], metrics, {pid: (first, last)}, calendars_of([participant]), {pid: held})
+    return {metric: one for (_, metric), one in found.items()}
 
 
 def readable_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import models
@@ -12,6 +13,8 @@ from rest_framework import serializers
 
 from metrics import standings
 from metrics.api.records import Choices, OfDates, OfPeople, RecordSet, on_dates
+from metrics.collection import collected
+from metrics.holdings import unmeasured
 from metrics.models import Access, Cause, DayStatus, DayVerdict, Exclusion, Gap, ParticipantDay
 from participants.models import Participant
 
@@ -34,7 +37,9 @@ class DayOf(Plain):
     reason = serializers.ChoiceField(EXCLUSIONS, allow_blank=True, help_text="Why an excluded day does not count.")
     known_at = serializers.DateTimeField(allow_null=True, help_text="Since when the status is known.")
     protocol_version = serializers.IntegerField(allow_null=True, help_text="By which it was judged.")
-    worn_minutes = serializers.IntegerField(help_text="Minutes with a heart rate, from any source.")
+    worn_minutes = serializers.IntegerField(
+        allow_null=True, help_text="Minutes with a heart rate, from any source; null: the day is not collected."
+    )
 
     @extend_schema_field(serializers.ChoiceField(list(STATUSES)))
     def get_status(self, day: Any) -> str:
@@ -144,6 +149,17 @@ class StandingParameters(OfPeople):
     word = Choices(child=serializers.ChoiceField(list(WORDS)), required=False)
 
 
+def _collected(page: Sequence[Any]) -> Sequence[Any]:
+    """Days that are not collected say how they were judged, and nothing that was measured."""
+    held = collected({day.participant_id: day.participant for day in page}.values())
+    for day in page:
+        if day.date not in held[day.participant_id]:
+            if isinstance(day, ParticipantDay):
+                unmeasured(day)
+            day.worn_minutes = None
+    return page
+
+
 def _of_status(days: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
     days = on_dates(days, asked).select_related("participant")
     if wanted := asked.get("status"):
@@ -164,6 +180,9 @@ class ParticipantDaySet(RecordSet):
     key = ("participant_id", "date")
     look = "days.view"
 
+    def shown(self, page: Sequence[Any]) -> Sequence[Any]:
+        return _collected(page)
+
     def records(self, people: QuerySet[Participant], asked: dict[str, Any]) -> QuerySet[Any]:
         return _of_status(ParticipantDay.objects.filter(participant__in=people), asked)
 
@@ -180,6 +199,9 @@ class DayVerdictSet(RecordSet):
     parameters = VerdictParameters
     key = ("participant_id", "date", "known_at")
     look = "days.view"
+
+    def shown(self, page: Sequence[Any]) -> Sequence[Any]:
+        return _collected(page)
 
     def records(self, people: QuerySet[Participant], asked: dict[str, Any]) -> QuerySet[Any]:
         verdicts = DayVerdict.objects.filter(participant__in=people)

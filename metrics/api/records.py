@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import datetime as dt
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from django.db import models
 from django.db.models import QuerySet
-from django.db.models.expressions import RawSQL
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from metrics import sql_reads
 from metrics.api.keyset import KeysetPages
 from metrics.api.series import people_asked
-from metrics.collection import collected
-from metrics.readable import collected_dates
 from participants import audit
 from participants.models import Participant
 from participants.rest.fields import Day
@@ -72,7 +67,7 @@ class RecordSet(ResourceSet):
         people = Participant.objects.visible_to(self.user).filter(trial=trial)
         if named := asked.get("participants"):
             people = people.filter(pk__in=[person.pk for person in people_asked(people, named)])
-        page = self.paginate_queryset(self.records(people, asked)) or []
+        page = self.shown(self.paginate_queryset(self.records(people, asked)) or [])
         seen = {person.pk: person for person in map(self.whose, page)}
         audit.looked(seen.values(), self.look, part="cursor" in request.query_params)
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
@@ -80,6 +75,10 @@ class RecordSet(ResourceSet):
     def records(self, people: QuerySet[Participant], asked: dict[str, Any]) -> QuerySet[Any]:
         """The records asked for, in any order."""
         raise NotImplementedError
+
+    def shown(self, page: Sequence[Any]) -> Sequence[Any]:
+        """The records of a page as they may be shown."""
+        return page
 
     def whose(self, record: Any) -> Participant:
         person: Participant = record.participant
@@ -93,11 +92,3 @@ def on_dates(records: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
     if end := asked.get("end"):
         records = records.filter(date__lte=end)
     return records
-
-
-def collected_only(records: QuerySet[Any], people: QuerySet[Participant]) -> QuerySet[Any]:
-    """Those of local dates on which their participant's data are collected."""
-    dates = collected_dates(collected(people), dt.date.min, dt.date.max)
-    table = records.model._meta.db_table
-    condition = sql_reads.COLLECTED.format(table=table)  # a table's name alone: what was asked for is in parameters
-    return records.filter(RawSQL(condition, list(dates.values()), output_field=models.BooleanField()))  # noqa: S611

@@ -8,7 +8,8 @@ from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import serializers
 
-from metrics.api.records import OfDates, RecordSet, collected_only, on_dates
+from metrics.api.records import OfDates, RecordSet, on_dates
+from metrics.holdings import collected_only
 from metrics.models import ExerciseSession, SleepSession, SleepStage
 from metrics.night_sources import other_nights
 from participants.models import Participant

@@ -177,6 +177,18 @@ def test_what_is_not_collected_is_in_no_list(reader: Client, person: Participant
     assert rows(reader, what) == []
 
 
+@pytest.mark.parametrize("what", ["participant-days", "day-verdicts"])
+def test_a_day_that_is_not_collected_has_no_worn_minutes(reader: Client, person: Participant, what: str) -> None:
+    (one,) = rows(reader, what)[:1]
+    assert one["worn_minutes"] is not None
+    date = dt.date.fromisoformat(one["date"])
+    Participant.objects.filter(pk=person.pk).update(monitoring_ends_on=date - dt.timedelta(days=1))
+    hidden = rows(reader, what)[0]
+    assert hidden["worn_minutes"] is None
+    if what == "participant-days":
+        assert (hidden["coverage"], hidden["asleep_minutes"], hidden["last_sample_at"]) == ({}, None, None)
+
+
 def test_exercise_has_null_for_what_its_source_does_not_know(reader: Client, person: Participant) -> None:
     (walk,) = rows(reader, "exercise-sessions")
     assert (walk["activity"], walk["steps"], walk["distance_m"]) == ("walk", 4000, None)

@@ -155,7 +155,7 @@ def test_without_exercise_there_is_no_table_of_it(manager: Client, participant: 
     assert "Exercise" not in text(manager.get(PERSON))
 
 
-@pytest.mark.parametrize(("query", "queries"), [("", 50), ("?range=day&to=2026-11-18", 52)])
+@pytest.mark.parametrize(("query", "queries"), [("", 48), ("?range=day&to=2026-11-18", 54)])
 def test_the_page_needs_the_same_queries_for_much_data(
     manager: Client, participant: Participant, django_assert_num_queries: Any, query: str, queries: int
 ) -> None:

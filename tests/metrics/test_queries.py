@@ -140,13 +140,14 @@ def test_a_bad_request_is_named() -> None:
         queries.series([1], ["heart_rate"], NOON, NOON)
 
 
-def test_the_overview_takes_one_query_for_any_number_of_participants(
+def test_the_overview_takes_as_many_queries_for_any_number_of_participants(
     person: Participant, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     people: list[Participant] = [person, *(ParticipantFactory(trial=person.trial) for _ in range(5))]
     for i, somebody in enumerate(people[:4]):
         store(somebody, deliver(batch([60.0] * (i + 1), step=86_400)), now=NOW)
-    with django_assert_num_queries(1):
+    # people, clocks, what is collected (4), days
+    with django_assert_num_queries(7):
         found = queries.overview(Participant.objects.filter(trial=person.trial))
     assert sorted(o.days_with_data for o in found.values()) == [1, 2, 3, 4]
     assert found[people[3].pk].last_sample_at == NOON + 3 * DAY
@@ -157,6 +158,22 @@ def test_metrics_with_data_lists_only_those(person: Participant) -> None:
     store(person, deliver(batch([60, 61]), batch([5, 6], metric="steps", step=86_400)), now=NOW)
     found = {s.metric.code: (s.n, s.days) for s in queries.metrics_with_data(person.pk)}
     assert found == {"heart_rate": (2, 1), "steps": (2, 2)}
+
+
+def test_what_is_not_collected_is_not_there(person: Participant) -> None:
+    store(person, deliver(batch([60.0] * 3, step=86_400), batch([5], metric="steps", start=NOON + 2 * DAY)), now=NOW)
+    Participant.objects.filter(pk=person.pk).update(monitoring_ends_on=NOON.date() + DAY)
+    assert {s.metric.code: (s.n, s.days) for s in queries.metrics_with_data(person.pk)} == {"heart_rate": (2, 2)}
+    assert [s.days for s in queries.sources_with_data(person.pk)] == [2]
+    found = queries.overview(Participant.objects.filter(pk=person.pk))[person.pk]
+    assert (found.days_with_data, found.last_on) == (2, NOON.date() + DAY)
+    days = queries.participant_days(person.pk, NOON.date(), NOON.date() + 2 * DAY)
+    assert [(day.worn_minutes, day.last_sample_at is None) for day in days] == [(1, False), (1, False), (0, True)]
+    table = queries.day_tables(person, ["heart_rate"], NOON.date(), NOON.date() + 2 * DAY)["heart_rate"]
+    assert [row.date for row in table] == [NOON.date(), NOON.date() + DAY]
+    for resolution in ("raw", "1m", "1h", "1d"):
+        answer = one(person, "heart_rate", NOON - DAY, NOON + 4 * DAY, resolution=resolution)
+        assert answer.n.sum() == 2, resolution
 
 
 def test_an_empty_participant_has_empty_answers(person: Participant) -> None:
