@@ -10,7 +10,8 @@ import pytest
 from ingestion import connections, devices
 from ingestion.models import Connection, ConnectionEvent, Device, DeviceReading, Invitation, SyncWindow
 from ingestion.providers.base import DeviceKind, DeviceState
-from metrics import verdicts
+from metrics import gaps, verdicts
+from metrics.evidence import Evidence, Reading
 from metrics.models import Cause, Gap, ParticipantDay, Standing
 from metrics.writer import store
 from participants.models import Participant
@@ -141,6 +142,14 @@ def test_a_flat_battery(linked: Connection) -> None:
     said = Gap.objects.filter(date=MONDAY).get().evidence
     assert (said["battery_percent"], said["falling_per_day"]) == (3, 25)
     assert Standing.objects.get().cause == Cause.BATTERY_FLAT
+
+
+@pytest.mark.parametrize(("silent", "cause"), [(179, Cause.NOT_SYNCED), (180, Cause.BATTERY_FLAT)])
+def test_a_silence_of_less_than_three_hours_is_an_upload_to_come(silent: int, cause: Cause) -> None:
+    since = START + 6 * HOUR
+    known = Evidence(live=True, readings=[Reading(since, 3)])
+    piece = gaps.Piece(since, since + silent * dt.timedelta(minutes=1), None, {}, silent=True)
+    assert gaps.decided(piece, known, gaps.Neighbours(), 5).cause == cause
 
 
 def test_off_the_wrist_and_what_came_after_the_last_sync(linked: Connection) -> None:

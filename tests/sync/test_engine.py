@@ -294,6 +294,17 @@ def test_a_claim_that_was_lost_while_reading_stores_nothing(
     assert (values(), mine.state) == ([], "due")
 
 
+def test_a_claim_that_another_worker_took_meanwhile_stands_and_nothing_is_stored(
+    connection: Connection, vendor: FakeVendor, window: MakeWindow
+) -> None:
+    mine, taken = window(), dt.datetime.now(dt.UTC) + MINUTE
+    fill(vendor, mine)
+    vendor.before = partial(meanwhile, SyncWindow, state="claimed", claimed_at=taken)
+    turn(connection)
+    mine.refresh_from_db()
+    assert (values(), mine.state, mine.claimed_at, mine.finished_at) == ([], "claimed", taken, None)
+
+
 def test_a_worker_that_dies_while_reading_leaves_claims_and_nothing_else(
     connection: Connection, vendor: FakeVendor, window: MakeWindow
 ) -> None:

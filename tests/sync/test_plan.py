@@ -155,6 +155,16 @@ def test_failed_windows_come_back_with_all_their_attempts(
     assert (failed.state, failed.attempts) == ("due", 0)
 
 
+@pytest.mark.parametrize(("state", "kept"), [("failed", False), ("done", True)])
+def test_when_it_was_read_is_evidence_and_when_it_was_given_up_is_not(
+    connection: Connection, window: MakeWindow, now: dt.datetime, state: str, kept: bool
+) -> None:
+    mine = window(state=state, finished_at=now - HOUR, error_code="" if kept else "timeout")
+    plan.ask(connection, "pulse", [(mine.starts_at, mine.ends_at)], reason="webhook", due_at=now)
+    mine.refresh_from_db()
+    assert (mine.state, mine.finished_at) == ("due", now - HOUR if kept else None)
+
+
 @pytest.mark.usefixtures("vendor")
 def test_spans_that_touch_are_joined() -> None:
     at = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
