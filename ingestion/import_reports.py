@@ -28,6 +28,7 @@ class Report:
     message: str = ""
     format: str = ""
     kind: str = ""  # of a file that is not opened
+    number: int | None = None  # of its import, by which it can be undone
     counts: Counts = field(default_factory=Counts)
     rows: int = 0
     rejected: Counter[str] = field(default_factory=Counter)

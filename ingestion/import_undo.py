@@ -65,7 +65,8 @@ class Stored:
 def stored_by(record: ImportFile) -> list[Stored]:
     """What the import stored and still holds, by participant, kind and source."""
     groups = (
-        record.parts.values("participant", "kind", "metric__name", "source")
+        record.parts.filter(rows__gt=0)
+        .values("participant", "kind", "metric__name", "source")
         .annotate(Sum("rows"), Sum("added"), Sum("changed"), Min("first_at"), Max("last_at"))
         .order_by("participant__study_id", "kind", "metric__name", "source")
     )

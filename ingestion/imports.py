@@ -172,6 +172,7 @@ class Import:
     def _read(self, file: Offered, reader: FileFormat, job: FileJob, known: ImportFile, done: Done) -> Report:
         record = None if self.dry else import_records.begin(known, name=file.name, size=job.size, now=job.now)
         report = Report(file.name, Result.DRY if self.dry else Result.IMPORTED, format=reader.code)
+        report.number = record.pk if record else None
         try:
             for chunk in reader.chunks(job):
                 self._take(chunk, report, record, job)

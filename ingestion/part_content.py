@@ -33,24 +33,22 @@ def kinds_of(part: SampleTrace) -> NDArray[np.int8]:
 
 
 def pack_samples(part: SampleTrace) -> bytes:
+    """Columns that say nothing (all new, no lengths) are left out."""
     kinds = kinds_of(part)
-    unchanged = kinds != CHANGED
-    table = pa.table(
-        {
-            "time": part.time,
-            "value": part.value,
-            "seconds": pa.array(part.seconds, mask=part.seconds < 0),
-            "kind": kinds,
-            "before": pa.array(part.before, mask=unchanged),
-            "seconds_before": pa.array(part.seconds_before, mask=unchanged | (part.seconds_before < 0)),
-        }
-    )
+    columns: dict[str, Any] = {"time": part.time, "value": part.value}
+    if (part.seconds >= 0).any():
+        columns["seconds"] = pa.array(part.seconds, mask=part.seconds < 0)
+    if kinds.any():
+        columns["kind"] = kinds
+    if (changed := kinds == CHANGED).any():
+        columns["before"] = pa.array(part.before, mask=~changed)
+        columns["seconds_before"] = pa.array(part.seconds_before, mask=~changed | (part.seconds_before < 0))
     sink = io.BytesIO()
     pq.write_table(
-        table,
+        pa.table(columns),
         sink,
         compression="zstd",
-        use_dictionary=["value", "seconds", "kind", "before", "seconds_before"],
+        use_dictionary=[name for name in columns if name != "time"],
         column_encoding={"time": "DELTA_BINARY_PACKED"},
         write_statistics=False,
         store_schema=False,
@@ -60,18 +58,21 @@ def pack_samples(part: SampleTrace) -> bytes:
 
 def unpack_samples(series: SeriesKey, content: bytes) -> SampleTrace:
     table = pq.read_table(io.BytesIO(content))
-    kinds = table["kind"].to_numpy()
-    value, seconds = cast("Values", table["value"].to_numpy()), _lengths(table["seconds"])
+    time, value = table["time"].to_numpy(), table["value"].to_numpy()
+    kinds = table["kind"].to_numpy() if "kind" in table.column_names else np.full(len(time), NEW, dtype=np.int8)
+    seconds = _lengths(table, "seconds")
     before, seconds_before = value.copy(), seconds.copy()
     before[kinds == NEW], seconds_before[kinds == NEW] = np.nan, NO_SECONDS
-    changed = kinds == CHANGED
-    before[changed] = table["before"].to_numpy()[changed]
-    seconds_before[changed] = _lengths(table["seconds_before"])[changed]
-    return SampleTrace(series, table["time"].to_numpy().copy(), value, seconds, before, seconds_before)
+    if (changed := kinds == CHANGED).any():
+        before[changed] = table["before"].to_numpy()[changed]
+        seconds_before[changed] = _lengths(table, "seconds_before")[changed]
+    return SampleTrace(series, time.copy(), cast("Values", value.copy()), seconds, before, seconds_before)
 
 
-def _lengths(column: pa.ChunkedArray) -> Seconds:
-    return cast("Seconds", column.fill_null(int(NO_SECONDS)).to_numpy().astype(np.int32))
+def _lengths(table: pa.Table, name: str) -> Seconds:
+    if name not in table.column_names:
+        return np.full(table.num_rows, NO_SECONDS, dtype=np.int32)
+    return cast("Seconds", table[name].fill_null(int(NO_SECONDS)).to_numpy().astype(np.int32))
 
 
 def pack_sessions(traces: Sequence[SessionTrace]) -> bytes:

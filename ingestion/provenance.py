@@ -71,6 +71,19 @@ def change(part: ImportedPart, rows: SampleTrace | list[SessionTrace] | list[Off
     part.save()
 
 
+def emptied(one: SessionTrace) -> SessionTrace:
+    """A session of which only its id is kept, and when it was."""
+    return replace(one, own={name: one.own[name] for name in content.INSTANTS}, before=None)
+
+
+def hand_over(part: ImportedPart, participant: int, rows: SampleTrace | list[SessionTrace]) -> None:
+    """Keep rows of a part as another participant's, by the same import."""
+    if len(rows):
+        made = _of_samples(rows) if isinstance(rows, SampleTrace) else _of_sessions(rows)
+        made.import_file_id, made.participant_id, made.stored_at = part.import_file_id, participant, part.stored_at
+        made.save()
+
+
 def later_than(part: ImportedPart) -> QuerySet[ImportedPart]:
     """Parts of the same series that were stored after this one and may hold some of its rows, the earliest first.
 
@@ -129,15 +142,16 @@ def _without(batch: SampleBatch, times: Times) -> SampleBatch:
 
 
 def _of_samples(rows: SampleTrace) -> ImportedPart:
-    kinds = content.kinds_of(rows)
+    """Rows without a value were deleted: what is kept is that the file had one then."""
+    kinds, stored = content.kinds_of(rows), ~np.isnan(rows.value)
     return ImportedPart(
         kind=Kind.SAMPLES,
         metric_id=rows.series.metric.id,
         source_id=rows.series.source,
         first_at=instant(rows.time[0]),
         last_at=instant(rows.time[-1]),
-        rows=len(rows),
-        added=int(np.count_nonzero(kinds == content.NEW)),
+        rows=int(np.count_nonzero(stored)),
+        added=int(np.count_nonzero(stored & (kinds == content.NEW))),
         changed=int(np.count_nonzero(kinds == content.CHANGED)),
         content=content.pack_samples(rows),
     )
@@ -145,14 +159,15 @@ def _of_samples(rows: SampleTrace) -> ImportedPart:
 
 def _of_sessions(rows: list[SessionTrace]) -> ImportedPart:
     starts = [one.own["starts_at"] for one in rows]
+    stored = [one for one in rows if len(one.own) > len(content.INSTANTS)]
     return ImportedPart(
         kind=KIND_OF[rows[0].kind],
         source_id=rows[0].source,
         first_at=min(starts),
         last_at=max(starts),
-        rows=len(rows),
-        added=sum(one.before is None for one in rows),
-        changed=sum(one.before is not None and one.before != one.own for one in rows),
+        rows=len(stored),
+        added=sum(one.before is None for one in stored),
+        changed=sum(one.before is not None and one.before != one.own for one in stored),
         content=content.pack_sessions(rows),
     )
 

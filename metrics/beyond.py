@@ -7,20 +7,22 @@ device said of its clock stays, for days inside are cut by it.
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from django.db import connection
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from metrics import rollups, sql, sql_beyond, verdicts
-from metrics.batch import instant
+from metrics.batch import Sessions, instant
 from metrics.calendars import calendar_of
 from metrics.collection import Collected, collected_by
 from metrics.exports.service import exports_withdraw
+from metrics.following import followers
 from metrics.kept import kept_days
 from metrics.models import DayRollup, ExerciseSession, ImplausibleCount, SleepSession
 from metrics.nights import choose_main_sleep
@@ -113,6 +115,8 @@ def remove_slice(person: Participant) -> tuple[Beyond, bool]:
             if times := _delete(series, bounds):
                 touched = np.sort(np.array(times, dtype=np.int64))
                 dates = rollups.refresh(series, touched, calendar, implausible=True)
+                for follower in followers:
+                    follower.gone(series, touched, may_come_again=True)
                 exports_withdraw(person, WHY_NO_FILES)
                 verdicts.refresh(person, dates, now=timezone.now())
                 return Beyond(person, sorted(dates), Counter({series.metric.code: len(times)})), True
@@ -124,8 +128,8 @@ def _rest(person: Participant, collected: Collected) -> Beyond:
     nights, exercise = _sessions(person, collected)
     dates = set(nights.values()) | set(exercise.values()) | _dates(person, collected)
     found = Beyond(person, sorted(dates), nights=len(nights), exercise=len(exercise))
-    SleepSession.objects.filter(pk__in=nights).delete()
-    ExerciseSession.objects.filter(pk__in=exercise).delete()
+    _delete_sessions(person, Sessions.SLEEP, SleepSession.objects.filter(pk__in=nights))
+    _delete_sessions(person, Sessions.EXERCISE, ExerciseSession.objects.filter(pk__in=exercise))
     choose_main_sleep(person.pk, nights.values())
     whole = {date for date in dates if date not in collected}
     for model in (DayRollup, ImplausibleCount):
@@ -141,6 +145,16 @@ def _rest(person: Participant, collected: Collected) -> Beyond:
         exports_withdraw(person, WHY_NO_FILES)
         verdicts.refresh(person, dates, now=timezone.now())
     return found
+
+
+def _delete_sessions(person: Participant, kind: Sessions, rows: QuerySet[Any]) -> None:
+    names: dict[int, set[str]] = defaultdict(set)
+    for source, name in rows.values_list("source_id", "external_id"):
+        names[source].add(name)
+    rows.delete()
+    for source, gone in names.items():
+        for follower in followers:
+            follower.sessions_gone(kind, person.pk, source, gone, may_come_again=True)
 
 
 def _delete(series: SeriesKey, bounds: Bounds) -> list[int]:

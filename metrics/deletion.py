@@ -21,6 +21,8 @@ from django.utils import timezone
 from metrics import rollups, sql_deletion, verdicts
 from metrics.batch import MICROSECOND, Sessions, microseconds
 from metrics.calendars import calendar_of
+from metrics.following import followers
+from metrics.grids import Span
 from metrics.kept import kept_days
 from metrics.models import DayRollup, ExerciseSession, ImplausibleCount, SleepSession, Source, SourceDeletion
 from metrics.nights import choose_main_sleep
@@ -177,7 +179,10 @@ def _next_slice(selection: Selection) -> Counter[str] | None:
     for what in _kinds(selection):
         found = _sessions(selection, what)
         dates |= set(found.values_list("date", flat=True))
+        names = set(found.values_list("external_id", flat=True))
         removed[what], _ = found.delete()
+        for follower in followers:
+            follower.sessions_deleted(Sessions(what), selection.participant.pk, selection.source.pk, names)
     if not dates:
         return None
     if removed[Sessions.SLEEP.value]:
@@ -196,6 +201,8 @@ def _delete_samples(selection: Selection, metric: int, first: dt.date, last: dt.
         cursor.execute(sql_deletion.SAMPLES, parameters)
         removed = int(cursor.rowcount)
         cursor.execute(sql_deletion.REVISIONS, parameters)
+    for follower in followers:
+        follower.deleted(series, Span(microseconds(low), microseconds(high)))
     for model in (DayRollup, ImplausibleCount):
         kept = Selection(selection.participant, selection.source, series.metric.code, first, last)
         _days(model, kept).delete()

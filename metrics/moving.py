@@ -18,9 +18,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from metrics import rollups, verdicts, writer
-from metrics.batch import Delivery, SampleBatch, instant, microseconds
+from metrics.batch import Delivery, SampleBatch, Sessions, instant, microseconds
 from metrics.calendars import calendar_of
 from metrics.collection import collected_of
+from metrics.following import followers
 from metrics.grids import Span
 from metrics.kept import kept_days
 from metrics.models import (
@@ -38,6 +39,7 @@ from metrics.models import (
 )
 from metrics.raw import Key, Stretch, pieces
 from metrics.registry import BY_ID
+from metrics.rollups import SeriesKey
 from participants.audit import record
 from participants.locks import hold
 from participants.models import Participant, User
@@ -182,6 +184,10 @@ def _week(row: DataMove, start: dt.datetime) -> None:
             if new.any():
                 batch = SampleBatch(BY_ID[metric].code, sources[source].key, time[new], value[new], lengths)
                 writer.store(row.receiver, Delivery(samples=[batch]))
+            mine, theirs = (SeriesKey(one, BY_ID[metric], source) for one in (row.giver_id, row.receiver_id))
+            for follower in followers:
+                follower.moved(mine, time[new], theirs, time[new])
+                follower.gone(mine, time[~new], may_come_again=False)
             row.samples += len(time)
             dates |= {calendar.date(instant(at)) for at in time.tolist()[:1] + time.tolist()[-1:]}
     for model, column in ((Measurement, "time"), (MinuteRollup, "bucket"), (HourRollup, "bucket"), (Revision, "time")):
@@ -212,14 +218,21 @@ def _times(person: Participant, metric: int, source: int, span: Span) -> np.ndar
 def _sessions(row: DataMove) -> None:
     """Nights and exercise, which are few: those that the receiver has not, inside their collection interval."""
     within = collected_of(row.receiver)
-    for model, count in ((SleepSession, "nights"), (ExerciseSession, "exercise")):
+    for kind, model, count in (
+        (Sessions.SLEEP, SleepSession, "nights"),
+        (Sessions.EXERCISE, ExerciseSession, "exercise"),
+    ):
         known = set(model._default_manager.filter(participant=row.receiver).values_list("source_id", "external_id"))
         for one in model._default_manager.filter(participant=row.giver):
             if one.date not in within:
                 continue
             if (one.source_id, one.external_id) in known:
                 one.delete()
+                for follower in followers:
+                    follower.sessions_gone(kind, row.giver_id, one.source_id, {one.external_id}, may_come_again=False)
                 continue
+            for follower in followers:
+                follower.sessions_moved(kind, row.giver_id, one.source_id, {one.external_id}, row.receiver_id)
             one.participant = row.receiver
             one.save(update_fields=["participant"])
             setattr(row, count, getattr(row, count) + 1)

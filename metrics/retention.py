@@ -21,6 +21,7 @@ from metrics.batch import Delivery, Sessions, microseconds
 from metrics.chunks import chunks
 from metrics.counts import Counts
 from metrics.cutting import chosen
+from metrics.following import followers
 from participants import audit
 from participants.models import Participant, Trial
 from participants.services.changes import locked
@@ -91,6 +92,8 @@ def retain(now: dt.datetime) -> list[Removed]:
         rows[trial.pk] += sum(
             _delete(pk, line) for pk in trial.participants.order_by("pk").values_list("pk", flat=True)
         )
+        for follower in followers:
+            follower.removed_before(trial.pk, line)
         if not rows[trial.pk]:
             continue
         removed = Removed(trial.code, line, rows[trial.pk], dropped[trial.pk])

@@ -15,6 +15,7 @@ from metrics import rollups, writer
 from metrics.batch import microseconds
 from metrics.calendars import calendar_of
 from metrics.days import LocalCalendar
+from metrics.following import followers
 from metrics.kept import kept_days
 from metrics.models import ExerciseSession, Measurement, SleepSession
 from metrics.registry import BY_ID, METRICS, Kind
@@ -75,8 +76,12 @@ def _move_daily_values(participant: Participant, before: LocalCalendar, after: L
         starts, ends = after.midnight(date), after.midnight(date + ONE_DAY)
         if starts == row.time:
             continue
-        moved[row.metric_id, row.source_id] += [microseconds(row.time), microseconds(starts)]
         seconds = None if row.seconds is None else int((ends - starts).total_seconds())
+        moved[row.metric_id, row.source_id] += [
+            microseconds(row.time),
+            microseconds(starts),
+            -1 if seconds is None else seconds,
+        ]
         rows.append((row.pk, Measurement(participant=participant, metric_id=row.metric_id, source_id=row.source_id,
                                          time=starts, value=row.value, seconds=seconds)))  # fmt: skip
     if not rows:
@@ -85,6 +90,9 @@ def _move_daily_values(participant: Participant, before: LocalCalendar, after: L
     touched = Measurement.objects.filter(participant=participant, metric__in=DAILY, time__range=(first, last))
     touched.filter(time__in=[key[3] for key, _ in rows]).delete()
     Measurement.objects.bulk_create([row for _, row in rows], batch_size=1000)
-    for (metric, source), times in moved.items():
+    for (metric, source), changes in moved.items():
         series = SeriesKey(participant.pk, BY_ID[metric], source)
-        rollups.refresh(series, np.unique(np.array(times, dtype=np.int64)), after, minutes_done=False)
+        old, new, lengths = np.array(changes, dtype=np.int64).reshape(-1, 3).T
+        rollups.refresh(series, np.unique(np.concatenate([old, new])), after, minutes_done=False)
+        for follower in followers:
+            follower.moved(series, old, series, new, seconds=lengths.astype(np.int32))

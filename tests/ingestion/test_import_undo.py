@@ -394,8 +394,9 @@ def run(*arguments: Any, **options: Any) -> str:
 def test_the_command_says_what_would_go_and_does_it_only_when_told(
     trial: Trial, participant: Participant, tmp_path: Path, import_data: Import
 ) -> None:
-    import_data(trial, write(tmp_path, "a.csv", *beats(60, 61)))
+    outcome = import_data(trial, write(tmp_path, "a.csv", *beats(60, 61)))
     record = ImportFile.objects.get()
+    assert f"Import numbers, to undo them by: {record.pk}\n" in outcome.text
     assert f"{record.pk:>8}" in run("WALK")
     told = run("WALK", record.pk)
     assert "P-1: Heart rate of fitabase · fitbit, 2024-05-01 08:00 to 2024-05-01 08:00: 2 new, 0 changed" in told

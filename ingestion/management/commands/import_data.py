@@ -133,11 +133,18 @@ class Command(BaseCommand):
             self.stdout.write(self.style.WARNING(news))
         for study_id, why in list(roster.refused.items())[:MOST_LINES]:
             self.stdout.write(self.style.WARNING(f"Rows of {study_id[:64]!r} were rejected: the participant {why}."))
+        self._numbers(reports)
         failures = [report for report in reports if report.result == Result.FAILED]
         for report in failures[:MOST_LINES]:
             self.stderr.write(self.style.ERROR(f"FAILED {report.name}: {report.message}"))
         if len(failures) > MOST_LINES:
             self.stderr.write(self.style.ERROR(f"... and {len(failures) - MOST_LINES} more, listed in the admin."))
+
+    def _numbers(self, reports: list[Report]) -> None:
+        numbers = [str(report.number) for report in reports if report.number and report.result == Result.IMPORTED]
+        if numbers:
+            more = f" and {len(numbers) - MOST_LINES} more" if len(numbers) > MOST_LINES else ""
+            self.stdout.write(f"Import numbers, to undo them by: {' '.join(numbers[:MOST_LINES])}{more}")
 
     def _assumptions(self, reports: list[Report]) -> None:
         said: dict[str, set[str]] = {}

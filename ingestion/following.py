@@ -1,0 +1,142 @@
+"""Imports keep their account of the rows they stored (provenance) when rows move or go otherwise than by a delivery."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+
+import numpy as np
+from django.db import transaction
+from django.db.models import QuerySet
+from numpy.typing import NDArray
+
+from ingestion import provenance
+from ingestion.models import ImportedPart, ImportFile
+from metrics.batch import Seconds, Sessions, Times, instant, microseconds
+from metrics.grids import Span
+from metrics.restoring import hold_data
+from metrics.rollups import SeriesKey
+from metrics.traces import SampleTrace, SessionTrace, chosen
+
+Kind = ImportedPart.Kind
+
+
+class Parts:
+    """Follows rows through the parts of imports."""
+
+    def gone(self, series: SeriesKey, times: Times, *, may_come_again: bool) -> None:
+        """The parts do not hold them any more; where they may come again, their files are read when offered again."""
+        for part, rows, mine, _ in _holding(series, times):
+            provenance.change(part, chosen(rows, ~mine))
+            if may_come_again:
+                _read_again(part)
+
+    def deleted(self, series: SeriesKey, span: Span) -> None:
+        """The parts hold their times alone, so that a file that is read again does not bring them back."""
+        for part in _overlapping(series, span.start, span.end - 1):
+            rows = provenance.samples_in(part)
+            gone = (rows.time >= span.start) & (rows.time < span.end)
+            value, before = rows.value.copy(), rows.before.copy()
+            value[gone] = before[gone] = np.nan
+            provenance.change(part, replace(rows, value=value, before=before))
+
+    def removed_before(self, trial: int, line: dt.datetime) -> None:
+        parts = ImportedPart.objects.filter(import_file__trial=trial, kind=Kind.SAMPLES, first_at__lt=line)
+        parts.filter(last_at__lt=line).delete()
+        for pk, participant in list(parts.values_list("pk", "participant")):
+            with transaction.atomic():
+                hold_data(participant)
+                if part := parts.filter(pk=pk).first():
+                    rows = provenance.samples_in(part)
+                    provenance.change(part, chosen(rows, rows.time >= microseconds(line)))
+
+    def moved(
+        self, series: SeriesKey, times: Times, to: SeriesKey, at: Times, *, seconds: Seconds | None = None
+    ) -> None:
+        """The parts hold them where they are now; each import keeps its place among those that hold a row."""
+        for part, rows, mine, place in _holding(series, times):
+            news = chosen(rows, mine)
+            lengths = news.seconds if seconds is None else seconds[place[mine]]
+            news = replace(news, series=to, time=at[place[mine]], seconds=lengths)
+            if to.participant == series.participant:
+                provenance.change(part, _joined(chosen(rows, ~mine), news))
+                continue
+            provenance.hand_over(part, to.participant, _joined(news))
+            provenance.change(part, chosen(rows, ~mine))
+
+    def sessions_gone(
+        self, kind: Sessions, participant: int, source: int, names: Collection[str], *, may_come_again: bool
+    ) -> None:
+        for part, rows in _sessions(kind, participant, source, names):
+            provenance.change(part, [one for one in rows if one.external_id not in names])
+            if may_come_again:
+                _read_again(part)
+
+    def sessions_deleted(self, kind: Sessions, participant: int, source: int, names: Collection[str]) -> None:
+        for part, rows in _sessions(kind, participant, source, names):
+            kept = [provenance.emptied(one) if one.external_id in names else one for one in rows]
+            provenance.change(part, kept)
+
+    def sessions_moved(self, kind: Sessions, participant: int, source: int, names: Collection[str], to: int) -> None:
+        for part, rows in _sessions(kind, participant, source, names):
+            provenance.hand_over(part, to, [one for one in rows if one.external_id in names])
+            provenance.change(part, [one for one in rows if one.external_id not in names])
+
+
+def _holding(
+    series: SeriesKey, times: Times
+) -> Iterator[tuple[ImportedPart, SampleTrace, NDArray[np.bool_], NDArray[np.int64]]]:
+    """Parts that hold samples of these times, the earliest first: its rows, which of them, and where in `times`."""
+    if not len(times):
+        return
+    order = np.argsort(times, kind="stable")
+    ascending = times[order]
+    for part in _overlapping(series, int(ascending[0]), int(ascending[-1])):
+        rows = provenance.samples_in(part)
+        at = np.searchsorted(ascending, rows.time).clip(max=len(ascending) - 1)
+        mine = ascending[at] == rows.time
+        if mine.any():
+            yield part, rows, mine, order[at]
+
+
+def _overlapping(series: SeriesKey, first: int, last: int) -> QuerySet[ImportedPart]:
+    """Parts of a series that may hold samples from one time to another (microseconds UTC), the earliest first."""
+    return ImportedPart.objects.filter(
+        participant=series.participant,
+        kind=Kind.SAMPLES,
+        metric=series.metric.id,
+        source=series.source,
+        first_at__lte=instant(last),
+        last_at__gte=instant(first),
+    ).order_by("pk")
+
+
+def _sessions(
+    kind: Sessions, participant: int, source: int, names: Collection[str]
+) -> Iterator[tuple[ImportedPart, list[SessionTrace]]]:
+    """Parts that hold sessions of these names, the earliest first."""
+    parts = ImportedPart.objects.filter(participant=participant, kind=provenance.KIND_OF[kind], source=source)
+    for part in parts.order_by("pk"):
+        rows = provenance.sessions_in(part)
+        if any(one.external_id in names for one in rows):
+            yield part, rows
+
+
+def _joined(*parts: SampleTrace) -> SampleTrace:
+    """Samples of one series in one trace, ascending in time."""
+    order = np.argsort(np.concatenate([part.time for part in parts]), kind="stable")
+    return SampleTrace(
+        parts[-1].series,
+        np.concatenate([part.time for part in parts])[order],
+        np.concatenate([part.value for part in parts])[order],
+        np.concatenate([part.seconds for part in parts])[order],
+        np.concatenate([part.before for part in parts])[order],
+        np.concatenate([part.seconds_before for part in parts])[order],
+    )
+
+
+def _read_again(part: ImportedPart) -> None:
+    """Have the file of a part read again when it is offered again."""
+    done = ImportFile.objects.filter(pk=part.import_file_id, status=ImportFile.Status.DONE)
+    done.update(status=ImportFile.Status.PARTIAL)
