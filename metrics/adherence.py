@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from metrics import sql_verdicts as sql
+from metrics.readable import ALL_DATES, readable_on
 from metrics.registry import BY_CODE, STEPS
 from participants.models import Participant
 
@@ -54,10 +55,22 @@ def adherence_by_minutes(
 
 
 def adherence_by_steps(participants: QuerySet[Participant], steps: int) -> dict[int, Adherence]:
-    """By participant id, adherence over the days that count now if so many steps made a day valid."""
-    metrics = [STEPS.id, BY_CODE["steps_24h"].id]
+    """By participant id, adherence over the days that count now if so many steps made a day valid.
+
+    Of several sources of steps that of the day counts, as everywhere.
+    """
+    people = list(participants.order_by().only("time_zone", "trial_id"))
+    found = readable_on(people, [STEPS, BY_CODE["steps_24h"]], *ALL_DATES)
+    runs = [
+        (pid, metric, run.source.pk, run.first, run.last) for (pid, metric), one in found.items() for run in one.runs
+    ]
+    names = ("participants", "metrics", "sources", "firsts", "lasts")
+    columns = zip(*runs, strict=True) if runs else ((),) * len(names)
+    parameters = {name: list(column) for name, column in zip(names, columns, strict=True)}
     with connection.cursor() as cursor:
-        cursor.execute(sql.ADHERENCE_BY_STEPS, {"people": _ids(participants), "steps": steps, "metrics": metrics})
+        cursor.execute(
+            sql.ADHERENCE_BY_STEPS, {**parameters, "people": [person.pk for person in people], "steps": steps}
+        )
         return {row[0]: Adherence(*row) for row in cursor.fetchall()}
 
 

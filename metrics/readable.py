@@ -22,6 +22,8 @@ from metrics.sources import Dates, Pinned, Run, Series, chosen_sources
 from participants.models import Participant
 
 MICROSECOND = dt.timedelta(microseconds=1)
+# From before any device to after any plan.
+ALL_DATES = dt.date(2005, 1, 1), dt.date(9998, 12, 31)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,16 @@ def readable(
         pinned=Pinned(on, pinned or {}),
         every_sample=every_sample,
     )
+
+
+def readable_on(
+    people: Iterable[Participant], metrics: Collection[Metric], first: dt.date, last: dt.date
+) -> dict[Series, Readable]:
+    """The same of local dates from first to last, both included."""
+    people = list(people)
+    calendars = calendars_of(people)
+    held = collected(people, calendars=calendars)
+    return readable_of(people, metrics, dict.fromkeys(calendars, (first, last)), calendars, held)
 
 
 def readable_one(

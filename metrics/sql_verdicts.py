@@ -195,14 +195,23 @@ FROM metrics_participantday d CROSS JOIN unnest(%(variants)s::int4[]) AS v(minut
 WHERE d.participant_id = ANY(%(people)s) AND d.status IN ('v', 'i', 'l')
 GROUP BY 1, 2
 """
-# Of several sources of steps the one with most counts, as everywhere: sources are never added.
+# The steps of each day from the source that counts on it, which come as runs of dates, looked up run by run. Of a
+# metric of minutes and one of days the greater.
 ADHERENCE_BY_STEPS = """
-SELECT d.participant_id, count(*) FILTER (WHERE s.total >= %(steps)s), count(*)
+WITH walked AS MATERIALIZED (
+    SELECT r.participant_id, r.date, max(r.total) AS total
+    FROM unnest(%(participants)s::int4[], %(metrics)s::int2[], %(sources)s::int2[], %(firsts)s::date[],
+        %(lasts)s::date[]) AS k(participant, metric, source, first, last)
+    CROSS JOIN LATERAL (
+        SELECT r.participant_id, r.date, r.total FROM metrics_dayrollup r
+        WHERE r.participant_id = k.participant AND r.metric_id = k.metric AND r.source_id = k.source
+            AND r.date BETWEEN k.first AND k.last
+        OFFSET 0) AS r
+    GROUP BY 1, 2
+)
+SELECT d.participant_id, count(*) FILTER (WHERE w.total >= %(steps)s), count(*)
 FROM metrics_participantday d
-LEFT JOIN LATERAL (
-    SELECT max(r.total) AS total FROM metrics_dayrollup r
-    WHERE r.participant_id = d.participant_id AND r.metric_id = ANY(%(metrics)s) AND r.date = d.date
-) AS s ON true
+LEFT JOIN walked w ON w.participant_id = d.participant_id AND w.date = d.date
 WHERE d.participant_id = ANY(%(people)s) AND d.status IN ('v', 'i', 'l')
 GROUP BY 1
 """

@@ -25,7 +25,7 @@ from metrics.models import Export, Source
 from metrics.registry import BY_CODE, BY_ID, METRICS, Metric
 from participants.models import Participant
 
-FIRST, LAST = dt.date(2005, 1, 1), dt.date(9998, 12, 31)
+FIRST, LAST = readable.ALL_DATES
 ONE_DAY = dt.timedelta(days=1)
 EVERYTHING = Span(EVER, NEVER)
 

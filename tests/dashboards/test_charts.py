@@ -11,7 +11,8 @@ import pytest
 
 from dashboards import charts
 from metrics.batch import MICROSECOND, microseconds
-from metrics.queries import DayRow, Series
+from metrics.models import Source
+from metrics.queries import DayRow, ReadFrom, Series
 from metrics.registry import BY_CODE, HEART_RATE, STEPS, Metric
 
 START = dt.datetime(2026, 11, 18, tzinfo=dt.UTC)
@@ -136,3 +137,22 @@ def test_a_long_table_is_cut_and_says_by_how_much() -> None:
 def test_buckets_are_listed_in_local_time_newest_first() -> None:
     table = charts.bucket_rows(series([0, 60]), ZONE)
     assert [row[0] for row in table.rows] == ["Wed 18 Nov, 01:01", "Wed 18 Nov, 01:00"]
+
+
+def sourced(*models: str) -> Series:
+    """A series whose source changes every day."""
+    found = series([0])
+    found.sources = [
+        ReadFrom(0, dt.date(2026, 11, 1 + n), Source(pk=n, provider="vendor", device_model=model))
+        for n, model in enumerate(models)
+    ]
+    return found
+
+
+def test_a_change_of_source_is_said_with_its_day() -> None:
+    assert charts.source_words(series([0])) is None
+    assert charts.source_words(sourced("Charge 6")) == "vendor · Charge 6"
+    assert charts.source_words(sourced("Charge 6", "Sense 2")) == (
+        "vendor · Charge 6 from 1 Nov 2026, vendor · Sense 2 from 2 Nov 2026"
+    )
+    assert str(charts.source_words(sourced(*"ABCDEF"))).endswith("vendor · D from 4 Nov 2026, and 2 more changes")

@@ -14,6 +14,7 @@ from hypothesis.extra.django import TestCase
 from pytest_django import DjangoAssertNumQueries
 
 from metrics import queries
+from metrics.adherence import Adherence, adherence_by_steps
 from metrics.batch import SampleBatch, SourceKey, microseconds
 from metrics.calendars import calendar_of
 from metrics.grids import Span
@@ -376,3 +377,39 @@ def _expected(person: Participant, date: dt.date, minutes: dict[int, int]) -> fl
 
     best = min(minutes, key=rank)
     return minutes[best] * VALUES[best]
+
+
+def steps_of(person: Participant, limit: int) -> Adherence:
+    return adherence_by_steps(Participant.objects.filter(pk=person.pk), limit)[person.pk]
+
+
+@pytest.fixture
+def monitored(person: Participant) -> Participant:
+    """Monitored on Monday and Tuesday, with a heart rate on both: two days that are over and count."""
+    Participant.objects.filter(pk=person.pk).update(
+        monitoring_starts_on=MONDAY, monitoring_ends_on=MONDAY + ONE_DAY, time_zone="Europe/Amsterdam"
+    )
+    person.refresh_from_db()
+    for n in range(2):
+        day_of(person, MONDAY + n * ONE_DAY, A, 60, metric="heart_rate", value=70)
+    return person
+
+
+def test_a_day_is_valid_by_the_steps_of_the_source_that_counts(monitored: Participant) -> None:
+    day_of(monitored, MONDAY, A, 100, value=10)
+    day_of(monitored, MONDAY, B, 50, value=100)
+    # The second source counted more steps in fewer minutes: it is not the one that counts.
+    assert (steps_of(monitored, 1000).valid, steps_of(monitored, 1001).valid) == (1, 0)
+    assert steps_of(monitored, 1000).adherence == 0.5
+    Protocol.objects.update(source_priority=["Sense 2"])
+    assert (steps_of(monitored, 5000).valid, steps_of(monitored, 5001).valid) == (1, 0)
+
+
+def test_a_day_is_valid_by_daily_totals_alone(monitored: Participant) -> None:
+    day_of(monitored, MONDAY, A, 1, metric="steps_24h", value=8000)
+    assert (steps_of(monitored, 8000).valid, steps_of(monitored, 8001).valid) == (1, 0)
+    assert steps_of(monitored, 8000).counted == 2
+
+
+def test_without_steps_no_day_is_valid_by_steps(monitored: Participant) -> None:
+    assert steps_of(monitored, 1) == Adherence(monitored.pk, valid=0, counted=2)
