@@ -8,7 +8,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -28,6 +27,7 @@ from metrics.deletion import Selection
 from metrics.models import DataMove
 from metrics.registry import BY_CODE
 from participants import reinstatement
+from participants.after_commit import after_commit
 from participants.audit import looked
 from participants.entered import said
 from participants.models import Participant, Reinstatement
@@ -184,7 +184,7 @@ def _look_at_source(request: Request, participant: Participant) -> dict[str, Any
 def _delete(request: Request, participant: Participant) -> str:
     _confirmed(request, participant)
     row = delete_of_source(_selection(request, participant), by=request.user, reason=_why(request))
-    transaction.on_commit(partial(tasks.delete_of_source.delay, row.pk), robust=True)
+    after_commit(tasks.delete_of_source.delay, row.pk)
     return "It is being deleted. This page says how far it is."
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
-from django.db import transaction
 from django.http import HttpRequest
 
 from ingestion import admin_connections, import_undo, tasks  # noqa: F401  registers the connections
 from ingestion.admin_evidence import Evidence
 from ingestion.models import ImportFile, RejectedRow
 from participants.admin_parts import Act
+from participants.after_commit import after_commit
 
 if TYPE_CHECKING:
     FileAdmin = admin.ModelAdmin[ImportFile]
@@ -48,7 +47,7 @@ class Undo(Act):
 
     def do(self, request: HttpRequest, row: ImportFile, asked: dict[str, Any]) -> None:
         import_undo.undo_begin(row, reason=asked["reason"])
-        transaction.on_commit(partial(tasks.undo_import.delay, row.pk), robust=True)
+        after_commit(tasks.undo_import.delay, row.pk)
 
 
 @admin.register(ImportFile)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from django.db import transaction
@@ -40,6 +39,7 @@ from metrics.models import (
 from metrics.raw import Key, Stretch, pieces
 from metrics.registry import BY_ID
 from metrics.rollups import SeriesKey
+from participants.after_commit import after_commit
 from participants.audit import record
 from participants.locks import hold
 from participants.models import Participant, User
@@ -105,7 +105,7 @@ def move_start(giver: Participant, receiver: Participant, *, by: User, reason: s
     new = {"from": giver.study_id, "to": receiver.study_id}
     for person in (giver, receiver):
         record("data.move", participant=person, thing=f"move:{row.pk}", new=new, reason=reason)
-    transaction.on_commit(partial(tasks.move_data.delay, row.pk), robust=True)
+    after_commit(tasks.move_data.delay, row.pk)
     return row
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -20,6 +19,7 @@ from django.utils import timezone
 from metrics import reevaluation, verdicts
 from metrics.models import ParticipantDay, Recompute, Standing
 from metrics.registry import RANGES_VERSION
+from participants.after_commit import after_commit
 from participants.audit import record
 from participants.models import Participant, Trial, User
 
@@ -46,7 +46,7 @@ def _start(trial: Trial, why: str, by: User | None, **said: Any) -> Recompute:
         trial=trial, why=why, by=by, asked_at=timezone.now(), total=participants_of(trial).count(), **said
     )
     record("recompute.start", trial=trial, thing=f"recompute:{row.pk}", new=said, reason=why)
-    transaction.on_commit(partial(tasks.recompute.delay, row.pk), robust=True)
+    after_commit(tasks.recompute.delay, row.pk)
     return row
 
 

@@ -7,7 +7,6 @@ also counts it, so a killed worker's successor goes on where it stopped. The row
 from __future__ import annotations
 
 from collections import Counter
-from functools import partial
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -15,6 +14,7 @@ from django.utils import timezone
 
 from metrics.beyond import Beyond, find, remove_slice, total
 from metrics.models import Removal
+from participants.after_commit import after_commit
 from participants.audit import record
 from participants.models import Participant, Trial, User
 from participants.services.changes import locked
@@ -59,7 +59,7 @@ def removal_decide(removal: Removal, *, by: User, approve: bool) -> None:
     verb = "removal.approve" if approve else "removal.refuse"
     record(verb, trial=row.trial, thing=f"removal:{row.public_id}")
     if approve:
-        transaction.on_commit(partial(tasks.remove_beyond.delay, row.pk), robust=True)
+        after_commit(tasks.remove_beyond.delay, row.pk)
 
 
 def removal_run(pk: int) -> None:

@@ -25,6 +25,7 @@ from django.db.models import Count, Exists, Min, OuterRef
 from django.utils import timezone
 
 from participants import audit_head
+from participants.after_commit import after_commit
 from participants.buckets import StoreFault
 from participants.models import AuditDetail, AuditEntry, AuditHead, AuditSeal
 
@@ -125,7 +126,7 @@ def seal() -> int:
         key_id, mac = _mac(["head", position, before])
         AuditHead.objects.filter(pk=1).update(position=position, key_id=key_id, mac=mac)
     if position:
-        transaction.on_commit(partial(_keep_outside, (position, before)), robust=True)
+        after_commit(_keep_outside, (position, before))
     return len(links)
 
 

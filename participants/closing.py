@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import partial
 
 from django.conf import settings
-from django.db import transaction
 from django.utils.module_loading import import_string
 
+from participants.after_commit import after_commit
 from participants.models import Trial
 
 DATES = frozenset({"status", "starts_on", "ends_on"})
@@ -47,4 +46,4 @@ def changed(trial: Trial, names: Collection[str]) -> None:
     if "status" in names and trial.status == Trial.Status.CLOSED:
         paths += settings.TRIAL_CLOSED
     for path in paths:
-        transaction.on_commit(partial(import_string(path), trial.pk), robust=True)
+        after_commit(import_string(path), trial.pk)

@@ -20,6 +20,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from participants import erasure_journal, rights
+from participants.after_commit import after_commit
 from participants.audit import looked, record
 from participants.holdings import holdings
 from participants.locks import hold
@@ -78,7 +79,7 @@ def erasure_decide(erasure: Erasure, *, by: User, approve: bool) -> None:
     if participant.status != Participant.Status.WITHDRAWN:
         # From here on nothing of theirs is stored or asked for.
         participant_withdraw(participant, on=timezone.now().date())
-    transaction.on_commit(lambda: tasks.erase.delay(row.pk), robust=True)
+    after_commit(tasks.erase.delay, row.pk)
 
 
 def erase(pk: int) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from django.conf import settings
-from django.db import transaction
 from django.utils.module_loading import import_string
 
+from participants.after_commit import after_commit
 from participants.models import Participant
 
 
@@ -17,7 +15,7 @@ def left(participant: Participant) -> None:
     They may ask other servers: what is wrong there does not undo that she left.
     """
     for path in settings.PARTICIPANT_LEFT:
-        transaction.on_commit(partial(_tell, path, participant.pk), robust=True)
+        after_commit(_tell, path, participant.pk)
 
 
 def _tell(path: str, participant_id: int) -> None:

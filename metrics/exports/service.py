@@ -10,7 +10,6 @@ import datetime as dt
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypedDict, Unpack
 
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -28,6 +27,7 @@ from metrics.models import Export, ExportFile, ParticipantDay, Source
 from metrics.readable import collected_dates
 from metrics.registry import BY_CODE, METRICS
 from participants import audit
+from participants.after_commit import after_commit
 from participants.entered import EARLIEST, LATEST, OUT_OF_BOUNDS
 from participants.models import Participant, Trial, User
 from participants.study_ids import spelt
@@ -170,7 +170,7 @@ def export_ask(user: User, trial: Trial, **filters: Unpack[Filters]) -> Export:
 def export_ask_checked(user: User, wanted: Wanted) -> Export:
     """The same for what `check` has passed. Raises ValidationError where too many of the user's are at work."""
     export = create(user, wanted)
-    transaction.on_commit(partial(_send, export.pk), robust=True)
+    after_commit(_send, export.pk)
     return export
 
 
@@ -187,7 +187,7 @@ def subject_ask(user: User, participant: Participant, *, reason: str = "") -> Ex
     )
     export.people.set([participant])
     audit.record("subject.export", participant=participant, thing=f"export:{export.uuid}", reason=reason)
-    transaction.on_commit(partial(_send, export.pk), robust=True)
+    after_commit(_send, export.pk)
     return export
 
 
@@ -231,7 +231,7 @@ def export_cancel(export: Export) -> bool:
     if not mine.update(state=Export.State.CANCELLED, finished_at=timezone.now(), claim=None):
         return False
     audit.record("export.cancel", trial=export.trial, thing=f"export:{export.uuid}")
-    transaction.on_commit(partial(store.remove, export), robust=True)
+    after_commit(store.remove, export)
     return True
 
 
