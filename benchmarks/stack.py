@@ -86,7 +86,7 @@ class Stack:
     def web(self) -> Child:
         """The web server, for the vendor's notices; returns when it answers."""
         child = self.start("web", "-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "config.wsgi")
-        if not wait_until(lambda: answers(f"{self.environment['PUBLIC_URL']}/login/"), child, 60, time.sleep):
+        if not wait_until(lambda: answers(f"{self.environment['PUBLIC_URL']}/login/"), child, "the pages", time.sleep):
             raise SystemExit((self.folder / "web.log").read_text())
         return child
 
@@ -124,7 +124,7 @@ def stack(*simulator: str, **settings: str) -> Iterator[Stack]:
         child.start()
         ending.callback(child.stop)
         made = Stack(folder, f"http://127.0.0.1:{port}", {}, child)
-        if not wait_until(lambda: answers(f"{made.address}/_sim/clock"), child, 60, time.sleep):
+        if not wait_until(lambda: answers(f"{made.address}/_sim/clock"), child, "the simulator", time.sleep):
             raise SystemExit((folder / "simulator.log").read_text())
         made.tier = ending.enter_context(bench.database())
         from django.db import connection

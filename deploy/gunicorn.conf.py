@@ -7,6 +7,7 @@ wait small: `make bench-load` says by how much (docs/capacity.md).
 
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ worker_class = "gthread"
 workers = int(os.environ.get("WEB_CONCURRENCY", "4"))
 threads = int(os.environ.get("WEB_THREADS", "4"))
 timeout = 60
+SIGN_OF_LIFE_SECONDS = 5
 # Seconds that running requests have when it is told to stop.
 graceful_timeout = int(os.environ.get("WEB_GRACE_SECONDS", "5"))
 keepalive = 5
@@ -44,8 +46,23 @@ def on_starting(server: Any) -> None:
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """How long a busy thread may keep those of its process waiting that have their answer from the database."""
+    """How long a busy thread may keep those of its process waiting that have their answer from the database.
+
+    A worker that is still loading the product on a busy machine is not one that hangs: it is not ended at `timeout`.
+    """
     sys.setswitchinterval(SWITCH_SECONDS)
+    worker.loaded = threading.Event()
+    threading.Thread(target=_loading, args=(worker,), daemon=True).start()
+
+
+def _loading(worker: Any) -> None:
+    while not worker.loaded.wait(SIGN_OF_LIFE_SECONDS):
+        worker.notify()
+
+
+def post_worker_init(worker: Any) -> None:
+    """From here on the worker gives signs of life itself."""
+    worker.loaded.set()
 
 
 def child_exit(server: Any, worker: Any) -> None:

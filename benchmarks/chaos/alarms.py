@@ -78,7 +78,7 @@ def prometheus(made: Installation) -> Iterator[str]:
     child.start()
     try:
         address = f"http://127.0.0.1:{port}"
-        if not wait_until(lambda: stack.answers(f"{address}/-/ready"), child, 60, time.sleep):
+        if not wait_until(lambda: stack.answers(f"{address}/-/ready"), child, "Prometheus", time.sleep):
             raise SystemExit(f"Prometheus does not start:\n{log_end(made.folder / 'prometheus.log')}")
         yield address
     finally:

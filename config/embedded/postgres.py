@@ -21,7 +21,7 @@ from urllib.parse import quote
 
 import psycopg
 
-from config.embedded.processes import Child, command_line, say, tail, wait_until
+from config.embedded.processes import SAID_EVERY, Child, command_line, say, tail, wait_until
 
 # A Unix socket's path holds 103 bytes on macOS and 107 on Linux, its name included.
 SOCKET_FOLDER_BYTES = 103 - len("/.s.PGSQL.5432")
@@ -40,8 +40,6 @@ SETTINGS = {
 THROW_AWAY_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 # When root starts us: PostgreSQL refuses to run as root.
 SERVER_USER = "pgserver"
-# After a crash the server replays its log before it answers.
-RECOVERY_SECONDS = 600.0
 
 
 class PostgresFault(Exception):
@@ -90,9 +88,9 @@ class Postgres:
             self._private(folder)
         if not (self.data / "PG_VERSION").exists():
             self._initialise()
-        self._end_predecessor()
+        self._end_predecessor(pause)
         self.child.start()
-        if not wait_until(self._answers, self.child, RECOVERY_SECONDS, pause):
+        if not wait_until(self._answers, self.child, "PostgreSQL", pause):
             raise PostgresFault(f"PostgreSQL did not start. The end of its log, {self.log}:\n{tail(self.log)}")
 
     def stop(self) -> None:
@@ -207,7 +205,7 @@ class Postgres:
             raise PostgresFault(f"The embedded PostgreSQL could not be made:\n{made.stdout}{made.stderr}")
         fresh.rename(self.data)
 
-    def _end_predecessor(self) -> None:
+    def _end_predecessor(self, pause: Callable[[float], None]) -> None:
         """A server left by a supervisor that was killed: it is asked to finish, so that ours can start.
 
         Only if it is one: after a crash of the machine the number in the file may be some other program's.
@@ -217,7 +215,10 @@ class Postgres:
         if not number.isdigit():
             return
         if str(self._programs / "postgres") in command_line(int(number)):
-            self._run("pg_ctl", "stop", "-D", str(self.data), "-m", "fast", "-w", "-t", "60")
+            say("Waiting for the PostgreSQL of a run that was killed to finish")
+            while str(self._programs / "postgres") in command_line(int(number)):
+                self._run("pg_ctl", "stop", "-D", str(self.data), "-m", "fast", "-w", "-t", f"{SAID_EVERY:.0f}")
+                pause(0.1)
 
     def _answers(self) -> bool:
         try:

@@ -17,6 +17,7 @@ from typing import IO
 LOG_BYTES_KEPT = 10_000_000
 # Niceness of what nobody waits for at a screen: where the processor is short, pages go before syncs and exports.
 WORK_AFTER_PAGES = 10
+SAID_EVERY = 15.0  # seconds
 _PR_SET_PDEATHSIG = 1
 # Loaded here because between fork and exec nothing should be imported any more.
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform.startswith("linux") else None
@@ -150,13 +151,22 @@ class Child:
         self.process.wait()
 
 
-def wait_until(ready: Callable[[], bool], child: Child, seconds: float, pause: Callable[[float], None]) -> bool:
-    """Polls `ready` until it is true. False when the child ended or the time is up. `pause` may raise to give up."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if ready():
-            return True
+def wait_until(
+    ready: Callable[[], bool], child: Child, what: Callable[[], str] | str, pause: Callable[[float], None]
+) -> bool:
+    """Polls `ready` until it is true; False when the child ended. However long: on a busy machine it is on its way.
+
+    Says every 15 seconds for what it waits. `pause` sleeps the given seconds and may raise to give up.
+    """
+    began = told = time.monotonic()
+    while not ready():
         if not child.running:
             return False
+        now = time.monotonic()
+        if now - told >= SAID_EVERY:
+            told = now
+            named = what if isinstance(what, str) else what()
+            log = f" Its log: {child.log}." if child.log else ""
+            say(f"Waiting for {named}, {now - began:.0f} s so far.{log} Ctrl-C ends.")
         pause(0.1)
-    return False
+    return True

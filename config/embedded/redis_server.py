@@ -60,9 +60,9 @@ class Redis:
         )
 
     def start(self, pause: Callable[[float], None]) -> None:
-        """Raises RedisFault when the server does not answer within 20 seconds."""
+        """Waits until the server answers; raises RedisFault where it ends instead."""
         self.child.start()
-        if not wait_until(self._answers, self.child, 20.0, pause):
+        if not wait_until(self._answers, self.child, "Redis", pause):
             raise RedisFault(f"Redis did not start. The end of its log, {self.log}:\n{tail(self.log)}")
 
     def stop(self) -> None:

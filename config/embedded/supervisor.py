@@ -75,6 +75,7 @@ class Supervisor:
         self._seeding: Child | None = None
         self._simulated = False
         self._mail = False
+        self._answered = "no answer yet"
         self._helpers: list[Child] = []  # they end by themselves
 
     def run(self) -> None:
@@ -211,16 +212,19 @@ class Supervisor:
         self._watches.append(Watch(child))
 
     def _await_pages(self, web: Child) -> None:
-        if not wait_until(self._pages_answer, web, 60.0, self._pause):
+        if not wait_until(self._pages_answer, web, lambda: f"the pages ({self._answered})", self._pause):
             log = web.log
-            raise Failed(f"The pages do not answer. The end of the log, {log}:\n{tail(log) if log else ''}")
+            raise Failed(f"The web server ended. The end of the log, {log}:\n{tail(log) if log else ''}")
 
     def _pages_answer(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
             connection.request("GET", "/")
-            return connection.getresponse().status < 500
+            status = connection.getresponse().status
+            self._answered = f"they answer {status}"
+            return status < 500
         except (OSError, http.client.HTTPException):
+            self._answered = "no answer yet"
             return False
         finally:
             connection.close()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import runpy
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -19,9 +22,9 @@ import redis
 
 from config.embedded import environment, supervisor
 from config.embedded.postgres import SOCKET_FOLDER_BYTES, Postgres, PostgresFault, programs
-from config.embedded.processes import Child, tail
+from config.embedded.processes import Child, tail, wait_until
 from config.embedded.redis_server import Redis, RedisFault, program
-from config.embedded.supervisor import ATTEMPTS, Failed, Watch
+from config.embedded.supervisor import ATTEMPTS, Failed, Supervisor, Watch
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -177,6 +180,75 @@ def alive(process: int) -> bool:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+class Clock:
+    """Time that passes only where somebody pauses, by so many seconds each time."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, step: float) -> None:
+        self.now, self.step = 1000.0, step
+        monkeypatch.setattr("config.embedded.processes.time.monotonic", lambda: self.now)
+
+    def pause(self, _seconds: float) -> None:
+        self.now += self.step
+
+
+def test_what_lives_is_waited_for_however_long_and_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slow = child(tmp_path, "import time; time.sleep(60)")
+    slow.start()
+    clock = Clock(monkeypatch, 5)
+    try:
+        assert wait_until(lambda: clock.now >= 1000 + 3600, slow, lambda: "the pages (no answer yet)", clock.pause)
+    finally:
+        slow.stop()
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 3600 / 15 - 1
+    assert said[0] == (
+        f"Waiting for the pages (no answer yet), 15 s so far. Its log: {tmp_path}/program.log. Ctrl-C ends."
+    )
+
+
+def test_what_ended_is_waited_for_no_longer(tmp_path: Path) -> None:
+    gone = child(tmp_path, "pass")
+    gone.start()
+    gone.process.wait()  # type: ignore[union-attr]
+    assert not wait_until(lambda: False, gone, "nothing", time.sleep)
+
+
+def test_pages_that_come_after_minutes_are_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    supervisor = Supervisor(demo=False)
+    clock = Clock(monkeypatch, 20)
+    monkeypatch.setattr(supervisor, "_pause", clock.pause)
+    monkeypatch.setattr(supervisor, "_pages_answer", lambda: clock.now > 1000 + 600)
+    web = child(tmp_path, "import time; time.sleep(60)")
+    web.start()
+    try:
+        supervisor._await_pages(web)
+    finally:
+        web.stop()
+    monkeypatch.setattr(supervisor, "_pages_answer", lambda: False)
+    with pytest.raises(Failed, match="web server ended"):
+        supervisor._await_pages(web)
+
+
+def test_a_worker_that_still_loads_gives_signs_of_life_until_it_has_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = runpy.run_path(str(ROOT / "deploy" / "gunicorn.conf.py"))
+    noted = threading.Semaphore(0)
+    worker = SimpleNamespace(notify=noted.release)
+    settings["post_fork"].__globals__["SIGN_OF_LIFE_SECONDS"] = 0.001
+    before = sys.getswitchinterval()
+    try:
+        settings["post_fork"](None, worker)
+        for _ in range(2):
+            assert noted.acquire(timeout=30)
+        settings["post_worker_init"](worker)
+    finally:
+        sys.setswitchinterval(before)
+    (loading,) = [one for one in threading.enumerate() if one.name.endswith("(_loading)")]
+    loading.join(30)
+    assert not loading.is_alive()
 
 
 def test_a_child_that_dies_is_started_again_after_a_pause(tmp_path: Path) -> None:
