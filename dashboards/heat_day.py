@@ -14,24 +14,23 @@ from django.views.decorators.http import require_safe
 
 from dashboards.access import Request, signed_in
 from dashboards.standing_words import BADGES, CAUSES, DAY_STATUS, EXCLUSIONS
+from dashboards.timeline_shapes import Extent, Scale
 from dashboards.wording import NO_BREAK, hours_minutes
 from metrics import queries, standings
 from metrics.models import Cause, DayStatus, Exclusion, Gap, ParticipantDay
 from metrics.standings import Word
 from participants.audit import looked
-from participants.entered import day_of
+from participants.entered import day_of, midnight
 from participants.models import Participant, Protocol
 
 TONES = {DayStatus.VALID: "s-ok", DayStatus.INVALID: "s-warn", DayStatus.LOST: "s-crit"}
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(Extent):
     """A part of the day's bar, in percent of the day, and its line in the list."""
 
     classes: str
-    x: str
-    width: str
     clock: str
     words: str
 
@@ -59,6 +58,8 @@ def heatmap_day(request: Request, code: str, study_id: str, date: str) -> HttpRe
         "mark": DAY_STATUS[DayStatus(day.status)][1] if day else "",
         "tone": TONES.get(DayStatus(day.status), "s-mute") if day else "s-mute",
         "worn": "" if day is None else f"{min(day.worn_minutes / day.day_minutes, 1) * 100:.1f}",
+        # Of a day that goes on, what is still to come is neither worn nor missing.
+        "elapsed": f"{scale_of(on, zone).at(now):.3f}%",
         "stretches": [s for gap in gaps if (s := stretch(gap, on, zone, now))],
         "now": now,
     }
@@ -81,22 +82,23 @@ def verdict(day: ParticipantDay, rules: Protocol) -> str:
     return f"{word}: {hours_minutes(day.worn_minutes)} worn of {least}"
 
 
+def scale_of(on: dt.date, zone: ZoneInfo) -> Scale:
+    """A local day from end to end of its bar."""
+    return Scale(midnight(on, zone), midnight(on + dt.timedelta(days=1), zone))
+
+
 def stretch(gap: Gap, on: dt.date, zone: ZoneInfo, now: dt.datetime) -> Stretch | None:
     """A gap as a part of its local day, cut at now; None where it lies ahead. Lengths are real: days may have 25 h."""
     end = min(gap.ends_at, now)
     if end <= gap.starts_at:
         return None
-    midnight = dt.datetime.combine(on, dt.time(), zone).astimezone(dt.UTC)
-    length = dt.datetime.combine(on + dt.timedelta(days=1), dt.time(), zone).astimezone(dt.UTC) - midnight
-    begin = max((gap.starts_at - midnight) / length, 0.0)
-    width = min((end - midnight) / length, 1.0) - begin
-    last = gap.ends_at >= midnight + length
+    scale = scale_of(on, zone)
+    last = gap.ends_at >= scale.end
     closing = "now" if end < gap.ends_at else "24:00" if last else f"{end.astimezone(zone):%H:%M}"
     words, classes = CAUSES[Cause(gap.cause)]
     return Stretch(
+        *scale.span(gap.starts_at, end),
         classes=classes,
-        x=f"{begin * 100:.1f}%",
-        width=f"{max(width, 0.4) * 100:.1f}%",
         clock=f"{gap.starts_at.astimezone(zone):%H:%M}–{closing}",
         words=words,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from dashboards import wording
-from dashboards.timeline_shapes import Label
+from dashboards.timeline_shapes import Extent, Label, extent
 from metrics.models import SleepSession, SleepStage
 
 # Top of each stage's row in pixels; classic levels share the rows of the stages that they resemble.
@@ -23,11 +23,9 @@ MOST_NIGHTS, LINKED_NIGHTS = 400, 62
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """A stretch of one stage: `x`, `width` in percent of the night, `y` in pixels; `join` the y of the stage before."""
+class Piece(Extent):
+    """A stretch of one stage, in percent of the night; `y` in pixels, `join` the y of the stage before."""
 
-    x: str
-    width: str
     y: int
     stage: str
     words: str
@@ -57,7 +55,7 @@ def hypnogram(session: SleepSession, zone: ZoneInfo) -> Hypnogram:
             continue
         start = (session.starts_at + dt.timedelta(seconds=offset)).astimezone(zone)
         words = f"{SleepStage(name).label}, {start:%H:%M}, {round(seconds / 60)}{wording.NO_BREAK}min"
-        x, width = f"{offset / length * 100:.2f}%", f"{max(seconds / length * 100, 0.15):.2f}%"
+        x, width = extent(offset / length * 100, (offset + seconds) / length * 100)
         pieces.append(Piece(x, width, ROWS[row], row, words, before if before != ROWS[row] else None))
         before = ROWS[row]
     minutes = (

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 # Rows of the timeline, in pixels from its top.
 WORN_TOP, GAP_TOP, ROW_HEIGHT = 32, 60, 18
+# A pixel of a narrow picture.
+HAIR_PERCENT = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +33,29 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """A rectangle in the timeline. `x` and `width` in percent, `y` and `height` in pixels."""
+class Extent:
+    """A stretch of time as it is drawn, `x` and `width` in percent of the picture: its width is its length.
+
+    `thin`: it may be narrower than a pixel. Then a hairline stands at its beginning, which claims no time.
+    """
 
     x: str
     width: str
+
+    @property
+    def thin(self) -> bool:
+        return float(self.width.rstrip("%")) < HAIR_PERCENT
+
+
+def extent(left: float, right: float) -> tuple[str, str]:
+    """`x` and `width` of a stretch from left to right, percent."""
+    return f"{left:.3f}%", f"{right - left:.3f}%"
+
+
+@dataclass(frozen=True, slots=True)
+class Block(Extent):
+    """A rectangle in the timeline. `y` and `height` in pixels."""
+
     y: float
     height: float
     classes: str
@@ -91,5 +111,4 @@ class Scale:
         return max(0.0, min(100.0, (instant.timestamp() - self.start.timestamp()) / self.seconds * 100))
 
     def span(self, start: dt.datetime, end: dt.datetime) -> tuple[str, str]:
-        left = self.at(start)
-        return f"{left:.3f}%", f"{max(self.at(end) - left, 0.05):.3f}%"
+        return extent(self.at(start), self.at(end))

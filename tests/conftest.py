@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.core.cache import caches
 from django.test import override_settings
 
 from config.limits import SHARED
+
+# A busy machine is no fault of a property.
+hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("busy")
 
 # Modules that start something costly for all of their tests: one process runs the whole of each.
 TOGETHER = frozenset(

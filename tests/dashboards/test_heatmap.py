@@ -245,7 +245,7 @@ def test_a_day_of_25_hours_is_drawn_to_its_real_length(manager: Client, trial: T
         cause=Cause.UNKNOWN,
         known_at=dt.datetime(2026, 10, 26, tzinfo=UTC),
     )
-    assert 'x="50.0%" width="50.0%"' in manager.get(f"{MAP}AX-1/2026-10-25/").content.decode()
+    assert 'x="50.000%" width="50.000%"' in manager.get(f"{MAP}AX-1/2026-10-25/").content.decode()
 
 
 @pytest.mark.parametrize("date", ["2026-13-01", "yesterday", "2026-02-30"])

@@ -41,9 +41,9 @@ def days(values: dict[int, float]) -> list[DayRow]:
 def test_a_hypnogram_places_each_stage_in_its_row_and_joins_changes() -> None:
     drawn = hypnogram(session(), ZONE)
     assert [(piece.stage, piece.x) for piece in drawn.pieces] == [
-        ("light", "0.00%"),
-        ("deep", "12.50%"),
-        ("awake", "18.75%"),
+        ("light", "0.000%"),
+        ("deep", "12.500%"),
+        ("awake", "18.750%"),
     ]
     assert [piece.join is None for piece in drawn.pieces] == [True, False, False]
     assert drawn.pieces[2].words.startswith("restless, 00:30")
