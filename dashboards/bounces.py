@@ -41,7 +41,7 @@ class Notification:
     @property
     def about_address(self) -> bool:
         """Whether writing to that address again is useless."""
-        return self.status.startswith("5.") and self.status.split(".")[1] in post.OF_ADDRESS
+        return self.status in post.NO_SUCH_ADDRESS
 
 
 def parse(raw: bytes) -> Notification:

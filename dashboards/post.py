@@ -20,8 +20,13 @@ WORDS = {
     "6": "the message could not be converted",
     "7": "refused by a policy",
 }
-# Enhanced codes whose second number is about the address, not about us or the message.
-OF_ADDRESS = ("1", "2")
+SAID = {"5.2.1": "the mailbox is closed for the time being", "5.2.2": "the mailbox is full"}
+# Enhanced codes (RFC 3463, 3.2; RFC 7505) by which there is no such address: writing there again is useless.
+NO_SUCH_ADDRESS = frozenset({"5.1.0", "5.1.1", "5.1.2", "5.1.3", "5.1.4", "5.1.6", "5.1.10"})
+# The same without an enhanced code, where a server answers to the recipient.
+REFUSED_RECIPIENT = (550, 551, 553)
+# The address is right, and its mailbox may take mail again: asked later, although the server calls it final.
+LATER = frozenset(SAID)
 
 
 class NotNow(Exception):
@@ -42,18 +47,22 @@ class Unsure(Exception):
 
 def words(code: int | str, text: bytes | str = b"") -> str:
     """A server's answer without its own words: "550 5.1.1, there is no such address"."""
-    raw = text if isinstance(text, bytes) else text.encode("utf-8", "replace")
-    found = ENHANCED.search(raw)
-    enhanced = found.group(1).decode() if found else ""
-    said = WORDS.get(enhanced.split(".")[1], "") if enhanced else ""
-    return " ".join(part for part in (str(code), enhanced) if part) + (f", {said}" if said else "")
+    found = enhanced(text)
+    said = SAID.get(found) or (WORDS.get(found.split(".")[1], "") if found else "")
+    return " ".join(part for part in (str(code), found) if part) + (f", {said}" if said else "")
 
 
-def about_address(text: bytes | str) -> bool:
-    """Whether an enhanced code in an answer speaks of the recipient's address."""
+def enhanced(text: bytes | str) -> str:
+    """The enhanced code in an answer, e.g. 5.1.1; empty where there is none."""
     raw = text if isinstance(text, bytes) else text.encode("utf-8", "replace")
     found = ENHANCED.search(raw)
-    return bool(found) and found.group(1).decode().split(".")[1] in OF_ADDRESS if found else False
+    return found.group(1).decode() if found else ""
+
+
+def no_such_address(code: int, text: bytes | str, *, recipient: bool) -> bool:
+    """Whether an answer says that there is no such address. `recipient`: it was given to the recipient's name."""
+    found = enhanced(text)
+    return found in NO_SUCH_ADDRESS if found else recipient and code in REFUSED_RECIPIENT
 
 
 def deliver(message: EmailMessage) -> None:
@@ -69,9 +78,9 @@ def deliver(message: EmailMessage) -> None:
         connection.send_messages([message])
     except smtplib.SMTPRecipientsRefused as fault:
         code, text = next(iter(fault.recipients.values()))
-        _refused(code, text, address=True)
+        _refused(code, text, recipient=True)
     except smtplib.SMTPResponseException as fault:
-        _refused(fault.smtp_code, fault.smtp_error, address=about_address(fault.smtp_error))
+        _refused(fault.smtp_code, fault.smtp_error, recipient=False)
     except (UnicodeError, ValueError, smtplib.SMTPNotSupportedError):
         raise Refused("the address or the subject cannot be written in an e-mail", address=False) from None
     except (smtplib.SMTPException, OSError) as fault:
@@ -82,8 +91,8 @@ def deliver(message: EmailMessage) -> None:
             connection.close()
 
 
-def _refused(code: int, text: bytes | str, *, address: bool) -> None:
-    """Codes from 500 are final, others ask for another attempt."""
-    if code < 500:
+def _refused(code: int, text: bytes | str, *, recipient: bool) -> None:
+    """Codes from 500 are final, but for those of LATER; others ask for another attempt."""
+    if code < 500 or enhanced(text) in LATER:
         raise NotNow(words(code, text))
-    raise Refused(words(code, text), address=address)
+    raise Refused(words(code, text), address=no_such_address(code, text, recipient=recipient))

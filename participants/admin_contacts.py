@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 from participants import contacts, vault
+from participants.admin_parts import Act
 from participants.forms import LineField
 from participants.models import Contact
 
@@ -54,6 +56,20 @@ class ContactForm(ContactFormBase):
         return cleaned
 
 
+class WriteAgain(Act):
+    """For an address that a mail server called wrong by mistake."""
+
+    title, button, done = "Write to this address again", "Write again", "written to again"
+    says = "The address counts as one that takes mail. If it does not, it is marked again at the next e-mail."
+    related = ("participant__trial",)
+
+    def fit(self, row: Contact) -> str:
+        return "" if row.bounced_at else "its address takes mail"
+
+    def do(self, request: HttpRequest, row: Contact, asked: dict[str, Any]) -> None:
+        contacts.bounce_lift(row.participant, reason=asked["reason"], now=timezone.now())
+
+
 @admin.register(Contact)
 class ContactAdmin(ContactAdminBase):
     form = ContactForm
@@ -67,6 +83,7 @@ class ContactAdmin(ContactAdminBase):
     list_select_related = ("participant__trial",)
     search_fields = ("participant__study_id",)
     autocomplete_fields = ("participant",)
+    actions = (WriteAgain().action(),)
     fieldsets = (
         (None, {"fields": ("participant", "name", "email", "phone", "language")}),
         ("State", {"fields": ("opted_out_at", "bounced_at", "bounce_reason", "updated_at")}),

@@ -153,3 +153,12 @@ def bounced(participant: Participant, reason: str, *, now: dt.datetime) -> None:
         bounced_at=now, bounce_reason=reason[:REASON_LENGTH], updated_at=now
     )
     record("contact.bounce", participant=participant, reason=reason[:REASON_LENGTH])
+
+
+@transaction.atomic
+def bounce_lift(participant: Participant, *, reason: str, now: dt.datetime) -> None:
+    """Their address is written to again. Raises ValueError where it is not one that refuses mail."""
+    refusing = Contact.objects.filter(participant=participant).exclude(bounced_at=None)
+    if not refusing.update(bounced_at=None, bounce_reason="", updated_at=now):
+        raise ValueError(f"The address of {participant.study_id} is written to already.")
+    record("contact.bounce_lift", participant=participant, reason=reason)

@@ -72,8 +72,11 @@ def test_a_bounce_marks_the_email_and_the_address(bounce: Any, row: Outreach, ki
     assert contacts.reach(contacts.contact_of(row.participant)).bounced_at is not None
 
 
-def test_a_mailbox_that_stayed_unreachable_is_not_the_addresss_fault(bounce: Any, row: Outreach) -> None:
-    bounce(BOUNCE.format(action="failed", status="4.4.7", kind="message/rfc822"))
+@pytest.mark.parametrize("status", ["4.4.7", "5.2.2", "5.2.1", "5.2.3", "5.1.8", "5.4.4", "5.7.1", "5.0.0"])
+def test_a_mailbox_that_is_full_or_stayed_unreachable_is_not_the_addresss_fault(
+    bounce: Any, row: Outreach, status: str
+) -> None:
+    bounce(BOUNCE.format(action="failed", status=status, kind="message/rfc822"))
     row.refresh_from_db()
     assert row.state == Outreach.State.BOUNCED
     assert contacts.reach(contacts.contact_of(row.participant)).bounced_at is None

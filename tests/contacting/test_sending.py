@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 import logging
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from dashboards import letter_store, mailing, outreach
 from dashboards.models import Outreach
@@ -83,6 +85,79 @@ def test_another_address_is_not_a_bounced_one(enrol: Enrol) -> None:
     contacts.bounced(person, "550", now=NOW)
     contacts.contact_store(person, name="Z", email="new@example.org", language="en")
     assert contacts.reach(contacts.contact_of(person)).bounced_at is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "barred"),
+    [
+        ("550 5.1.1 no such user", State.BOUNCED, True),
+        ("550 5.1.10 null MX", State.BOUNCED, True),
+        ("550 unknown user", State.BOUNCED, True),
+        ("553 mailbox name not allowed", State.BOUNCED, True),
+        ("550 5.7.1 blocked", State.FAILED, False),
+        ("554 transaction failed", State.FAILED, False),
+        ("550 5.1.8 bad sender", State.FAILED, False),
+        ("552 5.2.3 too long", State.FAILED, False),
+        ("550 5.3.4 too big", State.FAILED, False),
+        ("552 5.2.2 mailbox full", State.HELD, False),
+        ("550 5.2.1 mailbox disabled", State.HELD, False),
+        ("452 4.2.2 mailbox full", State.HELD, False),
+        ("450 4.1.1 not now", State.HELD, False),
+    ],
+)
+def test_only_an_address_that_does_not_exist_is_barred(
+    post: Post, enrol: Enrol, answer: str, state: State, barred: bool
+) -> None:
+    person = enrol("AX-0078")
+    post.answers["ax-0078"] = answer
+    row = held(person)
+    send()
+    row.refresh_from_db()
+    assert row.state == state
+    assert (contacts.reach(contacts.contact_of(person)).bounced_at is not None) == barred
+    if barred:
+        contacts.bounce_lift(person, reason="the server was wrong", now=NOW)
+        assert contacts.reach(contacts.contact_of(person)).bounced_at is None
+    with pytest.raises(ValueError, match="already"):
+        contacts.bounce_lift(person, reason="again", now=NOW)
+
+
+def test_a_full_mailbox_is_tried_for_hours_and_written_to_another_time(post: Post, enrol: Enrol) -> None:
+    person = enrol("AX-0078")
+    post.answers["ax-0078"] = "552 5.2.2 mailbox full"
+    row = held(person)
+    for minutes in (0, 1, 6, 21, 81, 321):
+        send(NOW + dt.timedelta(minutes=minutes))
+    row.refresh_from_db()
+    assert (row.state, row.attempts) == (State.FAILED, 6)
+    assert row.state_reason == "given up after 6 attempts: 552 5.2.2, the mailbox is full"
+    post.answers.clear()
+    held(person)
+    assert send(NOW + dt.timedelta(days=2)) == 1
+
+
+@pytest.mark.parametrize(
+    ("reason", "stays"),
+    [
+        ("550 5.1.1, there is no such address", True),
+        ("5xx 5.1.10, there is no such address", True),
+        ("550", True),
+        ("552 5.2.2, the mailbox does not take mail", False),
+        ("5xx 5.2.1, the mailbox does not take mail", False),
+        ("550 5.7.1, refused by a policy", False),
+        ("550 5.1.8, there is no such address", False),
+        ("552", False),
+        ("554", False),
+        ("by hand", True),
+    ],
+)
+def test_the_migration_lifts_what_was_barred_for_a_full_mailbox(enrol: Enrol, reason: str, stays: bool) -> None:
+    person = enrol("AX-0078")
+    contacts.bounced(person, reason, now=NOW)
+    lifted = importlib.import_module("participants.migrations.0015_full_mailboxes").LIFTED
+    with connection.cursor() as cursor:
+        cursor.execute(lifted)
+    assert (contacts.reach(contacts.contact_of(person)).bounced_at is not None) == stays
 
 
 def test_a_refused_message_fails_without_blaming_the_address(post: Post, enrol: Enrol) -> None:
