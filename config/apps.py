@@ -1,6 +1,13 @@
 """Makes the wiring known to Django as an app, so that its system checks run."""
 
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
+
+
+class AdministrationConfig(AdminConfig):
+    """Django's administration with our site."""
+
+    default_site = "participants.admin_site.Administration"
 
 
 class WiringConfig(AppConfig):

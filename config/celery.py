@@ -24,6 +24,12 @@ app.conf.beat_schedule = {
     "close-loop": {"task": "dashboards.close_loop", "schedule": 60.0, "options": {"expires": 55}},
     "judge-new": {"task": "metrics.judge_new", "schedule": 60.0, "options": {"expires": 55}},
     "seal-audit": {"task": "participants.seal_audit", "schedule": 60.0, "options": {"expires": 55}},
+    "resume-invitations": {"task": "participants.resume_invitations", "schedule": 300.0, "options": {"expires": 290}},
+    "clear-sessions": {
+        "task": "participants.clear_sessions",
+        "schedule": crontab(minute="37"),
+        "options": {"expires": 55 * 60},
+    },
     "resume-erasures": {"task": "participants.resume_erasures", "schedule": 600.0, "options": {"expires": 590}},
     "resume-removals": {"task": "metrics.resume_removals", "schedule": 600.0, "options": {"expires": 590}},
     "resume-undoings": {"task": "ingestion.resume_undoings", "schedule": 600.0, "options": {"expires": 590}},

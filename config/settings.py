@@ -117,7 +117,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "csp",
     "timescale",
-    "django.contrib.admin",
+    "config.apps.AdministrationConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -198,7 +198,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["participants.rest.throttling.PerToken"],
     "DEFAULT_PAGINATION_CLASS": "participants.rest.pages.Pages",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["participants.rest.parsers.Json"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "participants.rest.problems.handler",
     # Whose address counts where nobody has signed in: never what a client says of itself.
@@ -308,6 +308,10 @@ FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 
 # Celery's messages, and nothing that must last: what must last is in PostgreSQL.
 REDIS_URL = secret("REDIS_URL") or "redis://127.0.0.1:6379/0"
+# Apart, so that it can be a file; a password in the address wins.
+REDIS_PASSWORD = secret("REDIS_PASSWORD")
+if REDIS_PASSWORD and "@" not in REDIS_URL:
+    REDIS_URL = re.sub(r"^(rediss?://)", lambda scheme: f"{scheme[1]}:{quote(REDIS_PASSWORD, safe='')}@", REDIS_URL)
 CELERY_BROKER_URL = REDIS_URL
 CACHES = {
     # Counts of failed attempts to sign in. In the database and not in Redis: all processes share it, and where it is

@@ -16,6 +16,7 @@ from dashboards.access import Request, signed_in
 from dashboards.account_forms import ProfileForm
 from ingestion.redirects import SeeOther
 from participants import account_mail, accounts, second_factor, session_life, sign_in_history
+from participants.entered import said
 from participants.models import Membership, SignIn
 
 SHOWN = 100
@@ -25,7 +26,7 @@ SHOWN = 100
 @signed_in
 def account(request: Request) -> HttpResponse:
     """Who she is here. With POST her name is stored."""
-    form = ProfileForm(request.POST or None, instance=request.user)
+    form = ProfileForm(said(request).form or None, instance=request.user)
     if request.method == "POST" and form.is_valid():
         accounts.account_rename(request.user, **form.cleaned_data)
         messages.success(request, "Stored.")

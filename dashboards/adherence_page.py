@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from dashboards import protocol_words, roster, roster_csv
+from dashboards import downloads, protocol_words, roster
 from dashboards.access import Request, signed_in
 from dashboards.paging import Pages
 from dashboards.protocol_page import visible_trial
 from dashboards.views import pushed
+from dashboards.wording import NO_BREAK
 from metrics import adherence as known
 from metrics.adherence import Adherence
 from participants.audit import record
+from participants.entered import Entered, asked
 from participants.models import Participant, Protocol, Trial
+from participants.tables import Column
 
 PAGE_SIZE = 50
 DOWN_FIRST = {"valid", "counted"}
@@ -50,19 +53,19 @@ class Asked:
     page: str
 
     @classmethod
-    def of(cls, asked: Mapping[str, str], today: dt.date) -> Asked:
+    def of(cls, given: Entered, today: dt.date) -> Asked:
         """Read an address; what makes no sense is left out."""
         try:
-            on = min(dt.date.fromisoformat(asked.get("as_of", "")), today)
-        except ValueError:
+            on = min(given.day("as_of"), today)
+        except ValidationError:
             on = today
-        sort = asked.get("sort", "")
+        sort = given.get("sort", "")
         return cls(
             on=on,
             today=today,
-            site=asked.get("site", "").replace("\0", "")[:32],
+            site=given.text("site", 32),
             sort=sort if sort.removeprefix("-") in KEYS else "id",
-            page=asked.get("page", ""),
+            page=given.get("page", ""),
         )
 
     @property
@@ -114,12 +117,12 @@ def heads(want: Asked) -> list[Head]:
 
 @require_safe
 @signed_in
-def adherence(request: Request, code: str) -> HttpResponse | StreamingHttpResponse:
+def adherence(request: Request, code: str) -> HttpResponseBase:
     """Each participant's days as known on a date, for HTMX the table, `?format=csv` all rows."""
     trial = visible_trial(request, code)
     now = timezone.now()
     zone = ZoneInfo(trial.time_zone)
-    want = Asked.of(request.GET, now.astimezone(zone).date())
+    want = Asked.of(asked(request), now.astimezone(zone).date())
     at = want.at(zone, now)
     seen = Participant.objects.visible_to(request.user).filter(trial=trial)
     people = seen.filter(site__code=want.site) if want.site else seen
@@ -127,9 +130,8 @@ def adherence(request: Request, code: str) -> HttpResponse | StreamingHttpRespon
     columns = variant_names(protocol) if want.is_now else []
     rows = sorted(found(people, at, protocol, want.is_now), key=KEYS["id"])
     rows.sort(key=KEYS[want.sort.removeprefix("-")], reverse=want.sort.startswith("-"))
-    if request.GET.get("format") == "csv":
-        record("trial.download", trial=trial, new={"list": "adherence"})
-        return as_csv(trial, want, at, rows, columns)
+    if downloads.form(request):
+        return downloads.answer(request, trial, table(trial, want, at, rows, columns))
     shares = [row.days.adherence for row in rows if row.days.adherence is not None]
     page = Paginator(rows, PAGE_SIZE).get_page(want.page or 1)
     context = {
@@ -142,7 +144,7 @@ def adherence(request: Request, code: str) -> HttpResponse | StreamingHttpRespon
         "columns": columns,
         "sites": roster.sites(trial, request.user),
         "median": median(shares) if shares else None,
-        "csv": urlencode({"format": "csv"}) + "&" + want.query(page=""),
+        "download": f"{want.query(page='')}&format=".removeprefix("&"),
         "here": request.path,
         "target": protocol.adherence_target,
         "now": now,
@@ -171,10 +173,24 @@ def found(people: Any, at: dt.datetime, protocol: Protocol, with_variants: bool)
     return [Row(person, by_person[person.pk], [other.get(person.pk) for other in others]) for person in rows]
 
 
-def as_csv(trial: Trial, want: Asked, at: dt.datetime, rows: list[Row], columns: list[str]) -> StreamingHttpResponse:
+def table(trial: Trial, want: Asked, at: dt.datetime, rows: list[Row], columns: list[str]) -> downloads.Table:
     """All rows, with the instant until which things were known."""
-    head = ["study_id", "site", "arm", "known_until", "valid_days", "counted_days", "pending_days", "excluded_days"]
+    known = [
+        Column("study_id", "Participant's study id (pseudonym)"),
+        Column("site", "Site's name"),
+        Column("arm", "Arm"),
+        Column("known_until", "The instant until which things were known, UTC"),
+        Column("valid_days", "Days with enough wear"),
+        Column("counted_days", "Days that count: valid, invalid or lost"),
+        Column("pending_days", "Days whose data could still come"),
+        Column("excluded_days", "Days that do not count"),
+        Column("adherence", "Valid days as a share of the days that count, 0 to 1; blank: no day counts yet"),
+    ]
     names = [name.lower().replace("\u00a0", "").replace(",", "").replace(" ", "_") for name in columns]
+    others = [
+        Column(name, f"The same share with another definition of a valid day: {words.replace(NO_BREAK, ' ')}")
+        for name, words in zip(names, columns, strict=True)
+    ]
     cells = (
         [
             row.participant.study_id,
@@ -190,5 +206,4 @@ def as_csv(trial: Trial, want: Asked, at: dt.datetime, rows: list[Row], columns:
         ]
         for row in rows
     )
-    name = f"{trial.code}-adherence-{want.on}"
-    return roster_csv.attachment(name, roster_csv.lines([*head, "adherence", *names], cells))
+    return downloads.Table(f"{trial.code}-adherence-{want.on}", "adherence", [*known, *others], cells, len(rows))

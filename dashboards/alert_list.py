@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -20,6 +19,7 @@ from dashboards.minutes import minute
 from dashboards.models import Alert, AlertEvent
 from dashboards.paging import Pages
 from metrics.models import Standing
+from participants.entered import Entered
 from participants.models import Participant, Site, Trial, User
 
 PAGE_SIZE = 25
@@ -45,13 +45,13 @@ class Asked:
     page: str
 
     @classmethod
-    def of(cls, asked: Mapping[str, str]) -> Asked:
+    def of(cls, asked: Entered) -> Asked:
         show, rule = asked.get("show", ""), asked.get("rule", "")
         return cls(
             show=show if show in SHOWS else "open",
             rule=rule if rule in Alert.Rule.values else "",
-            site=asked.get("site", "").replace("\0", "")[:32],
-            search=asked.get("q", "").replace("\0", "").strip()[:64],
+            site=asked.text("site", 32),
+            search=asked.text("q", 64),
             page=asked.get("page", ""),
         )
 

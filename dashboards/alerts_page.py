@@ -23,6 +23,7 @@ from dashboards.access import Request, signed_in
 from dashboards.models import Alert
 from dashboards.views import pushed
 from ingestion.redirects import SeeOther
+from participants.entered import Entered, asked, said
 from participants.models import Participant, Trial, User
 
 MOST = 500  # alerts in one act
@@ -57,10 +58,10 @@ def alerts(request: Request, code: str) -> HttpResponse:
     """A trial's alerts; for HTMX only the table, and 204 where `seen` says that nothing has changed."""
     trial = visible_trial(request, code)
     now = timezone.now()
-    seen = request.GET.get("seen", "")
+    seen = asked(request).get("seen", "")
     if request.htmx and seen and seen == alert_list.stamp(trial, request.user, now):
         return HttpResponse(status=204)
-    shown = context(request, trial, request.GET, now)
+    shown = context(request, trial, asked(request), now)
     if not request.htmx or request.htmx.boosted or request.htmx.history_restore_request:
         return render(request, "dashboards/alerts.html", shown)
     answer = render(request, "dashboards/_alerts.html", shown | {"swapped": True})
@@ -76,10 +77,10 @@ def alert_act(request: Request, code: str, pk: int, verb: str) -> HttpResponse:
     mine = alert_acts.actable(request.user, trial).filter(pk=pk)
     if not mine.exists():
         raise PermissionDenied
-    said = act(request, trial, mine, verb)
+    done = act(request, trial, mine, verb)
     if request.htmx and (request.htmx.target or "").startswith("alert-"):
         return notice(request, trial, pk)
-    return answered(request, trial, said)
+    return answered(request, trial, done)
 
 
 @require_POST
@@ -87,7 +88,7 @@ def alert_act(request: Request, code: str, pk: int, verb: str) -> HttpResponse:
 def alerts_act(request: Request, code: str, verb: str) -> HttpResponse:
     """Act on those that were selected. Those on which one may not act are left as they are."""
     trial = visible_trial(request, code)
-    chosen = [int(value) for value in request.POST.getlist("alert")[:MOST] if value.isdecimal()]
+    chosen = said(request).numbers("alert", MOST)
     mine = alert_acts.actable(request.user, trial).filter(pk__in=chosen)
     manages = Participant.objects.managed_by(request.user).filter(trial=trial)
     if not manages.exists() or (chosen and not mine.exists()):
@@ -104,6 +105,7 @@ class Said:
     alerts: list[int]
 
 
+MOST_ADDRESS = 2000
 UNDO = {"acknowledge": "unacknowledge", "snooze": "unsnooze"}
 DONE = {
     "acknowledge": "acknowledged",
@@ -126,10 +128,10 @@ def act(request: Request, trial: Trial, mine: QuerySet[Alert], verb: str) -> Sai
     if verb in plain:
         changed = plain[verb](mine, by=by, now=now)
     elif verb == "snooze":
-        days = request.POST.get("days", "")
-        if not days.isdecimal() or int(days) not in alert_acts.SNOOZES:
+        days = said(request).number("days")
+        if days not in alert_acts.SNOOZES:
             raise Http404
-        changed = alert_acts.snooze(mine, days=int(days), trial=trial, by=by, now=now)
+        changed = alert_acts.snooze(mine, days=days, trial=trial, by=by, now=now)
     elif verb == "assign":
         changed = alert_acts.assign(mine, to=assignee(request, trial), by=by, now=now)
     else:
@@ -139,7 +141,7 @@ def act(request: Request, trial: Trial, mine: QuerySet[Alert], verb: str) -> Sai
 
 def assignee(request: Request, trial: Trial) -> User | None:
     """The member that the form names; None: nobody. 404 for somebody who is not of the team."""
-    value = request.POST.get("to", "")
+    value = said(request).get("to", "")
     if not value:
         return None
     team = alert_acts.Team(trial).of([])
@@ -166,21 +168,21 @@ def notice(request: Request, trial: Trial, pk: int) -> HttpResponse:
         "row": row,
         "snoozes": alert_list.SNOOZE_CHOICES,
         "now": now,
-        "next": request.POST.get("next", ""),
+        "next": said(request).text("next", MOST_ADDRESS),
         "participant": alert.participant,
     }
     return render(request, "dashboards/_alert.html", shown)
 
 
-def answered(request: Request, trial: Trial, said: Said) -> HttpResponse:
+def answered(request: Request, trial: Trial, done: Said) -> HttpResponse:
     """The table as it was, with a line that takes the act back; without script, back to where the form was."""
     here = reverse("dashboards:alerts", args=[trial.code])
-    back = request.POST.get("next", "")
+    back = said(request).text("next", MOST_ADDRESS)
     if not url_has_allowed_host_and_scheme(back, allowed_hosts=None):
         back = here
     if not request.htmx:
-        messages.success(request, said.words + ".")
+        messages.success(request, done.words + ".")
         return SeeOther(back)
-    asked = QueryDict(urlsplit(back).query)
-    shown = context(request, trial, asked, timezone.now())
-    return render(request, "dashboards/_alerts.html", shown | {"said": said, "swapped": True})
+    there = Entered(QueryDict(urlsplit(back).query))
+    shown = context(request, trial, there, timezone.now())
+    return render(request, "dashboards/_alerts.html", shown | {"said": done, "swapped": True})

@@ -23,6 +23,7 @@ from dashboards.views import visible_participant
 from ingestion import connections
 from ingestion.models import Connection, Invitation
 from ingestion.redirects import SeeOther
+from participants.entered import asked
 from participants.models import Participant
 
 # In the session: invitations made in it, whose links it may still show.
@@ -107,7 +108,7 @@ def disconnect(request: Request, code: str, study_id: str, provider: str) -> Htt
 def pulse(request: Request, code: str, study_id: str) -> HttpResponse:
     """What stands above and beside the charts, anew if anything has changed since `seen`; else 204, which is cheap."""
     participant = visible_participant(request, code, study_id)
-    seen = request.GET.get("seen", "")
+    seen = asked(request).get("seen", "")
     now = timezone.now()
     if connection_card.pulse(participant, now) == seen:
         return HttpResponse(status=204)

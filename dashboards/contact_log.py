@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.core.paginator import Paginator
 from django.db.models import Count, Q, QuerySet
-from django.http import HttpResponse, QueryDict
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -24,6 +24,7 @@ from dashboards.connection_words import Badge
 from dashboards.models import Outreach
 from dashboards.paging import Pages
 from dashboards.views import pushed
+from participants.entered import Entered, asked
 from participants.models import Participant, Trial
 
 PAGE_SIZE = 50
@@ -91,9 +92,9 @@ def progress(rows: QuerySet[Outreach], now: dt.datetime) -> Progress:
     return Progress(**found)
 
 
-def _batch(asked: QueryDict) -> str:
+def _batch(given: Entered) -> str:
     try:
-        return str(UUID(asked.get("batch", "")))
+        return str(UUID(given.get("batch", "")))
     except ValueError:
         return ""
 
@@ -107,14 +108,15 @@ def contacts(request: Request, code: str) -> HttpResponse:
     now = timezone.now()
     people = Participant.objects.visible_to(request.user).filter(trial=trial)
     every = Outreach.objects.filter(participant__in=people)
-    show, search, batch = request.GET.get("show", ""), request.GET.get("q", "").strip()[:64], _batch(request.GET)
+    given = asked(request)
+    show, search, batch = given.get("show", ""), given.text("q", 64), _batch(given)
     rows = every.filter(batch=batch) if batch else every
     counted = rows.order_by().aggregate(
         everything=Count("pk"), **{f"n_{name}": Count("pk", filter=condition) for name, (_, condition) in SHOWS.items()}
     )
     found = rows.filter(SHOWS[show][1]) if show in SHOWS else rows
-    found = found.filter(participant__study_id__icontains=search) if search and "\0" not in search else found
-    page = Paginator(found.select_related("participant", "by"), PAGE_SIZE).get_page(request.GET.get("page"))
+    found = found.filter(participant__study_id__icontains=search) if search else found
+    page = Paginator(found.select_related("participant", "by"), PAGE_SIZE).get_page(given.get("page"))
 
     def query(**changes: str) -> str:
         now_asked = {"show": show if show in SHOWS else "", "q": search, "batch": batch, **changes}
@@ -135,11 +137,9 @@ def contacts(request: Request, code: str) -> HttpResponse:
         "search": search,
         "batch": batch,
         "batch_progress": progress(rows, now) if batch else None,
-        "query": query(page=request.GET.get("page", "")),
+        "query": query(page=given.get("page", "")),
         "mailbox": bool(settings.DEMO_MAIL_FOLDER) and trial.is_demo,
     }
     if not request.htmx or request.htmx.boosted or request.htmx.history_restore_request:
         return render(request, "dashboards/contacts.html", context)
-    return pushed(
-        request, render(request, "dashboards/_contacts.html", context), query(page=request.GET.get("page", ""))
-    )
+    return pushed(request, render(request, "dashboards/_contacts.html", context), query(page=given.get("page", "")))

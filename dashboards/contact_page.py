@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.http import Http404, QueryDict
+from django.http import Http404
 from django.utils.safestring import SafeString
 
 from dashboards import contact_checks, letter_store, letter_texts, letter_words, letters, roster, strips
@@ -21,10 +21,13 @@ from dashboards.recipients import Recipient
 from dashboards.why import Why, why
 from metrics.standings import Word
 from participants import contacts
+from participants.entered import Entered, number_of
 from participants.models import Participant, Protocol, Trial, User
 from participants.study_ids import study_key
 
 SHOWN = 100  # recipients in the list; the others are counted
+# Characters of a form: study ids of all recipients, the text of a letter.
+MOST_LISTED, MOST_BODY = 200_000, 100_000
 SEGMENTS = 4  # recipients to choose the preview by buttons; more by a list
 
 
@@ -134,7 +137,7 @@ class Draft:
         return next(named, None) or next(iter(self.chosen), None) or next(iter(self.recipients), None)
 
 
-def managed(trial: Trial, user: User, asked: QueryDict, now: dt.datetime) -> list[Recipient]:
+def managed(trial: Trial, user: User, asked: Entered, now: dt.datetime) -> list[Recipient]:
     """Those whom the address or the form names, whom the user may act for. Raises Http404 for anybody else.
 
     `to` (several) or `listed` (one, with commas) names them; `all=1` all that the trial page's query matches.
@@ -146,8 +149,9 @@ def managed(trial: Trial, user: User, asked: QueryDict, now: dt.datetime) -> lis
         people = mine.filter(pk__in=matching.values("pk"))
         ids = None
     else:
-        named = asked.get("listed", "").split(",") if asked.get("listed") else asked.getlist("to")
-        ids = {study_id for study_id in named if study_id and "\0" not in study_id}
+        listed = asked.text("listed", MOST_LISTED)
+        named = listed.split(",") if listed else asked.texts("to", people_to_write_to.MOST + 1)
+        ids = {study_id for study_id in named if study_id}
         people = mine.with_study_ids(ids)
     found = people_to_write_to.recipients(people, trial, now)
     if ids is not None and len(found) < len({study_key(one) for one in ids}):
@@ -155,11 +159,13 @@ def managed(trial: Trial, user: User, asked: QueryDict, now: dt.datetime) -> lis
     return found
 
 
-def draft(trial: Trial, user: User, asked: QueryDict, now: dt.datetime) -> Draft:
+def draft(trial: Trial, user: User, asked: Entered, now: dt.datetime) -> Draft:
     """The letter as the form says; at first the one that fits most, in each language that is needed."""
     found = managed(trial, user, asked, now)
     posted = bool(asked.get("listed"))
-    checked = {*asked.getlist("to"), *asked.get("more", "").split(",")} if posted else {one.study_id for one in found}
+    checked = {one.study_id for one in found}
+    if posted:
+        checked = {*asked.texts("to", people_to_write_to.MOST), *asked.text("more", MOST_LISTED).split(",")}
     chosen = [one for one in found if one.study_id in checked]
     templates = letter_store.templates_of(trial)
     code = _code(templates, asked, chosen or found)
@@ -183,7 +189,7 @@ def draft(trial: Trial, user: User, asked: QueryDict, now: dt.datetime) -> Draft
     return made
 
 
-def _code(templates: Sequence[MessageTemplate], asked: QueryDict, people: Sequence[Recipient]) -> str:
+def _code(templates: Sequence[MessageTemplate], asked: Entered, people: Sequence[Recipient]) -> str:
     """The letter that was chosen, else the one that fits the most."""
     known = {template.code for template in templates}
     wanted: str = asked.get("template", "")
@@ -205,7 +211,7 @@ def _stored(templates: Sequence[MessageTemplate], code: str, language: str) -> T
 
 
 def _texts(
-    templates: Sequence[MessageTemplate], code: str, people: Sequence[Recipient], asked: QueryDict
+    templates: Sequence[MessageTemplate], code: str, people: Sequence[Recipient], asked: Entered
 ) -> dict[str, Text]:
     """The letter in each language that is needed: as the form says, unless another letter was just chosen."""
     needed = {one.reach.language for one in people}
@@ -216,13 +222,14 @@ def _texts(
     for name in languages:
         stored = _stored(templates, code, name)
         if asked.get("template_was") == code:
-            subject, body = asked.get(f"subject.{name}", stored.subject), asked.get(f"body.{name}", stored.body)
+            subject = asked.get(f"subject.{name}", stored.subject)
+            body = asked.lines(f"body.{name}", MOST_BODY, stored.body)
             stored = Text(subject, body.replace("\r\n", "\n"))
         texts[name] = stored
     return texts
 
 
-def _agree(made: Draft, asked: QueryDict) -> None:
+def _agree(made: Draft, asked: Entered) -> None:
     """Language and person shown belong together: who changes one gets the other that fits."""
     wanted = asked.get("language", "")
     person = made.shown_person
@@ -237,9 +244,10 @@ def _agree(made: Draft, asked: QueryDict) -> None:
 
 
 def _alert(pk: str, people: Sequence[Recipient]) -> Alert | None:
-    if not pk.isdecimal():
+    number = number_of(pk)
+    if number is None:
         return None
-    return Alert.objects.filter(pk=int(pk), participant__in=[one.participant.pk for one in people]).first()
+    return Alert.objects.filter(pk=number, participant__in=[one.participant.pk for one in people]).first()
 
 
 def _reason(people: Sequence[Recipient], alert: Alert | None) -> str:
@@ -304,7 +312,7 @@ def rows(made: Draft, now: dt.datetime) -> list[Row]:
     ]
 
 
-def call_draft(person: Participant, asked: QueryDict, now: dt.datetime) -> dict[str, Any]:
+def call_draft(person: Participant, asked: Entered, now: dt.datetime) -> dict[str, Any]:
     """The form of a call: its reason, its number, the alert it answers."""
     (one,) = people_to_write_to.recipients(Participant.objects.filter(pk=person.pk), person.trial, now)
     alert = _alert(asked.get("alert", ""), [one])

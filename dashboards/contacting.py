@@ -20,10 +20,12 @@ from dashboards.access import Request, signed_in
 from dashboards.recipients import protocol_now
 from ingestion.redirects import SeeOther
 from participants import contacts, vault
+from participants.entered import asked, said
 from participants.models import Participant, Trial
 
 log = logging.getLogger(__name__)
 
+SAID_LENGTH = 2000
 REACHED = ("Reached her", "Left a message", "No answer", "Wrong number")
 
 
@@ -38,17 +40,17 @@ def trial_of(request: Request, code: str) -> Trial:
 def contact(request: Request, code: str) -> HttpResponse:
     """Write to a selection. GET and a POST without `do` show the draft; `do=test` and `do=send` send it."""
     trial, now = trial_of(request, code), timezone.now()
-    draft = contact_page.draft(trial, request.user, request.POST or request.GET, now)
+    draft = contact_page.draft(trial, request.user, said(request) or asked(request), now)
     if not draft.recipients:
-        if request.GET.get("all") == "1":
+        if asked(request).get("all") == "1":
             messages.info(request, "Nobody whom you may write to matches.")
             return SeeOther(reverse("dashboards:trial", args=[code]))
         raise Http404("nobody is named")
     tested = ""
-    if request.method == "POST" and request.POST.get("do") == "send":
+    if request.method == "POST" and said(request).get("do") == "send":
         if sent := _send(request, draft, now):
             return sent
-    elif request.method == "POST" and request.POST.get("do") == "test":
+    elif request.method == "POST" and said(request).get("do") == "test":
         tested = _test(request, draft, now)
     context = _shown(draft, now) | {"tested": tested}
     template = "_contact_live.html" if request.htmx and not request.htmx.boosted else "contact.html"
@@ -132,7 +134,7 @@ def _test(request: Request, draft: contact_page.Draft, now: dt.datetime) -> str:
 def call_list(request: Request, code: str) -> HttpResponse:
     """Names and telephone numbers of a selection, with cause and since: to be called, or printed and then called."""
     trial, now = trial_of(request, code), timezone.now()
-    found = contact_page.managed(trial, request.user, request.GET, now)
+    found = contact_page.managed(trial, request.user, asked(request), now)
     if not found:
         raise Http404("nobody is named")
     rows = []
@@ -156,18 +158,18 @@ def call_log(request: Request, code: str, study_id: str) -> HttpResponse:
     trial, now = trial_of(request, code), timezone.now()
     mine = Participant.objects.managed_by(request.user).filter(trial=trial).select_related("trial", "contact")
     person: Participant = get_object_or_404(mine.with_study_id(study_id))
-    asked = request.POST or request.GET
-    draft = contact_page.call_draft(person, asked, now)
+    given = said(request) or asked(request)
+    draft = contact_page.call_draft(person, given, now)
     fault = ""
     if request.method == "POST":
-        outcome, said = request.POST.get("outcome", ""), request.POST.get("said", "")[:2000]
+        outcome, words = given.get("outcome", ""), given.lines("said", SAID_LENGTH)
         if outcome not in REACHED or not draft["reason"].strip():
             fault = "Choose what came of the call, and say why you called."
         else:
             outreach.call_store(
                 person,
                 outcome=outcome,
-                said=said,
+                said=words,
                 reason=draft["reason"],
                 by=request.user,
                 batch=uuid.UUID(draft["batch"]),
@@ -176,5 +178,6 @@ def call_log(request: Request, code: str, study_id: str) -> HttpResponse:
             )
             messages.success(request, f"The call to {study_id} is in the log.")
             return SeeOther(reverse("dashboards:participant", args=[code, study_id]))
-    context = {"trial": trial, "participant": person, "outcomes": REACHED, "fault": fault, "asked": asked, **draft}
+    filled = {"outcome": given.get("outcome", ""), "said": given.lines("said", SAID_LENGTH)}
+    context = {"trial": trial, "participant": person, "outcomes": REACHED, "fault": fault, "asked": filled, **draft}
     return render(request, "dashboards/call_log.html", context, status=422 if fault else 200)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -15,6 +14,7 @@ from dashboards.access import Request, signed_in
 from dashboards.alerts import WATCHED
 from dashboards.digests import ROLES
 from ingestion.redirects import SeeOther
+from participants.entered import said
 from participants.models import Membership
 
 
@@ -32,10 +32,9 @@ def digests(request: Request) -> HttpResponse:
     wrong: set[int] = set()
     if request.method == "POST":
         for member in memberships:
-            value = request.POST.get(f"at-{member.pk}", "").strip()
             try:
-                member.digest_at = dt.time.fromisoformat(value).replace(second=0, microsecond=0) if value else None
-            except ValueError:
+                member.digest_at = said(request).time(f"at-{member.pk}")
+            except ValidationError:
                 wrong.add(member.pk)
         if not wrong:
             Membership.objects.bulk_update(memberships, ["digest_at"])

@@ -27,6 +27,7 @@ from metrics.exports import serving
 from metrics.models import Export, ExportFile
 from metrics.registry import BY_CODE
 from participants.buckets import StoreFault
+from participants.entered import asked, said
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +107,7 @@ def _rows(request: Request, trial: Any) -> list[Row]:
 def exports_list(request: Request, code: str) -> HttpResponse:
     """The user's exports and the form for a new one; for HTMX the list alone."""
     trial = visible_trial(request, code)
-    form = ExportForm(request.user, trial, request.POST if request.method == "POST" else None)
+    form = ExportForm(request.user, trial, said(request).form if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
         try:
             export = exports.export_ask_checked(request.user, form.wanted)
@@ -135,7 +136,7 @@ def exports_list(request: Request, code: str) -> HttpResponse:
 def export_estimate(request: Request, code: str) -> HttpResponse:
     """How many rows the form, as it is filled in, would bring: a sentence."""
     trial = visible_trial(request, code)
-    form = ExportForm(request.user, trial, request.GET)
+    form = ExportForm(request.user, trial, asked(request).form)
     rows = exports.estimate(form.wanted) if form.is_valid() and form.wanted else None
     people = len(form.wanted.people) if form.wanted else 0
     return render(request, "dashboards/_export_estimate.html", {"rows": rows, "people": people, "form": form})
@@ -176,6 +177,19 @@ def export_cancel(request: Request, code: str, uuid: Any) -> HttpResponse:
     else:
         messages.info(request, "It had ended already.")
     return SeeOther(reverse("dashboards:exports", args=[code]))
+
+
+@require_POST
+@signed_in
+def export_again(request: Request, code: str, uuid: Any) -> HttpResponse:
+    """Ask anew for what one that ended without files was asked for."""
+    one = visible_export(request, code, uuid)
+    try:
+        made = exports.export_again(request.user, one)
+    except (ValidationError, ValueError) as refused:
+        messages.warning(request, " ".join(getattr(refused, "messages", [str(refused)])))
+        return SeeOther(reverse("dashboards:export", args=[code, uuid]))
+    return SeeOther(reverse("dashboards:export", args=[code, made.uuid]))
 
 
 @require_safe

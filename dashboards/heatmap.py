@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -17,7 +17,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from dashboards import heat_paths, roster, roster_csv, wording
+from dashboards import downloads, heat_paths, roster, wording
 from dashboards.access import Request, signed_in
 from dashboards.connection_words import Badge
 from dashboards.heat_paths import DAYS, NIGHTS, ROW, TOP, Kind, Letters, Overview, Path
@@ -27,8 +27,10 @@ from dashboards.standing_words import BADGES
 from dashboards.views import pushed
 from metrics import trails
 from metrics.standings import Word
+from participants import entered
 from participants.audit import record
 from participants.models import Protocol, Site, Trial, User
+from participants.tables import Column
 
 PAGE_SIZE = 40
 WIDTH = 896
@@ -61,11 +63,11 @@ class Asked:
         return urlencode({k: v for k, v in now.items() if v and defaults.get(k) != v})
 
 
-def asked(values: Mapping[str, str]) -> Asked:
+def asked(values: entered.Entered) -> Asked:
     def one_of(name: str, known: Mapping[str, Any], default: str) -> str:
         return values.get(name, default) if values.get(name) in known else default
 
-    site = values.get("site", "")[:32].replace("\0", "")
+    site = values.get("site", "")[:32]
     return Asked(
         one_of("span", SPANS, "8w"), one_of("show", MEASURES, "days"), one_of("sort", SORTS, "urgency"), site,
         values.get("page", "")[:9],
@@ -178,8 +180,9 @@ class Map:
         return self.want.query(page="")
 
     @property
-    def csv_query(self) -> str:
-        return "&".join(part for part in (self.want.query(page=""), "format=csv") if part)
+    def download_query(self) -> str:
+        """To which the form is added."""
+        return "&".join(part for part in (self.want.query(page=""), "format=") if part)
 
 
 @require_safe
@@ -188,11 +191,10 @@ def heatmap(request: Request, code: str) -> HttpResponseBase:
     """The page; for HTMX the map alone; with format=csv everybody's days as words."""
     trial = get_object_or_404(Trial.objects.visible_to(request.user), code=code)
     user: User = request.user
-    want, now = asked(request.GET), timezone.now()
+    want, now = asked(entered.asked(request)), timezone.now()
     everybody = read(trial, user, want, now)
-    if request.GET.get("format") == "csv":
-        record("trial.download", trial=trial, new={"list": want.measure})
-        return roster_csv.attachment(f"{trial.code}-{want.measure}-{now:%Y%m%dT%H%MZ}", csv_lines(everybody, want))
+    if downloads.form(request):
+        return downloads.answer(request, trial, table(trial, everybody, want, now))
     context = {"trial": trial, "map": draw(trial, user, want, everybody), "now": now, "here": request.path}
     context["section"] = "heatmap"
     if request.htmx and not request.htmx.boosted and not request.htmx.history_restore_request:
@@ -285,13 +287,21 @@ def _weekends(dates: list[dt.date], column: int) -> list[int]:
     return [i * column for i, date in enumerate(dates) if date.weekday() >= 5] if column >= heat_paths.ROOMY else []
 
 
-def csv_lines(everybody: Everybody, want: Asked) -> Iterator[str]:
-    """A line for each participant, a column for each day, its verdict as a word."""
+def table(trial: Trial, everybody: Everybody, want: Asked, now: dt.datetime) -> downloads.Table:
+    """A row for each participant, a column for each day, its verdict as a word."""
     kinds = MEASURES[want.measure][2]
     words = {letter: kind.word for kind in kinds for letter in kind.letters}
+    known = ", ".join(dict.fromkeys(kind.word for kind in kinds))
     days = [everybody.first + dt.timedelta(days=i) for i in range(everybody.letters.shape[1])]
+    columns = [
+        Column("study_id", "Participant's study id (pseudonym)"),
+        Column("status", "The word of the page: what needs somebody first"),
+        Column("adherence", "Valid days as a share of the days that count, 0 to 1; blank: no day counts yet"),
+        *(Column(day.isoformat(), f"That local day: {known}; blank: not monitored") for day in days),
+    ]
     rows = (
         [study_id, BADGES[Word(word)].word, adherence, *(words.get(chr(letter), "") for letter in letters)]
         for (study_id, word, adherence), letters in zip(everybody.people, everybody.letters, strict=True)
     )
-    return roster_csv.lines(["study_id", "status", "adherence", *(day.isoformat() for day in days)], rows)
+    name = f"{trial.code}-{want.measure}-{now:%Y%m%dT%H%MZ}"
+    return downloads.Table(name, want.measure, columns, rows, len(everybody.people))

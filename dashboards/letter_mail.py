@@ -15,6 +15,7 @@ from dashboards.models import Outreach
 from dashboards.recipients import protocol_now
 from ingestion import connections
 from participants import contacts
+from participants.entered import line_of
 from participants.models import Participant, User
 
 
@@ -34,7 +35,7 @@ class Mail:
 def sender(person: Participant) -> str:
     """STRIDE-2, Harbour: what the recipient sees as the sender, at this site's address."""
     name = f"{person.trial.code}, {person.site.name}" if person.site else person.trial.code
-    return formataddr((name, parseaddr(settings.DEFAULT_FROM_EMAIL)[1]))
+    return formataddr((line_of(name), parseaddr(settings.DEFAULT_FROM_EMAIL)[1]))
 
 
 def written(row: Outreach, now: dt.datetime) -> Mail:

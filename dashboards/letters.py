@@ -14,6 +14,8 @@ from typing import Protocol
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
+from participants.entered import line_of
+
 # Name -> what stands in the preview where the value itself is hidden from who writes; empty: the value is shown.
 VARIABLES: dict[str, str] = {
     "first_name": "first name",
@@ -109,7 +111,7 @@ def plain(text: str, values: Mapping[str, str]) -> str:
 
 def subject(text: str, values: Mapping[str, str]) -> str:
     """The subject: one line, whatever was written."""
-    return plain_line(" ".join(text.split()), values)
+    return line_of(plain_line(" ".join(text.split()), values))
 
 
 def blocks(text: str, values: Mapping[str, str]) -> list[Block]:

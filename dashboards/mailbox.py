@@ -28,6 +28,7 @@ from django.views.decorators.http import require_safe
 from dashboards.access import Request, signed_in
 from dashboards.models import Outreach
 from participants.addresses import canonical
+from participants.entered import asked
 from participants.models import Participant, Trial, User
 
 SHOWN = 100
@@ -60,14 +61,14 @@ def mailbox(request: Request) -> HttpResponse:
     if not folder or not mine.exists():
         raise Http404("no mailbox here")
     found = letters(Path(folder), request.user, mine)
-    name = request.GET.get("mail", "")
+    name = asked(request).get("mail", "")
     opened = next((one for one in found if one.name == name), found[0] if found else None)
     trial = Trial.objects.visible_to(request.user).filter(is_demo=True).first()
     context = {
         "trial": trial,
         "letters": found,
         "opened": opened,
-        "plain": request.GET.get("format") == "plain",
+        "plain": asked(request).get("format") == "plain",
         "now": timezone.now(),
         "section": "contacts",
     }

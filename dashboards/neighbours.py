@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.http import QueryDict
 
 from dashboards import roster
+from participants.entered import Entered
 from participants.models import Participant, User
 
 
@@ -24,7 +25,7 @@ class Place:
 
 def place(participant: Participant, user: User, listed: str, now: dt.datetime) -> Place:
     """Find her in the list that a query string of the trial's page describes. One query, of study ids."""
-    want = roster.asked(QueryDict(listed))
+    want = roster.asked(Entered(QueryDict(listed)))
     people = roster.matching(roster.of_trial(participant.trial, user, want), want, now)
     ids = list(roster.ordered(people, want.sort).values_list("study_id", flat=True))
     words = list_words(want)

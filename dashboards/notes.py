@@ -16,6 +16,7 @@ from dashboards.models import Note
 from dashboards.views import visible_participant
 from ingestion.redirects import SeeOther
 from participants.audit import record
+from participants.entered import said
 from participants.models import Participant, User
 
 LONGEST = 2000
@@ -41,7 +42,7 @@ def note_add(request: Request, code: str, study_id: str) -> HttpResponse:
     participant = visible_participant(request, code, study_id)
     if not may_manage(request.user, participant):
         raise PermissionDenied
-    text, problem = request.POST.get("text", ""), ""
+    text, problem = said(request).lines("text", LONGEST + 1), ""
     try:
         note_store(participant, text=text, by=request.user)
     except ValueError as error:

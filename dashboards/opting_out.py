@@ -19,6 +19,7 @@ from django.views.decorators.http import require_http_methods
 from dashboards.opting_out_words import WORDS
 from ingestion.redirects import SeeOther
 from participants import contacts
+from participants.entered import said
 from participants.models import Participant
 
 SALT = "dashboards.opt-out"
@@ -52,7 +53,7 @@ def opt_out(request: HttpRequest, code: str) -> HttpResponse:
     """Ask whether she means it; or that it is done, with a way back."""
     person = participant_of(code)
     if request.method == "POST":
-        change = contacts.opt_in if request.POST.get("undo") else contacts.opt_out
+        change = contacts.opt_in if said(request).get("undo") else contacts.opt_out
         change(person, now=timezone.now())
         return SeeOther(request.path)
     reach = contacts.reach(getattr(person, "contact", None))

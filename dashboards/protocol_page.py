@@ -19,6 +19,7 @@ from dashboards.access import Request, signed_in
 from dashboards.protocol_form import ProtocolForm
 from ingestion.redirects import SeeOther
 from metrics.models import Recompute
+from participants.entered import said
 from participants.models import Protocol, Trial, User
 
 SHOWN = 10  # recomputes
@@ -78,7 +79,7 @@ def protocol_new(request: Request, code: str) -> HttpResponse:
     newest = protocol_acts.newest_of(trial, today)
     begins = today + dt.timedelta(days=1)
     if request.method == "POST":
-        form = ProtocolForm(request.POST, instance=Protocol(trial=trial), today=today)
+        form = ProtocolForm(said(request).form, instance=Protocol(trial=trial), today=today)
         if form.is_valid():
             try:
                 return _revised(request, trial, form, today)

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
@@ -16,15 +16,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
-from dashboards import protocol_page, roster_csv
+from dashboards import downloads, protocol_page
 from dashboards.access import Request, signed_in
 from dashboards.standing_words import DAY_STATUS
 from ingestion.redirects import SeeOther
 from metrics import recomputes, trails
 from metrics.models import DayStatus, Recompute
-from participants.audit import record
 from participants.entered import said
 from participants.models import Participant, Trial, User
+from participants.tables import Column
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,14 @@ class Person:
     def difference(self) -> float | None:
         """Percentage points."""
         return None if self.before is None or self.after is None else (self.after - self.before) * 100
+
+
+COLUMNS = (
+    Column("study_id", "Participant's study id (pseudonym)"),
+    Column("days_changed", "Days whose status changed"),
+    Column("adherence_before", "Valid days as a share of the days that count, 0 to 1; blank: no day counted"),
+    Column("adherence_after", "The same, after the days were judged anew"),
+)
 
 
 def transitions(run: Recompute) -> list[Transition]:
@@ -106,17 +114,17 @@ def recompute_ask(request: Request, code: str) -> HttpResponse:
 @require_safe
 @never_cache
 @signed_in
-def recompute(request: Request, code: str, pk: int) -> HttpResponse | StreamingHttpResponse:
+def recompute(request: Request, code: str, pk: int) -> HttpResponseBase:
     """How far a recompute is and what it changed; for HTMX only what moves, `?format=csv` the people."""
     trial = protocol_page.visible_trial(request, code)
     run = get_object_or_404(Recompute.objects.select_related("by"), pk=pk, trial=trial)
     user: Any = request.user
     now = timezone.now()
-    if request.GET.get("format") == "csv":
-        head = ("study_id", "days_changed", "adherence_before", "adherence_after")
-        rows = ((one.study_id, one.days, one.before, one.after) for one in people(run, trial, user))
-        record("trial.download", trial=trial, thing=f"recompute:{run.pk}", new={"list": "recompute"})
-        return roster_csv.attachment(f"{trial.code}-recompute-{run.pk}", roster_csv.lines(head, rows))
+    if downloads.form(request):
+        listed = people(run, trial, user)
+        rows = ((one.study_id, one.days, one.before, one.after) for one in listed)
+        table = downloads.Table(f"{trial.code}-recompute-{run.pk}", "recompute", COLUMNS, rows, len(listed))
+        return downloads.answer(request, trial, table, thing=f"recompute:{run.pk}")
     if request.htmx and not request.htmx.boosted and (run.finished_at or run.error):
         return HttpResponseClientRefresh()
     whole = sees_all(user, trial)

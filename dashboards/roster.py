@@ -7,7 +7,6 @@ query string here, so that they mean the same people.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -18,6 +17,7 @@ from dashboards.models import Note
 from dashboards.standing_words import BADGES, CAUSES
 from metrics import standings
 from metrics.standings import ATTENTION, Word
+from participants.entered import Entered
 from participants.models import Participant, Site, Trial, User
 
 PAGE_SIZE = 50
@@ -74,12 +74,12 @@ class Asked:
         return bool(self.search or self.site or self.show)
 
 
-def asked(values: Mapping[str, str]) -> Asked:
+def asked(values: Entered) -> Asked:
     """Read a query string's values."""
     show, sort = values.get("show", ""), values.get("sort", DEFAULT_SORT)
     return Asked(
-        search=values.get("q", "").replace("\0", "").strip()[:64],
-        site=values.get("site", "")[:32].replace("\0", ""),
+        search=values.get("q", "")[:64],
+        site=values.get("site", "")[:32],
         show=show if show in SHOWS or show == NEED_ATTENTION else "",
         sort=sort if sort.removeprefix("-") in SORTS else DEFAULT_SORT,
         page=values.get("page", "")[:9],

@@ -53,6 +53,7 @@ EXCLUSIONS: dict[Exclusion, str] = {
     Exclusion.PAUSED: "paused",
     Exclusion.WITHDRAWN: "withdrawn",
     Exclusion.PLATFORM: "a fault of ours or the vendor’s: not counted",
+    Exclusion.SHORT_DAY: "the local day was shorter than a valid day",
 }
 
 

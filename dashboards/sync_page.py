@@ -28,7 +28,7 @@ from ingestion.models import Connection, SyncWindow
 from ingestion.redirects import SeeOther
 from ingestion.sync import by_hand
 from participants.audit import looked
-from participants.entered import said
+from participants.entered import asked, said
 from participants.models import Participant, Trial
 
 PAGE_SIZE = 50
@@ -74,7 +74,9 @@ def sync(request: Request, code: str) -> HttpResponse:
         .select_related("participant")
         .prefetch_related("devices")
     )
-    page = Paginator(mine.order_by(TROUBLE_FIRST, "participant__study_id"), PAGE_SIZE).get_page(request.GET.get("page"))
+    page = Paginator(mine.order_by(TROUBLE_FIRST, "participant__study_id"), PAGE_SIZE).get_page(
+        asked(request).get("page")
+    )
     context = {
         "trial": trial,
         "section": "connections",

@@ -19,6 +19,7 @@ from dashboards.account_forms import InviteForm, JoinForm
 from ingestion.redirects import SeeOther
 from participants import account_mail, accounts
 from participants.addresses import canonical
+from participants.entered import said
 from participants.models import Membership, Trial, User
 
 JOIN_RATE = {"join": "30/m/ip"}
@@ -29,7 +30,7 @@ JOIN_RATE = {"join": "30/m/ip"}
 def team(request: Request, code: str) -> HttpResponse:
     """Members and open invitations; with POST one more is sent. For managers of all sites."""
     trial = get_object_or_404(accounts.led_by(request.user), code=code)
-    form = InviteForm(trial, request.POST or None)
+    form = InviteForm(trial, said(request).form or None)
     if request.method == "POST" and form.is_valid() and _invite(request, trial, form):
         return SeeOther(reverse("dashboards:team", args=[trial.code]))
     members = Membership.objects.filter(trial=trial, ended_at=None).select_related("user", "site")
@@ -70,6 +71,20 @@ def revoke(request: Request, code: str, pk: int) -> HttpResponse:
     return SeeOther(reverse("dashboards:team", args=[trial.code]))
 
 
+@require_POST
+@signed_in
+def again(request: Request, code: str, pk: int) -> HttpResponse:
+    """Send an invitation's link once more."""
+    trial = get_object_or_404(accounts.led_by(request.user), code=code)
+    invitation = get_object_or_404(accounts.open_invitations(trial), pk=pk)
+    try:
+        if accounts.invitation_again(invitation):
+            messages.success(request, f"A new link goes to {invitation.email}; the one before does not work any more.")
+    except account_mail.CannotSend as fault:
+        messages.error(request, str(fault))
+    return SeeOther(reverse("dashboards:team", args=[trial.code]))
+
+
 @never_cache
 @sensitive_post_parameters("password1", "password2")
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -82,7 +97,7 @@ def join(request: HttpRequest, code: str) -> HttpResponse:
     try:
         invitation = accounts.invitation_by(code)
         known = accounts.has_account(invitation)
-        form = JoinForm(invitation.email, request.POST or None)
+        form = JoinForm(invitation.email, said(request).form or None)
         context = {"invitation": invitation, "known": known, "form": form, "here": request.path}
         if user is not None and user.email != canonical(invitation.email):
             raise accounts.CannotJoin("This invitation is for another address. Sign out and open the link again.")

@@ -18,6 +18,7 @@ from dashboards.access import Request, signed_in
 from dashboards.token_forms import ServiceAccountForm, TokenForm
 from ingestion.redirects import SeeOther
 from participants.api_tokens import token_create, token_revoke
+from participants.entered import said
 from participants.models import ApiToken, Trial, User
 from participants.service_accounts import service_account_create, service_account_end, service_accounts
 
@@ -28,7 +29,7 @@ from participants.service_accounts import service_account_create, service_accoun
 @sensitive_variables("key")
 def tokens(request: Request) -> HttpResponse:
     """Her tokens. With POST one more is made, and this answer alone shows its key."""
-    form = TokenForm(request.user, request.POST or None)
+    form = TokenForm(request.user, said(request).form or None)
     key = _made(form, request.user, request.user) if request.method == "POST" else ""
     context = {"form": form, "key": key, "tokens": _tokens_of(request.user), "now": timezone.now()}
     return render(request, "account/tokens.html", context, status=400 if form.errors else 200)
@@ -55,9 +56,9 @@ def service(request: Request, code: str) -> HttpResponse:
     """A trial's service accounts and their tokens. With POST an account is made, or a token for one of them."""
     trial = _led(request.user, code)
     accounts = service_accounts(trial)
-    chosen = accounts.filter(pk=_number(request.POST.get("account", ""))).first()
-    form = ServiceAccountForm(request.POST if request.method == "POST" and not chosen else None)
-    token_form = TokenForm(chosen.user, request.POST) if chosen else TokenForm(request.user)
+    chosen = accounts.filter(pk=said(request).number("account") or 0).first()
+    form = ServiceAccountForm(said(request).form if request.method == "POST" and not chosen else None)
+    token_form = TokenForm(chosen.user, said(request).form) if chosen else TokenForm(request.user)
     key = _made(token_form, chosen.user, request.user) if chosen else ""
     if request.method == "POST" and not chosen and _account_made(trial, form):
         return SeeOther(reverse("dashboards:service-accounts", args=[trial.code]))
@@ -95,10 +96,6 @@ def _back(user: User, token: ApiToken) -> str:
         return reverse("dashboards:tokens")
     trial = get_object_or_404(Trial.objects.led_by(user), pk=token.user.service_trial_id)
     return reverse("dashboards:service-accounts", args=[trial.code])
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
 
 
 def _tokens_of(user: User) -> Any:

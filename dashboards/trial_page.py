@@ -14,7 +14,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from dashboards import progress, roster, roster_csv, strips
+from dashboards import downloads, progress, roster, roster_table, strips
 from dashboards.access import Request, signed_in
 from dashboards.minutes import minute
 from dashboards.models import Alert
@@ -28,6 +28,7 @@ from metrics import standings
 from metrics.models import Standing
 from metrics.standings import Summary, Word
 from participants.audit import record
+from participants.entered import asked
 from participants.models import Participant, Protocol, Site, Trial, User
 
 COUNTERS: dict[str, str] = {
@@ -117,8 +118,9 @@ class View:
         return f", target {round(self.rules.adherence_target * 100)}{NO_BREAK}%"
 
     @property
-    def csv_query(self) -> str:
-        return "&".join(part for part in (self.want.query(page=""), "format=csv") if part)
+    def download_query(self) -> str:
+        """To which the form is added."""
+        return "&".join(part for part in (self.want.query(page=""), "format=") if part)
 
     @property
     def valid_hours(self) -> str:
@@ -138,17 +140,17 @@ def trial_detail(request: Request, code: str) -> HttpResponseBase:
     """The whole page; for HTMX the table with its counters; 204 where `seen` says that nothing has changed since."""
     trial = get_object_or_404(Trial.objects.visible_to(request.user), code=code)
     user: User = request.user
-    want, now = roster.asked(request.GET), timezone.now()
-    if request.GET.get("format") == "csv":
-        return roster_csv.answer(trial, user, want, now)
+    want, now = roster.asked(asked(request)), timezone.now()
+    if downloads.form(request):
+        return downloads.answer(request, trial, roster_table.table(trial, user, want, now))
     beat = pulse(trial, user, now)
-    if request.htmx and request.GET.get("seen") == beat:
+    if request.htmx and asked(request).get("seen") == beat:
         return HttpResponse(status=204)
     context = {"trial": trial, "view": view(trial, user, want, now, beat), "now": now, "here": request.path}
     context["manages"] = Participant.objects.managed_by(user).filter(trial=trial).exists()
     if request.htmx and not request.htmx.boosted and not request.htmx.history_restore_request:
         answer = render(request, "dashboards/_roster.html", context)
-        return answer if "seen" in request.GET else pushed(request, answer, want.query())
+        return answer if "seen" in asked(request) else pushed(request, answer, want.query())
     record("trial.view", trial=trial)
     context["works"] = progress.going_on(trial, user, now)
     return render(request, "dashboards/trial_detail.html", context)

@@ -22,6 +22,7 @@ from dashboards.ranges import LONGEST, BadRange, parse_instant
 from metrics import queries, standings
 from metrics.registry import BY_CODE, Metric
 from participants.audit import looked
+from participants.entered import asked
 from participants.models import Participant, Trial, User
 
 # Seconds a bucket of what can be asked for by name; "raw" is every sample, and only for a day.
@@ -46,7 +47,7 @@ def participant_detail(request: Request, code: str, study_id: str) -> HttpRespon
     participant = visible_participant(request, code, study_id)
     now = timezone.now()
     beat = connection_card.pulse(participant, now)
-    context: dict[str, Any] = participant_page.page(participant, request.GET, now)
+    context: dict[str, Any] = participant_page.page(participant, asked(request), now)
     if not request.htmx or request.htmx.boosted or request.htmx.history_restore_request:
         looked(participant)
         user: User = request.user
@@ -70,13 +71,13 @@ def participant_series(request: Request, code: str, study_id: str) -> HttpRespon
     participant = visible_participant(request, code, study_id)
     zone = ZoneInfo(participant.time_zone)
     try:
-        asked = series_asked(request.GET, zone)
+        wanted = series_asked(asked(request), zone)
         found = queries.series(
             [participant.pk],
-            [metric.code for metric in asked.metrics],
-            asked.start,
-            asked.end,
-            resolution=asked.resolution,
+            [metric.code for metric in wanted.metrics],
+            wanted.start,
+            wanted.end,
+            resolution=wanted.resolution,
             max_points=charts.MAX_POINTS,
         )
         if max(map(len, found)) > charts.MAX_POINTS:
@@ -85,7 +86,7 @@ def participant_series(request: Request, code: str, study_id: str) -> HttpRespon
         return json({"error": {"parameter": error.parameter, "message": str(error)}}, status=400)
     looked(participant, part=True)
     now = timezone.now()
-    shaped = [charts.payload(one, zone=zone, start=asked.start, end=asked.end, now=now) for one in found]
+    shaped = [charts.payload(one, zone=zone, start=wanted.start, end=wanted.end, now=now) for one in found]
     return json(shaped[0] | {"compare": shaped[1]} if len(shaped) > 1 else shaped[0])
 
 

@@ -6,6 +6,7 @@ it are readable, because each container reads its own under a user of its own an
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import sys
@@ -20,6 +21,7 @@ MADE = (
     "database_password",
     "watcher_password",
     "backup_password",
+    "redis_password",
     "metrics_token",
     "webhook_secret",
     "grafana_password",
@@ -30,8 +32,8 @@ GIVEN = {
     "email_host_password": "the password at your mail server (with EMAIL_HOST_USER in .env)",
     "s3_secret_access_key": "the secret of your key at the object store (with S3_ACCESS_KEY_ID in .env)",
 }
-# What PgBouncer knows of its clients: made of another secret, and anew whenever that one changes.
-POOLER = "pooler_users"
+# What PgBouncer knows of its clients, and what watches Redis: made of another secret, anew whenever that one changes.
+POOLER, WATCHER = "pooler_users", "redis_exporter"
 
 
 def make(folder: Path) -> list[str]:
@@ -48,10 +50,13 @@ def make(folder: Path) -> list[str]:
             file.write("" if name in GIVEN else secrets.token_urlsafe(48))
         path.chmod(0o644 if name in GIVEN else 0o444)
         made.append(name)
-    users = folder / POOLER
-    users.unlink(missing_ok=True)
-    users.write_text(f'"wearable" "{(folder / "database_password").read_text().strip()}"\n')
-    users.chmod(0o444)
+    users = f'"wearable" "{(folder / "database_password").read_text().strip()}"\n'
+    watched = json.dumps({"redis://redis:6379": (folder / "redis_password").read_text().strip()})
+    for name, content in ((POOLER, users), (WATCHER, watched)):
+        path = folder / name
+        path.unlink(missing_ok=True)
+        path.write_text(content)
+        path.chmod(0o444)
     return made
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import Any
 
 import segno
@@ -20,7 +18,9 @@ from ingestion import connections
 from ingestion.models import Invitation
 from ingestion.models.connections import TAKING_PART
 from participants.admin_parts import Act
+from participants.entered import said
 from participants.models import Participant, User
+from participants.tables import csv_lines
 
 
 class HowForm(forms.Form):
@@ -50,7 +50,7 @@ class Invite(Act):
 
     def finish(self, request: HttpRequest, rows: list[Any]) -> HttpResponse:
         invitations = [(row, row.made, link_of(row.made)) for row in rows]
-        response = _csv(invitations) if request.POST.get("how") == "csv" else _letters(request, invitations)
+        response = _csv(invitations) if said(request).get("how") == "csv" else _letters(request, invitations)
         response.headers["Cache-Control"] = "no-store"
         response.headers["Referrer-Policy"] = "same-origin"
         return response
@@ -62,14 +62,13 @@ def link_of(invitation: Invitation) -> str:
 
 
 def _csv(invitations: list[Any]) -> HttpResponse:
-    filled = io.StringIO()
-    writer = csv.writer(filled)
-    writer.writerow(("trial", "study_id", "link", "works_until"))
-    for person, invitation, link in invitations:
-        # None of these can begin as a formula: codes and ids begin with a letter or digit.
-        writer.writerow((person.trial.code, person.study_id, link, invitation.expires_at.date().isoformat()))
+    rows = (
+        (person.trial.code, person.study_id, link, invitation.expires_at.date().isoformat())
+        for person, invitation, link in invitations
+    )
+    lines = csv_lines(("trial", "study_id", "link", "works_until"), rows)
     headers = {"Content-Disposition": 'attachment; filename="invitations.csv"'}
-    return HttpResponse(filled.getvalue(), content_type="text/csv; charset=utf-8", headers=headers)
+    return HttpResponse("".join(lines), content_type="text/csv; charset=utf-8", headers=headers)
 
 
 def _letters(request: HttpRequest, invitations: list[Any]) -> HttpResponse:

@@ -33,10 +33,12 @@ from ingestion.providers.base import AccessGone, ClientMisconfigured, LiveProvid
 from ingestion.queueing import hand_over
 from ingestion.redirects import SeeOther
 from participants import consents
+from participants.entered import asked, said
 from participants.models import Consent, ConsentDocument, Participant, Trial
 
 log = logging.getLogger(__name__)
 
+LONGEST_CODE = 4096  # characters of what a vendor sends a browser back with
 View = Callable[..., HttpResponse]
 
 
@@ -144,7 +146,7 @@ def connect(request: HttpRequest, code: str) -> HttpResponse:
         "permissions": {p.words: p for one in providers for p in plain_words.permissions(one, ())}.values(),
         "before": next((c for c in mine if c.status == Connection.Status.RECONNECT), None),
         "document": consent_asked(invitation.participant, now),
-        "reminded": "agree" in request.GET,
+        "reminded": "agree" in asked(request),
     }
     return leading_to(render(request, "ingestion/consent.html", context), providers)
 
@@ -171,7 +173,7 @@ def start(request: HttpRequest, code: str, provider: str) -> HttpResponse:
     vendor = set_up(provider)
     invitation = connections.invitation_open(code, now=now)
     if document := consent_asked(invitation.participant, now):
-        if request.POST.get("agreed") != document.version:
+        if said(request).get("agreed") != document.version:
             return SeeOther(f"{address(invitation)}?agree=1#agree")
         consents.consent_give(invitation.participant, document, how=Consent.How.ONLINE, given_at=now)
     state, challenge = pending.begin(request.session, invitation.pk, provider, now)
@@ -187,14 +189,14 @@ def callback(request: HttpRequest, provider: str) -> HttpResponse:
     """Where the vendor's screen leads back to. Each outcome has a page of its own."""
     now = timezone.now()
     vendor = set_up(provider)
-    begun = pending.take(request.session, request.GET.get("state", ""), provider, now)
+    begun = pending.take(request.session, asked(request).get("state", ""), provider, now)
     invitation = Invitation.objects.filter(pk=begun.invitation_id).first() if begun else None
     if begun is None or invitation is None:
         return letter(request, "foreign", vendor=vendor.name)
     invitation = connections.invitation_open(connections.invitation_code(invitation), now=now)
-    if request.GET.get("error") == "access_denied":
+    if asked(request).get("error") == "access_denied":
         return letter(request, "denied", invitation=invitation, vendor=vendor.name)
-    if not request.GET.get("code"):
+    if not asked(request).get("code"):
         log.warning("%s sent a participant back without a code", vendor.name)
         # What the browser brought is not right; that the vendor is at fault cannot be known.
         response = letter(request, "broken", invitation=invitation, vendor=vendor.name)
@@ -210,7 +212,7 @@ def exchanged(
     """Make the connection and have it pulled; the page that says why not, if so."""
     case, retry_after = "", None
     try:
-        grant = vendor.exchange(request.GET["code"], verifier, callback_address(vendor.slug))
+        grant = vendor.exchange(asked(request).text("code", LONGEST_CODE), verifier, callback_address(vendor.slug))
         made = connections.connect(
             participant=invitation.participant, provider=vendor, grant=grant, now=now, invitation=invitation
         )

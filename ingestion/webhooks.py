@@ -19,15 +19,21 @@ from ingestion.sync import notices
 log = logging.getLogger(__name__)
 
 MOST_BYTES = 1024 * 1024
-ANSWERS = {NoticeOrigin.UNPROVEN: 401, NoticeOrigin.FORGED: 403, NoticeOrigin.VERIFICATION: 201}
+ANSWERS = {
+    NoticeOrigin.UNPROVEN: 401,
+    NoticeOrigin.UNREADABLE: 400,
+    NoticeOrigin.FORGED: 403,
+    NoticeOrigin.VERIFICATION: 201,
+}
 
 
 @csrf_exempt
 @require_POST
 def webhook(request: HttpRequest, provider: str) -> HttpResponse:
-    """204: the notice is stored. 401, 403: not the vendor's. 201: its trial call. 413: too long. 503: ask us again.
+    """204: the notice is stored. 201: the vendor's trial call. 503: ask us again.
 
-    What the proofs are made of, and what a notice says, is never logged.
+    400: no message. 401, 403: not the vendor's. 413: too long. What the proofs are made of, and what a notice says, is
+    never logged.
     """
     try:
         vendor = live.provider(provider)

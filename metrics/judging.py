@@ -66,6 +66,7 @@ class DayFacts:
     `ends_at`: the first instant after it. `has_data`: whether anything of it came from what is worn. `newest`: the
     participant's newest sample of that kind. `unread`: parts of it were not read since the device handed
     them over. `waits`: some of them are about to be. `before`: the status that stands so far, "" for none.
+    `minutes`: how long the day is.
     """
 
     ends_at: dt.datetime
@@ -77,12 +78,15 @@ class DayFacts:
     exclusion: Exclusion | None
     before: str
     waits: bool = False
+    minutes: int = 1440
 
 
 def verdict(day: DayFacts, protocol: Protocol, now: dt.datetime) -> tuple[DayStatus, str]:
     """The status of a day and, of an excluded one, the reason."""
     if day.exclusion:
         return DayStatus.EXCLUDED, day.exclusion
+    if not can_count(day.minutes, protocol.valid_day_minutes):
+        return DayStatus.EXCLUDED, Exclusion.SHORT_DAY
     if day.worn_minutes >= protocol.valid_day_minutes:
         # A day of which a part is about to be read is not through yet; one that is valid stays it.
         return DayStatus.PENDING if day.waits and day.before != DayStatus.VALID else DayStatus.VALID, ""
@@ -93,6 +97,14 @@ def verdict(day: DayFacts, protocol: Protocol, now: dt.datetime) -> tuple[DaySta
     if over:
         return _closed(day), ""
     return _open(day, protocol, now), ""
+
+
+def can_count(minutes: int, valid_day_minutes: int) -> bool:
+    """Whether a local day is long enough to be valid at all: who flies over the date line may have one of an hour.
+
+    Other definitions of a valid day ask the same of theirs (metrics.sql_verdicts, ADHERENCE_VARIANTS).
+    """
+    return minutes >= max(valid_day_minutes, 1)
 
 
 def _open(day: DayFacts, protocol: Protocol, now: dt.datetime) -> DayStatus:

@@ -192,7 +192,7 @@ GROUP BY 1
 ADHERENCE_VARIANTS = """
 SELECT d.participant_id, v.minutes, count(*) FILTER (WHERE d.worn_minutes >= v.minutes), count(*)
 FROM metrics_participantday d CROSS JOIN unnest(%(variants)s::int4[]) AS v(minutes)
-WHERE d.participant_id = ANY(%(people)s) AND d.status IN ('v', 'i', 'l')
+WHERE d.participant_id = ANY(%(people)s) AND d.status IN ('v', 'i', 'l') AND d.day_minutes >= v.minutes
 GROUP BY 1, 2
 """
 # The steps of each day from the source that counts on it, which come as runs of dates, looked up run by run. Of a

@@ -239,6 +239,7 @@ class _Case:
                     waits=any(piece.waits for piece in mine),
                     exclusion=self.monitoring.exclusion(day.date, reason),
                     before=before,
+                    minutes=day.minutes,
                 ),
                 day.protocol,
                 self.now,

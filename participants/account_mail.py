@@ -7,7 +7,6 @@ No link is handed to the worker either; it makes the link itself, so that none l
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -79,10 +78,15 @@ class CannotSend(Exception):
     """Nothing can be sent at the moment; the message says why and is fit to show."""
 
 
-def queue(task: Any, *args: Any) -> None:
-    """Hand work to the worker now. Raises CannotSend where there is no mail server or nobody takes the work."""
+def check_server() -> None:
+    """Raises CannotSend where there is no mail server."""
     if not settings.EMAIL_HOST:
         raise CannotSend(NO_SERVER)
+
+
+def queue(task: Any, *args: Any) -> None:
+    """Hand work to the worker now. Raises CannotSend where there is no mail server or nobody takes the work."""
+    check_server()
     try:
         task.delay(*args)
     except OperationalError:
@@ -100,14 +104,15 @@ def notify(user: User, what: str, request: HttpRequest | None) -> None:
         if known := sign_in_history.browser(request):
             place += f" ({known})"
     at = timezone.now().strftime("%-d %B %Y %H:%M")
-    transaction.on_commit(partial(_queue_or_log, partial(queue, tasks.mail_notice, user.pk, what, at, place)))
+    transaction.on_commit(partial(queue_or_log, tasks.mail_notice, user.pk, what, at, place))
 
 
-def _queue_or_log(work: Callable[[], None]) -> None:
+def queue_or_log(task: Any, *args: Any) -> None:
+    """The same, where nobody waits for it."""
     try:
-        work()
+        queue(task, *args)
     except CannotSend as fault:
-        log.warning("a notice about an account was not sent: %s", fault)
+        log.warning("a mail about an account was not sent: %s", fault)
 
 
 def send_notice(user: User, what: str, at: str, place: str) -> None:

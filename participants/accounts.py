@@ -10,7 +10,7 @@ from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from participants import account_mail, audit, sign_in_history
@@ -18,6 +18,10 @@ from participants.addresses import canonical
 from participants.models import SERVICE_DOMAIN, ColleagueInvitation, Membership, Site, Trial, User, Via
 from participants.services.changes import change, locked
 from participants.services.team import membership_grant
+
+# What never went out is tried again: a moment after it was asked for, then at each sweep, for some hours.
+FIRST_PAUSE, PAUSE = dt.timedelta(minutes=2), dt.timedelta(minutes=10)
+MOST_ATTEMPTS = 30
 
 
 class CannotJoin(Exception):
@@ -83,8 +87,38 @@ def colleague_revoke(invitation: ColleagueInvitation) -> bool:
     return True
 
 
+def invitation_again(invitation: ColleagueInvitation) -> bool:
+    """Send the link once more, a new one: the one before does not work any more. False where it is not open.
+
+    Raises account_mail.CannotSend: without a mail server nothing has changed, else it is sent by the next sweep.
+    """
+    from participants import tasks
+
+    account_mail.check_server()
+    with transaction.atomic():
+        mine = ColleagueInvitation.objects.filter(pk=invitation.pk, accepted_at=None, revoked_at=None)
+        if not mine.filter(expires_at__gt=timezone.now()).update(sent_at=None, code_hash="", attempts=0, tried_at=None):
+            return False
+        told, thing = _told(invitation), f"invitation:{invitation.pk}"
+        audit.record("colleague.invite_again", trial=invitation.trial, thing=thing, new=told)
+    account_mail.queue(tasks.mail_invitation, invitation.pk)
+    return True
+
+
+def invitations_due(now: dt.datetime) -> list[int]:
+    """Those whose link never went out: the task that should send it is gone, or the mail server did not take it."""
+    lost = Q(tried_at=None, created_at__lt=now - FIRST_PAUSE) | Q(tried_at__lt=now - PAUSE)
+    open_ones = ColleagueInvitation.objects.filter(accepted_at=None, revoked_at=None, expires_at__gt=now, sent_at=None)
+    return list(open_ones.filter(lost, attempts__lt=MOST_ATTEMPTS).order_by("pk").values_list("pk", flat=True))
+
+
 def invitation_send(pk: int) -> None:
-    """The worker's part: make the code and send it. Twice is once: what was sent or is not open is left alone."""
+    """The worker's part: make the code and send it. Twice is once: what was sent or is not open is left alone.
+
+    The attempt is counted whatever comes of it. A worker that is killed right after the mail went out leaves it to be
+    sent again: of two links the later one works.
+    """
+    ColleagueInvitation.objects.filter(pk=pk, sent_at=None).update(attempts=F("attempts") + 1, tried_at=timezone.now())
     with transaction.atomic():
         invitation = ColleagueInvitation.objects.select_for_update().get(pk=pk)
         if invitation.sent_at or not invitation.open:

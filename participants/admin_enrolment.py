@@ -1,15 +1,16 @@
 """Enrolling many by a file in the administration: upload, look at every row's verdict, then enrol all of them.
 
-Between the two pages the file waits in the person's session, sealed where it tells of anybody's contact data.
+Between the two pages the file waits in the database, sealed where it tells of anybody's contact data.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -17,17 +18,23 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
 from participants import enrolment, vault
-from participants.enrolment import COLUMNS, CONTACT_COLUMNS, NotClean, Unreadable, Verdict
-from participants.models import Trial
+from participants.enrolment import COLUMNS, CONTACT_COLUMNS, NotClean, Unreadable, Verdict, drafts
+from participants.entered import said
+from participants.models import Trial, User
 from participants.services import EnrolmentError
 
-WAITING = "enrolment"  # in the session
+WAITING = "enrolment"  # in the session: the number of the file
 CONTACTS = ("participants.add_contact", "participants.change_contact")
 
 
 class UploadForm(forms.Form):
     trial = forms.ModelChoiceField(Trial.objects.exclude(status=Trial.Status.CLOSED))
     file = forms.FileField(label="CSV file", help_text="At most 1 MB and 500 rows; more in parts.")
+
+
+def _user(request: HttpRequest) -> User:
+    """Who has signed in: the administration lets nobody else in."""
+    return cast(User, request.user)
 
 
 def may_contact(request: HttpRequest) -> bool:
@@ -50,24 +57,22 @@ class EnrolmentPages:
         """The upload, then the preview, then the result; `confirm` in the form enrols what waits."""
         if not self.has_add_permission(request):  # type: ignore[attr-defined]
             raise PermissionDenied
-        if request.method == "POST" and "confirm" in request.POST:
+        if request.method == "POST" and "confirm" in said(request):
             return self._confirm(request)
-        if request.method == "POST" and "cancel" in request.POST:
-            request.session.pop(WAITING, None)
+        if request.method == "POST" and "cancel" in said(request):
+            drafts.forget(_user(request))
             return HttpResponseRedirect(request.path)
-        form = UploadForm(request.POST or None, request.FILES or None)
+        form = UploadForm(said(request).form or None, request.FILES or None)
         if request.method == "POST" and form.is_valid():
             try:
                 text = enrolment.decoded(form.cleaned_data["file"].read(enrolment.LIMIT_BYTES + 1))
                 sheet = enrolment.read(text)
                 trial = form.cleaned_data["trial"]
                 preview = enrolment.check(trial, sheet, may_contact=may_contact(request))
+                drafts.forget(_user(request))
                 if preview.clean:
-                    sealed = sheet.has_contacts
-                    waiting = {"trial": trial.pk, "sealed": sealed, "text": vault.seal(text) if sealed else text}
-                    request.session[WAITING] = waiting
-                else:
-                    request.session.pop(WAITING, None)
+                    draft = drafts.keep(trial, _user(request), text, contacts=sheet.has_contacts)
+                    request.session[WAITING] = draft.pk
                 return self._shown(request, trial, preview)
             except (Unreadable, ImproperlyConfigured) as fault:
                 form.add_error("file", str(fault))
@@ -75,21 +80,21 @@ class EnrolmentPages:
         return self._page(request, {"form": form, "columns": columns}, status=400 if form.errors else 200)
 
     def _confirm(self, request: HttpRequest) -> HttpResponse:
-        waiting = request.session.get(WAITING)
-        trial = Trial.objects.filter(pk=waiting["trial"]).first() if waiting else None
-        if not waiting or trial is None:
-            messages.error(request, "There is no file that waits to be confirmed. Upload it again.")
-            return HttpResponseRedirect(request.path)
         try:
-            text = vault.unseal(waiting["text"]) if waiting["sealed"] else waiting["text"]
-            result = enrolment.enrol_all(trial, enrolment.read(text), may_contact=may_contact(request))
+            with transaction.atomic():
+                draft = drafts.waiting(_user(request), request.session.get(WAITING))
+                if draft is None:
+                    messages.error(request, "There is no file that waits to be confirmed. Upload it again.")
+                    return HttpResponseRedirect(request.path)
+                trial, sheet = draft.trial, enrolment.read(drafts.text_of(draft))
+                result = enrolment.enrol_all(trial, sheet, may_contact=may_contact(request))
+                draft.delete()
         except NotClean as fault:
             messages.error(request, "Something changed meanwhile: nobody was enrolled. Look at the rows below.")
-            return self._shown(request, trial, fault.preview)
+            return self._shown(request, fault.trial, fault.preview)
         except (EnrolmentError, vault.CannotOpen) as fault:
             messages.error(request, str(fault))
             return HttpResponseRedirect(request.path)
-        request.session.pop(WAITING, None)
         known = f" {result.known} were enrolled already." if result.known else ""
         messages.success(request, f"{len(result.people)} participants enrolled in {trial.code}.{known}")
         listed = reverse("admin:participants_participant_changelist")

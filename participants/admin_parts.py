@@ -15,6 +15,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from participants.audit import record
+from participants.entered import said
 from participants.forms import DayField, LineField
 
 # A list longer than this is told by its number; so many rows are acted on at once at most.
@@ -173,8 +174,8 @@ class Act:
             messages.error(request, f"Choose at most {AT_ONCE:,} at once.")
             return None
         touched = [row for row in rows if not self.fit(row)]
-        confirmed = "confirmed" in request.POST
-        form = self.form(request.POST if confirmed else None)
+        confirmed = "confirmed" in said(request)
+        form = self.form(said(request).form if confirmed else None)
         if confirmed and form.is_valid() and touched:
             did = self._all(request, touched, form.cleaned_data)
             return self.finish(request, did) if did else None

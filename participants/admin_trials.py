@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from participants import closing, services
 from participants.admin_parts import ByService, Evidence, Kept, WithReason, changed
+from participants.admin_site import Choosing
 from participants.models import Membership, Protocol, Site, Trial
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class SiteInline(SiteInlineBase):
     fields = ("code", "name", "phone", "email")
 
 
-class MembershipInline(MembershipInlineBase):
+class MembershipInline(Choosing, MembershipInlineBase):
     """New members, and who is one now or was: changed and ended on their own page."""
 
     model = Membership

@@ -32,7 +32,8 @@ MEANINGS = {
     "PermanentRedirect": "the bucket lies in another region: set S3_REGION",
     "AuthorizationHeaderMalformed": "the bucket lies in another region: set S3_REGION",
 }
-PASSING = {"InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout", "Throttling", "500", "502", "503"}
+PASSING = {"InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout", "Throttling", "QuotaExceeded"}
+TOO_MANY, SERVERS_FAULT = 429, 500  # HTTP statuses, by which it may pass too: also 507, a full store
 # An upload is gone where another worker has begun again, or what it belongs to was deleted meanwhile.
 GONE = {"NoSuchKey", "404", "NotFound", "NoSuchUpload"}
 
@@ -62,7 +63,8 @@ def told(bucket: str) -> Iterator[None]:
         if code in GONE:
             raise Missing(f"The bucket {bucket} does not hold it, or no more ({code}).") from error
         fault = StoreFault(f"The bucket {bucket} refuses: {MEANINGS.get(code, error)} ({code}).")
-        fault.passing = code in PASSING
+        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
+        fault.passing = code in PASSING or status == TOO_MANY or status >= SERVERS_FAULT
         raise fault from error
     except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError) as error:
         raise StoreFault("No credentials for the bucket: set S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY.") from error

@@ -7,7 +7,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,10 +23,12 @@ LAST_INSTANT = dt.datetime(2100, 1, 2, tzinfo=dt.UTC)
 ONE_DAY = dt.timedelta(days=1)
 OUT_OF_BOUNDS = f"Give a day from {EARLIEST.year} to {LATEST.year}."
 NO_DAY = f"Give the day as a date such as 2026-11-23, from {EARLIEST.year} to {LATEST.year}."
-MOST_NUMBER = 2**31 - 1
+MOST_NUMBER = 2**63 - 1
+LONGEST = 300
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_NUMBER = re.compile(r"[0-9]{1,10}")
+_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?")
+_NUMBER = re.compile(r"[0-9]{1,19}")
 # C0, DEL, C1, and what Unicode calls line and paragraph separators: they end a header, a line of a log or of a file.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
@@ -84,33 +86,41 @@ def number_of(text: str, low: int = 0, high: int = MOST_NUMBER) -> int | None:
     return int(text)
 
 
-def _line(text: str, longest: int) -> str:
+def line_of(text: str, longest: int = 1000) -> str:
+    """Text as one line, cut: control characters become blanks. Also for what was stored before it was checked."""
     return _CONTROL.sub(" ", text).strip()[:longest]
 
 
-class Entered:
-    """What an address or a form says, by name; what is not there is empty. No value of it can break its reader."""
+class Entered(Mapping[str, str]):
+    """What an address or a form says, by name, so that no value can break its reader.
+
+    As a mapping, and by `text`, a value is one line: control characters (NUL too) became blanks, blanks around it are
+    gone, and it is cut. Of several values of one name the last counts.
+    """
 
     def __init__(self, given: QueryDict | Mapping[str, str]) -> None:
         self._given = given
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._given
+    def __getitem__(self, name: str) -> str:
+        return line_of(str(self._given[name] or ""), LONGEST)
 
-    def __bool__(self) -> bool:
-        return bool(self._given)
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._given)
+
+    def __len__(self) -> int:
+        return len(self._given)
 
     def text(self, name: str, longest: int = 200) -> str:
-        """One line: control characters become blanks, blanks around it are left out; cut at `longest`."""
-        return _line(self._given.get(name) or "", longest)
+        """One line; empty where there is none."""
+        return line_of(self._given.get(name) or "", longest)
 
-    def lines(self, name: str, longest: int) -> str:
+    def lines(self, name: str, longest: int, default: str = "") -> str:
         """Text of several lines, cut at `longest`; control characters but tab and line breaks are left out."""
-        return _CONTROL_BUT_LINES.sub("", self._given.get(name) or "")[:longest]
+        return _CONTROL_BUT_LINES.sub("", self._given.get(name, default) or "")[:longest]
 
     def texts(self, name: str, most: int, longest: int = 200) -> list[str]:
         """All values of one name, the first `most`, each as `text`."""
-        return [_line(one, longest) for one in self._all(name)[:most]]
+        return [line_of(one, longest) for one in self._all(name)[:most]]
 
     def number(self, name: str, low: int = 0, high: int = MOST_NUMBER) -> int | None:
         """A whole number from low to high; None where there is none such."""
@@ -124,6 +134,15 @@ class Entered:
     def day(self, name: str) -> dt.date:
         """A date. Raises ValidationError that says what to give, also where there is none."""
         return day_of(self.text(name))
+
+    def time(self, name: str) -> dt.time | None:
+        """A time of the day, to the minute: 21:00; None where there is none. Raises ValidationError."""
+        text = self.text(name)
+        if not text:
+            return None
+        if not _TIME.fullmatch(text):
+            raise ValidationError("Give the time of day as 21:00.", code="time")
+        return dt.time(int(text[:2]), int(text[3:5]))
 
     def _all(self, name: str) -> Sequence[str]:
         if isinstance(self._given, QueryDict):

@@ -24,7 +24,7 @@ from participants.after_commit import after_commit
 from participants.audit import looked, record
 from participants.holdings import holdings
 from participants.locks import hold
-from participants.models import AuditDetail, Erasure, IdempotencyKey, Participant, User
+from participants.models import AuditDetail, EnrolmentDraft, Erasure, IdempotencyKey, Participant, User
 from participants.services import participant_withdraw
 
 # Where an erasure finds what no foreign key leads to; each is called with the participant and returns counts.
@@ -143,6 +143,8 @@ def _mentions(participant: Participant) -> Counter[str]:
         Q(path__iregex=whole) | Q(rights__contains=[[rights.PARTICIPANT, participant.pk]])
     )
     removed["participants.IdempotencyKey"], _ = repeated.delete()
+    # Whom a file names, and with what, is known to its uploader alone: all that wait in her trial go.
+    removed["participants.EnrolmentDraft"], _ = EnrolmentDraft.objects.filter(trial=participant.trial).delete()
     return removed
 
 

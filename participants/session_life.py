@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from django.conf import settings
@@ -93,3 +94,8 @@ class SessionLife:
         request.sign_out_reason = why  # type: ignore[attr-defined]  # for the audit trail
         logout(request)
         messages.info(request, words)
+
+
+def clear_expired() -> None:
+    """Delete the sessions that have expired from the database."""
+    import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()

@@ -25,10 +25,9 @@ from django.utils.module_loading import import_string
 
 from participants.audit import record
 from participants.models import Participant, Trial
+from participants.tables import BOM, harmless
 
 CHUNK = 2_000
-# A spreadsheet takes text that begins so for a formula; an apostrophe in front makes it text.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 README = "READ ME FIRST.txt"
 
 Row = Mapping[str, Any]
@@ -125,6 +124,7 @@ def _write(chapter: Chapter, folder: Path, tell: Callable[[int], None]) -> int:
 def _write_lines(path: Path, lines: Iterable[bytes], tell: Callable[[int], None]) -> int:
     n = -1  # the heading
     with path.with_name(path.name + ".csv").open("wb") as out:
+        out.write(BOM.encode())
         for piece in lines:
             rows = piece.count(b"\n")
             n += rows
@@ -162,8 +162,7 @@ def _cell(value: Any) -> str:
         return value.isoformat(timespec="seconds")
     if isinstance(value, dict | list):
         return json.dumps(value, default=str, ensure_ascii=False)
-    words = str(value)
-    return f"'{words}" if isinstance(value, str) and words.startswith(FORMULA) else words
+    return harmless(value) if isinstance(value, str) else str(value)
 
 
 def rows_of(found: QuerySet[Any], *, leave_out: Iterable[str] = ()) -> Iterator[Row]:

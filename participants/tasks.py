@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from celery import shared_task
+from django.utils import timezone
 
-from participants import account_mail, accounts, audit_chain, erasing
+from participants import account_mail, accounts, audit_chain, erasing, session_life
+from participants.enrolment import drafts
 from participants.models import Erasure, User
 
 
@@ -46,3 +48,17 @@ def mail_notice(user_id: int, what: str, at: str, place: str) -> None:
 def mail_invitation(invitation_id: int) -> None:
     """Send a colleague the link into a trial."""
     accounts.invitation_send(invitation_id)
+
+
+@shared_task(name="participants.resume_invitations", acks_late=True)  # type: ignore[untyped-decorator]
+def resume_invitations() -> None:
+    """Every few minutes: invitations whose mail never went out are sent."""
+    for pk in accounts.invitations_due(timezone.now()):
+        mail_invitation.delay(pk)
+
+
+@shared_task(name="participants.clear_sessions", acks_late=True)  # type: ignore[untyped-decorator]
+def clear_sessions() -> None:
+    """Each hour: sessions that have expired, and files to enrol that nobody confirmed, are deleted."""
+    session_life.clear_expired()
+    drafts.clear(timezone.now())

@@ -66,6 +66,29 @@ def test_vendors_are_named_among_the_providers_only(room: str) -> None:
     assert not wrong
 
 
+def test_what_addresses_and_forms_say_is_read_in_one_place() -> None:
+    """participants.entered bounds every value; what reads past it can be broken by a NUL or by 5,000 digits."""
+    wrong = {
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for room in ("participants", "metrics", "ingestion", "dashboards")
+        for path in modules(room)
+        if path != ROOT / "participants" / "entered.py" and "simulator" not in path.parts
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr in ("GET", "POST")
+    }
+    assert not wrong
+
+
+def test_text_that_a_spreadsheet_would_run_is_known_in_one_place() -> None:
+    found = {
+        str(path.relative_to(ROOT))
+        for room in ROOMS
+        for path in modules(room)
+        if '"=", "+", "-", "@"' in path.read_text()
+    }
+    assert found == {"participants/tables.py"}
+
+
 def test_every_module_says_what_it_is_for() -> None:
     silent = {
         str(path.relative_to(ROOT))

@@ -420,6 +420,7 @@ class NoticeOrigin(StrEnum):
     """Who a notice comes from, as far as its proofs tell."""
 
     UNPROVEN = "unproven"  # no or a wrong secret: not for us
+    UNREADABLE = "unreadable"  # the secret, no signature, and no message that could be one
     FORGED = "forged"  # the secret, without the vendor's signature
     VERIFICATION = "verification"  # the vendor tries whether we are there
     GENUINE = "genuine"

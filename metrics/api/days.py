@@ -49,7 +49,9 @@ class DayOf(Plain):
 class ParticipantDaySerializer(DayOf):
     """The verdict on a local day as it stands."""
 
-    day_minutes = serializers.IntegerField(help_text="1380 and 1500 where clocks change.")
+    day_minutes = serializers.IntegerField(
+        help_text="1380 and 1500 where clocks change, far less or more on a journey."
+    )
     fault_minutes = serializers.IntegerField(help_text="Missing through a fault of the platform or the vendor.")
     asleep_minutes = serializers.IntegerField(allow_null=True, help_text="Of the main sleep that ended on this day.")
     coverage = serializers.SerializerMethodField()

@@ -1,4 +1,4 @@
-"""The analysis-ready daily table: a row a participant-day, as CSV and as Parquet. What is missing stays empty."""
+"""The daily table, ready for analysis: a row a participant-day, as CSV, workbook and Parquet. Missing stays empty."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ from metrics.models import DayRollup, DayStatus, Exclusion, Export, ParticipantD
 from metrics.readable import readable_of
 from metrics.registry import BY_ID, Aggregate, Kind, Metric
 from participants.models import Participant
+from participants.tables import Workbook, harmless
 
-CSV_PATH, PARQUET_PATH = "daily.csv", "daily.parquet"
+CSV_PATH, PARQUET_PATH, XLSX_PATH = "daily.csv", "daily.parquet", "daily.xlsx"
+TWINS = (PARQUET_PATH, XLSX_PATH)  # the same rows as in the CSV
 CHUNK = 5  # participants at a time: some 50,000 rollups of a year
 TYPES = {
     "text": pa.string(),
@@ -34,9 +36,6 @@ TYPES = {
     "decimal": pa.float64(),
     "yes/no": pa.bool_(),
 }
-# A spreadsheet takes text that begins so for a formula; an apostrophe in front makes it text.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
 Row = dict[str, Any]
 
 
@@ -48,26 +47,56 @@ def variables_of(export: Export) -> list[Variable]:
 
 
 def write(export: Export, alias: str, tell: Callable[[int], None], kept: Callable[[Draft, int | None], None]) -> None:
-    """Write both files, from the snapshot behind `alias`."""
+    """Write the three files, from the snapshot behind `alias`."""
     columns = variables_of(export)
     schema = pa.schema([(one.name, TYPES[one.type]) for one in columns])
     names, rows = [one.name for one in columns], 0
-    with store.draft(export, CSV_PATH) as as_csv, store.draft(export, PARQUET_PATH) as as_parquet:
-        text = io.TextIOWrapper(cast(BinaryIO, as_csv), encoding="utf-8", newline="")
+    with (
+        store.draft(export, CSV_PATH) as as_csv,
+        store.draft(export, PARQUET_PATH) as as_parquet,
+        store.draft(export, XLSX_PATH) as as_xlsx,
+        store.scratch(export) as place,
+    ):
+        count, sheet = _days(export, alias).count(), cast(BinaryIO, _Heard(as_xlsx, tell))
+        book = Workbook(sheet, "Daily", names, count=count, csv=CSV_PATH, folder=str(place))
+        # With the mark that tells a spreadsheet the encoding.
+        text = io.TextIOWrapper(cast(BinaryIO, as_csv), encoding="utf-8-sig", newline="")
         lines = csv.writer(text, lineterminator="\n")
         lines.writerow(names)
         with pq.ParquetWriter(as_parquet, schema, compression="zstd") as parquet:
             for chunk in _chunks(export, alias):
                 found = list(_rows(export, alias, chunk))
-                lines.writerows([cell(row.get(name)) for name in names] for row in found)
+                for row in found:
+                    values = [row.get(name) for name in names]
+                    lines.writerow([cell(value) for value in values])
+                    book.add(values)
                 if found:
-                    values = [pa.array([row.get(name) for row in found], schema.field(name).type) for name in names]
-                    parquet.write_table(pa.table(values, schema=schema))
+                    arrays = [pa.array([row.get(name) for row in found], schema.field(name).type) for name in names]
+                    parquet.write_table(pa.table(arrays, schema=schema))
                 rows += len(found)
                 tell(len(found))
         text.detach()  # its last lines are written, and the file stays open
+        book.close(variables.as_rows(columns))
         kept(as_csv, rows)
         kept(as_parquet, rows)
+        kept(as_xlsx, rows)
+
+
+class _Heard(io.RawIOBase):
+    """A draft of which it is told at each write that somebody is at it: packing a large workbook takes minutes."""
+
+    def __init__(self, draft: Draft, tell: Callable[[int], None]) -> None:
+        self._draft, self._heard = draft, tell
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._draft.tell()
+
+    def write(self, data: Any) -> int:
+        self._heard(0)
+        return self._draft.write(data)
 
 
 def cell(value: Any) -> str:
@@ -80,8 +109,7 @@ def cell(value: Any) -> str:
         return value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, float):
         return repr(int(value)) if value.is_integer() else repr(value)
-    words = str(value)
-    return f"'{words}" if isinstance(value, str) and words.startswith(FORMULA) else words
+    return harmless(value) if isinstance(value, str) else str(value)
 
 
 def _days(export: Export, alias: str) -> Any:

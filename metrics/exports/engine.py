@@ -6,6 +6,7 @@ Two connections: one reads in a snapshot that stays as it was when the run began
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import logging
 import time
 import uuid
@@ -15,8 +16,9 @@ from functools import partial
 from typing import BinaryIO, cast
 
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connections, transaction
 from django.db.models import F, Q
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from metrics.exports import columns, daily, manifest, peers, store, subject
@@ -33,6 +35,13 @@ SILENT = store.SILENT
 TELL_EVERY = 2.0
 ATTEMPTS = 5
 PART_STRETCHES = 2_000  # in one statement
+# What a disk answers that is full, and one that may come back.
+FULL = {errno.ENOSPC, errno.EDQUOT}
+AWAY = {errno.EIO, errno.ESTALE, errno.EROFS, errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN}
+FIRST_PAUSE, LONGEST_PAUSE = dt.timedelta(minutes=5), dt.timedelta(hours=1)
+PUT_BACK_AT_MOST = 27  # in about a day
+ENDED_WITHOUT = (Export.State.FAILED, Export.State.CANCELLED, Export.State.EXPIRED)  # files
+NOT_STORED = "Its files could not be stored. Staff find the reason in the worker's log."
 FAULT = "Writing the files failed through a fault of the platform. Staff find the reason in the worker's log."
 
 
@@ -50,25 +59,61 @@ def export_run(pk: int) -> None:
         _write(export, claim)
     except Stopped:
         log.info("export %s was stopped", export.uuid)
-    except StoreFault as fault:
+    except (StoreFault, OSError, OperationalError) as fault:
         log.error("export %s: %s", export.uuid, fault)
-        if not fault.passing:  # else another worker goes on in some minutes, as after one that was killed
-            _fail(export, claim, "Its files could not be stored. Staff find the reason in the worker's log.")
+        if why := hindrance(fault):
+            _put_back(export, claim, why)
+        else:
+            _fail(export, claim, NOT_STORED)
         raise
     except Exception:
         log.exception("export %s failed", export.uuid)
         _fail(export, claim, FAULT)
         raise
     finally:
-        if not Export.objects.filter(pk=pk).exclude(state__in=[Export.State.CANCELLED, Export.State.EXPIRED]).exists():
+        _drop_what_is_not_wanted(export)
+
+
+def _drop_what_is_not_wanted(export: Export) -> None:
+    """Files of one that ended without them. What cannot be deleted now is deleted within the hour (service.expire)."""
+    try:
+        if not Export.objects.filter(pk=export.pk).exclude(state__in=ENDED_WITHOUT).exists():
             store.remove(export)
+    except (StoreFault, OSError, OperationalError) as fault:
+        log.warning("files of export %s are deleted later: %s", export.uuid, fault)
+
+
+def hindrance(fault: BaseException) -> str:
+    """What keeps an export from being written that may pass without anybody changing it; empty where it will not."""
+    if isinstance(fault, OperationalError):
+        return "The database takes nothing at the moment."
+    if isinstance(fault, StoreFault):
+        return "The store of its files is away." if fault.passing else ""
+    if isinstance(fault, OSError) and fault.errno in FULL:
+        return "The disk for exports is full."
+    return "The disk for exports takes nothing at the moment." if getattr(fault, "errno", None) in AWAY else ""
 
 
 def due(now: dt.datetime) -> list[int]:
     """Exports that wait for a worker, or whose worker is gone, the oldest first."""
     gone = Q(state=Export.State.RUNNING) & (Q(heard_at=None) | Q(heard_at__lt=now - SILENT))
-    waiting = Q(state=Export.State.WAITING)
+    waiting = Q(state=Export.State.WAITING) & (Q(retry_at=None) | Q(retry_at__lte=now))
     return list(Export.objects.filter(waiting | gone).order_by("asked_at").values_list("pk", flat=True))
+
+
+def _put_back(export: Export, claim: uuid.UUID, why: str) -> None:
+    """To be tried again in five minutes, then ten, ... each hour; what is whole stays. After a day it has failed."""
+    if export.put_back >= PUT_BACK_AT_MOST:
+        _fail(export, claim, f"{why} It was tried for a day. Ask for it again when there is room.")
+        return
+    Export.objects.filter(pk=export.pk, claim=claim, state=Export.State.RUNNING).update(
+        state=Export.State.WAITING,
+        claim=None,
+        attempts=Greatest(F("attempts") - 1, 0),  # those count that ended without a word
+        put_back=F("put_back") + 1,
+        retry_at=timezone.now() + min(FIRST_PAUSE * 2**export.put_back, LONGEST_PAUSE),
+        error=why,
+    )
 
 
 def _claim(pk: int, claim: uuid.UUID) -> bool:
@@ -79,7 +124,8 @@ def _claim(pk: int, claim: uuid.UUID) -> bool:
     worn_out = mine.filter(attempts__gte=ATTEMPTS)
     if worn_out.update(state=Export.State.FAILED, finished_at=now, error="It was begun too often and never finished."):
         return False
-    return bool(mine.update(state=Export.State.RUNNING, claim=claim, heard_at=now, attempts=F("attempts") + 1))
+    begun = {"state": Export.State.RUNNING, "claim": claim, "heard_at": now, "retry_at": None, "error": ""}
+    return bool(mine.update(**begun, attempts=F("attempts") + 1))
 
 
 def _write(export: Export, claim: uuid.UUID) -> None:
@@ -162,7 +208,7 @@ def keep(export: Export, claim: uuid.UUID, as_of: dt.datetime, draft: Draft, row
 
 def _finish(export: Export, claim: uuid.UUID) -> None:
     now = timezone.now()
-    counted = export.files.exclude(path=daily.PARQUET_PATH)  # the same rows as in the CSV
+    counted = export.files.exclude(path__in=daily.TWINS)
     rows = sum(rows or 0 for rows in counted.values_list("rows", flat=True))
     Export.objects.filter(pk=export.pk, claim=claim, state=Export.State.RUNNING).update(
         state=Export.State.DONE,

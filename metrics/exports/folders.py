@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID, uuid4
@@ -106,7 +107,8 @@ class _FileDraft(Draft):
         self._part.replace(self._own)
 
     def discard(self) -> None:
-        self._file.close()
+        with suppress(OSError):  # a full disk does not take what is still to be written, which is not wanted any more
+            self._file.close()
         self._part.unlink(missing_ok=True)
 
 

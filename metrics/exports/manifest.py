@@ -112,7 +112,7 @@ def manifest(export: Export) -> dict[str, Any]:
             " minute the range is so many times as high where it is a minute's",
         },
         **({"left_out": left_out(codes)} if export.format == Export.Format.OMH else {}),
-        "rows": sum(one.rows or 0 for one in written if one.path != daily.PARQUET_PATH),
+        "rows": sum(one.rows or 0 for one in written if one.path not in daily.TWINS),
         "bytes": sum(one.size for one in written),
         "files": [
             {
@@ -154,8 +154,9 @@ HOW_TO = {
     "Polars:  polars.scan_parquet('**/*.parquet', hive_partitioning=True)",
     "csv": "One file a metric and month, compressed by gzip unless asked for otherwise. UTF-8, RFC 4180.",
     "ndjson": "One file a metric and month, one JSON object a line.",
-    "daily": "daily.csv and daily.parquet hold the same rows: one a participant and local date.\n"
-    "dictionary.csv and dictionary.json say what each column is.",
+    "daily": "daily.xlsx, daily.csv and daily.parquet hold the same rows: one a participant and local date. The\n"
+    "workbook's second sheet, dictionary.csv and dictionary.json say what each column is. CSV is UTF-8 with a byte\n"
+    'order mark, which spreadsheets need and most programs skip (R: fileEncoding = "UTF-8-BOM").',
     "fhir": "One HL7 FHIR R5 resource a line (NDJSON), one file a metric and month. A minute of heart rate is one\n"
     "Observation: its mean, and the samples in a component. resources.ndjson: the study, its subjects, the devices.\n"
     "days.ndjson: worn minutes, and expected daily values that are missing. Ids are stable: load it again with PUT.",

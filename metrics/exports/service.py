@@ -200,6 +200,32 @@ def _send(pk: int) -> None:
         log.warning("export %s could not be queued, the broker is away: the next minute's turn finds it", pk)
 
 
+def export_again(user: User, export: Export) -> Export:
+    """Ask again for what an export that ended without files was asked for: by what the user sees now.
+
+    Raises ValueError where it has not ended so, ValidationError and PermissionDenied as asking does.
+    """
+    if export.state not in (Export.State.FAILED, Export.State.CANCELLED, Export.State.EXPIRED):
+        raise ValueError("It has not ended, or its files are there.")
+    if export.format == Export.Format.SUBJECT:
+        participant = export.people.select_related("trial").first()
+        if participant is None:
+            raise ValueError("Nobody is in it any more.")
+        return subject_ask(user, participant, reason=f"again: export {export.uuid}")
+    return export_ask(
+        user,
+        export.trial,
+        format=export.format,
+        participants=export.asked.get("participants"),
+        metrics=export.metrics,
+        sources=export.sources,
+        start_on=export.start_on,
+        end_on=export.end_on,
+        clock=export.clock,
+        compressed=export.compressed,
+    )
+
+
 def described(export: Export) -> dict[str, Any]:
     """The export in the audit trail's words."""
     return {

@@ -8,12 +8,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 
 from metrics.exports import archive, service, store
 from metrics.models import Export, ExportFile
+from participants.tables import XLSX
 
 RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)\Z")
 DIGITS = 20  # a position of more lies beyond the end of every file
 TYPES = {
     ".parquet": "application/vnd.apache.parquet",
     ".gz": "application/gzip",
+    ".xlsx": XLSX,
     ".csv": "text/csv; charset=utf-8",
     ".ndjson": "application/x-ndjson",
     ".json": "application/json",

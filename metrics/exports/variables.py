@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import astuple, dataclass, fields
 
 from metrics.models import DayStatus, Exclusion
 from metrics.plausibility import range_words
 from metrics.registry import RANGES_SINCE, RANGES_VERSION, Aggregate, Kind, Metric
 from participants.models import Protocol
+from participants.tables import BOM, harmless
 
 STATUS_BLANK = "never blank"
 NO_DATA = "blank: nothing is known of it, or the date is not collected; never to be read as zero"
@@ -61,7 +62,10 @@ def of_days(protocols: Sequence[Protocol]) -> list[Variable]:
             derived="received: data came and the day is decided; partial: data came and more may; awaited: none yet;"
             " lost: none can come any more; none: none came for a day that does not count",
         ),
-        Variable("day_minutes", "Length of the local day", "integer", "min", derived="1380, 1500 where clocks change"),
+        Variable(
+            "day_minutes", "Length of the local day", "integer", "min",
+            derived="1380, 1500 where clocks change; other lengths on a journey",
+        ),
         Variable(
             "worn_minutes", "Worn minutes", "integer", "min", threshold=worn,
             derived="minutes with at least one heart rate that counts, from any source", blank=NO_DATA,
@@ -118,10 +122,14 @@ def of_metric(metric: Metric) -> list[Variable]:
     ]
 
 
+def as_rows(variables: Iterable[Variable]) -> list[tuple[str, ...]]:
+    """The dictionary as rows, a variable each, under their heading."""
+    return [tuple(field.name for field in fields(Variable)), *(astuple(one) for one in variables)]
+
+
 def as_csv(variables: Iterable[Variable]) -> bytes:
-    """The dictionary as a table, a variable a line."""
+    """The dictionary as a table that a spreadsheet opens."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, [field.name for field in fields(Variable)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(one) for one in variables)
-    return out.getvalue().encode()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerows([harmless(words) for words in row] for row in as_rows(variables))
+    return (BOM + out.getvalue()).encode()

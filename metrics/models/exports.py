@@ -61,6 +61,9 @@ class Export(models.Model):
     claim = models.UUIDField(null=True)  # of the worker at work; another takes over where it is not heard of
     heard_at = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
+    # Put back for what may pass without us (a full disk, a store that is away): how often, and until when.
+    put_back = models.PositiveSmallIntegerField(default=0, db_default=0)
+    retry_at = models.DateTimeField(null=True)
     # Where its files lie: folder:ID, s3://bucket/prefix; empty: not begun, or in the folder of before there were ids.
     store = models.CharField(max_length=300, blank=True, default="", db_default="")
 

@@ -192,6 +192,7 @@ class Exclusion(models.TextChoices):
     PAUSED = "paused", "paused"
     WITHDRAWN = "withdrawn", "withdrawn"
     PLATFORM = "platform", "a fault of the platform or the vendor"
+    SHORT_DAY = "short_day", "a local day shorter than a valid day"
 
 
 class Cause(models.TextChoices):
@@ -351,7 +352,7 @@ class DataMove(models.Model):
     giver = models.ForeignKey(Participant, models.CASCADE, related_name="moves_away")
     receiver = models.ForeignKey(Participant, models.CASCADE, related_name="moves_here")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    reason = models.CharField(max_length=200)
+    reason = LineField(max_length=200)
     asked_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
     error = models.CharField(max_length=200, blank=True, default="")

@@ -17,9 +17,9 @@ from participants.services.changes import locked
 class NotClean(Exception):
     """Some rows cannot be taken, so none was. `preview` says which and why."""
 
-    def __init__(self, preview: Preview) -> None:
+    def __init__(self, trial: Trial, preview: Preview) -> None:
         super().__init__("Some rows cannot be taken.")
-        self.preview = preview
+        self.trial, self.preview = trial, preview
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def enrol_all(trial: Trial, sheet: Sheet, *, may_contact: bool) -> Enrolled:
     trial = locked(trial)
     preview = check(trial, sheet, may_contact=may_contact)
     if not preview.clean:
-        raise NotClean(preview)
+        raise NotClean(trial, preview)
     people = []
     with changed_together():
         for row in preview.rows:

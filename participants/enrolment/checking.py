@@ -22,9 +22,8 @@ from participants.enrolment.reading import Sheet
 from participants.entered import EARLIEST, LATEST, OUT_OF_BOUNDS
 from participants.models import Participant, Site, Trial
 from participants.study_ids import differs_in_case, study_key
+from participants.tables import FORMULA
 
-# A spreadsheet takes text that begins so for a formula. Study ids cannot begin so, a telephone number may with +.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 PHONE = re.compile(r"\+?[0-9 ()/.-]{3,39}\Z")
 DAY_FIRST = re.compile(r"(\d{1,2})\.\s?(\d{1,2})\.\s?(\d{4})\Z")
 NAME_LENGTH = 200

@@ -1,6 +1,6 @@
 """Who takes part in what, and who did what: people and their trials, the audit trail, tokens."""
 
-from participants.models.accounts import ColleagueInvitation, SignIn
+from participants.models.accounts import ColleagueInvitation, EnrolmentDraft, SignIn
 from participants.models.consent import Consent, ConsentDocument, Erasure, Reinstatement
 from participants.models.people import (
     CODE,
@@ -41,6 +41,7 @@ __all__ = [
     "Consent",
     "ConsentDocument",
     "Contact",
+    "EnrolmentDraft",
     "Erasure",
     "IdempotencyKey",
     "Membership",

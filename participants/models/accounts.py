@@ -31,6 +31,22 @@ class SignIn(models.Model):
         return f"{self.user_id} {self.at:%Y-%m-%d %H:%M} {self.outcome}"
 
 
+class EnrolmentDraft(models.Model):
+    """A file of people to enrol that waits for its confirmation (participants.enrolment.drafts).
+
+    An erasure in its trial takes it away, whomever it names; so does an hour's sweep once the session is over.
+    """
+
+    trial = models.ForeignKey(Trial, models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    sealed = models.BooleanField()
+    text = models.TextField()
+    made_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    def __str__(self) -> str:
+        return f"file {self.pk} of {self.user_id}"
+
+
 class ColleagueInvitation(models.Model):
     """A manager asks a colleague by e-mail into her trial. The link's code is made when it is sent and kept hashed."""
 
@@ -42,6 +58,9 @@ class ColleagueInvitation(models.Model):
     invited_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
     sent_at = models.DateTimeField(null=True, blank=True)
+    # Of what is not sent yet: how often it was tried, and when last.
+    attempts = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
+    tried_at = models.DateTimeField(null=True, blank=True, editable=False)
     expires_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True, blank=True)
     accepted_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")

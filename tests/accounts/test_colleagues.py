@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from typing import Any
 
@@ -11,7 +12,8 @@ from django.core import mail
 from django.test import Client
 from django.urls import reverse
 
-from participants import accounts
+from config.celery import app
+from participants import account_mail, accounts, tasks
 from participants.models import AuditEntry, ColleagueInvitation, Membership, Trial, User
 from tests import factories
 from tests.accounts.conftest import person, sign_in, text
@@ -147,3 +149,85 @@ def test_a_member_is_not_invited_again(invite: Any, client: Client, manager: Use
 def test_guessing_links_is_limited(client: Client) -> None:
     answers = [client.get(f"/account/join/guess{number}/").status_code for number in range(31)]
     assert answers == [410] * 30 + [429]
+
+
+# --- what never went out --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lost(trial: Trial, manager: User, monkeypatch: pytest.MonkeyPatch) -> ColleagueInvitation:
+    """An invitation whose task died before it sent anything."""
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(tasks.mail_invitation, "delay", lambda pk: None)
+        made = accounts.colleague_invite(trial=trial, email="new@example.org", role="viewer", site=None, by=manager)
+    assert not mail.outbox
+    return made
+
+
+def minutes_after(invitation: ColleagueInvitation, minutes: float) -> dt.datetime:
+    return invitation.created_at + dt.timedelta(minutes=minutes)
+
+
+def test_an_invitation_whose_task_died_is_sent_by_the_next_sweep(lost: ColleagueInvitation) -> None:
+    assert accounts.invitations_due(minutes_after(lost, 1.9)) == []
+    with time_machine.travel(minutes_after(lost, 2.1), tick=False):
+        tasks.resume_invitations()
+        tasks.resume_invitations()
+    assert [one.to for one in mail.outbox] == [["new@example.org"]]
+    lost.refresh_from_db()
+    assert lost.sent_at is not None
+    assert accounts.invitations_due(minutes_after(lost, 60)) == []
+
+
+def test_a_mail_server_that_is_away_is_tried_each_ten_minutes_for_hours_and_then_no_more(
+    lost: ColleagueInvitation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> None:
+        raise OSError("connection refused")
+
+    monkeypatch.setattr(account_mail, "send_invitation", away)
+    tried = 0
+    for minute in range(0, 24 * 60, 5):
+        with time_machine.travel(minutes_after(lost, minute + 2.5), tick=False):
+            for pk in accounts.invitations_due(minutes_after(lost, minute + 2.5)):
+                tried += 1
+                with pytest.raises(OSError, match="refused"):
+                    accounts.invitation_send(pk)
+    lost.refresh_from_db()
+    assert (tried, lost.attempts, lost.sent_at, lost.code_hash) == (accounts.MOST_ATTEMPTS,) * 2 + (None, "")
+
+
+@pytest.mark.parametrize("ended", ["accepted_at", "revoked_at", "expires_at"])
+def test_what_is_over_is_not_sent_any_more(lost: ColleagueInvitation, ended: str) -> None:
+    ColleagueInvitation.objects.update(**{ended: lost.created_at + dt.timedelta(minutes=3)})
+    assert accounts.invitations_due(minutes_after(lost, 5)) == []
+
+
+def test_a_manager_sends_an_invitation_again_and_the_link_before_is_void(
+    invite: Any, client: Client, settings: Any
+) -> None:
+    first = invite()
+    settings.SECOND_FACTOR = "optional"
+    pk = ColleagueInvitation.objects.get().pk
+    answer = client.post(reverse("dashboards:team-again", args=["STRIDE-2", pk]), follow=True)
+    assert "A new link goes to new@example.org" in text(answer)
+    second = re.search(r"(/account/join/\S+)", str(mail.outbox[-1].body))
+    assert second
+    assert Client().get(first).status_code == 410
+    assert Client().get(second[1]).status_code == 200
+    assert AuditEntry.objects.filter(action="colleague.invite_again").count() == 1
+
+
+def test_the_team_page_says_that_an_invitation_was_not_sent(
+    client: Client, manager: User, lost: Any, settings: Any
+) -> None:
+    settings.SECOND_FACTOR = "optional"
+    client.force_login(manager)
+    page = reverse("dashboards:team", args=["STRIDE-2"])
+    assert "on its way" in text(client.get(page))
+    ColleagueInvitation.objects.update(attempts=3)
+    assert "not sent yet, tried 3 times" in text(client.get(page))
+
+
+def test_the_schedule_sends_lost_invitations() -> None:
+    assert app.conf.beat_schedule["resume-invitations"]["task"] == tasks.resume_invitations.name

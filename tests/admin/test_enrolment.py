@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.sessions.models import Session
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
+from config.celery import app
 from metrics import verdicts
 from metrics.models import Standing
-from participants import contacts, enrolment
-from participants.models import AuditEntry, Contact, Participant, Trial
+from participants import contacts, enrolment, erasing, tasks
+from participants.enrolment import drafts
+from participants.models import AuditEntry, Contact, EnrolmentDraft, Erasure, Participant, Trial
 from tests import factories
 
 PAGE = "/admin/participants/participant/enrol/"
@@ -158,11 +163,63 @@ def test_a_file_that_is_none_is_told(enroller: Client, trial: Trial, content: by
 def test_contact_data_are_sealed_while_they_wait_and_stored_by_the_confirmation(enroller: Client, trial: Trial) -> None:
     page = upload(enroller, trial, "study_id,name,email\nA-1,Jo Example,jo@example.org\n")
     assert "jo@example.org" not in page
-    stored = [session.get_decoded().get("enrolment") for session in Session.objects.all()]
-    assert "jo@example.org" not in str(stored)
+    waiting = [session.get_decoded().get("enrolment") for session in Session.objects.all()]
+    assert waiting == [EnrolmentDraft.objects.get().pk], "a session holds no more than the file's number"
+    assert "jo@example.org" not in EnrolmentDraft.objects.get().text
     enroller.post(PAGE, {"confirm": "yes"})
     person = Participant.objects.get(study_id="A-1")
     assert contacts.contact_open(person).email == "jo@example.org"
+    assert not EnrolmentDraft.objects.exists()
+
+
+def test_a_file_that_waits_goes_with_an_erasure_in_its_trial_and_enrols_nobody_after_it(
+    enroller: Client, trial: Trial, settings: Any, tmp_path: Any
+) -> None:
+    settings.ERASURE_JOURNAL = str(tmp_path / "erasures.jsonl")
+    person = factories.ParticipantFactory.create(trial=trial, study_id="A-1")
+    upload(enroller, trial, "study_id,name,email\nA-1,Jo Example,jo@example.org\nA-2,,\n")
+    other = factories.TrialFactory.create()
+    elsewhere = drafts.keep(other, factories.UserFactory.create(), "study_id\nB-1\n", contacts=False)
+    erasure = Erasure.objects.create(participant=person, state="approved", reason="letter")
+    erasing.erase(erasure.pk)
+    assert list(EnrolmentDraft.objects.all()) == [elsewhere]
+    page = enroller.post(PAGE, {"confirm": "yes"}, follow=True).content.decode()
+    assert "no file that waits" in page
+    assert enrolled() == {f"erased-{person.pk}"}
+    erasure.refresh_from_db()
+    assert erasure.report["participants.EnrolmentDraft"] == 1
+
+
+def test_somebody_elses_file_is_not_confirmed(enroller: Client, trial: Trial) -> None:
+    upload(enroller, trial, "study_id\nA-1\n")
+    EnrolmentDraft.objects.update(user=factories.UserFactory.create())
+    enroller.post(PAGE, {"confirm": "yes"})
+    assert enrolled() == set()
+
+
+def test_a_new_upload_a_cancel_and_the_end_of_the_session_drop_the_file(
+    enroller: Client, trial: Trial, settings: Any
+) -> None:
+    settings.SESSION_HOURS = 12
+    upload(enroller, trial, "study_id\nA-1\n")
+    upload(enroller, trial, "study_id\nA-2\n")
+    assert "A-2" in EnrolmentDraft.objects.get().text
+    enroller.post(PAGE, {"cancel": "yes"})
+    assert not EnrolmentDraft.objects.exists()
+    upload(enroller, trial, "study_id\nA-3\n")
+    now = timezone.now()
+    with time_machine.travel(now + dt.timedelta(hours=12, minutes=-1), tick=False):
+        tasks.clear_sessions()
+    assert EnrolmentDraft.objects.exists()
+    assert Session.objects.exists()
+    with time_machine.travel(now + dt.timedelta(hours=12, minutes=1), tick=False):
+        tasks.clear_sessions()
+    assert not EnrolmentDraft.objects.exists()
+    assert not Session.objects.exists()
+
+
+def test_expired_sessions_are_cleared_by_the_schedule() -> None:
+    assert app.conf.beat_schedule["clear-sessions"]["task"] == tasks.clear_sessions.name
 
 
 def test_who_may_not_store_contact_data_may_not_by_a_file(trial: Trial) -> None:

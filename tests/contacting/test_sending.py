@@ -9,13 +9,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import connection
 
 from dashboards import letter_store, mailing, outreach
 from dashboards.models import Outreach
 from metrics.models import Cause, Standing
-from participants import contacts
-from participants.models import Participant, Trial
+from participants import contacts, services
+from participants.models import Participant, Site, Trial
 from tests.contacting.conftest import NOW, Post, held, part
 
 Enrol = Callable[..., Participant]
@@ -43,6 +44,26 @@ def test_an_email_goes_out_in_both_parts_with_its_headers(post: Post, enrol: Enr
     assert "Dear Zwaantje," in html
     assert "Friday 20 November, 09:12" in plain
     assert (row.state, row.sent_at, row.attempts) == (State.SENT, NOW, 1)
+
+
+def test_a_sites_name_with_a_line_break_from_before_adds_no_header(post: Post, enrol: Enrol) -> None:
+    person = enrol("AX-0078")
+    Site.objects.filter(trial=person.trial).update(name="Harbour\r\nBcc: thief@example.org")
+    held(person, title="From {{ site_name }}")
+    assert send() == 1
+    (mail,) = post.mails
+    assert mail["Bcc"] is None
+    assert "Harbour" in mail["From"]
+    assert "\n" not in mail["From"]
+
+
+@pytest.mark.parametrize("name", ["Harbour\r\nBcc: x@example.org", "a\nb", "a\0b", "a\x85b"])
+def test_a_sites_name_is_one_line_at_every_door(enrol: Enrol, name: str) -> None:
+    trial = enrol("AX-0078").trial
+    with pytest.raises(ValidationError, match="one line"):
+        services.site_create(trial=trial, code="NEW", name=name)
+    with pytest.raises(ValidationError, match="one line"):
+        services.site_update(Site.objects.filter(trial=trial).first(), name=name)  # type: ignore[arg-type]
 
 
 def test_the_log_keeps_the_text_as_sent_but_for_the_name(post: Post, enrol: Enrol) -> None:
@@ -154,7 +175,7 @@ def test_a_full_mailbox_is_tried_for_hours_and_written_to_another_time(post: Pos
 def test_the_migration_lifts_what_was_barred_for_a_full_mailbox(enrol: Enrol, reason: str, stays: bool) -> None:
     person = enrol("AX-0078")
     contacts.bounced(person, reason, now=NOW)
-    lifted = importlib.import_module("participants.migrations.0015_full_mailboxes").LIFTED
+    lifted = importlib.import_module("participants.migrations.0016_full_mailboxes").LIFTED
     with connection.cursor() as cursor:
         cursor.execute(lifted)
     assert (contacts.reach(contacts.contact_of(person)).bounced_at is not None) == stays

@@ -96,7 +96,7 @@ def test_a_site_member_sees_her_site_only(client: Client, trial: Trial, known: P
 
 def test_csv_names_the_instant(manager: Client, known: Participant) -> None:
     answer = manager.get(PAGE, {"as_of": "2026-03-01", "format": "csv"})
-    lines = b"".join(answer.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
+    lines = b"".join(answer.streaming_content).decode("utf-8-sig").splitlines()  # type: ignore[attr-defined]
     assert lines[1] == "AX-0042,,,2026-03-01T22:59:59+00:00,2,3,1,0,0.6667"
 
 
@@ -104,7 +104,7 @@ def test_of_whom_no_day_counts_adherence_is_empty_and_not_zero(manager: Client, 
     knew(participant, 28, "p", "03-01 07:00")
     knew(participant, 27, "x", "03-01 07:00")
     answer = manager.get(PAGE, {"as_of": "2026-03-01", "format": "csv"})
-    lines = b"".join(answer.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
+    lines = b"".join(answer.streaming_content).decode("utf-8-sig").splitlines()  # type: ignore[attr-defined]
     assert lines[1:] == ["AX-0042,,,2026-03-01T22:59:59+00:00,0,0,1,1,"]
     assert shown(manager)["AX-0042"][:2] == ["0", "0"]
     assert "%" not in shown(manager)["AX-0042"][2]
@@ -113,5 +113,5 @@ def test_of_whom_no_day_counts_adherence_is_empty_and_not_zero(manager: Client, 
 def test_a_day_invalid_is_zero_percent(manager: Client, participant: Participant) -> None:
     knew(participant, 28, "i", "03-01 07:00")
     answer = manager.get(PAGE, {"as_of": "2026-03-01", "format": "csv"})
-    lines = b"".join(answer.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
+    lines = b"".join(answer.streaming_content).decode("utf-8-sig").splitlines()  # type: ignore[attr-defined]
     assert lines[1].endswith(",0,1,0,0,0.0000")

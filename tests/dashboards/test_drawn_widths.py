@@ -153,7 +153,7 @@ def test_gaps_of_a_chart_are_the_buckets_without_data(places: set[int], width: i
     series = Series(
         participant_id=1,
         metric=BY_CODE["heart_rate"],
-        source=None,
+        sources=[],
         others=[],
         width=width,
         time=time,

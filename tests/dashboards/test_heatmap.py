@@ -155,7 +155,7 @@ def test_a_mistyped_address_shows_the_map_all_the_same(manager: Client, trial: T
 
 def test_the_csv_has_a_word_for_each_day_of_everybody(manager: Client, trial: Trial) -> None:
     judged(trial, "A", "2" * 27 + "i" + "xfp")
-    body = b"".join(manager.get(f"{MAP}?span=4w&format=csv")).decode()
+    body = b"".join(manager.get(f"{MAP}?span=4w&format=csv")).decode("utf-8-sig")
     head, line = body.splitlines()
     assert head.startswith("study_id,status,adherence,2026-10-27,")
     assert line.endswith("valid,invalid,excluded,platform error,pending")

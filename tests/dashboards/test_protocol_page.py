@@ -161,7 +161,7 @@ def test_days_that_a_fault_took_away_are_excluded_ones(manager: Client, run: Rec
 
 def test_its_people_come_as_csv(manager: Client, run: Recompute) -> None:
     answer = manager.get(f"{ASK}{run.pk}/", {"format": "csv"})
-    body = b"".join(answer.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
+    body = b"".join(answer.streaming_content).decode("utf-8-sig").splitlines()  # type: ignore[attr-defined]
     assert body == [
         "study_id,days_changed,adherence_before,adherence_after",
         "AX-0042,10,0.8200,0.7000",

@@ -386,7 +386,7 @@ def csv_of(client: Client, query: str = "") -> list[list[str]]:
 
     answer = client.get(f"{TRIAL}?{query}&format=csv")
     assert answer.headers["Content-Type"].startswith("text/csv")
-    body = b"".join(answer).decode()
+    body = b"".join(answer).decode("utf-8-sig")
     return list(csv.reader(body.splitlines()))
 
 

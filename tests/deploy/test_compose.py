@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import json
 import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
+from config.embedded.redis_server import free_port
 from deploy import make_secrets
 from tests.config.test_settings import documented_names
 from tests.deploy.compose import ROOT, command, environment, file, filled, services, start_order
@@ -87,6 +92,39 @@ def test_the_database_and_redis_have_no_way_out() -> None:
         assert "ports" not in services()[name]
 
 
+def test_redis_asks_for_the_password_that_the_product_has() -> None:
+    redis = services()["redis"]
+    script = command("redis", {})[-1]
+    assert "requirepass $(cat /run/secrets/redis_password)" in script
+    assert "redis_password" not in str(redis["command"][:-1]), "no list of processes shows it"
+    assert "REDISCLI_AUTH" in redis["healthcheck"]["test"][-1]
+    for name in ("migrate", "web", "worker", "exports", "beat"):
+        assert environment(name, {})["REDIS_PASSWORD_FILE"] == "/run/secrets/redis_password"
+        assert "redis_password" in services()[name]["secrets"]
+
+
+@pytest.mark.skipif(not shutil.which("redis-server"), reason="needs an installed Redis")
+def test_redis_starts_by_that_script_and_refuses_who_has_no_password(tmp_path: Path) -> None:
+    (tmp_path / "redis_password").write_text("a-password")
+    port = free_port()
+    script = command("redis", {})[-1].replace("/run/secrets", str(tmp_path)).replace("save", f"port {port}\nsave", 1)
+    server = subprocess.Popen(["sh", "-c", script], cwd=tmp_path)
+    try:
+        client, stranger = (redis.Redis(port=port, password=one) for one in ("a-password", None))
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            with contextlib.suppress(redis.ConnectionError, redis.BusyLoadingError):
+                assert client.ping()
+                break
+            time.sleep(0.05)
+        with pytest.raises(redis.AuthenticationError):
+            stranger.ping()
+        assert client.config_get("maxmemory-policy")["maxmemory-policy"] == "noeviction"
+    finally:
+        server.terminate()
+        server.wait()
+
+
 def test_the_door_does_not_reach_the_database() -> None:
     assert "store" not in services()["caddy"]["networks"]
 
@@ -96,7 +134,8 @@ def test_every_secret_is_declared_and_made_by_make_secrets() -> None:
     declared = {name: each["file"] for name, each in file()["secrets"].items()}
     assert used == set(declared)
     assert declared == {
-        name: f"./secrets/{name}" for name in (*make_secrets.MADE, *make_secrets.GIVEN, make_secrets.POOLER)
+        name: f"./secrets/{name}"
+        for name in (*make_secrets.MADE, *make_secrets.GIVEN, make_secrets.POOLER, make_secrets.WATCHER)
     }
 
 
@@ -169,6 +208,7 @@ def test_missing_secrets_are_made_and_existing_ones_kept(tmp_path: Path) -> None
     before = {path.name: path.read_text() for path in folder.iterdir()}
     assert all(len(before[name]) > 40 for name in make_secrets.MADE)
     assert before["database_password"] in before["pooler_users"]
+    assert json.loads(before["redis_exporter"]) == {"redis://redis:6379": before["redis_password"]}
     (folder / "metrics_token").unlink()
     assert make_secrets.make(folder) == ["metrics_token"]
     assert {name: (folder / name).read_text() for name in before if name != "metrics_token"} == {

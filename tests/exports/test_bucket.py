@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from django.db import connection
 from django.test import Client, RequestFactory
 from django.utils import timezone
@@ -209,3 +210,29 @@ def test_a_service_that_is_away_is_told_on_the_page_and_in_the_api(
     assert (page.status_code, "out of reach" in page.content.decode()) == (503, True)
     told = client.get(f"/api/v1/trials/STRIDE-2/exports/{export.uuid}/archive")
     assert (told.status_code, told["Content-Type"]) == (503, "application/problem+json")
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "passing"),
+    [("XMinioStorageFull", 507, True), ("SlowDown", 503, True), ("QuotaExceeded", 403, True), ("TooMany", 429, True),
+     ("AccessDenied", 403, False), ("NoSuchBucket", 404, False)],
+)  # fmt: skip
+def test_a_store_that_is_full_or_busy_is_tried_again_later(
+    trial: Trial, manager: User, monkeypatch: pytest.MonkeyPatch, code: str, status: int, passing: bool
+) -> None:
+    answer = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise ClientError(answer, "PutObject")
+
+    export = service.create(manager, service.check(manager, trial, format="daily"))
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr("botocore.client.BaseClient._make_api_call", refuse)
+        with pytest.raises(buckets.StoreFault):
+            engine.export_run(export.pk)
+    export.refresh_from_db()
+    assert export.state == (Export.State.WAITING if passing else Export.State.FAILED)
+    if passing:
+        engine.export_run(export.pk)
+        export.refresh_from_db()
+        assert export.state == Export.State.DONE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import hashlib
 import json
 import os
@@ -11,12 +12,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import pytest
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
@@ -170,6 +172,128 @@ def test_a_fault_is_told_in_plain_words(trial: Trial, manager: User, monkeypatch
     assert "worker's log" in export.error
     service.expire(timezone.now())
     assert not folders.folder(export).exists(), "what it had written is not left lying about"
+
+
+def on_a_disk(monkeypatch: pytest.MonkeyPatch, fault: OSError | None) -> None:
+    """From here on the disk for exports answers each write so; None: it takes them."""
+
+    def take(self: Any, data: memoryview) -> None:
+        self._file.write(data)
+        if fault:
+            raise fault
+
+    monkeypatch.setattr(folders._FileDraft, "take", take)
+
+
+def full() -> OSError:
+    return OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv", "daily", "fhir", "subject"])
+def test_an_export_on_a_full_disk_waits_for_room_and_is_written_then(
+    trial: Trial, manager: User, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    if kind == "subject":
+        export = service.subject_ask(manager, Participant.objects.get(study_id="AX-1"))
+    else:
+        export = service.create(manager, service.check(manager, trial, format=kind))
+    on_a_disk(monkeypatch, full())
+    now = timezone.now()
+    with pytest.raises(OSError, match="No space"):
+        engine.export_run(export.pk)
+    export.refresh_from_db()
+    assert (export.state, export.error, export.attempts) == (Export.State.WAITING, "The disk for exports is full.", 0)
+    assert export.retry_at is not None
+    assert now + dt.timedelta(minutes=5) <= export.retry_at <= timezone.now() + dt.timedelta(minutes=5)
+    assert not [path for path in folders.folder(export).rglob("*") if path.is_file()], "no half-written file stays"
+    assert engine.due(export.retry_at - dt.timedelta(seconds=1)) == []
+    assert engine.due(export.retry_at) == [export.pk]
+    on_a_disk(monkeypatch, None)
+    engine.export_run(export.pk)
+    export.refresh_from_db()
+    assert export.state == Export.State.DONE
+    assert not export.error
+    assert export.retry_at is None
+
+
+def test_what_was_whole_before_the_disk_was_full_is_not_written_again(
+    trial: Trial, manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export = service.create(manager, service.check(manager, trial, format="csv"))
+    kept = engine.keep
+
+    def keep_one(*arguments: Any) -> None:
+        kept(*arguments)
+        on_a_disk(monkeypatch, full())
+
+    monkeypatch.setattr(engine, "keep", keep_one)
+    with pytest.raises(OSError, match="No space"):
+        engine.export_run(export.pk)
+    (first,) = export.files.all()
+    written = (folders.folder(export) / first.path).stat().st_mtime_ns
+    on_a_disk(monkeypatch, None)
+    monkeypatch.setattr(engine, "keep", kept)
+    engine.export_run(export.pk)
+    export.refresh_from_db()
+    assert export.state == Export.State.DONE
+    assert (folders.folder(export) / first.path).stat().st_mtime_ns == written
+
+
+def test_after_a_day_on_a_full_disk_it_has_failed_and_can_be_asked_for_again(
+    trial: Trial, manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export = service.create(manager, service.check(manager, trial, format="csv", metrics=["steps"]))
+    on_a_disk(monkeypatch, full())
+    waited = dt.timedelta()
+    while export.state == Export.State.WAITING:
+        began = timezone.now()
+        with pytest.raises(OSError, match="No space"):
+            engine.export_run(export.pk)
+        export.refresh_from_db()
+        waited += (export.retry_at - began) if export.retry_at else dt.timedelta()
+    assert export.state == Export.State.FAILED
+    assert dt.timedelta(hours=23) < waited < dt.timedelta(hours=28)
+    assert "full" in export.error
+    assert not folders.folder(export).exists()
+    on_a_disk(monkeypatch, None)
+    again = service.export_again(manager, export)
+    assert (again.format, again.metrics, again.state) == ("csv", ["steps"], Export.State.WAITING)
+    engine.export_run(again.pk)
+    again.refresh_from_db()
+    assert again.state == Export.State.DONE
+    with pytest.raises(ValueError, match="files are there"):
+        service.export_again(manager, again)
+
+
+def test_a_disk_that_refuses_us_fails_at_once(trial: Trial, manager: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    export = service.create(manager, service.check(manager, trial))
+    on_a_disk(monkeypatch, PermissionError(errno.EACCES, "Permission denied"))
+    with pytest.raises(PermissionError):
+        engine.export_run(export.pk)
+    export.refresh_from_db()
+    assert export.state == Export.State.FAILED
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+def test_a_draft_on_a_full_disk_leaves_nothing_behind(trial: Trial, manager: User) -> None:
+    export = service.create(manager, service.check(manager, trial))
+    store.begin(export)
+    draft: Any = store.draft(export, "a.csv")
+    draft._file.close()
+    draft._file = Path("/dev/full").open("wb")  # noqa: SIM115  closing it is what is tried
+    draft.write(b"buffered, and not taken when the file is closed")
+    draft.close()
+    assert list(folders.folder(export).iterdir()) == []
+
+
+def test_the_command_on_a_full_disk_says_so_and_leaves_nothing_to_a_worker(
+    trial: Trial, manager: User, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    on_a_disk(monkeypatch, full())
+    with pytest.raises(CommandError, match="disk for exports is full"):
+        call_command("export_data", "STRIDE-2", user=manager.email, out=tmp_path / "out")
+    assert Export.objects.get().state == Export.State.CANCELLED
+    assert engine.due(timezone.now() + dt.timedelta(days=2)) == []
 
 
 def test_asking_is_in_the_trail(trial: Trial, manager: User) -> None:

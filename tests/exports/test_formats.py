@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import openpyxl  # type: ignore[import-untyped]
 import polars as pl
 import pytest
 
@@ -79,7 +80,7 @@ def test_csv_and_ndjson_hold_the_same_rows(trial: Trial, manager: User) -> None:
 
 def test_the_daily_table_leaves_blank_what_is_not_known(trial: Trial, manager: User) -> None:
     export = exported(manager, trial, format="daily")
-    rows = list(csv.DictReader(io.StringIO(store.open_file(export, "daily.csv").read().decode())))
+    rows = list(csv.DictReader(io.StringIO(store.open_file(export, "daily.csv").read().decode("utf-8-sig"))))
     assert len(rows) == ParticipantDay.objects.count() == export.rows_done
     empty = next(row for row in rows if row["study_id"] == "AX-1" and row["date"] == "2026-11-10")
     for name in ("worn_minutes", "steps", "heart_rate_mean", "heart_rate_minutes", "resting_heart_rate"):
@@ -101,10 +102,54 @@ def test_the_daily_table_never_adds_sources(trial: Trial, manager: User) -> None
 
 def test_the_dictionary_names_every_column_of_the_daily_table(trial: Trial, manager: User) -> None:
     export = exported(manager, trial, format="daily")
-    head = store.open_file(export, "daily.csv").readline().decode().strip().split(",")
+    head = store.open_file(export, "daily.csv").readline().decode("utf-8-sig").strip().split(",")
     words = json.loads(store.open_file(export, "dictionary.json").read())
     assert [one["name"] for one in words] == head
     assert next(one for one in words if one["name"] == "resting_heart_rate")["code"] == "40443-4"
     assert "600" in next(one for one in words if one["name"] == "valid")["threshold"]
-    table = list(csv.DictReader(io.StringIO(store.open_file(export, "dictionary.csv").read().decode())))
+    table = list(csv.DictReader(io.StringIO(store.open_file(export, "dictionary.csv").read().decode("utf-8-sig"))))
     assert [one["name"] for one in table] == head
+
+
+def test_the_daily_table_opens_in_a_spreadsheet_with_types_and_its_dictionary(trial: Trial, manager: User) -> None:
+    export = exported(manager, trial, format="daily")
+    for name in ("daily.csv", "dictionary.csv"):
+        assert store.open_file(export, name).read(3) == b"\xef\xbb\xbf"
+    raw = store.open_file(export, "daily.csv").read().decode("utf-8-sig")
+    head, *lines = csv.reader(io.StringIO(raw))
+    book = openpyxl.load_workbook(io.BytesIO(store.open_file(export, "daily.xlsx").read()))
+    first, *rows = book["Daily"].iter_rows(values_only=True)
+    assert list(first) == head
+    assert len(rows) == len(lines)
+    for row, line in zip(rows, lines, strict=True):
+        told = dict(zip(head, zip(row, line, strict=True), strict=True))
+        for cell, text in told.values():
+            assert (cell is None) == (text == "")
+        assert f"{told['date'][0]:%Y-%m-%d}" == told["date"][1]
+        assert isinstance(told["valid"][0], bool | None)
+        if told["steps"][1]:
+            assert float(told["steps"][1]) == pytest.approx(told["steps"][0])
+    assert any(row[head.index("arm")] == "=A" for row in rows)
+    words = list(book["Dictionary"].iter_rows(values_only=True))
+    listed = csv.reader(io.StringIO(store.open_file(export, "dictionary.csv").read().decode("utf-8-sig")))
+    assert next(listed) == list(words[0])
+    assert [row[0] for row in words[1:]] == head
+    assert export.rows_done == len(rows), "the same rows are counted once"
+
+
+def test_a_daily_table_longer_than_a_sheet_says_so_in_its_workbook(
+    trial: Trial, manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("participants.tables.SHEET_ROWS", 10)
+    export = exported(manager, trial, format="daily")
+    book = openpyxl.load_workbook(io.BytesIO(store.open_file(export, "daily.xlsx").read()))
+    assert book["Daily"]["A1"].value.endswith("Take the CSV in place of this: daily.csv")
+    assert book["Daily"].max_row == 1
+    assert book["Dictionary"].max_row > 10
+
+
+def test_streams_for_programs_have_no_mark(trial: Trial, manager: User) -> None:
+    for kind in ("csv", "ndjson"):
+        export = exported(manager, trial, format=kind, compressed=False)
+        for file in export.files.filter(rows__gt=0):
+            assert not store.open_file(export, file.path).read(3).startswith(b"\xef\xbb\xbf")

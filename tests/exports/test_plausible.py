@@ -61,7 +61,7 @@ STEPS = [(-1.0, False), (-1.0, False), (100.0, True), (-1.0, False), (4000.0, Fa
 
 def text(export: Export, path: str) -> str:
     found = store.open_file(export, path).read()
-    return (gzip.decompress(found) if path.endswith(".gz") else found).decode()
+    return (gzip.decompress(found) if path.endswith(".gz") else found).decode("utf-8-sig")
 
 
 def ask(manager: User, trial: Trial, form: str, **filters: Any) -> Export:

@@ -20,7 +20,7 @@ from ingestion.providers.google_health.client import GoogleHealth
 from ingestion.providers.google_health.config import GoogleConfig
 from ingestion.providers.google_health.keyset import KeySet
 from ingestion.providers.google_health.transport import Transport
-from ingestion.providers.google_health.webhooks import received, secret_matches, signature_matches
+from ingestion.providers.google_health.webhooks import received, secret_matches, signature_matches, unsigned
 from tests.google_health.server import Answer, FakeGoogle
 
 KEY = ec.derive_private_key(7, ec.SECP256R1())
@@ -211,6 +211,19 @@ def test_a_verification_is_told_from_a_notice(body: bytes) -> None:
     found = received(body)
     assert found.verification
     assert found.notifications == []
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 100_000, b'{"data":' * 100_000, b'[{"data":' * 100_000, b"hello", b"", b"[", b"{}"]
+)
+def test_a_body_that_is_no_message_is_unreadable_however_deep(body: bytes) -> None:
+    assert unsigned(body) is NoticeOrigin.UNREADABLE
+
+
+def test_a_message_without_a_signature_is_forged_and_a_trial_call_is_one() -> None:
+    message = json.dumps({"data": {"healthUserId": "1", "dataType": "steps"}}).encode()
+    assert unsigned(message) is NoticeOrigin.FORGED
+    assert unsigned(b'{"type":"verification"}') is NoticeOrigin.VERIFICATION
 
 
 def test_a_list_that_is_cut_off_is_broken() -> None:

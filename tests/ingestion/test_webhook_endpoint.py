@@ -56,7 +56,12 @@ def test_the_proofs_are_checked_over_the_very_bytes(vendor: Vendor, queued: list
 
 @pytest.mark.parametrize(
     ("origin", "status"),
-    [(NoticeOrigin.UNPROVEN, 401), (NoticeOrigin.FORGED, 403), (NoticeOrigin.VERIFICATION, 201)],
+    [
+        (NoticeOrigin.UNPROVEN, 401),
+        (NoticeOrigin.UNREADABLE, 400),
+        (NoticeOrigin.FORGED, 403),
+        (NoticeOrigin.VERIFICATION, 201),
+    ],
 )
 def test_what_is_no_notice_is_answered_and_not_stored(
     vendor: Vendor, queued: list[int], origin: NoticeOrigin, status: int

@@ -14,7 +14,7 @@ from django.core.management import call_command
 from metrics import recomputes, verdicts
 from metrics.adherence import adherence_as_of, adherence_by_minutes
 from metrics.judging import DayFacts, verdict
-from metrics.models import DayVerdict, Exclusion, Gap, ParticipantDay, SleepSession, Standing
+from metrics.models import DayVerdict, Exclusion, Gap, OffsetPeriod, ParticipantDay, SleepSession, Standing
 from metrics.writer import store
 from participants import services
 from participants.models import Participant, Protocol, Trial
@@ -62,6 +62,12 @@ LATE, SOON, NEXT = END + 7 * ONE_DAY, END + HOUR, END + 2 * HOUR
     [
         ({"worn_minutes": 600}, START + 10 * HOUR, "v", ""),
         ({"worn_minutes": 599}, END - HOUR, "p", ""),
+        ({"minutes": 600, "worn_minutes": 599}, LATE, "i", ""),
+        ({"minutes": 600, "worn_minutes": 600}, LATE, "v", ""),
+        ({"minutes": 599, "worn_minutes": 599}, LATE, "x", "short_day"),
+        ({"minutes": 60}, SOON, "x", "short_day"),
+        ({"minutes": 0, "has_data": False}, LATE, "x", "short_day"),
+        ({"minutes": 60, "exclusion": Exclusion.PAUSED}, LATE, "x", "paused"),
         ({}, SOON, "p", ""),
         ({"newest": NEXT}, NEXT, "i", ""),
         ({"newest": NEXT, "unread": True}, NEXT, "p", ""),
@@ -304,3 +310,43 @@ def test_days_of_a_pause_that_are_not_collected_are_excluded_as_paused(person: P
     verdicts.refresh(person, now=now)
     assert statuses(person)[:3] == "vxv"
     assert verdict_on(person, MONDAY + ONE_DAY) == ("x", Exclusion.PAUSED)
+
+
+# --- a day too short to be valid --------------------------------------------------------------------------------------
+
+
+def over_the_date_line(person: Participant, minutes: int) -> None:
+    """Westwards: of Tuesday so many minutes exist, then Wednesday begins. All three days are worn throughout."""
+    Participant.objects.filter(pk=person.pk).update(time_zone="UTC")
+    person.refresh_from_db()
+    tuesday = dt.datetime(2026, 5, 5, 10, tzinfo=UTC)  # midnight at -10:00
+    left = tuesday + dt.timedelta(minutes=minutes)
+    offset = int((dt.datetime(2026, 5, 6, tzinfo=UTC) - left).total_seconds())  # where it is Wednesday's midnight
+    OffsetPeriod.objects.create(participant=person, starts_at=tuesday - ONE_DAY, utc_offset=-10 * 3600)
+    OffsetPeriod.objects.create(participant=person, starts_at=left, utc_offset=offset)
+    beats = [70.0] * (2 * 1440 + minutes)
+    store(person, deliver(batch(beats, start=tuesday - ONE_DAY, step=60)), now=left + 3 * ONE_DAY)
+
+
+@pytest.mark.parametrize(("minutes", "status"), [(60, ("x", "short_day")), (599, ("x", "short_day")), (600, ("v", ""))])
+def test_a_day_of_an_hour_over_the_date_line_does_not_count(
+    person: Participant, minutes: int, status: tuple[str, str]
+) -> None:
+    over_the_date_line(person, minutes)
+    tuesday = ParticipantDay.objects.get(date=MONDAY + ONE_DAY)
+    assert tuesday.day_minutes == minutes
+    assert (tuesday.status, tuesday.reason) == status
+    assert statuses(person)[:3] == f"v{status[0]}v"
+    standing = Standing.objects.get(participant=person)
+    counted = 3 if status[0] == "v" else 2
+    assert (standing.valid_days, standing.counted_days, standing.adherence) == (counted, counted, 1.0)
+    known = adherence_as_of(Participant.objects.all(), dt.datetime(2026, 6, 1, tzinfo=UTC))[person.pk]
+    assert (known.valid, known.counted) == (counted, counted)
+
+
+def test_another_definition_leaves_out_the_days_that_are_too_short_for_it(person: Participant) -> None:
+    over_the_date_line(person, 660)
+    found = adherence_by_minutes(Participant.objects.all(), [480, 660, 661, 720])
+    assert {minutes: (one[person.pk].valid, one[person.pk].counted) for minutes, one in found.items()} == {
+        480: (3, 3), 660: (3, 3), 661: (2, 2), 720: (2, 2),
+    }  # fmt: skip

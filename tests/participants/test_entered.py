@@ -105,7 +105,8 @@ def test_lines_keep_their_breaks() -> None:
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("7", 7), ("0", 0), ("2147483647", 2147483647), ("2147483648", None), ("-1", None), ("", None), ("1e3", None),
+    [("7", 7), ("0", 0), ("9223372036854775807", 2**63 - 1), ("9223372036854775808", None), ("-1", None), ("", None),
+     ("1e3", None),
      ("٣", None), ("²", None), ("9" * 5000, None), ("1\0", 1), ("0" * 5000, None), (" 12 ", 12), ("1_0", None)],
 )  # fmt: skip
 def test_a_number_is_one_of_few_ascii_digits(text: str, number: int | None) -> None:
@@ -157,7 +158,7 @@ def test_every_date_that_the_api_takes_is_taken_within_the_bounds() -> None:
         for name, field in getattr(one, "_declared_fields", {}).items()
         if isinstance(field, serializers.DateField) and not isinstance(field, Day) and not field.read_only
     }
-    answers = ("DayOf", "DayVerdict", "ExerciseSession", "Gap", "ParticipantDay", "SleepSession")
+    answers = ("DayOf", "DayVerdict", "ExerciseSession", "Gap", "ParticipantDay", "SeriesReadFrom", "SleepSession")
     assert {one for one in without if one.split(".")[3].removesuffix("Serializer") not in answers} == set()
 
 
@@ -176,5 +177,6 @@ def test_every_model_field_of_one_line_that_people_fill_refuses_a_line_break() -
     assert set(without) == {
         "AuditDetail.reason", "ConnectionEvent.reason", "ExerciseSession.name", "Heartbeat.name", "ImportFile.name",
         "Metric.name", "ParticipantDay.reason", "RejectedRow.reason", "SyncWindow.reason", "DayVerdict.reason",
+        "DayVerdict.why",
         "AuditDetail.subject",
     }  # fmt: skip

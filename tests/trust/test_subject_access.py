@@ -67,7 +67,7 @@ def test_every_chapter_has_a_name_of_its_own_and_words_for_lay_people(person: Pa
 
 def test_what_was_measured_written_and_done_is_all_there(person: Participant, tmp_path: Path) -> None:
     folder = subject_export(person, tmp_path).folder
-    heart = list(csv.DictReader((folder / "measurements" / "heart_rate.csv").open()))
+    heart = list(csv.DictReader((folder / "measurements" / "heart_rate.csv").open(encoding="utf-8-sig")))
     assert len(heart) == 180
     assert heart[0] == {"time": "2026-11-18T12:00:00+01:00", "value in /min": "71", "seconds": "", "plausible": "yes"}
     contact = rows(folder, "contact")[0]
@@ -178,7 +178,7 @@ def test_somebody_of_whom_nothing_was_measured_gets_her_files_too(tmp_path: Path
 
 def test_values_that_do_not_count_are_in_it_and_marked(person: Participant, tmp_path: Path) -> None:
     folder = subject_export(person, tmp_path).folder
-    walked = list(csv.DictReader((folder / "measurements" / "steps.csv").open()))
+    walked = list(csv.DictReader((folder / "measurements" / "steps.csv").open(encoding="utf-8-sig")))
     assert [(row["value in {steps}"], row["plausible"]) for row in walked] == [("1", "yes"), ("2", "yes"), ("-7", "no")]
     (day,) = rows(folder, "measurements/implausible-by-day")
     assert (day["date"], day["n"]) == ("2026-11-19", 1)
@@ -188,7 +188,7 @@ def test_who_has_impossible_values_alone_gets_them(tmp_path: Path) -> None:
     somebody = ParticipantFactory.create(study_id="ZERO-1")
     store(somebody, heart_rate(NOON, 2, value=0.0))
     folder = subject_export(somebody, tmp_path).folder
-    heart = list(csv.DictReader((folder / "measurements" / "heart_rate.csv").open()))
+    heart = list(csv.DictReader((folder / "measurements" / "heart_rate.csv").open(encoding="utf-8-sig")))
     assert {(row["value in /min"], row["plausible"]) for row in heart} == {("0", "no")}
     assert len(heart) == 12
 

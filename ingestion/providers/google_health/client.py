@@ -145,8 +145,8 @@ class GoogleHealth:
         if not webhooks.secret_matches(self._config.webhook_secret, headers.get("Authorization")):
             return NoticeOrigin.UNPROVEN
         signature = next((headers[name] for name in webhooks.SIGNATURE_HEADERS if name in headers), None)
-        if signature is None and webhooks.received(body).verification:
-            return NoticeOrigin.VERIFICATION
+        if signature is None:
+            return webhooks.unsigned(body)
         genuine = webhooks.signature_matches(signature, body, self._keys)
         return NoticeOrigin.GENUINE if genuine else NoticeOrigin.FORGED
 

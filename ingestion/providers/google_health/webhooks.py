@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from msgspec import Raw, Struct
 
-from ingestion.providers.base import BrokenAnswer, Notification
+from ingestion.providers.base import BrokenAnswer, NoticeOrigin, Notification
 from ingestion.providers.google_health.keyset import KeySet
 from ingestion.providers.google_health.listing import NOTHING, decoded, parts
 
@@ -146,6 +146,17 @@ def received(body: bytes) -> Received:
         except BrokenAnswer:
             result.malformed += 1
     return result
+
+
+def unsigned(body: bytes) -> NoticeOrigin:
+    """What a body without a signature is: the vendor's trial call, no message at all, or somebody else's."""
+    try:
+        found = received(body)
+    except BrokenAnswer:
+        return NoticeOrigin.UNREADABLE
+    if found.verification:
+        return NoticeOrigin.VERIFICATION
+    return NoticeOrigin.FORGED if found.notifications else NoticeOrigin.UNREADABLE
 
 
 Edges = tuple[dt.datetime | None, dt.datetime | None, bool]  # start, end, and whether they are local

@@ -9,9 +9,11 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError
 
 from metrics.exports import engine, service, store
 from metrics.models import Export
+from participants.buckets import StoreFault
 from participants.entered import day_argument
 from participants.models import Trial, User
 
@@ -47,7 +49,11 @@ class Command(BaseCommand):
             export = service.create(user, wanted)
         except ValidationError as refused:
             raise CommandError("; ".join(refused.messages)) from None
-        engine.export_run(export.pk)
+        try:
+            engine.export_run(export.pk)
+        except (StoreFault, OSError, OperationalError) as fault:
+            service.export_cancel(export)  # no worker is to go on with it
+            raise CommandError(engine.hindrance(fault) or str(fault)) from fault
         export.refresh_from_db()
         if export.state != Export.State.DONE:
             raise CommandError(export.error or f"The export is {export.state}.")

@@ -13,6 +13,6 @@ END
 
 
 class Migration(migrations.Migration):
-    dependencies = [("participants", "0014_canonical_addresses")]
+    dependencies = [("participants", "0015_audit_not_emptied")]
 
     operations = [migrations.RunSQL(LIFTED, migrations.RunSQL.noop)]

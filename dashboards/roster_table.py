@@ -1,0 +1,88 @@
+"""The trial's participants as a table to take away: all that match, row by row."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from dashboards import gap_words, roster
+from dashboards.downloads import Table
+from dashboards.roster import Asked
+from dashboards.standing_words import BADGES, CAUSES
+from metrics.models import Cause, Standing
+from metrics.standings import Word
+from participants.models import Trial, User
+from participants.tables import Column
+
+CHUNK = 500
+COLUMNS = (
+    Column("study_id", "Participant's study id (pseudonym)"),
+    Column("site", "Site's name"),
+    Column("arm", "Arm"),
+    Column("participant_status", "invited, active, paused, completed or withdrawn"),
+    Column("status", "The word of the page: what needs somebody first"),
+    Column("cause", "Why data are missing now"),
+    Column("cause_since", "Since when, UTC"),
+    Column("evidence", "What shows it, in a sentence"),
+    Column("adherence", "Valid days as a share of the days that count, 0 to 1; blank: no day counts yet"),
+    Column("best_adherence", "The share if every remaining day were valid; blank: no end is set"),
+    Column("target", "The protocol's target, 0 to 1"),
+    Column("valid_days", "Days with enough wear"),
+    Column("counted_days", "Days that count: valid, invalid or lost"),
+    Column("pending_days", "Days whose data may still come"),
+    Column("lost_days", "Days whose data cannot come any more"),
+    Column("excluded_days", "Days that do not count"),
+    Column("worn_share", "Worn minutes as a share of the minutes of days that count, 0 to 1"),
+    Column("nights_of_7", "Nights with a main sleep among the last seven that are known and count"),
+    Column("last_sample_at", "Newest sample, UTC"),
+    Column("overwritten_at", "When the device begins to overwrite what was not uploaded, UTC"),
+    Column("device", "Device that is worn"),
+    Column("battery_percent", "Its last battery reading, percent"),
+    Column("battery_at", "When that was, UTC"),
+    Column("judged_at", "When all this was worked out, UTC"),
+)
+
+
+def table(trial: Trial, user: User, want: Asked, now: dt.datetime) -> Table:
+    """All participants who match, in the order shown."""
+    people = roster.ordered(roster.matching(roster.of_trial(trial, user, want), want, now), want.sort)
+    found = people.select_related("site", "standing").iterator(chunk_size=CHUNK)
+    name = f"{trial.code}-participants-{now:%Y%m%dT%H%MZ}"
+    rows = (_cells(participant, now) for participant in found)
+    return Table(name, "participants", COLUMNS, rows, people.count())
+
+
+def _cells(participant: Any, now: dt.datetime) -> list[Any]:
+    known: Standing | None = getattr(participant, "standing", None)
+    first = [
+        participant.study_id,
+        participant.site.name if participant.site else "",
+        participant.arm,
+        participant.status,
+        BADGES[Word(participant.word)].word,
+    ]
+    if known is None:
+        return first + [None] * (len(COLUMNS) - len(first))
+    return [
+        *first,
+        CAUSES[Cause(known.cause)][0] if known.cause else "",
+        known.cause_since,
+        gap_words.sentence(known.cause, known.evidence, zone=ZoneInfo(participant.time_zone), now=now),
+        known.adherence,
+        known.best_adherence,
+        known.target,
+        known.valid_days,
+        known.counted_days,
+        known.pending_days,
+        known.lost_days,
+        known.excluded_days,
+        known.worn_share,
+        known.nights_recorded,
+        known.last_sample_at,
+        known.overwritten_at,
+        known.device_model,
+        known.battery_percent,
+        known.battery_at,
+        known.updated_at,
+    ]
