@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import zoneinfo
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -88,21 +89,21 @@ def read_rows(
     origins = {pid: aligned(span, width).start for pid, span in spans.items()}
     metric = wanted[0][0].metric
     if width == 0:
-        return {key: _samples(*arrays) for key, arrays in _parts(sql_reads.SAMPLES, wanted, origins, width)}
+        return {key: _samples(*arrays) for key, arrays in _parts(sql_reads.samples, wanted, origins, width)}
     if width % HOUR_SECONDS:
         return {key: _ascending(arrays) for key, arrays in _parts(_finer(width, metric), wanted, origins, width)}
     # An hour in which a part begins or ends, as a local day does half an hour past, is not read whole.
     split = [(plan, *_hours(part)) for plan, part in wanted]
     hours = [(plan, part) for plan, middle, _ in split for part in middle]
     edges = [(plan, part) for plan, _, parts in split for part in parts]
-    found = {key: _ascending(arrays) for key, arrays in _parts(sql_reads.HOURS, hours, origins, width)}
+    found = {key: _ascending(arrays) for key, arrays in _parts(sql_reads.hours, hours, origins, width)}
     for key, arrays in _parts(_finer(width, metric), edges, origins, width):
         found[key] = _together(found[key], arrays) if key in found else _ascending(arrays)
     return found
 
 
 def _parts(
-    statement: str, wanted: Sequence[tuple[Plan, Part]], origins: Mapping[int, int], width: int
+    statement: Callable[[str], str], wanted: Sequence[tuple[Plan, Part]], origins: Mapping[int, int], width: int
 ) -> Iterator[tuple[tuple[int, int], list[NDArray[Any]]]]:
     """What a statement reads of parts, as columns by (participant, metric)."""
     if not wanted:
@@ -118,14 +119,20 @@ def _parts(
         "high": instant(max(part.end for _, part in wanted)),
         "width": dt.timedelta(seconds=width),
     }
-    for numbers, arrays in columns.read(statement, parameters):
+    for numbers, arrays in columns.read(statement(_fence(plan for plan, _ in wanted)), parameters):
         pid, metric = numbers
         yield (pid, metric), arrays
 
 
-def _finer(width: int, metric: Metric) -> str:
+def _finer(width: int, metric: Metric) -> Callable[[str], str]:
     """The table below the hours that answers."""
-    return sql_reads.MINUTES if width % 60 == 0 and metric.subminute else sql_reads.BINNED
+    return sql_reads.minutes if width % 60 == 0 and metric.subminute else sql_reads.binned
+
+
+def _fence(plans: Iterable[Plan]) -> str:
+    """What a statement needs that reads several stretches of a series."""
+    most = Counter((plan.person.pk, plan.metric.id) for plan in plans).most_common(1)
+    return sql_reads.FENCE if most and most[0][1] > 1 else ""
 
 
 def _hours(part: Part) -> tuple[list[Part], list[Part]]:
@@ -170,7 +177,7 @@ def _read_days(
         "lasts": [run.last for _, run in rows],
     }
     found = {}
-    for (pid, metric), arrays in columns.read(sql_reads.DAYS, parameters):
+    for (pid, metric), arrays in columns.read(sql_reads.days(_fence(plan for plan, _ in rows)), parameters):
         zone = zoneinfo.ZoneInfo(plans[pid, metric].person.time_zone)
         found[pid, metric] = _days(_ascending(arrays), spans[pid], width, zone)
     return found

@@ -59,59 +59,76 @@ _COLUMNS = """SELECT participant, metric, array_agg(at), array_agg(n), array_agg
 FROM"""
 
 
-def _of(table: str, columns: str, time: str, where: str = "TRUE") -> str:
-    """The rows of each of the wanted. OFFSET 0 keeps the look-up by each one's own span: where a source counts on
-    every second day, joining all of its rows with all of its stretches would take minutes."""
+# Put into a statement below where series have several rows: it keeps the look-up by each row's own span. Where a source
+# counts on every second day, joining all of its rows with all of its stretches would take seconds. With a row a series
+# the planner does better without.
+FENCE = "OFFSET 0"
+
+
+def _of(table: str, columns: str, time: str, fence: str, where: str = "TRUE") -> str:
+    """The rows of each of the wanted."""
     return f"""CROSS JOIN LATERAL (
     SELECT {columns} FROM {table} m
     WHERE m.participant_id = k.participant AND m.metric_id = k.metric AND m.source_id = k.source
         AND m.{time} >= k.starts_at AND m.{time} < k.ends_at AND m.{time} >= %(low)s AND m.{time} < %(high)s
         AND {where}
-    OFFSET 0) AS m"""
+    {fence}) AS m"""
 
 
-# Samples that count: what is read in pieces (NEXT_SAMPLES) has the others too.
-SAMPLES = f"""
+def samples(fence: str = "") -> str:
+    """Samples that count: what is read in pieces (NEXT_SAMPLES) has the others too."""
+    return f"""
 COPY (
 SELECT k.participant, k.metric, array_agg(m.time), array_agg(m.value)
 FROM {_WANTED}
-{_of("metrics_measurement", "m.time, m.value", "time", counted("m"))}
+{_of("metrics_measurement", "m.time, m.value", "time", fence, counted("m"))}
 GROUP BY 1, 2
 ) TO STDOUT (FORMAT BINARY)
 """
 
-BINNED = f"""
+
+def binned(fence: str = "") -> str:
+    """Buckets of samples that count."""
+    return f"""
 COPY (
 {_COLUMNS} (
     SELECT k.participant, k.metric, date_bin(%(width)s, m.time, k.origin) AS at,
         count(*) AS n, sum(m.value) AS total, min(m.value) AS low, max(m.value) AS high
     FROM {_WANTED}
-    {_of("metrics_measurement", "m.time, m.value", "time", counted("m"))}
+    {_of("metrics_measurement", "m.time, m.value", "time", fence, counted("m"))}
     GROUP BY 1, 2, 3
 ) AS binned GROUP BY 1, 2
 ) TO STDOUT (FORMAT BINARY)
 """
 
 
-def _rollup(table: str) -> str:
+def _rollup(table: str, fence: str) -> str:
     return f"""
 COPY (
 {_COLUMNS} (
     SELECT k.participant, k.metric, date_bin(%(width)s, m.bucket, k.origin) AS at,
         sum(m.n) AS n, sum(m.total) AS total, min(m.low) AS low, max(m.high) AS high
     FROM {_WANTED}
-    {_of(table, "m.bucket, m.n, m.total, m.low, m.high", "bucket")}
+    {_of(table, "m.bucket, m.n, m.total, m.low, m.high", "bucket", fence)}
     GROUP BY 1, 2, 3
 ) AS binned GROUP BY 1, 2
 ) TO STDOUT (FORMAT BINARY)
 """
 
 
-MINUTES = _rollup("metrics_minuterollup")
-HOURS = _rollup("metrics_hourrollup")
+def minutes(fence: str = "") -> str:
+    """Buckets of minutes."""
+    return _rollup("metrics_minuterollup", fence)
 
-# `at`: the local date as days since 1970-01-01. Looked up one by one, as _of says.
-DAYS = f"""
+
+def hours(fence: str = "") -> str:
+    """Buckets of hours."""
+    return _rollup("metrics_hourrollup", fence)
+
+
+def days(fence: str = "") -> str:
+    """Local days; `at` is the date as days since 1970-01-01."""
+    return f"""
 COPY (
 SELECT k.participant, k.metric, array_agg((m.date - DATE '1970-01-01')::int8), array_agg(m.n::int8),
     array_agg(m.total), array_agg(m.low), array_agg(m.high)
@@ -120,10 +137,11 @@ CROSS JOIN LATERAL (
     SELECT m.date, m.n, m.total, m.low, m.high FROM metrics_dayrollup m
     WHERE m.participant_id = k.participant AND m.metric_id = k.metric AND m.source_id = k.source
         AND m.date BETWEEN k.first AND k.last
-    OFFSET 0) AS m
+    {fence}) AS m
 GROUP BY 1, 2
 ) TO STDOUT (FORMAT BINARY)
 """
+
 
 # The next samples of several series, those that do not count too, each from where it stands (`starts`), at most `limit`
 # of each.
