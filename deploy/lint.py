@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 # Enough for the settings to load: nothing is connected to.
 BARE = {"SECRET_KEY": "for-checks-only", "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
@@ -33,6 +34,14 @@ CHECKS: tuple[tuple[str, Mapping[str, str], tuple[str, ...]], ...] = (
 )
 
 
+def tracked_and_ignored() -> list[str]:
+    """What was committed though it belongs to one machine: in a clone it is in the way of the set-up."""
+    if not Path(".git").exists():
+        return []
+    command = ["git", "ls-files", "-z", "--cached", "--ignored", "--exclude-standard"]
+    return [name for name in subprocess.check_output(command, text=True).split("\0") if name]
+
+
 def main() -> int:
     failed = []
     for name, extra, command in CHECKS:
@@ -40,6 +49,9 @@ def main() -> int:
         sys.stdout.flush()
         if subprocess.call([sys.executable, *command], env={**os.environ, **extra}) != 0:
             failed.append(name)
+    if kept := tracked_and_ignored():
+        sys.stdout.write(f"== git\nIgnored by .gitignore, and committed all the same: {', '.join(kept)}\n")
+        failed.append("git")
     sys.stdout.write(f"Objections from: {', '.join(failed)}\n" if failed else "No objections.\n")
     return 1 if failed else 0
 

@@ -8,7 +8,7 @@ what was stored; the next run reads it again and changes nothing of that. docs/i
 from __future__ import annotations
 
 import zoneinfo
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -51,14 +51,15 @@ TAKEN_OVER = "another run has begun with it meanwhile and goes on"
 class Import:
     """One run over some paths.
 
-    `progress` is called with the bytes (as they lie on disk) that were dealt with since its last call. `clock`: of
-    files that do not say theirs, if whoever imports does. After the run `warnings` has what concerns no single file.
+    `progress` is called with the bytes (as they lie on disk) that were dealt with since its last call. `clocks`: of
+    files that do not say theirs, if whoever imports does (siblings.told_clocks). After the run `warnings` has what
+    concerns no single file.
     """
 
     trial: Trial
     roster: Roster
     dry: bool = False
-    clock: Clock | None = None
+    clocks: Mapping[str, Clock] = field(default_factory=dict)
     progress: Callable[[int], object] = lambda count: None
     warnings: list[str] = field(default_factory=list, init=False)
     _exports: set[str] = field(default_factory=set, init=False)  # what was named, and is an account export
@@ -72,7 +73,7 @@ class Import:
             self._exports = {file.root for file in files if registry.exported(file.path)}
             started(files)
             siblings = Siblings(
-                self.trial, self.roster.whose(None), self.clock, lambda: self._sharing_clocks(inbox, files)
+                self.trial, self.roster.whose(None), self.clocks, lambda: self._sharing_clocks(inbox, files)
             )
             for file in files:
                 yield self._file(inbox, file, siblings)

@@ -2,11 +2,12 @@
 
 It is decided once for all files of a run that share it, and what was imported earlier for the same participant has a
 say. Where they contradict each other, or all look unusual, nothing of them is read until somebody says which it is.
+Files of one export may be on several clocks: which kinds share one, the formats say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from django.utils import timezone
@@ -19,6 +20,7 @@ from ingestion.providers.base import Clock, FileFormat, FileJob, ForeignFile, Sh
 from participants.models import Trial
 
 SHOWN = 3  # names in a message
+ALL = ""  # what is said of all kinds of files
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +32,23 @@ class Sibling:
     job: FileJob
 
 
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """Names of files by the clock that they look like being on. `sure`: not by a stamp that may be there by chance."""
+
+    of: dict[Clock, list[str]]
+    sure: bool
+
+
 @dataclass(slots=True)
 class Siblings:
-    """The files of a run that share a clock. `told`: the clock, if whoever imports says it; `whose`: their owner."""
+    """The files of a run that share a clock. `told`: the clocks that whoever imports says (told_clocks); `whose`: their
+    owner.
+    """
 
     trial: Trial
     whose: str
-    told: Clock | None
+    told: Mapping[str, Clock]
     find: Callable[[], Iterable[Sibling]]
     _decided: dict[str, tuple[Clock, str] | str] = field(default_factory=dict)  # or why nothing can be read
     _formats: dict[str, SharesClock] = field(default_factory=dict)
@@ -49,7 +61,7 @@ class Siblings:
         shared = sharing.clock_shared_by
         if shared not in self._decided:
             self._formats[shared] = sharing
-            self._decided[shared] = (self.told, GIVEN) if self.told else self._judge(shared)
+            self._decided[shared] = self._given(shared) or self._judge(shared)
         decided = self._decided[shared]
         if isinstance(decided, str):
             raise ForeignFile(decided)
@@ -66,23 +78,42 @@ class Siblings:
                 was = clock_in(others[0].assumptions) or Clock.UTC
                 found.append(
                     f"{_named([file.name for file in others])} of {self.whose} were imported earlier as {was.label}. "
-                    f"An export is on one clock: if it is {clock.label}, offer them again with "
-                    f"{self._formats[shared].clock_told_by} {clock}."
+                    f"An export's {_listed(_kinds(shared))} files are on one clock: if it is {clock.label}, offer them "
+                    f"again with {self._formats[shared].clock_told_by} {_kinds(shared)[0]}={clock}."
                 )
         return found
 
-    def _judge(self, shared: str) -> tuple[Clock, str] | str:
-        reader = self._formats[shared]
-        say = f"say which with {reader.clock_told_by} local or utc"
+    def _given(self, shared: str) -> tuple[Clock, str] | str | None:
+        """What was said of these files; None: nothing. What was said of all kinds is no word on files that are, by
+        themselves, surely on the other clock.
+        """
+        if shared in self.told:
+            return self.told[shared], GIVEN
+        clock = self.told.get(ALL)
+        if clock is None:
+            return None
         looks = self._looks(shared)
+        other = Clock.UTC if clock is Clock.LOCAL else Clock.LOCAL
+        if looks.sure and looks.of[other] and not looks.of[clock]:
+            return f"{_named(looks.of[other])} look like {other.label}, not {clock.label}; {self._say(shared)}"
+        return clock, GIVEN
+
+    def _say(self, shared: str) -> str:
+        kind = _kinds(shared)[0]
+        return f"say which with {self._formats[shared].clock_told_by} {kind}=local or {kind}=utc"
+
+    def _judge(self, shared: str) -> tuple[Clock, str] | str:
+        looks, say = self._looks(shared).of, self._say(shared)
         if looks[Clock.LOCAL] and looks[Clock.UTC]:
             return (
-                f"its export's files contradict each other: {_named(looks[Clock.LOCAL])} look like local time, "
+                f"its export's {_listed(_kinds(shared))} files contradict each other: "
+                f"{_named(looks[Clock.LOCAL])} look like local time, "
                 f"{_named(looks[Clock.UTC])} like UTC; {say}"
             )
         if looks[Clock.LOCAL]:
             return (
-                f"its export's times look local, not UTC as usual, or the participant's time zone is the wrong one "
+                f"the times of its export's {_listed(_kinds(shared))} files look local, not UTC as usual, or the "
+                f"participant's time zone is the wrong one "
                 f"({_named(looks[Clock.LOCAL])}); {say}"
             )
         if local := [file for file in self._earlier(shared) if clock_in(file.assumptions) is Clock.LOCAL]:
@@ -90,7 +121,7 @@ class Siblings:
             return f"{_named([file.name for file in local])} was imported on local time on {when:%Y-%m-%d}; {say}"
         return Clock.UTC, "files cut at local midnight"
 
-    def _looks(self, shared: str) -> dict[Clock, list[str]]:
+    def _looks(self, shared: str) -> Looks:
         """Names of files by the clock that they look like being on; those of chance only where none is sure."""
         sure: dict[Clock, list[str]] = {clock: [] for clock in Clock}
         chance: dict[Clock, list[str]] = {clock: [] for clock in Clock}
@@ -103,14 +134,10 @@ class Siblings:
                 continue  # said where the file itself is read
             if sign:
                 (sure if sign.sure else chance)[sign.clock].append(sibling.file.name)
-        return sure if any(sure.values()) else chance
+        return Looks(sure, sure=True) if any(sure.values()) else Looks(chance, sure=False)
 
     def _earlier(self, shared: str) -> list[ImportFile]:
-        formats = []
-        for reader in registry.FILE_FORMATS:
-            sharing = sharing_clock(reader)
-            if sharing and sharing.clock_shared_by == shared:
-                formats.append(reader.code)
+        formats = [reader.code for reader in registry.FILE_FORMATS if _shares(reader) == shared]
         read = (ImportFile.Status.DONE, ImportFile.Status.PARTIAL)
         return list(
             ImportFile.objects.filter(trial=self.trial, whose=self.whose, format__in=formats, status__in=read)
@@ -122,6 +149,44 @@ class Siblings:
 def sharing_clock(reader: object) -> SharesClock | None:
     """A format whose files share a clock that they do not say; None for others."""
     return reader if isinstance(reader, SharesClock) and reader.clock_shared_by else None
+
+
+def told_clocks(text: str) -> dict[str, Clock]:
+    """What somebody says of clocks: one for all files (`local`), or by kind of file (`calories=local,steps=utc`).
+
+    By the files that share a clock, ALL for what is said of all. Raises ValueError, the message fit to show.
+    """
+    told: dict[str, Clock] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        kind, equals, clock = (word.strip() for word in part.rpartition("="))
+        if clock not in tuple(Clock):
+            raise ValueError(f"{part!r} names no clock: say local or utc")
+        shared = next((_shares(one) for one in registry.FILE_FORMATS if _shares(one) and _kind(one) == kind), None)
+        if equals and shared is None:
+            known = sorted(_kind(one) for one in registry.FILE_FORMATS if _shares(one))
+            raise ValueError(f"{kind!r} is no kind of file that leaves its clock unsaid: {', '.join(known)}")
+        key = shared or ALL
+        if told.setdefault(key, Clock(clock)) is not Clock(clock):
+            raise ValueError(f"{_listed(_kinds(key)) or 'all'} files are on one clock, and two are said")
+    return told
+
+
+def _shares(reader: FileFormat) -> str:
+    sharing = sharing_clock(reader)
+    return sharing.clock_shared_by if sharing else ""
+
+
+def _kind(reader: FileFormat) -> str:
+    return reader.code.rpartition(".")[2]
+
+
+def _kinds(shared: str) -> list[str]:
+    """The kinds of files that share a clock, as their names begin; none for ALL."""
+    return [_kind(reader) for reader in registry.FILE_FORMATS if shared and _shares(reader) == shared]
+
+
+def _listed(kinds: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(kinds[:-1]), *kinds[-1:])))
 
 
 def _named(names: list[str]) -> str:

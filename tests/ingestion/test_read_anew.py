@@ -56,15 +56,15 @@ def test_a_whole_export_that_was_read_as_utc_is_put_right_in_one_go(export: Expo
     for name in names:
         export.take(name, UNCLEAR)
     whole = [{"dateTime": f"06/{day:02}/20 {at}", "value": "1"} for day in (1, 30) for at in ("00:00:00", "23:59:00")]
-    export.file("calories-2020-06-01.json", whole)
+    export.file("steps-2020-06-01.json", whole)
     refused = import_data(export.trial, export.folder, participant="P-1")
     assert refused.failure == "3 of 3 files failed."
     assert "steps-2020-07-07.json, distance-2020-07-07.json of P-1 were imported earlier as UTC" in refused.text
     told = import_data(export.trial, export.folder, participant="P-1", takeout_clock="local")
     assert told.failure == ""
     assert "imported earlier" not in told.text
-    assert utc("P-1", "steps") == [("2020-07-07T12:04:00", 12.0)]
-    assert utc("P-1", "energy")[0] == ("2020-05-31T22:00:00", 1.0)
+    assert utc("P-1", "steps")[-1] == ("2020-07-07T12:04:00", 12.0)
+    assert utc("P-1", "steps")[0] == ("2020-05-31T22:00:00", 1.0)
 
 
 def test_a_dry_run_says_so_and_changes_nothing(export: Export) -> None:

@@ -46,6 +46,9 @@ def owner(trial: Trial) -> Participant:
 WHOLE_LOCAL = ("calories-2020-06-07.json", minutes("06/07/20 00:00:00", "07/06/20 23:59:00"))
 PART_LOCAL = ("calories-2020-07-07.json", minutes("07/07/20 00:00:00", "07/08/20 14:01:00"))
 UNCLEAR = ("steps-2020-07-07.json", minutes("07/07/20 14:04:00", "07/07/20 14:08:00", step=1, value="12"))
+UNCLEAR_CALORIES = ("calories-2020-08-07.json", UNCLEAR[1])
+STEPS_LOCAL = ("steps-2020-06-07.json", WHOLE_LOCAL[1])
+STEPS_UTC = ("steps-2020-06-07.json", minutes("06/06/20 14:00:00", "07/06/20 13:59:00"))
 WHOLE_UTC = ("calories-2020-06-07.json", minutes("06/06/20 14:00:00", "07/06/20 13:59:00"))
 PART_UTC = ("calories-2020-07-07.json", minutes("07/06/20 14:00:00", "07/08/20 04:01:00"))
 DAY_LOCAL = ("heart_rate-2020-07-07.json", beats("07/07/20 00:00:07", "07/07/20 23:59:50"))
@@ -122,7 +125,7 @@ def job(records: Minutes, zone: str) -> FileJob:
 
 @pytest.mark.parametrize(
     "files",
-    [(WHOLE_LOCAL, PART_LOCAL, UNCLEAR), (PART_LOCAL, UNCLEAR), (DAY_LOCAL, UNCLEAR), (PART_LOCAL,)],
+    [(WHOLE_LOCAL, PART_LOCAL, UNCLEAR_CALORIES), (PART_LOCAL, UNCLEAR_CALORIES), (DAY_LOCAL, UNCLEAR), (PART_LOCAL,)],
     ids=["month and parts", "parts alone", "a day", "one part alone"],
 )
 def test_siblings_of_a_file_that_looks_local_are_not_read_until_somebody_says(
@@ -130,7 +133,8 @@ def test_siblings_of_a_file_that_looks_local_are_not_read_until_somebody_says(
 ) -> None:
     outcome = offer(export, import_data, *files)
     assert outcome.failure == f"{len(files)} of {len(files)} file{'s' * (len(files) > 1)} failed."
-    assert "--takeout-clock local or utc" in outcome.text
+    kind = files[0][0].partition("-")[0]
+    assert f"--takeout-clock {kind}=local or {kind}=utc" in outcome.text
     assert not Measurement.objects.exists()
 
 
@@ -139,7 +143,7 @@ def test_siblings_are_found_in_an_archive_too(export: Export, import_data: Impor
     export.file("calories.json", PART_LOCAL[1])
     with zipfile.ZipFile(path, "w") as archive:
         archive.write(export.folder / "calories.json", "Takeout/Fitbit/" + PART_LOCAL[0])
-        archive.writestr("Takeout/Fitbit/" + UNCLEAR[0], '[{"dateTime": "07/07/20 14:04:00", "value": "12"}]')
+        archive.writestr("Takeout/Fitbit/" + UNCLEAR_CALORIES[0], '[{"dateTime": "07/07/20 14:04:00", "value": "12"}]')
     assert import_data(trial, path, participant="P-1").failure == "2 of 2 files failed."
 
 
@@ -151,6 +155,53 @@ def test_once_said_all_are_read_on_that_clock(export: Export, import_data: Impor
     assert said == {"local time, given with the import"}
 
 
+def test_calories_on_the_local_clock_say_nothing_of_heart_rate_and_steps(export: Export, import_data: Import) -> None:
+    outcome = offer(export, import_data, WHOLE_LOCAL, PART_LOCAL, DAY_UTC, UNCLEAR)
+    assert outcome.failure == "2 of 4 files failed."
+    assert utc("P-1", "steps")[0] == ("2020-07-07T14:04:00", 12.0)
+    assert utc("P-1", "heart_rate")[0][0] == "2020-07-06T14:00:07"
+    assert utc("P-1", "energy") == []
+
+
+def test_a_clock_said_of_one_kind_is_said_of_that_kind_alone(export: Export, import_data: Import) -> None:
+    assert offer(export, import_data, PART_LOCAL, UNCLEAR, takeout_clock="calories=local").failure == ""
+    assert utc("P-1", "energy")[0][0] == "2020-07-06T14:00:00"
+    assert utc("P-1", "steps")[0] == ("2020-07-07T14:04:00", 12.0)
+
+
+def test_a_clock_said_of_all_does_not_move_files_that_are_surely_on_the_other(
+    export: Export, import_data: Import
+) -> None:
+    outcome = offer(export, import_data, WHOLE_LOCAL, STEPS_UTC, takeout_clock="local")
+    assert outcome.failure == "1 of 2 files failed."
+    assert "steps-2020-06-07.json look like UTC, not local time; say which with --takeout-clock" in outcome.text
+    assert utc("P-1", "energy")[0][0] == "2020-06-06T14:00:00"
+    assert utc("P-1", "steps") == []
+
+
+def test_a_clock_said_of_their_kind_overrules_what_files_look_like(export: Export, import_data: Import) -> None:
+    assert offer(export, import_data, STEPS_UTC, takeout_clock="utc,steps=local").failure == ""
+    assert utc("P-1", "steps")[0][0] == "2020-06-06T04:00:00"
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ("noon", "'noon' names no clock: say local or utc"),
+        ("calories=", "names no clock"),
+        ("sleep=local", "'sleep' is no kind of file that leaves its clock unsaid: calories, distance, exercise, heart"),
+        ("=local", "'' is no kind of file"),
+        ("steps=local,heart_rate=utc", "heart_rate, steps and distance files are on one clock, and two are said"),
+        ("local,utc", "all files are on one clock, and two are said"),
+    ],
+)
+def test_a_clock_that_cannot_be_understood_is_refused(
+    export: Export, import_data: Import, said: str, message: str
+) -> None:
+    assert message in offer(export, import_data, UNCLEAR, takeout_clock=said).failure
+    assert not Measurement.objects.exists()
+
+
 def test_a_utc_export_is_read_as_ever(export: Export, import_data: Import) -> None:
     assert offer(export, import_data, WHOLE_UTC, PART_UTC, UNCLEAR, DAY_UTC).failure == ""
     assert utc("P-1", "steps")[0] == ("2020-07-07T14:04:00", 12.0)
@@ -159,14 +210,16 @@ def test_a_utc_export_is_read_as_ever(export: Export, import_data: Import) -> No
 
 def test_a_chance_stamp_at_midnight_does_not_speak_against_whole_months(export: Export, import_data: Import) -> None:
     chance = ("steps-2020-07-07.json", minutes("07/07/20 00:00:00", "07/07/20 14:08:00", value="12"))
-    assert offer(export, import_data, WHOLE_UTC, chance).failure == ""
-    assert utc("P-1", "steps")[0][0] == "2020-07-07T00:00:00"
+    assert offer(export, import_data, STEPS_UTC, chance).failure == ""
+    assert utc("P-1", "steps")[-1][0] == "2020-07-07T14:08:00"
+    assert ("2020-07-07T00:00:00", 12.0) in utc("P-1", "steps")
+    assert utc("P-1", "steps")[0][0] == "2020-06-06T14:00:00"
 
 
 def test_files_that_contradict_each_other_are_refused_and_named(export: Export, import_data: Import) -> None:
-    outcome = offer(export, import_data, WHOLE_LOCAL, DAY_UTC)
+    outcome = offer(export, import_data, STEPS_LOCAL, DAY_UTC)
     assert outcome.failure == "2 of 2 files failed."
-    assert "calories-2020-06-07.json look like local time, heart_rate-2020-07-07.json like UTC" in outcome.text
+    assert "steps-2020-06-07.json look like local time, heart_rate-2020-07-07.json like UTC" in outcome.text
     assert not Measurement.objects.exists()
 
 
@@ -181,26 +234,26 @@ def test_files_of_another_kind_are_read_all_the_same(export: Export, import_data
 
 
 def test_an_unclear_file_after_siblings_on_local_time_is_refused(export: Export) -> None:
-    export.take(*PART_LOCAL, takeout_clock="local")
+    export.take(*DAY_LOCAL, takeout_clock="local")
     outcome = export.take(*UNCLEAR)
     assert outcome.failure == "1 of 1 file failed."
-    assert "calories-2020-07-07.json was imported on local time on" in outcome.text
+    assert "heart_rate-2020-07-07.json was imported on local time on" in outcome.text
     assert utc("P-1", "steps") == []
 
 
 def test_what_was_imported_as_utc_is_named_when_a_sibling_looks_local(export: Export) -> None:
     assert export.take(*UNCLEAR).failure == ""
-    outcome = export.take(*WHOLE_LOCAL)
+    outcome = export.take(*STEPS_LOCAL)
     assert "steps-2020-07-07.json of P-1 were imported earlier as UTC" in outcome.text
-    assert "offer them again with --takeout-clock local" in outcome.text
+    assert "offer them again with --takeout-clock heart_rate=local" in outcome.text
 
 
 def test_what_was_imported_on_the_other_clock_is_named_when_one_is_said(export: Export) -> None:
     export.take(*UNCLEAR)
-    assert "were imported earlier as UTC" in export.take(*PART_LOCAL, takeout_clock="local").text
+    assert "were imported earlier as UTC" in export.take(*DAY_LOCAL, takeout_clock="local").text
 
 
 def test_imports_of_somebody_else_have_no_say(export: Export, import_data: Import, trial: Trial) -> None:
-    export.take(*PART_LOCAL, takeout_clock="local")
+    export.take(*DAY_LOCAL, takeout_clock="local")
     ParticipantFactory(trial=trial, study_id="P-2", time_zone=SYDNEY)
     assert import_data(trial, export.file(*UNCLEAR), participant="P-2").failure == ""

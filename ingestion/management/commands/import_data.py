@@ -18,6 +18,7 @@ from ingestion.imports import Import, zone_named
 from ingestion.management.commands._import_table import MOST_LINES, table
 from ingestion.providers.base import Clock
 from ingestion.roster import Roster
+from ingestion.siblings import told_clocks
 from participants.models import CODE, Trial
 
 # Exit statuses beside 0, every row was taken, and 1, something failed.
@@ -38,8 +39,9 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="read and check everything, store nothing")
         parser.add_argument(
             "--takeout-clock",
-            choices=tuple(Clock),
-            help="clock of the minute and second files of a Takeout's JSON, where they contradict the usual UTC",
+            metavar="CLOCK",
+            help="clock of a Takeout's JSON files that do not say theirs and are not in UTC as usual: local or utc, or "
+            "by kind of file (calories=local,steps=utc)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -65,7 +67,7 @@ class Command(BaseCommand):
                 trial,
                 roster,
                 dry=options["dry_run"],
-                clock=Clock(options["takeout_clock"]) if options["takeout_clock"] else None,
+                clocks=self._clocks(options["takeout_clock"] or ""),
                 progress=bar.advance,
             )
             reports = list(map(bar.seen, run.run(options["paths"], started=bar.start)))
@@ -80,6 +82,12 @@ class Command(BaseCommand):
             raise CommandError("No files found there.")
         if rejected := _turned_away(reports):
             raise CommandError(rejected.strip(), returncode=TURNED_AWAY)
+
+    def _clocks(self, said: str) -> dict[str, Clock]:
+        try:
+            return told_clocks(said)
+        except ValueError as error:
+            raise CommandError(f"--takeout-clock: {error}.") from error
 
     def _roster(self, trial: Trial, options: dict[str, Any]) -> Roster:
         person = options["participant"]

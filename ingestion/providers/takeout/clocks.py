@@ -1,7 +1,8 @@
 """The clock of the JSON tree's second and minute files: UTC without saying so, the files cut at local midnight.
 
 A file alone rarely tells; what its siblings of the same export tell is counted together by the import
-(ingestion.siblings), and all of them are read on one clock.
+(ingestion.siblings), and all of them are read on one clock. Calories have one of their own: in some exports (seen in
+one of 2020) they are on the local clock while heart rate and steps are in UTC.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from ingestion.providers.wallclock import WallClock
 from metrics.batch import MICROSECOND, Times
 from metrics.days import DAY, LocalCalendar
 
-MINUTES = "seconds and minutes of the JSON tree"  # the files that share the clock
+# The files that share a clock.
+MINUTES = "seconds and minutes of the JSON tree"
+CALORIES = "calories of the JSON tree"
 MINUTE, HALF_HOUR = 60 * MICROSECOND, 1800 * MICROSECOND
 END = 64 * 1024  # bytes at each end of a file in which its first and last stamps are looked for
 PIECE = 2**20

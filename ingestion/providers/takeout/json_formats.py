@@ -13,7 +13,7 @@ import numpy as np
 from ingestion.providers.base import Chunk, ClockSign, FileJob
 from ingestion.providers.cells import Mask, short_us_datetimes
 from ingestion.providers.markers import present
-from ingestion.providers.takeout.clocks import MINUTES, clock_of_minutes, sign_of_clock
+from ingestion.providers.takeout.clocks import CALORIES, MINUTES, clock_of_minutes, sign_of_clock
 from ingestion.providers.takeout.exercise import EXERCISE, read_exercise
 from ingestion.providers.takeout.names import base
 from ingestion.providers.takeout.reading import NO_DATA, TRACKER, add_samples, zone
@@ -205,11 +205,11 @@ ACTIVE = {
 JSON_FORMATS: tuple[JsonFormat, ...] = (
     JsonFormat("takeout.heart_rate", "heart_rate", _within("bpm"), _heart_rate, clock_shared_by=MINUTES, one_day=True),
     *(
-        JsonFormat(f"takeout.{name}", name, _plain, read, name_decides=True, clock_shared_by=MINUTES)
-        for name, read in (
-            ("steps", _minutes("steps")),
-            ("calories", _minutes("energy")),
-            ("distance", _minutes("distance", 0.01, CENTIMETRES)),
+        JsonFormat(f"takeout.{name}", name, _plain, read, name_decides=True, clock_shared_by=clock)
+        for name, read, clock in (
+            ("steps", _minutes("steps"), MINUTES),
+            ("calories", _minutes("energy"), CALORIES),
+            ("distance", _minutes("distance", 0.01, CENTIMETRES), MINUTES),
         )
     ),
     *(
