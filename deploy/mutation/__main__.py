@@ -14,10 +14,10 @@ import random
 import shutil
 import subprocess
 import sys
-import threading
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -161,11 +161,9 @@ def try_module(module: Module, copies: Sequence[Copy], most: int, say: Callable[
                 module.survivors.append(mutant)
                 say(f"  {mutant.module}:{mutant.line} {mutant.operator}: {mutant.text}")
 
-    threads = [threading.Thread(target=work, args=(copy,)) for copy in copies]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(len(copies)) as pool:
+        for worked in [pool.submit(work, copy) for copy in copies]:
+            worked.result()  # a mutant that could not be made is an error, not one that was noticed
     module.seconds = time.monotonic() - began
 
 

@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 import parso.tree  # noqa: F401  before Cosmic Ray, which imports its parts in a circle
 from cosmic_ray.operators.operator import Example, Operator
 from cosmic_ray.plugins import get_operator
-from parso.python.tree import PythonLeaf
 
 Position = tuple[tuple[int, int], tuple[int, int]]
 
@@ -118,8 +117,9 @@ class DropCall(Change):
         if called == "select_for_update" or place + 2 < len(node.children) or place > 1:
             del node.children[place : place + 2]
         else:  # `objects.filter(...)` alone would leave a manager
-            node.children[place] = PythonLeaf(".all", node.children[place].start_pos)
-            node.children[place + 1] = PythonLeaf("()", node.children[place + 1].start_pos)
+            node.children[place].children[1].value = "all"
+            arguments = node.children[place + 1]
+            arguments.children = [arguments.children[0], arguments.children[-1]]
         return node
 
 

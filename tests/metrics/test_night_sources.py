@@ -10,7 +10,7 @@ import pytest
 from metrics import queries
 from metrics.batch import Delivery, ExerciseRecord, SleepRecord, SourceKey
 from metrics.models import ParticipantDay, SleepSession
-from metrics.night_sources import counting_nights, other_nights
+from metrics.night_sources import asleep_on, counting_nights, other_nights
 from metrics.sources import UNRANKED
 from metrics.writer import store
 from participants.models import Participant, Protocol
@@ -22,6 +22,7 @@ pytestmark = pytest.mark.django_db
 MONDAY = dt.date(2026, 5, 4)
 ONE_DAY, HOUR = dt.timedelta(days=1), dt.timedelta(hours=1)
 A, B = SourceKey("testvendor", "watch", "Charge 6"), SourceKey("testvendor", "ring", "Halo")
+C = SourceKey("testvendor", "mat", "Mattress")
 
 
 @pytest.fixture
@@ -114,10 +115,91 @@ def test_of_named_sources_one_counts(person: Participant) -> None:
     assert other_nights([person.pk], MONDAY + ONE_DAY, None) == set()
 
 
+def ids(*models: str) -> set[int]:
+    return set(SleepSession.objects.filter(source__device_model__in=models).values_list("pk", flat=True))
+
+
+def test_of_three_sources_of_which_two_are_named_the_better_of_these_counts(person: Participant) -> None:
+    slept(person, A, 6)
+    slept(person, B, 7)
+    slept(person, C, 8)
+    a, b = (one.source_id for one in SleepSession.objects.filter(pk__in=ids("Charge 6", "Halo")).order_by("pk"))
+    assert other_nights([person.pk], None, None) == ids("Charge 6", "Halo")
+    assert other_nights([person.pk], None, None, among=[a, b]) == ids("Charge 6")
+
+
+def test_the_dates_that_are_asked_for_are_included_at_both_ends(person: Participant) -> None:
+    for source, hours in ((A, 7), (B, 8)):
+        slept(person, source, hours)
+    before, after = MONDAY - ONE_DAY, MONDAY + ONE_DAY
+    for first, last in ((MONDAY, MONDAY), (None, MONDAY), (MONDAY, None), (before, after)):
+        assert other_nights([person.pk], first, last) == ids("Charge 6")
+    for first, last in ((after, None), (None, before), (after, after), (before, before)):
+        assert other_nights([person.pk], first, last) == set()
+
+
+def test_nobody_else_is_looked_at(person: Participant) -> None:
+    other = ParticipantFactory(trial=person.trial)
+    for source, hours in ((A, 7), (B, 8)):
+        slept(person, source, hours)
+    assert other_nights([other.pk], None, None) == set()
+
+
+def test_dates_of_people_with_neighbouring_ids_are_not_taken_for_each_other(person: Participant) -> None:
+    other = ParticipantFactory(trial=person.trial)
+    assert other.pk == person.pk + 1
+    for who, day in ((person, 1), (other, 0)):
+        slept(who, A, 5 + day, day=day)
+        slept(who, B, 6 + day, day=day)
+    assert other_nights([person.pk, other.pk], None, None) == ids("Charge 6")
+
+
+def counted(*rows: tuple[int, int, int, bool, int]) -> list[bool]:
+    """Which of these count: (group, place, source, main sleep?, minutes asleep)."""
+    group, places, source, main, asleep = (np.array(column) for column in zip(*rows, strict=True))
+    return list(counting_nights(group, places, source, main, asleep).tolist())
+
+
 def test_of_equals_the_lowest_id_counts() -> None:
-    zero = np.zeros(2, dtype=np.int64)
-    counts = counting_nights(zero, zero + UNRANKED, np.array([9, 5]), np.array([True, True]), zero + 400)
-    assert counts.tolist() == [False, True]
+    assert counted((0, UNRANKED, 9, True, 400), (0, UNRANKED, 5, True, 400)) == [False, True]
+
+
+def test_each_group_has_a_source_of_its_own() -> None:
+    rows = [(1, 0, 7, True, 400), (1, 0, 5, True, 300), (2, 0, 7, True, 300), (2, 0, 5, True, 400), (3, 9, 7, True, 1)]
+    assert counted(*rows) == [True, False, False, True, True]
+
+
+def test_of_several_main_sleeps_the_longest_is_compared_and_naps_are_not() -> None:
+    two = [(0, 0, 5, True, 200), (0, 0, 5, True, 100)]
+    assert counted(*two, (0, 0, 7, True, 250)) == [False, False, True]
+    assert counted(*two, (0, 0, 7, True, 199)) == [True, True, False]
+    assert counted((0, 0, 5, True, 200), (0, 0, 5, False, 90), (0, 0, 7, True, 201)) == [False, False, True]
+
+
+def test_of_naps_alone_the_sum_is_compared() -> None:
+    naps = [(0, 0, 7, False, 30), (0, 0, 7, False, 40)]
+    assert counted(*naps, (0, 0, 5, False, 69)) == [True, True, False]
+    assert counted(*naps, (0, 0, 5, False, 70)) == [False, False, True]
+
+
+def test_a_main_sleep_of_a_source_in_no_order_comes_before_naps_of_the_first() -> None:
+    assert counted((0, 0, 5, False, 90), (0, UNRANKED, 7, True, 60)) == [False, True]
+
+
+def test_a_main_sleep_without_a_minute_asleep_is_one_all_the_same() -> None:
+    assert counted((0, 0, 5, False, 90), (0, 1, 7, True, 0)) == [False, True]
+    # and is not lengthened by the naps beside it
+    assert counted((0, 0, 5, True, 0), (0, 0, 5, False, 90), (0, 0, 7, True, 50)) == [False, False, True]
+
+
+def test_minutes_asleep_are_those_of_the_main_sleep_that_counts() -> None:
+    assert asleep_on([(5, True, 300), (7, True, 400)], [1, 0]) == 400
+    assert asleep_on([(5, True, 300), (7, True, 400)], [0, 1]) == 300
+    assert asleep_on([(5, True, 300), (7, True, 400)], [3, 3]) == 400
+    assert asleep_on([(5, False, 90), (7, True, 60)], [0, 3]) == 60
+    assert asleep_on([(5, True, 0)], [0]) == 0
+    assert asleep_on([(5, False, 90)], [0]) is None
+    assert asleep_on([], []) is None
 
 
 def test_nights_and_exercise_outside_the_collection_interval_are_not_shown(person: Participant) -> None:
