@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from deploy.mutation.operators import in_annotation, operators
+from deploy.mutation.operators import operators, says_nothing
 from deploy.mutation.tests_run import run_tests
 
 from cosmic_ray.ast import ast_nodes, get_ast  # isort: skip  after parso, which operators.py imports first
@@ -88,7 +88,7 @@ def mutants_of(module: str, source: str) -> Iterator[Mutant]:
         occurrence = 0
         for node in nodes:
             for start, _ in operator.mutation_positions(node):
-                if not in_annotation(node):
+                if not says_nothing(node):
                     yield Mutant(module, name, occurrence, start[0], lines[start[0] - 1].strip())
                 occurrence += 1
 

@@ -164,10 +164,12 @@ def operators() -> dict[str, Any]:
     return {name: get_operator(f"core/{name}")() for name in OF_COSMIC_RAY} | {one.__name__: one() for one in OURS}
 
 
-def in_annotation(node: Any) -> bool:
-    """Whether a node stands in a type annotation, where nothing is computed."""
+def says_nothing(node: Any) -> bool:
+    """Whether a node stands where no behaviour is decided: in a type annotation, or in how a data class is made."""
     below, above = node, node.parent
     while above is not None:
+        if above.type == "decorator":
+            return bool(above.children[1].get_first_leaf().value == "dataclass")
         if above.type == "annassign":
             return below is above.children[1]
         if above.type == "tfpdef":
