@@ -148,10 +148,11 @@ def test_nobody_else_is_looked_at(person: Participant) -> None:
 def test_dates_of_people_with_neighbouring_ids_are_not_taken_for_each_other(person: Participant) -> None:
     other = ParticipantFactory(trial=person.trial)
     assert other.pk == person.pk + 1
-    for who, day in ((person, 1), (other, 0)):
-        slept(who, A, 5 + day, day=day)
-        slept(who, B, 6 + day, day=day)
-    assert other_nights([person.pk, other.pk], None, None) == ids("Charge 6")
+    for who, day, longer, shorter in ((person, 1, A, B), (other, 0, B, A)):
+        slept(who, longer, 8, day=day)
+        slept(who, shorter, 7, day=day)
+    shorter_ones = SleepSession.objects.filter(asleep_minutes=420)
+    assert other_nights([person.pk, other.pk], None, None) == set(shorter_ones.values_list("pk", flat=True))
 
 
 def counted(*rows: tuple[int, int, int, bool, int]) -> list[bool]:
@@ -200,6 +201,8 @@ def test_minutes_asleep_are_those_of_the_main_sleep_that_counts() -> None:
     assert asleep_on([(5, True, 0)], [0]) == 0
     assert asleep_on([(5, False, 90)], [0]) is None
     assert asleep_on([], []) is None
+    with pytest.raises(ValueError, match="shorter"):
+        asleep_on([(5, True, 300), (7, True, 400)], [0])
 
 
 def test_nights_and_exercise_outside_the_collection_interval_are_not_shown(person: Participant) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,9 +21,9 @@ from metrics.calendars import calendar_of
 from metrics.grids import Span
 from metrics.models import OffsetPeriod, ParticipantDay, Source
 from metrics.readable import readable
-from metrics.registry import BY_CODE
-from metrics.sources import UNRANKED, counting, place
-from metrics.writer import store
+from metrics.registry import BY_CODE, BY_ID
+from metrics.sources import UNCOUNTED, UNRANKED, Chosen, Pinned, Priorities, chosen_sources, counting, place
+from metrics.writer import source_for, store
 from participants.models import Participant, Protocol
 from tests.factories import ParticipantFactory, ProtocolFactory, TrialFactory
 from tests.metrics.samples import NOW, deliver
@@ -98,6 +99,37 @@ def test_a_source_is_named_by_its_model_its_platform_or_its_provider() -> None:
     source = Source(provider="vendor", platform="phone", device_model="Charge 6")
     orders: tuple[list[str], ...] = (["x", "Charge 6"], ["phone"], ["x", "y", "vendor"], ["charge 6"], [])
     assert [place(source, order) for order in orders] == [1, 0, 2, UNRANKED, UNRANKED]
+
+
+def test_a_source_of_no_order_comes_behind_any_that_an_order_could_name_and_one_without_values_behind_all() -> None:
+    assert (UNRANKED, UNCOUNTED) == (2**15 - 1, 2**15)
+
+
+def test_of_equals_in_any_order_of_the_rows_the_lowest_id_counts_whatever_the_group() -> None:
+    group, source = np.array([[2, 9], [1, 9], [2, 5], [1, 5], [3, 9]]).T
+    zero = np.zeros(5, dtype=np.int64)
+    assert counting(group, zero, source, zero).tolist() == [False, False, True, True, True]
+    assert counting(zero[:0], zero[:0], zero[:0]).tolist() == []
+
+
+def days_since_1970(*days: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    return np.array([(MONDAY + n * ONE_DAY - dt.date(1970, 1, 1)).days for n in days], dtype=np.int64)
+
+
+def test_places_are_by_each_row_s_own_trial_date_and_source(db: None) -> None:
+    mine, other = TrialFactory(protocol=None), TrialFactory(protocol=None)
+    ProtocolFactory(trial=mine, effective_on=MONDAY, source_priority=["a", "b"])
+    ProtocolFactory(trial=mine, version=2, effective_on=MONDAY + ONE_DAY, source_priority=["b"])
+    ProtocolFactory(trial=other, effective_on=MONDAY, source_priority=["b", "a"])
+    sources = {5: Source(pk=5, provider="a"), 7: Source(pk=7, provider="b")}
+    trial = np.array([mine.pk, other.pk, mine.pk, other.pk, mine.pk, mine.pk])
+    date, source = days_since_1970(0, 0, 1, 1, 1, -9), np.array([7, 7, 7, 5, 5, 5])
+    priorities = Priorities({mine.pk, other.pk}, sources)
+    assert priorities.places(trial, date, source).tolist() == [1, 0, 0, 1, UNRANKED, 0]
+    # of a trial that was not asked for, or that has no protocol, nothing is known
+    assert Priorities({other.pk}, sources).places(trial, date, source).tolist() == [
+        UNRANKED, 0, UNRANKED, 1, UNRANKED, UNRANKED,
+    ]  # fmt: skip
 
 
 @pytest.mark.skipif(not CASE.exists(), reason="the case's file is not here")
@@ -262,6 +294,139 @@ def test_a_source_of_nothing_but_impossible_values_does_not_count(person: Partic
         (MONDAY, MONDAY, "Sense 2"),
         (MONDAY + ONE_DAY, MONDAY + ONE_DAY, "Charge 6"),
     ]
+
+
+Told = tuple[list[tuple[str, int, int]], list[str]]
+
+
+def chosen(
+    *people: Participant, first: int = 0, last: int = 6, metrics: tuple[str, ...] = ("steps",), **how: Any
+) -> dict[tuple[int, str], Told]:
+    """Runs (model, and first and last date as days after the Monday) and others, by participant and metric."""
+    dates = {person.pk: [(MONDAY + first * ONE_DAY, MONDAY + last * ONE_DAY)] for person in people}
+    found = chosen_sources(
+        {person.pk: person.trial_id for person in people}, dates, [BY_CODE[code].id for code in metrics], **how
+    )
+    return {(pid, BY_ID[metric].code): told(one) for (pid, metric), one in found.items()}
+
+
+def told(one: Chosen) -> Told:
+    runs = [(run.source.device_model, (run.first - MONDAY).days, (run.last - MONDAY).days) for run in one.runs]
+    return runs, [source.device_model for source in one.others]
+
+
+def ids(*keys: SourceKey) -> list[int]:
+    return [source_for(key).pk for key in keys]
+
+
+def test_where_nothing_is_asked_or_there_are_no_data_nothing_is_chosen(person: Participant) -> None:
+    assert chosen_sources({}, {}, [1]) == {}
+    assert chosen_sources({person.pk: person.trial_id}, {person.pk: []}, [1]) == {}
+    assert chosen(person) == {}
+
+
+def test_of_one_source_the_run_is_from_its_first_to_its_last_date_that_is_asked_for(person: Participant) -> None:
+    for n in (0, 1, 5):
+        day_of(person, MONDAY + n * ONE_DAY, A, 5)
+    key = person.pk, "steps"
+    assert chosen(person) == {key: ([("Charge 6", 0, 5)], [])}
+    assert chosen(person, first=1, last=4) == {key: ([("Charge 6", 1, 1)], [])}
+    assert chosen(person, first=1, last=5) == {key: ([("Charge 6", 1, 5)], [])}
+    assert chosen(person, metrics=("heart_rate",)) == {}
+
+
+def test_runs_change_with_the_source_and_not_with_a_day_without_data(person: Participant) -> None:
+    for n in (0, 1, 4, 5, 6):
+        day_of(person, MONDAY + n * ONE_DAY, A, 5)
+    for n in (4, 6):
+        day_of(person, MONDAY + n * ONE_DAY, B, 6)
+    assert chosen(person)[person.pk, "steps"] == (
+        [("Charge 6", 0, 1), ("Sense 2", 4, 4), ("Charge 6", 5, 5), ("Sense 2", 6, 6)],
+        [],
+    )
+    assert chosen(person, first=4, last=4)[person.pk, "steps"] == ([("Sense 2", 4, 4)], ["Charge 6"])
+
+
+def test_several_series_of_several_sources_are_told_apart(person: Participant) -> None:
+    """People with neighbouring places and dates, and the same winner at the seam: no run reaches into the next."""
+    other = ParticipantFactory(trial=person.trial)
+    for who, first in ((person, 1), (other, 0)):
+        for n, (more, less) in enumerate(((A, B), (B, A)) if who == person else ((B, A), (A, B))):
+            for metric in ("steps", "spo2"):
+                day_of(who, MONDAY + (first + n) * ONE_DAY, more, 9, metric=metric, value=90)
+                day_of(who, MONDAY + (first + n) * ONE_DAY, less, 8, metric=metric, value=90)
+    mine = [("Charge 6", 1, 1), ("Sense 2", 2, 2)], list[str]()
+    theirs = [("Sense 2", 0, 0), ("Charge 6", 1, 1)], list[str]()
+    assert chosen(person, other, metrics=("steps", "spo2")) == {
+        (person.pk, "steps"): mine, (person.pk, "spo2"): mine,
+        (other.pk, "steps"): theirs, (other.pk, "spo2"): theirs,
+    }  # fmt: skip
+
+
+def test_of_people_in_several_trials_each_goes_by_their_own_protocol(person: Participant) -> None:
+    other = ParticipantFactory()
+    Protocol.objects.filter(trial=person.trial).update(source_priority=["Sense 2"])
+    Protocol.objects.filter(trial=other.trial).update(source_priority=["Charge 6"])
+    for who in (person, other):
+        day_of(who, MONDAY, A, 5)
+        day_of(who, MONDAY, B, 5)
+    assert chosen(person, other) == {
+        (person.pk, "steps"): ([("Sense 2", 0, 0)], ["Charge 6"]),
+        (other.pk, "steps"): ([("Charge 6", 0, 0)], ["Sense 2"]),
+    }
+
+
+def test_one_minute_of_the_first_source_is_enough(person: Participant) -> None:
+    Protocol.objects.update(source_priority=["Sense 2"])
+    day_of(person, MONDAY, A, 5)
+    day_of(person, MONDAY, B, 1)
+    assert chosen(person)[person.pk, "steps"] == ([("Sense 2", 0, 0)], ["Charge 6"])
+
+
+def test_of_named_sources_alone_one_is_chosen(person: Participant) -> None:
+    for source, minutes in ((A, 9), (B, 8), (C, 7)):
+        day_of(person, MONDAY, source, minutes)
+    key = person.pk, "steps"
+    assert chosen(person, among=ids(B, C)) == {key: ([("Sense 2", 0, 0)], ["Charge 6", "Pixel Watch"])}
+    assert chosen(person, among=ids(C)) == {key: ([("Pixel Watch", 0, 0)], ["Charge 6", "Sense 2"])}
+    assert chosen(person, among=[]) == {key: ([], ["Charge 6", "Sense 2", "Pixel Watch"])}
+    assert chosen(person) == {key: ([("Charge 6", 0, 0)], ["Sense 2", "Pixel Watch"])}
+
+
+def test_of_sources_without_a_value_that_counts_the_first_by_the_order_is_read(person: Participant) -> None:
+    Protocol.objects.update(source_priority=["Sense 2"])
+    day_of(person, MONDAY, A, 20, value=-1)
+    day_of(person, MONDAY, B, 10, value=-1)
+    key = person.pk, "steps"
+    assert chosen(person) == {}
+    assert chosen(person, every_sample=True) == {key: ([("Sense 2", 0, 0)], ["Charge 6"])}
+    # One that no order names and that has values that count comes before.
+    day_of(person, MONDAY, C, 1)
+    assert chosen(person, every_sample=True)[key][0] == [("Pixel Watch", 0, 0)]
+
+
+def test_a_source_is_pinned_for_one_series_on_one_date(person: Participant) -> None:
+    other = ParticipantFactory(trial=person.trial)
+    Protocol.objects.update(source_priority=["Charge 6"])
+    for who in (person, other):
+        for metric in ("steps", "spo2"):
+            for n in range(3):
+                day_of(who, MONDAY + n * ONE_DAY, A, 9, metric=metric, value=90)
+                day_of(who, MONDAY + n * ONE_DAY, B, 8, metric=metric, value=90)
+    (b,) = ids(B)
+    pinned = Pinned({person.pk: MONDAY + ONE_DAY}, {(person.pk, BY_CODE["steps"].id): b})
+    always = [("Charge 6", 0, 2)], ["Sense 2"]
+    found = chosen(person, other, metrics=("steps", "spo2"), pinned=pinned)
+    assert found.pop((person.pk, "steps")) == (
+        [("Charge 6", 0, 0), ("Sense 2", 1, 1), ("Charge 6", 2, 2)],
+        [],
+    )
+    assert list(found.values()) == [always] * 3
+    # A source of a series whose participant stands nowhere is not pinned, nor one without data on the date.
+    nowhere = Pinned({}, {(person.pk, BY_CODE["steps"].id): b})
+    assert chosen(person, pinned=nowhere)[person.pk, "steps"] == always
+    gone = Pinned({person.pk: MONDAY + ONE_DAY}, {(person.pk, BY_CODE["steps"].id): ids(C)[0]})
+    assert chosen(person, pinned=gone)[person.pk, "steps"] == always
 
 
 def test_coverage_is_that_of_the_source_that_counts(person: Participant) -> None:

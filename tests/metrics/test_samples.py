@@ -1,0 +1,299 @@
+"""The roads on which samples are written: which one a batch takes, what it changes, and what it says of that."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from django.db import connection
+
+from metrics.batch import SampleBatch
+from metrics.counts import Counts
+from metrics.models import Measurement, MinuteRollup, Revision
+from metrics.registry import BY_CODE
+from metrics.rollups import SeriesKey
+from metrics.samples import differences, in_order, remove_absent, store_batch
+from metrics.traces import NO_SECONDS, Trace
+from metrics.writer import source_for
+from tests.factories import ParticipantFactory
+from tests.metrics.samples import CHARGE, NOON, NOW, PHONE
+
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+AT = int(NOON.timestamp()) * SECOND  # the beginning of a minute
+
+
+def taken(
+    times: Sequence[int], values: Sequence[float], *, metric: str = "heart_rate", seconds: Sequence[int] | None = None
+) -> SampleBatch:
+    """Samples at microseconds after noon."""
+    lengths = None if seconds is None else np.array(seconds, dtype=np.int32)
+    return SampleBatch(metric, CHARGE, AT + np.array(times, dtype=np.int64), np.array(values, dtype=float), lengths)
+
+
+@pytest.fixture
+def heart(db: None) -> SeriesKey:
+    return SeriesKey(ParticipantFactory().pk, BY_CODE["heart_rate"], source_for(CHARGE).pk)
+
+
+@pytest.fixture
+def steps(heart: SeriesKey) -> SeriesKey:
+    return SeriesKey(heart.participant, BY_CODE["steps"], heart.source)
+
+
+def stored(series: SeriesKey) -> dict[int, tuple[float, int | None]]:
+    """Value and length by microseconds after noon."""
+    rows = Measurement.objects.filter(
+        participant_id=series.participant, metric_id=series.metric.id, source_id=series.source
+    )
+    return {(at - NOON) // dt.timedelta(microseconds=1): (value, length)
+            for at, value, length in rows.values_list("time", "value", "seconds")}  # fmt: skip
+
+
+def minutes() -> list[tuple[int, float, float, float]]:
+    return list(MinuteRollup.objects.order_by("bucket").values_list("n", "total", "low", "high"))
+
+
+# --- Order ---
+
+
+def ordered(times: Sequence[int], wanted: Sequence[bool] | None = None) -> tuple[list[int], list[float], int]:
+    """The order of samples whose values are their places."""
+    batch = taken(times, range(len(times)))
+    mask = np.array([True] * len(times) if wanted is None else wanted, dtype=np.bool_)
+    time, value, _, repeated = in_order(batch, mask)
+    return (time - AT).tolist(), value.tolist(), repeated
+
+
+@pytest.mark.parametrize(
+    ("times", "sorted_times", "places", "repeated"),
+    [
+        ([], [], [], 0),
+        ([5], [5], [0], 0),
+        ([5, 6], [5, 6], [0, 1], 0),
+        ([6, 5], [5, 6], [1, 0], 0),
+        ([5, 5], [5], [1], 1),
+        ([5, 5, 6], [5, 6], [1, 2], 1),
+        ([5, 7, 6], [5, 6, 7], [0, 2, 1], 0),
+        ([5, 8, 6, 7], [5, 6, 7, 8], [0, 2, 3, 1], 0),
+        ([7, 5, 7, 5, 6], [5, 6, 7], [3, 4, 2], 2),
+    ],
+)
+def test_samples_ascend_and_of_one_instant_the_last_one_stays(
+    times: list[int], sorted_times: list[int], places: list[float], repeated: int
+) -> None:
+    assert ordered(times) == (sorted_times, places, repeated)
+
+
+def test_of_many_repeats_the_last_ones_stay() -> None:
+    assert ordered([n % 2 for n in range(1000)]) == ([0, 1], [998, 999], 998)
+
+
+def test_what_is_not_wanted_is_left_out_before_repeats_are_counted() -> None:
+    assert ordered([5, 5, 6], [True, False, True]) == ([5, 6], [0, 2], 0)
+    assert ordered([6, 5, 5], [True, True, False]) == ([5, 6], [1, 0], 0)
+    assert ordered([5, 6], [False, False]) == ([], [], 0)
+
+
+def test_lengths_are_ordered_with_their_samples() -> None:
+    batch = taken([7, 5, 7, 6], [1, 2, 3, 4], metric="steps", seconds=[10, 20, 30, 40])
+    _, value, seconds, _ = in_order(batch, np.array([True, True, True, False]))
+    assert seconds is not None
+    assert (value.tolist(), seconds.tolist()) == ([2, 3], [20, 30])
+
+
+# --- Which road ---
+
+
+def test_where_its_minutes_are_empty_a_batch_goes_in_with_its_minutes(heart: SeriesKey) -> None:
+    written = store_batch(heart, taken([0, SECOND, MINUTE], [60, 62, 70]), NOW)
+    assert written.counts == Counts(new=3)
+    assert (written.touched - AT).tolist() == [0, SECOND, MINUTE]
+    assert (written.minutes_done, written.implausible) == (True, False)
+    assert stored(heart) == {0: (60, None), SECOND: (62, None), MINUTE: (70, None)}
+    assert minutes() == [(2, 122, 60, 62), (1, 70, 70, 70)]
+
+
+@pytest.mark.parametrize(
+    ("there", "empty"), [(-1, True), (0, False), (3 * MINUTE - 1, False), (3 * MINUTE, True)]
+)  # fmt: skip
+def test_its_minutes_are_those_of_the_first_to_the_last_sample_whole(heart: SeriesKey, there: int, empty: bool) -> None:
+    store_batch(heart, taken([there], [60]), NOW)
+    batch = taken([10 * SECOND, MINUTE + SECOND, 2 * MINUTE + SECOND], [61, 62, 63])
+    assert store_batch(heart, batch, NOW).minutes_done is empty
+    assert len(stored(heart)) == 4
+    assert MinuteRollup.objects.count() == (4 if empty else 1)
+
+
+@pytest.mark.parametrize("other", ["participant", "metric", "source"])
+def test_samples_of_another_series_are_not_in_the_way(heart: SeriesKey, other: str) -> None:
+    series = {
+        "participant": lambda: SeriesKey(ParticipantFactory().pk, heart.metric, heart.source),
+        "metric": lambda: SeriesKey(heart.participant, BY_CODE["steps"], heart.source),
+        "source": lambda: SeriesKey(heart.participant, heart.metric, source_for(PHONE).pk),
+    }[other]()
+    store_batch(series, taken([0, SECOND], [60, 61], metric=series.metric.code), NOW)
+    written = store_batch(heart, taken([0], [70]), NOW)
+    assert (written.counts, written.minutes_done) == (Counts(new=1), True)
+    assert stored(series) == {0: (60, None), SECOND: (61, None)}
+    assert Revision.objects.count() == 0
+
+
+def test_what_does_not_count_is_stored_and_not_in_the_minutes(heart: SeriesKey) -> None:
+    written = store_batch(heart, taken([0, SECOND, MINUTE], [60, 0, 0]), NOW)
+    assert written.counts == Counts(new=3, flagged=2)
+    assert (written.minutes_done, written.implausible) == (True, True)
+    assert minutes() == [(1, 60, 60, 60)]
+
+
+def test_where_nothing_counts_there_are_no_minutes(heart: SeriesKey) -> None:
+    written = store_batch(heart, taken([0, SECOND], [0, 0]), NOW)
+    assert (written.counts.flagged, written.minutes_done, written.implausible) == (2, True, True)
+    assert minutes() == []
+
+
+def test_what_is_no_measurement_is_counted_by_its_reason_and_leaves_the_rest(heart: SeriesKey) -> None:
+    written = store_batch(heart, taken([0, SECOND, 2 * SECOND], [60, float("nan"), float("inf")]), NOW)
+    assert written.counts == Counts(new=1, rejected={"value is not a finite number": 2})
+    assert (written.touched - AT).tolist() == [0]
+
+
+def test_a_batch_of_nothing_else_changes_nothing(heart: SeriesKey) -> None:
+    written = store_batch(heart, taken([0], [float("nan")]), NOW)
+    assert written.counts == Counts(rejected={"value is not a finite number": 1})
+    assert (written.touched.tolist(), written.minutes_done, written.implausible) == ([], False, False)
+    assert stored(heart) == {}
+
+
+# --- What differs ---
+
+
+def test_of_a_batch_that_is_read_again_what_differs_is_written_and_told(heart: SeriesKey) -> None:
+    store_batch(heart, taken([0, SECOND, 2 * SECOND, 4 * SECOND], [60, 61, 62, 64]), NOW)
+    again = taken([0, SECOND, 2 * SECOND, 3 * SECOND, 4 * SECOND], [60, 71, 62, 63, 74])
+    written = store_batch(heart, again, NOW)
+    assert written.counts == Counts(new=1, changed=2, unchanged=2)
+    assert (written.touched - AT).tolist() == [SECOND, 3 * SECOND, 4 * SECOND]
+    assert (written.minutes_done, written.implausible) == (False, False)
+    assert {at: value for at, (value, _) in stored(heart).items()} == {
+        0: 60, SECOND: 71, 2 * SECOND: 62, 3 * SECOND: 63, 4 * SECOND: 74,
+    }  # fmt: skip
+    kept = Revision.objects.order_by("time").values_list("old_value", "old_seconds")
+    assert list(kept) == [(61, None), (64, None)]
+
+
+def test_values_that_do_not_count_are_told_of_a_batch_that_is_read_again_too(heart: SeriesKey) -> None:
+    store_batch(heart, taken([0], [60]), NOW)
+    assert store_batch(heart, taken([0, SECOND], [60, 0]), NOW).implausible is True
+    assert store_batch(heart, taken([0, 2 * SECOND], [60, 62]), NOW).implausible is False
+
+
+def test_lengths_are_written_and_compared_with_their_samples(steps: SeriesKey) -> None:
+    def batch(times: Sequence[int], values: Sequence[float], seconds: Sequence[int]) -> SampleBatch:
+        return taken(times, values, metric="steps", seconds=seconds)
+
+    store_batch(steps, batch([0, MINUTE], [1, 2], [10, 20]), NOW)
+    assert stored(steps) == {0: (1, 10), MINUTE: (2, 20)}
+    again = batch([0, SECOND, MINUTE, 2 * MINUTE], [1, 5, 2, 6], [10, 30, 21, 40])
+    assert store_batch(steps, again, NOW).counts == Counts(new=2, changed=1, unchanged=1)
+    assert stored(steps) == {0: (1, 10), SECOND: (5, 30), MINUTE: (2, 21), 2 * MINUTE: (6, 40)}
+    assert list(Revision.objects.values_list("old_value", "old_seconds")) == [(2, 20)]
+    assert minutes() == []
+
+
+def test_differences_are_what_the_store_lacks_and_what_it_has_otherwise(steps: SeriesKey) -> None:
+    lengths = taken([0, SECOND, 2 * SECOND], [1, 2, 3], metric="steps", seconds=[10, 20, 30])
+    store_batch(steps, lengths, NOW)
+    Measurement.objects.filter(value=2).update(seconds=None)
+    bounds = {"low": NOON, "high": NOON + dt.timedelta(seconds=60)}
+    asked = taken([0, SECOND, 2 * SECOND, 3 * SECOND], [1, 2, 9, 4], metric="steps", seconds=[10, 20, 30, 40])
+    with connection.cursor() as cursor:
+        found = differences(cursor, steps, asked.time, asked.value, asked.seconds, bounds)
+    assert found.fresh.tolist() == [False, False, False, True]
+    assert found.changed.tolist() == [False, True, True, False]
+    assert (found.old.tolist(), found.old_seconds.tolist()) == ([2, 3], [NO_SECONDS, 30])
+
+
+# --- What a trace tells ---
+
+
+def test_a_trace_of_what_went_straight_in_says_that_nothing_was_there(steps: SeriesKey) -> None:
+    trace = Trace()
+    store_batch(steps, taken([MINUTE, 0], [2, 1], metric="steps", seconds=[20, 10]), NOW, trace)
+    (rows,) = trace.samples
+    assert rows.series == steps
+    assert ((rows.time - AT).tolist(), rows.value.tolist(), rows.seconds.tolist()) == ([0, MINUTE], [1, 2], [10, 20])
+    assert np.isnan(rows.before).tolist() == [True, True]
+    assert rows.seconds_before.tolist() == [NO_SECONDS, NO_SECONDS]
+
+
+def test_a_trace_of_what_is_read_again_says_what_was_there(steps: SeriesKey) -> None:
+    trace = Trace()
+    store_batch(steps, taken([0, SECOND], [1, 2], metric="steps", seconds=[10, 20]), NOW)
+    again = taken([0, SECOND, 2 * SECOND], [1, 9, 3], metric="steps", seconds=[10, 90, 30])
+    store_batch(steps, again, NOW, trace)
+    (rows,) = trace.samples
+    assert (rows.value.tolist(), rows.seconds.tolist()) == ([1, 9, 3], [10, 90, 30])
+    assert rows.before[:2].tolist() == [1, 2]
+    assert np.isnan(rows.before[2])
+    assert rows.seconds_before.tolist() == [10, 20, NO_SECONDS]
+
+
+def test_a_trace_of_what_changed_nothing_says_so_too(heart: SeriesKey) -> None:
+    trace = Trace()
+    store_batch(heart, taken([0], [60]), NOW)
+    store_batch(heart, taken([0], [60]), NOW, trace)
+    (rows,) = trace.samples
+    assert (rows.before.tolist(), rows.seconds_before.tolist()) == ([60], [NO_SECONDS])
+
+
+# --- What the vendor no longer has ---
+
+
+def test_of_a_stretch_what_no_batch_holds_is_taken_away_and_kept_as_a_revision(steps: SeriesKey) -> None:
+    store_batch(steps, taken([0, 1, 2, 3], [1, 2, 3, 4], metric="steps", seconds=[10, 20, 30, 40]), NOW)
+    batches = [taken([2], [3], metric="steps"), taken([0, 2], [1, 3], metric="steps")]
+    assert (remove_absent(steps, batches, AT, AT + 4) - AT).tolist() == [1, 3]
+    assert stored(steps) == {0: (1, 10), 2: (3, 30)}
+    kept = Revision.objects.order_by("time").values_list("old_value", "old_seconds", "source_id", "metric_id")
+    assert list(kept) == [(2, 20, steps.source, steps.metric.id), (4, 40, steps.source, steps.metric.id)]
+
+
+def test_a_stretch_holds_its_first_instant_and_not_its_last(heart: SeriesKey) -> None:
+    store_batch(heart, taken([-1, 0, 8, 9, 10], [59, 60, 68, 69, 70]), NOW)
+    assert (remove_absent(heart, [], AT, AT + 10) - AT).tolist() == [0, 8, 9]
+    assert sorted(stored(heart)) == [-1, 10]
+
+
+def test_what_was_kept_at_the_first_instant_stays(heart: SeriesKey) -> None:
+    store_batch(heart, taken([0, 1], [60, 61]), NOW)
+    assert (remove_absent(heart, [taken([0], [60])], AT, AT + 10) - AT).tolist() == [1]
+
+
+@pytest.mark.parametrize("beside", [-1, 10])
+def test_what_was_kept_beside_the_stretch_is_not_counted_for_it(heart: SeriesKey, beside: int) -> None:
+    store_batch(heart, taken([beside, 5], [60, 61]), NOW)
+    assert (remove_absent(heart, [taken([beside], [60])], AT, AT + 10) - AT).tolist() == [5]
+    assert sorted(stored(heart)) == [beside]
+
+
+def test_where_all_was_kept_nothing_is_taken_away(heart: SeriesKey) -> None:
+    store_batch(heart, taken([0, 1], [60, 61]), NOW)
+    assert remove_absent(heart, [taken([1, 0, 1], [60, 61, 61])], AT, AT + 10).tolist() == []
+    assert remove_absent(heart, [], AT + 2, AT + 10).tolist() == []
+    assert sorted(stored(heart)) == [0, 1]
+
+
+@pytest.mark.parametrize("other", ["participant", "metric", "source"])
+def test_other_series_lose_nothing(heart: SeriesKey, other: str) -> None:
+    series = {
+        "participant": lambda: SeriesKey(ParticipantFactory().pk, heart.metric, heart.source),
+        "metric": lambda: SeriesKey(heart.participant, BY_CODE["steps"], heart.source),
+        "source": lambda: SeriesKey(heart.participant, heart.metric, source_for(PHONE).pk),
+    }[other]()
+    store_batch(series, taken([0, 1], [60, 61], metric=series.metric.code), NOW)
+    store_batch(heart, taken([0, 1], [60, 61]), NOW)
+    assert len(remove_absent(heart, [taken([0], [60])], AT, AT + 10)) == 1
+    assert sorted(stored(series)) == [0, 1]
