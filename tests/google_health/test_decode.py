@@ -12,7 +12,7 @@ from ingestion.providers.base import BrokenAnswer
 from ingestion.providers.google_health.assembly import NOT_COMPUTED
 from ingestion.providers.google_health.data_types import DATA_TYPES
 from ingestion.providers.google_health.decode import Origin, page
-from ingestion.providers.google_health.times import instants
+from ingestion.providers.google_health.times import NO_OFFSET, instants
 from ingestion.providers.markers import HALF, MINUS_ONE, NO_VALUE, ZERO
 from metrics.batch import SampleBatch, SourceKey, microseconds
 from metrics.days import LocalCalendar
@@ -99,8 +99,43 @@ def test_a_word_for_not_told_is_no_name(
     assert batch.source == SourceKey("google_health", platform, model)
 
 
+@pytest.mark.parametrize(
+    ("application", "platform"),
+    [
+        ({"packageName": "org.a", "webClientId": "web", "googleWebClientId": "own"}, "FITBIT/org.a"),
+        ({"webClientId": "web", "googleWebClientId": "own"}, "FITBIT/web"),
+        ({"googleWebClientId": "own"}, "FITBIT/own"),
+        ({}, "FITBIT"),
+    ],
+)
+def test_an_application_is_known_by_the_first_of_its_ids(application: dict[str, str], platform: str) -> None:
+    source = {"platform": "FITBIT", "application": application}
+    assert page(HEART_RATE, body(heart_rate("13:05:12", source=source)), ORIGIN).sources == [
+        SourceKey("google_health", platform)
+    ]
+
+
+def test_an_application_without_a_platform_stands_alone() -> None:
+    source = {"application": {"packageName": "org.a"}}
+    assert page(HEART_RATE, body(heart_rate("13:05:12", source=source)), ORIGIN).sources[0].platform == "org.a"
+
+
+def test_a_device_s_own_name_is_its_model_before_what_it_is_described_by() -> None:
+    device = {"displayName": "Charge 6", "manufacturer": "Acme", "formFactor": "WATCH"}
+    found = page(HEART_RATE, body(heart_rate("13:05:12", source={"device": device})), ORIGIN)
+    assert found.sources[0].device_model == "Charge 6"
+
+
+def test_names_are_as_long_as_their_columns() -> None:
+    source = {"platform": "P" * 100, "device": {"displayName": "M" * 100}}
+    (found,) = page(HEART_RATE, body(heart_rate("13:05:12", source=source)), ORIGIN).sources
+    assert (found.platform, found.device_model) == ("P" * 60, "M" * 80)
+
+
 def test_data_of_a_simulator_are_marked_synthetic() -> None:
     assert page(HEART_RATE, body(heart_rate("13:05:12")), Origin("pretended", synthetic=True)).sources[0].synthetic
+
+    assert not page(HEART_RATE, body(heart_rate("13:05:12")), Origin("vendor")).sources[0].synthetic
 
 
 def test_of_one_source_at_one_instant_the_highest_comes_last_whatever_the_order(calendar: LocalCalendar) -> None:
@@ -166,6 +201,42 @@ def test_heart_rate_variability_brings_two_metrics_over_five_minutes(calendar: L
     batches = assembled("heart-rate-variability", calendar, point).delivery.samples
     assert {b.metric: b.value.tolist() for b in batches} == {"hrv_rmssd": [41.7], "hrv_sdnn": [50.25]}
     assert all(b.seconds is not None and b.seconds.tolist() == [300] for b in batches)
+
+
+def test_a_page_s_columns_stand_beside_each_other() -> None:
+    points = heart_rate("13:05:12", "71", PHONE), heart_rate("13:05:14", "73"), heart_rate("13:05:16", "75", PHONE, "")
+    found = page(HEART_RATE, body(*points, token="more"), ORIGIN)
+    assert found.time.tolist() == [at(13, 5, 12), at(13, 5, 14), at(13, 5, 16)]
+    assert [column.tolist() for column in found.values] == [[71.0, 73.0, 75.0]]
+    assert found.codes.tolist() == [0, 1, 0]
+    assert [source.device_model for source in found.sources] == ["MobileTrack", "Charge 6"]
+    assert found.offset.tolist() == [3600, 3600, NO_OFFSET]
+    assert (found.seconds, found.token, found.count, found.sent) == (None, "more", 3, 3)
+    assert {found.codes.dtype, found.offset.dtype} == {np.dtype(np.int32)}
+
+
+def test_a_page_of_days_tells_dates_and_no_clock() -> None:
+    found = page(
+        DATA_TYPES["daily-resting-heart-rate"], body(daily("dailyRestingHeartRate", beatsPerMinute="57")), ORIGIN
+    )
+    assert found.time.tolist() == [(dt.date(2026, 11, 20) - dt.date(1970, 1, 1)).days]
+    assert (found.seconds, found.offset.tolist(), found.offset.dtype) == (None, [NO_OFFSET], np.dtype(np.int32))
+
+
+@pytest.mark.parametrize("gone", ["year", "month", "day"])
+def test_a_date_of_which_a_part_is_left_out_is_none(gone: str) -> None:
+    point = daily("dailyRestingHeartRate", beatsPerMinute="57")
+    point["dailyRestingHeartRate"]["date"] = {name: part for name, part in DAY.items() if name != gone}
+    with pytest.raises(BrokenAnswer, match="not_a_date"):
+        page(DATA_TYPES["daily-resting-heart-rate"], body(point), ORIGIN)
+
+
+def test_points_of_every_source_that_cannot_be_read_are_left_out() -> None:
+    wrong = [heart_rate("13:05:12", source={"platform": [number]}) for number in (1, 2, 2)]
+    good = heart_rate("13:05:14", "73")
+    found = page(HEART_RATE, body(wrong[0], good, *wrong[1:]), ORIGIN)
+    assert (found.values[0].tolist(), found.unreadable) == ([73.0], {"unexpected_shape": 3})
+    assert found.sources[found.codes[0]].device_model == "Charge 6"
 
 
 def test_what_was_not_computed_is_skipped_and_counted(calendar: LocalCalendar) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from ingestion.providers.base import BrokenAnswer
 from ingestion.providers.google_health.sessions import SessionPage
-from ingestion.providers.google_health.sleep import UNKNOWN_STAGE, assemble_sleep, sleep_page
+from ingestion.providers.google_health.sleep import UNKNOWN_STAGE, UNREADABLE_STAGE, assemble_sleep, sleep_page
 from metrics.batch import SleepRecord, SourceKey, microseconds
 from tests.google_health.points import CHARGE, ORIGIN, body
 
@@ -95,6 +95,54 @@ def test_a_night_that_comes_on_two_pages_is_one() -> None:
     pages = [read(session({})), read(session({"processed": True}))]
     (record,) = assemble_sleep(pages).delivery.sleep
     assert record.processed
+
+
+def test_one_id_at_two_sources_is_two_nights() -> None:
+    other = session({}) | {"dataSource": {"platform": "HEALTH_CONNECT"}}
+    found = assemble_sleep([read(session({})), read(other)])
+    assert [night.source.platform for night in found.delivery.sleep] == ["FITBIT", "HEALTH_CONNECT"]
+    assert found.points == 2
+
+
+def test_the_id_in_a_night_s_name_comes_before_the_one_beside_it() -> None:
+    assert night(session({"externalId": "own-1"})).external_id == "625"
+
+
+def test_google_s_words_for_stages() -> None:
+    kinds = ("AWAKE", "LIGHT", "DEEP", "REM", "ASLEEP", "RESTLESS")
+    record = night(session({}, *(stage(kind, n, n + 1) for n, kind in enumerate(kinds))))
+    assert [one.stage for one in record.stages] == ["awake", "light", "deep", "rem", "asleep", "restless"]
+
+
+def test_stages_come_in_order_of_time_in_whole_seconds() -> None:
+    apart = stage("DEEP", 30, 40) | {"startTime": "2026-11-19T23:11:00.4Z", "endTime": "2026-11-19T23:20:59.6Z"}
+    record = night(session({}, stage("REM", 50, 60), apart, stage("LIGHT", 0, 30)))
+    assert lengths(record) == [(0, 1800, "light"), (1800, 600, "deep"), (3000, 600, "rem")]
+
+
+def test_what_is_left_out_of_nights_is_counted_over_all_pages() -> None:
+    wrong, odd = stage("LIGHT", 20, 10), stage("DREAMLESS", 0, 10)
+    one = session({}, odd, odd, wrong, shortAwakenings=[wrong, wrong, odd])
+    bad = session({}) | {"sleep": None}
+    found = assemble_sleep([read(one, bad), read(session({}, odd, name="626"), bad, bad)])
+    assert found.skipped == {UNKNOWN_STAGE: 4, UNREADABLE_STAGE: 3}
+    assert (found.points, found.unreadable) == (2, {"unexpected_shape": 3})
+
+
+def test_nights_that_go_on_are_told_once_each_in_order_over_all_pages() -> None:
+    def ongoing(minutes: float) -> dict[str, Any]:
+        point = session({}, name=f"active-{minutes}")
+        point["sleep"]["interval"] = {"startTime": after(minutes), "startUtcOffset": "3600s"}
+        return point
+
+    found = assemble_sleep([read(ongoing(30), session({})), read(ongoing(30), ongoing(10))])
+    assert found.unfinished == [microseconds(START + dt.timedelta(minutes=minutes)) for minutes in (10, 30)]
+    assert found.points == 1
+
+
+def test_without_nights_there_is_no_clock_to_tell() -> None:
+    found = assemble_sleep([sleep_page(b"{}", ORIGIN)])
+    assert (found.offsets, found.delivery.sleep, found.points) == ([], [], 0)
 
 
 def test_a_night_tells_the_clock_of_its_device() -> None:

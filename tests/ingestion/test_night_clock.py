@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion.providers.night_clock import Night, WallStage, read_night
+from ingestion.providers.night_clock import Night, WallStage, fits, read_night, stage_starts
 
 AMSTERDAM, LORD_HOWE = zoneinfo.ZoneInfo("Europe/Amsterdam"), zoneinfo.ZoneInfo("Australia/Lord_Howe")
 NEW_YORK = zoneinfo.ZoneInfo("America/New_York")
@@ -108,3 +108,109 @@ def test_the_end_may_be_on_the_wall_and_the_stages_on_the_start_s_clock() -> Non
 def test_without_a_length_the_clock_on_the_wall_is_read() -> None:
     night = read_night(AMSTERDAM, _wall("2026-10-24T23:00"), _wall("2026-10-25T07:00"))
     assert night.ends_at - night.starts_at == dt.timedelta(hours=9)
+
+
+# --- which reading is taken, exactly ---------------------------------------------------------------------------------
+
+HOUR, SECOND = 3600, dt.timedelta(seconds=1)
+
+
+def _autumn(
+    *stages: tuple[str, int], start: str = "24T23:00", end: str = "25T07:00", hours: float | None = None
+) -> Night:
+    """A night in Amsterdam when the clocks go back at 03:00 of 25 October; stamps are day and clock."""
+    length = None if hours is None else dt.timedelta(hours=hours)
+    walls = [(_wall(f"2026-10-{at}"), seconds) for at, seconds in stages]
+    return read_night(AMSTERDAM, _wall(f"2026-10-{start}"), _wall(f"2026-10-{end}"), walls, length)
+
+
+def _night(starts: str, ends: str, *stages: int, wall: bool) -> Night:
+    return Night(_instant(f"2026-10-{starts}"), _instant(f"2026-10-{ends}"), stages, wall)
+
+
+def test_where_no_clock_changes_stages_are_on_the_wall() -> None:
+    start, end = _wall("2026-06-01T23:00"), _wall("2026-06-02T07:00")
+    night = read_night(AMSTERDAM, start, end, [(start, 8 * HOUR)])
+    assert night == Night(_instant("2026-06-01T21:00"), _instant("2026-06-02T05:00"), (0,), on_the_wall=True)
+
+
+def test_the_end_on_the_start_s_clock_means_the_stages_too_and_where_both_fit_the_wall_s_is_taken() -> None:
+    assert _autumn(hours=8) == _night("24T21:00", "25T05:00", wall=False)
+    assert _autumn(hours=9) == _night("24T21:00", "25T06:00", wall=True)
+    assert _autumn(hours=8.5) == _night("24T21:00", "25T06:00", wall=True)
+    assert _autumn(hours=8.49) == _night("24T21:00", "25T05:00", wall=False)
+
+
+@pytest.mark.parametrize(
+    ("hours", "starts"), [(None, "25T00:30"), (6.5, "25T00:30"), (5.5, "25T01:30"), (5.9, "25T01:30")]
+)
+def test_a_start_in_the_repeated_hour_is_the_pass_that_fits_the_length_else_the_first(
+    hours: float | None, starts: str
+) -> None:
+    assert _autumn(start="25T02:30", end="25T08:00", hours=hours) == _night(starts, "25T07:00", wall=True)
+
+
+@pytest.mark.parametrize(("hours", "ends"), [(None, "25T00:30"), (3.5, "25T00:30"), (4.5, "25T01:30")])
+def test_an_end_in_the_repeated_hour_is_the_pass_that_fits_the_length_else_the_first(
+    hours: float | None, ends: str
+) -> None:
+    assert _autumn(end="25T02:30", hours=hours) == _night("24T21:00", ends, wall=True)
+
+
+def test_a_night_does_not_end_before_it_begins() -> None:
+    assert _autumn(start="25T02:45", end="25T02:15") == _night("25T00:45", "25T01:15", wall=True)
+
+
+@pytest.mark.parametrize(("over", "wall"), [(899, True), (900, False)])
+@pytest.mark.parametrize("before", [0, 1])
+def test_stages_that_reach_a_quarter_of_an_hour_beyond_the_night_are_on_another_clock(
+    over: int, before: int, wall: bool
+) -> None:
+    """`before`: seconds by which the first stage begins too early; they count with the rest."""
+    first = "24T23:00" if not before else "24T22:59:59"
+    night = _autumn((first, 2 * HOUR), ("25T04:00", 3 * HOUR + over - before), hours=9)
+    assert night == _night("24T21:00", "25T06:00", -before, (6 if wall else 5) * HOUR, wall=wall)
+
+
+@pytest.mark.parametrize(("over", "wall"), [(899, True), (900, False)])
+def test_stages_that_lie_a_quarter_of_an_hour_on_each_other_are_on_another_clock(over: int, wall: bool) -> None:
+    """In spring the wall's clock skips an hour: what stands at 03:00 follows on three hours, or on four."""
+    start, end = _wall("2026-03-28T23:00"), _wall("2026-03-29T07:00")
+    stages = [(start, 3 * HOUR + over), (_wall("2026-03-29T03:00"), HOUR), (_wall("2026-03-29T05:00"), HOUR // 2)]
+    night = read_night(AMSTERDAM, start, end, stages, dt.timedelta(hours=7))
+    found = (0, 3 * HOUR, 5 * HOUR) if wall else (0, 4 * HOUR, 6 * HOUR)
+    assert night == Night(_instant("2026-03-28T22:00"), _instant("2026-03-29T05:00"), found, wall)
+
+
+def _starts(start: str, fold: int, *stages: tuple[str, int], wall: bool = True) -> tuple[int, ...]:
+    walls = [(_wall(f"2026-10-25T{at}"), seconds) for at, seconds in stages]
+    begins = _wall(f"2026-10-25T{start}")
+    instant = begins.replace(tzinfo=AMSTERDAM, fold=fold).astimezone(dt.UTC)
+    return stage_starts(AMSTERDAM, begins, instant, walls, on_the_wall=wall)
+
+
+def test_on_either_clock_stages_are_told_in_seconds_from_the_night_s_start() -> None:
+    stages = ("01:00", 90 * 60), ("02:30", 90 * 60), ("04:00:00.6", HOUR)
+    assert _starts("01:00", 0, *stages) == (0, 5400, 4 * HOUR + 1)
+    assert _starts("01:00", 0, *stages, wall=False) == (0, 5400, 3 * HOUR + 1)
+
+
+def test_a_stage_of_the_repeated_hour_is_the_second_pass_where_the_first_lies_before_what_came_last() -> None:
+    assert _starts("01:30", 0, ("01:30", HOUR), ("02:30", HOUR)) == (0, HOUR)
+    assert _starts("01:30", 0, ("01:30", HOUR + 1), ("02:30", HOUR)) == (0, 2 * HOUR)
+    assert _starts("01:30", 0, ("01:30", 2 * HOUR), ("02:30", HOUR)) == (0, 2 * HOUR)
+    # Neither pass lies behind what came last: stages that overlap.
+    assert _starts("01:30", 0, ("01:30", 2 * HOUR + 1), ("02:30", HOUR)) == (0, HOUR)
+
+
+def test_the_first_stage_of_a_night_that_begins_in_the_second_pass_is_of_it() -> None:
+    assert _starts("02:30", 1, ("02:30", 60)) == (0,)
+    assert _starts("02:30", 0, ("02:29:59", 60)) == (HOUR - 1,)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_night_fits_its_length_up_to_a_quarter_of_an_hour(sign: int) -> None:
+    span = dt.timedelta(hours=8)
+    assert fits(span, span + sign * 899 * SECOND)
+    assert not fits(span, span + sign * 900 * SECOND)
+    assert fits(span, None)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 
+import pytest
+
 from ingestion import answered
 from ingestion.devices import Described
 from ingestion.models import SyncWindow
@@ -24,8 +26,8 @@ def window(first: float, asked: float | None, *, hours: float = 1, points: int =
     )  # fmt: skip
 
 
-def device(known: float, synced: float, kind: str = "TRACKER", connection: int = 1) -> tuple[int, Described]:
-    return connection, Described("d", "", kind, 50, "", at(synced), at(known))
+def device(known: float, synced: float | None, kind: str = "TRACKER", connection: int = 1) -> tuple[int, Described]:
+    return connection, Described("d", "", kind, 50, "", None if synced is None else at(synced), at(known))
 
 
 def spans(windows: list[SyncWindow], *described: tuple[int, Described]) -> list[tuple[float, float]]:
@@ -102,3 +104,77 @@ def test_a_look_at_what_is_past_reaches_to_the_days_that_are_watched() -> None:
 def test_failed_and_unread_windows_are_no_answers() -> None:
     assert spans([window(0, 1.1, state="failed"), window(1, None, state="due")]) == []
     assert spans([window(0, 1.1, error_code="unreadable")]) == []
+
+
+def test_a_device_that_tells_no_sync_tells_of_no_upload() -> None:
+    assert spans([window(5, 6.1)], device(6, None)) == [(5, 6)]
+    assert spans([window(5, 6.1)], device(6, 3), device(30, 29), device(31, None)) == []
+
+
+def test_what_was_never_asked_for_is_not_answered_however_long_it_has_been_due() -> None:
+    assert spans([window(1, None, state="due", due_at=at(9))]) == []
+    assert spans([window(1, None, state="claimed", due_at=at(9))]) == []
+
+
+def test_what_was_answered_and_is_due_again_was_answered_when_it_was() -> None:
+    assert spans([window(5, 6.1, state="due", due_at=at(40))], device(6, 3), device(30, 29)) == []
+    assert spans([window(5, 30.1, state="due", due_at=at(40))], device(6, 3), device(30, 29)) == [(5, 6)]
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "expected"),
+    [("done", "unreadable", True), ("done", "", False), ("done", "timeout", False), ("due", "unreadable", False)],
+)
+def test_an_answer_is_spoilt_that_could_not_be_read(state: str, error: str, expected: bool) -> None:
+    assert answered.spoilt(window(0, 1.1, state=state, error_code=error)) is expected
+
+
+@pytest.mark.parametrize(
+    ("first", "hours", "expected"),
+    [
+        (5, 1, [(5, 6)]),
+        (4.9, 1.1, [(5, 6)]),
+        (5, 1.1, [(5, 6)]),
+        (5.1, 0.9, []),
+        (5, 0.9, []),
+        (5.1, 2, []),
+        (3, 2, []),
+    ],
+)
+def test_a_look_answers_the_windows_that_lie_in_it_to_their_edges(
+    first: float, hours: float, expected: list[tuple[float, float]]
+) -> None:
+    look = window(first, 30.1, hours=hours, kind="look")
+    assert spans([window(5, 6.1), look], device(6, 3), device(30, 29)) == expected
+
+
+@pytest.mark.parametrize(("asked", "expected"), [(5, []), (5.5, [(5, 5.5)]), (6, [(5, 6)])])
+def test_what_was_asked_for_when_it_began_is_not_answered(asked: float, expected: list[tuple[float, float]]) -> None:
+    assert spans([window(5, asked)]) == expected
+    assert spans([window(5, asked)], device(asked, 5)) == expected
+
+
+def test_an_upload_counts_from_the_instant_at_which_it_is_known() -> None:
+    assert spans([window(5, 8)], device(8, 7), device(30, 29)) == [(5, 6)]
+    assert spans([window(5, 7.9)], device(8, 7), device(30, 29)) == []
+
+
+def test_of_uploads_the_furthest_known_by_then_counts_whatever_was_described_last() -> None:
+    assert spans([window(5, 9)], device(7, 6), device(8, 2), device(30, 29)) == [(5, 6)]
+
+
+def test_data_show_how_far_an_upload_reached_by_their_window_s_end_or_the_asking() -> None:
+    assert spans([window(5, 6.1), window(7, 7.5, points=9)]) == [(7, 7.5)]
+    assert spans([window(5, 6.1), window(7, 9, points=9), window(8, 8.5)]) == [(7, 8.5)]
+
+
+def test_answers_that_touch_or_overlap_are_one_beside_others() -> None:
+    windows = [window(9, 20), window(0, 20), window(3, 20, hours=3), window(4, 20), window(6, 20), window(12, 20)]
+    assert spans(windows) == [(0, 1), (3, 7), (9, 10), (12, 13)]
+
+
+def test_windows_of_several_connections_are_answered_together() -> None:
+    mine, other = window(0, 1.1), window(1, 2.1)
+    other.connection_id = 2
+    assert spans([mine, other], device(2, 0, connection=2), device(30, 29, connection=2)) == [(0, 1)]
+    assert spans([mine, other]) == [(0, 2)]
