@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+from django.db import transaction
 
 from ingestion import connections
 from ingestion.models import SyncWindow
 from ingestion.sync import claims, engine
 from metrics.models import Measurement
-from tests.actors import at_once
+from tests.actors import at_once, somebody_else
 from tests.sync.conftest import connect
 from tests.sync.fake import FakeVendor
 
@@ -44,6 +45,20 @@ def test_two_workers_never_hold_the_same_window(vendor: FakeVendor, now: dt.date
     hours(mine.pk, now, 30)
     held = at_once(4, lambda: {window.pk for window in claims.claim(mine, now, 10)})
     assert sum(len(one) for one in held) == len(set().union(*held)) == 30
+
+
+def test_a_worker_passes_over_what_another_is_about_to_claim_without_waiting(
+    vendor: FakeVendor, now: dt.datetime
+) -> None:
+    mine = connect(now)
+    hours(mine.pk, now, 5)
+    with transaction.atomic():
+        first = claims.claim(mine, now, 2)
+        second = somebody_else(lambda: claims.claim(mine, now, 2))
+        third = somebody_else(lambda: claims.claim(mine, now, 10))
+    taken = [window.starts_at for window in [*first, *second, *third]]
+    assert taken == sorted(taken, reverse=True)
+    assert [len(first), len(second), len(third)] == [2, 2, 1]
 
 
 def test_four_workers_on_one_connection_read_each_window_once(vendor: FakeVendor, now: dt.datetime) -> None:

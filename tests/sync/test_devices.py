@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from typing import Any
 
 import pytest
 
-from ingestion import devices, evidence
-from ingestion.models import Connection, Device, DeviceReading
-from ingestion.providers.base import DeviceKind, DeviceState
+from ingestion import connections, devices, evidence
+from ingestion.models import Connection, Device, DeviceReading, SyncWindow
+from ingestion.providers.base import AccessGone, BrokenAnswer, DeviceKind, DeviceState, VendorBusy
 from metrics import verdicts
 from metrics.evidence import Evidence
 from metrics.models import Cause, Gap, ParticipantDay, Standing
@@ -156,6 +157,197 @@ def test_a_battery_falls_by_its_own_readings_alone(linked: Connection) -> None:
     verdicts.refresh(linked.participant, now=NOW)
     gap = Gap.objects.filter(date=dt.date(2026, 5, 4)).get()
     assert (gap.cause, "falling_per_day" in gap.evidence) == (Cause.BATTERY_FLAT, False)
+
+
+def test_what_is_stored_read_and_told_of_a_device_is_described_alike(linked: Connection) -> None:
+    told(linked, state("a", WATCH, percent=52, synced=NOW - HOUR, word="High"), at=NOW - HOUR)
+    told(linked, state("a", WATCH, percent=40, synced=NOW, word="Medium"))
+    mine = Device.objects.get()
+    now = devices.Described(str(mine.pk), "Model a", "WATCH", 40, "Medium", NOW, NOW)
+    before = devices.Described(str(mine.pk), "Model a", "WATCH", 52, "High", NOW - HOUR, NOW - HOUR)
+    assert devices.as_stored(mine) == now
+    assert [devices.as_read(one) for one in mine.readings.order_by("at")] == [before, now]
+    told_of = devices.as_told(state("a", WATCH, percent=40, synced=NOW, word="Medium"), NOW)
+    assert told_of == devices.Described("a", "Model a", "WATCH", 40, "Medium", NOW, NOW)
+
+
+def test_of_stored_devices_the_one_that_is_worn_is_found(linked: Connection) -> None:
+    told(linked, state("a", synced=NOW - HOUR), state("b", synced=NOW), state("c", SCALE))
+    worn = devices.worn_of(Device.objects.all())
+    assert worn
+    assert worn.external_id == "b"
+    assert devices.worn_of(Device.objects.filter(external_id="c")) is devices.worn_of([]) is None
+
+
+def test_of_many_descriptions_those_of_what_was_worn_when_they_were_made_are_told() -> None:
+    old, new = (described("old", TRACKER, 5, START, START + n * HOUR) for n in (1, 30))
+    first = described("new", TRACKER, 90, START + 2 * HOUR, START + 3 * HOUR)
+    scale = described("scale", SCALE, 90, START + 20 * HOUR, START + 20 * HOUR)
+    again = described("new", TRACKER, 80, START + 25 * HOUR, START + 26 * HOUR)
+    assert list(devices.worn_through([again, new, scale, first, old])) == [old, first, again]
+
+
+# --- what is kept of them ------------------------------------------------------------------------------------------
+
+
+def kept(linked: Connection) -> list[tuple[Any, ...]]:
+    rows = Device.objects.filter(connection=linked).order_by("external_id")
+    return list(
+        rows.values_list("external_id", "model", "kind", "battery_percent", "battery_status", "last_sync_at", "seen_at")
+    )
+
+
+def readings() -> list[tuple[Any, ...]]:
+    rows = DeviceReading.objects.order_by("at", "device__external_id")
+    return list(rows.values_list("device__external_id", "at", "battery_percent", "battery_status", "last_sync_at"))
+
+
+def test_a_device_is_kept_as_it_was_described_last(linked: Connection) -> None:
+    told(linked, DeviceState("a", "Charge 5", UNKNOWN, 52, "High", NOW - DAY), at=NOW - HOUR)
+    assert kept(linked) == [("a", "Charge 5", "UNKNOWN", 52, "High", NOW - DAY, NOW - HOUR)]
+    told(linked, DeviceState("a", "Charge 6", TRACKER, None, "Low", None))
+    assert kept(linked) == [("a", "Charge 6", "TRACKER", None, "Low", None, NOW)]
+
+
+def test_each_connection_has_devices_of_its_own(linked: Connection) -> None:
+    other = connect(NOW, user="user-2")
+    told(other, state("a", percent=90), state("b", percent=80), at=NOW - HOUR)
+    told(linked, state("a", percent=10))
+    assert [one[3] for one in kept(other)] == [90, 80]
+    assert [one[3] for one in kept(linked)] == [10]
+    told(other, state("a", percent=70), state("b", percent=80))
+    assert [one[:3] for one in readings()] == [
+        ("a", NOW - HOUR, 90), ("b", NOW - HOUR, 80), ("a", NOW, 10), ("a", NOW, 70),
+    ]  # fmt: skip
+
+
+def test_a_device_that_is_told_of_twice_counts_as_it_is_told_last(linked: Connection) -> None:
+    told(linked, state("a", percent=90), state("b", percent=50), state("a", percent=10))
+    assert [(one[0], one[3]) for one in kept(linked)] == [("a", 10), ("b", 50)]
+    assert [(one[0], one[2]) for one in readings()] == [("a", 10), ("b", 50)]
+
+
+@pytest.mark.parametrize(
+    ("changed", "read"),
+    [
+        ({}, False),
+        ({"model": "Model z", "kind": WATCH}, False),
+        ({"battery_percent": 51}, True),
+        ({"battery_percent": None}, True),
+        ({"battery_status": "Low"}, True),
+        ({"last_sync_at": NOW}, True),
+    ],
+)
+def test_a_reading_is_kept_of_what_changed(linked: Connection, changed: dict[str, Any], read: bool) -> None:
+    before, beside = state("a", percent=50, synced=NOW - HOUR, word="High"), state("b", synced=NOW - DAY)
+    told(linked, before, beside, at=NOW - HOUR)
+    first = readings()
+    after = dataclasses.replace(before, **changed)
+    told(linked, after, beside)
+    mine = ("a", NOW, after.battery_percent, after.battery_status, after.last_sync_at)
+    assert readings() == [*first, *([mine] if read else [])]
+
+
+def test_of_two_answers_of_one_instant_the_first_reading_stays(linked: Connection) -> None:
+    told(linked, state("a", percent=50))
+    told(linked, state("a", percent=40))
+    assert ([one[3] for one in kept(linked)], [one[2] for one in readings()]) == ([40], [50])
+
+
+def reread(linked: Connection) -> dt.datetime | None:
+    """From when on a device's sync after a silence has the pulse read again."""
+    mine = SyncWindow.objects.filter(connection=linked, data_type="pulse", reason="uploaded").order_by("starts_at")
+    return mine.values_list("starts_at", flat=True).first()
+
+
+@pytest.fixture
+def long(linked: Connection) -> Connection:
+    """Monitored for so long that what was missed may lie before the watched days."""
+    type(linked.participant).objects.update(monitoring_starts_on=dt.date(2026, 3, 1))
+    linked.participant.refresh_from_db()
+    return linked
+
+
+def days_ago(days: int) -> dt.datetime:
+    """A local noon."""
+    return START + 12 * HOUR - days * DAY
+
+
+def midnight(days: int) -> dt.datetime:
+    return START - days * DAY
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ([state("a", synced=days_ago(20))], [state("a", synced=NOW)], midnight(20)),
+        ([state("a", synced=days_ago(20))], [state("a", synced=days_ago(20) + HOUR)], midnight(20)),
+        ([state("a", synced=days_ago(20))], [state("a", synced=days_ago(20), percent=1)], None),
+        ([state("a", synced=days_ago(20))], [state("a", synced=days_ago(21))], None),
+        ([state("a", synced=days_ago(20))], [state("a", synced=None)], None),
+        ([state("a", synced=None)], [state("a", synced=NOW)], None),
+        ([state("a", synced=days_ago(20))], [state("b", synced=NOW)], None),
+        ([state("a", SCALE, synced=days_ago(20))], [state("a", SCALE, synced=NOW)], None),
+        (
+            [state("a", synced=days_ago(15)), state("b", synced=days_ago(30)), state("c", synced=days_ago(20))],
+            [state("a", synced=NOW), state("b", synced=days_ago(30)), state("c", synced=NOW)],
+            midnight(20),
+        ),
+    ],
+)
+def test_what_is_worn_and_synced_since_has_what_it_missed_read_again(
+    long: Connection, before: list[DeviceState], after: list[DeviceState], expected: dt.datetime | None
+) -> None:
+    told(long, *before, at=NOW - HOUR)
+    assert reread(long) is None
+    told(long, *after)
+    assert reread(long) == expected
+
+
+# --- asking for them -----------------------------------------------------------------------------------------------
+
+
+class Telling(FakeVendor):
+    """Answers a question for the devices as it is told to."""
+
+    def __init__(self, answer: list[DeviceState] | Exception) -> None:
+        super().__init__()
+        self.answer = answer
+
+    def devices(self, access_token: str) -> list[DeviceState]:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def test_devices_that_are_asked_for_are_kept(linked: Connection) -> None:
+    devices.refresh(linked, Telling([state("a", percent=33)]), "access", NOW)
+    assert [(one[0], one[3], one[6]) for one in kept(linked)] == [("a", 33, NOW)]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [AccessGone(AccessGone.SCOPE_MISSING), AccessGone(AccessGone.ACCOUNT_NOT_LINKED), BrokenAnswer("not_json")],
+)
+def test_devices_that_cannot_be_seen_stay_as_they_are(
+    linked: Connection, fault: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    told(linked, state("a"))
+    devices.refresh(linked, Telling(fault), "access", NOW + HOUR)
+    assert [one[6] for one in kept(linked)] == [NOW]
+    assert ("the devices could not be read: not_json" in caplog.text) is isinstance(fault, BrokenAnswer)
+
+
+@pytest.mark.parametrize("fault", [AccessGone(AccessGone.DENIED), VendorBusy("rate_limit")])
+def test_what_concerns_the_whole_connection_is_raised(linked: Connection, fault: Exception) -> None:
+    with pytest.raises(type(fault)):
+        devices.refresh(linked, Telling(fault), "access", NOW)
+
+
+def test_devices_of_a_connection_that_has_ended_are_not_kept(linked: Connection) -> None:
+    connections.disconnect(linked, reason="participant", now=NOW)
+    devices.refresh(linked, Telling([state("a")]), "access", NOW)
+    assert kept(linked) == []
 
 
 # --- what a scale measures --------------------------------------------------------------------------------------
