@@ -305,9 +305,19 @@ def test_of_two_logs_that_overlap_the_one_with_more_detail_is_the_main_sleep(
     assert main_of(person, plain, staged) == main
 
 
+def test_two_logs_alike_in_detail_do_not_leave_the_night_to_a_nap(person: Participant) -> None:
+    logs = told(("light", 480), key="a"), told(("light", 470), key="b")
+    assert main_of(person, *logs, told(("light", 60), key="nap", later=9 * HOUR)) == "a"
+
+
 def test_a_log_that_is_called_a_nap_takes_nothing_from_another_however_detailed(person: Participant) -> None:
-    logs = told(*WHOLE, key="nap", is_main=False), told(hours=8, key="a"), told(hours=7, key="b")
-    assert main_of(person, *logs) == "a"
+    apart = told(("light", 60), key="b", later=9 * HOUR)
+    assert main_of(person, told(*WHOLE, key="nap", is_main=False), told(hours=8, key="a"), apart) == "a"
+
+
+def test_a_log_that_is_called_the_main_sleep_takes_it_from_a_coarser_one_called_so_too(person: Participant) -> None:
+    coarse = told(hours=9, key="coarse", is_main=True)
+    assert main_of(person, told(*WHOLE, key="fine", is_main=True), coarse) == "fine"
 
 
 def test_a_claim_comes_before_detail_and_length(person: Participant) -> None:
