@@ -93,7 +93,8 @@ def _utc(stamp: dt.datetime, zone: zoneinfo.ZoneInfo, fold: int) -> dt.datetime:
 def _misfit(night: Night, stages: Sequence[WallStage], told: dt.timedelta | None) -> tuple[int, dt.timedelta]:
     """How badly a reading fits: what is piled up or lies outside the night, then how far off its length is."""
     lasts = round((night.ends_at - night.starts_at).total_seconds())
-    wrong, before = max(-lasts, 0), 0
+    # One that ends before it begins fits never, however short: its end is in the second pass of a repeated hour.
+    wrong, before = max(-lasts, PILED_UP) if lasts < 0 else 0, 0
     for at, (_, seconds) in zip(night.stages, stages, strict=True):
         wrong += max(before - at, 0) + max(at + seconds - max(lasts, before), 0)
         before = max(before, at + seconds)

@@ -157,8 +157,25 @@ def test_an_end_in_the_repeated_hour_is_the_pass_that_fits_the_length_else_the_f
     assert _autumn(end="25T02:30", hours=hours) == _night("24T21:00", ends, wall=True)
 
 
-def test_a_night_does_not_end_before_it_begins() -> None:
-    assert _autumn(start="25T02:45", end="25T02:15") == _night("25T00:45", "25T01:15", wall=True)
+@pytest.mark.parametrize(
+    ("start", "end", "starts", "ends"),
+    [
+        ("02:45", "02:15", "00:45", "01:15"),
+        ("02:40", "02:26", "00:40", "01:26"),
+        ("02:40", "02:39:59", "00:40", "01:39:59"),
+        ("02:40", "02:40", "00:40", "00:40"),
+        ("02:40", "02:50", "00:40", "00:50"),
+    ],
+)
+def test_a_night_within_the_repeated_hour_does_not_end_before_it_begins(
+    start: str, end: str, starts: str, ends: str
+) -> None:
+    assert _autumn(start=f"25T{start}", end=f"25T{end}") == _night(f"25T{starts}", f"25T{ends}", wall=True)
+
+
+def test_a_night_whose_stamps_are_the_wrong_way_round_stays_so() -> None:
+    night = read_night(AMSTERDAM, _wall("2026-06-02T02:00"), _wall("2026-06-02T01:50"))
+    assert (night.starts_at, night.ends_at) == (_instant("2026-06-02T00:00"), _instant("2026-06-01T23:50"))
 
 
 @pytest.mark.parametrize(("over", "wall"), [(899, True), (900, False)])
