@@ -169,6 +169,25 @@ def test_an_invitation_that_was_used_is_not_cancelled(person: Participant) -> No
     assert entries("invitation.cancel") == []
 
 
+def test_who_is_invited_or_let_in_is_held_meanwhile_and_the_trial_stays_open(
+    person: Participant, vendor: Vendor
+) -> None:
+    """What others do to them at once comes before or after: to withdraw them, to close the trial, to invite again."""
+    with CaptureQueriesContext(database) as asked:
+        made = invite(person)
+    assert locked(asked, "participants_participant")[0].startswith("NO KEY UPDATE")
+    with CaptureQueriesContext(database) as asked:
+        consent(person, vendor, invitation=made)
+    statements = [query["sql"] for query in asked]
+    holding = next(n for n, sql in enumerate(statements) if "participants_participant" in sql and " FOR " in sql)
+    inside = next(n for n, sql in enumerate(statements) if "pg_advisory_xact_lock_shared" in sql)
+    stored = next(n for n, sql in enumerate(statements) if sql.startswith('INSERT INTO "ingestion_connection"'))
+    assert holding < inside < stored
+    with CaptureQueriesContext(database) as asked:
+        connections.invitation_cancel(invite(person), now=NOW)
+    assert len([sql for sql in locked(asked, "participants_participant") if sql]) == 2
+
+
 # --- links -------------------------------------------------------------------------------------------------------
 
 
