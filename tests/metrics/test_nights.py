@@ -91,9 +91,9 @@ def test_a_night_keeps_its_stages_and_their_minutes(person: Participant) -> None
 
 
 def test_restless_in_the_classic_levels_is_not_asleep(person: Participant) -> None:
-    keep(person, told(("asleep", 400), ("restless", 15), ("awake", 5), ("restless", 10)))
+    keep(person, told(("asleep", 400), ("restless", 15), ("awake", 90), ("restless", 10)))
     row = SleepSession.objects.get()
-    assert (row.asleep_minutes, row.awake_minutes, row.restless_minutes, row.light_minutes) == (400, 5, 25, None)
+    assert (row.asleep_minutes, row.awake_minutes, row.restless_minutes, row.light_minutes) == (400, 90, 25, None)
 
 
 def test_minutes_are_rounded_from_the_seconds_of_all_stretches(person: Participant) -> None:
@@ -224,6 +224,13 @@ def test_minutes_of_any_stage_of_sleep_are_more_detail(person: Participant, stag
     totals = told(hours=8, totals=SleepTotals(asleep=400, **{stage: 100}))
     classic = told(hours=8, totals=SleepTotals(asleep=410, restless=10))
     assert both(person, totals, classic).asleep_minutes == 400
+
+
+def test_what_its_source_says_anew_replaces_what_was_known_however_coarse(person: Participant) -> None:
+    for record in (told(*WHOLE, is_main=True), told(hours=8)):
+        keep(person, record)
+    row = SleepSession.objects.get()
+    assert (row.asleep_minutes, row.stages, row.claimed_main) == (480, [], None)
 
 
 def test_of_two_alike_in_detail_the_later_given_stays(person: Participant) -> None:
