@@ -8,7 +8,7 @@ import pytest
 
 from metrics.adherence import Adherence, adherence_as_of, adherence_by_minutes, adherence_by_steps
 from metrics.batch import SampleBatch, SourceKey
-from metrics.models import ParticipantDay
+from metrics.models import DayVerdict, ParticipantDay
 from metrics.writer import store
 from participants.models import Participant
 from tests.factories import ParticipantFactory
@@ -18,6 +18,7 @@ pytestmark = pytest.mark.django_db
 START = dt.datetime(2026, 5, 3, 22, tzinfo=dt.UTC)  # Monday's first instant in Amsterdam
 MONDAY, DAY = dt.date(2026, 5, 4), dt.timedelta(days=1)
 NOW = START + 20 * DAY
+HOUR, INSTANT = dt.timedelta(hours=1), dt.timedelta(microseconds=1)
 LIMIT = 8000
 
 
@@ -93,3 +94,67 @@ def test_of_whom_only_pending_days_are_known_there_is_no_adherence() -> None:
     store(person, deliver(batch([60.0], start=START)), now=START + dt.timedelta(hours=1))
     known = adherence_as_of(Participant.objects.filter(pk=person.pk), START + DAY)[person.pk]
     assert (known.valid, known.counted, known.pending, known.adherence) == (0, 0, 1, None)
+
+
+def judged(person: Participant, n: int, status: str, hour: int, *, reason: str = "") -> None:
+    """A verdict on a day that became known so many hours after Monday began."""
+    known_at, date = START + hour * HOUR, MONDAY + n * DAY
+    DayVerdict.objects.create(
+        participant=person, date=date, known_at=known_at, status=status, reason=reason, worn_minutes=600
+    )
+
+
+def test_as_of_an_instant_the_newest_verdict_known_by_then_on_each_day_of_each_counts() -> None:
+    first, second, third = ParticipantFactory.create_batch(3)
+    for n, status in enumerate("vvvvillppxxxxx"):
+        judged(first, n, status, 10)
+    judged(first, 0, "i", 20)
+    judged(second, 0, "p", 10)
+    judged(second, 0, "v", 20)
+    judged(third, 0, "v", 10)
+    asked = Participant.objects.filter(pk__in=[first.pk, second.pk]).order_by("-study_id")
+    before = {first.pk: Adherence(first.pk, 4, 7, 2, 5), second.pk: Adherence(second.pk, 0, 0, 1, 0)}
+    assert adherence_as_of(asked, START + 10 * HOUR) == before
+    assert adherence_as_of(asked, START + 20 * HOUR - INSTANT) == before
+    assert adherence_as_of(asked, START + 20 * HOUR) == {
+        first.pk: Adherence(first.pk, 3, 7, 2, 5), second.pk: Adherence(second.pk, 1, 1, 0, 0),
+    }  # fmt: skip
+    assert adherence_as_of(asked, START + 10 * HOUR - INSTANT) == {}
+
+
+def test_adherence_is_the_share_of_the_days_that_count_and_none_where_none_does() -> None:
+    assert [Adherence(1, valid, counted).adherence for valid, counted in ((3, 4), (0, 4), (0, 0))] == [0.75, 0.0, None]
+    assert (Adherence(1, 3, 4).pending, Adherence(1, 3, 4).excluded) == (0, 0)
+
+
+def test_several_definitions_of_several_people_are_told_apart() -> None:
+    people = ParticipantFactory.create_batch(3)
+    ParticipantDay.objects.all().delete()
+    for person, worn in zip(people, ([700, 500, 300], [100], [900]), strict=True):
+        for n, minutes in enumerate(worn):
+            ParticipantDay.objects.create(
+                participant=person, date=MONDAY + n * DAY, status="i", worn_minutes=minutes, updated_at=NOW
+            )
+    found = adherence_by_minutes(Participant.objects.filter(pk__in=[one.pk for one in people[:2]]), [300, 600])
+    first, second, _ = (one.pk for one in people)
+    assert found == {
+        300: {first: Adherence(first, 3, 3), second: Adherence(second, 0, 1)},
+        600: {first: Adherence(first, 1, 3), second: Adherence(second, 0, 1)},
+    }
+    assert adherence_by_minutes(Participant.objects.none(), [300]) == {300: {}}
+
+
+def test_steps_of_several_people_and_days_are_told_apart() -> None:
+    people = [
+        ParticipantFactory.create(
+            time_zone="Europe/Amsterdam", monitoring_starts_on=MONDAY, monitoring_ends_on=MONDAY + DAY
+        )
+        for _ in range(3)
+    ]
+    for person, totals in zip(people, ([8000, 7999], [9000, 8000], [8000]), strict=True):
+        for n, steps in enumerate(totals):
+            store(person, deliver(batch([steps], start=START + n * DAY, metric="steps_24h")), now=NOW)
+    first, second, _ = (one.pk for one in people)
+    found = adherence_by_steps(Participant.objects.filter(pk__in=[first, second]).order_by("-pk"), LIMIT)
+    assert found == {first: Adherence(first, 1, 2), second: Adherence(second, 2, 2)}
+    assert adherence_by_steps(Participant.objects.none(), LIMIT) == {}

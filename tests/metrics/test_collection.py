@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics.batch import microseconds
+from metrics.batch import instant, microseconds
 from metrics.calendars import calendar_of
 from metrics.collection import EVER, NEVER, Collected, collected, collected_by, collected_of
 from metrics.grids import Span
@@ -379,8 +379,10 @@ def test_where_there_is_no_bound_nothing_is_outside() -> None:
     assert spans((10, NEVER)).outside() == [Span(EVER, 10)]
     assert spans().outside() == [Span(EVER, NEVER)]
     assert (spans().starts_at, spans().ends_at) == (None, None)
-    whole = spans((EVER, NEVER))
-    assert (whole.starts_at, whole.ends_at) == (None, None)
+    for whole in (spans((EVER, NEVER)), spans((EVER, 10), (20, NEVER))):
+        assert (whole.starts_at, whole.ends_at) == (None, None)
+    assert spans((EVER, 10), (20, 30)).ends_at == instant(30)
+    assert spans((0, 10), (20, NEVER)).starts_at == instant(0)
 
 
 def test_an_interval_of_days_is_one_of_instants_from_midnight_to_midnight() -> None:
