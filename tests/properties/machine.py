@@ -7,7 +7,9 @@ import datetime as dt
 import gzip
 import io
 import itertools
-from collections import Counter
+import json
+import re
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +20,7 @@ from django.utils import timezone
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from ingestion import connections
+from ingestion import closing, connections, grants
 from ingestion.models import Connection, SyncWindow
 from ingestion.providers.base import Grant
 from ingestion.sync import by_hand, engine
@@ -27,6 +29,7 @@ from metrics.batch import MICROSECOND, Delivery, SampleBatch, SourceKey, microse
 from metrics.exports import service, store
 from metrics.exports.engine import export_run
 from metrics.models import DayStatus, Export, Measurement, ParticipantDay
+from metrics.registry import STEPS as METRIC_STEPS
 from metrics.writer import Frozen
 from metrics.writer import store as write
 from participants import erasing, services
@@ -36,7 +39,7 @@ from participants.models import Membership, Participant, Pause, Protocol, Trial
 from participants.service_accounts import service_account_create
 from tests.actors import somebody_else
 from tests.factories import MembershipFactory, ParticipantFactory, TrialFactory, UserFactory
-from tests.properties.life import ONE_DAY, SPAN, Life, local_date, midnight
+from tests.properties.life import ONE_DAY, SPAN, ZONE, Life, local_date, midnight
 from tests.sync.fake import SOURCE, FakeVendor
 
 SOURCES = {"Band A": SourceKey("files", "", "Band A"), "Band B": SourceKey("files", "", "Band B")}
@@ -240,6 +243,10 @@ class Lives(RuleBasedStateMachine):
     def close(self) -> None:
         services.trial_update(self.trial, status=Trial.Status.CLOSED)
         self.life.closed_on = self.life.closed_on or self.life.today
+        # What workers do of it; their messages wait where nobody takes them.
+        closing.end_trial(self.trial.pk, now=timezone.now())
+        for pk in Connection.objects.filter(participant=self.person.pk).values_list("pk", flat=True):
+            grants.give_back(pk, now=timezone.now())
 
     @precondition(lambda self: self.life.closed_on)
     @rule()
@@ -300,7 +307,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule()
     def everything_says_the_same(self) -> None:
-        """Export, daily table, days over the API and FHIR, and the product's own check."""
+        """Exports, FHIR among them, daily table, series and days over the API, page, and the product's own check."""
         if self.life.erased:
             return
         self._samples_of_an_export()
@@ -397,9 +404,51 @@ class Lives(RuleBasedStateMachine):
         assert answer.status_code == 200, answer.content
         told = {dt.date.fromisoformat(row["date"]): row["status"] for row in answer.json()["results"]}
         assert told == {date: row["day_status"] for date, row in rows.items()}
+        of_fhir, worn_of_fhir = self._of_fhir()
+        of_the_page = self._of_the_page(self.life.today - SPAN * ONE_DAY, self.life.today)
         for date, row in rows.items():
             steps = self._daily_steps(date, date).get(date)
             assert (float(row["steps"]) if row["steps"] else None) == steps, date
+            assert of_fhir.get(date) == steps, date
+            if date in worn_of_fhir:
+                assert worn_of_fhir[date] == int(row["worn_minutes"]), date
+            if date in of_the_page:
+                assert of_the_page[date] == steps, date
             if not self.life.collected(date):
                 assert not row["steps"]
                 assert not row["heart_rate_mean"]
+
+    def _of_fhir(self) -> tuple[dict[dt.date, float], dict[dt.date, int]]:
+        """Steps and worn minutes by local date, as the Observations of an export tell them."""
+        steps: dict[dt.date, float] = defaultdict(float)
+        worn: dict[dt.date, int] = {}
+        for path, content in self._exported(Export.Format.FHIR).items():
+            for line in content.splitlines() if path.endswith(".ndjson") else ():
+                found = json.loads(line)
+                if found["resourceType"] != "Observation" or "valueQuantity" not in found:
+                    continue
+                date = dt.datetime.fromisoformat(found["effectivePeriod"]["start"]).astimezone(ZONE).date()
+                value, codes = found["valueQuantity"]["value"], {one["code"] for one in found["code"]["coding"]}
+                if codes & {"steps", METRIC_STEPS.concept}:
+                    steps[date] += value
+                elif "worn-minutes" in codes:
+                    worn[date] = value
+        return dict(steps), worn
+
+    def _of_the_page(self, first: dt.date, last: dt.date) -> dict[dt.date, float | None]:
+        """The table of steps on the participant's page; empty where they have no steps at all."""
+        page = self._client().get(
+            f"/trials/{self.trial.code}/participants/{self.person.study_id}/",
+            {"metric": "steps", "from": first.isoformat(), "to": last.isoformat()},
+        )
+        assert page.status_code == 200
+        drawn = [card for card in page.context.get("charts", ()) if card.metric == METRIC_STEPS]
+        if not drawn:
+            return {}
+        table = drawn[0].table
+        assert not table.cut
+        newest_first = [last - n * ONE_DAY for n in range((last - first).days + 1)]
+        return {
+            date: None if row[1] == "–" else float(re.sub(r"[^0-9.]", "", row[1]))
+            for date, row in zip(newest_first, table.rows, strict=True)
+        }
