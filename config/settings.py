@@ -251,6 +251,11 @@ ACCOUNT_RATE_LIMITS = {
     "reset_password": "10/m/ip,3/10m/key",
 }
 MFA_ADAPTER = "participants.sign_in.SecondFactorAdapter"
+MFA_FORMS = {
+    "add_webauthn": "dashboards.account_forms.AddPasskeyForm",
+    "login_webauthn": "dashboards.account_forms.PasskeySignInForm",
+    "reauthenticate_webauthn": "dashboards.account_forms.PasskeyAgainForm",
+}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # nobody signs up, so no address is claimed that is another's

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.mfa.webauthn.forms import AddWebAuthnForm, LoginWebAuthnForm, ReauthenticateWebAuthnForm
 from django import forms
 from django.conf import settings
 from django.contrib.auth import password_validation
@@ -13,8 +14,25 @@ from django.shortcuts import render
 
 from participants import account_mail, tasks
 from participants.addresses import canonical
-from participants.forms import LineField
+from participants.forms import Decoder, LineField
 from participants.models import Membership, Site, Trial, User
+
+
+def _credential() -> forms.JSONField:
+    """What a browser says of a passkey (WebAuthn)."""
+    return forms.JSONField(decoder=Decoder, widget=forms.HiddenInput)
+
+
+class AddPasskeyForm(AddWebAuthnForm):  # type: ignore[misc]  # allauth is untyped
+    credential = _credential()
+
+
+class PasskeySignInForm(LoginWebAuthnForm):  # type: ignore[misc]
+    credential = _credential()
+
+
+class PasskeyAgainForm(ReauthenticateWebAuthnForm):  # type: ignore[misc]
+    credential = _credential()
 
 
 class ResetForm(forms.Form):

@@ -12,6 +12,7 @@ from dashboards import protocol_acts
 from dashboards.models import Alert
 from dashboards.protocol_words import GROUPS, RULES
 from metrics.registry import METRICS
+from participants.entered import number_of
 from participants.models import Protocol
 
 if TYPE_CHECKING:
@@ -47,9 +48,10 @@ class MinutesList(forms.CharField):
 
     def clean(self, value: Any) -> list[int]:
         parts = [part.strip() for part in super().clean(value).split(",") if part.strip()]
-        if not all(part.isdecimal() and 0 < int(part) <= 1440 for part in parts):
+        minutes = {number_of(part, 1, 1440) for part in parts}
+        if None in minutes:
             raise ValidationError("Give minutes from 1 to 1440, separated by commas: 480, 720.")
-        return sorted({int(part) for part in parts})
+        return sorted(one for one in minutes if one is not None)
 
 
 class LinesList(forms.CharField):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.http import HttpRequest
@@ -51,6 +52,12 @@ class Guarded(Choosing):
         names += [self.date_hierarchy or "", *self.get_list_display(request)]  # type: ignore[attr-defined]
         return {name.partition("__")[0] for name in names if isinstance(name, str)}
 
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """What PostgreSQL cannot hold narrows no list: Django then shows the whole one, and says so."""
+        if any("\0" in value for values in request.GET.lists() for value in (values[0], *values[1])):
+            raise IncorrectLookupParameters
+        return super().get_changelist_instance(request)  # type: ignore[misc]
+
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """What the address fills a new form with: values that its fields take, and no others."""
         asked: dict[str, Any] = super().get_changeform_initial_data(request)  # type: ignore[misc]
@@ -62,8 +69,8 @@ class Guarded(Choosing):
             form_field = field.formfield()
             if form_field is not None:
                 form_field.clean(value)
-        except (FieldDoesNotExist, AttributeError, ValidationError):
-            return False
+        except (FieldDoesNotExist, AttributeError, ValidationError, ValueError, RecursionError):
+            return False  # the last two: JSON of thousands of digits, or nested as deeply
         return form_field is not None
 
 

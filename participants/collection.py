@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from django.db.models import Max, Q
 
+from participants.entered import bounded
 from participants.models import Consent, Participant, Pause, Protocol, Trial
 
 ONE_DAY = dt.timedelta(days=1)
@@ -85,10 +86,10 @@ def collected_days(participants: Collection[int], using: str = "default") -> dic
     for pk, _, status, starts, ends, withdrawn, trial_starts, trial_ends, trial_status, closed_at in rows:
         if status == Participant.Status.ERASED:
             continue
-        ends_on = min((day for day in (ends, trial_ends) if day), default=None)
-        lasts = [day for day in (ends_on, withdrawn and withdrawn - ONE_DAY) if day]
+        ends_on = min((bounded(day) for day in (ends, trial_ends) if day), default=None)
+        lasts = [day for day in (ends_on, withdrawn and bounded(withdrawn) - ONE_DAY) if day]
         found[pk] = CollectedDays(
-            first=max((day for day in (starts, trial_starts) if day), default=None),
+            first=max((bounded(day) for day in (starts, trial_starts) if day), default=None),
             last=min(lasts, default=None),
             ends_on=ends_on,
             until=min((at for at in (closed_at, taken_back.get(pk)) if at), default=None),
@@ -123,8 +124,8 @@ def _pauses(rows: Iterable[tuple[object, ...]], using: str) -> dict[int, list[Da
     concerned = Q(withdrawn=True) | Q(participant__trial__in=silent)
     for pause in Pause.objects.using(using).filter(concerned, participant__in=trial_of).order_by("starts_on"):
         for first, last in [EVER] if pause.withdrawn else silent[trial_of[pause.participant_id]]:
-            begins = max(first, pause.starts_on)
-            ends = min((day for day in (last, pause.ends_on) if day), default=None)
+            begins = max(first, bounded(pause.starts_on))
+            ends = min((day for day in (last, pause.ends_on and bounded(pause.ends_on)) if day), default=None)
             if ends is None or begins <= ends:
                 found[pause.participant_id].append((begins, ends))
     return found
@@ -134,8 +135,8 @@ def _not_collected(versions: Sequence[Protocol]) -> list[Dates]:
     """When a trial's protocol says that pauses are not collected. `versions`: ascending by when they take effect."""
     found: list[Dates] = []
     for place, version in enumerate(versions):
-        later = [one.effective_on for one in versions[place + 1 :]]
-        begins = version.effective_on if place else dt.date.min
+        later = [bounded(one.effective_on) for one in versions[place + 1 :]]
+        begins = bounded(version.effective_on) if place else dt.date.min
         ends = min(later) - ONE_DAY if later else None
         if not version.collect_in_pauses and (ends is None or begins <= ends):
             found.append((begins, ends))

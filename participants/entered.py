@@ -71,6 +71,11 @@ def day_argument(text: str) -> dt.date:
         raise argparse.ArgumentTypeError(refused.message) from None
 
 
+def bounded(day: dt.date) -> dt.date:
+    """A date, or the nearest within the bounds: rows from before there were bounds are reckoned with like this."""
+    return min(max(day, EARLIEST), LATEST)
+
+
 def midnight(day: dt.date, zone: ZoneInfo) -> dt.datetime:
     """The first instant of a local date, in its zone; of a date outside the bounds, that of the nearest within them.
 

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django import forms
 
 from participants.entered import check_day, check_line
+
+
+class Decoder(json.JSONDecoder):
+    """JSON of a form. A number of thousands of digits and what is nested too deeply are malformed, too."""
+
+    def decode(self, s: str, *args: Any) -> Any:
+        try:
+            return super().decode(s, *args)
+        except json.JSONDecodeError:
+            raise
+        except (ValueError, RecursionError) as error:
+            raise json.JSONDecodeError(str(error)[:100], "", 0) from None
 
 
 class DayField(forms.DateField):

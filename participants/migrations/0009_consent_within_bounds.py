@@ -8,8 +8,7 @@ from participants.entered import FIRST_INSTANT, LAST_INSTANT, OUT_OF_BOUNDS
 
 # The audit trail keeps the date that was entered.
 WITHIN = """
-UPDATE participants_consent
-SET given_at = least(greatest(given_at, timestamptz '2000-01-01 00:00:00+00'), now()),
+UPDATE participants_consent SET given_at = least(greatest(given_at, timestamptz '2000-01-01 00:00:00+00'), now()),
     withdrawn_at = CASE WHEN withdrawn_at IS NOT NULL
         THEN least(greatest(withdrawn_at, timestamptz '2000-01-01 00:00:00+00'), now()) END
 WHERE given_at NOT BETWEEN timestamptz '1999-12-31 00:00:00+00' AND timestamptz '2100-01-02 00:00:00+00'

@@ -47,7 +47,7 @@ class Command(BaseCommand):
             return None
         if not options["reason"].strip():
             raise CommandError("Say why, with --reason.")
-        user: User | None = User.objects.filter(email__iexact=options["ask"], is_active=True).first()
+        user: User | None = User.objects.by_address(options["ask"]).filter(is_active=True).first()
         if user is None or not user.has_perm("metrics.add_removal"):
             raise CommandError(f"{options['ask']} is nobody who may ask for a removal in the administration.")
         return user

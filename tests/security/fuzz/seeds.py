@@ -18,23 +18,53 @@ NIGHT = {
 }
 
 
+# Fitabase's files in which not every cell but the first two is a number, or the date has its time.
+OF_WORDS = {
+    "minuteActiveZoneMinutes": (
+        "Id,ActivityMinute,FatBurnActiveZoneMinutes,CardioActiveZoneMinutes,PeakActiveZoneMinutes\n"
+        "P-1,5/1/2024 8:00:00 AM,1,0,0\nP-1,5/1/2024 8:01:00 AM,0,2,0\n"
+    ),
+    "weightLogInfo": "Id,Date,WeightKg,Fat\nP-1,5/1/2024 8:00:00 AM,70.5,20\nP-1,5/2/2024 8:00:00 AM,70.1,\n",
+    "30secondSleepStages": (
+        "Id,LogId,Time,SleepStage\nP-1,1,5/1/2024 2:00:00 AM,light\nP-1,1,5/1/2024 2:00:30 AM,deep\n"
+    ),
+    "sleepStageLogInfo": (
+        "Id,LogId,StartTime,Duration,SleepDataType\nP-1,1,5/1/2024 1:00:00 AM,25200000,stages\n"
+        "P-1,2,5/2/2024 1:00:00 AM,25200000,stages\n"
+    ),
+    "sleepLogInfo": (
+        "Id,LogId,StartTime,Duration,IsMainSleep\nP-1,1,5/1/2024 1:00:00 AM,25200000,True\n"
+        "P-1,2,5/2/2024 1:00:00 AM,25200000,True\n"
+    ),
+    "activitylogs": (
+        "Id,Date,StartTime,Duration,Activity,Steps\nP-1,5/1/2024,8:00:00 AM,1800000,Walk,2000\n"
+        "P-1,5/2/2024,8:00:00 AM,1800000,Run,4000\n"
+    ),
+    "syncEvents": (
+        "Id,DateTime,SyncDateUTC\nP-1,5/1/2024 8:00:00 AM,5/1/2024 6:00:00 AM\n"
+        "P-1,5/1/2024 9:00:00 AM,5/1/2024 7:00:00 AM\n"
+    ),
+}
+
+
 def _fitabase() -> dict[str, bytes]:
     found = {}
     for one in FITABASE:
         stamp, *values = one.columns  # type: ignore[attr-defined]  # each of them is a table
         rows = [",".join(["P-1", at.split()[0] if "Date" in stamp else at, *("1" for _ in values)]) for at in STAMPS]
-        found[f"{one.code.split('.')[1]}_merged.csv"] = "\n".join(
-            [f"Id,{stamp},{','.join(values)}", *rows, ""]
-        ).encode()
+        text = "\n".join([f"Id,{stamp},{','.join(values)}", *rows, ""])
+        name = one.code.split(".")[1]
+        found[f"{name}_merged.csv"] = OF_WORDS.get(name, text).encode()
     return found
 
 
 def _csv() -> dict[str, bytes]:
     found = {}
     for one in CSV_FORMATS:
-        columns = [one.stamp, *one.values, *one.also, "data source"]
+        values = [*one.values, *filter(None, [one.minus])]
+        columns = [one.stamp, *values, *one.also, "data source"]
         rows = [
-            ",".join([f"2024-05-01T0{hour}:00:00Z", *("60" for _ in one.values), *("1" for _ in one.also), "Inspire 3"])
+            ",".join([f"2024-05-01T0{hour}:00:00Z", *("60" for _ in values), *("1" for _ in one.also), "Inspire 3"])
             for hour in range(3)
         ]
         name = one.named or one.code.split(".")[1].removesuffix("_csv")
