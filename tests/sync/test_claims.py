@@ -100,6 +100,12 @@ def test_a_claim_holds_its_windows_until_they_are_released_or_another_s(
     assert [one.pk for one in claims.held(mine)] == [mine[2].pk]
 
 
+def test_a_claim_of_one_window_holds_it(connection: Connection, window: MakeWindow, now: dt.datetime) -> None:
+    window()
+    mine = claims.claim(connection, now)
+    assert list(claims.held(mine)) == mine
+
+
 @pytest.mark.parametrize(("age", "released"), [(10 * MINUTE, False), (10 * MINUTE + MICRO, True)])
 def test_a_claim_that_is_too_old_is_given_up(
     window: MakeWindow, now: dt.datetime, settings: Settings, age: dt.timedelta, released: bool

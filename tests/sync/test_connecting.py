@@ -226,6 +226,20 @@ def test_the_first_opening_is_noted_of_this_invitation(person: Participant) -> N
     assert dict(Invitation.objects.values_list("pk", "opened_at")) == {made.pk: NOW, other.pk: None}
 
 
+def test_of_two_openings_at_once_the_first_is_noted(person: Participant) -> None:
+    link = connections.invitation_code(invite(person))
+    others = [NOW]
+
+    def somebody_first(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        if others and sql.startswith('UPDATE "ingestion_invitation"'):
+            Invitation.objects.update(opened_at=others.pop())
+        return execute(sql, *rest)
+
+    with database.execute_wrapper(somebody_first):
+        connections.invitation_open(link, now=NOW + DAY)
+    assert (others, Invitation.objects.get().opened_at) == ([], NOW)
+
+
 def test_a_link_is_too_old_from_the_instant_at_which_it_ends(person: Participant, settings: Settings) -> None:
     settings.INVITATION_DAYS = 14
     link = connections.invitation_code(invite(person))
@@ -418,6 +432,12 @@ def test_an_account_is_another_s_while_they_take_part_or_are_connected(
         assert turned_away(person, vendor) == "account_taken"
     else:
         assert consent(person, vendor).connection.external_user_id == "user-1"
+
+
+def test_whose_account_it_is_comes_before_what_devices_it_has(person: Participant, vendor: Vendor) -> None:
+    elsewhere(ParticipantFactory(trial=person.trial), status="revoked")
+    vendor.owned = BrokenAnswer("not to be asked")
+    assert turned_away(person, vendor) == "account_taken"
 
 
 def test_the_account_in_another_trial_at_another_vendor_or_of_another_name_is_no_hindrance(
