@@ -101,7 +101,8 @@ FROM step GROUP BY n, starts_at ORDER BY n, starts_at
 """
 
 # What else was measured in stretches of days: by metric and source, how many samples that count, how many zeros, their
-# sum. Where the trial has deleted its samples, of the whole hours in them.
+# sum. Where the trial has deleted its samples, of the whole hours in them. The lowest source comes last: of those alike
+# it counts, as everywhere.
 NEIGHBOURS = f"""
 SELECT gap.n, d.metric_id, m.samples, m.zeros, m.total
 FROM unnest(%(n)s::int4[], %(people)s::int4[], %(dates)s::date[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
@@ -121,6 +122,7 @@ CROSS JOIN LATERAL (
         AND h.bucket < (SELECT t.raw_removed_before FROM participants_trial t
             JOIN participants_participant p ON p.trial_id = t.id WHERE p.id = gap.participant)) AS m
 WHERE m.samples > 0
+ORDER BY d.source_id DESC
 """
 
 # A day as it stands, all null where there is no row, and its gaps as [id, start, end, cause, evidence].

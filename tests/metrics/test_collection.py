@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from metrics.batch import instant, microseconds
 from metrics.calendars import calendar_of
 from metrics.collection import EVER, NEVER, Collected, collected, collected_by, collected_of
+from metrics.days import LocalCalendar
 from metrics.grids import Span
 from participants.collection import CollectedDays, collected_days
 from participants.models import Consent, ConsentDocument, Participant, Pause, Protocol, Trial
@@ -231,6 +233,21 @@ def of(person: Participant) -> CollectedDays:
     return collected_days([person.pk])[person.pk]
 
 
+def test_everything_may_be_had_and_come_in_unless_told() -> None:
+    assert (CollectedDays().open, CollectedDays().nothing, CollectedDays().intervals()) == (True, False, [(None, None)])
+
+
+def test_that_somebody_was_erased_takes_nothing_from_the_others() -> None:
+    people = ParticipantFactory.create_batch(3)
+    Participant.objects.filter(pk=people[1].pk).update(status=Participant.Status.ERASED)
+    found = collected_days([one.pk for one in people])
+    assert [found[one.pk].nothing for one in people] == [False, True, False]
+    Participant.objects.filter(pk__in=[people[0].pk, people[2].pk]).update(status=Participant.Status.ERASED)
+    Participant.objects.filter(pk=people[1].pk).update(status=Participant.Status.ACTIVE)
+    found = collected_days([one.pk for one in people])
+    assert [found[one.pk].nothing for one in people] == [True, False, True]
+
+
 def test_an_id_that_nobody_has_has_nothing() -> None:
     (found,) = collected_days([4711]).values()
     assert (found.nothing, found.open, found.intervals()) == (True, False, [])
@@ -396,6 +413,7 @@ def test_an_interval_of_days_is_one_of_instants_from_midnight_to_midnight() -> N
     assert (found.starts_at, found.ends_at) == (at("2026-05-04T00:00+02:00"), at("2026-05-14T00:00+02:00"))
     assert found.over_at == at("2026-05-14T00:00+02:00")
     assert collected_by(person, calendar_of(person)) == found
+    assert collected_by(person, LocalCalendar(ZoneInfo("UTC"))).starts_at == at("2026-05-04T00:00Z")
     assert collected([person]) == {person.pk: found}
 
 
@@ -404,6 +422,7 @@ def test_an_interval_of_days_is_one_of_instants_from_midnight_to_midnight() -> N
     [
         ("2026-05-04T15:00+02:00", None, 0, "2026-05-04T15:00+02:00"),
         ("2026-05-05T00:00+02:00", None, 0, "2026-05-05T00:00+02:00"),  # nothing of the next day
+        ("2026-05-05T00:00:00.000001+02:00", None, 1, "2026-05-05T00:00:00.000001+02:00"),
         ("2026-05-04T15:00+02:00", 3, 0, "2026-05-04T15:00+02:00"),
         ("2026-05-09T15:00+02:00", 3, 3, "2026-05-08T00:00+02:00"),
         (None, 3, 3, "2026-05-08T00:00+02:00"),

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from django.db.models import F
 from pytest_django import DjangoAssertNumQueries
 
 from metrics import day_facts
@@ -16,7 +17,7 @@ from metrics.calendars import calendar_of
 from metrics.day_facts import Day
 from metrics.days import LocalCalendar
 from metrics.gaps import Neighbours
-from metrics.models import OffsetPeriod, ParticipantDay, Source, Standing
+from metrics.models import DayRollup, OffsetPeriod, ParticipantDay, Source, Standing
 from metrics.writer import store
 from participants.models import Participant, Pause, Protocol
 from tests.factories import ParticipantFactory, StandingFactory
@@ -280,14 +281,13 @@ def test_each_days_and_metrics_source_is_chosen_by_itself(person: Participant) -
     for n, metric, source, minutes in (
         (0, "steps", WATCH, 10), (0, "steps", RING, 20), (0, "distance", WATCH, 30), (0, "energy", RING, 40),
         (1, "steps", WATCH, 50), (1, "distance", RING, 60), (2, "heart_rate", RING, 70), (2, "steps", RING, 80),
+        (0, "floors_24h", WATCH, 1), (1, "heart_rate", RING, 90),
     ):  # fmt: skip
         bring(person, metric, minutes, source=source, at=START + n * ONE_DAY, value=30, seconds=60)
-    found = days(person, [on(n) for n in range(3)], expected_metrics=["heart_rate", "steps", "distance", "energy"])
-    assert [day.coverage for day in found] == [
-        {"heart_rate": 0, "steps": 20, "distance": 30, "energy": 40},
-        {"heart_rate": 0, "steps": 50, "distance": 60, "energy": 0},
-        {"heart_rate": 70, "steps": 80, "distance": 0, "energy": 0},
-    ]
+    expected = ["heart_rate", "steps", "distance", "energy", "floors_24h"]
+    found = days(person, [on(n) for n in range(3)], expected_metrics=expected)
+    assert [list(day.coverage.values()) for day in found] == [[0, 20, 30, 40, 1], [90, 50, 60, 0, 0], [70, 80, 0, 0, 0]]
+    assert list(found[0].coverage) == expected
 
 
 def test_a_value_of_the_day_counts_one_and_a_metric_that_nobody_knows_is_left_out(person: Participant) -> None:
@@ -306,6 +306,7 @@ def test_without_a_choice_no_source_is_looked_up(
 ) -> None:
     bring(person, "heart_rate", 60)
     bring(person, "steps", 60, source=RING, seconds=60)
+    sleep(person, WATCH, 7)
     (day,) = days(person)
     with django_assert_num_queries(2):
         day_facts.read([day])
@@ -371,6 +372,16 @@ def test_of_two_sources_of_steps_the_one_with_more_minutes_is_asked(person: Part
     bring(person, "steps", 20, source=first, value=5, seconds=60)
     bring(person, "steps", 30, source=second, value=0, seconds=60)
     assert beside(person, (0, 1)) == [Neighbours(True, 30, 30, 0)]
+
+
+def test_of_two_sources_of_as_many_minutes_the_lower_id_is_asked(person: Participant) -> None:
+    for source, value in ((WATCH, 0), (RING, 5)):
+        bring(person, "steps", 30, source=source, value=value, seconds=60)
+    assert beside(person, (0, 1)) == [Neighbours(True, 30, 30, 0)]
+    # Whichever row was written last.
+    for source in (WATCH, RING):
+        DayRollup.objects.filter(source__platform=source.platform).update(minutes=F("minutes"))
+        assert beside(person, (0, 1)) == [Neighbours(True, 30, 30, 0)]
 
 
 @pytest.mark.parametrize("order", [("spo2", "steps"), ("steps", "spo2")])
