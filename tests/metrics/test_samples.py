@@ -184,6 +184,13 @@ def test_of_a_batch_that_is_read_again_what_differs_is_written_and_told(heart: S
     assert list(kept) == [(61, None), (64, None)]
 
 
+def test_a_zero_that_was_stored_is_changed_as_any_value(steps: SeriesKey) -> None:
+    store_batch(steps, taken([0, SECOND], [0, 0], metric="steps"), NOW)
+    assert store_batch(steps, taken([0, SECOND], [0, 5], metric="steps"), NOW).counts == Counts(changed=1, unchanged=1)
+    assert stored(steps) == {0: (0, None), SECOND: (5, None)}
+    assert list(Revision.objects.values_list("old_value", flat=True)) == [0]
+
+
 def test_values_that_do_not_count_are_told_of_a_batch_that_is_read_again_too(heart: SeriesKey) -> None:
     store_batch(heart, taken([0], [60]), NOW)
     assert store_batch(heart, taken([0, SECOND], [60, 0]), NOW).implausible is True

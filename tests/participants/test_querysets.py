@@ -21,7 +21,7 @@ from tests.factories import (
     TrialFactory,
     UserFactory,
 )
-from tests.programs import program
+from tests.programs import brought_into, program
 
 pytestmark = pytest.mark.django_db
 ROLE = Membership.Role
@@ -31,9 +31,11 @@ ALL = {"at here", "at there", "at none"}
 
 @pytest.fixture
 def trial() -> Trial:
-    """A trial with two sites, a participant at each and one at none, and one who was erased; and another trial."""
+    """A trial with a manager, two sites, a participant at each and one at none, and one who was erased; and another."""
     trial: Trial = TrialFactory.create(code="MINE")
     other = TrialFactory.create(code="OTHER")
+    for one in (trial, other):
+        MembershipFactory.create(trial=one)
     for code in (HERE, THERE):
         site = SiteFactory.create(trial=trial, code=code)
         ParticipantFactory.create(trial=trial, site=site, arm=f"at {code}")
@@ -66,6 +68,20 @@ def managing_program(trial: Trial) -> User:
     user = program(trial)
     user.memberships.update(role=ROLE.MANAGER)
     return user
+
+
+def program_of_another(trial: Trial) -> User:
+    user = program(Trial.objects.get(code="OTHER"))
+    brought_into(user, trial)
+    return user
+
+
+class Unknown(AnonymousUser):
+    """Nobody who signed in, whatever else is said of them."""
+
+    is_active = is_staff = True  # type: ignore[assignment]
+    is_service = read_only = False
+    token_trials = None
 
 
 def of_another(trial: Trial) -> User:
@@ -115,7 +131,9 @@ ACTS_HERE = READS_HERE | {"enrols at": {HERE}, "manages": {"at here"}}
         (of_another, NOTHING),
         (lambda _: UserFactory.create(is_staff=True, is_superuser=True), NOTHING),
         (lambda _: AnonymousUser(), NOTHING),
+        (lambda _: Unknown(), NOTHING),
         (program, ACTS),
+        (program_of_another, NOTHING),
         (managing_program, ACTS),
         (lambda trial: with_token(member(trial, ROLE.MANAGER), frozenset([trial.pk])), LEADS),
         (lambda trial: with_token(member(trial, ROLE.MANAGER), frozenset([trial.pk + 1])), NOTHING),
@@ -128,9 +146,9 @@ ACTS_HERE = READS_HERE | {"enrols at": {HERE}, "manages": {"at here"}}
     ],
     ids=[
         "manager", "coordinator", "analyst", "viewer", "manager of a site", "coordinator of a site", "viewer of a site",
-        "former manager", "account that was closed", "manager of another trial", "superuser", "nobody", "program",
-        "program that was made a manager", "token of the trial", "token of another trial", "token of no trial",
-        "manager's reading token", "coordinator's reading token",
+        "former manager", "account that was closed", "manager of another trial", "superuser", "nobody", "unknown",
+        "program", "program of another trial", "program that was made a manager", "token of the trial",
+        "token of another trial", "token of no trial", "manager's reading token", "coordinator's reading token",
     ],
 )  # fmt: skip
 def test_each_sees_and_does_what_is_theirs(trial: Trial, who: Callable[[Trial], Any], expected: dict[str, Any]) -> None:
@@ -238,12 +256,13 @@ def staff_program(trial: Trial) -> User:
         (lambda _: staff(is_active=False), set(), False),
         (lambda _: UserFactory.create(is_staff=True, is_superuser=True, is_active=False), set(), False),
         (lambda _: AnonymousUser(), set(), False),
+        (lambda _: Unknown(), set(), False),
     ],
     ids=[
         "staff", "staff's token of one trial", "staff's token of no trial", "staff without the permission",
         "the permission without being staff", "manager", "manager's reading token", "manager of a site",
         "coordinator", "program that was made staff", "closed account", "closed account of staff",
-        "closed account of a superuser", "nobody",
+        "closed account of a superuser", "nobody", "unknown",
     ],
 )  # fmt: skip
 @pytest.mark.usefixtures("entries")
@@ -293,10 +312,10 @@ def test_an_account_is_found_however_its_address_is_written() -> None:
 
 
 def test_people_may_join_and_of_programs_those_of_the_trial(trial: Trial) -> None:
-    other = Trial.objects.get(code="OTHER")
-    person, mine, theirs = UserFactory.create(), program(trial), program(other)
+    other, people = Trial.objects.get(code="OTHER"), set(User.objects.all())
+    mine, theirs = program(trial), program(other)
     UserFactory.create(is_active=False)
-    assert set(User.objects.may_join(trial)) == {person, mine}
+    assert set(User.objects.may_join(trial)) == {*people, mine}
+    assert set(User.objects.may_join(other)) == {*people, theirs}
     User.objects.filter(pk=mine.pk).update(is_active=False)
-    assert set(User.objects.may_join(trial)) == {person}
-    assert set(User.objects.may_join(other)) == {person, theirs}
+    assert set(User.objects.may_join(trial)) == people

@@ -10,6 +10,7 @@ from participants.models import AuditEntry, Membership, Trial, User
 from participants.service_accounts import ROLES, service_account_create, service_account_end, service_accounts
 from participants.services import membership_grant
 from tests.factories import MembershipFactory, TrialFactory, UserFactory
+from tests.programs import brought_into
 
 pytestmark = pytest.mark.django_db
 ROLE = Membership.Role
@@ -34,6 +35,7 @@ def test_a_program_is_made_as_a_member_of_all_of_its_trial(trial: Trial, role: s
     assert (user.email, user.first_name) == ("nightly-analysis-v2.stride-2@service.invalid", "Nightly analysis, v2!")
     assert (user.is_service, user.service_trial, user.is_active, user.is_staff) == (True, trial, True, False)
     assert not user.has_usable_password()
+    assert made.user.service_trial == trial
 
 
 def test_a_program_that_is_made_is_recorded_with_its_trial(trial: Trial) -> None:
@@ -100,6 +102,15 @@ def test_who_is_no_program_of_the_trial_is_not_listed(trial: Trial) -> None:
     User.objects.filter(pk=person.pk).update(service_trial=trial)
     MembershipFactory.create(trial=trial, user=person)
     assert not service_accounts(trial).exists()
+
+
+def test_a_program_that_was_brought_into_another_trial_is_listed_and_ended_in_its_own_alone(trial: Trial) -> None:
+    mine, other = service_account_create(trial=trial, name="mine", role=ROLE.VIEWER), TrialFactory.create()
+    crossed = brought_into(mine.user, other)
+    assert list(service_accounts(trial)) == [mine]
+    assert not service_accounts(other).exists()
+    service_account_end(mine)
+    assert list(Membership.objects.filter(ended_at=None)) == [crossed]
 
 
 def test_the_account_comes_with_each_of_the_list(trial: Trial, django_assert_num_queries: object) -> None:
