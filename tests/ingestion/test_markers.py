@@ -51,6 +51,13 @@ def test_markers_are_taken_before_any_factor() -> None:
     assert present("spo2", np.array([49.9999, 50.0001]), Counter()).all()
 
 
+def test_what_is_skipped_adds_up_over_the_parts_of_a_file() -> None:
+    skipped: Counter[str] = Counter()
+    for values in ([0.0, -1.0, 61.0], [np.nan, 0.0, 0.0], [-1.0, -1.0]):
+        present("heart_rate", np.array(values), skipped)
+    assert skipped == {ZERO: 3, MINUS_ONE: 3, NO_VALUE: 1}
+
+
 @pytest.fixture
 def trial(db: None) -> Trial:
     return TrialFactory(code="MARKED", time_zone="Europe/Amsterdam")
