@@ -88,6 +88,7 @@ def test_of_whom_nothing_is_stored_there_is_a_row_without_days(person: Participa
     assert (found.dates.tolist(), found.states, found.reasons, found.worn.tolist(), found.minutes.tolist()) == (
         [], "", [], [], [],
     )  # fmt: skip
+    assert {column.dtype.name for column in (found.dates, found.worn, found.minutes)} == {"int64"}
     assert (found.nights, found.data, found.newest, found.newest_before, found.arrived_at) == ("", "", None, None, None)
     assert (found.adherence_before, found.best_before, found.recounted) == (None, None, False)
 
@@ -125,6 +126,8 @@ def test_a_persons_pauses_clock_days_and_standing_are_read_in_order() -> None:
     assert (found.worn.tolist(), found.minutes.tolist()) == ([0, 700, 60, 0, 0], [1440, 1440, 1380, 1440, 1440])
     assert (found.newest, found.newest_before, found.arrived_at) == (START + 3 * HOUR, START, START + HOUR)
     assert (found.adherence_before, found.best_before, found.recounted) == (0.5, 0.75, True)
+    Standing.objects.filter(participant=person).update(recounted=False)
+    assert not day_facts.people([person.pk])[0].recounted
 
 
 def test_people_are_told_apart_in_one_statement(django_assert_num_queries: DjangoAssertNumQueries) -> None:
@@ -216,6 +219,12 @@ def test_minutes_with_a_heart_rate_are_worn_and_the_rest_is_missing(person: Part
     assert day.missing == [(START, START + HOUR), (START + 190 * MINUTE, START + ONE_DAY)]
 
 
+def test_of_a_day_worn_throughout_nothing_is_missing(person: Participant) -> None:
+    bring(person, "heart_rate", 1440)
+    (day,) = days(person, gap_minutes=1)
+    assert (day.worn_minutes, day.missing) == (1440, [])
+
+
 def test_each_day_has_its_own_minutes_by_its_own_protocol(person: Participant) -> None:
     for n, minutes in enumerate((120, 60)):
         bring(person, "heart_rate", minutes, at=START + n * ONE_DAY)
@@ -291,7 +300,7 @@ def test_each_days_and_metrics_source_is_chosen_by_itself(person: Participant) -
 
 
 def test_a_value_of_the_day_counts_one_and_a_metric_that_nobody_knows_is_left_out(person: Participant) -> None:
-    bring(person, "steps_24h", 1, value=9000)
+    bring(person, "steps_24h", 2, value=9000)  # at two minutes
     bring(person, "resting_heart_rate", 1, value=55)
     bring(person, "steps", 3, value=9, seconds=60)
     expected = ["resting_heart_rate", "steps_24h", "energy_24h", "no_such_metric", "steps"]
@@ -332,8 +341,9 @@ def test_the_main_sleep_of_the_source_that_counts_is_the_days(person: Participan
     assert [day.slept for day in found] == [True, True, True, False]
     source = Source.objects.get(platform="watch").pk
     assert found[1].nights == [(source, True, 300)]
-    (ranked, *_) = days(person, source_priority=["watch"])
-    assert ranked.asleep_minutes == 360
+    sleep(person, RING, 8, day=1)
+    ranked = days(person, [on(0), on(1)], source_priority=["watch"])
+    assert [day.asleep_minutes for day in ranked] == [360, 300]
 
 
 # --- what lies beside a gap -------------------------------------------------------------------------------------------
@@ -393,6 +403,14 @@ def test_whatever_else_was_measured_shows_that_the_device_was_worn(person: Parti
     assert beside(person, (0, 1), (5, 6), (9, 10)) == [
         Neighbours(True, 10, 0, 40), Neighbours(True, 0, 0, 0), Neighbours(),
     ]  # fmt: skip
+
+
+def test_heart_rates_and_values_of_the_day_are_not_what_lies_beside(person: Participant) -> None:
+    bring(person, "heart_rate", 60)
+    bring(person, "steps_24h", 1, value=5000)
+    bring(person, "resting_heart_rate", 1, value=55)
+    bring(person, "steps", 10, value=4, seconds=60, at=START + 5 * HOUR)
+    assert beside(person, (0, 1), (5, 6)) == [Neighbours(), Neighbours(True, 10, 0, 40)]
 
 
 def test_each_stretch_is_answered_in_its_place(person: Participant) -> None:
