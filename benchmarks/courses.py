@@ -52,7 +52,7 @@ QUALITY = {"low_wear": (0.5, 0.66), "out_of_reach": (0.2, 0.4)}
 
 @dataclass(slots=True)
 class Course:
-    """One person's days, `first` to her today, one entry each, and where they have led."""
+    """One person's days, `first` to `today` in that person's zone, one entry each, and where the days have led."""
 
     kind: str
     first: dt.date

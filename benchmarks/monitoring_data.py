@@ -185,7 +185,7 @@ def _copy_rollups(rng: Any, pairs: list[Any], source: int) -> None:
 
 
 def standing(rng: Any, person: Any, c: Any, now: dt.datetime) -> Any:
-    """How she stands, counted from her days."""
+    """How a person stands, counted from their days."""
     from benchmarks import courses
     from metrics.models import DayStatus, Standing
 

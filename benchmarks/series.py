@@ -67,7 +67,7 @@ def load(million: float) -> list[Any]:
 
 
 def client(trial: Any) -> Any:
-    """A manager's client with a token of hers."""
+    """A client that brings a manager's token."""
     from django.test import Client
     from django.utils import timezone
 

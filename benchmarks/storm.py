@@ -44,7 +44,7 @@ def states() -> Counter[str]:
 
 
 def reconnect(made: stack.Stack) -> int:
-    """Who lost her grant consents again, as a participant would who follows her link."""
+    """Participants whose grant was lost consent again, as if they had followed their links."""
     from django.utils import timezone
 
     from ingestion import connections, live
@@ -61,7 +61,7 @@ def reconnect(made: stack.Stack) -> int:
                 participant=connection.participant, provider=provider, grant=told, now=timezone.now(), invitation=None
             )
         except VendorError:
-            continue  # a fault of the storm: she tries again
+            continue  # a fault of the storm: the participant tries again
         count += 1
     return count
 

@@ -22,7 +22,7 @@ def vendor_credentials(app_configs: Sequence[AppConfig] | None, **_: Any) -> lis
         found.append(
             Warning(
                 "ACCESS_TOKEN is set and has no meaning any more: it is ignored.",
-                hint="Each participant consents on her own and gets a token of her own. Remove the variable.",
+                hint="Each participant gives their own consent and gets their own token. Remove the variable.",
                 id="config.W001",
             )
         )

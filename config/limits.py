@@ -1,7 +1,7 @@
 """Middleware: how large a request may be, and how often pages without a login may be asked for.
 
 Counted by the minute in the shared cache, for all processes together. Where that is away nobody is held up and the
-log says so: a participant must reach her page and a vendor's notice must be taken, and what guards both is their
+log says so: a participant must reach their page and a vendor's notice must be taken, and what guards both is a
 signature, which this only keeps from being tried at leisure.
 """
 

@@ -7,8 +7,8 @@ from typing import Any
 # The document's own version. The major number is the one in the addresses; docs/api.md says what may change when.
 VERSION = "1.0.0"
 DESCRIPTION = """\
-Whatever a member of a trial can see, her programs can read here, with the same permissions; what she may change, a
-token that may write can change.
+Whatever a member of a trial can see, their programs can read here, with the same permissions; what the member may
+change, a token that may write can change.
 
 * **Who asks**: `Authorization: Bearer wt_...`. Make a token under *Account, API tokens*. A browser's session works too.
 * **Names**: trials go by their code, participants by their study id. What is not yours to see answers 404.

@@ -238,7 +238,7 @@ ACCOUNT_FORMS = {"reset_password": "dashboards.account_forms.ResetForm"}
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
-ACCOUNT_EMAIL_VERIFICATION = "none"  # staff and managers make accounts; a link by e-mail is how she gets in
+ACCOUNT_EMAIL_VERIFICATION = "none"  # staff and managers make accounts; a link by e-mail is the way in
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
@@ -430,19 +430,19 @@ LIVE_PROVIDERS: dict[str, dict[str, Any]] = (
 )
 # Who tells what is known of participants' connections, so that missing data can be explained (metrics.evidence).
 MONITORING_EVIDENCE = "ingestion.evidence.collect"
-# Who is told when a participant was enrolled, paused, withdrawn or had her dates changed (participants.services).
+# Who is told when a participant was enrolled, paused, withdrawn or given other dates (participants.services).
 PARTICIPANT_CHANGED = "metrics.verdicts.participant_changed"
 # The same, told once of many.
 PARTICIPANTS_CHANGED = "metrics.verdicts.participants_changed"
 # Who lets go of a participant who left the trial (participants.leaving), and who deletes what no foreign key leads to
-# when she is erased (participants.erasing).
+# when a participant is erased (participants.erasing).
 PARTICIPANT_LEFT = ["ingestion.connections.let_go"]
 # Who says what the closing of a trial ends, who ends it, and who judges again when a trial's dates or status change.
 TRIAL_ENDS = "ingestion.closing.open_connections"
 TRIAL_CLOSED = ["ingestion.closing.trial_closed"]
 TRIAL_CHANGED = ["metrics.tasks.trial_changed"]
 ERASERS = ["metrics.erasing.erase", "ingestion.erasing.erase"]
-# Who tells what is kept about a participant, when she asks for it (participants.subject_access), in that order.
+# Who tells what is kept about a participant who asks for it (participants.subject_access), in that order.
 SUBJECT_ACCESS = [
     "participants.subject_chapters.chapters",
     "metrics.subject_access.chapters",

@@ -28,7 +28,7 @@ urlpatterns = [
     path("metrics", door.processes, name="metrics"),
     path("metrics/state", door.installation, name="metrics-state"),
     path("api/", include("config.api")),
-    # The seed's address: a participant by her study id, or by TRIAL/STUDY-ID.
+    # The seed's address: a participant by study id, or by TRIAL/STUDY-ID.
     path("data/<str:study_id>/<str:metric>", SeedView.as_view(), name="seed-data"),
     path("data/<str:trial>/<str:study_id>/<str:metric>", SeedOfTrialView.as_view(), name="seed-data-of-trial"),
     path("", include("ingestion.urls")),

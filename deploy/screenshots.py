@@ -23,7 +23,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "docs" / "screenshots"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 QUALITY = 78
 ALL_TOGETHER = 6_000_000  # bytes that the repository can bear
-SOMEBODY = "DEMO-021"  # her battery is flat, whenever the demo began
+SOMEBODY = "DEMO-021"  # the battery is flat, whenever the demo began
 TRIAL = "/trials/DEMO/"
 
 

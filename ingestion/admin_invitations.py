@@ -35,7 +35,7 @@ class HowForm(forms.Form):
 class Invite(Act):
     title, button, done = "Invite", "Make the links", "invited"
     says = (
-        "Each gets a new link with which she connects her device herself; an earlier link of hers stops working. The "
+        "Each gets a new link to connect their own device with; an earlier link of theirs stops working. The "
         "links are shown this once. Whoever opens one connects a device in that participant's name."
     )
     form = HowForm

@@ -36,7 +36,7 @@ BROKEN = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, NotImpleme
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """One file as it was found. `direct`: named by the person herself. `raw` opens its bytes as they lie there."""
+    """One file as it was found. `direct`: named by who imports. `raw` opens its bytes as they lie there."""
 
     name: str
     path: str  # within the folder or archive that was named: what name rules look at

@@ -168,7 +168,7 @@ def _stale(invitation: Invitation, now: dt.datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """A consent that became a connection. `missing`: data types that she did not allow."""
+    """A consent that became a connection. `missing`: data types that the participant did not allow."""
 
     connection: Connection
     missing: tuple[str, ...]
@@ -281,7 +281,7 @@ def _connected(
 
 
 def _devices(provider: LiveProvider, grant: Grant) -> list[DeviceState] | None:
-    """The account's devices; None where she did not let us see them."""
+    """The account's devices; None where the participant did not let us see them."""
     try:
         return provider.devices(grant.access_token)
     except AccessGone as gone:

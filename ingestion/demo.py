@@ -121,7 +121,7 @@ def _enrol(
 
 
 def _equip(person: Participant, provider: SyntheticProvider, number: int, now: dt.datetime) -> None:
-    """Her device. Who would not have uploaded anything in a year has never connected it: she is still invited."""
+    """The person's device. Who would not have uploaded anything in a year never connected it and is still invited."""
     if person.synthetic_devices.filter(provider=provider.code).exists():
         return
     device = synthetic.device_assign(

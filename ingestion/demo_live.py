@@ -1,7 +1,7 @@
 """The demo's people whose data come over the live sync, from the simulator that plays the vendor.
 
 They show what synthetic devices cannot: a grant that ended, a consent with one box unticked, a vendor whose answers
-are broken. Each goes through the real dance by HTTP, is synced for some days, and then meets her fate, once.
+are broken. Each goes through the real dance by HTTP, is synced for some days, and then meets their fate, once.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ log = logging.getLogger(__name__)
 
 # They joined so many days ago: a short history is read in seconds.
 JOINED = dt.timedelta(days=5)
-# Her grant ended so long ago.
+# The grant ended so long ago.
 ENDED = dt.timedelta(days=2)
-# The vendor began to fail for her so long ago.
+# The vendor began to fail for the participant so long ago.
 FAILS_SINCE = dt.timedelta(hours=9)
 PATIENCE = 60.0  # seconds for the history of one of them
 REDIRECT = "http://127.0.0.1/demo"
@@ -42,7 +42,7 @@ REDIRECT = "http://127.0.0.1/demo"
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One of them, connected and read, as her fate finds her."""
+    """One participant, connected and read, as fate finds them."""
 
     connection: Connection
     provider: LiveProvider
@@ -53,7 +53,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What one of them shows. `account` is the simulator's; `until`: how long before now her data end."""
+    """What one of them shows. `account` is the simulator's; `until`: how long before now the data end."""
 
     name: str
     account: int
@@ -95,12 +95,12 @@ def _enrolled(trial: Trial, study_id: str, now: dt.datetime) -> Participant:
 
 
 def _play(person: Participant, role: Role, provider: LiveProvider, vendor: SimulatedVendor, now: dt.datetime) -> None:
-    """Connect her, read her history, and let her fate come; nothing of what was done before is done again."""
+    """Connect a person, read the history, and let fate come; nothing of what was done before is done again."""
     connection = person.connections.filter(provider=provider.slug).first()
     if connection is None:
         connection = _connect(person, role, provider, vendor, now)
     if connection.events.count() > 1 or connection.windows.exclude(error_code="").exists():
-        return  # her fate has come; or somebody who tries the demo has seen to her
+        return  # fate has come; or somebody who tries the demo has seen to this person
     _read(connection)
     connection.refresh_from_db()
     role.fate(Scene(connection, provider, vendor, role.account, now))
@@ -110,7 +110,7 @@ def _play(person: Participant, role: Role, provider: LiveProvider, vendor: Simul
 def _connect(
     person: Participant, role: Role, provider: LiveProvider, vendor: SimulatedVendor, now: dt.datetime
 ) -> Connection:
-    """Invitation, the vendor's screen and back, as she would have done it some days ago."""
+    """Invitation, the vendor's screen and back, as the participant would have done it some days ago."""
     invitation = connections.invitation_create(participant=person, by=None, now=now - JOINED)
     until = now - role.until
     verifier = secrets.token_urlsafe(48)
@@ -123,14 +123,14 @@ def _connect(
             participant=person, provider=provider, grant=grant, now=now - JOINED, invitation=invitation
         ).connection
         plan.plan_pass(connection, until)
-        # No worker goes beyond that moment before her fate has come.
+        # No worker goes beyond that moment before fate has come.
         connection.next_due_at = None if role.until else connection.next_due_at
         connection.save(update_fields=["next_due_at"])
     return connection
 
 
 def _without_heart(provider: LiveProvider) -> Iterable[str]:
-    """All consents but the one that heart rates need: what is left where she unticks that box."""
+    """All consents but the one that heart rates need: what is left where a participant unticks that box."""
     needed = {one.scope for one in provider.data_types.values() if HEART_RATE.code in one.metrics}
     return [scope for scope in provider.scopes if scope not in needed]
 
@@ -148,17 +148,17 @@ def _read(connection: Connection) -> None:
 
 
 def _grant_ends(scene: Scene) -> None:
-    """She removed the study in her account at the vendor's; the next pull found the door shut."""
+    """The participant removed the study in their account at the vendor's; the next pull found the door shut."""
     scene.provider.revoke(connections.fresh_token(scene.connection, scene.provider))
     connections.lost(scene.connection, AccessGone.EXPIRED_GRANT, now=scene.now - ENDED)
 
 
 def _all_is_well(scene: Scene) -> None:
-    """What she did not allow is fate enough."""
+    """What the participant did not allow is fate enough."""
 
 
 def _vendor_fails(scene: Scene) -> None:
-    """Some hours ago the vendor began to answer with errors of its own for her, and still does."""
+    """Some hours ago the vendor began to answer with errors of its own for the participant, and still does."""
     scene.vendor.disturb(scene.account)
     now, connection = timezone.now(), scene.connection
     for one in scene.provider.data_types.values():

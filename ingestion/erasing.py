@@ -14,7 +14,7 @@ from participants.models import Participant
 
 
 def erase(participant: Participant) -> dict[str, int]:
-    """Rows removed or made to forget her, by table. Safe to be called again."""
+    """Rows removed or made to forget the participant, by table. Safe to be called again."""
     files = ImportFile.objects.filter(trial=participant.trial)
     removed, _ = files.filter(whose=participant.study_id).delete()
     _forget(files, participant.study_id)
@@ -40,7 +40,7 @@ def _forget(files: QuerySet[ImportFile], study_id: str) -> None:
 
 
 def notices_about(participant: Participant) -> QuerySet[WebhookDelivery]:
-    """Vendors' notices that name an account of hers."""
+    """Vendors' notices that name an account of the participant's."""
     accounts = participant.connections.exclude(external_user_id="").values_list("external_user_id", flat=True)
     found = WebhookDelivery.objects.none()
     for account in accounts:

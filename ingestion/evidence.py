@@ -112,7 +112,7 @@ def _evidence(person: Participant, known: _Known, now: dt.datetime) -> Evidence:
     connected = [one for one in known.connections if one.connected_at]
     if not connected:
         return _synthetic(person, known, now) if known.synthetic else _never(person, known)
-    # The one that serves her now, else the newest.
+    # The one that serves the participant now, else the newest.
     current = next((one for one in connected if one.status == Status.ACTIVE), connected[-1])
     missing = _missing(current)
     access = Access.OK if current.status == Status.ACTIVE else Access.DEAD

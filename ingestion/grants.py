@@ -90,7 +90,7 @@ def fresh_token(connection: Connection, provider: LiveProvider, *, refused: str 
 
 
 def lost(connection: Connection, code: str, *, now: dt.datetime) -> None:
-    """The vendor no longer lets us in: ask no more, keep what is due for when she reconnects."""
+    """The vendor no longer lets us in: ask no more, keep what is due for when the participant reconnects."""
     with transaction.atomic():
         row = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
         if row.status != Connection.Status.ACTIVE:

@@ -165,5 +165,5 @@ LETTERS: dict[str, Letter] = {
         ),
     ),
 }
-# Too little was granted to keep a connection up: a fault of the vendor's answer, from where she sits.
+# Too little was granted to keep a connection up: a fault of the vendor's answer, from where the participant sits.
 LETTERS["no_refresh_token"] = LETTERS["broken"]

@@ -1,4 +1,4 @@
-"""What this room keeps about a participant, for her right of access: her connections, devices, what was asked."""
+"""What this room keeps about a participant, for their right of access: connections, devices, what was asked."""
 
 from __future__ import annotations
 

@@ -60,9 +60,9 @@ def provider_for(device: str) -> SyntheticProvider:
 def device_assign(
     *, participant: Participant, provider: SyntheticProvider, device: str, seed: int, number: int, starts_on: dt.date
 ) -> SyntheticDevice:
-    """Give a participant a synthetic device, or back the one she has; an earlier first day replaces a later one.
+    """Give a participant a synthetic device, or back the one they have; an earlier first day replaces a later one.
 
-    Raises SyntheticRefused where the trial is no demo, ValueError where she has this device with another seed.
+    Raises SyntheticRefused where the trial is no demo, ValueError where they have this device with another seed.
     """
     if not participant.trial.is_demo:
         raise SyntheticRefused(f"{participant.trial.code} is not a demo trial: synthetic data is refused.")
@@ -106,9 +106,9 @@ def wearer_of(device: SyntheticDevice) -> Wearer:
 
 
 def device_states(participant: Participant, at: dt.datetime) -> list[DeviceState]:
-    """What her synthetic devices said of themselves by an instant: battery and last sync, nothing of the future.
+    """What the synthetic devices said of themselves by an instant: battery and last sync, nothing of the future.
 
-    A function of seed, number and time: any moment of the past can be asked again. Empty where she has none, or
+    A function of seed, number and time: any moment of the past can be asked again. Empty where there are none, or
     where none has uploaded yet.
     """
     return [

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from metrics.batch import Refusal
 from metrics.cutting import CLOSED, OUTSIDE
 
-# Of a participant; said after "participant" and her label.
+# Of a participant; said after "participant" and the label.
 NOT_ENROLLED = "is not enrolled in this trial"
 CANNOT_BE_ENROLLED = "cannot be enrolled"  # the trial is closed, say
 WITHDRAWN = "has withdrawn: their record does not change any more"

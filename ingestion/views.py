@@ -138,7 +138,7 @@ def connect(request: HttpRequest, code: str) -> HttpResponse:
         context["shared"] = [(c, plain_words.described(c)) for c in active]
         context["partial"] = any(described.missing for _, described in context["shared"])
         return leading_to(render(request, "ingestion/connected.html", context), providers)
-    if stopped := next((c for c in mine if stopped_by_her(c, invitation)), None):
+    if stopped := next((c for c in mine if stopped_by_participant(c, invitation)), None):
         context |= {"connection": stopped, "vendor": plain_words.described(stopped).provider}
         return leading_to(render(request, "ingestion/stopped.html", context), providers)
     context |= {
@@ -152,12 +152,12 @@ def connect(request: HttpRequest, code: str) -> HttpResponse:
 
 
 def consent_asked(participant: Participant, now: dt.datetime) -> ConsentDocument | None:
-    """The version of the trial's consent in force that she has not agreed to; None where there is none."""
+    """The version of the trial's consent in force that the participant has not agreed to; None where there is none."""
     return consents.consent_missing(participant, now.astimezone(ZoneInfo(participant.time_zone)).date())
 
 
-def stopped_by_her(connection: Connection, invitation: Invitation) -> bool:
-    """Whether she has ended it since this link was made. A newer link asks her anew."""
+def stopped_by_participant(connection: Connection, invitation: Invitation) -> bool:
+    """Whether the participant has ended it since this link was made. A newer link asks them anew."""
     return (
         connection.status == Connection.Status.REVOKED
         and connection.status_reason == "participant"
@@ -168,7 +168,7 @@ def stopped_by_her(connection: Connection, invitation: Invitation) -> bool:
 @require_POST
 @letter_page()
 def start(request: HttpRequest, code: str, provider: str) -> HttpResponse:
-    """Off to the vendor's screen. Where the trial keeps its consent here, she must have agreed to it first."""
+    """Off to the vendor's screen. Where the trial keeps its consent here, it must have been agreed to first."""
     now = timezone.now()
     vendor = set_up(provider)
     invitation = connections.invitation_open(code, now=now)
@@ -242,7 +242,7 @@ def exchanged(
 @require_http_methods(["GET", "HEAD", "POST"])
 @letter_page()
 def stop(request: HttpRequest, code: str, provider: str) -> HttpResponse:
-    """Ask whether she is sure; then end the sharing at once."""
+    """Ask whether the participant is sure; then end the sharing at once."""
     now = timezone.now()
     invitation = connections.invitation_open(code, now=now)
     connection = invitation.participant.connections.filter(provider=provider).first()

@@ -32,7 +32,7 @@ class Adherence:
 
 
 def adherence_as_of(participants: QuerySet[Participant], at: dt.datetime) -> dict[int, Adherence]:
-    """By participant id, how her days stood as far as was known at an instant. The same answer whenever it is asked.
+    """By participant id, how the days stood as far as was known at an instant. The same answer whenever it is asked.
 
     Participants of whom nothing was known by then are missing. One statement, whatever their number.
     """

@@ -170,7 +170,7 @@ class Sessions(Enum):
 
 @dataclass(frozen=True, slots=True)
 class OffsetChange:
-    """From this instant on the device's clock stood `utc_offset` seconds east of UTC; None: back in her own zone."""
+    """From this instant on the device's clock stood `utc_offset` seconds east of UTC; None: back to the zone's."""
 
     starts_at: dt.datetime
     utc_offset: int | None

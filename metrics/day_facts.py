@@ -32,7 +32,7 @@ WORN = [m.id for m in METRICS if m.worn]
 
 @dataclass(slots=True)
 class Person:
-    """A participant's row, her pauses, clock and how her days stand. Columns of `history` ascend by date.
+    """A participant's row, their pauses, clock and how their days stand. Columns of `history` ascend by date.
 
     `dates`: int64 days since 1970-01-01. `states`: one letter a day, a DayStatus; `nights`: n where a main sleep is
     known, else -; `data`: 1 where anything is. `newest`: the newest sample of what is worn by those days,

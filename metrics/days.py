@@ -60,9 +60,9 @@ def _changes(zone: zoneinfo.ZoneInfo, year: int) -> tuple[tuple[int, int], ...]:
 
 
 class LocalCalendar:
-    """A participant's clock: her zone, and the periods in which her device said otherwise.
+    """A participant's clock: their zone, and the periods in which their device said otherwise.
 
-    `periods`: (starts_at in microseconds UTC, seconds east of UTC or None for "back in her zone"), in order.
+    `periods`: (starts_at in microseconds UTC, seconds east of UTC or None for "back in their zone"), in order.
     """
 
     def __init__(self, zone: zoneinfo.ZoneInfo, periods: Sequence[tuple[int, int | None]] = ()) -> None:
@@ -82,7 +82,7 @@ class LocalCalendar:
         return starts, offsets
 
     def offset(self, us: int) -> int:
-        """Seconds east of UTC of her clock at an instant (microseconds UTC)."""
+        """Seconds east of UTC of the clock at an instant (microseconds UTC)."""
         index = bisect_right(self._periods, us, key=lambda period: period[0]) - 1
         stated = self._periods[index][1] if index >= 0 else None
         return zone_offset(self._zone, us) if stated is None else stated
@@ -92,7 +92,7 @@ class LocalCalendar:
         return (times + self.offsets(times) * MICROSECOND) // DAY
 
     def offsets(self, times: Times) -> NDArray[np.int64]:
-        """Seconds east of UTC of her clock at instants (microseconds UTC); shape as given."""
+        """Seconds east of UTC of the clock at instants (microseconds UTC); shape as given."""
         if not len(times):
             return np.zeros(0, dtype=np.int64)
         starts, offsets = self._pieces(int(times.min()), int(times.max()) + 1)

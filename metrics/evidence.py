@@ -82,7 +82,7 @@ class Reading:
 class Evidence:
     """What is known of a participant's connection at an instant.
 
-    `live`: her data come by themselves (a connection, or a synthetic device); otherwise files are all there is, and
+    `live`: the data come by themselves (a connection, or a synthetic device); otherwise files are all there is, and
     neighbouring data all the evidence. `answered`: stretches of heart rate that the source was asked for after they
     were over, and answered, in order and apart. `due`: stretches that wait to be read, not late yet. `readings`
     ascend by `at`; `reading_at` tells more where history can be asked for. `device`: which one is worn now, as in the

@@ -1,4 +1,4 @@
-"""What there is of a participant besides her series: metrics and sources with data, days, nights, exercise."""
+"""What there is of a participant besides their series: metrics and sources with data, days, nights, exercise."""
 
 from __future__ import annotations
 

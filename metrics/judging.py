@@ -40,7 +40,7 @@ class Monitoring:
         """Why a date does not count; None where it does. `before`: the reason that stands so far.
 
         Somebody whose status says paused without a pause that says when is paused from today on; days that were
-        excluded so stay it while she is.
+        excluded so stay it while the status lasts.
         """
         if self.first is None or on < self.first:
             return Exclusion.BEFORE_START
@@ -92,7 +92,7 @@ def verdict(day: DayFacts, protocol: Protocol, now: dt.datetime) -> tuple[DaySta
         return DayStatus.PENDING if day.waits and day.before != DayStatus.VALID else DayStatus.VALID, ""
     over = now >= day.ends_at + dt.timedelta(hours=protocol.lost_after_hours)
     if day.fault_minutes and day.worn_minutes + day.fault_minutes >= protocol.valid_day_minutes and over:
-        # Without the fault the day might be valid: it is not held against her.
+        # Without the fault the day might be valid: it is not held against the participant.
         return DayStatus.EXCLUDED, Exclusion.PLATFORM
     if over:
         return _closed(day), ""

@@ -30,8 +30,8 @@ log = logging.getLogger(__name__)
 
 WEEK = dt.timedelta(days=7)
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-# Behind the line begins a local day that lies across it, wherever she is and even if she travels: its samples are
-# not all there, so nothing is written into it. Samples are taken from so long after the line on.
+# Behind the line begins a local day that lies across it, wherever the participant is or travels: its samples
+# are not all there, so nothing is written into it. Samples are taken from so long after the line on.
 MARGIN = dt.timedelta(days=3)
 REFUSED = "time lies before what the trial keeps of its samples"
 

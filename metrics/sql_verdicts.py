@@ -13,7 +13,7 @@ from participants.locks import PERSON
 # Ascending ids, so that two who lock several people never wait for each other.
 LOCK_ALL = f"SELECT pg_advisory_xact_lock({PERSON}, id) FROM unnest(%(people)s::int4[]) AS id"
 
-# Who is judged, by what, and how all her days stand. Letters and numbers are one a day that has a row, by date.
+# Who is judged, by what, and how all their days stand. Letters and numbers are one a day that has a row, by date.
 PEOPLE = """
 SELECT p.id, p.trial_id, p.status, p.time_zone, p.monitoring_starts_on, p.withdrawn_on,
     (SELECT json_agg(json_build_array(e.starts_on, e.ends_on, e.reason) ORDER BY e.starts_on)

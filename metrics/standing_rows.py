@@ -1,4 +1,4 @@
-"""How a participant stands, from her judged days and what is known of her connection: the row that pages read."""
+"""How a participant stands, from their judged days and what is known of their connection: the row that pages read."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Known:
     now: dt.datetime
 
     def days(self) -> dict[dt.date, Row]:
-        """All her days by date, ascending."""
+        """All of the person's days by date, ascending."""
         person = self.person
         columns = zip(
             person.dates.tolist(),
@@ -171,7 +171,7 @@ def _excused(row: Standing, monitoring: Monitoring) -> None:
     """Why today does not count, since when and until when."""
     today = monitoring.today
     if monitoring.first is None:
-        # Nothing of her yet: she may be paused, withdrawn or done all the same.
+        # Nothing of this person yet, who may be paused, withdrawn or done all the same.
         monitoring = Monitoring(
             monitoring.status, today, monitoring.last, monitoring.withdrawn_on, monitoring.pauses, today
         )

@@ -77,7 +77,7 @@ def no_news(now: dt.datetime) -> Q:
 
 
 def with_word(people: QuerySet[Participant], now: dt.datetime) -> QuerySet[Any]:
-    """Participants annotated with `word`, a Word's number. Before her monitoring begins, a person is well."""
+    """Participants annotated with `word`, a Word's number. Before their monitoring begins, a person is well."""
     whens = [When(condition, then=Value(word.value)) for word, condition in conditions(now).items()]
     return people.annotate(word=Case(*whens, default=Value(Word.WELL.value), output_field=models.SmallIntegerField()))
 

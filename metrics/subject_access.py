@@ -1,4 +1,4 @@
-"""What this room keeps about a participant, for her right of access: what was measured and what follows from it."""
+"""What this room keeps about a participant, for their right of access: what was measured and what follows from it."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ def _values(old: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def _word(status: str, reason: str) -> str:
-    """A verdict in a letter; a day that a fault of ours took away is none that she lost."""
+    """A verdict in a letter; a day that a fault of ours took away is none that the participant lost."""
     return "f" if reason == Exclusion.PLATFORM else str(DayStatus(status).value)
 
 

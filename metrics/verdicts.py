@@ -40,10 +40,10 @@ def refresh(
     now: dt.datetime,
     asked: Collection[dt.date] = (),
 ) -> list[Change]:
-    """Judge a participant's days and bring her standing up to date, in the caller's transaction or one of its own.
+    """Judge a participant's days and bring the standing up to date, in the caller's transaction or one of its own.
 
     `dates`: local dates whose data changed; `asked`: those of which only the evidence may have. Days that are not
-    settled are judged in any case: pending ones, new ones, those since her newest sample; with None also those of
+    settled are judged in any case: pending ones, new ones, those since the newest sample; with None also those of
     which it changed whether they count. Returns what changed.
     """
     touched = None if dates is None else {participant.pk: dates}
@@ -51,7 +51,7 @@ def refresh(
 
 
 def participant_changed(participant: Participant) -> None:
-    """Judge again after a change of who she is: dates, pauses, status. Wired by settings.PARTICIPANT_CHANGED."""
+    """Judge a participant again after a change of dates, pauses or status. Wired by settings.PARTICIPANT_CHANGED."""
     refresh(participant, now=timezone.now())
 
 
@@ -112,7 +112,7 @@ def _protocols(trials: Collection[int]) -> dict[int, list[Protocol]]:
 
 @dataclass(slots=True)
 class _Case:
-    """One participant while she is judged."""
+    """One participant while being judged."""
 
     person: Person
     protocols: list[Protocol]
@@ -143,7 +143,7 @@ class _Case:
         return self.calendar.midnight(min(self.wanted)) if self.wanted else self.now
 
     def plan(self, touched: Collection[dt.date] | None, asked: Collection[dt.date], since: dt.date | None) -> None:
-        """Which dates to judge, if she is live; `choose` leaves out what is not judged of others."""
+        """Which dates to judge, if the participant is live; `choose` leaves out what is not judged of others."""
         person = self.person
         self.touched = set(touched or ())
         data = {date_of(day) for day, has in zip(person.dates.tolist(), person.data, strict=True) if has == "1"}
@@ -173,7 +173,7 @@ class _Case:
         return monitoring_of(self.person, self.collected, data, self.calendar, self.today)
 
     def choose(self) -> None:
-        """The days that are judged, now that it is known whether she is live."""
+        """The days that are judged, now that it is known whether the participant is live."""
         if not (self.known.live or self.person.starts_on):
             data = [
                 date_of(d) for d, has in zip(self.person.dates.tolist(), self.person.data, strict=True) if has == "1"
@@ -281,7 +281,7 @@ def _explain(cases: Sequence[_Case]) -> None:
 
 
 def _pieces(case: _Case, day: Day, start: dt.datetime, end: dt.datetime) -> list[Piece]:
-    """A missing stretch of a day in pieces: one where the day does not count, none outside her monitoring."""
+    """A missing stretch of a day in pieces: one where the day does not count, none outside the monitoring."""
     exclusion = case.monitoring.exclusion(day.date, Exclusion.PAUSED if _paused(case, day.date) else "")
     if exclusion in (Exclusion.BEFORE_START, Exclusion.AFTER_END):
         return []

@@ -54,7 +54,7 @@ class Story:
 
 
 def people(made: Installation, number: int, days: int) -> tuple[str, str]:
-    """A trial of connected participants, and a manager: her session's cookie and her token."""
+    """A trial of connected participants and a manager; returns the manager's session cookie and API token."""
     from django.contrib.auth import get_user_model
     from django.test import Client
     from django.utils import timezone

@@ -1,4 +1,4 @@
-"""What a manager does all day, for locust: she looks at her trial, at one participant after the other, and thinks.
+"""What a manager does all day, for locust: look at a trial, at one participant after the other, and think.
 
 Run by benchmarks.load in an environment of its own; imports nothing of ours. WHO names a JSON file with the site, the
 trial, the managers' sessions and tokens and the participants; what came of every request is appended to TOLD, a
@@ -46,16 +46,16 @@ def told(
 
 
 class Manager(FastHttpUser):
-    """One person. Her visits follow each other for as long as the load lasts."""
+    """One person. Their visits follow each other for as long as the load lasts."""
 
     host = WHO["site"]
     network_timeout = connection_timeout = 30.0
-    wait_time = staticmethod(lambda: 0.0)  # she thinks between her deeds, not between her visits
+    wait_time = staticmethod(lambda: 0.0)  # managers think between deeds, not between visits
     chance: ClassVar[random.Random] = random.Random(1)
 
     def on_start(self) -> None:
         self.me = next(WAITING)
-        # Nobody else's start is hers: without it all would click at the same moment.
+        # Each starts at a moment of their own: otherwise all would click at the same one.
         gevent.sleep(self.chance.uniform(0, THINKS[1]))
 
     @task
@@ -93,7 +93,7 @@ class Manager(FastHttpUser):
         self.think(every, live)
 
     def think(self, every: float = 0.0, ask: Callable[[], None] | None = None) -> None:
-        """She reads. What is open asks for news every so many seconds meanwhile."""
+        """The manager reads. What is open asks for news every so many seconds meanwhile."""
         until = time.monotonic() + self.chance.uniform(*THINKS)
         while ask is not None and time.monotonic() + every < until:
             gevent.sleep(every)
@@ -114,7 +114,7 @@ class Manager(FastHttpUser):
         return text
 
     def program(self) -> None:
-        """A script of hers, by token: who there is, and a month of somebody's heart rate."""
+        """A script of the manager's, by token: who there is, and a month of somebody's heart rate."""
         person = self.chance.choice(WHO["people"][self.me["site"]])
         self.asked("API: participants", f"/api/v1/trials/{WHO['trial']}/participants")
         month = f"trial={WHO['trial']}&participants={person}&metrics=heart_rate&{WHO['month']}"

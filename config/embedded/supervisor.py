@@ -237,8 +237,8 @@ class Supervisor:
             if self._mail:
                 say(f"  E-mails do not leave this machine: read them at {self.address}/demo/mailbox/")
             if self._simulated:
-                say("  To connect somebody yourself: open DEMO-025, invite her, and follow the link. A simulator plays")
-                say("  Google: no account is needed, and her data arrive within a minute.")
+                say("  To connect somebody yourself: open DEMO-025, invite them, and follow the link. A simulator")
+                say("  plays Google: no account is needed, and their data arrive within a minute.")
         else:
             say("  First time here? Make a login:  .venv/bin/python manage.py createsuperuser")
         say("  Logs are in var/log, data in var/. Ctrl-C stops everything and keeps the data.\n")

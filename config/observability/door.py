@@ -20,7 +20,7 @@ TYPE = "text/plain; charset=utf-8"
 
 
 def _refused(request: HttpRequest) -> HttpResponse | None:
-    """The answer to who may not read; None: she may."""
+    """The answer to who may not read; None: reading is allowed."""
     if not settings.METRICS_TOKEN:
         raise Http404
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")

@@ -47,7 +47,9 @@ class ConnectionSerializer(serializers.ModelSerializer[Connection]):
     giving_back = serializers.SerializerMethodField(
         help_text="Whether it has ended here and the vendor has not taken the grant back yet: it is asked again."
     )
-    scopes = serializers.ListField(child=serializers.CharField(), read_only=True, help_text="What she allowed.")
+    scopes = serializers.ListField(
+        child=serializers.CharField(), read_only=True, help_text="What the participant allowed."
+    )
     devices = DeviceSerializer(many=True, read_only=True)
 
     class Meta:

@@ -65,7 +65,8 @@ class ImportParameters(Parameters):
 class ImportSet(ResourceSet):
     """Files that were imported into a trial, the newest first. They are read by the operator, not by this API.
 
-    A file may hold several participants' data: who sees one site only sees files that are told to be of hers.
+    A file may hold several participants' data: who sees one site only sees the files that are said to be of one
+    participant of that site.
     """
 
     serializer_class = ImportSerializer

@@ -68,7 +68,7 @@ class NewInvitationSerializer(InvitationSerializer):
 
 @resource("connections", "code", "study_id")
 class InvitationSet(ResourceSet):
-    """A participant's invitations to connect her device."""
+    """A participant's invitations to connect their device."""
 
     serializer_class = InvitationSerializer
     queryset = Invitation.objects.none()
@@ -95,8 +95,8 @@ class InvitationSet(ResourceSet):
         return Response(self.shown(found))
 
     @extend_schema(
-        summary="Invite a participant to connect her device",
-        description="Earlier links of hers stop working. The answer holds the new one; it cannot be read again.",
+        summary="Invite a participant to connect their device",
+        description="Their earlier links stop working. The answer holds the new one; it cannot be read again.",
         request=None,
         responses={201: NewInvitationSerializer},
     )

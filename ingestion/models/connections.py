@@ -1,4 +1,4 @@
-"""A participant's consent to a vendor: her invitation, the grant, its devices and its history."""
+"""A participant's consent to a vendor: the invitation, the grant, its devices and its history."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def nonce() -> str:
 
 
 class Invitation(models.Model):
-    """A link with which a participant connects her device; she needs no account. The link itself is not stored."""
+    """A link with which a participant connects their device, without an account. The link itself is not stored."""
 
     participant = models.ForeignKey(Participant, models.CASCADE, related_name="invitations")
     nonce = models.CharField(max_length=24, default=nonce, editable=False)

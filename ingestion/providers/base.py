@@ -205,15 +205,15 @@ class SyntheticProvider(Protocol):
         ...
 
     def day_starts_at(self, wearer: Wearer, on: dt.date) -> dt.datetime:
-        """The first instant of a local day of the wearer, by the clock of her device."""
+        """The first instant of a local day of the wearer, by the clock of their device."""
         ...
 
     def uploaded_until(self, wearer: Wearer, now: dt.datetime) -> dt.datetime | None:
-        """Up to which instant her data have arrived by now; None if nothing has."""
+        """Up to which instant the wearer's data have arrived by now; None if nothing has."""
         ...
 
     def states(self, wearer: Wearer, at: dt.datetime) -> list[DeviceState]:
-        """What a vendor would say of her devices at an instant; none before the first upload, or where it is not told.
+        """What a vendor would say of the devices at an instant; none before the first upload, or where it is not told.
 
         `last_sync_at` is never later than uploaded_until, and the battery's level is of that moment.
         """
@@ -239,17 +239,17 @@ class VendorError(Exception):
 
 
 class AccessGone(VendorError):
-    """The participant's access no longer reaches (this part of) her data: stop, and tell. Asking again is no use.
+    """The participant's access no longer reaches (this part of) their data: stop, and tell. Asking again is no use.
 
     `code` is one of the constants below. SCOPE_MISSING concerns the data type asked for, the others the connection.
     """
 
     EXPIRED_GRANT = "expired_grant"  # the refresh token was revoked or has run out: the vendor does not say which
-    REAUTHENTICATION = "reauthentication_required"  # her organisation wants her to log in again
+    REAUTHENTICATION = "reauthentication_required"  # their organisation wants them to log in again
     CODE_REFUSED = "code_refused"  # the consent's code was used before, has run out or is not ours
     DENIED = "permission_denied"  # the vendor refuses everything although the token is good
     ACCOUNT_NOT_LINKED = "account_not_linked"  # an account without any device data
-    SCOPE_MISSING = "scope_missing"  # she did not consent to this kind of data
+    SCOPE_MISSING = "scope_missing"  # the participant did not consent to this kind of data
 
 
 class TokenExpired(VendorError):
@@ -469,7 +469,7 @@ class LiveProvider(Protocol):
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """What a participant is asked to allow: the consents of the data types, and what her devices need beyond."""
+        """What a participant is asked to allow: the consents of the data types, and what their devices need beyond."""
         ...
 
     def authorize_url(

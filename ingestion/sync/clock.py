@@ -32,9 +32,9 @@ def changes(
 ) -> list[OffsetChange]:
     """The changes to be stored for what was observed in the stretches that were read, ascending.
 
-    An offset that is her own zone's is stored as "back in her zone", so that later changes of clocks there apply.
-    What was seen in a stretch says nothing of the time after it: where data are known beyond (`newest`), the calendar
-    goes on there as it was, so that history may be read from its end to its beginning.
+    An offset that is the participant's own zone's is stored as "back in their zone", so that later changes of clocks
+    there apply. What was seen in a stretch says nothing of the time after it: where data are known beyond (`newest`),
+    the calendar goes on there as it was, so that history may be read from its end to its beginning.
     """
     zone = zoneinfo.ZoneInfo(participant.time_zone)
     known_until = microseconds(newest) if newest else 0

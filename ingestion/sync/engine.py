@@ -143,7 +143,7 @@ class _Turn:
             self.outcome.note = "ended meanwhile"
         self.conclude(trouble)
         if trouble is not None or self.troubled:
-            # What is missing now is missing through a fault: her pages say so at once, and no alert is raised.
+            # What is missing now is missing through a fault: the pages say so at once, and no alert is raised.
             verdicts.refresh(self.connection.participant, now=timezone.now())
 
     def conclude(self, trouble: Exception | None) -> None:
@@ -219,7 +219,7 @@ class _Turn:
         self.allowed -= 1
 
     def still_asks(self) -> bool:
-        """Asked again each second between requests: when she withdraws or disconnects, nothing more goes out."""
+        """Asked again each second between requests: nothing more goes out once access was withdrawn or ended."""
         if time.monotonic() - self.checked > RECHECK:
             self.checked = time.monotonic()
             return Connection.asking().filter(pk=self.connection.pk).exists()
@@ -409,7 +409,7 @@ class _Turn:
         return min(max(waited, least), max(LONGEST_PATIENCE, least))
 
     def not_allowed(self, group: list[SyncWindow]) -> None:
-        """She did not consent to this kind of data, or took that back: it is not asked for again."""
+        """The participant did not consent to this kind of data, or took that back: it is not asked for again."""
         self.fail(group, AccessGone.SCOPE_MISSING)
         self.settled |= {window.pk for window in group}
         connections.scope_lost(self.connection, self.provider.data_types[group[0].data_type].scope, now=self.now)

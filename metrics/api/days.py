@@ -26,7 +26,7 @@ MINUTES = {"type": "object", "additionalProperties": {"type": "integer"}}
 
 
 class Plain(serializers.Serializer[Any]):
-    """A record of a participant, who is named by her study id."""
+    """A record of a participant, who is named by their study id."""
 
     participant = serializers.CharField(source="participant.study_id")
 
@@ -129,7 +129,7 @@ class StandingSerializer(serializers.Serializer[Any]):
 
     @extend_schema_field(serializers.ChoiceField(list(WORDS)))
     def get_word(self, person: Any) -> str:
-        """The most urgent that is true of her."""
+        """The most urgent that is true of the participant."""
         return standings.Word(person.word).name.lower()
 
 
@@ -246,7 +246,7 @@ class GapSet(RecordSet):
     )
 )
 class StandingSet(RecordSet):
-    """How each participant stands now: her word, adherence, newest data, what is missing and why."""
+    """How each participant stands now: their word, adherence, newest data, what is missing and why."""
 
     serializer_class = StandingSerializer
     parameters = StandingParameters

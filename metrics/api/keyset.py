@@ -43,7 +43,7 @@ class KeysetPages(Pages):
         return replace_query_param(self._address, self.cursor_query_param, self._next) if self._next else None
 
     def get_previous_link(self) -> None:
-        """Forward only: who reads on keeps what she has."""
+        """Forward only: who reads on keeps what they have."""
 
 
 def _cursor(row: Model, key: Sequence[str]) -> str:

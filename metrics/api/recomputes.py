@@ -133,5 +133,5 @@ class RecomputeSet(ResourceSet):
 
 
 def sees_all(user: User, trial: Trial) -> bool:
-    """Whether she sees the whole trial, and so may read counts of all of it."""
+    """Whether the user sees the whole trial, and so may read counts of all of it."""
     return Trial.objects.visible_whole_to(user).filter(pk=trial.pk).exists()

@@ -109,7 +109,7 @@ class SeedView(ResourceView):
         visible = Participant.objects.visible_to(self.user).with_study_id(study_id)
         found: list[Participant] = list(visible.select_related("trial")[:2])
         if not found:
-            raise Problem(404, "Not Found", "There is no such participant, or she is not yours to see.")
+            raise Problem(404, "Not Found", "There is no such participant, or they are not yours to see.")
         if len(found) > 1:
             raise BadParameters({"user_id": ["Is in several trials: write TRIAL/STUDY-ID."]})
         return found[0]
@@ -117,7 +117,7 @@ class SeedView(ResourceView):
 
 @extend_schema_view(get=extend_schema(operation_id="seed_data_of_trial"))
 class SeedOfTrialView(SeedView):
-    """The same, of a participant named with her trial."""
+    """The same, of a participant named with their trial."""
 
 
 def span_asked(request: Request) -> Span:

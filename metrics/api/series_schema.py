@@ -240,7 +240,7 @@ series_schema = extend_schema(
         (200, "text/csv"): OpenApiTypes.STR,
     },
     examples=[
-        OpenApiExample("Hours on her own clock", _HOURS, response_only=True, media_type="application/json"),
+        OpenApiExample("Hours on their own clock", _HOURS, response_only=True, media_type="application/json"),
         OpenApiExample("A page of raw samples", _PAGE, response_only=True, media_type="application/json"),
         OpenApiExample("Raw samples, a line each", _ROWS, response_only=True, media_type="application/x-ndjson"),
     ],

@@ -56,7 +56,7 @@ def about(trial: str, study_id: str, category: str, codes: list[dict[str, str]],
 
 
 def subject(trial: str, study_id: str) -> dict[str, Any]:
-    """A participant by her study id, which is unique within the trial that the system names."""
+    """A participant by their study id, which is unique within the trial that the system names."""
     return {
         "type": "Patient",
         "identifier": {"system": f"{URN}:participant:{quote(trial, safe='')}", "value": study_id},

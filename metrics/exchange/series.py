@@ -33,8 +33,8 @@ class Series:
     """Samples of one metric from one source of one participant, ascending in time.
 
     `time`: int64 microseconds UTC; `value`: float64 in the metric's unit, NaN where it is known that there is none;
-    `seconds`: int32 length of an interval, -1: none. All of shape (n,). `calendar`: her clock, from which the offsets
-    of written times come. `imputed`: filled in by a statistical method, not measured.
+    `seconds`: int32 length of an interval, -1: none. All of shape (n,). `calendar`: the participant's clock, from which
+    the offsets of written times come. `imputed`: filled in by a statistical method, not measured.
     """
 
     trial: str
@@ -115,7 +115,7 @@ def _plain(word: str) -> str:
 
 
 def stamps(times: Times, calendar: LocalCalendar) -> list[str]:
-    """Instants (microseconds UTC) as ISO 8601 on her clock, with its offset; fractions only where there are any."""
+    """Instants (microseconds UTC) as ISO 8601 on the calendar's clock, with its offset; fractions only where needed."""
     if not len(times):
         return []
     offsets = written_offsets(times, calendar)

@@ -53,7 +53,7 @@ def product_version() -> str:
 def files(export: Export) -> Iterator[tuple[str, bytes]]:
     """What is written once all data files are there, the manifest last: it names the others."""
     if export.format == Export.Format.SUBJECT:
-        return  # its archive has a read-me for her, and nothing in it is for programs of ours
+        return  # its archive has a read-me for the participant, and nothing in it is for programs of ours
     if export.format == Export.Format.DAILY:
         found = daily.variables_of(export)
         yield "dictionary.csv", variables.as_csv(found)

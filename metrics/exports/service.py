@@ -1,6 +1,6 @@
 """Asking for exports, looking at them, calling them off: what pages, API and commands call.
 
-An export is visible to who asked for it, while she still sees all whose data it holds; to everybody else it is not
+An export is visible to who asked for it, while they still see all whose data it holds; to everybody else it is not
 there.
 """
 
@@ -68,9 +68,9 @@ class Filters(TypedDict, total=False):
 
 
 def check(user: User, trial: Trial, **filters: Unpack[Filters]) -> Wanted:
-    """What the user may have of what she asks for, in a trial that she sees.
+    """What the user may have of what they ask for, in a trial that they see.
 
-    Raises ValidationError that names each bad parameter. A study id that she does not see is unknown, whether it
+    Raises ValidationError that names each bad parameter. A study id that they do not see is unknown, whether it
     exists or not.
     """
     kind, clock = filters.get("format", Export.Format.PARQUET.value), filters.get("clock", Export.Clock.LOCAL.value)
@@ -176,7 +176,7 @@ def export_ask_checked(user: User, wanted: Wanted) -> Export:
 
 @transaction.atomic
 def subject_ask(user: User, participant: Participant, *, reason: str = "") -> Export:
-    """Ask for everything about one participant, her name included; only who leads the trial may.
+    """Ask for everything about one participant, their name included; only who leads the trial may.
 
     Raises PermissionDenied.
     """
@@ -239,7 +239,7 @@ def described(export: Export) -> dict[str, Any]:
 
 
 def exports_of(user: User) -> QuerySet[Export]:
-    """The user's exports, newest first, of trials that she sees; none that holds data of somebody she does not see.
+    """The user's exports, newest first, of trials that they see; none that holds data of somebody they do not see.
 
     Everything about one participant is for those alone who lead the trial, still.
     """
@@ -307,9 +307,9 @@ def _expired(export: Export) -> bool:
 
 
 def exports_forget(participant: Participant) -> list[str]:
-    """Delete every stored export that holds a participant's data, as her erasure demands; returns their ids.
+    """Delete every stored export that holds a participant's data, as the erasure demands; returns the exports' ids.
 
-    Raises StoreFault where one cannot be deleted from here: her erasure is not done then, and is tried again.
+    Raises StoreFault where one cannot be deleted from here: the erasure is not done then, and is tried again.
     """
     held = list(participant.exports.all())
     for export in held:

@@ -15,7 +15,7 @@ ARCHIVE = "everything.zip"
 
 
 def write(export: Export, tell: Callable[[int], None], kept: Callable[[Draft, int | None], None]) -> None:
-    """Write the archive; a successor of a killed worker begins anew. Nothing where she was erased meanwhile."""
+    """Write the archive; a successor of a killed worker begins anew. Nothing where the person was erased meanwhile."""
     participant = export.people.select_related("trial").first()
     if participant is None:
         return

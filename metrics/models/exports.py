@@ -11,9 +11,9 @@ from participants.models import Participant, Trial
 
 
 class Export(models.Model):
-    """Data of a trial as files, asked for by one user and visible to her alone.
+    """Data of a trial as files, asked for by one user and visible to that user alone.
 
-    Whose data was settled when she asked (`people`). What is finished stands in ExportFile, so a killed worker's
+    Whose data was settled when it was asked for (`people`). What is finished stands in ExportFile, so a killed worker's
     successor goes on after it. Times are UTC.
     """
 

@@ -278,7 +278,7 @@ class Gap(models.Model):
 
 
 class Access(models.TextChoices):
-    """How things stand with the way her data take to us."""
+    """How things stand with the way that a participant's data take to us."""
 
     NONE = "none", "nothing to connect"  # imports only
     NEVER = "never", "never connected"
@@ -288,10 +288,10 @@ class Access(models.TextChoices):
 
 
 class Standing(models.Model):
-    """How a participant stands: what the trial's pages show of her, one row each, kept by metrics.verdicts.
+    """How a participant stands: what the trial's pages show of them, one row each, kept by metrics.verdicts.
 
     Whatever moves with the clock is stored as the instant at which it turns, so a page needs no recomputation.
-    `trail` and `nights` hold one letter a day from `trail_from` to `trail_until` (her today when last judged):
+    `trail` and `nights` hold one letter a day from `trail_from` to `trail_until` (their today when last judged):
     see metrics.trails.
     """
 

@@ -180,7 +180,7 @@ class Subscribers:
 
 
 def _ours(error: VendorError) -> VendorError:
-    """No participant is in play here: what would be a lost access of hers is a fault of our project's set-up."""
+    """No participant is in play here: what would elsewhere be a lost access is a fault of our project's set-up."""
     return ClientMisconfigured(error.code) if isinstance(error, AccessGone) else error
 
 

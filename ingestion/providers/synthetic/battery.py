@@ -1,7 +1,7 @@
 """What is in the battery, and when the device last handed its data over: both follow from when it is charged and worn.
 
-A full battery lasts a quarter longer than she lets it. Who forgets the charger for some days finds it flat; who has
-put the device into a drawer charges it no more, and some days later it says nothing either.
+A full battery lasts a quarter longer than its owner lets it. Who forgets the charger for some days finds it flat; who
+has put the device into a drawer charges it no more, and some days later it says nothing either.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from ingestion.providers.synthetic.people import Person, generator
 from metrics.batch import instant, microseconds
 
 DAY = 24 * calendar.HOUR
-SPARE = 1.25  # a full battery's life by her days between charges
-FORGOTTEN = 3 * DAY  # before a battery goes flat, she has not charged it for as long as this
+SPARE = 1.25  # a full battery's life by the days between charges
+FORGOTTEN = 3 * DAY  # before a battery goes flat, it has not been charged for as long as this
 LOOKS_BACK = 30  # days: longer than any life of a battery and any outage
 
 
@@ -60,7 +60,7 @@ def _deaths(person: Person, moment: int) -> Iterator[wear.Span]:
 
 
 def _full_at(person: Person, moment: int) -> int:
-    """When the battery was last full, at an instant or before: after a charge, an outage, or as she was given it."""
+    """When the battery was last full, at an instant or before: after a charge, an outage, or as it was handed out."""
     dropped = wear.dropped_at(person)
     if dropped is not None:
         moment = min(moment, dropped)

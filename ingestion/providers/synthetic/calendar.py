@@ -1,4 +1,4 @@
-"""When a person's local days begin and end, what her clock shows, and until when her device has uploaded.
+"""When a person's local days begin and end, what their clock shows, and until when their device has uploaded.
 
 All instants are int64 microseconds since the epoch, UTC. A day runs from local midnight to the next one: 23 or 25
 hours where the clock changes, 30 and 18 on the days of a flight to New York and back.
@@ -20,7 +20,7 @@ MINUTE = 60 * MICROSECOND
 HOUR = 60 * MINUTE
 QUARTER = 15 * MINUTE
 
-# The trip: she leaves on this day of the trial and is back on that one, at noon of the place she leaves.
+# The trip: the traveller leaves on this day of the trial and is back on that one, at noon of the place they leave.
 TRIP_FIRST, TRIP_LAST = 10, 17
 
 # (days between uploads, days from the start to the first): late on the demo's thirtieth day, as they should be.
@@ -57,13 +57,13 @@ def trip(person: Person) -> tuple[int, int] | None:
 
 
 def zone_at(person: Person, at: int) -> zoneinfo.ZoneInfo:
-    """The zone that her device's clock keeps at an instant."""
+    """The zone that the device's clock keeps at an instant."""
     away = trip(person)
     return person.away if away and away[0] <= at < away[1] else person.zone
 
 
 def midnight(person: Person, on: dt.date) -> int:
-    """The instant at which a local day begins, by the clock she has with her as it does."""
+    """The instant at which a local day begins, by the clock that the person has with them as it does."""
     away = trip(person)
     at_home = _wall(on, 0, person.zone)
     if away is None:
@@ -88,7 +88,7 @@ def local_day(person: Person, on: dt.date) -> LocalDay:
 
 
 def wall_instant(person: Person, on: dt.date, hours: float) -> int:
-    """The instant at which her clock shows so many hours past a day's midnight, to the half minute."""
+    """The instant at which the person's clock shows so many hours past a day's midnight, to the half minute."""
     start = midnight(person, on)
     guess = start + round(hours * 120) * 30 * MICROSECOND
     zone = zone_at(person, start)
@@ -96,7 +96,7 @@ def wall_instant(person: Person, on: dt.date, hours: float) -> int:
 
 
 def offset_changes(person: Person, day: LocalDay) -> list[OffsetChange]:
-    """What the device says of its clock within a day: only where it departs from her own zone, and returns to it."""
+    """What the device tells of its clock in a day: only where it departs from the person's zone and returns to it."""
     away = trip(person)
     if away is None:
         return []
@@ -116,7 +116,7 @@ def offset_changes(person: Person, day: LocalDay) -> list[OffsetChange]:
 
 
 def uploaded_until(person: Person, now: dt.datetime) -> dt.datetime | None:
-    """Up to which instant her data have arrived; None: nothing has come yet, or ever will."""
+    """Up to which instant the person's data have arrived; None: nothing has come yet, or ever will."""
     if person.story is Story.NEVER_CONNECTED:
         return None
     moment = microseconds(now)

@@ -1,4 +1,4 @@
-"""A participant-day, put together: all that her device would have delivered between two instants of a local day."""
+"""A participant-day, put together: all that the device would have delivered between two instants of a local day."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def day(person: Person, on: dt.date, *, since: dt.datetime | None = None, until:
     """What one local day brings: samples with since <= time < until, and what was known of the night by then.
 
     Any day can be made alone. Nightly values carry the day's first instant and the night itself begins the evening
-    before, yet both arrive when she has woken up. Days before her first bring nothing.
+    before, yet both arrive when the person has woken up. Days before their first bring nothing.
     """
     if person.story is Story.NEVER_CONNECTED or on < person.starts_on:
         return Delivery()
@@ -94,7 +94,7 @@ def _asleep(person: Person, asleep: Night, delivery: Delivery) -> None:
 
 
 def _woken(person: Person, span: LocalDay, asleep: Night, delivery: Delivery) -> None:
-    """The night's record and values: they arrive together, once she is up."""
+    """The night's record and values: they arrive together, once the person is up."""
     delivery.sleep.append(record(person, asleep))
     first = np.array([span.start])
     nightly = {

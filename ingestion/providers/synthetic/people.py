@@ -1,4 +1,4 @@
-"""Who wears the device: body, habits, device and what becomes of her in the trial. Drawn from (seed, number) alone."""
+"""Who wears the device: body, habits, device and story in the trial. Drawn from (seed, number) alone."""
 
 from __future__ import annotations
 
@@ -94,12 +94,12 @@ class Person:
     upload_minute: int  # past each quarter of an hour
 
     def since_start(self, on: dt.date) -> int:
-        """Days from her first day to this one; 0 is the first."""
+        """Days from the person's first day to this one; 0 is the first."""
         return (on - self.starts_on).days
 
 
 def generator(seed: int, number: int, *path: int) -> np.random.Generator:
-    """The random numbers of one person, or of one of her days: independent of all others, made from keys alone."""
+    """The random numbers of one person, or of one of their days: independent of all others, made from keys alone."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(number, *path))))
 
 

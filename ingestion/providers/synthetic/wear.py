@@ -31,12 +31,12 @@ LONGEST_FLAT = max(days for _, _, days, _ in FLAT.values())
 
 
 def given_at(person: Person) -> int:
-    """She is given the device at the clinic on the first morning."""
+    """The device is handed out at the clinic on the first morning."""
     return wall_instant(person, person.starts_on, 10.0)
 
 
 def dropped_at(person: Person) -> int | None:
-    """When she took it off for good; None: she has not."""
+    """When the person took it off for good; None: they have not."""
     if person.story is not Story.DROPS_OUT:
         return None
     return wall_instant(person, person.starts_on + dt.timedelta(days=DROP_OUT_DAY), 15.5)

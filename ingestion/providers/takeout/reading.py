@@ -23,7 +23,7 @@ def source_of(data_source: str) -> SourceKey:
 
 
 def zone(job: FileJob) -> zoneinfo.ZoneInfo:
-    """The owner's zone. An export is one person's: where her rows cannot be taken, the file cannot."""
+    """The owner's zone. An export is one person's: where their rows cannot be taken, the file cannot."""
     try:
         return job.zone_of(None)
     except RowsRefused as refusal:

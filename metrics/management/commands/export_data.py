@@ -19,7 +19,7 @@ from participants.models import Trial, User
 
 
 class Command(BaseCommand):
-    help = "Export a trial's data in the name of a user: whose data she sees is what is written."
+    help = "Export a trial's data in the name of a user: of the participants whom that user sees."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("trial")
@@ -42,7 +42,7 @@ class Command(BaseCommand):
             user = User.objects.by_address(options["user"]).get()
             trial = Trial.objects.visible_to(user).get(code=options["trial"])
         except (User.DoesNotExist, Trial.DoesNotExist):
-            raise CommandError("There is no such user, or she is not a member of such a trial.") from None
+            raise CommandError("There is no such user, or they are not a member of such a trial.") from None
         names = ("format", "participants", "metrics", "sources", "start_on", "end_on", "clock")
         try:
             wanted = service.check(user, trial, **{n: options[n] for n in names}, compressed=not options["plain"])

@@ -1,4 +1,4 @@
-"""Who exists: Google accounts, each with a person of the generator, her devices and what else feeds her data."""
+"""Who exists: Google accounts, each with a person of the generator, their devices and what else feeds their data."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Account:
         return _midnight(self.person, on)
 
     def offset_seconds(self, at: dt.datetime) -> int:
-        """Seconds her device's clock stands east of UTC at an instant."""
+        """Seconds the device's clock stands east of UTC at an instant."""
         zone = calendar.zone_at(self.person, microseconds(at))
         return int((at.astimezone(zone).utcoffset() or dt.timedelta()).total_seconds())
 

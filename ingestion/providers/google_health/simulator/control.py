@@ -161,7 +161,7 @@ class Control:
         return {"profile": name}
 
     def _tokens(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Tokens of an account without the dance, as if she had consented."""
+        """Tokens of an account without the dance, as if its owner had consented."""
         scopes = body.get("scopes") or [SCOPES[letter] for letter in "AHSPT"]
         account = self._account(body)
         return {"health_id": account.health_id, **self._oauth.granted(account, [str(scope) for scope in scopes])}

@@ -145,5 +145,5 @@ class Happenings:
 
 
 def hold(state: State, account: Account, *, held: bool) -> None:
-    """Keep her data from being uploaded from now on, or let everything come at once."""
+    """Keep an account's data from being uploaded from now on, or let everything come at once."""
     state.record("hold", number=account.number, since=state.now() if held else None)

@@ -152,7 +152,7 @@ def _breaths_by_stage(day: DayColumns) -> list[Record]:
 
 
 def _weighed(day: DayColumns) -> int | None:
-    """When she stood on the scale; None on most days."""
+    """When the person stood on the scale; None on most days."""
     number = day.account.number
     if not (day.account.has_scale and day.account.linked and (day.on.toordinal() + number) % 3 == 0):
         return None

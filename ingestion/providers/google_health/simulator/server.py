@@ -36,7 +36,7 @@ KEYSETS = ("/webhooks_public_keyset.json", "/googlehealthapi/webhooks/webhooks_p
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to run. `clock` None: the real time; `history_days`: how long ago everybody got her device.
+    """How to run. `clock` None: the real time; `history_days`: how long ago everybody got their device.
 
     `state` None: nothing survives a restart but the tokens. Limits are requests a minute, 0 for none.
     """

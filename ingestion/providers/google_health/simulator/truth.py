@@ -52,7 +52,7 @@ class Truth:
         self._lock = threading.Lock()
 
     def uploaded_until(self, account: Account) -> int:
-        """Up to which instant her data have arrived, microseconds UTC; 0 if nothing has. Moves in steps of 10 s."""
+        """Up to which instant the data have arrived, microseconds UTC; 0 if nothing has. Moves in steps of 10 s."""
         if not account.linked:
             return 0
         moment = min(self.state.now(), self.state.held.get(account.number, 2**62))

@@ -1,4 +1,4 @@
-"""Who goes through the simulator's consent screen without a browser, and what may befall her account: for demos."""
+"""Who goes through the simulator's consent screen without a browser, and what may befall their account: for demos."""
 
 from __future__ import annotations
 
