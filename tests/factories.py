@@ -100,9 +100,9 @@ class AlertFactory(DjangoModelFactory[Alert]):
 
 
 class JudgedFactory(StandingFactory):
-    """With a trail, from which the counts follow. By default she is well: all of 30 days valid, data an hour ago.
+    """With a trail, from which the counts follow. By default all is well: 30 days, all valid, and data an hour ago.
 
-    `last`: her newest sample; the instants at which she turns silent and so on follow from it.
+    `last`: the newest sample; the instants at which the person turns silent and so on follow from it.
     """
 
     class Params:

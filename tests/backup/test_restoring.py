@@ -38,7 +38,7 @@ def test_a_restore_to_a_time_brings_every_row_of_then_and_the_product_starts_on_
     with Restored(folder, world.journal) as back:
         assert contents(back.server.url()) == world.then
         assert back.product("command migrate") == ""
-        # She was erased after that time: the journal, which is kept apart, makes the restored server forget her too.
+        # One was erased after that time: the journal, which is kept apart, makes the restored server forget them too.
         assert "1 carried out again" in back.product("command reapply_erasures")
         assert "holds" in back.product("command verify_audit")
 

@@ -150,13 +150,13 @@ def test_a_killed_workers_export_goes_on_at_another_host(
 
 def test_an_erasure_takes_the_files_and_their_former_versions(trial: Trial, manager: User, s3: Any) -> None:
     s3.put_bucket_versioning(Bucket="trials", VersioningConfiguration={"Status": "Enabled"})
-    with_her, without = exported(manager, trial), exported(manager, trial, participants=["AX-2"])
+    holding, without = exported(manager, trial), exported(manager, trial, participants=["AX-2"])
     service.exports_forget(Participant.objects.get(study_id="AX-1"))
     left = s3.list_object_versions(Bucket="trials")
     assert {one["Key"].split("/")[1] for one in left["Versions"]} == {str(without.uuid)}
     assert not left.get("DeleteMarkers")
-    with_her.refresh_from_db()
-    assert with_her.state == Export.State.EXPIRED
+    holding.refresh_from_db()
+    assert holding.state == Export.State.EXPIRED
 
 
 def test_time_being_over_deletes_files_and_what_was_half_uploaded(trial: Trial, manager: User, s3: Any) -> None:

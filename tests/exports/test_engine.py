@@ -52,7 +52,7 @@ def test_the_manifest_tells_what_the_files_are(trial: Trial, manager: User) -> N
     assert on_disk == {file["path"] for file in manifest["files"]} | {"manifest.json"}
 
 
-def test_a_member_of_a_site_exports_her_site_only(trial: Trial) -> None:
+def test_a_member_of_a_site_exports_that_site_only(trial: Trial) -> None:
     user = manager_of(trial, site=trial.sites.get(), role=Membership.Role.VIEWER)
     export = exported(user, trial, format="csv", compressed=False)
     text = b"".join(store.open_file(export, file.path).read() for file in export.files.filter(rows__gt=0))
@@ -155,10 +155,10 @@ def test_files_of_exports_that_were_deleted_go_too(trial: Trial, manager: User) 
     assert not folders.folder(export).exists()
 
 
-def test_an_erasure_takes_the_exports_that_hold_her(trial: Trial, manager: User) -> None:
-    with_her, without = exported(manager, trial), exported(manager, trial, participants=["AX-2"])
-    assert service.exports_forget(Participant.objects.get(study_id="AX-1")) == [str(with_her.uuid)]
-    assert not folders.folder(with_her).exists()
+def test_an_erasure_takes_the_exports_that_hold_the_participant(trial: Trial, manager: User) -> None:
+    holding, without = exported(manager, trial), exported(manager, trial, participants=["AX-2"])
+    assert service.exports_forget(Participant.objects.get(study_id="AX-1")) == [str(holding.uuid)]
+    assert not folders.folder(holding).exists()
     assert folders.folder(without).exists()
 
 

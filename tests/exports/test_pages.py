@@ -108,6 +108,6 @@ def test_an_expired_one_says_so_and_is_gone(signed_in: Client, trial: Trial, man
     assert signed_in.get(f"{here}download/").status_code == 404
 
 
-def test_a_viewer_may_export_what_she_sees(client: Client, trial: Trial) -> None:
+def test_a_viewer_may_export_what_they_see(client: Client, trial: Trial) -> None:
     client.force_login(manager_of(trial, role=Membership.Role.VIEWER))
     assert client.post(ALL, {"format": "parquet"}).status_code == 303

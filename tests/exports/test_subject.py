@@ -26,14 +26,14 @@ def person(trial: Trial) -> Participant:
 
 
 def written(user: User, person: Participant) -> Export:
-    export = subject_ask(user, person, reason="her letter")
+    export = subject_ask(user, person, reason="their letter")
     engine.export_run(export.pk)
     export.refresh_from_db()
     assert export.state == Export.State.DONE, export.error
     return export
 
 
-def test_it_becomes_one_archive_of_hers_alone(manager: User, person: Participant) -> None:
+def test_it_becomes_one_archive_of_that_participant_alone(manager: User, person: Participant) -> None:
     export = written(manager, person)
     assert list(export.files.values_list("path", flat=True)) == ["everything.zip"]
     with zipfile.ZipFile(io.BytesIO(store.open_file(export, "everything.zip").read())) as archive:
@@ -47,7 +47,7 @@ def test_the_trail_says_who_asked_about_whom_and_why(manager: User, person: Part
     written(manager, person)
     entry = AuditEntry.objects.get(action="subject.export")
     assert entry.participant_id == person.pk
-    assert entry.detail.reason == "her letter"
+    assert entry.detail.reason == "their letter"
 
 
 @pytest.mark.parametrize("role", ["coordinator", "analyst", "viewer"])
@@ -96,5 +96,5 @@ def test_the_page_asks_for_it(
     settings.CELERY_TASK_ALWAYS_EAGER = True
     client.force_login(manager_of(trial, role=role))
     url = reverse("dashboards:consent-act", args=["STRIDE-2", "AX-1", "access"])
-    assert client.post(url, {"reason": "her letter"}).status_code == status
+    assert client.post(url, {"reason": "their letter"}).status_code == status
     assert Export.objects.count() == (status == 303)

@@ -130,7 +130,7 @@ def test_the_page_is_kept_from_search_engines_and_caches_and_its_address_to_itse
     assert "no-store" in headers["Cache-Control"]
 
 
-def test_the_study_id_of_the_participant_is_not_on_her_page(browser: Client, link: str, person: Participant) -> None:
+def test_the_study_id_of_the_participant_is_not_on_their_page(browser: Client, link: str, person: Participant) -> None:
     assert person.study_id not in text(browser.get(link))
 
 
@@ -142,7 +142,7 @@ def test_going_to_the_vendor_by_an_address_alone_is_refused(browser: Client, lin
     assert browser.get(f"{link}to/vendor/").status_code == 405
 
 
-def test_the_vendor_is_asked_for_all_consents_and_told_where_to_send_her_back(browser: Client, link: str) -> None:
+def test_the_vendor_is_asked_for_all_consents_and_told_where_to_send_them_back(browser: Client, link: str) -> None:
     asked = sent_off(browser, link)
     assert set(asked["scope"].split()) == ALL
     assert asked["redirect"] == "https://trials.example.org/connect/callback/vendor/"
@@ -225,7 +225,7 @@ def test_the_first_pull_is_queued_at_once(browser: Client, link: str, queued: li
     assert queued == [Connection.objects.get(participant=person).pk]
 
 
-def test_without_a_broker_she_is_connected_all_the_same(
+def test_without_a_broker_they_are_connected_all_the_same(
     browser: Client, link: str, person: Participant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(pk: int) -> None:
@@ -340,7 +340,7 @@ def test_reconnecting_with_another_account_is_refused(browser: Client, link: str
     assert "another account than before" in text(page)
 
 
-def test_a_failure_offers_the_way_back_to_her_link(browser: Client, link: str) -> None:
+def test_a_failure_offers_the_way_back_to_the_link(browser: Client, link: str) -> None:
     assert f'href="{link}"' in text(walk(browser, link, error="access_denied"))
 
 
@@ -414,7 +414,7 @@ def test_stopping_ends_the_connection_here_and_there(
     assert (vendor.revoked, connection.sealed_tokens) == ([REFRESH], "")
 
 
-def test_after_stopping_the_link_says_so_and_lets_her_share_again(browser: Client, link: str) -> None:
+def test_after_stopping_the_link_says_so_and_lets_them_share_again(browser: Client, link: str) -> None:
     walk(browser, link)
     browser.post(f"{link}stop/vendor/")
     assert "You have stopped sharing" in text(browser.get(link))

@@ -129,7 +129,7 @@ def test_the_same_content_again_is_known_under_any_name(trial: Trial, good: Path
     assert ImportFile.objects.count() == 1
 
 
-def test_the_same_bytes_under_another_person_s_name_are_her_data(
+def test_the_same_bytes_under_another_person_s_name_are_that_persons_data(
     trial: Trial, tmp_path: Path, import_data: Import
 ) -> None:
     for person in ("P-1", "P-2", "P-2"):

@@ -45,7 +45,7 @@ def page(client: Client, wearer: Participant) -> str:
     return client.get(f"/trials/STRIDE-2/participants/{wearer.study_id}/", query).content.decode()
 
 
-def test_her_page_says_it(client: Client, wearer: Participant) -> None:
+def test_the_participants_page_says_it(client: Client, wearer: Participant) -> None:
     assert SAID in page(client, wearer)
 
 
@@ -72,7 +72,7 @@ def test_an_export_says_it(manager: User, wearer: Participant, form: str) -> Non
     assert b"has deleted them" in files.open_file(export, "README.txt").read()
 
 
-def test_her_own_copy_says_it(manager: User, wearer: Participant) -> None:
+def test_the_participants_own_copy_says_it(manager: User, wearer: Participant) -> None:
     from metrics.subject_access import chapters
 
     told = [chapter.about for chapter in chapters(wearer) if chapter.name.startswith("measurements/heart_rate")]

@@ -215,5 +215,5 @@ def test_a_night_that_its_vendor_withdrew_is_taken_away(person: Participant) -> 
     gone = Replaced("testvendor", Sessions.SLEEP, BED, BED + dt.timedelta(days=1))
     assert store(person, Delivery(replaces=[gone]), now=NOW) == Counts(sleep_removed=1)
     assert SleepSession.objects.get().external_id == "n2"
-    # The day holds nothing any more and lies before her first data: it is none of hers.
+    # The day holds nothing any more and lies before the first data: it is none of the participant's.
     assert [day.date for day in ParticipantDay.objects.all()] == [dt.date(2026, 5, 6)]

@@ -86,7 +86,7 @@ def test_syncing_by_its_rows(prometheus: Client) -> None:
     window(fresh, 1, state="claimed", claimed_at=now)
     window(fresh, 2, state="failed")
     window(fresh, 3, state="done")
-    window(lost, 90)  # it waits until she reconnects
+    window(lost, 90)  # it waits until the participant reconnects
     found = read(prometheus)
     assert value(found, "connections", status="active") == 2
     assert value(found, "connections", status="revoked") == 0

@@ -75,7 +75,7 @@ def test_who_tries_codes_is_held_up_and_told_when_to_come_again(client: Client, 
 
 
 @pytest.mark.django_db
-def test_a_minute_later_she_may_again(client: Client, few: None) -> None:
+def test_a_minute_later_one_may_again(client: Client, few: None) -> None:
     statuses(client, UNKNOWN, 3)
     with time_machine.travel("2026-11-23T08:13:00Z", tick=False):
         assert client.get(UNKNOWN).status_code == 404

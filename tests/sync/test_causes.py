@@ -102,7 +102,7 @@ def test_a_grant_that_is_gone_now(linked: Connection) -> None:
     assert (standing.access, standing.cause_since) == ("dead", START + 10 * HOUR)
 
 
-def test_heart_rates_that_she_did_not_allow(linked: Connection) -> None:
+def test_heart_rates_that_the_participant_did_not_allow(linked: Connection) -> None:
     worn(linked.participant, 0, 24, metric="steps", value=3)
     connections.scope_lost(linked, "heart", now=START + HOUR)
     assert causes(linked.participant)[-1] == (1, 24, Cause.CONSENT_PARTIAL)

@@ -329,7 +329,7 @@ def test_who_has_left_is_not_asked_about(
     assert vendor.asked == []
 
 
-def test_from_the_moment_she_withdraws_nothing_more_is_asked(
+def test_from_the_moment_of_withdrawal_nothing_more_is_asked(
     connection: Connection, vendor: FakeVendor, window: MakeWindow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     window(hours=1), window(hours=2)
@@ -339,14 +339,14 @@ def test_from_the_moment_she_withdraws_nothing_more_is_asked(
     assert len(vendor.asked) == 1
 
 
-def test_nothing_from_before_her_monitoring_is_asked(
+def test_nothing_from_before_the_monitoring_is_asked(
     connection: Connection, vendor: FakeVendor, window: MakeWindow, now: dt.datetime
 ) -> None:
     Participant.objects.update(monitoring_starts_on=now.date())
     start = now.replace(hour=0, minute=0) - DAY
     window(data_type="walk", starts_at=start, ends_at=start + DAY)
     turn(connection)
-    # Amsterdam is an hour ahead of UTC: her first day began on the UTC day before.
+    # Amsterdam is an hour ahead of UTC: the first day began on the UTC day before.
     assert [(a, b) for _, _, a, b in vendor.asked] == [(start + 23 * HOUR, start + DAY)]
 
 
@@ -464,7 +464,7 @@ def test_disconnecting_ends_the_grant_and_what_was_due(
 
 
 def test_a_turn_locks_its_own_rows_and_no_trial(connection: Connection, vendor: FakeVendor, window: MakeWindow) -> None:
-    """Who holds a trial's row makes all others of the trial wait, and what refers to it may deadlock with her."""
+    """Who holds a trial's row makes all others of the trial wait, and what refers to it may deadlock with them."""
     fill(vendor, window())
     with CaptureQueriesContext(database) as asked:
         turn(connection)

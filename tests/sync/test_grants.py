@@ -49,7 +49,7 @@ def test_another_account_than_before_is_refused_and_given_back(
     assert vendor.revoked == ["refresh-new"]
 
 
-def test_an_account_that_another_participant_has_is_refused_and_her_grant_kept(
+def test_an_account_that_another_participant_has_is_refused_and_the_others_grant_kept(
     connection: Connection, vendor: FakeVendor, now: dt.datetime
 ) -> None:
     with pytest.raises(ConnectRefused, match="account_taken"):

@@ -79,7 +79,7 @@ def test_the_whole_week_is_read_again_after_a_week(connection: Connection, now: 
     assert reads("pulse")[0].starts_at <= now - 7 * DAY
 
 
-def test_who_was_away_for_weeks_gets_what_she_missed(connection: Connection, now: dt.datetime) -> None:
+def test_who_was_away_for_weeks_gets_what_they_missed(connection: Connection, now: dt.datetime) -> None:
     Participant.objects.update(monitoring_starts_on=(now - 60 * DAY).date())
     connection.refresh_from_db()
     connection.swept_at, connection.last_pull_at = None, now - 20 * DAY
@@ -94,7 +94,7 @@ def test_a_consent_not_given_is_not_planned(connection: Connection, now: dt.date
     assert set(SyncWindow.objects.values_list("data_type", flat=True)) == {"walk"}
 
 
-def test_nothing_after_her_monitoring_is_planned(connection: Connection, now: dt.datetime) -> None:
+def test_nothing_after_the_monitoring_is_planned(connection: Connection, now: dt.datetime) -> None:
     Participant.objects.update(monitoring_ends_on=(now - 3 * DAY).date())
     connection.refresh_from_db()
     plan.plan_pass(connection, now)

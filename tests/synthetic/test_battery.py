@@ -76,7 +76,7 @@ def test_what_lies_in_a_drawer_syncs_until_it_is_flat() -> None:
     assert later[0].battery_percent == 1
 
 
-def test_a_late_uploader_tells_the_level_of_her_last_sync() -> None:
+def test_a_late_uploader_tells_the_level_of_their_last_sync() -> None:
     found = {state(Story.UPLOADS_EACH_7_DAYS, NOON + dt.timedelta(days=n)) for n in range(11, 17)}
     assert len(found) == 1
     assert found.pop().last_sync_at == dt.datetime(2026, 10, 30, 19, tzinfo=dt.UTC)
@@ -94,7 +94,7 @@ def test_a_sync_is_never_later_than_what_was_uploaded() -> None:
 
 
 @pytest.mark.django_db
-def test_a_participant_says_what_her_devices_are() -> None:
+def test_a_participant_says_what_their_devices_are() -> None:
     someone = factories.ParticipantFactory.create(trial__is_demo=True, time_zone="Europe/Amsterdam")
     assert synthetic.device_states(someone, NOON) == []
     synthetic.device_assign(

@@ -27,6 +27,6 @@ def test_two_more_people_wait_to_be_invited_however_often_the_demo_starts() -> N
 
 
 @pytest.mark.django_db
-def test_who_never_connected_her_synthetic_device_is_said_to_be_unconnected() -> None:
+def test_who_never_connected_their_synthetic_device_is_said_to_be_unconnected() -> None:
     trial = demo.demo_ensure(now=NOW, participants=16, days=2)
     assert trial.participants.get(study_id="DEMO-016").standing.access == "never"

@@ -112,7 +112,7 @@ def test_a_day_has_the_hours_its_clock_shows(date: dt.date, hours: int) -> None:
     assert last - first == pytest.approx(hours * HOUR, abs=dt.timedelta(minutes=2))
 
 
-def test_she_wakes_by_the_wall_clock_after_the_clocks_change() -> None:
+def test_a_person_wakes_by_the_wall_clock_after_the_clocks_change() -> None:
     someones = [person(Wearer("sense_2", 9, n, AMSTERDAM, STARTS_ON)) for n in (1, 2, 4, 6, 8, 10, 12, 14)]
     wakes = [
         night.ends_at.astimezone(AMSTERDAM).hour
@@ -123,18 +123,18 @@ def test_she_wakes_by_the_wall_clock_after_the_clocks_change() -> None:
     assert all(3 <= hour <= 11 for hour in wakes)
 
 
-def test_the_traveller_says_when_her_clock_changes() -> None:
+def test_the_traveller_says_when_their_clock_changes() -> None:
     changes = [change for n in range(30) for change in days.day(someone(Story.TRAVELS), on(n)).offsets]
     assert [change.utc_offset for change in changes] == [
         -4 * 3600,
         -5 * 3600,
         None,
-    ]  # summer time ends while she is there
+    ]  # summer time ends while they are there
     assert changes[0] == OffsetChange(dt.datetime(2026, 10, 30, 12, tzinfo=AMSTERDAM).astimezone(dt.UTC), -4 * 3600)
     assert changes[-1].starts_at == dt.datetime(2026, 11, 6, 12, tzinfo=NEW_YORK)
 
 
-def test_the_travellers_days_are_those_of_her_clock() -> None:
+def test_the_travellers_days_are_those_of_their_clock() -> None:
     traveller = someone(Story.TRAVELS)
     made = {on(n): days.day(traveller, on(n)) for n in range(8, 21)}
     periods = [(microseconds(c.starts_at), c.utc_offset) for day in made.values() for c in day.offsets]
@@ -212,7 +212,7 @@ def test_the_never_connected_deliver_nothing_ever() -> None:
     assert not as_bytes(days.day(absent, on(5)))
 
 
-def test_nightly_values_come_when_she_has_woken_up() -> None:
+def test_nightly_values_come_when_the_person_has_woken_up() -> None:
     night = days.day(someone(), on(5)).sleep[0]
     before = days.day(someone(), on(5), until=night.ends_at)
     after = days.day(someone(), on(5), since=night.ends_at)

@@ -114,7 +114,7 @@ def test_the_travellers_clock_is_stored() -> None:
     assert list(periods.values_list("utc_offset", flat=True)) == [-5 * 3600, None]
 
 
-def test_the_travellers_days_are_right_though_her_return_was_stored_before_her_departure() -> None:
+def test_the_travellers_days_are_right_though_the_return_was_stored_before_the_departure() -> None:
     given = device(TRAVELS, starts_on=dt.date(2026, 10, 26))
     departure, since_return = dt.datetime(2026, 11, 5, 11, tzinfo=dt.UTC), pull(given)[0].since
     assert departure < since_return

@@ -80,7 +80,7 @@ def person(settings: Any) -> Participant:
 
 @pytest.fixture
 def manager(person: Participant) -> Membership:
-    made: Membership = MembershipFactory.create(trial=person.trial, user__email="her.own@example.org")
+    made: Membership = MembershipFactory.create(trial=person.trial, user__email="manager.own@example.org")
     return made
 
 
