@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.utils.connection import ConnectionDoesNotExist
 
 from metrics.batch import EARLIEST, SourceKey, instant, microseconds
 from metrics.calendars import calendars_of
@@ -15,6 +16,7 @@ from metrics.collection import collected
 from metrics.days import LocalCalendar
 from metrics.grids import Span
 from metrics.models import OffsetPeriod, Source
+from metrics.night_sources import other_nights
 from metrics.readable import (
     ALL_DATES,
     Part,
@@ -340,3 +342,12 @@ def test_what_is_collected_is_told_by_id(person: Participant) -> None:
     Participant.objects.filter(pk=person.pk).update(monitoring_starts_on=day(0), monitoring_ends_on=day(2))
     held = collected_on(person.pk)
     assert (held.starts_at, held.ends_at) == (MIDNIGHT, MIDNIGHT + 3 * ONE_DAY)
+
+
+def test_what_is_read_is_read_by_the_connection_that_is_given(person: Participant) -> None:
+    calendars, held = calendars_of([person]), collected([person])
+    days = {person.pk: (day(0), day(0))}
+    with pytest.raises(ConnectionDoesNotExist):
+        readable_of([person], [STEPS], days, calendars, held, using="elsewhere")
+    with pytest.raises(ConnectionDoesNotExist):
+        other_nights([person.pk], day(0), day(0), using="elsewhere")
