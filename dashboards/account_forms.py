@@ -61,7 +61,7 @@ class ResetForm(forms.Form):
 
 
 class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no type parameters when the program runs
-    """How colleagues see her."""
+    """How colleagues see a person."""
 
     class Meta:
         model = User

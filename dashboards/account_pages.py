@@ -1,4 +1,4 @@
-"""A person's own account: her name, her trials, how she signed in and from where, and how long the session lives.
+"""A person's own account: their name, their trials, how they signed in and from where, how long the session lives.
 
 Passwords, second factors and passkeys are allauth's views, in our templates (config.account_urls).
 """
@@ -25,7 +25,7 @@ SHOWN = 100
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def account(request: Request) -> HttpResponse:
-    """Who she is here. With POST her name is stored."""
+    """Who the signed-in person is here. With POST their name is stored."""
     form = ProfileForm(said(request).form or None, instance=request.user)
     if request.method == "POST" and form.is_valid():
         accounts.account_rename(request.user, **form.cleaned_data)
@@ -46,14 +46,14 @@ def account(request: Request) -> HttpResponse:
 @require_safe
 @signed_in
 def sign_ins(request: Request) -> HttpResponse:
-    """Her last sign-ins, and the attempts that failed."""
+    """A person's last sign-ins, and the attempts that failed."""
     return render(request, "account/sign_ins.html", {"sign_ins": request.user.sign_ins.all()[:SHOWN], "shown": SHOWN})
 
 
 @require_POST
 @signed_in
 def sign_out_everywhere(request: Request) -> HttpResponse:
-    """End all her sessions but this one."""
+    """End all sessions of the signed-in person but this one."""
     sign_in_history.sign_out_everywhere(request, request.user, why="asked for")
     account_mail.notify(request.user, "sign_out_everywhere", request)
     messages.success(request, "All your other sessions have ended.")
@@ -71,7 +71,7 @@ def session(request: Request) -> HttpResponse:
 @require_POST
 @signed_in
 def session_stay(request: Request) -> HttpResponse:
-    """She is still there. Without script the browser comes back to where it was."""
+    """The person is still there. Without script the browser comes back to where it was."""
     session_life.stay(request)
     if request.headers.get("Accept", "").startswith("application/json"):
         return JsonResponse({"seconds_left": session_life.seconds_left(request)})

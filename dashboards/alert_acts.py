@@ -25,7 +25,7 @@ TAKEN_BACK = "taken back"
 
 
 def actable(user: User, trial: Trial) -> QuerySet[Alert]:
-    """A trial's alerts on which a person may act: of participants that she manages."""
+    """A trial's alerts on which a person may act: of participants that they manage."""
     people = Participant.objects.managed_by(user).filter(trial=trial)
     return Alert.objects.filter(participant__in=people)
 
@@ -89,7 +89,7 @@ def _change(
 
 
 def who(user: User) -> str:
-    """A member as the team knows her."""
+    """A member as the team knows them."""
     return user.get_full_name() or user.email
 
 

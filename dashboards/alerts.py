@@ -4,7 +4,7 @@ A pass over a trial takes a handful of statements, whatever its size, and is saf
 standings say now with the alerts that are open, and writes the difference. Facts hold instants, not durations, so
 an alert whose facts have not changed is not touched.
 
-- Nobody who is excused (paused, withdrawn, before her start or after her end) gets an alert; open ones are resolved.
+- Nobody who is excused (paused, withdrawn, before the start or after the end) gets an alert; open ones are resolved.
 - While data are missing through a fault of ours or the vendor's, "no upload" is held: neither raised nor made worse,
   nor resolved, or an hour's outage would take away what people have acknowledged.
 - Days that were counted anew by other plausible ranges (metrics.reevaluation) are no news: the low wear that comes of
@@ -89,7 +89,7 @@ def _rules(trial: Trial, now: dt.datetime) -> dict[str, tuple[Q, Q | None]]:
         Rule.NO_UPLOAD: (word[Word.SILENT] | word[Word.CRITICAL], word[Word.CRITICAL]),
         Rule.RECONNECT: (word[Word.RECONNECT], None),
         Rule.NEVER_CONNECTED: (word[Word.UNCONNECTED] & overdue, None),
-        # Who never connected has an alert of that; that she wore nothing is no news beside it.
+        # Who never connected has an alert of that; that they wore nothing is no news beside it.
         Rule.LOW_WEAR: (word[Word.LOW_WEAR] & ~word[Word.UNCONNECTED], Q(standing__out_of_reach=True)),
         Rule.LOW_SLEEP: (word[Word.LOW_SLEEP], Q(standing__low_sleep__gte=2)),
     }

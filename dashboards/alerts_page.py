@@ -71,7 +71,7 @@ def alerts(request: Request, code: str) -> HttpResponse:
 @require_POST
 @signed_in
 def alert_act(request: Request, code: str, pk: int, verb: str) -> HttpResponse:
-    """Act on one alert: 404 if one may not see it, 403 if she may not act."""
+    """Act on one alert: 404 to who may not see it, 403 to who may not act."""
     trial = visible_trial(request, code)
     get_object_or_404(alert_list.visible(trial, request.user), pk=pk)
     mine = alert_acts.actable(request.user, trial).filter(pk=pk)
@@ -153,7 +153,7 @@ def assignee(request: Request, trial: Trial) -> User | None:
 
 def _words(changed: list[Alert], verb: str) -> str:
     if not changed:
-        return "Nothing changed: it was so already, or it is over, or she does not see that participant."
+        return "Nothing changed: it was so already, or it is over, or that colleague does not see the participant."
     count = len(changed)
     return f"{'Alert' if count == 1 else f'{count} alerts'} {DONE[verb]}"
 

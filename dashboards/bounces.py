@@ -93,7 +93,7 @@ def _message_id(whole: Message, parts: list[EmailMessage]) -> str:
 
 
 def take(notification: Notification, now: dt.datetime) -> Outreach | None:
-    """Mark what bounced, and her address if that is at fault. None: it is not final, or was taken before.
+    """Mark what bounced, and the participant's address if that is at fault. None: it is not final, or was taken before.
 
     Raises NoNotification where the message is none of ours.
     """

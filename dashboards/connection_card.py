@@ -1,4 +1,4 @@
-"""What the page of a participant shows of her devices and connections, and how it knows that something is new."""
+"""What the page of a participant shows of their devices and connections, and how it knows that something is new."""
 
 from __future__ import annotations
 

@@ -26,14 +26,14 @@ WAITING = Badge("Waiting", "s-waiting", "s-mute")
 DISCONNECTED = Badge("Disconnected", "s-withdrawn", "s-mute")
 
 REASONS = {
-    "connected": "she gave her consent",
-    "expired_grant": "the vendor no longer takes her consent: it ran out, or she withdrew it there",
-    "reauthentication_required": "her organisation wants her to sign in at the vendor again",
-    "permission_denied": "the vendor refuses access to her data",
-    "account_not_linked": "her account there has no device any more",
-    "participant": "she stopped sharing",
+    "connected": "the participant gave consent",
+    "expired_grant": "the vendor no longer takes the consent: it ran out, or was withdrawn there",
+    "reauthentication_required": "their organisation wants them to sign in at the vendor again",
+    "permission_denied": "the vendor refuses access to their data",
+    "account_not_linked": "their account there has no device any more",
+    "participant": "they stopped sharing",
     "manager": "the study team ended it",
-    "withdrawn": "she withdrew from the trial",
+    "withdrawn": "they withdrew from the trial",
     "left": "they left the trial",
     "completed": "their part is done",
     "trial_closed": "the trial was closed",
@@ -65,7 +65,7 @@ def error(code: str) -> str:
 
 
 def badge(connection: Connection | None, missing: bool, now: dt.datetime) -> Badge:
-    """The status of a connection. `missing`: she allowed a part only."""
+    """The status of a connection. `missing`: a part only was allowed."""
     if connection is None or connection.status == Status.INVITED:
         return UNCONNECTED
     if connection.status == Status.RECONNECT or (connection.status == Status.ACTIVE and missing):

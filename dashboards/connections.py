@@ -32,7 +32,7 @@ SHOWN_FOR = dt.timedelta(minutes=15)
 
 
 def managed_participant(request: Request, code: str, study_id: str) -> Participant:
-    """The participant if the signed-in person may act for her: 404 if she may not even see her, else 403."""
+    """The participant if the signed-in person may act for them: 404 to who may not even see them, else 403."""
     participant = visible_participant(request, code, study_id)
     if not connection_card.may_manage(request.user, participant):
         raise PermissionDenied

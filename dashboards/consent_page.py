@@ -1,4 +1,4 @@
-"""A participant's consent: what she agreed to, taking it back, and the erasure of her data by two people."""
+"""A participant's consent: what they agreed to, taking it back, and the erasure of their data by two people."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from participants.models import Consent, ConsentDocument, Erasure, Participant
 @never_cache
 @signed_in
 def consent(request: Request, code: str, study_id: str) -> HttpResponse:
-    """What she agreed to and what was asked about her data."""
+    """What a participant agreed to and what was asked about their data."""
     participant = visible_participant(request, code, study_id)
     looked(participant, part=True)
     return render(request, "dashboards/consent.html", _context(request, participant))
@@ -85,7 +85,7 @@ def _context(request: Request, participant: Participant) -> dict[str, Any]:
 
 
 def _day(request: Request, name: str, participant: Participant) -> dt.date:
-    """A date of the form that is not in the future where she lives."""
+    """A date of the form that is not in the future where the participant lives."""
     day = said(request).day(name)
     if day > timezone.now().astimezone(ZoneInfo(participant.time_zone)).date():
         raise ValueError("That day is still to come.")
@@ -98,7 +98,7 @@ def _give(request: Request, participant: Participant) -> str:
     day = _day(request, "on", participant)
     given_at = midnight(day, ZoneInfo(participant.time_zone))
     consents.consent_give(participant, document, how=Consent.How.PAPER, given_at=given_at)
-    return f"Kept: she agreed to version {document.version}."
+    return f"Kept: they agreed to version {document.version}."
 
 
 def _confirmed(request: Request, participant: Participant) -> None:
@@ -110,7 +110,7 @@ def _withdraw(request: Request, participant: Participant) -> str:
     _confirmed(request, participant)
     day = _day(request, "on", participant)
     consents.consent_withdraw(participant, on=day, reason=said(request).text("reason"))
-    return "She has left the trial: nothing is asked of her device’s maker any more, and her record is frozen."
+    return "They have left the trial: nothing is asked of their device’s maker any more, and their record is frozen."
 
 
 def _access(request: Request, participant: Participant) -> str:
@@ -129,7 +129,7 @@ def _decide(approve: bool, request: Request, participant: Participant) -> str:
     if approve:
         _confirmed(request, participant)
     erasing.erasure_decide(waiting, by=request.user, approve=approve)
-    return "Approved: her data are being deleted." if approve else "Refused: nothing is deleted."
+    return "Approved: the participant’s data are being deleted." if approve else "Refused: nothing is deleted."
 
 
 ACTS: dict[str, Callable[[Request, Participant], str]] = {

@@ -55,7 +55,7 @@ def when_badge(one: Recipient, now: dt.datetime) -> Badge:
 
 
 def when_words(one: Recipient, now: dt.datetime) -> str:
-    """Her language and when she was last written to."""
+    """A recipient's language and when they were last written to."""
     parts = [one.reach.language_name]
     if one.reach.opted_out_at:
         parts.append(f"opted out {wording.clock(one.reach.opted_out_at, now, one.zone)}")
@@ -122,7 +122,7 @@ def _quiet(people: Sequence[Recipient], protocol: Protocol, now: dt.datetime) ->
     sendable = sum(one.when.at is not None for one in people)
     if not sendable:
         return []
-    return [Check(True, f"{hours}: outside them for {f'all {sendable}' if sendable > 1 else 'her'}")]
+    return [Check(True, f"{hours}: outside them for {f'all {sendable}' if sendable > 1 else 'the participant'}")]
 
 
 def _gaps(people: Sequence[Recipient], protocol: Protocol, now: dt.datetime) -> list[Check]:

@@ -46,6 +46,7 @@ class Line:
     """An entry of the log. `when` is when it went, or will go; in the participant's zone."""
 
     row: Outreach
+    title: str
     badge: Badge
     outcome: str
     held_until: str
@@ -75,7 +76,8 @@ def line(row: Outreach, now: dt.datetime) -> Line:
     held = outreach_words.held_until(row, now, zone) if row.state == State.HELD else ""
     trouble = row.state in (State.BOUNCED, State.FAILED)
     by = (row.by.get_short_name() or row.by.email) if row.by else ""
-    return Line(row, outreach_words.badge(row), outreach_words.outcome(row, now), held, trouble, by)
+    badge, title, outcome = outreach_words.badge(row), outreach_words.title(row), outreach_words.outcome(row, now)
+    return Line(row, title, badge, outcome, held, trouble, by)
 
 
 def progress(rows: QuerySet[Outreach], now: dt.datetime) -> Progress:

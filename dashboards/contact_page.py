@@ -44,7 +44,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """One recipient's letter as she will read it, but for her name, her address and her links."""
+    """One recipient's letter as they will read it, but for their name, their address and their links."""
 
     recipient: Recipient
     sender: str
@@ -292,7 +292,7 @@ def preview(made: Draft, protocol: Protocol, now: dt.datetime) -> Preview | None
 
 
 def reason_of(one: Recipient, now: dt.datetime) -> Why:
-    """Why she needs somebody, as on the trial's page."""
+    """Why a recipient needs somebody, as on the trial's page."""
     today = now.astimezone(one.zone).date()
     return why(one.participant, one.word, strips.letters(one.standing, today) if one.standing else "", now)
 

@@ -1,4 +1,4 @@
-"""The pages on which participants are contacted: a letter, a call list, a call. Only for those who manage her."""
+"""The pages on which participants are contacted: a letter, a call list, a call. Only for those who manage them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dashboards import contact_checks, contact_page, letter_mail, letters, outreach, post, tasks
+from dashboards import contact_checks, contact_page, letter_mail, letters, outreach, outreach_words, post, tasks
 from dashboards.access import Request, signed_in
 from dashboards.recipients import protocol_now
 from ingestion.redirects import SeeOther
@@ -26,7 +26,8 @@ from participants.models import Participant, Trial
 log = logging.getLogger(__name__)
 
 SAID_LENGTH = 2000
-REACHED = ("Reached her", "Left a message", "No answer", "Wrong number")
+# What may come of a call: as stored and told by the API, and in the words of the page.
+REACHED = [(one, outreach_words.plain(one)) for one in ("Reached her", "Left a message", "No answer", "Wrong number")]
 
 
 def trial_of(request: Request, code: str) -> Trial:
@@ -163,7 +164,7 @@ def call_log(request: Request, code: str, study_id: str) -> HttpResponse:
     fault = ""
     if request.method == "POST":
         outcome, words = given.get("outcome", ""), given.lines("said", SAID_LENGTH)
-        if outcome not in REACHED or not draft["reason"].strip():
+        if outcome not in dict(REACHED) or not draft["reason"].strip():
             fault = "Choose what came of the call, and say why you called."
         else:
             outreach.call_store(

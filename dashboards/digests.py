@@ -1,11 +1,11 @@
-"""The daily digest: who needs attention and why, by e-mail, to each manager and coordinator at an hour of her choice.
+"""The daily digest: who needs attention and why, by e-mail, to each manager and coordinator at an hour of their choice.
 
 Once a day for each membership, after its time of day in the trial's zone; the Digest row is the claim. A worker that
 dies between the claim and the mail server leaves that day without a digest rather than with two; a mail server that
 refuses is asked again every quarter of an hour until the day is over. A digest without news is sent too, and says so
 in a line: a morning without mail would otherwise look the same as a mail server that is down.
 
-Study ids only: no name, no address, no data. A member of one site reads of her site alone.
+Study ids only: no name, no address, no data. A member of one site reads of that site alone.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def send(digest: Digest, now: dt.datetime) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A participant in a digest: study id, word or time, why; `address` is that of her page."""
+    """A participant in a digest: study id, word or time, why; `address` is that of the participant's page."""
 
     study_id: str
     word: str

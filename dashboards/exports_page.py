@@ -91,7 +91,7 @@ class Row:
 
 
 def visible_export(request: Request, code: str, uuid: Any) -> Export:
-    """The signed-in person's own export of a trial that she sees; to anybody else there is none."""
+    """The signed-in person's own export of a trial that they see; to anybody else there is none."""
     found: Export = get_object_or_404(exports.exports_of(request.user), uuid=uuid, trial__code=code)
     return found
 

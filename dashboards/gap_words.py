@@ -24,7 +24,7 @@ def since(at: dt.datetime, *, zone: ZoneInfo, now: dt.datetime) -> str:
 
 
 def sentence(cause: str, evidence: Facts, *, zone: ZoneInfo, now: dt.datetime) -> str:
-    """The evidence of a cause, in her local time: "Last reading 2 %, falling 9 % a day". No full stop at the end.
+    """The evidence of a cause, in local time: "Last reading 2 %, falling 9 % a day". No full stop at the end.
 
     `cause` is a Cause's value; "" (nothing is missing) has no sentence.
     """
@@ -83,7 +83,7 @@ def _token_dead(evidence: Facts, zone: ZoneInfo, now: dt.datetime) -> str:
 def _consent_partial(evidence: Facts, zone: ZoneInfo, now: dt.datetime) -> str:
     names = [BY_CODE[code].name if code in BY_CODE else code.replace("_", " ") for code in evidence.get("missing", ())]
     if not names:
-        return "She allowed a part only; the rest arrives"
+        return "Only a part was allowed; the rest arrives"
     # Heart rates first, on which the verdicts rest; a row holds two lines, not a dozen names.
     names.sort(key=lambda name: (name != HEART_RATE.name, name != STEPS.name, name))
     if len(names) > MOST_NAMES:

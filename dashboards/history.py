@@ -63,11 +63,11 @@ def after(start: dt.datetime, end: dt.datetime) -> str:
 
 
 def outreach_outcome(made: Outreach, now: dt.datetime, zone: ZoneInfo) -> Outcome:
-    """Whether it reached her and whether data came back."""
+    """Whether it reached the participant and whether data came back."""
     if made.state == Outreach.State.SENT and made.sent_at:
         shape, tone = ("s-active", "") if made.back_at else ("s-waiting", "outcome-wait")
         return Outcome(shape, outreach_words.outcome(made, now), tone)
-    state, because = made.state, f": {made.state_reason}" if made.state_reason else ""
+    state, because = made.state, f": {outreach_words.plain(made.state_reason)}" if made.state_reason else ""
     if state == Outreach.State.HELD:
         return Outcome("s-waiting", f"Goes out {wording.clock(made.send_after, now, zone)}{because}", "outcome-wait")
     if state == Outreach.State.SENDING:
@@ -106,7 +106,7 @@ def alert_note(alert: Alert, now: dt.datetime, zone: ZoneInfo) -> str:
 def _contacts(participant: Participant, now: dt.datetime, zone: ZoneInfo) -> Iterator[Entry]:
     for made in participant.outreaches.select_related("by").order_by("-created_at")[:MOST]:
         is_call = made.kind == Outreach.Kind.CALL
-        title = f"Call: {made.title}" if is_call else f"E-mail “{made.title}”"
+        title = f"Call: {outreach_words.title(made)}" if is_call else f"E-mail “{made.title}”"
         icon = "i-phone" if is_call else "i-mail"
         outcome = outreach_outcome(made, now, zone)
         yield Entry(made.sent_at or made.created_at, icon, title, name_of(made.by), outcome, made.reason)

@@ -20,7 +20,7 @@ from participants.models import Participant, User
 
 
 class NoLink(ValueError):
-    """The letter wants a link to connect with, and none can be made for her."""
+    """The letter wants a link to connect with, and none can be made for the participant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def sender(person: Participant) -> str:
 
 
 def written(row: Outreach, now: dt.datetime) -> Mail:
-    """The e-mail of a row that is being sent: opens her contact and, if the letter wants it, makes a link.
+    """The e-mail of a row that is being sent: opens its contact and, if the letter wants it, makes a link.
 
     Raises BadLetter, NoLink, vault.CannotOpen.
     """

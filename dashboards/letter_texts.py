@@ -1,6 +1,6 @@
 """The letters that every trial begins with, in each language: code -> causes, and (title, subject, text) by language.
 
-They name no vendor: to participants it is her watch and the app that belongs to it.
+They name no vendor: to participants it is their watch and the app that belongs to it.
 """
 
 from __future__ import annotations

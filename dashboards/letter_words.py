@@ -95,7 +95,7 @@ def when(instant: dt.datetime | None, zone: ZoneInfo, language: str) -> str:
 
 
 def salvage(overwritten_at: dt.datetime | None, now: dt.datetime, language: str) -> str:
-    """What she loses by waiting: when the watch begins to overwrite what it has not handed over. Empty: unknown."""
+    """What is lost by waiting: when the watch begins to overwrite what it has not handed over. Empty: unknown."""
     known = words(language)
     if overwritten_at is None:
         return ""

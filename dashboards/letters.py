@@ -26,7 +26,7 @@ VARIABLES: dict[str, str] = {
     "site_phone": "",
     "study": "",
     "wear_hours": "",
-    "reconnect_link": "a link of her own",
+    "reconnect_link": "a link of their own",
 }
 HIDDEN = frozenset(name for name, label in VARIABLES.items() if label)
 LINKS = frozenset({"reconnect_link"})

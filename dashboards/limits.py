@@ -31,7 +31,7 @@ class When:
 
 
 def refusal(status: str, reach: Reach) -> str:
-    """Why a participant cannot be written to at all; empty where she can."""
+    """Why a participant cannot be written to at all; empty where they can."""
     if status in GONE:
         return LEFT
     if reach.opted_out_at:
@@ -44,7 +44,7 @@ def refusal(status: str, reach: Reach) -> str:
 def quiet_until(instant: dt.datetime, zone: ZoneInfo, start: dt.time, end: dt.time) -> dt.datetime | None:
     """When the quiet hours end that an instant lies in, UTC; None outside of them, or where there are none.
 
-    `start` and `end` are her local clock's; from evening to morning they run over midnight.
+    `start` and `end` are the local clock's; from evening to morning they run over midnight.
     """
     local = instant.astimezone(zone)
     clock = local.time()

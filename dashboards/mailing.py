@@ -36,6 +36,7 @@ STALE = dt.timedelta(minutes=10)
 SECONDS = 50.0  # of one run of send_due: the next minute's goes on
 BATCH = 500
 
+# As stored, and told by the API; pages say them in other words (outreach_words.PLAIN).
 REFUSALS = {
     limits.LEFT: "she has left the trial",
     limits.NO_ADDRESS: "no e-mail address is stored",

@@ -1,4 +1,4 @@
-"""Where a participant stands in the list that led to her page, and who comes before and after her."""
+"""Where a participant stands in the list that led to their page, and who comes before and after them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from participants.models import Participant, User
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """`number` 0: she is not in the list any more, or never was. Ids are empty at the list's ends."""
+    """`number` 0: the participant is not in the list any more, or never was. Ids are empty at the list's ends."""
 
     number: int
     total: int
@@ -24,7 +24,7 @@ class Place:
 
 
 def place(participant: Participant, user: User, listed: str, now: dt.datetime) -> Place:
-    """Find her in the list that a query string of the trial's page describes. One query, of study ids."""
+    """Find a participant in the list that a query string of the trial's page describes. One query, of study ids."""
     want = roster.asked(Entered(QueryDict(listed)))
     people = roster.matching(roster.of_trial(participant.trial, user, want), want, now)
     ids = list(roster.ordered(people, want.sort).values_list("study_id", flat=True))

@@ -15,9 +15,9 @@ from metrics.registry import BY_CODE
 NIGHTS_SHOWN = 30
 # The usual range: 10th to 90th percentile of the nights before the newest, of at most so many days, at least so many.
 USUAL_DAYS, USUAL_LEAST = 90, 7
-USUAL_WORDS = "shaded: usual for her, the middle 80 % of her earlier nights of the last 90 days"
+USUAL_WORDS = "shaded: usual for the participant, the middle 80 % of earlier nights of the last 90 days"
 HEIGHT, MARGIN = 72.0, 6.0
-# Name, colour, the metrics that tell it (the first that she has), what stands behind the number.
+# Name, colour, the metrics that tell it (the first that the participant has), what stands behind the number.
 MEASURES = (
     ("Oxygen saturation", "spo2", ("spo2_24h", "spo2"), "%"),
     ("Heart rate variability", "hrv", ("hrv_rmssd_24h", "hrv_rmssd"), "ms RMSSD"),
@@ -60,7 +60,7 @@ def usual(values: Sequence[float]) -> tuple[float, float] | None:
 
 
 def nightly(days: Mapping[str, Sequence[DayRow]], until: dt.date) -> Nightly | None:
-    """The measures that she has, over the 30 nights that end on `until`; None without any."""
+    """The measures that a participant has, over the 30 nights that end on `until`; None without any."""
     first = until - dt.timedelta(days=NIGHTS_SHOWN - 1)
     drawn, columns, heads = [], [], []
     for name, colour, codes, unit in MEASURES:

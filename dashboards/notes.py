@@ -1,4 +1,4 @@
-"""Notes of the trial's staff on a participant: added, never edited, read by all who may see her."""
+"""Notes of the trial's staff on a participant: added, never edited, read by all who may see the participant."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The link with which a participant ends reminders, and its page: public, in her language, and it can be undone.
+"""The link with which a participant ends reminders, and its page: public, in their language, and it can be undone.
 
-Looking changes nothing; only a POST does. Mailboxes send one of their own when she chooses to unsubscribe (RFC 8058):
+Looking changes nothing; only a POST does. Mailboxes send one of their own for who chooses to unsubscribe (RFC 8058):
 it carries no cookie and no token of ours, so what lets it in is the signed link alone.
 """
 
@@ -26,7 +26,7 @@ SALT = "dashboards.opt-out"
 
 
 def code_of(participant: Participant) -> str:
-    """The signed text in her link. It never expires: an old e-mail must be good for it too."""
+    """The signed text in a participant's link. It never expires: an old e-mail must be good for it too."""
     return signing.dumps(participant.pk, salt=SALT)
 
 
@@ -50,7 +50,7 @@ def participant_of(code: str) -> Participant:
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def opt_out(request: HttpRequest, code: str) -> HttpResponse:
-    """Ask whether she means it; or that it is done, with a way back."""
+    """Ask whether it is meant; or that it is done, with a way back."""
     person = participant_of(code)
     if request.method == "POST":
         change = contacts.opt_in if said(request).get("undo") else contacts.opt_out

@@ -76,7 +76,7 @@ def batch_write(
 ) -> Written:
     """Store an e-mail to each recipient, to go when the limits allow it. The same batch again stores nothing.
 
-    `texts`: by language, as they were shown to who sends; a recipient without her language gets the first.
+    `texts`: by language, as they were shown to who sends; a recipient whose language is missing gets the first.
     `code`: the letter's. Raises CannotWrite, BadLetter.
     """
     if not settings.EMAIL_HOST:

@@ -21,10 +21,27 @@ BADGES: dict[str, Badge] = {
     State.DROPPED: Badge("Not sent", "s-withdrawn", "s-mute"),
 }
 CALLED = Badge("Called", "s-active", "s-ok")
+# Stored, and told by the API, as if everybody were a woman: what pages say in their place.
+PLAIN = {
+    "Reached her": "Reached",
+    "she has left the trial": "they have left the trial",
+    "she wants no more reminders": "they want no more reminders",
+    "her address refuses mail": "their address refuses mail",
+}
 
 
 def badge(row: Outreach) -> Badge:
     return CALLED if row.kind == Outreach.Kind.CALL else BADGES[row.state]
+
+
+def plain(stored: str) -> str:
+    """The words of a page for what is stored."""
+    return PLAIN.get(stored, stored)
+
+
+def title(row: Outreach) -> str:
+    """What came of a call; of an e-mail its title, as it was written."""
+    return plain(row.title) if row.kind == Outreach.Kind.CALL else row.title
 
 
 def span(seconds: float) -> str:
@@ -47,7 +64,7 @@ def outcome(row: Outreach, now: dt.datetime) -> str:
     if row.state == State.HELD:
         due = "goes out within a minute" if row.send_after <= now else ""
         return sentence(", ".join(part for part in (due, row.state_reason) if part))
-    return sentence(row.state_reason)
+    return sentence(plain(row.state_reason))
 
 
 def sentence(words: str) -> str:

@@ -1,4 +1,4 @@
-"""How a participant stands, for the top of her page: word, verdict, evidence, key figures, next step."""
+"""How a participant stands, for the top of their page: word, verdict, evidence, key figures, next step."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def rules(participant: Participant, today: dt.date) -> Rules:
 
 
 def standing_of(participant: Participant, now: dt.datetime) -> tuple[Standing | None, Word]:
-    """Her standing and the word for it at this instant. One query."""
+    """A participant's standing and the word for it at this instant. One query."""
     found = standings.with_word(Participant.objects.filter(pk=participant.pk), now).select_related("standing").get()
     return getattr(found, "standing", None), Word(found.word)
 

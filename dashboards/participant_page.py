@@ -38,7 +38,7 @@ class Preset:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What the address asks for: the metrics of the charts, as codes that she has data of; `night` a date of waking."""
+    """What the address asks for: the metrics of the charts, those with data, as codes; `night` a date of waking."""
 
     metric: Metric | None
     compare: Metric | None
@@ -79,7 +79,7 @@ def chosen_metric(asked: str, available: list[MetricSummary]) -> Metric | None:
 
 
 def chosen(asked: Mapping[str, str], available: list[MetricSummary]) -> Chosen:
-    """Read the address; what she has no data of is not chosen."""
+    """Read the address; what the participant has no data of is not chosen."""
     by_code = {summary.metric.code: summary.metric for summary in available}
     metric = chosen_metric(asked.get("metric", ""), available)
     compare, extra = by_code.get(asked.get("compare", "")), by_code.get(asked.get("extra", ""))
@@ -208,7 +208,7 @@ def range_part(participant: Participant, picked: Chosen, days: DayRange, now: dt
 
 
 def removed_before(participant: Participant, days: DayRange, zone: ZoneInfo) -> dt.date | None:
-    """Before which local day the trial has deleted her samples, where the days shown begin before it."""
+    """Before which local day the trial has deleted the participant's samples, where the days shown begin before it."""
     line = participant.trial.raw_removed_before
     return line.astimezone(zone).date() if line is not None and days.instants(zone)[0] < line else None
 

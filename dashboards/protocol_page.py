@@ -36,7 +36,7 @@ def may_change(user: User, trial: Trial) -> bool:
 
 
 def managed_trial(request: Request, code: str) -> Trial:
-    """The trial if the signed-in person may change its rules: 404 if she may not even see it, else 403."""
+    """The trial if the signed-in person may change its rules: 404 to who may not even see it, else 403."""
     trial = visible_trial(request, code)
     if not may_change(request.user, trial):
         raise PermissionDenied

@@ -1,4 +1,4 @@
-"""Those to whom a letter is written: how each stands, what was written before, when a letter may go to her.
+"""Those to whom a letter is written: how each stands, what was written before, when a letter may go.
 
 A fixed number of queries, whatever their number; nobody's name or address is opened.
 """
@@ -26,7 +26,7 @@ WRITTEN = (Outreach.State.SENT, Outreach.State.SENDING, Outreach.State.HELD)
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """A participant as the letter's page sees her. `last_email` is the newest that went or will go, UTC."""
+    """A participant as the letter's page sees them. `last_email` is the newest that went or will go, UTC."""
 
     participant: Participant
     standing: Standing | None
@@ -52,7 +52,7 @@ def protocol_now(trial: Trial, now: dt.datetime) -> Protocol:
 
 
 def cause_of(standing: Standing | None, word: Word) -> str:
-    """What a letter to her should answer: a Cause, or empty where nothing is missing."""
+    """What a letter to a participant should answer: a Cause, or empty where nothing is missing."""
     if standing is None or word in (Word.PAUSED, Word.COMPLETED, Word.WITHDRAWN):
         return ""
     by_access = {
@@ -68,7 +68,7 @@ def cause_of(standing: Standing | None, word: Word) -> str:
 
 
 def last_emails(people: Iterable[int]) -> dict[int, dt.datetime]:
-    """Participant -> when the newest e-mail went to her, or will go. One query."""
+    """Participant -> when the newest e-mail went to them, or will go. One query."""
     written = Outreach.objects.filter(participant__in=people, kind=Outreach.Kind.EMAIL, state__in=WRITTEN)
     found = written.order_by().values("participant").annotate(last=Max(Coalesce("sent_at", "send_after")))
     return {row["participant"]: row["last"] for row in found}

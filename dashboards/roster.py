@@ -113,7 +113,7 @@ def matching(people: QuerySet[Participant], want: Asked, now: dt.datetime) -> Qu
 
 
 def _mentions(term: str, true: dict[Word, Q]) -> Q:
-    """Whether her study id, site, device, status, cause or notes contain a word."""
+    """Whether a participant's study id, site, device, status, cause or notes contain a word."""
     low = term.lower()
     causes = [cause for cause, (words, _) in CAUSES.items() if low in words.lower()]
     found = (

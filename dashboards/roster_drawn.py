@@ -19,6 +19,6 @@ ROWS_KEPT = 4096
 
 @lru_cache(maxsize=ROWS_KEPT)
 def drawn(row: Row, trial: str, manages: bool, listed: str) -> SafeString:
-    """`trial`: its code. `manages`: whether who looks may act for her. `listed`: the query string of the list."""
+    """`trial`: its code. `manages`: whether who looks may act for them. `listed`: the query string of the list."""
     context = {"row": row, "trial": trial, "manages": manages, "listed": listed}
     return render_to_string("dashboards/_person.html", context)

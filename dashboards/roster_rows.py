@@ -64,7 +64,7 @@ class Row:
     """Words alone: what is equal looks the same."""
 
     study_id: str
-    place: str  # her site
+    place: str  # the participant's site
     arm: str
     badge: Badge
     why: why.Why
@@ -78,7 +78,7 @@ class Row:
 
 
 def row(participant: Any, now: dt.datetime, until: dt.date, under: SafeString) -> Row:
-    """The row of a participant with her word, site and standing. `until`: the strip's last day; `under`: its marks."""
+    """The row of a participant with word, site and standing. `until`: the strip's last day; `under`: its marks."""
     standing: Standing | None = getattr(participant, "standing", None)
     word, zone = Word(participant.word), ZoneInfo(participant.time_zone)
     recent = strips.letters(standing, until) if standing else " " * strips.DAYS

@@ -113,7 +113,7 @@ TASKS = (
 GROUPS = (
     (
         "Participants",
-        "Who takes part, how she is reached, when she pauses.",
+        "Who takes part, how they are reached, when they pause.",
         ("Participant", "Pause", "Contact", "ConsentDocument", "Consent", "Invitation", "Erasure"),
     ),
     (

@@ -27,7 +27,7 @@ ORDER = ("valid", "invalid", "lost", "pending", "excluded", MARKS[trails.FAULT][
 def letters(standing: Standing, until: dt.date, days: int = DAYS) -> str:
     """A letter for each of the days that end with `until`; spaces where there is no verdict.
 
-    Days after the last judgement are pending, unless she is excused: nothing is known of them yet.
+    Days after the last judgement are pending, unless the participant is excused: nothing is known of them yet.
     """
     if standing.trail_from is None or standing.trail_until is None:
         return trails.NO_DAY * days

@@ -1,4 +1,4 @@
-"""What this room keeps about a participant, for her right of access: what the team did and wrote about her."""
+"""What this room keeps about a participant, for their right of access: what the team did and wrote."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def send_due() -> None:
 
 @shared_task(name="dashboards.close_loop", acks_late=True)  # type: ignore[untyped-decorator]
 def close_loop() -> None:
-    """Each minute: note to whom data came back after she was written to."""
+    """Each minute: note whose data came back after they were written to."""
     if back := outreach.outreach_close_loop(timezone.now()):
         log.info("data came back after %s contacts", back)
 

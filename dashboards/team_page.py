@@ -113,7 +113,7 @@ def join(request: HttpRequest, code: str) -> HttpResponse:
 
 
 def _joined(request: HttpRequest, code: str, form: JoinForm) -> HttpResponse:
-    """A new colleague is signed in at once; the second factor follows, where her role asks for one."""
+    """A new colleague is signed in at once; the second factor follows, where the role asks for one."""
     given = form.cleaned_data
     name = (given["first_name"], given["last_name"])
     user = accounts.colleague_join(code, user=None, name=name, password=given["password1"])

@@ -28,7 +28,7 @@ from participants.service_accounts import service_account_create, service_accoun
 @signed_in
 @sensitive_variables("key")
 def tokens(request: Request) -> HttpResponse:
-    """Her tokens. With POST one more is made, and this answer alone shows its key."""
+    """The signed-in person's tokens. With POST one more is made, and this answer alone shows its key."""
     form = TokenForm(request.user, said(request).form or None)
     key = _made(form, request.user, request.user) if request.method == "POST" else ""
     context = {"form": form, "key": key, "tokens": _tokens_of(request.user), "now": timezone.now()}
@@ -38,7 +38,7 @@ def tokens(request: Request) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def token_end(request: Request, pk: int) -> HttpResponse:
-    """Asks before one of her tokens, or of a service account that she looks after, is revoked."""
+    """Asks before a token of one's own, or of a service account that one looks after, is revoked."""
     token = get_object_or_404(ApiToken.objects.select_related("user"), pk=pk, revoked_at=None)
     back = _back(request.user, token)
     if request.method == "POST":
@@ -91,7 +91,7 @@ def _led(user: User, code: str) -> Trial:
 
 
 def _back(user: User, token: ApiToken) -> str:
-    """Where the token is listed for her; 404 where it is none of hers."""
+    """Where the token is listed for the user; 404 where it is none of theirs."""
     if token.user_id == user.pk:
         return reverse("dashboards:tokens")
     trial = get_object_or_404(Trial.objects.led_by(user), pk=token.user.service_trial_id)

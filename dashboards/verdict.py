@@ -1,4 +1,4 @@
-"""The head of a participant's page: how she stands in a sentence, and the key figures. Words only, no queries."""
+"""The head of a participant's page: how they stand in a sentence, and the key figures. Words only, no queries."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ SILENT_WORDS = (Word.PAUSED, Word.WITHDRAWN, Word.COMPLETED, Word.UNCONNECTED)
 # Where no cause is known.
 OPENINGS = {
     Word.UNCONNECTED: "Never connected",
-    Word.RECONNECT: "Her consent is no longer complete",
+    Word.RECONNECT: "The consent is no longer complete",
     Word.CRITICAL: "No upload",
     Word.SILENT: "No upload",
-    Word.WAITING: "Waiting: a fault of ours or the vendor’s, nothing for her to do",
+    Word.WAITING: "Waiting: a fault of ours or the vendor’s, nothing for the participant to do",
 }
 # The salvage clock's tones: mute above five days, a warning down to two, critical below.
 SALVAGE_TONES = ((5 * 86_400, "mute"), (2 * 86_400, "warn"), (0, "crit"))
@@ -48,7 +48,7 @@ def excused(standing: Standing, today: dt.date) -> str:
     end = f", until {wording.date_short(until, today)}" if until else ""
     words = {
         Exclusion.PAUSED: f"Paused{since_day}{end}: these days do not count",
-        Exclusion.WITHDRAWN: f"Withdrawn{on_day}: nothing is expected of her any more",
+        Exclusion.WITHDRAWN: f"Withdrawn{on_day}: nothing is expected of them any more",
         Exclusion.AFTER_END: f"Monitoring ended{on_day}",
         Exclusion.BEFORE_START: "Monitoring has not begun yet",
     }
@@ -79,9 +79,9 @@ def opening(standing: Standing, word: Word, now: dt.datetime, zone: ZoneInfo) ->
 
 
 def sentence(standing: Standing | None, word: Word, now: dt.datetime, zone: ZoneInfo) -> str:
-    """The verdict: cause and since when, last upload, what adherence she can still reach."""
+    """The verdict: cause and since when, last upload, what adherence can still be reached."""
     if standing is None:
-        return "Not judged yet: nothing has been computed for her."
+        return "Not judged yet: nothing has been computed for the participant."
     parts = [opening(standing, word, now, zone)]
     if word not in SILENT_WORDS and not standing.excused:
         at = standing.last_sample_at
@@ -92,7 +92,7 @@ def sentence(standing: Standing | None, word: Word, now: dt.datetime, zone: Zone
 
 
 def day_words(participant: Participant, today: dt.date) -> str:
-    """Where she is in her monitoring: "day 87 of 160"; empty where no start is set or it lies ahead."""
+    """Where a participant is in their monitoring: "day 87 of 160"; empty where no start is set or it lies ahead."""
     start, end = participant.monitoring_starts_on, participant.monitoring_ends_on
     if not start or start > today:
         return ""

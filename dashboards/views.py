@@ -33,7 +33,7 @@ RAW_SPAN = dt.timedelta(days=1)
 @require_safe
 @signed_in
 def trial_list(request: Request) -> HttpResponse:
-    """The trials of the signed-in person: how many participants she sees there, who needs attention, newest data."""
+    """The trials of the signed-in person: how many participants they see there, who needs attention, newest data."""
     now = timezone.now()
     counts = standings.by_trial(Participant.objects.visible_to(request.user), now)
     trials = [(t, *counts.get(t.pk, (0, 0, None))) for t in Trial.objects.visible_to(request.user)]
@@ -122,7 +122,7 @@ def series_asked(asked: Mapping[str, str], zone: ZoneInfo) -> SeriesAsked:
 
 
 def visible_participant(request: HttpRequest, code: str, study_id: str) -> Participant:
-    """The participant if the signed-in person may see her; else 404, as if she did not exist."""
+    """The participant if the signed-in person may see them; else 404, as if there were no such participant."""
     visible = Participant.objects.visible_to(request.user).select_related("trial", "site")
     participant: Participant = get_object_or_404(visible.with_study_id(study_id), trial__code=code)
     return participant

@@ -1,4 +1,4 @@
-"""Why a participant has her status, in two short lines: the cause and since when; then the evidence."""
+"""Why a participant has their status, in two short lines: the cause and since when; then the evidence."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class Why:
 
 
 def why(participant: Participant, word: Word, recent: str, now: dt.datetime) -> Why:
-    """Say why. `recent`: her letters of the last fourteen days."""
+    """Say why. `recent`: the strip's letters of the last fourteen days."""
     standing: Standing | None = getattr(participant, "standing", None)
     if standing is None:
-        return Why("Not judged yet", "", "Her days are judged within the hour.")
+        return Why("Not judged yet", "", "The days are judged within the hour.")
     if word in EXCUSES:
         return _excused(standing, word, now)
     zone = ZoneInfo(participant.time_zone)
@@ -59,7 +59,7 @@ def why(participant: Participant, word: Word, recent: str, now: dt.datetime) -> 
 def _said(
     cause: str, since: dt.datetime | None, evidence: dict[str, Any], figures: str, zone: ZoneInfo, now: dt.datetime
 ) -> Why:
-    """A cause with its evidence; her figures where there is none."""
+    """A cause with its evidence; the participant's figures where there is none."""
     begun = gap_words.since(since, zone=zone, now=now) if since else ""
     if not cause:
         return Why("Reconnect needed", begun, figures)
@@ -86,7 +86,7 @@ def _nothing_missing(standing: Standing, word: Word) -> str:
 
 
 def _figures(standing: Standing, recent: str) -> str:
-    """Her last two weeks: 11 of 13 days valid, 6 of 7 nights."""
+    """A participant's last two weeks: 11 of 13 days valid, 6 of 7 nights."""
     counted = sum(letter in (*trails.VALID, trails.INVALID, trails.LOST) for letter in recent)
     if not counted:
         return "No day counts yet"

@@ -95,7 +95,7 @@ def queue(task: Any, *args: Any) -> None:
 
 
 def notify(user: User, what: str, request: HttpRequest | None) -> None:
-    """Tell somebody that her account was changed, once the change is stored. Without a mail server nobody is told."""
+    """Tell somebody that their account was changed, once the change is stored. Without a mail server nobody is told."""
     from participants import sign_in_history, tasks
 
     place = "by an administrator"

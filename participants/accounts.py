@@ -1,4 +1,4 @@
-"""Rules of accounts: inviting colleagues into a trial, joining, and the way back in for who lost her second factor."""
+"""Rules of accounts: inviting colleagues into a trial, joining, the way back in for who lost their second factor."""
 
 from __future__ import annotations
 
@@ -175,13 +175,13 @@ def account_rename(user: User, *, first_name: str, last_name: str) -> None:
 
 @transaction.atomic
 def second_factor_recover(user: User, *, reason: str) -> int:
-    """Remove all second factors of somebody who lost hers, end her sessions and tell her. Returns how many."""
+    """Remove all second factors of somebody who lost theirs, end their sessions and tell them. Returns how many."""
     count, _ = Authenticator.objects.filter(user=user).delete()
     if count:
         audit.record(
             "account.second_factor_removed", thing=f"user:{user.pk}", old={"second_factors": count}, reason=reason
         )
-        sign_in_history.sign_out_everywhere(None, user, why="her second factor was removed")
+        sign_in_history.sign_out_everywhere(None, user, why="the second factor was removed")
         account_mail.notify(user, "second_factor_recovered", None)
     return int(count)
 

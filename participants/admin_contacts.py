@@ -30,10 +30,10 @@ OPENED = ("name", "email", "phone")
 class ContactForm(ContactFormBase):
     """What contact_store takes. Filled with what contact_open gives when the page is shown (ContactAdmin)."""
 
-    name = LineField(max_length=200, required=False, help_text="As she is addressed; her first name comes first.")
+    name = LineField(max_length=200, required=False, help_text="As they are addressed; the first name comes first.")
     email = forms.EmailField(label="E-mail address", required=False)
     phone = LineField(label="Telephone", max_length=40, required=False)
-    language = forms.ChoiceField(choices=list(contacts.LANGUAGES.items()), help_text="Of what we write to her.")
+    language = forms.ChoiceField(choices=list(contacts.LANGUAGES.items()), help_text="Of what we write to them.")
 
     class Meta:
         model = Contact

@@ -1,6 +1,6 @@
 """Participants and their pauses in the administration: enrolled, looked up, changed; what follows is an act that asks.
 
-The state of a participant is never typed: she is invited, begins, is paused, withdrawn or completed by acts.
+The state of a participant is never typed: they are invited, begin, are paused, withdrawn or completed by acts.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class ParticipantForm(WithReason, ParticipantFormBase):
             self.fields["time_zone"].help_text += " Empty: the trial's. It is fixed once data have arrived."
         if "status" in self.fields:
             self.fields["status"].choices = [(Status.INVITED, "invited"), (Status.ACTIVE, "active")]  # type: ignore[attr-defined]
-            self.fields["status"].help_text = "Invited: she connects a device herself. Active: her data come as files."
+            self.fields["status"].help_text = "Invited: they connect a device. Active: their data come as files."
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or {}

@@ -39,7 +39,7 @@ class Acting:
     request_id: str = ""
 
     def who(self) -> tuple[User | None, ApiToken | None]:
-        """The user, or None for the platform itself and for people without an account; and the token she came with."""
+        """The user, or None for the platform itself and for people without an account; and the token they came with."""
         found = self.user
         token = getattr(self.request, "auth", None)
         if found is None and self.request is not None:

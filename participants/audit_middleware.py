@@ -1,4 +1,4 @@
-"""Tells the audit trail who acts: whoever sent the request, and by which door she came."""
+"""Tells the audit trail who acts: whoever sent the request, and by which door they came."""
 
 from __future__ import annotations
 

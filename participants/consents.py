@@ -1,4 +1,4 @@
-"""Consent: which version a participant agreed to, and what follows when she takes it back."""
+"""Consent: which version a participant agreed to, and what follows when they take it back."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def consent_give(
 
 
 def consent_missing(participant: Participant, on: dt.date) -> ConsentDocument | None:
-    """The version in force that she has not agreed to; None if she has, or if the trial keeps none here."""
+    """The version in force that a participant has not agreed to; None if they have, or if the trial keeps none here."""
     document = document_in_force(participant.trial, on)
     if document and not participant.consents.filter(document=document, withdrawn_at=None).exists():
         return document

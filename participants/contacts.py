@@ -1,6 +1,6 @@
-"""How to reach a participant: the only module that seals and opens her name, e-mail address and telephone number.
+"""How to reach a participant: the only module that seals and opens name, e-mail address and telephone number.
 
-Nothing here is ever logged, and no sealed text leaves it. Whoever only needs to know whether she can be written to
+Nothing here is ever logged, and no sealed text leaves it. Whoever only needs to know whether they can be written to
 asks `reach`, which opens nothing.
 """
 
@@ -68,7 +68,7 @@ def reach(contact: Contact | None) -> Reach:
 
 
 def contact_of(participant: Participant) -> Contact | None:
-    """Her contact's row, or None where none was stored."""
+    """The row of a participant's contact, or None where none was stored."""
     return Contact.objects.filter(participant=participant).first()
 
 
@@ -135,20 +135,20 @@ def _opened(sealed: str) -> str:
 
 
 def opt_out(participant: Participant, *, now: dt.datetime) -> None:
-    """She wants no more reminders. The first time counts; kept without an address too."""
+    """The participant wants no more reminders. The first time counts; kept without an address too."""
     contact, _ = Contact.objects.get_or_create(participant=participant)
     if Contact.objects.filter(pk=contact.pk, opted_out_at=None).update(opted_out_at=now, updated_at=now):
         record("contact.opt_out", participant=participant)
 
 
 def opt_in(participant: Participant, *, now: dt.datetime) -> None:
-    """She takes that back."""
+    """The participant wants reminders after all."""
     if Contact.objects.filter(participant=participant).update(opted_out_at=None, updated_at=now):
         record("contact.opt_in", participant=participant)
 
 
 def bounced(participant: Participant, reason: str, *, now: dt.datetime) -> None:
-    """Her address refuses mail for good; `reason` holds no address. Ends when another address is stored."""
+    """The address refuses mail for good; `reason` holds no address. Ends when another address is stored."""
     Contact.objects.filter(participant=participant).update(
         bounced_at=now, bounce_reason=reason[:REASON_LENGTH], updated_at=now
     )

@@ -1,8 +1,8 @@
 """Erasure: a participant's data are deleted for good, after two people have said so.
 
-What is left is the row of the erasure with its counts, her row without anything of hers, and the audit entries
-without their details: the chain still holds. Backups made before know her still: a restored one is brought up to
-date from the journal (participants.erasure_journal).
+What is left is the row of the erasure with its counts, the person's row without anything of theirs, and the audit
+entries without their details: the chain still holds. Backups made before know the person still: a restored one is
+brought up to date from the journal (participants.erasure_journal).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Eraser = Callable[[Participant], dict[str, int]]
 
 
 class NotErased(Exception):
-    """Something of hers is still there: nothing was changed, and this is a fault of ours."""
+    """Something of the erased person is still there: nothing was changed, and this is a fault of ours."""
 
 
 class ErasureRefused(ValueError):
@@ -92,7 +92,7 @@ def erase(pk: int) -> None:
 
 
 def remove(participant: Participant, public_id: str) -> None:
-    """Delete everything about a participant and note how much, by table. Her row stays, empty.
+    """Delete everything about a participant and note how much, by table. Their row stays, empty.
 
     First what is much, in transactions of its own (an eraser may be called again), then all the rest at once, with
     the erasure's own row: a worker killed at any point leaves it to be gone on with, or done.
@@ -112,8 +112,8 @@ def remove(participant: Participant, public_id: str) -> None:
             raise NotErased(f"Still there: {', '.join(sorted(still))}.")
         told = dict(+removed)
         record("participant.erase", trial=known.trial, thing=f"erasure:{public_id}", new={"removed": told})
-        # Of this entry the participant's number is all that is known of her: it explains to participants.audit_chain
-        # why the details about her are gone.
+        # Of this entry the participant's number is all that is known of them: it explains to participants.audit_chain
+        # why the details about them are gone.
         looked(known, "participant.erase")
         approved = Erasure.objects.filter(public_id=public_id, state=Erasure.State.APPROVED)
         approved.update(state=Erasure.State.DONE, done_at=timezone.now(), report=told, reason="erased")
@@ -129,7 +129,7 @@ def _rows(participant: Participant) -> Counter[str]:
 
 
 def _mentions(participant: Participant) -> Counter[str]:
-    """What names her without a foreign key: details of the audit trail, the admin's own log, repeated writes."""
+    """What names a participant without a foreign key: the trail's details, the admin's own log, repeated writes."""
     removed: Counter[str] = Counter()
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('wearable_trials.erasing', %s, true)", [str(participant.pk)])
@@ -143,7 +143,7 @@ def _mentions(participant: Participant) -> Counter[str]:
         Q(path__iregex=whole) | Q(rights__contains=[[rights.PARTICIPANT, participant.pk]])
     )
     removed["participants.IdempotencyKey"], _ = repeated.delete()
-    # Whom a file names, and with what, is known to its uploader alone: all that wait in her trial go.
+    # Whom a file names, and with what, is known to its uploader alone: all that wait in the participant's trial go.
     removed["participants.EnrolmentDraft"], _ = EnrolmentDraft.objects.filter(trial=participant.trial).delete()
     return removed
 
@@ -153,7 +153,7 @@ def _escaped(study_id: str) -> str:
 
 
 def _empty(participant: Participant) -> None:
-    """Her row with nothing of hers: a number, in its trial."""
+    """Empty a participant's row: a number is left, in its trial."""
     Participant.objects.filter(pk=participant.pk).update(
         study_id=f"erased-{participant.pk}",
         status=Participant.Status.ERASED,

@@ -1,6 +1,6 @@
 """Who was erased, kept outside the database: so that a restored backup can be made to forget them again.
 
-A line a person: her row's number, the trial's code, the erasure's id and when. Nothing else of her is in it. The
+A line a person: the row's number, the trial's code, the erasure's id and when. Nothing else of them is in it. The
 journal (settings.ERASURE_JOURNAL) must be kept apart from the backups and live as long as they do. It is a file of
 lines, or a bucket with a file an erasure: there any number of hosts may write at once. Of files, each host has its own.
 """

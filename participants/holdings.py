@@ -16,7 +16,7 @@ STAYS: tuple[type[Model], ...] = (AuditEntry, AuditDetail, Erasure)
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """A table with rows about participants. `path`: the lookup that leads from a row to her."""
+    """A table with rows about participants. `path`: the lookup that leads from a row to the participant."""
 
     model: type[Model]
     path: str

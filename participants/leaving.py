@@ -1,4 +1,4 @@
-"""What follows when somebody leaves a trial, in rooms that know more than this one: her connections end."""
+"""What follows when somebody leaves a trial, in rooms that know more than this one: their connections end."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from participants.models import Participant
 
 
 def left(participant: Participant) -> None:
-    """Tell whoever must let go of her (settings.PARTICIPANT_LEFT), once this transaction is over.
+    """Tell whoever must let go of a participant (settings.PARTICIPANT_LEFT), once this transaction is over.
 
-    They may ask other servers: what is wrong there does not undo that she left.
+    They may ask other servers: what is wrong there does not undo that the participant left.
     """
     for path in settings.PARTICIPANT_LEFT:
         after_commit(_tell, path, participant.pk)

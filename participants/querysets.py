@@ -82,7 +82,7 @@ class TrialQuerySet(models.QuerySet[Any]):
         """Trials whose rules and team the user may change: as a manager of all of it. A site's manager may not, nor a
         program, whatever its role.
 
-        `reading`: those of which she may read what only their managers may; a token that may only read does too.
+        `reading`: those of which the user may read what only their managers may; a token that may only read does too.
         """
         if not user.is_authenticated or not user.is_active or user.is_service or (user.read_only and not reading):
             return self.none()
@@ -96,7 +96,7 @@ class TrialQuerySet(models.QuerySet[Any]):
         return self.filter(Exists(_memberships(user).filter(trial=OuterRef("pk"), site=None)))
 
     def enrolled_by(self, user: Viewer, site: Any = None) -> Self:
-        """Trials in which the user may enrol at a site; without one: only where she acts for the whole trial."""
+        """Trials in which the user may enrol at a site; without one: only where they act for the whole trial."""
         if not user.is_authenticated or not user.is_active or user.read_only:
             return self.none()
         roles = apps.get_model("participants", "Membership").Role

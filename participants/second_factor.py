@@ -1,8 +1,8 @@
-"""Who must have a second factor, and the gate that leads her to set one up before she reaches anything else.
+"""Who must have a second factor, and the gate that leads them to set one up before anything else.
 
 Whoever can see contact data needs one: managers and coordinators of any trial, staff and superusers. The rule is
 asked at each request, so that it holds from the moment somebody becomes one. SECOND_FACTOR=optional (the demo) lifts
-it; a second factor that somebody has set up is asked of her in any case (allauth's login stages).
+it; a second factor that somebody has set up is asked for in any case (allauth's login stages).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ OPEN = frozenset(
 
 
 def required_of(user: User) -> bool:
-    """Whether her role asks for a second factor, wherever it is enforced."""
+    """Whether a user's role asks for a second factor, wherever it is enforced."""
     return user.is_staff or user.is_superuser or _contact_memberships(user.pk).exists()
 
 
@@ -49,7 +49,7 @@ def has(user: User) -> bool:
 
 
 def missing(user: User) -> bool:
-    """Whether she must set one up before anything else. One query."""
+    """Whether a user must set one up before anything else. One query."""
     if settings.SECOND_FACTOR != "required":
         return False
     one = User.objects.filter(pk=user.pk).filter(
@@ -59,7 +59,7 @@ def missing(user: User) -> bool:
 
 
 def may_remove(user: User, authenticator: Authenticator) -> bool:
-    """Not the last one of somebody who needs one: she adds another first."""
+    """Not the last one of somebody who needs one: they add another first."""
     if authenticator.type not in FACTORS or settings.SECOND_FACTOR != "required" or not required_of(user):
         return True
     others = Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).exclude(pk=authenticator.pk)

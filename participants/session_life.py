@@ -1,5 +1,5 @@
-"""How long a session lives: it ends after some minutes without a deed, after twelve hours in any case, and where she
-signed out everywhere since.
+"""How long a session lives: it ends after some minutes without a deed, after twelve hours in any case, and where its
+owner signed out everywhere since.
 
 What a page asks for by itself (its pulse, progress bars) is no deed: the browser marks such requests, and those that
 nothing but a clock sends are known by name.
@@ -35,7 +35,7 @@ def begin(request: HttpRequest, now: float | None = None) -> None:
 
 
 def stay(request: HttpRequest) -> None:
-    """Somebody said that she is still there."""
+    """Somebody said that they are still there."""
     request.session[SEEN] = time.time()
 
 
@@ -57,7 +57,7 @@ def seconds_left(request: HttpRequest, now: float | None = None) -> int:
 
 
 def ended_elsewhere(request: HttpRequest, user: User) -> bool:
-    """Whether she signed out everywhere after this session began."""
+    """Whether the user signed out everywhere after this session began."""
     return user.signed_out_at is not None and float(request.session.get(SIGNED_IN, 0)) < user.signed_out_at.timestamp()
 
 

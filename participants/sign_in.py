@@ -78,7 +78,7 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is not ty
         return found is not None and found.pk == user.pk
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
-        """Not just after signing in: nobody types her password twice to set up what is asked of her."""
+        """Not just after signing in: nobody types their password twice to set up what is asked of them."""
         fresh = time.time() - float(context.request.session.get(SIGNED_IN, 0))
         if fresh < account_settings.REAUTHENTICATION_TIMEOUT:
             return False

@@ -53,7 +53,7 @@ def network(request: HttpRequest) -> str:
 
 
 def browser(request: HttpRequest) -> str:
-    """Chrome, Windows: in the words that a person knows her device by."""
+    """Chrome, Windows: in the words that a person knows their device by."""
     agent = request.headers.get("User-Agent", "")
     found = [next((name for mark, name in known if mark in agent), "") for known in (BROWSERS, SYSTEMS)]
     return ", ".join(name for name in found if name)[:40]

@@ -23,7 +23,7 @@ ENROLMENT: dict[str, tuple[str, ...]] = {
     "ingestion.connection": (SEE,),
     "ingestion.device": (SEE,),
 }
-# Accounts are a superuser's: whoever changes accounts could make herself one.
+# Accounts are a superuser's: whoever changes accounts could make themselves one.
 TRIALS: dict[str, tuple[str, ...]] = {
     **ENROLMENT,
     "participants.trial": (SEE, MAKE, CHANGE),

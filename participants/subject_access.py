@@ -1,7 +1,7 @@
-"""Everything that is kept about one participant, as files that she can read: her right of access (GDPR, article 15).
+"""Everything that is kept about one participant, as files that they can read: the right of access (GDPR, article 15).
 
 Each room tells what it keeps in chapters (settings.SUBJECT_ACCESS, dotted paths to functions that take the
-participant). A test asks that every table with a path to her (participants.holdings) is in some chapter.
+participant). A test asks that every table with a path to them (participants.holdings) is in some chapter.
 """
 
 from __future__ import annotations
@@ -65,16 +65,16 @@ class FolderTaken(ValueError):
 
 
 def chapters(participant: Participant) -> Iterator[Chapter]:
-    """What every room keeps of her. Rows are read when they are asked for."""
+    """What every room keeps of a participant. Rows are read when they are asked for."""
     for path in settings.SUBJECT_ACCESS:
         contributor: Contributor = import_string(path)
         yield from contributor(participant)
 
 
 def subject_export(participant: Participant, folder: Path, *, reason: str = "") -> Written:
-    """Write everything about her into a new folder inside `folder`; recorded in the audit trail, which is part of it.
+    """Write everything about a participant into a new folder inside `folder`; recorded in the trail, a part of it.
 
-    A row at a time, in constant memory. Readable by its owner alone: her name is in it. Where anything fails, nothing
+    A row at a time, in constant memory. Readable by its owner alone: the name is in it. Where anything fails, nothing
     is left behind. Raises FolderTaken, OSError, vault.CannotOpen.
     """
     target = folder / f"{participant.trial.code} {participant.study_id}"
@@ -93,7 +93,7 @@ def subject_export(participant: Participant, folder: Path, *, reason: str = "") 
 
 
 def write(participant: Participant, folder: Path, tell: Callable[[int], None] = lambda rows: None) -> dict[str, int]:
-    """Write her chapters and the read-me into `folder`, which is made anew; rows by chapter. Records nothing.
+    """Write the chapters and the read-me into `folder`, which is made anew; rows by chapter. Records nothing.
 
     `tell` hears of rows as they are written. Raises OSError, vault.CannotOpen.
     """
@@ -168,7 +168,7 @@ def _cell(value: Any) -> str:
 def rows_of(found: QuerySet[Any], *, leave_out: Iterable[str] = ()) -> Iterator[Row]:
     """Rows as they are stored: choices in words, what they refer to by its name, instants in UTC.
 
-    Never what is sealed, nor the participant herself, whose files these are; `leave_out`: further fields.
+    Never what is sealed, nor the participant, whose files these are; `leave_out`: further fields.
     """
     skipped = {"participant", *leave_out}
     fields = [

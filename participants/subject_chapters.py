@@ -1,4 +1,4 @@
-"""What this room keeps about a participant, for her right of access: who she is, how to reach her, who looked."""
+"""What this room keeps about a participant, for their right of access: who they are, how to reach them, who looked."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def mail_reset(email: str) -> None:
 
 @shared_task(name="participants.mail_notice", ignore_result=True, acks_late=False)  # type: ignore[untyped-decorator]
 def mail_notice(user_id: int, what: str, at: str, place: str) -> None:
-    """Tell somebody that her account was changed. An account that was deleted meanwhile ends it quietly."""
+    """Tell somebody that their account was changed. An account that was deleted meanwhile ends it quietly."""
     user = User.objects.filter(pk=user_id).first()
     if user is not None:
         account_mail.send_notice(user, what, at, place)

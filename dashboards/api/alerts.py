@@ -97,7 +97,7 @@ class SnoozeSerializer(serializers.Serializer[Any]):
 
 
 class AssignSerializer(serializers.Serializer[Any]):
-    to = Address(allow_null=True, help_text="A manager or coordinator who sees her; null: nobody.")
+    to = Address(allow_null=True, help_text="A manager or coordinator who sees the participant; null: nobody.")
 
 
 # Parameter -> the field that it narrows.
@@ -154,7 +154,7 @@ class AlertSet(ResourceSet):
         return Response(AlertWithEventsSerializer(get_object_or_404(found, pk=id)).data)
 
     def _act(self, code: str, id: str, do: Callable[[QuerySet[Alert], Trial], Any]) -> Response:
-        """Do something with an alert: 404 if she may not see it, 403 if she may not act, 409 if it is over."""
+        """Do something with an alert: 404 to who may not see it, 403 to who may not act, 409 if it is over."""
         trial = self.trial(code)
         alert = get_object_or_404(alert_list.visible(trial, self.user), pk=id)
         self.about(alert.participant, managed=True)
@@ -218,5 +218,5 @@ def member(trial: Trial, sites: Any, address: str | None) -> User | None:
     team = alert_acts.Team(trial).of(sites)
     found = next((user for user in team if user.email == address), None)
     if found is None:
-        raise BadParameters({"to": ["No manager or coordinator who sees her has this address."]})
+        raise BadParameters({"to": ["No manager or coordinator who sees the participant has this address."]})
     return found

@@ -77,7 +77,7 @@ class CallSerializer(serializers.Serializer[Any]):
     study_id = serializers.CharField(max_length=64)
     outcome = serializers.ChoiceField(REACHED)
     said = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="", help_text="No names.")
-    reason = Line(max_length=outreach.REASON_LENGTH, help_text="Why she was called.")
+    reason = Line(max_length=outreach.REASON_LENGTH, help_text="Why the participant was called.")
     alert = serializers.IntegerField(required=False, allow_null=True, default=None, help_text="The alert it answers.")
 
 
@@ -125,7 +125,7 @@ class OutreachSet(ResourceSet):
         if asked["alert"] is not None:
             alert = Alert.objects.filter(pk=asked["alert"], participant=participant).first()
             if alert is None:
-                raise BadParameters({"alert": ["She has no such alert."]})
+                raise BadParameters({"alert": ["The participant has no such alert."]})
         batch = uuid.uuid4()
         outreach.call_store(
             participant,

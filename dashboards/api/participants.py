@@ -1,4 +1,4 @@
-"""Participants in the API: enrolled, changed, paused, done; each with how she stands."""
+"""Participants in the API: enrolled, changed, paused, done; each with how they stand."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ParticipantSet(ResourceSet):
         return self.paged(found, "study_id", "pk")
 
     def _told(self, participant: Participant, **extra: Any) -> Response:
-        """One as she stands now."""
+        """One as they stand now."""
         people = with_word(Participant.objects.filter(pk=participant.pk), timezone.now())
         found = people.select_related("trial", "site", "standing").prefetch_related("pauses").get()
         return Response(Shown(found).data, **extra)
@@ -71,7 +71,7 @@ class ParticipantSet(ResourceSet):
 
     @extend_schema(
         summary="Change a participant's record",
-        description="Her study id is fixed once data have arrived, her time zone once days are stored.",
+        description="The study id is fixed once data have arrived, the time zone once days are stored.",
         parameters=[IF_MATCH],
         request=shapes.RecordChangesSerializer,
         responses=Shown,
@@ -86,7 +86,7 @@ class ParticipantSet(ResourceSet):
         return self._told(services.participant_update(participant, **asked))
 
     def _act(self, code: str, study_id: str, do: Callable[[Participant], object]) -> Response:
-        """Do something with one whom she may act for: 409 where her state forbids it."""
+        """Do something with one whom the user may act for: 409 where the participant's state forbids it."""
         participant = locked(self.participant(code, study_id, managed=True))
         with conflicts():
             do(participant)

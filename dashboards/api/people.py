@@ -19,7 +19,7 @@ AT_FIRST = ((Participant.Status.INVITED.value, "invited"), (Participant.Status.A
 
 
 class ParticipantStandingSerializer(serializers.ModelSerializer[Standing]):
-    """How she stands, as last judged."""
+    """How a participant stands, as last judged."""
 
     cause = WordOrNull(Cause.values, help_text="Of what is missing now; null: nothing is.")
 
@@ -49,7 +49,7 @@ class ParticipantStandingSerializer(serializers.ModelSerializer[Standing]):
 class ParticipantSerializer(serializers.ModelSerializer[Participant]):
     trial = serializers.CharField(source="trial.code", read_only=True)
     site = serializers.CharField(source="site.code", default=None, allow_null=True, read_only=True)
-    condition = serializers.SerializerMethodField(help_text="The most urgent word that is true of her now.")
+    condition = serializers.SerializerMethodField(help_text="The most urgent word that is true of the participant now.")
     standing = serializers.SerializerMethodField(help_text="Null: not judged yet.")
 
     class Meta:
@@ -126,13 +126,13 @@ class RecordChangesSerializer(Record):
 
 
 class PauseBeginSerializer(serializers.Serializer[Any]):
-    starts_on = Day(help_text="Her first local day that does not count.")
+    starts_on = Day(help_text="The participant's first local day that does not count.")
     ends_on = Day(required=False, allow_null=True, default=None, help_text="The last; null: open.")
     reason = Line(max_length=200, help_text="No names, no diagnoses.")
 
 
 class PauseEndSerializer(serializers.Serializer[Any]):
-    ends_on = Day(help_text="The last local day of her pause.")
+    ends_on = Day(help_text="The last local day of the pause.")
     reason = Line(max_length=500, required=False, default="", help_text="For the audit trail.")
 
 

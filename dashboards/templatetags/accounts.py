@@ -54,5 +54,5 @@ def qr(text: str) -> SafeString:
 
 @register.filter
 def needs_factor(user: User) -> bool:
-    """Whether she has to set up a second factor before she goes on."""
+    """Whether a user has to set up a second factor before going on."""
     return second_factor.missing(user)

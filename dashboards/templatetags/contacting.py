@@ -1,4 +1,4 @@
-"""What a participant's page says of writing to her: opted out, bounced, no address. For those who manage her alone."""
+"""What a participant's page says of writing to them: opted out, bounced, no address. For their managers alone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ register = template.Library()
 
 @register.inclusion_tag("dashboards/_contact_state.html", takes_context=True)
 def contact_state(context: dict[str, Any], participant: Participant, now: dt.datetime) -> dict[str, Any]:
-    """A notice where she cannot be written to; nothing for who may not write to her. Two queries; opens nothing."""
+    """A notice where they cannot be written to; nothing for who may not write to them. Two queries; opens nothing."""
     user = context.get("user")
     managed = user is not None and Participant.objects.managed_by(user).filter(pk=participant.pk).exists()
     reach = contacts.reach(contacts.contact_of(participant)) if managed else None

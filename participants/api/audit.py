@@ -23,7 +23,7 @@ from participants.rest.views import ResourceSet
 
 class AuditEntrySerializer(serializers.ModelSerializer[AuditEntry]):
     trial = serializers.CharField(source="trial.code", default=None, allow_null=True, read_only=True)
-    study_id = serializers.SerializerMethodField(help_text="Whose record it is; empty: nobody's, or she was erased.")
+    study_id = serializers.SerializerMethodField(help_text="Whose record it is; empty: nobody's, or erased.")
     actor = serializers.CharField(
         source="actor_name", read_only=True, help_text="The e-mail address then; empty: the platform itself."
     )

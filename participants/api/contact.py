@@ -1,4 +1,4 @@
-"""How to reach a participant, in the API: an address of its own, for those who act for her. Each look is recorded."""
+"""How to reach a participant, in the API: an address of its own, for those who act for them. Each look is recorded."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ class ContactSerializer(serializers.Serializer[Any]):
     email = serializers.EmailField(allow_blank=True, required=False, default="")
     phone = Line(max_length=40, allow_blank=True, required=False, default="")
     language = serializers.ChoiceField(
-        list(contacts.LANGUAGES), required=False, default=contacts.DEFAULT_LANGUAGE, help_text="Of what she is written."
+        list(contacts.LANGUAGES),
+        required=False,
+        default=contacts.DEFAULT_LANGUAGE,
+        help_text="Of what is written to them.",
     )
     opted_out_at = serializers.DateTimeField(read_only=True, allow_null=True)
     bounced_at = serializers.DateTimeField(read_only=True, allow_null=True)
@@ -39,7 +42,7 @@ class ContactView(ResourceView):
         try:
             details = contacts.contact_open(participant)
         except vault.CannotOpen:
-            said = "Her contact data were sealed with a key that this site does not have."
+            said = "The contact data were sealed with a key that this site does not have."
             raise Problem(409, "It cannot be opened.", said) from None
         reach = contacts.reach(contacts.contact_of(participant))
         shown = {
@@ -54,7 +57,7 @@ class ContactView(ResourceView):
 
     @extend_schema(
         summary="How to reach a participant",
-        description="For managers and coordinators of hers, with a token that may write. Each look is recorded.",
+        description="For their managers and coordinators, with a token that may write. Each look is recorded.",
         responses={200: ContactSerializer, 403: None, 409: None},
     )
     def get(self, request: Request, code: str, study_id: str) -> Response:

@@ -25,7 +25,9 @@ class MyMembershipSerializer(serializers.ModelSerializer[Membership]):
 
 
 class MyTokenSerializer(serializers.ModelSerializer[ApiToken]):
-    trials = serializers.SerializerMethodField(help_text="Codes of the trials that it opens; null: whatever she sees.")
+    trials = serializers.SerializerMethodField(
+        help_text="Codes of the trials that it opens; null: all that its owner sees."
+    )
 
     class Meta:
         model = ApiToken
@@ -41,7 +43,7 @@ class MeSerializer(serializers.Serializer[Any]):
     is_service = serializers.BooleanField(help_text="A program's account.")
     is_staff = serializers.BooleanField(help_text="Of the operator's staff.")
     memberships = MyMembershipSerializer(many=True)
-    token = MyTokenSerializer(allow_null=True, help_text="Null: she signed in.")
+    token = MyTokenSerializer(allow_null=True, help_text="Null: a person signed in.")
     now = serializers.DateTimeField(help_text="The server's clock.")
 
 

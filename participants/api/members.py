@@ -49,7 +49,7 @@ class MemberChangesSerializer(serializers.Serializer[Any]):
     site = serializers.CharField(
         max_length=32, required=False, allow_null=True, help_text="A site's code; null: the whole trial."
     )
-    digest_at = LocalTime(required=False, allow_null=True, help_text="When her digest comes, trial's time; null: none.")
+    digest_at = LocalTime(required=False, allow_null=True, help_text="When the digest comes, trial's time; null: none.")
     reason = Line(max_length=500, required=False, help_text="For the audit trail.")
 
 
@@ -120,7 +120,7 @@ class MemberSet(ResourceSet):
         return created(self.shown(made), f"{request.path}/{made.pk}")
 
     @extend_schema(
-        summary="Change what a member may do, or when her digest comes",
+        summary="Change what a member may do, or when their digest comes",
         description="Another role or site ends this membership and begins a new one, which is the answer.",
         request=MemberChangesSerializer,
         responses=MemberSerializer,

@@ -174,7 +174,7 @@ def _read_contact(row: Row) -> None:
 
 
 def _compare(row: Row, enrolled: dict[str, Participant], seen: dict[str, int]) -> None:
-    """Is she in the file twice, or enrolled already: as the row says, or otherwise?"""
+    """Is somebody in the file twice, or enrolled already: as the row says, or otherwise?"""
     study_id = row.cells["study_id"]
     if not study_id:
         return
@@ -193,7 +193,7 @@ def _compare(row: Row, enrolled: dict[str, Participant], seen: dict[str, int]) -
         if column not in row.values or column in row.problems or not row.cells[column]:
             continue  # an empty cell says nothing about somebody who is enrolled
         if told != (stored := getattr(person, column)):
-            row.problems[column] = f"She is enrolled with {_words(stored)}. Change it on her page, not by a file."
+            row.problems[column] = f"They are enrolled with {_words(stored)}. Change it on their page, not by a file."
 
 
 def _words(value: Any) -> str:

@@ -19,15 +19,15 @@ LIMIT_ROWS = 500
 COLUMNS = {
     "study_id": "Needed. The pseudonym, unique in the trial: letters, digits, full stop, hyphen, underscore.",
     "site": "The site's code or name. Empty: no site.",
-    "time_zone": "Where her days begin and end, e.g. Europe/Amsterdam. Empty: the trial's.",
-    "monitoring_starts_on": "Her first day that counts: 2026-12-31 or 31.12.2026. Empty: none is set yet.",
-    "monitoring_ends_on": "Her last day that counts, in the same form.",
+    "time_zone": "Where their days begin and end, e.g. Europe/Amsterdam. Empty: the trial's.",
+    "monitoring_starts_on": "Their first day that counts: 2026-12-31 or 31.12.2026. Empty: none is set yet.",
+    "monitoring_ends_on": "Their last day that counts, in the same form.",
     "arm": "The arm of the trial, up to 40 characters.",
 }
 CONTACT_COLUMNS = {
-    "contact_name": "As she is addressed, her first name first.",
-    "contact_email": "Her e-mail address.",
-    "contact_phone": "Her telephone number: digits, spaces and + ( ) / . -",
+    "contact_name": "As they are addressed, the first name first.",
+    "contact_email": "Their e-mail address.",
+    "contact_phone": "Their telephone number: digits, spaces and + ( ) / . -",
     "contact_language": "en, nl or de. Empty: en.",
 }
 ALIASES = {"participant": "study_id", "participant_id": "study_id", "contact_e_mail": "contact_email"} | {

@@ -9,7 +9,7 @@ from participants.models.people import Membership, Site, Trial, User
 
 
 class SignIn(models.Model):
-    """An attempt to sign in to an account that exists: her own history. Never the password, never a full address."""
+    """An attempt to sign in to an account that exists: its own history. Never the password, never a full address."""
 
     class Outcome(models.TextChoices):
         OK = "ok", "signed in"
@@ -20,7 +20,7 @@ class SignIn(models.Model):
     at = models.DateTimeField(default=timezone.now)
     outcome = models.CharField(max_length=8, choices=Outcome)
     method = models.CharField(max_length=40, help_text="password, password and app, passkey, ...")
-    address = models.CharField(max_length=43, blank=True, help_text="The network she came from: its last part is cut.")
+    address = models.CharField(max_length=43, blank=True, help_text="The network they came from: its last part is cut.")
     browser = models.CharField(max_length=40, blank=True)
 
     class Meta:
@@ -48,7 +48,7 @@ class EnrolmentDraft(models.Model):
 
 
 class ColleagueInvitation(models.Model):
-    """A manager asks a colleague by e-mail into her trial. The link's code is made when it is sent and kept hashed."""
+    """A manager invites a colleague by e-mail to a trial. The link's code is made when it is sent and kept hashed."""
 
     trial = models.ForeignKey(Trial, models.CASCADE, related_name="colleague_invitations")
     site = models.ForeignKey(Site, models.CASCADE, null=True, blank=True, help_text="Empty: all sites of the trial.")

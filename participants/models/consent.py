@@ -1,4 +1,4 @@
-"""What a participant agreed to, that she took it back, and the end of her data."""
+"""What a participant agreed to, that they took it back, and the end of their data."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class ConsentDocument(models.Model):
 
 
 class Consent(models.Model):
-    """That a participant agreed to a version, and when she took it back. Added and ended, never deleted."""
+    """That a participant agreed to a version, and when they took it back. Added and ended, never deleted."""
 
     class How(models.TextChoices):
         PAPER = "paper", "on paper"
-        ONLINE = "online", "on her connect page"
+        ONLINE = "online", "on the connect page"
 
     participant = models.ForeignKey(Participant, models.CASCADE, related_name="consents")
     document = models.ForeignKey(ConsentDocument, models.PROTECT, related_name="consents")
@@ -51,12 +51,12 @@ class Consent(models.Model):
                 fields=("participant", "document"),
                 condition=Q(withdrawn_at=None),
                 name="consent_once",
-                violation_error_message="She has agreed to this version already.",
+                violation_error_message="The participant has agreed to this version already.",
             ),
             models.CheckConstraint(
                 name="consent_ends_after_start",
                 condition=Q(withdrawn_at=None) | Q(withdrawn_at__gte=F("given_at")),
-                violation_error_message="She cannot take back what she had not given yet.",
+                violation_error_message="Consent cannot be taken back before it was given.",
             ),
             # An instant that Python cannot hold would break every page that reads the row.
             models.CheckConstraint(
@@ -120,7 +120,7 @@ class Erasure(models.Model):
     state = models.CharField(max_length=8, choices=State, default=State.ASKED)
     asked_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     asked_at = models.DateTimeField(default=timezone.now)
-    reason = LineField(max_length=200, help_text="Why, e.g. her letter of a date. No names.")
+    reason = LineField(max_length=200, help_text="Why, e.g. their letter of a date. No names.")
     decided_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     decided_at = models.DateTimeField(null=True)
     done_at = models.DateTimeField(null=True)

@@ -70,7 +70,7 @@ class User(AbstractUser):
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
-    # What the API token she came with allows at most (participants.rest.tokens); a person who signed in has no limits.
+    # What the API token they came with allows at most (participants.rest.tokens); a person who signed in has no limits.
     token_trials: frozenset[int] | None = None
     read_only = False
 
@@ -306,7 +306,7 @@ class Membership(models.Model):
 
 
 class Participant(models.Model):
-    """A person in a trial, known by her study id alone. Names and addresses do not belong here."""
+    """A person in a trial, known by their study id alone. Names and addresses do not belong here."""
 
     class Status(models.TextChoices):
         INVITED = "invited", "invited"
@@ -320,7 +320,7 @@ class Participant(models.Model):
     site = models.ForeignKey(Site, models.PROTECT, null=True, blank=True, related_name="participants")
     study_id = models.CharField(max_length=64, validators=[CODE], help_text="Pseudonym, unique in the trial. No names.")
     time_zone = models.CharField(
-        max_length=64, validators=[validate_time_zone], help_text="Where her days begin and end."
+        max_length=64, validators=[validate_time_zone], help_text="Where the participant's days begin and end."
     )
     status = models.CharField(max_length=12, choices=Status, default=Status.INVITED)
     monitoring_starts_on = DayField(null=True, blank=True)
@@ -416,7 +416,7 @@ class Contact(models.Model):
     sealed_name = models.TextField(blank=True, editable=False)
     sealed_email = models.TextField(blank=True, editable=False)
     sealed_phone = models.TextField(blank=True, editable=False)
-    language = models.CharField(max_length=8, default="en", help_text="Of what we write to her: en, nl, de, ...")
+    language = models.CharField(max_length=8, default="en", help_text="Of what we write to them: en, nl, de, ...")
     opted_out_at = models.DateTimeField(null=True, blank=True)
     bounced_at = models.DateTimeField(null=True, blank=True)
     bounce_reason = models.CharField(max_length=200, blank=True)

@@ -46,10 +46,10 @@ PROBLEMS: dict[str, tuple[str, str, tuple[str, str, Document]]] = {
         "No token or session, or one that is not in force any more.",
         ("Unauthorized", "This token is not valid, or not any more.", {}),
     ),
-    "403": ("Forbidden", "Hers to see, not to do.", ("Forbidden", "This token may only read.", {})),
+    "403": ("Forbidden", "Yours to see, not to do.", ("Forbidden", "This token may only read.", {})),
     "404": (
         "NotFound",
-        "There is no such thing, or it is not hers to see.",
+        "There is no such thing, or it is not yours to see.",
         ("Not Found", "There is no such thing, or it is not yours to see.", {}),
     ),
     "406": (

@@ -38,7 +38,7 @@ class TokenAuthentication(BaseAuthentication):
 
 
 class SignedIn(BasePermission):
-    """Anybody with an account; whom she sees is decided by `visible_to`. A read-only token changes nothing."""
+    """Anybody with an account; whom they see is decided by `visible_to`. A read-only token changes nothing."""
 
     message = "This token may only read."
 

@@ -16,7 +16,8 @@ Values = dict[str, Any]
 def locked(row: Row) -> Row:
     """The row as it is stored now, held until the transaction ends.
 
-    Rows that point at it may be written meanwhile: who stores a participant's data holds her lock and does so.
+    Rows that point at it may be written meanwhile: who stores a participant's data holds the participant's lock
+    and does so.
     """
     # Not type(row): a request's user is a proxy.
     stored: Row = row.__class__._default_manager.select_for_update(no_key=True).get(pk=row.pk)

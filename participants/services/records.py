@@ -1,4 +1,4 @@
-"""Changes of what is known of a participant and of her pauses, each with its old and new value in the audit trail."""
+"""Changes of what is known of a participant and of their pauses, each with its old and new value in the trail."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from participants.services.changes import change, fixed, locked
 from participants.services.people import participant_changed
 
 HAS_DATA = "It is fixed: data have arrived."
-HAS_DAYS = "It is fixed: her days have been cut by it."
+HAS_DAYS = "It is fixed: days have been cut by it."
 
 
 class ParticipantChanges(TypedDict, total=False):

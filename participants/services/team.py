@@ -43,9 +43,9 @@ def membership_grant(
 def membership_change(
     membership: Membership, *, now: dt.datetime | None = None, reason: str = "", **changes: Unpack[MembershipChanges]
 ) -> Membership:
-    """Change what a member may do, or when her digest comes. Returns the membership that holds from now on.
+    """Change what a member may do, or when their digest comes. Returns the membership that holds from now on.
 
-    Another role or site ends this membership and begins a new one at the same instant, so that what she was is
+    Another role or site ends this membership and begins a new one at the same instant, so that what they were is
     kept. Raises ValueError where it has ended, django's ValidationError for bad values.
     """
     row = locked(membership)

@@ -45,16 +45,16 @@ WITH_SESSION = (
 WITH_TOKEN = (REVOKED, EXPIRED, READING, WRITING, OF_ANOTHER, PROGRAM_OF_ANOTHER)
 EVERYBODY = (*WITH_SESSION, *WITH_TOKEN)
 
-HER = f"/api/v1/trials/{CODE}/participants/{STUDY_ID}"
+PERSON = f"/api/v1/trials/{CODE}/participants/{STUDY_ID}"
 # What is sent where nothing would be refused before anybody asks who sends it.
 BODIES: dict[str, dict[str, Any]] = {
     f"/api/v1/trials/{CODE}/alerts/{PK}/assign": {"to": None},
     f"/api/v1/trials/{CODE}/alerts/{PK}/snooze": {"days": 3},
     f"/api/v1/trials/{CODE}/participants": {"study_id": "NEW-1"},
-    f"{HER}/complete": {"on": "2026-11-20"},
-    f"{HER}/pause": {"starts_on": "2026-11-20", "reason": "holiday"},
-    f"{HER}/resume": {"ends_on": "2026-11-20"},
-    f"{HER}/withdraw": {"on": "2026-11-20"},
+    f"{PERSON}/complete": {"on": "2026-11-20"},
+    f"{PERSON}/pause": {"starts_on": "2026-11-20", "reason": "holiday"},
+    f"{PERSON}/resume": {"ends_on": "2026-11-20"},
+    f"{PERSON}/withdraw": {"on": "2026-11-20"},
     f"/api/v1/trials/{CODE}/contacts": {"study_id": STUDY_ID, "outcome": "Reached her", "reason": "no upload"},
 }
 

@@ -11,7 +11,7 @@ IN, LOGIN, FORBIDDEN, NONE, METHOD, BROKEN = "in", "sign in", "403", "404", "405
 REFUSED = frozenset({LOGIN, FORBIDDEN, NONE, METHOD})
 MEMBERS = frozenset({who.VIEWER, who.ANALYST, who.ELSEWHERE, who.COORDINATOR, who.MANAGER})
 NEAR = MEMBERS - {who.ELSEWHERE}  # who sees AX-0042
-ACTING = frozenset({who.COORDINATOR, who.MANAGER})  # who acts for her
+ACTING = frozenset({who.COORDINATOR, who.MANAGER})  # who acts for them
 SIGNED_IN = frozenset(who.WITH_SESSION) - {who.ANONYMOUS}
 TOKENS = frozenset({who.READING, who.WRITING, who.OF_ANOTHER, who.PROGRAM_OF_ANOTHER})  # in force
 OUT = frozenset({who.ANONYMOUS, who.REVOKED, who.EXPIRED})
@@ -27,7 +27,7 @@ class Rule:
     let_in: frozenset[str] = frozenset()
     forbidden: frozenset[str] = frozenset()
     tokens: bool = False
-    public: str = ""  # what everybody gets, whoever she is; where tokens are heeded, not who brings one that ended
+    public: str = ""  # what everybody gets, whoever asks; where tokens are heeded, not who brings one that ended
 
     def accepts(self, person: str, found: str) -> bool:
         return found == self.expected(person)
@@ -60,7 +60,7 @@ def page(let_in: frozenset[str], forbidden: frozenset[str] = frozenset()) -> Rul
 
 
 def read(let_in: frozenset[str], forbidden: frozenset[str] = frozenset()) -> Rule:
-    """Of the API: the manager's tokens read what she reads."""
+    """Of the API: the manager's tokens read what the manager reads."""
     tokens = frozenset({who.READING, who.WRITING})
     if who.MANAGER not in let_in:
         return Rule(let_in, forbidden | tokens if who.MANAGER in forbidden else forbidden, tokens=True)
@@ -80,7 +80,7 @@ OWN = page(SIGNED_IN)
 TRIAL = page(MEMBERS)
 PARTICIPANT = page(NEAR)
 MANAGED = page(ACTING, NEAR - ACTING)
-TRIAL_ACT = page(ACTING, MEMBERS - ACTING)  # whom it is about decides: of her site there is nobody
+TRIAL_ACT = page(ACTING, MEMBERS - ACTING)  # whom it is about decides: of that site there is nobody
 CORRECTIONS = page(frozenset({who.MANAGER}), NEAR - {who.MANAGER})
 RULES = page(frozenset({who.MANAGER}), MEMBERS - {who.MANAGER})
 TEAM = page(frozenset({who.MANAGER}))
@@ -90,7 +90,7 @@ OTHERS = HIDDEN  # somebody else's token
 # --- The administration: staff by their permissions, of whom this one has none ---
 ADMIN = Own(refused=frozenset(who.EVERYBODY) - {who.SUPERUSER})
 ADMIN_HOME = Own(refused=frozenset(who.EVERYBODY) - {who.STAFF, who.SUPERUSER})
-# --- Accounts, by allauth: her own, and the ways to get in ---
+# --- Accounts, by allauth: one's own, and the ways to get in ---
 ACCOUNT = Own(refused=frozenset({who.ANONYMOUS, *who.WITH_TOKEN}))
 GETTING_IN = Own()
 # --- The API ---
@@ -102,7 +102,7 @@ API_TRIAL_ACT = write(ACTING, MEMBERS - ACTING)  # without a site: who acts for 
 API_LED = read(frozenset({who.MANAGER}), MEMBERS - {who.MANAGER})
 # Staff by their permissions, as in the administration: of these the superuser alone has one.
 API_STAFF = Rule(frozenset({who.SUPERUSER}), SIGNED_IN | TOKENS, tokens=True)
-# Who she is may be read by those alone who may also act: not with a token that only reads.
+# Who somebody is may be read by those alone who may also act: not with a token that only reads.
 API_CONTACT = Rule(ACTING | {who.WRITING}, (NEAR - ACTING) | {who.READING}, tokens=True)
 API_EXPORT = write(MEMBERS)
 API_OTHERS = read(frozenset())  # somebody else's export

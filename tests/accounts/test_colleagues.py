@@ -42,7 +42,7 @@ def invite(client: Client, manager: User, settings: Any) -> Any:
 FORM = {"first_name": "Ada", "last_name": "New", "password1": NEW, "password2": NEW}
 
 
-def test_a_colleague_makes_her_account_and_is_led_to_a_second_factor(invite: Any, trial: Trial) -> None:
+def test_a_colleague_makes_an_account_and_is_led_to_a_second_factor(invite: Any, trial: Trial) -> None:
     guest, address = Client(), invite()
     assert "STRIDE-2" in text(guest.get(address))
     guest.post(address, FORM)

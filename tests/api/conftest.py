@@ -1,4 +1,4 @@
-"""A trial with a member and her token, and clients that bring it."""
+"""A trial with a member and their token, and clients that bring it."""
 
 from __future__ import annotations
 

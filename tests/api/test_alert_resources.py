@@ -42,11 +42,11 @@ def test_alerts_of_another_trial_are_not_there(alert: Alert, bring: Bring) -> No
     assert not AlertEvent.objects.exists()
 
 
-def test_a_sites_member_gets_her_sites_alerts(trial: Trial, alert: Alert, bring: Bring) -> None:
+def test_a_sites_member_gets_that_sites_alerts(trial: Trial, alert: Alert, bring: Bring) -> None:
     site = SiteFactory.create(trial=trial)
-    hers = AlertFactory.create(participant=ParticipantFactory.create(trial=trial, site=site))
+    theirs = AlertFactory.create(participant=ParticipantFactory.create(trial=trial, site=site))
     client = bring(MembershipFactory.create(trial=trial, site=site).user)
-    assert ids(client) == [hers.pk]
+    assert ids(client) == [theirs.pk]
     assert client.get(f"{ALERTS}/{alert.pk}").status_code == 404
 
 
@@ -58,7 +58,7 @@ def test_a_sites_member_gets_her_sites_alerts(trial: Trial, alert: Alert, bring:
         ("?state=snoozed", False),
         ("?level=critical", False),
         ("?participant=P-2", False),
-        ("?assigned_to=her@example.org", False),
+        ("?assigned_to=colleague@example.org", False),
     ],
 )
 def test_alerts_are_narrowed(reader: Client, alert: Alert, query: str, found: bool) -> None:
@@ -100,7 +100,7 @@ def test_snoozing_otherwise_is_refused(writer: Client, alert: Alert, body: dict[
     assert not AlertEvent.objects.exists()
 
 
-def test_giving_it_to_a_colleague_who_sees_her(writer: Client, trial: Trial, alert: Alert) -> None:
+def test_giving_it_to_a_colleague_who_sees_the_participant(writer: Client, trial: Trial, alert: Alert) -> None:
     colleague = MembershipFactory.create(trial=trial, role=Membership.Role.COORDINATOR).user
     address = f"{ALERTS}/{alert.pk}/assign"
     answer = writer.post(address, {"to": colleague.email.upper()}, content_type="application/json")
@@ -109,7 +109,7 @@ def test_giving_it_to_a_colleague_who_sees_her(writer: Client, trial: Trial, ale
     assert answer.json()["assigned_to"] is None
 
 
-def test_not_to_somebody_who_does_not_see_her(writer: Client, trial: Trial, alert: Alert) -> None:
+def test_not_to_somebody_who_does_not_see_the_participant(writer: Client, trial: Trial, alert: Alert) -> None:
     elsewhere = MembershipFactory.create(trial=trial, site=SiteFactory.create(trial=trial)).user
     answer = writer.post(f"{ALERTS}/{alert.pk}/assign", {"to": elsewhere.email}, content_type="application/json")
     assert answer.status_code == 400

@@ -17,7 +17,7 @@ from tests.factories import MembershipFactory, ParticipantFactory, SiteFactory
 
 pytestmark = pytest.mark.django_db
 TRIAL = "/api/v1/trials/STRIDE-2"
-HERS = f"{TRIAL}/participants/P-1"
+PERSON = f"{TRIAL}/participants/P-1"
 AT = dt.datetime(2026, 11, 20, 8, 0, tzinfo=dt.UTC)
 
 
@@ -59,7 +59,7 @@ def window(connected: Connection) -> SyncWindow:
 
 
 def test_a_connection_tells_its_state_and_devices_and_no_token(reader: Client, connected: Connection) -> None:
-    answer = reader.get(f"{HERS}/connections/google_health")
+    answer = reader.get(f"{PERSON}/connections/google_health")
     told = answer.json()
     assert (told["status"], told["scopes"], told["devices"][0]["battery_percent"]) == ("active", ["sleep"], 40)
     assert told["events"] == [{"at": "2026-11-20T08:00:00Z", "status": "active", "reason": "connected"}]
@@ -79,8 +79,8 @@ def test_a_site_sees_its_own(trial: Trial, connected: Connection, window: SyncWi
     client = bring(MembershipFactory.create(trial=trial, site=SiteFactory.create(trial=trial)).user, can_write=True)
     assert client.get(f"{TRIAL}/connections").json()["results"] == []
     assert client.get(f"{TRIAL}/sync-windows").json()["results"] == []
-    assert client.get(f"{HERS}/connections").status_code == 404
-    assert client.post(f"{HERS}/connections/google_health/disconnect").status_code == 404
+    assert client.get(f"{PERSON}/connections").status_code == 404
+    assert client.post(f"{PERSON}/connections/google_health/disconnect").status_code == 404
 
 
 def test_windows_are_narrowed(reader: Client, window: SyncWindow) -> None:
@@ -96,7 +96,7 @@ def test_windows_are_narrowed(reader: Client, window: SyncWindow) -> None:
 
 def test_syncing_needs_a_connection_that_may_be_asked(writer: Client, connected: Connection) -> None:
     Connection.objects.update(status=Connection.Status.RECONNECT)
-    answer = writer.post(f"{HERS}/connections/google_health/sync-now")
+    answer = writer.post(f"{PERSON}/connections/google_health/sync-now")
     assert answer.status_code == 409
     assert answer.json()["detail"].startswith("Nothing can be asked for now")
 
@@ -109,64 +109,66 @@ def test_syncing_starts_windows(writer: Client, connected: Connection, monkeypat
         return 3
 
     monkeypatch.setattr(by_hand, "sync_now", sync_now)
-    answer = writer.post(f"{HERS}/connections/google_health/sync-now")
+    answer = writer.post(f"{PERSON}/connections/google_health/sync-now")
     assert (answer.status_code, answer.json(), asked) == (202, {"windows": 3}, [connected])
 
 
 def test_failed_windows_are_tried_again(writer: Client, window: SyncWindow, settings: object) -> None:
     settings.LIVE_PROVIDERS = {"google_health": {}}  # type: ignore[attr-defined]
-    answer = writer.post(f"{HERS}/connections/google_health/requeue")
+    answer = writer.post(f"{PERSON}/connections/google_health/requeue")
     assert answer.json() == {"windows": 1}
 
 
 def test_a_backfill_names_its_first_day(writer: Client, connected: Connection) -> None:
-    answer = writer.post(f"{HERS}/connections/google_health/backfill", {"first": "x"}, content_type="application/json")
+    answer = writer.post(
+        f"{PERSON}/connections/google_health/backfill", {"first": "x"}, content_type="application/json"
+    )
     assert answer.status_code == 400
     assert set(answer.json()["errors"]) == {"first"}
 
 
 def test_disconnecting_ends_it_once(writer: Client, connected: Connection) -> None:
     Connection.objects.update(sealed_tokens="")
-    assert writer.post(f"{HERS}/connections/google_health/disconnect").json() == {"confirmed": True}
+    assert writer.post(f"{PERSON}/connections/google_health/disconnect").json() == {"confirmed": True}
     connected.refresh_from_db()
     assert connected.status == Connection.Status.REVOKED
-    assert writer.post(f"{HERS}/connections/google_health/disconnect").status_code == 409
+    assert writer.post(f"{PERSON}/connections/google_health/disconnect").status_code == 409
 
 
 def test_an_invitations_link_is_told_once(writer: Client, participant: Participant) -> None:
-    answer = writer.post(f"{HERS}/invitations")
+    answer = writer.post(f"{PERSON}/invitations")
     assert answer.status_code == 201
     made = Invitation.objects.get()
-    assert answer.headers["Location"].endswith(f"{HERS}/invitations/{made.pk}")
+    assert answer.headers["Location"].endswith(f"{PERSON}/invitations/{made.pk}")
     assert "/connect/" in answer.json()["link"]
-    again = writer.get(f"{HERS}/invitations/{made.pk}").json()
+    again = writer.get(f"{PERSON}/invitations/{made.pk}").json()
     assert "link" not in again
     assert again["state"] == "open"
 
 
 def test_inviting_again_with_the_same_key_makes_no_second_link(writer: Client, participant: Participant) -> None:
     key = {"Idempotency-Key": str(uuid.uuid4())}
-    first, again = (writer.post(f"{HERS}/invitations", headers=key) for _ in range(2))
+    first, again = (writer.post(f"{PERSON}/invitations", headers=key) for _ in range(2))
     assert first.json()["link"] == again.json()["link"]
     assert Invitation.objects.count() == 1
 
 
 def test_cancelling_an_invitation_is_recorded_once(writer: Client, participant: Participant) -> None:
-    made = writer.post(f"{HERS}/invitations").json()["id"]
+    made = writer.post(f"{PERSON}/invitations").json()["id"]
     for _ in range(2):
-        assert writer.post(f"{HERS}/invitations/{made}/cancel").json()["state"] == "cancelled"
+        assert writer.post(f"{PERSON}/invitations/{made}/cancel").json()["state"] == "cancelled"
     assert AuditEntry.objects.filter(action="invitation.cancel").count() == 1
 
 
 def test_a_used_invitation_cannot_be_cancelled(writer: Client, participant: Participant) -> None:
-    made = writer.post(f"{HERS}/invitations").json()["id"]
+    made = writer.post(f"{PERSON}/invitations").json()["id"]
     Invitation.objects.update(used_at=timezone.now())
-    assert writer.post(f"{HERS}/invitations/{made}/cancel").status_code == 409
+    assert writer.post(f"{PERSON}/invitations/{made}/cancel").status_code == 409
 
 
 def test_who_withdrew_is_not_invited(writer: Client, participant: Participant) -> None:
     Participant.objects.update(status=Participant.Status.WITHDRAWN)
-    assert writer.post(f"{HERS}/invitations").status_code == 409
+    assert writer.post(f"{PERSON}/invitations").status_code == 409
 
 
 @pytest.mark.parametrize("role", [Membership.Role.ANALYST, Membership.Role.VIEWER])
@@ -175,7 +177,7 @@ def test_those_who_may_only_look_start_nothing(
     trial: Trial, connected: Connection, bring: Bring, role: str, act: str
 ) -> None:
     client = bring(MembershipFactory.create(trial=trial, role=role).user, can_write=True)
-    assert client.post(f"{HERS}/{act}").status_code == 403
+    assert client.post(f"{PERSON}/{act}").status_code == 403
     assert not Invitation.objects.exists()
 
 

@@ -89,7 +89,7 @@ def test_calling_off_once(writer: Client, participant: Participant) -> None:
     assert writer.post(address).status_code == 409
 
 
-def test_an_export_is_hers_alone(writer: Client, trial: Trial, participant: Participant, bring: Bring) -> None:
+def test_an_export_is_its_owners_alone(writer: Client, trial: Trial, participant: Participant, bring: Bring) -> None:
     address = f"{EXPORTS}/{asked(writer)['id']}"
     colleague = bring(MembershipFactory.create(trial=trial).user, can_write=True)
     assert colleague.get(EXPORTS).json()["results"] == []
@@ -99,7 +99,7 @@ def test_an_export_is_hers_alone(writer: Client, trial: Trial, participant: Part
     assert stranger.get(EXPORTS).status_code == 404
 
 
-def test_an_analyst_exports_her_site_only(trial: Trial, participant: Participant, bring: Bring) -> None:
+def test_an_analyst_exports_their_site_only(trial: Trial, participant: Participant, bring: Bring) -> None:
     site = SiteFactory.create(trial=trial)
     ParticipantFactory.create(trial=trial, site=site, study_id="P-2")
     client = bring(MembershipFactory.create(trial=trial, site=site, role=Membership.Role.ANALYST).user, can_write=True)

@@ -20,12 +20,12 @@ pytestmark = pytest.mark.django_db
 ROLE = Membership.Role
 KEY = {"Idempotency-Key": "a-key-of-the-test"}
 BASE = "/api/v1/trials/STRIDE-2"
-HER = f"{BASE}/participants/AX-1"
+PERSON = f"{BASE}/participants/AX-1"
 # Each kind of right, by a write that needs it.
 WRITES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "led": ("patch", BASE, {"title": "Another"}),
     "enrols": ("post", f"{BASE}/participants", {"study_id": "NEW-1", "site": "here"}),
-    "managed": ("put", f"{HER}/contact", {"name": "Jo Example", "email": "jo@example.org"}),
+    "managed": ("put", f"{PERSON}/contact", {"name": "Jo Example", "email": "jo@example.org"}),
     "alert": ("post", f"{BASE}/alerts/77/acknowledge", {}),
     "visible": ("post", f"{BASE}/exports", {"format": "daily"}),
 }

@@ -17,7 +17,7 @@ from tests.factories import JudgedFactory, MembershipFactory, ParticipantFactory
 
 pytestmark = pytest.mark.django_db
 PEOPLE = "/api/v1/trials/STRIDE-2/participants"
-HERS = f"{PEOPLE}/P-1"
+PERSON = f"{PEOPLE}/P-1"
 
 
 @pytest.fixture
@@ -46,9 +46,9 @@ def study_ids(client: Client, query: str = "") -> list[str]:
     return [one["study_id"] for one in answer.json()["results"]]
 
 
-def test_a_participant_is_told_with_how_she_stands(reader: Client, participant: Participant) -> None:
+def test_a_participant_is_told_with_how_they_stand(reader: Client, participant: Participant) -> None:
     JudgedFactory.create(participant=participant)
-    told = reader.get(HERS).json()
+    told = reader.get(PERSON).json()
     assert (told["study_id"], told["site"], told["arm"]) == ("P-1", "AMS", "walk")
     assert told["standing"]["adherence"] == 1.0
     assert told["condition"] in {"well", "silent", "critical"}
@@ -82,13 +82,13 @@ def test_other_trials_and_sites_are_not_there(trial: Trial, participant: Partici
     assert stranger.get(PEOPLE).status_code == 404
     assert study_ids(elsewhere) == []
     for client in (stranger, elsewhere):
-        assert client.get(HERS).status_code == 404
-        assert client.get(f"{HERS}/contact").status_code == 404
-        assert patch(client, HERS, {"arm": "x"}).status_code == 404
-        assert post(client, f"{HERS}/withdraw", {"on": "2026-11-01"}).status_code == 404
+        assert client.get(PERSON).status_code == 404
+        assert client.get(f"{PERSON}/contact").status_code == 404
+        assert patch(client, PERSON, {"arm": "x"}).status_code == 404
+        assert post(client, f"{PERSON}/withdraw", {"on": "2026-11-01"}).status_code == 404
 
 
-def test_enrolling_answers_where_she_is(writer: Client, site: Site) -> None:
+def test_enrolling_answers_where_they_are(writer: Client, site: Site) -> None:
     answer = post(writer, PEOPLE, {"study_id": "P-9", "site": "AMS", "arm": "walk"})
     assert answer.status_code == 201, answer.content
     assert answer.headers["Location"] == f"{PEOPLE}/P-9"
@@ -132,7 +132,7 @@ def test_nobody_is_enrolled_in_a_closed_trial(writer: Client, trial: Trial) -> N
     assert post(writer, PEOPLE, {"study_id": "P-9"}).status_code == 409
 
 
-def test_a_sites_coordinator_enrols_at_her_site_only(trial: Trial, site: Site, bring: Bring) -> None:
+def test_a_sites_coordinator_enrols_at_that_site_only(trial: Trial, site: Site, bring: Bring) -> None:
     SiteFactory.create(trial=trial, code="ROT")
     member = MembershipFactory.create(trial=trial, site=site, role=Membership.Role.COORDINATOR)
     client = bring(member.user, can_write=True)
@@ -148,21 +148,21 @@ def test_those_who_may_only_look_change_nothing(
 ) -> None:
     client = bring(MembershipFactory.create(trial=trial, role=role).user, can_write=True)
     assert study_ids(client) == ["P-1"]
-    assert client.get(f"{HERS}/contact").status_code == 403
+    assert client.get(f"{PERSON}/contact").status_code == 403
     assert post(client, PEOPLE, {"study_id": "P-9"}).status_code == 403
-    assert patch(client, HERS, {"arm": "x"}).status_code == 403
-    assert post(client, f"{HERS}/withdraw", {"on": "2026-11-01"}).status_code == 403
+    assert patch(client, PERSON, {"arm": "x"}).status_code == 403
+    assert post(client, f"{PERSON}/withdraw", {"on": "2026-11-01"}).status_code == 403
     assert list(Participant.objects.values_list("study_id", "arm", "status")) == [("P-1", "walk", "active")]
 
 
 def test_a_read_only_token_changes_nothing_and_opens_no_contact(reader: Client, participant: Participant) -> None:
-    assert patch(reader, HERS, {"arm": "x"}).status_code == 403
+    assert patch(reader, PERSON, {"arm": "x"}).status_code == 403
     assert post(reader, PEOPLE, {"study_id": "P-9"}).status_code == 403
-    assert reader.get(f"{HERS}/contact").status_code == 403
+    assert reader.get(f"{PERSON}/contact").status_code == 403
 
 
 def test_a_change_keeps_old_and_new_value(writer: Client, participant: Participant) -> None:
-    answer = patch(writer, HERS, {"arm": "rest", "site": None, "reason": "moved"})
+    answer = patch(writer, PERSON, {"arm": "rest", "site": None, "reason": "moved"})
     assert (answer.json()["arm"], answer.json()["site"]) == ("rest", None)
     entry = AuditEntry.objects.get(action="participant.update")
     assert entry.detail.old == {"arm": "walk", "site": "AMS"}
@@ -170,37 +170,37 @@ def test_a_change_keeps_old_and_new_value(writer: Client, participant: Participa
 
 
 def test_a_change_meant_for_another_state_is_refused(writer: Client, participant: Participant) -> None:
-    etag = writer.get(HERS).headers["ETag"]
-    assert patch(writer, HERS, {"arm": "rest"}, **{"If-Match": etag}).status_code == 200
-    assert patch(writer, HERS, {"arm": "swim"}, **{"If-Match": etag}).status_code == 412
+    etag = writer.get(PERSON).headers["ETag"]
+    assert patch(writer, PERSON, {"arm": "rest"}, **{"If-Match": etag}).status_code == 200
+    assert patch(writer, PERSON, {"arm": "swim"}, **{"If-Match": etag}).status_code == 412
     participant.refresh_from_db()
     assert participant.arm == "rest"
 
 
 def test_pausing_and_going_on(writer: Client, participant: Participant) -> None:
     pause = {"starts_on": "2026-11-01", "reason": "holiday"}
-    assert post(writer, f"{HERS}/pause", pause).json()["pauses"][0]["ends_on"] is None
-    assert post(writer, f"{HERS}/pause", pause).status_code == 409
-    answer = post(writer, f"{HERS}/resume", {"ends_on": "2026-11-05"})
+    assert post(writer, f"{PERSON}/pause", pause).json()["pauses"][0]["ends_on"] is None
+    assert post(writer, f"{PERSON}/pause", pause).status_code == 409
+    answer = post(writer, f"{PERSON}/resume", {"ends_on": "2026-11-05"})
     assert answer.json()["pauses"][0]["ends_on"] == "2026-11-05"
-    assert post(writer, f"{HERS}/resume", {"ends_on": "2026-11-05"}).status_code == 409
+    assert post(writer, f"{PERSON}/resume", {"ends_on": "2026-11-05"}).status_code == 409
 
 
 def test_withdrawing_once(writer: Client, participant: Participant) -> None:
-    answer = post(writer, f"{HERS}/withdraw", {"on": "2026-11-01", "reason": "she asked"})
+    answer = post(writer, f"{PERSON}/withdraw", {"on": "2026-11-01", "reason": "on request"})
     assert (answer.json()["status"], answer.json()["withdrawn_on"]) == ("withdrawn", "2026-11-01")
-    assert post(writer, f"{HERS}/withdraw", {"on": "2026-11-02"}).status_code == 409
-    assert post(writer, f"{HERS}/complete", {"on": "2026-11-02"}).status_code == 409
+    assert post(writer, f"{PERSON}/withdraw", {"on": "2026-11-02"}).status_code == 409
+    assert post(writer, f"{PERSON}/complete", {"on": "2026-11-02"}).status_code == 409
 
 
 def test_completing(writer: Client, participant: Participant) -> None:
-    answer = post(writer, f"{HERS}/complete", {"on": "2026-11-01"})
+    answer = post(writer, f"{PERSON}/complete", {"on": "2026-11-01"})
     assert (answer.json()["status"], answer.json()["monitoring_ends_on"]) == ("completed", "2026-11-01")
 
 
 def test_each_look_at_contact_data_is_recorded(writer: Client, manager: User, participant: Participant) -> None:
     contacts.contact_store(participant, name="Ann Other", email="ann@example.org", phone="1", language="nl")
-    answer = writer.get(f"{HERS}/contact")
+    answer = writer.get(f"{PERSON}/contact")
     assert (answer.json()["email"], answer.json()["language"]) == ("ann@example.org", "nl")
     assert answer.headers["Cache-Control"] == "private, no-store"
     assert AuditEntry.objects.filter(action="contact.open", actor=manager, participant=participant).count() == 1
@@ -208,7 +208,7 @@ def test_each_look_at_contact_data_is_recorded(writer: Client, manager: User, pa
 
 def test_contact_data_stand_nowhere_else(writer: Client, participant: Participant) -> None:
     contacts.contact_store(participant, name="Ann Other", email="ann@example.org", phone="0612")
-    for address in (PEOPLE, HERS, f"{HERS}/connections", f"{PEOPLE.removesuffix('/participants')}/contacts"):
+    for address in (PEOPLE, PERSON, f"{PERSON}/connections", f"{PEOPLE.removesuffix('/participants')}/contacts"):
         content = writer.get(address).content
         assert b"Other" not in content
         assert b"ann@" not in content
@@ -216,10 +216,10 @@ def test_contact_data_stand_nowhere_else(writer: Client, participant: Participan
 
 def test_contact_data_are_stored(writer: Client, participant: Participant) -> None:
     said = {"name": "Ann Other", "email": "ann@example.org", "language": "de"}
-    answer = writer.put(f"{HERS}/contact", said, content_type="application/json")
+    answer = writer.put(f"{PERSON}/contact", said, content_type="application/json")
     assert answer.status_code == 200, answer.content
     assert contacts.contact_open(participant).name == "Ann Other"
-    wrong = writer.put(f"{HERS}/contact", {"email": "x", "language": "fr"}, content_type="application/json")
+    wrong = writer.put(f"{PERSON}/contact", {"email": "x", "language": "fr"}, content_type="application/json")
     assert set(wrong.json()["errors"]) == {"email", "language"}
 
 

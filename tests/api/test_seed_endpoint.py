@@ -57,7 +57,7 @@ def test_values_that_do_not_count_are_left_out(reader: Client, person: Participa
     ask(reader, "AX-001/steps", 404)
 
 
-def test_a_participant_can_be_named_with_her_trial(reader: Client, person: Participant) -> None:
+def test_a_participant_can_be_named_with_their_trial(reader: Client, person: Participant) -> None:
     answer = ask(reader, "STRIDE-2/AX-001/heart_rate")
     assert (answer["user_id"], len(answer["data"])) == ("STRIDE-2/AX-001", 2)
 

@@ -21,7 +21,7 @@ HOUR = dt.timedelta(hours=1)
 
 @pytest.fixture
 def person(trial: Trial) -> Participant:
-    """In Amsterdam, with heart rates at 12:00 and 15:00 UTC (14:00 and 17:00 on her clock) and some steps."""
+    """In Amsterdam, with heart rates at 12:00 and 15:00 UTC (14:00 and 17:00 on the local clock) and some steps."""
     person: Participant = ParticipantFactory(trial=trial, study_id="AX-001")
     steps = batch([10.0] * 5, metric="steps", step=60, seconds=60)
     store(person, deliver(batch([60, 62]), batch([70], start=NOON + 3 * HOUR), steps), now=NOW)

@@ -1,4 +1,4 @@
-"""What series answer to a wrong request, and to somebody who may not see what she asks for."""
+"""What series answer to a wrong request, and to somebody who may not see what they ask for."""
 
 from __future__ import annotations
 

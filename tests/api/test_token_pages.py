@@ -41,7 +41,7 @@ def test_a_key_is_shown_once_and_works(page: Client, trial: Trial) -> None:
     assert (token.can_write, token.all_trials, list(token.trials.all())) == (False, False, [trial])
 
 
-def test_no_trial_chosen_means_all_of_hers(page: Client) -> None:
+def test_no_trial_chosen_means_all_of_theirs(page: Client) -> None:
     page.post(TOKENS, {"name": "all", "days": "7", "can_write": "on"})
     assert ApiToken.objects.filter(all_trials=True, can_write=True).exists()
 

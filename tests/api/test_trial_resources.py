@@ -89,10 +89,10 @@ def test_sites_are_added_and_changed(writer: Client, trial: Trial) -> None:
     assert post(writer, f"{TRIAL}/sites", {"code": "AMS", "name": "Again"}).status_code == 400
 
 
-def test_a_sites_member_sees_her_site(trial: Trial, bring: Bring) -> None:
-    hers, other = SiteFactory.create(trial=trial), SiteFactory.create(trial=trial)
-    client = bring(MembershipFactory.create(trial=trial, site=hers).user)
-    assert [one["code"] for one in client.get(f"{TRIAL}/sites").json()["results"]] == [hers.code]
+def test_a_sites_member_sees_that_site(trial: Trial, bring: Bring) -> None:
+    theirs, other = SiteFactory.create(trial=trial), SiteFactory.create(trial=trial)
+    client = bring(MembershipFactory.create(trial=trial, site=theirs).user)
+    assert [one["code"] for one in client.get(f"{TRIAL}/sites").json()["results"]] == [theirs.code]
     assert client.get(f"{TRIAL}/sites/{other.code}").status_code == 404
 
 
@@ -163,7 +163,7 @@ def test_a_recompute_is_asked_for_with_its_reason(writer: Client, manager: User,
     assert set(post(writer, f"{TRIAL}/recomputes", {}).json()["errors"]) == {"why"}
 
 
-def test_what_a_recompute_changed_is_told_of_those_whom_she_sees(trial: Trial, reader: Client, bring: Bring) -> None:
+def test_what_a_recompute_changed_is_told_of_those_whom_one_sees(trial: Trial, reader: Client, bring: Bring) -> None:
     site = SiteFactory.create(trial=trial)
     for study_id, where in (("P-1", None), ("P-2", site)):
         ParticipantFactory.create(trial=trial, study_id=study_id, site=where)

@@ -27,7 +27,7 @@ def test_the_page_is_drawn_without_a_complaint(open_context: OpenContext, cdn: C
     assert cdn == []
 
 
-def test_who_is_signed_in_tries_it_as_herself(open_context: OpenContext) -> None:
+def test_who_is_signed_in_tries_it_as_themselves(open_context: OpenContext) -> None:
     context = open_context(viewport={"width": 1440, "height": 1400})
     page = signed_in(context)
     errors = watched(page)

@@ -47,7 +47,7 @@ def trial(transactional_db: None) -> Trial:
 
 
 def someone(trial: Trial) -> Participant:
-    """One with an alert: her page and what is written to her show most."""
+    """One with an alert: their page and what is written to them show most."""
     alert = Alert.objects.filter(participant__trial=trial, resolved_at=None).order_by("pk").first()
     assert alert is not None
     return alert.participant

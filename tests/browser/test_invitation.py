@@ -87,7 +87,7 @@ def phone(open_context: OpenContext, simulator: str) -> BrowserContext:
 
 
 def invited(context: BrowserContext) -> tuple[Page, str]:
-    """The manager makes a link; her page, and the link."""
+    """The manager makes a link; the manager's page, and the link."""
     page = signed_in(context)
     page.goto("/trials/STRIDE-2/participants/AX-0042/")
     page.get_by_role("button", name="Invite").click()
@@ -140,7 +140,7 @@ def test_stopping_on_the_phone_shows_on_the_manager_s_screen(
     page.get_by_role("button", name="Stop sharing").click()
     expect(page.get_by_role("heading", name="You have stopped sharing")).to_be_visible()
     manager.goto("/trials/STRIDE-2/participants/AX-0042/")
-    expect(manager.locator("#connection").get_by_text("she stopped sharing")).to_be_visible()
+    expect(manager.locator("#connection").get_by_text("they stopped sharing")).to_be_visible()
     assert Connection.objects.get().sealed_tokens == ""
 
 

@@ -1,6 +1,6 @@
 """A trial manager's morning, from the counter to the closed loop: a real browser, server, database and mail server.
 
-Her participant wears a synthetic device that hands its data over every five days: the last time three days ago.
+The participant wears a synthetic device that hands its data over every five days: the last time three days ago.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def trial(transactional_db: None, now: dt.datetime, settings: Any) -> Trial:
 
 
 def enrolled(trial: Trial, site: Any, study_id: str, story: Story, now: dt.datetime) -> Participant:
-    """Somebody who has lived this story for nine days, as far as her device has uploaded it."""
+    """Somebody who has lived this story for nine days, as far as their device has uploaded it."""
     starts_on = now.astimezone(zoneinfo.ZoneInfo("Europe/Amsterdam")).date() - 9 * DAY
     person: Participant = factories.ParticipantFactory.create(
         trial=trial, site=site, study_id=study_id, monitoring_starts_on=starts_on
@@ -86,7 +86,7 @@ def enrolled(trial: Trial, site: Any, study_id: str, story: Story, now: dt.datet
 
 
 def syncs(person: Participant, now: dt.datetime) -> None:
-    """She opens the app: all that her device holds arrives."""
+    """The participant opens the app: all that the device holds arrives."""
     device = SyntheticDevice.objects.select_related("participant").get(participant=person)
     provider, wearer = synthetic.provider_of(device.provider), synthetic.wearer_of(device)
     since = device.pulled_until or now - 9 * DAY
@@ -101,7 +101,7 @@ def beat() -> None:
     tasks.watch()
 
 
-def hides_her_name(page: Page) -> None:
+def hides_the_name(page: Page) -> None:
     content = page.content()
     assert not [word for word in SECRETS if word in content]
 
@@ -127,21 +127,21 @@ def test_from_who_is_silent_to_data_that_came_back(
     expect(page.locator("main")).to_contain_text(re.compile("[Nn]ot yet synced"))
     page.go_back()
 
-    # She writes to her.
+    # The manager writes to the participant.
     page.get_by_role("link", name="Write e-mail: AX-0042").click()
     expect(page.get_by_role("heading", name="Write to 1 participant")).to_be_visible()
-    hides_her_name(page)
+    hides_the_name(page)
     page.get_by_role("button", name="Send 1 now").click()
     expect(page.locator("#batch-words")).to_contain_text("0 of 1 sent")
     beat()
     expect(page.locator("#batch-words")).to_contain_text("1 of 1 sent")
     expect(page.get_by_role("row", name=re.compile("AX-0042"))).to_contain_text("No data yet")
-    hides_her_name(page)
+    hides_the_name(page)
     (mail,) = post.mails
     assert mail["To"].addresses[0].addr_spec == ADDRESS
     assert "Zwaantje" in str(mail.get_body(("plain",)))
 
-    # She takes the alert.
+    # The manager takes the alert.
     page.goto(f"{TRIAL}alerts/")
     alert = page.get_by_role("row", name=re.compile("AX-0042"))
     alert.get_by_role("button", name="Acknowledge").click()

@@ -81,7 +81,7 @@ def test_a_trial_gets_its_letters_once_and_keeps_what_staff_changed() -> None:
     assert trial.message_templates.get(code="sync", language="en").subject == "Ours"
 
 
-def test_times_are_told_in_her_language_and_zone() -> None:
+def test_times_are_told_in_their_language_and_zone() -> None:
     at = dt.datetime(2026, 11, 14, 17, 2, tzinfo=dt.UTC)
     assert letter_words.when(at, ZONE, "en") == "Saturday 14 November, 18:02"
     assert letter_words.when(at, ZONE, "nl") == "zaterdag 14 november, 18:02 uur"
@@ -108,7 +108,7 @@ def test_quiet_hours_run_over_midnight() -> None:
     assert quiet("2026-11-23T20:59") is None
 
 
-def test_quiet_hours_end_by_her_clock_in_the_night_when_clocks_change() -> None:
+def test_quiet_hours_end_by_their_clock_in_the_night_when_clocks_change() -> None:
     assert quiet("2026-10-24T23:00") == dt.datetime(2026, 10, 25, 7, tzinfo=dt.UTC)
     assert quiet("2026-03-28T23:00") == dt.datetime(2026, 3, 29, 6, tzinfo=dt.UTC)
 

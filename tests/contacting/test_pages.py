@@ -256,6 +256,24 @@ def test_a_call_is_kept_once(manager: Client, trial: Trial, enrol: Enrol) -> Non
     assert (call.kind, call.title, call.body, call.state) == ("call", "Reached her", "Was on holiday", "sent")
 
 
+def test_pages_say_of_anybody_what_is_stored_as_of_a_woman(manager: Client, trial: Trial, enrol: Enrol) -> None:
+    person = enrol("AX-0078")
+    held(person, kind="call", state="sent", sent_at=NOW, title="Reached her", template=None)
+    held(person, state="dropped", state_reason="she wants no more reminders")
+    log = manager.get(reverse("dashboards:contacts", args=[trial.code])).content.decode()
+    page = manager.get(reverse("dashboards:participant", args=[trial.code, "AX-0078"])).content.decode()
+    assert "<summary>Reached</summary>" in log
+    assert "They want no more reminders" in log
+    assert "Call: Reached<" in page
+    assert "Not sent: they want no more reminders" in page
+
+
+def test_the_outcome_of_a_call_is_chosen_by_its_stored_value(manager: Client, trial: Trial, enrol: Enrol) -> None:
+    enrol("AX-0078")
+    form_page = manager.get(reverse("dashboards:call-log", args=[trial.code, "AX-0078"])).content.decode()
+    assert 'value="Reached her" required> Reached</label>' in form_page
+
+
 def test_a_call_without_a_reason_is_refused(manager: Client, trial: Trial, enrol: Enrol) -> None:
     enrol("AX-0078")
     address = reverse("dashboards:call-log", args=[trial.code, "AX-0078"])
@@ -297,7 +315,7 @@ def test_a_batch_that_is_going_out_is_asked_for_again(manager: Client, trial: Tr
     assert b"every 2s" not in page
 
 
-def test_opting_out_asks_first_is_in_her_language_and_can_be_undone(client: Client, enrol: Enrol) -> None:
+def test_opting_out_asks_first_is_in_their_language_and_can_be_undone(client: Client, enrol: Enrol) -> None:
     person = enrol("AX-0078", language="nl")
     address = reverse("dashboards:opt-out", args=[opting_out.code_of(person)])
     page = client.get(address).content.decode()
@@ -393,7 +411,7 @@ def test_staff_add_a_contact_and_letters_are_checked(client: Client, trial: Tria
     assert "There is no {{ nmae }}" in page
 
 
-def test_the_participants_page_tells_managers_that_she_opted_out(
+def test_the_participants_page_tells_managers_that_they_opted_out(
     manager: Client, client: Client, trial: Trial, enrol: Enrol
 ) -> None:
     person = enrol("AX-0078")

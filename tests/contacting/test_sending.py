@@ -260,7 +260,7 @@ def test_two_emails_to_one_person_keep_their_distance(post: Post, enrol: Enrol) 
     assert (second.state, second.send_after) == (State.HELD, NOW + dt.timedelta(hours=24))
 
 
-def test_quiet_hours_hold_an_email_until_the_morning_of_her_clock(post: Post, enrol: Enrol) -> None:
+def test_quiet_hours_hold_an_email_until_the_morning_of_their_clock(post: Post, enrol: Enrol) -> None:
     row = held(enrol("AX-0078"))
     night = dt.datetime(2026, 11, 23, 22, 30, tzinfo=dt.UTC)  # 23:30 in Amsterdam
     assert send(night) == 0

@@ -1,6 +1,6 @@
 """A participant's page with everything on it: days of synthetic data, gaps of several causes, history and notes.
 
-Like measured.py, but rich: what the judge, the rules and the staff would have made of her is written as rows.
+Like measured.py, but rich: what the judge, the rules and the staff would have made of them is written as rows.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ def test_columns_sort(manager: Client, trial: Trial, known: Participant) -> None
     assert list(shown(manager, "as_of=2026-03-01&sort=-adherence")) == ["AX-0042", "AX-0001"]
 
 
-def test_a_site_member_sees_her_site_only(client: Client, trial: Trial, known: Participant) -> None:
+def test_a_site_member_sees_that_site_only(client: Client, trial: Trial, known: Participant) -> None:
     here, there = factories.SiteFactory.create_batch(2, trial=trial)
     Participant.objects.update(site=there)
     mine = factories.ParticipantFactory.create(trial=trial, site=here, study_id="MINE")

@@ -219,7 +219,7 @@ def test_a_partial_consent_is_shown_as_reconnect_with_what_is_missing(manager: C
 def test_a_dead_token_is_shown_with_reason_and_since_when(manager: Client, connection: Connection) -> None:
     connections.lost(connection, "expired_grant", now=NOW - dt.timedelta(hours=9))
     page = text(manager.get(PERSON))
-    assert "since today, 00:12: the vendor no longer takes her consent" in page
+    assert "since today, 00:12: the vendor no longer takes the consent" in page
     assert "Reconnect link" in page
 
 
@@ -432,7 +432,7 @@ def test_data_that_came_otherwise_are_named_and_nobody_is_called_unconnected(
     assert "never connected" not in page
 
 
-def test_without_any_data_she_is_unconnected(manager: Client) -> None:
+def test_without_any_data_they_are_unconnected(manager: Client) -> None:
     assert "never connected" in manager.get(PERSON).content.decode()
 
 

@@ -30,7 +30,7 @@ def said(cause: Cause, **evidence: Any) -> str:
         (Cause.WITHDRAWN, {"on": "2026-11-20"}, "Withdrawn on 20 Nov; what came before is kept"),
         (Cause.NEVER_CONNECTED, {"invited_at": SIX}, "Invited 06:02; the link has not been opened"),
         (Cause.NEVER_CONNECTED, {"opened_at": SIX}, "Link opened 06:02, but the device was not connected"),
-        (Cause.TOKEN_DEAD, {"code": "permission_denied"}, "The vendor refuses access to her data"),
+        (Cause.TOKEN_DEAD, {"code": "permission_denied"}, "The vendor refuses access to their data"),
         (Cause.CONSENT_PARTIAL, {"missing": ["heart_rate"]}, "Heart rate was not allowed; the rest arrives"),
         (Cause.PLATFORM, {"code": "http_503", "next_at": "2026-11-24T08:30:00+00:00"},
          "The vendor answered with error 503; we try again at 09:30. Not counted"),

@@ -35,7 +35,7 @@ def scene(trial: Trial, participant: Participant) -> Participant:
     return set_scene(participant, timezone.now())
 
 
-def test_the_head_says_how_she_stands_why_and_what_the_evidence_is(manager: Client, scene: Participant) -> None:
+def test_the_head_says_how_they_stand_why_and_what_the_evidence_is(manager: Client, scene: Participant) -> None:
     page = text(manager.get(PERSON))
     assert "Off the wrist since Sun 21:40; last upload 3 h ago; can still reach 82 %." in page
     assert "502 min of zero steps, no heart rate." in page
@@ -141,7 +141,9 @@ def test_a_withdrawn_person_without_any_data_has_a_page(manager: Client, partici
 # --- notes ------------------------------------------------------------------------------------------------
 
 
-def test_a_note_is_kept_and_shown_to_all_who_see_her(manager: Client, trial: Trial, participant: Participant) -> None:
+def test_a_note_is_kept_and_shown_to_all_who_see_the_participant(
+    manager: Client, trial: Trial, participant: Participant
+) -> None:
     manager.post(f"{PERSON}notes/", {"text": "Night shifts."})
     viewer = Client()
     viewer.force_login(factories.MembershipFactory.create(trial=trial, role=Membership.Role.VIEWER).user)

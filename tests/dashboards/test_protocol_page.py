@@ -171,7 +171,7 @@ def test_its_people_come_as_csv(manager: Client, run: Recompute) -> None:
     assert (entry.trial_id, entry.thing) == (run.trial_id, f"recompute:{run.pk}")
 
 
-def test_a_site_member_reads_of_her_people_only(client: Client, trial: Trial, run: Recompute) -> None:
+def test_a_site_member_reads_of_their_people_only(client: Client, trial: Trial, run: Recompute) -> None:
     here = factories.SiteFactory.create(trial=trial)
     Participant.objects.filter(study_id="AX-0077").update(site=here)
     client.force_login(factories.MembershipFactory.create(trial=trial, site=here).user)

@@ -54,7 +54,7 @@ def test_other_words_are_another_row(other: Row, shown: str) -> None:
     assert shown in roster_drawn.drawn(other, "AX", True, "")
 
 
-def test_who_manages_her_can_select_her_and_others_cannot() -> None:
+def test_who_manages_a_participant_can_select_them_and_others_cannot() -> None:
     assert 'name="to"' in roster_drawn.drawn(ROW, "AX", True, "")
     assert 'name="to"' not in roster_drawn.drawn(ROW, "AX", False, "")
 

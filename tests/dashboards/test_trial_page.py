@@ -45,7 +45,7 @@ def counter(html: str, name: str) -> str:
 def stand(
     trial: Trial, study_id: str, *, hours: float | None = 1, site: Site | None = None, **facts: Any
 ) -> Participant:
-    """A participant with her standing; `hours` since her newest sample, None for none."""
+    """A participant with their standing; `hours` since their newest sample, None for none."""
     person: Participant = factories.ParticipantFactory.create(trial=trial, study_id=study_id, site=site)
     last = None if hours is None else NOW - dt.timedelta(hours=hours)
     factories.JudgedFactory.create(participant=person, last=last, **facts)
@@ -140,7 +140,7 @@ def test_the_rules_are_those_of_the_protocol_in_force(manager: Client, trial: Tr
 def test_search_looks_at_id_cause_device_site_status_and_notes(manager: Client, trial: Trial, words: str) -> None:
     site = factories.SiteFactory.create(trial=trial, name="Harbour")
     person = stand(trial, "AX-0042", site=site, hours=50, cause=Cause.BATTERY_FLAT, device_model="Inspire 3")
-    Note.objects.create(participant=person, text="She moved to Leiden.")
+    Note.objects.create(participant=person, text="Has moved to Leiden.")
     stand(trial, "BY-0007")
     assert shown(manager, f"q={words}") == ["AX-0042"]
 
@@ -277,7 +277,7 @@ def test_who_is_not_judged_yet_is_told_apart_from_zero(manager: Client, trial: T
     assert "Not judged yet" in page(manager)
 
 
-def test_the_strip_ends_with_the_trials_today_though_she_was_judged_yesterday(manager: Client, trial: Trial) -> None:
+def test_the_strip_ends_with_the_trials_today_though_they_were_judged_yesterday(manager: Client, trial: Trial) -> None:
     stand(trial, "AX-1", trail="2" * 20, trail_until=dt.date(2026, 11, 22))
     assert "Last 14 days: 13 valid, 1 pending" in page(manager)
 

@@ -1,4 +1,4 @@
-"""The head of a participant's page in words: the verdict, the salvage clock, the adherence, where she is in time."""
+"""The head of a participant's page in words: the verdict, the salvage clock, the adherence, where they are in time."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_out_of_reach_says_what_is_the_best_that_is_left() -> None:
         (Word.LOW_WEAR, {"low_wear": True}, "Adherence 66 %, below the target of 70 %;"),
         (Word.UNCONNECTED, {"last_sample_at": None}, "Never connected."),
         (Word.CRITICAL, {"last_sample_at": NOW - 130 * HOUR}, "No upload; last upload 5 d 10 h ago."),
-        (Word.WAITING, {}, "Waiting: a fault of ours or the vendor’s, nothing for her to do;"),
+        (Word.WAITING, {}, "Waiting: a fault of ours or the vendor’s, nothing for the participant to do;"),
         (
             Word.PAUSED,
             {"excused": "paused", "excused_since": dt.date(2026, 11, 14), "excused_until": dt.date(2026, 11, 28)},
@@ -69,7 +69,7 @@ def test_out_of_reach_says_what_is_the_best_that_is_left() -> None:
         (
             Word.WITHDRAWN,
             {"excused": "withdrawn", "excused_since": dt.date(2026, 11, 2), "low_wear": True},
-            "Withdrawn on 2 Nov: nothing is expected of her any more.",
+            "Withdrawn on 2 Nov: nothing is expected of them any more.",
         ),
     ],
 )
@@ -121,6 +121,6 @@ def test_no_adherence_before_a_day_counts() -> None:
         (None, None, ""),
     ],
 )
-def test_the_day_of_her_monitoring(start: dt.date | None, end: dt.date | None, words: str) -> None:
+def test_the_day_of_their_monitoring(start: dt.date | None, end: dt.date | None, words: str) -> None:
     person = Participant(monitoring_starts_on=start, monitoring_ends_on=end)
     assert verdict.day_words(person, dt.date(2026, 11, 23)) == words

@@ -1,4 +1,4 @@
-"""What the pages show of what is not hers: nothing. Who may open which address is asked in tests/test_access_matrix."""
+"""What the pages show of what is not theirs: nothing. Who may open which address, tests/test_access_matrix asks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LIST = reverse("dashboards:trial-list")
 TABLE = reverse("dashboards:trial", args=["STRIDE-2"])
 
 
-def test_the_table_shows_a_site_member_her_site_only(client: Client, trial: Trial) -> None:
+def test_the_table_shows_a_site_member_that_site_only(client: Client, trial: Trial) -> None:
     here, there = (factories.SiteFactory.create(trial=trial, name=name) for name in ("Harbour", "Riverside"))
     factories.ParticipantFactory.create(trial=trial, site=here, study_id="MINE")
     factories.ParticipantFactory.create(trial=trial, site=there, study_id="THEIRS")

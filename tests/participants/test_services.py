@@ -71,7 +71,7 @@ def test_a_revised_protocol_gets_the_next_version_and_a_day_to_come() -> None:
         protocol_revise(Protocol(trial=trial, effective_on=TODAY), today=TODAY)
 
 
-def test_a_member_sees_her_trials_participants_and_nobody_else() -> None:
+def test_a_member_sees_their_trials_participants_and_nobody_else() -> None:
     membership = MembershipFactory()
     mine, _ = ParticipantFactory(trial=membership.trial), ParticipantFactory()
     assert seen(membership.user) == {mine.study_id}

@@ -36,7 +36,7 @@ def test_the_page_says_what_is_missing(client: Client, person: Participant) -> N
     client.force_login(member(person, "viewer"))
     page = client.get(f"/trials/{person.trial.code}/participants/AX-1/consent/").content.decode()
     assert "Version 1.0 is in force" in page
-    assert "Withdraw her" not in page
+    assert "Withdraw participant" not in page
 
 
 def test_a_coordinator_keeps_a_signed_consent(person: Participant) -> None:
@@ -54,7 +54,7 @@ def test_a_day_that_is_none_or_to_come_is_refused(person: Participant, on: str) 
     assert (person.status, person.withdrawn_on) == ("active", None)
 
 
-def test_withdrawing_needs_her_study_id_typed(person: Participant) -> None:
+def test_withdrawing_needs_the_study_id_typed(person: Participant) -> None:
     coordinator = member(person, "coordinator")
     assert post(coordinator, person, "withdraw", on="2026-11-01", confirm="AX-2").status_code == 422
     assert post(coordinator, person, "withdraw", on="2026-11-01", confirm="AX-1").status_code == 303

@@ -29,7 +29,7 @@ from tests.dashboards.measured import NOON, heart_rate, steps, store
 from tests.factories import AlertFactory, MembershipFactory, ParticipantFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
-# Whatever the database, a file or a log could tell of her.
+# Whatever the database, a file or a log could tell of them.
 NEEDLES = ("ZEBRA-77", "Zelda", "zelda@example.org", "+31655577777", "google-user-777", "secret-arm")
 
 
@@ -109,14 +109,14 @@ def traces(*needles: str) -> set[tuple[str, str]]:
 
 def erase(person: Participant) -> Erasure:
     first, second = UserFactory.create(), UserFactory.create()
-    asked = erasing.erasure_ask(person, by=first, reason="her letter")
+    asked = erasing.erasure_ask(person, by=first, reason="their letter")
     erasing.erasure_decide(asked, by=second, approve=True)
     erasing.erase(asked.pk)
     asked.refresh_from_db()
     return asked
 
 
-def test_nothing_in_the_whole_database_names_her_any_more(person: Participant) -> None:
+def test_nothing_in_the_whole_database_names_them_any_more(person: Participant) -> None:
     assert {needle for _, needle in traces(*NEEDLES)} >= {"ZEBRA-77", "google-user-777", "secret-arm"}
     pk = person.pk
     erase(person)
@@ -125,7 +125,7 @@ def test_nothing_in_the_whole_database_names_her_any_more(person: Participant) -
     assert Participant.objects.get(pk=pk).study_id == f"erased-{pk}"
 
 
-def test_her_neighbour_loses_nothing(person: Participant) -> None:
+def test_their_neighbour_loses_nothing(person: Participant) -> None:
     neighbour = Participant.objects.get(study_id="ZEBRA-7")
     before = {h.model: h.of(neighbour).count() for h in holdings()}
     erase(person)
@@ -157,7 +157,7 @@ def test_the_audit_trail_still_holds_and_says_that_it_happened(person: Participa
 
 def test_who_asked_cannot_approve(person: Participant) -> None:
     user = UserFactory.create()
-    asked = erasing.erasure_ask(person, by=user, reason="her letter")
+    asked = erasing.erasure_ask(person, by=user, reason="their letter")
     with pytest.raises(erasing.ErasureRefused, match="Another person"):
         erasing.erasure_decide(asked, by=user, approve=True)
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -166,27 +166,27 @@ def test_who_asked_cannot_approve(person: Participant) -> None:
 
 def test_who_asked_may_take_it_back(person: Participant) -> None:
     user = UserFactory.create()
-    asked = erasing.erasure_ask(person, by=user, reason="her letter")
+    asked = erasing.erasure_ask(person, by=user, reason="their letter")
     erasing.erasure_decide(asked, by=user, approve=False)
     erasing.erase(asked.pk)
     assert Measurement.objects.filter(participant=person).exists()
 
 
 def test_nothing_is_erased_before_it_is_approved(person: Participant) -> None:
-    asked = erasing.erasure_ask(person, by=UserFactory.create(), reason="her letter")
+    asked = erasing.erasure_ask(person, by=UserFactory.create(), reason="their letter")
     erasing.erase(asked.pk)
     assert Measurement.objects.filter(participant=person).exists()
 
 
-def test_approval_stops_her_data_at_once(person: Participant) -> None:
-    asked = erasing.erasure_ask(person, by=UserFactory.create(), reason="her letter")
+def test_approval_stops_their_data_at_once(person: Participant) -> None:
+    asked = erasing.erasure_ask(person, by=UserFactory.create(), reason="their letter")
     erasing.erasure_decide(asked, by=UserFactory.create(), approve=True)
     person.refresh_from_db()
     assert person.status == "withdrawn"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_exports_that_hold_her_are_deleted_from_the_disk(person: Participant, settings: Any, tmp_path: Path) -> None:
+def test_exports_that_hold_them_are_deleted_from_the_disk(person: Participant, settings: Any, tmp_path: Path) -> None:
     settings.EXPORT_FOLDER = str(tmp_path / "exports")
     user = MembershipFactory.create(trial=person.trial).user
     export = export_ask(user, person.trial, format="csv", compressed=False)
@@ -208,7 +208,7 @@ def test_carrying_it_out_again_changes_nothing(person: Participant) -> None:
 
 
 def test_a_worker_killed_after_the_deletion_leaves_it_done_with_its_counts(person: Participant, journal: Path) -> None:
-    asked = erasing.erasure_ask(person, by=UserFactory.create(), reason="her letter")
+    asked = erasing.erasure_ask(person, by=UserFactory.create(), reason="their letter")
     erasing.erasure_decide(asked, by=UserFactory.create(), approve=True)
     erasing.remove(person, str(asked.public_id))
     erasing.erase(asked.pk)  # the next worker
@@ -217,13 +217,13 @@ def test_a_worker_killed_after_the_deletion_leaves_it_done_with_its_counts(perso
     assert len(journal.read_text().splitlines()) == 1
 
 
-def test_a_restored_backup_forgets_her_again(
+def test_a_restored_backup_forgets_them_again(
     person: Participant, journal: Path, django_capture_on_commit_callbacks: Any
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         erase(person)
     assert "ZEBRA" not in journal.read_text()
-    # The backup brings her row and a measurement back.
+    # The backup brings the row and a measurement back.
     Participant.objects.filter(pk=person.pk).update(study_id="ZEBRA-77", status="active")
     store(Participant.objects.get(pk=person.pk), heart_rate(NOON, 1))
     call_command("reapply_erasures")
@@ -245,7 +245,7 @@ def test_every_table_about_participants_is_known() -> None:
     assert not {User, Recompute} & known
 
 
-def test_members_of_other_trials_are_not_about_her(person: Participant) -> None:
+def test_members_of_other_trials_are_not_about_them(person: Participant) -> None:
     member = MembershipFactory.create(trial=person.trial)
     erase(person)
     assert type(member).objects.filter(pk=member.pk).exists()

@@ -60,7 +60,7 @@ def test_the_charts_of_an_open_page_are_part_of_it(client: Client, page: str, pe
     assert actions(person) == ["participant.view"]
 
 
-def test_who_may_not_see_her_leaves_no_look(client: Client, person: Participant) -> None:
+def test_who_may_not_see_them_leaves_no_look(client: Client, person: Participant) -> None:
     client.force_login(MembershipFactory.create().user)
     client.get(f"/trials/{person.trial.code}/participants/{person.study_id}/")
     assert actions(person) == []

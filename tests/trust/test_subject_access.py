@@ -52,7 +52,7 @@ def rows(folder: Path, name: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_every_table_with_a_path_to_her_is_in_a_chapter(person: Participant) -> None:
+def test_every_table_with_a_path_to_them_is_in_a_chapter(person: Participant) -> None:
     """A new model fails here until a room tells of it: see the SUBJECT_ACCESS setting."""
     told = {model for chapter in chapters(person) for model in chapter.models}
     about = {holding.model for holding in holdings()} | set(STAYS) | {Participant}
@@ -98,24 +98,24 @@ def test_no_key_is_in_it(person: Participant, tmp_path: Path) -> None:
 
 
 def test_who_looked_is_in_it_and_that_this_was_written(person: Participant, tmp_path: Path) -> None:
-    folder = subject_export(person, tmp_path, reason="her letter of 1 November").folder
+    folder = subject_export(person, tmp_path, reason="their letter of 1 November").folder
     trail = rows(folder, "who-looked-and-what-was-changed")
     assert {"participant.view", "contact.store"} <= {row["what"] for row in trail}
-    assert (trail[-1]["what"], trail[-1]["reason"]) == ("subject.export", "her letter of 1 November")
+    assert (trail[-1]["what"], trail[-1]["reason"]) == ("subject.export", "their letter of 1 November")
     assert AuditEntry.objects.filter(participant=person, action="subject.export").count() == 1
 
 
-def test_her_imported_files_are_named_with_their_rejected_rows(person: Participant, tmp_path: Path) -> None:
+def test_their_imported_files_are_named_with_their_rejected_rows(person: Participant, tmp_path: Path) -> None:
     file = ImportFile.objects.create(
-        trial=person.trial, sha256="e" * 64, name="hers.csv", size=1, format="x", whose="ZEBRA-77", started_at=NOON
+        trial=person.trial, sha256="e" * 64, name="theirs.csv", size=1, format="x", whose="ZEBRA-77", started_at=NOON
     )
     RejectedRow.objects.create(import_file=file, line=3, reason="no number")
     folder = subject_export(person, tmp_path).folder
-    assert rows(folder, "imports/files")[0]["name"] == "hers.csv"
+    assert rows(folder, "imports/files")[0]["name"] == "theirs.csv"
     assert rows(folder, "imports/rows-not-taken")[0]["reason"] == "no number"
 
 
-def test_files_made_of_her_data_are_told_of(person: Participant, tmp_path: Path) -> None:
+def test_files_made_of_their_data_are_told_of(person: Participant, tmp_path: Path) -> None:
     export = Export.objects.create(trial=person.trial, user=UserFactory.create(), format="csv", asked_at=timezone.now())
     export.people.add(person)
     folder = subject_export(person, tmp_path).folder
@@ -170,7 +170,7 @@ def test_one_file_in_place_of_a_folder(person: Participant, tmp_path: Path) -> N
         assert f"{person.trial.code} ZEBRA-77/{README}" in archive.namelist()
 
 
-def test_somebody_of_whom_nothing_was_measured_gets_her_files_too(tmp_path: Path) -> None:
+def test_somebody_of_whom_nothing_was_measured_gets_their_files_too(tmp_path: Path) -> None:
     written = subject_export(ParticipantFactory.create(study_id="NEW-1"), tmp_path)
     assert written.rows["measurements/none"] == 0
     assert written.rows["participant"] == 1

@@ -1,6 +1,7 @@
-"""Let somebody who lost her phone and her recovery codes set up a new second factor: removes the old ones.
+"""Let somebody who lost their phone and recovery codes set up a new second factor: removes the old ones.
 
-Make sure that it is she who asks, by another way than e-mail. She is told, her sessions end, and it is recorded.
+Make sure, by another way than e-mail, that it is the owner who asks. They are told, their sessions end, and it is
+recorded.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from participants.models import User
 
 
 class Command(BaseCommand):
-    help = "Remove the second factors of an account, so that its owner sets up a new one when she signs in."
+    help = "Remove the second factors of an account, so that its owner sets up a new one when signing in."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("email")
-        parser.add_argument("--reason", required=True, help="why, and how you know that it is she: kept in the trail")
+        parser.add_argument(
+            "--reason", required=True, help="why, and how you know that it is the owner: kept in the trail"
+        )
 
     def handle(self, *args: Any, email: str, reason: str, **options: Any) -> None:
         user = User.objects.by_address(email).first()
@@ -26,4 +29,4 @@ class Command(BaseCommand):
             raise CommandError(f"There is no account {email}.")
         if not accounts.second_factor_recover(user, reason=reason):
             raise CommandError(f"{user.email} has no second factor.")
-        self.stdout.write(f"{user.email} sets up a new second factor when she signs in next.")
+        self.stdout.write(f"{user.email} sets up a new second factor when they sign in next.")

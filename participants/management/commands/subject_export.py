@@ -1,4 +1,4 @@
-"""Writes everything that is kept about one participant, for her right of access."""
+"""Writes everything that is kept about one participant, for their right of access."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from participants.subject_access import FolderTaken, subject_archive, subject_ex
 
 
 class Command(BaseCommand):
-    help = "Write everything that is kept about one participant into a folder, her name and health data included."
+    help = "Write everything that is kept about one participant into a folder, name and health data included."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("trial", help="the trial's code")
         parser.add_argument("study_id")
-        parser.add_argument("--out", required=True, type=Path, help="folder in which hers is made")
+        parser.add_argument("--out", required=True, type=Path, help="folder in which the participant's is made")
         parser.add_argument("--zip", action="store_true", help="one ZIP file in place of a folder")
-        parser.add_argument("--reason", default="", help="for the audit trail, e.g. her letter of a date; no names")
+        parser.add_argument("--reason", default="", help="for the audit trail, e.g. their letter of a date; no names")
 
     def handle(self, *args: Any, **options: Any) -> None:
         found = Participant.objects.filter(trial__code=options["trial"]).with_study_id(options["study_id"])

@@ -97,7 +97,7 @@ def test_the_team_of_a_site_is_those_who_see_it(trial: Trial, nurse: User) -> No
     assert team.of([there.pk]) == team.of([here.pk, there.pk]) == team.of([None]) == [nurse]
 
 
-def test_one_acts_for_her_own_site_only(trial: Trial, alert: Alert) -> None:
+def test_one_acts_for_ones_own_site_only(trial: Trial, alert: Alert) -> None:
     here, there = factories.SiteFactory.create_batch(2, trial=trial)
     Participant.objects.update(site=here)
     others = factories.MembershipFactory.create(trial=trial, site=there).user

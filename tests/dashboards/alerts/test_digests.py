@@ -168,7 +168,7 @@ def test_it_is_sent_as_text_and_as_html_with_addresses_of_the_site(
     assert 'href="https://trials.example.org/trials/STRIDE-2/participants/AX-0042/"' in html
 
 
-def test_a_site_member_reads_of_her_site_only(trial: Trial, participant: Participant) -> None:
+def test_a_site_member_reads_of_that_site_only(trial: Trial, participant: Participant) -> None:
     here, there = factories.SiteFactory.create_batch(2, trial=trial)
     Participant.objects.update(site=there)
     factories.StandingFactory.create(participant=participant, low_wear=True)
@@ -180,7 +180,7 @@ def test_a_site_member_reads_of_her_site_only(trial: Trial, participant: Partici
     assert "Nobody needs attention" in said
 
 
-def test_somebody_stores_her_own_times_only(manager: Client, trial: Trial) -> None:
+def test_somebody_stores_their_own_times_only(manager: Client, trial: Trial) -> None:
     mine = Membership.objects.get()
     other = factories.MembershipFactory.create(trial=trial)
     manager.post("/digests/", {f"at-{mine.pk}": "06:45", f"at-{other.pk}": "03:00"})

@@ -136,7 +136,7 @@ def test_a_viewer_reads_and_does_not_act(client: Client, trial: Trial, alert: Al
     assert "Acknowledge<" not in page
 
 
-def test_a_site_member_sees_and_counts_her_site_only(client: Client, trial: Trial, alert: Alert) -> None:
+def test_a_site_member_sees_and_counts_that_site_only(client: Client, trial: Trial, alert: Alert) -> None:
     here, there = factories.SiteFactory.create_batch(2, trial=trial)
     Participant.objects.update(site=there)
     mine = factories.ParticipantFactory.create(trial=trial, site=here, study_id="MINE")

@@ -27,7 +27,7 @@ def hours_ago(hours: float) -> dt.datetime:
 
 
 def standing(participant: Participant, **changes: Any) -> Standing:
-    """How she stands from now on; what is not named is well."""
+    """How a participant stands from now on; what is not named is well."""
     Standing.objects.filter(participant=participant).delete()
     made: Standing = factories.StandingFactory.create(participant=participant, **changes)
     return made
