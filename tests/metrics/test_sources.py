@@ -296,6 +296,14 @@ def test_a_source_of_nothing_but_impossible_values_does_not_count(person: Partic
     ]
 
 
+def test_of_versions_the_latest_in_force_counts_whatever_their_numbers(db: None) -> None:
+    trial, source = TrialFactory(protocol=None), {5: Source(pk=5, provider="a")}
+    for version, day, order in ((1, 0, ["a"]), (2, 2, ["x", "a"]), (3, 1, ["x", "y", "a"])):
+        ProtocolFactory(trial=trial, version=version, effective_on=MONDAY + day * ONE_DAY, source_priority=order)
+    rows = np.full(4, trial.pk), days_since_1970(0, 1, 2, 3), np.full(4, 5)
+    assert Priorities({trial.pk}, source).places(*rows).tolist() == [0, 2, 1, 1]
+
+
 Told = tuple[list[tuple[str, int, int]], list[str]]
 
 
