@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from participants.collection import CollectedDays, collected_days, collected_of
+from participants.entered import EARLIEST, LATEST
 from participants.models import Consent, ConsentDocument, Participant, Pause, Protocol, Trial
 from tests.factories import ParticipantFactory, ProtocolFactory, TrialFactory
 
@@ -253,3 +254,22 @@ def test_the_pauses_of_each_go_by_their_own_trials_protocol() -> None:
     found = collected_days([silent.pk, other.pk])
     assert set(found) == {silent.pk, other.pk}
     assert [list(found[one.pk].without) for one in (silent, other)] == [[(on(0), on(0))], []]
+
+
+def test_dates_from_before_there_were_bounds_are_reckoned_with_as_the_nearest_within_them() -> None:
+    first, last = dt.date.min, dt.date.max
+    person = ParticipantFactory(monitoring_starts_on=first, monitoring_ends_on=last)
+    assert (of(person).first, of(person).last, of(person).ends_on) == (EARLIEST, LATEST, LATEST)
+    Pause.objects.create(participant=person, starts_on=first, ends_on=last, reason="Withdrawn", withdrawn=True)
+    assert list(of(person).without) == [(EARLIEST, LATEST)]
+    assert of(person).intervals() == []
+    Participant.objects.filter(pk=person.pk).update(withdrawn_on=first)
+    assert of(person).last == EARLIEST - ONE_DAY
+
+
+def test_protocols_from_before_there_were_bounds_hold_from_the_nearest_date_within_them() -> None:
+    person = ParticipantFactory(trial=TrialFactory(protocol=None))
+    for version, (effective, collect) in enumerate(((dt.date.min, True), (dt.date.min, False), (dt.date.max, True)), 1):
+        ProtocolFactory(trial=person.trial, version=version, effective_on=effective, collect_in_pauses=collect)
+    paused(person, 2, None)
+    assert list(of(person).without) == [(on(2), LATEST - ONE_DAY)]
