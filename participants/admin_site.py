@@ -11,7 +11,7 @@ from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.http import HttpRequest
 
-from participants.entered import number_of
+from participants.entered import asked, number_of
 
 
 class Choice(AutocompleteSelect):
@@ -54,14 +54,14 @@ class Guarded(Choosing):
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """What PostgreSQL cannot hold narrows no list: Django then shows the whole one, and says so."""
-        if any("\0" in value for values in request.GET.lists() for value in (values[0], *values[1])):
+        if not asked(request).storable:
             raise IncorrectLookupParameters
         return super().get_changelist_instance(request)  # type: ignore[misc]
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """What the address fills a new form with: values that its fields take, and no others."""
-        asked: dict[str, Any] = super().get_changeform_initial_data(request)  # type: ignore[misc]
-        return {name: value for name, value in asked.items() if self._fits(name, value)}
+        initial: dict[str, Any] = super().get_changeform_initial_data(request)  # type: ignore[misc]
+        return {name: value for name, value in initial.items() if self._fits(name, value)}
 
     def _fits(self, name: str, value: Any) -> bool:
         try:

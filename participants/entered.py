@@ -155,6 +155,11 @@ class Entered(Mapping[str, str]):
         return [self._given[name]] if name in self._given else []
 
     @property
+    def storable(self) -> bool:
+        """Whether PostgreSQL can hold all names and values: no text of its has a NUL."""
+        return not any("\0" in text for name in self._given for text in (name, *self._all(name)))
+
+    @property
     def form(self) -> Any:
         """As Django's forms take it: their fields check each value themselves."""
         return self._given

@@ -108,9 +108,16 @@ class Lives(RuleBasedStateMachine):
 
     # --- what comes in -----------------------------------------------------------------------------------------
 
-    @rule(source=st.sampled_from(sorted(SOURCES)), back=BACK, hours=st.sampled_from([3, 11]), good=st.booleans())
-    def deliver(self, source: str, back: int, hours: int, good: bool) -> None:
-        """A file of one day from one of the devices; one in which the device was broken has no possible value."""
+    @rule(
+        source=st.sampled_from(sorted(SOURCES)), back=BACK, days=st.integers(1, 4), hours=st.sampled_from([3, 11]),
+        good=st.booleans(),
+    )  # fmt: skip
+    def deliver(self, source: str, back: int, days: int, hours: int, good: bool) -> None:
+        """Files of some days from one of the devices; those in which it was broken have no possible value."""
+        for one in range(back, max(back - days, 0), -1):
+            self._deliver(source, one, hours, good)
+
+    def _deliver(self, source: str, back: int, hours: int, good: bool) -> None:
         date = self.life.today - back * ONE_DAY
         steps = [float(10 + back)] * (60 * (1 + list(SOURCES).index(source)))
         if not good:
