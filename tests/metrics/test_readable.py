@@ -298,7 +298,9 @@ def test_a_reading_stands_on_another_date_by_another_s_clock(person: Participant
 @pytest.mark.parametrize("every_sample", [False, True])
 def test_days_of_nothing_that_counts_are_read_where_every_sample_is(person: Participant, every_sample: bool) -> None:
     store(person, deliver(batch([-1.0], start=MIDNIGHT, metric="steps", source=A, seconds=60)), now=NOW)
-    found = readable([person], [STEPS], {person.pk: Span(STARTS, STARTS + DAY)}, every_sample=every_sample)
+    span = {person.pk: Span(STARTS, STARTS + DAY)}
+    assert not readable([person], [STEPS], span)
+    found = readable([person], [STEPS], span, every_sample=every_sample)
     assert [runs(one) for one in found.values()] == ([[("Charge 6", 0, 0)]] if every_sample else [])
     calendars, held = calendars_of([person]), collected([person])
     days: dict[int, Any] = {person.pk: (day(0), day(0))}
