@@ -178,6 +178,15 @@ def test_what_is_unchanged_is_not_written_and_what_is_revised_is(person: Partici
     assert SleepSession.objects.get(external_id="nap").asleep_minutes == 180
 
 
+def test_all_that_a_delivery_revises_is_counted_and_decided_anew(person: Participant) -> None:
+    nights_of = [told(hours=6, key=str(n), later=n * ONE_DAY) for n in range(3)]
+    naps = [told(hours=5, key=f"nap {n}", later=n * ONE_DAY + 8 * HOUR) for n in range(3)]
+    keep(person, *nights_of, *naps)
+    dates, counts = keep(person, *(replace(night, ends_at=night.ends_at - 2 * HOUR) for night in nights_of))
+    assert (dates, counts) == ({MONDAY + n * ONE_DAY for n in (1, 2, 3)}, Counts(sleep_changed=3))
+    assert {key for key, is_main in mains().items() if is_main} == {"nap 0", "nap 1", "nap 2"}
+
+
 def test_a_night_revised_to_another_date_leaves_its_first_to_the_other_sleep_of_it(person: Participant) -> None:
     night, nap = told(hours=8), told(hours=1, key="nap", later=9 * HOUR)
     keep(person, night, nap)
