@@ -82,7 +82,8 @@ def clients() -> int:
     """How many connections the database has: ours, and whatever tests before left to this process."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND backend_type = 'client backend'"
         )
         return int(cursor.fetchone()[0])
 
