@@ -224,6 +224,20 @@ def test_a_recount_makes_every_bucket_that_a_local_day_touches(person: Participa
         assert before[3] == {MONDAY: 1}
 
 
+@pytest.mark.parametrize("metric", ["heart_rate", "steps"])
+def test_a_recount_makes_no_other_bucket(person: Participant, metric: str) -> None:
+    """The Monday's hours are those from 18:00 to 19:00 of the day after, UTC."""
+    of, first = series(person, metric), BEGINS - dt.timedelta(minutes=30)
+    last = first + dt.timedelta(hours=25)
+    refresh(of, measured(of, dict.fromkeys((first - BEFORE, first, last - BEFORE, last), 60.0)), calendar_of(person))
+    for model in (MinuteRollup, HourRollup, DayRollup):
+        model._default_manager.update(total=1)
+    recount(of, {MONDAY}, calendar_of(person))
+    assert [total for _, (_, total) in sorted(buckets(HourRollup).items())] == [1, 60, 60, 1]
+    if metric == "heart_rate":
+        assert [total for _, (_, total) in sorted(buckets(MinuteRollup).items())] == [1, 60, 60, 1]
+
+
 def test_a_recount_by_another_range_finds_what_counts_no_more(person: Participant) -> None:
     of = series(person)
     refresh(of, measured(of, {BEGINS: 60, BEGINS + dt.timedelta(minutes=1): 70}), calendar_of(person))
