@@ -38,7 +38,7 @@ audit: ## ask for known faults of every locked package (needs the network; says 
 properties: ## 500 whole lives of a participant in any order (PROPERTY_EXAMPLES=50 for fewer; PROPERTY_FAULT=name puts a fault back)
 	PROPERTY_EXAMPLES=$${PROPERTY_EXAMPLES:-500} $(MAKE) test ARGS="-q -s tests/properties $(ARGS)"
 
-mutate: ## change the modules that hold rules, one place at a time; a test must notice (ARGS=metrics/judging.py for one)
+mutate: ## change the modules that hold rules, one place at a time; a test must notice (ARGS=metrics/monitoring/rules.py for one)
 	$(SET_UP) --lock dev -- -m config.embedded bench deploy.mutation $(ARGS) $(OR_SAY)
 
 test-wearipedia: ## the tests of the synthetic devices, in an environment of their own

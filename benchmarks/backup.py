@@ -28,7 +28,7 @@ def fill(rows: int) -> int:
     """About so many heart rates with their rollups, by the product's writer; returns how many there are."""
     from metrics.batch import Delivery
     from metrics.models import Measurement
-    from metrics.writer import store
+    from metrics.writing.writer import store
     from participants.models import Participant, Protocol, Trial
 
     trial = Trial.objects.create(code="BENCH", title="Backup", status=Trial.Status.RUNNING, is_demo=True)

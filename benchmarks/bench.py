@@ -31,7 +31,7 @@ def database() -> Iterator[str]:
     django.setup()
     from django.db import connection
 
-    from metrics.timescale import tier
+    from metrics.storage.timescale import tier
 
     name = connection.settings_dict["NAME"]
     connection.settings_dict.setdefault("TEST", {})["NAME"] = f"bench_{os.getpid()}"

@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics import trails
 from metrics.models import Access, Cause, DayStatus, Exclusion
+from metrics.monitoring import day_codes
 
 MINUTES = 1440
 TARGET = 0.7
@@ -62,7 +62,7 @@ class Course:
     status: NDArray[Any]  # letters of DayStatus
     reason: NDArray[Any]  # values of Exclusion, or ""
     worn: NDArray[np.int64]
-    nights: NDArray[Any]  # letters of metrics.trails
+    nights: NDArray[Any]  # letters of metrics.monitoring.day_codes
     facts: dict[str, Any]  # evidence for what is missing now
     cause: str = ""
     cause_since: dt.datetime | None = None
@@ -70,7 +70,7 @@ class Course:
     @property
     def trail(self) -> str:
         zipped = zip(self.status, self.reason, self.worn, strict=True)
-        return "".join(trails.letter(str(s), str(r), int(w)) for s, r, w in zipped)
+        return "".join(day_codes.letter(str(s), str(r), int(w)) for s, r, w in zipped)
 
     def count(self, *statuses: DayStatus) -> int:
         return int(np.isin(self.status, [status.value for status in statuses]).sum())
@@ -164,11 +164,11 @@ def _nights(rng: np.random.Generator, kind: str, worn: Any, status: Any) -> Any:
         chance[-9:] = 0.35
     elif kind in QUALITY:
         chance[:] = 0.8
-    nights = np.where((worn > 240) & (rng.random(n) < chance), trails.NIGHT, trails.NO_NIGHT).astype("<U1")
+    nights = np.where((worn > 240) & (rng.random(n) < chance), day_codes.NIGHT, day_codes.NO_NIGHT).astype("<U1")
     if kind == "low_sleep":
-        nights[-7:-4] = trails.NO_NIGHT
-    nights[(status == DayStatus.PENDING.value) & (worn == 0)] = trails.NIGHT_PENDING
-    nights[-1] = trails.NIGHT if worn[-1] > 240 else trails.NIGHT_PENDING
+        nights[-7:-4] = day_codes.NO_NIGHT
+    nights[(status == DayStatus.PENDING.value) & (worn == 0)] = day_codes.NIGHT_PENDING
+    nights[-1] = day_codes.NIGHT if worn[-1] > 240 else day_codes.NIGHT_PENDING
     return nights
 
 

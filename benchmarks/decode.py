@@ -24,7 +24,7 @@ from benchmarks.bench import median, table
 from ingestion.providers.google_health.assembly import assemble
 from ingestion.providers.google_health.data_types import DATA_TYPES
 from ingestion.providers.google_health.decode import Origin, page
-from metrics.days import LocalCalendar
+from metrics.local_time import LocalCalendar
 
 POINTS, PAGE = 37_000, 5_000
 ROUNDS = 9

@@ -34,10 +34,10 @@ SELECT participant_id, metric_id, source_id, (time AT TIME ZONE 'UTC')::date, 1,
 
 def load(rows: int, participants: int) -> tuple[Any, int]:
     """A trial with about so many heart rates, day after day of everybody; returns who may export them, and rows."""
-    from metrics.copying import copy_measurements
     from metrics.registry import HEART_RATE
-    from metrics.rollups import SeriesKey
-    from metrics.writer import source_for
+    from metrics.writing.binary_copy import copy_measurements
+    from metrics.writing.rollups import SeriesKey
+    from metrics.writing.writer import source_for
     from participants.models import Membership, User
     from participants.services import participant_enrol, trial_create
 
@@ -114,9 +114,9 @@ def child(pk: int) -> None:
     os.environ.setdefault("SECRET_KEY", "benchmarks-only")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     django.setup()
-    from metrics.exports import engine
+    from metrics.exports import runner
 
-    engine.export_run(pk)
+    runner.export_run(pk)
 
 
 def run(rows: int, participants: int, runs: int, kind: str) -> None:

@@ -54,7 +54,7 @@ def insert_rows(participant: int, batch: SampleBatch, n: int) -> None:
 
 def twin(name: str) -> None:
     """An empty table identical to the measurements': same columns, same unique index, hypertable if that is one."""
-    from metrics.timescale import hypertables
+    from metrics.storage.timescale import hypertables
 
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE TABLE {name} (LIKE metrics_measurement INCLUDING ALL)")
@@ -67,7 +67,7 @@ def twin(name: str) -> None:
 
 
 def run(participants: int, days: int, inserts: int) -> None:
-    from metrics.writer import store
+    from metrics.writing.writer import store
     from participants.models import Participant
     from participants.services import participant_enrol, trial_create
 

@@ -155,8 +155,8 @@ def _copy_rollups(rng: Any, pairs: list[Any], source: int) -> None:
     """Each metric's days with wear, as arrays."""
     from django.db import connection
 
-    from metrics.copying import copy_columns
     from metrics.models import DayRollup
+    from metrics.writing.binary_copy import copy_columns
 
     epoch = dt.date(2000, 1, 1)
     people = np.concatenate([np.full(int((c.worn > 0).sum()), p.pk, np.int32) for p, c in pairs])

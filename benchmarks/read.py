@@ -37,7 +37,7 @@ WHERE participant_id = %s AND metric_id = 1 AND time >= %s AND time < %s ORDER B
 def load(participants: int, days: int) -> list[Any]:
     """A trial with synthetic heart rates, and how long that took."""
     from metrics.batch import Delivery
-    from metrics.writer import store
+    from metrics.writing.writer import store
     from participants.services import participant_enrol, trial_create
 
     trial = trial_create(code="BENCH", title="Benchmark", is_demo=True, status="running")

@@ -25,13 +25,13 @@ def requests_of(days: int) -> Counter[str]:
     from django.db import transaction
     from django.utils import timezone
 
-    from ingestion import live
+    from ingestion import live_providers
     from ingestion.models import Connection
-    from ingestion.sync import claims, plan
+    from ingestion.sync import claims, planning
     from participants.services import participant_enrol, trial_create
 
     now, found = timezone.now(), Counter[str]()
-    provider = live.provider("google_health")
+    provider = live_providers.provider("google_health")
     with transaction.atomic():
         trial = trial_create(code=f"R{days}", title="Requests", is_demo=True, status="running", time_zone="UTC")
         person = participant_enrol(
@@ -55,7 +55,7 @@ def requests_of(days: int) -> Counter[str]:
         for n in range(WEEK):
             at = now + n * dt.timedelta(hours=1)
             connection.last_pull_at = at
-            plan.plan_pass(connection, at)
+            planning.plan_pass(connection, at)
             found["devices"] += 1
             while windows := claims.claim(connection, at):
                 for group in claims.groups(windows, provider, points):

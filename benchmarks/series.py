@@ -39,7 +39,7 @@ RAW = "SELECT time, value, seconds FROM metrics_measurement WHERE participant_id
 
 def load(million: float) -> list[Any]:
     """A trial of 100: the first with heart rates of two years (30 days in full), all with a year of minute steps."""
-    from metrics.writer import store
+    from metrics.writing.writer import store
     from participants.services import participant_enrol, trial_create
 
     trial = trial_create(code="BENCH", title="Benchmark", is_demo=True, status="running")
@@ -71,7 +71,7 @@ def client(trial: Any) -> Any:
     from django.test import Client
     from django.utils import timezone
 
-    from participants.api_tokens import token_create
+    from participants.accounts.api_tokens import token_create
     from participants.models import Membership, User
 
     user = User.objects.create_user("bench@example.org")

@@ -149,8 +149,9 @@ def connect_all(made: Stack, people: int, starts_on: dt.date, *, code: str = "BE
     """A demo trial whose participants are all connected; returns the connections. Takes grants without the screens."""
     from django.utils import timezone
 
-    from ingestion import connections, live
-    from ingestion.providers.base import Grant
+    from ingestion import live_providers
+    from ingestion.connections import services as connections_services
+    from ingestion.providers.base.live import Grant
     from participants.services import participant_enrol, trial_create
 
     trial = trial_create(code=code, title="Benchmark", is_demo=True, status="running", time_zone="Europe/Amsterdam")
@@ -164,8 +165,9 @@ def connect_all(made: Stack, people: int, starts_on: dt.date, *, code: str = "BE
             monitoring_starts_on=starts_on,
             time_zone=account["time_zone"],
         )
-        found.append(connections.connect(
-            participant=person, provider=live.provider("google_health"), grant=grant(made, account["number"], Grant),
+        found.append(connections_services.connect(
+            participant=person, provider=live_providers.provider("google_health"),
+            grant=grant(made, account["number"], Grant),
             now=timezone.now(), invitation=None,
         ).connection.pk)  # fmt: skip
     return found

@@ -62,7 +62,7 @@ def day_of(person: int, day: int, step: int) -> list[SampleBatch]:
 
 def fill(code: str, participants: int, days: int, step: int) -> list[Any]:
     """A trial of its own; returns its participants."""
-    from metrics.writer import store
+    from metrics.writing.writer import store
     from participants.services import participant_enrol, trial_create
 
     trial = trial_create(code=code, title=code, is_demo=True, status="running")
@@ -75,7 +75,7 @@ def fill(code: str, participants: int, days: int, step: int) -> list[Any]:
 
 def weigh(name: str, code: str, metric: int) -> list[list[str]]:
     """Bytes a row of one trial's one metric, by table, before and after compression; and of all a sample."""
-    from metrics.timescale import SEGMENTS, Tier, compression_words, hypertables, tier
+    from metrics.storage.timescale import SEGMENTS, Tier, compression_words, hypertables, tier
 
     lines, totals, samples = [], [0.0, 0.0], 0
     for table in MAIN:
@@ -121,7 +121,7 @@ def ratio(before: float, after: float | None) -> str:
 
 def weight() -> float:
     """Bytes of the table `weighed`, with its indexes."""
-    from metrics.timescale import Tier, hypertables, tier
+    from metrics.storage.timescale import Tier, hypertables, tier
 
     if tier() is Tier.PLAIN or "weighed" not in hypertables():
         return float(execute("SELECT pg_total_relation_size('weighed')")[0][0])
@@ -130,7 +130,7 @@ def weight() -> float:
 
 def rate(person: Any, samples: list[SampleBatch]) -> float:
     """Rows/s of one delivery."""
-    from metrics.writer import store
+    from metrics.writing.writer import store
 
     return sum(map(len, samples)) / seconds(partial(store, person, Delivery(samples=samples)))
 
@@ -157,9 +157,9 @@ def late(people: list[Any], days: int, step: int, name: str) -> list[list[str]]:
 
 
 def run(participants: int, days: int, fitabase: Path | None) -> None:
-    from metrics import erasing
-    from metrics.care import care
-    from metrics.timescale import Tier, tier
+    from metrics import erasure as metrics_erasure
+    from metrics.maintenance.routine import care
+    from metrics.storage.timescale import Tier, tier
     from participants.services import trial_create
 
     began = time.perf_counter()
@@ -187,7 +187,7 @@ def run(participants: int, days: int, fitabase: Path | None) -> None:
         rates += [["care: all chunks compressed, s", f"{took:.1f}"], ["care: those touched, anew, s", f"{again:.1f}"]]
     bench.table("Late data, rows/s (medians)", ["", ""], rates)
     rows = execute("SELECT count(*) FROM metrics_measurement WHERE participant_id = %s", [five[-1].pk])[0][0]
-    took = seconds(lambda: erasing.erase(five[-1]))
+    took = seconds(lambda: metrics_erasure.erase(five[-1]))
     bench.table("An erasure", ["samples", "s"], [[f"{rows:,}", f"{took:.2f}"]])
 
 

@@ -47,17 +47,19 @@ def reconnect(made: stack.Stack) -> int:
     """Participants whose grant was lost consent again, as if they had followed their links."""
     from django.utils import timezone
 
-    from ingestion import connections, live
+    from ingestion import live_providers
+    from ingestion.connections import services as connections_services
     from ingestion.models import Connection
-    from ingestion.providers.base import Grant, VendorError
+    from ingestion.providers.base.errors import VendorError
+    from ingestion.providers.base.live import Grant
 
     count = 0
     lost = Connection.objects.filter(status=Connection.Status.RECONNECT).select_related("participant__trial")
     for connection in lost:
         told = stack.grant(made, connection.external_user_id, Grant)
-        provider = live.provider(connection.provider)
+        provider = live_providers.provider(connection.provider)
         try:
-            connections.connect(
+            connections_services.connect(
                 participant=connection.participant, provider=provider, grant=told, now=timezone.now(), invitation=None
             )
         except VendorError:
@@ -124,14 +126,14 @@ def settle(made: stack.Stack, seconds: float) -> dict[str, int]:
 
     from ingestion import tasks
     from ingestion.models import Connection, SyncWindow
-    from ingestion.sync import plan
+    from ingestion.sync import planning
 
     made.sim("faults", profile="none")
     made.sim("clock", speed=0)
     time.sleep(2)  # what was answered before is stored
     while Connection.objects.filter(status=Connection.Status.RECONNECT).exists() and reconnect(made):
         pass
-    failed = sum(plan.requeue_failed(connection, timezone.now()) for connection in Connection.objects.all())
+    failed = sum(planning.requeue_failed(connection, timezone.now()) for connection in Connection.objects.all())
     asked = timezone.now()
     Connection.objects.update(next_due_at=asked, busy_until=None)
     deadline = time.monotonic() + seconds

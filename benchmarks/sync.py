@@ -180,12 +180,13 @@ def restated(made: stack.Stack) -> None:
 
 def look_bytes(made: stack.Stack, pk: int) -> tuple[int, int]:
     """Requests and bytes of the looks of one pass, asked for once more by themselves."""
-    from ingestion import connections, live
+    from ingestion import live_providers
+    from ingestion.connections import services as connections_services
     from ingestion.models import Connection, SyncWindow
 
     connection = Connection.objects.get(pk=pk)
-    provider = live.provider(connection.provider)
-    token = connections.fresh_token(connection, provider)
+    provider = live_providers.provider(connection.provider)
+    token = connections_services.fresh_token(connection, provider)
     looks = list(SyncWindow.objects.filter(connection=pk, kind=SyncWindow.Kind.LOOK))
     made.sim("reset_stats", all=True)
     for look in looks:

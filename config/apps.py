@@ -16,5 +16,6 @@ class WiringConfig(AppConfig):
 
     def ready(self) -> None:
         # Registers the checks, what tasks are recorded as, and that workers say that they live.
-        from config import audit_tasks, checks, worker_beats  # noqa: F401
+        from config import celery_audit, checks  # noqa: F401
+        from config.health import heartbeats  # noqa: F401
         from config.observability import tasks  # noqa: F401  counts them

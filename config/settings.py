@@ -15,9 +15,9 @@ from urllib.parse import quote
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from config.content_policy import content_policy
+from config.api.openapi import openapi
+from config.middleware.content_security_policy import content_policy
 from config.observability import multiprocess
-from config.openapi import openapi
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -133,27 +133,27 @@ MIDDLEWARE = [
     "config.observability.request_id.RequestId",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "csp.middleware.CSPMiddleware",
-    "config.headers.Headers",
-    "config.health_pages.HealthDoor",
-    "config.observability.door.MetricsDoor",
-    "participants.rest.compression.Compression",
+    "config.middleware.headers.Headers",
+    "config.health.views.HealthDoor",
+    "config.observability.views.MetricsDoor",
+    "participants.api.base.compression.Compression",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "config.limits.RequestLimits",
-    "config.limits.RateLimits",
-    "config.sessions.Sessions",
+    "config.middleware.limits.RequestLimits",
+    "config.middleware.limits.RateLimits",
+    "config.middleware.sessions.Sessions",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "participants.audit_middleware.audit_context",
-    "participants.admin_looks.AdminLooks",
+    "participants.audit.middleware.audit_context",
+    "participants.admin.access_log_middleware.AdminLooks",
     "allauth.account.middleware.AccountMiddleware",
-    "participants.session_life.SessionLife",
-    "participants.second_factor.SecondFactorGate",
-    "config.observability.web.Measured",
+    "participants.accounts.session_middleware.SessionLife",
+    "participants.accounts.two_factor.SecondFactorGate",
+    "config.observability.middleware.Measured",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -182,7 +182,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
-    {"NAME": "participants.published.NotPublished"},
+    {"NAME": "participants.accounts.published_password.NotPublished"},
 ]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "dashboards:trial-list"
@@ -191,16 +191,16 @@ LOGOUT_REDIRECT_URL = "login"
 REST_FRAMEWORK = {
     # The first one's challenge answers who brings nothing: 401 and not a login page.
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "participants.rest.tokens.TokenAuthentication",
+        "participants.api.base.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["participants.rest.tokens.SignedIn"],
-    "DEFAULT_THROTTLE_CLASSES": ["participants.rest.throttling.PerToken"],
-    "DEFAULT_PAGINATION_CLASS": "participants.rest.pages.Pages",
+    "DEFAULT_PERMISSION_CLASSES": ["participants.api.base.authentication.SignedIn"],
+    "DEFAULT_THROTTLE_CLASSES": ["participants.api.base.throttling.PerToken"],
+    "DEFAULT_PAGINATION_CLASS": "participants.api.base.pagination.Pages",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["participants.rest.parsers.Json"],
+    "DEFAULT_PARSER_CLASSES": ["participants.api.base.parsers.Json"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "participants.rest.problems.handler",
+    "EXCEPTION_HANDLER": "participants.api.base.exceptions.handler",
     # Whose address counts where nobody has signed in: never what a client says of itself.
     "NUM_PROXIES": 1 if BEHIND_PROXY else 0,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
@@ -217,7 +217,7 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.ScryptPasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
-AUTHENTICATION_BACKENDS = ["participants.sign_in.Backend"]
+AUTHENTICATION_BACKENDS = ["participants.accounts.allauth_adapters.Backend"]
 # Whether those who can see contact data must have a second factor. Optional is for demos.
 SECOND_FACTOR = env.str("SECOND_FACTOR", default="") or "required"
 if SECOND_FACTOR not in ("required", "optional"):
@@ -233,8 +233,8 @@ SESSION_COOKIE_AGE = SESSION_HOURS * 3600
 COLLEAGUE_INVITATION_DAYS = env.int("COLLEAGUE_INVITATION_DAYS", default=3)
 PASSWORD_RESET_TIMEOUT = 4 * 3600
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if BEHIND_PROXY else 0
-ACCOUNT_ADAPTER = "participants.sign_in.Adapter"
-ACCOUNT_FORMS = {"reset_password": "dashboards.account_forms.ResetForm"}
+ACCOUNT_ADAPTER = "participants.accounts.allauth_adapters.Adapter"
+ACCOUNT_FORMS = {"reset_password": "dashboards.accounts.forms.ResetForm"}
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
@@ -250,11 +250,11 @@ ACCOUNT_RATE_LIMITS = {
     "login_failed": "20/m/ip,5/15m/key",
     "reset_password": "10/m/ip,3/10m/key",
 }
-MFA_ADAPTER = "participants.sign_in.SecondFactorAdapter"
+MFA_ADAPTER = "participants.accounts.allauth_adapters.SecondFactorAdapter"
 MFA_FORMS = {
-    "add_webauthn": "dashboards.account_forms.AddPasskeyForm",
-    "login_webauthn": "dashboards.account_forms.PasskeySignInForm",
-    "reauthenticate_webauthn": "dashboards.account_forms.PasskeyAgainForm",
+    "add_webauthn": "dashboards.accounts.forms.AddPasskeyForm",
+    "login_webauthn": "dashboards.accounts.forms.PasskeySignInForm",
+    "reauthenticate_webauthn": "dashboards.accounts.forms.PasskeyAgainForm",
 }
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
@@ -354,7 +354,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_TASK_ROUTES = {"metrics.export_run": {"queue": "exports"}}
 # In memory: what is due stands in PostgreSQL, and a schedule file that a power cut left half-written stops beat.
 # Any number may run: one holds a lease and sends.
-CELERY_BEAT_SCHEDULER = "config.scheduler:LeasedScheduler"
+CELERY_BEAT_SCHEDULER = "config.celery_scheduler:LeasedScheduler"
 
 # Our programs say each so many seconds that they live; the scheduler's lease lasts two beats, and who was not heard
 # of for six is taken for dead.
@@ -366,7 +366,7 @@ HEARTBEAT_STALE_SECONDS = 6 * HEARTBEAT_SECONDS
 
 # Chunks older than this are compressed, where the server is TimescaleDB's Community edition.
 COMPRESS_AFTER_DAYS = env.int("COMPRESS_AFTER_DAYS", default=30)
-# Whether the nightly care fits the length of new chunks to the number of participants (metrics.chunks).
+# Whether the nightly care fits the length of new chunks to the number of participants (metrics.storage.chunks).
 CHUNKS_BY_TRIAL_SIZE = boolean("CHUNKS_BY_TRIAL_SIZE", default=True)
 
 # Where exports' files lie (a bucket, or else a folder that all hosts share), and for how many days.
@@ -412,7 +412,7 @@ VENDOR_REQUESTS_PER_MINUTE = env.int("VENDOR_REQUESTS_PER_MINUTE", default=100_0
 VENDOR_REQUESTS_PER_MINUTE_EACH = env.int("VENDOR_REQUESTS_PER_MINUTE_EACH", default=280)
 # What the vendor must send with its notices; empty: notices are refused.
 WEBHOOK_SECRET = secret("WEBHOOK_SECRET")
-# By provider: what ingestion.live hands to its package. A provider without credentials is not set up.
+# By provider: what ingestion.live_providers hands to its package. A provider without credentials is not set up.
 LIVE_PROVIDERS: dict[str, dict[str, Any]] = (
     {
         "google_health": {
@@ -428,23 +428,24 @@ LIVE_PROVIDERS: dict[str, dict[str, Any]] = (
     if CLIENT_ID or GOOGLE_SIMULATOR_URL
     else {}
 )
-# Who tells what is known of participants' connections, so that missing data can be explained (metrics.evidence).
-MONITORING_EVIDENCE = "ingestion.evidence.collect"
+# Who tells what is known of participants' connections, so that missing data can be explained
+# (metrics.monitoring.evidence).
+MONITORING_EVIDENCE = "ingestion.sync.gap_evidence.collect"
 # Who is told when a participant was enrolled, paused, withdrawn or given other dates (participants.services).
-PARTICIPANT_CHANGED = "metrics.verdicts.participant_changed"
+PARTICIPANT_CHANGED = "metrics.monitoring.evaluation.participant_changed"
 # The same, told once of many.
-PARTICIPANTS_CHANGED = "metrics.verdicts.participants_changed"
-# Who lets go of a participant who left the trial (participants.leaving), and who deletes what no foreign key leads to
-# when a participant is erased (participants.erasing).
-PARTICIPANT_LEFT = ["ingestion.connections.let_go"]
+PARTICIPANTS_CHANGED = "metrics.monitoring.evaluation.participants_changed"
+# Who lets go of a participant who left the trial (participants.hooks), and who deletes what no foreign key leads to
+# when a participant is erased (participants.privacy.erasure).
+PARTICIPANT_LEFT = ["ingestion.connections.services.let_go"]
 # Who says what the closing of a trial ends, who ends it, and who judges again when a trial's dates or status change.
-TRIAL_ENDS = "ingestion.closing.open_connections"
-TRIAL_CLOSED = ["ingestion.closing.trial_closed"]
+TRIAL_ENDS = "ingestion.connections.end_of_collection.open_connections"
+TRIAL_CLOSED = ["ingestion.connections.end_of_collection.trial_closed"]
 TRIAL_CHANGED = ["metrics.tasks.trial_changed"]
-ERASERS = ["metrics.erasing.erase", "ingestion.erasing.erase"]
-# Who tells what is kept about a participant who asks for it (participants.subject_access), in that order.
+ERASERS = ["metrics.erasure.erase", "ingestion.erasure.erase"]
+# Who tells what is kept about a participant who asks for it (participants.privacy.subject_access), in that order.
 SUBJECT_ACCESS = [
-    "participants.subject_chapters.chapters",
+    "participants.privacy.subject_access_sections.chapters",
     "metrics.subject_access.chapters",
     "ingestion.subject_access.chapters",
     "dashboards.subject_access.chapters",

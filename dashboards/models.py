@@ -16,7 +16,8 @@ from participants.models.fields import LineField
 class Alert(models.Model):
     """Something that a protocol's rule found and somebody should look at. One is open for each rule and participant.
 
-    The rules raise, update and resolve it by themselves (dashboards.alerts); people acknowledge, snooze and assign.
+    The rules raise, update and resolve it by themselves (dashboards.alerts.engine); people acknowledge, snooze and
+    assign.
     """
 
     class Rule(models.TextChoices):
@@ -89,7 +90,9 @@ class AlertEvent(models.Model):
 
 
 class MessageTemplate(models.Model):
-    """A letter of a trial in one language. `{{ variables }}` are listed in dashboards.letters; all else is text."""
+    """A letter of a trial in one language. `{{ variables }}` are listed in dashboards.messaging.template_engine; all
+    else is text.
+    """
 
     trial = models.ForeignKey(Trial, models.CASCADE, related_name="message_templates")
     code = models.CharField(max_length=40, validators=[CODE])

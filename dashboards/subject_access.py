@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dashboards.models import Alert, AlertEvent, Note, Outreach
 from participants.models import Participant
-from participants.subject_access import Chapter, rows_of
+from participants.privacy.subject_access import Chapter, rows_of
 
 
 def chapters(participant: Participant) -> Iterator[Chapter]:

@@ -8,7 +8,10 @@ from celery import shared_task
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from dashboards import alerts, digests, mailing, outreach
+from dashboards.alerts import digests
+from dashboards.alerts import engine as alerts_engine
+from dashboards.messaging import sending
+from dashboards.messaging import services as messaging_services
 
 log = logging.getLogger(__name__)
 
@@ -16,8 +19,8 @@ log = logging.getLogger(__name__)
 @shared_task(name="dashboards.watch", acks_late=True)  # type: ignore[untyped-decorator]
 def watch() -> None:
     """Each minute: bring every trial's alerts in line with how its participants stand."""
-    for trial_id in alerts.trials_to_watch():
-        outcome = alerts.watch(trial_id, timezone.now())
+    for trial_id in alerts_engine.trials_to_watch():
+        outcome = alerts_engine.watch(trial_id, timezone.now())
         if outcome and outcome.any:
             log.info(
                 "trial %s: alerts raised %s, worse %s, better %s, resolved %s",
@@ -41,14 +44,14 @@ def send_digests() -> None:
 @shared_task(name="dashboards.send_due", acks_late=True)  # type: ignore[untyped-decorator]
 def send_due() -> None:
     """Each minute, and when somebody presses Send: send the e-mails that are due."""
-    if sent := mailing.send_due():
+    if sent := sending.send_due():
         log.info("%s e-mails sent", sent)
 
 
 @shared_task(name="dashboards.close_loop", acks_late=True)  # type: ignore[untyped-decorator]
 def close_loop() -> None:
     """Each minute: note whose data came back after they were written to."""
-    if back := outreach.outreach_close_loop(timezone.now()):
+    if back := messaging_services.outreach_close_loop(timezone.now()):
         log.info("data came back after %s contacts", back)
 
 

@@ -5,7 +5,7 @@ class IngestionConfig(AppConfig):
     name = "ingestion"
 
     def ready(self) -> None:
-        from ingestion.following import Parts
-        from metrics.following import followers
+        from ingestion.file_imports.provenance_updates import Parts
+        from metrics.writing.row_followers import followers
 
         followers.append(Parts())

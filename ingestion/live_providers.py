@@ -8,9 +8,9 @@ import httpx
 from django.conf import settings
 from django.core.cache import cache
 
-from ingestion import telemetry
+from ingestion import prometheus
 from ingestion.providers import registry
-from ingestion.providers.base import LiveProvider, SimulatedVendor
+from ingestion.providers.base.live import LiveProvider, SimulatedVendor
 
 
 @functools.cache
@@ -21,8 +21,8 @@ def provider(slug: str) -> LiveProvider:
     """
     build, options = registry.LIVE_PROVIDERS[slug], settings.LIVE_PROVIDERS[slug]
     # No redirect is followed: it could lead the request, and the token in it, to whatever host an answer names.
-    client = telemetry.TimedClient(slug, limits=httpx.Limits(max_connections=16), follow_redirects=False)
-    return telemetry.counted(build(client, cache, options))
+    client = prometheus.TimedClient(slug, limits=httpx.Limits(max_connections=16), follow_redirects=False)
+    return prometheus.counted(build(client, cache, options))
 
 
 def simulated(slug: str) -> SimulatedVendor | None:

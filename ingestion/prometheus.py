@@ -15,7 +15,8 @@ import httpx
 from django.db import transaction
 from prometheus_client import Counter, Histogram
 
-from ingestion.providers.base import AccessGone, LiveProvider, TokenExpired, VendorBusy, VendorError
+from ingestion.providers.base.errors import AccessGone, TokenExpired, VendorBusy, VendorError
+from ingestion.providers.base.live import LiveProvider
 
 BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 REQUEST_SECONDS = Histogram(

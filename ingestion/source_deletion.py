@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from ingestion.live import providers
+from ingestion.live_providers import providers
 from ingestion.models import Connection
-from metrics.deletion import DeletionRefused, Selection, deletion_start
+from metrics.corrections.data_deletion import DeletionRefused, Selection, deletion_start
 from metrics.models import SourceDeletion
 from participants.locks import hold
 from participants.models import User

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ingestion.erasing import notices_about
+from ingestion.erasure import notices_about
 from ingestion.models import (
     Connection,
     ConnectionEvent,
@@ -20,7 +20,7 @@ from ingestion.models import (
     WebhookDelivery,
 )
 from participants.models import Participant
-from participants.subject_access import Chapter, Row, rows_of
+from participants.privacy.subject_access import Chapter, Row, rows_of
 
 
 def chapters(participant: Participant) -> Iterator[Chapter]:

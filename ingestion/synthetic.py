@@ -16,11 +16,12 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from ingestion.models import SyntheticDevice
-from ingestion.providers.base import DeviceState, SyntheticProvider, Wearer
+from ingestion.providers.base.live import DeviceState
+from ingestion.providers.base.synthetic import SyntheticProvider, Wearer
 from ingestion.providers.registry import SYNTHETIC_PROVIDERS
 from metrics.batch import Delivery, joined
-from metrics.collection import collected_of
-from metrics.writer import Counts, SyntheticRefused, store
+from metrics.selection.collection_window import collected_of
+from metrics.writing.writer import Counts, SyntheticRefused, store
 from participants.audit import record
 from participants.locks import hold
 from participants.models import Participant, Trial

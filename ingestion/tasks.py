@@ -9,9 +9,12 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from ingestion import closing, connections, import_undo, synthetic
+from ingestion import synthetic
+from ingestion.connections import end_of_collection
+from ingestion.connections import services as connections_services
+from ingestion.file_imports import undo
 from ingestion.models import ImportFile
-from ingestion.sync import claims, dispatch, notices
+from ingestion.sync import claims, dispatch, notifications
 
 log = logging.getLogger(__name__)
 
@@ -55,33 +58,35 @@ def tick() -> None:
         sync_connection.delay(connection_id)
     for delivery_id in dispatch.notices_left(now):
         handle_notice.delay(delivery_id)
-    for connection_id in connections.give_back_due(now):
+    for connection_id in connections_services.give_back_due(now):
         give_back.delay(connection_id)
 
 
 @shared_task(name="ingestion.end_connections", acks_late=True)  # type: ignore[untyped-decorator]
 def end_connections(trial_id: int) -> None:
     """End the connections of a trial that was closed."""
-    log.info("trial %s is closed: %s connections ended", trial_id, closing.end_trial(trial_id, now=timezone.now()))
+    log.info(
+        "trial %s is closed: %s connections ended", trial_id, end_of_collection.end_trial(trial_id, now=timezone.now())
+    )
 
 
 @shared_task(name="ingestion.end_over", acks_late=True)  # type: ignore[untyped-decorator]
 def end_over() -> None:
     """Once a day: end connections of which nothing more may come."""
-    if ended := closing.end_over(timezone.now()):
+    if ended := end_of_collection.end_over(timezone.now()):
         log.info("%s connections ended: nothing more may come of them", ended)
 
 
 @shared_task(name="ingestion.give_back", acks_late=True)  # type: ignore[untyped-decorator]
 def give_back(connection_id: int) -> None:
     """Ask a vendor to take a grant back."""
-    connections.give_back(connection_id, now=timezone.now())
+    connections_services.give_back(connection_id, now=timezone.now())
 
 
 @shared_task(name="ingestion.undo_import", acks_late=True)  # type: ignore[untyped-decorator]
 def undo_import(pk: int) -> None:
     """Go on with the undoing of an import where it stands, to its end."""
-    import_undo.undo_run(pk)
+    undo.undo_run(pk)
 
 
 @shared_task(name="ingestion.resume_undoings", acks_late=True)  # type: ignore[untyped-decorator]
@@ -120,5 +125,5 @@ def queue_connection(connection_id: int, wait: float = 0.0) -> None:
 @shared_task(name="ingestion.handle_notice", acks_late=True)  # type: ignore[untyped-decorator]
 def handle_notice(delivery_id: int) -> None:
     """Make due what a notice names, and pull it once the burst it may belong to is over."""
-    for connection_id in notices.handle(delivery_id):
-        queue_connection(connection_id, notices.BURST.total_seconds())
+    for connection_id in notifications.handle(delivery_id):
+        queue_connection(connection_id, notifications.BURST.total_seconds())

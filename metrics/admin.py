@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.contrib import admin
 from django.http import HttpRequest
 
-from metrics import removals
+from metrics.corrections import removal_requests
 from metrics.models import Metric, Removal, Source
 from metrics.models.removals import in_words
-from participants.admin_parts import Act, ByService, Kept, NothingToAsk
+from participants.admin.base import Act, ByService, Kept, NothingToAsk
 from participants.models import User
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Decide(Act):
 
     def do(self, request: HttpRequest, row: Removal, asked: dict[str, Any]) -> None:
         if isinstance(request.user, User):
-            removals.removal_decide(row, by=request.user, approve=self.approve)
+            removal_requests.removal_decide(row, by=request.user, approve=self.approve)
 
 
 class Approve(Decide):
@@ -110,5 +110,5 @@ class RemovalAdmin(Kept, ByService, Base):
 
     def save_model(self, request: HttpRequest, obj: Removal, form: Any, change: bool) -> None:
         given = form.cleaned_data
-        made = removals.removal_ask(given["trial"], by=request.user, reason=given["reason"])  # type: ignore[arg-type]
+        made = removal_requests.removal_ask(given["trial"], by=request.user, reason=given["reason"])  # type: ignore[arg-type]
         obj.pk, obj._state = made.pk, made._state

@@ -6,6 +6,6 @@ class MetricsConfig(AppConfig):
     name = "metrics"
 
     def ready(self) -> None:
-        from metrics import timescale
+        from metrics.storage import timescale
 
         post_migrate.connect(timescale.after_migrate, sender=self, dispatch_uid="metrics.after_migrate")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import Enum, IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,9 +124,9 @@ class SleepRecord:
     """One sleep episode as its source recorded it; instants are aware, in any zone.
 
     `external_id` is the source's own id of the episode, the natural key within (participant, source). `is_main`: what
-    the source says, None where it does not; metrics.nights decides. `processed` False: the vendor may still revise it.
-    `totals`: where it tells minutes and no stages. `finest_stays`: several files tell of the same episode, and the one
-    with most detail is kept, whichever comes first.
+    the source says, None where it does not; metrics.writing.sleep decides. `processed` False: the vendor may still
+    revise it. `totals`: where it tells minutes and no stages. `finest_stays`: several files tell of the same episode,
+    and the one with most detail is kept, whichever comes first.
     """
 
     source: SourceKey
@@ -232,3 +233,39 @@ def _concatenated(batches: list[SampleBatch]) -> SampleBatch:
         np.concatenate([batch.value for batch in batches]),
         np.concatenate(lengths) if lengths else None,
     )
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of the samples, nights and exercise of a delivery.
+
+    `repeated`: samples at the instant of another in the same batch. `flagged`: stored although implausible.
+    By reason: `rejected`, not stored; `skipped`, left out on purpose. `removed`: stored before and
+    absent from what replaces the stretch.
+    """
+
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    repeated: int = 0
+    flagged: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+    skipped: dict[str, int] = field(default_factory=dict)
+    sleep_new: int = 0
+    sleep_changed: int = 0
+    sleep_unchanged: int = 0
+    removed: int = 0
+    sleep_removed: int = 0
+    exercise_new: int = 0
+    exercise_changed: int = 0
+    exercise_unchanged: int = 0
+    exercise_removed: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        mine, theirs = asdict(self), asdict(other)
+        rejected = dict(Counter(mine.pop("rejected")) + Counter(theirs.pop("rejected")))
+        skipped = dict(Counter(mine.pop("skipped")) + Counter(theirs.pop("skipped")))
+        return Counts(rejected=rejected, skipped=skipped, **{name: mine[name] + theirs[name] for name in mine})
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)

@@ -6,20 +6,21 @@ from collections import Counter
 
 from django.db import connection, transaction
 
-from metrics import sql, sql_erasing
+from metrics import erasure_sql
 from metrics.exports.service import exports_forget
 from metrics.models import DataMove, Recompute
+from metrics.writing import sql as writing_sql
 from participants.models import Participant
 
 
 def erase(participant: Participant) -> dict[str, int]:
     """Rows removed by table. Safe to be called again: each slice is a transaction of its own, or of the caller's."""
     removed: Counter[str] = Counter()
-    for label, table, column in sql_erasing.TABLES:
+    for label, table, column in erasure_sql.TABLES:
         while count := _slice(participant, table, column):
             removed[label] += count
     _forget_recomputes(participant)
-    # Of the giver's they are found by the table's first reference (participants.holdings).
+    # Of the giver's they are found by the table's first reference (participants.privacy.data_map).
     removed["metrics.DataMove"] += DataMove.objects.filter(receiver=participant).delete()[0]
     removed["exports"] += len(exports_forget(participant))
     return dict(removed)
@@ -37,11 +38,11 @@ def _forget_recomputes(participant: Participant) -> None:
 def _slice(participant: Participant, table: str, column: str) -> int:
     """Delete the oldest stretch there is."""
     with connection.cursor() as cursor:
-        cursor.execute(sql.LOCK, [participant.pk])
-        cursor.execute(sql_erasing.oldest(table, column), [participant.pk])
+        cursor.execute(writing_sql.LOCK, [participant.pk])
+        cursor.execute(erasure_sql.oldest(table, column), [participant.pk])
         oldest = cursor.fetchone()[0]
         if oldest is None:
             return 0
-        slice_ = {"participant": participant.pk, "oldest": oldest, "days": sql_erasing.DAYS}
-        cursor.execute(sql_erasing.delete(table, column), slice_)
+        slice_ = {"participant": participant.pk, "oldest": oldest, "days": erasure_sql.DAYS}
+        cursor.execute(erasure_sql.delete(table, column), slice_)
         return int(cursor.rowcount)

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from metrics.batch import microseconds
-from metrics.days import LocalCalendar
+from metrics.local_time import LocalCalendar
 from metrics.models import OffsetPeriod
 from participants.models import Participant
 

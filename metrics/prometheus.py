@@ -7,7 +7,7 @@ from functools import partial
 from django.db import transaction
 from prometheus_client import Counter
 
-from metrics.counts import Counts
+from metrics.batch import Counts
 
 STORED = Counter("wearable_points_stored", "Samples that were new or changed and were stored.", ["provider"])
 UNCHANGED = Counter("wearable_points_unchanged", "Samples that were read again and stood so already.", ["provider"])

@@ -2,7 +2,8 @@
 
 A new device brings its metrics as rows here, never as columns in a table. Ids are stored with every
 measurement: they are never changed or reused. Codes and plausible ranges follow Open mHealth, LOINC and the
-vendors' own limits. `plausible` says which values count, both bounds included; plausibility.py asks it for everybody.
+vendors' own limits. `plausible` says which values count, both bounds included; plausible_range.py asks it for
+everybody.
 """
 
 from __future__ import annotations

@@ -7,11 +7,8 @@ from collections.abc import Iterator
 
 from django.db.models import Q
 
-from metrics import raw
-from metrics.calendars import calendar_of
-from metrics.days import DAY, EPOCH, LocalCalendar
 from metrics.exchange.series import numbers, stamps
-from metrics.kept import kept_days
+from metrics.local_time import DAY, EPOCH, LocalCalendar
 from metrics.models import (
     DataMove,
     DayRollup,
@@ -32,10 +29,13 @@ from metrics.models import (
     SourceDeletion,
     Standing,
 )
-from metrics.plausibility import plausible
+from metrics.participant_calendars import calendar_of
+from metrics.reading import raw
 from metrics.registry import BY_ID, Metric
+from metrics.selection.plausible_range import plausible
+from metrics.storage.stored_days import kept_days
 from participants.models import Participant
-from participants.subject_access import Chapter, Row, rows_of
+from participants.privacy.subject_access import Chapter, Row, rows_of
 
 # A sample's time in UTC lies within so many days of its local date.
 AROUND = 2

@@ -9,9 +9,12 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from metrics import care, data_check, deletion, moving, recomputes, removals, verdicts
-from metrics.exports import engine, service
+from metrics.corrections import data_deletion, data_moves, removal_requests
+from metrics.exports import runner, service
+from metrics.maintenance import data_check, routine
 from metrics.models import DataMove, Recompute, Removal, SourceDeletion
+from metrics.monitoring import evaluation
+from metrics.reevaluation import recompute as reevaluation_recompute
 from participants.models import Participant, Trial
 
 log = logging.getLogger(__name__)
@@ -57,7 +60,7 @@ def trial_changed(trial_id: int) -> None:
 @shared_task(name="metrics.recompute", acks_late=True)  # type: ignore[untyped-decorator]
 def recompute(pk: int) -> None:
     """Go on with a recompute where it stands, to its end."""
-    recomputes.recompute_run(pk)
+    reevaluation_recompute.recompute_run(pk)
 
 
 @shared_task(name="metrics.resume_recomputes", acks_late=True)  # type: ignore[untyped-decorator]
@@ -70,7 +73,7 @@ def resume_recomputes() -> None:
 @shared_task(name="metrics.remove_beyond", acks_late=True)  # type: ignore[untyped-decorator]
 def remove_beyond(pk: int) -> None:
     """Carry out an approved removal, or go on with it."""
-    removals.removal_run(pk)
+    removal_requests.removal_run(pk)
 
 
 @shared_task(name="metrics.resume_removals", acks_late=True)  # type: ignore[untyped-decorator]
@@ -84,13 +87,13 @@ def resume_removals() -> None:
 @shared_task(name="metrics.export_run", acks_late=False)  # type: ignore[untyped-decorator]
 def export_run(pk: int) -> None:
     """Go on with an export where it stands, to its end. On a queue of its own: it may take an hour."""
-    engine.export_run(pk)
+    runner.export_run(pk)
 
 
 @shared_task(name="metrics.resume_exports", acks_late=True)  # type: ignore[untyped-decorator]
 def resume_exports() -> None:
     """Each minute: an export that nobody works on goes on."""
-    for pk in engine.due(timezone.now()):
+    for pk in runner.due(timezone.now()):
         export_run.apply_async((pk,), expires=55)
 
 
@@ -103,14 +106,14 @@ def expire_exports() -> None:
 @shared_task(name="metrics.care", acks_late=True)  # type: ignore[untyped-decorator]
 def look_after_store() -> None:
     """Each night: chunks are compressed, and what a trial does not keep is deleted."""
-    for line in care.care(timezone.now()).lines():
+    for line in routine.care(timezone.now()).lines():
         log.info("%s", line)
 
 
 @shared_task(name="metrics.move_data", acks_late=True)  # type: ignore[untyped-decorator]
 def move_data(pk: int) -> None:
     """Go on with a move of one participant's data to another where it stands, to its end."""
-    moving.move_run(pk)
+    data_moves.move_run(pk)
 
 
 @shared_task(name="metrics.resume_moves", acks_late=True)  # type: ignore[untyped-decorator]
@@ -123,7 +126,7 @@ def resume_moves() -> None:
 @shared_task(name="metrics.delete_of_source", acks_late=True)  # type: ignore[untyped-decorator]
 def delete_of_source(pk: int) -> None:
     """Go on with the deletion of what a source brought of a participant where it stands, to its end."""
-    deletion.deletion_run(pk)
+    data_deletion.deletion_run(pk)
 
 
 @shared_task(name="metrics.resume_deletions", acks_late=True)  # type: ignore[untyped-decorator]
@@ -147,7 +150,7 @@ def _fan_out(people: list[int]) -> None:
 def judge(ids: list[int]) -> None:
     """Judge these participants together; nothing where there are none."""
     if ids:
-        verdicts.refresh_many(Participant.objects.filter(pk__in=ids), now=timezone.now())
+        evaluation.refresh_many(Participant.objects.filter(pk__in=ids), now=timezone.now())
 
 
 def _judged() -> QuerySet[Participant]:

@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 
 from metrics.batch import MICROSECOND, Times
-from metrics.days import DAY, local_to_utc, zone_offset
+from metrics.local_time import DAY, local_to_utc, zone_offset
 
 HOUR_SECONDS, DAY_SECONDS = 3600, 86_400
 

@@ -11,7 +11,7 @@ from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.http import HttpRequest
 
-from participants.entered import asked, number_of
+from participants.user_input import asked, number_of
 
 
 class Choice(AutocompleteSelect):

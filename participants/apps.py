@@ -10,16 +10,16 @@ class ParticipantsConfig(AppConfig):
     default_auto_field = "django.db.models.AutoField"  # int4: participant ids are part of every measurement's key
 
     def ready(self) -> None:
-        from participants import sign_in_history
+        from participants.accounts import sign_in_log
 
-        sign_in_history.connect()
+        sign_in_log.connect()
         post_migrate.connect(_begin_trail, sender=self)
 
 
 def _begin_trail(using: str, **_: Any) -> None:
     """The audit trail of a new database begins. A database that is about to be older has no such table yet."""
-    from participants import audit_chain
+    from participants.audit import hash_chain
 
     names = connections[using].introspection.table_names()
     if using == "default" and "participants_audithead" in names:
-        audit_chain.begin()
+        hash_chain.begin()

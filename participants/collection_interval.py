@@ -1,7 +1,8 @@
 """Collection interval: from which local date to which a trial may have a participant's data. The only definition.
 
 Connecting, planning, notices, imports, the writer, the day status, series, exports and FHIR all ask it (as instants:
-metrics.collection). What lies outside is not asked for, not stored, not shown and not exported, however it came here.
+metrics.selection.collection_window). What lies outside is not asked for, not stored, not shown and not exported,
+however it came here.
 
 It is bounded by the trial's dates and its closing, the participant's dates, their withdrawal (also a back-dated one,
 and its days after it was undone), consent that was taken back, and the days of pauses where the protocol of those days
@@ -17,8 +18,8 @@ from dataclasses import dataclass
 
 from django.db.models import Max, Q
 
-from participants.entered import bounded
 from participants.models import Consent, Participant, Pause, Protocol, Trial
+from participants.user_input import bounded
 
 ONE_DAY = dt.timedelta(days=1)
 Dates = tuple[dt.date, dt.date | None]  # first and last local date, both included; None: no end

@@ -1,4 +1,4 @@
-"""Form fields with the bounds of what people enter (participants.entered)."""
+"""Form fields with the bounds of what people enter (participants.user_input)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 
-from participants.entered import check_day, check_line
+from participants.user_input import check_day, check_line
 
 
 class Decoder(json.JSONDecoder):

@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Lower
 
-from participants.addresses import canonical
+from participants.email_addresses import canonical
 from participants.study_ids import study_key
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class UserManager(BaseUserManager[Any]):
-    """Users sign in with their e-mail address, however it is written (participants.addresses)."""
+    """Users sign in with their e-mail address, however it is written (participants.email_addresses)."""
 
     use_in_migrations = True
 

@@ -5,21 +5,24 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from participants import account_mail, accounts, audit_chain, erasing, session_life
-from participants.enrolment import drafts
+from participants.accounts import emails, session_middleware
+from participants.accounts import services as accounts_services
+from participants.audit import hash_chain
+from participants.enrolment import pending_upload
 from participants.models import Erasure, User
+from participants.privacy import erasure as privacy_erasure
 
 
 @shared_task(name="participants.seal_audit", acks_late=True)  # type: ignore[untyped-decorator]
 def seal_audit() -> None:
     """Each minute: chain what was recorded since."""
-    audit_chain.seal()
+    hash_chain.seal()
 
 
 @shared_task(name="participants.erase", acks_late=True)  # type: ignore[untyped-decorator]
 def erase(pk: int) -> None:
     """Carry out an approved erasure, or go on with it."""
-    erasing.erase(pk)
+    privacy_erasure.erase(pk)
 
 
 @shared_task(name="participants.resume_erasures", acks_late=True)  # type: ignore[untyped-decorator]
@@ -33,7 +36,7 @@ def resume_erasures() -> None:
 @shared_task(name="participants.mail_reset", ignore_result=True, acks_late=False)  # type: ignore[untyped-decorator]
 def mail_reset(email: str) -> None:
     """A link to set a new password, if there is such an account."""
-    account_mail.send_reset(email)
+    emails.send_reset(email)
 
 
 @shared_task(name="participants.mail_notice", ignore_result=True, acks_late=False)  # type: ignore[untyped-decorator]
@@ -41,24 +44,24 @@ def mail_notice(user_id: int, what: str, at: str, place: str) -> None:
     """Tell somebody that their account was changed. An account that was deleted meanwhile ends it quietly."""
     user = User.objects.filter(pk=user_id).first()
     if user is not None:
-        account_mail.send_notice(user, what, at, place)
+        emails.send_notice(user, what, at, place)
 
 
 @shared_task(name="participants.mail_invitation", ignore_result=True, acks_late=False)  # type: ignore[untyped-decorator]
 def mail_invitation(invitation_id: int) -> None:
     """Send a colleague the link into a trial."""
-    accounts.invitation_send(invitation_id)
+    accounts_services.invitation_send(invitation_id)
 
 
 @shared_task(name="participants.resume_invitations", acks_late=True)  # type: ignore[untyped-decorator]
 def resume_invitations() -> None:
     """Every few minutes: invitations whose mail never went out are sent."""
-    for pk in accounts.invitations_due(timezone.now()):
+    for pk in accounts_services.invitations_due(timezone.now()):
         mail_invitation.delay(pk)
 
 
 @shared_task(name="participants.clear_sessions", acks_late=True)  # type: ignore[untyped-decorator]
 def clear_sessions() -> None:
     """Each hour: sessions that have expired, and files to enrol that nobody confirmed, are deleted."""
-    session_life.clear_expired()
-    drafts.clear(timezone.now())
+    session_middleware.clear_expired()
+    pending_upload.clear(timezone.now())

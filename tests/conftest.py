@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.cache import caches
 from django.test import override_settings
 
-from config.limits import SHARED
+from config.middleware.limits import SHARED
 
 # A busy machine is no fault of a property.
 hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])

@@ -9,8 +9,8 @@ import factory
 from factory.django import DjangoModelFactory
 
 from dashboards.models import Alert
-from metrics import trails
 from metrics.models import Access, Standing
+from metrics.monitoring import day_codes
 from participants.models import Membership, Participant, Protocol, Site, Trial, User
 
 
@@ -110,14 +110,14 @@ class JudgedFactory(StandingFactory):
         days = 30
 
     trail_until = dt.date(2026, 11, 23)
-    trail = factory.LazyAttribute(lambda o: "2" * (o.days - 1) + trails.PENDING)
-    nights = factory.LazyAttribute(lambda o: trails.NIGHT * len(o.trail))
+    trail = factory.LazyAttribute(lambda o: "2" * (o.days - 1) + day_codes.PENDING)
+    nights = factory.LazyAttribute(lambda o: day_codes.NIGHT * len(o.trail))
     trail_from = factory.LazyAttribute(lambda o: o.trail_until - dt.timedelta(days=len(o.trail) - 1))
-    valid_days = factory.LazyAttribute(lambda o: sum(o.trail.count(letter) for letter in trails.VALID))
-    lost_days = factory.LazyAttribute(lambda o: o.trail.count(trails.LOST))
-    pending_days = factory.LazyAttribute(lambda o: o.trail.count(trails.PENDING))
-    excluded_days = factory.LazyAttribute(lambda o: o.trail.count(trails.EXCLUDED) + o.trail.count(trails.FAULT))
-    counted_days = factory.LazyAttribute(lambda o: o.valid_days + o.lost_days + o.trail.count(trails.INVALID))
+    valid_days = factory.LazyAttribute(lambda o: sum(o.trail.count(letter) for letter in day_codes.VALID))
+    lost_days = factory.LazyAttribute(lambda o: o.trail.count(day_codes.LOST))
+    pending_days = factory.LazyAttribute(lambda o: o.trail.count(day_codes.PENDING))
+    excluded_days = factory.LazyAttribute(lambda o: o.trail.count(day_codes.EXCLUDED) + o.trail.count(day_codes.FAULT))
+    counted_days = factory.LazyAttribute(lambda o: o.valid_days + o.lost_days + o.trail.count(day_codes.INVALID))
     adherence = factory.LazyAttribute(lambda o: o.valid_days / o.counted_days if o.counted_days else None)
     best_adherence = factory.LazyAttribute(lambda o: o.adherence)
     low_wear = factory.LazyAttribute(lambda o: o.adherence is not None and o.adherence < 0.7)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.db import connection
 
+from participants.accounts.service_accounts import service_account_create
 from participants.models import Membership, Trial, User
-from participants.service_accounts import service_account_create
 
 
 def program(trial: Trial, *, name: str = "nightly", role: str = Membership.Role.COORDINATOR) -> User:

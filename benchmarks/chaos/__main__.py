@@ -59,7 +59,7 @@ def people(made: Installation, number: int, days: int) -> tuple[str, str]:
     from django.test import Client
     from django.utils import timezone
 
-    from participants.api_tokens import token_create
+    from participants.accounts.api_tokens import token_create
     from participants.models import Membership, Trial
 
     stack.connect_all(made.vendor, number, dt.datetime.now(dt.UTC).date() - dt.timedelta(days), code=CODE)

@@ -23,10 +23,10 @@ def people(made: stack.Stack, count: int, days: int) -> list[int]:
 
     from benchmarks.monitoring_data import fill
     from ingestion.models import Connection
-    from ingestion.providers.base import Grant
+    from ingestion.providers.base.live import Grant
     from metrics.models import Access
-    from participants import vault
     from participants.models import Participant
+    from participants.privacy import encryption
 
     now = timezone.now()
     trial = fill(CODE, int(count * SPARE) + 5, days, now=now)
@@ -40,7 +40,7 @@ def people(made: stack.Stack, count: int, days: int) -> list[int]:
         grant = stack.grant(made, account["number"], Grant)
         one = Connection(participant=person, external_user_id=account["health_id"], **common)
         one.scopes, one.token_expires_at = sorted(grant.scopes or ()), grant.expires_at
-        one.sealed_tokens = vault.seal(json.dumps([grant.access_token, grant.refresh_token]))
+        one.sealed_tokens = encryption.seal(json.dumps([grant.access_token, grant.refresh_token]))
         rows.append(one)
     if len(rows) < count:
         raise SystemExit(f"Only {len(rows)} of {count} could be connected")
@@ -75,7 +75,7 @@ def managers(count: int) -> dict[str, Any]:
     from django.test import Client
     from django.utils import timezone
 
-    from participants.api_tokens import token_create
+    from participants.accounts.api_tokens import token_create
     from participants.models import Membership, Participant, Site, Trial, User
 
     trial = Trial.objects.get(code=CODE)

@@ -18,7 +18,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from participants.rest.views import ResourceView
+from participants.api.base.viewsets import ResourceView
 
 
 @cache

@@ -6,12 +6,12 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import include, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 
-from config import api_docs
-from config.api_routes import router
+from config.api import docs
+from config.api.routes import router
+from participants.api.base import schema  # noqa: F401  registers what it says of tokens
+from participants.api.base.exceptions import plain
 from participants.api.contact import ContactView
 from participants.api.me import MeView
-from participants.rest import schema  # noqa: F401  registers what it says of tokens
-from participants.rest.problems import plain
 
 
 @csrf_exempt
@@ -25,7 +25,7 @@ urlpatterns = [
     path("v1/me", MeView.as_view(), name="me"),
     path("v1/trials/<str:code>/participants/<str:study_id>/contact", ContactView.as_view(), name="contact"),
     path("v1/", include((router.urls, "api"))),
-    path("schema", api_docs.SchemaView.as_view(), name="api-schema"),
-    path("docs", api_docs.docs, name="api-docs"),
+    path("schema", docs.SchemaView.as_view(), name="api-schema"),
+    path("docs", docs.docs, name="api-docs"),
     re_path(r"^(?P<rest>.*)$", nowhere, name="api-nowhere"),
 ]

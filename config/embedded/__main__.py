@@ -14,7 +14,7 @@ from config.embedded.postgres import PostgresFault
 from config.embedded.processes import say
 from config.embedded.redis_server import RedisFault
 from config.embedded.supervisor import Failed, Supervisor
-from config.embedded.throw_away import run_with_postgres
+from config.embedded.test_server import run_with_postgres
 from deploy.bootstrap import SetupError
 
 MODES_OF_BACKUPS = {"backup": backups.backup, "restore": backups.restore}

@@ -17,7 +17,7 @@ import redis
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
-from participants.rest.problems import MEDIA_TYPE, body
+from participants.api.base.exceptions import MEDIA_TYPE, body
 
 RETRY_SECONDS = 15
 SAFE = ("GET", "HEAD", "OPTIONS")

@@ -7,8 +7,8 @@ import sys
 from django.http import HttpRequest, HttpResponseBase
 from django.views import defaults
 
-from config import outages
-from participants.rest.problems import plain
+from config.errors import outages
+from participants.api.base.exceptions import plain
 
 # Addresses that programs ask. /data/ is the one of the product's first version.
 OF_PROGRAMS = ("/api/", "/data/")

@@ -18,7 +18,7 @@ import psycopg
 from django.conf import settings
 from redis import RedisError
 
-from config import health_checks as checks
+from config.health import checks
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
-from config import health
+from config.health import probes
 
 
 @require_safe
@@ -25,8 +25,8 @@ def live(request: HttpRequest) -> HttpResponseBase:
 @require_safe
 def ready(request: HttpRequest) -> HttpResponseBase:
     """How every part is; 503 where nobody should be sent here."""
-    found = health.parts()
-    status = health.status(found)
+    found = probes.parts()
+    status = probes.status(found)
     said = {"status": status, "parts": {name: asdict(part) for name, part in found.items()}}
     return JsonResponse(said, status=503 if status == "unready" else 200)
 

@@ -35,7 +35,8 @@ DENIED_FEATURES = (
 )
 PERMISSIONS = ", ".join(f"{name}=()" for name in DENIED_FEATURES)
 
-# Where the chart libraries lie. `dashboards.libraries` names the files; a test keeps the two together.
+# Where the chart libraries lie. `dashboards.participant_detail.charts.libraries` names the files; a test keeps the two
+# together.
 CHARTS_CDN = "https://cdn.jsdelivr.net/npm/"
 
 

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from config.content_policy import PERMISSIONS
+from config.middleware.content_security_policy import PERMISSIONS
 
 # A page may hold personal data: no cache on the way keeps it, and no browser after somebody has signed out.
 KEPT_BY_NOBODY = "private, no-store"

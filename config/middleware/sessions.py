@@ -8,7 +8,7 @@ from django.contrib.sessions.middleware import SessionMiddleware
 from django.db import Error
 from django.http import HttpRequest, HttpResponse
 
-from config.outages import FULL, READ_ONLY, SAFE, outage_of
+from config.errors.outages import FULL, READ_ONLY, SAFE, outage_of
 
 log = logging.getLogger(__name__)
 

@@ -20,8 +20,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from config import health, health_checks
-from config.observability import state_queries as queries
+from config.health import checks, probes
+from config.observability import collector_queries as queries
 from ingestion.models import Connection, Heartbeat, SyncWindow
 from ingestion.models.connections import TAKING_PART
 
@@ -168,7 +168,7 @@ class State(Collector):
         return []
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        parts = ((name, float(part.ok)) for name, part in health.parts().items())
+        parts = ((name, float(part.ok)) for name, part in probes.parts().items())
         yield by_label("ready", "Whether a part of the installation works (as /health/ready says).", "part", parts)
         with self._lock:
             read = self._read()
@@ -203,7 +203,7 @@ class State(Collector):
             "stale": settings.HEARTBEAT_STALE_SECONDS,
         }
         try:
-            with health_checks.connect() as connection:
+            with checks.connect() as connection:
                 for question in asked:
                     if time.monotonic() - now > BUDGET_SECONDS:
                         log.warning("the database is slow: %s and what follows is left out", question.name)

@@ -9,8 +9,8 @@ from typing import Any
 
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]  # it brings no types
 
-from config.log_filter import cleaned
 from config.observability.logs import Formatter
+from config.observability.redaction import cleaned
 
 
 class RequestLog(Logger):  # type: ignore[misc]  # its package has no types

@@ -15,8 +15,8 @@ from typing import Any
 
 import orjson
 
-from config.log_filter import cleaned, said
-from config.observability import ids
+from config.observability import context
+from config.observability.redaction import cleaned, said
 
 # The fields of a record that a logger may add by `extra`: those of gunicorn's access log.
 EXTRA = ("method", "path", "status", "bytes", "milliseconds", "request_id")
@@ -42,7 +42,7 @@ class Formatter(logging.Formatter):
             "logger": record.name,
             "message": message(record),
             **_of_request(record),
-            **ids.current(),
+            **context.current(),
             **{name: record.__dict__[name] for name in EXTRA if name in record.__dict__},
         }
         if _trace and (trace := _trace[0]()):

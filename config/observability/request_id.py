@@ -10,7 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from config.observability import ids
+from config.observability import context
 
 FIT = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
@@ -25,7 +25,7 @@ class RequestId:
         given = request.headers.get("X-Request-ID", "") if settings.BEHIND_PROXY else ""
         request_id = given if FIT.fullmatch(given) else uuid.uuid4().hex
         request.request_id = request_id  # type: ignore[attr-defined]
-        with ids.request(request_id):
+        with context.request(request_id):
             response = self.get_response(request)
         response.headers["X-Request-ID"] = request_id
         return response

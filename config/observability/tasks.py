@@ -24,7 +24,7 @@ from celery.signals import (
 from django.conf import settings
 from prometheus_client import Counter, Histogram
 
-from config.observability import ids, logs, multiprocess, serving, tracing
+from config.observability import context, logs, multiprocess, serving, tracing
 
 # The longest are exports and re-computations, of an hour.
 BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
@@ -51,14 +51,14 @@ beat_init.connect(tracing.begin, weak=False)
 @before_task_publish.connect(weak=False)  # type: ignore[untyped-decorator]
 def passed_on(headers: dict[str, Any], **_: Any) -> None:
     """Which request started a task, for the worker's log lines."""
-    if request_id := ids.REQUEST.get():
+    if request_id := context.REQUEST.get():
         headers["request_id"] = request_id
 
 
 @task_prerun.connect(weak=False)  # type: ignore[untyped-decorator]
 def began(task_id: str, task: Any, **_: Any) -> None:
-    request_id = str(task.request.get("request_id") or ids.REQUEST.get())
-    _ids[task_id] = ids.REQUEST.set(request_id), ids.TASK.set((task_id, task.name))
+    request_id = str(task.request.get("request_id") or context.REQUEST.get())
+    _ids[task_id] = context.REQUEST.set(request_id), context.TASK.set((task_id, task.name))
     _began[task_id] = time.perf_counter()
 
 
@@ -67,8 +67,8 @@ def ended(task_id: str, task: Any, **_: Any) -> None:
     if (at := _began.pop(task_id, None)) is not None:
         SECONDS.labels(name_of(task)).observe(time.perf_counter() - at)
     if tokens := _ids.pop(task_id, None):
-        ids.REQUEST.reset(tokens[0])
-        ids.TASK.reset(tokens[1])
+        context.REQUEST.reset(tokens[0])
+        context.TASK.reset(tokens[1])
 
 
 @task_success.connect(weak=False)  # type: ignore[untyped-decorator]

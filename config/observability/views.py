@@ -14,7 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
-from config.observability import exposition, state
+from config.observability import collectors, exposition
 
 TYPE = "text/plain; charset=utf-8"
 
@@ -46,7 +46,7 @@ def installation(request: HttpRequest) -> HttpResponseBase:
     """How the whole installation is, the same whoever answers."""
     if refusal := _refused(request):
         return refusal
-    text, content_type = exposition.encoded(state.REGISTRY, request.headers.get("Accept", ""))
+    text, content_type = exposition.encoded(collectors.REGISTRY, request.headers.get("Accept", ""))
     return HttpResponse(text, content_type=content_type)
 
 

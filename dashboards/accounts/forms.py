@@ -1,4 +1,4 @@
-"""Forms of the account pages. They check what people type; rules are in participants.accounts."""
+"""Forms of the account pages. They check what people type; rules are in participants.accounts.services."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from django.contrib.auth import password_validation
 from django.http import HttpRequest
 from django.shortcuts import render
 
-from participants import account_mail, tasks
-from participants.addresses import canonical
+from participants import tasks
+from participants.accounts import emails
+from participants.email_addresses import canonical
 from participants.forms import Decoder, LineField
 from participants.models import Membership, Site, Trial, User
 
@@ -46,14 +47,14 @@ class ResetForm(forms.Form):
 
     def clean(self) -> dict[str, Any] | None:
         if not settings.EMAIL_HOST:
-            raise forms.ValidationError(account_mail.NO_SERVER)
+            raise forms.ValidationError(emails.NO_SERVER)
         return super().clean()
 
     def save(self, request: HttpRequest, **_: Any) -> str:
         """What allauth calls when the form holds and was not sent too often."""
         try:
-            account_mail.queue(tasks.mail_reset, self.cleaned_data["email"])
-        except account_mail.CannotSend as fault:
+            emails.queue(tasks.mail_reset, self.cleaned_data["email"])
+        except emails.CannotSend as fault:
             self.add_error(None, str(fault))
             page = render(request, "account/password_reset.html", {"form": self}, status=503)
             raise ImmediateHttpResponse(page) from None

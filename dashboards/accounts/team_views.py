@@ -14,13 +14,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from dashboards.access import Request, signed_in
-from dashboards.account_forms import InviteForm, JoinForm
-from ingestion.redirects import SeeOther
-from participants import account_mail, accounts
-from participants.addresses import canonical
-from participants.entered import said
+from dashboards.accounts.forms import InviteForm, JoinForm
+from dashboards.ui.access import Request, signed_in
+from participants.accounts import emails
+from participants.accounts import services as accounts_services
+from participants.email_addresses import canonical
+from participants.http import SeeOther
 from participants.models import Membership, Trial, User
+from participants.user_input import said
 
 JOIN_RATE = {"join": "30/m/ip"}
 
@@ -29,7 +30,7 @@ JOIN_RATE = {"join": "30/m/ip"}
 @signed_in
 def team(request: Request, code: str) -> HttpResponse:
     """Members and open invitations; with POST one more is sent. For managers of all sites."""
-    trial = get_object_or_404(accounts.led_by(request.user), code=code)
+    trial = get_object_or_404(accounts_services.led_by(request.user), code=code)
     form = InviteForm(trial, said(request).form or None)
     if request.method == "POST" and form.is_valid() and _invite(request, trial, form):
         return SeeOther(reverse("dashboards:team", args=[trial.code]))
@@ -38,22 +39,22 @@ def team(request: Request, code: str) -> HttpResponse:
         "trial": trial,
         "form": form,
         "members": members.order_by("user__email", "site__name"),
-        "invitations": accounts.open_invitations(trial),
+        "invitations": accounts_services.open_invitations(trial),
         "section": "team",
     }
-    return render(request, "dashboards/team.html", context, status=400 if form.errors else 200)
+    return render(request, "dashboards/accounts/team.html", context, status=400 if form.errors else 200)
 
 
 def _invite(request: Request, trial: Trial, form: InviteForm) -> bool:
     asked = form.cleaned_data
     try:
-        accounts.colleague_invite(
+        accounts_services.colleague_invite(
             trial=trial, email=asked["email"], role=asked["role"], site=asked["site"], by=request.user
         )
     except ValidationError as wrong:
         form.add_error(None, wrong.messages)
         return False
-    except account_mail.CannotSend as fault:
+    except emails.CannotSend as fault:
         form.add_error(None, str(fault))
         return False
     messages.success(request, f"The invitation goes to {asked['email']}.")
@@ -64,9 +65,9 @@ def _invite(request: Request, trial: Trial, form: InviteForm) -> bool:
 @signed_in
 def revoke(request: Request, code: str, pk: int) -> HttpResponse:
     """Make an invitation's link useless."""
-    trial = get_object_or_404(accounts.led_by(request.user), code=code)
-    invitation = get_object_or_404(accounts.open_invitations(trial), pk=pk)
-    if accounts.colleague_revoke(invitation):
+    trial = get_object_or_404(accounts_services.led_by(request.user), code=code)
+    invitation = get_object_or_404(accounts_services.open_invitations(trial), pk=pk)
+    if accounts_services.colleague_revoke(invitation):
         messages.success(request, f"The invitation to {invitation.email} does not work any more.")
     return SeeOther(reverse("dashboards:team", args=[trial.code]))
 
@@ -75,12 +76,12 @@ def revoke(request: Request, code: str, pk: int) -> HttpResponse:
 @signed_in
 def again(request: Request, code: str, pk: int) -> HttpResponse:
     """Send an invitation's link once more."""
-    trial = get_object_or_404(accounts.led_by(request.user), code=code)
-    invitation = get_object_or_404(accounts.open_invitations(trial), pk=pk)
+    trial = get_object_or_404(accounts_services.led_by(request.user), code=code)
+    invitation = get_object_or_404(accounts_services.open_invitations(trial), pk=pk)
     try:
-        if accounts.invitation_again(invitation):
+        if accounts_services.invitation_again(invitation):
             messages.success(request, f"A new link goes to {invitation.email}; the one before does not work any more.")
-    except account_mail.CannotSend as fault:
+    except emails.CannotSend as fault:
         messages.error(request, str(fault))
     return SeeOther(reverse("dashboards:team", args=[trial.code]))
 
@@ -95,19 +96,21 @@ def join(request: HttpRequest, code: str) -> HttpResponse:
         return ratelimit.respond_429(request)  # type: ignore[no-any-return]  # allauth is not typed
     user = request.user if isinstance(request.user, User) else None
     try:
-        invitation = accounts.invitation_by(code)
-        known = accounts.has_account(invitation)
+        invitation = accounts_services.invitation_by(code)
+        known = accounts_services.has_account(invitation)
         form = JoinForm(invitation.email, said(request).form or None)
         context = {"invitation": invitation, "known": known, "form": form, "here": request.path}
         if user is not None and user.email != canonical(invitation.email):
-            raise accounts.CannotJoin("This invitation is for another address. Sign out and open the link again.")
+            raise accounts_services.CannotJoin(
+                "This invitation is for another address. Sign out and open the link again."
+            )
         if request.method == "POST" and user is not None:
-            accounts.colleague_join(code, user=user)
+            accounts_services.colleague_join(code, user=user)
             messages.success(request, f"You are a member of {invitation.trial.code}.")
             return SeeOther(reverse("dashboards:trial", args=[invitation.trial.code]))
         if request.method == "POST" and not known and form.is_valid():
             return _joined(request, code, form)
-    except accounts.CannotJoin as fault:
+    except accounts_services.CannotJoin as fault:
         return render(request, "account/join.html", {"fault": str(fault)}, status=410)
     return render(request, "account/join.html", context, status=400 if form.errors else 200)
 
@@ -116,6 +119,6 @@ def _joined(request: HttpRequest, code: str, form: JoinForm) -> HttpResponse:
     """A new colleague is signed in at once; the second factor follows, where the role asks for one."""
     given = form.cleaned_data
     name = (given["first_name"], given["last_name"])
-    user = accounts.colleague_join(code, user=None, name=name, password=given["password1"])
+    user = accounts_services.colleague_join(code, user=None, name=name, password=given["password1"])
     record_authentication(request, user, method="invitation")
     return perform_login(request, Login(user=user))  # type: ignore[no-any-return]  # allauth is not typed

@@ -1,4 +1,6 @@
-"""Forms for API tokens and service accounts. They check what people type; rules are in participants.api_tokens."""
+"""Forms for API tokens and service accounts. They check what people type; rules are in
+participants.accounts.api_tokens.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +10,9 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
+from participants.accounts.service_accounts import ROLES
 from participants.forms import LineField
 from participants.models import Trial, User
-from participants.service_accounts import ROLES
 
 ENDS = ((7, "in a week"), (30, "in 30 days"), (90, "in 90 days"), (365, "in a year"))
 USUAL = 90

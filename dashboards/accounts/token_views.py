@@ -14,13 +14,17 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
 
-from dashboards.access import Request, signed_in
-from dashboards.token_forms import ServiceAccountForm, TokenForm
-from ingestion.redirects import SeeOther
-from participants.api_tokens import token_create, token_revoke
-from participants.entered import said
+from dashboards.accounts.token_forms import ServiceAccountForm, TokenForm
+from dashboards.ui.access import Request, signed_in
+from participants.accounts.api_tokens import token_create, token_revoke
+from participants.accounts.service_accounts import (
+    service_account_create,
+    service_account_end,
+    service_accounts,
+)
+from participants.http import SeeOther
 from participants.models import ApiToken, Trial, User
-from participants.service_accounts import service_account_create, service_account_end, service_accounts
+from participants.user_input import said
 
 
 @never_cache
@@ -71,7 +75,7 @@ def service(request: Request, code: str) -> HttpResponse:
         "now": timezone.now(),
     }
     wrong = form.errors or token_form.errors
-    return render(request, "dashboards/service_accounts.html", context, status=400 if wrong else 200)
+    return render(request, "dashboards/accounts/service_accounts.html", context, status=400 if wrong else 200)
 
 
 @require_POST

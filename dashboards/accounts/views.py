@@ -1,6 +1,6 @@
 """A person's own account: their name, their trials, how they signed in and from where, how long the session lives.
 
-Passwords, second factors and passkeys are allauth's views, in our templates (config.account_urls).
+Passwords, second factors and passkeys are allauth's views, in our templates (config.urls_accounts).
 """
 
 from __future__ import annotations
@@ -12,12 +12,20 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from dashboards.access import Request, signed_in
-from dashboards.account_forms import ProfileForm
-from ingestion.redirects import SeeOther
-from participants import account_mail, accounts, second_factor, session_life, sign_in_history
-from participants.entered import said
+from dashboards.accounts.forms import ProfileForm
+from dashboards.ui.access import Request, signed_in
+from participants.accounts import (
+    emails,
+    session_middleware,
+    sign_in_log,
+    two_factor,
+)
+from participants.accounts import (
+    services as accounts_services,
+)
+from participants.http import SeeOther
 from participants.models import Membership, SignIn
+from participants.user_input import said
 
 SHOWN = 100
 
@@ -28,16 +36,16 @@ def account(request: Request) -> HttpResponse:
     """Who the signed-in person is here. With POST their name is stored."""
     form = ProfileForm(said(request).form or None, instance=request.user)
     if request.method == "POST" and form.is_valid():
-        accounts.account_rename(request.user, **form.cleaned_data)
+        accounts_services.account_rename(request.user, **form.cleaned_data)
         messages.success(request, "Stored.")
         return SeeOther(reverse("dashboards:account"))
     mine = Membership.objects.filter(user=request.user, ended_at=None).select_related("trial", "site")
     context = {
         "form": form,
         "memberships": mine.order_by("trial__code", "site__name"),
-        "led": set(accounts.led_by(request.user).values_list("pk", flat=True)),
-        "has_factor": second_factor.has(request.user),
-        "required": second_factor.required_of(request.user),
+        "led": set(accounts_services.led_by(request.user).values_list("pk", flat=True)),
+        "has_factor": two_factor.has(request.user),
+        "required": two_factor.required_of(request.user),
         "last": request.user.sign_ins.filter(outcome=SignIn.Outcome.OK)[:2],
     }
     return render(request, "account/overview.html", context, status=400 if form.errors else 200)
@@ -54,8 +62,8 @@ def sign_ins(request: Request) -> HttpResponse:
 @signed_in
 def sign_out_everywhere(request: Request) -> HttpResponse:
     """End all sessions of the signed-in person but this one."""
-    sign_in_history.sign_out_everywhere(request, request.user, why="asked for")
-    account_mail.notify(request.user, "sign_out_everywhere", request)
+    sign_in_log.sign_out_everywhere(request, request.user, why="asked for")
+    emails.notify(request.user, "sign_out_everywhere", request)
     messages.success(request, "All your other sessions have ended.")
     return SeeOther(reverse("dashboards:sign-ins"))
 
@@ -65,14 +73,14 @@ def sign_out_everywhere(request: Request) -> HttpResponse:
 @signed_in
 def session(request: Request) -> HttpResponse:
     """How long the session lives if nothing is done. Asking is no deed."""
-    return JsonResponse({"seconds_left": session_life.seconds_left(request)})
+    return JsonResponse({"seconds_left": session_middleware.seconds_left(request)})
 
 
 @require_POST
 @signed_in
 def session_stay(request: Request) -> HttpResponse:
     """The person is still there. Without script the browser comes back to where it was."""
-    session_life.stay(request)
+    session_middleware.stay(request)
     if request.headers.get("Accept", "").startswith("application/json"):
-        return JsonResponse({"seconds_left": session_life.seconds_left(request)})
+        return JsonResponse({"seconds_left": session_middleware.seconds_left(request)})
     return SeeOther(reverse("dashboards:trial-list"))

@@ -1,3 +1,3 @@
 """Registers what staff see of contacting and of alerts in the administration."""
 
-from dashboards import admin_alerts, admin_letters  # noqa: F401  registers alerts and letters
+from dashboards.admin import alerts, message_templates  # noqa: F401  registers alerts and letters

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.contrib import admin
 
 from dashboards.models import Alert, AlertEvent, Digest
-from ingestion.admin_evidence import Evidence
+from participants.admin.base import Evidence
 
 if TYPE_CHECKING:
     AlertBase = admin.ModelAdmin[Alert]

@@ -9,11 +9,11 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from dashboards import letters
+from dashboards.messaging import template_engine
 from dashboards.models import MessageTemplate
 from metrics.models import Cause
-from participants import contacts
-from participants.admin_parts import Recorded
+from participants.admin.base import Recorded
+from participants.privacy import contacts
 
 if TYPE_CHECKING:
     TemplateAdminBase = admin.ModelAdmin[MessageTemplate]
@@ -41,7 +41,7 @@ class TemplateForm(TemplateFormBase):
         super().__init__(*args, **kwargs)
         self.fields["body"].help_text = (
             "Plain text; an empty line begins a paragraph, lines with 1. or - are a list. "
-            f"Variables: {', '.join(f'{{{{ {name} }}}}' for name in letters.VARIABLES)}."
+            f"Variables: {', '.join(f'{{{{ {name} }}}}' for name in template_engine.VARIABLES)}."
         )
 
     def clean_subject(self) -> str:
@@ -53,8 +53,8 @@ class TemplateForm(TemplateFormBase):
     def _checked(self, field: str) -> str:
         text: str = self.cleaned_data[field]
         try:
-            letters.check(text)
-        except letters.BadLetter as fault:
+            template_engine.check(text)
+        except template_engine.BadLetter as fault:
             raise ValidationError(str(fault)) from fault
         return text
 

@@ -10,12 +10,12 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from dashboards.access import Request, signed_in
-from dashboards.alerts import WATCHED
-from dashboards.digests import ROLES
-from ingestion.redirects import SeeOther
-from participants.entered import said
+from dashboards.alerts.digests import ROLES
+from dashboards.alerts.engine import WATCHED
+from dashboards.ui.access import Request, signed_in
+from participants.http import SeeOther
 from participants.models import Membership
+from participants.user_input import said
 
 
 def own(request: Request) -> QuerySet[Membership]:
@@ -43,4 +43,4 @@ def digests(request: Request) -> HttpResponse:
             )
             return SeeOther(reverse("dashboards:digests"))
     rows = [(member, member.pk in wrong, member.trial.status in WATCHED) for member in memberships]
-    return render(request, "dashboards/digests.html", {"rows": rows}, status=400 if wrong else 200)
+    return render(request, "dashboards/alerts/digests.html", {"rows": rows}, status=400 if wrong else 200)

@@ -22,14 +22,15 @@ from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from dashboards import alert_list, alert_words, gap_words
-from dashboards.alerts import WATCHED, awake, most_urgent_first
+from dashboards.alerts import labels, listing
+from dashboards.alerts.engine import WATCHED, awake, most_urgent_first
 from dashboards.models import Alert, Digest, Outreach
-from dashboards.standing_words import BADGES, CAUSES
-from dashboards.wording import clock
-from metrics import standings
+from dashboards.ui import gap_labels
+from dashboards.ui.formatting import clock
+from dashboards.ui.status_labels import BADGES, CAUSES
 from metrics.models import Cause, Standing
-from metrics.standings import ATTENTION, Word
+from metrics.monitoring import status
+from metrics.monitoring.status import ATTENTION, Word
 from participants.models import Membership, Participant, Trial
 
 ROLES = (Membership.Role.MANAGER, Membership.Role.COORDINATOR)
@@ -136,11 +137,11 @@ def message(digest: Digest, now: dt.datetime) -> EmailMultiAlternatives:
     need = "nobody needs" if not said.attention else f"{said.attention:,} need" + ("s" if said.attention == 1 else "")
     mail = EmailMultiAlternatives(
         subject=f"{code}: {need} attention",
-        body=render_to_string("dashboards/mail/digest.txt", shown),
+        body=render_to_string("dashboards/alerts/mail/digest.txt", shown),
         to=[member.user.email],
         headers={"Auto-Submitted": "auto-generated"},
     )
-    mail.attach_alternative(render_to_string("dashboards/mail/digest.html", shown), "text/html")
+    mail.attach_alternative(render_to_string("dashboards/alerts/mail/digest.html", shown), "text/html")
     return mail
 
 
@@ -152,8 +153,8 @@ def content(member: Membership, on: dt.date, now: dt.datetime) -> Content:
         people = people.filter(site=member.site)
     alerts = Alert.objects.filter(participant__in=people)
     since = _since(member, now)
-    told = people.exclude(standings.no_news(now))
-    counts = standings.counts(told, now)
+    told = people.exclude(status.no_news(now))
+    counts = status.counts(told, now)
     parts = [
         _part("Who needs attention", *_attention(told, now)),
         _part("New", *_alerts(alerts.filter(raised_at__gt=since, resolved_at=None), now)),
@@ -188,8 +189,8 @@ def _address(participant: Any) -> str:
 
 def _attention(people: QuerySet[Participant], now: dt.datetime) -> tuple[list[Line], int]:
     """Those who need somebody, as the trial's page orders them."""
-    found = standings.with_word(people, now).filter(word__in=ATTENTION)
-    first = standings.most_urgent_first(found).select_related("standing", "trial")[:MOST]
+    found = status.with_word(people, now).filter(word__in=ATTENTION)
+    first = status.most_urgent_first(found).select_related("standing", "trial")[:MOST]
     lines = [Line(p.study_id, BADGES[Word(p.word)].word, _why(p, now), _address(p)) for p in first]
     return lines, found.count() if len(lines) == MOST else len(lines)
 
@@ -199,21 +200,21 @@ def _why(participant: Any, now: dt.datetime) -> str:
     zone = ZoneInfo(participant.time_zone)
     if standing.cause:
         since = standing.cause_since
-        after = f" {gap_words.since(since, zone=zone, now=now)}" if since else ""
+        after = f" {gap_labels.since(since, zone=zone, now=now)}" if since else ""
         return f"{CAUSES[Cause(standing.cause)][0]}{after}"
     if standing.low_wear:
-        return f"Adherence {alert_words.percent(standing.adherence)}, target {alert_words.percent(standing.target)}"
+        return f"Adherence {labels.percent(standing.adherence)}, target {labels.percent(standing.target)}"
     if standing.low_sleep and standing.nights_recorded is not None:
         return f"{standing.nights_recorded} of 7 nights"
     return ""
 
 
 def _alerts(alerts: QuerySet[Alert], now: dt.datetime) -> tuple[list[Line], int]:
-    first = alert_list.with_words(most_urgent_first(alerts)).select_related("participant__trial")[:MOST]
+    first = listing.with_words(most_urgent_first(alerts)).select_related("participant__trial")[:MOST]
     lines = []
     for alert in first:
         participant: Any = alert.participant
-        headline = alert_words.headline(alert, ZoneInfo(participant.time_zone), now)
+        headline = labels.headline(alert, ZoneInfo(participant.time_zone), now)
         level = alert.get_level_display().capitalize()
         lines.append(Line(participant.study_id, level, headline, _address(participant)))
     return lines, alerts.count() if len(lines) == MOST else len(lines)

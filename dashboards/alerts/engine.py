@@ -7,8 +7,8 @@ an alert whose facts have not changed is not touched.
 - Nobody who is excused (paused, withdrawn, before the start or after the end) gets an alert; open ones are resolved.
 - While data are missing through a fault of ours or the vendor's, "no upload" is held: neither raised nor made worse,
   nor resolved, or an hour's outage would take away what people have acknowledged.
-- Days that were counted anew by other plausible ranges (metrics.reevaluation) are no news: the low wear that comes of
-  that raises nothing and makes nothing worse, until adherence falls further.
+- Days that were counted anew by other plausible ranges (metrics.reevaluation.range_change) are no news: the low wear
+that comes of that raises nothing and makes nothing worse, until adherence falls further.
 - What was acknowledged stays so until it is resolved. Becoming critical ends a snooze.
 """
 
@@ -27,7 +27,7 @@ from django.utils import timezone
 
 from dashboards.models import Alert, AlertEvent
 from metrics.models import Access, Exclusion, Standing
-from metrics.standings import Word, conditions
+from metrics.monitoring.status import Word, conditions
 from participants.models import Participant, Protocol, Trial, User
 
 Rule, Level, What, Resolution = Alert.Rule, Alert.Level, AlertEvent.What, Alert.Resolution

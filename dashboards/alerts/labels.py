@@ -6,13 +6,13 @@ import datetime as dt
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dashboards.alert_acts import TAKEN_BACK, who
-from dashboards.connection_words import Badge
+from dashboards.alerts.services import TAKEN_BACK, who
 from dashboards.models import Alert, AlertEvent
-from dashboards.standing_words import BADGES
-from dashboards.wording import NO_BREAK, clock
+from dashboards.ui.connection_labels import Badge
+from dashboards.ui.formatting import NO_BREAK, clock
+from dashboards.ui.status_labels import BADGES
 from metrics.models import Access
-from metrics.standings import Word
+from metrics.monitoring.status import Word
 
 Rule, Level, What = Alert.Rule, Alert.Level, AlertEvent.What
 

@@ -11,16 +11,18 @@ from zoneinfo import ZoneInfo
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, Max, Q, QuerySet
 
-from dashboards import alert_words, gap_words, roster
-from dashboards.alert_acts import SNOOZES, Names, Team, actable, who
-from dashboards.alerts import awake, most_urgent_first
-from dashboards.connection_words import Badge
-from dashboards.minutes import minute
+from dashboards.alerts import labels
+from dashboards.alerts.engine import awake, most_urgent_first
+from dashboards.alerts.services import SNOOZES, Names, Team, actable, who
 from dashboards.models import Alert, AlertEvent
-from dashboards.paging import Pages
+from dashboards.trial_overview import filters as trial_overview_filters
+from dashboards.ui import gap_labels
+from dashboards.ui.connection_labels import Badge
+from dashboards.ui.pagination import Pages
+from dashboards.ui.refresh import minute
 from metrics.models import Standing
-from participants.entered import Entered
 from participants.models import Participant, Site, Trial, User
+from participants.user_input import Entered
 
 PAGE_SIZE = 25
 RESOLVED_FOR = dt.timedelta(days=14)
@@ -150,7 +152,7 @@ def view(trial: Trial, user: User, want: Asked, now: dt.datetime) -> View:
         pages=Pages(page, lambda number: want.query(page=number)),
         rows=[row(alert, team, alert.pk in managed, now) for alert in page],
         shows=[Show(k, title, hint, counts[k], want.query(show=k, page="")) for k, (title, hint) in SHOWS.items()],
-        sites=roster.sites(trial, user),
+        sites=trial_overview_filters.sites(trial, user),
         team=team.names([alert.participant.site_id for alert in page if alert.pk in managed]),
         may_act=bool(managed),
         any=any(counts.values()) or bool(want.rule or want.site or want.search),
@@ -170,16 +172,16 @@ def row(alert: Alert, team: Team, may_act: bool, now: dt.datetime) -> Row:
     may_act = may_act and alert.resolved_at is None
     return Row(
         alert=alert,
-        badge=alert_words.badge(alert),
-        tone=alert_words.tone(alert),
-        headline=alert_words.headline(alert, zone, now),
+        badge=labels.badge(alert),
+        tone=labels.tone(alert),
+        headline=labels.headline(alert, zone, now),
         evidence=_evidence(alert, zone, now),
-        state=alert_words.state(alert, now, zone),
+        state=labels.state(alert, now, zone),
         has=who(alert.assigned_to) if alert.assigned_to else "",
         may_act=may_act,
         snoozed=bool(alert.snoozed_until and alert.snoozed_until > now),
         team=team.names([alert.participant.site_id]) if may_act else (),
-        history=[(event, alert_words.event(event)) for event in alert.events.all()],
+        history=[(event, labels.event(event)) for event in alert.events.all()],
     )
 
 
@@ -188,11 +190,13 @@ def _evidence(alert: Alert, zone: ZoneInfo, now: dt.datetime) -> str:
     standing: Standing | None = getattr(alert.participant, "standing", None)
     if alert.resolved_at or standing is None or not standing.cause or alert.rule == Alert.Rule.LOW_SLEEP:
         return ""
-    return gap_words.sentence(standing.cause, standing.evidence, zone=zone, now=now)
+    return gap_labels.sentence(standing.cause, standing.evidence, zone=zone, now=now)
 
 
 def notices(participant: Participant, may_act: bool, now: dt.datetime) -> list[Row]:
-    """A participant's open alerts for templates/dashboards/_alert.html, the most urgent first. Three queries or one."""
+    """A participant's open alerts for templates/dashboards/alerts/_alert.html, the most urgent first. Three queries or
+    one.
+    """
     mine = list(with_words(most_urgent_first(Alert.objects.filter(participant=participant, resolved_at=None))))
     if not mine:
         return []

@@ -18,13 +18,13 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from dashboards import alert_acts, alert_list
-from dashboards.access import Request, signed_in
+from dashboards.alerts import listing, services
 from dashboards.models import Alert
-from dashboards.views import pushed
-from ingestion.redirects import SeeOther
-from participants.entered import Entered, asked, said
+from dashboards.ui.access import Request, signed_in
+from dashboards.ui.http import pushed
+from participants.http import SeeOther
 from participants.models import Participant, Trial, User
+from participants.user_input import Entered, asked, said
 
 MOST = 500  # alerts in one act
 
@@ -36,15 +36,15 @@ def visible_trial(request: Request, code: str) -> Trial:
 
 def context(request: Request, trial: Trial, asked: Any, now: dt.datetime) -> dict[str, Any]:
     """What the page and its table need."""
-    want = alert_list.Asked.of(asked)
+    want = listing.Asked.of(asked)
     here = reverse("dashboards:alerts", args=[trial.code])
-    view = alert_list.view(trial, request.user, want, now)
+    view = listing.view(trial, request.user, want, now)
     return {
         "trial": trial,
         "section": "alerts",
         "view": view,
         "rules": Alert.Rule.choices,
-        "snoozes": alert_list.SNOOZE_CHOICES,
+        "snoozes": listing.SNOOZE_CHOICES,
         "here": here,
         "next": f"{here}?{view.here}" if view.here else here,
         "now": now,
@@ -59,12 +59,12 @@ def alerts(request: Request, code: str) -> HttpResponse:
     trial = visible_trial(request, code)
     now = timezone.now()
     seen = asked(request).get("seen", "")
-    if request.htmx and seen and seen == alert_list.stamp(trial, request.user, now):
+    if request.htmx and seen and seen == listing.stamp(trial, request.user, now):
         return HttpResponse(status=204)
     shown = context(request, trial, asked(request), now)
     if not request.htmx or request.htmx.boosted or request.htmx.history_restore_request:
-        return render(request, "dashboards/alerts.html", shown)
-    answer = render(request, "dashboards/_alerts.html", shown | {"swapped": True})
+        return render(request, "dashboards/alerts/alerts.html", shown)
+    answer = render(request, "dashboards/alerts/_alerts.html", shown | {"swapped": True})
     return answer if seen else pushed(request, answer, shown["view"].here)
 
 
@@ -73,8 +73,8 @@ def alerts(request: Request, code: str) -> HttpResponse:
 def alert_act(request: Request, code: str, pk: int, verb: str) -> HttpResponse:
     """Act on one alert: 404 to who may not see it, 403 to who may not act."""
     trial = visible_trial(request, code)
-    get_object_or_404(alert_list.visible(trial, request.user), pk=pk)
-    mine = alert_acts.actable(request.user, trial).filter(pk=pk)
+    get_object_or_404(listing.visible(trial, request.user), pk=pk)
+    mine = services.actable(request.user, trial).filter(pk=pk)
     if not mine.exists():
         raise PermissionDenied
     done = act(request, trial, mine, verb)
@@ -89,7 +89,7 @@ def alerts_act(request: Request, code: str, verb: str) -> HttpResponse:
     """Act on those that were selected. Those on which one may not act are left as they are."""
     trial = visible_trial(request, code)
     chosen = said(request).numbers("alert", MOST)
-    mine = alert_acts.actable(request.user, trial).filter(pk__in=chosen)
+    mine = services.actable(request.user, trial).filter(pk__in=chosen)
     manages = Participant.objects.managed_by(request.user).filter(trial=trial)
     if not manages.exists() or (chosen and not mine.exists()):
         raise PermissionDenied
@@ -121,19 +121,19 @@ def act(request: Request, trial: Trial, mine: QuerySet[Alert], verb: str) -> Sai
     by: Any = request.user
     now = timezone.now()
     plain = {
-        "acknowledge": alert_acts.acknowledge,
-        "unacknowledge": alert_acts.unacknowledge,
-        "unsnooze": alert_acts.unsnooze,
+        "acknowledge": services.acknowledge,
+        "unacknowledge": services.unacknowledge,
+        "unsnooze": services.unsnooze,
     }
     if verb in plain:
         changed = plain[verb](mine, by=by, now=now)
     elif verb == "snooze":
         days = said(request).number("days")
-        if days not in alert_acts.SNOOZES:
+        if days not in services.SNOOZES:
             raise Http404
-        changed = alert_acts.snooze(mine, days=days, trial=trial, by=by, now=now)
+        changed = services.snooze(mine, days=days, trial=trial, by=by, now=now)
     elif verb == "assign":
-        changed = alert_acts.assign(mine, to=assignee(request, trial), by=by, now=now)
+        changed = services.assign(mine, to=assignee(request, trial), by=by, now=now)
     else:
         raise Http404
     return Said(_words(changed, verb), UNDO.get(verb, "") if changed else "", [alert.pk for alert in changed])
@@ -144,7 +144,7 @@ def assignee(request: Request, trial: Trial) -> User | None:
     value = said(request).get("to", "")
     if not value:
         return None
-    team = alert_acts.Team(trial).of([])
+    team = services.Team(trial).of([])
     found = next((user for user in team if str(user.pk) == value), None)
     if found is None:
         raise Http404
@@ -160,18 +160,18 @@ def _words(changed: list[Alert], verb: str) -> str:
 
 def notice(request: Request, trial: Trial, pk: int) -> HttpResponse:
     """One alert's notice, as the participant's page shows it."""
-    alert = get_object_or_404(alert_list.with_words(alert_list.visible(trial, request.user)), pk=pk)
+    alert = get_object_or_404(listing.with_words(listing.visible(trial, request.user)), pk=pk)
     now = timezone.now()
-    row = alert_list.row(alert, alert_acts.Team(trial), True, now)
+    row = listing.row(alert, services.Team(trial), True, now)
     shown = {
         "trial": trial,
         "row": row,
-        "snoozes": alert_list.SNOOZE_CHOICES,
+        "snoozes": listing.SNOOZE_CHOICES,
         "now": now,
         "next": said(request).text("next", MOST_ADDRESS),
         "participant": alert.participant,
     }
-    return render(request, "dashboards/_alert.html", shown)
+    return render(request, "dashboards/alerts/_alert.html", shown)
 
 
 def answered(request: Request, trial: Trial, done: Said) -> HttpResponse:
@@ -185,4 +185,4 @@ def answered(request: Request, trial: Trial, done: Said) -> HttpResponse:
         return SeeOther(back)
     there = Entered(QueryDict(urlsplit(back).query))
     shown = context(request, trial, there, timezone.now())
-    return render(request, "dashboards/_alerts.html", shown | {"said": done, "swapped": True})
+    return render(request, "dashboards/alerts/_alerts.html", shown | {"said": done, "swapped": True})

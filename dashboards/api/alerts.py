@@ -14,15 +14,16 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dashboards import alert_acts, alert_list
-from dashboards.alerts import awake
+from dashboards.alerts import listing as alerts_listing
+from dashboards.alerts import services as alerts_services
+from dashboards.alerts.engine import awake
 from dashboards.models import Alert, AlertEvent
+from participants.api.base.exceptions import BadParameters, Problem, conflicts
+from participants.api.base.fields import Address, WordOrNull
+from participants.api.base.parameters import Parameters
+from participants.api.base.resource import resource
+from participants.api.base.viewsets import ResourceSet
 from participants.models import Trial, User
-from participants.rest.described import resource
-from participants.rest.fields import Address, WordOrNull
-from participants.rest.parameters import Parameters
-from participants.rest.problems import BadParameters, Problem, conflicts
-from participants.rest.views import ResourceSet
 
 LEVELS = (("warning", "warning"), ("critical", "critical"))
 STATES = ("open", "acknowledged", "unacknowledged", "snoozed", "resolved")
@@ -92,7 +93,8 @@ class AlertParameters(Parameters):
 
 class SnoozeSerializer(serializers.Serializer[Any]):
     days = serializers.ChoiceField(
-        sorted(alert_acts.SNOOZES), help_text="Until the beginning of the day so many days from today, trial's time."
+        sorted(alerts_services.SNOOZES),
+        help_text="Until the beginning of the day so many days from today, trial's time.",
     )
 
 
@@ -134,7 +136,7 @@ class AlertSet(ResourceSet):
     def list(self, request: Request, code: str) -> Response:
         asked = AlertParameters.read(request)
         trial, people = self.people(code)
-        found = alert_list.visible(trial, self.user)
+        found = alerts_listing.visible(trial, self.user)
         if "participant" in asked:
             found = found.filter(participant__in=people.with_study_id(asked["participant"]))
         found = found.filter(**{FIELDS[name]: value for name, value in asked.items() if name in FIELDS})
@@ -150,15 +152,15 @@ class AlertSet(ResourceSet):
         return self._answered(self.trial(code), id)
 
     def _answered(self, trial: Trial, id: str) -> Response:
-        found = alert_list.with_words(alert_list.visible(trial, self.user))
+        found = alerts_listing.with_words(alerts_listing.visible(trial, self.user))
         return Response(AlertWithEventsSerializer(get_object_or_404(found, pk=id)).data)
 
     def _act(self, code: str, id: str, do: Callable[[QuerySet[Alert], Trial], Any]) -> Response:
         """Do something with an alert: 404 to who may not see it, 403 to who may not act, 409 if it is over."""
         trial = self.trial(code)
-        alert = get_object_or_404(alert_list.visible(trial, self.user), pk=id)
+        alert = get_object_or_404(alerts_listing.visible(trial, self.user), pk=id)
         self.about(alert.participant, managed=True)
-        mine = alert_acts.actable(self.user, trial).filter(pk=alert.pk)
+        mine = alerts_services.actable(self.user, trial).filter(pk=alert.pk)
         if alert.resolved_at:
             raise Problem(409, "It cannot be done as things stand.", "This alert is over.")
         with conflicts():
@@ -169,13 +171,13 @@ class AlertSet(ResourceSet):
     @action(detail=True, methods=["post"])
     def acknowledge(self, request: Request, code: str, id: str) -> Response:
         now = timezone.now()
-        return self._act(code, id, lambda mine, _: alert_acts.acknowledge(mine, by=self.user, now=now))
+        return self._act(code, id, lambda mine, _: alerts_services.acknowledge(mine, by=self.user, now=now))
 
     @extend_schema(summary="Take that back", request=None, responses={200: AlertWithEventsSerializer})
     @action(detail=True, methods=["post"])
     def unacknowledge(self, request: Request, code: str, id: str) -> Response:
         now = timezone.now()
-        return self._act(code, id, lambda mine, _: alert_acts.unacknowledge(mine, by=self.user, now=now))
+        return self._act(code, id, lambda mine, _: alerts_services.unacknowledge(mine, by=self.user, now=now))
 
     @extend_schema(
         summary="Let it not count for some days",
@@ -186,14 +188,14 @@ class AlertSet(ResourceSet):
     def snooze(self, request: Request, code: str, id: str) -> Response:
         days, now = self.said(SnoozeSerializer)["days"], timezone.now()
         return self._act(
-            code, id, lambda mine, trial: alert_acts.snooze(mine, days=days, trial=trial, by=self.user, now=now)
+            code, id, lambda mine, trial: alerts_services.snooze(mine, days=days, trial=trial, by=self.user, now=now)
         )
 
     @extend_schema(summary="Let it count again", request=None, responses={200: AlertWithEventsSerializer})
     @action(detail=True, methods=["post"])
     def unsnooze(self, request: Request, code: str, id: str) -> Response:
         now = timezone.now()
-        return self._act(code, id, lambda mine, _: alert_acts.unsnooze(mine, by=self.user, now=now))
+        return self._act(code, id, lambda mine, _: alerts_services.unsnooze(mine, by=self.user, now=now))
 
     @extend_schema(
         summary="Give it to a member, or to nobody",
@@ -206,7 +208,7 @@ class AlertSet(ResourceSet):
 
         def do(mine: QuerySet[Alert], trial: Trial) -> None:
             to = member(trial, mine.annotate(site=F("participant__site")).values_list("site", flat=True), address)
-            alert_acts.assign(mine, to=to, by=self.user, now=now)
+            alerts_services.assign(mine, to=to, by=self.user, now=now)
 
         return self._act(code, id, do)
 
@@ -215,7 +217,7 @@ def member(trial: Trial, sites: Any, address: str | None) -> User | None:
     """Who manages these sites' participants and has this address; None where none is named. Raises BadParameters."""
     if address is None:
         return None
-    team = alert_acts.Team(trial).of(sites)
+    team = alerts_services.Team(trial).of(sites)
     found = next((user for user in team if user.email == address), None)
     if found is None:
         raise BadParameters({"to": ["No manager or coordinator who sees the participant has this address."]})

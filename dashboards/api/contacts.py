@@ -15,14 +15,15 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dashboards import letter_store, outreach
-from dashboards.contacting import REACHED
+from dashboards.messaging import services as messaging_services
+from dashboards.messaging import templates
+from dashboards.messaging.views import REACHED
 from dashboards.models import Alert, MessageTemplate, Outreach
-from participants.rest.described import resource
-from participants.rest.fields import Line
-from participants.rest.parameters import Parameters
-from participants.rest.problems import BadParameters
-from participants.rest.views import ResourceSet, created
+from participants.api.base.exceptions import BadParameters
+from participants.api.base.fields import Line
+from participants.api.base.parameters import Parameters
+from participants.api.base.resource import resource
+from participants.api.base.viewsets import ResourceSet, created
 
 
 class OutreachSerializer(serializers.ModelSerializer[Outreach]):
@@ -77,7 +78,7 @@ class CallSerializer(serializers.Serializer[Any]):
     study_id = serializers.CharField(max_length=64)
     outcome = serializers.ChoiceField(REACHED)
     said = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="", help_text="No names.")
-    reason = Line(max_length=outreach.REASON_LENGTH, help_text="Why the participant was called.")
+    reason = Line(max_length=messaging_services.REASON_LENGTH, help_text="Why the participant was called.")
     alert = serializers.IntegerField(required=False, allow_null=True, default=None, help_text="The alert it answers.")
 
 
@@ -127,7 +128,7 @@ class OutreachSet(ResourceSet):
             if alert is None:
                 raise BadParameters({"alert": ["The participant has no such alert."]})
         batch = uuid.uuid4()
-        outreach.call_store(
+        messaging_services.call_store(
             participant,
             outcome=asked["outcome"],
             said=asked["said"],
@@ -163,6 +164,6 @@ class MessageTemplateSet(ResourceSet):
     def list(self, request: Request, code: str) -> Response:
         Parameters.read(request)
         trial = self.trial(code)
-        letter_store.templates_of(trial)  # a trial that has none yet gets them
+        templates.templates_of(trial)  # a trial that has none yet gets them
         found = trial.message_templates.filter(active=True)
         return self.paged(found.order_by("code", "language"), "code", "language")

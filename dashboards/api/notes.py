@@ -8,12 +8,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from dashboards.models import Note
-from dashboards.notes import LONGEST, note_store
+from dashboards.participant_detail.notes import LONGEST, note_store
+from participants.api.base.exceptions import conflicts
+from participants.api.base.parameters import Parameters
+from participants.api.base.resource import resource
+from participants.api.base.viewsets import ResourceSet, created
 from participants.audit import looked
-from participants.rest.described import resource
-from participants.rest.parameters import Parameters
-from participants.rest.problems import conflicts
-from participants.rest.views import ResourceSet, created
 
 
 class NoteSerializer(serializers.ModelSerializer[Note]):

@@ -8,10 +8,10 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from metrics.models import Cause, Standing
-from metrics.standings import Word
+from metrics.monitoring.status import Word
+from participants.api.base.fields import Day, Line, WordOrNull
+from participants.api.base.parameters import Parameters
 from participants.models import Participant, Pause
-from participants.rest.fields import Day, Line, WordOrNull
-from participants.rest.parameters import Parameters
 
 WORDS = tuple((word.name.lower(), word.label) for word in Word)
 # Statuses that somebody is enrolled with; the others come by acts.

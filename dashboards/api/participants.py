@@ -11,15 +11,15 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dashboards.api import people as shapes
-from metrics.standings import Word, conditions, with_word
+from dashboards.api import participant_serializers as shapes
+from metrics.monitoring.status import Word, conditions, with_word
 from participants import services
+from participants.api.base.exceptions import BadParameters, conflicts
+from participants.api.base.parameters import Parameters
+from participants.api.base.resource import IF_MATCH, resource
+from participants.api.base.viewsets import ResourceSet
 from participants.audit import looked
 from participants.models import Participant, Site, Trial
-from participants.rest.described import IF_MATCH, resource
-from participants.rest.parameters import Parameters
-from participants.rest.problems import BadParameters, conflicts
-from participants.rest.views import ResourceSet
 from participants.services.changes import locked
 
 Shown = shapes.ParticipantWithPausesSerializer

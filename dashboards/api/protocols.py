@@ -11,17 +11,17 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dashboards import protocol_acts
 from dashboards.models import Alert
-from dashboards.protocol_page import today_of
-from dashboards.protocol_words import RULES
+from dashboards.protocols import services as protocols_services
+from dashboards.protocols.labels import RULES
+from dashboards.protocols.views import today_of
 from metrics.registry import METRICS
+from participants.api.base.exceptions import BadParameters, conflicts
+from participants.api.base.fields import LocalTime
+from participants.api.base.parameters import Parameters
+from participants.api.base.resource import resource
+from participants.api.base.viewsets import ResourceSet, created
 from participants.models import Protocol, Trial
-from participants.rest.described import resource
-from participants.rest.fields import LocalTime
-from participants.rest.parameters import Parameters
-from participants.rest.problems import BadParameters, conflicts
-from participants.rest.views import ResourceSet, created
 
 CODES = tuple((metric.code, metric.name) for metric in METRICS)
 
@@ -119,11 +119,11 @@ class ProtocolSet(ResourceSet):
         today = today_of(trial, timezone.now())
         asked = self.said(NewProtocolSerializer)
         said = {name: asked.pop(name) for name in ("retroactive", "confirmed")}
-        if wrong := protocol_acts.wrong_begin(asked["effective_on"], today, **said):
+        if wrong := protocols_services.wrong_begin(asked["effective_on"], today, **said):
             raise BadParameters({name: [why] for name, why in wrong.items()})
-        made = next_version(trial, protocol_acts.newest_of(trial, today), asked)
+        made = next_version(trial, protocols_services.newest_of(trial, today), asked)
         with conflicts():
-            stored, run = protocol_acts.version_store(made, today=today, by=self.user)
+            stored, run = protocols_services.version_store(made, today=today, by=self.user)
         told = {**self.shown(stored), "recompute": run.pk if run else None}
         return created(told, f"{request.path}/{stored.version}")
 

@@ -18,18 +18,18 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from dashboards import connection_card, connection_words
-from dashboards.access import Request, signed_in
-from dashboards.connection_card import Link
-from dashboards.connections import managed_participant
-from dashboards.views import visible_participant
-from ingestion import closing
+from dashboards.connections.views import managed_participant
+from dashboards.participant_detail import side_panel
+from dashboards.participant_detail.side_panel import Link
+from dashboards.ui import connection_labels
+from dashboards.ui.access import Request, signed_in, visible_participant
+from ingestion.connections import end_of_collection
 from ingestion.models import Connection, SyncWindow
-from ingestion.redirects import SeeOther
-from ingestion.sync import by_hand
+from ingestion.sync import manual
 from participants.audit import looked
-from participants.entered import asked, said
+from participants.http import SeeOther
 from participants.models import Participant, Trial
+from participants.user_input import asked, said
 
 PAGE_SIZE = 50
 WINDOWS_SHOWN = 25
@@ -82,12 +82,12 @@ def sync(request: Request, code: str) -> HttpResponse:
         "section": "connections",
         "page": page,
         "rows": rows(list(page), timezone.now()),
-        "closing": closing.progress(trial) if trial.status == Trial.Status.CLOSED else None,
+        "closing": end_of_collection.progress(trial) if trial.status == Trial.Status.CLOSED else None,
         "never": people.exclude(connections__in=mine).count(),
         "tally": dict(mine.order_by().values_list("status").annotate(n=Count("pk"))),
         "now": timezone.now(),
     }
-    return render(request, "dashboards/sync.html", context)
+    return render(request, "dashboards/connections/sync.html", context)
 
 
 def rows(connections: list[Connection], now: dt.datetime) -> list[Row]:
@@ -100,11 +100,11 @@ def rows(connections: list[Connection], now: dt.datetime) -> list[Row]:
     )
     return [
         Row(
-            connection_card.link(c, now),
+            side_panel.link(c, now),
             waiting=counts.get((c.pk, State.DUE), 0) + counts.get((c.pk, State.CLAIMED), 0),
             done=counts.get((c.pk, State.DONE), 0),
             failed=counts.get((c.pk, State.FAILED), 0),
-            error=connection_words.error(newest[c.pk]) if c.pk in newest else "",
+            error=connection_labels.error(newest[c.pk]) if c.pk in newest else "",
         )
         for c in connections
     ]
@@ -123,15 +123,15 @@ def sync_detail(request: Request, code: str, study_id: str, provider: str) -> Ht
         "trial": participant.trial,
         "participant": participant,
         "section": "connections",
-        "link": connection_card.link(connection, now),
+        "link": side_panel.link(connection, now),
         "connection": connection,
-        "may_manage": connection_card.may_manage(request.user, participant),
+        "may_manage": side_panel.may_manage(request.user, participant),
         "asks": connection.asks,
         "now": now,
         **progress(connection, now),
     }
     partial = request.htmx and not request.htmx.boosted
-    return render(request, f"dashboards/{'_sync_live' if partial else 'sync_detail'}.html", context)
+    return render(request, f"dashboards/connections/{'_sync_live' if partial else 'sync_detail'}.html", context)
 
 
 def progress(connection: Connection, now: dt.datetime) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def progress(connection: Connection, now: dt.datetime) -> dict[str, Any]:
     newest = windows.filter(state__in=[State.DONE, State.FAILED]).order_by("-finished_at", "-starts_at")[:WINDOWS_SHOWN]
     failed = windows.filter(state=State.FAILED).order_by("-finished_at")[:WINDOWS_SHOWN]
     return {
-        "counts": [(connection_words.STATES[state], counts.get(state, 0)) for state in State],
+        "counts": [(connection_labels.STATES[state], counts.get(state, 0)) for state in State],
         "failed_count": counts.get(State.FAILED, 0),
         "left": left,
         # Windows of a connection that may not be asked wait for it; nothing moves meanwhile.
@@ -159,7 +159,7 @@ def progress(connection: Connection, now: dt.datetime) -> dict[str, Any]:
 
 def line(window: SyncWindow) -> Line:
     code = window.error_code
-    return Line(window, connection_words.STATES[State(window.state)], connection_words.error(code) if code else "")
+    return Line(window, connection_labels.STATES[State(window.state)], connection_labels.error(code) if code else "")
 
 
 # --- starting things -------------------------------------------------------------------------------------------------
@@ -173,7 +173,7 @@ def started(
     connection = get_object_or_404(participant.connections, provider=provider)
     try:
         count, some, none = do(connection)
-    except by_hand.NotConnected:
+    except manual.NotConnected:
         messages.error(request, "Nothing can be asked for now: the connection is not active.")
     else:
         if count:
@@ -187,7 +187,7 @@ def started(
 @signed_in
 def sync_now(request: Request, code: str, study_id: str, provider: str) -> HttpResponse:
     def do(connection: Connection) -> tuple[int, str, str]:
-        count = by_hand.sync_now(connection, timezone.now())
+        count = manual.sync_now(connection, timezone.now())
         return count, "Started: {count} {windows} to read.", "There is nothing to read: the monitoring is over."
 
     return started(request, code, study_id, provider, do)
@@ -201,7 +201,7 @@ def backfill(request: Request, code: str, study_id: str, provider: str) -> HttpR
             first = said(request).day("from")
         except ValidationError as refused:
             return 0, "", f"Choose the first day to read. {refused.message}"
-        count = by_hand.backfill(connection, first, timezone.now())
+        count = manual.backfill(connection, first, timezone.now())
         return (
             count,
             f"Started: {{count}} {{windows}} since {first.day} {first:%b %Y} to read, the newest first.",
@@ -215,7 +215,7 @@ def backfill(request: Request, code: str, study_id: str, provider: str) -> HttpR
 @signed_in
 def requeue(request: Request, code: str, study_id: str, provider: str) -> HttpResponse:
     def do(connection: Connection) -> tuple[int, str, str]:
-        count = by_hand.requeue(connection, timezone.now())
+        count = manual.requeue(connection, timezone.now())
         return count, "Trying {count} failed {windows} again.", "Nothing has failed."
 
     return started(request, code, study_id, provider, do)

@@ -17,14 +17,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import trigger_client_event
 
-from dashboards import connection_card
-from dashboards.access import Request, signed_in
-from dashboards.views import visible_participant
-from ingestion import connections
+from dashboards.participant_detail import side_panel
+from dashboards.ui.access import Request, signed_in, visible_participant
+from ingestion.connections import invitations
+from ingestion.connections import services as connections_services
 from ingestion.models import Connection, Invitation
-from ingestion.redirects import SeeOther
-from participants.entered import asked
+from participants.http import SeeOther
 from participants.models import Participant
+from participants.user_input import asked
 
 # In the session: invitations made in it, whose links it may still show.
 SHOWN = "invitations"
@@ -34,7 +34,7 @@ SHOWN_FOR = dt.timedelta(minutes=15)
 def managed_participant(request: Request, code: str, study_id: str) -> Participant:
     """The participant if the signed-in person may act for them: 404 to who may not even see them, else 403."""
     participant = visible_participant(request, code, study_id)
-    if not connection_card.may_manage(request.user, participant):
+    if not side_panel.may_manage(request.user, participant):
         raise PermissionDenied
     return participant
 
@@ -49,7 +49,7 @@ def invite(request: Request, code: str, study_id: str) -> HttpResponse:
     """A new link for a participant; the one before stops working."""
     participant = managed_participant(request, code, study_id)
     try:
-        made = connections.invitation_create(participant=participant, by=request.user, now=timezone.now())
+        made = invitations.invitation_create(participant=participant, by=request.user, now=timezone.now())
     except ValueError as error:
         messages.error(request, str(error))
         return SeeOther(page_of(participant))
@@ -68,9 +68,9 @@ def invitation(request: Request, code: str, study_id: str, pk: int) -> HttpRespo
     mine = pk in request.session.get(SHOWN, []) and now - made.created_at < SHOWN_FOR
     context = {"trial": participant.trial, "participant": participant, "invitation": made, "now": now}
     if mine and not made.cancelled_at:
-        path = reverse("ingestion:connect", args=[connections.invitation_code(made)])
+        path = reverse("ingestion:connect", args=[invitations.invitation_code(made)])
         context |= {"link": settings.PUBLIC_URL + path, "qr": qr(settings.PUBLIC_URL + path)}
-    response = render(request, "dashboards/invitation.html", context)
+    response = render(request, "dashboards/connections/invitation.html", context)
     response.headers["Referrer-Policy"] = "same-origin"
     return response
 
@@ -90,12 +90,12 @@ def disconnect(request: Request, code: str, study_id: str, provider: str) -> Htt
     if connection.status not in (Connection.Status.ACTIVE, Connection.Status.RECONNECT):
         messages.info(request, "It is disconnected already.")
         return SeeOther(page_of(participant))
-    shown = connection_card.link(connection, timezone.now())
+    shown = side_panel.link(connection, timezone.now())
     if request.method != "POST":
         context = {"trial": participant.trial, "participant": participant, "link": shown}
-        return render(request, "dashboards/disconnect.html", context)
+        return render(request, "dashboards/connections/disconnect.html", context)
     name = shown.described.provider
-    if connections.disconnect(connection, reason="manager", now=timezone.now()):
+    if connections_services.disconnect(connection, reason="manager", now=timezone.now()):
         messages.success(request, f"Disconnected from {name}. Nothing is asked of it any more.")
     else:
         messages.warning(request, f"Nothing is asked of {name} any more, but it has not confirmed the end of access.")
@@ -110,11 +110,11 @@ def pulse(request: Request, code: str, study_id: str) -> HttpResponse:
     participant = visible_participant(request, code, study_id)
     seen = asked(request).get("seen", "")
     now = timezone.now()
-    if connection_card.pulse(participant, now) == seen:
+    if side_panel.pulse(participant, now) == seen:
         return HttpResponse(status=204)
-    context = connection_card.live_part(participant, request.user, now)
+    context = side_panel.live_part(participant, request.user, now)
     shown = context | {"participant": participant, "trial": participant.trial, "oob": True}
-    response = render(request, "dashboards/_live_parts.html", shown)
+    response = render(request, "dashboards/participant_detail/_live_parts.html", shown)
     if context["pulse"].partition(".")[0] != seen.partition(".")[0]:
         return trigger_client_event(response, "newdata")
     return response

@@ -18,16 +18,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
-from dashboards.access import Request, signed_in
-from dashboards.exports_form import ExportForm
-from dashboards.protocol_page import visible_trial
-from ingestion.redirects import SeeOther
+from dashboards.exports.forms import ExportForm
+from dashboards.ui.access import Request, signed_in, visible_trial
 from metrics import exports
-from metrics.exports import serving
+from metrics.exports import downloads
 from metrics.models import Export, ExportFile
 from metrics.registry import BY_CODE
-from participants.buckets import StoreFault
-from participants.entered import asked, said
+from participants.http import SeeOther
+from participants.s3 import StoreFault
+from participants.user_input import asked, said
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +126,7 @@ def exports_list(request: Request, code: str) -> HttpResponse:
     }
     partial = request.htmx and not request.htmx.boosted and request.method != "POST"
     status = 422 if form.is_bound else 200
-    return render(request, f"dashboards/{'_exports' if partial else 'exports'}.html", context, status=status)
+    return render(request, f"dashboards/exports/{'_exports' if partial else 'exports'}.html", context, status=status)
 
 
 @require_safe
@@ -139,7 +138,7 @@ def export_estimate(request: Request, code: str) -> HttpResponse:
     form = ExportForm(request.user, trial, asked(request).form)
     rows = exports.estimate(form.wanted) if form.is_valid() and form.wanted else None
     people = len(form.wanted.people) if form.wanted else 0
-    return render(request, "dashboards/_export_estimate.html", {"rows": rows, "people": people, "form": form})
+    return render(request, "dashboards/exports/_export_estimate.html", {"rows": rows, "people": people, "form": form})
 
 
 @require_safe
@@ -164,7 +163,7 @@ def export(request: Request, code: str, uuid: Any) -> HttpResponse:
         "here": request.path,
         "now": timezone.now(),
     }
-    return render(request, f"dashboards/{'_export_progress' if partial else 'export'}.html", context)
+    return render(request, f"dashboards/exports/{'_export_progress' if partial else 'export'}.html", context)
 
 
 @require_POST
@@ -198,11 +197,14 @@ def export_download(request: Request, code: str, uuid: Any, path: str = "") -> H
     """One file, or all as an archive; a broken download may be taken up again."""
     one = visible_export(request, code, uuid)
     try:
-        return serving.file_answer(request, one, path) if path else serving.archive_answer(request, one)
+        return downloads.file_answer(request, one, path) if path else downloads.archive_answer(request, one)
     except ExportFile.DoesNotExist:
         raise Http404 from None
     except StoreFault as fault:
         log.error("%s", fault)
         return render(
-            request, "dashboards/export_unreachable.html", {"trial": one.trial, "section": "exports"}, status=503
+            request,
+            "dashboards/exports/export_unreachable.html",
+            {"trial": one.trial, "section": "exports"},
+            status=503,
         )

@@ -12,16 +12,17 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from dashboards.access import Request, signed_in
-from dashboards.standing_words import BADGES, CAUSES, DAY_STATUS, EXCLUSIONS
-from dashboards.timeline_shapes import Extent, Scale
-from dashboards.wording import NO_BREAK, hours_minutes
-from metrics import queries, standings
+from dashboards.ui.access import Request, signed_in
+from dashboards.ui.formatting import NO_BREAK, hours_minutes
+from dashboards.ui.status_labels import BADGES, CAUSES, DAY_STATUS, EXCLUSIONS
+from dashboards.ui.timeline_geometry import Extent, Scale
 from metrics.models import Cause, DayStatus, Exclusion, Gap, ParticipantDay
-from metrics.standings import Word
+from metrics.monitoring import status
+from metrics.monitoring.status import Word
+from metrics.reading import queries as reading_queries
 from participants.audit import looked
-from participants.entered import day_of, midnight
 from participants.models import Participant, Protocol
+from participants.user_input import day_of, midnight
 
 TONES = {DayStatus.VALID: "s-ok", DayStatus.INVALID: "s-warn", DayStatus.LOST: "s-crit"}
 
@@ -41,10 +42,10 @@ def heatmap_day(request: Request, code: str, study_id: str, date: str) -> HttpRe
     """The panel of a day; 404 for a date that is none and for whom the user may not see."""
     now = timezone.now()
     visible = Participant.objects.visible_to(request.user).filter(trial__code=code).with_study_id(study_id)
-    person = get_object_or_404(standings.with_word(visible, now).select_related("trial"))
+    person = get_object_or_404(status.with_word(visible, now).select_related("trial"))
     on = _date(date)
     looked(person, part=True)
-    day = next(iter(queries.participant_days(person.pk, on, on)), None)
+    day = next(iter(reading_queries.participant_days(person.pk, on, on)), None)
     rules = Protocol.objects.in_force(on).filter(trial=person.trial).first() or Protocol()
     gaps = list(Gap.objects.filter(participant=person, date=on))
     zone = ZoneInfo(person.time_zone)
@@ -63,7 +64,7 @@ def heatmap_day(request: Request, code: str, study_id: str, date: str) -> HttpRe
         "stretches": [s for gap in gaps if (s := stretch(gap, on, zone, now))],
         "now": now,
     }
-    return render(request, "dashboards/_heatmap_day.html", context)
+    return render(request, "dashboards/heatmap/_heatmap_day.html", context)
 
 
 def _date(text: str) -> dt.date:

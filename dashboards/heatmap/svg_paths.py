@@ -1,6 +1,7 @@
 """The heat map's geometry: letters of days in, a few SVG paths out, one for each status. No page, no query.
 
-All coordinates are pixels of the picture. Rows and columns count from zero; letters are those of metrics.trails.
+All coordinates are pixels of the picture. Rows and columns count from zero; letters are those of
+metrics.monitoring.day_codes.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics import trails
+from metrics.monitoring import day_codes
 
 Letters = NDArray[np.uint8]  # (people, days)
 
@@ -33,19 +34,19 @@ class Kind:
 
 
 DAYS = (
-    Kind(trails.VALID[2], "m-heat-3", "valid", "o-valid"),
-    Kind(trails.VALID[1], "m-heat-2", "valid", "o-valid"),
-    Kind(trails.VALID[0], "m-heat-1", "valid", "o-valid"),
-    Kind(trails.INVALID, "m-invalid", "invalid", "o-invalid"),
-    Kind(trails.PENDING, "m-pending m-solid", "pending", "o-pending"),
-    Kind(trails.LOST, "m-lost", "lost", "o-lost"),
-    Kind(trails.EXCLUDED, "m-excluded", "excluded", ""),
-    Kind(trails.FAULT, "m-fault", "platform error", "o-pending"),
+    Kind(day_codes.VALID[2], "m-heat-3", "valid", "o-valid"),
+    Kind(day_codes.VALID[1], "m-heat-2", "valid", "o-valid"),
+    Kind(day_codes.VALID[0], "m-heat-1", "valid", "o-valid"),
+    Kind(day_codes.INVALID, "m-invalid", "invalid", "o-invalid"),
+    Kind(day_codes.PENDING, "m-pending m-solid", "pending", "o-pending"),
+    Kind(day_codes.LOST, "m-lost", "lost", "o-lost"),
+    Kind(day_codes.EXCLUDED, "m-excluded", "excluded", ""),
+    Kind(day_codes.FAULT, "m-fault", "platform error", "o-pending"),
 )
 NIGHTS = (
-    Kind(trails.NIGHT, "m-night", "recorded", "o-night"),
-    Kind(trails.NO_NIGHT, "m-no-night", "no night", "o-invalid"),
-    Kind(trails.NIGHT_PENDING, "m-pending m-solid", "pending", "o-pending"),
+    Kind(day_codes.NIGHT, "m-night", "recorded", "o-night"),
+    Kind(day_codes.NO_NIGHT, "m-no-night", "no night", "o-invalid"),
+    Kind(day_codes.NIGHT_PENDING, "m-pending m-solid", "pending", "o-pending"),
 )
 
 

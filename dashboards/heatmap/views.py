@@ -17,17 +17,19 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from dashboards import downloads, heat_paths, roster, wording
-from dashboards.access import Request, signed_in
-from dashboards.connection_words import Badge
-from dashboards.heat_paths import DAYS, NIGHTS, ROW, TOP, Kind, Letters, Overview, Path
-from dashboards.paging import Pages
-from dashboards.roster_rows import percent
-from dashboards.standing_words import BADGES
-from dashboards.views import pushed
-from metrics import trails
-from metrics.standings import Word
-from participants import entered
+from dashboards.heatmap import svg_paths
+from dashboards.heatmap.svg_paths import DAYS, NIGHTS, ROW, TOP, Kind, Letters, Overview, Path
+from dashboards.trial_overview import filters as trial_overview_filters
+from dashboards.trial_overview.rows import percent
+from dashboards.ui import downloads, formatting
+from dashboards.ui.access import Request, signed_in
+from dashboards.ui.connection_labels import Badge
+from dashboards.ui.http import pushed
+from dashboards.ui.pagination import Pages
+from dashboards.ui.status_labels import BADGES
+from metrics.monitoring import day_codes
+from metrics.monitoring.status import Word
+from participants import user_input
 from participants.audit import record
 from participants.models import Protocol, Site, Trial, User
 from participants.tables import Column
@@ -63,7 +65,7 @@ class Asked:
         return urlencode({k: v for k, v in now.items() if v and defaults.get(k) != v})
 
 
-def asked(values: entered.Entered) -> Asked:
+def asked(values: user_input.Entered) -> Asked:
     def one_of(name: str, known: Mapping[str, Any], default: str) -> str:
         return values.get(name, default) if values.get(name) in known else default
 
@@ -152,7 +154,7 @@ class Map:
 
     @property
     def span_words(self) -> str:
-        return wording.date_span(self.everybody.first, self.everybody.last)
+        return formatting.date_span(self.everybody.first, self.everybody.last)
 
     @property
     def spans(self) -> list[tuple[str, str, bool]]:
@@ -172,7 +174,7 @@ class Map:
     @property
     def valid_hours(self) -> str:
         minutes = self.protocol.valid_day_minutes
-        return wording.hours_minutes(minutes) if minutes % 60 else str(minutes // 60)
+        return formatting.hours_minutes(minutes) if minutes % 60 else str(minutes // 60)
 
     @property
     def page_query(self) -> str:
@@ -191,22 +193,22 @@ def heatmap(request: Request, code: str) -> HttpResponseBase:
     """The page; for HTMX the map alone; with format=csv everybody's days as words."""
     trial = get_object_or_404(Trial.objects.visible_to(request.user), code=code)
     user: User = request.user
-    want, now = asked(entered.asked(request)), timezone.now()
+    want, now = asked(user_input.asked(request)), timezone.now()
     everybody = read(trial, user, want, now)
     if downloads.form(request):
         return downloads.answer(request, trial, table(trial, everybody, want, now))
     context = {"trial": trial, "map": draw(trial, user, want, everybody), "now": now, "here": request.path}
     context["section"] = "heatmap"
     if request.htmx and not request.htmx.boosted and not request.htmx.history_restore_request:
-        return pushed(request, render(request, "dashboards/_heatmap.html", context), want.query())
+        return pushed(request, render(request, "dashboards/heatmap/_heatmap.html", context), want.query())
     record("trial.view", trial=trial, thing="heatmap")
-    return render(request, "dashboards/heatmap.html", context)
+    return render(request, "dashboards/heatmap/heatmap.html", context)
 
 
 def read(trial: Trial, user: User, want: Asked, now: dt.datetime) -> Everybody:
     """Everybody's letters: one query of one short row each (two for the whole trial)."""
     last = now.astimezone(ZoneInfo(trial.time_zone)).date()
-    people = roster.of_trial(trial, user, roster.Asked(site=want.site))
+    people = trial_overview_filters.of_trial(trial, user, trial_overview_filters.Asked(site=want.site))
     days = SPANS[want.span][1]
     if not days:
         began = people.aggregate(first=Min("standing__trail_from"))["first"] or last
@@ -214,13 +216,13 @@ def read(trial: Trial, user: User, want: Asked, now: dt.datetime) -> Everybody:
     first = last - dt.timedelta(days=days - 1)
     # Trails end on each one's today, a day from the trial's at most: so many letters hold the days asked for.
     letters = Right(f"standing__{MEASURES[want.measure][1]}", days + 2)
-    found = roster.ordered(roster.matching(people, roster.Asked(), now), want.sort).values_list(
-        "study_id", "word", "standing__adherence", "standing__trail_until", letters
-    )
+    found = trial_overview_filters.ordered(
+        trial_overview_filters.matching(people, trial_overview_filters.Asked(), now), want.sort
+    ).values_list("study_id", "word", "standing__adherence", "standing__trail_until", letters)
     rows = list(found)
     known = [((until - EPOCH).days - len(text) + 1, text) if until else (0, "") for *_, until, text in rows]
     start = (first - EPOCH).days
-    return Everybody([row[:3] for row in rows], trails.matrix(known, start, start + days - 1), first, last)
+    return Everybody([row[:3] for row in rows], day_codes.matrix(known, start, start + days - 1), first, last)
 
 
 def draw(trial: Trial, user: User, want: Asked, everybody: Everybody) -> Map:
@@ -238,13 +240,13 @@ def draw(trial: Trial, user: User, want: Asked, everybody: Everybody) -> Map:
         pages=Pages(page, lambda number: want.query(page=number) or "page=1"),
         rows=[_row(person, letters[i], kinds, want) for i, person in enumerate(page)],
         column=column,
-        paths=heat_paths.cells(letters, kinds, column),
-        bars=heat_paths.bars(everybody.letters, kinds, column),
+        paths=svg_paths.cells(letters, kinds, column),
+        bars=svg_paths.bars(everybody.letters, kinds, column),
         months=_months(dates, column),
         dates=_mondays(dates, column),
         weekends=_weekends(dates, column),
-        overview=heat_paths.overview(everybody.letters, kinds),
-        sites=roster.sites(trial, user),
+        overview=svg_paths.overview(everybody.letters, kinds),
+        sites=trial_overview_filters.sites(trial, user),
         protocol=Protocol.objects.in_force(everybody.last).filter(trial=trial).first() or Protocol(),
     )
 
@@ -253,7 +255,7 @@ def _row(person: tuple[Any, ...], letters: Letters, kinds: tuple[Kind, ...], wan
     study_id, word, adherence = person
     counted: dict[str, int] = {}
     for kind in kinds:
-        counted[kind.word] = counted.get(kind.word, 0) + int(heat_paths.is_any(letters, kind.letters).sum())
+        counted[kind.word] = counted.get(kind.word, 0) + int(svg_paths.is_any(letters, kind.letters).sum())
     share = percent(adherence)
     if want.measure == "nights":
         known = counted["recorded"] + counted["no night"]
@@ -284,7 +286,7 @@ def _mondays(dates: list[dt.date], column: int) -> list[Tick]:
 
 
 def _weekends(dates: list[dt.date], column: int) -> list[int]:
-    return [i * column for i, date in enumerate(dates) if date.weekday() >= 5] if column >= heat_paths.ROOMY else []
+    return [i * column for i, date in enumerate(dates) if date.weekday() >= 5] if column >= svg_paths.ROOMY else []
 
 
 def table(trial: Trial, everybody: Everybody, want: Asked, now: dt.datetime) -> downloads.Table:

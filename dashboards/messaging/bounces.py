@@ -11,9 +11,9 @@ from email.errors import MessageError
 from email.message import EmailMessage, Message
 from email.parser import BytesParser
 
-from dashboards import post
+from dashboards.messaging import smtp
 from dashboards.models import Outreach
-from participants import contacts
+from participants.privacy import contacts
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class Notification:
     @property
     def about_address(self) -> bool:
         """Whether writing to that address again is useless."""
-        return self.status in post.NO_SUCH_ADDRESS
+        return self.status in smtp.NO_SUCH_ADDRESS
 
 
 def parse(raw: bytes) -> Notification:
@@ -102,7 +102,7 @@ def take(notification: Notification, now: dt.datetime) -> Outreach | None:
         raise NoNotification("None of our e-mails has the Message-ID that the notification names.")
     if not notification.final:
         return None
-    why = post.words(notification.status.partition(".")[0] + "xx", notification.status)
+    why = smtp.words(notification.status.partition(".")[0] + "xx", notification.status)
     moved = Outreach.objects.filter(
         pk=row.pk, state__in=(Outreach.State.SENT, Outreach.State.SENDING, Outreach.State.FAILED)
     ).update(state=Outreach.State.BOUNCED, state_at=now, state_reason=f"after it was taken: {why}")

@@ -12,18 +12,28 @@ from typing import Any
 from django.http import Http404
 from django.utils.safestring import SafeString
 
-from dashboards import contact_checks, letter_store, letter_texts, letter_words, letters, roster, strips
-from dashboards import recipients as people_to_write_to
-from dashboards.connection_words import Badge
+from dashboards.messaging import (
+    default_templates,
+    preflight,
+    template_engine,
+    template_variables,
+)
+from dashboards.messaging import recipients as people_to_write_to
+from dashboards.messaging import (
+    templates as messaging_templates,
+)
+from dashboards.messaging.recipients import Recipient
+from dashboards.messaging.services import Text
 from dashboards.models import Alert, MessageTemplate
-from dashboards.outreach import Text
-from dashboards.recipients import Recipient
-from dashboards.why import Why, why
-from metrics.standings import Word
-from participants import contacts
-from participants.entered import Entered, number_of
+from dashboards.trial_overview import day_strip
+from dashboards.trial_overview import filters as trial_overview_filters
+from dashboards.trial_overview.status_reason import Why, why
+from dashboards.ui.connection_labels import Badge
+from metrics.monitoring.status import Word
 from participants.models import Participant, Protocol, Trial, User
+from participants.privacy import contacts
 from participants.study_ids import study_key
+from participants.user_input import Entered, number_of
 
 SHOWN = 100  # recipients in the list; the others are counted
 # Characters of a form: study ids of all recipients, the text of a letter.
@@ -91,7 +101,7 @@ class Draft:
 
     @property
     def choices(self) -> list[MessageTemplate]:
-        return letter_store.choices(self.templates)
+        return messaging_templates.choices(self.templates)
 
     @property
     def languages(self) -> list[tuple[str, str]]:
@@ -144,8 +154,8 @@ def managed(trial: Trial, user: User, asked: Entered, now: dt.datetime) -> list[
     """
     mine = Participant.objects.managed_by(user).filter(trial=trial)
     if asked.get("all") == "1" and not asked.get("listed"):
-        want = roster.asked(asked)
-        matching = roster.matching(roster.of_trial(trial, user, want), want, now)
+        want = trial_overview_filters.asked(asked)
+        matching = trial_overview_filters.matching(trial_overview_filters.of_trial(trial, user, want), want, now)
         people = mine.filter(pk__in=matching.values("pk"))
         ids = None
     else:
@@ -167,7 +177,7 @@ def draft(trial: Trial, user: User, asked: Entered, now: dt.datetime) -> Draft:
     if posted:
         checked = {*asked.texts("to", people_to_write_to.MOST), *asked.text("more", MOST_LISTED).split(",")}
     chosen = [one for one in found if one.study_id in checked]
-    templates = letter_store.templates_of(trial)
+    templates = messaging_templates.templates_of(trial)
     code = _code(templates, asked, chosen or found)
     alert = _alert(asked.get("alert", ""), found)
     made = Draft(
@@ -195,18 +205,18 @@ def _code(templates: Sequence[MessageTemplate], asked: Entered, people: Sequence
     wanted: str = asked.get("template", "")
     if wanted in known:
         return wanted
-    if asked.get("for") == "reconnect" and letter_texts.RECONNECT in known:
-        return letter_texts.RECONNECT
+    if asked.get("for") == "reconnect" and default_templates.RECONNECT in known:
+        return default_templates.RECONNECT
     fitting = Counter(
         found.code for one in people if (found := people_to_write_to.fitting(templates, one.cause)) is not None
     )
     if fitting:
         return fitting.most_common(1)[0][0]
-    return letter_texts.SYNC if letter_texts.SYNC in known else next(iter(sorted(known)), "")
+    return default_templates.SYNC if default_templates.SYNC in known else next(iter(sorted(known)), "")
 
 
 def _stored(templates: Sequence[MessageTemplate], code: str, language: str) -> Text:
-    template = letter_store.in_language(templates, code, language)
+    template = messaging_templates.in_language(templates, code, language)
     return Text(template.subject, template.body.replace("\r\n", "\n")) if template else Text("", "")
 
 
@@ -273,19 +283,21 @@ def preview(made: Draft, protocol: Protocol, now: dt.datetime) -> Preview | None
         return None
     text = made.texts.get(one.reach.language) or made.text
     language = one.reach.language if one.reach.language in made.texts else made.language
-    letters.check(text.subject)
-    letters.check(text.body)
-    person, words = one.participant, letter_words.words(language)
-    filled = letter_store.values(person, one.standing, protocol, language, now, first_name="x", reconnect_link="x")
-    shown = letters.masked(filled)
-    marks = {name: f"[{value}]" if name in letters.HIDDEN else value for name, value in shown.items()}
+    template_engine.check(text.subject)
+    template_engine.check(text.body)
+    person, words = one.participant, template_variables.words(language)
+    filled = messaging_templates.values(
+        person, one.standing, protocol, language, now, first_name="x", reconnect_link="x"
+    )
+    shown = template_engine.masked(filled)
+    marks = {name: f"[{value}]" if name in template_engine.HIDDEN else value for name, value in shown.items()}
     return Preview(
         recipient=one,
         sender=f"{person.trial.code}, {person.site.name}" if person.site else person.trial.code,
         language=contacts.LANGUAGES.get(language, language),
-        subject=letters.subject(text.subject, marks),
-        html=letters.html(text.body, shown, letters.Marked()),
-        plain=letters.plain(text.body, marks),
+        subject=template_engine.subject(text.subject, marks),
+        html=template_engine.html(text.body, shown, template_engine.Marked()),
+        plain=template_engine.plain(text.body, marks),
         footer=words.footer.format(study=person.trial.code),
         opt_out=words.opt_out,
     )
@@ -294,7 +306,7 @@ def preview(made: Draft, protocol: Protocol, now: dt.datetime) -> Preview | None
 def reason_of(one: Recipient, now: dt.datetime) -> Why:
     """Why a recipient needs somebody, as on the trial's page."""
     today = now.astimezone(one.zone).date()
-    return why(one.participant, one.word, strips.letters(one.standing, today) if one.standing else "", now)
+    return why(one.participant, one.word, day_strip.letters(one.standing, today) if one.standing else "", now)
 
 
 def rows(made: Draft, now: dt.datetime) -> list[Row]:
@@ -305,8 +317,8 @@ def rows(made: Draft, now: dt.datetime) -> list[Row]:
             one,
             one.study_id in checked,
             reason_of(one, now),
-            contact_checks.when_badge(one, now),
-            contact_checks.when_words(one, now),
+            preflight.when_badge(one, now),
+            preflight.when_words(one, now),
         )
         for one in made.recipients[:SHOWN]
     ]

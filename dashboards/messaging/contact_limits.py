@@ -6,8 +6,8 @@ import datetime as dt
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from participants.contacts import Reach
 from participants.models import Participant, Protocol
+from participants.privacy.contacts import Reach
 
 # Why not at all, in the order in which it is said.
 LEFT, NO_ADDRESS, OPTED_OUT, BOUNCED = "left", "no_address", "opted_out", "bounced"

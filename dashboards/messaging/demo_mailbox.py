@@ -25,11 +25,11 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from dashboards.access import Request, signed_in
 from dashboards.models import Outreach
-from participants.addresses import canonical
-from participants.entered import asked
+from dashboards.ui.access import Request, signed_in
+from participants.email_addresses import canonical
 from participants.models import Participant, Trial, User
+from participants.user_input import asked
 
 SHOWN = 100
 NAME = re.compile(r"[0-9A-Za-z-]+\.eml")
@@ -72,7 +72,7 @@ def mailbox(request: Request) -> HttpResponse:
         "now": timezone.now(),
         "section": "contacts",
     }
-    response = render(request, "dashboards/mailbox.html", context)
+    response = render(request, "dashboards/messaging/mailbox.html", context)
     if opened:
         # The e-mail's frame has this page's policy; e-mails must bring their styles along, and only these are let in.
         response._csp_update = {"style-src": style_hashes(opened.html)}  # type: ignore[attr-defined]  # django-csp's

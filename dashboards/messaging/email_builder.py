@@ -10,13 +10,13 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.urls import reverse
 
-from dashboards import letter_store, letter_words, letters, opting_out
+from dashboards.messaging import template_engine, template_variables, templates, unsubscribe
+from dashboards.messaging.recipients import protocol_now
 from dashboards.models import Outreach
-from dashboards.recipients import protocol_now
-from ingestion import connections
-from participants import contacts
-from participants.entered import line_of
+from ingestion.connections import invitations
 from participants.models import Participant, User
+from participants.privacy import contacts
+from participants.user_input import line_of
 
 
 class NoLink(ValueError):
@@ -41,14 +41,14 @@ def sender(person: Participant) -> str:
 def written(row: Outreach, now: dt.datetime) -> Mail:
     """The e-mail of a row that is being sent: opens its contact and, if the letter wants it, makes a link.
 
-    Raises BadLetter, NoLink, vault.CannotOpen.
+    Raises BadLetter, NoLink, encryption.CannotOpen.
     """
     person = row.participant
-    letters.check(row.title)
-    letters.check(row.body)
+    template_engine.check(row.title)
+    template_engine.check(row.body)
     details = contacts.contact_open(person)
-    link = _link(row, now) if "reconnect_link" in letters.used(row.title + row.body) else ""
-    values = letter_store.values(
+    link = _link(row, now) if "reconnect_link" in template_engine.used(row.title + row.body) else ""
+    values = templates.values(
         person,
         getattr(person, "standing", None),
         protocol_now(person.trial, now),
@@ -58,20 +58,20 @@ def written(row: Outreach, now: dt.datetime) -> Mail:
         reconnect_link=link,
     )
     message = build(
-        person, row.language, row.title, row.body, values, to=details.email, opt_out=opting_out.address(person)
+        person, row.language, row.title, row.body, values, to=details.email, opt_out=unsubscribe.address(person)
     )
     message.extra_headers["Message-ID"] = row.message_id
-    hidden = letters.masked({**values, "first_name": "x", "reconnect_link": "x"})
-    hidden = {name: f"[{hidden[name]}]" if name in letters.HIDDEN else hidden[name] for name in hidden}
-    return Mail(message, letters.subject(row.title, hidden)[:160], letters.plain(row.body, hidden))
+    hidden = template_engine.masked({**values, "first_name": "x", "reconnect_link": "x"})
+    hidden = {name: f"[{hidden[name]}]" if name in template_engine.HIDDEN else hidden[name] for name in hidden}
+    return Mail(message, template_engine.subject(row.title, hidden)[:160], template_engine.plain(row.body, hidden))
 
 
 def _link(row: Outreach, now: dt.datetime) -> str:
     try:
-        made = connections.invitation_create(participant=row.participant, by=row.by, now=now)
+        made = invitations.invitation_create(participant=row.participant, by=row.by, now=now)
     except ValueError as fault:
         raise NoLink(str(fault)) from fault
-    path = reverse("ingestion:connect", args=[connections.invitation_code(made)])
+    path = reverse("ingestion:connect", args=[invitations.invitation_code(made)])
     return f"{settings.PUBLIC_URL}{path}"
 
 
@@ -87,22 +87,22 @@ def build(
     note: str = "",
 ) -> EmailMultiAlternatives:
     """The message in both parts. `note`: a line before the letter."""
-    words = letter_words.words(language)
+    words = template_variables.words(language)
     footer = words.footer.format(study=person.trial.code)
     body = f"{note}\n\n{body}" if note else body
     headers = {"List-Unsubscribe": f"<{opt_out}>"}
     if opt_out.startswith("https:"):  # mailboxes offer one click for HTTPS alone (RFC 8058)
         headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message = EmailMultiAlternatives(
-        subject=letters.subject(subject, values),
-        body=f"{letters.plain(body, values)}\n--\n{footer}\n{words.opt_out}: {opt_out}\n",
+        subject=template_engine.subject(subject, values),
+        body=f"{template_engine.plain(body, values)}\n--\n{footer}\n{words.opt_out}: {opt_out}\n",
         from_email=sender(person),
         to=[to],
         reply_to=[person.site.email] if person.site and person.site.email else [],
         headers=headers,
     )
-    part = letters.mail_html(
-        letters.html(body, values, letters.Mail()),
+    part = template_engine.mail_html(
+        template_engine.html(body, values, template_engine.Mail()),
         footer=footer,
         opt_out_words=words.opt_out,
         opt_out=opt_out,
@@ -116,14 +116,14 @@ def sample(
     person: Participant, language: str, subject: str, body: str, *, to: User, now: dt.datetime
 ) -> EmailMultiAlternatives:
     """The letter to a participant as a test to who writes it: a made-up name, links that lead nowhere."""
-    words = letter_words.words(language)
-    values = letter_store.values(
+    words = template_variables.words(language)
+    values = templates.values(
         person,
         getattr(person, "standing", None),
         protocol_now(person.trial, now),
         language,
         now,
-        first_name=letter_words.SAMPLE_NAME,
+        first_name=template_variables.SAMPLE_NAME,
         reconnect_link=f"{settings.PUBLIC_URL}/",
     )
     return build(

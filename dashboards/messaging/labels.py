@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from zoneinfo import ZoneInfo
 
-from dashboards import wording
-from dashboards.connection_words import Badge
 from dashboards.models import Outreach
+from dashboards.ui import formatting
+from dashboards.ui.connection_labels import Badge
 
 State = Outreach.State
 MINUTE, HOUR, DAY = 60, 3600, 86_400
@@ -48,11 +48,11 @@ def span(seconds: float) -> str:
     """How long something took, in at most two units: 12 min, 4 h 25, 2 d 3 h."""
     whole = max(0, int(seconds))
     if whole < HOUR:
-        return f"{whole // MINUTE}{wording.NO_BREAK}min"
+        return f"{whole // MINUTE}{formatting.NO_BREAK}min"
     if whole < DAY:
-        return wording.hours_minutes(whole // MINUTE)
+        return formatting.hours_minutes(whole // MINUTE)
     days, hours = whole // DAY, whole % DAY // HOUR
-    return f"{days}{wording.NO_BREAK}d" + (f" {hours}{wording.NO_BREAK}h" if hours and days < 14 else "")
+    return f"{days}{formatting.NO_BREAK}d" + (f" {hours}{formatting.NO_BREAK}h" if hours and days < 14 else "")
 
 
 def outcome(row: Outreach, now: dt.datetime) -> str:
@@ -81,4 +81,4 @@ def moment(instant: dt.datetime, now: dt.datetime, zone: ZoneInfo) -> str:
     local, today = instant.astimezone(zone), now.astimezone(zone).date()
     if local.date() == today + dt.timedelta(days=1):
         return f"tomorrow, {local:%H:%M}"
-    return wording.clock(instant, now, zone)
+    return formatting.clock(instant, now, zone)

@@ -18,21 +18,21 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from dashboards import outreach, outreach_words
-from dashboards.access import Request, signed_in
-from dashboards.connection_words import Badge
+from dashboards.messaging import labels, services
 from dashboards.models import Outreach
-from dashboards.paging import Pages
-from dashboards.views import pushed
-from participants.entered import Entered, asked
+from dashboards.ui.access import Request, signed_in
+from dashboards.ui.connection_labels import Badge
+from dashboards.ui.http import pushed
+from dashboards.ui.pagination import Pages
 from participants.models import Participant, Trial
+from participants.user_input import Entered, asked
 
 PAGE_SIZE = 50
 State = Outreach.State
 WAITING, CALLS, TROUBLE = "waiting", "calls", "trouble"
 # What `show` may say -> its words and condition.
 SHOWS: dict[str, tuple[str, Q]] = {
-    WAITING: ("No data yet", outreach.waiting_for_answer()),
+    WAITING: ("No data yet", services.waiting_for_answer()),
     "back": ("Data came back", Q(back_at__isnull=False)),
     TROUBLE: ("Bounced or failed", Q(state__in=(State.BOUNCED, State.FAILED))),
     "held": ("Held", Q(state__in=(State.HELD, State.SENDING))),
@@ -73,10 +73,10 @@ class Progress:
 def line(row: Outreach, now: dt.datetime) -> Line:
     """An entry in words."""
     zone = ZoneInfo(row.participant.time_zone)
-    held = outreach_words.held_until(row, now, zone) if row.state == State.HELD else ""
+    held = labels.held_until(row, now, zone) if row.state == State.HELD else ""
     trouble = row.state in (State.BOUNCED, State.FAILED)
     by = (row.by.get_short_name() or row.by.email) if row.by else ""
-    badge, title, outcome = outreach_words.badge(row), outreach_words.title(row), outreach_words.outcome(row, now)
+    badge, title, outcome = labels.badge(row), labels.title(row), labels.outcome(row, now)
     return Line(row, title, badge, outcome, held, trouble, by)
 
 
@@ -143,5 +143,7 @@ def contacts(request: Request, code: str) -> HttpResponse:
         "mailbox": bool(settings.DEMO_MAIL_FOLDER) and trial.is_demo,
     }
     if not request.htmx or request.htmx.boosted or request.htmx.history_restore_request:
-        return render(request, "dashboards/contacts.html", context)
-    return pushed(request, render(request, "dashboards/_contacts.html", context), query(page=given.get("page", "")))
+        return render(request, "dashboards/messaging/contacts.html", context)
+    return pushed(
+        request, render(request, "dashboards/messaging/_contacts.html", context), query(page=given.get("page", ""))
+    )

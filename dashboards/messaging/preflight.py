@@ -8,26 +8,27 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from dashboards import letters, limits, outreach_words, wording
-from dashboards import recipients as people_to_write_to
-from dashboards.connection_words import Badge
+from dashboards.messaging import contact_limits, labels, template_engine
+from dashboards.messaging import recipients as people_to_write_to
+from dashboards.messaging.recipients import Recipient
+from dashboards.messaging.services import Text
 from dashboards.models import MessageTemplate
-from dashboards.outreach import Text
-from dashboards.recipients import Recipient
-from dashboards.standing_words import CAUSES
-from ingestion import live
+from dashboards.ui import formatting
+from dashboards.ui.connection_labels import Badge
+from dashboards.ui.status_labels import CAUSES
+from ingestion import live_providers
 from metrics.models import Cause
-from participants import contacts
 from participants.models import Protocol, Trial
+from participants.privacy import contacts
 
 NOW = Badge("Now", "s-active", "s-ok")
 NAMED = 3  # study ids in a sentence; more are counted
 
 REFUSED = {
-    limits.LEFT: ("Has left", "has left the trial", "have left the trial"),
-    limits.NO_ADDRESS: ("No address", "has no e-mail address here", "have no e-mail address here"),
-    limits.OPTED_OUT: ("Opted out", "wants no more reminders", "want no more reminders"),
-    limits.BOUNCED: ("Bounced", "has an address that refuses mail", "have an address that refuses mail"),
+    contact_limits.LEFT: ("Has left", "has left the trial", "have left the trial"),
+    contact_limits.NO_ADDRESS: ("No address", "has no e-mail address here", "have no e-mail address here"),
+    contact_limits.OPTED_OUT: ("Opted out", "wants no more reminders", "want no more reminders"),
+    contact_limits.BOUNCED: ("Bounced", "has an address that refuses mail", "have an address that refuses mail"),
 }
 
 
@@ -49,8 +50,8 @@ def when_badge(one: Recipient, now: dt.datetime) -> Badge:
     if one.when.refused:
         return Badge(REFUSED[one.when.refused][0], "s-crit", "s-crit")
     if one.when.held and one.when.at:
-        words = outreach_words.moment(one.when.at, now, one.zone)
-        return Badge(outreach_words.sentence(words), "s-waiting", "s-warn")
+        words = labels.moment(one.when.at, now, one.zone)
+        return Badge(labels.sentence(words), "s-waiting", "s-warn")
     return NOW
 
 
@@ -58,15 +59,15 @@ def when_words(one: Recipient, now: dt.datetime) -> str:
     """A recipient's language and when they were last written to."""
     parts = [one.reach.language_name]
     if one.reach.opted_out_at:
-        parts.append(f"opted out {wording.clock(one.reach.opted_out_at, now, one.zone)}")
+        parts.append(f"opted out {formatting.clock(one.reach.opted_out_at, now, one.zone)}")
     elif one.reach.bounced_at:
-        parts.append(f"address bounced {wording.clock(one.reach.bounced_at, now, one.zone)}")
+        parts.append(f"address bounced {formatting.clock(one.reach.bounced_at, now, one.zone)}")
     elif one.last_email is None:
         parts.append("never written to")
     elif one.last_email > now:
-        parts.append(f"an e-mail is held until {outreach_words.moment(one.last_email, now, one.zone)}")
+        parts.append(f"an e-mail is held until {labels.moment(one.last_email, now, one.zone)}")
     else:
-        parts.append(f"last e-mail {wording.clock(one.last_email, now, one.zone)}")
+        parts.append(f"last e-mail {formatting.clock(one.last_email, now, one.zone)}")
     return " · ".join(parts)
 
 
@@ -113,9 +114,9 @@ def _quiet(people: Sequence[Recipient], protocol: Protocol, now: dt.datetime) ->
     if protocol.quiet_from == protocol.quiet_until:
         return []
     hours = f"Quiet hours {protocol.quiet_from:%H:%M}–{protocol.quiet_until:%H:%M}"
-    held = [one for one in people if limits.QUIET in one.when.held]
+    held = [one for one in people if contact_limits.QUIET in one.when.held]
     if held and held[0].when.at:
-        until = outreach_words.moment(held[0].when.at, now, held[0].zone)
+        until = labels.moment(held[0].when.at, now, held[0].zone)
         verb = "is" if len(held) == 1 else "are"
         words = f"{verb} in them when it would go. Held until {until}, local time."
         return [Check(False, words, f"{hours}: {names(held)}", "s-waiting")]
@@ -126,21 +127,23 @@ def _quiet(people: Sequence[Recipient], protocol: Protocol, now: dt.datetime) ->
 
 
 def _gaps(people: Sequence[Recipient], protocol: Protocol, now: dt.datetime) -> list[Check]:
-    held = [one for one in people if limits.GAP in one.when.held]
-    limit = f"one e-mail in {protocol.contact_gap_hours}{wording.NO_BREAK}h is the limit"
+    held = [one for one in people if contact_limits.GAP in one.when.held]
+    limit = f"one e-mail in {protocol.contact_gap_hours}{formatting.NO_BREAK}h is the limit"
     if len(held) > NAMED:
         return [Check(False, f"were written to lately; {limit}. Held until then, and dropped if data arrive before.",
                       names(held), "s-waiting")]  # fmt: skip
     found = []
     for one in held:
         if one.when.at and one.last_email:
-            was = f"was written to {wording.clock(one.last_email, now, one.zone)}" if one.last_email <= now else (
+            was = f"was written to {formatting.clock(one.last_email, now, one.zone)}" if one.last_email <= now else (
                 "has an e-mail waiting"
             )  # fmt: skip
-            until = outreach_words.moment(one.when.at, now, one.zone)
+            until = labels.moment(one.when.at, now, one.zone)
             words = f"{was}; {limit}. Held until {until}, and dropped if data arrive before."
             found.append(Check(False, words, one.study_id, "s-waiting"))
-    return found or [Check(True, f"Nobody was written to in the last {protocol.contact_gap_hours}{wording.NO_BREAK}h")]
+    return found or [
+        Check(True, f"Nobody was written to in the last {protocol.contact_gap_hours}{formatting.NO_BREAK}h")
+    ]
 
 
 def _fit(people: Sequence[Recipient], templates: Sequence[MessageTemplate], code: str) -> list[Check]:
@@ -175,10 +178,10 @@ def _fit(people: Sequence[Recipient], templates: Sequence[MessageTemplate], code
 def _texts(trial: Trial, people: Sequence[Recipient], texts: dict[str, Text], edited: set[str]) -> list[Check]:
     found = []
     everything = "".join(text.subject + text.body for text in texts.values())
-    if "reconnect_link" in letters.used(everything):
-        if not live.providers():
+    if "reconnect_link" in template_engine.used(everything):
+        if not live_providers.providers():
             found.append(Check(False, "This site is connected to no vendor: the link cannot be made.", shape="s-crit"))
-        elif not trial.is_demo and any(provider.synthetic for provider in live.providers()):
+        elif not trial.is_demo and any(provider.synthetic for provider in live_providers.providers()):
             words = "A simulator plays the vendor on this site: links are made for demo trials alone."
             found.append(Check(False, words, shape="s-crit"))
     other = [code for code in texts if code not in edited]

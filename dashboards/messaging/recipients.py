@@ -13,12 +13,12 @@ from zoneinfo import ZoneInfo
 from django.db.models import Max, QuerySet
 from django.db.models.functions import Coalesce
 
-from dashboards import limits
+from dashboards.messaging import contact_limits
 from dashboards.models import MessageTemplate, Outreach
 from metrics.models import Access, Cause, Standing
-from metrics.standings import Word, with_word
-from participants import contacts
+from metrics.monitoring.status import Word, with_word
 from participants.models import Participant, Protocol, Trial
+from participants.privacy import contacts
 
 MOST = 2_000  # recipients of one letter
 WRITTEN = (Outreach.State.SENT, Outreach.State.SENDING, Outreach.State.HELD)
@@ -34,7 +34,7 @@ class Recipient:
     cause: str
     reach: contacts.Reach
     last_email: dt.datetime | None
-    when: limits.When
+    when: contact_limits.When
 
     @property
     def study_id(self) -> str:
@@ -98,11 +98,11 @@ def _recipient(
         cause=cause_of(standing, word),
         reach=reach,
         last_email=last,
-        when=limits.when(
+        when=contact_limits.when(
             now=now,
             zone=ZoneInfo(person.time_zone),
             protocol=protocol,
-            refused=limits.refusal(person.status, reach),
+            refused=contact_limits.refusal(person.status, reach),
             last_email=last,
         ),
     )

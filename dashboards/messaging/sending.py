@@ -19,12 +19,12 @@ from django.db import transaction
 from django.db.models import F, Max, Q
 from django.utils import timezone
 
-from dashboards import letter_mail, letters, limits, post
+from dashboards.messaging import contact_limits, email_builder, smtp, template_engine
+from dashboards.messaging.recipients import protocol_now
 from dashboards.models import Outreach
-from dashboards.recipients import protocol_now
 from metrics.models import Cause, Standing
-from participants import contacts, vault
 from participants.models import Contact
+from participants.privacy import contacts, encryption
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +36,12 @@ STALE = dt.timedelta(minutes=10)
 SECONDS = 50.0  # of one run of send_due: the next minute's goes on
 BATCH = 500
 
-# As stored, and told by the API; pages say them in other words (outreach_words.PLAIN).
+# As stored, and told by the API; pages say them in other words (labels.PLAIN).
 REFUSALS = {
-    limits.LEFT: "she has left the trial",
-    limits.NO_ADDRESS: "no e-mail address is stored",
-    limits.OPTED_OUT: "she wants no more reminders",
-    limits.BOUNCED: "her address refuses mail",
+    contact_limits.LEFT: "she has left the trial",
+    contact_limits.NO_ADDRESS: "no e-mail address is stored",
+    contact_limits.OPTED_OUT: "she wants no more reminders",
+    contact_limits.BOUNCED: "her address refuses mail",
 }
 CAME_BACK = "data came back before it was due"
 MAY_HAVE_GONE = "may have gone out: the worker was ended while it sent this"
@@ -74,19 +74,19 @@ def send_one(pk: int, *, clock: Callable[[], dt.datetime] = timezone.now) -> boo
     if row is None:
         return False
     try:
-        written = letter_mail.written(row, clock())
-    except (letters.BadLetter, letter_mail.NoLink, vault.CannotOpen, ImproperlyConfigured) as fault:
+        written = email_builder.written(row, clock())
+    except (template_engine.BadLetter, email_builder.NoLink, encryption.CannotOpen, ImproperlyConfigured) as fault:
         _move(row, State.FAILED, f"not sent: {fault}", clock())
         return False
     try:
-        post.deliver(written.message)
-    except post.NotNow as fault:
+        smtp.deliver(written.message)
+    except smtp.NotNow as fault:
         _again(row, str(fault), clock())
-    except post.Refused as fault:
+    except smtp.Refused as fault:
         if fault.address:
             contacts.bounced(row.participant, str(fault), now=clock())
         _move(row, State.BOUNCED if fault.address else State.FAILED, str(fault), clock())
-    except post.Unsure as fault:
+    except smtp.Unsure as fault:
         _move(row, State.FAILED, f"may have gone out: {fault}", clock())
     else:
         now = clock()
@@ -133,12 +133,12 @@ def claim(pk: int, now: dt.datetime) -> Outreach | None:
         return row
 
 
-HOLDS = {limits.GAP: "the e-mail before it", limits.QUIET: "quiet hours"}
+HOLDS = {contact_limits.GAP: "the e-mail before it", contact_limits.QUIET: "quiet hours"}
 
 
 def _no_reason_any_more(row: Outreach, contact: Contact | None) -> str:
     """Why a held e-mail is not sent at all; empty where it is."""
-    if refused := limits.refusal(row.participant.status, contacts.reach(contact)):
+    if refused := contact_limits.refusal(row.participant.status, contacts.reach(contact)):
         return REFUSALS[refused]
     return CAME_BACK if asks_for_data(row) and _came_back(row) else ""
 
@@ -156,11 +156,11 @@ def _came_back(row: Outreach) -> bool:
     return row.newest_before is None or standing.last_sample_at > row.newest_before
 
 
-def _allowed(row: Outreach, now: dt.datetime) -> limits.When:
+def _allowed(row: Outreach, now: dt.datetime) -> contact_limits.When:
     went = Q(state__in=(State.SENT, State.SENDING), kind=Outreach.Kind.EMAIL)
     others = row.participant.outreaches.filter(went).exclude(pk=row.pk)
     sent_at = others.order_by().aggregate(last=Max("state_at"))["last"]
-    return limits.when(
+    return contact_limits.when(
         now=now,
         zone=ZoneInfo(row.participant.time_zone),
         protocol=protocol_now(row.participant.trial, now),

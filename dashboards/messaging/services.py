@@ -1,6 +1,6 @@
 """What is written and said to participants, with its rules: a batch of e-mails, a call, whether data came back.
 
-Rows are made held; dashboards.mailing sends what is due. Safe to repeat: a batch reaches a participant once.
+Rows are made held; dashboards.messaging.sending sends what is due. Safe to repeat: a batch reaches a participant once.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from django.db import transaction
 from django.db.models import F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce, Greatest
 
-from dashboards import letter_store, letters
+from dashboards.messaging import template_engine
+from dashboards.messaging import templates as messaging_templates
+from dashboards.messaging.recipients import Recipient
 from dashboards.models import Alert, MessageTemplate, Outreach
-from dashboards.recipients import Recipient
 from metrics.models import Standing
 from participants.audit import record
 from participants.locks import held
@@ -58,8 +59,8 @@ def texts_check(texts: Mapping[str, Text]) -> None:
             raise CannotWrite("Give the e-mail a subject and a text.")
         if len(text.subject) > TITLE_LENGTH:
             raise CannotWrite(f"The subject is longer than {TITLE_LENGTH} characters.")
-        letters.check(text.subject)
-        letters.check(text.body)
+        template_engine.check(text.subject)
+        template_engine.check(text.body)
 
 
 def batch_write(
@@ -91,7 +92,7 @@ def batch_write(
         rows.append(
             Outreach(
                 participant=one.participant,
-                template=letter_store.in_language(templates, code, language),
+                template=messaging_templates.in_language(templates, code, language),
                 title=texts[language].subject,
                 body=texts[language].body,
                 language=language,

@@ -14,7 +14,7 @@ from typing import Protocol
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
-from participants.entered import line_of
+from participants.user_input import line_of
 
 # Name -> what stands in the preview where the value itself is hidden from who writes; empty: the value is shown.
 VARIABLES: dict[str, str] = {

@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from participants.contacts import DEFAULT_LANGUAGE
+from participants.privacy.contacts import DEFAULT_LANGUAGE
 
 HOUR = dt.timedelta(hours=1)
 DAY = dt.timedelta(days=1)

@@ -6,11 +6,11 @@ import datetime as dt
 from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
-from dashboards import letter_texts, letter_words
+from dashboards.messaging import default_templates, template_variables
 from dashboards.models import MessageTemplate
 from metrics.models import Standing
-from participants.contacts import DEFAULT_LANGUAGE
 from participants.models import Participant, Protocol, Trial
+from participants.privacy.contacts import DEFAULT_LANGUAGE
 
 
 def templates_ensure(trial: Trial) -> None:
@@ -23,10 +23,10 @@ def templates_ensure(trial: Trial) -> None:
                 language=language,
                 title=title,
                 subject=subject,
-                body=letter_texts.body(language, text),
-                causes=[str(cause) for cause in letter_texts.CAUSES[code]],
+                body=default_templates.body(language, text),
+                causes=[str(cause) for cause in default_templates.CAUSES[code]],
             )
-            for code, by_language in letter_texts.TEXTS.items()
+            for code, by_language in default_templates.TEXTS.items()
             for language, (title, subject, text) in by_language.items()
         ],
         ignore_conflicts=True,
@@ -52,7 +52,7 @@ def choices(templates: Iterable[MessageTemplate]) -> list[MessageTemplate]:
     for template in templates:
         if template.code not in found or template.language == DEFAULT_LANGUAGE:
             found[template.code] = template
-    order = list(letter_texts.CAUSES)
+    order = list(default_templates.CAUSES)
     return sorted(found.values(), key=lambda one: (order.index(one.code) if one.code in order else 99, one.title))
 
 
@@ -67,14 +67,14 @@ def values(
     reconnect_link: str = "",
 ) -> dict[str, str]:
     """What is filled into a letter to a participant, by variable."""
-    words = letter_words.words(language)
+    words = template_variables.words(language)
     last = standing.last_sample_at if standing else None
     overwritten = standing.overwritten_at if standing else None
     return {
         "first_name": first_name,
         "device": (standing.device_model if standing else "") or words.device,
-        "last_upload": letter_words.when(last, ZoneInfo(person.time_zone), language),
-        "salvage_sentence": letter_words.salvage(overwritten, now, language) if last else "",
+        "last_upload": template_variables.when(last, ZoneInfo(person.time_zone), language),
+        "salvage_sentence": template_variables.salvage(overwritten, now, language) if last else "",
         "site_name": person.site.name if person.site else person.trial.title,
         "site_phone": person.site.phone if person.site else "",
         "study": person.trial.code,

@@ -15,19 +15,20 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dashboards import contact_checks, contact_page, letter_mail, letters, outreach, outreach_words, post, tasks
-from dashboards.access import Request, signed_in
-from dashboards.recipients import protocol_now
-from ingestion.redirects import SeeOther
-from participants import contacts, vault
-from participants.entered import asked, said
+from dashboards import tasks
+from dashboards.messaging import compose, email_builder, labels, preflight, services, smtp, template_engine
+from dashboards.messaging.recipients import protocol_now
+from dashboards.ui.access import Request, signed_in
+from participants.http import SeeOther
 from participants.models import Participant, Trial
+from participants.privacy import contacts, encryption
+from participants.user_input import asked, said
 
 log = logging.getLogger(__name__)
 
 SAID_LENGTH = 2000
 # What may come of a call: as stored and told by the API, and in the words of the page.
-REACHED = [(one, outreach_words.plain(one)) for one in ("Reached her", "Left a message", "No answer", "Wrong number")]
+REACHED = [(one, labels.plain(one)) for one in ("Reached her", "Left a message", "No answer", "Wrong number")]
 
 
 def trial_of(request: Request, code: str) -> Trial:
@@ -41,7 +42,7 @@ def trial_of(request: Request, code: str) -> Trial:
 def contact(request: Request, code: str) -> HttpResponse:
     """Write to a selection. GET and a POST without `do` show the draft; `do=test` and `do=send` send it."""
     trial, now = trial_of(request, code), timezone.now()
-    draft = contact_page.draft(trial, request.user, said(request) or asked(request), now)
+    draft = compose.draft(trial, request.user, said(request) or asked(request), now)
     if not draft.recipients:
         if asked(request).get("all") == "1":
             messages.info(request, "Nobody whom you may write to matches.")
@@ -57,40 +58,40 @@ def contact(request: Request, code: str) -> HttpResponse:
     template = "_contact_live.html" if request.htmx and not request.htmx.boosted else "contact.html"
     context["message_too"] = request.htmx.trigger_name in ("template", "language", "pick") if request.htmx else False
     status = 422 if draft.fault and not request.htmx else 200
-    return render(request, f"dashboards/{template}", context, status=status)
+    return render(request, f"dashboards/messaging/{template}", context, status=status)
 
 
-def _shown(draft: contact_page.Draft, now: dt.datetime) -> dict[str, Any]:
+def _shown(draft: compose.Draft, now: dt.datetime) -> dict[str, Any]:
     protocol = protocol_now(draft.trial, now)
     fault, shown = draft.fault, None
     try:
-        shown = contact_page.preview(draft, protocol, now)
-    except letters.BadLetter as error:
+        shown = compose.preview(draft, protocol, now)
+    except template_engine.BadLetter as error:
         fault = fault or str(error)
-    found = contact_checks.checks(
+    found = preflight.checks(
         draft.trial, draft.chosen, protocol, draft.templates, draft.code, draft.texts, draft.edited, now
     )
     return {
         "trial": draft.trial,
         "draft": draft,
-        "rows": contact_page.rows(draft, now),
+        "rows": compose.rows(draft, now),
         "preview": shown,
         "checks": found,
         "fault": fault,
-        "variables": list(letters.VARIABLES),
-        "segments": draft.recipients if len(draft.recipients) <= contact_page.SEGMENTS else [],
+        "variables": list(template_engine.VARIABLES),
+        "segments": draft.recipients if len(draft.recipients) <= compose.SEGMENTS else [],
         "section": "contacts",
         "now": now,
     }
 
 
-def _send(request: Request, draft: contact_page.Draft, now: dt.datetime) -> HttpResponse | None:
+def _send(request: Request, draft: compose.Draft, now: dt.datetime) -> HttpResponse | None:
     """Store the batch and go to the log; None where something is to be mended first, which the draft then says."""
     if not draft.chosen or draft.refused_count == len(draft.chosen):
         draft.fault = "Nobody is chosen who can be written to."
         return None
     try:
-        outreach.batch_write(
+        services.batch_write(
             draft.chosen,
             texts=draft.texts,
             templates=draft.templates,
@@ -101,14 +102,14 @@ def _send(request: Request, draft: contact_page.Draft, now: dt.datetime) -> Http
             now=now,
             alert=draft.alert,
         )
-    except (outreach.CannotWrite, letters.BadLetter) as error:
+    except (services.CannotWrite, template_engine.BadLetter) as error:
         draft.fault = str(error)
         return None
     tasks.send_soon()
     return SeeOther(f"{reverse('dashboards:contacts', args=[draft.trial.code])}?batch={draft.batch}")
 
 
-def _test(request: Request, draft: contact_page.Draft, now: dt.datetime) -> str:
+def _test(request: Request, draft: compose.Draft, now: dt.datetime) -> str:
     """Send the letter as the person shown would get it to who writes. Returns what came of it, to be shown."""
     one = draft.shown_person
     if one is None:
@@ -116,15 +117,15 @@ def _test(request: Request, draft: contact_page.Draft, now: dt.datetime) -> str:
     language = one.reach.language if one.reach.language in draft.texts else draft.language
     text = draft.texts[language]
     try:
-        letters.check(text.subject)
-        letters.check(text.body)
-        if not letter_mail.possible():
+        template_engine.check(text.subject)
+        template_engine.check(text.body)
+        if not email_builder.possible():
             return "This site has no mail server: its operator sets EMAIL_HOST."
-        made = letter_mail.sample(one.participant, language, text.subject, text.body, to=request.user, now=now)
-        post.deliver(made)
-    except letters.BadLetter as error:
+        made = email_builder.sample(one.participant, language, text.subject, text.body, to=request.user, now=now)
+        smtp.deliver(made)
+    except template_engine.BadLetter as error:
         return str(error)
-    except (post.NotNow, post.Refused, post.Unsure) as error:
+    except (smtp.NotNow, smtp.Refused, smtp.Unsure) as error:
         return f"The test was not sent: {error}."
     return f"Sent to {request.user.email}, with a made-up name."
 
@@ -135,19 +136,21 @@ def _test(request: Request, draft: contact_page.Draft, now: dt.datetime) -> str:
 def call_list(request: Request, code: str) -> HttpResponse:
     """Names and telephone numbers of a selection, with cause and since: to be called, or printed and then called."""
     trial, now = trial_of(request, code), timezone.now()
-    found = contact_page.managed(trial, request.user, asked(request), now)
+    found = compose.managed(trial, request.user, asked(request), now)
     if not found:
         raise Http404("nobody is named")
     rows = []
     for one in found:
         try:
             details = contacts.contact_open(one.participant)
-        except vault.CannotOpen:
+        except encryption.CannotOpen:
             details = None
-        rows.append({"one": one, "details": details, "why": contact_page.reason_of(one, now)})
+        rows.append({"one": one, "details": details, "why": compose.reason_of(one, now)})
     log.info("user %s opened a call list of %s participants", request.user.pk, len(rows))
     return render(
-        request, "dashboards/call_list.html", {"trial": trial, "rows": rows, "now": now, "section": "contacts"}
+        request,
+        "dashboards/messaging/call_list.html",
+        {"trial": trial, "rows": rows, "now": now, "section": "contacts"},
     )
 
 
@@ -160,14 +163,14 @@ def call_log(request: Request, code: str, study_id: str) -> HttpResponse:
     mine = Participant.objects.managed_by(request.user).filter(trial=trial).select_related("trial", "contact")
     person: Participant = get_object_or_404(mine.with_study_id(study_id))
     given = said(request) or asked(request)
-    draft = contact_page.call_draft(person, given, now)
+    draft = compose.call_draft(person, given, now)
     fault = ""
     if request.method == "POST":
         outcome, words = given.get("outcome", ""), given.lines("said", SAID_LENGTH)
         if outcome not in dict(REACHED) or not draft["reason"].strip():
             fault = "Choose what came of the call, and say why you called."
         else:
-            outreach.call_store(
+            services.call_store(
                 person,
                 outcome=outcome,
                 said=words,
@@ -181,4 +184,4 @@ def call_log(request: Request, code: str, study_id: str) -> HttpResponse:
             return SeeOther(reverse("dashboards:participant", args=[code, study_id]))
     filled = {"outcome": given.get("outcome", ""), "said": given.lines("said", SAID_LENGTH)}
     context = {"trial": trial, "participant": person, "outcomes": REACHED, "fault": fault, "asked": filled, **draft}
-    return render(request, "dashboards/call_log.html", context, status=422 if fault else 200)
+    return render(request, "dashboards/messaging/call_log.html", context, status=422 if fault else 200)

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from dashboards import connection_words, outreach_words, wording
+from dashboards.messaging import labels as messaging_labels
 from dashboards.models import Alert, AlertEvent, Outreach
+from dashboards.ui import connection_labels, formatting
 from ingestion.models import Connection, ConnectionEvent, Invitation
-from participants.entered import midnight
 from participants.models import Participant, Pause, User
+from participants.user_input import midnight
 
 SHOWN, MOST = 6, 100
 RULES = {
@@ -59,17 +60,17 @@ def name_of(user: User | None) -> str:
 
 def after(start: dt.datetime, end: dt.datetime) -> str:
     """How long something took: "4 h 25", "3 d"."""
-    return outreach_words.span((end - start).total_seconds())
+    return messaging_labels.span((end - start).total_seconds())
 
 
 def outreach_outcome(made: Outreach, now: dt.datetime, zone: ZoneInfo) -> Outcome:
     """Whether it reached the participant and whether data came back."""
     if made.state == Outreach.State.SENT and made.sent_at:
         shape, tone = ("s-active", "") if made.back_at else ("s-waiting", "outcome-wait")
-        return Outcome(shape, outreach_words.outcome(made, now), tone)
-    state, because = made.state, f": {outreach_words.plain(made.state_reason)}" if made.state_reason else ""
+        return Outcome(shape, messaging_labels.outcome(made, now), tone)
+    state, because = made.state, f": {messaging_labels.plain(made.state_reason)}" if made.state_reason else ""
     if state == Outreach.State.HELD:
-        return Outcome("s-waiting", f"Goes out {wording.clock(made.send_after, now, zone)}{because}", "outcome-wait")
+        return Outcome("s-waiting", f"Goes out {formatting.clock(made.send_after, now, zone)}{because}", "outcome-wait")
     if state == Outreach.State.SENDING:
         return Outcome("s-waiting", "Being sent", "outcome-wait")
     if state in (Outreach.State.BOUNCED, Outreach.State.FAILED):
@@ -84,9 +85,9 @@ def alert_outcome(alert: Alert, now: dt.datetime, zone: ZoneInfo) -> Outcome:
         word = Alert.Resolution(alert.resolution).label if alert.resolution else "resolved"
         return Outcome("s-active", f"{word.capitalize()} after {after(alert.raised_at, alert.resolved_at)}")
     if alert.snoozed_until and alert.snoozed_until > now:
-        return Outcome("s-waiting", f"Snoozed until {wording.clock(alert.snoozed_until, now, zone)}", "outcome-wait")
+        return Outcome("s-waiting", f"Snoozed until {formatting.clock(alert.snoozed_until, now, zone)}", "outcome-wait")
     if alert.acknowledged_at:
-        at = wording.clock(alert.acknowledged_at, now, zone)
+        at = formatting.clock(alert.acknowledged_at, now, zone)
         return Outcome("s-waiting", f"Open, acknowledged {at}", "outcome-wait")
     return Outcome("s-silent", "Open, not acknowledged", "outcome-bad")
 
@@ -99,14 +100,14 @@ def alert_note(alert: Alert, now: dt.datetime, zone: ZoneInfo) -> str:
         if event.what not in skipped:
             by = f" by {name_of(event.by)}" if event.by else ""
             note = f" ({event.note})" if event.note else ""
-            said.append(f"{event.get_what_display()}{by} {wording.clock(event.at, now, zone)}{note}")
+            said.append(f"{event.get_what_display()}{by} {formatting.clock(event.at, now, zone)}{note}")
     return "; ".join(said)
 
 
 def _contacts(participant: Participant, now: dt.datetime, zone: ZoneInfo) -> Iterator[Entry]:
     for made in participant.outreaches.select_related("by").order_by("-created_at")[:MOST]:
         is_call = made.kind == Outreach.Kind.CALL
-        title = f"Call: {outreach_words.title(made)}" if is_call else f"E-mail “{made.title}”"
+        title = f"Call: {messaging_labels.title(made)}" if is_call else f"E-mail “{made.title}”"
         icon = "i-phone" if is_call else "i-mail"
         outcome = outreach_outcome(made, now, zone)
         yield Entry(made.sent_at or made.created_at, icon, title, name_of(made.by), outcome, made.reason)
@@ -130,21 +131,21 @@ def _connections(participant: Participant) -> Iterator[Entry]:
     }
     for event in events.order_by("-at")[:MOST]:
         told = event.reason and event.status != Connection.Status.ACTIVE
-        reason = f": {connection_words.reason(event.reason)}" if told else ""
+        reason = f": {connection_labels.reason(event.reason)}" if told else ""
         yield Entry(event.at, "i-relink", f"{words[Connection.Status(event.status)]}{reason}", "")
 
 
 def _invitations(participant: Participant, now: dt.datetime) -> Iterator[Entry]:
     made: Invitation
     for made in participant.invitations.select_related("created_by").order_by("-created_at")[:MOST]:
-        title = f"Invited to connect: {connection_words.invitation(made, now)}"
+        title = f"Invited to connect: {connection_labels.invitation(made, now)}"
         yield Entry(made.created_at, "i-relink", title, name_of(made.created_by))
 
 
 def _pauses(participant: Participant, zone: ZoneInfo, today: dt.date) -> Iterator[Entry]:
     pause: Pause
     for pause in participant.pauses.order_by("-starts_on")[:MOST]:
-        until = f" until {wording.date_short(pause.ends_on, today)}" if pause.ends_on else ""
+        until = f" until {formatting.date_short(pause.ends_on, today)}" if pause.ends_on else ""
         yield Entry(midnight(pause.starts_on, zone), "i-clock", f"Paused{until}: {pause.reason}", "")
     if participant.withdrawn_on:
         yield Entry(midnight(participant.withdrawn_on, zone), "i-no", "Withdrawn from the trial", "")

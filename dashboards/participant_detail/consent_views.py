@@ -17,16 +17,15 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from dashboards.access import Request, signed_in
-from dashboards.connection_card import may_manage
-from dashboards.protocol_page import may_change
-from dashboards.views import visible_participant
-from ingestion.redirects import SeeOther
+from dashboards.participant_detail.side_panel import may_manage
+from dashboards.ui.access import Request, may_change, signed_in, visible_participant
 from metrics.exports import subject_ask
-from participants import consents, erasing
 from participants.audit import looked
-from participants.entered import midnight, said
+from participants.http import SeeOther
 from participants.models import Consent, ConsentDocument, Erasure, Participant
+from participants.privacy import consent as privacy_consent
+from participants.privacy import erasure as privacy_erasure
+from participants.user_input import midnight, said
 
 
 @require_safe
@@ -36,7 +35,7 @@ def consent(request: Request, code: str, study_id: str) -> HttpResponse:
     """What a participant agreed to and what was asked about their data."""
     participant = visible_participant(request, code, study_id)
     looked(participant, part=True)
-    return render(request, "dashboards/consent.html", _context(request, participant))
+    return render(request, "dashboards/participant_detail/consent.html", _context(request, participant))
 
 
 @require_POST
@@ -55,7 +54,7 @@ def consent_act(request: Request, code: str, study_id: str, verb: str) -> HttpRe
     except (ValueError, ValidationError) as fault:
         told = " ".join(fault.messages) if isinstance(fault, ValidationError) else str(fault)
         context = _context(request, participant) | {"fault": told, "asked": {"reason": said(request).text("reason")}}
-        return render(request, "dashboards/consent.html", context, status=422)
+        return render(request, "dashboards/participant_detail/consent.html", context, status=422)
     messages.success(request, done)
     return SeeOther(after.get(verb) or reverse("dashboards:consent", args=[code, study_id]))
 
@@ -73,7 +72,7 @@ def _context(request: Request, participant: Participant) -> dict[str, Any]:
         "now": now,
         "today": today,
         "consents": participant.consents.select_related("document"),
-        "missing": consents.consent_missing(participant, today) if taking_part else None,
+        "missing": privacy_consent.consent_missing(participant, today) if taking_part else None,
         "taking_part": taking_part,
         "manages": manages,
         "leads": leads,
@@ -97,7 +96,7 @@ def _give(request: Request, participant: Participant) -> str:
     document = get_object_or_404(documents, version=said(request).text("version"))
     day = _day(request, "on", participant)
     given_at = midnight(day, ZoneInfo(participant.time_zone))
-    consents.consent_give(participant, document, how=Consent.How.PAPER, given_at=given_at)
+    privacy_consent.consent_give(participant, document, how=Consent.How.PAPER, given_at=given_at)
     return f"Kept: they agreed to version {document.version}."
 
 
@@ -109,7 +108,7 @@ def _confirmed(request: Request, participant: Participant) -> None:
 def _withdraw(request: Request, participant: Participant) -> str:
     _confirmed(request, participant)
     day = _day(request, "on", participant)
-    consents.consent_withdraw(participant, on=day, reason=said(request).text("reason"))
+    privacy_consent.consent_withdraw(participant, on=day, reason=said(request).text("reason"))
     return "They have left the trial: nothing is asked of their device’s maker any more, and their record is frozen."
 
 
@@ -120,7 +119,7 @@ def _access(request: Request, participant: Participant) -> str:
 
 def _erase(request: Request, participant: Participant) -> str:
     _confirmed(request, participant)
-    erasing.erasure_ask(participant, by=request.user, reason=said(request).text("reason"))
+    privacy_erasure.erasure_ask(participant, by=request.user, reason=said(request).text("reason"))
     return "Asked for. Another manager of the trial must approve it."
 
 
@@ -128,7 +127,7 @@ def _decide(approve: bool, request: Request, participant: Participant) -> str:
     waiting = get_object_or_404(participant.erasures, state=Erasure.State.ASKED)
     if approve:
         _confirmed(request, participant)
-    erasing.erasure_decide(waiting, by=request.user, approve=approve)
+    privacy_erasure.erasure_decide(waiting, by=request.user, approve=approve)
     return "Approved: the participant’s data are being deleted." if approve else "Refused: nothing is deleted."
 
 

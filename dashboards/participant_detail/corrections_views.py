@@ -15,23 +15,22 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from dashboards.access import Request, signed_in
-from dashboards.protocol_page import may_change
-from dashboards.views import visible_participant
-from ingestion import accounts
+from dashboards.ui.access import Request, may_change, signed_in, visible_participant
+from ingestion.connections import vendor_accounts
 from ingestion.models import Connection
-from ingestion.redirects import SeeOther
 from ingestion.source_deletion import delete_of_source, would_come_again
-from metrics import deletion, moving, rezone, tasks
-from metrics.deletion import Selection
+from metrics import tasks
+from metrics.corrections import data_deletion, data_moves, time_zone_change
+from metrics.corrections.data_deletion import Selection
 from metrics.models import DataMove
 from metrics.registry import BY_CODE
-from participants import reinstatement
 from participants.after_commit import after_commit
 from participants.audit import looked
-from participants.entered import said
+from participants.http import SeeOther
 from participants.models import Participant, Reinstatement
-from participants.models.people import time_zones
+from participants.models.trials import time_zones
+from participants.services import reinstatement
+from participants.user_input import said
 
 
 @require_safe
@@ -41,7 +40,7 @@ def corrections(request: Request, code: str, study_id: str) -> HttpResponse:
     """What can be put right, and what waits for a second person. Managers of the whole trial."""
     participant = _participant(request, code, study_id)
     looked(participant, part=True)
-    return render(request, "dashboards/corrections.html", _context(request, participant))
+    return render(request, "dashboards/participant_detail/corrections.html", _context(request, participant))
 
 
 @require_POST
@@ -56,12 +55,12 @@ def corrections_act(request: Request, code: str, study_id: str, verb: str) -> Ht
     try:
         if verb in LOOKS:
             context = _context(request, participant) | LOOKS[verb](request, participant)
-            return render(request, "dashboards/corrections.html", context)
+            return render(request, "dashboards/participant_detail/corrections.html", context)
         messages.success(request, ACTS[verb](request, participant))
     except (ValueError, ValidationError) as fault:
         told = " ".join(fault.messages) if isinstance(fault, ValidationError) else str(fault)
         context = _context(request, participant) | {"fault": told, "given": {"reason": said(request).text("reason")}}
-        return render(request, "dashboards/corrections.html", context, status=422)
+        return render(request, "dashboards/participant_detail/corrections.html", context, status=422)
     return SeeOther(reverse("dashboards:corrections", args=[code, study_id]))
 
 
@@ -88,8 +87,8 @@ def _context(request: Request, participant: Participant) -> dict[str, Any]:
         ],
         "zones": sorted(time_zones()),
         "others": others.order_by("study_id").values_list("study_id", flat=True),
-        "sources": deletion.sources_of(participant),
-        "whats": [*deletion.SESSIONS, *BY_CODE],
+        "sources": data_deletion.sources_of(participant),
+        "whats": [*data_deletion.SESSIONS, *BY_CODE],
         "deletions": participant.source_deletions.select_related("source"),
         "moves": DataMove.objects.filter(giver=participant).select_related("receiver"),
     }
@@ -122,7 +121,7 @@ def _decide(approve: bool, request: Request, participant: Participant) -> str:
 
 
 def _zone(request: Request, participant: Participant) -> str:
-    rezone.time_zone_correct(participant, said(request).text("zone"), reason=_why(request))
+    time_zone_change.time_zone_correct(participant, said(request).text("zone"), reason=_why(request))
     return f"Their days are cut by {participant.time_zone} now."
 
 
@@ -131,12 +130,12 @@ def _connection(request: Request, participant: Participant) -> Connection:
 
 
 def _release(request: Request, participant: Participant) -> str:
-    accounts.account_release(_connection(request, participant), reason=_why(request), now=timezone.now())
+    vendor_accounts.account_release(_connection(request, participant), reason=_why(request), now=timezone.now())
     return "The account is released: another participant can connect it."
 
 
 def _new_account(request: Request, participant: Participant) -> str:
-    accounts.account_change_allow(_connection(request, participant), reason=_why(request), now=timezone.now())
+    vendor_accounts.account_change_allow(_connection(request, participant), reason=_why(request), now=timezone.now())
     return "They can connect with another account now. Invite them."
 
 
@@ -150,8 +149,8 @@ def _receiver(request: Request, participant: Participant) -> Participant:
 
 def _look(request: Request, participant: Participant) -> dict[str, Any]:
     receiver = _receiver(request, participant)
-    moving.check(participant, receiver)
-    return {"move": {"to": receiver, "what": moving.preview(participant, receiver)}}
+    data_moves.check(participant, receiver)
+    return {"move": {"to": receiver, "what": data_moves.preview(participant, receiver)}}
 
 
 def _move(request: Request, participant: Participant) -> str:
@@ -159,14 +158,14 @@ def _move(request: Request, participant: Participant) -> str:
     receiver = _receiver(request, participant)
     if participant.connections.filter(status__in=(Connection.Status.ACTIVE, Connection.Status.RECONNECT)).exists():
         raise ValueError("Their account is connected and would bring the data again: disconnect it first.")
-    moving.move_start(participant, receiver, by=request.user, reason=_why(request))
+    data_moves.move_start(participant, receiver, by=request.user, reason=_why(request))
     return f"Their data are being moved to {receiver.study_id}. This page says how far it is."
 
 
 def _selection(request: Request, participant: Participant) -> Selection:
     """What is to be deleted, as the form says."""
     form = said(request)
-    source = {one.pk: one for one in deletion.sources_of(participant)}.get(form.number("source") or 0)
+    source = {one.pk: one for one in data_deletion.sources_of(participant)}.get(form.number("source") or 0)
     if source is None:
         raise ValueError("Choose a source of which something is stored.")
     first, last = (form.day(name) if form.text(name) else None for name in ("first", "last"))
@@ -175,7 +174,7 @@ def _selection(request: Request, participant: Participant) -> Selection:
 
 def _look_at_source(request: Request, participant: Participant) -> dict[str, Any]:
     selection = _selection(request, participant)
-    found = deletion.going(selection)
+    found = data_deletion.going(selection)
     if not found:
         raise ValueError("Nothing is stored of them from this source on these dates.")
     return {"deletion": {"selection": selection, "going": found, "again": would_come_again(selection)}}

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
 
-from participants.entered import EARLIEST, LATEST, day_of, midnight
+from participants.user_input import EARLIEST, LATEST, day_of, midnight
 
 PRESETS = {"day": 1, "week": 7, "month": 30, "quarter": 90}
 NAMES = {"day": "Day", "week": "Week", "month": "Month", "quarter": "90 days", "trial": "Trial"}

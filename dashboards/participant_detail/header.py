@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dashboards import gap_words, standing_words, verdict
-from dashboards.verdict import Rules
-from metrics import queries, standings
-from metrics.collection import Collected, collected_of
+from dashboards.participant_detail import header_text
+from dashboards.participant_detail.header_text import Rules
+from dashboards.ui import gap_labels, status_labels
 from metrics.models import DayStatus, Standing
-from metrics.standings import Word
+from metrics.monitoring import status
+from metrics.monitoring.status import Word
+from metrics.reading import queries as reading_queries
+from metrics.selection.collection_window import Collected, collected_of
 from participants.models import Participant, Protocol
 
 
@@ -27,7 +29,7 @@ class Recent:
 
 
 def recent(participant: Participant, date: dt.date, held: Collected) -> Recent:
-    week = queries.participant_days(participant.pk, date - dt.timedelta(days=6), date, held)
+    week = reading_queries.participant_days(participant.pk, date - dt.timedelta(days=6), date, held)
     day = next((d for d in week if d.date == date), None)
     # A day without data has a row too once it is judged: unknown is not zero.
     known = day is not None and (day.worn_minutes or day.last_sample_at is not None)
@@ -47,7 +49,7 @@ def rules(participant: Participant, today: dt.date) -> Rules:
 
 def standing_of(participant: Participant, now: dt.datetime) -> tuple[Standing | None, Word]:
     """A participant's standing and the word for it at this instant. One query."""
-    found = standings.with_word(Participant.objects.filter(pk=participant.pk), now).select_related("standing").get()
+    found = status.with_word(Participant.objects.filter(pk=participant.pk), now).select_related("standing").get()
     return getattr(found, "standing", None), Word(found.word)
 
 
@@ -59,14 +61,14 @@ def figures(participant: Participant, now: dt.datetime) -> dict[str, Any]:
     held = collected_of(participant)
     zone = ZoneInfo(participant.time_zone)
     today = now.astimezone(zone).date()
-    data = queries.overview(Participant.objects.filter(pk=participant.pk), held).get(participant.pk)
+    data = reading_queries.overview(Participant.objects.filter(pk=participant.pk), held).get(participant.pk)
     # Where data stopped long ago, what was last known says more than an empty yesterday.
     quiet = bool(data and data.last_on < today - dt.timedelta(days=7))
     standing, word = standing_of(participant, now)
     protocol = rules(participant, today)
     evidence = ""
     if standing and standing.cause:
-        evidence = gap_words.sentence(standing.cause, standing.evidence, zone=zone, now=now)
+        evidence = gap_labels.sentence(standing.cause, standing.evidence, zone=zone, now=now)
     return {
         "data": data,
         "now": now,
@@ -77,12 +79,12 @@ def figures(participant: Participant, now: dt.datetime) -> dict[str, Any]:
         "standing": standing,
         "newest_at": standing.last_sample_at if standing else data.last_sample_at if data else None,
         "word": word,
-        "badge": standing_words.BADGES[word],
-        "action": standing_words.action(word, bool(standing and standing.out_of_reach)),
-        "verdict": verdict.sentence(standing, word, now, zone),
+        "badge": status_labels.BADGES[word],
+        "action": status_labels.action(word, bool(standing and standing.out_of_reach)),
+        "verdict": header_text.sentence(standing, word, now, zone),
         "evidence": evidence,
-        "day_words": verdict.day_words(participant, today),
-        "adherence": verdict.adherence(standing),
-        "salvage": verdict.salvage(standing, now, protocol.keeps_hours),
+        "day_words": header_text.day_words(participant, today),
+        "adherence": header_text.adherence(standing),
+        "salvage": header_text.salvage(standing, now, protocol.keeps_hours),
         "rules": protocol,
     }

@@ -6,13 +6,13 @@ import datetime as dt
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from dashboards import wording
-from dashboards.standing_words import CAUSES
+from dashboards.ui import formatting
+from dashboards.ui.status_labels import CAUSES
 from metrics.models import Cause, Exclusion, Standing
-from metrics.standings import Word
+from metrics.monitoring.status import Word
 from participants.models import Participant, Protocol
 
-NB = wording.NO_BREAK
+NB = formatting.NO_BREAK
 # Words whose sentence needs no "last upload": the data are not expected, or never came.
 SILENT_WORDS = (Word.PAUSED, Word.WITHDRAWN, Word.COMPLETED, Word.UNCONNECTED)
 # Where no cause is known.
@@ -37,15 +37,15 @@ def since(at: dt.datetime, now: dt.datetime, zone: ZoneInfo) -> str:
     """Since when, as a sentence goes on: "since Sun 21:40", "since 06:02 today"."""
     if at.astimezone(zone).date() == now.astimezone(zone).date():
         return f"since {at.astimezone(zone):%H:%M} today"
-    return f"since {wording.clock(at, now, zone)}"
+    return f"since {formatting.clock(at, now, zone)}"
 
 
 def excused(standing: Standing, today: dt.date) -> str:
     """Why today does not count, as a sentence without its full stop; empty where it counts."""
     on, until = standing.excused_since, standing.excused_until
-    day = wording.date_short(on, today) if on else ""
+    day = formatting.date_short(on, today) if on else ""
     since_day, on_day = (f" since {day}", f" on {day}") if day else ("", "")
-    end = f", until {wording.date_short(until, today)}" if until else ""
+    end = f", until {formatting.date_short(until, today)}" if until else ""
     words = {
         Exclusion.PAUSED: f"Paused{since_day}{end}: these days do not count",
         Exclusion.WITHDRAWN: f"Withdrawn{on_day}: nothing is expected of them any more",
@@ -85,7 +85,7 @@ def sentence(standing: Standing | None, word: Word, now: dt.datetime, zone: Zone
     parts = [opening(standing, word, now, zone)]
     if word not in SILENT_WORDS and not standing.excused:
         at = standing.last_sample_at
-        parts.append(f"last upload {wording.ago(at, now)}" if at else "no upload yet")
+        parts.append(f"last upload {formatting.ago(at, now)}" if at else "no upload yet")
     if not standing.excused and (text := reach(standing)):
         parts.append(text)
     return "; ".join(parts) + "."
@@ -169,7 +169,7 @@ class Rules:
     def worn_words(self) -> str:
         """10 h, 7 h 30."""
         hours, rest = divmod(self.valid_day_minutes, 60)
-        return wording.hours_minutes(self.valid_day_minutes) if rest else f"{hours}{NB}h"
+        return formatting.hours_minutes(self.valid_day_minutes) if rest else f"{hours}{NB}h"
 
     @classmethod
     def of(cls, protocol: Protocol | None) -> Rules:

@@ -10,14 +10,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from dashboards.access import Request, signed_in
-from dashboards.connection_card import may_manage, notes_of
 from dashboards.models import Note
-from dashboards.views import visible_participant
-from ingestion.redirects import SeeOther
+from dashboards.participant_detail.side_panel import may_manage, notes_of
+from dashboards.ui.access import Request, signed_in, visible_participant
 from participants.audit import record
-from participants.entered import said
+from participants.http import SeeOther
 from participants.models import Participant, User
+from participants.user_input import said
 
 LONGEST = 2000
 
@@ -59,4 +58,4 @@ def note_add(request: Request, code: str, study_id: str) -> HttpResponse:
         "note_added": not problem,
         **notes_of(participant),
     }
-    return render(request, "dashboards/_notes.html", context)
+    return render(request, "dashboards/participant_detail/_notes.html", context)

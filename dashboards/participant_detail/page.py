@@ -11,16 +11,20 @@ from zoneinfo import ZoneInfo
 
 from django.urls import reverse
 
-from dashboards import charts, nightly, participant_head, ranges, sessions, sleep_charts, wear, wording
-from dashboards.ranges import BadRange, DayRange
-from metrics import queries
-from metrics.collection import Collected
+from dashboards.participant_detail import date_range, header, session_rows, wear
+from dashboards.participant_detail.charts import nightly
+from dashboards.participant_detail.charts import series as charts_series
+from dashboards.participant_detail.charts import sleep as charts_sleep
+from dashboards.participant_detail.date_range import BadRange, DayRange
+from dashboards.ui import formatting
 from metrics.models import SleepSession
-from metrics.plausibility import per_minute
-from metrics.queries import DayRow, MetricSummary
+from metrics.reading import queries as reading_queries
+from metrics.reading.queries import DayRow, MetricSummary
 from metrics.registry import HEART_RATE, STEPS, Metric
-from participants.entered import EARLIEST
+from metrics.selection.collection_window import Collected
+from metrics.selection.plausible_range import per_minute
 from participants.models import Participant
+from participants.user_input import EARLIEST
 
 # Up to so many days the tables show the charts' buckets, beyond them a row a day.
 BUCKET_DAYS = 2
@@ -66,10 +70,10 @@ class ChartCard:
     kind: str
     colour: str
     series_url: str
-    table: charts.Table
+    table: charts_series.Table
     compare: Metric | None = None
     compare_colour: str = ""
-    compare_table: charts.Table | None = None
+    compare_table: charts_series.Table | None = None
 
 
 def chosen_metric(asked: str, available: list[MetricSummary]) -> Metric | None:
@@ -84,7 +88,7 @@ def chosen(asked: Mapping[str, str], available: list[MetricSummary]) -> Chosen:
     metric = chosen_metric(asked.get("metric", ""), available)
     compare, extra = by_code.get(asked.get("compare", "")), by_code.get(asked.get("extra", ""))
     try:
-        night = ranges.parse_date("night", asked["night"]) if asked.get("night") else None
+        night = date_range.parse_date("night", asked["night"]) if asked.get("night") else None
     except BadRange:
         night = None  # a mistyped night: the newest is shown
     listed = asked.get("list", "")[:300]
@@ -92,29 +96,29 @@ def chosen(asked: Mapping[str, str], available: list[MetricSummary]) -> Chosen:
 
 
 def chosen_range(
-    asked: Mapping[str, str], participant: Participant, data: queries.Overview | None, today: dt.date
+    asked: Mapping[str, str], participant: Participant, data: reading_queries.Overview | None, today: dt.date
 ) -> tuple[DayRange, str]:
     """The days to show, and what was wrong with those asked for (then the default is shown)."""
-    end = ranges.anchor(data.last_on if data else None, today)
+    end = date_range.anchor(data.last_on if data else None, today)
     firsts = [d for d in (participant.monitoring_starts_on, data.first_on if data else None) if d]
     trial_first = max(min(firsts, default=end), EARLIEST)
     try:
-        return ranges.chosen(asked, end=end, trial_first=trial_first), ""
+        return date_range.chosen(asked, end=end, trial_first=trial_first), ""
     except BadRange as error:
-        return ranges.chosen({}, end=end, trial_first=trial_first), str(error)
+        return date_range.chosen({}, end=end, trial_first=trial_first), str(error)
 
 
 def tables(
     participant: Participant, metrics: list[Metric], days: DayRange, zone: ZoneInfo, held: Collected
-) -> dict[str, charts.Table]:
+) -> dict[str, charts_series.Table]:
     """Metrics as tables by code: by local day, or for a day or two by bucket."""
     codes = [metric.code for metric in metrics]
     if days.days > BUCKET_DAYS:
-        rows: dict[str, list[DayRow]] = queries.day_tables(participant, codes, days.first, days.last, held)
-        return {m.code: charts.day_rows(rows[m.code], m, days.first, days.last) for m in metrics}
+        rows: dict[str, list[DayRow]] = reading_queries.day_tables(participant, codes, days.first, days.last, held)
+        return {m.code: charts_series.day_rows(rows[m.code], m, days.first, days.last) for m in metrics}
     start, end = days.instants(zone)
-    found = queries.series([participant.pk], codes, start, end, max_points=BUCKET_ROWS)
-    return {series.metric.code: charts.bucket_rows(series, zone) for series in found}
+    found = reading_queries.series([participant.pk], codes, start, end, max_points=BUCKET_ROWS)
+    return {series.metric.code: charts_series.bucket_rows(series, zone) for series in found}
 
 
 def chart_cards(
@@ -144,13 +148,13 @@ def chart_cards(
             ChartCard(
                 name=name,
                 metric=one,
-                kind=charts.kind_of_chart(one),
-                colour=charts.COLOURS.get(one.code, "compare"),
+                kind=charts_series.kind_of_chart(one),
+                colour=charts_series.COLOURS.get(one.code, "compare"),
                 series_url=f"{address}?{urlencode(window)}",
                 table=found[one.code],
                 compare=compare,
                 compare_colour="heart"
-                if charts.COLOURS.get(one.code, "compare") in ("steps", "compare")
+                if charts_series.COLOURS.get(one.code, "compare") in ("steps", "compare")
                 else "compare",
                 compare_table=found[compare.code] if compare else None,
             )
@@ -171,11 +175,11 @@ def nights_part(
     date = night if night in main else max(main, default=None)
     newest_first = sorted(found, key=lambda s: s.starts_at, reverse=True)
     return {
-        "hypnogram": sleep_charts.hypnogram(main[date], zone) if date else None,
-        "night_bars": sleep_charts.nights(
+        "hypnogram": charts_sleep.hypnogram(main[date], zone) if date else None,
+        "night_bars": charts_sleep.nights(
             found, days.first, days.last, zone, chosen=date, pending=pending, until=until
         ),
-        "nights": [sessions.night(s, zone, main.get(s.date)) for s in newest_first[:NIGHTS_SHOWN]],
+        "nights": [session_rows.night(s, zone, main.get(s.date)) for s in newest_first[:NIGHTS_SHOWN]],
         "nights_recorded": len(main),
         "nights_cut": max(0, len(found) - NIGHTS_SHOWN),
     }
@@ -193,15 +197,16 @@ def range_part(participant: Participant, picked: Chosen, days: DayRange, now: dt
     ago, ahead = days.shifted(-1), days.shifted(1)
     return {
         "days": days,
-        "days_words": wording.date_span(days.first, days.last),
+        "days_words": formatting.date_span(days.first, days.last),
         "presets": [
-            Preset(name, urlencode({**base, "range": key}), key == days.preset) for key, name in ranges.NAMES.items()
+            Preset(name, urlencode({**base, "range": key}), key == days.preset)
+            for key, name in date_range.NAMES.items()
         ],
         "here": query(days) + (f"&night={picked.night}" if picked.night else ""),
         "without_night": query(days),
         "before": query(ago) if ago.first >= EARLIEST else "",
         "after": query(ahead) if ahead.first <= today else "",
-        "zone_words": wording.zone_words(zone, days.instants(zone)[1] - dt.timedelta(seconds=1)),
+        "zone_words": formatting.zone_words(zone, days.instants(zone)[1] - dt.timedelta(seconds=1)),
         "clock_words": f"{now.astimezone(zone):%H:%M}",
         "window": [int(at.timestamp() * 1000) for at in (*days.instants(zone), now)],
     }
@@ -222,22 +227,22 @@ class LeftOut:
 
     @property
     def range_words(self) -> str:
-        low, high = (wording.number(bound) for bound in self.metric.plausible)
+        low, high = (formatting.number(bound) for bound in self.metric.plausible)
         return f"{low} to {high} {self.metric.label}{' a minute' if per_minute(self.metric) else ''}"
 
 
 def left_out(participant: Participant, days: DayRange, held: Collected) -> list[LeftOut]:
-    found = queries.values_left_out(participant, days.first, days.last, held)
+    found = reading_queries.values_left_out(participant, days.first, days.last, held)
     return [LeftOut(metric, n) for metric, n in found]
 
 
 def page(participant: Participant, asked: Mapping[str, str], now: dt.datetime) -> dict[str, Any]:
     """The template's context. The number of queries does not depend on how much data there is."""
     zone = ZoneInfo(participant.time_zone)
-    shown = participant_head.figures(participant, now)
+    shown = header.figures(participant, now)
     today, data = shown["today"], shown["data"]
     held = shown["held"]
-    available = queries.metrics_with_data(participant.pk, held)
+    available = reading_queries.metrics_with_data(participant.pk, held)
     picked = chosen(asked, available)
     days, problem = chosen_range(asked, participant, data, today)
     context: dict[str, Any] = {
@@ -255,16 +260,16 @@ def page(participant: Participant, asked: Mapping[str, str], now: dt.datetime) -
     }
     if picked.metric is None:
         return context
-    found = queries.sleep_sessions(participant.pk, days.first, days.last, held)
-    exercised = queries.exercise_sessions(participant.pk, days.first, days.last, held)[::-1]
+    found = reading_queries.sleep_sessions(participant.pk, days.first, days.last, held)
+    exercised = reading_queries.exercise_sessions(participant.pk, days.first, days.last, held)[::-1]
     last = min(days.last, today)
     since = last - dt.timedelta(days=nightly.USUAL_DAYS)
-    measured = queries.day_tables(participant, nightly.CODES, since, last, held)
+    measured = reading_queries.day_tables(participant, nightly.CODES, since, last, held)
     return context | {
         "charts": chart_cards(participant, picked.metric, picked, days, zone, {s.metric.code for s in available}, held),
         **nights_part(found, days, zone, picked.night, context["pending_dates"], last),
         "nightly": nightly.nightly(measured, last),
         "usual_words": nightly.USUAL_WORDS,
-        "exercise": [sessions.exercise(session, zone) for session in exercised[:EXERCISE_SHOWN]],
+        "exercise": [session_rows.exercise(session, zone) for session in exercised[:EXERCISE_SHOWN]],
         "exercise_cut": max(0, len(exercised) - EXERCISE_SHOWN),
     }

@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from dashboards import wording
+from dashboards.ui import formatting
 from metrics.models import ExerciseSession, SleepSession
 
 
@@ -42,8 +42,10 @@ def night(session: SleepSession, zone: ZoneInfo, main: SleepSession | None) -> N
         date=session.date,
         asleep=f"{session.starts_at.astimezone(zone):%H:%M}",
         awake=f"{session.ends_at.astimezone(zone):%H:%M}",
-        slept=wording.hours_minutes(session.asleep_minutes),
-        stages=", ".join(f"{name}{wording.NO_BREAK}{wording.hours_minutes(m)}" for name, m in minutes if m is not None),
+        slept=formatting.hours_minutes(session.asleep_minutes),
+        stages=", ".join(
+            f"{name}{formatting.NO_BREAK}{formatting.hours_minutes(m)}" for name, m in minutes if m is not None
+        ),
         beside=_beside(session, main),
     )
 
@@ -63,8 +65,8 @@ def exercise(session: ExerciseSession, zone: ZoneInfo) -> Exercise:
         date=session.date,
         activity=session.name or session.activity.replace("_", " ").capitalize(),
         began=f"{session.starts_at.astimezone(zone):%H:%M}",
-        lasted=wording.hours_minutes(round((session.ends_at - session.starts_at).total_seconds() / 60)),
-        distance=wording.number(None if metres is None else metres / 1000, 2),
-        energy=wording.number(session.energy_kcal),
-        heart_rate=wording.number(session.mean_heart_rate),
+        lasted=formatting.hours_minutes(round((session.ends_at - session.starts_at).total_seconds() / 60)),
+        distance=formatting.number(None if metres is None else metres / 1000, 2),
+        energy=formatting.number(session.energy_kcal),
+        heart_rate=formatting.number(session.mean_heart_rate),
     )

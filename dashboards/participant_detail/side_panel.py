@@ -10,15 +10,18 @@ from typing import Any
 from django.db.models import Count, Max
 from django.urls import reverse
 
-from dashboards import alert_list, connection_words, history, participant_head
-from dashboards.connection_words import Badge
-from dashboards.minutes import minute
-from ingestion import live, plain_words
-from ingestion.devices import worn_of
+from dashboards.alerts import listing as alerts_listing
+from dashboards.participant_detail import activity_feed, header
+from dashboards.ui import connection_labels
+from dashboards.ui.connection_labels import Badge
+from dashboards.ui.refresh import minute
+from ingestion import live_providers
+from ingestion.connections import labels as connections_labels
+from ingestion.connections.devices import worn_of
 from ingestion.models import Connection, Device, Invitation
-from metrics import queries
-from metrics.collection import Collected
 from metrics.models import Standing
+from metrics.reading import queries as reading_queries
+from metrics.selection.collection_window import Collected
 from participants.models import Participant, Trial, User
 
 INVITATIONS_SHOWN = 10
@@ -32,7 +35,7 @@ class Link:
     """A connection in words."""
 
     connection: Connection
-    described: plain_words.Described
+    described: connections_labels.Described
     badge: Badge
     reason: str
     devices: list[Device]
@@ -82,12 +85,12 @@ def may_manage(user: User, participant: Participant) -> bool:
 
 def link(connection: Connection, now: dt.datetime) -> Link:
     """One connection, in words. One query unless its devices are fetched already."""
-    described = plain_words.described(connection)
+    described = connections_labels.described(connection)
     return Link(
         connection,
         described,
-        connection_words.badge(connection, bool(described.missing), now),
-        connection_words.reason(connection.status_reason),
+        connection_labels.badge(connection, bool(described.missing), now),
+        connection_labels.reason(connection.status_reason),
         list(connection.devices.all()),
     )
 
@@ -116,9 +119,9 @@ def rail(
         **found,
         "devices": listed,
         "battery": next((d for d in listed if d.worn and (d.percent is not None or d.words)), None),
-        "feed": history.feed(participant, now),
-        "alerts": alert_list.notices(participant, found["may_manage"], now),
-        "snoozes": alert_list.SNOOZE_CHOICES,
+        "feed": activity_feed.feed(participant, now),
+        "alerts": alerts_listing.notices(participant, found["may_manage"], now),
+        "snoozes": alerts_listing.SNOOZE_CHOICES,
         "next": reverse("dashboards:participant", args=[participant.trial.code, participant.study_id]),
     }
 
@@ -130,18 +133,18 @@ def card(participant: Participant, user: User, now: dt.datetime, held: Collected
     """
     connections = list(participant.connections.prefetch_related("devices"))
     links = [link(c, now) for c in connections if c.status != Connection.Status.INVITED]
-    sources = queries.sources_with_data(participant.pk, held)
-    known = bool(links) or bool(live.providers())
+    sources = reading_queries.sources_with_data(participant.pk, held)
+    known = bool(links) or bool(live_providers.providers())
     invitations = list(participant.invitations.select_related("created_by")[:INVITATIONS_SHOWN]) if known else []
     return {
         "links": links if known or sources else None,
         "sources": sources,
-        "unconnected": connection_words.UNCONNECTED,
-        "invitations": [Past(made, connection_words.invitation(made, now)) for made in invitations],
+        "unconnected": connection_labels.UNCONNECTED,
+        "invitations": [Past(made, connection_labels.invitation(made, now)) for made in invitations],
         "may_manage": may_manage(user, participant),
         "leads": Trial.objects.led_by(user).filter(pk=participant.trial_id).exists(),
-        "may_invite": known and participant.status in INVITABLE and bool(live.providers()),
-        "ask_again": any(one.badge in (connection_words.RECONNECT, connection_words.DISCONNECTED) for one in links),
+        "may_invite": known and participant.status in INVITABLE and bool(live_providers.providers()),
+        "ask_again": any(one.badge in (connection_labels.RECONNECT, connection_labels.DISCONNECTED) for one in links),
     }
 
 
@@ -155,7 +158,7 @@ def pulse(participant: Participant, now: dt.datetime) -> str:
 
     Each minute too, for what the page says of times: "3 min ago" must not stand there for an hour. Five queries.
     """
-    changed = queries.changed_at(participant.pk)
+    changed = reading_queries.changed_at(participant.pk)
     connections = participant.connections.order_by("pk").annotate(seen=Max("devices__seen_at"))
     fields = ("status", "status_since", "status_reason", "last_pull_at", "last_data_at", "next_due_at", "seen")
     links = participant.invitations.order_by("pk").values_list("opened_at", "used_at", "cancelled_at")
@@ -172,5 +175,5 @@ def live_part(participant: Participant, user: User, now: dt.datetime) -> dict[st
     The pulse is felt first, so that what changes meanwhile is seen at the next one.
     """
     beat = pulse(participant, now)
-    figures = participant_head.figures(participant, now)
+    figures = header.figures(participant, now)
     return {**figures, **rail(participant, user, figures["standing"], now, figures["held"]), "pulse": beat}

@@ -8,22 +8,23 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import orjson
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.http import HttpResponse
+from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
-from django_htmx.http import push_url
 
-from dashboards import charts, connection_card, neighbours, participant_page
-from dashboards.access import Request, signed_in
-from dashboards.libraries import loading_plan
-from dashboards.ranges import LONGEST, BadRange, parse_instant
-from metrics import queries, standings
+from dashboards.participant_detail import page, side_panel
+from dashboards.participant_detail.charts import series as charts_series
+from dashboards.participant_detail.charts.libraries import loading_plan
+from dashboards.participant_detail.date_range import LONGEST, BadRange, parse_instant
+from dashboards.trial_overview import previous_next
+from dashboards.ui.access import Request, signed_in, visible_participant
+from dashboards.ui.http import json, pushed
+from metrics.reading import queries as reading_queries
 from metrics.registry import BY_CODE, Metric
 from participants.audit import looked
-from participants.entered import asked
-from participants.models import Participant, Trial, User
+from participants.models import User
+from participants.user_input import asked
 
 # Seconds a bucket of what can be asked for by name; "raw" is every sample, and only for a day.
 WIDTHS = {"raw": 0, "1m": 60, "1h": 3600, "1d": 86_400}
@@ -32,31 +33,21 @@ RAW_SPAN = dt.timedelta(days=1)
 
 @require_safe
 @signed_in
-def trial_list(request: Request) -> HttpResponse:
-    """The trials of the signed-in person: how many participants they see there, who needs attention, newest data."""
-    now = timezone.now()
-    counts = standings.by_trial(Participant.objects.visible_to(request.user), now)
-    trials = [(t, *counts.get(t.pk, (0, 0, None))) for t in Trial.objects.visible_to(request.user)]
-    return render(request, "dashboards/trial_list.html", {"trials": trials, "now": now})
-
-
-@require_safe
-@signed_in
 def participant_detail(request: Request, code: str, study_id: str) -> HttpResponse:
     """One participant's data for some days; for HTMX only what depends on the days and the metric."""
     participant = visible_participant(request, code, study_id)
     now = timezone.now()
-    beat = connection_card.pulse(participant, now)
-    context: dict[str, Any] = participant_page.page(participant, asked(request), now)
+    beat = side_panel.pulse(participant, now)
+    context: dict[str, Any] = page.page(participant, asked(request), now)
     if not request.htmx or request.htmx.boosted or request.htmx.history_restore_request:
         looked(participant)
         user: User = request.user
-        context |= connection_card.rail(participant, user, context["standing"], now, context["held"])
-        context |= {"pulse": beat, "loading_plan": loading_plan(), **connection_card.notes_of(participant)}
-        context |= {"place": neighbours.place(participant, user, context["picked"].listed, now)}
-        return render(request, "dashboards/participant_detail.html", context)
+        context |= side_panel.rail(participant, user, context["standing"], now, context["held"])
+        context |= {"pulse": beat, "loading_plan": loading_plan(), **side_panel.notes_of(participant)}
+        context |= {"place": previous_next.place(participant, user, context["picked"].listed, now)}
+        return render(request, "dashboards/participant_detail/participant_detail.html", context)
     looked(participant, part=True)
-    return pushed(request, render(request, "dashboards/_data.html", context), context["here"])
+    return pushed(request, render(request, "dashboards/participant_detail/_data.html", context), context["here"])
 
 
 @require_safe
@@ -72,21 +63,23 @@ def participant_series(request: Request, code: str, study_id: str) -> HttpRespon
     zone = ZoneInfo(participant.time_zone)
     try:
         wanted = series_asked(asked(request), zone)
-        found = queries.series(
+        found = reading_queries.series(
             [participant.pk],
             [metric.code for metric in wanted.metrics],
             wanted.start,
             wanted.end,
             resolution=wanted.resolution,
-            max_points=charts.MAX_POINTS,
+            max_points=charts_series.MAX_POINTS,
         )
-        if max(map(len, found)) > charts.MAX_POINTS:
-            raise BadRange("resolution", f"More than {charts.MAX_POINTS:,} points: ask for fewer days, or for auto.")
+        if max(map(len, found)) > charts_series.MAX_POINTS:
+            raise BadRange(
+                "resolution", f"More than {charts_series.MAX_POINTS:,} points: ask for fewer days, or for auto."
+            )
     except BadRange as error:
         return json({"error": {"parameter": error.parameter, "message": str(error)}}, status=400)
     looked(participant, part=True)
     now = timezone.now()
-    shaped = [charts.payload(one, zone=zone, start=wanted.start, end=wanted.end, now=now) for one in found]
+    shaped = [charts_series.payload(one, zone=zone, start=wanted.start, end=wanted.end, now=now) for one in found]
     return json(shaped[0] | {"compare": shaped[1]} if len(shaped) > 1 else shaped[0])
 
 
@@ -113,32 +106,11 @@ def series_asked(asked: Mapping[str, str], zone: ZoneInfo) -> SeriesAsked:
         raise BadRange("end", "The end does not come after the start.")
     if (end - start).days > LONGEST:
         raise BadRange("start", "That is more than ten years.")
-    if resolution not in queries.RESOLUTIONS:
-        raise BadRange("resolution", f"{resolution!r} is none of {', '.join(queries.RESOLUTIONS)}.")
+    if resolution not in reading_queries.RESOLUTIONS:
+        raise BadRange("resolution", f"{resolution!r} is none of {', '.join(reading_queries.RESOLUTIONS)}.")
     width = WIDTHS.get(resolution)
-    if width is not None and end - start > (dt.timedelta(seconds=width * charts.MAX_POINTS) if width else RAW_SPAN):
+    if width is not None and end - start > (
+        dt.timedelta(seconds=width * charts_series.MAX_POINTS) if width else RAW_SPAN
+    ):
         raise BadRange("resolution", f"{resolution} is too fine for so many days: ask for fewer, or for auto.")
     return SeriesAsked([BY_CODE[code] for code in codes.values()], start, end, resolution)
-
-
-def visible_participant(request: HttpRequest, code: str, study_id: str) -> Participant:
-    """The participant if the signed-in person may see them; else 404, as if there were no such participant."""
-    visible = Participant.objects.visible_to(request.user).select_related("trial", "site")
-    participant: Participant = get_object_or_404(visible.with_study_id(study_id), trial__code=code)
-    return participant
-
-
-def pushed(request: Request, response: HttpResponse, query: str) -> HttpResponse:
-    """Put the view's canonical address into the browser, unless it is there already (a refresh is no step back)."""
-    address = f"{request.path}?{query}" if query else request.path
-    if request.htmx.current_url_abs_path == address:
-        return response
-    return push_url(response, address)
-
-
-def json(content: dict[str, Any], status: int = 200) -> HttpResponse:
-    """Columns of numpy as JSON. NaN becomes null. Health data: never kept by a cache on the way."""
-    body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
-    return HttpResponse(
-        body, status=status, content_type="application/json", headers={"Cache-Control": "private, no-store"}
-    )

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dashboards import gap_words, wording
-from dashboards.ranges import DayRange
-from dashboards.standing_words import CAUSES
-from dashboards.timeline import joined, timeline
-from dashboards.timeline_shapes import Day, Missing
-from metrics import queries
-from metrics.collection import Collected
+from dashboards.participant_detail.charts.timeline import joined, timeline
+from dashboards.participant_detail.date_range import DayRange
+from dashboards.ui import formatting, gap_labels
+from dashboards.ui.status_labels import CAUSES
+from dashboards.ui.timeline_geometry import Day, Missing
 from metrics.models import Cause, DayStatus, Gap, ParticipantDay
+from metrics.reading import queries as reading_queries
+from metrics.selection.collection_window import Collected
 from participants.models import Participant
 
 ROWS = 60
@@ -44,8 +44,8 @@ def gap_row(gap: Gap, zone: ZoneInfo, now: dt.datetime) -> GapRow:
     open_end = gap.ends_at > now
     until = "now" if open_end else f"{end:%H:%M}" if end.date() == start.date() else f"{end:%a %H:%M}"
     minutes = int((min(gap.ends_at, now) - gap.starts_at).total_seconds() // 60)
-    length = wording.hours_minutes(minutes) if minutes >= 60 else f"{minutes}{wording.NO_BREAK}min"
-    evidence = gap_words.sentence(gap.cause, gap.evidence, zone=zone, now=now)
+    length = formatting.hours_minutes(minutes) if minutes >= 60 else f"{minutes}{formatting.NO_BREAK}min"
+    evidence = gap_labels.sentence(gap.cause, gap.evidence, zone=zone, now=now)
     began = f"{start:%a} {start.day} {start:%b}, {start:%H:%M}"
     return GapRow(began, until, length, CAUSES[Cause(gap.cause)][0], evidence)
 
@@ -56,7 +56,7 @@ def wear(participant: Participant, days: DayRange, now: dt.datetime, held: Colle
     `held`: what is collected of the participant.
     """
     zone = ZoneInfo(participant.time_zone)
-    shown = [day(row) for row in queries.participant_days(participant.pk, days.first, days.last, held)]
+    shown = [day(row) for row in reading_queries.participant_days(participant.pk, days.first, days.last, held)]
     mine = participant.gaps.filter(date__range=(days.first, days.last), starts_at__lt=now)
     spans = [Missing(*span) for span in mine.order_by("starts_at").values_list("starts_at", "ends_at", "cause")]
     newest = mine.order_by("-starts_at")[:ROWS]

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from dashboards import protocol_acts
 from dashboards.models import Alert
-from dashboards.protocol_words import GROUPS, RULES
+from dashboards.protocols import services
+from dashboards.protocols.labels import GROUPS, RULES
 from metrics.registry import METRICS
-from participants.entered import number_of
 from participants.models import Protocol
+from participants.user_input import number_of
 
 if TYPE_CHECKING:
     FormBase = forms.ModelForm[Protocol]
@@ -108,7 +108,7 @@ class ProtocolForm(FormBase):
         begins = cleaned.get("effective_on")
         if begins:
             said = {name: bool(cleaned.get(name)) for name in ("retroactive", "confirmed")}
-            for name, why in protocol_acts.wrong_begin(begins, self.today, **said).items():
+            for name, why in services.wrong_begin(begins, self.today, **said).items():
                 self.add_error(name, why)
         return cleaned
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboards.models import Alert
-from dashboards.wording import NO_BREAK
+from dashboards.ui.formatting import NO_BREAK
 from metrics.registry import BY_CODE
 from participants.models import Protocol
 

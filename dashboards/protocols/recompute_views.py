@@ -16,15 +16,16 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
-from dashboards import downloads, protocol_page
-from dashboards.access import Request, signed_in
-from dashboards.standing_words import DAY_STATUS
-from ingestion.redirects import SeeOther
-from metrics import recomputes, trails
+from dashboards.ui import access, downloads
+from dashboards.ui.access import Request, signed_in
+from dashboards.ui.status_labels import DAY_STATUS
 from metrics.models import DayStatus, Recompute
-from participants.entered import said
+from metrics.monitoring import day_codes
+from metrics.reevaluation import recompute as reevaluation_recompute
+from participants.http import SeeOther
 from participants.models import Participant, Trial, User
 from participants.tables import Column
+from participants.user_input import said
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def transitions(run: Recompute) -> list[Transition]:
     """What became of days, the most frequent change first. Raises ValueError for a status that there is not."""
 
     def word(letter: str) -> str:
-        return DAY_STATUS[DayStatus(trails.status_of(letter))][0] if letter else "Not judged"
+        return DAY_STATUS[DayStatus(day_codes.status_of(letter))][0] if letter else "Not judged"
 
     pairs = [(*key.split(">", 1), days) for key, days in run.changed.items()]
     found = [Transition(word(before), word(after), int(days)) for before, after, days in pairs]
@@ -96,7 +97,7 @@ def left(run: Recompute, now: dt.datetime) -> int | None:
 @signed_in
 def recompute_ask(request: Request, code: str) -> HttpResponse:
     """Judge all days anew, or those since a date, for a reason that is written down."""
-    trial = protocol_page.managed_trial(request, code)
+    trial = access.managed_trial(request, code)
     form = said(request)
     why = form.text("why")
     try:
@@ -107,7 +108,7 @@ def recompute_ask(request: Request, code: str) -> HttpResponse:
         messages.warning(request, "Say why the days are to be judged anew, and since which date, if not all.")
         return SeeOther(reverse("dashboards:protocol", args=[code]))
     by: Any = request.user
-    run = recomputes.recompute_start(trial, since, why, by)
+    run = reevaluation_recompute.recompute_start(trial, since, why, by)
     return SeeOther(reverse("dashboards:recompute", args=[code, run.pk]))
 
 
@@ -116,7 +117,7 @@ def recompute_ask(request: Request, code: str) -> HttpResponse:
 @signed_in
 def recompute(request: Request, code: str, pk: int) -> HttpResponseBase:
     """How far a recompute is and what it changed; for HTMX only what moves, `?format=csv` the people."""
-    trial = protocol_page.visible_trial(request, code)
+    trial = access.visible_trial(request, code)
     run = get_object_or_404(Recompute.objects.select_related("by"), pk=pk, trial=trial)
     user: Any = request.user
     now = timezone.now()
@@ -140,4 +141,4 @@ def recompute(request: Request, code: str, pk: int) -> HttpResponseBase:
         "now": now,
     }
     partial = request.htmx and not request.htmx.boosted
-    return render(request, f"dashboards/{'_recompute_progress' if partial else 'recompute'}.html", context)
+    return render(request, f"dashboards/protocols/{'_recompute_progress' if partial else 'recompute'}.html", context)

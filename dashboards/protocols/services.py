@@ -6,9 +6,9 @@ import datetime as dt
 
 from django.db import transaction
 
-from dashboards import protocol_words
-from metrics import recomputes
+from dashboards.protocols import labels
 from metrics.models import Recompute
+from metrics.reevaluation import recompute
 from participants import services
 from participants.models import Protocol, Trial, User
 from participants.services.changes import locked
@@ -35,11 +35,11 @@ def version_store(made: Protocol, *, today: dt.date, by: User) -> tuple[Protocol
     Raises ValueError where nothing is different from the newest version.
     """
     locked(made.trial)  # two at once would get the same number
-    if not protocol_words.changes(newest_of(made.trial, today), made):
+    if not labels.changes(newest_of(made.trial, today), made):
         raise ValueError("Nothing is different from the newest version.")
     retroactive = made.effective_on <= today
     stored = services.protocol_revise(made, today=today, retroactive=retroactive)
     if not retroactive:
         return stored, None
     why = f"Version {stored.version} of the protocol"
-    return stored, recomputes.recompute_start(made.trial, stored.effective_on, why, by)
+    return stored, recompute.recompute_start(made.trial, stored.effective_on, why, by)

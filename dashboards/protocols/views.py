@@ -6,41 +6,22 @@ import datetime as dt
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.forms.models import model_to_dict
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dashboards import protocol_acts, protocol_words
-from dashboards.access import Request, signed_in
-from dashboards.protocol_form import ProtocolForm
-from ingestion.redirects import SeeOther
+from dashboards.protocols import labels, services
+from dashboards.protocols.forms import ProtocolForm
+from dashboards.ui.access import Request, managed_trial, may_change, signed_in, visible_trial
 from metrics.models import Recompute
-from participants.entered import said
-from participants.models import Protocol, Trial, User
+from participants.http import SeeOther
+from participants.models import Protocol, Trial
+from participants.user_input import said
 
 SHOWN = 10  # recomputes
-
-
-def visible_trial(request: Request, code: str) -> Trial:
-    trial: Trial = get_object_or_404(Trial.objects.visible_to(request.user), code=code)
-    return trial
-
-
-def may_change(user: User, trial: Trial) -> bool:
-    """Whether the user may change the trial's rules: as a manager of all of it. A site's manager may not."""
-    return Trial.objects.led_by(user).filter(pk=trial.pk).exists()
-
-
-def managed_trial(request: Request, code: str) -> Trial:
-    """The trial if the signed-in person may change its rules: 404 to who may not even see it, else 403."""
-    trial = visible_trial(request, code)
-    if not may_change(request.user, trial):
-        raise PermissionDenied
-    return trial
 
 
 def today_of(trial: Trial, now: dt.datetime) -> dt.date:
@@ -60,14 +41,14 @@ def protocol(request: Request, code: str) -> HttpResponse:
         "trial": trial,
         "section": "protocol",
         "protocol": in_force,
-        "groups": protocol_words.in_words(in_force) if in_force else [],
-        "versions": protocol_words.versions(protocols, in_force, today),
+        "groups": labels.in_words(in_force) if in_force else [],
+        "versions": labels.versions(protocols, in_force, today),
         "recomputes": list(Recompute.objects.filter(trial=trial).select_related("by")[:SHOWN]),
         "may_change": may_change(request.user, trial),
         "now": now,
         "today": today,
     }
-    return render(request, "dashboards/protocol.html", context)
+    return render(request, "dashboards/protocols/protocol.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -76,7 +57,7 @@ def protocol_new(request: Request, code: str) -> HttpResponse:
     """Write the next version, starting from the newest. One that begins in the past must be confirmed."""
     trial = managed_trial(request, code)
     today = today_of(trial, timezone.now())
-    newest = protocol_acts.newest_of(trial, today)
+    newest = services.newest_of(trial, today)
     begins = today + dt.timedelta(days=1)
     if request.method == "POST":
         form = ProtocolForm(said(request).form, instance=Protocol(trial=trial), today=today)
@@ -86,15 +67,15 @@ def protocol_new(request: Request, code: str) -> HttpResponse:
             except ValueError as error:
                 form.add_error(None, str(error))
     else:
-        initial = {**model_to_dict(newest, fields=list(protocol_words.RULES)), "effective_on": begins}
+        initial = {**model_to_dict(newest, fields=list(labels.RULES)), "effective_on": begins}
         form = ProtocolForm(initial=initial, instance=Protocol(trial=trial), today=today)
     context = {"trial": trial, "section": "protocol", "form": form, "newest": newest, "begins": begins}
-    return render(request, "dashboards/protocol_new.html", context, status=400 if form.errors else 200)
+    return render(request, "dashboards/protocols/protocol_new.html", context, status=400 if form.errors else 200)
 
 
 def _revised(request: Request, trial: Trial, form: ProtocolForm, today: dt.date) -> HttpResponse:
     """Store the version; of one that begins in the past go on to the recompute that it starts."""
-    made, run = protocol_acts.version_store(form.instance, today=today, by=request.user)
+    made, run = services.version_store(form.instance, today=today, by=request.user)
     if run is None:
         messages.success(request, f"Version {made.version} is in force from {made.effective_on:%-d %B %Y}.")
         return SeeOther(reverse("dashboards:protocol", args=[trial.code]))

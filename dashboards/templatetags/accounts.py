@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from participants import second_factor, session_life
+from participants.accounts import session_middleware, two_factor
 from participants.models import User
 
 register = template.Library()
@@ -41,7 +41,7 @@ def session_life_of(request: HttpRequest) -> SafeString:
         '<meta name="session" content="{}" data-idle="{}" data-left="{}">',
         reverse("dashboards:session"),
         settings.SESSION_IDLE_MINUTES * 60,
-        session_life.seconds_left(request),
+        session_middleware.seconds_left(request),
     )
 
 
@@ -55,4 +55,4 @@ def qr(text: str) -> SafeString:
 @register.filter
 def needs_factor(user: User) -> bool:
     """Whether a user has to set up a second factor before going on."""
-    return second_factor.missing(user)
+    return two_factor.missing(user)

@@ -7,13 +7,13 @@ from typing import Any
 
 from django import template
 
-from participants import contacts
 from participants.models import Participant
+from participants.privacy import contacts
 
 register = template.Library()
 
 
-@register.inclusion_tag("dashboards/_contact_state.html", takes_context=True)
+@register.inclusion_tag("dashboards/messaging/_contact_state.html", takes_context=True)
 def contact_state(context: dict[str, Any], participant: Participant, now: dt.datetime) -> dict[str, Any]:
     """A notice where they cannot be written to; nothing for who may not write to them. Two queries; opens nothing."""
     user = context.get("user")

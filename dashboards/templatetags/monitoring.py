@@ -9,8 +9,10 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from dashboards import alerts, roster_drawn, roster_rows, wording
-from metrics.standings import Summary
+from dashboards.alerts import engine as alerts_engine
+from dashboards.trial_overview import rows as trial_overview_rows
+from dashboards.ui import formatting
+from metrics.monitoring.status import Summary
 from participants.models import Trial
 
 register = template.Library()
@@ -19,8 +21,8 @@ register = template.Library()
 @register.filter
 def percent(share: float | None) -> str:
     """87 %, rounded down; a dash where there is none."""
-    whole = roster_rows.percent(share)
-    return "–" if whole is None else f"{whole}{wording.NO_BREAK}%"
+    whole = trial_overview_rows.percent(share)
+    return "–" if whole is None else f"{whole}{formatting.NO_BREAK}%"
 
 
 @register.filter
@@ -34,8 +36,8 @@ def lag(instant: dt.datetime, now: dt.datetime) -> str:
     """2 h 10 below a day, then 1 d 3 h."""
     minutes = max(int((now - instant).total_seconds() // 60), 0)
     if minutes < 1440:
-        return wording.hours_minutes(minutes)
-    return wording.ago(instant, now).removesuffix(" ago")
+        return formatting.hours_minutes(minutes)
+    return formatting.ago(instant, now).removesuffix(" ago")
 
 
 @register.simple_tag
@@ -50,22 +52,22 @@ def day_of(trial: Trial, today: dt.date) -> str:
     if trial.starts_on is None:
         return ""
     if trial.starts_on > today:
-        return f" · starts {wording.date_short(trial.starts_on, today)}"
+        return f" · starts {formatting.date_short(trial.starts_on, today)}"
     day = (today - trial.starts_on).days + 1
     if trial.ends_on is None:
         return f" · day {day:,}"
     if today > trial.ends_on:
-        return f" · ended {wording.date_short(trial.ends_on, today)}"
+        return f" · ended {formatting.date_short(trial.ends_on, today)}"
     return f" · day {day:,} of {(trial.ends_on - trial.starts_on).days + 1:,}"
 
 
 @register.simple_tag(takes_context=True)
 def open_alerts(context: dict[str, Any], trial: Trial) -> int:
-    """The number beside "Alerts": see alerts.open_count."""
-    return alerts.open_count(trial, context["request"].user)
+    """The number beside "Alerts": see engine.open_count."""
+    return alerts_engine.open_count(trial, context["request"].user)
 
 
 @register.simple_tag
-def person(row: roster_rows.Row, trial: Trial, manages: bool, listed: str) -> SafeString:
+def person(row: trial_overview_rows.Row, trial: Trial, manages: bool, listed: str) -> SafeString:
     """A row of the trial's table."""
-    return roster_drawn.drawn(row, trial.code, manages, listed)
+    return trial_overview_rows.drawn(row, trial.code, manages, listed)

@@ -7,7 +7,7 @@ from typing import Any
 from django import template
 from django.utils import timezone
 
-from dashboards import staff_desk
+from dashboards.admin import home
 
 register = template.Library()
 
@@ -17,7 +17,7 @@ def desk(context: dict[str, Any]) -> dict[str, Any]:
     """Items, tasks and groups of whoever asks."""
     user = context["user"]
     return {
-        "items": staff_desk.items(user, timezone.now()),
-        "tasks": staff_desk.tasks(user),
-        "groups": staff_desk.groups(context.get("app_list", [])),
+        "items": home.items(user, timezone.now()),
+        "tasks": home.tasks(user),
+        "groups": home.groups(context.get("app_list", [])),
     }

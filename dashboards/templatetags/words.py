@@ -10,29 +10,29 @@ from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from dashboards import wording
-from dashboards.alert_acts import Names
+from dashboards.alerts.services import Names
+from dashboards.ui import formatting
 from participants.models import User
 
 register = template.Library()
-register.filter("hours_minutes", wording.hours_minutes)
-register.filter("number", wording.number)
+register.filter("hours_minutes", formatting.hours_minutes)
+register.filter("number", formatting.number)
 
 
 @register.simple_tag
 def ago(instant: dt.datetime, now: dt.datetime) -> str:
-    return wording.ago(instant, now)
+    return formatting.ago(instant, now)
 
 
 @register.simple_tag
 def clock(instant: dt.datetime, now: dt.datetime, zone: str) -> str:
     """The instant's clock time in a named zone."""
-    return wording.clock(instant, now, ZoneInfo(zone))
+    return formatting.clock(instant, now, ZoneInfo(zone))
 
 
 @register.simple_tag
 def day(date: dt.date, today: dt.date) -> str:
-    return wording.date_short(date, today)
+    return formatting.date_short(date, today)
 
 
 @register.simple_tag

@@ -16,18 +16,19 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from dashboards import downloads, protocol_words, roster
-from dashboards.access import Request, signed_in
-from dashboards.paging import Pages
-from dashboards.protocol_page import visible_trial
-from dashboards.views import pushed
-from dashboards.wording import NO_BREAK
-from metrics import adherence as known
-from metrics.adherence import Adherence
+from dashboards.protocols import labels as protocols_labels
+from dashboards.trial_overview import filters
+from dashboards.ui import downloads
+from dashboards.ui.access import Request, signed_in, visible_trial
+from dashboards.ui.formatting import NO_BREAK
+from dashboards.ui.http import pushed
+from dashboards.ui.pagination import Pages
+from metrics.monitoring import adherence as known
+from metrics.monitoring.adherence import Adherence
 from participants.audit import record
-from participants.entered import Entered, asked
 from participants.models import Participant, Protocol, Trial
 from participants.tables import Column
+from participants.user_input import Entered, asked
 
 PAGE_SIZE = 50
 DOWN_FIRST = {"valid", "counted"}
@@ -142,7 +143,7 @@ def adherence(request: Request, code: str) -> HttpResponseBase:
         "pages": Pages(page, lambda number: want.query(page=number)),
         "heads": heads(want),
         "columns": columns,
-        "sites": roster.sites(trial, request.user),
+        "sites": filters.sites(trial, request.user),
         "median": median(shares) if shares else None,
         "download": f"{want.query(page='')}&format=".removeprefix("&"),
         "here": request.path,
@@ -151,13 +152,13 @@ def adherence(request: Request, code: str) -> HttpResponseBase:
     }
     if not request.htmx or request.htmx.boosted or request.htmx.history_restore_request:
         record("trial.view", trial=trial, thing="adherence")
-        return render(request, "dashboards/adherence.html", context)
-    return pushed(request, render(request, "dashboards/_adherence.html", context), want.query())
+        return render(request, "dashboards/trial_overview/adherence.html", context)
+    return pushed(request, render(request, "dashboards/trial_overview/_adherence.html", context), want.query())
 
 
 def variant_names(protocol: Protocol) -> list[str]:
     """Headings of the other definitions of a valid day."""
-    worn = [f"By {protocol_words.worn(int(minutes))} worn" for minutes in protocol.valid_day_variants]
+    worn = [f"By {protocols_labels.worn(int(minutes))} worn" for minutes in protocol.valid_day_variants]
     return [*worn, f"By {protocol.valid_day_steps:,} steps"]
 
 

@@ -14,9 +14,9 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from dashboards.access import Request, signed_in
 from dashboards.models import Outreach
-from dashboards.wording import NO_BREAK
+from dashboards.ui.access import Request, signed_in
+from dashboards.ui.formatting import NO_BREAK
 from ingestion.models import ImportFile
 from metrics.models import Recompute
 from participants.models import Participant, Trial, User
@@ -93,4 +93,4 @@ def progress(request: Request, code: str) -> HttpResponse:
     trial = get_object_or_404(Trial.objects.visible_to(request.user), code=code)
     now = timezone.now()
     works = going_on(trial, request.user, now)
-    return render(request, "dashboards/_progress.html", {"trial": trial, "works": works, "now": now})
+    return render(request, "dashboards/ui/_progress.html", {"trial": trial, "works": works, "now": now})

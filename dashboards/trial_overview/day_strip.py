@@ -7,21 +7,21 @@ from collections import Counter
 
 from django.utils.safestring import SafeString, mark_safe
 
-from metrics import trails
 from metrics.models import Standing
+from metrics.monitoring import day_codes
 
 DAYS = 14
 STEP, WIDTH = 15, 13
 # Letter of a trail -> (symbol of the sprite, word).
 MARKS: dict[str, tuple[str, str]] = {
-    **dict.fromkeys(trails.VALID, ("m-valid", "valid")),
-    trails.INVALID: ("m-invalid", "invalid"),
-    trails.LOST: ("m-lost", "lost"),
-    trails.PENDING: ("m-pending", "pending"),
-    trails.EXCLUDED: ("m-excluded", "excluded"),
-    trails.FAULT: ("m-fault", "not counted through a platform error"),
+    **dict.fromkeys(day_codes.VALID, ("m-valid", "valid")),
+    day_codes.INVALID: ("m-invalid", "invalid"),
+    day_codes.LOST: ("m-lost", "lost"),
+    day_codes.PENDING: ("m-pending", "pending"),
+    day_codes.EXCLUDED: ("m-excluded", "excluded"),
+    day_codes.FAULT: ("m-fault", "not counted through a platform error"),
 }
-ORDER = ("valid", "invalid", "lost", "pending", "excluded", MARKS[trails.FAULT][1])
+ORDER = ("valid", "invalid", "lost", "pending", "excluded", MARKS[day_codes.FAULT][1])
 
 
 def letters(standing: Standing, until: dt.date, days: int = DAYS) -> str:
@@ -30,11 +30,11 @@ def letters(standing: Standing, until: dt.date, days: int = DAYS) -> str:
     Days after the last judgement are pending, unless the participant is excused: nothing is known of them yet.
     """
     if standing.trail_from is None or standing.trail_until is None:
-        return trails.NO_DAY * days
+        return day_codes.NO_DAY * days
     after = (until - standing.trail_until).days
-    tail = (trails.EXCLUDED if standing.excused else trails.PENDING) * max(after, 0)
+    tail = (day_codes.EXCLUDED if standing.excused else day_codes.PENDING) * max(after, 0)
     known = standing.trail[: len(standing.trail) + min(after, 0)] + tail
-    return known[-days:].rjust(days, trails.NO_DAY)
+    return known[-days:].rjust(days, day_codes.NO_DAY)
 
 
 def counts(of: str) -> Counter[str]:

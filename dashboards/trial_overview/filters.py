@@ -14,11 +14,11 @@ from urllib.parse import urlencode
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from dashboards.models import Note
-from dashboards.standing_words import BADGES, CAUSES
-from metrics import standings
-from metrics.standings import ATTENTION, Word
-from participants.entered import Entered
+from dashboards.ui.status_labels import BADGES, CAUSES
+from metrics.monitoring import status
+from metrics.monitoring.status import ATTENTION, Word
 from participants.models import Participant, Site, Trial, User
+from participants.user_input import Entered
 
 PAGE_SIZE = 50
 
@@ -100,8 +100,8 @@ def of_trial(trial: Trial, user: User, want: Asked) -> QuerySet[Participant]:
 
 def matching(people: QuerySet[Participant], want: Asked, now: dt.datetime) -> QuerySet[Any]:
     """Of these people those who match the counter and every word of the search, with their word."""
-    true = standings.conditions(now)
-    found = standings.with_word(people, now)
+    true = status.conditions(now)
+    found = status.with_word(people, now)
     if want.show == NEED_ATTENTION:
         found = found.filter(word__in=ATTENTION)
     elif want.show:
@@ -133,7 +133,7 @@ def ordered(people: QuerySet[Any], sort: str) -> QuerySet[Any]:
     """People with their word, sorted; ties by study id, so that pages never overlap."""
     name, turned = sort.removeprefix("-"), sort.startswith("-")
     if name == "urgency":
-        people = standings.most_urgent_first(people)
+        people = status.most_urgent_first(people)
         return people.reverse() if turned else people
     fields = SORTS[name][1]
     if turned:

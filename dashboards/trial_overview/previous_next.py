@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from django.http import QueryDict
 
-from dashboards import roster
-from participants.entered import Entered
+from dashboards.trial_overview import filters
 from participants.models import Participant, User
+from participants.user_input import Entered
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +25,9 @@ class Place:
 
 def place(participant: Participant, user: User, listed: str, now: dt.datetime) -> Place:
     """Find a participant in the list that a query string of the trial's page describes. One query, of study ids."""
-    want = roster.asked(Entered(QueryDict(listed)))
-    people = roster.matching(roster.of_trial(participant.trial, user, want), want, now)
-    ids = list(roster.ordered(people, want.sort).values_list("study_id", flat=True))
+    want = filters.asked(Entered(QueryDict(listed)))
+    people = filters.matching(filters.of_trial(participant.trial, user, want), want, now)
+    ids = list(filters.ordered(people, want.sort).values_list("study_id", flat=True))
     words = list_words(want)
     if participant.study_id not in ids:
         return Place(0, len(ids), "", "", words)
@@ -36,10 +36,10 @@ def place(participant: Participant, user: User, listed: str, now: dt.datetime) -
     return Place(at + 1, len(ids), before, after, words)
 
 
-def list_words(want: roster.Asked) -> str:
+def list_words(want: filters.Asked) -> str:
     """What the list shows, in a few words: "Needs attention", "Low wear", "Search: AX-00"; empty for everybody."""
     parts = []
-    if want.show == roster.NEED_ATTENTION:
+    if want.show == filters.NEED_ATTENTION:
         parts.append("Needs attention")
     elif want.show:
         parts.append(want.show.replace("-", " ").capitalize())

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
-from dashboards import strips, why, wording
-from dashboards.connection_words import Badge
-from dashboards.standing_words import BADGES, Action, action
+from dashboards.trial_overview import day_strip, status_reason
+from dashboards.ui import formatting
+from dashboards.ui.connection_labels import Badge
+from dashboards.ui.status_labels import BADGES, Action, action
 from metrics.models import Standing
-from metrics.standings import Word
+from metrics.monitoring.status import Word
 
 RING = 47.1  # circumference of the salvage clock's ring
 
@@ -67,7 +70,7 @@ class Row:
     place: str  # the participant's site
     arm: str
     badge: Badge
-    why: why.Why
+    why: status_reason.Why
     adherence: Adherence | None
     strip: SafeString
     upload: Upload | None
@@ -81,16 +84,16 @@ def row(participant: Any, now: dt.datetime, until: dt.date, under: SafeString) -
     """The row of a participant with word, site and standing. `until`: the strip's last day; `under`: its marks."""
     standing: Standing | None = getattr(participant, "standing", None)
     word, zone = Word(participant.word), ZoneInfo(participant.time_zone)
-    recent = strips.letters(standing, until) if standing else " " * strips.DAYS
+    recent = day_strip.letters(standing, until) if standing else " " * day_strip.DAYS
     last = standing.last_sample_at if standing else None
     return Row(
         study_id=participant.study_id,
         place=participant.site.name if participant.site else "no site",
         arm=participant.arm,
         badge=BADGES[word],
-        why=why.why(participant, word, recent, now),
+        why=status_reason.why(participant, word, recent, now),
         adherence=adherence(standing) if standing else None,
-        strip=strips.strip(recent, under),
+        strip=day_strip.strip(recent, under),
         upload=upload(standing, now, zone) if standing and last else None,
         salvage=salvage(standing, now) if standing else None,
         battery=battery(standing, now) if standing else None,
@@ -122,7 +125,7 @@ def upload(standing: Standing, now: dt.datetime, zone: ZoneInfo) -> Upload | Non
     last = standing.last_sample_at
     if last is None:
         return None
-    return Upload(wording.ago(last, now), wording.clock(last, now, zone), _tone(standing, now))
+    return Upload(formatting.ago(last, now), formatting.clock(last, now, zone), _tone(standing, now))
 
 
 def salvage(standing: Standing, now: dt.datetime) -> Salvage | None:
@@ -132,10 +135,10 @@ def salvage(standing: Standing, now: dt.datetime) -> Salvage | None:
         return None
     left = over - now
     if left <= dt.timedelta(0):
-        return Salvage("Losing now", f"{wording.ago(over, now).removesuffix(' ago')} gone", "tone-crit", f"0 {RING}")
+        return Salvage("Losing now", f"{formatting.ago(over, now).removesuffix(' ago')} gone", "tone-crit", f"0 {RING}")
     share = min(left / max(over - last, dt.timedelta(hours=1)), 1.0)
     tone = _tone(standing, now) or "tone-mute"
-    words = wording.ago(now - left, now).removesuffix(" ago")
+    words = formatting.ago(now - left, now).removesuffix(" ago")
     return Salvage(f"{words} left" if tone != "tone-mute" else words, "", tone, f"{share * RING:.1f} {RING}")
 
 
@@ -144,5 +147,16 @@ def battery(standing: Standing, now: dt.datetime) -> Battery | None:
     if level is None:
         return None
     old = at is not None and now - at >= dt.timedelta(days=1)
-    ago = wording.ago(at, now).split(wording.NO_BREAK)[0] + f"{wording.NO_BREAK}d ago" if old and at else ""
+    ago = formatting.ago(at, now).split(formatting.NO_BREAK)[0] + f"{formatting.NO_BREAK}d ago" if old and at else ""
     return Battery(level, f"{max(level, 4) * 0.15:.1f}", level <= 20, ago)
+
+
+# About 4 kB each, in each web process.
+ROWS_KEPT = 4096
+
+
+@lru_cache(maxsize=ROWS_KEPT)
+def drawn(row: Row, trial: str, manages: bool, listed: str) -> SafeString:
+    """`trial`: its code. `manages`: whether who looks may act for them. `listed`: the query string of the list."""
+    context = {"row": row, "trial": trial, "manages": manages, "listed": listed}
+    return render_to_string("dashboards/trial_overview/_person.html", context)

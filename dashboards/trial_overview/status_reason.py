@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dashboards import gap_words, strips, wording
-from dashboards.standing_words import CAUSES, EXCLUSIONS
-from metrics import trails
+from dashboards.trial_overview import day_strip
+from dashboards.ui import formatting, gap_labels
+from dashboards.ui.status_labels import CAUSES, EXCLUSIONS
 from metrics.models import Access, Cause, Exclusion, Standing
-from metrics.standings import Word
+from metrics.monitoring import day_codes
+from metrics.monitoring.status import Word
 from participants.models import Participant
 
 EXCUSES = {
@@ -60,20 +61,20 @@ def _said(
     cause: str, since: dt.datetime | None, evidence: dict[str, Any], figures: str, zone: ZoneInfo, now: dt.datetime
 ) -> Why:
     """A cause with its evidence; the participant's figures where there is none."""
-    begun = gap_words.since(since, zone=zone, now=now) if since else ""
+    begun = gap_labels.since(since, zone=zone, now=now) if since else ""
     if not cause:
         return Why("Reconnect needed", begun, figures)
     told = evidence or cause == Cause.NEVER_CONNECTED
-    said = gap_words.sentence(cause, evidence, zone=zone, now=now) if told else ""
+    said = gap_labels.sentence(cause, evidence, zone=zone, now=now) if told else ""
     return Why(CAUSES[Cause(cause)][0], begun, said or figures)
 
 
 def _excused(standing: Standing, word: Word, now: dt.datetime) -> Why:
     today = now.date()
     first, last = standing.excused_since, standing.excused_until
-    since = f"{'since ' if not last else ''}{wording.date_short(first, today)}" if first else ""
+    since = f"{'since ' if not last else ''}{formatting.date_short(first, today)}" if first else ""
     if first and last:
-        since += f" to {wording.date_short(last, today)}"
+        since += f" to {formatting.date_short(last, today)}"
     return Why(EXCUSES[word], since, str(standing.evidence.get("reason", "")) or "Nothing to do")
 
 
@@ -87,8 +88,8 @@ def _nothing_missing(standing: Standing, word: Word) -> str:
 
 def _figures(standing: Standing, recent: str) -> str:
     """A participant's last two weeks: 11 of 13 days valid, 6 of 7 nights."""
-    counted = sum(letter in (*trails.VALID, trails.INVALID, trails.LOST) for letter in recent)
+    counted = sum(letter in (*day_codes.VALID, day_codes.INVALID, day_codes.LOST) for letter in recent)
     if not counted:
         return "No day counts yet"
-    words = f"{strips.counts(recent)['valid']} of {counted} days valid"
+    words = f"{day_strip.counts(recent)['valid']} of {counted} days valid"
     return words if standing.nights_recorded is None else f"{words}, {standing.nights_recorded} of 7 nights"

@@ -6,12 +6,13 @@ import datetime as dt
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dashboards import gap_words, roster
-from dashboards.downloads import Table
-from dashboards.roster import Asked
-from dashboards.standing_words import BADGES, CAUSES
+from dashboards.trial_overview import filters
+from dashboards.trial_overview.filters import Asked
+from dashboards.ui import gap_labels
+from dashboards.ui.downloads import Table
+from dashboards.ui.status_labels import BADGES, CAUSES
 from metrics.models import Cause, Standing
-from metrics.standings import Word
+from metrics.monitoring.status import Word
 from participants.models import Trial, User
 from participants.tables import Column
 
@@ -46,7 +47,7 @@ COLUMNS = (
 
 def table(trial: Trial, user: User, want: Asked, now: dt.datetime) -> Table:
     """All participants who match, in the order shown."""
-    people = roster.ordered(roster.matching(roster.of_trial(trial, user, want), want, now), want.sort)
+    people = filters.ordered(filters.matching(filters.of_trial(trial, user, want), want, now), want.sort)
     found = people.select_related("site", "standing").iterator(chunk_size=CHUNK)
     name = f"{trial.code}-participants-{now:%Y%m%dT%H%MZ}"
     rows = (_cells(participant, now) for participant in found)
@@ -68,7 +69,7 @@ def _cells(participant: Any, now: dt.datetime) -> list[Any]:
         *first,
         CAUSES[Cause(known.cause)][0] if known.cause else "",
         known.cause_since,
-        gap_words.sentence(known.cause, known.evidence, zone=ZoneInfo(participant.time_zone), now=now),
+        gap_labels.sentence(known.cause, known.evidence, zone=ZoneInfo(participant.time_zone), now=now),
         known.adherence,
         known.best_adherence,
         known.target,

@@ -14,22 +14,23 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from dashboards import downloads, progress, roster, roster_table, strips
-from dashboards.access import Request, signed_in
-from dashboards.minutes import minute
 from dashboards.models import Alert
-from dashboards.paging import Pages
-from dashboards.roster import Asked
-from dashboards.roster_rows import Row, row
-from dashboards.standing_words import BADGES
-from dashboards.views import pushed
-from dashboards.wording import NO_BREAK, hours_minutes
-from metrics import standings
+from dashboards.trial_overview import background_jobs, day_strip, filters, table_download
+from dashboards.trial_overview.filters import Asked
+from dashboards.trial_overview.rows import Row, row
+from dashboards.ui import downloads
+from dashboards.ui.access import Request, signed_in
+from dashboards.ui.formatting import NO_BREAK, hours_minutes
+from dashboards.ui.http import pushed
+from dashboards.ui.pagination import Pages
+from dashboards.ui.refresh import minute
+from dashboards.ui.status_labels import BADGES
 from metrics.models import Standing
-from metrics.standings import Summary, Word
+from metrics.monitoring import status
+from metrics.monitoring.status import Summary, Word
 from participants.audit import record
-from participants.entered import asked
 from participants.models import Participant, Protocol, Site, Trial, User
+from participants.user_input import asked
 
 COUNTERS: dict[str, str] = {
     "never-connected": "Never connected",
@@ -81,7 +82,7 @@ class View:
     """One view of the trial's page; all of it follows from `want`, the user and the moment."""
 
     want: Asked
-    counts: standings.Counts
+    counts: status.Counts
     summary: Summary
     counters: list[Counter]
     rows: list[Row]
@@ -99,7 +100,7 @@ class View:
 
     @property
     def first_day(self) -> dt.date:
-        return self.until - dt.timedelta(days=strips.DAYS - 1)
+        return self.until - dt.timedelta(days=day_strip.DAYS - 1)
 
     @property
     def heads(self) -> dict[str, Head]:
@@ -107,10 +108,10 @@ class View:
 
     @property
     def sorts(self) -> list[tuple[str, str]]:
-        found = [(name, words) for name, (words, _) in roster.SORTS.items()]
+        found = [(name, words) for name, (words, _) in filters.SORTS.items()]
         turned = self.want.sort.removeprefix("-")
         return (
-            [*found, (self.want.sort, f"{roster.SORTS[turned][0]}, last first")] if turned != self.want.sort else found
+            [*found, (self.want.sort, f"{filters.SORTS[turned][0]}, last first")] if turned != self.want.sort else found
         )
 
     @property
@@ -140,20 +141,20 @@ def trial_detail(request: Request, code: str) -> HttpResponseBase:
     """The whole page; for HTMX the table with its counters; 204 where `seen` says that nothing has changed since."""
     trial = get_object_or_404(Trial.objects.visible_to(request.user), code=code)
     user: User = request.user
-    want, now = roster.asked(asked(request)), timezone.now()
+    want, now = filters.asked(asked(request)), timezone.now()
     if downloads.form(request):
-        return downloads.answer(request, trial, roster_table.table(trial, user, want, now))
+        return downloads.answer(request, trial, table_download.table(trial, user, want, now))
     beat = pulse(trial, user, now)
     if request.htmx and asked(request).get("seen") == beat:
         return HttpResponse(status=204)
     context = {"trial": trial, "view": view(trial, user, want, now, beat), "now": now, "here": request.path}
     context["manages"] = Participant.objects.managed_by(user).filter(trial=trial).exists()
     if request.htmx and not request.htmx.boosted and not request.htmx.history_restore_request:
-        answer = render(request, "dashboards/_roster.html", context)
+        answer = render(request, "dashboards/trial_overview/_roster.html", context)
         return answer if "seen" in asked(request) else pushed(request, answer, want.query())
     record("trial.view", trial=trial)
-    context["works"] = progress.going_on(trial, user, now)
-    return render(request, "dashboards/trial_detail.html", context)
+    context["works"] = background_jobs.going_on(trial, user, now)
+    return render(request, "dashboards/trial_overview/trial_detail.html", context)
 
 
 def pulse(trial: Trial, user: User, now: dt.datetime) -> str:
@@ -168,13 +169,13 @@ def pulse(trial: Trial, user: User, now: dt.datetime) -> str:
 def view(trial: Trial, user: User, want: Asked, now: dt.datetime, beat: str) -> View:
     """What the page shows: a fixed number of queries, whatever the trial's size."""
     today = now.astimezone(ZoneInfo(trial.time_zone)).date()
-    here = roster.of_trial(trial, user, want)
-    counts = standings.counts(here, now)
-    found = roster.ordered(roster.matching(here, want, now), want.sort)
-    page = Paginator(found.select_related("site", "standing"), roster.PAGE_SIZE).get_page(want.page)
-    under = strips.weekends(today)
+    here = filters.of_trial(trial, user, want)
+    counts = status.counts(here, now)
+    found = filters.ordered(filters.matching(here, want, now), want.sort)
+    page = Paginator(found.select_related("site", "standing"), filters.PAGE_SIZE).get_page(want.page)
+    under = day_strip.weekends(today)
     rules = Protocol.objects.in_force(today).filter(trial=trial).first() or Protocol()
-    summary = standings.summary(here, now, today - dt.timedelta(days=1))
+    summary = status.summary(here, now, today - dt.timedelta(days=1))
     new = summary.new | _new_alerts(here, now)
     return View(
         want=want,
@@ -184,7 +185,7 @@ def view(trial: Trial, user: User, want: Asked, now: dt.datetime, beat: str) -> 
         rows=[row(participant, now, today, under) for participant in page],
         page=page,
         pages=Pages(page, lambda number: want.query(page=number) or "page=1"),
-        sites=roster.sites(trial, user),
+        sites=filters.sites(trial, user),
         total=summary.total,
         rules=rules,
         until=today,
@@ -201,8 +202,8 @@ def _new_alerts(people: Any, now: dt.datetime) -> dict[Word, int]:
     return {word: by_rule.get(rule, 0) for word, rule in RULES_OF.items()}
 
 
-def _counter(show: str, want: Asked, counts: standings.Counts, new: dict[Word, int], rules: Protocol) -> Counter:
-    word, on = roster.SHOWS[show], want.show == show
+def _counter(show: str, want: Asked, counts: status.Counts, new: dict[Word, int], rules: Protocol) -> Counter:
+    word, on = filters.SHOWS[show], want.show == show
     return Counter(
         name=COUNTERS[show],
         tone=BADGES[word].tone,

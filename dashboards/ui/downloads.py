@@ -11,9 +11,9 @@ from urllib.parse import urlencode
 from django.http import FileResponse, HttpRequest, HttpResponseBase, StreamingHttpResponse
 
 from participants.audit import record
-from participants.entered import asked
 from participants.models import Trial
 from participants.tables import XLSX, Column, Workbook, csv_lines
+from participants.user_input import asked
 
 FORMS = ("csv", "xlsx")
 

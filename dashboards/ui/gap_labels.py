@@ -1,4 +1,4 @@
-"""Why data are missing, as a nurse reads it: a cause and its facts (metrics.evidence) as one short line."""
+"""Why data are missing, as a nurse reads it: a cause and its facts (metrics.monitoring.evidence) as one short line."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import datetime as dt
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dashboards import connection_words
-from dashboards.wording import NO_BREAK, clock, date_short
+from dashboards.ui import connection_labels
+from dashboards.ui.formatting import NO_BREAK, clock, date_short
 from metrics.models import Cause
 from metrics.registry import BY_CODE, HEART_RATE, STEPS
 
@@ -77,7 +77,7 @@ def _never_connected(evidence: Facts, zone: ZoneInfo, now: dt.datetime) -> str:
 
 def _token_dead(evidence: Facts, zone: ZoneInfo, now: dt.datetime) -> str:
     code = str(evidence.get("code") or "")
-    return _capital(connection_words.reason(code)) if code else "The vendor no longer lets us in"
+    return _capital(connection_labels.reason(code)) if code else "The vendor no longer lets us in"
 
 
 def _consent_partial(evidence: Facts, zone: ZoneInfo, now: dt.datetime) -> str:
@@ -94,7 +94,7 @@ def _consent_partial(evidence: Facts, zone: ZoneInfo, now: dt.datetime) -> str:
 
 def _platform(evidence: Facts, zone: ZoneInfo, now: dt.datetime) -> str:
     code, again = str(evidence.get("code") or ""), _time(evidence, "next_at", zone, now)
-    what = "We have not asked the vendor in time" if code == "overdue" else _capital(connection_words.error(code))
+    what = "We have not asked the vendor in time" if code == "overdue" else _capital(connection_labels.error(code))
     after = f"we try again at {again}" if again else "it was given up after several attempts"
     return f"{what or 'Something failed on our side'}; {after}. Not counted"
 

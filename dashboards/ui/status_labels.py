@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dashboards.connection_words import Badge
+from dashboards.ui.connection_labels import Badge
 from metrics.models import Cause, DayStatus, Exclusion
-from metrics.standings import Word
+from metrics.monitoring.status import Word
 
 BADGES: dict[Word, Badge] = {
     Word.CRITICAL: Badge("Critical", "s-crit", "s-crit"),

@@ -13,14 +13,14 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from ingestion import connections
-from ingestion.admin_evidence import Evidence
-from ingestion.admin_invitations import Invite
-from ingestion.admin_schedule import SchedulePage
+from ingestion.admin.invitations import Invite
+from ingestion.admin.schedule import SchedulePage
+from ingestion.connections import invitations
+from ingestion.connections import services as connections_services
 from ingestion.models import Connection, ConnectionEvent, Device, Invitation, SyncWindow, WebhookDelivery
-from ingestion.sync import by_hand
-from participants.admin_parts import Act, NothingToAsk
-from participants.admin_people import ParticipantAdmin
+from ingestion.sync import manual
+from participants.admin.base import Act, Evidence, NothingToAsk
+from participants.admin.participants import ParticipantAdmin
 from participants.forms import DayField
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Operate(Act):
     def do(self, request: HttpRequest, row: Any, asked: dict[str, Any]) -> None:
         try:
             self.run(row, asked)
-        except by_hand.NotConnected:
+        except manual.NotConnected:
             raise ValueError(NOT_NOW) from None
 
 
@@ -66,7 +66,7 @@ class PullNow(Operate):
     says = "What a regular pass reads is asked for at once."
 
     def run(self, row: Connection, asked: dict[str, Any]) -> None:
-        by_hand.sync_now(row, timezone.now())
+        manual.sync_now(row, timezone.now())
 
 
 class TryFailedAgain(Operate):
@@ -74,7 +74,7 @@ class TryFailedAgain(Operate):
     says = "Windows that were given up are due again, with all their attempts."
 
     def run(self, row: Connection, asked: dict[str, Any]) -> None:
-        by_hand.requeue(row, timezone.now())
+        manual.requeue(row, timezone.now())
 
 
 class FirstDay(forms.Form):
@@ -89,7 +89,7 @@ class Backfill(Operate):
     form = FirstDay
 
     def run(self, row: Connection, asked: dict[str, Any]) -> None:
-        by_hand.backfill(row, asked["first"], timezone.now())
+        manual.backfill(row, asked["first"], timezone.now())
 
 
 class Disconnect(Operate):
@@ -104,7 +104,7 @@ class Disconnect(Operate):
         return f"is {row.get_status_display()}" if ended else ""
 
     def run(self, row: Connection, asked: dict[str, Any]) -> None:
-        connections.disconnect(row, reason="staff", now=timezone.now())
+        connections_services.disconnect(row, reason="staff", now=timezone.now())
 
 
 class ReadAgain(Operate):
@@ -118,7 +118,7 @@ class ReadAgain(Operate):
         return "" if row.connection.asks else "its connection is not active"
 
     def run(self, row: Any, asked: dict[str, Any]) -> None:
-        by_hand.read_again(row, timezone.now())
+        manual.read_again(row, timezone.now())
 
 
 class CancelInvitation(Act):
@@ -132,7 +132,7 @@ class CancelInvitation(Act):
         return "was used" if row.used_at else "is cancelled already" if row.cancelled_at else ""
 
     def do(self, request: HttpRequest, row: Invitation, asked: dict[str, Any]) -> None:
-        connections.invitation_cancel(row, now=timezone.now())
+        invitations.invitation_cancel(row, now=timezone.now())
 
 
 class MayOperate:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.contrib import admin
 from django.http import HttpRequest
 
-from ingestion import admin_connections, import_undo, tasks  # noqa: F401  registers the connections
-from ingestion.admin_evidence import Evidence
+from ingestion import tasks
+from ingestion.admin import connections  # noqa: F401  registers the connections
+from ingestion.file_imports import undo
 from ingestion.models import ImportFile, RejectedRow
-from participants.admin_parts import Act
+from participants.admin.base import Act, Evidence
 from participants.after_commit import after_commit
 
 if TYPE_CHECKING:
@@ -37,16 +38,16 @@ class Undo(Act):
 
     def fit(self, row: ImportFile) -> str:
         try:
-            import_undo.check(row)
-        except import_undo.CannotUndo as refused:
+            undo.check(row)
+        except undo.CannotUndo as refused:
             return str(refused)
         return ""
 
     def goes(self, row: ImportFile) -> list[str]:
-        return [str(one) for one in import_undo.stored_by(row)]
+        return [str(one) for one in undo.stored_by(row)]
 
     def do(self, request: HttpRequest, row: ImportFile, asked: dict[str, Any]) -> None:
-        import_undo.undo_begin(row, reason=asked["reason"])
+        undo.undo_begin(row, reason=asked["reason"])
         after_commit(tasks.undo_import.delay, row.pk)
 
 

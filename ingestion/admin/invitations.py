@@ -14,13 +14,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import mark_safe
 
-from ingestion import connections
+from ingestion.connections import invitations as connections_invitations
 from ingestion.models import Invitation
 from ingestion.models.connections import TAKING_PART
-from participants.admin_parts import Act
-from participants.entered import said
+from participants.admin.base import Act
 from participants.models import Participant, User
 from participants.tables import csv_lines
+from participants.user_input import said
 
 
 class HowForm(forms.Form):
@@ -46,7 +46,7 @@ class Invite(Act):
 
     def do(self, request: HttpRequest, row: Participant, asked: dict[str, Any]) -> None:
         by = request.user if isinstance(request.user, User) else None
-        row.made = connections.invitation_create(participant=row, by=by, now=timezone.now())  # type: ignore[attr-defined]
+        row.made = connections_invitations.invitation_create(participant=row, by=by, now=timezone.now())  # type: ignore[attr-defined]
 
     def finish(self, request: HttpRequest, rows: list[Any]) -> HttpResponse:
         invitations = [(row, row.made, link_of(row.made)) for row in rows]
@@ -58,7 +58,9 @@ class Invite(Act):
 
 def link_of(invitation: Invitation) -> str:
     """The address that the participant opens."""
-    return str(settings.PUBLIC_URL) + reverse("ingestion:connect", args=[connections.invitation_code(invitation)])
+    return str(settings.PUBLIC_URL) + reverse(
+        "ingestion:connect", args=[connections_invitations.invitation_code(invitation)]
+    )
 
 
 def _csv(invitations: list[Any]) -> HttpResponse:

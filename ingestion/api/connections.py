@@ -15,15 +15,15 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ingestion import connections
+from ingestion.connections import services as connections_services
 from ingestion.models import Connection, ConnectionEvent, Device
-from ingestion.sync import by_hand
+from ingestion.sync import manual
+from participants.api.base.exceptions import Problem, conflicts
+from participants.api.base.fields import Day
+from participants.api.base.parameters import Parameters
+from participants.api.base.resource import resource
+from participants.api.base.viewsets import ResourceSet
 from participants.audit import looked
-from participants.rest.described import resource
-from participants.rest.fields import Day
-from participants.rest.parameters import Parameters
-from participants.rest.problems import Problem, conflicts
-from participants.rest.views import ResourceSet
 
 NOT_CONNECTED = "Nothing can be asked for now: the connection is not active."
 
@@ -153,14 +153,14 @@ class ConnectionSet(ResourceSet):
     def _started(self, found: Connection, do: Callable[[Connection, dt.datetime], int]) -> Response:
         try:
             count = do(found, timezone.now())
-        except by_hand.NotConnected:
+        except manual.NotConnected:
             raise Problem(409, "It cannot be done as things stand.", NOT_CONNECTED) from None
         return Response(StartedSerializer({"windows": count}).data, status=202)
 
     @extend_schema(summary="Ask the vendor for what is new, now", request=None, responses={202: StartedSerializer})
     @action(detail=True, methods=["post"], url_path="sync-now")
     def sync_now(self, request: Request, code: str, study_id: str, provider: str) -> Response:
-        return self._started(self._connection(code, study_id, provider, managed=True), by_hand.sync_now)
+        return self._started(self._connection(code, study_id, provider, managed=True), manual.sync_now)
 
     @extend_schema(
         summary="Read the past, from a day on",
@@ -172,12 +172,12 @@ class ConnectionSet(ResourceSet):
     def backfill(self, request: Request, code: str, study_id: str, provider: str) -> Response:
         found = self._connection(code, study_id, provider, managed=True)
         first: dt.date = self.said(BackfillSerializer)["first"]
-        return self._started(found, lambda one, now: by_hand.backfill(one, first, now))
+        return self._started(found, lambda one, now: manual.backfill(one, first, now))
 
     @extend_schema(summary="Try again what has failed", request=None, responses={202: StartedSerializer})
     @action(detail=True, methods=["post"])
     def requeue(self, request: Request, code: str, study_id: str, provider: str) -> Response:
-        return self._started(self._connection(code, study_id, provider, managed=True), by_hand.requeue)
+        return self._started(self._connection(code, study_id, provider, managed=True), manual.requeue)
 
     @extend_schema(
         summary="Disconnect",
@@ -191,5 +191,5 @@ class ConnectionSet(ResourceSet):
         with conflicts():
             if found.status not in (Connection.Status.ACTIVE, Connection.Status.RECONNECT):
                 raise ValueError("It is disconnected already.")
-            confirmed = connections.disconnect(found, reason="manager", now=timezone.now())
+            confirmed = connections_services.disconnect(found, reason="manager", now=timezone.now())
         return Response(DisconnectedSerializer({"confirmed": confirmed}).data)

@@ -13,10 +13,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ingestion.models import ImportFile, RejectedRow
+from participants.api.base.parameters import Parameters
+from participants.api.base.resource import resource
+from participants.api.base.viewsets import ResourceSet
 from participants.models import Trial
-from participants.rest.described import resource
-from participants.rest.parameters import Parameters
-from participants.rest.views import ResourceSet
 
 
 class ImportSerializer(serializers.ModelSerializer[ImportFile]):

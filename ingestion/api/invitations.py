@@ -14,13 +14,13 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ingestion import connections
+from ingestion.connections import invitations
 from ingestion.models import Invitation
+from participants.api.base.exceptions import conflicts
+from participants.api.base.parameters import Parameters
+from participants.api.base.resource import resource
+from participants.api.base.viewsets import ResourceSet, created
 from participants.audit import looked
-from participants.rest.described import resource
-from participants.rest.parameters import Parameters
-from participants.rest.problems import conflicts
-from participants.rest.views import ResourceSet, created
 
 STATES = ("open", "opened", "used", "cancelled", "expired")
 
@@ -62,7 +62,7 @@ class NewInvitationSerializer(InvitationSerializer):
         read_only_fields = fields
 
     def get_link(self, made: Invitation) -> str:
-        path = reverse("ingestion:connect", args=[connections.invitation_code(made)])
+        path = reverse("ingestion:connect", args=[invitations.invitation_code(made)])
         return f"{settings.PUBLIC_URL}{path}"
 
 
@@ -103,7 +103,7 @@ class InvitationSet(ResourceSet):
     def create(self, request: Request, code: str, study_id: str) -> Response:
         participant = self.participant(code, study_id, managed=True)
         with conflicts():
-            made = connections.invitation_create(participant=participant, by=self.user, now=timezone.now())
+            made = invitations.invitation_create(participant=participant, by=self.user, now=timezone.now())
         return created(NewInvitationSerializer(made).data, f"{request.path}/{made.pk}")
 
     @extend_schema(summary="Cancel an invitation", request=None, responses={200: InvitationSerializer})
@@ -112,5 +112,5 @@ class InvitationSet(ResourceSet):
         _, made = self._invitations(code, study_id, managed=True)
         found = get_object_or_404(made, pk=id)
         with conflicts():
-            connections.invitation_cancel(found, now=timezone.now())
+            invitations.invitation_cancel(found, now=timezone.now())
         return Response(self.shown(found))

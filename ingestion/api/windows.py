@@ -11,9 +11,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ingestion.models import SyncWindow
-from participants.rest.described import resource
-from participants.rest.parameters import Parameters
-from participants.rest.views import ResourceSet
+from participants.api.base.parameters import Parameters
+from participants.api.base.resource import resource
+from participants.api.base.viewsets import ResourceSet
 
 
 class SyncWindowSerializer(serializers.ModelSerializer[SyncWindow]):

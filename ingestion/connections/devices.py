@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from ingestion.grants import asks_still
+from ingestion.connections.grants import asks_still
 from ingestion.models import Connection, Device, DeviceReading
-from ingestion.providers.base import AccessGone, BrokenAnswer, DeviceKind, DeviceState, LiveProvider
-from ingestion.sync import plan
+from ingestion.providers.base.errors import AccessGone, BrokenAnswer
+from ingestion.providers.base.live import DeviceKind, DeviceState, LiveProvider
+from ingestion.sync import planning
 
 log = logging.getLogger(__name__)
 
@@ -158,7 +159,7 @@ def store(connection: Connection, devices: list[DeviceState], now: dt.datetime) 
             ignore_conflicts=True,
         )
     if (missed := _silent_since(before, devices)) is not None:
-        plan.uploaded(connection, missed, now)
+        planning.uploaded(connection, missed, now)
 
 
 def _silent_since(before: Mapping[str, Device], states: Iterable[DeviceState]) -> dt.datetime | None:

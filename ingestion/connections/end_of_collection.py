@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from ingestion import grants
+from ingestion.connections import grants
 from ingestion.models import Connection, Invitation, SyncWindow
-from ingestion.queueing import hand_over
-from metrics.collection import Collected, collected
+from metrics.selection.collection_window import Collected, collected
 from participants.models import Participant, Protocol, Trial
+from participants.task_queue import hand_over
 
 Status, State = Connection.Status, SyncWindow.State
 LEFT = (Participant.Status.WITHDRAWN, Participant.Status.ERASED)

@@ -13,14 +13,15 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from ingestion import live, telemetry
+from ingestion import live_providers, prometheus
 from ingestion.models import Connection, ConnectionEvent, SyncWindow
-from ingestion.providers.base import AccessGone, ClientMisconfigured, LiveProvider, VendorError
-from metrics import verdicts
-from participants import vault
+from ingestion.providers.base.errors import AccessGone, ClientMisconfigured, VendorError
+from ingestion.providers.base.live import LiveProvider
+from metrics.monitoring import evaluation
 from participants.audit import record
 from participants.locks import come_in, hold
 from participants.models import Participant
+from participants.privacy import encryption
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ def asks_still(connection: Connection) -> bool:
 
 def seal(connection: Connection, access: str, refresh: str, expires_at: dt.datetime) -> None:
     """Give a connection, whose row is held, its tokens. Saving is left."""
-    connection.sealed_tokens = vault.seal(json.dumps([access, refresh]))
+    connection.sealed_tokens = encryption.seal(json.dumps([access, refresh]))
     connection.token_expires_at = expires_at
 
 
@@ -79,7 +80,7 @@ def fresh_token(connection: Connection, provider: LiveProvider, *, refused: str 
         # Those of a connection that has ended are kept only to be given back.
         if not row.sealed_tokens or row.status == Connection.Status.REVOKED:
             raise AccessGone(AccessGone.EXPIRED_GRANT)
-        access, refresh = json.loads(vault.unseal(row.sealed_tokens))
+        access, refresh = json.loads(encryption.unseal(row.sealed_tokens))
         good = row.token_expires_at is not None and row.token_expires_at - SPARE > timezone.now()
         if good and access != refused:
             return str(access)
@@ -98,8 +99,8 @@ def lost(connection: Connection, code: str, *, now: dt.datetime) -> None:
         set_status(row, Connection.Status.RECONNECT, code, now)
         row.next_due_at = None
         row.save(update_fields=["status", "status_since", "status_reason", "next_due_at"])
-        telemetry.token_failed(row.provider)
-    verdicts.refresh(row.participant, now=now)
+        prometheus.token_failed(row.provider)
+    evaluation.refresh(row.participant, now=now)
     log.info("connection %s needs to be reconnected: %s", connection.pk, code)
 
 
@@ -114,7 +115,7 @@ def scope_lost(connection: Connection, scope: str, *, now: dt.datetime) -> None:
         ConnectionEvent.objects.create(connection=row, at=now, status=row.status, reason=AccessGone.SCOPE_MISSING)
         thing = f"connection:{row.provider}"
         record("connection.change", participant=row.participant, thing=thing, new={"scope_missing": scope})
-    verdicts.refresh(row.participant, now=now)
+    evaluation.refresh(row.participant, now=now)
 
 
 def let_go(participant: Participant) -> None:
@@ -146,7 +147,7 @@ def end(connection: Connection, *, reason: str, now: dt.datetime) -> None:
         set_status(row, Connection.Status.REVOKED, reason, now)
         row.save()
         SyncWindow.objects.filter(connection=row, state=SyncWindow.State.DUE).delete()
-    verdicts.refresh(row.participant, now=now)
+    evaluation.refresh(row.participant, now=now)
 
 
 def give_back(connection_id: int, *, now: dt.datetime) -> bool:
@@ -163,10 +164,10 @@ def give_back(connection_id: int, *, now: dt.datetime) -> bool:
         return True
     try:
         if not in_use(row.provider, row.external_user_id, besides=row.pk):
-            live.provider(row.provider).revoke(json.loads(vault.unseal(row.sealed_tokens))[1])
+            live_providers.provider(row.provider).revoke(json.loads(encryption.unseal(row.sealed_tokens))[1])
     except AccessGone:
         pass  # somebody ended it there
-    except (VendorError, ClientMisconfigured, vault.CannotOpen, KeyError) as error:
+    except (VendorError, ClientMisconfigured, encryption.CannotOpen, KeyError) as error:
         code = getattr(error, "code", type(error).__name__)
         log.warning("connection %s: the grant could not be ended at the vendor's: %s", row.pk, code)
         if now - row.status_since < GIVE_BACK_FOR:

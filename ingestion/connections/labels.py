@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ingestion import live
+from ingestion import live_providers
 from ingestion.models import Connection
-from ingestion.providers.base import DataType, LiveProvider
+from ingestion.providers.base.live import DataType, LiveProvider
 from metrics.batch import Sessions
 from metrics.registry import BY_CODE
 
@@ -83,7 +83,7 @@ class Described:
 def described(connection: Connection) -> Described:
     """The words for a connection."""
     try:
-        provider = live.provider(connection.provider)
+        provider = live_providers.provider(connection.provider)
     except KeyError:
         return Described(connection.provider.replace("_", " ").capitalize(), [])
     return Described(provider.name, permissions(provider, connection.scopes))

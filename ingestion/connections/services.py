@@ -7,15 +7,11 @@ import logging
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
-from django.core import signing
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from ingestion import live
-from ingestion.accounts import free_account
-from ingestion.devices import store as store_devices
-from ingestion.grants import (
+from ingestion.connections.devices import store as store_devices
+from ingestion.connections.grants import (
     asks_still,
     disconnect,
     fresh_token,
@@ -28,14 +24,24 @@ from ingestion.grants import (
     seal,
     set_status,
 )
+from ingestion.connections.invitations import (
+    InvitationRefused,
+    _stale,
+    invitation_cancel,
+    invitation_code,
+    invitation_create,
+    invitation_open,
+    refusal,
+)
+from ingestion.connections.vendor_accounts import free_account
 from ingestion.models import Connection, Invitation
 from ingestion.models.connections import TAKING_PART
-from ingestion.providers.base import AccessGone, DeviceState, Grant, LiveProvider, VendorError
-from metrics import verdicts
-from participants import consents
-from participants.audit import record
+from ingestion.providers.base.errors import AccessGone, VendorError
+from ingestion.providers.base.live import DeviceState, Grant, LiveProvider
+from metrics.monitoring import evaluation
 from participants.locks import come_in, hold
-from participants.models import Participant, Trial, User
+from participants.models import Participant
+from participants.privacy import consent
 
 __all__ = [
     "ConnectRefused",
@@ -60,16 +66,6 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-SALT = "ingestion.invitation"
-
-
-class InvitationRefused(Exception):
-    """The link does not open: `code` is unknown, expired or cancelled."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
-
 
 class ConnectRefused(Exception):
     """The consent cannot become a connection: `code` says why, for the page that the participant sees."""
@@ -77,90 +73,6 @@ class ConnectRefused(Exception):
     def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
-
-
-# --- invitations -----------------------------------------------------------------------------------------------
-
-
-def invitation_create(*, participant: Participant, by: User | None, now: dt.datetime) -> Invitation:
-    """A new link for a participant; earlier ones stop working. Raises ValueError where they cannot connect."""
-    if not participant.trial.is_demo and any(provider.synthetic for provider in live.providers()):
-        raise ValueError("A simulator plays the vendor on this site: only participants of demo trials can be invited.")
-    with transaction.atomic():
-        hold(participant)
-        if code := refusal(participant, now):
-            raise ValueError(f"{participant.study_id} cannot be invited: {_WHY[code].format(participant)}")
-        participant.invitations.filter(cancelled_at=None, used_at=None).update(cancelled_at=now)
-        made = Invitation.objects.create(
-            participant=participant,
-            created_by=by,
-            created_at=now,
-            expires_at=now + dt.timedelta(days=settings.INVITATION_DAYS),
-        )
-        record("invitation.create", participant=participant, thing=f"invitation:{made.pk}")
-        return made
-
-
-@transaction.atomic
-def invitation_cancel(invitation: Invitation, *, now: dt.datetime) -> None:
-    """Its link opens no more; one that is cancelled stays so. Raises ValueError where it was used."""
-    hold(invitation.participant)
-    held = Invitation.objects.select_for_update().get(pk=invitation.pk)
-    if held.used_at:
-        raise ValueError("They have connected with it already: disconnect them instead.")
-    if held.cancelled_at is None:
-        held.cancelled_at = now
-        held.save(update_fields=["cancelled_at"])
-        record("invitation.cancel", participant=invitation.participant, thing=f"invitation:{invitation.pk}")
-    invitation.cancelled_at = held.cancelled_at
-
-
-def invitation_code(invitation: Invitation) -> str:
-    """The signed text that stands in the link."""
-    return signing.dumps([invitation.pk, invitation.nonce], salt=SALT)
-
-
-def invitation_open(code: str, *, now: dt.datetime) -> Invitation:
-    """The invitation behind a link, its first opening noted. Raises InvitationRefused."""
-    try:
-        pk, nonce = signing.loads(code, salt=SALT)
-    except (signing.BadSignature, ValueError, TypeError):
-        raise InvitationRefused("unknown") from None
-    invitation = Invitation.objects.select_related("participant__trial").filter(pk=pk, nonce=nonce).first()
-    if invitation is None:
-        raise InvitationRefused("unknown")
-    if code := refusal(invitation.participant, now) or _stale(invitation, now):
-        raise InvitationRefused(code)
-    if invitation.opened_at is None:
-        invitation.opened_at = now
-        Invitation.objects.filter(pk=pk, opened_at=None).update(opened_at=now)
-    return invitation
-
-
-def refusal(participant: Participant, now: dt.datetime) -> str:
-    """Why a participant cannot connect, as things stand in what is given; "": they can.
-
-    `left`: they take part no more; `study_over`: the trial was closed, or its last day is over where they live. Their
-    own monitoring may be over: what the vendor has of it can still be had.
-    """
-    trial = participant.trial
-    if participant.status not in TAKING_PART:
-        return "left"
-    today = now.astimezone(ZoneInfo(participant.time_zone)).date()
-    over = trial.status == Trial.Status.CLOSED or (trial.ends_on is not None and trial.ends_on < today)
-    return "study_over" if over else ""
-
-
-_WHY = {
-    "left": "they are {0.status}.",
-    "study_over": "trial {0.trial} is over.",
-}
-
-
-def _stale(invitation: Invitation, now: dt.datetime) -> str:
-    if invitation.cancelled_at:
-        return "cancelled"
-    return "expired" if invitation.expires_at <= now else ""
 
 
 # --- connecting ------------------------------------------------------------------------------------------------
@@ -203,7 +115,7 @@ def connect(
         _give_back(provider, grant, user_id)
         raise
     # After the row's lock is gone: who stores data locks the participant first and this row then.
-    verdicts.refresh(participant, now=now)
+    evaluation.refresh(participant, now=now)
     missing = tuple(t.code for t in provider.data_types.values() if t not in allowed)
     return Connected(connection, missing, len(devices or []))
 
@@ -258,7 +170,7 @@ def _used_up(participant: Participant, invitation: Invitation | None, now: dt.da
     if row is None:
         return "cancelled"
     today = now.astimezone(ZoneInfo(participant.time_zone)).date()
-    return _stale(row, now) or ("consent_missing" if consents.consent_missing(participant, today) else "")
+    return _stale(row, now) or ("consent_missing" if consent.consent_missing(participant, today) else "")
 
 
 def _connected(

@@ -12,7 +12,7 @@ import datetime as dt
 from django.db import transaction
 from django.db.models import Q
 
-from ingestion import grants
+from ingestion.connections import grants
 from ingestion.models import Connection, ConnectionEvent
 from ingestion.models.connections import TAKING_PART
 from participants.audit import record

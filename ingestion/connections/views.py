@@ -25,16 +25,19 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from ingestion import connections, live, pending, plain_words, tasks
-from ingestion.connections import ConnectRefused, InvitationRefused
-from ingestion.letters import LETTERS
+from ingestion import live_providers, tasks
+from ingestion.connections import invitations, labels, oauth_state, services
+from ingestion.connections.invitations import InvitationRefused
+from ingestion.connections.page_texts import LETTERS
+from ingestion.connections.services import ConnectRefused
 from ingestion.models import Connection, Invitation
-from ingestion.providers.base import AccessGone, ClientMisconfigured, LiveProvider, VendorBusy, VendorError
-from ingestion.queueing import hand_over
-from ingestion.redirects import SeeOther
-from participants import consents
-from participants.entered import asked, said
+from ingestion.providers.base.errors import AccessGone, ClientMisconfigured, VendorBusy, VendorError
+from ingestion.providers.base.live import LiveProvider
+from participants.http import SeeOther
 from participants.models import Consent, ConsentDocument, Participant, Trial
+from participants.privacy import consent
+from participants.task_queue import hand_over
+from participants.user_input import asked, said
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +73,7 @@ def letter(
     vendor: str = "the maker of your watch",
     retry_after: float | None = None,
 ) -> HttpResponse:
-    """The page for a case of `ingestion.letters`."""
+    """The page for a case of `ingestion.connections.page_texts`."""
     words = LETTERS[code]
     trial: Trial | None = invitation.participant.trial if invitation else None
     names = {"vendor": vendor, "study": trial.code if trial else "the study"}
@@ -89,7 +92,7 @@ def letter(
 
 def address(invitation: Invitation) -> str:
     """The path of an invitation's page."""
-    return reverse("ingestion:connect", args=[connections.invitation_code(invitation)])
+    return reverse("ingestion:connect", args=[invitations.invitation_code(invitation)])
 
 
 def callback_address(provider: str) -> str:
@@ -109,7 +112,7 @@ def leading_to(response: HttpResponse, providers: Iterable[LiveProvider]) -> Htt
 def set_up(slug: str) -> LiveProvider:
     """The live provider of this name; 404 where there is none."""
     try:
-        return live.provider(slug)
+        return live_providers.provider(slug)
     except KeyError:
         raise Http404 from None
 
@@ -122,8 +125,8 @@ def set_up(slug: str) -> LiveProvider:
 def connect(request: HttpRequest, code: str) -> HttpResponse:
     """The page behind an invitation's link: what is shared, or, once that is done, that it is, and how to stop."""
     now = timezone.now()
-    invitation = connections.invitation_open(code, now=now)
-    providers = live.providers()
+    invitation = invitations.invitation_open(code, now=now)
+    providers = live_providers.providers()
     if not providers:
         return letter(request, "not_ready", invitation=invitation)
     mine = list(invitation.participant.connections.filter(provider__in=[one.slug for one in providers]))
@@ -135,15 +138,15 @@ def connect(request: HttpRequest, code: str) -> HttpResponse:
         "now": now,
     }
     if active := [c for c in mine if c.status == Connection.Status.ACTIVE]:
-        context["shared"] = [(c, plain_words.described(c)) for c in active]
+        context["shared"] = [(c, labels.described(c)) for c in active]
         context["partial"] = any(described.missing for _, described in context["shared"])
         return leading_to(render(request, "ingestion/connected.html", context), providers)
     if stopped := next((c for c in mine if stopped_by_participant(c, invitation)), None):
-        context |= {"connection": stopped, "vendor": plain_words.described(stopped).provider}
+        context |= {"connection": stopped, "vendor": labels.described(stopped).provider}
         return leading_to(render(request, "ingestion/stopped.html", context), providers)
     context |= {
         "providers": providers,
-        "permissions": {p.words: p for one in providers for p in plain_words.permissions(one, ())}.values(),
+        "permissions": {p.words: p for one in providers for p in labels.permissions(one, ())}.values(),
         "before": next((c for c in mine if c.status == Connection.Status.RECONNECT), None),
         "document": consent_asked(invitation.participant, now),
         "reminded": "agree" in asked(request),
@@ -153,7 +156,7 @@ def connect(request: HttpRequest, code: str) -> HttpResponse:
 
 def consent_asked(participant: Participant, now: dt.datetime) -> ConsentDocument | None:
     """The version of the trial's consent in force that the participant has not agreed to; None where there is none."""
-    return consents.consent_missing(participant, now.astimezone(ZoneInfo(participant.time_zone)).date())
+    return consent.consent_missing(participant, now.astimezone(ZoneInfo(participant.time_zone)).date())
 
 
 def stopped_by_participant(connection: Connection, invitation: Invitation) -> bool:
@@ -171,12 +174,12 @@ def start(request: HttpRequest, code: str, provider: str) -> HttpResponse:
     """Off to the vendor's screen. Where the trial keeps its consent here, it must have been agreed to first."""
     now = timezone.now()
     vendor = set_up(provider)
-    invitation = connections.invitation_open(code, now=now)
+    invitation = invitations.invitation_open(code, now=now)
     if document := consent_asked(invitation.participant, now):
         if said(request).get("agreed") != document.version:
             return SeeOther(f"{address(invitation)}?agree=1#agree")
-        consents.consent_give(invitation.participant, document, how=Consent.How.ONLINE, given_at=now)
-    state, challenge = pending.begin(request.session, invitation.pk, provider, now)
+        consent.consent_give(invitation.participant, document, how=Consent.How.ONLINE, given_at=now)
+    state, challenge = oauth_state.begin(request.session, invitation.pk, provider, now)
     return SeeOther(vendor.authorize_url(state, challenge, callback_address(provider), vendor.scopes))
 
 
@@ -189,11 +192,11 @@ def callback(request: HttpRequest, provider: str) -> HttpResponse:
     """Where the vendor's screen leads back to. Each outcome has a page of its own."""
     now = timezone.now()
     vendor = set_up(provider)
-    begun = pending.take(request.session, asked(request).get("state", ""), provider, now)
+    begun = oauth_state.take(request.session, asked(request).get("state", ""), provider, now)
     invitation = Invitation.objects.filter(pk=begun.invitation_id).first() if begun else None
     if begun is None or invitation is None:
         return letter(request, "foreign", vendor=vendor.name)
-    invitation = connections.invitation_open(connections.invitation_code(invitation), now=now)
+    invitation = invitations.invitation_open(invitations.invitation_code(invitation), now=now)
     if asked(request).get("error") == "access_denied":
         return letter(request, "denied", invitation=invitation, vendor=vendor.name)
     if not asked(request).get("code"):
@@ -213,7 +216,7 @@ def exchanged(
     case, retry_after = "", None
     try:
         grant = vendor.exchange(asked(request).text("code", LONGEST_CODE), verifier, callback_address(vendor.slug))
-        made = connections.connect(
+        made = services.connect(
             participant=invitation.participant, provider=vendor, grant=grant, now=now, invitation=invitation
         )
     except ConnectRefused as refused:
@@ -244,13 +247,13 @@ def exchanged(
 def stop(request: HttpRequest, code: str, provider: str) -> HttpResponse:
     """Ask whether the participant is sure; then end the sharing at once."""
     now = timezone.now()
-    invitation = connections.invitation_open(code, now=now)
+    invitation = invitations.invitation_open(code, now=now)
     connection = invitation.participant.connections.filter(provider=provider).first()
     if connection is None or connection.status in (Connection.Status.REVOKED, Connection.Status.INVITED):
         return SeeOther(address(invitation))
-    vendor = plain_words.described(connection).provider
+    vendor = labels.described(connection).provider
     if request.method == "POST":
-        if not connections.disconnect(connection, reason="participant", now=now):
+        if not services.disconnect(connection, reason="participant", now=now):
             messages.warning(
                 request,
                 f"{vendor} has not confirmed it yet. We ask it for nothing any more; to be quite sure, "

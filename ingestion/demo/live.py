@@ -20,10 +20,13 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from ingestion import connections, live
+from ingestion import live_providers
+from ingestion.connections import invitations
+from ingestion.connections import services as connections_services
 from ingestion.models import Connection, SyncWindow
-from ingestion.providers.base import AccessGone, LiveProvider, SimulatedVendor, VendorError
-from ingestion.sync import engine, plan
+from ingestion.providers.base.errors import AccessGone, VendorError
+from ingestion.providers.base.live import LiveProvider, SimulatedVendor
+from ingestion.sync import engine, planning
 from metrics.registry import HEART_RATE
 from participants.models import Participant, Trial
 from participants.services import participant_changed, participant_enrol
@@ -68,16 +71,16 @@ def demo_live_ensure(trial: Trial, *, after: int, now: dt.datetime) -> list[str]
     Empty where no simulator plays the vendor. One whose fate does not come off is logged and tried at the next start.
     """
     slug = next(iter(settings.LIVE_PROVIDERS), None)
-    vendor = live.simulated(slug) if slug else None
+    vendor = live_providers.simulated(slug) if slug else None
     if slug is None or vendor is None or trial.status == Trial.Status.CLOSED:
         return []
-    provider, ids = live.provider(slug), []
+    provider, ids = live_providers.provider(slug), []
     for number, role in enumerate(ROLES, start=after + 1):
         person = _enrolled(trial, f"{trial.code}-{number:03d}", now)
         ids.append(person.study_id)
         try:
             _play(person, role, provider, vendor, now)
-        except (VendorError, httpx.HTTPError, connections.ConnectRefused) as fault:
+        except (VendorError, httpx.HTTPError, connections_services.ConnectRefused) as fault:
             log.warning("%s could not be made to show %s: %r", person.study_id, role.name, fault)
     return ids
 
@@ -111,7 +114,7 @@ def _connect(
     person: Participant, role: Role, provider: LiveProvider, vendor: SimulatedVendor, now: dt.datetime
 ) -> Connection:
     """Invitation, the vendor's screen and back, as the participant would have done it some days ago."""
-    invitation = connections.invitation_create(participant=person, by=None, now=now - JOINED)
+    invitation = invitations.invitation_create(participant=person, by=None, now=now - JOINED)
     until = now - role.until
     verifier = secrets.token_urlsafe(48)
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
@@ -119,10 +122,10 @@ def _connect(
     screen = provider.authorize_url(secrets.token_urlsafe(16), challenge, REDIRECT, asked, vendor.account(role.account))
     grant = provider.exchange(vendor.consent(screen), verifier, REDIRECT)
     with transaction.atomic():
-        connection = connections.connect(
+        connection = connections_services.connect(
             participant=person, provider=provider, grant=grant, now=now - JOINED, invitation=invitation
         ).connection
-        plan.plan_pass(connection, until)
+        planning.plan_pass(connection, until)
         # No worker goes beyond that moment before fate has come.
         connection.next_due_at = None if role.until else connection.next_due_at
         connection.save(update_fields=["next_due_at"])
@@ -149,8 +152,8 @@ def _read(connection: Connection) -> None:
 
 def _grant_ends(scene: Scene) -> None:
     """The participant removed the study in their account at the vendor's; the next pull found the door shut."""
-    scene.provider.revoke(connections.fresh_token(scene.connection, scene.provider))
-    connections.lost(scene.connection, AccessGone.EXPIRED_GRANT, now=scene.now - ENDED)
+    scene.provider.revoke(connections_services.fresh_token(scene.connection, scene.provider))
+    connections_services.lost(scene.connection, AccessGone.EXPIRED_GRANT, now=scene.now - ENDED)
 
 
 def _all_is_well(scene: Scene) -> None:
@@ -163,10 +166,10 @@ def _vendor_fails(scene: Scene) -> None:
     now, connection = timezone.now(), scene.connection
     for one in scene.provider.data_types.values():
         if HEART_RATE.code in one.metrics:
-            spans = plan.aligned(one, scene.now - FAILS_SINCE, now)
-            plan.ask(connection, one.code, spans, reason=SyncWindow.Reason.SCHEDULED, due_at=now)
+            spans = planning.aligned(one, scene.now - FAILS_SINCE, now)
+            planning.ask(connection, one.code, spans, reason=SyncWindow.Reason.SCHEDULED, due_at=now)
     engine.take_turn(connection.pk, now=timezone.now())
-    Connection.objects.filter(pk=connection.pk).update(next_due_at=plan.next_pass(connection, now))
+    Connection.objects.filter(pk=connection.pk).update(next_due_at=planning.next_pass(connection, now))
 
 
 ROLES = (

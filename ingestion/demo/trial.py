@@ -11,9 +11,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from ingestion import synthetic
-from ingestion.providers.base import SyntheticProvider
+from ingestion.providers.base.synthetic import SyntheticProvider
 from ingestion.providers.registry import SYNTHETIC_PROVIDERS
-from participants import published
+from participants.accounts import published_password
 from participants.models import Membership, Participant, Site, Trial, User
 from participants.services import EnrolmentError, participant_changed, participant_enrol, trial_create
 
@@ -21,14 +21,14 @@ CODE = "DEMO"
 TITLE = "Walking after knee replacement (demo)"
 ZONE = "Europe/Amsterdam"
 SEED = 20_261_123
-PASSWORD = published.PASSWORD  # see demo_users_ensure for when it is refused
+PASSWORD = published_password.PASSWORD  # see demo_users_ensure for when it is refused
 SITES = (("AMS", "Amsterdam"), ("UTR", "Utrecht"), ("RTM", "Rotterdam"))
 ARMS = ("usual care", "coached walking")
 # So long a new demo goes on: with an end, it can be told who may still reach the target.
 DAYS_TO_COME = 90
 # Enrolled after those with synthetic devices and not connected to anything: to be invited by who tries the demo.
 TO_INVITE = 2
-MANAGER, COORDINATOR, STAFF = published.ADDRESSES
+MANAGER, COORDINATOR, STAFF = published_password.ADDRESSES
 
 
 class DemoRefused(Exception):
@@ -159,7 +159,7 @@ def demo_users_ensure(trial: Trial, site: Site, password: str | None) -> None:
         elif password is not None:
             user.set_password(password)
             user.save(update_fields=["password"])
-        elif not user.is_active and published.opens() and user.check_password(PASSWORD):
+        elif not user.is_active and published_password.opens() and user.check_password(PASSWORD):
             user.is_active = True
             user.save(update_fields=["is_active"])
         # One that was ended stays ended: somebody meant it.

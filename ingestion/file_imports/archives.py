@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Self, cast
 
-from ingestion.providers.base import ForeignFile
+from ingestion.providers.base.files import ForeignFile
 
 HEAD = 64 * 1024
 PIECE = 2**20

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ingestion.providers.base import Clock
+from ingestion.providers.base.files import Clock
 
 ZONES = "time zones"  # "Europe/Amsterdam, why" -> study ids
 CLOCK = "clock of dateTime"  # "UTC, why" or "local time, why"

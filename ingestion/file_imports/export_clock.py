@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 
 from django.utils import timezone
 
-from ingestion.archives import Offered
-from ingestion.assumptions import GIVEN, clock_in
+from ingestion.file_imports.archives import Offered
+from ingestion.file_imports.assumptions import GIVEN, clock_in
 from ingestion.models import ImportFile
 from ingestion.providers import registry
-from ingestion.providers.base import Clock, FileFormat, FileJob, ForeignFile, SharesClock
+from ingestion.providers.base.files import Clock, FileFormat, FileJob, ForeignFile, SharesClock
 from participants.models import Trial
 
 SHOWN = 3  # names in a message

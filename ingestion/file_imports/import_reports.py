@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from ingestion import turned_away
-from metrics.writer import Counts
+from ingestion.file_imports import rejected_rows
+from metrics.writing.writer import Counts
 
 
 class Result(StrEnum):
@@ -52,7 +52,7 @@ class Report:
     @property
     def can_pass(self) -> int:
         """Rows that were turned away for a reason that can pass: offered again, the file is read again for them."""
-        return turned_away.passing(self.rejected)
+        return rejected_rows.passing(self.rejected)
 
 
 class Done:

@@ -6,11 +6,11 @@ time zone was corrected, what was stored of the file is taken back, and it is re
 
 from __future__ import annotations
 
-from ingestion.assumptions import GIVEN, clock_in, zones_in
-from ingestion.import_undo import CannotUndo, undo_begin, undo_run
+from ingestion.file_imports.assumptions import GIVEN, clock_in, zones_in
+from ingestion.file_imports.label_mapping import Roster
+from ingestion.file_imports.undo import CannotUndo, undo_begin, undo_run
 from ingestion.models import ImportFile
-from ingestion.providers.base import Clock, FileJob, ForeignFile
-from ingestion.roster import Roster
+from ingestion.providers.base.files import Clock, FileJob, ForeignFile
 
 READ_ANEW = "Offered again with another clock or time zone: read anew."  # without study ids, which an audit entry keeps
 

@@ -7,10 +7,17 @@ from collections.abc import Callable, Sequence
 
 from django.core.exceptions import ValidationError
 
-from ingestion.assumptions import GIVEN
-from ingestion.providers.base import ForeignFile, RowsRefused
-from ingestion.providers.wallclock import zone_of_clock
-from ingestion.turned_away import CANNOT_BE_ENROLLED, ERASED, NO_STUDY_ID, NOT_ENROLLED, SEVERAL, WITHDRAWN
+from ingestion.file_imports.assumptions import GIVEN
+from ingestion.file_imports.rejected_rows import (
+    CANNOT_BE_ENROLLED,
+    ERASED,
+    NO_STUDY_ID,
+    NOT_ENROLLED,
+    SEVERAL,
+    WITHDRAWN,
+)
+from ingestion.providers.base.files import ForeignFile, RowsRefused
+from ingestion.providers.local_time import zone_of_clock
 from participants.models import Participant, Trial
 from participants.services import EnrolmentError, participant_enrol
 from participants.study_ids import spelt, study_key

@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from metrics.batch import Seconds, Sessions, Values
-from metrics.rollups import SeriesKey
-from metrics.traces import NO_SECONDS, OffsetTrace, SampleTrace, SessionTrace
+from metrics.writing.rollups import SeriesKey
+from metrics.writing.row_changes import NO_SECONDS, OffsetTrace, SampleTrace, SessionTrace
 
 # What a sample was before, beside the columns of its old value, which only a changed one has.
 NEW, SAME, CHANGED = 0, 1, 2

@@ -13,13 +13,12 @@ import numpy as np
 from django.contrib.postgres.functions import TransactionNow
 from django.db.models import QuerySet
 
-from ingestion import part_content as content
+from ingestion.file_imports import part_storage as content
 from ingestion.models import ImportedPart, ImportFile
-from metrics.batch import Delivery, SampleBatch, Sessions, SourceKey, Times, instant
-from metrics.counts import Counts
+from metrics.batch import Counts, Delivery, SampleBatch, Sessions, SourceKey, Times, instant
 from metrics.registry import BY_ID
-from metrics.rollups import SeriesKey
-from metrics.traces import OffsetTrace, SampleTrace, SessionTrace, Trace
+from metrics.writing.rollups import SeriesKey
+from metrics.writing.row_changes import OffsetTrace, SampleTrace, SessionTrace, Trace
 from participants.models import Participant
 
 Kind = ImportedPart.Kind

@@ -11,13 +11,13 @@ from django.db import transaction
 from django.db.models import QuerySet
 from numpy.typing import NDArray
 
-from ingestion import provenance
+from ingestion.file_imports import provenance
 from ingestion.models import ImportedPart, ImportFile
 from metrics.batch import Seconds, Sessions, Times, instant, microseconds
-from metrics.grids import Span
-from metrics.restoring import hold_data
-from metrics.rollups import SeriesKey
-from metrics.traces import SampleTrace, SessionTrace, chosen
+from metrics.corrections.row_restore import hold_data
+from metrics.time_buckets import Span
+from metrics.writing.rollups import SeriesKey
+from metrics.writing.row_changes import SampleTrace, SessionTrace, chosen
 
 Kind = ImportedPart.Kind
 

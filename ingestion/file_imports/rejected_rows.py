@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 
 from metrics.batch import Refusal
-from metrics.cutting import CLOSED, OUTSIDE
+from metrics.writing.collection_filter import CLOSED, OUTSIDE
 
 # Of a participant; said after "participant" and the label.
 NOT_ENROLLED = "is not enrolled in this trial"

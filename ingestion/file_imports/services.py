@@ -16,14 +16,16 @@ from typing import IO
 from django.db import transaction
 from django.utils import timezone
 
-from ingestion import import_records, provenance
-from ingestion.archives import Inbox, Offered, Refused, head_of, look
-from ingestion.assumptions import ZONES
-from ingestion.import_reports import Done, Report, Result
-from ingestion.known_files import otherwise, take_back, taken_for_another_s
+from ingestion.file_imports import import_records, provenance
+from ingestion.file_imports.archives import Inbox, Offered, Refused, head_of, look
+from ingestion.file_imports.assumptions import ZONES
+from ingestion.file_imports.export_clock import Sibling, Siblings, sharing_clock
+from ingestion.file_imports.import_reports import Done, Report, Result
+from ingestion.file_imports.known_files import otherwise, take_back, taken_for_another_s
+from ingestion.file_imports.label_mapping import Roster
 from ingestion.models import ImportFile, RejectedRow
 from ingestion.providers import registry
-from ingestion.providers.base import (
+from ingestion.providers.base.files import (
     PROBLEMS_SHOWN,
     Chunk,
     Clock,
@@ -32,14 +34,12 @@ from ingestion.providers.base import (
     ForeignFile,
     RowsRefused,
 )
-from ingestion.roster import Roster
-from ingestion.siblings import Sibling, Siblings, sharing_clock
 from metrics.batch import Delivery
-from metrics.collection import collected_of
-from metrics.cutting import inside, size
-from metrics.restoring import hold_data
-from metrics.traces import Trace
-from metrics.writer import Counts, Frozen, store
+from metrics.corrections.row_restore import hold_data
+from metrics.selection.collection_window import collected_of
+from metrics.writing.collection_filter import inside, size
+from metrics.writing.row_changes import Trace
+from metrics.writing.writer import Counts, Frozen, store
 from participants import audit
 from participants.models import Participant, Trial, time_zones
 
@@ -52,7 +52,7 @@ class Import:
     """One run over some paths.
 
     `progress` is called with the bytes (as they lie on disk) that were dealt with since its last call. `clocks`: of
-    files that do not say theirs, if whoever imports does (siblings.told_clocks). After the run `warnings` has what
+    files that do not say theirs, if whoever imports does (export_clock.told_clocks). After the run `warnings` has what
     concerns no single file.
     """
 

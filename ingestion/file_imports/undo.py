@@ -20,12 +20,12 @@ from django.db.models import Max, Min, Sum
 from django.utils import timezone
 from numpy.typing import NDArray
 
-from ingestion import provenance
+from ingestion.file_imports import provenance
 from ingestion.models import ImportedPart, ImportFile
-from metrics import nights
 from metrics.batch import Sessions
-from metrics.restoring import Restored, Session, hold_data, restore
-from metrics.traces import OffsetTrace, SampleTrace, SessionTrace, chosen
+from metrics.corrections.row_restore import Restored, Session, hold_data, restore
+from metrics.writing import sleep as writing_sleep
+from metrics.writing.row_changes import OffsetTrace, SampleTrace, SessionTrace, chosen
 from participants import audit
 from participants.models import Participant
 
@@ -229,5 +229,5 @@ def _unheld_sessions(part: ImportedPart, rows: Sequence[SessionTrace]) -> list[S
 def _after(before: dict[str, Any] | None, one: SessionTrace) -> dict[str, Any]:
     """What is told of a session once this record of it was stored."""
     if one.kind is Sessions.SLEEP:
-        return nights.after(before, one.own, finest_stays=one.finest_stays)
+        return writing_sleep.after(before, one.own, finest_stays=one.finest_stays)
     return one.own

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from ingestion.providers.base import DeviceKind
+from ingestion.providers.base.live import DeviceKind
 from participants.models import Participant, Trial
 
 TAKING_PART = (Participant.Status.INVITED, Participant.Status.ACTIVE, Participant.Status.PAUSED)
@@ -39,7 +39,9 @@ class Invitation(models.Model):
 
 
 class Connection(models.Model):
-    """A participant's account at a vendor. Tokens are stored encrypted (participants.vault) and shown nowhere."""
+    """A participant's account at a vendor. Tokens are stored encrypted (participants.privacy.encryption) and shown
+    nowhere.
+    """
 
     class Status(models.TextChoices):
         INVITED = "invited", "invited"
@@ -113,7 +115,7 @@ class ConnectionEvent(models.Model):
 
 
 class Device(models.Model):
-    """A device as its vendor last described it. Which of several is worn: ingestion.devices."""
+    """A device as its vendor last described it. Which of several is worn: ingestion.connections.devices."""
 
     class Kind(models.TextChoices):
         TRACKER = DeviceKind.TRACKER, "tracker"

@@ -66,8 +66,8 @@ class ImportFile(models.Model):
 class ImportedPart(models.Model):
     """What an import stored of one participant in one transaction: the rows, and what was there before.
 
-    Written by ingestion.provenance, which knows the content. The order of ids is that of storing, for a participant's
-    writers take turns. `metric` is null for sessions, `source` too for the device's clock.
+    Written by ingestion.file_imports.provenance, which knows the content. The order of ids is that of storing, for a
+    participant's writers take turns. `metric` is null for sessions, `source` too for the device's clock.
     """
 
     class Kind(models.TextChoices):

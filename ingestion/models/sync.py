@@ -80,7 +80,7 @@ class SyncWindow(models.Model):
 class Fingerprint(models.Model):
     """An hour of a data type as the vendor summed it up when we last looked: if it changed, the hour is read again.
 
-    Of days that are no longer watched there is one row a UTC day, at its first hour: see ingestion.sync.looks.
+    Of days that are no longer watched there is one row a UTC day, at its first hour: see ingestion.sync.restatements.
     """
 
     connection = models.ForeignKey(Connection, models.CASCADE, related_name="fingerprints", db_index=False)

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 from numpy.typing import NDArray
 
-from ingestion.providers.base import Chunk, ForeignFile
-from ingestion.providers.cells import Mask, lengths, numbers
-from ingestion.providers.dialect import Dialect, Opener, decimal_sign, dialect_of, skip_lines
+from ingestion.providers.base.files import Chunk, ForeignFile
+from ingestion.providers.csv_dialect import Dialect, Opener, decimal_sign, dialect_of, skip_lines
+from ingestion.providers.text_cells import Mask, lengths, numbers
 from metrics.batch import Values
 
 # About 100,000 rows of heart rate: small in memory, large enough for one COPY.
@@ -65,7 +65,7 @@ class Block:
         return Block(columns, self.lines[mask], self.decimal)
 
     def numbers(self, name: str) -> tuple[Values, Mask]:
-        """A column as float64, and a mask of the cells that are a number or empty; see cells.numbers."""
+        """A column as float64, and a mask of the cells that are a number or empty; see text_cells.numbers."""
         return numbers(self.columns[name], decimal=self.decimal)
 
 

@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import pyarrow.compute as pc
 
-from ingestion.providers.base import ForeignFile
+from ingestion.providers.base.files import ForeignFile
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _SAID = re.compile(rb'"?sep=(.)"?\r?\n')

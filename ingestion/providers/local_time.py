@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrics.batch import MICROSECOND, OffsetChange, Times
-from metrics.days import DAY, local_to_utc, zone_offset
+from metrics.local_time import DAY, local_to_utc, zone_offset
 
 # Asked first of the zones that a clock may be in.
 WELL_KNOWN = (

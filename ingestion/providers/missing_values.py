@@ -1,7 +1,7 @@
 """Markers of "no value": what formats write where nothing was measured. One list, which every decoder asks.
 
 A marker is no measurement: it is skipped and counted. A number that no marker is and no body can have is kept; that it
-counts for nothing is the matter of metrics.plausibility.
+counts for nothing is the matter of metrics.selection.plausible_range.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections import Counter
 
 import numpy as np
 
-from ingestion.providers.cells import Mask
+from ingestion.providers.text_cells import Mask
 from metrics.batch import Values
 from metrics.registry import metric
 

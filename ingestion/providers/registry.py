@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ingestion.providers import fitabase, takeout
-from ingestion.providers.base import FileFormat, LiveProvider, NotRead, SimulatedVendor, SyntheticProvider
+from ingestion.providers.base.files import FileFormat, NotRead
+from ingestion.providers.base.live import LiveProvider, SimulatedVendor
+from ingestion.providers.base.synthetic import SyntheticProvider
 from ingestion.providers.google_health.setup import build as google_health
 from ingestion.providers.google_health.setup import simulated as google_health_simulated
 from ingestion.providers.synthetic.provider import Generator

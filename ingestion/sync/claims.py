@@ -15,7 +15,7 @@ from django.db.models import Case, F, Max, Min, QuerySet, When
 from django.utils import timezone
 
 from ingestion.models import Connection, SyncWindow
-from ingestion.providers.base import LiveProvider
+from ingestion.providers.base.live import LiveProvider
 
 State, Kind = SyncWindow.State, SyncWindow.Kind
 CLAIM_SIZE = 96

@@ -15,7 +15,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from ingestion.models import Connection, SyncWindow, WebhookDelivery
-from ingestion.sync import engine, plan
+from ingestion.sync import engine, planning
 
 LATE_NOTICE = dt.timedelta(seconds=30)
 # Connections that only have to do what yields are let in so many a minute: fresh data come first.
@@ -90,4 +90,4 @@ def plan_if_due(connection_id: int, now: dt.datetime) -> int:
         )
         if connection is None or not connection.asks:
             return 0
-        return plan.plan_pass(connection, now)
+        return planning.plan_pass(connection, now)

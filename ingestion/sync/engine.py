@@ -21,28 +21,27 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from ingestion import connections, devices, live, telemetry
+from ingestion import live_providers, prometheus
+from ingestion.connections import devices
+from ingestion.connections import services as connections_services
 from ingestion.models import Connection, SyncWindow
-from ingestion.providers.base import (
+from ingestion.providers.base.errors import (
     AccessGone,
     BrokenAnswer,
     ClientMisconfigured,
-    Fingerprint,
-    LiveProvider,
-    Pulled,
     TokenExpired,
     VendorBusy,
     VendorError,
 )
-from ingestion.sync import claims, clock, limits, looks, plan
-from ingestion.sync.answers import DONE_FIELDS, Read
-from metrics import verdicts
-from metrics.batch import Delivery, Replaced, Sessions, joined
-from metrics.calendars import calendar_of
-from metrics.counts import Counts
-from metrics.days import LocalCalendar
-from metrics.writer import Frozen, SyntheticRefused, store
-from participants import vault
+from ingestion.providers.base.live import Fingerprint, LiveProvider, Pulled
+from ingestion.sync import claims, planning, rate_limits, restatements, utc_offsets
+from ingestion.sync.responses import DONE_FIELDS, Read
+from metrics.batch import Counts, Delivery, Replaced, Sessions, joined
+from metrics.local_time import LocalCalendar
+from metrics.monitoring import evaluation
+from metrics.participant_calendars import calendar_of
+from metrics.writing.writer import Frozen, SyntheticRefused, store
+from participants.privacy import encryption
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -95,7 +94,9 @@ def take_turn(connection_id: int, *, now: dt.datetime | None = None) -> Outcome:
     if not windows:
         outcome.wait = claims.seconds_to_next(connection, now)
         return outcome
-    turn = _Turn(connection, live.provider(connection.provider), calendar_of(connection.participant), now, outcome)
+    turn = _Turn(
+        connection, live_providers.provider(connection.provider), calendar_of(connection.participant), now, outcome
+    )
     try:
         turn.run(windows)
     finally:
@@ -117,7 +118,7 @@ class _Turn:
         self.connection, self.provider, self.calendar = connection, provider, calendar
         self.now, self.outcome = now, outcome
         self.token = ""
-        self.collectable = plan.collectable(connection, plan.END)
+        self.collectable = planning.collectable(connection, planning.END)
         self.settled: set[int] = set()
         self.checked = time.monotonic()
         self.allowed = 0  # requests that have been counted and not made yet
@@ -132,7 +133,7 @@ class _Turn:
         trouble: Exception | None = None
         try:
             self.read(windows, reads)
-        except (VendorError, vault.CannotOpen, ImproperlyConfigured) as error:
+        except (VendorError, encryption.CannotOpen, ImproperlyConfigured) as error:
             trouble = error
         try:
             self.store(reads)
@@ -144,7 +145,7 @@ class _Turn:
         self.conclude(trouble)
         if trouble is not None or self.troubled:
             # What is missing now is missing through a fault: the pages say so at once, and no alert is raised.
-            verdicts.refresh(self.connection.participant, now=timezone.now())
+            evaluation.refresh(self.connection.participant, now=timezone.now())
 
     def conclude(self, trouble: Exception | None) -> None:
         """When to go on, and who must know."""
@@ -169,7 +170,7 @@ class _Turn:
 
     def read(self, windows: list[SyncWindow], reads: list[Read]) -> None:
         """Ask for all of it, in groups; adds to `reads` as it goes."""
-        self.token = connections.fresh_token(self.connection, self.provider)
+        self.token = connections_services.fresh_token(self.connection, self.provider)
         if self.begins_pass(windows):
             self.with_token(lambda token: devices.refresh(self.connection, self.provider, token, self.now))
             self.outcome.requests += 1
@@ -204,7 +205,7 @@ class _Turn:
         """
         if any(self.provider.data_types[code].fingerprinted for code in {window.data_type for window in windows}):
             return any(window.kind == Kind.LOOK and window.reason != Reason.HISTORY for window in windows)
-        sums = any(one.fingerprinted for one in plan.granted(self.connection, self.provider))
+        sums = any(one.fingerprinted for one in planning.granted(self.connection, self.provider))
         return not sums and any(window.ends_at > self.now for window in windows)
 
     def count_request(self) -> None:
@@ -213,7 +214,7 @@ class _Turn:
         Raises VendorBusy until the next minute where a limit is reached.
         """
         if self.allowed == 0:
-            if wait := limits.seconds_to_wait(self.provider.slug, self.connection.pk, AT_ONCE):
+            if wait := rate_limits.seconds_to_wait(self.provider.slug, self.connection.pk, AT_ONCE):
                 raise VendorBusy("our own limit", wait)
             self.allowed = AT_ONCE
         self.allowed -= 1
@@ -230,12 +231,12 @@ class _Turn:
         try:
             return call(self.token)
         except TokenExpired:
-            self.token = connections.fresh_token(self.connection, self.provider, refused=self.token)
+            self.token = connections_services.fresh_token(self.connection, self.provider, refused=self.token)
             return call(self.token)
 
     def pull(self, group: list[SyncWindow]) -> Read:
         """Neighbouring windows: in one request, unless something between them may not be had."""
-        answers: list[tuple[plan.Stretch, Pulled]] = []
+        answers: list[tuple[planning.Stretch, Pulled]] = []
         for part in self.parts(group):
             ask = partial(self.provider.pull, data_type=group[0].data_type, start=part[0], end=part[1])
             pulled = self.with_token(partial(ask, calendar=self.calendar))
@@ -245,9 +246,9 @@ class _Turn:
             answers.append((part, pulled))
         return Read(group, answers)
 
-    def parts(self, group: list[SyncWindow]) -> list[plan.Stretch]:
+    def parts(self, group: list[SyncWindow]) -> list[planning.Stretch]:
         """The stretches of neighbouring windows that may be asked for: nothing outside the collection interval."""
-        return plan.within(self.collectable, group[0].starts_at, group[-1].ends_at)
+        return planning.within(self.collectable, group[0].starts_at, group[-1].ends_at)
 
     def not_ours(self, group: list[SyncWindow]) -> None:
         """The interval was moved since these were planned: they are not asked for, and do not count as answered."""
@@ -259,16 +260,16 @@ class _Turn:
     def look(self, window: SyncWindow) -> None:
         """Ask for the vendor's hourly sums; hours that changed become due, of what is past the days."""
         sums: dict[dt.datetime, Fingerprint] = {}
-        stretches = looks.asked(self.connection, window, self.now)
+        stretches = restatements.asked(self.connection, window, self.now)
         for start, end in stretches:
             ask = partial(self.provider.fingerprints, data_type=window.data_type, start=start, end=end)
             sums |= self.with_token(ask)
             self.outcome.requests += 1
         with transaction.atomic():
-            ours = connections.asks_still(self.connection)
+            ours = connections_services.asks_still(self.connection)
             self.lock([window])
             if ours and window.state == State.CLAIMED:
-                looks.compare(self.connection, window, sums, self.now)
+                restatements.compare(self.connection, window, sums, self.now)
                 told = Pulled(Delivery(), points=len(sums), requests=len(stretches))
                 look = [Read([window], [((window.starts_at, window.ends_at), told)])]
                 self.mark_done(look)
@@ -280,14 +281,14 @@ class _Turn:
             return
         participant = self.connection.participant
         with transaction.atomic():
-            if not connections.asks_still(self.connection):
+            if not connections_services.asks_still(self.connection):
                 raise Frozen("nothing more may be asked for")
             # A claim that was released meanwhile is somebody else's: what they read may be newer than this.
             self.lock([window for read in reads for window in read.windows])
             kept = [read for read in reads if all(window.state == State.CLAIMED for window in read.windows)]
             delivery = joined(read.delivery for read in kept)
             delivery.replaces = self.replaced(kept)
-            delivery.offsets = clock.changes(
+            delivery.offsets = utc_offsets.changes(
                 participant,
                 self.calendar,
                 [(*part, pulled.offsets) for read in kept for part, pulled in read.answers if pulled.offsets],
@@ -298,7 +299,7 @@ class _Turn:
             counts = store(participant, delivery)
             self.settle(kept)
             if delivery.offsets:
-                plan.days_moved(self.connection, self.provider, delivery.offsets[0].starts_at, self.now)
+                planning.days_moved(self.connection, self.provider, delivery.offsets[0].starts_at, self.now)
             self.note_data(delivery)
         self.outcome.counts += counts
         self.tell_left_out(kept)
@@ -342,10 +343,10 @@ class _Turn:
         return [
             Replaced(self.provider.source_provider, what, start, end)
             for what, mine in spans.items()
-            for start, end in plan.merged(mine)
+            for start, end in planning.merged(mine)
         ]
 
-    def local_days(self, start: dt.datetime, end: dt.datetime) -> plan.Stretch:
+    def local_days(self, start: dt.datetime, end: dt.datetime) -> planning.Stretch:
         """The whole local days; and, before the first, what an earlier idea of the calendar had put there."""
         first, last = self.calendar.date(start), self.calendar.date(end - dt.timedelta(microseconds=1))
         return self.calendar.midnight(first - DAY) + dt.timedelta(microseconds=1), self.calendar.midnight(last + DAY)
@@ -357,7 +358,7 @@ class _Turn:
             read.conclude(finished_at)
         windows = [window for read in reads for window in read.windows]
         SyncWindow.objects.bulk_create(windows, update_conflicts=True, unique_fields=["id"], update_fields=DONE_FIELDS)
-        telemetry.windows_finished(State.DONE, len(windows))
+        prometheus.windows_finished(State.DONE, len(windows))
 
     def settle(self, reads: list[Read]) -> None:
         """These reads are stored: their windows are not given back."""
@@ -412,15 +413,17 @@ class _Turn:
         """The participant did not consent to this kind of data, or took that back: it is not asked for again."""
         self.fail(group, AccessGone.SCOPE_MISSING)
         self.settled |= {window.pk for window in group}
-        connections.scope_lost(self.connection, self.provider.data_types[group[0].data_type].scope, now=self.now)
+        connections_services.scope_lost(
+            self.connection, self.provider.data_types[group[0].data_type].scope, now=self.now
+        )
 
     def fail(self, group: list[SyncWindow], code: str) -> None:
         failed = claims.held(group).update(state=State.FAILED, finished_at=timezone.now(), error_code=code[:60])
-        telemetry.windows_finished(State.FAILED, failed)
+        prometheus.windows_finished(State.FAILED, failed)
         self.outcome.failed += len(group)
 
     def lost(self, code: str) -> None:
-        connections.lost(self.connection, code, now=self.now)
+        connections_services.lost(self.connection, code, now=self.now)
         self.outcome.note = code
 
     def busy(self, code: str, retry_after: float | None) -> None:

@@ -1,4 +1,5 @@
-"""What connections, windows, devices and synthetic devices tell of missing data, in the shapes of metrics.evidence.
+"""What connections, windows, devices and synthetic devices tell of missing data, in the shapes of
+metrics.monitoring.evidence.
 
 Named by settings.MONITORING_EVIDENCE. A handful of queries, whether for one participant or a thousand.
 """
@@ -13,7 +14,8 @@ from dataclasses import dataclass, field
 from django.conf import settings
 from django.db.models import Exists, OuterRef
 
-from ingestion import answered, devices, live, synthetic
+from ingestion import live_providers, synthetic
+from ingestion.connections import devices
 from ingestion.models import (
     Connection,
     ConnectionEvent,
@@ -23,9 +25,10 @@ from ingestion.models import (
     SyncWindow,
     SyntheticDevice,
 )
-from ingestion.providers.base import AccessGone
-from metrics.evidence import BEGINNING, END, Evidence, Fault, Reading, Spell, Stretch, facts
+from ingestion.providers.base.errors import AccessGone
+from ingestion.sync import window_coverage
 from metrics.models import Access, Cause
+from metrics.monitoring.evidence import BEGINNING, END, Evidence, Fault, Reading, Spell, Stretch, facts
 from metrics.registry import HEART_RATE
 from participants.models import Participant
 
@@ -52,7 +55,7 @@ class _Known:
 
 
 def collect(participants: Iterable[Participant], *, since: dt.datetime, now: dt.datetime) -> Mapping[int, Evidence]:
-    """Evidence by participant id; see metrics.evidence.Collector."""
+    """Evidence by participant id; see metrics.monitoring.evidence.Collector."""
     people = {person.pk: person for person in participants}
     rows: dict[int, _Known] = defaultdict(_Known)
     owner: dict[int, int] = {}
@@ -102,7 +105,7 @@ def _heart_types() -> list[str]:
     """The data types that bring heart rates, of all providers that are set up."""
     return [
         code
-        for provider in live.providers()
+        for provider in live_providers.providers()
         for code, one in provider.data_types.items()
         if HEART_RATE.code in one.metrics
     ]
@@ -128,7 +131,7 @@ def _evidence(person: Participant, known: _Known, now: dt.datetime) -> Evidence:
         access=access,
         access_since=since,
         live=True,
-        answered=answered.stretches([*known.windows, *known.looks], _described(known)),
+        answered=window_coverage.stretches([*known.windows, *known.looks], _described(known)),
         due=_due(known.windows, now),
         spells=spells,
         faults=_faults(known, current, now),
@@ -186,7 +189,7 @@ def _missing(connection: Connection) -> list[str]:
     if connection.provider not in settings.LIVE_PROVIDERS:
         return []
     missing: list[str] = []
-    for one in live.provider(connection.provider).data_types.values():
+    for one in live_providers.provider(connection.provider).data_types.values():
         if one.scope not in connection.scopes:
             missing += [what if isinstance(what, str) else what.value for what in one.brings]
     return sorted(set(missing))
@@ -222,7 +225,7 @@ def _faults(known: _Known, connection: Connection, now: dt.datetime) -> list[Fau
         waits = window.state in (State.DUE, State.CLAIMED)
         if window.error_code == AccessGone.SCOPE_MISSING:
             continue
-        if window.state == State.FAILED or (waits and window.error_code) or answered.spoilt(window):
+        if window.state == State.FAILED or (waits and window.error_code) or window_coverage.spoilt(window):
             since = window.finished_at or window.claimed_at or window.due_at
             fault = Fault(window.starts_at, window.ends_at, window.error_code, since, window.due_at if waits else None)
         elif waits and (window.due_at < limit or (held and now - window.due_at > HELD_UP)):

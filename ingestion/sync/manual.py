@@ -9,10 +9,10 @@ from django.db import transaction
 
 from ingestion import tasks
 from ingestion.models import Connection, SyncWindow
-from ingestion.queueing import hand_over
-from ingestion.sync import plan
-from metrics.calendars import calendar_of
+from ingestion.sync import planning
+from metrics.participant_calendars import calendar_of
 from participants.audit import record
+from participants.task_queue import hand_over
 
 
 class NotConnected(Exception):
@@ -44,7 +44,7 @@ def sync_now(connection: Connection, now: dt.datetime) -> int:
     row = _locked(connection)
     _go(row)
     record("connection.sync", participant=row.participant, thing=f"connection:{row.provider}")
-    return plan.plan_pass(row, now, reason=SyncWindow.Reason.MANUAL)
+    return planning.plan_pass(row, now, reason=SyncWindow.Reason.MANUAL)
 
 
 @transaction.atomic
@@ -54,7 +54,7 @@ def backfill(connection: Connection, first: dt.date, now: dt.datetime) -> int:
     Nothing before the participant's monitoring is asked for. Raises NotConnected.
     """
     row = _locked(connection)
-    count = plan.plan_backfill(row, calendar_of(row.participant).midnight(first), now)
+    count = planning.plan_backfill(row, calendar_of(row.participant).midnight(first), now)
     if count:
         _go(row)
         new = {"from": first, "windows": count}
@@ -66,7 +66,7 @@ def backfill(connection: Connection, first: dt.date, now: dt.datetime) -> int:
 def requeue(connection: Connection, now: dt.datetime) -> int:
     """Try again what was given up. Returns the number of windows. Raises NotConnected."""
     row = _locked(connection)
-    count = plan.requeue_failed(row, now)
+    count = planning.requeue_failed(row, now)
     if count:
         _go(row)
         thing = f"connection:{row.provider}"
@@ -78,8 +78,8 @@ def requeue(connection: Connection, now: dt.datetime) -> int:
 def read_again(window: SyncWindow, now: dt.datetime) -> int:
     """Ask again for one stretch, whatever came of it. Returns 1. Raises NotConnected."""
     row = _locked(window.connection)
-    wanted = plan.Wanted(window.data_type, window.starts_at, window.ends_at, SyncWindow.Reason.MANUAL, window.kind)
-    count = plan.ask_all(row, [wanted], due_at=now)
+    wanted = planning.Wanted(window.data_type, window.starts_at, window.ends_at, SyncWindow.Reason.MANUAL, window.kind)
+    count = planning.ask_all(row, [wanted], due_at=now)
     _go(row)
     record(
         "connection.read_again",

@@ -13,11 +13,12 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from ingestion import live
+from ingestion import live_providers
 from ingestion.models import Connection, SyncWindow, WebhookDelivery
-from ingestion.providers.base import BrokenAnswer, Notification
-from ingestion.sync import plan
-from metrics.calendars import calendar_of
+from ingestion.providers.base.errors import BrokenAnswer
+from ingestion.providers.base.live import Notification
+from ingestion.sync import planning
+from metrics.participant_calendars import calendar_of
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ def handle(delivery_id: int, *, now: dt.datetime | None = None) -> set[int]:
         if delivery is None:
             return set()
         try:
-            notices = live.provider(delivery.provider).notifications(bytes(delivery.body))
+            notices = live_providers.provider(delivery.provider).notifications(bytes(delivery.body))
         except BrokenAnswer as fault:
             delivery.handled_at, delivery.outcome = now, f"not readable: {fault.code}"
             delivery.save(update_fields=["handled_at", "outcome"])
@@ -66,12 +67,12 @@ def _connections(provider: str, notice: Notification) -> list[Connection]:
 
 
 def _make_due(connection: Connection, notice: Notification, now: dt.datetime) -> int:
-    data_type = live.provider(connection.provider).data_types.get(notice.data_type)
+    data_type = live_providers.provider(connection.provider).data_types.get(notice.data_type)
     if data_type is None or data_type.scope not in connection.scopes:
         return 0
-    allowed = plan.within(plan.collectable(connection, now), *_stretch(connection, notice, now))
-    spans = plan.windows_of(data_type, allowed)
-    return plan.ask(connection, data_type.code, spans, reason=SyncWindow.Reason.WEBHOOK, due_at=now + BURST)
+    allowed = planning.within(planning.collectable(connection, now), *_stretch(connection, notice, now))
+    spans = planning.windows_of(data_type, allowed)
+    return planning.ask(connection, data_type.code, spans, reason=SyncWindow.Reason.WEBHOOK, due_at=now + BURST)
 
 
 def _stretch(connection: Connection, notice: Notification, now: dt.datetime) -> tuple[dt.datetime, dt.datetime]:

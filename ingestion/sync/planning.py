@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db.models import Case, F, Q, When
 
-from ingestion import live
+from ingestion import live_providers
 from ingestion.models import Connection, SyncWindow
-from ingestion.providers.base import DataType, LiveProvider
+from ingestion.providers.base.live import DataType, LiveProvider
 from metrics.batch import instant, microseconds
-from metrics.calendars import calendar_of
-from metrics.collection import EVER, collected_of
-from metrics.grids import Span
+from metrics.participant_calendars import calendar_of
+from metrics.selection.collection_window import EVER, collected_of
+from metrics.time_buckets import Span
 
 EPOCH = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 BEGINNING = dt.datetime.min.replace(tzinfo=dt.UTC)
@@ -156,7 +156,7 @@ def plan_pass(connection: Connection, now: dt.datetime, reason: str = Reason.SCH
     What lies before the watched days and was never read, or not since they were away, comes as backfill. Now and then,
     and whenever somebody asks by hand, the pass is a sweep: all of the watched days, and a look at all before them.
     """
-    provider = live.provider(connection.provider)
+    provider = live_providers.provider(connection.provider)
     allowed = collectable(connection, now)
     watch = now - dt.timedelta(days=settings.SYNC_WATCH_DAYS)
     fresh = now - dt.timedelta(hours=settings.SYNC_FRESH_HOURS)
@@ -222,7 +222,7 @@ def uploaded(connection: Connection, since: dt.datetime, now: dt.datetime) -> in
     missed = within(collectable(connection, now), start, watch)
     wanted = [
         Wanted(data_type.code, *span, Reason.UPLOADED)
-        for data_type in granted(connection, live.provider(connection.provider))
+        for data_type in granted(connection, live_providers.provider(connection.provider))
         for span in windows_of(data_type, missed)
     ]
     if wanted:
@@ -249,7 +249,7 @@ def whole_hours(allowed: Iterable[Stretch], start: dt.datetime, end: dt.datetime
 
 def plan_backfill(connection: Connection, start: dt.datetime, now: dt.datetime) -> int:
     """Make due everything from `start` that may be had, whatever was answered before. Yields to fresh data."""
-    provider = live.provider(connection.provider)
+    provider = live_providers.provider(connection.provider)
     allowed = within(collectable(connection, now), start, now)
     wanted = [
         Wanted(data_type.code, *span, Reason.BACKFILL)

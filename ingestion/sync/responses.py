@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ingestion.models import SyncWindow
-from ingestion.providers.base import Pulled
-from ingestion.sync.plan import Stretch
+from ingestion.providers.base.live import Pulled
+from ingestion.sync.planning import Stretch
 from metrics.batch import Delivery, instant, joined, microseconds
 
 State = SyncWindow.State

@@ -14,11 +14,11 @@ from collections.abc import Iterable, Mapping
 
 from django.conf import settings
 
-from ingestion import live
+from ingestion import live_providers
 from ingestion.models import Connection, Fingerprint, SyncWindow
-from ingestion.providers.base import DataType
-from ingestion.providers.base import Fingerprint as Sums
-from ingestion.sync import plan
+from ingestion.providers.base.live import DataType
+from ingestion.providers.base.live import Fingerprint as Sums
+from ingestion.sync import planning
 from metrics.models import HourRollup
 from metrics.registry import BY_CODE
 
@@ -35,13 +35,13 @@ def text(sums: Sums | None) -> str:
     return " ".join("" if value is None else f"{value:.6g}" for value in (sums.mean, sums.low, sums.high, sums.total))
 
 
-def asked(connection: Connection, window: SyncWindow, now: dt.datetime) -> list[plan.Stretch]:
+def asked(connection: Connection, window: SyncWindow, now: dt.datetime) -> list[planning.Stretch]:
     """The stretches of whole hours that a look asks for: nothing of what is watched, where it looks at what is past."""
     if window.reason != SyncWindow.Reason.HISTORY:
         return [(window.starts_at, window.ends_at)]
-    allowed = plan.collectable(connection, now)
-    end = min(window.ends_at, plan.looked_from(now))
-    return plan.whole_hours(plan.within(allowed, window.starts_at, end), window.starts_at, end, now)
+    allowed = planning.collectable(connection, now)
+    end = min(window.ends_at, planning.looked_from(now))
+    return planning.whole_hours(planning.within(allowed, window.starts_at, end), window.starts_at, end, now)
 
 
 def compare(connection: Connection, window: SyncWindow, sums: Mapping[dt.datetime, Sums], now: dt.datetime) -> int:
@@ -62,7 +62,7 @@ def _compare_hours(
     told = {hour: text(sums.get(hour)) for hour in _hours(window.starts_at, window.ends_at)}
     differing = [hour for hour, word in told.items() if known.get(hour) != word]
     _remember(connection, window.data_type, {hour: told[hour] for hour in differing})
-    _fold(connection, window.data_type, plan.looked_from(now))
+    _fold(connection, window.data_type, planning.looked_from(now))
     # Earlier looks have been evidence until now; this one is from now on.
     earlier = SyncWindow.objects.filter(connection=connection, data_type=window.data_type, kind=SyncWindow.Kind.LOOK)
     earlier = earlier.filter(state=SyncWindow.State.DONE, due_at__lt=window.due_at)
@@ -74,9 +74,11 @@ def _compare_hours(
 
 def _compare_days(connection: Connection, window: SyncWindow, told: Hours, now: dt.datetime) -> int:
     """Make due the days that differ; of those never looked at, where the vendor has hours that we have not."""
-    end = min(window.ends_at, plan.looked_from(now))
+    end = min(window.ends_at, planning.looked_from(now))
     known = _remembered(connection, window.data_type, window.starts_at, end)
-    stored = _stored_hours(connection, live.provider(connection.provider).data_types[window.data_type], window)
+    stored = _stored_hours(
+        connection, live_providers.provider(connection.provider).data_types[window.data_type], window
+    )
     words, differing = {}, []
     for day in (window.starts_at + n * DAY for n in range((end - window.starts_at) // DAY)):
         word = _word(told.get(hour, NOTHING) for hour in _hours(day, day + DAY))
@@ -142,12 +144,12 @@ def _stored_hours(connection: Connection, data_type: DataType, window: SyncWindo
     return set(hours.values_list("bucket", flat=True))
 
 
-def _ask(connection: Connection, data_type: str, spans: list[plan.Stretch], now: dt.datetime) -> int:
+def _ask(connection: Connection, data_type: str, spans: list[planning.Stretch], now: dt.datetime) -> int:
     if not spans:
         return 0
-    wanted = live.provider(connection.provider).data_types[data_type]
-    allowed = plan.collectable(connection, now)
-    parts = [part for span in spans for part in plan.within(allowed, *span)]
-    return plan.ask(
-        connection, data_type, plan.windows_of(wanted, parts), reason=SyncWindow.Reason.RESTATED, due_at=now
+    wanted = live_providers.provider(connection.provider).data_types[data_type]
+    allowed = planning.collectable(connection, now)
+    parts = [part for span in spans for part in planning.within(allowed, *span)]
+    return planning.ask(
+        connection, data_type, planning.windows_of(wanted, parts), reason=SyncWindow.Reason.RESTATED, due_at=now
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from metrics.batch import OffsetChange, instant, microseconds
-from metrics.days import LocalCalendar, zone_offset
+from metrics.local_time import LocalCalendar, zone_offset
 from participants.models import Participant
 
 Observed = list[tuple[int, int]]  # microseconds UTC, seconds east of UTC

@@ -11,10 +11,11 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from ingestion import live, tasks
-from ingestion.providers.base import NoticeOrigin, VendorError
-from ingestion.queueing import hand_over
-from ingestion.sync import notices
+from ingestion import live_providers, tasks
+from ingestion.providers.base.errors import VendorError
+from ingestion.providers.base.live import NoticeOrigin
+from ingestion.sync import notifications
+from participants.task_queue import hand_over
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ def webhook(request: HttpRequest, provider: str) -> HttpResponse:
     never logged.
     """
     try:
-        vendor = live.provider(provider)
+        vendor = live_providers.provider(provider)
     except KeyError:
         return HttpResponse(status=404)
     if int(request.headers.get("Content-Length") or 0) > MOST_BYTES:
@@ -50,7 +51,7 @@ def webhook(request: HttpRequest, provider: str) -> HttpResponse:
     if origin is not NoticeOrigin.GENUINE:
         return HttpResponse(status=ANSWERS[origin])
     with transaction.atomic():
-        delivery = notices.receive(provider, body, timezone.now())
+        delivery = notifications.receive(provider, body, timezone.now())
         # Without a broker the notice waits for beat, and the vendor need not send it again.
         transaction.on_commit(partial(hand_over, tasks.handle_notice.delay, delivery.pk))
     return HttpResponse(status=204)

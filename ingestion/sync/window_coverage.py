@@ -12,11 +12,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
-from ingestion.devices import Described
+from ingestion.connections.devices import Described
 from ingestion.models import SyncWindow
-from ingestion.sync import plan
-from ingestion.sync.answers import UNREADABLE
-from metrics.evidence import Stretch
+from ingestion.sync import planning
+from ingestion.sync.responses import UNREADABLE
+from metrics.monitoring.evidence import Stretch
 
 State, Reason, Kind = SyncWindow.State, SyncWindow.Reason, SyncWindow.Kind
 Span = tuple[dt.datetime, dt.datetime]
@@ -75,7 +75,7 @@ def _looked(window: SyncWindow) -> tuple[dt.datetime, dt.datetime, dt.datetime]:
     """From when to when a look asked for sums, and when."""
     at, end = window.finished_at or window.due_at, window.ends_at
     if window.reason == Reason.HISTORY:
-        end = min(end, plan.looked_from(at))
+        end = min(end, planning.looked_from(at))
     return window.starts_at, end, at
 
 

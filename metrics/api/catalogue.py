@@ -10,13 +10,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from metrics.api.keyset import KeysetPages
+from metrics.api.keyset_pagination import KeysetPages
 from metrics.models import DayRollup, ImplausibleCount, Metric, Source
-from metrics.plausibility import per_minute
 from metrics.registry import BY_ID, Aggregate, Kind
+from metrics.selection.plausible_range import per_minute
+from participants.api.base.parameters import Parameters
+from participants.api.base.viewsets import ResourceSet
 from participants.models import Participant
-from participants.rest.parameters import Parameters
-from participants.rest.views import ResourceSet
 
 
 class MetricSerializer(serializers.ModelSerializer[Metric]):

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from metrics.batch import MICROSECOND
-from metrics.raw import Key, Place
+from metrics.reading.raw import Key, Place
 
 _HEAD = struct.Struct(">8sqihh")
 _LAST = 4_102_444_800 * MICROSECOND  # 2100

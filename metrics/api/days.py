@@ -11,17 +11,17 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import serializers
 
-from metrics import standings
 from metrics.api.records import Choices, OfDates, OfPeople, RecordSet, on_dates
-from metrics.collection import collected
-from metrics.holdings import unmeasured
 from metrics.models import Access, Cause, DayStatus, DayVerdict, Exclusion, Gap, ParticipantDay
+from metrics.monitoring import status as monitoring_status
+from metrics.reading.summaries import unmeasured
+from metrics.selection.collection_window import collected
 from participants.models import Participant
 
 STATUSES = {status.label: status for status in DayStatus}
 EXCLUSIONS = [(value, value) for value in Exclusion.values]
 STATUS_WORDS = [(word, word) for word in STATUSES]
-WORDS = {word.name.lower(): word for word in standings.Word}
+WORDS = {word.name.lower(): word for word in monitoring_status.Word}
 MINUTES = {"type": "object", "additionalProperties": {"type": "integer"}}
 
 
@@ -130,7 +130,7 @@ class StandingSerializer(serializers.Serializer[Any]):
     @extend_schema_field(serializers.ChoiceField(list(WORDS)))
     def get_word(self, person: Any) -> str:
         """The most urgent that is true of the participant."""
-        return standings.Word(person.word).name.lower()
+        return monitoring_status.Word(person.word).name.lower()
 
 
 class DayParameters(OfDates):
@@ -254,7 +254,7 @@ class StandingSet(RecordSet):
     look = "participant.view"
 
     def records(self, people: QuerySet[Participant], asked: dict[str, Any]) -> QuerySet[Any]:
-        worded = standings.with_word(people.select_related("standing"), timezone.now())
+        worded = monitoring_status.with_word(people.select_related("standing"), timezone.now())
         wanted = asked.get("word")
         return worded.filter(word__in=[WORDS[word] for word in wanted]) if wanted else worded
 

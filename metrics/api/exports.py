@@ -16,15 +16,15 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from metrics.exports import service, serving
+from metrics.exports import downloads, service
 from metrics.models import Export, ExportFile
 from metrics.registry import METRICS
-from participants.buckets import StoreFault
-from participants.rest.described import resource
-from participants.rest.fields import Day
-from participants.rest.parameters import Parameters
-from participants.rest.problems import Problem
-from participants.rest.views import ResourceSet, created
+from participants.api.base.exceptions import Problem
+from participants.api.base.fields import Day
+from participants.api.base.parameters import Parameters
+from participants.api.base.resource import resource
+from participants.api.base.viewsets import ResourceSet, created
+from participants.s3 import StoreFault
 
 log = logging.getLogger(__name__)
 CODES = [metric.code for metric in METRICS]
@@ -182,7 +182,7 @@ class ExportSet(ResourceSet):
     @action(detail=True, content_negotiation_class=AnyAccepted)
     def archive(self, request: Request, code: str, export: str) -> HttpResponseBase:
         Parameters.read(request)
-        return _download(lambda found: serving.archive_answer(request._request, found), self._export(code, export))
+        return _download(lambda found: downloads.archive_answer(request._request, found), self._export(code, export))
 
     @extend_schema(
         summary="Download one file of an export",
@@ -192,7 +192,7 @@ class ExportSet(ResourceSet):
     @action(detail=True, url_path="files/(?P<path>.+)", content_negotiation_class=AnyAccepted)
     def files(self, request: Request, code: str, export: str, path: str) -> HttpResponseBase:
         Parameters.read(request)
-        return _download(lambda found: serving.file_answer(request._request, found, path), self._export(code, export))
+        return _download(lambda found: downloads.file_answer(request._request, found, path), self._export(code, export))
 
 
 def _download(answer: Callable[[Export], HttpResponseBase], export: Export) -> HttpResponseBase:

@@ -18,8 +18,8 @@ from django.db.models import Model, Q, QuerySet
 from rest_framework.request import Request
 from rest_framework.utils.urls import replace_query_param
 
-from participants.rest.pages import Pages
-from participants.rest.problems import BadParameters
+from participants.api.base.exceptions import BadParameters
+from participants.api.base.pagination import Pages
 
 
 class KeysetPages(Pages):

@@ -19,19 +19,19 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schem
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from metrics import raw
-from metrics.api import stamps
-from metrics.api.asked import Reader, local_date
+from metrics.api import timestamps
 from metrics.api.series import UNCACHED
+from metrics.api.series_parameters import Reader, local_date
 from metrics.batch import microseconds
-from metrics.grids import Span
-from metrics.plausibility import plausible
-from metrics.readable import readable
+from metrics.reading import raw
 from metrics.registry import BY_CODE, Metric
+from metrics.selection.plausible_range import plausible
+from metrics.selection.readable_series import readable
+from metrics.time_buckets import Span
 from participants import audit
+from participants.api.base.exceptions import BadParameters, Problem
+from participants.api.base.viewsets import ResourceView
 from participants.models import Participant
-from participants.rest.problems import BadParameters, Problem
-from participants.rest.views import ResourceView
 
 DEFAULT_DAYS = dt.timedelta(days=7)
 ROWS_A_PART = 4000
@@ -156,7 +156,7 @@ def seeds_shape(user_id: str, metric: str, pieces: Iterator[raw.Samples]) -> Ite
     for piece in pieces:
         for first in range(0, len(piece), ROWS_A_PART):
             part = piece.part(first, first + ROWS_A_PART)
-            rows = zip(stamps.texts(part.time, None), part.value.tolist(), strict=True)
+            rows = zip(timestamps.texts(part.time, None), part.value.tolist(), strict=True)
             yield (comma + ",".join([f'{{"time":"{time}","value":{value!r}}}' for time, value in rows])).encode()
             comma = ","
     yield b"]}"

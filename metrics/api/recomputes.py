@@ -10,14 +10,14 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from metrics import trails
 from metrics.models import DayStatus, Recompute
-from metrics.recomputes import recompute_start
+from metrics.monitoring import day_codes
+from metrics.reevaluation.recompute import recompute_start
+from participants.api.base.fields import Day, Line
+from participants.api.base.parameters import Parameters
+from participants.api.base.resource import resource
+from participants.api.base.viewsets import ResourceSet, created
 from participants.models import Trial, User
-from participants.rest.described import resource
-from participants.rest.fields import Day, Line
-from participants.rest.parameters import Parameters
-from participants.rest.views import ResourceSet, created
 
 
 class ChangedDaysSerializer(serializers.Serializer[Any]):
@@ -89,7 +89,7 @@ class RecomputeResultSerializer(RecomputeSerializer):
 
 def word(letter: str) -> str:
     """A day's status as a word; empty for none."""
-    return DayStatus(trails.status_of(letter)).label if letter else ""
+    return DayStatus(day_codes.status_of(letter)).label if letter else ""
 
 
 class RecomputeAskSerializer(serializers.Serializer[Any]):

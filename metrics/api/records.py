@@ -10,13 +10,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from metrics.api.keyset import KeysetPages
+from metrics.api.keyset_pagination import KeysetPages
 from metrics.api.series import people_asked
 from participants import audit
+from participants.api.base.fields import Day
+from participants.api.base.parameters import Parameters
+from participants.api.base.viewsets import ResourceSet
 from participants.models import Participant
-from participants.rest.fields import Day
-from participants.rest.parameters import Parameters
-from participants.rest.views import ResourceSet
 
 
 class Words(serializers.ListField):

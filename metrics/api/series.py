@@ -10,18 +10,18 @@ from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 
-from metrics import raw
-from metrics.api import answers, cursors
-from metrics.api.asked import Asked, series_asked
+from metrics.api import cursors, series_rendering
+from metrics.api.series_parameters import Asked, series_asked
 from metrics.api.series_schema import series_schema
 from metrics.batch import instant
-from metrics.grids import Span
-from metrics.queries import Series, bucket_width, length_of, series_of
-from metrics.readable import readable
+from metrics.reading import raw
+from metrics.reading.queries import Series, bucket_width, length_of, series_of
+from metrics.selection.readable_series import readable
+from metrics.time_buckets import Span
 from participants import audit
+from participants.api.base.exceptions import BadParameters, Problem
+from participants.api.base.viewsets import ResourceView
 from participants.models import Participant, Trial
-from participants.rest.problems import BadParameters, Problem
-from participants.rest.views import ResourceView
 from participants.study_ids import spelt
 
 MOST_SERIES = cursors.MOST_KEYS
@@ -130,9 +130,9 @@ def bucket_answer(
     audit.looked(people, "series.view")
     by_id = {person.pk: person for person in people}
     if asked.form != "json":
-        return stream(answers.bucket_rows(_by_person(found, people), by_id, spans, asked), asked.form)
+        return stream(series_rendering.bucket_rows(_by_person(found, people), by_id, spans, asked), asked.form)
     columns = [
-        answers.series_columns(one, by_id[one.participant_id], spans[one.participant_id], asked)
+        series_rendering.series_columns(one, by_id[one.participant_id], spans[one.participant_id], asked)
         for one in _by_person(found, people)
     ]
     return as_json(envelope(asked, trial, spans) | {"statistics": asked.statistics, "series": columns})
@@ -162,7 +162,7 @@ def raw_answer(
     audit.looked(people, "series.view", part=after is not None)
     if asked.form != "json":
         named = [(series[n].person, series[n].metric, one.key.source_id) for n, one in zip(of, stretches, strict=True)]
-        rows = answers.RawRows(named, local=asked.local, form=asked.form)
+        rows = series_rendering.RawRows(named, local=asked.local, form=asked.form)
         return stream(rows.parts(raw.pieces(stretches)), asked.form)
     page, place = raw.page(stretches, after=after, limit=asked.limit)
     return as_json(
@@ -170,7 +170,7 @@ def raw_answer(
         | {
             "rows": len(page),
             "next": cursors.encode(request, place, _read_at(place, stretches)) if place else None,
-            "series": answers.raw_columns(page, of, series, local=asked.local),
+            "series": series_rendering.raw_columns(page, of, series, local=asked.local),
         }
     )
 
@@ -181,7 +181,7 @@ def _stretches(
     spans: Mapping[int, Span],
     after: raw.Place | None,
     before: Mapping[tuple[int, int], int],
-) -> tuple[list[answers.RawSeries], list[raw.Stretch], list[int]]:
+) -> tuple[list[series_rendering.RawSeries], list[raw.Stretch], list[int]]:
     """The series that have anything to read, the stretches of them, and of each stretch its series as an index.
 
     `after`, `before`: where the page before ended, and the sources that it read there: its day goes on with them,
@@ -190,7 +190,7 @@ def _stretches(
     among = None if asked.source is None else [asked.source]
     at = after.time if after else 0
     held = readable(people, asked.metrics, spans, among=among, pinned=before, pinned_at=at, every_sample=True)
-    series: list[answers.RawSeries] = []
+    series: list[series_rendering.RawSeries] = []
     stretches: list[raw.Stretch] = []
     of: list[int] = []
     for person in people:
@@ -200,7 +200,7 @@ def _stretches(
             if not found or not parts:
                 continue
             of += [len(series)] * len(parts)
-            series.append(answers.RawSeries(person, metric, found.read_from(parts), found.others))
+            series.append(series_rendering.RawSeries(person, metric, found.read_from(parts), found.others))
             stretches += [
                 raw.Stretch(raw.Key(person.pk, metric.id, part.source.pk), part.start, part.end) for part in parts
             ]
@@ -217,5 +217,5 @@ def stream(parts: Any, form: str) -> StreamingHttpResponse:
 
 
 def as_json(content: dict[str, Any]) -> HttpResponse:
-    body = orjson.dumps(content, option=answers.OPTIONS)
+    body = orjson.dumps(content, option=series_rendering.OPTIONS)
     return HttpResponse(body, content_type="application/json", headers=UNCACHED)

@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 from django.http import QueryDict
 
 from metrics.batch import microseconds
-from metrics.days import EPOCH
-from metrics.grids import Span, midnights
-from metrics.queries import RESOLUTIONS
+from metrics.local_time import EPOCH
+from metrics.reading.queries import RESOLUTIONS
 from metrics.registry import BY_CODE, METRICS, Metric
-from participants.entered import EARLIEST, LATEST
-from participants.rest.problems import BadParameters
+from metrics.time_buckets import Span, midnights
+from participants.api.base.exceptions import BadParameters
+from participants.user_input import EARLIEST, LATEST
 
 STATISTICS = ("mean", "sum", "min", "max", "count")
 FORMATS = ("json", "ndjson", "csv")

@@ -11,15 +11,15 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from metrics.api import stamps
-from metrics.api.asked import Asked
+from metrics.api import timestamps
+from metrics.api.series_parameters import Asked
 from metrics.batch import Times
-from metrics.grids import DAY_SECONDS, Span, buckets
 from metrics.models import Source
-from metrics.plausibility import plausible
-from metrics.queries import ReadFrom, Series
-from metrics.raw import Samples
+from metrics.reading.queries import ReadFrom, Series
+from metrics.reading.raw import Samples
 from metrics.registry import BY_ID, Metric
+from metrics.selection.plausible_range import plausible
+from metrics.time_buckets import DAY_SECONDS, Span, buckets
 from participants.models import Participant
 
 OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
@@ -50,7 +50,7 @@ def head(
     zone: zoneinfo.ZoneInfo | None,
 ) -> dict[str, Any]:
     """What a series says of itself, before its columns. `zone`: where times are local."""
-    begins = stamps.texts(np.array([one.at for one in sources], dtype=np.int64), zone)
+    begins = timestamps.texts(np.array([one.at for one in sources], dtype=np.int64), zone)
     return {
         "participant": person.study_id,
         "metric": metric.code,
@@ -73,9 +73,9 @@ def series_columns(series: Series, person: Participant, span: Span, asked: Asked
     time, columns = _columns(series, span, zone, asked)
     local = zone if asked.local else None
     answer = head(person, series.metric, series.sources, series.others, series.width, local)
-    answer["time"] = stamps.texts(time, zone) if asked.local else stamps.utc(time)
+    answer["time"] = timestamps.texts(time, zone) if asked.local else timestamps.utc(time)
     if series.width >= DAY_SECONDS:
-        answer["date"] = stamps.dates(time, zone)
+        answer["date"] = timestamps.dates(time, zone)
     return answer | columns
 
 
@@ -118,10 +118,10 @@ def bucket_rows(
         time, columns = _columns(series, spans[person.pk], zone, asked)
         constant = (person.study_id, series.metric.code, series.metric.unit)
         sources = _sources_at(series, time)
-        days = stamps.dates(time, zone) if series.width >= DAY_SECONDS else [None] * len(time)
+        days = timestamps.dates(time, zone) if series.width >= DAY_SECONDS else [None] * len(time)
         values = [columns[name] for name in asked.statistics]
         lists = [column if isinstance(column, list) else _nulls(column) for column in values]
-        times = stamps.texts(time, zone if asked.local else None)
+        times = timestamps.texts(time, zone if asked.local else None)
         cells = zip(sources, [series.width] * len(time), times, days, *lists, strict=True)
         rows = [(*constant, *row) for row in cells]
         if asked.form == "csv":
@@ -197,11 +197,11 @@ class RawRows:
     def _times(self, samples: Samples) -> list[str]:
         zones = {self._zones[i] for i in np.unique(samples.series).tolist()}
         if len(zones) == 1:
-            return stamps.texts(samples.time, zones.pop())
+            return timestamps.texts(samples.time, zones.pop())
         written: list[str] = [""] * len(samples)
         for zone in zones:
             of = np.flatnonzero([self._zones[i] == zone for i in samples.series.tolist()])
-            for place, text in zip(of.tolist(), stamps.texts(samples.time[of], zone), strict=True):
+            for place, text in zip(of.tolist(), timestamps.texts(samples.time[of], zone), strict=True):
                 written[place] = text
         return written
 
@@ -230,7 +230,7 @@ def raw_columns(
         time, seconds = samples.time[mine], samples.seconds[mine].tolist()
         zone = zoneinfo.ZoneInfo(one.person.time_zone) if local else None
         answer = head(one.person, one.metric, one.sources, one.others, 0, zone)
-        answer["time"] = stamps.texts(time, zone) if zone else stamps.utc(time)
+        answer["time"] = timestamps.texts(time, zone) if zone else timestamps.utc(time)
         answer["value"] = np.ascontiguousarray(samples.value[mine])
         answer["seconds"] = [None if s < 0 else s for s in seconds]
         answer["plausible"] = plausible(one.metric, samples.value[mine], samples.seconds[mine])

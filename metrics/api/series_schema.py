@@ -8,7 +8,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import serializers
 
-from metrics.api.asked import (
+from metrics.api.series_parameters import (
     DEFAULT_POINTS,
     DEFAULT_ROWS,
     FORMATS,
@@ -18,8 +18,8 @@ from metrics.api.asked import (
     STATISTICS,
     TIMES,
 )
+from metrics.reading.bucket_width import RESOLUTIONS
 from metrics.registry import METRICS
-from metrics.widths import RESOLUTIONS
 
 CODES = [metric.code for metric in METRICS]
 

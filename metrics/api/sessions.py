@@ -9,9 +9,9 @@ from drf_spectacular.utils import extend_schema, extend_schema_field, extend_sch
 from rest_framework import serializers
 
 from metrics.api.records import OfDates, RecordSet, on_dates
-from metrics.holdings import collected_only
 from metrics.models import ExerciseSession, SleepSession, SleepStage
-from metrics.night_sources import other_nights
+from metrics.reading.summaries import collected_only
+from metrics.selection.night_source_choice import other_nights
 from participants.models import Participant
 
 

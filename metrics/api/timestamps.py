@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from metrics.batch import MICROSECOND, Times
-from metrics.days import LocalCalendar
+from metrics.local_time import LocalCalendar
 
 
 def utc(time: Times) -> Any:

@@ -18,17 +18,19 @@ from django.db import connection, transaction
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 from django.utils import timezone
 
-from metrics import rollups, sql_deletion, verdicts
 from metrics.batch import MICROSECOND, Sessions, microseconds
-from metrics.calendars import calendar_of
-from metrics.following import followers
-from metrics.grids import Span
-from metrics.kept import kept_days
+from metrics.corrections import sql
+from metrics.corrections.row_restore import hold_data
 from metrics.models import DayRollup, ExerciseSession, ImplausibleCount, SleepSession, Source, SourceDeletion
-from metrics.nights import choose_main_sleep
+from metrics.monitoring import evaluation
+from metrics.participant_calendars import calendar_of
 from metrics.registry import BY_CODE, BY_ID
-from metrics.restoring import hold_data
-from metrics.rollups import SeriesKey
+from metrics.storage.stored_days import kept_days
+from metrics.time_buckets import Span
+from metrics.writing import rollups
+from metrics.writing.rollups import SeriesKey
+from metrics.writing.row_followers import followers
+from metrics.writing.sleep import choose_main_sleep
 from participants.audit import record
 from participants.locks import hold
 from participants.models import Participant, User
@@ -187,7 +189,7 @@ def _next_slice(selection: Selection) -> Counter[str] | None:
         return None
     if removed[Sessions.SLEEP.value]:
         choose_main_sleep(selection.participant.pk, dates)
-    verdicts.refresh(selection.participant, dates, now=timezone.now())
+    evaluation.refresh(selection.participant, dates, now=timezone.now())
     return removed
 
 
@@ -198,9 +200,9 @@ def _delete_samples(selection: Selection, metric: int, first: dt.date, last: dt.
     low, high = calendar.midnight(first), calendar.midnight(last + ONE_DAY)
     parameters = {**series.parameters, "low": low, "high": high}
     with connection.cursor() as cursor:
-        cursor.execute(sql_deletion.SAMPLES, parameters)
+        cursor.execute(sql.SAMPLES, parameters)
         removed = int(cursor.rowcount)
-        cursor.execute(sql_deletion.REVISIONS, parameters)
+        cursor.execute(sql.REVISIONS, parameters)
     for follower in followers:
         follower.deleted(series, Span(microseconds(low), microseconds(high)))
     for model in (DayRollup, ImplausibleCount):
@@ -209,7 +211,7 @@ def _delete_samples(selection: Selection, metric: int, first: dt.date, last: dt.
     # All buckets of the stretch, not only those of its samples: a trial may have deleted these before.
     touched = np.append(np.arange(microseconds(low), microseconds(high), HALF_HOUR), microseconds(high) - 1)
     dates = rollups.refresh(series, touched, calendar, implausible=True)
-    verdicts.refresh(selection.participant, dates & _with_something(selection.participant, dates), now=timezone.now())
+    evaluation.refresh(selection.participant, dates & _with_something(selection.participant, dates), now=timezone.now())
     return removed
 
 

@@ -16,13 +16,7 @@ import numpy as np
 from django.db import transaction
 from django.utils import timezone
 
-from metrics import rollups, verdicts, writer
 from metrics.batch import Delivery, SampleBatch, Sessions, instant, microseconds
-from metrics.calendars import calendar_of
-from metrics.collection import collected_of
-from metrics.following import followers
-from metrics.grids import Span
-from metrics.kept import kept_days
 from metrics.models import (
     DataMove,
     DayRollup,
@@ -36,9 +30,16 @@ from metrics.models import (
     SleepSession,
     Source,
 )
-from metrics.raw import Key, Stretch, pieces
+from metrics.monitoring import evaluation
+from metrics.participant_calendars import calendar_of
+from metrics.reading.raw import Key, Stretch, pieces
 from metrics.registry import BY_ID
-from metrics.rollups import SeriesKey
+from metrics.selection.collection_window import collected_of
+from metrics.storage.stored_days import kept_days
+from metrics.time_buckets import Span
+from metrics.writing import rollups, writer
+from metrics.writing.rollups import SeriesKey
+from metrics.writing.row_followers import followers
 from participants.after_commit import after_commit
 from participants.audit import record
 from participants.locks import hold
@@ -196,7 +197,7 @@ def _week(row: DataMove, start: dt.datetime) -> None:
             rows.filter(**{f"{column}__gte": instant(part.start), f"{column}__lt": instant(part.end)}).delete()
     first, last = calendar.date(start), calendar.date(start + WEEK)
     touched = rollups.rebuild_days(row.giver_id, first, last, calendar)
-    verdicts.refresh(row.giver, touched | dates, now=timezone.now())
+    evaluation.refresh(row.giver, touched | dates, now=timezone.now())
 
 
 def _clock(row: DataMove) -> None:
@@ -240,7 +241,7 @@ def _sessions(row: DataMove) -> None:
     if span:
         writer.recompute(row.receiver, *span)
     dates = set(row.giver.days.values_list("date", flat=True))
-    verdicts.refresh(row.giver, dates, now=timezone.now())
+    evaluation.refresh(row.giver, dates, now=timezone.now())
 
 
 def _whole(person: Participant) -> tuple[dt.datetime, dt.datetime] | None:

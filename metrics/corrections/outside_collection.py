@@ -17,17 +17,20 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from metrics import rollups, sql, sql_beyond, verdicts
 from metrics.batch import Sessions, instant
-from metrics.calendars import calendar_of
-from metrics.collection import Collected, collected_by
+from metrics.corrections import sql as corrections_sql
 from metrics.exports.service import exports_withdraw
-from metrics.following import followers
-from metrics.kept import kept_days
 from metrics.models import DayRollup, ExerciseSession, ImplausibleCount, SleepSession
-from metrics.nights import choose_main_sleep
+from metrics.monitoring import evaluation
+from metrics.participant_calendars import calendar_of
 from metrics.registry import BY_ID
-from metrics.rollups import SeriesKey
+from metrics.selection.collection_window import Collected, collected_by
+from metrics.storage.stored_days import kept_days
+from metrics.writing import rollups
+from metrics.writing import sql as writing_sql
+from metrics.writing.rollups import SeriesKey
+from metrics.writing.row_followers import followers
+from metrics.writing.sleep import choose_main_sleep
 from participants.models import Participant, Trial
 
 Bounds = dict[str, dt.datetime]
@@ -69,13 +72,13 @@ def beyond_of(person: Participant) -> Beyond:
     with connection.cursor() as cursor:
         for series in _series(person, collected):
             for bounds in _outside(collected):
-                cursor.execute(sql_beyond.COUNT, {**series.parameters, **bounds})
+                cursor.execute(corrections_sql.COUNT, {**series.parameters, **bounds})
                 count, first, last = cursor.fetchone()
                 if count:
                     found.samples[series.metric.code] += count
                     dates |= {calendar.date(first), calendar.date(last)}
         for bounds in _outside(collected):
-            cursor.execute(sql_beyond.OLD_VALUES, {"participant": person.pk, **bounds})
+            cursor.execute(corrections_sql.OLD_VALUES, {"participant": person.pk, **bounds})
             found.old_values += cursor.fetchone()[0]
     found.dates = sorted(dates)
     return found
@@ -106,7 +109,7 @@ def remove_slice(person: Participant) -> tuple[Beyond, bool]:
     In the caller's transaction. Safe to be called again at any point.
     """
     with connection.cursor() as cursor:
-        cursor.execute(sql.LOCK, [person.pk])
+        cursor.execute(writing_sql.LOCK, [person.pk])
     person.refresh_from_db(fields=["time_zone"])
     calendar = calendar_of(person)
     collected = collected_by(person, calendar)
@@ -118,7 +121,7 @@ def remove_slice(person: Participant) -> tuple[Beyond, bool]:
                 for follower in followers:
                     follower.gone(series, touched, may_come_again=True)
                 exports_withdraw(person, WHY_NO_FILES)
-                verdicts.refresh(person, dates, now=timezone.now())
+                evaluation.refresh(person, dates, now=timezone.now())
                 return Beyond(person, sorted(dates), Counter({series.metric.code: len(times)})), True
     return _rest(person, collected), False
 
@@ -137,13 +140,13 @@ def _rest(person: Participant, collected: Collected) -> Beyond:
     with connection.cursor() as cursor:
         for bounds in _outside(collected):
             parameters: dict[str, Any] = {"participant": person.pk, **bounds}
-            for statement in (sql_beyond.DELETE_MINUTES, sql_beyond.DELETE_HOURS):
+            for statement in (corrections_sql.DELETE_MINUTES, corrections_sql.DELETE_HOURS):
                 cursor.execute(statement, parameters)
-            cursor.execute(sql_beyond.DELETE_OLD_VALUES, parameters)
+            cursor.execute(corrections_sql.DELETE_OLD_VALUES, parameters)
             found.old_values += cursor.rowcount
     if found:
         exports_withdraw(person, WHY_NO_FILES)
-        verdicts.refresh(person, dates, now=timezone.now())
+        evaluation.refresh(person, dates, now=timezone.now())
     return found
 
 
@@ -159,13 +162,13 @@ def _delete_sessions(person: Participant, kind: Sessions, rows: QuerySet[Any]) -
 
 def _delete(series: SeriesKey, bounds: Bounds) -> list[int]:
     """Delete the oldest days of a series in a stretch; returns their instants in microseconds UTC, in any order."""
-    parameters = {**series.parameters, **bounds, "days": sql_beyond.DAYS}
+    parameters = {**series.parameters, **bounds, "days": corrections_sql.DAYS}
     with connection.cursor() as cursor:
-        cursor.execute(sql_beyond.OLDEST, parameters)
+        cursor.execute(corrections_sql.OLDEST, parameters)
         parameters["oldest"] = cursor.fetchone()[0]
         if parameters["oldest"] is None:
             return []
-        cursor.execute(sql_beyond.DELETE, parameters)
+        cursor.execute(corrections_sql.DELETE, parameters)
         return [row[0] for row in cursor.fetchall()]
 
 

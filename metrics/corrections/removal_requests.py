@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from metrics.beyond import Beyond, find, remove_slice, total
+from metrics.corrections.outside_collection import Beyond, find, remove_slice, total
 from metrics.models import Removal
 from participants.after_commit import after_commit
 from participants.audit import record

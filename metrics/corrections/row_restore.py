@@ -1,8 +1,8 @@
 """Puts rows back to what they were before a delivery: removed where they were not there, else with their old value.
 
 Part of the writer's side of the store: under the participant's lock, with rollups, days and statuses brought up to
-date. Whose delivery it was and what came after it is the caller's knowledge (ingestion.import_undo). A row that is not
-as the delivery left it was written by somebody else since, and stays.
+date. Whose delivery it was and what came after it is the caller's knowledge (ingestion.file_imports.undo). A row that
+is not as the delivery left it was written by somebody else since, and stays.
 """
 
 from __future__ import annotations
@@ -16,15 +16,19 @@ import numpy as np
 from django.db import connection, transaction
 from django.utils import timezone
 
-from metrics import exercise, nights, rollups, sql, sql_restoring, verdicts
 from metrics.batch import Seconds, Sessions, Times, instant
-from metrics.calendars import calendar_of
-from metrics.copying import stage
-from metrics.days import LocalCalendar
+from metrics.corrections import sql as corrections_sql
+from metrics.local_time import LocalCalendar
 from metrics.models import ExerciseSession, OffsetPeriod, SleepSession
-from metrics.samples import differences
-from metrics.traces import OffsetTrace, SampleTrace, chosen
-from metrics.writer import recompute
+from metrics.monitoring import evaluation
+from metrics.participant_calendars import calendar_of
+from metrics.writing import exercise, rollups
+from metrics.writing import sleep as writing_sleep
+from metrics.writing import sql as writing_sql
+from metrics.writing.binary_copy import stage
+from metrics.writing.row_changes import OffsetTrace, SampleTrace, chosen
+from metrics.writing.samples import differences
+from metrics.writing.writer import recompute
 from participants.models import Participant
 
 
@@ -54,7 +58,7 @@ class Session:
 def hold_data(participant: int) -> None:
     """Take a participant's lock, as every writer does, to the end of this transaction."""
     with connection.cursor() as cursor:
-        cursor.execute(sql.LOCK, [participant])
+        cursor.execute(writing_sql.LOCK, [participant])
 
 
 @transaction.atomic
@@ -90,7 +94,7 @@ def restore(
         counts, changed = _sessions(participant, [one for one in sessions if one.kind is kind], calendar)
         done += counts
         dates |= changed
-    verdicts.refresh(participant, dates, now=now)
+    evaluation.refresh(participant, dates, now=now)
     return done
 
 
@@ -107,13 +111,13 @@ def _samples(part: SampleTrace, since: dt.datetime) -> tuple[Restored, Times, bo
         back = ours & ~gone & ((part.before != part.value) | (part.seconds_before != part.seconds))
         if gone.any():
             stage(cursor, part.time[gone], part.value[gone], None)
-            cursor.execute(sql_restoring.REMOVE_STAGED, parameters)
-            cursor.execute(sql_restoring.FORGET_ALL, parameters)
+            cursor.execute(corrections_sql.REMOVE_STAGED, parameters)
+            cursor.execute(corrections_sql.FORGET_ALL, parameters)
         for some in (back & (part.seconds_before < 0), back & (part.seconds_before >= 0)):
             if some.any():
                 stage(cursor, part.time[some], part.before[some], _lengths(part.seconds_before[some]))
-                cursor.execute(sql.CHANGE_VALUES, parameters)
-                cursor.execute(sql_restoring.FORGET_LAST, parameters)
+                cursor.execute(writing_sql.CHANGE_VALUES, parameters)
+                cursor.execute(corrections_sql.FORGET_LAST, parameters)
         if found.changed.any():
             _forget(cursor, chosen(part, found.changed), since)
     counts = Restored(*(int(np.count_nonzero(mask)) for mask in (gone, back, found.changed)))
@@ -124,7 +128,7 @@ def _forget(cursor: Any, part: SampleTrace, since: dt.datetime) -> None:
     """Forget what revisions keep of these values."""
     if len(part):
         stage(cursor, part.time, part.value, None)
-        cursor.execute(sql_restoring.FORGET_FIRST, {**part.series.parameters, **_bounds(part), "since": since})
+        cursor.execute(corrections_sql.FORGET_FIRST, {**part.series.parameters, **_bounds(part), "since": since})
 
 
 def _bounds(part: SampleTrace) -> dict[str, dt.datetime]:
@@ -148,7 +152,7 @@ def _sessions(
         row = model.objects.filter(**key).first()
         if row is None:
             continue
-        if (nights.told(row) if sleeps else exercise.told(row)) != one.stored:
+        if (writing_sleep.told(row) if sleeps else exercise.told(row)) != one.stored:
             counts.left += 1
             continue
         if sleeps:
@@ -165,7 +169,7 @@ def _sessions(
             if sleeps:
                 dates.add(row.date)
     if dates:
-        nights.choose_main_sleep(participant.pk, dates)
+        writing_sleep.choose_main_sleep(participant.pk, dates)
     return counts, dates
 
 

@@ -11,15 +11,15 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from metrics import rollups, writer
 from metrics.batch import microseconds
-from metrics.calendars import calendar_of
-from metrics.days import LocalCalendar
-from metrics.following import followers
-from metrics.kept import kept_days
+from metrics.local_time import LocalCalendar
 from metrics.models import ExerciseSession, Measurement, SleepSession
+from metrics.participant_calendars import calendar_of
 from metrics.registry import BY_ID, METRICS, Kind
-from metrics.rollups import SeriesKey
+from metrics.storage.stored_days import kept_days
+from metrics.writing import rollups, writer
+from metrics.writing.rollups import SeriesKey
+from metrics.writing.row_followers import followers
 from participants import audit
 from participants.locks import hold
 from participants.models import Participant

@@ -10,10 +10,10 @@ import numpy as np
 import orjson
 
 from metrics.batch import microseconds
-from metrics.days import LocalCalendar
 from metrics.exchange.fhir import ABSENT, UCUM, about
 from metrics.exchange.mappings import ACTIVITY, CATEGORIES, codings
 from metrics.exchange.series import day_ends, identity, ids, stamps
+from metrics.local_time import LocalCalendar
 from metrics.models import DayStatus, ParticipantDay
 from metrics.registry import BY_CODE, LOCAL, Kind
 

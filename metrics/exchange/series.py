@@ -17,9 +17,9 @@ import orjson
 from numpy.typing import NDArray
 
 from metrics.batch import MICROSECOND, Seconds, SourceKey, Times, Values
-from metrics.days import EPOCH, LocalCalendar
-from metrics.plausibility import plausible
+from metrics.local_time import EPOCH, LocalCalendar
 from metrics.registry import Metric
+from metrics.selection.plausible_range import plausible
 
 URN = "urn:wearable-trials"
 # Never to be changed: the ids of everything that was ever exported hang on it.

@@ -9,14 +9,14 @@ import numpy as np
 import orjson
 
 from metrics.batch import MICROSECOND, microseconds
-from metrics.days import LocalCalendar
 from metrics.exchange.fhir import UCUM, about, device, marks
 from metrics.exchange.mappings import ACTIVITY, codings
-from metrics.exchange.openmhealth import header
+from metrics.exchange.open_mhealth import header
 from metrics.exchange.series import identity, ids, source_code, stamps, texts
+from metrics.local_time import LocalCalendar
 from metrics.models import ExerciseSession, SleepSession
-from metrics.plausibility import plausible
 from metrics.registry import BY_CODE, LOCAL, LOINC
+from metrics.selection.plausible_range import plausible
 
 SLEEP_DURATION = {"system": LOINC, "code": "93832-4"}
 # Of a sleep's minutes by stage, LOINC codes the three of polysomnography.

@@ -12,10 +12,10 @@ from django.db import connections
 from numpy.typing import NDArray
 from psycopg import sql as composed
 
-from metrics import sql_exports as sql
 from metrics.batch import Seconds, Times, Values, instant
-from metrics.copying import COPY_HEADER, PG_EPOCH
+from metrics.exports import sql
 from metrics.registry import Metric
+from metrics.writing.binary_copy import COPY_HEADER, PG_EPOCH
 
 NO_LENGTH = -1  # where a sample is of an instant
 FIELDS = 5

@@ -12,16 +12,16 @@ from typing import Any, BinaryIO, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from metrics.calendars import calendars_of
-from metrics.collection import Collected, collected
-from metrics.days import LocalCalendar
-from metrics.exports import store, variables
-from metrics.exports.drafts import Draft
+from metrics.exports import data_dictionary, store
+from metrics.exports.data_dictionary import Variable
+from metrics.exports.partial_file import Draft
 from metrics.exports.plan import FIRST, LAST, metrics_of
-from metrics.exports.variables import Variable
+from metrics.local_time import LocalCalendar
 from metrics.models import DayRollup, DayStatus, Exclusion, Export, ParticipantDay, Source
-from metrics.readable import readable_of
+from metrics.participant_calendars import calendars_of
 from metrics.registry import BY_ID, Aggregate, Kind, Metric
+from metrics.selection.collection_window import Collected, collected
+from metrics.selection.readable_series import readable_of
 from participants.models import Participant
 from participants.tables import Workbook, harmless
 
@@ -42,8 +42,8 @@ Row = dict[str, Any]
 def variables_of(export: Export) -> list[Variable]:
     """The table's columns, in their order: the same for all exports of these metrics."""
     protocols = list(export.trial.protocols.order_by("version"))
-    found = variables.of_days(protocols)
-    return found + [variable for metric in metrics_of(export) for variable in variables.of_metric(metric)]
+    found = data_dictionary.of_days(protocols)
+    return found + [variable for metric in metrics_of(export) for variable in data_dictionary.of_metric(metric)]
 
 
 def write(export: Export, alias: str, tell: Callable[[int], None], kept: Callable[[Draft, int | None], None]) -> None:
@@ -76,7 +76,7 @@ def write(export: Export, alias: str, tell: Callable[[int], None], kept: Callabl
                 rows += len(found)
                 tell(len(found))
         text.detach()  # its last lines are written, and the file stays open
-        book.close(variables.as_rows(columns))
+        book.close(data_dictionary.as_rows(columns))
         kept(as_csv, rows)
         kept(as_parquet, rows)
         kept(as_xlsx, rows)

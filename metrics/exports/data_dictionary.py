@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 
 from metrics.models import DayStatus, Exclusion
-from metrics.plausibility import range_words
 from metrics.registry import RANGES_SINCE, RANGES_VERSION, Aggregate, Kind, Metric
+from metrics.selection.plausible_range import range_words
 from participants.models import Protocol
 from participants.tables import BOM, harmless
 

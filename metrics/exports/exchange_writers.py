@@ -10,16 +10,16 @@ from django.db.models import Model, QuerySet
 
 from metrics.exchange.days import fhir_days
 from metrics.exchange.fhir import fhir_lines
-from metrics.exchange.openmhealth import omh_lines
+from metrics.exchange.open_mhealth import omh_lines
 from metrics.exchange.resources import resource_lines
 from metrics.exchange.series import Series
 from metrics.exchange.sessions import fhir_exercise, fhir_sleep, omh_exercise, omh_sleep
 from metrics.exports import store
 from metrics.exports.columns import Samples
-from metrics.exports.drafts import Draft
+from metrics.exports.partial_file import Draft
 from metrics.exports.writers import TextWriter
 from metrics.models import ExerciseSession, Export, ParticipantDay, SleepSession
-from metrics.night_sources import other_nights
+from metrics.selection.night_source_choice import other_nights
 from participants.models import Participant
 
 if TYPE_CHECKING:

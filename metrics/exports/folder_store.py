@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 
-from metrics.exports.drafts import Draft
+from metrics.exports.partial_file import Draft
 from metrics.models import Export
 
 PART = ".part"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from metrics.exchange.mappings import LEFT_OUT
-from metrics.exports.peers import FhirWriter, OmhWriter
+from metrics.exports.exchange_writers import FhirWriter, OmhWriter
 from metrics.exports.writers import CsvWriter, NdjsonWriter, ParquetWriter, Writer
 from metrics.models import Export
 from metrics.registry import Metric

@@ -13,12 +13,12 @@ import orjson
 from django.conf import settings
 
 from metrics.exchange.mappings import left_out
-from metrics.exports import daily, variables
+from metrics.exports import daily, data_dictionary
 from metrics.exports.formats import ONE_SOURCE
 from metrics.exports.writers import COLUMNS, CsvWriter
 from metrics.models import Export, Source
-from metrics.plausibility import per_minute
 from metrics.registry import BY_CODE, METRICS, RANGES_SINCE, RANGES_VERSION
+from metrics.selection.plausible_range import per_minute
 
 FORMAT_VERSION = 2  # since 2: the column `plausible`
 MANIFEST, README = "manifest.json", "README.txt"
@@ -56,7 +56,7 @@ def files(export: Export) -> Iterator[tuple[str, bytes]]:
         return  # its archive has a read-me for the participant, and nothing in it is for programs of ours
     if export.format == Export.Format.DAILY:
         found = daily.variables_of(export)
-        yield "dictionary.csv", variables.as_csv(found)
+        yield "dictionary.csv", data_dictionary.as_csv(found)
         yield "dictionary.json", orjson.dumps([asdict(one) for one in found], option=orjson.OPT_INDENT_2)
     yield README, readme(export).encode()
     yield MANIFEST, orjson.dumps(manifest(export), option=orjson.OPT_INDENT_2)

@@ -12,20 +12,20 @@ from typing import Any
 
 from django.db import connections
 
-from metrics import readable
-from metrics import sql_exports as sql
-from metrics.calendars import calendars_of
-from metrics.collection import EVER, NEVER, Collected, collected
-from metrics.days import DAY, EPOCH, LocalCalendar
+from metrics.exports import sql
 from metrics.exports.columns import Stretch
 from metrics.exports.formats import ONE_SOURCE, WRITERS, takes
 from metrics.exports.writers import Context
-from metrics.grids import Span
+from metrics.local_time import DAY, EPOCH, LocalCalendar
 from metrics.models import Export, Source
+from metrics.participant_calendars import calendars_of
 from metrics.registry import BY_CODE, BY_ID, METRICS, Metric
+from metrics.selection import readable_series
+from metrics.selection.collection_window import EVER, NEVER, Collected, collected
+from metrics.time_buckets import Span
 from participants.models import Participant
 
-FIRST, LAST = readable.ALL_DATES
+FIRST, LAST = readable_series.ALL_DATES
 ONE_DAY = dt.timedelta(days=1)
 EVERYTHING = Span(EVER, NEVER)
 
@@ -78,7 +78,7 @@ class Plan:
                     if one.start < end and one.end > start
                 )
 
-    def _all(self, metric: Metric, first: dt.date, last: dt.date) -> Iterator[tuple[int, readable.Part]]:
+    def _all(self, metric: Metric, first: dt.date, last: dt.date) -> Iterator[tuple[int, readable_series.Part]]:
         """What every source has of a metric on local dates, by participant and source."""
         parameters = parameters_of(self.export, self.held, first, last) | {"metrics": [metric.id]}
         with connections[self.alias].cursor() as cursor:
@@ -86,12 +86,12 @@ class Plan:
             series = cursor.fetchall()
         for participant, source in series:
             for span in self.held[participant].spans:
-                yield participant, readable.Part(self.sources[source], span.start, span.end)
+                yield participant, readable_series.Part(self.sources[source], span.start, span.end)
 
-    def _counting(self, metric: Metric, first: dt.date, last: dt.date) -> Iterator[tuple[int, readable.Part]]:
+    def _counting(self, metric: Metric, first: dt.date, last: dt.date) -> Iterator[tuple[int, readable_series.Part]]:
         """What the source that counts on each local date has of a metric, by participant and time."""
         days = dict.fromkeys(self.people, (first, last))
-        found = readable.readable_of(
+        found = readable_series.readable_of(
             self.wearers.values(), [metric], days, self.calendars, self.held,
             among=self.export.sources or None, using=self.alias,
         )  # fmt: skip
@@ -108,7 +108,7 @@ class Plan:
 def parameters_of(export: Export, held: Mapping[int, Collected], first: dt.date, last: dt.date) -> dict[str, Any]:
     """The filters as the statements take them, of what is collected of local dates from first to last."""
     return {
-        **readable.collected_dates(held, first, last),
+        **readable_series.collected_dates(held, first, last),
         "metrics": [metric.id for metric in metrics_of(export)],
         "sources": export.sources or None,
     }

@@ -21,12 +21,12 @@ from django.db.models import F, Q
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
-from metrics.exports import columns, daily, manifest, peers, store, subject
-from metrics.exports.drafts import Draft
+from metrics.exports import columns, daily, exchange_writers, manifest, store, subject_export
 from metrics.exports.formats import WRITERS
+from metrics.exports.partial_file import Draft
 from metrics.exports.plan import Part, Plan, plan
 from metrics.models import Export, ExportFile
-from participants.buckets import StoreFault
+from participants.s3 import StoreFault
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +136,7 @@ def _write(export: Export, claim: uuid.UUID) -> None:
             told.begin(0, export.rows_expected or 0)
             daily.write(export, alias, told.tell, partial(keep, export, claim, as_of))
         elif export.format == Export.Format.SUBJECT:
-            subject.write(export, told.tell, partial(keep, export, claim, as_of))
+            subject_export.write(export, told.tell, partial(keep, export, claim, as_of))
         else:
             _write_parts(plan(export, alias), told, partial(keep, export, claim, as_of))
     for path, text in manifest.files(export):
@@ -154,7 +154,7 @@ def _write_parts(work: Plan, told: Told, kept: Callable[[Draft, int | None], Non
             with store.draft(work.export, part.path) as draft:
                 if rows := _write_part(work, part, draft, told):
                     kept(draft, rows)
-    peers.write_beside(work, finished, kept)
+    exchange_writers.write_beside(work, finished, kept)
 
 
 def _write_part(work: Plan, part: Part, draft: Draft, told: Told) -> int:

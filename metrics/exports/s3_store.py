@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-from metrics.exports.drafts import Draft
-from metrics.exports.folders import is_uuid
+from metrics.exports.folder_store import is_uuid
+from metrics.exports.partial_file import Draft
 from metrics.models import Export
-from participants.buckets import Bucket, Missing
+from participants.s3 import Bucket, Missing
 
 
 class Objects:
-    """The store that a bucket is. Its methods raise participants.buckets.StoreFault."""
+    """The store that a bucket is. Its methods raise participants.s3.StoreFault."""
 
     def __init__(self, url: str) -> None:
         self._url, self._bucket = url, Bucket(url)

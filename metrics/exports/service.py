@@ -18,19 +18,18 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from metrics import sql_exports as sql
-from metrics.collection import collected
-from metrics.exports import store
+from metrics.exports import sql, store
 from metrics.exports.formats import WRITERS
 from metrics.exports.plan import FIRST, LAST
 from metrics.models import Export, ExportFile, ParticipantDay, Source
-from metrics.readable import collected_dates
 from metrics.registry import BY_CODE, METRICS
+from metrics.selection.collection_window import collected
+from metrics.selection.readable_series import collected_dates
 from participants import audit
 from participants.after_commit import after_commit
-from participants.entered import EARLIEST, LATEST, OUT_OF_BOUNDS
 from participants.models import Participant, Trial, User
 from participants.study_ids import spelt
+from participants.user_input import EARLIEST, LATEST, OUT_OF_BOUNDS
 
 log = logging.getLogger(__name__)
 

@@ -18,12 +18,12 @@ from typing import BinaryIO, Protocol
 from django.conf import settings
 from django.utils import timezone
 
-from metrics.exports import folders
-from metrics.exports.drafts import Draft
-from metrics.exports.folders import Folder
-from metrics.exports.objects import Objects
+from metrics.exports import folder_store
+from metrics.exports.folder_store import Folder
+from metrics.exports.partial_file import Draft
+from metrics.exports.s3_store import Objects
 from metrics.models import Export, ExportFile
-from participants.buckets import SCHEME, StoreFault
+from participants.s3 import SCHEME, StoreFault
 
 SCRATCH = "making-"
 # A worker that was not heard of for so long is gone. It is heard of every few seconds.
@@ -35,7 +35,7 @@ class Elsewhere(StoreFault):
 
 
 class Store(Protocol):
-    """What a place for exports can do; see folders.Folder and objects.Objects."""
+    """What a place for exports can do; see folder_store.Folder and s3_store.Objects."""
 
     def identity(self) -> str: ...
     def begin(self, export: Export) -> None: ...
@@ -56,7 +56,7 @@ def store_of(export: Export) -> Store:
     where = Export.objects.filter(pk=export.pk).values_list("store", flat=True).first() or ""
     if where.startswith(f"{SCHEME}://"):
         return Objects(where)
-    if where not in ("", folders.mark()):
+    if where not in ("", folder_store.mark()):
         raise Elsewhere(
             f"The files of export {export.uuid} lie on another host: they were written to an export folder "
             f"({where}) that is not the one of this host. Share EXPORT_FOLDER among all hosts, or set EXPORT_STORE "
@@ -106,9 +106,9 @@ def held() -> list[tuple[Store, str]]:
 
 def foreign() -> set[str]:
     """Folders that hold exports and are not this host's: hosts that should share one do not. Empty: all is well."""
-    kept = Export.objects.filter(state=Export.State.DONE, store__startswith=folders.SCHEME)
+    kept = Export.objects.filter(state=Export.State.DONE, store__startswith=folder_store.SCHEME)
     found = set(kept.order_by().values_list("store", flat=True).distinct())
-    mine = folders.mark()
+    mine = folder_store.mark()
     if mine:
         return found - {mine}
     return found if len(found) > 1 else set()
@@ -117,15 +117,15 @@ def foreign() -> set[str]:
 @contextmanager
 def scratch(export: Export) -> Iterator[Path]:
     """A folder of this process alone, for what cannot be written in one go; gone at the end."""
-    folders.root().mkdir(parents=True, exist_ok=True)
+    folder_store.root().mkdir(parents=True, exist_ok=True)
     sweep()
-    with tempfile.TemporaryDirectory(prefix=f"{SCRATCH}{export.uuid}-", dir=folders.root()) as place:
+    with tempfile.TemporaryDirectory(prefix=f"{SCRATCH}{export.uuid}-", dir=folder_store.root()) as place:
         yield Path(place)
 
 
 def sweep() -> None:
     """Delete what killed workers left of such folders on this host's disk: it is one person's data."""
-    left = [(path, path.name.removeprefix(SCRATCH)[:36]) for path in folders.root().glob(f"{SCRATCH}*")]
+    left = [(path, path.name.removeprefix(SCRATCH)[:36]) for path in folder_store.root().glob(f"{SCRATCH}*")]
     if left:
         running = Export.objects.filter(uuid__in=[name for _, name in left], state=Export.State.RUNNING)
         heard = running.filter(heard_at__gt=timezone.now() - SILENT)

@@ -1,4 +1,4 @@
-"""An export of everything about one participant (participants.subject_access), as one archive."""
+"""An export of everything about one participant (participants.privacy.subject_access), as one archive."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import BinaryIO, cast
 
 from metrics.exports import store
-from metrics.exports.drafts import Draft
+from metrics.exports.partial_file import Draft
 from metrics.models import Export
-from participants import subject_access
+from participants.privacy import subject_access as privacy_subject_access
 
 ARCHIVE = "everything.zip"
 
@@ -22,7 +22,7 @@ def write(export: Export, tell: Callable[[int], None], kept: Callable[[Draft, in
     name = f"{participant.trial.code} {participant.study_id}"
     with store.scratch(export) as place, store.draft(export, ARCHIVE) as draft:
         making = place / "all"
-        rows = subject_access.write(participant, making, tell)
+        rows = privacy_subject_access.write(participant, making, tell)
         with zipfile.ZipFile(cast(BinaryIO, draft), "w", zipfile.ZIP_DEFLATED) as archive:
             for path in sorted(making.rglob("*")):
                 if path.is_file():

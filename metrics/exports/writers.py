@@ -19,11 +19,11 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from metrics.batch import MICROSECOND
-from metrics.days import LocalCalendar
 from metrics.exports.columns import NO_LENGTH, Samples
+from metrics.local_time import LocalCalendar
 from metrics.models import Source
-from metrics.plausibility import plausible
 from metrics.registry import Metric
+from metrics.selection.plausible_range import plausible
 
 ROW_GROUP = 262_144
 COLUMNS = ("study_id", "source", "time", "utc_offset_minutes", "value", "seconds", "plausible")

@@ -19,11 +19,7 @@ from django.db import connection, transaction
 from django.db.models import Max, QuerySet
 from django.utils import timezone
 
-from metrics import rollups, sql, verdicts
-from metrics.calendars import calendar_of
-from metrics.collection import Collected, collected_of
-from metrics.days import LocalCalendar
-from metrics.kept import kept_days
+from metrics.local_time import LocalCalendar
 from metrics.models import (
     DataCheck,
     DayRollup,
@@ -35,7 +31,13 @@ from metrics.models import (
     SleepSession,
     Standing,
 )
-from metrics.retention import takes_from
+from metrics.monitoring import evaluation
+from metrics.participant_calendars import calendar_of
+from metrics.selection.collection_window import Collected, collected_of
+from metrics.storage.stored_days import kept_days
+from metrics.writing import rollups
+from metrics.writing import sql as writing_sql
+from metrics.writing.retention_filter import takes_from
 from participants.models import Participant
 
 log = logging.getLogger(__name__)
@@ -140,7 +142,7 @@ def _recomputed(person: Participant, since: dt.date | None) -> Iterator[Violatio
     found: list[Violation] = []
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute(sql.LOCK, [person.pk])
+            cursor.execute(writing_sql.LOCK, [person.pk])
         calendar = calendar_of(person)
         found += _values(person, calendar, since)
         found += _history(person, since)
@@ -224,7 +226,7 @@ def _statuses(person: Participant, since: dt.date | None) -> list[Violation]:
     at = summary.pop("updated_at")
     dates = ParticipantDay.objects.filter(participant=person).order_by("date").values_list("date", flat=True)
     first = since or dates.first()
-    changes = verdicts.refresh_many([person], now=at, since=first)
+    changes = evaluation.refresh_many([person], now=at, since=first)
     found = [
         _violation(person, Invariant.STATUS, change.date, f"status {change.before or 'none'}, evaluated {change.after}")
         for change in changes

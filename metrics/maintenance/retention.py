@@ -11,17 +11,16 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import OperationalError, connection, transaction
 
-from metrics import sql, sql_chunks, sql_retention
-from metrics.batch import Delivery, Sessions, microseconds
-from metrics.chunks import chunks
-from metrics.counts import Counts
-from metrics.cutting import chosen
-from metrics.following import followers
+from metrics.maintenance import sql as maintenance_sql
+from metrics.storage import sql as storage_sql
+from metrics.storage.chunks import chunks
+from metrics.writing import sql as writing_sql
+from metrics.writing.row_followers import followers
 from participants import audit
 from participants.models import Participant, Trial
 from participants.services.changes import locked
@@ -30,10 +29,6 @@ log = logging.getLogger(__name__)
 
 WEEK = dt.timedelta(days=7)
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-# Behind the line begins a local day that lies across it, wherever the participant is or travels: its samples
-# are not all there, so nothing is written into it. Samples are taken from so long after the line on.
-MARGIN = dt.timedelta(days=3)
-REFUSED = "time lies before what the trial keeps of its samples"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,28 +44,6 @@ class Removed:
 def line_for(days: int, now: dt.datetime) -> dt.datetime:
     """Where the line of a trial stands that keeps so many days: never younger than that, at a week's beginning."""
     return EPOCH + (now - dt.timedelta(days=days) - EPOCH) // WEEK * WEEK
-
-
-def takes_from(line: dt.datetime | None) -> dt.datetime | None:
-    """From when on the writer takes samples; None: from ever."""
-    return line + MARGIN if line else None
-
-
-def taken(delivery: Delivery, line: dt.datetime | None) -> tuple[Delivery, Counts]:
-    """The delivery without samples that the trial does not keep, and these as rejected. Nights and exercise stay."""
-    first, counts = takes_from(line), Counts()
-    if first is None:
-        return delivery, counts
-    samples = [chosen(batch, batch.time >= microseconds(first)) for batch in delivery.samples]
-    refused = sum(map(len, delivery.samples)) - sum(map(len, samples))
-    if refused:
-        counts.rejected[REFUSED] = refused
-    replaced = [
-        one if isinstance(one.what, Sessions) else replace(one, starts_at=max(one.starts_at, first))
-        for one in delivery.replaces
-        if isinstance(one.what, Sessions) or one.ends_at > first
-    ]
-    return replace(delivery, samples=samples, replaces=replaced), counts
 
 
 def retain(now: dt.datetime) -> list[Removed]:
@@ -118,17 +91,17 @@ def _moved(trial: Trial, now: dt.datetime) -> Trial:
 def _delete(participant: int, line: dt.datetime) -> int:
     """Delete a participant's rows before the line, the oldest stretch first, each in a transaction of its own."""
     removed = 0
-    for table, column in sql_retention.TABLES:
+    for table, column in maintenance_sql.TABLES:
         names = {"table": table, "column": column}
-        values: dict[str, Any] = {"participant": participant, "line": line, "days": sql_retention.DAYS}
+        values: dict[str, Any] = {"participant": participant, "line": line, "days": maintenance_sql.DAYS}
         while True:
             with transaction.atomic(), connection.cursor() as cursor:
-                cursor.execute(sql.LOCK, [participant])
-                cursor.execute(sql_retention.OLDEST.format(**names), values)
+                cursor.execute(writing_sql.LOCK, [participant])
+                cursor.execute(maintenance_sql.OLDEST.format(**names), values)
                 values["oldest"] = cursor.fetchone()[0]
                 if values["oldest"] is None:
                     break
-                cursor.execute(sql_retention.DELETE.format(**names), values)
+                cursor.execute(maintenance_sql.DELETE.format(**names), values)
                 removed += cursor.rowcount
     return removed
 
@@ -137,7 +110,7 @@ def _drop_chunks(lines: dict[int, dt.datetime]) -> tuple[Counter[int], Counter[i
     """Drop chunks before the lines of all whose rows they hold; rows and chunks by trial. None on plain PostgreSQL."""
     rows, dropped = Counter[int](), Counter[int]()
     people = list(Participant.objects.filter(trial__in=lines).values_list("pk", "trial_id"))
-    for chunk in chunks([table for table, _ in sql_retention.TABLES]):
+    for chunk in chunks([table for table, _ in maintenance_sql.TABLES]):
         behind = [pk for pk, trial in people if chunk.ends_at <= lines[trial]]
         if not behind:
             continue
@@ -155,12 +128,12 @@ def _drop_chunks(lines: dict[int, dt.datetime]) -> tuple[Counter[int], Counter[i
 def _drop(table: str, chunk: str, start: dt.datetime, end: dt.datetime, behind: list[int]) -> dict[int, int]:
     """Drop a chunk that holds rows of these participants alone; rows by trial, none where it stays."""
     with connection.cursor() as cursor:
-        cursor.execute(sql_chunks.SHORT_LOCK)
-        cursor.execute(sql_retention.LOCK_CHUNK.format(chunk=chunk))
-        cursor.execute(sql_retention.OTHERS.format(chunk=chunk), {"people": behind})
+        cursor.execute(storage_sql.SHORT_LOCK)
+        cursor.execute(maintenance_sql.LOCK_CHUNK.format(chunk=chunk))
+        cursor.execute(maintenance_sql.OTHERS.format(chunk=chunk), {"people": behind})
         if cursor.fetchone()[0]:
             return {}
-        cursor.execute(sql_retention.ROWS_BY_TRIAL.format(chunk=chunk))
+        cursor.execute(maintenance_sql.ROWS_BY_TRIAL.format(chunk=chunk))
         rows = dict(cursor.fetchall())
-        cursor.execute(sql_retention.DROP, {"table": table, "start": start, "end": end})
+        cursor.execute(maintenance_sql.DROP, {"table": table, "start": start, "end": end})
     return rows

@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from django.conf import settings
 from django.db import OperationalError, ProgrammingError, connection, transaction
 
-from metrics import sql_chunks
-from metrics.chunks import SIZED, Chunk, chunks, resize, sending
-from metrics.retention import Removed, retain
-from metrics.timescale import Tier, compression_words, tier
+from metrics.maintenance.retention import Removed, retain
+from metrics.storage import sql as storage_sql
+from metrics.storage.chunks import SIZED, Chunk, chunks, resize, sending
+from metrics.storage.timescale import Tier, compression_words, tier
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def compress(chunk: Chunk) -> bool:
     words = compression_words()
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(sql_chunks.SHORT_LOCK)
+            cursor.execute(storage_sql.SHORT_LOCK)
             cursor.execute(words.compress, [chunk.name])
     except (OperationalError, ProgrammingError) as fault:
         # A lock that was not had, or a deadlock, or the policy was quicker, which is no OperationalError: the next
@@ -99,14 +99,14 @@ def compress(chunk: Chunk) -> bool:
 def tidy(chunk: Chunk) -> None:
     """Have a chunk vacuumed and analysed, and its index made anew where it is much larger than what it leads to."""
     with connection.cursor() as cursor:
-        cursor.execute(sql_chunks.VACUUM.format(chunk=chunk.name))
-        cursor.execute(sql_chunks.SWOLLEN, [chunk.name, chunk.name])
+        cursor.execute(storage_sql.VACUUM.format(chunk=chunk.name))
+        cursor.execute(storage_sql.SWOLLEN, [chunk.name, chunk.name])
         swollen = cursor.fetchone()[0]
     if not swollen:
         return
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(sql_chunks.SHORT_LOCK)
-            cursor.execute(sql_chunks.REINDEX.format(chunk=chunk.name))
+            cursor.execute(storage_sql.SHORT_LOCK)
+            cursor.execute(storage_sql.REINDEX.format(chunk=chunk.name))
     except OperationalError as fault:
         log.warning("The index of %s stays as it is: %s", chunk.name, str(fault).strip().splitlines()[0])

@@ -10,9 +10,8 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Max, Min, Sum
 
-from metrics import sql_report
-from metrics.care import waiting
-from metrics.chunks import SIZED, TABLES, chunks, days_a_chunk, intervals, sending
+from metrics.maintenance import sql
+from metrics.maintenance.routine import waiting
 from metrics.models import (
     DayRollup,
     DayVerdict,
@@ -25,7 +24,8 @@ from metrics.models import (
     Revision,
     SleepSession,
 )
-from metrics.timescale import Tier, hypertables, tier
+from metrics.storage.chunks import SIZED, TABLES, chunks, days_a_chunk, intervals, sending
+from metrics.storage.timescale import Tier, hypertables, tier
 from participants.models import Participant, Trial
 
 MODELS = (
@@ -104,11 +104,11 @@ def report(now: dt.datetime, *, exact: bool = False) -> StoreReport:
     """The store as it stands. `exact` counts every row, which reads everything; else the server's estimates."""
     kind, hyper = tier(), hypertables()
     tables = [_table(model._meta.db_table, kind, hyper, exact=exact) for model in MODELS]
-    whole = int(_one(sql_report.DATABASE)[0])
+    whole = int(_one(sql.DATABASE)[0])
     return StoreReport(
         tier=kind.value,
-        postgresql=str(_one(sql_report.SERVER)[0]),
-        timescaledb="" if kind is Tier.PLAIN else str(_one(sql_report.EXTENSION)[0]),
+        postgresql=str(_one(sql.SERVER)[0]),
+        timescaledb="" if kind is Tier.PLAIN else str(_one(sql.EXTENSION)[0]),
         exact=exact,
         database_bytes=whole,
         other_bytes=max(0, whole - sum(one.bytes for one in tables)),
@@ -131,11 +131,11 @@ def _one(statement: str, parameters: list[str] | None = None) -> tuple[Any, ...]
 def _table(name: str, kind: Tier, hyper: set[str], *, exact: bool) -> TableReport:
     is_hyper = name in hyper
     if exact:
-        rows = int(_one(sql_report.ROWS_EXACT.format(table=name))[0])
+        rows = int(_one(sql.ROWS_EXACT.format(table=name))[0])
     else:
-        rows = int(_one(sql_report.ROWS_HYPERTABLE if is_hyper else sql_report.ROWS_PLAIN, [name])[0])
-    sizes = _one(sql_report.BYTES_HYPERTABLE, [name]) if is_hyper else _one(sql_report.BYTES_PLAIN, [name] * 3)
-    packed = _one(sql_report.COMPRESSED, [name]) if is_hyper and kind is Tier.COMMUNITY else (0, 0)
+        rows = int(_one(sql.ROWS_HYPERTABLE if is_hyper else sql.ROWS_PLAIN, [name])[0])
+    sizes = _one(sql.BYTES_HYPERTABLE, [name]) if is_hyper else _one(sql.BYTES_PLAIN, [name] * 3)
+    packed = _one(sql.COMPRESSED, [name]) if is_hyper and kind is Tier.COMMUNITY else (0, 0)
     return TableReport(name, rows if rows >= 0 else None, *(int(size) for size in (*sizes, *packed)))
 
 

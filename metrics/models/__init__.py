@@ -1,34 +1,33 @@
 """What was measured, what was made of it, and what was taken away: the tables of this room."""
 
+from metrics.models.catalogue import Metric, Source
+from metrics.models.data_moves import DataMove
 from metrics.models.deletions import SourceDeletion
 from metrics.models.exports import Export, ExportFile
-from metrics.models.measured import (
-    Access,
-    Cause,
-    DataCheck,
-    DataMove,
+from metrics.models.measurements import (
     DayRollup,
-    DayStatus,
-    DayVerdict,
-    Exclusion,
-    ExerciseSession,
-    Gap,
     HourRollup,
     ImplausibleCount,
     Measurement,
-    Metric,
     MinuteRollup,
     OffsetPeriod,
-    ParticipantDay,
-    Recompute,
     Revision,
     Rollup,
-    SleepSession,
-    SleepStage,
-    Source,
+)
+from metrics.models.monitoring import (
+    Access,
+    Cause,
+    DataCheck,
+    DayStatus,
+    DayVerdict,
+    Exclusion,
+    Gap,
+    ParticipantDay,
+    Recompute,
     Standing,
 )
 from metrics.models.removals import Removal
+from metrics.models.sessions import ExerciseSession, SleepSession, SleepStage
 
 __all__ = [
     "Access",

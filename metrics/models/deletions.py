@@ -6,13 +6,13 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from metrics.models.measured import Source
+from metrics.models.catalogue import Source
 from participants.models import Participant
 from participants.models.fields import DayField, LineField
 
 
 class SourceDeletion(models.Model):
-    """That what a source brought of a participant is deleted, and how much was (metrics.deletion).
+    """That what a source brought of a participant is deleted, and how much was (metrics.corrections.data_deletion).
 
     `what`: a metric's code, "sleep", "exercise", or "" for all. `first`, `last`: local dates, both included; null: no
     bound. `removed`: rows by what they were.

@@ -10,9 +10,9 @@ from typing import Any
 from django.db import connection
 from django.db.models import QuerySet
 
-from metrics import sql_verdicts as sql
-from metrics.readable import ALL_DATES, readable_on
+from metrics.monitoring import sql
 from metrics.registry import BY_CODE, STEPS
+from metrics.selection.readable_series import ALL_DATES, readable_on
 from participants.models import Participant
 
 

@@ -13,14 +13,14 @@ import numpy as np
 from django.db import connection
 from numpy.typing import NDArray
 
-from metrics import sql_verdicts as sql
 from metrics.batch import instant
-from metrics.days import EPOCH, DaySpan, LocalCalendar
-from metrics.gaps import Neighbours
+from metrics.local_time import EPOCH, DaySpan, LocalCalendar
 from metrics.models import Source
-from metrics.night_sources import asleep_on
+from metrics.monitoring import sql
+from metrics.monitoring.gaps import Neighbours
 from metrics.registry import BY_CODE, BY_ID, HEART_RATE, METRICS, STEPS, Kind
-from metrics.sources import counting, place
+from metrics.selection.night_source_choice import asleep_on
+from metrics.selection.source_choice import counting, place
 from participants.models import Protocol
 
 # Above every metric's id.

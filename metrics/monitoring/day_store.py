@@ -10,10 +10,10 @@ from typing import Any
 
 from django.db import connection
 
-from metrics import sql_verdicts as sql
-from metrics.day_facts import Day, arrays
-from metrics.gaps import Piece
 from metrics.models import DayStatus, Exclusion
+from metrics.monitoring import sql
+from metrics.monitoring.day_inputs import Day, arrays
+from metrics.monitoring.gaps import Piece
 
 MICROSECOND = dt.timedelta(microseconds=1)
 

@@ -2,7 +2,7 @@
 
 The one writer of ParticipantDay, DayVerdict, Gap and Standing. Called by the writer and by everything that changes
 what is known of a participant, in the caller's transaction; by a task each hour, since days also change with the
-clock. Judging twice changes nothing. Rules: judging.py and gaps.py; what is read: day_facts.py.
+clock. Judging twice changes nothing. Rules: metrics/monitoring/rules.py and gaps.py; what is read: day_inputs.py.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from dataclasses import dataclass, field
 from django.db import connection, transaction
 from django.utils import timezone
 
-from metrics import day_facts, evidence, gaps, sql_verdicts, standing_rows, verdict_rows
-from metrics.day_facts import Day, Person, date_of
-from metrics.days import EPOCH, LocalCalendar
-from metrics.evidence import NOTHING, Evidence
-from metrics.gaps import Piece
-from metrics.judging import DayFacts, Monitoring, in_force, verdict
+from metrics.local_time import EPOCH, LocalCalendar
 from metrics.models import Cause, DayStatus, Exclusion, ParticipantDay
-from metrics.monitored import monitoring_of
-from metrics.verdict_rows import Change, Judged
-from participants.collection import CollectedDays, collected_days
+from metrics.monitoring import day_inputs, day_store, evidence, gaps, sql, status_store
+from metrics.monitoring.day_inputs import Day, Person, date_of
+from metrics.monitoring.day_store import Change, Judged
+from metrics.monitoring.evidence import NOTHING, Evidence
+from metrics.monitoring.gaps import Piece
+from metrics.monitoring.monitored_interval import monitoring_of
+from metrics.monitoring.rules import DayFacts, Monitoring, in_force, verdict
+from participants.collection_interval import CollectedDays, collected_days
 from participants.models import Participant, Protocol
 
 __all__ = ["Change", "participant_changed", "refresh", "refresh_many"]
@@ -78,8 +78,8 @@ def refresh_many(
     # No savepoint: what fails here fails the delivery.
     with transaction.atomic(savepoint=False):
         with connection.cursor() as cursor:
-            cursor.execute(sql_verdicts.LOCK_ALL, {"people": sorted(rows)})
-        people = day_facts.people(list(rows))
+            cursor.execute(sql.LOCK_ALL, {"people": sorted(rows)})
+        people = day_inputs.people(list(rows))
         protocols = _protocols({person.trial_id for person in people})
         collected = collected_days([person.pk for person in people])
         cases = [_Case(person, protocols[person.trial_id], collected[person.pk], now) for person in people]
@@ -91,14 +91,14 @@ def refresh_many(
             case.known = known.get(case.person.pk, NOTHING)
             case.choose()
         days = [day for case in cases for day in case.days]
-        day_facts.read(days)
+        day_inputs.read(days)
         for case in cases:
             case.settle_range()
         _explain(cases)
         judged = [one for case in cases for one in case.judge()]
         gone = {(case.person.pk, date) for case in cases for date in case.gone}
-        changes = verdict_rows.write(judged, gone, touched=dates or {}, now=now, why=why)
-        standing_rows.write([case.standing() for case in cases], now)
+        changes = day_store.write(judged, gone, touched=dates or {}, now=now, why=why)
+        status_store.write([case.standing() for case in cases], now)
     return changes
 
 
@@ -182,7 +182,7 @@ class _Case:
             stored = {date_of(day) for day in self.person.dates.tolist()}
             self.wanted = {date for date in self.wanted if date in stored or (last and date <= last)}
         protocol_of = {date: in_force(self.protocols, date) for date in self.wanted}
-        self.days = day_facts.days_of(self.person, list(self.wanted), self.calendar, protocol_of)
+        self.days = day_inputs.days_of(self.person, list(self.wanted), self.calendar, protocol_of)
         skipped = self.wanted - {day.date for day in self.days}
         self.gone = {date for date in skipped if (date - EPOCH).days in self.person.dates}
 
@@ -247,8 +247,8 @@ class _Case:
             self.judged.append(Judged(day, status, why, faults, mine))
         return self.judged
 
-    def standing(self) -> standing_rows.Known:
-        return standing_rows.Known(
+    def standing(self) -> status_store.Known:
+        return status_store.Known(
             person=self.person,
             monitoring=self.monitoring,
             calendar=self.calendar,
@@ -270,7 +270,7 @@ def _explain(cases: Sequence[_Case]) -> None:
             for start, end in day.missing:
                 found += [(case, day, piece) for piece in _pieces(case, day, start, end)]
     asked = [(day, piece.starts_at, piece.ends_at) for _, day, piece in found if piece.cause is None]
-    near = iter(day_facts.neighbours(asked))
+    near = iter(day_inputs.neighbours(asked))
     for case, day, piece in found:
         told = piece.cause is not None
         flat = day.protocol.battery_flat_percent

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Protocol, TypeVar
 
-from metrics.evidence import Evidence, Facts, Reading, facts
 from metrics.models import Cause
+from metrics.monitoring.evidence import Evidence, Facts, Reading, facts
 
 # A silence shorter than this is an upload that has yet to come, whatever the battery said.
 SILENCE = dt.timedelta(hours=3)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 
-from metrics.day_facts import Person
-from metrics.days import LocalCalendar
-from metrics.judging import Monitoring
-from participants.collection import CollectedDays
+from metrics.local_time import LocalCalendar
+from metrics.monitoring.day_inputs import Person
+from metrics.monitoring.rules import Monitoring
+from participants.collection_interval import CollectedDays
 from participants.models import Participant
 
 ONE_DAY = dt.timedelta(days=1)

@@ -102,7 +102,7 @@ def verdict(day: DayFacts, protocol: Protocol, now: dt.datetime) -> tuple[DaySta
 def can_count(minutes: int, valid_day_minutes: int) -> bool:
     """Whether a local day is long enough to be valid at all: who flies over the date line may have one of an hour.
 
-    Other definitions of a valid day ask the same of theirs (metrics.sql_verdicts, ADHERENCE_VARIANTS).
+    Other definitions of a valid day ask the same of theirs (metrics.monitoring.sql, ADHERENCE_VARIANTS).
     """
     return minutes >= max(valid_day_minutes, 1)
 

@@ -1,4 +1,5 @@
-"""The SQL of days and their verdicts, apart from that of the store (sql.py). Used by verdicts.py and its parts alone.
+"""The SQL of days and their verdicts, apart from that of the store (metrics/writing/sql.py). Used by evaluation.py and
+its parts alone.
 
 Every statement serves one person or many: what is asked for comes as arrays of equal length, and `n` is the place
 of a day or stretch in them.
@@ -6,8 +7,8 @@ of a day or stretch in them.
 
 from __future__ import annotations
 
-from metrics.kept import KEPT_DAYS
-from metrics.plausibility import counted
+from metrics.selection.plausible_range import counted
+from metrics.storage.stored_days import KEPT_DAYS
 from participants.locks import PERSON
 
 # Ascending ids, so that two who lock several people never wait for each other.
@@ -44,7 +45,7 @@ _SPAN = (
 
 # The sleep that ended on a day as [source, main sleep?, minutes asleep], its rollups as [metric, source, minutes, n],
 # its newest sample and the newest of what is worn, to the hour where the trial has deleted its samples
-# (metrics.retention). One that does not count is one too: the device handed its data on.
+# (metrics.maintenance.retention). One that does not count is one too: the device handed its data on.
 DAY_FACTS = f"""
 WITH span AS MATERIALIZED (SELECT * FROM {_SPAN})
 SELECT day.n,

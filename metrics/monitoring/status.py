@@ -15,9 +15,9 @@ from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Right, Substr
 
-from metrics import trails
 from metrics.models import Access, Exclusion
-from metrics.sql_prepared import Prepared
+from metrics.monitoring import day_codes
+from metrics.monitoring.prepared_sql import Prepared
 from participants.models import Participant
 
 
@@ -158,10 +158,10 @@ def _sum_up(people: QuerySet[Any], now: dt.datetime, day: dt.date) -> dict[str, 
     held = Q(standing__excused="", standing__waiting=True)
     asked = {
         "total": models.Count("pk"),
-        "valid": models.Count("pk", filter=Q(letter__in=trails.VALID)),
-        "invalid": models.Count("pk", filter=Q(letter=trails.INVALID)),
-        "lost": models.Count("pk", filter=Q(letter=trails.LOST)),
-        "pending": models.Count("pk", filter=Q(letter=trails.PENDING)),
+        "valid": models.Count("pk", filter=Q(letter__in=day_codes.VALID)),
+        "invalid": models.Count("pk", filter=Q(letter=day_codes.INVALID)),
+        "lost": models.Count("pk", filter=Q(letter=day_codes.LOST)),
+        "pending": models.Count("pk", filter=Q(letter=day_codes.PENDING)),
         "adherence": Middle("standing__adherence", filter=Q(standing__excused="")),
         "last_sample_at": Middle("standing__last_sample_at", filter=Q(standing__excused="")),
         "newest_at": models.Max("standing__last_sample_at"),

@@ -7,14 +7,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from metrics import trails
-from metrics.day_facts import Person, date_of
-from metrics.days import EPOCH, LocalCalendar
-from metrics.evidence import Evidence
-from metrics.gaps import Piece
-from metrics.judging import Monitoring
+from metrics.local_time import EPOCH, LocalCalendar
 from metrics.models import Cause, DayStatus, Exclusion, Gap, Standing
-from metrics.verdict_rows import Judged
+from metrics.monitoring import day_codes
+from metrics.monitoring.day_inputs import Person, date_of
+from metrics.monitoring.day_store import Judged
+from metrics.monitoring.evidence import Evidence
+from metrics.monitoring.gaps import Piece
+from metrics.monitoring.rules import Monitoring
 from participants.models import Participant, Protocol
 
 NIGHTS = 7
@@ -95,10 +95,10 @@ def _trails(row: Standing, one: Known, days: Mapping[dt.date, Row]) -> None:
     for n in range((until - first).days + 1):
         date = first + dt.timedelta(days=n)
         status, reason, worn, _, asleep = days.get(date, (DayStatus.EXCLUDED, "", 0, 0, False))
-        letters.append(trails.letter(status, reason, worn))
+        letters.append(day_codes.letter(status, reason, worn))
         # Of a day that is still to come in, the night may be too.
         waits = date >= unknown and status in (DayStatus.PENDING, DayStatus.VALID)
-        nights.append(trails.NIGHT if asleep else trails.NIGHT_PENDING if waits else trails.NO_NIGHT)
+        nights.append(day_codes.NIGHT if asleep else day_codes.NIGHT_PENDING if waits else day_codes.NO_NIGHT)
     row.trail, row.nights = "".join(letters), "".join(nights)
 
 
@@ -146,10 +146,10 @@ def _remaining(monitoring: Monitoring) -> int | None:
 def _nights(row: Standing, one: Known) -> None:
     """Of the last nights that are known and count, how many had a main sleep."""
     pairs = list(zip(row.trail, row.nights, strict=True))[-NIGHTS_WITHIN:]
-    known = [night for day, night in pairs if day != trails.EXCLUDED and night != trails.NIGHT_PENDING][-NIGHTS:]
-    if len(known) < NIGHTS or not (one.evidence.live or trails.NIGHT in row.nights):
+    known = [night for day, night in pairs if day != day_codes.EXCLUDED and night != day_codes.NIGHT_PENDING][-NIGHTS:]
+    if len(known) < NIGHTS or not (one.evidence.live or day_codes.NIGHT in row.nights):
         return
-    row.nights_recorded = known.count(trails.NIGHT)
+    row.nights_recorded = known.count(day_codes.NIGHT)
     few, critical = one.protocol.sleep_nights_warn, one.protocol.sleep_nights_critical
     row.low_sleep = 2 if row.nights_recorded < critical else 1 if row.nights_recorded < few else 0
 

@@ -1,7 +1,7 @@
 """Columns out of the database by binary COPY: whole arrays at a time, without a Python object a value.
 
-The way back of copying.py. A statement's rows hold numbers first and arrays after them; a row is a whole series.
-https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-BINARY
+The way back of metrics/writing/binary_copy.py. A statement's rows hold numbers first and arrays after them; a row is a
+whole series. https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-BINARY
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from django.db import connections
 from numpy.typing import NDArray
 from psycopg import ClientCursor
 
-from metrics.copying import PG_EPOCH
+from metrics.writing.binary_copy import PG_EPOCH
 
 # Element types of arrays by their object id in PostgreSQL's catalogue, as they come over the wire.
 _ELEMENTS = {20: ">i8", 23: ">i4", 701: ">f8", 1184: ">i8"}

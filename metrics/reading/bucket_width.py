@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 
-from metrics.grids import DAY_SECONDS, Span
 from metrics.registry import Aggregate, Kind, Metric
+from metrics.time_buckets import DAY_SECONDS, Span
 
 RESOLUTIONS = ("auto", "raw", "1m", "1h", "1d")
 # Bucket widths that people read easily, in seconds. 0 is every sample.

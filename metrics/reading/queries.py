@@ -1,7 +1,7 @@
 """The only reader of measurements and what is derived from them: series here, the rest in its siblings.
 
 A series is read from the coarsest table that answers: days, hours, minutes, and measurements only for short
-spans; of each local day from the source that counts, and only what is collected (readable.py). Missing stays
+spans; of each local day from the source that counts, and only what is collected (readable_series.py). Missing stays
 missing: a bucket without data is not in the answer, it is never a zero. Every sample of a long span is read in
 pieces, by raw.py.
 """
@@ -17,8 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrics.batch import Times, Values, microseconds
-from metrics.grids import Span, touched
-from metrics.holdings import (
+from metrics.models import Source
+from metrics.reading.bucket_width import RESOLUTIONS, bucket_width, length_of, without_samples
+from metrics.reading.series_rows import NO_ROWS, Plan, Rows, length, plans_of, read_rows
+from metrics.reading.summaries import (
     DayRow,
     MetricSummary,
     Overview,
@@ -33,11 +35,9 @@ from metrics.holdings import (
     sources_with_data,
     values_left_out,
 )
-from metrics.models import Source
-from metrics.readable import ReadFrom, readable
 from metrics.registry import BY_CODE, Metric
-from metrics.series_rows import NO_ROWS, Plan, Rows, length, plans_of, read_rows
-from metrics.widths import RESOLUTIONS, bucket_width, length_of, without_samples
+from metrics.selection.readable_series import ReadFrom, readable
+from metrics.time_buckets import Span, touched
 from participants.models import Participant
 
 

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics import columns, sql_reads
 from metrics.batch import Seconds, Times, Values, instant
+from metrics.reading import binary_copy, sql
 
 # Samples in memory at a time, and the fewest that a series is asked for: a statement has its price.
 PIECE = 50_000
@@ -146,7 +146,7 @@ def _refill(feeds: Sequence[_Feed], size: int) -> None:
         room = size - sum(len(feed.time) for feed in feeds)
         limit = max(FEWEST, room // len(empty))
         waiting = dict(enumerate(empty))
-        for (n,), arrays in columns.read(sql_reads.NEXT_SAMPLES, _asked(empty, limit)):
+        for (n,), arrays in binary_copy.read(sql.NEXT_SAMPLES, _asked(empty, limit)):
             time, value, seconds = arrays
             waiting.pop(n).fill(time, value, seconds, limit)
         for feed in waiting.values():  # nothing came

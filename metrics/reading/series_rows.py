@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics import columns, sql_reads
 from metrics.batch import MICROSECOND, Times, Values, instant
-from metrics.days import EPOCH
-from metrics.grids import DAY_SECONDS, HOUR_SECONDS, Span, aligned, day_numbers, midnights
-from metrics.readable import Part, Readable, ReadFrom, changes
+from metrics.local_time import EPOCH
+from metrics.reading import binary_copy, sql
 from metrics.registry import Metric
-from metrics.sources import Run
+from metrics.selection.readable_series import Part, Readable, ReadFrom, changes
+from metrics.selection.source_choice import Run
+from metrics.time_buckets import DAY_SECONDS, HOUR_SECONDS, Span, aligned, day_numbers, midnights
 from participants.models import Participant
 
 # Rows of a series, as columns: time, n, total, low, high.
@@ -89,14 +89,14 @@ def read_rows(
     origins = {pid: aligned(span, width).start for pid, span in spans.items()}
     metric = wanted[0][0].metric
     if width == 0:
-        return {key: _samples(*arrays) for key, arrays in _parts(sql_reads.samples, wanted, origins, width)}
+        return {key: _samples(*arrays) for key, arrays in _parts(sql.samples, wanted, origins, width)}
     if width % HOUR_SECONDS:
         return {key: _ascending(arrays) for key, arrays in _parts(_finer(width, metric), wanted, origins, width)}
     # An hour in which a part begins or ends, as a local day does half an hour past, is not read whole.
     split = [(plan, *_hours(part)) for plan, part in wanted]
     hours = [(plan, part) for plan, middle, _ in split for part in middle]
     edges = [(plan, part) for plan, _, parts in split for part in parts]
-    found = {key: _ascending(arrays) for key, arrays in _parts(sql_reads.hours, hours, origins, width)}
+    found = {key: _ascending(arrays) for key, arrays in _parts(sql.hours, hours, origins, width)}
     for key, arrays in _parts(_finer(width, metric), edges, origins, width):
         found[key] = _together(found[key], arrays) if key in found else _ascending(arrays)
     return found
@@ -119,20 +119,20 @@ def _parts(
         "high": instant(max(part.end for _, part in wanted)),
         "width": dt.timedelta(seconds=width),
     }
-    for numbers, arrays in columns.read(statement(_fence(plan for plan, _ in wanted)), parameters):
+    for numbers, arrays in binary_copy.read(statement(_fence(plan for plan, _ in wanted)), parameters):
         pid, metric = numbers
         yield (pid, metric), arrays
 
 
 def _finer(width: int, metric: Metric) -> Callable[[str], str]:
     """The table below the hours that answers."""
-    return sql_reads.minutes if width % 60 == 0 and metric.subminute else sql_reads.binned
+    return sql.minutes if width % 60 == 0 and metric.subminute else sql.binned
 
 
 def _fence(plans: Iterable[Plan]) -> str:
     """What a statement needs that reads several stretches of a series."""
     most = Counter((plan.person.pk, plan.metric.id) for plan in plans).most_common(1)
-    return sql_reads.FENCE if most and most[0][1] > 1 else ""
+    return sql.FENCE if most and most[0][1] > 1 else ""
 
 
 def _hours(part: Part) -> tuple[list[Part], list[Part]]:
@@ -177,7 +177,7 @@ def _read_days(
         "lasts": [run.last for _, run in rows],
     }
     found = {}
-    for (pid, metric), arrays in columns.read(sql_reads.days(_fence(plan for plan, _ in rows)), parameters):
+    for (pid, metric), arrays in binary_copy.read(sql.days(_fence(plan for plan, _ in rows)), parameters):
         zone = zoneinfo.ZoneInfo(plans[pid, metric].person.time_zone)
         found[pid, metric] = _days(_ascending(arrays), spans[pid], width, zone)
     return found

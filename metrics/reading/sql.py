@@ -7,7 +7,7 @@ the chunks that it need not open. Statements for COPY: see columns.py.
 
 from __future__ import annotations
 
-from metrics.plausibility import counted
+from metrics.selection.plausible_range import counted
 
 _DATES = "unnest(%(participants)s::int4[], %(firsts)s::date[], %(lasts)s::date[]) AS k(participant, first, last)"
 _DAYS = "metrics_dayrollup"

@@ -12,12 +12,12 @@ from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import BooleanField, Count, Max, Min, Q, QuerySet, Sum
 from django.db.models.expressions import RawSQL
 
-from metrics import sql_reads
-from metrics.collection import Collected, collected, collected_of
 from metrics.models import DayRollup, ExerciseSession, ImplausibleCount, ParticipantDay, SleepSession, Source
-from metrics.night_sources import other_nights
-from metrics.readable import collected_dates, collected_on, readable_one
+from metrics.reading import sql
 from metrics.registry import BY_CODE, BY_ID, Metric
+from metrics.selection.collection_window import Collected, collected, collected_of
+from metrics.selection.night_source_choice import other_nights
+from metrics.selection.readable_series import collected_dates, collected_on, readable_one
 from participants.models import Participant
 
 
@@ -183,7 +183,7 @@ def collected_only(records: QuerySet[Any], people: QuerySet[Participant]) -> Que
     """Those records of local dates on which their participant's data are collected."""
     dates = collected_dates(collected(people), dt.date.min, dt.date.max)
     # A table's name alone: what was asked for is in parameters.
-    condition = sql_reads.COLLECTED.format(table=records.model._meta.db_table)
+    condition = sql.COLLECTED.format(table=records.model._meta.db_table)
     return records.filter(RawSQL(condition, list(dates.values()), output_field=BooleanField()))  # noqa: S611
 
 

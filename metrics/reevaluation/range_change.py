@@ -21,16 +21,19 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from metrics import rollups, sql, sql_verdicts, verdicts
 from metrics.batch import EARLIEST, instant
-from metrics.calendars import calendar_of
-from metrics.days import EPOCH, LocalCalendar
+from metrics.local_time import EPOCH, LocalCalendar
 from metrics.models import DayRollup, ImplausibleCount, Standing
-from metrics.plausibility import per_minute
+from metrics.monitoring import evaluation
+from metrics.monitoring import sql as monitoring_sql
+from metrics.monitoring.day_store import Change
+from metrics.participant_calendars import calendar_of
 from metrics.registry import BY_ID, METRICS, RANGES_VERSION
-from metrics.retention import takes_from
-from metrics.rollups import HOUR, SeriesKey
-from metrics.verdict_rows import Change
+from metrics.selection.plausible_range import per_minute
+from metrics.writing import rollups
+from metrics.writing import sql as writing_sql
+from metrics.writing.retention_filter import takes_from
+from metrics.writing.rollups import HOUR, SeriesKey
 from participants.models import Participant
 
 # As it stands in the history of days.
@@ -71,13 +74,13 @@ def reevaluate(people: Sequence[Participant], *, now: dt.datetime) -> list[Reeva
     """Count these people's days anew, judge them, and write their history. Doing it twice changes nothing."""
     ids = sorted(person.pk for person in people)
     with connection.cursor() as cursor:
-        cursor.execute(sql_verdicts.LOCK_ALL, {"people": ids})
+        cursor.execute(monitoring_sql.LOCK_ALL, {"people": ids})
     # What the clock has changed in the meantime is not the ranges' doing.
-    verdicts.refresh_many(people, now=now, dates=dict.fromkeys(ids, ()))
+    evaluation.refresh_many(people, now=now, dates=dict.fromkeys(ids, ()))
     before = _shares(ids)
     dates = {person.pk: _recount(person) for person in people}
     changes: dict[int, list[Change]] = defaultdict(list)
-    for change in verdicts.refresh_many(people, now=now, dates=dates, why=REASON):
+    for change in evaluation.refresh_many(people, now=now, dates=dates, why=REASON):
         if change.before and change.before != change.after:
             changes[change.participant_id].append(change)
     after = _shares(ids)
@@ -135,7 +138,7 @@ def _candidates(person: Participant, calendar: LocalCalendar, line: dt.datetime 
     found: dict[Series, set[dt.date]] = defaultdict(set)
     low = line or instant(EARLIEST)
     with connection.cursor() as cursor:
-        cursor.execute(sql.IMPLAUSIBLE_HOURS, {"participant": person.pk, "low": low})
+        cursor.execute(writing_sql.IMPLAUSIBLE_HOURS, {"participant": person.pk, "low": low})
         for metric, source, hours in cursor.fetchall():
             first = np.array(hours, dtype=np.int64)
             days = np.unique(calendar.dates(np.concatenate([first, first + HOUR - 1])))

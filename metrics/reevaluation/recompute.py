@@ -1,5 +1,5 @@
 """Judging a trial's days anew, and what that changed: after a new protocol version, a correction, an upgrade; or, with
-other plausible ranges, counting their values anew first (reevaluation.py).
+other plausible ranges, counting their values anew first (range_change.py).
 
 The Recompute row carries the progress: participants are taken in the order of their ids, a chunk in a transaction
 that also counts it, so a killed worker's successor goes on where it stopped. The row's lock keeps a second out.
@@ -16,8 +16,9 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from metrics import reevaluation, verdicts
 from metrics.models import ParticipantDay, Recompute, Standing
+from metrics.monitoring import evaluation
+from metrics.reevaluation import range_change
 from metrics.registry import RANGES_VERSION
 from participants.after_commit import after_commit
 from participants.audit import record
@@ -85,11 +86,11 @@ def _judge(row: Recompute, people: Sequence[Participant], now: dt.datetime) -> N
     before = _adherence(people)
     by_person: dict[int, int]
     if row.ranges is None:
-        found = verdicts.refresh_many(people, now=now, since=row.since or dt.date.min)
+        found = evaluation.refresh_many(people, now=now, since=row.since or dt.date.min)
         changes = [change for change in found if change.before and change.before != change.after]
         by_person = Counter(change.participant_id for change in changes)
     else:
-        counted = reevaluation.reevaluate(people, now=now)
+        counted = range_change.reevaluate(people, now=now)
         changes = [change for one in counted for change in one.changes]
         by_person = {one.participant.pk: len(one.dates) for one in counted if one.any}
     after = _adherence(people)

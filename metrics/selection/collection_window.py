@@ -1,4 +1,4 @@
-"""Collection intervals as instants: participants.collection on each participant's own clock."""
+"""Collection intervals as instants: participants.collection_interval on each participant's own clock."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrics.batch import Times, instant, microseconds
-from metrics.calendars import calendars_of
-from metrics.days import LocalCalendar
-from metrics.grids import Span
-from participants.collection import CollectedDays, collected_days
+from metrics.local_time import LocalCalendar
+from metrics.participant_calendars import calendars_of
+from metrics.time_buckets import Span
+from participants.collection_interval import CollectedDays, collected_days
 from participants.models import Participant
 
 # Bounds where there is none: before and after anything that is stored.

@@ -1,4 +1,5 @@
-"""Whose nights count: of each participant and local date of waking those of one source, by the rule of sources.py.
+"""Whose nights count: of each participant and local date of waking those of one source, by the rule of
+source_choice.py.
 
 A source that recorded a main sleep comes before those that recorded naps alone, whatever the protocol prefers: a nap
 would hide the night. Then the protocol in force on the date decides, then the most minutes asleep, in the main sleep
@@ -14,9 +15,9 @@ import numpy as np
 from django.db.models import Exists, OuterRef
 from numpy.typing import NDArray
 
-from metrics.days import EPOCH
+from metrics.local_time import EPOCH
 from metrics.models import SleepSession, Source
-from metrics.sources import UNCOUNTED, Numbers, Priorities, counting
+from metrics.selection.source_choice import UNCOUNTED, Numbers, Priorities, counting
 
 FIELDS = ("pk", "participant", "participant__trial", "date", "source", "is_main", "asleep_minutes")
 

@@ -1,7 +1,7 @@
 """What may be read of participants' metrics, and from which source: every reader of measured values begins here.
 
-Two rules meet: one source counts on a local date (sources.py), and nothing outside the collection interval is shown
-(collection.py). Both belong to local dates, so the answer is the same whatever span is asked for.
+Two rules meet: one source counts on a local date (source_choice.py), and nothing outside the collection interval is
+shown (collection_window.py). Both belong to local dates, so the answer is the same whatever span is asked for.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from metrics.batch import instant
-from metrics.calendars import calendars_of
-from metrics.collection import Collected, collected
-from metrics.days import LocalCalendar
-from metrics.grids import Span
+from metrics.local_time import LocalCalendar
 from metrics.models import Source
+from metrics.participant_calendars import calendars_of
 from metrics.registry import Metric
-from metrics.sources import Dates, Pinned, Run, Series, chosen_sources
+from metrics.selection.collection_window import Collected, collected
+from metrics.selection.source_choice import Dates, Pinned, Run, Series, chosen_sources
+from metrics.time_buckets import Span
 from participants.models import Participant
 
 MICROSECOND = dt.timedelta(microseconds=1)

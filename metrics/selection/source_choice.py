@@ -18,10 +18,11 @@ import numpy as np
 from django.db import connections
 from numpy.typing import NDArray
 
-from metrics import columns, sql_reads
-from metrics.days import EPOCH
-from metrics.judging import in_force
+from metrics.local_time import EPOCH
 from metrics.models import Source
+from metrics.monitoring.rules import in_force
+from metrics.reading import binary_copy
+from metrics.reading import sql as reading_sql
 from participants.models import Protocol
 
 Numbers = NDArray[np.int64]
@@ -125,7 +126,7 @@ def chosen_sources(
 
     `trial_of`: by participant; `dates`: of each the local dates that are asked for, as stretches that do not overlap;
     `metrics`: ids. `among`: one is chosen of these sources alone; the rest are others. `every_sample`: days of nothing
-    but values that do not count too (plausibility.py), where no source has any that do.
+    but values that do not count too (plausible_range.py), where no source has any that do.
     """
     asked = [(pid, *stretch) for pid, stretches in dates.items() for stretch in stretches]
     if not asked:
@@ -134,7 +135,7 @@ def chosen_sources(
     held: dict[Series, dict[int, Dates]] = defaultdict(dict)
     parameters = {"participants": people, "firsts": firsts, "lasts": lasts, "metrics": list(metrics)}
     with connections[using].cursor() as cursor:
-        cursor.execute(sql_reads.SOURCES_OF_ALL if every_sample else sql_reads.SOURCES, parameters)
+        cursor.execute(reading_sql.SOURCES_OF_ALL if every_sample else reading_sql.SOURCES, parameters)
         for pid, metric, source, first, last in cursor.fetchall():
             held[pid, metric][source] = (first, last)
     sources = Source.objects.using(using).in_bulk({source for mine in held.values() for source in mine})
@@ -147,8 +148,8 @@ def chosen_sources(
         elif usable:
             several.add(key)
     if several:
-        statement = sql_reads.SOURCE_DAYS_OF_ALL if every_sample else sql_reads.SOURCE_DAYS
-        rows = _Rows.of(several, trial_of, columns.read(statement, parameters | _pairs(several), using=using)).only(
+        statement = reading_sql.SOURCE_DAYS_OF_ALL if every_sample else reading_sql.SOURCE_DAYS
+        rows = _Rows.of(several, trial_of, binary_copy.read(statement, parameters | _pairs(several), using=using)).only(
             among
         )
         for key, run in rows.runs(sources, Priorities({trial_of[pid] for pid, _ in several}, sources, using), pinned):

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from metrics import sql_chunks
 from metrics.models import HourRollup, Measurement, MinuteRollup, Revision
-from metrics.timescale import Tier, tier
+from metrics.storage import sql
+from metrics.storage.timescale import Tier, tier
 from participants.models import Participant
 
 SIZED = tuple(model._meta.db_table for model in (Measurement, MinuteRollup, HourRollup))
@@ -41,7 +41,7 @@ def chunks(tables: Sequence[str] = TABLES) -> list[Chunk]:
     if tier() is Tier.PLAIN:
         return []
     with connection.cursor() as cursor:
-        cursor.execute(sql_chunks.CHUNKS, [list(tables)])
+        cursor.execute(sql.CHUNKS, [list(tables)])
         return [Chunk(*row) for row in cursor.fetchall()]
 
 
@@ -50,7 +50,7 @@ def intervals(tables: Sequence[str] = TABLES) -> dict[str, dt.timedelta]:
     if tier() is Tier.PLAIN:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(sql_chunks.INTERVALS, [list(tables)])
+        cursor.execute(sql.INTERVALS, [list(tables)])
         return dict(cursor.fetchall())
 
 
@@ -81,5 +81,5 @@ def resize(people: int) -> dict[str, tuple[int, int]]:
     changed = {table: (before[table], days) for table, days in after.items() if before[table] != days}
     with connection.cursor() as cursor:
         for table, (_, days) in changed.items():
-            cursor.execute(sql_chunks.SET_INTERVAL, [table, days])
+            cursor.execute(sql.SET_INTERVAL, [table, days])
     return changed

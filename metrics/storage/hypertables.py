@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from django.db import connection, transaction
 
-from metrics import chunks, sql_chunks
 from metrics.models import HourRollup, Measurement, MinuteRollup, Revision
-from metrics.timescale import Tier, after_migrate, hypertables, tier
+from metrics.storage import chunks, sql
+from metrics.storage.timescale import Tier, after_migrate, hypertables, tier
 
 # Each with its column of time and the length of its chunks, smallest table first: what goes wrong does so early.
 TABLES = ((Revision, "time"), (HourRollup, "bucket"), (MinuteRollup, "bucket"), (Measurement, "time"))
@@ -26,10 +26,10 @@ def convert() -> Iterator[str]:
     within 10 seconds.
     """
     with connection.cursor() as cursor:
-        cursor.execute(sql_chunks.AVAILABLE)
+        cursor.execute(sql.AVAILABLE)
         if not cursor.fetchone()[0]:
             raise NoTimescale("This server has no TimescaleDB.")
-        cursor.execute(sql_chunks.CREATE_EXTENSION)
+        cursor.execute(sql.CREATE_EXTENSION)
     before = hypertables()
     for model, column in TABLES:
         table = model._meta.db_table
@@ -38,8 +38,8 @@ def convert() -> Iterator[str]:
         length = getattr(model._meta.get_field(column), "interval")  # noqa: B009  only the engine's fields have one
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET LOCAL lock_timeout = '10s'")
-            cursor.execute(sql_chunks.CREATE_HYPERTABLE, [table, column, length])
-            cursor.execute(sql_chunks.ANALYZE.format(table=table))
+            cursor.execute(sql.CREATE_HYPERTABLE, [table, column, length])
+            cursor.execute(sql.ANALYZE.format(table=table))
         yield table
     if tier() is not Tier.PLAIN:
         chunks.resize(chunks.sending())

@@ -1,7 +1,7 @@
 """What depends on the kind of database server, and what is set up on each kind.
 
 Three tiers, one code path: plain PostgreSQL, TimescaleDB's Apache edition (hypertables) and its Community edition
-(hypertables and columnar compression). Nothing in the queries needs either edition. The care of chunks is care.py's.
+(hypertables and columnar compression). Nothing in the queries needs either edition. The care of chunks is routine.py's.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
-from metrics import sql_chunks
 from metrics.models import HourRollup, Measurement, Metric, MinuteRollup
 from metrics.registry import METRICS
+from metrics.storage import sql
 
 log = logging.getLogger(__name__)
 
@@ -105,10 +105,10 @@ def enable_compression(after_days: int) -> None:
             continue
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET LOCAL lock_timeout = '10s'")
-            cursor.execute(sql_chunks.LAYOUT, [table])
+            cursor.execute(sql.LAYOUT, [table])
             if cursor.fetchone() != (SEGMENTS, column):
                 cursor.execute(words.layout.format(table=table, segments=SEGMENTS, order=column))
-            cursor.execute(sql_chunks.POLICY, [table])
+            cursor.execute(sql.POLICY, [table])
             if cursor.fetchall() != [(dt.timedelta(days=after_days),)]:
                 cursor.execute(words.remove_policy, [table])
                 cursor.execute(words.add_policy, [table, after_days])

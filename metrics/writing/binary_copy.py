@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from metrics import sql
 from metrics.batch import Seconds, Times, Values
-from metrics.rollups import SeriesKey, minutes_of
+from metrics.writing import sql
+from metrics.writing.rollups import SeriesKey, minutes_of
 
 # PostgreSQL counts time from 2000-01-01; rows of a binary COPY go out in parts of this many.
 PG_EPOCH = 946_684_800_000_000

@@ -7,10 +7,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics.batch import Delivery, SampleBatch
-from metrics.collection import EVER, NEVER, Collected
-from metrics.counts import Counts
-from metrics.grids import Span
+from metrics.batch import Counts, Delivery, SampleBatch
+from metrics.selection.collection_window import EVER, NEVER, Collected
+from metrics.time_buckets import Span
 
 OUTSIDE = "time lies outside what the trial may have of this participant"
 CLOSED = "is closed: nothing is stored any more"  # of a trial

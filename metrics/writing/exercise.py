@@ -6,11 +6,10 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from metrics.batch import CLOCK_SKEW, ExerciseRecord, Refusal, Sessions, SourceKey, microseconds
-from metrics.counts import Counts
-from metrics.days import LocalCalendar
+from metrics.batch import CLOCK_SKEW, Counts, ExerciseRecord, Refusal, Sessions, SourceKey, microseconds
+from metrics.local_time import LocalCalendar
 from metrics.models import ExerciseSession, Source
-from metrics.traces import SessionTrace, Trace
+from metrics.writing.row_changes import SessionTrace, Trace
 from participants.models import Participant
 
 _FIELDS = (

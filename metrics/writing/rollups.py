@@ -14,12 +14,12 @@ import numpy as np
 from django.db import connection
 from numpy.typing import NDArray
 
-from metrics import sql
 from metrics.batch import MICROSECOND, Times, Values, instant
-from metrics.days import EPOCH, LocalCalendar
-from metrics.kept import kept_days
+from metrics.local_time import EPOCH, LocalCalendar
 from metrics.models import DayRollup, ImplausibleCount, ParticipantDay, SleepSession
 from metrics.registry import BY_ID, METRICS, Metric
+from metrics.storage.stored_days import kept_days
+from metrics.writing import sql
 
 MINUTE = 60 * MICROSECOND
 HOUR = 3600 * MICROSECOND

@@ -1,7 +1,7 @@
 """What a delivery did to the store, row by row: what is stored now and what was there before.
 
-Asked for by whoever must be able to take a delivery back (ingestion.import_undo). The writer fills it; to others it
-costs nothing. Absent rows are NaN, absent lengths -1, so that columns stay plain arrays.
+Asked for by whoever must be able to take a delivery back (ingestion.file_imports.undo). The writer fills it; to others
+it costs nothing. Absent rows are NaN, absent lengths -1, so that columns stay plain arrays.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrics.batch import Seconds, Sessions, Times, Values
-from metrics.rollups import SeriesKey
+from metrics.writing.rollups import SeriesKey
 
 NO_SECONDS = np.int32(-1)
 

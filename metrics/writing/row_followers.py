@@ -11,8 +11,8 @@ from collections.abc import Collection
 from typing import Protocol
 
 from metrics.batch import Seconds, Sessions, Times
-from metrics.grids import Span
-from metrics.rollups import SeriesKey
+from metrics.time_buckets import Span
+from metrics.writing.rollups import SeriesKey
 
 
 class Follower(Protocol):

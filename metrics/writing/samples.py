@@ -14,12 +14,11 @@ import numpy as np
 from django.db import connection
 from numpy.typing import NDArray
 
-from metrics import rollups, sql
-from metrics.batch import Refusal, SampleBatch, Seconds, Times, Values, instant
-from metrics.copying import copy_measurements, copy_minutes, stage
-from metrics.counts import Counts
-from metrics.plausibility import plausible
-from metrics.traces import NO_SECONDS, SampleTrace, Trace, lengths
+from metrics.batch import Counts, Refusal, SampleBatch, Seconds, Times, Values, instant
+from metrics.selection.plausible_range import plausible
+from metrics.writing import rollups, sql
+from metrics.writing.binary_copy import copy_measurements, copy_minutes, stage
+from metrics.writing.row_changes import NO_SECONDS, SampleTrace, Trace, lengths
 
 
 @dataclass(slots=True)

@@ -10,11 +10,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from metrics.batch import Refusal, Sessions, SleepRecord, SourceKey
-from metrics.calendars import calendar_of
-from metrics.counts import Counts
+from metrics.batch import Counts, Refusal, Sessions, SleepRecord, SourceKey
 from metrics.models import SleepSession, SleepStage, Source
-from metrics.traces import SessionTrace, Trace
+from metrics.participant_calendars import calendar_of
+from metrics.writing.row_changes import SessionTrace, Trace
 from participants.models import Participant
 
 _STAGE_FIELD = {

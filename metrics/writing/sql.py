@@ -1,4 +1,5 @@
-"""The SQL of the store's writing: what the ORM cannot say, or not fast enough. Reading has its own, sql_reads.py.
+"""The SQL of the store's writing: what the ORM cannot say, or not fast enough. Reading has its own,
+metrics/reading/sql.py.
 
 A series is (participant, metric, source): three parameters that most statements begin with. Buckets are found
 with date_bin, which needs neither TimescaleDB nor the session's time zone.
@@ -6,7 +7,7 @@ with date_bin, which needs neither TimescaleDB nor the session's time zone.
 
 from __future__ import annotations
 
-from metrics.plausibility import counted
+from metrics.selection.plausible_range import counted
 from participants.locks import PERSON
 
 # --- writing -----------------------------------------------------------------------------------------------
@@ -132,7 +133,7 @@ DELETE FROM metrics_dayrollup
 WHERE participant_id = %(participant)s AND metric_id = %(metric)s AND source_id = %(source)s
     AND date = ANY(%(dates)s)
 """
-# `dates`, `starts`, `ends`: the stretches of the local days, see days.DaySpan.
+# `dates`, `starts`, `ends`: the stretches of the local days, see local_time.DaySpan.
 FILL_DAYS = f"""
 INSERT INTO metrics_dayrollup (participant_id, metric_id, source_id, date, minutes, n, total, low, high)
 SELECT %(participant)s, %(metric)s, %(source)s, span.date,

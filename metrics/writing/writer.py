@@ -6,7 +6,8 @@ that are new or differ are touched, and the old value of each that differs is ke
 minutes, hours and local days are recomputed from the rows beneath them, and the days are judged. Storing the same thing
 twice therefore changes nothing, and two writers on one participant take turns.
 
-Its parts: samples.py, nights.py and exercise.py write, copying.py speaks COPY, rollups.py recomputes.
+Its parts: samples.py, sleep.py and exercise.py write, metrics/writing/binary_copy.py speaks COPY, rollups.py
+recomputes.
 """
 
 from __future__ import annotations
@@ -17,20 +18,21 @@ from collections.abc import Sequence
 from django.db import connection, transaction
 from django.utils import timezone
 
-from metrics import cutting, retention, rollups, sql, telemetry, verdicts
-from metrics.batch import Delivery, OffsetChange, Sessions, SourceKey, microseconds
-from metrics.calendars import calendar_of
-from metrics.collection import collected_by
-from metrics.counts import Counts
-from metrics.days import LocalCalendar
-from metrics.exercise import date_exercise, remove_absent_exercise, store_exercise
-from metrics.kept import kept_days
+from metrics import prometheus
+from metrics.batch import Counts, Delivery, OffsetChange, Sessions, SourceKey, microseconds
+from metrics.local_time import LocalCalendar
 from metrics.models import OffsetPeriod, SleepSession, Source
-from metrics.nights import choose_main_sleep, remove_absent_sleep, store_sleep
+from metrics.monitoring import evaluation
+from metrics.participant_calendars import calendar_of
 from metrics.registry import BY_CODE, HEART_RATE
-from metrics.rollups import SeriesKey
-from metrics.samples import remove_absent, store_batch
-from metrics.traces import OffsetTrace, Trace
+from metrics.selection.collection_window import collected_by
+from metrics.storage.stored_days import kept_days
+from metrics.writing import collection_filter, retention_filter, rollups, sql
+from metrics.writing.exercise import date_exercise, remove_absent_exercise, store_exercise
+from metrics.writing.rollups import SeriesKey
+from metrics.writing.row_changes import OffsetTrace, Trace
+from metrics.writing.samples import remove_absent, store_batch
+from metrics.writing.sleep import choose_main_sleep, remove_absent_sleep, store_sleep
 from participants.locks import come_in
 from participants.models import Participant, Trial
 
@@ -50,8 +52,8 @@ def store(
 ) -> Counts:
     """Store all that came for one participant, or nothing. `trace` is filled with what is stored and what was before.
 
-    What lies outside the collection interval is rejected (metrics.cutting), as it stands under the locks that are held
-    here: nobody withdraws, and no trial is closed, while their data are stored.
+    What lies outside the collection interval is rejected (metrics.writing.collection_filter), as it stands under the
+    locks that are held here: nobody withdraws, and no trial is closed, while their data are stored.
 
     Raises Frozen where nothing of them is taken any more, SyntheticRefused where a source is synthetic and the trial is
     no demo, and database errors as they are.
@@ -74,8 +76,8 @@ def store(
             _store_offsets(participant, changes, now, trace)
             calendar = calendar_of(participant)
             interval = collected_by(participant, calendar)
-        delivery, counts = cutting.inside(delivery, interval)
-        delivery, not_kept = retention.taken(delivery, trial.raw_removed_before)
+        delivery, counts = collection_filter.inside(delivery, interval)
+        delivery, not_kept = retention_filter.taken(delivery, trial.raw_removed_before)
         counts += not_kept
         counts.skipped = dict(delivery.skipped)
         dates = set[dt.date]()
@@ -83,7 +85,7 @@ def store(
             series = SeriesKey(participant.pk, BY_CODE[batch.metric], sources[batch.source].pk)
             written = store_batch(series, batch, now, trace)
             counts += written.counts
-            telemetry.count(batch.source.provider, written.counts)
+            prometheus.count(batch.source.provider, written.counts)
             dates |= rollups.refresh(
                 series,
                 written.touched,
@@ -97,13 +99,13 @@ def store(
         gone, removed = _remove_absent(participant, delivery, calendar)
         counts += removed
         asked = _asked(delivery, calendar, now)
-        verdicts.refresh(participant, dates | nights | gone, asked=asked, now=now)
+        evaluation.refresh(participant, dates | nights | gone, asked=asked, now=now)
     return counts
 
 
 def _why_frozen(participant: Participant, trial: Trial) -> str:
     if trial.status == Trial.Status.CLOSED:
-        return f"Trial {trial.code} {cutting.CLOSED}."
+        return f"Trial {trial.code} {collection_filter.CLOSED}."
     return f"{participant.study_id} has withdrawn: their record does not change any more."
 
 
@@ -215,6 +217,6 @@ def recompute(
         SleepSession.objects.bulk_update(sessions, ["date"], batch_size=500)
         choose_main_sleep(participant.pk, moved | {session.date for session in sessions})
         date_exercise(participant, start, end, calendar)
-        line = retention.takes_from(Trial.objects.get(pk=participant.trial_id).raw_removed_before)
+        line = retention_filter.takes_from(Trial.objects.get(pk=participant.trial_id).raw_removed_before)
         dates = rollups.rebuild_days(participant.pk, first, last, calendar, samples_from=line and line.date())
-        verdicts.refresh(participant, dates, now=now)
+        evaluation.refresh(participant, dates, now=now)

@@ -18,10 +18,11 @@ from allauth.mfa.models import Authenticator
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from participants import account_mail, published, second_factor, sign_in_history, vault
-from participants.addresses import canonical
+from participants.accounts import emails, published_password, sign_in_log, two_factor
+from participants.accounts.session_middleware import SIGNED_IN
+from participants.email_addresses import canonical
 from participants.models import SignIn, User
-from participants.session_life import SIGNED_IN
+from participants.privacy import encryption
 
 MISMATCH = "E-mail and password do not match."
 
@@ -30,7 +31,7 @@ class Backend(AuthenticationBackend):  # type: ignore[misc]  # allauth is not ty
     """Password sign-in by the user's own address, however it is written. Programs have tokens and do not sign in."""
 
     def _authenticate_by_email(self, email: str, password: str) -> Any:
-        if password == published.PASSWORD and not published.opens():
+        if password == published_password.PASSWORD and not published_password.opens():
             return None
         return self._check_password(User.objects.by_address(email).filter(is_service=False).first(), password)
 
@@ -60,7 +61,7 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is not ty
         try:
             super().pre_authenticate(request, **credentials)
         except ValidationError:
-            sign_in_history.failed(request, str(credentials.get("email", "")), SignIn.Outcome.LOCKED)
+            sign_in_log.failed(request, str(credentials.get("email", "")), SignIn.Outcome.LOCKED)
             raise
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
@@ -71,7 +72,7 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is not ty
         return user
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
-        sign_in_history.failed(request, str(credentials.get("email", "")), SignIn.Outcome.FAILED)
+        sign_in_log.failed(request, str(credentials.get("email", "")), SignIn.Outcome.FAILED)
 
     def reauthenticate(self, user: User, password: str) -> bool:
         found = self.authenticate(context.request, email=user.email, password=password)
@@ -91,8 +92,8 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is not ty
         self, request: HttpRequest, level: int, message_template: str | None = None, *args: Any, **kw: Any
     ) -> None:
         """allauth's own sentences are left out where the page that follows says as much."""
-        if message_template in account_mail.MESSAGES:
-            kw["message"] = account_mail.MESSAGES[message_template]
+        if message_template in emails.MESSAGES:
+            kw["message"] = emails.MESSAGES[message_template]
             super().add_message(request, level, None, *args, **kw)
         elif kw.get("message"):
             super().add_message(request, level, message_template, *args, **kw)
@@ -100,7 +101,7 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is not ty
     def send_notification_mail(
         self, template_prefix: str, user: User, context: dict[str, Any] | None = None, email: str | None = None
     ) -> None:
-        account_mail.notify(user, template_prefix, self.request)
+        emails.notify(user, template_prefix, self.request)
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth is not typed
@@ -113,13 +114,13 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth i
     }
 
     def encrypt(self, text: str) -> str:
-        return vault.seal(text)
+        return encryption.seal(text)
 
     def decrypt(self, encrypted_text: str) -> str:
-        return vault.unseal(encrypted_text)
+        return encryption.unseal(encrypted_text)
 
     def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
-        return second_factor.may_remove(authenticator.user, authenticator)
+        return two_factor.may_remove(authenticator.user, authenticator)
 
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:
         return {**super().get_public_key_credential_rp_entity(), "name": "Wearable Trials"}

@@ -96,12 +96,13 @@ def queue(task: Any, *args: Any) -> None:
 
 def notify(user: User, what: str, request: HttpRequest | None) -> None:
     """Tell somebody that their account was changed, once the change is stored. Without a mail server nobody is told."""
-    from participants import sign_in_history, tasks
+    from participants import tasks
+    from participants.accounts import sign_in_log
 
     place = "by an administrator"
     if request is not None:
-        place = f"from {sign_in_history.network(request) or 'an unknown address'}"
-        if known := sign_in_history.browser(request):
+        place = f"from {sign_in_log.network(request) or 'an unknown address'}"
+        if known := sign_in_log.browser(request):
             place += f" ({known})"
     at = timezone.now().strftime("%-d %B %Y %H:%M")
     transaction.on_commit(partial(queue_or_log, tasks.mail_notice, user.pk, what, at, place))

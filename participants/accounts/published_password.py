@@ -15,7 +15,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
 
-from participants.api_tokens import token_revoke
+from participants.accounts.api_tokens import token_revoke
 from participants.audit import record
 from participants.models import ApiToken, Trial, User
 

@@ -13,8 +13,9 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from participants import account_mail, audit, sign_in_history
-from participants.addresses import canonical
+from participants import audit
+from participants.accounts import emails, sign_in_log
+from participants.email_addresses import canonical
 from participants.models import SERVICE_DOMAIN, ColleagueInvitation, Membership, Site, Trial, User, Via
 from participants.services.changes import change, locked
 from participants.services.team import membership_grant
@@ -37,7 +38,7 @@ def led_by(user: User) -> QuerySet[Trial]:
 def colleague_invite(*, trial: Trial, email: str, role: str, site: Site | None, by: User) -> ColleagueInvitation:
     """Ask somebody into a trial by e-mail. An open invitation to the same address gives way to the new one.
 
-    Raises django's ValidationError for bad values, account_mail.CannotSend where no mail can be sent (the invitation
+    Raises django's ValidationError for bad values, emails.CannotSend where no mail can be sent (the invitation
     is revoked at once then).
     """
     from participants import tasks
@@ -63,8 +64,8 @@ def colleague_invite(*, trial: Trial, email: str, role: str, site: Site | None, 
         invitation.save()
         audit.record("colleague.invite", trial=trial, thing=f"invitation:{invitation.pk}", new=_told(invitation))
     try:
-        account_mail.queue(tasks.mail_invitation, invitation.pk)
-    except account_mail.CannotSend:
+        emails.queue(tasks.mail_invitation, invitation.pk)
+    except emails.CannotSend:
         colleague_revoke(invitation)
         raise
     return invitation
@@ -90,18 +91,18 @@ def colleague_revoke(invitation: ColleagueInvitation) -> bool:
 def invitation_again(invitation: ColleagueInvitation) -> bool:
     """Send the link once more, a new one: the one before does not work any more. False where it is not open.
 
-    Raises account_mail.CannotSend: without a mail server nothing has changed, else it is sent by the next sweep.
+    Raises emails.CannotSend: without a mail server nothing has changed, else it is sent by the next sweep.
     """
     from participants import tasks
 
-    account_mail.check_server()
+    emails.check_server()
     with transaction.atomic():
         mine = ColleagueInvitation.objects.filter(pk=invitation.pk, accepted_at=None, revoked_at=None)
         if not mine.filter(expires_at__gt=timezone.now()).update(sent_at=None, code_hash="", attempts=0, tried_at=None):
             return False
         told, thing = _told(invitation), f"invitation:{invitation.pk}"
         audit.record("colleague.invite_again", trial=invitation.trial, thing=thing, new=told)
-    account_mail.queue(tasks.mail_invitation, invitation.pk)
+    emails.queue(tasks.mail_invitation, invitation.pk)
     return True
 
 
@@ -125,7 +126,7 @@ def invitation_send(pk: int) -> None:
             return
         code = secrets.token_urlsafe(32)
         invitation.code_hash, invitation.sent_at = _hashed(code), timezone.now()
-        account_mail.send_invitation(invitation, code)
+        emails.send_invitation(invitation, code)
         invitation.save(update_fields=["code_hash", "sent_at"])
 
 
@@ -181,8 +182,8 @@ def second_factor_recover(user: User, *, reason: str) -> int:
         audit.record(
             "account.second_factor_removed", thing=f"user:{user.pk}", old={"second_factors": count}, reason=reason
         )
-        sign_in_history.sign_out_everywhere(None, user, why="the second factor was removed")
-        account_mail.notify(user, "second_factor_recovered", None)
+        sign_in_log.sign_out_everywhere(None, user, why="the second factor was removed")
+        emails.notify(user, "second_factor_recovered", None)
     return int(count)
 
 

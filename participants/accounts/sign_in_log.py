@@ -20,8 +20,9 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from participants import audit, session_life
-from participants.addresses import canonical
+from participants import audit
+from participants.accounts import session_middleware
+from participants.email_addresses import canonical
 from participants.models import SignIn, User
 
 BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari"))
@@ -103,7 +104,7 @@ def sign_out_everywhere(request: HttpRequest | None, user: User, *, why: str) ->
     user.signed_out_at = timezone.now()
     user.save(update_fields=["signed_out_at"])
     if request is not None and request.user.pk == user.pk:
-        session_life.begin(request, user.signed_out_at.timestamp())
+        session_middleware.begin(request, user.signed_out_at.timestamp())
     audit.record("account.sign_out_everywhere", thing=f"user:{user.pk}", reason=why)
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from participants import (  # noqa: F401  they register what they show
-    admin_accounts,
-    admin_consent,
-    admin_contacts,
-    admin_people,
-    admin_team,
-    admin_trials,
-    admin_trust,
+from participants.admin import (  # noqa: F401  they register what they show
+    accounts,
+    audit,
+    consent,
+    contacts,
+    participants,
+    team,
+    trials,
 )
 
 admin.site.site_header = "Wearable Trials"

@@ -15,8 +15,8 @@ from django.http import HttpRequest, HttpResponseBase
 from django.template.response import SimpleTemplateResponse
 
 from participants.audit import looked, record
-from participants.holdings import STAYS, holdings
 from participants.models import Participant
+from participants.privacy.data_map import STAYS, holdings
 
 
 class AdminLooks:

@@ -10,8 +10,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from participants import api_tokens
-from participants.admin_parts import Act, Evidence, NothingToAsk
+from participants.accounts import api_tokens
+from participants.admin.base import Act, Evidence, NothingToAsk
 from participants.models import ApiToken, AuditDetail, AuditEntry
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from participants.audit import record
-from participants.entered import said
 from participants.forms import DayField, LineField
+from participants.user_input import said
 
 # A list longer than this is told by its number; so many rows are acted on at once at most.
 SHOWN, AT_ONCE = 200, 2_000

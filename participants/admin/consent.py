@@ -8,9 +8,9 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
-from participants import consents
-from participants.admin_parts import ByService, Evidence, Kept
+from participants.admin.base import ByService, Evidence, Kept
 from participants.models import Consent, ConsentDocument, Erasure
+from participants.privacy import consent
 
 if TYPE_CHECKING:
     DocumentAdminBase = admin.ModelAdmin[ConsentDocument]
@@ -42,7 +42,7 @@ class ConsentDocumentAdmin(Kept, ByService, DocumentAdminBase):
         return False
 
     def save_model(self, request: HttpRequest, obj: ConsentDocument, form: Any, change: bool) -> None:
-        made = consents.document_add(**{name: form.cleaned_data[name] for name in form.Meta.fields})
+        made = consent.document_add(**{name: form.cleaned_data[name] for name in form.Meta.fields})
         obj.pk = made.pk
 
 

@@ -12,10 +12,10 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from participants import contacts, vault
-from participants.admin_parts import Act
+from participants.admin.base import Act
 from participants.forms import LineField
 from participants.models import Contact
+from participants.privacy import contacts, encryption
 
 if TYPE_CHECKING:
     ContactAdminBase = admin.ModelAdmin[Contact]
@@ -43,7 +43,7 @@ class ContactForm(ContactFormBase):
         """Fill in what is stored, which is recorded as opened."""
         try:
             details = contacts.contact_open(self.instance.participant)
-        except vault.CannotOpen as fault:
+        except encryption.CannotOpen as fault:
             for field in OPENED:
                 self.fields[field].help_text = f"{fault} Saving replaces what is stored."
             return

@@ -17,11 +17,12 @@ from django.urls import path, reverse
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
-from participants import enrolment, vault
-from participants.enrolment import COLUMNS, CONTACT_COLUMNS, NotClean, Unreadable, Verdict, drafts
-from participants.entered import said
+from participants import enrolment
+from participants.enrolment import COLUMNS, CONTACT_COLUMNS, NotClean, Unreadable, Verdict, pending_upload
 from participants.models import Trial, User
+from participants.privacy import encryption
 from participants.services import EnrolmentError
+from participants.user_input import said
 
 WAITING = "enrolment"  # in the session: the number of the file
 CONTACTS = ("participants.add_contact", "participants.change_contact")
@@ -60,7 +61,7 @@ class EnrolmentPages:
         if request.method == "POST" and "confirm" in said(request):
             return self._confirm(request)
         if request.method == "POST" and "cancel" in said(request):
-            drafts.forget(_user(request))
+            pending_upload.forget(_user(request))
             return HttpResponseRedirect(request.path)
         form = UploadForm(said(request).form or None, request.FILES or None)
         if request.method == "POST" and form.is_valid():
@@ -69,9 +70,9 @@ class EnrolmentPages:
                 sheet = enrolment.read(text)
                 trial = form.cleaned_data["trial"]
                 preview = enrolment.check(trial, sheet, may_contact=may_contact(request))
-                drafts.forget(_user(request))
+                pending_upload.forget(_user(request))
                 if preview.clean:
-                    draft = drafts.keep(trial, _user(request), text, contacts=sheet.has_contacts)
+                    draft = pending_upload.keep(trial, _user(request), text, contacts=sheet.has_contacts)
                     request.session[WAITING] = draft.pk
                 return self._shown(request, trial, preview)
             except (Unreadable, ImproperlyConfigured) as fault:
@@ -82,17 +83,17 @@ class EnrolmentPages:
     def _confirm(self, request: HttpRequest) -> HttpResponse:
         try:
             with transaction.atomic():
-                draft = drafts.waiting(_user(request), request.session.get(WAITING))
+                draft = pending_upload.waiting(_user(request), request.session.get(WAITING))
                 if draft is None:
                     messages.error(request, "There is no file that waits to be confirmed. Upload it again.")
                     return HttpResponseRedirect(request.path)
-                trial, sheet = draft.trial, enrolment.read(drafts.text_of(draft))
+                trial, sheet = draft.trial, enrolment.read(pending_upload.text_of(draft))
                 result = enrolment.enrol_all(trial, sheet, may_contact=may_contact(request))
                 draft.delete()
         except NotClean as fault:
             messages.error(request, "Something changed meanwhile: nobody was enrolled. Look at the rows below.")
             return self._shown(request, fault.trial, fault.preview)
-        except (EnrolmentError, vault.CannotOpen) as fault:
+        except (EnrolmentError, encryption.CannotOpen) as fault:
             messages.error(request, str(fault))
             return HttpResponseRedirect(request.path)
         known = f" {result.known} were enrolled already." if result.known else ""

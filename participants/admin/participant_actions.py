@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from participants import services
-from participants.admin_parts import Act, DayForm, ReasonForm
+from participants.admin.base import Act, DayForm, ReasonForm
 from participants.forms import DayField
 from participants.models import Participant
 

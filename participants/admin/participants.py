@@ -13,9 +13,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from participants import services
-from participants.admin_acts import ACTS
-from participants.admin_enrolment import EnrolmentPages
-from participants.admin_parts import Act, ByService, Evidence, Kept, WithReason, changed
+from participants.admin.base import Act, ByService, Evidence, Kept, WithReason, changed
+from participants.admin.enrolment import EnrolmentPages
+from participants.admin.participant_actions import ACTS
 from participants.forms import LineField
 from participants.models import Participant, Pause, Trial
 from participants.services.records import has_data

@@ -15,11 +15,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from participants import services
-from participants.addresses import canonical
-from participants.admin_parts import Act, ByService, Kept, ReasonForm, Recorded, WithReason, changed
+from participants.accounts.staff_rights import check_grants, may_edit
+from participants.admin.base import Act, ByService, Kept, ReasonForm, Recorded, WithReason, changed
 from participants.audit import record
+from participants.email_addresses import canonical
 from participants.models import Membership, User
-from participants.staff_rights import check_grants, may_edit
 
 if TYPE_CHECKING:
     UserAdminBase = DjangoUserAdmin[User]

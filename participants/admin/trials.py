@@ -18,8 +18,8 @@ from django.forms.models import model_to_dict
 from django.http import HttpRequest
 from django.utils import timezone
 
-from participants import closing, services
-from participants.admin_parts import ByService, Evidence, Kept, WithReason, changed
+from participants import services, trial_closing
+from participants.admin.base import ByService, Evidence, Kept, WithReason, changed
 from participants.admin_site import Choosing
 from participants.models import Membership, Protocol, Site, Trial
 
@@ -96,9 +96,9 @@ class TrialForm(WithReason, TrialFormBase):
         if closes and not given.get("close"):
             raise ValidationError(
                 {
-                    "close": f"Closing the trial is not undone by opening it again: {closing.ends(self.instance)}. The"
-                    " access to participants’ accounts is given back, and nothing is stored any more. Tick this if that"
-                    " is meant."
+                    "close": "Closing the trial is not undone by opening it again:"
+                    f" {trial_closing.ends(self.instance)}. The access to participants’ accounts is given back, and"
+                    " nothing is stored any more. Tick this if that is meant."
                 }
             )
         return given

@@ -12,13 +12,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from participants.api.base.parameters import Parameters
+from participants.api.base.resource import resource
+from participants.api.base.viewsets import ResourceSet
 from participants.audit import record
 from participants.models import AuditDetail, AuditEntry, Participant
-from participants.models.trust import Via
+from participants.models.audit import Via
 from participants.querysets import ParticipantQuerySet, reads_whole_trail
-from participants.rest.described import resource
-from participants.rest.parameters import Parameters
-from participants.rest.views import ResourceSet
 
 
 class AuditEntrySerializer(serializers.ModelSerializer[AuditEntry]):

@@ -9,13 +9,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from participants import contacts, vault
+from participants.api.base.exceptions import Problem
+from participants.api.base.fields import Line
+from participants.api.base.parameters import Parameters
+from participants.api.base.resource import resource
+from participants.api.base.viewsets import ResourceView
 from participants.models import Participant
-from participants.rest.described import resource
-from participants.rest.fields import Line
-from participants.rest.parameters import Parameters
-from participants.rest.problems import Problem
-from participants.rest.views import ResourceView
+from participants.privacy import contacts, encryption
 
 UNCACHED = {"Cache-Control": "private, no-store"}
 
@@ -41,7 +41,7 @@ class ContactView(ResourceView):
     def _answer(self, participant: Participant) -> Response:
         try:
             details = contacts.contact_open(participant)
-        except vault.CannotOpen:
+        except encryption.CannotOpen:
             said = "The contact data were sealed with a key that this site does not have."
             raise Problem(409, "It cannot be opened.", said) from None
         reach = contacts.reach(contacts.contact_of(participant))

@@ -10,9 +10,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from participants.api.base.parameters import Parameters
+from participants.api.base.viewsets import ResourceView
 from participants.models import ApiToken, Membership, Trial
-from participants.rest.parameters import Parameters
-from participants.rest.views import ResourceView
 
 
 class MyMembershipSerializer(serializers.ModelSerializer[Membership]):

@@ -12,12 +12,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from participants import services
+from participants.api.base.exceptions import BadParameters, conflicts
+from participants.api.base.fields import Address, Line, LocalTime
+from participants.api.base.parameters import Parameters
+from participants.api.base.resource import resource
+from participants.api.base.viewsets import ResourceSet, created
 from participants.models import Membership, Site, Trial, User
-from participants.rest.described import resource
-from participants.rest.fields import Address, Line, LocalTime
-from participants.rest.parameters import Parameters
-from participants.rest.problems import BadParameters, conflicts
-from participants.rest.views import ResourceSet, created
 
 
 class MemberSerializer(serializers.ModelSerializer[Membership]):

@@ -11,11 +11,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from participants import services
+from participants.api.base.fields import Line
+from participants.api.base.parameters import Parameters
+from participants.api.base.resource import resource
+from participants.api.base.viewsets import ResourceSet, created
 from participants.models import Site
-from participants.rest.described import resource
-from participants.rest.fields import Line
-from participants.rest.parameters import Parameters
-from participants.rest.views import ResourceSet, created
 
 
 class SiteSerializer(serializers.ModelSerializer[Site]):

@@ -10,12 +10,12 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from participants import closing, services
+from participants import services, trial_closing
+from participants.api.base.fields import Line
+from participants.api.base.parameters import Parameters
+from participants.api.base.resource import IF_MATCH
+from participants.api.base.viewsets import ResourceSet
 from participants.models import Trial
-from participants.rest.described import IF_MATCH
-from participants.rest.fields import Line
-from participants.rest.parameters import Parameters
-from participants.rest.views import ResourceSet
 from participants.services.changes import locked
 
 
@@ -92,7 +92,7 @@ class TrialSet(ResourceSet):
         asked = self.said(TrialChangesSerializer, partial=True)
         dry_run = asked.pop("dry_run", False)
         closes = trial.status != Trial.Status.CLOSED == asked.get("status")
-        told = {"ends": closing.ends(trial) if closes else None}
+        told = {"ends": trial_closing.ends(trial) if closes else None}
         with transaction.atomic():
             changed = services.trial_update(trial, **asked)
             if dry_run:

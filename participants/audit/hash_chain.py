@@ -4,7 +4,7 @@ An entry carries an HMAC-SHA-256 over its own columns from the moment it is writ
 a link's HMAC covers the link before it. The head's covers the last position, so that links cut off at the end are
 missed too; it is there from the beginning, so that a trail that was emptied is missed as well. Whoever can write to the
 database but does not hold AUDIT_KEYS can make none of these; that they put an earlier state back is told by the head
-that is kept outside (participants.audit_head). What nothing tells: docs/trust.md.
+that is kept outside (participants.audit.chain_head). What nothing tells: docs/trust.md.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from django.db import connection, transaction
 from django.db.models import Count, Exists, Min, OuterRef
 from django.utils import timezone
 
-from participants import audit_head
 from participants.after_commit import after_commit
-from participants.buckets import StoreFault
+from participants.audit import chain_head
 from participants.models import AuditDetail, AuditEntry, AuditHead, AuditSeal
+from participants.s3 import StoreFault
 
 log = logging.getLogger(__name__)
 
@@ -130,15 +130,15 @@ def seal() -> int:
     return len(links)
 
 
-def _keep_outside(head: audit_head.Head) -> None:
+def _keep_outside(head: chain_head.Head) -> None:
     try:
-        audit_head.keep(head)
-    except (audit_head.Unreadable, StoreFault, OSError) as fault:
+        chain_head.keep(head)
+    except (chain_head.Unreadable, StoreFault, OSError) as fault:
         log.error("the audit trail's head could not be kept outside the database: %s", fault)
 
 
 @transaction.atomic
-def restored() -> tuple[audit_head.Head | None, audit_head.Head] | None:
+def restored() -> tuple[chain_head.Head | None, chain_head.Head] | None:
     """Take the database's head for the one that is kept outside, after a restore: (the kept one, the new one).
 
     None, and nothing is changed, where the kept one is in the chain.
@@ -146,11 +146,11 @@ def restored() -> tuple[audit_head.Head | None, audit_head.Head] | None:
     if not list(_faults_of_outside()):
         return None
     try:
-        before = audit_head.kept()
-    except audit_head.Unreadable:
+        before = chain_head.kept()
+    except chain_head.Unreadable:
         before = None
     now = head()
-    transaction.on_commit(partial(audit_head.keep, now, instead=True))
+    transaction.on_commit(partial(chain_head.keep, now, instead=True))
     return before, now
 
 
@@ -233,8 +233,8 @@ def _faults_of_outside() -> Iterator[str]:
     if not settings.AUDIT_HEAD:
         return
     try:
-        outside = audit_head.kept()
-    except audit_head.Unreadable as fault:
+        outside = chain_head.kept()
+    except chain_head.Unreadable as fault:
         yield f"The head that is kept outside the database cannot be read: {fault}."
         return
     if outside is None:
@@ -249,8 +249,6 @@ def _faults_of_outside() -> Iterator[str]:
 
 def _faults_of_entries() -> Iterator[str]:
     """Entries against their own mac and detail, those that should have been sealed long ago, and copies."""
-    from participants.audit import detail_digest
-
     late = timezone.now() - LATE
     sealed = AuditSeal.objects.filter(entry_id=OuterRef("pk"))
     for pk in AuditEntry.objects.filter(~Exists(sealed), at__lt=late).values_list("pk", flat=True).iterator():
@@ -278,3 +276,9 @@ def _erased(entry: AuditEntry) -> bool:
     if entry.participant_id is None:
         return False
     return AuditEntry.objects.filter(participant=entry.participant_id, action="participant.erase").exists()
+
+
+def detail_digest(detail: AuditDetail) -> str:
+    """A salted SHA-256 of what an entry says, in hexadecimal."""
+    said = json.dumps([detail.salt, detail.subject, detail.old, detail.new, detail.reason], sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()

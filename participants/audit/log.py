@@ -2,13 +2,12 @@
 
 Who acts is known from the context that a request, a task or a command runs in, so services need no argument for it.
 An entry is written in the caller's transaction: what was rolled back was not done. Entries are chained shortly after
-(participants.audit_chain).
+(participants.audit.hash_chain).
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import json
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +21,8 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
-from participants import audit_chain
+from participants.audit import hash_chain
+from participants.audit.hash_chain import detail_digest
 from participants.models import ApiToken, AuditDetail, AuditEntry, Participant, Trial, User, Via
 
 # A chart of a page that was opened so recently belongs to that look.
@@ -135,7 +135,7 @@ def _append(
             request_id=context.request_id,
             detail_digest=detail_digest(detail) if _says_something(detail) else "",
         )
-        entry.key_id, entry.mac = audit_chain.authenticate(entry)
+        entry.key_id, entry.mac = hash_chain.authenticate(entry)
         entries.append(entry)
     AuditEntry.objects.bulk_create(entries)
     details = []
@@ -146,12 +146,6 @@ def _append(
     if details:
         AuditDetail.objects.bulk_create(details)
     return entries
-
-
-def detail_digest(detail: AuditDetail) -> str:
-    """A salted SHA-256 of what an entry says, in hexadecimal."""
-    said = json.dumps([detail.salt, detail.subject, detail.old, detail.new, detail.reason], sort_keys=True)
-    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def _says_something(detail: AuditDetail) -> bool:

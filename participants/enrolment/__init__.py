@@ -1,8 +1,6 @@
 """Enrolling many by a file: read it, say of every row what would become of it, then enrol all of them or nobody."""
 
-from participants.enrolment.applying import Enrolled, NotClean, enrol_all
-from participants.enrolment.checking import Preview, Row, Verdict, check
-from participants.enrolment.reading import (
+from participants.enrolment.parsing import (
     COLUMNS,
     CONTACT_COLUMNS,
     LIMIT_BYTES,
@@ -12,6 +10,8 @@ from participants.enrolment.reading import (
     read,
     template,
 )
+from participants.enrolment.services import Enrolled, NotClean, enrol_all
+from participants.enrolment.validation import Preview, Row, Verdict, check
 
 __all__ = [
     "COLUMNS",

@@ -10,8 +10,8 @@ import datetime as dt
 from django.conf import settings
 from django.db import transaction
 
-from participants import vault
 from participants.models import EnrolmentDraft, Trial, User
+from participants.privacy import encryption
 
 
 @transaction.atomic
@@ -19,7 +19,7 @@ def keep(trial: Trial, user: User, text: str, *, contacts: bool) -> EnrolmentDra
     """Keep a file for its user, in place of the one that waited before. Raises ImproperlyConfigured without a key."""
     forget(user)
     return EnrolmentDraft.objects.create(
-        trial=trial, user=user, sealed=contacts, text=vault.seal(text) if contacts else text
+        trial=trial, user=user, sealed=contacts, text=encryption.seal(text) if contacts else text
     )
 
 
@@ -30,8 +30,8 @@ def waiting(user: User, pk: object) -> EnrolmentDraft | None:
 
 
 def text_of(draft: EnrolmentDraft) -> str:
-    """Its text. Raises vault.CannotOpen."""
-    return vault.unseal(draft.text) if draft.sealed else draft.text
+    """Its text. Raises encryption.CannotOpen."""
+    return encryption.unseal(draft.text) if draft.sealed else draft.text
 
 
 def forget(user: User) -> None:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from participants import audit, contacts
-from participants.enrolment.checking import Preview, Verdict, check
-from participants.enrolment.reading import Sheet
+from participants import audit
+from participants.enrolment.parsing import Sheet
+from participants.enrolment.validation import Preview, Verdict, check
 from participants.models import Participant, Trial
+from participants.privacy import contacts
 from participants.services import changed_together, participant_enrol
 from participants.services.changes import locked
 

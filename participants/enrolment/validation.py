@@ -17,12 +17,12 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from participants import contacts
-from participants.enrolment.reading import Sheet
-from participants.entered import EARLIEST, LATEST, OUT_OF_BOUNDS
+from participants.enrolment.parsing import Sheet
 from participants.models import Participant, Site, Trial
+from participants.privacy import contacts
 from participants.study_ids import differs_in_case, study_key
 from participants.tables import FORMULA
+from participants.user_input import EARLIEST, LATEST, OUT_OF_BOUNDS
 
 PHONE = re.compile(r"\+?[0-9 ()/.-]{3,39}\Z")
 DAY_FIRST = re.compile(r"(\d{1,2})\.\s?(\d{1,2})\.\s?(\d{4})\Z")

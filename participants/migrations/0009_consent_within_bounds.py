@@ -4,7 +4,7 @@ from django.contrib.postgres.operations import AddConstraintNotValid
 from django.db import migrations, models
 from django.db.models import Q
 
-from participants.entered import FIRST_INSTANT, LAST_INSTANT, OUT_OF_BOUNDS
+from participants.user_input import FIRST_INSTANT, LAST_INSTANT, OUT_OF_BOUNDS
 
 # The audit trail keeps the date that was entered.
 WITHIN = """

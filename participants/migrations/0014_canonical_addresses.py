@@ -8,7 +8,7 @@ from collections import defaultdict
 
 from django.db import migrations
 
-from participants.addresses import canonical
+from participants.email_addresses import canonical
 from participants.migrations._trail import record
 
 REASON = "addresses are stored as they are looked up"

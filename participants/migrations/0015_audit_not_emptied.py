@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from participants import audit_chain
+from participants.audit import hash_chain
 
 TABLES = ("auditentry", "auditdetail", "auditseal", "audithead")
 GUARD = """
@@ -25,7 +25,7 @@ def begin(apps, schema_editor):
     """Where nothing was ever sealed there is no head yet."""
     heads, seals = (apps.get_model("participants", name).objects for name in ("AuditHead", "AuditSeal"))
     if not heads.exists() and not seals.exists():
-        heads.create(pk=1, **audit_chain.first())
+        heads.create(pk=1, **hash_chain.first())
 
 
 class Migration(migrations.Migration):

@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-# What stands there: the server's code and its enhanced one (dashboards.post), e.g. "552 5.2.2, the mailbox ...".
+# What stands there: the server's code and its enhanced one (dashboards.messaging.smtp), e.g. "552 5.2.2, the mailbox ...".
 LIFTED = r"""
 UPDATE participants_contact SET bounced_at = NULL, bounce_reason = ''
 WHERE bounced_at IS NOT NULL AND CASE

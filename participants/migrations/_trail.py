@@ -4,7 +4,7 @@ import secrets
 
 from django.utils import timezone
 
-from participants import audit, audit_chain
+from participants.audit import hash_chain
 
 
 def record(apps, action, thing, *, old, new=None, reason, trial_id=None):
@@ -12,8 +12,8 @@ def record(apps, action, thing, *, old, new=None, reason, trial_id=None):
     entries, details = (apps.get_model("participants", name) for name in ("AuditEntry", "AuditDetail"))
     detail = details(salt=secrets.token_hex(16), old=old, new=new or {}, reason=reason)
     entry = entries(at=timezone.now(), action=action, via="command", thing=thing, trial_id=trial_id)
-    entry.detail_digest = audit.detail_digest(detail)
-    entry.key_id, entry.mac = audit_chain.authenticate(entry)
+    entry.detail_digest = hash_chain.detail_digest(detail)
+    entry.key_id, entry.mac = hash_chain.authenticate(entry)
     entry.save()
     detail.entry = entry
     detail.save(force_insert=True)

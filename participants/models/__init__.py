@@ -1,25 +1,7 @@
 """Who takes part in what, and who did what: people and their trials, the audit trail, tokens."""
 
 from participants.models.accounts import ColleagueInvitation, EnrolmentDraft, SignIn
-from participants.models.consent import Consent, ConsentDocument, Erasure, Reinstatement
-from participants.models.people import (
-    CODE,
-    SERVICE_DOMAIN,
-    Contact,
-    Membership,
-    Participant,
-    Pause,
-    Protocol,
-    Site,
-    Trial,
-    User,
-    alert_rules,
-    day_variants,
-    expected_metrics,
-    time_zones,
-    validate_time_zone,
-)
-from participants.models.trust import (
+from participants.models.audit import (
     ApiToken,
     AuditDetail,
     AuditEntry,
@@ -28,6 +10,20 @@ from participants.models.trust import (
     IdempotencyKey,
     Via,
 )
+from participants.models.consent import Consent, ConsentDocument, Erasure, Reinstatement
+from participants.models.participants import Contact, Participant, Pause
+from participants.models.trials import (
+    CODE,
+    Protocol,
+    Site,
+    Trial,
+    alert_rules,
+    day_variants,
+    expected_metrics,
+    time_zones,
+    validate_time_zone,
+)
+from participants.models.users import SERVICE_DOMAIN, Membership, User
 
 __all__ = [
     "CODE",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.utils import timezone
 
-from participants.models.people import Membership, Site, Trial, User
+from participants.models.trials import Site, Trial
+from participants.models.users import Membership, User
 
 
 class SignIn(models.Model):
@@ -32,7 +33,7 @@ class SignIn(models.Model):
 
 
 class EnrolmentDraft(models.Model):
-    """A file of people to enrol that waits for its confirmation (participants.enrolment.drafts).
+    """A file of people to enrol that waits for its confirmation (participants.enrolment.pending_upload).
 
     An erasure in its trial takes it away, whomever it names; so does an hour's sweep once the session is over.
     """

@@ -7,7 +7,9 @@ from django.db.models import Q, Value
 from django.utils import timezone
 
 from participants.models.fields import LineField
-from participants.models.people import Participant, Trial, User
+from participants.models.participants import Participant
+from participants.models.trials import Trial
+from participants.models.users import User
 from participants.querysets import AuditQuerySet
 
 
@@ -25,7 +27,7 @@ class AuditEntry(models.Model):
     """Somebody did or looked at something. Appended by participants.audit alone; the database refuses any change.
 
     Whom it names is kept by number and without a constraint: an entry outlives users, trials and participants.
-    `mac` authenticates the entry itself (participants.audit_chain); the order of all entries is kept by AuditSeal.
+    `mac` authenticates the entry itself (participants.audit.hash_chain); the order of all entries is kept by AuditSeal.
     """
 
     at = models.DateTimeField()
@@ -150,7 +152,7 @@ class IdempotencyKey(models.Model):
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
     status = models.PositiveSmallIntegerField(null=True)  # null: being worked on
     headers = models.JSONField(default=dict)
-    rights = models.JSONField(default=list, db_default=Value([], models.JSONField()))  # participants.rights
+    rights = models.JSONField(default=list, db_default=Value([], models.JSONField()))  # participants.write_rights
     sealed_body = models.TextField(blank=True)  # answers may hold an invitation's link
 
     class Meta:

@@ -8,9 +8,11 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from participants.entered import FIRST_INSTANT, LAST_INSTANT, OUT_OF_BOUNDS
 from participants.models.fields import DayField, LineField
-from participants.models.people import CODE, Participant, Trial, User
+from participants.models.participants import Participant
+from participants.models.trials import CODE, Trial
+from participants.models.users import User
+from participants.user_input import FIRST_INSTANT, LAST_INSTANT, OUT_OF_BOUNDS
 
 
 class ConsentDocument(models.Model):

@@ -1,4 +1,6 @@
-"""Model fields with the bounds of what people enter (participants.entered). In the database they are Django's own."""
+"""Model fields with the bounds of what people enter (participants.user_input). In the database they are Django's
+own.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
-from participants.entered import check_day, check_line
+from participants.user_input import check_day, check_line
 
 if TYPE_CHECKING:
     DayField = models.DateField

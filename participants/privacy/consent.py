@@ -8,12 +8,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from participants.audit import record
-from participants.entered import check_instant
 from participants.locks import hold
 from participants.models import Consent, ConsentDocument, Participant, Trial
-from participants.reinstatement import consent_given_again
 from participants.services import participant_withdraw
 from participants.services.people import left_already
+from participants.services.reinstatement import consent_given_again
+from participants.user_input import check_instant
 
 
 @transaction.atomic

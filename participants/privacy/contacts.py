@@ -13,10 +13,11 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 
-from participants import locks, vault
+from participants import locks
 from participants.audit import record
-from participants.entered import check_line
 from participants.models import Contact, Participant
+from participants.privacy import encryption
+from participants.user_input import check_line
 
 # Languages in which participants are written to, best known first: the trial's letters exist in these.
 LANGUAGES: dict[str, str] = {"en": "English", "nl": "Dutch", "de": "German"}
@@ -98,7 +99,7 @@ def contact_store(
     elif _opened(contact.sealed_email) != email:
         contact.bounced_at, contact.bounce_reason = None, ""
     contact.sealed_name, contact.sealed_email, contact.sealed_phone = (
-        vault.seal(text) if text else "" for text in (name, email, phone)
+        encryption.seal(text) if text else "" for text in (name, email, phone)
     )
     contact.language = language
     contact.save()
@@ -109,7 +110,7 @@ def contact_store(
 
 
 def contact_open(participant: Participant) -> Details:
-    """Their name, e-mail address and telephone number; empty where unknown. Recorded. Raises vault.CannotOpen."""
+    """Their name, e-mail address and telephone number; empty where unknown. Recorded. Raises encryption.CannotOpen."""
     contact = contact_of(participant)
     record("contact.open", participant=participant)
     return contact_export(contact) if contact else Details()
@@ -118,7 +119,7 @@ def contact_open(participant: Participant) -> Details:
 def contact_export(contact: Contact) -> Details:
     """The same for the file of everything about a participant, the making of which is recorded as subject.export.
 
-    Nobody else opens it this way. Raises vault.CannotOpen.
+    Nobody else opens it this way. Raises encryption.CannotOpen.
     """
     return Details(_opened(contact.sealed_name), _opened(contact.sealed_email), _opened(contact.sealed_phone))
 
@@ -131,7 +132,7 @@ def contact_remove(participant: Participant) -> None:
 
 
 def _opened(sealed: str) -> str:
-    return vault.unseal(sealed) if sealed else ""
+    return encryption.unseal(sealed) if sealed else ""
 
 
 def opt_out(participant: Participant, *, now: dt.datetime) -> None:

@@ -10,7 +10,7 @@ from django.db.models import CASCADE, ForeignKey, Model, QuerySet
 
 from participants.models import AuditDetail, AuditEntry, Erasure, Participant
 
-# What tells that something was done. It stays after an erasure; its details do not (participants.erasing).
+# What tells that something was done. It stays after an erasure; its details do not (participants.privacy.erasure).
 STAYS: tuple[type[Model], ...] = (AuditEntry, AuditDetail, Erasure)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.conf import settings
 
-from participants import contacts
 from participants.models import Contact, Participant, Trial
+from participants.privacy import contacts
 
 FIRST = ("Robin", "Sanne", "Jonas", "Marit", "Emma", "Lukas", "Femke", "Oliver", "Hanna", "Daan", "Clara", "Noor")
 LAST = (

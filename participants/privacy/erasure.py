@@ -2,7 +2,7 @@
 
 What is left is the row of the erasure with its counts, the person's row without anything of theirs, and the audit
 entries without their details: the chain still holds. Backups made before know the person still: a restored one is
-brought up to date from the journal (participants.erasure_journal).
+brought up to date from the journal (participants.privacy.erasure_journal).
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from participants import erasure_journal, rights
+from participants import write_rights
 from participants.after_commit import after_commit
 from participants.audit import looked, record
-from participants.holdings import holdings
 from participants.locks import hold
 from participants.models import AuditDetail, EnrolmentDraft, Erasure, IdempotencyKey, Participant, User
+from participants.privacy import erasure_journal
+from participants.privacy.data_map import holdings
 from participants.services import participant_withdraw
 
 # Where an erasure finds what no foreign key leads to; each is called with the participant and returns counts.
@@ -112,8 +113,8 @@ def remove(participant: Participant, public_id: str) -> None:
             raise NotErased(f"Still there: {', '.join(sorted(still))}.")
         told = dict(+removed)
         record("participant.erase", trial=known.trial, thing=f"erasure:{public_id}", new={"removed": told})
-        # Of this entry the participant's number is all that is known of them: it explains to participants.audit_chain
-        # why the details about them are gone.
+        # Of this entry the participant's number is all that is known of them: it explains to
+        # participants.audit.hash_chain why the details about them are gone.
         looked(known, "participant.erase")
         approved = Erasure.objects.filter(public_id=public_id, state=Erasure.State.APPROVED)
         approved.update(state=Erasure.State.DONE, done_at=timezone.now(), report=told, reason="erased")
@@ -140,7 +141,7 @@ def _mentions(participant: Participant) -> Counter[str]:
     log = LogEntry.objects.filter(own | Q(object_repr__iregex=whole) | Q(change_message__iregex=whole))
     removed["admin.LogEntry"], _ = log.delete()
     repeated = IdempotencyKey.objects.filter(
-        Q(path__iregex=whole) | Q(rights__contains=[[rights.PARTICIPANT, participant.pk]])
+        Q(path__iregex=whole) | Q(rights__contains=[[write_rights.PARTICIPANT, participant.pk]])
     )
     removed["participants.IdempotencyKey"], _ = repeated.delete()
     # Whom a file names, and with what, is known to its uploader alone: all that wait in the participant's trial go.

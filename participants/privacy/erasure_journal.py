@@ -17,8 +17,8 @@ from pathlib import Path
 from django.conf import settings
 from django.utils import timezone
 
-from participants.buckets import SCHEME, Bucket
 from participants.models import Participant
+from participants.s3 import SCHEME, Bucket
 
 ENDING = ".json"
 

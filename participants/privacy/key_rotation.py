@@ -14,7 +14,8 @@ from typing import Any
 from django.apps import apps
 from django.db import models, transaction
 
-from participants import audit, vault
+from participants import audit
+from participants.privacy import encryption
 
 BATCH = 200
 PREFIX = "sealed_"
@@ -52,9 +53,9 @@ def check() -> list[Found]:
         counts = Found(str(model._meta.verbose_name_plural))
         for values in model._default_manager.values_list(*columns).iterator(chunk_size=2_000):
             for sealed in (text for value in values for text in _texts(value)):
-                if vault.newest(sealed):
+                if encryption.newest(sealed):
                     counts.newest += 1
-                elif vault.opens(sealed):
+                elif encryption.opens(sealed):
                     counts.older += 1
                 else:
                     counts.lost += 1
@@ -109,8 +110,8 @@ def _texts(value: Any) -> Iterator[str]:
 def _anew(value: Any) -> Any:
     """The same value with its sealed texts under the newest key."""
     if isinstance(value, str):
-        old = value.startswith(MARK) and not vault.newest(value) and vault.opens(value)
-        return vault.reseal(value) if old else value
+        old = value.startswith(MARK) and not encryption.newest(value) and encryption.opens(value)
+        return encryption.reseal(value) if old else value
     if isinstance(value, dict):
         return {key: _anew(one) for key, one in value.items()}
     return [_anew(one) for one in value] if isinstance(value, list) else value

@@ -1,7 +1,7 @@
 """Everything that is kept about one participant, as files that they can read: the right of access (GDPR, article 15).
 
 Each room tells what it keeps in chapters (settings.SUBJECT_ACCESS, dotted paths to functions that take the
-participant). A test asks that every table with a path to them (participants.holdings) is in some chapter.
+participant). A test asks that every table with a path to them (participants.privacy.data_map) is in some chapter.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def subject_export(participant: Participant, folder: Path, *, reason: str = "") 
     """Write everything about a participant into a new folder inside `folder`; recorded in the trail, a part of it.
 
     A row at a time, in constant memory. Readable by its owner alone: the name is in it. Where anything fails, nothing
-    is left behind. Raises FolderTaken, OSError, vault.CannotOpen.
+    is left behind. Raises FolderTaken, OSError, encryption.CannotOpen.
     """
     target = folder / f"{participant.trial.code} {participant.study_id}"
     if target.exists():
@@ -95,7 +95,7 @@ def subject_export(participant: Participant, folder: Path, *, reason: str = "") 
 def write(participant: Participant, folder: Path, tell: Callable[[int], None] = lambda rows: None) -> dict[str, int]:
     """Write the chapters and the read-me into `folder`, which is made anew; rows by chapter. Records nothing.
 
-    `tell` hears of rows as they are written. Raises OSError, vault.CannotOpen.
+    `tell` hears of rows as they are written. Raises OSError, encryption.CannotOpen.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)

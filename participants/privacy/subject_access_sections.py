@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 
-from participants.contacts import contact_export, contact_of
 from participants.models import AuditDetail, AuditEntry, Consent, Contact, Erasure, Participant, Pause, Reinstatement
-from participants.subject_access import CHUNK, Chapter, Row, rows_of
+from participants.privacy.contacts import contact_export, contact_of
+from participants.privacy.subject_access import CHUNK, Chapter, Row, rows_of
 
 
 def chapters(participant: Participant) -> Iterator[Chapter]:

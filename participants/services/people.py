@@ -14,11 +14,11 @@ from django.db import IntegrityError, transaction
 from django.utils.module_loading import import_string
 
 from participants.audit import record
-from participants.entered import check_day
-from participants.leaving import left
+from participants.hooks import left
 from participants.locks import come_in, hold
 from participants.models import Participant, Pause, Site, Trial
-from participants.models.people import STUDY_ID_TAKEN
+from participants.models.participants import STUDY_ID_TAKEN
+from participants.user_input import check_day
 
 
 class EnrolmentError(Exception):

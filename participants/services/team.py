@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from participants import audit
-from participants.api_tokens import token_revoke
+from participants.accounts.api_tokens import token_revoke
 from participants.models import ApiToken, Membership, Site, Trial, User
 from participants.services.changes import change, locked, plain
 

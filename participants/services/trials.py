@@ -9,7 +9,8 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from participants import audit, closing, published
+from participants import audit, trial_closing
+from participants.accounts import published_password
 from participants.locks import shut
 from participants.models import Membership, Protocol, Site, Trial
 from participants.services.changes import change, fixed, locked
@@ -64,7 +65,7 @@ def trial_create(
         ends_on=ends_on,
     )
     trial.full_clean()
-    published.settle(is_demo)
+    published_password.settle(is_demo)
     trial.save()
     protocol_first(trial)
     audit.record(
@@ -83,7 +84,8 @@ def protocol_revise(protocol: Protocol, *, today: dt.date, retroactive: bool = F
     """Store the next version of a trial's protocol, given unsaved: it gets the next number.
 
     Raises ValueError where it would begin before tomorrow: days that are past were judged by their own rules. With
-    `retroactive` it may; the caller then has them judged anew (metrics.recomputes), which says what that changed.
+    `retroactive` it may; the caller then has them judged anew (metrics.reevaluation.recompute), which says what that
+    changed.
     """
     if protocol.effective_on <= today and not retroactive:
         raise ValueError("A new version begins tomorrow at the earliest.")
@@ -102,23 +104,23 @@ def trial_update(trial: Trial, *, reason: str = "", **changes: Unpack[TrialChang
     """Change a trial; returns it as it is stored now. Nothing different writes nothing.
 
     Its code and whether it is a demo are fixed with the first participant: the code stands in addresses and exports,
-    and only demo trials hold synthetic data. Closing it (participants.closing says before what that ends) waits for
-    what is being stored, and ends its participants' connections afterwards; opened again, they are invited anew.
+    and only demo trials hold synthetic data. Closing it (participants.trial_closing says before what that ends) waits
+    for what is being stored, and ends its participants' connections afterwards; opened again, they are invited anew.
     Raises django's ValidationError.
     """
     row = locked(trial)
     if row.participants.exists():
         fixed(changes, row, ("code", "is_demo"), HAS_PEOPLE)
-    published.settle(changes.get("is_demo", row.is_demo))
+    published_password.settle(changes.get("is_demo", row.is_demo))
     old, new = change(row, changes, may=TrialChanges.__annotations__)
     if "status" in new:
         shut(row)
         row.closed_at = timezone.now() if row.status == Trial.Status.CLOSED else None
         row.save(update_fields=["closed_at"])
     if new:
-        ended = {"ended": str(closing.ends(row))} if new.get("status") == Trial.Status.CLOSED else {}
+        ended = {"ended": str(trial_closing.ends(row))} if new.get("status") == Trial.Status.CLOSED else {}
         audit.record("trial.update", trial=row, thing=f"trial:{row.pk}", old=old, new=new | ended, reason=reason)
-        closing.changed(row, new)
+        trial_closing.changed(row, new)
     return row
 
 

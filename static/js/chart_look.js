@@ -1,6 +1,6 @@
 /*
  * How a chart looks: the stylesheet's colours, axes in the participant's clock, gaps shaded and named, one crosshair.
- * The server shapes the data (dashboards/charts.py); nothing is computed or filled in here.
+ * The server shapes the data (dashboards/participant_detail/charts/series.py); nothing is computed or filled in here.
  */
 "use strict";
 

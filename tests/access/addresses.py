@@ -8,7 +8,7 @@ from typing import Any
 
 from django.urls import get_resolver
 
-from config import api_docs
+from config.api import docs
 from tests.api.scene import KNOWN, PK
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -66,7 +66,7 @@ def operations() -> set[tuple[str, str]]:
     """Method and route of each operation of the document."""
     return {
         (method.upper(), path.removeprefix("/"))
-        for path, item in api_docs.document()["paths"].items()
+        for path, item in docs.document()["paths"].items()
         for method in item
         if method.upper() in METHODS
     }

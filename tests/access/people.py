@@ -11,8 +11,8 @@ from django.core.cache import caches
 from django.test import Client
 from django.utils import timezone
 
-from config.limits import SHARED
-from participants.api_tokens import token_revoke
+from config.middleware.limits import SHARED
+from participants.accounts.api_tokens import token_revoke
 from participants.models import ApiToken, Membership, Participant, Site, Trial, User
 from tests import factories
 from tests.api.conftest import token_key

@@ -17,8 +17,10 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from participants import account_mail, accounts, audit_chain
-from participants.addresses import canonical
+from participants.accounts import emails
+from participants.accounts import services as accounts_services
+from participants.audit import hash_chain
+from participants.email_addresses import canonical
 from participants.models import AuditEntry, Trial, User
 from tests.accounts.conftest import PASSWORD, person, sign_in, text
 from tests.factories import MembershipFactory
@@ -107,13 +109,15 @@ def test_staff_cannot_give_two_accounts_one_address(client: Client, kim: User) -
 def test_an_invitation_goes_to_the_address_of_the_account(kim: User, manager: User, trial: Trial) -> None:
     MembershipFactory.create(trial=trial, user=kim)
     with pytest.raises(ValidationError, match="member there already"):
-        accounts.colleague_invite(trial=trial, email="KIM.siſsi@example.org", role="viewer", site=None, by=manager)
+        accounts_services.colleague_invite(
+            trial=trial, email="KIM.siſsi@example.org", role="viewer", site=None, by=manager
+        )
 
 
 def test_a_new_password_goes_to_nobody_else(kim: User) -> None:
-    account_mail.send_reset("kım.sissi@example.org")
+    emails.send_reset("kım.sissi@example.org")
     assert mail.outbox == []
-    account_mail.send_reset(" KIM.sissi@example.org")
+    emails.send_reset(" KIM.sissi@example.org")
     assert mail.outbox[0].to == [ADDRESS]
 
 
@@ -150,8 +154,8 @@ def test_the_upgrade_stores_addresses_as_they_are_looked_up(client: Client) -> N
         {"email": "Kim.Sissi@Example.org"},
         {"email": ADDRESS},
     )
-    audit_chain.seal()
-    assert list(audit_chain.faults()) == []
+    hash_chain.seal()
+    assert list(hash_chain.faults()) == []
 
 
 def test_of_two_accounts_of_one_address_the_one_used_last_keeps_it(capsys: Any) -> None:

@@ -13,7 +13,9 @@ from django.test import Client
 from django.urls import reverse
 
 from config.celery import app
-from participants import account_mail, accounts, tasks
+from participants import tasks
+from participants.accounts import emails
+from participants.accounts import services as accounts_services
 from participants.models import AuditEntry, ColleagueInvitation, Membership, Trial, User
 from tests import factories
 from tests.accounts.conftest import person, sign_in, text
@@ -119,7 +121,7 @@ def test_only_managers_of_all_sites_invite(trial: Trial) -> None:
     of_site = factories.MembershipFactory.create(trial=trial, site=site).user
     coordinator = factories.MembershipFactory.create(trial=trial, role="coordinator").user
     manager = factories.MembershipFactory.create(trial=trial).user
-    assert [accounts.led_by(user).exists() for user in (of_site, coordinator, manager)] == [False, False, True]
+    assert [accounts_services.led_by(user).exists() for user in (of_site, coordinator, manager)] == [False, False, True]
 
 
 def test_the_code_is_not_in_the_database(invite: Any) -> None:
@@ -159,7 +161,9 @@ def lost(trial: Trial, manager: User, monkeypatch: pytest.MonkeyPatch) -> Collea
     """An invitation whose task died before it sent anything."""
     with monkeypatch.context() as meanwhile:
         meanwhile.setattr(tasks.mail_invitation, "delay", lambda pk: None)
-        made = accounts.colleague_invite(trial=trial, email="new@example.org", role="viewer", site=None, by=manager)
+        made = accounts_services.colleague_invite(
+            trial=trial, email="new@example.org", role="viewer", site=None, by=manager
+        )
     assert not mail.outbox
     return made
 
@@ -169,14 +173,14 @@ def minutes_after(invitation: ColleagueInvitation, minutes: float) -> dt.datetim
 
 
 def test_an_invitation_whose_task_died_is_sent_by_the_next_sweep(lost: ColleagueInvitation) -> None:
-    assert accounts.invitations_due(minutes_after(lost, 1.9)) == []
+    assert accounts_services.invitations_due(minutes_after(lost, 1.9)) == []
     with time_machine.travel(minutes_after(lost, 2.1), tick=False):
         tasks.resume_invitations()
         tasks.resume_invitations()
     assert [one.to for one in mail.outbox] == [["new@example.org"]]
     lost.refresh_from_db()
     assert lost.sent_at is not None
-    assert accounts.invitations_due(minutes_after(lost, 60)) == []
+    assert accounts_services.invitations_due(minutes_after(lost, 60)) == []
 
 
 def test_a_mail_server_that_is_away_is_tried_each_ten_minutes_for_hours_and_then_no_more(
@@ -185,22 +189,22 @@ def test_a_mail_server_that_is_away_is_tried_each_ten_minutes_for_hours_and_then
     def away(*_: Any) -> None:
         raise OSError("connection refused")
 
-    monkeypatch.setattr(account_mail, "send_invitation", away)
+    monkeypatch.setattr(emails, "send_invitation", away)
     tried = 0
     for minute in range(0, 24 * 60, 5):
         with time_machine.travel(minutes_after(lost, minute + 2.5), tick=False):
-            for pk in accounts.invitations_due(minutes_after(lost, minute + 2.5)):
+            for pk in accounts_services.invitations_due(minutes_after(lost, minute + 2.5)):
                 tried += 1
                 with pytest.raises(OSError, match="refused"):
-                    accounts.invitation_send(pk)
+                    accounts_services.invitation_send(pk)
     lost.refresh_from_db()
-    assert (tried, lost.attempts, lost.sent_at, lost.code_hash) == (accounts.MOST_ATTEMPTS,) * 2 + (None, "")
+    assert (tried, lost.attempts, lost.sent_at, lost.code_hash) == (accounts_services.MOST_ATTEMPTS,) * 2 + (None, "")
 
 
 @pytest.mark.parametrize("ended", ["accepted_at", "revoked_at", "expires_at"])
 def test_what_is_over_is_not_sent_any_more(lost: ColleagueInvitation, ended: str) -> None:
     ColleagueInvitation.objects.update(**{ended: lost.created_at + dt.timedelta(minutes=3)})
-    assert accounts.invitations_due(minutes_after(lost, 5)) == []
+    assert accounts_services.invitations_due(minutes_after(lost, 5)) == []
 
 
 def test_a_manager_sends_an_invitation_again_and_the_link_before_is_void(

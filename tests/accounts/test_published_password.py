@@ -12,8 +12,9 @@ from django.core.management.base import SystemCheckError
 from django.test import Client
 
 from config import checks
-from ingestion import demo
-from participants import published, services
+from ingestion.demo import trial as demo_trial
+from participants import services
+from participants.accounts import published_password
 from participants.models import ApiToken, AuditEntry, SignIn, Trial, User
 from tests import factories
 from tests.accounts.conftest import sign_in
@@ -29,13 +30,13 @@ def staff(settings: Any) -> User:
     settings.DEMO = True
     settings.SECOND_FACTOR = "optional"
     trial = factories.TrialFactory.create(code="DEMO", is_demo=True)
-    demo.demo_users_ensure(trial, factories.SiteFactory.create(trial=trial), None)
-    user: User = User.objects.get(email=demo.STAFF)
+    demo_trial.demo_users_ensure(trial, factories.SiteFactory.create(trial=trial), None)
+    user: User = User.objects.get(email=demo_trial.STAFF)
     return user
 
 
 def opens(client: Client, user: User) -> bool:
-    sign_in(client, user.email, published.PASSWORD)
+    sign_in(client, user.email, published_password.PASSWORD)
     return "_auth_user_id" in client.session
 
 
@@ -59,7 +60,7 @@ def test_it_opens_nothing_beside_a_real_trial(client: Client, staff: User, statu
 def test_it_opens_nobody_elses_account_either(client: Client, settings: Any) -> None:
     settings.SECOND_FACTOR = "optional"
     somebody = User(email="somebody@example.org", is_staff=True, is_superuser=True)
-    somebody.set_password(published.PASSWORD)
+    somebody.set_password(published_password.PASSWORD)
     somebody.save()
     assert not opens(client, somebody)
 
@@ -74,7 +75,7 @@ def test_another_password_of_the_demos_people_goes_on(client: Client, staff: Use
 
 def test_no_account_takes_it(staff: User) -> None:
     with pytest.raises(ValidationError, match="published"):
-        password_validation.validate_password(published.PASSWORD)
+        password_validation.validate_password(published_password.PASSWORD)
 
 
 @pytest.mark.parametrize("demo_mode", [True, False])
@@ -82,7 +83,7 @@ def test_a_site_that_became_real_does_not_start(staff: User, settings: Any, demo
     settings.DEMO = demo_mode
     factories.TrialFactory.create(is_demo=False)
     [found] = checks.published_password(None, databases=DEFAULT)
-    assert (found.id, found.is_serious(), demo.STAFF in found.msg) == ("config.E003", True, True)
+    assert (found.id, found.is_serious(), demo_trial.STAFF in found.msg) == ("config.E003", True, True)
     with pytest.raises(SystemCheckError, match="close_demo_accounts"):
         call_command("check", "--database", "default")
 
@@ -96,7 +97,7 @@ def test_a_site_with_nothing_real_that_is_not_run_as_a_demo_is_warned(staff: Use
 def test_a_member_of_the_demo_under_another_address_is_found(staff: User, settings: Any) -> None:
     settings.DEMO = False
     User.objects.filter(pk=staff.pk).update(email="boss@example.org")
-    assert "boss@example.org" in published.accounts().values()
+    assert "boss@example.org" in published_password.accounts().values()
 
 
 def test_no_first_real_trial_is_made_while_it_opens_an_account(staff: User) -> None:
@@ -113,7 +114,7 @@ def test_closing_ends_accounts_sessions_and_tokens(client: Client, staff: User, 
     key = token_key(staff)
     settings.DEMO = False
     call_command("close_demo_accounts")
-    assert not User.objects.filter(email__in=published.ADDRESSES, is_active=True).exists()
+    assert not User.objects.filter(email__in=published_password.ADDRESSES, is_active=True).exists()
     assert client.get("/trials/DEMO/").status_code == 302
     assert Client(headers={"Authorization": f"Bearer {key}"}).get("/api/v1/me").status_code == 401
     assert ApiToken.objects.get().revoked_at is not None
@@ -124,22 +125,22 @@ def test_closing_ends_accounts_sessions_and_tokens(client: Client, staff: User, 
 
 def test_a_demo_is_not_closed(staff: User) -> None:
     call_command("close_demo_accounts")
-    assert User.objects.filter(email__in=published.ADDRESSES, is_active=True).count() == 3
+    assert User.objects.filter(email__in=published_password.ADDRESSES, is_active=True).count() == 3
 
 
 def test_what_was_closed_opens_again_with_the_demo_and_not_beside_a_real_trial(staff: User, settings: Any) -> None:
     trial, site = Trial.objects.get(code="DEMO"), Trial.objects.get(code="DEMO").sites.get()
     settings.DEMO = False
-    published.close()
-    demo.demo_users_ensure(trial, site, None)
+    published_password.close()
+    demo_trial.demo_users_ensure(trial, site, None)
     assert not User.objects.get(pk=staff.pk).is_active
     settings.DEMO = True
-    demo.demo_users_ensure(trial, site, None)
+    demo_trial.demo_users_ensure(trial, site, None)
     assert User.objects.get(pk=staff.pk).is_active
-    published_again = published.accounts()
+    published_again = published_password.accounts()
     factories.TrialFactory.create(is_demo=False)
-    assert published.close() == list(published_again.values())
-    demo.demo_users_ensure(trial, site, None)
+    assert published_password.close() == list(published_again.values())
+    demo_trial.demo_users_ensure(trial, site, None)
     assert not User.objects.get(pk=staff.pk).is_active
 
 

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
-from participants import second_factor
+from participants.accounts import two_factor
 from participants.models import AuditDetail, AuditEntry, Membership, SignIn, Trial, User
 from tests import factories
 from tests.accounts.conftest import code_of, person, sign_in, text
@@ -63,8 +63,8 @@ def test_a_partial_takes_the_whole_page_there(client: Client, manager: User) -> 
 def test_it_is_asked_of_roles_that_see_contact_data(trial: Trial, role: str, asked: bool) -> None:
     user = person("somebody@example.org")
     factories.MembershipFactory.create(user=user, trial=trial, role=role)
-    assert second_factor.missing(user) is asked
-    assert second_factor.required_of(user) is asked
+    assert two_factor.missing(user) is asked
+    assert two_factor.required_of(user) is asked
 
 
 def test_it_is_asked_from_the_moment_somebody_becomes_a_manager(client: Client, viewer: User) -> None:
@@ -144,7 +144,7 @@ def test_the_last_one_of_a_manager_stays(client: Client, manager: User, secret: 
     sign_in(client, manager.email)
     client.post("/login/code/", {"code": code_of(secret)})
     client.post(reverse("mfa_deactivate_totp"))
-    assert second_factor.has(manager)
+    assert two_factor.has(manager)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -160,7 +160,7 @@ def test_setting_one_up_ends_other_sessions_and_is_told_and_recorded(client: Cli
 
 def test_an_operator_lets_somebody_in_who_lost_everything(client: Client, manager: User, secret: str) -> None:
     call_command("account_recover", manager.email, "--reason", "lost phone; seen in person")
-    assert not second_factor.has(manager)
+    assert not two_factor.has(manager)
     entry = AuditEntry.objects.get(action="account.second_factor_removed")
     assert AuditDetail.objects.get(entry=entry).reason == "lost phone; seen in person"
     sign_in(client, manager.email)

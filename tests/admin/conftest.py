@@ -12,9 +12,11 @@ from django.utils import timezone
 
 from dashboards.models import MessageTemplate
 from ingestion.models import Connection, ConnectionEvent, Device, ImportFile, Invitation, SyncWindow, WebhookDelivery
-from participants import api_tokens, contacts, services
+from participants import services
+from participants.accounts import api_tokens
+from participants.accounts.staff_groups import staff_groups_make
 from participants.models import Participant, Trial, User
-from participants.staff_groups import staff_groups_make
+from participants.privacy import contacts
 from tests import factories
 
 SEALED = "sealed-text-that-nobody-sees"

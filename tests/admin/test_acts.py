@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from ingestion import connections
+from ingestion.connections import invitations
 from ingestion.models import Connection, Invitation, SyncWindow
 from participants.models import (
     ApiToken,
@@ -105,7 +105,7 @@ def test_links_come_as_a_file_for_a_mail_merge(enroller: Client, participant: Pa
     [row] = csv.DictReader(io.StringIO(answer.content.decode()))
     assert row["study_id"] == "AX-0042"
     code = row["link"].rstrip("/").rsplit("/", 1)[1]
-    assert connections.invitation_open(code, now=timezone.now()).participant == participant
+    assert invitations.invitation_open(code, now=timezone.now()).participant == participant
 
 
 def test_a_link_is_cancelled(enroller: Client, everything: Participant) -> None:

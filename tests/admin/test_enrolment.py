@@ -14,11 +14,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from config.celery import app
-from metrics import verdicts
 from metrics.models import Standing
-from participants import contacts, enrolment, erasing, tasks
-from participants.enrolment import drafts
+from metrics.monitoring import evaluation
+from participants import enrolment, tasks
+from participants.enrolment import pending_upload
 from participants.models import AuditEntry, Contact, EnrolmentDraft, Erasure, Participant, Trial
+from participants.privacy import contacts
+from participants.privacy import erasure as privacy_erasure
 from tests import factories
 
 PAGE = "/admin/participants/participant/enrol/"
@@ -179,9 +181,9 @@ def test_a_file_that_waits_goes_with_an_erasure_in_its_trial_and_enrols_nobody_a
     person = factories.ParticipantFactory.create(trial=trial, study_id="A-1")
     upload(enroller, trial, "study_id,name,email\nA-1,Jo Example,jo@example.org\nA-2,,\n")
     other = factories.TrialFactory.create()
-    elsewhere = drafts.keep(other, factories.UserFactory.create(), "study_id\nB-1\n", contacts=False)
+    elsewhere = pending_upload.keep(other, factories.UserFactory.create(), "study_id\nB-1\n", contacts=False)
     erasure = Erasure.objects.create(participant=person, state="approved", reason="letter")
-    erasing.erase(erasure.pk)
+    privacy_erasure.erase(erasure.pk)
     assert list(EnrolmentDraft.objects.all()) == [elsewhere]
     page = enroller.post(PAGE, {"confirm": "yes"}, follow=True).content.decode()
     assert "no file that waits" in page
@@ -267,13 +269,13 @@ def test_others_do_not_enrol_by_a_file(client: Client, trial: Trial) -> None:
 def test_many_are_judged_together_and_stand_on_the_trials_page(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
     sheet = enrolment.read("study_id,monitoring_starts_on\nA-1,2026-11-01\nA-2,\n")
     told: list[int] = []
-    judge = verdicts.refresh_many
+    judge = evaluation.refresh_many
 
     def noted(people: list[Participant], **how: Any) -> Any:
         told.append(len(people))
         return judge(people, **how)
 
-    monkeypatch.setattr(verdicts, "refresh_many", noted)
+    monkeypatch.setattr(evaluation, "refresh_many", noted)
     enrolment.enrol_all(trial, sheet, may_contact=False)
     assert told == [2]
     assert Standing.objects.filter(participant__trial=trial).count() == 2

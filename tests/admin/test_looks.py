@@ -11,8 +11,8 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
-from participants import contacts
 from participants.models import AuditEntry, Contact, Participant, User
+from participants.privacy import contacts
 from tests import factories
 from tests.admin.test_pages import MODELS
 
@@ -119,7 +119,7 @@ def test_nothing_opens_them_without_an_entry() -> None:
         for file in (ROOT / room).rglob("*.py")
         if re.search(r"\bcontact_export\b|unseal\([^)]*sealed_(name|email|phone)", file.read_text())
     ]
-    assert sorted(callers) == ["participants/contacts.py", "participants/subject_chapters.py"]
+    assert sorted(callers) == ["participants/privacy/contacts.py", "participants/privacy/subject_access_sections.py"]
 
 
 @pytest.mark.parametrize("model", OF_SOMEBODY, ids=lambda model: model._meta.label_lower)

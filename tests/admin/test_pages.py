@@ -10,8 +10,8 @@ from django.test import Client
 from django.urls import reverse
 
 from ingestion.models import Connection
+from participants.accounts.staff_groups import GROUPS
 from participants.models import ApiToken, Contact, Participant, Trial
-from participants.staff_groups import GROUPS
 from tests import factories
 from tests.admin.conftest import SEALED
 

@@ -10,8 +10,8 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
+from participants.accounts.staff_groups import staff_groups_make
 from participants.models import AuditEntry, User
-from participants.staff_groups import staff_groups_make
 from tests import factories
 
 pytestmark = pytest.mark.django_db

@@ -11,7 +11,7 @@ from django.core.cache import caches
 from django.test import Client
 from django.utils import timezone
 
-from participants.api_tokens import token_create
+from participants.accounts.api_tokens import token_create
 from participants.models import Membership, Trial, User
 from tests.factories import MembershipFactory, TrialFactory
 

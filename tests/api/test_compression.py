@@ -10,7 +10,7 @@ import pytest
 from django.http import HttpResponse, StreamingHttpResponse
 from django.test import Client, RequestFactory
 
-from participants.rest.compression import Compression, chosen
+from participants.api.base.compression import Compression, chosen
 
 TEXT = b'{"value": 1234567890}\n' * 500
 

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from ingestion.models import Connection, ConnectionEvent, Device, ImportFile, Invitation, RejectedRow, SyncWindow
-from ingestion.sync import by_hand
+from ingestion.sync import manual
 from participants.models import AuditEntry, Membership, Participant, Trial
 from tests.api.conftest import Bring
 from tests.factories import MembershipFactory, ParticipantFactory, SiteFactory
@@ -108,7 +108,7 @@ def test_syncing_starts_windows(writer: Client, connected: Connection, monkeypat
         asked.append(one)
         return 3
 
-    monkeypatch.setattr(by_hand, "sync_now", sync_now)
+    monkeypatch.setattr(manual, "sync_now", sync_now)
     answer = writer.post(f"{PERSON}/connections/google_health/sync-now")
     assert (answer.status_code, answer.json(), asked) == (202, {"windows": 3}, [connected])
 

@@ -10,8 +10,8 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
-from config import api_docs
-from config.errors import bad_request, server_error
+from config.api import docs
+from config.errors.views import bad_request, server_error
 from tests.api.conftest import Bring
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "openapi.yaml"
@@ -19,7 +19,7 @@ OPERATIONS = {"get", "post", "put", "patch", "delete"}
 
 
 def operations() -> list[tuple[str, dict[str, Any]]]:
-    paths = api_docs.document()["paths"]
+    paths = docs.document()["paths"]
     return [
         (f"{method.upper()} {path}", operation)
         for path, item in paths.items()
@@ -44,7 +44,7 @@ def test_each_operation_says_what_it_is_for() -> None:
 
 
 def test_each_operation_is_under_a_tag_that_is_described() -> None:
-    tags = {tag["name"] for tag in api_docs.document()["tags"]}
+    tags = {tag["name"] for tag in docs.document()["tags"]}
     assert {name: operation["tags"] for name, operation in operations() if not set(operation["tags"]) <= tags} == {}
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from metrics.exports import engine
+from metrics.exports import runner
 from metrics.models import Export
-from metrics.timescale import after_migrate
+from metrics.storage.timescale import after_migrate
 from participants.models import AuditEntry, Membership, Participant, Trial
 from tests.api.conftest import Bring
 from tests.api.scene import MORNING
@@ -53,7 +53,7 @@ def test_an_export_is_asked_for_watched_and_downloaded(writer: Client, participa
     address = f"{EXPORTS}/{told['id']}"
     assert (told["state"], told["progress"], told["files"]) == ("waiting", 0.0, [])
     assert writer.get(f"{address}/archive").status_code == 404
-    engine.export_run(Export.objects.get().pk)
+    runner.export_run(Export.objects.get().pk)
     done = writer.get(address).json()
     assert (done["state"], done["progress"]) == ("done", 1.0)
     named = next(one for one in done["files"] if one["rows"])

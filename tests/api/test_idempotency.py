@@ -10,9 +10,9 @@ from django.test import Client
 from django.utils import timezone
 
 from participants import services
-from participants.contacts import contact_store
-from participants.erasing import remove
 from participants.models import AuditEntry, IdempotencyKey, Membership, Participant, Trial, User
+from participants.privacy.contacts import contact_store
+from participants.privacy.erasure import remove
 from tests.api.conftest import Bring
 from tests.factories import AlertFactory, MembershipFactory, ParticipantFactory, SiteFactory
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from metrics.batch import Delivery, ExerciseRecord, SleepRecord, Stage
 from metrics.models import Cause, DayStatus, DayVerdict, Gap, ParticipantDay, Standing
 from metrics.registry import METRICS
-from metrics.writer import store
+from metrics.writing.writer import store
 from participants.models import AuditEntry, Membership, Participant, Trial
 from tests.api.conftest import Bring
 from tests.factories import MembershipFactory, ParticipantFactory, SiteFactory, TrialFactory

@@ -10,8 +10,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from participants import contacts
 from participants.models import AuditEntry, Membership, Participant, Site, Trial, User
+from participants.privacy import contacts
 from tests.api.conftest import Bring
 from tests.factories import JudgedFactory, MembershipFactory, ParticipantFactory, SiteFactory
 

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi import checks
 
-from config import api_docs
+from config.api import docs
 from participants.models import Membership, Trial
 from tests import factories
 from tests.api.conftest import token_key
@@ -31,7 +31,7 @@ FUZZ = int(os.environ.get("FUZZ", "0"))
 ORDINARY = 25
 OPERATIONS = sorted(
     f"{method.upper()} {path}"
-    for path, item in api_docs.document()["paths"].items()
+    for path, item in docs.document()["paths"].items()
     for method in item
     if method in ("get", "post", "put", "patch", "delete")
 )
@@ -48,7 +48,7 @@ CHECKS = [
 @pytest.fixture(scope="module")
 def contract() -> Iterator[Any]:
     """The document, with the real application behind it. Its requests share the test's transaction."""
-    document = copy.deepcopy(api_docs.document())
+    document = copy.deepcopy(docs.document())
     for item in document["paths"].values():
         for operation in item.values():
             operation.pop("security")  # who asks is the test's to say

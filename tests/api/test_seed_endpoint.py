@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from metrics.registry import BY_CODE, METRICS
-from metrics.writer import store
+from metrics.writing.writer import store
 from participants.models import AuditEntry, Participant, Trial, User
 from tests.api.conftest import Bring
 from tests.factories import MembershipFactory, ParticipantFactory, TrialFactory

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from metrics.models import Source
-from metrics.writer import store
+from metrics.writing.writer import store
 from participants.models import AuditEntry, Participant, Protocol, Trial
 from tests.factories import ParticipantFactory
 from tests.metrics.samples import NOON, NOW, PHONE, batch, deliver, random_day

@@ -10,10 +10,10 @@ import orjson
 import pytest
 from django.test import Client
 
-from metrics import columns, raw
 from metrics.api import cursors
 from metrics.models import Measurement
-from metrics.writer import store
+from metrics.reading import binary_copy, raw
+from metrics.writing.writer import store
 from participants.models import AuditEntry, Participant, Trial
 from tests.api.test_series import SERIES, ask
 from tests.factories import ParticipantFactory
@@ -222,14 +222,14 @@ def test_local_times_of_several_zones_stand_in_one_stream(reader: Client, people
 def test_a_stream_asks_for_a_piece_at_a_time(
     reader: Client, people: list[Participant], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read, asked = columns.read, []
+    read, asked = binary_copy.read, []
 
     def counted(statement: str, parameters: dict[str, Any]) -> Any:
         found = list(read(statement, parameters))
         asked.append(sum(len(arrays[0]) for _, arrays in found))
         return found
 
-    monkeypatch.setattr(columns, "read", counted)
+    monkeypatch.setattr(binary_copy, "read", counted)
     monkeypatch.setattr(raw, "FEWEST", 4)
     monkeypatch.setattr(raw.pieces, "__kwdefaults__", {"after": None, "size": 60})
     assert len(rows(reader, format="ndjson")) == 330

@@ -14,11 +14,14 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 from django.utils import timezone
 
-from dashboards import digests
-from participants import account_mail, accounts, audit_chain, services
-from participants.api_tokens import token_create
+from dashboards.alerts import digests
+from participants import services
+from participants.accounts import emails
+from participants.accounts import services as accounts_services
+from participants.accounts.api_tokens import token_create
+from participants.accounts.service_accounts import service_account_create, service_accounts
+from participants.audit import hash_chain
 from participants.models import ApiToken, AuditEntry, Membership, Participant, Trial, User
-from participants.service_accounts import service_account_create, service_accounts
 from tests.api.conftest import Bring, token_key
 from tests.factories import MembershipFactory, ParticipantFactory, TrialFactory, UserFactory
 from tests.programs import brought_into, program
@@ -110,7 +113,7 @@ def test_the_admins_forms_refuse_it(superuser: Client, trial: Trial, theirs: Use
 
 def test_it_is_not_invited_as_a_colleague(trial: Trial, manager: User, theirs: User) -> None:
     with pytest.raises(ValidationError, match="program"):
-        accounts.colleague_invite(trial=trial, email=theirs.email, role=ROLE.VIEWER, site=None, by=manager)
+        accounts_services.colleague_invite(trial=trial, email=theirs.email, role=ROLE.VIEWER, site=None, by=manager)
 
 
 def test_it_never_becomes_a_manager(trial: Trial, writer: Client) -> None:
@@ -230,7 +233,7 @@ def test_it_does_not_sign_in_though_somebody_gave_it_a_password(client: Client, 
 
 
 def test_no_password_is_mailed_to_it(trial: Trial) -> None:
-    account_mail.send_reset(program(trial).email)
+    emails.send_reset(program(trial).email)
     assert mail.outbox == []
 
 
@@ -266,5 +269,5 @@ def test_the_upgrade_ends_what_crossed_and_says_so(
     assert (ended.trial, ended.thing, ended.detail.old["user"]) == (trial, f"membership:{crossed.pk}", theirs.email)
     assert AuditEntry.objects.filter(action="token.revoke", trial=other).count() == 1
     assert "STRIDE-2" in capsys.readouterr().out
-    audit_chain.seal()
-    assert list(audit_chain.faults()) == []
+    hash_chain.seal()
+    assert list(hash_chain.faults()) == []

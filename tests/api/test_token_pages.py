@@ -8,8 +8,8 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.test import Client
 
+from participants.accounts.service_accounts import service_account_create
 from participants.models import ApiToken, AuditEntry, Membership, Trial, User
-from participants.service_accounts import service_account_create
 from tests.factories import MembershipFactory
 
 pytestmark = pytest.mark.django_db

@@ -26,7 +26,7 @@ def migrate(*target: str) -> str:
 
 def load(first: str, count: str) -> str:
     """Enrols participants and stores half a day of each by the product's own writer, with an entry in the trail."""
-    from metrics.writer import store
+    from metrics.writing.writer import store
     from participants import audit
     from participants.models import Trial
     from tests.factories import ParticipantFactory, TrialFactory
@@ -41,10 +41,10 @@ def load(first: str, count: str) -> str:
 
 
 def erase(study_id: str) -> str:
-    from participants import erasing
     from participants.models import Participant
+    from participants.privacy import erasure as privacy_erasure
 
-    erasing.remove(
+    privacy_erasure.remove(
         Participant.objects.get(trial__code=TRIAL, study_id=study_id), "00000000-0000-0000-0000-000000000001"
     )
     return ""

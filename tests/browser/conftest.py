@@ -14,7 +14,7 @@ from django.core.cache import caches
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
-from dashboards.libraries import CDN, LIBRARIES
+from dashboards.participant_detail.charts.libraries import CDN, LIBRARIES
 from participants.models import Participant, User
 from tests import factories
 from tests.dashboards.measured import heart_rate, steps, store

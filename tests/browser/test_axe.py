@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext
 
 from benchmarks import monitoring_data
 from dashboards.models import Alert
-from ingestion import connections
+from ingestion.connections import invitations
 from participants.models import Participant, Trial
 from tests import factories
 from tests.browser.axe import needs_axe, violations
@@ -122,8 +122,8 @@ def test_signing_in_has_no_violation(open_context: OpenContext, transactional_db
 def test_the_participants_own_page_has_no_violation(open_context: OpenContext, trial: Trial, settings: Any) -> None:
     settings.LIVE_PROVIDERS = {"google_health": {"client_id": "a", "client_secret": "b"}}
     now = dt.datetime.now(dt.UTC)
-    invitation = connections.invitation_create(participant=someone(trial), by=None, now=now)
-    where = reverse("ingestion:connect", args=[connections.invitation_code(invitation)])
+    invitation = invitations.invitation_create(participant=someone(trial), by=None, now=now)
+    where = reverse("ingestion:connect", args=[invitations.invitation_code(invitation)])
     found = looked_at(open_context, trial, None, where)
     assert not found, "\n".join(found)
 

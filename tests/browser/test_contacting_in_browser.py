@@ -10,14 +10,14 @@ import pytest
 from playwright.sync_api import expect
 
 from benchmarks import monitoring_data
-from dashboards import mailing
+from dashboards.messaging import sending
 from metrics.models import Cause, Standing
-from participants import contacts
-from participants.contacts_demo import demo_contacts_ensure
 from participants.models import Participant, Protocol, Trial
+from participants.privacy import contacts
+from participants.privacy.demo_contacts import demo_contacts_ensure
 from tests import factories
 from tests.browser.conftest import PASSWORD, OpenContext, signed_in
-from tests.contacting.conftest import Post, part, post  # noqa: F401  the fixture
+from tests.dashboards.messaging.conftest import Post, part, post  # noqa: F401  the fixture
 
 pytestmark = pytest.mark.browser
 
@@ -71,7 +71,7 @@ def test_a_letter_is_written_looked_at_and_sent(open_context: OpenContext, trial
     page.get_by_role("button", name="Send 1 now").click()
     page.wait_for_url(re.compile("/contacts/"))
     expect(page.get_by_text("0 of 1 sent, 1 being sent")).to_be_visible()
-    assert mailing.send_due() == 1
+    assert sending.send_due() == 1
     expect(page.get_by_text("1 of 1 sent.")).to_be_visible()
     (mail,) = post.mails
     assert mail["To"] == "en@example.org"

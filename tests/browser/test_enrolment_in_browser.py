@@ -9,8 +9,8 @@ from django.contrib.auth.models import Group
 from playwright.sync_api import BrowserContext, FilePayload, Page, expect
 
 from ingestion.models import Invitation
+from participants.accounts.staff_groups import staff_groups_make
 from participants.models import AuditEntry, Participant
-from participants.staff_groups import staff_groups_make
 from tests import factories
 from tests.browser.conftest import OpenContext
 

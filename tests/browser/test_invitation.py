@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from ingestion import live, tasks
+from ingestion import live_providers, tasks
 from ingestion.models import Connection
 from ingestion.sync import dispatch
 from participants.models import Participant
@@ -54,7 +54,7 @@ def person(transactional_db: None, live_server: Any, simulator: str, settings: A
     settings.LIVE_PROVIDERS = {
         "google_health": {"client_id": "sim-client", "client_secret": "sim-secret", "simulator_url": simulator}
     }
-    live.provider.cache_clear()
+    live_providers.provider.cache_clear()
     trial = factories.TrialFactory.create(code="STRIDE-2", is_demo=True)
     user = factories.UserFactory.build(email="manager@example.org")
     user.set_password(PASSWORD)
@@ -67,7 +67,7 @@ def person(transactional_db: None, live_server: Any, simulator: str, settings: A
         monitoring_starts_on=dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1),
     )
     yield made
-    live.provider.cache_clear()
+    live_providers.provider.cache_clear()
 
 
 @pytest.fixture(autouse=True)

@@ -13,20 +13,21 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from dashboards import letter_store, tasks
+from dashboards import tasks
+from dashboards.messaging import templates
 from dashboards.models import Alert, Outreach
 from ingestion import synthetic
 from ingestion.models import SyntheticDevice
 from ingestion.providers.registry import SYNTHETIC_PROVIDERS
 from ingestion.providers.synthetic.people import STORIES, Story
-from metrics import verdicts
 from metrics.batch import joined
-from metrics.writer import store
-from participants import contacts
+from metrics.monitoring import evaluation
+from metrics.writing.writer import store
 from participants.models import Participant, Trial
+from participants.privacy import contacts
 from tests import factories
 from tests.browser.conftest import PASSWORD, OpenContext, sign_in
-from tests.contacting.conftest import Post, post
+from tests.dashboards.messaging.conftest import Post, post
 
 __all__ = ["post"]  # the fixture: a mail server that takes everything
 
@@ -50,7 +51,7 @@ def trial(transactional_db: None, now: dt.datetime, settings: Any) -> Trial:
     made: Trial = factories.TrialFactory.create(code="STRIDE-2", is_demo=True, protocol=None)
     midnight = dt.time(0)
     factories.ProtocolFactory.create(trial=made, quiet_from=midnight, quiet_until=midnight)
-    letter_store.templates_ensure(made)
+    templates.templates_ensure(made)
     user = factories.UserFactory.build(email="manager@example.org")
     user.set_password(PASSWORD)
     user.save()
@@ -81,7 +82,7 @@ def enrolled(trial: Trial, site: Any, study_id: str, story: Story, now: dt.datet
     )
     for _ in synthetic.device_pull(device.pk, now=now):
         pass
-    verdicts.refresh(person, now=now)
+    evaluation.refresh(person, now=now)
     return person
 
 

@@ -13,8 +13,9 @@ from django.urls import reverse
 from django.utils.safestring import mark_safe
 from playwright.sync_api import BrowserContext, Page, expect
 
-from dashboards.letters import mail_html
-from ingestion import connections, live
+from dashboards.messaging.template_engine import mail_html
+from ingestion import live_providers
+from ingestion.connections import invitations
 from participants.models import Trial, User
 from tests.browser.conftest import OpenContext, signed_in
 from tests.browser.test_axe import PAGES, address, someone, trial  # noqa: F401  the fixture
@@ -132,20 +133,20 @@ def test_the_form_of_the_consent_page_may_lead_to_the_vendor_and_nowhere_else(
     trial: Trial,  # noqa: F811
     settings: Any,
 ) -> None:
-    live.provider.cache_clear()
+    live_providers.provider.cache_clear()
     settings.LIVE_PROVIDERS = {"google_health": {"client_id": "a", "client_secret": "b"}}
-    made = connections.invitation_create(participant=someone(trial), by=None, now=dt.datetime.now(dt.UTC))
+    made = invitations.invitation_create(participant=someone(trial), by=None, now=dt.datetime.now(dt.UTC))
     context = open_context()
     context.route("https://accounts.google.com/**", lambda route: route.fulfill(body="<h1>The vendor</h1>"))
     found = told(context)
     page = context.new_page()
-    page.goto(reverse("ingestion:connect", args=[connections.invitation_code(made)]))
+    page.goto(reverse("ingestion:connect", args=[invitations.invitation_code(made)]))
     policy = page.evaluate("fetch(location.href).then((answer) => answer.headers.get('Content-Security-Policy'))")
     assert "form-action 'self' https://accounts.google.com;" in f"{policy};"
     page.get_by_role("button", name="Continue to Google Health").click()
     expect(page.get_by_role("heading", name="The vendor")).to_be_visible()
     assert found == []
-    live.provider.cache_clear()
+    live_providers.provider.cache_clear()
 
 
 def test_the_walk_hears_of_what_the_policy_stops(open_context: OpenContext, live_server: Any) -> None:

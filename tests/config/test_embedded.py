@@ -300,7 +300,7 @@ def test_the_published_addresses_are_private_and_go_with_the_servers(
 
 
 def test_the_demo_logins_are_those_that_the_demo_makes() -> None:
-    from ingestion import demo
+    from ingestion.demo import trial
 
-    assert supervisor.DEMO_LOGINS == (demo.MANAGER, demo.COORDINATOR, demo.STAFF)
-    assert supervisor.DEMO_PASSWORD == demo.PASSWORD
+    assert supervisor.DEMO_LOGINS == (trial.MANAGER, trial.COORDINATOR, trial.STAFF)
+    assert supervisor.DEMO_PASSWORD == trial.PASSWORD

@@ -17,17 +17,17 @@ from django.test import Client, override_settings
 from django.utils import timezone
 from redis import RedisError
 
-from config import health, health_checks
 from config.embedded.redis_server import Redis, RedisFault
-from config.health import Part, Probe
+from config.health import checks, probes
+from config.health.probes import Part, Probe
 from ingestion.models import Heartbeat
 
 Kind = Heartbeat.Kind
 
 
-def asked(**asked: Any) -> health.Parts:
+def asked(**asked: Any) -> probes.Parts:
     connection.ensure_connection()
-    return health.asked_of(connection.connection, asked or health.database_checks())
+    return probes.asked_of(connection.connection, asked or probes.database_checks())
 
 
 def beat(kind: str, *, seconds_ago: float = 0) -> None:
@@ -36,10 +36,10 @@ def beat(kind: str, *, seconds_ago: float = 0) -> None:
 
 
 @pytest.fixture
-def found(monkeypatch: pytest.MonkeyPatch) -> health.Parts:
+def found(monkeypatch: pytest.MonkeyPatch) -> probes.Parts:
     """What the page finds, instead of what is."""
     parts = {name: Part(True, 1.0) for name in ("database", "migrations", "storage", "redis", "scheduler")}
-    monkeypatch.setattr(health, "parts", lambda: parts)
+    monkeypatch.setattr(probes, "parts", lambda: parts)
     return parts
 
 
@@ -49,27 +49,27 @@ def test_live_asks_nothing() -> None:
     assert "no-store" in answer["Cache-Control"]
 
 
-def test_all_well_is_ready(found: health.Parts) -> None:
+def test_all_well_is_ready(found: probes.Parts) -> None:
     answer = Client().get("/health/ready")
     assert (answer.status_code, answer.json()["status"]) == (200, "ready")
     assert answer.json()["parts"]["database"] == {"ok": True, "milliseconds": 1.0, "says": ""}
 
 
 @pytest.mark.parametrize("name", ["redis", "storage", "scheduler"])
-def test_a_part_away_degrades(found: health.Parts, name: str) -> None:
+def test_a_part_away_degrades(found: probes.Parts, name: str) -> None:
     found[name] = Part(False, 1.0, "It is away.")
     answer = Client().get("/health/ready")
     assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
 
 
 @pytest.mark.parametrize("name", ["database", "migrations"])
-def test_without_database_or_its_tables_nobody_is_sent_here(found: health.Parts, name: str) -> None:
+def test_without_database_or_its_tables_nobody_is_sent_here(found: probes.Parts, name: str) -> None:
     found[name] = Part(False, 1.0, "It is away.")
     answer = Client().get("/health/ready")
     assert (answer.status_code, answer.json()["status"]) == (503, "unready")
 
 
-def test_neither_host_names_nor_https_nor_sessions_stand_in_the_way(found: health.Parts) -> None:
+def test_neither_host_names_nor_https_nor_sessions_stand_in_the_way(found: probes.Parts) -> None:
     """No database mark on this test: a session or a limit that asked for it would fail."""
     with override_settings(SECURE_SSL_REDIRECT=True, ALLOWED_HOSTS=["trials.example.org"]):
         for address in ("/health/live", "/health/ready"):
@@ -84,7 +84,7 @@ def test_they_are_only_read() -> None:
 
 @pytest.mark.django_db
 def test_the_database_its_tables_and_its_disk_are_well() -> None:
-    parts = asked(database=health_checks.database, migrations=health_checks.migrations, storage=health_checks.storage)
+    parts = asked(database=checks.database, migrations=checks.migrations, storage=checks.storage)
     assert {name: part.says for name, part in parts.items()} == {"database": "", "migrations": "", "storage": ""}
     assert Heartbeat.objects.filter(kind=Kind.PROBE).count() == 1
 
@@ -102,18 +102,18 @@ def test_what_is_written_to_see_whether_there_is_room_reaches_the_disk() -> None
 
 @pytest.mark.django_db
 def test_a_missing_migration_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    newer = frozenset({*health_checks.newest_migrations(), ("metrics", "9999_tomorrow")})
-    monkeypatch.setattr(health_checks, "newest_migrations", lambda: newer)
-    assert "migrate" in asked(migrations=health_checks.migrations)["migrations"].says
+    newer = frozenset({*checks.newest_migrations(), ("metrics", "9999_tomorrow")})
+    monkeypatch.setattr(checks, "newest_migrations", lambda: newer)
+    assert "migrate" in asked(migrations=checks.migrations)["migrations"].says
 
 
 @pytest.mark.django_db
 def test_a_database_that_takes_no_writes_is_found() -> None:
-    def refused(cursor: health_checks.Cursor) -> str:
+    def refused(cursor: checks.Cursor) -> str:
         cursor.execute("SET LOCAL transaction_read_only = on")
-        return health_checks.storage(cursor)
+        return checks.storage(cursor)
 
-    parts = asked(storage=refused, database=health_checks.database)
+    parts = asked(storage=refused, database=checks.database)
     assert (parts["storage"].ok, parts["storage"].says) == (False, "The database takes no writes.")
     assert parts["database"].ok, "a check that failed must not spoil the next"
 
@@ -132,9 +132,9 @@ def test_who_was_not_heard_of_is_missed(part: str, kind: str) -> None:
 
 @pytest.mark.django_db
 def test_a_statement_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health_checks, "PATIENCE", 0.1)
+    monkeypatch.setattr(checks, "PATIENCE", 0.1)
 
-    def hangs(cursor: health_checks.Cursor) -> str:
+    def hangs(cursor: checks.Cursor) -> str:
         cursor.execute("SELECT pg_sleep(5)")
         return ""
 
@@ -145,65 +145,65 @@ def test_a_database_that_is_away_leaves_all_it_knows_unknown(monkeypatch: pytest
     def away() -> psycopg.Connection[Any]:
         raise psycopg.OperationalError("connection to server at db.internal failed")
 
-    monkeypatch.setattr(health_checks, "connect", away)
-    parts = health._of_database()
+    monkeypatch.setattr(checks, "connect", away)
+    parts = probes._of_database()
     assert parts["database"].says == "The database cannot be reached."
     assert parts["scheduler"].says.startswith("Not known")
     assert not any(part.ok for part in parts.values())
 
 
 def test_a_server_that_hangs_does_not_hang_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "DEADLINE_SECONDS", 0.1)
+    monkeypatch.setattr(probes, "DEADLINE_SECONDS", 0.1)
     go_on = threading.Event()
 
-    def hangs() -> health.Parts:
+    def hangs() -> probes.Parts:
         go_on.wait(5)
         return {"redis": Part(True, 0.0)}
 
     probe = Probe(lambda: ["redis"], hangs)
-    monkeypatch.setattr(health, "PROBES", (probe,))
+    monkeypatch.setattr(probes, "PROBES", (probe,))
     began = time.monotonic()
-    assert not health.parts()["redis"].ok
-    assert not health.parts()["redis"].ok, "and the second question waits for the same thread"
+    assert not probes.parts()["redis"].ok
+    assert not probes.parts()["redis"].ok, "and the second question waits for the same thread"
     assert time.monotonic() - began < 1
     go_on.set()
     while probe._asking:
         time.sleep(0.01)
-    assert health.parts()["redis"].ok
+    assert probes.parts()["redis"].ok
 
 
 def test_many_questions_are_one_check(monkeypatch: pytest.MonkeyPatch) -> None:
     counted: list[int] = []
 
-    def ask() -> health.Parts:
+    def ask() -> probes.Parts:
         counted.append(1)
         return {"redis": Part(True, 0.0)}
 
     probe = Probe(lambda: ["redis"], ask)
-    monkeypatch.setattr(health, "PROBES", (probe,))
+    monkeypatch.setattr(probes, "PROBES", (probe,))
     for _ in range(20):
-        health.parts()
+        probes.parts()
     assert len(counted) == 1
 
 
 def test_a_check_that_fails_by_itself_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken() -> health.Parts:
+    def broken() -> probes.Parts:
         raise RuntimeError("a fault of ours")
 
-    monkeypatch.setattr(health, "PROBES", (Probe(lambda: ["disk"], broken),))
-    assert "check itself failed" in health.parts()["disk"].says
+    monkeypatch.setattr(probes, "PROBES", (Probe(lambda: ["disk"], broken),))
+    assert "check itself failed" in probes.parts()["disk"].says
 
 
 def test_room_for_exports_is_looked_at(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     with override_settings(EXPORT_FOLDER=tmp_path / "not" / "there" / "yet"):
-        assert health_checks.disk() == ""
-        monkeypatch.setattr(health_checks, "LEAST_BYTES", 2**60)
-        assert "are left for exports" in health_checks.disk()
+        assert checks.disk() == ""
+        monkeypatch.setattr(checks, "LEAST_BYTES", 2**60)
+        assert "are left for exports" in checks.disk()
 
 
 def test_redis_away_is_said() -> None:
     with override_settings(REDIS_URL="redis://127.0.0.1:1/0"):
-        part = health._simple("redis", health_checks.redis_answers, RedisError, "Redis cannot be reached.")()
+        part = probes._simple("redis", checks.redis_answers, RedisError, "Redis cannot be reached.")()
     assert part["redis"].says == "Redis cannot be reached."
 
 
@@ -215,11 +215,11 @@ def test_a_redis_that_began_empty_is_told(tmp_path: Path) -> None:
         pytest.skip(str(fault))
     try:
         with override_settings(REDIS_URL=server.url, HEARTBEAT_STALE_SECONDS=0.5):
-            assert "began empty" in health_checks.redis_answers()
+            assert "began empty" in checks.redis_answers()
             time.sleep(0.6)
-            assert health_checks.redis_answers() == ""
+            assert checks.redis_answers() == ""
             with redis.Redis.from_url(server.url) as client:
                 client.flushall()
-            assert "began empty" in health_checks.redis_answers()
+            assert "began empty" in checks.redis_answers()
     finally:
         server.stop()

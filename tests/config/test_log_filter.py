@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from config.log_filter import cleaned
+from config.observability.redaction import cleaned
 
 
 def filtered(message: str, *arguments: object) -> str:

@@ -14,8 +14,8 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 
-from config import outages
-from config.sessions import Sessions
+from config.errors import outages
+from config.middleware.sessions import Sessions
 
 
 def caused(by: BaseException) -> BaseException:

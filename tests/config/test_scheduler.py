@@ -20,8 +20,8 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerAway
 
 from config.celery import app
+from config.celery_scheduler import Lease, LeasedScheduler
 from config.embedded.redis_server import Redis, RedisFault, program
-from config.scheduler import Lease, LeasedScheduler
 from ingestion import heartbeats
 from ingestion.models import Heartbeat
 
@@ -31,7 +31,7 @@ MINUTE = dt.timedelta(minutes=1)
 
 @pytest.fixture(autouse=True)
 def _the_connection_is_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("config.scheduler.let_go", lambda: None)
+    monkeypatch.setattr("config.celery_scheduler.let_go", lambda: None)
 
 
 def row() -> Heartbeat:

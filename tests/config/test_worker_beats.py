@@ -9,7 +9,7 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from config.worker_beats import Beats
+from config.health.heartbeats import Beats
 from ingestion import heartbeats
 from ingestion.models import Heartbeat
 
@@ -19,7 +19,7 @@ MINUTE = dt.timedelta(minutes=1)
 @pytest.fixture(autouse=True)
 def _the_connection_is_the_tests(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patched:
-        patched.setattr("config.worker_beats.connection.close", lambda: None)
+        patched.setattr("config.health.heartbeats.connection.close", lambda: None)
         yield
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from metrics import writer
 from metrics.batch import MICROSECOND, Delivery, ExerciseRecord, SampleBatch, SleepRecord, SourceKey, microseconds
+from metrics.writing import writer
 from participants.models import Participant
 
 WATCH = SourceKey("fitabase", "", "Charge 6")

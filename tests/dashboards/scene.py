@@ -13,14 +13,14 @@ import numpy as np
 
 from dashboards.models import Alert, AlertEvent, Note, Outreach
 from ingestion.models import Connection, ConnectionEvent, Device
-from ingestion.providers.base import Wearer
+from ingestion.providers.base.synthetic import Wearer
 from ingestion.providers.synthetic import days as synthetic
 from ingestion.providers.synthetic.people import STORIES, Story, person
-from metrics import writer
 from metrics.batch import Delivery, SampleBatch, microseconds
 from metrics.models import Access, Cause, DayStatus, Gap, ParticipantDay, Standing
-from participants.entered import midnight
+from metrics.writing import writer
 from participants.models import Participant, User
+from participants.user_input import midnight
 
 # Days before today, start and end on that day's clock (None: the day's end), cause, evidence.
 GAPS: tuple[tuple[int, str, str | None, Cause, dict[str, object]], ...] = (

@@ -27,7 +27,7 @@ from redis import Redis as Client
 
 from config.embedded.postgres import Postgres, PostgresFault, programs
 from config.embedded.redis_server import Redis, RedisFault, free_port
-from config.health_checks import MARK
+from config.health.checks import MARK
 from deploy import make_secrets, probe
 from tests.deploy.compose import ROOT, command, environment, services, start_order
 

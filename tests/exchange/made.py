@@ -17,8 +17,8 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT7
 
 from metrics.batch import MICROSECOND, SourceKey
-from metrics.days import LocalCalendar
 from metrics.exchange.series import Series
+from metrics.local_time import LocalCalendar
 from metrics.registry import BY_CODE, Kind
 
 AMSTERDAM = LocalCalendar(zoneinfo.ZoneInfo("Europe/Amsterdam"))

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from metrics.batch import MICROSECOND
-from metrics.days import LocalCalendar
 from metrics.exchange.fhir import fhir_lines
 from metrics.exchange.series import NAMESPACE, identity, ids, numbers
+from metrics.local_time import LocalCalendar
 from metrics.registry import LOINC, METRICS, Metric
 from tests.exchange.made import AMSTERDAM, MADE_UP, NOON, SPRING, fhir, series
 

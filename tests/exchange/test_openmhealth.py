@@ -7,7 +7,7 @@ import pytest
 
 from metrics.batch import MICROSECOND
 from metrics.exchange.mappings import LEFT_OUT, SCHEMAS, left_out
-from metrics.exchange.openmhealth import omh_lines
+from metrics.exchange.open_mhealth import omh_lines
 from metrics.registry import METRICS, Metric
 from tests.exchange.made import MADE_UP, NOON, SPRING, ValidationError, omh, series
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from metrics.timescale import after_migrate
+from metrics.storage.timescale import after_migrate
 from participants.models import Trial, User
 from tests import factories
 from tests.exports import scene

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from metrics.batch import Delivery, SampleBatch, microseconds
-from metrics.exports import engine, service
+from metrics.exports import runner, service
 from metrics.models import Export
-from metrics.writer import store
+from metrics.writing.writer import store
 from participants.models import Participant, Trial, User
 from tests import factories
 from tests.metrics.samples import CHARGE, PHONE, batch, random_day
@@ -49,7 +49,7 @@ def fill(someone: Participant, seed: int = 1, days: int = 3) -> None:
 def exported(user: User, trial: Trial, **filters: Any) -> Export:
     """An export, asked for and written."""
     export = service.create(user, service.check(user, trial, **filters))
-    engine.export_run(export.pk)
+    runner.export_run(export.pk)
     export.refresh_from_db()
     assert export.state == Export.State.DONE, export.error
     return export

@@ -23,9 +23,9 @@ from django.utils import timezone
 from moto.server import ThreadedMotoServer
 from pytest_django import Settings
 
-from metrics.exports import engine, service, serving, store
+from metrics.exports import downloads, runner, service, store
 from metrics.models import Export
-from participants import buckets
+from participants import s3 as participants_s3
 from participants.models import Participant, Trial, User
 from tests.exports.scene import exported
 from tests.exports.test_serving import body
@@ -81,7 +81,7 @@ def test_all_files_are_in_the_bucket_and_nothing_is_on_the_disk(
 def test_a_large_file_goes_up_in_parts_and_comes_down_in_stretches(
     trial: Trial, manager: User, s3: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(buckets, "PART", 5 << 20)
+    monkeypatch.setattr(participants_s3, "PART", 5 << 20)
     drafted = store.draft(export := exported(manager, trial), "large.bin")
     content = os.urandom(12 << 20)
     for start in range(0, len(content), 1 << 20):
@@ -98,7 +98,7 @@ def test_a_large_file_goes_up_in_parts_and_comes_down_in_stretches(
 def test_a_draft_that_is_closed_unfinished_leaves_nothing(
     trial: Trial, manager: User, s3: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(buckets, "PART", 5 << 20)
+    monkeypatch.setattr(participants_s3, "PART", 5 << 20)
     export = exported(manager, trial)
     with store.draft(export, "half.bin") as draft:
         draft.write(bytes(6 << 20))
@@ -108,9 +108,9 @@ def test_a_draft_that_is_closed_unfinished_leaves_nothing(
 
 def test_a_broken_download_goes_on_byte_for_byte(trial: Trial, manager: User) -> None:
     export, factory = exported(manager, trial), RequestFactory()
-    content = body(serving.archive_answer(factory.get("/"), export))
+    content = body(downloads.archive_answer(factory.get("/"), export))
     for cut in (31, len(content) // 2, len(content) - 5):
-        rest = serving.archive_answer(factory.get("/", headers={"Range": f"bytes={cut}-"}), export)
+        rest = downloads.archive_answer(factory.get("/", headers={"Range": f"bytes={cut}-"}), export)
         assert (rest.status_code, content[:cut] + body(rest)) == (206, content)
 
 
@@ -139,7 +139,7 @@ def test_a_killed_workers_export_goes_on_at_another_host(
     half = s3.create_multipart_upload(Bucket="trials", Key=f"exports/{export.uuid}/left")["UploadId"]
     s3.upload_part(Bucket="trials", Key=f"exports/{export.uuid}/left", UploadId=half, PartNumber=1, Body=b"half")
     Export.objects.update(heard_at=timezone.now() - dt.timedelta(minutes=5))
-    engine.export_run(export.pk)
+    runner.export_run(export.pk)
     export.refresh_from_db()
     assert export.state == Export.State.DONE
     after = {one["Key"]: one["LastModified"] for one in s3.list_objects_v2(Bucket="trials")["Contents"]}
@@ -176,7 +176,7 @@ def test_what_was_written_into_a_folder_is_served_and_deleted_after_the_move_to_
     settings.EXPORT_STORE = ""
     export = exported(manager, trial)
     settings.EXPORT_STORE = "s3://trials/exports"
-    assert serving.archive_answer(RequestFactory().get("/"), export).status_code == 200
+    assert downloads.archive_answer(RequestFactory().get("/"), export).status_code == 200
     service.exports_forget(Participant.objects.get(study_id="AX-1"))
     assert not list(Path(settings.EXPORT_FOLDER).glob("*/**/*"))
 
@@ -193,8 +193,8 @@ def test_a_bucket_that_is_not_there_fails_the_export_and_the_log_says_so(
 ) -> None:
     settings.EXPORT_STORE = "s3://nowhere/exports"
     export = service.create(manager, service.check(manager, trial))
-    with pytest.raises(buckets.StoreFault):
-        engine.export_run(export.pk)
+    with pytest.raises(participants_s3.StoreFault):
+        runner.export_run(export.pk)
     export.refresh_from_db()
     assert export.state == Export.State.FAILED
     assert "The bucket nowhere refuses: there is no such bucket" in caplog.text
@@ -228,11 +228,11 @@ def test_a_store_that_is_full_or_busy_is_tried_again_later(
     export = service.create(manager, service.check(manager, trial, format="daily"))
     with monkeypatch.context() as meanwhile:
         meanwhile.setattr("botocore.client.BaseClient._make_api_call", refuse)
-        with pytest.raises(buckets.StoreFault):
-            engine.export_run(export.pk)
+        with pytest.raises(participants_s3.StoreFault):
+            runner.export_run(export.pk)
     export.refresh_from_db()
     assert export.state == (Export.State.WAITING if passing else Export.State.FAILED)
     if passing:
-        engine.export_run(export.pk)
+        runner.export_run(export.pk)
         export.refresh_from_db()
         assert export.state == Export.State.DONE

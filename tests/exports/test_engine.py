@@ -22,7 +22,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from metrics.exports import engine, folders, service, store
+from metrics.exports import folder_store, runner, service, store
 from metrics.models import Export, Measurement
 from participants.models import AuditEntry, Membership, Participant, Trial, User
 from tests import factories
@@ -47,7 +47,9 @@ def test_the_manifest_tells_what_the_files_are(trial: Trial, manager: User) -> N
         assert hashlib.sha256(content).hexdigest() == file["sha256"]
         assert len(content) == file["bytes"]
     on_disk = {
-        str(path.relative_to(folders.folder(export))) for path in folders.folder(export).rglob("*") if path.is_file()
+        str(path.relative_to(folder_store.folder(export)))
+        for path in folder_store.folder(export).rglob("*")
+        if path.is_file()
     }
     assert on_disk == {file["path"] for file in manifest["files"]} | {"manifest.json"}
 
@@ -80,7 +82,7 @@ def test_who_lost_sight_of_somebody_in_it_does_not_see_the_export_any_more(trial
 def test_who_joined_after_the_asking_is_not_in_it(trial: Trial, manager: User) -> None:
     export = service.create(manager, service.check(manager, trial))
     scene.fill(scene.person(trial, "AX-3"), 3)
-    engine.export_run(export.pk)
+    runner.export_run(export.pk)
     export.refresh_from_db()
     assert export.rows_done == Measurement.objects.exclude(participant__study_id="AX-3").count()
 
@@ -102,20 +104,20 @@ def test_a_worker_that_was_killed_half_way_is_followed_by_one_that_goes_on(trial
         time.sleep(0.05)
     worker.send_signal(signal.SIGKILL)
     worker.wait()
-    before = {file.path: (folders.folder(export) / file.path).stat().st_mtime_ns for file in export.files.all()}
+    before = {file.path: (folder_store.folder(export) / file.path).stat().st_mtime_ns for file in export.files.all()}
     assert len(before) >= 2
-    (folders.folder(export) / "left.part").write_bytes(b"half a file")
-    engine.export_run(export.pk)
+    (folder_store.folder(export) / "left.part").write_bytes(b"half a file")
+    runner.export_run(export.pk)
     export.refresh_from_db()
     assert export.state == Export.State.RUNNING, "a worker that was just heard of is not replaced"
     Export.objects.update(heard_at=timezone.now() - dt.timedelta(minutes=5))
-    assert engine.due(timezone.now()) == [export.pk]
-    engine.export_run(export.pk)
+    assert runner.due(timezone.now()) == [export.pk]
+    runner.export_run(export.pk)
     export.refresh_from_db()
     assert (export.state, export.rows_done) == (Export.State.DONE, Measurement.objects.count())
-    after = {path: (folders.folder(export) / path).stat().st_mtime_ns for path in before}
+    after = {path: (folder_store.folder(export) / path).stat().st_mtime_ns for path in before}
     assert after == before, "finished files are not written again"
-    assert not list(folders.folder(export).rglob("*.part"))
+    assert not list(folder_store.folder(export).rglob("*.part"))
     manifest = json.loads(store.open_file(export, "manifest.json").read())
     assert len(manifest["as_of"]) == 2, "each run has its own snapshot, and the manifest says so"
 
@@ -124,17 +126,17 @@ def test_one_that_is_called_off_leaves_nothing_behind(
     trial: Trial, manager: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     export = service.create(manager, service.check(manager, trial))
-    keep = engine.keep
+    keep = runner.keep
 
     def called_off(*args: object) -> None:
         keep(*args)  # type: ignore[arg-type]
         service.export_cancel(export)
 
-    monkeypatch.setattr(engine, "keep", called_off)
-    engine.export_run(export.pk)
+    monkeypatch.setattr(runner, "keep", called_off)
+    runner.export_run(export.pk)
     export.refresh_from_db()
     assert export.state == Export.State.CANCELLED
-    assert not folders.folder(export).exists()
+    assert not folder_store.folder(export).exists()
     assert not service.export_cancel(export)
 
 
@@ -145,33 +147,33 @@ def test_files_are_deleted_when_their_time_is_over(trial: Trial, manager: User) 
     assert service.expire(export.expires_at) == 1
     export.refresh_from_db()
     assert export.state == Export.State.EXPIRED
-    assert not folders.folder(export).exists()
+    assert not folder_store.folder(export).exists()
 
 
 def test_files_of_exports_that_were_deleted_go_too(trial: Trial, manager: User) -> None:
     export = exported(manager, trial)
     Export.objects.all().delete()
     service.expire(timezone.now())
-    assert not folders.folder(export).exists()
+    assert not folder_store.folder(export).exists()
 
 
 def test_an_erasure_takes_the_exports_that_hold_the_participant(trial: Trial, manager: User) -> None:
     holding, without = exported(manager, trial), exported(manager, trial, participants=["AX-2"])
     assert service.exports_forget(Participant.objects.get(study_id="AX-1")) == [str(holding.uuid)]
-    assert not folders.folder(holding).exists()
-    assert folders.folder(without).exists()
+    assert not folder_store.folder(holding).exists()
+    assert folder_store.folder(without).exists()
 
 
 def test_a_fault_is_told_in_plain_words(trial: Trial, manager: User, monkeypatch: pytest.MonkeyPatch) -> None:
     export = service.create(manager, service.check(manager, trial))
-    monkeypatch.setattr(engine, "keep", lambda *_: 1 / 0)
+    monkeypatch.setattr(runner, "keep", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        engine.export_run(export.pk)
+        runner.export_run(export.pk)
     export.refresh_from_db()
     assert export.state == Export.State.FAILED
     assert "worker's log" in export.error
     service.expire(timezone.now())
-    assert not folders.folder(export).exists(), "what it had written is not left lying about"
+    assert not folder_store.folder(export).exists(), "what it had written is not left lying about"
 
 
 def on_a_disk(monkeypatch: pytest.MonkeyPatch, fault: OSError | None) -> None:
@@ -182,7 +184,7 @@ def on_a_disk(monkeypatch: pytest.MonkeyPatch, fault: OSError | None) -> None:
         if fault:
             raise fault
 
-    monkeypatch.setattr(folders._FileDraft, "take", take)
+    monkeypatch.setattr(folder_store._FileDraft, "take", take)
 
 
 def full() -> OSError:
@@ -200,16 +202,16 @@ def test_an_export_on_a_full_disk_waits_for_room_and_is_written_then(
     on_a_disk(monkeypatch, full())
     now = timezone.now()
     with pytest.raises(OSError, match="No space"):
-        engine.export_run(export.pk)
+        runner.export_run(export.pk)
     export.refresh_from_db()
     assert (export.state, export.error, export.attempts) == (Export.State.WAITING, "The disk for exports is full.", 0)
     assert export.retry_at is not None
     assert now + dt.timedelta(minutes=5) <= export.retry_at <= timezone.now() + dt.timedelta(minutes=5)
-    assert not [path for path in folders.folder(export).rglob("*") if path.is_file()], "no half-written file stays"
-    assert engine.due(export.retry_at - dt.timedelta(seconds=1)) == []
-    assert engine.due(export.retry_at) == [export.pk]
+    assert not [path for path in folder_store.folder(export).rglob("*") if path.is_file()], "no half-written file stays"
+    assert runner.due(export.retry_at - dt.timedelta(seconds=1)) == []
+    assert runner.due(export.retry_at) == [export.pk]
     on_a_disk(monkeypatch, None)
-    engine.export_run(export.pk)
+    runner.export_run(export.pk)
     export.refresh_from_db()
     assert export.state == Export.State.DONE
     assert not export.error
@@ -220,23 +222,23 @@ def test_what_was_whole_before_the_disk_was_full_is_not_written_again(
     trial: Trial, manager: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     export = service.create(manager, service.check(manager, trial, format="csv"))
-    kept = engine.keep
+    kept = runner.keep
 
     def keep_one(*arguments: Any) -> None:
         kept(*arguments)
         on_a_disk(monkeypatch, full())
 
-    monkeypatch.setattr(engine, "keep", keep_one)
+    monkeypatch.setattr(runner, "keep", keep_one)
     with pytest.raises(OSError, match="No space"):
-        engine.export_run(export.pk)
+        runner.export_run(export.pk)
     (first,) = export.files.all()
-    written = (folders.folder(export) / first.path).stat().st_mtime_ns
+    written = (folder_store.folder(export) / first.path).stat().st_mtime_ns
     on_a_disk(monkeypatch, None)
-    monkeypatch.setattr(engine, "keep", kept)
-    engine.export_run(export.pk)
+    monkeypatch.setattr(runner, "keep", kept)
+    runner.export_run(export.pk)
     export.refresh_from_db()
     assert export.state == Export.State.DONE
-    assert (folders.folder(export) / first.path).stat().st_mtime_ns == written
+    assert (folder_store.folder(export) / first.path).stat().st_mtime_ns == written
 
 
 def test_after_a_day_on_a_full_disk_it_has_failed_and_can_be_asked_for_again(
@@ -248,17 +250,17 @@ def test_after_a_day_on_a_full_disk_it_has_failed_and_can_be_asked_for_again(
     while export.state == Export.State.WAITING:
         began = timezone.now()
         with pytest.raises(OSError, match="No space"):
-            engine.export_run(export.pk)
+            runner.export_run(export.pk)
         export.refresh_from_db()
         waited += (export.retry_at - began) if export.retry_at else dt.timedelta()
     assert export.state == Export.State.FAILED
     assert dt.timedelta(hours=23) < waited < dt.timedelta(hours=28)
     assert "full" in export.error
-    assert not folders.folder(export).exists()
+    assert not folder_store.folder(export).exists()
     on_a_disk(monkeypatch, None)
     again = service.export_again(manager, export)
     assert (again.format, again.metrics, again.state) == ("csv", ["steps"], Export.State.WAITING)
-    engine.export_run(again.pk)
+    runner.export_run(again.pk)
     again.refresh_from_db()
     assert again.state == Export.State.DONE
     with pytest.raises(ValueError, match="files are there"):
@@ -269,7 +271,7 @@ def test_a_disk_that_refuses_us_fails_at_once(trial: Trial, manager: User, monke
     export = service.create(manager, service.check(manager, trial))
     on_a_disk(monkeypatch, PermissionError(errno.EACCES, "Permission denied"))
     with pytest.raises(PermissionError):
-        engine.export_run(export.pk)
+        runner.export_run(export.pk)
     export.refresh_from_db()
     assert export.state == Export.State.FAILED
 
@@ -283,7 +285,7 @@ def test_a_draft_on_a_full_disk_leaves_nothing_behind(trial: Trial, manager: Use
     draft._file = Path("/dev/full").open("wb")  # noqa: SIM115  closing it is what is tried
     draft.write(b"buffered, and not taken when the file is closed")
     draft.close()
-    assert list(folders.folder(export).iterdir()) == []
+    assert list(folder_store.folder(export).iterdir()) == []
 
 
 def test_the_command_on_a_full_disk_says_so_and_leaves_nothing_to_a_worker(
@@ -293,7 +295,7 @@ def test_the_command_on_a_full_disk_says_so_and_leaves_nothing_to_a_worker(
     with pytest.raises(CommandError, match="disk for exports is full"):
         call_command("export_data", "STRIDE-2", user=manager.email, out=tmp_path / "out")
     assert Export.objects.get().state == Export.State.CANCELLED
-    assert engine.due(timezone.now() + dt.timedelta(days=2)) == []
+    assert runner.due(timezone.now() + dt.timedelta(days=2)) == []
 
 
 def test_asking_is_in_the_trail(trial: Trial, manager: User) -> None:

@@ -14,7 +14,7 @@ import openpyxl  # type: ignore[import-untyped]
 import polars as pl
 import pytest
 
-from metrics.exports import folders, store
+from metrics.exports import folder_store, store
 from metrics.models import Measurement, ParticipantDay
 from participants.models import Trial, User
 from tests.exports.scene import exported
@@ -29,7 +29,7 @@ def ask(sql: str, folder: Path) -> list[tuple[Any, ...]]:
 
 
 def test_parquet_opens_in_duckdb_and_polars_with_the_sums_of_the_database(trial: Trial, manager: User) -> None:
-    folder = folders.folder(exported(manager, trial))
+    folder = folder_store.folder(exported(manager, trial))
     theirs = ask("SELECT metric, count(*), sum(value), count(seconds) FROM {rows} GROUP BY 1 ORDER BY 1", folder)
     frame = pl.read_parquet(f"{folder}/**/*.parquet", hive_partitioning=True)
     rows = list(Measurement.objects.values_list("metric__code", "value", "seconds"))
@@ -45,7 +45,7 @@ def test_parquet_opens_in_duckdb_and_polars_with_the_sums_of_the_database(trial:
 
 
 def test_dates_of_the_folders_are_local_dates_on_the_day_the_clocks_change(trial: Trial, manager: User) -> None:
-    folder = folders.folder(exported(manager, trial, metrics=["heart_rate"]))
+    folder = folder_store.folder(exported(manager, trial, metrics=["heart_rate"]))
     assert ask("SELECT count(*) FROM {rows} WHERE (time AT TIME ZONE 'Europe/Amsterdam')::date <> date", folder) == [
         (0,)
     ]
@@ -56,7 +56,8 @@ def test_dates_of_the_folders_are_local_dates_on_the_day_the_clocks_change(trial
 def test_by_utc_dates_a_file_holds_a_utc_day(trial: Trial, manager: User) -> None:
     export = exported(manager, trial, metrics=["heart_rate"], clock="utc")
     rows = ask(
-        "SELECT count(*), count(*) FILTER ((time AT TIME ZONE 'UTC')::date = date) FROM {rows}", folders.folder(export)
+        "SELECT count(*), count(*) FILTER ((time AT TIME ZONE 'UTC')::date = date) FROM {rows}",
+        folder_store.folder(export),
     )
     n = Measurement.objects.filter(metric__code="heart_rate").count()
     assert rows == [(n, n)]
@@ -94,7 +95,7 @@ def test_the_daily_table_leaves_blank_what_is_not_known(trial: Trial, manager: U
 
 def test_the_daily_table_never_adds_sources(trial: Trial, manager: User) -> None:
     export = exported(manager, trial, format="daily", metrics=["steps"])
-    frame = pl.read_parquet(folders.folder(export) / "daily.parquet")
+    frame = pl.read_parquet(folder_store.folder(export) / "daily.parquet")
     day = frame.filter((pl.col("study_id") == "AX-1") & (pl.col("steps").is_not_null()))
     charge = Measurement.objects.filter(participant__study_id="AX-1", metric__code="steps", source__platform="watch")
     assert day["steps"].sum() == sum(charge.values_list("value", flat=True))

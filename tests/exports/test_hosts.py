@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from pytest_django import Settings
 
-from metrics.exports import engine, service, store
+from metrics.exports import runner, service, store
 from metrics.models import Export
 from participants.models import AuditEntry, Participant, Trial, User
 from tests.exports.scene import exported
@@ -60,7 +60,7 @@ def test_another_hosts_files_are_left_to_it_when_their_time_is_over(export: Expo
 
 def test_a_worker_there_begins_a_half_written_export_anew(export: Export, other_host: Path) -> None:
     Export.objects.update(state=Export.State.RUNNING, claim=None)
-    engine.export_run(export.pk)
+    runner.export_run(export.pk)
     export.refresh_from_db()
     assert export.state == Export.State.DONE
     assert all(store.holds(export, file.path) for file in export.files.all())

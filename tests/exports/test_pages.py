@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from metrics import tasks
-from metrics.exports import engine, service
+from metrics.exports import runner, service
 from metrics.models import Export
 from participants.models import Membership, Trial, User
 from tests import factories
@@ -43,7 +43,7 @@ def test_asked_for_on_the_page_it_is_written_by_the_worker_and_taken_away(
     assert answer["Location"] == here
     assert sent == [export.pk]
     assert "It begins in a moment" in signed_in.get(here).content.decode()
-    engine.export_run(export.pk)
+    runner.export_run(export.pk)
     page = signed_in.get(here).content.decode()
     assert "dictionary.csv" in page
     download = signed_in.get(f"{here}download/")

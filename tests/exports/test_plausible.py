@@ -13,11 +13,11 @@ import polars as pl
 import pytest
 
 from metrics.batch import Delivery, ExerciseRecord
-from metrics.exports import folders, service, store
+from metrics.exports import folder_store, service, store
 from metrics.models import DayRollup, Export
-from metrics.plausibility import per_minute
 from metrics.registry import METRICS, RANGES_SINCE, RANGES_VERSION
-from metrics.writer import store as write
+from metrics.selection.plausible_range import per_minute
+from metrics.writing.writer import store as write
 from participants.models import Participant, Trial, User
 from tests.exchange.made import fhir, omh
 from tests.exports import scene
@@ -70,7 +70,7 @@ def ask(manager: User, trial: Trial, form: str, **filters: Any) -> Export:
 
 def test_parquet_has_every_value_with_its_mark(trial: Trial, manager: User, zero: Participant) -> None:
     export = ask(manager, trial, "parquet")
-    frame = pl.read_parquet(f"{folders.folder(export)}/**/*.parquet", hive_partitioning=True).sort("time")
+    frame = pl.read_parquet(f"{folder_store.folder(export)}/**/*.parquet", hive_partitioning=True).sort("time")
     assert frame.schema["plausible"] == pl.Boolean
     for code, expected in (("heart_rate", HEART), ("steps", STEPS), ("resting_heart_rate", [(130.0, False)])):
         assert frame.filter(pl.col("metric") == code).select("value", "plausible").rows() == expected

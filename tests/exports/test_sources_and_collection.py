@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from metrics import queries
 from metrics.batch import Delivery, ExerciseRecord, SampleBatch, SleepRecord, SourceKey, microseconds
-from metrics.calendars import calendar_of
 from metrics.exports import service, store
 from metrics.models import Measurement, Source
-from metrics.timescale import after_migrate
-from metrics.writer import store as store_delivery
-from participants import subject_access
+from metrics.participant_calendars import calendar_of
+from metrics.reading import queries as reading_queries
+from metrics.storage.timescale import after_migrate
+from metrics.writing.writer import store as store_delivery
 from participants.models import Consent, ConsentDocument, Participant, Protocol, Trial, User
+from participants.privacy import subject_access as privacy_subject_access
 from tests import factories
 from tests.exports.scene import NOW, exported
 
@@ -119,7 +119,7 @@ def test_every_reader_tells_the_same_of_a_day(person: Participant, trial: Trial)
     assert steps_by_date(fhir(user, trial)) == STEPS
     calendar = calendar_of(person)
     span = calendar.midnight(MONDAY), calendar.midnight(MONDAY + 10 * ONE_DAY)
-    (series,) = queries.series([person.pk], ["steps"], *span, resolution="1d")
+    (series,) = reading_queries.series([person.pk], ["steps"], *span, resolution="1d")
     assert series.total.tolist() == list(STEPS.values())
     omh = text_of(exported(user, trial, format="omh", metrics=["steps"], clock="utc"))
     points = [json.loads(line)["body"]["step_count"]["value"] for text in omh.values() for line in text.splitlines()]
@@ -277,7 +277,7 @@ def test_paused_days_are_in_an_export_unless_the_protocol_says_otherwise(person:
 
 def test_a_participant_has_everything_of_theirs_whatever_was_collected(person: Participant, trial: Trial) -> None:
     end_on_friday(person)
-    chapters = {one.name: one for one in subject_access.chapters(person)}
+    chapters = {one.name: one for one in privacy_subject_access.chapters(person)}
     steps = [one for name, one in chapters.items() if name.startswith("measurements/steps")]
     text = b"".join(line for chapter in steps for line in (chapter.lines or ())).decode()
     assert text.count("\n") - len(steps) == Measurement.objects.filter(metric__code="steps").count()

@@ -11,10 +11,10 @@ from django.core.exceptions import PermissionDenied
 from django.test import Client
 from django.urls import reverse
 
-from metrics.exports import engine, exports_forget, exports_of, folders, store, subject_ask
+from metrics.exports import exports_forget, exports_of, folder_store, runner, store, subject_ask
 from metrics.models import Export
 from participants.models import AuditEntry, Membership, Participant, Trial, User
-from participants.subject_access import README
+from participants.privacy.subject_access import README
 from tests.exports.scene import manager_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -27,7 +27,7 @@ def person(trial: Trial) -> Participant:
 
 def written(user: User, person: Participant) -> Export:
     export = subject_ask(user, person, reason="their letter")
-    engine.export_run(export.pk)
+    runner.export_run(export.pk)
     export.refresh_from_db()
     assert export.state == Export.State.DONE, export.error
     return export
@@ -40,7 +40,7 @@ def test_it_becomes_one_archive_of_that_participant_alone(manager: User, person:
         assert f"STRIDE-2 AX-1/{README}" in archive.namelist()
         text = b"".join(archive.read(name) for name in archive.namelist())
     assert b"AX-2" not in text
-    assert [path.name for path in folders.folder(export).iterdir()] == ["everything.zip"]
+    assert [path.name for path in folder_store.folder(export).iterdir()] == ["everything.zip"]
 
 
 def test_the_trail_says_who_asked_about_whom_and_why(manager: User, person: Participant) -> None:
@@ -67,7 +67,7 @@ def test_who_leads_the_trial_no_more_does_not_see_it_any_more(manager: User, per
 def test_an_erasure_deletes_it(manager: User, person: Participant) -> None:
     export = written(manager, person)
     exports_forget(person)
-    assert not folders.folder(export).exists()
+    assert not folder_store.folder(export).exists()
 
 
 def test_the_exports_page_shows_whose_it_is_and_hands_it_out(

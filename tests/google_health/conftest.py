@@ -16,7 +16,7 @@ from django.core.cache.backends.locmem import LocMemCache
 
 from ingestion.providers.google_health.client import GoogleHealth
 from ingestion.providers.google_health.config import GoogleConfig
-from metrics.days import LocalCalendar
+from metrics.local_time import LocalCalendar
 from tests.google_health.server import FakeGoogle
 
 NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ingestion.providers.base import Pulled
+from ingestion.providers.base.live import Pulled
 from ingestion.providers.google_health.assembly import assemble
 from ingestion.providers.google_health.data_types import DATA_TYPES
 from ingestion.providers.google_health.decode import Origin, page
-from metrics.days import LocalCalendar
+from metrics.local_time import LocalCalendar
 
 ORIGIN = Origin("google_health")
 CHARGE = {"recordingMethod": "PASSIVELY_MEASURED", "device": {"displayName": "Charge 6"}, "platform": "FITBIT"}

@@ -14,12 +14,13 @@ import httpx
 import pytest
 from django.core.cache.backends.base import BaseCache
 
-from ingestion.providers.base import BrokenAnswer, Fingerprint, LiveProvider, TokenExpired, VendorBusy
+from ingestion.providers.base.errors import BrokenAnswer, TokenExpired, VendorBusy
+from ingestion.providers.base.live import Fingerprint, LiveProvider
 from ingestion.providers.google_health.client import GoogleHealth
 from ingestion.providers.google_health.config import GOOGLE_WEARABLES, GoogleConfig
 from ingestion.providers.google_health.data_types import DATA_TYPES
 from metrics.batch import SourceKey, microseconds
-from metrics.days import LocalCalendar
+from metrics.local_time import LocalCalendar
 from metrics.registry import BY_CODE
 from tests.google_health.points import body, daily, heart_rate, interval
 from tests.google_health.server import Answer, Asked, FakeGoogle

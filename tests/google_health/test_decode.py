@@ -8,14 +8,14 @@ import zoneinfo
 import numpy as np
 import pytest
 
-from ingestion.providers.base import BrokenAnswer
+from ingestion.providers.base.errors import BrokenAnswer
 from ingestion.providers.google_health.assembly import NOT_COMPUTED
 from ingestion.providers.google_health.data_types import DATA_TYPES
 from ingestion.providers.google_health.decode import Origin, page
 from ingestion.providers.google_health.times import NO_OFFSET, instants
-from ingestion.providers.markers import HALF, MINUS_ONE, NO_VALUE, ZERO
+from ingestion.providers.missing_values import HALF, MINUS_ONE, NO_VALUE, ZERO
 from metrics.batch import SampleBatch, SourceKey, microseconds
-from metrics.days import LocalCalendar
+from metrics.local_time import LocalCalendar
 from tests.google_health.points import (
     CHARGE,
     DAY,

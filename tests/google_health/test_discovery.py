@@ -16,8 +16,8 @@ from ingestion.providers.google_health import account, data_types, exercise, ses
 from ingestion.providers.google_health.client import GoogleHealth
 from ingestion.providers.google_health.config import GOOGLE_WEARABLES, GoogleConfig
 from ingestion.providers.google_health.data_types import DATA_TYPES, GoogleType, Kind
-from ingestion.providers.google_health.questions import fields
-from metrics.days import LocalCalendar
+from ingestion.providers.google_health.requests import fields
+from metrics.local_time import LocalCalendar
 from tests.google_health.discovery import known
 from tests.google_health.server import Answer, FakeGoogle
 from tests.google_health.test_client import DAY, END, START

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ingestion.providers.base import (
+from ingestion.providers.base.errors import (
     AccessGone,
     BrokenAnswer,
     ClientMisconfigured,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ingestion.providers.base import BrokenAnswer
+from ingestion.providers.base.errors import BrokenAnswer
 from ingestion.providers.google_health.exercise import assemble_exercise, exercise_page
 from metrics.batch import ExerciseRecord, SourceKey, microseconds
 from tests.google_health.points import CHARGE, ORIGIN, body

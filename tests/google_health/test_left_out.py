@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from ingestion.providers.base import BrokenAnswer, Notification
+from ingestion.providers.base.errors import BrokenAnswer
+from ingestion.providers.base.live import Notification
 from ingestion.providers.google_health import account, rollups
 from ingestion.providers.google_health.assembly import assemble
 from ingestion.providers.google_health.data_types import DATA_TYPES
@@ -18,7 +19,7 @@ from ingestion.providers.google_health.exercise import assemble_exercise, exerci
 from ingestion.providers.google_health.sleep import UNREADABLE_STAGE, assemble_sleep, sleep_page
 from ingestion.providers.google_health.webhooks import received
 from metrics.batch import microseconds
-from metrics.days import LocalCalendar
+from metrics.local_time import LocalCalendar
 from tests.google_health.points import DAY, ORIGIN, body, daily, heart_rate, interval, sample
 from tests.google_health.test_exercise import session as exercise_session
 from tests.google_health.test_sleep import session as sleep_session

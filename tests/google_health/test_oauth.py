@@ -7,7 +7,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from ingestion.providers.base import AccessGone, BrokenAnswer, ClientMisconfigured, VendorBusy, VendorError
+from ingestion.providers.base.errors import (
+    AccessGone,
+    BrokenAnswer,
+    ClientMisconfigured,
+    VendorBusy,
+    VendorError,
+)
 from ingestion.providers.google_health.client import GoogleHealth
 from ingestion.providers.google_health.config import GoogleConfig
 from ingestion.providers.google_health.data_types import SCOPES

@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import pytest
 
-from ingestion.providers.base import BrokenAnswer
-from ingestion.providers.google_health.pages import all_pages
-from ingestion.providers.google_health.questions import Span
+from ingestion.providers.base.errors import BrokenAnswer
+from ingestion.providers.google_health.pagination import all_pages
+from ingestion.providers.google_health.requests import Span
 
 
 @dataclass

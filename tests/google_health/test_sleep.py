@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ingestion.providers.base import BrokenAnswer
+from ingestion.providers.base.errors import BrokenAnswer
 from ingestion.providers.google_health.sessions import SessionPage
 from ingestion.providers.google_health.sleep import UNKNOWN_STAGE, UNREADABLE_STAGE, assemble_sleep, sleep_page
 from metrics.batch import SleepRecord, SourceKey, microseconds

@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from ingestion.providers.base import BrokenAnswer, ClientMisconfigured
+from ingestion.providers.base.errors import BrokenAnswer, ClientMisconfigured
 from ingestion.providers.google_health.config import GoogleConfig
 from ingestion.providers.google_health.data_types import DATA_TYPES
 from ingestion.providers.google_health.subscribers import ServiceAccount, Subscriber, Subscribers

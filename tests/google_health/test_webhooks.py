@@ -14,11 +14,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.core.cache.backends.base import BaseCache
 
-from ingestion.providers.base import BrokenAnswer, NoticeOrigin, Notification
-from ingestion.providers.google_health import keyset
+from ingestion.providers.base.errors import BrokenAnswer
+from ingestion.providers.base.live import NoticeOrigin, Notification
+from ingestion.providers.google_health import signing_keys
 from ingestion.providers.google_health.client import GoogleHealth
 from ingestion.providers.google_health.config import GoogleConfig
-from ingestion.providers.google_health.keyset import KeySet
+from ingestion.providers.google_health.signing_keys import KeySet
 from ingestion.providers.google_health.transport import Transport
 from ingestion.providers.google_health.webhooks import received, secret_matches, signature_matches, unsigned
 from tests.google_health.server import Answer, FakeGoogle
@@ -37,7 +38,7 @@ def published(key_id: int, key: ec.EllipticCurvePrivateKey, *, padded: bool = Fa
     message = b"".join(
         [b"\x08\x00", b"\x12", bytes([len(params)]), params, b"\x1a", bytes([size]), edges[0], b"\x22", bytes([size])]
     )
-    data = {"typeUrl": keyset.KEY_TYPE, "value": base64.b64encode(message + edges[1]).decode()}
+    data = {"typeUrl": signing_keys.KEY_TYPE, "value": base64.b64encode(message + edges[1]).decode()}
     return {"keyId": key_id, "status": "ENABLED", "outputPrefixType": "TINK", "keyData": data} | more
 
 
@@ -125,7 +126,7 @@ def test_a_disabled_key_signs_nothing(google: FakeGoogle, keys: KeySet) -> None:
         Answer({}, 500),
         Answer(b"<html>"),
         Answer({"key": []}),
-        key_set(published(1, KEY) | {"keyData": {"typeUrl": keyset.KEY_TYPE, "value": "AAAA"}}),
+        key_set(published(1, KEY) | {"keyData": {"typeUrl": signing_keys.KEY_TYPE, "value": "AAAA"}}),
     ],
 )
 def test_without_keys_nothing_is_taken_and_the_fault_is_told(google: FakeGoogle, keys: KeySet, answer: Answer) -> None:

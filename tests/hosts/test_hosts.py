@@ -24,7 +24,7 @@ from pytest_django import Settings
 from config.embedded.redis_server import Redis, RedisFault
 from ingestion.models import Connection, SyncWindow
 from metrics.models import Export, Measurement
-from metrics.timescale import after_migrate
+from metrics.storage.timescale import after_migrate
 from participants.models import Trial
 from tests import factories
 from tests.hosts.hurried import EVERY_SECONDS

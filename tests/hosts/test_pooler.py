@@ -15,11 +15,11 @@ from django.db import connection, transaction
 from pytest_django import Settings
 
 from metrics.batch import Delivery
-from metrics.exports import engine, service
+from metrics.exports import runner, service
 from metrics.models import Export, HourRollup, Measurement, MinuteRollup
-from metrics.timescale import after_migrate
-from metrics.writer import store
-from participants import audit_chain
+from metrics.storage.timescale import after_migrate
+from metrics.writing.writer import store
+from participants.audit import hash_chain
 from participants.models import Participant
 from tests import factories
 from tests.hosts.pooler import pooler, through
@@ -102,10 +102,10 @@ def test_eight_writers_share_two_connections(tmp_path: Path, settings: Settings)
             list(threads.map(_some_days, [port] * 8, people, range(8)))
         with through(port):
             export = service.create(user, service.check(user, trial, format="csv"))
-            engine.export_run(export.pk)
-            audit_chain.seal()
+            runner.export_run(export.pk)
+            hash_chain.seal()
             with transaction.atomic():
-                assert list(audit_chain.faults()) == []
+                assert list(hash_chain.faults()) == []
         assert clients() <= before + 2, "two of the pool, and what was there"
     counted = [Measurement.objects.filter(participant=person).count() for person in people]
     assert counted == [1500] * 8

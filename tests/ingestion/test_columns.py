@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ingestion.providers import columns
-from ingestion.providers.base import ForeignFile
-from ingestion.providers.cells import iso_datetimes, numbers, us_dates, us_datetimes
-from ingestion.providers.columns import blocks, header_of
+from ingestion.providers import csv_columns
+from ingestion.providers.base.files import ForeignFile
+from ingestion.providers.csv_columns import blocks, header_of
+from ingestion.providers.text_cells import iso_datetimes, numbers, us_dates, us_datetimes
 
 
 def _text(*cells: str) -> pa.StringArray:
@@ -98,7 +98,7 @@ def test_a_header_is_read_behind_a_byte_order_mark() -> None:
 
 
 def test_every_row_knows_its_line_across_blocks_and_bad_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(columns, "BLOCK", 64)
+    monkeypatch.setattr(csv_columns, "BLOCK", 64)
     data = b"a,b\n" + b"".join(b"%d,x\n" % n if n % 7 else b"short\n" for n in range(2, 100))
     lines, bad, rows = _read(data, "a", "b")
     assert lines == [n for n in range(2, 100) if n % 7]

@@ -17,11 +17,13 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from config.observability.logs import Formatter
-from ingestion import connections, live, tasks
+from ingestion import live_providers, tasks
+from ingestion.connections import invitations
+from ingestion.connections import services as connections_services
 from ingestion.models import Connection, Invitation
-from ingestion.providers.base import AccessGone, BrokenAnswer, ClientMisconfigured, VendorBusy
-from participants.consents import document_add
+from ingestion.providers.base.errors import AccessGone, BrokenAnswer, ClientMisconfigured, VendorBusy
 from participants.models import Participant, Trial
+from participants.privacy.consent import document_add
 from tests import factories
 from tests.ingestion.vendor import ACCESS, ALL, CODE, GEAR, HEART, NIGHTS, REFRESH, Vendor
 
@@ -42,8 +44,8 @@ def vendor(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Vendor:
     def provider(slug: str) -> Vendor:
         return {"vendor": made}[slug]
 
-    monkeypatch.setattr(live, "provider", provider)
-    monkeypatch.setattr(live, "providers", lambda: [made])
+    monkeypatch.setattr(live_providers, "provider", provider)
+    monkeypatch.setattr(live_providers, "providers", lambda: [made])
     settings.TOKEN_KEYS = ["a key for tests"]
     settings.PUBLIC_URL = "https://trials.example.org"
     return made
@@ -67,12 +69,12 @@ def person(trial: Trial) -> Participant:
 
 @pytest.fixture
 def invitation(person: Participant) -> Invitation:
-    return connections.invitation_create(participant=person, by=None, now=timezone.now())
+    return invitations.invitation_create(participant=person, by=None, now=timezone.now())
 
 
 @pytest.fixture
 def link(invitation: Invitation) -> str:
-    return f"/connect/{connections.invitation_code(invitation)}/"
+    return f"/connect/{invitations.invitation_code(invitation)}/"
 
 
 @pytest.fixture
@@ -167,7 +169,7 @@ def test_an_expired_link_says_so(browser: Client, link: str) -> None:
 
 
 def test_a_link_that_was_replaced_says_so(browser: Client, link: str, person: Participant) -> None:
-    connections.invitation_create(participant=person, by=None, now=timezone.now())
+    invitations.invitation_create(participant=person, by=None, now=timezone.now())
     page = browser.get(link)
     assert page.status_code == 410
     assert "replaced" in text(page)
@@ -198,7 +200,7 @@ def test_an_expired_link_does_not_lead_to_the_vendor(browser: Client, link: str)
 def test_a_site_without_a_vendor_asks_to_come_later(
     browser: Client, link: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "providers", list)
+    monkeypatch.setattr(live_providers, "providers", list)
     assert browser.get(link).status_code == 503
 
 
@@ -270,7 +272,7 @@ def test_another_try_completes_a_partial_consent(browser: Client, link: str, ven
 def test_a_renewed_connection_keeps_the_day_of_the_first(browser: Client, link: str, person: Participant) -> None:
     walk(browser, link)
     connection = Connection.objects.get(participant=person)
-    connections.lost(connection, AccessGone.EXPIRED_GRANT, now=timezone.now())
+    connections_services.lost(connection, AccessGone.EXPIRED_GRANT, now=timezone.now())
     assert "again" in text(browser.get(link))
     walk(browser, link)
     renewed = Connection.objects.get(participant=person)
@@ -318,7 +320,9 @@ def test_wrong_credentials_of_ours_alarm_the_operator(
 ) -> None:
     vendor.fault = ClientMisconfigured("invalid_client")
     walk(browser, link)
-    assert [record.levelno for record in caplog.records if record.name == "ingestion.views"] == [logging.CRITICAL]
+    assert [record.levelno for record in caplog.records if record.name == "ingestion.connections.views"] == [
+        logging.CRITICAL
+    ]
 
 
 def test_an_account_of_another_participant_is_refused(browser: Client, link: str, vendor: Vendor, trial: Trial) -> None:
@@ -383,7 +387,7 @@ def test_an_answer_to_a_link_that_was_replaced_meanwhile_is_refused(
     browser: Client, link: str, vendor: Vendor, person: Participant
 ) -> None:
     state = sent_off(browser, link)["state"]
-    connections.invitation_create(participant=person, by=None, now=timezone.now())
+    invitations.invitation_create(participant=person, by=None, now=timezone.now())
     assert back(browser, state).status_code == 410
     assert not vendor.exchanged
 
@@ -471,7 +475,7 @@ def test_a_trial_that_keeps_its_consent_here_asks_for_it_first(
     client: Client, invitation: Invitation, vendor: Vendor, person: Participant
 ) -> None:
     document_add(person.trial, version="2.0", title="What the study does", effective_on=NOW.date(), text="It measures.")
-    code = connections.invitation_code(invitation)
+    code = invitations.invitation_code(invitation)
     assert "What the study does" in client.get(f"/connect/{code}/").content.decode()
     refused = client.post(f"/connect/{code}/to/vendor/")
     assert "agree=1" in refused.headers["Location"]
@@ -483,7 +487,7 @@ def test_agreeing_on_the_page_is_kept_with_its_version(
     client: Client, invitation: Invitation, vendor: Vendor, person: Participant
 ) -> None:
     document_add(person.trial, version="2.0", title="What the study does", effective_on=NOW.date())
-    code = connections.invitation_code(invitation)
+    code = invitations.invitation_code(invitation)
     answer = client.post(f"/connect/{code}/to/vendor/", {"agreed": "2.0"})
     assert "agree=1" not in answer.headers["Location"]
     given = person.consents.get()
@@ -495,5 +499,5 @@ def test_an_older_versions_box_agrees_to_nothing(
     client: Client, invitation: Invitation, vendor: Vendor, person: Participant
 ) -> None:
     document_add(person.trial, version="2.0", title="What the study does", effective_on=NOW.date())
-    client.post(f"/connect/{connections.invitation_code(invitation)}/to/vendor/", {"agreed": "1.0"})
+    client.post(f"/connect/{invitations.invitation_code(invitation)}/to/vendor/", {"agreed": "1.0"})
     assert not person.consents.exists()

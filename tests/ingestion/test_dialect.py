@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ingestion.models import ImportFile, RejectedRow
-from ingestion.providers.base import ForeignFile
-from ingestion.providers.columns import blocks, header_of
+from ingestion.providers.base.files import ForeignFile
+from ingestion.providers.csv_columns import blocks, header_of
 from metrics.models import SleepSession
 from participants.models import Trial
 from tests.ingestion.conftest import Export, Import, utc

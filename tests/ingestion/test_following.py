@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingestion import provenance
-from ingestion.import_undo import stored_by
+from ingestion.file_imports import provenance
+from ingestion.file_imports.undo import stored_by
 from ingestion.models import ImportedPart, ImportFile
-from metrics import moving
-from metrics.beyond import remove_slice
-from metrics.deletion import Selection, deletion_run, deletion_start
+from metrics.corrections import data_moves
+from metrics.corrections.data_deletion import Selection, deletion_run, deletion_start
+from metrics.corrections.outside_collection import remove_slice
+from metrics.corrections.time_zone_change import time_zone_correct
+from metrics.maintenance.retention import retain
 from metrics.models import ExerciseSession, Measurement, SleepSession, Source
-from metrics.retention import retain
-from metrics.rezone import time_zone_correct
 from participants.models import Participant, Trial
 from tests.factories import ParticipantFactory, UserFactory
 from tests.ingestion.conftest import Export, Import, utc
@@ -33,7 +33,7 @@ def participant(trial: Trial) -> Participant:
 
 
 def move(giver: Participant, receiver: Participant) -> None:
-    moving.move_run(moving.move_start(giver, receiver, by=UserFactory(), reason="one person").pk)
+    data_moves.move_run(data_moves.move_start(giver, receiver, by=UserFactory(), reason="one person").pk)
 
 
 def test_rows_that_moved_to_another_are_undone_there(

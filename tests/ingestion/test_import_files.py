@@ -14,11 +14,12 @@ import pytest
 from django.core.management import call_command
 from django.urls import reverse
 
-from ingestion import archives, imports, roster
+from ingestion.file_imports import archives, label_mapping
+from ingestion.file_imports import services as file_imports_services
 from ingestion.models import ImportFile, RejectedRow
-from metrics.cutting import OUTSIDE
 from metrics.models import Measurement
-from metrics.writer import store
+from metrics.writing.collection_filter import OUTSIDE
+from metrics.writing.writer import store
 from participants.models import Participant, Trial
 from participants.services import participant_enrol, participant_update, trial_update
 from tests.factories import ParticipantFactory, UserFactory
@@ -159,7 +160,7 @@ def test_a_crash_half_way_is_made_good_by_running_again(
         return store(participant, delivery, **named)
 
     with monkeypatch.context() as patch:
-        patch.setattr(imports, "store", crash)
+        patch.setattr(file_imports_services, "store", crash)
         with pytest.raises(MemoryError):
             import_data(trial, path)
     assert ImportFile.objects.get().status == "running"
@@ -351,7 +352,7 @@ def test_somebody_enrolled_meanwhile_is_found(
         ParticipantFactory(trial=trial, study_id="P-1")
         return participant_enrol(**fields)
 
-    monkeypatch.setattr(roster, "participant_enrol", enrol_first)
+    monkeypatch.setattr(label_mapping, "participant_enrol", enrol_first)
     assert import_data(trial, good).failure == ""
     assert len(_values()) == 3
 

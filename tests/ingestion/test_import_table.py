@@ -7,9 +7,9 @@ import zipfile
 from collections import Counter
 from pathlib import Path
 
-from ingestion.import_reports import Report, Result
+from ingestion.file_imports.import_reports import Report, Result
 from ingestion.management.commands._import_table import MOST_LINES, table
-from metrics.counts import Counts
+from metrics.batch import Counts
 from participants.models import Trial
 from tests.ingestion.conftest import Import
 

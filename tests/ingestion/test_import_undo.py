@@ -21,11 +21,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from config.celery import app
-from ingestion import erasing, tasks
-from ingestion.import_undo import CannotUndo, stored_by, undo_begin, undo_run, undo_step
-from ingestion.imports import Import as Run
+from ingestion import erasure as ingestion_erasure
+from ingestion import tasks
+from ingestion.file_imports.part_storage import pack_samples, unpack_samples
+from ingestion.file_imports.services import Import as Run
+from ingestion.file_imports.undo import CannotUndo, stored_by, undo_begin, undo_run, undo_step
 from ingestion.models import ImportedPart, ImportFile
-from ingestion.part_content import pack_samples, unpack_samples
 from metrics.batch import Delivery, SampleBatch, SourceKey, microseconds
 from metrics.models import (
     DayRollup,
@@ -39,9 +40,9 @@ from metrics.models import (
     SleepSession,
 )
 from metrics.registry import BY_CODE
-from metrics.rollups import SeriesKey
-from metrics.traces import SampleTrace
-from metrics.writer import store
+from metrics.writing.rollups import SeriesKey
+from metrics.writing.row_changes import SampleTrace
+from metrics.writing.writer import store
 from participants.models import AuditEntry, Participant, Trial
 from tests.factories import ParticipantFactory, TrialFactory, UserFactory
 from tests.ingestion.conftest import Export, Import, utc
@@ -485,7 +486,7 @@ def test_an_erased_participant_is_in_nothing_that_is_told_of_files(
     Participant.objects.filter(pk=participant.pk).update(status="withdrawn")
     path = write(tmp_path, "p-1.csv", *beats(60), *beats(70, who="P-2"), *beats(71, who="P-10"))
     import_data(trial, path)
-    erasing.erase(participant)
+    ingestion_erasure.erase(participant)
     record = ImportFile.objects.get()
     told = json.dumps([record.name, record.error, record.assumptions, record.counts]).upper()
     assert "P-10" in told

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ingestion.models import ImportFile
-from ingestion.providers.markers import HALF, MINUS_ONE, NO_VALUE, ZERO, present
+from ingestion.providers.missing_values import HALF, MINUS_ONE, NO_VALUE, ZERO, present
 from metrics.models import DayRollup, Measurement, ParticipantDay
 from metrics.registry import METRICS, Metric
 from participants.models import Trial

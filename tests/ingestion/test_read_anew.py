@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ingestion.imports import Import as Run
+from ingestion.file_imports.services import Import as Run
 from ingestion.models import ImportFile
 from metrics.models import Measurement, Revision
 from participants.models import AuditEntry, Participant, Trial

@@ -16,7 +16,7 @@ from django.db.models import Count, Sum
 
 from ingestion.models import ImportFile
 from metrics.models import DayRollup, Measurement, Revision, SleepSession
-from metrics.queries import series
+from metrics.reading.queries import series
 from participants.models import Participant, Trial
 from tests.factories import TrialFactory
 from tests.ingestion.conftest import Import, stored

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ingestion.models import ImportFile
-from ingestion.providers.base import Clock, ClockSign, FileJob
+from ingestion.providers.base.files import Clock, ClockSign, FileJob
 from ingestion.providers.takeout.clocks import sign_of_clock
 from metrics.models import Measurement
 from participants.models import Participant, Trial

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from ingestion import source_deletion
 from ingestion.models import Connection, ImportFile
 from ingestion.source_deletion import delete_of_source
-from metrics.deletion import DeletionRefused, Selection, deletion_run
+from metrics.corrections.data_deletion import DeletionRefused, Selection, deletion_run
 from metrics.models import Measurement, Source
 from participants.models import Participant, Trial
 from tests.factories import ParticipantFactory

@@ -12,14 +12,14 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from ingestion import import_records, roster
-from ingestion.import_reports import Result
-from ingestion.imports import Import as Run
+from ingestion.file_imports import import_records, label_mapping
+from ingestion.file_imports.import_reports import Result
+from ingestion.file_imports.rejected_rows import CAN_PASS, can_pass
+from ingestion.file_imports.services import Import as Run
 from ingestion.models import ImportFile, RejectedRow
-from ingestion.turned_away import CAN_PASS, can_pass
 from metrics.batch import Refusal
 from metrics.models import Measurement
-from metrics.retention import REFUSED
+from metrics.writing.retention_filter import REFUSED
 from participants.models import Participant, Trial
 from participants.services import participant_enrol
 from tests.factories import ParticipantFactory, TrialFactory
@@ -246,7 +246,7 @@ def test_two_imports_that_meet_the_same_new_person_both_succeed(
         together.wait()
         return participant_enrol(**fields)
 
-    monkeypatch.setattr(roster, "participant_enrol", enrol_together)
+    monkeypatch.setattr(label_mapping, "participant_enrol", enrol_together)
     paths = [write(tmp_path, row, name=f"{n}.csv") for n, row in enumerate((ROWS[0], ROWS[1].replace("LATE", "late")))]
     raised = at_once(*(lambda path=path: call_command("import_data", "WALK", str(path), verbosity=0) for path in paths))
     assert raised == []
@@ -255,7 +255,7 @@ def test_two_imports_that_meet_the_same_new_person_both_succeed(
 
 
 def make_run(trial: Trial) -> Run:
-    own = roster.Roster(trial, zone=None, new_zone=lambda: (zoneinfo.ZoneInfo("UTC"), "a test's"))
+    own = label_mapping.Roster(trial, zone=None, new_zone=lambda: (zoneinfo.ZoneInfo("UTC"), "a test's"))
     return Run(trial, own)
 
 

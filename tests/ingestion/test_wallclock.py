@@ -8,7 +8,7 @@ import zoneinfo
 import numpy as np
 import pytest
 
-from ingestion.providers.wallclock import (
+from ingestion.providers.local_time import (
     MISSING,
     REPEATED,
     UNTOLD,

@@ -8,9 +8,10 @@ import pytest
 from django.test import Client
 from kombu.exceptions import OperationalError
 
-from ingestion import live, tasks
+from ingestion import live_providers, tasks
 from ingestion.models import WebhookDelivery
-from ingestion.providers.base import BrokenAnswer, NoticeOrigin
+from ingestion.providers.base.errors import BrokenAnswer
+from ingestion.providers.base.live import NoticeOrigin
 from tests.ingestion.vendor import Vendor
 
 ADDRESS = "/webhooks/vendor/"
@@ -26,7 +27,7 @@ def vendor(monkeypatch: pytest.MonkeyPatch) -> Vendor:
     def provider(slug: str) -> Vendor:
         return {"vendor": made}[slug]
 
-    monkeypatch.setattr(live, "provider", provider)
+    monkeypatch.setattr(live_providers, "provider", provider)
     return made
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from ingestion.providers.base import (
+from ingestion.providers.base.live import (
     AccountSettings,
     DataType,
     DeviceKind,

@@ -6,10 +6,10 @@ import datetime as dt
 
 import pytest
 
-from metrics.adherence import Adherence, adherence_as_of, adherence_by_minutes, adherence_by_steps
 from metrics.batch import SampleBatch, SourceKey
 from metrics.models import DayVerdict, ParticipantDay
-from metrics.writer import store
+from metrics.monitoring.adherence import Adherence, adherence_as_of, adherence_by_minutes, adherence_by_steps
+from metrics.writing.writer import store
 from participants.models import Participant
 from tests.factories import ParticipantFactory
 from tests.metrics.samples import CHARGE, PHONE, batch, deliver

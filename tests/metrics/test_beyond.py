@@ -13,10 +13,10 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 from django.test import Client
 
-from metrics import beyond, data_check, removals
 from metrics.batch import Delivery, ExerciseRecord, SleepRecord
-from metrics.collection import collected_of
+from metrics.corrections import outside_collection, removal_requests
 from metrics.exports.service import export_ask
+from metrics.maintenance import data_check
 from metrics.models import (
     DayRollup,
     ExerciseSession,
@@ -31,10 +31,11 @@ from metrics.models import (
     SleepSession,
 )
 from metrics.models.removals import in_words
-from metrics.writer import store
+from metrics.selection.collection_window import collected_of
+from metrics.writing.writer import store
+from participants.accounts.staff_groups import staff_groups_make
 from participants.models import AuditEntry, Participant, Pause, Protocol, Trial, User
 from participants.services import participant_withdraw
-from participants.staff_groups import staff_groups_make
 from tests.factories import MembershipFactory, ParticipantFactory, TrialFactory, UserFactory
 from tests.metrics.samples import CHARGE, NOW, batch
 
@@ -94,9 +95,9 @@ def contents() -> dict[str, list[Any]]:
 
 
 def remove(trial: Trial, asks: User, decides: User) -> Removal:
-    row = removals.removal_ask(trial, by=asks, reason="the trial had ended")
-    removals.removal_decide(row, by=decides, approve=True)
-    removals.removal_run(row.pk)
+    row = removal_requests.removal_ask(trial, by=asks, reason="the trial had ended")
+    removal_requests.removal_decide(row, by=decides, approve=True)
+    removal_requests.removal_run(row.pk)
     row.refresh_from_db()
     return row
 
@@ -148,7 +149,7 @@ def test_all_that_lies_outside_is_deleted_and_nothing_inside(
     assert list(SleepSession.objects.values_list("external_id", flat=True)) == ["n0"]
     assert list(ExerciseSession.objects.values_list("external_id", flat=True)) == ["e0"]
     assert set(ImplausibleCount.objects.values_list("date", flat=True)) == {MAY_4}
-    assert not list(beyond.find(trial))
+    assert not list(outside_collection.find(trial))
     assert not [one for one in data_check.check([person]) if one.date != MAY_4]
 
 
@@ -177,7 +178,7 @@ def test_after_a_closing_in_mid_day_what_came_later_is_deleted(
 ) -> None:
     closed_at = BEGINS + 9 * HOUR + 30 * MINUTE + dt.timedelta(seconds=30)
     Trial.objects.update(status=Trial.Status.CLOSED, closed_at=closed_at)
-    (found,) = beyond.find(trial)
+    (found,) = outside_collection.find(trial)
     assert found.dates == [MAY_4 + n * ONE_DAY for n in range(3)]
     remove(trial, asks, decides)
     newest = Measurement.objects.order_by("-time").values_list("time", flat=True)[0]
@@ -201,11 +202,11 @@ def test_dates_that_were_put_right_meanwhile_are_heeded(
     person: Participant, trial: Trial, asks: User, decides: User
 ) -> None:
     of_may_4(person)
-    row = removals.removal_ask(trial, by=asks, reason="the trial had ended")
-    removals.removal_decide(row, by=decides, approve=True)
+    row = removal_requests.removal_ask(trial, by=asks, reason="the trial had ended")
+    removal_requests.removal_decide(row, by=decides, approve=True)
     bound(person, monitoring_starts_on=None, monitoring_ends_on=None)
     before = contents()
-    removals.removal_run(row.pk)
+    removal_requests.removal_run(row.pk)
     row.refresh_from_db()
     assert (contents(), row.report, row.state) == (before, {}, Removal.State.DONE)
 
@@ -214,16 +215,16 @@ def test_a_killed_worker_is_followed_where_it_stopped(
     person: Participant, trial: Trial, asks: User, decides: User
 ) -> None:
     of_may_4(person)
-    row = removals.removal_ask(trial, by=asks, reason="the trial had ended")
-    removals.removal_decide(row, by=decides, approve=True)
-    assert removals.removal_step(row.pk)
+    row = removal_requests.removal_ask(trial, by=asks, reason="the trial had ended")
+    removal_requests.removal_decide(row, by=decides, approve=True)
+    assert removal_requests.removal_step(row.pk)
     row.refresh_from_db()
     assert 0 < sum(row.report["samples"].values()) < sum(row.found["samples"].values())
-    removals.removal_run(row.pk)
+    removal_requests.removal_run(row.pk)
     row.refresh_from_db()
     assert row.report["samples"] == row.found["samples"]
     assert row.report["participants"] == 1
-    assert not removals.removal_step(row.pk)
+    assert not removal_requests.removal_step(row.pk)
 
 
 def test_sums_of_samples_that_the_trial_has_deleted_go_too(
@@ -247,7 +248,7 @@ def test_files_of_exports_that_hold_it_are_deleted(
     of_may_4(person)
     remove(trial, asks, decides)
     export.refresh_from_db()
-    assert (export.state, export.error) == (Export.State.EXPIRED, beyond.WHY_NO_FILES)
+    assert (export.state, export.error) == (Export.State.EXPIRED, outside_collection.WHY_NO_FILES)
 
 
 # --- two people --------------------------------------------------------------------------------------------------
@@ -256,10 +257,10 @@ def test_files_of_exports_that_hold_it_are_deleted(
 def test_nothing_is_deleted_before_another_person_approves(person: Participant, trial: Trial, asks: User) -> None:
     of_may_4(person)
     before = contents()
-    row = removals.removal_ask(trial, by=asks, reason="the trial had ended")
-    removals.removal_run(row.pk)
-    with pytest.raises(removals.RemovalRefused, match="Another person"):
-        removals.removal_decide(row, by=asks, approve=True)
+    row = removal_requests.removal_ask(trial, by=asks, reason="the trial had ended")
+    removal_requests.removal_run(row.pk)
+    with pytest.raises(removal_requests.RemovalRefused, match="Another person"):
+        removal_requests.removal_decide(row, by=asks, approve=True)
     with pytest.raises(IntegrityError), transaction.atomic():
         Removal.objects.update(state=Removal.State.APPROVED, decided_by=asks)
     assert contents() == before
@@ -267,19 +268,19 @@ def test_nothing_is_deleted_before_another_person_approves(person: Participant, 
 
 def test_it_is_decided_once(person: Participant, trial: Trial, asks: User, decides: User) -> None:
     of_may_4(person)
-    row = removals.removal_ask(trial, by=asks, reason="the trial had ended")
-    removals.removal_decide(row, by=asks, approve=False)
-    with pytest.raises(removals.RemovalRefused, match="already"):
-        removals.removal_decide(row, by=decides, approve=True)
+    row = removal_requests.removal_ask(trial, by=asks, reason="the trial had ended")
+    removal_requests.removal_decide(row, by=asks, approve=False)
+    with pytest.raises(removal_requests.RemovalRefused, match="already"):
+        removal_requests.removal_decide(row, by=decides, approve=True)
 
 
 def test_it_is_asked_for_once_and_not_for_nothing(person: Participant, trial: Trial, asks: User) -> None:
-    with pytest.raises(removals.RemovalRefused, match="Nothing is stored"):
-        removals.removal_ask(trial, by=asks, reason="the trial had ended")
+    with pytest.raises(removal_requests.RemovalRefused, match="Nothing is stored"):
+        removal_requests.removal_ask(trial, by=asks, reason="the trial had ended")
     of_may_4(person)
-    removals.removal_ask(trial, by=asks, reason="the trial had ended")
-    with pytest.raises(removals.RemovalRefused, match="asked for already"):
-        removals.removal_ask(trial, by=asks, reason="the trial had ended")
+    removal_requests.removal_ask(trial, by=asks, reason="the trial had ended")
+    with pytest.raises(removal_requests.RemovalRefused, match="asked for already"):
+        removal_requests.removal_ask(trial, by=asks, reason="the trial had ended")
 
 
 def test_each_step_is_in_the_audit_trail(person: Participant, trial: Trial, asks: User, decides: User) -> None:

@@ -9,12 +9,13 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from metrics import erasing, timescale
-from metrics.care import care
-from metrics.chunks import SIZED, STEPS, chunks, days_a_chunk, intervals, resize
+from metrics import erasure as metrics_erasure
+from metrics.maintenance.routine import care
 from metrics.models import Measurement, MinuteRollup
-from metrics.timescale import Tier
-from metrics.writer import Counts, store
+from metrics.storage import timescale
+from metrics.storage.chunks import SIZED, STEPS, chunks, days_a_chunk, intervals, resize
+from metrics.storage.timescale import Tier
+from metrics.writing.writer import Counts, store
 from tests.factories import ParticipantFactory
 from tests.metrics.samples import NOON, NOW, batch, deliver, random_day
 
@@ -99,7 +100,7 @@ def test_young_chunks_are_left_to_the_writer(community: None) -> None:
 
 def test_a_locked_chunk_is_left_for_the_next_time(community: None, monkeypatch: pytest.MonkeyPatch) -> None:
     store(ParticipantFactory(), deliver(batch([60])), now=NOW)
-    monkeypatch.setattr("metrics.sql_chunks.SHORT_LOCK", "SELECT set_config('lock_timeout', '20ms', true)")
+    monkeypatch.setattr("metrics.storage.sql.SHORT_LOCK", "SELECT set_config('lock_timeout', '20ms', true)")
     other = connection.copy()
     try:
         with other.cursor() as cursor:
@@ -124,7 +125,7 @@ def test_no_limit_of_the_server_stops_late_data_or_an_erasure_in_compressed_chun
         counts = store(person, deliver(changed), now=NOW)
         assert counts.new + counts.changed + counts.unchanged == 2000
         care(NOW)
-        assert erasing.erase(person)["metrics.Measurement"] > 3000
+        assert metrics_erasure.erase(person)["metrics.Measurement"] > 3000
     finally:
         execute("RESET timescaledb.max_tuples_decompressed_per_dml_transaction")
     assert not Measurement.objects.exists()

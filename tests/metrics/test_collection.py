@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from metrics.batch import instant, microseconds
-from metrics.calendars import calendar_of
-from metrics.collection import EVER, NEVER, Collected, collected, collected_by, collected_of
-from metrics.days import LocalCalendar
-from metrics.grids import Span
-from participants.collection import CollectedDays
+from metrics.local_time import LocalCalendar
+from metrics.participant_calendars import calendar_of
+from metrics.selection.collection_window import EVER, NEVER, Collected, collected, collected_by, collected_of
+from metrics.time_buckets import Span
+from participants.collection_interval import CollectedDays
 from participants.models import Consent, ConsentDocument, Participant, Pause, Protocol, Trial
 from tests.factories import ParticipantFactory, TrialFactory
 

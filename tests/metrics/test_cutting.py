@@ -10,7 +10,6 @@ import pytest
 from django.db import transaction
 
 from metrics.batch import Delivery, ExerciseRecord, OffsetChange, Replaced, Sessions, SleepRecord
-from metrics.cutting import OUTSIDE
 from metrics.models import (
     DayRollup,
     ExerciseSession,
@@ -22,9 +21,10 @@ from metrics.models import (
     Revision,
     SleepSession,
 )
-from metrics.writer import Counts, Frozen, store
-from participants import consents
+from metrics.writing.collection_filter import OUTSIDE
+from metrics.writing.writer import Counts, Frozen, store
 from participants.models import Consent, Participant, Pause, Protocol, Trial
+from participants.privacy import consent
 from participants.services import participant_withdraw, trial_update
 from tests.actors import somebody_else
 from tests.factories import ParticipantFactory, TrialFactory
@@ -160,9 +160,9 @@ def withdrawn(person: Participant) -> None:
 
 
 def consent_gone(person: Participant) -> None:
-    document = consents.document_add(person.trial, version="1", title="Consent", effective_on=MAY_4)
-    consents.consent_give(person, document, how=Consent.How.PAPER)
-    consents.consent_withdraw(person, on=MAY_4 + 9 * ONE_DAY)
+    document = consent.document_add(person.trial, version="1", title="Consent", effective_on=MAY_4)
+    consent.consent_give(person, document, how=Consent.How.PAPER)
+    consent.consent_withdraw(person, on=MAY_4 + 9 * ONE_DAY)
 
 
 def closed(person: Participant) -> None:

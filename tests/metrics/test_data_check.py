@@ -9,8 +9,8 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
-from metrics import data_check
 from metrics.batch import SleepRecord, Stage
+from metrics.maintenance import data_check
 from metrics.models import (
     DataCheck,
     DayRollup,
@@ -25,7 +25,7 @@ from metrics.models import (
     Standing,
 )
 from metrics.registry import HEART_RATE
-from metrics.writer import store
+from metrics.writing.writer import store
 from participants.models import Participant, Trial
 from tests.factories import ParticipantFactory
 from tests.metrics.samples import CHARGE, batch, deliver

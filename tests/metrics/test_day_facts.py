@@ -11,14 +11,14 @@ import pytest
 from django.db.models import F
 from pytest_django import DjangoAssertNumQueries
 
-from metrics import day_facts
 from metrics.batch import Delivery, SleepRecord, SourceKey
-from metrics.calendars import calendar_of
-from metrics.day_facts import Day
-from metrics.days import LocalCalendar
-from metrics.gaps import Neighbours
+from metrics.local_time import LocalCalendar
 from metrics.models import DayRollup, OffsetPeriod, ParticipantDay, Source, Standing
-from metrics.writer import store
+from metrics.monitoring import day_inputs
+from metrics.monitoring.day_inputs import Day
+from metrics.monitoring.gaps import Neighbours
+from metrics.participant_calendars import calendar_of
+from metrics.writing.writer import store
 from participants.models import Participant, Pause, Protocol
 from tests.factories import ParticipantFactory, StandingFactory
 from tests.metrics.samples import batch, deliver
@@ -66,11 +66,11 @@ def days(
     person: Participant, dates: Iterable[dt.date] = (MONDAY,), calendar: LocalCalendar | None = None, **rules: Any
 ) -> list[Day]:
     """Local days with what the store holds of them, by a protocol of these rules."""
-    (found,) = day_facts.people([person.pk])
+    (found,) = day_inputs.people([person.pk])
     wanted = list(dates)
     rule = Protocol(trial_id=person.trial_id, **rules)
-    mine = day_facts.days_of(found, wanted, calendar or calendar_of(person), dict.fromkeys(wanted, rule))
-    day_facts.read(mine)
+    mine = day_inputs.days_of(found, wanted, calendar or calendar_of(person), dict.fromkeys(wanted, rule))
+    day_inputs.read(mine)
     return mine
 
 
@@ -80,7 +80,7 @@ def days(
 def test_of_whom_nothing_is_stored_there_is_a_row_without_days(person: Participant) -> None:
     Standing.objects.all().delete()
     ParticipantDay.objects.all().delete()
-    (found,) = day_facts.people([person.pk])
+    (found,) = day_inputs.people([person.pk])
     assert (found.pk, found.trial_id, found.status, found.zone) == (
         person.pk, person.trial_id, "active", "Europe/Amsterdam",
     )  # fmt: skip
@@ -115,25 +115,25 @@ def test_a_persons_pauses_clock_days_and_standing_are_read_in_order() -> None:
     ]  # fmt: skip
     for n, row in reversed(list(enumerate(fields))):
         ParticipantDay.objects.create(participant=person, date=on(n), updated_at=NOW, **row)
-    (found,) = day_facts.people([person.pk])
+    (found,) = day_inputs.people([person.pk])
     us = [int(one.timestamp()) * 1_000_000 for one in (START, START + ONE_DAY)]
     assert (found.starts_on, found.withdrawn_on) == (MONDAY, on(20))
     assert found.pauses == [(on(2), on(3), "Holiday"), (on(9), None, "Surgery")]
     assert found.offsets == [(us[0], -3600), (us[1], None)]
-    assert [day_facts.date_of(day) for day in found.dates.tolist()] == [on(n) for n in range(5)]
+    assert [day_inputs.date_of(day) for day in found.dates.tolist()] == [on(n) for n in range(5)]
     assert (found.states, found.nights, found.data) == ("xvipl", "-n--n", "01111")
     assert found.reasons == ["paused", "", "", "", ""]
     assert (found.worn.tolist(), found.minutes.tolist()) == ([0, 700, 60, 0, 0], [1440, 1440, 1380, 1440, 1440])
     assert (found.newest, found.newest_before, found.arrived_at) == (START + 3 * HOUR, START, START + HOUR)
     assert (found.adherence_before, found.best_before, found.recounted) == (0.5, 0.75, True)
     Standing.objects.filter(participant=person).update(recounted=False)
-    assert not day_facts.people([person.pk])[0].recounted
+    assert not day_inputs.people([person.pk])[0].recounted
 
 
 def test_people_are_told_apart_in_one_statement(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     people = ParticipantFactory.create_batch(3)
     with django_assert_num_queries(1):
-        found = day_facts.people([one.pk for one in people[:2]])
+        found = day_inputs.people([one.pk for one in people[:2]])
     assert {one.pk for one in found} == {one.pk for one in people[:2]}
 
 
@@ -143,7 +143,7 @@ def test_people_are_told_apart_in_one_statement(django_assert_num_queries: Djang
 def blank(date: dt.date = MONDAY, *, zone: str = "Europe/Amsterdam", **known: Any) -> Day:
     person: Any = None
     calendar = LocalCalendar(zoneinfo.ZoneInfo(zone))
-    (day,) = day_facts.days_of(person, [date], calendar, {date: Protocol()})
+    (day,) = day_inputs.days_of(person, [date], calendar, {date: Protocol()})
     for name, value in known.items():
         setattr(day, name, value)
     return day
@@ -153,7 +153,7 @@ def test_dates_become_days_in_order_and_a_skipped_one_becomes_none() -> None:
     person: Any = None
     dates = [dt.date(2011, 12, n) for n in (31, 29, 30)]
     rules = {date: Protocol(version=date.day) for date in dates}
-    found = day_facts.days_of(person, dates, LocalCalendar(zoneinfo.ZoneInfo("Pacific/Apia")), rules)
+    found = day_inputs.days_of(person, dates, LocalCalendar(zoneinfo.ZoneInfo("Pacific/Apia")), rules)
     assert [(day.date.day, day.protocol.version) for day in found] == [(29, 29), (31, 31)]
 
 
@@ -170,7 +170,7 @@ def test_a_day_of_two_stretches_lasts_as_long_as_both() -> None:
     back = int((START + 25 * HOUR).timestamp()) * 1_000_000  # an hour after its midnight the clock is set back by two
     calendar = LocalCalendar(zoneinfo.ZoneInfo("Europe/Amsterdam"), [(back, 0)])
     person: Any = None
-    (day,) = day_facts.days_of(person, [MONDAY], calendar, {MONDAY: Protocol()})
+    (day,) = day_inputs.days_of(person, [MONDAY], calendar, {MONDAY: Protocol()})
     assert (day.starts_at, day.ends_at, day.minutes) == (START, START + 26 * HOUR, 1500)
 
 
@@ -193,8 +193,8 @@ def test_a_day_has_data_and_was_heard_of_by_a_night_or_what_is_worn(
 
 def test_of_no_days_nothing_is_asked(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     with django_assert_num_queries(0):
-        day_facts.read([])
-        assert day_facts.neighbours([]) == []
+        day_inputs.read([])
+        assert day_inputs.neighbours([]) == []
 
 
 def test_a_day_without_data_is_missing_as_a_whole(person: Participant) -> None:
@@ -230,14 +230,14 @@ def test_each_day_has_its_own_minutes_by_its_own_protocol(person: Participant) -
         bring(person, "heart_rate", minutes, at=START + n * ONE_DAY)
     other = ParticipantFactory(trial=person.trial)
     bring(other, "heart_rate", 30)
-    (mine,), (theirs,) = (day_facts.people([one.pk]) for one in (person, other))
+    (mine,), (theirs,) = (day_inputs.people([one.pk]) for one in (person, other))
     calendar = calendar_of(person)
     strict, loose = Protocol(gap_minutes=1320), Protocol(gap_minutes=1321)
     both = [
-        *day_facts.days_of(mine, [on(0), on(1)], calendar, {on(0): strict, on(1): loose}),
-        *day_facts.days_of(theirs, [on(0)], calendar, {on(0): strict}),
+        *day_inputs.days_of(mine, [on(0), on(1)], calendar, {on(0): strict, on(1): loose}),
+        *day_inputs.days_of(theirs, [on(0)], calendar, {on(0): strict}),
     ]
-    day_facts.read(both)
+    day_inputs.read(both)
     assert [(day.worn_minutes, len(day.missing)) for day in both] == [(120, 1), (60, 1), (30, 1)]
     assert both[0].missing == [(START + 2 * HOUR, START + ONE_DAY)]
 
@@ -318,7 +318,7 @@ def test_without_a_choice_no_source_is_looked_up(
     sleep(person, WATCH, 7)
     (day,) = days(person)
     with django_assert_num_queries(2):
-        day_facts.read([day])
+        day_inputs.read([day])
 
 
 # --- sleep ------------------------------------------------------------------------------------------------------------
@@ -352,7 +352,7 @@ def test_the_main_sleep_of_the_source_that_counts_is_the_days(person: Participan
 def beside(person: Participant, *stretches: tuple[float, float], date: dt.date = MONDAY) -> list[Neighbours]:
     """What else was measured between these hours of a day."""
     (day,) = days(person, [date])
-    return day_facts.neighbours([(day, day.starts_at + a * HOUR, day.starts_at + b * HOUR) for a, b in stretches])
+    return day_inputs.neighbours([(day, day.starts_at + a * HOUR, day.starts_at + b * HOUR) for a, b in stretches])
 
 
 def test_where_nothing_else_was_measured_nothing_is_asked(
@@ -362,7 +362,7 @@ def test_where_nothing_else_was_measured_nothing_is_asked(
     bring(person, "steps_24h", 1, value=5000)
     (day,) = days(person)
     with django_assert_num_queries(0):
-        found = day_facts.neighbours([(day, day.starts_at, day.ends_at)] * 2)
+        found = day_inputs.neighbours([(day, day.starts_at, day.ends_at)] * 2)
     assert found == [Neighbours(), Neighbours()]
 
 
@@ -419,9 +419,9 @@ def test_each_stretch_is_answered_in_its_place(person: Participant) -> None:
     bring(person, "steps", 10, value=2, seconds=60, at=START + ONE_DAY)
     bring(person, "heart_rate", 10)
     (quiet, tuesday), (theirs,) = days(person, [on(0), on(1)]), days(other)
-    found = day_facts.neighbours([(one, one.starts_at, one.ends_at) for one in (quiet, theirs, quiet, tuesday)])
+    found = day_inputs.neighbours([(one, one.starts_at, one.ends_at) for one in (quiet, theirs, quiet, tuesday)])
     assert found == [Neighbours(), Neighbours(True, 30, 0, 30), Neighbours(), Neighbours(True, 10, 0, 20)]
 
 
 def test_a_number_of_days_is_a_date() -> None:
-    assert [day_facts.date_of(n) for n in (0, 1, 20_577)] == [dt.date(1970, 1, 1), dt.date(1970, 1, 2), on(0)]
+    assert [day_inputs.date_of(n) for n in (0, 1, 20_577)] == [dt.date(1970, 1, 1), dt.date(1970, 1, 2), on(0)]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from metrics.batch import MICROSECOND, instant, microseconds
-from metrics.days import EPOCH, LocalCalendar, local_to_utc
+from metrics.local_time import EPOCH, LocalCalendar, local_to_utc
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 NEW_YORK = ZoneInfo("America/New_York")

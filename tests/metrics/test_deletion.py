@@ -8,9 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from metrics import data_check, deletion
 from metrics.batch import ExerciseRecord, SleepRecord, SourceKey, Stage
-from metrics.deletion import DeletionRefused, Selection, deletion_run, deletion_start, deletion_step, going
+from metrics.corrections import data_deletion
+from metrics.corrections.data_deletion import (
+    DeletionRefused,
+    Selection,
+    deletion_run,
+    deletion_start,
+    deletion_step,
+    going,
+)
+from metrics.maintenance import data_check
 from metrics.models import (
     DayRollup,
     ExerciseSession,
@@ -24,7 +32,7 @@ from metrics.models import (
     Source,
     SourceDeletion,
 )
-from metrics.writer import store
+from metrics.writing.writer import store
 from participants.models import AuditEntry, Participant
 from tests.factories import ParticipantFactory, UserFactory
 from tests.metrics.samples import CHARGE, batch, deliver
@@ -166,13 +174,13 @@ def test_what_would_go_is_told_and_nothing_changed(person: Participant) -> None:
     assert (heart_rate.first, heart_rate.last) == (MONDAY, MONDAY + 2 * ONE_DAY)
     assert (told["sleep"].name, told["sleep"].rows) == ("nights", 1)
     assert held(person, OTHER)["Measurement"] == 4 * 660
-    assert deletion.sources_of(person) == [source_row(CHARGE), source_row()]
+    assert data_deletion.sources_of(person) == [source_row(CHARGE), source_row()]
 
 
 def test_slices_are_of_some_days_each_and_a_killed_one_is_gone_on_with(
     person: Participant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deletion, "SLICE", ONE_DAY)
+    monkeypatch.setattr(data_deletion, "SLICE", ONE_DAY)
     row = deletion_start(Selection(person, source_row(), "heart_rate"), by=None, reason="not theirs")
     assert deletion_step(row.pk) == 2 * 660
     assert held(person, OTHER)["Measurement"] == 2 * 660

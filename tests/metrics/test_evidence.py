@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from metrics.evidence import NOTHING, Evidence, Reading, collect, facts, iso
 from metrics.models import Access
+from metrics.monitoring.evidence import NOTHING, Evidence, Reading, collect, facts, iso
 from participants.models import Participant
 
 NOON = dt.datetime(2026, 5, 4, 12, tzinfo=dt.UTC)

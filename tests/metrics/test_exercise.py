@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from metrics import queries
 from metrics.batch import Delivery, ExerciseRecord, Replaced, Sessions, SourceKey, joined
 from metrics.models import ExerciseSession
-from metrics.writer import Counts, SyntheticRefused, recompute, store
+from metrics.reading import queries as reading_queries
+from metrics.writing.writer import Counts, SyntheticRefused, recompute, store
 from participants.models import Participant
 from tests.factories import ParticipantFactory
 from tests.metrics.samples import CHARGE, NOW
@@ -120,5 +120,5 @@ def test_exercise_is_read_by_local_date_in_order(person: Participant) -> None:
     for n in (2, 0, 1):
         walk = replace(WALK, external_id=str(n), starts_at=LATE + n * DAY, ends_at=LATE + (n + 1) * DAY)
         store(person, Delivery(exercise=[walk]), now=NOW)
-    found = queries.exercise_sessions(person.pk, dt.date(2026, 5, 5), dt.date(2026, 5, 6))
+    found = reading_queries.exercise_sessions(person.pk, dt.date(2026, 5, 5), dt.date(2026, 5, 6))
     assert [one.external_id for one in found] == ["0", "1"]

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from metrics.evidence import Evidence, Fault, Reading, Spell, Stretch
-from metrics.gaps import Neighbours, Piece, decided, joined, pieces
 from metrics.models import Cause
+from metrics.monitoring.evidence import Evidence, Fault, Reading, Spell, Stretch
+from metrics.monitoring.gaps import Neighbours, Piece, decided, joined, pieces
 
 START = dt.datetime(2026, 5, 4, tzinfo=dt.UTC)
 HOUR, MINUTE = dt.timedelta(hours=1), dt.timedelta(minutes=1)

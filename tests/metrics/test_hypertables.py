@@ -9,9 +9,9 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.backends.postgresql.schema import DatabaseSchemaEditor
 
-from metrics import hypertables, timescale
-from metrics.timescale import Tier
-from metrics.writer import store
+from metrics.storage import hypertables, timescale
+from metrics.storage.timescale import Tier
+from metrics.writing.writer import store
 from tests.factories import ParticipantFactory
 from tests.metrics.samples import NOW, deliver, random_day
 

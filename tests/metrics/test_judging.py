@@ -6,8 +6,8 @@ import datetime as dt
 
 import pytest
 
-from metrics.judging import DayFacts, Monitoring, can_count, in_force, verdict
 from metrics.models import DayStatus, Exclusion
+from metrics.monitoring.rules import DayFacts, Monitoring, can_count, in_force, verdict
 from participants.models import Participant, Protocol
 
 MONDAY = dt.date(2026, 5, 4)

@@ -6,10 +6,11 @@ import datetime as dt
 
 import pytest
 
-from metrics import data_check, moving
 from metrics.batch import SleepRecord, Stage
+from metrics.corrections import data_moves
+from metrics.maintenance import data_check
 from metrics.models import DataMove, DayRollup, Measurement, ParticipantDay, SleepSession
-from metrics.writer import store
+from metrics.writing.writer import store
 from participants.models import AuditEntry, Participant, Trial
 from tests.factories import ParticipantFactory, UserFactory
 from tests.metrics.samples import CHARGE, batch, deliver
@@ -45,8 +46,8 @@ def receiver(giver: Participant) -> Participant:
 
 
 def move(giver: Participant, receiver: Participant) -> DataMove:
-    row = moving.move_start(giver, receiver, by=UserFactory(), reason="one person, two ids")
-    moving.move_run(row.pk)
+    row = data_moves.move_start(giver, receiver, by=UserFactory(), reason="one person, two ids")
+    data_moves.move_run(row.pk)
     row.refresh_from_db()
     return row
 
@@ -68,7 +69,7 @@ def test_everything_becomes_the_others_and_their_own_values_stay(giver: Particip
 
 
 def test_a_preview_says_what_would_move(giver: Participant, receiver: Participant) -> None:
-    seen = moving.preview(giver, receiver)
+    seen = data_moves.preview(giver, receiver)
     assert seen.samples == {"Heart rate": 9 * 660, "Steps": 60}
     assert (seen.nights, seen.exercise, seen.shared, seen.outside) == (1, 0, 1, 0)
     assert (seen.first, seen.last) == (MONDAY, MONDAY + 8 * ONE_DAY)
@@ -76,7 +77,7 @@ def test_a_preview_says_what_would_move(giver: Participant, receiver: Participan
 
 def test_what_is_outside_the_others_collection_interval_stays(giver: Participant, receiver: Participant) -> None:
     Participant.objects.filter(pk=receiver.pk).update(monitoring_ends_on=MONDAY + 3 * ONE_DAY)
-    assert moving.preview(giver, receiver).outside == 5
+    assert data_moves.preview(giver, receiver).outside == 5
     move(giver, receiver)
     assert DayRollup.objects.filter(participant=giver, metric=1).count() == 5
     assert DayRollup.objects.filter(participant=receiver, metric=1).count() == 4
@@ -84,11 +85,11 @@ def test_what_is_outside_the_others_collection_interval_stays(giver: Participant
 
 
 def test_a_move_that_was_broken_off_goes_on(giver: Participant, receiver: Participant) -> None:
-    row = moving.move_start(giver, receiver, by=UserFactory(), reason="x")
-    assert moving.move_step(row.pk)
+    row = data_moves.move_start(giver, receiver, by=UserFactory(), reason="x")
+    assert data_moves.move_step(row.pk)
     assert Measurement.objects.filter(participant=giver).exists()
     assert Measurement.objects.filter(metric=1).count() == 9 * 660
-    moving.move_run(row.pk)
+    data_moves.move_run(row.pk)
     assert Measurement.objects.filter(participant=receiver, metric=1).count() == 9 * 660
 
 
@@ -104,16 +105,16 @@ def test_nothing_moves_from_or_to_somebody_who_left(
     giver: Participant, receiver: Participant, status: str, whose: str
 ) -> None:
     Participant.objects.filter(pk=(giver if whose == "giver" else receiver).pk).update(status=status)
-    with pytest.raises(moving.MoveRefused, match="does not change"):
-        moving.move_start(giver, receiver, by=UserFactory(), reason="x")
+    with pytest.raises(data_moves.MoveRefused, match="does not change"):
+        data_moves.move_start(giver, receiver, by=UserFactory(), reason="x")
 
 
 def test_nothing_moves_to_another_trial_or_to_themselves_or_from_days_whose_samples_were_deleted(
     giver: Participant, receiver: Participant
 ) -> None:
     for other in (giver, ParticipantFactory()):
-        with pytest.raises(moving.MoveRefused):
-            moving.move_start(giver, other, by=UserFactory(), reason="x")
+        with pytest.raises(data_moves.MoveRefused):
+            data_moves.move_start(giver, other, by=UserFactory(), reason="x")
     Trial.objects.filter(pk=giver.trial_id).update(raw_removed_before=START)
-    with pytest.raises(moving.MoveRefused, match="deleted"):
-        moving.move_start(giver, receiver, by=UserFactory(), reason="x")
+    with pytest.raises(data_moves.MoveRefused, match="deleted"):
+        data_moves.move_start(giver, receiver, by=UserFactory(), reason="x")

@@ -7,12 +7,12 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from metrics import queries
 from metrics.batch import Delivery, ExerciseRecord, SleepRecord, SourceKey
 from metrics.models import ParticipantDay, SleepSession
-from metrics.night_sources import asleep_on, counting_nights, other_nights
-from metrics.sources import UNRANKED
-from metrics.writer import store
+from metrics.reading import queries as reading_queries
+from metrics.selection.night_source_choice import asleep_on, counting_nights, other_nights
+from metrics.selection.source_choice import UNRANKED
+from metrics.writing.writer import store
 from participants.models import Participant, Protocol
 from tests.factories import ParticipantFactory, ProtocolFactory
 from tests.metrics.samples import NOW
@@ -40,7 +40,7 @@ def slept(
 
 
 def shown(person: Participant, days: int = 1) -> list[tuple[dt.date, str, int, bool]]:
-    found = queries.sleep_sessions(person.pk, MONDAY, MONDAY + (days - 1) * ONE_DAY)
+    found = reading_queries.sleep_sessions(person.pk, MONDAY, MONDAY + (days - 1) * ONE_DAY)
     return [(one.date, one.source.device_model, one.asleep_minutes, one.is_main) for one in found]
 
 
@@ -216,7 +216,7 @@ def test_nights_and_exercise_outside_the_collection_interval_are_not_shown(perso
         monitoring_starts_on=MONDAY + ONE_DAY, monitoring_ends_on=MONDAY + ONE_DAY
     )
     assert [date for date, *_ in shown(person, 3)] == [MONDAY + ONE_DAY]
-    exercise = queries.exercise_sessions(person.pk, MONDAY, MONDAY + 2 * ONE_DAY)
+    exercise = reading_queries.exercise_sessions(person.pk, MONDAY, MONDAY + 2 * ONE_DAY)
     assert [(one.date, one.source.device_model) for one in exercise] == [
         (MONDAY + ONE_DAY, "Charge 6"),
         (MONDAY + ONE_DAY, "Halo"),

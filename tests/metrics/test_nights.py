@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from metrics import nights
-from metrics.batch import SleepRecord, SleepTotals, SourceKey, Stage
-from metrics.counts import Counts
+from metrics.batch import Counts, SleepRecord, SleepTotals, SourceKey, Stage
 from metrics.models import SleepSession, Source
-from metrics.traces import Trace
+from metrics.writing import sleep as writing_sleep
+from metrics.writing.row_changes import Trace
 from participants.models import Participant
 from tests.factories import ParticipantFactory
 
@@ -54,7 +53,7 @@ def keep(
         key: Source.objects.get_or_create(provider=key.provider, platform=key.platform)[0]
         for key in {record.source for record in records}
     }
-    return nights.store_sleep(person, records, sources, now, trace)
+    return writing_sleep.store_sleep(person, records, sources, now, trace)
 
 
 def mains() -> dict[str, bool]:
@@ -285,9 +284,9 @@ def test_what_was_said_of_an_episode_is_kept_only_where_the_finest_stays(person:
     trace = Trace()
     keep(person, told(*WHOLE), told(hours=7, key="coarse", later=ONE_DAY), trace=trace)
     fine, coarse = (one.own for one in trace.sessions)
-    assert nights.after(fine, coarse, finest_stays=True) == fine
-    assert nights.after(fine, coarse, finest_stays=False) == coarse
-    assert nights.after(None, coarse, finest_stays=True) == coarse
+    assert writing_sleep.after(fine, coarse, finest_stays=True) == fine
+    assert writing_sleep.after(fine, coarse, finest_stays=False) == coarse
+    assert writing_sleep.after(None, coarse, finest_stays=True) == coarse
 
 
 # --- the main sleep --------------------------------------------------------------------------------------------------
@@ -351,7 +350,7 @@ def test_each_date_source_and_participant_has_a_main_sleep_of_its_own(person: Pa
     other = ParticipantFactory(trial=person.trial)
     keep(person, told(hours=8, key="a"), told(hours=7, key="b", source=RING), told(hours=2, key="c", later=ONE_DAY))
     keep(other, told(hours=3, key="d"))
-    nights.choose_main_sleep(person.pk, [MONDAY + ONE_DAY, MONDAY + 2 * ONE_DAY])
+    writing_sleep.choose_main_sleep(person.pk, [MONDAY + ONE_DAY, MONDAY + 2 * ONE_DAY])
     assert mains() == dict.fromkeys("abcd", True)
 
 
@@ -360,7 +359,7 @@ def test_only_the_dates_asked_for_are_decided_anew(person: Participant) -> None:
     other = ParticipantFactory(trial=person.trial)
     keep(other, told(hours=8, key="c"))
     SleepSession.objects.update(is_main=False)
-    nights.choose_main_sleep(person.pk, [MONDAY + ONE_DAY])
+    writing_sleep.choose_main_sleep(person.pk, [MONDAY + ONE_DAY])
     assert mains() == {"a": True, "b": False, "c": False}
 
 
@@ -381,14 +380,14 @@ def test_nights_of_a_stretch_that_are_not_kept_are_taken_away(person: Participan
                 )
             ),
         )  # fmt: skip
-    assert nights.remove_absent_sleep(person, "v", {"kept"}, start, end) == {MONDAY, MONDAY + ONE_DAY}
+    assert writing_sleep.remove_absent_sleep(person, "v", {"kept"}, start, end) == {MONDAY, MONDAY + ONE_DAY}
     left = set(SleepSession.objects.values_list("external_id", flat=True))
     assert {key for key in left if " " not in key} == {"before", "kept", "after"}
     assert len(left) == 13
-    assert nights.remove_absent_sleep(person, "v", {"kept"}, start, end) == set()
+    assert writing_sleep.remove_absent_sleep(person, "v", {"kept"}, start, end) == set()
 
 
 def test_where_the_main_sleep_was_taken_away_another_of_the_date_is_it(person: Participant) -> None:
     keep(person, told(hours=8), told(hours=1, key="nap", later=9 * HOUR))
-    nights.remove_absent_sleep(person, "v", {"nap"}, BED, BED + ONE_DAY)
+    writing_sleep.remove_absent_sleep(person, "v", {"nap"}, BED, BED + ONE_DAY)
     assert mains() == {"nap": True}

@@ -14,11 +14,8 @@ from django.db import connection
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrics import queries, retention
 from metrics.batch import Delivery, OffsetChange, Replaced, SampleBatch
-from metrics.day_facts import neighbours
-from metrics.gaps import Neighbours
-from metrics.kept import kept_days
+from metrics.maintenance.retention import line_for, retain
 from metrics.models import (
     DayRollup,
     Gap,
@@ -30,10 +27,15 @@ from metrics.models import (
     Revision,
     Standing,
 )
-from metrics.plausibility import counted, per_minute, plausible, range_words
+from metrics.monitoring.day_inputs import neighbours
+from metrics.monitoring.gaps import Neighbours
+from metrics.reading import queries as reading_queries
 from metrics.registry import BY_CODE, HEART_RATE, METRICS, RANGES_SINCE, RANGES_VERSION, STEPS, Kind, Metric
-from metrics.retention import MARGIN, line_for, retain
-from metrics.writer import recompute, store
+from metrics.selection.plausible_range import counted, per_minute, plausible, range_words
+from metrics.storage.stored_days import kept_days
+from metrics.writing import retention_filter
+from metrics.writing.retention_filter import MARGIN
+from metrics.writing.writer import recompute, store
 from participants.models import Participant
 from tests.factories import ParticipantFactory, TrialFactory
 from tests.metrics.samples import CHARGE, NOON, NOW, PHONE, batch, deliver
@@ -174,7 +176,7 @@ def test_a_day_of_impossible_heart_rates_is_kept_and_is_not_worn(person: Partici
     gaps = [(gap.starts_at, gap.ends_at) for gap in Gap.objects.filter(date=MONDAY)]
     assert (gaps[0][0], sum((end - start for start, end in gaps), dt.timedelta())) == (MIDNIGHT, DAY)
     for resolution in ("raw", "1m", "1h", "1d"):
-        (found,) = queries.series([person.pk], ["heart_rate"], MIDNIGHT, MIDNIGHT + DAY, resolution=resolution)
+        (found,) = reading_queries.series([person.pk], ["heart_rate"], MIDNIGHT, MIDNIGHT + DAY, resolution=resolution)
         assert len(found) == 0
 
 
@@ -222,9 +224,9 @@ def test_the_length_of_an_interval_counts_in_the_rollups_too(person: Participant
     assert store(person, deliver(values), now=NOW).flagged == 1
     assert buckets(HourRollup, metric) == [(1, most, most, most)]
     assert [day[2] for day in days(metric)] == [1]
-    (series,) = queries.series([person.pk], [metric.code], NOON, NOON + HOUR, resolution="1m")
+    (series,) = reading_queries.series([person.pk], [metric.code], NOON, NOON + HOUR, resolution="1m")
     assert series.total.tolist() == [most]
-    (series,) = queries.series([person.pk], [metric.code], NOON, NOON + HOUR, resolution="raw")
+    (series,) = reading_queries.series([person.pk], [metric.code], NOON, NOON + HOUR, resolution="raw")
     assert series.total.tolist() == [most]
 
 
@@ -240,7 +242,7 @@ def test_markers_among_the_steps_are_not_subtracted(person: Participant) -> None
     values = batch([-1.0] * 600 + [14.0] * 600, metric="steps", step=60, seconds=60, start=MIDNIGHT)
     store(person, deliver(values), now=NOW)
     assert [(day[2], day[3]) for day in days(STEPS)] == [(600, 8400)]
-    (series,) = queries.series([person.pk], ["steps"], MIDNIGHT, MIDNIGHT + DAY, resolution="1d")
+    (series,) = reading_queries.series([person.pk], ["steps"], MIDNIGHT, MIDNIGHT + DAY, resolution="1d")
     assert series.total.tolist() == [8400]
 
 
@@ -255,13 +257,13 @@ def test_impossible_neighbours_explain_no_gap(person: Participant) -> None:
 
 
 def _judged(person: Participant) -> Any:
-    from metrics import day_facts
-    from metrics.calendars import calendar_of
+    from metrics.monitoring import day_inputs
+    from metrics.participant_calendars import calendar_of
     from participants.models import Protocol
 
-    (known,) = day_facts.people([person.pk])
-    (day,) = day_facts.days_of(known, [MONDAY], calendar_of(person), {MONDAY: Protocol()})
-    day_facts.read([day])
+    (known,) = day_inputs.people([person.pk])
+    (day,) = day_inputs.days_of(known, [MONDAY], calendar_of(person), {MONDAY: Protocol()})
+    day_inputs.read([day])
     return day
 
 
@@ -270,7 +272,7 @@ def test_of_two_sources_the_impossible_values_of_one_do_not_make_it_the_one_with
 ) -> None:
     broken, good = batch([0.0] * 500, source=PHONE), batch([60.0] * 100, source=CHARGE)
     store(person, deliver(broken, good), now=NOW)
-    (series,) = queries.series([person.pk], ["heart_rate"], MIDNIGHT, MIDNIGHT + DAY, resolution="1d")
+    (series,) = reading_queries.series([person.pk], ["heart_rate"], MIDNIGHT, MIDNIGHT + DAY, resolution="1d")
     assert (series.source and series.source.device_model, series.n.tolist()) == ("Charge 6", [100])
 
 
@@ -375,7 +377,7 @@ def test_recomputing_makes_the_first_and_the_last_day_again_too(person: Particip
 
 def test_what_is_made_of_samples_is_made_again_from_the_first_day_on_that_has_them_all(db: None) -> None:
     person = ParticipantFactory(trial=TrialFactory(retain_raw_days=100), time_zone="UTC")
-    first = retention.takes_from(LINE)
+    first = retention_filter.takes_from(LINE)
     assert first is not None
     retain(NOW)
     steps = batch([7.0, -1.0, 8.0], start=first, step=60, metric="steps", seconds=60)

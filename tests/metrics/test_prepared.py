@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import AnonymousUser
 
-from metrics import standings
-from metrics.standings import Word
+from metrics.monitoring import status
+from metrics.monitoring.status import Word
 from participants.models import Participant
 from tests.factories import ParticipantFactory, SiteFactory, StandingFactory, TrialFactory
 
@@ -40,19 +40,19 @@ def people() -> Any:
 
 @pytest.mark.parametrize("at", [NOW, NOW + HOUR, NOW + 2 * HOUR, NOW + DAY, NOW - 3 * DAY])
 def test_counts_are_what_django_counts(people: Any, at: dt.datetime) -> None:
-    found = standings.counts(people, at)
-    for word, condition in standings.conditions(at).items():
+    found = status.counts(people, at)
+    for word, condition in status.conditions(at).items():
         assert found[word] == people.filter(condition).count()
-    well = standings.with_word(people, at).filter(word=Word.WELL)
+    well = status.with_word(people, at).filter(word=Word.WELL)
     assert (found[Word.WELL], found.everybody) == (well.count(), people.count())
-    assert found.attention == standings.with_word(people, at).filter(word__in=standings.ATTENTION).count()
+    assert found.attention == status.with_word(people, at).filter(word__in=status.ATTENTION).count()
 
 
 @pytest.mark.parametrize("at", [NOW, NOW + 2 * HOUR, NOW + DAY, NOW - 3 * DAY])
 def test_a_summary_is_what_django_sums_up(people: Any, at: dt.datetime) -> None:
     day = at.date() - DAY
-    asked = standings._sum_up(people.order_by(), at, day)
-    found = standings.summary(people, at, day)
+    asked = status._sum_up(people.order_by(), at, day)
+    found = status.summary(people, at, day)
     assert {name: getattr(found, name) for name in asked if not name.startswith("new")} == {
         name: value for name, value in asked.items() if not name.startswith("new")
     }
@@ -60,13 +60,13 @@ def test_a_summary_is_what_django_sums_up(people: Any, at: dt.datetime) -> None:
 
 
 def test_people_are_those_that_were_asked_about(people: Any) -> None:
-    whole = standings.counts(people, NOW)
+    whole = status.counts(people, NOW)
     site = people.exclude(site=None).first().site
-    assert standings.counts(people.filter(site=site), NOW).everybody == 6
+    assert status.counts(people.filter(site=site), NOW).everybody == 6
     assert whole.everybody == 13
 
 
 def test_of_nobody_there_is_nothing(people: Any) -> None:
     nobody = Participant.objects.visible_to(AnonymousUser())
-    assert standings.counts(nobody, NOW).everybody == 0
-    assert standings.summary(nobody, NOW, NOW.date()).total == 0
+    assert status.counts(nobody, NOW).everybody == 0
+    assert status.summary(nobody, NOW, NOW.date()).total == 0

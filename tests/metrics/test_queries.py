@@ -9,10 +9,10 @@ import pytest
 from django.db import connection
 from pytest_django import DjangoAssertNumQueries
 
-from metrics import queries
 from metrics.batch import MICROSECOND, SampleBatch, instant, microseconds
+from metrics.reading import queries as reading_queries
 from metrics.registry import BY_CODE
-from metrics.writer import store
+from metrics.writing.writer import store
 from participants.models import Participant, Protocol
 from tests.factories import ParticipantFactory
 from tests.metrics.samples import CHARGE, NOON, NOW, PHONE, batch, deliver, random_day
@@ -26,8 +26,10 @@ def person(db: None) -> Participant:
     return ParticipantFactory(time_zone="Europe/Amsterdam")
 
 
-def one(person: Participant, metric: str, start: dt.datetime, end: dt.datetime, **options: object) -> queries.Series:
-    return queries.series([person.pk], [metric], start, end, **options)[0]  # type: ignore[arg-type]
+def one(
+    person: Participant, metric: str, start: dt.datetime, end: dt.datetime, **options: object
+) -> reading_queries.Series:
+    return reading_queries.series([person.pk], [metric], start, end, **options)[0]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -44,23 +46,23 @@ def one(person: Participant, metric: str, start: dt.datetime, end: dt.datetime, 
     ],
 )
 def test_a_line_gets_a_resolution_that_fits_its_span(span: dt.timedelta, seconds: int) -> None:
-    assert queries.bucket_width(HEART, span, "auto", 2000) == seconds
+    assert reading_queries.bucket_width(HEART, span, "auto", 2000) == seconds
 
 
 @pytest.mark.parametrize(("span", "seconds"), [(DAY, 300), (7 * DAY, 3600), (30 * DAY, 7200), (90 * DAY, 86_400)])
 def test_bars_are_fewer_than_the_points_of_a_line(span: dt.timedelta, seconds: int) -> None:
-    assert queries.bucket_width(STEPS, span, "auto", 2000) == seconds
+    assert reading_queries.bucket_width(STEPS, span, "auto", 2000) == seconds
 
 
 @pytest.mark.parametrize("days", [0.1, 1, 3, 10, 45, 100, 400, 4000, 20_000])
 @pytest.mark.parametrize("most", [50, 500, 2000])
 def test_no_span_yields_more_points_than_asked_for(days: float, most: int) -> None:
-    width = queries.bucket_width(HEART, dt.timedelta(days=days), "auto", most)
+    width = reading_queries.bucket_width(HEART, dt.timedelta(days=days), "auto", most)
     assert days * 86_400 / max(width, 1) <= most or (width == 0 and days * 86_400 <= most)
 
 
 def test_daily_metrics_are_read_by_the_day_at_any_span() -> None:
-    assert queries.bucket_width(RESTING, dt.timedelta(hours=3), "auto", 2000) == 86_400
+    assert reading_queries.bucket_width(RESTING, dt.timedelta(hours=3), "auto", 2000) == 86_400
 
 
 def test_every_resolution_tells_the_same_total(person: Participant) -> None:
@@ -117,14 +119,14 @@ def test_the_protocol_says_which_source_wins(person: Participant) -> None:
     store(person, deliver(batch([10] * 5, metric="steps", step=60)), now=NOW)
     store(person, deliver(batch([9] * 4, metric="steps", step=60, source=PHONE)), now=NOW)
     assert one(person, "steps", NOON, NOON + DAY).total.sum() == 36
-    assert queries.day_tables(person, ["steps"], NOON.date(), NOON.date())["steps"][0].total == 36
+    assert reading_queries.day_tables(person, ["steps"], NOON.date(), NOON.date())["steps"][0].total == 36
 
 
 def test_several_participants_and_metrics_come_in_one_answer(person: Participant) -> None:
     other = ParticipantFactory(trial=person.trial)
     store(person, deliver(batch([60]), batch([5], metric="steps")), now=NOW)
     store(other, deliver(batch([90])), now=NOW)
-    found = queries.series([person.pk, other.pk], ["heart_rate", "steps"], NOON, NOON + DAY)
+    found = reading_queries.series([person.pk, other.pk], ["heart_rate", "steps"], NOON, NOON + DAY)
     assert [(s.participant_id, s.metric.code, len(s)) for s in found] == [
         (person.pk, "heart_rate", 1),
         (other.pk, "heart_rate", 1),
@@ -135,9 +137,9 @@ def test_several_participants_and_metrics_come_in_one_answer(person: Participant
 
 def test_a_bad_request_is_named() -> None:
     with pytest.raises(ValueError, match="resolution must be one of"):
-        queries.series([1], ["heart_rate"], NOON, NOON + DAY, resolution="5m")
+        reading_queries.series([1], ["heart_rate"], NOON, NOON + DAY, resolution="5m")
     with pytest.raises(ValueError, match="ends before it starts"):
-        queries.series([1], ["heart_rate"], NOON, NOON)
+        reading_queries.series([1], ["heart_rate"], NOON, NOON)
 
 
 def test_the_overview_takes_as_many_queries_for_any_number_of_participants(
@@ -148,7 +150,7 @@ def test_the_overview_takes_as_many_queries_for_any_number_of_participants(
         store(somebody, deliver(batch([60.0] * (i + 1), step=86_400)), now=NOW)
     # people, clocks, what is collected (4), days
     with django_assert_num_queries(7):
-        found = queries.overview(Participant.objects.filter(trial=person.trial))
+        found = reading_queries.overview(Participant.objects.filter(trial=person.trial))
     assert sorted(o.days_with_data for o in found.values()) == [1, 2, 3, 4]
     assert found[people[3].pk].last_sample_at == NOON + 3 * DAY
     assert found[people[3].pk].worn_minutes_last == 1
@@ -156,20 +158,22 @@ def test_the_overview_takes_as_many_queries_for_any_number_of_participants(
 
 def test_metrics_with_data_lists_only_those(person: Participant) -> None:
     store(person, deliver(batch([60, 61]), batch([5, 6], metric="steps", step=86_400)), now=NOW)
-    found = {s.metric.code: (s.n, s.days) for s in queries.metrics_with_data(person.pk)}
+    found = {s.metric.code: (s.n, s.days) for s in reading_queries.metrics_with_data(person.pk)}
     assert found == {"heart_rate": (2, 1), "steps": (2, 2)}
 
 
 def test_what_is_not_collected_is_not_there(person: Participant) -> None:
     store(person, deliver(batch([60.0] * 3, step=86_400), batch([5], metric="steps", start=NOON + 2 * DAY)), now=NOW)
     Participant.objects.filter(pk=person.pk).update(monitoring_ends_on=NOON.date() + DAY)
-    assert {s.metric.code: (s.n, s.days) for s in queries.metrics_with_data(person.pk)} == {"heart_rate": (2, 2)}
-    assert [s.days for s in queries.sources_with_data(person.pk)] == [2]
-    found = queries.overview(Participant.objects.filter(pk=person.pk))[person.pk]
+    assert {s.metric.code: (s.n, s.days) for s in reading_queries.metrics_with_data(person.pk)} == {
+        "heart_rate": (2, 2)
+    }
+    assert [s.days for s in reading_queries.sources_with_data(person.pk)] == [2]
+    found = reading_queries.overview(Participant.objects.filter(pk=person.pk))[person.pk]
     assert (found.days_with_data, found.last_on) == (2, NOON.date() + DAY)
-    days = queries.participant_days(person.pk, NOON.date(), NOON.date() + 2 * DAY)
+    days = reading_queries.participant_days(person.pk, NOON.date(), NOON.date() + 2 * DAY)
     assert [(day.worn_minutes, day.last_sample_at is None) for day in days] == [(1, False), (1, False), (0, True)]
-    table = queries.day_tables(person, ["heart_rate"], NOON.date(), NOON.date() + 2 * DAY)["heart_rate"]
+    table = reading_queries.day_tables(person, ["heart_rate"], NOON.date(), NOON.date() + 2 * DAY)["heart_rate"]
     assert [row.date for row in table] == [NOON.date(), NOON.date() + DAY]
     for resolution in ("raw", "1m", "1h", "1d"):
         answer = one(person, "heart_rate", NOON - DAY, NOON + 4 * DAY, resolution=resolution)
@@ -178,8 +182,8 @@ def test_what_is_not_collected_is_not_there(person: Participant) -> None:
 
 def test_an_empty_participant_has_empty_answers(person: Participant) -> None:
     assert len(one(person, "heart_rate", NOON, NOON + DAY)) == 0
-    assert queries.metrics_with_data(person.pk) == []
-    assert queries.day_tables(person, ["heart_rate"], NOON.date(), NOON.date()) == {"heart_rate": []}
+    assert reading_queries.metrics_with_data(person.pk) == []
+    assert reading_queries.day_tables(person, ["heart_rate"], NOON.date(), NOON.date()) == {"heart_rate": []}
 
 
 def test_the_seeds_table_lives_on_as_a_view(person: Participant) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from metrics import columns, raw
 from metrics.batch import MICROSECOND, microseconds
-from metrics.grids import Span
 from metrics.models import Measurement
-from metrics.writer import store
+from metrics.reading import binary_copy, raw
+from metrics.time_buckets import Span
+from metrics.writing.writer import store
 from participants.models import Participant
 from tests.factories import ParticipantFactory
 from tests.metrics.samples import NOON, NOW, PHONE, batch, deliver
@@ -110,14 +110,14 @@ def test_only_the_sources_asked_for_are_read(people: list[Participant]) -> None:
 
 def test_a_read_holds_no_more_than_a_piece(people: list[Participant], monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = stretches_of()
-    read, most = columns.read, []
+    read, most = binary_copy.read, []
 
     def counted(statement: str, parameters: dict[str, Any]) -> Any:
         rows = list(read(statement, parameters))
         most.append(sum(len(arrays[0]) for _, arrays in rows))
         return rows
 
-    monkeypatch.setattr(columns, "read", counted)
+    monkeypatch.setattr(binary_copy, "read", counted)
     assert sum(map(len, raw.pieces(wanted, size=320))) == 833
     assert max(most) <= 320
     assert len(most) > 3

@@ -11,13 +11,13 @@ import pytest
 from django.utils.connection import ConnectionDoesNotExist
 
 from metrics.batch import EARLIEST, SourceKey, instant, microseconds
-from metrics.calendars import calendars_of
-from metrics.collection import collected
-from metrics.days import LocalCalendar
-from metrics.grids import Span
+from metrics.local_time import LocalCalendar
 from metrics.models import OffsetPeriod, Source
-from metrics.night_sources import other_nights
-from metrics.readable import (
+from metrics.participant_calendars import calendars_of
+from metrics.registry import BY_CODE
+from metrics.selection.collection_window import collected
+from metrics.selection.night_source_choice import other_nights
+from metrics.selection.readable_series import (
     ALL_DATES,
     Part,
     Readable,
@@ -32,9 +32,9 @@ from metrics.readable import (
     readable_on,
     readable_one,
 )
-from metrics.registry import BY_CODE
-from metrics.sources import Run
-from metrics.writer import store
+from metrics.selection.source_choice import Run
+from metrics.time_buckets import Span
+from metrics.writing.writer import store
 from participants.models import Participant, Pause, Protocol
 from tests.factories import ParticipantFactory
 from tests.metrics.samples import NOW, batch, deliver

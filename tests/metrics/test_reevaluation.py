@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from dashboards import alerts, digests
+from dashboards.alerts import digests
+from dashboards.alerts import engine as alerts_engine
 from dashboards.models import Alert, AlertEvent
-from metrics import data_check, recomputes, reevaluation, verdicts
+from metrics.maintenance import data_check
+from metrics.maintenance.retention import line_for, retain
 from metrics.models import (
     DayRollup,
     DayVerdict,
@@ -23,8 +25,10 @@ from metrics.models import (
     Recompute,
     Standing,
 )
-from metrics.retention import MARGIN, line_for, retain
-from metrics.writer import store
+from metrics.monitoring import evaluation
+from metrics.reevaluation import range_change, recompute
+from metrics.writing.retention_filter import MARGIN
+from metrics.writing.writer import store
 from participants.models import AuditEntry, Participant, Trial
 from tests import factories
 from tests.metrics.samples import batch, deliver
@@ -86,7 +90,7 @@ def person(trial: Trial) -> Participant:
     worn(made)
     for day in (1, 2):
         counted_before(made, day)
-    verdicts.refresh(made, now=NOW)
+    evaluation.refresh(made, now=NOW)
     assert Standing.objects.get(participant=made).adherence == 1.0
     return made
 
@@ -106,7 +110,7 @@ def command(*args: str) -> str:
 
 def test_looking_says_which_days_change_and_changes_nothing(person: Participant) -> None:
     before = everything()
-    found = reevaluation.preview(person, now=NOW)
+    found = range_change.preview(person, now=NOW)
     assert found.dates == [MONDAY + DAY, MONDAY + 2 * DAY]
     assert [(change.date, change.before, change.after) for change in found.changes] == [
         (MONDAY + DAY, "v", "i"),
@@ -120,7 +124,7 @@ def test_days_of_which_only_values_change_are_told_too(trial: Trial) -> None:
     person = enrol(trial)
     worn(person)
     counted_before(person, 1, metric="steps", value=-1.0)
-    found = reevaluation.preview(person, now=NOW)
+    found = range_change.preview(person, now=NOW)
     assert (found.dates, found.changes) == ([MONDAY + DAY], [])
     assert found.adherence_before == found.adherence_after == 1.0
 
@@ -129,7 +133,7 @@ def test_of_somebody_without_such_values_nothing_changes(trial: Trial) -> None:
     person = enrol(trial)
     worn(person)
     before = everything()
-    found = reevaluation.reevaluate([person], now=NOW)[0]
+    found = range_change.reevaluate([person], now=NOW)[0]
     assert not found.any
     assert everything() == before
 
@@ -140,10 +144,10 @@ def test_what_the_clock_changes_is_not_told_as_the_ranges_doing(trial: Trial) ->
     worn(person)
     counted_before(person, 1)
     later = NOW + 10 * DAY
-    found = reevaluation.reevaluate([person], now=later)[0]
+    found = range_change.reevaluate([person], now=later)[0]
     assert [(change.date, change.before, change.after) for change in found.changes] == [(MONDAY + DAY, "v", "i")]
     assert set(DayVerdict.objects.filter(known_at=later).values_list("date", "why")) >= {
-        (MONDAY + DAY, reevaluation.REASON),
+        (MONDAY + DAY, range_change.REASON),
         (MONDAY + 5 * DAY, ""),
     }
 
@@ -152,7 +156,7 @@ def test_what_the_clock_changes_is_not_told_as_the_ranges_doing(trial: Trial) ->
 
 
 def test_done_it_is_as_if_these_values_had_never_counted(person: Participant) -> None:
-    reevaluation.reevaluate([person], now=NOW)
+    range_change.reevaluate([person], now=NOW)
     assert statuses(person) == "viivvp"
     assert Standing.objects.get(participant=person).adherence == 0.6
     for day in (1, 2):
@@ -166,9 +170,9 @@ def test_done_it_is_as_if_these_values_had_never_counted(person: Participant) ->
 
 
 def test_done_twice_it_changes_nothing(person: Participant) -> None:
-    reevaluation.reevaluate([person], now=NOW)
+    range_change.reevaluate([person], now=NOW)
     before = everything()
-    assert not reevaluation.reevaluate([person], now=NOW)[0].any
+    assert not range_change.reevaluate([person], now=NOW)[0].any
     assert everything() == before
 
 
@@ -180,7 +184,7 @@ def test_what_wider_ranges_let_in_is_counted(trial: Trial) -> None:
     store(person, deliver(bad), now=NOW)
     assert statuses(person) == "vivvvp"
     counted_before(person, 1, value=61.0)
-    found = reevaluation.reevaluate([person], now=NOW)[0]
+    found = range_change.reevaluate([person], now=NOW)[0]
     assert (found.dates, found.adherence_before, found.adherence_after) == ([MONDAY + DAY], 0.8, 1.0)
     assert statuses(person) == "vvvvvp"
     assert not ImplausibleCount.objects.exists()
@@ -196,12 +200,12 @@ def test_days_whose_hours_begin_within_an_hour_are_counted_whole(trial: Trial) -
     store(person, deliver(batch([60.0] * 120, start=midnight - HOUR, step=60)), now=NOW)
     before = everything()
     Measurement.objects.filter(time=midnight).update(value=0.0)
-    found = reevaluation.reevaluate([person], now=NOW)[0]
+    found = range_change.reevaluate([person], now=NOW)[0]
     assert found.dates == [MONDAY + DAY]
     assert HourRollup.objects.get(bucket=midnight.replace(minute=0)).n == 59
     assert sorted(DayRollup.objects.values_list("date", "n")) == [(MONDAY, 60), (MONDAY + DAY, 59)]
     Measurement.objects.filter(time=midnight).update(value=60.0)
-    reevaluation.reevaluate([person], now=NOW)
+    range_change.reevaluate([person], now=NOW)
     after = everything()
     assert after["HourRollup"] == before["HourRollup"]
     assert after["DayRollup"] == before["DayRollup"]
@@ -210,7 +214,7 @@ def test_days_whose_hours_begin_within_an_hour_are_counted_whole(trial: Trial) -
 def test_the_history_says_why(person: Participant) -> None:
     before = set(DayVerdict.objects.values_list("date", "known_at"))
     assert set(DayVerdict.objects.values_list("why", flat=True)) == {""}
-    reevaluation.reevaluate([person], now=NOW + HOUR)
+    range_change.reevaluate([person], now=NOW + HOUR)
     new = [row for row in DayVerdict.objects.order_by("date") if (row.date, row.known_at) not in before]
     assert [(row.date, row.status, row.why, row.worn_minutes) for row in new] == [
         (MONDAY + DAY, "i", "ranges v1", 0),
@@ -230,7 +234,7 @@ def test_days_of_which_the_samples_are_deleted_stay_and_are_counted(trial: Trial
     DayRollup.objects.filter(metric__code="heart_rate", date__lt=MONDAY + 2 * DAY).update(low=0.0)
     retain(now)
     before = everything()["DayRollup"]
-    found = reevaluation.reevaluate([person], now=now)[0]
+    found = range_change.reevaluate([person], now=now)[0]
     assert (found.dates, found.kept) == ([young.astimezone(dt.UTC).date()], 2)
     assert [row for row in everything()["DayRollup"] if row[3] < line.date()] == [
         row for row in before if row[3] < line.date()
@@ -286,11 +290,11 @@ def test_with_apply_it_does_it_and_leaves_its_traces(trial: Trial, person: Parti
 
 def test_a_killed_run_goes_on_where_it_stopped(trial: Trial, person: Participant) -> None:
     worn(enrol(trial, "P-2"))
-    run = recomputes.ranges_start(trial)
-    assert recomputes.recompute_step(run.pk)
+    run = recompute.ranges_start(trial)
+    assert recompute.recompute_step(run.pk)
     run.refresh_from_db()
     assert (run.done, run.finished_at) == (1, None)
-    recomputes.recompute_run(run.pk)
+    recompute.recompute_run(run.pk)
     run.refresh_from_db()
     assert (run.done, run.people) == (2, {"P-1": [2, 1.0, 0.6]})
 
@@ -309,7 +313,7 @@ def alerted() -> list[tuple[str, int]]:
 
 
 def watch(trial: Trial) -> None:
-    assert alerts.watch(trial.pk, NOW) is not None
+    assert alerts_engine.watch(trial.pk, NOW) is not None
 
 
 def test_low_wear_that_comes_of_it_raises_no_alert_and_stands_in_no_digest(trial: Trial, person: Participant) -> None:
@@ -328,7 +332,7 @@ def test_low_wear_that_comes_of_it_raises_no_alert_and_stands_in_no_digest(trial
 
 def test_it_raises_none_either_when_the_days_are_judged_again(trial: Trial, person: Participant) -> None:
     command("KNEE", "--apply")
-    verdicts.refresh(person, now=NOW)
+    evaluation.refresh(person, now=NOW)
     watch(trial)
     assert alerted() == []
 

@@ -9,14 +9,17 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 
-from metrics import queries, retention, timescale
 from metrics.batch import Delivery, Replaced, SampleBatch
-from metrics.care import care
-from metrics.chunks import chunks
+from metrics.maintenance import retention
+from metrics.maintenance.retention import line_for, retain
+from metrics.maintenance.routine import care
 from metrics.models import DayRollup, HourRollup, Measurement, MinuteRollup, ParticipantDay, Revision
-from metrics.retention import MARGIN, REFUSED, line_for, retain
-from metrics.timescale import Tier
-from metrics.writer import recompute, store
+from metrics.reading import queries as reading_queries
+from metrics.storage import timescale
+from metrics.storage.chunks import chunks
+from metrics.storage.timescale import Tier
+from metrics.writing.retention_filter import MARGIN, REFUSED
+from metrics.writing.writer import recompute, store
 from participants.models import AuditEntry, Participant
 from participants.services import trial_update
 from tests.factories import ParticipantFactory, TrialFactory
@@ -162,12 +165,12 @@ def test_less_than_90_days_are_refused(person: Participant) -> None:
 def test_series_fall_back_to_rollups_and_say_so(person: Participant) -> None:
     retain(NOW)
     hour = dt.timedelta(hours=1)
-    heart, walked = queries.series([person.pk], ["heart_rate", "steps"], OLD, OLD + hour)
+    heart, walked = reading_queries.series([person.pk], ["heart_rate", "steps"], OLD, OLD + hour)
     assert (heart.width, walked.width) == (60, 3600)
     assert len(heart)
     assert walked.total.tolist() == [420.0]
     assert heart.removed_before is not None
-    young = queries.series([person.pk], ["heart_rate"], YOUNG, YOUNG + hour)[0]
+    young = reading_queries.series([person.pk], ["heart_rate"], YOUNG, YOUNG + hour)[0]
     assert young.width < 60
     assert young.removed_before is None
 

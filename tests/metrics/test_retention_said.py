@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from metrics import retention
 from metrics.exports import store as files
+from metrics.maintenance import retention
 from metrics.models import Measurement
 from participants.models import Participant, User
 from tests import factories

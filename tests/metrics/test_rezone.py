@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from django.core.exceptions import ValidationError
 
-from metrics import data_check
 from metrics.batch import SampleBatch, SleepRecord, Stage, microseconds
+from metrics.corrections.time_zone_change import time_zone_correct
+from metrics.maintenance import data_check
 from metrics.models import DayRollup, Measurement, ParticipantDay, SleepSession
-from metrics.rezone import time_zone_correct
-from metrics.writer import store
+from metrics.writing.writer import store
 from participants.models import AuditEntry, Participant, Trial
 from tests.factories import ParticipantFactory
 from tests.metrics.samples import CHARGE, batch, deliver

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from metrics.batch import Delivery, SampleBatch, SleepRecord
-from metrics.calendars import calendar_of
 from metrics.models import (
     DayRollup,
     HourRollup,
@@ -19,8 +18,9 @@ from metrics.models import (
     ParticipantDay,
     SleepSession,
 )
+from metrics.participant_calendars import calendar_of
 from metrics.registry import BY_CODE
-from metrics.rollups import (
+from metrics.writing.rollups import (
     FROM_MINUTES,
     FROM_SAMPLES,
     SeriesKey,
@@ -32,7 +32,7 @@ from metrics.rollups import (
     refresh_days,
     stretches,
 )
-from metrics.writer import source_for, store
+from metrics.writing.writer import source_for, store
 from participants.models import Participant
 from tests.factories import ParticipantFactory
 from tests.metrics.samples import CHARGE, NOW, PHONE, batch, deliver

@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 from django.db import connection
 
-from metrics.batch import SampleBatch
-from metrics.counts import Counts
+from metrics.batch import Counts, SampleBatch
 from metrics.models import Measurement, MinuteRollup, Revision
 from metrics.registry import BY_CODE
-from metrics.rollups import SeriesKey
-from metrics.samples import differences, in_order, remove_absent, store_batch
-from metrics.traces import NO_SECONDS, Trace
-from metrics.writer import source_for
+from metrics.writing.rollups import SeriesKey
+from metrics.writing.row_changes import NO_SECONDS, Trace
+from metrics.writing.samples import differences, in_order, remove_absent, store_batch
+from metrics.writing.writer import source_for
 from tests.factories import ParticipantFactory
 from tests.metrics.samples import CHARGE, NOON, NOW, PHONE
 

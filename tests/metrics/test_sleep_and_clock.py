@@ -9,7 +9,7 @@ import pytest
 
 from metrics.batch import Delivery, OffsetChange, Replaced, Sessions, SleepRecord, SleepTotals, SourceKey, Stage
 from metrics.models import DayRollup, OffsetPeriod, ParticipantDay, SleepSession
-from metrics.writer import Counts, recompute, store
+from metrics.writing.writer import Counts, recompute, store
 from participants.models import Participant
 from tests.factories import ParticipantFactory
 from tests.metrics.samples import CHARGE, NOW, batch, deliver

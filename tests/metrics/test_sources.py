@@ -14,16 +14,25 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 from pytest_django import DjangoAssertNumQueries
 
-from metrics import queries
-from metrics.adherence import Adherence, adherence_by_steps
 from metrics.batch import SampleBatch, SourceKey, microseconds
-from metrics.calendars import calendar_of
-from metrics.grids import Span
 from metrics.models import OffsetPeriod, ParticipantDay, Source
-from metrics.readable import readable
+from metrics.monitoring.adherence import Adherence, adherence_by_steps
+from metrics.participant_calendars import calendar_of
+from metrics.reading import queries as reading_queries
 from metrics.registry import BY_CODE, BY_ID
-from metrics.sources import UNCOUNTED, UNRANKED, Chosen, Pinned, Priorities, chosen_sources, counting, place
-from metrics.writer import source_for, store
+from metrics.selection.readable_series import readable
+from metrics.selection.source_choice import (
+    UNCOUNTED,
+    UNRANKED,
+    Chosen,
+    Pinned,
+    Priorities,
+    chosen_sources,
+    counting,
+    place,
+)
+from metrics.time_buckets import Span
+from metrics.writing.writer import source_for, store
 from participants.models import Participant, Protocol
 from tests.factories import ParticipantFactory, ProtocolFactory, TrialFactory
 from tests.metrics.samples import NOW, deliver
@@ -52,10 +61,10 @@ def day_of(
 
 def read(
     person: Participant, first: dt.date, last: dt.date, *, metric: str = "steps", resolution: str = "1d"
-) -> queries.Series:
+) -> reading_queries.Series:
     calendar = calendar_of(person)
     span = calendar.midnight(first), calendar.midnight(last + ONE_DAY)
-    return queries.series([person.pk], [metric], *span, resolution=resolution)[0]
+    return reading_queries.series([person.pk], [metric], *span, resolution=resolution)[0]
 
 
 def totals(person: Participant, first: dt.date, last: dt.date, **how: str) -> dict[dt.date, float]:
@@ -68,7 +77,7 @@ def totals(person: Participant, first: dt.date, last: dt.date, **how: str) -> di
     return found
 
 
-def models(series: queries.Series) -> list[tuple[dt.date, str]]:
+def models(series: reading_queries.Series) -> list[tuple[dt.date, str]]:
     return [(one.date, one.source.device_model) for one in series.sources]
 
 
@@ -144,7 +153,7 @@ def test_a_device_that_was_replaced_leaves_no_day_blank(db: None, zone: str) -> 
     found = read(person, first, last)
     assert models(found) == [(first, "Charge 5"), (dt.date(2026, 11, 13), "Pixel Watch 3")]
     assert found.others == []
-    table = queries.day_tables(person, ["steps"], first, last)["steps"]
+    table = reading_queries.day_tables(person, ["steps"], first, last)["steps"]
     assert [row.total for row in table] == [480] * 22
 
 
@@ -196,7 +205,7 @@ def test_a_wide_bucket_holds_what_each_source_has_of_its_part(person: Participan
     day_of(person, MONDAY, A, 60, value=2, first=23 * 60)
     day_of(person, MONDAY + ONE_DAY, B, 60, value=3)
     start = calendar_of(person).midnight(MONDAY) + dt.timedelta(hours=21)
-    (found,) = queries.series([person.pk], ["steps"], start, start + 30 * ONE_DAY, max_points=200)
+    (found,) = reading_queries.series([person.pk], ["steps"], start, start + 30 * ONE_DAY, max_points=200)
     assert found.width == 6 * 3600
     assert found.total.tolist() == [120 + 180]
 
@@ -249,7 +258,7 @@ def test_each_metric_has_its_own_source(person: Participant) -> None:
     day_of(person, MONDAY, A, 10, metric="heart_rate", value=60)
     day_of(person, MONDAY, B, 20, metric="heart_rate", value=70)
     start = calendar_of(person).midnight(MONDAY)
-    steps, heart = queries.series([person.pk], ["steps", "heart_rate"], start, start + ONE_DAY, resolution="1d")
+    steps, heart = reading_queries.series([person.pk], ["steps", "heart_rate"], start, start + ONE_DAY, resolution="1d")
     assert (steps.total.tolist(), heart.mean.tolist()) == ([20], [70])
     assert [str(source) for source in heart.others] == ["testvendor · watch · Charge 6"]
 
@@ -263,7 +272,7 @@ def test_people_do_not_choose_for_each_other(person: Participant) -> None:
     assert totals(person, MONDAY, MONDAY) == {MONDAY: 20}
     assert totals(other, MONDAY, MONDAY) == {MONDAY: 100}
     start = calendar_of(person).midnight(MONDAY)
-    found = queries.series([person.pk, other.pk], ["steps"], start, start + ONE_DAY, resolution="1d")
+    found = reading_queries.series([person.pk, other.pk], ["steps"], start, start + ONE_DAY, resolution="1d")
     assert [one.total.tolist() for one in found] == [[20], [100]]
 
 
@@ -484,7 +493,9 @@ def test_the_number_of_statements_does_not_grow(
     start = calendar_of(person).midnight(MONDAY)
     # people, clocks, what is collected (4), sources (2) and, of several, their days and protocols; buckets of each kind
     with django_assert_num_queries(12):
-        queries.series([one.pk for one in people], ["steps", "heart_rate"], start, start + 4 * ONE_DAY, resolution="1d")
+        reading_queries.series(
+            [one.pk for one in people], ["steps", "heart_rate"], start, start + 4 * ONE_DAY, resolution="1d"
+        )
 
 
 ZONES = ["Europe/Amsterdam", "Asia/Kolkata", "America/St_Johns", "Pacific/Auckland", "Pacific/Kiritimati", "UTC"]
@@ -528,7 +539,7 @@ class DaysOfSeveralSources(TestCase):
             dates = start + first * ONE_DAY, start + last * ONE_DAY
             inside = {date: total for date, total in whole.items() if dates[0] <= date <= dates[1]}
             assert totals(person, *dates) == inside
-        table = queries.day_tables(person, ["steps"], start, start + DAYS * ONE_DAY)["steps"]
+        table = reading_queries.day_tables(person, ["steps"], start, start + DAYS * ONE_DAY)["steps"]
         assert {row.date: row.total for row in table} == whole
         for resolution in ("1h", "1m", "raw"):
             assert totals(person, start, start + DAYS * ONE_DAY, resolution=resolution) == whole

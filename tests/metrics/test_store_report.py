@@ -9,12 +9,12 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
-from metrics import timescale
-from metrics.care import care
-from metrics.chunks import SIZED
-from metrics.store_report import report
-from metrics.timescale import Tier
-from metrics.writer import store
+from metrics.maintenance.routine import care
+from metrics.maintenance.store_report import report
+from metrics.storage import timescale
+from metrics.storage.chunks import SIZED
+from metrics.storage.timescale import Tier
+from metrics.writing.writer import store
 from tests.factories import ParticipantFactory, TrialFactory
 from tests.metrics.samples import NOON, NOW, batch, deliver, random_day
 

@@ -9,11 +9,11 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from metrics import timescale
 from metrics.models import Measurement, Metric, Revision
 from metrics.registry import METRICS
-from metrics.timescale import Tier
-from metrics.writer import Counts, store
+from metrics.storage import timescale
+from metrics.storage.timescale import Tier
+from metrics.writing.writer import Counts, store
 from tests.factories import ParticipantFactory
 from tests.metrics.samples import NOON, NOW, batch, deliver
 

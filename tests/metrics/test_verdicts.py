@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
-from metrics import recomputes, verdicts
-from metrics.adherence import adherence_as_of, adherence_by_minutes
-from metrics.judging import DayFacts, verdict
 from metrics.models import DayVerdict, Exclusion, Gap, OffsetPeriod, ParticipantDay, SleepSession, Standing
-from metrics.writer import store
+from metrics.monitoring import evaluation
+from metrics.monitoring.adherence import adherence_as_of, adherence_by_minutes
+from metrics.monitoring.rules import DayFacts, verdict
+from metrics.reevaluation import recompute
+from metrics.writing.writer import store
 from participants import services
 from participants.models import Participant, Protocol, Trial
 from tests.factories import ParticipantFactory, ProtocolFactory, TrialFactory
@@ -109,7 +110,7 @@ def test_a_day_is_pending_then_proven_short_by_a_later_upload(person: Participan
 def test_a_day_of_which_nothing_came_is_lost_and_stays_lost_until_data_of_it_come(person: Participant) -> None:
     wear(person, 11, now=START + 12 * HOUR)
     now = START + 9 * ONE_DAY + 2 * HOUR
-    verdicts.refresh(person, now=now)
+    evaluation.refresh(person, now=now)
     assert statuses(person) == "vlpppppppp"
     wear(person, 1, day=9, now=now)
     assert statuses(person) == "vliiiiiiip"
@@ -128,7 +129,7 @@ def test_judging_twice_changes_nothing(person: Participant) -> None:
         return [list(query.values()) for query in (days, history, gaps)] + list(standing.values("trail", "nights"))
 
     before = rows()
-    assert not verdicts.refresh(person, now=now)
+    assert not evaluation.refresh(person, now=now)
     assert rows() == before
 
 
@@ -149,7 +150,7 @@ def test_gaps_shorter_than_the_protocol_says_are_drop_outs(person: Participant) 
     wear(person, 14 - 9 / 60, start=10 + 9 / 60, now=now)
     assert not Gap.objects.filter(participant=person, date=MONDAY).exists()
     ProtocolFactory(trial=person.trial, version=2, effective_on=MONDAY, gap_minutes=9)
-    verdicts.refresh_many([person], now=now, since=MONDAY)
+    evaluation.refresh_many([person], now=now, since=MONDAY)
     gap = Gap.objects.get(participant=person, date=MONDAY)
     assert (gap.starts_at, gap.ends_at) == (START + 10 * HOUR, START + 10 * HOUR + dt.timedelta(minutes=9))
 
@@ -157,7 +158,7 @@ def test_gaps_shorter_than_the_protocol_says_are_drop_outs(person: Participant) 
 def test_pauses_and_withdrawal_take_days_out_and_give_them_back(person: Participant) -> None:
     now = START + 3 * ONE_DAY + HOUR
     wear(person, 11, now=now)
-    verdicts.refresh(person, now=now)
+    evaluation.refresh(person, now=now)
     assert statuses(person)[:4] == "vppp"
     pause = services.pause_begin(person, starts_on=MONDAY + ONE_DAY, ends_on=MONDAY + 2 * ONE_DAY, reason="Holiday")
     assert statuses(person)[:3] == "vxx"
@@ -196,8 +197,8 @@ def test_a_recompute_says_what_changed_and_of_whom(person: Participant) -> None:
     ParticipantFactory(trial=person.trial)
     rule = Protocol(trial=person.trial, effective_on=MONDAY, valid_day_minutes=480)
     services.protocol_revise(rule, today=MONDAY + 3 * ONE_DAY, retroactive=True)
-    row = recomputes.recompute_start(person.trial, MONDAY, "480 minutes", None)
-    recomputes.recompute_run(row.pk)
+    row = recompute.recompute_start(person.trial, MONDAY, "480 minutes", None)
+    recompute.recompute_run(row.pk)
     row.refresh_from_db()
     assert (row.done, row.total, row.finished_at is not None) == (2, 2, True)
     assert row.changed["i>v"] == 1
@@ -256,7 +257,7 @@ def test_the_last_day_counts_and_the_next_is_after_the_end(db: None, whose: str)
         services.participant_update(person, monitoring_ends_on=MONDAY)
     else:
         services.trial_update(person.trial, ends_on=MONDAY)
-    verdicts.refresh(person, now=now)
+    evaluation.refresh(person, now=now)
     assert verdict_on(person, MONDAY) == ("v", "")
     assert verdict_on(person, MONDAY + ONE_DAY) == ("x", Exclusion.AFTER_END)
 
@@ -271,7 +272,7 @@ def test_the_first_day_counts_and_the_one_before_is_before_the_start(db: None, w
         services.participant_update(person, monitoring_starts_on=MONDAY + ONE_DAY)
     else:
         services.trial_update(person.trial, starts_on=MONDAY + ONE_DAY)
-    verdicts.refresh(person, now=now)
+    evaluation.refresh(person, now=now)
     assert verdict_on(person, MONDAY) == ("x", Exclusion.BEFORE_START)
     assert verdict_on(person, MONDAY + ONE_DAY) == ("v", "")
 
@@ -287,7 +288,7 @@ def test_the_day_on_which_a_trial_was_closed_is_no_whole_day(db: None) -> None:
     wear(person, 11, now=END + 20 * HOUR)
     wear(person, 5, day=1, now=END + 20 * HOUR)
     Trial.objects.update(status=Trial.Status.CLOSED, closed_at=END + 15 * HOUR)
-    verdicts.refresh(person, now=END + 10 * ONE_DAY)
+    evaluation.refresh(person, now=END + 10 * ONE_DAY)
     assert verdict_on(person, MONDAY) == ("v", "")
     assert verdict_on(person, MONDAY + ONE_DAY) == ("x", Exclusion.AFTER_END)
     assert ParticipantDay.objects.count() == 2
@@ -297,7 +298,7 @@ def test_a_trial_closed_at_midnight_keeps_its_last_day(db: None) -> None:
     person = ParticipantFactory(monitoring_starts_on=MONDAY)
     wear(person, 5, now=END)
     Trial.objects.update(status=Trial.Status.CLOSED, closed_at=END)
-    verdicts.refresh(person, now=END + 10 * ONE_DAY)
+    evaluation.refresh(person, now=END + 10 * ONE_DAY)
     assert list(ParticipantDay.objects.values_list("date", "status")) == [(MONDAY, "i")]
 
 
@@ -307,7 +308,7 @@ def test_days_of_a_pause_that_are_not_collected_are_excluded_as_paused(person: P
     now = START + 3 * ONE_DAY
     for day in range(3):
         wear(person, 11, day=day, now=now)
-    verdicts.refresh(person, now=now)
+    evaluation.refresh(person, now=now)
     assert statuses(person)[:3] == "vxv"
     assert verdict_on(person, MONDAY + ONE_DAY) == ("x", Exclusion.PAUSED)
 

@@ -15,11 +15,11 @@ from django.db import connection, transaction
 from django.db.utils import DatabaseError
 from django.utils import timezone
 
-from metrics import sql, writer
-from metrics.batch import Delivery, Replaced, SampleBatch, SourceKey, instant
-from metrics.counts import Counts
+from metrics.batch import Counts, Delivery, Replaced, SampleBatch, SourceKey, instant
 from metrics.models import DayRollup, HourRollup, Measurement, MinuteRollup, ParticipantDay, Revision
-from metrics.writer import SyntheticRefused, store
+from metrics.writing import sql as writing_sql
+from metrics.writing import writer
+from metrics.writing.writer import SyntheticRefused, store
 from participants.models import Participant
 from tests.factories import ParticipantFactory, TrialFactory
 from tests.metrics.samples import CHARGE, NOON, NOW, batch, deliver, random_day
@@ -149,7 +149,7 @@ def test_an_empty_delivery_stores_nothing(person: Participant) -> None:
 
 
 def test_a_delivery_is_stored_whole_or_not_at_all(person: Participant, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sql, "FILL_HOURS", "SELECT 1 / 0")
+    monkeypatch.setattr(writing_sql, "FILL_HOURS", "SELECT 1 / 0")
     with pytest.raises(DatabaseError), transaction.atomic():
         store(person, deliver(batch([60, 61]), batch([10], metric="steps", seconds=60)), now=NOW)
     assert values(person) == []
@@ -264,7 +264,7 @@ def test_minutes_in_memory_equal_minutes_by_the_database(person: Participant) ->
     with connection.cursor() as cursor:
         bounds = {"low": instant(day.time[0]), "high": instant(day.time[-1] + 1)}
         source = writer.source_for(CHARGE).pk
-        cursor.execute(sql.FILL_MINUTES, {"participant": person.pk, "metric": 1, "source": source, **bounds})
+        cursor.execute(writing_sql.FILL_MINUTES, {"participant": person.pk, "metric": 1, "source": source, **bounds})
     assert stored_rollups(person, MinuteRollup) == quick
 
 

@@ -6,9 +6,9 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from config import health
-from config.health import Part
-from config.observability import state
+from config.health import probes
+from config.health.probes import Part
+from config.observability import collectors
 from tests.observability.conftest import TOKEN
 
 BOTH = pytest.mark.parametrize("address", ["/metrics", "/metrics/state"])
@@ -17,8 +17,8 @@ BOTH = pytest.mark.parametrize("address", ["/metrics", "/metrics/state"])
 @pytest.fixture(autouse=True)
 def _nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """No database mark on these tests: whatever asked for it would fail."""
-    monkeypatch.setattr(health, "parts", lambda: {"database": Part(False, 1.0, "It is away.")})
-    monkeypatch.setattr(state.State, "_read", lambda self: [])
+    monkeypatch.setattr(probes, "parts", lambda: {"database": Part(False, 1.0, "It is away.")})
+    monkeypatch.setattr(collectors.State, "_read", lambda self: [])
 
 
 @BOTH

@@ -21,10 +21,10 @@ from django.test import Client
 from pytest_django import Settings
 
 from config.celery import app
-from config.observability import ids, mail
+from config.observability import context, mail
 from config.observability.logs import Formatter
-from participants.contacts import contact_store
 from participants.models import User
+from participants.privacy.contacts import contact_store
 from tests.factories import MembershipFactory, ParticipantFactory
 from tests.observability.growth import Growth
 
@@ -61,7 +61,7 @@ def raised(error: BaseException, cause: BaseException | None = None) -> BaseExce
 
 
 def test_a_record_is_one_object_in_utc() -> None:
-    with ids.request("request-1"):
+    with context.request("request-1"):
         found = record("%s of %s", 1, 2)
     assert (found["level"], found["logger"], found["message"], found["request_id"]) == (
         "INFO",
@@ -74,7 +74,7 @@ def test_a_record_is_one_object_in_utc() -> None:
 
 def test_a_line_names_the_ids_and_keeps_what_others_wrote_inside_it() -> None:
     made = logging.LogRecord("a.b", logging.INFO, "", 0, "one\n2026 INFO forged", (), None)
-    with ids.request("request-1"):
+    with context.request("request-1"):
         text = Formatter("line").format(made)
     assert "INFO a.b [request_id=request-1] one\n    2026 INFO forged" in text
 
@@ -155,7 +155,7 @@ ran: list[dict[str, str]] = []
 
 @app.task(name="tests.says", bind=True)  # type: ignore[untyped-decorator]
 def says(self: Task) -> None:
-    ran.append(ids.current())
+    ran.append(context.current())
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ def test_a_task_runs_under_the_id_of_the_request_that_started_it() -> None:
     with (
         start_worker(app, perform_ping_check=False, pool="solo", loglevel="INFO"),
         app.connection_for_write() as broker,  # tests before may have left a pool of connections to another
-        ids.request("request-7"),
+        context.request("request-7"),
     ):
         sent = says.apply_async(connection=broker)
         until = time.monotonic() + 20

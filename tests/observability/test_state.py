@@ -13,9 +13,9 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
-from config import health, health_checks
-from config.health import Part
-from config.observability import state, state_queries
+from config.health import checks, probes
+from config.health.probes import Part
+from config.observability import collector_queries, collectors
 from dashboards.models import Alert, Outreach
 from ingestion.models import Connection, Heartbeat, SyncWindow, WebhookDelivery
 from participants.models import Participant, Trial
@@ -30,8 +30,8 @@ def _anew(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     """Nothing is kept from another test; and Redis is away."""
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     parts = {"database": Part(True, 1.0), "redis": Part(False, 1.0, "Redis cannot be reached.")}
-    monkeypatch.setattr(health, "parts", lambda: parts)
-    state.COLLECTOR.forget()
+    monkeypatch.setattr(probes, "parts", lambda: parts)
+    collectors.COLLECTOR.forget()
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def same_transaction(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
         def __exit__(self, *_: object) -> None:
             """It stays the test's."""
 
-    monkeypatch.setattr(health_checks, "connect", Borrowed)
+    monkeypatch.setattr(checks, "connect", Borrowed)
 
 
 def read(prometheus: Client) -> dict[Sample, float]:
@@ -154,7 +154,7 @@ def test_without_the_database_it_answers(prometheus: Client, monkeypatch: pytest
     def away() -> None:
         raise psycopg.OperationalError("connection to server at 10.0.0.5 failed")
 
-    monkeypatch.setattr(health_checks, "connect", away)
+    monkeypatch.setattr(checks, "connect", away)
     found = read(prometheus)
     assert value(found, "state_read", what="windows") == 0
     assert not [name for name, _ in found if name == "wearable_connections"]
@@ -162,7 +162,7 @@ def test_without_the_database_it_answers(prometheus: Client, monkeypatch: pytest
 
 @pytest.mark.usefixtures("same_transaction")
 def test_a_question_that_fails_leaves_the_others(prometheus: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    webhooks = next(one for one in state.COLLECTOR._questions if one.name == "webhooks")
+    webhooks = next(one for one in collectors.COLLECTOR._questions if one.name == "webhooks")
     monkeypatch.setattr(webhooks, "sql", "SELECT no_such_column FROM ingestion_webhookdelivery")
     found = read(prometheus)
     assert (value(found, "state_read", what="webhooks"), value(found, "state_read", what="size")) == (0, 1)
@@ -171,7 +171,7 @@ def test_a_question_that_fails_leaves_the_others(prometheus: Client, monkeypatch
 @pytest.mark.usefixtures("same_transaction")
 def test_the_database_is_asked_once_in_some_seconds(prometheus: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     read(prometheus)
-    monkeypatch.setattr(health_checks, "connect", lambda: pytest.fail("asked again"))
+    monkeypatch.setattr(checks, "connect", lambda: pytest.fail("asked again"))
     assert value(read(prometheus), "webhooks_unhandled") == 0
 
 
@@ -191,7 +191,9 @@ def test_what_is_done_is_never_read(name: str, settings: Settings) -> None:
     given: dict[str, Any] = {"taking_part": ["active"], "quantiles": [0.5], "stale": 180}
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute(f"EXPLAIN {getattr(state_queries, name)}", given if "%(" in getattr(state_queries, name) else {})
+        cursor.execute(
+            f"EXPLAIN {getattr(collector_queries, name)}", given if "%(" in getattr(collector_queries, name) else {}
+        )
         plan = "\n".join(row[0] for row in cursor.fetchall())
     for table in ("ingestion_syncwindow", "ingestion_webhookdelivery", "dashboards_outreach"):
         assert f"Seq Scan on {table}" not in plan

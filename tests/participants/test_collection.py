@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from participants.collection import CollectedDays, collected_days, collected_of
-from participants.entered import EARLIEST, LATEST
+from participants.collection_interval import CollectedDays, collected_days, collected_of
 from participants.models import Consent, ConsentDocument, Participant, Pause, Protocol, Trial
+from participants.user_input import EARLIEST, LATEST
 from tests.factories import ParticipantFactory, ProtocolFactory, TrialFactory
 
 pytestmark = pytest.mark.django_db

@@ -23,17 +23,17 @@ import dashboards
 import ingestion
 import metrics
 import participants
-from participants import entered
-from participants.entered import EARLIEST, LATEST, Entered
+from participants import user_input
+from participants.api.base.fields import Day
 from participants.forms import DayField
-from participants.rest.fields import Day
+from participants.user_input import EARLIEST, LATEST, Entered
 
 ROOMS = (participants, metrics, ingestion, dashboards)
 
 
 @pytest.mark.parametrize("text", ["2000-01-01", "2024-02-29", "2099-12-31"])
 def test_a_day_within_the_bounds_is_read(text: str) -> None:
-    assert entered.day_of(text) == dt.date.fromisoformat(text)
+    assert user_input.day_of(text) == dt.date.fromisoformat(text)
 
 
 @pytest.mark.parametrize(
@@ -43,9 +43,9 @@ def test_a_day_within_the_bounds_is_read(text: str) -> None:
 )  # fmt: skip
 def test_everything_else_is_refused_with_what_to_give(text: str) -> None:
     with pytest.raises(ValidationError, match="2000 to 2099"):
-        entered.day_of(text)
+        user_input.day_of(text)
     with pytest.raises(argparse.ArgumentTypeError, match="2000 to 2099"):
-        entered.day_argument(text)
+        user_input.day_argument(text)
 
 
 @pytest.mark.parametrize(("day", "good"), [(EARLIEST, True), (LATEST, True), (EARLIEST - dt.timedelta(days=1), False),
@@ -57,7 +57,7 @@ def test_forms_models_and_the_api_have_the_same_bounds(day: dt.date, good: bool)
         lambda: DayField().clean(day.isoformat()),
         lambda: Day().run_validation(day.isoformat()),
         lambda: Stored().clean(day, None),
-        lambda: entered.check_day(day),
+        lambda: user_input.check_day(day),
     ):
         if good:
             clean()
@@ -68,18 +68,18 @@ def test_forms_models_and_the_api_have_the_same_bounds(day: dt.date, good: bool)
 
 @given(st.dates(), st.sampled_from(sorted(available_timezones())))
 def test_every_date_has_a_midnight_in_every_zone(day: dt.date, zone: str) -> None:
-    at = entered.midnight(day, ZoneInfo(zone))
-    assert entered.FIRST_INSTANT <= at <= entered.LAST_INSTANT
+    at = user_input.midnight(day, ZoneInfo(zone))
+    assert user_input.FIRST_INSTANT <= at <= user_input.LAST_INSTANT
     if EARLIEST <= day <= LATEST:
         assert (at.date(), at.time()) == (day, dt.time())
-        entered.check_instant(at)
+        user_input.check_instant(at)
 
 
 @pytest.mark.parametrize("year", [1, 9999])
 @pytest.mark.parametrize("hours", [-12, 0, 14])
 def test_an_instant_that_a_zone_cannot_hold_is_refused(year: int, hours: int) -> None:
     with pytest.raises(ValidationError):
-        entered.check_instant(dt.datetime(year, 12, 31, 23, tzinfo=dt.timezone(dt.timedelta(hours=hours))))
+        user_input.check_instant(dt.datetime(year, 12, 31, 23, tzinfo=dt.timezone(dt.timedelta(hours=hours))))
 
 
 @given(st.text())
@@ -87,7 +87,7 @@ def test_text_of_one_line_is_one_line(text: str) -> None:
     given = QueryDict(mutable=True)
     given["name"] = text
     read = Entered(given)
-    entered.check_line(read.text("name"))
+    user_input.check_line(read.text("name"))
     assert "\0" not in read.lines("name", 100)
     assert len(read.text("name", 5)) <= 5
     assert read.text("none") == ""
@@ -96,7 +96,7 @@ def test_text_of_one_line_is_one_line(text: str) -> None:
 @pytest.mark.parametrize("text", ["a\nb", "a\r\nBcc: x", "a\0b", "\x85", "a\u2028b", "\x7f", "\t"])
 def test_a_line_with_a_control_character_is_refused(text: str) -> None:
     with pytest.raises(ValidationError):
-        entered.check_line(text)
+        user_input.check_line(text)
 
 
 def test_lines_keep_their_breaks() -> None:
@@ -148,7 +148,7 @@ def test_every_form_that_asks_for_a_date_asks_within_the_bounds() -> None:
 
 def _stored_within_bounds(form: type, name: str) -> bool:
     model = getattr(getattr(form, "_meta", None), "model", None)
-    return model is not None and entered.check_day in model._meta.get_field(name).validators
+    return model is not None and user_input.check_day in model._meta.get_field(name).validators
 
 
 def test_every_date_that_the_api_takes_is_taken_within_the_bounds() -> None:

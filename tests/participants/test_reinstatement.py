@@ -7,13 +7,13 @@ import datetime as dt
 import pytest
 from django.utils import timezone
 
-from metrics.collection import collected_of
 from metrics.models import DayStatus, ParticipantDay
-from metrics.writer import store
-from participants import consents
+from metrics.selection.collection_window import collected_of
+from metrics.writing.writer import store
 from participants.models import Participant, Pause, Trial, User
-from participants.reinstatement import ReinstatementRefused, reinstatement_ask, reinstatement_decide
+from participants.privacy import consent
 from participants.services import participant_withdraw, pause_remove
+from participants.services.reinstatement import ReinstatementRefused, reinstatement_ask, reinstatement_decide
 from tests.factories import ParticipantFactory, UserFactory
 from tests.metrics.samples import batch, deliver
 
@@ -90,14 +90,14 @@ def test_not_in_a_closed_trial(person: Participant) -> None:
 def test_nothing_is_collected_until_consent_that_was_given_before_is_given_anew(
     person: Participant, today: dt.date
 ) -> None:
-    document = consents.document_add(person.trial, version="1", title="Information", effective_on=dt.date(2026, 1, 1))
+    document = consent.document_add(person.trial, version="1", title="Information", effective_on=dt.date(2026, 1, 1))
     person.consents.create(
         document=document, how="paper", given_at=timezone.now() - 30 * ONE_DAY, withdrawn_at=timezone.now() - ONE_DAY
     )
     undo(person)
-    assert consents.consent_missing(person, today) == document
+    assert consent.consent_missing(person, today) == document
     assert today not in collected_of(person)
-    consents.consent_give(person, document, how="paper")
+    consent.consent_give(person, document, how="paper")
     within = collected_of(person)
     assert [today - n * ONE_DAY in within for n in (5, 4, 1, 0)] == [True, False, False, True]
 

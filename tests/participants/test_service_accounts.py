@@ -6,8 +6,13 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
+from participants.accounts.service_accounts import (
+    ROLES,
+    service_account_create,
+    service_account_end,
+    service_accounts,
+)
 from participants.models import AuditEntry, Membership, Trial, User
-from participants.service_accounts import ROLES, service_account_create, service_account_end, service_accounts
 from participants.services import membership_grant
 from tests.factories import MembershipFactory, TrialFactory, UserFactory
 from tests.programs import brought_into

@@ -11,8 +11,8 @@ from django.contrib.admin.models import LogEntry
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 
-from participants.erasing import _mentions
 from participants.models import Participant, Trial
+from participants.privacy.erasure import _mentions
 from participants.services import participant_enrol, participant_update
 from participants.study_ids import spelt, study_key
 from tests.factories import ParticipantFactory, TrialFactory, UserFactory

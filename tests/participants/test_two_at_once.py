@@ -13,11 +13,12 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from dashboards import outreach
+from dashboards.messaging import services as messaging_services
 from dashboards.models import Outreach
-from participants import consents, contacts, erasing
 from participants.locks import come_in
 from participants.models import AuditEntry, Consent, Erasure, Membership, Participant, Pause, Protocol, Trial
+from participants.privacy import consent, contacts
+from participants.privacy import erasure as privacy_erasure
 from participants.services import (
     EnrolmentError,
     membership_grant,
@@ -82,8 +83,8 @@ def test_of_three_withdrawals_one_is_recorded() -> None:
 def test_of_two_requests_for_erasure_one_is_kept() -> None:
     person = ParticipantFactory()
     users = [UserFactory(), UserFactory()]
-    ask = [partial(erasing.erasure_ask, fresh(person), by=user, reason="letter") for user in users]
-    said = all_at_once(*map(refused(erasing.ErasureRefused), ask))
+    ask = [partial(privacy_erasure.erasure_ask, fresh(person), by=user, reason="letter") for user in users]
+    said = all_at_once(*map(refused(privacy_erasure.ErasureRefused), ask))
     assert sorted(said) == ["An erasure was asked for already.", "done"]
     assert Erasure.objects.count() == 1
 
@@ -138,20 +139,20 @@ AFTER_WITHDRAWAL: dict[str, Act] = {
     "withdrawn again": lambda person: participant_withdraw(person, on=MAY_4),
     "completed": lambda person: participant_complete(person, on=MAY_4),
     "begun": participant_begin,
-    "consent given": lambda person: consents.consent_give(person, document(person.trial), how=Consent.How.PAPER),
-    "consent taken back": lambda person: consents.consent_withdraw(person, on=MAY_4),
+    "consent given": lambda person: consent.consent_give(person, document(person.trial), how=Consent.How.PAPER),
+    "consent taken back": lambda person: consent.consent_withdraw(person, on=MAY_4),
 }
 AFTER_ERASURE: dict[str, Act] = {
     **AFTER_WITHDRAWAL,
     "paused": lambda person: pause_begin(person, starts_on=MAY_4, reason="holidays"),
     "changed": lambda person: participant_update(person, arm="control"),
     "contact kept": lambda person: contacts.contact_store(person, email="ada@example.org"),
-    "erasure asked": lambda person: erasing.erasure_ask(person, by=UserFactory(), reason="letter"),
+    "erasure asked": lambda person: privacy_erasure.erasure_ask(person, by=UserFactory(), reason="letter"),
 }
 
 
 def document(trial: Trial) -> Any:
-    return trial.consent_documents.first() or consents.document_add(
+    return trial.consent_documents.first() or consent.document_add(
         trial, version="1", title="Consent", effective_on=MAY_4
     )
 
@@ -171,7 +172,7 @@ def test_what_was_begun_before_a_withdrawal_is_refused_after_it(act: Act) -> Non
 def test_what_was_begun_before_an_erasure_is_refused_after_it(act: Act) -> None:
     person = ParticipantFactory(status=Participant.Status.INVITED)
     stale = fresh(person)
-    erasing.remove(person, "00000000-0000-0000-0000-000000000000")
+    privacy_erasure.remove(person, "00000000-0000-0000-0000-000000000000")
     with pytest.raises((ValueError, ValidationError)):
         act(stale)
     person.refresh_from_db()
@@ -212,11 +213,11 @@ def test_a_pause_that_was_taken_back_is_changed_no_more(act: Callable[[Pause], o
 
 def test_an_erasure_is_decided_once() -> None:
     person, asks, decides = ParticipantFactory(), UserFactory(), UserFactory()
-    asked = erasing.erasure_ask(person, by=asks, reason="letter")
+    asked = privacy_erasure.erasure_ask(person, by=asks, reason="letter")
     stale = Erasure.objects.get(pk=asked.pk)
-    erasing.erasure_decide(asked, by=decides, approve=False)
-    with pytest.raises(erasing.ErasureRefused, match="already"):
-        erasing.erasure_decide(stale, by=decides, approve=True)
+    privacy_erasure.erasure_decide(asked, by=decides, approve=False)
+    with pytest.raises(privacy_erasure.ErasureRefused, match="already"):
+        privacy_erasure.erasure_decide(stale, by=decides, approve=True)
 
 
 def test_nobody_is_enrolled_into_a_trial_that_was_closed_meanwhile() -> None:
@@ -243,8 +244,8 @@ def test_who_is_let_in_while_a_trial_is_closed_is_waited_for() -> None:
 def test_a_call_to_who_was_erased_meanwhile_is_not_kept() -> None:
     person = ParticipantFactory()
     stale = fresh(person)
-    erasing.remove(person, "00000000-0000-0000-0000-000000000000")
-    outreach.call_store(
+    privacy_erasure.remove(person, "00000000-0000-0000-0000-000000000000")
+    messaging_services.call_store(
         stale, outcome="spoke", said="will sync", reason="no upload", by=UserFactory(), batch=uuid.uuid4(),
         now=timezone.now(),
     )  # fmt: skip

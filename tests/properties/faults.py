@@ -12,24 +12,24 @@ from typing import Any
 
 import pytest
 
-import ingestion.connections
-import ingestion.sync.plan
-import metrics.collection
+import ingestion.connections.services
+import ingestion.sync.planning
 import metrics.exports.plan
-import metrics.readable
-import metrics.sources
-import metrics.sql
+import metrics.selection.collection_window
+import metrics.selection.readable_series
+import metrics.selection.source_choice
+import metrics.writing.sql
 import participants.services.people
 from ingestion.models import Connection, SyncWindow
-from metrics.grids import Span
-from metrics.plausibility import counted
-from participants.collection import CollectedDays, collected_days
+from metrics.selection.plausible_range import counted
+from metrics.time_buckets import Span
+from participants.collection_interval import CollectedDays, collected_days
 from participants.models import Participant
 
 
 def one_source_a_span(patch: pytest.MonkeyPatch) -> None:
     """The source is chosen once for all dates that are asked for."""
-    choose = metrics.sources.chosen_sources
+    choose = metrics.selection.source_choice.chosen_sources
 
     def chosen(*given: Any, **how: Any) -> Mapping[Any, Any]:
         found = choose(*given, **how)
@@ -39,8 +39,8 @@ def one_source_a_span(patch: pytest.MonkeyPatch) -> None:
                 one.runs = [replace(longest, first=one.runs[0].first, last=one.runs[-1].last)]
         return found
 
-    patch.setattr(metrics.sources, "chosen_sources", chosen)
-    patch.setattr(metrics.readable, "chosen_sources", chosen)
+    patch.setattr(metrics.selection.source_choice, "chosen_sources", chosen)
+    patch.setattr(metrics.selection.readable_series, "chosen_sources", chosen)
 
 
 def trials_dates_ignored(patch: pytest.MonkeyPatch) -> None:
@@ -58,12 +58,12 @@ def trials_dates_ignored(patch: pytest.MonkeyPatch) -> None:
             found[pk] = replace(one, first=first, last=min(lasts, default=None))
         return found
 
-    patch.setattr(metrics.collection, "collected_days", days)
+    patch.setattr(metrics.selection.collection_window, "collected_days", days)
 
 
 def no_second_look_after_the_vendor(patch: pytest.MonkeyPatch) -> None:
     """What was read before the vendor was asked is written."""
-    patch.setattr(ingestion.connections, "hold", lambda participant: None)
+    patch.setattr(ingestion.connections.services, "hold", lambda participant: None)
 
 
 def status_from_what_was_read_before(patch: pytest.MonkeyPatch) -> None:
@@ -73,8 +73,8 @@ def status_from_what_was_read_before(patch: pytest.MonkeyPatch) -> None:
 
 def exports_hold_everything(patch: pytest.MonkeyPatch) -> None:
     """Exports write what is stored, collected or not."""
-    collected = metrics.collection.collected
-    everything = [Span(metrics.collection.EVER, metrics.collection.NEVER)]
+    collected = metrics.selection.collection_window.collected
+    everything = [Span(metrics.selection.collection_window.EVER, metrics.selection.collection_window.NEVER)]
 
     def held(*given: Any, **how: Any) -> Any:
         return {
@@ -86,14 +86,14 @@ def exports_hold_everything(patch: pytest.MonkeyPatch) -> None:
 
 def impossible_values_count(patch: pytest.MonkeyPatch) -> None:
     """Rollups are made of every value."""
-    for name, text in list(vars(metrics.sql).items()):
+    for name, text in list(vars(metrics.writing.sql).items()):
         if isinstance(text, str) and name.startswith("FILL_"):
-            patch.setattr(metrics.sql, name, text.replace(counted("m"), "true"))
+            patch.setattr(metrics.writing.sql, name, text.replace(counted("m"), "true"))
 
 
 def an_empty_answer_is_final(patch: pytest.MonkeyPatch) -> None:
     """Asked for by hand is only what was never asked for."""
-    plan = ingestion.sync.plan
+    plan = ingestion.sync.planning
     ask_all = plan.ask_all
 
     def unasked(connection: Connection, wanted: Collection[Any], **how: Any) -> int:

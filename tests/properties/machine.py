@@ -20,23 +20,25 @@ from django.utils import timezone
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from ingestion import closing, connections, grants
+from ingestion.connections import end_of_collection, grants
+from ingestion.connections import services as connections_services
 from ingestion.models import Connection, SyncWindow
-from ingestion.providers.base import Grant
-from ingestion.sync import by_hand, engine
-from metrics import data_check
+from ingestion.providers.base.live import Grant
+from ingestion.sync import engine, manual
 from metrics.batch import MICROSECOND, Delivery, SampleBatch, SourceKey, microseconds
 from metrics.exports import service, store
-from metrics.exports.engine import export_run
+from metrics.exports.runner import export_run
+from metrics.maintenance import data_check
 from metrics.models import DayStatus, Export, Measurement, ParticipantDay
 from metrics.registry import STEPS as METRIC_STEPS
-from metrics.writer import Frozen
-from metrics.writer import store as write
-from participants import erasing, services
-from participants.api_tokens import token_create
-from participants.holdings import holdings
+from metrics.writing.writer import Frozen
+from metrics.writing.writer import store as write
+from participants import services
+from participants.accounts.api_tokens import token_create
+from participants.accounts.service_accounts import service_account_create
 from participants.models import Membership, Participant, Pause, Protocol, Trial
-from participants.service_accounts import service_account_create
+from participants.privacy import erasure as privacy_erasure
+from participants.privacy.data_map import holdings
 from tests.actors import somebody_else
 from tests.factories import MembershipFactory, ParticipantFactory, TrialFactory, UserFactory
 from tests.properties.life import ONE_DAY, SPAN, ZONE, Life, local_date, midnight
@@ -51,9 +53,9 @@ BOUND = st.none() | BACK
 REFUSED = (
     ValueError,
     ValidationError,
-    erasing.ErasureRefused,
-    connections.ConnectRefused,
-    by_hand.NotConnected,
+    privacy_erasure.ErasureRefused,
+    connections_services.ConnectRefused,
+    manual.NotConnected,
     Frozen,
 )
 
@@ -175,10 +177,10 @@ class Lives(RuleBasedStateMachine):
         answer = self.vendor.devices
         self.vendor.devices = lambda token: (somebody_else(acts[meanwhile]), answer(token))[1]  # type: ignore[method-assign,assignment]
         try:
-            connections.connect(
+            connections_services.connect(
                 participant=self.stale, provider=self.vendor, grant=GRANT, now=timezone.now(), invitation=None
             )
-        except connections.ConnectRefused:
+        except connections_services.ConnectRefused:
             return
         finally:
             self.vendor.devices = answer  # type: ignore[method-assign]
@@ -192,9 +194,9 @@ class Lives(RuleBasedStateMachine):
             return
         try:
             if from_the_start:
-                by_hand.backfill(linked, self.life.today - SPAN * ONE_DAY, timezone.now())
+                manual.backfill(linked, self.life.today - SPAN * ONE_DAY, timezone.now())
             else:
-                by_hand.sync_now(linked, timezone.now())
+                manual.sync_now(linked, timezone.now())
         except REFUSED:
             return
         for _ in range(200):
@@ -251,7 +253,7 @@ class Lives(RuleBasedStateMachine):
         services.trial_update(self.trial, status=Trial.Status.CLOSED)
         self.life.closed_on = self.life.closed_on or self.life.today
         # What workers do of it; their messages wait where nobody takes them.
-        closing.end_trial(self.trial.pk, now=timezone.now())
+        end_of_collection.end_trial(self.trial.pk, now=timezone.now())
         for pk in Connection.objects.filter(participant=self.person.pk).values_list("pk", flat=True):
             grants.give_back(pk, now=timezone.now())
 
@@ -264,12 +266,12 @@ class Lives(RuleBasedStateMachine):
     @rule()
     def erase(self) -> None:
         try:
-            asked = erasing.erasure_ask(self.stale, by=self.manager, reason="asked for")
+            asked = privacy_erasure.erasure_ask(self.stale, by=self.manager, reason="asked for")
         except REFUSED:
             assert self.life.erased
             return
-        erasing.erasure_decide(asked, by=self.second, approve=True)
-        erasing.erase(asked.pk)
+        privacy_erasure.erasure_decide(asked, by=self.second, approve=True)
+        privacy_erasure.erase(asked.pk)
         self.life.erased = True
 
     # --- what must hold --------------------------------------------------------------------------------------------

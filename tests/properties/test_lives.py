@@ -13,8 +13,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from pytest_django import Settings
 
 from config.celery import app
-from ingestion import live
-from ingestion.sync import limits
+from ingestion import live_providers
+from ingestion.sync import rate_limits
 from tests.properties.faults import FAULTS
 from tests.properties.machine import Lives
 from tests.sync.fake import FakeVendor
@@ -32,8 +32,8 @@ def vendor(monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path) 
     settings.ERASURE_JOURNAL = str(tmp_path / "erasures.jsonl")
     settings.EXPORT_FOLDER = tmp_path / "exports"
     settings.LIVE_PROVIDERS = {"fake": "fake"}
-    monkeypatch.setattr(live, "provider", lambda slug: made)
-    monkeypatch.setattr(limits, "seconds_to_wait", lambda *_: 0.0)
+    monkeypatch.setattr(live_providers, "provider", lambda slug: made)
+    monkeypatch.setattr(rate_limits, "seconds_to_wait", lambda *_: 0.0)
     monkeypatch.setattr(app.conf, "broker_url", "memory://")  # what is handed over waits there: rules do the work
     monkeypatch.setattr(logging.getLogger("django.request"), "disabled", True)  # 404 is what is expected
     monkeypatch.setattr(Lives, "vendor", made, raising=False)

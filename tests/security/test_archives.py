@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ingestion import archives
-from ingestion.archives import Inbox, Refused, look
+from ingestion.file_imports import archives
+from ingestion.file_imports.archives import Inbox, Refused, look
 
 GOOD = b"Id,Time,Value\nP-1,5/1/2024 8:00:00 AM,61\n"
 

@@ -18,8 +18,8 @@ from django.db import transaction
 from django.test import Client, override_settings
 from django.utils.datastructures import MultiValueDict
 
-from config import api_docs
-from config.limits import SHARED
+from config.api import docs
+from config.middleware.limits import SHARED
 from participants.models import Membership, Trial, User
 from tests import factories
 from tests.access import addresses
@@ -236,7 +236,7 @@ def operations() -> list[tuple[str, str]]:
 
 def described(method: str, route: str) -> tuple[set[str], set[str]]:
     """Parameters of the address and properties of the body, by the document."""
-    document = api_docs.document()
+    document = docs.document()
     operation = document["paths"][f"/{route}"][method.lower()]
     query = {one["name"] for one in operation.get("parameters", []) if one.get("in") == "query"}
     schema = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})

@@ -15,8 +15,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from ingestion.models import Connection
-from participants import contacts, resealing, vault
 from participants.models import AuditEntry, Contact
+from participants.privacy import contacts, encryption, key_rotation
 from tests.factories import ParticipantFactory
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,7 +30,7 @@ def sealed(db: None, settings: Any) -> Connection:
     person = ParticipantFactory.create()
     contacts.contact_store(person, name="Robin Oak", email="robin@example.org", phone="020 123")
     made = Connection.objects.create(
-        participant=person, trial=person.trial, provider="vendor", sealed_tokens=vault.seal("[1, 2]")
+        participant=person, trial=person.trial, provider="vendor", sealed_tokens=encryption.seal("[1, 2]")
     )
     settings.TOKEN_KEYS = [NEW, OLD]
     return made
@@ -53,7 +53,7 @@ def test_afterwards_the_old_key_can_go(sealed: Connection, settings: Any) -> Non
     assert "Everything is under the newest key" in said()
     settings.TOKEN_KEYS = [NEW]
     assert contacts.contact_open(sealed.participant).email == "robin@example.org"
-    assert vault.unseal(Connection.objects.get().sealed_tokens) == "[1, 2]"
+    assert encryption.unseal(Connection.objects.get().sealed_tokens) == "[1, 2]"
     assert "Everything" in said("--check")
     assert AuditEntry.objects.get(action="keys.rotate")
 
@@ -71,8 +71,8 @@ def test_a_run_that_was_cut_short_is_taken_up(
     for _ in range(4):
         contacts.contact_store(ParticipantFactory.create(), email="a@example.org")
     Contact.objects.exclude(participant=sealed.participant).update(sealed_email=Contact.objects.first().sealed_email)  # type: ignore[union-attr]
-    monkeypatch.setattr(resealing, "BATCH", 2)
-    whole = resealing._batch
+    monkeypatch.setattr(key_rotation, "BATCH", 2)
+    whole = key_rotation._batch
     done: list[list[int]] = []
 
     def cut(model: Any, columns: list[str], pks: list[int]) -> int:
@@ -81,11 +81,11 @@ def test_a_run_that_was_cut_short_is_taken_up(
         done.append(pks)
         return whole(model, columns, pks)
 
-    monkeypatch.setattr(resealing, "_batch", cut)
+    monkeypatch.setattr(key_rotation, "_batch", cut)
     with pytest.raises(KeyboardInterrupt):
         said()
-    monkeypatch.setattr(resealing, "_batch", whole)
-    assert sum(one.newest for one in resealing.check()) > 0
+    monkeypatch.setattr(key_rotation, "_batch", whole)
+    assert sum(one.newest for one in key_rotation.check()) > 0
     assert "Everything" in said()
 
 
@@ -97,16 +97,16 @@ def test_what_no_key_opens_is_told_and_left_as_it_is(sealed: Connection, setting
 
 
 def test_the_sealed_columns_are_found() -> None:
-    known = {(model, name) for model, names in resealing.stores() for name in names}
+    known = {(model, name) for model, names in key_rotation.stores() for name in names}
     assert {(Connection, "sealed_tokens"), (Contact, "sealed_name"), (Contact, "sealed_email")} <= known
 
 
 def test_sealed_texts_within_json_are_found_too(settings: Any) -> None:
     settings.TOKEN_KEYS = [OLD]
-    value = {"secret": vault.seal("x"), "codes": [vault.seal("y"), "plain"], "number": 1}
+    value = {"secret": encryption.seal("x"), "codes": [encryption.seal("y"), "plain"], "number": 1}
     settings.TOKEN_KEYS = [NEW, OLD]
-    fresh = resealing._anew(value)
-    assert [vault.newest(text) for text in resealing._texts(fresh)] == [True, True]
+    fresh = key_rotation._anew(value)
+    assert [encryption.newest(text) for text in key_rotation._texts(fresh)] == [True, True]
     assert (fresh["codes"][1], fresh["number"]) == ("plain", 1)
 
 

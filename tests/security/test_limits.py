@@ -14,11 +14,11 @@ import time_machine
 from django.core.cache import caches
 from django.test import Client, RequestFactory
 
-from config import limits
 from config.cache import SharedCache
 from config.embedded import redis_server
-from config.limits import Rate, client_address
-from dashboards import opting_out
+from config.middleware import limits
+from config.middleware.limits import Rate, client_address
+from dashboards.messaging import unsubscribe
 from tests.factories import ParticipantFactory
 
 UNKNOWN = "/connect/no-such-code/"
@@ -83,14 +83,14 @@ def test_a_minute_later_one_may_again(client: Client, few: None) -> None:
 
 @pytest.mark.django_db
 def test_one_code_is_limited_over_all_addresses(client: Client, few: None) -> None:
-    path = f"/opt-out/{opting_out.code_of(ParticipantFactory.create())}/"
+    path = f"/opt-out/{unsubscribe.code_of(ParticipantFactory.create())}/"
     answers = [client.get(path, REMOTE_ADDR=f"192.0.2.{n}").status_code for n in range(5)]
     assert answers == [200, 200, 200, 429, 429]
 
 
 @pytest.mark.django_db
 def test_another_code_from_another_address_is_not_held_up(client: Client, few: None) -> None:
-    paths = [f"/opt-out/{opting_out.code_of(ParticipantFactory.create())}/" for _ in range(2)]
+    paths = [f"/opt-out/{unsubscribe.code_of(ParticipantFactory.create())}/" for _ in range(2)]
     assert statuses(client, paths[0], 4)[-1] == 429
     assert client.get(paths[1], REMOTE_ADDR="192.0.2.7").status_code == 200
 

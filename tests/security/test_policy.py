@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from config.content_policy import CHARTS_CDN, content_policy
-from dashboards.libraries import LIBRARIES
-from dashboards.mailbox import style_hashes
+from config.middleware.content_security_policy import CHARTS_CDN, content_policy
+from dashboards.messaging.demo_mailbox import style_hashes
+from dashboards.participant_detail.charts.libraries import LIBRARIES
 from tests.factories import MembershipFactory
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,8 +8,8 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from ingestion import live, telemetry
-from ingestion.providers.base import VendorError
+from ingestion import live_providers, prometheus
+from ingestion.providers.base.errors import VendorError
 from ingestion.providers.google_health.client import GoogleHealth
 from tests.google_health.test_webhooks import KEY, signed
 
@@ -33,17 +33,17 @@ def google(asked: list[str], monkeypatch: pytest.MonkeyPatch, settings: Any) -> 
         return httpx.Response(302, headers={"Location": INSIDE})
 
     made: list[httpx.Client] = []
-    real = telemetry.TimedClient
+    real = prometheus.TimedClient
 
     def client(slug: str, **options: Any) -> httpx.Client:
         made.append(real(slug, **options, transport=httpx.MockTransport(answer)))
         return made[-1]
 
-    monkeypatch.setattr(telemetry, "TimedClient", client)
+    monkeypatch.setattr(prometheus, "TimedClient", client)
     settings.LIVE_PROVIDERS = {"google_health": OPTIONS}
-    live.provider.cache_clear()
-    found = live.provider("google_health")
-    live.provider.cache_clear()
+    live_providers.provider.cache_clear()
+    found = live_providers.provider("google_health")
+    live_providers.provider.cache_clear()
     assert found.slug == "google_health"
     return cast(GoogleHealth, found)
 

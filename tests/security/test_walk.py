@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 import pytest
 from django.test import Client, override_settings
 
-from config.health_pages import DOORS
-from dashboards import opting_out
-from ingestion import connections
+from config.health.views import DOORS
+from dashboards.messaging import unsubscribe
+from ingestion.connections import invitations
 from participants.models import Participant, Trial
 from tests.factories import MembershipFactory, ParticipantFactory, TrialFactory, UserFactory
 from tests.security.addresses import Place, places
@@ -69,8 +69,8 @@ def person(trial: Trial) -> Participant:
 
 @pytest.fixture
 def samples(person: Participant) -> dict[str, str]:
-    invitation = connections.invitation_create(participant=person, by=None, now=dt.datetime.now(dt.UTC))
-    code = connections.invitation_code(invitation)
+    invitation = invitations.invitation_create(participant=person, by=None, now=dt.datetime.now(dt.UTC))
+    code = invitations.invitation_code(invitation)
     return {
         "code": person.trial.code,
         "study_id": person.study_id,
@@ -79,7 +79,7 @@ def samples(person: Participant) -> dict[str, str]:
         "pk": str(invitation.pk),
         "verb": "snooze",
         "app_label": "participants",
-        "dashboards:opt-out:code": opting_out.code_of(person),
+        "dashboards:opt-out:code": unsubscribe.code_of(person),
         **{f"ingestion:{name}:code": code for name in ("connect", "start", "stop")},
     }
 
@@ -176,7 +176,7 @@ def test_the_walk_knows_the_whole_site() -> None:
 
 
 def test_strangers_find_nothing_wrong_anywhere(samples: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("config.limits.RATES", {})
+    monkeypatch.setattr("config.middleware.limits.RATES", {})
     found = [fault for place in places() for fault in walked(place, place.filled(samples), client())]
     assert found == [], "\n".join(found)
 
@@ -184,7 +184,7 @@ def test_strangers_find_nothing_wrong_anywhere(samples: dict[str, str], monkeypa
 def test_a_superuser_finds_nothing_wrong_anywhere(
     samples: dict[str, str], superuser: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("config.limits.RATES", {})
+    monkeypatch.setattr("config.middleware.limits.RATES", {})
     found = []
     for place in places():
         visitor = client()

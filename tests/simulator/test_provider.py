@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from django.core.cache.backends.locmem import LocMemCache
 
-from ingestion.providers.base import BrokenAnswer, VendorBusy
+from ingestion.providers.base.errors import BrokenAnswer, VendorBusy
 from ingestion.providers.google_health.client import GoogleHealth
 from ingestion.providers.google_health.config import GoogleConfig
 from ingestion.providers.google_health.data_types import DATA_TYPES
-from metrics.days import LocalCalendar
+from metrics.local_time import LocalCalendar
 from tests.simulator.conftest import NOON, Google
 
 START, END = dt.datetime(2026, 11, 20, tzinfo=dt.UTC), dt.datetime(2026, 11, 21, tzinfo=dt.UTC)

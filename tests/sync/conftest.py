@@ -9,10 +9,10 @@ from collections.abc import Callable
 import pytest
 from pytest_django import Settings
 
-from ingestion import live
+from ingestion import live_providers
 from ingestion.models import Connection, SyncWindow
-from ingestion.sync import limits
-from participants import vault
+from ingestion.sync import rate_limits
+from participants.privacy import encryption
 from tests.factories import ParticipantFactory
 from tests.sync.fake import FakeVendor
 
@@ -29,8 +29,8 @@ def now() -> dt.datetime:
 def vendor(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> FakeVendor:
     made = FakeVendor()
     settings.TOKEN_KEYS = ["a-key-for-tests-that-is-long-enough"]
-    monkeypatch.setattr(live, "provider", lambda slug: made)
-    monkeypatch.setattr(limits, "seconds_to_wait", lambda *_: 0.0)
+    monkeypatch.setattr(live_providers, "provider", lambda slug: made)
+    monkeypatch.setattr(rate_limits, "seconds_to_wait", lambda *_: 0.0)
     return made
 
 
@@ -49,7 +49,7 @@ def connect(now: dt.datetime, *, user: str = "user-1", token_hours: float = 1.0,
         external_user_id=user,
         status=Connection.Status.ACTIVE,
         scopes=["heart", "move"],
-        sealed_tokens=vault.seal(json.dumps(["access-0", "refresh-0"])),
+        sealed_tokens=encryption.seal(json.dumps(["access-0", "refresh-0"])),
         token_expires_at=dt.datetime.now(UTC) + dt.timedelta(hours=token_hours),
         connected_at=now - dt.timedelta(days=14),
         next_due_at=now,

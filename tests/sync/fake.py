@@ -10,8 +10,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from ingestion.providers.base import (
-    AccessGone,
+from ingestion.providers.base.errors import AccessGone, TokenExpired
+from ingestion.providers.base.live import (
     AccountSettings,
     DataType,
     DeviceKind,
@@ -22,10 +22,9 @@ from ingestion.providers.base import (
     NoticeOrigin,
     Notification,
     Pulled,
-    TokenExpired,
 )
 from metrics.batch import Delivery, SampleBatch, SourceKey, microseconds
-from metrics.days import LocalCalendar
+from metrics.local_time import LocalCalendar
 
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
 TYPES = {

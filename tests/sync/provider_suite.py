@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from ingestion.providers.base import AccessGone, LiveProvider, Pulled, TokenExpired
+from ingestion.providers.base.errors import AccessGone, TokenExpired
+from ingestion.providers.base.live import LiveProvider, Pulled
 from metrics.batch import microseconds
-from metrics.days import LocalCalendar
+from metrics.local_time import LocalCalendar
 from metrics.registry import BY_CODE
 
 Rows = dict[tuple[str, object, int], float]

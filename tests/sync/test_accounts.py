@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from ingestion import accounts, connections
+from ingestion.connections import invitations, vendor_accounts
+from ingestion.connections import services as connections_services
 from ingestion.models import Connection, ConnectionEvent, Invitation
-from ingestion.providers.base import Grant
-from ingestion.sync import plan
+from ingestion.providers.base.live import Grant
+from ingestion.sync import planning
 from metrics.models import Measurement
 from participants.models import AuditEntry, Participant
 from participants.services import participant_withdraw
@@ -22,9 +23,11 @@ GRANT = Grant("access-0", "refresh-0", dt.datetime(2036, 1, 1, tzinfo=dt.UTC), f
 ONE_DAY = dt.timedelta(days=1)
 
 
-def join(person: Participant, vendor: FakeVendor, now: dt.datetime) -> connections.Connected:
-    invitation: Invitation = connections.invitation_create(participant=person, by=None, now=now)
-    return connections.connect(participant=person, provider=vendor, grant=GRANT, now=now, invitation=invitation)
+def join(person: Participant, vendor: FakeVendor, now: dt.datetime) -> connections_services.Connected:
+    invitation: Invitation = invitations.invitation_create(participant=person, by=None, now=now)
+    return connections_services.connect(
+        participant=person, provider=vendor, grant=GRANT, now=now, invitation=invitation
+    )
 
 
 def test_the_account_of_somebody_who_left_is_free_for_another_study_id(
@@ -48,24 +51,24 @@ def test_the_account_of_somebody_who_takes_part_is_not(
     connection: Connection, vendor: FakeVendor, now: dt.datetime, status: str
 ) -> None:
     Connection.objects.filter(pk=connection.pk).update(status=status)
-    with pytest.raises(connections.ConnectRefused, match="account_taken"):
+    with pytest.raises(connections_services.ConnectRefused, match="account_taken"):
         join(ParticipantFactory(trial=connection.trial, status="invited"), vendor, now)
 
 
 def test_nor_when_they_have_disconnected_until_it_is_released(
     connection: Connection, vendor: FakeVendor, now: dt.datetime
 ) -> None:
-    connections.disconnect(connection, reason="by hand", now=now)
+    connections_services.disconnect(connection, reason="by hand", now=now)
     other = ParticipantFactory(trial=connection.trial, status="invited")
-    with pytest.raises(connections.ConnectRefused, match="account_taken"):
+    with pytest.raises(connections_services.ConnectRefused, match="account_taken"):
         join(other, vendor, now)
-    accounts.account_release(connection, reason="a colleague's try-out", now=now)
+    vendor_accounts.account_release(connection, reason="a colleague's try-out", now=now)
     assert join(other, vendor, now).connection.external_user_id == "user-1"
 
 
 def test_an_account_that_is_connected_cannot_be_released(connection: Connection, now: dt.datetime) -> None:
-    with pytest.raises(accounts.AccountFixed, match="disconnect"):
-        accounts.account_release(connection, reason="x", now=now)
+    with pytest.raises(vendor_accounts.AccountFixed, match="disconnect"):
+        vendor_accounts.account_release(connection, reason="x", now=now)
 
 
 def test_a_new_account_is_allowed_and_asked_from_then_on_only(
@@ -73,13 +76,13 @@ def test_a_new_account_is_allowed_and_asked_from_then_on_only(
 ) -> None:
     stored = Measurement.objects.filter(participant=connection.participant).count()
     monkeypatch.setattr(vendor, "identity", lambda token: type("Me", (), {"user_id": "user-2"})())
-    with pytest.raises(connections.ConnectRefused, match="other_account"):
+    with pytest.raises(connections_services.ConnectRefused, match="other_account"):
         join(connection.participant, vendor, now)
-    accounts.account_change_allow(connection, reason="a new phone", now=now)
+    vendor_accounts.account_change_allow(connection, reason="a new phone", now=now)
     connection.refresh_from_db()
     assert connection.status == Connection.Status.REVOKED
     joined = join(connection.participant, vendor, now).connection
     assert joined.external_user_id == "user-2"
-    asked = plan.collectable(joined, now + ONE_DAY)
+    asked = planning.collectable(joined, now + ONE_DAY)
     assert min(start for start, _ in asked) == now
     assert Measurement.objects.filter(participant=connection.participant).count() == stored

@@ -6,9 +6,9 @@ import datetime as dt
 
 import pytest
 
-from ingestion import answered
-from ingestion.devices import Described
+from ingestion.connections.devices import Described
 from ingestion.models import SyncWindow
+from ingestion.sync import window_coverage
 
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
 START = dt.datetime(2026, 5, 4, tzinfo=dt.UTC)
@@ -32,7 +32,8 @@ def device(known: float, synced: float | None, kind: str = "TRACKER", connection
 
 def spans(windows: list[SyncWindow], *described: tuple[int, Described]) -> list[tuple[float, float]]:
     return [
-        ((one.starts_at - START) / HOUR, (one.ends_at - START) / HOUR) for one in answered.stretches(windows, described)
+        ((one.starts_at - START) / HOUR, (one.ends_at - START) / HOUR)
+        for one in window_coverage.stretches(windows, described)
     ]
 
 
@@ -126,7 +127,7 @@ def test_what_was_answered_and_is_due_again_was_answered_when_it_was() -> None:
     [("done", "unreadable", True), ("done", "", False), ("done", "timeout", False), ("due", "unreadable", False)],
 )
 def test_an_answer_is_spoilt_that_could_not_be_read(state: str, error: str, expected: bool) -> None:
-    assert answered.spoilt(window(0, 1.1, state=state, error_code=error)) is expected
+    assert window_coverage.spoilt(window(0, 1.1, state=state, error_code=error)) is expected
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
-from ingestion import connections, devices
+from ingestion.connections import devices
+from ingestion.connections import services as connections_services
 from ingestion.models import Connection, ConnectionEvent, Device, DeviceReading, Invitation, SyncWindow
-from ingestion.providers.base import DeviceKind, DeviceState
-from metrics import gaps, verdicts
-from metrics.evidence import Evidence, Reading
+from ingestion.providers.base.live import DeviceKind, DeviceState
 from metrics.models import Cause, Gap, ParticipantDay, Standing
-from metrics.writer import store
+from metrics.monitoring import evaluation
+from metrics.monitoring import gaps as monitoring_gaps
+from metrics.monitoring.evidence import Evidence, Reading
+from metrics.writing.writer import store
 from participants.models import Participant
 from tests.factories import ParticipantFactory
 from tests.metrics.samples import batch, deliver
@@ -71,7 +73,7 @@ def read(linked: Connection, hour: float, percent: int) -> None:
 
 def causes(person: Participant, *, now: dt.datetime = NOW) -> list[tuple[float, float, str]]:
     """Monday's gaps as (first hour, last hour, cause)."""
-    verdicts.refresh_many([person], now=now, since=MONDAY)
+    evaluation.refresh_many([person], now=now, since=MONDAY)
     gaps = Gap.objects.filter(participant=person, date=MONDAY)
     return [((g.starts_at - START) / HOUR, (g.ends_at - START) / HOUR, g.cause) for g in gaps]
 
@@ -96,7 +98,7 @@ def test_a_dead_token_until_it_was_renewed(linked: Connection) -> None:
 def test_a_grant_that_is_gone_now(linked: Connection) -> None:
     windows(linked, 0, 10)
     worn(linked.participant, 0, 10)
-    connections.lost(linked, "expired_grant", now=START + 10 * HOUR)
+    connections_services.lost(linked, "expired_grant", now=START + 10 * HOUR)
     assert causes(linked.participant) == [(10, 24, Cause.TOKEN_DEAD)]
     standing = Standing.objects.get()
     assert (standing.access, standing.cause_since) == ("dead", START + 10 * HOUR)
@@ -104,7 +106,7 @@ def test_a_grant_that_is_gone_now(linked: Connection) -> None:
 
 def test_heart_rates_that_the_participant_did_not_allow(linked: Connection) -> None:
     worn(linked.participant, 0, 24, metric="steps", value=3)
-    connections.scope_lost(linked, "heart", now=START + HOUR)
+    connections_services.scope_lost(linked, "heart", now=START + HOUR)
     assert causes(linked.participant)[-1] == (1, 24, Cause.CONSENT_PARTIAL)
     assert Standing.objects.get().access == "partial"
 
@@ -148,8 +150,8 @@ def test_a_flat_battery(linked: Connection) -> None:
 def test_a_silence_of_less_than_three_hours_is_an_upload_to_come(silent: int, cause: Cause) -> None:
     since = START + 6 * HOUR
     known = Evidence(live=True, readings=[Reading(since, 3)])
-    piece = gaps.Piece(since, since + silent * dt.timedelta(minutes=1), None, {}, silent=True)
-    assert gaps.decided(piece, known, gaps.Neighbours(), 5).cause == cause
+    piece = monitoring_gaps.Piece(since, since + silent * dt.timedelta(minutes=1), None, {}, silent=True)
+    assert monitoring_gaps.decided(piece, known, monitoring_gaps.Neighbours(), 5).cause == cause
 
 
 def test_off_the_wrist_and_what_came_after_the_last_sync(linked: Connection) -> None:
@@ -189,4 +191,4 @@ def test_a_device_is_remembered_whenever_it_says_something_new(linked: Connectio
 def test_many_are_judged_in_as_many_statements_as_a_few(linked: Connection, django_assert_max_num_queries: Any) -> None:
     people = [linked.participant, *ParticipantFactory.create_batch(20, monitoring_starts_on=MONDAY)]
     with django_assert_max_num_queries(25):
-        verdicts.refresh_many(people, now=NOW)
+        evaluation.refresh_many(people, now=NOW)

@@ -10,7 +10,7 @@ import pytest
 from pytest_django import Settings
 
 from ingestion.models import Connection, SyncWindow
-from ingestion.providers.base import DataType
+from ingestion.providers.base.live import DataType
 from ingestion.sync import claims
 from tests.sync.conftest import connect
 from tests.sync.fake import TYPES, FakeVendor

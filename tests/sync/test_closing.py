@@ -8,9 +8,11 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
-from ingestion import closing, connections, tasks
+from ingestion import tasks
+from ingestion.connections import end_of_collection, invitations
+from ingestion.connections import services as connections_services
 from ingestion.models import Connection, SyncWindow
-from ingestion.providers.base import BrokenAnswer
+from ingestion.providers.base.errors import BrokenAnswer
 from participants.models import AuditEntry, Participant, Pause, Protocol, Trial
 from participants.services import trial_update
 from tests.api.conftest import Bring, bring  # noqa: F401  a fixture
@@ -51,7 +53,7 @@ def test_closing_a_trial_ends_its_connections_and_gives_their_grants_back(
     SyncWindow.objects.create(
         connection=connection, data_type="pulse", starts_at=now - HOUR, ends_at=now, due_at=now, reason="scheduled"
     )
-    link = connections.invitation_create(participant=connection.participant, by=None, now=now)
+    link = invitations.invitation_create(participant=connection.participant, by=None, now=now)
     close(connection.trial, django_capture_on_commit_callbacks)
     assert state(connection) == (Status.REVOKED, "trial_closed")
     assert state(other)[0] == Status.ACTIVE
@@ -65,11 +67,11 @@ def test_closing_a_trial_ends_its_connections_and_gives_their_grants_back(
 def test_before_closing_it_is_said_how_much_that_ends(connection: Connection, now: dt.datetime) -> None:
     trial = connection.trial
     connect(now, user="user-2")
-    assert closing.open_connections(trial) == (1, 0)
+    assert end_of_collection.open_connections(trial) == (1, 0)
     guest = ParticipantFactory(trial=trial, status=Participant.Status.INVITED)
     for days, count in ((-30, 0), (0, 1)):
-        connections.invitation_create(participant=guest, by=None, now=now + days * DAY)
-        assert closing.open_connections(trial) == (1, count)
+        invitations.invitation_create(participant=guest, by=None, now=now + days * DAY)
+        assert end_of_collection.open_connections(trial) == (1, count)
 
 
 def test_a_grant_that_is_not_taken_back_is_visible_and_asked_again(
@@ -82,23 +84,27 @@ def test_a_grant_that_is_not_taken_back_is_visible_and_asked_again(
     with monkeypatch.context() as away:
         away.setattr(vendor, "revoke", revoke)
         close(connection.trial, django_capture_on_commit_callbacks)
-    assert closing.progress(connection.trial) == closing.Progress(standing=0, giving_back=1, ended=1)
+    assert end_of_collection.progress(connection.trial) == end_of_collection.Progress(
+        standing=0, giving_back=1, ended=1
+    )
     connection.refresh_from_db()
     assert connection.give_back_at is not None
-    for pk in connections.give_back_due(connection.give_back_at):
+    for pk in connections_services.give_back_due(connection.give_back_at):
         tasks.give_back(pk)
-    assert closing.progress(connection.trial) == closing.Progress(standing=0, giving_back=0, ended=1)
+    assert end_of_collection.progress(connection.trial) == end_of_collection.Progress(
+        standing=0, giving_back=0, ended=1
+    )
 
 
 def test_what_a_killed_worker_left_is_ended_by_the_daily_task(connection: Connection, now: dt.datetime) -> None:
     Trial.objects.update(status=Trial.Status.CLOSED, closed_at=now)
-    assert closing.end_over(now) == 1
+    assert end_of_collection.end_over(now) == 1
     assert state(connection) == (Status.REVOKED, "trial_closed")
-    assert closing.end_over(now) == 0
+    assert end_of_collection.end_over(now) == 0
 
 
 def test_a_trial_that_was_opened_again_meanwhile_is_left_alone(connection: Connection, now: dt.datetime) -> None:
-    assert closing.end_trial(connection.trial_id, now=now) == 0
+    assert end_of_collection.end_trial(connection.trial_id, now=now) == 0
     assert state(connection)[0] == Status.ACTIVE
 
 
@@ -106,15 +112,15 @@ def test_opened_again_it_takes_new_invitations(
     connection: Connection, now: dt.datetime, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     trial, person = connection.trial, connection.participant
-    old = connections.invitation_create(participant=person, by=None, now=now)
+    old = invitations.invitation_create(participant=person, by=None, now=now)
     close(trial, django_capture_on_commit_callbacks)
     person.refresh_from_db()
     with pytest.raises(ValueError, match="is over"):
-        connections.invitation_create(participant=person, by=None, now=now)
+        invitations.invitation_create(participant=person, by=None, now=now)
     trial_update(trial, status=Trial.Status.RUNNING)
-    with pytest.raises(connections.InvitationRefused, match="cancelled"):
-        connections.invitation_open(connections.invitation_code(old), now=now)
-    assert connections.invitation_create(participant=person, by=None, now=now).cancelled_at is None
+    with pytest.raises(invitations.InvitationRefused, match="cancelled"):
+        invitations.invitation_open(invitations.invitation_code(old), now=now)
+    assert invitations.invitation_create(participant=person, by=None, now=now).cancelled_at is None
     assert state(connection)[0] == Status.REVOKED
 
 
@@ -133,8 +139,8 @@ def test_after_the_last_day_late_uploads_are_waited_for_and_then_the_connection_
     over = dt.datetime.combine(on(now, 7), dt.time(), dt.UTC) - HOUR  # Amsterdam, in winter
     Protocol.objects.update(lost_after_hours=100)
     wait = 100 * HOUR
-    assert closing.end_over(over + wait - dt.timedelta(seconds=1)) == 0
-    assert closing.end_over(over + wait) == 1
+    assert end_of_collection.end_over(over + wait - dt.timedelta(seconds=1)) == 0
+    assert end_of_collection.end_over(over + wait) == 1
     assert state(connection) == (Status.REVOKED, "over")
 
 
@@ -143,25 +149,25 @@ def test_the_protocol_in_force_says_how_long_is_waited(connection: Connection, n
     Participant.objects.update(monitoring_ends_on=on(now, 6))
     Protocol.objects.create(trial=connection.trial, version=2, effective_on=on(now, 20), lost_after_hours=24)
     Protocol.objects.create(trial=connection.trial, version=3, effective_on=on(now, -2), lost_after_hours=900)
-    assert closing.end_over(now) == 1
+    assert end_of_collection.end_over(now) == 1
 
 
 def test_who_connects_for_days_that_are_past_is_read_first(connection: Connection, now: dt.datetime) -> None:
     Participant.objects.update(monitoring_starts_on=dt.date(2016, 4, 12), monitoring_ends_on=dt.date(2016, 5, 11))
     Connection.objects.update(status_since=now)
-    assert closing.end_over(now + 7 * DAY - HOUR) == 0
+    assert end_of_collection.end_over(now + 7 * DAY - HOUR) == 0
     unread = SyncWindow.objects.create(
         connection=connection, data_type="pulse", starts_at=now - HOUR, ends_at=now, due_at=now, reason="backfill"
     )
-    assert closing.end_over(now + 8 * DAY) == 0
+    assert end_of_collection.end_over(now + 8 * DAY) == 0
     SyncWindow.objects.filter(pk=unread.pk).update(finished_at=now)
-    assert closing.end_over(now + 8 * DAY) == 1
+    assert end_of_collection.end_over(now + 8 * DAY) == 1
 
 
 @pytest.mark.parametrize(("status", "reason"), [("completed", "completed"), ("withdrawn", "left"), ("erased", "left")])
 def test_who_takes_part_no_more_is_let_go(connection: Connection, now: dt.datetime, status: str, reason: str) -> None:
     Participant.objects.update(status=status)
-    closing.end_over(now)
+    end_of_collection.end_over(now)
     assert state(connection) == (Status.REVOKED, reason)
 
 
@@ -169,11 +175,11 @@ def test_an_open_pause_that_is_not_collected_ends_no_connection(connection: Conn
     Protocol.objects.update(collect_in_pauses=False)
     Pause.objects.create(participant=connection.participant, starts_on=on(now, 40), reason="away")
     Connection.objects.update(status_since=now - 60 * DAY)
-    assert closing.end_over(now) == 0
+    assert end_of_collection.end_over(now) == 0
 
 
 def test_nobody_else_is_ended(connection: Connection, now: dt.datetime) -> None:
-    assert closing.end_over(now) == 0
+    assert end_of_collection.end_over(now) == 0
     assert state(connection)[0] == Status.ACTIVE
 
 
@@ -185,23 +191,23 @@ def test_after_the_trials_last_day_nobody_is_invited_or_let_in(
     now: dt.datetime, vendor: FakeVendor, db: None, days_ago: int, refused: bool
 ) -> None:
     person = ParticipantFactory(status=Participant.Status.INVITED)
-    link = connections.invitation_code(connections.invitation_create(participant=person, by=None, now=now))
+    link = invitations.invitation_code(invitations.invitation_create(participant=person, by=None, now=now))
     Trial.objects.update(ends_on=on(now, days_ago))
     person.refresh_from_db()
     person.trial.refresh_from_db()
     if not refused:
-        connections.invitation_open(link, now=now)
-        connections.invitation_create(participant=person, by=None, now=now)
+        invitations.invitation_open(link, now=now)
+        invitations.invitation_create(participant=person, by=None, now=now)
         return
-    with pytest.raises(connections.InvitationRefused, match="study_over"):
-        connections.invitation_open(link, now=now)
+    with pytest.raises(invitations.InvitationRefused, match="study_over"):
+        invitations.invitation_open(link, now=now)
     with pytest.raises(ValueError, match="is over"):
-        connections.invitation_create(participant=person, by=None, now=now)
+        invitations.invitation_create(participant=person, by=None, now=now)
 
 
 def test_whose_own_monitoring_is_over_may_still_connect_for_it(now: dt.datetime, vendor: FakeVendor, db: None) -> None:
     person = ParticipantFactory(status=Participant.Status.INVITED, monitoring_ends_on=on(now, 9))
-    assert connections.invitation_create(participant=person, by=None, now=now)
+    assert invitations.invitation_create(participant=person, by=None, now=now)
 
 
 # --- the API and the administration ------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from ingestion.models import Connection, Fingerprint, SyncWindow
-from ingestion.providers.base import Notification
-from ingestion.sync import dispatch, engine, notices, plan
+from ingestion.providers.base.live import Notification
+from ingestion.sync import dispatch, engine, notifications, planning
 from participants.models import Participant, Pause, Protocol, Trial
 from tests.sync.fake import FakeVendor
 
@@ -54,7 +54,7 @@ def read_all(connection: Connection) -> None:
 
 
 def asked(vendor: FakeVendor, data_type: str) -> list[tuple[dt.datetime, dt.datetime]]:
-    return plan.merged((start, end) for _, code, start, end in vendor.asked if code == data_type)
+    return planning.merged((start, end) for _, code, start, end in vendor.asked if code == data_type)
 
 
 # --- a regular pass ----------------------------------------------------------------------------------------------
@@ -65,7 +65,7 @@ def test_the_last_day_is_asked_for_to_its_midnight(
     connection: Connection, now: dt.datetime, whose: Callable[..., None]
 ) -> None:
     whose(**{"monitoring_ends_on" if whose is person else "ends_on": on(now, 3)})
-    plan.plan_pass(connection, now)
+    planning.plan_pass(connection, now)
     assert planned()[-1][1] == midnight(now, 2)
 
 
@@ -74,14 +74,14 @@ def test_the_first_day_is_asked_for_from_its_midnight(
     connection: Connection, now: dt.datetime, whose: Callable[..., None]
 ) -> None:
     whose(**{"monitoring_starts_on" if whose is person else "starts_on": on(now, 10)})
-    plan.plan_pass(connection, now)
+    planning.plan_pass(connection, now)
     assert planned()[0][0] == midnight(now, 10)
 
 
 def test_who_was_away_gets_nothing_from_before_the_first_day(connection: Connection, now: dt.datetime) -> None:
     person(monitoring_starts_on=on(now, 10))
     connection.swept_at, connection.last_pull_at = None, now - 9 * DAY
-    plan.plan_pass(connection, now)
+    planning.plan_pass(connection, now)
     assert planned()[0][0] == midnight(now, 10)
 
 
@@ -100,13 +100,13 @@ def test_a_month_of_long_ago_is_all_that_is_asked_for(
 
 def test_monitoring_that_has_not_begun_asks_for_nothing(connection: Connection, now: dt.datetime) -> None:
     person(monitoring_starts_on=on(now, -1))
-    assert plan.plan_pass(connection, now) == 0
+    assert planning.plan_pass(connection, now) == 0
 
 
 def test_without_dates_it_begins_with_the_days_watched_before_they_connected(
     connection: Connection, now: dt.datetime
 ) -> None:
-    plan.plan_pass(connection, now)
+    planning.plan_pass(connection, now)
     first = now - 14 * DAY - 7 * DAY
     assert planned()[0][0] == first.replace(minute=0)
 
@@ -118,7 +118,7 @@ def test_days_of_a_pause_are_left_out_where_the_protocol_does_not_collect_them(
     Pause.objects.create(participant=connection.participant, starts_on=on(now, 4), ends_on=on(now, 3), reason="away")
     Protocol.objects.update(collect_in_pauses=False)
     parts = [(midnight(now, 6), midnight(now, 4)), (midnight(now, 2), now)]
-    plan.plan_pass(connection, now)
+    planning.plan_pass(connection, now)
     read_all(connection)
     whole = (midnight(now, 2), now.replace(minute=0) + HOUR)
     assert planned() == hours(parts[0], whole)
@@ -132,7 +132,7 @@ def test_days_of_a_pause_are_left_out_where_the_protocol_does_not_collect_them(
 def test_paused_days_are_asked_for_where_the_protocol_collects_them(connection: Connection, now: dt.datetime) -> None:
     person(monitoring_starts_on=on(now, 6))
     Pause.objects.create(participant=connection.participant, starts_on=on(now, 4), ends_on=on(now, 3), reason="away")
-    plan.plan_pass(connection, now)
+    planning.plan_pass(connection, now)
     assert planned() == hours((midnight(now, 6), now.replace(minute=0) + HOUR))
 
 
@@ -168,7 +168,7 @@ def test_a_closed_trial_is_not_asked_for(connection: Connection, vendor: FakeVen
 def test_a_look_under_way_is_left_alone(connection: Connection, window: MakeWindow, now: dt.datetime) -> None:
     held = window(kind="look", state="claimed", claimed_at=now)
     left = window(hours=5, kind="look")
-    plan.plan_pass(connection, now)
+    planning.plan_pass(connection, now)
     assert [SyncWindow.objects.filter(pk=one.pk).exists() for one in (held, left)] == [True, False]
 
 
@@ -177,7 +177,7 @@ def test_a_look_under_way_is_left_alone(connection: Connection, window: MakeWind
 
 def test_a_backfill_asks_for_nothing_outside(connection: Connection, now: dt.datetime) -> None:
     person(monitoring_starts_on=on(now, 10), monitoring_ends_on=on(now, 8))
-    plan.plan_backfill(connection, now - 30 * DAY, now)
+    planning.plan_backfill(connection, now - 30 * DAY, now)
     assert planned() == hours((midnight(now, 10), midnight(now, 7)))
 
 
@@ -186,7 +186,7 @@ def test_a_notice_of_days_outside_asks_for_what_is_inside(
 ) -> None:
     person(monitoring_starts_on=on(now, 4), monitoring_ends_on=on(now, 3))
     vendor.notices = [Notification("user-1", "pulse", "UPSERT", now - 8 * DAY, now)]
-    notices.handle(notices.receive("fake", b"{}", now).pk, now=now)
+    notifications.handle(notifications.receive("fake", b"{}", now).pk, now=now)
     assert planned() == hours((midnight(now, 4), midnight(now, 2)))
 
 
@@ -199,7 +199,7 @@ def test_days_that_moved_are_not_asked_for_outside(
             due_at=now, reason="scheduled", state="done",
         )  # fmt: skip
     person(monitoring_starts_on=on(now, 4))
-    assert plan.days_moved(connection, vendor, now - 9 * DAY, now) == 1
+    assert planning.days_moved(connection, vendor, now - 9 * DAY, now) == 1
 
 
 # --- windows that were planned before ----------------------------------------------------------------------------

@@ -18,13 +18,15 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from ingestion import connections, live
+from ingestion import live_providers
+from ingestion.connections import services as connections_services
 from ingestion.management.commands.google_webhooks import signed_claim
 from ingestion.models import Connection, SyncWindow
-from ingestion.providers.base import BrokenAnswer, Grant
+from ingestion.providers.base.errors import BrokenAnswer
+from ingestion.providers.base.live import Grant
 from ingestion.providers.google_health.setup import build
 from ingestion.providers.google_health.simulator.server import Options, Server, Simulator
-from ingestion.sync import limits
+from ingestion.sync import rate_limits
 from metrics.models import Measurement
 from tests.factories import ParticipantFactory, TrialFactory
 from tests.sync.fake import FakeVendor
@@ -137,8 +139,8 @@ def simulator(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[S
     }
     with httpx.Client() as http:
         provider = build(http, LocMemCache("commands", {}), options)
-        monkeypatch.setattr(live, "provider", lambda slug: provider)
-        monkeypatch.setattr(limits, "seconds_to_wait", lambda *_: 0.0)
+        monkeypatch.setattr(live_providers, "provider", lambda slug: provider)
+        monkeypatch.setattr(rate_limits, "seconds_to_wait", lambda *_: 0.0)
         yield server
     server.shutdown()
     server.server_close()
@@ -158,8 +160,8 @@ def test_the_store_equals_the_truth_until_a_row_is_lost(db: None, simulator: Ser
         now + dt.timedelta(hours=1),
         frozenset(account["scope"].split()),
     )
-    connections.connect(
-        participant=person, provider=live.provider("google_health"), grant=grant, now=now, invitation=None
+    connections_services.connect(
+        participant=person, provider=live_providers.provider("google_health"), grant=grant, now=now, invitation=None
     )
     told("sync")
     assert "in all" in told("compare_simulator")

@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 from django.db import transaction
 
-from ingestion import connections
+from ingestion.connections import services as connections_services
 from ingestion.models import SyncWindow
 from ingestion.sync import claims, engine
 from metrics.models import Measurement
@@ -20,13 +20,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def test_twenty_workers_with_an_expired_token_refresh_once(vendor: FakeVendor, now: dt.datetime) -> None:
     mine = connect(now, token_hours=-1)
-    tokens = at_once(20, lambda: connections.fresh_token(mine, vendor))
+    tokens = at_once(20, lambda: connections_services.fresh_token(mine, vendor))
     assert (vendor.refreshes, set(tokens)) == (1, {"access-1"})
 
 
 def test_twenty_workers_whose_token_is_refused_refresh_once(vendor: FakeVendor, now: dt.datetime) -> None:
     mine = connect(now)
-    at_once(20, lambda: connections.fresh_token(mine, vendor, refused="access-0"))
+    at_once(20, lambda: connections_services.fresh_token(mine, vendor, refused="access-0"))
     assert vendor.refreshes == 1
 
 

@@ -8,14 +8,16 @@ from functools import partial
 
 import pytest
 
-from ingestion import connections
-from ingestion.connections import ConnectRefused
+from ingestion.connections import invitations
+from ingestion.connections import services as connections_services
+from ingestion.connections.services import ConnectRefused
 from ingestion.models import Connection, Device, DeviceReading, Fingerprint, Invitation, SyncWindow
-from ingestion.providers.base import Grant
+from ingestion.providers.base.live import Grant
 from ingestion.sync import dispatch, engine
 from metrics.models import Measurement
-from participants import consents, erasing
 from participants.models import Consent, Erasure, Participant, Trial
+from participants.privacy import consent as privacy_consent
+from participants.privacy import erasure as privacy_erasure
 from participants.services import participant_complete, participant_withdraw, trial_update
 from tests.actors import all_at_once, at_once, refused, somebody_else
 from tests.factories import ParticipantFactory, UserFactory
@@ -35,15 +37,17 @@ def person(vendor: FakeVendor, settings: object, tmp_path: object) -> Participan
 
 @pytest.fixture
 def invitation(person: Participant, now: dt.datetime) -> Invitation:
-    return connections.invitation_create(participant=person, by=None, now=now)
+    return invitations.invitation_create(participant=person, by=None, now=now)
 
 
 def consent(
     invitation: Invitation, vendor: FakeVendor, now: dt.datetime, grant: Grant = GRANT
-) -> connections.Connected:
+) -> connections_services.Connected:
     """As the callback does it: with what was read before the vendor is asked."""
     known = Invitation.objects.select_related("participant__trial").get(pk=invitation.pk)
-    return connections.connect(participant=known.participant, provider=vendor, grant=grant, now=now, invitation=known)
+    return connections_services.connect(
+        participant=known.participant, provider=vendor, grant=grant, now=now, invitation=known
+    )
 
 
 def during(vendor: FakeVendor, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
@@ -62,9 +66,9 @@ def withdraw(person: Participant) -> None:
 
 
 def erase(person: Participant) -> None:
-    asked = erasing.erasure_ask(Participant.objects.get(pk=person.pk), by=UserFactory(), reason="letter")
+    asked = privacy_erasure.erasure_ask(Participant.objects.get(pk=person.pk), by=UserFactory(), reason="letter")
     Erasure.objects.filter(pk=asked.pk).update(state=Erasure.State.APPROVED, decided_by=UserFactory())
-    erasing.erase(asked.pk)
+    privacy_erasure.erase(asked.pk)
 
 
 def complete(person: Participant) -> None:
@@ -76,11 +80,11 @@ def close(person: Participant) -> None:
 
 
 def invite_anew(person: Participant) -> None:
-    connections.invitation_create(participant=person, by=None, now=dt.datetime.now(dt.UTC))
+    invitations.invitation_create(participant=person, by=None, now=dt.datetime.now(dt.UTC))
 
 
 def new_version(person: Participant) -> None:
-    consents.document_add(person.trial, version="2", title="Consent", effective_on=dt.date(2026, 1, 1))
+    privacy_consent.document_add(person.trial, version="2", title="Consent", effective_on=dt.date(2026, 1, 1))
 
 
 MEANWHILE = {
@@ -154,7 +158,7 @@ def test_connecting_and_withdrawing_at_once_leaves_nobody_connected(
 
 
 def test_of_two_invitations_at_once_one_link_works(person: Participant, now: dt.datetime) -> None:
-    at_once(2, lambda: connections.invitation_create(participant=person, by=None, now=now).pk)
+    at_once(2, lambda: invitations.invitation_create(participant=person, by=None, now=now).pk)
     assert Invitation.objects.filter(cancelled_at=None).count() == 1
 
 
@@ -163,7 +167,7 @@ def test_who_has_left_is_not_invited(person: Participant, now: dt.datetime, stat
     stale = Participant.objects.select_related("trial").get(pk=person.pk)
     Participant.objects.update(status=status)
     with pytest.raises(ValueError, match="cannot be invited"):
-        connections.invitation_create(participant=stale, by=None, now=now)
+        invitations.invitation_create(participant=stale, by=None, now=now)
 
 
 # --- a worker in flight ------------------------------------------------------------------------------------------
@@ -184,7 +188,9 @@ def left(mine: Connection) -> None:
 
 
 def stopped(mine: Connection) -> None:
-    connections.disconnect(Connection.objects.get(pk=mine.pk), reason="participant", now=dt.datetime.now(dt.UTC))
+    connections_services.disconnect(
+        Connection.objects.get(pk=mine.pk), reason="participant", now=dt.datetime.now(dt.UTC)
+    )
 
 
 def over(mine: Connection) -> None:
@@ -232,13 +238,15 @@ def test_a_token_that_is_about_to_run_out_is_refreshed_beforehand(
     vendor: FakeVendor, now: dt.datetime, seconds: int, refreshes: int
 ) -> None:
     mine = connect(now, token_hours=seconds / 3600)
-    connections.fresh_token(mine, vendor)
+    connections_services.fresh_token(mine, vendor)
     assert vendor.refreshes == refreshes
 
 
 def test_consent_is_asked_of_who_was_invited_and_not_of_who_was_not(
     person: Participant, invitation: Invitation, vendor: FakeVendor, now: dt.datetime
 ) -> None:
-    document = consents.document_add(person.trial, version="1", title="Consent", effective_on=dt.date(2026, 1, 1))
-    consents.consent_give(person, document, how=Consent.How.ONLINE)
+    document = privacy_consent.document_add(
+        person.trial, version="1", title="Consent", effective_on=dt.date(2026, 1, 1)
+    )
+    privacy_consent.consent_give(person, document, how=Consent.How.ONLINE)
     assert consent(invitation, vendor, now).connection.status == Connection.Status.ACTIVE

@@ -14,13 +14,18 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
-from ingestion import connections, live
-from ingestion.connections import ConnectRefused, InvitationRefused
+from ingestion import live_providers
+from ingestion.connections import invitations
+from ingestion.connections import services as connections_services
+from ingestion.connections.invitations import InvitationRefused
+from ingestion.connections.services import ConnectRefused
 from ingestion.models import Connection, ConnectionEvent, Device, Invitation
-from ingestion.providers.base import AccessGone, BrokenAnswer, DataType, DeviceState, Grant
+from ingestion.providers.base.errors import AccessGone, BrokenAnswer
+from ingestion.providers.base.live import DataType, DeviceState, Grant
 from metrics.models import Standing
-from participants import consents, vault
 from participants.models import AuditEntry, Consent, Participant, Trial
+from participants.privacy import consent as privacy_consent
+from participants.privacy import encryption
 from tests.factories import ParticipantFactory, TrialFactory, UserFactory
 from tests.sync.conftest import connect
 from tests.sync.fake import TYPES, FakeVendor
@@ -62,8 +67,8 @@ class Vendor(FakeVendor):
 def vendor(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Vendor:
     made = Vendor()
     settings.TOKEN_KEYS = ["a-key-for-tests-that-is-long-enough"]
-    monkeypatch.setattr(live, "provider", lambda slug: made)
-    monkeypatch.setattr(live, "providers", lambda: [made])
+    monkeypatch.setattr(live_providers, "provider", lambda slug: made)
+    monkeypatch.setattr(live_providers, "providers", lambda: [made])
     return made
 
 
@@ -73,7 +78,7 @@ def person(vendor: Vendor) -> Participant:
 
 
 def invite(person: Participant, now: dt.datetime = NOW) -> Invitation:
-    return connections.invitation_create(participant=person, by=None, now=now)
+    return invitations.invitation_create(participant=person, by=None, now=now)
 
 
 def entries(action: str) -> list[tuple[int | None, str]]:
@@ -91,7 +96,7 @@ def locked(asked: CaptureQueriesContext, table: str) -> list[str]:
 def test_an_invitation_is_somebody_s_by_somebody_for_so_many_days(person: Participant, settings: Settings) -> None:
     settings.INVITATION_DAYS = 10
     by = UserFactory()
-    made = connections.invitation_create(participant=person, by=by, now=NOW)
+    made = invitations.invitation_create(participant=person, by=by, now=NOW)
     made.refresh_from_db()
     assert (made.participant, made.created_by, made.created_at) == (person, by, NOW)
     assert made.expires_at == NOW + 10 * DAY
@@ -114,7 +119,7 @@ def test_a_simulator_plays_for_demo_trials_alone(
     person: Participant, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     simulator = type("Simulator", (Vendor,), {"synthetic": True})()
-    monkeypatch.setattr(live, "providers", lambda: [vendor, simulator])
+    monkeypatch.setattr(live_providers, "providers", lambda: [vendor, simulator])
     with pytest.raises(ValueError, match="only participants of demo trials"):
         invite(person)
     assert not Invitation.objects.exists()
@@ -148,12 +153,12 @@ def test_a_cancelled_invitation_stays_cancelled_since_then(person: Participant) 
     made = invite(person)
     other = invite(ParticipantFactory(trial=person.trial))
     with CaptureQueriesContext(database) as asked:
-        connections.invitation_cancel(made, now=NOW + DAY)
+        invitations.invitation_cancel(made, now=NOW + DAY)
     assert "UPDATE" in locked(asked, "ingestion_invitation")
     assert made.cancelled_at == NOW + DAY
     stale = Invitation.objects.get(pk=made.pk)
     stale.cancelled_at = None
-    connections.invitation_cancel(stale, now=NOW + 2 * DAY)
+    invitations.invitation_cancel(stale, now=NOW + 2 * DAY)
     assert stale.cancelled_at == NOW + DAY
     assert Invitation.objects.get(pk=made.pk).cancelled_at == NOW + DAY
     assert Invitation.objects.get(pk=other.pk).cancelled_at is None
@@ -164,7 +169,7 @@ def test_an_invitation_that_was_used_is_not_cancelled(person: Participant) -> No
     made = invite(person)
     Invitation.objects.update(used_at=NOW)
     with pytest.raises(ValueError, match="disconnect them instead"):
-        connections.invitation_cancel(made, now=NOW)
+        invitations.invitation_cancel(made, now=NOW)
     assert Invitation.objects.get().cancelled_at is None
     assert entries("invitation.cancel") == []
 
@@ -184,7 +189,7 @@ def test_who_is_invited_or_let_in_is_held_meanwhile_and_the_trial_stays_open(
     stored = next(n for n, sql in enumerate(statements) if sql.startswith('INSERT INTO "ingestion_connection"'))
     assert holding < inside < stored
     with CaptureQueriesContext(database) as asked:
-        connections.invitation_cancel(invite(person), now=NOW)
+        invitations.invitation_cancel(invite(person), now=NOW)
     assert len([sql for sql in locked(asked, "participants_participant") if sql]) == 2
 
 
@@ -197,22 +202,22 @@ def code(*parts: object, salt: str = "ingestion.invitation") -> str:
 
 def refused(link: str, now: dt.datetime = NOW) -> str:
     with pytest.raises(InvitationRefused) as refusal:
-        connections.invitation_open(link, now=now)
+        invitations.invitation_open(link, now=now)
     return refusal.value.code
 
 
 def test_a_link_holds_its_invitation_signed_for_this_purpose(person: Participant) -> None:
     made = invite(person)
-    link = connections.invitation_code(made)
+    link = invitations.invitation_code(made)
     assert signing.loads(link, salt="ingestion.invitation") == [made.pk, made.nonce]
-    assert connections.invitation_open(link, now=NOW) == made
+    assert invitations.invitation_open(link, now=NOW) == made
     assert refused(code(made.pk, made.nonce, salt="another")) == "unknown"
     assert refused(signing.dumps([made.pk, made.nonce])) == "unknown"
 
 
 def test_a_link_opens_with_both_its_halves_alone(person: Participant) -> None:
     made, other = invite(person), invite(ParticipantFactory(trial=person.trial))
-    assert connections.invitation_open(code(other.pk, other.nonce), now=NOW) == other
+    assert invitations.invitation_open(code(other.pk, other.nonce), now=NOW) == other
     for parts in ((made.pk, other.nonce), (made.pk + other.pk, made.nonce), (made.pk,), (made.pk, made.nonce, 1), ()):
         assert refused(code(*parts)) == "unknown"
     assert refused(signing.dumps(5, salt="ingestion.invitation")) == "unknown"
@@ -220,14 +225,14 @@ def test_a_link_opens_with_both_its_halves_alone(person: Participant) -> None:
 
 def test_the_first_opening_is_noted_of_this_invitation(person: Participant) -> None:
     made, other = invite(person), invite(ParticipantFactory(trial=person.trial))
-    link = connections.invitation_code(made)
-    assert connections.invitation_open(link, now=NOW).opened_at == NOW
-    assert connections.invitation_open(link, now=NOW + DAY).opened_at == NOW
+    link = invitations.invitation_code(made)
+    assert invitations.invitation_open(link, now=NOW).opened_at == NOW
+    assert invitations.invitation_open(link, now=NOW + DAY).opened_at == NOW
     assert dict(Invitation.objects.values_list("pk", "opened_at")) == {made.pk: NOW, other.pk: None}
 
 
 def test_of_two_openings_at_once_the_first_is_noted(person: Participant) -> None:
-    link = connections.invitation_code(invite(person))
+    link = invitations.invitation_code(invite(person))
     others = [NOW]
 
     def somebody_first(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
@@ -236,22 +241,22 @@ def test_of_two_openings_at_once_the_first_is_noted(person: Participant) -> None
         return execute(sql, *rest)
 
     with database.execute_wrapper(somebody_first):
-        connections.invitation_open(link, now=NOW + DAY)
+        invitations.invitation_open(link, now=NOW + DAY)
     assert (others, Invitation.objects.get().opened_at) == ([], NOW)
 
 
 def test_a_link_is_too_old_from_the_instant_at_which_it_ends(person: Participant, settings: Settings) -> None:
     settings.INVITATION_DAYS = 14
-    link = connections.invitation_code(invite(person))
+    link = invitations.invitation_code(invite(person))
     assert refused(link, NOW + 14 * DAY) == "expired"
     assert Invitation.objects.get().opened_at is None
-    assert connections.invitation_open(link, now=NOW + 14 * DAY - MICRO)
+    assert invitations.invitation_open(link, now=NOW + 14 * DAY - MICRO)
 
 
 def test_of_several_reasons_why_a_link_does_not_open_the_first_is_told(person: Participant) -> None:
     made = invite(person)
-    link = connections.invitation_code(made)
-    connections.invitation_cancel(made, now=NOW)
+    link = invitations.invitation_code(made)
+    invitations.invitation_cancel(made, now=NOW)
     assert refused(link, NOW + 30 * DAY) == "cancelled"
     Trial.objects.update(status=Trial.Status.CLOSED)
     assert refused(link) == "study_over"
@@ -268,7 +273,7 @@ def test_of_several_reasons_why_a_link_does_not_open_the_first_is_told(person: P
 )
 def test_who_takes_part_may_connect(person: Participant, status: str, expected: str) -> None:
     person.status = status
-    assert connections.refusal(person, NOW) == expected
+    assert invitations.refusal(person, NOW) == expected
 
 
 @pytest.mark.parametrize(
@@ -285,19 +290,19 @@ def test_a_trial_is_over_when_its_last_day_is_where_they_live(
     person: Participant, zone: str, last: dt.date | None, expected: str
 ) -> None:
     person.time_zone, person.trial.ends_on = zone, last
-    assert connections.refusal(person, NOW) == expected
+    assert invitations.refusal(person, NOW) == expected
 
 
 def test_a_trial_that_was_closed_is_over_whatever_its_last_day(person: Participant) -> None:
     person.trial.status = Trial.Status.CLOSED
-    assert connections.refusal(person, NOW) == "study_over"
+    assert invitations.refusal(person, NOW) == "study_over"
     person.trial.ends_on = TODAY + DAY
-    assert connections.refusal(person, NOW) == "study_over"
+    assert invitations.refusal(person, NOW) == "study_over"
 
 
 def test_whose_own_monitoring_is_over_may_connect_still(person: Participant) -> None:
     person.monitoring_ends_on = TODAY - 30 * DAY
-    assert connections.refusal(person, NOW) == ""
+    assert invitations.refusal(person, NOW) == ""
 
 
 # --- connecting --------------------------------------------------------------------------------------------------
@@ -306,8 +311,10 @@ def test_whose_own_monitoring_is_over_may_connect_still(person: Participant) -> 
 def consent(
     person: Participant, vendor: Vendor, grant: Grant = GRANT, *, invitation: Invitation | None = None,
     now: dt.datetime = NOW,
-) -> connections.Connected:  # fmt: skip
-    return connections.connect(participant=person, provider=vendor, grant=grant, now=now, invitation=invitation)
+) -> connections_services.Connected:  # fmt: skip
+    return connections_services.connect(
+        participant=person, provider=vendor, grant=grant, now=now, invitation=invitation
+    )
 
 
 def turned_away(person: Participant, vendor: Vendor, grant: Grant = GRANT, **more: Any) -> str:
@@ -327,7 +334,7 @@ def test_a_consent_is_stored_as_it_was_given(person: Participant, vendor: Vendor
         person, person.trial, "fake", "user-1",
     )  # fmt: skip
     assert (mine.scopes, mine.token_expires_at) == (["heart", "move"], GRANT.expires_at)
-    assert json.loads(vault.unseal(mine.sealed_tokens)) == ["access-new", "refresh-new"]
+    assert json.loads(encryption.unseal(mine.sealed_tokens)) == ["access-new", "refresh-new"]
     assert (mine.status, mine.status_since, mine.status_reason) == ("active", NOW, "connected")
     assert (mine.connected_at, mine.next_due_at) == (NOW, NOW)
     assert list(Device.objects.values_list("external_id", "seen_at")) == [("d1", NOW)]
@@ -359,7 +366,7 @@ def test_a_renewed_connection_begins_anew_but_for_when_they_first_connected(
     assert (mine.connected_at, mine.status, mine.status_since) == (NOW - 30 * DAY, "active", NOW)
     assert (mine.next_due_at, mine.busy_until, mine.swept_at, mine.give_back_at) == (NOW, None, None, None)
     assert (mine.scopes, mine.token_expires_at) == (["heart"], NOW + DAY)
-    assert json.loads(vault.unseal(mine.sealed_tokens)) == ["access-later", "refresh-later"]
+    assert json.loads(encryption.unseal(mine.sealed_tokens)) == ["access-later", "refresh-later"]
 
 
 @pytest.mark.parametrize("scopes", [None, frozenset[str](), frozenset({"weight"})])
@@ -507,9 +514,9 @@ def test_an_invitation_that_does_not_hold_any_more_lets_nobody_in(
 def test_they_must_have_agreed_to_what_is_in_force_where_they_live(
     person: Participant, vendor: Vendor, zone: str, expected: str
 ) -> None:
-    first = consents.document_add(person.trial, version="1", title="Consent", effective_on=dt.date(2026, 1, 1))
-    consents.document_add(person.trial, version="2", title="Consent", effective_on=TODAY + DAY)
-    consents.consent_give(person, first, how=Consent.How.ONLINE)
+    first = privacy_consent.document_add(person.trial, version="1", title="Consent", effective_on=dt.date(2026, 1, 1))
+    privacy_consent.document_add(person.trial, version="2", title="Consent", effective_on=TODAY + DAY)
+    privacy_consent.consent_give(person, first, how=Consent.How.ONLINE)
     Participant.objects.update(time_zone=zone)
     made = invite(Participant.objects.get(pk=person.pk))
     if expected:
@@ -519,5 +526,5 @@ def test_they_must_have_agreed_to_what_is_in_force_where_they_live(
 
 
 def test_who_was_not_invited_is_not_asked_for_a_consent_of_ours(person: Participant, vendor: Vendor) -> None:
-    consents.document_add(person.trial, version="1", title="Consent", effective_on=dt.date(2026, 1, 1))
+    privacy_consent.document_add(person.trial, version="1", title="Consent", effective_on=dt.date(2026, 1, 1))
     assert consent(person, vendor).connection.status == "active"

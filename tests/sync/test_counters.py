@@ -12,9 +12,10 @@ import pytest
 from django.db import transaction
 from pytest_django import Settings
 
-from ingestion import connections, live, telemetry
+from ingestion import live_providers, prometheus
+from ingestion.connections import services as connections_services
 from ingestion.models import Connection, SyncWindow
-from ingestion.providers.base import (
+from ingestion.providers.base.errors import (
     AccessGone,
     BrokenAnswer,
     ClientMisconfigured,
@@ -85,8 +86,8 @@ def test_a_grant_that_ended_is_counted_once(
 ) -> None:
     lost = Growth("wearable_token_failures_total", provider="fake")
     with django_capture_on_commit_callbacks(execute=True):
-        connections.lost(connection, AccessGone.EXPIRED_GRANT, now=now)
-        connections.lost(connection, AccessGone.EXPIRED_GRANT, now=now)
+        connections_services.lost(connection, AccessGone.EXPIRED_GRANT, now=now)
+        connections_services.lost(connection, AccessGone.EXPIRED_GRANT, now=now)
     assert lost() == 1
 
 
@@ -103,7 +104,7 @@ def test_refusals_are_counted_by_kind(error: VendorError, kind: str) -> None:
     grown, vendor = Growth("wearable_vendor_errors_total", provider="fake", kind=kind), FakeVendor()
     vendor.refresh_error = error
     with pytest.raises(type(error)):
-        telemetry.counted(vendor).refresh("refresh-0")
+        prometheus.counted(vendor).refresh("refresh-0")
     assert grown() == 1
 
 
@@ -112,7 +113,7 @@ def test_a_token_that_ran_out_is_no_error() -> None:
     vendor.refresh_error = TokenExpired("expired")
     grown = [Growth("wearable_vendor_errors_total", provider="fake", kind=kind) for kind in ("gone", "busy", "broken")]
     with pytest.raises(TokenExpired):
-        telemetry.counted(vendor).refresh("refresh-0")
+        prometheus.counted(vendor).refresh("refresh-0")
     assert [growth() for growth in grown] == [0, 0, 0]
 
 
@@ -120,7 +121,7 @@ def test_requests_to_the_vendor_are_timed_by_what_was_asked(settings: Settings) 
     settings.LIVE_PROVIDERS = {
         "google_health": {"client_id": "a", "client_secret": "b", "simulator_url": "http://127.0.0.1:1"}
     }
-    made: Any = live.provider.__wrapped__("google_health")
+    made: Any = live_providers.provider.__wrapped__("google_health")
     timed = Growth("wearable_vendor_request_seconds_count", provider="google_health", kind="refresh")
     made._transport._pause = lambda seconds: None
     with pytest.raises(BrokenAnswer):
@@ -130,12 +131,12 @@ def test_requests_to_the_vendor_are_timed_by_what_was_asked(settings: Settings) 
 
 def test_the_proxy_of_the_environment_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test:3128")
-    with telemetry.TimedClient("fake") as client:
+    with prometheus.TimedClient("fake") as client:
         transport: Any = client._transport_for_url(httpx.URL("https://vendor.test/"))
         assert type(transport._pool).__name__ == "HTTPProxy"
 
 
 def test_a_provider_is_itself_beneath_its_counting() -> None:
     vendor = FakeVendor()
-    assert telemetry.counted(vendor).slug == "fake"
-    assert telemetry.counted(vendor).scopes == vendor.scopes
+    assert prometheus.counted(vendor).slug == "fake"
+    assert prometheus.counted(vendor).scopes == vendor.scopes

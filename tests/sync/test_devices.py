@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 
-from ingestion import connections, devices, evidence
+from ingestion.connections import devices as connections_devices
+from ingestion.connections import services as connections_services
 from ingestion.models import Connection, Device, DeviceReading, SyncWindow
-from ingestion.providers.base import AccessGone, BrokenAnswer, DeviceKind, DeviceState, VendorBusy
-from metrics import verdicts
-from metrics.evidence import Evidence
+from ingestion.providers.base.errors import AccessGone, BrokenAnswer, VendorBusy
+from ingestion.providers.base.live import DeviceKind, DeviceState
+from ingestion.sync import gap_evidence
 from metrics.models import Cause, Gap, ParticipantDay, Standing
-from metrics.writer import store
+from metrics.monitoring import evaluation
+from metrics.monitoring.evidence import Evidence
+from metrics.writing.writer import store
 from tests.metrics.samples import batch, deliver
 from tests.sync.conftest import connect
 from tests.sync.fake import FakeVendor
@@ -49,15 +52,15 @@ def state(
 
 def told(linked: Connection, *states: DeviceState, at: dt.datetime = NOW) -> None:
     """The vendor describes the account's devices."""
-    devices.store(linked, list(states), at)
+    connections_devices.store(linked, list(states), at)
 
 
 def known(linked: Connection) -> Evidence:
-    return evidence.collect([linked.participant], since=START, now=NOW)[linked.participant_id]
+    return gap_evidence.collect([linked.participant], since=START, now=NOW)[linked.participant_id]
 
 
 def described(name: str, kind: str, percent: int | None, synced: dt.datetime | None, at: dt.datetime = NOW) -> Any:
-    return devices.Described(name, f"Model {name}", kind, percent, "", synced, at)
+    return connections_devices.Described(name, f"Model {name}", kind, percent, "", synced, at)
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -65,7 +68,7 @@ def test_of_a_watch_and_a_scale_the_watch_is_worn_whatever_their_order(linked: C
     watch = state("a", percent=52, synced=NOW - HOUR)
     scale = state("b", SCALE, percent=None)
     told(linked, *[watch, scale][::order])
-    verdicts.refresh(linked.participant, now=NOW)
+    evaluation.refresh(linked.participant, now=NOW)
     standing = Standing.objects.get()
     assert (standing.device_model, standing.battery_percent) == ("Model a", 52)
     assert standing.device_sync_at == NOW - HOUR
@@ -99,7 +102,7 @@ def test_what_can_be_worn(kind: str, percent: int | None, expected: bool) -> Non
 
 
 def test_a_battery_in_words_is_a_battery() -> None:
-    assert devices.Described("a", "", UNKNOWN, None, "High", None, NOW).wearable
+    assert connections_devices.Described("a", "", UNKNOWN, None, "High", None, NOW).wearable
 
 
 def test_of_two_trackers_the_one_that_synced_last_is_worn(linked: Connection) -> None:
@@ -116,7 +119,7 @@ def test_one_that_tells_no_sync_stands_behind_one_that_does(linked: Connection) 
 
 
 def test_of_two_that_synced_at_once_the_one_described_last_is_worn() -> None:
-    found = devices.worn(
+    found = connections_devices.worn(
         [described("a", TRACKER, 1, NOW - DAY, NOW - HOUR), described("b", TRACKER, 2, NOW - DAY, NOW)]
     )
     assert found
@@ -154,7 +157,7 @@ def test_a_battery_falls_by_its_own_readings_alone(linked: Connection) -> None:
     )
     DeviceReading.objects.create(device=new, at=START, battery_percent=3, last_sync_at=START)
     windows(linked, 0, 36)
-    verdicts.refresh(linked.participant, now=NOW)
+    evaluation.refresh(linked.participant, now=NOW)
     gap = Gap.objects.filter(date=dt.date(2026, 5, 4)).get()
     assert (gap.cause, "falling_per_day" in gap.evidence) == (Cause.BATTERY_FLAT, False)
 
@@ -163,20 +166,22 @@ def test_what_is_stored_read_and_told_of_a_device_is_described_alike(linked: Con
     told(linked, state("a", WATCH, percent=52, synced=NOW - HOUR, word="High"), at=NOW - HOUR)
     told(linked, state("a", WATCH, percent=40, synced=NOW, word="Medium"))
     mine = Device.objects.get()
-    now = devices.Described(str(mine.pk), "Model a", "WATCH", 40, "Medium", NOW, NOW)
-    before = devices.Described(str(mine.pk), "Model a", "WATCH", 52, "High", NOW - HOUR, NOW - HOUR)
-    assert devices.as_stored(mine) == now
-    assert [devices.as_read(one) for one in mine.readings.order_by("at")] == [before, now]
-    told_of = devices.as_told(state("a", WATCH, percent=40, synced=NOW, word="Medium"), NOW)
-    assert told_of == devices.Described("a", "Model a", "WATCH", 40, "Medium", NOW, NOW)
+    now = connections_devices.Described(str(mine.pk), "Model a", "WATCH", 40, "Medium", NOW, NOW)
+    before = connections_devices.Described(str(mine.pk), "Model a", "WATCH", 52, "High", NOW - HOUR, NOW - HOUR)
+    assert connections_devices.as_stored(mine) == now
+    assert [connections_devices.as_read(one) for one in mine.readings.order_by("at")] == [before, now]
+    told_of = connections_devices.as_told(state("a", WATCH, percent=40, synced=NOW, word="Medium"), NOW)
+    assert told_of == connections_devices.Described("a", "Model a", "WATCH", 40, "Medium", NOW, NOW)
 
 
 def test_of_stored_devices_the_one_that_is_worn_is_found(linked: Connection) -> None:
     told(linked, state("a", synced=NOW - HOUR), state("b", synced=NOW), state("c", SCALE))
-    worn = devices.worn_of(Device.objects.all())
+    worn = connections_devices.worn_of(Device.objects.all())
     assert worn
     assert worn.external_id == "b"
-    assert devices.worn_of(Device.objects.filter(external_id="c")) is devices.worn_of([]) is None
+    assert (
+        connections_devices.worn_of(Device.objects.filter(external_id="c")) is connections_devices.worn_of([]) is None
+    )
 
 
 def test_of_many_descriptions_those_of_what_was_worn_when_they_were_made_are_told() -> None:
@@ -184,7 +189,7 @@ def test_of_many_descriptions_those_of_what_was_worn_when_they_were_made_are_tol
     first = described("new", TRACKER, 90, START + 2 * HOUR, START + 3 * HOUR)
     scale = described("scale", SCALE, 90, START + 20 * HOUR, START + 20 * HOUR)
     again = described("new", TRACKER, 80, START + 25 * HOUR, START + 26 * HOUR)
-    assert list(devices.worn_through([again, new, scale, first, old])) == [old, first, again]
+    assert list(connections_devices.worn_through([again, new, scale, first, old])) == [old, first, again]
 
 
 # --- what is kept of them ------------------------------------------------------------------------------------------
@@ -321,7 +326,7 @@ class Telling(FakeVendor):
 
 
 def test_devices_that_are_asked_for_are_kept(linked: Connection) -> None:
-    devices.refresh(linked, Telling([state("a", percent=33)]), "access", NOW)
+    connections_devices.refresh(linked, Telling([state("a", percent=33)]), "access", NOW)
     assert [(one[0], one[3], one[6]) for one in kept(linked)] == [("a", 33, NOW)]
 
 
@@ -333,7 +338,7 @@ def test_devices_that_cannot_be_seen_stay_as_they_are(
     linked: Connection, fault: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     told(linked, state("a"))
-    devices.refresh(linked, Telling(fault), "access", NOW + HOUR)
+    connections_devices.refresh(linked, Telling(fault), "access", NOW + HOUR)
     assert [one[6] for one in kept(linked)] == [NOW]
     assert ("the devices could not be read: not_json" in caplog.text) is isinstance(fault, BrokenAnswer)
 
@@ -341,12 +346,12 @@ def test_devices_that_cannot_be_seen_stay_as_they_are(
 @pytest.mark.parametrize("fault", [AccessGone(AccessGone.DENIED), VendorBusy("rate_limit")])
 def test_what_concerns_the_whole_connection_is_raised(linked: Connection, fault: Exception) -> None:
     with pytest.raises(type(fault)):
-        devices.refresh(linked, Telling(fault), "access", NOW)
+        connections_devices.refresh(linked, Telling(fault), "access", NOW)
 
 
 def test_devices_of_a_connection_that_has_ended_are_not_kept(linked: Connection) -> None:
-    connections.disconnect(linked, reason="participant", now=NOW)
-    devices.refresh(linked, Telling([state("a")]), "access", NOW)
+    connections_services.disconnect(linked, reason="participant", now=NOW)
+    connections_devices.refresh(linked, Telling([state("a")]), "access", NOW)
     assert kept(linked) == []
 
 
@@ -387,7 +392,7 @@ def test_a_heart_rate_of_the_next_day_does(linked: Connection) -> None:
 
 def test_a_day_of_a_weight_alone_is_lost_and_keeps_its_row(linked: Connection) -> None:
     weighed(linked, START + 10 * HOUR)
-    verdicts.refresh(linked.participant, now=START + DAY + 168 * HOUR)
+    evaluation.refresh(linked.participant, now=START + DAY + 168 * HOUR)
     day = ParticipantDay.objects.get(date=dt.date(2026, 5, 4))
     assert (day.status, day.heard_at, day.last_sample_at) == ("l", None, START + 10 * HOUR)
 
@@ -397,5 +402,5 @@ def test_a_weight_in_a_silence_does_not_hide_that_the_battery_was_flat(linked: C
     told(linked, state("a", percent=3, synced=START + 4 * HOUR), at=START + 4 * HOUR)
     worn(linked, 0, 4)
     weighed(linked, START + 12 * HOUR)
-    verdicts.refresh(linked.participant, now=NOW)
+    evaluation.refresh(linked.participant, now=NOW)
     assert {gap.cause for gap in Gap.objects.filter(date=dt.date(2026, 5, 4))} == {Cause.BATTERY_FLAT}

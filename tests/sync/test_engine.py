@@ -14,9 +14,15 @@ from django.db.models import Model
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
-from ingestion import connections
+from ingestion.connections import services as connections_services
 from ingestion.models import Connection, ConnectionEvent, SyncWindow
-from ingestion.providers.base import AccessGone, BrokenAnswer, ClientMisconfigured, TokenExpired, VendorBusy
+from ingestion.providers.base.errors import (
+    AccessGone,
+    BrokenAnswer,
+    ClientMisconfigured,
+    TokenExpired,
+    VendorBusy,
+)
 from ingestion.sync import claims, engine
 from metrics.models import DayRollup, ImplausibleCount, Measurement, OffsetPeriod, ParticipantDay, Revision
 from participants.models import Participant
@@ -457,7 +463,7 @@ def test_disconnecting_ends_the_grant_and_what_was_due(
     connection: Connection, vendor: FakeVendor, window: MakeWindow, now: dt.datetime
 ) -> None:
     window(), window(hours=5, state="done")
-    assert connections.disconnect(connection, reason="participant", now=now)
+    assert connections_services.disconnect(connection, reason="participant", now=now)
     connection.refresh_from_db()
     assert (connection.status, connection.sealed_tokens, vendor.revoked) == ("revoked", "", ["refresh-0"])
     assert list(SyncWindow.objects.values_list("state", flat=True)) == ["done"]

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from ingestion.models import Connection, SyncWindow
-from ingestion.providers.base import DataType, Pulled
+from ingestion.providers.base.live import DataType, Pulled
 from ingestion.sync import engine
 from metrics.batch import Delivery, ExerciseRecord, Sessions
-from metrics.days import LocalCalendar
+from metrics.local_time import LocalCalendar
 from metrics.models import ExerciseSession
 from tests.sync.fake import SOURCE, FakeVendor
 
@@ -38,7 +38,7 @@ class Outings(FakeVendor):
 @pytest.fixture
 def vendor(vendor: FakeVendor, monkeypatch: pytest.MonkeyPatch) -> FakeVendor:
     made = Outings()
-    monkeypatch.setattr("ingestion.live.provider", lambda slug: made)
+    monkeypatch.setattr("ingestion.live_providers.provider", lambda slug: made)
     return made
 
 

@@ -6,10 +6,12 @@ import datetime as dt
 
 import pytest
 
-from ingestion import connections, grants
-from ingestion.connections import ConnectRefused
+from ingestion.connections import grants
+from ingestion.connections import services as connections_services
+from ingestion.connections.services import ConnectRefused
 from ingestion.models import Connection, Device
-from ingestion.providers.base import AccessGone, BrokenAnswer, Grant, TokenExpired
+from ingestion.providers.base.errors import AccessGone, BrokenAnswer, TokenExpired
+from ingestion.providers.base.live import Grant
 from ingestion.sync import dispatch
 from participants.models import Participant
 from tests.factories import ParticipantFactory
@@ -19,15 +21,15 @@ from tests.sync.fake import FakeVendor
 GRANT = Grant("access-new", "refresh-new", dt.datetime(2030, 1, 1, tzinfo=dt.UTC), frozenset({"heart", "move"}))
 
 
-def consent(person: Participant, vendor: FakeVendor, now: dt.datetime) -> connections.Connected:
-    return connections.connect(participant=person, provider=vendor, grant=GRANT, now=now, invitation=None)
+def consent(person: Participant, vendor: FakeVendor, now: dt.datetime) -> connections_services.Connected:
+    return connections_services.connect(participant=person, provider=vendor, grant=GRANT, now=now, invitation=None)
 
 
 def test_disconnecting_in_one_trial_leaves_the_same_account_connected_in_another(
     connection: Connection, vendor: FakeVendor, now: dt.datetime
 ) -> None:
     connect(now, user=connection.external_user_id)
-    assert connections.disconnect(connection, reason="participant", now=now)
+    assert connections_services.disconnect(connection, reason="participant", now=now)
     assert vendor.revoked == []
 
 
@@ -35,8 +37,8 @@ def test_the_last_trial_to_disconnect_ends_the_grant(
     connection: Connection, vendor: FakeVendor, now: dt.datetime
 ) -> None:
     other = connect(now, user=connection.external_user_id)
-    connections.disconnect(connection, reason="participant", now=now)
-    connections.disconnect(other, reason="participant", now=now)
+    connections_services.disconnect(connection, reason="participant", now=now)
+    connections_services.disconnect(other, reason="participant", now=now)
     assert vendor.revoked == ["refresh-0"]
 
 
@@ -104,14 +106,14 @@ def test_a_grant_that_the_vendor_does_not_take_back_is_given_back_later(
 ) -> None:
     with monkeypatch.context() as broken:
         away(vendor, broken)
-        assert not connections.disconnect(connection, reason="participant", now=now)
+        assert not connections_services.disconnect(connection, reason="participant", now=now)
     connection.refresh_from_db()
     assert (connection.status, connection.give_back_at) == (Connection.Status.REVOKED, now + grants.GIVE_BACK_SOON)
-    assert connections.give_back_due(now) == []
+    assert connections_services.give_back_due(now) == []
     later = now + grants.GIVE_BACK_SOON
-    assert connections.give_back_due(later) == [connection.pk]
-    assert connections.give_back_due(later) == []
-    assert connections.give_back(connection.pk, now=later)
+    assert connections_services.give_back_due(later) == [connection.pk]
+    assert connections_services.give_back_due(later) == []
+    assert connections_services.give_back(connection.pk, now=later)
     connection.refresh_from_db()
     assert (connection.sealed_tokens, connection.give_back_at, vendor.revoked) == ("", None, ["refresh-0"] * 2)
 
@@ -120,9 +122,9 @@ def test_tokens_that_wait_to_be_given_back_read_nothing(
     connection: Connection, vendor: FakeVendor, now: dt.datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     away(vendor, monkeypatch)
-    connections.disconnect(connection, reason="participant", now=now)
+    connections_services.disconnect(connection, reason="participant", now=now)
     with pytest.raises(AccessGone):
-        connections.fresh_token(connection, vendor)
+        connections_services.fresh_token(connection, vendor)
     dispatch.serve(connection.pk)
     assert vendor.asked == []
 
@@ -131,7 +133,7 @@ def test_a_grant_that_was_ended_there_needs_no_giving_back(
     connection: Connection, vendor: FakeVendor, now: dt.datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     away(vendor, monkeypatch, AccessGone(AccessGone.EXPIRED_GRANT))
-    assert connections.disconnect(connection, reason="participant", now=now)
+    assert connections_services.disconnect(connection, reason="participant", now=now)
     connection.refresh_from_db()
     assert connection.sealed_tokens == ""
 
@@ -142,8 +144,8 @@ def test_tokens_that_cannot_be_given_back_are_deleted_in_the_end(
     waited: dt.timedelta, kept: bool,
 ) -> None:  # fmt: skip
     away(vendor, monkeypatch)
-    connections.disconnect(connection, reason="participant", now=now)
-    assert connections.give_back(connection.pk, now=now + waited) is not kept
+    connections_services.disconnect(connection, reason="participant", now=now)
+    assert connections_services.give_back(connection.pk, now=now + waited) is not kept
     connection.refresh_from_db()
     assert bool(connection.sealed_tokens) is kept
 
@@ -153,15 +155,15 @@ def test_connecting_anew_keeps_the_new_grant(
 ) -> None:
     with monkeypatch.context() as broken:
         away(vendor, broken)
-        connections.disconnect(connection, reason="participant", now=now)
+        connections_services.disconnect(connection, reason="participant", now=now)
     consent(connection.participant, vendor, now)
-    assert connections.give_back_due(now + dt.timedelta(days=1)) == []
-    assert connections.give_back(connection.pk, now=now)
+    assert connections_services.give_back_due(now + dt.timedelta(days=1)) == []
+    assert connections_services.give_back(connection.pk, now=now)
     connection.refresh_from_db()
     assert (connection.status, bool(connection.sealed_tokens)) == (Connection.Status.ACTIVE, True)
 
 
 def test_what_has_ended_is_ended_once(connection: Connection, now: dt.datetime) -> None:
-    connections.disconnect(connection, reason="participant", now=now)
-    connections.disconnect(connection, reason="staff", now=now)
+    connections_services.disconnect(connection, reason="participant", now=now)
+    connections_services.disconnect(connection, reason="staff", now=now)
     assert [event.reason for event in connection.events.all()] == ["participant"]

@@ -9,12 +9,13 @@ from collections.abc import Callable
 import pytest
 from pytest_django import Settings
 
-from ingestion import connections, devices
+from ingestion.connections import devices
+from ingestion.connections import services as connections_services
 from ingestion.models import Connection, Device, Fingerprint, SyncWindow
-from ingestion.providers.base import DeviceKind, DeviceState, Grant
-from ingestion.sync import by_hand, dispatch, engine, looks, plan
-from metrics import verdicts
+from ingestion.providers.base.live import DeviceKind, DeviceState, Grant
+from ingestion.sync import dispatch, engine, manual, planning, restatements
 from metrics.models import Cause, Gap, Measurement, ParticipantDay
+from metrics.monitoring import evaluation
 from participants.models import Participant, Pause
 from tests.sync.fake import FakeVendor
 
@@ -105,7 +106,7 @@ def test_until_it_is_read_again_no_day_is_final_and_no_cause_unknown(
     release(vendor, now)
     later = dt.datetime.now(dt.UTC)  # than what was read before
     told(held, later, ("d1", TRACKER, later))
-    verdicts.refresh(held.participant, list(ParticipantDay.objects.values_list("date", flat=True)), now=later)
+    evaluation.refresh(held.participant, list(ParticipantDay.objects.values_list("date", flat=True)), now=later)
     assert states(5) == "vp" + "l" * 3
     assert causes_after(1) == {Cause.NOT_SYNCED}
     while engine.take_turn(held.pk).wait == 0:
@@ -199,7 +200,7 @@ def test_a_backfill_by_hand_asks_again_for_what_was_answered_empty(
 ) -> None:
     release(vendor, now, synced=False)
     first = midnight(now, MONITORED).astimezone(AMSTERDAM).date()
-    assert by_hand.backfill(held, first, now) > 0
+    assert manual.backfill(held, first, now) > 0
     while dispatch.serve(held.pk).wait == 0:
         pass
     assert missing(vendor) == 0
@@ -207,26 +208,26 @@ def test_a_backfill_by_hand_asks_again_for_what_was_answered_empty(
 
 def test_a_sync_by_hand_looks_at_all_that_is_past(held: Connection, vendor: FakeVendor, now: dt.datetime) -> None:
     release(vendor, now, synced=False)
-    by_hand.sync_now(held, now)
+    manual.sync_now(held, now)
     while dispatch.serve(held.pk).wait == 0:
         pass
     assert missing(vendor) == 0
 
 
 def test_whoever_connects_again_gets_what_was_missed(held: Connection, vendor: FakeVendor, now: dt.datetime) -> None:
-    connections.disconnect(held, reason="manager", now=now)
+    connections_services.disconnect(held, reason="manager", now=now)
     release(vendor, now, synced=False)
     grant = Grant(vendor.token, "refresh-9", now + 5 * HOUR, frozenset(vendor.scopes))
-    connections.connect(participant=held.participant, provider=vendor, grant=grant, now=now, invitation=None)
+    connections_services.connect(participant=held.participant, provider=vendor, grant=grant, now=now, invitation=None)
     served(held)
     assert missing(vendor) == 0
 
 
 def test_whoever_connects_again_after_an_upload_too(held: Connection, vendor: FakeVendor, now: dt.datetime) -> None:
-    connections.disconnect(held, reason="manager", now=now)
+    connections_services.disconnect(held, reason="manager", now=now)
     release(vendor, now)
     grant = Grant(vendor.token, "refresh-9", now + 5 * HOUR, frozenset(vendor.scopes))
-    connections.connect(participant=held.participant, provider=vendor, grant=grant, now=now, invitation=None)
+    connections_services.connect(participant=held.participant, provider=vendor, grant=grant, now=now, invitation=None)
     assert SyncWindow.objects.filter(reason="uploaded").exists()
     served(held)
     assert missing(vendor) == 0
@@ -309,7 +310,7 @@ def test_nothing_outside_the_collection_interval_is_reopened(monitored: Connecti
 
 def swept(connection: Connection, now: dt.datetime) -> list[SyncWindow]:
     connection.swept_at, connection.last_pull_at = now - 8 * DAY, now - HOUR
-    plan.plan_pass(connection, now)
+    planning.plan_pass(connection, now)
     return list(SyncWindow.objects.filter(reason="history").order_by("data_type", "starts_at"))
 
 
@@ -325,13 +326,13 @@ def test_a_sweep_asks_for_sums_where_there_are_and_else_for_many_days_at_once(
 
 
 def test_a_first_pass_reads_everything_anyway(monitored: Connection, now: dt.datetime) -> None:
-    plan.plan_pass(monitored, now)
+    planning.plan_pass(monitored, now)
     assert not SyncWindow.objects.filter(reason="history").exists()
 
 
 def test_a_pass_that_is_no_sweep_asks_for_nothing_past(monitored: Connection, now: dt.datetime) -> None:
     monitored.swept_at = monitored.last_pull_at = now - HOUR
-    plan.plan_pass(monitored, now)
+    planning.plan_pass(monitored, now)
     assert not SyncWindow.objects.filter(reason="history").exists()
 
 
@@ -340,7 +341,7 @@ def test_a_sweep_is_due_after_its_days(
     monitored: Connection, now: dt.datetime, days: dt.timedelta, sweeps: bool
 ) -> None:
     monitored.swept_at, monitored.last_pull_at = now - days, now - HOUR
-    plan.plan_pass(monitored, now)
+    planning.plan_pass(monitored, now)
     assert SyncWindow.objects.filter(reason="history").exists() is sweeps
 
 
@@ -389,7 +390,7 @@ def test_a_day_that_leaves_the_watch_is_remembered_by_one_word(monitored: Connec
     for n in range(30):  # a whole UTC day, and a quarter of the next
         Fingerprint.objects.create(connection=monitored, data_type="pulse", hour=first + n * HOUR, value="-")
     late = now.replace(hour=0, minute=0) - 8 * DAY
-    looks._fold(monitored, "pulse", first + DAY)
+    restatements._fold(monitored, "pulse", first + DAY)
     kept = dict(Fingerprint.objects.values_list("hour", "value"))
     assert kept.pop(first).startswith("day ")
     assert set(kept) == {late + n * HOUR for n in range(6)}
@@ -399,7 +400,7 @@ def test_a_day_of_which_some_hours_were_never_looked_at_is_forgotten(monitored: 
     first = now.replace(hour=0, minute=0) - 9 * DAY
     for n in range(1, 24):
         Fingerprint.objects.create(connection=monitored, data_type="pulse", hour=first + n * HOUR, value="-")
-    looks._fold(monitored, "pulse", first + DAY)
+    restatements._fold(monitored, "pulse", first + DAY)
     assert not Fingerprint.objects.exists()
 
 
@@ -411,13 +412,15 @@ def test_what_a_look_saw_by_hours_and_what_a_sweep_sees_by_days_is_the_same_word
     sums = vendor.fingerprints(vendor.token, "pulse", first, first + DAY)
     for n in range(24):
         hour = first + n * HOUR
-        Fingerprint.objects.create(connection=monitored, data_type="pulse", hour=hour, value=looks.text(sums.get(hour)))
-    looks._fold(monitored, "pulse", first + DAY)
+        Fingerprint.objects.create(
+            connection=monitored, data_type="pulse", hour=hour, value=restatements.text(sums.get(hour))
+        )
+    restatements._fold(monitored, "pulse", first + DAY)
     window = SyncWindow(connection=monitored, data_type="pulse", kind="look", reason="history",
                         starts_at=first, ends_at=first + DAY, due_at=now)  # fmt: skip
-    assert looks.compare(monitored, window, sums, now) == 0
+    assert restatements.compare(monitored, window, sums, now) == 0
     sums = vendor.fingerprints(vendor.token, "pulse", first, first)
-    assert looks.compare(monitored, window, sums, now) == 24
+    assert restatements.compare(monitored, window, sums, now) == 24
 
 
 @pytest.mark.parametrize("state", ["claimed", "done"])
@@ -425,7 +428,7 @@ def test_a_look_that_is_under_way_or_is_evidence_outlives_the_next_plan(
     monitored: Connection, window: MakeWindow, now: dt.datetime, state: str
 ) -> None:
     mine = window(kind="look", state=state, ends_at=now.replace(minute=0), claimed_at=now)
-    plan.plan_pass(monitored, now)
+    planning.plan_pass(monitored, now)
     assert SyncWindow.objects.filter(pk=mine.pk, state=state).exists()
 
 
@@ -433,7 +436,7 @@ def test_a_look_that_was_not_begun_gives_way_to_the_next(
     monitored: Connection, window: MakeWindow, now: dt.datetime
 ) -> None:
     mine = window(kind="look", state="due", ends_at=now.replace(minute=0))
-    plan.plan_pass(monitored, now)
+    planning.plan_pass(monitored, now)
     assert not SyncWindow.objects.filter(pk=mine.pk).exists()
 
 

@@ -7,9 +7,10 @@ import datetime as dt
 import httpx
 import pytest
 
-from ingestion import connections, live
+from ingestion import live_providers
+from ingestion.connections import services as connections_services
 from ingestion.models import Connection, Device
-from ingestion.providers.base import Grant
+from ingestion.providers.base.live import Grant
 from ingestion.providers.google_health.simulator.server import Server
 from ingestion.sync import dispatch
 from metrics.models import ParticipantDay
@@ -45,9 +46,9 @@ def held(db: None, simulator: Server) -> Server:
     scopes = frozenset(str(account["scope"]).split())
     begins = (now - HELD).date() - dt.timedelta(days=1)
     person = ParticipantFactory(trial=TrialFactory(is_demo=True), monitoring_starts_on=begins)
-    provider = live.provider("google_health")
+    provider = live_providers.provider("google_health")
     grant = Grant(str(account["access_token"]), str(account["refresh_token"]), now + dt.timedelta(hours=1), scopes)
-    connections.connect(participant=person, provider=provider, grant=grant, now=now, invitation=None)
+    connections_services.connect(participant=person, provider=provider, grant=grant, now=now, invitation=None)
     pass_of_everybody()
     assert "l" in states()
     control(simulator, "late", user="3", held=False)

@@ -11,10 +11,10 @@ import pytest
 from pytest_django import Settings
 
 from ingestion.models import Connection, SyncWindow
-from ingestion.providers.base import Pulled
-from ingestion.sync import engine, plan
+from ingestion.providers.base.live import Pulled
+from ingestion.sync import engine, planning
 from metrics.batch import microseconds
-from metrics.days import LocalCalendar
+from metrics.local_time import LocalCalendar
 from metrics.models import Cause, ExerciseSession, Gap, Measurement
 from tests.sync.fake import FakeVendor
 from tests.sync.test_engine import fill
@@ -115,7 +115,7 @@ class Ongoing(Outings):
 @pytest.fixture
 def ongoing(vendor: FakeVendor, monkeypatch: pytest.MonkeyPatch) -> Ongoing:
     made = Ongoing()
-    monkeypatch.setattr("ingestion.live.provider", lambda slug: made)
+    monkeypatch.setattr("ingestion.live_providers.provider", lambda slug: made)
     return made
 
 
@@ -135,11 +135,11 @@ def test_it_is_asked_for_again_at_the_next_pass_and_stored_when_it_is_over(
 ) -> None:
     began = now - 3 * HOUR
     ongoing.since = began
-    plan.plan_pass(connection, now)
+    planning.plan_pass(connection, now)
     serve(connection, now)
     assert not ExerciseSession.objects.exists()
     ongoing.since, ongoing.points["outing"] = None, {began: 1}
-    plan.plan_pass(connection, now + HOUR)
+    planning.plan_pass(connection, now + HOUR)
     serve(connection, now + HOUR)
     assert ExerciseSession.objects.get().starts_at == began
     assert not SyncWindow.objects.exclude(unfinished=0).exists()
@@ -164,7 +164,7 @@ def serve(connection: Connection, now: dt.datetime) -> None:
 
 
 def test_the_admin_and_the_api_tell_of_both() -> None:
-    from ingestion.admin_connections import SyncWindowAdmin
+    from ingestion.admin.connections import SyncWindowAdmin
     from ingestion.api.windows import SyncWindowSerializer
 
     shown: tuple[Any, ...] = (SyncWindowAdmin.list_display, SyncWindowSerializer.Meta.fields)

@@ -8,11 +8,11 @@ import json
 import pytest
 
 from ingestion.models import Connection, SyncWindow, WebhookDelivery
-from ingestion.providers.base import Notification
-from ingestion.sync import dispatch, engine, notices, plan
+from ingestion.providers.base.live import Notification
+from ingestion.sync import dispatch, engine, notifications, planning
 from metrics.models import Measurement, Revision
-from participants import resealing, vault
 from participants.models import Participant
+from participants.privacy import encryption, key_rotation
 from tests.sync.conftest import connect
 from tests.sync.fake import FakeVendor
 
@@ -68,7 +68,7 @@ def test_where_nothing_was_restated_old_hours_are_left_alone(
 
 def told(vendor: FakeVendor, now: dt.datetime, *said: Notification) -> set[int]:
     vendor.notices = list(said)
-    return notices.handle(notices.receive("fake", b"{}", now).pk, now=now)
+    return notifications.handle(notifications.receive("fake", b"{}", now).pk, now=now)
 
 
 def note(now: dt.datetime, **more: object) -> Notification:
@@ -79,7 +79,7 @@ def note(now: dt.datetime, **more: object) -> Notification:
 def test_a_notice_makes_the_stretch_due(connection: Connection, vendor: FakeVendor, now: dt.datetime) -> None:
     assert told(vendor, now, note(now, start=now - 10 * dt.timedelta(minutes=1))) == {connection.pk}
     made = SyncWindow.objects.get()
-    assert (made.reason, made.starts_at, made.due_at) == ("webhook", now.replace(minute=0), now + notices.BURST)
+    assert (made.reason, made.starts_at, made.due_at) == ("webhook", now.replace(minute=0), now + notifications.BURST)
 
 
 @pytest.mark.usefixtures("connection")
@@ -132,9 +132,9 @@ def test_a_notice_after_withdrawal_does_nothing(connection: Connection, vendor: 
 
 def test_handling_a_notice_twice_does_no_harm(connection: Connection, vendor: FakeVendor, now: dt.datetime) -> None:
     vendor.notices = [note(now)]
-    delivery = notices.receive("fake", b"{}", now)
-    assert notices.handle(delivery.pk, now=now) == {connection.pk}
-    assert notices.handle(delivery.pk, now=now) == set()
+    delivery = notifications.receive("fake", b"{}", now)
+    assert notifications.handle(delivery.pk, now=now) == {connection.pk}
+    assert notifications.handle(delivery.pk, now=now) == set()
     assert WebhookDelivery.objects.get().handled_at == now
 
 
@@ -153,7 +153,7 @@ def test_a_message_that_was_lost_is_sent_again(connection: Connection, vendor: F
 def test_backfill_waits_for_fresh_data(connection: Connection, vendor: FakeVendor, now: dt.datetime) -> None:
     other = connect(now, user="user-2")
     Connection.objects.filter(pk=other.pk).update(next_due_at=None)
-    plan.plan_backfill(other, now - 2 * DAY, now)
+    planning.plan_backfill(other, now - 2 * DAY, now)
     assert dispatch.due(now) == [connection.pk]
     Connection.objects.filter(pk=connection.pk).update(next_due_at=None)
     assert dispatch.due(now) == [other.pk]
@@ -161,10 +161,10 @@ def test_backfill_waits_for_fresh_data(connection: Connection, vendor: FakeVendo
 
 def test_resealing_lets_the_old_key_go(connection: Connection, vendor: FakeVendor, settings: object) -> None:
     settings.TOKEN_KEYS = ["the-new-key", *settings.TOKEN_KEYS]  # type: ignore[attr-defined]
-    assert resealing.reseal()["connections"] == 1
+    assert key_rotation.reseal()["connections"] == 1
     settings.TOKEN_KEYS = ["the-new-key"]  # type: ignore[attr-defined]
     connection.refresh_from_db()
-    assert json.loads(vault.unseal(connection.sealed_tokens)) == ["access-0", "refresh-0"]
+    assert json.loads(encryption.unseal(connection.sealed_tokens)) == ["access-0", "refresh-0"]
 
 
 def test_sealed_tokens_do_not_show_what_they_hold(connection: Connection) -> None:

@@ -11,9 +11,9 @@ from collections.abc import Callable
 import pytest
 from pytest_django import Settings
 
-from ingestion import live
+from ingestion import live_providers
 from ingestion.models import Connection, SyncWindow
-from ingestion.sync import plan
+from ingestion.sync import planning
 from participants.models import Participant, Pause, Protocol, Trial
 from tests.sync.conftest import connect
 from tests.sync.fake import TYPES, FakeVendor
@@ -37,14 +37,14 @@ def swept(connection: Connection, now: dt.datetime) -> None:
 
 def test_windows_lie_on_whole_hours_and_days(now: dt.datetime) -> None:
     start = dt.datetime(2026, 11, 20, 13, 20, tzinfo=dt.UTC)
-    hours = plan.aligned(TYPES["pulse"], start, start + HOUR)
-    days = plan.aligned(TYPES["walk"], start, start + HOUR)
+    hours = planning.aligned(TYPES["pulse"], start, start + HOUR)
+    days = planning.aligned(TYPES["walk"], start, start + HOUR)
     assert [(a.hour, b.hour) for a, b in hours] == [(13, 14), (14, 15)]
     assert days == [(dt.datetime(2026, 11, 20, tzinfo=dt.UTC), dt.datetime(2026, 11, 21, tzinfo=dt.UTC))]
 
 
 def test_a_first_pass_reads_the_watched_week_in_full(connection: Connection, now: dt.datetime) -> None:
-    plan.plan_pass(connection, now)
+    planning.plan_pass(connection, now)
     newest = [w for w in reads("pulse") if w.reason == "sweep"]
     assert newest[0].starts_at <= now - 7 * DAY < newest[0].ends_at
     assert newest[-1].starts_at <= now < newest[-1].ends_at
@@ -53,7 +53,7 @@ def test_a_first_pass_reads_the_watched_week_in_full(connection: Connection, now
 def test_what_lies_before_the_week_comes_as_backfill(connection: Connection, now: dt.datetime) -> None:
     Participant.objects.update(monitoring_starts_on=(now - 10 * DAY).date())
     connection.refresh_from_db()
-    plan.plan_pass(connection, now)
+    planning.plan_pass(connection, now)
     older = [w for w in reads("walk") if w.reason == "backfill"]
     assert older[0].starts_at <= now - 10 * DAY + DAY
     assert older[-1].ends_at <= now - 6 * DAY
@@ -61,7 +61,7 @@ def test_what_lies_before_the_week_comes_as_backfill(connection: Connection, now
 
 def test_a_later_pass_reads_the_recent_hours_and_looks_at_the_rest(connection: Connection, now: dt.datetime) -> None:
     swept(connection, now)
-    plan.plan_pass(connection, now)
+    planning.plan_pass(connection, now)
     assert reads("pulse")[0].ends_at > now - 36 * HOUR
     look = SyncWindow.objects.get(kind="look")
     assert (look.data_type, look.starts_at <= now - 7 * DAY) == ("pulse", True)
@@ -69,13 +69,13 @@ def test_a_later_pass_reads_the_recent_hours_and_looks_at_the_rest(connection: C
 
 def test_what_cannot_be_fingerprinted_is_read_for_the_whole_week(connection: Connection, now: dt.datetime) -> None:
     swept(connection, now)
-    plan.plan_pass(connection, now)
+    planning.plan_pass(connection, now)
     assert reads("walk")[0].starts_at <= now - 7 * DAY
 
 
 def test_the_whole_week_is_read_again_after_a_week(connection: Connection, now: dt.datetime) -> None:
     connection.swept_at, connection.last_pull_at = now - 8 * DAY, now - HOUR
-    plan.plan_pass(connection, now)
+    planning.plan_pass(connection, now)
     assert reads("pulse")[0].starts_at <= now - 7 * DAY
 
 
@@ -83,52 +83,52 @@ def test_who_was_away_for_weeks_gets_what_they_missed(connection: Connection, no
     Participant.objects.update(monitoring_starts_on=(now - 60 * DAY).date())
     connection.refresh_from_db()
     connection.swept_at, connection.last_pull_at = None, now - 20 * DAY
-    plan.plan_pass(connection, now)
+    planning.plan_pass(connection, now)
     first = reads("walk")[0].starts_at
     assert now - 28 * DAY <= first <= now - 27 * DAY + HOUR
 
 
 def test_a_consent_not_given_is_not_planned(connection: Connection, now: dt.datetime) -> None:
     connection.scopes = ["move"]
-    plan.plan_pass(connection, now)
+    planning.plan_pass(connection, now)
     assert set(SyncWindow.objects.values_list("data_type", flat=True)) == {"walk"}
 
 
 def test_nothing_after_the_monitoring_is_planned(connection: Connection, now: dt.datetime) -> None:
     Participant.objects.update(monitoring_ends_on=(now - 3 * DAY).date())
     connection.refresh_from_db()
-    plan.plan_pass(connection, now)
+    planning.plan_pass(connection, now)
     assert max(w.starts_at for w in SyncWindow.objects.all()) < now - 2 * DAY
 
 
 def test_the_next_pass_is_an_interval_away(connection: Connection, now: dt.datetime, settings: Settings) -> None:
     settings.SYNC_EVERY_MINUTES, settings.SYNC_JITTER_MINUTES = 60, 10
-    assert now + HOUR <= plan.next_pass(connection, now) <= now + 70 * dt.timedelta(minutes=1)
+    assert now + HOUR <= planning.next_pass(connection, now) <= now + 70 * dt.timedelta(minutes=1)
 
 
 def test_the_next_pass_comes_once_a_day_at_the_time_set(connection: Connection, settings: Settings) -> None:
     settings.SYNC_AT, settings.SYNC_JITTER_MINUTES = dt.time(6), 0
     early, late = dt.datetime(2026, 11, 20, 5, tzinfo=dt.UTC), dt.datetime(2026, 11, 20, 7, tzinfo=dt.UTC)
-    assert plan.next_pass(connection, early) == dt.datetime(2026, 11, 20, 6, tzinfo=dt.UTC)
-    assert plan.next_pass(connection, late) == dt.datetime(2026, 11, 21, 6, tzinfo=dt.UTC)
+    assert planning.next_pass(connection, early) == dt.datetime(2026, 11, 20, 6, tzinfo=dt.UTC)
+    assert planning.next_pass(connection, late) == dt.datetime(2026, 11, 21, 6, tzinfo=dt.UTC)
 
 
 def test_a_connections_jitter_is_always_the_same(connection: Connection, now: dt.datetime) -> None:
-    assert plan.next_pass(connection, now) == plan.next_pass(connection, now)
+    assert planning.next_pass(connection, now) == planning.next_pass(connection, now)
 
 
 def test_asking_for_what_is_being_read_has_it_read_once_more(
     connection: Connection, window: MakeWindow, now: dt.datetime
 ) -> None:
     held = window(state="claimed", claimed_at=now)
-    plan.ask(connection, "pulse", [(held.starts_at, held.ends_at)], reason="webhook", due_at=now)
+    planning.ask(connection, "pulse", [(held.starts_at, held.ends_at)], reason="webhook", due_at=now)
     held.refresh_from_db()
     assert (held.state, held.again) == ("claimed", True)
 
 
 def test_asking_for_what_is_done_makes_it_due(connection: Connection, window: MakeWindow, now: dt.datetime) -> None:
     done = window(state="done")
-    plan.ask(connection, "pulse", [(done.starts_at, done.ends_at)], reason="webhook", due_at=now)
+    planning.ask(connection, "pulse", [(done.starts_at, done.ends_at)], reason="webhook", due_at=now)
     done.refresh_from_db()
     assert (done.state, done.reason) == ("due", "webhook")
 
@@ -137,7 +137,7 @@ def test_fresh_interest_lifts_a_window_out_of_the_backfill(
     connection: Connection, window: MakeWindow, now: dt.datetime
 ) -> None:
     old = window(reason="backfill")
-    plan.ask(connection, "pulse", [(old.starts_at, old.ends_at)], reason="webhook", due_at=now)
+    planning.ask(connection, "pulse", [(old.starts_at, old.ends_at)], reason="webhook", due_at=now)
     old.refresh_from_db()
     assert old.reason == "webhook"
 
@@ -146,7 +146,7 @@ def test_a_backfill_asks_for_everything_whatever_was_answered(
     connection: Connection, window: MakeWindow, now: dt.datetime
 ) -> None:
     answered, failed = window(hours=3, state="done"), window(hours=2, state="failed")
-    count = plan.plan_backfill(connection, now - 4 * HOUR, now)
+    count = planning.plan_backfill(connection, now - 4 * HOUR, now)
     assert count == SyncWindow.objects.count()
     assert {(one.state, one.reason) for one in reads("pulse")} == {("due", "backfill")}
     assert {answered.pk, failed.pk} < {one.pk for one in reads("pulse")}
@@ -157,7 +157,7 @@ def test_failed_windows_come_back_with_all_their_attempts(
     connection: Connection, window: MakeWindow, now: dt.datetime
 ) -> None:
     failed = window(state="failed", attempts=6)
-    assert plan.requeue_failed(connection, now) == 1
+    assert planning.requeue_failed(connection, now) == 1
     failed.refresh_from_db()
     assert (failed.state, failed.attempts) == ("due", 0)
 
@@ -167,7 +167,7 @@ def test_when_it_was_read_is_evidence_and_when_it_was_given_up_is_not(
     connection: Connection, window: MakeWindow, now: dt.datetime, state: str, kept: bool
 ) -> None:
     mine = window(state=state, finished_at=now - HOUR, error_code="" if kept else "timeout")
-    plan.ask(connection, "pulse", [(mine.starts_at, mine.ends_at)], reason="webhook", due_at=now)
+    planning.ask(connection, "pulse", [(mine.starts_at, mine.ends_at)], reason="webhook", due_at=now)
     mine.refresh_from_db()
     assert (mine.state, mine.finished_at) == ("due", now - HOUR if kept else None)
 
@@ -176,11 +176,11 @@ def test_when_it_was_read_is_evidence_and_when_it_was_given_up_is_not(
 def test_spans_that_touch_are_joined() -> None:
     at = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
     spans = [(at + HOUR, at + 2 * HOUR), (at, at + HOUR), (at + 5 * HOUR, at + 6 * HOUR)]
-    assert plan.merged(spans) == [(at, at + 2 * HOUR), (at + 5 * HOUR, at + 6 * HOUR)]
+    assert planning.merged(spans) == [(at, at + 2 * HOUR), (at + 5 * HOUR, at + 6 * HOUR)]
 
 
 def test_a_vendor_stands_for_its_protocol(vendor: FakeVendor) -> None:
-    from ingestion.providers.base import LiveProvider
+    from ingestion.providers.base.live import LiveProvider
 
     live: LiveProvider = vendor
     assert live.slug == "fake"
@@ -198,34 +198,34 @@ def utc(year: int, month: int, day: int) -> dt.datetime:
 
 
 def test_what_ends_on_the_grid_asks_for_no_window_more() -> None:
-    assert plan.aligned(TYPES["pulse"], at(13), at(15)) == [(at(13), at(14)), (at(14), at(15))]
-    assert plan.aligned(TYPES["pulse"], at(13), at(14) + MICRO) == [(at(13), at(14)), (at(14), at(15))]
-    assert plan.aligned(TYPES["pulse"], at(13), at(13)) == []
+    assert planning.aligned(TYPES["pulse"], at(13), at(15)) == [(at(13), at(14)), (at(14), at(15))]
+    assert planning.aligned(TYPES["pulse"], at(13), at(14) + MICRO) == [(at(13), at(14)), (at(14), at(15))]
+    assert planning.aligned(TYPES["pulse"], at(13), at(13)) == []
 
 
 def test_windows_of_two_weeks_lie_on_the_same_dates_whatever_is_asked_for() -> None:
     begins = utc(2026, 11, 14)
-    assert plan.aligned(TYPES["walk"], begins, begins + MICRO, width=14 * DAY) == [(begins, begins + 14 * DAY)]
+    assert planning.aligned(TYPES["walk"], begins, begins + MICRO, width=14 * DAY) == [(begins, begins + 14 * DAY)]
     before = begins - MICRO
-    assert plan.aligned(TYPES["walk"], before, begins, width=14 * DAY) == [(begins - 14 * DAY, begins)]
+    assert planning.aligned(TYPES["walk"], before, begins, width=14 * DAY) == [(begins - 14 * DAY, begins)]
 
 
 def test_spans_are_joined_where_they_touch_overlap_or_hold_each_other_in_any_order() -> None:
     spans = [(at(0), at(2)), (at(3), at(6)), (at(4), at(5)), (at(6), at(7)), (at(9), at(10)), (at(9.5), at(11))]
     for order in itertools.permutations(spans):
-        assert plan.merged(order) == [(at(0), at(2)), (at(3), at(7)), (at(9), at(11))]
+        assert planning.merged(order) == [(at(0), at(2)), (at(3), at(7)), (at(9), at(11))]
 
 
 def test_of_a_stretch_the_parts_that_lie_within_others_are_left() -> None:
     allowed = [(at(1), at(3)), (at(4), at(6)), (at(6), at(7)), (at(8), at(9))]
-    assert plan.within(allowed, at(2), at(8)) == [(at(2), at(3)), (at(4), at(6)), (at(6), at(7))]
-    assert plan.within(allowed, at(0), at(1)) == plan.within(allowed, at(3), at(4)) == []
-    assert plan.within(allowed, at(4.25), at(4.5)) == [(at(4.25), at(4.5))]
+    assert planning.within(allowed, at(2), at(8)) == [(at(2), at(3)), (at(4), at(6)), (at(6), at(7))]
+    assert planning.within(allowed, at(0), at(1)) == planning.within(allowed, at(3), at(4)) == []
+    assert planning.within(allowed, at(4.25), at(4.5)) == [(at(4.25), at(4.5))]
 
 
 def test_a_window_that_two_stretches_touch_comes_once() -> None:
     stretches = [(at(14.5), at(15)), (at(13), at(14.25))]
-    assert plan.windows_of(TYPES["pulse"], stretches) == [(at(13), at(14)), (at(14), at(15))]
+    assert planning.windows_of(TYPES["pulse"], stretches) == [(at(13), at(14)), (at(14), at(15))]
 
 
 @pytest.mark.parametrize(
@@ -248,18 +248,18 @@ def test_a_window_that_two_stretches_touch_comes_once() -> None:
 def test_whole_hours_are_looked_at(
     allowed: tuple[dt.datetime, dt.datetime], start: dt.datetime, end: dt.datetime, expected: object
 ) -> None:
-    assert plan.whole_hours([allowed], start, end, NOW) == ([expected] if expected else [])
+    assert planning.whole_hours([allowed], start, end, NOW) == ([expected] if expected else [])
 
 
 def test_whole_hours_of_each_stretch_are_looked_at() -> None:
-    found = plan.whole_hours([(at(1), at(3)), (at(4.5), at(4.75)), (at(6), at(8))], at(0), at(24), NOW)
+    found = planning.whole_hours([(at(1), at(3)), (at(4.5), at(4.75)), (at(6), at(8))], at(0), at(24), NOW)
     assert found == [(at(1), at(3)), (at(6), at(8))]
 
 
 def test_passes_look_at_hours_from_the_midnight_before_the_watched_days(settings: Settings) -> None:
     settings.SYNC_WATCH_DAYS = 7
-    assert plan.looked_from(NOW) == plan.looked_from(at(0)) == at(0, 13)
-    assert plan.looked_from(at(0) - MICRO) == at(0, 12)
+    assert planning.looked_from(NOW) == planning.looked_from(at(0)) == at(0, 13)
+    assert planning.looked_from(at(0) - MICRO) == at(0, 12)
 
 
 # --- asking ------------------------------------------------------------------------------------------------------
@@ -287,20 +287,20 @@ def make(connection: Connection, hour: float = 10, **more: object) -> SyncWindow
 
 
 def ask(connection: Connection, hour: float = 10, *, reason: str = "webhook", due_at: dt.datetime = NOW) -> int:
-    return plan.ask(connection, "pulse", [(at(hour), at(hour + 1))], reason=reason, due_at=due_at)
+    return planning.ask(connection, "pulse", [(at(hour), at(hour + 1))], reason=reason, due_at=due_at)
 
 
 def test_asking_for_nothing_makes_nothing(asked: Connection) -> None:
-    assert (plan.ask_all(asked, [], due_at=NOW), SyncWindow.objects.count()) == (0, 0)
+    assert (planning.ask_all(asked, [], due_at=NOW), SyncWindow.objects.count()) == (0, 0)
 
 
 def test_what_was_never_asked_for_is_due_as_it_is_wanted(asked: Connection) -> None:
     wanted = [
-        plan.Wanted("pulse", at(10), at(11), "webhook"),
-        plan.Wanted("pulse", at(10), at(14), "history", "look"),
-        plan.Wanted("walk", at(0), at(24), "backfill"),
+        planning.Wanted("pulse", at(10), at(11), "webhook"),
+        planning.Wanted("pulse", at(10), at(14), "history", "look"),
+        planning.Wanted("walk", at(0), at(24), "backfill"),
     ]
-    assert plan.ask_all(asked, wanted, due_at=NOW + HOUR) == 3
+    assert planning.ask_all(asked, wanted, due_at=NOW + HOUR) == 3
     names = ("connection", "data_type", "kind", "starts_at", "ends_at", "reason", "state", "due_at", "attempts")
     assert set(SyncWindow.objects.values_list(*names)) == {
         (asked.pk, "pulse", "read", at(10), at(11), "webhook", "due", NOW + HOUR, 0),
@@ -312,18 +312,18 @@ def test_what_was_never_asked_for_is_due_as_it_is_wanted(asked: Connection) -> N
 def test_a_window_is_known_by_its_type_its_kind_and_both_its_ends(asked: Connection) -> None:
     mine = make(asked, state="done")
     wanted = [
-        plan.Wanted("rest", at(10), at(11), "webhook"),
-        plan.Wanted("pulse", at(10), at(11), "webhook", "look"),
-        plan.Wanted("pulse", at(10), at(12), "webhook"),
-        plan.Wanted("pulse", at(9), at(11), "webhook"),
+        planning.Wanted("rest", at(10), at(11), "webhook"),
+        planning.Wanted("pulse", at(10), at(11), "webhook", "look"),
+        planning.Wanted("pulse", at(10), at(12), "webhook"),
+        planning.Wanted("pulse", at(9), at(11), "webhook"),
     ]
-    plan.ask_all(asked, wanted, due_at=NOW)
+    planning.ask_all(asked, wanted, due_at=NOW)
     mine.refresh_from_db()
     assert (mine.state, SyncWindow.objects.count()) == ("done", 5)
 
 
 def test_the_same_stretch_wanted_twice_at_once_is_one_window(asked: Connection) -> None:
-    plan.ask_all(asked, [plan.Wanted("pulse", at(10), at(11), "webhook")] * 2, due_at=NOW)
+    planning.ask_all(asked, [planning.Wanted("pulse", at(10), at(11), "webhook")] * 2, due_at=NOW)
     assert SyncWindow.objects.count() == 1
 
 
@@ -394,12 +394,12 @@ def monitored(connection: Connection, starts: dt.date | None, ends: dt.date | No
 
 def test_dates_of_monitoring_are_the_bounds_whenever_they_connected(asked: Connection) -> None:
     monitored(asked, dt.date(2026, 1, 10), dt.date(2026, 11, 18))
-    assert plan.collectable(asked, NOW) == [(utc(2026, 1, 9) + 23 * HOUR, at(23, 18))]
+    assert planning.collectable(asked, NOW) == [(utc(2026, 1, 9) + 23 * HOUR, at(23, 18))]
 
 
 def test_nothing_after_now_may_be_asked_for(asked: Connection) -> None:
     monitored(asked, dt.date(2026, 11, 10), dt.date(2026, 12, 1))
-    assert plan.collectable(asked, NOW) == [(at(23, 9), NOW)]
+    assert planning.collectable(asked, NOW) == [(at(23, 9), NOW)]
 
 
 def test_without_a_first_day_the_days_watched_before_they_connected_are_the_first(
@@ -407,41 +407,41 @@ def test_without_a_first_day_the_days_watched_before_they_connected_are_the_firs
 ) -> None:
     settings.SYNC_WATCH_DAYS = 5
     monitored(asked, None)
-    assert plan.collectable(asked, NOW) == [(NOW - 19 * DAY, NOW)]
+    assert planning.collectable(asked, NOW) == [(NOW - 19 * DAY, NOW)]
     asked.connected_at = None
-    assert plan.collectable(asked, NOW) == [(utc(1999, 12, 27), NOW)]
+    assert planning.collectable(asked, NOW) == [(utc(1999, 12, 27), NOW)]
 
 
 def test_a_pause_does_not_make_a_first_day(asked: Connection) -> None:
     pause = dt.date(2026, 11, 10)
     Pause.objects.create(participant=asked.participant, starts_on=pause, ends_on=pause, reason="away")
     Protocol.objects.update(collect_in_pauses=False)
-    assert plan.collectable(asked, NOW) == [(NOW - 21 * DAY, at(23, 9)), (at(23, 10), NOW)]
+    assert planning.collectable(asked, NOW) == [(NOW - 21 * DAY, at(23, 9)), (at(23, 10), NOW)]
 
 
 def test_of_an_account_that_was_changed_nothing_is_asked_from_before(asked: Connection) -> None:
     asked.account_since = at(9, 12)
-    assert plan.collectable(asked, NOW) == [(at(9, 12), NOW)]
+    assert planning.collectable(asked, NOW) == [(at(9, 12), NOW)]
     asked.account_since = NOW - 60 * DAY
-    assert plan.collectable(asked, NOW) == [(NOW - 21 * DAY, NOW)]
+    assert planning.collectable(asked, NOW) == [(NOW - 21 * DAY, NOW)]
 
 
 def test_of_who_begins_after_the_trial_s_last_day_nothing_may_be_asked_for(asked: Connection) -> None:
     monitored(asked, dt.date(2026, 11, 10))
     Trial.objects.update(ends_on=dt.date(2026, 11, 9))
-    assert plan.collectable(asked, NOW) == []
-    assert plan.plan_pass(asked, NOW) == 0
+    assert planning.collectable(asked, NOW) == []
+    assert planning.plan_pass(asked, NOW) == 0
 
 
 # --- a pass, exactly ---------------------------------------------------------------------------------------------
 
 
-def planned(connection: Connection, data_type: str, reason: str, kind: str = "read") -> list[plan.Stretch]:
+def planned(connection: Connection, data_type: str, reason: str, kind: str = "read") -> list[planning.Stretch]:
     mine = SyncWindow.objects.filter(connection=connection, data_type=data_type, reason=reason, kind=kind)
     return list(mine.order_by("starts_at").values_list("starts_at", "ends_at"))
 
 
-def grid(start: dt.datetime, end: dt.datetime, width: dt.timedelta = HOUR) -> list[plan.Stretch]:
+def grid(start: dt.datetime, end: dt.datetime, width: dt.timedelta = HOUR) -> list[planning.Stretch]:
     return [(start + n * width, start + (n + 1) * width) for n in range((end - start) // width)]
 
 
@@ -466,7 +466,7 @@ WATCHED_DAYS = grid(at(0, 13), at(24), DAY)
 
 def test_a_regular_pass_reads_fresh_hours_looks_at_the_watched_and_reads_days_in_full(month: Connection) -> None:
     passed(month, swept=HOUR, pulled=HOUR)
-    count = plan.plan_pass(month, NOW)
+    count = planning.plan_pass(month, NOW)
     assert planned(month, "pulse", "scheduled") == grid(at(1, 19), at(14))
     assert planned(month, "pulse", "scheduled", "look") == [(at(0, 13), at(14))]
     assert planned(month, "walk", "scheduled") == planned(month, "rest", "scheduled") == WATCHED_DAYS
@@ -476,7 +476,7 @@ def test_a_regular_pass_reads_fresh_hours_looks_at_the_watched_and_reads_days_in
 
 def test_a_first_pass_is_a_sweep_with_all_that_is_past_as_backfill(month: Connection) -> None:
     passed(month, swept=None, pulled=None)
-    plan.plan_pass(month, NOW)
+    planning.plan_pass(month, NOW)
     # The hour, and the day, in which the watched ones begin is theirs.
     assert planned(month, "pulse", "backfill") == grid(FIRST, at(13, 13))
     assert planned(month, "pulse", "sweep") == grid(at(13, 13), at(14))
@@ -488,7 +488,7 @@ def test_a_first_pass_is_a_sweep_with_all_that_is_past_as_backfill(month: Connec
 
 def test_a_sweep_reads_the_watched_days_and_looks_at_all_that_is_past(month: Connection) -> None:
     passed(month, swept=8 * DAY, pulled=HOUR)
-    plan.plan_pass(month, NOW)
+    planning.plan_pass(month, NOW)
     fortnights = grid(utc(2026, 10, 17), at(0, 14), 14 * DAY)
     assert planned(month, "pulse", "sweep") == grid(at(13, 13), at(14))
     assert planned(month, "pulse", "history", "look") == fortnights
@@ -503,19 +503,19 @@ def test_what_is_past_ends_where_the_looks_of_passes_begin(month: Connection) ->
     Participant.objects.update(time_zone="America/New_York")
     month.participant.refresh_from_db()
     monitored(month, dt.date(2026, 11, 13))  # from 05:00 UTC on; from 13:20 on they are watched
-    plan.plan_pass(month, NOW)
+    planning.plan_pass(month, NOW)
     assert planned(month, "pulse", "history", "look") == []
     assert planned(month, "walk", "history") == [(utc(2026, 10, 31), at(0, 14))]
     SyncWindow.objects.all().delete()
     monitored(month, dt.date(2026, 11, 12))
     passed(month, swept=8 * DAY, pulled=HOUR)
-    plan.plan_pass(month, NOW)
+    planning.plan_pass(month, NOW)
     assert planned(month, "pulse", "history", "look") == [(utc(2026, 10, 31), at(0, 14))]
 
 
 def test_a_pass_by_hand_is_a_sweep_whenever_the_last_one_was(month: Connection) -> None:
     passed(month, swept=HOUR, pulled=HOUR)
-    plan.plan_pass(month, NOW, reason="manual")
+    planning.plan_pass(month, NOW, reason="manual")
     assert planned(month, "pulse", "manual") == grid(at(13, 13), at(14))
     assert planned(month, "pulse", "manual", "look") == [(at(0, 13), at(14))]
     assert len(planned(month, "walk", "history")) == 2
@@ -526,7 +526,7 @@ def test_a_pass_by_hand_is_a_sweep_whenever_the_last_one_was(month: Connection) 
 @pytest.mark.parametrize(("since", "sweeps"), [(7 * DAY - MICRO, False), (7 * DAY, True)])
 def test_a_sweep_comes_when_its_days_are_over(month: Connection, since: dt.timedelta, sweeps: bool) -> None:
     passed(month, swept=since, pulled=HOUR)
-    plan.plan_pass(month, NOW)
+    planning.plan_pass(month, NOW)
     assert SyncWindow.objects.filter(reason="sweep").exists() is sweeps
     month.refresh_from_db()
     assert month.swept_at == (NOW if sweeps else NOW - since)
@@ -534,16 +534,16 @@ def test_a_sweep_comes_when_its_days_are_over(month: Connection, since: dt.timed
 
 @pytest.mark.parametrize(("away", "missed"), [(7 * DAY, []), (7 * DAY + MICRO, grid(at(13, 6), at(14, 13)))])
 def test_who_was_away_for_longer_than_days_are_watched_has_the_days_before_that_read(
-    month: Connection, away: dt.timedelta, missed: list[plan.Stretch]
+    month: Connection, away: dt.timedelta, missed: list[planning.Stretch]
 ) -> None:
     passed(month, swept=HOUR, pulled=away)
-    plan.plan_pass(month, NOW)
+    planning.plan_pass(month, NOW)
     assert planned(month, "pulse", "backfill") == missed
 
 
 def test_a_sweep_after_they_were_away_looks_at_what_was_read_before(month: Connection) -> None:
     passed(month, swept=None, pulled=20 * DAY)
-    plan.plan_pass(month, NOW)
+    planning.plan_pass(month, NOW)
     # Twenty days ago the days from 24 October, 13:20 on were watched.
     assert planned(month, "pulse", "backfill")[0] == (utc(2026, 10, 24) + 13 * HOUR, utc(2026, 10, 24) + 14 * HOUR)
     assert planned(month, "pulse", "history", "look") == grid(utc(2026, 10, 17), utc(2026, 10, 31), 14 * DAY)
@@ -561,16 +561,16 @@ def test_a_pass_does_away_with_looks_not_begun_and_with_nothing_else(month: Conn
         make(month, kind="read", reason="webhook", state="failed", starts_at=at(1, 3)),
         make(other, kind="look"),
     ]
-    plan.plan_pass(month, NOW)
+    planning.plan_pass(month, NOW)
     left = set(SyncWindow.objects.values_list("pk", flat=True))
     assert left & {one.pk for one in gone + kept} == {one.pk for one in kept}
 
 
 def test_a_pass_sets_the_next(month: Connection) -> None:
     passed(month, swept=HOUR, pulled=HOUR)
-    plan.plan_pass(month, NOW)
+    planning.plan_pass(month, NOW)
     month.refresh_from_db()
-    assert month.next_due_at == plan.next_pass(month, NOW) > NOW
+    assert month.next_due_at == planning.next_pass(month, NOW) > NOW
 
 
 # --- when ----------------------------------------------------------------------------------------------------------
@@ -586,14 +586,14 @@ def numbered(pk: int, provider: str = "fake") -> Connection:
 )
 def test_each_connection_has_a_jitter_of_its_own(connection: Connection, seconds: int, settings: Settings) -> None:
     settings.SYNC_AT, settings.SYNC_EVERY_MINUTES, settings.SYNC_JITTER_MINUTES = None, 60, 10
-    assert plan.next_pass(connection, NOW) - NOW == HOUR + seconds * dt.timedelta(seconds=1)
+    assert planning.next_pass(connection, NOW) - NOW == HOUR + seconds * dt.timedelta(seconds=1)
     settings.SYNC_AT = dt.time(18)
-    assert plan.next_pass(connection, NOW) == at(18) + seconds * dt.timedelta(seconds=1)
+    assert planning.next_pass(connection, NOW) == at(18) + seconds * dt.timedelta(seconds=1)
 
 
 def test_jitter_reaches_its_minutes_and_no_further(settings: Settings) -> None:
     settings.SYNC_AT, settings.SYNC_EVERY_MINUTES, settings.SYNC_JITTER_MINUTES = None, 60, 1
-    found = {(plan.next_pass(numbered(pk), NOW) - NOW - HOUR).total_seconds() for pk in range(2000)}
+    found = {(planning.next_pass(numbered(pk), NOW) - NOW - HOUR).total_seconds() for pk in range(2000)}
     assert found == set(range(61))
 
 
@@ -602,13 +602,13 @@ def test_at_the_time_set_the_next_pass_is_tomorrow_s(
     now: dt.datetime, expected: dt.datetime, settings: Settings
 ) -> None:
     settings.SYNC_AT, settings.SYNC_JITTER_MINUTES = dt.time(6), 0
-    assert plan.next_pass(numbered(1), now) == expected
+    assert planning.next_pass(numbered(1), now) == expected
 
 
 def test_the_time_set_is_of_the_day_in_utc(settings: Settings) -> None:
     settings.SYNC_AT, settings.SYNC_JITTER_MINUTES = dt.time(6), 0
     there = at(4, 21).astimezone(zoneinfo.ZoneInfo("America/New_York"))
-    assert plan.next_pass(numbered(1), there) == at(6, 21)
+    assert planning.next_pass(numbered(1), there) == at(6, 21)
 
 
 # --- what happens between passes ------------------------------------------------------------------------------------
@@ -619,7 +619,7 @@ def test_a_device_that_synced_after_a_silence_has_the_days_since_read_up_to_thos
 ) -> None:
     for one in (month, other):
         passed(one, swept=HOUR, pulled=HOUR)
-    count = plan.uploaded(month, at(9, 10), NOW)
+    count = planning.uploaded(month, at(9, 10), NOW)
     # Their local day began at 23:00 UTC of the day before.
     assert planned(month, "pulse", "uploaded") == grid(at(23, 9), at(14, 13))
     assert planned(month, "walk", "uploaded") == planned(month, "rest", "uploaded") == grid(at(0, 9), at(24, 13), DAY)
@@ -631,13 +631,13 @@ def test_a_device_that_synced_after_a_silence_has_the_days_since_read_up_to_thos
 
 def test_a_device_that_was_silent_for_less_than_days_are_watched_has_nothing_read_again(month: Connection) -> None:
     passed(month, swept=HOUR, pulled=HOUR)
-    assert plan.uploaded(month, at(23, 13), NOW) == 0
+    assert planning.uploaded(month, at(23, 13), NOW) == 0
     month.refresh_from_db()
     assert (month.swept_at, SyncWindow.objects.count()) == (NOW - HOUR, 0)
 
 
 def test_a_backfill_asks_for_all_types_from_the_instant_to_now(month: Connection) -> None:
-    count = plan.plan_backfill(month, at(11.5), NOW)
+    count = planning.plan_backfill(month, at(11.5), NOW)
     assert planned(month, "pulse", "backfill") == grid(at(11), at(14))
     assert planned(month, "walk", "backfill") == planned(month, "rest", "backfill") == [(at(0), at(24))]
     assert count == SyncWindow.objects.count() == 5
@@ -664,7 +664,7 @@ def test_what_stands_for_days_that_moved_is_read_again(month: Connection, other:
         day(at(24), at(48)),  # what has not begun
     ]
     before = {one.pk: (one.state, one.reason) for one in left}
-    assert plan.days_moved(month, live.provider("fake"), since, NOW) == 3
+    assert planning.days_moved(month, live_providers.provider("fake"), since, NOW) == 3
     rows = SyncWindow.objects.in_bulk()
     assert {(rows[one.pk].state, rows[one.pk].reason, rows[one.pk].due_at) for one in again} == {
         ("due", "restated", NOW)
@@ -679,13 +679,13 @@ def test_days_that_moved_of_all_types_are_counted(
     monkeypatch.setitem(TYPES, "weigh", dataclasses.replace(TYPES["rest"], code="weigh"))
     for name in ("rest", "weigh"):
         make(month, data_type=name, state="done", starts_at=at(0, 17), ends_at=at(24, 17))
-    assert plan.days_moved(month, vendor, at(0, 17), NOW) == 2
+    assert planning.days_moved(month, vendor, at(0, 17), NOW) == 2
 
 
 def test_what_was_given_up_comes_back_and_nothing_else(asked: Connection, other: Connection) -> None:
     mine = make(asked, state="failed", attempts=6, finished_at=NOW - HOUR, reason="backfill")
     beside = [make(other, state="failed"), make(asked, 9, state="done"), make(asked, 8, state="claimed")]
-    assert plan.requeue_failed(asked, NOW) == 1
+    assert planning.requeue_failed(asked, NOW) == 1
     mine.refresh_from_db()
     assert (mine.state, mine.reason, mine.due_at, mine.attempts, mine.finished_at) == ("due", "manual", NOW, 0, None)
     rows = SyncWindow.objects.in_bulk()

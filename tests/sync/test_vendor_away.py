@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from ingestion.models import Connection, SyncWindow
-from ingestion.providers.base import BrokenAnswer
+from ingestion.providers.base.errors import BrokenAnswer
 from ingestion.sync import engine
 from tests.sync.fake import FakeVendor
 

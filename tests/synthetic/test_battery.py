@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from ingestion import synthetic
-from ingestion.providers.base import DeviceState, Wearer
+from ingestion.providers.base.live import DeviceState
+from ingestion.providers.base.synthetic import Wearer
 from ingestion.providers.registry import SYNTHETIC_PROVIDERS
 from ingestion.providers.synthetic.days import day
 from ingestion.providers.synthetic.people import STORIES, Story, person

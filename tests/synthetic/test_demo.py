@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from ingestion import demo
+from ingestion.demo import trial as demo_trial
 from ingestion.models import SyntheticDevice
 from metrics.models import Measurement, ParticipantDay
 from participants.models import Membership, Participant, Trial, User
@@ -20,8 +20,8 @@ NOW = dt.datetime(2026, 11, 13, 21, 7, tzinfo=dt.UTC)
 
 
 def seeded(now: dt.datetime = NOW, *, participants: int = 2, days: int = 2, password: str | None = None) -> Trial:
-    trial = demo.demo_ensure(now=now, participants=participants, days=days, password=password)
-    for _ in demo.demo_feed(trial, now=now):
+    trial = demo_trial.demo_ensure(now=now, participants=participants, days=days, password=password)
+    for _ in demo_trial.demo_feed(trial, now=now):
         pass
     return trial
 
@@ -56,8 +56,8 @@ def test_a_run_on_the_next_day_adds_that_day() -> None:
 
 
 def test_an_interrupted_run_is_completed() -> None:
-    trial = demo.demo_ensure(now=NOW, participants=2, days=9)
-    steps = demo.demo_feed(trial, now=NOW)
+    trial = demo_trial.demo_ensure(now=NOW, participants=2, days=9)
+    steps = demo_trial.demo_feed(trial, now=NOW)
     next(steps)
     steps.close()
     seeded(participants=3, days=9)
@@ -66,40 +66,40 @@ def test_an_interrupted_run_is_completed() -> None:
 
 
 def test_everyones_newest_week_comes_before_the_older_ones() -> None:
-    trial = demo.demo_ensure(now=NOW, participants=2, days=9)
-    order = [(step.round, step.study_id) for step in demo.demo_feed(trial, now=NOW) if step.step is not None]
+    trial = demo_trial.demo_ensure(now=NOW, participants=2, days=9)
+    order = [(step.round, step.study_id) for step in demo_trial.demo_feed(trial, now=NOW) if step.step is not None]
     assert order == [(1, "DEMO-001"), (1, "DEMO-002"), (2, "DEMO-001"), (2, "DEMO-002")]
 
 
 def test_one_of_24_has_never_connected_and_is_still_invited() -> None:
-    trial = demo.demo_ensure(now=NOW, participants=24, days=2)
+    trial = demo_trial.demo_ensure(now=NOW, participants=24, days=2)
     invited = trial.participants.filter(status=Participant.Status.INVITED)
     assert list(invited.values_list("study_id", flat=True)) == ["DEMO-016"]
 
 
 def test_its_users_see_what_their_role_allows() -> None:
-    trial = demo.demo_ensure(now=NOW, participants=6, days=1)
+    trial = demo_trial.demo_ensure(now=NOW, participants=6, days=1)
     manager, coordinator, staff = (
-        User.objects.get(email=email) for email in (demo.MANAGER, demo.COORDINATOR, demo.STAFF)
+        User.objects.get(email=email) for email in (demo_trial.MANAGER, demo_trial.COORDINATOR, demo_trial.STAFF)
     )
     assert Participant.objects.visible_to(manager).count() == 6
     assert Participant.objects.visible_to(coordinator).count() == 2
     assert Participant.objects.visible_to(staff).count() == 6
     assert (staff.is_staff, staff.is_superuser, manager.is_staff, coordinator.is_staff) == (True, True, False, False)
-    assert manager.check_password(demo.PASSWORD)
+    assert manager.check_password(demo_trial.PASSWORD)
     assert trial.memberships.count() == 3
 
 
 def test_a_given_password_replaces_the_documented_one() -> None:
-    demo.demo_ensure(now=NOW, participants=1, days=1)
-    demo.demo_ensure(now=NOW, participants=1, days=1, password="another-long-password")
-    assert User.objects.get(email=demo.STAFF).check_password("another-long-password")
+    demo_trial.demo_ensure(now=NOW, participants=1, days=1)
+    demo_trial.demo_ensure(now=NOW, participants=1, days=1, password="another-long-password")
+    assert User.objects.get(email=demo_trial.STAFF).check_password("another-long-password")
 
 
 def test_a_later_run_without_a_password_leaves_it_as_it_is() -> None:
-    demo.demo_ensure(now=NOW, participants=1, days=1, password="another-long-password")
-    demo.demo_ensure(now=NOW, participants=1, days=1)
-    assert User.objects.get(email=demo.STAFF).check_password("another-long-password")
+    demo_trial.demo_ensure(now=NOW, participants=1, days=1, password="another-long-password")
+    demo_trial.demo_ensure(now=NOW, participants=1, days=1)
+    assert User.objects.get(email=demo_trial.STAFF).check_password("another-long-password")
 
 
 def test_a_real_trial_called_demo_is_left_alone() -> None:
@@ -111,10 +111,10 @@ def test_a_real_trial_called_demo_is_left_alone() -> None:
 
 def test_the_documented_password_never_opens_a_server_with_real_trials() -> None:
     TrialFactory(is_demo=False)
-    with pytest.raises(demo.DemoRefused, match="--password"):
-        demo.demo_ensure(now=NOW, participants=1, days=1)
+    with pytest.raises(demo_trial.DemoRefused, match="--password"):
+        demo_trial.demo_ensure(now=NOW, participants=1, days=1)
     assert not Trial.objects.filter(code="DEMO").exists()
-    assert demo.demo_ensure(now=NOW, participants=1, days=1, password="another-long-password").is_demo
+    assert demo_trial.demo_ensure(now=NOW, participants=1, days=1, password="another-long-password").is_demo
 
 
 def test_the_command_prints_a_line_a_week(
@@ -135,20 +135,20 @@ def test_the_command_prints_a_line_a_week(
 def test_who_was_withdrawn_gets_no_more_data() -> None:
     trial = seeded()
     trial.participants.filter(study_id="DEMO-002").update(status=Participant.Status.WITHDRAWN)
-    steps = demo.demo_feed(trial, now=NOW + dt.timedelta(hours=2))
+    steps = demo_trial.demo_feed(trial, now=NOW + dt.timedelta(hours=2))
     assert {progress.study_id for progress in steps} == {"DEMO-001"}
 
 
 def test_a_membership_that_was_ended_stays_ended() -> None:
-    trial = demo.demo_ensure(now=NOW, participants=1, days=1)
+    trial = demo_trial.demo_ensure(now=NOW, participants=1, days=1)
     trial.memberships.update(ended_at=NOW)
-    demo.demo_ensure(now=NOW, participants=1, days=1)
+    demo_trial.demo_ensure(now=NOW, participants=1, days=1)
     assert not trial.memberships.filter(ended_at=None).exists()
 
 
 def test_a_closed_demo_is_not_filled_up() -> None:
-    trial = demo.demo_ensure(now=NOW, participants=1, days=1)
+    trial = demo_trial.demo_ensure(now=NOW, participants=1, days=1)
     Trial.objects.update(status=Trial.Status.CLOSED)
-    with pytest.raises(demo.DemoRefused, match="closed"):
-        demo.demo_ensure(now=NOW, participants=2, days=1)
-    assert list(demo.demo_feed(trial, now=NOW)) == []
+    with pytest.raises(demo_trial.DemoRefused, match="closed"):
+        demo_trial.demo_ensure(now=NOW, participants=2, days=1)
+    assert list(demo_trial.demo_feed(trial, now=NOW)) == []

@@ -14,12 +14,14 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from ingestion import demo, demo_live, live
+from ingestion import live_providers
+from ingestion.demo import live as demo_live
+from ingestion.demo import trial as demo_trial
 from ingestion.models import Connection, ConnectionEvent, SyncWindow
-from ingestion.providers.base import AccessGone
-from ingestion.sync import limits
+from ingestion.providers.base.errors import AccessGone
+from ingestion.sync import rate_limits
 from metrics.models import DayRollup
-from metrics.standings import Word, with_word
+from metrics.monitoring.status import Word, with_word
 from participants.models import Participant, Trial
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,10 +50,10 @@ def trial(db: None, simulator: str, settings: Settings, monkeypatch: pytest.Monk
         "google_health": {"client_id": "sim-client", "client_secret": "sim-secret", "simulator_url": simulator}
     }
     settings.SYNC_WATCH_DAYS = 2
-    monkeypatch.setattr(limits, "seconds_to_wait", lambda *_: 0.0)
-    live.provider.cache_clear()
-    yield demo.demo_ensure(now=timezone.now(), participants=1, days=30)
-    live.provider.cache_clear()
+    monkeypatch.setattr(rate_limits, "seconds_to_wait", lambda *_: 0.0)
+    live_providers.provider.cache_clear()
+    yield demo_trial.demo_ensure(now=timezone.now(), participants=1, days=30)
+    live_providers.provider.cache_clear()
 
 
 def connection_of(trial: Trial, study_id: str) -> Connection:

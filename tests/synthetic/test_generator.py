@@ -9,14 +9,14 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from ingestion.providers.base import Wearer
-from ingestion.providers.markers import present
+from ingestion.providers.base.synthetic import Wearer
+from ingestion.providers.missing_values import present
 from ingestion.providers.synthetic import calendar, days, physiology
 from ingestion.providers.synthetic.people import MODELS, STORIES, Person, Story, person
 from metrics.batch import Delivery, OffsetChange, SampleBatch, instant, microseconds
-from metrics.days import LocalCalendar
-from metrics.plausibility import plausible
+from metrics.local_time import LocalCalendar
 from metrics.registry import BY_CODE
+from metrics.selection.plausible_range import plausible
 
 AMSTERDAM = zoneinfo.ZoneInfo("Europe/Amsterdam")
 NEW_YORK = zoneinfo.ZoneInfo("America/New_York")

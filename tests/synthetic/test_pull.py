@@ -12,10 +12,10 @@ from django.db import connection, transaction
 
 from ingestion import synthetic, tasks
 from ingestion.models import SyntheticDevice
-from ingestion.providers.base import SyntheticUnavailable
+from ingestion.providers.base.synthetic import SyntheticUnavailable
 from ingestion.providers.wearipedia.provider import Wearipedia
 from metrics.models import Measurement, OffsetPeriod, ParticipantDay, SleepSession
-from metrics.writer import SyntheticRefused
+from metrics.writing.writer import SyntheticRefused
 from participants.models import Participant, Trial
 from tests.factories import ParticipantFactory, TrialFactory
 

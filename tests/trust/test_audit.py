@@ -15,8 +15,7 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
 
-from participants import audit_chain, audit_head
-from participants.audit import acting, looked, record
+from participants.audit import acting, chain_head, hash_chain, looked, record
 from participants.models import AuditDetail, AuditEntry, AuditHead, AuditSeal
 from participants.services import participant_withdraw
 from tests.factories import MembershipFactory, ParticipantFactory
@@ -39,12 +38,12 @@ def trail() -> list[AuditEntry]:
     person = ParticipantFactory.create()
     entries = [record("test.one"), record("test.two"), record("test.three", participant=person, new={"arm": "B"})]
     entries += [record("test.four"), record("test.five")]
-    audit_chain.seal()
+    hash_chain.seal()
     return entries
 
 
 def test_a_trail_that_nobody_touched_holds(trail: list[AuditEntry]) -> None:
-    assert list(audit_chain.faults()) == []
+    assert list(hash_chain.faults()) == []
 
 
 @pytest.mark.parametrize(
@@ -74,18 +73,18 @@ def test_any_change_of_any_row_is_found(trail: list[AuditEntry], change: str) ->
 def test_the_newest_entries_cut_off_with_their_seals_are_missed(trail: list[AuditEntry]) -> None:
     tamper("DELETE FROM participants_auditentry WHERE action = 'test.five'")
     tamper("DELETE FROM participants_auditseal WHERE position = 5")
-    assert any("cut off" in fault for fault in audit_chain.faults())
+    assert any("cut off" in fault for fault in hash_chain.faults())
 
 
 def test_a_noted_head_proves_what_was_before_it(trail: list[AuditEntry]) -> None:
-    noted = audit_chain.head()
+    noted = hash_chain.head()
     for table in ("auditseal", "auditdetail", "auditentry"):
         tamper(f"DELETE FROM participants_{table}")  # noqa: S608
-    AuditHead.objects.update(**audit_chain.first())  # which was kept since the beginning
+    AuditHead.objects.update(**hash_chain.first())  # which was kept since the beginning
     record("test.forged")
-    audit_chain.seal()
-    assert list(audit_chain.faults()) == []
-    assert list(audit_chain.faults(noted=noted))
+    hash_chain.seal()
+    assert list(hash_chain.faults()) == []
+    assert list(hash_chain.faults(noted=noted))
 
 
 # --- Emptied ---
@@ -106,22 +105,22 @@ EMPTIED = ("entry, participants_auditdetail", "detail", "seal", "head")
 def test_what_was_emptied_all_the_same_is_found(trail: list[AuditEntry], tables: tuple[str, ...]) -> None:
     for table in tables:
         tamper(f"TRUNCATE participants_audit{table} CASCADE")
-    assert list(audit_chain.faults())
+    assert list(hash_chain.faults())
 
 
 def test_an_emptied_trail_is_not_sealed_anew(trail: list[AuditEntry]) -> None:
     for table in EMPTIED:
         tamper(f"TRUNCATE participants_audit{table} CASCADE")
     record("test.forged")
-    assert audit_chain.seal() == 0
-    audit_chain.begin()  # what an upgrade asks for
-    assert audit_chain.seal() == 0
-    assert any("emptied" in fault for fault in audit_chain.faults())
+    assert hash_chain.seal() == 0
+    hash_chain.begin()  # what an upgrade asks for
+    assert hash_chain.seal() == 0
+    assert any("emptied" in fault for fault in hash_chain.faults())
 
 
 def test_a_new_trail_holds_before_anything_is_sealed() -> None:
     assert AuditHead.objects.get().position == 0
-    assert list(audit_chain.faults()) == []
+    assert list(hash_chain.faults()) == []
 
 
 # --- Not sealed, copied, erased ---
@@ -131,7 +130,7 @@ def test_a_new_trail_holds_before_anything_is_sealed() -> None:
 def test_an_entry_that_was_slipped_in_with_an_old_date_is_found(age: dt.timedelta, found: bool) -> None:
     with time_machine.travel(dt.datetime.now(dt.UTC) - age, tick=True):
         record("test.old")
-    faults = list(audit_chain.faults())
+    faults = list(hash_chain.faults())
     assert any("was never sealed" in fault for fault in faults) == found
     assert len(faults) == int(found)
 
@@ -140,7 +139,7 @@ def test_an_entry_that_is_late_is_not_sealed_any_more() -> None:
     with time_machine.travel(dt.datetime.now(dt.UTC) - dt.timedelta(days=2, minutes=1), tick=True):
         record("test.old")
     record("test.new")
-    assert audit_chain.seal() == 1
+    assert hash_chain.seal() == 1
 
 
 def test_a_genuine_entry_that_was_copied_is_found(trail: list[AuditEntry]) -> None:
@@ -148,8 +147,8 @@ def test_a_genuine_entry_that_was_copied_is_found(trail: list[AuditEntry]) -> No
     first = entry.pk
     entry.pk = None
     entry.save(force_insert=True)
-    audit_chain.seal()
-    assert list(audit_chain.faults()) == [f"Entry {first} was copied: another one has its mac."]
+    hash_chain.seal()
+    assert list(hash_chain.faults()) == [f"Entry {first} was copied: another one has its mac."]
 
 
 def test_an_erasure_excuses_the_details_of_one_participant_alone() -> None:
@@ -158,11 +157,11 @@ def test_an_erasure_excuses_the_details_of_one_participant_alone() -> None:
     theirs = record("test.two", participant=other, new={"arm": "B"})
     nobodys = record("test.three", new={"x": 1})
     looked(erased, "participant.erase")
-    audit_chain.seal()
+    hash_chain.seal()
     tamper(f"DELETE FROM participants_auditdetail WHERE entry_id NOT IN ({theirs.pk}, {nobodys.pk})")  # noqa: S608
-    assert list(audit_chain.faults()) == []
+    assert list(hash_chain.faults()) == []
     tamper("DELETE FROM participants_auditdetail")
-    assert list(audit_chain.faults()) == [f"The detail of entry {one.pk} was deleted." for one in (theirs, nobodys)]
+    assert list(hash_chain.faults()) == [f"The detail of entry {one.pk} was deleted." for one in (theirs, nobodys)]
 
 
 # --- The head outside ---
@@ -176,18 +175,18 @@ def outside(settings: Any, tmp_path: Path) -> Path:
 
 def sealed(django_capture_on_commit_callbacks: Any) -> int:
     with django_capture_on_commit_callbacks(execute=True):
-        return audit_chain.seal()
+        return hash_chain.seal()
 
 
 @pytest.fixture
-def rolled_back(outside: Path, django_capture_on_commit_callbacks: Any) -> audit_head.Head:
+def rolled_back(outside: Path, django_capture_on_commit_callbacks: Any) -> chain_head.Head:
     """A trail of three, put back to the first two by somebody who kept that state; the head that was kept outside."""
     record("test.one"), record("test.two")
     sealed(django_capture_on_commit_callbacks)
     [kept] = AuditHead.objects.values()
     record("test.three")
     sealed(django_capture_on_commit_callbacks)
-    gone = audit_chain.head()
+    gone = hash_chain.head()
     tamper("DELETE FROM participants_auditseal WHERE position = 3")
     tamper("DELETE FROM participants_auditentry WHERE action = 'test.three'")
     AuditHead.objects.update(**kept)
@@ -196,40 +195,40 @@ def rolled_back(outside: Path, django_capture_on_commit_callbacks: Any) -> audit
 
 def test_the_head_is_kept_outside_when_it_is_committed(outside: Path, django_capture_on_commit_callbacks: Any) -> None:
     record("test.one")
-    audit_chain.seal()
+    hash_chain.seal()
     assert not outside.exists()
     record("test.two")
     sealed(django_capture_on_commit_callbacks)
-    assert audit_head.kept() == audit_chain.head()
+    assert chain_head.kept() == hash_chain.head()
     assert outside.stat().st_mode & 0o777 == 0o600
-    assert list(audit_chain.faults()) == []
+    assert list(hash_chain.faults()) == []
 
 
-def test_a_kept_state_that_was_put_back_is_found(rolled_back: audit_head.Head) -> None:
-    assert any("ends at 2, before position 3" in fault for fault in audit_chain.faults())
+def test_a_kept_state_that_was_put_back_is_found(rolled_back: chain_head.Head) -> None:
+    assert any("ends at 2, before position 3" in fault for fault in hash_chain.faults())
     with pytest.raises(CommandError, match="does not hold"):
         call_command("verify_audit")
 
 
-def test_and_is_not_covered_by_new_links(rolled_back: audit_head.Head, caplog: pytest.LogCaptureFixture) -> None:
+def test_and_is_not_covered_by_new_links(rolled_back: chain_head.Head, caplog: pytest.LogCaptureFixture) -> None:
     record("test.forged")
-    assert audit_chain.seal() == 0
+    assert hash_chain.seal() == 0
     assert "not sealed" in caplog.text
-    assert audit_head.kept() == rolled_back
+    assert chain_head.kept() == rolled_back
 
 
 def test_another_history_of_the_same_length_is_found(
-    rolled_back: audit_head.Head, settings: Any, outside: Path
+    rolled_back: chain_head.Head, settings: Any, outside: Path
 ) -> None:
     settings.AUDIT_HEAD = ""
     record("test.forged")
-    assert audit_chain.seal() == 1
+    assert hash_chain.seal() == 1
     settings.AUDIT_HEAD = str(outside)
-    assert any("Position 3 is not the one" in fault for fault in audit_chain.faults())
+    assert any("Position 3 is not the one" in fault for fault in hash_chain.faults())
 
 
 def test_a_restore_is_said_and_the_trail_goes_on(
-    rolled_back: audit_head.Head, tmp_path: Path, django_capture_on_commit_callbacks: Any
+    rolled_back: chain_head.Head, tmp_path: Path, django_capture_on_commit_callbacks: Any
 ) -> None:
     (tmp_path / "erasures.jsonl").write_text("")
     said = StringIO()
@@ -263,7 +262,7 @@ def test_a_file_that_is_none_is_told_and_not_overwritten(
     record("test.one")
     assert sealed(django_capture_on_commit_callbacks) == 0
     assert outside.read_text() == content
-    assert any("cannot be read" in fault for fault in audit_chain.faults())
+    assert any("cannot be read" in fault for fault in hash_chain.faults())
 
 
 def test_heads_of_other_databases_stay(outside: Path, django_capture_on_commit_callbacks: Any) -> None:
@@ -277,11 +276,11 @@ def test_heads_of_other_databases_stay(outside: Path, django_capture_on_commit_c
 
 
 def test_an_older_head_never_takes_the_place_of_a_newer_one(outside: Path) -> None:
-    audit_head.keep((5, "e"))
-    audit_head.keep((4, "d"))
-    assert audit_head.kept() == (5, "e")
-    audit_head.keep((4, "d"), instead=True)
-    assert audit_head.kept() == (4, "d")
+    chain_head.keep((5, "e"))
+    chain_head.keep((4, "d"))
+    assert chain_head.kept() == (5, "e")
+    chain_head.keep((4, "d"), instead=True)
+    assert chain_head.kept() == (4, "d")
 
 
 def test_where_it_cannot_be_written_the_trail_is_sealed_all_the_same(
@@ -313,18 +312,18 @@ def test_the_application_can_neither_change_nor_delete(trail: list[AuditEntry], 
 def test_a_new_key_verifies_what_the_old_one_made(settings: Any) -> None:
     settings.AUDIT_KEYS = ["old"]
     record("test.one")
-    audit_chain.seal()
+    hash_chain.seal()
     settings.AUDIT_KEYS = ["new", "old"]
     record("test.two")
-    audit_chain.seal()
-    assert list(audit_chain.faults()) == []
+    hash_chain.seal()
+    assert list(hash_chain.faults()) == []
     settings.AUDIT_KEYS = ["new"]
-    assert any("needs the key" in fault for fault in audit_chain.faults())
+    assert any("needs the key" in fault for fault in hash_chain.faults())
 
 
 def test_sealing_again_seals_only_what_is_new(trail: list[AuditEntry]) -> None:
     record("test.six")
-    assert audit_chain.seal() == 1
+    assert hash_chain.seal() == 1
     assert AuditHead.objects.get().position == 6
 
 

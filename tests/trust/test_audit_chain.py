@@ -12,8 +12,7 @@ import pytest
 import time_machine
 from django.db import connection
 
-from participants import audit_chain, audit_head
-from participants.audit import looked, record
+from participants.audit import chain_head, hash_chain, looked, record
 from participants.models import AuditDetail, AuditEntry, AuditHead, AuditSeal
 from tests.factories import ParticipantFactory
 from tests.trust.test_audit import tamper
@@ -27,12 +26,12 @@ def trail() -> list[int]:
     """Five sealed entries; their ids."""
     entries = [record(f"test.{n}") for n in range(4)]
     entries.append(record("test.4", new={"arm": "B"}))
-    assert audit_chain.seal() == 5
+    assert hash_chain.seal() == 5
     return [entry.pk for entry in entries]
 
 
 def faults(noted: tuple[int, str] | None = None) -> list[str]:
-    return list(audit_chain.faults(noted=noted))
+    return list(hash_chain.faults(noted=noted))
 
 
 def head_says(position: int) -> str:
@@ -49,12 +48,12 @@ def test_an_entry_is_authenticated_as_it_always_was(settings: Any) -> None:
         at=at, action="participant.view", via="page", actor_id=1, actor_name="ada@example.org", token_id=2,
         request_id="r-1", trial_id=3, participant_id=4, thing="alert:12", detail_digest="d",
     )  # fmt: skip
-    assert audit_chain.authenticate(entry) == (
+    assert hash_chain.authenticate(entry) == (
         "97bdf2d3",
         "b6ef49dd5e986eb32894f4354b30c3f3c74fd8329921a7031abba32fd43e8c06",
     )
     settings.AUDIT_KEYS = ["an-older-key"]
-    assert audit_chain.authenticate(entry) == (
+    assert hash_chain.authenticate(entry) == (
         "eb6524b0",
         "21ea39730c15b1cdb1bef0c5189b6c2b3eea1c8aba443c5a9400e775fb2dd470",
     )
@@ -62,16 +61,16 @@ def test_an_entry_is_authenticated_as_it_always_was(settings: Any) -> None:
 
 def test_links_and_head_are_authenticated_as_they_always_were(settings: Any) -> None:
     settings.AUDIT_KEYS = ["a-key"]
-    assert audit_chain.first() == {
+    assert hash_chain.first() == {
         "position": 0,
         "key_id": "97bdf2d3",
         "mac": "0bda43ec2cae9f5dd178a5ef976c778867b70dd56704f5548bac1e44e77ea9a3",
     }
-    AuditHead.objects.update(**audit_chain.first())
+    AuditHead.objects.update(**hash_chain.first())
     for pk, mac in ((2_000_000_001, "m1"), (2_000_000_002, "m2")):
         AuditEntry.objects.create(pk=pk, at=dt.datetime.now(dt.UTC), action="test.act", via="page", mac=mac)
-    assert audit_chain.seal() == 2
-    assert audit_chain.head() == (2, "9b5c5b9a8a79ef2d7a760bf9d1256ec187938c7ea181dd8197c86c027ee42d10")
+    assert hash_chain.seal() == 2
+    assert hash_chain.head() == (2, "9b5c5b9a8a79ef2d7a760bf9d1256ec187938c7ea181dd8197c86c027ee42d10")
     assert list(AuditHead.objects.values_list("position", "key_id", "mac")) == [
         (2, "97bdf2d3", "e23b0c10821fb49ebbff06ad01dbfa394ddaccab5bcfeecb8013d3666c18f315")
     ]
@@ -82,16 +81,16 @@ def test_links_and_head_are_authenticated_as_they_always_were(settings: Any) -> 
 
 def test_entries_are_chained_in_the_order_of_their_ids(trail: list[int]) -> None:
     trail += [record("test.5").pk, record("test.6").pk]
-    assert audit_chain.seal() == 2
+    assert hash_chain.seal() == 2
     assert list(AuditSeal.objects.order_by("position").values_list("position", "entry_id")) == list(enumerate(trail, 1))
     last = AuditSeal.objects.get(position=7)
-    assert audit_chain.head() == (7, last.mac)
+    assert hash_chain.head() == (7, last.mac)
     assert faults() == []
 
 
 def test_with_nothing_new_nothing_is_sealed(trail: list[int]) -> None:
     before = list(AuditHead.objects.values()), list(AuditSeal.objects.values())
-    assert audit_chain.seal() == 0
+    assert hash_chain.seal() == 0
     assert (list(AuditHead.objects.values()), list(AuditSeal.objects.values())) == before
 
 
@@ -99,15 +98,15 @@ def test_with_nothing_new_nothing_is_sealed(trail: list[int]) -> None:
 def test_what_is_younger_than_two_days_is_sealed(age: dt.timedelta, sealed: int) -> None:
     with time_machine.travel(dt.datetime.now(dt.UTC) - age, tick=True):
         record("test.old")
-    assert audit_chain.seal() == sealed
+    assert hash_chain.seal() == sealed
     assert len(faults()) == 1 - sealed
 
 
 def test_what_was_sealed_two_days_ago_is_not_sealed_again(trail: list[int]) -> None:
     with time_machine.travel(dt.datetime.now(dt.UTC) + 49 * HOUR, tick=True):
-        assert audit_chain.seal() == 0
+        assert hash_chain.seal() == 0
         new = record("test.new")
-        assert audit_chain.seal() == 1
+        assert hash_chain.seal() == 1
     assert AuditSeal.objects.order_by("position").last() == AuditSeal.objects.get(entry_id=new.pk)
     assert faults() == []
 
@@ -128,32 +127,32 @@ def sealing_elsewhere() -> Iterator[None]:
 def test_while_another_process_seals_nothing_is_sealed() -> None:
     record("test.act")
     with sealing_elsewhere():
-        assert audit_chain.seal() == 0
+        assert hash_chain.seal() == 0
     assert not AuditSeal.objects.exists()
-    assert audit_chain.seal() == 1
+    assert hash_chain.seal() == 1
 
 
 @pytest.mark.parametrize("position", [4, 6])
 def test_where_the_chain_does_not_end_at_its_head_nothing_is_sealed(trail: list[int], position: int) -> None:
     record("test.new")
     AuditHead.objects.update(position=position)
-    assert audit_chain.seal() == 0
+    assert hash_chain.seal() == 0
     AuditHead.objects.update(position=5)
-    assert audit_chain.seal() == 1
+    assert hash_chain.seal() == 1
 
 
 def test_a_head_beside_the_chain_s_own_is_found_and_left_as_it_is(trail: list[int]) -> None:
     AuditHead.objects.create(pk=2, position=9, key_id="k", mac="m")
     record("test.new")
-    assert audit_chain.seal() == 1
+    assert hash_chain.seal() == 1
     assert AuditHead.objects.get(pk=2).position == 9
     assert AuditHead.objects.get(pk=1).position == 6
     assert faults() == ["The chain has another head beside its own."]
 
 
 def test_an_empty_trail_ends_at_nothing() -> None:
-    assert audit_chain.head() == (0, "")
-    assert audit_chain.seal() == 0
+    assert hash_chain.head() == (0, "")
+    assert hash_chain.seal() == 0
 
 
 # --- The beginning ---
@@ -161,9 +160,9 @@ def test_an_empty_trail_ends_at_nothing() -> None:
 
 def test_a_head_is_made_for_an_empty_trail_once() -> None:
     tamper("DELETE FROM participants_audithead")
-    audit_chain.begin()
-    audit_chain.begin()
-    assert AuditHead.objects.values().get() == {"id": 1, **audit_chain.first()}
+    hash_chain.begin()
+    hash_chain.begin()
+    assert AuditHead.objects.values().get() == {"id": 1, **hash_chain.first()}
     assert faults() == []
 
 
@@ -172,7 +171,7 @@ def test_a_head_is_made_for_no_trail_of_which_something_is_left(trail: list[int]
     left = "auditentry" if emptied == "auditseal" else "auditseal"
     for table in {"auditentry", "auditseal", "auditdetail", "audithead"} - {left}:
         tamper(f"TRUNCATE participants_{table} CASCADE")
-    audit_chain.begin()
+    hash_chain.begin()
     assert not AuditHead.objects.exists()
     assert any("head is missing" in fault for fault in faults())
 
@@ -246,7 +245,7 @@ def test_without_its_key_each_part_says_which_it_needs(trail: list[int], setting
 
 
 def test_faults_are_found_whatever_is_read_at_a_time(trail: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit_chain, "CHUNK", 2)
+    monkeypatch.setattr(hash_chain, "CHUNK", 2)
     assert faults() == []
     tamper(f"DELETE FROM participants_auditentry WHERE id = {trail[2]}")  # noqa: S608
     assert faults() == [f"Entry {trail[2]} was deleted: its seal 3 is left."]
@@ -255,10 +254,10 @@ def test_faults_are_found_whatever_is_read_at_a_time(trail: list[int], monkeypat
 def test_links_are_read_in_lists_of_so_many() -> None:
     links = [AuditSeal(position=n) for n in range(1, 6)]
     for size, lengths in ((2, [2, 2, 1]), (5, [5]), (6, [5]), (1, [1] * 5)):
-        read = list(audit_chain.batched(links, size))
+        read = list(hash_chain.batched(links, size))
         assert [len(part) for part in read] == lengths
         assert [link for part in read for link in part] == links
-    assert list(audit_chain.batched([], 2)) == []
+    assert list(hash_chain.batched([], 2)) == []
 
 
 def test_each_entry_that_was_copied_is_named_once(trail: list[int]) -> None:
@@ -303,10 +302,10 @@ def test_an_erasure_does_not_excuse_that_a_detail_was_changed(trail: list[int]) 
 
 
 def test_a_head_that_was_noted_holds_as_long_as_it_is_in_the_chain(trail: list[int]) -> None:
-    noted = audit_chain.head()
+    noted = hash_chain.head()
     assert faults(noted) == []
     record("test.new")
-    audit_chain.seal()
+    hash_chain.seal()
     assert faults(noted) == []
     assert faults((3, AuditSeal.objects.get(position=3).mac)) == []
     assert faults((3, noted[1])) == ["Position 3 is not the one that was noted."]
@@ -325,14 +324,14 @@ def outside(settings: Any, tmp_path: Path) -> Path:
 
 def seal(capture: Any) -> int:
     with capture(execute=True):
-        return audit_chain.seal()
+        return hash_chain.seal()
 
 
 def test_the_head_is_kept_outside_with_nothing_new_too(
     trail: list[int], outside: Path, django_capture_on_commit_callbacks: Any
 ) -> None:
     assert seal(django_capture_on_commit_callbacks) == 0
-    assert audit_head.kept() == audit_chain.head() == (5, AuditSeal.objects.get(position=5).mac)
+    assert chain_head.kept() == hash_chain.head() == (5, AuditSeal.objects.get(position=5).mac)
 
 
 def test_of_an_empty_trail_nothing_is_kept_outside(outside: Path, django_capture_on_commit_callbacks: Any) -> None:
@@ -342,32 +341,32 @@ def test_of_an_empty_trail_nothing_is_kept_outside(outside: Path, django_capture
 
 def test_a_head_outside_holds_where_it_is_in_the_chain(trail: list[int], outside: Path) -> None:
     for position, mac in ((0, ""), *AuditSeal.objects.order_by("position").values_list("position", "mac")):
-        audit_head.keep((position, mac))
+        chain_head.keep((position, mac))
         assert faults() == []
-    assert audit_chain.restored() is None
+    assert hash_chain.restored() is None
 
 
 def test_a_head_outside_that_is_not_in_the_chain_is_told_and_nothing_is_sealed(trail: list[int], outside: Path) -> None:
     mac = AuditSeal.objects.get(position=5).mac
     record("test.new")
     rolled_back = "the database was put back to an earlier state (after a restore: reapply_erasures)"
-    audit_head.keep((4, mac))
+    chain_head.keep((4, mac))
     assert faults() == [f"Position 4 is not the one that is kept outside the database: {rolled_back}."]
-    assert audit_chain.seal() == 0
-    audit_head.keep((6, mac))
+    assert hash_chain.seal() == 0
+    chain_head.keep((6, mac))
     assert faults() == [f"The chain ends at 5, before position 6 that is kept outside the database: {rolled_back}."]
-    assert audit_chain.seal() == 0
+    assert hash_chain.seal() == 0
 
 
 def test_after_a_restore_the_database_s_head_takes_the_place_of_the_one_outside(
     trail: list[int], outside: Path, django_capture_on_commit_callbacks: Any
 ) -> None:
-    audit_head.keep((9, "m"))
-    now = audit_chain.head()
+    chain_head.keep((9, "m"))
+    now = hash_chain.head()
     with django_capture_on_commit_callbacks(execute=True):
-        assert audit_chain.restored() == ((9, "m"), now)
-        assert audit_head.kept() == (9, "m")  # until it is committed
-    assert audit_head.kept() == now
+        assert hash_chain.restored() == ((9, "m"), now)
+        assert chain_head.kept() == (9, "m")  # until it is committed
+    assert chain_head.kept() == now
     assert faults() == []
 
 
@@ -376,8 +375,8 @@ def test_after_a_restore_a_head_outside_that_cannot_be_read_is_replaced(
 ) -> None:
     outside.write_text("{")
     with django_capture_on_commit_callbacks(execute=True):
-        assert audit_chain.restored() == (None, audit_chain.head())
-    assert audit_head.kept() == audit_chain.head()
+        assert hash_chain.restored() == (None, hash_chain.head())
+    assert chain_head.kept() == hash_chain.head()
 
 
 def test_a_head_that_cannot_be_kept_outside_is_logged(
@@ -385,7 +384,7 @@ def test_a_head_that_cannot_be_kept_outside_is_logged(
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         record("test.new")
-        assert audit_chain.seal() == 1
+        assert hash_chain.seal() == 1
         outside.write_text("{")  # spoilt between sealing and committing
     assert "the audit trail's head could not be kept outside the database" in caplog.text
     assert AuditHead.objects.get().position == 6

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from participants import consents
 from participants.models import Consent, Erasure, Participant, User
+from participants.privacy import consent
 from tests.factories import MembershipFactory, ParticipantFactory
 
 pytestmark = pytest.mark.django_db
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def person() -> Participant:
     person: Participant = ParticipantFactory.create(study_id="AX-1", status="active")
-    consents.document_add(person.trial, version="1.0", title="Information", effective_on="2026-01-01")  # type: ignore[arg-type]
+    consent.document_add(person.trial, version="1.0", title="Information", effective_on="2026-01-01")  # type: ignore[arg-type]
     return person
 
 

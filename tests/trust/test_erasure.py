@@ -15,15 +15,16 @@ from django.utils import timezone
 
 from dashboards.models import Note
 from ingestion.models import Connection, Device, ImportFile, SyncWindow, WebhookDelivery
-from metrics import timescale
-from metrics.exports.engine import export_run
+from metrics.exports.runner import export_run
 from metrics.exports.service import export_ask
 from metrics.models import ImplausibleCount, Measurement, ParticipantDay, Recompute
-from participants import audit_chain, consents, erasing
-from participants.audit import looked
-from participants.contacts import contact_store
-from participants.holdings import holdings
+from metrics.storage import timescale
+from participants.audit import hash_chain, looked
 from participants.models import AuditEntry, Erasure, Participant, User
+from participants.privacy import consent
+from participants.privacy import erasure as privacy_erasure
+from participants.privacy.contacts import contact_store
+from participants.privacy.data_map import holdings
 from participants.services import pause_begin
 from tests.dashboards.measured import NOON, heart_rate, steps, store
 from tests.factories import AlertFactory, MembershipFactory, ParticipantFactory, UserFactory
@@ -81,10 +82,10 @@ def fill(one: Participant, account: str) -> None:
     AlertFactory.create(participant=one)
     Note.objects.create(participant=one, text=f"{one.study_id} called")
     pause_begin(one, starts_on=dt.date(2026, 11, 1), ends_on=dt.date(2026, 11, 2), reason="holiday of Zelda")
-    document = consents.document_in_force(one.trial, dt.date(2026, 1, 1)) or consents.document_add(
+    document = consent.document_in_force(one.trial, dt.date(2026, 1, 1)) or consent.document_add(
         one.trial, version="1", title="Information", effective_on=dt.date(2026, 1, 1)
     )
-    consents.consent_give(one, document, how="paper")
+    consent.consent_give(one, document, how="paper")
     looked(one)
 
 
@@ -109,9 +110,9 @@ def traces(*needles: str) -> set[tuple[str, str]]:
 
 def erase(person: Participant) -> Erasure:
     first, second = UserFactory.create(), UserFactory.create()
-    asked = erasing.erasure_ask(person, by=first, reason="their letter")
-    erasing.erasure_decide(asked, by=second, approve=True)
-    erasing.erase(asked.pk)
+    asked = privacy_erasure.erasure_ask(person, by=first, reason="their letter")
+    privacy_erasure.erasure_decide(asked, by=second, approve=True)
+    privacy_erasure.erase(asked.pk)
     asked.refresh_from_db()
     return asked
 
@@ -147,40 +148,40 @@ def test_days_of_nothing_but_impossible_values_are_erased_too(person: Participan
 
 
 def test_the_audit_trail_still_holds_and_says_that_it_happened(person: Participant) -> None:
-    audit_chain.seal()
+    hash_chain.seal()
     erase(person)
-    audit_chain.seal()
-    assert list(audit_chain.faults()) == []
+    hash_chain.seal()
+    assert list(hash_chain.faults()) == []
     told = set(AuditEntry.objects.filter(participant=person.pk).values_list("action", flat=True))
     assert {"erasure.ask", "erasure.approve", "participant.erase", "participant.view"} <= told
 
 
 def test_who_asked_cannot_approve(person: Participant) -> None:
     user = UserFactory.create()
-    asked = erasing.erasure_ask(person, by=user, reason="their letter")
-    with pytest.raises(erasing.ErasureRefused, match="Another person"):
-        erasing.erasure_decide(asked, by=user, approve=True)
+    asked = privacy_erasure.erasure_ask(person, by=user, reason="their letter")
+    with pytest.raises(privacy_erasure.ErasureRefused, match="Another person"):
+        privacy_erasure.erasure_decide(asked, by=user, approve=True)
     with pytest.raises(IntegrityError), transaction.atomic():
         Erasure.objects.filter(pk=asked.pk).update(state="approved", decided_by=user)
 
 
 def test_who_asked_may_take_it_back(person: Participant) -> None:
     user = UserFactory.create()
-    asked = erasing.erasure_ask(person, by=user, reason="their letter")
-    erasing.erasure_decide(asked, by=user, approve=False)
-    erasing.erase(asked.pk)
+    asked = privacy_erasure.erasure_ask(person, by=user, reason="their letter")
+    privacy_erasure.erasure_decide(asked, by=user, approve=False)
+    privacy_erasure.erase(asked.pk)
     assert Measurement.objects.filter(participant=person).exists()
 
 
 def test_nothing_is_erased_before_it_is_approved(person: Participant) -> None:
-    asked = erasing.erasure_ask(person, by=UserFactory.create(), reason="their letter")
-    erasing.erase(asked.pk)
+    asked = privacy_erasure.erasure_ask(person, by=UserFactory.create(), reason="their letter")
+    privacy_erasure.erase(asked.pk)
     assert Measurement.objects.filter(participant=person).exists()
 
 
 def test_approval_stops_their_data_at_once(person: Participant) -> None:
-    asked = erasing.erasure_ask(person, by=UserFactory.create(), reason="their letter")
-    erasing.erasure_decide(asked, by=UserFactory.create(), approve=True)
+    asked = privacy_erasure.erasure_ask(person, by=UserFactory.create(), reason="their letter")
+    privacy_erasure.erasure_decide(asked, by=UserFactory.create(), approve=True)
     person.refresh_from_db()
     assert person.status == "withdrawn"
 
@@ -202,16 +203,16 @@ def test_exports_that_hold_them_are_deleted_from_the_disk(person: Participant, s
 def test_carrying_it_out_again_changes_nothing(person: Participant) -> None:
     done = erase(person)
     report = done.report
-    erasing.erase(done.pk)
+    privacy_erasure.erase(done.pk)
     done.refresh_from_db()
     assert done.report == report
 
 
 def test_a_worker_killed_after_the_deletion_leaves_it_done_with_its_counts(person: Participant, journal: Path) -> None:
-    asked = erasing.erasure_ask(person, by=UserFactory.create(), reason="their letter")
-    erasing.erasure_decide(asked, by=UserFactory.create(), approve=True)
-    erasing.remove(person, str(asked.public_id))
-    erasing.erase(asked.pk)  # the next worker
+    asked = privacy_erasure.erasure_ask(person, by=UserFactory.create(), reason="their letter")
+    privacy_erasure.erasure_decide(asked, by=UserFactory.create(), approve=True)
+    privacy_erasure.remove(person, str(asked.public_id))
+    privacy_erasure.erase(asked.pk)  # the next worker
     asked.refresh_from_db()
     assert (asked.state, asked.report["metrics.Measurement"]) == ("done", 183)
     assert len(journal.read_text().splitlines()) == 1

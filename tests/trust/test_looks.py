@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from participants.contacts import contact_open, contact_store
 from participants.models import AuditEntry, Participant, User
+from participants.privacy.contacts import contact_open, contact_store
 from tests.factories import MembershipFactory, ParticipantFactory
 
 pytestmark = pytest.mark.django_db

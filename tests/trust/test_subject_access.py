@@ -17,10 +17,18 @@ from django.utils import timezone
 from dashboards.models import Note
 from ingestion.models import Connection, ImportFile, Invitation, RejectedRow
 from metrics.models import Export
-from participants import vault
-from participants.holdings import STAYS, holdings
 from participants.models import AuditEntry, Participant, User
-from participants.subject_access import README, Chapter, FolderTaken, chapters, rows_of, subject_archive, subject_export
+from participants.privacy import encryption
+from participants.privacy.data_map import STAYS, holdings
+from participants.privacy.subject_access import (
+    README,
+    Chapter,
+    FolderTaken,
+    chapters,
+    rows_of,
+    subject_archive,
+    subject_export,
+)
 from tests.dashboards.measured import NOON, heart_rate, store
 from tests.factories import ParticipantFactory, UserFactory
 from tests.trust.test_erasure import fill
@@ -87,7 +95,7 @@ def test_nothing_of_anybody_else_is_in_it(person: Participant, tmp_path: Path) -
 
 
 def test_no_key_is_in_it(person: Participant, tmp_path: Path) -> None:
-    sealed = vault.seal("a-token")
+    sealed = encryption.seal("a-token")
     Connection.objects.filter(participant=person).update(sealed_tokens=sealed)
     invitation = Invitation.objects.create(participant=person, expires_at=timezone.now())
     text = text_of(subject_export(person, tmp_path).folder)
@@ -147,7 +155,7 @@ def test_only_its_owner_can_read_it_and_nothing_is_overwritten(person: Participa
 def test_a_failure_leaves_nothing_behind(
     person: Participant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
-    settings.SUBJECT_ACCESS = ["participants.subject_chapters.chapters", f"{__name__}.broken"]
+    settings.SUBJECT_ACCESS = ["participants.privacy.subject_access_sections.chapters", f"{__name__}.broken"]
     with pytest.raises(RuntimeError):
         subject_export(person, tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -17,8 +17,7 @@ from django.test import override_settings
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from participants import audit_chain, audit_head
-from participants.audit import record
+from participants.audit import chain_head, hash_chain, record
 from participants.models import AuditDetail, AuditEntry, AuditHead, AuditSeal
 from tests.factories import ParticipantFactory
 
@@ -69,13 +68,13 @@ class Trail:
 
     def __init__(self, grown: list[tuple[list[tuple[str, bool]], bool]]) -> None:
         person = ParticipantFactory.create()
-        audit_chain.seal()
+        hash_chain.seal()
         self.kept = [state()]
         for entries, seals in grown:
             for thing, detailed in entries:
                 record("test.act", thing=thing, participant=person if detailed else None, new={"a": thing})
             if seals:
-                audit_chain.seal()
+                hash_chain.seal()
                 self.kept.append(state())
         self.now = state()
         self.sealed = {seal["entry_id"] for seal in self.now["auditseal"].values()}
@@ -119,13 +118,13 @@ def test_one_deed_is_found_or_said_to_be_unseen(
     file.unlink(missing_ok=True)
     with undone(), override_settings(AUDIT_HEAD=str(file) if outside else ""):
         trail = Trail(grown)
-        assert list(audit_chain.faults()) == []
+        assert list(hash_chain.faults()) == []
         if outside:
-            audit_head.keep(audit_chain.head())
+            chain_head.keep(hash_chain.head())
         data.draw(st.sampled_from([change, delete, empty, roll_back, copy, forge]), label="deed")(trail, data)
         after = state()
         assume(after != trail.now)
-        found = list(audit_chain.faults())
+        found = list(hash_chain.faults())
         assert found or nothing_tells(trail, after, outside)
 
 
@@ -166,7 +165,7 @@ def copy(trail: Trail, data: st.DataObject) -> None:
     if detail:
         detail.entry = entry
         detail.save(force_insert=True)
-    audit_chain.seal()  # whoever seals, seals it too
+    hash_chain.seal()  # whoever seals, seals it too
 
 
 def forge(trail: Trail, data: st.DataObject) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from django.core.management import call_command
 
-from ingestion.providers.base import Wearer
+from ingestion.providers.base.synthetic import Wearer
 from ingestion.providers.wearipedia.provider import DEVICES, Wearipedia
 from metrics.batch import Delivery, instant
 from metrics.models import DayRollup, Measurement, SleepSession

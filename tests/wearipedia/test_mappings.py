@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ingestion.providers.markers import MINUS_ONE, NO_VALUE, ZERO
+from ingestion.providers.missing_values import MINUS_ONE, NO_VALUE, ZERO
 from ingestion.providers.wearipedia import dexcom, fitbit, garmin, oura
 from ingestion.providers.wearipedia.wall import UNREADABLE, Day, clock_times, unwrapped
 from metrics.batch import Delivery, SampleBatch, SourceKey, instant

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from dashboards import bounces
+from dashboards.messaging import bounces
 
 DATA_ERROR = 65  # EX_DATAERR: a mail server does not try again
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dashboards import charts, wording
-from metrics.queries import DayRow
+from dashboards.participant_detail.charts import series
+from dashboards.ui import formatting
+from metrics.reading.queries import DayRow
 from metrics.registry import BY_CODE
 
 NIGHTS_SHOWN = 30
@@ -69,13 +70,13 @@ def nightly(days: Mapping[str, Sequence[DayRow]], until: dt.date) -> Nightly | N
             continue
         values = {row.date: row.mean for row in days[code]}
         drawn.append(_multiple(name, colour, unit, code, values, first))
-        columns.append((values, charts.decimals(BY_CODE[code])))
+        columns.append((values, series.decimals(BY_CODE[code])))
         heads.append(f"{name}, {unit}")
     if not drawn:
         return None
     rows = []
     for date in (until - dt.timedelta(days=i) for i in range(NIGHTS_SHOWN)):
-        cells = [wording.number(values.get(date), places) for values, places in columns]
+        cells = [formatting.number(values.get(date), places) for values, places in columns]
         rows.append([f"{date.day} {date:%b}", *cells])
     return Nightly(drawn, ["Night to", *heads], rows, until)
 
@@ -83,7 +84,7 @@ def nightly(days: Mapping[str, Sequence[DayRow]], until: dt.date) -> Nightly | N
 def _multiple(
     name: str, colour: str, unit: str, code: str, values: Mapping[dt.date, float], first: dt.date
 ) -> Multiple:
-    places = charts.decimals(BY_CODE[code])
+    places = series.decimals(BY_CODE[code])
     shown = [values.get(first + dt.timedelta(days=i)) for i in range(NIGHTS_SHOWN)]
     present = [v for v in shown if v is not None]
     newest = max(values)
@@ -102,8 +103,8 @@ def _multiple(
             line += f"{'L' if joined else 'M'}{place * 1000:.0f} {y(value)}"
             dots.append((f"{place * 100:.1f}%", y(value)))
         joined = value is not None
-    told = wording.number(values[newest], places)
-    text = f"usually {wording.number(band[0], places)}–{wording.number(band[1], places)}" if band else ""
+    told = formatting.number(values[newest], places)
+    text = f"usually {formatting.number(band[0], places)}–{formatting.number(band[1], places)}" if band else ""
     top, bottom = (y(band[1]), y(band[0])) if band else (0.0, 0.0)
     said = f"{name}, {len(present)} of {NIGHTS_SHOWN} nights, newest {told} {unit}"
     return Multiple(

@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboards import wording
+from dashboards.ui import formatting
 from metrics.batch import MICROSECOND, instant, microseconds
-from metrics.queries import DayRow, Series
+from metrics.reading.queries import DayRow, Series
 from metrics.registry import Aggregate, Kind, Metric
 
 MAX_POINTS = 2000
@@ -93,7 +93,7 @@ def resolution_words(metric: Metric, width: int) -> str:
     if metric.kind is Kind.DAILY and width == DAY:
         return "1 value a day"
     noun = "bar" if metric.aggregate is Aggregate.SUM else "point"
-    return f"1{wording.NO_BREAK}{noun} = {wording.length(width)}"
+    return f"1{formatting.NO_BREAK}{noun} = {formatting.length(width)}"
 
 
 def decimals(metric: Metric) -> int:
@@ -170,8 +170,8 @@ def value_heads(metric: Metric) -> list[str]:
 def value_cells(metric: Metric, mean: float, low: float, high: float, total: float) -> list[str]:
     places = decimals(metric)
     if metric.aggregate is Aggregate.SUM:
-        return [wording.number(total, places)]
-    cells = [wording.number(v, places) for v in (mean, low, high)]
+        return [formatting.number(total, places)]
+    cells = [formatting.number(v, places) for v in (mean, low, high)]
     return cells[:1] if metric.kind is Kind.DAILY else cells
 
 
@@ -184,12 +184,12 @@ def day_rows(rows: list[DayRow], metric: Metric, first: dt.date, last: dt.date) 
     table: list[list[str]] = []
     for date in (last - dt.timedelta(days=i) for i in range(shown)):
         row = by_date.get(date)
-        cells = [wording.date_span(date, date)]
+        cells = [formatting.date_span(date, date)]
         if row is None:
             cells += ["–"] * (len(value_heads(metric)) + len(measured))
         else:
             cells += value_cells(metric, row.mean, row.low, row.high, row.total)
-            cells += [wording.hours_minutes(row.minutes)] if measured else []
+            cells += [formatting.hours_minutes(row.minutes)] if measured else []
         table.append(cells)
     return Table(["Day", *value_heads(metric), *measured], table, total - shown)
 
@@ -204,7 +204,7 @@ def bucket_rows(series: Series, zone: ZoneInfo) -> Table:
         [
             instant(int(series.time[i])).astimezone(zone).strftime(form),
             *value_cells(metric, series.mean[i], series.low[i], series.high[i], series.total[i]),
-            wording.number(float(series.n[i])),
+            formatting.number(float(series.n[i])),
         ]
         for i in order
     ]

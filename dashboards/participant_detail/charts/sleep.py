@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from dashboards import wording
-from dashboards.timeline_shapes import Extent, Label, extent
+from dashboards.ui import formatting
+from dashboards.ui.timeline_geometry import Extent, Label, extent
 from metrics.models import SleepSession, SleepStage
 
 # Top of each stage's row in pixels; classic levels share the rows of the stages that they resemble.
@@ -54,7 +54,7 @@ def hypnogram(session: SleepSession, zone: ZoneInfo) -> Hypnogram:
         if row not in ROWS:
             continue
         start = (session.starts_at + dt.timedelta(seconds=offset)).astimezone(zone)
-        words = f"{SleepStage(name).label}, {start:%H:%M}, {round(seconds / 60)}{wording.NO_BREAK}min"
+        words = f"{SleepStage(name).label}, {start:%H:%M}, {round(seconds / 60)}{formatting.NO_BREAK}min"
         x, width = extent(offset / length * 100, (offset + seconds) / length * 100)
         pieces.append(Piece(x, width, ROWS[row], row, words, before if before != ROWS[row] else None))
         before = ROWS[row]
@@ -65,11 +65,11 @@ def hypnogram(session: SleepSession, zone: ZoneInfo) -> Hypnogram:
         ("Restless", session.restless_minutes),
         ("Awake", session.awake_minutes),
     )
-    totals = [(name, wording.hours_minutes(m)) for name, m in minutes if m is not None]
+    totals = [(name, formatting.hours_minutes(m)) for name, m in minutes if m is not None]
     said = ", ".join(f"{name.lower()} {text}" for name, text in totals)
     return Hypnogram(
         date=session.date,
-        asleep=wording.hours_minutes(session.asleep_minutes),
+        asleep=formatting.hours_minutes(session.asleep_minutes),
         pieces=pieces,
         hours=_hours(session, zone, length),
         totals=totals,
@@ -182,4 +182,4 @@ def _night_words(date: dt.date, session: SleepSession | None, zone: ZoneInfo, pe
     if session is None:
         return f"Night to {day}: {'not known yet' if pending else 'none recorded'}"
     start, end = session.starts_at.astimezone(zone), session.ends_at.astimezone(zone)
-    return f"Night to {day}: {start:%H:%M} to {end:%H:%M}, {wording.hours_minutes(session.asleep_minutes)} asleep"
+    return f"Night to {day}: {start:%H:%M} to {end:%H:%M}, {formatting.hours_minutes(session.asleep_minutes)} asleep"

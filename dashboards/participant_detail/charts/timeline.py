@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from zoneinfo import ZoneInfo
 
-from dashboards import wording
-from dashboards.ranges import DayRange
-from dashboards.standing_words import CAUSES, DAY_STATUS
-from dashboards.timeline_days import day_words, draw_days
-from dashboards.timeline_shapes import (
+from dashboards.participant_detail.charts.timeline_days import day_words, draw_days
+from dashboards.participant_detail.date_range import DayRange
+from dashboards.ui import formatting
+from dashboards.ui.status_labels import CAUSES, DAY_STATUS
+from dashboards.ui.timeline_geometry import (
     GAP_TOP,
     ROW_HEIGHT,
     WORN_TOP,
@@ -27,7 +27,7 @@ from dashboards.timeline_shapes import (
     Timeline,
 )
 from metrics.models import Cause, DayStatus, Exclusion
-from participants.entered import midnight
+from participants.user_input import midnight
 
 FINE_DAYS = 14
 
@@ -119,7 +119,7 @@ def timeline(
     drawn = Timeline(fine=fine, summary=summary(shown), legend=legend(whole, fine))
     today = now.astimezone(zone).date()
     drawn.labels = labels(days, zone, scale, today)
-    drawn.sentence = f"Wear and gaps, {wording.date_span(days.first, days.last)}: {drawn.summary}"
+    drawn.sentence = f"Wear and gaps, {formatting.date_span(days.first, days.last)}: {drawn.summary}"
     drawn.sentence += ". The table below has each gap with its cause."
     if scale.start <= now < scale.end:
         drawn.now, drawn.now_late = f"{scale.at(now):.3f}%", scale.at(now) > 93
@@ -149,5 +149,5 @@ def _draw_stretches(
         pending = day.status == DayStatus.PENDING
         at = scale.at(midnight(day.date, zone) + dt.timedelta(hours=12))
         excluded = day.status == DayStatus.EXCLUDED
-        text = "pending" if pending else "excluded" if excluded else wording.hours_minutes(day.worn_minutes)
+        text = "pending" if pending else "excluded" if excluded else formatting.hours_minutes(day.worn_minutes)
         drawn.marks.append(Mark(f"{at:.3f}%", DAY_STATUS[DayStatus(day.status)][1], text, day_words(day)))

@@ -7,12 +7,22 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from zoneinfo import ZoneInfo
 
-from dashboards import wording
-from dashboards.ranges import DayRange
-from dashboards.standing_words import CAUSES, DAY_STATUS, EXCLUSIONS
-from dashboards.timeline_shapes import GAP_TOP, ROW_HEIGHT, WORN_TOP, Block, Day, Mark, Missing, Scale, Timeline
+from dashboards.participant_detail.date_range import DayRange
+from dashboards.ui import formatting
+from dashboards.ui.status_labels import CAUSES, DAY_STATUS, EXCLUSIONS
+from dashboards.ui.timeline_geometry import (
+    GAP_TOP,
+    ROW_HEIGHT,
+    WORN_TOP,
+    Block,
+    Day,
+    Mark,
+    Missing,
+    Scale,
+    Timeline,
+)
 from metrics.models import Cause, DayStatus, Exclusion
-from participants.entered import midnight
+from participants.user_input import midnight
 
 MARKED_DAYS = 62  # up to so many days each has its mark; beyond them marks run together
 MOST_MARKS = 400
@@ -28,9 +38,8 @@ def day_words(day: Day) -> str:
     """A day's verdict in words: "Wed 18 Nov: valid, worn 13 h 05"."""
     status = DAY_STATUS[DayStatus(day.status)][0].lower() if day.judged else "not judged yet"
     reason = f", {EXCLUSIONS[Exclusion(day.reason)]}" if day.reason else ""
-    return (
-        f"{day.date:%a} {day.date.day} {day.date:%b}: {status}{reason}, worn {wording.hours_minutes(day.worn_minutes)}"
-    )
+    worn = formatting.hours_minutes(day.worn_minutes)
+    return f"{day.date:%a} {day.date.day} {day.date:%b}: {status}{reason}, worn {worn}"
 
 
 def draw_days(
@@ -67,7 +76,7 @@ def _draw_causes(drawn: Timeline, runs: list[Run], scale: Scale, zone: ZoneInfo)
     for first, until, cause in runs:
         name, classes = CAUSES[Cause(cause)]
         x, width = scale.span(midnight(first, zone), midnight(until, zone))
-        words = f"{name}, {wording.date_span(first, until - dt.timedelta(days=1))}"
+        words = f"{name}, {formatting.date_span(first, until - dt.timedelta(days=1))}"
         drawn.gaps.append(Block(x, width, GAP_TOP + 4, ROW_HEIGHT - 4, classes, words))
 
 
@@ -75,7 +84,7 @@ def _draw_verdicts(drawn: Timeline, runs: list[Run], scale: Scale, zone: ZoneInf
     for first, until, symbol in runs:
         x, width = scale.span(midnight(first, zone), midnight(until, zone))
         name = next(name for name, mark in DAY_STATUS.values() if mark == symbol)
-        words = f"{name}, {wording.date_span(first, until - dt.timedelta(days=1))}"
+        words = f"{name}, {formatting.date_span(first, until - dt.timedelta(days=1))}"
         drawn.runs.append(Block(x, width, 6, 14, f"run-{symbol.removeprefix('m-')}", words))
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ingestion.import_reports import Report, Result
+from ingestion.file_imports.import_reports import Report, Result
 
 COLUMNS = ("rows", "new", "changed", "unchanged", "repeated", "flagged", "skipped", "rejected")
 MOST_LINES = 40  # files listed one by one; of a long folder those of one kind and fate are one line

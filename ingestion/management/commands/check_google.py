@@ -13,8 +13,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.urls import NoReverseMatch, reverse
 
-from ingestion import live
-from ingestion.providers.base import AccessGone, ClientMisconfigured, VendorError
+from ingestion import live_providers
+from ingestion.providers.base.errors import AccessGone, ClientMisconfigured, VendorError
 from ingestion.providers.google_health.client import GoogleHealth
 
 # A token that nobody was ever given: Google says whether it is the token or we that it refuses.
@@ -133,7 +133,7 @@ def webhook() -> Iterator[Finding]:
 def asked() -> Iterator[Finding]:
     """Whether Google takes us for who we say we are."""
     try:
-        live.provider(GoogleHealth.slug).refresh(NONSENSE)
+        live_providers.provider(GoogleHealth.slug).refresh(NONSENSE)
     except AccessGone:
         yield Finding(False, "The credentials are taken (a made-up token was refused, as it should be).")
     except ClientMisconfigured as fault:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from ingestion.management.commands._comparison import Comparison, Difference
 from ingestion.models import Connection
 from ingestion.providers.google_health.client import GoogleHealth
-from ingestion.sync import plan
+from ingestion.sync import planning
 
 
 class Command(BaseCommand):
@@ -40,7 +40,7 @@ class Command(BaseCommand):
             comparison = Comparison(http, settings.GOOGLE_SIMULATOR_URL)
             for connection in tqdm(connected.select_related("participant__trial"), unit="participant", disable=None):
                 try:
-                    for stretch in plan.collectable(connection, now):
+                    for stretch in planning.collectable(connection, now):
                         for metric, difference in comparison.compare(connection, *stretch).items():
                             found[metric] += difference
                 except httpx.HTTPError as error:

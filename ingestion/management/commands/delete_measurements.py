@@ -11,9 +11,9 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from ingestion.source_deletion import delete_of_source, would_come_again
-from metrics.deletion import DeletionRefused, Selection, deletion_run, going, sources_of
-from participants.entered import day_argument
+from metrics.corrections.data_deletion import DeletionRefused, Selection, deletion_run, going, sources_of
 from participants.models import Participant
+from participants.user_input import day_argument
 
 
 class Command(BaseCommand):

@@ -12,13 +12,13 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error as DatabaseError
 from tqdm import tqdm
 
-from ingestion.archives import Offered
-from ingestion.import_reports import Report, Result
-from ingestion.imports import Import, zone_named
+from ingestion.file_imports.archives import Offered
+from ingestion.file_imports.export_clock import told_clocks
+from ingestion.file_imports.import_reports import Report, Result
+from ingestion.file_imports.label_mapping import Roster
+from ingestion.file_imports.services import Import, zone_named
 from ingestion.management.commands._import_table import MOST_LINES, table
-from ingestion.providers.base import Clock
-from ingestion.roster import Roster
-from ingestion.siblings import told_clocks
+from ingestion.providers.base.files import Clock
 from participants.models import CODE, Trial
 
 # Exit statuses beside 0, every row was taken, and 1, something failed.

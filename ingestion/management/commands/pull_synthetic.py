@@ -12,10 +12,10 @@ from tqdm import tqdm
 
 from ingestion import synthetic
 from ingestion.models import SyntheticDevice
-from ingestion.providers.base import SyntheticUnavailable
-from metrics.writer import Counts, Frozen, SyntheticRefused
-from participants.entered import day_argument
+from ingestion.providers.base.synthetic import SyntheticUnavailable
+from metrics.writing.writer import Counts, Frozen, SyntheticRefused
 from participants.models import Participant
+from participants.user_input import day_argument
 
 
 class Command(BaseCommand):

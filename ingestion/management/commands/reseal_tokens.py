@@ -8,7 +8,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
-from participants import resealing
+from participants.privacy import key_rotation
 
 
 class Command(BaseCommand):
@@ -23,9 +23,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             if not options["check"]:
-                for name, rows in resealing.reseal().items():
+                for name, rows in key_rotation.reseal().items():
                     self.stdout.write(f"{name}: {rows} sealed anew")
-            found = resealing.check()
+            found = key_rotation.check()
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from error
         for one in found:

@@ -15,10 +15,10 @@ from tqdm import tqdm
 
 from ingestion import tasks
 from ingestion.models import Connection, SyncWindow
-from ingestion.sync import dispatch, engine, plan
-from metrics.calendars import calendar_of
-from participants.entered import day_argument
+from ingestion.sync import dispatch, engine, planning
+from metrics.participant_calendars import calendar_of
 from participants.models import Participant
+from participants.user_input import day_argument
 
 # Longer than this a vendor's "ask again later" is not waited for: the workers go on with it.
 PATIENCE = 90.0
@@ -76,11 +76,11 @@ class Command(BaseCommand):
             return 0
         now, count = timezone.now(), 0
         if options["requeue_failed"]:
-            count += plan.requeue_failed(connection, now)
+            count += planning.requeue_failed(connection, now)
         if options["since"]:
             start = calendar_of(connection.participant).midnight(options["since"])
-            count += plan.plan_backfill(connection, start, now)
-        return count + plan.plan_pass(connection, now, SyncWindow.Reason.MANUAL)
+            count += planning.plan_backfill(connection, start, now)
+        return count + planning.plan_pass(connection, now, SyncWindow.Reason.MANUAL)
 
     def _serve(self, connection_ids: list[int]) -> tuple[engine.Outcome, int]:
         """Take turns until nothing is due or what is left must wait too long; returns that number of windows too."""

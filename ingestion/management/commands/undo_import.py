@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from tqdm import tqdm
 
-from ingestion.import_undo import CannotUndo, check, stored_by, undo_begin, undo_run
+from ingestion.file_imports.undo import CannotUndo, check, stored_by, undo_begin, undo_run
 from ingestion.models import ImportFile
 from participants.models import Trial
 

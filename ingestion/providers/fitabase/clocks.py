@@ -7,11 +7,11 @@ from typing import IO
 
 import numpy as np
 
-from ingestion.providers.base import FileJob, ForeignFile
-from ingestion.providers.cells import Mask, us_datetimes
-from ingestion.providers.columns import Block
+from ingestion.providers.base.files import FileJob, ForeignFile
+from ingestion.providers.csv_columns import Block
 from ingestion.providers.fitabase.names import base, beside
 from ingestion.providers.fitabase.tables import Table, by_label, table_blocks
+from ingestion.providers.text_cells import Mask, us_datetimes
 from metrics.batch import MICROSECOND, Times
 
 SYNCS = Table(code="fitabase.syncEvents", columns=("DateTime", "SyncDateUTC"))

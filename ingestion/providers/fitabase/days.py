@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ingestion.providers.base import Chunk, FileJob
-from ingestion.providers.cells import Mask, middles
+from ingestion.providers.base.files import Chunk, FileJob
 from ingestion.providers.fitabase.reading import (
     SOURCE,
     Part,
@@ -20,7 +19,8 @@ from ingestion.providers.fitabase.reading import (
     read_parts,
 )
 from ingestion.providers.fitabase.tables import Table
-from ingestion.providers.wallclock import day_lengths
+from ingestion.providers.local_time import day_lengths
+from ingestion.providers.text_cells import Mask, middles
 from metrics.batch import SampleBatch, Values
 
 RANGE = "given as a range: its middle is taken"

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ingestion.providers.base import Chunk, FileJob
-from ingestion.providers.cells import Mask
+from ingestion.providers.base.files import Chunk, FileJob
 from ingestion.providers.fitabase.reading import SOURCE, Part, People, day_stamps, good_instants, read_parts
 from ingestion.providers.fitabase.tables import Table
+from ingestion.providers.text_cells import Mask
 from metrics.batch import MICROSECOND, ExerciseRecord, Times, instant
 
 TIME = "time of day like 18:58:00"

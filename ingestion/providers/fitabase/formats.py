@@ -6,7 +6,7 @@ own (samples.coarse), and of one sleep log the file with most detail is kept (sl
 
 from __future__ import annotations
 
-from ingestion.providers.base import FileFormat
+from ingestion.providers.base.files import FileFormat
 from ingestion.providers.fitabase.days import Daily, day
 from ingestion.providers.fitabase.exercise import ActivityLogs
 from ingestion.providers.fitabase.samples import HOUR, Samples, coarse, wide

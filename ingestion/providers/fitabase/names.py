@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from ingestion.providers.base import NotRead
+from ingestion.providers.base.files import NotRead
 
 LEVELS_OF_ACTIVITY = (
     "levels of activity by {} are not among the metrics we keep: their daily minutes are, in dailyActivity"

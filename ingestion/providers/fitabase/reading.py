@@ -10,15 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ingestion.providers.base import Chunk, FileJob, RowsRefused
-from ingestion.providers.cells import Mask, us_dates, us_datetimes
-from ingestion.providers.columns import Block
+from ingestion.providers.base.files import Chunk, FileJob, RowsRefused
+from ingestion.providers.csv_columns import Block
 from ingestion.providers.fitabase.clocks import tell_clocks
 from ingestion.providers.fitabase.tables import Table, by_label, table_blocks
-from ingestion.providers.markers import present
-from ingestion.providers.wallclock import WallClock
+from ingestion.providers.local_time import WallClock
+from ingestion.providers.missing_values import present
+from ingestion.providers.text_cells import Mask, us_dates, us_datetimes
 from metrics.batch import Refusal, SampleBatch, SourceKey, Times, Values
-from metrics.days import DAY
+from metrics.local_time import DAY
 
 SOURCE = SourceKey("fitabase", "fitbit")
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ingestion.providers.base import Chunk, FileJob
-from ingestion.providers.cells import Mask
+from ingestion.providers.base.files import Chunk, FileJob
 from ingestion.providers.fitabase.reading import (
     SOURCE,
     Part,
@@ -20,6 +19,7 @@ from ingestion.providers.fitabase.reading import (
     stamps,
 )
 from ingestion.providers.fitabase.tables import Table
+from ingestion.providers.text_cells import Mask
 from metrics.batch import MICROSECOND, SampleBatch, SourceKey, Times, Values
 
 HOUR = 3600

@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ingestion.providers.base import Chunk, FileJob
-from ingestion.providers.cells import Mask, labels
+from ingestion.providers.base.files import Chunk, FileJob
 from ingestion.providers.fitabase.reading import SOURCE, Part, People, good_instants, read_parts, stamps
 from ingestion.providers.fitabase.sleep_logs import Log, logs_beside
 from ingestion.providers.fitabase.tables import Table
 from ingestion.providers.night_clock import read_night
+from ingestion.providers.text_cells import Mask, labels
 from metrics.batch import MICROSECOND, SleepRecord, Stage, Times, instant
 
 NIGHTS = 1000  # handed over at once

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ingestion.providers.base import Chunk, FileJob
-from ingestion.providers.cells import labels
-from ingestion.providers.columns import Block
+from ingestion.providers.base.files import Chunk, FileJob
+from ingestion.providers.csv_columns import Block
 from ingestion.providers.fitabase.names import base, beside
 from ingestion.providers.fitabase.reading import SOURCE, Part, People, good_instants, read_parts, stamps
 from ingestion.providers.fitabase.tables import Table, by_label, table_blocks
+from ingestion.providers.text_cells import labels
 from metrics.batch import SleepRecord, SleepTotals, Values, instant
 
 LONGEST = dt.timedelta(days=2)

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ingestion.providers.base import Chunk, FileJob
+from ingestion.providers.base.files import Chunk, FileJob
 from ingestion.providers.fitabase.clocks import SYNCS, offsets_of
 from ingestion.providers.fitabase.reading import DATE_TIME, Part, People, read_parts
 from ingestion.providers.fitabase.tables import Table
-from metrics.days import LocalCalendar
+from metrics.local_time import LocalCalendar
 
 AWAY = "sync on another clock than that of the participant's time zone, in which all times are read"
 

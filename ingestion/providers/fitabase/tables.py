@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ingestion.providers.base import Chunk
-from ingestion.providers.cells import labels
-from ingestion.providers.columns import LABEL, Block, has, named_blocks, unlike
-from ingestion.providers.dialect import Opener
+from ingestion.providers.base.files import Chunk
+from ingestion.providers.csv_columns import LABEL, Block, has, named_blocks, unlike
+from ingestion.providers.csv_dialect import Opener
 from ingestion.providers.fitabase.names import base, label_of, left_out
+from ingestion.providers.text_cells import labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

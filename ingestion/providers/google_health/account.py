@@ -8,7 +8,8 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from ingestion.providers.base import AccountSettings, BrokenAnswer, DeviceKind, DeviceState, Identity
+from ingestion.providers.base.errors import BrokenAnswer
+from ingestion.providers.base.live import AccountSettings, DeviceKind, DeviceState, Identity
 from ingestion.providers.google_health.listing import (
     NOTHING,
     ListDecoder,

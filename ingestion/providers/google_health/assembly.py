@@ -10,13 +10,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ingestion.providers.base import Pulled
+from ingestion.providers.base.live import Pulled
 from ingestion.providers.google_health.data_types import GoogleType, Kind, Member
 from ingestion.providers.google_health.decode import Page
 from ingestion.providers.google_health.times import NO_OFFSET
-from ingestion.providers.markers import present
+from ingestion.providers.missing_values import present
 from metrics.batch import MICROSECOND, Delivery, SampleBatch, Seconds, SourceKey, Times, Values, microseconds
-from metrics.days import EPOCH, LocalCalendar
+from metrics.local_time import EPOCH, LocalCalendar
 
 NOT_COMPUTED = "below zero: not computed"
 

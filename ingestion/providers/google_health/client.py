@@ -12,9 +12,9 @@ from typing import ClassVar
 
 import httpx
 
-from ingestion.providers.base import (
+from ingestion.providers.base.errors import BrokenAnswer
+from ingestion.providers.base.live import (
     AccountSettings,
-    BrokenAnswer,
     DataType,
     DeviceState,
     Fingerprint,
@@ -31,10 +31,9 @@ from ingestion.providers.google_health.data_types import DATA_TYPES, SCOPES, Goo
 from ingestion.providers.google_health.decode import page
 from ingestion.providers.google_health.errors import api_error
 from ingestion.providers.google_health.exercise import assemble_exercise, exercise_page
-from ingestion.providers.google_health.keyset import Cache, KeySet
 from ingestion.providers.google_health.oauth import OAuth
-from ingestion.providers.google_health.pages import all_pages
-from ingestion.providers.google_health.questions import (
+from ingestion.providers.google_health.pagination import all_pages
+from ingestion.providers.google_health.requests import (
     Span,
     list_parameters,
     page_size,
@@ -43,9 +42,10 @@ from ingestion.providers.google_health.questions import (
     whole_windows,
 )
 from ingestion.providers.google_health.rollups import RollupPage, as_points, fingerprints, rollup_page
+from ingestion.providers.google_health.signing_keys import Cache, KeySet
 from ingestion.providers.google_health.sleep import assemble_sleep, sleep_page
 from ingestion.providers.google_health.transport import Cost, Transport
-from metrics.days import LocalCalendar
+from metrics.local_time import LocalCalendar
 
 log = logging.getLogger(__name__)
 

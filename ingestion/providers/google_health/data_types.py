@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from ingestion.providers.base import DataType
+from ingestion.providers.base.live import DataType
 from metrics.batch import Sessions
 
 SCOPE = "https://www.googleapis.com/auth/googlehealth."

@@ -19,7 +19,7 @@ import numpy as np
 from msgspec import Raw, Struct
 from numpy.typing import NDArray
 
-from ingestion.providers.base import BrokenAnswer
+from ingestion.providers.base.errors import BrokenAnswer
 from ingestion.providers.google_health.data_types import GoogleType, Kind, Member
 from ingestion.providers.google_health.listing import NOTHING, SHAPE, ListDecoder, decoded, specified
 from ingestion.providers.google_health.times import NO_OFFSET, Fault, Mask, dates, instants, lengths, offsets, readable

@@ -12,7 +12,7 @@ import httpx
 import msgspec
 from msgspec import Raw, Struct
 
-from ingestion.providers.base import (
+from ingestion.providers.base.errors import (
     AccessGone,
     BrokenAnswer,
     ClientMisconfigured,

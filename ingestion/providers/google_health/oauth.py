@@ -9,7 +9,8 @@ import httpx
 from msgspec import Struct
 from msgspec.json import Decoder
 
-from ingestion.providers.base import AccessGone, BrokenAnswer, ClientMisconfigured, Grant
+from ingestion.providers.base.errors import AccessGone, BrokenAnswer, ClientMisconfigured
+from ingestion.providers.base.live import Grant
 from ingestion.providers.google_health.config import GoogleConfig
 from ingestion.providers.google_health.errors import oauth_error
 from ingestion.providers.google_health.listing import decoded

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from ingestion.providers.base import BrokenAnswer
-from ingestion.providers.google_health.questions import Span
+from ingestion.providers.base.errors import BrokenAnswer
+from ingestion.providers.google_health.requests import Span
 
 # More than any honest answer takes: an hour of heart rate in single seconds would be 3,600 parts of half a page.
 MOST_REQUESTS = 500

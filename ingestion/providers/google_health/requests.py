@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ingestion.providers.google_health.config import GoogleConfig
 from ingestion.providers.google_health.data_types import MAX_PAGE, MAX_ROLLUP, GoogleType, Kind
 from metrics.batch import MICROSECOND, instant, microseconds
-from metrics.days import EPOCH, LocalCalendar
+from metrics.local_time import EPOCH, LocalCalendar
 
 _TIME_FIELDS = {
     Kind.SAMPLE: "sampleTime(physicalTime,utcOffset)",

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from ingestion.providers.base import Fingerprint
+from ingestion.providers.base.live import Fingerprint
 from ingestion.providers.google_health.data_types import GoogleType, RollupMembers
 from ingestion.providers.google_health.decode import NAN, Origin, Page
 from ingestion.providers.google_health.listing import ListDecoder

@@ -11,7 +11,7 @@ from typing import Annotated, Generic, TypeVar
 
 from msgspec import Meta, Struct
 
-from ingestion.providers.base import BrokenAnswer
+from ingestion.providers.base.errors import BrokenAnswer
 from ingestion.providers.google_health.listing import Listed, refuse_whole
 from ingestion.providers.google_health.times import NO_OFFSET, offset
 from metrics.batch import EARLIEST, instant, microseconds

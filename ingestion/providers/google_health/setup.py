@@ -9,8 +9,8 @@ import httpx
 
 from ingestion.providers.google_health.client import GoogleHealth
 from ingestion.providers.google_health.config import GoogleConfig
-from ingestion.providers.google_health.keyset import Cache
-from ingestion.providers.google_health.simulator.visitor import Visitor
+from ingestion.providers.google_health.signing_keys import Cache
+from ingestion.providers.google_health.simulator.browser_session import Visitor
 
 
 def build(http: httpx.Client, cache: Cache, options: Mapping[str, Any]) -> GoogleHealth:

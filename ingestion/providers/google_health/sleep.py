@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from msgspec import Raw, Struct
 
-from ingestion.providers.base import Pulled
+from ingestion.providers.base.live import Pulled
 from ingestion.providers.google_health.assembly import left_out, offset_changes
 from ingestion.providers.google_health.decode import Origin
 from ingestion.providers.google_health.listing import NOTHING, ListDecoder, named, parts

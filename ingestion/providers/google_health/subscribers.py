@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from msgspec import Raw, Struct
 
-from ingestion.providers.base import AccessGone, BrokenAnswer, ClientMisconfigured, VendorError
+from ingestion.providers.base.errors import AccessGone, BrokenAnswer, ClientMisconfigured, VendorError
 from ingestion.providers.google_health.config import GoogleConfig
 from ingestion.providers.google_health.errors import api_error
 from ingestion.providers.google_health.listing import NOTHING, ListDecoder, decoded

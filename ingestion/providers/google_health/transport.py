@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from ingestion.providers.base import BrokenAnswer
+from ingestion.providers.base.errors import BrokenAnswer
 
 # Worth a second try at once. Others are refusals, or want a wait that no worker should be held for.
 BLIPS = {500, 502, 503, 504}

@@ -20,9 +20,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from msgspec import Raw, Struct
 
-from ingestion.providers.base import BrokenAnswer, NoticeOrigin, Notification
-from ingestion.providers.google_health.keyset import KeySet
+from ingestion.providers.base.errors import BrokenAnswer
+from ingestion.providers.base.live import NoticeOrigin, Notification
 from ingestion.providers.google_health.listing import NOTHING, decoded, parts
+from ingestion.providers.google_health.signing_keys import KeySet
 
 # The second is the name in older texts.
 SIGNATURE_HEADERS = ("GOOGLE-HEALTH-API-SIGNATURE", "X-HEALTHAPI-SIGNATURE")

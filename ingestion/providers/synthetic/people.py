@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ingestion.providers.base import Wearer
+from ingestion.providers.base.synthetic import Wearer
 from metrics.batch import SourceKey
 
 

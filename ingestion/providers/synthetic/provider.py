@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import ClassVar
 
-from ingestion.providers.base import DeviceKind, DeviceState, Wearer
+from ingestion.providers.base.live import DeviceKind, DeviceState
+from ingestion.providers.base.synthetic import Wearer
 from ingestion.providers.synthetic import battery, calendar, days
 from ingestion.providers.synthetic.people import MODELS, person
 from metrics.batch import Delivery, instant

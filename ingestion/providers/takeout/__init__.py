@@ -4,7 +4,7 @@ Both trees hold the same samples, so both go to the same source, where the natur
 whose `data source` names another origin than the tracker get a source of their own.
 """
 
-from ingestion.providers.base import FileFormat
+from ingestion.providers.base.files import FileFormat
 from ingestion.providers.takeout.csv_formats import CSV_FORMATS
 from ingestion.providers.takeout.exercise import UserExercises
 from ingestion.providers.takeout.json_formats import JSON_FORMATS

@@ -1,8 +1,8 @@
 """The clock of the JSON tree's second and minute files: UTC without saying so, the files cut at local midnight.
 
 A file alone rarely tells; what its siblings of the same export tell is counted together by the import
-(ingestion.siblings), and all of them are read on one clock. Calories have one of their own: in some exports (seen in
-one of 2020) they are on the local clock while heart rate and steps are in UTC.
+(ingestion.file_imports.export_clock), and all of them are read on one clock. Calories have one of their own: in some
+exports (seen in one of 2020) they are on the local clock while heart rate and steps are in UTC.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import IO
 
 import numpy as np
 
-from ingestion.providers.base import Chunk, Clock, ClockSign, FileJob
-from ingestion.providers.cells import short_us_datetimes
+from ingestion.providers.base.files import Chunk, Clock, ClockSign, FileJob
+from ingestion.providers.local_time import WallClock
 from ingestion.providers.takeout.reading import zone
-from ingestion.providers.wallclock import WallClock
+from ingestion.providers.text_cells import short_us_datetimes
 from metrics.batch import MICROSECOND, Times
-from metrics.days import DAY, LocalCalendar
+from metrics.local_time import DAY, LocalCalendar
 
 # The files that share a clock.
 MINUTES = "seconds and minutes of the JSON tree"

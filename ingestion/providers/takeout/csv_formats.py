@@ -10,15 +10,15 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from ingestion.providers.base import Chunk, FileJob
-from ingestion.providers.cells import Mask, iso_datetimes, labels
-from ingestion.providers.columns import Block, has, named_blocks, unlike
-from ingestion.providers.markers import present
+from ingestion.providers.base.files import Chunk, FileJob
+from ingestion.providers.csv_columns import Block, has, named_blocks, unlike
+from ingestion.providers.local_time import WallClock, day_lengths
+from ingestion.providers.missing_values import present
 from ingestion.providers.takeout.names import base
 from ingestion.providers.takeout.reading import NO_DATA, add_samples, source_of, zone
-from ingestion.providers.wallclock import WallClock, day_lengths
+from ingestion.providers.text_cells import Mask, iso_datetimes, labels
 from metrics.batch import SampleBatch, Times, Values
-from metrics.days import DAY
+from metrics.local_time import DAY
 
 DATA_SOURCE = "data source"
 

@@ -11,13 +11,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from ingestion.providers.base import Chunk, Clock, FileJob
-from ingestion.providers.cells import iso_datetimes, short_us_datetimes
-from ingestion.providers.columns import Block, has, named_blocks, unlike
+from ingestion.providers.base.files import Chunk, Clock, FileJob
+from ingestion.providers.csv_columns import Block, has, named_blocks, unlike
+from ingestion.providers.local_time import WallClock
 from ingestion.providers.takeout.names import base
 from ingestion.providers.takeout.reading import TRACKER, zone
 from ingestion.providers.takeout.records import Exercise, records
-from ingestion.providers.wallclock import WallClock
+from ingestion.providers.text_cells import iso_datetimes, short_us_datetimes
 from metrics.batch import MICROSECOND, ExerciseRecord, instant
 
 CLOCK = "clock of dateTime"  # as of the other stamps without one

@@ -10,9 +10,9 @@ from typing import Any, ClassVar, TypeVar
 import msgspec
 import numpy as np
 
-from ingestion.providers.base import Chunk, ClockSign, FileJob
-from ingestion.providers.cells import Mask, short_us_datetimes
-from ingestion.providers.markers import present
+from ingestion.providers.base.files import Chunk, ClockSign, FileJob
+from ingestion.providers.local_time import WallClock, day_lengths
+from ingestion.providers.missing_values import present
 from ingestion.providers.takeout.clocks import CALORIES, MINUTES, clock_of_minutes, sign_of_clock
 from ingestion.providers.takeout.exercise import EXERCISE, read_exercise
 from ingestion.providers.takeout.names import base
@@ -27,9 +27,9 @@ from ingestion.providers.takeout.records import (
     records,
 )
 from ingestion.providers.takeout.sleep import read_sleep
-from ingestion.providers.wallclock import WallClock, day_lengths
+from ingestion.providers.text_cells import Mask, short_us_datetimes
 from metrics.batch import SampleBatch, Values
-from metrics.days import DAY
+from metrics.local_time import DAY
 
 POUND = 0.45359237  # kg
 STAMP = "dateTime is not like 05/02/24 07:00:12"

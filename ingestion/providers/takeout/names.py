@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from ingestion.providers.base import NotRead
+from ingestion.providers.base.files import NotRead
 
 ZONES = "time and energy in heart-rate zones are not among the metrics we keep: they follow from the heart rate"
 LEVELS = "levels of activity are kept by the day: they are in lightly_active_minutes and the like"

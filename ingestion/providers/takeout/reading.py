@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ingestion.providers.base import Chunk, FileJob, ForeignFile, RowsRefused
+from ingestion.providers.base.files import Chunk, FileJob, ForeignFile, RowsRefused
 from metrics.batch import Refusal, SampleBatch, SourceKey
 
 PROVIDER, PLATFORM = "takeout", "fitbit account export"

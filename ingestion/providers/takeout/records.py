@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from ingestion.providers.base import Chunk, FileJob, ForeignFile
+from ingestion.providers.base.files import Chunk, FileJob, ForeignFile
 from ingestion.providers.takeout.reading import NO_DATA
 
 MOST_BYTES = 256 * 2**20  # a JSON file is held as a whole; real ones have 5 MB

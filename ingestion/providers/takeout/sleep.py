@@ -6,7 +6,7 @@ import datetime as dt
 import zoneinfo
 from collections.abc import Iterable
 
-from ingestion.providers.base import Chunk, FileJob
+from ingestion.providers.base.files import Chunk, FileJob
 from ingestion.providers.night_clock import WallStage, read_night, stage_starts
 from ingestion.providers.takeout.reading import TRACKER, zone
 from ingestion.providers.takeout.records import Level, Sleep, records

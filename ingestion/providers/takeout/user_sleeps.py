@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import ClassVar
 
-from ingestion.providers.base import Chunk, FileJob
-from ingestion.providers.cells import offset_seconds
-from ingestion.providers.columns import Block, has, named_blocks, unlike
+from ingestion.providers.base.files import Chunk, FileJob
+from ingestion.providers.csv_columns import Block, has, named_blocks, unlike
+from ingestion.providers.local_time import departures
 from ingestion.providers.night_clock import Night, fits, read_night
 from ingestion.providers.takeout.names import base
 from ingestion.providers.takeout.reading import PLATFORM, PROVIDER, zone
-from ingestion.providers.wallclock import departures
+from ingestion.providers.text_cells import offset_seconds
 from metrics.batch import SleepRecord, SourceKey, Stage
 
 STAGES = {

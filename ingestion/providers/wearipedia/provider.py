@@ -14,7 +14,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ingestion.providers.base import DeviceState, SyntheticUnavailable, Wearer
+from ingestion.providers.base.live import DeviceState
+from ingestion.providers.base.synthetic import SyntheticUnavailable, Wearer
 from ingestion.providers.wearipedia import dexcom, fitbit, garmin, oura
 from ingestion.providers.wearipedia.wall import Day
 from metrics.batch import Delivery, SourceKey

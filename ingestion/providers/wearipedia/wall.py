@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ingestion.providers.markers import present
+from ingestion.providers.missing_values import present
 from metrics.batch import MICROSECOND, SampleBatch, Seconds, SourceKey, Times, Values, instant
-from metrics.days import DAY, local_to_utc
+from metrics.local_time import DAY, local_to_utc
 
 UNREADABLE = "record that cannot be read"
 T = TypeVar("T")

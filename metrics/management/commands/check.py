@@ -7,8 +7,8 @@ from typing import Any
 from django.core.management.commands.check import Command as DjangoCheck
 from django.db import OperationalError, connection
 
-from metrics import timescale
 from metrics.models import Measurement
+from metrics.storage import timescale
 
 
 class Command(DjangoCheck):

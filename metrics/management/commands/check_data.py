@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from tqdm import tqdm
 
-from metrics import data_check
+from metrics.maintenance import data_check
 from participants.models import Participant, Trial
 
 

@@ -8,9 +8,9 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
-from metrics.beyond import Beyond, find, total
+from metrics.corrections.outside_collection import Beyond, find, total
+from metrics.corrections.removal_requests import RemovalRefused, removal_ask
 from metrics.models.removals import in_words
-from metrics.removals import RemovalRefused, removal_ask
 from participants.models import Trial, User
 
 

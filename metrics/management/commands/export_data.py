@@ -11,11 +11,11 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
 
-from metrics.exports import engine, service, store
+from metrics.exports import runner, service, store
 from metrics.models import Export
-from participants.buckets import StoreFault
-from participants.entered import day_argument
 from participants.models import Trial, User
+from participants.s3 import StoreFault
+from participants.user_input import day_argument
 
 
 class Command(BaseCommand):
@@ -50,10 +50,10 @@ class Command(BaseCommand):
         except ValidationError as refused:
             raise CommandError("; ".join(refused.messages)) from None
         try:
-            engine.export_run(export.pk)
+            runner.export_run(export.pk)
         except (StoreFault, OSError, OperationalError) as fault:
             service.export_cancel(export)  # no worker is to go on with it
-            raise CommandError(engine.hindrance(fault) or str(fault)) from fault
+            raise CommandError(runner.hindrance(fault) or str(fault)) from fault
         export.refresh_from_db()
         if export.state != Export.State.DONE:
             raise CommandError(export.error or f"The export is {export.state}.")

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from metrics.exports import folders
+from metrics.exports import folder_store
 from metrics.models import Export, ExportFile
 from participants import audit
 
@@ -22,7 +22,7 @@ class Command(BaseCommand):
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
         folder: str = options["folder"]
-        if not folder.startswith(folders.SCHEME) or folder == folders.mark():
+        if not folder.startswith(folder_store.SCHEME) or folder == folder_store.mark():
             raise CommandError("Name a folder that is not this host's, as in folder:1b9d6bcd-...")
         lost = Export.objects.select_for_update().filter(store=folder)
         found = list(lost.select_related("trial"))

@@ -9,11 +9,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from metrics import recomputes, reevaluation
 from metrics.models import DayStatus, Recompute
-from metrics.reevaluation import Reevaluated
+from metrics.monitoring.day_codes import status_of
+from metrics.reevaluation import range_change, recompute
+from metrics.reevaluation.range_change import Reevaluated
 from metrics.registry import RANGES_SINCE, RANGES_VERSION
-from metrics.trails import status_of
 from participants.models import Trial
 
 LINES = 10  # days of a participant that are listed one by one
@@ -45,10 +45,10 @@ class Command(BaseCommand):
             self.stdout.write("Nothing was changed. To do it: --apply.")
 
     def _look(self, trial: Trial, *, every: bool) -> None:
-        people = recomputes.participants_of(trial).order_by("study_id")
+        people = recompute.participants_of(trial).order_by("study_id")
         found: list[Reevaluated] = []
         for person in tqdm(people.iterator(chunk_size=100), total=people.count(), unit="participant", disable=None):
-            one = reevaluation.preview(person)
+            one = range_change.preview(person)
             if one.any or one.kept:
                 found.append(one)
                 self._say(one, every=every)
@@ -74,11 +74,11 @@ class Command(BaseCommand):
         self.stdout.write(f"{trial.code}: {len(changed):,} participants, {days(n)}{said}.")
 
     def _apply(self, trial: Trial) -> None:
-        run = recomputes.ranges_start(trial)
+        run = recompute.ranges_start(trial)
         with tqdm(total=run.total, unit="participant", disable=None) as bar:
             while run.finished_at is None:
                 # A worker may have taken it up: then it is waited for.
-                if not recomputes.recompute_step(run.pk):
+                if not recompute.recompute_step(run.pk):
                     time.sleep(0.2)
                 run = Recompute.objects.get(pk=run.pk)
                 bar.update(run.done - bar.n)

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from metrics import care
+from metrics.maintenance import routine
 
 
 class Command(BaseCommand):
@@ -17,5 +17,5 @@ class Command(BaseCommand):
     )
 
     def handle(self, **options: Any) -> None:
-        for line in care.care(timezone.now()).lines():
+        for line in routine.care(timezone.now()).lines():
             self.stdout.write(line)

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
 
-from metrics.hypertables import NoTimescale, convert
+from metrics.storage.hypertables import NoTimescale, convert
 
 
 class Command(BaseCommand):

@@ -10,7 +10,7 @@ import orjson
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
-from metrics.store_report import StoreReport, report
+from metrics.maintenance.store_report import StoreReport, report
 
 
 class Command(BaseCommand):

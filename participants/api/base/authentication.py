@@ -9,7 +9,7 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
-from participants.api_tokens import limited_user, token_find
+from participants.accounts.api_tokens import limited_user, token_find
 from participants.models import ApiToken, User
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from django.utils.cache import get_conditional_response
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from participants.rest.problems import Problem
+from participants.api.base.exceptions import Problem
 
 
 def conditional(request: Request, response: HttpResponseBase) -> None:
@@ -22,7 +22,7 @@ def conditional(request: Request, response: HttpResponseBase) -> None:
 def _answer(request: Request, response: Response) -> HttpResponseBase:
     if not response.has_header("ETag"):
         response.headers["ETag"] = _of(response.content)
-    # Worth keeping, to be asked about again. Everything else is kept by nobody (config.headers).
+    # Worth keeping, to be asked about again. Everything else is kept by nobody (config.middleware.headers).
     response.headers.setdefault("Cache-Control", "private, no-cache")
     known = get_conditional_response(request._request, etag=response.headers["ETag"], response=response)
     return known or response

@@ -9,9 +9,9 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from participants.addresses import canonical
-from participants.entered import check_day, check_line
-from participants.rest.problems import BadParameters
+from participants.api.base.exceptions import BadParameters
+from participants.email_addresses import canonical
+from participants.user_input import check_day, check_line
 
 CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"
 
@@ -27,7 +27,7 @@ class WordOrNull(serializers.ChoiceField):
 
 
 class Day(serializers.DateField):
-    """A date that somebody enters, within the bounds of participants.entered."""
+    """A date that somebody enters, within the bounds of participants.user_input."""
 
     default_validators = [check_day]  # noqa: RUF012  as REST framework has it
 

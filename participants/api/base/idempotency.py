@@ -18,10 +18,11 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from participants import rights, vault
+from participants import write_rights
+from participants.api.base.exceptions import Problem
 from participants.audit import record
 from participants.models import ApiToken, IdempotencyKey, User
-from participants.rest.problems import Problem
+from participants.privacy import encryption
 
 HEADER = "Idempotency-Key"
 KEPT = dt.timedelta(hours=24)
@@ -62,24 +63,24 @@ def claim(request: Request, user: User) -> IdempotencyKey | None:
         known = mine.get(token=token)
     if any(getattr(known, name) != value for name, value in said.items()):
         raise Problem(422, "This idempotency key was used for another request.", "Send this one with a key of its own.")
-    rights.asked_again(user, known.rights)
-    trial, participant = rights.about(known.rights)
+    write_rights.asked_again(user, known.rights)
+    trial, participant = write_rights.about(known.rights)
     told = {"method": known.method, "path": known.path}
     record("answer.replay", trial=trial, participant=participant, thing=f"idempotency_key:{known.pk}", new=told)
     raise Replay(_stored(known))
 
 
-def keep(row: IdempotencyKey, response: Response, let_in_for: list[rights.Right]) -> None:
+def keep(row: IdempotencyKey, response: Response, let_in_for: list[write_rights.Right]) -> None:
     """Store a rendered answer with what it was let in for. Sealed: it may hold what is shown only once."""
     row.rights = let_in_for
     row.status = response.status_code
     row.headers = {name: response.headers[name] for name in ("Content-Type", "Location") if response.has_header(name)}
-    row.sealed_body = vault.seal(response.content.decode())
+    row.sealed_body = encryption.seal(response.content.decode())
     row.save(update_fields=["rights", "status", "headers", "sealed_body"])
 
 
 def _stored(row: IdempotencyKey) -> HttpResponse:
-    response = HttpResponse(vault.unseal(row.sealed_body).encode(), status=row.status)
+    response = HttpResponse(encryption.unseal(row.sealed_body).encode(), status=row.status)
     for name, value in row.headers.items():
         response.headers[name] = value
     response.headers[REPLAYED] = "true"

@@ -10,7 +10,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 
-from participants.rest.problems import BadParameters
+from participants.api.base.exceptions import BadParameters
 
 
 class Pages(CursorPagination):

@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from participants.rest.problems import BadParameters
+from participants.api.base.exceptions import BadParameters
 
 OF_PAGES = {"cursor", "page_size", "format"}
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
-from participants.rest.idempotency import HEADER, LONGEST, REPLAYED
-from participants.rest.problems import MEDIA_TYPE
+from participants.api.base.exceptions import MEDIA_TYPE
+from participants.api.base.idempotency import HEADER, LONGEST, REPLAYED
 
 Document = dict[str, Any]
 SAFE = {"get", "head", "options"}
@@ -116,7 +116,7 @@ PARAMETERS: dict[str, Document] = {
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """`Authorization: Bearer wt_...`."""
 
-    target_class = "participants.rest.tokens.TokenAuthentication"
+    target_class = "participants.api.base.authentication.TokenAuthentication"
     name = "token"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:

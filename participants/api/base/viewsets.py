@@ -17,11 +17,11 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
-from participants import rights
+from participants import write_rights
+from participants.api.base import etags, fields, idempotency, throttling
+from participants.api.base.exceptions import BadParameters
 from participants.audit import record
 from participants.models import IdempotencyKey, Participant, Site, Trial, User
-from participants.rest import etags, fields, idempotency, throttling
-from participants.rest.problems import BadParameters
 
 if TYPE_CHECKING:
     Base = APIView
@@ -33,7 +33,7 @@ class Answering(Base):
     """Mixed into each view: a write is one transaction and is undone where the answer is an error."""
 
     _claimed: IdempotencyKey | None = None
-    _rights: list[rights.Right]  # what this request was let in for
+    _rights: list[write_rights.Right]  # what this request was let in for
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.method in SAFE_METHODS:
@@ -80,14 +80,14 @@ class Answering(Base):
         reading = self.request.method in SAFE_METHODS
         if led and not Trial.objects.led_by(self.user, reading=reading).filter(pk=trial.pk).exists():
             raise PermissionDenied("Only managers of the whole trial may do this.")
-        self._rights += [[rights.TRIAL, trial.pk], *([[rights.LED, trial.pk]] if led else [])]
+        self._rights += [[write_rights.TRIAL, trial.pk], *([[write_rights.LED, trial.pk]] if led else [])]
         return trial
 
     def enrolling(self, trial: Trial, site: Site | None) -> None:
         """Refuse with 403 who may not enrol at this site of the trial; None: for the whole trial."""
         if not Trial.objects.enrolled_by(self.user, site).filter(pk=trial.pk).exists():
             raise PermissionDenied("Only managers and coordinators of the site may enrol there.")
-        self._rights.append([rights.ENROLS, trial.pk, site and site.pk])
+        self._rights.append([write_rights.ENROLS, trial.pk, site and site.pk])
 
     def people(self, code: str) -> tuple[Trial, Any]:
         """A trial of the user's, and those of its participants whom they see. That they list them is recorded."""
@@ -107,8 +107,8 @@ class Answering(Base):
         if managed and not Participant.objects.managed_by(self.user).filter(pk=participant.pk).exists():
             raise PermissionDenied("Only managers and coordinators of their site may do this.")
         self._rights += [
-            [rights.PARTICIPANT, participant.pk],
-            *([[rights.MANAGED, participant.pk]] if managed else []),
+            [write_rights.PARTICIPANT, participant.pk],
+            *([[write_rights.MANAGED, participant.pk]] if managed else []),
         ]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from participants import accounts
+from participants.accounts import services as accounts_services
 from participants.models import User
 
 
@@ -27,6 +27,6 @@ class Command(BaseCommand):
         user = User.objects.by_address(email).first()
         if user is None:
             raise CommandError(f"There is no account {email}.")
-        if not accounts.second_factor_recover(user, reason=reason):
+        if not accounts_services.second_factor_recover(user, reason=reason):
             raise CommandError(f"{user.email} has no second factor.")
         self.stdout.write(f"{user.email} sets up a new second factor when they sign in next.")

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from participants.api_tokens import token_create
+from participants.accounts.api_tokens import token_create
 from participants.models import Trial, User
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from participants import published
+from participants.accounts import published_password
 
 
 class Command(BaseCommand):
@@ -18,6 +18,6 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
-        for email in published.close():
+        for email in published_password.close():
             self.stdout.write(f"{email} was closed: the demo's published password opened it.")
         self.check(databases=["default"])

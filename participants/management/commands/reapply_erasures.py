@@ -8,9 +8,12 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from participants import audit, audit_chain, erasing, erasure_journal
-from participants.buckets import StoreFault
+from participants import audit
+from participants.audit import hash_chain
 from participants.models import Participant
+from participants.privacy import erasure as privacy_erasure
+from participants.privacy import erasure_journal
+from participants.s3 import StoreFault
 
 
 class Command(BaseCommand):
@@ -38,13 +41,13 @@ class Command(BaseCommand):
         for line in told:
             person = Participant.objects.filter(pk=line.participant, trial__code=line.trial).first()
             if person is not None and person.status != Participant.Status.ERASED:
-                erasing.remove(person, line.erasure)
+                privacy_erasure.remove(person, line.erasure)
                 again += 1
         self.stdout.write(f"{len(told)} erasures in the journal, {again} carried out again.")
 
     def _restored(self) -> None:
         """The audit trail ends earlier than its head that is kept outside tells: say so in the trail, and go on."""
-        if (heads := audit_chain.restored()) is None:
+        if (heads := hash_chain.restored()) is None:
             return
         before, now = heads
         old = {"position": before[0], "mac": before[1]} if before else {}

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from participants.staff_groups import staff_groups_make
+from participants.accounts.staff_groups import staff_groups_make
 
 
 class Command(BaseCommand):

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from participants.models import Participant
-from participants.subject_access import FolderTaken, subject_archive, subject_export
+from participants.privacy.subject_access import FolderTaken, subject_archive, subject_export
 
 
 class Command(BaseCommand):

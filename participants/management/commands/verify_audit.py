@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from participants import audit_chain, audit_head
+from participants.audit import chain_head, hash_chain
 from participants.models import AuditEntry
 
 
@@ -20,17 +20,17 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         noted = _noted(options["noted"]) if options["noted"] else None
-        audit_chain.seal()
+        hash_chain.seal()
         found = 0
         with transaction.atomic():  # a long trail is read through a cursor of the server's
-            for fault in audit_chain.faults(noted=noted):
+            for fault in hash_chain.faults(noted=noted):
                 found += 1
                 self.stderr.write(fault)
         if found:
             raise CommandError(f"The audit trail does not hold: {found} fault{'s' if found > 1 else ''}.")
-        position, mac = audit_chain.head()
+        position, mac = hash_chain.head()
         self.stdout.write(f"The audit trail holds: {AuditEntry.objects.count()} entries. Head: {position}:{mac}")
-        if settings.AUDIT_HEAD and position and audit_head.kept() is None:
+        if settings.AUDIT_HEAD and position and chain_head.kept() is None:
             self.stdout.write(f"No head of this database is kept in {settings.AUDIT_HEAD} yet: the next sealing does.")
         for entry in AuditEntry.objects.filter(action="audit.restore").order_by("pk"):
             self.stdout.write(f"Restored from a backup, as entry {entry.pk} tells: {entry.at:%Y-%m-%d %H:%M} UTC.")

@@ -11,7 +11,8 @@ from django.core import mail
 from django.core.mail import EmailMultiAlternatives
 from django.test import Client
 
-from dashboards import digests, tasks
+from dashboards import tasks
+from dashboards.alerts import digests
 from dashboards.models import Digest, Outreach
 from metrics.models import Cause
 from participants.models import Membership, Participant, Trial

@@ -11,7 +11,7 @@ import pytest
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
-from dashboards import alerts
+from dashboards.alerts import engine as alerts_engine
 from dashboards.models import Alert, AlertEvent
 from metrics.models import Access, Cause, Exclusion, Standing
 from participants.models import Participant, Protocol, Trial
@@ -46,8 +46,8 @@ def silent(hours: float = 60) -> dict[str, Any]:
     }
 
 
-def watch(trial: Trial, now: dt.datetime = NOW) -> alerts.Outcome:
-    outcome = alerts.watch(trial.pk, now)
+def watch(trial: Trial, now: dt.datetime = NOW) -> alerts_engine.Outcome:
+    outcome = alerts_engine.watch(trial.pk, now)
     assert outcome is not None
     return outcome
 
@@ -179,10 +179,10 @@ def test_a_trial_that_does_not_run_raises_nothing_and_closes_what_is_open(
     standing(participant, **silent())
     watch(trial)
     Trial.objects.update(status=status)
-    assert alerts.trials_to_watch() == [trial.pk]
+    assert alerts_engine.trials_to_watch() == [trial.pk]
     watch(trial, LATER)
     assert Alert.objects.get().resolution == "excused"
-    assert alerts.trials_to_watch() == []
+    assert alerts_engine.trials_to_watch() == []
 
 
 def test_what_was_acknowledged_stays_so_when_it_becomes_worse(trial: Trial, participant: Participant) -> None:
@@ -232,10 +232,10 @@ def test_workers_at_once_raise_one_alert() -> None:
     standing(person, **silent(), low_wear=True)
     gate = threading.Barrier(4)
 
-    def run() -> alerts.Outcome | None:
+    def run() -> alerts_engine.Outcome | None:
         gate.wait(10)
         try:
-            return alerts.watch(trial.pk, NOW)
+            return alerts_engine.watch(trial.pk, NOW)
         finally:
             database.close()
 

@@ -11,10 +11,12 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from ingestion import connections, live, tasks
+from ingestion import live_providers, tasks
+from ingestion.connections import invitations
+from ingestion.connections import services as connections_services
 from ingestion.models import Connection, Device, Invitation, SyncWindow
-from participants import vault
 from participants.models import Membership, Participant, Trial
+from participants.privacy import encryption
 from tests import factories
 from tests.dashboards.measured import heart_rate, store
 from tests.ingestion.vendor import ALL, HEART, REFRESH, Vendor
@@ -33,8 +35,8 @@ def vendor(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Vendor:
     def provider(slug: str) -> Vendor:
         return {"vendor": made}[slug]
 
-    monkeypatch.setattr(live, "provider", provider)
-    monkeypatch.setattr(live, "providers", lambda: [made])
+    monkeypatch.setattr(live_providers, "provider", provider)
+    monkeypatch.setattr(live_providers, "providers", lambda: [made])
     settings.TOKEN_KEYS = ["a key for tests"]
     settings.LIVE_PROVIDERS = {"vendor": {}}
     settings.PUBLIC_URL = "https://trials.example.org"
@@ -59,7 +61,7 @@ def connection(participant: Participant) -> Connection:
         status_since=NOW - dt.timedelta(days=3),
         connected_at=NOW - dt.timedelta(days=3),
         scopes=sorted(ALL),
-        sealed_tokens=vault.seal(f'["access", "{REFRESH}"]'),
+        sealed_tokens=encryption.seal(f'["access", "{REFRESH}"]'),
         next_due_at=NOW + dt.timedelta(hours=2),
     )
     Device.objects.create(
@@ -99,7 +101,7 @@ def test_a_manager_invites_and_sees_the_link_with_its_code_to_scan(manager: Clie
     made = Invitation.objects.get()
     page = text(response)
     assert response.redirect_chain == [(f"{PERSON}invitations/{made.pk}/", 303)]
-    assert f"https://trials.example.org/connect/{connections.invitation_code(made)}/" in page
+    assert f"https://trials.example.org/connect/{invitations.invitation_code(made)}/" in page
     assert re.search(r"<svg[^>]*>.*QR code of the link", page)
     assert "7 December 2026" in page
 
@@ -217,7 +219,7 @@ def test_a_partial_consent_is_shown_as_reconnect_with_what_is_missing(manager: C
 
 
 def test_a_dead_token_is_shown_with_reason_and_since_when(manager: Client, connection: Connection) -> None:
-    connections.lost(connection, "expired_grant", now=NOW - dt.timedelta(hours=9))
+    connections_services.lost(connection, "expired_grant", now=NOW - dt.timedelta(hours=9))
     page = text(manager.get(PERSON))
     assert "since today, 00:12: the vendor no longer takes the consent" in page
     assert "Reconnect link" in page
@@ -230,7 +232,7 @@ def test_a_participant_who_never_connected_is_shown_so(manager: Client) -> None:
 
 
 def test_no_card_where_the_site_has_no_vendor(manager: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "providers", list)
+    monkeypatch.setattr(live_providers, "providers", list)
     assert "Unconnected" not in text(manager.get(PERSON))
 
 
@@ -289,13 +291,13 @@ def test_an_opened_link_and_a_new_connection_show_without_new_data(
     manager: Client, connection: Connection, participant: Participant
 ) -> None:
     page = manager.get(PERSON)
-    made = connections.invitation_create(participant=participant, by=None, now=NOW)
+    made = invitations.invitation_create(participant=participant, by=None, now=NOW)
     answer = pulse(manager, page)
     assert "HX-Trigger" not in answer
     Invitation.objects.filter(pk=made.pk).update(opened_at=NOW)
     again = pulse(manager, answer)
     assert again.status_code == 200
-    connections.lost(connection, "expired_grant", now=NOW)
+    connections_services.lost(connection, "expired_grant", now=NOW)
     assert "Reconnect" in text(pulse(manager, again))
 
 
@@ -410,7 +412,7 @@ def test_failed_windows_are_tried_again(manager: Client, connection: Connection)
 
 
 def test_nothing_is_started_for_a_connection_that_is_not_active(manager: Client, connection: Connection) -> None:
-    connections.disconnect(connection, reason="participant", now=timezone.now())
+    connections_services.disconnect(connection, reason="participant", now=timezone.now())
     page = text(manager.post(f"{SYNC}now/", follow=True))
     assert "the connection is not active" in page
     assert not SyncWindow.objects.exists()

@@ -13,9 +13,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from benchmarks.monitoring_data import fill
-from dashboards import heat_paths
-from metrics import trails
+from dashboards.heatmap import svg_paths
 from metrics.models import Cause, Gap, ParticipantDay
+from metrics.monitoring import day_codes
 from participants.models import Participant, Trial
 from tests import factories
 
@@ -43,7 +43,7 @@ def judged(trial: Trial, study_id: str, trail: str = "2" * 30, **facts: Any) -> 
     return person
 
 
-def letters(*rows: str) -> heat_paths.Letters:
+def letters(*rows: str) -> svg_paths.Letters:
     return np.array([list(row.encode()) for row in rows], dtype=np.uint8)
 
 
@@ -51,7 +51,7 @@ def letters(*rows: str) -> heat_paths.Letters:
 
 
 def test_each_status_is_one_path_with_a_mark_for_each_day() -> None:
-    drawn = {path.classes: path.d for path in heat_paths.cells(letters("2i2", "lx "), heat_paths.DAYS, 16)}
+    drawn = {path.classes: path.d for path in svg_paths.cells(letters("2i2", "lx "), svg_paths.DAYS, 16)}
     assert drawn["m-heat-2"] == "M1 89h14v16h-14zM33 89h14v16h-14z"
     assert drawn["m-invalid"] == "M17 98h14v7h-14z"
     assert drawn["m-lost"].startswith("M5 112l6 6")
@@ -59,24 +59,24 @@ def test_each_status_is_one_path_with_a_mark_for_each_day() -> None:
 
 
 def test_narrow_columns_are_drawn_as_stretches() -> None:
-    (path,) = heat_paths.cells(letters("2222"), heat_paths.DAYS, 3)
+    (path,) = svg_paths.cells(letters("2222"), svg_paths.DAYS, 3)
     assert path.d == "M0 89h12v16h-12z"
 
 
 def test_the_bars_above_leave_excluded_days_out_of_the_share() -> None:
-    drawn = {path.classes: path.d for path in heat_paths.bars(letters("2", "i", "x", "x"), heat_paths.DAYS, 16)}
+    drawn = {path.classes: path.d for path in svg_paths.bars(letters("2", "i", "x", "x"), svg_paths.DAYS, 16)}
     assert drawn == {"o-valid": "M1 40.0h14v22.0h-14z", "o-invalid": "M1 18.0h14v22.0h-14z"}
 
 
 def test_the_overview_shows_what_most_people_of_a_line_have() -> None:
     rows = ["2"] * 300 + ["i"] * 300
-    found = heat_paths.overview(letters(*rows), heat_paths.DAYS)
+    found = svg_paths.overview(letters(*rows), svg_paths.DAYS)
     assert (found.people, found.lines) == (3, 200)
     assert {path.classes: path.d.count("M") for path in found.paths} == {"o-valid": 100, "o-invalid": 100}
 
 
 def test_an_overview_never_has_more_than_250_lines_and_120_columns() -> None:
-    found = heat_paths.overview(np.full((10_000, 365), ord("2"), np.uint8), heat_paths.DAYS)
+    found = svg_paths.overview(np.full((10_000, 365), ord("2"), np.uint8), svg_paths.DAYS)
     assert found.lines <= 250
     assert found.columns <= 120
 
@@ -115,7 +115,7 @@ def test_each_trail_is_placed_by_its_own_end(manager: Client, trial: Trial) -> N
 
 
 def test_nights_are_drawn_in_place_of_days(manager: Client, trial: Trial) -> None:
-    judged(trial, "A", nights=trails.NIGHT * 20 + trails.NO_NIGHT * 10)
+    judged(trial, "A", nights=day_codes.NIGHT * 20 + day_codes.NO_NIGHT * 10)
     html = page(manager, "show=nights")
     assert 'class="m-night"' in html
     assert "Night recorded" in html

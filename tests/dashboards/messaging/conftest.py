@@ -16,8 +16,8 @@ from django.test import Client
 
 from dashboards.models import Outreach
 from metrics.models import Access, Cause
-from participants import contacts
 from participants.models import Participant, Site, Trial
+from participants.privacy import contacts
 from tests import factories
 
 # Monday, 09:12 in Amsterdam.

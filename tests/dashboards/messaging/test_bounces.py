@@ -10,9 +10,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from dashboards.models import Outreach
-from participants import contacts
 from participants.models import Participant
-from tests.contacting.conftest import NOW, held
+from participants.privacy import contacts
+from tests.dashboards.messaging.conftest import NOW, held
 
 pytestmark = pytest.mark.django_db
 Enrol = Callable[..., Participant]

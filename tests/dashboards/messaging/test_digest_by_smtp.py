@@ -7,10 +7,10 @@ from collections.abc import Callable
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
-from dashboards import digests
+from dashboards.alerts import digests
 from participants.models import Participant, Trial
 from tests import factories
-from tests.contacting.conftest import NOW, Post, part
+from tests.dashboards.messaging.conftest import NOW, Post, part
 
 
 def test_it_arrives_in_both_forms_with_links_to_the_site(

@@ -7,10 +7,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dashboards import letter_store, letter_texts, letter_words, letters, limits
+from dashboards.messaging import (
+    contact_limits,
+    default_templates,
+    template_engine,
+    template_variables,
+    templates,
+)
 from dashboards.models import MessageTemplate
-from participants.contacts import LANGUAGES, Reach
 from participants.models import Participant, Protocol, Trial
+from participants.privacy.contacts import LANGUAGES, Reach
 
 ZONE = ZoneInfo("Europe/Amsterdam")
 VALUES = {
@@ -22,51 +28,53 @@ VALUES = {
 
 
 def test_an_unknown_variable_is_named_to_who_writes() -> None:
-    with pytest.raises(letters.BadLetter, match=r"There is no \{\{ fist_name \}\}"):
-        letters.check("Dear {{ fist_name }}")
+    with pytest.raises(template_engine.BadLetter, match=r"There is no \{\{ fist_name \}\}"):
+        template_engine.check("Dear {{ fist_name }}")
 
 
 @pytest.mark.parametrize("text", ["{% include 'x' %}", "{{ first_name", "a }} b"])
 def test_template_code_and_stray_braces_are_refused(text: str) -> None:
-    with pytest.raises(letters.BadLetter):
-        letters.check(text)
+    with pytest.raises(template_engine.BadLetter):
+        template_engine.check(text)
 
 
 def test_values_are_never_substituted_again() -> None:
-    assert letters.plain("{{ first_name }}", {"first_name": "{{ device }}", "device": "x"}) == "{{ device }}\n"
+    assert template_engine.plain("{{ first_name }}", {"first_name": "{{ device }}", "device": "x"}) == "{{ device }}\n"
 
 
 def test_html_escapes_what_people_wrote_and_are_called() -> None:
-    html = letters.html("Dear {{ first_name }}, <script>", VALUES, letters.Mail())
+    html = template_engine.html("Dear {{ first_name }}, <script>", VALUES, template_engine.Mail())
     assert "Zoë &lt;b&gt;" in html
     assert "&lt;script&gt;" in html
     assert "<script>" not in html
 
 
 def test_paragraphs_and_lists_become_html() -> None:
-    html = letters.html("One\ntwo\n\n1. a\n2. b\n\n- c", VALUES, letters.Marked())
+    html = template_engine.html("One\ntwo\n\n1. a\n2. b\n\n- c", VALUES, template_engine.Marked())
     assert html == "<p>One<br>two</p>\n<ol><li>a</li><li>b</li></ol>\n<ul><li>c</li></ul>"
 
 
 def test_a_link_is_one_in_html_and_text_in_plain() -> None:
-    assert '<a href="https://x.example/c/1"' in letters.html("{{ reconnect_link }}", VALUES, letters.Mail())
-    assert letters.plain("{{ reconnect_link }}", VALUES) == "https://x.example/c/1\n"
+    assert '<a href="https://x.example/c/1"' in template_engine.html(
+        "{{ reconnect_link }}", VALUES, template_engine.Mail()
+    )
+    assert template_engine.plain("{{ reconnect_link }}", VALUES) == "https://x.example/c/1\n"
 
 
 def test_an_empty_value_takes_its_comma_along() -> None:
-    assert letters.plain("{{ site_name }}, {{ site_phone }}", VALUES) == "Harbour\n"
+    assert template_engine.plain("{{ site_name }}, {{ site_phone }}", VALUES) == "Harbour\n"
 
 
 def test_a_subject_is_one_line() -> None:
-    assert letters.subject("A\r\nBcc: x@example.org", VALUES) == "A Bcc: x@example.org"
+    assert template_engine.subject("A\r\nBcc: x@example.org", VALUES) == "A Bcc: x@example.org"
 
 
-@pytest.mark.parametrize("code", letter_texts.TEXTS)
+@pytest.mark.parametrize("code", default_templates.TEXTS)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_first_letters_are_complete_and_name_only_what_exists(code: str, language: str) -> None:
-    title, subject, text = letter_texts.TEXTS[code][language]
-    letters.check(subject)
-    letters.check(letter_texts.body(language, text))
+    title, subject, text = default_templates.TEXTS[code][language]
+    template_engine.check(subject)
+    template_engine.check(default_templates.body(language, text))
     assert title
     assert len(subject) <= 160
 
@@ -74,31 +82,31 @@ def test_the_first_letters_are_complete_and_name_only_what_exists(code: str, lan
 @pytest.mark.django_db
 def test_a_trial_gets_its_letters_once_and_keeps_what_staff_changed() -> None:
     trial = Trial.objects.create(code="T")
-    letter_store.templates_ensure(trial)
+    templates.templates_ensure(trial)
     MessageTemplate.objects.filter(trial=trial, code="sync", language="en").update(subject="Ours")
-    letter_store.templates_ensure(trial)
+    templates.templates_ensure(trial)
     assert trial.message_templates.count() == 15
     assert trial.message_templates.get(code="sync", language="en").subject == "Ours"
 
 
 def test_times_are_told_in_their_language_and_zone() -> None:
     at = dt.datetime(2026, 11, 14, 17, 2, tzinfo=dt.UTC)
-    assert letter_words.when(at, ZONE, "en") == "Saturday 14 November, 18:02"
-    assert letter_words.when(at, ZONE, "nl") == "zaterdag 14 november, 18:02 uur"
-    assert letter_words.when(at, ZONE, "de") == "Samstag, 14. November, 18:02 Uhr"
-    assert letter_words.when(None, ZONE, "fr") == "the study began"
+    assert template_variables.when(at, ZONE, "en") == "Saturday 14 November, 18:02"
+    assert template_variables.when(at, ZONE, "nl") == "zaterdag 14 november, 18:02 uur"
+    assert template_variables.when(at, ZONE, "de") == "Samstag, 14. November, 18:02 Uhr"
+    assert template_variables.when(None, ZONE, "fr") == "the study began"
 
 
 def test_the_salvage_sentence_says_what_is_lost_by_waiting() -> None:
     now = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
-    assert "already gone" in letter_words.salvage(now, now, "en")
-    assert "In 14 hours" in letter_words.salvage(now + dt.timedelta(hours=14), now, "en")
-    assert "4 more days" in letter_words.salvage(now + dt.timedelta(days=4, hours=5), now, "en")
-    assert letter_words.salvage(None, now, "en") == ""
+    assert "already gone" in template_variables.salvage(now, now, "en")
+    assert "In 14 hours" in template_variables.salvage(now + dt.timedelta(hours=14), now, "en")
+    assert "4 more days" in template_variables.salvage(now + dt.timedelta(days=4, hours=5), now, "en")
+    assert template_variables.salvage(None, now, "en") == ""
 
 
 def quiet(at: str) -> dt.datetime | None:
-    return limits.quiet_until(dt.datetime.fromisoformat(at).replace(tzinfo=ZONE), ZONE, dt.time(21), dt.time(8))
+    return contact_limits.quiet_until(dt.datetime.fromisoformat(at).replace(tzinfo=ZONE), ZONE, dt.time(21), dt.time(8))
 
 
 def test_quiet_hours_run_over_midnight() -> None:
@@ -116,14 +124,14 @@ def test_quiet_hours_end_by_their_clock_in_the_night_when_clocks_change() -> Non
 def test_the_gap_that_ends_in_quiet_hours_waits_for_their_end() -> None:
     now = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
     last = dt.datetime(2026, 11, 22, 21, tzinfo=dt.UTC)
-    found = limits.when(now=now, zone=ZONE, protocol=Protocol(), refused="", last_email=last)
-    assert found == limits.When(dt.datetime(2026, 11, 24, 7, tzinfo=dt.UTC), ("gap", "quiet"))
+    found = contact_limits.when(now=now, zone=ZONE, protocol=Protocol(), refused="", last_email=last)
+    assert found == contact_limits.When(dt.datetime(2026, 11, 24, 7, tzinfo=dt.UTC), ("gap", "quiet"))
 
 
 def test_who_left_opted_out_or_has_no_address_is_refused() -> None:
     now, active = dt.datetime(2026, 11, 23, tzinfo=dt.UTC), Participant.Status.ACTIVE
-    assert limits.refusal(Participant.Status.WITHDRAWN, Reach(has_email=True)) == limits.LEFT
-    assert limits.refusal(active, Reach()) == limits.NO_ADDRESS
-    assert limits.refusal(active, Reach(has_email=True, opted_out_at=now)) == limits.OPTED_OUT
-    assert limits.refusal(active, Reach(has_email=True, bounced_at=now)) == limits.BOUNCED
-    assert limits.refusal(active, Reach(has_email=True)) == ""
+    assert contact_limits.refusal(Participant.Status.WITHDRAWN, Reach(has_email=True)) == contact_limits.LEFT
+    assert contact_limits.refusal(active, Reach()) == contact_limits.NO_ADDRESS
+    assert contact_limits.refusal(active, Reach(has_email=True, opted_out_at=now)) == contact_limits.OPTED_OUT
+    assert contact_limits.refusal(active, Reach(has_email=True, bounced_at=now)) == contact_limits.BOUNCED
+    assert contact_limits.refusal(active, Reach(has_email=True)) == ""

@@ -14,13 +14,13 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
-from dashboards import mailing, opting_out
+from dashboards.messaging import sending, unsubscribe
 from dashboards.models import Outreach
 from metrics.models import Access, Cause
-from participants import contacts
 from participants.models import Contact, Membership, Participant, Site, Trial
+from participants.privacy import contacts
 from tests import factories
-from tests.contacting.conftest import NOW, Post, held
+from tests.dashboards.messaging.conftest import NOW, Post, held
 
 Enrol = Callable[..., Participant]
 pytestmark = pytest.mark.django_db
@@ -109,7 +109,7 @@ def test_sending_stores_held_rows_once_however_often_the_button_is_pressed(
     assert (dutch.language, dutch.title) == ("nl", "Even uw horloge nakijken")
     assert dutch.by is not None
     assert (dutch.by.email, dutch.reason) == ("manager@site.example", "silent for days")
-    assert mailing.send_due() == 2
+    assert sending.send_due() == 2
     assert len(post.mails) == 2
 
 
@@ -309,7 +309,7 @@ def test_a_batch_that_is_going_out_is_asked_for_again(manager: Client, trial: Tr
     row = held(enrol("AX-0078"))
     address = reverse("dashboards:contacts", args=[trial.code])
     assert b'hx-trigger="every 2s"' in manager.get(address, {"batch": str(row.batch)}).content
-    mailing.send_due()
+    sending.send_due()
     page = manager.get(address, {"batch": str(row.batch)}).content
     assert b"1 of 1 sent" in page
     assert b"every 2s" not in page
@@ -317,7 +317,7 @@ def test_a_batch_that_is_going_out_is_asked_for_again(manager: Client, trial: Tr
 
 def test_opting_out_asks_first_is_in_their_language_and_can_be_undone(client: Client, enrol: Enrol) -> None:
     person = enrol("AX-0078", language="nl")
-    address = reverse("dashboards:opt-out", args=[opting_out.code_of(person)])
+    address = reverse("dashboards:opt-out", args=[unsubscribe.code_of(person)])
     page = client.get(address).content.decode()
     assert "Geen herinneringen" in page
     assert 'lang="nl"' in page
@@ -333,7 +333,7 @@ def test_opting_out_asks_first_is_in_their_language_and_can_be_undone(client: Cl
 def test_one_click_of_a_mailbox_needs_no_token(enrol: Enrol) -> None:
     person = enrol("AX-0078")
     strict = Client(enforce_csrf_checks=True)
-    address = reverse("dashboards:opt-out", args=[opting_out.code_of(person)])
+    address = reverse("dashboards:opt-out", args=[unsubscribe.code_of(person)])
     strict.post(address, {"List-Unsubscribe": "One-Click"})
     assert contacts.reach(contacts.contact_of(person)).opted_out_at == NOW
 
@@ -349,7 +349,7 @@ def test_the_mailbox_is_for_managers_of_a_demo_and_shows_their_mails(
     settings.DEMO_MAIL_FOLDER = str(tmp_path)
     person = enrol("AX-0078")
     held(person)
-    mailing.send_due()
+    sending.send_due()
     (tmp_path / "0001-1.eml").write_bytes(post.raw[0])
     address = reverse("dashboards:mailbox")
     assert manager.get(address).status_code == 404

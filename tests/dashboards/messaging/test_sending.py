@@ -12,12 +12,14 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection
 
-from dashboards import letter_store, mailing, outreach
+from dashboards.messaging import sending, templates
+from dashboards.messaging import services as messaging_services
 from dashboards.models import Outreach
 from metrics.models import Cause, Standing
-from participants import contacts, services
+from participants import services
 from participants.models import Participant, Site, Trial
-from tests.contacting.conftest import NOW, Post, held, part
+from participants.privacy import contacts
+from tests.dashboards.messaging.conftest import NOW, Post, held, part
 
 Enrol = Callable[..., Participant]
 pytestmark = pytest.mark.django_db
@@ -25,7 +27,7 @@ State = Outreach.State
 
 
 def send(now: dt.datetime = NOW) -> int:
-    return mailing.send_due(clock=lambda: now)
+    return sending.send_due(clock=lambda: now)
 
 
 def test_an_email_goes_out_in_both_parts_with_its_headers(post: Post, enrol: Enrol) -> None:
@@ -195,7 +197,7 @@ def test_a_passing_refusal_is_tried_again_later_and_given_up_in_the_end(post: Po
     person = enrol("AX-0078")
     post.answers["ax-0078"] = "451 4.7.1 greylisted"
     row, now = held(person), NOW
-    for minutes in mailing.BACKOFF:
+    for minutes in sending.BACKOFF:
         send(now)
         row.refresh_from_db()
         assert (row.state, row.send_after) == (State.HELD, now + dt.timedelta(minutes=minutes))
@@ -218,18 +220,18 @@ def test_a_server_that_comes_back_gets_the_email_once(post: Post, enrol: Enrol, 
 
 def test_what_a_killed_worker_was_sending_fails_and_is_never_sent_again(post: Post, enrol: Enrol) -> None:
     row = held(enrol("AX-0078"))
-    assert mailing.claim(row.pk, NOW) is not None  # and then the worker dies
-    later = NOW + mailing.STALE + dt.timedelta(seconds=1)
+    assert sending.claim(row.pk, NOW) is not None  # and then the worker dies
+    later = NOW + sending.STALE + dt.timedelta(seconds=1)
     assert send(later) == 0
     row.refresh_from_db()
-    assert (row.state, row.state_reason) == (State.FAILED, mailing.MAY_HAVE_GONE)
+    assert (row.state, row.state_reason) == (State.FAILED, sending.MAY_HAVE_GONE)
     assert not post.mails
 
 
 def test_a_claim_is_won_once(post: Post, enrol: Enrol) -> None:
     row = held(enrol("AX-0078"))
-    assert mailing.claim(row.pk, NOW) is not None
-    assert mailing.claim(row.pk, NOW) is None
+    assert sending.claim(row.pk, NOW) is not None
+    assert sending.claim(row.pk, NOW) is None
 
 
 def test_who_opted_out_meanwhile_gets_nothing(post: Post, enrol: Enrol) -> None:
@@ -270,20 +272,20 @@ def test_quiet_hours_hold_an_email_until_the_morning_of_their_clock(post: Post, 
 
 
 def test_an_email_that_asks_for_data_is_dropped_when_they_came(post: Post, enrol: Enrol, trial: Trial) -> None:
-    letter_store.templates_ensure(trial)
+    templates.templates_ensure(trial)
     person = enrol("AX-0078")
-    template = letter_store.in_language(letter_store.templates_of(trial), "sync", "en")
+    template = templates.in_language(templates.templates_of(trial), "sync", "en")
     row = held(person, template=template)
     Standing.objects.filter(participant=person).update(last_sample_at=NOW - dt.timedelta(minutes=5))
     send()
     row.refresh_from_db()
-    assert (row.state, row.state_reason) == (State.DROPPED, mailing.CAME_BACK)
+    assert (row.state, row.state_reason) == (State.DROPPED, sending.CAME_BACK)
 
 
 def test_an_email_that_asks_to_wear_the_watch_goes_although_data_came(post: Post, enrol: Enrol, trial: Trial) -> None:
-    letter_store.templates_ensure(trial)
+    templates.templates_ensure(trial)
     person = enrol("AX-0078", cause=Cause.OFF_WRIST)
-    template = letter_store.in_language(letter_store.templates_of(trial), "wear", "en")
+    template = templates.in_language(templates.templates_of(trial), "wear", "en")
     held(person, template=template)
     Standing.objects.filter(participant=person).update(last_sample_at=NOW - dt.timedelta(minutes=5))
     assert send() == 1
@@ -308,14 +310,14 @@ def test_data_after_an_email_close_the_loop(post: Post, enrol: Enrol) -> None:
     person, silent = enrol("AX-0078"), enrol("AX-0311")
     row, other = held(person), held(silent)
     send()
-    assert outreach.outreach_close_loop(NOW) == 0
+    assert messaging_services.outreach_close_loop(NOW) == 0
     back = NOW + dt.timedelta(hours=4, minutes=25)
     Standing.objects.filter(participant=person).update(last_sample_at=NOW - dt.timedelta(hours=2), arrived_at=back)
-    assert outreach.outreach_close_loop(back) == 1
+    assert messaging_services.outreach_close_loop(back) == 1
     row.refresh_from_db()
     other.refresh_from_db()
     assert (row.back_at, other.back_at) == (back, None)
-    assert outreach.outreach_close_loop(back) == 0
+    assert messaging_services.outreach_close_loop(back) == 0
 
 
 def test_closing_the_loop_takes_one_statement_for_everybody(
@@ -326,4 +328,4 @@ def test_closing_the_loop_takes_one_statement_for_everybody(
     send()
     Standing.objects.update(last_sample_at=NOW)
     with django_assert_num_queries(1):
-        assert outreach.outreach_close_loop(NOW) == 5
+        assert messaging_services.outreach_close_loop(NOW) == 5

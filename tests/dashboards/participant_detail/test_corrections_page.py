@@ -8,9 +8,9 @@ import pytest
 from django.test import Client
 
 from ingestion.models import Connection
-from metrics.deletion import deletion_run
+from metrics.corrections.data_deletion import deletion_run
+from metrics.corrections.data_moves import move_run
 from metrics.models import DataMove, Measurement, Source, SourceDeletion
-from metrics.moving import move_run
 from participants.models import Participant
 from participants.services import participant_withdraw
 from tests.dashboards.measured import NOON, heart_rate, store

@@ -10,14 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboards import charts, heat_day, sleep_charts
-from dashboards.ranges import DayRange
-from dashboards.timeline import timeline
-from dashboards.timeline_shapes import HAIR_PERCENT, Day, Extent, Missing, Scale, extent
+from dashboards.heatmap import day_detail
+from dashboards.participant_detail.charts import series as charts_series
+from dashboards.participant_detail.charts import sleep as charts_sleep
+from dashboards.participant_detail.charts.timeline import timeline
+from dashboards.participant_detail.date_range import DayRange
+from dashboards.ui.timeline_geometry import HAIR_PERCENT, Day, Extent, Missing, Scale, extent
 from metrics.models import Cause, Gap, SleepSession
-from metrics.queries import Series
+from metrics.reading.queries import Series
 from metrics.registry import BY_CODE
-from participants.entered import midnight
+from participants.user_input import midnight
 
 # Half a unit of the last decimal, percent of the picture.
 ROUNDED = 0.0011
@@ -56,7 +58,7 @@ def test_a_gap_of_the_heat_maps_day_is_as_wide_as_its_minutes(
             ends_at=dt.datetime.fromtimestamp(start.timestamp() + whole * last, dt.UTC),
             cause=Cause.OFF_WRIST,
         )
-        drawn = heat_day.stretch(gap, day, zone, now)
+        drawn = day_detail.stretch(gap, day, zone, now)
         length = max(seconds(gap.starts_at, min(gap.ends_at, now)), 0)
         if drawn is None:
             assert length == 0
@@ -117,7 +119,7 @@ def test_a_stage_is_as_wide_as_its_seconds(lengths: list[int]) -> None:
         stages=stages,
         asleep_minutes=whole // 60,
     )
-    drawn = sleep_charts.hypnogram(session, ZoneInfo("UTC"))
+    drawn = charts_sleep.hypnogram(session, ZoneInfo("UTC"))
     for piece, length in zip(drawn.pieces, lengths, strict=True):
         assert percent(piece.width) / 100 * whole == pytest.approx(length, abs=ROUNDED / 100 * whole)
         assert piece.thin == (percent(piece.width) < HAIR_PERCENT)
@@ -134,13 +136,13 @@ def test_a_night_is_as_high_as_its_minutes(found: list[tuple[int, int]]) -> None
         ends = starts + dt.timedelta(minutes=length)
         sessions.append(SleepSession(starts_at=starts, ends_at=ends, date=date, is_main=True, asleep_minutes=length))
     last = first + dt.timedelta(days=len(found) - 1)
-    drawn = sleep_charts.nights(sessions, first, last, zone, chosen=None, pending=frozenset(), until=last)
+    drawn = charts_sleep.nights(sessions, first, last, zone, chosen=None, pending=frozenset(), until=last)
     (top, _), *_, (bottom, _) = drawn.clock
     low = min(begins for begins, _ in found) // 120 * 120
     high = -(-max(begins + length for begins, length in found) // 120) * 120
-    assert bottom - top <= sleep_charts.HEIGHT
+    assert bottom - top <= charts_sleep.HEIGHT
     for bar, (_, length) in zip(drawn.bars, found, strict=True):
-        assert bar.height / sleep_charts.HEIGHT * (high - low) == pytest.approx(length, abs=0.06 * (high - low) / 100)
+        assert bar.height / charts_sleep.HEIGHT * (high - low) == pytest.approx(length, abs=0.06 * (high - low) / 100)
         assert bar.height > 0
 
 
@@ -163,7 +165,7 @@ def test_gaps_of_a_chart_are_the_buckets_without_data(places: set[int], width: i
         total=one,
         n=np.ones(len(time), np.int64),
     )
-    found = charts.gaps(series, start, end, LATER)
+    found = charts_series.gaps(series, start, end, LATER)
     assert sum(last - first for first, last in found) == (201 - len(places)) * width * 1000
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.contrib.staticfiles import finders
 
-from dashboards.libraries import LIBRARIES, Library, loading_plan
+from dashboards.participant_detail.charts.libraries import LIBRARIES, Library, loading_plan
 
 
 @pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.package)

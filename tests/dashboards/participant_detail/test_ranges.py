@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dashboards import ranges
-from dashboards.ranges import BadRange, DayRange
+from dashboards.participant_detail import date_range
+from dashboards.participant_detail.date_range import BadRange, DayRange
 
 END = dt.date(2026, 11, 23)
 FIRST = dt.date(2026, 9, 1)
@@ -16,7 +16,7 @@ AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 
 
 def chosen(**query: str) -> DayRange:
-    return ranges.chosen({name.rstrip("_"): value for name, value in query.items()}, end=END, trial_first=FIRST)
+    return date_range.chosen({name.rstrip("_"): value for name, value in query.items()}, end=END, trial_first=FIRST)
 
 
 @pytest.mark.parametrize(
@@ -70,13 +70,13 @@ def test_steps_lead_to_the_days_just_before_and_after() -> None:
 
 def test_the_query_of_a_range_leads_back_to_it() -> None:
     for days in (chosen(range="month"), chosen(from_="2026-10-01", to="2026-10-03"), chosen().shifted(-1)):
-        assert ranges.chosen(days.query(), end=END, trial_first=FIRST) == days
+        assert date_range.chosen(days.query(), end=END, trial_first=FIRST) == days
 
 
 def test_presets_end_with_the_data_once_they_stopped_long_ago() -> None:
-    assert ranges.anchor(dt.date(2016, 5, 12), END) == dt.date(2016, 5, 12)
-    assert ranges.anchor(dt.date(2026, 11, 20), END) == END
-    assert ranges.anchor(None, END) == END
+    assert date_range.anchor(dt.date(2016, 5, 12), END) == dt.date(2016, 5, 12)
+    assert date_range.anchor(dt.date(2026, 11, 20), END) == END
+    assert date_range.anchor(None, END) == END
 
 
 def test_a_day_of_the_clock_change_has_its_own_length() -> None:
@@ -96,4 +96,4 @@ def test_a_day_of_the_clock_change_has_its_own_length() -> None:
     ],
 )
 def test_instants_are_dates_or_iso_times(text: str, closing: bool, instant: dt.datetime) -> None:
-    assert ranges.parse_instant("start", text, AMSTERDAM, closing=closing) == instant
+    assert date_range.parse_instant("start", text, AMSTERDAM, closing=closing) == instant

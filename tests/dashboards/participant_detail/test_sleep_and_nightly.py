@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from zoneinfo import ZoneInfo
 
-from dashboards.nightly import nightly, usual
-from dashboards.sessions import night
-from dashboards.sleep_charts import clock_minutes, hypnogram, nights
+from dashboards.participant_detail.charts.nightly import nightly, usual
+from dashboards.participant_detail.charts.sleep import clock_minutes, hypnogram, nights
+from dashboards.participant_detail.session_rows import night
 from metrics.models import SleepSession
-from metrics.queries import DayRow
+from metrics.reading.queries import DayRow
 
 ZONE = ZoneInfo("Europe/Amsterdam")
 SUNDAY = dt.date(2026, 11, 22)

@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dashboards.ranges import DayRange
-from dashboards.timeline import joined, summary, timeline, worn_stretches
-from dashboards.timeline_days import longest_causes
-from dashboards.timeline_shapes import Day, Missing
-from participants.entered import midnight
+from dashboards.participant_detail.charts.timeline import joined, summary, timeline, worn_stretches
+from dashboards.participant_detail.charts.timeline_days import longest_causes
+from dashboards.participant_detail.date_range import DayRange
+from dashboards.ui.timeline_geometry import Day, Missing
+from participants.user_input import midnight
 
 ZONE = ZoneInfo("Europe/Amsterdam")
 MONDAY = dt.date(2026, 11, 16)

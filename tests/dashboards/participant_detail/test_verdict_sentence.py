@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dashboards import verdict
+from dashboards.participant_detail import header_text
 from metrics.models import Standing
-from metrics.standings import Word
+from metrics.monitoring.status import Word
 from participants.models import Participant
 
 ZONE = ZoneInfo("Europe/Amsterdam")
@@ -33,7 +33,7 @@ def standing(**changes: Any) -> Standing:
 
 
 def said(word: Word, **changes: Any) -> str:
-    return verdict.sentence(standing(**changes), word, NOW, ZONE).replace("\u00a0", " ")
+    return header_text.sentence(standing(**changes), word, NOW, ZONE).replace("\u00a0", " ")
 
 
 def test_the_cause_comes_first_then_the_upload_then_what_can_be_reached() -> None:
@@ -78,7 +78,7 @@ def test_each_word_has_its_sentence(word: Word, changes: dict[str, Any], begins:
 
 
 def test_without_a_standing_the_page_says_that_nothing_was_judged() -> None:
-    assert verdict.sentence(None, Word.WAITING, NOW, ZONE).startswith("Not judged yet")
+    assert header_text.sentence(None, Word.WAITING, NOW, ZONE).startswith("Not judged yet")
 
 
 @pytest.mark.parametrize(
@@ -92,23 +92,23 @@ def test_without_a_standing_the_page_says_that_nothing_was_judged() -> None:
     ],
 )
 def test_the_salvage_clock_counts_down(left: dt.timedelta, words: str, tone: str) -> None:
-    clock = verdict.salvage(standing(overwritten_at=NOW + left), NOW, 168)
+    clock = header_text.salvage(standing(overwritten_at=NOW + left), NOW, 168)
     assert clock is not None
     assert (clock.words.replace("\u00a0", " "), clock.tone) == (words, tone)
 
 
 def test_nothing_runs_out_for_a_person_who_is_excused() -> None:
-    assert verdict.salvage(standing(overwritten_at=NOW, excused="paused"), NOW, 168) is None
+    assert header_text.salvage(standing(overwritten_at=NOW, excused="paused"), NOW, 168) is None
 
 
 def test_adherence_is_rounded_down_so_that_the_target_is_not_claimed_early() -> None:
-    told = verdict.adherence(standing(adherence=0.6999, low_wear=True))
+    told = header_text.adherence(standing(adherence=0.6999, low_wear=True))
     assert told is not None
     assert (told.now, told.tone) == ("69\u00a0%", "is-low")
 
 
 def test_no_adherence_before_a_day_counts() -> None:
-    assert verdict.adherence(standing(adherence=None)) is None
+    assert header_text.adherence(standing(adherence=None)) is None
 
 
 @pytest.mark.parametrize(
@@ -123,4 +123,4 @@ def test_no_adherence_before_a_day_counts() -> None:
 )
 def test_the_day_of_their_monitoring(start: dt.date | None, end: dt.date | None, words: str) -> None:
     person = Participant(monitoring_starts_on=start, monitoring_ends_on=end)
-    assert verdict.day_words(person, dt.date(2026, 11, 23)) == words
+    assert header_text.day_words(person, dt.date(2026, 11, 23)) == words

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 from django.utils.safestring import SafeString
 
-from dashboards import roster_drawn
-from dashboards.roster_rows import Adherence, Row, Upload
-from dashboards.standing_words import BADGES, OPEN
-from dashboards.why import Why
-from metrics.standings import Word
+from dashboards.trial_overview import rows as trial_overview_rows
+from dashboards.trial_overview.rows import Adherence, Row, Upload
+from dashboards.trial_overview.status_reason import Why
+from dashboards.ui.status_labels import BADGES, OPEN
+from metrics.monitoring.status import Word
 
 ROW = Row(
     study_id="AX-1",
@@ -31,12 +31,12 @@ ROW = Row(
 
 @pytest.fixture(autouse=True)
 def nothing_drawn() -> None:
-    roster_drawn.drawn.cache_clear()
+    trial_overview_rows.drawn.cache_clear()
 
 
 def test_the_same_words_are_drawn_once() -> None:
-    first = roster_drawn.drawn(ROW, "AX", True, "")
-    assert roster_drawn.drawn(replace(ROW), "AX", True, "") is first
+    first = trial_overview_rows.drawn(ROW, "AX", True, "")
+    assert trial_overview_rows.drawn(replace(ROW), "AX", True, "") is first
 
 
 @pytest.mark.parametrize(
@@ -50,19 +50,19 @@ def test_the_same_words_are_drawn_once() -> None:
     ],
 )
 def test_other_words_are_another_row(other: Row, shown: str) -> None:
-    assert shown not in roster_drawn.drawn(ROW, "AX", True, "")
-    assert shown in roster_drawn.drawn(other, "AX", True, "")
+    assert shown not in trial_overview_rows.drawn(ROW, "AX", True, "")
+    assert shown in trial_overview_rows.drawn(other, "AX", True, "")
 
 
 def test_who_manages_a_participant_can_select_them_and_others_cannot() -> None:
-    assert 'name="to"' in roster_drawn.drawn(ROW, "AX", True, "")
-    assert 'name="to"' not in roster_drawn.drawn(ROW, "AX", False, "")
+    assert 'name="to"' in trial_overview_rows.drawn(ROW, "AX", True, "")
+    assert 'name="to"' not in trial_overview_rows.drawn(ROW, "AX", False, "")
 
 
 def test_links_lead_back_to_the_list_they_came_from() -> None:
-    assert "list=show%3Dsilent" not in roster_drawn.drawn(ROW, "AX", True, "")
-    assert "list=show%3Dsilent" in roster_drawn.drawn(ROW, "AX", True, "show=silent")
+    assert "list=show%3Dsilent" not in trial_overview_rows.drawn(ROW, "AX", True, "")
+    assert "list=show%3Dsilent" in trial_overview_rows.drawn(ROW, "AX", True, "show=silent")
 
 
 def test_what_somebody_wrote_is_text() -> None:
-    assert "<i>" not in roster_drawn.drawn(replace(ROW, place="<i>x</i>"), "AX", True, "")
+    assert "<i>" not in trial_overview_rows.drawn(replace(ROW, place="<i>x</i>"), "AX", True, "")

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dashboards.gap_words import sentence, since
+from dashboards.ui.gap_labels import sentence, since
 from metrics.models import Cause
 
 ZONE = ZoneInfo("Europe/Amsterdam")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from dashboards.minutes import minute
+from dashboards.ui.refresh import minute
 
 NOON = dt.datetime(2026, 11, 25, 12, tzinfo=dt.UTC)
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dashboards import wording
+from dashboards.ui import formatting
 
 NOW = dt.datetime(2026, 11, 23, 8, 12, tzinfo=dt.UTC)
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
@@ -26,7 +26,7 @@ AMSTERDAM = ZoneInfo("Europe/Amsterdam")
     ],
 )
 def test_ago(before: dt.timedelta, words: str) -> None:
-    assert wording.ago(NOW - before, NOW).replace("\u00a0", " ") == words
+    assert formatting.ago(NOW - before, NOW).replace("\u00a0", " ") == words
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_ago(before: dt.timedelta, words: str) -> None:
     ],
 )
 def test_clock_times_are_local(instant: dt.datetime, words: str) -> None:
-    assert wording.clock(instant, NOW, AMSTERDAM) == words
+    assert formatting.clock(instant, NOW, AMSTERDAM) == words
 
 
 @pytest.mark.parametrize(
@@ -52,11 +52,11 @@ def test_clock_times_are_local(instant: dt.datetime, words: str) -> None:
     ],
 )
 def test_spans_of_dates(first: tuple[int, int, int], last: tuple[int, int, int], words: str) -> None:
-    assert wording.date_span(dt.date(*first), dt.date(*last)) == words
+    assert formatting.date_span(dt.date(*first), dt.date(*last)) == words
 
 
 def test_a_missing_number_is_a_dash() -> None:
-    assert [wording.number(v) for v in (None, float("nan"), 0.0, 12345.6)] == ["–", "–", "0", "12,346"]
+    assert [formatting.number(v) for v in (None, float("nan"), 0.0, 12345.6)] == ["–", "–", "0", "12,346"]
 
 
 @pytest.mark.parametrize(
@@ -69,4 +69,4 @@ def test_a_missing_number_is_a_dash() -> None:
     ],
 )
 def test_zones_are_named_with_their_offset(zone: str, words: str) -> None:
-    assert wording.zone_words(ZoneInfo(zone), NOW) == words
+    assert formatting.zone_words(ZoneInfo(zone), NOW) == words

@@ -42,7 +42,7 @@ def watch(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Watch:
     """A context: what is logged within it has no traceback, no secret, no e-mail address, nor any of `besides`."""
     for name, value in SECRETS.items():
         setattr(settings, name, value)
-    monkeypatch.setattr("config.limits.RATES", {})
+    monkeypatch.setattr("config.middleware.limits.RATES", {})
 
     @contextmanager
     def watched(*besides: str) -> Iterator[None]:

@@ -13,7 +13,8 @@ from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion import connections, live, tasks
+from ingestion import live_providers, tasks
+from ingestion.connections import invitations
 from ingestion.models import Connection
 from tests.factories import ParticipantFactory
 from tests.ingestion.vendor import ACCESS, CODE, REFRESH, Vendor
@@ -28,7 +29,7 @@ NAMES = st.sampled_from(["state", "code", "error", "error_description", "scope",
 @pytest.fixture
 def vendor(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Vendor:
     made = Vendor()
-    monkeypatch.setattr(live, "provider", {"vendor": made}.__getitem__)
+    monkeypatch.setattr(live_providers, "provider", {"vendor": made}.__getitem__)
     settings.LIVE_PROVIDERS = {"vendor": {}}
     monkeypatch.setattr(tasks, "queue_connection", lambda pk: None)
     return made
@@ -37,8 +38,8 @@ def vendor(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Vendor:
 def begun() -> tuple[Client, str, str]:
     """A browser on its way back, with the code of its invitation and the state that it took along."""
     person = ParticipantFactory.create()
-    invitation = connections.invitation_create(participant=person, by=None, now=dt.datetime.now(dt.UTC))
-    code, browser = connections.invitation_code(invitation), Client(raise_request_exception=False)
+    invitation = invitations.invitation_create(participant=person, by=None, now=dt.datetime.now(dt.UTC))
+    code, browser = invitations.invitation_code(invitation), Client(raise_request_exception=False)
     away = browser.post(reverse("ingestion:start", args=[code, "vendor"]))
     return browser, code, parse_qs(urlsplit(away.headers["Location"]).query)["state"][0]
 

@@ -16,11 +16,11 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion import live, tasks
+from ingestion import live_providers, tasks
 from ingestion.models import Connection, WebhookDelivery
 from ingestion.providers.google_health.setup import build
-from ingestion.sync import notices
-from participants import vault
+from ingestion.sync import notifications
+from participants.privacy import encryption
 from tests.factories import ParticipantFactory
 from tests.google_health.test_webhooks import KEY, key_set, published, signed
 from tests.security.fuzz.conftest import SECRETS, Watch
@@ -61,7 +61,7 @@ def connection(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Conne
     cache = LocMemCache("fuzz", {})
     options = {"client_id": "a", "client_secret": SECRETS["CLIENT_SECRET"], "webhook_secret": SECRET}
     google = build(httpx.Client(transport=httpx.MockTransport(answer)), cache, options)
-    monkeypatch.setattr(live, "provider", {"google_health": google}.__getitem__)
+    monkeypatch.setattr(live_providers, "provider", {"google_health": google}.__getitem__)
     monkeypatch.setattr(tasks.handle_notice, "delay", lambda pk: None)
     settings.TOKEN_KEYS = SECRETS["TOKEN_KEYS"]
     person = ParticipantFactory.create()
@@ -75,7 +75,7 @@ def connection(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Conne
         scopes=list(google.scopes),
         connected_at=now - dt.timedelta(days=9),
         next_due_at=now + dt.timedelta(hours=1),
-        sealed_tokens=vault.seal("[]"),
+        sealed_tokens=encryption.seal("[]"),
     )
     cache.clear()
 
@@ -93,7 +93,7 @@ def test_a_signed_notice_that_is_absurd_is_stored_and_handled(
         response = client.post("/webhooks/google_health/", body, content_type="application/json", headers=headers)
         assert response.status_code in (201, 204)
         for delivery in WebhookDelivery.objects.filter(handled_at=None):
-            notices.handle(delivery.pk)
+            notifications.handle(delivery.pk)
             assert WebhookDelivery.objects.get(pk=delivery.pk).handled_at is not None
         transaction.set_rollback(True)
     counted("signed notices", response.status_code)

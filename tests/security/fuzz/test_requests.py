@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metrics.registry import METRICS
-from participants import contacts
-from participants.api_tokens import token_create
+from participants.accounts.api_tokens import token_create
 from participants.models import Membership, Participant
+from participants.privacy import contacts
 from tests.factories import AlertFactory, JudgedFactory, MembershipFactory, ParticipantFactory, TrialFactory
 from tests.security.addresses import places
 from tests.security.fuzz.conftest import EMAIL, SECRETS, Watch

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from ingestion.providers.base import Wearer
+from ingestion.providers.base.synthetic import Wearer
 from ingestion.providers.synthetic import calendar
 from ingestion.providers.synthetic.people import Person, Story, person
 from metrics.batch import microseconds

@@ -16,10 +16,10 @@ from ingestion.providers.google_health.simulator.accounts import Account
 from ingestion.providers.google_health.simulator.errors import GoogleError, invalid
 from ingestion.providers.google_health.simulator.faults import Disguised, Faults, Quota
 from ingestion.providers.google_health.simulator.filters import LATEST, Window, mask, masked, window
+from ingestion.providers.google_health.simulator.ground_truth import FAMILIES, Truth, has_columns, reconciled
 from ingestion.providers.google_health.simulator.messages import JSON_TYPE, Request, Response, answer, refusal
 from ingestion.providers.google_health.simulator.oauth import Bearer, OAuth
 from ingestion.providers.google_health.simulator.tokens import Signer
-from ingestion.providers.google_health.simulator.truth import FAMILIES, Truth, has_columns, reconciled
 from ingestion.providers.google_health.simulator.types import (
     ACTIONS,
     CLOUD_PLATFORM,

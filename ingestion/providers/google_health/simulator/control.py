@@ -13,13 +13,13 @@ import orjson
 from ingestion.providers.google_health.simulator import expected
 from ingestion.providers.google_health.simulator.accounts import Account
 from ingestion.providers.google_health.simulator.errors import GoogleError, invalid
+from ingestion.providers.google_health.simulator.events import Happenings, hold
 from ingestion.providers.google_health.simulator.faults import PROFILES
-from ingestion.providers.google_health.simulator.happenings import Happenings, hold
+from ingestion.providers.google_health.simulator.ground_truth import FAMILIES, Truth
 from ingestion.providers.google_health.simulator.messages import JSON_TYPE, Request, Response, answer, refusal
 from ingestion.providers.google_health.simulator.oauth import OAuth
 from ingestion.providers.google_health.simulator.records import stamp
 from ingestion.providers.google_health.simulator.statistics import Statistics
-from ingestion.providers.google_health.simulator.truth import FAMILIES, Truth
 from ingestion.providers.google_health.simulator.types import SCOPES, TYPES, DataType
 from metrics.batch import MICROSECOND, microseconds
 

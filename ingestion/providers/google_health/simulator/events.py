@@ -12,8 +12,8 @@ from ingestion.providers.google_health.simulator import columns, records
 from ingestion.providers.google_health.simulator.accounts import Account
 from ingestion.providers.google_health.simulator.faults import Faults
 from ingestion.providers.google_health.simulator.filters import Window
+from ingestion.providers.google_health.simulator.ground_truth import Truth, has_columns
 from ingestion.providers.google_health.simulator.state import Event, State
-from ingestion.providers.google_health.simulator.truth import Truth, has_columns
 from ingestion.providers.google_health.simulator.types import TYPES, DataType, Kind
 from ingestion.providers.google_health.simulator.webhooks import Webhooks
 from metrics.batch import MICROSECOND

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from ingestion.providers.google_health.simulator.accounts import Account
 from ingestion.providers.google_health.simulator.errors import GoogleError
 from ingestion.providers.google_health.simulator.filters import Window
+from ingestion.providers.google_health.simulator.ground_truth import EVERY, Truth, has_columns, reconciled
 from ingestion.providers.google_health.simulator.records import Record
-from ingestion.providers.google_health.simulator.truth import EVERY, Truth, has_columns, reconciled
 from ingestion.providers.google_health.simulator.types import TYPES, DataType, Kind
 from metrics.batch import MICROSECOND, instant
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from ingestion.providers.google_health.simulator.accounts import LOCALES, Account
 from ingestion.providers.google_health.simulator.errors import GoogleError, invalid
+from ingestion.providers.google_health.simulator.ground_truth import Truth
 from ingestion.providers.google_health.simulator.records import date_object, stamp
-from ingestion.providers.google_health.simulator.truth import Truth
 from ingestion.providers.google_health.simulator.types import SCOPES
 from ingestion.providers.synthetic import battery, calendar
 from metrics.batch import instant

@@ -14,8 +14,8 @@ from ingestion.providers.google_health.simulator.accounts import Account
 from ingestion.providers.google_health.simulator.columns import Columns
 from ingestion.providers.google_health.simulator.errors import GoogleError, invalid
 from ingestion.providers.google_health.simulator.filters import Window
+from ingestion.providers.google_health.simulator.ground_truth import Truth, has_columns, reconciled
 from ingestion.providers.google_health.simulator.records import civil_object, stamp
-from ingestion.providers.google_health.simulator.truth import Truth, has_columns, reconciled
 from ingestion.providers.google_health.simulator.types import SHORT_ROLLUPS, DataType
 from metrics.batch import MICROSECOND, microseconds
 

@@ -18,14 +18,14 @@ from ingestion.providers.google_health.simulator.accounts import World
 from ingestion.providers.google_health.simulator.api import Api
 from ingestion.providers.google_health.simulator.control import Control
 from ingestion.providers.google_health.simulator.errors import GoogleError
+from ingestion.providers.google_health.simulator.events import Happenings
 from ingestion.providers.google_health.simulator.faults import Faults, Quota
-from ingestion.providers.google_health.simulator.happenings import Happenings
+from ingestion.providers.google_health.simulator.ground_truth import Truth
 from ingestion.providers.google_health.simulator.messages import Request, Response, answer, refusal
 from ingestion.providers.google_health.simulator.oauth import Client, OAuth
 from ingestion.providers.google_health.simulator.state import State
 from ingestion.providers.google_health.simulator.statistics import Statistics
 from ingestion.providers.google_health.simulator.subscribers import Subscribers
-from ingestion.providers.google_health.simulator.truth import Truth
 from ingestion.providers.google_health.simulator.webhooks import Webhooks
 from metrics.batch import instant, microseconds
 

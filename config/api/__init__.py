@@ -1,0 +1,1 @@
+"""The API's wiring: routes, documents, OpenAPI settings."""

@@ -1,0 +1,1 @@
+"""Error pages, and what is said while the database is away."""

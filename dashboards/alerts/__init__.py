@@ -1,0 +1,1 @@
+"""Alerts: rules that raise them, lists, actions, digests by e-mail."""

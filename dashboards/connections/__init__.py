@@ -1,0 +1,1 @@
+"""Pages of connections: invite, connect, disconnect, sync windows."""

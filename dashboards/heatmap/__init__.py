@@ -1,0 +1,1 @@
+"""Heatmap of a trial: participants by days."""

@@ -1,0 +1,1 @@
+"""Messaging: templates, compose, sending by SMTP, bounces, unsubscribe, the log."""

@@ -1,0 +1,1 @@
+"""A participant's page: header, charts, activity, consent, corrections, notes."""

@@ -1,0 +1,1 @@
+"""Pages of a trial's protocols: versions, a new one, recomputes."""

@@ -1,0 +1,1 @@
+"""Connections to vendors: invitations, consent pages, OAuth grants, devices, and their end."""

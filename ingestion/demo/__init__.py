@@ -1,0 +1,1 @@
+"""The demo: a trial with synthetic participants, and its live part against the simulator."""

@@ -1,0 +1,1 @@
+"""File imports: archives and files read, rows rejected, provenance kept, imports undone."""

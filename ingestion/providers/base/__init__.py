@@ -1,0 +1,1 @@
+"""Contracts between providers and the rest: live providers, file formats, synthetic devices."""

@@ -1,0 +1,169 @@
+"""Contract of file formats: which files a format reads, and what it makes of their rows."""
+
+from __future__ import annotations
+
+import datetime as dt
+import zoneinfo
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import IO, Protocol, runtime_checkable
+
+from metrics.batch import Delivery
+
+
+class ForeignFile(Exception):
+    """The file is refused whole; the message says what is wrong and is fit to show."""
+
+
+class RowsRefused(Exception):
+    """Rows under this participant label cannot be taken, the rest of the file can; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowProblem:
+    """A row that is not taken. `line`: 1 is the file's first line, or a JSON list's first record."""
+
+    line: int
+    reason: str
+
+
+# Rows that are pointed at one by one, a file. Beyond that only their number is kept: a file of 30 million rows may
+# be wrong in each of them.
+PROBLEMS_SHOWN = 1000
+
+
+@dataclass(slots=True)
+class Chunk:
+    """A part of a file, small enough to hold: what it brought, by participant.
+
+    `deliveries` maps the file's own participant label (an Id column, a part of the file's name) to what it
+    brought; the label is None where the file does not say whose it is. `rows` counts the rows read, good or bad;
+    `rejected` those not taken, by reason, of which `problems` names the first lines; `skipped` those left out on
+    purpose, by reason (missing-value markers, say); `noted` what was kept but deserves saying (clock changes).
+    """
+
+    deliveries: dict[str | None, Delivery] = field(default_factory=dict)
+    rows: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    problems: list[RowProblem] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+    noted: Counter[str] = field(default_factory=Counter)
+    position: int = 0  # bytes of the (uncompressed) file read so far, for the progress bar
+
+    def delivery(self, label: str | None) -> Delivery:
+        """What this chunk brings for a label, made empty at its first use."""
+        return self.deliveries.setdefault(label, Delivery())
+
+    def reject(self, lines: Iterable[int], reason: str) -> None:
+        """Count rows as rejected and name the first of their lines."""
+        count = 0
+        for line in lines:
+            count += 1
+            if len(self.problems) < PROBLEMS_SHOWN:
+                self.problems.append(RowProblem(int(line), reason))
+        if count:
+            self.rejected[reason] += count
+
+    def skip(self, reason: str, count: int = 1) -> None:
+        """Count rows as left out on purpose."""
+        if count:
+            self.skipped[reason] += int(count)
+
+
+class Clock(StrEnum):
+    """What the stamps of a file mean that does not say it."""
+
+    UTC = "utc"
+    LOCAL = "local"  # the clock on the wall where the participant was
+
+    @property
+    def label(self) -> str:
+        """As it stands among an import's assumptions."""
+        return {"utc": "UTC", "local": "local time"}[self]
+
+
+@dataclass(frozen=True, slots=True)
+class ClockSign:
+    """The clock that a file alone looks like being on. `sure`: both its ends say so; else it may be chance."""
+
+    clock: Clock
+    sure: bool = True
+
+
+@dataclass(slots=True)
+class FileJob:
+    """One file to be read. `open` gives its uncompressed bytes from the start, anew at each call.
+
+    `zone_of` tells the time zone of a participant label for wall-clock formats; it raises RowsRefused where rows of
+    this label cannot be taken, ForeignFile where nobody has said whose file it is. `companion` tells how to open a file
+    of another name in the same folder or archive, None where there is none. `clock`: of files that share one without
+    saying it, and why it is taken. `clock_told` takes what a file says of a label's clock: instants (microseconds UTC)
+    and seconds east of UTC. `options` are a format's own switches. `assumptions` is filled by the reader with what the
+    file does not say and it took to be so; it is stored with the import.
+    """
+
+    name: str
+    open: Callable[[], IO[bytes]]
+    zone_of: Callable[[str | None], zoneinfo.ZoneInfo]
+    now: dt.datetime
+    size: int = 0  # bytes, uncompressed
+    companion: Callable[[str], Callable[[], IO[bytes]] | None] = lambda name: None
+    clock: Clock = Clock.UTC
+    clock_basis: str = ""
+    clock_told: Callable[[str | None, Sequence[tuple[int, int]]], object] = lambda label, syncs: None
+    options: Mapping[str, str] = field(default_factory=dict)
+    assumptions: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NotRead:
+    """A file that is not opened, by its name. `kind`: what it is, "" if that is not known. `reason` is fit to show."""
+
+    kind: str
+    reason: str
+
+
+class FileFormat(Protocol):
+    """One recognisable format, e.g. Fitabase's heart rate by seconds."""
+
+    @property
+    def code(self) -> str:
+        """Stored with the import: "fitabase.heartrate_seconds"."""
+        ...
+
+    def matches(self, name: str, head: bytes) -> bool:
+        """Whether a file is of this format, from its first bytes (uncompressed, 64 KiB at most); the name is a hint."""
+        ...
+
+    def near_miss(self, name: str, head: bytes) -> str | None:
+        """What a file lacks that is named like one of this format but does not match; None if it is not so named."""
+        ...
+
+    def label_in(self, name: str, head: bytes) -> str | None:
+        """The participant label that a file's name tells; None where its rows say, or nothing does."""
+        ...
+
+    def chunks(self, job: FileJob) -> Iterator[Chunk]:
+        """The file's content, chunk by chunk. Raises ForeignFile where the file must be refused whole."""
+        ...
+
+
+@runtime_checkable
+class SharesClock(Protocol):
+    """A format whose files do not say what clock they are on, and share it with their siblings of the same export."""
+
+    @property
+    def clock_shared_by(self) -> str:
+        """The files that share it; empty: this format's do not."""
+        ...
+
+    @property
+    def clock_told_by(self) -> str:
+        """The switch of the import by which somebody says the clock."""
+        ...
+
+    def sign_of_clock(self, job: FileJob) -> ClockSign | None:
+        """What a file alone tells; None: nothing. Raises ForeignFile where its owner's zone cannot be had."""
+        ...

@@ -1,0 +1,1 @@
+"""Corrections of stored data: deleted, moved, restored or cut anew, each with its reason in the audit trail."""

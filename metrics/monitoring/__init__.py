@@ -1,0 +1,1 @@
+"""Monitoring: participant-days evaluated, gaps explained, participants' status summarised."""

@@ -1,0 +1,1 @@
+"""Reading of measured values: series by buckets, raw samples, summaries."""

@@ -1,0 +1,1 @@
+"""Re-evaluation of days: after a protocol changed, after plausible ranges changed."""

@@ -1,0 +1,1 @@
+"""Selection of the values that count: by collection interval, plausible range and source."""

@@ -1,0 +1,1 @@
+"""Storage: TimescaleDB's tables and chunks, and which days hold rows."""

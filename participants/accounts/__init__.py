@@ -1,0 +1,1 @@
+"""Accounts of staff and managers: sign-in, second factor, sessions, invitations, API tokens."""

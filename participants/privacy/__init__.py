@@ -1,0 +1,1 @@
+"""Participants' privacy: contact data under encryption, consent, subject access, erasure."""
