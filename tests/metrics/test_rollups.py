@@ -15,6 +15,7 @@ from metrics.models import (
     ImplausibleCount,
     Measurement,
     MinuteRollup,
+    OffsetPeriod,
     ParticipantDay,
     SleepSession,
 )
@@ -316,6 +317,25 @@ def test_from_before_the_samples_that_are_kept_only_what_is_made_of_minutes_is_r
     assert told("heart_rate") == [60] * 5
     assert told("steps") == [1, 1, 7, 7, 7]
     assert counts() == [9, 9, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("samples_from", "left"), [(None, []), (1, []), (2, ["steps"])], ids=["all are kept", "from then", "from later"]
+)
+def test_a_day_that_a_journey_skipped_is_dropped(
+    person: Participant, samples_from: int | None, left: list[str]
+) -> None:
+    """What is made of samples stays where these are gone."""
+    five_days(person)
+    skipped = MONDAY + ONE_DAY
+    for at, hours in ((BEGINS - 9 * ONE_DAY, -11), (dt.datetime(2026, 5, 5, 11, tzinfo=dt.UTC), 13)):
+        OffsetPeriod.objects.create(participant=person, starts_at=at, utc_offset=hours * 3600)
+    calendar = calendar_of(person)
+    assert calendar.spans([skipped]) == []
+    from_date = None if samples_from is None else MONDAY + samples_from * ONE_DAY
+    rebuild_days(person.pk, skipped, skipped, calendar, samples_from=from_date)
+    found = DayRollup.objects.filter(date=skipped).values_list("metric__code", flat=True)
+    assert list(found) == left
 
 
 def test_nobody_elses_days_are_rebuilt_or_told(person: Participant) -> None:
