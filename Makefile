@@ -59,7 +59,7 @@ monitoring-check: ## check alert rules, their tests, routing and silencing with 
 dashboards: ## write Grafana's dashboards from deploy/monitoring/dashboards.py
 	$(SET_UP) --lock dev -- -m deploy.monitoring.dashboards $(OR_SAY)
 
-lint: ## ruff, mypy, djLint, Django's deployment checks, missing migrations and what new ones would lock
+lint: ## ruff, mypy, module sizes and import circles, djLint, Django's deployment checks, missing migrations and what new ones would lock
 	$(SET_UP) --lock dev -- deploy/lint.py $(OR_SAY)
 
 openapi: ## write docs/openapi.yaml from the code

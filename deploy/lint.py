@@ -27,6 +27,7 @@ CHECKS: tuple[tuple[str, Mapping[str, str], tuple[str, ...]], ...] = (
     ("ruff format", {}, ("-m", "ruff", "format", "--check", ".")),
     ("ruff", {}, ("-m", "ruff", "check", ".")),
     ("mypy", BARE, ("-m", "mypy", ".")),
+    ("structure", {}, ("-m", "deploy.structure")),
     ("djLint", {}, ("-m", "djlint", "--lint", "--quiet", "templates")),
     ("check --deploy", DEPLOYED, ("manage.py", "check", "--deploy", "--fail-level", "WARNING")),
     ("migrations' SQL", {}, ("-m", "config.embedded", "bench", "deploy.migrations")),

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.structure import MOST_MODULES
+
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = {"participants", "metrics", "ingestion", "dashboards", "config"}
 MAY_IMPORT = {
@@ -140,7 +142,6 @@ AGAINST = {
     "participants.services.team -> participants.accounts.api_tokens",
     "participants.services.trials -> participants.accounts.published_password",
 }
-MOST_MODULES = 25
 
 
 def name_of(path: Path) -> str:

@@ -1,0 +1,216 @@
+"""Structure check: how many modules a folder holds, how long each module is, and which modules import in a circle.
+
+Prints the fullest folders and the longest modules; ends non-zero where a bound is broken, or where something is allowed
+below that needs it no more. Run by `make lint`.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+import tokenize
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PRODUCT = ("participants", "metrics", "ingestion", "dashboards", "config")
+OWN = (*PRODUCT, "deploy", "benchmarks")
+MOST_MODULES = 25
+MOST_LINES = 300
+FEWEST_LINES = 8  # of code: neither blank, nor comment, nor docstring
+MAY_BE_LONG = {"config.settings"}
+MAY_BE_SHORT = {"__init__", "__main__", "apps", "asgi", "urls", "wsgi"}
+# Django loads each of these by its own name from its own file.
+LOADED_BY_NAME = {"migrations"}
+
+# What still breaks a bound, each to be cut: modules for their length, and imports without which no circle is left.
+STILL_LONG = frozenset(
+    {
+        "benchmarks.monitoring_data",
+        "config.embedded.supervisor",
+        "dashboards.heatmap.views",
+        "dashboards.messaging.compose",
+        "ingestion.providers.google_health.data_types",
+        "ingestion.sync.engine",
+        "ingestion.sync.gap_evidence",
+        "metrics.exports.service",
+    }
+)
+STILL_SHORT = frozenset(
+    {
+        "benchmarks.chaos.quick_beat",
+        "dashboards.ui.refresh",
+        "participants.email_addresses",
+        "participants.http",
+    }
+)
+STILL_CIRCULAR: frozenset[tuple[str, str]] = frozenset()
+
+NO_CODE = {
+    tokenize.COMMENT,
+    tokenize.NL,
+    tokenize.NEWLINE,
+    tokenize.INDENT,
+    tokenize.DEDENT,
+    tokenize.ENCODING,
+    tokenize.ENDMARKER,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """Module as written: its dotted name, its file, its lines, and the modules that it imports when loaded."""
+
+    name: str
+    path: Path
+    lines: int
+    code_lines: int
+    imports: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What may break a bound for now; that which does not is an objection itself."""
+
+    long: frozenset[str] = frozenset()
+    short: frozenset[str] = frozenset()
+    circular: frozenset[tuple[str, str]] = frozenset()
+
+
+def read_modules(root: Path, packages: Iterable[str] = OWN) -> list[Module]:
+    """The modules of these packages, in the order of their names; migrations are Django's."""
+    paths = {
+        ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): path
+        for package in packages
+        for path in (root / package).rglob("*.py")
+        if not LOADED_BY_NAME & set(path.relative_to(root).parts)
+    }
+    found = []
+    for name, path in sorted(paths.items()):
+        text = path.read_text(encoding="utf-8")
+        tree = ast.parse(text)
+        imports = frozenset(_imports(tree.body, paths.keys()) - {name})
+        found.append(Module(name, path.relative_to(root), len(text.splitlines()), _code_lines(path, tree), imports))
+    return found
+
+
+def _imports(body: Iterable[ast.stmt], known: Iterable[str]) -> set[str]:
+    """Own modules that are imported when these statements are loaded: not in functions, nor for types only."""
+    known = set(known)
+    found: set[str] = set()
+    for node in body:
+        match node:
+            case ast.Import():
+                found |= {alias.name for alias in node.names}
+            case ast.ImportFrom(module=str(module)):
+                named = {alias.name for alias in node.names}
+                inside = {name for name in named if f"{module}.{name}" in known}
+                found |= {f"{module}.{name}" for name in inside} | ({module} if named - inside else set())
+            case ast.If() if ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+                found |= _imports(node.orelse, known)
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                pass
+            case _:
+                inner = [one for one in ast.iter_child_nodes(node) if isinstance(one, ast.stmt)]
+                inner += [one for part in getattr(node, "handlers", []) for one in part.body]
+                found |= _imports(inner, known)
+    return found & known
+
+
+def _code_lines(path: Path, tree: ast.Module) -> int:
+    """Lines that hold something other than a comment or a docstring."""
+    docstrings = {
+        line
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        if ast.get_docstring(node, clean=False) is not None
+        for line in range(node.body[0].lineno, (node.body[0].end_lineno or node.body[0].lineno) + 1)
+    }
+    with path.open("rb") as file:
+        held = {
+            line
+            for token in tokenize.tokenize(file.readline)
+            if token.type not in NO_CODE
+            for line in range(token.start[0], token.end[0] + 1)
+        }
+    return len(held - docstrings)
+
+
+def folder_sizes(modules: Iterable[Module]) -> Counter[Path]:
+    """How many modules each folder of product code holds; `__init__` is not counted."""
+    return Counter(
+        one.path.parent for one in modules if one.path.parts[0] in PRODUCT and one.path.name != "__init__.py"
+    )
+
+
+def circles(imports: Mapping[str, Iterable[str]]) -> list[list[str]]:
+    """Modules that import each other, directly or by way of others: the strongly connected parts of the graph."""
+    reached = {name: _reach(name, imports) for name in imports}
+    found = []
+    left = set(imports)
+    for name in sorted(imports):
+        if name in left and name in reached[name]:
+            circle = {other for other in reached[name] if name in reached[other]}
+            left -= circle
+            found.append(sorted(circle))
+    return found
+
+
+def _reach(name: str, imports: Mapping[str, Iterable[str]]) -> set[str]:
+    seen: set[str] = set()
+    waiting = list(imports[name])
+    while waiting:
+        if (other := waiting.pop()) not in seen:
+            seen.add(other)
+            waiting += imports[other]
+    return seen
+
+
+def objections(modules: Iterable[Module], allowed: Allowed) -> list[str]:
+    """A sentence for each bound that is broken, and for each allowance that is not needed any more."""
+    modules = list(modules)
+    said = [
+        f"{folder}: {count} modules, {MOST_MODULES} at most"
+        for folder, count in sorted(folder_sizes(modules).items())
+        if count > MOST_MODULES
+    ]
+    long = {one.name: one.lines for one in modules if one.lines > MOST_LINES and one.name not in MAY_BE_LONG}
+    said += [f"{name}: {lines} lines, {MOST_LINES} at most" for name, lines in long.items() if name not in allowed.long]
+    short = {
+        one.name: one.code_lines
+        for one in modules
+        if one.code_lines < FEWEST_LINES and one.path.stem not in MAY_BE_SHORT
+    }
+    said += [
+        f"{name}: {lines} lines of code, {FEWEST_LINES} at least"
+        for name, lines in short.items()
+        if name not in allowed.short
+    ]
+    whole = {one.name: one.imports for one in modules}
+    cut = {name: {other for other in to if (name, other) not in allowed.circular} for name, to in whole.items()}
+    said += [f"import circle: {', '.join(circle)}" for circle in circles(cut)]
+    circular = {
+        (name, other) for circle in circles(whole) for name in circle for other in whole[name] if other in circle
+    }
+    stale = [*sorted(allowed.long - long.keys()), *sorted(allowed.short - short.keys())]
+    stale += [f"{name} -> {other}" for name, other in sorted(allowed.circular - circular)]
+    return said + [f"{what}: allowed in deploy/structure.py, and needs it no more" for what in stale]
+
+
+def main() -> int:
+    modules = read_modules(ROOT)
+    sys.stdout.write("Modules a folder:\n")
+    for folder, count in folder_sizes(modules).most_common(5):
+        sys.stdout.write(f"  {count:4}  {folder}\n")
+    sys.stdout.write("Lines a module:\n")
+    for one in sorted(modules, key=lambda one: -one.lines)[:5]:
+        sys.stdout.write(f"  {one.lines:4}  {one.path}\n")
+    said = objections(modules, Allowed(STILL_LONG, STILL_SHORT, STILL_CIRCULAR))
+    sys.stdout.writelines(f"{line}\n" for line in said)
+    return 1 if said else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
