@@ -428,28 +428,6 @@ LIVE_PROVIDERS: dict[str, dict[str, Any]] = (
     if CLIENT_ID or GOOGLE_SIMULATOR_URL
     else {}
 )
-# Who tells what is known of participants' connections, so that missing data can be explained
-# (metrics.monitoring.evidence).
-MONITORING_EVIDENCE = "ingestion.sync.gap_evidence.collect"
-# Who is told when a participant was enrolled, paused, withdrawn or given other dates (participants.services).
-PARTICIPANT_CHANGED = "metrics.monitoring.evaluation.participant_changed"
-# The same, told once of many.
-PARTICIPANTS_CHANGED = "metrics.monitoring.evaluation.participants_changed"
-# Who lets go of a participant who left the trial (participants.hooks), and who deletes what no foreign key leads to
-# when a participant is erased (participants.privacy.erasure).
-PARTICIPANT_LEFT = ["ingestion.connections.services.let_go"]
-# Who says what the closing of a trial ends, who ends it, and who judges again when a trial's dates or status change.
-TRIAL_ENDS = "ingestion.connections.end_of_collection.open_connections"
-TRIAL_CLOSED = ["ingestion.connections.end_of_collection.trial_closed"]
-TRIAL_CHANGED = ["metrics.tasks.trial_changed"]
-ERASERS = ["metrics.erasure.erase", "ingestion.erasure.erase"]
-# Who tells what is kept about a participant who asks for it (participants.privacy.subject_access), in that order.
-SUBJECT_ACCESS = [
-    "participants.privacy.subject_access_sections.chapters",
-    "metrics.subject_access.chapters",
-    "ingestion.subject_access.chapters",
-    "dashboards.subject_access.chapters",
-]
 # Tells a restored backup whom it must forget again: keep it apart from the backups.
 ERASURE_JOURNAL = env.str("ERASURE_JOURNAL", default="") or str(BASE_DIR / "var" / "erasures.jsonl")
 # The audit trail's head, kept outside the database too: who rolls that back does not reach it.

@@ -5,7 +5,19 @@ class IngestionConfig(AppConfig):
     name = "ingestion"
 
     def ready(self) -> None:
+        from ingestion import erasure, subject_access
+        from ingestion.connections import end_of_collection, grants
         from ingestion.file_imports.provenance_updates import Parts
+        from ingestion.sync import gap_evidence
+        from metrics.monitoring.evidence import register_collector
         from metrics.writing.row_followers import followers
+        from participants import hooks
 
-        followers.append(Parts())
+        if not any(isinstance(follower, Parts) for follower in followers):
+            followers.append(Parts())
+        register_collector(gap_evidence.collect)
+        hooks.participant_left.register(grants.let_go)
+        hooks.trial_ends.register(end_of_collection.open_connections)
+        hooks.trial_closed.register(end_of_collection.trial_closed)
+        hooks.erasers.register(erasure.erase)
+        hooks.subject_access_sections.register(subject_access.chapters)

@@ -50,7 +50,7 @@ def judge_trial(trial_id: int) -> None:
 
 
 def trial_changed(trial_id: int) -> None:
-    """Have a trial judged anew. Named by settings.TRIAL_CHANGED. Without a broker it comes with the hour."""
+    """Have a trial judged anew. Without a broker it comes with the hour."""
     try:
         judge_trial.delay(trial_id)
     except OperationalError:

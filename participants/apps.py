@@ -10,9 +10,12 @@ class ParticipantsConfig(AppConfig):
     default_auto_field = "django.db.models.AutoField"  # int4: participant ids are part of every measurement's key
 
     def ready(self) -> None:
+        from participants import hooks
         from participants.accounts import sign_in_log
+        from participants.privacy import subject_access_sections
 
         sign_in_log.connect()
+        hooks.subject_access_sections.register(subject_access_sections.chapters)
         post_migrate.connect(_begin_trail, sender=self)
 
 

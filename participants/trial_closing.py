@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from django.conf import settings
-from django.utils.module_loading import import_string
-
+from participants import hooks
 from participants.after_commit import after_commit
 from participants.models import Trial
 
@@ -31,19 +29,19 @@ class Ends:
 
 
 def ends(trial: Trial) -> Ends:
-    """What closing the trial would end now (settings.TRIAL_ENDS)."""
-    connections, invitations = import_string(settings.TRIAL_ENDS)(trial)
-    return Ends(connections, invitations)
+    """What closing the trial would end now (hooks.trial_ends)."""
+    counts = [count(trial) for count in hooks.trial_ends]
+    return Ends(sum(connections for connections, _ in counts), sum(invitations for _, invitations in counts))
 
 
 def changed(trial: Trial, names: Collection[str]) -> None:
     """Tell whoever goes by a trial's dates and status, once this transaction is over; `names`: what has changed.
 
-    Who judges its days (settings.TRIAL_CHANGED), and where it was closed who ends its connections
-    (settings.TRIAL_CLOSED). They may ask other servers: what is wrong there does not undo the change.
+    Who judges its days (hooks.trial_dates_changed), and where it was closed who ends its connections
+    (hooks.trial_closed). They may ask other servers: what is wrong there does not undo the change.
     """
-    paths = list(settings.TRIAL_CHANGED) if DATES.intersection(names) else []
+    functions = list(hooks.trial_dates_changed) if DATES.intersection(names) else []
     if "status" in names and trial.status == Trial.Status.CLOSED:
-        paths += settings.TRIAL_CLOSED
-    for path in paths:
-        after_commit(import_string(path), trial.pk)
+        functions += hooks.trial_closed
+    for function in functions:
+        after_commit(function, trial.pk)

@@ -33,13 +33,13 @@ class Progress:
 
 
 def open_connections(trial: Trial) -> tuple[int, int]:
-    """How many connections and open invitations the closing of a trial ends. Named by settings.TRIAL_ENDS."""
+    """How many connections and open invitations the closing of a trial ends."""
     links = _open_invitations(trial.pk).filter(used_at=None, expires_at__gt=timezone.now())
     return _standing().filter(trial=trial).exclude(status=Status.INVITED).count(), links.count()
 
 
 def trial_closed(trial_id: int) -> None:
-    """Have a closed trial's connections ended. Named by settings.TRIAL_CLOSED."""
+    """Have a closed trial's connections ended."""
     from ingestion import tasks  # it imports this module
 
     _open_invitations(trial_id).update(cancelled_at=timezone.now())

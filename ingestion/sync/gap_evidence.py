@@ -1,7 +1,7 @@
 """What connections, windows, devices and synthetic devices tell of missing data, in the shapes of
 metrics.monitoring.evidence.
 
-Named by settings.MONITORING_EVIDENCE. A handful of queries, whether for one participant or a thousand.
+Registered in ingestion.apps. A handful of queries, whether for one participant or a thousand.
 """
 
 from __future__ import annotations

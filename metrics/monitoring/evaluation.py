@@ -51,12 +51,12 @@ def refresh(
 
 
 def participant_changed(participant: Participant) -> None:
-    """Judge a participant again after a change of dates, pauses or status. Wired by settings.PARTICIPANT_CHANGED."""
+    """Judge a participant again after a change of dates, pauses or status."""
     refresh(participant, now=timezone.now())
 
 
 def participants_changed(participants: Iterable[Participant]) -> None:
-    """The same of many at once. Wired by settings.PARTICIPANTS_CHANGED."""
+    """The same of many at once."""
     refresh_many(participants, now=timezone.now())
 
 

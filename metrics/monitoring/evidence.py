@@ -1,7 +1,7 @@
 """What is known of the way a participant's data take to us: the evidence by which missing data are explained.
 
-Metrics knows no vendor and no connection. Whoever does (settings.MONITORING_EVIDENCE, a dotted path to a function
-like `Collector`) tells it in these shapes. All instants are aware UTC datetimes, all stretches half-open.
+Metrics knows no vendor and no connection. Whoever does registers a `Collector` (register_collector), which tells it
+in these shapes. All instants are aware UTC datetimes, all stretches half-open.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from django.conf import settings
-from django.utils.module_loading import import_string
-
 from metrics.models import Access, Cause
+from participants.hooks import Hook
 from participants.models import Participant
 
 BEGINNING = dt.datetime.min.replace(tzinfo=dt.UTC)
@@ -135,12 +133,21 @@ class Collector(Protocol):
     ) -> Mapping[int, Evidence]: ...
 
 
+collectors: Hook[Collector] = Hook()
+
+
+def register_collector(collector: Collector) -> None:
+    """Have this function asked for evidence from now on."""
+    collectors.register(collector)
+
+
 def collect(participants: Iterable[Participant], *, since: dt.datetime, now: dt.datetime) -> Mapping[int, Evidence]:
-    """The evidence by participant id, from whom the settings name; empty where they name nobody."""
-    if not settings.MONITORING_EVIDENCE:
-        return {}
-    collector: Collector = import_string(settings.MONITORING_EVIDENCE)
-    return collector(participants, since=since, now=now)
+    """The evidence by participant id, from who is registered; empty where nobody is."""
+    people = list(participants)
+    known: dict[int, Evidence] = {}
+    for collector in collectors:
+        known.update(collector(people, since=since, now=now))
+    return known
 
 
 def iso(at: dt.datetime | None) -> str | None:

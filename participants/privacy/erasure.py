@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable
 
-from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.module_loading import import_string
 
-from participants import write_rights
+from participants import hooks, write_rights
 from participants.after_commit import after_commit
 from participants.audit import looked, record
 from participants.locks import hold
@@ -27,9 +24,6 @@ from participants.models import AuditDetail, EnrolmentDraft, Erasure, Idempotenc
 from participants.privacy import erasure_journal
 from participants.privacy.data_map import holdings
 from participants.services import participant_withdraw
-
-# Where an erasure finds what no foreign key leads to; each is called with the participant and returns counts.
-Eraser = Callable[[Participant], dict[str, int]]
 
 
 class NotErased(Exception):
@@ -100,12 +94,12 @@ def remove(participant: Participant, public_id: str) -> None:
     """
     known = Participant.objects.select_related("trial").get(pk=participant.pk)
     removed: Counter[str] = Counter()
-    for path in settings.ERASERS:
-        removed.update(import_string(path)(known))
+    for erase_more in hooks.erasers:
+        removed.update(erase_more(known))
     with transaction.atomic():
         hold(known)  # who would add to their rows meanwhile waits, and finds them erased
-        for path in settings.ERASERS:  # what came in between
-            removed.update(import_string(path)(known))
+        for erase_more in hooks.erasers:  # what came in between
+            removed.update(erase_more(known))
         removed.update(_rows(known))
         removed.update(_mentions(known))
         _empty(known)

@@ -1,6 +1,6 @@
 """Everything that is kept about one participant, as files that they can read: the right of access (GDPR, article 15).
 
-Each room tells what it keeps in chapters (settings.SUBJECT_ACCESS, dotted paths to functions that take the
+Each room tells what it keeps in chapters (participants.hooks.subject_access_sections, by functions that take the
 participant). A test asks that every table with a path to them (participants.privacy.data_map) is in some chapter.
 """
 
@@ -18,11 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from django.conf import settings
 from django.db.models import DateField, ForeignKey, Model, QuerySet
 from django.utils import timezone
-from django.utils.module_loading import import_string
 
+from participants import hooks
 from participants.audit import record
 from participants.models import Participant, Trial
 from participants.tables import BOM, harmless
@@ -57,18 +56,14 @@ class Written:
     rows: dict[str, int] = field(default_factory=dict)
 
 
-Contributor = Callable[[Participant], Iterable[Chapter]]
-
-
 class FolderTaken(ValueError):
     """There is something in the folder already; the message is fit to show."""
 
 
 def chapters(participant: Participant) -> Iterator[Chapter]:
     """What every room keeps of a participant. Rows are read when they are asked for."""
-    for path in settings.SUBJECT_ACCESS:
-        contributor: Contributor = import_string(path)
-        yield from contributor(participant)
+    for section in hooks.subject_access_sections:
+        yield from section(participant)
 
 
 def subject_export(participant: Participant, folder: Path, *, reason: str = "") -> Written:

@@ -8,13 +8,11 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.utils.module_loading import import_string
 
+from participants import hooks
 from participants.audit import record
-from participants.hooks import left
 from participants.locks import come_in, hold
 from participants.models import Participant, Pause, Site, Trial
 from participants.models.participants import STUDY_ID_TAKEN
@@ -95,7 +93,7 @@ _together: ContextVar[list[Participant] | None] = ContextVar("together", default
 
 @contextmanager
 def changed_together() -> Iterator[None]:
-    """Inside, participants' changes are told once at the end (settings.PARTICIPANTS_CHANGED), for the sake of many.
+    """Inside, participants' changes are told once at the end (hooks.participants_changed), for the sake of many.
 
     To be used inside a transaction; an exception tells nobody.
     """
@@ -105,16 +103,18 @@ def changed_together() -> Iterator[None]:
         yield
     finally:
         _together.reset(token)
-    if people and settings.PARTICIPANTS_CHANGED:
-        import_string(settings.PARTICIPANTS_CHANGED)(people)
+    if people:
+        for tell in hooks.participants_changed:
+            tell(people)
 
 
 def participant_changed(participant: Participant) -> None:
-    """Tell whoever judges days that what counts of this participant may have changed (settings.PARTICIPANT_CHANGED)."""
+    """Tell whoever judges days that what counts of this participant may have changed (hooks.participant_changed)."""
     if (waiting := _together.get()) is not None:
         waiting.append(participant)
-    elif settings.PARTICIPANT_CHANGED:
-        import_string(settings.PARTICIPANT_CHANGED)(participant)
+        return
+    for tell in hooks.participant_changed:
+        tell(participant)
 
 
 @transaction.atomic
@@ -181,7 +181,7 @@ def participant_withdraw(participant: Participant, *, on: dt.date, reason: str =
     before = {"status": participant.status, "withdrawn_on": participant.withdrawn_on}
     participant.status, participant.withdrawn_on = Participant.Status.WITHDRAWN, on
     participant.save(update_fields=["status", "withdrawn_on"])
-    left(participant)
+    hooks.left(participant)
     after = {"status": participant.status, "withdrawn_on": on}
     record("participant.withdraw", participant=participant, old=before, new=after, reason=reason)
     participant_changed(participant)

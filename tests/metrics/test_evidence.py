@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from metrics.models import Access
-from metrics.monitoring.evidence import NOTHING, Evidence, Reading, collect, facts, iso
+from metrics.monitoring import evidence
+from metrics.monitoring.evidence import NOTHING, Evidence, Reading, collect, facts, iso, register_collector
 from participants.models import Participant
 
 NOON = dt.datetime(2026, 5, 4, 12, tzinfo=dt.UTC)
@@ -76,14 +77,19 @@ def tells(participants: Iterable[Participant], *, since: dt.datetime, now: dt.da
     return {person.pk: Evidence(live=True, access_since=since, next_pull_at=now) for person in participants}
 
 
-def test_whom_the_settings_name_is_asked_for_the_evidence(settings: Any) -> None:
-    settings.MONITORING_EVIDENCE = f"{__name__}.tells"
+@pytest.fixture
+def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No collector is registered; who was is so again after the test."""
+    monkeypatch.setattr(evidence.collectors, "functions", [])
+
+
+def test_who_is_registered_is_asked_for_the_evidence(nobody: None) -> None:
+    register_collector(tells)
     found = collect([Participant(pk=7)], since=NOON, now=NOON + HOUR)
     assert found == {7: Evidence(live=True, access_since=NOON, next_pull_at=NOON + HOUR)}
 
 
-def test_where_the_settings_name_nobody_nothing_is_known(settings: Any) -> None:
-    settings.MONITORING_EVIDENCE = ""
+def test_where_nobody_is_registered_nothing_is_known(nobody: None) -> None:
     assert collect([Participant(pk=7)], since=NOON, now=NOON) == {}
 
 

@@ -17,8 +17,9 @@ from django.utils import timezone
 from dashboards.models import Note
 from ingestion.models import Connection, ImportFile, Invitation, RejectedRow
 from metrics.models import Export
+from participants import hooks
 from participants.models import AuditEntry, Participant, User
-from participants.privacy import encryption
+from participants.privacy import encryption, subject_access_sections
 from participants.privacy.data_map import STAYS, holdings
 from participants.privacy.subject_access import (
     README,
@@ -61,7 +62,7 @@ def rows(folder: Path, name: str) -> list[dict[str, Any]]:
 
 
 def test_every_table_with_a_path_to_them_is_in_a_chapter(person: Participant) -> None:
-    """A new model fails here until a room tells of it: see the SUBJECT_ACCESS setting."""
+    """A new model fails here until a room tells of it: see participants.hooks.subject_access_sections."""
     told = {model for chapter in chapters(person) for model in chapter.models}
     about = {holding.model for holding in holdings()} | set(STAYS) | {Participant}
     assert not {model._meta.label for model in about - told}
@@ -152,10 +153,8 @@ def test_only_its_owner_can_read_it_and_nothing_is_overwritten(person: Participa
         subject_export(person, tmp_path)
 
 
-def test_a_failure_leaves_nothing_behind(
-    person: Participant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any
-) -> None:
-    settings.SUBJECT_ACCESS = ["participants.privacy.subject_access_sections.chapters", f"{__name__}.broken"]
+def test_a_failure_leaves_nothing_behind(person: Participant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hooks.subject_access_sections, "functions", [subject_access_sections.chapters, broken])
     with pytest.raises(RuntimeError):
         subject_export(person, tmp_path)
     assert list(tmp_path.iterdir()) == []
