@@ -138,20 +138,20 @@ def restated(made: stack.Stack) -> None:
     from django.utils import timezone
 
     from ingestion.models import Connection
-    from ingestion.sync import engine
+    from ingestion.sync.run_state import Outcome
     from metrics.models import Revision
 
     today = dt.datetime.now(dt.UTC).date()
     pk = stack.connect_all(made, 1, today - dt.timedelta(days=9), code="RESTATED")[0]
     account = Connection.objects.get(pk=pk).external_user_id
 
-    def one_pass(*, sweep: bool) -> tuple[engine.Outcome, int]:
+    def one_pass(*, sweep: bool) -> tuple[Outcome, int]:
         from ingestion.sync import dispatch
 
         before = timezone.now() - dt.timedelta(days=30) if sweep else timezone.now()
         Connection.objects.filter(pk=pk).update(next_due_at=timezone.now(), swept_at=before, busy_until=None)
         made.sim("reset_stats", all=True)
-        whole = engine.Outcome()
+        whole = Outcome()
         while True:
             outcome = dispatch.serve(pk)
             whole.add(outcome)

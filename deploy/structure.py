@@ -33,7 +33,6 @@ STILL_LONG = frozenset(
         "dashboards.heatmap.views",
         "dashboards.messaging.compose",
         "ingestion.providers.google_health.data_types",
-        "ingestion.sync.engine",
         "ingestion.sync.gap_evidence",
         "metrics.exports.service",
     }

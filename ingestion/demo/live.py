@@ -26,7 +26,8 @@ from ingestion.connections import services as connections_services
 from ingestion.models import Connection, SyncWindow
 from ingestion.providers.base.errors import AccessGone, VendorError
 from ingestion.providers.base.live import LiveProvider, SimulatedVendor
-from ingestion.sync import engine, planning
+from ingestion.sync import planning
+from ingestion.sync.run import run_sync
 from metrics.registry import HEART_RATE
 from participants.models import Participant, Trial
 from participants.services import participant_changed, participant_enrol
@@ -143,7 +144,7 @@ def _read(connection: Connection) -> None:
     ends = time.monotonic() + PATIENCE
     open_states = (SyncWindow.State.DUE, SyncWindow.State.CLAIMED)
     while time.monotonic() < ends:
-        outcome = engine.take_turn(connection.pk, now=timezone.now())
+        outcome = run_sync(connection.pk, now=timezone.now())
         if not connection.windows.filter(state__in=open_states, error_code="").exists():
             return
         if not outcome.windows:
@@ -168,7 +169,7 @@ def _vendor_fails(scene: Scene) -> None:
         if HEART_RATE.code in one.metrics:
             spans = planning.aligned(one, scene.now - FAILS_SINCE, now)
             planning.ask(connection, one.code, spans, reason=SyncWindow.Reason.SCHEDULED, due_at=now)
-    engine.take_turn(connection.pk, now=timezone.now())
+    run_sync(connection.pk, now=timezone.now())
     Connection.objects.filter(pk=connection.pk).update(next_due_at=planning.next_pass(connection, now))
 
 

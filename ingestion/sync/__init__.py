@@ -1,1 +1,1 @@
-"""The sync engine: what to ask (plan), who does it and what became of it (engine), the vendor's notices (notices)."""
+"""Sync engine: what to ask (planning), who asks (claims, run), refusals (error_policy), what is kept (storing)."""

@@ -54,6 +54,21 @@ def held(windows: list[SyncWindow]) -> QuerySet[SyncWindow]:
     )
 
 
+def give_back(windows: list[SyncWindow]) -> None:
+    """Claims of one run that came to nothing are due again; that attempt does not count."""
+    if windows:
+        held(windows).update(state=State.DUE, claimed_at=None, attempts=F("attempts") - 1)
+        over = SyncWindow.objects.filter(pk__in=[window.pk for window in windows], state=State.DUE)
+        over.filter(connection__status=Connection.Status.REVOKED).delete()
+
+
+def drop(windows: list[SyncWindow]) -> None:
+    """Claims that may not be asked for any more: they do not count as answered."""
+    mine = held(windows)
+    mine.filter(finished_at=None).delete()
+    mine.update(state=State.DONE, again=False, claimed_at=None)
+
+
 def release_stale(now: dt.datetime) -> int:
     """Make due again what was claimed by a worker that has not been heard of since. Returns their number."""
     limit = now - dt.timedelta(minutes=settings.SYNC_CLAIM_MINUTES)

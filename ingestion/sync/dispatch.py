@@ -15,7 +15,9 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from ingestion.models import Connection, SyncWindow, WebhookDelivery
-from ingestion.sync import engine, planning
+from ingestion.sync import planning
+from ingestion.sync.run import run_sync
+from ingestion.sync.run_state import Outcome
 
 LATE_NOTICE = dt.timedelta(seconds=30)
 # Connections that only have to do what yields are let in so many a minute: fresh data come first.
@@ -58,7 +60,7 @@ def notices_left(now: dt.datetime) -> list[int]:
     return list(late.order_by("received_at").values_list("pk", flat=True)[:1000])
 
 
-def serve(connection_id: int) -> engine.Outcome:
+def serve(connection_id: int) -> Outcome:
     """Plan a pass if one is due, and take turns until nothing is due or the time is up."""
     in_hand = timezone.now()
     Connection.objects.filter(pk=connection_id).update(queued_at=in_hand)
@@ -68,12 +70,12 @@ def serve(connection_id: int) -> engine.Outcome:
         Connection.objects.filter(pk=connection_id, queued_at=in_hand).update(queued_at=None)
 
 
-def _serve(connection_id: int) -> engine.Outcome:
+def _serve(connection_id: int) -> Outcome:
     plan_if_due(connection_id, timezone.now())
-    whole = engine.Outcome()
+    whole = Outcome()
     began = time.monotonic()
     while True:
-        outcome = engine.take_turn(connection_id, now=timezone.now())
+        outcome = run_sync(connection_id, now=timezone.now())
         whole.add(outcome)
         if outcome.wait != 0 or time.monotonic() - began > TURN_SECONDS:
             return whole

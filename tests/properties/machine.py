@@ -24,7 +24,8 @@ from ingestion.connections import end_of_collection, grants
 from ingestion.connections import services as connections_services
 from ingestion.models import Connection, SyncWindow
 from ingestion.providers.base.live import Grant
-from ingestion.sync import engine, manual
+from ingestion.sync import manual
+from ingestion.sync.run import run_sync
 from metrics.batch import MICROSECOND, Delivery, SampleBatch, SourceKey, microseconds
 from metrics.exports import service, store
 from metrics.exports.runner import export_run
@@ -200,7 +201,7 @@ class Lives(RuleBasedStateMachine):
         except REFUSED:
             return
         for _ in range(200):
-            if not engine.take_turn(linked.pk).windows:
+            if not run_sync(linked.pk).windows:
                 break
         self.asked_all = from_the_start and not any(self.held.values())
 

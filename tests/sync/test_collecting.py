@@ -10,7 +10,8 @@ import pytest
 
 from ingestion.models import Connection, Fingerprint, SyncWindow
 from ingestion.providers.base.live import Notification
-from ingestion.sync import dispatch, engine, notifications, planning
+from ingestion.sync import dispatch, notifications, planning
+from ingestion.sync.run import run_sync
 from participants.models import Participant, Pause, Protocol, Trial
 from tests.sync.fake import FakeVendor
 
@@ -49,7 +50,7 @@ def hours(*stretches: tuple[dt.datetime, dt.datetime]) -> list[tuple[dt.datetime
 
 
 def read_all(connection: Connection) -> None:
-    while engine.take_turn(connection.pk).windows:
+    while run_sync(connection.pk).windows:
         pass
 
 
@@ -161,7 +162,7 @@ def test_a_closed_trial_is_not_asked_for(connection: Connection, vendor: FakeVen
     trial(status=Trial.Status.CLOSED, closed_at=now)
     assert dispatch.due(now) == []
     assert dispatch.plan_if_due(connection.pk, now) == 0
-    engine.take_turn(connection.pk)
+    run_sync(connection.pk)
     assert (vendor.asked, SyncWindow.objects.count()) == ([], 0)
 
 
@@ -211,7 +212,7 @@ def test_of_a_window_across_both_bounds_only_the_inside_is_asked_for(
     person(monitoring_starts_on=on(now, 5), monitoring_ends_on=on(now, 5))
     start = midnight(now, 5).replace(hour=0) - DAY
     window(data_type="walk", starts_at=start, ends_at=start + 4 * DAY)
-    engine.take_turn(connection.pk)
+    run_sync(connection.pk)
     assert asked(vendor, "walk") == [(midnight(now, 5), midnight(now, 4))]
 
 
@@ -223,7 +224,7 @@ def test_a_pause_inside_one_window_is_left_out_of_the_request(
     mine = window(data_type="walk", starts_at=midnight(now, 6), ends_at=midnight(now, 3))
     for days in (6, 5, 4):
         vendor.points["walk"][midnight(now, days) + 12 * HOUR] = 100.0
-    engine.take_turn(connection.pk)
+    run_sync(connection.pk)
     mine.refresh_from_db()
     assert [(a, b) for _, _, a, b in vendor.asked] == [
         (midnight(now, 6), midnight(now, 5)), (midnight(now, 4), midnight(now, 3)),
@@ -237,7 +238,7 @@ def test_a_window_that_the_interval_has_left_is_not_asked_for_and_was_not_answer
     never = window(hours=100)
     before = window(hours=90, finished_at=now - DAY, points=5)
     person(monitoring_starts_on=on(now, 1))
-    engine.take_turn(connection.pk)
+    run_sync(connection.pk)
     before.refresh_from_db()
     assert (vendor.asked, SyncWindow.objects.filter(pk=never.pk).exists()) == ([], False)
     assert (before.state, before.points, before.finished_at) == ("done", 5, now - DAY)

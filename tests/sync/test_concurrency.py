@@ -9,7 +9,8 @@ from django.db import transaction
 
 from ingestion.connections import services as connections_services
 from ingestion.models import SyncWindow
-from ingestion.sync import claims, engine
+from ingestion.sync import claims
+from ingestion.sync.run import run_sync
 from metrics.models import Measurement
 from tests.actors import at_once, somebody_else
 from tests.sync.conftest import connect
@@ -66,7 +67,7 @@ def test_four_workers_on_one_connection_read_each_window_once(vendor: FakeVendor
     hours(mine.pk, now, 30)
     for n in range(30):
         vendor.points["pulse"][now.replace(minute=0) - dt.timedelta(hours=n + 1)] = 60.0 + n
-    at_once(4, lambda: engine.take_turn(mine.pk))
-    while engine.take_turn(mine.pk).windows:
+    at_once(4, lambda: run_sync(mine.pk))
+    while run_sync(mine.pk).windows:
         pass
     assert (len(vendor.asked), Measurement.objects.count()) == (30, 30)

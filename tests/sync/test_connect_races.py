@@ -13,7 +13,8 @@ from ingestion.connections import services as connections_services
 from ingestion.connections.services import ConnectRefused
 from ingestion.models import Connection, Device, DeviceReading, Fingerprint, Invitation, SyncWindow
 from ingestion.providers.base.live import Grant
-from ingestion.sync import dispatch, engine
+from ingestion.sync import dispatch
+from ingestion.sync.run import run_sync
 from metrics.models import Measurement
 from participants.models import Consent, Erasure, Participant, Trial
 from participants.privacy import consent as privacy_consent
@@ -210,7 +211,7 @@ def test_what_a_worker_was_reading_when_it_ended_is_not_stored(
             reason="scheduled",
         )  # fmt: skip
     at_the_first_request(vendor, partial(act, mine))
-    outcome = engine.take_turn(mine.pk)
+    outcome = run_sync(mine.pk)
     assert outcome.note == "ended meanwhile"
     assert (Measurement.objects.count(), Fingerprint.objects.count()) == (0, 0)
     assert not SyncWindow.objects.filter(state="done").exists()

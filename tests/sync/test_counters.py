@@ -23,7 +23,7 @@ from ingestion.providers.base.errors import (
     VendorBusy,
     VendorError,
 )
-from ingestion.sync.engine import take_turn
+from ingestion.sync.run import run_sync
 from metrics.models import Measurement
 from tests.observability.growth import Growth
 from tests.sync.fake import FakeVendor
@@ -46,11 +46,11 @@ def test_counters_say_what_was_stored(
     done = Growth(FINISHED, state="done")
     fill(vendor, window())
     with django_capture_on_commit_callbacks(execute=True):
-        take_turn(connection.pk)
+        run_sync(connection.pk)
     assert (stored(), unchanged(), done()) == (Measurement.objects.count(), 0, 1) == (6, 0, 1)
     SyncWindow.objects.update(state="due")
     with django_capture_on_commit_callbacks(execute=True):
-        take_turn(connection.pk)
+        run_sync(connection.pk)
     assert (stored(), unchanged() in (0, 6), done()) == (6, True, 2)
 
 
@@ -60,7 +60,7 @@ def test_what_was_rolled_back_is_not_counted(
     stored, done = Growth(STORED, provider="fake"), Growth(FINISHED, state="done")
     fill(vendor, window())
     with django_capture_on_commit_callbacks(execute=True), suppress(ZeroDivisionError), transaction.atomic():
-        take_turn(connection.pk)
+        run_sync(connection.pk)
         raise ZeroDivisionError
     assert (stored(), done(), Measurement.objects.count()) == (0, 0, 0)
 
@@ -77,7 +77,7 @@ def test_a_window_that_failed_for_good_is_counted_as_failed(
     vendor.script.append(BrokenAnswer("truncated"))
     window()
     with django_capture_on_commit_callbacks(execute=True):
-        take_turn(connection.pk)
+        run_sync(connection.pk)
     assert failed() == 1
 
 

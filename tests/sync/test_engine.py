@@ -23,7 +23,9 @@ from ingestion.providers.base.errors import (
     TokenExpired,
     VendorBusy,
 )
-from ingestion.sync import claims, engine
+from ingestion.sync import claims, run
+from ingestion.sync.run import run_sync
+from ingestion.sync.run_state import Outcome
 from metrics.models import DayRollup, ImplausibleCount, Measurement, OffsetPeriod, ParticipantDay, Revision
 from participants.models import Participant
 from tests.sync.fake import FakeVendor
@@ -32,8 +34,8 @@ HOUR, DAY, MINUTE = dt.timedelta(hours=1), dt.timedelta(days=1), dt.timedelta(mi
 MakeWindow = Callable[..., SyncWindow]
 
 
-def turn(connection: Connection) -> engine.Outcome:
-    return engine.take_turn(connection.pk)
+def turn(connection: Connection) -> Outcome:
+    return run_sync(connection.pk)
 
 
 def values() -> list[float]:
@@ -339,7 +341,7 @@ def test_from_the_moment_of_withdrawal_nothing_more_is_asked(
     connection: Connection, vendor: FakeVendor, window: MakeWindow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     window(hours=1), window(hours=2)
-    monkeypatch.setattr(engine, "RECHECK", 0.0)
+    monkeypatch.setattr(run, "RECHECK", 0.0)
     vendor.before = partial(meanwhile, Participant, status="withdrawn")
     turn(connection)
     assert len(vendor.asked) == 1

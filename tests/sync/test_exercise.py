@@ -9,7 +9,7 @@ import pytest
 
 from ingestion.models import Connection, SyncWindow
 from ingestion.providers.base.live import DataType, Pulled
-from ingestion.sync import engine
+from ingestion.sync.run import run_sync
 from metrics.batch import Delivery, ExerciseRecord, Sessions
 from metrics.local_time import LocalCalendar
 from metrics.models import ExerciseSession
@@ -47,16 +47,16 @@ def test_exercise_is_stored_and_counted_in_the_window_of_its_start(
 ) -> None:
     earlier, later = window(hours=3, data_type="outing"), window(hours=2, data_type="outing")
     vendor.points["outing"] = {earlier.starts_at + 55 * MINUTE: 1, later.starts_at: 1, later.starts_at + HOUR / 2: 1}
-    outcome = engine.take_turn(connection.pk)
+    outcome = run_sync(connection.pk)
     assert (outcome.counts.exercise_new, ExerciseSession.objects.count()) == (3, 3)
     assert list(SyncWindow.objects.order_by("starts_at").values_list("state", "points")) == [("done", 1), ("done", 2)]
 
 
 def test_exercise_read_again_changes_nothing(connection: Connection, vendor: FakeVendor, window: MakeWindow) -> None:
     vendor.points["outing"] = {window(data_type="outing").starts_at: 1}
-    engine.take_turn(connection.pk)
+    run_sync(connection.pk)
     SyncWindow.objects.update(state="due")
-    counts = engine.take_turn(connection.pk).counts
+    counts = run_sync(connection.pk).counts
     assert (counts.exercise_new, counts.exercise_unchanged, counts.exercise_removed) == (0, 1, 0)
 
 
@@ -64,8 +64,8 @@ def test_exercise_that_is_no_longer_told_is_taken_away(
     connection: Connection, vendor: FakeVendor, window: MakeWindow
 ) -> None:
     vendor.points["outing"] = {window(data_type="outing").starts_at: 1}
-    engine.take_turn(connection.pk)
+    run_sync(connection.pk)
     vendor.points["outing"].clear()
     SyncWindow.objects.update(state="due")
-    assert engine.take_turn(connection.pk).counts.exercise_removed == 1
+    assert run_sync(connection.pk).counts.exercise_removed == 1
     assert not ExerciseSession.objects.exists()

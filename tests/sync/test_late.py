@@ -13,7 +13,9 @@ from ingestion.connections import devices
 from ingestion.connections import services as connections_services
 from ingestion.models import Connection, Device, Fingerprint, SyncWindow
 from ingestion.providers.base.live import DeviceKind, DeviceState, Grant
-from ingestion.sync import dispatch, engine, manual, planning, restatements
+from ingestion.sync import dispatch, manual, planning, restatements
+from ingestion.sync.run import run_sync
+from ingestion.sync.run_state import Outcome
 from metrics.models import Cause, Gap, Measurement, ParticipantDay
 from metrics.monitoring import evaluation
 from participants.models import Participant, Pause
@@ -31,10 +33,10 @@ def midnight(now: dt.datetime, days_ago: int) -> dt.datetime:
     return dt.datetime.combine(on, dt.time(), AMSTERDAM).astimezone(dt.UTC)
 
 
-def served(connection: Connection) -> engine.Outcome:
+def served(connection: Connection) -> Outcome:
     """A pass, now."""
     Connection.objects.update(next_due_at=connection.connected_at)
-    whole = engine.Outcome()
+    whole = Outcome()
     while True:
         outcome = dispatch.serve(connection.pk)
         whole.add(outcome)
@@ -109,7 +111,7 @@ def test_until_it_is_read_again_no_day_is_final_and_no_cause_unknown(
     evaluation.refresh(held.participant, list(ParticipantDay.objects.values_list("date", flat=True)), now=later)
     assert states(5) == "vp" + "l" * 3
     assert causes_after(1) == {Cause.NOT_SYNCED}
-    while engine.take_turn(held.pk).wait == 0:
+    while run_sync(held.pk).wait == 0:
         waiting = SyncWindow.objects.filter(data_type="pulse", kind="read", state="due")
         days = {at.astimezone(AMSTERDAM).date() for at in waiting.values_list("starts_at", flat=True)}
         part_read = ParticipantDay.objects.filter(date__in=days).order_by("date")

@@ -12,7 +12,8 @@ from pytest_django import Settings
 
 from ingestion.models import Connection, SyncWindow
 from ingestion.providers.base.live import Pulled
-from ingestion.sync import engine, planning
+from ingestion.sync import planning
+from ingestion.sync.run import run_sync
 from metrics.batch import microseconds
 from metrics.local_time import LocalCalendar
 from metrics.models import Cause, ExerciseSession, Gap, Measurement
@@ -31,7 +32,7 @@ def test_the_rest_of_an_answer_is_stored_and_the_window_says_what_was_not(
     fill(vendor, mine)
     vendor.unreadable["not_a_time"] = 2
     with caplog.at_level(logging.WARNING):
-        outcome = engine.take_turn(connection.pk)
+        outcome = run_sync(connection.pk)
     mine.refresh_from_db()
     assert (mine.state, mine.points, mine.unreadable, mine.error_code) == ("done", 6, 2, "")
     assert (Measurement.objects.count(), outcome.unreadable) == (6, 2)
@@ -44,12 +45,12 @@ def test_the_next_answer_that_can_be_read_clears_the_count(
     mine = window()
     fill(vendor, mine)
     vendor.unreadable["not_a_time"] = 9
-    engine.take_turn(connection.pk)
+    run_sync(connection.pk)
     mine.refresh_from_db()
     assert (mine.unreadable, mine.error_code) == (9, "unreadable")
     vendor.unreadable.clear()
     SyncWindow.objects.update(state="due")
-    engine.take_turn(connection.pk)
+    run_sync(connection.pk)
     mine.refresh_from_db()
     assert (mine.unreadable, mine.error_code) == (0, "")
 
@@ -59,14 +60,14 @@ def test_what_is_not_in_an_answer_that_could_not_be_read_whole_stays(
 ) -> None:
     mine = window()
     fill(vendor, mine)
-    engine.take_turn(connection.pk)
+    run_sync(connection.pk)
     vendor.points["pulse"].popitem()
     vendor.unreadable["unexpected_shape"] = 1
     SyncWindow.objects.update(state="due")
-    assert engine.take_turn(connection.pk).counts.removed == 0
+    assert run_sync(connection.pk).counts.removed == 0
     vendor.unreadable.clear()
     SyncWindow.objects.update(state="due")
-    assert engine.take_turn(connection.pk).counts.removed == 1
+    assert run_sync(connection.pk).counts.removed == 1
 
 
 @pytest.mark.parametrize(("unreadable", "ours"), [(5, False), (6, True)])
@@ -80,14 +81,14 @@ def test_what_is_missing_because_most_could_not_be_read_is_nobodys_fault_but_our
 ) -> None:
     settings.LIVE_PROVIDERS = {"fake": {}}
     fill(vendor, window(hours=2))
-    engine.take_turn(connection.pk)
+    run_sync(connection.pk)
     connection.participant.monitoring_starts_on = Measurement.objects.earliest("time").time.date()
     connection.participant.save()
     earlier = window(hours=4)
     for minute in range(0, 60, 10):
         vendor.points["pulse"][earlier.starts_at + minute * MINUTE / 10] = 60.0
     vendor.unreadable["not_a_time"] = unreadable
-    engine.take_turn(connection.pk)
+    run_sync(connection.pk)
     late = earlier.starts_at + 40 * MINUTE
     gap = Gap.objects.get(starts_at__lte=late, ends_at__gt=late)
     assert (gap.cause == Cause.PLATFORM) is ours
@@ -125,7 +126,7 @@ def test_a_session_that_still_goes_on_is_counted_where_it_may_end(
     before, first, second = (window(hours=n, data_type="outing") for n in (4, 3, 2))
     ongoing.points["outing"] = {before.starts_at: 1}
     ongoing.since = first.starts_at + 30 * MINUTE
-    outcome = engine.take_turn(connection.pk)
+    outcome = run_sync(connection.pk)
     counts = [SyncWindow.objects.get(pk=one.pk).unfinished for one in (before, first, second)]
     assert (counts, outcome.unfinished, ExerciseSession.objects.count()) == ([0, 1, 1], 1, 1)
 
@@ -151,15 +152,15 @@ def test_what_is_stored_of_it_stays_while_it_goes_on(
     """A night that somebody goes on with: it was there with an end, and is there without one."""
     mine = window(data_type="outing")
     ongoing.points["outing"] = {mine.starts_at: 1}
-    engine.take_turn(connection.pk)
+    run_sync(connection.pk)
     ongoing.points["outing"], ongoing.since = {}, mine.starts_at
     SyncWindow.objects.update(state="due")
-    assert engine.take_turn(connection.pk).counts.exercise_removed == 0
+    assert run_sync(connection.pk).counts.exercise_removed == 0
 
 
 def serve(connection: Connection, now: dt.datetime) -> None:
     """Take turns until nothing is due."""
-    while engine.take_turn(connection.pk, now=now).wait == 0:
+    while run_sync(connection.pk, now=now).wait == 0:
         pass
 
 

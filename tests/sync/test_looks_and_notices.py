@@ -9,7 +9,9 @@ import pytest
 
 from ingestion.models import Connection, SyncWindow, WebhookDelivery
 from ingestion.providers.base.live import Notification
-from ingestion.sync import dispatch, engine, notifications, planning
+from ingestion.sync import dispatch, notifications, planning
+from ingestion.sync.run import run_sync
+from ingestion.sync.run_state import Outcome
 from metrics.models import Measurement, Revision
 from participants.models import Participant
 from participants.privacy import encryption, key_rotation
@@ -28,7 +30,7 @@ def synced(connection: Connection, vendor: FakeVendor, now: dt.datetime) -> None
     vendor.asked.clear()
 
 
-def pass_again(connection: Connection) -> engine.Outcome:
+def pass_again(connection: Connection) -> Outcome:
     Connection.objects.update(next_due_at=connection.connected_at)
     return dispatch.serve(connection.pk)
 
@@ -96,7 +98,7 @@ def test_a_notice_of_deleted_data_takes_them_away(connection: Connection, vendor
     del vendor.points["pulse"][gone]
     told(vendor, now, note(now, operation="DELETE", start=gone, end=gone + HOUR))
     SyncWindow.objects.update(due_at=now)
-    engine.take_turn(connection.pk)
+    run_sync(connection.pk)
     assert not Measurement.objects.filter(time=gone).exists()
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from ingestion.models import Connection, SyncWindow
 from ingestion.providers.base.errors import BrokenAnswer
-from ingestion.sync import engine
+from ingestion.sync.run import run_sync
 from tests.sync.fake import FakeVendor
 
 MakeWindow = Callable[..., SyncWindow]
@@ -21,7 +21,7 @@ def test_the_first_silence_puts_everything_off(
 ) -> None:
     windows = [window(hours=hours) for hours in (1, 2, 3)]
     vendor.script.append(BrokenAnswer(code))
-    outcome = engine.take_turn(connection.pk)
+    outcome = run_sync(connection.pk)
     connection.refresh_from_db()
     assert len(vendor.asked) == 1
     assert (connection.status, outcome.note) == (Connection.Status.ACTIVE, code)
@@ -36,9 +36,9 @@ def test_a_window_that_meets_silence_gives_way_to_the_others(
 ) -> None:
     first, second = window(hours=1), window(hours=3)
     vendor.script.append(BrokenAnswer("unavailable"))
-    engine.take_turn(connection.pk)
+    run_sync(connection.pk)
     Connection.objects.update(busy_until=None)
-    engine.take_turn(connection.pk)
+    run_sync(connection.pk)
     first.refresh_from_db()
     second.refresh_from_db()
     assert (first.state, first.error_code) == (SyncWindow.State.DUE, "unavailable")
@@ -51,7 +51,7 @@ def test_silence_between_answers_is_that_windows_own_fault(
     window(hours=1)
     second = window(hours=3)
     vendor.script.extend([None, BrokenAnswer("unavailable")])
-    engine.take_turn(connection.pk)
+    run_sync(connection.pk)
     second.refresh_from_db()
     assert (second.state, second.attempts) == (SyncWindow.State.DUE, 1)
     connection.refresh_from_db()
@@ -66,7 +66,7 @@ def test_after_an_hour_of_silence_it_is_asked_each_few_minutes_and_nothing_has_f
         SyncWindow.objects.update(due_at=dt.datetime.now(dt.UTC) - dt.timedelta(hours=1))
         Connection.objects.update(busy_until=None)
         vendor.script.append(BrokenAnswer("connection_failed"))
-        outcome = engine.take_turn(connection.pk)
+        outcome = run_sync(connection.pk)
         assert outcome.wait
         assert 0.4 * 300 < outcome.wait < 1.6 * 300
     mine.refresh_from_db()

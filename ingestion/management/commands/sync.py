@@ -15,7 +15,8 @@ from tqdm import tqdm
 
 from ingestion import tasks
 from ingestion.models import Connection, SyncWindow
-from ingestion.sync import dispatch, engine, planning
+from ingestion.sync import dispatch, planning
+from ingestion.sync.run_state import Outcome
 from metrics.participant_calendars import calendar_of
 from participants.models import Participant
 from participants.user_input import day_argument
@@ -82,9 +83,9 @@ class Command(BaseCommand):
             count += planning.plan_backfill(connection, start, now)
         return count + planning.plan_pass(connection, now, SyncWindow.Reason.MANUAL)
 
-    def _serve(self, connection_ids: list[int]) -> tuple[engine.Outcome, int]:
+    def _serve(self, connection_ids: list[int]) -> tuple[Outcome, int]:
         """Take turns until nothing is due or what is left must wait too long; returns that number of windows too."""
-        whole, waiting = engine.Outcome(), dict.fromkeys(connection_ids, 0.0)
+        whole, waiting = Outcome(), dict.fromkeys(connection_ids, 0.0)
         due = SyncWindow.objects.filter(connection__in=connection_ids, state=SyncWindow.State.DUE)
         deadline = time.monotonic() + PATIENCE
         with tqdm(total=due.count(), unit="window", disable=None) as bar:
@@ -107,7 +108,7 @@ class Command(BaseCommand):
                     waiting[pk] = time.monotonic() + outcome.wait
         return whole, due.count()
 
-    def _report(self, whole: engine.Outcome, connection_ids: list[int], began: dt.datetime, left: int) -> None:
+    def _report(self, whole: Outcome, connection_ids: list[int], began: dt.datetime, left: int) -> None:
         windows = SyncWindow.objects.filter(connection__in=connection_ids)
         failed = windows.filter(state=SyncWindow.State.FAILED)
         codes = Counter(failed.values_list("error_code", flat=True))

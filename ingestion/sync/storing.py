@@ -1,0 +1,153 @@
+"""Storing what was pulled: rows written, windows done and everything counted, in one transaction.
+
+So a worker that is killed leaves claims and nothing else.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Mapping, Sequence
+
+from django.db import transaction
+from django.utils import timezone
+
+from ingestion import prometheus
+from ingestion.connections import services as connections_services
+from ingestion.models import Connection, SyncWindow
+from ingestion.providers.base.live import Fingerprint, Pulled
+from ingestion.sync import claims, planning, restatements, utc_offsets
+from ingestion.sync.responses import DONE_FIELDS, Read
+from ingestion.sync.run_state import RunState
+from metrics.batch import Delivery, Replaced, Sessions, joined
+from metrics.local_time import LocalCalendar
+from metrics.writing.writer import Frozen, store
+
+log = logging.getLogger(__name__)
+
+State = SyncWindow.State
+DAY = dt.timedelta(days=1)
+
+
+def store_reads(state: RunState, reads: list[Read]) -> None:
+    """Everything read so far and its windows' state, in one transaction; empties `reads`. All or nothing."""
+    if not reads:
+        return
+    participant = state.connection.participant
+    with transaction.atomic():
+        if not connections_services.asks_still(state.connection):
+            raise Frozen("nothing more may be asked for")
+        # A claim that was released meanwhile is somebody else's: what they read may be newer than this.
+        _lock([window for read in reads for window in read.windows])
+        kept = [read for read in reads if all(window.state == State.CLAIMED for window in read.windows)]
+        delivery = joined(read.delivery for read in kept)
+        delivery.replaces = _replaced(state, kept)
+        delivery.offsets = utc_offsets.changes(
+            participant,
+            state.calendar,
+            [(*part, pulled.offsets) for read in kept for part, pulled in read.answers if pulled.offsets],
+            newest=state.connection.last_data_at,
+        )
+        # Done first, in the same transaction: what is still missing afterwards is missing although we asked.
+        _mark_done(kept)
+        counts = store(participant, delivery)
+        _settle(state, kept)
+        if delivery.offsets:
+            planning.days_moved(state.connection, state.provider, delivery.offsets[0].starts_at, state.now)
+        _note_data(state, delivery)
+    state.outcome.counts += counts
+    _count_left_out(state, kept)
+    reads.clear()
+
+
+def store_sums(
+    state: RunState, window: SyncWindow, sums: Mapping[dt.datetime, Fingerprint], asked: Sequence[planning.Stretch]
+) -> None:
+    """What a restatement check found, and its window's state, in one transaction: hours that changed become due."""
+    with transaction.atomic():
+        ours = connections_services.asks_still(state.connection)
+        _lock([window])
+        if ours and window.state == State.CLAIMED:
+            restatements.compare(state.connection, window, sums, state.now)
+            told = Pulled(Delivery(), points=len(sums), requests=len(asked))
+            look = [Read([window], [((window.starts_at, window.ends_at), told)])]
+            _mark_done(look)
+            _settle(state, look)
+
+
+def _lock(windows: list[SyncWindow]) -> None:
+    """Hold the rows until the transaction's end; one that this run has lost is no longer `claimed` afterwards."""
+    # In the order of the key: the model's own order leads over the trial, and would lock that for everybody.
+    mine = dict(claims.held(windows).order_by("pk").select_for_update().values_list("pk", "again"))
+    for window in windows:
+        if window.pk in mine:
+            window.again = mine[window.pk]
+        else:
+            window.state = State.DUE
+
+
+def _mark_done(reads: list[Read]) -> None:
+    """Mark the windows of these reads, whose rows are locked, done; or due once more where somebody asked."""
+    finished_at = timezone.now()
+    for read in reads:
+        read.conclude(finished_at)
+    windows = [window for read in reads for window in read.windows]
+    SyncWindow.objects.bulk_create(windows, update_conflicts=True, unique_fields=["id"], update_fields=DONE_FIELDS)
+    prometheus.windows_finished(State.DONE, len(windows))
+
+
+def _settle(state: RunState, reads: list[Read]) -> None:
+    """These reads are stored: their windows are not given back."""
+    windows = [window for read in reads for window in read.windows]
+    state.settle(windows)
+    state.outcome.windows += len(windows)
+
+
+def _replaced(state: RunState, reads: list[Read]) -> list[Replaced]:
+    """The stretches of which these pulls brought all that the vendor has, neighbours joined."""
+    spans: dict[str | Sessions, list[tuple[dt.datetime, dt.datetime]]] = {}
+    for read in reads:
+        data_type = state.provider.data_types[read.windows[0].data_type]
+        for (start, end), pulled in read.answers:
+            if pulled.unreadable or pulled.unfinished:
+                continue  # what is not in it may be among what was left out
+            part = _local_days(state.calendar, start, end) if data_type.by_day else (start, end)
+            for what in data_type.brings:
+                spans.setdefault(what, []).append(part)
+    return [
+        Replaced(state.provider.source_provider, what, start, end)
+        for what, mine in spans.items()
+        for start, end in planning.merged(mine)
+    ]
+
+
+def _local_days(calendar: LocalCalendar, start: dt.datetime, end: dt.datetime) -> planning.Stretch:
+    """The whole local days; and, before the first, what an earlier idea of the calendar had put there."""
+    first, last = calendar.date(start), calendar.date(end - dt.timedelta(microseconds=1))
+    return calendar.midnight(first - DAY) + dt.timedelta(microseconds=1), calendar.midnight(last + DAY)
+
+
+def _note_data(state: RunState, delivery: Delivery) -> None:
+    """When the connection was last pulled from, and of when its newest sample is."""
+    newest = [int(batch.time.max()) for batch in delivery.samples if len(batch)]
+    fields: dict[str, dt.datetime] = {"last_pull_at": state.now}
+    if newest:
+        at = dt.datetime.fromtimestamp(max(newest) // 1_000_000, tz=dt.UTC)
+        known = state.connection.last_data_at
+        fields["last_data_at"] = state.connection.last_data_at = max(at, known) if known else at
+    Connection.objects.filter(pk=state.connection.pk).update(**fields)
+
+
+def _count_left_out(state: RunState, reads: list[Read]) -> None:
+    """Count and log what these answers held and what could not be stored: of which kind, never what it says."""
+    for read in reads:
+        state.outcome.unfinished += len(read.unfinished)
+        for reason, count in read.unreadable.items():
+            state.outcome.unreadable += count
+            log.warning(
+                "connection %s: %s records of %s could not be read: %s",
+                state.connection.pk,
+                count,
+                read.windows[0].data_type,
+                reason,
+            )
