@@ -31,7 +31,8 @@ OF_A_WOMAN = re.compile(r"(?<![a-z])(?:[s]he|[h]er(?:s|self)?)(?![a-z])", re.IGN
 READ_FOR_IT = (
     *sorted(ROOMS),
     *("templates", "static", "docs", "benchmarks", "deploy", "tests"),
-    *("README.md", "SECURITY.md", ".env.example", "Makefile", "pyproject.toml"),
+    *("README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", ".github"),
+    *(".env.example", "Makefile", "pyproject.toml"),
 )
 NOT_READ_FOR_IT = {
     "vendor": "others' code",
