@@ -60,7 +60,7 @@ def one_day(made: stack.Stack, people: int, workers: int) -> None:
     """Yesterday of everybody, from nothing."""
     from django.db import connection
 
-    from ingestion import tasks
+    from ingestion.connections import queueing
     from ingestion.models import Connection, SyncWindow
     from metrics.models import Measurement
     from participants.models import Participant
@@ -74,7 +74,7 @@ def one_day(made: stack.Stack, people: int, workers: int) -> None:
     made.sim("reset_stats", all=True)
     watch, began = Watch([made.simulator, *children]), time.monotonic()
     for pk in connections:
-        tasks.queue_connection(pk)
+        queueing.queue_connection(pk)
     while Connection.objects.exclude(queued_at=None).exists() or not settled():
         time.sleep(0.2)
     took = time.monotonic() - began

@@ -6,7 +6,6 @@ import logging
 
 from celery import shared_task
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
 from dashboards.alerts import digests
 from dashboards.alerts import engine as alerts_engine
@@ -53,11 +52,3 @@ def close_loop() -> None:
     """Each minute: note whose data came back after they were written to."""
     if back := messaging_services.outreach_close_loop(timezone.now()):
         log.info("data came back after %s contacts", back)
-
-
-def send_soon() -> None:
-    """Do not wait for the minute. Without a broker beat's next turn sends what is due."""
-    try:
-        send_due.delay()
-    except OperationalError:
-        log.warning("e-mails could not be queued, the broker is away: they go with the next minute's turn")

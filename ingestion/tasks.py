@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 
 from celery import shared_task
@@ -10,7 +9,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from ingestion import synthetic
-from ingestion.connections import end_of_collection
+from ingestion.connections import end_of_collection, queueing
 from ingestion.connections import services as connections_services
 from ingestion.file_imports import undo
 from ingestion.models import ImportFile
@@ -112,18 +111,11 @@ def sync_connection(connection_id: int) -> None:
             outcome.note,
         )
     if outcome.wait is not None and outcome.wait <= SOON:
-        queue_connection(connection_id, outcome.wait)
-
-
-def queue_connection(connection_id: int, wait: float = 0.0) -> None:
-    """Have a connection served after so many seconds, unless it is queued already."""
-    now = timezone.now()
-    if dispatch.queue(connection_id, now + dt.timedelta(seconds=wait), now):
-        sync_connection.apply_async((connection_id,), countdown=wait or None)
+        queueing.queue_connection(connection_id, outcome.wait)
 
 
 @shared_task(name="ingestion.handle_notice", acks_late=True)  # type: ignore[untyped-decorator]
 def handle_notice(delivery_id: int) -> None:
     """Make due what a notice names, and pull it once the burst it may belong to is over."""
     for connection_id in notifications.handle(delivery_id):
-        queue_connection(connection_id, notifications.BURST.total_seconds())
+        queueing.queue_connection(connection_id, notifications.BURST.total_seconds())

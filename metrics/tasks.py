@@ -7,7 +7,6 @@ import logging
 from celery import shared_task
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
 from metrics.corrections import data_deletion, data_moves, removal_requests
 from metrics.exports import runner, service
@@ -47,14 +46,6 @@ def judge_trial(trial_id: int) -> None:
     """Judge a trial's participants after its dates or its status changed."""
     people = Participant.objects.filter(trial=trial_id).exclude(status=Participant.Status.ERASED).order_by("pk")
     _fan_out(list(people.values_list("pk", flat=True)))
-
-
-def trial_changed(trial_id: int) -> None:
-    """Have a trial judged anew. Without a broker it comes with the hour."""
-    try:
-        judge_trial.delay(trial_id)
-    except OperationalError:
-        log.warning("trial %s could not be queued to be judged, the broker is away: it comes with the hour", trial_id)
 
 
 @shared_task(name="metrics.recompute", acks_late=True)  # type: ignore[untyped-decorator]

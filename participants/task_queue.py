@@ -1,13 +1,31 @@
-"""Handing work to Celery that is stored already: without a broker it is only done later."""
+"""Handing work to Celery by its task's name: who asks for it need not import what it runs.
+
+What is handed over is stored already: without a broker it is only done later.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
 
+from celery import current_app
 from kombu.exceptions import OperationalError
 
 log = logging.getLogger(__name__)
+
+
+def enqueue(name: str, *args: object, countdown: float | None = None) -> None:
+    """Send the message of a task; `countdown`: to be run after so many seconds.
+
+    Raises kombu's OperationalError where the broker is away, KeyError where there is no such task.
+    """
+    if name not in current_app.tasks:
+        current_app.loader.import_default_modules()  # a web server has not imported the tasks
+    task = current_app.tasks[name]
+    if countdown is None:
+        task.delay(*args)
+    else:
+        task.apply_async(args, countdown=countdown)
 
 
 def hand_over(send: Callable[[int], object], pk: int) -> bool:

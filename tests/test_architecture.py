@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from celery import current_app
 
 from deploy.structure import MOST_MODULES
 
@@ -124,22 +125,10 @@ LAYERS: dict[str, list[set[str]]] = {
 }
 # What is to be cut yet. A line that no import needs any more fails too.
 AGAINST = {
-    "dashboards.messaging.views -> dashboards.tasks",
     "ingestion.connections.devices -> ingestion.sync.planning",
-    "ingestion.connections.end_of_collection -> ingestion.tasks",
-    "ingestion.connections.views -> ingestion.tasks",
-    "ingestion.sync.manual -> ingestion.tasks",
-    "ingestion.sync.webhook_view -> ingestion.tasks",
-    "metrics.corrections.data_moves -> metrics.tasks",
-    "metrics.corrections.removal_requests -> metrics.tasks",
-    "metrics.exports.service -> metrics.tasks",
-    "metrics.reevaluation.recompute -> metrics.tasks",
     "metrics.selection.source_choice -> metrics.monitoring.rules",
     "metrics.selection.source_choice -> metrics.reading.binary_copy",
     "metrics.selection.source_choice -> metrics.reading.sql",
-    "participants.accounts.emails -> participants.tasks",
-    "participants.accounts.services -> participants.tasks",
-    "participants.privacy.erasure -> participants.tasks",
     "participants.querysets -> participants.audit",
     "participants.services.team -> participants.accounts.api_tokens",
     "participants.services.trials -> participants.accounts.published_password",
@@ -195,6 +184,43 @@ def test_packages_import_only_lower_layers(room: str) -> None:
             if layer[package_of(name)] >= layer[package_of(module)]:
                 wrong.add(f"{module} -> {name}")
     assert wrong == {line for line in AGAINST if line.startswith(f"{room}.")}
+
+
+def test_tasks_are_asked_for_by_name() -> None:
+    """participants.task_queue.enqueue: what a task runs may then import whoever asks for it."""
+    wrong = {
+        f"{name_of(path)} -> {name}"
+        for room in LAYERS
+        for path in modules(room)
+        for name in imports_of(path, KNOWN)
+        if name in {f"{app}.tasks" for app in LAYERS}
+    }
+    assert not wrong
+
+
+# Functions that are given a task's name.
+SENDERS = {"enqueue", "queue", "queue_or_log"}
+
+
+def senders_in(call: ast.Call) -> bool:
+    """Whether a call enqueues, or hands a function that does to one that calls it later."""
+    named = [getattr(one, "id", getattr(one, "attr", "")) for one in (call.func, *call.args)]
+    return not SENDERS.isdisjoint(named)
+
+
+def test_what_is_asked_for_by_name_is_a_task() -> None:
+    names = {
+        given.value
+        for room in LAYERS
+        for path in modules(room)
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and senders_in(call)
+        for given in call.args
+        if isinstance(given, ast.Constant) and isinstance(given.value, str)
+    }
+    current_app.loader.import_default_modules()
+    assert {"metrics.export_run", "participants.mail_notice", "ingestion.give_back", "dashboards.send_due"} <= names
+    assert not names - set(current_app.tasks)
 
 
 def test_no_feature_imports_the_views_of_another() -> None:

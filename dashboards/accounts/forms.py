@@ -12,7 +12,6 @@ from django.contrib.auth import password_validation
 from django.http import HttpRequest
 from django.shortcuts import render
 
-from participants import tasks
 from participants.accounts import emails
 from participants.email_addresses import canonical
 from participants.forms import Decoder, LineField
@@ -53,7 +52,7 @@ class ResetForm(forms.Form):
     def save(self, request: HttpRequest, **_: Any) -> str:
         """What allauth calls when the form holds and was not sent too often."""
         try:
-            emails.queue(tasks.mail_reset, self.cleaned_data["email"])
+            emails.queue("participants.mail_reset", self.cleaned_data["email"])
         except emails.CannotSend as fault:
             self.add_error(None, str(fault))
             page = render(request, "account/password_reset.html", {"form": self}, status=503)

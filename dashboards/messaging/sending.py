@@ -18,6 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.db.models import F, Max, Q
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
 from dashboards.messaging import contact_limits, email_builder, smtp, template_engine
 from dashboards.messaging.recipients import protocol_now
@@ -25,6 +26,7 @@ from dashboards.models import Outreach
 from metrics.models import Cause, Standing
 from participants.models import Contact
 from participants.privacy import contacts, encryption
+from participants.task_queue import enqueue
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +47,14 @@ REFUSALS = {
 }
 CAME_BACK = "data came back before it was due"
 MAY_HAVE_GONE = "may have gone out: the worker was ended while it sent this"
+
+
+def send_soon() -> None:
+    """Do not wait for the minute. Without a broker beat's next turn sends what is due."""
+    try:
+        enqueue("dashboards.send_due")
+    except OperationalError:
+        log.warning("e-mails could not be queued, the broker is away: they go with the next minute's turn")
 
 
 def send_due(*, clock: Callable[[], dt.datetime] = timezone.now, seconds: float = SECONDS) -> int:

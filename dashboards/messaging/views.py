@@ -15,8 +15,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dashboards import tasks
-from dashboards.messaging import compose, email_builder, labels, preflight, services, smtp, template_engine
+from dashboards.messaging import compose, email_builder, labels, preflight, sending, services, smtp, template_engine
 from dashboards.messaging.recipients import protocol_now
 from dashboards.ui.access import Request, signed_in
 from participants.http import SeeOther
@@ -105,7 +104,7 @@ def _send(request: Request, draft: compose.Draft, now: dt.datetime) -> HttpRespo
     except (services.CannotWrite, template_engine.BadLetter) as error:
         draft.fault = str(error)
         return None
-    tasks.send_soon()
+    sending.send_soon()
     return SeeOther(f"{reverse('dashboards:contacts', args=[draft.trial.code])}?batch={draft.batch}")
 
 

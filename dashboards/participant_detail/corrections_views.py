@@ -19,7 +19,6 @@ from dashboards.ui.access import Request, may_change, signed_in, visible_partici
 from ingestion.connections import vendor_accounts
 from ingestion.models import Connection
 from ingestion.source_deletion import delete_of_source, would_come_again
-from metrics import tasks
 from metrics.corrections import data_deletion, data_moves, time_zone_change
 from metrics.corrections.data_deletion import Selection
 from metrics.models import DataMove
@@ -30,6 +29,7 @@ from participants.http import SeeOther
 from participants.models import Participant, Reinstatement
 from participants.models.trials import time_zones
 from participants.services import reinstatement
+from participants.task_queue import enqueue
 from participants.user_input import said
 
 
@@ -183,7 +183,7 @@ def _look_at_source(request: Request, participant: Participant) -> dict[str, Any
 def _delete(request: Request, participant: Participant) -> str:
     _confirmed(request, participant)
     row = delete_of_source(_selection(request, participant), by=request.user, reason=_why(request))
-    after_commit(tasks.delete_of_source.delay, row.pk)
+    after_commit(enqueue, "metrics.delete_of_source", row.pk)
     return "It is being deleted. This page says how far it is."
 
 

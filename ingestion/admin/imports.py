@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.contrib import admin
 from django.http import HttpRequest
 
-from ingestion import tasks
 from ingestion.admin import connections  # noqa: F401  registers the connections
 from ingestion.file_imports import undo
 from ingestion.models import ImportFile, RejectedRow
 from participants.admin.base import Act, Evidence
 from participants.after_commit import after_commit
+from participants.task_queue import enqueue
 
 if TYPE_CHECKING:
     FileAdmin = admin.ModelAdmin[ImportFile]
@@ -48,7 +48,7 @@ class Undo(Act):
 
     def do(self, request: HttpRequest, row: ImportFile, asked: dict[str, Any]) -> None:
         undo.undo_begin(row, reason=asked["reason"])
-        after_commit(tasks.undo_import.delay, row.pk)
+        after_commit(enqueue, "ingestion.undo_import", row.pk)
 
 
 @admin.register(ImportFile)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -17,7 +18,7 @@ from ingestion.connections import grants
 from ingestion.models import Connection, Invitation, SyncWindow
 from metrics.selection.collection_window import Collected, collected
 from participants.models import Participant, Protocol, Trial
-from participants.task_queue import hand_over
+from participants.task_queue import enqueue, hand_over
 
 Status, State = Connection.Status, SyncWindow.State
 LEFT = (Participant.Status.WITHDRAWN, Participant.Status.ERASED)
@@ -40,10 +41,8 @@ def open_connections(trial: Trial) -> tuple[int, int]:
 
 def trial_closed(trial_id: int) -> None:
     """Have a closed trial's connections ended."""
-    from ingestion import tasks  # it imports this module
-
     _open_invitations(trial_id).update(cancelled_at=timezone.now())
-    hand_over(tasks.end_connections.delay, trial_id)
+    hand_over(partial(enqueue, "ingestion.end_connections"), trial_id)
 
 
 def end_trial(trial_id: int, *, now: dt.datetime) -> int:
@@ -97,12 +96,10 @@ def _open_invitations(trial_id: int) -> QuerySet[Invitation]:
 
 def _end(found: Iterable[tuple[Connection, str]], now: dt.datetime) -> int:
     """End these connections, each for its reason, and have their grants given back."""
-    from ingestion import tasks  # it imports this module
-
     count = 0
     for connection, reason in found:
         grants.end(connection, reason=reason, now=now)
-        hand_over(tasks.give_back.delay, connection.pk)
+        hand_over(partial(enqueue, "ingestion.give_back"), connection.pk)
         count += 1
     return count
 

@@ -25,8 +25,8 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from ingestion import live_providers, tasks
-from ingestion.connections import invitations, labels, oauth_state, services
+from ingestion import live_providers
+from ingestion.connections import invitations, labels, oauth_state, queueing, services
 from ingestion.connections.invitations import InvitationRefused
 from ingestion.connections.page_texts import LETTERS
 from ingestion.connections.services import ConnectRefused
@@ -234,7 +234,7 @@ def exchanged(
         log.warning("%s broke off a consent: %s", vendor.name, fault.code)
         case = "broken"
     else:
-        hand_over(tasks.queue_connection, made.connection.pk)
+        hand_over(queueing.queue_connection, made.connection.pk)
         return None
     return letter(request, case, invitation=invitation, vendor=vendor.name, retry_after=retry_after)
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import datetime as dt
 import time
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
+from ingestion.connections import queueing
 from ingestion.models import Connection, SyncWindow, WebhookDelivery
 from ingestion.sync import planning
 from ingestion.sync.run import run_sync
@@ -31,7 +31,7 @@ def due(now: dt.datetime) -> list[int]:
     windows = SyncWindow.objects.filter(connection=OuterRef("pk"), state=SyncWindow.State.DUE, due_at__lte=now)
     ready = (
         Connection.asking()
-        .filter(Q(busy_until=None) | Q(busy_until__lte=now), _free(now))
+        .filter(Q(busy_until=None) | Q(busy_until__lte=now), queueing.free(now))
         .annotate(
             fresh=Exists(windows.exclude(reason__in=SyncWindow.YIELDING)),
             yielding=Exists(windows.filter(reason__in=SyncWindow.YIELDING)),
@@ -42,16 +42,6 @@ def due(now: dt.datetime) -> list[int]:
     later = [] if first else list(ready.filter(yielding=True).values_list("pk", flat=True)[:BACKFILL_AT_ONCE])
     Connection.objects.filter(pk__in=first + later).update(queued_at=now)
     return first + later
-
-
-def _free(now: dt.datetime) -> Q:
-    """Connections that no message or worker has at hand."""
-    return Q(queued_at=None) | Q(queued_at__lte=now - dt.timedelta(minutes=settings.SYNC_CLAIM_MINUTES))
-
-
-def queue(connection_id: int, at: dt.datetime, now: dt.datetime) -> bool:
-    """Mark a connection as queued to be served at an instant; False if it is being served or queued for sooner."""
-    return bool(Connection.objects.filter(_free(now) | Q(queued_at__gt=at), pk=connection_id).update(queued_at=at))
 
 
 def notices_left(now: dt.datetime) -> list[int]:

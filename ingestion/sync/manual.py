@@ -7,7 +7,7 @@ import datetime as dt
 from django.conf import settings
 from django.db import transaction
 
-from ingestion import tasks
+from ingestion.connections import queueing
 from ingestion.models import Connection, SyncWindow
 from ingestion.sync import planning
 from metrics.participant_calendars import calendar_of
@@ -32,7 +32,7 @@ def _locked(connection: Connection) -> Connection:
 
 
 def _go(connection: Connection) -> None:
-    transaction.on_commit(lambda: hand_over(tasks.queue_connection, connection.pk))
+    transaction.on_commit(lambda: hand_over(queueing.queue_connection, connection.pk))
 
 
 @transaction.atomic

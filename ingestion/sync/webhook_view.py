@@ -11,11 +11,11 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from ingestion import live_providers, tasks
+from ingestion import live_providers
 from ingestion.providers.base.errors import VendorError
 from ingestion.providers.base.live import NoticeOrigin
 from ingestion.sync import notifications
-from participants.task_queue import hand_over
+from participants.task_queue import enqueue, hand_over
 
 log = logging.getLogger(__name__)
 
@@ -53,5 +53,5 @@ def webhook(request: HttpRequest, provider: str) -> HttpResponse:
     with transaction.atomic():
         delivery = notifications.receive(provider, body, timezone.now())
         # Without a broker the notice waits for beat, and the vendor need not send it again.
-        transaction.on_commit(partial(hand_over, tasks.handle_notice.delay, delivery.pk))
+        transaction.on_commit(partial(hand_over, partial(enqueue, "ingestion.handle_notice"), delivery.pk))
     return HttpResponse(status=204)

@@ -44,6 +44,7 @@ from participants.after_commit import after_commit
 from participants.audit import record
 from participants.locks import hold
 from participants.models import Participant, User
+from participants.task_queue import enqueue
 
 WEEK = dt.timedelta(days=7)
 LEFT = (Participant.Status.WITHDRAWN, Participant.Status.ERASED)
@@ -95,8 +96,6 @@ def move_start(giver: Participant, receiver: Participant, *, by: User, reason: s
 
     Raises MoveRefused.
     """
-    from metrics import tasks  # it imports this module
-
     for person in sorted((giver, receiver), key=lambda one: one.pk):
         hold(person)
     check(giver, receiver)
@@ -106,7 +105,7 @@ def move_start(giver: Participant, receiver: Participant, *, by: User, reason: s
     new = {"from": giver.study_id, "to": receiver.study_id}
     for person in (giver, receiver):
         record("data.move", participant=person, thing=f"move:{row.pk}", new=new, reason=reason)
-    after_commit(tasks.move_data.delay, row.pk)
+    after_commit(enqueue, "metrics.move_data", row.pk)
     return row
 
 

@@ -18,6 +18,7 @@ from participants.after_commit import after_commit
 from participants.audit import record
 from participants.models import Participant, Trial, User
 from participants.services.changes import locked
+from participants.task_queue import enqueue
 
 
 class RemovalRefused(ValueError):
@@ -46,8 +47,6 @@ def removal_decide(removal: Removal, *, by: User, approve: bool) -> None:
 
     Raises RemovalRefused for the person who asked, and where it was decided already.
     """
-    from metrics import tasks  # it imports this module
-
     row = Removal.objects.select_for_update(of=("self",)).select_related("trial").get(pk=removal.pk)
     if row.state != Removal.State.ASKED:
         raise RemovalRefused(f"It is {row.get_state_display()} already.")
@@ -59,7 +58,7 @@ def removal_decide(removal: Removal, *, by: User, approve: bool) -> None:
     verb = "removal.approve" if approve else "removal.refuse"
     record(verb, trial=row.trial, thing=f"removal:{row.public_id}")
     if approve:
-        after_commit(tasks.remove_beyond.delay, row.pk)
+        after_commit(enqueue, "metrics.remove_beyond", row.pk)
 
 
 def removal_run(pk: int) -> None:

@@ -29,6 +29,7 @@ from participants import audit
 from participants.after_commit import after_commit
 from participants.models import Participant, Trial, User
 from participants.study_ids import spelt
+from participants.task_queue import enqueue
 from participants.user_input import EARLIEST, LATEST, OUT_OF_BOUNDS
 
 log = logging.getLogger(__name__)
@@ -191,10 +192,8 @@ def subject_ask(user: User, participant: Participant, *, reason: str = "") -> Ex
 
 
 def _send(pk: int) -> None:
-    from metrics import tasks  # it imports this package
-
     try:
-        tasks.export_run.delay(pk)
+        enqueue("metrics.export_run", pk)
     except OperationalError:
         log.warning("export %s could not be queued, the broker is away: the next minute's turn finds it", pk)
 

@@ -23,6 +23,7 @@ from metrics.registry import RANGES_VERSION
 from participants.after_commit import after_commit
 from participants.audit import record
 from participants.models import Participant, Trial, User
+from participants.task_queue import enqueue
 
 CHUNK = 20
 # Samples are read and minutes written: a transaction, and so a lock, a participant.
@@ -41,13 +42,11 @@ def ranges_start(trial: Trial) -> Recompute:
 
 @transaction.atomic
 def _start(trial: Trial, why: str, by: User | None, **said: Any) -> Recompute:
-    from metrics import tasks  # it imports this module
-
     row = Recompute.objects.create(
         trial=trial, why=why, by=by, asked_at=timezone.now(), total=participants_of(trial).count(), **said
     )
     record("recompute.start", trial=trial, thing=f"recompute:{row.pk}", new=said, reason=why)
-    after_commit(tasks.recompute.delay, row.pk)
+    after_commit(enqueue, "metrics.recompute", row.pk)
     return row
 
 

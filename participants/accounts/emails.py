@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -22,6 +21,7 @@ from django.utils.http import int_to_base36
 from kombu.exceptions import OperationalError
 
 from participants.models import ColleagueInvitation, User
+from participants.task_queue import enqueue
 
 log = logging.getLogger(__name__)
 
@@ -84,11 +84,14 @@ def check_server() -> None:
         raise CannotSend(NO_SERVER)
 
 
-def queue(task: Any, *args: Any) -> None:
-    """Hand work to the worker now. Raises CannotSend where there is no mail server or nobody takes the work."""
+def queue(task: str, *args: object) -> None:
+    """Hand work to the worker now; `task`: its name.
+
+    Raises CannotSend where there is no mail server or nobody takes the work.
+    """
     check_server()
     try:
-        task.delay(*args)
+        enqueue(task, *args)
     except OperationalError:
         log.exception("mail could not be handed to the worker")
         raise CannotSend("No mail can be sent at the moment. Try again in a few minutes.") from None
@@ -96,7 +99,6 @@ def queue(task: Any, *args: Any) -> None:
 
 def notify(user: User, what: str, request: HttpRequest | None) -> None:
     """Tell somebody that their account was changed, once the change is stored. Without a mail server nobody is told."""
-    from participants import tasks
     from participants.accounts import sign_in_log
 
     place = "by an administrator"
@@ -105,10 +107,10 @@ def notify(user: User, what: str, request: HttpRequest | None) -> None:
         if known := sign_in_log.browser(request):
             place += f" ({known})"
     at = timezone.now().strftime("%-d %B %Y %H:%M")
-    transaction.on_commit(partial(queue_or_log, tasks.mail_notice, user.pk, what, at, place))
+    transaction.on_commit(partial(queue_or_log, "participants.mail_notice", user.pk, what, at, place))
 
 
-def queue_or_log(task: Any, *args: Any) -> None:
+def queue_or_log(task: str, *args: object) -> None:
     """The same, where nobody waits for it."""
     try:
         queue(task, *args)

@@ -41,8 +41,6 @@ def colleague_invite(*, trial: Trial, email: str, role: str, site: Site | None, 
     Raises django's ValidationError for bad values, emails.CannotSend where no mail can be sent (the invitation
     is revoked at once then).
     """
-    from participants import tasks
-
     invitation = ColleagueInvitation(
         trial=trial,
         site=site,
@@ -64,7 +62,7 @@ def colleague_invite(*, trial: Trial, email: str, role: str, site: Site | None, 
         invitation.save()
         audit.record("colleague.invite", trial=trial, thing=f"invitation:{invitation.pk}", new=_told(invitation))
     try:
-        emails.queue(tasks.mail_invitation, invitation.pk)
+        emails.queue("participants.mail_invitation", invitation.pk)
     except emails.CannotSend:
         colleague_revoke(invitation)
         raise
@@ -93,8 +91,6 @@ def invitation_again(invitation: ColleagueInvitation) -> bool:
 
     Raises emails.CannotSend: without a mail server nothing has changed, else it is sent by the next sweep.
     """
-    from participants import tasks
-
     emails.check_server()
     with transaction.atomic():
         mine = ColleagueInvitation.objects.filter(pk=invitation.pk, accepted_at=None, revoked_at=None)
@@ -102,7 +98,7 @@ def invitation_again(invitation: ColleagueInvitation) -> bool:
             return False
         told, thing = _told(invitation), f"invitation:{invitation.pk}"
         audit.record("colleague.invite_again", trial=invitation.trial, thing=thing, new=told)
-    emails.queue(tasks.mail_invitation, invitation.pk)
+    emails.queue("participants.mail_invitation", invitation.pk)
     return True
 
 

@@ -24,6 +24,7 @@ from participants.models import AuditDetail, EnrolmentDraft, Erasure, Idempotenc
 from participants.privacy import erasure_journal
 from participants.privacy.data_map import holdings
 from participants.services import participant_withdraw
+from participants.task_queue import enqueue
 
 
 class NotErased(Exception):
@@ -55,8 +56,6 @@ def erasure_decide(erasure: Erasure, *, by: User, approve: bool) -> None:
 
     Raises ErasureRefused for the person who asked, and where it was decided already.
     """
-    from participants import tasks  # it imports this module
-
     participant = erasure.participant
     hold(participant)
     row = Erasure.objects.select_for_update().get(pk=erasure.pk)
@@ -74,7 +73,7 @@ def erasure_decide(erasure: Erasure, *, by: User, approve: bool) -> None:
     if participant.status != Participant.Status.WITHDRAWN:
         # From here on nothing of theirs is stored or asked for.
         participant_withdraw(participant, on=timezone.now().date())
-    after_commit(tasks.erase.delay, row.pk)
+    after_commit(enqueue, "participants.erase", row.pk)
 
 
 def erase(pk: int) -> None:

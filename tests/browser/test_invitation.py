@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from ingestion import live_providers, tasks
+from ingestion import live_providers
+from ingestion.connections import queueing
 from ingestion.models import Connection
 from ingestion.sync import dispatch
 from participants.models import Participant
@@ -74,7 +75,7 @@ def person(transactional_db: None, live_server: Any, simulator: str, settings: A
 def queued(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """What Celery is handed. The test is the worker."""
     found: list[int] = []
-    monkeypatch.setattr(tasks, "queue_connection", found.append)
+    monkeypatch.setattr(queueing, "queue_connection", found.append)
     return found
 
 

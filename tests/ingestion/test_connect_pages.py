@@ -17,8 +17,8 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from config.observability.logs import Formatter
-from ingestion import live_providers, tasks
-from ingestion.connections import invitations
+from ingestion import live_providers
+from ingestion.connections import invitations, queueing
 from ingestion.connections import services as connections_services
 from ingestion.models import Connection, Invitation
 from ingestion.providers.base.errors import AccessGone, BrokenAnswer, ClientMisconfigured, VendorBusy
@@ -55,7 +55,7 @@ def vendor(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Vendor:
 def queued(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Connections that were handed to Celery."""
     found: list[int] = []
-    monkeypatch.setattr(tasks, "queue_connection", found.append)
+    monkeypatch.setattr(queueing, "queue_connection", found.append)
     return found
 
 
@@ -233,7 +233,7 @@ def test_without_a_broker_they_are_connected_all_the_same(
     def away(pk: int) -> None:
         raise OperationalError("connection refused")
 
-    monkeypatch.setattr(tasks, "queue_connection", away)
+    monkeypatch.setattr(queueing, "queue_connection", away)
     assert walk(browser, link).status_code == 303
     assert Connection.objects.get(participant=person).status == Connection.Status.ACTIVE
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from ingestion import tasks
+from ingestion.connections import queueing
 from ingestion.models import Connection, SyncWindow
 from tests.factories import UserFactory
 
@@ -19,7 +19,7 @@ MakeWindow = Callable[..., SyncWindow]
 @pytest.fixture
 def staff(client: Client, db: None, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Client:
     settings.LIVE_PROVIDERS = {"fake": {}}
-    monkeypatch.setattr(tasks, "queue_connection", lambda *_: None)
+    monkeypatch.setattr(queueing, "queue_connection", lambda *_: None)
     client.force_login(UserFactory(is_staff=True, is_superuser=True))
     return client
 

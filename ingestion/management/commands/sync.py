@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from tqdm import tqdm
 
-from ingestion import tasks
+from ingestion.connections import queueing
 from ingestion.models import Connection, SyncWindow
 from ingestion.sync import dispatch, planning
 from ingestion.sync.run_state import Outcome
@@ -52,7 +52,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{len(connections)} connections, {planned:,} windows planned")
         if options["queue"]:
             for connection in connections:
-                tasks.queue_connection(connection.pk)
+                queueing.queue_connection(connection.pk)
             self.stdout.write("The workers have them.")
             return
         began = timezone.now()

@@ -11,8 +11,8 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from ingestion import live_providers, tasks
-from ingestion.connections import invitations
+from ingestion import live_providers
+from ingestion.connections import invitations, queueing
 from ingestion.connections import services as connections_services
 from ingestion.models import Connection, Device, Invitation, SyncWindow
 from participants.models import Membership, Participant, Trial
@@ -46,7 +46,7 @@ def vendor(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Vendor:
 @pytest.fixture(autouse=True)
 def queued(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     found: list[int] = []
-    monkeypatch.setattr(tasks, "queue_connection", found.append)
+    monkeypatch.setattr(queueing, "queue_connection", found.append)
     return found
 
 

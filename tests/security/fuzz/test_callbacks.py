@@ -13,8 +13,8 @@ from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion import live_providers, tasks
-from ingestion.connections import invitations
+from ingestion import live_providers
+from ingestion.connections import invitations, queueing
 from ingestion.models import Connection
 from tests.factories import ParticipantFactory
 from tests.ingestion.vendor import ACCESS, CODE, REFRESH, Vendor
@@ -31,7 +31,7 @@ def vendor(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Vendor:
     made = Vendor()
     monkeypatch.setattr(live_providers, "provider", {"vendor": made}.__getitem__)
     settings.LIVE_PROVIDERS = {"vendor": {}}
-    monkeypatch.setattr(tasks, "queue_connection", lambda pk: None)
+    monkeypatch.setattr(queueing, "queue_connection", lambda pk: None)
     return made
 
 
