@@ -1,4 +1,4 @@
-"""Whether what the documents say of files is so: each named file exists, and lies where somebody would look for it."""
+"""Whether what the documents name is there: files, headings and commands, and files where one would look for them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import get_commands
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -17,6 +18,8 @@ ENDINGS = "py|html|js|css|sh|toml|yml|yaml|md"
 # A file or a folder (with a slash at its end) by its whole path; not what stands for several.
 NAMED = re.compile(rf"(?<![\w/.-])(?:{FOLDERS})/(?:[\w.-]+/)*(?:[\w-]+\.(?:{ENDINGS})\b|(?=`))")
 LINKED = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]*))?\)")
+MADE = re.compile(r"(?:`|^)make ([a-z][a-z-]*)", re.MULTILINE)
+MANAGED = re.compile(r"manage\.py ([a-z_]+)")
 QUESTIONS: list[dict[str, Any]] = tomllib.loads((ROOT / "docs" / "where-is-what.toml").read_text())["question"]
 
 
@@ -40,6 +43,14 @@ def test_files_that_documents_name_exist(document: Path) -> None:
         return
     text = document.read_text()
     assert {name for name in NAMED.findall(text) if not (ROOT / name).exists()} == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_commands_that_documents_name_exist(document: Path) -> None:
+    text = document.read_text()
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    assert set(MADE.findall(text)) - set(targets) == set()
+    assert set(MANAGED.findall(text)) - set(get_commands()) == set()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
