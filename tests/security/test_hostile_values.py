@@ -172,7 +172,7 @@ def of_lists(model: Any) -> set[str]:
     names = {"q", "p", "o", "e", "all", "_popup", "_to_field", "_changelist_filters"}
     for field in model._meta.get_fields():
         if field.concrete:
-            lookups = ("", "__exact", "__in", "__isnull", "__gte", "__startswith", "__year", "__id__exact", "__pk__in")
+            lookups = ("", "__exact", "__in", "__gte", "__year", "__id__exact")
             names |= {f"{field.name}{lookup}" for lookup in lookups}
     for one in admin.site._registry[model].list_filter:
         name = one[0] if isinstance(one, (tuple, list)) else one
@@ -225,8 +225,8 @@ def test_a_body_that_is_no_json_or_nested_too_deeply_is_a_bad_request(user: User
 # --- the API ------------------------------------------------------------------------------------------------------
 
 HOSTILE: tuple[Any, ...] = (
-    *BAD, "\ud800", "a\u2028b", 10**30, -1, 1.5, float("nan"), float("inf"), True, None, [], {}, [[None]],
-    {"a": {"b": "\0"}}, ["\0"], [10**30], [DIGITS],
+    *WORST, "0001-01-01", "x", "\ud800", 10**30, 1.5, float("nan"), True, None, [[None]], {"a": {"b": "\0"}}, ["\0"],
+    [DIGITS],
 )  # fmt: skip
 
 
@@ -251,11 +251,12 @@ def test_no_value_breaks_an_operation_of_the_api(user: User, method: str, route:
     client = Client(raise_request_exception=False, headers={"Authorization": f"Bearer {key}", "Accept": "*/*"})
     address = addresses.address(route)
     query, body = described(method, route)
-    found = []
-    for name in sorted(query):
-        for bad in BAD:
-            status = sent(client, "get", address.partition("?")[0], {name: bad}) if method == "GET" else 0
-            found += [f"{name}={bad[:20]!r}"] if status >= 500 else []
+    asked = [{name: bad} for name in sorted(query) for bad in FEW] + [dict.fromkeys(query, bad) for bad in BAD]
+    found = [
+        ", ".join(f"{name}={bad[:20]!r}" for name, bad in values.items())
+        for values in (asked if method == "GET" else ())
+        if sent(client, "get", address.partition("?")[0], values) >= 500
+    ]
     for name in sorted(body):
         for bad in HOSTILE:
             text = json.dumps({name: bad})
