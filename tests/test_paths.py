@@ -12,6 +12,14 @@ from django.core.management import get_commands
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+LISTS = [
+    *(ROOT / "deploy" / "mutation" / name for name in ("modules.toml", "equivalent.toml")),
+    *(
+        ROOT / name
+        for name in ("docs/validation/requirements.toml", "Makefile", "docker-compose.yml", "pyproject.toml")
+    ),
+    ROOT / ".github" / "PULL_REQUEST_TEMPLATE.md",
+]
 WRITTEN = ROOT / "docs" / "validation.md"  # by deploy/validation.py, which names files of tests/ without that folder
 FOLDERS = "participants|metrics|ingestion|dashboards|config|tests|deploy|benchmarks|templates|static|docs"
 ENDINGS = "py|html|js|css|sh|toml|yml|yaml|md"
@@ -37,7 +45,7 @@ def headings(document: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in said}
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("document", [*DOCUMENTS, *LISTS], ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_that_documents_name_exist(document: Path) -> None:
     if document == WRITTEN:
         return
