@@ -87,11 +87,11 @@ def copied(options: str) -> float:
 
 def exported(user: Any, kind: str, folder: Path) -> tuple[float, float, int, int]:
     """Seconds, peak MB, bytes and rows of an export in a process of its own."""
-    from metrics.exports import service
+    from metrics.exports import export_request, service
     from participants.models import Trial
 
     trial = Trial.objects.get(code="BENCH")
-    export = service.create(user, service.check(user, trial, format=kind, metrics=["heart_rate"]))
+    export = service.create(user, export_request.check(user, trial, format=kind, metrics=["heart_rate"]))
     began = time.perf_counter()
     environment = {**os.environ, "DATABASE_URL": url(), "EXPORT_FOLDER": str(folder)}
     child = subprocess.Popen(

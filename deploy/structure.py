@@ -34,7 +34,6 @@ STILL_LONG = frozenset(
         "dashboards.messaging.compose",
         "ingestion.providers.google_health.data_types",
         "ingestion.sync.gap_evidence",
-        "metrics.exports.service",
     }
 )
 STILL_SHORT = frozenset(

@@ -7,7 +7,7 @@ from collections import Counter
 from django.db import connection, transaction
 
 from metrics import erasure_sql
-from metrics.exports.service import exports_forget
+from metrics.exports.deletion import exports_forget
 from metrics.models import DataMove, Recompute
 from metrics.writing import sql as writing_sql
 from participants.models import Participant

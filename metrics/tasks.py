@@ -9,7 +9,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from metrics.corrections import data_deletion, data_moves, removal_requests
-from metrics.exports import runner, service
+from metrics.exports import deletion, runner
 from metrics.maintenance import data_check, routine
 from metrics.models import DataMove, Recompute, Removal, SourceDeletion
 from metrics.monitoring import evaluation
@@ -91,7 +91,7 @@ def resume_exports() -> None:
 @shared_task(name="metrics.expire_exports", acks_late=True)  # type: ignore[untyped-decorator]
 def expire_exports() -> None:
     """Each hour: files whose time is over are deleted."""
-    service.expire(timezone.now())
+    deletion.expire(timezone.now())
 
 
 @shared_task(name="metrics.care", acks_late=True)  # type: ignore[untyped-decorator]

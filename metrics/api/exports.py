@@ -16,7 +16,7 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from metrics.exports import downloads, service
+from metrics.exports import downloads, export_request, service
 from metrics.models import Export, ExportFile
 from metrics.registry import METRICS
 from participants.api.base.exceptions import Problem
@@ -95,7 +95,7 @@ class ExportWithFilesSerializer(ExportSerializer):
 
 
 class ExportAskSerializer(serializers.Serializer[Any]):
-    format = serializers.ChoiceField(list(service.FORMATS), default=Export.Format.PARQUET.value)
+    format = serializers.ChoiceField(list(export_request.FORMATS), default=Export.Format.PARQUET.value)
     participants = serializers.ListField(
         child=serializers.CharField(max_length=64),
         max_length=MOST_NAMED,

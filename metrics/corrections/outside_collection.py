@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from metrics.batch import Sessions, instant
 from metrics.corrections import sql as corrections_sql
-from metrics.exports.service import exports_withdraw
+from metrics.exports.deletion import exports_withdraw
 from metrics.models import DayRollup, ExerciseSession, ImplausibleCount, SleepSession
 from metrics.monitoring import evaluation
 from metrics.participant_calendars import calendar_of

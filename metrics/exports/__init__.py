@@ -1,16 +1,14 @@
-"""Exports: a trial's data as files to take away. `service` is what others call, `engine` writes, `store` keeps."""
+"""Exports: a trial's data as files to take away. `service` is what others call, `runner` writes, `store` keeps."""
 
+from metrics.exports.deletion import exports_forget
+from metrics.exports.export_request import FORMATS, check, estimate
 from metrics.exports.service import (
-    FORMATS,
-    check,
     downloaded,
-    estimate,
     export_again,
     export_ask,
     export_ask_checked,
     export_cancel,
     export_file,
-    exports_forget,
     exports_of,
     subject_ask,
 )

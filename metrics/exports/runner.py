@@ -75,7 +75,7 @@ def export_run(pk: int) -> None:
 
 
 def _drop_what_is_not_wanted(export: Export) -> None:
-    """Files of one that ended without them. What cannot be deleted now is deleted within the hour (service.expire)."""
+    """Files of one that ended without them. What cannot be deleted now is deleted within the hour (deletion.expire)."""
     try:
         if not Export.objects.filter(pk=export.pk).exclude(state__in=ENDED_WITHOUT).exists():
             store.remove(export)

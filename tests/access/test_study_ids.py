@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from ingestion.models import ImportFile, SyncWindow
-from metrics.exports import service
+from metrics.exports import export_request
 from participants.models import Participant, Trial
 from tests.access import addresses
 from tests.api.conftest import token_key
@@ -70,6 +70,6 @@ def test_a_list_is_narrowed_to_the_same(member: Client, path: str) -> None:
 def test_an_export_of_them_is_of_the_same(member: Client) -> None:
     trial = Trial.objects.get(code=CODE)
     user = trial.memberships.get(role="manager").user
-    wanted = service.check(user, trial, participants=[OTHER], format="csv")
+    wanted = export_request.check(user, trial, participants=[OTHER], format="csv")
     assert wanted.people == [Participant.objects.get(study_id=STUDY_ID).pk]
     assert wanted.asked == {"participants": [STUDY_ID]}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from metrics.batch import Delivery, SampleBatch, microseconds
-from metrics.exports import runner, service
+from metrics.exports import export_request, runner, service
 from metrics.models import Export
 from metrics.writing.writer import store
 from participants.models import Participant, Trial, User
@@ -48,7 +48,7 @@ def fill(someone: Participant, seed: int = 1, days: int = 3) -> None:
 
 def exported(user: User, trial: Trial, **filters: Any) -> Export:
     """An export, asked for and written."""
-    export = service.create(user, service.check(user, trial, **filters))
+    export = service.create(user, export_request.check(user, trial, **filters))
     runner.export_run(export.pk)
     export.refresh_from_db()
     assert export.state == Export.State.DONE, export.error

@@ -23,7 +23,7 @@ from django.utils import timezone
 from moto.server import ThreadedMotoServer
 from pytest_django import Settings
 
-from metrics.exports import downloads, runner, service, store
+from metrics.exports import deletion, downloads, export_request, runner, service, store
 from metrics.models import Export
 from participants import s3 as participants_s3
 from participants.models import Participant, Trial, User
@@ -117,11 +117,11 @@ def test_a_broken_download_goes_on_byte_for_byte(trial: Trial, manager: User) ->
 def test_a_killed_workers_export_goes_on_at_another_host(
     trial: Trial, manager: User, s3: Any, settings: Settings, tmp_path: Path
 ) -> None:
-    export = service.create(manager, service.check(manager, trial))
+    export = service.create(manager, export_request.check(manager, trial))
     slow = (
-        "import django, time; django.setup(); from metrics.exports import engine, store; keep = engine.keep\n"
+        "import django, time; django.setup(); from metrics.exports import runner; keep = runner.keep\n"
         "def slowly(*args):\n    keep(*args); time.sleep(0.7)\n"
-        f"engine.keep = slowly; engine.export_run({export.pk})"
+        f"runner.keep = slowly; runner.export_run({export.pk})"
     )
     parts = urlsplit(os.environ["DATABASE_URL"])
     address = urlunsplit(parts._replace(path="/" + quote(str(connection.settings_dict["NAME"]))))
@@ -151,7 +151,7 @@ def test_a_killed_workers_export_goes_on_at_another_host(
 def test_an_erasure_takes_the_files_and_their_former_versions(trial: Trial, manager: User, s3: Any) -> None:
     s3.put_bucket_versioning(Bucket="trials", VersioningConfiguration={"Status": "Enabled"})
     holding, without = exported(manager, trial), exported(manager, trial, participants=["AX-2"])
-    service.exports_forget(Participant.objects.get(study_id="AX-1"))
+    deletion.exports_forget(Participant.objects.get(study_id="AX-1"))
     left = s3.list_object_versions(Bucket="trials")
     assert {one["Key"].split("/")[1] for one in left["Versions"]} == {str(without.uuid)}
     assert not left.get("DeleteMarkers")
@@ -165,7 +165,7 @@ def test_time_being_over_deletes_files_and_what_was_half_uploaded(trial: Trial, 
     s3.create_multipart_upload(Bucket="trials", Key=f"exports/{gone}/left")
     s3.put_object(Bucket="trials", Key="exports/README", Body=b"not ours")
     assert export.expires_at is not None
-    assert service.expire(export.expires_at) == 1
+    assert deletion.expire(export.expires_at) == 1
     assert keys(s3) == {"exports/README"}
     assert not uploads(s3)
 
@@ -177,7 +177,7 @@ def test_what_was_written_into_a_folder_is_served_and_deleted_after_the_move_to_
     export = exported(manager, trial)
     settings.EXPORT_STORE = "s3://trials/exports"
     assert downloads.archive_answer(RequestFactory().get("/"), export).status_code == 200
-    service.exports_forget(Participant.objects.get(study_id="AX-1"))
+    deletion.exports_forget(Participant.objects.get(study_id="AX-1"))
     assert not list(Path(settings.EXPORT_FOLDER).glob("*/**/*"))
 
 
@@ -192,7 +192,7 @@ def test_a_bucket_that_is_not_there_fails_the_export_and_the_log_says_so(
     trial: Trial, manager: User, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.EXPORT_STORE = "s3://nowhere/exports"
-    export = service.create(manager, service.check(manager, trial))
+    export = service.create(manager, export_request.check(manager, trial))
     with pytest.raises(participants_s3.StoreFault):
         runner.export_run(export.pk)
     export.refresh_from_db()
@@ -225,7 +225,7 @@ def test_a_store_that_is_full_or_busy_is_tried_again_later(
     def refuse(*_: Any, **__: Any) -> None:
         raise ClientError(answer, "PutObject")
 
-    export = service.create(manager, service.check(manager, trial, format="daily"))
+    export = service.create(manager, export_request.check(manager, trial, format="daily"))
     with monkeypatch.context() as meanwhile:
         meanwhile.setattr("botocore.client.BaseClient._make_api_call", refuse)
         with pytest.raises(participants_s3.StoreFault):

@@ -22,7 +22,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from metrics.exports import folder_store, runner, service, store
+from metrics.exports import deletion, export_request, folder_store, runner, service, store
 from metrics.models import Export, Measurement
 from participants.models import AuditEntry, Membership, Participant, Trial, User
 from tests import factories
@@ -65,7 +65,7 @@ def test_a_member_of_a_site_exports_that_site_only(trial: Trial) -> None:
 def test_another_trials_people_are_unknown(trial: Trial, manager: User) -> None:
     scene.person(factories.TrialFactory.create(), "BX-1")
     with pytest.raises(ValidationError) as refused:
-        service.check(manager, trial, participants=["AX-1", "BX-1"], metrics=["pulse"], format="xls")
+        export_request.check(manager, trial, participants=["AX-1", "BX-1"], metrics=["pulse"], format="xls")
     assert set(refused.value.message_dict) == {"participants", "metrics", "format"}
 
 
@@ -80,7 +80,7 @@ def test_who_lost_sight_of_somebody_in_it_does_not_see_the_export_any_more(trial
 
 
 def test_who_joined_after_the_asking_is_not_in_it(trial: Trial, manager: User) -> None:
-    export = service.create(manager, service.check(manager, trial))
+    export = service.create(manager, export_request.check(manager, trial))
     scene.fill(scene.person(trial, "AX-3"), 3)
     runner.export_run(export.pk)
     export.refresh_from_db()
@@ -88,11 +88,11 @@ def test_who_joined_after_the_asking_is_not_in_it(trial: Trial, manager: User) -
 
 
 def test_a_worker_that_was_killed_half_way_is_followed_by_one_that_goes_on(trial: Trial, manager: User) -> None:
-    export = service.create(manager, service.check(manager, trial))
+    export = service.create(manager, export_request.check(manager, trial))
     slow = (
-        "import django, time; django.setup(); from metrics.exports import engine; keep = engine.keep\n"
+        "import django, time; django.setup(); from metrics.exports import runner; keep = runner.keep\n"
         "def slowly(*args):\n    keep(*args); time.sleep(0.7)\n"
-        f"engine.keep = slowly; engine.export_run({export.pk})"
+        f"runner.keep = slowly; runner.export_run({export.pk})"
     )
     parts = urlsplit(os.environ["DATABASE_URL"])
     address = urlunsplit(parts._replace(path="/" + quote(str(connection.settings_dict["NAME"]))))
@@ -125,7 +125,7 @@ def test_a_worker_that_was_killed_half_way_is_followed_by_one_that_goes_on(trial
 def test_one_that_is_called_off_leaves_nothing_behind(
     trial: Trial, manager: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    export = service.create(manager, service.check(manager, trial))
+    export = service.create(manager, export_request.check(manager, trial))
     keep = runner.keep
 
     def called_off(*args: object) -> None:
@@ -143,8 +143,8 @@ def test_one_that_is_called_off_leaves_nothing_behind(
 def test_files_are_deleted_when_their_time_is_over(trial: Trial, manager: User) -> None:
     export = exported(manager, trial)
     assert export.expires_at is not None
-    assert service.expire(export.expires_at - dt.timedelta(seconds=1)) == 0
-    assert service.expire(export.expires_at) == 1
+    assert deletion.expire(export.expires_at - dt.timedelta(seconds=1)) == 0
+    assert deletion.expire(export.expires_at) == 1
     export.refresh_from_db()
     assert export.state == Export.State.EXPIRED
     assert not folder_store.folder(export).exists()
@@ -153,26 +153,26 @@ def test_files_are_deleted_when_their_time_is_over(trial: Trial, manager: User) 
 def test_files_of_exports_that_were_deleted_go_too(trial: Trial, manager: User) -> None:
     export = exported(manager, trial)
     Export.objects.all().delete()
-    service.expire(timezone.now())
+    deletion.expire(timezone.now())
     assert not folder_store.folder(export).exists()
 
 
 def test_an_erasure_takes_the_exports_that_hold_the_participant(trial: Trial, manager: User) -> None:
     holding, without = exported(manager, trial), exported(manager, trial, participants=["AX-2"])
-    assert service.exports_forget(Participant.objects.get(study_id="AX-1")) == [str(holding.uuid)]
+    assert deletion.exports_forget(Participant.objects.get(study_id="AX-1")) == [str(holding.uuid)]
     assert not folder_store.folder(holding).exists()
     assert folder_store.folder(without).exists()
 
 
 def test_a_fault_is_told_in_plain_words(trial: Trial, manager: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    export = service.create(manager, service.check(manager, trial))
+    export = service.create(manager, export_request.check(manager, trial))
     monkeypatch.setattr(runner, "keep", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         runner.export_run(export.pk)
     export.refresh_from_db()
     assert export.state == Export.State.FAILED
     assert "worker's log" in export.error
-    service.expire(timezone.now())
+    deletion.expire(timezone.now())
     assert not folder_store.folder(export).exists(), "what it had written is not left lying about"
 
 
@@ -198,7 +198,7 @@ def test_an_export_on_a_full_disk_waits_for_room_and_is_written_then(
     if kind == "subject":
         export = service.subject_ask(manager, Participant.objects.get(study_id="AX-1"))
     else:
-        export = service.create(manager, service.check(manager, trial, format=kind))
+        export = service.create(manager, export_request.check(manager, trial, format=kind))
     on_a_disk(monkeypatch, full())
     now = timezone.now()
     with pytest.raises(OSError, match="No space"):
@@ -221,7 +221,7 @@ def test_an_export_on_a_full_disk_waits_for_room_and_is_written_then(
 def test_what_was_whole_before_the_disk_was_full_is_not_written_again(
     trial: Trial, manager: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    export = service.create(manager, service.check(manager, trial, format="csv"))
+    export = service.create(manager, export_request.check(manager, trial, format="csv"))
     kept = runner.keep
 
     def keep_one(*arguments: Any) -> None:
@@ -244,7 +244,7 @@ def test_what_was_whole_before_the_disk_was_full_is_not_written_again(
 def test_after_a_day_on_a_full_disk_it_has_failed_and_can_be_asked_for_again(
     trial: Trial, manager: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    export = service.create(manager, service.check(manager, trial, format="csv", metrics=["steps"]))
+    export = service.create(manager, export_request.check(manager, trial, format="csv", metrics=["steps"]))
     on_a_disk(monkeypatch, full())
     waited = dt.timedelta()
     while export.state == Export.State.WAITING:
@@ -268,7 +268,7 @@ def test_after_a_day_on_a_full_disk_it_has_failed_and_can_be_asked_for_again(
 
 
 def test_a_disk_that_refuses_us_fails_at_once(trial: Trial, manager: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    export = service.create(manager, service.check(manager, trial))
+    export = service.create(manager, export_request.check(manager, trial))
     on_a_disk(monkeypatch, PermissionError(errno.EACCES, "Permission denied"))
     with pytest.raises(PermissionError):
         runner.export_run(export.pk)
@@ -278,7 +278,7 @@ def test_a_disk_that_refuses_us_fails_at_once(trial: Trial, manager: User, monke
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
 def test_a_draft_on_a_full_disk_leaves_nothing_behind(trial: Trial, manager: User) -> None:
-    export = service.create(manager, service.check(manager, trial))
+    export = service.create(manager, export_request.check(manager, trial))
     store.begin(export)
     draft: Any = store.draft(export, "a.csv")
     draft._file.close()
@@ -299,21 +299,21 @@ def test_the_command_on_a_full_disk_says_so_and_leaves_nothing_to_a_worker(
 
 
 def test_asking_is_in_the_trail(trial: Trial, manager: User) -> None:
-    export = service.create(manager, service.check(manager, trial))
+    export = service.create(manager, export_request.check(manager, trial))
     entry = AuditEntry.objects.get(action="export.ask")
     assert entry.thing == f"export:{export.uuid}"
 
 
 def test_the_estimate_is_what_comes_of_it(trial: Trial, manager: User) -> None:
-    wanted = service.check(manager, trial, metrics=["steps"])
-    assert service.estimate(wanted) == exported(manager, trial, metrics=["steps"]).rows_done
+    wanted = export_request.check(manager, trial, metrics=["steps"])
+    assert export_request.estimate(wanted) == exported(manager, trial, metrics=["steps"]).rows_done
 
 
 def test_one_user_has_only_so_many_at_work(trial: Trial, manager: User) -> None:
     for _ in range(service.AT_ONCE):
-        service.create(manager, service.check(manager, trial))
+        service.create(manager, export_request.check(manager, trial))
     with pytest.raises(ValidationError):
-        service.create(manager, service.check(manager, trial))
+        service.create(manager, export_request.check(manager, trial))
 
 
 def test_the_command_writes_the_same_files(trial: Trial, manager: User, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from pytest_django import Settings
 
-from metrics.exports import runner, service, store
+from metrics.exports import deletion, runner, store
 from metrics.models import Export
 from participants.models import AuditEntry, Participant, Trial, User
 from tests.exports.scene import exported
@@ -44,16 +44,16 @@ def test_an_erasure_is_not_done_before_the_files_are_gone(
 ) -> None:
     person = Participant.objects.get(study_id="AX-1")
     with pytest.raises(store.Elsewhere):
-        service.exports_forget(person)
+        deletion.exports_forget(person)
     export.refresh_from_db()
     assert export.state == Export.State.DONE
     settings.EXPORT_FOLDER = tmp_path / "exports"  # a worker of the other host
-    assert service.exports_forget(person) == [str(export.uuid)]
+    assert deletion.exports_forget(person) == [str(export.uuid)]
 
 
 def test_another_hosts_files_are_left_to_it_when_their_time_is_over(export: Export, other_host: Path) -> None:
     assert export.expires_at is not None
-    assert service.expire(export.expires_at) == 0
+    assert deletion.expire(export.expires_at) == 0
     export.refresh_from_db()
     assert export.state == Export.State.DONE
 
@@ -78,7 +78,7 @@ def test_a_folder_that_is_gone_for_good_is_written_off(
     client: Client, manager: User, export: Export, other_host: Path
 ) -> None:
     call_command("exports_lost", export.store, stdout=io.StringIO())
-    assert service.exports_forget(Participant.objects.get(study_id="AX-1")) == [str(export.uuid)]
+    assert deletion.exports_forget(Participant.objects.get(study_id="AX-1")) == [str(export.uuid)]
     export.refresh_from_db()
     assert export.state == Export.State.EXPIRED
     assert AuditEntry.objects.filter(action="export.lost").count() == 1

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from metrics import tasks
-from metrics.exports import runner, service
+from metrics.exports import deletion, export_request, runner, service
 from metrics.models import Export
 from participants.models import Membership, Trial, User
 from tests import factories
@@ -68,7 +68,7 @@ def test_the_estimate_is_a_sentence(signed_in: Client) -> None:
 
 def test_the_list_asks_again_while_something_is_written(signed_in: Client, trial: Trial, manager: User) -> None:
     assert "None yet" in signed_in.get(ALL).content.decode()
-    export = service.create(manager, service.check(manager, trial))
+    export = service.create(manager, export_request.check(manager, trial))
     page = signed_in.get(ALL, headers={"HX-Request": "true"}).content.decode()
     assert "every 2s" in page
     assert "<html" not in page
@@ -102,7 +102,7 @@ def test_a_path_that_leads_out_of_the_folder_finds_nothing(signed_in: Client, tr
 def test_an_expired_one_says_so_and_is_gone(signed_in: Client, trial: Trial, manager: User) -> None:
     export = exported(manager, trial)
     assert export.expires_at
-    service.expire(export.expires_at)
+    deletion.expire(export.expires_at)
     here = f"{ALL}{export.uuid}/"
     assert "Its files are deleted" in signed_in.get(here).content.decode()
     assert signed_in.get(f"{here}download/").status_code == 404

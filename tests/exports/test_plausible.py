@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from metrics.batch import Delivery, ExerciseRecord
-from metrics.exports import folder_store, service, store
+from metrics.exports import export_request, folder_store, store
 from metrics.models import DayRollup, Export
 from metrics.registry import METRICS, RANGES_SINCE, RANGES_VERSION
 from metrics.selection.plausible_range import per_minute
@@ -94,8 +94,8 @@ def test_one_day_of_nothing_else_is_found(trial: Trial, manager: User, zero: Par
     assert not DayRollup.objects.filter(participant=zero, date=DATE).exists()
     export = ask(manager, trial, "csv", metrics=["heart_rate"], start_on=START.date(), end_on=START.date())
     assert export.rows_done == export.rows_expected == 2
-    asked = service.check(manager, trial, format="csv", participants=["AX-3"], metrics=["heart_rate"])
-    assert service.estimate(asked) == 6
+    asked = export_request.check(manager, trial, format="csv", participants=["AX-3"], metrics=["heart_rate"])
+    assert export_request.estimate(asked) == 6
 
 
 def test_fhir_has_none_of_them(trial: Trial, manager: User, zero: Participant) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from metrics.batch import Delivery, ExerciseRecord, SampleBatch, SleepRecord, SourceKey, microseconds
-from metrics.exports import service, store
+from metrics.exports import export_request, store
 from metrics.models import Measurement, Source
 from metrics.participant_calendars import calendar_of
 from metrics.reading import queries as reading_queries
@@ -219,9 +219,9 @@ ENDS = [end_on_friday, end_the_trial, withdraw, close, take_consent_back]
 def test_samples_from_after_the_end_are_in_no_export(person: Participant, trial: Trial, end: Any, clock: str) -> None:
     user = factories.MembershipFactory(trial=trial).user
     end(person)
-    wanted = service.check(user, trial, format="ndjson", clock=clock)
+    wanted = export_request.check(user, trial, format="ndjson", clock=clock)
     inside = Measurement.objects.filter(time__lt=calendar_of(person).midnight(MONDAY + 5 * ONE_DAY)).count()
-    assert service.estimate(wanted) == inside
+    assert export_request.estimate(wanted) == inside
     found = samples_by_date(user, trial, clock=clock)
     assert found.total() == inside
     assert sorted({date for *_, date in found}) == dates(0, 5)

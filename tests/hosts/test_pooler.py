@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from pytest_django import Settings
 
 from metrics.batch import Delivery
-from metrics.exports import runner, service
+from metrics.exports import export_request, runner, service
 from metrics.models import Export, HourRollup, Measurement, MinuteRollup
 from metrics.storage.timescale import after_migrate
 from metrics.writing.writer import store
@@ -101,7 +101,7 @@ def test_eight_writers_share_two_connections(tmp_path: Path, settings: Settings)
         with ThreadPoolExecutor(8) as threads:
             list(threads.map(_some_days, [port] * 8, people, range(8)))
         with through(port):
-            export = service.create(user, service.check(user, trial, format="csv"))
+            export = service.create(user, export_request.check(user, trial, format="csv"))
             runner.export_run(export.pk)
             hash_chain.seal()
             with transaction.atomic():

@@ -27,7 +27,7 @@ from ingestion.providers.base.live import Grant
 from ingestion.sync import manual
 from ingestion.sync.run import run_sync
 from metrics.batch import MICROSECOND, Delivery, SampleBatch, SourceKey, microseconds
-from metrics.exports import service, store
+from metrics.exports import export_request, service, store
 from metrics.exports.runner import export_run
 from metrics.maintenance import data_check
 from metrics.models import DayStatus, Export, Measurement, ParticipantDay
@@ -378,7 +378,9 @@ class Lives(RuleBasedStateMachine):
         return any(local_date(at) == date for at in (*self.vendor.points["walk"], *self.held["walk"]))
 
     def _exported(self, kind: str) -> dict[str, bytes]:
-        export = service.create(self.manager, service.check(self.manager, self.trial, format=kind, compressed=False))
+        export = service.create(
+            self.manager, export_request.check(self.manager, self.trial, format=kind, compressed=False)
+        )
         export_run(export.pk)
         export.refresh_from_db()
         assert export.state == Export.State.DONE, export.error

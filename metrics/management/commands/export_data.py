@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
 
-from metrics.exports import runner, service, store
+from metrics.exports import export_request, runner, service, store
 from metrics.models import Export
 from participants.models import Trial, User
 from participants.s3 import StoreFault
@@ -25,7 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("trial")
         parser.add_argument("--user", required=True, help="e-mail address of the user who asks")
         parser.add_argument("--out", required=True, type=Path, help="a folder that does not exist yet")
-        parser.add_argument("--format", choices=service.FORMATS, default="parquet")
+        parser.add_argument("--format", choices=export_request.FORMATS, default="parquet")
         parser.add_argument("--participants", nargs="*", metavar="STUDY_ID")
         parser.add_argument("--metrics", nargs="*", metavar="CODE")
         parser.add_argument("--sources", nargs="*", type=int, metavar="ID")
@@ -45,7 +45,9 @@ class Command(BaseCommand):
             raise CommandError("There is no such user, or they are not a member of such a trial.") from None
         names = ("format", "participants", "metrics", "sources", "start_on", "end_on", "clock")
         try:
-            wanted = service.check(user, trial, **{n: options[n] for n in names}, compressed=not options["plain"])
+            wanted = export_request.check(
+                user, trial, **{n: options[n] for n in names}, compressed=not options["plain"]
+            )
             export = service.create(user, wanted)
         except ValidationError as refused:
             raise CommandError("; ".join(refused.messages)) from None
