@@ -260,6 +260,30 @@ def test_vendors_are_named_among_the_providers_only(room: str) -> None:
     assert not wrong
 
 
+GATES = {"visible_to", "managed_by", "led_by"}
+
+
+def is_gate(function: ast.FunctionDef) -> bool:
+    """Whether it gives a trial or a participant of an address to who may see them, and 404 to everybody else."""
+    calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
+    called = {ast.unparse(call.func).split(".")[-1] for call in calls}
+    keywords = {keyword.arg for call in calls for keyword in call.keywords}
+    return "get_object_or_404" in called and bool(GATES & called) and bool({"code", "trial__code"} & keywords)
+
+
+def test_pages_let_in_at_one_gate() -> None:
+    """dashboards.ui.access: of a copy nobody would know that it must change with the others."""
+    gates = [
+        f"{name_of(path)}.{function.name}"
+        for path in modules("dashboards")
+        for function in ast.walk(ast.parse(path.read_text()))
+        if isinstance(function, ast.FunctionDef) and is_gate(function)
+    ]
+    assert gates == [
+        f"dashboards.ui.access.{name}" for name in ("visible_participant", "visible_trial", "led_trial", "team_trial")
+    ]
+
+
 def test_what_addresses_and_forms_say_is_read_in_one_place() -> None:
     """participants.user_input bounds every value; what reads past it can be broken by a NUL or by 5,000 digits."""
     wrong = {

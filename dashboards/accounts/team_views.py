@@ -15,7 +15,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from dashboards.accounts.forms import InviteForm, JoinForm
-from dashboards.ui.access import Request, signed_in
+from dashboards.ui.access import Request, signed_in, team_trial
 from participants.accounts import emails
 from participants.accounts import services as accounts_services
 from participants.email_addresses import canonical
@@ -30,7 +30,7 @@ JOIN_RATE = {"join": "30/m/ip"}
 @signed_in
 def team(request: Request, code: str) -> HttpResponse:
     """Members and open invitations; with POST one more is sent. For managers of all sites."""
-    trial = get_object_or_404(accounts_services.led_by(request.user), code=code)
+    trial = team_trial(request, code)
     form = InviteForm(trial, said(request).form or None)
     if request.method == "POST" and form.is_valid() and _invite(request, trial, form):
         return SeeOther(reverse("dashboards:team", args=[trial.code]))
@@ -65,7 +65,7 @@ def _invite(request: Request, trial: Trial, form: InviteForm) -> bool:
 @signed_in
 def revoke(request: Request, code: str, pk: int) -> HttpResponse:
     """Make an invitation's link useless."""
-    trial = get_object_or_404(accounts_services.led_by(request.user), code=code)
+    trial = team_trial(request, code)
     invitation = get_object_or_404(accounts_services.open_invitations(trial), pk=pk)
     if accounts_services.colleague_revoke(invitation):
         messages.success(request, f"The invitation to {invitation.email} does not work any more.")
@@ -76,7 +76,7 @@ def revoke(request: Request, code: str, pk: int) -> HttpResponse:
 @signed_in
 def again(request: Request, code: str, pk: int) -> HttpResponse:
     """Send an invitation's link once more."""
-    trial = get_object_or_404(accounts_services.led_by(request.user), code=code)
+    trial = team_trial(request, code)
     invitation = get_object_or_404(accounts_services.open_invitations(trial), pk=pk)
     try:
         if accounts_services.invitation_again(invitation):

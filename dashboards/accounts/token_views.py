@@ -15,7 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
 
 from dashboards.accounts.token_forms import ServiceAccountForm, TokenForm
-from dashboards.ui.access import Request, signed_in
+from dashboards.ui.access import Request, led_trial, signed_in
 from participants.accounts.api_tokens import token_create, token_revoke
 from participants.accounts.service_accounts import (
     service_account_create,
@@ -58,7 +58,7 @@ def token_end(request: Request, pk: int) -> HttpResponse:
 @sensitive_variables("key")
 def service(request: Request, code: str) -> HttpResponse:
     """A trial's service accounts and their tokens. With POST an account is made, or a token for one of them."""
-    trial = _led(request.user, code)
+    trial = led_trial(request, code)
     accounts = service_accounts(trial)
     chosen = accounts.filter(pk=said(request).number("account") or 0).first()
     form = ServiceAccountForm(said(request).form if request.method == "POST" and not chosen else None)
@@ -82,16 +82,11 @@ def service(request: Request, code: str) -> HttpResponse:
 @signed_in
 def service_end(request: Request, code: str, pk: int) -> HttpResponse:
     """End a service account: its membership, its tokens, itself."""
-    trial = _led(request.user, code)
+    trial = led_trial(request, code)
     membership = get_object_or_404(service_accounts(trial), pk=pk)
     service_account_end(membership)
     messages.success(request, f"{membership.user.first_name} has ended, and its tokens with it.")
     return SeeOther(reverse("dashboards:service-accounts", args=[trial.code]))
-
-
-def _led(user: User, code: str) -> Trial:
-    trial: Trial = get_object_or_404(Trial.objects.led_by(user), code=code)
-    return trial
 
 
 def _back(user: User, token: ApiToken) -> str:

@@ -20,18 +20,13 @@ from django.views.decorators.http import require_POST, require_safe
 
 from dashboards.alerts import listing, services
 from dashboards.models import Alert
-from dashboards.ui.access import Request, signed_in
+from dashboards.ui.access import Request, signed_in, visible_trial
 from dashboards.ui.http import pushed
 from participants.http import SeeOther
 from participants.models import Participant, Trial, User
 from participants.user_input import Entered, asked, said
 
 MOST = 500  # alerts in one act
-
-
-def visible_trial(request: Request, code: str) -> Trial:
-    trial: Trial = get_object_or_404(Trial.objects.visible_to(request.user), code=code)
-    return trial
 
 
 def context(request: Request, trial: Trial, asked: Any, now: dt.datetime) -> dict[str, Any]:

@@ -18,11 +18,10 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from dashboards.connections.views import managed_participant
 from dashboards.participant_detail import side_panel
 from dashboards.participant_detail.side_panel import Link
 from dashboards.ui import connection_labels
-from dashboards.ui.access import Request, signed_in, visible_participant
+from dashboards.ui.access import Request, managed_participant, may_manage, signed_in, visible_participant, visible_trial
 from ingestion.connections import end_of_collection
 from ingestion.models import Connection, SyncWindow
 from ingestion.sync import manual
@@ -66,7 +65,7 @@ class Line:
 @signed_in
 def sync(request: Request, code: str) -> HttpResponse:
     """All connections of a trial that the signed-in person may see."""
-    trial = get_object_or_404(Trial.objects.visible_to(request.user), code=code)
+    trial = visible_trial(request, code)
     people = Participant.objects.visible_to(request.user).filter(trial=trial)
     mine = (
         Connection.objects.filter(participant__in=people)
@@ -125,7 +124,7 @@ def sync_detail(request: Request, code: str, study_id: str, provider: str) -> Ht
         "section": "connections",
         "link": side_panel.link(connection, now),
         "connection": connection,
-        "may_manage": side_panel.may_manage(request.user, participant),
+        "may_manage": may_manage(request.user, participant),
         "asks": connection.asks,
         "now": now,
         **progress(connection, now),

@@ -7,7 +7,6 @@ import datetime as dt
 import segno
 from django.conf import settings
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -18,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django_htmx.http import trigger_client_event
 
 from dashboards.participant_detail import side_panel
-from dashboards.ui.access import Request, signed_in, visible_participant
+from dashboards.ui.access import Request, managed_participant, signed_in, visible_participant
 from ingestion.connections import invitations
 from ingestion.connections import services as connections_services
 from ingestion.models import Connection, Invitation
@@ -29,14 +28,6 @@ from participants.user_input import asked
 # In the session: invitations made in it, whose links it may still show.
 SHOWN = "invitations"
 SHOWN_FOR = dt.timedelta(minutes=15)
-
-
-def managed_participant(request: Request, code: str, study_id: str) -> Participant:
-    """The participant if the signed-in person may act for them: 404 to who may not even see them, else 403."""
-    participant = visible_participant(request, code, study_id)
-    if not side_panel.may_manage(request.user, participant):
-        raise PermissionDenied
-    return participant
 
 
 def page_of(participant: Participant) -> str:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from dashboards.ui.access import Request, signed_in
+from dashboards.ui.access import Request, signed_in, visible_participant
 from dashboards.ui.formatting import NO_BREAK, hours_minutes
 from dashboards.ui.status_labels import BADGES, CAUSES, DAY_STATUS, EXCLUSIONS
 from dashboards.ui.timeline_geometry import Extent, Scale
@@ -41,8 +42,8 @@ class Stretch(Extent):
 def heatmap_day(request: Request, code: str, study_id: str, date: str) -> HttpResponse:
     """The panel of a day; 404 for a date that is none and for whom the user may not see."""
     now = timezone.now()
-    visible = Participant.objects.visible_to(request.user).filter(trial__code=code).with_study_id(study_id)
-    person = get_object_or_404(status.with_word(visible, now).select_related("trial"))
+    among = status.with_word(Participant.objects.all(), now).select_related("trial")
+    person: Any = visible_participant(request, code, study_id, among=among)
     on = _date(date)
     looked(person, part=True)
     day = next(iter(reading_queries.participant_days(person.pk, on, on)), None)

@@ -13,7 +13,7 @@ from django.core.paginator import Page, Paginator
 from django.db.models import Min
 from django.db.models.functions import Right
 from django.http import HttpResponseBase
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
@@ -22,7 +22,7 @@ from dashboards.heatmap.svg_paths import DAYS, NIGHTS, ROW, TOP, Kind, Letters, 
 from dashboards.trial_overview import filters as trial_overview_filters
 from dashboards.trial_overview.rows import percent
 from dashboards.ui import downloads, formatting
-from dashboards.ui.access import Request, signed_in
+from dashboards.ui.access import Request, signed_in, visible_trial
 from dashboards.ui.connection_labels import Badge
 from dashboards.ui.http import pushed
 from dashboards.ui.pagination import Pages
@@ -191,7 +191,7 @@ class Map:
 @signed_in
 def heatmap(request: Request, code: str) -> HttpResponseBase:
     """The page; for HTMX the map alone; with format=csv everybody's days as words."""
-    trial = get_object_or_404(Trial.objects.visible_to(request.user), code=code)
+    trial = visible_trial(request, code)
     user: User = request.user
     want, now = asked(user_input.asked(request)), timezone.now()
     everybody = read(trial, user, want, now)

@@ -13,18 +13,18 @@ from django.conf import settings
 from django.core.paginator import Paginator
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from dashboards.messaging import labels, services
 from dashboards.models import Outreach
-from dashboards.ui.access import Request, signed_in
+from dashboards.ui.access import Request, signed_in, visible_trial
 from dashboards.ui.connection_labels import Badge
 from dashboards.ui.http import pushed
 from dashboards.ui.pagination import Pages
-from participants.models import Participant, Trial
+from participants.models import Participant
 from participants.user_input import Entered, asked
 
 PAGE_SIZE = 50
@@ -106,7 +106,7 @@ def _batch(given: Entered) -> str:
 @signed_in
 def contacts(request: Request, code: str) -> HttpResponse:
     """The trial's log; `show`, `q` (study id) and `batch` narrow it. For HTMX only the table."""
-    trial: Trial = get_object_or_404(Trial.objects.visible_to(request.user), code=code)
+    trial = visible_trial(request, code)
     now = timezone.now()
     people = Participant.objects.visible_to(request.user).filter(trial=trial)
     every = Outreach.objects.filter(participant__in=people)

@@ -17,9 +17,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from dashboards.messaging import compose, email_builder, labels, preflight, sending, services, smtp, template_engine
 from dashboards.messaging.recipients import protocol_now
-from dashboards.ui.access import Request, signed_in
+from dashboards.ui.access import Request, signed_in, visible_trial
 from participants.http import SeeOther
-from participants.models import Participant, Trial
+from participants.models import Participant
 from participants.privacy import contacts, encryption
 from participants.user_input import asked, said
 
@@ -30,17 +30,12 @@ SAID_LENGTH = 2000
 REACHED = [(one, labels.plain(one)) for one in ("Reached her", "Left a message", "No answer", "Wrong number")]
 
 
-def trial_of(request: Request, code: str) -> Trial:
-    trial: Trial = get_object_or_404(Trial.objects.visible_to(request.user), code=code)
-    return trial
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @signed_in
 def contact(request: Request, code: str) -> HttpResponse:
     """Write to a selection. GET and a POST without `do` show the draft; `do=test` and `do=send` send it."""
-    trial, now = trial_of(request, code), timezone.now()
+    trial, now = visible_trial(request, code), timezone.now()
     draft = compose.draft(trial, request.user, said(request) or asked(request), now)
     if not draft.recipients:
         if asked(request).get("all") == "1":
@@ -134,7 +129,7 @@ def _test(request: Request, draft: compose.Draft, now: dt.datetime) -> str:
 @signed_in
 def call_list(request: Request, code: str) -> HttpResponse:
     """Names and telephone numbers of a selection, with cause and since: to be called, or printed and then called."""
-    trial, now = trial_of(request, code), timezone.now()
+    trial, now = visible_trial(request, code), timezone.now()
     found = compose.managed(trial, request.user, asked(request), now)
     if not found:
         raise Http404("nobody is named")
@@ -158,7 +153,7 @@ def call_list(request: Request, code: str) -> HttpResponse:
 @signed_in
 def call_log(request: Request, code: str, study_id: str) -> HttpResponse:
     """Keep what was said in a call."""
-    trial, now = trial_of(request, code), timezone.now()
+    trial, now = visible_trial(request, code), timezone.now()
     mine = Participant.objects.managed_by(request.user).filter(trial=trial).select_related("trial", "contact")
     person: Participant = get_object_or_404(mine.with_study_id(study_id))
     given = said(request) or asked(request)

@@ -17,8 +17,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from dashboards.participant_detail.side_panel import may_manage
-from dashboards.ui.access import Request, may_change, signed_in, visible_participant
+from dashboards.ui.access import Request, may_change, may_manage, signed_in, visible_participant
 from metrics.exports import subject_ask
 from participants.audit import looked
 from participants.http import SeeOther

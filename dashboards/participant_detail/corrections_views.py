@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from dashboards.ui.access import Request, may_change, signed_in, visible_participant
+from dashboards.ui.access import Request, led_participant, signed_in
 from ingestion.connections import vendor_accounts
 from ingestion.models import Connection
 from ingestion.source_deletion import delete_of_source, would_come_again
@@ -38,7 +38,7 @@ from participants.user_input import said
 @signed_in
 def corrections(request: Request, code: str, study_id: str) -> HttpResponse:
     """What can be put right, and what waits for a second person. Managers of the whole trial."""
-    participant = _participant(request, code, study_id)
+    participant = led_participant(request, code, study_id)
     looked(participant, part=True)
     return render(request, "dashboards/participant_detail/corrections.html", _context(request, participant))
 
@@ -49,7 +49,7 @@ def corrections_act(request: Request, code: str, study_id: str, verb: str) -> Ht
     """reinstate, approve, refuse, zone, release, new-account, move, delete; look and look-source say what these two
     would do.
     """
-    participant = _participant(request, code, study_id)
+    participant = led_participant(request, code, study_id)
     if verb not in ACTS and verb not in LOOKS:
         raise Http404
     try:
@@ -62,13 +62,6 @@ def corrections_act(request: Request, code: str, study_id: str, verb: str) -> Ht
         context = _context(request, participant) | {"fault": told, "given": {"reason": said(request).text("reason")}}
         return render(request, "dashboards/participant_detail/corrections.html", context, status=422)
     return SeeOther(reverse("dashboards:corrections", args=[code, study_id]))
-
-
-def _participant(request: Request, code: str, study_id: str) -> Participant:
-    participant = visible_participant(request, code, study_id)
-    if not may_change(request.user, participant.trial):
-        raise PermissionDenied
-    return participant
 
 
 def _context(request: Request, participant: Participant) -> dict[str, Any]:

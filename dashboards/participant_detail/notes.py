@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -11,8 +10,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from dashboards.models import Note
-from dashboards.participant_detail.side_panel import may_manage, notes_of
-from dashboards.ui.access import Request, signed_in, visible_participant
+from dashboards.participant_detail.side_panel import notes_of
+from dashboards.ui.access import Request, managed_participant, signed_in
 from participants.audit import record
 from participants.http import SeeOther
 from participants.models import Participant, User
@@ -38,9 +37,7 @@ def note_store(participant: Participant, *, text: str, by: User) -> Note:
 @signed_in
 def note_add(request: Request, code: str, study_id: str) -> HttpResponse:
     """Keep a note. For HTMX the card anew, else back to the page. 403 for those who may only look."""
-    participant = visible_participant(request, code, study_id)
-    if not may_manage(request.user, participant):
-        raise PermissionDenied
+    participant = managed_participant(request, code, study_id)
     text, problem = said(request).lines("text", LONGEST + 1), ""
     try:
         note_store(participant, text=text, by=request.user)

@@ -13,6 +13,7 @@ from django.urls import reverse
 from dashboards.alerts import listing as alerts_listing
 from dashboards.participant_detail import activity_feed, header
 from dashboards.ui import connection_labels
+from dashboards.ui.access import may_manage
 from dashboards.ui.connection_labels import Badge
 from dashboards.ui.refresh import minute
 from ingestion import live_providers
@@ -76,11 +77,6 @@ class Past:
 
     invitation: Invitation
     state: str
-
-
-def may_manage(user: User, participant: Participant) -> bool:
-    """Whether the user may invite, disconnect and start syncs for this participant."""
-    return Participant.objects.managed_by(user).filter(pk=participant.pk).exists()
 
 
 def link(connection: Connection, now: dt.datetime) -> Link:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Min, Q
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from dashboards.models import Outreach
-from dashboards.ui.access import Request, signed_in
+from dashboards.ui.access import Request, signed_in, visible_trial
 from dashboards.ui.formatting import NO_BREAK
 from ingestion.models import ImportFile
 from metrics.models import Recompute
@@ -90,7 +90,7 @@ def _imports(trial: Trial, now: dt.datetime) -> list[Work]:
 @signed_in
 def progress(request: Request, code: str) -> HttpResponse:
     """The lines alone, asked for again while there are any."""
-    trial = get_object_or_404(Trial.objects.visible_to(request.user), code=code)
+    trial = visible_trial(request, code)
     now = timezone.now()
     works = going_on(trial, request.user, now)
     return render(request, "dashboards/ui/_progress.html", {"trial": trial, "works": works, "now": now})

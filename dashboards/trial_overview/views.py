@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, Max
 from django.http import HttpResponse, HttpResponseBase
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
@@ -19,7 +19,7 @@ from dashboards.trial_overview import background_jobs, day_strip, filters, table
 from dashboards.trial_overview.filters import Asked
 from dashboards.trial_overview.rows import Row, row
 from dashboards.ui import downloads
-from dashboards.ui.access import Request, signed_in
+from dashboards.ui.access import Request, signed_in, visible_trial
 from dashboards.ui.formatting import NO_BREAK, hours_minutes
 from dashboards.ui.http import pushed
 from dashboards.ui.pagination import Pages
@@ -139,7 +139,7 @@ class View:
 @signed_in
 def trial_detail(request: Request, code: str) -> HttpResponseBase:
     """The whole page; for HTMX the table with its counters; 204 where `seen` says that nothing has changed since."""
-    trial = get_object_or_404(Trial.objects.visible_to(request.user), code=code)
+    trial = visible_trial(request, code)
     user: User = request.user
     want, now = filters.asked(asked(request)), timezone.now()
     if downloads.form(request):

@@ -1,4 +1,7 @@
-"""Who gets in: a person must be signed in, and a partial request of a signed-out person reloads the page."""
+"""Access to the pages: who is signed in, and which trial or participant of an address they may see or act on.
+
+A partial request of a signed-out person reloads the page.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,14 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRefresh
 from django_htmx.middleware import HtmxDetails
 
+from participants.accounts import services as accounts_services
 from participants.models import Participant, Trial, User
 
 
@@ -41,14 +46,34 @@ def signed_in(view: View) -> View:
     return inner
 
 
-def visible_participant(request: HttpRequest, code: str, study_id: str) -> Participant:
-    """The participant if the signed-in person may see them; else 404, as if there were no such participant."""
-    visible = Participant.objects.visible_to(request.user).select_related("trial", "site")
-    participant: Participant = get_object_or_404(visible.with_study_id(study_id), trial__code=code)
+def visible_participant(
+    request: HttpRequest, code: str, study_id: str, *, among: QuerySet[Participant] | None = None
+) -> Participant:
+    """The participant if the signed-in person may see them; else 404, as if there were no such participant.
+
+    `among`: with what is read of them besides; else their trial and their site are.
+    """
+    people: Any = Participant.objects.select_related("trial", "site") if among is None else among
+    visible = people.visible_to(request.user).with_study_id(study_id)
+    participant: Participant = get_object_or_404(visible, trial__code=code)
+    return participant
+
+
+def may_manage(user: User, participant: Participant) -> bool:
+    """Whether the user may act for this participant: invite, disconnect, start syncs, write to them."""
+    return Participant.objects.managed_by(user).filter(pk=participant.pk).exists()
+
+
+def managed_participant(request: Request, code: str, study_id: str) -> Participant:
+    """The participant if the signed-in person may act for them: 404 to who may not even see them, else 403."""
+    participant = visible_participant(request, code, study_id)
+    if not may_manage(request.user, participant):
+        raise PermissionDenied
     return participant
 
 
 def visible_trial(request: Request, code: str) -> Trial:
+    """The trial if the signed-in person may see it; else 404, as if there were no such trial."""
     trial: Trial = get_object_or_404(Trial.objects.visible_to(request.user), code=code)
     return trial
 
@@ -63,4 +88,24 @@ def managed_trial(request: Request, code: str) -> Trial:
     trial = visible_trial(request, code)
     if not may_change(request.user, trial):
         raise PermissionDenied
+    return trial
+
+
+def led_trial(request: Request, code: str) -> Trial:
+    """The trial if the signed-in person leads all of it; to everybody else 404, as if there were no such page."""
+    trial: Trial = get_object_or_404(Trial.objects.led_by(request.user), code=code)
+    return trial
+
+
+def led_participant(request: Request, code: str, study_id: str) -> Participant:
+    """The participant if the signed-in person leads all of their trial: 404 to who may not even see them, else 403."""
+    participant = visible_participant(request, code, study_id)
+    if not may_change(request.user, participant.trial):
+        raise PermissionDenied
+    return participant
+
+
+def team_trial(request: Request, code: str) -> Trial:
+    """The trial if the signed-in person may invite colleagues into it; to everybody else 404."""
+    trial: Trial = get_object_or_404(accounts_services.led_by(request.user), code=code)
     return trial
