@@ -30,8 +30,6 @@ STILL_LONG = frozenset(
     {
         "benchmarks.monitoring_data",
         "config.embedded.supervisor",
-        "dashboards.heatmap.views",
-        "dashboards.messaging.compose",
         "ingestion.providers.google_health.data_types",
         "ingestion.sync.gap_evidence",
     }

@@ -1,4 +1,4 @@
-"""The page on which a letter is written: what its form says, and all that is shown beside it. Sends nothing."""
+"""Draft of an e-mail, or of a call: what its form says, filled with what fits the recipients. Sends nothing."""
 
 from __future__ import annotations
 
@@ -9,61 +9,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.http import Http404
-from django.utils.safestring import SafeString
-
-from dashboards.messaging import (
-    default_templates,
-    preflight,
-    template_engine,
-    template_variables,
-)
+from dashboards.messaging import default_templates
 from dashboards.messaging import recipients as people_to_write_to
-from dashboards.messaging import (
-    templates as messaging_templates,
-)
+from dashboards.messaging import templates as messaging_templates
+from dashboards.messaging.recipient_list import MOST_LISTED, SHOWN, managed
 from dashboards.messaging.recipients import Recipient
 from dashboards.messaging.services import Text
 from dashboards.models import Alert, MessageTemplate
-from dashboards.trial_overview import day_strip
-from dashboards.trial_overview import filters as trial_overview_filters
-from dashboards.trial_overview.status_reason import Why, why
-from dashboards.ui.connection_labels import Badge
 from metrics.monitoring.status import Word
-from participants.models import Participant, Protocol, Trial, User
+from participants.models import Participant, Trial, User
 from participants.privacy import contacts
-from participants.study_ids import study_key
 from participants.user_input import Entered, number_of
 
-SHOWN = 100  # recipients in the list; the others are counted
-# Characters of a form: study ids of all recipients, the text of a letter.
-MOST_LISTED, MOST_BODY = 200_000, 100_000
-SEGMENTS = 4  # recipients to choose the preview by buttons; more by a list
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A recipient in the list."""
-
-    recipient: Recipient
-    checked: bool
-    why: Why
-    badge: Badge
-    sub: str
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """One recipient's letter as they will read it, but for their name, their address and their links."""
-
-    recipient: Recipient
-    sender: str
-    language: str
-    subject: str
-    html: SafeString
-    plain: str
-    footer: str
-    opt_out: str
+MOST_BODY = 100_000  # characters of a letter's text
 
 
 @dataclass(slots=True)
@@ -145,28 +103,6 @@ class Draft:
     def shown_person(self) -> Recipient | None:
         named = (one for one in self.recipients if one.study_id == self.person)
         return next(named, None) or next(iter(self.chosen), None) or next(iter(self.recipients), None)
-
-
-def managed(trial: Trial, user: User, asked: Entered, now: dt.datetime) -> list[Recipient]:
-    """Those whom the address or the form names, whom the user may act for. Raises Http404 for anybody else.
-
-    `to` (several) or `listed` (one, with commas) names them; `all=1` all that the trial page's query matches.
-    """
-    mine = Participant.objects.managed_by(user).filter(trial=trial)
-    if asked.get("all") == "1" and not asked.get("listed"):
-        want = trial_overview_filters.asked(asked)
-        matching = trial_overview_filters.matching(trial_overview_filters.of_trial(trial, user, want), want, now)
-        people = mine.filter(pk__in=matching.values("pk"))
-        ids = None
-    else:
-        listed = asked.text("listed", MOST_LISTED)
-        named = listed.split(",") if listed else asked.texts("to", people_to_write_to.MOST + 1)
-        ids = {study_id for study_id in named if study_id}
-        people = mine.with_study_ids(ids)
-    found = people_to_write_to.recipients(people, trial, now)
-    if ids is not None and len(found) < len({study_key(one) for one in ids}):
-        raise Http404("a recipient is not among those whom this person may write to")
-    return found
 
 
 def draft(trial: Trial, user: User, asked: Entered, now: dt.datetime) -> Draft:
@@ -274,54 +210,6 @@ def _batch(given: str) -> str:
         return str(uuid.UUID(given))
     except ValueError:
         return str(uuid.uuid4())
-
-
-def preview(made: Draft, protocol: Protocol, now: dt.datetime) -> Preview | None:
-    """The letter to the person shown. Raises BadLetter for a text that names what does not exist."""
-    one = made.shown_person
-    if one is None:
-        return None
-    text = made.texts.get(one.reach.language) or made.text
-    language = one.reach.language if one.reach.language in made.texts else made.language
-    template_engine.check(text.subject)
-    template_engine.check(text.body)
-    person, words = one.participant, template_variables.words(language)
-    filled = messaging_templates.values(
-        person, one.standing, protocol, language, now, first_name="x", reconnect_link="x"
-    )
-    shown = template_engine.masked(filled)
-    marks = {name: f"[{value}]" if name in template_engine.HIDDEN else value for name, value in shown.items()}
-    return Preview(
-        recipient=one,
-        sender=f"{person.trial.code}, {person.site.name}" if person.site else person.trial.code,
-        language=contacts.LANGUAGES.get(language, language),
-        subject=template_engine.subject(text.subject, marks),
-        html=template_engine.html(text.body, shown, template_engine.Marked()),
-        plain=template_engine.plain(text.body, marks),
-        footer=words.footer.format(study=person.trial.code),
-        opt_out=words.opt_out,
-    )
-
-
-def reason_of(one: Recipient, now: dt.datetime) -> Why:
-    """Why a recipient needs somebody, as on the trial's page."""
-    today = now.astimezone(one.zone).date()
-    return why(one.participant, one.word, day_strip.letters(one.standing, today) if one.standing else "", now)
-
-
-def rows(made: Draft, now: dt.datetime) -> list[Row]:
-    """The list's rows, the first hundred."""
-    checked = {one.study_id for one in made.chosen}
-    return [
-        Row(
-            one,
-            one.study_id in checked,
-            reason_of(one, now),
-            preflight.when_badge(one, now),
-            preflight.when_words(one, now),
-        )
-        for one in made.recipients[:SHOWN]
-    ]
 
 
 def call_draft(person: Participant, asked: Entered, now: dt.datetime) -> dict[str, Any]:

@@ -15,7 +15,18 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dashboards.messaging import compose, email_builder, labels, preflight, sending, services, smtp, template_engine
+from dashboards.messaging import (
+    compose,
+    email_builder,
+    labels,
+    preflight,
+    preview,
+    recipient_list,
+    sending,
+    services,
+    smtp,
+    template_engine,
+)
 from dashboards.messaging.recipients import protocol_now
 from dashboards.ui.access import Request, signed_in, visible_trial
 from participants.http import SeeOther
@@ -59,7 +70,7 @@ def _shown(draft: compose.Draft, now: dt.datetime) -> dict[str, Any]:
     protocol = protocol_now(draft.trial, now)
     fault, shown = draft.fault, None
     try:
-        shown = compose.preview(draft, protocol, now)
+        shown = preview.preview(draft, protocol, now)
     except template_engine.BadLetter as error:
         fault = fault or str(error)
     found = preflight.checks(
@@ -68,12 +79,12 @@ def _shown(draft: compose.Draft, now: dt.datetime) -> dict[str, Any]:
     return {
         "trial": draft.trial,
         "draft": draft,
-        "rows": compose.rows(draft, now),
+        "rows": recipient_list.rows(draft.recipients, draft.chosen, now),
         "preview": shown,
         "checks": found,
         "fault": fault,
         "variables": list(template_engine.VARIABLES),
-        "segments": draft.recipients if len(draft.recipients) <= compose.SEGMENTS else [],
+        "segments": draft.recipients if len(draft.recipients) <= preview.SEGMENTS else [],
         "section": "contacts",
         "now": now,
     }
@@ -130,7 +141,7 @@ def _test(request: Request, draft: compose.Draft, now: dt.datetime) -> str:
 def call_list(request: Request, code: str) -> HttpResponse:
     """Names and telephone numbers of a selection, with cause and since: to be called, or printed and then called."""
     trial, now = visible_trial(request, code), timezone.now()
-    found = compose.managed(trial, request.user, asked(request), now)
+    found = recipient_list.managed(trial, request.user, asked(request), now)
     if not found:
         raise Http404("nobody is named")
     rows = []
@@ -139,7 +150,7 @@ def call_list(request: Request, code: str) -> HttpResponse:
             details = contacts.contact_open(one.participant)
         except encryption.CannotOpen:
             details = None
-        rows.append({"one": one, "details": details, "why": compose.reason_of(one, now)})
+        rows.append({"one": one, "details": details, "why": recipient_list.reason_of(one, now)})
     log.info("user %s opened a call list of %s participants", request.user.pk, len(rows))
     return render(
         request,

@@ -1,0 +1,47 @@
+"""What the heat map's address asks for: how many days, days or nights, of which site, in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from dashboards.heatmap.svg_paths import DAYS, NIGHTS, Kind
+from participants import user_input
+
+SPANS = {"4w": ("4 weeks", 28), "8w": ("8 weeks", 56), "trial": ("Trial", 0)}
+SORTS = {"urgency": "most urgent", "adherence": "lowest adherence", "id": "study id"}
+# Name -> (words, field of the standing, what its letters mean).
+MEASURES: dict[str, tuple[str, str, tuple[Kind, ...]]] = {
+    "days": ("Day status and wear", "trail", DAYS),
+    "nights": ("Nights", "nights", NIGHTS),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the address asks for; unknown values fall back to the defaults."""
+
+    span: str = "8w"
+    measure: str = "days"
+    sort: str = "urgency"
+    site: str = ""
+    page: str = ""
+
+    def query(self, **changes: str) -> str:
+        now = {"span": self.span, "show": self.measure, "site": self.site, "sort": self.sort, "page": self.page}
+        now |= changes
+        defaults = {"span": "8w", "show": "days", "sort": "urgency", "page": "1"}
+        return urlencode({k: v for k, v in now.items() if v and defaults.get(k) != v})
+
+
+def asked(values: user_input.Entered) -> Asked:
+    def one_of(name: str, known: Mapping[str, Any], default: str) -> str:
+        return values.get(name, default) if values.get(name) in known else default
+
+    site = values.get("site", "")[:32]
+    return Asked(
+        one_of("span", SPANS, "8w"), one_of("show", MEASURES, "days"), one_of("sort", SORTS, "urgency"), site,
+        values.get("page", "")[:9],
+    )  # fmt: skip

@@ -1,0 +1,191 @@
+"""Picture of the heat map: one page of its rows, their marks and dates, and everybody beside it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.paginator import Page, Paginator
+
+from dashboards.heatmap import svg_paths
+from dashboards.heatmap.filters import MEASURES, SORTS, SPANS, Asked
+from dashboards.heatmap.queries import EPOCH, Everybody
+from dashboards.heatmap.svg_paths import ROW, TOP, Kind, Letters, Overview, Path
+from dashboards.trial_overview import filters as trial_overview_filters
+from dashboards.trial_overview.rows import percent
+from dashboards.ui import formatting
+from dashboards.ui.connection_labels import Badge
+from dashboards.ui.pagination import Pages
+from dashboards.ui.status_labels import BADGES
+from metrics.monitoring.status import Word
+from participants.models import Protocol, Site, Trial, User
+
+PAGE_SIZE = 40
+WIDTH = 896
+ROOMY_DATES = 4  # pixels a column, from which each Monday has its date
+
+
+@dataclass(frozen=True, slots=True)
+class MapRow:
+    """A row beside the picture, and under it as numbers of the days shown."""
+
+    study_id: str
+    badge: Badge
+    share: int | None
+    counts: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    x: int
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """One view of the heat map."""
+
+    want: Asked
+    everybody: Everybody
+    page: Page[Any]
+    pages: Pages
+    rows: list[MapRow]
+    column: int
+    paths: list[Path]
+    bars: list[Path]
+    months: list[Tick]
+    dates: list[Tick]
+    weekends: list[int]
+    overview: Overview
+    sites: list[Site]
+    protocol: Protocol
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        return MEASURES[self.want.measure][2]
+
+    @property
+    def words(self) -> list[str]:
+        """Heads of the table under the map."""
+        return list(dict.fromkeys(kind.word for kind in self.kinds))
+
+    @property
+    def total(self) -> int:
+        return len(self.everybody.people)
+
+    @property
+    def days(self) -> int:
+        return int(self.everybody.letters.shape[1])
+
+    @property
+    def width(self) -> int:
+        return self.days * self.column
+
+    @property
+    def height(self) -> int:
+        return TOP + len(self.rows) * ROW
+
+    @property
+    def frame(self) -> tuple[float, float]:
+        """Top and height of the frame in the overview, in its lines."""
+        start = (self.page.number - 1) * PAGE_SIZE / self.overview.people
+        return round(start, 2), round(len(self.rows) / self.overview.people, 2)
+
+    @property
+    def span_words(self) -> str:
+        return formatting.date_span(self.everybody.first, self.everybody.last)
+
+    @property
+    def spans(self) -> list[tuple[str, str, bool]]:
+        return [
+            (self.want.query(span=key, page="") or "span=8w", words, key == self.want.span)
+            for key, (words, _) in SPANS.items()
+        ]
+
+    @property
+    def measures(self) -> list[tuple[str, str]]:
+        return [(key, words) for key, (words, _, _) in MEASURES.items()]
+
+    @property
+    def sorts(self) -> list[tuple[str, str]]:
+        return list(SORTS.items())
+
+    @property
+    def valid_hours(self) -> str:
+        minutes = self.protocol.valid_day_minutes
+        return formatting.hours_minutes(minutes) if minutes % 60 else str(minutes // 60)
+
+    @property
+    def page_query(self) -> str:
+        """To another page of this view, whose number follows."""
+        return self.want.query(page="")
+
+    @property
+    def download_query(self) -> str:
+        """To which the form is added."""
+        return "&".join(part for part in (self.want.query(page=""), "format=") if part)
+
+
+def draw(trial: Trial, user: User, want: Asked, everybody: Everybody) -> Map:
+    """The picture of one page of rows, and of everybody."""
+    page = Paginator(everybody.people, PAGE_SIZE).get_page(want.page)
+    begin = (page.number - 1) * PAGE_SIZE
+    letters, kinds = everybody.letters[begin : begin + PAGE_SIZE], MEASURES[want.measure][2]
+    days = everybody.letters.shape[1]
+    column = max(WIDTH // days, 3)
+    dates = [everybody.first + dt.timedelta(days=day) for day in range(days)]
+    return Map(
+        want=want,
+        everybody=everybody,
+        page=page,
+        pages=Pages(page, lambda number: want.query(page=number) or "page=1"),
+        rows=[_row(person, letters[i], kinds, want) for i, person in enumerate(page)],
+        column=column,
+        paths=svg_paths.cells(letters, kinds, column),
+        bars=svg_paths.bars(everybody.letters, kinds, column),
+        months=_months(dates, column),
+        dates=_mondays(dates, column),
+        weekends=_weekends(dates, column),
+        overview=svg_paths.overview(everybody.letters, kinds),
+        sites=trial_overview_filters.sites(trial, user),
+        protocol=Protocol.objects.in_force(everybody.last).filter(trial=trial).first() or Protocol(),
+    )
+
+
+def _row(person: tuple[Any, ...], letters: Letters, kinds: tuple[Kind, ...], want: Asked) -> MapRow:
+    study_id, word, adherence = person
+    counted: dict[str, int] = {}
+    for kind in kinds:
+        counted[kind.word] = counted.get(kind.word, 0) + int(svg_paths.is_any(letters, kind.letters).sum())
+    share = percent(adherence)
+    if want.measure == "nights":
+        known = counted["recorded"] + counted["no night"]
+        share = percent(counted["recorded"] / known) if known else None
+    return MapRow(study_id, BADGES[Word(word)], share, list(counted.values()))
+
+
+def _months(dates: list[dt.date], column: int) -> list[Tick]:
+    """The name of each month over its first day shown, where there is room until the next."""
+    starts = [i for i, date in enumerate(dates) if i == 0 or date.day == 1]
+    ends = [*starts[1:], len(dates)]
+    return [
+        Tick(i * column, f"{dates[i]:%b}" if dates[i].month > 1 or i == 0 else f"{dates[i]:%b %Y}")
+        for i, end in zip(starts, ends, strict=True)
+        if (end - i) * column >= 26
+    ]
+
+
+def _mondays(dates: list[dt.date], column: int) -> list[Tick]:
+    """The date under each Monday, and today's; fewer where columns are narrow."""
+    every = 7 if column >= ROOMY_DATES else 28
+    found = [
+        Tick(i * column + column // 2, str(date.day))
+        for i, date in enumerate(dates)
+        if date.weekday() == 0 and (date - EPOCH).days % every == 4 % every and i < len(dates) - 2
+    ]
+    return [*found, Tick((len(dates) - 1) * column + column // 2, str(dates[-1].day))]
+
+
+def _weekends(dates: list[dt.date], column: int) -> list[int]:
+    return [i * column for i, date in enumerate(dates) if date.weekday() >= 5] if column >= svg_paths.ROOMY else []

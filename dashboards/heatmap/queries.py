@@ -1,0 +1,50 @@
+"""Everybody's day codes, in the order that was asked for."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db.models import Min
+from django.db.models.functions import Right
+
+from dashboards.heatmap.filters import MEASURES, SPANS, Asked
+from dashboards.heatmap.svg_paths import Letters
+from dashboards.trial_overview import filters as trial_overview_filters
+from metrics.monitoring import day_codes
+from participants.models import Trial, User
+
+EPOCH = dt.date(1970, 1, 1)
+LONGEST = 3 * 366  # days of a trial that are drawn, the newest
+
+
+@dataclass(frozen=True, slots=True)
+class Everybody:
+    """All who match, in order, with their letters from `first` to `last` (both included)."""
+
+    people: list[tuple[Any, ...]]  # study id, word, adherence
+    letters: Letters
+    first: dt.date
+    last: dt.date
+
+
+def read(trial: Trial, user: User, want: Asked, now: dt.datetime) -> Everybody:
+    """Everybody's letters: one query of one short row each (two for the whole trial)."""
+    last = now.astimezone(ZoneInfo(trial.time_zone)).date()
+    people = trial_overview_filters.of_trial(trial, user, trial_overview_filters.Asked(site=want.site))
+    days = SPANS[want.span][1]
+    if not days:
+        began = people.aggregate(first=Min("standing__trail_from"))["first"] or last
+        days = min(max((last - began).days + 1, 28), LONGEST)
+    first = last - dt.timedelta(days=days - 1)
+    # Trails end on each one's today, a day from the trial's at most: so many letters hold the days asked for.
+    letters = Right(f"standing__{MEASURES[want.measure][1]}", days + 2)
+    found = trial_overview_filters.ordered(
+        trial_overview_filters.matching(people, trial_overview_filters.Asked(), now), want.sort
+    ).values_list("study_id", "word", "standing__adherence", "standing__trail_until", letters)
+    rows = list(found)
+    known = [((until - EPOCH).days - len(text) + 1, text) if until else (0, "") for *_, until, text in rows]
+    start = (first - EPOCH).days
+    return Everybody([row[:3] for row in rows], day_codes.matrix(known, start, start + days - 1), first, last)

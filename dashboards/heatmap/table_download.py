@@ -1,0 +1,33 @@
+"""Download of the heat map as a table."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from dashboards.heatmap.filters import MEASURES, Asked
+from dashboards.heatmap.queries import Everybody
+from dashboards.ui import downloads
+from dashboards.ui.status_labels import BADGES
+from metrics.monitoring.status import Word
+from participants.models import Trial
+from participants.tables import Column
+
+
+def table(trial: Trial, everybody: Everybody, want: Asked, now: dt.datetime) -> downloads.Table:
+    """A row for each participant, a column for each day, its status as a word."""
+    kinds = MEASURES[want.measure][2]
+    words = {letter: kind.word for kind in kinds for letter in kind.letters}
+    known = ", ".join(dict.fromkeys(kind.word for kind in kinds))
+    days = [everybody.first + dt.timedelta(days=i) for i in range(everybody.letters.shape[1])]
+    columns = [
+        Column("study_id", "Participant's study id (pseudonym)"),
+        Column("status", "The word of the page: what needs somebody first"),
+        Column("adherence", "Valid days as a share of the days that count, 0 to 1; blank: no day counts yet"),
+        *(Column(day.isoformat(), f"That local day: {known}; blank: not monitored") for day in days),
+    ]
+    rows = (
+        [study_id, BADGES[Word(word)].word, adherence, *(words.get(chr(letter), "") for letter in letters)]
+        for (study_id, word, adherence), letters in zip(everybody.people, everybody.letters, strict=True)
+    )
+    name = f"{trial.code}-{want.measure}-{now:%Y%m%dT%H%MZ}"
+    return downloads.Table(name, want.measure, columns, rows, len(everybody.people))

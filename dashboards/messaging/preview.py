@@ -1,0 +1,58 @@
+"""Preview of an e-mail: as one recipient will read it, but for their name, their address and their links."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from django.utils.safestring import SafeString
+
+from dashboards.messaging import template_engine, template_variables
+from dashboards.messaging import templates as messaging_templates
+from dashboards.messaging.compose import Draft
+from dashboards.messaging.recipients import Recipient
+from participants.models import Protocol
+from participants.privacy import contacts
+
+SEGMENTS = 4  # recipients to choose the preview by buttons; more by a list
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """One recipient's letter as they will read it, but for their name, their address and their links."""
+
+    recipient: Recipient
+    sender: str
+    language: str
+    subject: str
+    html: SafeString
+    plain: str
+    footer: str
+    opt_out: str
+
+
+def preview(made: Draft, protocol: Protocol, now: dt.datetime) -> Preview | None:
+    """The letter to the person shown. Raises BadLetter for a text that names what does not exist."""
+    one = made.shown_person
+    if one is None:
+        return None
+    text = made.texts.get(one.reach.language) or made.text
+    language = one.reach.language if one.reach.language in made.texts else made.language
+    template_engine.check(text.subject)
+    template_engine.check(text.body)
+    person, words = one.participant, template_variables.words(language)
+    filled = messaging_templates.values(
+        person, one.standing, protocol, language, now, first_name="x", reconnect_link="x"
+    )
+    shown = template_engine.masked(filled)
+    marks = {name: f"[{value}]" if name in template_engine.HIDDEN else value for name, value in shown.items()}
+    return Preview(
+        recipient=one,
+        sender=f"{person.trial.code}, {person.site.name}" if person.site else person.trial.code,
+        language=contacts.LANGUAGES.get(language, language),
+        subject=template_engine.subject(text.subject, marks),
+        html=template_engine.html(text.body, shown, template_engine.Marked()),
+        plain=template_engine.plain(text.body, marks),
+        footer=words.footer.format(study=person.trial.code),
+        opt_out=words.opt_out,
+    )

@@ -1,0 +1,77 @@
+"""Recipient list: whom an address or a form names, if the user may write to them, and their rows."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.http import Http404
+
+from dashboards.messaging import preflight
+from dashboards.messaging import recipients as people_to_write_to
+from dashboards.messaging.recipients import Recipient
+from dashboards.trial_overview import day_strip
+from dashboards.trial_overview import filters as trial_overview_filters
+from dashboards.trial_overview.status_reason import Why, why
+from dashboards.ui.connection_labels import Badge
+from participants.models import Participant, Trial, User
+from participants.study_ids import study_key
+from participants.user_input import Entered
+
+SHOWN = 100  # recipients in the list; the others are counted
+MOST_LISTED = 200_000  # characters of all recipients' study ids in a form
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A recipient in the list."""
+
+    recipient: Recipient
+    checked: bool
+    why: Why
+    badge: Badge
+    sub: str
+
+
+def managed(trial: Trial, user: User, asked: Entered, now: dt.datetime) -> list[Recipient]:
+    """Those whom the address or the form names, whom the user may act for. Raises Http404 for anybody else.
+
+    `to` (several) or `listed` (one, with commas) names them; `all=1` all that the trial page's query matches.
+    """
+    mine = Participant.objects.managed_by(user).filter(trial=trial)
+    if asked.get("all") == "1" and not asked.get("listed"):
+        want = trial_overview_filters.asked(asked)
+        matching = trial_overview_filters.matching(trial_overview_filters.of_trial(trial, user, want), want, now)
+        people = mine.filter(pk__in=matching.values("pk"))
+        ids = None
+    else:
+        listed = asked.text("listed", MOST_LISTED)
+        named = listed.split(",") if listed else asked.texts("to", people_to_write_to.MOST + 1)
+        ids = {study_id for study_id in named if study_id}
+        people = mine.with_study_ids(ids)
+    found = people_to_write_to.recipients(people, trial, now)
+    if ids is not None and len(found) < len({study_key(one) for one in ids}):
+        raise Http404("a recipient is not among those whom this person may write to")
+    return found
+
+
+def reason_of(one: Recipient, now: dt.datetime) -> Why:
+    """Why a recipient needs somebody, as on the trial's page."""
+    today = now.astimezone(one.zone).date()
+    return why(one.participant, one.word, day_strip.letters(one.standing, today) if one.standing else "", now)
+
+
+def rows(recipients: Sequence[Recipient], chosen: Sequence[Recipient], now: dt.datetime) -> list[Row]:
+    """The list's rows, the first hundred."""
+    checked = {one.study_id for one in chosen}
+    return [
+        Row(
+            one,
+            one.study_id in checked,
+            reason_of(one, now),
+            preflight.when_badge(one, now),
+            preflight.when_words(one, now),
+        )
+        for one in recipients[:SHOWN]
+    ]
