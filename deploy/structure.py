@@ -30,8 +30,6 @@ STILL_LONG = frozenset(
     {
         "benchmarks.monitoring_data",
         "config.embedded.supervisor",
-        "ingestion.providers.google_health.data_types",
-        "ingestion.sync.gap_evidence",
     }
 )
 STILL_SHORT = frozenset(

@@ -15,7 +15,8 @@ from django.core.cache.backends.base import BaseCache
 from ingestion.providers.google_health import account, data_types, exercise, sessions, sleep
 from ingestion.providers.google_health.client import GoogleHealth
 from ingestion.providers.google_health.config import GOOGLE_WEARABLES, GoogleConfig
-from ingestion.providers.google_health.data_types import DATA_TYPES, GoogleType, Kind
+from ingestion.providers.google_health.data_types import DATA_TYPES
+from ingestion.providers.google_health.google_type import GoogleType, Kind
 from ingestion.providers.google_health.requests import fields
 from metrics.local_time import LocalCalendar
 from tests.google_health.discovery import known

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from ingestion.models import Connection
 from ingestion.providers.google_health.config import GoogleConfig
-from ingestion.providers.google_health.data_types import DATA_TYPES, Kind
+from ingestion.providers.google_health.data_types import DATA_TYPES
+from ingestion.providers.google_health.google_type import Kind
 from metrics.batch import MICROSECOND, instant, microseconds
 from metrics.models import Measurement, SleepSession, Source
 from metrics.registry import BY_ID

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingestion.providers.base.live import Pulled
-from ingestion.providers.google_health.data_types import GoogleType, Kind, Member
 from ingestion.providers.google_health.decode import Page
+from ingestion.providers.google_health.google_type import GoogleType, Kind, Member
 from ingestion.providers.google_health.times import NO_OFFSET
 from ingestion.providers.missing_values import present
 from metrics.batch import MICROSECOND, Delivery, SampleBatch, Seconds, SourceKey, Times, Values, microseconds

@@ -27,10 +27,11 @@ from ingestion.providers.base.live import (
 from ingestion.providers.google_health import account, webhooks
 from ingestion.providers.google_health.assembly import assemble
 from ingestion.providers.google_health.config import GoogleConfig
-from ingestion.providers.google_health.data_types import DATA_TYPES, SCOPES, GoogleType, Kind
+from ingestion.providers.google_health.data_types import DATA_TYPES, SCOPES
 from ingestion.providers.google_health.decode import page
 from ingestion.providers.google_health.errors import api_error
 from ingestion.providers.google_health.exercise import assemble_exercise, exercise_page
+from ingestion.providers.google_health.google_type import GoogleType, Kind
 from ingestion.providers.google_health.oauth import OAuth
 from ingestion.providers.google_health.pagination import all_pages
 from ingestion.providers.google_health.requests import (

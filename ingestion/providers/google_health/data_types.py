@@ -8,11 +8,14 @@ zero or negative where nothing was computed; the nightly rate comes from `daily-
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import Enum
 
-from ingestion.providers.base.live import DataType
+from ingestion.providers.google_health.google_type import (
+    MAX_SESSIONS_PAGE,
+    GoogleType,
+    Kind,
+    Member,
+    RollupMembers,
+)
 from metrics.batch import Sessions
 
 SCOPE = "https://www.googleapis.com/auth/googlehealth."
@@ -23,81 +26,8 @@ SLEEP = f"{SCOPE}sleep.readonly"
 SETTINGS = f"{SCOPE}settings.readonly"
 SCOPES = (ACTIVITY, MEASUREMENTS, SLEEP, SETTINGS)
 
-MAX_PAGE = 10_000
-# Google clamps these pages whatever is asked for.
-MAX_SESSIONS_PAGE = 25
-# The shorter of the two limits on the range of a rollUp.
-MAX_ROLLUP = dt.timedelta(days=14)
 # Of what is one a day or less, twelve weeks fit a page; a list has no limit of its own.
 TWELVE_WEEKS = dt.timedelta(weeks=12)
-
-
-class Kind(Enum):
-    """How a type's records are dated; decides the filter's member and where the time stands in a point."""
-
-    SAMPLE = "sample_time.physical_time"
-    INTERVAL = "interval.start_time"
-    DAILY = "date"
-    SESSION = "interval.civil_start_time"  # any other time is refused
-    SLEEP = "interval.end_time"  # the start is refused
-    ROLLUP = ""  # cannot be listed, only rolled up
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A number in a point, and the metric it becomes: (number - `minus`) / `divisor`.
-
-    `unit` is the vendor's. `absent` is what a missing number means: proto3 leaves zeros out, so 0 for counts, and
-    None where a zero would mean that nothing was computed (then what lies below zero is skipped too, unless it is a
-    difference). `required`: a point without it is no answer.
-    """
-
-    name: str
-    metric: str
-    unit: str
-    divisor: float = 1.0
-    absent: float | None = None
-    minus: str | None = None
-    required: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RollupMembers:
-    """Members of a type's rolled-up value. Several totals are added up."""
-
-    mean: str = ""
-    low: str = ""
-    high: str = ""
-    totals: tuple[str, ...] = ()
-
-    def names(self) -> Iterator[str]:
-        yield from (name for name in (self.mean, self.low, self.high, *self.totals) if name)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GoogleType(DataType):
-    """A data type in Google's words.
-
-    `seconds`: length of what a sample stands for, None for an instant (intervals bring their own). `summed`: points
-    of one source at one time are parts of a whole. `takes_family`: whether a list may be narrowed to a family of
-    sources. `announced`: whether webhooks tell of it.
-    """
-
-    snake: str
-    payload: str
-    kind: Kind
-    members: tuple[Member, ...] = ()
-    rollup: RollupMembers | None = None
-    page_size: int = MAX_PAGE
-    seconds: int | None = None
-    summed: bool = False
-    takes_family: bool = True
-    announced: bool = True
-
-    @property
-    def filter_member(self) -> str:
-        return f"{self.snake}.{self.kind.value}"
-
 
 TYPES: tuple[GoogleType, ...] = (
     GoogleType(

@@ -20,7 +20,7 @@ from msgspec import Raw, Struct
 from numpy.typing import NDArray
 
 from ingestion.providers.base.errors import BrokenAnswer
-from ingestion.providers.google_health.data_types import GoogleType, Kind, Member
+from ingestion.providers.google_health.google_type import GoogleType, Kind, Member
 from ingestion.providers.google_health.listing import NOTHING, SHAPE, ListDecoder, decoded, specified
 from ingestion.providers.google_health.times import NO_OFFSET, Fault, Mask, dates, instants, lengths, offsets, readable
 from metrics.batch import Seconds, SourceKey, Times, Values

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ingestion.providers.google_health.config import GoogleConfig
-from ingestion.providers.google_health.data_types import MAX_PAGE, MAX_ROLLUP, GoogleType, Kind
+from ingestion.providers.google_health.google_type import MAX_PAGE, MAX_ROLLUP, GoogleType, Kind
 from metrics.batch import MICROSECOND, instant, microseconds
 from metrics.local_time import EPOCH, LocalCalendar
 

@@ -14,8 +14,8 @@ import msgspec
 import numpy as np
 
 from ingestion.providers.base.live import Fingerprint
-from ingestion.providers.google_health.data_types import GoogleType, RollupMembers
 from ingestion.providers.google_health.decode import NAN, Origin, Page
+from ingestion.providers.google_health.google_type import GoogleType, RollupMembers
 from ingestion.providers.google_health.listing import ListDecoder
 from ingestion.providers.google_health.times import NO_OFFSET, lengths, readable
 from metrics.batch import Seconds, Times, Values, instant
