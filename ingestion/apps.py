@@ -5,7 +5,7 @@ class IngestionConfig(AppConfig):
     name = "ingestion"
 
     def ready(self) -> None:
-        from ingestion import erasure, subject_access
+        from ingestion import erasure, subject_access, tasks  # noqa: F401  enqueued by name
         from ingestion.connections import end_of_collection, grants
         from ingestion.file_imports.provenance_updates import Parts
         from ingestion.sync import gap_evidence

@@ -6,7 +6,7 @@ class MetricsConfig(AppConfig):
     name = "metrics"
 
     def ready(self) -> None:
-        from metrics import erasure, subject_access
+        from metrics import erasure, subject_access, tasks  # noqa: F401  enqueued by name
         from metrics.monitoring import evaluation
         from metrics.reevaluation import trial_dates
         from metrics.storage import timescale

@@ -10,7 +10,7 @@ class ParticipantsConfig(AppConfig):
     default_auto_field = "django.db.models.AutoField"  # int4: participant ids are part of every measurement's key
 
     def ready(self) -> None:
-        from participants import hooks
+        from participants import hooks, tasks  # noqa: F401  enqueued by name
         from participants.accounts import sign_in_log
         from participants.privacy import subject_access_sections
 

@@ -19,9 +19,7 @@ def enqueue(name: str, *args: object, countdown: float | None = None) -> None:
 
     Raises kombu's OperationalError where the broker is away, KeyError where there is no such task.
     """
-    if name not in current_app.tasks:
-        current_app.loader.import_default_modules()  # a web server has not imported the tasks
-    task = current_app.tasks[name]
+    task = current_app.tasks[name]  # each app's tasks are imported when Django starts (its apps.py)
     if countdown is None:
         task.delay(*args)
     else:

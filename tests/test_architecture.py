@@ -71,6 +71,18 @@ def test_rooms_import_only_what_lies_beneath_them(room: str) -> None:
     assert not wrong
 
 
+def test_the_wiring_imports_nothing_of_the_set_up() -> None:
+    """deploy imports what config.embedded.setup shares with it; neither waits for the other."""
+    wrong = {
+        f"{path.relative_to(ROOT)} imports {name}"
+        for room in sorted(ROOMS)
+        for path in modules(room)
+        for name in imported(path)
+        if name.split(".")[0] == "deploy"
+    }
+    assert not wrong
+
+
 # Packages of each app from the bottom up: a module imports packages of lower layers and its own, no others.
 LAYERS: dict[str, list[set[str]]] = {
     "participants": [
@@ -192,6 +204,7 @@ def test_tasks_are_asked_for_by_name() -> None:
         f"{name_of(path)} -> {name}"
         for room in LAYERS
         for path in modules(room)
+        if path.name != "apps.py"  # registers them
         for name in imports_of(path, KNOWN)
         if name in {f"{app}.tasks" for app in LAYERS}
     }
@@ -218,7 +231,6 @@ def test_what_is_asked_for_by_name_is_a_task() -> None:
         for given in call.args
         if isinstance(given, ast.Constant) and isinstance(given.value, str)
     }
-    current_app.loader.import_default_modules()
     assert {"metrics.export_run", "participants.mail_notice", "ingestion.give_back", "dashboards.send_due"} <= names
     assert not names - set(current_app.tasks)
 

@@ -29,7 +29,7 @@ def test_plain_settings_raise_nothing() -> None:
 def test_a_left_over_access_token_is_said_to_be_ignored(settings: Any) -> None:
     settings.LEGACY_ACCESS_TOKEN_SET = True
     (message,) = checks.vendor_credentials(None)
-    assert (message.id, "ignored" in message.msg, "consents" in str(message.hint)) == ("config.W001", True, True)
+    assert (message.id, "ignored" in message.msg, "own consent" in str(message.hint)) == ("config.W001", True, True)
 
 
 @pytest.mark.parametrize(("present", "missing"), [("CLIENT_ID", "CLIENT_SECRET"), ("CLIENT_SECRET", "CLIENT_ID")])
