@@ -1,5 +1,5 @@
-"""Wiring: settings, Celery, URL roots, the database engine. No rules of the domain."""
+"""Wiring: settings, Celery, URL roots, the database engine. No rules of the domain.
 
-from config.celery import app as celery_app
-
-__all__ = ["celery_app"]
+Imports nothing: deploy/bootstrap.py reads config.embedded.setup before any package is installed. The Celery
+application is made when Django starts (config.apps).
+"""

@@ -15,7 +15,8 @@ class WiringConfig(AppConfig):
     verbose_name = "Wiring"
 
     def ready(self) -> None:
-        # Registers the checks, what tasks are recorded as, and that workers say that they live.
-        from config import celery_audit, checks  # noqa: F401
+        # Makes the Celery application, to which tasks are then sent; registers the checks, what tasks are recorded as,
+        # and that workers say that they live.
+        from config import celery, celery_audit, checks  # noqa: F401
         from config.health import heartbeats  # noqa: F401
         from config.observability import tasks  # noqa: F401  counts them

@@ -15,17 +15,19 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import fcntl
 import hashlib
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+if not __package__:  # started as a program, which finds what lies beside it only
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from config.embedded.setup import REDIS_ADVICE, REDIS_SERVERS, ROOT, SetupError, check_port, hold, port_wanted
+
 VAR = ROOT / "var"
 OLDEST, NEWEST = (3, 11), (3, 14)
 # The embedded Redis is a wheel for Linux that stops at this Python. PostgreSQL's goes to the newest.
@@ -35,15 +37,6 @@ NEWEST_WITH_WEARIPEDIA = (3, 12)
 OF_THEIR_OWN = ("wearipedia", "load")
 # What uv is asked for where that limit bites: it takes what it finds, else fetches the newest of these.
 FOR_UV = ">=3.11,<3.13"
-REDIS_SERVERS = ("redis-server", "valkey-server")
-REDIS_ADVICE = (
-    "Redis is missing. Install it and start again: `apt install redis-server` (Debian, Ubuntu), "
-    "`dnf install valkey` (Fedora), `brew install redis` (macOS); or set REDIS_URL to a server that runs."
-)
-
-
-class SetupError(Exception):
-    """Something the person at the keyboard must do; the text says what."""
 
 
 def say(text: str) -> None:
@@ -54,26 +47,6 @@ def say(text: str) -> None:
 # ---------------------------------------------------------------- before any long work
 
 
-def port_wanted() -> int:
-    """The web port: PORT, else 8000."""
-    raw = os.environ.get("PORT") or "8000"
-    if not raw.isdigit() or not 0 < int(raw) < 65536:
-        raise SetupError("PORT must be a number from 1 to 65535, not %r." % raw)
-    return int(raw)
-
-
-def hold(path: Path) -> int | None:
-    """Take the lock file at `path` until this process ends; None when another process has it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(str(path), os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
-
-
 def check_not_running() -> None:
     """Refuse a second product in the same folder: they would share the data."""
     lock = hold(VAR / "product.lock")
@@ -81,24 +54,6 @@ def check_not_running() -> None:
         where = (VAR / "product.lock").read_text().strip() or "another terminal"
         raise SetupError("Wearable Trials already runs in this folder (%s). Stop that one with Ctrl-C first." % where)
     os.close(lock)
-
-
-def check_port(port: int, patience_seconds: float = 4.0) -> None:
-    """Refuse a taken port. Waits a moment first, for one that has just been stopped."""
-    deadline = time.monotonic() + patience_seconds
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-                return
-            except PermissionError:
-                raise SetupError("Port %d needs root. Choose another: PORT=8001 make demo" % port) from None
-            except OSError:
-                if time.monotonic() > deadline:
-                    advice = "Port %d is taken by another program. Choose another: PORT=%d make demo"
-                    raise SetupError(advice % (port, port + 1 if port < 65535 else 8001)) from None
-        time.sleep(0.2)
 
 
 def configured(name: str) -> bool:

@@ -13,9 +13,9 @@ from config.embedded import backups, environment, workers
 from config.embedded.postgres import PostgresFault
 from config.embedded.processes import say
 from config.embedded.redis_server import RedisFault
+from config.embedded.setup import SetupError
 from config.embedded.supervisor import Failed, Supervisor
 from config.embedded.test_server import run_with_postgres
-from deploy.bootstrap import SetupError
 
 MODES_OF_BACKUPS = {"backup": backups.backup, "restore": backups.restore}
 

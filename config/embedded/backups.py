@@ -12,7 +12,7 @@ from config.embedded import environment
 from config.embedded.environment import LOGS, ROOT, VAR
 from config.embedded.postgres import Postgres, PostgresFault
 from config.embedded.processes import say
-from deploy.bootstrap import SetupError, hold
+from config.embedded.setup import SetupError, hold
 
 PROGRAM = ROOT / "deploy" / "backup" / "backup"
 

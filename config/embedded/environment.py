@@ -6,12 +6,13 @@ import os
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 from environ import Env
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from config.embedded import setup
+
+ROOT = setup.ROOT
 VAR = ROOT / "var"
 LOGS = VAR / "log"
 # Lets `manage.py` in the same folder find the servers while they run: settings.py reads it.

@@ -17,7 +17,7 @@ from pathlib import Path
 import redis
 
 from config.embedded.processes import Child, tail, wait_until
-from deploy.bootstrap import REDIS_ADVICE, REDIS_SERVERS
+from config.embedded.setup import REDIS_ADVICE, REDIS_SERVERS
 
 
 class RedisFault(Exception):

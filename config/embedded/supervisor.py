@@ -16,7 +16,7 @@ from config.embedded.environment import LOGS, ROOT, VAR
 from config.embedded.postgres import Postgres
 from config.embedded.processes import WORK_AFTER_PAGES, Child, say, tail, wait_until
 from config.embedded.redis_server import Redis, free_port
-from deploy.bootstrap import SetupError, check_port, hold, port_wanted
+from config.embedded.setup import SetupError, check_port, hold, port_wanted
 
 DEMO_LOGINS = ("manager@example.org", "coordinator@example.org", "staff@example.org")
 DEMO_PASSWORD = "wearable-demo-2026"  # noqa: S105  printed on purpose: the demo's people are invented

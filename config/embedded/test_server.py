@@ -13,7 +13,7 @@ from types import FrameType
 from config.embedded import environment
 from config.embedded.environment import LOGS, ROOT, VAR
 from config.embedded.postgres import Postgres
-from deploy.bootstrap import SetupError, hold
+from config.embedded.setup import SetupError, hold
 
 # What a product that runs in this folder has published, and tests must not take for theirs.
 OF_A_RUNNING_PRODUCT = {"GOOGLE_SIMULATOR_URL": "", "EMAIL_HOST": "", "DEMO_MAIL_FOLDER": ""}

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from deploy.bootstrap import SetupError
+from config.embedded.setup import SetupError
 
 # Options that choose tests, or that want the terminal for themselves.
 CHOOSING = ("-k", "-m", "--lf", "--last-failed", "--ff", "--failed-first", "--sw", "--stepwise", "--deselect")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import socket
 import stat
@@ -11,8 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from config.embedded import setup
+from config.embedded.setup import SetupError
 from deploy import bootstrap
-from deploy.bootstrap import SetupError
+
+# What the script imports of the product.
+READ_BY_IT = ("config/__init__.py", "config/embedded/__init__.py", "config/embedded/setup.py")
 
 
 @pytest.fixture
@@ -90,18 +95,18 @@ def test_a_taken_port_is_said_with_another_one_to_try() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(SetupError, match=rf"Port {port} is taken .* PORT={port + 1 if port < 65535 else 8001} "):
-            bootstrap.check_port(port, patience_seconds=0)
+            setup.check_port(port, patience_seconds=0)
 
 
 @pytest.mark.parametrize("wrong", ["eighty", "0", "70000", "-1"])
 def test_a_port_that_is_no_port_is_refused(wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", wrong)
     with pytest.raises(SetupError, match="PORT must be a number"):
-        bootstrap.port_wanted()
+        setup.port_wanted()
 
 
 def test_a_second_start_in_the_same_folder_is_refused(root: Path) -> None:
-    lock = bootstrap.hold(root / "var" / "product.lock")
+    lock = setup.hold(root / "var" / "product.lock")
     assert lock is not None
     os.write(lock, b"process 1, http://127.0.0.1:8000\n")
     with pytest.raises(SetupError, match=r"already runs in this folder \(process 1, http://127.0.0.1:8000\)"):
@@ -114,4 +119,15 @@ def test_the_script_runs_on_nothing_but_the_standard_library() -> None:
     ran = subprocess.run(
         [sys.executable, "-I", "-S", str(script), "--help"], capture_output=True, text=True, check=True
     )
+    assert "--lock" in ran.stdout
+
+
+@pytest.mark.parametrize("path", ["deploy/bootstrap.py", *READ_BY_IT])
+def test_an_old_python_can_read_the_script_and_say_that_it_is_too_old(path: str) -> None:
+    ast.parse((setup.ROOT / path).read_text(), feature_version=(3, 7))
+
+
+def test_the_script_may_be_started_from_any_folder(tmp_path: Path) -> None:
+    script = [sys.executable, "-S", bootstrap.__file__, "--help"]
+    ran = subprocess.run(script, capture_output=True, text=True, check=True, cwd=tmp_path)
     assert "--lock" in ran.stdout

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from config.embedded import workers
-from deploy.bootstrap import SetupError
+from config.embedded.setup import SetupError
 
 ROOT = Path(__file__).resolve().parents[2]
 
