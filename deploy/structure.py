@@ -29,7 +29,6 @@ LOADED_BY_NAME = {"migrations"}
 STILL_LONG = frozenset(
     {
         "benchmarks.monitoring_data",
-        "config.embedded.supervisor",
     }
 )
 STILL_SHORT = frozenset(

@@ -5,16 +5,15 @@ from __future__ import annotations
 import http.client
 import os
 import signal
-import sys
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import FrameType
 
 from config.embedded import environment, static_files
-from config.embedded.environment import LOGS, ROOT, VAR
+from config.embedded.children import Children
+from config.embedded.environment import LOGS, VAR
 from config.embedded.postgres import Postgres
-from config.embedded.processes import WORK_AFTER_PAGES, Child, say, tail, wait_until
+from config.embedded.processes import Child, say, tail, wait_until
 from config.embedded.redis_server import Redis, free_port
 from config.embedded.setup import SetupError, check_port, hold, port_wanted
 
@@ -23,8 +22,6 @@ DEMO_PASSWORD = "wearable-demo-2026"  # noqa: S105  printed on purpose: the demo
 # A child that ends sooner than this after its start is failing, not merely stopped.
 STEADY_SECONDS = 30.0
 ATTEMPTS = 5
-# They share a machine: each hands its metrics out at a port of its own, from WORKER_METRICS_PORT on.
-METRICS_PORTS = ("worker", "exports", "beat")
 
 
 class Stopped(Exception):
@@ -68,7 +65,7 @@ class Supervisor:
         self.demo = demo
         self.port = port_wanted()
         self._stop_asked = False
-        self._environment: dict[str, str] = {}
+        self._children = Children({})
         self._postgres: Postgres | None = None
         self._redis: Redis | None = None
         self._watches: list[Watch] = []
@@ -135,7 +132,7 @@ class Supervisor:
         # Also what .env says of another run: only `make demo` is a demo.
         brought["DEMO"] = str(self.demo)
         environment.publish(brought)
-        self._environment = {**os.environ, **brought, "PYTHONUNBUFFERED": "1", "PORT": str(self.port)}
+        self._children = Children({**os.environ, **brought, "PYTHONUNBUFFERED": "1", "PORT": str(self.port)})
         say("Bringing the database's tables up to date")
         self._migrate()
         if static_files.stale():
@@ -143,23 +140,23 @@ class Supervisor:
             self._step("collectstatic", "--no-input", "--clear", "--verbosity", "0")
             static_files.stamp()
         if self._simulated:
-            self._start(self._simulator())
+            self._start(self._children.simulator())
         if self._mail:
-            self._start(self._mail_server())
+            self._start(self._children.mail_server())
         say("Starting the web server, the worker and the scheduler")
-        web = self._web()
+        web = self._children.web()
         self._start(web)
         self._await_pages(web)  # before the others start: on a small machine they would slow it down
-        self._start(self._worker())
-        self._start(self._export_worker())
-        self._start(self._beat())
+        self._start(self._children.worker())
+        self._start(self._children.export_worker())
+        self._start(self._children.beat())
         if self._simulated:
             # A log, and not the terminal: without its notices the demo works too, only later.
-            subscribing = self._manage("google_webhooks", "create", log=LOGS / "simulator.log")
+            subscribing = self._children.manage("google_webhooks", "create", log=LOGS / "simulator.log")
             subscribing.start()
             self._helpers.append(subscribing)
         if self.demo:
-            self._seeding = self._manage("seed_demo", log=None)
+            self._seeding = self._children.manage("seed_demo", log=None)
             self._seeding.start()
         self._greet()
 
@@ -197,7 +194,7 @@ class Supervisor:
 
     def _step(self, *arguments: str) -> None:
         """One management command, its output at the terminal. Raises Failed."""
-        child = self._manage(*arguments, log=None)
+        child = self._children.manage(*arguments, log=None)
         child.start()
         try:
             while child.running:
@@ -242,57 +239,6 @@ class Supervisor:
         else:
             say("  First time here? Make a login:  .venv/bin/python manage.py createsuperuser")
         say("  Logs are in var/log, data in var/. Ctrl-C stops everything and keeps the data.\n")
-
-    # ------------------------------------------------------------------ the children
-
-    def _python(self, name: str, *arguments: str, log: Path | None, quit_signal: signal.Signals) -> Child:
-        port = int(self._environment.get("WORKER_METRICS_PORT") or 0)
-        own = {"WORKER_METRICS_PORT": str(port + METRICS_PORTS.index(name))} if port and name in METRICS_PORTS else {}
-        return Child(
-            name=name,
-            command=[sys.executable, *arguments],
-            environment={**self._environment, **own},
-            log=log,
-            stop_signals=((signal.SIGTERM, 7.0), (quit_signal, 3.0)),
-            directory=ROOT,
-        )
-
-    def _manage(self, *arguments: str, log: Path | None) -> Child:
-        return self._python(arguments[0], "manage.py", *arguments, log=log, quit_signal=signal.SIGTERM)
-
-    def _simulator(self) -> Child:
-        """Google's part, played by us. Its people begin when the demo's did; what they consented to outlives a stop."""
-        port = self._environment["GOOGLE_SIMULATOR_URL"].rpartition(":")[2]
-        arguments = ("simulate_google", "--port", port, "--state", str(VAR / "simulator"))
-        return self._manage(*arguments, log=LOGS / "simulator.log")
-
-    def _mail_server(self) -> Child:
-        arguments = ("-m", "config.embedded.mail", self._environment["EMAIL_PORT"], str(VAR / "mail"))
-        return self._python("mail", *arguments, log=LOGS / "mail.log", quit_signal=signal.SIGTERM)
-
-    def _web(self) -> Child:
-        arguments = ("-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "config.wsgi")
-        return self._python("web", *arguments, log=LOGS / "web.log", quit_signal=signal.SIGQUIT)
-
-    def _worker(self) -> Child:
-        arguments = ("-m", "celery", "-A", "config", "worker", "--concurrency", "2", "--loglevel", "INFO")
-        alone = ("--without-gossip", "--without-mingle")  # there is no other worker to talk to
-        return self._after_pages("worker", *arguments, *alone)
-
-    def _export_worker(self) -> Child:
-        """Exports take long: apart, so that syncing never waits for one."""
-        arguments = ("-m", "celery", "-A", "config", "worker", "--queues", "exports", "--concurrency", "1")
-        more = ("--hostname", "exports@%h", "--loglevel", "INFO", "--without-gossip", "--without-mingle")
-        return self._after_pages("exports", *arguments, *more)
-
-    def _after_pages(self, name: str, *arguments: str) -> Child:
-        child = self._python(name, *arguments, log=LOGS / f"{name}.log", quit_signal=signal.SIGQUIT)
-        child.nice = WORK_AFTER_PAGES
-        return child
-
-    def _beat(self) -> Child:
-        arguments = ("-m", "celery", "-A", "config", "beat", "--loglevel", "INFO", "--pidfile", "")
-        return self._python("beat", *arguments, log=LOGS / "beat.log", quit_signal=signal.SIGTERM)
 
     # ------------------------------------------------------------------ while up, and down
 
