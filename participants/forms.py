@@ -1,4 +1,4 @@
-"""Form fields with the bounds of what people enter (participants.user_input)."""
+"""Form fields with the bounds of what people enter (participants.user_input), and the answer to a form."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from django import forms
+from django.http import HttpResponseRedirect
 
 from participants.user_input import check_day, check_line
 
@@ -36,3 +37,9 @@ class LineField(forms.CharField):
     """Text of one line."""
 
     default_validators = [check_line]  # noqa: RUF012
+
+
+class SeeOther(HttpResponseRedirect):
+    """After a form: the browser asks for the next page with GET, and a reload does not send the form again."""
+
+    status_code = 303

@@ -11,8 +11,8 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Lower
 
-from participants.email_addresses import canonical
 from participants.study_ids import study_key
+from participants.user_input import canonical_address
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 
 class UserManager(BaseUserManager[Any]):
-    """Users sign in with their e-mail address, however it is written (participants.email_addresses)."""
+    """Users sign in with their e-mail address, however it is written (participants.user_input)."""
 
     use_in_migrations = True
 
     def get_by_natural_key(self, username: str | None) -> Any:
-        return self.get(email=canonical(username or ""))
+        return self.get(email=canonical_address(username or ""))
 
     def _create(self, email: str, password: str | None, **extra: Any) -> Any:
         if not email:
             raise ValueError("A user needs an e-mail address.")
-        user = self.model(email=canonical(email), **extra)
+        user = self.model(email=canonical_address(email), **extra)
         user.set_password(password)
         user.save(using=self._db)
         self._recorded(user)
@@ -53,7 +53,7 @@ class UserManager(BaseUserManager[Any]):
 
     def by_address(self, address: str) -> models.QuerySet[Any]:
         """The account of an e-mail address, however it is written: one or none."""
-        return self.filter(email=canonical(address))
+        return self.filter(email=canonical_address(address))
 
     def may_join(self, trial: Trial) -> models.QuerySet[Any]:
         """Who can be made a member of a trial: people; of service accounts its own alone."""

@@ -1,5 +1,5 @@
-"""What people and programs enter: days within bounds, whole numbers, text. Every page, form, API field, model field and
-command asks here; nothing else reads a request's address or form (tests/test_architecture.py).
+"""What people and programs enter: days within bounds, whole numbers, text, e-mail addresses. Every page, form, API
+field, model field and command asks here; nothing else reads a request's address or form (tests/test_architecture.py).
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -50,6 +51,16 @@ def check_line(text: str) -> None:
     """A validator of text that is one line. Raises ValidationError for a line break or another control character."""
     if _CONTROL.search(text):
         raise ValidationError("Write it on one line, without control characters.", code="line")
+
+
+def canonical_address(address: str) -> str:
+    """An e-mail address in the one form in which accounts' are stored, looked up and counted; the same again: itself.
+
+    Without space around it, in compatibility form (NFKC) and small letters. Databases and programs fold letters
+    differently: to PostgreSQL the long s (U+017F) and s, the dotless i (U+0131) and i are equal where case does not
+    matter, to Python they are not. So no lookup ignores case: both sides are canonical and compared as they are.
+    """
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", address).strip().lower())
 
 
 def day_of(text: str) -> dt.date:

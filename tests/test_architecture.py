@@ -86,7 +86,7 @@ def test_the_wiring_imports_nothing_of_the_set_up() -> None:
 # Packages of each app from the bottom up: a module imports packages of lower layers and its own, no others.
 LAYERS: dict[str, list[set[str]]] = {
     "participants": [
-        {"after_commit", "email_addresses", "http", "s3", "study_ids", "tables", "task_queue", "user_input"},
+        {"after_commit", "s3", "study_ids", "tables", "task_queue", "user_input"},
         {"forms", "querysets"},
         {"models"},
         {"hooks"},

@@ -13,9 +13,9 @@ from django.http import HttpRequest
 from django.shortcuts import render
 
 from participants.accounts import emails
-from participants.email_addresses import canonical
 from participants.forms import Decoder, LineField
 from participants.models import Membership, Site, Trial, User
+from participants.user_input import canonical_address
 
 
 def _credential() -> forms.JSONField:
@@ -42,7 +42,7 @@ class ResetForm(forms.Form):
 
     def clean_email(self) -> str:
         """As it is looked up: requests are counted under it."""
-        return canonical(self.cleaned_data["email"])
+        return canonical_address(self.cleaned_data["email"])
 
     def clean(self) -> dict[str, Any] | None:
         if not settings.EMAIL_HOST:

@@ -18,10 +18,9 @@ from dashboards.accounts.forms import InviteForm, JoinForm
 from dashboards.ui.access import Request, signed_in, team_trial
 from participants.accounts import emails
 from participants.accounts import services as accounts_services
-from participants.email_addresses import canonical
-from participants.http import SeeOther
+from participants.forms import SeeOther
 from participants.models import Membership, Trial, User
-from participants.user_input import said
+from participants.user_input import canonical_address, said
 
 JOIN_RATE = {"join": "30/m/ip"}
 
@@ -100,7 +99,7 @@ def join(request: HttpRequest, code: str) -> HttpResponse:
         known = accounts_services.has_account(invitation)
         form = JoinForm(invitation.email, said(request).form or None)
         context = {"invitation": invitation, "known": known, "form": form, "here": request.path}
-        if user is not None and user.email != canonical(invitation.email):
+        if user is not None and user.email != canonical_address(invitation.email):
             raise accounts_services.CannotJoin(
                 "This invitation is for another address. Sign out and open the link again."
             )

@@ -22,7 +22,7 @@ from participants.accounts.service_accounts import (
     service_account_end,
     service_accounts,
 )
-from participants.http import SeeOther
+from participants.forms import SeeOther
 from participants.models import ApiToken, Trial, User
 from participants.user_input import said
 

@@ -23,7 +23,7 @@ from participants.accounts import (
 from participants.accounts import (
     services as accounts_services,
 )
-from participants.http import SeeOther
+from participants.forms import SeeOther
 from participants.models import Membership, SignIn
 from participants.user_input import said
 

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 from dashboards.alerts.digests import ROLES
 from dashboards.alerts.engine import WATCHED
 from dashboards.ui.access import Request, signed_in
-from participants.http import SeeOther
+from participants.forms import SeeOther
 from participants.models import Membership
 from participants.user_input import said
 

@@ -18,8 +18,8 @@ from dashboards.models import Alert, AlertEvent
 from dashboards.trial_overview import filters as trial_overview_filters
 from dashboards.ui import gap_labels
 from dashboards.ui.connection_labels import Badge
+from dashboards.ui.formatting import refresh_minute
 from dashboards.ui.pagination import Pages
-from dashboards.ui.refresh import minute
 from metrics.models import Standing
 from participants.models import Participant, Site, Trial, User
 from participants.user_input import Entered
@@ -212,7 +212,7 @@ def stamp(trial: Trial, user: User, now: dt.datetime) -> str:
     facts: dict[str, Any] = visible(trial, user).aggregate(n=Count("pk"), newest=Max("updated_at"))
     acts = AlertEvent.objects.filter(alert__in=visible(trial, user)).aggregate(last=Max("pk"))
     newest = int(facts["newest"].timestamp() * 1000) if facts["newest"] else 0
-    return f"{facts['n']}.{newest}.{acts['last'] or 0}.{minute(now, user.pk)}"
+    return f"{facts['n']}.{newest}.{acts['last'] or 0}.{refresh_minute(now, user.pk)}"
 
 
 SNOOZE_CHOICES = list(SNOOZES.items())

@@ -22,7 +22,7 @@ from dashboards.alerts import listing, services
 from dashboards.models import Alert
 from dashboards.ui.access import Request, signed_in, visible_trial
 from dashboards.ui.http import pushed
-from participants.http import SeeOther
+from participants.forms import SeeOther
 from participants.models import Participant, Trial, User
 from participants.user_input import Entered, asked, said
 

@@ -26,7 +26,7 @@ from ingestion.connections import end_of_collection
 from ingestion.models import Connection, SyncWindow
 from ingestion.sync import manual
 from participants.audit import looked
-from participants.http import SeeOther
+from participants.forms import SeeOther
 from participants.models import Participant, Trial
 from participants.user_input import asked, said
 

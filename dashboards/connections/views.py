@@ -21,7 +21,7 @@ from dashboards.ui.access import Request, managed_participant, signed_in, visibl
 from ingestion.connections import invitations
 from ingestion.connections import services as connections_services
 from ingestion.models import Connection, Invitation
-from participants.http import SeeOther
+from participants.forms import SeeOther
 from participants.models import Participant
 from participants.user_input import asked
 

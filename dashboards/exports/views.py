@@ -24,7 +24,7 @@ from metrics import exports
 from metrics.exports import downloads
 from metrics.models import Export, ExportFile
 from metrics.registry import BY_CODE
-from participants.http import SeeOther
+from participants.forms import SeeOther
 from participants.s3 import StoreFault
 from participants.user_input import asked, said
 

@@ -27,9 +27,8 @@ from django.views.decorators.http import require_safe
 
 from dashboards.models import Outreach
 from dashboards.ui.access import Request, signed_in
-from participants.email_addresses import canonical
 from participants.models import Participant, Trial, User
-from participants.user_input import asked
+from participants.user_input import asked, canonical_address
 
 SHOWN = 100
 NAME = re.compile(r"[0-9A-Za-z-]+\.eml")
@@ -104,7 +103,7 @@ def letters(folder: Path, user: User, mine: object) -> list[Letter]:
     found = []
     for (name, message), message_id in zip(read, ids, strict=True):
         to = str(message.get("To", ""))
-        if message_id in known or canonical(to) == user.email:
+        if message_id in known or canonical_address(to) == user.email:
             found.append(_letter(name, message, known.get(message_id, "")))
         if len(found) == SHOWN:
             break

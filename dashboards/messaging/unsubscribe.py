@@ -18,7 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from participants.http import SeeOther
+from participants.forms import SeeOther
 from participants.models import Participant
 from participants.privacy import contacts
 from participants.user_input import said

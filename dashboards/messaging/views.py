@@ -29,7 +29,7 @@ from dashboards.messaging import (
 )
 from dashboards.messaging.recipients import protocol_now
 from dashboards.ui.access import Request, signed_in, visible_trial
-from participants.http import SeeOther
+from participants.forms import SeeOther
 from participants.models import Participant
 from participants.privacy import contacts, encryption
 from participants.user_input import asked, said

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_POST, require_safe
 from dashboards.ui.access import Request, may_change, may_manage, signed_in, visible_participant
 from metrics.exports import subject_ask
 from participants.audit import looked
-from participants.http import SeeOther
+from participants.forms import SeeOther
 from participants.models import Consent, ConsentDocument, Erasure, Participant
 from participants.privacy import consent as privacy_consent
 from participants.privacy import erasure as privacy_erasure

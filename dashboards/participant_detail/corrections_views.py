@@ -25,7 +25,7 @@ from metrics.models import DataMove
 from metrics.registry import BY_CODE
 from participants.after_commit import after_commit
 from participants.audit import looked
-from participants.http import SeeOther
+from participants.forms import SeeOther
 from participants.models import Participant, Reinstatement
 from participants.models.trials import time_zones
 from participants.services import reinstatement

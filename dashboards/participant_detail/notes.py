@@ -13,7 +13,7 @@ from dashboards.models import Note
 from dashboards.participant_detail.side_panel import notes_of
 from dashboards.ui.access import Request, managed_participant, signed_in
 from participants.audit import record
-from participants.http import SeeOther
+from participants.forms import SeeOther
 from participants.models import Participant, User
 from participants.user_input import said
 

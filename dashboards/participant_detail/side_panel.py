@@ -15,7 +15,7 @@ from dashboards.participant_detail import activity_feed, header
 from dashboards.ui import connection_labels
 from dashboards.ui.access import may_manage
 from dashboards.ui.connection_labels import Badge
-from dashboards.ui.refresh import minute
+from dashboards.ui.formatting import refresh_minute
 from ingestion import live_providers
 from ingestion.connections import labels as connections_labels
 from ingestion.connections.devices import worn_of
@@ -160,7 +160,9 @@ def pulse(participant: Participant, now: dt.datetime) -> str:
     links = participant.invitations.order_by("pk").values_list("opened_at", "used_at", "cancelled_at")
     alerts = participant.alerts.aggregate(n=Count("pk"), at=Max("updated_at"), seen=Max("acknowledged_at"))
     written = participant.outreaches.aggregate(n=Count("pk"), at=Max("state_at"), back=Max("back_at"))
-    state = repr([minute(now, participant.pk), list(connections.values_list(*fields)), list(links), alerts, written])
+    state = repr(
+        [refresh_minute(now, participant.pk), list(connections.values_list(*fields)), list(links), alerts, written]
+    )
     digest = hashlib.sha256(state.encode()).hexdigest()[:12]
     return f"{int(changed.timestamp() * 1000) if changed else 0}.{digest}"
 

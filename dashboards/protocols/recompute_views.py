@@ -22,7 +22,7 @@ from dashboards.ui.status_labels import DAY_STATUS
 from metrics.models import DayStatus, Recompute
 from metrics.monitoring import day_codes
 from metrics.reevaluation import recompute as reevaluation_recompute
-from participants.http import SeeOther
+from participants.forms import SeeOther
 from participants.models import Participant, Trial, User
 from participants.tables import Column
 from participants.user_input import said

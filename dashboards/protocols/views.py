@@ -17,7 +17,7 @@ from dashboards.protocols import labels, services
 from dashboards.protocols.forms import ProtocolForm
 from dashboards.ui.access import Request, managed_trial, may_change, signed_in, visible_trial
 from metrics.models import Recompute
-from participants.http import SeeOther
+from participants.forms import SeeOther
 from participants.models import Protocol, Trial
 from participants.user_input import said
 

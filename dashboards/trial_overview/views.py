@@ -20,10 +20,9 @@ from dashboards.trial_overview.filters import Asked
 from dashboards.trial_overview.rows import Row, row
 from dashboards.ui import downloads
 from dashboards.ui.access import Request, signed_in, visible_trial
-from dashboards.ui.formatting import NO_BREAK, hours_minutes
+from dashboards.ui.formatting import NO_BREAK, hours_minutes, refresh_minute
 from dashboards.ui.http import pushed
 from dashboards.ui.pagination import Pages
-from dashboards.ui.refresh import minute
 from dashboards.ui.status_labels import BADGES
 from metrics.models import Standing
 from metrics.monitoring import status
@@ -163,7 +162,7 @@ def pulse(trial: Trial, user: User, now: dt.datetime) -> str:
     moved = Standing.objects.filter(participant__in=people).aggregate(at=Max("updated_at"), n=Count("pk"))
     alerts = Alert.objects.filter(participant__in=people).aggregate(at=Max("updated_at"))
     stamps = [str(int(at.timestamp() * 1000)) if at else "-" for at in (moved["at"], alerts["at"])]
-    return f"{'.'.join(stamps)}.{moved['n']}.{minute(now, user.pk)}"
+    return f"{'.'.join(stamps)}.{moved['n']}.{refresh_minute(now, user.pk)}"
 
 
 def view(trial: Trial, user: User, want: Asked, now: dt.datetime, beat: str) -> View:

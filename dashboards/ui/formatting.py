@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 NO_BREAK = "\u00a0"
 MINUTE, HOUR, DAY = 60, 3600, 86_400
+SPREAD = 37  # seconds between the turns of two that follow each other; has no divisor in common with 60
 
 
 def ago(instant: dt.datetime, now: dt.datetime) -> str:
@@ -23,6 +24,15 @@ def ago(instant: dt.datetime, now: dt.datetime) -> str:
     if days < 14 and hours:
         return f"{days}{NO_BREAK}d {hours}{NO_BREAK}h ago"
     return f"{days:,}{NO_BREAK}d ago"
+
+
+def refresh_minute(now: dt.datetime, whose: int) -> int:
+    """The number of the minute, which for each `whose` (a key: of who looks, or of whom) begins at a second of its own.
+
+    "3 min ago" must not stand there for an hour; but were it everybody's minute, all open pages would be drawn anew
+    within the same few seconds.
+    """
+    return int(now.timestamp() + whose * SPREAD % 60) // 60
 
 
 def clock(instant: dt.datetime, now: dt.datetime, zone: ZoneInfo) -> str:

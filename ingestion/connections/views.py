@@ -33,7 +33,7 @@ from ingestion.connections.services import ConnectRefused
 from ingestion.models import Connection, Invitation
 from ingestion.providers.base.errors import AccessGone, ClientMisconfigured, VendorBusy, VendorError
 from ingestion.providers.base.live import LiveProvider
-from participants.http import SeeOther
+from participants.forms import SeeOther
 from participants.models import Consent, ConsentDocument, Participant, Trial
 from participants.privacy import consent
 from participants.task_queue import hand_over

@@ -20,9 +20,9 @@ from django.http import HttpRequest
 
 from participants.accounts import emails, published_password, sign_in_log, two_factor
 from participants.accounts.session_middleware import SIGNED_IN
-from participants.email_addresses import canonical
 from participants.models import SignIn, User
 from participants.privacy import encryption
+from participants.user_input import canonical_address
 
 MISMATCH = "E-mail and password do not match."
 
@@ -55,7 +55,7 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is not ty
 
         Neither another way to write it nor another name or port of this site begins a new count.
         """
-        return canonical(str(credentials.get("email", "")))
+        return canonical_address(str(credentials.get("email", "")))
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         try:

@@ -15,10 +15,10 @@ from django.utils import timezone
 
 from participants import audit
 from participants.accounts import emails, sign_in_log
-from participants.email_addresses import canonical
 from participants.models import SERVICE_DOMAIN, ColleagueInvitation, Membership, Site, Trial, User, Via
 from participants.services.changes import change, locked
 from participants.services.team import membership_grant
+from participants.user_input import canonical_address
 
 # What never went out is tried again: a moment after it was asked for, then at each sweep, for some hours.
 FIRST_PAUSE, PAUSE = dt.timedelta(minutes=2), dt.timedelta(minutes=10)
@@ -45,7 +45,7 @@ def colleague_invite(*, trial: Trial, email: str, role: str, site: Site | None, 
         trial=trial,
         site=site,
         role=role,
-        email=canonical(email),
+        email=canonical_address(email),
         invited_by=by,
         expires_at=timezone.now() + dt.timedelta(days=settings.COLLEAGUE_INVITATION_DAYS),
     )
@@ -149,7 +149,7 @@ def colleague_join(code: str, *, user: User | None, name: tuple[str, str] = ("",
         if has_account(invitation):
             raise CannotJoin("There is an account with this address. Sign in and open the link again.")
         user = User.objects.create_user(invitation.email, password, first_name=name[0], last_name=name[1])
-    elif user.email != canonical(invitation.email):
+    elif user.email != canonical_address(invitation.email):
         raise CannotJoin("This invitation is for another address. Sign out and open the link again.")
     if _is_member(invitation.trial, invitation.site, user.email):
         raise CannotJoin("You are a member there already.")
@@ -184,7 +184,9 @@ def second_factor_recover(user: User, *, reason: str) -> int:
 
 
 def _is_member(trial: Trial, site: Site | None, email: str) -> bool:
-    return Membership.objects.filter(trial=trial, site=site, user__email=canonical(email), ended_at=None).exists()
+    return Membership.objects.filter(
+        trial=trial, site=site, user__email=canonical_address(email), ended_at=None
+    ).exists()
 
 
 def _told(invitation: ColleagueInvitation) -> dict[str, str]:

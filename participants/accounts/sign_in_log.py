@@ -22,8 +22,8 @@ from django.utils.crypto import salted_hmac
 
 from participants import audit
 from participants.accounts import session_middleware
-from participants.email_addresses import canonical
 from participants.models import SignIn, User
+from participants.user_input import canonical_address
 
 BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari"))
 SYSTEMS = (
@@ -67,7 +67,7 @@ def failed(request: HttpRequest, email: str, outcome: str, method: str = "passwo
         _keep(request, user, outcome, method)
         thing = f"user:{user.pk}"
     else:
-        thing = f"unknown:{salted_hmac('sign-in', canonical(email), algorithm='sha256').hexdigest()[:16]}"
+        thing = f"unknown:{salted_hmac('sign-in', canonical_address(email), algorithm='sha256').hexdigest()[:16]}"
     audit.record("account.sign_in_failed", thing=thing, new={"outcome": outcome, "from": network(request)})
 
 

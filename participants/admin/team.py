@@ -18,8 +18,8 @@ from participants import services
 from participants.accounts.staff_rights import check_grants, may_edit
 from participants.admin.base import Act, ByService, Kept, ReasonForm, Recorded, WithReason, changed
 from participants.audit import record
-from participants.email_addresses import canonical
 from participants.models import Membership, User
+from participants.user_input import canonical_address
 
 if TYPE_CHECKING:
     UserAdminBase = DjangoUserAdmin[User]
@@ -43,7 +43,7 @@ class UserCreation(UserCreationBase):
         fields = ("email",)
 
     def clean_email(self) -> str:
-        email = canonical(self.cleaned_data["email"])
+        email = canonical_address(self.cleaned_data["email"])
         if User.objects.by_address(email).exists():
             raise ValidationError("There is an account with this e-mail address.")
         return email

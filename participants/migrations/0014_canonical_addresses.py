@@ -8,7 +8,7 @@ from collections import defaultdict
 
 from django.db import migrations
 
-from participants.email_addresses import canonical
+from participants.user_input import canonical_address
 from participants.migrations._trail import record
 
 REASON = "addresses are stored as they are looked up"
@@ -18,7 +18,7 @@ def make_canonical(apps, schema_editor):
     """Rows are changed where they have to be: those that give an address up come first."""
     alike = defaultdict(list)
     for user in apps.get_model("participants", "User").objects.order_by("pk"):
-        alike[canonical(user.email)].append(user)
+        alike[canonical_address(user.email)].append(user)
     for address, users in alike.items():
         keeper, *others = sorted(users, key=_use)
         for user in others:

@@ -11,10 +11,10 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from participants.email_addresses import canonical
 from participants.models.fields import LineField
 from participants.models.trials import Site, Trial
 from participants.querysets import UserManager
+from participants.user_input import canonical_address
 
 # Of service accounts' addresses. A domain that is nobody's (RFC 2606): no mail for such an account ever leaves.
 SERVICE_DOMAIN = "service.invalid"
@@ -61,11 +61,11 @@ class User(AbstractUser):
     def clean(self) -> None:
         """Before uniqueness is asked for: two ways to write an address are one address."""
         super().clean()
-        self.email = canonical(self.email)
+        self.email = canonical_address(self.email)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Whoever stores an account stores its address as it is looked up."""
-        self.email = canonical(self.email)
+        self.email = canonical_address(self.email)
         super().save(*args, **kwargs)
 
 

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from participants.accounts import emails
 from participants.accounts import services as accounts_services
 from participants.audit import hash_chain
-from participants.email_addresses import canonical
 from participants.models import AuditEntry, Trial, User
+from participants.user_input import canonical_address
 from tests.accounts.conftest import PASSWORD, person, sign_in, text
 from tests.factories import MembershipFactory
 
@@ -48,12 +48,12 @@ def kim() -> User:
 
 @given(st.text())
 def test_the_same_again_is_itself(written: str) -> None:
-    assert canonical(canonical(written)) == canonical(written)
+    assert canonical_address(canonical_address(written)) == canonical_address(written)
 
 
 @given(st.emails())
 def test_capitals_and_space_around_make_no_difference(address: str) -> None:
-    assert canonical(f" {address.upper()}\n") == canonical(address.lower())
+    assert canonical_address(f" {address.upper()}\n") == canonical_address(address.lower())
 
 
 @pytest.mark.parametrize("written", WRITTEN)

@@ -10,8 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from participants.api.base.exceptions import BadParameters
-from participants.email_addresses import canonical
-from participants.user_input import check_day, check_line
+from participants.user_input import canonical_address, check_day, check_line
 
 CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"
 
@@ -42,7 +41,7 @@ class Address(serializers.EmailField):
     """An account's e-mail address, however it is written: given on as it is looked up."""
 
     def to_internal_value(self, value: Any) -> str:
-        return canonical(super().to_internal_value(value))
+        return canonical_address(super().to_internal_value(value))
 
 
 @extend_schema_field({"type": "string", "pattern": CLOCK, "examples": ["21:00:00"]})
