@@ -54,7 +54,7 @@ def held(windows: list[SyncWindow]) -> QuerySet[SyncWindow]:
     )
 
 
-def give_back(windows: list[SyncWindow]) -> None:
+def release(windows: list[SyncWindow]) -> None:
     """Claims of one run that came to nothing are due again; that attempt does not count."""
     if windows:
         held(windows).update(state=State.DUE, claimed_at=None, attempts=F("attempts") - 1)

@@ -63,7 +63,7 @@ def run_sync(connection_id: int, *, now: dt.datetime | None = None) -> Outcome:
     try:
         run.run(windows)
     finally:
-        claims.give_back([window for window in windows if window.pk not in state.settled])
+        claims.release([window for window in windows if window.pk not in state.settled])
     return outcome
 
 

@@ -120,6 +120,50 @@ def test_a_claim_that_is_too_old_is_given_up(
     assert (mine.attempts, done.state, done.claimed_at) == (2, "done", now - DAY)
 
 
+def test_claims_that_came_to_nothing_are_due_again_and_that_attempt_does_not_count(
+    connection: Connection, window: MakeWindow, now: dt.datetime
+) -> None:
+    window(hours=2, attempts=1)
+    window(hours=3)
+    mine = claims.claim(connection, now)
+    SyncWindow.objects.filter(pk=mine[1].pk).update(claimed_at=now + HOUR)  # another worker's by now
+    claims.release(mine)
+    first, second = (SyncWindow.objects.get(pk=one.pk) for one in mine)
+    assert (first.state, first.claimed_at, first.attempts) == ("due", None, 1)
+    assert (second.state, second.claimed_at, second.attempts) == ("claimed", now + HOUR, 1)
+
+
+def test_no_claims_are_released_without_a_query() -> None:
+    claims.release([])
+
+
+def test_claims_are_released_to_nobody_where_the_consent_was_taken_back(
+    connection: Connection, window: MakeWindow, now: dt.datetime
+) -> None:
+    window(hours=2)
+    kept = window(hours=3, state="done")
+    mine = claims.claim(connection, now)
+    Connection.objects.update(status="revoked")
+    claims.release(mine)
+    assert [one.pk for one in SyncWindow.objects.all()] == [kept.pk]
+
+
+def test_claims_outside_the_collection_are_dropped_and_do_not_count_as_answered(
+    connection: Connection, window: MakeWindow, now: dt.datetime
+) -> None:
+    window(hours=2)
+    answered, others = window(hours=3, finished_at=now - DAY, again=True), window(hours=4)
+    mine = claims.claim(connection, now)
+    SyncWindow.objects.filter(pk__in=[answered.pk, others.pk]).update(again=True)
+    SyncWindow.objects.filter(pk=others.pk).update(claimed_at=now + HOUR)
+    claims.drop(mine)
+    rows = SyncWindow.objects.in_bulk()
+    assert set(rows) == {answered.pk, others.pk}
+    done, held = rows[answered.pk], rows[others.pk]
+    assert (done.state, done.again, done.claimed_at, done.finished_at) == ("done", False, None, now - DAY)
+    assert (held.state, held.again, held.claimed_at) == ("claimed", True, now + HOUR)
+
+
 def test_the_next_window_is_so_many_seconds_away(
     connection: Connection, other: Connection, window: MakeWindow, now: dt.datetime
 ) -> None:
