@@ -10,11 +10,13 @@ class ParticipantsConfig(AppConfig):
     default_auto_field = "django.db.models.AutoField"  # int4: participant ids are part of every measurement's key
 
     def ready(self) -> None:
-        from participants import hooks, tasks  # noqa: F401  enqueued by name
+        from participants import hooks, querysets, tasks  # noqa: F401  enqueued by name
         from participants.accounts import sign_in_log
+        from participants.audit import log
         from participants.privacy import subject_access_sections
 
         sign_in_log.connect()
+        querysets.user_created.register(log.record_user_created)
         hooks.subject_access_sections.register(subject_access_sections.chapters)
         post_migrate.connect(_begin_trail, sender=self)
 

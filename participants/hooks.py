@@ -6,31 +6,15 @@ of INSTALLED_APPS.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Protocol
 
 from participants.after_commit import after_commit
 from participants.models import Participant, Trial
+from participants.registration import Hook
 
 if TYPE_CHECKING:
     from participants.privacy.subject_access import Chapter
-
-Function = TypeVar("Function", bound=Callable[..., object])
-
-
-class Hook(Generic[Function]):
-    """Functions to be called at one point, in the order in which they were registered."""
-
-    def __init__(self) -> None:
-        self.functions: list[Function] = []
-
-    def register(self, function: Function) -> None:
-        """Have it called too; one that is registered already stays where it is."""
-        if function not in self.functions:
-            self.functions.append(function)
-
-    def __iter__(self) -> Iterator[Function]:
-        return iter(self.functions)
 
 
 class ParticipantChanged(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
 from django.apps import apps
 from django.contrib.auth.base_user import BaseUserManager
@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Lower
 
+from participants.registration import Hook
 from participants.study_ids import study_key
 from participants.user_input import canonical_address
 
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
     from participants.models import Trial, User
 
     Viewer: TypeAlias = User | AnonymousUser
+
+
+class UserCreated(Protocol):
+    """Hears of a user who was just made, in that transaction."""
+
+    def __call__(self, user: User, /) -> object: ...
+
+
+user_created: Hook[UserCreated] = Hook()  # the audit trail, which imports the models, which import this module
 
 
 class UserManager(BaseUserManager[Any]):
@@ -36,14 +46,9 @@ class UserManager(BaseUserManager[Any]):
         user = self.model(email=canonical_address(email), **extra)
         user.set_password(password)
         user.save(using=self._db)
-        self._recorded(user)
+        for tell in user_created:
+            tell(user)
         return user
-
-    def _recorded(self, user: Any) -> None:
-        from participants.audit import record  # it imports the models, which import this module
-
-        new = {name: getattr(user, name) for name in ("email", "is_staff", "is_superuser")}
-        record("user.create", thing=f"user:{user.pk}", new=new)
 
     def create_user(self, email: str, password: str | None = None, **extra: Any) -> Any:
         return self._create(email, password, **extra)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from metrics.models import Access, Cause
-from participants.hooks import Hook
 from participants.models import Participant
+from participants.registration import Hook
 
 BEGINNING = dt.datetime.min.replace(tzinfo=dt.UTC)
 END = dt.datetime.max.replace(tzinfo=dt.UTC)

@@ -20,6 +20,7 @@ from django.utils import timezone
 from django.utils.http import int_to_base36
 from kombu.exceptions import OperationalError
 
+from participants.accounts import sign_in_log
 from participants.models import ColleagueInvitation, User
 from participants.task_queue import enqueue
 
@@ -99,8 +100,6 @@ def queue(task: str, *args: object) -> None:
 
 def notify(user: User, what: str, request: HttpRequest | None) -> None:
     """Tell somebody that their account was changed, once the change is stored. Without a mail server nobody is told."""
-    from participants.accounts import sign_in_log
-
     place = "by an administrator"
     if request is not None:
         place = f"from {sign_in_log.network(request) or 'an unknown address'}"

@@ -156,3 +156,9 @@ def _plain(values: Mapping[str, Any] | None) -> dict[str, Any]:
     """As JSON gives it back: what is digested must be what is read again."""
     plain: dict[str, Any] = json.loads(json.dumps(dict(values or {}), cls=DjangoJSONEncoder))
     return plain
+
+
+def record_user_created(user: User) -> None:
+    """Record that a user was made (querysets.user_created)."""
+    new = {name: getattr(user, name) for name in ("email", "is_staff", "is_superuser")}
+    record("user.create", thing=f"user:{user.pk}", new=new)

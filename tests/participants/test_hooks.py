@@ -18,10 +18,11 @@ from ingestion.sync import gap_evidence
 from metrics.monitoring import evaluation, evidence
 from metrics.reevaluation import trial_dates
 from metrics.writing.row_followers import followers
-from participants import hooks, trial_closing
-from participants.hooks import Hook
+from participants import hooks, querysets, trial_closing
+from participants.audit import log
 from participants.models import Participant, Trial
 from participants.privacy import subject_access_sections
+from participants.registration import Hook
 from tests.factories import ParticipantFactory
 
 OURS = ("participants", "metrics", "ingestion", "dashboards")
@@ -61,6 +62,7 @@ def test_every_app_takes_part_where_it_should() -> None:
         ],
     }
     assert list(evidence.collectors) == [gap_evidence.collect]
+    assert list(querysets.user_created) == [log.record_user_created]
 
 
 def test_registering_again_changes_nothing_and_asks_no_database(django_db_blocker: DjangoDbBlocker) -> None:
