@@ -48,6 +48,8 @@ from tests.sync.fake import SOURCE, FakeVendor
 SOURCES = {"Band A": SourceKey("files", "", "Band A"), "Band B": SourceKey("files", "", "Band B")}
 GRANT = Grant("access-0", "refresh-0", dt.datetime(2036, 1, 1, tzinfo=dt.UTC), frozenset({"heart", "move"}))
 NUMBERS = itertools.count(1)
+# What may end a life's data. Each life has some of them: were all possible in each, few would have data in the end.
+ENDINGS = ("withdraw", "erase", "close")
 # Days back from today, and none (no bound).
 BACK = st.integers(1, SPAN)
 BOUND = st.none() | BACK
@@ -69,13 +71,14 @@ class Lives(RuleBasedStateMachine):
 
     @initialize(
         starts=BOUND, lasts=BOUND, trial_starts=BOUND, trial_lasts=BOUND, in_pauses=st.booleans(),
-        preferred=st.sampled_from(["", *SOURCES]),
+        preferred=st.sampled_from(["", *SOURCES]), endings=st.sets(st.sampled_from(ENDINGS)),
     )  # fmt: skip
     def enrol(
         self, starts: int | None, lasts: int | None, trial_starts: int | None, trial_lasts: int | None,
-        in_pauses: bool, preferred: str,
+        in_pauses: bool, preferred: str, endings: set[str],
     ) -> None:  # fmt: skip
         type(self).lived += 1
+        self.endings = endings
         today = local_date(timezone.now())
         begins, ends = self._interval(today, starts, lasts)
         trial_begins, trial_ends = self._interval(today, trial_starts, trial_lasts)
@@ -168,6 +171,8 @@ class Lives(RuleBasedStateMachine):
     @rule(meanwhile=st.sampled_from(["nothing", "withdraw", "erase", "close", "pause"]), back=BACK)
     def connect(self, meanwhile: str, back: int) -> None:
         """They consent at the vendor's; while it is asked, somebody else does something."""
+        if meanwhile in ENDINGS and meanwhile not in self.endings:
+            meanwhile = "nothing"
         acts: dict[str, Callable[[], object]] = {
             "nothing": lambda: None,
             "withdraw": lambda: self.withdraw(back),
@@ -237,6 +242,7 @@ class Lives(RuleBasedStateMachine):
             return
         self.life.starts_on, self.life.ends_on, self.asked_all = begins, ends, False
 
+    @precondition(lambda self: "withdraw" in self.endings)
     @rule(back=BACK)
     def withdraw(self, back: int) -> None:
         """Back-dated or not. The second time it is refused."""
@@ -248,7 +254,7 @@ class Lives(RuleBasedStateMachine):
         assert not self.life.gone
         self.life.withdrawn_on = on
 
-    @precondition(lambda self: not self.life.closed_on)
+    @precondition(lambda self: "close" in self.endings and not self.life.closed_on)
     @rule()
     def close(self) -> None:
         services.trial_update(self.trial, status=Trial.Status.CLOSED)
@@ -264,6 +270,7 @@ class Lives(RuleBasedStateMachine):
         services.trial_update(self.trial, status=Trial.Status.RUNNING)
         self.life.closed_on = None
 
+    @precondition(lambda self: "erase" in self.endings)
     @rule()
     def erase(self) -> None:
         try:
