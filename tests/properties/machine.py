@@ -444,7 +444,7 @@ class Lives(RuleBasedStateMachine):
         for path, content in self._exported(Export.Format.FHIR).items():
             for line in content.splitlines() if path.endswith(".ndjson") else ():
                 found = json.loads(line)
-                if found["resourceType"] != "Observation" or "valueQuantity" not in found:
+                if found["resourceType"] != "Observation" or not {"valueQuantity", "effectivePeriod"} <= set(found):
                     continue
                 date = dt.datetime.fromisoformat(found["effectivePeriod"]["start"]).astimezone(ZONE).date()
                 value, codes = found["valueQuantity"]["value"], {one["code"] for one in found["code"]["coding"]}
