@@ -31,6 +31,7 @@ from metrics.exports import export_request, service, store
 from metrics.exports.runner import export_run
 from metrics.maintenance import data_check
 from metrics.models import DayStatus, Export, Measurement, ParticipantDay
+from metrics.monitoring import evaluation
 from metrics.registry import STEPS as METRIC_STEPS
 from metrics.writing.writer import Frozen
 from metrics.writing.writer import store as write
@@ -263,12 +264,20 @@ class Lives(RuleBasedStateMachine):
         end_of_collection.end_trial(self.trial.pk, now=timezone.now())
         for pk in Connection.objects.filter(participant=self.person.pk).values_list("pk", flat=True):
             grants.give_back(pk, now=timezone.now())
+        self._evaluated()
 
     @precondition(lambda self: self.life.closed_on)
     @rule()
     def open_again(self) -> None:
         services.trial_update(self.trial, status=Trial.Status.RUNNING)
         self.life.closed_on = None
+        self._evaluated()
+
+    def _evaluated(self) -> None:
+        """A worker's part, too: the trial's participants are evaluated after its status changed."""
+        person = Participant.objects.select_related("trial").get(pk=self.person.pk)
+        if person.status != Participant.Status.ERASED:
+            evaluation.refresh(person, now=timezone.now())
 
     @precondition(lambda self: "erase" in self.endings)
     @rule()
