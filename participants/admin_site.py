@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.widgets import AutocompleteSelect
-from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.core.exceptions import BadRequest, FieldDoesNotExist, ValidationError
 from django.http import HttpRequest
 
 from participants.user_input import asked, number_of
@@ -58,6 +58,11 @@ class Guarded(Choosing):
             raise IncorrectLookupParameters
         return super().get_changelist_instance(request)  # type: ignore[misc]
 
+    def get_ordering(self, request: HttpRequest) -> Sequence[Any]:
+        """Never none: who chooses from a list page by page would meet some rows twice, and others not at all."""
+        meta = self.model._meta  # type: ignore[attr-defined]
+        return super().get_ordering(request) or meta.ordering or ("-pk",)  # type: ignore[misc]
+
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """What the address fills a new form with: values that its fields take, and no others."""
         initial: dict[str, Any] = super().get_changeform_initial_data(request)  # type: ignore[misc]
@@ -81,6 +86,11 @@ def guarded(admin_class: type[Any]) -> type[Any]:
 
 class Administration(admin.AdminSite):
     """Django's site (settings.INSTALLED_APPS names its configuration), each page guarded."""
+
+    def autocomplete_view(self, request: HttpRequest) -> Any:
+        if not asked(request).storable:
+            raise BadRequest("Nothing that is searched for holds a NUL character.")
+        return super().autocomplete_view(request)
 
     def register(self, model_or_iterable: Any, admin_class: type[Any] | None = None, **options: Any) -> None:
         models: Iterable[Any] = [model_or_iterable] if isinstance(model_or_iterable, type) else model_or_iterable

@@ -112,6 +112,7 @@ class TrialAdmin(Kept, ByService, TrialAdminBase):
     list_display = ("code", "title", "status", "is_demo", "participant_count", "starts_on", "ends_on", "time_zone")
     list_filter = ("status", "is_demo")
     search_fields = ("code", "title")
+    ordering = ("code",)
     date_hierarchy = "starts_on"
 
     def get_fieldsets(self, request: HttpRequest, obj: Trial | None = None) -> Any:

@@ -193,6 +193,19 @@ def test_no_value_breaks_a_list_of_the_administration(visitor: Client, model: An
 
 
 @pytest.mark.parametrize("model", ADMINISTERED)
+def test_no_value_breaks_a_choice_of_the_administration(visitor: Client, model: Any) -> None:
+    named = {"app_label": model._meta.app_label, "model_name": model._meta.model_name}
+    fields = [field.name for field in model._meta.get_fields() if field.concrete and field.many_to_one]
+    tried = [(name, bad) for name in fields for bad in ("x", *WORST)]
+    found = [
+        f"{name}: {bad[:20]!r}"
+        for name, bad in tried
+        if sent(visitor, "get", "/admin/autocomplete/", named | {"field_name": name, "term": bad}) >= 500
+    ]
+    assert not found
+
+
+@pytest.mark.parametrize("model", ADMINISTERED)
 def test_no_value_breaks_a_form_of_the_administration(visitor: Client, reading: None, model: Any) -> None:
     start = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
     one = model._default_manager.order_by("pk").first()
