@@ -1,3 +1,3 @@
-"""Registers what staff see of contacting and of alerts in the administration."""
+"""The administration of messaging and alerts; importing it registers them."""
 
-from dashboards.admin import alerts, message_templates  # noqa: F401  registers alerts and letters
+from dashboards.admin import alerts, message_templates  # noqa: F401  registers alerts and message templates
