@@ -175,6 +175,9 @@ TEMPLATES = [
 
 DATABASES = {"default": database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# Warns of a time of day as a default, a quiet hour say, in the ten seconds before and after it strikes, as though
+# somebody had written now() without meaning to.
+SILENCED_SYSTEM_CHECKS = ["fields.W161"]
 
 AUTH_USER_MODEL = "participants.User"
 AUTH_PASSWORD_VALIDATORS = [

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
+from django.core.checks import Tags, run_checks
 
 from config import checks
 from participants.models import Trial
@@ -65,3 +67,9 @@ def test_a_real_trial_without_a_mail_server_is_said(settings: Any) -> None:
     assert [found.id for found in checks.mail_server(None, databases=["default"])] == ["config.W004"]
     settings.EMAIL_HOST = "smtp.example.org"
     assert not checks.mail_server(None, databases=["default"])
+
+
+@pytest.mark.parametrize("hour", range(24))
+def test_an_hour_that_strikes_is_not_taken_for_a_default_that_reads_the_clock(hour: int, time_machine: Any) -> None:
+    time_machine.move_to(dt.datetime(2026, 11, 30, hour, tzinfo=dt.UTC), tick=False)
+    assert [message for message in run_checks(tags=[Tags.models]) if not message.is_silenced()] == []
