@@ -26,7 +26,7 @@ DAYS = 30
 
 def fill(rows: int) -> int:
     """About so many heart rates with their rollups, by the product's writer; returns how many there are."""
-    from metrics.batch import Delivery
+    from metrics.batch import Payload
     from metrics.models import Measurement
     from metrics.writing.writer import store
     from participants.models import Participant, Protocol, Trial
@@ -35,7 +35,7 @@ def fill(rows: int) -> int:
     Protocol.objects.create(trial=trial, effective_on="2000-01-01")
     for number in range(max(1, rows // (DAYS * 14_800))):
         person = Participant.objects.create(trial=trial, study_id=f"P-{number}", status="active", time_zone="UTC")
-        store(person, Delivery(samples=[heart_rate_day(person.pk, day) for day in range(DAYS)]))
+        store(person, Payload(samples=[heart_rate_day(person.pk, day) for day in range(DAYS)]))
     return Measurement.objects.count()
 
 

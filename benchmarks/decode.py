@@ -64,7 +64,7 @@ def point(second: int, rate: int, masked: bool) -> dict[str, object]:
 def ours(bodies: list[bytes]) -> int:
     """A day from bytes to batches, as one pull of a whole day would do it."""
     decoded = [page(HEART_RATE, body, Origin("google_health")) for body in bodies]
-    return len(assemble(HEART_RATE, decoded, CALENDAR).delivery.samples[0])
+    return len(assemble(HEART_RATE, decoded, CALENDAR).payload.samples[0])
 
 
 def loads(bodies: list[bytes]) -> int:

@@ -19,7 +19,7 @@ import numpy as np
 from django.db import connection
 
 from benchmarks import bench
-from metrics.batch import Delivery, SampleBatch
+from metrics.batch import Payload, SampleBatch
 
 PG_EPOCH = 946_684_800_000_000
 BARE_COPY = "COPY bare (participant_id, metric_id, source_id, time, value) FROM STDIN (FORMAT BINARY)"
@@ -81,14 +81,14 @@ def run(participants: int, days: int, inserts: int) -> None:
     for day in range(days):
         for person in people:
             batch = bench.heart_rate_day(person.pk, day)
-            data, delivery, n = wire(person.pk, batch), Delivery(samples=[batch]), len(batch)
+            data, payload, n = wire(person.pk, batch), Payload(samples=[batch]), len(batch)
             works: list[tuple[str, partial[Any]]] = [
                 ("bare", partial(bare_copy, data)),
-                ("new", partial(store, person, delivery)),
+                ("new", partial(store, person, payload)),
             ]
             for name, work in works if (day + person.pk) % 2 else reversed(works):
                 rates[name].append(n / seconds(work))
-            rates["again"].append(n / seconds(partial(store, person, delivery)))
+            rates["again"].append(n / seconds(partial(store, person, payload)))
     batch = bench.heart_rate_day(0, 0)
     insert = inserts / seconds(lambda: insert_rows(0, batch, inserts))
     report(rates, insert)

@@ -36,7 +36,7 @@ WHERE participant_id = %s AND metric_id = 1 AND time >= %s AND time < %s ORDER B
 
 def load(participants: int, days: int) -> list[Any]:
     """A trial with synthetic heart rates, and how long that took."""
-    from metrics.batch import Delivery
+    from metrics.batch import Payload
     from metrics.writing.writer import store
     from participants.services import participant_enrol, trial_create
 
@@ -45,7 +45,7 @@ def load(participants: int, days: int) -> list[Any]:
     began, rows = time.perf_counter(), 0
     for person in people:
         for day in range(days):
-            rows += store(person, Delivery(samples=[bench.heart_rate_day(person.pk, day)])).new
+            rows += store(person, Payload(samples=[bench.heart_rate_day(person.pk, day)])).new
     taken = time.perf_counter() - began
     print(f"Loaded {rows:,} heart rates of {participants} participants x {days} days in {taken:.0f} s")
     with connection.cursor() as cursor:

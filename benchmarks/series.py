@@ -22,7 +22,7 @@ import numpy as np
 from django.db import connection
 
 from benchmarks import bench
-from metrics.batch import MICROSECOND, Delivery, SampleBatch, microseconds
+from metrics.batch import MICROSECOND, Payload, SampleBatch, microseconds
 
 PEOPLE, YEAR = 100, 365
 LAST = bench.FIRST_DAY + dt.timedelta(days=30)
@@ -48,18 +48,18 @@ def load(million: float) -> list[Any]:
     hours = microseconds(LAST) - np.arange(1, 730 * 24 + 1, dtype=np.int64)[::-1] * 3600 * MICROSECOND
     old = hours[: -30 * 24]
     rows += store(
-        people[0], Delivery([SampleBatch("heart_rate", bench.SOURCE, old, (60 + old % 7).astype(np.float64))])
+        people[0], Payload([SampleBatch("heart_rate", bench.SOURCE, old, (60 + old % 7).astype(np.float64))])
     ).new
     for day in range(30):
-        rows += store(people[0], Delivery([bench.heart_rate_day(people[0].pk, day)])).new
+        rows += store(people[0], Payload([bench.heart_rate_day(people[0].pk, day)])).new
     walks = (hours[-YEAR * 24 :, None] + np.arange(0, 60, 30) * 60 * MICROSECOND).ravel()
     lengths = np.full(len(walks), 60, dtype=np.int32)
     for person in people:
         steps = np.random.default_rng(person.pk).integers(0, 120, len(walks)).astype(float)
-        rows += store(person, Delivery([SampleBatch("steps", bench.SOURCE, walks, steps, lengths)])).new
+        rows += store(person, Payload([SampleBatch("steps", bench.SOURCE, walks, steps, lengths)])).new
     for person in people[1 : 1 + round(million * 1e6 / 30 / 14_800)]:
         for day in range(30):
-            rows += store(person, Delivery([bench.heart_rate_day(person.pk, day)])).new
+            rows += store(person, Payload([bench.heart_rate_day(person.pk, day)])).new
     print(f"Loaded {rows:,} samples in {time.perf_counter() - began:.0f} s")
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")

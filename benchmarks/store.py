@@ -21,7 +21,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from benchmarks import bench
-from metrics.batch import MICROSECOND, Delivery, SampleBatch, joined
+from metrics.batch import MICROSECOND, Payload, SampleBatch, joined
 
 LENGTHS = {"heart rate, 5 s": 5, "heart rate, 2 s": 2}
 MAIN = ("metrics_measurement", "metrics_minuterollup", "metrics_hourrollup")
@@ -69,7 +69,7 @@ def fill(code: str, participants: int, days: int, step: int) -> list[Any]:
     people = [participant_enrol(trial=trial, study_id=f"P-{i:03d}", status="active") for i in range(participants)]
     for person in people:
         for day in range(days):
-            store(person, Delivery(samples=day_of(person.pk, day, step)))
+            store(person, Payload(samples=day_of(person.pk, day, step)))
     return people
 
 
@@ -129,10 +129,10 @@ def weight() -> float:
 
 
 def rate(person: Any, samples: list[SampleBatch]) -> float:
-    """Rows/s of one delivery."""
+    """Rows/s of one payload."""
     from metrics.writing.writer import store
 
-    return sum(map(len, samples)) / seconds(partial(store, person, Delivery(samples=samples)))
+    return sum(map(len, samples)) / seconds(partial(store, person, Payload(samples=samples)))
 
 
 def late(people: list[Any], days: int, step: int, name: str) -> list[list[str]]:
@@ -147,7 +147,7 @@ def late(people: list[Any], days: int, step: int, name: str) -> list[list[str]]:
             batch.value[::50] += 1
         changed.append(rate(person, samples))
         newcomer = participant_enrol(trial=person.trial, study_id=f"{person.study_id}-{name}", status="active")
-        whole = joined(Delivery(samples=day_of(newcomer.pk, day, step)) for day in range(min(days, 10)))
+        whole = joined(Payload(samples=day_of(newcomer.pk, day, step)) for day in range(min(days, 10)))
         new.append(rate(newcomer, whole.samples))
     return [
         [f"a day read again, {name}", f"{bench.median(again):,.0f}"],

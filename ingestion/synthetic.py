@@ -19,7 +19,7 @@ from ingestion.models import SyntheticDevice
 from ingestion.providers.base.live import DeviceState
 from ingestion.providers.base.synthetic import SyntheticProvider, Wearer
 from ingestion.providers.registry import SYNTHETIC_PROVIDERS
-from metrics.batch import Delivery, joined
+from metrics.batch import Payload, joined
 from metrics.selection.collection_window import collected_of
 from metrics.writing.writer import Counts, SyntheticRefused, store
 from participants.audit import record
@@ -160,7 +160,7 @@ def device_step(device_id: int, *, now: dt.datetime, until: dt.datetime | None =
     device.pulled_from = min(device.pulled_from or since, since)
     device.pulled_until = max(device.pulled_until or until, until)
     device.save(update_fields=["pulled_from", "pulled_until"])
-    counts = store(device.participant, _delivery(provider, wearer, since, until), now=now)
+    counts = store(device.participant, _payload(provider, wearer, since, until), now=now)
     return Step(device_id, since, until, counts)
 
 
@@ -175,7 +175,7 @@ def _missing(device: SyntheticDevice, since: dt.datetime, until: dt.datetime) ->
     return None
 
 
-def _delivery(provider: SyntheticProvider, wearer: Wearer, since: dt.datetime, until: dt.datetime) -> Delivery:
+def _payload(provider: SyntheticProvider, wearer: Wearer, since: dt.datetime, until: dt.datetime) -> Payload:
     """All that a stretch of time brings. Local days may lie up to a day beside those of UTC."""
     first, last = since.date() - dt.timedelta(days=1), until.date() + dt.timedelta(days=1)
     dates = (first + dt.timedelta(days=n) for n in range((last - first).days + 1))

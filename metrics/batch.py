@@ -179,9 +179,9 @@ class OffsetChange:
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """A stretch [starts_at, ends_at) of which the delivery holds all that its provider has.
+    """A stretch [starts_at, ends_at) of which the payload holds all that its provider has.
 
-    What is stored there from this provider and is not in the delivery is taken away: the vendor has withdrawn it.
+    What is stored there from this provider and is not in the payload is taken away: the vendor has withdrawn it.
     `what`: the code of a metric, or sessions: nights by the time at which they end, exercise by its start.
     """
 
@@ -192,7 +192,7 @@ class Replaced:
 
 
 @dataclass(slots=True)
-class Delivery:
+class Payload:
     """All that one provider brings for one participant in one go. The writer stores it in one transaction.
 
     `skipped`: values left out on purpose, by reason (missing-value markers), where nobody else counts them.
@@ -206,18 +206,18 @@ class Delivery:
     skipped: Counter[str] = field(default_factory=Counter)
 
 
-def joined(deliveries: Iterable[Delivery]) -> Delivery:
-    """Several deliveries as one, with one batch for each metric and source: fewer, larger writes."""
-    whole = Delivery()
+def joined(payloads: Iterable[Payload]) -> Payload:
+    """Several payloads as one, with one batch for each metric and source: fewer, larger writes."""
+    whole = Payload()
     parts: dict[tuple[str, SourceKey, bool], list[SampleBatch]] = {}
-    for delivery in deliveries:
-        for batch in delivery.samples:
+    for payload in payloads:
+        for batch in payload.samples:
             parts.setdefault((batch.metric, batch.source, batch.seconds is None), []).append(batch)
-        whole.sleep += delivery.sleep
-        whole.exercise += delivery.exercise
-        whole.offsets += delivery.offsets
-        whole.replaces += delivery.replaces
-        whole.skipped += delivery.skipped
+        whole.sleep += payload.sleep
+        whole.exercise += payload.exercise
+        whole.offsets += payload.offsets
+        whole.replaces += payload.replaces
+        whole.skipped += payload.skipped
     whole.samples = [_concatenated(batches) for batches in parts.values()]
     return whole
 
@@ -237,7 +237,7 @@ def _concatenated(batches: list[SampleBatch]) -> SampleBatch:
 
 @dataclass(slots=True)
 class Counts:
-    """What became of the samples, nights and exercise of a delivery.
+    """What became of the samples, nights and exercise of a payload.
 
     `repeated`: samples at the instant of another in the same batch. `flagged`: stored although implausible.
     By reason: `rejected`, not stored; `skipped`, left out on purpose. `removed`: stored before and

@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 
 from ingestion.file_imports import part_storage as content
 from ingestion.models import ImportedPart, ImportFile
-from metrics.batch import Counts, Delivery, SampleBatch, Sessions, SourceKey, Times, instant
+from metrics.batch import Counts, Payload, SampleBatch, Sessions, SourceKey, Times, instant
 from metrics.registry import BY_ID
 from metrics.writing.rollups import SeriesKey
 from metrics.writing.row_changes import OffsetTrace, SampleTrace, SessionTrace, Trace
@@ -27,7 +27,7 @@ SESSIONS = {kind: sessions for sessions, kind in KIND_OF.items()}
 
 
 def keep(record: ImportFile, participant: Participant, trace: Trace) -> None:
-    """Keep what a delivery of an import did, in the transaction that did it."""
+    """Keep what a payload of an import did, in the transaction that did it."""
     parts = [_of_samples(one) for one in trace.samples if len(one)]
     by_source: dict[tuple[Sessions, int], list[SessionTrace]] = defaultdict(list)
     for one in trace.sessions:
@@ -99,8 +99,8 @@ def later_than(part: ImportedPart) -> QuerySet[ImportedPart]:
 # --- what a file holds that it has stored already ---------------------------------------------------------------
 
 
-def not_yet_stored(record: ImportFile, participant: Participant, delivery: Delivery) -> tuple[Delivery, Counts]:
-    """A delivery of a file that is read again without the rows that it has stored, and these as unchanged.
+def not_yet_stored(record: ImportFile, participant: Participant, payload: Payload) -> tuple[Payload, Counts]:
+    """A payload of a file that is read again without the rows that it has stored, and these as unchanged.
 
     Rows of it that another file or a correction has changed since are left as they are.
     """
@@ -118,17 +118,17 @@ def not_yet_stored(record: ImportFile, participant: Participant, delivery: Deliv
         elif part.source:
             names |= {(part.kind, part.source.key, one.external_id) for one in sessions_in(part)}
     samples = []
-    for batch in delivery.samples:
+    for batch in payload.samples:
         stored = known.get((batch.metric, batch.source))
         kept = _without(batch, np.concatenate(stored)) if stored else batch
         counts.unchanged += len(batch) - len(kept)
         samples += [kept] if len(kept) else []
-    sleep = [one for one in delivery.sleep if (Kind.SLEEP, one.source, one.external_id) not in names]
-    exercise = [one for one in delivery.exercise if (Kind.EXERCISE, one.source, one.external_id) not in names]
-    counts.sleep_unchanged = len(delivery.sleep) - len(sleep)
-    counts.exercise_unchanged = len(delivery.exercise) - len(exercise)
-    offsets = [one for one in delivery.offsets if one.starts_at not in stated]
-    return replace(delivery, samples=samples, sleep=sleep, exercise=exercise, offsets=offsets), counts
+    sleep = [one for one in payload.sleep if (Kind.SLEEP, one.source, one.external_id) not in names]
+    exercise = [one for one in payload.exercise if (Kind.EXERCISE, one.source, one.external_id) not in names]
+    counts.sleep_unchanged = len(payload.sleep) - len(sleep)
+    counts.exercise_unchanged = len(payload.exercise) - len(exercise)
+    offsets = [one for one in payload.offsets if one.starts_at not in stated]
+    return replace(payload, samples=samples, sleep=sleep, exercise=exercise, offsets=offsets), counts
 
 
 def _without(batch: SampleBatch, times: Times) -> SampleBatch:

@@ -1,4 +1,4 @@
-"""Imports keep their account of the rows they stored (provenance) when rows move or go otherwise than by a delivery."""
+"""Imports keep their account of the rows they stored (provenance) when rows move or go otherwise than by a payload."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ from ingestion.providers.base.files import (
     ForeignFile,
     RowsRefused,
 )
-from metrics.batch import Delivery
+from metrics.batch import Payload
 from metrics.corrections.row_restore import hold_data
 from metrics.selection.collection_window import collected_of
 from metrics.writing.collection_filter import inside, size
@@ -193,20 +193,20 @@ class Import:
         report.rows += chunk.rows
         report.skipped.update(chunk.skipped)
         report.noted.update(chunk.noted)
-        for label, delivery in chunk.deliveries.items():
+        for label, payload in chunk.payloads.items():
             try:
                 participant = self.roster.participant(label)
             except RowsRefused as refusal:
-                chunk.rejected[str(refusal)] += size(delivery)
+                chunk.rejected[str(refusal)] += size(payload)
                 continue
             if self.dry:
                 if participant.pk:
-                    chunk.rejected.update(inside(delivery, collected_of(participant))[1].rejected)
+                    chunk.rejected.update(inside(payload, collected_of(participant))[1].rejected)
                 continue
             try:
-                counts = self._store(participant, delivery, record, job)
+                counts = self._store(participant, payload, record, job)
             except Frozen as frozen:
-                chunk.rejected[str(frozen)] += size(delivery)
+                chunk.rejected[str(frozen)] += size(payload)
                 continue
             chunk.rejected.update(counts.rejected)
             report.counts += counts
@@ -220,18 +220,18 @@ class Import:
                 )
         report.rejected.update(chunk.rejected)
 
-    def _store(self, participant: Participant, delivery: Delivery, record: ImportFile | None, job: FileJob) -> Counts:
+    def _store(self, participant: Participant, payload: Payload, record: ImportFile | None, job: FileJob) -> Counts:
         """Raises Frozen, and TakenOver: then nothing of it is stored."""
         with transaction.atomic():
             if record is None:
-                return store(participant, delivery)
+                return store(participant, payload)
             if record.read_before:
                 hold_data(participant.pk)
-                delivery, known = provenance.not_yet_stored(record, participant, delivery)
+                payload, known = provenance.not_yet_stored(record, participant, payload)
             else:
                 known = Counts()
             trace = Trace()
-            counts = store(participant, delivery, trace=trace)
+            counts = store(participant, payload, trace=trace)
             import_records.hold(record, assumed=self._assumed(job))
             provenance.keep(record, participant, trace)
         return counts + known

@@ -11,7 +11,7 @@ import numpy as np
 from ingestion.models import SyncWindow
 from ingestion.providers.base.live import Pulled
 from ingestion.sync.planning import Stretch
-from metrics.batch import Delivery, instant, joined, microseconds
+from metrics.batch import Payload, instant, joined, microseconds
 
 State = SyncWindow.State
 DONE_FIELDS = [
@@ -38,8 +38,8 @@ class Read:
     answers: list[tuple[Stretch, Pulled]]
 
     @property
-    def delivery(self) -> Delivery:
-        whole = joined(pulled.delivery for _, pulled in self.answers)
+    def payload(self) -> Payload:
+        whole = joined(pulled.payload for _, pulled in self.answers)
         whole.skipped += sum((pulled.skipped for _, pulled in self.answers), Counter[str]())
         return whole
 
@@ -82,9 +82,9 @@ def points_in(pulls: list[Pulled], windows: list[SyncWindow]) -> list[int]:
     if len(windows) == 1:
         return [sum(pulled.points for pulled in pulls)]
     edges = [microseconds(window.starts_at) for window in windows] + [microseconds(windows[-1].ends_at)]
-    times = [batch.time for pulled in pulls for batch in pulled.delivery.samples]
-    nights = [microseconds(night.ends_at) for pulled in pulls for night in pulled.delivery.sleep]
-    sessions = [microseconds(one.starts_at) for pulled in pulls for one in pulled.delivery.exercise]
+    times = [batch.time for pulled in pulls for batch in pulled.payload.samples]
+    nights = [microseconds(night.ends_at) for pulled in pulls for night in pulled.payload.sleep]
+    sessions = [microseconds(one.starts_at) for pulled in pulls for one in pulled.payload.exercise]
     times += [np.array(nights, dtype=np.int64), np.array(sessions, dtype=np.int64)]
     counts = np.histogram(np.concatenate(times), edges)[0]
     return [int(count) for count in counts]

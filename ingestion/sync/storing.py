@@ -19,7 +19,7 @@ from ingestion.providers.base.live import Fingerprint, Pulled
 from ingestion.sync import claims, planning, restatements, utc_offsets
 from ingestion.sync.responses import DONE_FIELDS, Read
 from ingestion.sync.run_state import RunState
-from metrics.batch import Delivery, Replaced, Sessions, joined
+from metrics.batch import Payload, Replaced, Sessions, joined
 from metrics.local_time import LocalCalendar
 from metrics.writing.writer import Frozen, store
 
@@ -40,9 +40,9 @@ def store_reads(state: RunState, reads: list[Read]) -> None:
         # A claim that was released meanwhile is somebody else's: what they read may be newer than this.
         _lock([window for read in reads for window in read.windows])
         kept = [read for read in reads if all(window.state == State.CLAIMED for window in read.windows)]
-        delivery = joined(read.delivery for read in kept)
-        delivery.replaces = _replaced(state, kept)
-        delivery.offsets = utc_offsets.changes(
+        payload = joined(read.payload for read in kept)
+        payload.replaces = _replaced(state, kept)
+        payload.offsets = utc_offsets.changes(
             participant,
             state.calendar,
             [(*part, pulled.offsets) for read in kept for part, pulled in read.answers if pulled.offsets],
@@ -50,11 +50,11 @@ def store_reads(state: RunState, reads: list[Read]) -> None:
         )
         # Done first, in the same transaction: what is still missing afterwards is missing although we asked.
         _mark_done(kept)
-        counts = store(participant, delivery)
+        counts = store(participant, payload)
         _settle(state, kept)
-        if delivery.offsets:
-            planning.days_moved(state.connection, state.provider, delivery.offsets[0].starts_at, state.now)
-        _note_data(state, delivery)
+        if payload.offsets:
+            planning.days_moved(state.connection, state.provider, payload.offsets[0].starts_at, state.now)
+        _note_data(state, payload)
     state.outcome.counts += counts
     _count_left_out(state, kept)
     reads.clear()
@@ -69,7 +69,7 @@ def store_sums(
         _lock([window])
         if ours and window.state == State.CLAIMED:
             restatements.compare(state.connection, window, sums, state.now)
-            told = Pulled(Delivery(), points=len(sums), requests=len(asked))
+            told = Pulled(Payload(), points=len(sums), requests=len(asked))
             look = [Read([window], [((window.starts_at, window.ends_at), told)])]
             _mark_done(look)
             _settle(state, look)
@@ -127,9 +127,9 @@ def _local_days(calendar: LocalCalendar, start: dt.datetime, end: dt.datetime) -
     return calendar.midnight(first - DAY) + dt.timedelta(microseconds=1), calendar.midnight(last + DAY)
 
 
-def _note_data(state: RunState, delivery: Delivery) -> None:
+def _note_data(state: RunState, payload: Payload) -> None:
     """When the connection was last pulled from, and of when its newest sample is."""
-    newest = [int(batch.time.max()) for batch in delivery.samples if len(batch)]
+    newest = [int(batch.time.max()) for batch in payload.samples if len(batch)]
     fields: dict[str, dt.datetime] = {"last_pull_at": state.now}
     if newest:
         at = dt.datetime.fromtimestamp(max(newest) // 1_000_000, tz=dt.UTC)

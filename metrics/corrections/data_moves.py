@@ -16,7 +16,7 @@ import numpy as np
 from django.db import transaction
 from django.utils import timezone
 
-from metrics.batch import Delivery, SampleBatch, Sessions, instant, microseconds
+from metrics.batch import Payload, SampleBatch, Sessions, instant, microseconds
 from metrics.models import (
     DataMove,
     DayRollup,
@@ -183,7 +183,7 @@ def _week(row: DataMove, start: dt.datetime) -> None:
             lengths = None if (seconds < 0).all() else seconds[new]
             if new.any():
                 batch = SampleBatch(BY_ID[metric].code, sources[source].key, time[new], value[new], lengths)
-                writer.store(row.receiver, Delivery(samples=[batch]))
+                writer.store(row.receiver, Payload(samples=[batch]))
             mine, theirs = (SeriesKey(one, BY_ID[metric], source) for one in (row.giver_id, row.receiver_id))
             for follower in followers:
                 follower.moved(mine, time[new], theirs, time[new])

@@ -1,8 +1,8 @@
-"""Puts rows back to what they were before a delivery: removed where they were not there, else with their old value.
+"""Puts rows back to what they were before a payload: removed where they were not there, else with their old value.
 
 Part of the writer's side of the store: under the participant's lock, with rollups, days and statuses brought up to
-date. Whose delivery it was and what came after it is the caller's knowledge (ingestion.file_imports.undo). A row that
-is not as the delivery left it was written by somebody else since, and stays.
+date. Whose payload it was and what came after it is the caller's knowledge (ingestion.file_imports.undo). A row that
+is not as the payload left it was written by somebody else since, and stays.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ def restore(
 ) -> Restored:
     """Put these rows of one participant back, and judge their days anew; all or nothing.
 
-    `since`: when the delivery was stored. `replaced`: samples whose value something later has replaced; they stay, and
-    so does nothing of the delivery's own values: what revisions keep of these goes.
+    `since`: when the payload was stored. `replaced`: samples whose value something later has replaced; they stay, and
+    so does nothing of the payload's own values: what revisions keep of these goes.
     """
     now = now or timezone.now()
     hold_data(participant.pk)
@@ -136,7 +136,7 @@ def _bounds(part: SampleTrace) -> dict[str, dt.datetime]:
 
 
 def _lengths(seconds: Seconds) -> Seconds | None:
-    """Lengths as they are staged: of one delivery all samples of a series have one, or none has."""
+    """Lengths as they are staged: of one payload all samples of a series have one, or none has."""
     return None if (seconds < 0).all() else seconds
 
 

@@ -58,8 +58,8 @@ _KEPT = """
     WHERE r.participant_id = m.participant_id AND r.metric_id = m.metric_id AND r.source_id = m.source_id
         AND r.time = m.time AND r.old_value = m.old_value"""
 
-# What was kept of old values: of rows that go, all since the delivery; of a value that is back, the last that kept it;
-# of a delivery's own value that something later has replaced, the first that kept it since.
+# What was kept of old values: of rows that go, all since the payload; of a value that is back, the last that kept it;
+# of a payload's own value that something later has replaced, the first that kept it since.
 FORGET_ALL = f"DELETE FROM metrics_revision m {_STAGED} AND m.changed_at >= %(since)s"
 FORGET_LAST = f"""
 DELETE FROM metrics_revision m {_STAGED} AND m.old_value = s.value

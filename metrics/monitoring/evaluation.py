@@ -75,7 +75,7 @@ def refresh_many(
     `why`: kept in the history of the days that become otherwise, where it is neither new data nor the clock.
     """
     rows = {participant.pk: participant for participant in participants}
-    # No savepoint: what fails here fails the delivery.
+    # No savepoint: what fails here fails the payload.
     with transaction.atomic(savepoint=False):
         with connection.cursor() as cursor:
             cursor.execute(sql.LOCK_ALL, {"people": sorted(rows)})

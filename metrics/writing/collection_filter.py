@@ -1,4 +1,4 @@
-"""What the writer takes of a delivery: nothing from outside the collection interval. The last guard, whoever asked."""
+"""What the writer takes of a payload: nothing from outside the collection interval. The last guard, whoever asked."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics.batch import Counts, Delivery, SampleBatch
+from metrics.batch import Counts, Payload, SampleBatch
 from metrics.selection.collection_window import EVER, NEVER, Collected
 from metrics.time_buckets import Span
 
@@ -16,29 +16,29 @@ CLOSED = "is closed: nothing is stored any more"  # of a trial
 EVERYTHING = [Span(EVER, NEVER)]
 
 
-def inside(delivery: Delivery, collected: Collected) -> tuple[Delivery, Counts]:
-    """The delivery without what is not collected, and the number of that as rejected.
+def inside(payload: Payload, collected: Collected) -> tuple[Payload, Counts]:
+    """The payload without what is not collected, and the number of that as rejected.
 
     Samples count by their instant, nights by that at which they end, exercise by that at which it begins.
     """
     counts = Counts()
     if list(collected.spans) == EVERYTHING:
-        return delivery, counts
-    samples = [chosen(batch, collected.holds(batch.time)) for batch in delivery.samples]
+        return payload, counts
+    samples = [chosen(batch, collected.holds(batch.time)) for batch in payload.samples]
     kept = replace(
-        delivery,
+        payload,
         samples=samples,
-        sleep=[night for night in delivery.sleep if collected.covers(night.ends_at)],
-        exercise=[one for one in delivery.exercise if collected.covers(one.starts_at)],
+        sleep=[night for night in payload.sleep if collected.covers(night.ends_at)],
+        exercise=[one for one in payload.exercise if collected.covers(one.starts_at)],
     )
-    if outside := size(delivery) - size(kept):
+    if outside := size(payload) - size(kept):
         counts.rejected[OUTSIDE] = outside
     return kept, counts
 
 
-def size(delivery: Delivery) -> int:
-    """How many samples, nights and exercises a delivery holds."""
-    return sum(map(len, delivery.samples)) + len(delivery.sleep) + len(delivery.exercise)
+def size(payload: Payload) -> int:
+    """How many samples, nights and exercises a payload holds."""
+    return sum(map(len, payload.samples)) + len(payload.sleep) + len(payload.exercise)
 
 
 def chosen(batch: SampleBatch, wanted: NDArray[np.bool_]) -> SampleBatch:

@@ -1,11 +1,11 @@
-"""Filter of a delivery by the trial's retention: no sample from before what the trial keeps."""
+"""Filter of a payload by the trial's retention: no sample from before what the trial keeps."""
 
 from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
 
-from metrics.batch import Counts, Delivery, Sessions, microseconds
+from metrics.batch import Counts, Payload, Sessions, microseconds
 from metrics.writing.collection_filter import chosen
 
 # Behind the line begins a local day that lies across it, wherever the participant is or travels: its samples
@@ -19,18 +19,18 @@ def takes_from(line: dt.datetime | None) -> dt.datetime | None:
     return line + MARGIN if line else None
 
 
-def taken(delivery: Delivery, line: dt.datetime | None) -> tuple[Delivery, Counts]:
-    """The delivery without samples that the trial does not keep, and these as rejected. Nights and exercise stay."""
+def taken(payload: Payload, line: dt.datetime | None) -> tuple[Payload, Counts]:
+    """The payload without samples that the trial does not keep, and these as rejected. Nights and exercise stay."""
     first, counts = takes_from(line), Counts()
     if first is None:
-        return delivery, counts
-    samples = [chosen(batch, batch.time >= microseconds(first)) for batch in delivery.samples]
-    refused = sum(map(len, delivery.samples)) - sum(map(len, samples))
+        return payload, counts
+    samples = [chosen(batch, batch.time >= microseconds(first)) for batch in payload.samples]
+    refused = sum(map(len, payload.samples)) - sum(map(len, samples))
     if refused:
         counts.rejected[REFUSED] = refused
     replaced = [
         one if isinstance(one.what, Sessions) else replace(one, starts_at=max(one.starts_at, first))
-        for one in delivery.replaces
+        for one in payload.replaces
         if isinstance(one.what, Sessions) or one.ends_at > first
     ]
-    return replace(delivery, samples=samples, replaces=replaced), counts
+    return replace(payload, samples=samples, replaces=replaced), counts

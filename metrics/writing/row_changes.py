@@ -1,6 +1,6 @@
-"""What a delivery did to the store, row by row: what is stored now and what was there before.
+"""What a payload did to the store, row by row: what is stored now and what was there before.
 
-Asked for by whoever must be able to take a delivery back (ingestion.file_imports.undo). The writer fills it; to others
+Asked for by whoever must be able to take a payload back (ingestion.file_imports.undo). The writer fills it; to others
 it costs nothing. Absent rows are NaN, absent lengths -1, so that columns stay plain arrays.
 """
 
@@ -21,7 +21,7 @@ NO_SECONDS = np.int32(-1)
 
 @dataclass(frozen=True, slots=True)
 class SampleTrace:
-    """Samples of one series that a delivery held and the store took or had already.
+    """Samples of one series that a payload held and the store took or had already.
 
     `time`: int64, microseconds UTC, ascending. `value`, `before`: float64, NaN where there was no row. `seconds`,
     `seconds_before`: int32, -1 for samples without a length. All of one length n.

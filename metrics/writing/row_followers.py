@@ -1,4 +1,4 @@
-"""Who keeps records about stored rows and must hear when rows move or go otherwise than by a delivery.
+"""Who keeps records about stored rows and must hear when rows move or go otherwise than by a payload.
 
 Rooms above this one add theirs when the program starts (apps.ready). They are told in the transaction that does it,
 under the participant's lock.

@@ -13,7 +13,7 @@ from participants.locks import PERSON
 # --- writing -----------------------------------------------------------------------------------------------
 
 # Held to the end of the transaction: one writer a participant (participants.locks).
-# A late delivery unpacks what it touches of compressed chunks. TimescaleDB's limit on that is meant for queries that
+# A late payload unpacks what it touches of compressed chunks. TimescaleDB's limit on that is meant for queries that
 # forgot their WHERE; a writer here touches one participant, and must not fail with 53400 for having many samples.
 LOCK = f"""
 SELECT pg_advisory_xact_lock({PERSON}, %s),

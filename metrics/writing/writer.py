@@ -1,6 +1,6 @@
 """The only writer of measurements, nights, exercise and what is derived from them.
 
-One transaction a delivery, under one advisory lock a participant. A batch whose time span holds nothing yet is
+One transaction a payload, under one advisory lock a participant. A batch whose time span holds nothing yet is
 copied straight into the hypertable; any other goes through a staging table and an anti-join, so that only rows
 that are new or differ are touched, and the old value of each that differs is kept as a Revision. Then the touched
 minutes, hours and local days are recomputed from the rows beneath them, and the days are judged. Storing the same thing
@@ -19,7 +19,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from metrics import prometheus
-from metrics.batch import Counts, Delivery, OffsetChange, Sessions, SourceKey, microseconds
+from metrics.batch import Counts, OffsetChange, Payload, Sessions, SourceKey, microseconds
 from metrics.local_time import LocalCalendar
 from metrics.models import OffsetPeriod, SleepSession, Source
 from metrics.monitoring import evaluation
@@ -48,7 +48,7 @@ class SyntheticRefused(Exception):
 
 
 def store(
-    participant: Participant, delivery: Delivery, *, now: dt.datetime | None = None, trace: Trace | None = None
+    participant: Participant, payload: Payload, *, now: dt.datetime | None = None, trace: Trace | None = None
 ) -> Counts:
     """Store all that came for one participant, or nothing. `trace` is filled with what is stored and what was before.
 
@@ -59,7 +59,7 @@ def store(
     no demo, and database errors as they are.
     """
     now = now or timezone.now()
-    keys = {part.source for parts in (delivery.samples, delivery.sleep, delivery.exercise) for part in parts}
+    keys = {part.source for parts in (payload.samples, payload.sleep, payload.exercise) for part in parts}
     if any(key.synthetic for key in keys) and not participant.trial.is_demo:
         raise SyntheticRefused(f"{participant.trial.code} is not a demo trial: synthetic data is refused.")
     with transaction.atomic():
@@ -72,16 +72,16 @@ def store(
         if not interval.days.open:
             raise Frozen(_why_frozen(participant, trial))
         sources = {key: source_for(key) for key in keys}
-        if changes := [change for change in delivery.offsets if interval.covers(change.starts_at)]:
+        if changes := [change for change in payload.offsets if interval.covers(change.starts_at)]:
             _store_offsets(participant, changes, now, trace)
             calendar = calendar_of(participant)
             interval = collected_by(participant, calendar)
-        delivery, counts = collection_filter.inside(delivery, interval)
-        delivery, not_kept = retention_filter.taken(delivery, trial.raw_removed_before)
+        payload, counts = collection_filter.inside(payload, interval)
+        payload, not_kept = retention_filter.taken(payload, trial.raw_removed_before)
         counts += not_kept
-        counts.skipped = dict(delivery.skipped)
+        counts.skipped = dict(payload.skipped)
         dates = set[dt.date]()
-        for batch in delivery.samples:
+        for batch in payload.samples:
             series = SeriesKey(participant.pk, BY_CODE[batch.metric], sources[batch.source].pk)
             written = store_batch(series, batch, now, trace)
             counts += written.counts
@@ -93,12 +93,12 @@ def store(
                 minutes_done=written.minutes_done,
                 implausible=written.implausible,
             )
-        nights, stored = store_sleep(participant, delivery.sleep, sources, now, trace)
+        nights, stored = store_sleep(participant, payload.sleep, sources, now, trace)
         counts += stored
-        counts += store_exercise(participant, delivery.exercise, sources, calendar, now, trace)
-        gone, removed = _remove_absent(participant, delivery, calendar)
+        counts += store_exercise(participant, payload.exercise, sources, calendar, now, trace)
+        gone, removed = _remove_absent(participant, payload, calendar)
         counts += removed
-        asked = _asked(delivery, calendar, now)
+        asked = _asked(payload, calendar, now)
         evaluation.refresh(participant, dates | nights | gone, asked=asked, now=now)
     return counts
 
@@ -109,10 +109,10 @@ def _why_frozen(participant: Participant, trial: Trial) -> str:
     return f"{participant.study_id} has withdrawn: their record does not change any more."
 
 
-def _asked(delivery: Delivery, calendar: LocalCalendar, now: dt.datetime) -> set[dt.date]:
-    """The local dates of which the delivery says that these are all heart rates there are: also none is an answer."""
+def _asked(payload: Payload, calendar: LocalCalendar, now: dt.datetime) -> set[dt.date]:
+    """The local dates of which the payload says that these are all heart rates there are: also none is an answer."""
     dates: set[dt.date] = set()
-    for stretch in delivery.replaces:
+    for stretch in payload.replaces:
         if stretch.what == HEART_RATE.code and stretch.starts_at < min(stretch.ends_at, now):
             last = min(stretch.ends_at, now) - dt.timedelta(microseconds=1)
             first = calendar.date(stretch.starts_at)
@@ -120,21 +120,19 @@ def _asked(delivery: Delivery, calendar: LocalCalendar, now: dt.datetime) -> set
     return dates
 
 
-def _remove_absent(
-    participant: Participant, delivery: Delivery, calendar: LocalCalendar
-) -> tuple[set[dt.date], Counts]:
-    """What the delivery replaces and no longer holds; returns the local dates concerned and the counts."""
+def _remove_absent(participant: Participant, payload: Payload, calendar: LocalCalendar) -> tuple[set[dt.date], Counts]:
+    """What the payload replaces and no longer holds; returns the local dates concerned and the counts."""
     counts, dates = Counts(), set[dt.date]()
-    for stretch in delivery.replaces:
+    for stretch in payload.replaces:
         start, end = microseconds(stretch.starts_at), microseconds(stretch.ends_at)
         if stretch.what is Sessions.EXERCISE:
-            names = {record.external_id for record in delivery.exercise if record.source.provider == stretch.provider}
+            names = {record.external_id for record in payload.exercise if record.source.provider == stretch.provider}
             counts.exercise_removed += remove_absent_exercise(
                 participant, stretch.provider, names, stretch.starts_at, stretch.ends_at
             )
             continue
         if stretch.what is Sessions.SLEEP:
-            kept = {record.external_id for record in delivery.sleep if record.source.provider == stretch.provider}
+            kept = {record.external_id for record in payload.sleep if record.source.provider == stretch.provider}
             gone = remove_absent_sleep(participant, stretch.provider, kept, stretch.starts_at, stretch.ends_at)
             counts.sleep_removed += len(gone)
             dates |= gone
@@ -148,7 +146,7 @@ def _remove_absent(
             date__range=(calendar.date(stretch.starts_at), calendar.date(stretch.ends_at)),
         )
         for source in Source.objects.filter(pk__in=stored):
-            mine = [b for b in delivery.samples if b.metric == metric.code and b.source == source.key]
+            mine = [b for b in payload.samples if b.metric == metric.code and b.source == source.key]
             series = SeriesKey(participant.pk, metric, source.pk)
             removed = remove_absent(series, mine, start, end)
             counts.removed += len(removed)

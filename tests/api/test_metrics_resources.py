@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from metrics.batch import Delivery, ExerciseRecord, SleepRecord, Stage
+from metrics.batch import ExerciseRecord, Payload, SleepRecord, Stage
 from metrics.models import Cause, DayStatus, DayVerdict, Gap, ParticipantDay, Standing
 from metrics.registry import METRICS
 from metrics.writing.writer import store
@@ -41,7 +41,7 @@ def furnish(person: Participant) -> None:
         (Stage(NOON - dt.timedelta(hours=12), 3600, "light"), Stage(NOON - dt.timedelta(hours=11), 7200, "deep")),
     )
     walk = ExerciseRecord(CHARGE, "e1", NOON, NOON + dt.timedelta(hours=1), "walk", steps=4000)
-    store(person, Delivery(samples=[batch([60.0] * 30)], sleep=[night], exercise=[walk]), now=NOW)
+    store(person, Payload(samples=[batch([60.0] * 30)], sleep=[night], exercise=[walk]), now=NOW)
     ParticipantDay.objects.filter(participant=person).delete()
     Gap.objects.filter(participant=person).delete()
     DayVerdict.objects.filter(participant=person).delete()
@@ -161,7 +161,7 @@ def test_each_date_has_the_nights_of_the_source_that_counts(reader: Client, pers
     (night,) = rows(reader, "sleep-sessions")
     wakes = dt.datetime.fromisoformat(night["ends_at"])
     longer = SleepRecord(PHONE, "longer", wakes - dt.timedelta(hours=11), wakes)
-    store(person, Delivery(sleep=[longer]), now=NOW)
+    store(person, Payload(sleep=[longer]), now=NOW)
     assert [one["external_id"] for one in rows(reader, "sleep-sessions")] == ["longer"]
     other = rows(reader, "sleep-sessions", source=night["source"])
     assert [one["external_id"] for one in other] == [night["external_id"]]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from metrics.batch import MICROSECOND, Delivery, ExerciseRecord, SampleBatch, SleepRecord, SourceKey, microseconds
+from metrics.batch import MICROSECOND, ExerciseRecord, Payload, SampleBatch, SleepRecord, SourceKey, microseconds
 from metrics.writing import writer
 from participants.models import Participant
 
@@ -35,4 +35,4 @@ def store(
     sleep: Sequence[SleepRecord] = (),
     exercise: Sequence[ExerciseRecord] = (),
 ) -> None:
-    writer.store(participant, Delivery(samples=list(batches), sleep=list(sleep), exercise=list(exercise)))
+    writer.store(participant, Payload(samples=list(batches), sleep=list(sleep), exercise=list(exercise)))

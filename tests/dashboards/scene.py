@@ -16,7 +16,7 @@ from ingestion.models import Connection, ConnectionEvent, Device
 from ingestion.providers.base.synthetic import Wearer
 from ingestion.providers.synthetic import days as synthetic
 from ingestion.providers.synthetic.people import STORIES, Story, person
-from metrics.batch import Delivery, SampleBatch, microseconds
+from metrics.batch import Payload, SampleBatch, microseconds
 from metrics.models import Access, Cause, DayStatus, Gap, ParticipantDay, Standing
 from metrics.writing import writer
 from participants.models import Participant, User
@@ -41,10 +41,10 @@ def at(today: dt.date, ago: int, clock: str | None, zone: ZoneInfo) -> dt.dateti
     return dt.datetime.combine(today - dt.timedelta(days=ago), dt.time.fromisoformat(clock), zone)
 
 
-def without(delivery: Delivery, spans: list[tuple[dt.datetime, dt.datetime]]) -> Delivery:
-    """The delivery without the heart rates and steps that fall into the spans."""
+def without(payload: Payload, spans: list[tuple[dt.datetime, dt.datetime]]) -> Payload:
+    """The payload without the heart rates and steps that fall into the spans."""
     kept = []
-    for batch in delivery.samples:
+    for batch in payload.samples:
         if batch.metric not in ("heart_rate", "steps"):
             kept.append(batch)
             continue
@@ -54,8 +54,8 @@ def without(delivery: Delivery, spans: list[tuple[dt.datetime, dt.datetime]]) ->
         seconds = None if batch.seconds is None else batch.seconds[~inside]
         if not inside.all():
             kept.append(SampleBatch(batch.metric, batch.source, batch.time[~inside], batch.value[~inside], seconds))
-    nights = [n for n in delivery.sleep if not any(a < n.ends_at and b > n.starts_at for a, b in spans)]
-    return replace(delivery, samples=kept, sleep=nights)
+    nights = [n for n in payload.sleep if not any(a < n.ends_at and b > n.starts_at for a, b in spans)]
+    return replace(payload, samples=kept, sleep=nights)
 
 
 def set_scene(participant: Participant, now: dt.datetime, *, days: int = 8, by: User | None = None) -> Participant:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from metrics.batch import Delivery, SampleBatch, microseconds
+from metrics.batch import Payload, SampleBatch, microseconds
 from metrics.exports import export_request, runner, service
 from metrics.models import Export
 from metrics.writing.writer import store
@@ -43,7 +43,7 @@ def fill(someone: Participant, seed: int = 1, days: int = 3) -> None:
     )
     midnight = FIRST - dt.timedelta(hours=2)
     parts.append(SampleBatch("resting_heart_rate", CHARGE, np.array([microseconds(midnight)]), np.array([61.5])))
-    store(someone, Delivery(samples=parts), now=NOW)
+    store(someone, Payload(samples=parts), now=NOW)
 
 
 def exported(user: User, trial: Trial, **filters: Any) -> Export:

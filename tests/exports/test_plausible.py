@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from metrics.batch import Delivery, ExerciseRecord
+from metrics.batch import ExerciseRecord, Payload
 from metrics.exports import export_request, folder_store, store
 from metrics.models import DayRollup, Export
 from metrics.registry import METRICS, RANGES_SINCE, RANGES_VERSION
@@ -51,7 +51,7 @@ def zero(trial: Trial) -> Participant:
         batch([100.0, -1.0, 4000.0], start=after, metric="steps", step=60, seconds=60),
         batch([4000.0], start=after + HOUR, metric="steps", seconds=3600),
     ]  # fmt: skip
-    write(person, Delivery(samples=samples, exercise=exercise), now=scene.NOW)
+    write(person, Payload(samples=samples, exercise=exercise), now=scene.NOW)
     return person
 
 

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from metrics.batch import Delivery, ExerciseRecord, SampleBatch, SleepRecord, SourceKey, microseconds
+from metrics.batch import ExerciseRecord, Payload, SampleBatch, SleepRecord, SourceKey, microseconds
 from metrics.exports import export_request, store
 from metrics.models import Measurement, Source
 from metrics.participant_calendars import calendar_of
 from metrics.reading import queries as reading_queries
 from metrics.storage.timescale import after_migrate
-from metrics.writing.writer import store as store_delivery
+from metrics.writing.writer import store as store_payload
 from participants.models import Consent, ConsentDocument, Participant, Protocol, Trial, User
 from participants.privacy import subject_access as privacy_subject_access
 from tests import factories
@@ -64,7 +64,7 @@ def fill(person: Participant, source: SourceKey, days: range, *, value: float, h
     hour = dt.timedelta(hours=1)
     nights = [SleepRecord(source, f"n{at:%d}", at - 8 * hour, at, is_main=True) for at in wakes]
     walks = [ExerciseRecord(source, f"e{at:%d}", at, at + hour, "walk") for at in wakes]
-    store_delivery(person, Delivery(samples=parts, sleep=nights, exercise=walks), now=NOW)
+    store_payload(person, Payload(samples=parts, sleep=nights, exercise=walks), now=NOW)
 
 
 def text_of(export: Any) -> dict[str, str]:

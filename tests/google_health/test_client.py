@@ -69,8 +69,8 @@ def test_a_pull_brings_samples_offsets_and_what_it_cost(google: FakeGoogle, pull
     packed = gzip.compress(content)
     google.on(HEART_RATE, Answer(packed, headers={"Content-Encoding": "gzip"}))
     found = pull()
-    assert [len(batch) for batch in found.delivery.samples] == [2]
-    assert found.delivery.offsets == []
+    assert [len(batch) for batch in found.payload.samples] == [2]
+    assert found.payload.offsets == []
     assert found.offsets == [(microseconds(START) + 312_000_000, 3600)]
     assert (found.points, found.requests, found.bytes, found.wire_bytes) == (2, 1, len(content), len(packed))
 
@@ -78,7 +78,7 @@ def test_a_pull_brings_samples_offsets_and_what_it_cost(google: FakeGoogle, pull
 def test_an_empty_answer_is_nothing_and_no_error(google: FakeGoogle, pull: Pull) -> None:
     google.on(HEART_RATE, Answer({}))
     found = pull()
-    assert (found.delivery.samples, found.points) == ([], 0)
+    assert (found.payload.samples, found.points) == ([], 0)
 
 
 def test_a_window_that_does_not_fit_one_page_is_asked_for_in_parts(google: FakeGoogle, pull: Pull) -> None:
@@ -129,7 +129,7 @@ def test_daily_values_are_asked_for_by_the_local_days_that_the_window_touches(go
     assert google.asked[0].query["filter"] == (
         'daily_resting_heart_rate.date >= "2026-11-20" AND daily_resting_heart_rate.date < "2026-11-21"'
     )
-    assert found.delivery.samples[0].time.tolist() == [microseconds(start)]
+    assert found.payload.samples[0].time.tolist() == [microseconds(start)]
 
 
 def test_nights_are_asked_for_by_their_end(google: FakeGoogle, pull: Pull) -> None:
@@ -149,7 +149,7 @@ def test_exercise_is_asked_for_by_every_wall_clock_and_kept_by_its_start(google:
         'exercise.interval.civil_start_time >= "2026-11-19T23:00:00" '
         'AND exercise.interval.civil_start_time < "2026-11-22T03:00:00"'
     )
-    assert [one.external_id for one in found.delivery.exercise] == ["2026-11-20T13:00:00Z"]
+    assert [one.external_id for one in found.payload.exercise] == ["2026-11-20T13:00:00Z"]
     assert found.points == 1
 
 
@@ -167,7 +167,7 @@ def test_calories_come_by_whole_minutes_from_rollups(google: FakeGoogle, pull: P
         "windowSize": "60s",
         "pageSize": 2,
     }
-    (batch,) = found.delivery.samples
+    (batch,) = found.payload.samples
     assert (batch.metric, batch.source) == ("energy", SourceKey("google_health"))
     assert batch.time.tolist() == [microseconds(START), microseconds(START) + 60_000_000]
     assert batch.value.tolist() == [0.0, 1.25]
@@ -373,4 +373,4 @@ def test_a_page_of_the_wrong_type_breaks_the_answer(google: FakeGoogle, pull: Pu
 
 def test_steps_arrive_whole(google: FakeGoogle, pull: Pull) -> None:
     google.on(STEPS, Answer(body(interval("steps", "13:05:00", "13:06:00", count="12"))))
-    assert pull("steps").delivery.samples[0].value.tolist() == [12.0]
+    assert pull("steps").payload.samples[0].value.tolist() == [12.0]

@@ -43,7 +43,7 @@ def only(samples: list[SampleBatch]) -> SampleBatch:
 
 def test_heart_rates_come_out_in_order_of_time(calendar: LocalCalendar) -> None:
     batch = only(
-        assembled("heart-rate", calendar, heart_rate("13:05:14", "73"), heart_rate("13:05:12")).delivery.samples
+        assembled("heart-rate", calendar, heart_rate("13:05:14", "73"), heart_rate("13:05:12")).payload.samples
     )
     assert batch.metric == "heart_rate"
     assert batch.time.tolist() == [at(13, 5, 12), at(13, 5, 14)]
@@ -52,14 +52,14 @@ def test_heart_rates_come_out_in_order_of_time(calendar: LocalCalendar) -> None:
 
 
 def test_a_source_is_platform_and_device(calendar: LocalCalendar) -> None:
-    batch = only(assembled("heart-rate", calendar, heart_rate("13:05:12")).delivery.samples)
+    batch = only(assembled("heart-rate", calendar, heart_rate("13:05:12")).payload.samples)
     assert batch.source == SourceKey("google_health", "FITBIT", "Charge 6")
 
 
 def test_points_of_the_same_instant_stay_apart_by_source(calendar: LocalCalendar) -> None:
     points = heart_rate("13:05:12", "71"), heart_rate("13:05:12", "90", PHONE)
     found = {
-        b.source.device_model: b.value.tolist() for b in assembled("heart-rate", calendar, *points).delivery.samples
+        b.source.device_model: b.value.tolist() for b in assembled("heart-rate", calendar, *points).payload.samples
     }
     assert found == {"Charge 6": [71.0], "MobileTrack": [90.0]}
 
@@ -67,7 +67,7 @@ def test_points_of_the_same_instant_stay_apart_by_source(calendar: LocalCalendar
 def test_the_order_of_members_in_a_source_makes_no_other_source(calendar: LocalCalendar) -> None:
     backwards = dict(reversed(CHARGE.items()))
     points = heart_rate("13:05:12"), heart_rate("13:05:14", source=backwards)
-    assert len(only(assembled("heart-rate", calendar, *points).delivery.samples)) == 2
+    assert len(only(assembled("heart-rate", calendar, *points).payload.samples)) == 2
 
 
 def test_two_applications_that_pass_on_one_device_are_two_sources(calendar: LocalCalendar) -> None:
@@ -76,7 +76,7 @@ def test_two_applications_that_pass_on_one_device_are_two_sources(calendar: Loca
         return {"platform": "HEALTH_CONNECT", "device": device, "application": {"packageName": package}}
 
     points = heart_rate("13:05:12", source=through("org.a")), heart_rate("13:05:12", source=through("org.b"))
-    sources = {b.source for b in assembled("heart-rate", calendar, *points).delivery.samples}
+    sources = {b.source for b in assembled("heart-rate", calendar, *points).payload.samples}
     assert sources == {
         SourceKey("google_health", "HEALTH_CONNECT/org.a", "Acme WATCH"),
         SourceKey("google_health", "HEALTH_CONNECT/org.b", "Acme WATCH"),
@@ -95,7 +95,7 @@ def test_two_applications_that_pass_on_one_device_are_two_sources(calendar: Loca
 def test_a_word_for_not_told_is_no_name(
     calendar: LocalCalendar, told: dict[str, object], platform: str, model: str
 ) -> None:
-    batch = only(assembled("heart-rate", calendar, heart_rate("13:05:12", source=told)).delivery.samples)
+    batch = only(assembled("heart-rate", calendar, heart_rate("13:05:12", source=told)).payload.samples)
     assert batch.source == SourceKey("google_health", platform, model)
 
 
@@ -141,7 +141,7 @@ def test_data_of_a_simulator_are_marked_synthetic() -> None:
 def test_of_one_source_at_one_instant_the_highest_comes_last_whatever_the_order(calendar: LocalCalendar) -> None:
     points = [heart_rate("13:05:12", "80"), heart_rate("13:05:12", "71")]
     for order in (points, points[::-1]):
-        batch = only(assembled("heart-rate", calendar, *order).delivery.samples)
+        batch = only(assembled("heart-rate", calendar, *order).payload.samples)
         assert batch.value.tolist() == [71.0, 80.0]
 
 
@@ -169,7 +169,7 @@ def test_a_time_that_is_none_spoils_no_other(text: str) -> None:
 
 def test_steps_keep_the_length_of_their_interval_and_zero_where_google_leaves_it_out(calendar: LocalCalendar) -> None:
     points = interval("steps", "13:06:00", "13:07:00"), interval("steps", "13:05:00", "13:06:00", count="12")
-    batch = only(assembled("steps", calendar, *points).delivery.samples)
+    batch = only(assembled("steps", calendar, *points).payload.samples)
     assert batch.value.tolist() == [12.0, 0.0]
     assert batch.seconds is not None
     assert batch.seconds.tolist() == [60, 60]
@@ -177,12 +177,12 @@ def test_steps_keep_the_length_of_their_interval_and_zero_where_google_leaves_it
 
 def test_distance_comes_in_metres(calendar: LocalCalendar) -> None:
     point = interval("distance", "13:05:00", "13:06:00", millimeters="12345")
-    assert only(assembled("distance", calendar, point).delivery.samples).value.tolist() == [12.345]
+    assert only(assembled("distance", calendar, point).payload.samples).value.tolist() == [12.345]
 
 
 def test_weight_comes_in_kilograms(calendar: LocalCalendar) -> None:
     point = sample("weight", "06:20:00", weightGrams=71250)
-    assert only(assembled("weight", calendar, point).delivery.samples).value.tolist() == [71.25]
+    assert only(assembled("weight", calendar, point).payload.samples).value.tolist() == [71.25]
 
 
 def test_zone_minutes_of_one_minute_are_added_up(calendar: LocalCalendar) -> None:
@@ -191,14 +191,14 @@ def test_zone_minutes_of_one_minute_are_added_up(calendar: LocalCalendar) -> Non
         interval("activeZoneMinutes", "13:05:00", "13:06:00", activeZoneMinutes="1", heartRateZone="FAT_BURN"),
         interval("activeZoneMinutes", "13:06:00", "13:07:00", activeZoneMinutes="1", heartRateZone="A_NEW_ZONE"),
     )
-    batch = only(assembled("active-zone-minutes", calendar, *points).delivery.samples)
+    batch = only(assembled("active-zone-minutes", calendar, *points).payload.samples)
     assert batch.value.tolist() == [3.0, 1.0]
 
 
 def test_heart_rate_variability_brings_two_metrics_over_five_minutes(calendar: LocalCalendar) -> None:
     values = {"rootMeanSquareOfSuccessiveDifferencesMilliseconds": 41.7, "standardDeviationMilliseconds": 50.25}
     point = sample("heartRateVariability", "02:10:00", **values)
-    batches = assembled("heart-rate-variability", calendar, point).delivery.samples
+    batches = assembled("heart-rate-variability", calendar, point).payload.samples
     assert {b.metric: b.value.tolist() for b in batches} == {"hrv_rmssd": [41.7], "hrv_sdnn": [50.25]}
     assert all(b.seconds is not None and b.seconds.tolist() == [300] for b in batches)
 
@@ -247,7 +247,7 @@ def test_what_was_not_computed_is_skipped_and_counted(calendar: LocalCalendar) -
         sample("heartRateVariability", "02:15:00", rootMeanSquareOfSuccessiveDifferencesMilliseconds=-1),
         sample("heartRateVariability", "02:20:00", rootMeanSquareOfSuccessiveDifferencesMilliseconds=-7),
     )
-    assert result.delivery.samples == []
+    assert result.payload.samples == []
     assert result.skipped == {ZERO: 1, MINUS_ONE: 1, NOT_COMPUTED: 1, NO_VALUE: 3}
 
 
@@ -267,18 +267,18 @@ def test_markers_of_no_value_are_skipped_and_counted(
     else:
         point = sample(payload, "13:05:00", **{member: marker})
     result = assembled(code, calendar, point)
-    assert (result.delivery.samples, result.skipped) == ([], {reason: 1})
+    assert (result.payload.samples, result.skipped) == ([], {reason: 1})
 
 
 def test_a_count_of_zero_that_is_left_out_is_a_zero(calendar: LocalCalendar) -> None:
     result = assembled("steps", calendar, interval("steps", "13:05:00", "13:06:00"))
-    assert only(result.delivery.samples).value.tolist() == [0.0]
+    assert only(result.payload.samples).value.tolist() == [0.0]
     assert not result.skipped
 
 
 def test_a_daily_value_is_dated_to_the_first_instant_of_its_local_day(calendar: LocalCalendar) -> None:
     point = daily("dailyRestingHeartRate", beatsPerMinute="57")
-    batch = only(assembled("daily-resting-heart-rate", calendar, point).delivery.samples)
+    batch = only(assembled("daily-resting-heart-rate", calendar, point).payload.samples)
     assert batch.time.tolist() == [microseconds(dt.datetime(2026, 11, 19, 23, tzinfo=dt.UTC))]
     assert batch.seconds is not None
     assert batch.seconds.tolist() == [86_400]
@@ -291,7 +291,7 @@ def test_a_local_day_follows_the_clock_of_the_device() -> None:
     batch = only(
         assembled(
             "daily-resting-heart-rate", abroad, daily("dailyRestingHeartRate", beatsPerMinute="57")
-        ).delivery.samples
+        ).payload.samples
     )
     assert batch.time.tolist() == [microseconds(dt.datetime(2026, 11, 20, 5, tzinfo=dt.UTC))]
 
@@ -299,14 +299,14 @@ def test_a_local_day_follows_the_clock_of_the_device() -> None:
 def test_skin_temperature_is_the_night_against_its_baseline(calendar: LocalCalendar) -> None:
     values = {"nightlyTemperatureCelsius": 32.5, "baselineTemperatureCelsius": 33.0}
     point = daily("dailySleepTemperatureDerivations", **values)
-    batch = only(assembled("daily-sleep-temperature-derivations", calendar, point).delivery.samples)
+    batch = only(assembled("daily-sleep-temperature-derivations", calendar, point).payload.samples)
     assert batch.metric == "skin_temperature_deviation"
     assert batch.value.tolist() == [-0.5]
 
 
 def test_a_night_without_a_baseline_has_no_deviation(calendar: LocalCalendar) -> None:
     point = daily("dailySleepTemperatureDerivations", nightlyTemperatureCelsius=32.5)
-    assert assembled("daily-sleep-temperature-derivations", calendar, point).delivery.samples == []
+    assert assembled("daily-sleep-temperature-derivations", calendar, point).payload.samples == []
 
 
 def test_offsets_are_told_at_the_first_point_and_at_changes_only(calendar: LocalCalendar) -> None:
@@ -324,7 +324,7 @@ def test_members_and_words_we_do_not_know_are_passed_over(calendar: LocalCalenda
     point = heart_rate("13:05:12", source={"platform": "A_NEW_ONE", "device": {"displayName": "X", "color": "red"}})
     point |= {"novelty": [1, {"a": None}]}
     point["heartRate"] |= {"metadata": {"motionContext": "SWIMMING"}}
-    assert only(assembled("heart-rate", calendar, point).delivery.samples).source.platform == "A_NEW_ONE"
+    assert only(assembled("heart-rate", calendar, point).payload.samples).source.platform == "A_NEW_ONE"
 
 
 @pytest.mark.parametrize("empty", [b"{}", b'{"dataPoints":[]}', b' {"dataPoints": [], "nextPageToken": ""}\n'])
@@ -392,6 +392,6 @@ def test_nothing_a_person_measured_stands_in_an_error() -> None:
 def test_a_page_of_five_thousand_points_loses_none(calendar: LocalCalendar) -> None:
     start = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
     stamps = [(start + dt.timedelta(seconds=2 * i)).strftime("%Y-%m-%dT%H:%M:%SZ") for i in range(5000)]
-    batch = only(assembled("heart-rate", calendar, *(heart_rate(stamp) for stamp in reversed(stamps))).delivery.samples)
+    batch = only(assembled("heart-rate", calendar, *(heart_rate(stamp) for stamp in reversed(stamps))).payload.samples)
     assert len(batch) == 5000
     assert np.all(np.diff(batch.time) == 2_000_000)

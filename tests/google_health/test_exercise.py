@@ -77,13 +77,13 @@ def test_a_name_without_an_id_is_no_id() -> None:
 
 def test_exercise_that_starts_outside_the_window_is_left_to_its_own() -> None:
     page = exercise_page(body(session()), ORIGIN)
-    assert assemble_exercise([page], START - DAY, START).delivery.exercise == []
-    assert len(assemble_exercise([page], START, START + DAY).delivery.exercise) == 1
+    assert assemble_exercise([page], START - DAY, START).payload.exercise == []
+    assert len(assemble_exercise([page], START, START + DAY).payload.exercise) == 1
 
 
 def test_exercise_that_comes_on_two_pages_is_one() -> None:
     pages = [exercise_page(body(session(displayName=name)), ORIGIN) for name in ("before", "after")]
-    (record,) = assemble_exercise(pages, START, START + DAY).delivery.exercise
+    (record,) = assemble_exercise(pages, START, START + DAY).payload.exercise
     assert record.name == "after"
 
 

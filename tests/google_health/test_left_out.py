@@ -155,7 +155,7 @@ def test_columns_stay_beside_each_other_when_a_record_is_left_out(calendar: Loca
     bad = changed(PULSE, *STAMP, "physicalTime", to="")
     late = changed(phone, *STAMP, "physicalTime", to="2026-11-20T13:07:00Z")
     pulled = assemble(DATA_TYPES["heart-rate"], [read("heart-rate", bad, late, PULSE)], calendar)
-    values = {b.source.device_model: (int(b.time[0]), b.value.tolist()) for b in pulled.delivery.samples}
+    values = {b.source.device_model: (int(b.time[0]), b.value.tolist()) for b in pulled.payload.samples}
     assert values == {
         "Phone": (microseconds(dt.datetime(2026, 11, 20, 13, 7, tzinfo=UTC)), [71.0]),
         "Charge 6": (microseconds(dt.datetime(2026, 11, 20, 13, 5, 12, tzinfo=UTC)), [71.0]),
@@ -239,14 +239,14 @@ def ongoing(record: Json, payload: str) -> Json:
 
 def test_a_night_that_still_goes_on_leaves_last_night_readable() -> None:
     found = assemble_sleep([sleep_page(body(ongoing(NIGHT, "sleep"), NIGHT), ORIGIN)])
-    assert [night.external_id for night in found.delivery.sleep] == ["625"]
+    assert [night.external_id for night in found.payload.sleep] == ["625"]
     assert found.unfinished == [microseconds(dt.datetime(2026, 11, 19, 22, 41, tzinfo=UTC))]
     assert found.unreadable == {}
 
 
 def test_a_page_of_nothing_but_what_goes_on_is_no_broken_one() -> None:
     found = assemble_sleep([sleep_page(body(ongoing(NIGHT, "sleep")), ORIGIN)])
-    assert (found.delivery.sleep, len(found.unfinished)) == ([], 1)
+    assert (found.payload.sleep, len(found.unfinished)) == ([], 1)
 
 
 def test_what_goes_on_with_null_for_an_end_goes_on() -> None:
@@ -258,7 +258,7 @@ def test_exercise_that_still_goes_on_leaves_the_rest_readable() -> None:
     start = dt.datetime(2026, 11, 20, 17, 5, tzinfo=UTC)
     pages = [exercise_page(body(ongoing(RUN, "exercise"), RUN), ORIGIN)]
     day = assemble_exercise(pages, start, start + dt.timedelta(days=1))
-    assert [one.external_id for one in day.delivery.exercise] == ["77"]
+    assert [one.external_id for one in day.payload.exercise] == ["77"]
     assert day.unfinished == [microseconds(start)]
     before = assemble_exercise(pages, start - dt.timedelta(days=1), start)
     assert before.unfinished == []
@@ -324,7 +324,7 @@ def test_a_stage_that_cannot_be_read_does_not_take_its_night() -> None:
         stage("REM", 60, 70),
     ]
     found = assemble_sleep([sleep_page(body(changed(NIGHT, "sleep", "stages", to=stages)), ORIGIN)])
-    (night,) = found.delivery.sleep
+    (night,) = found.payload.sleep
     assert [one.stage for one in night.stages] == ["light", "rem"]
     assert found.skipped == {UNREADABLE_STAGE: 4}
 

@@ -88,19 +88,19 @@ def test_a_name_without_an_id_is_no_id(metadata: dict[str, Any], expected: str) 
 
 def test_one_night_told_by_two_sources_is_two_records() -> None:
     other = session({}, name="9") | {"dataSource": {"platform": "HEALTH_CONNECT"}}
-    assert len(assemble_sleep([read(session({}), other)]).delivery.sleep) == 2
+    assert len(assemble_sleep([read(session({}), other)]).payload.sleep) == 2
 
 
 def test_a_night_that_comes_on_two_pages_is_one() -> None:
     pages = [read(session({})), read(session({"processed": True}))]
-    (record,) = assemble_sleep(pages).delivery.sleep
+    (record,) = assemble_sleep(pages).payload.sleep
     assert record.processed
 
 
 def test_one_id_at_two_sources_is_two_nights() -> None:
     other = session({}) | {"dataSource": {"platform": "HEALTH_CONNECT"}}
     found = assemble_sleep([read(session({})), read(other)])
-    assert [night.source.platform for night in found.delivery.sleep] == ["FITBIT", "HEALTH_CONNECT"]
+    assert [night.source.platform for night in found.payload.sleep] == ["FITBIT", "HEALTH_CONNECT"]
     assert found.points == 2
 
 
@@ -142,7 +142,7 @@ def test_nights_that_go_on_are_told_once_each_in_order_over_all_pages() -> None:
 
 def test_without_nights_there_is_no_clock_to_tell() -> None:
     found = assemble_sleep([sleep_page(b"{}", ORIGIN)])
-    assert (found.offsets, found.delivery.sleep, found.points) == ([], [], 0)
+    assert (found.offsets, found.payload.sleep, found.points) == ([], [], 0)
 
 
 def test_a_night_tells_the_clock_of_its_device() -> None:

@@ -14,7 +14,7 @@ import pytest
 from django.db import connection, transaction
 from pytest_django import Settings
 
-from metrics.batch import Delivery
+from metrics.batch import Payload
 from metrics.exports import export_request, runner, service
 from metrics.models import Export, HourRollup, Measurement, MinuteRollup
 from metrics.storage.timescale import after_migrate
@@ -71,10 +71,10 @@ def _some_days(port: int, person: Participant, seed: int) -> None:
         for day in range(3):
             start = START + day * dt.timedelta(days=1)
             made = batch(list(chance.integers(50, 120, 500).astype(float)), start=start, step=100)
-            store(person, Delivery(samples=[made]), now=NOW)
-            store(person, Delivery(samples=[made]), now=NOW)
+            store(person, Payload(samples=[made]), now=NOW)
+            store(person, Payload(samples=[made]), now=NOW)
             made.value[::7] += 1.0
-            store(person, Delivery(samples=[made]), now=NOW)
+            store(person, Payload(samples=[made]), now=NOW)
             assert len(list(Measurement.objects.filter(participant=person).iterator(50))) == 500 * (day + 1)
 
 

@@ -154,10 +154,10 @@ def test_a_crash_half_way_is_made_good_by_running_again(
     path = tmp_path / NAME
     path.write_bytes(_csv(*GOOD, "P-2,5/1/2024 8:00:00 AM,70"))
 
-    def crash(participant: Participant, delivery: Any, **named: Any) -> Any:
+    def crash(participant: Participant, payload: Any, **named: Any) -> Any:
         if participant.study_id == "P-2":
             raise MemoryError
-        return store(participant, delivery, **named)
+        return store(participant, payload, **named)
 
     with monkeypatch.context() as patch:
         patch.setattr(file_imports_services, "store", crash)

@@ -27,7 +27,7 @@ from ingestion.file_imports.part_storage import pack_samples, unpack_samples
 from ingestion.file_imports.services import Import as Run
 from ingestion.file_imports.undo import CannotUndo, stored_by, undo_begin, undo_run, undo_step
 from ingestion.models import ImportedPart, ImportFile
-from metrics.batch import Delivery, SampleBatch, SourceKey, microseconds
+from metrics.batch import Payload, SampleBatch, SourceKey, microseconds
 from metrics.models import (
     DayRollup,
     ExerciseSession,
@@ -142,7 +142,7 @@ def test_rows_that_were_there_before_any_import_stay(
     batch = SampleBatch(
         "heart_rate", SourceKey("fitabase", "fitbit"), np.array([at, at + 1_000_000]), np.array([60.0, 50.0])
     )
-    store(participant, Delivery(samples=[batch]))
+    store(participant, Payload(samples=[batch]))
     before = picture()
     import_data(trial, write(tmp_path, "a.csv", *beats(60, 61, 62)))
     undo(ImportFile.objects.get())
@@ -155,7 +155,7 @@ def test_rows_that_something_else_has_changed_since_stay_as_they_are(
     import_data(trial, write(tmp_path, "a.csv", *beats(60, 61)))
     at = microseconds(dt.datetime(2024, 5, 1, 6, 0, tzinfo=dt.UTC))
     batch = SampleBatch("heart_rate", SourceKey("fitabase", "fitbit"), np.array([at]), np.array([55.0]))
-    store(participant, Delivery(samples=[batch]))
+    store(participant, Payload(samples=[batch]))
     undo(ImportFile.objects.get())
     assert utc("P-1", "heart_rate") == [("2024-05-01T06:00:00", 55.0)]
     assert ImportFile.objects.get().counts["undone"] == {"removed": 1, "restored": 0, "left": 1}
@@ -166,7 +166,7 @@ def test_lengths_come_back_with_their_values(
 ) -> None:
     at = microseconds(dt.datetime(2024, 5, 1, 6, 0, tzinfo=dt.UTC))
     source = SourceKey("fitabase", "fitbit")
-    store(participant, Delivery(samples=[SampleBatch("steps", source, np.array([at]), np.array([7.0]))]))
+    store(participant, Payload(samples=[SampleBatch("steps", source, np.array([at]), np.array([7.0]))]))
     before = picture()
     header = "Id,ActivityMinute,Steps"
     rows = ("P-1,5/1/2024 8:00:00 AM,7", "P-1,5/1/2024 8:01:00 AM,8")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from metrics.batch import MICROSECOND, Delivery, SampleBatch, SourceKey, microseconds
+from metrics.batch import MICROSECOND, Payload, SampleBatch, SourceKey, microseconds
 
 CHARGE = SourceKey("testvendor", "watch", "Charge 6")
 PHONE = SourceKey("testvendor", "phone", "")
@@ -30,8 +30,8 @@ def batch(
     return SampleBatch(metric, source, time, np.array(values, dtype=np.float64), lengths)
 
 
-def deliver(*batches: SampleBatch) -> Delivery:
-    return Delivery(samples=list(batches))
+def deliver(*batches: SampleBatch) -> Payload:
+    return Payload(samples=list(batches))
 
 
 def random_day(seed: int, *, start: dt.datetime = NOON, rows: int = 3000) -> SampleBatch:

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 from django.test import Client
 
-from metrics.batch import Delivery, ExerciseRecord, SleepRecord
+from metrics.batch import ExerciseRecord, Payload, SleepRecord
 from metrics.corrections import outside_collection, removal_requests
 from metrics.exports.service import export_ask
 from metrics.maintenance import data_check
@@ -56,8 +56,8 @@ def fill(person: Participant, days: range = range(-2, 3)) -> None:
         steps = batch([5.0] * 60, start=at + 9 * HOUR, step=60, metric="steps", seconds=60)
         night = SleepRecord(CHARGE, f"n{day}", at, at + 7 * HOUR, ())
         walk = ExerciseRecord(CHARGE, f"e{day}", at + 9 * HOUR, at + 10 * HOUR, "walking")
-        store(person, Delivery(samples=[*hearts, late, steps], sleep=[night], exercise=[walk]), now=NOW)
-        store(person, Delivery(samples=[batch([72.0], start=at, step=60)]), now=NOW)
+        store(person, Payload(samples=[*hearts, late, steps], sleep=[night], exercise=[walk]), now=NOW)
+        store(person, Payload(samples=[batch([72.0], start=at, step=60)]), now=NOW)
 
 
 @pytest.fixture

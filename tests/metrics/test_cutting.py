@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from metrics.batch import Delivery, ExerciseRecord, OffsetChange, Replaced, Sessions, SleepRecord
+from metrics.batch import ExerciseRecord, OffsetChange, Payload, Replaced, Sessions, SleepRecord
 from metrics.models import (
     DayRollup,
     ExerciseSession,
@@ -61,7 +61,7 @@ def person(request: Any) -> Participant:
     return made
 
 
-def minutes(start: dt.datetime, count: int) -> Delivery:
+def minutes(start: dt.datetime, count: int) -> Payload:
     return deliver(batch([70.0] * count, start=start, step=60))
 
 
@@ -99,7 +99,7 @@ def test_lengths_of_intervals_stay_with_their_samples(person: Participant) -> No
 ])  # fmt: skip
 def test_a_night_is_taken_by_its_date_of_waking(person: Participant, wakes: dt.datetime, stored: bool) -> None:
     night = SleepRecord(CHARGE, "n1", wakes - 8 * 60 * MINUTE, wakes, ())
-    counts = store(person, Delivery(sleep=[night]), now=NOW)
+    counts = store(person, Payload(sleep=[night]), now=NOW)
     assert SleepSession.objects.exists() is stored
     assert counts.rejected == ({} if stored else {OUTSIDE: 1})
 
@@ -109,20 +109,20 @@ def test_a_night_is_taken_by_its_date_of_waking(person: Participant, wakes: dt.d
 ])  # fmt: skip
 def test_exercise_is_taken_by_its_start(person: Participant, starts: dt.datetime, stored: bool) -> None:
     walk = ExerciseRecord(CHARGE, "e1", starts, starts + 40 * MINUTE, "walking")
-    counts = store(person, Delivery(exercise=[walk]), now=NOW)
+    counts = store(person, Payload(exercise=[walk]), now=NOW)
     assert ExerciseSession.objects.exists() is stored
     assert counts.rejected == ({} if stored else {OUTSIDE: 1})
 
 
 def test_a_clock_that_moved_outside_is_not_kept(person: Participant) -> None:
     moved = [OffsetChange(at, 3600) for at in (BEGINS - MINUTE, BEGINS + MINUTE, ENDS + 3 * 60 * MINUTE)]
-    store(person, Delivery(offsets=moved), now=NOW)
+    store(person, Payload(offsets=moved), now=NOW)
     assert list(OffsetPeriod.objects.values_list("starts_at", flat=True)) == [BEGINS + MINUTE]
 
 
 def test_the_clock_that_came_with_the_data_tells_where_their_day_ends() -> None:
     person = on_may_4()
-    west = Delivery(offsets=[OffsetChange(BEGINS + MINUTE, -5 * 3600)])
+    west = Payload(offsets=[OffsetChange(BEGINS + MINUTE, -5 * 3600)])
     west.samples = minutes(ENDS + 6 * 60 * MINUTE, 120).samples
     counts = store(person, west, now=NOW)
     assert times()[-1] == ENDS + 7 * 60 * MINUTE - MINUTE
@@ -180,7 +180,7 @@ def test_once_it_is_over_nothing_is_stored_whatever_its_time(act: Callable[[Part
     act(person)
     replaced = [Replaced("testvendor", Sessions.SLEEP, BEGINS, ENDS)]
     with pytest.raises(Frozen):
-        store(stale, Delivery(samples=minutes(BEGINS, 2).samples, replaces=replaced), now=NOW)
+        store(stale, Payload(samples=minutes(BEGINS, 2).samples, replaces=replaced), now=NOW)
     assert times() == []
 
 
@@ -193,7 +193,7 @@ def test_a_trial_that_was_opened_again_takes_data_again() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_who_closes_a_trial_waits_for_what_is_being_stored() -> None:
-    """Else a sample from after the closing could come in with a delivery that had looked before it."""
+    """Else a sample from after the closing could come in with a payload that had looked before it."""
     person = ParticipantFactory()
     with transaction.atomic():
         store(person, minutes(BEGINS, 2), now=NOW)

@@ -52,9 +52,9 @@ def person() -> Participant:
         SleepRecord(CHARGE, f"n{n}", at := START + n * ONE_DAY, at + 6 * HOUR, (Stage(at, 21_600, "asleep"),))
         for n in (1, 2)
     ]
-    delivery = deliver(*worn, *walked)
-    delivery.sleep = nights
-    store(person, delivery, now=NOW)
+    payload = deliver(*worn, *walked)
+    payload.sleep = nights
+    store(person, payload, now=NOW)
     return person
 
 

@@ -11,7 +11,7 @@ import pytest
 from django.db.models import F
 from pytest_django import DjangoAssertNumQueries
 
-from metrics.batch import Delivery, SleepRecord, SourceKey
+from metrics.batch import Payload, SleepRecord, SourceKey
 from metrics.local_time import LocalCalendar
 from metrics.models import DayRollup, OffsetPeriod, ParticipantDay, Source, Standing
 from metrics.monitoring import day_inputs
@@ -327,7 +327,7 @@ def test_without_a_choice_no_source_is_looked_up(
 def sleep(person: Participant, source: SourceKey, hours: float, *, day: int = 0, main: bool | None = None) -> None:
     wakes = START + day * ONE_DAY + (7 if main is not False else 15) * HOUR
     night = SleepRecord(source, f"{source.platform}{wakes:%d%H}", wakes - hours * HOUR, wakes, is_main=main)
-    store(person, Delivery(sleep=[night]), now=NOW)
+    store(person, Payload(sleep=[night]), now=NOW)
 
 
 def test_the_main_sleep_of_the_source_that_counts_is_the_days(person: Participant) -> None:

@@ -59,11 +59,11 @@ def person() -> Participant:
     """Three days of two sources: heart rate, steps, a night and exercise of each."""
     found: Participant = ParticipantFactory(study_id="P-1")
     for source in (CHARGE, OTHER):
-        delivery = deliver(*[day(n, source) for n in range(3)])
-        delivery.samples.append(day(0, source, 20.0, metric="steps", seconds=60))
-        delivery.sleep = [night(source, "night")]
-        delivery.exercise = [ExerciseRecord(source, "run", START + 8 * HOUR, START + 9 * HOUR, "run")]
-        store(found, delivery, now=NOW)
+        payload = deliver(*[day(n, source) for n in range(3)])
+        payload.samples.append(day(0, source, 20.0, metric="steps", seconds=60))
+        payload.sleep = [night(source, "night")]
+        payload.exercise = [ExerciseRecord(source, "run", START + 8 * HOUR, START + 9 * HOUR, "run")]
+        store(found, payload, now=NOW)
     return found
 
 

@@ -30,11 +30,11 @@ def day(n: int, value: float = 70.0, hours: float = 11) -> object:
 def giver() -> Participant:
     """Nine days over two weeks, steps and a night."""
     person: Participant = ParticipantFactory(study_id="ZERO-1b")
-    delivery = deliver(*[day(n) for n in range(9)])  # type: ignore[arg-type]
-    delivery.samples.append(batch([30.0] * 60, start=START + 9 * HOUR, step=60, metric="steps", seconds=60))
+    payload = deliver(*[day(n) for n in range(9)])  # type: ignore[arg-type]
+    payload.samples.append(batch([30.0] * 60, start=START + 9 * HOUR, step=60, metric="steps", seconds=60))
     at = START + ONE_DAY
-    delivery.sleep = [SleepRecord(CHARGE, "night", at, at + 6 * HOUR, (Stage(at, 21_600, "asleep"),))]
-    store(person, delivery, now=NOW)
+    payload.sleep = [SleepRecord(CHARGE, "night", at, at + 6 * HOUR, (Stage(at, 21_600, "asleep"),))]
+    store(person, payload, now=NOW)
     return person
 
 

@@ -7,7 +7,7 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from metrics.batch import Delivery, ExerciseRecord, SleepRecord, SourceKey
+from metrics.batch import ExerciseRecord, Payload, SleepRecord, SourceKey
 from metrics.models import ParticipantDay, SleepSession
 from metrics.reading import queries as reading_queries
 from metrics.selection.night_source_choice import asleep_on, counting_nights, other_nights
@@ -36,7 +36,7 @@ def slept(
     """Sleep that ended at so many hours of a local day."""
     wakes = dt.datetime(2026, 5, 3, 22, tzinfo=dt.UTC) + day * ONE_DAY + at * HOUR
     night = SleepRecord(source, f"{wakes:%d%H}", wakes - hours * HOUR, wakes, is_main=main)
-    store(person, Delivery(sleep=[night]), now=NOW)
+    store(person, Payload(sleep=[night]), now=NOW)
 
 
 def shown(person: Participant, days: int = 1) -> list[tuple[dt.date, str, int, bool]]:
@@ -211,7 +211,7 @@ def test_nights_and_exercise_outside_the_collection_interval_are_not_shown(perso
         start = dt.datetime(2026, 5, 4, 8, tzinfo=dt.UTC) + day * ONE_DAY
         for source in (A, B):
             walk = ExerciseRecord(source, f"w{day}", start, start + HOUR, "walk")
-            store(person, Delivery(exercise=[walk]), now=NOW)
+            store(person, Payload(exercise=[walk]), now=NOW)
     Participant.objects.filter(pk=person.pk).update(
         monitoring_starts_on=MONDAY + ONE_DAY, monitoring_ends_on=MONDAY + ONE_DAY
     )

@@ -119,14 +119,14 @@ def test_of_a_night_of_which_only_its_time_is_told_all_is_sleep(person: Particip
     assert (row.asleep_minutes, row.awake_minutes, row.stages, row.processed) == (420, 0, [], False)
 
 
-# --- what becomes of a delivery --------------------------------------------------------------------------------------
+# --- what becomes of a payload --------------------------------------------------------------------------------------
 
 
 def test_without_records_nothing_is_done(person: Participant) -> None:
     assert keep(person) == (set(), Counts())
 
 
-def test_of_records_of_one_episode_in_a_delivery_the_last_counts(person: Participant) -> None:
+def test_of_records_of_one_episode_in_a_payload_the_last_counts(person: Participant) -> None:
     _, counts = keep(person, told(hours=6), told(hours=7), told(hours=8), told(hours=1, key="o", later=ONE_DAY))
     assert counts == Counts(sleep_new=2, repeated=2)
     assert SleepSession.objects.get(external_id="n").asleep_minutes == 480
@@ -177,7 +177,7 @@ def test_what_is_unchanged_is_not_written_and_what_is_revised_is(person: Partici
     assert SleepSession.objects.get(external_id="nap").asleep_minutes == 180
 
 
-def test_all_that_a_delivery_revises_is_counted_and_decided_anew(person: Participant) -> None:
+def test_all_that_a_payload_revises_is_counted_and_decided_anew(person: Participant) -> None:
     nights_of = [told(hours=6, key=str(n), later=n * ONE_DAY) for n in range(3)]
     naps = [told(hours=5, key=f"nap {n}", later=n * ONE_DAY + 8 * HOUR) for n in range(3)]
     keep(person, *nights_of, *naps)

@@ -14,7 +14,7 @@ from django.db import connection
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrics.batch import Delivery, OffsetChange, Replaced, SampleBatch
+from metrics.batch import OffsetChange, Payload, Replaced, SampleBatch
 from metrics.maintenance.retention import line_for, retain
 from metrics.models import (
     DayRollup,
@@ -159,7 +159,7 @@ def marked() -> list[tuple[dt.date, int]]:
     return list(ImplausibleCount.objects.order_by("date").values_list("date", "n"))
 
 
-def whole_day(value: float, *, start: dt.datetime = MIDNIGHT, step: float = 60) -> Delivery:
+def whole_day(value: float, *, start: dt.datetime = MIDNIGHT, step: float = 60) -> Payload:
     return deliver(batch([value] * round(86_400 / step), start=start, step=step))
 
 
@@ -312,7 +312,7 @@ def test_the_same_impossible_values_again_change_nothing(person: Participant) ->
 @pytest.mark.parametrize("code", ["heart_rate", "spo2"])
 def test_what_the_vendor_takes_back_is_found_where_nothing_else_was(person: Participant, code: str) -> None:
     store(person, deliver(batch([0.0] * 5, metric=code)), now=NOW)
-    gone = Delivery(replaces=[Replaced("testvendor", code, NOON, NOON + HOUR)])
+    gone = Payload(replaces=[Replaced("testvendor", code, NOON, NOON + HOUR)])
     assert store(person, gone, now=NOW).removed == 5
     assert (Measurement.objects.count(), marked(), Revision.objects.count()) == (0, [], 5)
     day = ParticipantDay.objects.get(date=MONDAY)
@@ -323,7 +323,7 @@ def test_marks_follow_the_participant_s_clock(person: Participant) -> None:
     late = MIDNIGHT + DAY - HOUR
     store(person, deliver(batch([0.0] * 3, start=late)), now=NOW)
     assert marked() == [(MONDAY, 3)]
-    store(person, Delivery(offsets=[OffsetChange(MIDNIGHT, 3 * 3600)]), now=NOW)
+    store(person, Payload(offsets=[OffsetChange(MIDNIGHT, 3 * 3600)]), now=NOW)
     assert marked() == [(MONDAY + DAY, 3)]
     assert ParticipantDay.objects.get(date=MONDAY + DAY).last_sample_at is not None
     assert ParticipantDay.objects.get(date=MONDAY).last_sample_at is None
@@ -429,7 +429,7 @@ def test_whatever_comes_in_whatever_order_what_counts_is_counted(turns: list[tup
         times = np.array([int(INSTANTS[n].timestamp()) * 1_000_000 for n in brought], dtype=np.int64)
         samples = [SampleBatch("heart_rate", CHARGE, times, np.array(list(brought.values())))] if brought else []
         replaced = [Replaced("testvendor", "heart_rate", INSTANTS[0], INSTANTS[-1] + HOUR)] if whole else []
-        store(person, Delivery(samples=samples, replaces=replaced), now=NOW)
+        store(person, Payload(samples=samples, replaces=replaced), now=NOW)
     rows = Measurement.objects.filter(participant=person).order_by("time").values_list("time", "value")
     assert list(rows) == [(INSTANTS[n], held[n]) for n in sorted(held)]
     good = {n: value for n, value in held.items() if 25 <= value <= 240}

@@ -9,7 +9,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 
-from metrics.batch import Delivery, Replaced, SampleBatch
+from metrics.batch import Payload, Replaced, SampleBatch
 from metrics.maintenance import retention
 from metrics.maintenance.retention import line_for, retain
 from metrics.maintenance.routine import care
@@ -111,7 +111,7 @@ def test_compressed_chunks_lose_them_too(person: Participant) -> None:
 def test_late_and_read_again_data_from_before_the_line_is_refused_and_wipes_nothing(person: Participant) -> None:
     retain(NOW)
     before = derived(person)
-    again = Delivery(
+    again = Payload(
         samples=[random_day(2, start=OLD, rows=500)],
         replaces=[Replaced("testvendor", "heart_rate", OLD, OLD + dt.timedelta(days=2))],
     )
@@ -124,7 +124,7 @@ def test_late_and_read_again_data_from_before_the_line_is_refused_and_wipes_noth
 def test_a_read_across_the_line_replaces_only_what_is_kept(person: Participant) -> None:
     retain(NOW)
     before = derived(person)
-    across = Delivery(
+    across = Payload(
         samples=[steps(YOUNG)],
         replaces=[Replaced("testvendor", "steps", OLD, YOUNG + dt.timedelta(days=1))],
     )

@@ -29,13 +29,13 @@ NOW = START + 30 * ONE_DAY
 def person() -> Participant:
     """Worn for the first eleven hours of Amsterdam's Monday; daily values; a night that ends at 2 in the morning."""
     person: Participant = ParticipantFactory()
-    delivery = deliver(batch([70.0] * 660, start=START, step=60))
+    payload = deliver(batch([70.0] * 660, start=START, step=60))
     midnights = np.array([microseconds(START + n * ONE_DAY) for n in range(3)])
     lengths = np.full(3, 86_400, dtype=np.int32)
-    delivery.samples.append(SampleBatch("resting_heart_rate", CHARGE, midnights, np.array([60.0, 61.0, 62.0]), lengths))
+    payload.samples.append(SampleBatch("resting_heart_rate", CHARGE, midnights, np.array([60.0, 61.0, 62.0]), lengths))
     ends = START + ONE_DAY + 2 * HOUR
-    delivery.sleep = [SleepRecord(CHARGE, "n", ends - 5 * HOUR, ends, (Stage(ends - 5 * HOUR, 18_000, "asleep"),))]
-    store(person, delivery, now=NOW)
+    payload.sleep = [SleepRecord(CHARGE, "n", ends - 5 * HOUR, ends, (Stage(ends - 5 * HOUR, 18_000, "asleep"),))]
+    store(person, payload, now=NOW)
     return person
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from metrics.batch import Delivery, SampleBatch, SleepRecord
+from metrics.batch import Payload, SampleBatch, SleepRecord
 from metrics.models import (
     DayRollup,
     HourRollup,
@@ -348,7 +348,7 @@ def test_nobody_elses_days_are_rebuilt_or_told(person: Participant) -> None:
 
 def test_the_dates_of_nights_and_of_days_that_were_judged_are_told_too(person: Participant) -> None:
     wakes = BEGINS + ONE_DAY + dt.timedelta(hours=7)
-    store(person, Delivery(sleep=[SleepRecord(CHARGE, "n", wakes - dt.timedelta(hours=7), wakes)]), now=NOW)
+    store(person, Payload(sleep=[SleepRecord(CHARGE, "n", wakes - dt.timedelta(hours=7), wakes)]), now=NOW)
     ParticipantDay.objects.all().delete()
     ParticipantDay.objects.create(participant=person, date=MONDAY + 3 * ONE_DAY, status="v", updated_at=NOW)
     assert SleepSession.objects.get().date == MONDAY + ONE_DAY

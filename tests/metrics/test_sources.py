@@ -531,7 +531,7 @@ class DaysOfSeveralSources(TestCase):
                 trial=person.trial, version=version, effective_on=start + day * ONE_DAY, source_priority=order
             )
         for day, source, minutes in worn:
-            # A later delivery of the same minutes changes nothing.
+            # A later payload of the same minutes changes nothing.
             day_of(person, start + day * ONE_DAY, (A, B, C)[source], minutes, value=VALUES[source], first=600)
         whole = totals(person, start, start + DAYS * ONE_DAY)
         assert set(whole) == {start + day * ONE_DAY for day, _, _ in worn}

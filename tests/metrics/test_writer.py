@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.db.utils import DatabaseError
 from django.utils import timezone
 
-from metrics.batch import Counts, Delivery, Replaced, SampleBatch, SourceKey, instant
+from metrics.batch import Counts, Payload, Replaced, SampleBatch, SourceKey, instant
 from metrics.models import DayRollup, HourRollup, Measurement, MinuteRollup, ParticipantDay, Revision
 from metrics.writing import sql as writing_sql
 from metrics.writing import writer
@@ -143,12 +143,12 @@ def test_what_is_no_measurement_is_rejected_with_its_reason(person: Participant)
     assert values(person) == [60]
 
 
-def test_an_empty_delivery_stores_nothing(person: Participant) -> None:
+def test_an_empty_payload_stores_nothing(person: Participant) -> None:
     assert store(person, deliver(batch([])), now=NOW) == Counts()
     assert not ParticipantDay.objects.filter(participant=person).exists()
 
 
-def test_a_delivery_is_stored_whole_or_not_at_all(person: Participant, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_payload_is_stored_whole_or_not_at_all(person: Participant, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing_sql, "FILL_HOURS", "SELECT 1 / 0")
     with pytest.raises(DatabaseError), transaction.atomic():
         store(person, deliver(batch([60, 61]), batch([10], metric="steps", seconds=60)), now=NOW)
@@ -225,9 +225,9 @@ def test_two_writers_at_once_neither_deadlock_nor_double() -> None:
     heart = random_day(5)
     outcomes: list[Counts] = []
 
-    def work(delivery: Delivery) -> None:
+    def work(payload: Payload) -> None:
         try:
-            outcomes.append(store(person, delivery, now=NOW))
+            outcomes.append(store(person, payload, now=NOW))
         finally:
             connection.close()
 
@@ -268,9 +268,9 @@ def test_minutes_in_memory_equal_minutes_by_the_database(person: Participant) ->
     assert stored_rollups(person, MinuteRollup) == quick
 
 
-def replaced(delivery: Delivery, metric: str = "heart_rate", minutes: int = 10) -> Delivery:
-    delivery.replaces = [Replaced("testvendor", metric, NOON, NOON + dt.timedelta(minutes=minutes))]
-    return delivery
+def replaced(payload: Payload, metric: str = "heart_rate", minutes: int = 10) -> Payload:
+    payload.replaces = [Replaced("testvendor", metric, NOON, NOON + dt.timedelta(minutes=minutes))]
+    return payload
 
 
 def test_what_a_vendor_withdrew_from_a_stretch_is_taken_away_and_remembered(person: Participant) -> None:

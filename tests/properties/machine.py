@@ -26,7 +26,7 @@ from ingestion.models import Connection, SyncWindow
 from ingestion.providers.base.live import Grant
 from ingestion.sync import manual
 from ingestion.sync.run import run_sync
-from metrics.batch import MICROSECOND, Delivery, SampleBatch, SourceKey, microseconds
+from metrics.batch import MICROSECOND, Payload, SampleBatch, SourceKey, microseconds
 from metrics.exports import export_request, service, store
 from metrics.exports.runner import export_run
 from metrics.maintenance import data_check
@@ -143,7 +143,7 @@ class Lives(RuleBasedStateMachine):
             ),
         ]
         try:
-            write(self.stale, Delivery(samples=batches))
+            write(self.stale, Payload(samples=batches))
         except Frozen:
             assert self.life.gone or self.life.closed_on
             return

@@ -60,7 +60,7 @@ def pulled(client: GoogleHealth, google: Google, user: int, data_type: str, wind
                 continue
         else:
             pytest.fail("the window never came")
-        for batch in found.delivery.samples:
+        for batch in found.payload.samples:
             lengths: list[Any] = [None] * len(batch) if batch.seconds is None else batch.seconds.tolist()
             for time, value, seconds in zip(batch.time.tolist(), batch.value.tolist(), lengths, strict=True):
                 rows[batch.metric, batch.source.device_model, time, seconds] = value
@@ -105,7 +105,7 @@ def test_days_pulled_are_the_truth(google: Google, client: GoogleHealth, data_ty
     week = {"start": "2026-11-15T05:00:00Z", "end": "2026-11-22T05:00:00Z"}  # local midnights in New York
     token = google.tokens(4)["access_token"]
     edges = [dt.datetime.fromisoformat(edge) for edge in week.values()]
-    found = client.pull(token, data_type, edges[0], edges[1], calendar(google, 4)).delivery.samples
+    found = client.pull(token, data_type, edges[0], edges[1], calendar(google, 4)).payload.samples
     got = [(one.metric, one.time.tolist(), one.value.tolist()) for one in found]
     said = google.control("truth", None, user="4", type=data_type, **week)["rows"]
     assert got == [(one["metric"], one["time"], pytest.approx(one["value"])) for one in said]
@@ -114,7 +114,7 @@ def test_days_pulled_are_the_truth(google: Google, client: GoogleHealth, data_ty
 
 def test_nights_pulled_have_the_stages_of_the_truth(google: Google, client: GoogleHealth) -> None:
     token = google.tokens(4)["access_token"]
-    (night,) = client.pull(token, "sleep", START, END, calendar(google, 4)).delivery.sleep
+    (night,) = client.pull(token, "sleep", START, END, calendar(google, 4)).payload.sleep
     (wanted,) = google.control("nights", user="4", start=START.isoformat(), end=END.isoformat())["nights"]
     assert night.external_id == wanted["id"]
     assert [(int(s.starts_at.timestamp()) * 1_000_000, s.seconds, s.stage) for s in night.stages] == [
@@ -124,18 +124,18 @@ def test_nights_pulled_have_the_stages_of_the_truth(google: Google, client: Goog
 
 def test_exercise_pulled_is_what_starts_in_the_window(google: Google, client: GoogleHealth) -> None:
     token = google.tokens(4)["access_token"]
-    week = client.pull(token, "exercise", START - 6 * (END - START), END, calendar(google, 4)).delivery.exercise
+    week = client.pull(token, "exercise", START - 6 * (END - START), END, calendar(google, 4)).payload.exercise
     assert len(week) > 1
     for one in week:
         begun = one.starts_at
         found = client.pull(token, "exercise", begun, begun + dt.timedelta(seconds=1), calendar(google, 4))
-        assert found.delivery.exercise == [one]
+        assert found.payload.exercise == [one]
         assert client.pull(token, "exercise", begun - dt.timedelta(hours=1), begun, calendar(google, 4)).points == 0
 
 
 def test_exercise_pulled_says_what_it_was(google: Google, client: GoogleHealth) -> None:
     token = google.tokens(4)["access_token"]
-    found = client.pull(token, "exercise", START - 6 * (END - START), END, calendar(google, 4)).delivery.exercise
+    found = client.pull(token, "exercise", START - 6 * (END - START), END, calendar(google, 4)).payload.exercise
     points = google.points("exercise")["dataPoints"]
     told = {point["name"].rpartition("/")[2]: point["exercise"] for point in points}
     for one in found:

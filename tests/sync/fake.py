@@ -23,7 +23,7 @@ from ingestion.providers.base.live import (
     Notification,
     Pulled,
 )
-from metrics.batch import Delivery, SampleBatch, SourceKey, microseconds
+from metrics.batch import Payload, SampleBatch, SourceKey, microseconds
 from metrics.local_time import LocalCalendar
 
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
@@ -120,14 +120,14 @@ class FakeVendor:
             found = [(calendar.midnight(on), noons[on]) for on in days if on in noons]
         else:
             found = sorted((at, value) for at, value in there.items() if start <= at < end)
-        delivery = Delivery()
+        payload = Payload()
         if found:
             time = np.array([microseconds(at) for at, _ in found])
             value = np.array([value for _, value in found])
-            delivery.samples.append(SampleBatch(TYPES[data_type].metrics[0], SOURCE, time, value))
+            payload.samples.append(SampleBatch(TYPES[data_type].metrics[0], SOURCE, time, value))
         told = [(microseconds(at), offset) for at, offset in self.offsets if start <= at < end]
         return Pulled(
-            delivery,
+            payload,
             told if data_type == "pulse" else [],
             unreadable=Counter(self.unreadable),
             points=len(found),

@@ -35,7 +35,7 @@ class Account:
 def rows(pulled: Pulled) -> Rows:
     return {
         (batch.metric, batch.source, int(at)): float(value)
-        for batch in pulled.delivery.samples
+        for batch in pulled.payload.samples
         for at, value in zip(batch.time, batch.value, strict=True)
     }
 
@@ -62,7 +62,7 @@ class LiveProviderSuite:
 
     def test_a_data_type_brings_no_other_metrics_than_it_says(self, account: Account) -> None:
         for code in self.samples(account):
-            brought = {b.metric for b in self.pull(account, code, account.start, account.end).delivery.samples}
+            brought = {b.metric for b in self.pull(account, code, account.start, account.end).payload.samples}
             assert brought <= set(account.provider.data_types[code].metrics)
 
     def test_there_is_something_to_bring(self, account: Account) -> None:
@@ -92,19 +92,19 @@ class LiveProviderSuite:
 
     def test_columns_are_of_one_length_and_ascend(self, account: Account) -> None:
         for code in self.samples(account):
-            for batch in self.pull(account, code, account.start, account.end).delivery.samples:
+            for batch in self.pull(account, code, account.start, account.end).payload.samples:
                 assert (batch.time.dtype.name, batch.value.dtype.name) == ("int64", "float64")
                 assert bool(np.all(np.diff(batch.time) > 0))
                 assert bool(np.all(np.isfinite(batch.value)))
 
     def test_sources_are_of_this_provider(self, account: Account) -> None:
         for code in self.samples(account):
-            found = {b.source.provider for b in self.pull(account, code, account.start, account.end).delivery.samples}
+            found = {b.source.provider for b in self.pull(account, code, account.start, account.end).payload.samples}
             assert found <= {account.provider.source_provider}
 
     def test_the_offsets_are_left_to_the_engine(self, account: Account) -> None:
         for code in account.provider.data_types:
-            assert self.pull(account, code, account.start, account.end).delivery.offsets == []
+            assert self.pull(account, code, account.start, account.end).payload.offsets == []
 
     def test_nothing_there_is_an_empty_answer(self, account: Account) -> None:
         long_ago = dt.datetime(2012, 1, 1, tzinfo=dt.UTC)

@@ -10,7 +10,7 @@ import pytest
 from ingestion.models import Connection, SyncWindow
 from ingestion.providers.base.live import DataType, Pulled
 from ingestion.sync.run import run_sync
-from metrics.batch import Delivery, ExerciseRecord, Sessions
+from metrics.batch import ExerciseRecord, Payload, Sessions
 from metrics.local_time import LocalCalendar
 from metrics.models import ExerciseSession
 from tests.sync.fake import SOURCE, FakeVendor
@@ -32,7 +32,7 @@ class Outings(FakeVendor):
     ) -> Pulled:
         begun = sorted(at for at in self.points.get(data_type, {}) if start <= at < end)
         found = [ExerciseRecord(SOURCE, at.isoformat(), at, at + 10 * MINUTE, "walk") for at in begun]
-        return Pulled(Delivery(exercise=found), points=len(found), requests=1)
+        return Pulled(Payload(exercise=found), points=len(found), requests=1)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from ingestion.providers.base.synthetic import Wearer
 from ingestion.providers.missing_values import present
 from ingestion.providers.synthetic import calendar, days, physiology
 from ingestion.providers.synthetic.people import MODELS, STORIES, Person, Story, person
-from metrics.batch import Delivery, OffsetChange, SampleBatch, instant, microseconds
+from metrics.batch import OffsetChange, Payload, SampleBatch, instant, microseconds
 from metrics.local_time import LocalCalendar
 from metrics.registry import BY_CODE
 from metrics.selection.plausible_range import plausible
@@ -35,8 +35,8 @@ def on(day_of_trial: int) -> dt.date:
     return STARTS_ON + dt.timedelta(days=day_of_trial)
 
 
-def of(delivery: Delivery, metric: str) -> SampleBatch | None:
-    batches = [batch for batch in delivery.samples if batch.metric == metric]
+def of(payload: Payload, metric: str) -> SampleBatch | None:
+    batches = [batch for batch in payload.samples if batch.metric == metric]
     assert len({batch.source for batch in batches}) <= 1
     if not batches:
         return None
@@ -44,12 +44,12 @@ def of(delivery: Delivery, metric: str) -> SampleBatch | None:
     return SampleBatch(metric, batches[0].source, *parts)
 
 
-def as_bytes(delivery: Delivery) -> list[object]:
+def as_bytes(payload: Payload) -> list[object]:
     samples = [
         (b.metric, b.source, b.time.tobytes(), b.value.tobytes(), None if b.seconds is None else b.seconds.tobytes())
-        for b in delivery.samples
+        for b in payload.samples
     ]
-    return [*samples, *delivery.sleep, *delivery.offsets]
+    return [*samples, *payload.sleep, *payload.offsets]
 
 
 def test_same_seed_gives_the_same_bytes() -> None:
@@ -139,8 +139,8 @@ def test_the_travellers_days_are_those_of_their_clock() -> None:
     made = {on(n): days.day(traveller, on(n)) for n in range(8, 21)}
     periods = [(microseconds(c.starts_at), c.utc_offset) for day in made.values() for c in day.offsets]
     clock = LocalCalendar(AMSTERDAM, periods)
-    for date, delivery in made.items():
-        heart = of(delivery, "heart_rate")
+    for date, payload in made.items():
+        heart = of(payload, "heart_rate")
         assert heart is not None
         assert set(clock.dates(heart.time)) == {(date - dt.date(1970, 1, 1)).days}
 
@@ -153,19 +153,19 @@ def test_days_of_a_flight_are_longer_and_shorter() -> None:
 
 def test_nights_off_the_wrist_bring_no_heart_rate_and_no_sleep() -> None:
     sleeper = someone(Story.NIGHTS_OFF)
-    silent = [delivery for n in range(2, 20) if not (delivery := days.day(sleeper, on(n))).sleep]
+    silent = [payload for n in range(2, 20) if not (payload := days.day(sleeper, on(n))).sleep]
     assert len(silent) > 10
-    for delivery in silent:
-        heart = of(delivery, "heart_rate")
+    for payload in silent:
+        heart = of(payload, "heart_rate")
         assert heart is not None
         hours = [instant(t).astimezone(AMSTERDAM).hour for t in heart.time[::50]]
         assert not {2, 3, 4} & set(hours)
-        assert of(delivery, "resting_heart_rate") is None
+        assert of(payload, "resting_heart_rate") is None
 
 
 def test_off_the_wrist_nothing_else_is_measured_either() -> None:
-    delivery = days.day(someone(Story.NIGHTS_OFF), on(6))
-    heart, steps = of(delivery, "heart_rate"), of(delivery, "steps")
+    payload = days.day(someone(Story.NIGHTS_OFF), on(6))
+    heart, steps = of(payload, "heart_rate"), of(payload, "steps")
     assert heart is not None
     assert steps is not None
     assert set(steps.time // 60_000_000) == set(heart.time // 60_000_000)
@@ -234,15 +234,15 @@ def test_stages_cover_the_night_from_end_to_end() -> None:
 @pytest.mark.parametrize("device", sorted(MODELS))
 def test_a_worn_day_looks_like_a_day(device: str) -> None:
     made = [days.day(someone(device=device), on(n)) for n in range(2, 9)]
-    hearts = [heart for delivery in made if (heart := of(delivery, "heart_rate")) is not None]
+    hearts = [heart for payload in made if (heart := of(payload, "heart_rate")) is not None]
     values = np.concatenate([heart.value for heart in hearts])
     assert 7_000 < np.mean([len(heart) for heart in hearts]) < 25_000
     assert set(np.diff(np.concatenate([h.time for h in hearts[:1]]))[:100] // 1_000_000) <= set(range(1, 16))
     assert (values == np.rint(values)).all()
     assert 45 < np.percentile(values, 5) < np.percentile(values, 95) < 140
-    steps = [of(delivery, "steps") for delivery in made]
+    steps = [of(payload, "steps") for payload in made]
     assert all(800 < batch.value.sum() < 30_000 for batch in steps if batch is not None)
-    assert all(batch.source.synthetic for delivery in made for batch in delivery.samples)
+    assert all(batch.source.synthetic for payload in made for batch in payload.samples)
 
 
 def test_the_fast_path_gives_an_even_day() -> None:

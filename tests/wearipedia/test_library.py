@@ -13,7 +13,7 @@ from django.core.management import call_command
 
 from ingestion.providers.base.synthetic import Wearer
 from ingestion.providers.wearipedia.provider import DEVICES, Wearipedia
-from metrics.batch import Delivery, instant
+from metrics.batch import Payload, instant
 from metrics.models import DayRollup, Measurement, SleepSession
 from metrics.registry import BY_CODE
 from tests.factories import ParticipantFactory, TrialFactory
@@ -36,12 +36,12 @@ BROUGHT: dict[str, dict[str, int | tuple[int, int]]] = {
 }
 
 
-def made(device: str, on: dt.date = ON, seed: int = 3, number: int = 1) -> Delivery:
+def made(device: str, on: dt.date = ON, seed: int = 3, number: int = 1) -> Payload:
     return Wearipedia().day(Wearer(device, seed, number, AMSTERDAM, ON), on, *EVER)
 
 
-def as_bytes(delivery: Delivery) -> list[object]:
-    return [*((b.metric, b.time.tobytes(), b.value.tobytes()) for b in delivery.samples), *delivery.sleep]
+def as_bytes(payload: Payload) -> list[object]:
+    return [*((b.metric, b.time.tobytes(), b.value.tobytes()) for b in payload.samples), *payload.sleep]
 
 
 @pytest.mark.parametrize("device", sorted(DEVICES))

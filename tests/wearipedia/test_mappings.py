@@ -13,7 +13,7 @@ import pytest
 from ingestion.providers.missing_values import MINUS_ONE, NO_VALUE, ZERO
 from ingestion.providers.wearipedia import dexcom, fitbit, garmin, oura
 from ingestion.providers.wearipedia.wall import UNREADABLE, Day, clock_times, unwrapped
-from metrics.batch import Delivery, SampleBatch, SourceKey, instant
+from metrics.batch import Payload, SampleBatch, SourceKey, instant
 
 AMSTERDAM = zoneinfo.ZoneInfo("Europe/Amsterdam")
 SOURCE = SourceKey("wearipedia", "Fitbit", "Sense", synthetic=True)
@@ -22,8 +22,8 @@ SPRING = Day(dt.date(2027, 3, 28), AMSTERDAM, SOURCE)
 AUTUMN = Day(dt.date(2026, 10, 25), AMSTERDAM, SOURCE)
 
 
-def of(delivery: Delivery, metric: str) -> SampleBatch:
-    (batch,) = [batch for batch in delivery.samples if batch.metric == metric]
+def of(payload: Payload, metric: str) -> SampleBatch:
+    (batch,) = [batch for batch in payload.samples if batch.metric == metric]
     return batch
 
 
@@ -57,19 +57,19 @@ def log(**other: Any) -> dict[str, Any]:
 
 def test_fitbit_heart_rates_are_whole_beats_at_local_times() -> None:
     points = [{"time": "00:00:00", "value": np.float64(73.71)}, {"time": "23:59:59", "value": np.float64(50.2)}]
-    batch = of(fitbit.delivery(heart(points), DAY), "heart_rate")
+    batch = of(fitbit.payload(heart(points), DAY), "heart_rate")
     assert batch.value.tolist() == [74.0, 50.0]
     assert local(batch) == ["10 00:00:00", "10 23:59:59"]
 
 
 def test_the_hour_that_spring_skips_was_never_measured() -> None:
     points = [{"time": time, "value": 60} for time in ("01:59:59", "02:00:00", "02:59:59", "03:00:00")]
-    assert local(of(fitbit.delivery(heart(points), SPRING), "heart_rate")) == ["28 01:59:59", "28 03:00:00"]
+    assert local(of(fitbit.payload(heart(points), SPRING), "heart_rate")) == ["28 01:59:59", "28 03:00:00"]
 
 
 def test_the_hour_that_autumn_repeats_was_measured_once() -> None:
     points = [{"time": time, "value": 60} for time in ("02:30:00", "03:00:00")]
-    batch = of(fitbit.delivery(heart(points), AUTUMN), "heart_rate")
+    batch = of(fitbit.payload(heart(points), AUTUMN), "heart_rate")
     assert [instant(time).hour for time in batch.time] == [0, 2]
 
 
@@ -79,11 +79,11 @@ def test_fitbit_daily_totals_are_numbers_of_that_day_in_our_units() -> None:
         "distance": [{"activities-distance": [{"dateTime": "2026-11-10", "value": np.float64(2.0)}]}],
         "minutesVeryActive": [{"activities-minutesVeryActive": [{"dateTime": "2026-11-11", "value": 9}]}],
     }
-    delivery = fitbit.delivery(raw, DAY)
-    assert of(delivery, "steps_24h").value.tolist() == [8123.0]
-    assert of(delivery, "distance_24h").value.tolist() == [3218.688]
-    assert local(of(delivery, "steps_24h")) == ["10 00:00:00"]
-    assert not [batch for batch in delivery.samples if batch.metric == "very_active_24h"]  # another day's
+    payload = fitbit.payload(raw, DAY)
+    assert of(payload, "steps_24h").value.tolist() == [8123.0]
+    assert of(payload, "distance_24h").value.tolist() == [3218.688]
+    assert local(of(payload, "steps_24h")) == ["10 00:00:00"]
+    assert not [batch for batch in payload.samples if batch.metric == "very_active_24h"]  # another day's
 
 
 def test_fitbit_variability_past_midnight_goes_on_to_the_next_day() -> None:
@@ -92,14 +92,14 @@ def test_fitbit_variability_past_midnight_goes_on_to_the_next_day() -> None:
         for time in ("23:58:54", "23:59:54", "00:00:54", "00:01:54")
     ]
     batch = of(
-        fitbit.delivery({"intraday_hrv": [{"hrv": [{"dateTime": "2026-11-10", "minutes": minutes}]}]}, DAY), "hrv_rmssd"
+        fitbit.payload({"intraday_hrv": [{"hrv": [{"dateTime": "2026-11-10", "minutes": minutes}]}]}, DAY), "hrv_rmssd"
     )
     assert local(batch) == ["10 23:58:54", "10 23:59:54", "11 00:00:54", "11 00:01:54"]
 
 
 def test_fitbit_oxygen_keeps_the_date_it_names() -> None:
     minutes = [{"minute": "2026-11-11T01:00:54", "value": 98.5}]
-    batch = of(fitbit.delivery({"intraday_spo2": [{"dateTime": "2026-11-10", "minutes": minutes}]}, DAY), "spo2")
+    batch = of(fitbit.payload({"intraday_spo2": [{"dateTime": "2026-11-10", "minutes": minutes}]}, DAY), "spo2")
     assert local(batch) == ["11 01:00:54"]
     assert batch.value.tolist() == [98.5]
 
@@ -111,20 +111,20 @@ def test_fitbit_zone_minutes_count_two_in_cardio_and_peak_and_none_outside() -> 
         {"minute": "11:42:00", "value": {"peakActiveZoneMinutes": 1, "activeZoneMinutes": 1}},
     ]
     raw = {"intraday_active_zone_minute": [{"activities-active-zone-minutes-intraday": [{"minutes": minutes}]}]}
-    batch = of(fitbit.delivery(raw, DAY), "active_zone_minutes")
+    batch = of(fitbit.payload(raw, DAY), "active_zone_minutes")
     assert batch.value.tolist() == [1.0, 2.0]
     assert local(batch) == ["10 11:41:00", "10 11:42:00"]
 
 
 def test_fitbit_nightly_variability_lies_one_level_too_deep() -> None:
     raw = {"hrv": [{"hrv": [{"hrv": [{"hrv": [{"value": {"dailyRmssd": 31}, "dateTime": "2026-11-10"}]}]}]}]}
-    assert of(fitbit.delivery(raw, DAY), "hrv_rmssd_24h").value.tolist() == [31.0]
+    assert of(fitbit.payload(raw, DAY), "hrv_rmssd_24h").value.tolist() == [31.0]
 
 
 def test_fitbit_breathing_rate_is_that_of_the_whole_night() -> None:
     value = {"deepSleepSummary": {"breathingRate": 11.2}, "fullSleepSummary": {"breathingRate": np.float64(14.03)}}
     raw = {"intraday_breath_rate": [{"br": [{"value": value, "dateTime": "2026-11-10"}]}]}
-    assert of(fitbit.delivery(raw, DAY), "respiratory_rate").value.tolist() == [14.03]
+    assert of(fitbit.payload(raw, DAY), "respiratory_rate").value.tolist() == [14.03]
 
 
 def test_fitbit_stages_lie_end_to_end_within_the_night() -> None:
@@ -181,7 +181,7 @@ def test_oura_nights_end_after_their_time_in_bed_whatever_the_end_says() -> None
 
 def test_oura_stamps_are_the_wearers_clock_though_they_say_utc() -> None:
     raw = {"heart_rate": [{"bpm": 61, "source": "asleep", "timestamp": "2026-11-10T00:05:00+00:00"}]}
-    assert local(of(oura.delivery(raw, DAY), "heart_rate")) == ["10 00:05:00"]
+    assert local(of(oura.payload(raw, DAY), "heart_rate")) == ["10 00:05:00"]
 
 
 def test_garmin_values_are_put_where_they_lie_in_the_day() -> None:
@@ -191,22 +191,22 @@ def test_garmin_values_are_put_where_they_lie_in_the_day() -> None:
             [{"startGMT": "2026-11-10T06:00:00.0", "steps": 138}, {"startGMT": "2026-11-10T06:15:00.0", "steps": 71}]
         ],
     }
-    delivery = garmin.delivery(raw, DAY)
-    assert local(of(delivery, "heart_rate")) == ["10 00:00:00", "10 01:00:00"]
-    assert local(of(delivery, "steps")) == ["10 00:00:00", "10 00:15:00"]
-    assert of(delivery, "steps").seconds.tolist() == [900, 900]  # type: ignore[union-attr]
+    payload = garmin.payload(raw, DAY)
+    assert local(of(payload, "heart_rate")) == ["10 00:00:00", "10 01:00:00"]
+    assert local(of(payload, "steps")) == ["10 00:00:00", "10 00:15:00"]
+    assert of(payload, "steps").seconds.tolist() == [900, 900]  # type: ignore[union-attr]
 
 
 def test_garmin_negative_stress_means_not_measured() -> None:
     raw = {"stress": [{"stressValuesArray": [[1_794_294_000_000, -1], [1_794_294_900_000, 30]]}]}
     day = Day(dt.date(2026, 11, 10), AMSTERDAM, SOURCE)
-    assert of(garmin.delivery(raw, day), "stress_score").value.tolist() == [30.0]
+    assert of(garmin.payload(raw, day), "stress_score").value.tolist() == [30.0]
     assert day.skipped == {NO_VALUE: 1}
 
 
 def test_markers_of_no_value_are_skipped_and_counted() -> None:
     day = Day(dt.date(2026, 11, 10), AMSTERDAM, SOURCE)
-    found = fitbit.delivery(heart([{"time": f"00:00:0{n}", "value": v} for n, v in enumerate((0, -1, 61))]), day)
+    found = fitbit.payload(heart([{"time": f"00:00:0{n}", "value": v} for n, v in enumerate((0, -1, 61))]), day)
     assert of(found, "heart_rate").value.tolist() == [61.0]
     assert local(of(found, "heart_rate")) == ["10 00:00:02"]
     assert day.skipped == {ZERO: 1, MINUS_ONE: 1}
@@ -220,7 +220,7 @@ def test_dexcom_gives_the_days_readings_only_and_skips_those_without_a_value() -
         {"displayTime": "2026-11-09T23:55:00", "value": 90.0},
     ]
     day = Day(dt.date(2026, 11, 10), AMSTERDAM, SOURCE)
-    batch = of(dexcom.delivery({"unit": "mg/dL", "egvs": readings}, day), "glucose")
+    batch = of(dexcom.payload({"unit": "mg/dL", "egvs": readings}, day), "glucose")
     assert day.skipped == {NO_VALUE: 1}
     assert local(batch) == ["10 23:55:00"]
     assert batch.value.tolist() == [102.0]
@@ -228,17 +228,17 @@ def test_dexcom_gives_the_days_readings_only_and_skips_those_without_a_value() -
 
 def test_dexcom_refuses_a_unit_it_does_not_know() -> None:
     with pytest.raises(ValueError, match="mmol/L"):
-        dexcom.delivery({"unit": "mmol/L", "egvs": []}, DAY)
+        dexcom.payload({"unit": "mmol/L", "egvs": []}, DAY)
 
 
 @pytest.mark.parametrize(
     ("mapping", "raw", "kept"),
     [
-        (fitbit.delivery, heart([{"time": "late", "value": 60.0}, {}, {"time": "08:00:00", "value": 61.0}]), [61.0]),
-        (oura.delivery, {"heart_rate": [{"bpm": 60}, None, {"timestamp": "2026-11-10T08:00:00", "bpm": 61}]}, [61.0]),
-        (garmin.delivery, {"hr": [{"heartRateValues": [[1], ["x", 2], [1_000, 61.0]]}]}, [61.0]),
+        (fitbit.payload, heart([{"time": "late", "value": 60.0}, {}, {"time": "08:00:00", "value": 61.0}]), [61.0]),
+        (oura.payload, {"heart_rate": [{"bpm": 60}, None, {"timestamp": "2026-11-10T08:00:00", "bpm": 61}]}, [61.0]),
+        (garmin.payload, {"hr": [{"heartRateValues": [[1], ["x", 2], [1_000, 61.0]]}]}, [61.0]),
         (
-            dexcom.delivery,
+            dexcom.payload,
             {
                 "unit": "mg/dL",
                 "egvs": [
@@ -252,7 +252,7 @@ def test_dexcom_refuses_a_unit_it_does_not_know() -> None:
     ],
 )
 def test_a_sample_that_cannot_be_read_leaves_the_others(
-    mapping: Callable[[Mapping[str, Any], Day], Delivery], raw: dict[str, Any], kept: list[float]
+    mapping: Callable[[Mapping[str, Any], Day], Payload], raw: dict[str, Any], kept: list[float]
 ) -> None:
     day = Day(DAY.on, AMSTERDAM, SOURCE)
     (batch,) = mapping(raw, day).samples
@@ -263,19 +263,19 @@ def test_a_night_that_cannot_be_read_leaves_the_others() -> None:
     day = Day(DAY.on, AMSTERDAM, SOURCE)
     unfinished = log(logId=1)
     del unfinished["endTime"]
-    found = fitbit.delivery({"sleep": [{"sleep": [unfinished, log()]}]}, day)
+    found = fitbit.payload({"sleep": [{"sleep": [unfinished, log()]}]}, day)
     assert ([night.external_id for night in found.sleep], day.skipped) == (["123456789"], {UNREADABLE: 1})
 
 
 def test_a_stage_of_an_unknown_level_leaves_the_night() -> None:
     data = [{"level": "twilight", "seconds": 600}, {"level": "light", "seconds": 9000}]
-    (night,) = fitbit.delivery({"sleep": [{"sleep": [log(levels={"data": data})]}]}, DAY).sleep
+    (night,) = fitbit.payload({"sleep": [{"sleep": [log(levels={"data": data})]}]}, DAY).sleep
     assert [(stage.seconds, stage.stage) for stage in night.stages][:1] == [(9000, "light")]
 
 
-def test_an_empty_day_is_an_empty_delivery() -> None:
-    for mapping in (fitbit.delivery, oura.delivery, garmin.delivery):
-        assert mapping({}, DAY) == Delivery()
+def test_an_empty_day_is_an_empty_payload() -> None:
+    for mapping in (fitbit.payload, oura.payload, garmin.payload):
+        assert mapping({}, DAY) == Payload()
 
 
 def test_clock_times_of_a_day_are_read_in_one_go() -> None:

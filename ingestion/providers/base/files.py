@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import IO, Protocol, runtime_checkable
 
-from metrics.batch import Delivery
+from metrics.batch import Payload
 
 
 class ForeignFile(Exception):
@@ -38,13 +38,13 @@ PROBLEMS_SHOWN = 1000
 class Chunk:
     """A part of a file, small enough to hold: what it brought, by participant.
 
-    `deliveries` maps the file's own participant label (an Id column, a part of the file's name) to what it
+    `payloads` maps the file's own participant label (an Id column, a part of the file's name) to what it
     brought; the label is None where the file does not say whose it is. `rows` counts the rows read, good or bad;
     `rejected` those not taken, by reason, of which `problems` names the first lines; `skipped` those left out on
     purpose, by reason (missing-value markers, say); `noted` what was kept but deserves saying (clock changes).
     """
 
-    deliveries: dict[str | None, Delivery] = field(default_factory=dict)
+    payloads: dict[str | None, Payload] = field(default_factory=dict)
     rows: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     problems: list[RowProblem] = field(default_factory=list)
@@ -52,9 +52,9 @@ class Chunk:
     noted: Counter[str] = field(default_factory=Counter)
     position: int = 0  # bytes of the (uncompressed) file read so far, for the progress bar
 
-    def delivery(self, label: str | None) -> Delivery:
+    def payload(self, label: str | None) -> Payload:
         """What this chunk brings for a label, made empty at its first use."""
-        return self.deliveries.setdefault(label, Delivery())
+        return self.payloads.setdefault(label, Payload())
 
     def reject(self, lines: Iterable[int], reason: str) -> None:
         """Count rows as rejected and name the first of their lines."""

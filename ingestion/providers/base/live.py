@@ -1,6 +1,6 @@
 """What a provider is. A new vendor or file format is one new package beside this module and nothing else.
 
-A file provider turns files into deliveries (columns of samples, nights, offsets); a synthetic provider makes
+A file provider turns files into payloads (columns of samples, nights, offsets); a synthetic provider makes
 them up, for demo trials; a live provider asks a vendor over the network, by consent of each participant. Providers
 know formats: no database, no settings. `ingestion.file_imports.services` and the sync call the writer.
 """
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar, Protocol
 
-from metrics.batch import Delivery, Sessions
+from metrics.batch import Payload, Sessions
 from metrics.local_time import LocalCalendar
 
 
@@ -114,14 +114,14 @@ class Pulled:
     """What one pull brought.
 
     `offsets`: the device's clock, as (instant in microseconds UTC, seconds east of UTC) of the first point and
-    wherever it changes; `delivery.offsets` is left empty, for the caller knows the participant's own zone. `skipped`:
+    wherever it changes; `payload.offsets` is left empty, for the caller knows the participant's own zone. `skipped`:
     values left out on purpose, by reason. `unreadable`: records that the vendor sent and that could not be read, by
     reason (never what stands in them); then what is stored in the stretch stays. `unfinished`: when sessions began that
     still go on and are left out, in microseconds UTC; they are to be asked for again. `bytes`: JSON, uncompressed;
     `wire_bytes`: as it came over the network.
     """
 
-    delivery: Delivery
+    payload: Payload
     offsets: list[tuple[int, int]] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     unreadable: Counter[str] = field(default_factory=Counter)

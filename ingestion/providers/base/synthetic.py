@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from ingestion.providers.base.live import DeviceState
-from metrics.batch import Delivery
+from metrics.batch import Payload
 
 
 class SyntheticUnavailable(Exception):
@@ -55,6 +55,6 @@ class SyntheticProvider(Protocol):
         """
         ...
 
-    def day(self, wearer: Wearer, on: dt.date, since: dt.datetime, until: dt.datetime) -> Delivery:
+    def day(self, wearer: Wearer, on: dt.date, since: dt.datetime, until: dt.datetime) -> Payload:
         """What a local day brings with since <= time < until. Empty where nothing was measured."""
         ...

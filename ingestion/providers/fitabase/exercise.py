@@ -45,7 +45,7 @@ class ActivityLogs(Table):
             told = {name: None if np.isnan(column[row]) else float(column[row]) for name, column in numbers.items()}
             name, starts_at = words[row].strip(), instant(at)
             written = instant(local[row]).replace(tzinfo=None).isoformat()
-            part.chunk.delivery(part.label).exercise.append(
+            part.chunk.payload(part.label).exercise.append(
                 ExerciseRecord(
                     SOURCE,
                     f"{written} {name}"[:64],

@@ -122,7 +122,7 @@ def add_samples(part: Part, batch: SampleBatch, lines: NDArray[np.int64], job: F
         _reject(part, refusals, lines)
         batch = _rows(batch, refusals == Refusal.NONE)
     if len(batch):
-        part.chunk.delivery(part.label).samples.append(batch)
+        part.chunk.payload(part.label).samples.append(batch)
 
 
 def add_present(

@@ -51,7 +51,7 @@ class Episodes(Table):
             for key in list(episodes)[:NIGHTS]:
                 zone = people.clock(key[0]).zone
                 record = self._episode(key[1], episodes.pop(key), zone, logs.get(key), nights)
-                nights.delivery(key[0]).sleep.append(record)
+                nights.payload(key[0]).sleep.append(record)
             yield nights
 
     def _collect(self, job: FileJob, part: Part, episodes: dict[tuple[str | None, str], Rows]) -> None:

@@ -65,7 +65,7 @@ class SleepLogs(Table):
             starts_at = instant(at)
             ends_at = starts_at + dt.timedelta(milliseconds=float(length[row]))
             totals = _totals({name: told[row] for name, told in minutes.items()}, ends_at - starts_at)
-            part.chunk.delivery(part.label).sleep.append(
+            part.chunk.payload(part.label).sleep.append(
                 SleepRecord(
                     SOURCE,
                     log_ids[codes[row]],

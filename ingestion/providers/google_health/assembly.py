@@ -15,7 +15,7 @@ from ingestion.providers.google_health.decode import Page
 from ingestion.providers.google_health.google_type import GoogleType, Kind, Member
 from ingestion.providers.google_health.times import NO_OFFSET
 from ingestion.providers.missing_values import present
-from metrics.batch import MICROSECOND, Delivery, SampleBatch, Seconds, SourceKey, Times, Values, microseconds
+from metrics.batch import MICROSECOND, Payload, SampleBatch, Seconds, SourceKey, Times, Values, microseconds
 from metrics.local_time import EPOCH, LocalCalendar
 
 NOT_COMPUTED = "below zero: not computed"
@@ -27,7 +27,7 @@ def assemble(data_type: GoogleType, pages: Sequence[Page], calendar: LocalCalend
     Of points of one source at one time the highest counts, whatever the order of the answer, unless the type is
     summed. Daily values are dated to the first instant of their day by `calendar`.
     """
-    result = Pulled(Delivery(), points=sum(one.count for one in pages), unreadable=left_out(pages))
+    result = Pulled(Payload(), points=sum(one.count for one in pages), unreadable=left_out(pages))
     pages = [one for one in pages if one.count]
     if not pages:
         return result
@@ -47,7 +47,7 @@ def assemble(data_type: GoogleType, pages: Sequence[Page], calendar: LocalCalend
             if len(chosen):
                 columns = _ascending(time[chosen], value[chosen], None if seconds is None else seconds[chosen])
                 batch = SampleBatch(member.metric, source, columns[0], columns[1] / member.divisor, columns[2])
-                result.delivery.samples.append(_summed(batch) if data_type.summed else batch)
+                result.payload.samples.append(_summed(batch) if data_type.summed else batch)
     return result
 
 

@@ -17,7 +17,7 @@ from ingestion.providers.google_health.decode import Origin
 from ingestion.providers.google_health.listing import NOTHING, ListDecoder, named, specified
 from ingestion.providers.google_health.sessions import Interval, SessionPage, session_id, session_page
 from ingestion.providers.google_health.times import duration
-from metrics.batch import Delivery, ExerciseRecord, microseconds
+from metrics.batch import ExerciseRecord, Payload, microseconds
 
 # Lengths of the columns these end up in.
 MAX_ACTIVITY, MAX_NAME = 80, 120
@@ -73,7 +73,7 @@ def assemble_exercise(pages: Sequence[SessionPage[ExerciseRecord]], start: dt.da
     offsets = np.array([seconds for _, seconds in told], dtype=np.int32)
     low, high = microseconds(start), microseconds(end)
     return Pulled(
-        Delivery(exercise=[record for record, _ in kept.values()]),
+        Payload(exercise=[record for record, _ in kept.values()]),
         offset_changes(time, offsets),
         points=len(kept),
         unreadable=left_out(pages),

@@ -16,7 +16,7 @@ from ingestion.providers.google_health.decode import Origin
 from ingestion.providers.google_health.listing import NOTHING, ListDecoder, named, parts
 from ingestion.providers.google_health.sessions import Instant, Interval, SessionPage, session_id, session_page
 from ingestion.providers.takeout.sleep import Stretch, overlay
-from metrics.batch import Delivery, SleepRecord, Stage, microseconds
+from metrics.batch import Payload, SleepRecord, Stage, microseconds
 
 STAGES = {
     "AWAKE": "awake",
@@ -76,7 +76,7 @@ def assemble_sleep(pages: Sequence[SessionPage[SleepRecord]]) -> Pulled:
     time = np.array([at for at, _ in told], dtype=np.int64)
     offset = np.array([seconds for _, seconds in told], dtype=np.int32)
     return Pulled(
-        Delivery(sleep=list(nights.values())),
+        Payload(sleep=list(nights.values())),
         offset_changes(time, offset),
         skipped=sum((page.skipped for page in pages), Counter[str]()),
         points=len(nights),

@@ -11,38 +11,38 @@ from ingestion.providers.synthetic import physiology, wear
 from ingestion.providers.synthetic.calendar import MINUTE, LocalDay, local_day, offset_changes
 from ingestion.providers.synthetic.nights import Night, night, record
 from ingestion.providers.synthetic.people import Person, Story, generator
-from metrics.batch import Delivery, SampleBatch, microseconds
+from metrics.batch import Payload, SampleBatch, microseconds
 
 LATEST = 2**62
 
 
-def day(person: Person, on: dt.date, *, since: dt.datetime | None = None, until: dt.datetime | None = None) -> Delivery:
+def day(person: Person, on: dt.date, *, since: dt.datetime | None = None, until: dt.datetime | None = None) -> Payload:
     """What one local day brings: samples with since <= time < until, and what was known of the night by then.
 
     Any day can be made alone. Nightly values carry the day's first instant and the night itself begins the evening
     before, yet both arrive when the person has woken up. Days before their first bring nothing.
     """
     if person.story is Story.NEVER_CONNECTED or on < person.starts_on:
-        return Delivery()
+        return Payload()
     low = 0 if since is None else microseconds(since)
     high = LATEST if until is None else microseconds(until)
     span = local_day(person, on)
     if span.end <= low or high <= span.start:
-        return Delivery()
+        return Payload()
     rng, tomorrow = (generator(person.seed, person.number, d.toordinal()) for d in (on, on + dt.timedelta(days=1)))
     before = night(person, on, rng)
     after = night(person, on + dt.timedelta(days=1), tomorrow)
     outages = wear.long_outages(person, on)
-    delivery = _awake_and_asleep(person, span, before, after, outages, rng)
+    payload = _awake_and_asleep(person, span, before, after, outages, rng)
     for asleep in (before, after):
         if wear.recorded(asleep, outages):
-            _asleep(person, asleep, delivery)
+            _asleep(person, asleep, payload)
     low, high = max(low, span.start), min(high, span.end)
-    delivery.samples = [part for batch in delivery.samples if len(part := _between(batch, low, high))]
+    payload.samples = [part for batch in payload.samples if len(part := _between(batch, low, high))]
     if wear.recorded(before, outages) and low <= before.end < high:
-        _woken(person, span, before, delivery)
-    delivery.offsets = [c for c in offset_changes(person, span) if low <= microseconds(c.starts_at) < high]
-    return delivery
+        _woken(person, span, before, payload)
+    payload.offsets = [c for c in offset_changes(person, span) if low <= microseconds(c.starts_at) < high]
+    return payload
 
 
 def _between(batch: SampleBatch, low: int, high: int) -> SampleBatch:
@@ -59,7 +59,7 @@ def _intervals(
 
 def _awake_and_asleep(
     person: Person, span: LocalDay, before: Night, after: Night, outages: list[wear.Span], rng: np.random.Generator
-) -> Delivery:
+) -> Payload:
     """Heart rate and movement of a whole day, where the device is worn."""
     worn = wear.worn_minutes(person, span, before, after, outages, rng)
     stage = physiology.stages_by_minute(span, (before, after))
@@ -75,7 +75,7 @@ def _awake_and_asleep(
     reserve = (heart - person.resting_heart_rate) / (person.highest_heart_rate - person.resting_heart_rate)
     zone = (reserve >= 0.4).astype(np.float64) + (reserve >= 0.6)
     earned = worn & (zone > 0) & (stage < 0)
-    return Delivery(
+    return Payload(
         samples=[
             SampleBatch("heart_rate", person.model.source, times[seen], beats[seen]),
             _intervals(person, "steps", minute[worn], steps[worn], 60),
@@ -86,22 +86,22 @@ def _awake_and_asleep(
     )
 
 
-def _asleep(person: Person, asleep: Night, delivery: Delivery) -> None:
-    delivery.samples += [
+def _asleep(person: Person, asleep: Night, payload: Payload) -> None:
+    payload.samples += [
         SampleBatch("spo2", person.model.source, *asleep.oxygen),
         _intervals(person, "hrv_rmssd", *asleep.variability, 300),
     ]
 
 
-def _woken(person: Person, span: LocalDay, asleep: Night, delivery: Delivery) -> None:
+def _woken(person: Person, span: LocalDay, asleep: Night, payload: Payload) -> None:
     """The night's record and values: they arrive together, once the person is up."""
-    delivery.sleep.append(record(person, asleep))
+    payload.sleep.append(record(person, asleep))
     first = np.array([span.start])
     nightly = {
         "respiratory_rate": asleep.breaths,
         "resting_heart_rate": asleep.resting_heart_rate,
         "skin_temperature_deviation": asleep.deviation_celsius,
     }
-    delivery.samples += [
+    payload.samples += [
         SampleBatch(metric, person.model.source, first, np.array([value])) for metric, value in nightly.items()
     ]

@@ -9,7 +9,7 @@ from ingestion.providers.base.live import DeviceKind, DeviceState
 from ingestion.providers.base.synthetic import Wearer
 from ingestion.providers.synthetic import battery, calendar, days
 from ingestion.providers.synthetic.people import MODELS, person
-from metrics.batch import Delivery, instant
+from metrics.batch import Payload, instant
 
 
 class Generator:
@@ -45,5 +45,5 @@ class Generator:
             )
         ]
 
-    def day(self, wearer: Wearer, on: dt.date, since: dt.datetime, until: dt.datetime) -> Delivery:
+    def day(self, wearer: Wearer, on: dt.date, since: dt.datetime, until: dt.datetime) -> Payload:
         return days.day(person(wearer), on, since=since, until=until)

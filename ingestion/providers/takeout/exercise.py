@@ -45,7 +45,7 @@ def read_exercise(job: FileJob, chunk: Chunk) -> None:
         if exercise.duration <= 0:
             chunk.reject([line], "duration is no length in milliseconds")
             continue
-        chunk.delivery(None).exercise.append(_record(exercise, time))
+        chunk.payload(None).exercise.append(_record(exercise, time))
 
 
 def _record(exercise: Exercise, time: int) -> ExerciseRecord:
@@ -113,7 +113,7 @@ class UserExercises:
                 for name, column in numbers.items()
             }
             millimetres, steps = told.get("tracker_total_distance_mm"), told.get("tracker_total_steps")
-            chunk.delivery(None).exercise.append(
+            chunk.payload(None).exercise.append(
                 ExerciseRecord(
                     TRACKER,
                     _id(int(starts[row])),

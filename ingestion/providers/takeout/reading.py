@@ -39,4 +39,4 @@ def add_samples(job: FileJob, chunk: Chunk, batch: SampleBatch, lines: NDArray[n
     if keep.any():
         seconds = None if batch.seconds is None else batch.seconds[keep]
         kept = SampleBatch(batch.metric, batch.source, batch.time[keep], batch.value[keep], seconds)
-        chunk.delivery(None).samples.append(kept)
+        chunk.payload(None).samples.append(kept)

@@ -32,7 +32,7 @@ def read_sleep(job: FileJob, chunk: Chunk) -> None:
     owner = zone(job)
     for log, line in zip(found, lines, strict=True):
         try:
-            chunk.delivery(None).sleep.append(_night(log, owner))
+            chunk.payload(None).sleep.append(_night(log, owner))
         except (ValueError, OverflowError) as error:
             chunk.reject([line], f"sleep log that cannot be read: {error}")
 

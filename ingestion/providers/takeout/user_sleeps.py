@@ -61,7 +61,7 @@ class UserSleeps:
                 except (ValueError, OverflowError) as error:
                     chunk.reject([line], f"night that cannot be read: {error}")
                     continue
-                chunk.delivery(None).sleep.append(night)
+                chunk.payload(None).sleep.append(night)
                 if offset:
                     offsets.append((night.starts_at, offset))
                 else:
@@ -69,7 +69,7 @@ class UserSleeps:
             yield chunk
         journeys = Chunk(position=job.size)
         if changes := departures(offsets, owner):
-            journeys.delivery(None).offsets.extend(changes)
+            journeys.payload(None).offsets.extend(changes)
         yield journeys
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from ingestion.providers.wearipedia.wall import Day, number, stamp
-from metrics.batch import Delivery
+from metrics.batch import Payload
 
 
-def delivery(raw: Mapping[str, Any], day: Day) -> Delivery:
+def payload(raw: Mapping[str, Any], day: Day) -> Payload:
     """The day's glucose, each five minutes, in mg/dL; newest first in the source, and with days around it.
 
     `displayTime` is the wearer's clock. Out-of-range readings have no value. Raises KeyError, ValueError.
@@ -22,4 +22,4 @@ def delivery(raw: Mapping[str, Any], day: Day) -> Delivery:
     readings = day.each(raw["egvs"], lambda reading: (reading["displayTime"], number(reading["value"])))
     told = day.each((one for one in readings if one[0].startswith(today)), lambda one: (stamp(one[0]), one[1]))
     wall = np.array([at for at, _ in told], dtype=np.int64)
-    return Delivery(samples=day.samples("glucose", wall, (value for _, value in told), decimals=0))
+    return Payload(samples=day.samples("glucose", wall, (value for _, value in told), decimals=0))

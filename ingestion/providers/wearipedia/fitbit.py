@@ -14,7 +14,7 @@ import numpy as np
 
 from ingestion.providers.night_clock import read_night
 from ingestion.providers.wearipedia.wall import Day, clock, clock_times, number, stamp, unwrapped
-from metrics.batch import Delivery, SampleBatch, SleepRecord, Stage
+from metrics.batch import Payload, SampleBatch, SleepRecord, Stage
 
 METRES = 1609.344  # in a mile
 STAGES = {"wake": "awake", "light": "light", "deep": "deep", "rem": "rem"}
@@ -28,7 +28,7 @@ DAILY = {
 }
 
 
-def delivery(raw: Mapping[str, Any], day: Day) -> Delivery:
+def payload(raw: Mapping[str, Any], day: Day) -> Payload:
     """All of one day. `raw`: what the library made for that day alone, by data type. Raises KeyError, ValueError."""
     samples = [
         *_heart_rate(raw, day),
@@ -48,7 +48,7 @@ def delivery(raw: Mapping[str, Any], day: Day) -> Delivery:
     for value in day.each((night for row in raw.get("hrv", ()) for night in row["hrv"]), _nightly_variability):
         samples += day.daily("hrv_rmssd_24h", value)
     logs = [log for page in raw.get("sleep", ()) for log in page["sleep"]]
-    return Delivery(samples=samples, sleep=day.each(logs, lambda log: sleep_record(log, day)))
+    return Payload(samples=samples, sleep=day.each(logs, lambda log: sleep_record(log, day)))
 
 
 def _breathing(row: Mapping[str, Any]) -> float:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ingestion.providers.wearipedia.wall import Day, number, stamp
-from metrics.batch import Delivery, SampleBatch, SleepRecord, Stage, Times
+from metrics.batch import Payload, SampleBatch, SleepRecord, Stage, Times
 
 MILLISECOND = 1000  # in microseconds
 RESTING = "WELLNESS_RESTING_HEART_RATE"
@@ -26,7 +26,7 @@ DAILY: tuple[tuple[str, str, Callable[[Mapping[str, Any]], float]], ...] = (
 )
 
 
-def delivery(raw: Mapping[str, Any], day: Day) -> Delivery:
+def payload(raw: Mapping[str, Any], day: Day) -> Payload:
     """All of one day. `raw`: what the library made for that day alone, by data type. Raises KeyError, ValueError."""
     samples: list[SampleBatch] = []
     for page in raw.get("hr", ()):
@@ -47,7 +47,7 @@ def delivery(raw: Mapping[str, Any], day: Day) -> Delivery:
         for value in day.each(raw.get(kind, ()), daily):
             samples += day.daily(metric, value)
     nights = day.each(raw.get("sleep", ()), lambda page: sleep_record(page["dailySleepDTO"], day))
-    return Delivery(samples=samples, sleep=nights)
+    return Payload(samples=samples, sleep=nights)
 
 
 def _into_day(times: Times, day: Day) -> Times:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ingestion.providers.wearipedia.wall import Day, number, stamp
-from metrics.batch import Delivery, SleepRecord, Stage
+from metrics.batch import Payload, SleepRecord, Stage
 
 # The library's word, our metric, and where its value stands in a row.
 DAILY: tuple[tuple[str, str, Callable[[Mapping[str, Any]], float]], ...] = (
@@ -26,7 +26,7 @@ DAILY: tuple[tuple[str, str, Callable[[Mapping[str, Any]], float]], ...] = (
 )
 
 
-def delivery(raw: Mapping[str, Any], day: Day) -> Delivery:
+def payload(raw: Mapping[str, Any], day: Day) -> Payload:
     """All of one day. `raw`: what the library made for that day alone, by data type. Raises KeyError, ValueError."""
     # Each five minutes. Stamps say +00:00, but people wake and sleep by them: they are the wearer's clock.
     pulses = day.each(raw.get("heart_rate", ()), lambda pulse: (stamp(pulse["timestamp"]), number(pulse["bpm"])))
@@ -36,7 +36,7 @@ def delivery(raw: Mapping[str, Any], day: Day) -> Delivery:
         for value in day.each(raw.get(kind, ()), read):
             samples += day.daily(metric, value)
     nights = day.each(raw.get("sleep", ()), lambda night: sleep_record(night, day))
-    return Delivery(samples=samples, sleep=nights)
+    return Payload(samples=samples, sleep=nights)
 
 
 def sleep_record(night: Mapping[str, Any], day: Day) -> SleepRecord:

@@ -18,7 +18,7 @@ from ingestion.providers.base.live import DeviceState
 from ingestion.providers.base.synthetic import SyntheticUnavailable, Wearer
 from ingestion.providers.wearipedia import dexcom, fitbit, garmin, oura
 from ingestion.providers.wearipedia.wall import Day
-from metrics.batch import Delivery, SourceKey
+from metrics.batch import Payload, SourceKey
 
 ONE_DAY = dt.timedelta(days=1)
 
@@ -34,7 +34,7 @@ class Device:
     platform: str
     model: str
     module: str
-    mapping: Callable[[Mapping[str, Any], Day], Delivery]
+    mapping: Callable[[Mapping[str, Any], Day], Payload]
     function: str = "create_syn_data"
     seeded: bool = True
     around: int = 0
@@ -44,18 +44,18 @@ FITBIT = "wearipedia.devices.fitbit.fitbit_sense_gen"
 # The generating functions are called themselves: the classes about them slice dates wrongly, and that of the Charge 6
 # (which has the Sense's generator) gives everybody the seed 0.
 DEVICES: dict[str, Device] = {
-    "fitbit_sense": Device("Fitbit", "Sense", FITBIT, fitbit.delivery),
-    "fitbit_charge_6": Device("Fitbit", "Charge 6", FITBIT, fitbit.delivery),
-    "oura_ring3": Device("Oura", "Ring 3", "wearipedia.devices.oura.oura_ring3_gen", oura.delivery),
+    "fitbit_sense": Device("Fitbit", "Sense", FITBIT, fitbit.payload),
+    "fitbit_charge_6": Device("Fitbit", "Charge 6", FITBIT, fitbit.payload),
+    "oura_ring3": Device("Oura", "Ring 3", "wearipedia.devices.oura.oura_ring3_gen", oura.payload),
     "garmin_fenix_7s": Device(
-        "Garmin", "Fenix 7S", "wearipedia.devices.garmin.fenix_gen", garmin.delivery, seeded=False
+        "Garmin", "Fenix 7S", "wearipedia.devices.garmin.fenix_gen", garmin.payload, seeded=False
     ),
     # Glucose is smoothed over a made-up zero before the first and after the last day.
     "dexcom_pro_cgm": Device(
         "Dexcom",
         "Pro CGM",
         "wearipedia.devices.dexcom.pro_cgm_gen",
-        dexcom.delivery,
+        dexcom.payload,
         function="create_synth",
         seeded=False,
         around=1,
@@ -89,16 +89,16 @@ class Wearipedia:
         """The library tells nothing of batteries."""
         return []
 
-    def day(self, wearer: Wearer, on: dt.date, since: dt.datetime, until: dt.datetime) -> Delivery:
+    def day(self, wearer: Wearer, on: dt.date, since: dt.datetime, until: dt.datetime) -> Payload:
         """The whole day, with the night that begins on it, if since <= its first instant < until; else nothing."""
         if not since <= self.day_starts_at(wearer, on) < until:
-            return Delivery()
+            return Payload()
         device = DEVICES[wearer.device]
         source = SourceKey(self.code, device.platform, device.model, synthetic=True)
         day = Day(on, wearer.zone, source)
-        delivery = device.mapping(self._made_up(device, wearer, on), day)
-        delivery.skipped = day.skipped
-        return delivery
+        payload = device.mapping(self._made_up(device, wearer, on), day)
+        payload.skipped = day.skipped
+        return payload
 
     def _made_up(self, device: Device, wearer: Wearer, on: dt.date) -> Mapping[str, Any]:
         """The library's data of one day (and those around it). One day at a time: a month would fill a gigabyte."""

@@ -20,7 +20,7 @@ from ingestion.providers.google_health.simulator.accounts import PHONE, STRAP, T
 from ingestion.providers.synthetic import calendar, days
 from ingestion.providers.synthetic.nights import Night, night
 from ingestion.providers.synthetic.people import generator
-from metrics.batch import MICROSECOND, Delivery
+from metrics.batch import MICROSECOND, Payload
 
 MINUTE = 60 * MICROSECOND
 ZONES = ("", "FAT_BURN", "CARDIO", "PEAK")
@@ -102,9 +102,9 @@ class DayColumns:
         return self.account.day_starts(self.on + dt.timedelta(days=1))
 
     @cached_property
-    def delivery(self) -> Delivery:
+    def payload(self) -> Payload:
         if not self.account.linked:
-            return Delivery()
+            return Payload()
         return days.day(self.account.person, self.on)
 
     @cached_property
@@ -126,7 +126,7 @@ class DayColumns:
 
     def metric(self, code: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """(time, value) of one of the generator's metrics, ascending."""
-        parts = [batch for batch in self.delivery.samples if batch.metric == code]
+        parts = [batch for batch in self.payload.samples if batch.metric == code]
         if not parts:
             return np.empty(0, np.int64), np.empty(0)
         time, value = (np.concatenate([getattr(part, name) for part in parts]) for name in ("time", "value"))

@@ -77,13 +77,13 @@ def _sample(day: DayColumns, at: int, source: int, values: dict[str, Any], *, na
 
 def _daily(day: DayColumns, values: dict[str, Any], extra: dict[str, Any] | None = None) -> list[Record]:
     """A value of a date: a list of one, or none where the device did not see the night."""
-    if not day.delivery.sleep:
+    if not day.payload.sleep:
         return []
     wall = (day.on - dt.date(1970, 1, 1)).days * 86_400 * MICROSECOND
     written = {name: str(int(value)) if name.endswith("PerMinute") and name.startswith(("beats", "nonRem")) else value
                for name, value in values.items() if value}  # fmt: skip
     body = {**written, "date": date_object(day.on), **(extra or {})}
-    woken = microseconds(day.delivery.sleep[0].ends_at)
+    woken = microseconds(day.payload.sleep[0].ends_at)
     return [Record(wall, wall, woken, TRACKER, 0, body, {name: float(value) for name, value in values.items()})]
 
 
@@ -139,14 +139,14 @@ def _fitness(day: DayColumns) -> list[Record]:
 
 
 def _breaths_by_stage(day: DayColumns) -> list[Record]:
-    if not day.delivery.sleep:
+    if not day.payload.sleep:
         return []
     rate = day.night.breaths
     stats = {
         f"{stage}SleepStats": {"breathsPerMinute": round(rate + shift, 1), "standardDeviation": 1.1, "signalToNoise": 5}
         for stage, shift in (("full", 0.0), ("deep", -0.6), ("light", 0.1), ("rem", 0.4))
     }
-    at = microseconds(day.delivery.sleep[0].ends_at)
+    at = microseconds(day.payload.sleep[0].ends_at)
     made = _sample(day, at - 8 * MINUTE, TRACKER, stats, named=False)
     return [replace(made, seen_from=at, values={"fullSleepStats.breathsPerMinute": rate})]
 
@@ -216,7 +216,7 @@ def _session(start: int, end: int, offset: int, end_offset: int) -> dict[str, st
 
 def _sleep(day: DayColumns) -> list[Record]:
     found = []
-    for night in day.delivery.sleep:
+    for night in day.payload.sleep:
         start, end = microseconds(night.starts_at), microseconds(night.ends_at)
         offset, end_offset = (day.account.offset_seconds(moment) for moment in (night.starts_at, night.ends_at))
         body = {"interval": _session(start, end, offset, end_offset)}
