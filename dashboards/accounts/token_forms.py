@@ -30,7 +30,7 @@ class TokenForm(forms.Form):
         super().__init__(data)
         self.fields["trials"].queryset = Trial.objects.visible_to(user)  # type: ignore[attr-defined]
 
-    def asked(self) -> dict[str, Any]:
+    def token_arguments(self) -> dict[str, Any]:
         """Arguments of token_create. No trial chosen: all that its user sees."""
         given = self.cleaned_data
         return {

@@ -106,7 +106,7 @@ def _made(form: TokenForm, user: User, by: User) -> str:
     if not form.is_valid():
         return ""
     try:
-        return token_create(user=user, by=by, **form.asked())[1]
+        return token_create(user=user, by=by, **form.token_arguments())[1]
     except ValidationError as wrong:
         form.add_error(None, wrong.messages)
         return ""

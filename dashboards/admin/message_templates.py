@@ -54,7 +54,7 @@ class TemplateForm(TemplateFormBase):
         text: str = self.cleaned_data[field]
         try:
             template_engine.check(text)
-        except template_engine.BadLetter as fault:
+        except template_engine.InvalidTemplate as fault:
             raise ValidationError(str(fault)) from fault
         return text
 

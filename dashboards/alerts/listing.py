@@ -37,7 +37,7 @@ SHOWS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AlertFilters:
     """What an address asks for; what it does not know, it leaves out."""
 
     show: str
@@ -47,7 +47,7 @@ class Asked:
     page: str
 
     @classmethod
-    def of(cls, asked: Entered) -> Asked:
+    def of(cls, asked: Entered) -> AlertFilters:
         show, rule = asked.get("show", ""), asked.get("rule", "")
         return cls(
             show=show if show in SHOWS else "open",
@@ -96,7 +96,7 @@ class Show:
 class View:
     """One view of the table."""
 
-    want: Asked
+    want: AlertFilters
     page: Page[Alert]
     pages: Pages
     rows: list[Row]
@@ -129,7 +129,7 @@ def _shown(user: User, now: dt.datetime) -> dict[str, Q]:
     }
 
 
-def view(trial: Trial, user: User, want: Asked, now: dt.datetime) -> View:
+def view(trial: Trial, user: User, want: AlertFilters, now: dt.datetime) -> View:
     """The table as the address wants it. A fixed number of queries."""
     mine = visible(trial, user)
     found = mine

@@ -31,7 +31,7 @@ MOST = 500  # alerts in one act
 
 def context(request: Request, trial: Trial, asked: Any, now: dt.datetime) -> dict[str, Any]:
     """What the page and its table need."""
-    want = listing.Asked.of(asked)
+    want = listing.AlertFilters.of(asked)
     here = reverse("dashboards:alerts", args=[trial.code])
     view = listing.view(trial, request.user, want, now)
     return {

@@ -149,9 +149,9 @@ class AlertSet(ResourceSet):
     @extend_schema(summary="An alert with its history", responses=AlertWithEventsSerializer)
     def retrieve(self, request: Request, code: str, id: str) -> Response:
         Parameters.read(request)
-        return self._answered(self.trial(code), id)
+        return self._response(self.trial(code), id)
 
-    def _answered(self, trial: Trial, id: str) -> Response:
+    def _response(self, trial: Trial, id: str) -> Response:
         found = alerts_listing.with_words(alerts_listing.visible(trial, self.user))
         return Response(AlertWithEventsSerializer(get_object_or_404(found, pk=id)).data)
 
@@ -165,7 +165,7 @@ class AlertSet(ResourceSet):
             raise Problem(409, "It cannot be done as things stand.", "This alert is over.")
         with conflicts():
             do(mine, trial)
-        return self._answered(trial, id)
+        return self._response(trial, id)
 
     @extend_schema(summary="Say that somebody has seen it", request=None, responses={200: AlertWithEventsSerializer})
     @action(detail=True, methods=["post"])

@@ -53,7 +53,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class WindowRow:
     """A window in words."""
 
     window: SyncWindow
@@ -151,14 +151,16 @@ def progress(connection: Connection, now: dt.datetime) -> dict[str, Any]:
         "running": left > 0 and connection.asks,
         "waits_until": connection.busy_until if connection.busy_until and connection.busy_until > now else None,
         "backfill": filled if filled["done"] < filled["total"] else None,
-        "newest": [line(window) for window in newest],
-        "failed": [line(window) for window in failed],
+        "newest": [window_row(window) for window in newest],
+        "failed": [window_row(window) for window in failed],
     }
 
 
-def line(window: SyncWindow) -> Line:
+def window_row(window: SyncWindow) -> WindowRow:
     code = window.error_code
-    return Line(window, connection_labels.STATES[State(window.state)], connection_labels.error(code) if code else "")
+    return WindowRow(
+        window, connection_labels.STATES[State(window.state)], connection_labels.error(code) if code else ""
+    )
 
 
 # --- starting things -------------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ TONES = {DayStatus.VALID: "s-ok", DayStatus.INVALID: "s-warn", DayStatus.LOST: "
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch(Extent):
+class MissingInterval(Extent):
     """A part of the day's bar, in percent of the day, and its line in the list."""
 
     classes: str
@@ -62,7 +62,7 @@ def heatmap_day(request: Request, code: str, study_id: str, date: str) -> HttpRe
         "worn": "" if day is None else f"{min(day.worn_minutes / day.day_minutes, 1) * 100:.1f}",
         # Of a day that goes on, what is still to come is neither worn nor missing.
         "elapsed": f"{scale_of(on, zone).at(now):.3f}%",
-        "stretches": [s for gap in gaps if (s := stretch(gap, on, zone, now))],
+        "missing": [s for gap in gaps if (s := missing_interval(gap, on, zone, now))],
         "now": now,
     }
     return render(request, "dashboards/heatmap/_heatmap_day.html", context)
@@ -89,7 +89,7 @@ def scale_of(on: dt.date, zone: ZoneInfo) -> Scale:
     return Scale(midnight(on, zone), midnight(on + dt.timedelta(days=1), zone))
 
 
-def stretch(gap: Gap, on: dt.date, zone: ZoneInfo, now: dt.datetime) -> Stretch | None:
+def missing_interval(gap: Gap, on: dt.date, zone: ZoneInfo, now: dt.datetime) -> MissingInterval | None:
     """A gap as a part of its local day, cut at now; None where it lies ahead. Lengths are real: days may have 25 h."""
     end = min(gap.ends_at, now)
     if end <= gap.starts_at:
@@ -98,7 +98,7 @@ def stretch(gap: Gap, on: dt.date, zone: ZoneInfo, now: dt.datetime) -> Stretch 
     last = gap.ends_at >= scale.end
     closing = "now" if end < gap.ends_at else "24:00" if last else f"{end.astimezone(zone):%H:%M}"
     words, classes = CAUSES[Cause(gap.cause)]
-    return Stretch(
+    return MissingInterval(
         *scale.span(gap.starts_at, end),
         classes=classes,
         clock=f"{gap.starts_at.astimezone(zone):%H:%M}–{closing}",

@@ -20,7 +20,7 @@ MEASURES: dict[str, tuple[str, str, tuple[Kind, ...]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class HeatmapFilters:
     """What the address asks for; unknown values fall back to the defaults."""
 
     span: str = "8w"
@@ -36,12 +36,12 @@ class Asked:
         return urlencode({k: v for k, v in now.items() if v and defaults.get(k) != v})
 
 
-def asked(values: user_input.Entered) -> Asked:
+def parse_filters(values: user_input.Entered) -> HeatmapFilters:
     def one_of(name: str, known: Mapping[str, Any], default: str) -> str:
         return values.get(name, default) if values.get(name) in known else default
 
     site = values.get("site", "")[:32]
-    return Asked(
+    return HeatmapFilters(
         one_of("span", SPANS, "8w"), one_of("show", MEASURES, "days"), one_of("sort", SORTS, "urgency"), site,
         values.get("page", "")[:9],
     )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.paginator import Page, Paginator
 
 from dashboards.heatmap import svg_paths
-from dashboards.heatmap.filters import MEASURES, SORTS, SPANS, Asked
+from dashboards.heatmap.filters import MEASURES, SORTS, SPANS, HeatmapFilters
 from dashboards.heatmap.queries import EPOCH, Everybody
 from dashboards.heatmap.svg_paths import ROW, TOP, Kind, Letters, Overview, Path
 from dashboards.trial_overview import filters as trial_overview_filters
@@ -46,7 +46,7 @@ class Tick:
 class Map:
     """One view of the heat map."""
 
-    want: Asked
+    want: HeatmapFilters
     everybody: Everybody
     page: Page[Any]
     pages: Pages
@@ -127,7 +127,7 @@ class Map:
         return "&".join(part for part in (self.want.query(page=""), "format=") if part)
 
 
-def draw(trial: Trial, user: User, want: Asked, everybody: Everybody) -> Map:
+def draw(trial: Trial, user: User, want: HeatmapFilters, everybody: Everybody) -> Map:
     """The picture of one page of rows, and of everybody."""
     page = Paginator(everybody.people, PAGE_SIZE).get_page(want.page)
     begin = (page.number - 1) * PAGE_SIZE
@@ -153,7 +153,7 @@ def draw(trial: Trial, user: User, want: Asked, everybody: Everybody) -> Map:
     )
 
 
-def _row(person: tuple[Any, ...], letters: Letters, kinds: tuple[Kind, ...], want: Asked) -> MapRow:
+def _row(person: tuple[Any, ...], letters: Letters, kinds: tuple[Kind, ...], want: HeatmapFilters) -> MapRow:
     study_id, word, adherence = person
     counted: dict[str, int] = {}
     for kind in kinds:

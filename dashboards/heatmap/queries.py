@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Min
 from django.db.models.functions import Right
 
-from dashboards.heatmap.filters import MEASURES, SPANS, Asked
+from dashboards.heatmap.filters import MEASURES, SPANS, HeatmapFilters
 from dashboards.heatmap.svg_paths import Letters
 from dashboards.trial_overview import filters as trial_overview_filters
 from metrics.monitoring import day_codes
@@ -30,10 +30,10 @@ class Everybody:
     last: dt.date
 
 
-def read(trial: Trial, user: User, want: Asked, now: dt.datetime) -> Everybody:
+def read(trial: Trial, user: User, want: HeatmapFilters, now: dt.datetime) -> Everybody:
     """Everybody's letters: one query of one short row each (two for the whole trial)."""
     last = now.astimezone(ZoneInfo(trial.time_zone)).date()
-    people = trial_overview_filters.of_trial(trial, user, trial_overview_filters.Asked(site=want.site))
+    people = trial_overview_filters.of_trial(trial, user, trial_overview_filters.ParticipantFilters(site=want.site))
     days = SPANS[want.span][1]
     if not days:
         began = people.aggregate(first=Min("standing__trail_from"))["first"] or last
@@ -42,7 +42,7 @@ def read(trial: Trial, user: User, want: Asked, now: dt.datetime) -> Everybody:
     # Trails end on each one's today, a day from the trial's at most: so many letters hold the days asked for.
     letters = Right(f"standing__{MEASURES[want.measure][1]}", days + 2)
     found = trial_overview_filters.ordered(
-        trial_overview_filters.matching(people, trial_overview_filters.Asked(), now), want.sort
+        trial_overview_filters.matching(people, trial_overview_filters.ParticipantFilters(), now), want.sort
     ).values_list("study_id", "word", "standing__adherence", "standing__trail_until", letters)
     rows = list(found)
     known = [((until - EPOCH).days - len(text) + 1, text) if until else (0, "") for *_, until, text in rows]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from dashboards.heatmap.filters import MEASURES, Asked
+from dashboards.heatmap.filters import MEASURES, HeatmapFilters
 from dashboards.heatmap.queries import Everybody
 from dashboards.ui import downloads
 from dashboards.ui.status_labels import BADGES
@@ -13,7 +13,7 @@ from participants.models import Trial
 from participants.tables import Column
 
 
-def table(trial: Trial, everybody: Everybody, want: Asked, now: dt.datetime) -> downloads.Table:
+def table(trial: Trial, everybody: Everybody, want: HeatmapFilters, now: dt.datetime) -> downloads.Table:
     """A row for each participant, a column for each day, its status as a word."""
     kinds = MEASURES[want.measure][2]
     words = {letter: kind.word for kind in kinds for letter in kind.letters}

@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from dashboards.heatmap.filters import asked
+from dashboards.heatmap.filters import parse_filters
 from dashboards.heatmap.picture import draw
 from dashboards.heatmap.queries import read
 from dashboards.heatmap.table_download import table
@@ -25,7 +25,7 @@ def heatmap(request: Request, code: str) -> HttpResponseBase:
     """The page; for HTMX the map alone; with format=csv everybody's days as words."""
     trial = visible_trial(request, code)
     user: User = request.user
-    want, now = asked(user_input.asked(request)), timezone.now()
+    want, now = parse_filters(user_input.asked(request)), timezone.now()
     everybody = read(trial, user, want, now)
     if downloads.form(request):
         return downloads.answer(request, trial, table(trial, everybody, want, now))

@@ -102,7 +102,7 @@ def take(notification: Notification, now: dt.datetime) -> Outreach | None:
         raise NoNotification("None of our e-mails has the Message-ID that the notification names.")
     if not notification.final:
         return None
-    why = smtp.words(notification.status.partition(".")[0] + "xx", notification.status)
+    why = smtp.reply_text(notification.status.partition(".")[0] + "xx", notification.status)
     moved = Outreach.objects.filter(
         pk=row.pk, state__in=(Outreach.State.SENT, Outreach.State.SENDING, Outreach.State.FAILED)
     ).update(state=Outreach.State.BOUNCED, state_at=now, state_reason=f"after it was taken: {why}")

@@ -1,4 +1,4 @@
-"""Draft of an e-mail, or of a call: what its form says, filled with what fits the recipients. Sends nothing."""
+"""Composing of an e-mail, or of a call: what its form says, filled with what fits the recipients. Sends nothing."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ MOST_BODY = 100_000  # characters of a letter's text
 
 
 @dataclass(slots=True)
-class Draft:
-    """A letter that is being written. `texts` by language, the one that is shown among them."""
+class ComposedEmail:
+    """An e-mail that is being written. `texts` by language, the one that is shown among them."""
 
     trial: Trial
     recipients: list[Recipient]
@@ -37,7 +37,7 @@ class Draft:
     texts: dict[str, Text]
     reason: str
     batch: str
-    person: str
+    shown_study_id: str
     plain: bool
     alert: Alert | None
     edited: set[str] = field(default_factory=set)
@@ -100,12 +100,12 @@ class Draft:
         return ", ".join(parts)
 
     @property
-    def shown_person(self) -> Recipient | None:
-        named = (one for one in self.recipients if one.study_id == self.person)
+    def shown_recipient(self) -> Recipient | None:
+        named = (one for one in self.recipients if one.study_id == self.shown_study_id)
         return next(named, None) or next(iter(self.chosen), None) or next(iter(self.recipients), None)
 
 
-def draft(trial: Trial, user: User, asked: Entered, now: dt.datetime) -> Draft:
+def compose_email(trial: Trial, user: User, asked: Entered, now: dt.datetime) -> ComposedEmail:
     """The letter as the form says; at first the one that fits most, in each language that is needed."""
     found = managed(trial, user, asked, now)
     posted = bool(asked.get("listed"))
@@ -116,7 +116,7 @@ def draft(trial: Trial, user: User, asked: Entered, now: dt.datetime) -> Draft:
     templates = messaging_templates.templates_of(trial)
     code = _code(templates, asked, chosen or found)
     alert = _alert(asked.get("alert", ""), found)
-    made = Draft(
+    email = ComposedEmail(
         trial=trial,
         recipients=found,
         chosen=chosen,
@@ -126,13 +126,13 @@ def draft(trial: Trial, user: User, asked: Entered, now: dt.datetime) -> Draft:
         texts=_texts(templates, code, found, asked),
         reason=asked.get("reason", _reason(found, alert))[:200],
         batch=_batch(asked.get("batch", "")),
-        person=asked.get("pick") or asked.get("person", ""),
+        shown_study_id=asked.get("pick") or asked.get("person", ""),
         plain=asked.get("format") == "plain",
         alert=alert,
     )
-    _agree(made, asked)
-    made.edited = {name for name, text in made.texts.items() if text != _stored(templates, code, name)}
-    return made
+    _agree(email, asked)
+    email.edited = {name for name, text in email.texts.items() if text != _stored(templates, code, name)}
+    return email
 
 
 def _code(templates: Sequence[MessageTemplate], asked: Entered, people: Sequence[Recipient]) -> str:
@@ -175,18 +175,18 @@ def _texts(
     return texts
 
 
-def _agree(made: Draft, asked: Entered) -> None:
+def _agree(email: ComposedEmail, asked: Entered) -> None:
     """Language and person shown belong together: who changes one gets the other that fits."""
     wanted = asked.get("language", "")
-    person = made.shown_person
+    person = email.shown_recipient
     spoken = person.reach.language if person else contacts.DEFAULT_LANGUAGE
-    if wanted in made.texts and wanted != asked.get("language_was") and not asked.get("pick"):
-        fitting = next((one for one in made.chosen if one.reach.language == wanted), None)
-        made.person, made.language = (fitting.study_id if fitting else made.person), wanted
+    if wanted in email.texts and wanted != asked.get("language_was") and not asked.get("pick"):
+        fitting = next((one for one in email.chosen if one.reach.language == wanted), None)
+        email.shown_study_id, email.language = (fitting.study_id if fitting else email.shown_study_id), wanted
     else:
-        made.language = spoken if spoken in made.texts else next(iter(made.texts))
-    if not made.person and person:
-        made.person = person.study_id
+        email.language = spoken if spoken in email.texts else next(iter(email.texts))
+    if not email.shown_study_id and person:
+        email.shown_study_id = person.study_id
 
 
 def _alert(pk: str, people: Sequence[Recipient]) -> Alert | None:
@@ -212,7 +212,7 @@ def _batch(given: str) -> str:
         return str(uuid.uuid4())
 
 
-def call_draft(person: Participant, asked: Entered, now: dt.datetime) -> dict[str, Any]:
+def call_form(person: Participant, asked: Entered, now: dt.datetime) -> dict[str, Any]:
     """The form of a call: its reason, its number, the alert it answers."""
     (one,) = people_to_write_to.recipients(Participant.objects.filter(pk=person.pk), person.trial, now)
     alert = _alert(asked.get("alert", ""), [one])

@@ -36,7 +36,7 @@ INLINE, SHEET = re.compile(r'\sstyle="([^"]*)"'), re.compile(r"<style>(.*?)</sty
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class DemoEmail:
     """A mail in the folder. `study_id` is empty for what was written to staff."""
 
     name: str
@@ -59,13 +59,13 @@ def mailbox(request: Request) -> HttpResponse:
     mine = Participant.objects.managed_by(request.user).filter(trial__is_demo=True)
     if not folder or not mine.exists():
         raise Http404("no mailbox here")
-    found = letters(Path(folder), request.user, mine)
+    found = read_emails(Path(folder), request.user, mine)
     name = asked(request).get("mail", "")
     opened = next((one for one in found if one.name == name), found[0] if found else None)
     trial = Trial.objects.visible_to(request.user).filter(is_demo=True).first()
     context = {
         "trial": trial,
-        "letters": found,
+        "emails": found,
         "opened": opened,
         "plain": asked(request).get("format") == "plain",
         "now": timezone.now(),
@@ -86,7 +86,7 @@ def style_hashes(html: str) -> list[str]:
     return ["'unsafe-hashes'", *hashes] if hashes else []
 
 
-def letters(folder: Path, user: User, mine: object) -> list[Letter]:
+def read_emails(folder: Path, user: User, mine: object) -> list[DemoEmail]:
     """The newest mails in the folder that this person may see."""
     files = sorted((file for file in folder.glob("*.eml") if NAME.fullmatch(file.name)), reverse=True)
     read = []
@@ -104,16 +104,16 @@ def letters(folder: Path, user: User, mine: object) -> list[Letter]:
     for (name, message), message_id in zip(read, ids, strict=True):
         to = str(message.get("To", ""))
         if message_id in known or canonical_address(to) == user.email:
-            found.append(_letter(name, message, known.get(message_id, "")))
+            found.append(_parsed(name, message, known.get(message_id, "")))
         if len(found) == SHOWN:
             break
     return found
 
 
-def _letter(name: str, message: EmailMessage, study_id: str) -> Letter:
+def _parsed(name: str, message: EmailMessage, study_id: str) -> DemoEmail:
     html, plain = message.get_body(("html",)), message.get_body(("plain",))
     headers = ("From", "To", "Reply-To", "Subject", "Date", "Message-ID", "List-Unsubscribe")
-    return Letter(
+    return DemoEmail(
         name=name,
         at=_date(message),
         to=str(message.get("To", "")),

@@ -32,7 +32,7 @@ State = Outreach.State
 WAITING, CALLS, TROUBLE = "waiting", "calls", "trouble"
 # What `show` may say -> its words and condition.
 SHOWS: dict[str, tuple[str, Q]] = {
-    WAITING: ("No data yet", services.waiting_for_answer()),
+    WAITING: ("No data yet", services.without_newer_data()),
     "back": ("Data came back", Q(back_at__isnull=False)),
     TROUBLE: ("Bounced or failed", Q(state__in=(State.BOUNCED, State.FAILED))),
     "held": ("Held", Q(state__in=(State.HELD, State.SENDING))),
@@ -42,7 +42,7 @@ SHOWS: dict[str, tuple[str, Q]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LogRow:
     """An entry of the log. `when` is when it went, or will go; in the participant's zone."""
 
     row: Outreach
@@ -70,14 +70,14 @@ class Progress:
         return self.total - self.going - self.held
 
 
-def line(row: Outreach, now: dt.datetime) -> Line:
+def log_row(row: Outreach, now: dt.datetime) -> LogRow:
     """An entry in words."""
     zone = ZoneInfo(row.participant.time_zone)
     held = labels.held_until(row, now, zone) if row.state == State.HELD else ""
     trouble = row.state in (State.BOUNCED, State.FAILED)
     by = (row.by.get_short_name() or row.by.email) if row.by else ""
     badge, title, outcome = labels.badge(row), labels.title(row), labels.outcome(row, now)
-    return Line(row, title, badge, outcome, held, trouble, by)
+    return LogRow(row, title, badge, outcome, held, trouble, by)
 
 
 def progress(rows: QuerySet[Outreach], now: dt.datetime) -> Progress:
@@ -129,7 +129,7 @@ def contacts(request: Request, code: str) -> HttpResponse:
         "now": now,
         "section": "contacts",
         "here": request.path,
-        "lines": [line(row, now) for row in page],
+        "log_rows": [log_row(row, now) for row in page],
         "page": page,
         "pages": Pages(page, lambda number: query(page="" if number == "1" else number)),
         "shows": [(name, words, counted[f"n_{name}"], query(show=name)) for name, (words, _) in SHOWS.items()],

@@ -37,10 +37,10 @@ class Check:
     """One line. `who` stands bold in front; `link` (template's code, study ids) leads to the letter that fits."""
 
     ok: bool
-    words: str
+    text: str
     who: str = ""
     shape: str = ""
-    link_words: str = ""
+    link_text: str = ""
     link_code: str = ""
     link_ids: tuple[str, ...] = ()
 
@@ -50,12 +50,12 @@ def when_badge(one: Recipient, now: dt.datetime) -> Badge:
     if one.when.refused:
         return Badge(REFUSED[one.when.refused][0], "s-crit", "s-crit")
     if one.when.held and one.when.at:
-        words = labels.moment(one.when.at, now, one.zone)
-        return Badge(labels.sentence(words), "s-waiting", "s-warn")
+        text = labels.moment(one.when.at, now, one.zone)
+        return Badge(labels.sentence(text), "s-waiting", "s-warn")
     return NOW
 
 
-def when_words(one: Recipient, now: dt.datetime) -> str:
+def last_contact_text(one: Recipient, now: dt.datetime) -> str:
     """A recipient's language and when they were last written to."""
     parts = [one.reach.language_name]
     if one.reach.opted_out_at:
@@ -105,8 +105,8 @@ def _refusals(people: Sequence[Recipient]) -> list[Check]:
     found = []
     for code, (_, one_does, many_do) in REFUSED.items():
         if who := [one for one in people if one.when.refused == code]:
-            words = f"{one_does if len(who) == 1 else many_do}: not written to."
-            found.append(Check(False, words, names(who), "s-crit"))
+            text = f"{one_does if len(who) == 1 else many_do}: not written to."
+            found.append(Check(False, text, names(who), "s-crit"))
     return found or [Check(True, "Nobody opted out, no address bounced")]
 
 
@@ -118,8 +118,8 @@ def _quiet(people: Sequence[Recipient], protocol: Protocol, now: dt.datetime) ->
     if held and held[0].when.at:
         until = labels.moment(held[0].when.at, now, held[0].zone)
         verb = "is" if len(held) == 1 else "are"
-        words = f"{verb} in them when it would go. Held until {until}, local time."
-        return [Check(False, words, f"{hours}: {names(held)}", "s-waiting")]
+        text = f"{verb} in them when it would go. Held until {until}, local time."
+        return [Check(False, text, f"{hours}: {names(held)}", "s-waiting")]
     sendable = sum(one.when.at is not None for one in people)
     if not sendable:
         return []
@@ -139,8 +139,8 @@ def _gaps(people: Sequence[Recipient], protocol: Protocol, now: dt.datetime) -> 
                 "has an e-mail waiting"
             )  # fmt: skip
             until = labels.moment(one.when.at, now, one.zone)
-            words = f"{was}; {limit}. Held until {until}, and dropped if data arrive before."
-            found.append(Check(False, words, one.study_id, "s-waiting"))
+            text = f"{was}; {limit}. Held until {until}, and dropped if data arrive before."
+            found.append(Check(False, text, one.study_id, "s-waiting"))
     return found or [
         Check(True, f"Nobody was written to in the last {protocol.contact_gap_hours}{formatting.NO_BREAK}h")
     ]
@@ -159,12 +159,12 @@ def _fit(people: Sequence[Recipient], templates: Sequence[MessageTemplate], code
         better = people_to_write_to.fitting(templates, cause)
         title = next((t.title for t in templates if better and t.code == better.code and t.language == "en"), "")
         title = title or (better.title if better else "")
-        cause_words = CAUSES[Cause(cause)][0].lower()
+        cause_label = CAUSES[Cause(cause)][0].lower()
         it = "it" if len(who) == 1 else "them"
         found.append(
             Check(
                 False,
-                f"{cause_words}: this letter does not speak of that.",
+                f"{cause_label}: this letter does not speak of that.",
                 f"{names(who)}:",
                 "s-silent",
                 f"Use “{title}” for {it}" if better else "",
@@ -182,8 +182,8 @@ def _texts(trial: Trial, people: Sequence[Recipient], texts: dict[str, Text], ed
         if not live_providers.providers():
             found.append(Check(False, "This site is connected to no vendor: the link cannot be made.", shape="s-crit"))
         elif not trial.is_demo and any(provider.synthetic for provider in live_providers.providers()):
-            words = "A simulator plays the vendor on this site: links are made for demo trials alone."
-            found.append(Check(False, words, shape="s-crit"))
+            text = "A simulator plays the vendor on this site: links are made for demo trials alone."
+            found.append(Check(False, text, shape="s-crit"))
     other = [code for code in texts if code not in edited]
     if edited and other:
         changed = " and ".join(contacts.LANGUAGES[code] for code in texts if code in edited)

@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 
 from dashboards.messaging import template_engine, template_variables
 from dashboards.messaging import templates as messaging_templates
-from dashboards.messaging.compose import Draft
+from dashboards.messaging.compose import ComposedEmail
 from dashboards.messaging.recipients import Recipient
 from participants.models import Protocol
 from participants.privacy import contacts
@@ -31,13 +31,13 @@ class Preview:
     opt_out: str
 
 
-def preview(made: Draft, protocol: Protocol, now: dt.datetime) -> Preview | None:
-    """The letter to the person shown. Raises BadLetter for a text that names what does not exist."""
-    one = made.shown_person
+def preview(email: ComposedEmail, protocol: Protocol, now: dt.datetime) -> Preview | None:
+    """The letter to the person shown. Raises InvalidTemplate for a text that names what does not exist."""
+    one = email.shown_recipient
     if one is None:
         return None
-    text = made.texts.get(one.reach.language) or made.text
-    language = one.reach.language if one.reach.language in made.texts else made.language
+    text = email.texts.get(one.reach.language) or email.text
+    language = one.reach.language if one.reach.language in email.texts else email.language
     template_engine.check(text.subject)
     template_engine.check(text.body)
     person, words = one.participant, template_variables.words(language)

@@ -41,7 +41,7 @@ def managed(trial: Trial, user: User, asked: Entered, now: dt.datetime) -> list[
     """
     mine = Participant.objects.managed_by(user).filter(trial=trial)
     if asked.get("all") == "1" and not asked.get("listed"):
-        want = trial_overview_filters.asked(asked)
+        want = trial_overview_filters.parse_filters(asked)
         matching = trial_overview_filters.matching(trial_overview_filters.of_trial(trial, user, want), want, now)
         people = mine.filter(pk__in=matching.values("pk"))
         ids = None
@@ -71,7 +71,7 @@ def rows(recipients: Sequence[Recipient], chosen: Sequence[Recipient], now: dt.d
             one.study_id in checked,
             reason_of(one, now),
             preflight.when_badge(one, now),
-            preflight.when_words(one, now),
+            preflight.last_contact_text(one, now),
         )
         for one in recipients[:SHOWN]
     ]

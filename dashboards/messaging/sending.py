@@ -85,7 +85,12 @@ def send_one(pk: int, *, clock: Callable[[], dt.datetime] = timezone.now) -> boo
         return False
     try:
         written = email_builder.written(row, clock())
-    except (template_engine.BadLetter, email_builder.NoLink, encryption.CannotOpen, ImproperlyConfigured) as fault:
+    except (
+        template_engine.InvalidTemplate,
+        email_builder.NoLink,
+        encryption.CannotOpen,
+        ImproperlyConfigured,
+    ) as fault:
         _move(row, State.FAILED, f"not sent: {fault}", clock())
         return False
     try:

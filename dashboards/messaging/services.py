@@ -53,7 +53,7 @@ class Written:
 
 
 def texts_check(texts: Mapping[str, Text]) -> None:
-    """Raise CannotWrite or BadLetter for a letter that is empty, too long or names what does not exist."""
+    """Raise CannotWrite or InvalidTemplate for a letter that is empty, too long or names what does not exist."""
     for text in texts.values():
         if not text.subject.strip() or not text.body.strip():
             raise CannotWrite("Give the e-mail a subject and a text.")
@@ -78,7 +78,7 @@ def batch_write(
     """Store an e-mail to each recipient, to go when the limits allow it. The same batch again stores nothing.
 
     `texts`: by language, as they were shown to who sends; a recipient whose language is missing gets the first.
-    `code`: the letter's. Raises CannotWrite, BadLetter.
+    `code`: the letter's. Raises CannotWrite, InvalidTemplate.
     """
     if not settings.EMAIL_HOST:
         raise CannotWrite("This site has no mail server: its operator sets EMAIL_HOST.")
@@ -167,6 +167,6 @@ def outreach_close_loop(now: dt.datetime) -> int:
     return Outreach.objects.filter(pk__in=waiting.values("pk")).update(back_at=Greatest(arrived, F("sent_at")))
 
 
-def waiting_for_answer() -> Q:
+def without_newer_data() -> Q:
     """Of Outreach: sent or said, and no newer data since."""
     return Q(state=Outreach.State.SENT, back_at=None)

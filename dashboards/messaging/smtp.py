@@ -12,7 +12,7 @@ from contextlib import suppress
 from django.core.mail import EmailMessage, get_connection
 
 ENHANCED = re.compile(rb"\b([245]\.\d{1,3}\.\d{1,3})\b")
-WORDS = {
+REPLY_TEXTS = {
     "1": "there is no such address",
     "2": "the mailbox does not take mail",
     "3": "the mail system does not take this",
@@ -20,13 +20,13 @@ WORDS = {
     "6": "the message could not be converted",
     "7": "refused by a policy",
 }
-SAID = {"5.2.1": "the mailbox is closed for the time being", "5.2.2": "the mailbox is full"}
+EXACT_REPLY_TEXTS = {"5.2.1": "the mailbox is closed for the time being", "5.2.2": "the mailbox is full"}
 # Enhanced codes (RFC 3463, 3.2; RFC 7505) by which there is no such address: writing there again is useless.
 NO_SUCH_ADDRESS = frozenset({"5.1.0", "5.1.1", "5.1.2", "5.1.3", "5.1.4", "5.1.6", "5.1.10"})
 # The same without an enhanced code, where a server answers to the recipient.
 REFUSED_RECIPIENT = (550, 551, 553)
 # The address is right, and its mailbox may take mail again: asked later, although the server calls it final.
-LATER = frozenset(SAID)
+LATER = frozenset(EXACT_REPLY_TEXTS)
 
 
 class NotNow(Exception):
@@ -45,11 +45,11 @@ class Unsure(Exception):
     """The server fell silent while it may already have taken the message."""
 
 
-def words(code: int | str, text: bytes | str = b"") -> str:
+def reply_text(code: int | str, text: bytes | str = b"") -> str:
     """A server's answer without its own words: "550 5.1.1, there is no such address"."""
     found = enhanced(text)
-    said = SAID.get(found) or (WORDS.get(found.split(".")[1], "") if found else "")
-    return " ".join(part for part in (str(code), found) if part) + (f", {said}" if said else "")
+    text_of_code = EXACT_REPLY_TEXTS.get(found) or (REPLY_TEXTS.get(found.split(".")[1], "") if found else "")
+    return " ".join(part for part in (str(code), found) if part) + (f", {text_of_code}" if text_of_code else "")
 
 
 def enhanced(text: bytes | str) -> str:
@@ -71,7 +71,7 @@ def deliver(message: EmailMessage) -> None:
     try:
         connection.open()
     except smtplib.SMTPAuthenticationError as fault:
-        raise NotNow(f"the mail server refuses our login ({words(fault.smtp_code, fault.smtp_error)})") from None
+        raise NotNow(f"the mail server refuses our login ({reply_text(fault.smtp_code, fault.smtp_error)})") from None
     except (smtplib.SMTPException, OSError) as fault:
         raise NotNow(f"the mail server is away ({type(fault).__name__})") from None
     try:
@@ -94,5 +94,5 @@ def deliver(message: EmailMessage) -> None:
 def _refused(code: int, text: bytes | str, *, recipient: bool) -> None:
     """Codes from 500 are final, but for those of LATER; others ask for another attempt."""
     if code < 500 or enhanced(text) in LATER:
-        raise NotNow(words(code, text))
-    raise Refused(words(code, text), address=no_such_address(code, text, recipient=recipient))
+        raise NotNow(reply_text(code, text))
+    raise Refused(reply_text(code, text), address=no_such_address(code, text, recipient=recipient))

@@ -36,7 +36,7 @@ STRAY = re.compile(r"\{\{|\}\}|\{%|%\}")
 ORDERED, BULLET = re.compile(r"\d{1,2}[.)]\s+"), re.compile(r"[-*•]\s+")
 
 
-class BadLetter(ValueError):
+class InvalidTemplate(ValueError):
     """The text cannot be sent; the message is fit to show to who wrote it."""
 
 
@@ -67,13 +67,13 @@ class Style(Protocol):
 
 
 def check(text: str) -> None:
-    """Raise BadLetter for a variable that does not exist, or braces that close or open nothing."""
+    """Raise InvalidTemplate for a variable that does not exist, or braces that close or open nothing."""
     unknown = sorted({name for name in VARIABLE.findall(text) if name not in VARIABLES})
     if unknown:
         names = ", ".join(f"{{{{ {name} }}}}" for name in unknown)
-        raise BadLetter(f"There is no {names}. There are: {', '.join(VARIABLES)}.")
+        raise InvalidTemplate(f"There is no {names}. There are: {', '.join(VARIABLES)}.")
     if stray := STRAY.search(VARIABLE.sub("", text)):
-        raise BadLetter(f"“{stray.group()}” stands alone: a variable is written {{{{ first_name }}}}.")
+        raise InvalidTemplate(f"“{stray.group()}” stands alone: a variable is written {{{{ first_name }}}}.")
 
 
 def used(text: str) -> set[str]:

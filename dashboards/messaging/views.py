@@ -45,82 +45,82 @@ REACHED = [(one, labels.plain(one)) for one in ("Reached her", "Left a message",
 @never_cache
 @signed_in
 def contact(request: Request, code: str) -> HttpResponse:
-    """Write to a selection. GET and a POST without `do` show the draft; `do=test` and `do=send` send it."""
+    """Write to a selection. GET and a POST without `do` show the form; `do=test` and `do=send` send it."""
     trial, now = visible_trial(request, code), timezone.now()
-    draft = compose.draft(trial, request.user, said(request) or asked(request), now)
-    if not draft.recipients:
+    email = compose.compose_email(trial, request.user, said(request) or asked(request), now)
+    if not email.recipients:
         if asked(request).get("all") == "1":
             messages.info(request, "Nobody whom you may write to matches.")
             return SeeOther(reverse("dashboards:trial", args=[code]))
         raise Http404("nobody is named")
     tested = ""
     if request.method == "POST" and said(request).get("do") == "send":
-        if sent := _send(request, draft, now):
+        if sent := _send(request, email, now):
             return sent
     elif request.method == "POST" and said(request).get("do") == "test":
-        tested = _test(request, draft, now)
-    context = _shown(draft, now) | {"tested": tested}
+        tested = _test(request, email, now)
+    context = _shown(email, now) | {"tested": tested}
     template = "_contact_live.html" if request.htmx and not request.htmx.boosted else "contact.html"
     context["message_too"] = request.htmx.trigger_name in ("template", "language", "pick") if request.htmx else False
-    status = 422 if draft.fault and not request.htmx else 200
+    status = 422 if email.fault and not request.htmx else 200
     return render(request, f"dashboards/messaging/{template}", context, status=status)
 
 
-def _shown(draft: compose.Draft, now: dt.datetime) -> dict[str, Any]:
-    protocol = protocol_now(draft.trial, now)
-    fault, shown = draft.fault, None
+def _shown(email: compose.ComposedEmail, now: dt.datetime) -> dict[str, Any]:
+    protocol = protocol_now(email.trial, now)
+    fault, shown = email.fault, None
     try:
-        shown = preview.preview(draft, protocol, now)
-    except template_engine.BadLetter as error:
+        shown = preview.preview(email, protocol, now)
+    except template_engine.InvalidTemplate as error:
         fault = fault or str(error)
     found = preflight.checks(
-        draft.trial, draft.chosen, protocol, draft.templates, draft.code, draft.texts, draft.edited, now
+        email.trial, email.chosen, protocol, email.templates, email.code, email.texts, email.edited, now
     )
     return {
-        "trial": draft.trial,
-        "draft": draft,
-        "rows": recipient_list.rows(draft.recipients, draft.chosen, now),
+        "trial": email.trial,
+        "email": email,
+        "rows": recipient_list.rows(email.recipients, email.chosen, now),
         "preview": shown,
         "checks": found,
         "fault": fault,
         "variables": list(template_engine.VARIABLES),
-        "segments": draft.recipients if len(draft.recipients) <= preview.SEGMENTS else [],
+        "segments": email.recipients if len(email.recipients) <= preview.SEGMENTS else [],
         "section": "contacts",
         "now": now,
     }
 
 
-def _send(request: Request, draft: compose.Draft, now: dt.datetime) -> HttpResponse | None:
-    """Store the batch and go to the log; None where something is to be mended first, which the draft then says."""
-    if not draft.chosen or draft.refused_count == len(draft.chosen):
-        draft.fault = "Nobody is chosen who can be written to."
+def _send(request: Request, email: compose.ComposedEmail, now: dt.datetime) -> HttpResponse | None:
+    """Store the batch and go to the log; None where something is wrong: `fault` then says what."""
+    if not email.chosen or email.refused_count == len(email.chosen):
+        email.fault = "Nobody is chosen who can be written to."
         return None
     try:
         services.batch_write(
-            draft.chosen,
-            texts=draft.texts,
-            templates=draft.templates,
-            code=draft.code,
-            reason=draft.reason,
+            email.chosen,
+            texts=email.texts,
+            templates=email.templates,
+            code=email.code,
+            reason=email.reason,
             by=request.user,
-            batch=uuid.UUID(draft.batch),
+            batch=uuid.UUID(email.batch),
             now=now,
-            alert=draft.alert,
+            alert=email.alert,
         )
-    except (services.CannotWrite, template_engine.BadLetter) as error:
-        draft.fault = str(error)
+    except (services.CannotWrite, template_engine.InvalidTemplate) as error:
+        email.fault = str(error)
         return None
     sending.send_soon()
-    return SeeOther(f"{reverse('dashboards:contacts', args=[draft.trial.code])}?batch={draft.batch}")
+    return SeeOther(f"{reverse('dashboards:contacts', args=[email.trial.code])}?batch={email.batch}")
 
 
-def _test(request: Request, draft: compose.Draft, now: dt.datetime) -> str:
+def _test(request: Request, email: compose.ComposedEmail, now: dt.datetime) -> str:
     """Send the letter as the person shown would get it to who writes. Returns what came of it, to be shown."""
-    one = draft.shown_person
+    one = email.shown_recipient
     if one is None:
         return ""
-    language = one.reach.language if one.reach.language in draft.texts else draft.language
-    text = draft.texts[language]
+    language = one.reach.language if one.reach.language in email.texts else email.language
+    text = email.texts[language]
     try:
         template_engine.check(text.subject)
         template_engine.check(text.body)
@@ -128,7 +128,7 @@ def _test(request: Request, draft: compose.Draft, now: dt.datetime) -> str:
             return "This site has no mail server: its operator sets EMAIL_HOST."
         made = email_builder.sample(one.participant, language, text.subject, text.body, to=request.user, now=now)
         smtp.deliver(made)
-    except template_engine.BadLetter as error:
+    except template_engine.InvalidTemplate as error:
         return str(error)
     except (smtp.NotNow, smtp.Refused, smtp.Unsure) as error:
         return f"The test was not sent: {error}."
@@ -168,25 +168,25 @@ def call_log(request: Request, code: str, study_id: str) -> HttpResponse:
     mine = Participant.objects.managed_by(request.user).filter(trial=trial).select_related("trial", "contact")
     person: Participant = get_object_or_404(mine.with_study_id(study_id))
     given = said(request) or asked(request)
-    draft = compose.call_draft(person, given, now)
+    form = compose.call_form(person, given, now)
     fault = ""
     if request.method == "POST":
         outcome, words = given.get("outcome", ""), given.lines("said", SAID_LENGTH)
-        if outcome not in dict(REACHED) or not draft["reason"].strip():
+        if outcome not in dict(REACHED) or not form["reason"].strip():
             fault = "Choose what came of the call, and say why you called."
         else:
             services.call_store(
                 person,
                 outcome=outcome,
                 said=words,
-                reason=draft["reason"],
+                reason=form["reason"],
                 by=request.user,
-                batch=uuid.UUID(draft["batch"]),
+                batch=uuid.UUID(form["batch"]),
                 now=now,
-                alert=draft["alert"],
+                alert=form["alert"],
             )
             messages.success(request, f"The call to {study_id} is in the log.")
             return SeeOther(reverse("dashboards:participant", args=[code, study_id]))
     filled = {"outcome": given.get("outcome", ""), "said": given.lines("said", SAID_LENGTH)}
-    context = {"trial": trial, "participant": person, "outcomes": REACHED, "fault": fault, "asked": filled, **draft}
+    context = {"trial": trial, "participant": person, "outcomes": REACHED, "fault": fault, "asked": filled, **form}
     return render(request, "dashboards/messaging/call_log.html", context, status=422 if fault else 200)

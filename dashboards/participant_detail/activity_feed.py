@@ -29,7 +29,7 @@ class Outcome:
     """What came of it: a shape of the sprite, words, and the class of its tone."""
 
     shape: str
-    words: str
+    text: str
     tone: str = ""
 
 

@@ -50,11 +50,11 @@ def corrections_act(request: Request, code: str, study_id: str, verb: str) -> Ht
     would do.
     """
     participant = led_participant(request, code, study_id)
-    if verb not in ACTS and verb not in LOOKS:
+    if verb not in ACTS and verb not in PREVIEWS:
         raise Http404
     try:
-        if verb in LOOKS:
-            context = _context(request, participant) | LOOKS[verb](request, participant)
+        if verb in PREVIEWS:
+            context = _context(request, participant) | PREVIEWS[verb](request, participant)
             return render(request, "dashboards/participant_detail/corrections.html", context)
         messages.success(request, ACTS[verb](request, participant))
     except (ValueError, ValidationError) as fault:
@@ -140,7 +140,7 @@ def _receiver(request: Request, participant: Participant) -> Participant:
     return found
 
 
-def _look(request: Request, participant: Participant) -> dict[str, Any]:
+def _preview_move(request: Request, participant: Participant) -> dict[str, Any]:
     receiver = _receiver(request, participant)
     data_moves.check(participant, receiver)
     return {"move": {"to": receiver, "what": data_moves.preview(participant, receiver)}}
@@ -165,7 +165,7 @@ def _selection(request: Request, participant: Participant) -> Selection:
     return Selection(participant, source, form.text("what"), first, last)
 
 
-def _look_at_source(request: Request, participant: Participant) -> dict[str, Any]:
+def _preview_deletion(request: Request, participant: Participant) -> dict[str, Any]:
     selection = _selection(request, participant)
     found = data_deletion.going(selection)
     if not found:
@@ -181,7 +181,10 @@ def _delete(request: Request, participant: Participant) -> str:
 
 
 # What is said before it is done.
-LOOKS: dict[str, Callable[[Request, Participant], dict[str, Any]]] = {"look": _look, "look-source": _look_at_source}
+PREVIEWS: dict[str, Callable[[Request, Participant], dict[str, Any]]] = {
+    "look": _preview_move,
+    "look-source": _preview_deletion,
+}
 ACTS: dict[str, Callable[[Request, Participant], str]] = {
     "reinstate": _reinstate,
     "approve": partial(_decide, True),

@@ -83,7 +83,7 @@ def figures(participant: Participant, now: dt.datetime) -> dict[str, Any]:
         "action": status_labels.action(word, bool(standing and standing.out_of_reach)),
         "verdict": header_text.sentence(standing, word, now, zone),
         "evidence": evidence,
-        "day_words": header_text.day_words(participant, today),
+        "trial_day_text": header_text.trial_day_text(participant, today),
         "adherence": header_text.adherence(standing),
         "salvage": header_text.salvage(standing, now, protocol.keeps_hours),
         "rules": protocol,

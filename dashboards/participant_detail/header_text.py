@@ -14,7 +14,7 @@ from participants.models import Participant, Protocol
 
 NB = formatting.NO_BREAK
 # Words whose sentence needs no "last upload": the data are not expected, or never came.
-SILENT_WORDS = (Word.PAUSED, Word.WITHDRAWN, Word.COMPLETED, Word.UNCONNECTED)
+WITHOUT_UPLOAD = (Word.PAUSED, Word.WITHDRAWN, Word.COMPLETED, Word.UNCONNECTED)
 # Where no cause is known.
 OPENINGS = {
     Word.UNCONNECTED: "Never connected",
@@ -83,7 +83,7 @@ def sentence(standing: Standing | None, word: Word, now: dt.datetime, zone: Zone
     if standing is None:
         return "Not judged yet: nothing has been computed for the participant."
     parts = [opening(standing, word, now, zone)]
-    if word not in SILENT_WORDS and not standing.excused:
+    if word not in WITHOUT_UPLOAD and not standing.excused:
         at = standing.last_sample_at
         parts.append(f"last upload {formatting.ago(at, now)}" if at else "no upload yet")
     if not standing.excused and (text := reach(standing)):
@@ -91,7 +91,7 @@ def sentence(standing: Standing | None, word: Word, now: dt.datetime, zone: Zone
     return "; ".join(parts) + "."
 
 
-def day_words(participant: Participant, today: dt.date) -> str:
+def trial_day_text(participant: Participant, today: dt.date) -> str:
     """Where a participant is in their monitoring: "day 87 of 160"; empty where no start is set or it lies ahead."""
     start, end = participant.monitoring_starts_on, participant.monitoring_ends_on
     if not start or start > today:
@@ -104,7 +104,7 @@ def day_words(participant: Participant, today: dt.date) -> str:
 class Salvage:
     """The time left until the device overwrites what it has not synced. `dash` draws the ring's filled part."""
 
-    words: str
+    text: str
     sub: str
     tone: str
     dash: str
@@ -166,7 +166,7 @@ class Rules:
     keeps_hours: int = 168
 
     @property
-    def worn_words(self) -> str:
+    def worn_text(self) -> str:
         """10 h, 7 h 30."""
         hours, rest = divmod(self.valid_day_minutes, 60)
         return formatting.hours_minutes(self.valid_day_minutes) if rest else f"{hours}{NB}h"

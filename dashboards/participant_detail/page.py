@@ -197,7 +197,7 @@ def range_part(participant: Participant, picked: Chosen, days: DayRange, now: dt
     ago, ahead = days.shifted(-1), days.shifted(1)
     return {
         "days": days,
-        "days_words": formatting.date_span(days.first, days.last),
+        "days_text": formatting.date_span(days.first, days.last),
         "presets": [
             Preset(name, urlencode({**base, "range": key}), key == days.preset)
             for key, name in date_range.NAMES.items()
@@ -206,7 +206,7 @@ def range_part(participant: Participant, picked: Chosen, days: DayRange, now: dt
         "without_night": query(days),
         "before": query(ago) if ago.first >= EARLIEST else "",
         "after": query(ahead) if ahead.first <= today else "",
-        "zone_words": formatting.zone_words(zone, days.instants(zone)[1] - dt.timedelta(seconds=1)),
+        "zone_text": formatting.zone_words(zone, days.instants(zone)[1] - dt.timedelta(seconds=1)),
         "clock_words": f"{now.astimezone(zone):%H:%M}",
         "window": [int(at.timestamp() * 1000) for at in (*days.instants(zone), now)],
     }
@@ -226,7 +226,7 @@ class LeftOut:
     n: int
 
     @property
-    def range_words(self) -> str:
+    def range_text(self) -> str:
         low, high = (formatting.number(bound) for bound in self.metric.plausible)
         return f"{low} to {high} {self.metric.label}{' a minute' if per_minute(self.metric) else ''}"
 

@@ -49,14 +49,14 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A device as the page lists it; `percent` None where its battery is not known, `words` for a battery in words.
+    """A device as the page lists it; `percent` None where its battery is not known, `text` for a battery in words.
 
     `worn`: whether it is the one that monitoring speaks of.
     """
 
     name: str
     percent: int | None
-    words: str
+    text: str
     at: dt.datetime | None
     synced_at: dt.datetime | None
     worn: bool
@@ -114,7 +114,7 @@ def rail(
     return {
         **found,
         "devices": listed,
-        "battery": next((d for d in listed if d.worn and (d.percent is not None or d.words)), None),
+        "battery": next((d for d in listed if d.worn and (d.percent is not None or d.text)), None),
         "feed": activity_feed.feed(participant, now),
         "alerts": alerts_listing.notices(participant, found["may_manage"], now),
         "snoozes": alerts_listing.SNOOZE_CHOICES,

@@ -62,13 +62,13 @@ def participant_series(request: Request, code: str, study_id: str) -> HttpRespon
     participant = visible_participant(request, code, study_id)
     zone = ZoneInfo(participant.time_zone)
     try:
-        wanted = series_asked(asked(request), zone)
+        query = parse_series_query(asked(request), zone)
         found = reading_queries.series(
             [participant.pk],
-            [metric.code for metric in wanted.metrics],
-            wanted.start,
-            wanted.end,
-            resolution=wanted.resolution,
+            [metric.code for metric in query.metrics],
+            query.start,
+            query.end,
+            resolution=query.resolution,
             max_points=charts_series.MAX_POINTS,
         )
         if max(map(len, found)) > charts_series.MAX_POINTS:
@@ -79,12 +79,12 @@ def participant_series(request: Request, code: str, study_id: str) -> HttpRespon
         return json({"error": {"parameter": error.parameter, "message": str(error)}}, status=400)
     looked(participant, part=True)
     now = timezone.now()
-    shaped = [charts_series.payload(one, zone=zone, start=wanted.start, end=wanted.end, now=now) for one in found]
+    shaped = [charts_series.payload(one, zone=zone, start=query.start, end=query.end, now=now) for one in found]
     return json(shaped[0] | {"compare": shaped[1]} if len(shaped) > 1 else shaped[0])
 
 
 @dataclass(frozen=True, slots=True)
-class SeriesAsked:
+class SeriesQuery:
     """What a request for a series asks for, checked. `metrics`: one, or two to compare."""
 
     metrics: list[Metric]
@@ -93,15 +93,15 @@ class SeriesAsked:
     resolution: str
 
 
-def series_asked(asked: Mapping[str, str], zone: ZoneInfo) -> SeriesAsked:
+def parse_series_query(params: Mapping[str, str], zone: ZoneInfo) -> SeriesQuery:
     """Read the parameters of a series. Raises BadRange that names the one that is wrong."""
-    resolution = asked.get("resolution", "auto")
-    codes = {"metric": asked.get("metric", "")} | ({"compare": asked["compare"]} if asked.get("compare") else {})
+    resolution = params.get("resolution", "auto")
+    codes = {"metric": params.get("metric", "")} | ({"compare": params["compare"]} if params.get("compare") else {})
     for parameter, code in codes.items():
         if code not in BY_CODE:
             raise BadRange(parameter, f"{code!r} is no metric we know.")
-    start = parse_instant("start", asked.get("start", ""), zone, closing=False)
-    end = parse_instant("end", asked.get("end", ""), zone, closing=True)
+    start = parse_instant("start", params.get("start", ""), zone, closing=False)
+    end = parse_instant("end", params.get("end", ""), zone, closing=True)
     if start >= end:
         raise BadRange("end", "The end does not come after the start.")
     if (end - start).days > LONGEST:
@@ -113,4 +113,4 @@ def series_asked(asked: Mapping[str, str], zone: ZoneInfo) -> SeriesAsked:
         dt.timedelta(seconds=width * charts_series.MAX_POINTS) if width else RAW_SPAN
     ):
         raise BadRange("resolution", f"{resolution} is too fine for so many days: ask for fewer, or for auto.")
-    return SeriesAsked([BY_CODE[code] for code in codes.values()], start, end, resolution)
+    return SeriesQuery([BY_CODE[code] for code in codes.values()], start, end, resolution)

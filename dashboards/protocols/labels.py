@@ -126,7 +126,7 @@ GROUPS: dict[str, tuple[Rule, ...]] = {
 RULES = {rule.field: rule for rules in GROUPS.values() for rule in rules}
 
 
-def in_words(protocol: Protocol) -> list[tuple[str, list[tuple[Rule, str]]]]:
+def rules_by_group(protocol: Protocol) -> list[tuple[str, list[tuple[Rule, str]]]]:
     """The protocol by group: each rule with its value in words."""
     return [
         (title, [(rule, rule.write(getattr(protocol, rule.field))) for rule in rules])

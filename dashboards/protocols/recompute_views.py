@@ -38,7 +38,7 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class ChangedParticipant:
     """A participant of whom days changed; adherence None: no day counted."""
 
     study_id: str
@@ -63,19 +63,19 @@ COLUMNS = (
 def transitions(run: Recompute) -> list[Transition]:
     """What became of days, the most frequent change first. Raises ValueError for a status that there is not."""
 
-    def word(letter: str) -> str:
-        return DAY_STATUS[DayStatus(day_codes.status_of(letter))][0] if letter else "Not judged"
+    def label(code: str) -> str:
+        return DAY_STATUS[DayStatus(day_codes.status_of(code))][0] if code else "Not judged"
 
     pairs = [(*key.split(">", 1), days) for key, days in run.changed.items()]
-    found = [Transition(word(before), word(after), int(days)) for before, after, days in pairs]
+    found = [Transition(label(before), label(after), int(days)) for before, after, days in pairs]
     return sorted(found, key=lambda one: (-one.days, one.before, one.after))
 
 
-def people(run: Recompute, trial: Trial, user: User) -> list[Person]:
+def people(run: Recompute, trial: Trial, user: User) -> list[ChangedParticipant]:
     """Those of whom days changed and whom the user may see, by study id."""
     visible = Participant.objects.visible_to(user).filter(trial=trial, study_id__in=list(run.people))
     return [
-        Person(study_id, *run.people[study_id])
+        ChangedParticipant(study_id, *run.people[study_id])
         for study_id in visible.order_by("study_id").values_list("study_id", flat=True)
     ]
 
@@ -95,7 +95,7 @@ def left(run: Recompute, now: dt.datetime) -> int | None:
 
 @require_POST
 @signed_in
-def recompute_ask(request: Request, code: str) -> HttpResponse:
+def recompute_start(request: Request, code: str) -> HttpResponse:
     """Judge all days anew, or those since a date, for a reason that is written down."""
     trial = access.managed_trial(request, code)
     form = said(request)

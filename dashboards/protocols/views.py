@@ -41,7 +41,7 @@ def protocol(request: Request, code: str) -> HttpResponse:
         "trial": trial,
         "section": "protocol",
         "protocol": in_force,
-        "groups": labels.in_words(in_force) if in_force else [],
+        "groups": labels.rules_by_group(in_force) if in_force else [],
         "versions": labels.versions(protocols, in_force, today),
         "recomputes": list(Recompute.objects.filter(trial=trial).select_related("by")[:SHOWN]),
         "may_change": may_change(request.user, trial),

@@ -68,6 +68,6 @@ def open_alerts(context: dict[str, Any], trial: Trial) -> int:
 
 
 @register.simple_tag
-def person(row: trial_overview_rows.Row, trial: Trial, manages: bool, listed: str) -> SafeString:
+def participant_row(row: trial_overview_rows.Row, trial: Trial, manages: bool, listed: str) -> SafeString:
     """A row of the trial's table."""
     return trial_overview_rows.drawn(row, trial.code, manages, listed)

@@ -44,7 +44,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ReportFilters:
     """What the address asks for. `on`: a local date of the trial, never one to come."""
 
     on: dt.date
@@ -54,7 +54,7 @@ class Asked:
     page: str
 
     @classmethod
-    def of(cls, given: Entered, today: dt.date) -> Asked:
+    def of(cls, given: Entered, today: dt.date) -> ReportFilters:
         """Read an address; what makes no sense is left out."""
         try:
             on = min(given.day("as_of"), today)
@@ -103,7 +103,7 @@ class Head:
     aria_sort: str
 
 
-def heads(want: Asked) -> list[Head]:
+def heads(want: ReportFilters) -> list[Head]:
     """The headings: a first click sorts in the column's natural order, the next the other way."""
     found = []
     for key, title in TITLES.items():
@@ -123,7 +123,7 @@ def adherence(request: Request, code: str) -> HttpResponseBase:
     trial = visible_trial(request, code)
     now = timezone.now()
     zone = ZoneInfo(trial.time_zone)
-    want = Asked.of(asked(request), now.astimezone(zone).date())
+    want = ReportFilters.of(asked(request), now.astimezone(zone).date())
     at = want.at(zone, now)
     seen = Participant.objects.visible_to(request.user).filter(trial=trial)
     people = seen.filter(site__code=want.site) if want.site else seen
@@ -174,7 +174,7 @@ def found(people: Any, at: dt.datetime, protocol: Protocol, with_variants: bool)
     return [Row(person, by_person[person.pk], [other.get(person.pk) for other in others]) for person in rows]
 
 
-def table(trial: Trial, want: Asked, at: dt.datetime, rows: list[Row], columns: list[str]) -> downloads.Table:
+def table(trial: Trial, want: ReportFilters, at: dt.datetime, rows: list[Row], columns: list[str]) -> downloads.Table:
     """All rows, with the instant until which things were known."""
     known = [
         Column("study_id", "Participant's study id (pseudonym)"),

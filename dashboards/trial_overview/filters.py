@@ -51,7 +51,7 @@ DEFAULT_SORT = "urgency"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ParticipantFilters:
     """What a query string asks for. Unknown values fall back to the defaults: a mistyped address shows the table."""
 
     search: str = ""
@@ -74,10 +74,10 @@ class Asked:
         return bool(self.search or self.site or self.show)
 
 
-def asked(values: Entered) -> Asked:
+def parse_filters(values: Entered) -> ParticipantFilters:
     """Read a query string's values."""
     show, sort = values.get("show", ""), values.get("sort", DEFAULT_SORT)
-    return Asked(
+    return ParticipantFilters(
         search=values.get("q", "")[:64],
         site=values.get("site", "")[:32],
         show=show if show in SHOWS or show == NEED_ATTENTION else "",
@@ -92,13 +92,13 @@ def sites(trial: Trial, user: User) -> list[Site]:
     return list(Site.objects.filter(Exists(visible), trial=trial))
 
 
-def of_trial(trial: Trial, user: User, want: Asked) -> QuerySet[Participant]:
+def of_trial(trial: Trial, user: User, want: ParticipantFilters) -> QuerySet[Participant]:
     """Those of the trial whom the user may see, of the site asked for: what the counters count."""
     people: QuerySet[Participant] = Participant.objects.visible_to(user).filter(trial=trial)
     return people.filter(site__code=want.site) if want.site else people
 
 
-def matching(people: QuerySet[Participant], want: Asked, now: dt.datetime) -> QuerySet[Any]:
+def matching(people: QuerySet[Participant], want: ParticipantFilters, now: dt.datetime) -> QuerySet[Any]:
     """Of these people those who match the counter and every word of the search, with their word."""
     true = status.conditions(now)
     found = status.with_word(people, now)

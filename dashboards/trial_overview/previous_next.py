@@ -25,7 +25,7 @@ class Place:
 
 def place(participant: Participant, user: User, listed: str, now: dt.datetime) -> Place:
     """Find a participant in the list that a query string of the trial's page describes. One query, of study ids."""
-    want = filters.asked(Entered(QueryDict(listed)))
+    want = filters.parse_filters(Entered(QueryDict(listed)))
     people = filters.matching(filters.of_trial(participant.trial, user, want), want, now)
     ids = list(filters.ordered(people, want.sort).values_list("study_id", flat=True))
     words = list_words(want)
@@ -36,7 +36,7 @@ def place(participant: Participant, user: User, listed: str, now: dt.datetime) -
     return Place(at + 1, len(ids), before, after, words)
 
 
-def list_words(want: filters.Asked) -> str:
+def list_words(want: filters.ParticipantFilters) -> str:
     """What the list shows, in a few words: "Needs attention", "Low wear", "Search: AX-00"; empty for everybody."""
     parts = []
     if want.show == filters.NEED_ATTENTION:

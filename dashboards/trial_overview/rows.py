@@ -159,4 +159,4 @@ ROWS_KEPT = 4096
 def drawn(row: Row, trial: str, manages: bool, listed: str) -> SafeString:
     """`trial`: its code. `manages`: whether who looks may act for them. `listed`: the query string of the list."""
     context = {"row": row, "trial": trial, "manages": manages, "listed": listed}
-    return render_to_string("dashboards/trial_overview/_person.html", context)
+    return render_to_string("dashboards/trial_overview/_participant_row.html", context)

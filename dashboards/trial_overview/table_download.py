@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from dashboards.trial_overview import filters
-from dashboards.trial_overview.filters import Asked
+from dashboards.trial_overview.filters import ParticipantFilters
 from dashboards.ui import gap_labels
 from dashboards.ui.downloads import Table
 from dashboards.ui.status_labels import BADGES, CAUSES
@@ -45,7 +45,7 @@ COLUMNS = (
 )
 
 
-def table(trial: Trial, user: User, want: Asked, now: dt.datetime) -> Table:
+def table(trial: Trial, user: User, want: ParticipantFilters, now: dt.datetime) -> Table:
     """All participants who match, in the order shown."""
     people = filters.ordered(filters.matching(filters.of_trial(trial, user, want), want, now), want.sort)
     found = people.select_related("site", "standing").iterator(chunk_size=CHUNK)

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 
 from dashboards.models import Alert
 from dashboards.trial_overview import background_jobs, day_strip, filters, table_download
-from dashboards.trial_overview.filters import Asked
+from dashboards.trial_overview.filters import ParticipantFilters
 from dashboards.trial_overview.rows import Row, row
 from dashboards.ui import downloads
 from dashboards.ui.access import Request, signed_in, visible_trial
@@ -80,7 +80,7 @@ class Head:
 class View:
     """One view of the trial's page; all of it follows from `want`, the user and the moment."""
 
-    want: Asked
+    want: ParticipantFilters
     counts: status.Counts
     summary: Summary
     counters: list[Counter]
@@ -140,7 +140,7 @@ def trial_detail(request: Request, code: str) -> HttpResponseBase:
     """The whole page; for HTMX the table with its counters; 204 where `seen` says that nothing has changed since."""
     trial = visible_trial(request, code)
     user: User = request.user
-    want, now = filters.asked(asked(request)), timezone.now()
+    want, now = filters.parse_filters(asked(request)), timezone.now()
     if downloads.form(request):
         return downloads.answer(request, trial, table_download.table(trial, user, want, now))
     beat = pulse(trial, user, now)
@@ -165,7 +165,7 @@ def pulse(trial: Trial, user: User, now: dt.datetime) -> str:
     return f"{'.'.join(stamps)}.{moved['n']}.{refresh_minute(now, user.pk)}"
 
 
-def view(trial: Trial, user: User, want: Asked, now: dt.datetime, beat: str) -> View:
+def view(trial: Trial, user: User, want: ParticipantFilters, now: dt.datetime, beat: str) -> View:
     """What the page shows: a fixed number of queries, whatever the trial's size."""
     today = now.astimezone(ZoneInfo(trial.time_zone)).date()
     here = filters.of_trial(trial, user, want)
@@ -201,7 +201,9 @@ def _new_alerts(people: Any, now: dt.datetime) -> dict[Word, int]:
     return {word: by_rule.get(rule, 0) for word, rule in RULES_OF.items()}
 
 
-def _counter(show: str, want: Asked, counts: status.Counts, new: dict[Word, int], rules: Protocol) -> Counter:
+def _counter(
+    show: str, want: ParticipantFilters, counts: status.Counts, new: dict[Word, int], rules: Protocol
+) -> Counter:
     word, on = filters.SHOWS[show], want.show == show
     return Counter(
         name=COUNTERS[show],
@@ -233,7 +235,7 @@ def rule_words(show: str, rules: Protocol) -> str:
     }[show]
 
 
-def _head(want: Asked, name: str) -> Head:
+def _head(want: ParticipantFilters, name: str) -> Head:
     """A first click sorts in the column's natural order, the next the other way."""
     classes, title = HEADS[name]
     current = want.sort.removeprefix("-") == name

@@ -17,7 +17,7 @@ from participants.privacy import contacts
 from participants.privacy.demo_contacts import demo_contacts_ensure
 from tests import factories
 from tests.browser.conftest import PASSWORD, OpenContext, signed_in
-from tests.dashboards.messaging.conftest import Post, part, post  # noqa: F401  the fixture
+from tests.dashboards.messaging.conftest import FakeSmtpServer, part, smtp_server  # noqa: F401  the fixture
 
 pytestmark = pytest.mark.browser
 
@@ -48,7 +48,9 @@ def people(trial: Trial) -> list[Participant]:
     return list(Participant.objects.filter(trial=trial).order_by("study_id")[:2])
 
 
-def test_a_letter_is_written_looked_at_and_sent(open_context: OpenContext, trial: Trial, post: Post) -> None:  # noqa: F811
+def test_a_letter_is_written_looked_at_and_sent(
+    open_context: OpenContext, trial: Trial, smtp_server: FakeSmtpServer
+) -> None:  # noqa: F811
     first, second = (person.study_id for person in people(trial))
     page = signed_in(open_context())
     page.goto(f"/trials/KNEE/contact/?to={first}&to={second}")
@@ -73,6 +75,6 @@ def test_a_letter_is_written_looked_at_and_sent(open_context: OpenContext, trial
     expect(page.get_by_text("0 of 1 sent, 1 being sent")).to_be_visible()
     assert sending.send_due() == 1
     expect(page.get_by_text("1 of 1 sent.")).to_be_visible()
-    (mail,) = post.mails
+    (mail,) = smtp_server.mails
     assert mail["To"] == "en@example.org"
     assert part(mail, "plain").startswith("Your ")

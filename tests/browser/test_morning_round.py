@@ -27,9 +27,9 @@ from participants.models import Participant, Trial
 from participants.privacy import contacts
 from tests import factories
 from tests.browser.conftest import PASSWORD, OpenContext, sign_in
-from tests.dashboards.messaging.conftest import Post, post
+from tests.dashboards.messaging.conftest import FakeSmtpServer, smtp_server
 
-__all__ = ["post"]  # the fixture: a mail server that takes everything
+__all__ = ["smtp_server"]  # the fixture: a mail server that takes everything
 
 pytestmark = pytest.mark.browser
 
@@ -108,7 +108,7 @@ def hides_the_name(page: Page) -> None:
 
 
 def test_from_who_is_silent_to_data_that_came_back(
-    open_context: OpenContext, trial: Trial, post: Post, now: dt.datetime
+    open_context: OpenContext, trial: Trial, smtp_server: FakeSmtpServer, now: dt.datetime
 ) -> None:
     person = Participant.objects.get(study_id="AX-0042")
     page = sign_in(open_context())
@@ -138,7 +138,7 @@ def test_from_who_is_silent_to_data_that_came_back(
     expect(page.locator("#batch-words")).to_contain_text("1 of 1 sent")
     expect(page.get_by_role("row", name=re.compile("AX-0042"))).to_contain_text("No data yet")
     hides_the_name(page)
-    (mail,) = post.mails
+    (mail,) = smtp_server.mails
     assert mail["To"].addresses[0].addr_spec == ADDRESS
     assert "Zwaantje" in str(mail.get_body(("plain",)))
 

@@ -86,7 +86,7 @@ def kind_of_chart(metric: Metric) -> str:
     return "points" if metric.kind is Kind.DAILY else "line"
 
 
-def resolution_words(metric: Metric, width: int) -> str:
+def resolution_text(metric: Metric, width: int) -> str:
     """What a point stands for: "1 point = 10 min", "1 bar = 1 h", "every value as recorded"."""
     if not width:
         return "every value as recorded"
@@ -130,20 +130,20 @@ def payload(
             "chart": chart,
             "colour": COLOURS.get(metric.code, "compare"),
             "decimals": decimals(metric),
-            "resolution": resolution_words(metric, width),
+            "resolution": resolution_text(metric, width),
             "width_seconds": width,
             "step_seconds": step_seconds(series),
             "zone": zone.key,
             "start": microseconds(start) // 1000,
             "end": microseconds(end) // 1000,
-            "source": source_words(series),
+            "source": source_text(series),
             "others": [str(source) for source in series.others],
             "synthetic": any(one.source.synthetic for one in series.sources),
         },
     }
 
 
-def source_words(series: Series) -> str | None:
+def source_text(series: Series) -> str | None:
     """The source that was read; where it changes, each with the local day from which on it counts."""
     if len(series.sources) < 2:
         return str(series.source) if series.source else None

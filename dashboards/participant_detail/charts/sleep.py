@@ -28,7 +28,7 @@ class Piece(Extent):
 
     y: int
     stage: str
-    words: str
+    text: str
     join: int | None
 
 
@@ -102,7 +102,7 @@ class Bar:
     height: float
     chosen: bool
     known: bool
-    words: str
+    text: str
     label: str
 
 
@@ -161,7 +161,7 @@ def nights(
                 height=round((bottom - top) * scale, 1),
                 chosen=date == chosen,
                 known=date in spans or date not in pending,
-                words=_night_words(date, main.get(date), zone, date in pending),
+                text=_night_text(date, main.get(date), zone, date in pending),
                 label=name if i % step == 0 else "",
             )
         )
@@ -177,7 +177,7 @@ def _span(session: SleepSession, zone: ZoneInfo) -> tuple[int, int]:
     return start, start + length
 
 
-def _night_words(date: dt.date, session: SleepSession | None, zone: ZoneInfo, pending: bool) -> str:
+def _night_text(date: dt.date, session: SleepSession | None, zone: ZoneInfo, pending: bool) -> str:
     day = f"{date:%a} {date.day} {date:%b}"
     if session is None:
         return f"Night to {day}: {'not known yet' if pending else 'none recorded'}"

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from zoneinfo import ZoneInfo
 
-from dashboards.participant_detail.charts.timeline_days import day_words, draw_days
+from dashboards.participant_detail.charts.timeline_days import day_text, draw_days
 from dashboards.participant_detail.date_range import DayRange
 from dashboards.ui import formatting
 from dashboards.ui.status_labels import CAUSES, DAY_STATUS
@@ -47,7 +47,7 @@ def joined(gaps: Iterable[Missing], now: dt.datetime) -> list[Missing]:
     return found
 
 
-def worn_stretches(
+def worn_intervals(
     days: Iterable[Day], gaps: Sequence[Missing], zone: ZoneInfo, now: dt.datetime
 ) -> list[tuple[dt.datetime, dt.datetime]]:
     """Each judged day that counts minus its gaps, joined across midnight."""
@@ -124,19 +124,19 @@ def timeline(
     if scale.start <= now < scale.end:
         drawn.now, drawn.now_late = f"{scale.at(now):.3f}%", scale.at(now) > 93
     if fine:
-        _draw_stretches(drawn, shown, whole, scale, zone, now)
+        _draw_intervals(drawn, shown, whole, scale, zone, now)
     else:
         draw_days(drawn, shown, whole, scale, zone, days)
     return drawn
 
 
-def _draw_stretches(
+def _draw_intervals(
     drawn: Timeline, shown: Sequence[Day], gaps: Sequence[Missing], scale: Scale, zone: ZoneInfo, now: dt.datetime
 ) -> None:
     drawn.lines = [
         f"{scale.at(midnight(day.date, zone)):.3f}%" for day in shown if midnight(day.date, zone) > scale.start
     ]
-    for start, end in worn_stretches(shown, gaps, zone, now):
+    for start, end in worn_intervals(shown, gaps, zone, now):
         words = f"Worn {start.astimezone(zone):%a %H:%M} to {end.astimezone(zone):%a %H:%M}"
         drawn.worn.append(Block(*scale.span(start, end), WORN_TOP, ROW_HEIGHT, "worn", words))
     for gap in gaps:
@@ -150,4 +150,4 @@ def _draw_stretches(
         at = scale.at(midnight(day.date, zone) + dt.timedelta(hours=12))
         excluded = day.status == DayStatus.EXCLUDED
         text = "pending" if pending else "excluded" if excluded else formatting.hours_minutes(day.worn_minutes)
-        drawn.marks.append(Mark(f"{at:.3f}%", DAY_STATUS[DayStatus(day.status)][1], text, day_words(day)))
+        drawn.marks.append(Mark(f"{at:.3f}%", DAY_STATUS[DayStatus(day.status)][1], text, day_text(day)))

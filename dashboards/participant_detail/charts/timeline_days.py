@@ -34,7 +34,7 @@ BARS_HEIGHT = 26
 Run = tuple[dt.date, dt.date, str]
 
 
-def day_words(day: Day) -> str:
+def day_text(day: Day) -> str:
     """A day's verdict in words: "Wed 18 Nov: valid, worn 13 h 05"."""
     status = DAY_STATUS[DayStatus(day.status)][0].lower() if day.judged else "not judged yet"
     reason = f", {EXCLUSIONS[Exclusion(day.reason)]}" if day.reason else ""
@@ -63,7 +63,7 @@ def draw_days(
             _extend(status_runs, first, until, DAY_STATUS[DayStatus(day.status)][1])
             if days.days <= MARKED_DAYS:
                 at = scale.at(midnight(first, zone) + dt.timedelta(hours=12))
-                drawn.marks.append(Mark(f"{at:.3f}%", DAY_STATUS[DayStatus(day.status)][1], "", day_words(day)))
+                drawn.marks.append(Mark(f"{at:.3f}%", DAY_STATUS[DayStatus(day.status)][1], "", day_text(day)))
         found = [causes[d.date] for d in group if d.date in causes]
         if found:
             _extend(cause_runs, first, until, max(found)[1])
@@ -101,7 +101,7 @@ def _bar(drawn: Timeline, group: Sequence[Day], scale: Scale, start: dt.datetime
     height = round(share * BARS_HEIGHT, 1)
     x, width = scale.at(start), scale.at(end) - scale.at(start)
     bottom = WORN_TOP + BARS_HEIGHT - 4
-    words = day_words(group[0]) if len(group) == 1 else f"worn {share * 24:.0f} h a day"
+    words = day_text(group[0]) if len(group) == 1 else f"worn {share * 24:.0f} h a day"
     block = Block(f"{x + width * 0.1:.3f}%", f"{width * 0.8:.3f}%", round(bottom - height, 1), height, "worn", words)
     drawn.worn.append(block)
 

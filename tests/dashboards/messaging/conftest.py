@@ -24,7 +24,7 @@ from tests import factories
 NOW = dt.datetime(2026, 11, 23, 8, 12, tzinfo=dt.UTC)
 
 
-class Post:
+class FakeSmtpServer:
     """The server's handler. `answers`: local part of an address -> what RCPT is told."""
 
     def __init__(self) -> None:
@@ -58,8 +58,8 @@ def part(mail: EmailMessage, kind: str) -> str:
 
 
 @pytest.fixture
-def post(settings: Any) -> Iterator[Post]:
-    handler = Post()
+def smtp_server(settings: Any) -> Iterator[FakeSmtpServer]:
+    handler = FakeSmtpServer()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -10,11 +10,11 @@ from email.message import EmailMessage
 from dashboards.alerts import digests
 from participants.models import Participant, Trial
 from tests import factories
-from tests.dashboards.messaging.conftest import NOW, Post, part
+from tests.dashboards.messaging.conftest import NOW, FakeSmtpServer, part
 
 
 def test_it_arrives_in_both_forms_with_links_to_the_site(
-    post: Post, trial: Trial, enrol: Callable[..., Participant]
+    smtp_server: FakeSmtpServer, trial: Trial, enrol: Callable[..., Participant]
 ) -> None:
     enrol("AX-0042", email="anna@home.example")
     user = factories.UserFactory.create(email="nurse@site.example")
@@ -22,9 +22,9 @@ def test_it_arrives_in_both_forms_with_links_to_the_site(
     digest = digests.claim(member.pk, NOW.date(), NOW)
     assert digest
     assert digests.send(digest, NOW)
-    mail = message_from_bytes(post.raw[0], policy=policy.default)
+    mail = message_from_bytes(smtp_server.raw[0], policy=policy.default)
     assert isinstance(mail, EmailMessage)
     assert (mail["To"], mail["Subject"]) == ("nurse@site.example", "STRIDE-2: 1 needs attention")
     assert "AX-0042: Silent" in part(mail, "plain")
     assert "https://trials.site.example/trials/STRIDE-2/participants/AX-0042/" in part(mail, "html")
-    assert b"anna" not in post.raw[0]
+    assert b"anna" not in smtp_server.raw[0]

@@ -28,13 +28,13 @@ VALUES = {
 
 
 def test_an_unknown_variable_is_named_to_who_writes() -> None:
-    with pytest.raises(template_engine.BadLetter, match=r"There is no \{\{ fist_name \}\}"):
+    with pytest.raises(template_engine.InvalidTemplate, match=r"There is no \{\{ fist_name \}\}"):
         template_engine.check("Dear {{ fist_name }}")
 
 
 @pytest.mark.parametrize("text", ["{% include 'x' %}", "{{ first_name", "a }} b"])
 def test_template_code_and_stray_braces_are_refused(text: str) -> None:
-    with pytest.raises(template_engine.BadLetter):
+    with pytest.raises(template_engine.InvalidTemplate):
         template_engine.check(text)
 
 

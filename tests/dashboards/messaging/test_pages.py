@@ -20,7 +20,7 @@ from metrics.models import Access, Cause
 from participants.models import Contact, Membership, Participant, Site, Trial
 from participants.privacy import contacts
 from tests import factories
-from tests.dashboards.messaging.conftest import NOW, Post, held
+from tests.dashboards.messaging.conftest import NOW, FakeSmtpServer, held
 
 Enrol = Callable[..., Participant]
 pytestmark = pytest.mark.django_db
@@ -58,7 +58,7 @@ def form(*ids: str, **fields: Any) -> dict[str, Any]:
 
 
 def test_the_page_shows_cause_language_and_when_it_goes(
-    manager: Client, trial: Trial, enrol: Enrol, post: Post
+    manager: Client, trial: Trial, enrol: Enrol, smtp_server: FakeSmtpServer
 ) -> None:
     enrol("AX-0078", language="nl")
     page = manager.get(url(trial), {"to": "AX-0078"}).content.decode()
@@ -71,7 +71,9 @@ def test_the_page_shows_cause_language_and_when_it_goes(
     assert "Even uw horloge nakijken" in page
 
 
-def test_name_and_address_are_nowhere_in_the_page(manager: Client, trial: Trial, enrol: Enrol, post: Post) -> None:
+def test_name_and_address_are_nowhere_in_the_page(
+    manager: Client, trial: Trial, enrol: Enrol, smtp_server: FakeSmtpServer
+) -> None:
     enrol("AX-0078")
     page = manager.get(url(trial), {"to": "AX-0078"}).content.decode()
     assert '<span class="var">first name</span>' in page
@@ -80,13 +82,13 @@ def test_name_and_address_are_nowhere_in_the_page(manager: Client, trial: Trial,
     assert "77777" not in page
 
 
-def test_the_letter_follows_the_cause(manager: Client, trial: Trial, enrol: Enrol, post: Post) -> None:
+def test_the_letter_follows_the_cause(manager: Client, trial: Trial, enrol: Enrol, smtp_server: FakeSmtpServer) -> None:
     enrol("AX-1", access=Access.NEVER, cause=Cause.NEVER_CONNECTED)
     assert b'value="connect" selected' in manager.get(url(trial), {"to": "AX-1"}).content
 
 
 def test_a_letter_that_does_not_fit_is_said_with_the_one_that_does(
-    manager: Client, trial: Trial, enrol: Enrol, post: Post
+    manager: Client, trial: Trial, enrol: Enrol, smtp_server: FakeSmtpServer
 ) -> None:
     enrol("AX-1")
     enrol("AX-2")
@@ -97,7 +99,7 @@ def test_a_letter_that_does_not_fit_is_said_with_the_one_that_does(
 
 
 def test_sending_stores_held_rows_once_however_often_the_button_is_pressed(
-    manager: Client, trial: Trial, enrol: Enrol, post: Post
+    manager: Client, trial: Trial, enrol: Enrol, smtp_server: FakeSmtpServer
 ) -> None:
     enrol("AX-0078")
     enrol("AX-0311", language="nl")
@@ -110,17 +112,21 @@ def test_sending_stores_held_rows_once_however_often_the_button_is_pressed(
     assert dutch.by is not None
     assert (dutch.by.email, dutch.reason) == ("manager@site.example", "silent for days")
     assert sending.send_due() == 2
-    assert len(post.mails) == 2
+    assert len(smtp_server.mails) == 2
 
 
-def test_who_is_unchecked_gets_nothing(manager: Client, trial: Trial, enrol: Enrol, post: Post) -> None:
+def test_who_is_unchecked_gets_nothing(
+    manager: Client, trial: Trial, enrol: Enrol, smtp_server: FakeSmtpServer
+) -> None:
     enrol("AX-0078")
     enrol("AX-0311")
     manager.post(url(trial), form("AX-0078", "AX-0311", to=["AX-0078"], do="send"))
     assert [row.participant.study_id for row in Outreach.objects.all()] == ["AX-0078"]
 
 
-def test_who_was_written_to_lately_is_held(manager: Client, trial: Trial, enrol: Enrol, post: Post) -> None:
+def test_who_was_written_to_lately_is_held(
+    manager: Client, trial: Trial, enrol: Enrol, smtp_server: FakeSmtpServer
+) -> None:
     person = enrol("AX-0078")
     yesterday = NOW - dt.timedelta(hours=20)
     held(person, state=Outreach.State.SENT, sent_at=yesterday, state_at=yesterday)
@@ -131,7 +137,9 @@ def test_who_was_written_to_lately_is_held(manager: Client, trial: Trial, enrol:
     assert Outreach.objects.latest("pk").send_after == NOW + dt.timedelta(hours=4)
 
 
-def test_nobody_who_opted_out_is_written_to(manager: Client, trial: Trial, enrol: Enrol, post: Post) -> None:
+def test_nobody_who_opted_out_is_written_to(
+    manager: Client, trial: Trial, enrol: Enrol, smtp_server: FakeSmtpServer
+) -> None:
     contacts.opt_out(enrol("AX-0078"), now=NOW)
     page = manager.get(url(trial), {"to": "AX-0078"}).content.decode()
     assert "wants no more reminders" in page
@@ -140,7 +148,7 @@ def test_nobody_who_opted_out_is_written_to(manager: Client, trial: Trial, enrol
 
 
 def test_an_unknown_variable_is_an_error_shown_to_who_writes(
-    manager: Client, trial: Trial, enrol: Enrol, post: Post
+    manager: Client, trial: Trial, enrol: Enrol, smtp_server: FakeSmtpServer
 ) -> None:
     enrol("AX-0078")
     answer = manager.post(url(trial), form("AX-0078", do="send", **{"body.en": "Hi {{ nmae }}"}))
@@ -149,7 +157,9 @@ def test_an_unknown_variable_is_an_error_shown_to_who_writes(
     assert not Outreach.objects.exists()
 
 
-def test_the_preview_escapes_and_follows_what_is_typed(manager: Client, trial: Trial, enrol: Enrol, post: Post) -> None:
+def test_the_preview_escapes_and_follows_what_is_typed(
+    manager: Client, trial: Trial, enrol: Enrol, smtp_server: FakeSmtpServer
+) -> None:
     enrol("AX-0078")
     typed = form("AX-0078", **{"body.en": "<script>alert(1)</script> {{ device }}"})
     part = manager.post(url(trial), typed, headers={"HX-Request": "true"}).content.decode()
@@ -160,7 +170,9 @@ def test_the_preview_escapes_and_follows_what_is_typed(manager: Client, trial: T
     assert "<html" not in part
 
 
-def test_choosing_another_letter_replaces_the_text(manager: Client, trial: Trial, enrol: Enrol, post: Post) -> None:
+def test_choosing_another_letter_replaces_the_text(
+    manager: Client, trial: Trial, enrol: Enrol, smtp_server: FakeSmtpServer
+) -> None:
     enrol("AX-0078")
     page = manager.post(url(trial), form("AX-0078", template="charge")).content.decode()
     assert "Your watch needs charging" in page
@@ -168,7 +180,7 @@ def test_choosing_another_letter_replaces_the_text(manager: Client, trial: Trial
 
 
 def test_choosing_a_language_shows_its_text_and_somebody_who_reads_it(
-    manager: Client, trial: Trial, enrol: Enrol, post: Post
+    manager: Client, trial: Trial, enrol: Enrol, smtp_server: FakeSmtpServer
 ) -> None:
     enrol("AX-0078")
     enrol("AX-0311", language="de")
@@ -178,11 +190,13 @@ def test_choosing_a_language_shows_its_text_and_somebody_who_reads_it(
     assert "You changed the English text; the German one goes as it is stored." in page
 
 
-def test_a_test_goes_to_who_writes_with_a_made_up_name(manager: Client, trial: Trial, enrol: Enrol, post: Post) -> None:
+def test_a_test_goes_to_who_writes_with_a_made_up_name(
+    manager: Client, trial: Trial, enrol: Enrol, smtp_server: FakeSmtpServer
+) -> None:
     enrol("AX-0078")
     page = manager.post(url(trial), form("AX-0078", do="test")).content.decode()
     assert "Sent to manager@site.example" in page
-    (mail,) = post.mails
+    (mail,) = smtp_server.mails
     assert mail["To"] == "manager@site.example"
     assert mail["Subject"] == "Hello Robin"
     assert "Zwaantje" not in mail.as_string()
@@ -197,7 +211,9 @@ def test_without_a_mail_server_nothing_is_stored(manager: Client, trial: Trial, 
     assert not Outreach.objects.exists()
 
 
-def test_a_filter_of_the_trials_page_is_a_selection(manager: Client, trial: Trial, enrol: Enrol, post: Post) -> None:
+def test_a_filter_of_the_trials_page_is_a_selection(
+    manager: Client, trial: Trial, enrol: Enrol, smtp_server: FakeSmtpServer
+) -> None:
     enrol("AX-0078")
     enrol("AX-0311", access=Access.NEVER, cause=Cause.NEVER_CONNECTED)
     page = manager.get(url(trial), {"all": "1", "show": "never-connected"}).content.decode()
@@ -231,7 +247,12 @@ def test_a_viewer_may_not_write_call_or_see_names(client: Client, trial: Trial, 
 
 @pytest.mark.parametrize("people", [1, 12])
 def test_the_letters_page_asks_a_fixed_number_of_questions(
-    manager: Client, trial: Trial, enrol: Enrol, post: Post, people: int, django_assert_max_num_queries: Any
+    manager: Client,
+    trial: Trial,
+    enrol: Enrol,
+    smtp_server: FakeSmtpServer,
+    people: int,
+    django_assert_max_num_queries: Any,
 ) -> None:
     ids = [enrol(f"AX-{number}").study_id for number in range(people)]
     manager.get(url(trial), {"to": ids})
@@ -305,7 +326,9 @@ def test_the_log_shows_a_site_its_own(client: Client, trial: Trial, enrol: Enrol
     assert "AX-0078" not in page
 
 
-def test_a_batch_that_is_going_out_is_asked_for_again(manager: Client, trial: Trial, enrol: Enrol, post: Post) -> None:
+def test_a_batch_that_is_going_out_is_asked_for_again(
+    manager: Client, trial: Trial, enrol: Enrol, smtp_server: FakeSmtpServer
+) -> None:
     row = held(enrol("AX-0078"))
     address = reverse("dashboards:contacts", args=[trial.code])
     assert b'hx-trigger="every 2s"' in manager.get(address, {"batch": str(row.batch)}).content
@@ -344,13 +367,13 @@ def test_a_forged_opt_out_link_is_not_found(client: Client, enrol: Enrol) -> Non
 
 
 def test_the_mailbox_is_for_managers_of_a_demo_and_shows_their_mails(
-    manager: Client, trial: Trial, enrol: Enrol, post: Post, settings: Any, tmp_path: Path
+    manager: Client, trial: Trial, enrol: Enrol, smtp_server: FakeSmtpServer, settings: Any, tmp_path: Path
 ) -> None:
     settings.DEMO_MAIL_FOLDER = str(tmp_path)
     person = enrol("AX-0078")
     held(person)
     sending.send_due()
-    (tmp_path / "0001-1.eml").write_bytes(post.raw[0])
+    (tmp_path / "0001-1.eml").write_bytes(smtp_server.raw[0])
     address = reverse("dashboards:mailbox")
     assert manager.get(address).status_code == 404
     Trial.objects.update(is_demo=True)
@@ -424,7 +447,7 @@ def test_the_participants_page_tells_managers_that_they_opted_out(
 
 
 def test_an_alert_is_answered_by_the_letter_that_names_it(
-    manager: Client, trial: Trial, enrol: Enrol, post: Post
+    manager: Client, trial: Trial, enrol: Enrol, smtp_server: FakeSmtpServer
 ) -> None:
     alert = factories.AlertFactory.create(participant=enrol("AX-0078"))
     page = manager.get(url(trial), {"to": "AX-0078", "alert": alert.pk}).content.decode()
@@ -433,7 +456,9 @@ def test_an_alert_is_answered_by_the_letter_that_names_it(
     assert Outreach.objects.get().alert == alert
 
 
-def test_an_alert_of_somebody_else_is_not_answered(manager: Client, trial: Trial, enrol: Enrol, post: Post) -> None:
+def test_an_alert_of_somebody_else_is_not_answered(
+    manager: Client, trial: Trial, enrol: Enrol, smtp_server: FakeSmtpServer
+) -> None:
     enrol("AX-0078")
     foreign = factories.AlertFactory.create()
     manager.post(url(trial), form("AX-0078", do="send", alert=foreign.pk))

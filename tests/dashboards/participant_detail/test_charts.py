@@ -108,7 +108,7 @@ def test_each_metric_has_its_kind_of_chart(code: str, chart: str) -> None:
     ],
 )
 def test_the_resolution_is_told_in_words(metric: Metric, width: int, words: str) -> None:
-    assert charts_series.resolution_words(metric, width).replace("\u00a0", " ") == words
+    assert charts_series.resolution_text(metric, width).replace("\u00a0", " ") == words
 
 
 def test_the_payload_names_unit_zone_and_resolution() -> None:
@@ -152,11 +152,9 @@ def sourced(*models: str) -> Series:
 
 
 def test_a_change_of_source_is_said_with_its_day() -> None:
-    assert charts_series.source_words(series([0])) is None
-    assert charts_series.source_words(sourced("Charge 6")) == "vendor · Charge 6"
-    assert charts_series.source_words(sourced("Charge 6", "Sense 2")) == (
+    assert charts_series.source_text(series([0])) is None
+    assert charts_series.source_text(sourced("Charge 6")) == "vendor · Charge 6"
+    assert charts_series.source_text(sourced("Charge 6", "Sense 2")) == (
         "vendor · Charge 6 from 1 Nov 2026, vendor · Sense 2 from 2 Nov 2026"
     )
-    assert str(charts_series.source_words(sourced(*"ABCDEF"))).endswith(
-        "vendor · D from 4 Nov 2026, and 2 more changes"
-    )
+    assert str(charts_series.source_text(sourced(*"ABCDEF"))).endswith("vendor · D from 4 Nov 2026, and 2 more changes")

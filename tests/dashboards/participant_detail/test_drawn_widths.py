@@ -58,7 +58,7 @@ def test_a_gap_of_the_heat_maps_day_is_as_wide_as_its_minutes(
             ends_at=dt.datetime.fromtimestamp(start.timestamp() + whole * last, dt.UTC),
             cause=Cause.OFF_WRIST,
         )
-        drawn = day_detail.stretch(gap, day, zone, now)
+        drawn = day_detail.missing_interval(gap, day, zone, now)
         length = max(seconds(gap.starts_at, min(gap.ends_at, now)), 0)
         if drawn is None:
             assert length == 0

@@ -46,7 +46,7 @@ def test_a_hypnogram_places_each_stage_in_its_row_and_joins_changes() -> None:
         ("awake", "18.750%"),
     ]
     assert [piece.join is None for piece in drawn.pieces] == [True, False, False]
-    assert drawn.pieces[2].words.startswith("restless, 00:30")
+    assert drawn.pieces[2].text.startswith("restless, 00:30")
 
 
 def test_a_night_without_stages_has_times_only() -> None:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dashboards.participant_detail.charts.timeline import joined, summary, timeline, worn_stretches
+from dashboards.participant_detail.charts.timeline import joined, summary, timeline, worn_intervals
 from dashboards.participant_detail.charts.timeline_days import longest_causes
 from dashboards.participant_detail.date_range import DayRange
 from dashboards.ui.timeline_geometry import Day, Missing
@@ -42,7 +42,7 @@ def test_the_last_gap_ends_now() -> None:
 
 def test_worn_is_the_day_minus_its_gaps_joined_over_midnight() -> None:
     gap = Missing(at("10:00"), at("12:00"), "off_wrist")
-    assert worn_stretches(days("v", "v"), [gap], ZONE, LATER) == [
+    assert worn_intervals(days("v", "v"), [gap], ZONE, LATER) == [
         (at("00:00"), at("10:00")),
         (at("12:00"), at("00:00", 2)),
     ]
@@ -57,7 +57,7 @@ def test_worn_is_the_day_minus_its_gaps_joined_over_midnight() -> None:
     ],
 )
 def test_nothing_is_drawn_as_worn_on_a_day_that_nobody_watches(day: Day) -> None:
-    assert worn_stretches([day], [], ZONE, LATER) == []
+    assert worn_intervals([day], [], ZONE, LATER) == []
 
 
 def test_the_long_day_of_october_fills_its_own_width() -> None:

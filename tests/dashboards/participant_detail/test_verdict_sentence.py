@@ -94,7 +94,7 @@ def test_without_a_standing_the_page_says_that_nothing_was_judged() -> None:
 def test_the_salvage_clock_counts_down(left: dt.timedelta, words: str, tone: str) -> None:
     clock = header_text.salvage(standing(overwritten_at=NOW + left), NOW, 168)
     assert clock is not None
-    assert (clock.words.replace("\u00a0", " "), clock.tone) == (words, tone)
+    assert (clock.text.replace("\u00a0", " "), clock.tone) == (words, tone)
 
 
 def test_nothing_runs_out_for_a_person_who_is_excused() -> None:
@@ -123,4 +123,4 @@ def test_no_adherence_before_a_day_counts() -> None:
 )
 def test_the_day_of_their_monitoring(start: dt.date | None, end: dt.date | None, words: str) -> None:
     person = Participant(monitoring_starts_on=start, monitoring_ends_on=end)
-    assert header_text.day_words(person, dt.date(2026, 11, 23)) == words
+    assert header_text.trial_day_text(person, dt.date(2026, 11, 23)) == words
