@@ -49,8 +49,10 @@ def people(trial: Trial) -> list[Participant]:
 
 
 def test_a_letter_is_written_looked_at_and_sent(
-    open_context: OpenContext, trial: Trial, smtp_server: FakeSmtpServer
-) -> None:  # noqa: F811
+    open_context: OpenContext,
+    trial: Trial,
+    smtp_server: FakeSmtpServer,  # noqa: F811
+) -> None:
     first, second = (person.study_id for person in people(trial))
     page = signed_in(open_context())
     page.goto(f"/trials/KNEE/contact/?to={first}&to={second}")

@@ -40,7 +40,7 @@ def test_an_email_goes_out_in_both_parts_with_its_headers(smtp_server: FakeSmtpS
     assert mail["Reply-To"] == "harbour@site.example"
     assert mail["Message-ID"] == row.message_id
     assert mail["List-Unsubscribe"].strip().startswith("<https://trials.site.example/opt-out/")
-    assert mail["List-Unsubscribe-FakeSmtpServer"] == "List-Unsubscribe=One-Click"
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     plain, html = (part(mail, kind) for kind in ("plain", "html"))
     assert "Dear Zwaantje," in plain
     assert "Dear Zwaantje," in html
