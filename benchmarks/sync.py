@@ -187,7 +187,7 @@ def look_bytes(made: stack.Stack, pk: int) -> tuple[int, int]:
     connection = Connection.objects.get(pk=pk)
     provider = live_providers.provider(connection.provider)
     token = connections_services.fresh_token(connection, provider)
-    looks = list(SyncWindow.objects.filter(connection=pk, kind=SyncWindow.Kind.LOOK))
+    looks = list(SyncWindow.objects.filter(connection=pk, kind=SyncWindow.Kind.FINGERPRINT))
     made.sim("reset_stats", all=True)
     for look in looks:
         provider.fingerprints(token, look.data_type, look.starts_at, look.ends_at)

@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 
 from ingestion.models import SyntheticDevice
 from ingestion.providers.base.live import DeviceState
-from ingestion.providers.base.synthetic import SyntheticProvider, Wearer
+from ingestion.providers.base.synthetic import SyntheticParticipant, SyntheticProvider
 from ingestion.providers.registry import SYNTHETIC_PROVIDERS
 from metrics.batch import Payload, joined
 from metrics.selection.collection_window import collected_of
@@ -96,8 +96,8 @@ def devices_active(*, live: bool) -> QuerySet[SyntheticDevice]:
     ).exclude(participant__trial__status=Trial.Status.CLOSED)
 
 
-def wearer_of(device: SyntheticDevice) -> Wearer:
-    return Wearer(
+def synthetic_participant_of(device: SyntheticDevice) -> SyntheticParticipant:
+    return SyntheticParticipant(
         device=device.device,
         seed=device.seed,
         number=device.number,
@@ -115,7 +115,7 @@ def device_states(participant: Participant, at: dt.datetime) -> list[DeviceState
     return [
         state
         for device in participant.synthetic_devices.all()
-        for state in provider_of(device.provider).states(wearer_of(device), at)
+        for state in provider_of(device.provider).states(synthetic_participant_of(device), at)
     ]
 
 
@@ -142,12 +142,12 @@ def device_step(device_id: int, *, now: dt.datetime, until: dt.datetime | None =
     )
     if device is None:
         raise DeviceBusy(f"synthetic device {device_id} is being pulled, or gone")
-    provider, wearer = provider_of(device.provider), wearer_of(device)
-    reached = provider.uploaded_until(wearer, now)
+    provider, participant = provider_of(device.provider), synthetic_participant_of(device)
+    reached = provider.uploaded_until(participant, now)
     if reached is None:
         return None
     collected = collected_of(device.participant)
-    begins = provider.day_starts_at(wearer, device.starts_on)
+    begins = provider.day_starts_at(participant, device.starts_on)
     stretch = _missing(
         device,
         max(moment for moment in (begins, collected.starts_at) if moment is not None),
@@ -160,7 +160,7 @@ def device_step(device_id: int, *, now: dt.datetime, until: dt.datetime | None =
     device.pulled_from = min(device.pulled_from or since, since)
     device.pulled_until = max(device.pulled_until or until, until)
     device.save(update_fields=["pulled_from", "pulled_until"])
-    counts = store(device.participant, _payload(provider, wearer, since, until), now=now)
+    counts = store(device.participant, _payload(provider, participant, since, until), now=now)
     return Step(device_id, since, until, counts)
 
 
@@ -175,8 +175,10 @@ def _missing(device: SyntheticDevice, since: dt.datetime, until: dt.datetime) ->
     return None
 
 
-def _payload(provider: SyntheticProvider, wearer: Wearer, since: dt.datetime, until: dt.datetime) -> Payload:
+def _payload(
+    provider: SyntheticProvider, participant: SyntheticParticipant, since: dt.datetime, until: dt.datetime
+) -> Payload:
     """All that a stretch of time brings. Local days may lie up to a day beside those of UTC."""
     first, last = since.date() - dt.timedelta(days=1), until.date() + dt.timedelta(days=1)
     dates = (first + dt.timedelta(days=n) for n in range((last - first).days + 1))
-    return joined([provider.day(wearer, on, since, until) for on in dates])
+    return joined([provider.day(participant, on, since, until) for on in dates])

@@ -1,4 +1,4 @@
-"""Inviting many participants in the administration: letters to print, or a file of links. Either is shown once."""
+"""Inviting many participants in the administration: invitations to print, or a file of links. Either is shown once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from participants.user_input import said
 class HowForm(forms.Form):
     how = forms.ChoiceField(
         label="As",
-        choices=[("letters", "letters to print, a page each"), ("csv", "a CSV file of links, for a mail merge")],
+        choices=[("letters", "invitations to print, a page each"), ("csv", "a CSV file of links, for a mail merge")],
         widget=forms.RadioSelect,
         initial="letters",
     )
@@ -50,7 +50,7 @@ class Invite(Act):
 
     def finish(self, request: HttpRequest, rows: list[Any]) -> HttpResponse:
         invitations = [(row, row.made, link_of(row.made)) for row in rows]
-        response = _csv(invitations) if said(request).get("how") == "csv" else _letters(request, invitations)
+        response = _csv(invitations) if said(request).get("how") == "csv" else _printable(request, invitations)
         response.headers["Cache-Control"] = "no-store"
         response.headers["Referrer-Policy"] = "same-origin"
         return response
@@ -65,26 +65,26 @@ def link_of(invitation: Invitation) -> str:
 
 def _csv(invitations: list[Any]) -> HttpResponse:
     rows = (
-        (person.trial.code, person.study_id, link, invitation.expires_at.date().isoformat())
-        for person, invitation, link in invitations
+        (participant.trial.code, participant.study_id, link, invitation.expires_at.date().isoformat())
+        for participant, invitation, link in invitations
     )
     lines = csv_lines(("trial", "study_id", "link", "works_until"), rows)
     headers = {"Content-Disposition": 'attachment; filename="invitations.csv"'}
     return HttpResponse("".join(lines), content_type="text/csv; charset=utf-8", headers=headers)
 
 
-def _letters(request: HttpRequest, invitations: list[Any]) -> HttpResponse:
-    letters = [
+def _printable(request: HttpRequest, invitations: list[Any]) -> HttpResponse:
+    printable = [
         {
-            "study_id": person.study_id,
-            "trial": person.trial.code,
+            "study_id": participant.study_id,
+            "trial": participant.trial.code,
             "expires_at": invitation.expires_at,
             "link": link,
             "qr": mark_safe(  # noqa: S308  segno draws numbers, and our own title
                 segno.make(link, error="m").svg_inline(scale=4, border=2, omitsize=True, title="QR code of the link")
             ),
         }
-        for person, invitation, link in invitations
+        for participant, invitation, link in invitations
     ]
-    context = {**admin.site.each_context(request), "title": "Letters", "letters": letters}
-    return TemplateResponse(request, "admin/letters.html", context).render()
+    context = {**admin.site.each_context(request), "title": "Invitations", "invitations": printable}
+    return TemplateResponse(request, "admin/printable_invitations.html", context).render()

@@ -14,7 +14,7 @@ from django.db import transaction
 
 from ingestion.connections.grants import asks_still
 from ingestion.models import Connection, Device, DeviceReading
-from ingestion.providers.base.errors import AccessGone, BrokenAnswer
+from ingestion.providers.base.errors import AccessGone, BrokenResponse
 from ingestion.providers.base.live import DeviceKind, DeviceState, LiveProvider
 from ingestion.sync import planning
 
@@ -185,7 +185,7 @@ def refresh(connection: Connection, provider: LiveProvider, access_token: str, n
         if gone.code not in (AccessGone.SCOPE_MISSING, AccessGone.ACCOUNT_NOT_LINKED):
             raise
         return
-    except BrokenAnswer as fault:
+    except BrokenResponse as fault:
         log.warning("connection %s: the devices could not be read: %s", connection.pk, fault.code)
         return
     with transaction.atomic():

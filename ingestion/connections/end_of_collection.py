@@ -26,9 +26,9 @@ LEFT = (Participant.Status.WITHDRAWN, Participant.Status.ERASED)
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the end of a trial's connections is: those that stand still, grants the vendor has not taken back yet."""
+    """How far the end of a trial's connections is: those not ended yet, grants the vendor has not taken back yet."""
 
-    standing: int
+    not_ended: int
     giving_back: int
     ended: int
 
@@ -36,7 +36,7 @@ class Progress:
 def open_connections(trial: Trial) -> tuple[int, int]:
     """How many connections and open invitations the closing of a trial ends."""
     links = _open_invitations(trial.pk).filter(used_at=None, expires_at__gt=timezone.now())
-    return _standing().filter(trial=trial).exclude(status=Status.INVITED).count(), links.count()
+    return _not_ended().filter(trial=trial).exclude(status=Status.INVITED).count(), links.count()
 
 
 def trial_closed(trial_id: int) -> None:
@@ -50,13 +50,13 @@ def end_trial(trial_id: int, *, now: dt.datetime) -> int:
     if not Trial.objects.filter(pk=trial_id, status=Trial.Status.CLOSED).exists():
         return 0
     _open_invitations(trial_id).update(cancelled_at=now)
-    found = _standing().filter(trial=trial_id).select_related("participant").order_by("pk")
+    found = _not_ended().filter(trial=trial_id).select_related("participant").order_by("pk")
     return _end([(connection, "trial_closed") for connection in found], now)
 
 
 def end_over(now: dt.datetime) -> int:
     """End what is over by its dates, and what should have ended: where a worker was killed, say. Returns the number."""
-    found = list(_standing().select_related("participant", "trial").order_by("pk"))
+    found = list(_not_ended().select_related("participant", "trial").order_by("pk"))
     intervals = collected({one.participant_id: one.participant for one in found}.values())
     patience = _patience({one.trial_id for one in found}, now)
     unread = set(
@@ -86,7 +86,7 @@ def progress(trial: Trial) -> Progress:
     return Progress(mine.count() - ended.count(), ended.exclude(give_back_at=None).count(), ended.count())
 
 
-def _standing() -> QuerySet[Connection]:
+def _not_ended() -> QuerySet[Connection]:
     return Connection.objects.exclude(status=Status.REVOKED)
 
 

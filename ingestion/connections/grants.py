@@ -73,7 +73,7 @@ def fresh_token(connection: Connection, provider: LiveProvider, *, refused: str 
     """An access token that should be good; refreshed under a lock of the row, so that many workers refresh once.
 
     `refused`: a token that the vendor no longer takes, although its time is not up. Raises AccessGone where the
-    grant is dead, ClientMisconfigured where our own credentials are, VendorBusy and BrokenAnswer.
+    grant is dead, ClientMisconfigured where our own credentials are, VendorBusy and BrokenResponse.
     """
     with transaction.atomic():
         row = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)

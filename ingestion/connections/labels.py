@@ -42,7 +42,7 @@ class Permission:
     allowed: bool
 
 
-def line_of(data_type: DataType) -> str:
+def data_label(data_type: DataType) -> str:
     """The line that a data type belongs to; one of its own, by its metrics' names, where there is none."""
     if data_type.sessions:
         return SESSIONS[data_type.sessions]
@@ -55,7 +55,7 @@ def permissions(provider: LiveProvider, scopes: Iterable[str]) -> list[Permissio
     granted = set(scopes)
     needed: dict[str, set[str]] = {}
     for data_type in provider.data_types.values():
-        needed.setdefault(line_of(data_type), set()).add(data_type.scope)
+        needed.setdefault(data_label(data_type), set()).add(data_type.scope)
     for_data = {data_type.scope for data_type in provider.data_types.values()}
     if beyond := set(provider.scopes) - for_data:
         needed[DEVICES] = beyond

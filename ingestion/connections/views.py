@@ -45,7 +45,7 @@ LONGEST_CODE = 4096  # characters of what a vendor sends a browser back with
 View = Callable[..., HttpResponse]
 
 
-def letter_page(referrer: str = "same-origin") -> Callable[[View], View]:
+def page_headers(referrer: str = "same-origin") -> Callable[[View], View]:
     """Headers of these pages: not kept, not found by search engines, addresses told to nobody else."""
 
     def decorate(view: View) -> View:
@@ -55,7 +55,7 @@ def letter_page(referrer: str = "same-origin") -> Callable[[View], View]:
             try:
                 response = view(request, *args, **kwargs)
             except InvitationRefused as refused:
-                response = letter(request, refused.code)
+                response = message_page(request, refused.code)
             response.headers["Referrer-Policy"] = referrer
             response.headers["X-Robots-Tag"] = "noindex, nofollow"
             return response
@@ -65,7 +65,7 @@ def letter_page(referrer: str = "same-origin") -> Callable[[View], View]:
     return decorate
 
 
-def letter(
+def message_page(
     request: HttpRequest,
     code: str,
     *,
@@ -121,14 +121,14 @@ def set_up(slug: str) -> LiveProvider:
 
 
 @require_safe
-@letter_page()
+@page_headers()
 def connect(request: HttpRequest, code: str) -> HttpResponse:
     """The page behind an invitation's link: what is shared, or, once that is done, that it is, and how to stop."""
     now = timezone.now()
     invitation = invitations.invitation_open(code, now=now)
     providers = live_providers.providers()
     if not providers:
-        return letter(request, "not_ready", invitation=invitation)
+        return message_page(request, "not_ready", invitation=invitation)
     mine = list(invitation.participant.connections.filter(provider__in=[one.slug for one in providers]))
     context: dict[str, Any] = {
         "invitation": invitation,
@@ -148,13 +148,13 @@ def connect(request: HttpRequest, code: str) -> HttpResponse:
         "providers": providers,
         "permissions": {p.words: p for one in providers for p in labels.permissions(one, ())}.values(),
         "before": next((c for c in mine if c.status == Connection.Status.RECONNECT), None),
-        "document": consent_asked(invitation.participant, now),
+        "document": consent_required(invitation.participant, now),
         "reminded": "agree" in asked(request),
     }
     return leading_to(render(request, "ingestion/consent.html", context), providers)
 
 
-def consent_asked(participant: Participant, now: dt.datetime) -> ConsentDocument | None:
+def consent_required(participant: Participant, now: dt.datetime) -> ConsentDocument | None:
     """The version of the trial's consent in force that the participant has not agreed to; None where there is none."""
     return consent.consent_missing(participant, now.astimezone(ZoneInfo(participant.time_zone)).date())
 
@@ -169,13 +169,13 @@ def stopped_by_participant(connection: Connection, invitation: Invitation) -> bo
 
 
 @require_POST
-@letter_page()
+@page_headers()
 def start(request: HttpRequest, code: str, provider: str) -> HttpResponse:
     """Off to the vendor's screen. Where the trial keeps its consent here, it must have been agreed to first."""
     now = timezone.now()
     vendor = set_up(provider)
     invitation = invitations.invitation_open(code, now=now)
-    if document := consent_asked(invitation.participant, now):
+    if document := consent_required(invitation.participant, now):
         if said(request).get("agreed") != document.version:
             return SeeOther(f"{address(invitation)}?agree=1#agree")
         consent.consent_give(invitation.participant, document, how=Consent.How.ONLINE, given_at=now)
@@ -187,7 +187,7 @@ def start(request: HttpRequest, code: str, provider: str) -> HttpResponse:
 
 
 @require_safe
-@letter_page("no-referrer")
+@page_headers("no-referrer")
 def callback(request: HttpRequest, provider: str) -> HttpResponse:
     """Where the vendor's screen leads back to. Each outcome has a page of its own."""
     now = timezone.now()
@@ -195,14 +195,14 @@ def callback(request: HttpRequest, provider: str) -> HttpResponse:
     begun = oauth_state.take(request.session, asked(request).get("state", ""), provider, now)
     invitation = Invitation.objects.filter(pk=begun.invitation_id).first() if begun else None
     if begun is None or invitation is None:
-        return letter(request, "foreign", vendor=vendor.name)
+        return message_page(request, "foreign", vendor=vendor.name)
     invitation = invitations.invitation_open(invitations.invitation_code(invitation), now=now)
     if asked(request).get("error") == "access_denied":
-        return letter(request, "denied", invitation=invitation, vendor=vendor.name)
+        return message_page(request, "denied", invitation=invitation, vendor=vendor.name)
     if not asked(request).get("code"):
         log.warning("%s sent a participant back without a code", vendor.name)
         # What the browser brought is not right; that the vendor is at fault cannot be known.
-        response = letter(request, "broken", invitation=invitation, vendor=vendor.name)
+        response = message_page(request, "broken", invitation=invitation, vendor=vendor.name)
         response.status_code = 400
         return response
     refusal = exchanged(request, vendor, invitation, begun.verifier, now)
@@ -236,14 +236,14 @@ def exchanged(
     else:
         hand_over(queueing.queue_connection, made.connection.pk)
         return None
-    return letter(request, case, invitation=invitation, vendor=vendor.name, retry_after=retry_after)
+    return message_page(request, case, invitation=invitation, vendor=vendor.name, retry_after=retry_after)
 
 
 # --- the end -----------------------------------------------------------------------------------------------------
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@letter_page()
+@page_headers()
 def stop(request: HttpRequest, code: str, provider: str) -> HttpResponse:
     """Ask whether the participant is sure; then end the sharing at once."""
     now = timezone.now()

@@ -168,7 +168,7 @@ def _vendor_fails(scene: Scene) -> None:
     for one in scene.provider.data_types.values():
         if HEART_RATE.code in one.metrics:
             spans = planning.aligned(one, scene.now - FAILS_SINCE, now)
-            planning.ask(connection, one.code, spans, reason=SyncWindow.Reason.SCHEDULED, due_at=now)
+            planning.make_due(connection, one.code, spans, reason=SyncWindow.Reason.SCHEDULED, due_at=now)
     run_sync(connection.pk, now=timezone.now())
     Connection.objects.filter(pk=connection.pk).update(next_due_at=planning.next_pass(connection, now))
 

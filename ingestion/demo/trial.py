@@ -132,7 +132,7 @@ def _equip(person: Participant, provider: SyntheticProvider, number: int, now: d
         number=number,
         starts_on=person.monitoring_starts_on or now.date(),
     )
-    if provider.uploaded_until(synthetic.wearer_of(device), now + dt.timedelta(days=365)) is None:
+    if provider.uploaded_until(synthetic.synthetic_participant_of(device), now + dt.timedelta(days=365)) is None:
         person.status = Participant.Status.INVITED
         person.save(update_fields=["status"])
         participant_changed(person)

@@ -58,7 +58,7 @@ class Offered:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class FileScan:
     """What the first look at a file found. `size`: bytes unpacked; `sha256`: of the bytes as they lie there."""
 
     sha256: str
@@ -234,7 +234,7 @@ def head_of(file: Offered) -> bytes:
         raise Refused(f"damaged or truncated: {error}") from error
 
 
-def look(file: Offered) -> Look:
+def scan(file: Offered) -> FileScan:
     """Read a file through without keeping it. Raises Refused where it cannot be trusted as a whole, and OSError."""
     packed = _starts(file.raw, b"\x1f\x8b")
     with file.raw() as raw:
@@ -253,7 +253,7 @@ def look(file: Offered) -> Look:
             except BROKEN:
                 sha256 = ""
             raise Refused(f"damaged or truncated: {error}", sha256) from error
-        return Look(hashed.digest(), size, head)
+        return FileScan(hashed.digest(), size, head)
 
 
 def _check(stream: IO[bytes], most: Callable[[], int]) -> tuple[int, bytes]:

@@ -33,7 +33,7 @@ class Sibling:
 
 
 @dataclass(frozen=True, slots=True)
-class Looks:
+class ClockSigns:
     """Names of files by the clock that they look like being on. `sure`: not by a stamp that may be there by chance."""
 
     of: dict[Clock, list[str]]
@@ -61,7 +61,7 @@ class Siblings:
         shared = sharing.clock_shared_by
         if shared not in self._decided:
             self._formats[shared] = sharing
-            self._decided[shared] = self._given(shared) or self._judge(shared)
+            self._decided[shared] = self._given(shared) or self._infer_clock(shared)
         decided = self._decided[shared]
         if isinstance(decided, str):
             raise ForeignFile(decided)
@@ -79,7 +79,7 @@ class Siblings:
                 found.append(
                     f"{_named([file.name for file in others])} of {self.whose} were imported earlier as {was.label}. "
                     f"An export's {_listed(_kinds(shared))} files are on one clock: if it is {clock.label}, offer them "
-                    f"again with {self._formats[shared].clock_told_by} {_kinds(shared)[0]}={clock}."
+                    f"again with {self._formats[shared].clock_option} {_kinds(shared)[0]}={clock}."
                 )
         return found
 
@@ -92,36 +92,36 @@ class Siblings:
         clock = self.told.get(ALL)
         if clock is None:
             return None
-        looks = self._looks(shared)
+        signs = self._clock_signs(shared)
         other = Clock.UTC if clock is Clock.LOCAL else Clock.LOCAL
-        if looks.sure and looks.of[other] and not looks.of[clock]:
-            return f"{_named(looks.of[other])} look like {other.label}, not {clock.label}; {self._say(shared)}"
+        if signs.sure and signs.of[other] and not signs.of[clock]:
+            return f"{_named(signs.of[other])} look like {other.label}, not {clock.label}; {self._say(shared)}"
         return clock, GIVEN
 
     def _say(self, shared: str) -> str:
         kind = _kinds(shared)[0]
-        return f"say which with {self._formats[shared].clock_told_by} {kind}=local or {kind}=utc"
+        return f"say which with {self._formats[shared].clock_option} {kind}=local or {kind}=utc"
 
-    def _judge(self, shared: str) -> tuple[Clock, str] | str:
-        looks, say = self._looks(shared).of, self._say(shared)
-        if looks[Clock.LOCAL] and looks[Clock.UTC]:
+    def _infer_clock(self, shared: str) -> tuple[Clock, str] | str:
+        signs, say = self._clock_signs(shared).of, self._say(shared)
+        if signs[Clock.LOCAL] and signs[Clock.UTC]:
             return (
                 f"its export's {_listed(_kinds(shared))} files contradict each other: "
-                f"{_named(looks[Clock.LOCAL])} look like local time, "
-                f"{_named(looks[Clock.UTC])} like UTC; {say}"
+                f"{_named(signs[Clock.LOCAL])} look like local time, "
+                f"{_named(signs[Clock.UTC])} like UTC; {say}"
             )
-        if looks[Clock.LOCAL]:
+        if signs[Clock.LOCAL]:
             return (
                 f"the times of its export's {_listed(_kinds(shared))} files look local, not UTC as usual, or the "
                 f"participant's time zone is the wrong one "
-                f"({_named(looks[Clock.LOCAL])}); {say}"
+                f"({_named(signs[Clock.LOCAL])}); {say}"
             )
         if local := [file for file in self._earlier(shared) if clock_in(file.assumptions) is Clock.LOCAL]:
             when = timezone.localtime(local[0].started_at)
             return f"{_named([file.name for file in local])} was imported on local time on {when:%Y-%m-%d}; {say}"
         return Clock.UTC, "files cut at local midnight"
 
-    def _looks(self, shared: str) -> Looks:
+    def _clock_signs(self, shared: str) -> ClockSigns:
         """Names of files by the clock that they look like being on; those of chance only where none is sure."""
         sure: dict[Clock, list[str]] = {clock: [] for clock in Clock}
         chance: dict[Clock, list[str]] = {clock: [] for clock in Clock}
@@ -134,7 +134,7 @@ class Siblings:
                 continue  # said where the file itself is read
             if sign:
                 (sure if sign.sure else chance)[sign.clock].append(sibling.file.name)
-        return Looks(sure, sure=True) if any(sure.values()) else Looks(chance, sure=False)
+        return ClockSigns(sure, sure=True) if any(sure.values()) else ClockSigns(chance, sure=False)
 
     def _earlier(self, shared: str) -> list[ImportFile]:
         formats = [reader.code for reader in registry.FILE_FORMATS if _shares(reader) == shared]
@@ -151,7 +151,7 @@ def sharing_clock(reader: object) -> SharesClock | None:
     return reader if isinstance(reader, SharesClock) and reader.clock_shared_by else None
 
 
-def told_clocks(text: str) -> dict[str, Clock]:
+def parse_clocks(text: str) -> dict[str, Clock]:
     """What somebody says of clocks: one for all files (`local`), or by kind of file (`calories=local,steps=utc`).
 
     By the files that share a clock, ALL for what is said of all. Raises ValueError, the message fit to show.

@@ -27,7 +27,7 @@ class Parts:
 
     def gone(self, series: SeriesKey, times: Times, *, may_come_again: bool) -> None:
         """The parts do not hold them any more; where they may come again, their files are read when offered again."""
-        for part, rows, mine, _ in _holding(series, times):
+        for part, rows, mine, _ in _blocks_holding(series, times):
             provenance.change(part, chosen(rows, ~mine))
             if may_come_again:
                 _read_again(part)
@@ -55,7 +55,7 @@ class Parts:
         self, series: SeriesKey, times: Times, to: SeriesKey, at: Times, *, seconds: Seconds | None = None
     ) -> None:
         """The parts hold them where they are now; each import keeps its place among those that hold a row."""
-        for part, rows, mine, place in _holding(series, times):
+        for part, rows, mine, place in _blocks_holding(series, times):
             news = chosen(rows, mine)
             lengths = news.seconds if seconds is None else seconds[place[mine]]
             news = replace(news, series=to, time=at[place[mine]], seconds=lengths)
@@ -84,7 +84,7 @@ class Parts:
             provenance.change(part, [one for one in rows if one.external_id not in names])
 
 
-def _holding(
+def _blocks_holding(
     series: SeriesKey, times: Times
 ) -> Iterator[tuple[ImportedPart, SampleTrace, NDArray[np.bool_], NDArray[np.int64]]]:
     """Parts that hold samples of these times, the earliest first: its rows, which of them, and where in `times`."""

@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from ingestion.file_imports import import_records, provenance
-from ingestion.file_imports.archives import Inbox, Offered, Refused, head_of, look
+from ingestion.file_imports.archives import Inbox, Offered, Refused, head_of, scan
 from ingestion.file_imports.assumptions import ZONES
 from ingestion.file_imports.export_clock import Sibling, Siblings, sharing_clock
 from ingestion.file_imports.import_reports import Done, Report, Result
@@ -123,21 +123,21 @@ class Import:
         reader, miss = recognise(file.path, head)
         if reader is None and not miss and head and not file.direct:
             return Report(file.name, Result.LEFT_OUT, NOT_RECOGNISED)
-        seen = look(file)
+        scanned = scan(file)
         if reader is None:
-            raise Refused(miss or NOT_RECOGNISED, seen.sha256)
-        job = self._job(inbox, file, size=seen.size)
+            raise Refused(miss or NOT_RECOGNISED, scanned.sha256)
+        job = self._job(inbox, file, size=scanned.size)
         try:
             siblings.decide(reader, job)
         except ForeignFile as refusal:
-            raise Refused(str(refusal), seen.sha256) from refusal
+            raise Refused(str(refusal), scanned.sha256) from refusal
         whose = self.roster.whose(reader.label_in(file.path, head))
-        known = ImportFile(trial=self.trial, sha256=seen.sha256, format=reader.code, whose=whose[:64])
+        known = ImportFile(trial=self.trial, sha256=scanned.sha256, format=reader.code, whose=whose[:64])
         before = import_records.find(known)
         if before and before.status == ImportFile.Status.UNDOING:
-            raise Refused("its import is being undone: offer it again when that is done", seen.sha256)
+            raise Refused("its import is being undone: offer it again when that is done", scanned.sha256)
         if before and (why := otherwise(before, job, self.roster)):
-            self._anew(file, before, why, seen.sha256)
+            self._anew(file, before, why, scanned.sha256)
         elif before and before.status == ImportFile.Status.DONE:
             when = timezone.localtime(before.finished_at) if before.finished_at else before.started_at
             message = f"already imported on {when:%Y-%m-%d %H:%M %Z}: nothing to do"

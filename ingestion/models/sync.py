@@ -39,7 +39,7 @@ class SyncWindow(models.Model):
 
     class Kind(models.TextChoices):
         READ = "read", "read"
-        LOOK = "look", "look for changes"
+        FINGERPRINT = "look", "look for changes"
 
     connection = models.ForeignKey(Connection, models.CASCADE, related_name="windows", db_index=False)
     data_type = models.CharField(max_length=60)

@@ -33,7 +33,7 @@ def claim(connection: Connection, now: dt.datetime, size: int = CLAIM_SIZE) -> l
             SyncWindow.objects.select_for_update(skip_locked=True)
             .filter(connection=connection, state=State.DUE, due_at__lte=now)
             .order_by(
-                Case(When(reason__in=SyncWindow.YIELDING, then=2), When(kind=Kind.LOOK, then=0), default=1),
+                Case(When(reason__in=SyncWindow.YIELDING, then=2), When(kind=Kind.FINGERPRINT, then=0), default=1),
                 F("starts_at").desc(),
                 "data_type",
             )[:size]
@@ -104,7 +104,7 @@ def groups(windows: list[SyncWindow], provider: LiveProvider, points: Mapping[st
     same: dict[str, list[SyncWindow]] = {}
     wide: list[SyncWindow] = []
     for window in windows:
-        if window.kind == Kind.LOOK or window.attempts > 1:
+        if window.kind == Kind.FINGERPRINT or window.attempts > 1:
             yield [window]
         elif window.ends_at - window.starts_at > provider.data_types[window.data_type].window:
             wide.append(window)

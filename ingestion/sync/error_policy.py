@@ -18,7 +18,7 @@ from ingestion.connections import services as connections_services
 from ingestion.models import Connection, SyncWindow
 from ingestion.providers.base.errors import (
     AccessGone,
-    BrokenAnswer,
+    BrokenResponse,
     ClientMisconfigured,
     TokenExpired,
     VendorBusy,
@@ -57,7 +57,7 @@ def run_stopped(state: RunState, trouble: Exception) -> None:
             _our_fault(state, "token_keys", str(trouble))
 
 
-def answer_broken(state: RunState, group: list[SyncWindow], fault: BrokenAnswer) -> None:
+def response_broken(state: RunState, group: list[SyncWindow], fault: BrokenResponse) -> None:
     """Try again later, some times; then failed, for staff to see."""
     state.troubled = True
     attempts = max(window.attempts for window in group)
@@ -74,7 +74,7 @@ def answer_broken(state: RunState, group: list[SyncWindow], fault: BrokenAnswer)
     state.settle(group)
 
 
-def vendor_unreached(state: RunState, group: list[SyncWindow], fault: BrokenAnswer) -> None:
+def vendor_unreached(state: RunState, group: list[SyncWindow], fault: BrokenResponse) -> None:
     """The vendor did not answer at all: no window's fault, so no attempt counts, however long it lasts.
 
     These go behind the others, should it be they after all that it does not answer.

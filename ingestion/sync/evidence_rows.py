@@ -33,7 +33,7 @@ class KnownRows:
     connections: list[Connection] = field(default_factory=list)
     events: dict[int, list[ConnectionEvent]] = field(default_factory=lambda: defaultdict(list))
     windows: list[SyncWindow] = field(default_factory=list)  # reads of heart rates
-    looks: list[SyncWindow] = field(default_factory=list)  # at the sums of heart rates
+    fingerprint_checks: list[SyncWindow] = field(default_factory=list)  # at the sums of heart rates
     devices: list[Device] = field(default_factory=list)
     readings: list[DeviceReading] = field(default_factory=list)
     invitations: list[Invitation] = field(default_factory=list)
@@ -78,7 +78,7 @@ def _read_connections(owner: Mapping[int, int], rows: Mapping[int, KnownRows], s
     windows = SyncWindow.objects.filter(connection__in=owner, data_type__in=_heart_types(), ends_at__gt=since)
     for window in windows.order_by("starts_at"):
         mine = rows[owner[window.connection_id]]
-        (mine.windows if window.kind == SyncWindow.Kind.READ else mine.looks).append(window)
+        (mine.windows if window.kind == SyncWindow.Kind.READ else mine.fingerprint_checks).append(window)
     readings = DeviceReading.objects.filter(device__connection__in=owner, at__gte=since - READINGS_BEFORE)
     for reading in readings.select_related("device").order_by("at"):
         rows[owner[reading.device.connection_id]].readings.append(reading)

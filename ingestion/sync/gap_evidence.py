@@ -59,7 +59,7 @@ def _evidence(person: Participant, known: KnownRows, now: dt.datetime) -> Eviden
         access=access,
         access_since=since,
         live=True,
-        answered=window_coverage.stretches([*known.windows, *known.looks], _described(known)),
+        answered=window_coverage.covered_intervals([*known.windows, *known.fingerprint_checks], _described(known)),
         due=due(known.windows, now),
         spells=spells,
         faults=faults(known.windows, current, now),
@@ -178,6 +178,6 @@ def _worn(made_up: Sequence[SyntheticDevice], at: dt.datetime) -> devices.Descri
     states = (
         state
         for device in made_up
-        for state in synthetic.provider_of(device.provider).states(synthetic.wearer_of(device), at)
+        for state in synthetic.provider_of(device.provider).states(synthetic.synthetic_participant_of(device), at)
     )
     return devices.worn(devices.as_told(state, at) for state in states)

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from ingestion import live_providers
 from ingestion.models import Connection, SyncWindow, WebhookDelivery
-from ingestion.providers.base.errors import BrokenAnswer
+from ingestion.providers.base.errors import BrokenResponse
 from ingestion.providers.base.live import Notification
 from ingestion.sync import planning
 from metrics.participant_calendars import calendar_of
@@ -41,7 +41,7 @@ def handle(delivery_id: int, *, now: dt.datetime | None = None) -> set[int]:
             return set()
         try:
             notices = live_providers.provider(delivery.provider).notifications(bytes(delivery.body))
-        except BrokenAnswer as fault:
+        except BrokenResponse as fault:
             delivery.handled_at, delivery.outcome = now, f"not readable: {fault.code}"
             delivery.save(update_fields=["handled_at", "outcome"])
             log.warning("a notice of %s is not readable: %s", delivery.provider, fault.code)
@@ -70,12 +70,12 @@ def _make_due(connection: Connection, notice: Notification, now: dt.datetime) ->
     data_type = live_providers.provider(connection.provider).data_types.get(notice.data_type)
     if data_type is None or data_type.scope not in connection.scopes:
         return 0
-    allowed = planning.within(planning.collectable(connection, now), *_stretch(connection, notice, now))
+    allowed = planning.within(planning.collectable(connection, now), *_named_interval(connection, notice, now))
     spans = planning.windows_of(data_type, allowed)
-    return planning.ask(connection, data_type.code, spans, reason=SyncWindow.Reason.WEBHOOK, due_at=now + BURST)
+    return planning.make_due(connection, data_type.code, spans, reason=SyncWindow.Reason.WEBHOOK, due_at=now + BURST)
 
 
-def _stretch(connection: Connection, notice: Notification, now: dt.datetime) -> tuple[dt.datetime, dt.datetime]:
+def _named_interval(connection: Connection, notice: Notification, now: dt.datetime) -> tuple[dt.datetime, dt.datetime]:
     """The stretch that a notice names; where it gives wall-clock times, in the participant's calendar.
 
     One that names none means the watched days.

@@ -28,15 +28,15 @@ from metrics.time_buckets import Span
 EPOCH = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 BEGINNING = dt.datetime.min.replace(tzinfo=dt.UTC)
 END = dt.datetime.max.replace(tzinfo=dt.UTC)
-READ, LOOK = SyncWindow.Kind.READ, SyncWindow.Kind.LOOK
+READ, FINGERPRINT = SyncWindow.Kind.READ, SyncWindow.Kind.FINGERPRINT
 Reason, State = SyncWindow.Reason, SyncWindow.State
 HOUR = dt.timedelta(hours=1)
-Stretch = tuple[dt.datetime, dt.datetime]  # [start, end), UTC
+Interval = tuple[dt.datetime, dt.datetime]  # [start, end), UTC
 
 
 def aligned(
     data_type: DataType, start: dt.datetime, end: dt.datetime, width: dt.timedelta | None = None
-) -> list[Stretch]:
+) -> list[Interval]:
     """The data type's windows, on a fixed grid in UTC, that cover [start, end). `width`: of another grid."""
     width = width or data_type.window
     at = EPOCH + (start - EPOCH) // width * width
@@ -48,8 +48,8 @@ def aligned(
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A stretch of a data type that should be due."""
+class WindowRequest:
+    """An interval of a data type that should be due."""
 
     data_type: str
     starts_at: dt.datetime
@@ -58,32 +58,28 @@ class Wanted:
     kind: str = READ
 
 
-def ask(
-    connection: Connection,
-    data_type: str,
-    spans: Iterable[Stretch],
-    *,
-    reason: str,
-    due_at: dt.datetime,
+def make_due(
+    connection: Connection, data_type: str, spans: Iterable[Interval], *, reason: str, due_at: dt.datetime
 ) -> int:
-    """Make these spans of one data type due; see ask_all."""
-    return ask_all(connection, [Wanted(data_type, start, end, reason) for start, end in spans], due_at=due_at)
+    """Make these spans of one data type due; see make_all_due."""
+    requests = [WindowRequest(data_type, start, end, reason) for start, end in spans]
+    return make_all_due(connection, requests, due_at=due_at)
 
 
-def ask_all(connection: Connection, wanted: Collection[Wanted], *, due_at: dt.datetime) -> int:
+def make_all_due(connection: Connection, requests: Collection[WindowRequest], *, due_at: dt.datetime) -> int:
     """Make these due; what is due already stays, what is being read is read once more. Returns their number.
 
     Being read first, then finished: a window that is finished in between is met by the second statement.
     """
-    if not wanted:
+    if not requests:
         return 0
-    first, last = min(one.starts_at for one in wanted), max(one.starts_at for one in wanted)
+    first, last = min(one.starts_at for one in requests), max(one.starts_at for one in requests)
     near = SyncWindow.objects.filter(connection=connection, starts_at__gte=first, starts_at__lte=last)
     names = ("data_type", "kind", "starts_at", "ends_at")
     known = {tuple(key): pk for pk, *key in near.values_list("pk", *names)}
     found: dict[str, list[int]] = defaultdict(list)
     missing = []
-    for one in wanted:
+    for one in requests:
         pk = known.get((one.data_type, one.kind, one.starts_at, one.ends_at))
         if pk is not None:
             found[one.reason].append(pk)
@@ -105,12 +101,12 @@ def ask_all(connection: Connection, wanted: Collection[Wanted], *, due_at: dt.da
         )
         if reason not in SyncWindow.YIELDING:
             mine.filter(state=State.DUE, reason__in=SyncWindow.YIELDING).update(reason=reason, due_at=due_at)
-    return len(wanted)
+    return len(requests)
 
 
-def merged(spans: Iterable[Stretch]) -> list[Stretch]:
+def merged(spans: Iterable[Interval]) -> list[Interval]:
     """Spans that touch or overlap as one, in order."""
-    found: list[Stretch] = []
+    found: list[Interval] = []
     for start, end in sorted(spans):
         if found and start <= found[-1][1]:
             found[-1] = found[-1][0], max(found[-1][1], end)
@@ -124,7 +120,7 @@ def granted(connection: Connection, provider: LiveProvider) -> list[DataType]:
     return [t for t in provider.data_types.values() if t.scope in connection.scopes]
 
 
-def collectable(connection: Connection, until: dt.datetime) -> list[Stretch]:
+def collectable(connection: Connection, until: dt.datetime) -> list[Interval]:
     """The stretches before an instant that the trial may have of this participant: disjoint, ascending, UTC.
 
     Where nothing says when collection begins, it is with the days watched before they connected.
@@ -139,15 +135,15 @@ def collectable(connection: Connection, until: dt.datetime) -> list[Stretch]:
     return [(instant(part.start), instant(part.end)) for part in interval.within(bounds)]
 
 
-def within(stretches: Iterable[Stretch], start: dt.datetime, end: dt.datetime) -> list[Stretch]:
+def within(intervals: Iterable[Interval], start: dt.datetime, end: dt.datetime) -> list[Interval]:
     """The parts of [start, end) that lie in these stretches, ascending as they are."""
-    cut = ((max(start, first), min(end, last)) for first, last in stretches)
+    cut = ((max(start, first), min(end, last)) for first, last in intervals)
     return [part for part in cut if part[0] < part[1]]
 
 
-def windows_of(data_type: DataType, stretches: Iterable[Stretch]) -> list[Stretch]:
+def windows_of(data_type: DataType, intervals: Iterable[Interval]) -> list[Interval]:
     """The data type's windows that touch these stretches, each once. Who asks leaves out what lies beside them."""
-    return sorted({window for stretch in stretches for window in aligned(data_type, *stretch)})
+    return sorted({window for interval in intervals for window in aligned(data_type, *interval)})
 
 
 def plan_pass(connection: Connection, now: dt.datetime, reason: str = Reason.SCHEDULED) -> int:
@@ -164,25 +160,25 @@ def plan_pass(connection: Connection, now: dt.datetime, reason: str = Reason.SCH
     unread = within(allowed, unread_since, watch)
     sweep = reason == Reason.MANUAL or _sweep_due(connection, now)
     why = Reason.SWEEP if sweep and reason == Reason.SCHEDULED else reason
-    wanted: list[Wanted] = []
+    requests: list[WindowRequest] = []
     for data_type in granted(connection, provider):
-        wanted += [Wanted(data_type.code, *span, Reason.BACKFILL) for span in windows_of(data_type, unread)]
+        requests += [WindowRequest(data_type.code, *span, Reason.BACKFILL) for span in windows_of(data_type, unread)]
         start = watch if sweep or not data_type.fingerprinted else fresh
         # The later one counts where two name the same window.
         recent = windows_of(data_type, within(allowed, start, now))
-        wanted += [Wanted(data_type.code, *span, why) for span in recent]
+        requests += [WindowRequest(data_type.code, *span, why) for span in recent]
         if data_type.fingerprinted:
-            looked = whole_hours(allowed, looked_from(now), now, now)
-            wanted += [Wanted(data_type.code, *span, reason, LOOK) for span in looked]
+            checked = whole_hours(allowed, fingerprinted_from(now), now, now)
+            requests += [WindowRequest(data_type.code, *span, reason, FINGERPRINT) for span in checked]
         if sweep:
-            past = looked_from(now) if data_type.fingerprinted else watch
-            wanted += _history(data_type, within(allowed, BEGINNING, min(past, unread_since)))
+            past = fingerprinted_from(now) if data_type.fingerprinted else watch
+            requests += _history(data_type, within(allowed, BEGINNING, min(past, unread_since)))
     # A look moves on with the clock: those of earlier passes will not be asked for again. What the last one told stays
     # until this one tells it anew.
-    stale = SyncWindow.objects.filter(connection=connection, kind=LOOK, state__in=(State.DUE, State.FAILED))
+    stale = SyncWindow.objects.filter(connection=connection, kind=FINGERPRINT, state__in=(State.DUE, State.FAILED))
     stale.exclude(reason=Reason.HISTORY).delete()
-    unique = {(one.data_type, one.kind, one.starts_at, one.ends_at): one for one in wanted}
-    count = ask_all(connection, unique.values(), due_at=now)
+    unique = {(one.data_type, one.kind, one.starts_at, one.ends_at): one for one in requests}
+    count = make_all_due(connection, unique.values(), due_at=now)
     connection.swept_at = now if sweep else connection.swept_at
     connection.next_due_at = next_pass(connection, now)
     connection.save(update_fields=["swept_at", "next_due_at"])
@@ -199,16 +195,16 @@ def _unread_since(connection: Connection, watch: dt.datetime) -> dt.datetime:
     return connection.last_pull_at - dt.timedelta(days=settings.SYNC_WATCH_DAYS)
 
 
-def looked_from(now: dt.datetime) -> dt.datetime:
+def fingerprinted_from(now: dt.datetime) -> dt.datetime:
     """From when on passes look at hours: the UTC day in which the watched ones begin. Before it days are looked at."""
     return (now - dt.timedelta(days=settings.SYNC_WATCH_DAYS)).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def _history(data_type: DataType, past: Iterable[Stretch]) -> list[Wanted]:
+def _history(data_type: DataType, past: Iterable[Interval]) -> list[WindowRequest]:
     """All that is past, in as few requests as hold it: sums where the vendor has them, else the data themselves."""
-    kind = LOOK if data_type.fingerprinted else READ
-    spans = {span for stretch in past for span in aligned(data_type, *stretch, width=data_type.sweep)}
-    return [Wanted(data_type.code, *span, Reason.HISTORY, kind) for span in sorted(spans)]
+    kind = FINGERPRINT if data_type.fingerprinted else READ
+    spans = {span for interval in past for span in aligned(data_type, *interval, width=data_type.sweep)}
+    return [WindowRequest(data_type.code, *span, Reason.HISTORY, kind) for span in sorted(spans)]
 
 
 def uploaded(connection: Connection, since: dt.datetime, now: dt.datetime) -> int:
@@ -220,21 +216,21 @@ def uploaded(connection: Connection, since: dt.datetime, now: dt.datetime) -> in
     calendar = calendar_of(connection.participant)
     start, watch = calendar.midnight(calendar.date(since)), now - dt.timedelta(days=settings.SYNC_WATCH_DAYS)
     missed = within(collectable(connection, now), start, watch)
-    wanted = [
-        Wanted(data_type.code, *span, Reason.UPLOADED)
+    requests = [
+        WindowRequest(data_type.code, *span, Reason.UPLOADED)
         for data_type in granted(connection, live_providers.provider(connection.provider))
         for span in windows_of(data_type, missed)
     ]
-    if wanted:
+    if requests:
         Connection.objects.filter(pk=connection.pk).update(swept_at=None)
-    return ask_all(connection, wanted, due_at=now)
+    return make_all_due(connection, requests, due_at=now)
 
 
 def _sweep_due(connection: Connection, now: dt.datetime) -> bool:
     return connection.swept_at is None or now - connection.swept_at >= dt.timedelta(days=settings.SYNC_SWEEP_DAYS)
 
 
-def whole_hours(allowed: Iterable[Stretch], start: dt.datetime, end: dt.datetime, now: dt.datetime) -> list[Stretch]:
+def whole_hours(allowed: Iterable[Interval], start: dt.datetime, end: dt.datetime, now: dt.datetime) -> list[Interval]:
     """The stretches of whole hours about [start, end) to look at. An hour of which a part may not be had is not summed
     up: it is read."""
     found = []
@@ -251,12 +247,12 @@ def plan_backfill(connection: Connection, start: dt.datetime, now: dt.datetime) 
     """Make due everything from `start` that may be had, whatever was answered before. Yields to fresh data."""
     provider = live_providers.provider(connection.provider)
     allowed = within(collectable(connection, now), start, now)
-    wanted = [
-        Wanted(data_type.code, *span, Reason.BACKFILL)
+    requests = [
+        WindowRequest(data_type.code, *span, Reason.BACKFILL)
         for data_type in granted(connection, provider)
         for span in windows_of(data_type, allowed)
     ]
-    return ask_all(connection, wanted, due_at=now)
+    return make_all_due(connection, requests, due_at=now)
 
 
 def days_moved(connection: Connection, provider: LiveProvider, since: dt.datetime, now: dt.datetime) -> int:
@@ -273,7 +269,7 @@ def days_moved(connection: Connection, provider: LiveProvider, since: dt.datetim
                 state__in=(State.DONE, State.CLAIMED),
             )
             spans = [span for span in known.values_list("starts_at", "ends_at") if within(allowed, *span)]
-            count += ask(connection, data_type.code, spans, reason=Reason.RESTATED, due_at=now)
+            count += make_due(connection, data_type.code, spans, reason=Reason.RESTATED, due_at=now)
     return count
 
 

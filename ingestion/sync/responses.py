@@ -10,7 +10,7 @@ import numpy as np
 
 from ingestion.models import SyncWindow
 from ingestion.providers.base.live import Pulled
-from ingestion.sync.planning import Stretch
+from ingestion.sync.planning import Interval
 from metrics.batch import Payload, instant, joined, microseconds
 
 State = SyncWindow.State
@@ -35,7 +35,7 @@ class Read:
     """Neighbouring windows of one data type, and what came of each stretch of them that was asked for."""
 
     windows: list[SyncWindow]
-    answers: list[tuple[Stretch, Pulled]]
+    answers: list[tuple[Interval, Pulled]]
 
     @property
     def payload(self) -> Payload:

@@ -35,12 +35,12 @@ def text(sums: Sums | None) -> str:
     return " ".join("" if value is None else f"{value:.6g}" for value in (sums.mean, sums.low, sums.high, sums.total))
 
 
-def asked(connection: Connection, window: SyncWindow, now: dt.datetime) -> list[planning.Stretch]:
+def requested_intervals(connection: Connection, window: SyncWindow, now: dt.datetime) -> list[planning.Interval]:
     """The stretches of whole hours that a look asks for: nothing of what is watched, where it looks at what is past."""
     if window.reason != SyncWindow.Reason.HISTORY:
         return [(window.starts_at, window.ends_at)]
     allowed = planning.collectable(connection, now)
-    end = min(window.ends_at, planning.looked_from(now))
+    end = min(window.ends_at, planning.fingerprinted_from(now))
     return planning.whole_hours(planning.within(allowed, window.starts_at, end), window.starts_at, end, now)
 
 
@@ -59,45 +59,47 @@ def _compare_hours(
     At the first look there is nothing to compare with: the reads that a new connection starts with cover the week.
     """
     known = _remembered(connection, window.data_type, window.starts_at, window.ends_at)
-    told = {hour: text(sums.get(hour)) for hour in _hours(window.starts_at, window.ends_at)}
-    differing = [hour for hour, word in told.items() if known.get(hour) != word]
-    _remember(connection, window.data_type, {hour: told[hour] for hour in differing})
-    _fold(connection, window.data_type, planning.looked_from(now))
+    current = {hour: text(sums.get(hour)) for hour in _hours(window.starts_at, window.ends_at)}
+    differing = [hour for hour, fingerprint in current.items() if known.get(hour) != fingerprint]
+    _remember(connection, window.data_type, {hour: current[hour] for hour in differing})
+    _fold(connection, window.data_type, planning.fingerprinted_from(now))
     # Earlier looks have been evidence until now; this one is from now on.
-    earlier = SyncWindow.objects.filter(connection=connection, data_type=window.data_type, kind=SyncWindow.Kind.LOOK)
+    earlier = SyncWindow.objects.filter(
+        connection=connection, data_type=window.data_type, kind=SyncWindow.Kind.FINGERPRINT
+    )
     earlier = earlier.filter(state=SyncWindow.State.DONE, due_at__lt=window.due_at)
     earlier.exclude(reason=SyncWindow.Reason.HISTORY).delete()
     fresh = now - dt.timedelta(hours=settings.SYNC_FRESH_HOURS)
     older = [hour for hour in differing if hour + HOUR <= fresh] if known else []
-    return _ask(connection, window.data_type, [(hour, hour + HOUR) for hour in older], now)
+    return _make_due(connection, window.data_type, [(hour, hour + HOUR) for hour in older], now)
 
 
-def _compare_days(connection: Connection, window: SyncWindow, told: Hours, now: dt.datetime) -> int:
+def _compare_days(connection: Connection, window: SyncWindow, current: Hours, now: dt.datetime) -> int:
     """Make due the days that differ; of those never looked at, where the vendor has hours that we have not."""
-    end = min(window.ends_at, planning.looked_from(now))
+    end = min(window.ends_at, planning.fingerprinted_from(now))
     known = _remembered(connection, window.data_type, window.starts_at, end)
     stored = _stored_hours(
         connection, live_providers.provider(connection.provider).data_types[window.data_type], window
     )
-    words, differing = {}, []
+    fingerprints, differing = {}, []
     for day in (window.starts_at + n * DAY for n in range((end - window.starts_at) // DAY)):
-        word = _word(told.get(hour, NOTHING) for hour in _hours(day, day + DAY))
+        fingerprint = _day_fingerprint(current.get(hour, NOTHING) for hour in _hours(day, day + DAY))
         before = known.get(day, "")
-        if before == word:
+        if before == fingerprint:
             continue
-        words[day] = word
-        mine = {hour for hour in _hours(day, day + DAY) if hour in told}
+        fingerprints[day] = fingerprint
+        mine = {hour for hour in _hours(day, day + DAY) if hour in current}
         if before.startswith(OF_A_DAY) or mine - stored:
             differing.append((day, day + DAY))
-    _remember(connection, window.data_type, words)
-    return _ask(connection, window.data_type, differing, now)
+    _remember(connection, window.data_type, fingerprints)
+    return _make_due(connection, window.data_type, differing, now)
 
 
 def _hours(start: dt.datetime, end: dt.datetime) -> list[dt.datetime]:
     return [start + n * HOUR for n in range((end - start) // HOUR)]
 
 
-def _word(hours: Iterable[str]) -> str:
+def _day_fingerprint(hours: Iterable[str]) -> str:
     """A word for the 24 hours of a day."""
     return OF_A_DAY + hashlib.sha256("\n".join(hours).encode()).hexdigest()[:32]
 
@@ -107,11 +109,11 @@ def _remembered(connection: Connection, data_type: str, start: dt.datetime, end:
     return dict(rows.values_list("hour", "value"))
 
 
-def _remember(connection: Connection, data_type: str, words: Hours) -> None:
+def _remember(connection: Connection, data_type: str, fingerprints: Hours) -> None:
     Fingerprint.objects.bulk_create(
         [
-            Fingerprint(connection=connection, data_type=data_type, hour=hour, value=word)
-            for hour, word in words.items()
+            Fingerprint(connection=connection, data_type=data_type, hour=hour, value=fingerprint)
+            for hour, fingerprint in fingerprints.items()
         ],
         update_conflicts=True,
         unique_fields=["connection", "data_type", "hour"],
@@ -124,13 +126,13 @@ def _fold(connection: Connection, data_type: str, before: dt.datetime) -> None:
     rows = Fingerprint.objects.filter(connection=connection, data_type=data_type, hour__lt=before)
     rows = rows.exclude(value__startswith=OF_A_DAY)
     days: dict[dt.datetime, dict[dt.datetime, str]] = defaultdict(dict)
-    for hour, word in rows.values_list("hour", "value"):
-        days[hour.replace(hour=0)][hour] = word
+    for hour, fingerprint in rows.values_list("hour", "value"):
+        days[hour.replace(hour=0)][hour] = fingerprint
     over = [day for day in days if day + DAY <= before]
     if over:
         rows.filter(hour__lt=max(over) + DAY).delete()
         whole = {day: [days[day][hour] for hour in sorted(days[day])] for day in over if len(days[day]) == 24}
-        _remember(connection, data_type, {day: _word(words) for day, words in whole.items()})
+        _remember(connection, data_type, {day: _day_fingerprint(fingerprints) for day, fingerprints in whole.items()})
 
 
 def _stored_hours(connection: Connection, data_type: DataType, window: SyncWindow) -> set[dt.datetime]:
@@ -144,12 +146,12 @@ def _stored_hours(connection: Connection, data_type: DataType, window: SyncWindo
     return set(hours.values_list("bucket", flat=True))
 
 
-def _ask(connection: Connection, data_type: str, spans: list[planning.Stretch], now: dt.datetime) -> int:
+def _make_due(connection: Connection, data_type: str, spans: list[planning.Interval], now: dt.datetime) -> int:
     if not spans:
         return 0
     wanted = live_providers.provider(connection.provider).data_types[data_type]
     allowed = planning.collectable(connection, now)
     parts = [part for span in spans for part in planning.within(allowed, *span)]
-    return planning.ask(
+    return planning.make_due(
         connection, data_type, planning.windows_of(wanted, parts), reason=SyncWindow.Reason.RESTATED, due_at=now
     )

@@ -20,7 +20,7 @@ from ingestion import live_providers
 from ingestion.connections import devices
 from ingestion.connections import services as connections_services
 from ingestion.models import Connection, SyncWindow
-from ingestion.providers.base.errors import AccessGone, BrokenAnswer, TokenExpired, VendorBusy, VendorError
+from ingestion.providers.base.errors import AccessGone, BrokenResponse, TokenExpired, VendorBusy, VendorError
 from ingestion.providers.base.live import Fingerprint, Pulled
 from ingestion.sync import claims, error_policy, planning, rate_limits, restatements, storing
 from ingestion.sync.responses import Read
@@ -115,8 +115,8 @@ class _SyncRun:
                 return
             self.count_request()
             try:
-                if group[0].kind == Kind.LOOK:
-                    self.look(group[0])
+                if group[0].kind == Kind.FINGERPRINT:
+                    self.check_fingerprints(group[0])
                 elif not self.parts(group):
                     # The interval was moved since these were planned.
                     claims.drop(group)
@@ -125,11 +125,11 @@ class _SyncRun:
                 else:
                     reads.append(self.pull(group))
                 self.reached = True
-            except BrokenAnswer as fault:
+            except BrokenResponse as fault:
                 if fault.unreached and not self.reached:
                     error_policy.vendor_unreached(self.state, group, fault)
                     raise VendorBusy(fault.code) from fault
-                error_policy.answer_broken(self.state, group, fault)
+                error_policy.response_broken(self.state, group, fault)
             except AccessGone as gone:
                 if gone.code != AccessGone.SCOPE_MISSING:
                     raise
@@ -141,7 +141,7 @@ class _SyncRun:
         It begins with its looks; where the consent covers no type that has sums, with what reaches up to now.
         """
         if any(self.provider.data_types[code].fingerprinted for code in {window.data_type for window in windows}):
-            return any(window.kind == Kind.LOOK and window.reason != Reason.HISTORY for window in windows)
+            return any(window.kind == Kind.FINGERPRINT and window.reason != Reason.HISTORY for window in windows)
         sums = any(one.fingerprinted for one in planning.granted(self.connection, self.provider))
         return not sums and any(window.ends_at > self.now for window in windows)
 
@@ -173,7 +173,7 @@ class _SyncRun:
 
     def pull(self, group: list[SyncWindow]) -> Read:
         """Neighbouring windows: in one request, unless something between them may not be had."""
-        answers: list[tuple[planning.Stretch, Pulled]] = []
+        answers: list[tuple[planning.Interval, Pulled]] = []
         for part in self.parts(group):
             ask = partial(self.provider.pull, data_type=group[0].data_type, start=part[0], end=part[1])
             pulled = self.with_token(partial(ask, calendar=self.state.calendar))
@@ -183,16 +183,16 @@ class _SyncRun:
             answers.append((part, pulled))
         return Read(group, answers)
 
-    def parts(self, group: list[SyncWindow]) -> list[planning.Stretch]:
+    def parts(self, group: list[SyncWindow]) -> list[planning.Interval]:
         """The stretches of neighbouring windows that may be asked for: nothing outside the collection interval."""
         return planning.within(self.collectable, group[0].starts_at, group[-1].ends_at)
 
-    def look(self, window: SyncWindow) -> None:
+    def check_fingerprints(self, window: SyncWindow) -> None:
         """Ask for the vendor's hourly sums; hours that changed become due, of what is past the days."""
         sums: dict[dt.datetime, Fingerprint] = {}
-        stretches = restatements.asked(self.connection, window, self.now)
-        for start, end in stretches:
+        intervals = restatements.requested_intervals(self.connection, window, self.now)
+        for start, end in intervals:
             ask = partial(self.provider.fingerprints, data_type=window.data_type, start=start, end=end)
             sums |= self.with_token(ask)
             self.outcome.requests += 1
-        storing.store_sums(self.state, window, sums, stretches)
+        storing.store_sums(self.state, window, sums, intervals)

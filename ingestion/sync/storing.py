@@ -61,7 +61,7 @@ def store_reads(state: RunState, reads: list[Read]) -> None:
 
 
 def store_sums(
-    state: RunState, window: SyncWindow, sums: Mapping[dt.datetime, Fingerprint], asked: Sequence[planning.Stretch]
+    state: RunState, window: SyncWindow, sums: Mapping[dt.datetime, Fingerprint], asked: Sequence[planning.Interval]
 ) -> None:
     """What a restatement check found, and its window's state, in one transaction: hours that changed become due."""
     with transaction.atomic():
@@ -121,7 +121,7 @@ def _replaced(state: RunState, reads: list[Read]) -> list[Replaced]:
     ]
 
 
-def _local_days(calendar: LocalCalendar, start: dt.datetime, end: dt.datetime) -> planning.Stretch:
+def _local_days(calendar: LocalCalendar, start: dt.datetime, end: dt.datetime) -> planning.Interval:
     """The whole local days; and, before the first, what an earlier idea of the calendar had put there."""
     first, last = calendar.date(start), calendar.date(end - dt.timedelta(microseconds=1))
     return calendar.midnight(first - DAY) + dt.timedelta(microseconds=1), calendar.midnight(last + DAY)

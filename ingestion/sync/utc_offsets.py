@@ -15,7 +15,7 @@ Observed = list[tuple[int, int]]  # microseconds UTC, seconds east of UTC
 
 
 @dataclass(slots=True)
-class _Stretch:
+class _ReadInterval:
     """A stretch of time, in microseconds, that was read without a gap."""
 
     start: int
@@ -43,24 +43,24 @@ def changes(
     def change(at: int, offset: int) -> None:
         found.append(OffsetChange(instant(at), None if offset == zone_offset(zone, at) else offset))
 
-    for stretch in _merged(reads):
+    for interval in _merged(reads):
         current: int | None = None
-        for at, offset in sorted(stretch.observed):
+        for at, offset in sorted(interval.observed):
             if offset != (current if current is not None else calendar.offset(at)):
                 change(at, offset)
                 current = offset
-        if current is not None and stretch.end <= known_until and current != (after := calendar.offset(stretch.end)):
-            change(stretch.end, after)
+        if current is not None and interval.end <= known_until and current != (after := calendar.offset(interval.end)):
+            change(interval.end, after)
     return found
 
 
-def _merged(reads: Iterable[tuple[dt.datetime, dt.datetime, Observed]]) -> list[_Stretch]:
+def _merged(reads: Iterable[tuple[dt.datetime, dt.datetime, Observed]]) -> list[_ReadInterval]:
     """Reads of all data types as stretches without gaps, in order."""
-    merged: list[_Stretch] = []
+    merged: list[_ReadInterval] = []
     for start, end, observed in sorted(reads, key=lambda read: read[0]):
         low, high = microseconds(start), microseconds(end)
         if not merged or low > merged[-1].end:
-            merged.append(_Stretch(low, high))
+            merged.append(_ReadInterval(low, high))
         merged[-1].end = max(merged[-1].end, high)
         merged[-1].observed += observed
     return merged

@@ -22,7 +22,7 @@ State, Reason, Kind = SyncWindow.State, SyncWindow.Reason, SyncWindow.Kind
 Span = tuple[dt.datetime, dt.datetime]
 
 
-def stretches(windows: Sequence[SyncWindow], described: Iterable[tuple[int, Described]]) -> list[Stretch]:
+def covered_intervals(windows: Sequence[SyncWindow], described: Iterable[tuple[int, Described]]) -> list[Stretch]:
     """What is answered by windows of heart rates, reads and looks; neighbours joined, in order.
 
     `described`: what devices said of themselves, with the connection that they belong to.
@@ -46,12 +46,12 @@ def spoilt(window: SyncWindow) -> bool:
 
 def _of_connection(windows: Iterable[SyncWindow], marks: list[Span]) -> Iterable[Span]:
     reads = [window for window in windows if window.kind == Kind.READ]
-    looks = [_looked(window) for window in windows if window.kind == Kind.LOOK]
+    checks = [_checked_interval(window) for window in windows if window.kind == Kind.FINGERPRINT]
     came = [(one.finished_at, min(one.ends_at, one.finished_at)) for one in reads if one.points and one.finished_at]
     uploads = _Uploads([*marks, *came])
     for window in reads:
         if not spoilt(window):
-            yield from _answered(window, _asked_at(window, looks), uploads)
+            yield from _covered_parts(window, _requested_at(window, checks), uploads)
 
 
 class _Uploads:
@@ -71,27 +71,27 @@ class _Uploads:
         return self._reached[-1] if self._reached else None
 
 
-def _looked(window: SyncWindow) -> tuple[dt.datetime, dt.datetime, dt.datetime]:
+def _checked_interval(window: SyncWindow) -> tuple[dt.datetime, dt.datetime, dt.datetime]:
     """From when to when a look asked for sums, and when."""
     at, end = window.finished_at or window.due_at, window.ends_at
     if window.reason == Reason.HISTORY:
-        end = min(end, planning.looked_from(at))
+        end = min(end, planning.fingerprinted_from(at))
     return window.starts_at, end, at
 
 
-def _asked_at(window: SyncWindow, looks: Iterable[tuple[dt.datetime, dt.datetime, dt.datetime]]) -> dt.datetime:
+def _requested_at(window: SyncWindow, checks: Iterable[tuple[dt.datetime, dt.datetime, dt.datetime]]) -> dt.datetime:
     """When the vendor was last asked what it has of a window: a look that found it unchanged asked as well."""
     read_at = window.finished_at or window.due_at
     if window.state != State.DONE:
         return read_at
-    return max([read_at, *(at for start, end, at in looks if start <= window.starts_at and window.ends_at <= end)])
+    return max([read_at, *(at for start, end, at in checks if start <= window.starts_at and window.ends_at <= end)])
 
 
-def _answered(window: SyncWindow, asked_at: dt.datetime, uploads: _Uploads) -> list[Span]:
+def _covered_parts(window: SyncWindow, requested_at: dt.datetime, uploads: _Uploads) -> list[Span]:
     """The parts of a window that were over and uploaded when they were asked for; and those not uploaded even now, of
     which nothing more can be known."""
-    start, end = window.starts_at, min(window.ends_at, asked_at)
-    latest, by_then = uploads.latest, uploads.by(asked_at)
+    start, end = window.starts_at, min(window.ends_at, requested_at)
+    latest, by_then = uploads.latest, uploads.by(requested_at)
     if latest is None:
         return [(start, end)] if start < end else []
     low, high = min(max(start, by_then or start), end), max(min(end, latest), start)

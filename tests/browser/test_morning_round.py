@@ -19,7 +19,7 @@ from dashboards.models import Alert, Outreach
 from ingestion import synthetic
 from ingestion.models import SyntheticDevice
 from ingestion.providers.registry import SYNTHETIC_PROVIDERS
-from ingestion.providers.synthetic.people import STORIES, Story
+from ingestion.providers.synthetic.profiles import STORIES, Story
 from metrics.batch import joined
 from metrics.monitoring import evaluation
 from metrics.writing.writer import store
@@ -89,10 +89,10 @@ def enrolled(trial: Trial, site: Any, study_id: str, story: Story, now: dt.datet
 def syncs(person: Participant, now: dt.datetime) -> None:
     """The participant opens the app: all that the device holds arrives."""
     device = SyntheticDevice.objects.select_related("participant").get(participant=person)
-    provider, wearer = synthetic.provider_of(device.provider), synthetic.wearer_of(device)
+    provider, synthetic_participant = synthetic.provider_of(device.provider), synthetic.synthetic_participant_of(device)
     since = device.pulled_until or now - 9 * DAY
     dates = [since.date() + n * DAY for n in range((now - since).days + 3)]
-    store(person, joined([provider.day(wearer, on, since, now) for on in dates]), now=now)
+    store(person, joined([provider.day(synthetic_participant, on, since, now) for on in dates]), now=now)
 
 
 def beat() -> None:

@@ -13,9 +13,9 @@ import numpy as np
 
 from dashboards.models import Alert, AlertEvent, Note, Outreach
 from ingestion.models import Connection, ConnectionEvent, Device
-from ingestion.providers.base.synthetic import Wearer
+from ingestion.providers.base.synthetic import SyntheticParticipant
 from ingestion.providers.synthetic import days as synthetic
-from ingestion.providers.synthetic.people import STORIES, Story, person
+from ingestion.providers.synthetic.profiles import STORIES, Story, profile_of
 from metrics.batch import Payload, SampleBatch, microseconds
 from metrics.models import Access, Cause, DayStatus, Gap, ParticipantDay, Standing
 from metrics.writing import writer
@@ -69,9 +69,11 @@ def set_scene(participant: Participant, now: dt.datetime, *, days: int = 8, by: 
     spans = [
         (at(today, ago, start, zone), at(today, ago, end, zone), cause, facts) for ago, start, end, cause, facts in GAPS
     ]
-    wearer = person(Wearer("charge_6", 5, STORIES.index(Story.WELL) + 1, zone, today - dt.timedelta(days=200)))
+    profile = profile_of(
+        SyntheticParticipant("charge_6", 5, STORIES.index(Story.WELL) + 1, zone, today - dt.timedelta(days=200))
+    )
     for ago in range(days - 1, -1, -1):
-        made = synthetic.day(wearer, today - dt.timedelta(days=ago), until=min(now, at(today, ago, None, zone)))
+        made = synthetic.day(profile, today - dt.timedelta(days=ago), until=min(now, at(today, ago, None, zone)))
         writer.store(participant, without(made, [(a, b) for a, b, _, _ in spans]))
     # The judge has seen the data alone; what this scene is about is said here.
     Gap.objects.filter(participant=participant).delete()

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from django.core.cache.backends.base import BaseCache
 
-from ingestion.providers.base.errors import BrokenAnswer, TokenExpired, VendorBusy
+from ingestion.providers.base.errors import BrokenResponse, TokenExpired, VendorBusy
 from ingestion.providers.base.live import Fingerprint, LiveProvider
 from ingestion.providers.google_health.client import GoogleHealth
 from ingestion.providers.google_health.config import GOOGLE_WEARABLES, GoogleConfig
@@ -216,7 +216,7 @@ def test_identity_is_the_stable_id_and_the_legacy_one(google: FakeGoogle, provid
 @pytest.mark.parametrize("answer", [{}, {"error": {"code": 500}}])
 def test_an_identity_without_an_id_is_broken(google: FakeGoogle, provider: GoogleHealth, answer: Any) -> None:
     google.on("/v4/users/me/identity", Answer(answer))
-    with pytest.raises(BrokenAnswer):
+    with pytest.raises(BrokenResponse):
         provider.identity("t")
 
 
@@ -293,7 +293,7 @@ def test_a_blip_of_the_server_is_tried_again(google: FakeGoogle, pull: Pull, pau
 
 def test_a_server_that_stays_down_breaks_the_answer(google: FakeGoogle, pull: Pull, pauses: list[float]) -> None:
     google.on(HEART_RATE, Answer({"error": {"code": 500, "status": "INTERNAL"}}, 500))
-    with pytest.raises(BrokenAnswer, match="internal"):
+    with pytest.raises(BrokenResponse, match="internal"):
         pull()
     assert len(google.asked) == 3
     assert sum(pauses) < 5
@@ -304,25 +304,25 @@ def test_a_body_that_ends_early_is_tried_again_and_never_taken_for_an_empty_one(
     google.on(HEART_RATE, Answer(whole, cut=30), Answer(whole))
     assert pull().points == 1
     google.on(HEART_RATE, Answer(whole, cut=30))
-    with pytest.raises(BrokenAnswer, match="connection_failed"):
+    with pytest.raises(BrokenResponse, match="connection_failed"):
         pull()
 
 
 def test_a_whole_body_of_half_a_page_breaks_the_answer(google: FakeGoogle, pull: Pull) -> None:
     google.on(HEART_RATE, Answer(body(heart_rate("13:05:12"))[:-10]))
-    with pytest.raises(BrokenAnswer, match="not_json"):
+    with pytest.raises(BrokenResponse, match="not_json"):
         pull()
 
 
 def test_a_spoilt_gzip_breaks_the_answer(google: FakeGoogle, pull: Pull) -> None:
     google.on(HEART_RATE, Answer(b"no gzip at all", headers={"Content-Encoding": "gzip"}))
-    with pytest.raises(BrokenAnswer, match="connection_failed"):
+    with pytest.raises(BrokenResponse, match="connection_failed"):
         pull()
 
 
 def test_an_error_in_a_good_answer_breaks_it(google: FakeGoogle, pull: Pull) -> None:
     google.on(HEART_RATE, Answer({"error": {"code": 429, "status": "RESOURCE_EXHAUSTED"}}))
-    with pytest.raises(BrokenAnswer, match="error_in_body"):
+    with pytest.raises(BrokenResponse, match="error_in_body"):
         pull()
 
 
@@ -335,7 +335,7 @@ def test_a_slow_server_is_given_up_on(
 
     google.on(HEART_RATE, late)
     hasty = GoogleHealth(replace(config, timeout=0.1, attempts=1), http, cache=cache)
-    with pytest.raises(BrokenAnswer, match="timeout"):
+    with pytest.raises(BrokenResponse, match="timeout"):
         hasty.pull("t", "heart-rate", START, END, calendar)
 
 
@@ -356,7 +356,7 @@ def test_a_refused_token_is_said_at_once(google: FakeGoogle, pull: Pull) -> None
 
 def test_no_token_stands_in_an_error_or_its_causes(google: FakeGoogle, provider: GoogleHealth) -> None:
     google.stop()
-    with pytest.raises(BrokenAnswer) as caught:
+    with pytest.raises(BrokenResponse) as caught:
         provider.identity("secret-token")
     chain: BaseException | None = caught.value
     while chain is not None:
@@ -367,7 +367,7 @@ def test_no_token_stands_in_an_error_or_its_causes(google: FakeGoogle, provider:
 
 def test_a_page_of_the_wrong_type_breaks_the_answer(google: FakeGoogle, pull: Pull) -> None:
     google.on(STEPS, Answer(json.dumps({"dataPoints": [heart_rate("13:05:12")]}).encode()))
-    with pytest.raises(BrokenAnswer, match="unexpected_shape"):
+    with pytest.raises(BrokenResponse, match="unexpected_shape"):
         pull("steps")
 
 

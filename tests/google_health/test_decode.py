@@ -8,7 +8,7 @@ import zoneinfo
 import numpy as np
 import pytest
 
-from ingestion.providers.base.errors import BrokenAnswer
+from ingestion.providers.base.errors import BrokenResponse
 from ingestion.providers.google_health.assembly import NOT_COMPUTED
 from ingestion.providers.google_health.data_types import DATA_TYPES
 from ingestion.providers.google_health.decode import Origin, page
@@ -227,7 +227,7 @@ def test_a_page_of_days_tells_dates_and_no_clock() -> None:
 def test_a_date_of_which_a_part_is_left_out_is_none(gone: str) -> None:
     point = daily("dailyRestingHeartRate", beatsPerMinute="57")
     point["dailyRestingHeartRate"]["date"] = {name: part for name, part in DAY.items() if name != gone}
-    with pytest.raises(BrokenAnswer, match="not_a_date"):
+    with pytest.raises(BrokenResponse, match="not_a_date"):
         page(DATA_TYPES["daily-resting-heart-rate"], body(point), ORIGIN)
 
 
@@ -358,7 +358,7 @@ def test_an_empty_page_may_name_another() -> None:
     ],
 )
 def test_what_is_no_page_is_never_an_empty_one(broken: bytes, code: str) -> None:
-    with pytest.raises(BrokenAnswer) as caught:
+    with pytest.raises(BrokenResponse) as caught:
         page(HEART_RATE, broken, ORIGIN)
     assert caught.value.code == code
 
@@ -366,25 +366,25 @@ def test_what_is_no_page_is_never_an_empty_one(broken: bytes, code: str) -> None
 def test_a_page_of_a_heart_rate_without_its_number_is_none() -> None:
     point = heart_rate("13:05:12")
     del point["heartRate"]["beatsPerMinute"]
-    with pytest.raises(BrokenAnswer, match="value_missing"):
+    with pytest.raises(BrokenResponse, match="value_missing"):
         page(HEART_RATE, body(point), ORIGIN)
 
 
 def test_a_page_of_a_date_that_is_none_is_none() -> None:
     point = daily("dailyRestingHeartRate", beatsPerMinute="57") | {}
     point["dailyRestingHeartRate"]["date"] = DAY | {"month": 13}
-    with pytest.raises(BrokenAnswer, match="not_a_date"):
+    with pytest.raises(BrokenResponse, match="not_a_date"):
         page(DATA_TYPES["daily-resting-heart-rate"], body(point), ORIGIN)
 
 
 def test_a_page_of_an_interval_that_ends_before_it_starts_is_none() -> None:
-    with pytest.raises(BrokenAnswer, match="interval_ends_before_it_starts"):
+    with pytest.raises(BrokenResponse, match="interval_ends_before_it_starts"):
         page(DATA_TYPES["steps"], body(interval("steps", "13:06:00", "13:05:00")), ORIGIN)
 
 
 def test_nothing_a_person_measured_stands_in_an_error() -> None:
     point = heart_rate("13:05:12", "secret-value")
-    with pytest.raises(BrokenAnswer) as caught:
+    with pytest.raises(BrokenResponse) as caught:
         page(HEART_RATE, body(point), ORIGIN)
     assert "secret-value" not in repr(caught.value) + str(caught.value.__cause__)
 

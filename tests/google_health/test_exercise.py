@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ingestion.providers.base.errors import BrokenAnswer
+from ingestion.providers.base.errors import BrokenResponse
 from ingestion.providers.google_health.exercise import assemble_exercise, exercise_page
 from metrics.batch import ExerciseRecord, SourceKey, microseconds
 from tests.google_health.points import CHARGE, ORIGIN, body
@@ -94,12 +94,12 @@ def test_exercise_tells_the_clock_of_its_device() -> None:
 
 @pytest.mark.parametrize("broken", [b'{"dataPoints":[{"exercise":{}}]}', b'{"error":{}}', b'{"dataPoints":[{"exer'])
 def test_what_is_no_page_of_exercise_is_never_an_empty_one(broken: bytes) -> None:
-    with pytest.raises(BrokenAnswer):
+    with pytest.raises(BrokenResponse):
         exercise_page(broken, ORIGIN)
 
 
 def test_a_page_of_exercise_that_ends_before_it_starts_is_none() -> None:
     point = session()
     point["exercise"]["interval"]["endTime"] = "2026-11-20T17:04:00Z"
-    with pytest.raises(BrokenAnswer, match="interval_ends_before_it_starts"):
+    with pytest.raises(BrokenResponse, match="interval_ends_before_it_starts"):
         exercise_page(body(point), ORIGIN)

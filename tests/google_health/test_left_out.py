@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ingestion.providers.base.errors import BrokenAnswer
+from ingestion.providers.base.errors import BrokenResponse
 from ingestion.providers.base.live import Notification
 from ingestion.providers.google_health import account, rollups
 from ingestion.providers.google_health.assembly import assemble
@@ -102,7 +102,7 @@ def test_a_point_that_cannot_be_read_is_left_out_and_counted(code: str, good: Js
     found = read(code, good, bad, good)
     assert (found.count, found.unreadable, found.sent) == (2, {reason: 1}, 3)
     assert found.time[0] == read(code, good).time[0]
-    with pytest.raises(BrokenAnswer) as caught:
+    with pytest.raises(BrokenResponse) as caught:
         read(code, bad)
     assert caught.value.code == reason
 
@@ -216,7 +216,7 @@ def test_a_sum_that_cannot_be_read_is_left_out_and_counted(bad: Json, reason: st
     assert (found.count, found.unreadable, found.seconds.tolist()) == (1, {reason: 1}, [3600])
     (mark,) = rollups.fingerprints(DATA_TYPES["heart-rate"], [found]).values()
     assert (mark.mean, mark.low, mark.high) == (60.5, 50, 70)
-    with pytest.raises(BrokenAnswer, match=reason):
+    with pytest.raises(BrokenResponse, match=reason):
         sums(bad)
 
 
@@ -282,7 +282,7 @@ def test_a_session_that_cannot_be_read_is_left_out_and_counted(path: tuple[str, 
         bad = changed(good, payload, *path, to=to)
         found = decode(body(bad, good), ORIGIN)
         assert (len(found.sessions), found.unreadable, found.sent) == (1, {reason: 1}, 2)
-        with pytest.raises(BrokenAnswer, match=reason):
+        with pytest.raises(BrokenResponse, match=reason):
             decode(body(bad), ORIGIN)
 
 
@@ -361,7 +361,7 @@ def devices(*told: Any) -> Any:
 def test_a_device_that_cannot_be_read_leaves_the_others(bad: Any) -> None:
     found = devices(bad, TRACKER)
     assert ([one.model for one in found.records], found.unreadable) == (["Charge 6"], {"unexpected_shape": 1})
-    with pytest.raises(BrokenAnswer):
+    with pytest.raises(BrokenResponse):
         devices(bad)
 
 
@@ -393,7 +393,7 @@ def test_an_account_may_leave_out_what_is_not_needed() -> None:
     assert account.identity(b'{"healthUserId":"71","legacyUserId":null}').legacy_id is None
     found = account.settings(b'{"name":"users/me/settings","timeZone":null,"utcOffset":"soon"}')
     assert (found.time_zone, found.utc_offset) == (None, None)
-    with pytest.raises(BrokenAnswer):
+    with pytest.raises(BrokenResponse):
         account.identity(b'{"healthUserId":null}')
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from ingestion.providers.base.errors import (
     AccessGone,
-    BrokenAnswer,
+    BrokenResponse,
     ClientMisconfigured,
     VendorBusy,
     VendorError,
@@ -65,7 +65,7 @@ def test_a_code_is_exchanged_for_a_grant(google: FakeGoogle, provider: GoogleHea
 
 def test_a_code_is_offered_a_single_time(google: FakeGoogle, provider: GoogleHealth) -> None:
     google.on("/token", Answer({}, 500))
-    with pytest.raises(BrokenAnswer):
+    with pytest.raises(BrokenResponse):
         provider.exchange("code-1", "verifier-1", REDIRECT)
     assert len(google.asked) == 1
 
@@ -88,13 +88,13 @@ def test_a_refresh_keeps_what_google_does_not_say_again(google: FakeGoogle, prov
         ),
         (Answer({"error": "invalid_client"}, 401), ClientMisconfigured, "invalid_client"),
         (Answer({"error": "unauthorized_client"}, 400), ClientMisconfigured, "unauthorized_client"),
-        (Answer({"error": "invalid_request"}, 400), BrokenAnswer, "invalid_request"),
+        (Answer({"error": "invalid_request"}, 400), BrokenResponse, "invalid_request"),
         (Answer({}, 429, {"Retry-After": "5"}), VendorBusy, "rate_limit"),
-        (Answer(b"<html>", 500), BrokenAnswer, "http_500"),
-        (Answer(b"{}"), BrokenAnswer, "unexpected_shape"),
-        (Answer(b"<html>"), BrokenAnswer, "not_json"),
-        (Answer({"error": "invalid_grant"}), BrokenAnswer, "unexpected_shape"),
-        (Answer({"access_token": "", "expires_in": 3599}), BrokenAnswer, "unexpected_shape"),
+        (Answer(b"<html>", 500), BrokenResponse, "http_500"),
+        (Answer(b"{}"), BrokenResponse, "unexpected_shape"),
+        (Answer(b"<html>"), BrokenResponse, "not_json"),
+        (Answer({"error": "invalid_grant"}), BrokenResponse, "unexpected_shape"),
+        (Answer({"access_token": "", "expires_in": 3599}), BrokenResponse, "unexpected_shape"),
     ],
 )
 def test_a_refused_refresh_says_whose_fault_it_is(
@@ -123,7 +123,7 @@ def test_revoking_what_is_dead_already_is_no_error(google: FakeGoogle, provider:
 
 def test_a_revocation_that_fails_is_an_error(google: FakeGoogle, provider: GoogleHealth) -> None:
     google.on("/revoke", Answer({"error": "invalid_request"}, 400))
-    with pytest.raises(BrokenAnswer):
+    with pytest.raises(BrokenResponse):
         provider.revoke("1//EXAMPLE")
 
 

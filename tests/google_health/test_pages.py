@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from ingestion.providers.base.errors import BrokenAnswer
+from ingestion.providers.base.errors import BrokenResponse
 from ingestion.providers.google_health.pagination import all_pages
 from ingestion.providers.google_health.requests import Span
 
@@ -117,13 +117,13 @@ def test_empty_pages_without_an_end_break_the_answer() -> None:
         asked.append(token)
         return Answer([], "again")
 
-    with pytest.raises(BrokenAnswer, match="endless_pages"):
+    with pytest.raises(BrokenResponse, match="endless_pages"):
         all_pages(WHOLE, ask, 10)
     assert len(asked) < 20
 
 
 def test_pages_without_an_end_break_the_answer() -> None:
-    with pytest.raises(BrokenAnswer, match="endless_pages"):
+    with pytest.raises(BrokenResponse, match="endless_pages"):
         all_pages(Span(5, 6, 1), lambda span, token: Answer([(5, "a")], "again"), 10)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ingestion.providers.base.errors import BrokenAnswer
+from ingestion.providers.base.errors import BrokenResponse
 from ingestion.providers.google_health.sessions import SessionPage
 from ingestion.providers.google_health.sleep import UNKNOWN_STAGE, UNREADABLE_STAGE, assemble_sleep, sleep_page
 from metrics.batch import SleepRecord, SourceKey, microseconds
@@ -151,12 +151,12 @@ def test_a_night_tells_the_clock_of_its_device() -> None:
 
 @pytest.mark.parametrize("broken", [b'{"dataPoints":[{"sleep":{}}]}', b'{"error":{}}', b'{"dataPoints":[{"sleep"'])
 def test_what_is_no_page_of_nights_is_never_an_empty_one(broken: bytes) -> None:
-    with pytest.raises(BrokenAnswer):
+    with pytest.raises(BrokenResponse):
         sleep_page(broken, ORIGIN)
 
 
 def test_a_page_of_a_night_that_ends_before_it_starts_is_none() -> None:
     point = session({})
     point["sleep"]["interval"]["endTime"] = after(-1)
-    with pytest.raises(BrokenAnswer, match="interval_ends_before_it_starts"):
+    with pytest.raises(BrokenResponse, match="interval_ends_before_it_starts"):
         read(point)

@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from ingestion.providers.base.errors import BrokenAnswer, ClientMisconfigured
+from ingestion.providers.base.errors import BrokenResponse, ClientMisconfigured
 from ingestion.providers.google_health.config import GoogleConfig
 from ingestion.providers.google_health.data_types import DATA_TYPES
 from ingestion.providers.google_health.subscribers import ServiceAccount, Subscriber, Subscribers
@@ -124,13 +124,13 @@ def test_an_operation_that_is_not_done_is_an_error(
     google: FakeGoogle, subscribers: Subscribers, operation: dict[str, Any], code: str
 ) -> None:
     google.on(f"{PATH}/study-hooks", Answer(operation))
-    with pytest.raises(BrokenAnswer, match=code):
+    with pytest.raises(BrokenResponse, match=code):
         subscribers.remove("study-hooks")
 
 
 def test_an_address_that_google_cannot_verify_is_said(google: FakeGoogle, subscribers: Subscribers) -> None:
     google.on(PATH, Answer({}), Answer({"error": {"code": 400, "status": "FAILED_PRECONDITION"}}, 400))
-    with pytest.raises(BrokenAnswer, match="failed_precondition"):
+    with pytest.raises(BrokenResponse, match="failed_precondition"):
         subscribers.ensure("study-hooks", HOOK, "Bearer s3cret", ["steps"])
 
 

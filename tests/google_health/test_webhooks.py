@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.core.cache.backends.base import BaseCache
 
-from ingestion.providers.base.errors import BrokenAnswer
+from ingestion.providers.base.errors import BrokenResponse
 from ingestion.providers.base.live import NoticeOrigin, Notification
 from ingestion.providers.google_health import signing_keys
 from ingestion.providers.google_health.client import GoogleHealth
@@ -132,7 +132,7 @@ def test_a_disabled_key_signs_nothing(google: FakeGoogle, keys: KeySet) -> None:
 def test_without_keys_nothing_is_taken_and_the_fault_is_told(google: FakeGoogle, keys: KeySet, answer: Answer) -> None:
     google.on("/keys", answer)
     for _ in range(2):
-        with pytest.raises(BrokenAnswer):
+        with pytest.raises(BrokenResponse):
             signature_matches(signed(1, KEY), BODY, keys)
     assert len(google.asked) == 1
 
@@ -141,7 +141,7 @@ def test_a_broken_set_does_not_take_the_place_of_a_good_one(google: FakeGoogle, 
     google.on("/keys", key_set(published(1, KEY)), Answer(b"<html>"))
     assert signature_matches(signed(1, KEY), BODY, keys)
     cache.delete("google_health.keyset.asked")
-    with pytest.raises(BrokenAnswer):
+    with pytest.raises(BrokenResponse):
         signature_matches(signed(2, OTHER), BODY, keys)
     assert signature_matches(signed(1, KEY), BODY, keys)
 
@@ -228,7 +228,7 @@ def test_a_message_without_a_signature_is_forged_and_a_trial_call_is_one() -> No
 
 
 def test_a_list_that_is_cut_off_is_broken() -> None:
-    with pytest.raises(BrokenAnswer, match="not_json"):
+    with pytest.raises(BrokenResponse, match="not_json"):
         received(b'[{"data":')
 
 
@@ -238,7 +238,7 @@ def test_what_is_no_json_says_nothing() -> None:
 
 
 def test_the_provider_refuses_a_body_that_says_nothing(provider: GoogleHealth) -> None:
-    with pytest.raises(BrokenAnswer):
+    with pytest.raises(BrokenResponse):
         provider.notifications(b"hello")
 
 

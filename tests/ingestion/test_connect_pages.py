@@ -21,7 +21,7 @@ from ingestion import live_providers
 from ingestion.connections import invitations, queueing
 from ingestion.connections import services as connections_services
 from ingestion.models import Connection, Invitation
-from ingestion.providers.base.errors import AccessGone, BrokenAnswer, ClientMisconfigured, VendorBusy
+from ingestion.providers.base.errors import AccessGone, BrokenResponse, ClientMisconfigured, VendorBusy
 from participants.models import Participant, Trial
 from participants.privacy.consent import document_add
 from tests import factories
@@ -292,7 +292,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, str], int, str]] = {
     "no refresh token": ({"refresh_token": None}, {}, 502, "did not answer properly"),
     "code refused": ({"fault": AccessGone(AccessGone.CODE_REFUSED)}, {}, 400, "took too long"),
     "vendor busy": ({"fault": VendorBusy("rate_limit", 90.2)}, {}, 503, "is busy just now"),
-    "vendor broken": ({"fault": BrokenAnswer("http_500")}, {}, 502, "did not answer properly"),
+    "vendor broken": ({"fault": BrokenResponse("http_500")}, {}, 502, "did not answer properly"),
     "our credentials": ({"fault": ClientMisconfigured("invalid_client")}, {}, 503, "wrong on our side"),
     "another error of the screen": ({}, {"error": "server_error"}, 400, "did not answer properly"),
 }
@@ -428,7 +428,7 @@ def test_after_stopping_the_link_says_so_and_lets_them_share_again(browser: Clie
 
 def test_a_stop_that_the_vendor_does_not_confirm_says_what_to_do(browser: Client, link: str, vendor: Vendor) -> None:
     walk(browser, link)
-    vendor.revoke_fault = BrokenAnswer("http_500")
+    vendor.revoke_fault = BrokenResponse("http_500")
     browser.post(f"{link}stop/vendor/")
     assert "has not confirmed it yet" in text(browser.get(link))
 
@@ -448,10 +448,10 @@ def test_no_token_code_or_state_is_logged_or_shown(
     state = sent_off(browser, link)["state"]
     seen.append(back(browser, state))
     seen.append(browser.get(link))
-    vendor.revoke_fault = BrokenAnswer("http_500")
+    vendor.revoke_fault = BrokenResponse("http_500")
     browser.post(f"{link}stop/vendor/")
     seen.append(browser.get(link))
-    vendor.fault = BrokenAnswer("http_500")
+    vendor.fault = BrokenResponse("http_500")
     failing = sent_off(browser, link)["state"]
     seen += [back(browser, failing), back(browser, failing)]
     shown = caplog.text + "".join(text(page) + str(dict(page.headers)) for page in seen)

@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError
 
 from ingestion import live_providers, tasks
 from ingestion.models import WebhookDelivery
-from ingestion.providers.base.errors import BrokenAnswer
+from ingestion.providers.base.errors import BrokenResponse
 from ingestion.providers.base.live import NoticeOrigin
 from tests.ingestion.vendor import Vendor
 
@@ -74,7 +74,7 @@ def test_what_is_no_notice_is_answered_and_not_stored(
 
 
 def test_a_notice_that_cannot_be_checked_is_asked_for_again(vendor: Vendor, queued: list[int]) -> None:
-    vendor.origin = BrokenAnswer("timeout")
+    vendor.origin = BrokenResponse("timeout")
     assert post().status_code == 503
     assert not WebhookDelivery.objects.exists()
 

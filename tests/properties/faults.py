@@ -94,13 +94,13 @@ def impossible_values_count(patch: pytest.MonkeyPatch) -> None:
 def an_empty_answer_is_final(patch: pytest.MonkeyPatch) -> None:
     """Asked for by hand is only what was never asked for."""
     plan = ingestion.sync.planning
-    ask_all = plan.ask_all
+    make_all_due = plan.make_all_due
 
     def unasked(connection: Connection, wanted: Collection[Any], **how: Any) -> int:
         known = set(SyncWindow.objects.filter(connection=connection).values_list("data_type", "starts_at"))
-        return ask_all(connection, [one for one in wanted if (one.data_type, one.starts_at) not in known], **how)
+        return make_all_due(connection, [one for one in wanted if (one.data_type, one.starts_at) not in known], **how)
 
-    patch.setattr(plan, "ask_all", unasked)
+    patch.setattr(plan, "make_all_due", unasked)
 
 
 FAULTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ingestion.file_imports import archives
-from ingestion.file_imports.archives import Inbox, Refused, look
+from ingestion.file_imports.archives import Inbox, Refused, scan
 
 GOOD = b"Id,Time,Value\nP-1,5/1/2024 8:00:00 AM,61\n"
 
@@ -80,4 +80,4 @@ def test_what_is_packed_twice_counts_by_what_lies_there(tmp_path: Path, monkeypa
     with Inbox([path]) as inbox:
         (file,) = inbox.files()
         with pytest.raises(Refused, match="suspiciously many"):
-            look(file)
+            scan(file)

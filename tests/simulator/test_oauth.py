@@ -186,7 +186,7 @@ def test_no_token_at_all_says_so(google: Google) -> None:
 
 
 def test_an_account_without_a_fitbit_is_not_linked(google: Google) -> None:
-    never = next(a for a in google.simulator.world if not a.linked)
+    never = next(a for a in google.simulator.accounts if not a.linked)
     refused = google.ask("identity", user=never.number)
     assert (refused.status, reason(refused)) == (400, "ACCOUNT_NOT_LINKED")
     assert json.loads(refused.body)["error"]["status"] == "FAILED_PRECONDITION"

@@ -41,7 +41,7 @@ def key(point: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize("pretty", ["true", "false"])
 def test_rows_of_bytes_say_what_a_point_by_point_writer_would(google: Google, pretty: str) -> None:
-    truth, account = google.simulator.truth, google.simulator.world.account(4)
+    truth, account = google.simulator.ground_truth, google.simulator.accounts.account(4)
     found = truth.columns(account, "heart-rate", Window(at("2026-11-20T17:00"), at("2026-11-20T18:00")))
     assert found is not None
     plain = [
@@ -199,8 +199,8 @@ def test_the_same_seed_gives_the_same_page(make_google: MakeGoogle) -> None:
 
 
 def test_a_strap_shares_its_seconds_with_the_watch(google: Google) -> None:
-    found = google.simulator.truth.columns(
-        google.simulator.world.account(13), "heart-rate", Window(at("2026-11-19T00:00"), at("2026-11-21T00:00"))
+    found = google.simulator.ground_truth.columns(
+        google.simulator.accounts.account(13), "heart-rate", Window(at("2026-11-19T00:00"), at("2026-11-21T00:00"))
     )
     assert found is not None
     assert len(np.unique(found.time)) < len(found)

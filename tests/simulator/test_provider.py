@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from django.core.cache.backends.locmem import LocMemCache
 
-from ingestion.providers.base.errors import BrokenAnswer, VendorBusy
+from ingestion.providers.base.errors import BrokenResponse, VendorBusy
 from ingestion.providers.google_health.client import GoogleHealth
 from ingestion.providers.google_health.config import GoogleConfig
 from ingestion.providers.google_health.data_types import DATA_TYPES
@@ -42,7 +42,7 @@ def client(address: str) -> Iterator[GoogleHealth]:
 
 
 def calendar(google: Google, user: int) -> LocalCalendar:
-    return LocalCalendar(zoneinfo.ZoneInfo(google.simulator.world.account(user).person.zone.key), [])
+    return LocalCalendar(zoneinfo.ZoneInfo(google.simulator.accounts.account(user).profile.zone.key), [])
 
 
 def pulled(client: GoogleHealth, google: Google, user: int, data_type: str, windows: int = 1) -> Rows:
@@ -56,7 +56,7 @@ def pulled(client: GoogleHealth, google: Google, user: int, data_type: str, wind
             try:
                 found = client.pull(token, data_type, start, start + width, calendar(google, user))
                 break
-            except (BrokenAnswer, VendorBusy):
+            except (BrokenResponse, VendorBusy):
                 continue
         else:
             pytest.fail("the window never came")

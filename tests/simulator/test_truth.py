@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ingestion.providers.google_health.simulator.server import OtherWorld
+from ingestion.providers.google_health.simulator.server import OtherSimulation
 from tests.simulator.conftest import Google, MakeGoogle, reason, span
 
 START, END = "2026-11-20T00:00:00Z", "2026-11-21T00:00:00Z"
@@ -177,13 +177,13 @@ def test_events_and_the_clock_outlive_a_restart(make_google: MakeGoogle, tmp_pat
 
 def test_a_folder_of_another_simulation_is_refused(make_google: MakeGoogle, tmp_path: Path) -> None:
     make_google(state=tmp_path)
-    with pytest.raises(OtherWorld, match="another simulation"):
+    with pytest.raises(OtherSimulation, match="another simulation"):
         make_google(state=tmp_path, seed=8)
 
 
 def test_the_travellers_offset_changes_on_the_way(make_google: MakeGoogle) -> None:
     google = make_google(history_days=13)
-    traveller = next(a for a in google.simulator.world if a.person.story.value == "a week in another time zone")
+    traveller = next(a for a in google.simulator.accounts if a.profile.story.value == "a week in another time zone")
     filter_ = span("steps.interval.start_time", "2026-11-18T00:00:00Z", "2026-11-23T00:00:00Z")
     found = google.points("steps", user=traveller.number, filter=filter_, pageSize="10000")["dataPoints"]
     assert len({point["steps"]["interval"]["startUtcOffset"] for point in found}) == 2
@@ -203,6 +203,6 @@ def test_a_storm_restates_hours_and_revokes_grants_by_itself(google: Google) -> 
         google.tokens(user)
     google.faulty(restates_per_minute=60, revokes_per_minute=60)
     for _ in range(2):
-        google.simulator.happenings.tick()
+        google.simulator.events.tick()
     assert sum(map(len, google.simulator.state.events.values())) == 2
     assert len(google.simulator.state.grants) == 2

@@ -198,9 +198,9 @@ def test_a_deleted_night_is_named_with_its_civil_interval_alone(google: Google, 
 def test_uploads_are_announced_to_subscribers(google: Google, endpoint: Endpoint) -> None:
     subscribed(google, endpoint)
     google.tokens(4)
-    google.simulator.happenings.announce_uploads()
+    google.simulator.events.announce_uploads()
     google.control("clock", {"advance": 3600})
-    google.simulator.happenings.announce_uploads()
+    google.simulator.events.announce_uploads()
     google.simulator.start()
     assert waited(lambda: {"heart-rate", "steps"} <= {note["dataType"] for note in endpoint.notes()})
 

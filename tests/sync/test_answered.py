@@ -33,7 +33,7 @@ def device(known: float, synced: float | None, kind: str = "TRACKER", connection
 def spans(windows: list[SyncWindow], *described: tuple[int, Described]) -> list[tuple[float, float]]:
     return [
         ((one.starts_at - START) / HOUR, (one.ends_at - START) / HOUR)
-        for one in window_coverage.stretches(windows, described)
+        for one in window_coverage.covered_intervals(windows, described)
     ]
 
 

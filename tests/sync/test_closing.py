@@ -12,7 +12,7 @@ from ingestion import tasks
 from ingestion.connections import end_of_collection, invitations
 from ingestion.connections import services as connections_services
 from ingestion.models import Connection, SyncWindow
-from ingestion.providers.base.errors import BrokenAnswer
+from ingestion.providers.base.errors import BrokenResponse
 from participants.models import AuditEntry, Participant, Pause, Protocol, Trial
 from participants.services import trial_update
 from tests.api.conftest import Bring, bring  # noqa: F401  a fixture
@@ -79,20 +79,20 @@ def test_a_grant_that_is_not_taken_back_is_visible_and_asked_again(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:  # fmt: skip
     def revoke(token: str) -> None:
-        raise BrokenAnswer("connection_failed")
+        raise BrokenResponse("connection_failed")
 
     with monkeypatch.context() as away:
         away.setattr(vendor, "revoke", revoke)
         close(connection.trial, django_capture_on_commit_callbacks)
     assert end_of_collection.progress(connection.trial) == end_of_collection.Progress(
-        standing=0, giving_back=1, ended=1
+        not_ended=0, giving_back=1, ended=1
     )
     connection.refresh_from_db()
     assert connection.give_back_at is not None
     for pk in connections_services.give_back_due(connection.give_back_at):
         tasks.give_back(pk)
     assert end_of_collection.progress(connection.trial) == end_of_collection.Progress(
-        standing=0, giving_back=0, ended=1
+        not_ended=0, giving_back=0, ended=1
     )
 
 

@@ -22,7 +22,7 @@ from ingestion import live_providers
 from ingestion.connections import services as connections_services
 from ingestion.management.commands.google_webhooks import signed_claim
 from ingestion.models import Connection, SyncWindow
-from ingestion.providers.base.errors import BrokenAnswer
+from ingestion.providers.base.errors import BrokenResponse
 from ingestion.providers.base.live import Grant
 from ingestion.providers.google_health.setup import build
 from ingestion.providers.google_health.simulator.server import Options, Server, Simulator
@@ -109,7 +109,7 @@ def test_sync_ends_with_an_error_where_windows_failed(
     connection: Connection, vendor: FakeVendor, window: MakeWindow, settings: Settings
 ) -> None:
     settings.LIVE_PROVIDERS, settings.SYNC_ATTEMPTS = {"fake": {}}, 1
-    vendor.script.extend([None, BrokenAnswer("truncated")])
+    vendor.script.extend([None, BrokenResponse("truncated")])
     assert "failed with truncated: 1" in refused("sync")
 
 

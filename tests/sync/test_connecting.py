@@ -20,7 +20,7 @@ from ingestion.connections import services as connections_services
 from ingestion.connections.invitations import InvitationRefused
 from ingestion.connections.services import ConnectRefused
 from ingestion.models import Connection, ConnectionEvent, Device, Invitation
-from ingestion.providers.base.errors import AccessGone, BrokenAnswer
+from ingestion.providers.base.errors import AccessGone, BrokenResponse
 from ingestion.providers.base.live import DataType, DeviceState, Grant
 from metrics.models import Standing
 from participants.models import AuditEntry, Consent, Participant, Trial
@@ -402,7 +402,7 @@ def test_who_does_not_show_their_devices_is_connected_without(person: Participan
 def test_a_vendor_that_takes_no_grant_back_does_not_hide_why_it_was_refused(
     person: Participant, vendor: Vendor, caplog: pytest.LogCaptureFixture
 ) -> None:
-    vendor.owned, vendor.revoke_error = [], BrokenAnswer("http_500")
+    vendor.owned, vendor.revoke_error = [], BrokenResponse("http_500")
     assert turned_away(person, vendor) == "no_device"
     assert "could not be given back to Fake Vendor: http_500" in caplog.text
 
@@ -443,7 +443,7 @@ def test_an_account_is_another_s_while_they_take_part_or_are_connected(
 
 def test_whose_account_it_is_comes_before_what_devices_it_has(person: Participant, vendor: Vendor) -> None:
     elsewhere(ParticipantFactory(trial=person.trial), status="revoked")
-    vendor.owned = BrokenAnswer("not to be asked")
+    vendor.owned = BrokenResponse("not to be asked")
     assert turned_away(person, vendor) == "account_taken"
 
 

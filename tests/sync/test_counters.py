@@ -17,7 +17,7 @@ from ingestion.connections import services as connections_services
 from ingestion.models import Connection, SyncWindow
 from ingestion.providers.base.errors import (
     AccessGone,
-    BrokenAnswer,
+    BrokenResponse,
     ClientMisconfigured,
     TokenExpired,
     VendorBusy,
@@ -74,7 +74,7 @@ def test_a_window_that_failed_for_good_is_counted_as_failed(
 ) -> None:
     settings.SYNC_ATTEMPTS = 1
     failed = Growth(FINISHED, state="failed")
-    vendor.script.append(BrokenAnswer("truncated"))
+    vendor.script.append(BrokenResponse("truncated"))
     window()
     with django_capture_on_commit_callbacks(execute=True):
         run_sync(connection.pk)
@@ -96,7 +96,7 @@ def test_a_grant_that_ended_is_counted_once(
     [
         (AccessGone(AccessGone.DENIED), "gone"),
         (VendorBusy("rate_limit", 1), "busy"),
-        (BrokenAnswer("timeout"), "broken"),
+        (BrokenResponse("timeout"), "broken"),
         (ClientMisconfigured("invalid_client"), "broken"),
     ],
 )
@@ -124,7 +124,7 @@ def test_requests_to_the_vendor_are_timed_by_what_was_asked(settings: Settings) 
     made: Any = live_providers.provider.__wrapped__("google_health")
     timed = Growth("wearable_vendor_request_seconds_count", provider="google_health", kind="refresh")
     made._transport._pause = lambda seconds: None
-    with pytest.raises(BrokenAnswer):
+    with pytest.raises(BrokenResponse):
         made.refresh("refresh-0")
     assert timed() == made._config.attempts
 

@@ -11,7 +11,7 @@ import pytest
 from ingestion.connections import devices as connections_devices
 from ingestion.connections import services as connections_services
 from ingestion.models import Connection, Device, DeviceReading, SyncWindow
-from ingestion.providers.base.errors import AccessGone, BrokenAnswer, VendorBusy
+from ingestion.providers.base.errors import AccessGone, BrokenResponse, VendorBusy
 from ingestion.providers.base.live import DeviceKind, DeviceState
 from ingestion.sync import gap_evidence
 from metrics.models import Cause, Gap, ParticipantDay, Standing
@@ -332,7 +332,7 @@ def test_devices_that_are_asked_for_are_kept(linked: Connection) -> None:
 
 @pytest.mark.parametrize(
     "fault",
-    [AccessGone(AccessGone.SCOPE_MISSING), AccessGone(AccessGone.ACCOUNT_NOT_LINKED), BrokenAnswer("not_json")],
+    [AccessGone(AccessGone.SCOPE_MISSING), AccessGone(AccessGone.ACCOUNT_NOT_LINKED), BrokenResponse("not_json")],
 )
 def test_devices_that_cannot_be_seen_stay_as_they_are(
     linked: Connection, fault: Exception, caplog: pytest.LogCaptureFixture
@@ -340,7 +340,7 @@ def test_devices_that_cannot_be_seen_stay_as_they_are(
     told(linked, state("a"))
     connections_devices.refresh(linked, Telling(fault), "access", NOW + HOUR)
     assert [one[6] for one in kept(linked)] == [NOW]
-    assert ("the devices could not be read: not_json" in caplog.text) is isinstance(fault, BrokenAnswer)
+    assert ("the devices could not be read: not_json" in caplog.text) is isinstance(fault, BrokenResponse)
 
 
 @pytest.mark.parametrize("fault", [AccessGone(AccessGone.DENIED), VendorBusy("rate_limit")])

@@ -18,7 +18,7 @@ from ingestion.connections import services as connections_services
 from ingestion.models import Connection, ConnectionEvent, SyncWindow
 from ingestion.providers.base.errors import (
     AccessGone,
-    BrokenAnswer,
+    BrokenResponse,
     ClientMisconfigured,
     TokenExpired,
     VendorBusy,
@@ -115,7 +115,7 @@ def test_an_error_removes_nothing(connection: Connection, vendor: FakeVendor, wi
     fill(vendor, mine)
     turn(connection)
     vendor.points["pulse"].clear()
-    vendor.script.append(BrokenAnswer("truncated"))
+    vendor.script.append(BrokenResponse("truncated"))
     SyncWindow.objects.update(state="due")
     turn(connection)
     assert len(values()) == 6
@@ -147,7 +147,7 @@ def test_while_the_vendor_is_busy_nothing_is_asked(
 
 def test_a_broken_answer_is_tried_again_later(connection: Connection, vendor: FakeVendor, window: MakeWindow) -> None:
     mine = window()
-    vendor.script.append(BrokenAnswer("truncated"))
+    vendor.script.append(BrokenResponse("truncated"))
     turn(connection)
     mine.refresh_from_db()
     assert (mine.state, mine.attempts, mine.error_code) == ("due", 1, "truncated")
@@ -158,7 +158,7 @@ def test_a_window_that_breaks_does_not_hold_up_the_others(
     connection: Connection, vendor: FakeVendor, window: MakeWindow
 ) -> None:
     newer, older = window(hours=1), window(hours=2)
-    vendor.script.append(BrokenAnswer("truncated"))
+    vendor.script.append(BrokenResponse("truncated"))
     turn(connection)
     newer.refresh_from_db()
     older.refresh_from_db()
@@ -169,7 +169,7 @@ def test_after_the_last_attempt_a_window_fails_visibly(
     connection: Connection, vendor: FakeVendor, window: MakeWindow, settings: Settings
 ) -> None:
     mine = window(attempts=settings.SYNC_ATTEMPTS - 1)
-    vendor.script.append(BrokenAnswer("truncated"))
+    vendor.script.append(BrokenResponse("truncated"))
     assert turn(connection).failed == 1
     mine.refresh_from_db()
     assert (mine.state, mine.error_code) == ("failed", "truncated")
@@ -257,7 +257,7 @@ def test_a_token_address_that_does_not_answer_is_asked_later(
 ) -> None:
     mine = window()
     Connection.objects.update(token_expires_at=None)
-    vendor.refresh_error = BrokenAnswer("connection_failed")
+    vendor.refresh_error = BrokenResponse("connection_failed")
     turn(connection)
     connection.refresh_from_db()
     mine.refresh_from_db()

@@ -10,7 +10,7 @@ from ingestion.connections import grants
 from ingestion.connections import services as connections_services
 from ingestion.connections.services import ConnectRefused
 from ingestion.models import Connection, Device
-from ingestion.providers.base.errors import AccessGone, BrokenAnswer, TokenExpired
+from ingestion.providers.base.errors import AccessGone, BrokenResponse, TokenExpired
 from ingestion.providers.base.live import Grant
 from ingestion.sync import dispatch
 from participants.models import Participant
@@ -96,7 +96,7 @@ def test_a_token_that_ran_out_early_is_refreshed_before_the_devices_are_asked_fo
 def away(vendor: FakeVendor, monkeypatch: pytest.MonkeyPatch, error: Exception | None = None) -> None:
     def revoke(token: str) -> None:
         vendor.revoked.append(token)
-        raise error or BrokenAnswer("connection_failed")
+        raise error or BrokenResponse("connection_failed")
 
     monkeypatch.setattr(vendor, "revoke", revoke)
 

@@ -121,14 +121,14 @@ def test_asking_for_what_is_being_read_has_it_read_once_more(
     connection: Connection, window: MakeWindow, now: dt.datetime
 ) -> None:
     held = window(state="claimed", claimed_at=now)
-    planning.ask(connection, "pulse", [(held.starts_at, held.ends_at)], reason="webhook", due_at=now)
+    planning.make_due(connection, "pulse", [(held.starts_at, held.ends_at)], reason="webhook", due_at=now)
     held.refresh_from_db()
     assert (held.state, held.again) == ("claimed", True)
 
 
 def test_asking_for_what_is_done_makes_it_due(connection: Connection, window: MakeWindow, now: dt.datetime) -> None:
     done = window(state="done")
-    planning.ask(connection, "pulse", [(done.starts_at, done.ends_at)], reason="webhook", due_at=now)
+    planning.make_due(connection, "pulse", [(done.starts_at, done.ends_at)], reason="webhook", due_at=now)
     done.refresh_from_db()
     assert (done.state, done.reason) == ("due", "webhook")
 
@@ -137,7 +137,7 @@ def test_fresh_interest_lifts_a_window_out_of_the_backfill(
     connection: Connection, window: MakeWindow, now: dt.datetime
 ) -> None:
     old = window(reason="backfill")
-    planning.ask(connection, "pulse", [(old.starts_at, old.ends_at)], reason="webhook", due_at=now)
+    planning.make_due(connection, "pulse", [(old.starts_at, old.ends_at)], reason="webhook", due_at=now)
     old.refresh_from_db()
     assert old.reason == "webhook"
 
@@ -167,7 +167,7 @@ def test_when_it_was_read_is_evidence_and_when_it_was_given_up_is_not(
     connection: Connection, window: MakeWindow, now: dt.datetime, state: str, kept: bool
 ) -> None:
     mine = window(state=state, finished_at=now - HOUR, error_code="" if kept else "timeout")
-    planning.ask(connection, "pulse", [(mine.starts_at, mine.ends_at)], reason="webhook", due_at=now)
+    planning.make_due(connection, "pulse", [(mine.starts_at, mine.ends_at)], reason="webhook", due_at=now)
     mine.refresh_from_db()
     assert (mine.state, mine.finished_at) == ("due", now - HOUR if kept else None)
 
@@ -258,8 +258,8 @@ def test_whole_hours_of_each_stretch_are_looked_at() -> None:
 
 def test_passes_look_at_hours_from_the_midnight_before_the_watched_days(settings: Settings) -> None:
     settings.SYNC_WATCH_DAYS = 7
-    assert planning.looked_from(NOW) == planning.looked_from(at(0)) == at(0, 13)
-    assert planning.looked_from(at(0) - MICRO) == at(0, 12)
+    assert planning.fingerprinted_from(NOW) == planning.fingerprinted_from(at(0)) == at(0, 13)
+    assert planning.fingerprinted_from(at(0) - MICRO) == at(0, 12)
 
 
 # --- asking ------------------------------------------------------------------------------------------------------
@@ -287,20 +287,20 @@ def make(connection: Connection, hour: float = 10, **more: object) -> SyncWindow
 
 
 def ask(connection: Connection, hour: float = 10, *, reason: str = "webhook", due_at: dt.datetime = NOW) -> int:
-    return planning.ask(connection, "pulse", [(at(hour), at(hour + 1))], reason=reason, due_at=due_at)
+    return planning.make_due(connection, "pulse", [(at(hour), at(hour + 1))], reason=reason, due_at=due_at)
 
 
 def test_asking_for_nothing_makes_nothing(asked: Connection) -> None:
-    assert (planning.ask_all(asked, [], due_at=NOW), SyncWindow.objects.count()) == (0, 0)
+    assert (planning.make_all_due(asked, [], due_at=NOW), SyncWindow.objects.count()) == (0, 0)
 
 
 def test_what_was_never_asked_for_is_due_as_it_is_wanted(asked: Connection) -> None:
     wanted = [
-        planning.Wanted("pulse", at(10), at(11), "webhook"),
-        planning.Wanted("pulse", at(10), at(14), "history", "look"),
-        planning.Wanted("walk", at(0), at(24), "backfill"),
+        planning.WindowRequest("pulse", at(10), at(11), "webhook"),
+        planning.WindowRequest("pulse", at(10), at(14), "history", "look"),
+        planning.WindowRequest("walk", at(0), at(24), "backfill"),
     ]
-    assert planning.ask_all(asked, wanted, due_at=NOW + HOUR) == 3
+    assert planning.make_all_due(asked, wanted, due_at=NOW + HOUR) == 3
     names = ("connection", "data_type", "kind", "starts_at", "ends_at", "reason", "state", "due_at", "attempts")
     assert set(SyncWindow.objects.values_list(*names)) == {
         (asked.pk, "pulse", "read", at(10), at(11), "webhook", "due", NOW + HOUR, 0),
@@ -312,18 +312,18 @@ def test_what_was_never_asked_for_is_due_as_it_is_wanted(asked: Connection) -> N
 def test_a_window_is_known_by_its_type_its_kind_and_both_its_ends(asked: Connection) -> None:
     mine = make(asked, state="done")
     wanted = [
-        planning.Wanted("rest", at(10), at(11), "webhook"),
-        planning.Wanted("pulse", at(10), at(11), "webhook", "look"),
-        planning.Wanted("pulse", at(10), at(12), "webhook"),
-        planning.Wanted("pulse", at(9), at(11), "webhook"),
+        planning.WindowRequest("rest", at(10), at(11), "webhook"),
+        planning.WindowRequest("pulse", at(10), at(11), "webhook", "look"),
+        planning.WindowRequest("pulse", at(10), at(12), "webhook"),
+        planning.WindowRequest("pulse", at(9), at(11), "webhook"),
     ]
-    planning.ask_all(asked, wanted, due_at=NOW)
+    planning.make_all_due(asked, wanted, due_at=NOW)
     mine.refresh_from_db()
     assert (mine.state, SyncWindow.objects.count()) == ("done", 5)
 
 
 def test_the_same_stretch_wanted_twice_at_once_is_one_window(asked: Connection) -> None:
-    planning.ask_all(asked, [planning.Wanted("pulse", at(10), at(11), "webhook")] * 2, due_at=NOW)
+    planning.make_all_due(asked, [planning.WindowRequest("pulse", at(10), at(11), "webhook")] * 2, due_at=NOW)
     assert SyncWindow.objects.count() == 1
 
 
@@ -436,12 +436,12 @@ def test_of_who_begins_after_the_trial_s_last_day_nothing_may_be_asked_for(asked
 # --- a pass, exactly ---------------------------------------------------------------------------------------------
 
 
-def planned(connection: Connection, data_type: str, reason: str, kind: str = "read") -> list[planning.Stretch]:
+def planned(connection: Connection, data_type: str, reason: str, kind: str = "read") -> list[planning.Interval]:
     mine = SyncWindow.objects.filter(connection=connection, data_type=data_type, reason=reason, kind=kind)
     return list(mine.order_by("starts_at").values_list("starts_at", "ends_at"))
 
 
-def grid(start: dt.datetime, end: dt.datetime, width: dt.timedelta = HOUR) -> list[planning.Stretch]:
+def grid(start: dt.datetime, end: dt.datetime, width: dt.timedelta = HOUR) -> list[planning.Interval]:
     return [(start + n * width, start + (n + 1) * width) for n in range((end - start) // width)]
 
 
@@ -534,7 +534,7 @@ def test_a_sweep_comes_when_its_days_are_over(month: Connection, since: dt.timed
 
 @pytest.mark.parametrize(("away", "missed"), [(7 * DAY, []), (7 * DAY + MICRO, grid(at(13, 6), at(14, 13)))])
 def test_who_was_away_for_longer_than_days_are_watched_has_the_days_before_that_read(
-    month: Connection, away: dt.timedelta, missed: list[planning.Stretch]
+    month: Connection, away: dt.timedelta, missed: list[planning.Interval]
 ) -> None:
     passed(month, swept=HOUR, pulled=away)
     planning.plan_pass(month, NOW)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from ingestion.models import Connection, SyncWindow
-from ingestion.providers.base.errors import BrokenAnswer
+from ingestion.providers.base.errors import BrokenResponse
 from ingestion.sync.run import run_sync
 from tests.sync.fake import FakeVendor
 
@@ -20,7 +20,7 @@ def test_the_first_silence_puts_everything_off(
     connection: Connection, vendor: FakeVendor, window: MakeWindow, code: str
 ) -> None:
     windows = [window(hours=hours) for hours in (1, 2, 3)]
-    vendor.script.append(BrokenAnswer(code))
+    vendor.script.append(BrokenResponse(code))
     outcome = run_sync(connection.pk)
     connection.refresh_from_db()
     assert len(vendor.asked) == 1
@@ -35,7 +35,7 @@ def test_a_window_that_meets_silence_gives_way_to_the_others(
     connection: Connection, vendor: FakeVendor, window: MakeWindow
 ) -> None:
     first, second = window(hours=1), window(hours=3)
-    vendor.script.append(BrokenAnswer("unavailable"))
+    vendor.script.append(BrokenResponse("unavailable"))
     run_sync(connection.pk)
     Connection.objects.update(busy_until=None)
     run_sync(connection.pk)
@@ -50,7 +50,7 @@ def test_silence_between_answers_is_that_windows_own_fault(
 ) -> None:
     window(hours=1)
     second = window(hours=3)
-    vendor.script.extend([None, BrokenAnswer("unavailable")])
+    vendor.script.extend([None, BrokenResponse("unavailable")])
     run_sync(connection.pk)
     second.refresh_from_db()
     assert (second.state, second.attempts) == (SyncWindow.State.DUE, 1)
@@ -65,7 +65,7 @@ def test_after_an_hour_of_silence_it_is_asked_each_few_minutes_and_nothing_has_f
     for _ in range(12):
         SyncWindow.objects.update(due_at=dt.datetime.now(dt.UTC) - dt.timedelta(hours=1))
         Connection.objects.update(busy_until=None)
-        vendor.script.append(BrokenAnswer("connection_failed"))
+        vendor.script.append(BrokenResponse("connection_failed"))
         outcome = run_sync(connection.pk)
         assert outcome.wait
         assert 0.4 * 300 < outcome.wait < 1.6 * 300

@@ -10,10 +10,10 @@ import pytest
 
 from ingestion import synthetic
 from ingestion.providers.base.live import DeviceState
-from ingestion.providers.base.synthetic import Wearer
+from ingestion.providers.base.synthetic import SyntheticParticipant
 from ingestion.providers.registry import SYNTHETIC_PROVIDERS
 from ingestion.providers.synthetic.days import day
-from ingestion.providers.synthetic.people import STORIES, Story, person
+from ingestion.providers.synthetic.profiles import STORIES, Story, profile_of
 from metrics.batch import instant
 from tests import factories
 
@@ -22,13 +22,13 @@ NOON = dt.datetime(2026, 10, 20, 12, tzinfo=dt.UTC)
 GENERATOR = next(provider for provider in SYNTHETIC_PROVIDERS if provider.live)
 
 
-def wearer(story: Story) -> Wearer:
+def participant(story: Story) -> SyntheticParticipant:
     number = STORIES.index(story) + 1
-    return Wearer("charge_6", 5, number, zoneinfo.ZoneInfo("Europe/Amsterdam"), STARTS_ON)
+    return SyntheticParticipant("charge_6", 5, number, zoneinfo.ZoneInfo("Europe/Amsterdam"), STARTS_ON)
 
 
 def state(story: Story, at: dt.datetime) -> DeviceState:
-    (found,) = GENERATOR.states(wearer(story), at)
+    (found,) = GENERATOR.states(participant(story), at)
     return found
 
 
@@ -48,8 +48,8 @@ def test_a_charge_shows_where_the_device_is_off_the_wrist() -> None:
     found = levels(Story.WELL, 2, 8)
     charged = next(n for n in range(1, len(found)) if found[n] > found[n - 1] + 5)
     until = NOON + dt.timedelta(days=2, hours=charged)
-    on = until.astimezone(wearer(Story.WELL).zone).date()
-    heart = next(b for b in day(person(wearer(Story.WELL)), on).samples if b.metric == "heart_rate")
+    on = until.astimezone(participant(Story.WELL).zone).date()
+    heart = next(b for b in day(profile_of(participant(Story.WELL)), on).samples if b.metric == "heart_rate")
     pauses = [instant(int(heart.time[n])) for n in np.flatnonzero(np.diff(heart.time) > 40 * 60 * 1_000_000)]
     assert any(until - dt.timedelta(hours=4) < pause < until for pause in pauses)
 
@@ -87,8 +87,8 @@ def test_a_sync_is_never_later_than_what_was_uploaded() -> None:
     for story in Story:
         for n in range(1, 60):
             at = NOON + dt.timedelta(days=n)
-            uploaded = GENERATOR.uploaded_until(wearer(story), at)
-            for found in GENERATOR.states(wearer(story), at):
+            uploaded = GENERATOR.uploaded_until(participant(story), at)
+            for found in GENERATOR.states(participant(story), at):
                 assert uploaded is not None
                 assert found.last_sync_at is not None
                 assert found.last_sync_at <= uploaded

@@ -9,10 +9,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from ingestion.providers.base.synthetic import Wearer
+from ingestion.providers.base.synthetic import SyntheticParticipant
 from ingestion.providers.missing_values import present
 from ingestion.providers.synthetic import calendar, days, physiology
-from ingestion.providers.synthetic.people import MODELS, STORIES, Person, Story, person
+from ingestion.providers.synthetic.profiles import MODELS, STORIES, Profile, Story, profile_of
 from metrics.batch import OffsetChange, Payload, SampleBatch, instant, microseconds
 from metrics.local_time import LocalCalendar
 from metrics.registry import BY_CODE
@@ -26,9 +26,9 @@ HOUR = dt.timedelta(hours=1)
 
 def someone(
     story: Story = Story.WELL, *, seed: int = 5, device: str = "charge_6", zone: str = "Europe/Amsterdam"
-) -> Person:
+) -> Profile:
     number = STORIES.index(story) + 1
-    return person(Wearer(device, seed, number, zoneinfo.ZoneInfo(zone), STARTS_ON))
+    return profile_of(SyntheticParticipant(device, seed, number, zoneinfo.ZoneInfo(zone), STARTS_ON))
 
 
 def on(day_of_trial: int) -> dt.date:
@@ -113,7 +113,9 @@ def test_a_day_has_the_hours_its_clock_shows(date: dt.date, hours: int) -> None:
 
 
 def test_a_person_wakes_by_the_wall_clock_after_the_clocks_change() -> None:
-    someones = [person(Wearer("sense_2", 9, n, AMSTERDAM, STARTS_ON)) for n in (1, 2, 4, 6, 8, 10, 12, 14)]
+    someones = [
+        profile_of(SyntheticParticipant("sense_2", 9, n, AMSTERDAM, STARTS_ON)) for n in (1, 2, 4, 6, 8, 10, 12, 14)
+    ]
     wakes = [
         night.ends_at.astimezone(AMSTERDAM).hour
         for who in someones

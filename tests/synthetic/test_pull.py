@@ -118,10 +118,10 @@ def test_the_travellers_days_are_right_though_the_return_was_stored_before_the_d
     given = device(TRAVELS, starts_on=dt.date(2026, 10, 26))
     departure, since_return = dt.datetime(2026, 11, 5, 11, tzinfo=dt.UTC), pull(given)[0].since
     assert departure < since_return
-    provider, wearer = synthetic.provider_of("synthetic"), synthetic.wearer_of(given)
+    provider, synthetic_participant = synthetic.provider_of("synthetic"), synthetic.synthetic_participant_of(given)
     stored = dict(ParticipantDay.objects.filter(participant=given.participant).values_list("date", "worn_minutes"))
     for date in (dt.date(2026, 11, 4) + dt.timedelta(days=n) for n in range(9)):
-        made = provider.day(wearer, date, dt.datetime(2026, 1, 1, tzinfo=dt.UTC), NOW)
+        made = provider.day(synthetic_participant, date, dt.datetime(2026, 1, 1, tzinfo=dt.UTC), NOW)
         (heart,) = [batch for batch in made.samples if batch.metric == "heart_rate"]
         assert stored[date] == len(np.unique(heart.time // 60_000_000)), date
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from django.core.management import call_command
 
-from ingestion.providers.base.synthetic import Wearer
+from ingestion.providers.base.synthetic import SyntheticParticipant
 from ingestion.providers.wearipedia.provider import DEVICES, Wearipedia
 from metrics.batch import Payload, instant
 from metrics.models import DayRollup, Measurement, SleepSession
@@ -37,7 +37,7 @@ BROUGHT: dict[str, dict[str, int | tuple[int, int]]] = {
 
 
 def made(device: str, on: dt.date = ON, seed: int = 3, number: int = 1) -> Payload:
-    return Wearipedia().day(Wearer(device, seed, number, AMSTERDAM, ON), on, *EVER)
+    return Wearipedia().day(SyntheticParticipant(device, seed, number, AMSTERDAM, ON), on, *EVER)
 
 
 def as_bytes(payload: Payload) -> list[object]:

@@ -72,25 +72,27 @@ class Comparison:
         at = start
         while at < end:
             until = min(at + dt.timedelta(days=1), end)
-            truth: dict[SeriesName, Rows] = {}
+            ground_truth: dict[SeriesName, Rows] = {}
             for one in allowed:
                 if one.metrics:
-                    truth |= self._truth(connection, one.code, at, until)
+                    ground_truth |= self._ground_truth(connection, one.code, at, until)
             store = self._stored(connection, metrics, at, until)
             nothing = (np.empty(0, np.int64), np.empty(0))
-            for name in truth.keys() | store.keys():
-                found[name[0]] += _difference(name, truth.get(name, nothing), store.get(name, nothing))
+            for name in ground_truth.keys() | store.keys():
+                found[name[0]] += _difference(name, ground_truth.get(name, nothing), store.get(name, nothing))
             at = until
         if any(one.kind is Kind.SLEEP for one in allowed):
             found[NIGHTS] += self._nights(connection, start, end)
         return found
 
-    def _ask(self, connection: Connection, name: str, start: dt.datetime, end: dt.datetime, **more: str) -> bytes:
+    def _request(self, connection: Connection, name: str, start: dt.datetime, end: dt.datetime, **more: str) -> bytes:
         asked = {"user": connection.external_user_id, "start": start.isoformat(), "end": end.isoformat(), **more}
         return self._http.get(f"{self._address}/_sim/{name}", params=asked, timeout=120).raise_for_status().content
 
-    def _truth(self, connection: Connection, code: str, start: dt.datetime, end: dt.datetime) -> dict[SeriesName, Rows]:
-        table = pa.ipc.open_stream(self._ask(connection, "truth", start, end, type=code, format="arrow")).read_all()
+    def _ground_truth(
+        self, connection: Connection, code: str, start: dt.datetime, end: dt.datetime
+    ) -> dict[SeriesName, Rows]:
+        table = pa.ipc.open_stream(self._request(connection, "truth", start, end, type=code, format="arrow")).read_all()
         parts: dict[SeriesName, list[Rows]] = defaultdict(list)
         for batch in table.to_batches():
             if batch.num_rows:
@@ -125,21 +127,28 @@ class Comparison:
         return found
 
     def _nights(self, connection: Connection, start: dt.datetime, end: dt.datetime) -> Difference:
-        truth = {}
-        for night in orjson.loads(self._ask(connection, "nights", start, end))["nights"]:
+        ground_truth = {}
+        for night in orjson.loads(self._request(connection, "nights", start, end))["nights"]:
             stages = sorted([int(at) // MICROSECOND, seconds, stage] for at, seconds, stage in night["stages"])
-            truth[night["id"]] = (instant(night["starts_at"]), instant(night["ends_at"]), stages, night["processed"])
+            ground_truth[night["id"]] = (
+                instant(night["starts_at"]),
+                instant(night["ends_at"]),
+                stages,
+                night["processed"],
+            )
         sessions = SleepSession.objects.filter(
             participant=connection.participant_id, source__in=self._sources, ends_at__gte=start, ends_at__lt=end
         )
         store = {one.external_id: one for one in sessions}
-        result = Difference(len(truth), len(truth.keys() - store.keys()), len(store.keys() - truth.keys()))
-        result.examples = [f"{NIGHTS} {name}" for name in sorted(truth.keys() ^ store.keys())][:5]
-        for name in truth.keys() & store.keys():
+        result = Difference(
+            len(ground_truth), len(ground_truth.keys() - store.keys()), len(store.keys() - ground_truth.keys())
+        )
+        result.examples = [f"{NIGHTS} {name}" for name in sorted(ground_truth.keys() ^ store.keys())][:5]
+        for name in ground_truth.keys() & store.keys():
             one = store[name]
             began = int(one.starts_at.timestamp())
             mine = (one.starts_at, one.ends_at, [[began + at, n, stage] for at, n, stage in one.stages], one.processed)
-            if mine != truth[name]:
+            if mine != ground_truth[name]:
                 result.wrong += 1
                 result.examples.append(f"{NIGHTS} {name} differs")
         return result
@@ -153,21 +162,21 @@ def _one_each(time: NDArray[np.int64], value: NDArray[np.float64]) -> Rows:
     return time[last], value[last]
 
 
-def _difference(name: SeriesName, truth: Rows, store: Rows) -> Difference:
-    result = Difference(rows=len(truth[0]))
-    both, in_truth, in_store = np.intersect1d(truth[0], store[0], assume_unique=True, return_indices=True)
-    result.missing, result.extra = len(truth[0]) - len(both), len(store[0]) - len(both)
-    off = ~np.isclose(truth[1][in_truth], store[1][in_store], rtol=SAME, atol=SAME)
+def _difference(name: SeriesName, ground_truth: Rows, store: Rows) -> Difference:
+    result = Difference(rows=len(ground_truth[0]))
+    both, in_ground_truth, in_store = np.intersect1d(ground_truth[0], store[0], assume_unique=True, return_indices=True)
+    result.missing, result.extra = len(ground_truth[0]) - len(both), len(store[0]) - len(both)
+    off = ~np.isclose(ground_truth[1][in_ground_truth], store[1][in_store], rtol=SAME, atol=SAME)
     result.wrong = int(np.count_nonzero(off))
-    result.examples = list(_examples(name, truth, store, both[off]))[:5]
+    result.examples = list(_examples(name, ground_truth, store, both[off]))[:5]
     return result
 
 
-def _examples(name: SeriesName, truth: Rows, store: Rows, off: NDArray[np.int64]) -> Iterator[str]:
+def _examples(name: SeriesName, ground_truth: Rows, store: Rows, off: NDArray[np.int64]) -> Iterator[str]:
     label = " ".join(part for part in name if part)
     for word, times in (
-        ("missing", np.setdiff1d(truth[0], store[0])),
-        ("extra", np.setdiff1d(store[0], truth[0])),
+        ("missing", np.setdiff1d(ground_truth[0], store[0])),
+        ("extra", np.setdiff1d(store[0], ground_truth[0])),
         ("wrong", off),
     ):
         for at in times[:2]:

@@ -71,13 +71,13 @@ class Command(BaseCommand):
         if answer.status_code == httpx.codes.CONFLICT:
             mask = "endpointUri,subscriberConfigs,endpointAuthorization"
             answer = http.patch(f"{address}/{name}", params={"updateMask": mask}, json=body)
-        told = _answered(answer)
+        told = _json(answer)
         if error := told.get("error"):
             raise CommandError(f"Refused: {error.get('message', error)}")
         self.stdout.write(self.style.SUCCESS(f"{name} tells {body['endpointUri']} of new data."))
 
     def _list(self, http: httpx.Client, address: str, _: str) -> None:
-        found = _answered(http.get(address, params={"pageSize": "1000"})).get("subscribers", [])
+        found = _json(http.get(address, params={"pageSize": "1000"})).get("subscribers", [])
         for one in found:
             secret = "with" if one.get("endpointAuthorization", {}).get("secretSet") else "without"
             types = sum(len(part.get("dataTypes", [])) for part in one.get("subscriberConfigs", []))
@@ -88,7 +88,7 @@ class Command(BaseCommand):
             self.stdout.write("No subscriber: data come with the regular passes only.")
 
     def _delete(self, http: httpx.Client, address: str, name: str) -> None:
-        _answered(http.delete(f"{address}/{name}", params={"force": "true"}))
+        _json(http.delete(f"{address}/{name}", params={"force": "true"}))
         self.stdout.write(f"{name} is gone.")
 
     # --- who we are --------------------------------------------------------------------------------------------
@@ -98,7 +98,7 @@ class Command(BaseCommand):
             return _read(options["token_file"]).strip()
         if settings.GOOGLE_SIMULATOR_URL:
             form = {"grant_type": ASSERTION, "assertion": "simulated"}
-            return str(_answered(http.post(f"{settings.GOOGLE_SIMULATOR_URL}/token", data=form))["access_token"])
+            return str(_json(http.post(f"{settings.GOOGLE_SIMULATOR_URL}/token", data=form))["access_token"])
         if not options["key"]:
             raise CommandError("Give the service account's JSON key with --key, or a token with --token-file.")
         try:
@@ -106,7 +106,7 @@ class Command(BaseCommand):
             form = {"grant_type": ASSERTION, "assertion": signed_claim(account, int(time.time()))}
         except (ValueError, KeyError, TypeError):
             raise CommandError(f"{options['key']} is no JSON key of a service account.") from None
-        return str(_answered(http.post(account["token_uri"], data=form))["access_token"])
+        return str(_json(http.post(account["token_uri"], data=form))["access_token"])
 
 
 def signed_claim(account: dict[str, str], now: int) -> str:
@@ -140,7 +140,7 @@ def _read(path: Path) -> str:
         raise CommandError(f"{path} cannot be read: {error.strerror}.") from None
 
 
-def _answered(answer: httpx.Response) -> dict[str, Any]:
+def _json(answer: httpx.Response) -> dict[str, Any]:
     """The JSON of a success. Raises CommandError with Google's own words: they are about our project, not a person."""
     try:
         told = answer.json()

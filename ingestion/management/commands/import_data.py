@@ -13,7 +13,7 @@ from django.db import Error as DatabaseError
 from tqdm import tqdm
 
 from ingestion.file_imports.archives import Offered
-from ingestion.file_imports.export_clock import told_clocks
+from ingestion.file_imports.export_clock import parse_clocks
 from ingestion.file_imports.import_reports import Report, Result
 from ingestion.file_imports.label_mapping import Roster
 from ingestion.file_imports.services import Import, zone_named
@@ -85,7 +85,7 @@ class Command(BaseCommand):
 
     def _clocks(self, said: str) -> dict[str, Clock]:
         try:
-            return told_clocks(said)
+            return parse_clocks(said)
         except ValueError as error:
             raise CommandError(f"--takeout-clock: {error}.") from error
 
@@ -102,13 +102,13 @@ class Command(BaseCommand):
         return Roster(
             trial,
             zone=zone,
-            new_zone=lambda: self._ask_zone(trial),
+            new_zone=lambda: self._prompt_zone(trial),
             person=person,
             enrol=not options["no_enrol"],
             dry=options["dry_run"],
         )
 
-    def _ask_zone(self, trial: Trial) -> tuple[zoneinfo.ZoneInfo, str]:
+    def _prompt_zone(self, trial: Trial) -> tuple[zoneinfo.ZoneInfo, str]:
         """The zone of people who are new to the trial: asked once of a person, else the trial's."""
         default = zone_named(trial.time_zone)
         if not (sys.stdin.isatty() and sys.stderr.isatty()):

@@ -39,8 +39,8 @@ class Command(BaseCommand):
         now = timezone.now()
         try:
             device = self._device(options)
-            wearer, provider = synthetic.wearer_of(device), synthetic.provider_of(device.provider)
-            until = provider.day_starts_at(wearer, options["end"] + dt.timedelta(days=1))
+            participant, provider = synthetic.synthetic_participant_of(device), synthetic.provider_of(device.provider)
+            until = provider.day_starts_at(participant, options["end"] + dt.timedelta(days=1))
             total = Counts()
             for step in tqdm(synthetic.device_pull(device.pk, now=now, until=until), unit="week", disable=None):
                 total += step.counts

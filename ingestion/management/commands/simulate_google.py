@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from ingestion.providers.google_health.simulator.faults import PROFILES
 from ingestion.providers.google_health.simulator.oauth import Client
-from ingestion.providers.google_health.simulator.server import Options, OtherWorld, Server, Simulator
+from ingestion.providers.google_health.simulator.server import Options, OtherSimulation, Server, Simulator
 
 
 def _instant(text: str) -> dt.datetime | None:
@@ -83,7 +83,7 @@ class Command(BaseCommand):
         )
         try:
             simulator = Simulator(chosen)
-        except OtherWorld as error:
+        except OtherSimulation as error:
             raise CommandError(str(error)) from error
         try:
             server = self._server(simulator, chosen)

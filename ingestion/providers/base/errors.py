@@ -48,7 +48,7 @@ class VendorBusy(VendorError):
         return None if self.retry_after is None else now + dt.timedelta(seconds=self.retry_after)
 
 
-class BrokenAnswer(VendorError):
+class BrokenResponse(VendorError):
     """An answer that cannot be taken for one: truncated, no JSON, an error in the body, a fault of the vendor's or
     of our question. Never an empty answer. Try again some times, then let staff see it.
     """

@@ -160,7 +160,7 @@ class SharesClock(Protocol):
         ...
 
     @property
-    def clock_told_by(self) -> str:
+    def clock_option(self) -> str:
         """The switch of the import by which somebody says the clock."""
         ...
 

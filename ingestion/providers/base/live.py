@@ -247,9 +247,9 @@ class LiveProvider(Protocol):
         ...
 
     def notice_origin(self, headers: Mapping[str, str], body: bytes) -> NoticeOrigin:
-        """Prove where a notice comes from. Raises BrokenAnswer where the vendor's keys cannot be had: ask it again."""
+        """Prove where a notice comes from. Raises BrokenResponse where the vendor's keys cannot be had: retry."""
         ...
 
     def notifications(self, body: bytes) -> list[Notification]:
-        """What a notice says. Raises BrokenAnswer where it says nothing that can be understood."""
+        """What a notice says. Raises BrokenResponse where it says nothing that can be understood."""
         ...

@@ -16,7 +16,7 @@ class SyntheticUnavailable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Wearer:
+class SyntheticParticipant:
     """Who wears a synthetic device. `number` makes another person of the same seed; 1 is the first."""
 
     device: str
@@ -40,21 +40,21 @@ class SyntheticProvider(Protocol):
         """Raises SyntheticUnavailable if the provider cannot work on this machine."""
         ...
 
-    def day_starts_at(self, wearer: Wearer, on: dt.date) -> dt.datetime:
+    def day_starts_at(self, participant: SyntheticParticipant, on: dt.date) -> dt.datetime:
         """The first instant of a local day of the wearer, by the clock of their device."""
         ...
 
-    def uploaded_until(self, wearer: Wearer, now: dt.datetime) -> dt.datetime | None:
+    def uploaded_until(self, participant: SyntheticParticipant, now: dt.datetime) -> dt.datetime | None:
         """Up to which instant the wearer's data have arrived by now; None if nothing has."""
         ...
 
-    def states(self, wearer: Wearer, at: dt.datetime) -> list[DeviceState]:
+    def states(self, participant: SyntheticParticipant, at: dt.datetime) -> list[DeviceState]:
         """What a vendor would say of the devices at an instant; none before the first upload, or where it is not told.
 
         `last_sync_at` is never later than uploaded_until, and the battery's level is of that moment.
         """
         ...
 
-    def day(self, wearer: Wearer, on: dt.date, since: dt.datetime, until: dt.datetime) -> Payload:
+    def day(self, participant: SyntheticParticipant, on: dt.date, since: dt.datetime, until: dt.datetime) -> Payload:
         """What a local day brings with since <= time < until. Empty where nothing was measured."""
         ...

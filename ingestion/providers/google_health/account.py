@@ -1,4 +1,4 @@
-"""What an account says of itself: who it is, its clock, its devices. Pure functions; raise BrokenAnswer."""
+"""What an account says of itself: who it is, its clock, its devices. Pure functions; raise BrokenResponse."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from ingestion.providers.base.errors import BrokenAnswer
+from ingestion.providers.base.errors import BrokenResponse
 from ingestion.providers.base.live import AccountSettings, DeviceKind, DeviceState, Identity
 from ingestion.providers.google_health.listing import (
     NOTHING,
@@ -65,21 +65,21 @@ _DEVICES = ListDecoder("pairedDevices", _Device)
 def _resource(body: bytes, decoder: msgspec.json.Decoder[R]) -> R:
     found = decoded(decoder, body)
     if found.error:
-        raise BrokenAnswer("error_in_body")
+        raise BrokenResponse("error_in_body")
     return found
 
 
 def identity(body: bytes) -> Identity:
     found = _resource(body, _IDENTITY)
     if not found.healthUserId:
-        raise BrokenAnswer("unexpected_shape")
+        raise BrokenResponse("unexpected_shape")
     return Identity(found.healthUserId, found.legacyUserId or None)
 
 
 def settings(body: bytes) -> AccountSettings:
     found = _resource(body, _SETTINGS)
     if not (found.name or found.timeZone or found.utcOffset):
-        raise BrokenAnswer("unexpected_shape")
+        raise BrokenResponse("unexpected_shape")
     east = offset(found.utcOffset)
     return AccountSettings(found.timeZone or None, None if east == NO_OFFSET else east)
 

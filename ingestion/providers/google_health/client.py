@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import httpx
 
-from ingestion.providers.base.errors import BrokenAnswer
+from ingestion.providers.base.errors import BrokenResponse
 from ingestion.providers.base.live import (
     AccountSettings,
     DataType,
@@ -136,7 +136,7 @@ class GoogleHealth:
             if not page.token:
                 return found
             if page.token in seen:
-                raise BrokenAnswer("endless_pages")
+                raise BrokenResponse("endless_pages")
             seen.add(page.token)
             parameters["pageToken"] = page.token
 
@@ -154,7 +154,7 @@ class GoogleHealth:
     def notifications(self, body: bytes) -> list[Notification]:
         found = webhooks.received(body)
         if not found.notifications and found.malformed:
-            raise BrokenAnswer("malformed_notice")
+            raise BrokenResponse("malformed_notice")
         return found.notifications
 
     # --- data ---
@@ -215,13 +215,13 @@ class GoogleHealth:
         for body in rollup_bodies(start, end, seconds, self._config):
             seen = {""}
             while True:
-                answer = rollup_page(wanted, self._ask(access_token, "POST", url, cost, json=body))
+                answer = rollup_page(wanted, self._request(access_token, "POST", url, cost, json=body))
                 pages.append(answer)
                 _say(answer.unreadable, "sums")
                 if not answer.token:
                     break
                 if answer.token in seen:
-                    raise BrokenAnswer("endless_pages")
+                    raise BrokenResponse("endless_pages")
                 seen.add(answer.token)
                 body["pageToken"] = answer.token
         return pages
@@ -230,16 +230,16 @@ class GoogleHealth:
         parameters = list_parameters(wanted, span, self._config)
         if token:
             parameters["pageToken"] = token
-        return self._ask(access_token, "GET", self._points(wanted), cost, params=parameters)
+        return self._request(access_token, "GET", self._points(wanted), cost, params=parameters)
 
     def _get(self, access_token: str, resource: str, cost: Cost, parameters: dict[str, str] | None = None) -> bytes:
         url = f"{self._config.api_url}/v4/users/me/{resource}"
-        return self._ask(access_token, "GET", url, cost, params=parameters or {})
+        return self._request(access_token, "GET", url, cost, params=parameters or {})
 
     def _points(self, wanted: GoogleType) -> str:
         return f"{self._config.api_url}/v4/users/me/dataTypes/{wanted.code}/dataPoints"
 
-    def _ask(self, access_token: str, method: str, url: str, cost: Cost, **content: object) -> bytes:
+    def _request(self, access_token: str, method: str, url: str, cost: Cost, **content: object) -> bytes:
         headers = {"Authorization": f"Bearer {access_token}", "Accept": "application/json"}
         response = self._transport.send(self._transport.request(method, url, headers=headers, **content), cost=cost)
         if response.status_code != httpx.codes.OK:

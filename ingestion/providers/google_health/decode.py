@@ -2,7 +2,7 @@
 
 A page is decoded by a typed decoder made from the table of data types, which reads only what we keep; then times,
 values, sources and offsets become arrays. A record that cannot be read is counted by its reason and left out; a page
-of which none can be read raises BrokenAnswer, as everything does that is no page.
+of which none can be read raises BrokenResponse, as everything does that is no page.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from msgspec import Raw, Struct
 from numpy.typing import NDArray
 
-from ingestion.providers.base.errors import BrokenAnswer
+from ingestion.providers.base.errors import BrokenResponse
 from ingestion.providers.google_health.google_type import GoogleType, Kind, Member
 from ingestion.providers.google_health.listing import NOTHING, SHAPE, ListDecoder, decoded, specified
 from ingestion.providers.google_health.times import NO_OFFSET, Fault, Mask, dates, instants, lengths, offsets, readable
@@ -79,7 +79,7 @@ class Origin:
         """The source that a point's `dataSource` names; `raw` is its JSON, empty where there is none.
 
         The platform is Google's word for it, with the application that wrote the point where it is named: two
-        applications may pass on the same device's data. Raises BrokenAnswer.
+        applications may pass on the same device's data. Raises BrokenResponse.
         """
         told = decoded(_SOURCE, raw) if raw not in (b"", b"null") else _DataSource()
         device, app = told.device, told.application
@@ -154,7 +154,7 @@ def _page_decoder(data_type: GoogleType) -> ListDecoder[Any]:
 
 
 def page(data_type: GoogleType, body: bytes, origin: Origin) -> Page:
-    """An answer to `list` for a type of samples, intervals or days. Raises BrokenAnswer."""
+    """An answer to `list` for a type of samples, intervals or days. Raises BrokenResponse."""
     listed = _page_decoder(data_type).read(body)
     payloads = list(map(attrgetter(data_type.payload), listed.records))
     time, seconds, offset, faults = _DATING[data_type.kind](payloads)
@@ -191,7 +191,7 @@ def _sources(points: Sequence[Any], origin: Origin) -> tuple[NDArray[np.int32], 
     for raw, code in codes.items():
         try:
             sources.append(origin.source(raw))
-        except BrokenAnswer:
+        except BrokenResponse:
             sources.append(origin.source(b""))
             unknown |= column == code
     return column, sources, unknown

@@ -14,7 +14,7 @@ from msgspec import Raw, Struct
 
 from ingestion.providers.base.errors import (
     AccessGone,
-    BrokenAnswer,
+    BrokenResponse,
     ClientMisconfigured,
     TokenExpired,
     VendorBusy,
@@ -59,7 +59,7 @@ def _read(shape: type[Any], body: bytes) -> Any:
     """The refusal a body tells of; one of nothing where it tells of none, as proxies' pages do."""
     try:
         return decoded(msgspec.json.Decoder(shape), body)
-    except BrokenAnswer:
+    except BrokenResponse:
         return shape()
 
 
@@ -89,7 +89,7 @@ def api_error(response: httpx.Response, now: dt.datetime) -> VendorError:  # noq
     # Details may be missing. A 403 that is not in Google's own form says nothing about a participant.
     if reasons & DENIED or (not reasons and refusal.status == "PERMISSION_DENIED"):
         return AccessGone(AccessGone.DENIED)
-    return BrokenAnswer(code)
+    return BrokenResponse(code)
 
 
 def oauth_error(response: httpx.Response, now: dt.datetime, *, refused: str) -> VendorError:
@@ -102,7 +102,7 @@ def oauth_error(response: httpx.Response, now: dt.datetime, *, refused: str) -> 
     if refusal.error == "invalid_grant":
         return AccessGone(AccessGone.REAUTHENTICATION if refusal.error_subtype == "invalid_rapt" else refused)
     code = _code([refusal.error], response.status_code)
-    return ClientMisconfigured(code) if refusal.error in OUR_CLIENT else BrokenAnswer(code)
+    return ClientMisconfigured(code) if refusal.error in OUR_CLIENT else BrokenResponse(code)
 
 
 def retry_after(response: httpx.Response, now: dt.datetime, delays: Iterable[str] = ()) -> float | None:

@@ -50,7 +50,7 @@ _POINTS = ListDecoder("dataPoints", _Point)
 
 
 def exercise_page(body: bytes, origin: Origin) -> SessionPage[ExerciseRecord]:
-    """An answer to `list` for exercise. Raises BrokenAnswer."""
+    """An answer to `list` for exercise. Raises BrokenResponse."""
 
     def exercise(point: _Point, start: dt.datetime, end: dt.datetime, skipped: Counter[str]) -> ExerciseRecord:
         return _record(point, start, end, origin)

@@ -1,6 +1,6 @@
 """Google's JSON answers: resources, and lists of records of which one that cannot be read spoils no other.
 
-What is not an answer (truncated, an error, another shape) raises BrokenAnswer and is never an empty list. Null is
+What is not an answer (truncated, an error, another shape) raises BrokenResponse and is never an empty list. Null is
 taken for what is left out, as proto3 has it; fields and enum values that we do not know are passed over.
 """
 
@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec import Raw
 
-from ingestion.providers.base.errors import BrokenAnswer
+from ingestion.providers.base.errors import BrokenResponse
 
 NOTHING = Raw(b"")
 SHAPE = "unexpected_shape"
@@ -27,16 +27,16 @@ _OBJECT = msgspec.json.Decoder(dict[str, Raw])
 
 
 def decoded(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
-    """Raises BrokenAnswer where a body is not what the decoder expects: `not_json` or `unexpected_shape`."""
+    """Raises BrokenResponse where a body is not what the decoder expects: `not_json` or `unexpected_shape`."""
     try:
         try:
             return decoder.decode(body)
         except msgspec.ValidationError:
             return decoder.decode(msgspec.json.encode(_without_nulls(_ANYTHING.decode(body))))
     except msgspec.ValidationError as error:
-        raise BrokenAnswer(SHAPE) from error
+        raise BrokenResponse(SHAPE) from error
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise BrokenAnswer("not_json") from error
+        raise BrokenResponse("not_json") from error
 
 
 def _without_nulls(value: Any) -> Any:
@@ -49,7 +49,7 @@ def _without_nulls(value: Any) -> Any:
 @dataclass(slots=True)
 class Listed(Generic[T]):
     """The records of a list answer in Google's order, the token of the next page or "", and how many could not be
-    read, by reason: BrokenAnswer's codes."""
+    read, by reason: BrokenResponse's codes."""
 
     records: list[T]
     token: str
@@ -61,11 +61,11 @@ class ListDecoder(Generic[T]):
 
     def __init__(self, key: str, record: type[T]) -> None:
         self._key = key
-        self._whole = self._answer(record)
-        self._apart = self._answer(Raw)
+        self._whole = self._response_decoder(record)
+        self._apart = self._response_decoder(Raw)
         self._one = msgspec.json.Decoder(record, strict=False)
 
-    def _answer(self, record: Any) -> msgspec.json.Decoder[Any]:
+    def _response_decoder(self, record: Any) -> msgspec.json.Decoder[Any]:
         fields = [(self._key, list[record] | None, None), ("nextPageToken", str, ""), ("error", Raw, NOTHING)]
         return msgspec.json.Decoder(msgspec.defstruct("Answer", fields), strict=False)
 
@@ -73,11 +73,11 @@ class ListDecoder(Generic[T]):
         """The answer as one, which is fast; where some record does not fit, each by itself.
 
         An empty list comes as an object without the key. So does an error, and anything else that is no list: they
-        are told apart by what there is instead. Raises BrokenAnswer.
+        are told apart by what there is instead. Raises BrokenResponse.
         """
         try:
             page = decoded(self._whole, body)
-        except BrokenAnswer as fault:
+        except BrokenResponse as fault:
             if fault.code != SHAPE:
                 raise
             page = decoded(self._apart, body)
@@ -89,7 +89,7 @@ class ListDecoder(Generic[T]):
         if page.error or records is None:
             others = decoded(_OBJECT, body).keys() - {self._key, *AROUND}
             if others:
-                raise BrokenAnswer("error_in_body" if "error" in others else SHAPE)
+                raise BrokenResponse("error_in_body" if "error" in others else SHAPE)
         return records or []
 
     def _each(self, records: Iterable[Raw], token: str) -> Listed[T]:
@@ -97,15 +97,15 @@ class ListDecoder(Generic[T]):
         for raw in records:
             try:
                 listed.records.append(decoded(self._one, bytes(raw)))
-            except BrokenAnswer as fault:
+            except BrokenResponse as fault:
                 listed.unreadable[fault.code] += 1
         return listed
 
 
 def refuse_whole(readable: int, unreadable: Counter[str]) -> None:
-    """A page of which no record can be read is none: the vendor changed something. Raises BrokenAnswer."""
+    """A page of which no record can be read is none: the vendor changed something. Raises BrokenResponse."""
     if unreadable and not readable:
-        raise BrokenAnswer(unreadable.most_common(1)[0][0])
+        raise BrokenResponse(unreadable.most_common(1)[0][0])
 
 
 def specified(word: str) -> str:
@@ -124,6 +124,6 @@ def parts(decoder: msgspec.json.Decoder[T], raws: Iterable[Raw]) -> tuple[list[T
     for raw in raws:
         try:
             found.append(decoded(decoder, bytes(raw)))
-        except BrokenAnswer:
+        except BrokenResponse:
             lost += 1
     return found, lost

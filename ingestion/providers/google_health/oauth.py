@@ -9,7 +9,7 @@ import httpx
 from msgspec import Struct
 from msgspec.json import Decoder
 
-from ingestion.providers.base.errors import AccessGone, BrokenAnswer, ClientMisconfigured
+from ingestion.providers.base.errors import AccessGone, BrokenResponse, ClientMisconfigured
 from ingestion.providers.base.live import Grant
 from ingestion.providers.google_health.config import GoogleConfig
 from ingestion.providers.google_health.errors import oauth_error
@@ -93,7 +93,7 @@ class OAuth:
             raise oauth_error(response, self._clock(), refused=refused)
         tokens = decoded(_TOKENS, response.content)
         if not tokens.access_token or tokens.expires_in <= 0:
-            raise BrokenAnswer("unexpected_shape")
+            raise BrokenResponse("unexpected_shape")
         return tokens
 
     def revoke(self, token: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from ingestion.providers.base.errors import BrokenAnswer
+from ingestion.providers.base.errors import BrokenResponse
 from ingestion.providers.google_health.requests import Span
 
 # More than any honest answer takes: an hour of heart rate in single seconds would be 3,600 parts of half a page.
@@ -35,7 +35,7 @@ P = TypeVar("P", bound=AnyPage)
 def all_pages(span: Span, ask: Callable[[Span, str], P], full: int) -> list[P]:
     """The pages that cover a span, newest first. `ask` answers a span and a page token ("" for the first page).
 
-    A page of `full` points or more is taken to be followed by another, whatever it says. Raises BrokenAnswer where
+    A page of `full` points or more is taken to be followed by another, whatever it says. Raises BrokenResponse where
     the pages do not end.
     """
     pages: list[P] = []
@@ -45,12 +45,12 @@ def all_pages(span: Span, ask: Callable[[Span, str], P], full: int) -> list[P]:
         token, empty = "", 0
         while True:
             if (requests := requests + 1) > MOST_REQUESTS:
-                raise BrokenAnswer("endless_pages")
+                raise BrokenResponse("endless_pages")
             page = ask(part, token)
             token = page.token
             empty = 0 if page.sent else empty + 1
             if empty > MOST_EMPTY:
-                raise BrokenAnswer("endless_pages")
+                raise BrokenResponse("endless_pages")
             followed = bool(token) or page.sent >= full
             if followed and page.sent and (halves := part.halves()):
                 pending += halves

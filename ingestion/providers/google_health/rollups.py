@@ -53,7 +53,7 @@ def _members(data_type: GoogleType) -> RollupMembers:
 
 
 def rollup_page(data_type: GoogleType, body: bytes) -> RollupPage:
-    """An answer to `rollUp`. Raises BrokenAnswer, ValueError for a type that has no rollUp."""
+    """An answer to `rollUp`. Raises BrokenResponse, ValueError for a type that has no rollUp."""
     listed = _decoder(data_type).read(body)
     windows = listed.records
     time, seconds, faults = lengths([one.startTime for one in windows], [one.endTime for one in windows])

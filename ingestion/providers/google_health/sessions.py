@@ -11,7 +11,7 @@ from typing import Annotated, Generic, TypeVar
 
 from msgspec import Meta, Struct
 
-from ingestion.providers.base.errors import BrokenAnswer
+from ingestion.providers.base.errors import BrokenResponse
 from ingestion.providers.google_health.listing import Listed, refuse_whole
 from ingestion.providers.google_health.times import NO_OFFSET, offset
 from metrics.batch import EARLIEST, instant, microseconds
@@ -36,15 +36,15 @@ class Interval(Struct):
     endUtcOffset: str = ""  # noqa: N815
 
     def span(self) -> tuple[dt.datetime, dt.datetime] | None:
-        """Start and end; None while it goes on. Raises BrokenAnswer where it can be no session's."""
+        """Start and end; None while it goes on. Raises BrokenResponse where it can be no session's."""
         if not FIRST <= self.startTime < LAST:
-            raise BrokenAnswer("not_a_time")
+            raise BrokenResponse("not_a_time")
         if self.endTime is None:
             return None
         if self.endTime <= self.startTime:
-            raise BrokenAnswer("interval_ends_before_it_starts")
+            raise BrokenResponse("interval_ends_before_it_starts")
         if self.endTime - self.startTime > LONGEST:
-            raise BrokenAnswer("interval_too_long")
+            raise BrokenResponse("interval_too_long")
         return self.startTime, self.endTime
 
     def clocks(self) -> list[tuple[int, int]]:
@@ -83,7 +83,7 @@ def session_page(
     record: Callable[[P, dt.datetime, dt.datetime, Counter[str]], R],
 ) -> SessionPage[R]:
     """A page from the points of an answer. `record` makes one of a point, its start and end, and counts what it
-    leaves out. Raises BrokenAnswer where nothing can be read."""
+    leaves out. Raises BrokenResponse where nothing can be read."""
     page: SessionPage[R] = SessionPage(listed.token, [], [], listed.unreadable, Counter())
     for point in listed.records:
         interval = interval_of(point)
@@ -92,7 +92,7 @@ def session_page(
                 page.sessions.append((record(point, *span, page.skipped), interval.clocks()))
             else:
                 page.unfinished.append(microseconds(interval.startTime))
-        except BrokenAnswer as fault:
+        except BrokenResponse as fault:
             page.unreadable[fault.code] += 1
     refuse_whole(len(page.sessions) + len(page.unfinished), page.unreadable)
     return page

@@ -10,7 +10,7 @@ import httpx
 from ingestion.providers.google_health.client import GoogleHealth
 from ingestion.providers.google_health.config import GoogleConfig
 from ingestion.providers.google_health.signing_keys import Cache
-from ingestion.providers.google_health.simulator.browser_session import Visitor
+from ingestion.providers.google_health.simulator.browser_session import BrowserSession
 
 
 def build(http: httpx.Client, cache: Cache, options: Mapping[str, Any]) -> GoogleHealth:
@@ -44,7 +44,7 @@ def build(http: httpx.Client, cache: Cache, options: Mapping[str, Any]) -> Googl
     )
 
 
-def simulated(http: httpx.Client, options: Mapping[str, Any]) -> Visitor | None:
+def simulated(http: httpx.Client, options: Mapping[str, Any]) -> BrowserSession | None:
     """The simulator that plays Google here, None where Google itself is asked."""
     address = options.get("simulator_url")
-    return Visitor(http, str(address)) if address else None
+    return BrowserSession(http, str(address)) if address else None

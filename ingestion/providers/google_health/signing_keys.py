@@ -17,7 +17,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from msgspec import Raw, Struct
 
-from ingestion.providers.base.errors import BrokenAnswer
+from ingestion.providers.base.errors import BrokenResponse
 from ingestion.providers.google_health.listing import decoded, parts
 from ingestion.providers.google_health.transport import Transport
 
@@ -67,13 +67,13 @@ class KeySet:
         self._cache = cache
 
     def key(self, key_id: int) -> ec.EllipticCurvePublicKey | None:
-        """The key of this id, None if there is none. Raises BrokenAnswer where the set cannot be had."""
+        """The key of this id, None if there is none. Raises BrokenResponse where the set cannot be had."""
         kept = self._cache.get(self._name("keys"))
         if kept is not None and (known := parse(kept).get(key_id)):
             return known
         if not self._cache.add(self._name("asked"), 1, REFETCH_GAP):
             if kept is None:
-                raise BrokenAnswer("keyset_unavailable")
+                raise BrokenResponse("keyset_unavailable")
             return None
         body = self._fetch()
         self._cache.set(self._name("keys"), body, KEPT)
@@ -82,7 +82,7 @@ class KeySet:
     def _fetch(self) -> bytes:
         response = self._transport.send(self._transport.request("GET", self._url))
         if response.status_code != 200 or not parse(response.content):
-            raise BrokenAnswer("keyset_unavailable")
+            raise BrokenResponse("keyset_unavailable")
         return response.content
 
     def _name(self, what: str) -> str:
@@ -92,7 +92,7 @@ class KeySet:
 def parse(body: bytes) -> dict[int, ec.EllipticCurvePublicKey]:
     """Enabled P-256 keys by id; others, and what is none, are passed over: one does not take the others with it.
 
-    Raises BrokenAnswer where a body is no key set.
+    Raises BrokenResponse where a body is no key set.
     """
     keys = {}
     for key in parts(_KEY, decoded(_DECODER, body).key)[0]:

@@ -15,7 +15,7 @@ from ingestion.providers.google_health.assembly import left_out, offset_changes
 from ingestion.providers.google_health.decode import Origin
 from ingestion.providers.google_health.listing import NOTHING, ListDecoder, named, parts
 from ingestion.providers.google_health.sessions import Instant, Interval, SessionPage, session_id, session_page
-from ingestion.providers.takeout.sleep import Stretch, overlay
+from ingestion.providers.takeout.sleep import StageInterval, overlay
 from metrics.batch import Payload, SleepRecord, Stage, microseconds
 
 STAGES = {
@@ -61,7 +61,7 @@ _STAGE = msgspec.json.Decoder(_Stage)
 
 
 def sleep_page(body: bytes, origin: Origin) -> SessionPage[SleepRecord]:
-    """An answer to `list` for sleep. Raises BrokenAnswer."""
+    """An answer to `list` for sleep. Raises BrokenResponse."""
 
     def night(point: _Point, start: dt.datetime, end: dt.datetime, skipped: Counter[str]) -> SleepRecord:
         return _night(point, start, end, origin, skipped)
@@ -89,23 +89,23 @@ def _night(
     point: _Point, starts_at: dt.datetime, ends_at: dt.datetime, origin: Origin, skipped: Counter[str]
 ) -> SleepRecord:
     sleep, metadata = point.sleep, point.sleep.metadata
-    stretches = _stretches(sleep.stages, starts_at, skipped)
+    intervals = _stage_intervals(sleep.stages, starts_at, skipped)
     # The night's own minutes count short awakenings, which lie on top of the stages.
-    for short in _stretches(sleep.shortAwakenings, starts_at, skipped):
-        stretches = overlay(stretches, short)
+    for short in _stage_intervals(sleep.shortAwakenings, starts_at, skipped):
+        intervals = overlay(intervals, short)
     return SleepRecord(
         origin.source(bytes(point.dataSource)),
         # Without an id in its name the night is known by its start.
         session_id((named(point.name), metadata.externalId if metadata else "", str(microseconds(starts_at)))),
         starts_at,
         ends_at,
-        tuple(Stage(starts_at + dt.timedelta(seconds=at), length, stage) for at, length, stage in stretches),
+        tuple(Stage(starts_at + dt.timedelta(seconds=at), length, stage) for at, length, stage in intervals),
         is_main=metadata.mainSleep if metadata else None,
         processed=metadata.processed if metadata else True,
     )
 
 
-def _stretches(raws: Iterable[Raw], starts_at: dt.datetime, skipped: Counter[str]) -> list[Stretch]:
+def _stage_intervals(raws: Iterable[Raw], starts_at: dt.datetime, skipped: Counter[str]) -> list[StageInterval]:
     """Stages as (seconds from the night's start, seconds long, stage), in order of time. One of no length is none."""
     found = []
     stages, lost = parts(_STAGE, raws)

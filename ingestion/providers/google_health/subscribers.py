@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from msgspec import Raw, Struct
 
-from ingestion.providers.base.errors import AccessGone, BrokenAnswer, ClientMisconfigured, VendorError
+from ingestion.providers.base.errors import AccessGone, BrokenResponse, ClientMisconfigured, VendorError
 from ingestion.providers.google_health.config import GoogleConfig
 from ingestion.providers.google_health.errors import api_error
 from ingestion.providers.google_health.listing import NOTHING, ListDecoder, decoded
@@ -131,12 +131,12 @@ class Subscribers:
         found: list[Subscriber] = []
         parameters: dict[str, str] = {}
         while True:
-            page = _SUBSCRIBERS.read(self._ask("GET", self._url, params=parameters))
+            page = _SUBSCRIBERS.read(self._request("GET", self._url, params=parameters))
             found += [_subscriber(one) for one in page.records]
             if not page.token:
                 return found
             if parameters.get("pageToken") == page.token:
-                raise BrokenAnswer("endless_pages")
+                raise BrokenResponse("endless_pages")
             parameters = {"pageToken": page.token}
 
     def ensure(self, subscriber_id: str, endpoint: str, secret: str, data_types: Iterable[str]) -> bool:
@@ -162,14 +162,14 @@ class Subscribers:
         self._operate("DELETE", f"{self._url}/{subscriber_id}", params={"force": "true"})
 
     def _operate(self, method: str, url: str, **content: object) -> None:
-        """Raises BrokenAnswer where the operation failed, or goes on after the answer: look at `all` then."""
-        operation = decoded(_OPERATION, self._ask(method, url, **content))
+        """Raises BrokenResponse where the operation failed, or goes on after the answer: look at `all` then."""
+        operation = decoded(_OPERATION, self._request(method, url, **content))
         if operation.error:
-            raise BrokenAnswer("operation_failed")
+            raise BrokenResponse("operation_failed")
         if not operation.done:
-            raise BrokenAnswer("operation_pending")
+            raise BrokenResponse("operation_pending")
 
-    def _ask(self, method: str, url: str, **content: object) -> bytes:
+    def _request(self, method: str, url: str, **content: object) -> bytes:
         if not self._token:
             self._token = self._oauth.token_of_service(self._account.assertion(self._config.token_url, self._clock()))
         request = self._transport.request(method, url, headers={"Authorization": f"Bearer {self._token}"}, **content)

@@ -26,7 +26,7 @@ Fault = tuple[str, Mask]  # a reason, and the records that it concerns
 def readable(count: int, faults: Iterable[Fault], unreadable: Counter[str]) -> Mask:
     """Which of so many records no fault concerns; the others are counted as unreadable, each by its first fault.
 
-    Raises BrokenAnswer where there are records and none can be read.
+    Raises BrokenResponse where there are records and none can be read.
     """
     good = np.ones(count, dtype=np.bool_)
     for reason, mask in faults:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from ingestion.providers.base.errors import BrokenAnswer
+from ingestion.providers.base.errors import BrokenResponse
 
 # Worth a second try at once. Others are refusals, or want a wait that no worker should be held for.
 BLIPS = {500, 502, 503, 504}
@@ -41,7 +41,7 @@ class Transport:
         return self._http.build_request(method, url, timeout=self._timeout, **content)  # type: ignore[arg-type]
 
     def send(self, request: httpx.Request, *, cost: Cost | None = None, once: bool = False) -> httpx.Response:
-        """The whole answer, of whatever status. Raises BrokenAnswer where none came, at the last try.
+        """The whole answer, of whatever status. Raises BrokenResponse where none came, at the last try.
 
         `once`: what the request does can be done a single time only, so it is not tried again.
         """
@@ -63,6 +63,6 @@ class Transport:
                     return response
             elif attempt == last:
                 # httpx's own exception is not chained: it carries the request, and with it a token.
-                raise BrokenAnswer(trouble)
+                raise BrokenResponse(trouble)
             self._pause(FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311  jitter
         raise AssertionError("a transport has at least one attempt")

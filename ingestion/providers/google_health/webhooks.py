@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from msgspec import Raw, Struct
 
-from ingestion.providers.base.errors import BrokenAnswer
+from ingestion.providers.base.errors import BrokenResponse
 from ingestion.providers.base.live import NoticeOrigin, Notification
 from ingestion.providers.google_health.listing import NOTHING, decoded, parts
 from ingestion.providers.google_health.signing_keys import KeySet
@@ -45,7 +45,7 @@ def secret_matches(expected: str, given: str | None) -> bool:
 
 
 def signature_matches(signature: str | None, body: bytes, keys: KeySet) -> bool:
-    """Whether Google signed these very bytes. Raises BrokenAnswer where its keys cannot be had: then let it try again.
+    """Whether Google signed these very bytes. Raises BrokenResponse where its keys cannot be had: it may retry.
 
     The header is base64 of 0x01, four bytes of key id, and an ECDSA signature (P-256, SHA-256, DER).
     """
@@ -128,12 +128,12 @@ YEARS = range(2005, 2200)
 def received(body: bytes) -> Received:
     """A body, which holds one message or a list of them. One that is malformed does not take the others with it.
 
-    Raises BrokenAnswer where the body is a list that is no JSON.
+    Raises BrokenResponse where the body is a list that is no JSON.
     """
     try:
         messages = msgspec.json.decode(body, type=list[Raw]) if body.lstrip()[:1] == b"[" else [Raw(body)]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise BrokenAnswer("not_json") from error
+        raise BrokenResponse("not_json") from error
     result = Received([])
     for one in messages:
         try:
@@ -144,7 +144,7 @@ def received(body: bytes) -> Received:
                 result.malformed += 1
             else:
                 result.notifications += list(_notifications(message.data))
-        except BrokenAnswer:
+        except BrokenResponse:
             result.malformed += 1
     return result
 
@@ -153,7 +153,7 @@ def unsigned(body: bytes) -> NoticeOrigin:
     """What a body without a signature is: the vendor's trial call, no message at all, or somebody else's."""
     try:
         found = received(body)
-    except BrokenAnswer:
+    except BrokenResponse:
         return NoticeOrigin.UNREADABLE
     if found.verification:
         return NoticeOrigin.VERIFICATION
@@ -186,7 +186,7 @@ def _edges(interval: _Interval) -> Edges:
     )
     for raw, read in forms:
         # Instants without a zone, dates that are none, a time that is no time.
-        with contextlib.suppress(BrokenAnswer, ValueError, OverflowError):
+        with contextlib.suppress(BrokenResponse, ValueError, OverflowError):
             if bytes(raw) and (edges := _bounded(*read(bytes(raw)))):
                 return edges
     return NOWHERE

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from ingestion.providers.synthetic import calendar, wear
 from ingestion.providers.synthetic.nights import night
-from ingestion.providers.synthetic.people import Person, generator
+from ingestion.providers.synthetic.profiles import Profile, generator
 from metrics.batch import instant, microseconds
 
 DAY = 24 * calendar.HOUR
@@ -21,75 +21,75 @@ FORGOTTEN = 3 * DAY  # before a battery goes flat, it has not been charged for a
 LOOKS_BACK = 30  # days: longer than any life of a battery and any outage
 
 
-def last_sync(person: Person, at: dt.datetime) -> dt.datetime | None:
+def last_sync(profile: Profile, at: dt.datetime) -> dt.datetime | None:
     """When the device last handed over its data before an instant; None: it has not yet. A flat one does not."""
-    uploaded = calendar.uploaded_until(person, at)
-    if uploaded is None or microseconds(uploaded) < wear.given_at(person):
+    uploaded = calendar.uploaded_until(profile, at)
+    if uploaded is None or microseconds(uploaded) < wear.given_at(profile):
         return None
     moment = microseconds(uploaded)
-    for dies, charged in _deaths(person, moment):
+    for dies, charged in _deaths(profile, moment):
         if dies <= moment < charged:
             moment = dies
     return instant(moment)
 
 
-def percent(person: Person, at: dt.datetime) -> int:
+def percent(profile: Profile, at: dt.datetime) -> int:
     """How full the battery is at an instant at which the device is alive: 1 to 100."""
     moment = microseconds(at)
-    full = _full_at(person, moment)
-    life = SPARE * person.charge_every_days * DAY
-    ahead = [dies for dies, _ in _deaths(person, moment) if dies >= moment]
-    if ahead and _full_at(person, min(ahead)) == full:
+    full = _full_at(profile, moment)
+    life = SPARE * profile.charge_every_days * DAY
+    ahead = [dies for dies, _ in _deaths(profile, moment) if dies >= moment]
+    if ahead and _full_at(profile, min(ahead)) == full:
         life = max(min(ahead) - full, 1)
     return max(1, round(100 * (1 - (moment - full) / life)))
 
 
-def word(percent: int) -> str:
+def charge_status(percent: int) -> str:
     """The level as vendors put it."""
     return "High" if percent > 60 else "Medium" if percent > 25 else "Low"
 
 
-def _deaths(person: Person, moment: int) -> Iterator[wear.Span]:
+def _deaths(profile: Profile, moment: int) -> Iterator[wear.Span]:
     """When the battery goes flat around an instant, and when it is charged again."""
-    on = instant(moment).astimezone(person.zone).date()
+    on = instant(moment).astimezone(profile.zone).date()
     for back in range(-LOOKS_BACK // 2, LOOKS_BACK // 2):
-        yield from wear.flat_from(person, on - dt.timedelta(days=back))
-    dropped = wear.dropped_at(person)
+        yield from wear.flat_from(profile, on - dt.timedelta(days=back))
+    dropped = wear.dropped_at(profile)
     if dropped is not None:
-        yield _full_at(person, dropped) + round(SPARE * person.charge_every_days * DAY), 2**62
+        yield _full_at(profile, dropped) + round(SPARE * profile.charge_every_days * DAY), 2**62
 
 
-def _full_at(person: Person, moment: int) -> int:
+def _full_at(profile: Profile, moment: int) -> int:
     """When the battery was last full, at an instant or before: after a charge, an outage, or as it was handed out."""
-    dropped = wear.dropped_at(person)
+    dropped = wear.dropped_at(profile)
     if dropped is not None:
         moment = min(moment, dropped)
-    on = instant(moment).astimezone(person.zone).date()
+    on = instant(moment).astimezone(profile.zone).date()
     for back in range(-1, LOOKS_BACK):
         day = on - dt.timedelta(days=back)
-        charge = _charge(person, day)
-        ends = [] if charge is None or _forgotten(person, day, charge) else [charge[1]]
-        ends += [charged for _, charged in wear.flat_until(person, day)]
+        charge = _charge(profile, day)
+        ends = [] if charge is None or _forgotten(profile, day, charge) else [charge[1]]
+        ends += [charged for _, charged in wear.flat_until(profile, day)]
         past = [end for end in ends if end <= moment]
         if past:
-            return max(*past, wear.given_at(person))
-        if day < person.starts_on:
+            return max(*past, wear.given_at(profile))
+        if day < profile.starts_on:
             break
-    return wear.given_at(person)
+    return wear.given_at(profile)
 
 
-def _forgotten(person: Person, day: dt.date, charge: wear.Span) -> bool:
+def _forgotten(profile: Profile, day: dt.date, charge: wear.Span) -> bool:
     """Whether a charge fell out, for the battery was flat then or about to be."""
-    ahead = (span for n in range(-8, 5) for span in wear.flat_from(person, day + dt.timedelta(days=n)))
+    ahead = (span for n in range(-8, 5) for span in wear.flat_from(profile, day + dt.timedelta(days=n)))
     return any(dies - FORGOTTEN < charge[1] and charge[0] < charged for dies, charged in ahead)
 
 
 @lru_cache(maxsize=4096)
-def _charge(person: Person, on: dt.date) -> wear.Span | None:
+def _charge(profile: Profile, on: dt.date) -> wear.Span | None:
     """The charge of a day, at the minutes in which the device is off the wrist for it."""
-    if on < person.starts_on or not wear.charges_on(person, on):
+    if on < profile.starts_on or not wear.charges_on(profile, on):
         return None
-    span = calendar.local_day(person, on)
-    rng, tomorrow = (generator(person.seed, person.number, d.toordinal()) for d in (on, on + dt.timedelta(days=1)))
-    before, after = night(person, on, rng), night(person, on + dt.timedelta(days=1), tomorrow)
-    return wear.routine(person, span, before, after, rng).charge
+    span = calendar.local_day(profile, on)
+    rng, tomorrow = (generator(profile.seed, profile.number, d.toordinal()) for d in (on, on + dt.timedelta(days=1)))
+    before, after = night(profile, on, rng), night(profile, on + dt.timedelta(days=1), tomorrow)
+    return wear.routine(profile, span, before, after, rng).charge

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ingestion.providers.synthetic.people import Person, Story
+from ingestion.providers.synthetic.profiles import Profile, Story
 from metrics.batch import MICROSECOND, OffsetChange, instant, microseconds
 
 MINUTE = 60 * MICROSECOND
@@ -48,27 +48,27 @@ def _wall(on: dt.date, hour: int, zone: zoneinfo.ZoneInfo) -> int:
     return microseconds(dt.datetime(on.year, on.month, on.day, hour, tzinfo=zone))
 
 
-def trip(person: Person) -> tuple[int, int] | None:
+def trip(profile: Profile) -> tuple[int, int] | None:
     """The instants at which the traveller's clock changes and changes back; None for those who stay at home."""
-    if person.story is not Story.TRAVELS:
+    if profile.story is not Story.TRAVELS:
         return None
-    leaves, returns = (person.starts_on + dt.timedelta(days=n) for n in (TRIP_FIRST, TRIP_LAST))
-    return _wall(leaves, 12, person.zone), _wall(returns, 12, person.away)
+    leaves, returns = (profile.starts_on + dt.timedelta(days=n) for n in (TRIP_FIRST, TRIP_LAST))
+    return _wall(leaves, 12, profile.zone), _wall(returns, 12, profile.away)
 
 
-def zone_at(person: Person, at: int) -> zoneinfo.ZoneInfo:
+def zone_at(profile: Profile, at: int) -> zoneinfo.ZoneInfo:
     """The zone that the device's clock keeps at an instant."""
-    away = trip(person)
-    return person.away if away and away[0] <= at < away[1] else person.zone
+    away = trip(profile)
+    return profile.away if away and away[0] <= at < away[1] else profile.zone
 
 
-def midnight(person: Person, on: dt.date) -> int:
+def midnight(profile: Profile, on: dt.date) -> int:
     """The instant at which a local day begins, by the clock that the person has with them as it does."""
-    away = trip(person)
-    at_home = _wall(on, 0, person.zone)
+    away = trip(profile)
+    at_home = _wall(on, 0, profile.zone)
     if away is None:
         return at_home
-    abroad = _wall(on, 0, person.away)
+    abroad = _wall(on, 0, profile.away)
     return abroad if away[0] < abroad and at_home < away[1] else at_home
 
 
@@ -76,38 +76,38 @@ def _offset(zone: zoneinfo.ZoneInfo, at: int) -> int:
     return int((instant(at).astimezone(zone).utcoffset() or dt.timedelta()).total_seconds())
 
 
-def local_day(person: Person, on: dt.date) -> LocalDay:
+def local_day(profile: Profile, on: dt.date) -> LocalDay:
     """One local day of a person. Zones change at quarters of an hour, so a look at each quarter finds every change."""
-    start, end = midnight(person, on), midnight(person, on + dt.timedelta(days=1))
+    start, end = midnight(profile, on), midnight(profile, on + dt.timedelta(days=1))
     quarters = range(start, end, QUARTER)
-    offsets = np.array([_offset(zone_at(person, at), at) for at in quarters], dtype=np.int64)
+    offsets = np.array([_offset(zone_at(profile, at), at) for at in quarters], dtype=np.int64)
     midnight_utc = microseconds(dt.datetime(on.year, on.month, on.day, tzinfo=dt.UTC))
     minutes = np.arange(start, end, MINUTE, dtype=np.int64)
     offset = np.repeat(offsets, 15)[: len(minutes)] * MICROSECOND
     return LocalDay(on, start, end, (minutes + offset - midnight_utc) / HOUR)
 
 
-def wall_instant(person: Person, on: dt.date, hours: float) -> int:
+def wall_instant(profile: Profile, on: dt.date, hours: float) -> int:
     """The instant at which the person's clock shows so many hours past a day's midnight, to the half minute."""
-    start = midnight(person, on)
+    start = midnight(profile, on)
     guess = start + round(hours * 120) * 30 * MICROSECOND
-    zone = zone_at(person, start)
+    zone = zone_at(profile, start)
     return guess - (_offset(zone, guess) - _offset(zone, start)) * MICROSECOND
 
 
-def offset_changes(person: Person, day: LocalDay) -> list[OffsetChange]:
+def offset_changes(profile: Profile, day: LocalDay) -> list[OffsetChange]:
     """What the device tells of its clock in a day: only where it departs from the person's zone and returns to it."""
-    away = trip(person)
+    away = trip(profile)
     if away is None:
         return []
     leaves, returns = away
     found = []
     if day.start <= leaves < day.end:
-        found.append(OffsetChange(instant(leaves), _offset(person.away, leaves)))
+        found.append(OffsetChange(instant(leaves), _offset(profile.away, leaves)))
     summer_time = (
-        OffsetChange(instant(at), _offset(person.away, at))
+        OffsetChange(instant(at), _offset(profile.away, at))
         for at in range(max(day.start, leaves + QUARTER), min(day.end, returns), QUARTER)
-        if _offset(person.away, at) != _offset(person.away, at - QUARTER)
+        if _offset(profile.away, at) != _offset(profile.away, at - QUARTER)
     )
     found.extend(summer_time)
     if day.start <= returns < day.end:
@@ -115,19 +115,19 @@ def offset_changes(person: Person, day: LocalDay) -> list[OffsetChange]:
     return found
 
 
-def uploaded_until(person: Person, now: dt.datetime) -> dt.datetime | None:
+def uploaded_until(profile: Profile, now: dt.datetime) -> dt.datetime | None:
     """Up to which instant the person's data have arrived; None: nothing has come yet, or ever will."""
-    if person.story is Story.NEVER_CONNECTED:
+    if profile.story is Story.NEVER_CONNECTED:
         return None
     moment = microseconds(now)
-    rhythm = UPLOAD_RHYTHM.get(person.story)
+    rhythm = UPLOAD_RHYTHM.get(profile.story)
     if rhythm is None:
-        late = person.upload_minute * MINUTE
+        late = profile.upload_minute * MINUTE
         return instant((moment - late) // QUARTER * QUARTER + late)
     every, first = rhythm
     times = (
-        wall_instant(person, person.starts_on + dt.timedelta(days=n), 20.0)
-        for n in range(first, (now.date() - person.starts_on).days + 2, every)
+        wall_instant(profile, profile.starts_on + dt.timedelta(days=n), 20.0)
+        for n in range(first, (now.date() - profile.starts_on).days + 2, every)
     )
     past = [at for at in times if at <= moment]
     return instant(past[-1]) if past else None

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingestion.providers.synthetic.calendar import MINUTE, midnight, wall_instant
-from ingestion.providers.synthetic.people import Person, Story
+from ingestion.providers.synthetic.profiles import Profile, Story
 from metrics.batch import MICROSECOND, SleepRecord, Stage, instant
 
 HALF_MINUTE = 30 * MICROSECOND
@@ -60,46 +60,46 @@ def _stages(rng: np.random.Generator, halves: int) -> NDArray[np.int8]:
     return np.concatenate([stage, np.full(halves - len(stage), AWAKE, dtype=np.int8)])
 
 
-def _oxygen(person: Person, start: int, stage: NDArray[np.int8], rng: np.random.Generator) -> Points:
+def _oxygen(profile: Profile, start: int, stage: NDArray[np.int8], rng: np.random.Generator) -> Points:
     time = np.arange(-(-start // MINUTE) * MINUTE, start + len(stage) * HALF_MINUTE, MINUTE, dtype=np.int64)
     during = stage[(time - start) // HALF_MINUTE]
     drift = np.convolve(rng.normal(0, 0.55, len(time) + 19), np.ones(20) / 20**0.5, mode="valid")
-    value = np.round(np.clip(person.spo2 + drift - 0.4 * (during == REM), 86.0, 99.5), 1)
+    value = np.round(np.clip(profile.spo2 + drift - 0.4 * (during == REM), 86.0, 99.5), 1)
     kept = (during != AWAKE) & (rng.random(len(time)) < 0.93)
     return time[kept], value[kept]
 
 
-def _variability(person: Person, start: int, stage: NDArray[np.int8], rng: np.random.Generator) -> Points:
+def _variability(profile: Profile, start: int, stage: NDArray[np.int8], rng: np.random.Generator) -> Points:
     step = 5 * MINUTE
     time = np.arange(-(-start // step) * step, start + len(stage) * HALF_MINUTE - step, step, dtype=np.int64)
     during = stage[(time - start) // HALF_MINUTE]
     factor = np.array([0.85, 1.0, 1.15, 0.92])[during] * np.exp(rng.normal(0, 0.16, len(time)))
-    value = np.round(person.rmssd_ms * factor * np.exp(rng.normal(0, 0.12)), 3)
+    value = np.round(profile.rmssd_ms * factor * np.exp(rng.normal(0, 0.12)), 3)
     kept = (during != AWAKE) & (rng.random(len(time)) < 0.95)
     return time[kept], value[kept]
 
 
-def night(person: Person, on: dt.date, rng: np.random.Generator) -> Night:
+def night(profile: Profile, on: dt.date, rng: np.random.Generator) -> Night:
     """The night that ends on a date. It takes the first numbers of that day's generator."""
     weekend = 0.4 if on.weekday() >= 5 else 0.0
-    bed = person.bed_hour + weekend + rng.normal(0, 0.45)
-    wake = float(np.clip(bed + person.sleep_hours + weekend / 2 + rng.normal(0, 0.6), 4.0, 11.0))
-    start = midnight(person, on) + round(bed * 120) * HALF_MINUTE
-    stage = _stages(rng, (wall_instant(person, on, wake) - start) // HALF_MINUTE)
+    bed = profile.bed_hour + weekend + rng.normal(0, 0.45)
+    wake = float(np.clip(bed + profile.sleep_hours + weekend / 2 + rng.normal(0, 0.6), 4.0, 11.0))
+    start = midnight(profile, on) + round(bed * 120) * HALF_MINUTE
+    stage = _stages(rng, (wall_instant(profile, on, wake) - start) // HALF_MINUTE)
     return Night(
         start=start,
         end=start + len(stage) * HALF_MINUTE,
         stage=stage,
-        oxygen=_oxygen(person, start, stage, rng),
-        variability=_variability(person, start, stage, rng),
-        worn=bool(rng.random() >= NIGHT_OFF.get(person.story, 0.03)),
+        oxygen=_oxygen(profile, start, stage, rng),
+        variability=_variability(profile, start, stage, rng),
+        worn=bool(rng.random() >= NIGHT_OFF.get(profile.story, 0.03)),
         deviation_celsius=round(float(rng.normal(0, 0.28)), 1),
-        breaths=round(float(person.breaths + rng.normal(0, 0.45)), 1),
-        resting_heart_rate=float(round(person.resting_heart_rate + rng.normal(0, 1.3))),
+        breaths=round(float(profile.breaths + rng.normal(0, 0.45)), 1),
+        resting_heart_rate=float(round(profile.resting_heart_rate + rng.normal(0, 1.3))),
     )
 
 
-def record(person: Person, night: Night) -> SleepRecord:
+def record(profile: Profile, night: Night) -> SleepRecord:
     """The night as the vendor would report it."""
     edges = np.flatnonzero(np.diff(night.stage)) + 1
     starts = np.concatenate([[0], edges])
@@ -110,7 +110,7 @@ def record(person: Person, night: Night) -> SleepRecord:
     )
     # The vendor's log ids are numbers; the instant of falling asleep is one too and needs no counter.
     return SleepRecord(
-        source=person.model.source,
+        source=profile.model.source,
         external_id=str(night.start // MICROSECOND),
         starts_at=instant(night.start),
         ends_at=instant(night.end),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ingestion.providers.synthetic.calendar import MINUTE, LocalDay
 from ingestion.providers.synthetic.nights import AWAKE, HALF_MINUTE, Night
-from ingestion.providers.synthetic.people import Person, generator
+from ingestion.providers.synthetic.profiles import Profile, generator
 from metrics.batch import MICROSECOND
 
 STAGE_HEART = np.array([9.0, 0.5, -2.5, 3.5])  # awake, light, deep, REM: beats per minute beside the resting rate
@@ -36,11 +36,11 @@ def stages_by_minute(day: LocalDay, nights: tuple[Night, Night]) -> NDArray[np.i
 
 
 def steps_by_minute(
-    person: Person, day: LocalDay, stage: NDArray[np.int8], rng: np.random.Generator
+    profile: Profile, day: LocalDay, stage: NDArray[np.int8], rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """Steps of each minute: errands all day, some walks; more of them as the knee heals."""
     n = day.minutes
-    level = person.activity * (0.6 + 0.4 * min(1.0, max(0, person.since_start(day.on)) / 30))
+    level = profile.activity * (0.6 + 0.4 * min(1.0, max(0, profile.since_start(day.on)) / 30))
     up = stage < 0
     steps = np.where(rng.random(n) < 0.17 * min(level, 1.6), rng.poisson(13, n), 0).astype(np.float64)
     for _ in range(int(rng.poisson(5.5 * level))):
@@ -53,7 +53,7 @@ def steps_by_minute(
 
 
 def heart_by_minute(
-    person: Person,
+    profile: Profile,
     day: LocalDay,
     stage: NDArray[np.int8],
     steps: NDArray[np.float64],
@@ -67,7 +67,7 @@ def heart_by_minute(
     drift = np.convolve(rng.normal(0, 1.0, day.minutes + len(DRIFT) - 1), DRIFT, mode="valid")
     scale = np.where(stage < 0, 2.6, 1.1)
     heart: NDArray[np.float64] = resting + np.convolve(padded, RESPONSE, mode="valid") + drift * scale
-    return heart.clip(40.0, person.highest_heart_rate)
+    return heart.clip(40.0, profile.highest_heart_rate)
 
 
 def sampled(
@@ -84,9 +84,9 @@ def sampled(
     return start + seconds * MICROSECOND, np.rint(np.clip(value, 36.0, 215.0))
 
 
-def jitter(person: Person, minutes: int, rng: np.random.Generator) -> NDArray[np.int64]:
+def jitter(profile: Profile, minutes: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Seconds between the heart rates of a day, as this device model spaces them."""
-    model = person.model
+    model = profile.model
     needed = int(minutes * 60 / model.mean_step * 1.05) + 200
     return np.asarray(model.steps, dtype=np.int64)[
         np.searchsorted(np.cumsum(model.shares)[:-1], rng.random(needed), side="right")

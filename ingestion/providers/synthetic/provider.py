@@ -6,9 +6,9 @@ import datetime as dt
 from typing import ClassVar
 
 from ingestion.providers.base.live import DeviceKind, DeviceState
-from ingestion.providers.base.synthetic import Wearer
+from ingestion.providers.base.synthetic import SyntheticParticipant
 from ingestion.providers.synthetic import battery, calendar, days
-from ingestion.providers.synthetic.people import MODELS, person
+from ingestion.providers.synthetic.profiles import MODELS, profile_of
 from metrics.batch import Payload, instant
 
 
@@ -22,28 +22,28 @@ class Generator:
     def check(self) -> None:
         """Nothing to install."""
 
-    def day_starts_at(self, wearer: Wearer, on: dt.date) -> dt.datetime:
-        return instant(calendar.midnight(person(wearer), on))
+    def day_starts_at(self, participant: SyntheticParticipant, on: dt.date) -> dt.datetime:
+        return instant(calendar.midnight(profile_of(participant), on))
 
-    def uploaded_until(self, wearer: Wearer, now: dt.datetime) -> dt.datetime | None:
-        return calendar.uploaded_until(person(wearer), now)
+    def uploaded_until(self, participant: SyntheticParticipant, now: dt.datetime) -> dt.datetime | None:
+        return calendar.uploaded_until(profile_of(participant), now)
 
-    def states(self, wearer: Wearer, at: dt.datetime) -> list[DeviceState]:
-        who = person(wearer)
-        synced = battery.last_sync(who, at)
+    def states(self, participant: SyntheticParticipant, at: dt.datetime) -> list[DeviceState]:
+        profile = profile_of(participant)
+        synced = battery.last_sync(profile, at)
         if synced is None:
             return []
-        level = battery.percent(who, synced)
+        level = battery.percent(profile, synced)
         return [
             DeviceState(
-                external_id=f"{wearer.seed}-{wearer.number}",
-                model=who.model.name,
+                external_id=f"{participant.seed}-{participant.number}",
+                model=profile.model.name,
                 kind=DeviceKind.TRACKER,
                 battery_percent=level,
-                battery_status=battery.word(level),
+                battery_status=battery.charge_status(level),
                 last_sync_at=synced,
             )
         ]
 
-    def day(self, wearer: Wearer, on: dt.date, since: dt.datetime, until: dt.datetime) -> Payload:
-        return days.day(person(wearer), on, since=since, until=until)
+    def day(self, participant: SyntheticParticipant, on: dt.date, since: dt.datetime, until: dt.datetime) -> Payload:
+        return days.day(profile_of(participant), on, since=since, until=until)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ingestion.providers.synthetic.calendar import MINUTE, LocalDay, wall_instant
 from ingestion.providers.synthetic.nights import Night
-from ingestion.providers.synthetic.people import Person, Story
+from ingestion.providers.synthetic.profiles import Profile, Story
 
 Span = tuple[int, int]  # [start, end) in microseconds UTC
 
@@ -30,42 +30,42 @@ FLAT = {
 LONGEST_FLAT = max(days for _, _, days, _ in FLAT.values())
 
 
-def given_at(person: Person) -> int:
+def given_at(profile: Profile) -> int:
     """The device is handed out at the clinic on the first morning."""
-    return wall_instant(person, person.starts_on, 10.0)
+    return wall_instant(profile, profile.starts_on, 10.0)
 
 
-def dropped_at(person: Person) -> int | None:
+def dropped_at(profile: Profile) -> int | None:
     """When the person took it off for good; None: they have not."""
-    if person.story is not Story.DROPS_OUT:
+    if profile.story is not Story.DROPS_OUT:
         return None
-    return wall_instant(person, person.starts_on + dt.timedelta(days=DROP_OUT_DAY), 15.5)
+    return wall_instant(profile, profile.starts_on + dt.timedelta(days=DROP_OUT_DAY), 15.5)
 
 
-def flat_from(person: Person, on: dt.date) -> list[Span]:
+def flat_from(profile: Profile, on: dt.date) -> list[Span]:
     """From when until when the battery is flat, if it goes flat on this day: none or one."""
-    if person.story not in FLAT:
+    if profile.story not in FLAT:
         return []
-    first, dies, days, charged = FLAT[person.story]
-    since = person.since_start(on) - first
+    first, dies, days, charged = FLAT[profile.story]
+    since = profile.since_start(on) - first
     if since < 0 or since % FLAT_EVERY:
         return []
-    return [(wall_instant(person, on, dies), wall_instant(person, on + dt.timedelta(days=days), charged))]
+    return [(wall_instant(profile, on, dies), wall_instant(profile, on + dt.timedelta(days=days), charged))]
 
 
-def flat_until(person: Person, on: dt.date) -> list[Span]:
+def flat_until(profile: Profile, on: dt.date) -> list[Span]:
     """The same, if it is charged again on this day."""
-    return flat_from(person, on - dt.timedelta(days=FLAT[person.story][2])) if person.story in FLAT else []
+    return flat_from(profile, on - dt.timedelta(days=FLAT[profile.story][2])) if profile.story in FLAT else []
 
 
-def long_outages(person: Person, on: dt.date) -> list[Span]:
+def long_outages(profile: Profile, on: dt.date) -> list[Span]:
     """The outages that may reach into a day or the nights around it: before the first visit, flat, dropped out."""
-    found = [(0, given_at(person))]
-    dropped = dropped_at(person)
+    found = [(0, given_at(profile))]
+    dropped = dropped_at(profile)
     if dropped is not None:
         found.append((dropped, 2**62))
     for back in range(-1, LONGEST_FLAT + 1):
-        found += flat_from(person, on - dt.timedelta(days=back))
+        found += flat_from(profile, on - dt.timedelta(days=back))
     return found
 
 
@@ -82,32 +82,32 @@ class Routine:
     charge: Span | None
 
 
-def charges_on(person: Person, on: dt.date) -> bool:
-    return person.since_start(on) % person.charge_every_days == person.number % person.charge_every_days
+def charges_on(profile: Profile, on: dt.date) -> bool:
+    return profile.since_start(on) % profile.charge_every_days == profile.number % profile.charge_every_days
 
 
-def routine(person: Person, day: LocalDay, before: Night, after: Night, rng: np.random.Generator) -> Routine:
+def routine(profile: Profile, day: LocalDay, before: Night, after: Night, rng: np.random.Generator) -> Routine:
     """A day's shower and charge; draws from the day's generator next after the night."""
     awake_from, awake_until = before.end, min(after.start, day.end)
     starts = awake_from + int(rng.integers(10, 50)) * MINUTE
     shower = (starts, starts + int(rng.integers(8, 22)) * MINUTE) if rng.random() < 0.8 else None
     share, lasts = rng.uniform(0.3, 0.9), int(rng.integers(45, 85)) * MINUTE
-    if not charges_on(person, day.on):
+    if not charges_on(profile, day.on):
         return Routine(shower, None)
     at = awake_from + int(share * (awake_until - awake_from - 2 * lasts)) // MINUTE * MINUTE
     return Routine(shower, (at, at + lasts))
 
 
 def worn_minutes(
-    person: Person, day: LocalDay, before: Night, after: Night, outages: list[Span], rng: np.random.Generator
+    profile: Profile, day: LocalDay, before: Night, after: Night, outages: list[Span], rng: np.random.Generator
 ) -> NDArray[np.bool_]:
     """Whether the device is worn, for each minute of a day; `before` and `after` are the nights around it."""
     off = list(outages)
     off += [(n.start - 20 * MINUTE, n.end + 25 * MINUTE) for n in (before, after) if not n.worn]
-    usual = routine(person, day, before, after, rng)
+    usual = routine(profile, day, before, after, rng)
     off += [span for span in (usual.shower, usual.charge) if span is not None]
     hours = rng.uniform(2.5, 8.0)
-    if person.story is Story.LITTLE_WORN and rng.random() < 0.7:
+    if profile.story is Story.LITTLE_WORN and rng.random() < 0.7:
         off.append((before.end + int(hours * 60) * MINUTE, day.end))
     worn = np.ones(day.minutes, dtype=np.bool_)
     for start, end in off:

@@ -49,7 +49,7 @@ class JsonFormat:
     name_decides: bool = False
     clock_shared_by: str = ""  # by which files; the others say their clock, or have another
     one_day: bool = False  # a file a day; else a month or a part of one
-    clock_told_by: ClassVar[str] = "--takeout-clock"
+    clock_option: ClassVar[str] = "--takeout-clock"
 
     def matches(self, name: str, head: bytes) -> bool:
         named = self._named(name)

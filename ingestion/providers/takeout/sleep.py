@@ -21,7 +21,7 @@ LEVELS = {
     "asleep": "asleep",
     "restless": "restless",
 }
-Stretch = tuple[int, int, str]  # seconds from the start, seconds long, stage
+StageInterval = tuple[int, int, str]  # seconds from the start, seconds long, stage
 
 
 def read_sleep(job: FileJob, chunk: Chunk) -> None:
@@ -45,11 +45,11 @@ def _night(log: Sleep, owner: zoneinfo.ZoneInfo) -> SleepRecord:
     night = read_night(owner, start, end, _stamped(levels), length)
     if night.ends_at <= night.starts_at:
         raise ValueError("it ends before it starts")
-    stretches = [(at, level.seconds, LEVELS[level.level]) for at, level in zip(night.stages, levels, strict=True)]
+    intervals = [(at, level.seconds, LEVELS[level.level]) for at, level in zip(night.stages, levels, strict=True)]
     wakes = stage_starts(owner, start, night.starts_at, _stamped(short), on_the_wall=night.on_the_wall)
     for at, wake in zip(wakes, short, strict=True):
-        stretches = overlay(stretches, (at, wake.seconds, LEVELS[wake.level]))
-    stages = tuple(Stage(night.starts_at + dt.timedelta(seconds=at), lasts, stage) for at, lasts, stage in stretches)
+        intervals = overlay(intervals, (at, wake.seconds, LEVELS[wake.level]))
+    stages = tuple(Stage(night.starts_at + dt.timedelta(seconds=at), lasts, stage) for at, lasts, stage in intervals)
     return SleepRecord(TRACKER, str(log.logId), night.starts_at, night.ends_at, stages, is_main=log.mainSleep)
 
 
@@ -65,12 +65,12 @@ def _stamped(levels: Iterable[Level]) -> list[WallStage]:
     return [(_wall(level.dateTime), level.seconds) for level in levels]
 
 
-def overlay(stretches: list[Stretch], short: Stretch) -> list[Stretch]:
+def overlay(intervals: list[StageInterval], short: StageInterval) -> list[StageInterval]:
     """Lay a short stretch over longer ones: the time stays the same, what it covers gives way."""
     at, length, _ = short
     end = at + length
-    found: list[Stretch] = []
-    for begins, lasts, stage in stretches:
+    found: list[StageInterval] = []
+    for begins, lasts, stage in intervals:
         ends = begins + lasts
         if ends <= at or begins >= end:
             found.append((begins, lasts, stage))

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ingestion.providers.base.live import DeviceState
-from ingestion.providers.base.synthetic import SyntheticUnavailable, Wearer
+from ingestion.providers.base.synthetic import SyntheticParticipant, SyntheticUnavailable
 from ingestion.providers.wearipedia import dexcom, fitbit, garmin, oura
 from ingestion.providers.wearipedia.wall import Day
 from metrics.batch import Payload, SourceKey
@@ -77,34 +77,34 @@ class Wearipedia:
                 "pip install '.[wearipedia]'"
             )
 
-    def day_starts_at(self, wearer: Wearer, on: dt.date) -> dt.datetime:
-        return dt.datetime(on.year, on.month, on.day, tzinfo=wearer.zone).astimezone(dt.UTC)
+    def day_starts_at(self, participant: SyntheticParticipant, on: dt.date) -> dt.datetime:
+        return dt.datetime(on.year, on.month, on.day, tzinfo=participant.zone).astimezone(dt.UTC)
 
-    def uploaded_until(self, wearer: Wearer, now: dt.datetime) -> dt.datetime | None:
+    def uploaded_until(self, participant: SyntheticParticipant, now: dt.datetime) -> dt.datetime | None:
         """The end of the last day whose night, twelve hours long at most, is over."""
-        over = (now - dt.timedelta(hours=12)).astimezone(wearer.zone).date()
-        return self.day_starts_at(wearer, over) if over > wearer.starts_on else None
+        over = (now - dt.timedelta(hours=12)).astimezone(participant.zone).date()
+        return self.day_starts_at(participant, over) if over > participant.starts_on else None
 
-    def states(self, wearer: Wearer, at: dt.datetime) -> list[DeviceState]:
+    def states(self, participant: SyntheticParticipant, at: dt.datetime) -> list[DeviceState]:
         """The library tells nothing of batteries."""
         return []
 
-    def day(self, wearer: Wearer, on: dt.date, since: dt.datetime, until: dt.datetime) -> Payload:
+    def day(self, participant: SyntheticParticipant, on: dt.date, since: dt.datetime, until: dt.datetime) -> Payload:
         """The whole day, with the night that begins on it, if since <= its first instant < until; else nothing."""
-        if not since <= self.day_starts_at(wearer, on) < until:
+        if not since <= self.day_starts_at(participant, on) < until:
             return Payload()
-        device = DEVICES[wearer.device]
+        device = DEVICES[participant.device]
         source = SourceKey(self.code, device.platform, device.model, synthetic=True)
-        day = Day(on, wearer.zone, source)
-        payload = device.mapping(self._made_up(device, wearer, on), day)
+        day = Day(on, participant.zone, source)
+        payload = device.mapping(self._made_up(device, participant, on), day)
         payload.skipped = day.skipped
         return payload
 
-    def _made_up(self, device: Device, wearer: Wearer, on: dt.date) -> Mapping[str, Any]:
+    def _made_up(self, device: Device, participant: SyntheticParticipant, on: dt.date) -> Mapping[str, Any]:
         """The library's data of one day (and those around it). One day at a time: a month would fill a gigabyte."""
         self.check()
         make = getattr(importlib.import_module(device.module), device.function)
-        keys = np.random.SeedSequence(wearer.seed, spawn_key=(wearer.number, on.toordinal()))
+        keys = np.random.SeedSequence(participant.seed, spawn_key=(participant.number, on.toordinal()))
         seed = int(keys.generate_state(1)[0])
         first, last = on - ONE_DAY * device.around, on + ONE_DAY * (1 + device.around)
         dates = (first.isoformat(), last.isoformat())

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from ingestion.providers.base.synthetic import Wearer
+from ingestion.providers.base.synthetic import SyntheticParticipant
 from ingestion.providers.synthetic import calendar
-from ingestion.providers.synthetic.people import Person, Story, person
+from ingestion.providers.synthetic.profiles import Profile, Story, profile_of
 from metrics.batch import microseconds
 
 FIRST_HEALTH_ID = 7_100_000_000_000_000_000
@@ -28,7 +28,7 @@ class Account:
     """One Google account. `sources` are dataSource objects by index; `linked` False: it has no Fitbit."""
 
     number: int
-    person: Person
+    profile: Profile
     linked: bool
     sources: tuple[dict[str, Any], ...]
 
@@ -58,17 +58,17 @@ class Account:
 
     def day_starts(self, on: dt.date) -> int:
         """The first instant of a local day, microseconds UTC."""
-        return _midnight(self.person, on)
+        return _midnight(self.profile, on)
 
     def offset_seconds(self, at: dt.datetime) -> int:
         """Seconds the device's clock stands east of UTC at an instant."""
-        zone = calendar.zone_at(self.person, microseconds(at))
+        zone = calendar.zone_at(self.profile, microseconds(at))
         return int((at.astimezone(zone).utcoffset() or dt.timedelta()).total_seconds())
 
 
 @lru_cache(maxsize=16384)
-def _midnight(who: Person, on: dt.date) -> int:
-    return calendar.midnight(who, on)
+def _midnight(profile: Profile, on: dt.date) -> int:
+    return calendar.midnight(profile, on)
 
 
 def _sources(model: str) -> tuple[dict[str, Any], ...]:
@@ -85,7 +85,7 @@ def _sources(model: str) -> tuple[dict[str, Any], ...]:
     )
 
 
-class World:
+class Accounts:
     """All accounts of a seed. The same arguments give the same people."""
 
     def __init__(self, *, seed: int, participants: int, starts_on: dt.date, all_well: bool = False) -> None:
@@ -106,11 +106,11 @@ class World:
 
     def _made(self, number: int) -> Account:
         zone = zoneinfo.ZoneInfo(ZONES[number % len(ZONES)])
-        wearer = Wearer(DEVICES[number % len(DEVICES)], self.seed, number, zone, self.starts_on)
-        who = person(wearer)
+        participant = SyntheticParticipant(DEVICES[number % len(DEVICES)], self.seed, number, zone, self.starts_on)
+        profile = profile_of(participant)
         if self._all_well:
-            who = dataclasses.replace(who, story=Story.WELL)
-        return Account(number, who, who.story is not Story.NEVER_CONNECTED, _sources(who.model.name))
+            profile = dataclasses.replace(profile, story=Story.WELL)
+        return Account(number, profile, profile.story is not Story.NEVER_CONNECTED, _sources(profile.model.name))
 
     def find(self, name: str) -> Account:
         """By number, health id, legacy id or e-mail. Raises KeyError where nobody is called so."""

@@ -16,8 +16,8 @@ from ingestion.providers.google_health.simulator.accounts import Account
 from ingestion.providers.google_health.simulator.errors import GoogleError, invalid
 from ingestion.providers.google_health.simulator.faults import Disguised, Faults, Quota
 from ingestion.providers.google_health.simulator.filters import LATEST, Window, mask, masked, window
-from ingestion.providers.google_health.simulator.ground_truth import FAMILIES, Truth, has_columns, reconciled
-from ingestion.providers.google_health.simulator.messages import JSON_TYPE, Request, Response, answer, refusal
+from ingestion.providers.google_health.simulator.ground_truth import FAMILIES, GroundTruth, has_columns, reconciled
+from ingestion.providers.google_health.simulator.messages import JSON_TYPE, Request, Response, json_response, refusal
 from ingestion.providers.google_health.simulator.oauth import Bearer, OAuth
 from ingestion.providers.google_health.simulator.tokens import Signer
 from ingestion.providers.google_health.simulator.types import (
@@ -41,8 +41,8 @@ _KNOWN = {"filter", "pageSize", "pageToken", "dataSourceFamily", "fields", "alt"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One request for data, read and allowed."""
+class ApiCall:
+    """A call for data, read and allowed."""
 
     account: Account
     type: DataType
@@ -73,14 +73,14 @@ class Api:
     """`numeric_users`: whether the numeric id may stand for `me`."""
 
     def __init__(
-        self, truth: Truth, oauth: OAuth, faults: Faults, quota: Quota, *, numeric_users: bool = False
+        self, ground_truth: GroundTruth, oauth: OAuth, faults: Faults, quota: Quota, *, numeric_users: bool = False
     ) -> None:
-        self._truth = truth
+        self._ground_truth = ground_truth
         self._oauth = oauth
         self._faults = faults
         self._quota = quota
         self._numeric_users = numeric_users
-        self._signer = Signer(truth.world.seed)
+        self._signer = Signer(ground_truth.accounts.seed)
 
     def handle(self, request: Request) -> Response:
         """Answer a request under /v4/users."""
@@ -88,7 +88,7 @@ class Api:
             bearer = self._oauth.bearer(request)
             return self._faults.after(self._routed(request, bearer))
         except Disguised as error:
-            return answer(error.body(), 200, pretty=True)
+            return json_response(error.body(), 200, pretty=True)
         except GoogleError as error:
             return refusal(error)
 
@@ -105,20 +105,22 @@ class Api:
             if request.method != "GET":
                 raise GoogleError(404, None, "Method not found.")
             self._faults.before(None)
-            said = resources.resource(self._truth, account, bearer.scopes, found["resource"], found["device"], query)
-            return answer(masked(said, mask(query.get("fields"))), pretty=True)
-        if account.number in self._truth.state.disturbed:
+            said = resources.resource(
+                self._ground_truth, account, bearer.scopes, found["resource"], found["device"], query
+            )
+            return json_response(masked(said, mask(query.get("fields"))), pretty=True)
+        if account.number in self._ground_truth.state.disturbed:
             raise GoogleError(500, "INTERNAL_ERROR", "Internal error encountered.")
         action = _action(request.method, found["id"], found["verb"])
         data_type = _known(found["type"])
         _allowed(data_type, action, bearer.scopes)
-        asked = Asked(account, data_type, query, action)
+        call = ApiCall(account, data_type, query, action)
         handlers: dict[str, Callable[[], Response]] = {
-            "L": lambda: self._list(asked),
-            "R": lambda: self._list(asked),
-            "U": lambda: self._rollup(asked, request.json(), rollups.physical),
-            "D": lambda: self._rollup(asked, request.json(), rollups.daily),
-            "G": lambda: self._get(asked, found["id"]),
+            "L": lambda: self._list(call),
+            "R": lambda: self._list(call),
+            "U": lambda: self._rollup(call, request.json(), rollups.physical),
+            "D": lambda: self._rollup(call, request.json(), rollups.daily),
+            "G": lambda: self._get(call, found["id"]),
         }
         return handlers[action]()
 
@@ -132,7 +134,7 @@ class Api:
             raise invalid(None, "Request contains an invalid argument.")
         if not any(scope.startswith(SCOPE_PREFIX) for scope in bearer.scopes):
             raise _unscoped("any health scope")
-        if account.number in self._truth.state.denied or self._faults.denies(account.number):
+        if account.number in self._ground_truth.state.denied or self._faults.denies(account.number):
             raise GoogleError(403, "RESOURCE_PERMISSION_DENIED", "The caller does not have permission.")
         if not account.linked:
             raise GoogleError(
@@ -145,39 +147,39 @@ class Api:
 
     # --- list and reconcile ------------------------------------------------------------------------------------
 
-    def _list(self, asked: Asked) -> Response:
-        span = window(asked.query.get("filter", ""), asked.type)
-        sources = asked.sources(asked.query.get("dataSourceFamily"))
-        size = self._size(asked)
-        before, sent = self._position(asked)
+    def _list(self, call: ApiCall) -> Response:
+        span = window(call.query.get("filter", ""), call.type)
+        sources = call.sources(call.query.get("dataSourceFamily"))
+        size = self._size(call)
+        before, sent = self._position(call)
         self._faults.before(span.hours)
         if self._faults.strikes("empty_page"):
             # A page of nothing, whose token leads on from the same place.
-            return self._page(asked, b"", 0, self._token(asked, LATEST if before is None else before, sent, empty=True))
-        if has_columns(asked.type):
-            return self._columns(asked, span, sources, size, before, sent)
-        found = self._truth.records(asked.account, asked.type, span, sources=sources)
+            return self._page(call, b"", 0, self._token(call, LATEST if before is None else before, sent, empty=True))
+        if has_columns(call.type):
+            return self._columns(call, span, sources, size, before, sent)
+        found = self._ground_truth.records(call.account, call.type, span, sources=sources)
         skipped = sent if before is not None else 0
         chosen = found[skipped : skipped + size]
         more = len(found) > skipped + size
         rows = pages.record_rows(
-            chosen, asked.account, asked.type, fields=asked.fields, pretty=asked.pretty, reconcile=asked.action == "R"
+            chosen, call.account, call.type, fields=call.fields, pretty=call.pretty, reconcile=call.action == "R"
         )
-        token = self._token(asked, chosen[-1].start, skipped + size) if more else None
-        return self._page(asked, rows, len(chosen), token)
+        token = self._token(call, chosen[-1].start, skipped + size) if more else None
+        return self._page(call, rows, len(chosen), token)
 
     def _columns(
-        self, asked: Asked, span: Window, sources: frozenset[int], size: int, before: int | None, sent: int
+        self, call: ApiCall, span: Window, sources: frozenset[int], size: int, before: int | None, sent: int
     ) -> Response:
         """A page of a columnar type. The token says after which instant to go on and how many of it were sent."""
         wanted = size + sent
         if before is not None and not span.civil:
             span = Window(span.low, min(span.high, before + 1))
         newest = wanted if not span.civil else None
-        found = self._truth.columns(asked.account, asked.type.id, span, sources=sources, newest=newest)
+        found = self._ground_truth.columns(call.account, call.type.id, span, sources=sources, newest=newest)
         if found is None:
-            return self._page(asked, b"", 0, None)
-        if asked.action == "R":
+            return self._page(call, b"", 0, None)
+        if call.action == "R":
             found = reconciled(found)
         end = len(found)
         if before is not None:
@@ -190,69 +192,69 @@ class Api:
         if start > 0:
             last = int(found.time[start])
             already = int(np.searchsorted(found.time, last, side="right")) - start
-            token = self._token(asked, last, already)
+            token = self._token(call, last, already)
         rows = pages.rows(
-            chosen, asked.account, asked.type, fields=asked.fields, pretty=asked.pretty, reconcile=asked.action == "R"
+            chosen, call.account, call.type, fields=call.fields, pretty=call.pretty, reconcile=call.action == "R"
         )
-        return self._page(asked, rows, len(chosen), token)
+        return self._page(call, rows, len(chosen), token)
 
-    def _page(self, asked: Asked, rows: bytes, points: int, token: str | None) -> Response:
-        body = pages.page(rows, token, fields=asked.fields, pretty=asked.pretty)
+    def _page(self, call: ApiCall, rows: bytes, points: int, token: str | None) -> Response:
+        body = pages.page(rows, token, fields=call.fields, pretty=call.pretty)
         return Response(200, body, dict(JSON_TYPE), points=points)
 
-    def _size(self, asked: Asked) -> int:
-        default, largest = asked.type.page_sizes
-        text = asked.query.get("pageSize", "0")
+    def _size(self, call: ApiCall) -> int:
+        default, largest = call.type.page_sizes
+        text = call.query.get("pageSize", "0")
         if not re.fullmatch(r"-?\d{1,9}", text) or int(text) < 0:
             raise invalid("INVALID_PAGE_SIZE", f"Invalid page size: {text}")
         return min(int(text) or default, largest, self._faults.profile.page_cap)
 
-    def _query_mark(self, asked: Asked) -> str:
-        parts = (asked.account.number, asked.type.id, asked.action, asked.query.get("filter", ""),
-                 asked.query.get("dataSourceFamily", ""))  # fmt: skip
+    def _query_mark(self, call: ApiCall) -> str:
+        parts = (call.account.number, call.type.id, call.action, call.query.get("filter", ""),
+                 call.query.get("dataSourceFamily", ""))  # fmt: skip
         return base64.urlsafe_b64encode(hashlib.sha256(repr(parts).encode()).digest()[:9]).decode()
 
-    def _token(self, asked: Asked, last: int, sent: int, *, empty: bool = False) -> str:
-        said = {"q": self._query_mark(asked), "t": last, "n": sent}
+    def _token(self, call: ApiCall, last: int, sent: int, *, empty: bool = False) -> str:
+        said = {"q": self._query_mark(call), "t": last, "n": sent}
         if empty:
             # Another one each time: who sees a token twice may take it for a circle.
-            said["x"] = self._truth.state.next_id()
+            said["x"] = self._ground_truth.state.next_id()
         return self._signer.sign(_PAGE, said).removeprefix(_PAGE)
 
-    def _position(self, asked: Asked) -> tuple[int | None, int]:
+    def _position(self, call: ApiCall) -> tuple[int | None, int]:
         """(instant of the last point sent, points sent of it); records count all that were sent."""
-        token = asked.query.get("pageToken")
+        token = call.query.get("pageToken")
         if not token:
             return None, 0
         said = self._signer.open(_PAGE, _PAGE + token)
-        if said is None or said["q"] != self._query_mark(asked):
+        if said is None or said["q"] != self._query_mark(call):
             raise invalid("INVALID_PAGE_TOKEN", "Invalid page token.")
         return said["t"], said["n"]
 
     # --- the rest ----------------------------------------------------------------------------------------------
 
-    def _rollup(self, asked: Asked, body: dict[str, Any], compute: rollups.Rollup) -> Response:
-        sources = asked.sources(body.get("dataSourceFamily"))
-        span, found = compute(self._truth, asked.account, asked.type, body, sources)
+    def _rollup(self, call: ApiCall, body: dict[str, Any], compute: rollups.Rollup) -> Response:
+        sources = call.sources(body.get("dataSourceFamily"))
+        span, found = compute(self._ground_truth, call.account, call.type, body, sources)
         self._faults.before(span)
         said = {"rollupDataPoints": found} if found else {}
-        return answer(masked(said, mask(asked.fields)), pretty=asked.pretty)
+        return json_response(masked(said, mask(call.fields)), pretty=call.pretty)
 
-    def _get(self, asked: Asked, identity: str) -> Response:
+    def _get(self, call: ApiCall, identity: str) -> Response:
         self._faults.before(None)
         if identity.isdecimal() and len(identity) < 16:
             # Ids are instants, in seconds or milliseconds, so the day to look at is known.
             at = int(identity) * (1_000_000 if len(identity) < 12 else 1000)
             near = Window(at - 86_400_000_000, at + 86_400_000_000)
-            for record in self._truth.records(asked.account, asked.type, near):
+            for record in self._ground_truth.records(call.account, call.type, near):
                 if record.id == identity:
-                    point = pages.record_point(record, asked.account, asked.type)
-                    return answer(masked(point, mask(asked.fields)), pretty=asked.pretty)
+                    point = pages.record_point(record, call.account, call.type)
+                    return json_response(masked(point, mask(call.fields)), pretty=call.pretty)
         raise GoogleError(404, "RESOURCE_NOT_FOUND", "Requested entity was not found.")
 
 
 def _action(method: str, identity: str | None, verb: str | None) -> str:
-    asked = (method, bool(identity), verb)
+    shape = (method, bool(identity), verb)
     actions = {
         ("GET", False, None): "L",
         ("GET", False, "reconcile"): "R",
@@ -260,9 +262,9 @@ def _action(method: str, identity: str | None, verb: str | None) -> str:
         ("POST", False, "dailyRollUp"): "D",
         ("GET", True, None): "G",
     }
-    if asked not in actions:
+    if shape not in actions:
         raise GoogleError(404, None, "Method not found.")
-    return actions[asked]
+    return actions[shape]
 
 
 def _known(type_id: str) -> DataType:

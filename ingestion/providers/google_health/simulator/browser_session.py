@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 
 
-class Visitor:
+class BrowserSession:
     """The simulator at an address, as a demo uses it. Raises httpx.HTTPError where it does not answer as it should."""
 
     def __init__(self, http: httpx.Client, address: str) -> None:
@@ -20,11 +20,11 @@ class Visitor:
 
     def consent(self, screen: str) -> str:
         """Allow all that the screen at this address asks for; returns the code that goes to the caller."""
-        answer = self._http.get(screen, headers={"X-Sim-Auto": "approve"})
-        location = str(answer.headers.get("Location", ""))
+        response = self._http.get(screen, headers={"X-Sim-Auto": "approve"})
+        location = str(response.headers.get("Location", ""))
         code = parse_qs(urlsplit(location).query).get("code")
         if not code:
-            raise httpx.HTTPStatusError("no code", request=answer.request, response=answer)
+            raise httpx.HTTPStatusError("no code", request=response.request, response=response)
         return code[0]
 
     def disturb(self, number: int) -> None:

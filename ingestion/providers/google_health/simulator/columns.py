@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ingestion.providers.google_health.simulator.accounts import PHONE, STRAP, TRACKER, Account
 from ingestion.providers.synthetic import calendar, days
 from ingestion.providers.synthetic.nights import Night, night
-from ingestion.providers.synthetic.people import generator
+from ingestion.providers.synthetic.profiles import generator
 from metrics.batch import MICROSECOND, Payload
 
 MINUTE = 60 * MICROSECOND
@@ -78,7 +78,7 @@ def scattered(time: NDArray[np.int64], salt: int) -> NDArray[np.uint64]:
 
 
 @dataclass(slots=True)
-class _Draft:
+class _Series:
     time: NDArray[np.int64]
     source: int
     values: dict[str, NDArray[np.float64]]
@@ -105,17 +105,17 @@ class DayColumns:
     def payload(self) -> Payload:
         if not self.account.linked:
             return Payload()
-        return days.day(self.account.person, self.on)
+        return days.day(self.account.profile, self.on)
 
     @cached_property
     def span(self) -> calendar.LocalDay:
-        return calendar.local_day(self.account.person, self.on)
+        return calendar.local_day(self.account.profile, self.on)
 
     @cached_property
     def night(self) -> Night:
         """The night that ended on this day, from its evening on, whether or not the device saw it."""
-        who = self.account.person
-        return night(who, self.on, generator(who.seed, who.number, self.on.toordinal()))
+        profile = self.account.profile
+        return night(profile, self.on, generator(profile.seed, profile.number, self.on.toordinal()))
 
     def offsets(self, time: NDArray[np.int64]) -> NDArray[np.int64]:
         """Seconds east of UTC at times of this day."""
@@ -143,19 +143,21 @@ class DayColumns:
     def _built(self, type_id: str) -> Columns:
         seconds, build = BUILDERS[type_id]
         parts = []
-        for draft in build(self):
-            source = np.full(len(draft.time), draft.source, dtype=np.int8)
+        for series in build(self):
+            source = np.full(len(series.time), series.source, dtype=np.int8)
             parts.append(
-                Columns(draft.time, source, self.offsets(draft.time), draft.values, seconds=seconds, zone=draft.zone)
+                Columns(
+                    series.time, source, self.offsets(series.time), series.values, seconds=seconds, zone=series.zone
+                )
             )
         whole = joined(parts)
         return whole if len(parts) == 1 else whole.take(np.lexsort((whole.source, whole.time)))
 
 
-def _heart_rate(day: DayColumns) -> list[_Draft]:
+def _heart_rate(day: DayColumns) -> list[_Series]:
     time, beats = day.metric("heart_rate")
     drawn = scattered(time, day.account.number)
-    tracker = _Draft(time + np.where(drawn < 400, 250_000, 0) + np.where(drawn > 65_200, 123_456, 0), TRACKER,
+    tracker = _Series(time + np.where(drawn < 400, 250_000, 0) + np.where(drawn > 65_200, 123_456, 0), TRACKER,
                      {"beatsPerMinute": beats})  # fmt: skip
     if not day.account.has_strap or len(time) < 100:
         return [tracker]
@@ -165,54 +167,54 @@ def _heart_rate(day: DayColumns) -> list[_Draft]:
     near = np.clip(np.searchsorted(time, seconds), 1, len(time) - 1)
     worn = (time[near] - time[near - 1] < 30 * MICROSECOND) & (seconds < time[-1])
     strapped = np.rint(np.interp(seconds, time, beats)) + (scattered(seconds, 5) % np.uint64(3)).astype(np.float64) - 1
-    return [tracker, _Draft(seconds[worn], STRAP, {"beatsPerMinute": strapped[worn]})]
+    return [tracker, _Series(seconds[worn], STRAP, {"beatsPerMinute": strapped[worn]})]
 
 
-def _steps(day: DayColumns) -> list[_Draft]:
+def _steps(day: DayColumns) -> list[_Series]:
     time, count = day.metric("steps")
     walked = count > 0
     after = np.concatenate([[False], walked[:-1]])
     kept = walked | (after & ~walked & (scattered(time, 3) % np.uint64(8) == 0))
-    tracker = _Draft(time[kept], TRACKER, {"count": count[kept]})
+    tracker = _Series(time[kept], TRACKER, {"count": count[kept]})
     if not day.account.has_phone:
         return [tracker]
     carried = (count > 20) & (scattered(time, 11) % np.uint64(4) != 0)
-    return [tracker, _Draft(time[carried], PHONE, {"count": np.rint(count[carried] * 0.93)})]
+    return [tracker, _Series(time[carried], PHONE, {"count": np.rint(count[carried] * 0.93)})]
 
 
-def _distance(day: DayColumns) -> list[_Draft]:
+def _distance(day: DayColumns) -> list[_Series]:
     time, metres = day.metric("distance")
-    return [_Draft(time, TRACKER, {"millimeters": np.rint(metres * 1000)})]
+    return [_Series(time, TRACKER, {"millimeters": np.rint(metres * 1000)})]
 
 
-def _energy(day: DayColumns) -> list[_Draft]:
+def _energy(day: DayColumns) -> list[_Series]:
     time, kcal = day.metric("energy")
-    return [_Draft(time, TRACKER, {"kcal": kcal})]
+    return [_Series(time, TRACKER, {"kcal": kcal})]
 
 
-def _zone_minutes(day: DayColumns) -> list[_Draft]:
+def _zone_minutes(day: DayColumns) -> list[_Series]:
     time, minutes = day.metric("active_zone_minutes")
     peak = (minutes > 1) & (scattered(time, 17) % np.uint64(5) == 0)
     zone = (minutes + peak).astype(np.int8)
-    return [_Draft(time, TRACKER, {"activeZoneMinutes": minutes}, zone)]
+    return [_Series(time, TRACKER, {"activeZoneMinutes": minutes}, zone)]
 
 
-def _oxygen(day: DayColumns) -> list[_Draft]:
+def _oxygen(day: DayColumns) -> list[_Series]:
     time, percent = day.metric("spo2")
-    return [_Draft(time, TRACKER, {"percentage": percent})]
+    return [_Series(time, TRACKER, {"percentage": percent})]
 
 
-def _variability(day: DayColumns) -> list[_Draft]:
+def _variability(day: DayColumns) -> list[_Series]:
     time, rmssd = day.metric("hrv_rmssd")
     values = {
         "rootMeanSquareOfSuccessiveDifferencesMilliseconds": rmssd,
         "standardDeviationMilliseconds": np.round(rmssd * 1.21 + 2, 3),
     }
-    return [_Draft(time, TRACKER, values)]
+    return [_Series(time, TRACKER, values)]
 
 
 # Seconds of an interval (0: sample) and who makes it. total-calories can be asked for as a rollup only.
-BUILDERS: dict[str, tuple[int, Callable[[DayColumns], list[_Draft]]]] = {
+BUILDERS: dict[str, tuple[int, Callable[[DayColumns], list[_Series]]]] = {
     "heart-rate": (0, _heart_rate),
     "steps": (60, _steps),
     "distance": (60, _distance),

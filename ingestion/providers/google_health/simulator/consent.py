@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 
-from ingestion.providers.google_health.simulator.accounts import Account, World
+from ingestion.providers.google_health.simulator.accounts import Account, Accounts
 from ingestion.providers.google_health.simulator.messages import Response
 
 MOST_ACCOUNTS = 60  # offered in the list; any other by its login_hint
@@ -33,19 +33,19 @@ def refused(why: str) -> Response:
 
 
 def _option(account: Account, chosen: Account) -> str:
-    what = account.person.model.name if account.linked else "no Fitbit"
+    what = account.profile.model.name if account.linked else "no Fitbit"
     selected = " selected" if account is chosen else ""
     return f'<option value="{account.number}"{selected}>{account.email} ({html.escape(what)})</option>'
 
 
-def page(asked: dict[str, str], world: World, chosen: Account) -> Response:
+def page(asked: dict[str, str], accounts: Accounts, chosen: Account) -> Response:
     """The screen: choose an account, untick what shall not be shared, allow or deny."""
     hidden = "".join(
         f'<input type="hidden" name="{name}" value="{html.escape(value)}">'
         for name, value in asked.items()
         if name != "scope"
     )
-    offered = [world.account(n) for n in range(1, min(world.participants, MOST_ACCOUNTS) + 1)]
+    offered = [accounts.account(n) for n in range(1, min(accounts.participants, MOST_ACCOUNTS) + 1)]
     if chosen not in offered:
         offered.insert(0, chosen)
     ticks = "".join(

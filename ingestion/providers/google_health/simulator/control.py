@@ -13,10 +13,10 @@ import orjson
 from ingestion.providers.google_health.simulator import expected
 from ingestion.providers.google_health.simulator.accounts import Account
 from ingestion.providers.google_health.simulator.errors import GoogleError, invalid
-from ingestion.providers.google_health.simulator.events import Happenings, hold
+from ingestion.providers.google_health.simulator.events import Events, hold
 from ingestion.providers.google_health.simulator.faults import PROFILES
-from ingestion.providers.google_health.simulator.ground_truth import FAMILIES, Truth
-from ingestion.providers.google_health.simulator.messages import JSON_TYPE, Request, Response, answer, refusal
+from ingestion.providers.google_health.simulator.ground_truth import FAMILIES, GroundTruth
+from ingestion.providers.google_health.simulator.messages import JSON_TYPE, Request, Response, json_response, refusal
 from ingestion.providers.google_health.simulator.oauth import OAuth
 from ingestion.providers.google_health.simulator.records import stamp
 from ingestion.providers.google_health.simulator.statistics import Statistics
@@ -25,18 +25,18 @@ from metrics.batch import MICROSECOND, microseconds
 
 
 class Control:
-    def __init__(self, truth: Truth, oauth: OAuth, happenings: Happenings, statistics: Statistics) -> None:
-        self._truth = truth
-        self._state = truth.state
+    def __init__(self, ground_truth: GroundTruth, oauth: OAuth, events: Events, statistics: Statistics) -> None:
+        self._ground_truth = ground_truth
+        self._state = ground_truth.state
         self._oauth = oauth
-        self._happenings = happenings
+        self._events = events
         self._statistics = statistics
         self._gets: dict[str, Callable[[dict[str, str]], Response]] = {
             "truth": self._rows,
             "nights": self._nights,
             "accounts": self._accounts,
-            "clock": lambda _: answer(self._clock()),
-            "stats": lambda _: answer(self._statistics.report()),
+            "clock": lambda _: json_response(self._clock()),
+            "stats": lambda _: json_response(self._statistics.report()),
         }
         self._posts: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "clock": self._set_clock,
@@ -61,7 +61,7 @@ class Control:
             if request.method == "GET" and name in self._gets:
                 return self._gets[name](request.query)
             if request.method == "POST" and name in self._posts:
-                return answer(self._posts[name](request.json()))
+                return json_response(self._posts[name](request.json()))
             raise GoogleError(404, None, f"GET {', '.join(self._gets)}; POST {', '.join(self._posts)}")
         except GoogleError as error:
             return refusal(error)
@@ -75,18 +75,18 @@ class Control:
             raise invalid(None, f"family is one of {', '.join(FAMILIES)}.")
         asked = query.get("type")
         wanted = expected.STORED if asked in (None, "all") else [str(asked)]
-        found = [row for name in wanted for row in expected.rows(self._truth, account, name, low, high, family)]
+        found = [row for name in wanted for row in expected.rows(self._ground_truth, account, name, low, high, family)]
         if query.get("format") == "arrow":
             return Response(200, expected.arrow(found), {"Content-Type": "application/vnd.apache.arrow.stream"})
-        said = {"user": account.health_id, "uploaded_until": self._truth.uploaded_until(account), "rows": found}
+        said = {"user": account.health_id, "uploaded_until": self._ground_truth.uploaded_until(account), "rows": found}
         return Response(200, orjson.dumps(said, option=orjson.OPT_SERIALIZE_NUMPY), dict(JSON_TYPE))
 
     def _nights(self, query: dict[str, str]) -> Response:
         account, low, high = self._account(query), _time(query, "start"), _time(query, "end")
-        return answer({"nights": expected.nights(self._truth, account, low, high)})
+        return json_response({"nights": expected.nights(self._ground_truth, account, low, high)})
 
     def _accounts(self, _: dict[str, str]) -> Response:
-        return answer(
+        return json_response(
             {
                 "accounts": [
                     {
@@ -94,14 +94,14 @@ class Control:
                         "health_id": account.health_id,
                         "email": account.email,
                         "linked": account.linked,
-                        "story": account.person.story.value,
-                        "device": account.person.model.name,
-                        "time_zone": account.person.zone.key,
+                        "story": account.profile.story.value,
+                        "device": account.profile.model.name,
+                        "time_zone": account.profile.zone.key,
                         "connected": account.number in self._state.grants,
                         "revocations": self._state.generation.get(account.number, 0),
                         "denied": account.number in self._state.denied,
                     }
-                    for account in self._truth.world
+                    for account in self._ground_truth.accounts
                 ]
             }
         )
@@ -119,7 +119,7 @@ class Control:
 
     def _change(self, body: dict[str, Any], kind: str) -> dict[str, Any]:
         low, high = _time(body, "start"), _time(body, "end")
-        told = self._happenings.change(
+        told = self._events.change(
             self._account(body),
             _type(body),
             low,
@@ -133,7 +133,7 @@ class Control:
     def _late(self, body: dict[str, Any]) -> dict[str, Any]:
         account = self._account(body)
         hold(self._state, account, held=bool(body.get("held", True)))
-        return {"uploaded_until": self._truth.uploaded_until(account)}
+        return {"uploaded_until": self._ground_truth.uploaded_until(account)}
 
     def _revoke(self, body: dict[str, Any]) -> dict[str, Any]:
         self._state.record("revoke", number=self._account(body).number)
@@ -168,7 +168,7 @@ class Control:
 
     def _account(self, said: dict[str, Any]) -> Account:
         try:
-            return self._truth.world.find(str(said.get("user", "")))
+            return self._ground_truth.accounts.find(str(said.get("user", "")))
         except KeyError as error:
             raise invalid(None, "user: a number, health id or e-mail of an account of this simulator.") from error
 

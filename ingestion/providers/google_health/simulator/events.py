@@ -12,7 +12,7 @@ from ingestion.providers.google_health.simulator import columns, records
 from ingestion.providers.google_health.simulator.accounts import Account
 from ingestion.providers.google_health.simulator.faults import Faults
 from ingestion.providers.google_health.simulator.filters import Window
-from ingestion.providers.google_health.simulator.ground_truth import Truth, has_columns
+from ingestion.providers.google_health.simulator.ground_truth import GroundTruth, has_columns
 from ingestion.providers.google_health.simulator.state import Event, State
 from ingestion.providers.google_health.simulator.types import TYPES, DataType, Kind
 from ingestion.providers.google_health.simulator.webhooks import Webhooks
@@ -26,16 +26,16 @@ LOOKBACK_DAYS = 6  # how far back hours are restated
 RESTATED = ("heart-rate", "heart-rate", "steps", "distance")
 
 
-class Happenings:
+class Events:
     """Runs a thread of its own between `start` and `close`; its methods are also the control API's."""
 
-    def __init__(self, truth: Truth, state: State, faults: Faults, webhooks: Webhooks) -> None:
-        self._truth = truth
+    def __init__(self, ground_truth: GroundTruth, state: State, faults: Faults, webhooks: Webhooks) -> None:
+        self._ground_truth = ground_truth
         self._state = state
         self._faults = faults
         self._webhooks = webhooks
         self._told: dict[int, int] = {}
-        self._random = random.Random(f"happenings {truth.world.seed}")  # noqa: S311 - repeatable, not secret
+        self._random = random.Random(f"happenings {ground_truth.accounts.seed}")  # noqa: S311 - repeatable, not secret
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="happenings", daemon=True)
 
@@ -69,14 +69,14 @@ class Happenings:
 
     def _some(self) -> Account | None:
         connected = sorted(self._state.grants)
-        return self._truth.world.account(self._random.choice(connected)) if connected else None
+        return self._ground_truth.accounts.account(self._random.choice(connected)) if connected else None
 
     def _restate_some(self) -> None:
         account = self._some()
         if account is None:
             return
         hours = self._random.randint(1, LOOKBACK_DAYS * 24)
-        low = self._truth.uploaded_until(account) // HOUR * HOUR - hours * HOUR
+        low = self._ground_truth.uploaded_until(account) // HOUR * HOUR - hours * HOUR
         data_type = TYPES[self._random.choice(RESTATED)]
         self.change(account, data_type, low, low + HOUR, delta=float(self._random.randint(1, 4)))
 
@@ -103,7 +103,7 @@ class Happenings:
         Restating adds `delta` (in the vendor's unit) to what is not zero; a night gets its first light sleep turned
         into waking. Daily values go by their date.
         """
-        gone = self._truth.records(account, data_type, Window(low, high)) if kind == "delete" else []
+        gone = self._ground_truth.records(account, data_type, Window(low, high)) if kind == "delete" else []
         event = Event(kind, account.number, data_type.id, low, high, self._state.now(), delta)
         self._state.record("event", event=dataclasses.asdict(event))
         if not tell:
@@ -118,8 +118,8 @@ class Happenings:
     def announce_uploads(self) -> None:
         """Tell subscribers of everything that has been uploaded since the last time."""
         for number in list(self._state.grants):
-            account = self._truth.world.account(number)
-            until = self._truth.uploaded_until(account)
+            account = self._ground_truth.accounts.account(number)
+            until = self._ground_truth.uploaded_until(account)
             since = self._told.setdefault(number, until)
             if until <= since:
                 continue
@@ -133,12 +133,12 @@ class Happenings:
             if not data_type.announced:
                 continue
             if has_columns(data_type):
-                found = self._truth.columns(account, data_type.id, Window(since, until), newest=0)
+                found = self._ground_truth.columns(account, data_type.id, Window(since, until), newest=0)
                 if found is not None:
                     yield data_type, since, until
             elif data_type.id in records.BUILDERS:
                 near = Window(since - 36 * HOUR, until + 36 * HOUR, civil=data_type.kind is not Kind.SLEEP)
-                for record in self._truth.records(account, data_type, near):
+                for record in self._ground_truth.records(account, data_type, near):
                     if since <= record.seen_from < until:
                         start = record.seen_from - HOUR if data_type.kind is Kind.DAILY else record.start
                         yield data_type, start, max(record.seen_from, start + columns.MINUTE)

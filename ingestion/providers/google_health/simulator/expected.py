@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ingestion.providers.google_health.simulator.accounts import Account
 from ingestion.providers.google_health.simulator.errors import GoogleError
 from ingestion.providers.google_health.simulator.filters import Window
-from ingestion.providers.google_health.simulator.ground_truth import EVERY, Truth, has_columns, reconciled
+from ingestion.providers.google_health.simulator.ground_truth import EVERY, GroundTruth, has_columns, reconciled
 from ingestion.providers.google_health.simulator.records import Record
 from ingestion.providers.google_health.simulator.types import TYPES, DataType, Kind
 from metrics.batch import MICROSECOND, instant
@@ -53,7 +53,7 @@ STORED = [name for name in TYPES if any(name == known for known, _ in METRICS)] 
 
 
 def rows(
-    truth: Truth, account: Account, type_id: str, low: int, high: int, family: frozenset[int] = EVERY
+    ground_truth: GroundTruth, account: Account, type_id: str, low: int, high: int, family: frozenset[int] = EVERY
 ) -> list[dict[str, Any]]:
     """One entry a (field, source) with columns `time` (microseconds UTC), `vendor_value` and `value`.
 
@@ -65,8 +65,8 @@ def rows(
         raise GoogleError(400, None, f"No metric comes from {type_id}.")
     data_type = TYPES[type_id]
     if not has_columns(data_type):
-        return _of_records(truth, account, data_type, low, high, family)
-    found = truth.columns(account, type_id, Window(low, high), sources=family)
+        return _of_records(ground_truth, account, data_type, low, high, family)
+    found = ground_truth.columns(account, type_id, Window(low, high), sources=family)
     if found is None:
         return []
     if type_id == "total-calories":
@@ -103,13 +103,13 @@ def _entry(
 
 
 def _of_records(
-    truth: Truth, account: Account, data_type: DataType, low: int, high: int, family: frozenset[int]
+    ground_truth: GroundTruth, account: Account, data_type: DataType, low: int, high: int, family: frozenset[int]
 ) -> list[dict[str, Any]]:
     daily = data_type.kind is Kind.DAILY
     margin = 86_400 * MICROSECOND if daily else 0
     made: dict[tuple[str, int], list[tuple[int, float]]] = {}
     dates: dict[int, str] = {}
-    for record in truth.records(account, data_type, Window(low - margin, high + margin), sources=family):
+    for record in ground_truth.records(account, data_type, Window(low - margin, high + margin), sources=family):
         at = account.day_starts(instant(record.at).date()) if daily else record.at
         if not low <= at < high:
             continue
@@ -138,10 +138,10 @@ def _numbers(data_type: DataType, record: Record) -> dict[str, float]:
     return {name: value for name, value in record.values.items() if (data_type.id, name) in METRICS}
 
 
-def nights(truth: Truth, account: Account, low: int, high: int) -> list[dict[str, Any]]:
+def nights(ground_truth: GroundTruth, account: Account, low: int, high: int) -> list[dict[str, Any]]:
     """The nights that end in [low, high), with their stages as (start in microseconds UTC, seconds, stage)."""
     found = []
-    for record in truth.records(account, TYPES["sleep"], Window(low, high)):
+    for record in ground_truth.records(account, TYPES["sleep"], Window(low, high)):
         night = record.sleep
         if night is None:
             continue

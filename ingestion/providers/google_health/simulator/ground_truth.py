@@ -15,7 +15,7 @@ from functools import lru_cache
 import numpy as np
 
 from ingestion.providers.google_health.simulator import columns, records
-from ingestion.providers.google_health.simulator.accounts import PHONE, SCALE, STRAP, TRACKER, Account, World
+from ingestion.providers.google_health.simulator.accounts import PHONE, SCALE, STRAP, TRACKER, Account, Accounts
 from ingestion.providers.google_health.simulator.columns import Columns, DayColumns, joined
 from ingestion.providers.google_health.simulator.filters import Window
 from ingestion.providers.google_health.simulator.records import Record
@@ -37,15 +37,15 @@ TEN_SECONDS = 10 * MICROSECOND
 
 @lru_cache(maxsize=8192)
 def _uploaded(account: Account, moment: int) -> int:
-    found = calendar.uploaded_until(account.person, instant(moment))
+    found = calendar.uploaded_until(account.profile, instant(moment))
     return 0 if found is None else microseconds(found)
 
 
-class Truth:
+class GroundTruth:
     """`days_kept`: how many participant-days stay in memory, about a megabyte each."""
 
-    def __init__(self, world: World, state: State, *, days_kept: int = 200) -> None:
-        self.world = world
+    def __init__(self, accounts: Accounts, state: State, *, days_kept: int = 200) -> None:
+        self.accounts = accounts
         self.state = state
         self._days_kept = days_kept
         self._days: OrderedDict[tuple[int, dt.date], DayColumns] = OrderedDict()
@@ -72,7 +72,7 @@ class Truth:
 
     def _newest_first(self, account: Account, low: int, high: int) -> Iterator[DayColumns]:
         """The local days that share an instant with [low, high)."""
-        first = account.person.starts_on
+        first = account.profile.starts_on
         if low > microseconds(dt.datetime(first.year, first.month, first.day, tzinfo=dt.UTC)):
             first = instant(low).date() - dt.timedelta(days=1)
         on = instant(min(high, self.state.now() + 86_400 * MICROSECOND)).date() + dt.timedelta(days=1)

@@ -65,7 +65,7 @@ class Response:
 JSON_TYPE = {"Content-Type": "application/json; charset=UTF-8"}
 
 
-def answer(
+def json_response(
     value: Any, status: int = 200, *, pretty: bool = False, headers: Mapping[str, str] | None = None
 ) -> Response:
     """A JSON answer."""
@@ -76,4 +76,4 @@ def answer(
 
 
 def refusal(error: GoogleError) -> Response:
-    return answer(error.body(), error.code, pretty=True, headers=error.headers)
+    return json_response(error.body(), error.code, pretty=True, headers=error.headers)

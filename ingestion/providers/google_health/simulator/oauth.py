@@ -14,10 +14,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ingestion.providers.google_health.simulator import consent
-from ingestion.providers.google_health.simulator.accounts import Account, World
+from ingestion.providers.google_health.simulator.accounts import Account, Accounts
 from ingestion.providers.google_health.simulator.errors import GoogleError
 from ingestion.providers.google_health.simulator.faults import Faults
-from ingestion.providers.google_health.simulator.messages import Request, Response, answer
+from ingestion.providers.google_health.simulator.messages import Request, Response, json_response
 from ingestion.providers.google_health.simulator.state import State
 from ingestion.providers.google_health.simulator.tokens import ACCESS, CODE, REFRESH, Signer
 from ingestion.providers.google_health.simulator.types import CLOUD_PLATFORM
@@ -54,12 +54,12 @@ class Bearer:
 
 
 class OAuth:
-    def __init__(self, world: World, state: State, faults: Faults, client: Client) -> None:
-        self._world = world
+    def __init__(self, accounts: Accounts, state: State, faults: Faults, client: Client) -> None:
+        self._accounts = accounts
         self._state = state
         self._faults = faults
         self._client = client
-        self._signer = Signer(world.seed)
+        self._signer = Signer(accounts.seed)
         self._lock = threading.Lock()
         self.refreshes: Counter[int] = Counter()  # by account
 
@@ -74,7 +74,7 @@ class OAuth:
         auto = request.query.get("auto") or request.headers.get("X-Sim-Auto")
         account = self._hinted(asked["login_hint"])
         if auto is None:
-            return consent.page(asked, self._world, account)
+            return consent.page(asked, self._accounts, account)
         scopes = asked["scope"].split()
         granted = {"approve": scopes, "deny": [], "partial": scopes[: max(1, len(scopes) // 2)]}.get(auto)
         if granted is None:
@@ -87,7 +87,7 @@ class OAuth:
         if wrong:
             return consent.refused(wrong)
         try:
-            account = self._world.find(request.form.get("account", ""))
+            account = self._accounts.find(request.form.get("account", ""))
         except KeyError:
             return consent.refused("There is no such Google account here.")
         ticked = set(request.scopes_ticked) if request.form.get("decision") == "allow" else set()
@@ -113,11 +113,11 @@ class OAuth:
         """The account of a login_hint, else the first that has a Fitbit and has not consented yet."""
         if hint:
             try:
-                return self._world.find(hint)
+                return self._accounts.find(hint)
             except KeyError:
                 pass  # a hint is no more than a hint: an unknown one is as good as none
-        free = (a for a in self._world if a.linked and a.number not in self._state.grants)
-        return next(free, self._world.account(1))
+        free = (a for a in self._accounts if a.linked and a.number not in self._state.grants)
+        return next(free, self._accounts.account(1))
 
     def _decided(self, asked: dict[str, str], account: Account, granted: list[str]) -> Response:
         if not granted:
@@ -143,15 +143,15 @@ class OAuth:
                 raise OAuthError(503, "internal_failure", "Try again later.")
             kind = form.get("grant_type")
             if kind == "urn:ietf:params:oauth:grant-type:jwt-bearer":
-                return answer(self._access(None, [CLOUD_PLATFORM]))
+                return json_response(self._access(None, [CLOUD_PLATFORM]))
             self._check_client(form)
             if kind == "authorization_code":
-                return answer(self._exchange(form))
+                return json_response(self._exchange(form))
             if kind == "refresh_token":
-                return answer(self._refresh(form))
+                return json_response(self._refresh(form))
             raise OAuthError(400, "unsupported_grant_type", f"Invalid grant_type: {kind}")
         except OAuthError as error:
-            return answer(error.body, error.status)
+            return json_response(error.body, error.status)
 
     def _check_client(self, form: dict[str, str]) -> None:
         secret = form.get("client_secret", "")
@@ -169,7 +169,7 @@ class OAuth:
             digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
             if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != said["c"].rstrip("="):
                 raise OAuthError(400, "invalid_grant", "Invalid code verifier.")
-        return self.granted(self._world.account(said["u"]), said["s"], offline=said["o"])
+        return self.granted(self._accounts.account(said["u"]), said["s"], offline=said["o"])
 
     def granted(self, account: Account, scopes: list[str], *, offline: bool = True) -> dict[str, Any]:
         """Tokens for scopes that an account has just agreed to; with a refresh token if `offline`."""
@@ -213,9 +213,9 @@ class OAuth:
         token = request.form.get("token") or request.query.get("token", "")
         said = self._signer.open(REFRESH, token) or self._signer.open(ACCESS, token)
         if said is None or said["u"] is None or said["g"] != self._state.generation[said["u"]]:
-            return answer({"error": "invalid_token", "error_description": "Token expired or revoked"}, 400)
+            return json_response({"error": "invalid_token", "error_description": "Token expired or revoked"}, 400)
         self._state.record("revoke", number=said["u"])
-        return answer({})
+        return json_response({})
 
     # --- who asks ----------------------------------------------------------------------------------------------
 
@@ -234,7 +234,7 @@ class OAuth:
             raise GoogleError(401, None, "Request had invalid authentication credentials.")
         if said["e"] < time.time() or said["i"] < self._state.expired_before.get(number, 0):
             raise GoogleError(401, "ACCESS_TOKEN_EXPIRED", "Request had invalid authentication credentials.")
-        return Bearer(self._world.account(number), frozenset(said["s"]))
+        return Bearer(self._accounts.account(number), frozenset(said["s"]))
 
     def userinfo(self, request: Request) -> Response:
         bearer = self.bearer(request)
@@ -243,4 +243,4 @@ class OAuth:
         said: dict[str, Any] = {"sub": f"1{bearer.account.number:020d}"}
         if "email" in bearer.scopes:
             said |= {"email": bearer.account.email, "email_verified": True}
-        return answer(said)
+        return json_response(said)

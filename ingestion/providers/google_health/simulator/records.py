@@ -134,7 +134,7 @@ def _temperature(day: DayColumns) -> list[Record]:
 
 
 def _fitness(day: DayColumns) -> list[Record]:
-    values = {"vo2Max": round(24 + 12 * day.account.person.activity, 1)}
+    values = {"vo2Max": round(24 + 12 * day.account.profile.activity, 1)}
     return _daily(day, values, {"cardioFitnessLevel": "AVERAGE", "estimated": True})
 
 
@@ -156,7 +156,7 @@ def _weighed(day: DayColumns) -> int | None:
     number = day.account.number
     if not (day.account.has_scale and day.account.linked and (day.on.toordinal() + number) % 3 == 0):
         return None
-    return None if day.on < day.account.person.starts_on else day.night.end + (20 + number % 15) * MINUTE
+    return None if day.on < day.account.profile.starts_on else day.night.end + (20 + number % 15) * MINUTE
 
 
 def _weight(day: DayColumns) -> list[Record]:

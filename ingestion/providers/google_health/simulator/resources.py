@@ -7,7 +7,7 @@ from typing import Any
 
 from ingestion.providers.google_health.simulator.accounts import LOCALES, Account
 from ingestion.providers.google_health.simulator.errors import GoogleError, invalid
-from ingestion.providers.google_health.simulator.ground_truth import Truth
+from ingestion.providers.google_health.simulator.ground_truth import GroundTruth
 from ingestion.providers.google_health.simulator.records import date_object, stamp
 from ingestion.providers.google_health.simulator.types import SCOPES
 from ingestion.providers.synthetic import battery, calendar
@@ -17,7 +17,7 @@ _SCOPE = {"profile": "P", "settings": "T", "pairedDevices": "T"}
 
 
 def resource(
-    truth: Truth,
+    ground_truth: GroundTruth,
     account: Account,
     scopes: frozenset[str],
     name: str,
@@ -35,40 +35,40 @@ def resource(
     if name == "profile":
         return _profile(account)
     if name == "settings":
-        return _settings(truth, account)
-    return _devices(truth, account, device, query)
+        return _settings(ground_truth, account)
+    return _devices(ground_truth, account, device, query)
 
 
 def _profile(account: Account) -> dict[str, Any]:
-    stride = round(account.person.stride_m * 1000)
+    stride = round(account.profile.stride_m * 1000)
     return {
         "name": "users/me/profile",
         "age": 48 + account.number % 35,
-        "membershipStartDate": date_object(account.person.starts_on - dt.timedelta(days=30)),
+        "membershipStartDate": date_object(account.profile.starts_on - dt.timedelta(days=30)),
         "autoWalkingStrideLengthMm": stride,
         "autoRunningStrideLengthMm": round(stride * 1.4),
     }
 
 
-def _settings(truth: Truth, account: Account) -> dict[str, Any]:
-    now = truth.state.now()
-    zone = calendar.zone_at(account.person, now).key
-    american = account.person.zone.key.startswith("America/")
+def _settings(ground_truth: GroundTruth, account: Account) -> dict[str, Any]:
+    now = ground_truth.state.now()
+    zone = calendar.zone_at(account.profile, now).key
+    american = account.profile.zone.key.startswith("America/")
     return {
         "name": "users/me/settings",
         "timeZone": zone,
         "utcOffset": f"{account.offset_seconds(instant(now))}s",
-        "languageLocale": LOCALES[account.person.zone.key],
+        "languageLocale": LOCALES[account.profile.zone.key],
         "distanceUnit": "DISTANCE_UNIT_MILES" if american else "DISTANCE_UNIT_KILOMETERS",
         "weightUnit": "WEIGHT_UNIT_POUNDS" if american else "WEIGHT_UNIT_KILOGRAMS",
         "temperatureUnit": "TEMPERATURE_UNIT_FAHRENHEIT" if american else "TEMPERATURE_UNIT_CELSIUS",
     }
 
 
-def _devices(truth: Truth, account: Account, device: str | None, query: dict[str, str]) -> dict[str, Any]:
-    found = [_tracker(truth, account)]
+def _devices(ground_truth: GroundTruth, account: Account, device: str | None, query: dict[str, str]) -> dict[str, Any]:
+    found = [_tracker(ground_truth, account)]
     if account.has_scale:
-        found.append({**_base(truth, account, "2"), "deviceType": "SCALE", "deviceVersion": "Aria Air"})
+        found.append({**_base(ground_truth, account, "2"), "deviceType": "SCALE", "deviceVersion": "Aria Air"})
     if device:
         for one in found:
             if one["name"].endswith(f"/{device}"):
@@ -84,19 +84,19 @@ def _devices(truth: Truth, account: Account, device: str | None, query: dict[str
     return said | ({"nextPageToken": str(last)} if last < len(found) else {})
 
 
-def _base(truth: Truth, account: Account, identity: str) -> dict[str, Any]:
-    uploaded = truth.uploaded_until(account)
+def _base(ground_truth: GroundTruth, account: Account, identity: str) -> dict[str, Any]:
+    uploaded = ground_truth.uploaded_until(account)
     synced = {"lastSyncTime": stamp(uploaded)} if uploaded else {}
     return {"name": f"users/{account.health_id}/pairedDevices/{account.number}{identity}", **synced}
 
 
-def _tracker(truth: Truth, account: Account) -> dict[str, Any]:
-    level = battery.percent(account.person, instant(truth.uploaded_until(account)))
+def _tracker(ground_truth: GroundTruth, account: Account) -> dict[str, Any]:
+    level = battery.percent(account.profile, instant(ground_truth.uploaded_until(account)))
     return {
-        **_base(truth, account, "1"),
+        **_base(ground_truth, account, "1"),
         "deviceType": "TRACKER",
-        "deviceVersion": account.person.model.name,
-        "batteryStatus": battery.word(level),
+        "deviceVersion": account.profile.model.name,
+        "batteryStatus": battery.charge_status(level),
         "batteryLevel": level,
         "macAddress": f"00AA{account.number:08X}",
         "features": ["HEART_RATE", "SPO2"],

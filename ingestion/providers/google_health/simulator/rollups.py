@@ -14,7 +14,7 @@ from ingestion.providers.google_health.simulator.accounts import Account
 from ingestion.providers.google_health.simulator.columns import Columns
 from ingestion.providers.google_health.simulator.errors import GoogleError, invalid
 from ingestion.providers.google_health.simulator.filters import Window
-from ingestion.providers.google_health.simulator.ground_truth import Truth, has_columns, reconciled
+from ingestion.providers.google_health.simulator.ground_truth import GroundTruth, has_columns, reconciled
 from ingestion.providers.google_health.simulator.records import civil_object, stamp
 from ingestion.providers.google_health.simulator.types import SHORT_ROLLUPS, DataType
 from metrics.batch import MICROSECOND, microseconds
@@ -22,7 +22,7 @@ from metrics.batch import MICROSECOND, microseconds
 DAY = 86_400 * MICROSECOND
 Points = list[dict[str, Any]]
 # Returns the width of the range in hours and the points, newest first.
-Rollup = Callable[[Truth, Account, DataType, dict[str, Any], frozenset[int]], tuple[float, Points]]
+Rollup = Callable[[GroundTruth, Account, DataType, dict[str, Any], frozenset[int]], tuple[float, Points]]
 
 
 def _too_long(data_type: DataType) -> GoogleError:
@@ -39,7 +39,7 @@ def _physical_time(value: Any) -> int:
 
 
 def physical(
-    truth: Truth, account: Account, data_type: DataType, body: dict[str, Any], sources: frozenset[int]
+    ground_truth: GroundTruth, account: Account, data_type: DataType, body: dict[str, Any], sources: frozenset[int]
 ) -> tuple[float, Points]:
     """rollUp. Windows are counted from the start of the range; the last one is cut at its end."""
     span = body.get("range")
@@ -57,7 +57,7 @@ def physical(
     size = body.get("pageSize") or (1440 if data_type.id in SHORT_ROLLUPS and width * 1440 > cap else 0)
     if high - low > cap or (size and width * int(size) > max(cap, width)):
         raise _too_long(data_type)
-    points = _grouped(truth, account, data_type, Window(low, high), sources, (low, width))
+    points = _grouped(ground_truth, account, data_type, Window(low, high), sources, (low, width))
     return (high - low) / 3_600_000_000, [
         {"startTime": stamp(low + place * width), "endTime": stamp(min(high, low + (place + 1) * width)), **value}
         for place, value in points
@@ -90,7 +90,7 @@ def _civil_time(edge: str, value: Any) -> int:
 
 
 def daily(
-    truth: Truth, account: Account, data_type: DataType, body: dict[str, Any], sources: frozenset[int]
+    ground_truth: GroundTruth, account: Account, data_type: DataType, body: dict[str, Any], sources: frozenset[int]
 ) -> tuple[float, Points]:
     """dailyRollUp: windows of whole civil days from the start of the range."""
     span = body.get("range")
@@ -108,7 +108,7 @@ def daily(
     if high - low > cap * DAY or (size and (days * int(size) > cap or int(size) < windows)):
         raise _too_long(data_type)
     width = days * DAY
-    points = _grouped(truth, account, data_type, Window(low, high, civil=True), sources, (low, width))
+    points = _grouped(ground_truth, account, data_type, Window(low, high, civil=True), sources, (low, width))
     return (high - low) / 3_600_000_000, [
         {
             "civilStartTime": civil_object(low + place * width),
@@ -120,7 +120,7 @@ def daily(
 
 
 def _grouped(
-    truth: Truth,
+    ground_truth: GroundTruth,
     account: Account,
     data_type: DataType,
     span: Window,
@@ -130,7 +130,7 @@ def _grouped(
     """(number of the window, its value), newest first; windows without data are left out."""
     start, width = grid
     if has_columns(data_type):
-        found = truth.columns(account, data_type.id, span, sources=sources)
+        found = ground_truth.columns(account, data_type.id, span, sources=sources)
         if found is None:
             return []
         points = reconciled(found)
@@ -143,7 +143,7 @@ def _grouped(
         ]
         return windows[::-1]
     groups: dict[int, list[float]] = {}
-    for record in truth.records(account, data_type, span, sources=sources):
+    for record in ground_truth.records(account, data_type, span, sources=sources):
         at = record.at + record.offset * MICROSECOND * span.civil
         groups.setdefault((at - start) // width, []).append(next(iter(record.values.values())))
     name = {"weight": "weightGramsAvg", "body-fat": "bodyFatPercentageAvg"}.get(data_type.id, "")

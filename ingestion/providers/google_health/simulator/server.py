@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from ingestion.providers.google_health.simulator.accounts import World
+from ingestion.providers.google_health.simulator.accounts import Accounts
 from ingestion.providers.google_health.simulator.api import Api
 from ingestion.providers.google_health.simulator.control import Control
 from ingestion.providers.google_health.simulator.errors import GoogleError
-from ingestion.providers.google_health.simulator.events import Happenings
+from ingestion.providers.google_health.simulator.events import Events
 from ingestion.providers.google_health.simulator.faults import Faults, Quota
-from ingestion.providers.google_health.simulator.ground_truth import Truth
-from ingestion.providers.google_health.simulator.messages import Request, Response, answer, refusal
+from ingestion.providers.google_health.simulator.ground_truth import GroundTruth
+from ingestion.providers.google_health.simulator.messages import Request, Response, json_response, refusal
 from ingestion.providers.google_health.simulator.oauth import Client, OAuth
 from ingestion.providers.google_health.simulator.state import State
 from ingestion.providers.google_health.simulator.statistics import Statistics
@@ -58,7 +58,7 @@ class Options:
     days_kept: int = 200
 
 
-class OtherWorld(Exception):
+class OtherSimulation(Exception):
     """The folder holds the state of another simulation; the message says which."""
 
 
@@ -67,30 +67,30 @@ class Simulator:
 
     def __init__(self, options: Options) -> None:
         self.state = State(options.state)
-        starts_on = self._same_world(options)
-        self.world = World(
+        starts_on = self._starts_on(options)
+        self.accounts = Accounts(
             seed=options.seed, participants=options.participants, starts_on=starts_on, all_well=options.all_well
         )
-        self.truth = Truth(self.world, self.state, days_kept=options.days_kept)
+        self.ground_truth = GroundTruth(self.accounts, self.state, days_kept=options.days_kept)
         self.faults = Faults(options.faults, options.seed)
-        self.oauth = OAuth(self.world, self.state, self.faults, options.client)
+        self.oauth = OAuth(self.accounts, self.state, self.faults, options.client)
         self.webhooks = Webhooks(self.state, self.faults, options.seed)
-        self.happenings = Happenings(self.truth, self.state, self.faults, self.webhooks)
+        self.events = Events(self.ground_truth, self.state, self.faults, self.webhooks)
         self.statistics = Statistics(self.faults, self.oauth, self.webhooks)
         quota = Quota(user_limit=options.user_limit, project_limit=options.project_limit)
-        self._api = Api(self.truth, self.oauth, self.faults, quota, numeric_users=options.numeric_users)
-        self._subscribers = Subscribers(self.world, self.state, self.oauth, self.webhooks)
-        self._control = Control(self.truth, self.oauth, self.happenings, self.statistics)
+        self._api = Api(self.ground_truth, self.oauth, self.faults, quota, numeric_users=options.numeric_users)
+        self._subscribers = Subscribers(self.accounts, self.state, self.oauth, self.webhooks)
+        self._control = Control(self.ground_truth, self.oauth, self.events, self.statistics)
 
-    def _same_world(self, options: Options) -> dt.date:
-        """The first day of everybody, from the state where there is one. Raises OtherWorld if it does not fit."""
+    def _starts_on(self, options: Options) -> dt.date:
+        """The first day of everybody, from the state where there is one. Raises OtherSimulation if it does not fit."""
         mine = {"seed": options.seed, "participants": options.participants, "all_well": options.all_well}
         known = self.state.settings
         if known:
             other = {name: known[name] for name in mine}
             if other != mine:
                 self.state.close()
-                raise OtherWorld(f"The folder holds another simulation: {other}. Choose another folder.")
+                raise OtherSimulation(f"The folder holds another simulation: {other}. Choose another folder.")
             return dt.date.fromisoformat(known["starts_on"])
         if options.clock is not None or options.speed != 1.0:
             at = options.clock or dt.datetime.now(dt.UTC)
@@ -101,10 +101,10 @@ class Simulator:
 
     def start(self) -> None:
         self.webhooks.start()
-        self.happenings.start()
+        self.events.start()
 
     def close(self) -> None:
-        self.happenings.close()
+        self.events.close()
         self.webhooks.close()
         self.state.close()
 
@@ -138,7 +138,7 @@ class Simulator:
             return refusal(error)
 
     def _keyset(self, _: Request) -> Response:
-        return answer(self.webhooks.key.keyset())
+        return json_response(self.webhooks.key.keyset())
 
 
 def _kind(path: str) -> str:

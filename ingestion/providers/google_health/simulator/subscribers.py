@@ -6,9 +6,9 @@ import re
 import time
 from typing import Any
 
-from ingestion.providers.google_health.simulator.accounts import World
+from ingestion.providers.google_health.simulator.accounts import Accounts
 from ingestion.providers.google_health.simulator.errors import GoogleError, invalid
-from ingestion.providers.google_health.simulator.messages import Request, Response, answer, refusal
+from ingestion.providers.google_health.simulator.messages import Request, Response, json_response, refusal
 from ingestion.providers.google_health.simulator.oauth import OAuth
 from ingestion.providers.google_health.simulator.records import stamp
 from ingestion.providers.google_health.simulator.state import State
@@ -23,8 +23,8 @@ _MASKS = {"endpoint_uri": "endpointUri", "subscriber_configs": "subscriberConfig
 
 
 class Subscribers:
-    def __init__(self, world: World, state: State, oauth: OAuth, webhooks: Webhooks) -> None:
-        self._world = world
+    def __init__(self, accounts: Accounts, state: State, oauth: OAuth, webhooks: Webhooks) -> None:
+        self._accounts = accounts
         self._state = state
         self._oauth = oauth
         self._webhooks = webhooks
@@ -41,7 +41,7 @@ class Subscribers:
             if not project.isdecimal():
                 raise invalid(None, "The project's number is needed here, not its id.")
             said = self._routed(request, f"projects/{project}/subscribers", name, below, sid)
-            return answer(said, pretty=True)
+            return json_response(said, pretty=True)
         except GoogleError as error:
             return refusal(error)
 
@@ -164,7 +164,7 @@ class Subscribers:
     def _user(self, body: dict[str, Any]) -> str:
         user = str(body.get("user", ""))
         try:
-            account = self._world.find(user.removeprefix("users/"))
+            account = self._accounts.find(user.removeprefix("users/"))
         except KeyError as error:
             raise invalid(None, "Invalid user.") from error
         return f"users/{account.health_id}"

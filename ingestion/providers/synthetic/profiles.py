@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ingestion.providers.base.synthetic import Wearer
+from ingestion.providers.base.synthetic import SyntheticParticipant
 from metrics.batch import SourceKey
 
 
@@ -70,7 +70,7 @@ MODELS: dict[str, Model] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class Profile:
     """A profile. Hours are of the local clock and may be negative: -1.0 is 23:00 of the evening before."""
 
     seed: int
@@ -104,20 +104,20 @@ def generator(seed: int, number: int, *path: int) -> np.random.Generator:
 
 
 @lru_cache(maxsize=4096)
-def person(wearer: Wearer) -> Person:
+def profile_of(participant: SyntheticParticipant) -> Profile:
     """The profile of a wearer. Raises KeyError for a device model we do not know."""
-    rng = generator(wearer.seed, wearer.number)
+    rng = generator(participant.seed, participant.number)
     age = rng.uniform(48, 82)  # people who are given a new knee
     resting = float(np.clip(rng.normal(65, 7), 50, 84))
-    away = "America/New_York" if wearer.zone.key.startswith(("Europe/", "Africa/")) else "Europe/Amsterdam"
-    return Person(
-        seed=wearer.seed,
-        number=wearer.number,
-        zone=wearer.zone,
+    away = "America/New_York" if participant.zone.key.startswith(("Europe/", "Africa/")) else "Europe/Amsterdam"
+    return Profile(
+        seed=participant.seed,
+        number=participant.number,
+        zone=participant.zone,
         away=zoneinfo.ZoneInfo(away),
-        starts_on=wearer.starts_on,
-        model=MODELS[wearer.device],
-        story=STORIES[(wearer.number - 1) % len(STORIES)],
+        starts_on=participant.starts_on,
+        model=MODELS[participant.device],
+        story=STORIES[(participant.number - 1) % len(STORIES)],
         resting_heart_rate=resting,
         highest_heart_rate=208 - 0.7 * age,
         activity=float(np.clip(rng.lognormal(0, 0.35), 0.4, 2.2)),
