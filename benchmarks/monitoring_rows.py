@@ -155,7 +155,7 @@ def standing(rng: Any, person: Any, c: Any, now: dt.datetime) -> Any:
 
 
 def gaps(rng: Any, person: Any, c: Any, now: dt.datetime) -> Iterator[Any]:
-    """Missing stretches of the last sixty days: taken off on bad days, silence since the newest sample."""
+    """Missing intervals of the last sixty days: taken off on bad days, silence since the newest sample."""
     from metrics.models import Gap
 
     zone = ZoneInfo(person.time_zone)
@@ -169,10 +169,10 @@ def gaps(rng: Any, person: Any, c: Any, now: dt.datetime) -> Iterator[Any]:
         if c.status[i] == "i":
             flat = off + dt.timedelta(minutes=int(rng.integers(60, 300)))
             both = [(off, flat, "battery_flat"), (flat, end, "off_wrist")] if rng.random() < 0.3 else []
-            stretches = both or [(off, end, "off_wrist")]
+            intervals = both or [(off, end, "off_wrist")]
         else:
-            stretches = [(off, end, c.cause or "unknown")]
-        for starts_at, ends_at, cause in stretches:
+            intervals = [(off, end, c.cause or "unknown")]
+        for starts_at, ends_at, cause in intervals:
             if starts_at < ends_at:
                 yield Gap(
                     participant=person,

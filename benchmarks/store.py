@@ -158,7 +158,7 @@ def late(people: list[Any], days: int, step: int, name: str) -> list[list[str]]:
 
 def run(participants: int, days: int, fitabase: Path | None) -> None:
     from metrics import erasure as metrics_erasure
-    from metrics.maintenance.routine import care
+    from metrics.maintenance.routine import maintain
     from metrics.storage.timescale import Tier, tier
     from participants.services import trial_create
 
@@ -181,9 +181,9 @@ def run(participants: int, days: int, fitabase: Path | None) -> None:
         print(f"\nSkipped on {tier().value}: compressed chunks.")
     else:
         now = dt.datetime(2027, 1, 1, tzinfo=dt.UTC)
-        took = seconds(lambda: care(now))
+        took = seconds(lambda: maintain(now))
         rates += late(five[half:-1], days, 5, "compressed")
-        again = seconds(lambda: care(now))
+        again = seconds(lambda: maintain(now))
         rates += [["care: all chunks compressed, s", f"{took:.1f}"], ["care: those touched, anew, s", f"{again:.1f}"]]
     bench.table("Late data, rows/s (medians)", ["", ""], rates)
     rows = execute("SELECT count(*) FROM metrics_measurement WHERE participant_id = %s", [five[-1].pk])[0][0]

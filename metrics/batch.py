@@ -100,7 +100,7 @@ class SampleBatch:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A stretch of a night: `stage` is one of metrics.models.SleepStage's values."""
+    """An interval of a night: `stage` is one of metrics.models.SleepStage's values."""
 
     starts_at: dt.datetime
     seconds: int
@@ -179,7 +179,7 @@ class OffsetChange:
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """A stretch [starts_at, ends_at) of which the payload holds all that its provider has.
+    """An interval [starts_at, ends_at) of which the payload holds all that its provider has.
 
     What is stored there from this provider and is not in the payload is taken away: the vendor has withdrawn it.
     `what`: the code of a metric, or sessions: nights by the time at which they end, exercise by its start.
@@ -241,7 +241,7 @@ class Counts:
 
     `repeated`: samples at the instant of another in the same batch. `flagged`: stored although implausible.
     By reason: `rejected`, not stored; `skipped`, left out on purpose. `removed`: stored before and
-    absent from what replaces the stretch.
+    absent from what replaces the interval.
     """
 
     new: int = 0

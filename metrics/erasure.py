@@ -36,7 +36,7 @@ def _forget_recomputes(participant: Participant) -> None:
 
 @transaction.atomic
 def _slice(participant: Participant, table: str, column: str) -> int:
-    """Delete the oldest stretch there is."""
+    """Delete the oldest interval there is."""
     with connection.cursor() as cursor:
         cursor.execute(writing_sql.LOCK, [participant.pk])
         cursor.execute(erasure_sql.oldest(table, column), [participant.pk])

@@ -23,7 +23,7 @@ DAY = 86_400 * MICROSECOND
 
 @dataclass(frozen=True, slots=True)
 class DaySpan:
-    """A stretch of a local day, [starts_at, ends_at) in microseconds UTC. A day has several where clocks jumped."""
+    """An interval of a local day, [starts_at, ends_at) in microseconds UTC. A day has several where clocks jumped."""
 
     date: dt.date
     starts_at: int
@@ -70,7 +70,7 @@ class LocalCalendar:
         self._periods = list(periods)
 
     def _pieces(self, low: int, high: int) -> tuple[list[int], list[int]]:
-        """Starts and offsets (seconds) of the stretches of constant offset that cover [low, high)."""
+        """Starts and offsets (seconds) of the intervals of constant offset that cover [low, high)."""
         starts, offsets = [low], [self.offset(low)]
         cuts = {start for start, _ in self._periods if low < start < high}
         for year in range(instant(low).year, instant(high).year + 1):
@@ -106,7 +106,7 @@ class LocalCalendar:
         """Local date of an aware datetime by the zone alone, whatever the device said."""
         return at.astimezone(self._zone).date()
 
-    def stretches(self, *dates: tuple[dt.date, dt.date]) -> list[list[tuple[int, int]]]:
+    def intervals(self, *dates: tuple[dt.date, dt.date]) -> list[list[tuple[int, int]]]:
         """Of each (first, last), both included, the time of these local days: [start, end) in microseconds UTC.
 
         Ascending; several where clocks jumped; none where a journey skipped all of the days.
@@ -119,13 +119,13 @@ class LocalCalendar:
         high = max(end for _, end in local) + 26 * 3600 * MICROSECOND
         starts, offsets = self._pieces(low, high)
         pieces = list(zip(starts, [*starts[1:], high], (offset * MICROSECOND for offset in offsets), strict=True))
-        return [_stretches(pieces, start, end) for start, end in local]
+        return [_intervals(pieces, start, end) for start, end in local]
 
     def spans(self, dates: Iterable[dt.date]) -> list[DaySpan]:
-        """The stretches of time of these local days, in order. A date that a journey skipped has none."""
+        """The intervals of time of these local days, in order. A date that a journey skipped has none."""
         days = sorted(set(dates))
-        found = zip(days, self.stretches(*((day, day) for day in days)), strict=True)
-        return [DaySpan(day, *stretch) for day, stretches in found for stretch in stretches]
+        found = zip(days, self.intervals(*((day, day) for day in days)), strict=True)
+        return [DaySpan(day, *interval) for day, intervals in found for interval in intervals]
 
     def midnight(self, date: dt.date) -> dt.datetime:
         """The first instant of a local day, in UTC; where a journey skipped the day, where it would have begun."""
@@ -136,7 +136,7 @@ class LocalCalendar:
         return instant(local - self.offset(local) * MICROSECOND)
 
 
-def _stretches(pieces: Sequence[tuple[int, int, int]], local_start: int, local_end: int) -> list[tuple[int, int]]:
+def _intervals(pieces: Sequence[tuple[int, int, int]], local_start: int, local_end: int) -> list[tuple[int, int]]:
     """Where the wall clock shows [local_start, local_end), given the pieces (start, end, offset) of a calendar."""
     found: list[tuple[int, int]] = []
     for start, end, offset in pieces:

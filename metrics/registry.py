@@ -15,7 +15,7 @@ from enum import StrEnum
 
 class Kind(StrEnum):
     SAMPLE = "sample"  # a value at an instant
-    INTERVAL = "interval"  # a value of a stretch of time, whose length is the measurement's `seconds`
+    INTERVAL = "interval"  # a value of a length of time, whose length is the measurement's `seconds`
     DAILY = "daily"  # a value of a local day (or of the night that ended on it), stored at that day's first instant
 
 

@@ -83,8 +83,12 @@ def _measurements(participant: Participant) -> Iterator[Chapter]:
     if not series:
         yield Chapter("measurements/none", "Measurements", "What your device measured.", (Measurement,))
     calendar = calendar_of(participant)
-    line = participant.trial.raw_removed_before
-    gone = f" The study has deleted values from before {line:%d %B %Y}; their daily summaries are kept." if line else ""
+    cutoff = participant.trial.raw_removed_before
+    gone = (
+        f" The study has deleted values from before {cutoff:%d %B %Y}; their daily summaries are kept."
+        if cutoff
+        else ""
+    )
     several = {metric for metric, _ in series if sum(other == metric for other, _ in series) > 1}
     for metric_id, source_id in series:
         metric, source = BY_ID[metric_id], sources[source_id]
@@ -93,7 +97,7 @@ def _measurements(participant: Participant) -> Iterator[Chapter]:
         yield Chapter(
             f"measurements/{name}", f"Measurements: {metric.name.lower()}",
             f"Every value from {source}, in {metric.label}, with its time on your clock. `seconds`: how long the "
-            f"stretch is that the value stands for; empty where it is of an instant. `plausible`: no where the value "
+            f"interval is that the value stands for; empty where it is of an instant. `plausible`: no where the value "
             f"cannot be right and so counts for nothing.{made_up}{gone}",
             (Measurement,), lines=_values(participant, metric, source_id, calendar),
         )  # fmt: skip
@@ -105,7 +109,7 @@ def _values(participant: Participant, metric: Metric, source_id: int, calendar: 
     dates = kept_days("date", participant=participant, metric_id=metric.id, source_id=source_id)
     key = raw.Key(participant.pk, metric.id, source_id)
     # Whatever the source and the collection interval: they have a right to all that is kept.
-    for piece in raw.pieces([raw.Stretch(key, _us(min(dates), -AROUND), _us(max(dates), AROUND))]):
+    for piece in raw.pieces([raw.ReadInterval(key, _us(min(dates), -AROUND), _us(max(dates), AROUND))]):
         lengths = ["" if seconds < 0 else str(seconds) for seconds in piece.seconds.tolist()]
         marks = ["yes" if counts else "no" for counts in plausible(metric, piece.value, piece.seconds).tolist()]
         rows = zip(stamps(piece.time, calendar), numbers(piece.value), lengths, marks, strict=True)
@@ -143,7 +147,7 @@ def _judgements(participant: Participant) -> Iterator[Chapter]:
     )  # fmt: skip
     yield Chapter(
         "gaps", "Times without data",
-        "Stretches for which nothing was measured, and why the platform thinks so.",
+        "Intervals for which nothing was measured, and why the platform thinks so.",
         (Gap,), rows_of(Gap.objects.filter(participant=participant)),
     )  # fmt: skip
     yield Chapter(

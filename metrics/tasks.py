@@ -95,9 +95,9 @@ def expire_exports() -> None:
 
 
 @shared_task(name="metrics.care", acks_late=True)  # type: ignore[untyped-decorator]
-def look_after_store() -> None:
+def maintain_store() -> None:
     """Each night: chunks are compressed, and what a trial does not keep is deleted."""
-    for line in routine.care(timezone.now()).lines():
+    for line in routine.maintain(timezone.now()).lines():
         log.info("%s", line)
 
 

@@ -41,15 +41,15 @@ class Parts:
             value[gone] = before[gone] = np.nan
             provenance.change(part, replace(rows, value=value, before=before))
 
-    def removed_before(self, trial: int, line: dt.datetime) -> None:
-        parts = ImportedPart.objects.filter(import_file__trial=trial, kind=Kind.SAMPLES, first_at__lt=line)
-        parts.filter(last_at__lt=line).delete()
+    def removed_before(self, trial: int, cutoff: dt.datetime) -> None:
+        parts = ImportedPart.objects.filter(import_file__trial=trial, kind=Kind.SAMPLES, first_at__lt=cutoff)
+        parts.filter(last_at__lt=cutoff).delete()
         for pk, participant in list(parts.values_list("pk", "participant")):
             with transaction.atomic():
                 hold_data(participant)
                 if part := parts.filter(pk=pk).first():
                     rows = provenance.samples_in(part)
-                    provenance.change(part, chosen(rows, rows.time >= microseconds(line)))
+                    provenance.change(part, chosen(rows, rows.time >= microseconds(cutoff)))
 
     def moved(
         self, series: SeriesKey, times: Times, to: SeriesKey, at: Times, *, seconds: Seconds | None = None

@@ -25,7 +25,7 @@ from ingestion.sync import window_coverage
 from ingestion.sync.evidence_rows import KnownRows, read_rows
 from ingestion.sync.window_faults import due, faults
 from metrics.models import Access, Cause
-from metrics.monitoring.evidence import BEGINNING, END, Evidence, Reading, Spell, Stretch, facts
+from metrics.monitoring.evidence import BEGINNING, END, Evidence, Reading, Spell, TimeInterval, facts
 from metrics.registry import HEART_RATE
 from participants.models import Participant
 
@@ -164,7 +164,7 @@ def _synthetic(person: Participant, known: KnownRows, now: dt.datetime) -> Evide
         access=Access.OK,
         access_since=min(begins, default=person.enrolled_at),
         live=True,
-        answered=[Stretch(min(begins), max(end for _, end in pulled))] if pulled else [],
+        answered=[TimeInterval(min(begins), max(end for _, end in pulled))] if pulled else [],
         readings=[latest] if latest else [],
         reading_at=reading_at,
         device=worn.device if worn else "",

@@ -16,13 +16,13 @@ from ingestion.connections.devices import Described
 from ingestion.models import SyncWindow
 from ingestion.sync import planning
 from ingestion.sync.responses import UNREADABLE
-from metrics.monitoring.evidence import Stretch
+from metrics.monitoring.evidence import TimeInterval
 
 State, Reason, Kind = SyncWindow.State, SyncWindow.Reason, SyncWindow.Kind
 Span = tuple[dt.datetime, dt.datetime]
 
 
-def covered_intervals(windows: Sequence[SyncWindow], described: Iterable[tuple[int, Described]]) -> list[Stretch]:
+def covered_intervals(windows: Sequence[SyncWindow], described: Iterable[tuple[int, Described]]) -> list[TimeInterval]:
     """What is answered by windows of heart rates, reads and looks; neighbours joined, in order.
 
     `described`: what devices said of themselves, with the connection that they belong to.
@@ -99,11 +99,11 @@ def _covered_parts(window: SyncWindow, requested_at: dt.datetime, uploads: _Uplo
     return [part for part in parts if part[0] < part[1]]
 
 
-def _joined(spans: Iterable[Span]) -> list[Stretch]:
-    found: list[Stretch] = []
+def _joined(spans: Iterable[Span]) -> list[TimeInterval]:
+    found: list[TimeInterval] = []
     for start, end in sorted(spans):
         if found and start <= found[-1].ends_at:
-            found[-1] = Stretch(found[-1].starts_at, max(found[-1].ends_at, end))
+            found[-1] = TimeInterval(found[-1].starts_at, max(found[-1].ends_at, end))
         else:
-            found.append(Stretch(start, end))
+            found.append(TimeInterval(start, end))
     return found

@@ -10,7 +10,7 @@ from django.conf import settings
 from ingestion.models import Connection, SyncWindow
 from ingestion.providers.base.errors import AccessGone
 from ingestion.sync import window_coverage
-from metrics.monitoring.evidence import END, Fault, Stretch
+from metrics.monitoring.evidence import END, Fault, TimeInterval
 
 State = SyncWindow.State
 OVERDUE = "overdue"
@@ -18,11 +18,11 @@ OVERDUE = "overdue"
 HELD_UP = dt.timedelta(hours=1)
 
 
-def due(windows: Sequence[SyncWindow], now: dt.datetime) -> list[Stretch]:
+def due(windows: Sequence[SyncWindow], now: dt.datetime) -> list[TimeInterval]:
     """The times of windows that wait, not too long yet and without an error."""
     limit = now - _patience()
     mine = [window for window in _waiting(windows) if not window.error_code and window.due_at >= limit]
-    return [Stretch(window.starts_at, window.ends_at) for window in mine]
+    return [TimeInterval(window.starts_at, window.ends_at) for window in mine]
 
 
 def faults(windows: Sequence[SyncWindow], connection: Connection, now: dt.datetime) -> list[Fault]:

@@ -23,7 +23,8 @@ class MetricSerializer(serializers.ModelSerializer[Metric]):
     """A kind of measurement. `concept` is its code in `concept_system`: LOINC where LOINC has one."""
 
     kind = serializers.ChoiceField(
-        [kind.value for kind in Kind], help_text="sample: of an instant; interval: of a stretch; daily: of a local day."
+        [kind.value for kind in Kind],
+        help_text="sample: of an instant; interval: of a length of time; daily: of a local day.",
     )
     aggregate = serializers.ChoiceField([a.value for a in Aggregate], help_text="What sums it up.")
     plausible_low = serializers.FloatField(help_text="The lowest value that counts.")

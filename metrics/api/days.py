@@ -73,7 +73,7 @@ class DayVerdictSerializer(DayOf):
 
 
 class GapSerializer(Plain):
-    """A missing stretch of a monitored day, and why."""
+    """A missing interval of a monitored day, and why."""
 
     date = serializers.DateField(help_text="Local.")
     starts_at = serializers.DateTimeField()
@@ -222,7 +222,7 @@ class DayVerdictSet(RecordSet):
     list=extend_schema(operation_id="gaps", tags=["days"], summary="Gaps and their causes", parameters=[GapParameters])
 )
 class GapSet(RecordSet):
-    """Missing stretches of monitored days, by participant and start: why data are missing, and the evidence."""
+    """Missing intervals of monitored days, by participant and start: why data are missing, and the evidence."""
 
     serializer_class = GapSerializer
     parameters = GapParameters

@@ -33,13 +33,13 @@ RANGE = OpenApiParameter(
     "Range",
     OpenApiTypes.STR,
     OpenApiParameter.HEADER,
-    description="One stretch, e.g. `bytes=1048576-`: 206 with the rest.",
+    description="One byte range, e.g. `bytes=1048576-`: 206 with the rest.",
 )
 BYTES = "application/octet-stream"
 DOWNLOAD: dict[Any, Any] = {
     (200, BYTES): OpenApiTypes.BINARY,
     (206, BYTES): OpenApiTypes.BINARY,
-    416: OpenApiResponse(description="The stretch lies beyond the end."),
+    416: OpenApiResponse(description="The byte range lies beyond the end."),
     503: OpenApiResponse(description="The files cannot be reached from this server. Tell its operator."),
 }
 

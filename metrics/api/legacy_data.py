@@ -89,7 +89,7 @@ class SeedView(ResourceView):
         ],
     )
     def get(self, request: Request, study_id: str, metric: str, trial: str = "") -> HttpResponseBase:
-        span = span_asked(request)
+        span = requested_span(request)
         person = self._person(trial, study_id)
         if metric not in BY_CODE:
             raise Problem(404, "Not Found", f"Metric not found. There are: {', '.join(BY_CODE)}.")
@@ -120,7 +120,7 @@ class SeedOfTrialView(SeedView):
     """The same, of a participant named with their trial."""
 
 
-def span_asked(request: Request) -> Span:
+def requested_span(request: Request) -> Span:
     """Whole days in UTC, both included. Raises BadParameters."""
     reader = Reader(request.query_params, ("start_date", "end_date"))
     end = reader.read("end_date", local_date, timezone.now().date())
@@ -142,7 +142,7 @@ def samples(person: Participant, metric: Metric, span: Span) -> Iterator[raw.Sam
     """
     held = readable([person], [metric], {person.pk: span}, every_sample=True).get((person.pk, metric.id))
     parts = held.parts(span) if held else []
-    keyed = [raw.Stretch(raw.Key(person.pk, metric.id, part.source.pk), part.start, part.end) for part in parts]
+    keyed = [raw.ReadInterval(raw.Key(person.pk, metric.id, part.source.pk), part.start, part.end) for part in parts]
     for piece in raw.pieces(keyed):
         kept = piece.where(plausible(metric, piece.value, piece.seconds))
         if len(kept):

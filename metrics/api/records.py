@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from metrics.api.keyset_pagination import KeysetPages
-from metrics.api.series import people_asked
+from metrics.api.series import requested_participants
 from participants import audit
 from participants.api.base.fields import Day
 from participants.api.base.parameters import Parameters
@@ -66,7 +66,7 @@ class RecordSet(ResourceSet):
         trial = self.trial(code)
         people = Participant.objects.visible_to(self.user).filter(trial=trial)
         if named := asked.get("participants"):
-            people = people.filter(pk__in=[person.pk for person in people_asked(people, named)])
+            people = people.filter(pk__in=[person.pk for person in requested_participants(people, named)])
         page = self.shown(self.paginate_queryset(self.records(people, asked)) or [])
         seen = {person.pk: person for person in map(self.whose, page)}
         audit.looked(seen.values(), self.look, part="cursor" in request.query_params)

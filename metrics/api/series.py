@@ -11,7 +11,7 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 
 from metrics.api import cursors, series_rendering
-from metrics.api.series_parameters import Asked, series_asked
+from metrics.api.series_parameters import SeriesParameters, read_series_parameters
 from metrics.api.series_schema import series_schema
 from metrics.batch import instant
 from metrics.reading import raw
@@ -45,16 +45,17 @@ class SeriesView(ResourceView):
 
     @series_schema
     def get(self, request: Request) -> HttpResponseBase:
-        asked = series_asked(request.query_params, accepted(request))
-        trial = self.trial(asked.trial)
-        people = people_asked(
-            Participant.objects.visible_to(self.user).filter(trial=trial).select_related("trial"), asked.participants
+        parameters = read_series_parameters(request.query_params, accepted(request))
+        trial = self.trial(parameters.trial)
+        people = requested_participants(
+            Participant.objects.visible_to(self.user).filter(trial=trial).select_related("trial"),
+            parameters.participants,
         )
-        spans = {person.pk: asked.span(person.time_zone) for person in people}
-        within_limits(asked, people, spans)
-        if asked.raw:
-            return raw_answer(asked, trial, people, spans)
-        return bucket_answer(asked, trial, people, spans)
+        spans = {person.pk: parameters.span(person.time_zone) for person in people}
+        within_limits(parameters, people, spans)
+        if parameters.raw:
+            return raw_answer(parameters, trial, people, spans)
+        return bucket_answer(parameters, trial, people, spans)
 
 
 def accepted(request: Request) -> str:
@@ -66,7 +67,7 @@ def accepted(request: Request) -> str:
     return "json"
 
 
-def people_asked(visible: Any, study_ids: Sequence[str]) -> list[Participant]:
+def requested_participants(visible: Any, study_ids: Sequence[str]) -> list[Participant]:
     """Those named, in the order named; all of the visible where nobody is. 404 if one is not to be seen."""
     if not study_ids:
         return list(visible.order_by("study_id"))
@@ -81,61 +82,63 @@ def people_asked(visible: Any, study_ids: Sequence[str]) -> list[Participant]:
     return [people[study_id] for study_id in dict.fromkeys(meant.values())]
 
 
-def within_limits(asked: Asked, people: Sequence[Participant], spans: Mapping[int, Span]) -> None:
+def within_limits(parameters: SeriesParameters, people: Sequence[Participant], spans: Mapping[int, Span]) -> None:
     """Raises BadParameters where one answer would be too large, with what to do."""
-    n = len(people) * len(asked.metrics)
+    n = len(people) * len(parameters.metrics)
     if n > MOST_SERIES:
-        why = f"{len(people):,} participants x {len(asked.metrics)} metrics are more than {MOST_SERIES:,} series."
+        why = f"{len(people):,} participants x {len(parameters.metrics)} metrics are more than {MOST_SERIES:,} series."
         raise BadParameters({"participants": [why], "metrics": [why]})
-    if asked.raw or asked.resolution == "auto" or not people:
+    if parameters.raw or parameters.resolution == "auto" or not people:
         return
     span = length_of(spans)
-    widths = [bucket_width(metric, span, asked.resolution, asked.max_points) for metric in asked.metrics]
+    widths = [bucket_width(metric, span, parameters.resolution, parameters.max_points) for metric in parameters.metrics]
     values = sum(len(people) * (span.total_seconds() / width + 1) for width in widths)
     if values > MOST_VALUES:
         why = f"About {values:,.0f} buckets, of at most {MOST_VALUES:,}: ask for fewer, for auto, or for an export."
         raise BadParameters({name: [why] for name in ("resolution", "start", "end")})
 
 
-def envelope(asked: Asked, trial: Trial, spans: Mapping[int, Span]) -> dict[str, Any]:
+def envelope(parameters: SeriesParameters, trial: Trial, spans: Mapping[int, Span]) -> dict[str, Any]:
     """What the answer says of itself. `start`, `end`: over all participants, where local days differ.
 
     `samples_removed_before` is there only where the trial has deleted samples of the span.
     """
     starts, ends = [span.start for span in spans.values()], [span.end for span in spans.values()]
-    line = trial.raw_removed_before
-    removed = {"samples_removed_before": line} if line and starts and instant(min(starts)) < line else {}
+    cutoff = trial.raw_removed_before
+    removed = {"samples_removed_before": cutoff} if cutoff and starts and instant(min(starts)) < cutoff else {}
     return removed | {
         "trial": trial.code,
         "start": instant(min(starts)) if starts else None,
         "end": instant(max(ends)) if ends else None,
-        "resolution": asked.resolution,
-        "time": "local" if asked.local else "utc",
+        "resolution": parameters.resolution,
+        "time": "local" if parameters.local else "utc",
     }
 
 
 def bucket_answer(
-    asked: Asked, trial: Trial, people: Sequence[Participant], spans: Mapping[int, Span]
+    parameters: SeriesParameters, trial: Trial, people: Sequence[Participant], spans: Mapping[int, Span]
 ) -> HttpResponseBase:
     """Series by buckets: columns in JSON, rows in CSV and NDJSON."""
-    share = MOST_VALUES // max(1, len(people) * len(asked.metrics))
+    share = MOST_VALUES // max(1, len(people) * len(parameters.metrics))
     found = series_of(
         people,
-        asked.metrics,
+        parameters.metrics,
         spans,
-        resolution=asked.resolution,
-        max_points=max(2, min(asked.max_points, share)),
-        source=asked.source,
+        resolution=parameters.resolution,
+        max_points=max(2, min(parameters.max_points, share)),
+        source=parameters.source,
     )
     audit.looked(people, "series.view")
     by_id = {person.pk: person for person in people}
-    if asked.form != "json":
-        return stream(series_rendering.bucket_rows(_by_person(found, people), by_id, spans, asked), asked.form)
+    if parameters.form != "json":
+        return stream(
+            series_rendering.bucket_rows(_by_person(found, people), by_id, spans, parameters), parameters.form
+        )
     columns = [
-        series_rendering.series_columns(one, by_id[one.participant_id], spans[one.participant_id], asked)
+        series_rendering.series_columns(one, by_id[one.participant_id], spans[one.participant_id], parameters)
         for one in _by_person(found, people)
     ]
-    return as_json(envelope(asked, trial, spans) | {"statistics": asked.statistics, "series": columns})
+    return as_json(envelope(parameters, trial, spans) | {"statistics": parameters.statistics, "series": columns})
 
 
 def _by_person(found: Sequence[Series], people: Sequence[Participant]) -> list[Series]:
@@ -145,71 +148,76 @@ def _by_person(found: Sequence[Series], people: Sequence[Participant]) -> list[S
 
 
 def raw_answer(
-    asked: Asked, trial: Trial, people: Sequence[Participant], spans: Mapping[int, Span]
+    parameters: SeriesParameters, trial: Trial, people: Sequence[Participant], spans: Mapping[int, Span]
 ) -> HttpResponseBase:
     """Every sample: a page of columns with a cursor in JSON, or the whole span as a stream of rows."""
     request = cursors.digest(
-        trial.pk, asked.participants, [metric.id for metric in asked.metrics], asked.start, asked.end, asked.source
+        trial.pk,
+        parameters.participants,
+        [metric.id for metric in parameters.metrics],
+        parameters.start,
+        parameters.end,
+        parameters.source,
     )
     after: raw.Place | None = None
     before: dict[tuple[int, int], int] = {}
-    if asked.cursor:
+    if parameters.cursor:
         try:
-            after, before = cursors.decode(request, asked.cursor)
+            after, before = cursors.decode(request, parameters.cursor)
         except ValueError as error:
             raise BadParameters({"cursor": [str(error)]}) from None
-    series, stretches, of = _stretches(asked, people, spans, after, before)
+    series, intervals, of = _read_intervals(parameters, people, spans, after, before)
     audit.looked(people, "series.view", part=after is not None)
-    if asked.form != "json":
-        named = [(series[n].person, series[n].metric, one.key.source_id) for n, one in zip(of, stretches, strict=True)]
-        rows = series_rendering.RawRows(named, local=asked.local, form=asked.form)
-        return stream(rows.parts(raw.pieces(stretches)), asked.form)
-    page, place = raw.page(stretches, after=after, limit=asked.limit)
+    if parameters.form != "json":
+        named = [(series[n].person, series[n].metric, one.key.source_id) for n, one in zip(of, intervals, strict=True)]
+        rows = series_rendering.RawRows(named, local=parameters.local, form=parameters.form)
+        return stream(rows.parts(raw.pieces(intervals)), parameters.form)
+    page, place = raw.page(intervals, after=after, limit=parameters.limit)
     return as_json(
-        envelope(asked, trial, spans)
+        envelope(parameters, trial, spans)
         | {
             "rows": len(page),
-            "next": cursors.encode(request, place, _read_at(place, stretches)) if place else None,
-            "series": series_rendering.raw_columns(page, of, series, local=asked.local),
+            "next": cursors.encode(request, place, _read_at(place, intervals)) if place else None,
+            "series": series_rendering.raw_columns(page, of, series, local=parameters.local),
         }
     )
 
 
-def _stretches(
-    asked: Asked,
+def _read_intervals(
+    parameters: SeriesParameters,
     people: Sequence[Participant],
     spans: Mapping[int, Span],
     after: raw.Place | None,
     before: Mapping[tuple[int, int], int],
-) -> tuple[list[series_rendering.RawSeries], list[raw.Stretch], list[int]]:
-    """The series that have anything to read, the stretches of them, and of each stretch its series as an index.
+) -> tuple[list[series_rendering.RawSeries], list[raw.ReadInterval], list[int]]:
+    """The series that have anything to read, the intervals of them, and of each interval its series as an index.
 
     `after`, `before`: where the page before ended, and the sources that it read there: its day goes on with them,
     whatever late data say now.
     """
-    among = None if asked.source is None else [asked.source]
+    among = None if parameters.source is None else [parameters.source]
     at = after.time if after else 0
-    held = readable(people, asked.metrics, spans, among=among, pinned=before, pinned_at=at, every_sample=True)
+    held = readable(people, parameters.metrics, spans, among=among, pinned=before, pinned_at=at, every_sample=True)
     series: list[series_rendering.RawSeries] = []
-    stretches: list[raw.Stretch] = []
+    intervals: list[raw.ReadInterval] = []
     of: list[int] = []
     for person in people:
-        for metric in asked.metrics:
+        for metric in parameters.metrics:
             found = held.get((person.pk, metric.id))
             parts = found.parts(spans[person.pk]) if found else []
             if not found or not parts:
                 continue
             of += [len(series)] * len(parts)
             series.append(series_rendering.RawSeries(person, metric, found.read_from(parts), found.others))
-            stretches += [
-                raw.Stretch(raw.Key(person.pk, metric.id, part.source.pk), part.start, part.end) for part in parts
+            intervals += [
+                raw.ReadInterval(raw.Key(person.pk, metric.id, part.source.pk), part.start, part.end) for part in parts
             ]
-    return series, stretches, of
+    return series, intervals, of
 
 
-def _read_at(place: raw.Place, stretches: Sequence[raw.Stretch]) -> list[raw.Key]:
+def _read_at(place: raw.Place, intervals: Sequence[raw.ReadInterval]) -> list[raw.Key]:
     """The series as they are read at a place, ascending."""
-    return sorted(one.key for one in stretches if one.start <= place.time < one.end)
+    return sorted(one.key for one in intervals if one.start <= place.time < one.end)
 
 
 def stream(parts: Any, form: str) -> StreamingHttpResponse:

@@ -64,7 +64,7 @@ class Edge:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SeriesParameters:
     """A request for series. `participants`: study ids, empty for all. `limit`, `cursor`: of pages of raw samples."""
 
     trial: str
@@ -186,11 +186,11 @@ def edge(text: str) -> Edge:
     return Edge(microseconds(at), None)
 
 
-def series_asked(given: QueryDict, form: str = "json") -> Asked:
+def read_series_parameters(given: QueryDict, form: str = "json") -> SeriesParameters:
     """Read the parameters of a request for series; `form` is what it accepts. Raises BadParameters."""
     reader = Reader(given, PARAMETERS, lists=("participants", "metrics", "statistics"))
     participants = reader.words("participants")
-    asked = Asked(
+    parameters = SeriesParameters(
         trial=reader.read("trial", str),
         participants=() if participants == ["all"] else tuple(participants),
         metrics=_metrics(reader),
@@ -206,9 +206,9 @@ def series_asked(given: QueryDict, form: str = "json") -> Asked:
         cursor=reader.read("cursor", str, ""),
         form=reader.read("format", one_of(FORMATS), form),
     )
-    _contradictions(reader, asked)
+    _contradictions(reader, parameters)
     reader.check()
-    return asked
+    return parameters
 
 
 def _metrics(reader: Reader) -> tuple[Metric, ...]:
@@ -231,20 +231,24 @@ def _statistics(reader: Reader) -> tuple[str, ...]:
     return tuple(name for name in STATISTICS if not words or name in words)
 
 
-def _contradictions(reader: Reader, asked: Asked) -> None:
-    if asked.start and asked.end and asked.end.at(_UTC, closing=True) <= asked.start.at(_UTC, closing=False):
+def _contradictions(reader: Reader, parameters: SeriesParameters) -> None:
+    if (
+        parameters.start
+        and parameters.end
+        and parameters.end.at(_UTC, closing=True) <= parameters.start.at(_UTC, closing=False)
+    ):
         reader.clash(("start", "end"), "The end does not come after the start.")
     if "resolution" in reader.errors:
         return
-    if reader.has("max_points") and asked.resolution != "auto":
-        reader.clash(("max_points", "resolution"), f"max_points belongs to auto, not to {asked.resolution}.")
+    if reader.has("max_points") and parameters.resolution != "auto":
+        reader.clash(("max_points", "resolution"), f"max_points belongs to auto, not to {parameters.resolution}.")
     for name in ("statistics", "missing"):
-        if reader.has(name) and asked.raw:
+        if reader.has(name) and parameters.raw:
             reader.clash((name, "resolution"), f"{name} belongs to buckets, not to raw samples.")
     for name in ("limit", "cursor"):
-        if reader.has(name) and not asked.raw:
+        if reader.has(name) and not parameters.raw:
             reader.clash((name, "resolution"), f"{name} belongs to pages of raw samples: resolution=raw.")
-        elif reader.has(name) and asked.form != "json":
+        elif reader.has(name) and parameters.form != "json":
             reader.clash((name, "format"), f"{name} belongs to pages of JSON; csv and ndjson come whole.")
 
 

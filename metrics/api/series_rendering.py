@@ -12,7 +12,7 @@ import orjson
 from numpy.typing import NDArray
 
 from metrics.api import timestamps
-from metrics.api.series_parameters import Asked
+from metrics.api.series_parameters import SeriesParameters
 from metrics.batch import Times
 from metrics.models import Source
 from metrics.reading.queries import ReadFrom, Series
@@ -67,24 +67,24 @@ def head(
     }
 
 
-def series_columns(series: Series, person: Participant, span: Span, asked: Asked) -> dict[str, Any]:
+def series_columns(series: Series, person: Participant, span: Span, parameters: SeriesParameters) -> dict[str, Any]:
     """One series as an object of columns: `time`, of whole days `date` too, and each statistic asked for."""
     zone = zoneinfo.ZoneInfo(person.time_zone)
-    time, columns = _columns(series, span, zone, asked)
-    local = zone if asked.local else None
+    time, columns = _columns(series, span, zone, parameters)
+    local = zone if parameters.local else None
     answer = head(person, series.metric, series.sources, series.others, series.width, local)
-    answer["time"] = timestamps.texts(time, zone) if asked.local else timestamps.utc(time)
+    answer["time"] = timestamps.texts(time, zone) if parameters.local else timestamps.utc(time)
     if series.width >= DAY_SECONDS:
         answer["date"] = timestamps.dates(time, zone)
     return answer | columns
 
 
 def _columns(
-    series: Series, span: Span, zone: zoneinfo.ZoneInfo, asked: Asked
+    series: Series, span: Span, zone: zoneinfo.ZoneInfo, parameters: SeriesParameters
 ) -> tuple[Times, dict[str, list[int | None] | NDArray[Any]]]:
     """Times and statistics: of the buckets with data, or of all of the span with nulls between."""
-    chosen: dict[str, Any] = {name: getattr(series, _COLUMNS[name]) for name in asked.statistics}
-    if asked.omit or not series.width:
+    chosen: dict[str, Any] = {name: getattr(series, _COLUMNS[name]) for name in parameters.statistics}
+    if parameters.omit or not series.width:
         return series.time, chosen
     grid = buckets(span, series.width, zone)
     if len(grid) == len(series.time):
@@ -106,25 +106,25 @@ def _spread(values: NDArray[Any], places: NDArray[np.int64], n: int) -> list[int
 
 
 def bucket_rows(
-    found: Iterable[Series], people: Mapping[int, Participant], spans: Mapping[int, Span], asked: Asked
+    found: Iterable[Series], people: Mapping[int, Participant], spans: Mapping[int, Span], parameters: SeriesParameters
 ) -> Iterator[bytes]:
     """Buckets as rows of CSV (with a head) or NDJSON: one for each, in the order of the series."""
-    names = ("participant", "metric", "unit", "source", "width_seconds", "time", "date", *asked.statistics)
-    if asked.form == "csv":
+    names = ("participant", "metric", "unit", "source", "width_seconds", "time", "date", *parameters.statistics)
+    if parameters.form == "csv":
         yield (",".join(names) + "\n").encode()
     for series in found:
         person = people[series.participant_id]
         zone = zoneinfo.ZoneInfo(person.time_zone)
-        time, columns = _columns(series, spans[person.pk], zone, asked)
+        time, columns = _columns(series, spans[person.pk], zone, parameters)
         constant = (person.study_id, series.metric.code, series.metric.unit)
         sources = _sources_at(series, time)
         days = timestamps.dates(time, zone) if series.width >= DAY_SECONDS else [None] * len(time)
-        values = [columns[name] for name in asked.statistics]
+        values = [columns[name] for name in parameters.statistics]
         lists = [column if isinstance(column, list) else _nulls(column) for column in values]
-        times = timestamps.texts(time, zone if asked.local else None)
+        times = timestamps.texts(time, zone if parameters.local else None)
         cells = zip(sources, [series.width] * len(time), times, days, *lists, strict=True)
         rows = [(*constant, *row) for row in cells]
-        if asked.form == "csv":
+        if parameters.form == "csv":
             lines = [_csv(row) for row in rows]
         else:
             lines = [orjson.dumps(dict(zip(names, row, strict=True))) for row in rows]
@@ -221,7 +221,7 @@ def raw_columns(
 ) -> list[dict[str, Any]]:
     """A page of raw samples as columns: an object for each series that has samples in it.
 
-    `of`: the series (an index) of each stretch that was read.
+    `of`: the series (an index) of each interval that was read.
     """
     answers = []
     which = np.array(of, dtype=np.int64)[samples.series]

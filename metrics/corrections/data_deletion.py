@@ -208,7 +208,7 @@ def _delete_samples(selection: Selection, metric: int, first: dt.date, last: dt.
     for model in (DayRollup, ImplausibleCount):
         kept = Selection(selection.participant, selection.source, series.metric.code, first, last)
         _days(model, kept).delete()
-    # All buckets of the stretch, not only those of its samples: a trial may have deleted these before.
+    # All buckets of the interval, not only those of its samples: a trial may have deleted these before.
     touched = np.append(np.arange(microseconds(low), microseconds(high), HALF_HOUR), microseconds(high) - 1)
     dates = rollups.refresh(series, touched, calendar, implausible=True)
     evaluation.refresh(selection.participant, dates & _with_something(selection.participant, dates), now=timezone.now())

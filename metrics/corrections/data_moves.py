@@ -32,7 +32,7 @@ from metrics.models import (
 )
 from metrics.monitoring import evaluation
 from metrics.participant_calendars import calendar_of
-from metrics.reading.raw import Key, Stretch, pieces
+from metrics.reading.raw import Key, ReadInterval, pieces
 from metrics.registry import BY_ID
 from metrics.selection.collection_window import collected_of
 from metrics.storage.stored_days import kept_days
@@ -176,7 +176,7 @@ def _week(row: DataMove, start: dt.datetime) -> None:
     dates = set[dt.date]()
     for metric, source in series:
         key = Key(row.giver_id, metric, source)
-        for piece in pieces([Stretch(key, span.start, span.end)]):
+        for piece in pieces([ReadInterval(key, span.start, span.end)]):
             held = within.holds(piece.time)
             time, value, seconds = piece.time[held], piece.value[held], piece.seconds[held]
             new = ~np.isin(time, _times(row.receiver, metric, source, span))

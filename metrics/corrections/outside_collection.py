@@ -161,7 +161,7 @@ def _delete_sessions(person: Participant, kind: Sessions, rows: QuerySet[Any]) -
 
 
 def _delete(series: SeriesKey, bounds: Bounds) -> list[int]:
-    """Delete the oldest days of a series in a stretch; returns their instants in microseconds UTC, in any order."""
+    """Delete the oldest days of a series in an interval; returns their instants in microseconds UTC, in any order."""
     parameters = {**series.parameters, **bounds, "days": corrections_sql.DAYS}
     with connection.cursor() as cursor:
         cursor.execute(corrections_sql.OLDEST, parameters)

@@ -1,15 +1,15 @@
-"""The SQL that deletes a stretch of a series: its samples, and what revisions keep of their old values."""
+"""The SQL that deletes an interval of a series: its samples, and what revisions keep of their old values."""
 
 from __future__ import annotations
 
-_STRETCH = """
+_INTERVAL = """
 WHERE participant_id = %(participant)s AND metric_id = %(metric)s AND source_id = %(source)s
     AND time >= %(low)s AND time < %(high)s
 """
-SAMPLES = f"DELETE FROM metrics_measurement {_STRETCH}"
-REVISIONS = f"DELETE FROM metrics_revision {_STRETCH}"
+SAMPLES = f"DELETE FROM metrics_measurement {_INTERVAL}"
+REVISIONS = f"DELETE FROM metrics_revision {_INTERVAL}"
 
-# Of one series and stretch [low, high): how many samples, the first, the last.
+# Of one series and interval [low, high): how many samples, the first, the last.
 COUNT = """
 SELECT count(*), min(time), max(time) FROM metrics_measurement
 WHERE participant_id = %(participant)s AND metric_id = %(metric)s AND source_id = %(source)s
@@ -37,7 +37,7 @@ DELETE_OLD_VALUES = """
 DELETE FROM metrics_revision WHERE participant_id = %(participant)s AND time >= %(low)s AND time < %(high)s
 """
 
-# Buckets that lie whole in a stretch: of those across its bounds what is left was computed anew.
+# Buckets that lie whole in an interval: of those across its bounds what is left was computed anew.
 DELETE_MINUTES = """
 DELETE FROM metrics_minuterollup
 WHERE participant_id = %(participant)s AND bucket >= %(low)s AND bucket + interval '1 minute' <= %(high)s

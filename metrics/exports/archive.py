@@ -1,5 +1,5 @@
 """All files of an export as one zip archive, made while it is sent. Nothing is compressed again, and sizes and sums are
-known beforehand, so the archive's length is too, and any stretch of it can be sent alone: a broken download goes on.
+known beforehand, so the archive's length is too, and any byte range of it can be sent alone: a broken download goes on.
 
 The same files always make the same bytes. Zip64 where sizes ask for it (APPNOTE.TXT 6.3.10).
 """
@@ -23,7 +23,7 @@ BLOCK = 1 << 18
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of the archive: bytes at hand, or a whole stored file."""
+    """A byte range of the archive: bytes at hand, or a whole stored file."""
 
     size: int
     text: bytes = b""
@@ -45,12 +45,12 @@ class Archive:
         for piece in self.pieces:
             low, high = max(start - at, 0), min(end - at, piece.size)
             if low < high:
-                yield from self._stretch(piece, low, high)
+                yield from self._byte_range(piece, low, high)
             at += piece.size
             if at >= end:
                 return
 
-    def _stretch(self, piece: Piece, low: int, high: int) -> Iterator[bytes]:
+    def _byte_range(self, piece: Piece, low: int, high: int) -> Iterator[bytes]:
         if not piece.path:
             yield piece.text[low:high]
             return

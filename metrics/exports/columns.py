@@ -24,7 +24,7 @@ ARRAY_HEAD = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class SourceInterval:
     """What is asked for: one participant's samples from one source in [starts_at, ends_at), microseconds UTC."""
 
     participant: int
@@ -35,9 +35,9 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """The samples of a stretch, ascending: shape (n,) each. `seconds` is -1 where the sample has no length."""
+    """The samples of an interval, ascending: shape (n,) each. `seconds` is -1 where the sample has no length."""
 
-    stretch: Stretch
+    interval: SourceInterval
     time: Times
     value: Values
     seconds: Seconds
@@ -46,31 +46,31 @@ class Samples:
         return len(self.time)
 
 
-def read(alias: str, metric: Metric, stretches: Sequence[Stretch]) -> Iterator[Samples]:
-    """Samples of one metric, stretch by stretch in the order given; those without any are left out.
+def read(alias: str, metric: Metric, intervals: Sequence[SourceInterval]) -> Iterator[Samples]:
+    """Samples of one metric, interval by interval in the order given; those without any are left out.
 
-    `alias`: the database connection, in whose snapshot it is read. Holds one stretch at a time in memory.
+    `alias`: the database connection, in whose snapshot it is read. Holds one interval at a time in memory.
     """
-    if not stretches:
+    if not intervals:
         return
-    statement = composed.SQL(sql.COPY_STRETCHES).format(
+    statement = composed.SQL(sql.COPY_INTERVALS).format(
         metric=composed.Literal(metric.id),
-        participants=composed.Literal([one.participant for one in stretches]),
-        sources=composed.Literal([one.source for one in stretches]),
-        starts=composed.Literal([instant(one.starts_at) for one in stretches]),
-        ends=composed.Literal([instant(one.ends_at) for one in stretches]),
-        low=composed.Literal(instant(min(one.starts_at for one in stretches))),
-        high=composed.Literal(instant(max(one.ends_at for one in stretches))),
+        participants=composed.Literal([one.participant for one in intervals]),
+        sources=composed.Literal([one.source for one in intervals]),
+        starts=composed.Literal([instant(one.starts_at) for one in intervals]),
+        ends=composed.Literal([instant(one.ends_at) for one in intervals]),
+        low=composed.Literal(instant(min(one.starts_at for one in intervals))),
+        high=composed.Literal(instant(max(one.ends_at for one in intervals))),
     )
     with connections[alias].cursor() as cursor, cursor.copy(statement) as copy:
         for row in copy:
             at = len(COPY_HEADER) if bytes(row[:8]) == COPY_HEADER[:8] else 0
             # The last message is the trailer, a number of fields of -1; the header may stand before any row.
             if len(row) - at >= 2 and struct.unpack_from(">h", row, at)[0] == FIELDS:
-                yield _samples(row, at + 2, stretches)
+                yield _samples(row, at + 2, intervals)
 
 
-def _samples(row: Any, at: int, stretches: Sequence[Stretch]) -> Samples:
+def _samples(row: Any, at: int, intervals: Sequence[SourceInterval]) -> Samples:
     number = struct.unpack_from(">i", row, at + 4)[0]
     at += 8
     times, at = _array(row, at, ">i8")
@@ -80,7 +80,7 @@ def _samples(row: Any, at: int, stretches: Sequence[Stretch]) -> Samples:
     time = times.astype(np.int64) + PG_EPOCH
     seconds = np.full(len(time), NO_LENGTH, dtype=np.int32)
     seconds[np.searchsorted(time, of_times + PG_EPOCH)] = lengths
-    return Samples(stretches[number - 1], time, values.astype(np.float64), seconds)
+    return Samples(intervals[number - 1], time, values.astype(np.float64), seconds)
 
 
 def _array(row: Any, at: int, kind: str) -> tuple[NDArray[Any], int]:

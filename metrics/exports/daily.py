@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from metrics.exports import data_dictionary, store
 from metrics.exports.data_dictionary import Variable
-from metrics.exports.partial_file import Draft
+from metrics.exports.partial_file import PartialFile
 from metrics.exports.plan import FIRST, LAST, metrics_of
 from metrics.local_time import LocalCalendar
 from metrics.models import DayRollup, DayStatus, Exclusion, Export, ParticipantDay, Source
@@ -46,15 +46,17 @@ def variables_of(export: Export) -> list[Variable]:
     return found + [variable for metric in metrics_of(export) for variable in data_dictionary.of_metric(metric)]
 
 
-def write(export: Export, alias: str, tell: Callable[[int], None], kept: Callable[[Draft, int | None], None]) -> None:
+def write(
+    export: Export, alias: str, tell: Callable[[int], None], kept: Callable[[PartialFile, int | None], None]
+) -> None:
     """Write the three files, from the snapshot behind `alias`."""
     columns = variables_of(export)
     schema = pa.schema([(one.name, TYPES[one.type]) for one in columns])
     names, rows = [one.name for one in columns], 0
     with (
-        store.draft(export, CSV_PATH) as as_csv,
-        store.draft(export, PARQUET_PATH) as as_parquet,
-        store.draft(export, XLSX_PATH) as as_xlsx,
+        store.partial_file(export, CSV_PATH) as as_csv,
+        store.partial_file(export, PARQUET_PATH) as as_parquet,
+        store.partial_file(export, XLSX_PATH) as as_xlsx,
         store.scratch(export) as place,
     ):
         count, sheet = _days(export, alias).count(), cast(BinaryIO, _Heard(as_xlsx, tell))
@@ -83,20 +85,20 @@ def write(export: Export, alias: str, tell: Callable[[int], None], kept: Callabl
 
 
 class _Heard(io.RawIOBase):
-    """A draft of which it is told at each write that somebody is at it: packing a large workbook takes minutes."""
+    """A file of which it is told at each write that somebody is at it: packing a large workbook takes minutes."""
 
-    def __init__(self, draft: Draft, tell: Callable[[int], None]) -> None:
-        self._draft, self._heard = draft, tell
+    def __init__(self, file: PartialFile, tell: Callable[[int], None]) -> None:
+        self._file, self._heard = file, tell
 
     def writable(self) -> bool:
         return True
 
     def tell(self) -> int:
-        return self._draft.tell()
+        return self._file.tell()
 
     def write(self, data: Any) -> int:
         self._heard(0)
-        return self._draft.write(data)
+        return self._file.write(data)
 
 
 def cell(value: Any) -> str:

@@ -24,7 +24,7 @@ TYPES = {
 
 
 class Unsatisfiable(Exception):
-    """The stretch that was asked for lies beyond the end."""
+    """The byte range that was asked for lies beyond the end."""
 
 
 def file_answer(request: HttpRequest, export: Export, path: str) -> HttpResponseBase:
@@ -74,7 +74,7 @@ def _answer(
 
 
 def wanted(given: str, if_range: str, etag: str, size: int) -> tuple[int, int]:
-    """The stretch [start, end) that a request asks for; all of it without a Range, or where the file has changed.
+    """The byte range [start, end) that a request asks for; all of it without a Range, or where the file has changed.
 
     Several ranges at once are answered by the whole, as the standard allows. Raises Unsatisfiable.
     """

@@ -16,7 +16,7 @@ from metrics.exchange.series import Series
 from metrics.exchange.sessions import fhir_exercise, fhir_sleep, omh_exercise, omh_sleep
 from metrics.exports import store
 from metrics.exports.columns import Samples
-from metrics.exports.partial_file import Draft
+from metrics.exports.partial_file import PartialFile
 from metrics.exports.writers import TextWriter
 from metrics.models import ExerciseSession, Export, ParticipantDay, SleepSession
 from metrics.selection.night_source_choice import other_nights
@@ -28,37 +28,37 @@ if TYPE_CHECKING:
 CHUNK = 500
 
 
-class _PeerWriter(TextWriter):
-    """A line a resource or data point, stretch by stretch: their number is not that of the samples."""
+class _ExchangeWriter(TextWriter):
+    """A line a resource or data point, interval by interval: their number is not that of the samples."""
 
     def convert(self, series: Series) -> Iterator[bytes]:
         raise NotImplementedError
 
     def write(self, samples: Samples) -> None:
-        stretch, context = samples.stretch, self.context
+        interval, context = samples.interval, self.context
         series = Series(
             trial=context.trial,
-            study_id=context.people[stretch.participant],
+            study_id=context.people[interval.participant],
             metric=context.metric,
-            source=context.sources[stretch.source].key,
+            source=context.sources[interval.source].key,
             time=samples.time,
             value=samples.value,
             seconds=samples.seconds,
-            calendar=context.calendars[stretch.participant],
+            calendar=context.calendars[interval.participant],
         )
         lines = list(self.convert(series))
         self._out.write(b"".join(lines))
         self.written += len(lines)
 
 
-class FhirWriter(_PeerWriter):
+class FhirWriter(_ExchangeWriter):
     """HL7 FHIR R5 Observations."""
 
     def convert(self, series: Series) -> Iterator[bytes]:
         return fhir_lines(series)
 
 
-class OmhWriter(_PeerWriter):
+class OmhWriter(_ExchangeWriter):
     """Open mHealth data points."""
 
     def convert(self, series: Series) -> Iterator[bytes]:
@@ -78,7 +78,7 @@ BESIDE: dict[str, tuple[tuple[str, type[Model], Rows], ...]] = {
 }
 
 
-def write_beside(work: Plan, finished: Iterable[str], kept: Callable[[Draft, int | None], None]) -> None:
+def write_beside(work: Plan, finished: Iterable[str], kept: Callable[[PartialFile, int | None], None]) -> None:
     """Write nights, exercise and days, and for FHIR the resources that Observations refer to; once each."""
     export, done = work.export, set(finished)
     suffix = "ndjson.gz" if export.compressed else "ndjson"
@@ -90,14 +90,14 @@ def write_beside(work: Plan, finished: Iterable[str], kept: Callable[[Draft, int
             files.append((f"{name}.{suffix}", _about_everybody(work, model, convert)))
     for path, lines in files:
         if path not in done:
-            with store.draft(export, path) as draft:
-                if rows := _write(draft, lines, export.compressed):
-                    kept(draft, rows)
+            with store.partial_file(export, path) as file:
+                if rows := _write(file, lines, export.compressed):
+                    kept(file, rows)
 
 
-def _write(draft: Draft, lines: Iterator[bytes], compressed: bool) -> int:
+def _write(file: PartialFile, lines: Iterator[bytes], compressed: bool) -> int:
     rows = 0
-    out = cast(Any, gzip.GzipFile("", "wb", 6, cast(Any, draft), mtime=0) if compressed else draft)
+    out = cast(Any, gzip.GzipFile("", "wb", 6, cast(Any, file), mtime=0) if compressed else file)
     for line in lines:
         out.write(line)
         rows += 1

@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 
-from metrics.exports.partial_file import Draft
+from metrics.exports.partial_file import PartialFile
 from metrics.models import Export
 
 PART = ".part"
@@ -66,8 +66,8 @@ class Folder:
         for left in mine.rglob(f"*{PART}"):
             left.unlink()
 
-    def draft(self, export: Export, path: str) -> Draft:
-        return _FileDraft(folder(export), path)
+    def partial_file(self, export: Export, path: str) -> PartialFile:
+        return _FolderPartialFile(folder(export), path)
 
     def open(self, export: Export, path: str, start: int = 0, end: int | None = None) -> BinaryIO:
         """A finished file from `start` on. Raises FileNotFoundError where it is gone."""
@@ -90,7 +90,7 @@ class Folder:
         return {path.name for path in root().iterdir() if path.is_dir() and is_uuid(path.name)}
 
 
-class _FileDraft(Draft):
+class _FolderPartialFile(PartialFile):
     def __init__(self, where: Path, path: str) -> None:
         super().__init__(path)
         self._own, self._part = where / path, where / (path + PART)

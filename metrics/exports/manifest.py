@@ -134,10 +134,10 @@ def one_source(export: Export) -> bool:
 
 def removed(export: Export) -> dict[str, str]:
     """Before when the trial keeps no samples, where the export reaches back so far: that they are missing is no gap."""
-    line = export.trial.raw_removed_before
-    if line is None or (export.start_on and export.start_on > line.date()):
+    cutoff = export.trial.raw_removed_before
+    if cutoff is None or (export.start_on and export.start_on > cutoff.date()):
         return {}
-    return {"samples_removed_before": line.isoformat()}
+    return {"samples_removed_before": cutoff.isoformat()}
 
 
 def columns(export: Export) -> list[dict[str, str]]:
@@ -201,10 +201,10 @@ def _sentence(name: str, words: str) -> str:
 
 
 def _removed_words(export: Export) -> str:
-    line = export.trial.raw_removed_before
-    if line is None or not removed(export):
+    cutoff = export.trial.raw_removed_before
+    if cutoff is None or not removed(export):
         return ""
     return (
-        f"Samples from before {line:%Y-%m-%d %H:%M} UTC are not in these files: the trial keeps samples for some time\n"
+        f"Samples from before {cutoff:%Y-%m-%d %H:%M} UTC are not in these files: the trial keeps samples for some time\n"
         "only and has deleted them. Days and nights from before are there.\n\n"
     )

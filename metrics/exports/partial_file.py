@@ -18,7 +18,7 @@ class Stored:
     crc32: int
 
 
-class Draft(io.RawIOBase):
+class PartialFile(io.RawIOBase):
     """Takes bytes one after another, as any binary file does; going back is not possible.
 
     Closed before it was published, it leaves nothing behind. `path` is relative to its export.

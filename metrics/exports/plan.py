@@ -1,4 +1,4 @@
-"""What an export consists of: its parts in their order, and the stretches of time of each."""
+"""What an export consists of: its parts in their order, and the intervals of time of each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from django.db import connections
 
 from metrics.exports import sql
-from metrics.exports.columns import Stretch
+from metrics.exports.columns import SourceInterval
 from metrics.exports.formats import ONE_SOURCE, WRITERS, takes
 from metrics.exports.writers import Context
 from metrics.local_time import DAY, EPOCH, LocalCalendar
@@ -61,7 +61,7 @@ class Plan:
         export = self.export
         return Context(export.trial.code, part.metric, self.people, self.calendars, self.sources, export.compressed)
 
-    def stretches(self, part: Part) -> Iterator[Stretch]:
+    def intervals(self, part: Part) -> Iterator[SourceInterval]:
         """The days of a part, participant after participant, as far as they are collected.
 
         Of each source that has data around them; where one source of each local date is written, of that.
@@ -73,7 +73,7 @@ class Plan:
             spans = self._spans(participant, dates)
             for _, one in found:
                 yield from (
-                    Stretch(participant, one.source.pk, max(one.start, start), min(one.end, end))
+                    SourceInterval(participant, one.source.pk, max(one.start, start), min(one.end, end))
                     for start, end in spans
                     if one.start < end and one.end > start
                 )

@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from metrics.exports import columns, daily, exchange_writers, manifest, store, subject_export
 from metrics.exports.formats import WRITERS
-from metrics.exports.partial_file import Draft
+from metrics.exports.partial_file import PartialFile
 from metrics.exports.plan import Part, Plan, plan
 from metrics.models import Export, ExportFile
 from participants.s3 import StoreFault
@@ -34,7 +34,7 @@ READER = "export_reader"
 SILENT = store.SILENT
 TELL_EVERY = 2.0
 ATTEMPTS = 5
-PART_STRETCHES = 2_000  # in one statement
+PART_INTERVALS = 2_000  # in one statement
 # What a disk answers that is full, and one that may come back.
 FULL = {errno.ENOSPC, errno.EDQUOT}
 AWAY = {errno.EIO, errno.ESTALE, errno.EROFS, errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN}
@@ -140,29 +140,29 @@ def _write(export: Export, claim: uuid.UUID) -> None:
         else:
             _write_parts(plan(export, alias), told, partial(keep, export, claim, as_of))
     for path, text in manifest.files(export):
-        with store.draft(export, path) as draft:
-            draft.write(text)
-            keep(export, claim, as_of, draft, None)
+        with store.partial_file(export, path) as file:
+            file.write(text)
+            keep(export, claim, as_of, file, None)
     _finish(export, claim)
 
 
-def _write_parts(work: Plan, told: Told, kept: Callable[[Draft, int | None], None]) -> None:
+def _write_parts(work: Plan, told: Told, kept: Callable[[PartialFile, int | None], None]) -> None:
     finished = dict(ExportFile.objects.filter(export=work.export).values_list("path", "rows"))
     told.begin(sum(rows or 0 for rows in finished.values()), work.rows)
     for part in work.parts:
         if part.path not in finished:
-            with store.draft(work.export, part.path) as draft:
-                if rows := _write_part(work, part, draft, told):
-                    kept(draft, rows)
+            with store.partial_file(work.export, part.path) as file:
+                if rows := _write_part(work, part, file, told):
+                    kept(file, rows)
     exchange_writers.write_beside(work, finished, kept)
 
 
-def _write_part(work: Plan, part: Part, draft: Draft, told: Told) -> int:
+def _write_part(work: Plan, part: Part, file: PartialFile, told: Told) -> int:
     writer_class, _ = WRITERS[work.export.format]
-    writer = writer_class(cast(BinaryIO, draft), work.context(part))
-    stretches = list(work.stretches(part))
-    for start in range(0, len(stretches), PART_STRETCHES):
-        for samples in columns.read(work.alias, part.metric, stretches[start : start + PART_STRETCHES]):
+    writer = writer_class(cast(BinaryIO, file), work.context(part))
+    intervals = list(work.intervals(part))
+    for start in range(0, len(intervals), PART_INTERVALS):
+        for samples in columns.read(work.alias, part.metric, intervals[start : start + PART_INTERVALS]):
             writer.write(samples)
             told.tell(len(samples))
     writer.close()
@@ -194,14 +194,14 @@ class Told:
 
 
 @transaction.atomic
-def keep(export: Export, claim: uuid.UUID, as_of: dt.datetime, draft: Draft, rows: int | None) -> None:
+def keep(export: Export, claim: uuid.UUID, as_of: dt.datetime, file: PartialFile, rows: int | None) -> None:
     """A file is whole: give it its name and note it, so that it is not written again. Raises Stopped."""
     if not Export.objects.select_for_update().filter(pk=export.pk, claim=claim, state=Export.State.RUNNING).exists():
         raise Stopped
-    stored = draft.publish()
+    stored = file.publish()
     ExportFile.objects.update_or_create(
         export=export,
-        path=draft.path,
+        path=file.path,
         defaults={"rows": rows, "size": stored.size, "sha256": stored.sha256, "crc32": stored.crc32, "as_of": as_of},
     )
 

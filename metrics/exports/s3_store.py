@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from metrics.exports.folder_store import is_uuid
-from metrics.exports.partial_file import Draft
+from metrics.exports.partial_file import PartialFile
 from metrics.models import Export
 from participants.s3 import Bucket, Missing
 
@@ -23,8 +23,8 @@ class Objects:
         """Give up what a killed worker left half-uploaded: it would be paid for and never seen."""
         self._bucket.abandon(f"{export.uuid}/")
 
-    def draft(self, export: Export, path: str) -> Draft:
-        return _ObjectDraft(self._bucket, str(export.uuid), path)
+    def partial_file(self, export: Export, path: str) -> PartialFile:
+        return _ObjectPartialFile(self._bucket, str(export.uuid), path)
 
     def open(self, export: Export, path: str, start: int = 0, end: int | None = None) -> BinaryIO:
         """The bytes [start, end) of a finished file. Raises FileNotFoundError where it is gone."""
@@ -48,7 +48,7 @@ class Objects:
         return {name for name in self._bucket.folders() if is_uuid(name)}
 
 
-class _ObjectDraft(Draft):
+class _ObjectPartialFile(PartialFile):
     def __init__(self, bucket: Bucket, export: str, path: str) -> None:
         super().__init__(path)
         self._upload = bucket.upload(f"{export}/{path}")

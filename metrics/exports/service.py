@@ -163,12 +163,12 @@ def export_file(export: Export, path: str) -> ExportFile:
     return found
 
 
-def downloaded(export: Export, what: str, stretch: str = "") -> None:
+def downloaded(export: Export, what: str, byte_range: str = "") -> None:
     """Note in the trail that somebody takes this away, before a byte leaves.
 
-    `what`: a file's path, or the whole as an archive. `stretch`: first and last byte of how many, of a part. Everything
-    about one participant is noted as theirs.
+    `what`: a file's path, or the whole as an archive. `byte_range`: first and last byte of how many, of a part.
+    Everything about one participant is noted as theirs.
     """
     subject = export.people.select_related("trial").first() if export.format == Export.Format.SUBJECT else None
-    new = {"file": what} | ({"bytes": stretch} if stretch else {})
+    new = {"file": what} | ({"bytes": byte_range} if byte_range else {})
     audit.record("export.download", trial=export.trial, participant=subject, thing=f"export:{export.uuid}", new=new)

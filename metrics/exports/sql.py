@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from metrics.storage.stored_days import KEPT_DAYS
 
-# Of each participant the local dates that are asked for and collected, as stretches that do not overlap.
+# Of each participant the local dates that are asked for and collected, as intervals that do not overlap.
 _CHOSEN = f"""
 FROM unnest(%(participants)s::int4[], %(firsts)s::date[], %(lasts)s::date[]) AS k(participant, first, last)
 JOIN {KEPT_DAYS} d ON d.participant_id = k.participant AND d.date BETWEEN k.first AND k.last
@@ -18,17 +18,17 @@ WHERE d.metric_id = ANY(%(metrics)s) AND (%(sources)s::int2[] IS NULL OR d.sourc
 # Rows to come by metric and local date.
 DAYS = f"SELECT d.metric_id, d.date, sum(d.n)::int8 {_CHOSEN} GROUP BY 1, 2 ORDER BY 1, 2"
 
-# Whose rows are in a stretch of local dates, in the order of the measurements' index.
+# Whose rows are in an interval of local dates, in the order of the measurements' index.
 SERIES = f"SELECT DISTINCT d.participant_id, d.source_id {_CHOSEN} ORDER BY 1, 2"
 
 # Before anything is asked for: how many rows it would be.
 ESTIMATE = f"SELECT coalesce(sum(d.n), 0)::int8 {_CHOSEN}"
 
-# One row a stretch, its samples as arrays: PostgreSQL sends a message for each row, and reading 100 million messages
+# One row an interval, its samples as arrays: PostgreSQL sends a message for each row, and reading 100 million messages
 # costs more than what is in them. The elements of an array have one width, so numpy reads them without a look at each;
 # lengths of intervals, which most samples do not have, come with the times that they belong to. `k.n` names the
-# stretch; the outer bounds let TimescaleDB leave chunks out.
-COPY_STRETCHES = """
+# interval; the outer bounds let TimescaleDB leave chunks out.
+COPY_INTERVALS = """
 COPY (
     SELECT k.n::int4, s.times, s.samples, s.lengths, s.of_times
     FROM unnest({participants}::int4[], {sources}::int2[], {starts}::timestamptz[], {ends}::timestamptz[])

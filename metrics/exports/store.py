@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from metrics.exports import folder_store
 from metrics.exports.folder_store import Folder
-from metrics.exports.partial_file import Draft
+from metrics.exports.partial_file import PartialFile
 from metrics.exports.s3_store import Objects
 from metrics.models import Export, ExportFile
 from participants.s3 import SCHEME, StoreFault
@@ -39,7 +39,7 @@ class Store(Protocol):
 
     def identity(self) -> str: ...
     def begin(self, export: Export) -> None: ...
-    def draft(self, export: Export, path: str) -> Draft: ...
+    def partial_file(self, export: Export, path: str) -> PartialFile: ...
     def open(self, export: Export, path: str, start: int = 0, end: int | None = None) -> BinaryIO: ...
     def holds(self, export: Export, path: str) -> bool: ...
     def remove(self, name: str) -> None: ...
@@ -75,9 +75,9 @@ def begin(export: Export) -> None:
     store.begin(export)
 
 
-def draft(export: Export, path: str) -> Draft:
+def partial_file(export: Export, path: str) -> PartialFile:
     """A file to write into."""
-    return chosen().draft(export, path)
+    return chosen().partial_file(export, path)
 
 
 def open_file(export: Export, path: str, start: int = 0, end: int | None = None) -> BinaryIO:

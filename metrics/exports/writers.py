@@ -42,7 +42,7 @@ class Context:
 
 
 class Writer(Protocol):
-    """Takes the samples of one file, stretch by stretch, each a participant's and a source's, ascending in time.
+    """Takes the samples of one file, interval by interval, each a participant's and a source's, ascending in time.
 
     The file is the caller's to close. `written`: rows or lines in the file so far, without a heading.
     """
@@ -93,8 +93,8 @@ class _Tables:
         self._waiting, self._rows = [], 0
         value, seconds = (np.concatenate([getattr(one, name) for one in parts]) for name in ("value", "seconds"))
         columns = [
-            _repeated(self._study_ids, [self._people[one.stretch.participant] for one in parts], lengths),
-            _repeated(self._labels, [self._sources[one.stretch.source] for one in parts], lengths),
+            _repeated(self._study_ids, [self._people[one.interval.participant] for one in parts], lengths),
+            _repeated(self._labels, [self._sources[one.interval.source] for one in parts], lengths),
             pa.array(np.concatenate([one.time for one in parts]), pa.timestamp("us", "UTC")),
             pa.array(np.concatenate([self._offset(one) for one in parts])),
             pa.array(value),
@@ -106,7 +106,7 @@ class _Tables:
         self._writes = self._writing.submit(self.take, pa.table(columns, names=list(COLUMNS)))
 
     def _offset(self, one: Samples) -> Any:
-        calendar = self.context.calendars[one.stretch.participant]
+        calendar = self.context.calendars[one.interval.participant]
         return (calendar.offsets(one.time) // 60).astype(np.int16)
 
     def take(self, table: Any) -> None:

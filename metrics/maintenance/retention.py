@@ -1,7 +1,7 @@
 """What a trial does not keep: its samples older than so many days, if it says so.
 
-Minutes, hours, days, nights and verdicts stay. Each trial has a line: before it nothing of its samples is kept. It
-moves forward only, a week at a time, so that whole chunks fall behind it. First the line is written, then what lies
+Minutes, hours, days, nights and verdicts stay. Each trial has a cutoff: before it nothing of its samples is kept. It
+moves forward only, a week at a time, so that whole chunks fall behind it. First the cutoff is written, then what lies
 before it is deleted; from then on the writer takes no sample before it, because a bucket is recomputed from the rows
 beneath it, and those are gone.
 """
@@ -33,44 +33,44 @@ EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """What was deleted of a trial: samples and old values before `line`, `chunks` of them as whole chunks."""
+    """What was deleted of a trial: samples and old values before `cutoff`, `chunks` of them as whole chunks."""
 
     trial: str
-    line: dt.datetime
+    cutoff: dt.datetime
     rows: int
     chunks: int
 
 
-def line_for(days: int, now: dt.datetime) -> dt.datetime:
-    """Where the line of a trial stands that keeps so many days: never younger than that, at a week's beginning."""
+def cutoff_for(days: int, now: dt.datetime) -> dt.datetime:
+    """Where the cutoff of a trial stands that keeps so many days: never younger than that, at a week's beginning."""
     return EPOCH + (now - dt.timedelta(days=days) - EPOCH) // WEEK * WEEK
 
 
 def retain(now: dt.datetime) -> list[Removed]:
-    """Move the lines of all trials that keep their samples for some time only, and delete what lies before them.
+    """Move the cutoffs of all trials that keep their samples for some time only, and delete what lies before them.
 
-    Not inside a transaction: each stretch of a participant and each chunk is one. An entry of the audit trail a trial
+    Not inside a transaction: each interval of a participant and each chunk is one. An entry of the audit trail a trial
     and run in which anything was deleted. Raises nothing for a chunk that is locked: the next run finds it.
     """
     trials = [_moved(trial, now) for trial in Trial.objects.exclude(retain_raw_days=None).order_by("pk")]
-    lines = {trial.pk: trial.raw_removed_before for trial in trials if trial.raw_removed_before}
-    if not lines:
+    cutoffs = {trial.pk: trial.raw_removed_before for trial in trials if trial.raw_removed_before}
+    if not cutoffs:
         return []
-    rows, dropped = _drop_chunks(lines)
+    rows, dropped = _drop_chunks(cutoffs)
     done = []
     for trial in trials:
-        line = lines.get(trial.pk)
-        if line is None:
+        cutoff = cutoffs.get(trial.pk)
+        if cutoff is None:
             continue
         rows[trial.pk] += sum(
-            _delete(pk, line) for pk in trial.participants.order_by("pk").values_list("pk", flat=True)
+            _delete(pk, cutoff) for pk in trial.participants.order_by("pk").values_list("pk", flat=True)
         )
         for follower in followers:
-            follower.removed_before(trial.pk, line)
+            follower.removed_before(trial.pk, cutoff)
         if not rows[trial.pk]:
             continue
-        removed = Removed(trial.code, line, rows[trial.pk], dropped[trial.pk])
-        new = {"before": line, "rows": removed.rows, "whole_chunks": removed.chunks}
+        removed = Removed(trial.code, cutoff, rows[trial.pk], dropped[trial.pk])
+        new = {"before": cutoff, "rows": removed.rows, "whole_chunks": removed.chunks}
         audit.record("trial.samples_removed", trial=trial, thing=f"trial:{trial.pk}", new=new)
         done.append(removed)
     return done
@@ -78,22 +78,22 @@ def retain(now: dt.datetime) -> list[Removed]:
 
 @transaction.atomic
 def _moved(trial: Trial, now: dt.datetime) -> Trial:
-    """The trial as it stands, its line where it belongs now: written before anything is deleted, and only forward."""
+    """The trial as it stands, its cutoff where it belongs now: written before anything is deleted, and only forward."""
     row = locked(trial)
     if row.retain_raw_days is not None:
-        line = line_for(row.retain_raw_days, now)
-        if row.raw_removed_before is None or line > row.raw_removed_before:
-            row.raw_removed_before = line
+        cutoff = cutoff_for(row.retain_raw_days, now)
+        if row.raw_removed_before is None or cutoff > row.raw_removed_before:
+            row.raw_removed_before = cutoff
             row.save(update_fields=["raw_removed_before"])
     return row
 
 
-def _delete(participant: int, line: dt.datetime) -> int:
-    """Delete a participant's rows before the line, the oldest stretch first, each in a transaction of its own."""
+def _delete(participant: int, cutoff: dt.datetime) -> int:
+    """Delete a participant's rows before the cutoff, the oldest interval first, each in a transaction of its own."""
     removed = 0
     for table, column in maintenance_sql.TABLES:
         names = {"table": table, "column": column}
-        values: dict[str, Any] = {"participant": participant, "line": line, "days": maintenance_sql.DAYS}
+        values: dict[str, Any] = {"participant": participant, "cutoff": cutoff, "days": maintenance_sql.DAYS}
         while True:
             with transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute(writing_sql.LOCK, [participant])
@@ -106,12 +106,12 @@ def _delete(participant: int, line: dt.datetime) -> int:
     return removed
 
 
-def _drop_chunks(lines: dict[int, dt.datetime]) -> tuple[Counter[int], Counter[int]]:
-    """Drop chunks before the lines of all whose rows they hold; rows and chunks by trial. None on plain PostgreSQL."""
+def _drop_chunks(cutoffs: dict[int, dt.datetime]) -> tuple[Counter[int], Counter[int]]:
+    """Drop chunks before the cutoffs of all whose rows they hold; rows and chunks by trial. None on plain PostgreSQL."""
     rows, dropped = Counter[int](), Counter[int]()
-    people = list(Participant.objects.filter(trial__in=lines).values_list("pk", "trial_id"))
+    people = list(Participant.objects.filter(trial__in=cutoffs).values_list("pk", "trial_id"))
     for chunk in chunks([table for table, _ in maintenance_sql.TABLES]):
-        behind = [pk for pk, trial in people if chunk.ends_at <= lines[trial]]
+        behind = [pk for pk, trial in people if chunk.ends_at <= cutoffs[trial]]
         if not behind:
             continue
         try:

@@ -1,4 +1,4 @@
-"""The care of the store, once a night: what makes it small and quick again after the day's writing.
+"""Nightly maintenance of the store: what makes it small and quick again after the day's writing.
 
 The database's own policy compresses chunks that have become old. What it leaves is done here: chunks that late data
 touched are compressed anew, those that the policy did not get to are compressed, and both are vacuumed and analysed.
@@ -31,7 +31,7 @@ BUDGET = dt.timedelta(minutes=45)
 
 
 @dataclass(slots=True)
-class Care:
+class MaintenanceReport:
     """What was done. `resized`: days a chunk before and now, by table; `left`: chunks locked or not reached.
 
     `removed`: samples that trials do not keep, by trial.
@@ -47,7 +47,7 @@ class Care:
         """In plain words, for a terminal and the log."""
         said = [f"{table}: new chunks of {days} days, not {before}." for table, (before, days) in self.resized.items()]
         said += [
-            f"{one.trial}: {one.rows:,} samples from before {one.line:%Y-%m-%d} deleted, {one.chunks} whole chunks."
+            f"{one.trial}: {one.rows:,} samples from before {one.cutoff:%Y-%m-%d} deleted, {one.chunks} whole chunks."
             for one in self.removed
         ]
         said += [f"Compressed {name}." for name in self.compressed]
@@ -62,9 +62,9 @@ def waiting(found: list[Chunk], now: dt.datetime) -> list[Chunk]:
     return [*touched, *(chunk for chunk in found if not chunk.compressed and chunk.ends_at <= old)]
 
 
-def care(now: dt.datetime, *, budget: dt.timedelta = BUDGET) -> Care:
-    """Look after the store. Not inside a transaction: VACUUM is its own. Done twice at once it only takes longer."""
-    done = Care(removed=retain(now))
+def maintain(now: dt.datetime, *, budget: dt.timedelta = BUDGET) -> MaintenanceReport:
+    """Maintain the store: retention, chunk lengths, compression. Not inside a transaction: VACUUM is its own. Done twice at once it only takes longer."""
+    done = MaintenanceReport(removed=retain(now))
     if settings.CHUNKS_BY_TRIAL_SIZE:
         done.resized = resize(sending())
     if tier() is not Tier.COMMUNITY:

@@ -9,10 +9,10 @@ TABLES = tuple((model._meta.db_table, "time") for model in (Measurement, Revisio
 # Days of one participant a transaction: it holds locks and log for as much as that.
 DAYS = 28
 
-OLDEST = "SELECT min({column}) FROM {table} WHERE participant_id = %(participant)s AND {column} < %(line)s"
+OLDEST = "SELECT min({column}) FROM {table} WHERE participant_id = %(participant)s AND {column} < %(cutoff)s"
 DELETE = """
 DELETE FROM {table} WHERE participant_id = %(participant)s
-    AND {column} >= %(oldest)s AND {column} < least(%(oldest)s + make_interval(days => %(days)s), %(line)s)
+    AND {column} >= %(oldest)s AND {column} < least(%(oldest)s + make_interval(days => %(days)s), %(cutoff)s)
 """
 
 # A chunk cannot be written while it is looked at and dropped; who reads it is waited for, shortly.

@@ -181,8 +181,8 @@ def _retention() -> list[str]:
     lines = []
     for trial in Trial.objects.exclude(retain_raw_days=None, raw_removed_before=None):
         keeps = f"keeps samples for {trial.retain_raw_days} days" if trial.retain_raw_days else "keeps all samples now"
-        line = trial.raw_removed_before
-        lines.append(f"{trial.code} {keeps}" + (f"; those before {line:%Y-%m-%d} are deleted." if line else "."))
+        cutoff = trial.raw_removed_before
+        lines.append(f"{trial.code} {keeps}" + (f"; those before {cutoff:%Y-%m-%d} are deleted." if cutoff else "."))
     return lines
 
 
@@ -208,5 +208,5 @@ def _next(now: dt.datetime, kind: Tier, hyper: set[str]) -> list[str]:
         touched = sum(chunk.partial for chunk in left)
         said += [f"{touched} chunks wait to be compressed anew, after late data."] if touched else []
         said += [f"{len(left) - touched} old chunks wait to be compressed."] if len(left) > touched else []
-        said += ["The care of the night does it; now: python manage.py store_care"] if left else []
+        said += ["The nightly maintenance does it; now: python manage.py store_care"] if left else []
     return said or ["Nothing waits to be done."]

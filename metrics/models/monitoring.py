@@ -90,7 +90,7 @@ class DayVerdict(models.Model):
 
 
 class Gap(models.Model):
-    """A missing stretch of a monitored day, [starts_at, ends_at), why, and the evidence. Within one local day.
+    """A missing interval of a monitored day, [starts_at, ends_at), why, and the evidence. Within one local day.
 
     The last gap of today reaches to the day's end: readers cut it at now.
     """

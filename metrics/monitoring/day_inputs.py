@@ -1,4 +1,4 @@
-"""What the store holds of local days: worn minutes, coverage, sleep, missing stretches. A few statements for many."""
+"""What the store holds of local days: worn minutes, coverage, sleep, missing intervals. A few statements for many."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _json(value: Any) -> list[Any]:
 class Day:
     """A local day that is to be judged, and what the store holds of it.
 
-    `missing`: its stretches without a heart rate, each at least as long as the protocol says. `newest`: its newest
+    `missing`: its intervals without a heart rate, each at least as long as the protocol says. `newest`: its newest
     sample, one that does not count too; `heard_at`: the newest of what is worn. `series`: its rollups as (metric,
     source, minutes, n); `nights`: the sleep that ended on it as (source, main sleep?, minutes asleep).
     """
@@ -242,14 +242,14 @@ def _sleep(days: Sequence[Day]) -> None:
         day.asleep_minutes = asleep_on(day.nights, places)
 
 
-def neighbours(stretches: Sequence[tuple[Day, dt.datetime, dt.datetime]]) -> list[Neighbours]:
-    """What else was measured in each of these stretches of days. One statement, none where nothing else was."""
+def neighbours(intervals: Sequence[tuple[Day, dt.datetime, dt.datetime]]) -> list[Neighbours]:
+    """What else was measured in each of these intervals of days. One statement, none where nothing else was."""
     asked = [
         (n, day, start, end)
-        for n, (day, start, end) in enumerate(stretches)
+        for n, (day, start, end) in enumerate(intervals)
         if any(BY_ID[metric].kind is not Kind.DAILY and metric != HEART_RATE.id for metric, _, _, _ in day.series)
     ]
-    found = [Neighbours() for _ in stretches]
+    found = [Neighbours() for _ in intervals]
     if not asked:
         return found
     parameters: dict[str, Any] = {

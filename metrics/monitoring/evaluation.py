@@ -263,7 +263,7 @@ class _Case:
 
 
 def _explain(cases: Sequence[_Case]) -> None:
-    """Give every missing stretch of the days its cause. One statement for what else was measured in them."""
+    """Give every missing interval of the days its cause. One statement for what else was measured in them."""
     found: list[tuple[_Case, Day, Piece]] = []
     for case in cases:
         for day in case.days:
@@ -281,7 +281,7 @@ def _explain(cases: Sequence[_Case]) -> None:
 
 
 def _pieces(case: _Case, day: Day, start: dt.datetime, end: dt.datetime) -> list[Piece]:
-    """A missing stretch of a day in pieces: one where the day does not count, none outside the monitoring."""
+    """A missing interval of a day in pieces: one where the day does not count, none outside the monitoring."""
     exclusion = case.monitoring.exclusion(day.date, Exclusion.PAUSED if _paused(case, day.date) else "")
     if exclusion in (Exclusion.BEFORE_START, Exclusion.AFTER_END):
         return []

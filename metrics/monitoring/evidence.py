@@ -1,7 +1,7 @@
 """What is known of the way a participant's data take to us: the evidence by which missing data are explained.
 
 Metrics knows no vendor and no connection. Whoever does registers a `Collector` (register_collector), which tells it
-in these shapes. All instants are aware UTC datetimes, all stretches half-open.
+in these shapes. All instants are aware UTC datetimes, all intervals half-open.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Facts = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class TimeInterval:
     """[starts_at, ends_at)."""
 
     starts_at: dt.datetime
@@ -44,7 +44,7 @@ class Spell:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A stretch that we should have read and have not, through our own or the vendor's fault.
+    """An interval that we should have read and have not, through our own or the vendor's fault.
 
     `code` is the vendor error's, or "overdue" where nobody asked in time; `since` when it began; `next_at` when it
     will be tried again, None where it was given up.
@@ -81,8 +81,8 @@ class Evidence:
     """What is known of a participant's connection at an instant.
 
     `live`: the data come by themselves (a connection, or a synthetic device); otherwise files are all there is, and
-    neighbouring data all the evidence. `answered`: stretches of heart rate that the source was asked for after they
-    were over, and answered, in order and apart. `due`: stretches that wait to be read, not late yet. `readings`
+    neighbouring data all the evidence. `answered`: intervals of heart rate that the source was asked for after they
+    were over, and answered, in order and apart. `due`: intervals that wait to be read, not late yet. `readings`
     ascend by `at`; `reading_at` tells more where history can be asked for. `device`: which one is worn now, as in the
     readings, and `device_model` its name; a scale or a phone is none.
     """
@@ -90,8 +90,8 @@ class Evidence:
     access: Access = Access.NONE
     access_since: dt.datetime | None = None
     live: bool = False
-    answered: Sequence[Stretch] = ()
-    due: Sequence[Stretch] = ()
+    answered: Sequence[TimeInterval] = ()
+    due: Sequence[TimeInterval] = ()
     spells: Sequence[Spell] = ()
     faults: Sequence[Fault] = ()
     readings: Sequence[Reading] = ()
@@ -125,7 +125,7 @@ NOTHING = Evidence()
 class Collector(Protocol):
     """Tells the evidence of many participants in a few queries, whatever their number.
 
-    `since`: from when on stretches matter. Participants without any are missing from the answer or map to NOTHING.
+    `since`: from when on intervals matter. Participants without any are missing from the answer or map to NOTHING.
     """
 
     def __call__(

@@ -1,4 +1,4 @@
-"""Why data are missing: a missing stretch of a day is cut where the cause changes, and each piece gets one.
+"""Why data are missing: a missing interval of a day is cut where the cause changes, and each piece gets one.
 
 The key question of each piece is whether the source was asked for it after it was over, and answered. If not, it is
 the connection's matter: never connected, token dead, consent partial, a fault, or not read yet. If so, the device's:
@@ -18,7 +18,7 @@ from metrics.monitoring.evidence import Evidence, Facts, Reading, facts
 
 # A silence shorter than this is an upload that has yet to come, whatever the battery said.
 SILENCE = dt.timedelta(hours=3)
-# A reading older than this says nothing of a stretch.
+# A reading older than this says nothing of an interval.
 READING_HOLDS = dt.timedelta(days=2)
 # Falling batteries are told by the day from readings of so many days.
 FALL = dt.timedelta(days=4)
@@ -28,7 +28,7 @@ STILL = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A missing stretch [starts_at, ends_at) of one cause. `cause` None: the neighbouring data must be asked.
+    """A missing interval [starts_at, ends_at) of one cause. `cause` None: the neighbouring data must be asked.
 
     `unread`: it waits to be read, could not be, or was asked for before the device had handed it over. `waits`: it will
     be read soon.
@@ -49,7 +49,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """What else was measured in a stretch: minutes with a count of steps, how many of them were zero, their sum."""
+    """What else was measured in an interval: minutes with a count of steps, how many of them were zero, their sum."""
 
     measured: bool = False
     step_minutes: int = 0
@@ -119,7 +119,7 @@ def _covering(spans: Iterable[S], low: dt.datetime, high: dt.datetime) -> S | No
 
 
 def _piece(low: dt.datetime, high: dt.datetime, known: Evidence, heard_at: dt.datetime | None) -> Piece:
-    """The cause of a stretch in which what is known does not change."""
+    """The cause of an interval in which what is known does not change."""
     silent = heard_at is None or low >= heard_at
     if _covering(known.answered, low, high) is None:
         fault, due = _covering(known.faults, low, high), _covering(known.due, low, high)

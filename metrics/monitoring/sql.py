@@ -2,7 +2,7 @@
 its parts alone.
 
 Every statement serves one person or many: what is asked for comes as arrays of equal length, and `n` is the place
-of a day or stretch in them.
+of a day or interval in them.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ CROSS JOIN LATERAL (
     WHERE span.n = day.n) AS newest
 """
 
-# Worn minutes and the stretches without one, of at least `least`, by gaps-and-islands over the minutes with a heart
-# rate, from whichever source. The edges of a stretch of the day stand in as minutes before and after it. OFFSET 0
+# Worn minutes and the intervals without one, of at least `least`, by gaps-and-islands over the minutes with a heart
+# rate, from whichever source. The edges of an interval of the day stand in as minutes before and after it. OFFSET 0
 # keeps the look-up by day: before a table's first ANALYZE the planner may join a year of minutes with each day.
 WORN = f"""
 WITH span AS MATERIALIZED (SELECT * FROM {_SPAN}),
@@ -101,7 +101,7 @@ SELECT n, count(*) - 2,
 FROM step GROUP BY n, starts_at ORDER BY n, starts_at
 """
 
-# What else was measured in stretches of days: by metric and source, how many samples that count, how many zeros, their
+# What else was measured in intervals of days: by metric and source, how many samples that count, how many zeros, their
 # sum. Where the trial has deleted its samples, of the whole hours in them. The lowest source comes last: of those alike
 # it counts, as everywhere.
 NEIGHBOURS = f"""

@@ -188,7 +188,7 @@ def _excused(row: Standing, monitoring: Monitoring) -> None:
 
 
 def _run(one: Known) -> list[Piece]:
-    """The missing stretches that reach without a break up to now, the last first; as far as days were judged."""
+    """The missing intervals that reach without a break up to now, the last first; as far as days were judged."""
     found: list[Piece] = []
     for judged in sorted(one.judged, key=lambda judged: judged.day.date, reverse=True):
         for piece in reversed(judged.pieces):
@@ -213,7 +213,7 @@ def _missing_now(one: Known) -> Piece | None:
 
 
 def _unread_only(one: Known, run: Sequence[Piece]) -> bool:
-    """Whether the stretch at the end is younger than the last upload that might have been: no silence of its own."""
+    """Whether the interval at the end is younger than the last upload that might have been: no silence of its own."""
     answered = one.evidence.answered
     asked = answered[-1].ends_at if answered else None
     return asked is None or run[0].starts_at >= asked - dt.timedelta(hours=3)

@@ -149,8 +149,8 @@ def series_of(
 
 def removed_before(person: Participant, span: Span) -> int | None:
     """Before when the trial keeps no samples, in microseconds UTC, if a span begins before that."""
-    line = person.trial.raw_removed_before
-    return microseconds(line) if line is not None and span.start < microseconds(line) else None
+    cutoff = person.trial.raw_removed_before
+    return microseconds(cutoff) if cutoff is not None and span.start < microseconds(cutoff) else None
 
 
 def _series(pid: int, metric: Metric, plan: Plan | None, width: int, rows: Rows, removed: int | None) -> Series:

@@ -1,6 +1,6 @@
 """Every sample of several series in order of time, in pieces: whatever the span, only a piece is in memory.
 
-Each series is read through its own index from where the reading stands, stretch after stretch, and the pieces are
+Each series is read through its own index from where the reading stands, interval after interval, and the pieces are
 merged here. Each piece
 is a statement of its own: nothing stays open between two, so a slow reader holds back neither vacuum nor a worker.
 A sample is known by its place in the order (time, participant, metric, source). Whoever goes on after a place gets
@@ -40,7 +40,7 @@ class Place(NamedTuple):
     key: Key
 
 
-class Stretch(NamedTuple):
+class ReadInterval(NamedTuple):
     """What is read of a series: [start, end) in microseconds UTC."""
 
     key: Key
@@ -50,7 +50,7 @@ class Stretch(NamedTuple):
 
 @dataclass(slots=True)
 class Samples:
-    """Samples by (time, key). `series`: int index into the stretches; `seconds`: -1 for a sample. Shape (n,)."""
+    """Samples by (time, key). `series`: int index into the intervals; `seconds`: -1 for a sample. Shape (n,)."""
 
     series: NDArray[np.int64]
     time: Times
@@ -71,21 +71,21 @@ class Samples:
 
 @dataclass(slots=True)
 class _Feed:
-    """One series as far as it has been read. `rest`: the stretches still to be read, by place, the next one first."""
+    """One series as far as it has been read. `rest`: the intervals still to be read, by place, the next one first."""
 
-    rest: deque[tuple[int, Stretch]]
+    rest: deque[tuple[int, ReadInterval]]
     place: int = -1
     time: Times = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     value: Values = field(default_factory=lambda: np.zeros(0))
     seconds: Seconds = field(default_factory=lambda: np.zeros(0, dtype=np.int32))
 
     def fill(self, time: Times, value: Values, seconds: Seconds, limit: int) -> None:
-        """Take in what was read of the next stretch, of which at most `limit` samples were asked for."""
+        """Take in what was read of the next interval, of which at most `limit` samples were asked for."""
         order = np.argsort(time, kind="stable")
         self.time, self.value, self.seconds = time[order], value[order], seconds[order]
-        self.place, stretch = self.rest.popleft()
+        self.place, interval = self.rest.popleft()
         if len(time) >= limit:
-            self.rest.appendleft((self.place, stretch._replace(start=int(self.time[-1]) + 1)))
+            self.rest.appendleft((self.place, interval._replace(start=int(self.time[-1]) + 1)))
 
     def take(self, until: int) -> Samples:
         """Hand out the samples up to an instant, which included."""
@@ -95,12 +95,12 @@ class _Feed:
         return taken
 
 
-def pieces(stretches: Sequence[Stretch], *, after: Place | None = None, size: int = PIECE) -> Iterator[Samples]:
-    """All samples of the stretches, in pieces of about `size` samples. Those of one series do not overlap.
+def pieces(intervals: Sequence[ReadInterval], *, after: Place | None = None, size: int = PIECE) -> Iterator[Samples]:
+    """All samples of the intervals, in pieces of about `size` samples. Those of one series do not overlap.
 
     `after`: go on behind this place.
     """
-    feeds = _feeds(stretches, after)
+    feeds = _feeds(intervals, after)
     while True:
         _refill(feeds, size)
         held = [feed for feed in feeds if len(feed.time)]
@@ -111,11 +111,11 @@ def pieces(stretches: Sequence[Stretch], *, after: Place | None = None, size: in
         yield _merged([feed.take(until) for feed in held])
 
 
-def page(stretches: Sequence[Stretch], *, after: Place | None, limit: int) -> tuple[Samples, Place | None]:
+def page(intervals: Sequence[ReadInterval], *, after: Place | None, limit: int) -> tuple[Samples, Place | None]:
     """The next `limit` samples behind a place, and the place from which to go on; None after the last."""
     taken: list[Samples] = []
     n = 0
-    for piece in pieces(stretches, after=after, size=min(limit + 1, PIECE)):
+    for piece in pieces(intervals, after=after, size=min(limit + 1, PIECE)):
         taken.append(piece)
         n += len(piece)
         if n > limit:
@@ -124,24 +124,24 @@ def page(stretches: Sequence[Stretch], *, after: Place | None, limit: int) -> tu
     if n <= limit:
         return found, None
     last = limit - 1
-    return found.part(0, limit), Place(int(found.time[last]), stretches[int(found.series[last])].key)
+    return found.part(0, limit), Place(int(found.time[last]), intervals[int(found.series[last])].key)
 
 
-def _feeds(stretches: Sequence[Stretch], after: Place | None) -> list[_Feed]:
+def _feeds(intervals: Sequence[ReadInterval], after: Place | None) -> list[_Feed]:
     """A feed for each series, with what is still to be read of it behind a place."""
-    rest: dict[Key, list[tuple[int, Stretch]]] = defaultdict(list)
-    for place, stretch in enumerate(stretches):
-        start = stretch.start
+    rest: dict[Key, list[tuple[int, ReadInterval]]] = defaultdict(list)
+    for place, interval in enumerate(intervals):
+        start = interval.start
         if after is not None:
-            start = max(start, after.time if stretch.key > after.key else after.time + 1)
-        if start < stretch.end:
-            rest[stretch.key].append((place, stretch._replace(start=start)))
+            start = max(start, after.time if interval.key > after.key else after.time + 1)
+        if start < interval.end:
+            rest[interval.key].append((place, interval._replace(start=start)))
     return [_Feed(deque(sorted(mine, key=lambda one: one[1].start))) for mine in rest.values()]
 
 
 def _refill(feeds: Sequence[_Feed], size: int) -> None:
     """Read on in the series that are used up, so far as memory is left: a statement for all, again where some had
-    nothing in their stretch."""
+    nothing in their interval."""
     while empty := [feed for feed in feeds if feed.rest and not len(feed.time)]:
         room = size - sum(len(feed.time) for feed in feeds)
         limit = max(FEWEST, room // len(empty))
@@ -154,16 +154,16 @@ def _refill(feeds: Sequence[_Feed], size: int) -> None:
 
 
 def _asked(feeds: Sequence[_Feed], limit: int) -> dict[str, Any]:
-    stretches = [feed.rest[0][1] for feed in feeds]
+    intervals = [feed.rest[0][1] for feed in feeds]
     return {
-        "places": list(range(len(stretches))),
-        "participants": [one.key.participant_id for one in stretches],
-        "metrics": [one.key.metric_id for one in stretches],
-        "sources": [one.key.source_id for one in stretches],
-        "starts": [instant(one.start) for one in stretches],
-        "ends": [instant(one.end) for one in stretches],
-        "low": instant(min(one.start for one in stretches)),
-        "high": instant(max(one.end for one in stretches)),
+        "places": list(range(len(intervals))),
+        "participants": [one.key.participant_id for one in intervals],
+        "metrics": [one.key.metric_id for one in intervals],
+        "sources": [one.key.source_id for one in intervals],
+        "starts": [instant(one.start) for one in intervals],
+        "ends": [instant(one.end) for one in intervals],
+        "low": instant(min(one.start for one in intervals)),
+        "high": instant(max(one.end for one in intervals)),
         "limit": limit,
     }
 

@@ -1,4 +1,4 @@
-"""The rows of series as columns: which table and which stretches of it answer, and what they become."""
+"""The rows of series as columns: which table and which intervals of it answer, and what they become."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def _finer(width: int, metric: Metric) -> Callable[[str], str]:
 
 
 def _fence(plans: Iterable[Plan]) -> str:
-    """What a statement needs that reads several stretches of a series."""
+    """What a statement needs that reads several intervals of a series."""
     most = Counter((plan.person.pk, plan.metric.id) for plan in plans).most_common(1)
     return sql.FENCE if most and most[0][1] > 1 else ""
 

@@ -42,7 +42,7 @@ GROUP BY 1, 2, 3
 """
 
 
-# Which sources have data of a participant's metric in stretches of local dates, and of which dates the first and last.
+# Which sources have data of a participant's metric in intervals of local dates, and of which dates the first and last.
 SOURCES, SOURCES_OF_ALL = _sources(_DAYS), _sources(_ALL_DAYS)
 # How much each source has of each of these dates, of the series that have several.
 SOURCE_DAYS, SOURCE_DAYS_OF_ALL = _source_days(_DAYS), _source_days(_ALL_DAYS)
@@ -60,7 +60,7 @@ FROM"""
 
 
 # Put into a statement below where series have several rows: it keeps the look-up by each row's own span. Where a source
-# counts on every second day, joining all of its rows with all of its stretches would take seconds. With a row a series
+# counts on every second day, joining all of its rows with all of its intervals would take seconds. With a row a series
 # the planner does better without.
 FENCE = "OFFSET 0"
 

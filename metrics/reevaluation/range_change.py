@@ -116,9 +116,9 @@ def _lower(after: Shares, before: Shares) -> bool:
 
 def _recount(person: Participant) -> set[dt.date]:
     """Recompute minutes, hours and days that hold or held values that do not count; returns the dates that changed."""
-    calendar, line = calendar_of(person), _line(person)
+    calendar, cutoff = calendar_of(person), _cutoff(person)
     found: set[dt.date] = set()
-    for (metric, source), dates in _candidates(person, calendar, line).items():
+    for (metric, source), dates in _candidates(person, calendar, cutoff).items():
         series = SeriesKey(person.pk, BY_ID[metric], source)
         before = _values(series, dates)
         rollups.recount(series, dates, calendar)
@@ -127,16 +127,16 @@ def _recount(person: Participant) -> set[dt.date]:
     return found
 
 
-def _line(person: Participant) -> dt.datetime | None:
+def _cutoff(person: Participant) -> dt.datetime | None:
     """From when on all samples are there, as it stands under the participant's lock."""
     removed = Participant.objects.values_list("trial__raw_removed_before", flat=True).get(pk=person.pk)
     return takes_from(removed)
 
 
-def _candidates(person: Participant, calendar: LocalCalendar, line: dt.datetime | None) -> dict[Series, set[dt.date]]:
+def _candidates(person: Participant, calendar: LocalCalendar, cutoff: dt.datetime | None) -> dict[Series, set[dt.date]]:
     """Local dates by series, of which the samples are there and hold values that do not count, or did so before."""
     found: dict[Series, set[dt.date]] = defaultdict(set)
-    low = line or instant(EARLIEST)
+    low = cutoff or instant(EARLIEST)
     with connection.cursor() as cursor:
         cursor.execute(writing_sql.IMPLAUSIBLE_HOURS, {"participant": person.pk, "low": low})
         for metric, source, hours in cursor.fetchall():
@@ -146,7 +146,7 @@ def _candidates(person: Participant, calendar: LocalCalendar, line: dt.datetime 
     marked = ImplausibleCount.objects.filter(participant=person)
     for metric, source, date in marked.values_list("metric_id", "source_id", "date"):
         found[metric, source].add(date)
-    whole = None if line is None else line.date()
+    whole = None if cutoff is None else cutoff.date()
     kept = {key: {date for date in dates if whole is None or date >= whole} for key, dates in found.items()}
     return {key: dates for key, dates in sorted(kept.items()) if dates}
 
@@ -162,13 +162,13 @@ def _values(series: SeriesKey, dates: Iterable[dt.date]) -> dict[dt.date, tuple[
 
 def _kept(person: Participant) -> int:
     """Dates whose daily values hold some that do not count, and of which the samples are deleted."""
-    line = _line(person)
-    if line is None:
+    cutoff = _cutoff(person)
+    if cutoff is None:
         return 0
     outside = Q(pk__in=[])
     for metric in METRICS:
         low, high = metric.plausible
         beyond = Q(low__lt=low) if per_minute(metric) else Q(low__lt=low) | Q(high__gt=high)
         outside |= Q(metric_id=metric.id) & beyond
-    rows = DayRollup.objects.filter(outside, participant=person, date__lt=line.date())
+    rows = DayRollup.objects.filter(outside, participant=person, date__lt=cutoff.date())
     return rows.values("date").distinct().count()

@@ -28,7 +28,7 @@ ALL_DATES = dt.date(2005, 1, 1), dt.date(9998, 12, 31)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A stretch of time, [start, end) in microseconds UTC, of which one source counts."""
+    """An interval of time, [start, end) in microseconds UTC, of which one source counts."""
 
     source: Source
     start: int
@@ -65,11 +65,11 @@ class Readable:
         return [run for run in cut if run.first <= run.last]
 
     def parts(self, span: Span) -> list[Part]:
-        """The runs within a span as stretches of time, ascending."""
+        """The runs within a span as intervals of time, ascending."""
         found = []
-        times = self.calendar.stretches(*((run.first, run.last) for run in self.runs))
-        for run, stretches in zip(self.runs, times, strict=True):
-            for start, end in stretches:
+        times = self.calendar.intervals(*((run.first, run.last) for run in self.runs))
+        for run, intervals in zip(self.runs, times, strict=True):
+            for start, end in intervals:
                 if start < span.end and end > span.start:
                     held = self.held.within(Span(max(start, span.start), min(end, span.end)))
                     found += [Part(run.source, part.start, part.end) for part in held]

@@ -124,11 +124,11 @@ def chosen_sources(
     """The sources by (participant, metric) of those that have any data. One statement, and two more where a
     participant's metric has several.
 
-    `trial_of`: by participant; `dates`: of each the local dates that are asked for, as stretches that do not overlap;
+    `trial_of`: by participant; `dates`: of each the local dates that are asked for, as intervals that do not overlap;
     `metrics`: ids. `among`: one is chosen of these sources alone; the rest are others. `every_sample`: days of nothing
     but values that do not count too (plausible_range.py), where no source has any that do.
     """
-    asked = [(pid, *stretch) for pid, stretches in dates.items() for stretch in stretches]
+    asked = [(pid, *interval) for pid, intervals in dates.items() for interval in intervals]
     if not asked:
         return {}
     people, firsts, lasts = map(list, zip(*asked, strict=True))

@@ -8,20 +8,20 @@ from dataclasses import replace
 from metrics.batch import Counts, Payload, Sessions, microseconds
 from metrics.writing.collection_filter import chosen
 
-# Behind the line begins a local day that lies across it, wherever the participant is or travels: its samples
-# are not all there, so nothing is written into it. Samples are taken from so long after the line on.
+# Behind the cutoff begins a local day that lies across it, wherever the participant is or travels: its samples
+# are not all there, so nothing is written into it. Samples are taken from so long after the cutoff on.
 MARGIN = dt.timedelta(days=3)
 REFUSED = "time lies before what the trial keeps of its samples"
 
 
-def takes_from(line: dt.datetime | None) -> dt.datetime | None:
+def takes_from(cutoff: dt.datetime | None) -> dt.datetime | None:
     """From when on the writer takes samples; None: from ever."""
-    return line + MARGIN if line else None
+    return cutoff + MARGIN if cutoff else None
 
 
-def taken(payload: Payload, line: dt.datetime | None) -> tuple[Payload, Counts]:
+def taken(payload: Payload, cutoff: dt.datetime | None) -> tuple[Payload, Counts]:
     """The payload without samples that the trial does not keep, and these as rejected. Nights and exercise stay."""
-    first, counts = takes_from(line), Counts()
+    first, counts = takes_from(cutoff), Counts()
     if first is None:
         return payload, counts
     samples = [chosen(batch, batch.time >= microseconds(first)) for batch in payload.samples]

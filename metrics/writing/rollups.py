@@ -47,8 +47,8 @@ class SeriesKey:
         return {"participant": self.participant, "metric": self.metric.id, "source": self.source}
 
 
-def stretches(times: Times, width: int) -> list[tuple[int, int]]:
-    """Bucket-aligned stretches [start, end) that cover ascending times (all in microseconds)."""
+def bucket_intervals(times: Times, width: int) -> list[tuple[int, int]]:
+    """Bucket-aligned intervals [start, end) that cover ascending times (all in microseconds)."""
     if not len(times):
         return []
     cuts = np.flatnonzero(np.diff(times) > JOIN_GAP)
@@ -85,10 +85,10 @@ def refresh(
         return set()
     with connection.cursor() as cursor:
         if series.metric.subminute and not minutes_done:
-            for start, end in stretches(touched, MINUTE):
+            for start, end in bucket_intervals(touched, MINUTE):
                 _refill(cursor, series, start, end, sql.CLEAR_MINUTES, sql.FILL_MINUTES)
         fill = sql.FILL_HOURS_FROM_MINUTES if series.metric.subminute else sql.FILL_HOURS
-        for start, end in stretches(touched, HOUR):
+        for start, end in bucket_intervals(touched, HOUR):
             _refill(cursor, series, start, end, sql.CLEAR_HOURS, fill)
     dates = {EPOCH + dt.timedelta(days=day) for day in np.unique(calendar.dates(touched)).tolist()}
     refresh_days(series, dates, calendar, implausible=implausible)
@@ -102,7 +102,7 @@ def _refill(cursor: Any, series: SeriesKey, start: int, end: int, clear: str, fi
 
 
 def _spans(dates: Iterable[dt.date], calendar: LocalCalendar) -> dict[str, Any] | None:
-    """Statement parameters for the stretches of local days; None where no instant belongs to any of them."""
+    """Statement parameters for the intervals of local days; None where no instant belongs to any of them."""
     spans = calendar.spans(dates)
     if not spans:
         return None

@@ -26,7 +26,7 @@ class Follower(Protocol):
         """Samples were deleted on somebody's word: nothing of them may be kept, nor come again by itself."""
         ...
 
-    def removed_before(self, trial: int, line: dt.datetime) -> None:
+    def removed_before(self, trial: int, cutoff: dt.datetime) -> None:
         """Samples of a trial from before this instant were deleted, and their values may not be kept.
 
         Not in a transaction, and under nobody's lock.

@@ -75,7 +75,7 @@ WHERE m.participant_id = %(participant)s AND m.metric_id = %(metric)s AND m.sour
     AND (m.value <> s.value OR m.seconds IS DISTINCT FROM s.seconds)
 """
 
-# The rows of a stretch whose times are not among the staged ones.
+# The rows of an interval whose times are not among the staged ones.
 COUNT_ROWS = """
 SELECT count(*) FROM metrics_measurement
 WHERE participant_id = %(participant)s AND metric_id = %(metric)s AND source_id = %(source)s
@@ -133,7 +133,7 @@ DELETE FROM metrics_dayrollup
 WHERE participant_id = %(participant)s AND metric_id = %(metric)s AND source_id = %(source)s
     AND date = ANY(%(dates)s)
 """
-# `dates`, `starts`, `ends`: the stretches of the local days, see local_time.DaySpan.
+# `dates`, `starts`, `ends`: the intervals of the local days, see local_time.DaySpan.
 FILL_DAYS = f"""
 INSERT INTO metrics_dayrollup (participant_id, metric_id, source_id, date, minutes, n, total, low, high)
 SELECT %(participant)s, %(metric)s, %(source)s, span.date,

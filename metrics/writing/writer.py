@@ -112,10 +112,10 @@ def _why_frozen(participant: Participant, trial: Trial) -> str:
 def _asked(payload: Payload, calendar: LocalCalendar, now: dt.datetime) -> set[dt.date]:
     """The local dates of which the payload says that these are all heart rates there are: also none is an answer."""
     dates: set[dt.date] = set()
-    for stretch in payload.replaces:
-        if stretch.what == HEART_RATE.code and stretch.starts_at < min(stretch.ends_at, now):
-            last = min(stretch.ends_at, now) - dt.timedelta(microseconds=1)
-            first = calendar.date(stretch.starts_at)
+    for replaced in payload.replaces:
+        if replaced.what == HEART_RATE.code and replaced.starts_at < min(replaced.ends_at, now):
+            last = min(replaced.ends_at, now) - dt.timedelta(microseconds=1)
+            first = calendar.date(replaced.starts_at)
             dates |= {first + dt.timedelta(days=n) for n in range((calendar.date(last) - first).days + 1)}
     return dates
 
@@ -123,27 +123,27 @@ def _asked(payload: Payload, calendar: LocalCalendar, now: dt.datetime) -> set[d
 def _remove_absent(participant: Participant, payload: Payload, calendar: LocalCalendar) -> tuple[set[dt.date], Counts]:
     """What the payload replaces and no longer holds; returns the local dates concerned and the counts."""
     counts, dates = Counts(), set[dt.date]()
-    for stretch in payload.replaces:
-        start, end = microseconds(stretch.starts_at), microseconds(stretch.ends_at)
-        if stretch.what is Sessions.EXERCISE:
-            names = {record.external_id for record in payload.exercise if record.source.provider == stretch.provider}
+    for replaced in payload.replaces:
+        start, end = microseconds(replaced.starts_at), microseconds(replaced.ends_at)
+        if replaced.what is Sessions.EXERCISE:
+            names = {record.external_id for record in payload.exercise if record.source.provider == replaced.provider}
             counts.exercise_removed += remove_absent_exercise(
-                participant, stretch.provider, names, stretch.starts_at, stretch.ends_at
+                participant, replaced.provider, names, replaced.starts_at, replaced.ends_at
             )
             continue
-        if stretch.what is Sessions.SLEEP:
-            kept = {record.external_id for record in payload.sleep if record.source.provider == stretch.provider}
-            gone = remove_absent_sleep(participant, stretch.provider, kept, stretch.starts_at, stretch.ends_at)
+        if replaced.what is Sessions.SLEEP:
+            kept = {record.external_id for record in payload.sleep if record.source.provider == replaced.provider}
+            gone = remove_absent_sleep(participant, replaced.provider, kept, replaced.starts_at, replaced.ends_at)
             counts.sleep_removed += len(gone)
             dates |= gone
             continue
-        metric = BY_CODE[stretch.what]
+        metric = BY_CODE[replaced.what]
         stored = kept_days(
             "source_id",
             participant_id=participant.pk,
             metric_id=metric.id,
-            source__provider=stretch.provider,
-            date__range=(calendar.date(stretch.starts_at), calendar.date(stretch.ends_at)),
+            source__provider=replaced.provider,
+            date__range=(calendar.date(replaced.starts_at), calendar.date(replaced.ends_at)),
         )
         for source in Source.objects.filter(pk__in=stored):
             mine = [b for b in payload.samples if b.metric == metric.code and b.source == source.key]
@@ -215,6 +215,6 @@ def recompute(
         SleepSession.objects.bulk_update(sessions, ["date"], batch_size=500)
         choose_main_sleep(participant.pk, moved | {session.date for session in sessions})
         date_exercise(participant, start, end, calendar)
-        line = retention_filter.takes_from(Trial.objects.get(pk=participant.trial_id).raw_removed_before)
-        dates = rollups.rebuild_days(participant.pk, first, last, calendar, samples_from=line and line.date())
+        cutoff = retention_filter.takes_from(Trial.objects.get(pk=participant.trial_id).raw_removed_before)
+        dates = rollups.rebuild_days(participant.pk, first, last, calendar, samples_from=cutoff and cutoff.date())
         evaluation.refresh(participant, dates, now=now)

@@ -1,4 +1,4 @@
-"""Exports in a bucket, against a server that speaks S3 over HTTP: written in parts, served in stretches, deleted."""
+"""Exports in a bucket, against a server that speaks S3 over HTTP: written in parts, served in byte ranges, deleted."""
 
 from __future__ import annotations
 
@@ -78,21 +78,21 @@ def test_all_files_are_in_the_bucket_and_nothing_is_on_the_disk(
         assert hashlib.sha256(store.open_file(export, file.path).read()).hexdigest() == file.sha256
 
 
-def test_a_large_file_goes_up_in_parts_and_comes_down_in_stretches(
+def test_a_large_file_goes_up_in_parts_and_comes_down_in_byte_ranges(
     trial: Trial, manager: User, s3: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(participants_s3, "PART", 5 << 20)
-    drafted = store.draft(export := exported(manager, trial), "large.bin")
+    file = store.partial_file(export := exported(manager, trial), "large.bin")
     content = os.urandom(12 << 20)
     for start in range(0, len(content), 1 << 20):
-        drafted.write(content[start : start + (1 << 20)])
+        file.write(content[start : start + (1 << 20)])
     assert len(uploads(s3)) == 1
     assert f"exports/{export.uuid}/large.bin" not in keys(s3), "it appears when it is whole"
-    stored = drafted.publish()
+    stored = file.publish()
     assert (stored.size, stored.sha256) == (len(content), hashlib.sha256(content).hexdigest())
     assert s3.head_object(Bucket="trials", Key=f"exports/{export.uuid}/large.bin")["ETag"].endswith('-3"')
-    with store.open_file(export, "large.bin", 6_000_000, 6_000_100) as stretch:
-        assert stretch.read() == content[6_000_000:6_000_100]
+    with store.open_file(export, "large.bin", 6_000_000, 6_000_100) as byte_range:
+        assert byte_range.read() == content[6_000_000:6_000_100]
 
 
 def test_a_draft_that_is_closed_unfinished_leaves_nothing(
@@ -100,8 +100,8 @@ def test_a_draft_that_is_closed_unfinished_leaves_nothing(
 ) -> None:
     monkeypatch.setattr(participants_s3, "PART", 5 << 20)
     export = exported(manager, trial)
-    with store.draft(export, "half.bin") as draft:
-        draft.write(bytes(6 << 20))
+    with store.partial_file(export, "half.bin") as file:
+        file.write(bytes(6 << 20))
     assert not uploads(s3)
     assert f"exports/{export.uuid}/half.bin" not in keys(s3)
 

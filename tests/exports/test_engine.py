@@ -184,7 +184,7 @@ def on_a_disk(monkeypatch: pytest.MonkeyPatch, fault: OSError | None) -> None:
         if fault:
             raise fault
 
-    monkeypatch.setattr(folder_store._FileDraft, "take", take)
+    monkeypatch.setattr(folder_store._FolderPartialFile, "take", take)
 
 
 def full() -> OSError:
@@ -280,11 +280,11 @@ def test_a_disk_that_refuses_us_fails_at_once(trial: Trial, manager: User, monke
 def test_a_draft_on_a_full_disk_leaves_nothing_behind(trial: Trial, manager: User) -> None:
     export = service.create(manager, export_request.check(manager, trial))
     store.begin(export)
-    draft: Any = store.draft(export, "a.csv")
-    draft._file.close()
-    draft._file = Path("/dev/full").open("wb")  # noqa: SIM115  closing it is what is tried
-    draft.write(b"buffered, and not taken when the file is closed")
-    draft.close()
+    file: Any = store.partial_file(export, "a.csv")
+    file._file.close()
+    file._file = Path("/dev/full").open("wb")  # noqa: SIM115  closing it is what is tried
+    file.write(b"buffered, and not taken when the file is closed")
+    file.close()
     assert list(folder_store.folder(export).iterdir()) == []
 
 

@@ -1,4 +1,4 @@
-"""Downloads: the archive, stretches of it, and taking a broken one up again."""
+"""Downloads: the archive, byte ranges of it, and taking a broken one up again."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_broken_download_goes_on_byte_for_byte(trial: Trial, manager: User) ->
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
-    ("headers", "stretch"),
+    ("headers", "byte_range"),
     [
         ({}, ""),
         ({"Range": "bytes=0-"}, ""),
@@ -64,19 +64,19 @@ def test_a_broken_download_goes_on_byte_for_byte(trial: Trial, manager: User) ->
     ],
 )
 def test_no_byte_leaves_without_an_entry_that_says_which(
-    trial: Trial, manager: User, headers: dict[str, str], stretch: str
+    trial: Trial, manager: User, headers: dict[str, str], byte_range: str
 ) -> None:
     export = exported(manager, trial)
     for path in ("", "manifest.json"):
         request = RequestFactory().get("/", headers=headers)
         answer = downloads.file_answer(request, export, path) if path else downloads.archive_answer(request, export)
-        size = int(answer["Content-Length"]) if not stretch else int(answer["Content-Range"].rpartition("/")[2])
+        size = int(answer["Content-Length"]) if not byte_range else int(answer["Content-Range"].rpartition("/")[2])
         assert len(body(answer)) == int(answer["Content-Length"])
         entry = AuditEntry.objects.filter(action="export.download").first()
         assert entry is not None
         expected = {"file": path or "the whole"}
-        if stretch:
-            expected["bytes"] = stretch.format(last=size - 1, size=size)
+        if byte_range:
+            expected["bytes"] = byte_range.format(last=size - 1, size=size)
         assert entry.detail.new == expected
     assert AuditEntry.objects.filter(action="export.download").count() == 2
 
@@ -120,18 +120,18 @@ def test_a_file_that_has_changed_is_sent_whole_and_one_beyond_the_end_is_refused
 
 
 @pytest.mark.parametrize(
-    ("given", "stretch"),
+    ("given", "byte_range"),
     [("", (0, 100)), ("bytes=0-9", (0, 10)), ("bytes=90-500", (90, 100)), ("bytes=9-2", (0, 100)),
      ("bytes=0-1,5-6", (0, 100)), ("lines=1-2", (0, 100)), ("bytes=-500", (0, 100)),
      ("bytes=0-" + "9" * 5000, (0, 100)), ("bytes=-" + "9" * 5000, (0, 100)), ("bytes=" + "0" * 5000 + "7-", (7, 100)),
      ("bytes=٣-", (0, 100)), ("bytes=99-99", (99, 100))],
 )  # fmt: skip
-def test_ranges_are_read_as_the_standard_has_them(given: str, stretch: tuple[int, int]) -> None:
-    assert downloads.wanted(given, "", '"a"', 100) == stretch
+def test_ranges_are_read_as_the_standard_has_them(given: str, byte_range: tuple[int, int]) -> None:
+    assert downloads.wanted(given, "", '"a"', 100) == byte_range
 
 
 @pytest.mark.parametrize("given", ["bytes=100-", "bytes=-0", "bytes=" + "9" * 5000 + "-", "bytes=100-200"])
-def test_a_stretch_beyond_the_end_is_refused(given: str) -> None:
+def test_a_byte_range_beyond_the_end_is_refused(given: str) -> None:
     with pytest.raises(downloads.Unsatisfiable):
         downloads.wanted(given, "", '"a"', 100)
 

@@ -166,7 +166,7 @@ def test_a_day_knows_its_bounds_and_its_minutes(date: dt.date, starts: dt.dateti
     assert (day.starts_at, day.ends_at, day.minutes) == (starts, starts + minutes * MINUTE, minutes)
 
 
-def test_a_day_of_two_stretches_lasts_as_long_as_both() -> None:
+def test_a_day_of_two_intervals_lasts_as_long_as_both() -> None:
     back = int((START + 25 * HOUR).timestamp()) * 1_000_000  # an hour after its midnight the clock is set back by two
     calendar = LocalCalendar(zoneinfo.ZoneInfo("Europe/Amsterdam"), [(back, 0)])
     person: Any = None
@@ -242,7 +242,7 @@ def test_each_day_has_its_own_minutes_by_its_own_protocol(person: Participant) -
     assert both[0].missing == [(START + 2 * HOUR, START + ONE_DAY)]
 
 
-def test_the_stretches_of_a_day_add_up(person: Participant) -> None:
+def test_the_intervals_of_a_day_add_up(person: Participant) -> None:
     OffsetPeriod.objects.create(participant=person, starts_at=START + 25 * HOUR, utc_offset=0)
     bring(person, "heart_rate", 360, at=START)
     bring(person, "heart_rate", 50, at=START + 24 * HOUR)  # the hour between belongs to Tuesday
@@ -349,10 +349,10 @@ def test_the_main_sleep_of_the_source_that_counts_is_the_days(person: Participan
 # --- what lies beside a gap -------------------------------------------------------------------------------------------
 
 
-def beside(person: Participant, *stretches: tuple[float, float], date: dt.date = MONDAY) -> list[Neighbours]:
+def beside(person: Participant, *intervals: tuple[float, float], date: dt.date = MONDAY) -> list[Neighbours]:
     """What else was measured between these hours of a day."""
     (day,) = days(person, [date])
-    return day_inputs.neighbours([(day, day.starts_at + a * HOUR, day.starts_at + b * HOUR) for a, b in stretches])
+    return day_inputs.neighbours([(day, day.starts_at + a * HOUR, day.starts_at + b * HOUR) for a, b in intervals])
 
 
 def test_where_nothing_else_was_measured_nothing_is_asked(
@@ -366,7 +366,7 @@ def test_where_nothing_else_was_measured_nothing_is_asked(
     assert found == [Neighbours(), Neighbours()]
 
 
-def test_steps_are_counted_within_the_stretch_its_first_instant_included(person: Participant) -> None:
+def test_steps_are_counted_within_the_interval_its_first_instant_included(person: Participant) -> None:
     bring(person, "steps", 60, at=START, value=2, seconds=60)
     bring(person, "steps", 60, at=START + HOUR, value=0, seconds=60)
     bring(person, "steps", 60, at=START + 2 * HOUR, value=3, seconds=60)
@@ -413,7 +413,7 @@ def test_heart_rates_and_values_of_the_day_are_not_what_lies_beside(person: Part
     assert beside(person, (0, 1), (5, 6)) == [Neighbours(), Neighbours(True, 10, 0, 40)]
 
 
-def test_each_stretch_is_answered_in_its_place(person: Participant) -> None:
+def test_each_interval_is_answered_in_its_place(person: Participant) -> None:
     other = ParticipantFactory(trial=person.trial)
     bring(other, "steps", 30, value=1, seconds=60)
     bring(person, "steps", 10, value=2, seconds=60, at=START + ONE_DAY)

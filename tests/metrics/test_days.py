@@ -74,7 +74,7 @@ def test_days_in_a_row_are_the_days_one_by_one(zone: str) -> None:
     calendar = LocalCalendar(ZoneInfo(zone), [(wall("2026-07-01"), -8 * 3600), (wall("2026-07-03T12"), None)])
     first, last = dt.date(2026, 3, 20), dt.date(2026, 10, 30)
     days = [first + dt.timedelta(days=n) for n in range((last - first).days + 1)]
-    (whole,) = calendar.stretches((first, last))
+    (whole,) = calendar.intervals((first, last))
     one_by_one = sorted((span.starts_at, span.ends_at) for span in calendar.spans(days))
     assert sum(end - start for start, end in whole) == sum(end - start for start, end in one_by_one)
     assert (whole[0][0], whole[-1][1]) == (one_by_one[0][0], max(end for _, end in one_by_one))
@@ -134,7 +134,7 @@ def test_a_change_of_clocks_at_midnight_does_not_cut_the_days_beside_it() -> Non
     ]
 
 
-def test_a_clock_that_is_set_back_over_midnight_gives_two_days_two_stretches_each() -> None:
+def test_a_clock_that_is_set_back_over_midnight_gives_two_days_two_intervals_each() -> None:
     calendar = LocalCalendar(ZoneInfo("UTC"), [(wall("2026-05-05T01:00"), -2 * 3600)])
     first, second = dt.date(2026, 5, 4), dt.date(2026, 5, 5)
     assert [(span.date, span.starts_at, span.ends_at) for span in calendar.spans([first, second, first])] == [
@@ -146,7 +146,7 @@ def test_a_clock_that_is_set_back_over_midnight_gives_two_days_two_stretches_eac
     assert calendar.midnight(first) == instant(wall("2026-05-04"))
 
 
-def test_stretches_of_a_day_that_meet_are_one() -> None:
+def test_intervals_of_a_day_that_meet_are_one() -> None:
     back = [(wall("2026-05-05T01:00"), -2 * 3600), (wall("2026-05-05T01:30"), -9000)]
     calendar = LocalCalendar(ZoneInfo("UTC"), back)
     assert [(span.starts_at, span.ends_at) for span in calendar.spans([dt.date(2026, 5, 4)])] == [
@@ -181,7 +181,7 @@ def test_a_zones_clock_changes_at_its_instant_also_in_the_first_and_last_hour_of
 def test_of_no_instants_and_no_dates_there_is_nothing() -> None:
     calendar, none = LocalCalendar(AMSTERDAM), np.zeros(0, dtype=np.int64)
     assert (len(calendar.offsets(none)), len(calendar.dates(none))) == (0, 0)
-    assert calendar.stretches() == []
+    assert calendar.intervals() == []
     assert calendar.spans([]) == []
     assert [len(found) for found in local_to_utc(none, AMSTERDAM)] == [0, 0, 0]
 

@@ -1,4 +1,4 @@
-"""Why data are missing, piece by piece, without a database: where a stretch is cut, and each cause on both sides."""
+"""Why data are missing, piece by piece, without a database: where an interval is cut, and each cause on both sides."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from metrics.models import Cause
-from metrics.monitoring.evidence import Evidence, Fault, Reading, Spell, Stretch
+from metrics.monitoring.evidence import Evidence, Fault, Reading, Spell, TimeInterval
 from metrics.monitoring.gaps import Neighbours, Piece, decided, joined, pieces
 
 START = dt.datetime(2026, 5, 4, tzinfo=dt.UTC)
@@ -25,8 +25,8 @@ def iso(hour: float) -> str:
     return at(hour).isoformat()
 
 
-def answered(*hours: tuple[float, float]) -> list[Stretch]:
-    return [Stretch(at(first), at(last)) for first, last in hours]
+def answered(*hours: tuple[float, float]) -> list[TimeInterval]:
+    return [TimeInterval(at(first), at(last)) for first, last in hours]
 
 
 def fault(first: float, last: float, next_at: dt.datetime | None = None) -> Fault:
@@ -46,7 +46,7 @@ def told(found: list[Piece]) -> list[tuple[float, float, str]]:
     return [((p.starts_at - START) / HOUR, (p.ends_at - START) / HOUR, p.cause.value if p.cause else "") for p in found]
 
 
-# --- where a stretch is cut ------------------------------------------------------------------------------------------
+# --- where an interval is cut ----------------------------------------------------------------------------------------
 
 
 def test_a_piece_knows_its_minutes_and_is_read_and_heard_of_unless_told() -> None:
@@ -59,7 +59,7 @@ def test_nothing_else_was_measured_unless_told() -> None:
     assert Neighbours() == Neighbours(measured=False, step_minutes=0, zero_minutes=0, steps=0)
 
 
-def test_a_stretch_of_which_nothing_is_known_is_one_piece() -> None:
+def test_an_interval_of_which_nothing_is_known_is_one_piece() -> None:
     (piece,) = cut(Evidence())
     assert piece == Piece(at(0), at(10), None, {}, silent=True)
 
@@ -80,7 +80,7 @@ def test_a_stretch_of_which_nothing_is_known_is_one_piece() -> None:
          [(0, 2, "not_synced"), (2, 4, "platform"), (4, 6, "token_dead"), (6, 8, "token_dead"), (8, 10, "not_synced")]),
     ],
 )  # fmt: skip
-def test_a_stretch_is_cut_where_what_is_known_changes(
+def test_an_interval_is_cut_where_what_is_known_changes(
     known: dict[str, Any], expected: list[tuple[float, float, str]]
 ) -> None:
     assert told(cut(Evidence(live=True, **known))) == expected
@@ -213,7 +213,7 @@ def test_what_was_measured_meanwhile_shows_that_the_battery_was_not_flat() -> No
 
 
 @pytest.mark.parametrize(("age", "cause"), [(2 * 24 * HOUR, "battery_flat"), (2 * 24 * HOUR + MINUTE, "unknown")])
-def test_a_reading_says_nothing_of_a_stretch_that_begins_more_than_two_days_later(
+def test_a_reading_says_nothing_of_an_interval_that_begins_more_than_two_days_later(
     age: dt.timedelta, cause: str
 ) -> None:
     assert cause_of(battery(1, -age / HOUR)) == cause
@@ -228,7 +228,7 @@ def test_a_short_silence_is_an_upload_to_come(hours: float, cause: str) -> None:
     assert cause_of(replace(battery(1), live=True), silent=True, hours=hours) == cause
 
 
-def test_a_short_stretch_that_was_read_since_may_be_a_flat_battery() -> None:
+def test_a_short_interval_that_was_read_since_may_be_a_flat_battery() -> None:
     assert cause_of(battery(1), hours=0.5) == "battery_flat"
 
 
@@ -257,7 +257,7 @@ def test_a_device_that_lay_still_was_off_the_wrist(minutes: int, zero: int, caus
 @pytest.mark.parametrize(
     ("hour", "cause"), [(0, "unknown"), (0.01, "off_wrist"), (10, "off_wrist"), (10.01, "unknown")]
 )
-def test_a_device_that_synced_within_the_stretch_and_measured_nothing_was_off_the_wrist(
+def test_a_device_that_synced_within_the_interval_and_measured_nothing_was_off_the_wrist(
     hour: float, cause: str
 ) -> None:
     assert cause_of(battery(60, hour)) == cause

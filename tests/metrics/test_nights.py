@@ -95,7 +95,7 @@ def test_restless_in_the_classic_levels_is_not_asleep(person: Participant) -> No
     assert (row.asleep_minutes, row.awake_minutes, row.restless_minutes, row.light_minutes) == (400, 90, 25, None)
 
 
-def test_minutes_are_rounded_from_the_seconds_of_all_stretches(person: Participant) -> None:
+def test_minutes_are_rounded_from_the_seconds_of_all_intervals(person: Participant) -> None:
     lengths = (("light", 40), ("awake", 50), ("light", 50))
     stages = tuple(Stage(BED + n * HOUR, seconds, stage) for n, (stage, seconds) in enumerate(lengths))
     keep(person, replace(told(hours=3), stages=stages))
@@ -366,7 +366,7 @@ def test_only_the_dates_asked_for_are_decided_anew(person: Participant) -> None:
 # --- nights that their vendor has withdrawn --------------------------------------------------------------------------
 
 
-def test_nights_of_a_stretch_that_are_not_kept_are_taken_away(person: Participant) -> None:
+def test_nights_of_an_interval_that_are_not_kept_are_taken_away(person: Participant) -> None:
     start, end = BED, BED + ONE_DAY
     other = ParticipantFactory(trial=person.trial)
     for who, source, prefix in ((person, WATCH, ""), (person, OTHER, "provider "), (other, WATCH, "participant ")):

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metrics.batch import OffsetChange, Payload, Replaced, SampleBatch
-from metrics.maintenance.retention import line_for, retain
+from metrics.maintenance.retention import cutoff_for, retain
 from metrics.models import (
     DayRollup,
     Gap,
@@ -340,8 +340,8 @@ def test_days_with_values_are_found_whether_these_count_or_not(person: Participa
 
 # --- retention and recomputing -----------------------------------------------------------------------------------
 
-LINE = line_for(100, NOW)
-YOUNG = LINE + MARGIN + DAY
+CUTOFF = cutoff_for(100, NOW)
+YOUNG = CUTOFF + MARGIN + DAY
 
 
 def everything() -> list[Any]:
@@ -377,7 +377,7 @@ def test_recomputing_makes_the_first_and_the_last_day_again_too(person: Particip
 
 def test_what_is_made_of_samples_is_made_again_from_the_first_day_on_that_has_them_all(db: None) -> None:
     person = ParticipantFactory(trial=TrialFactory(retain_raw_days=100), time_zone="UTC")
-    first = retention_filter.takes_from(LINE)
+    first = retention_filter.takes_from(CUTOFF)
     assert first is not None
     retain(NOW)
     steps = batch([7.0, -1.0, 8.0], start=first, step=60, metric="steps", seconds=60)
@@ -421,7 +421,7 @@ TURNS = st.lists(st.tuples(BROUGHT, st.booleans()), min_size=1, max_size=5)
 @settings(deadline=None, max_examples=40)
 @given(TURNS)
 def test_whatever_comes_in_whatever_order_what_counts_is_counted(turns: list[tuple[dict[int, float], bool]]) -> None:
-    """Deliveries, each of which replaces the whole stretch or adds to it: afterwards all says what the samples say."""
+    """Payloads, each of which replaces the whole interval or adds to it: afterwards all says what the samples say."""
     person = ParticipantFactory.create(time_zone="Europe/Amsterdam", monitoring_starts_on=MONDAY)
     held: dict[int, float] = {}
     for brought, whole in turns:

@@ -33,15 +33,15 @@ def people() -> list[Participant]:
     return found
 
 
-def stretches_of(span: Span = DAY) -> list[raw.Stretch]:
+def intervals_of(span: Span = DAY) -> list[raw.ReadInterval]:
     """The span of every series that is stored."""
     stored = Measurement.objects.order_by("participant_id", "metric_id", "source_id")
     keys = [raw.Key(*row) for row in stored.values_list("participant_id", "metric_id", "source_id").distinct()]
-    return [raw.Stretch(key, span.start, span.end) for key in keys]
+    return [raw.ReadInterval(key, span.start, span.end) for key in keys]
 
 
-def places(stretches: list[raw.Stretch], samples: raw.Samples) -> list[raw.Place]:
-    return [raw.Place(int(t), stretches[i].key) for t, i in zip(samples.time, samples.series, strict=True)]
+def places(intervals: list[raw.ReadInterval], samples: raw.Samples) -> list[raw.Place]:
+    return [raw.Place(int(t), intervals[i].key) for t, i in zip(samples.time, samples.series, strict=True)]
 
 
 def stored_places() -> list[raw.Place]:
@@ -51,14 +51,14 @@ def stored_places() -> list[raw.Place]:
 
 @pytest.mark.parametrize("size", [1, 65, 500, 100_000])
 def test_all_samples_come_in_order_whatever_the_size_of_a_piece(people: list[Participant], size: int) -> None:
-    wanted = stretches_of()
+    wanted = intervals_of()
     found = [place for piece in raw.pieces(wanted, size=size) for place in places(wanted, piece)]
     assert found == stored_places()
 
 
 @pytest.mark.parametrize("limit", [1, 7, 100, 823])
 def test_pages_follow_each_other_without_loss(people: list[Participant], limit: int) -> None:
-    wanted = stretches_of()
+    wanted = intervals_of()
     after: raw.Place | None = None
     found: list[raw.Place] = []
     while True:
@@ -72,7 +72,7 @@ def test_pages_follow_each_other_without_loss(people: list[Participant], limit: 
 
 
 def test_no_sample_comes_twice_while_others_are_stored(people: list[Participant]) -> None:
-    wanted = stretches_of()
+    wanted = intervals_of()
     page, after = raw.page(wanted, after=None, limit=100)
     found = places(wanted, page)
     assert after is not None
@@ -88,7 +88,7 @@ def test_no_sample_comes_twice_while_others_are_stored(people: list[Participant]
 
 
 def test_lengths_of_intervals_come_along(people: list[Participant]) -> None:
-    wanted = stretches_of()
+    wanted = intervals_of()
     (piece,) = raw.pieces(wanted)
     metric = np.array([wanted[i].key.metric_id for i in piece.series])
     assert set(piece.seconds[metric == 2].tolist()) == {60}
@@ -96,20 +96,20 @@ def test_lengths_of_intervals_come_along(people: list[Participant]) -> None:
 
 
 def test_a_span_has_its_end_outside(people: list[Participant]) -> None:
-    wanted = stretches_of(Span(DAY.start + MICROSECOND, DAY.start + 7 * MICROSECOND))
+    wanted = intervals_of(Span(DAY.start + MICROSECOND, DAY.start + 7 * MICROSECOND))
     found = [t for piece in raw.pieces(wanted) for t in piece.time.tolist()]
     assert (min(found) - DAY.start) // MICROSECOND == 1
     assert (max(found) - DAY.start) // MICROSECOND == 6
 
 
 def test_only_the_sources_asked_for_are_read(people: list[Participant]) -> None:
-    wanted = stretches_of()
+    wanted = intervals_of()
     store(people[0], deliver(batch([9.0] * 30, metric="steps", step=60, source=PHONE)), now=NOW)
     assert sum(map(len, raw.pieces(wanted))) == 833
 
 
 def test_a_read_holds_no_more_than_a_piece(people: list[Participant], monkeypatch: pytest.MonkeyPatch) -> None:
-    wanted = stretches_of()
+    wanted = intervals_of()
     read, most = binary_copy.read, []
 
     def counted(statement: str, parameters: dict[str, Any]) -> Any:
@@ -124,24 +124,24 @@ def test_a_read_holds_no_more_than_a_piece(people: list[Participant], monkeypatc
 
 
 @pytest.mark.parametrize("size", [1, 65, 100_000])
-def test_a_series_is_read_stretch_after_stretch(people: list[Participant], size: int) -> None:
-    stretches: list[raw.Stretch] = []
-    for whole in stretches_of():
+def test_a_series_is_read_interval_after_interval(people: list[Participant], size: int) -> None:
+    intervals: list[raw.ReadInterval] = []
+    for whole in intervals_of():
         cuts = [DAY.start, *(DAY.start + n * 97 * MICROSECOND for n in range(1, 8)), DAY.end]
-        # Every second stretch, the later ones first: the order in which they are given does not matter.
-        stretches += [raw.Stretch(whole.key, a, b) for a, b in zip(cuts[::2], cuts[1::2], strict=False)][::-1]
-    found = [place for piece in raw.pieces(stretches, size=size) for place in places(stretches, piece)]
+        # Every second interval, the later ones first: the order in which they are given does not matter.
+        intervals += [raw.ReadInterval(whole.key, a, b) for a, b in zip(cuts[::2], cuts[1::2], strict=False)][::-1]
+    found = [place for piece in raw.pieces(intervals, size=size) for place in places(intervals, piece)]
     inside = [
         place
         for place in stored_places()
-        if any(one.key == place.key and one.start <= place.time < one.end for one in stretches)
+        if any(one.key == place.key and one.start <= place.time < one.end for one in intervals)
     ]
     assert found == inside
     assert 0 < len(found) < 833
 
 
 def test_nothing_is_asked_of_an_empty_span(people: list[Participant]) -> None:
-    wanted = stretches_of()
+    wanted = intervals_of()
     beyond = raw.Place(DAY.end, wanted[-1].key)
     assert list(raw.pieces(wanted, after=beyond)) == []
     assert raw.page([], after=None, limit=5)[1] is None

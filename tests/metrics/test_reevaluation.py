@@ -13,7 +13,7 @@ from dashboards.alerts import digests
 from dashboards.alerts import engine as alerts_engine
 from dashboards.models import Alert, AlertEvent
 from metrics.maintenance import data_check
-from metrics.maintenance.retention import line_for, retain
+from metrics.maintenance.retention import cutoff_for, retain
 from metrics.models import (
     DayRollup,
     DayVerdict,
@@ -226,9 +226,9 @@ def test_days_of_which_the_samples_are_deleted_stay_and_are_counted(trial: Trial
     now = START + 200 * DAY
     Trial.objects.update(retain_raw_days=100)
     person = factories.ParticipantFactory.create(trial=trial, time_zone=ZONE, monitoring_starts_on=MONDAY)
-    line = line_for(100, now)
+    cutoff = cutoff_for(100, now)
     worn(person, now=now)
-    young = line + MARGIN + DAY
+    young = cutoff + MARGIN + DAY
     store(person, deliver(batch([60.0] * 660, start=young, step=60)), now=now)
     Measurement.objects.filter(metric__code="heart_rate").update(value=0.0)
     DayRollup.objects.filter(metric__code="heart_rate", date__lt=MONDAY + 2 * DAY).update(low=0.0)
@@ -236,8 +236,8 @@ def test_days_of_which_the_samples_are_deleted_stay_and_are_counted(trial: Trial
     before = everything()["DayRollup"]
     found = range_change.reevaluate([person], now=now)[0]
     assert (found.dates, found.kept) == ([young.astimezone(dt.UTC).date()], 2)
-    assert [row for row in everything()["DayRollup"] if row[3] < line.date()] == [
-        row for row in before if row[3] < line.date()
+    assert [row for row in everything()["DayRollup"] if row[3] < cutoff.date()] == [
+        row for row in before if row[3] < cutoff.date()
     ]
 
 

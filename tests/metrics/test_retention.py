@@ -11,8 +11,8 @@ from django.db.models import QuerySet
 
 from metrics.batch import Payload, Replaced, SampleBatch
 from metrics.maintenance import retention
-from metrics.maintenance.retention import line_for, retain
-from metrics.maintenance.routine import care
+from metrics.maintenance.retention import cutoff_for, retain
+from metrics.maintenance.routine import maintain
 from metrics.models import DayRollup, HourRollup, Measurement, MinuteRollup, ParticipantDay, Revision
 from metrics.reading import queries as reading_queries
 from metrics.storage import timescale
@@ -26,8 +26,8 @@ from tests.factories import ParticipantFactory, TrialFactory
 from tests.metrics.samples import NOON, NOW, batch, deliver, random_day
 
 pytestmark = pytest.mark.django_db
-LINE = line_for(100, NOW)
-OLD, YOUNG = NOON, LINE + MARGIN + dt.timedelta(days=1)
+CUTOFF = cutoff_for(100, NOW)
+OLD, YOUNG = NOON, CUTOFF + MARGIN + dt.timedelta(days=1)
 
 
 @pytest.fixture
@@ -59,8 +59,8 @@ def test_old_samples_go_and_what_was_made_of_them_stays(person: Participant) -> 
     store(other, deliver(batch([60, 61])), now=NOW)
     before, young = derived(person), Measurement.objects.filter(participant=person, time__gte=YOUNG).count()
     removed = retain(NOW)
-    assert [(one.trial, one.line) for one in removed] == [(person.trial.code, LINE)]
-    assert not Measurement.objects.filter(participant=person, time__lt=LINE).exists()
+    assert [(one.trial, one.cutoff) for one in removed] == [(person.trial.code, CUTOFF)]
+    assert not Measurement.objects.filter(participant=person, time__lt=CUTOFF).exists()
     assert Measurement.objects.filter(participant=person).count() == young
     assert Measurement.objects.filter(participant=other).count() == 2
     assert derived(person) == before
@@ -72,7 +72,7 @@ def test_each_run_that_deletes_leaves_one_entry_in_the_audit_trail(person: Parti
     entry = AuditEntry.objects.get(action="trial.samples_removed")
     assert entry.trial_id == person.trial_id
     assert entry.detail.new == {
-        "before": LINE.isoformat().replace("+00:00", "Z"),
+        "before": CUTOFF.isoformat().replace("+00:00", "Z"),
         "rows": removed.rows,
         "whole_chunks": removed.chunks,
     }
@@ -90,7 +90,7 @@ def test_a_chunk_with_nothing_else_is_dropped_as_a_whole(person: Participant) ->
         pytest.skip("needs TimescaleDB")
     (removed,) = retain(NOW)
     assert removed.chunks == 1
-    assert all(chunk.ends_at > LINE for chunk in chunks(["metrics_measurement"]))
+    assert all(chunk.ends_at > CUTOFF for chunk in chunks(["metrics_measurement"]))
 
 
 @pytest.mark.django_db(transaction=True)
@@ -100,12 +100,12 @@ def test_compressed_chunks_lose_them_too(person: Participant) -> None:
     other = ParticipantFactory()
     store(other, deliver(batch([60, 61])), now=NOW)
     trial_update(person.trial, retain_raw_days=None)
-    care(NOW)
+    maintain(NOW)
     trial_update(person.trial, retain_raw_days=100)
-    done = care(NOW)
+    done = maintain(NOW)
     assert done.removed[0].chunks == 0
     assert not any(chunk.partial for chunk in chunks(["metrics_measurement"]))
-    assert list(Measurement.objects.filter(time__lt=LINE).values_list("participant_id", flat=True)) == [other.pk] * 2
+    assert list(Measurement.objects.filter(time__lt=CUTOFF).values_list("participant_id", flat=True)) == [other.pk] * 2
 
 
 def test_late_and_read_again_data_from_before_the_line_is_refused_and_wipes_nothing(person: Participant) -> None:
@@ -146,7 +146,7 @@ def test_the_line_never_moves_back(person: Participant) -> None:
     trial_update(person.trial, retain_raw_days=400)
     retain(NOW)
     person.trial.refresh_from_db()
-    assert person.trial.raw_removed_before == LINE
+    assert person.trial.raw_removed_before == CUTOFF
     assert store(person, deliver(batch([60])), now=NOW).rejected == {REFUSED: 1}
 
 
@@ -176,5 +176,5 @@ def test_series_fall_back_to_rollups_and_say_so(person: Participant) -> None:
 
 
 def test_the_line_is_the_beginning_of_a_week_so_that_chunks_lie_before_it() -> None:
-    assert dt.timedelta(0) == (LINE - retention.EPOCH) % retention.WEEK
-    assert dt.timedelta(0) <= NOW - dt.timedelta(days=100) - LINE < retention.WEEK
+    assert dt.timedelta(0) == (CUTOFF - retention.EPOCH) % retention.WEEK
+    assert dt.timedelta(0) <= NOW - dt.timedelta(days=100) - CUTOFF < retention.WEEK

@@ -1,4 +1,4 @@
-"""Minutes, hours and days made of the rows beneath them: which of them, of which stretch, and of whose."""
+"""Minutes, hours and days made of the rows beneath them: which of them, of which interval, and of whose."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from metrics.writing.rollups import (
     FROM_MINUTES,
     FROM_SAMPLES,
     SeriesKey,
+    bucket_intervals,
     minutes_of,
     rebuild_days,
     rebuild_from_samples,
     recount,
     refresh,
     refresh_days,
-    stretches,
 )
 from metrics.writing.writer import source_for, store
 from participants.models import Participant
@@ -76,7 +76,7 @@ def marks() -> dict[dt.date, int]:
     return dict(ImplausibleCount.objects.values_list("date", "n"))
 
 
-# --- Stretches and minutes in memory ---
+# --- Intervals and minutes in memory ---
 
 
 def test_minutes_are_kept_of_metrics_that_come_more_often() -> None:
@@ -85,23 +85,23 @@ def test_minutes_are_kept_of_metrics_that_come_more_often() -> None:
     assert not set(FROM_MINUTES) & set(FROM_SAMPLES)
 
 
-def test_no_times_have_no_stretch() -> None:
-    assert stretches(np.zeros(0, dtype=np.int64), HOUR) == []
+def test_no_times_have_no_interval() -> None:
+    assert bucket_intervals(np.zeros(0, dtype=np.int64), HOUR) == []
 
 
-def test_a_stretch_is_of_whole_buckets() -> None:
+def test_an_interval_is_of_whole_buckets() -> None:
     for last in (0, 1, HOUR - 1):
-        assert stretches(np.array([5 * HOUR, 5 * HOUR + last]), HOUR) == [(5 * HOUR, 6 * HOUR)]
-    assert stretches(np.array([5 * HOUR - 1, 6 * HOUR]), HOUR) == [(4 * HOUR, 7 * HOUR)]
-    assert stretches(np.array([5 * HOUR + 61 * SECOND]), MINUTE) == [(5 * HOUR + MINUTE, 5 * HOUR + 2 * MINUTE)]
+        assert bucket_intervals(np.array([5 * HOUR, 5 * HOUR + last]), HOUR) == [(5 * HOUR, 6 * HOUR)]
+    assert bucket_intervals(np.array([5 * HOUR - 1, 6 * HOUR]), HOUR) == [(4 * HOUR, 7 * HOUR)]
+    assert bucket_intervals(np.array([5 * HOUR + 61 * SECOND]), MINUTE) == [(5 * HOUR + MINUTE, 5 * HOUR + 2 * MINUTE)]
 
 
-def test_times_up_to_six_hours_apart_are_one_stretch() -> None:
+def test_times_up_to_six_hours_apart_are_one_interval() -> None:
     first, second = 5 * HOUR, 5 * HOUR + 6 * HOUR
-    assert stretches(np.array([first, second]), HOUR) == [(first, second + HOUR)]
-    assert stretches(np.array([first, second + 1]), HOUR) == [(first, first + HOUR), (second, second + HOUR)]
+    assert bucket_intervals(np.array([first, second]), HOUR) == [(first, second + HOUR)]
+    assert bucket_intervals(np.array([first, second + 1]), HOUR) == [(first, first + HOUR), (second, second + HOUR)]
     third = second + 7 * HOUR
-    assert stretches(np.array([first, second, third]), HOUR) == [(first, second + HOUR), (third, third + HOUR)]
+    assert bucket_intervals(np.array([first, second, third]), HOUR) == [(first, second + HOUR), (third, third + HOUR)]
 
 
 def test_minutes_in_memory_say_first_instant_number_sum_lowest_and_highest() -> None:
@@ -376,7 +376,7 @@ def test_days_of_minutes_are_made_of_samples_to_be_compared(person: Participant)
     assert set(DayRollup.objects.filter(participant=other).values_list("total", flat=True)) == {1}
 
 
-def test_no_date_is_no_stretch(person: Participant) -> None:
+def test_no_date_is_no_interval(person: Participant) -> None:
     five_days(person)
     before = days(), marks()
     rebuild_from_samples(person.pk, set(), calendar_of(person))
@@ -384,7 +384,7 @@ def test_no_date_is_no_stretch(person: Participant) -> None:
     assert (days(), marks()) == before
 
 
-def test_instants_of_a_statement_bound_all_of_its_stretches(person: Participant) -> None:
+def test_instants_of_a_statement_bound_all_of_its_intervals(person: Participant) -> None:
     """Dates far apart in one call: what lies in the first and in the last is found."""
     of, calendar = series(person, "steps"), calendar_of(person)
     far = BEGINS + 40 * ONE_DAY

@@ -258,7 +258,7 @@ def test_a_trace_of_what_changed_nothing_says_so_too(heart: SeriesKey) -> None:
 # --- What the vendor no longer has ---
 
 
-def test_of_a_stretch_what_no_batch_holds_is_taken_away_and_kept_as_a_revision(steps: SeriesKey) -> None:
+def test_of_an_interval_what_no_batch_holds_is_taken_away_and_kept_as_a_revision(steps: SeriesKey) -> None:
     store_batch(steps, taken([0, 1, 2, 3], [1, 2, 3, 4], metric="steps", seconds=[10, 20, 30, 40]), NOW)
     batches = [taken([2], [3], metric="steps"), taken([0, 2], [1, 3], metric="steps")]
     assert (remove_absent(steps, batches, AT, AT + 4) - AT).tolist() == [1, 3]
@@ -267,7 +267,7 @@ def test_of_a_stretch_what_no_batch_holds_is_taken_away_and_kept_as_a_revision(s
     assert list(kept) == [(2, 20, steps.source, steps.metric.id), (4, 40, steps.source, steps.metric.id)]
 
 
-def test_a_stretch_holds_its_first_instant_and_not_its_last(heart: SeriesKey) -> None:
+def test_an_interval_holds_its_first_instant_and_not_its_last(heart: SeriesKey) -> None:
     store_batch(heart, taken([-1, 0, 8, 9, 10], [59, 60, 68, 69, 70]), NOW)
     assert (remove_absent(heart, [], AT, AT + 10) - AT).tolist() == [0, 8, 9]
     assert sorted(stored(heart)) == [-1, 10]
@@ -279,7 +279,7 @@ def test_what_was_kept_at_the_first_instant_stays(heart: SeriesKey) -> None:
 
 
 @pytest.mark.parametrize("beside", [-1, 10])
-def test_what_was_kept_beside_the_stretch_is_not_counted_for_it(heart: SeriesKey, beside: int) -> None:
+def test_what_was_kept_beside_the_interval_is_not_counted_for_it(heart: SeriesKey, beside: int) -> None:
     store_batch(heart, taken([beside, 5], [60, 61]), NOW)
     assert (remove_absent(heart, [taken([beside], [60])], AT, AT + 10) - AT).tolist() == [5]
     assert sorted(stored(heart)) == [beside]

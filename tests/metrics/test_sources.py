@@ -469,7 +469,7 @@ def test_worn_minutes_are_those_of_all_sources_together(person: Participant) -> 
     assert ParticipantDay.objects.get(date=MONDAY).worn_minutes == 90
 
 
-def test_on_a_day_in_several_stretches_each_is_worn(person: Participant) -> None:
+def test_on_a_day_in_several_intervals_each_is_worn(person: Participant) -> None:
     # A journey over the date line: the Tuesday begins, is left at noon UTC, and comes again the day after.
     noon = dt.datetime(2026, 5, 5, 12, tzinfo=dt.UTC)
     OffsetPeriod.objects.create(participant=person, starts_at=noon, utc_offset=-11 * 3600)

@@ -9,7 +9,7 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
-from metrics.maintenance.routine import care
+from metrics.maintenance.routine import maintain
 from metrics.maintenance.store_report import report
 from metrics.storage import timescale
 from metrics.storage.chunks import SIZED
@@ -55,7 +55,7 @@ def test_it_says_how_far_compression_went_and_what_waits() -> None:
     person = ParticipantFactory()
     store(person, deliver(random_day(1)), now=NOW)
     assert any("wait to be compressed." in line for line in report(NOW).next)
-    care(NOW)
+    maintain(NOW)
     found = report(NOW)
     assert found.tables[0].ratio is not None
     assert found.next == ["Nothing waits to be done."]

@@ -273,7 +273,7 @@ def replaced(payload: Payload, metric: str = "heart_rate", minutes: int = 10) ->
     return payload
 
 
-def test_what_a_vendor_withdrew_from_a_stretch_is_taken_away_and_remembered(person: Participant) -> None:
+def test_what_a_vendor_withdrew_from_an_interval_is_taken_away_and_remembered(person: Participant) -> None:
     store(person, deliver(batch([60, 61, 62, 63], step=60)), now=NOW)
     counts = store(person, replaced(deliver(batch([60, 62], step=120))), now=NOW)
     assert counts == Counts(unchanged=2, removed=2)
@@ -282,21 +282,21 @@ def test_what_a_vendor_withdrew_from_a_stretch_is_taken_away_and_remembered(pers
     assert_rollups_agree(person)
 
 
-def test_a_stretch_that_its_vendor_emptied_is_emptied(person: Participant) -> None:
+def test_an_interval_that_its_vendor_emptied_is_emptied(person: Participant) -> None:
     store(person, deliver(batch([60, 61]), batch([70], start=NOON + dt.timedelta(hours=1))), now=NOW)
     assert store(person, replaced(deliver()), now=NOW) == Counts(removed=2)
     assert values(person) == [70]
     assert_rollups_agree(person)
 
 
-def test_a_replaced_stretch_leaves_other_providers_and_metrics_alone(person: Participant) -> None:
+def test_a_replaced_interval_leaves_other_providers_and_metrics_alone(person: Participant) -> None:
     other = batch([80], source=SourceKey("othervendor", "watch"))
     store(person, deliver(batch([60]), other, batch([5], metric="steps", seconds=60)), now=NOW)
     assert store(person, replaced(deliver()), now=NOW).removed == 1
     assert sorted(values(person)) == [5, 80]
 
 
-def test_a_replaced_stretch_that_did_not_change_touches_no_row(person: Participant) -> None:
+def test_a_replaced_interval_that_did_not_change_touches_no_row(person: Participant) -> None:
     store(person, deliver(batch([60, 61, 62])), now=NOW)
     before = versions(person)
     assert store(person, replaced(deliver(batch([60, 61, 62]))), now=NOW) == Counts(unchanged=3)

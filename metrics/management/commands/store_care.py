@@ -1,4 +1,4 @@
-"""`manage.py store_care`: the nightly care of the store, now, and what it did."""
+"""`manage.py store_care`: the nightly maintenance of the store, now, and what it did."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ class Command(BaseCommand):
     )
 
     def handle(self, **options: Any) -> None:
-        for line in routine.care(timezone.now()).lines():
+        for line in routine.maintain(timezone.now()).lines():
             self.stdout.write(line)

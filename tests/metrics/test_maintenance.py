@@ -1,4 +1,4 @@
-"""The care of chunks: their length, compressing, compressing anew after late data. Most of it on Community alone."""
+"""Maintenance of chunks: their length, compressing, compressing again after late data. Most of it on Community alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from metrics import erasure as metrics_erasure
-from metrics.maintenance.routine import care
+from metrics.maintenance.routine import maintain
 from metrics.models import Measurement, MinuteRollup
 from metrics.storage import timescale
 from metrics.storage.chunks import SIZED, STEPS, chunks, days_a_chunk, intervals, resize
@@ -71,31 +71,31 @@ def test_the_length_of_new_chunks_changes_and_those_there_stay() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_care_has_nothing_to_do_in_an_empty_store() -> None:
+def test_maintenance_has_nothing_to_do_in_an_empty_store() -> None:
     out = StringIO()
     call_command("store_care", stdout=out)
     assert out.getvalue() == "Nothing to do.\n"
 
 
-def test_care_compresses_what_the_policy_left_and_again_what_late_data_touched(community: None) -> None:
+def test_maintenance_compresses_what_the_policy_left_and_again_what_late_data_touched(community: None) -> None:
     person = ParticipantFactory()
     store(person, deliver(random_day(1)), now=NOW)
-    assert len(care(NOW).compressed) >= 3  # raw, minutes, hours; a day from noon may lie in two chunks
+    assert len(maintain(NOW).compressed) >= 3  # raw, minutes, hours; a day from noon may lie in two chunks
     assert all(chunk.compressed and not chunk.partial for chunk in chunks(SIZED))
 
     assert store(person, deliver(batch([60, 61], start=NOON - dt.timedelta(hours=3))), now=NOW) == Counts(new=2)
     assert any(chunk.partial for chunk in chunks(SIZED))
-    done = care(NOW)
+    done = maintain(NOW)
     assert done.recompressed
     assert not done.compressed
     assert not done.left
     assert not any(chunk.partial for chunk in chunks(SIZED))
-    assert care(NOW).lines() == ["Nothing to do."]
+    assert maintain(NOW).lines() == ["Nothing to do."]
 
 
 def test_young_chunks_are_left_to_the_writer(community: None) -> None:
     store(ParticipantFactory(), deliver(batch([60])), now=NOW)
-    assert care(NOON + dt.timedelta(days=30)).compressed == []
+    assert maintain(NOON + dt.timedelta(days=30)).compressed == []
 
 
 def test_a_locked_chunk_is_left_for_the_next_time(community: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,17 +106,17 @@ def test_a_locked_chunk_is_left_for_the_next_time(community: None, monkeypatch: 
         with other.cursor() as cursor:
             cursor.execute("BEGIN")
             cursor.execute(f"LOCK TABLE {chunks(SIZED)[0].name} IN ACCESS EXCLUSIVE MODE")
-            done = care(NOW)
+            done = maintain(NOW)
     finally:
         other.close()
     assert done.left == [chunks(SIZED)[0].name]
-    assert len(care(NOW).compressed) == 1
+    assert len(maintain(NOW).compressed) == 1
 
 
 def test_no_limit_of_the_server_stops_late_data_or_an_erasure_in_compressed_chunks(community: None) -> None:
     person, day = ParticipantFactory(), random_day(1)
     store(person, deliver(day), now=NOW)
-    care(NOW)
+    maintain(NOW)
     changed = batch([99.5] * 2000, start=NOON, step=30)
     execute("SET timescaledb.max_tuples_decompressed_per_dml_transaction = 10")
     try:
@@ -124,7 +124,7 @@ def test_no_limit_of_the_server_stops_late_data_or_an_erasure_in_compressed_chun
             Measurement.objects.update(value=1)
         counts = store(person, deliver(changed), now=NOW)
         assert counts.new + counts.changed + counts.unchanged == 2000
-        care(NOW)
+        maintain(NOW)
         assert metrics_erasure.erase(person)["metrics.Measurement"] > 3000
     finally:
         execute("RESET timescaledb.max_tuples_decompressed_per_dml_transaction")
@@ -135,9 +135,9 @@ def test_no_limit_of_the_server_stops_late_data_or_an_erasure_in_compressed_chun
 def test_a_great_deal_of_late_data_leaves_no_swollen_index(community: None) -> None:
     person = ParticipantFactory()
     store(person, deliver(batch([60])), now=NOW)
-    care(NOW)
+    maintain(NOW)
     store(person, deliver(batch([70] * 40_000, start=NOON - dt.timedelta(days=3), step=2)), now=NOW)
-    assert care(NOW).recompressed
+    assert maintain(NOW).recompressed
     for chunk in chunks(["metrics_measurement"]):
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_indexes_size(%s::regclass)", [chunk.name])
