@@ -205,6 +205,6 @@ def _removed_words(export: Export) -> str:
     if cutoff is None or not removed(export):
         return ""
     return (
-        f"Samples from before {cutoff:%Y-%m-%d %H:%M} UTC are not in these files: the trial keeps samples for some time\n"
-        "only and has deleted them. Days and nights from before are there.\n\n"
+        f"Samples from before {cutoff:%Y-%m-%d %H:%M} UTC are not in these files: "
+        "the trial keeps samples for some time\nonly and has deleted them. Days and nights from before are there.\n\n"
     )

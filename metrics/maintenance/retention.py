@@ -107,7 +107,7 @@ def _delete(participant: int, cutoff: dt.datetime) -> int:
 
 
 def _drop_chunks(cutoffs: dict[int, dt.datetime]) -> tuple[Counter[int], Counter[int]]:
-    """Drop chunks before the cutoffs of all whose rows they hold; rows and chunks by trial. None on plain PostgreSQL."""
+    """Drop chunks before the cutoffs of all whose rows they hold; rows and chunks by trial."""
     rows, dropped = Counter[int](), Counter[int]()
     people = list(Participant.objects.filter(trial__in=cutoffs).values_list("pk", "trial_id"))
     for chunk in chunks([table for table, _ in maintenance_sql.TABLES]):

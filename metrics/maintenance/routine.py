@@ -63,7 +63,10 @@ def waiting(found: list[Chunk], now: dt.datetime) -> list[Chunk]:
 
 
 def maintain(now: dt.datetime, *, budget: dt.timedelta = BUDGET) -> MaintenanceReport:
-    """Maintain the store: retention, chunk lengths, compression. Not inside a transaction: VACUUM is its own. Done twice at once it only takes longer."""
+    """Maintain the store: retention, chunk lengths, compression.
+
+    Not inside a transaction: VACUUM is its own. Done twice at once it only takes longer.
+    """
     done = MaintenanceReport(removed=retain(now))
     if settings.CHUNKS_BY_TRIAL_SIZE:
         done.resized = resize(sending())

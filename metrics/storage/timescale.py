@@ -1,7 +1,8 @@
 """What depends on the kind of database server, and what is set up on each kind.
 
 Three tiers, one code path: plain PostgreSQL, TimescaleDB's Apache edition (hypertables) and its Community edition
-(hypertables and columnar compression). Nothing in the queries needs either edition. The maintenance of chunks is routine.py's.
+(hypertables and columnar compression). Nothing in the queries needs either edition. Chunks are maintained
+by metrics.maintenance.routine.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Maintenance of chunks: their length, compressing, compressing again after late data. Most of it on Community alone."""
+"""Maintenance of chunks: their length, compressing, compressing again after late data. Most of it on Community."""
 
 from __future__ import annotations
 
