@@ -134,8 +134,8 @@ MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "csp.middleware.CSPMiddleware",
     "config.middleware.headers.Headers",
-    "config.health.views.HealthDoor",
-    "config.observability.views.MetricsDoor",
+    "config.health.views.HealthEndpoint",
+    "config.observability.views.MetricsEndpoint",
     "participants.api.base.compression.Compression",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -149,7 +149,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "participants.audit.middleware.audit_context",
-    "participants.admin.access_log_middleware.AdminLooks",
+    "participants.admin.access_log_middleware.AdminAccessLog",
     "allauth.account.middleware.AccountMiddleware",
     "participants.accounts.session_middleware.SessionLife",
     "participants.accounts.two_factor.SecondFactorGate",
@@ -377,7 +377,7 @@ EXPORT_STORE = env.str("EXPORT_STORE", default="").rstrip("/")
 EXPORT_FOLDER = Path(env.str("EXPORT_FOLDER", default="") or BASE_DIR / "var" / "exports")
 EXPORT_DAYS = env.int("EXPORT_DAYS", default=7)
 
-# Participants' tokens are sealed with the first of these and opened with any: put a new key first to rotate.
+# Participants' tokens are encrypted with the first of these and decrypted with any: put a new key first to rotate.
 TOKEN_KEYS = [key for key in secret("TOKEN_KEYS").split(",") if key]
 # The audit trail is authenticated with the first of these and verified with any: put a new key first to rotate.
 AUDIT_KEYS = [key for key in secret("AUDIT_KEYS").split(",") if key] or [SECRET_KEY]

@@ -8,4 +8,4 @@ class DashboardsConfig(AppConfig):
         from dashboards import subject_access, tasks  # noqa: F401  enqueued by name
         from participants import hooks
 
-        hooks.subject_access_sections.register(subject_access.chapters)
+        hooks.subject_access_sections.register(subject_access.sections)

@@ -6,27 +6,27 @@ from collections.abc import Iterator
 
 from dashboards.models import Alert, AlertEvent, Note, Outreach
 from participants.models import Participant
-from participants.privacy.subject_access import Chapter, rows_of
+from participants.privacy.subject_access import Section, rows_of
 
 
-def chapters(participant: Participant) -> Iterator[Chapter]:
-    """The chapters of this room, in the order in which they are read."""
-    yield Chapter(
+def sections(participant: Participant) -> Iterator[Section]:
+    """The sections of this room, in the order in which they are read."""
+    yield Section(
         "team/letters-and-calls", "Letters and calls",
         "What was written to you or said on the telephone, why, by whom, and whether data came afterwards.",
         (Outreach,), rows_of(Outreach.objects.filter(participant=participant)),
     )  # fmt: skip
-    yield Chapter(
+    yield Section(
         "team/notes", "Notes",
         "What the trial's team wrote down about you.",
         (Note,), rows_of(Note.objects.filter(participant=participant)),
     )  # fmt: skip
-    yield Chapter(
+    yield Section(
         "team/alerts", "Alerts",
         "When the platform told the team that something needs a look, for example that no data arrive.",
         (Alert,), rows_of(Alert.objects.filter(participant=participant)),
     )  # fmt: skip
-    yield Chapter(
+    yield Section(
         "team/alerts-history", "What became of the alerts",
         "Who looked after an alert, when, and with which remark.",
         (AlertEvent,), rows_of(AlertEvent.objects.filter(alert__participant=participant)),

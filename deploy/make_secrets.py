@@ -1,6 +1,6 @@
 """Makes the secrets that docker-compose.yml names and that are missing, in `secrets/`. Run by `make secrets`.
 
-Existing files are never touched: losing a key loses what it sealed. The folder is its owner's alone, and the files in
+Existing files are never touched: losing a key loses what it encrypts. The folder is its owner's alone, and the files in
 it are readable, because each container reads its own under a user of its own and a mounted file keeps its rights.
 """
 

@@ -20,4 +20,4 @@ class IngestionConfig(AppConfig):
         hooks.trial_ends.register(end_of_collection.open_connections)
         hooks.trial_closed.register(end_of_collection.trial_closed)
         hooks.erasers.register(erasure.erase)
-        hooks.subject_access_sections.register(subject_access.chapters)
+        hooks.subject_access_sections.register(subject_access.sections)

@@ -20,24 +20,24 @@ from ingestion.models import (
     WebhookDelivery,
 )
 from participants.models import Participant
-from participants.privacy.subject_access import Chapter, Row, rows_of
+from participants.privacy.subject_access import Row, Section, rows_of
 
 
-def chapters(participant: Participant) -> Iterator[Chapter]:
-    """The chapters of this room, in the order in which they are read."""
+def sections(participant: Participant) -> Iterator[Section]:
+    """The sections of this room, in the order in which they are read."""
     yield from _connections(participant)
     windows = SyncWindow.objects.filter(connection__participant=participant)
-    yield Chapter(
+    yield Section(
         "connection/requests", "What was asked for",
         "Each stretch of your data that the platform asked your device's maker for: when, why, and how much came.",
         (SyncWindow,), rows_of(windows),
     )  # fmt: skip
-    yield Chapter(
+    yield Section(
         "connection/hours-seen", "Hours as your device's maker summed them up",
         "By these the platform notices that an hour was corrected and has to be read again.",
         (Fingerprint,), rows_of(Fingerprint.objects.filter(connection__participant=participant)),
     )  # fmt: skip
-    yield Chapter(
+    yield Section(
         "connection/notices", "Notices from your device's maker",
         "Messages that new data of yours are ready. They are kept for a short time.",
         (WebhookDelivery,), _notices(participant),
@@ -45,34 +45,34 @@ def chapters(participant: Participant) -> Iterator[Chapter]:
     yield from _files(participant)
 
 
-def _connections(participant: Participant) -> Iterator[Chapter]:
-    yield Chapter(
+def _connections(participant: Participant) -> Iterator[Section]:
+    yield Section(
         "connection/invitations", "Your invitations",
         "When you were sent a link for connecting your device, and when it was opened and used. The link itself is "
         "not stored.",
         (Invitation,), rows_of(Invitation.objects.filter(participant=participant), leave_out=["nonce"]),
     )  # fmt: skip
-    yield Chapter(
+    yield Section(
         "connection/connections", "The connection with your device's maker",
         "Your account number there, what you allowed to be read, and since when.",
         (Connection,), rows_of(Connection.objects.filter(participant=participant)),
     )  # fmt: skip
-    yield Chapter(
+    yield Section(
         "connection/history", "What happened to the connection",
         "When it was made, when it broke and why.",
         (ConnectionEvent,), rows_of(ConnectionEvent.objects.filter(connection__participant=participant)),
     )  # fmt: skip
-    yield Chapter(
+    yield Section(
         "connection/devices", "Your devices",
         "The devices of your account: model, battery, and when they last sent data.",
         (Device,), rows_of(Device.objects.filter(connection__participant=participant)),
     )  # fmt: skip
-    yield Chapter(
+    yield Section(
         "connection/batteries", "Your devices over time",
         "Battery and last upload each time that they changed.",
         (DeviceReading,), rows_of(DeviceReading.objects.filter(device__connection__participant=participant)),
     )  # fmt: skip
-    yield Chapter(
+    yield Section(
         "connection/made-up-devices", "Made-up devices",
         "In trials for trying the platform, data may come from a program in place of a device.",
         (SyntheticDevice,), rows_of(SyntheticDevice.objects.filter(participant=participant)),
@@ -85,19 +85,19 @@ def _notices(participant: Participant) -> Iterator[Row]:
         yield {"received_at": notice.received_at, "handled_at": notice.handled_at, "text": text}
 
 
-def _files(participant: Participant) -> Iterator[Chapter]:
+def _files(participant: Participant) -> Iterator[Section]:
     own = ImportFile.objects.filter(trial=participant.trial, whose=participant.study_id)
-    yield Chapter(
+    yield Section(
         "imports/files", "Files that were imported",
         "Files with your data that the trial's team gave to the platform. The files themselves are not kept.",
         (ImportFile,), rows_of(own),
     )  # fmt: skip
-    yield Chapter(
+    yield Section(
         "imports/rows-not-taken", "Rows of these files that could not be taken",
         "Where they stood in the file and why. What was in them is not kept.",
         (RejectedRow,), rows_of(RejectedRow.objects.filter(import_file__in=own)),
     )  # fmt: skip
-    yield Chapter(
+    yield Section(
         "imports/rows-taken", "What was taken from files",
         "From when to when, and how many values. The values themselves are among what was measured.",
         (ImportedPart,), rows_of(ImportedPart.objects.filter(participant=participant), leave_out=["content"]),

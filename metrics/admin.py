@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from metrics.corrections import removal_requests
 from metrics.models import Metric, Removal, Source
 from metrics.models.removals import in_words
-from participants.admin.base import Act, ByService, Kept, NothingToAsk
+from participants.admin.base import ConfirmationForm, ConfirmedAction, NoDeleteAdminMixin, ServiceAdminMixin
 from participants.models import User
 
 if TYPE_CHECKING:
@@ -46,10 +46,10 @@ class SourceAdmin(ReadOnly):
     search_fields = ("provider", "platform", "device_model")
 
 
-class Decide(Act):
+class Decide(ConfirmedAction):
     """What one person asked for, another decides."""
 
-    form = NothingToAsk
+    form = ConfirmationForm
     related = ("trial", "asked_by")
     permissions: ClassVar[list[str]] = ["decide"]
     approve = False
@@ -77,7 +77,7 @@ class Refuse(Decide):
 
 
 @admin.register(Removal)
-class RemovalAdmin(Kept, ByService, Base):
+class RemovalAdmin(NoDeleteAdminMixin, ServiceAdminMixin, Base):
     """Adding one asks for it: what there is to be deleted is counted, and another person decides."""
 
     list_display = ("trial", "state", "asked_by", "asked_at", "what", "decided_by", "how_far")

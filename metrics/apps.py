@@ -16,5 +16,5 @@ class MetricsConfig(AppConfig):
         hooks.participants_changed.register(evaluation.participants_changed)
         hooks.trial_dates_changed.register(trial_dates.trial_changed)
         hooks.erasers.register(erasure.erase)
-        hooks.subject_access_sections.register(subject_access.chapters)
+        hooks.subject_access_sections.register(subject_access.sections)
         post_migrate.connect(timescale.after_migrate, sender=self, dispatch_uid="metrics.after_migrate")

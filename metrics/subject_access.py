@@ -35,39 +35,39 @@ from metrics.registry import BY_ID, Metric
 from metrics.selection.plausible_range import plausible
 from metrics.storage.stored_days import kept_days
 from participants.models import Participant
-from participants.privacy.subject_access import Chapter, Row, rows_of
+from participants.privacy.subject_access import Row, Section, rows_of
 
 # A sample's time in UTC lies within so many days of its local date.
 AROUND = 2
 
 
-def chapters(participant: Participant) -> Iterator[Chapter]:
-    """The chapters of this room, in the order in which they are read."""
+def sections(participant: Participant) -> Iterator[Section]:
+    """The sections of this room, in the order in which they are read."""
     yield from _measurements(participant)
-    yield Chapter(
+    yield Section(
         "measurements/by-day", "Measurements, summed up by day",
         "Number, sum, lowest and highest value of each kind of measurement on each day. The platform keeps such sums "
         "by minute and by hour too; they are computed from the measurements and say nothing else, so they are not "
         "repeated here.",
         (DayRollup, HourRollup, MinuteRollup), rows_of(DayRollup.objects.filter(participant=participant)),
     )  # fmt: skip
-    yield Chapter(
+    yield Section(
         "measurements/implausible-by-day", "Values that do not count, by day",
         "How many of each day's values no body can have, such as a heart rate of 0: they are kept as your device sent "
         "them, marked among the measurements, and not counted in anything.",
         (ImplausibleCount,), rows_of(ImplausibleCount.objects.filter(participant=participant)),
     )  # fmt: skip
-    yield Chapter(
+    yield Section(
         "measurements/replaced-values", "Values that were replaced",
         "Where your device's maker corrected a value later, the value from before and when it was replaced.",
         (Revision,), rows_of(Revision.objects.filter(participant=participant)),
     )  # fmt: skip
-    yield Chapter(
+    yield Section(
         "measurements/moves", "Values that moved from or to another number",
         "Where your data were kept under two numbers, or under the wrong one: when they were moved, and how much.",
         (DataMove,), rows_of(DataMove.objects.filter(Q(giver=participant) | Q(receiver=participant))),
     )  # fmt: skip
-    yield Chapter(
+    yield Section(
         "measurements/deletions", "What was deleted of one source",
         "Where a device or a file was wrong: what was deleted of it, why and when.",
         (SourceDeletion,), rows_of(SourceDeletion.objects.filter(participant=participant), leave_out=["by"]),
@@ -76,12 +76,12 @@ def chapters(participant: Participant) -> Iterator[Chapter]:
     yield from _judgements(participant)
 
 
-def _measurements(participant: Participant) -> Iterator[Chapter]:
-    """A chapter for each metric and source; one that says so where nothing was measured."""
+def _measurements(participant: Participant) -> Iterator[Section]:
+    """A section for each metric and source; one that says so where nothing was measured."""
     series = sorted(kept_days("metric_id", "source_id", participant=participant))
     sources = Source.objects.in_bulk([source for _, source in series])
     if not series:
-        yield Chapter("measurements/none", "Measurements", "What your device measured.", (Measurement,))
+        yield Section("measurements/none", "Measurements", "What your device measured.", (Measurement,))
     calendar = calendar_of(participant)
     cutoff = participant.trial.raw_removed_before
     gone = (
@@ -94,7 +94,7 @@ def _measurements(participant: Participant) -> Iterator[Chapter]:
         metric, source = BY_ID[metric_id], sources[source_id]
         name = f"{metric.code}-{source_id}" if metric_id in several else metric.code
         made_up = " These data were made up by a program, for trying the platform." if source.synthetic else ""
-        yield Chapter(
+        yield Section(
             f"measurements/{name}", f"Measurements: {metric.name.lower()}",
             f"Every value from {source}, in {metric.label}, with its time on your clock. `seconds`: how long the "
             f"interval is that the value stands for; empty where it is of an instant. `plausible`: no where the value "
@@ -120,54 +120,54 @@ def _us(date: dt.date, days: int) -> int:
     return ((date - EPOCH).days + days) * DAY
 
 
-def _sessions(participant: Participant) -> Iterator[Chapter]:
-    yield Chapter(
+def _sessions(participant: Participant) -> Iterator[Section]:
+    yield Section(
         "sleep", "Sleep",
         "Each night or nap as your device saw it, with its stages: seconds from the start, seconds long, stage.",
         (SleepSession,), rows_of(SleepSession.objects.filter(participant=participant)),
     )  # fmt: skip
-    yield Chapter(
+    yield Section(
         "exercise", "Exercise",
         "Walks, runs and other exercise that your device recognised or that you recorded.",
         (ExerciseSession,), rows_of(ExerciseSession.objects.filter(participant=participant)),
     )  # fmt: skip
 
 
-def _judgements(participant: Participant) -> Iterator[Chapter]:
-    yield Chapter(
+def _judgements(participant: Participant) -> Iterator[Section]:
+    yield Section(
         "days", "Your days in the trial",
         "For each day whether enough was measured for it to count, how long you wore the device, and how long you "
         "slept.",
         (ParticipantDay,), rows_of(ParticipantDay.objects.filter(participant=participant)),
     )  # fmt: skip
-    yield Chapter(
+    yield Section(
         "days-as-they-were-known", "How that became known",
         "A day may count later than at first, when data arrive late. Here is what was thought of it, and when.",
         (DayVerdict,), rows_of(DayVerdict.objects.filter(participant=participant)),
     )  # fmt: skip
-    yield Chapter(
+    yield Section(
         "gaps", "Times without data",
         "Intervals for which nothing was measured, and why the platform thinks so.",
         (Gap,), rows_of(Gap.objects.filter(participant=participant)),
     )  # fmt: skip
-    yield Chapter(
+    yield Section(
         "standing", "How you stand now",
         "What the trial's team sees of you in its list: how many days count, when data last arrived, your device's "
         "battery, and what seems to be missing.",
         (Standing,), rows_of(Standing.objects.filter(participant=participant)),
     )  # fmt: skip
-    yield Chapter(
+    yield Section(
         "clock", "Your device's clock",
         "When your device's clock was not that of your time zone, for example on a journey.",
         (OffsetPeriod,), rows_of(OffsetPeriod.objects.filter(participant=participant)),
     )  # fmt: skip
-    yield Chapter(
+    yield Section(
         "days-judged-anew", "Days judged anew",
         "When the trial's rules changed, all days were judged again. Here is what that changed for you: days that "
         "changed, and your share of days that count, before and after.",
         (Recompute,), _recomputes(participant),
     )  # fmt: skip
-    yield Chapter(
+    yield Section(
         "exports", "Files that were made of the trial's data",
         "When the trial's team took data away in which yours are, in which format, and who asked. Under your study "
         "number, without your name.",

@@ -39,7 +39,7 @@ class Guarded(Choosing):
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """A list is narrowed by what it shows or filters by. Columns that it hides cannot be probed by their beginning.
 
-        Django lets any column of the model itself be asked for: sealed contact data, digests of tokens, passwords.
+        Django lets any column of the model itself be asked for: encrypted contact data, digests of tokens, passwords.
         """
         first = lookup.partition("__")[0]
         allowed: bool = first in self._narrowed_by(request) and super().lookup_allowed(lookup, value, request)  # type: ignore[misc]

@@ -17,7 +17,7 @@ class ParticipantsConfig(AppConfig):
 
         sign_in_log.connect()
         querysets.user_created.register(log.record_user_created)
-        hooks.subject_access_sections.register(subject_access_sections.chapters)
+        hooks.subject_access_sections.register(subject_access_sections.sections)
         post_migrate.connect(_begin_trail, sender=self)
 
 

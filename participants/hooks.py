@@ -14,7 +14,7 @@ from participants.models import Participant, Trial
 from participants.registration import Hook
 
 if TYPE_CHECKING:
-    from participants.privacy.subject_access import Chapter
+    from participants.privacy.subject_access import Section
 
 
 class ParticipantChanged(Protocol):
@@ -56,7 +56,7 @@ class Eraser(Protocol):
 class SubjectAccessSection(Protocol):
     """Tells what an app keeps about a participant who asks for it."""
 
-    def __call__(self, participant: Participant, /) -> Iterable[Chapter]: ...
+    def __call__(self, participant: Participant, /) -> Iterable[Section]: ...
 
 
 participant_changed: Hook[ParticipantChanged] = Hook()

@@ -1,4 +1,4 @@
-"""What Celery runs of the audit trail, of erasures and of accounts: sealing entries, erasing, sending mail."""
+"""What Celery runs of the audit trail, of erasures and of accounts: checkpoints of entries, erasing, sending mail."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from participants.privacy import erasure as privacy_erasure
 
 
 @shared_task(name="participants.seal_audit", acks_late=True)  # type: ignore[untyped-decorator]
-def seal_audit() -> None:
-    """Each minute: chain what was recorded since."""
-    hash_chain.seal()
+def checkpoint_audit() -> None:
+    """Each minute: make checkpoints of what was recorded since."""
+    hash_chain.checkpoint()
 
 
 @shared_task(name="participants.erase", acks_late=True)  # type: ignore[untyped-decorator]

@@ -40,7 +40,7 @@ def people(made: stack.Stack, count: int, days: int) -> list[int]:
         grant = stack.grant(made, account["number"], Grant)
         one = Connection(participant=person, external_user_id=account["health_id"], **common)
         one.scopes, one.token_expires_at = sorted(grant.scopes or ()), grant.expires_at
-        one.sealed_tokens = encryption.seal(json.dumps([grant.access_token, grant.refresh_token]))
+        one.encrypted_tokens = encryption.encrypt(json.dumps([grant.access_token, grant.refresh_token]))
         rows.append(one)
     if len(rows) < count:
         raise SystemExit(f"Only {len(rows)} of {count} could be connected")

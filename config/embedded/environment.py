@@ -36,7 +36,7 @@ def secret_key() -> str:
 
 
 def token_key() -> str:
-    """What seals participants' tokens, in `var/token_key`. Who loses it loses every connection."""
+    """The key that encrypts participants' tokens, in `var/token_key`. Who loses it loses every connection."""
     return _kept("token_key", "every participant must connect again")
 
 

@@ -31,15 +31,15 @@ def ready(request: HttpRequest) -> HttpResponseBase:
     return JsonResponse(said, status=503 if status == "unready" else 200)
 
 
-DOORS = {"/health/live": live, "/health/ready": ready}
+ENDPOINTS = {"/health/live": live, "/health/ready": ready}
 
 
-class HealthDoor:
+class HealthEndpoint:
     """Middleware: the two addresses, before whatever could keep them from answering."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        view = DOORS.get(request.path_info)
+        view = ENDPOINTS.get(request.path_info)
         return view(request) if view else self.get_response(request)

@@ -1,6 +1,6 @@
-"""The questions behind /metrics/state: cheap ones, over small tables or partial indexes, never over measurements.
+"""SQL queries behind /metrics/state: cheap ones, over small tables or partial indexes, never over measurements.
 
-Each is one statement; its rows become the samples of one or more gauges (state.py).
+Each is one statement; its rows become the samples of one or more gauges (collectors.py).
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ WHERE kind IN ('sync', 'exports') AND beaten_at > now() - make_interval(secs => 
 GROUP BY 1
 """
 
-# Entries are sealed in the order of their numbers: those behind the last sealed one wait.
-UNSEALED = """
+# Entries get checkpoints in the order of their numbers: those behind the last one that has one wait.
+WITHOUT_CHECKPOINT = """
 SELECT coalesce(extract(epoch FROM now() - min(at)), 0)::float8 FROM participants_auditentry
 WHERE id > coalesce((SELECT entry_id FROM participants_auditseal ORDER BY position DESC LIMIT 1), 0)
 """

@@ -115,7 +115,7 @@ def _single(name: str, help_text: str) -> Callable[[Rows], Gauges]:
 
 
 @dataclass(slots=True)
-class Question:
+class StateQuery:
     """A statement and what becomes of its rows; its answer is kept for `fresh` seconds."""
 
     name: str
@@ -126,30 +126,34 @@ class Question:
     at: float = float("-inf")
 
 
-def questions() -> list[Question]:
+def state_queries() -> list[StateQuery]:
     scheduler = "When a scheduler last said that it lives, in Unix time."
     return [
-        Question("connections", queries.CONNECTIONS, _connections),
-        Question("lag", queries.LAG, _lag),
-        Question("windows", queries.WINDOWS, _windows),
-        Question("emails", queries.EMAILS, _emails),
-        Question(
+        StateQuery("connections", queries.CONNECTIONS, _connections),
+        StateQuery("lag", queries.LAG, _lag),
+        StateQuery("windows", queries.WINDOWS, _windows),
+        StateQuery("emails", queries.EMAILS, _emails),
+        StateQuery(
             "email_due", queries.EMAIL_DUE, _single("email_oldest_due_seconds", "Age of the oldest e-mail that is due.")
         ),
-        Question("alerts", queries.ALERTS, _alerts),
-        Question("exports", queries.EXPORTS, _exports),
-        Question("webhooks", queries.WEBHOOKS, _single("webhooks_unhandled", "Vendors' notices not handled yet.")),
-        Question("scheduler", queries.SCHEDULER, _single("scheduler_heartbeat_timestamp_seconds", scheduler)),
-        Question("workers", queries.WORKERS, _workers),
-        Question("audit", queries.UNSEALED, _single("audit_unsealed_seconds", "Age of the oldest unsealed entry.")),
-        Question("data", queries.DATA_CHECK, _data_check),
-        Question(
+        StateQuery("alerts", queries.ALERTS, _alerts),
+        StateQuery("exports", queries.EXPORTS, _exports),
+        StateQuery("webhooks", queries.WEBHOOKS, _single("webhooks_unhandled", "Vendors' notices not handled yet.")),
+        StateQuery("scheduler", queries.SCHEDULER, _single("scheduler_heartbeat_timestamp_seconds", scheduler)),
+        StateQuery("workers", queries.WORKERS, _workers),
+        StateQuery(
+            "audit",
+            queries.WITHOUT_CHECKPOINT,
+            _single("audit_unsealed_seconds", "Age of the oldest entry without a checkpoint."),
+        ),
+        StateQuery("data", queries.DATA_CHECK, _data_check),
+        StateQuery(
             "size",
             queries.DATABASE_BYTES,
             _single("database_bytes", "Size of the database."),
             fresh=BYTES_FRESH_SECONDS,
         ),
-        Question(
+        StateQuery(
             "sessions", queries.DATABASE_CONNECTIONS, _single("database_connections", "Sessions at the database.")
         ),
     ]
@@ -160,8 +164,8 @@ class State(Collector):
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._questions = questions()
-        self._queues: Question = Question("queues", "", lambda rows: [])
+        self._queries = state_queries()
+        self._queues: StateQuery = StateQuery("queues", "", lambda rows: [])
 
     def describe(self) -> list[GaugeMetricFamily]:
         """Nothing: to be registered is no reason to ask the database."""
@@ -172,30 +176,30 @@ class State(Collector):
         yield by_label("ready", "Whether a part of the installation works (as /health/ready says).", "part", parts)
         with self._lock:
             read = self._read()
-            found = [family for question in (*self._questions, self._queues) for family in question.kept]
+            found = [family for query in (*self._queries, self._queues) for family in query.kept]
         yield from found
         yield by_label("state_read", "Whether these gauges could be read.", "what", read)
 
     def forget(self) -> None:
-        """Read anew at the next question."""
+        """Read anew when Prometheus asks next."""
         with self._lock:
-            for question in (*self._questions, self._queues):
-                question.at = float("-inf")
+            for query in (*self._queries, self._queues):
+                query.at = float("-inf")
 
     def _read(self) -> list[tuple[str, float]]:
-        """Bring what is old up to date. By question, 1 where it is; what could not be read keeps nothing."""
+        """Bring what is old up to date. By query, 1 where it is; what could not be read keeps nothing."""
         now = time.monotonic()
-        old = [question for question in self._questions if now - question.at > question.fresh]
-        for question in old:
-            question.kept, question.at = [], now
+        old = [query for query in self._queries if now - query.at > query.fresh]
+        for query in old:
+            query.kept, query.at = [], now
         if old:
-            self._ask_database(old, now)
+            self._query_database(old, now)
         if now - self._queues.at > FRESH_SECONDS:
-            self._ask_redis(now)
-        return [(question.name, float(bool(question.kept))) for question in (*self._questions, self._queues)]
+            self._query_redis(now)
+        return [(query.name, float(bool(query.kept))) for query in (*self._queries, self._queues)]
 
     @staticmethod
-    def _ask_database(asked: list[Question], now: float) -> None:
+    def _query_database(due: list[StateQuery], now: float) -> None:
         taking_part = [str(status) for status in TAKING_PART]
         given = {
             "taking_part": taking_part,
@@ -204,16 +208,16 @@ class State(Collector):
         }
         try:
             with checks.connect() as connection:
-                for question in asked:
+                for query in due:
                     if time.monotonic() - now > BUDGET_SECONDS:
-                        log.warning("the database is slow: %s and what follows is left out", question.name)
+                        log.warning("the database is slow: %s and what follows is left out", query.name)
                         break
-                    rows = _rows(connection, question, given)
-                    question.kept = [] if rows is None else list(question.shape(rows))
+                    rows = _rows(connection, query, given)
+                    query.kept = [] if rows is None else list(query.shape(rows))
         except psycopg.Error as fault:
             log.warning("the state could not be read from the database: %s", type(fault).__name__)
 
-    def _ask_redis(self, now: float) -> None:
+    def _query_redis(self, now: float) -> None:
         names = queues()
         self._queues.kept, self._queues.at = [], now
         url = settings.REDIS_URL.replace("redis+socket://", "unix://")
@@ -236,15 +240,15 @@ def queues() -> list[str]:
     return ["celery", *sorted(routed)]
 
 
-def _rows(connection: psycopg.Connection[Any], question: Question, given: dict[str, Any]) -> Rows | None:
-    """The rows of a question; None where this one is refused or takes too long, and the others may go on."""
+def _rows(connection: psycopg.Connection[Any], query: StateQuery, given: dict[str, Any]) -> Rows | None:
+    """The rows of a query; None where this one is refused or takes too long, and the others may go on."""
     try:
         with connection.transaction(), connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL statement_timeout = {PATIENCE_MS}")
-            cursor.execute(question.sql, given)
+            cursor.execute(query.sql, given)
             return cursor.fetchall()
     except (psycopg.errors.QueryCanceled, psycopg.ProgrammingError) as fault:
-        log.warning("%s could not be read: %s", question.name, type(fault).__name__)
+        log.warning("%s could not be read: %s", query.name, type(fault).__name__)
         return None
 
 

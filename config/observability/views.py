@@ -50,15 +50,15 @@ def installation(request: HttpRequest) -> HttpResponseBase:
     return HttpResponse(text, content_type=content_type)
 
 
-DOORS = {"/metrics": processes, "/metrics/state": installation}
+ENDPOINTS = {"/metrics": processes, "/metrics/state": installation}
 
 
-class MetricsDoor:
+class MetricsEndpoint:
     """Middleware: the two addresses, where there is a token; else they do not exist, as any other."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        view = DOORS.get(request.path_info) if settings.METRICS_TOKEN else None
+        view = ENDPOINTS.get(request.path_info) if settings.METRICS_TOKEN else None
         return view(request) if view else self.get_response(request)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.contrib import admin
 
 from dashboards.models import Alert, AlertEvent, Digest
-from participants.admin.base import Evidence
+from participants.admin.base import ReadOnlyAdminMixin
 
 if TYPE_CHECKING:
     AlertBase = admin.ModelAdmin[Alert]
@@ -19,14 +19,14 @@ else:  # Django's own classes take no type parameters when the program runs
     EventRow = admin.TabularInline
 
 
-class AlertEventInline(Evidence, EventRow):
+class AlertEventInline(ReadOnlyAdminMixin, EventRow):
     model = AlertEvent
     fields = ("at", "what", "by", "note")
     extra = 0
 
 
 @admin.register(Alert)
-class AlertAdmin(Evidence, AlertBase):
+class AlertAdmin(ReadOnlyAdminMixin, AlertBase):
     list_display = ("participant", "rule", "level", "raised_at", "resolved_at", "resolution", "assigned_to")
     list_filter = ("participant__trial", "rule", "level", "resolution")
     list_select_related = ("participant", "assigned_to")
@@ -36,7 +36,7 @@ class AlertAdmin(Evidence, AlertBase):
 
 
 @admin.register(AlertEvent)
-class AlertEventAdmin(Evidence, EventBase):
+class AlertEventAdmin(ReadOnlyAdminMixin, EventBase):
     list_display = ("alert", "at", "what", "by", "note")
     list_filter = ("what", "alert__participant__trial")
     list_select_related = ("alert", "by")
@@ -44,7 +44,7 @@ class AlertEventAdmin(Evidence, EventBase):
 
 
 @admin.register(Digest)
-class DigestAdmin(Evidence, DigestBase):
+class DigestAdmin(ReadOnlyAdminMixin, DigestBase):
     list_display = ("membership", "on", "claimed_at", "sent_at", "error")
     list_filter = ("membership__trial",)
     list_select_related = ("membership__trial", "membership__user")

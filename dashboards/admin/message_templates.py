@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from dashboards.messaging import template_engine
 from dashboards.models import MessageTemplate
 from metrics.models import Cause
-from participants.admin.base import Recorded
+from participants.admin.base import AuditedAdminMixin
 from participants.privacy import contacts
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class TemplateForm(TemplateFormBase):
 
 
 @admin.register(MessageTemplate)
-class MessageTemplateAdmin(Recorded, TemplateAdminBase):
+class MessageTemplateAdmin(AuditedAdminMixin, TemplateAdminBase):
     form = TemplateForm
     list_display = ("title", "language", "trial", "code", "active")
     list_filter = ("trial", "language", "active")

@@ -13,7 +13,7 @@ from participants.api.base.exceptions import conflicts
 from participants.api.base.parameters import Parameters
 from participants.api.base.resource import resource
 from participants.api.base.viewsets import ResourceSet, created
-from participants.audit import looked
+from participants.audit import record_view
 
 
 class NoteSerializer(serializers.ModelSerializer[Note]):
@@ -37,7 +37,7 @@ class NoteSet(ResourceSet):
     def list(self, request: Request, code: str, study_id: str) -> Response:
         Parameters.read(request)
         participant = self.participant(code, study_id)
-        looked(participant, part=True)
+        record_view(participant, part=True)
         return self.paged(participant.notes.select_related("by"), "-at", "-pk")
 
     @extend_schema(summary="Add a note on a participant", responses={201: NoteSerializer})

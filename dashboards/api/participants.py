@@ -18,7 +18,7 @@ from participants.api.base.exceptions import BadParameters, conflicts
 from participants.api.base.parameters import Parameters
 from participants.api.base.resource import IF_MATCH, resource
 from participants.api.base.viewsets import ResourceSet
-from participants.audit import looked
+from participants.audit import record_view
 from participants.models import Participant, Site, Trial
 from participants.services.changes import locked
 
@@ -55,7 +55,7 @@ class ParticipantSet(ResourceSet):
     def retrieve(self, request: Request, code: str, study_id: str) -> Response:
         Parameters.read(request)
         participant = self.participant(code, study_id)
-        looked(participant)
+        record_view(participant)
         return self._told(participant)
 
     @extend_schema(summary="Enrol a participant", request=shapes.EnrolmentSerializer, responses={201: Shown})

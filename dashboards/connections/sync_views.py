@@ -25,7 +25,7 @@ from dashboards.ui.access import Request, managed_participant, may_manage, signe
 from ingestion.connections import end_of_collection
 from ingestion.models import Connection, SyncWindow
 from ingestion.sync import manual
-from participants.audit import looked
+from participants.audit import record_view
 from participants.forms import SeeOther
 from participants.models import Participant, Trial
 from participants.user_input import asked, said
@@ -116,7 +116,7 @@ def sync_detail(request: Request, code: str, study_id: str, provider: str) -> Ht
     """One connection: what was read, what failed, what is going on; for HTMX only what changes meanwhile."""
     participant = visible_participant(request, code, study_id)
     connection = get_object_or_404(participant.connections.prefetch_related("devices"), provider=provider)
-    looked(participant, part=True)
+    record_view(participant, part=True)
     now = timezone.now()
     context = {
         "trial": participant.trial,

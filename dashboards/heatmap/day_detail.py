@@ -21,7 +21,7 @@ from metrics.models import Cause, DayStatus, Exclusion, Gap, ParticipantDay
 from metrics.monitoring import status
 from metrics.monitoring.status import Word
 from metrics.reading import queries as reading_queries
-from participants.audit import looked
+from participants.audit import record_view
 from participants.models import Participant, Protocol
 from participants.user_input import day_of, midnight
 
@@ -45,7 +45,7 @@ def heatmap_day(request: Request, code: str, study_id: str, date: str) -> HttpRe
     among = status.with_word(Participant.objects.all(), now).select_related("trial")
     person: Any = visible_participant(request, code, study_id, among=among)
     on = _date(date)
-    looked(person, part=True)
+    record_view(person, part=True)
     day = next(iter(reading_queries.participant_days(person.pk, on, on)), None)
     rules = Protocol.objects.in_force(on).filter(trial=person.trial).first() or Protocol()
     gaps = list(Gap.objects.filter(participant=person, date=on))

@@ -41,7 +41,7 @@ def sender(person: Participant) -> str:
 def written(row: Outreach, now: dt.datetime) -> Mail:
     """The e-mail of a row that is being sent: opens its contact and, if the letter wants it, makes a link.
 
-    Raises InvalidTemplate, NoLink, encryption.CannotOpen.
+    Raises InvalidTemplate, NoLink, encryption.CannotDecrypt.
     """
     person = row.participant
     template_engine.check(row.title)

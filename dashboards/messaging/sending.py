@@ -88,7 +88,7 @@ def send_one(pk: int, *, clock: Callable[[], dt.datetime] = timezone.now) -> boo
     except (
         template_engine.InvalidTemplate,
         email_builder.NoLink,
-        encryption.CannotOpen,
+        encryption.CannotDecrypt,
         ImproperlyConfigured,
     ) as fault:
         _move(row, State.FAILED, f"not sent: {fault}", clock())

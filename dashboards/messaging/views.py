@@ -148,7 +148,7 @@ def call_list(request: Request, code: str) -> HttpResponse:
     for one in found:
         try:
             details = contacts.contact_open(one.participant)
-        except encryption.CannotOpen:
+        except encryption.CannotDecrypt:
             details = None
         rows.append({"one": one, "details": details, "why": recipient_list.reason_of(one, now)})
     log.info("user %s opened a call list of %s participants", request.user.pk, len(rows))

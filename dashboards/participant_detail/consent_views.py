@@ -19,7 +19,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from dashboards.ui.access import Request, may_change, may_manage, signed_in, visible_participant
 from metrics.exports import subject_ask
-from participants.audit import looked
+from participants.audit import record_view
 from participants.forms import SeeOther
 from participants.models import Consent, ConsentDocument, Erasure, Participant
 from participants.privacy import consent as privacy_consent
@@ -33,7 +33,7 @@ from participants.user_input import midnight, said
 def consent(request: Request, code: str, study_id: str) -> HttpResponse:
     """What a participant agreed to and what was asked about their data."""
     participant = visible_participant(request, code, study_id)
-    looked(participant, part=True)
+    record_view(participant, part=True)
     return render(request, "dashboards/participant_detail/consent.html", _context(request, participant))
 
 

@@ -24,7 +24,7 @@ from metrics.corrections.data_deletion import Selection
 from metrics.models import DataMove
 from metrics.registry import BY_CODE
 from participants.after_commit import after_commit
-from participants.audit import looked
+from participants.audit import record_view
 from participants.forms import SeeOther
 from participants.models import Participant, Reinstatement
 from participants.models.trials import time_zones
@@ -39,7 +39,7 @@ from participants.user_input import said
 def corrections(request: Request, code: str, study_id: str) -> HttpResponse:
     """What can be put right, and what waits for a second person. Managers of the whole trial."""
     participant = led_participant(request, code, study_id)
-    looked(participant, part=True)
+    record_view(participant, part=True)
     return render(request, "dashboards/participant_detail/corrections.html", _context(request, participant))
 
 

@@ -22,7 +22,7 @@ from dashboards.ui.access import Request, signed_in, visible_participant
 from dashboards.ui.http import json, pushed
 from metrics.reading import queries as reading_queries
 from metrics.registry import BY_CODE, Metric
-from participants.audit import looked
+from participants.audit import record_view
 from participants.models import User
 from participants.user_input import asked
 
@@ -40,13 +40,13 @@ def participant_detail(request: Request, code: str, study_id: str) -> HttpRespon
     beat = side_panel.pulse(participant, now)
     context: dict[str, Any] = page.page(participant, asked(request), now)
     if not request.htmx or request.htmx.boosted or request.htmx.history_restore_request:
-        looked(participant)
+        record_view(participant)
         user: User = request.user
         context |= side_panel.rail(participant, user, context["standing"], now, context["held"])
         context |= {"pulse": beat, "loading_plan": loading_plan(), **side_panel.notes_of(participant)}
         context |= {"place": previous_next.place(participant, user, context["picked"].listed, now)}
         return render(request, "dashboards/participant_detail/participant_detail.html", context)
-    looked(participant, part=True)
+    record_view(participant, part=True)
     return pushed(request, render(request, "dashboards/participant_detail/_data.html", context), context["here"])
 
 
@@ -77,7 +77,7 @@ def participant_series(request: Request, code: str, study_id: str) -> HttpRespon
             )
     except BadRange as error:
         return json({"error": {"parameter": error.parameter, "message": str(error)}}, status=400)
-    looked(participant, part=True)
+    record_view(participant, part=True)
     now = timezone.now()
     shaped = [charts_series.payload(one, zone=zone, start=query.start, end=query.end, now=now) for one in found]
     return json(shaped[0] | {"compare": shaped[1]} if len(shaped) > 1 else shaped[0])

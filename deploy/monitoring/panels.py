@@ -45,7 +45,7 @@ DASHBOARDS: dict[str, tuple[str, tuple[Panel, ...]]] = {
             Panel("Size of the database", "bytes", (("wearable_database_bytes", "database"),)),
             Panel("Notices that wait", "short", (("wearable_webhooks_unhandled", "notices"),)),
             Panel("Exports", "short", (("wearable_exports", "{{state}}"),)),
-            Panel("Oldest unsealed entry of the audit trail", "s", (("wearable_audit_unsealed_seconds", "age"),)),
+            Panel("Oldest audit entry without a checkpoint", "s", (("wearable_audit_unsealed_seconds", "age"),)),
             Panel("E-mails", "short", (("wearable_emails", "{{state}}"),)),
             Panel("Open alerts of trials", "short", (("sum by (trial) (wearable_trial_alerts)", "{{trial}}"),)),
         ),

@@ -19,7 +19,7 @@ from ingestion.connections import invitations
 from ingestion.connections import services as connections_services
 from ingestion.models import Connection, ConnectionEvent, Device, Invitation, SyncWindow, WebhookDelivery
 from ingestion.sync import manual
-from participants.admin.base import Act, Evidence, NothingToAsk
+from participants.admin.base import ConfirmationForm, ConfirmedAction, ReadOnlyAdminMixin
 from participants.admin.participants import ParticipantAdmin
 from participants.forms import DayField
 
@@ -41,11 +41,11 @@ NOT_NOW = "nothing can be asked for now: the connection is not active"
 ParticipantAdmin.offer(Invite())
 
 
-class Operate(Act):
+class Operate(ConfirmedAction):
     """An act on connections, for staff who may run them."""
 
     permissions: ClassVar[list[str]] = ["operate"]
-    form: type[forms.Form] = NothingToAsk
+    form: type[forms.Form] = ConfirmationForm
     related = ("participant__trial",)
 
     def fit(self, row: Any) -> str:
@@ -121,10 +121,10 @@ class ReadAgain(Operate):
         manual.read_again(row, timezone.now())
 
 
-class CancelInvitation(Act):
+class CancelInvitation(ConfirmedAction):
     title, button, done, severe = "Cancel", "Cancel the links", "invitations cancelled", True
     says = "The links stop working at once."
-    form = NothingToAsk
+    form = ConfirmationForm
     permissions: ClassVar[list[str]] = ["cancel"]
     related = ("participant__trial",)
 
@@ -142,20 +142,20 @@ class MayOperate:
         return request.user.has_perm("ingestion.change_connection")
 
 
-class EventInline(Evidence, EventInlineBase):
+class EventInline(ReadOnlyAdminMixin, EventInlineBase):
     model = ConnectionEvent
     fields = ("at", "status", "reason")
     extra = 0
 
 
-class DeviceInline(Evidence, DeviceInlineBase):
+class DeviceInline(ReadOnlyAdminMixin, DeviceInlineBase):
     model = Device
     fields = ("model", "kind", "battery_percent", "battery_status", "last_sync_at", "seen_at")
     extra = 0
 
 
 @admin.register(Connection)
-class ConnectionAdmin(SchedulePage, MayOperate, Evidence, ConnectionAdminBase):
+class ConnectionAdmin(SchedulePage, MayOperate, ReadOnlyAdminMixin, ConnectionAdminBase):
     list_display = (
         "participant",
         "trial_code",
@@ -199,7 +199,7 @@ class ConnectionAdmin(SchedulePage, MayOperate, Evidence, ConnectionAdminBase):
 
 
 @admin.register(SyncWindow)
-class SyncWindowAdmin(MayOperate, Evidence, WindowAdminBase):
+class SyncWindowAdmin(MayOperate, ReadOnlyAdminMixin, WindowAdminBase):
     list_display = (
         "connection", "data_type", "kind", "starts_at", "ends_at", "reason", "state", "attempts", "error_code",
         "points", "unreadable", "unfinished", "requests", "finished_at",
@@ -212,7 +212,7 @@ class SyncWindowAdmin(MayOperate, Evidence, WindowAdminBase):
 
 
 @admin.register(Invitation)
-class InvitationAdmin(Evidence, InvitationAdminBase):
+class InvitationAdmin(ReadOnlyAdminMixin, InvitationAdminBase):
     """Made on the participants' list; the link is shown once, to whoever made it."""
 
     list_display = (
@@ -240,7 +240,7 @@ class InvitationAdmin(Evidence, InvitationAdminBase):
 
 
 @admin.register(Device)
-class DeviceAdmin(Evidence, DeviceAdminBase):
+class DeviceAdmin(ReadOnlyAdminMixin, DeviceAdminBase):
     list_display = ("connection", "model", "kind", "battery_percent", "battery_status", "last_sync_at", "seen_at")
     list_filter = ("kind", "battery_status", "connection__trial")
     list_select_related = ("connection__participant__trial",)
@@ -250,7 +250,7 @@ class DeviceAdmin(Evidence, DeviceAdminBase):
 
 
 @admin.register(WebhookDelivery)
-class WebhookDeliveryAdmin(Evidence, DeliveryAdminBase):
+class WebhookDeliveryAdmin(ReadOnlyAdminMixin, DeliveryAdminBase):
     list_display = ("received_at", "provider", "handled_at", "outcome")
     list_filter = ("provider", ("handled_at", admin.EmptyFieldListFilter))
     date_hierarchy = "received_at"

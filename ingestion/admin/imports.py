@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from ingestion.admin import connections  # noqa: F401  registers the connections
 from ingestion.file_imports import undo
 from ingestion.models import ImportFile, RejectedRow
-from participants.admin.base import Act, Evidence
+from participants.admin.base import ConfirmedAction, ReadOnlyAdminMixin
 from participants.after_commit import after_commit
 from participants.task_queue import enqueue
 
@@ -21,13 +21,13 @@ else:
     FileAdmin, RowInline = admin.ModelAdmin, admin.TabularInline
 
 
-class RejectedRowInline(Evidence, RowInline):
+class RejectedRowInline(ReadOnlyAdminMixin, RowInline):
     model = RejectedRow
     fields = ("line", "reason")
     extra = 0
 
 
-class Undo(Act):
+class Undo(ConfirmedAction):
     title, button, done, severe = "Undo", "Undo", "being undone", True
     says = (
         "What these imports stored goes, what they changed has its old value again, and days are evaluated anew. Rows "
@@ -52,7 +52,7 @@ class Undo(Act):
 
 
 @admin.register(ImportFile)
-class ImportFileAdmin(Evidence, FileAdmin):
+class ImportFileAdmin(ReadOnlyAdminMixin, FileAdmin):
     list_display = ("name", "trial", "format", "status", "rows", "rejected", "can_pass", "started_at", "finished_at")
     list_filter = ("status", "trial", "format")
     list_select_related = ("trial",)

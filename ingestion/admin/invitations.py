@@ -17,7 +17,7 @@ from django.utils.safestring import mark_safe
 from ingestion.connections import invitations as connections_invitations
 from ingestion.models import Invitation
 from ingestion.models.connections import TAKING_PART
-from participants.admin.base import Act
+from participants.admin.base import ConfirmedAction
 from participants.models import Participant, User
 from participants.tables import csv_lines
 from participants.user_input import said
@@ -32,7 +32,7 @@ class HowForm(forms.Form):
     )
 
 
-class Invite(Act):
+class Invite(ConfirmedAction):
     title, button, done = "Invite", "Make the links", "invited"
     says = (
         "Each gets a new link to connect their own device with; an earlier link of theirs stops working. The "

@@ -23,7 +23,7 @@ from participants.api.base.fields import Day
 from participants.api.base.parameters import Parameters
 from participants.api.base.resource import resource
 from participants.api.base.viewsets import ResourceSet
-from participants.audit import looked
+from participants.audit import record_view
 
 NOT_CONNECTED = "Nothing can be asked for now: the connection is not active."
 
@@ -139,7 +139,7 @@ class ConnectionSet(ResourceSet):
     def list(self, request: Request, code: str, study_id: str) -> Response:
         Parameters.read(request)
         participant = self.participant(code, study_id)
-        looked(participant, part=True)
+        record_view(participant, part=True)
         found = participant.connections.select_related("participant").prefetch_related("devices")
         return self.paged(found, "provider")
 
@@ -147,7 +147,7 @@ class ConnectionSet(ResourceSet):
     def retrieve(self, request: Request, code: str, study_id: str, provider: str) -> Response:
         Parameters.read(request)
         found = self._connection(code, study_id, provider)
-        looked(found.participant, part=True)
+        record_view(found.participant, part=True)
         return Response(ConnectionWithEventsSerializer(found).data)
 
     def _started(self, found: Connection, do: Callable[[Connection, dt.datetime], int]) -> Response:

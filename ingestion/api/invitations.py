@@ -20,7 +20,7 @@ from participants.api.base.exceptions import conflicts
 from participants.api.base.parameters import Parameters
 from participants.api.base.resource import resource
 from participants.api.base.viewsets import ResourceSet, created
-from participants.audit import looked
+from participants.audit import record_view
 
 STATES = ("open", "opened", "used", "cancelled", "expired")
 
@@ -83,7 +83,7 @@ class InvitationSet(ResourceSet):
     def list(self, request: Request, code: str, study_id: str) -> Response:
         Parameters.read(request)
         participant, made = self._invitations(code, study_id)
-        looked(participant, part=True)
+        record_view(participant, part=True)
         return self.paged(made, "-created_at", "-pk")
 
     @extend_schema(summary="An invitation")
@@ -91,7 +91,7 @@ class InvitationSet(ResourceSet):
         Parameters.read(request)
         participant, made = self._invitations(code, study_id)
         found = get_object_or_404(made, pk=id)
-        looked(participant, part=True)
+        record_view(participant, part=True)
         return Response(self.shown(found))
 
     @extend_schema(

@@ -1,6 +1,6 @@
 """What a connection may do at the vendor's: its grant refreshed, lost, ended and given back.
 
-Tokens leave this module only into a provider's call; they are stored sealed and never logged.
+Tokens leave this module only into a provider's call; they are stored encrypted and never logged.
 """
 
 from __future__ import annotations
@@ -63,9 +63,9 @@ def asks_still(connection: Connection) -> bool:
     return Connection.asking().select_for_update(no_key=True, of=("self",)).filter(pk=connection.pk).exists()
 
 
-def seal(connection: Connection, access: str, refresh: str, expires_at: dt.datetime) -> None:
+def encrypt_tokens(connection: Connection, access: str, refresh: str, expires_at: dt.datetime) -> None:
     """Give a connection, whose row is held, its tokens. Saving is left."""
-    connection.sealed_tokens = encryption.seal(json.dumps([access, refresh]))
+    connection.encrypted_tokens = encryption.encrypt(json.dumps([access, refresh]))
     connection.token_expires_at = expires_at
 
 
@@ -78,15 +78,15 @@ def fresh_token(connection: Connection, provider: LiveProvider, *, refused: str 
     with transaction.atomic():
         row = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
         # Those of a connection that has ended are kept only to be given back.
-        if not row.sealed_tokens or row.status == Connection.Status.REVOKED:
+        if not row.encrypted_tokens or row.status == Connection.Status.REVOKED:
             raise AccessGone(AccessGone.EXPIRED_GRANT)
-        access, refresh = json.loads(encryption.unseal(row.sealed_tokens))
+        access, refresh = json.loads(encryption.decrypt(row.encrypted_tokens))
         good = row.token_expires_at is not None and row.token_expires_at - SPARE > timezone.now()
         if good and access != refused:
             return str(access)
         grant = provider.refresh(refresh)
-        seal(row, grant.access_token, grant.refresh_token or refresh, grant.expires_at)
-        row.save(update_fields=["sealed_tokens", "token_expires_at"])
+        encrypt_tokens(row, grant.access_token, grant.refresh_token or refresh, grant.expires_at)
+        row.save(update_fields=["encrypted_tokens", "token_expires_at"])
     return grant.access_token
 
 
@@ -143,7 +143,7 @@ def end(connection: Connection, *, reason: str, now: dt.datetime) -> None:
         if row.status == Connection.Status.REVOKED:
             return
         row.token_expires_at, row.next_due_at = None, None
-        row.give_back_at = now if row.sealed_tokens else None
+        row.give_back_at = now if row.encrypted_tokens else None
         set_status(row, Connection.Status.REVOKED, reason, now)
         row.save()
         SyncWindow.objects.filter(connection=row, state=SyncWindow.State.DUE).delete()
@@ -158,16 +158,18 @@ def give_back(connection_id: int, *, now: dt.datetime) -> bool:
     after that the tokens are deleted all the same.
     """
     row = (
-        Connection.objects.filter(pk=connection_id, status=Connection.Status.REVOKED).exclude(sealed_tokens="").first()
+        Connection.objects.filter(pk=connection_id, status=Connection.Status.REVOKED)
+        .exclude(encrypted_tokens="")
+        .first()
     )
     if row is None:
         return True
     try:
         if not in_use(row.provider, row.external_user_id, besides=row.pk):
-            live_providers.provider(row.provider).revoke(json.loads(encryption.unseal(row.sealed_tokens))[1])
+            live_providers.provider(row.provider).revoke(json.loads(encryption.decrypt(row.encrypted_tokens))[1])
     except AccessGone:
         pass  # somebody ended it there
-    except (VendorError, ClientMisconfigured, encryption.CannotOpen, KeyError) as error:
+    except (VendorError, ClientMisconfigured, encryption.CannotDecrypt, KeyError) as error:
         code = getattr(error, "code", type(error).__name__)
         log.warning("connection %s: the grant could not be ended at the vendor's: %s", row.pk, code)
         if now - row.status_since < GIVE_BACK_FOR:
@@ -175,13 +177,13 @@ def give_back(connection_id: int, *, now: dt.datetime) -> bool:
             _ended(row).update(give_back_at=now + wait)
             return False
         log.error("connection %s: its tokens were deleted, though the grant may still stand there", row.pk)
-    _ended(row).update(sealed_tokens="", give_back_at=None)
+    _ended(row).update(encrypted_tokens="", give_back_at=None)
     return True
 
 
 def _ended(row: Connection) -> QuerySet[Connection]:
     """The row, unless it was connected anew meanwhile."""
-    return Connection.objects.filter(pk=row.pk, status=Connection.Status.REVOKED, sealed_tokens=row.sealed_tokens)
+    return Connection.objects.filter(pk=row.pk, status=Connection.Status.REVOKED, encrypted_tokens=row.encrypted_tokens)
 
 
 def give_back_due(now: dt.datetime) -> list[int]:

@@ -14,6 +14,7 @@ from ingestion.connections.devices import store as store_devices
 from ingestion.connections.grants import (
     asks_still,
     disconnect,
+    encrypt_tokens,
     fresh_token,
     give_back,
     give_back_due,
@@ -21,7 +22,6 @@ from ingestion.connections.grants import (
     let_go,
     lost,
     scope_lost,
-    seal,
     set_status,
 )
 from ingestion.connections.invitations import (
@@ -186,7 +186,7 @@ def _connected(
     connection.connected_at = connection.connected_at or now
     connection.next_due_at, connection.busy_until, connection.swept_at = now, None, None
     connection.give_back_at = None
-    seal(connection, grant.access_token, grant.refresh_token or "", grant.expires_at)
+    encrypt_tokens(connection, grant.access_token, grant.refresh_token or "", grant.expires_at)
     set_status(connection, Connection.Status.ACTIVE, "connected", now)
     connection.save()
     return connection

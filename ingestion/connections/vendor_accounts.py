@@ -70,8 +70,8 @@ def free_account(participant: Participant, provider: str, user_id: str, now: dt.
 
 def _release(row: Connection, event: str, reason: str, now: dt.datetime) -> None:
     # A grant that is still to be given back would end that of whoever connects the account next: there is one of it.
-    row.external_user_id, row.sealed_tokens, row.give_back_at = "", "", None
-    row.save(update_fields=["external_user_id", "sealed_tokens", "give_back_at"])
+    row.external_user_id, row.encrypted_tokens, row.give_back_at = "", "", None
+    row.save(update_fields=["external_user_id", "encrypted_tokens", "give_back_at"])
     ConnectionEvent.objects.create(connection=row, at=now, status=row.status, reason=event)
     thing = f"connection:{row.provider}"
     record("connection.release_account", participant=row.participant, thing=thing, new={"event": event}, reason=reason)

@@ -58,7 +58,7 @@ class Connection(models.Model):
     status_since = models.DateTimeField(default=timezone.now)
     status_reason = models.CharField(max_length=80, blank=True)
     scopes = models.JSONField(default=list, blank=True)
-    sealed_tokens = models.TextField(blank=True, editable=False)
+    encrypted_tokens = models.TextField(db_column="sealed_tokens", blank=True, editable=False)
     token_expires_at = models.DateTimeField(null=True, blank=True, editable=False)
     connected_at = models.DateTimeField(null=True, blank=True)
     next_due_at = models.DateTimeField(null=True, blank=True, db_index=True)

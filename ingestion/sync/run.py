@@ -86,7 +86,7 @@ class _SyncRun:
         trouble: Exception | None = None
         try:
             self.read(windows, reads)
-        except (VendorError, encryption.CannotOpen, ImproperlyConfigured) as error:
+        except (VendorError, encryption.CannotDecrypt, ImproperlyConfigured) as error:
             trouble = error
         try:
             storing.store_reads(self.state, reads)

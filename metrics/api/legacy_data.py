@@ -94,7 +94,7 @@ class SeedView(ResourceView):
         if metric not in BY_CODE:
             raise Problem(404, "Not Found", f"Metric not found. There are: {', '.join(BY_CODE)}.")
         pieces = samples(person, BY_CODE[metric], span)
-        audit.looked(person, "series.view")
+        audit.record_view(person, "series.view")
         first = next(pieces, None)
         if first is None:
             raise Problem(404, "Not Found", "No data found for the given parameters.")

@@ -69,7 +69,7 @@ class RecordSet(ResourceSet):
             people = people.filter(pk__in=[person.pk for person in requested_participants(people, named)])
         page = self.shown(self.paginate_queryset(self.records(people, asked)) or [])
         seen = {person.pk: person for person in map(self.whose, page)}
-        audit.looked(seen.values(), self.look, part="cursor" in request.query_params)
+        audit.record_view(seen.values(), self.look, part="cursor" in request.query_params)
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     def records(self, people: QuerySet[Participant], asked: dict[str, Any]) -> QuerySet[Any]:

@@ -128,7 +128,7 @@ def bucket_answer(
         max_points=max(2, min(parameters.max_points, share)),
         source=parameters.source,
     )
-    audit.looked(people, "series.view")
+    audit.record_view(people, "series.view")
     by_id = {person.pk: person for person in people}
     if parameters.form != "json":
         return stream(
@@ -167,7 +167,7 @@ def raw_answer(
         except ValueError as error:
             raise BadParameters({"cursor": [str(error)]}) from None
     series, intervals, of = _read_intervals(parameters, people, spans, after, before)
-    audit.looked(people, "series.view", part=after is not None)
+    audit.record_view(people, "series.view", part=after is not None)
     if parameters.form != "json":
         named = [(series[n].person, series[n].metric, one.key.source_id) for n, one in zip(of, intervals, strict=True)]
         rows = series_rendering.RawRows(named, local=parameters.local, form=parameters.form)

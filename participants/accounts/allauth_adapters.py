@@ -105,7 +105,7 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is not ty
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth is not typed
-    """allauth.mfa's decisions: secrets are sealed at rest, and the last second factor stays where one is needed."""
+    """allauth.mfa's decisions: secrets are encrypted at rest, and the last second factor stays where one is needed."""
 
     error_messages: ClassVar[dict[str, Any]] = {
         **DefaultMFAAdapter.error_messages,
@@ -114,10 +114,10 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth i
     }
 
     def encrypt(self, text: str) -> str:
-        return encryption.seal(text)
+        return encryption.encrypt(text)
 
     def decrypt(self, encrypted_text: str) -> str:
-        return encryption.unseal(encrypted_text)
+        return encryption.decrypt(encrypted_text)
 
     def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
         return two_factor.may_remove(authenticator.user, authenticator)

@@ -14,12 +14,12 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponseBase
 from django.template.response import SimpleTemplateResponse
 
-from participants.audit import looked, record
+from participants.audit import record, record_view
 from participants.models import Participant
-from participants.privacy.data_map import STAYS, holdings
+from participants.privacy.data_map import STAYS, data_inventory
 
 
-class AdminLooks:
+class AdminAccessLog:
     """Middleware, behind audit_context, which says who looks."""
 
     def __init__(self, ask: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -41,7 +41,7 @@ def _note(context: dict[str, Any]) -> None:
     row = context.get("original") or context.get("object")  # a form, a history, a question whether to delete
     if isinstance(row, Model):
         if person := _person(row):
-            looked(person, part=True)
+            record_view(person, part=True)
     elif (found := context.get("cl")) and (found.model is Participant or _path(found.model)):
         record("admin.list", thing=found.model._meta.label_lower)
 
@@ -50,7 +50,7 @@ def _path(model: type[Model]) -> str:
     """The lookup from rows of a model to their participant; empty where there is none."""
     if model in STAYS:
         return "participant"
-    return next((holding.path for holding in holdings() if holding.model is model), "")
+    return next((entry.path for entry in data_inventory() if entry.model is model), "")
 
 
 def _person(row: Model) -> Participant | None:

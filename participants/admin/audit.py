@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from participants.accounts import api_tokens
-from participants.admin.base import Act, Evidence, NothingToAsk
+from participants.admin.base import ConfirmationForm, ConfirmedAction, ReadOnlyAdminMixin
 from participants.models import ApiToken, AuditDetail, AuditEntry
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ else:  # Django's own classes take no type parameters when the program runs
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(Evidence, EntryAdminBase):
+class AuditEntryAdmin(ReadOnlyAdminMixin, EntryAdminBase):
     """Read-only for everybody: the database refuses any change too. `manage.py verify_audit` checks the chain."""
 
     list_display = ("at", "who", "action", "whom", "trial_code", "thing", "via")
@@ -89,10 +89,10 @@ class AuditEntryAdmin(Evidence, EntryAdminBase):
         return getattr(entry, "detail", None)
 
 
-class Revoke(Act):
+class Revoke(ConfirmedAction):
     title, button, done, severe = "Revoke", "Revoke", "tokens revoked", True
     says = "Programs that use these tokens are refused from this moment on."
-    form = NothingToAsk
+    form = ConfirmationForm
     related = ("user",)
     permissions: ClassVar[list[str]] = ["revoke"]
 
@@ -104,7 +104,7 @@ class Revoke(Act):
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(Evidence, TokenAdminBase):
+class ApiTokenAdmin(ReadOnlyAdminMixin, TokenAdminBase):
     """The key itself is shown once, to whoever made it, and stored nowhere."""
 
     list_display = ("name", "user", "prefix", "reach", "can_write", "expires_at", "last_used_at", "state")

@@ -22,7 +22,7 @@ from participants.user_input import said
 SHOWN, AT_ONCE = 200, 2_000
 
 
-class Evidence:
+class ReadOnlyAdminMixin:
     """Nobody adds to, edits or deletes evidence by hand."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -35,14 +35,14 @@ class Evidence:
         return False
 
 
-class Kept:
+class NoDeleteAdminMixin:
     """What has a history is ended, withdrawn or superseded, never deleted."""
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
 
-class ByService:
+class ServiceAdminMixin:
     """A page whose changes are made by services: what a service refuses is told on the page, and nothing is changed.
 
     The form says beforehand what it can; a refusal that comes here is a race or a rule that needs the whole record.
@@ -61,7 +61,7 @@ class ByService:
         return answer
 
 
-class Recorded:
+class AuditedAdminMixin:
     """For what is saved by its form alone: each change is recorded with old and new values, in its transaction."""
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
@@ -89,7 +89,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-class WithReason(forms.Form):
+class AuditReasonForm(forms.Form):
     """For forms of changes: why, for the audit trail."""
 
     audit_reason = LineField(
@@ -125,11 +125,11 @@ class ReasonForm(forms.Form):
     reason = LineField(max_length=200, help_text="For the audit trail. No names, no diagnoses.")
 
 
-class NothingToAsk(forms.Form):
+class ConfirmationForm(forms.Form):
     """Only whether it is meant."""
 
 
-class Act:
+class ConfirmedAction:
     """An action that says whom it touches, asks what it needs and whether it is meant, and only then does it.
 
     `fit(row)`: empty, or why the row is left out. `do(request, row, asked)`: the service, for one row. Each row is

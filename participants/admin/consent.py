@@ -8,7 +8,7 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
-from participants.admin.base import ByService, Evidence, Kept
+from participants.admin.base import NoDeleteAdminMixin, ReadOnlyAdminMixin, ServiceAdminMixin
 from participants.models import Consent, ConsentDocument, Erasure
 from participants.privacy import consent
 
@@ -29,7 +29,7 @@ class DocumentForm(DocumentFormBase):
 
 
 @admin.register(ConsentDocument)
-class ConsentDocumentAdmin(Kept, ByService, DocumentAdminBase):
+class ConsentDocumentAdmin(NoDeleteAdminMixin, ServiceAdminMixin, DocumentAdminBase):
     """A version is added and never edited: another text is another version, and participants are asked for it."""
 
     form = DocumentForm
@@ -47,7 +47,7 @@ class ConsentDocumentAdmin(Kept, ByService, DocumentAdminBase):
 
 
 @admin.register(Consent)
-class ConsentAdmin(Evidence, ConsentAdminBase):
+class ConsentAdmin(ReadOnlyAdminMixin, ConsentAdminBase):
     """Kept and taken back on the participant's page, Consent and data."""
 
     list_display = ("participant", "document", "how", "given_at", "withdrawn_at")
@@ -59,7 +59,7 @@ class ConsentAdmin(Evidence, ConsentAdminBase):
 
 
 @admin.register(Erasure)
-class ErasureAdmin(Evidence, ErasureAdminBase):
+class ErasureAdmin(ReadOnlyAdminMixin, ErasureAdminBase):
     """Asked for and approved by two managers of the trial, on the participant's page. What was removed, by table."""
 
     list_display = ("public_id", "trial_code", "state", "asked_by", "asked_at", "decided_by", "done_at")

@@ -1,6 +1,6 @@
 """Contact data in the admin: opened in the form of one participant, for staff with the contact's own permission.
 
-Lists, searches and logs never show a name or an address; nobody sees sealed text.
+Lists, searches and logs never show a name or an address; nobody sees encrypted text.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from participants.admin.base import Act
+from participants.admin.base import ConfirmedAction
 from participants.forms import LineField
 from participants.models import Contact
 from participants.privacy import contacts, encryption
@@ -43,7 +43,7 @@ class ContactForm(ContactFormBase):
         """Fill in what is stored, which is recorded as opened."""
         try:
             details = contacts.contact_open(self.instance.participant)
-        except encryption.CannotOpen as fault:
+        except encryption.CannotDecrypt as fault:
             for field in OPENED:
                 self.fields[field].help_text = f"{fault} Saving replaces what is stored."
             return
@@ -56,7 +56,7 @@ class ContactForm(ContactFormBase):
         return cleaned
 
 
-class WriteAgain(Act):
+class WriteAgain(ConfirmedAction):
     """For an address that a mail server called wrong by mistake."""
 
     title, button, done = "Write to this address again", "Write again", "written to again"

@@ -1,6 +1,6 @@
-"""Enrolling many by a file in the administration: upload, look at every row's verdict, then enrol all of them.
+"""Enrolling many by a file in the administration: upload, look at every row's check, then enrol all of them.
 
-Between the two pages the file waits in the database, sealed where it tells of anybody's contact data.
+Between the two pages the file waits in the database, encrypted where it tells of anybody's contact data.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
 from participants import enrolment
-from participants.enrolment import COLUMNS, CONTACT_COLUMNS, NotClean, Unreadable, Verdict, pending_upload
+from participants.enrolment import COLUMNS, CONTACT_COLUMNS, NotClean, RowCheck, Unreadable, pending_upload
 from participants.models import Trial, User
 from participants.privacy import encryption
 from participants.services import EnrolmentError
@@ -72,8 +72,8 @@ class EnrolmentPages:
                 preview = enrolment.check(trial, sheet, may_contact=may_contact(request))
                 pending_upload.forget(_user(request))
                 if preview.clean:
-                    draft = pending_upload.keep(trial, _user(request), text, contacts=sheet.has_contacts)
-                    request.session[WAITING] = draft.pk
+                    pending = pending_upload.keep(trial, _user(request), text, contacts=sheet.has_contacts)
+                    request.session[WAITING] = pending.pk
                 return self._shown(request, trial, preview)
             except (Unreadable, ImproperlyConfigured) as fault:
                 form.add_error("file", str(fault))
@@ -83,17 +83,17 @@ class EnrolmentPages:
     def _confirm(self, request: HttpRequest) -> HttpResponse:
         try:
             with transaction.atomic():
-                draft = pending_upload.waiting(_user(request), request.session.get(WAITING))
-                if draft is None:
+                pending = pending_upload.waiting(_user(request), request.session.get(WAITING))
+                if pending is None:
                     messages.error(request, "There is no file that waits to be confirmed. Upload it again.")
                     return HttpResponseRedirect(request.path)
-                trial, sheet = draft.trial, enrolment.read(pending_upload.text_of(draft))
+                trial, sheet = pending.trial, enrolment.read(pending_upload.text_of(pending))
                 result = enrolment.enrol_all(trial, sheet, may_contact=may_contact(request))
-                draft.delete()
+                pending.delete()
         except NotClean as fault:
             messages.error(request, "Something changed meanwhile: nobody was enrolled. Look at the rows below.")
             return self._shown(request, fault.trial, fault.preview)
-        except (EnrolmentError, encryption.CannotOpen) as fault:
+        except (EnrolmentError, encryption.CannotDecrypt) as fault:
             messages.error(request, str(fault))
             return HttpResponseRedirect(request.path)
         known = f" {result.known} were enrolled already." if result.known else ""
@@ -119,9 +119,9 @@ class EnrolmentPages:
             "columns": columns,
             "with_contact": with_contact,
             "rows": rows,
-            "new": counts[Verdict.NEW],
-            "known": counts[Verdict.KNOWN],
-            "wrong": counts[Verdict.WRONG],
+            "new": counts[RowCheck.NEW],
+            "known": counts[RowCheck.KNOWN],
+            "wrong": counts[RowCheck.WRONG],
         }
         return self._page(request, context, status=200 if preview.clean else 400)
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from participants import services
-from participants.admin.base import Act, DayForm, ReasonForm
+from participants.admin.base import ConfirmedAction, DayForm, ReasonForm
 from participants.forms import DayField
 from participants.models import Participant
 
@@ -32,7 +32,7 @@ class PauseDays(DayForm):
         self.fields["on"].label = "First day"
 
 
-class Begin(Act):
+class Begin(ConfirmedAction):
     title, button, done = "Begin without a connection", "Begin", "begun"
     says = "They take part by files: from invited to active. Who connects a device becomes active by that."
     form = ReasonForm
@@ -44,7 +44,7 @@ class Begin(Act):
         services.participant_begin(row, reason=asked["reason"])
 
 
-class PauseThem(Act):
+class PauseThem(ConfirmedAction):
     title, button, done = "Pause", "Pause", "paused"
     says = (
         "Days of a pause do not count, neither for nor against them. Their data are still collected, unless the "
@@ -65,7 +65,7 @@ class LastDay(DayForm):
         self.fields["on"].label = "Last day"
 
 
-class EndPause(Act):
+class EndPause(ConfirmedAction):
     title, button, done = "End the pause", "End the pause", "pauses ended"
     says = "Ends the pause that has no last day yet; the days after it count again."
     form = LastDay
@@ -77,7 +77,7 @@ class EndPause(Act):
         services.pause_end(row, ends_on=asked["on"], reason=asked["reason"])
 
 
-class Complete(Act):
+class Complete(ConfirmedAction):
     title, button, done = "Complete", "Complete", "completed"
     says = (
         "Their part is done. The day is the last that counts; an earlier end of monitoring stays. Nothing is fetched "
@@ -98,7 +98,7 @@ class FirstDayOut(DayForm):
         self.fields["on"].label = "First day that does not count"
 
 
-class Withdraw(Act):
+class Withdraw(ConfirmedAction):
     title, button, done, severe = "Withdraw", "Withdraw", "withdrawn", True
     says = (
         "They leave the trial. Nothing is fetched from this moment on, the access to their accounts is given back and "
@@ -113,4 +113,4 @@ class Withdraw(Act):
         services.participant_withdraw(row, on=asked["on"], reason=asked["reason"])
 
 
-ACTS: tuple[type[Act], ...] = (Begin, PauseThem, EndPause, Complete, Withdraw)
+ACTS: tuple[type[ConfirmedAction], ...] = (Begin, PauseThem, EndPause, Complete, Withdraw)

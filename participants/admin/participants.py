@@ -13,7 +13,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from participants import services
-from participants.admin.base import Act, ByService, Evidence, Kept, WithReason, changed
+from participants.admin.base import (
+    AuditReasonForm,
+    ConfirmedAction,
+    NoDeleteAdminMixin,
+    ReadOnlyAdminMixin,
+    ServiceAdminMixin,
+    changed,
+)
 from participants.admin.enrolment import EnrolmentPages
 from participants.admin.participant_actions import ACTS
 from participants.forms import LineField
@@ -34,7 +41,7 @@ else:  # Django's own classes take no type parameters when the program runs
 Status = Participant.Status
 
 
-class ParticipantForm(WithReason, ParticipantFormBase):
+class ParticipantForm(AuditReasonForm, ParticipantFormBase):
     """Left empty, the time zone is the trial's."""
 
     class Meta:
@@ -60,7 +67,7 @@ class ParticipantForm(WithReason, ParticipantFormBase):
         return cleaned
 
 
-class PauseInline(Evidence, PauseInlineBase):
+class PauseInline(ReadOnlyAdminMixin, PauseInlineBase):
     """To look at: a pause begins and ends by an act, and is corrected on its own page."""
 
     model = Pause
@@ -70,7 +77,7 @@ class PauseInline(Evidence, PauseInlineBase):
 
 
 @admin.register(Participant)
-class ParticipantAdmin(EnrolmentPages, Kept, ByService, ParticipantAdminBase):
+class ParticipantAdmin(EnrolmentPages, NoDeleteAdminMixin, ServiceAdminMixin, ParticipantAdminBase):
     """Nobody is deleted: who was enrolled by mistake is withdrawn, and erased if need be."""
 
     form = ParticipantForm
@@ -97,11 +104,11 @@ class ParticipantAdmin(EnrolmentPages, Kept, ByService, ParticipantAdminBase):
         ("Days", {"fields": ("time_zone", "monitoring_starts_on", "monitoring_ends_on")}),
     )
     # Acts that rooms above this one add: see `offer`.
-    acts: ClassVar[list[Act]] = [act() for act in ACTS]
+    acts: ClassVar[list[ConfirmedAction]] = [act() for act in ACTS]
     actions = [act.action() for act in acts]  # noqa: RUF012  Django's own way
 
     @classmethod
-    def offer(cls, act: Act) -> None:
+    def offer(cls, act: ConfirmedAction) -> None:
         """Add an act of another room to the list's actions and to each participant's page."""
         cls.acts.append(act)
         cls.actions.append(act.action())
@@ -174,7 +181,7 @@ class PauseForm(PauseFormBase):
 
 
 @admin.register(Pause)
-class PauseAdmin(ByService, PauseAdminBase):
+class PauseAdmin(ServiceAdminMixin, PauseAdminBase):
     form = PauseForm
     list_display = ("participant", "trial", "starts_on", "ends_on", "reason")
     list_filter = ("participant__trial", ("ends_on", admin.EmptyFieldListFilter))

@@ -16,7 +16,15 @@ from django.http import HttpRequest
 
 from participants import services
 from participants.accounts.staff_rights import check_grants, may_edit
-from participants.admin.base import Act, ByService, Kept, ReasonForm, Recorded, WithReason, changed
+from participants.admin.base import (
+    AuditedAdminMixin,
+    AuditReasonForm,
+    ConfirmedAction,
+    NoDeleteAdminMixin,
+    ReasonForm,
+    ServiceAdminMixin,
+    changed,
+)
 from participants.audit import record
 from participants.models import Membership, User
 from participants.user_input import canonical_address
@@ -88,7 +96,7 @@ class ByEditor:
 
 
 @admin.register(User)
-class UserAdmin(Kept, Recorded, ByEditor, UserAdminBase):
+class UserAdmin(NoDeleteAdminMixin, AuditedAdminMixin, ByEditor, UserAdminBase):
     """Nobody is deleted: the trail names them. Take `active` away and they cannot sign in.
 
     Staff change nobody who holds more rights than they do, and only a superuser makes one.
@@ -141,13 +149,13 @@ admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class GroupAdmin(Recorded, ByEditor, GroupAdminBase):
+class GroupAdmin(AuditedAdminMixin, ByEditor, GroupAdminBase):
     """What a group may do is given to each of its members, and recorded like it."""
 
     form = GroupForm
 
 
-class MembershipForm(WithReason, MembershipFormBase):
+class MembershipForm(AuditReasonForm, MembershipFormBase):
     class Meta:
         model = Membership
         fields = ("user", "trial", "role", "site", "digest_at")
@@ -161,7 +169,7 @@ class MembershipForm(WithReason, MembershipFormBase):
         return cleaned
 
 
-class EndMembership(Act):
+class EndMembership(ConfirmedAction):
     title, button, done, severe = "End the membership", "End", "memberships ended", True
     says = "From this moment they see nothing of the trial any more. What they did is kept."
     form = ReasonForm
@@ -175,7 +183,7 @@ class EndMembership(Act):
 
 
 @admin.register(Membership)
-class MembershipAdmin(Kept, ByService, MembershipAdminBase):
+class MembershipAdmin(NoDeleteAdminMixin, ServiceAdminMixin, MembershipAdminBase):
     """Ended, never deleted, so that the past can be told. Another role or site is a new membership."""
 
     form = MembershipForm

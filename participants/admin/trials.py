@@ -19,7 +19,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from participants import services, trial_closing
-from participants.admin.base import ByService, Evidence, Kept, WithReason, changed
+from participants.admin.base import AuditReasonForm, NoDeleteAdminMixin, ReadOnlyAdminMixin, ServiceAdminMixin, changed
 from participants.admin_site import Choosing
 from participants.models import Membership, Protocol, Site, Trial
 
@@ -61,7 +61,7 @@ class MembershipInline(Choosing, MembershipInlineBase):
         return False
 
 
-class ProtocolInline(Evidence, ProtocolInlineBase):
+class ProtocolInline(ReadOnlyAdminMixin, ProtocolInlineBase):
     """The versions of the rules, to look at. A change is a new version, made on its own page."""
 
     model = Protocol
@@ -81,7 +81,7 @@ KEPT = (
 )
 
 
-class TrialForm(WithReason, TrialFormBase):
+class TrialForm(AuditReasonForm, TrialFormBase):
     """Closing a trial is asked twice: the first answer says what it ends."""
 
     close = forms.BooleanField(label="Close it", required=False)
@@ -105,7 +105,7 @@ class TrialForm(WithReason, TrialFormBase):
 
 
 @admin.register(Trial)
-class TrialAdmin(Kept, ByService, TrialAdminBase):
+class TrialAdmin(NoDeleteAdminMixin, ServiceAdminMixin, TrialAdminBase):
     """Creating a trial also makes version 1 of its protocol, with the default thresholds. It is closed, not deleted."""
 
     form = TrialForm
@@ -180,7 +180,7 @@ class ProtocolForm(ProtocolFormBase):
 
 
 @admin.register(Protocol)
-class ProtocolAdmin(Kept, ByService, ProtocolAdminBase):
+class ProtocolAdmin(NoDeleteAdminMixin, ServiceAdminMixin, ProtocolAdminBase):
     """Versions are added, never edited; `from` in the address starts the next one with the values of another."""
 
     form = ProtocolForm
@@ -212,14 +212,14 @@ class ProtocolAdmin(Kept, ByService, ProtocolAdminBase):
         services.protocol_revise(obj, today=timezone.now().date())
 
 
-class SiteForm(WithReason, SiteFormBase):
+class SiteForm(AuditReasonForm, SiteFormBase):
     class Meta:
         model = Site
         fields = ("trial", "code", "name", "phone", "email")
 
 
 @admin.register(Site)
-class SiteAdmin(ByService, SiteAdminBase):
+class SiteAdmin(ServiceAdminMixin, SiteAdminBase):
     form = SiteForm
     list_display = ("name", "code", "trial", "phone", "email")
     list_filter = ("trial",)

@@ -89,29 +89,33 @@ class AuditParameters(Parameters):
 FIELDS = {"actor": "actor_name__iexact", "action": "action", "via": "via", "start": "at__gte", "end": "at__lt"}
 
 
-class Trail(ResourceSet):
-    """Entries, the newest first."""
+class AuditLogViewSet(ResourceSet):
+    """Audit entries, the newest first: what both resources share."""
 
     serializer_class = AuditEntrySerializer
     queryset = AuditEntry.objects.none()
 
-    def told(self, entries: QuerySet[AuditEntry], people: ParticipantQuerySet, asked: dict[str, Any]) -> Response:
-        """A page of these entries, narrowed. `people`: those whom `participant` may name."""
-        found = entries.filter(**{FIELDS[name]: value for name, value in asked.items() if name in FIELDS})
-        if "participant" in asked:
-            found = found.filter(
-                participant__in=list(people.with_study_id(asked["participant"]).values_list("pk", flat=True)[:100])
+    def entries_response(
+        self, entries: QuerySet[AuditEntry], participants: ParticipantQuerySet, params: dict[str, Any]
+    ) -> Response:
+        """A page of these entries, narrowed. `participants`: those whom `participant` may name."""
+        rows = entries.filter(**{FIELDS[name]: value for name, value in params.items() if name in FIELDS})
+        if "participant" in params:
+            rows = rows.filter(
+                participant__in=list(
+                    participants.with_study_id(params["participant"]).values_list("pk", flat=True)[:100]
+                )
             )
         self.paginator.ordering = ("-id",)  # type: ignore[union-attr]
-        page = self.paginate_queryset(found.select_related("trial", "detail")) or []
+        page = self.paginate_queryset(rows.select_related("trial", "detail")) or []
         # A look has no detail that would tell whose record it is.
-        seen = Participant.objects.filter(pk__in={one.participant_id for one in page})
+        seen = Participant.objects.filter(pk__in={entry.participant_id for entry in page})
         context = {"study_ids": dict(seen.values_list("pk", "study_id"))}
         return self.get_paginated_response(AuditEntrySerializer(page, many=True, context=context).data)
 
 
 @resource("trust", "code")
-class TrialAuditSet(Trail):
+class TrialAuditSet(AuditLogViewSet):
     """A trial's audit trail, for managers of the whole trial."""
 
     @extend_schema(
@@ -121,15 +125,15 @@ class TrialAuditSet(Trail):
         responses={200: AuditEntrySerializer(many=True), 403: None},
     )
     def list(self, request: Request, code: str) -> Response:
-        asked = AuditParameters.read(request)
+        params = AuditParameters.read(request)
         trial = self.trial(code, led=True)
         record("audit.list", trial=trial)
         entries = AuditEntry.objects.visible_to(self.user).filter(trial=trial)
-        return self.told(entries, Participant.objects.filter(trial=trial), asked)
+        return self.entries_response(entries, Participant.objects.filter(trial=trial), params)
 
 
 @resource("trust")
-class AuditSet(Trail):
+class AuditSet(AuditLogViewSet):
     """The whole audit trail, for staff who may view it; with a token of some trials, that of those."""
 
     @extend_schema(
@@ -139,11 +143,11 @@ class AuditSet(Trail):
         responses={200: AuditEntrySerializer(many=True), 403: None},
     )
     def list(self, request: Request) -> Response:
-        asked = AuditParameters.read(request)
+        params = AuditParameters.read(request)
         if not reads_whole_trail(self.user):
             raise PermissionDenied("Only staff with the permission to view audit entries may read the whole trail.")
         record("audit.list")
-        people = Participant.objects.all()
+        participants = Participant.objects.all()
         if self.user.token_trials is not None:
-            people = people.filter(trial__in=self.user.token_trials)
-        return self.told(AuditEntry.objects.visible_to(self.user), people, asked)
+            participants = participants.filter(trial__in=self.user.token_trials)
+        return self.entries_response(AuditEntry.objects.visible_to(self.user), participants, params)

@@ -41,8 +41,8 @@ class ContactView(ResourceView):
     def _answer(self, participant: Participant) -> Response:
         try:
             details = contacts.contact_open(participant)
-        except encryption.CannotOpen:
-            said = "The contact data were sealed with a key that this site does not have."
+        except encryption.CannotDecrypt:
+            said = "The contact data were encrypted with a key that this site does not have."
             raise Problem(409, "It cannot be opened.", said) from None
         reach = contacts.reach(contacts.contact_of(participant))
         shown = {

@@ -1,8 +1,8 @@
 """The chain's head, kept outside the database too: who rolls the database back to an earlier state does not reach it.
 
-A small file, or an object of a bucket (settings.AUDIT_HEAD), with the last sealed position and its mac for each
+A small file, or an object of a bucket (settings.AUDIT_HEAD), with the last position and its mac for each
 database: by the cluster's identifier and the database's number, which a restore of the whole cluster keeps. Of files,
-each host has its own, with what it sealed last.
+each host has its own, with the checkpoint it made last.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Makes the audit trail tamper-evident: each entry is authenticated, and all are chained in the order of sealing.
+"""Hash chain of the audit trail: each entry is authenticated, and checkpoints link all of them in an order.
 
-An entry carries an HMAC-SHA-256 over its own columns from the moment it is written. Sealing (each minute) links it:
-a link's HMAC covers the link before it. The head's covers the last position, so that links cut off at the end are
-missed too; it is there from the beginning, so that a trail that was emptied is missed as well. Whoever can write to the
-database but does not hold AUDIT_KEYS can make none of these; that they put an earlier state back is told by the head
-that is kept outside (participants.audit.chain_head). What nothing tells: docs/trust.md.
+An entry carries an HMAC-SHA-256 over its own columns from the moment it is written. Within a minute it gets a
+checkpoint: a link of the chain, whose HMAC covers the link before it. The head's covers the last position, so that
+links cut off at the end are missed too; it is there from the beginning, so that a trail that was emptied is missed as
+well. Whoever can write to the database but does not hold AUDIT_KEYS can make none of these; that they put an earlier
+state back is told by the head that is kept outside (participants.audit.chain_head). What nothing tells: docs/trust.md.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from django.utils import timezone
 
 from participants.after_commit import after_commit
 from participants.audit import chain_head
-from participants.models import AuditDetail, AuditEntry, AuditHead, AuditSeal
+from participants.models import AuditCheckpoint, AuditDetail, AuditEntry, AuditHead
 from participants.s3 import StoreFault
 
 log = logging.getLogger(__name__)
 
-LOCK = 0x57_54_41_55  # one sealer at a time
-# Entries older than this are sealed or belong to a transaction that is not ours: verify looks at all of them.
+LOCK = 0x57_54_41_55  # one process makes checkpoints at a time
+# Entries older than this have their checkpoint or belong to a foreign transaction: verify checks all of them.
 LATE = dt.timedelta(days=2)
 ROLLED_BACK = "the database was put back to an earlier state (after a restore: reapply_erasures)"
 CHUNK = 5_000
@@ -73,12 +73,13 @@ def authenticate(entry: AuditEntry) -> tuple[str, str]:
 
 def _link(before: str, position: int, entry: tuple[int, str], key_id: str = "") -> tuple[str, str]:
     """The mac of a link: over the one before it, its position, and its entry's id and mac."""
+    # "seal" is what checkpoints were called first: it is part of every HMAC that was ever made.
     return _mac(["seal", before, position, *entry], key_id)
 
 
 def begin() -> None:
     """The head of an empty trail, once: a trail without one was tampered with."""
-    if AuditHead.objects.exists() or AuditSeal.objects.exists() or AuditEntry.objects.exists():
+    if AuditHead.objects.exists() or AuditCheckpoint.objects.exists() or AuditEntry.objects.exists():
         return
     AuditHead.objects.create(pk=1, **first())
 
@@ -90,39 +91,39 @@ def first() -> dict[str, Any]:
 
 
 @transaction.atomic
-def seal() -> int:
-    """Chain the entries that are not chained yet; their number.
+def checkpoint() -> int:
+    """Make checkpoints of the entries that have none yet; their number.
 
-    Does nothing while another process seals, and where the chain does not end at its head or where the one that is
+    Does nothing while another process does, and where the chain does not end at its head or where the one that is
     kept outside is not in it: what was cut off must stay visible (`faults`) and not be covered by new links.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
         if not cursor.fetchone()[0]:
             return 0
-    sealed = AuditSeal.objects.filter(
+    checkpoints = AuditCheckpoint.objects.filter(
         entry_id__in=AuditEntry.objects.filter(at__gte=timezone.now() - LATE).values("pk")
     )
     waiting = (
         AuditEntry.objects.filter(at__gte=timezone.now() - LATE)
-        .exclude(pk__in=sealed.values("entry_id"))
+        .exclude(pk__in=checkpoints.values("entry_id"))
         .order_by("pk")
         .values_list("pk", "mac")
     )
-    last = AuditSeal.objects.order_by("-position").first()
+    last = AuditCheckpoint.objects.order_by("-position").first()
     position, before = (last.position, last.mac) if last else (0, "")
     if position != AuditHead.objects.filter(pk=1).values_list("position", flat=True).first():
         return 0
     if outside := list(_faults_of_outside()):
-        log.error("the audit trail is not sealed: %s", " ".join(outside))
+        log.error("the audit trail gets no checkpoints: %s", " ".join(outside))
         return 0
     links = []
     for entry in waiting:
         position += 1
         key_id, before = _link(before, position, entry)
-        links.append(AuditSeal(position=position, entry_id=entry[0], key_id=key_id, mac=before))
+        links.append(AuditCheckpoint(position=position, entry_id=entry[0], key_id=key_id, mac=before))
     if links:
-        AuditSeal.objects.bulk_create(links, batch_size=CHUNK)
+        AuditCheckpoint.objects.bulk_create(links, batch_size=CHUNK)
         key_id, mac = _mac(["head", position, before])
         AuditHead.objects.filter(pk=1).update(position=position, key_id=key_id, mac=mac)
     if position:
@@ -156,7 +157,7 @@ def restored() -> tuple[chain_head.Head | None, chain_head.Head] | None:
 
 def head() -> tuple[int, str]:
     """The chain's last position and mac: noted elsewhere, they prove later that nothing before them was changed."""
-    last = AuditSeal.objects.order_by("-position").first()
+    last = AuditCheckpoint.objects.order_by("-position").first()
     return (last.position, last.mac) if last else (0, "")
 
 
@@ -182,31 +183,31 @@ def faults(*, noted: tuple[int, str] | None = None) -> Iterator[str]:
     yield from _faults_of_entries()
 
 
-def batched(links: Iterable[AuditSeal], size: int) -> Iterator[list[AuditSeal]]:
+def batched(links: Iterable[AuditCheckpoint], size: int) -> Iterator[list[AuditCheckpoint]]:
     """Lists of so many, the last one shorter."""
     rest = iter(links)
     while chunk := list(islice(rest, size)):
         yield chunk
 
 
-def _links() -> Iterator[tuple[AuditSeal, str | None]]:
+def _links() -> Iterator[tuple[AuditCheckpoint, str | None]]:
     """The chain in its order, each link with the mac of its entry, or None where that is gone."""
-    for links in batched(AuditSeal.objects.order_by("position").iterator(CHUNK), CHUNK):
+    for links in batched(AuditCheckpoint.objects.order_by("position").iterator(CHUNK), CHUNK):
         macs = dict(AuditEntry.objects.filter(pk__in=[link.entry_id for link in links]).values_list("pk", "mac"))
         yield from ((link, macs.get(link.entry_id)) for link in links)
 
 
-def _faults_of_link(link: AuditSeal, mac: str | None, before: str) -> Iterator[str]:
+def _faults_of_link(link: AuditCheckpoint, mac: str | None, before: str) -> Iterator[str]:
     if mac is None:
-        yield f"Entry {link.entry_id} was deleted: its seal {link.position} is left."
+        yield f"Entry {link.entry_id} was deleted: its checkpoint {link.position} is left."
         return
     try:
         _, expected = _link(before, link.position, (link.entry_id, mac), link.key_id)
     except NoSuchKey as missing:
-        yield f"Seal {link.position} needs the key {missing}: put it back at the end of AUDIT_KEYS."
+        yield f"Checkpoint {link.position} needs the key {missing}: put it back at the end of AUDIT_KEYS."
         return
     if not hmac.compare_digest(expected, link.mac):
-        yield f"Seal {link.position} does not fit what is before it, or entry {link.entry_id} was changed."
+        yield f"Checkpoint {link.position} does not fit what is before it, or entry {link.entry_id} was changed."
 
 
 def _faults_of_head(position: int, before: str) -> Iterator[str]:
@@ -243,16 +244,16 @@ def _faults_of_outside() -> Iterator[str]:
     last, _ = head()
     if last < position:
         yield f"The chain ends at {last}, before position {position} that is kept outside the database: {ROLLED_BACK}."
-    elif position and AuditSeal.objects.filter(position=position).values_list("mac", flat=True).first() != mac:
+    elif position and AuditCheckpoint.objects.filter(position=position).values_list("mac", flat=True).first() != mac:
         yield f"Position {position} is not the one that is kept outside the database: {ROLLED_BACK}."
 
 
 def _faults_of_entries() -> Iterator[str]:
-    """Entries against their own mac and detail, those that should have been sealed long ago, and copies."""
+    """Entries against their own mac and detail, those that should have had a checkpoint long ago, and copies."""
     late = timezone.now() - LATE
-    sealed = AuditSeal.objects.filter(entry_id=OuterRef("pk"))
-    for pk in AuditEntry.objects.filter(~Exists(sealed), at__lt=late).values_list("pk", flat=True).iterator():
-        yield f"Entry {pk} was never sealed."
+    checkpoints = AuditCheckpoint.objects.filter(entry_id=OuterRef("pk"))
+    for pk in AuditEntry.objects.filter(~Exists(checkpoints), at__lt=late).values_list("pk", flat=True).iterator():
+        yield f"Entry {pk} never got a checkpoint."
     twice = AuditEntry.objects.order_by().values("mac").annotate(first=Min("pk"), n=Count("pk")).filter(n__gt=1)
     for pk in twice.values_list("first", flat=True).order_by("first").iterator():
         yield f"Entry {pk} was copied: another one has its mac."

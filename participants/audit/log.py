@@ -84,7 +84,7 @@ def record(
     return _append(action, [(participant, trial or (participant.trial if participant else None), detail)], thing)[0]
 
 
-def looked(
+def record_view(
     participants: Participant | Iterable[Participant], action: str = "participant.view", *, part: bool = False
 ) -> None:
     """Record that participants' data were read: one entry each.

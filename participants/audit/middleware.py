@@ -1,4 +1,4 @@
-"""Tells the audit trail who acts: whoever sent the request, and by which door they came."""
+"""Tells the audit trail who acts: whoever sent the request, and by which channel they came."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponseBase
 from participants.audit import acting
 from participants.models import Via
 
-DOORS = (("/admin/", Via.ADMIN), ("/api/", Via.API), ("/data/", Via.API))
+CHANNELS = (("/admin/", Via.ADMIN), ("/api/", Via.API), ("/data/", Via.API))
 
 
 def audit_context(ask: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
@@ -18,7 +18,7 @@ def audit_context(ask: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[H
 
     def answer(request: HttpRequest) -> HttpResponseBase:
         request_id = getattr(request, "request_id", "") or uuid.uuid4().hex
-        via = next((door for path, door in DOORS if request.path_info.startswith(path)), Via.PAGE)
+        via = next((channel for path, channel in CHANNELS if request.path_info.startswith(path)), Via.PAGE)
         with acting(via=via, request=request, request_id=request_id):
             return ask(request)
 

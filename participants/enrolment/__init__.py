@@ -11,7 +11,7 @@ from participants.enrolment.parsing import (
     template,
 )
 from participants.enrolment.services import Enrolled, NotClean, enrol_all
-from participants.enrolment.validation import Preview, Row, Verdict, check
+from participants.enrolment.validation import Preview, Row, RowCheck, check
 
 __all__ = [
     "COLUMNS",
@@ -21,9 +21,9 @@ __all__ = [
     "NotClean",
     "Preview",
     "Row",
+    "RowCheck",
     "Sheet",
     "Unreadable",
-    "Verdict",
     "check",
     "decoded",
     "enrol_all",

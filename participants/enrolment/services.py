@@ -8,7 +8,7 @@ from django.db import transaction
 
 from participants import audit
 from participants.enrolment.parsing import Sheet
-from participants.enrolment.validation import Preview, Verdict, check
+from participants.enrolment.validation import Preview, RowCheck, check
 from participants.models import Participant, Trial
 from participants.privacy import contacts
 from participants.services import changed_together, participant_enrol
@@ -51,7 +51,7 @@ def enrol_all(trial: Trial, sheet: Sheet, *, may_contact: bool) -> Enrolled:
             if row.contact:
                 contacts.contact_store(person, **row.contact)
             people.append(person)
-    known = preview.counts[Verdict.KNOWN]
+    known = preview.counts[RowCheck.KNOWN]
     if people:
         audit.record("participant.enrol_file", trial=trial, new={"enrolled": len(people), "enrolled_already": known})
     return Enrolled(people, known)

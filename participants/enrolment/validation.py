@@ -29,8 +29,8 @@ DAY_FIRST = re.compile(r"(\d{1,2})\.\s?(\d{1,2})\.\s?(\d{4})\Z")
 NAME_LENGTH = 200
 
 
-class Verdict(StrEnum):
-    """What becomes of a row."""
+class RowCheck(StrEnum):
+    """The outcome of a row's check: what becomes of it."""
 
     NEW = "will be enrolled"
     KNOWN = "enrolled already"
@@ -39,7 +39,7 @@ class Verdict(StrEnum):
 
 @dataclass(slots=True)
 class Row:
-    """A row with its verdict. `problems`: by column; under "" what concerns the row as a whole.
+    """A row and what its check found. `problems`: by column; under "" what concerns the row as a whole.
 
     `values` and `contact` are what the services take; contact is None where the row tells nothing of it.
     """
@@ -52,23 +52,23 @@ class Row:
     known: bool = False
 
     @property
-    def verdict(self) -> Verdict:
+    def row_check(self) -> RowCheck:
         if self.problems:
-            return Verdict.WRONG
-        return Verdict.KNOWN if self.known else Verdict.NEW
+            return RowCheck.WRONG
+        return RowCheck.KNOWN if self.known else RowCheck.NEW
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """All rows with their verdicts. `problems`: what forbids the file as a whole."""
+    """All rows with what their checks found. `problems`: what forbids the file as a whole."""
 
     columns: tuple[str, ...]
     rows: list[Row]
     problems: list[str]
 
     @property
-    def counts(self) -> Counter[Verdict]:
-        return Counter(row.verdict for row in self.rows)
+    def counts(self) -> Counter[RowCheck]:
+        return Counter(row.row_check for row in self.rows)
 
     @property
     def clean(self) -> bool:

@@ -1,12 +1,12 @@
 """Who takes part in what, and who did what: people and their trials, the audit trail, tokens."""
 
-from participants.models.accounts import ColleagueInvitation, EnrolmentDraft, SignIn
+from participants.models.accounts import ColleagueInvitation, EnrolmentPreview, SignIn
 from participants.models.audit import (
     ApiToken,
+    AuditCheckpoint,
     AuditDetail,
     AuditEntry,
     AuditHead,
-    AuditSeal,
     IdempotencyKey,
     Via,
 )
@@ -29,15 +29,15 @@ __all__ = [
     "CODE",
     "SERVICE_DOMAIN",
     "ApiToken",
+    "AuditCheckpoint",
     "AuditDetail",
     "AuditEntry",
     "AuditHead",
-    "AuditSeal",
     "ColleagueInvitation",
     "Consent",
     "ConsentDocument",
     "Contact",
-    "EnrolmentDraft",
+    "EnrolmentPreview",
     "Erasure",
     "IdempotencyKey",
     "Membership",

@@ -32,7 +32,7 @@ class SignIn(models.Model):
         return f"{self.user_id} {self.at:%Y-%m-%d %H:%M} {self.outcome}"
 
 
-class EnrolmentDraft(models.Model):
+class EnrolmentPreview(models.Model):
     """A file of people to enrol that waits for its confirmation (participants.enrolment.pending_upload).
 
     An erasure in its trial takes it away, whomever it names; so does an hour's sweep once the session is over.
@@ -40,9 +40,12 @@ class EnrolmentDraft(models.Model):
 
     trial = models.ForeignKey(Trial, models.CASCADE, related_name="+")
     user = models.ForeignKey(User, models.CASCADE, related_name="+")
-    sealed = models.BooleanField()
+    encrypted = models.BooleanField(db_column="sealed")
     text = models.TextField()
     made_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        db_table = "participants_enrolmentdraft"
 
     def __str__(self) -> str:
         return f"file {self.pk} of {self.user_id}"

@@ -14,7 +14,7 @@ from participants.querysets import AuditQuerySet
 
 
 class Via(models.TextChoices):
-    """By which door somebody came."""
+    """The channel by which somebody came."""
 
     PAGE = "page", "page"
     ADMIN = "admin", "administration"
@@ -27,7 +27,8 @@ class AuditEntry(models.Model):
     """Somebody did or looked at something. Appended by participants.audit alone; the database refuses any change.
 
     Whom it names is kept by number and without a constraint: an entry outlives users, trials and participants.
-    `mac` authenticates the entry itself (participants.audit.hash_chain); the order of all entries is kept by AuditSeal.
+    `mac` authenticates the entry itself (participants.audit.hash_chain); the order of all entries is kept
+    by AuditCheckpoint.
     """
 
     at = models.DateTimeField()
@@ -86,23 +87,24 @@ class AuditDetail(models.Model):
         return f"detail of {self.entry_id}"
 
 
-class AuditSeal(models.Model):
-    """A link of the chain over all entries, in the order in which they were sealed: positions have no holes.
+class AuditCheckpoint(models.Model):
+    """A link of the chain over all entries, in the order in which they were given checkpoints: positions have no holes.
 
-    `entry_id` is a number without a constraint, so that a deleted entry leaves its seal behind.
+    `entry_id` is a number without a constraint, so that a deleted entry leaves its checkpoint behind.
     """
 
     position = models.BigIntegerField(primary_key=True)
     entry_id = models.BigIntegerField(unique=True)
     key_id = models.CharField(max_length=8)
     mac = models.CharField(max_length=64)  # over the mac before it and the entry's own
-    sealed_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(db_column="sealed_at", default=timezone.now)
 
     class Meta:
+        db_table = "participants_auditseal"
         ordering = ("position",)
 
     def __str__(self) -> str:
-        return f"seal {self.position}"
+        return f"checkpoint {self.position}"
 
 
 class AuditHead(models.Model):
@@ -153,7 +155,7 @@ class IdempotencyKey(models.Model):
     status = models.PositiveSmallIntegerField(null=True)  # null: being worked on
     headers = models.JSONField(default=dict)
     rights = models.JSONField(default=list, db_default=Value([], models.JSONField()))  # participants.write_rights
-    sealed_body = models.TextField(blank=True)  # answers may hold an invitation's link
+    encrypted_body = models.TextField(db_column="sealed_body", blank=True)  # answers may hold an invitation's link
 
     class Meta:
         constraints = (

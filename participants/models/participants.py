@@ -118,16 +118,16 @@ class Pause(models.Model):
 
 
 class Contact(models.Model):
-    """How to reach a participant. Apart from everything else, sealed (participants.privacy.encryption), with its own
+    """How to reach a participant. Apart from everything else, encrypted (participants.privacy.encryption), with its own
     permission.
 
     Read and written by participants.privacy.contacts alone.
     """
 
     participant = models.OneToOneField(Participant, models.CASCADE, primary_key=True, related_name="contact")
-    sealed_name = models.TextField(blank=True, editable=False)
-    sealed_email = models.TextField(blank=True, editable=False)
-    sealed_phone = models.TextField(blank=True, editable=False)
+    encrypted_name = models.TextField(db_column="sealed_name", blank=True, editable=False)
+    encrypted_email = models.TextField(db_column="sealed_email", blank=True, editable=False)
+    encrypted_phone = models.TextField(db_column="sealed_phone", blank=True, editable=False)
     language = models.CharField(max_length=8, default="en", help_text="Of what we write to them: en, nl, de, ...")
     opted_out_at = models.DateTimeField(null=True, blank=True)
     bounced_at = models.DateTimeField(null=True, blank=True)

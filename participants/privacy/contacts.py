@@ -1,6 +1,6 @@
-"""How to reach a participant: the only module that seals and opens name, e-mail address and telephone number.
+"""How to reach a participant: the only module that encrypts and decrypts name, e-mail address and telephone number.
 
-Nothing here is ever logged, and no sealed text leaves it. Whoever only needs to know whether they can be written to
+Nothing here is ever logged, and no encrypted text leaves it. Whoever only needs to know whether they can be written to
 asks `reach`, which opens nothing.
 """
 
@@ -60,8 +60,8 @@ def reach(contact: Contact | None) -> Reach:
         return Reach()
     return Reach(
         language=contact.language,
-        has_email=bool(contact.sealed_email),
-        has_phone=bool(contact.sealed_phone),
+        has_email=bool(contact.encrypted_email),
+        has_phone=bool(contact.encrypted_phone),
         opted_out_at=contact.opted_out_at,
         bounced_at=contact.bounced_at,
         bounce_reason=contact.bounce_reason,
@@ -77,7 +77,7 @@ def contact_of(participant: Participant) -> Contact | None:
 def contact_store(
     participant: Participant, *, name: str = "", email: str = "", phone: str = "", language: str = DEFAULT_LANGUAGE
 ) -> Contact:
-    """Seal and store how to reach them; replaces what was there. Another address than before is not a bounced one.
+    """Encrypt and store how to reach them; replaces what was there. Another address than before is not a bounced one.
 
     Raises django's ValidationError, also for somebody erased; ImproperlyConfigured where no key is set.
     """
@@ -96,10 +96,10 @@ def contact_store(
     contact = Contact.objects.select_for_update().filter(participant=participant).first()
     if contact is None:
         contact = Contact(participant=participant)
-    elif _opened(contact.sealed_email) != email:
+    elif _decrypted(contact.encrypted_email) != email:
         contact.bounced_at, contact.bounce_reason = None, ""
-    contact.sealed_name, contact.sealed_email, contact.sealed_phone = (
-        encryption.seal(text) if text else "" for text in (name, email, phone)
+    contact.encrypted_name, contact.encrypted_email, contact.encrypted_phone = (
+        encryption.encrypt(text) if text else "" for text in (name, email, phone)
     )
     contact.language = language
     contact.save()
@@ -110,7 +110,7 @@ def contact_store(
 
 
 def contact_open(participant: Participant) -> Details:
-    """Their name, e-mail address and telephone number; empty where unknown. Recorded. Raises encryption.CannotOpen."""
+    """Their name, e-mail address and telephone number; empty where unknown. Recorded. Raises CannotDecrypt."""
     contact = contact_of(participant)
     record("contact.open", participant=participant)
     return contact_export(contact) if contact else Details()
@@ -119,9 +119,11 @@ def contact_open(participant: Participant) -> Details:
 def contact_export(contact: Contact) -> Details:
     """The same for the file of everything about a participant, the making of which is recorded as subject.export.
 
-    Nobody else opens it this way. Raises encryption.CannotOpen.
+    Nobody else opens it this way. Raises encryption.CannotDecrypt.
     """
-    return Details(_opened(contact.sealed_name), _opened(contact.sealed_email), _opened(contact.sealed_phone))
+    return Details(
+        _decrypted(contact.encrypted_name), _decrypted(contact.encrypted_email), _decrypted(contact.encrypted_phone)
+    )
 
 
 @transaction.atomic
@@ -131,8 +133,8 @@ def contact_remove(participant: Participant) -> None:
         record("contact.remove", participant=participant)
 
 
-def _opened(sealed: str) -> str:
-    return encryption.unseal(sealed) if sealed else ""
+def _decrypted(encrypted: str) -> str:
+    return encryption.decrypt(encrypted) if encrypted else ""
 
 
 def opt_out(participant: Participant, *, now: dt.datetime) -> None:

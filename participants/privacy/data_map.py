@@ -15,7 +15,7 @@ STAYS: tuple[type[Model], ...] = (AuditEntry, AuditDetail, Erasure)
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class DataInventoryEntry:
     """A table with rows about participants. `path`: the lookup that leads from a row to the participant."""
 
     model: type[Model]
@@ -27,7 +27,7 @@ class Holding:
 
 
 @cache
-def holdings() -> tuple[Holding, ...]:
+def data_inventory() -> tuple[DataInventoryEntry, ...]:
     """Every table with a path to Participant, the furthest first: rows that hang on others come before those."""
     found: dict[type[Model], str] = {Participant: "pk"}
     news = True
@@ -44,7 +44,7 @@ def holdings() -> tuple[Holding, ...]:
                     found[model] = field.name if target is Participant else f"{field.name}__{found[target]}"
                     news = True
                     break
-    return tuple(Holding(model, path) for model, path in reversed(found.items()) if model is not Participant)
+    return tuple(DataInventoryEntry(model, path) for model, path in reversed(found.items()) if model is not Participant)
 
 
 def _weak(field: ForeignKey[Model, Model]) -> bool:

@@ -27,7 +27,7 @@ BOUNCES_EACH, WITHOUT_EACH = 9, 13  # every so many: an address that is refused;
 def demo_contacts_ensure(trial: Trial) -> int:
     """Give each participant of a demo trial who has no contact an invented one, and each site a telephone number.
 
-    Returns how many contacts were made. Nothing in trials that are no demo, nor where no key is set to seal with.
+    Returns how many contacts were made. Nothing in trials that are no demo, nor where no key is set to encrypt with.
     """
     if not trial.is_demo or not settings.TOKEN_KEYS:
         return 0

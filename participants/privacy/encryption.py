@@ -1,6 +1,6 @@
-"""Secrets at rest (vendors' tokens, contact data), so that a stolen database opens nobody's account.
+"""Encryption of secrets at rest (vendors' tokens, contact data), so that a stolen database opens nobody's account.
 
-Sealed with the newest of TOKEN_KEYS, opened with any of them, so that keys can be rotated.
+The newest of TOKEN_KEYS encrypts, any of them decrypts, so that keys can be rotated.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 
-class CannotOpen(Exception):
-    """None of the keys opens this: the key it was sealed with has been taken from TOKEN_KEYS."""
+class CannotDecrypt(Exception):
+    """None of the keys decrypts this: the key it was encrypted with has been taken from TOKEN_KEYS."""
 
 
 @lru_cache(maxsize=4)
@@ -26,37 +26,37 @@ def _keys(secrets: tuple[str, ...]) -> MultiFernet:
     return MultiFernet([Fernet(base64.urlsafe_b64encode(hashlib.sha256(s.encode()).digest())) for s in secrets])
 
 
-def seal(text: str) -> str:
-    """Encrypt and authenticate. Raises ImproperlyConfigured where no key is set."""
+def encrypt(text: str) -> str:
+    """Encrypt and authenticate a text with the newest key. Raises ImproperlyConfigured where no key is set."""
     return _keys(tuple(settings.TOKEN_KEYS)).encrypt(text.encode()).decode()
 
 
-def unseal(sealed: str) -> str:
-    """What was sealed. Raises CannotOpen."""
+def decrypt(encrypted: str) -> str:
+    """The text that was encrypted, under whichever key. Raises CannotDecrypt."""
     try:
-        return _keys(tuple(settings.TOKEN_KEYS)).decrypt(sealed.encode()).decode()
+        return _keys(tuple(settings.TOKEN_KEYS)).decrypt(encrypted.encode()).decode()
     except InvalidToken:
-        raise CannotOpen("No key in TOKEN_KEYS opens this: put the old key back at the list's end.") from None
+        raise CannotDecrypt("No key in TOKEN_KEYS opens this: put the old key back at the list's end.") from None
 
 
-def newest(sealed: str) -> bool:
-    """Whether the first of TOKEN_KEYS opens this, so that the others are not needed for it."""
+def under_newest_key(encrypted: str) -> bool:
+    """Whether the first of TOKEN_KEYS decrypts this, so that the others are not needed for it."""
     try:
-        _keys(tuple(settings.TOKEN_KEYS[:1])).decrypt(sealed.encode())
+        _keys(tuple(settings.TOKEN_KEYS[:1])).decrypt(encrypted.encode())
     except InvalidToken:
         return False
     return True
 
 
-def opens(sealed: str) -> bool:
-    """Whether any of TOKEN_KEYS opens this."""
+def can_decrypt(encrypted: str) -> bool:
+    """Whether any of TOKEN_KEYS decrypts this."""
     try:
-        unseal(sealed)
-    except CannotOpen:
+        decrypt(encrypted)
+    except CannotDecrypt:
         return False
     return True
 
 
-def reseal(sealed: str) -> str:
-    """The same under the newest key. Raises CannotOpen."""
-    return seal(unseal(sealed))
+def re_encrypt(encrypted: str) -> str:
+    """The same text encrypted with the newest key. Raises CannotDecrypt."""
+    return encrypt(decrypt(encrypted))

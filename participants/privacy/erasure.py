@@ -18,11 +18,11 @@ from django.utils import timezone
 
 from participants import hooks, write_rights
 from participants.after_commit import after_commit
-from participants.audit import looked, record
+from participants.audit import record, record_view
 from participants.locks import hold
-from participants.models import AuditDetail, EnrolmentDraft, Erasure, IdempotencyKey, Participant, User
+from participants.models import AuditDetail, EnrolmentPreview, Erasure, IdempotencyKey, Participant, User
 from participants.privacy import erasure_journal
-from participants.privacy.data_map import holdings
+from participants.privacy.data_map import data_inventory
 from participants.services import participant_withdraw
 from participants.task_queue import enqueue
 
@@ -102,13 +102,13 @@ def remove(participant: Participant, public_id: str) -> None:
         removed.update(_rows(known))
         removed.update(_mentions(known))
         _empty(known)
-        if still := {holding.model._meta.label for holding in holdings() if holding.of(known).exists()}:
+        if still := {entry.model._meta.label for entry in data_inventory() if entry.of(known).exists()}:
             raise NotErased(f"Still there: {', '.join(sorted(still))}.")
         told = dict(+removed)
         record("participant.erase", trial=known.trial, thing=f"erasure:{public_id}", new={"removed": told})
         # Of this entry the participant's number is all that is known of them: it explains to
         # participants.audit.hash_chain why the details about them are gone.
-        looked(known, "participant.erase")
+        record_view(known, "participant.erase")
         approved = Erasure.objects.filter(public_id=public_id, state=Erasure.State.APPROVED)
         approved.update(state=Erasure.State.DONE, done_at=timezone.now(), report=told, reason="erased")
         erasure_journal.write(known, public_id)
@@ -116,8 +116,8 @@ def remove(participant: Participant, public_id: str) -> None:
 
 def _rows(participant: Participant) -> Counter[str]:
     removed: Counter[str] = Counter()
-    for holding in holdings():
-        _, by_model = holding.of(participant).delete()
+    for entry in data_inventory():
+        _, by_model = entry.of(participant).delete()
         removed.update(by_model)
     return removed
 
@@ -138,7 +138,7 @@ def _mentions(participant: Participant) -> Counter[str]:
     )
     removed["participants.IdempotencyKey"], _ = repeated.delete()
     # Whom a file names, and with what, is known to its uploader alone: all that wait in the participant's trial go.
-    removed["participants.EnrolmentDraft"], _ = EnrolmentDraft.objects.filter(trial=participant.trial).delete()
+    removed["participants.EnrolmentDraft"], _ = EnrolmentPreview.objects.filter(trial=participant.trial).delete()
     return removed
 
 

@@ -1,6 +1,6 @@
-"""Rotation of TOKEN_KEYS: everything that is sealed, under the newest key; and what is not yet.
+"""Rotation of TOKEN_KEYS: puts everything that is encrypted under the newest key, and counts what is not yet.
 
-What is sealed is found by itself: the text columns called sealed_*, and the secrets of second factors. A batch of
+What is encrypted is found by itself: the text fields called encrypted_*, and the secrets of second factors. A batch of
 rows is one transaction and rows that are done are passed over, so a run that was cut short is simply started again,
 and the site may stay up meanwhile.
 """
@@ -18,15 +18,15 @@ from participants import audit
 from participants.privacy import encryption
 
 BATCH = 200
-PREFIX = "sealed_"
-# Every sealed text begins so: Fernet's version, and the first bytes of a time stamp of this century.
+PREFIX = "encrypted_"
+# Every encrypted text begins so: Fernet's version, and the first bytes of a time stamp of this century.
 MARK = "gAAAAA"
 SECOND_FACTORS = ("mfa", "Authenticator", "data")
 
 
 @dataclass(slots=True)
-class Found:
-    """Sealed texts of a model: under the newest key, under an older one, under a key that is gone."""
+class KeyUse:
+    """Counts of a model's encrypted texts: under the newest key, under an older one, under a key that is gone."""
 
     name: str
     newest: int = 0
@@ -35,7 +35,7 @@ class Found:
 
 
 def stores() -> Iterator[tuple[type[models.Model], list[str]]]:
-    """Models with sealed columns, and which those are."""
+    """Models with encrypted fields, and the names of those."""
     for model in apps.get_models():
         texts = [field for field in model._meta.concrete_fields if isinstance(field, models.TextField)]
         columns = [field.name for field in texts if field.name.startswith(PREFIX)]
@@ -46,24 +46,24 @@ def stores() -> Iterator[tuple[type[models.Model], list[str]]]:
             yield model, columns
 
 
-def check() -> list[Found]:
+def check() -> list[KeyUse]:
     """What is under which key. Changes nothing."""
-    found = []
+    uses = []
     for model, columns in stores():
-        counts = Found(str(model._meta.verbose_name_plural))
+        counts = KeyUse(str(model._meta.verbose_name_plural))
         for values in model._default_manager.values_list(*columns).iterator(chunk_size=2_000):
-            for sealed in (text for value in values for text in _texts(value)):
-                if encryption.newest(sealed):
+            for encrypted in (text for value in values for text in _texts(value)):
+                if encryption.under_newest_key(encrypted):
                     counts.newest += 1
-                elif encryption.opens(sealed):
+                elif encryption.can_decrypt(encrypted):
                     counts.older += 1
                 else:
                     counts.lost += 1
-        found.append(counts)
-    return found
+        uses.append(counts)
+    return uses
 
 
-def reseal(progress: Callable[[str, int], object] = lambda name, rows: None) -> dict[str, int]:
+def rotate_keys(progress: Callable[[str, int], object] = lambda name, rows: None) -> dict[str, int]:
     """Put everything under the newest key. Rows changed, by model; those that no key opens are left as they are."""
     changed = {}
     for model, columns in stores():
@@ -84,7 +84,7 @@ def _after(model: type[models.Model], last: int) -> models.QuerySet[Any, Any]:
 
 @transaction.atomic
 def _batch(model: type[models.Model], columns: list[str], pks: list[int]) -> int:
-    """Reseal these rows, locked: a token that is refreshed meanwhile must not be lost."""
+    """Re-encrypt these rows, locked: a token that is refreshed meanwhile must not be lost."""
     rows = model._default_manager.select_for_update(of=("self",)).filter(pk__in=pks)
     changed = 0
     for row in rows:
@@ -95,7 +95,7 @@ def _batch(model: type[models.Model], columns: list[str], pks: list[int]) -> int
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """The sealed texts in a column's value: itself, or within JSON."""
+    """The encrypted texts in a column's value: itself, or within JSON."""
     if isinstance(value, str):
         if value.startswith(MARK):
             yield value
@@ -108,10 +108,10 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _anew(value: Any) -> Any:
-    """The same value with its sealed texts under the newest key."""
+    """The same value with its encrypted texts under the newest key."""
     if isinstance(value, str):
-        old = value.startswith(MARK) and not encryption.newest(value) and encryption.opens(value)
-        return encryption.reseal(value) if old else value
+        old = value.startswith(MARK) and not encryption.under_newest_key(value) and encryption.can_decrypt(value)
+        return encryption.re_encrypt(value) if old else value
     if isinstance(value, dict):
         return {key: _anew(one) for key, one in value.items()}
     return [_anew(one) for one in value] if isinstance(value, list) else value

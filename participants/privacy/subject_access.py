@@ -1,7 +1,7 @@
 """Everything that is kept about one participant, as files that they can read: the right of access (GDPR, article 15).
 
-Each room tells what it keeps in chapters (participants.hooks.subject_access_sections, by functions that take the
-participant). A test asks that every table with a path to them (participants.privacy.data_map) is in some chapter.
+Each room tells what it keeps in sections (participants.hooks.subject_access_sections, by functions that take the
+participant). A test asks that every table with a path to them (participants.privacy.data_map) is in some section.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Chapter:
+class Section:
     """One kind of thing that is kept. `name`: of its files, a folder may stand before it. `about`: for lay people.
 
     `rows`: each with the same members; or `lines`, ready CSV with its heading, for what is too much for JSON.
@@ -60,7 +60,7 @@ class FolderTaken(ValueError):
     """There is something in the folder already; the message is fit to show."""
 
 
-def chapters(participant: Participant) -> Iterator[Chapter]:
+def sections(participant: Participant) -> Iterator[Section]:
     """What every room keeps of a participant. Rows are read when they are asked for."""
     for section in hooks.subject_access_sections:
         yield from section(participant)
@@ -70,7 +70,7 @@ def subject_export(participant: Participant, folder: Path, *, reason: str = "") 
     """Write everything about a participant into a new folder inside `folder`; recorded in the trail, a part of it.
 
     A row at a time, in constant memory. Readable by its owner alone: the name is in it. Where anything fails, nothing
-    is left behind. Raises FolderTaken, OSError, encryption.CannotOpen.
+    is left behind. Raises FolderTaken, OSError, encryption.CannotDecrypt.
     """
     target = folder / f"{participant.trial.code} {participant.study_id}"
     if target.exists():
@@ -88,15 +88,15 @@ def subject_export(participant: Participant, folder: Path, *, reason: str = "") 
 
 
 def write(participant: Participant, folder: Path, tell: Callable[[int], None] = lambda rows: None) -> dict[str, int]:
-    """Write the chapters and the read-me into `folder`, which is made anew; rows by chapter. Records nothing.
+    """Write the sections and the read-me into `folder`, which is made anew; rows by section. Records nothing.
 
-    `tell` hears of rows as they are written. Raises OSError, encryption.CannotOpen.
+    `tell` hears of rows as they are written. Raises OSError, encryption.CannotDecrypt.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
-    told = [(chapter, _write(chapter, folder, tell)) for chapter in chapters(participant)]
+    told = [(section, _write(section, folder, tell)) for section in sections(participant)]
     (folder / README).write_text(_readme(participant, told), encoding="utf-8")
-    return {chapter.name: rows for chapter, rows in told}
+    return {section.name: rows for section, rows in told}
 
 
 def subject_archive(participant: Participant, folder: Path, *, reason: str = "") -> Path:
@@ -108,12 +108,12 @@ def subject_archive(participant: Participant, folder: Path, *, reason: str = "")
     return Path(archive)
 
 
-def _write(chapter: Chapter, folder: Path, tell: Callable[[int], None]) -> int:
-    path = folder / chapter.name
+def _write(section: Section, folder: Path, tell: Callable[[int], None]) -> int:
+    path = folder / section.name
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    if chapter.lines is not None:
-        return _write_lines(path, chapter.lines, tell)
-    return _write_rows(path, chapter.rows, tell)
+    if section.lines is not None:
+        return _write_lines(path, section.lines, tell)
+    return _write_rows(path, section.rows, tell)
 
 
 def _write_lines(path: Path, lines: Iterable[bytes], tell: Callable[[int], None]) -> int:
@@ -163,11 +163,11 @@ def _cell(value: Any) -> str:
 def rows_of(found: QuerySet[Any], *, leave_out: Iterable[str] = ()) -> Iterator[Row]:
     """Rows as they are stored: choices in words, what they refer to by its name, instants in UTC.
 
-    Never what is sealed, nor the participant, whose files these are; `leave_out`: further fields.
+    Never what is encrypted, nor the participant, whose files these are; `leave_out`: further fields.
     """
     skipped = {"participant", *leave_out}
     fields = [
-        f for f in found.model._meta.concrete_fields if f.name not in skipped and not f.name.startswith("sealed_")
+        f for f in found.model._meta.concrete_fields if f.name not in skipped and not f.name.startswith("encrypted_")
     ]
     references = [f.name for f in fields if isinstance(f, ForeignKey)]
     for row in found.select_related(*references).iterator(chunk_size=CHUNK) if references else found.iterator(CHUNK):
@@ -184,7 +184,7 @@ def _value(row: Any, f: Any) -> Any:
     return value.isoformat() if isinstance(f, DateField) and value is not None else value
 
 
-def _readme(participant: Participant, told: list[tuple[Chapter, int]]) -> str:
+def _readme(participant: Participant, told: list[tuple[Section, int]]) -> str:
     trial: Trial = participant.trial
     lines = [
         "EVERYTHING THAT IS KEPT ABOUT YOU IN THIS TRIAL",
@@ -203,12 +203,12 @@ def _readme(participant: Participant, told: list[tuple[Chapter, int]]) -> str:
         "These files are personal: they contain your name and your health data. Keep them where only you can read",
         "them.",
     ]
-    for chapter, rows in told:
+    for section, rows in told:
         count = "nothing is kept" if not rows else f"{rows:,} row{'' if rows == 1 else 's'}"
-        lines += ["", f"{chapter.title} ({count})"]
+        lines += ["", f"{section.title} ({count})"]
         if rows:
-            lines.append(f"  File: {chapter.name}")
-        lines += [f"  {line}" for line in _wrapped(chapter.about)]
+            lines.append(f"  File: {section.name}")
+        lines += [f"  {line}" for line in _wrapped(section.about)]
     return "\n".join(lines) + "\n"
 
 

@@ -9,51 +9,51 @@ from django.contrib.contenttypes.models import ContentType
 
 from participants.models import AuditDetail, AuditEntry, Consent, Contact, Erasure, Participant, Pause, Reinstatement
 from participants.privacy.contacts import contact_export, contact_of
-from participants.privacy.subject_access import CHUNK, Chapter, Row, rows_of
+from participants.privacy.subject_access import CHUNK, Row, Section, rows_of
 
 
-def chapters(participant: Participant) -> Iterator[Chapter]:
-    """The chapters of this room, in the order in which they are read."""
+def sections(participant: Participant) -> Iterator[Section]:
+    """The sections of this room, in the order in which they are read."""
     mine = Participant.objects.filter(pk=participant.pk)
-    yield Chapter(
+    yield Section(
         "participant", "You in the trial",
         "Your study id, your time zone, the days on which you are monitored, and how you stand in the trial.",
         (Participant,), rows_of(mine),
     )  # fmt: skip
-    yield Chapter(
+    yield Section(
         "contact", "How you can be reached",
         "Your name, e-mail address and telephone number as you gave them. They are stored encrypted and apart from "
         "your measurements. Also when you asked for no more reminders, and whether a letter came back.",
         (Contact,), _contact(participant),
     )  # fmt: skip
-    yield Chapter(
+    yield Section(
         "consents", "Your consents",
         "Which version of the information you agreed to, when, in which way, and when you took it back, if you did.",
         (Consent,), rows_of(Consent.objects.filter(participant=participant)),
     )  # fmt: skip
-    yield Chapter(
+    yield Section(
         "pauses", "Pauses",
         "Days on which you were not expected to wear the device.",
         (Pause,), rows_of(Pause.objects.filter(participant=participant)),
     )  # fmt: skip
-    yield Chapter(
+    yield Section(
         "requests-for-erasure", "Requests to delete your data",
         "Whether somebody asked for your data to be deleted, and what was decided.",
         (Erasure,), rows_of(Erasure.objects.filter(participant=participant)),
     )  # fmt: skip
-    yield Chapter(
+    yield Section(
         "requests-to-take-part-again", "Requests to undo your leaving",
         "Whether somebody asked that your leaving be undone because it was entered by mistake, and what was decided.",
         (Reinstatement,), rows_of(Reinstatement.objects.filter(participant=participant)),
     )  # fmt: skip
-    yield Chapter(
+    yield Section(
         "who-looked-and-what-was-changed", "Who looked at your data, and what was changed",
         "Each time somebody of the trial's team or a program opened or changed something of yours: when, who, and "
         "where something was changed, what it was before and after. The making of these files is the last entry.",
         (AuditEntry, AuditDetail), _trail(participant),
     )  # fmt: skip
     kind = ContentType.objects.get_for_model(Participant)
-    yield Chapter(
+    yield Section(
         "administration-log", "Changes in the administration",
         "The administration keeps a short log of its own of who saved what.",
         (LogEntry,), rows_of(LogEntry.objects.filter(content_type=kind, object_id=str(participant.pk))),

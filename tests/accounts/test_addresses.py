@@ -154,7 +154,7 @@ def test_the_upgrade_stores_addresses_as_they_are_looked_up(client: Client) -> N
         {"email": "Kim.Sissi@Example.org"},
         {"email": ADDRESS},
     )
-    hash_chain.seal()
+    hash_chain.checkpoint()
     assert list(hash_chain.faults()) == []
 
 

@@ -96,7 +96,7 @@ def test_a_wrong_code_sets_nothing_up(client: Client, manager: User) -> None:
     assert not Authenticator.objects.exists()
 
 
-def test_the_key_is_sealed_in_the_database(client: Client, manager: User) -> None:
+def test_the_key_is_encrypted_in_the_database(client: Client, manager: User) -> None:
     sign_in(client, manager.email)
     key = set_up_app(client)
     assert key not in str(list(Authenticator.objects.values_list("data", flat=True)))

@@ -19,7 +19,7 @@ from participants.models import Participant, Trial, User
 from participants.privacy import contacts
 from tests import factories
 
-SEALED = "sealed-text-that-nobody-sees"
+ENCRYPTED = "encrypted-text-that-nobody-sees"
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +51,7 @@ def everything(participant: Participant) -> Participant:
         trial=participant.trial,
         provider="fake",
         status="active",
-        sealed_tokens=SEALED,
+        encrypted_tokens=ENCRYPTED,
         external_user_id="account-1",
         connected_at=now,
     )

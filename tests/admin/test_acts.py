@@ -119,7 +119,7 @@ def test_a_connection_is_ended_by_administrators_and_not_by_enrolment_staff(
     enroller: Client, administrator: Client, everything: Participant
 ) -> None:
     made = Connection.objects.get()
-    Connection.objects.update(sealed_tokens="")
+    Connection.objects.update(encrypted_tokens="")
     at = "admin:ingestion_connection_changelist"
     act(enroller, "disconnect", made, at=at)
     assert Connection.objects.get().status == "active"

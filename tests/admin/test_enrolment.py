@@ -18,7 +18,7 @@ from metrics.models import Standing
 from metrics.monitoring import evaluation
 from participants import enrolment, tasks
 from participants.enrolment import pending_upload
-from participants.models import AuditEntry, Contact, EnrolmentDraft, Erasure, Participant, Trial
+from participants.models import AuditEntry, Contact, EnrolmentPreview, Erasure, Participant, Trial
 from participants.privacy import contacts
 from participants.privacy import erasure as privacy_erasure
 from tests import factories
@@ -162,16 +162,16 @@ def test_a_file_that_is_none_is_told(enroller: Client, trial: Trial, content: by
     assert says in page
 
 
-def test_contact_data_are_sealed_while_they_wait_and_stored_by_the_confirmation(enroller: Client, trial: Trial) -> None:
+def test_contact_data_are_encrypted_until_the_confirmation_stores_them(enroller: Client, trial: Trial) -> None:
     page = upload(enroller, trial, "study_id,name,email\nA-1,Jo Example,jo@example.org\n")
     assert "jo@example.org" not in page
     waiting = [session.get_decoded().get("enrolment") for session in Session.objects.all()]
-    assert waiting == [EnrolmentDraft.objects.get().pk], "a session holds no more than the file's number"
-    assert "jo@example.org" not in EnrolmentDraft.objects.get().text
+    assert waiting == [EnrolmentPreview.objects.get().pk], "a session holds no more than the file's number"
+    assert "jo@example.org" not in EnrolmentPreview.objects.get().text
     enroller.post(PAGE, {"confirm": "yes"})
     person = Participant.objects.get(study_id="A-1")
     assert contacts.contact_open(person).email == "jo@example.org"
-    assert not EnrolmentDraft.objects.exists()
+    assert not EnrolmentPreview.objects.exists()
 
 
 def test_a_file_that_waits_goes_with_an_erasure_in_its_trial_and_enrols_nobody_after_it(
@@ -184,7 +184,7 @@ def test_a_file_that_waits_goes_with_an_erasure_in_its_trial_and_enrols_nobody_a
     elsewhere = pending_upload.keep(other, factories.UserFactory.create(), "study_id\nB-1\n", contacts=False)
     erasure = Erasure.objects.create(participant=person, state="approved", reason="letter")
     privacy_erasure.erase(erasure.pk)
-    assert list(EnrolmentDraft.objects.all()) == [elsewhere]
+    assert list(EnrolmentPreview.objects.all()) == [elsewhere]
     page = enroller.post(PAGE, {"confirm": "yes"}, follow=True).content.decode()
     assert "no file that waits" in page
     assert enrolled() == {f"erased-{person.pk}"}
@@ -194,7 +194,7 @@ def test_a_file_that_waits_goes_with_an_erasure_in_its_trial_and_enrols_nobody_a
 
 def test_somebody_elses_file_is_not_confirmed(enroller: Client, trial: Trial) -> None:
     upload(enroller, trial, "study_id\nA-1\n")
-    EnrolmentDraft.objects.update(user=factories.UserFactory.create())
+    EnrolmentPreview.objects.update(user=factories.UserFactory.create())
     enroller.post(PAGE, {"confirm": "yes"})
     assert enrolled() == set()
 
@@ -205,18 +205,18 @@ def test_a_new_upload_a_cancel_and_the_end_of_the_session_drop_the_file(
     settings.SESSION_HOURS = 12
     upload(enroller, trial, "study_id\nA-1\n")
     upload(enroller, trial, "study_id\nA-2\n")
-    assert "A-2" in EnrolmentDraft.objects.get().text
+    assert "A-2" in EnrolmentPreview.objects.get().text
     enroller.post(PAGE, {"cancel": "yes"})
-    assert not EnrolmentDraft.objects.exists()
+    assert not EnrolmentPreview.objects.exists()
     upload(enroller, trial, "study_id\nA-3\n")
     now = timezone.now()
     with time_machine.travel(now + dt.timedelta(hours=12, minutes=-1), tick=False):
         tasks.clear_sessions()
-    assert EnrolmentDraft.objects.exists()
+    assert EnrolmentPreview.objects.exists()
     assert Session.objects.exists()
     with time_machine.travel(now + dt.timedelta(hours=12, minutes=1), tick=False):
         tasks.clear_sessions()
-    assert not EnrolmentDraft.objects.exists()
+    assert not EnrolmentPreview.objects.exists()
     assert not Session.objects.exists()
 
 

@@ -117,7 +117,7 @@ def test_nothing_opens_them_without_an_entry() -> None:
         str(file.relative_to(ROOT))
         for room in ("participants", "metrics", "ingestion", "dashboards", "config")
         for file in (ROOT / room).rglob("*.py")
-        if re.search(r"\bcontact_export\b|unseal\([^)]*sealed_(name|email|phone)", file.read_text())
+        if re.search(r"\bcontact_export\b|decrypt\([^)]*encrypted_(name|email|phone)", file.read_text())
     ]
     assert sorted(callers) == ["participants/privacy/contacts.py", "participants/privacy/subject_access_sections.py"]
 

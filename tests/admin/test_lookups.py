@@ -52,7 +52,7 @@ def test_every_page_is_guarded_whoever_registers_it() -> None:
 
 @pytest.mark.parametrize(
     ("model", "column"),
-    [(Contact, "sealed_email"), (Contact, "sealed_name"), (ApiToken, "digest"), (User, "password")],
+    [(Contact, "encrypted_email"), (Contact, "encrypted_name"), (ApiToken, "digest"), (User, "password")],
 )
 def test_secrets_are_among_the_hidden_columns(model: Any, column: str) -> None:
     assert column in hidden(model)

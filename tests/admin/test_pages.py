@@ -13,7 +13,7 @@ from ingestion.models import Connection
 from participants.accounts.staff_groups import GROUPS
 from participants.models import ApiToken, Contact, Participant, Trial
 from tests import factories
-from tests.admin.conftest import SEALED
+from tests.admin.conftest import ENCRYPTED
 
 ROOMS = ("participants", "ingestion", "dashboards", "metrics")
 MODELS = sorted(
@@ -61,10 +61,17 @@ def test_others_are_sent_away(client: Client, everything: Participant, label: st
         assert {client.get(page).status_code for page in pages(label)} == {302}
 
 
-def test_no_page_shows_sealed_text_a_token_or_what_makes_a_link(superuser: Client, everything: Participant) -> None:
+def test_no_page_shows_encrypted_text_a_token_or_what_makes_a_link(superuser: Client, everything: Participant) -> None:
     contact = Contact.objects.get()
     digest = ApiToken.objects.get().digest
-    secrets = (SEALED, contact.sealed_name, contact.sealed_email, digest, "nonce-of-a-link", "body-of-a-notice")
+    secrets = (
+        ENCRYPTED,
+        contact.encrypted_name,
+        contact.encrypted_email,
+        digest,
+        "nonce-of-a-link",
+        "body-of-a-notice",
+    )
     for label in LABELS:
         for page in pages(label):
             html = superuser.get(page).content.decode()

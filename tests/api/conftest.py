@@ -20,7 +20,7 @@ Bring = Callable[..., Client]
 
 @pytest.fixture(autouse=True)
 def _fresh(settings: Any) -> None:
-    """No request of another test counts, and answers can be sealed."""
+    """No request of another test counts, and answers can be encrypted."""
     caches["shared"].clear()
     settings.TOKEN_KEYS = ["a-key-for-the-tests"]
 

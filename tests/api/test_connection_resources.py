@@ -34,7 +34,7 @@ def connected(participant: Participant) -> Connection:
         trial=participant.trial,
         provider="google_health",
         status=Connection.Status.ACTIVE,
-        sealed_tokens="sealed-secret",
+        encrypted_tokens="encrypted-secret",
         external_user_id="user-4711",
         scopes=["sleep"],
         connected_at=AT,
@@ -128,7 +128,7 @@ def test_a_backfill_names_its_first_day(writer: Client, connected: Connection) -
 
 
 def test_disconnecting_ends_it_once(writer: Client, connected: Connection) -> None:
-    Connection.objects.update(sealed_tokens="")
+    Connection.objects.update(encrypted_tokens="")
     assert writer.post(f"{PERSON}/connections/google_health/disconnect").json() == {"confirmed": True}
     connected.refresh_from_db()
     assert connected.status == Connection.Status.REVOKED

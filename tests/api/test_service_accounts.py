@@ -269,5 +269,5 @@ def test_the_upgrade_ends_what_crossed_and_says_so(
     assert (ended.trial, ended.thing, ended.detail.old["user"]) == (trial, f"membership:{crossed.pk}", theirs.email)
     assert AuditEntry.objects.filter(action="token.revoke", trial=other).count() == 1
     assert "STRIDE-2" in capsys.readouterr().out
-    hash_chain.seal()
+    hash_chain.checkpoint()
     assert list(hash_chain.faults()) == []

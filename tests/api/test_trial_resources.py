@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from metrics.models import Recompute
-from participants.audit import looked
+from participants.audit import record_view
 from participants.models import AuditEntry, Membership, Protocol, Site, Trial, User
 from tests.api.conftest import Bring
 from tests.api.test_participant_resources import patch, post
@@ -194,7 +194,7 @@ def test_days_that_a_fault_took_away_are_told_as_excluded_ones(trial: Trial, rea
 def test_the_trail_of_a_trial_is_read_with_a_read_only_token(reader: Client, trial: Trial) -> None:
     other = ParticipantFactory.create()
     mine = ParticipantFactory.create(trial=trial, study_id="P-1")
-    looked([mine, other])
+    record_view([mine, other])
     (told,) = reader.get(f"{TRIAL}/audit-entries?action=participant.view&participant=P-1").json()["results"]
     assert (told["study_id"], told["trial"], told["actor"]) == ("P-1", "STRIDE-2", "")
     assert reader.get(f"{TRIAL}/audit-entries?participant={other.study_id}").json()["results"] == []
@@ -209,8 +209,8 @@ def whole_trail(client: Client) -> int | None:
 
 
 def test_the_whole_trail_is_for_staff_who_may_view_it(manager: User, trial: Trial, bring: Bring) -> None:
-    looked(ParticipantFactory.create())
-    looked(ParticipantFactory.create(trial=trial))
+    record_view(ParticipantFactory.create())
+    record_view(ParticipantFactory.create(trial=trial))
     assert whole_trail(bring(manager)) is None
     staff = UserFactory.create(is_staff=True)
     assert whole_trail(bring(staff)) is None
@@ -231,8 +231,8 @@ def test_a_program_is_nobodys_staff(trial: Trial, bring: Bring) -> None:
 
 
 def test_with_a_token_of_some_trials_staff_read_the_trail_of_those(trial: Trial, bring: Bring) -> None:
-    looked(ParticipantFactory.create())
-    looked(ParticipantFactory.create(trial=trial))
+    record_view(ParticipantFactory.create())
+    record_view(ParticipantFactory.create(trial=trial))
     staff = MembershipFactory.create(
         trial=trial, role=Membership.Role.VIEWER, user__is_staff=True, user__is_superuser=True
     ).user
@@ -240,7 +240,7 @@ def test_with_a_token_of_some_trials_staff_read_the_trail_of_those(trial: Trial,
 
 
 def test_the_administration_shows_entries_by_the_same_rule(client: Client) -> None:
-    looked(ParticipantFactory.create())
+    record_view(ParticipantFactory.create())
     staff = UserFactory.create(is_staff=True)
     client.force_login(staff)
     assert client.get("/admin/participants/auditentry/").status_code == 403

@@ -142,7 +142,7 @@ def test_stopping_on_the_phone_shows_on_the_manager_s_screen(
     expect(page.get_by_role("heading", name="You have stopped sharing")).to_be_visible()
     manager.goto("/trials/STRIDE-2/participants/AX-0042/")
     expect(manager.locator("#connection").get_by_text("they stopped sharing")).to_be_visible()
-    assert Connection.objects.get().sealed_tokens == ""
+    assert Connection.objects.get().encrypted_tokens == ""
 
 
 def without_sleep(page: Page) -> None:

@@ -277,7 +277,7 @@ def test_paused_days_are_in_an_export_unless_the_protocol_says_otherwise(person:
 
 def test_a_participant_has_everything_of_theirs_whatever_was_collected(person: Participant, trial: Trial) -> None:
     end_on_friday(person)
-    chapters = {one.name: one for one in privacy_subject_access.chapters(person)}
-    steps = [one for name, one in chapters.items() if name.startswith("measurements/steps")]
-    text = b"".join(line for chapter in steps for line in (chapter.lines or ())).decode()
+    sections = {one.name: one for one in privacy_subject_access.sections(person)}
+    steps = [one for name, one in sections.items() if name.startswith("measurements/steps")]
+    text = b"".join(line for section in steps for line in (section.lines or ())).decode()
     assert text.count("\n") - len(steps) == Measurement.objects.filter(metric__code="steps").count()

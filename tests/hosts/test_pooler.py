@@ -103,7 +103,7 @@ def test_eight_writers_share_two_connections(tmp_path: Path, settings: Settings)
         with through(port):
             export = service.create(user, export_request.check(user, trial, format="csv"))
             runner.export_run(export.pk)
-            hash_chain.seal()
+            hash_chain.checkpoint()
             with transaction.atomic():
                 assert list(hash_chain.faults()) == []
         assert clients() <= before + 2, "two of the pool, and what was there"

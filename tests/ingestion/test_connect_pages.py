@@ -415,7 +415,7 @@ def test_stopping_ends_the_connection_here_and_there(
     assert (response.status_code, response["Location"]) == (303, link)
     connection = Connection.objects.get(participant=person)
     assert (connection.status, connection.status_reason) == (Connection.Status.REVOKED, "participant")
-    assert (vendor.revoked, connection.sealed_tokens) == ([REFRESH], "")
+    assert (vendor.revoked, connection.encrypted_tokens) == ([REFRESH], "")
 
 
 def test_after_stopping_the_link_says_so_and_lets_them_share_again(browser: Client, link: str) -> None:

@@ -73,9 +73,9 @@ def test_an_export_says_it(manager: User, wearer: Participant, form: str) -> Non
 
 
 def test_the_participants_own_copy_says_it(manager: User, wearer: Participant) -> None:
-    from metrics.subject_access import chapters
+    from metrics.subject_access import sections
 
-    told = [chapter.about for chapter in chapters(wearer) if chapter.name.startswith("measurements/heart_rate")]
+    told = [section.about for section in sections(wearer) if section.name.startswith("measurements/heart_rate")]
     assert "The study has deleted values from before 21 January 2027" in told[0]
 
 

@@ -161,8 +161,8 @@ def test_without_the_database_it_answers(prometheus: Client, monkeypatch: pytest
 
 
 @pytest.mark.usefixtures("same_transaction")
-def test_a_question_that_fails_leaves_the_others(prometheus: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    webhooks = next(one for one in collectors.COLLECTOR._questions if one.name == "webhooks")
+def test_a_query_that_fails_leaves_the_others(prometheus: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    webhooks = next(one for one in collectors.COLLECTOR._queries if one.name == "webhooks")
     monkeypatch.setattr(webhooks, "sql", "SELECT no_such_column FROM ingestion_webhookdelivery")
     found = read(prometheus)
     assert (value(found, "state_read", what="webhooks"), value(found, "state_read", what="size")) == (0, 1)

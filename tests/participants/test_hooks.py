@@ -55,10 +55,10 @@ def test_every_app_takes_part_where_it_should() -> None:
         "trial_closed": [end_of_collection.trial_closed],
         "erasers": [metrics.erasure.erase, ingestion.erasure.erase],
         "subject_access_sections": [
-            subject_access_sections.chapters,
-            metrics.subject_access.chapters,
-            ingestion.subject_access.chapters,
-            dashboards.subject_access.chapters,
+            subject_access_sections.sections,
+            metrics.subject_access.sections,
+            ingestion.subject_access.sections,
+            dashboards.subject_access.sections,
         ],
     }
     assert list(evidence.collectors) == [gap_evidence.collect]

@@ -40,7 +40,7 @@ from participants.accounts.api_tokens import token_create
 from participants.accounts.service_accounts import service_account_create
 from participants.models import Membership, Participant, Pause, Protocol, Trial
 from participants.privacy import erasure as privacy_erasure
-from participants.privacy.data_map import holdings
+from participants.privacy.data_map import data_inventory
 from tests.actors import somebody_else
 from tests.factories import MembershipFactory, ParticipantFactory, TrialFactory, UserFactory
 from tests.properties.life import ONE_DAY, SPAN, ZONE, Life, local_date, midnight
@@ -299,11 +299,11 @@ class Lives(RuleBasedStateMachine):
         row = Participant.objects.get(pk=self.person.pk)
         if self.life.erased:
             assert row.status == Participant.Status.ERASED
-            assert not [holding.model._meta.label for holding in holdings() if holding.of(row).exists()]
+            assert not [entry.model._meta.label for entry in data_inventory() if entry.of(row).exists()]
         elif self.life.withdrawn_on:
             assert (row.status, row.withdrawn_on) == (Participant.Status.WITHDRAWN, self.life.withdrawn_on)
         if self.life.gone or self.life.closed_on:
-            assert not Connection.objects.filter(participant=row).exclude(sealed_tokens="").exists()
+            assert not Connection.objects.filter(participant=row).exclude(encrypted_tokens="").exists()
             assert not SyncWindow.objects.filter(connection__participant=row, state="due").exists()
 
     @invariant()

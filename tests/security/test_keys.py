@@ -24,13 +24,13 @@ OLD, NEW = "the-old-key", "the-new-key"
 
 
 @pytest.fixture
-def sealed(db: None, settings: Any) -> Connection:
+def encrypted(db: None, settings: Any) -> Connection:
     """A contact and a connection under the old key, at a site whose newest key is another."""
     settings.TOKEN_KEYS = [OLD]
     person = ParticipantFactory.create()
     contacts.contact_store(person, name="Robin Oak", email="robin@example.org", phone="020 123")
     made = Connection.objects.create(
-        participant=person, trial=person.trial, provider="vendor", sealed_tokens=encryption.seal("[1, 2]")
+        participant=person, trial=person.trial, provider="vendor", encrypted_tokens=encryption.encrypt("[1, 2]")
     )
     settings.TOKEN_KEYS = [NEW, OLD]
     return made
@@ -42,35 +42,36 @@ def said(*arguments: str) -> str:
     return out.getvalue()
 
 
-def test_a_check_tells_what_is_under_older_keys_and_changes_nothing(sealed: Connection) -> None:
+def test_a_check_tells_what_is_under_older_keys_and_changes_nothing(encrypted: Connection) -> None:
     with pytest.raises(CommandError, match="4 are under older keys"):
         said("--check")
-    assert Connection.objects.get().sealed_tokens == sealed.sealed_tokens
+    assert Connection.objects.get().encrypted_tokens == encrypted.encrypted_tokens
     assert not AuditEntry.objects.filter(action="keys.rotate").exists()
 
 
-def test_afterwards_the_old_key_can_go(sealed: Connection, settings: Any) -> None:
+def test_afterwards_the_old_key_can_go(encrypted: Connection, settings: Any) -> None:
     assert "Everything is under the newest key" in said()
     settings.TOKEN_KEYS = [NEW]
-    assert contacts.contact_open(sealed.participant).email == "robin@example.org"
-    assert encryption.unseal(Connection.objects.get().sealed_tokens) == "[1, 2]"
+    assert contacts.contact_open(encrypted.participant).email == "robin@example.org"
+    assert encryption.decrypt(Connection.objects.get().encrypted_tokens) == "[1, 2]"
     assert "Everything" in said("--check")
     assert AuditEntry.objects.get(action="keys.rotate")
 
 
-def test_what_is_done_is_passed_over_by_the_next_run(sealed: Connection) -> None:
+def test_what_is_done_is_passed_over_by_the_next_run(encrypted: Connection) -> None:
     said()
-    first = Connection.objects.get().sealed_tokens
+    first = Connection.objects.get().encrypted_tokens
     said()
-    assert Connection.objects.get().sealed_tokens == first
+    assert Connection.objects.get().encrypted_tokens == first
 
 
 def test_a_run_that_was_cut_short_is_taken_up(
-    sealed: Connection, monkeypatch: pytest.MonkeyPatch, settings: Any
+    encrypted: Connection, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     for _ in range(4):
         contacts.contact_store(ParticipantFactory.create(), email="a@example.org")
-    Contact.objects.exclude(participant=sealed.participant).update(sealed_email=Contact.objects.first().sealed_email)  # type: ignore[union-attr]
+    known = Contact.objects.values_list("encrypted_email", flat=True)[0]
+    Contact.objects.exclude(participant=encrypted.participant).update(encrypted_email=known)
     monkeypatch.setattr(key_rotation, "BATCH", 2)
     whole = key_rotation._batch
     done: list[list[int]] = []
@@ -89,24 +90,24 @@ def test_a_run_that_was_cut_short_is_taken_up(
     assert "Everything" in said()
 
 
-def test_what_no_key_opens_is_told_and_left_as_it_is(sealed: Connection, settings: Any) -> None:
+def test_what_no_key_opens_is_told_and_left_as_it_is(encrypted: Connection, settings: Any) -> None:
     settings.TOKEN_KEYS = [NEW]
     with pytest.raises(CommandError, match="put the old key back"):
         said()
-    assert Connection.objects.get().sealed_tokens == sealed.sealed_tokens
+    assert Connection.objects.get().encrypted_tokens == encrypted.encrypted_tokens
 
 
-def test_the_sealed_columns_are_found() -> None:
+def test_the_encrypted_fields_are_found() -> None:
     known = {(model, name) for model, names in key_rotation.stores() for name in names}
-    assert {(Connection, "sealed_tokens"), (Contact, "sealed_name"), (Contact, "sealed_email")} <= known
+    assert {(Connection, "encrypted_tokens"), (Contact, "encrypted_name"), (Contact, "encrypted_email")} <= known
 
 
-def test_sealed_texts_within_json_are_found_too(settings: Any) -> None:
+def test_encrypted_texts_within_json_are_found_too(settings: Any) -> None:
     settings.TOKEN_KEYS = [OLD]
-    value = {"secret": encryption.seal("x"), "codes": [encryption.seal("y"), "plain"], "number": 1}
+    value = {"secret": encryption.encrypt("x"), "codes": [encryption.encrypt("y"), "plain"], "number": 1}
     settings.TOKEN_KEYS = [NEW, OLD]
     fresh = key_rotation._anew(value)
-    assert [encryption.newest(text) for text in key_rotation._texts(fresh)] == [True, True]
+    assert [encryption.under_newest_key(text) for text in key_rotation._texts(fresh)] == [True, True]
     assert (fresh["codes"][1], fresh["number"]) == ("plain", 1)
 
 

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.test import Client, override_settings
 
-from config.health.views import DOORS
+from config.health.views import ENDPOINTS
 from dashboards.messaging import unsubscribe
 from ingestion.connections import invitations
 from participants.models import Participant, Trial
@@ -153,7 +153,7 @@ def walked(place: Place, path: str, visitor: Client, methods: tuple[str, ...] = 
     found = []
     for method in methods:
         response = getattr(visitor, method)(path, secure=True)
-        said = faults(response, secure=path not in DOORS)
+        said = faults(response, secure=path not in ENDPOINTS)
         if response.status_code >= 500:
             said.append(f"answers {response.status_code}")
         location = response.headers.get("Location", "")
@@ -200,7 +200,7 @@ def test_over_plain_http_every_address_leads_to_https(samples: dict[str, str]) -
     for place in places():
         path = place.filled(samples)
         response = client().get(path)
-        if path in DOORS:  # who asks them stands inside and speaks plain HTTP
+        if path in ENDPOINTS:  # who asks them stands inside and speaks plain HTTP
             assert response.status_code in (200, 503)
         elif response.status_code != 301 or not response.headers["Location"].startswith("https://testserver/"):
             found.append(f"{path} answers {response.status_code}")

@@ -39,7 +39,7 @@ def test_the_account_of_somebody_who_left_is_free_for_another_study_id(
     joined = join(again, vendor, now).connection
     assert joined.external_user_id == "user-1"
     connection.refresh_from_db()
-    assert (connection.external_user_id, connection.sealed_tokens) == ("", "")
+    assert (connection.external_user_id, connection.encrypted_tokens) == ("", "")
     assert ConnectionEvent.objects.filter(connection=connection, reason="released").exists()
     assert AuditEntry.objects.filter(
         action="connection.release_account", participant=connection.participant_id

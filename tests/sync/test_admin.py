@@ -32,7 +32,7 @@ def test_the_lists_open(staff: Client, connection: Connection, window: MakeWindo
 
 def test_a_connection_shows_no_tokens(staff: Client, connection: Connection) -> None:
     page = staff.get(f"/admin/ingestion/connection/{connection.pk}/change/").content.decode()
-    assert connection.sealed_tokens not in page
+    assert connection.encrypted_tokens not in page
     assert connection.participant.study_id in page
 
 

@@ -57,7 +57,7 @@ def test_closing_a_trial_ends_its_connections_and_gives_their_grants_back(
     close(connection.trial, django_capture_on_commit_callbacks)
     assert state(connection) == (Status.REVOKED, "trial_closed")
     assert state(other)[0] == Status.ACTIVE
-    assert (connection.sealed_tokens, vendor.revoked, SyncWindow.objects.count()) == ("", ["refresh-0"], 0)
+    assert (connection.encrypted_tokens, vendor.revoked, SyncWindow.objects.count()) == ("", ["refresh-0"], 0)
     link.refresh_from_db()
     assert link.cancelled_at is not None
     ended = AuditEntry.objects.get(action="trial.update").detail.new["ended"]

@@ -130,14 +130,14 @@ def test_another_account_that_was_connected_meanwhile_is_not_replaced(
     def other() -> None:
         Connection.objects.create(
             participant=person, trial=person.trial, provider="fake", external_user_id="user-2", status="active",
-            sealed_tokens="of user-2",
+            encrypted_tokens="of user-2",
         )  # fmt: skip
 
     during(vendor, monkeypatch, other)
     with pytest.raises(ConnectRefused, match="other_account"):
         consent(invitation, vendor, now)
     mine = Connection.objects.get()
-    assert (mine.external_user_id, mine.sealed_tokens, vendor.revoked) == ("user-2", "of user-2", ["refresh-new"])
+    assert (mine.external_user_id, mine.encrypted_tokens, vendor.revoked) == ("user-2", "of user-2", ["refresh-new"])
 
 
 def test_two_consents_with_one_account_at_once_make_one_connection(
@@ -155,7 +155,7 @@ def test_connecting_and_withdrawing_at_once_leaves_nobody_connected(
     person.refresh_from_db()
     assert person.status == Participant.Status.WITHDRAWN
     assert not Connection.objects.exclude(status=Connection.Status.REVOKED).exists()
-    assert not Connection.objects.exclude(sealed_tokens="").exists()
+    assert not Connection.objects.exclude(encrypted_tokens="").exists()
 
 
 def test_of_two_invitations_at_once_one_link_works(person: Participant, now: dt.datetime) -> None:

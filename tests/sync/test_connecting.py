@@ -334,7 +334,7 @@ def test_a_consent_is_stored_as_it_was_given(person: Participant, vendor: Vendor
         person, person.trial, "fake", "user-1",
     )  # fmt: skip
     assert (mine.scopes, mine.token_expires_at) == (["heart", "move"], GRANT.expires_at)
-    assert json.loads(encryption.unseal(mine.sealed_tokens)) == ["access-new", "refresh-new"]
+    assert json.loads(encryption.decrypt(mine.encrypted_tokens)) == ["access-new", "refresh-new"]
     assert (mine.status, mine.status_since, mine.status_reason) == ("active", NOW, "connected")
     assert (mine.connected_at, mine.next_due_at) == (NOW, NOW)
     assert list(Device.objects.values_list("external_id", "seen_at")) == [("d1", NOW)]
@@ -366,7 +366,7 @@ def test_a_renewed_connection_begins_anew_but_for_when_they_first_connected(
     assert (mine.connected_at, mine.status, mine.status_since) == (NOW - 30 * DAY, "active", NOW)
     assert (mine.next_due_at, mine.busy_until, mine.swept_at, mine.give_back_at) == (NOW, None, None, None)
     assert (mine.scopes, mine.token_expires_at) == (["heart"], NOW + DAY)
-    assert json.loads(encryption.unseal(mine.sealed_tokens)) == ["access-later", "refresh-later"]
+    assert json.loads(encryption.decrypt(mine.encrypted_tokens)) == ["access-later", "refresh-later"]
 
 
 @pytest.mark.parametrize("scopes", [None, frozenset[str](), frozenset({"weight"})])

@@ -467,7 +467,7 @@ def test_disconnecting_ends_the_grant_and_what_was_due(
     window(), window(hours=5, state="done")
     assert connections_services.disconnect(connection, reason="participant", now=now)
     connection.refresh_from_db()
-    assert (connection.status, connection.sealed_tokens, vendor.revoked) == ("revoked", "", ["refresh-0"])
+    assert (connection.status, connection.encrypted_tokens, vendor.revoked) == ("revoked", "", ["refresh-0"])
     assert list(SyncWindow.objects.values_list("state", flat=True)) == ["done"]
 
 

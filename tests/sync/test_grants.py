@@ -115,7 +115,7 @@ def test_a_grant_that_the_vendor_does_not_take_back_is_given_back_later(
     assert connections_services.give_back_due(later) == []
     assert connections_services.give_back(connection.pk, now=later)
     connection.refresh_from_db()
-    assert (connection.sealed_tokens, connection.give_back_at, vendor.revoked) == ("", None, ["refresh-0"] * 2)
+    assert (connection.encrypted_tokens, connection.give_back_at, vendor.revoked) == ("", None, ["refresh-0"] * 2)
 
 
 def test_tokens_that_wait_to_be_given_back_read_nothing(
@@ -135,7 +135,7 @@ def test_a_grant_that_was_ended_there_needs_no_giving_back(
     away(vendor, monkeypatch, AccessGone(AccessGone.EXPIRED_GRANT))
     assert connections_services.disconnect(connection, reason="participant", now=now)
     connection.refresh_from_db()
-    assert connection.sealed_tokens == ""
+    assert connection.encrypted_tokens == ""
 
 
 @pytest.mark.parametrize(("waited", "kept"), [(dt.timedelta(days=29, hours=23), True), (dt.timedelta(days=30), False)])
@@ -147,7 +147,7 @@ def test_tokens_that_cannot_be_given_back_are_deleted_in_the_end(
     connections_services.disconnect(connection, reason="participant", now=now)
     assert connections_services.give_back(connection.pk, now=now + waited) is not kept
     connection.refresh_from_db()
-    assert bool(connection.sealed_tokens) is kept
+    assert bool(connection.encrypted_tokens) is kept
 
 
 def test_connecting_anew_keeps_the_new_grant(
@@ -160,7 +160,7 @@ def test_connecting_anew_keeps_the_new_grant(
     assert connections_services.give_back_due(now + dt.timedelta(days=1)) == []
     assert connections_services.give_back(connection.pk, now=now)
     connection.refresh_from_db()
-    assert (connection.status, bool(connection.sealed_tokens)) == (Connection.Status.ACTIVE, True)
+    assert (connection.status, bool(connection.encrypted_tokens)) == (Connection.Status.ACTIVE, True)
 
 
 def test_what_has_ended_is_ended_once(connection: Connection, now: dt.datetime) -> None:

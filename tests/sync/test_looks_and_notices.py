@@ -161,13 +161,13 @@ def test_backfill_waits_for_fresh_data(connection: Connection, vendor: FakeVendo
     assert dispatch.due(now) == [other.pk]
 
 
-def test_resealing_lets_the_old_key_go(connection: Connection, vendor: FakeVendor, settings: object) -> None:
+def test_rotation_lets_the_old_key_go(connection: Connection, vendor: FakeVendor, settings: object) -> None:
     settings.TOKEN_KEYS = ["the-new-key", *settings.TOKEN_KEYS]  # type: ignore[attr-defined]
-    assert key_rotation.reseal()["connections"] == 1
+    assert key_rotation.rotate_keys()["connections"] == 1
     settings.TOKEN_KEYS = ["the-new-key"]  # type: ignore[attr-defined]
     connection.refresh_from_db()
-    assert json.loads(encryption.unseal(connection.sealed_tokens)) == ["access-0", "refresh-0"]
+    assert json.loads(encryption.decrypt(connection.encrypted_tokens)) == ["access-0", "refresh-0"]
 
 
-def test_sealed_tokens_do_not_show_what_they_hold(connection: Connection) -> None:
-    assert "access-0" not in connection.sealed_tokens
+def test_encrypted_tokens_do_not_show_what_they_hold(connection: Connection) -> None:
+    assert "access-0" not in connection.encrypted_tokens

@@ -15,8 +15,8 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
 
-from participants.audit import acting, chain_head, hash_chain, looked, record
-from participants.models import AuditDetail, AuditEntry, AuditHead, AuditSeal
+from participants.audit import acting, chain_head, hash_chain, record, record_view
+from participants.models import AuditCheckpoint, AuditDetail, AuditEntry, AuditHead
 from participants.services import participant_withdraw
 from tests.factories import MembershipFactory, ParticipantFactory
 
@@ -34,11 +34,11 @@ def tamper(statement: str) -> None:
 
 @pytest.fixture
 def trail() -> list[AuditEntry]:
-    """Five sealed entries, the middle one with a detail."""
+    """Five entries with checkpoints, the middle one with a detail."""
     person = ParticipantFactory.create()
     entries = [record("test.one"), record("test.two"), record("test.three", participant=person, new={"arm": "B"})]
     entries += [record("test.four"), record("test.five")]
-    hash_chain.seal()
+    hash_chain.checkpoint()
     return entries
 
 
@@ -70,7 +70,7 @@ def test_any_change_of_any_row_is_found(trail: list[AuditEntry], change: str) ->
         call_command("verify_audit")
 
 
-def test_the_newest_entries_cut_off_with_their_seals_are_missed(trail: list[AuditEntry]) -> None:
+def test_the_newest_entries_cut_off_with_their_checkpoints_are_missed(trail: list[AuditEntry]) -> None:
     tamper("DELETE FROM participants_auditentry WHERE action = 'test.five'")
     tamper("DELETE FROM participants_auditseal WHERE position = 5")
     assert any("cut off" in fault for fault in hash_chain.faults())
@@ -82,7 +82,7 @@ def test_a_noted_head_proves_what_was_before_it(trail: list[AuditEntry]) -> None
         tamper(f"DELETE FROM participants_{table}")  # noqa: S608
     AuditHead.objects.update(**hash_chain.first())  # which was kept since the beginning
     record("test.forged")
-    hash_chain.seal()
+    hash_chain.checkpoint()
     assert list(hash_chain.faults()) == []
     assert list(hash_chain.faults(noted=noted))
 
@@ -108,22 +108,22 @@ def test_what_was_emptied_all_the_same_is_found(trail: list[AuditEntry], tables:
     assert list(hash_chain.faults())
 
 
-def test_an_emptied_trail_is_not_sealed_anew(trail: list[AuditEntry]) -> None:
+def test_an_emptied_trail_gets_no_new_checkpoints(trail: list[AuditEntry]) -> None:
     for table in EMPTIED:
         tamper(f"TRUNCATE participants_audit{table} CASCADE")
     record("test.forged")
-    assert hash_chain.seal() == 0
+    assert hash_chain.checkpoint() == 0
     hash_chain.begin()  # what an upgrade asks for
-    assert hash_chain.seal() == 0
+    assert hash_chain.checkpoint() == 0
     assert any("emptied" in fault for fault in hash_chain.faults())
 
 
-def test_a_new_trail_holds_before_anything_is_sealed() -> None:
+def test_a_new_trail_holds_before_there_is_a_checkpoint() -> None:
     assert AuditHead.objects.get().position == 0
     assert list(hash_chain.faults()) == []
 
 
-# --- Not sealed, copied, erased ---
+# --- Without a checkpoint, copied, erased ---
 
 
 @pytest.mark.parametrize(("age", "found"), [(dt.timedelta(days=2, minutes=1), True), (dt.timedelta(days=1), False)])
@@ -131,15 +131,15 @@ def test_an_entry_that_was_slipped_in_with_an_old_date_is_found(age: dt.timedelt
     with time_machine.travel(dt.datetime.now(dt.UTC) - age, tick=True):
         record("test.old")
     faults = list(hash_chain.faults())
-    assert any("was never sealed" in fault for fault in faults) == found
+    assert any("never got a checkpoint" in fault for fault in faults) == found
     assert len(faults) == int(found)
 
 
-def test_an_entry_that_is_late_is_not_sealed_any_more() -> None:
+def test_an_entry_that_is_late_gets_no_checkpoint_any_more() -> None:
     with time_machine.travel(dt.datetime.now(dt.UTC) - dt.timedelta(days=2, minutes=1), tick=True):
         record("test.old")
     record("test.new")
-    assert hash_chain.seal() == 1
+    assert hash_chain.checkpoint() == 1
 
 
 def test_a_genuine_entry_that_was_copied_is_found(trail: list[AuditEntry]) -> None:
@@ -147,7 +147,7 @@ def test_a_genuine_entry_that_was_copied_is_found(trail: list[AuditEntry]) -> No
     first = entry.pk
     entry.pk = None
     entry.save(force_insert=True)
-    hash_chain.seal()
+    hash_chain.checkpoint()
     assert list(hash_chain.faults()) == [f"Entry {first} was copied: another one has its mac."]
 
 
@@ -156,8 +156,8 @@ def test_an_erasure_excuses_the_details_of_one_participant_alone() -> None:
     record("test.one", participant=erased, new={"arm": "B"})
     theirs = record("test.two", participant=other, new={"arm": "B"})
     nobodys = record("test.three", new={"x": 1})
-    looked(erased, "participant.erase")
-    hash_chain.seal()
+    record_view(erased, "participant.erase")
+    hash_chain.checkpoint()
     tamper(f"DELETE FROM participants_auditdetail WHERE entry_id NOT IN ({theirs.pk}, {nobodys.pk})")  # noqa: S608
     assert list(hash_chain.faults()) == []
     tamper("DELETE FROM participants_auditdetail")
@@ -173,19 +173,19 @@ def outside(settings: Any, tmp_path: Path) -> Path:
     return tmp_path / "kept" / "audit_head.json"
 
 
-def sealed(django_capture_on_commit_callbacks: Any) -> int:
+def checkpoint(django_capture_on_commit_callbacks: Any) -> int:
     with django_capture_on_commit_callbacks(execute=True):
-        return hash_chain.seal()
+        return hash_chain.checkpoint()
 
 
 @pytest.fixture
 def rolled_back(outside: Path, django_capture_on_commit_callbacks: Any) -> chain_head.Head:
     """A trail of three, put back to the first two by somebody who kept that state; the head that was kept outside."""
     record("test.one"), record("test.two")
-    sealed(django_capture_on_commit_callbacks)
+    checkpoint(django_capture_on_commit_callbacks)
     [kept] = AuditHead.objects.values()
     record("test.three")
-    sealed(django_capture_on_commit_callbacks)
+    checkpoint(django_capture_on_commit_callbacks)
     gone = hash_chain.head()
     tamper("DELETE FROM participants_auditseal WHERE position = 3")
     tamper("DELETE FROM participants_auditentry WHERE action = 'test.three'")
@@ -195,10 +195,10 @@ def rolled_back(outside: Path, django_capture_on_commit_callbacks: Any) -> chain
 
 def test_the_head_is_kept_outside_when_it_is_committed(outside: Path, django_capture_on_commit_callbacks: Any) -> None:
     record("test.one")
-    hash_chain.seal()
+    hash_chain.checkpoint()
     assert not outside.exists()
     record("test.two")
-    sealed(django_capture_on_commit_callbacks)
+    checkpoint(django_capture_on_commit_callbacks)
     assert chain_head.kept() == hash_chain.head()
     assert outside.stat().st_mode & 0o777 == 0o600
     assert list(hash_chain.faults()) == []
@@ -212,8 +212,8 @@ def test_a_kept_state_that_was_put_back_is_found(rolled_back: chain_head.Head) -
 
 def test_and_is_not_covered_by_new_links(rolled_back: chain_head.Head, caplog: pytest.LogCaptureFixture) -> None:
     record("test.forged")
-    assert hash_chain.seal() == 0
-    assert "not sealed" in caplog.text
+    assert hash_chain.checkpoint() == 0
+    assert "gets no checkpoints" in caplog.text
     assert chain_head.kept() == rolled_back
 
 
@@ -222,7 +222,7 @@ def test_another_history_of_the_same_length_is_found(
 ) -> None:
     settings.AUDIT_HEAD = ""
     record("test.forged")
-    assert hash_chain.seal() == 1
+    assert hash_chain.checkpoint() == 1
     settings.AUDIT_HEAD = str(outside)
     assert any("Position 3 is not the one" in fault for fault in hash_chain.faults())
 
@@ -234,10 +234,10 @@ def test_a_restore_is_said_and_the_trail_goes_on(
     said = StringIO()
     with django_capture_on_commit_callbacks(execute=True):
         call_command("reapply_erasures", journal=[str(tmp_path / "erasures.jsonl")], stdout=said)
-    assert "from 3 to 3 is not in it" in said.getvalue()
+    assert "Checkpoints 3 to 3 are not in it" in said.getvalue()
     entry = AuditEntry.objects.get(action="audit.restore")
     assert (entry.detail.old["position"], entry.detail.new["position"]) == (3, 2)
-    assert sealed(django_capture_on_commit_callbacks) == 1
+    assert checkpoint(django_capture_on_commit_callbacks) == 1
     said = StringIO()
     call_command("verify_audit", stdout=said)
     assert "Restored from a backup" in said.getvalue()
@@ -247,7 +247,7 @@ def test_without_a_restore_nothing_is_said_of_one(
     outside: Path, tmp_path: Path, django_capture_on_commit_callbacks: Any
 ) -> None:
     record("test.one")
-    sealed(django_capture_on_commit_callbacks)
+    checkpoint(django_capture_on_commit_callbacks)
     (tmp_path / "erasures.jsonl").write_text("")
     call_command("reapply_erasures", journal=[str(tmp_path / "erasures.jsonl")], stdout=StringIO())
     assert not AuditEntry.objects.filter(action="audit.restore").exists()
@@ -260,7 +260,7 @@ def test_a_file_that_is_none_is_told_and_not_overwritten(
     outside.parent.mkdir()
     outside.write_text(content)
     record("test.one")
-    assert sealed(django_capture_on_commit_callbacks) == 0
+    assert checkpoint(django_capture_on_commit_callbacks) == 0
     assert outside.read_text() == content
     assert any("cannot be read" in fault for fault in hash_chain.faults())
 
@@ -270,7 +270,7 @@ def test_heads_of_other_databases_stay(outside: Path, django_capture_on_commit_c
     other = {"position": 9, "mac": "a", "at": "2026-11-01T00:00:00+00:00"}
     outside.write_text(json.dumps({"1/2": other}))
     record("test.one")
-    assert sealed(django_capture_on_commit_callbacks) == 1
+    assert checkpoint(django_capture_on_commit_callbacks) == 1
     heads = json.loads(outside.read_text())
     assert (heads.pop("1/2"), [head["position"] for head in heads.values()]) == (other, [1])
 
@@ -283,13 +283,13 @@ def test_an_older_head_never_takes_the_place_of_a_newer_one(outside: Path) -> No
     assert chain_head.kept() == (4, "d")
 
 
-def test_where_it_cannot_be_written_the_trail_is_sealed_all_the_same(
+def test_where_it_cannot_be_written_checkpoints_are_made_all_the_same(
     settings: Any, tmp_path: Path, django_capture_on_commit_callbacks: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("")
     settings.AUDIT_HEAD = str(tmp_path / "file" / "audit_head.json")
     record("test.one")
-    sealed(django_capture_on_commit_callbacks)
+    checkpoint(django_capture_on_commit_callbacks)
     assert "could not be kept outside" in caplog.text or "cannot be read" in caplog.text
 
 
@@ -300,8 +300,8 @@ def test_where_it_cannot_be_written_the_trail_is_sealed_all_the_same(
         lambda: AuditDetail.objects.update(reason="other"),
         lambda: AuditEntry.objects.filter(action="test.one").delete(),
         lambda: AuditEntry.objects.update(action="test.other"),
-        lambda: AuditSeal.objects.all().delete(),
-        lambda: AuditSeal.objects.update(mac="0"),
+        lambda: AuditCheckpoint.objects.all().delete(),
+        lambda: AuditCheckpoint.objects.update(mac="0"),
     ],
 )
 def test_the_application_can_neither_change_nor_delete(trail: list[AuditEntry], act: Callable[[], object]) -> None:
@@ -312,18 +312,18 @@ def test_the_application_can_neither_change_nor_delete(trail: list[AuditEntry], 
 def test_a_new_key_verifies_what_the_old_one_made(settings: Any) -> None:
     settings.AUDIT_KEYS = ["old"]
     record("test.one")
-    hash_chain.seal()
+    hash_chain.checkpoint()
     settings.AUDIT_KEYS = ["new", "old"]
     record("test.two")
-    hash_chain.seal()
+    hash_chain.checkpoint()
     assert list(hash_chain.faults()) == []
     settings.AUDIT_KEYS = ["new"]
     assert any("needs the key" in fault for fault in hash_chain.faults())
 
 
-def test_sealing_again_seals_only_what_is_new(trail: list[AuditEntry]) -> None:
+def test_checkpoints_are_made_only_of_what_is_new(trail: list[AuditEntry]) -> None:
     record("test.six")
-    assert hash_chain.seal() == 1
+    assert hash_chain.checkpoint() == 1
     assert AuditHead.objects.get().position == 6
 
 
@@ -346,14 +346,14 @@ def test_a_service_records_who_changed_what_from_what() -> None:
 
 def test_a_chart_of_an_opened_page_is_the_same_look() -> None:
     person = ParticipantFactory.create()
-    looked(person)
-    looked(person, part=True)
+    record_view(person)
+    record_view(person, part=True)
     assert AuditEntry.objects.filter(participant=person, action="participant.view").count() == 1
 
 
 def test_a_chart_without_its_page_is_a_look() -> None:
     person = ParticipantFactory.create()
-    looked(person, part=True)
+    record_view(person, part=True)
     assert AuditEntry.objects.filter(participant=person, action="participant.view").count() == 1
 
 

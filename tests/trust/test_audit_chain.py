@@ -1,4 +1,4 @@
-"""The chain by value: what each fault is called, what is sealed in which order, and that old trails stay verifiable."""
+"""The chain by value: what each fault is called, the order of checkpoints, and that old trails stay verifiable."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 import time_machine
 from django.db import connection
 
-from participants.audit import chain_head, hash_chain, looked, record
-from participants.models import AuditDetail, AuditEntry, AuditHead, AuditSeal
+from participants.audit import chain_head, hash_chain, record, record_view
+from participants.models import AuditCheckpoint, AuditDetail, AuditEntry, AuditHead
 from tests.factories import ParticipantFactory
 from tests.trust.test_audit import tamper
 
@@ -23,10 +23,10 @@ HOUR = dt.timedelta(hours=1)
 
 @pytest.fixture
 def trail() -> list[int]:
-    """Five sealed entries; their ids."""
+    """Five entries with checkpoints; their ids."""
     entries = [record(f"test.{n}") for n in range(4)]
     entries.append(record("test.4", new={"arm": "B"}))
-    assert hash_chain.seal() == 5
+    assert hash_chain.checkpoint() == 5
     return [entry.pk for entry in entries]
 
 
@@ -69,51 +69,53 @@ def test_links_and_head_are_authenticated_as_they_always_were(settings: Any) -> 
     AuditHead.objects.update(**hash_chain.first())
     for pk, mac in ((2_000_000_001, "m1"), (2_000_000_002, "m2")):
         AuditEntry.objects.create(pk=pk, at=dt.datetime.now(dt.UTC), action="test.act", via="page", mac=mac)
-    assert hash_chain.seal() == 2
+    assert hash_chain.checkpoint() == 2
     assert hash_chain.head() == (2, "9b5c5b9a8a79ef2d7a760bf9d1256ec187938c7ea181dd8197c86c027ee42d10")
     assert list(AuditHead.objects.values_list("position", "key_id", "mac")) == [
         (2, "97bdf2d3", "e23b0c10821fb49ebbff06ad01dbfa394ddaccab5bcfeecb8013d3666c18f315")
     ]
 
 
-# --- Sealing ---
+# --- Checkpoints ---
 
 
 def test_entries_are_chained_in_the_order_of_their_ids(trail: list[int]) -> None:
     trail += [record("test.5").pk, record("test.6").pk]
-    assert hash_chain.seal() == 2
-    assert list(AuditSeal.objects.order_by("position").values_list("position", "entry_id")) == list(enumerate(trail, 1))
-    last = AuditSeal.objects.get(position=7)
+    assert hash_chain.checkpoint() == 2
+    assert list(AuditCheckpoint.objects.order_by("position").values_list("position", "entry_id")) == list(
+        enumerate(trail, 1)
+    )
+    last = AuditCheckpoint.objects.get(position=7)
     assert hash_chain.head() == (7, last.mac)
     assert faults() == []
 
 
-def test_with_nothing_new_nothing_is_sealed(trail: list[int]) -> None:
-    before = list(AuditHead.objects.values()), list(AuditSeal.objects.values())
-    assert hash_chain.seal() == 0
-    assert (list(AuditHead.objects.values()), list(AuditSeal.objects.values())) == before
+def test_with_nothing_new_nothing_gets_a_checkpoint(trail: list[int]) -> None:
+    before = list(AuditHead.objects.values()), list(AuditCheckpoint.objects.values())
+    assert hash_chain.checkpoint() == 0
+    assert (list(AuditHead.objects.values()), list(AuditCheckpoint.objects.values())) == before
 
 
-@pytest.mark.parametrize(("age", "sealed"), [(48 * HOUR - HOUR, 1), (48 * HOUR + HOUR, 0)])
-def test_what_is_younger_than_two_days_is_sealed(age: dt.timedelta, sealed: int) -> None:
+@pytest.mark.parametrize(("age", "checkpoints"), [(48 * HOUR - HOUR, 1), (48 * HOUR + HOUR, 0)])
+def test_what_is_younger_than_two_days_gets_a_checkpoint(age: dt.timedelta, checkpoints: int) -> None:
     with time_machine.travel(dt.datetime.now(dt.UTC) - age, tick=True):
         record("test.old")
-    assert hash_chain.seal() == sealed
-    assert len(faults()) == 1 - sealed
+    assert hash_chain.checkpoint() == checkpoints
+    assert len(faults()) == 1 - checkpoints
 
 
-def test_what_was_sealed_two_days_ago_is_not_sealed_again(trail: list[int]) -> None:
+def test_what_got_a_checkpoint_two_days_ago_gets_none_again(trail: list[int]) -> None:
     with time_machine.travel(dt.datetime.now(dt.UTC) + 49 * HOUR, tick=True):
-        assert hash_chain.seal() == 0
+        assert hash_chain.checkpoint() == 0
         new = record("test.new")
-        assert hash_chain.seal() == 1
-    assert AuditSeal.objects.order_by("position").last() == AuditSeal.objects.get(entry_id=new.pk)
+        assert hash_chain.checkpoint() == 1
+    assert AuditCheckpoint.objects.order_by("position").last() == AuditCheckpoint.objects.get(entry_id=new.pk)
     assert faults() == []
 
 
 @contextmanager
-def sealing_elsewhere() -> Iterator[None]:
-    """As another process that seals: by this number also one of another version."""
+def checkpoints_elsewhere() -> Iterator[None]:
+    """As another process that makes checkpoints: by this number also one of another version."""
     other = connection.copy()
     try:
         with other.cursor() as cursor:
@@ -124,27 +126,27 @@ def sealing_elsewhere() -> Iterator[None]:
         other.close()
 
 
-def test_while_another_process_seals_nothing_is_sealed() -> None:
+def test_while_another_process_makes_checkpoints_nothing_gets_a_checkpoint() -> None:
     record("test.act")
-    with sealing_elsewhere():
-        assert hash_chain.seal() == 0
-    assert not AuditSeal.objects.exists()
-    assert hash_chain.seal() == 1
+    with checkpoints_elsewhere():
+        assert hash_chain.checkpoint() == 0
+    assert not AuditCheckpoint.objects.exists()
+    assert hash_chain.checkpoint() == 1
 
 
 @pytest.mark.parametrize("position", [4, 6])
-def test_where_the_chain_does_not_end_at_its_head_nothing_is_sealed(trail: list[int], position: int) -> None:
+def test_where_the_chain_does_not_end_at_its_head_nothing_gets_a_checkpoint(trail: list[int], position: int) -> None:
     record("test.new")
     AuditHead.objects.update(position=position)
-    assert hash_chain.seal() == 0
+    assert hash_chain.checkpoint() == 0
     AuditHead.objects.update(position=5)
-    assert hash_chain.seal() == 1
+    assert hash_chain.checkpoint() == 1
 
 
 def test_a_head_beside_the_chain_s_own_is_found_and_left_as_it_is(trail: list[int]) -> None:
     AuditHead.objects.create(pk=2, position=9, key_id="k", mac="m")
     record("test.new")
-    assert hash_chain.seal() == 1
+    assert hash_chain.checkpoint() == 1
     assert AuditHead.objects.get(pk=2).position == 9
     assert AuditHead.objects.get(pk=1).position == 6
     assert faults() == ["The chain has another head beside its own."]
@@ -152,7 +154,7 @@ def test_a_head_beside_the_chain_s_own_is_found_and_left_as_it_is(trail: list[in
 
 def test_an_empty_trail_ends_at_nothing() -> None:
     assert hash_chain.head() == (0, "")
-    assert hash_chain.seal() == 0
+    assert hash_chain.checkpoint() == 0
 
 
 # --- The beginning ---
@@ -183,10 +185,10 @@ def test_links_that_are_missing_are_named(trail: list[int]) -> None:
     tamper("DELETE FROM participants_auditseal WHERE position IN (2, 3)")
     found = faults()
     assert found[0] == "Links 2 to 3 of the chain are missing."
-    assert found[1] == f"Seal 4 does not fit what is before it, or entry {trail[3]} was changed."
-    assert len(found) == 2  # the head holds, and entries so young may not have been sealed yet
+    assert found[1] == f"Checkpoint 4 does not fit what is before it, or entry {trail[3]} was changed."
+    assert len(found) == 2  # the head holds, and entries so young may have no checkpoint yet
     with time_machine.travel(dt.datetime.now(dt.UTC) + 49 * HOUR, tick=True):
-        assert faults() == [*found, *(f"Entry {pk} was never sealed." for pk in sorted(trail[1:3], reverse=True))]
+        assert faults() == [*found, *(f"Entry {pk} never got a checkpoint." for pk in sorted(trail[1:3], reverse=True))]
 
 
 def test_links_that_were_cut_off_are_told_by_the_head(trail: list[int]) -> None:
@@ -196,23 +198,23 @@ def test_links_that_were_cut_off_are_told_by_the_head(trail: list[int]) -> None:
     assert faults() == [head_says(0)]
 
 
-def test_an_entry_that_was_deleted_is_named_by_its_seal(trail: list[int]) -> None:
+def test_an_entry_that_was_deleted_is_named_by_its_checkpoint(trail: list[int]) -> None:
     tamper(f"DELETE FROM participants_auditentry WHERE id = {trail[1]}")  # noqa: S608
-    assert faults() == [f"Entry {trail[1]} was deleted: its seal 2 is left."]
+    assert faults() == [f"Entry {trail[1]} was deleted: its checkpoint 2 is left."]
 
 
-def test_a_mac_that_was_changed_is_told_of_entry_and_seal(trail: list[int]) -> None:
+def test_a_mac_that_was_changed_is_told_of_entry_and_checkpoint(trail: list[int]) -> None:
     tamper(f"UPDATE participants_auditentry SET mac = reverse(mac) WHERE id = {trail[1]}")  # noqa: S608
     assert faults() == [
-        f"Seal 2 does not fit what is before it, or entry {trail[1]} was changed.",
+        f"Checkpoint 2 does not fit what is before it, or entry {trail[1]} was changed.",
         f"Entry {trail[1]} was changed.",
     ]
 
 
-def test_a_seal_that_was_changed_is_told_of_it_and_of_the_next(trail: list[int]) -> None:
+def test_a_checkpoint_that_was_changed_is_told_of_it_and_of_the_next(trail: list[int]) -> None:
     tamper("UPDATE participants_auditseal SET mac = reverse(mac) WHERE position = 2")
     assert faults() == [
-        f"Seal {n} does not fit what is before it, or entry {trail[n - 1]} was changed." for n in (2, 3)
+        f"Checkpoint {n} does not fit what is before it, or entry {trail[n - 1]} was changed." for n in (2, 3)
     ]
 
 
@@ -238,7 +240,7 @@ def test_without_its_key_each_part_says_which_it_needs(trail: list[int], setting
     settings.AUDIT_KEYS = ["another"]
     needs = f"needs the key {key}: put it back at the end of AUDIT_KEYS."
     assert faults() == [
-        *(f"Seal {n} {needs}" for n in range(1, 6)),
+        *(f"Checkpoint {n} {needs}" for n in range(1, 6)),
         f"The head {needs}",
         *(f"Entry {pk} {needs}" for pk in trail),
     ]
@@ -248,11 +250,11 @@ def test_faults_are_found_whatever_is_read_at_a_time(trail: list[int], monkeypat
     monkeypatch.setattr(hash_chain, "CHUNK", 2)
     assert faults() == []
     tamper(f"DELETE FROM participants_auditentry WHERE id = {trail[2]}")  # noqa: S608
-    assert faults() == [f"Entry {trail[2]} was deleted: its seal 3 is left."]
+    assert faults() == [f"Entry {trail[2]} was deleted: its checkpoint 3 is left."]
 
 
 def test_links_are_read_in_lists_of_so_many() -> None:
-    links = [AuditSeal(position=n) for n in range(1, 6)]
+    links = [AuditCheckpoint(position=n) for n in range(1, 6)]
     for size, lengths in ((2, [2, 2, 1]), (5, [5]), (6, [5]), (1, [1] * 5)):
         read = list(hash_chain.batched(links, size))
         assert [len(part) for part in read] == lengths
@@ -268,7 +270,7 @@ def test_each_entry_that_was_copied_is_named_once(trail: list[int]) -> None:
     assert faults() == [f"Entry {pk} was copied: another one has its mac." for pk in (trail[1], trail[3])]
 
 
-# --- Never sealed, erased ---
+# --- Without a checkpoint, erased ---
 
 
 def test_each_entry_that_was_slipped_in_with_an_old_date_is_named(trail: list[int]) -> None:
@@ -276,7 +278,7 @@ def test_each_entry_that_was_slipped_in_with_an_old_date_is_named(trail: list[in
         old = [record("test.old").pk, record("test.old").pk]
     with time_machine.travel(dt.datetime.now(dt.UTC) - 47 * HOUR, tick=True):
         record("test.late")
-    assert set(faults()) == {f"Entry {pk} was never sealed." for pk in old}
+    assert set(faults()) == {f"Entry {pk} never got a checkpoint." for pk in old}
 
 
 def test_an_erasure_does_not_excuse_what_is_gone_of_another(trail: list[int]) -> None:
@@ -285,15 +287,15 @@ def test_an_erasure_does_not_excuse_what_is_gone_of_another(trail: list[int]) ->
     theirs = record("test.act", participant=other, new={"arm": "B"})
     tamper(f"DELETE FROM participants_auditdetail WHERE entry_id > {trail[4]}")  # noqa: S608
     assert len(faults()) == 2
-    looked(erased, "participant.erase")
-    looked(other, "participant.view")
+    record_view(erased, "participant.erase")
+    record_view(other, "participant.view")
     assert faults() == [f"The detail of entry {theirs.pk} was deleted."]
 
 
 def test_an_erasure_does_not_excuse_that_a_detail_was_changed(trail: list[int]) -> None:
     erased = ParticipantFactory.create()
     entry = record("test.act", participant=erased, new={"arm": "B"})
-    looked(erased, "participant.erase")
+    record_view(erased, "participant.erase")
     tamper(f"UPDATE participants_auditdetail SET reason = 'x' WHERE entry_id = {entry.pk}")  # noqa: S608
     assert faults() == [f"The detail of entry {entry.pk} was changed."]
 
@@ -305,9 +307,9 @@ def test_a_head_that_was_noted_holds_as_long_as_it_is_in_the_chain(trail: list[i
     noted = hash_chain.head()
     assert faults(noted) == []
     record("test.new")
-    hash_chain.seal()
+    hash_chain.checkpoint()
     assert faults(noted) == []
-    assert faults((3, AuditSeal.objects.get(position=3).mac)) == []
+    assert faults((3, AuditCheckpoint.objects.get(position=3).mac)) == []
     assert faults((3, noted[1])) == ["Position 3 is not the one that was noted."]
     assert faults((6, noted[1])) == ["Position 6 is not the one that was noted."]
     assert faults((7, noted[1])) == ["The chain ends at 6, before the noted position 7."]
@@ -322,40 +324,42 @@ def outside(settings: Any, tmp_path: Path) -> Path:
     return tmp_path / "audit_head.json"
 
 
-def seal(capture: Any) -> int:
+def checkpoint(capture: Any) -> int:
     with capture(execute=True):
-        return hash_chain.seal()
+        return hash_chain.checkpoint()
 
 
 def test_the_head_is_kept_outside_with_nothing_new_too(
     trail: list[int], outside: Path, django_capture_on_commit_callbacks: Any
 ) -> None:
-    assert seal(django_capture_on_commit_callbacks) == 0
-    assert chain_head.kept() == hash_chain.head() == (5, AuditSeal.objects.get(position=5).mac)
+    assert checkpoint(django_capture_on_commit_callbacks) == 0
+    assert chain_head.kept() == hash_chain.head() == (5, AuditCheckpoint.objects.get(position=5).mac)
 
 
 def test_of_an_empty_trail_nothing_is_kept_outside(outside: Path, django_capture_on_commit_callbacks: Any) -> None:
-    assert seal(django_capture_on_commit_callbacks) == 0
+    assert checkpoint(django_capture_on_commit_callbacks) == 0
     assert not outside.exists()
 
 
 def test_a_head_outside_holds_where_it_is_in_the_chain(trail: list[int], outside: Path) -> None:
-    for position, mac in ((0, ""), *AuditSeal.objects.order_by("position").values_list("position", "mac")):
+    for position, mac in ((0, ""), *AuditCheckpoint.objects.order_by("position").values_list("position", "mac")):
         chain_head.keep((position, mac))
         assert faults() == []
     assert hash_chain.restored() is None
 
 
-def test_a_head_outside_that_is_not_in_the_chain_is_told_and_nothing_is_sealed(trail: list[int], outside: Path) -> None:
-    mac = AuditSeal.objects.get(position=5).mac
+def test_a_head_outside_that_is_not_in_the_chain_is_told_and_nothing_gets_a_checkpoint(
+    trail: list[int], outside: Path
+) -> None:
+    mac = AuditCheckpoint.objects.get(position=5).mac
     record("test.new")
     rolled_back = "the database was put back to an earlier state (after a restore: reapply_erasures)"
     chain_head.keep((4, mac))
     assert faults() == [f"Position 4 is not the one that is kept outside the database: {rolled_back}."]
-    assert hash_chain.seal() == 0
+    assert hash_chain.checkpoint() == 0
     chain_head.keep((6, mac))
     assert faults() == [f"The chain ends at 5, before position 6 that is kept outside the database: {rolled_back}."]
-    assert hash_chain.seal() == 0
+    assert hash_chain.checkpoint() == 0
 
 
 def test_after_a_restore_the_database_s_head_takes_the_place_of_the_one_outside(
@@ -384,7 +388,7 @@ def test_a_head_that_cannot_be_kept_outside_is_logged(
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         record("test.new")
-        assert hash_chain.seal() == 1
-        outside.write_text("{")  # spoilt between sealing and committing
+        assert hash_chain.checkpoint() == 1
+        outside.write_text("{")  # spoilt between the checkpoint and the commit
     assert "the audit trail's head could not be kept outside the database" in caplog.text
     assert AuditHead.objects.get().position == 6

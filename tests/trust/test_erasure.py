@@ -19,12 +19,12 @@ from metrics.exports.runner import export_run
 from metrics.exports.service import export_ask
 from metrics.models import ImplausibleCount, Measurement, ParticipantDay, Recompute
 from metrics.storage import timescale
-from participants.audit import hash_chain, looked
+from participants.audit import hash_chain, record_view
 from participants.models import AuditEntry, Erasure, Participant, User
 from participants.privacy import consent
 from participants.privacy import erasure as privacy_erasure
 from participants.privacy.contacts import contact_store
-from participants.privacy.data_map import holdings
+from participants.privacy.data_map import data_inventory
 from participants.services import pause_begin
 from tests.dashboards.measured import NOON, heart_rate, steps, store
 from tests.factories import AlertFactory, MembershipFactory, ParticipantFactory, UserFactory
@@ -86,7 +86,7 @@ def fill(one: Participant, account: str) -> None:
         one.trial, version="1", title="Information", effective_on=dt.date(2026, 1, 1)
     )
     consent.consent_give(one, document, how="paper")
-    looked(one)
+    record_view(one)
 
 
 def everything() -> Iterator[tuple[str, str]]:
@@ -122,15 +122,15 @@ def test_nothing_in_the_whole_database_names_them_any_more(person: Participant) 
     pk = person.pk
     erase(person)
     assert traces("ZEBRA-77", "google-user-777", "secret-arm") == set()
-    assert not any(holding.of(person).exists() for holding in holdings())
+    assert not any(entry.of(person).exists() for entry in data_inventory())
     assert Participant.objects.get(pk=pk).study_id == f"erased-{pk}"
 
 
 def test_their_neighbour_loses_nothing(person: Participant) -> None:
     neighbour = Participant.objects.get(study_id="ZEBRA-7")
-    before = {h.model: h.of(neighbour).count() for h in holdings()}
+    before = {h.model: h.of(neighbour).count() for h in data_inventory()}
     erase(person)
-    assert {h.model: h.of(neighbour).count() for h in holdings()} == before
+    assert {h.model: h.of(neighbour).count() for h in data_inventory()} == before
     assert WebhookDelivery.objects.count() == 1
     assert Recompute.objects.get().people == {"ZEBRA-7": [1, 0, 1]}
     assert ImportFile.objects.filter(name="a/ZEBRA-7/steps.csv").exists()
@@ -148,9 +148,9 @@ def test_days_of_nothing_but_impossible_values_are_erased_too(person: Participan
 
 
 def test_the_audit_trail_still_holds_and_says_that_it_happened(person: Participant) -> None:
-    hash_chain.seal()
+    hash_chain.checkpoint()
     erase(person)
-    hash_chain.seal()
+    hash_chain.checkpoint()
     assert list(hash_chain.faults()) == []
     told = set(AuditEntry.objects.filter(participant=person.pk).values_list("action", flat=True))
     assert {"erasure.ask", "erasure.approve", "participant.erase", "participant.view"} <= told
@@ -241,7 +241,7 @@ def test_a_journal_that_is_none_is_refused(journal: Path, text: str) -> None:
 
 def test_every_table_about_participants_is_known() -> None:
     """A new model with a path to Participant is found by itself; these are only the ones nobody may miss."""
-    known = {holding.model for holding in holdings()}
+    known = {entry.model for entry in data_inventory()}
     assert {Measurement, ParticipantDay, Note, SyncWindow, Device} <= known
     assert not {User, Recompute} & known
 
@@ -265,8 +265,8 @@ def test_an_erasure_reaches_into_compressed_chunks() -> None:
     with connection.cursor() as cursor:
         for table in tables:
             cursor.execute("SELECT compress_chunk(c) FROM show_chunks(%s) c", [table])
-    before = {h.model: h.of(neighbour).count() for h in holdings()}
+    before = {h.model: h.of(neighbour).count() for h in data_inventory()}
     report = erase(somebody).report
     assert (report["metrics.Measurement"], report["metrics.MinuteRollup"]) == (3 * 360, 3 * 60)
-    assert not any(holding.of(somebody).exists() for holding in holdings())
-    assert {h.model: h.of(neighbour).count() for h in holdings()} == before
+    assert not any(entry.of(somebody).exists() for entry in data_inventory())
+    assert {h.model: h.of(neighbour).count() for h in data_inventory()} == before

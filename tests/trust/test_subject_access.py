@@ -20,13 +20,13 @@ from metrics.models import Export
 from participants import hooks
 from participants.models import AuditEntry, Participant, User
 from participants.privacy import encryption, subject_access_sections
-from participants.privacy.data_map import STAYS, holdings
+from participants.privacy.data_map import STAYS, data_inventory
 from participants.privacy.subject_access import (
     README,
-    Chapter,
     FolderTaken,
-    chapters,
+    Section,
     rows_of,
+    sections,
     subject_archive,
     subject_export,
 )
@@ -61,17 +61,17 @@ def rows(folder: Path, name: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_every_table_with_a_path_to_them_is_in_a_chapter(person: Participant) -> None:
+def test_every_table_with_a_path_to_them_is_in_a_section(person: Participant) -> None:
     """A new model fails here until a room tells of it: see participants.hooks.subject_access_sections."""
-    told = {model for chapter in chapters(person) for model in chapter.models}
-    about = {holding.model for holding in holdings()} | set(STAYS) | {Participant}
+    told = {model for section in sections(person) for model in section.models}
+    about = {entry.model for entry in data_inventory()} | set(STAYS) | {Participant}
     assert not {model._meta.label for model in about - told}
 
 
-def test_every_chapter_has_a_name_of_its_own_and_words_for_lay_people(person: Participant) -> None:
-    found = list(chapters(person))
-    assert len({chapter.name for chapter in found}) == len(found)
-    assert all(chapter.about.endswith(".") and chapter.title for chapter in found)
+def test_every_section_has_a_name_of_its_own_and_words_for_lay_people(person: Participant) -> None:
+    found = list(sections(person))
+    assert len({section.name for section in found}) == len(found)
+    assert all(section.about.endswith(".") and section.title for section in found)
 
 
 def test_what_was_measured_written_and_done_is_all_there(person: Participant, tmp_path: Path) -> None:
@@ -96,14 +96,14 @@ def test_nothing_of_anybody_else_is_in_it(person: Participant, tmp_path: Path) -
 
 
 def test_no_key_is_in_it(person: Participant, tmp_path: Path) -> None:
-    sealed = encryption.seal("a-token")
-    Connection.objects.filter(participant=person).update(sealed_tokens=sealed)
+    encrypted = encryption.encrypt("a-token")
+    Connection.objects.filter(participant=person).update(encrypted_tokens=encrypted)
     invitation = Invitation.objects.create(participant=person, expires_at=timezone.now())
     text = text_of(subject_export(person, tmp_path).folder)
-    assert sealed not in text
+    assert encrypted not in text
     assert "a-token" not in text
     assert invitation.nonce not in text
-    assert "sealed_" not in text
+    assert "encrypted_" not in text
 
 
 def test_who_looked_is_in_it_and_that_this_was_written(person: Participant, tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_files_made_of_their_data_are_told_of(person: Participant, tmp_path: Pat
 def test_the_read_me_names_every_topic_and_says_where_nothing_is_kept(person: Participant, tmp_path: Path) -> None:
     folder = subject_export(person, tmp_path).folder
     words = (folder / README).read_text()
-    assert all(chapter.title in words for chapter in chapters(person))
+    assert all(section.title in words for section in sections(person))
     assert "Exercise (nothing is kept)" in words
     assert not (folder / "exercise.json").exists()
 
@@ -154,14 +154,14 @@ def test_only_its_owner_can_read_it_and_nothing_is_overwritten(person: Participa
 
 
 def test_a_failure_leaves_nothing_behind(person: Participant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hooks.subject_access_sections, "functions", [subject_access_sections.chapters, broken])
+    monkeypatch.setattr(hooks.subject_access_sections, "functions", [subject_access_sections.sections, broken])
     with pytest.raises(RuntimeError):
         subject_export(person, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def broken(participant: Participant) -> Iterator[Chapter]:
-    yield Chapter("x", "X", "x.", (User,), rows=_fails())
+def broken(participant: Participant) -> Iterator[Section]:
+    yield Section("x", "X", "x.", (User,), rows=_fails())
 
 
 def _fails() -> Iterator[dict[str, Any]]:

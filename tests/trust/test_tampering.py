@@ -1,7 +1,7 @@
 """Whatever single thing somebody with the database's own rights does to the trail, `faults` tells of it.
 
-Or docs/trust.md says that nothing tells: of an entry that was not sealed yet, of an earlier state while no head is kept
-outside, of `sealed_at`.
+Or docs/trust.md says that nothing tells: of an entry that had no checkpoint yet, of an earlier state while no head is
+kept outside, of `sealed_at`.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from participants.audit import chain_head, hash_chain, record
-from participants.models import AuditDetail, AuditEntry, AuditHead, AuditSeal
+from participants.models import AuditCheckpoint, AuditDetail, AuditEntry, AuditHead
 from tests.factories import ParticipantFactory
 
 pytestmark = pytest.mark.django_db
 TABLES: dict[str, Any] = {
     "auditentry": AuditEntry,
     "auditdetail": AuditDetail,
-    "auditseal": AuditSeal,
+    "auditseal": AuditCheckpoint,
     "audithead": AuditHead,
 }
 KEYS = {"auditentry": "id", "auditdetail": "entry_id", "auditseal": "position", "audithead": "id"}
@@ -64,20 +64,20 @@ def state() -> State:
 
 
 class Trail:
-    """A trail as it grows: some entries with details, sealed now and then. `kept`: its states after each sealing."""
+    """A trail as it grows: some entries with details, checkpoints now and then. `kept`: its states after each."""
 
     def __init__(self, grown: list[tuple[list[tuple[str, bool]], bool]]) -> None:
         person = ParticipantFactory.create()
-        hash_chain.seal()
+        hash_chain.checkpoint()
         self.kept = [state()]
-        for entries, seals in grown:
+        for entries, closes in grown:
             for thing, detailed in entries:
                 record("test.act", thing=thing, participant=person if detailed else None, new={"a": thing})
-            if seals:
-                hash_chain.seal()
+            if closes:
+                hash_chain.checkpoint()
                 self.kept.append(state())
         self.now = state()
-        self.sealed = {seal["entry_id"] for seal in self.now["auditseal"].values()}
+        self.chained = {link["entry_id"] for link in self.now["auditseal"].values()}
 
 
 def put_back(earlier: State) -> None:
@@ -94,19 +94,19 @@ def nothing_tells(trail: Trail, after: State, outside: bool) -> bool:
     before = trail.now
     same = {name: before[name] == after[name] for name in TABLES}
     gone = before["auditentry"].keys() - after["auditentry"].keys()
-    unsealed_gone = (
+    unchained_gone = (
         same["auditseal"]
         and same["audithead"]
         and all(before["auditentry"].get(key) == row for key, row in after["auditentry"].items())
         and before["auditdetail"].keys() - after["auditdetail"].keys() <= gone
         and all(before["auditdetail"].get(key) == row for key, row in after["auditdetail"].items())
-        and not gone & trail.sealed
+        and not gone & trail.chained
     )
-    stamps = {key: {**row, "sealed_at": None} for key, row in after["auditseal"].items()} == {
-        key: {**row, "sealed_at": None} for key, row in before["auditseal"].items()
+    stamps = {key: {**row, "created_at": None} for key, row in after["auditseal"].items()} == {
+        key: {**row, "created_at": None} for key, row in before["auditseal"].items()
     }
     only_stamps = stamps and all(same[name] for name in TABLES if name != "auditseal")
-    return unsealed_gone or only_stamps or (after in trail.kept and not outside)
+    return unchained_gone or only_stamps or (after in trail.kept and not outside)
 
 
 @given(grown=phases, outside=st.booleans(), data=st.data())
@@ -165,7 +165,7 @@ def copy(trail: Trail, data: st.DataObject) -> None:
     if detail:
         detail.entry = entry
         detail.save(force_insert=True)
-    hash_chain.seal()  # whoever seals, seals it too
+    hash_chain.checkpoint()  # whoever makes checkpoints makes one of it too
 
 
 def forge(trail: Trail, data: st.DataObject) -> None:
@@ -187,5 +187,5 @@ def forge(trail: Trail, data: st.DataObject) -> None:
 
 def test_each_deed_that_nothing_tells_is_one_that_the_documents_name() -> None:
     said = (Path(__file__).resolve().parents[2] / "docs" / "trust.md").read_text()
-    for words in ("not sealed yet", "earlier state", "`sealed_at`"):
+    for words in ("no checkpoint yet", "earlier state", "`sealed_at`"):
         assert words in said.partition("What nothing tells")[2]

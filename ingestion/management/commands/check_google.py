@@ -70,13 +70,13 @@ def client() -> Iterator[Finding]:
 
 
 def token_keys() -> Iterator[Finding]:
-    """What seals participants' tokens."""
+    """The keys that encrypt participants' tokens."""
     if not settings.TOKEN_KEYS:
         yield Finding(True, "TOKEN_KEYS is not set: tokens cannot be stored. Give it a long random value.")
     elif short := sum(1 for key in settings.TOKEN_KEYS if len(key) < 32):
         yield Finding(True, f"TOKEN_KEYS: {short} of {len(settings.TOKEN_KEYS)} keys are shorter than 32 characters.")
     else:
-        yield Finding(False, f"TOKEN_KEYS holds {len(settings.TOKEN_KEYS)}; the first one seals.")
+        yield Finding(False, f"TOKEN_KEYS holds {len(settings.TOKEN_KEYS)}; the first one encrypts.")
 
 
 def public_url() -> Iterator[Finding]:

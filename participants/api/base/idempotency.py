@@ -71,16 +71,16 @@ def claim(request: Request, user: User) -> IdempotencyKey | None:
 
 
 def keep(row: IdempotencyKey, response: Response, let_in_for: list[write_rights.Right]) -> None:
-    """Store a rendered answer with what it was let in for. Sealed: it may hold what is shown only once."""
+    """Store a rendered answer with what it was let in for. Encrypted: it may hold what is shown only once."""
     row.rights = let_in_for
     row.status = response.status_code
     row.headers = {name: response.headers[name] for name in ("Content-Type", "Location") if response.has_header(name)}
-    row.sealed_body = encryption.seal(response.content.decode())
-    row.save(update_fields=["rights", "status", "headers", "sealed_body"])
+    row.encrypted_body = encryption.encrypt(response.content.decode())
+    row.save(update_fields=["rights", "status", "headers", "encrypted_body"])
 
 
 def _stored(row: IdempotencyKey) -> HttpResponse:
-    response = HttpResponse(encryption.unseal(row.sealed_body).encode(), status=row.status)
+    response = HttpResponse(encryption.decrypt(row.encrypted_body).encode(), status=row.status)
     for name, value in row.headers.items():
         response.headers[name] = value
     response.headers[REPLAYED] = "true"

@@ -53,5 +53,5 @@ class Command(BaseCommand):
         old = {"position": before[0], "mac": before[1]} if before else {}
         new = {"position": now[0], "mac": now[1]}
         audit.record("audit.restore", old=old, new=new, reason="restored from a backup")
-        lost = f" What was sealed from {now[0] + 1} to {before[0]} is not in it." if before else ""
+        lost = f" Checkpoints {now[0] + 1} to {before[0]} are not in it." if before else ""
         self.stdout.write(f"The audit trail goes on from position {now[0]}.{lost}")

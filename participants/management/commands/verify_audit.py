@@ -20,7 +20,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         noted = _noted(options["noted"]) if options["noted"] else None
-        hash_chain.seal()
+        hash_chain.checkpoint()
         found = 0
         with transaction.atomic():  # a long trail is read through a cursor of the server's
             for fault in hash_chain.faults(noted=noted):
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         position, mac = hash_chain.head()
         self.stdout.write(f"The audit trail holds: {AuditEntry.objects.count()} entries. Head: {position}:{mac}")
         if settings.AUDIT_HEAD and position and chain_head.kept() is None:
-            self.stdout.write(f"No head of this database is kept in {settings.AUDIT_HEAD} yet: the next sealing does.")
+            self.stdout.write(f"{settings.AUDIT_HEAD} keeps no head of this database yet: the next checkpoint sets it.")
         for entry in AuditEntry.objects.filter(action="audit.restore").order_by("pk"):
             self.stdout.write(f"Restored from a backup, as entry {entry.pk} tells: {entry.at:%Y-%m-%d %H:%M} UTC.")
 

@@ -61,7 +61,7 @@ def connection(participant: Participant) -> Connection:
         status_since=NOW - dt.timedelta(days=3),
         connected_at=NOW - dt.timedelta(days=3),
         scopes=sorted(ALL),
-        sealed_tokens=encryption.seal(f'["access", "{REFRESH}"]'),
+        encrypted_tokens=encryption.encrypt(f'["access", "{REFRESH}"]'),
         next_due_at=NOW + dt.timedelta(hours=2),
     )
     Device.objects.create(

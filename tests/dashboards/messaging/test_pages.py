@@ -389,10 +389,10 @@ def test_the_mailbox_is_for_managers_of_a_demo_and_shows_their_mails(
     assert manager.get(address).status_code == 404
 
 
-def test_contacts_are_sealed_and_resealed(enrol: Enrol, settings: Any) -> None:
+def test_contacts_are_encrypted_and_re_encrypted(enrol: Enrol, settings: Any) -> None:
     person = enrol("AX-0078")
     row = Contact.objects.get()
-    assert "Zwaantje" not in f"{row.sealed_name}{row.sealed_email}{row.sealed_phone}"
+    assert "Zwaantje" not in f"{row.encrypted_name}{row.encrypted_email}{row.encrypted_phone}"
     settings.TOKEN_KEYS = ["a-newer-key", "a-key-for-the-tests"]
     call_command("reseal_tokens")
     settings.TOKEN_KEYS = ["a-newer-key"]
@@ -415,7 +415,7 @@ def test_staff_with_it_open_and_change_a_contact(client: Client, enrol: Enrol) -
     change = reverse("admin:participants_contact_change", args=[person.pk])
     page = client.get(change).content.decode()
     assert "Zwaantje Quickenborne" in page
-    assert Contact.objects.get().sealed_email not in page
+    assert Contact.objects.get().encrypted_email not in page
     listed = client.get(reverse("admin:participants_contact_changelist")).content.decode()
     assert "AX-0078" in listed
     assert "Zwaantje" not in listed

@@ -75,7 +75,7 @@ def connection(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Conne
         scopes=list(google.scopes),
         connected_at=now - dt.timedelta(days=9),
         next_due_at=now + dt.timedelta(hours=1),
-        sealed_tokens=encryption.seal("[]"),
+        encrypted_tokens=encryption.encrypt("[]"),
     )
     cache.clear()
 
