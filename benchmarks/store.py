@@ -75,7 +75,7 @@ def fill(code: str, participants: int, days: int, step: int) -> list[Any]:
 
 def weigh(name: str, code: str, metric: int) -> list[list[str]]:
     """Bytes a row of one trial's one metric, by table, before and after compression; and of all a sample."""
-    from metrics.storage.timescale import SEGMENTS, Tier, compression_words, hypertables, tier
+    from metrics.storage.timescale import SEGMENTS, Tier, compression_statements, hypertables, tier
 
     lines, totals, samples = [], [0.0, 0.0], 0
     for table in MAIN:
@@ -96,13 +96,13 @@ def weigh(name: str, code: str, metric: int) -> list[list[str]]:
         before = weight()
         after = None
         if tier() is Tier.COMMUNITY:
-            words = compression_words()
-            execute(words.layout.format(table="weighed", segments=SEGMENTS, order=column))
+            statements = compression_statements()
+            execute(statements.layout.format(table="weighed", segments=SEGMENTS, order=column))
             for (chunk,) in execute(
                 "SELECT format('%I.%I', chunk_schema, chunk_name) FROM"
                 " timescaledb_information.chunks WHERE hypertable_name = 'weighed'"
             ):
-                execute(words.compress, [chunk])
+                execute(statements.compress, [chunk])
             after = weight()
         totals = [totals[0] + before, totals[1] + (after or 0)]
         lines.append([f"{name}: {table}", f"{rows:,}", f"{before / rows:.1f}", per(after, rows), ratio(before, after)])

@@ -9,7 +9,7 @@ from dataclasses import astuple, dataclass, fields
 
 from metrics.models import DayStatus, Exclusion
 from metrics.registry import RANGES_SINCE, RANGES_VERSION, Aggregate, Kind, Metric
-from metrics.selection.plausible_range import range_words
+from metrics.selection.plausible_range import range_text
 from participants.models import Protocol
 from participants.tables import BOM, harmless
 
@@ -89,7 +89,7 @@ def of_days(protocols: Sequence[Protocol]) -> list[Variable]:
 
 def of_metric(metric: Metric) -> list[Variable]:
     """The day's values of a metric, and of what is measured through the day how many minutes have any that count."""
-    counts = f"counts: {range_words(metric)} (ranges version {RANGES_VERSION}, since {RANGES_SINCE})"
+    counts = f"counts: {range_text(metric)} (ranges version {RANGES_VERSION}, since {RANGES_SINCE})"
 
     def one(suffix: str, label: str, derived: str) -> Variable:
         name, words = f"{metric.code}{suffix}", f"{metric.name}{label}"

@@ -172,18 +172,18 @@ def readme(export: Export) -> str:
         f"{export.get_format_display()} export by Wearable Trials {product_version()}, asked for at"
         f" {export.asked_at:%Y-%m-%d %H:%M} UTC.\n\n"
         f"{HOW_TO[export.format]}\n\n"
-        f"{_removed_words(export)}"
+        f"{_removed_text(export)}"
         f"{_sentence('Sources', ONE_SOURCE_WORDS if one_source(export) else ALL_SOURCES_WORDS)}"
         f"{_sentence('Collection', COLLECTION_WORDS)}\n"
         "manifest.json lists each file with its rows, bytes and SHA-256, the filters, the protocol's versions and the\n"
         "instant whose state the files show. Times are UTC; dates are participants' local dates unless the manifest\n"
         "says otherwise. What is missing is not there or empty: it is never a zero, and nothing is imputed.\n"
-        f"{_ranges_words(export)}"
+        f"{_ranges_text(export)}"
         "Participants go by study ids. Handle the files as your protocol demands.\n"
     )
 
 
-def _ranges_words(export: Export) -> str:
+def _ranges_text(export: Export) -> str:
     """What becomes of values that no body can have."""
     done: dict[str, str] = {
         Export.Format.DAILY: "are not counted",
@@ -200,7 +200,7 @@ def _sentence(name: str, words: str) -> str:
     return textwrap.fill(f"{name}: {words}.", 110) + "\n"
 
 
-def _removed_words(export: Export) -> str:
+def _removed_text(export: Export) -> str:
     cutoff = export.trial.raw_removed_before
     if cutoff is None or not removed(export):
         return ""

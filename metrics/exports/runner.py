@@ -21,7 +21,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
-from metrics.exports import columns, daily, exchange_writers, manifest, store, subject_export
+from metrics.exports import columns, daily, exchange_writers, manifest, sql, store, subject_export
 from metrics.exports.formats import WRITERS
 from metrics.exports.partial_file import PartialFile
 from metrics.exports.plan import Part, Plan, plan
@@ -235,8 +235,8 @@ def snapshot() -> Iterator[tuple[str, dt.datetime]]:
     connections[READER] = reader
     try:
         with transaction.atomic(using=READER), reader.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            cursor.execute("SELECT now()")
+            cursor.execute(sql.SNAPSHOT)
+            cursor.execute(sql.NOW)
             yield READER, cursor.fetchone()[0]
     finally:
         reader.close()

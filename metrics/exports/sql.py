@@ -49,3 +49,7 @@ COPY (
     ORDER BY k.n
 ) TO STDOUT (FORMAT BINARY)
 """
+
+# All reads of a transaction see the same instant, which is NOW.
+SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+NOW = "SELECT now()"

@@ -20,7 +20,7 @@ from django.db import OperationalError, ProgrammingError, connection, transactio
 from metrics.maintenance.retention import Removed, retain
 from metrics.storage import sql as storage_sql
 from metrics.storage.chunks import SIZED, Chunk, chunks, resize, sending
-from metrics.storage.timescale import Tier, compression_words, tier
+from metrics.storage.timescale import Tier, compression_statements, tier
 
 log = logging.getLogger(__name__)
 
@@ -83,11 +83,11 @@ def maintain(now: dt.datetime, *, budget: dt.timedelta = BUDGET) -> MaintenanceR
 
 def compress(chunk: Chunk) -> bool:
     """Compress a chunk, or what came into it since, and have it vacuumed; False where somebody holds it."""
-    words = compression_words()
+    statements = compression_statements()
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(storage_sql.SHORT_LOCK)
-            cursor.execute(words.compress, [chunk.name])
+            cursor.execute(statements.compress, [chunk.name])
     except (OperationalError, ProgrammingError) as fault:
         # A lock that was not had, or a deadlock, or the policy was quicker, which is no OperationalError: the next
         # night finds the chunk as it is now.

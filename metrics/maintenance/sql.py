@@ -40,5 +40,3 @@ SELECT coalesce(sum(after_compression_total_bytes), 0)::int8, coalesce(sum(befor
 FROM hypertable_compression_stats(%s::regclass)
 """
 DATABASE = "SELECT pg_database_size(current_database())"
-SERVER = "SELECT current_setting('server_version')"
-EXTENSION = "SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'"

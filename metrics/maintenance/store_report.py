@@ -24,6 +24,7 @@ from metrics.models import (
     Revision,
     SleepSession,
 )
+from metrics.storage import sql as storage_sql
 from metrics.storage.chunks import SIZED, TABLES, chunks, days_a_chunk, intervals, sending
 from metrics.storage.timescale import Tier, hypertables, tier
 from participants.models import Participant, Trial
@@ -107,8 +108,8 @@ def report(now: dt.datetime, *, exact: bool = False) -> StoreReport:
     whole = int(_one(sql.DATABASE)[0])
     return StoreReport(
         tier=kind.value,
-        postgresql=str(_one(sql.SERVER)[0]),
-        timescaledb="" if kind is Tier.PLAIN else str(_one(sql.EXTENSION)[0]),
+        postgresql=str(_one(storage_sql.SERVER_VERSION)[0]),
+        timescaledb="" if kind is Tier.PLAIN else str(_one(storage_sql.EXTENSION_VERSION)[0]),
         exact=exact,
         database_bytes=whole,
         other_bytes=max(0, whole - sum(one.bytes for one in tables)),

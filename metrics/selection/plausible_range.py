@@ -36,7 +36,7 @@ def plausible(metric: Metric, value: Values, seconds: Seconds | NDArray[np.int64
     return (value >= low) & (value <= float(high) * np.maximum(seconds, MINUTE) / MINUTE)
 
 
-def range_words(metric: Metric) -> str:
+def range_text(metric: Metric) -> str:
     """The range as text in the metric's UCUM unit: "25 to 240 /min", "0 to 300 {steps} a minute"."""
     low, high = metric.plausible
     return f"{low:g} to {high:g} {metric.unit}{' a minute' if per_minute(metric) else ''}"

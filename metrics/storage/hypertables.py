@@ -37,7 +37,7 @@ def convert() -> Iterator[str]:
             continue
         length = getattr(model._meta.get_field(column), "interval")  # noqa: B009  only the engine's fields have one
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET LOCAL lock_timeout = '10s'")
+            cursor.execute(sql.LONG_LOCK)
             cursor.execute(sql.CREATE_HYPERTABLE, [table, column, length])
             cursor.execute(sql.ANALYZE.format(table=table))
         yield table

@@ -1,6 +1,7 @@
-"""The SQL about chunks: how they are laid out, how they stand, what they weigh. TimescaleDB only.
+"""The SQL about the server and about chunks: how they are laid out, how they stand, what they weigh.
 
-Its catalogue is asked for the one thing that its views do not tell: whether rows came into a compressed chunk.
+What is about chunks is TimescaleDB's alone. Its catalogue is asked for the one thing that its views do not tell:
+whether rows came into a compressed chunk.
 """
 
 from __future__ import annotations
@@ -34,12 +35,21 @@ WHERE hypertable_schema = 'public' AND hypertable_name = ANY(%s)
 """
 SET_INTERVAL = "SELECT set_chunk_time_interval(%s, make_interval(days => %s))"
 SHORT_LOCK = "SELECT set_config('lock_timeout', '3s', true)"
+LONG_LOCK = "SELECT set_config('lock_timeout', '10s', true)"
 # A name from CHUNKS, which is quoted where it has to be.
 VACUUM = "VACUUM (ANALYZE, SKIP_LOCKED) {chunk}"
 # Rows that came late leave a compressed chunk empty again, but their index as large as it was.
 SWOLLEN = "SELECT pg_indexes_size(%s::regclass) > greatest(1000000, 10 * pg_relation_size(%s::regclass))"
 REINDEX = "REINDEX TABLE {chunk}"
 
+SERVER_VERSION = "SELECT current_setting('server_version')"
+EXTENSION_VERSION = "SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'"
+# No row without the extension; "timescale" for the Community edition.
+LICENCE = """
+SELECT current_setting('timescaledb.license', true)
+WHERE EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'timescaledb')
+"""
+HYPERTABLES = "SELECT hypertable_name FROM timescaledb_information.hypertables WHERE hypertable_schema = 'public'"
 AVAILABLE = "SELECT EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb')"
 CREATE_EXTENSION = "CREATE EXTENSION IF NOT EXISTS timescaledb"
 # The same words as the engine's for a new table (config/db/base.py), and the rows that are there move into chunks.

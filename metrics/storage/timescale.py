@@ -38,10 +38,7 @@ class Tier(StrEnum):
 def tier() -> Tier:
     """The kind of server behind the default connection, and whether our tables are hypertables there."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT current_setting('timescaledb.license', true)"
-            " WHERE EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'timescaledb')"
-        )
+        cursor.execute(sql.LICENCE)
         row = cursor.fetchone()
     if row is None:
         return Tier.PLAIN
@@ -53,9 +50,7 @@ def hypertables() -> set[str]:
     if tier() is Tier.PLAIN:
         return set()
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT hypertable_name FROM timescaledb_information.hypertables WHERE hypertable_schema = 'public'"
-        )
+        cursor.execute(sql.HYPERTABLES)
         return {row[0] for row in cursor.fetchall()}
 
 
@@ -98,26 +93,26 @@ def enable_compression(after_days: int) -> None:
     chunks that are compressed from then on. Raises OperationalError where a table stays locked for long.
     """
     present = hypertables()
-    words = compression_words()
+    statements = compression_statements()
     for model, column in COMPRESSED:
         table = model._meta.db_table
         if table not in present:
             log.warning("%s is an ordinary table: it was made before TimescaleDB; see docs/upgrading.md.", table)
             continue
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET LOCAL lock_timeout = '10s'")
+            cursor.execute(sql.LONG_LOCK)
             cursor.execute(sql.LAYOUT, [table])
             if cursor.fetchone() != (SEGMENTS, column):
-                cursor.execute(words.layout.format(table=table, segments=SEGMENTS, order=column))
+                cursor.execute(statements.layout.format(table=table, segments=SEGMENTS, order=column))
             cursor.execute(sql.POLICY, [table])
             if cursor.fetchall() != [(dt.timedelta(days=after_days),)]:
-                cursor.execute(words.remove_policy, [table])
-                cursor.execute(words.add_policy, [table, after_days])
+                cursor.execute(statements.remove_policy, [table])
+                cursor.execute(statements.add_policy, [table, after_days])
 
 
 @dataclass(frozen=True, slots=True)
-class CompressionWords:
-    """How a version of TimescaleDB calls compression."""
+class CompressionStatements:
+    """Statements by which a version of TimescaleDB compresses: it has renamed them."""
 
     layout: str
     add_policy: str
@@ -126,14 +121,14 @@ class CompressionWords:
 
 
 # From 2.18 on. Those before have the same under the name of compression; later ones may do away with it.
-COLUMNSTORE = CompressionWords(
+COLUMNSTORE = CompressionStatements(
     layout="ALTER TABLE {table} SET (timescaledb.enable_columnstore, timescaledb.segmentby = '{segments}',"
     " timescaledb.orderby = '{order}')",
     add_policy="CALL add_columnstore_policy(%s, after => make_interval(days => %s))",
     remove_policy="CALL remove_columnstore_policy(%s, if_exists => true)",
     compress="CALL convert_to_columnstore(%s, if_not_columnstore => true)",
 )
-COMPRESSION = CompressionWords(
+COMPRESSION = CompressionStatements(
     layout="ALTER TABLE {table} SET (timescaledb.compress, timescaledb.compress_segmentby = '{segments}',"
     " timescaledb.compress_orderby = '{order}')",
     add_policy="SELECT add_compression_policy(%s, compress_after => make_interval(days => %s))",
@@ -142,13 +137,13 @@ COMPRESSION = CompressionWords(
 )
 
 
-def compression_words() -> CompressionWords:
+def compression_statements() -> CompressionStatements:
     return COLUMNSTORE if version() >= (2, 18) else COMPRESSION
 
 
 def version() -> tuple[int, ...]:
     """TimescaleDB's version, major and minor; empty where it is not installed."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'")
+        cursor.execute(sql.EXTENSION_VERSION)
         row = cursor.fetchone()
     return tuple(int(part) for part in row[0].split("-")[0].split(".")[:2]) if row else ()

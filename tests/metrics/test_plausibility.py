@@ -31,7 +31,7 @@ from metrics.monitoring.day_inputs import neighbours
 from metrics.monitoring.gaps import Neighbours
 from metrics.reading import queries as reading_queries
 from metrics.registry import BY_CODE, HEART_RATE, METRICS, RANGES_SINCE, RANGES_VERSION, STEPS, Kind, Metric
-from metrics.selection.plausible_range import counted, per_minute, plausible, range_words
+from metrics.selection.plausible_range import counted, per_minute, plausible, range_text
 from metrics.storage.stored_days import kept_days
 from metrics.writing import retention_filter
 from metrics.writing.retention_filter import MARGIN
@@ -96,7 +96,7 @@ def test_an_hour_of_4000_steps_is_plausible_and_a_minute_of_them_is_not() -> Non
 
 
 def test_ranges_are_said_in_words() -> None:
-    words = {code: range_words(BY_CODE[code]) for code in ("heart_rate", "steps", "hrv_rmssd", "steps_24h")}
+    words = {code: range_text(BY_CODE[code]) for code in ("heart_rate", "steps", "hrv_rmssd", "steps_24h")}
     assert words == {
         "heart_rate": "25 to 240 /min",
         "steps": "0 to 300 {steps} a minute",

@@ -8,7 +8,7 @@ from django.core.management.commands.check import Command as DjangoCheck
 from django.db import OperationalError, connection
 
 from metrics.models import Measurement
-from metrics.storage import timescale
+from metrics.storage import sql, timescale
 
 
 class Command(DjangoCheck):
@@ -24,7 +24,7 @@ def store_line() -> str:
     """One line on the tier in use, and on what to do where the tables do not fit it."""
     tier = timescale.tier()
     with connection.cursor() as cursor:
-        cursor.execute("SHOW server_version")
+        cursor.execute(sql.SERVER_VERSION)
         version = cursor.fetchone()[0]
     line = f"Store: {tier.value} (PostgreSQL {version})"
     table = Measurement._meta.db_table
