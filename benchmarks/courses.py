@@ -68,9 +68,9 @@ class Course:
     cause_since: dt.datetime | None = None
 
     @property
-    def trail(self) -> str:
+    def day_codes(self) -> str:
         zipped = zip(self.status, self.reason, self.worn, strict=True)
-        return "".join(day_codes.letter(str(s), str(r), int(w)) for s, r, w in zipped)
+        return "".join(day_codes.day_code(str(s), str(r), int(w)) for s, r, w in zipped)
 
     def count(self, *statuses: DayStatus) -> int:
         return int(np.isin(self.status, [status.value for status in statuses]).sum())

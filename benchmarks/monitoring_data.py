@@ -98,7 +98,7 @@ def _person(model: Any, trial: Any, site: Any, number: int, zone: str, made: Any
 
 
 def _store(rng: Any, people: list[Any], made: list[Any], source: int, now: dt.datetime, rollups: bool) -> None:
-    from metrics.models import Gap, ParticipantDay, Standing
+    from metrics.models import Gap, ParticipantDay, ParticipantStatusSummary
 
     pairs = list(zip(people, made, strict=True))
     monitoring_rows.copy_lines(
@@ -108,7 +108,9 @@ def _store(rng: Any, people: list[Any], made: list[Any], source: int, now: dt.da
     )
     if rollups:
         monitoring_rows.copy_rollups(rng, pairs, source)
-    Standing.objects.bulk_create([monitoring_rows.standing(rng, person, c, now) for person, c in pairs])
+    ParticipantStatusSummary.objects.bulk_create(
+        [monitoring_rows.status_summary(rng, person, c, now) for person, c in pairs]
+    )
     Gap.objects.bulk_create(
         [gap for person, c in pairs for gap in monitoring_rows.gaps(rng, person, c, now)], batch_size=2000
     )
@@ -120,11 +122,11 @@ def _analyse() -> None:
     from django.db import connection
 
     from dashboards.models import Alert
-    from metrics.models import DayRollup, Gap, ParticipantDay, Standing
+    from metrics.models import DayRollup, Gap, ParticipantDay, ParticipantStatusSummary
     from participants.models import Participant
 
     with connection.cursor() as cursor:
-        for model in (Participant, Standing, ParticipantDay, DayRollup, Gap, Alert):
+        for model in (Participant, ParticipantStatusSummary, ParticipantDay, DayRollup, Gap, Alert):
             cursor.execute(f"ANALYZE {model._meta.db_table}")
 
 

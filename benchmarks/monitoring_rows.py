@@ -91,10 +91,10 @@ def copy_rollups(rng: Any, pairs: list[Any], source: int) -> None:
             copy_columns(cursor, statement, columns)
 
 
-def standing(rng: Any, person: Any, c: Any, now: dt.datetime) -> Any:
+def status_summary(rng: Any, person: Any, c: Any, now: dt.datetime) -> Any:
     """How a person stands, counted from their days."""
     from benchmarks import courses
-    from metrics.models import DayStatus, Standing
+    from metrics.models import DayStatus, ParticipantStatusSummary
 
     valid, pending = c.count(DayStatus.VALID), c.count(DayStatus.PENDING)
     lost, excluded = c.count(DayStatus.LOST), c.count(DayStatus.EXCLUDED)
@@ -111,12 +111,12 @@ def standing(rng: Any, person: Any, c: Any, now: dt.datetime) -> Any:
     tired = c.kind == "low_sleep" and recent is not None
     excused_since = c.today - dt.timedelta(days=max(int((c.reason == excused).sum()) - 1, 0)) if excused else None
     battery = facts.get("battery_percent", int(rng.integers(15, 100)) if last else None)
-    return Standing(
+    return ParticipantStatusSummary(
         participant=person,
         updated_at=now,
-        trail_from=c.first,
-        trail_until=c.today,
-        trail=c.trail,
+        day_codes_from=c.first,
+        day_codes_until=c.today,
+        day_codes=c.day_codes,
         nights=nights,
         valid_days=valid,
         counted_days=counted,

@@ -12,7 +12,7 @@ from metrics.local_time import DAY, EPOCH, LocalCalendar
 from metrics.models import (
     DataMove,
     DayRollup,
-    DayVerdict,
+    DayStatusHistory,
     ExerciseSession,
     Export,
     Gap,
@@ -22,12 +22,12 @@ from metrics.models import (
     MinuteRollup,
     OffsetPeriod,
     ParticipantDay,
+    ParticipantStatusSummary,
     Recompute,
     Revision,
     SleepSession,
     Source,
     SourceDeletion,
-    Standing,
 )
 from metrics.participant_calendars import calendar_of
 from metrics.reading import raw
@@ -73,7 +73,7 @@ def sections(participant: Participant) -> Iterator[Section]:
         (SourceDeletion,), rows_of(SourceDeletion.objects.filter(participant=participant), leave_out=["by"]),
     )  # fmt: skip
     yield from _sessions(participant)
-    yield from _judgements(participant)
+    yield from _day_statuses(participant)
 
 
 def _measurements(participant: Participant) -> Iterator[Section]:
@@ -133,7 +133,7 @@ def _sessions(participant: Participant) -> Iterator[Section]:
     )  # fmt: skip
 
 
-def _judgements(participant: Participant) -> Iterator[Section]:
+def _day_statuses(participant: Participant) -> Iterator[Section]:
     yield Section(
         "days", "Your days in the trial",
         "For each day whether enough was measured for it to count, how long you wore the device, and how long you "
@@ -143,7 +143,7 @@ def _judgements(participant: Participant) -> Iterator[Section]:
     yield Section(
         "days-as-they-were-known", "How that became known",
         "A day may count later than at first, when data arrive late. Here is what was thought of it, and when.",
-        (DayVerdict,), rows_of(DayVerdict.objects.filter(participant=participant)),
+        (DayStatusHistory,), rows_of(DayStatusHistory.objects.filter(participant=participant)),
     )  # fmt: skip
     yield Section(
         "gaps", "Times without data",
@@ -154,7 +154,7 @@ def _judgements(participant: Participant) -> Iterator[Section]:
         "standing", "How you stand now",
         "What the trial's team sees of you in its list: how many days count, when data last arrived, your device's "
         "battery, and what seems to be missing.",
-        (Standing,), rows_of(Standing.objects.filter(participant=participant)),
+        (ParticipantStatusSummary,), rows_of(ParticipantStatusSummary.objects.filter(participant=participant)),
     )  # fmt: skip
     yield Section(
         "clock", "Your device's clock",

@@ -23,26 +23,28 @@ CHUNK = 50
 
 
 @shared_task(name="metrics.judge_days", acks_late=True)  # type: ignore[untyped-decorator]
-def judge_days() -> None:
+def evaluate_days() -> None:
     """Each hour: days begin and end, pending ones run out. Fans out, a chunk of participants a message."""
-    people = list(_judged().order_by("pk").values_list("pk", flat=True))
+    people = list(_evaluated_participants().order_by("pk").values_list("pk", flat=True))
     _fan_out(people)
 
 
 @shared_task(name="metrics.judge_new", acks_late=True)  # type: ignore[untyped-decorator]
-def judge_new() -> None:
+def evaluate_new() -> None:
     """Each minute: whoever has no standing yet gets one."""
-    judge(list(_judged().filter(standing=None).order_by("pk").values_list("pk", flat=True)[:CHUNK]))
+    evaluate(
+        list(_evaluated_participants().filter(status_summary=None).order_by("pk").values_list("pk", flat=True)[:CHUNK])
+    )
 
 
 @shared_task(name="metrics.judge_people", acks_late=True)  # type: ignore[untyped-decorator]
-def judge_people(ids: list[int]) -> None:
+def evaluate_participants(ids: list[int]) -> None:
     """Judge what is not settled of these participants."""
-    judge(ids)
+    evaluate(ids)
 
 
 @shared_task(name="metrics.judge_trial", acks_late=True)  # type: ignore[untyped-decorator]
-def judge_trial(trial_id: int) -> None:
+def evaluate_trial(trial_id: int) -> None:
     """Judge a trial's participants after its dates or its status changed."""
     people = Participant.objects.filter(trial=trial_id).exclude(status=Participant.Status.ERASED).order_by("pk")
     _fan_out(list(people.values_list("pk", flat=True)))
@@ -135,18 +137,18 @@ def check_data() -> None:
 
 def _fan_out(people: list[int]) -> None:
     for start in range(0, len(people), CHUNK):
-        judge_people.delay(people[start : start + CHUNK])
+        evaluate_participants.delay(people[start : start + CHUNK])
 
 
-def judge(ids: list[int]) -> None:
+def evaluate(ids: list[int]) -> None:
     """Judge these participants together; nothing where there are none."""
     if ids:
         evaluation.refresh_many(Participant.objects.filter(pk__in=ids), now=timezone.now())
 
 
-def _judged() -> QuerySet[Participant]:
+def _evaluated_participants() -> QuerySet[Participant]:
     """Participants whose days go on: of a closed trial those of whom days are open still, or not judged since."""
     people = Participant.objects.exclude(status=Participant.Status.ERASED)
-    goes_on = ~Q(trial__status=Trial.Status.CLOSED) | Q(standing=None)
-    unsettled = Q(standing__pending_days__gt=0) | Q(standing__updated_at__lt=F("trial__closed_at"))
+    goes_on = ~Q(trial__status=Trial.Status.CLOSED) | Q(status_summary=None)
+    unsettled = Q(status_summary__pending_days__gt=0) | Q(status_summary__updated_at__lt=F("trial__closed_at"))
     return people.filter(goes_on | unsettled)

@@ -9,7 +9,7 @@ import factory
 from factory.django import DjangoModelFactory
 
 from dashboards.models import Alert
-from metrics.models import Access, Standing
+from metrics.models import Access, ParticipantStatusSummary
 from metrics.monitoring import day_codes
 from participants.models import Membership, Participant, Protocol, Site, Trial, User
 
@@ -71,11 +71,11 @@ class ParticipantFactory(DjangoModelFactory[Participant]):
     status = Participant.Status.ACTIVE
 
 
-class StandingFactory(DjangoModelFactory[Standing]):
+class ParticipantStatusSummaryFactory(DjangoModelFactory[ParticipantStatusSummary]):
     """Connected, monitored and well: what a test changes is what it is about."""
 
     class Meta:
-        model = Standing
+        model = ParticipantStatusSummary
 
     participant = factory.SubFactory(ParticipantFactory)
     updated_at = dt.datetime(2026, 11, 23, 8, 0, tzinfo=dt.UTC)
@@ -99,7 +99,7 @@ class AlertFactory(DjangoModelFactory[Alert]):
     updated_at = factory.SelfAttribute("raised_at")
 
 
-class JudgedFactory(StandingFactory):
+class EvaluatedSummaryFactory(ParticipantStatusSummaryFactory):
     """With a trail, from which the counts follow. By default all is well: 30 days, all valid, and data an hour ago.
 
     `last`: the newest sample; the instants at which the person turns silent and so on follow from it.
@@ -109,15 +109,17 @@ class JudgedFactory(StandingFactory):
         last = dt.datetime(2026, 11, 23, 7, 12, tzinfo=dt.UTC)
         days = 30
 
-    trail_until = dt.date(2026, 11, 23)
-    trail = factory.LazyAttribute(lambda o: "2" * (o.days - 1) + day_codes.PENDING)
-    nights = factory.LazyAttribute(lambda o: day_codes.NIGHT * len(o.trail))
-    trail_from = factory.LazyAttribute(lambda o: o.trail_until - dt.timedelta(days=len(o.trail) - 1))
-    valid_days = factory.LazyAttribute(lambda o: sum(o.trail.count(letter) for letter in day_codes.VALID))
-    lost_days = factory.LazyAttribute(lambda o: o.trail.count(day_codes.LOST))
-    pending_days = factory.LazyAttribute(lambda o: o.trail.count(day_codes.PENDING))
-    excluded_days = factory.LazyAttribute(lambda o: o.trail.count(day_codes.EXCLUDED) + o.trail.count(day_codes.FAULT))
-    counted_days = factory.LazyAttribute(lambda o: o.valid_days + o.lost_days + o.trail.count(day_codes.INVALID))
+    day_codes_until = dt.date(2026, 11, 23)
+    day_codes = factory.LazyAttribute(lambda o: "2" * (o.days - 1) + day_codes.PENDING)
+    nights = factory.LazyAttribute(lambda o: day_codes.NIGHT * len(o.day_codes))
+    day_codes_from = factory.LazyAttribute(lambda o: o.day_codes_until - dt.timedelta(days=len(o.day_codes) - 1))
+    valid_days = factory.LazyAttribute(lambda o: sum(o.day_codes.count(code) for code in day_codes.VALID))
+    lost_days = factory.LazyAttribute(lambda o: o.day_codes.count(day_codes.LOST))
+    pending_days = factory.LazyAttribute(lambda o: o.day_codes.count(day_codes.PENDING))
+    excluded_days = factory.LazyAttribute(
+        lambda o: o.day_codes.count(day_codes.EXCLUDED) + o.day_codes.count(day_codes.FAULT)
+    )
+    counted_days = factory.LazyAttribute(lambda o: o.valid_days + o.lost_days + o.day_codes.count(day_codes.INVALID))
     adherence = factory.LazyAttribute(lambda o: o.valid_days / o.counted_days if o.counted_days else None)
     best_adherence = factory.LazyAttribute(lambda o: o.adherence)
     low_wear = factory.LazyAttribute(lambda o: o.adherence is not None and o.adherence < 0.7)

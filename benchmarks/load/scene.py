@@ -30,7 +30,9 @@ def people(made: stack.Stack, count: int, days: int) -> list[int]:
 
     now = timezone.now()
     trial = fill(CODE, int(count * SPARE) + 5, days, now=now)
-    found = Participant.objects.filter(trial=trial, status="active", standing__access=Access.OK, standing__excused="")
+    found = Participant.objects.filter(
+        trial=trial, status="active", status_summary__access=Access.OK, status_summary__excused=""
+    )
     accounts = [one for one in made.sim("accounts")["accounts"] if one["linked"]]
     # As if everybody had last been read a day ago: what is due is a day, and neither backfill nor a sweep.
     common = {"trial": trial, "provider": "google_health", "status": Connection.Status.ACTIVE, "connected_at": now}

@@ -28,9 +28,9 @@ from dashboards.models import Alert, Digest, Outreach
 from dashboards.ui import gap_labels
 from dashboards.ui.formatting import clock
 from dashboards.ui.status_labels import BADGES, CAUSES
-from metrics.models import Cause, Standing
+from metrics.models import Cause, ParticipantStatusSummary
 from metrics.monitoring import status
-from metrics.monitoring.status import ATTENTION, Word
+from metrics.monitoring.status import ATTENTION, AttentionStatus
 from participants.models import Membership, Participant, Trial
 
 ROLES = (Membership.Role.MANAGER, Membership.Role.COORDINATOR)
@@ -89,10 +89,10 @@ def send(digest: Digest, now: dt.datetime) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A participant in a digest: study id, word or time, why; `address` is that of the participant's page."""
+    """A participant in a digest: study id, status or time, why; `address` is that of the participant's page."""
 
     study_id: str
-    word: str
+    status: str
     why: str
     address: str
 
@@ -166,7 +166,11 @@ def content(member: Membership, on: dt.date, now: dt.datetime) -> Content:
         site=member.site.name if member.site else "",
         on=on,
         attention=counts.attention,
-        counts=[(BADGES[word].word, counts[word]) for word in ATTENTION if counts[word]],
+        counts=[
+            (BADGES[attention_status].label, counts[attention_status])
+            for attention_status in ATTENTION
+            if counts[attention_status]
+        ],
         mine=alerts.filter(awake(now), assigned_to=member.user).count(),
         parts=[part for part in parts if part.lines],
     )
@@ -189,23 +193,25 @@ def _address(participant: Any) -> str:
 
 def _attention(people: QuerySet[Participant], now: dt.datetime) -> tuple[list[Line], int]:
     """Those who need somebody, as the trial's page orders them."""
-    found = status.with_word(people, now).filter(word__in=ATTENTION)
-    first = status.most_urgent_first(found).select_related("standing", "trial")[:MOST]
-    lines = [Line(p.study_id, BADGES[Word(p.word)].word, _why(p, now), _address(p)) for p in first]
+    found = status.with_attention_status(people, now).filter(attention_status__in=ATTENTION)
+    first = status.most_urgent_first(found).select_related("status_summary", "trial")[:MOST]
+    lines = [
+        Line(p.study_id, BADGES[AttentionStatus(p.attention_status)].label, _why(p, now), _address(p)) for p in first
+    ]
     return lines, found.count() if len(lines) == MOST else len(lines)
 
 
 def _why(participant: Any, now: dt.datetime) -> str:
-    standing: Standing = participant.standing
+    summary: ParticipantStatusSummary = participant.status_summary
     zone = ZoneInfo(participant.time_zone)
-    if standing.cause:
-        since = standing.cause_since
+    if summary.cause:
+        since = summary.cause_since
         after = f" {gap_labels.since(since, zone=zone, now=now)}" if since else ""
-        return f"{CAUSES[Cause(standing.cause)][0]}{after}"
-    if standing.low_wear:
-        return f"Adherence {labels.percent(standing.adherence)}, target {labels.percent(standing.target)}"
-    if standing.low_sleep and standing.nights_recorded is not None:
-        return f"{standing.nights_recorded} of 7 nights"
+        return f"{CAUSES[Cause(summary.cause)][0]}{after}"
+    if summary.low_wear:
+        return f"Adherence {labels.percent(summary.adherence)}, target {labels.percent(summary.target)}"
+    if summary.low_sleep and summary.nights_recorded is not None:
+        return f"{summary.nights_recorded} of 7 nights"
     return ""
 
 

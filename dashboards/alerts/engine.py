@@ -26,8 +26,8 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from dashboards.models import Alert, AlertEvent
-from metrics.models import Access, Exclusion, Standing
-from metrics.monitoring.status import Word, conditions
+from metrics.models import Access, Exclusion, ParticipantStatusSummary
+from metrics.monitoring.status import AttentionStatus, conditions
 from participants.models import Participant, Protocol, Trial, User
 
 Rule, Level, What, Resolution = Alert.Rule, Alert.Level, AlertEvent.What, Alert.Resolution
@@ -83,15 +83,21 @@ def _rules(trial: Trial, now: dt.datetime) -> dict[str, tuple[Q, Q | None]]:
     protocol = Protocol.objects.filter(trial=trial).in_force(today).first()
     if protocol is None or trial.status not in WATCHED:
         return {}
-    word = conditions(now)
+    attention_status = conditions(now)
     overdue = Q(invited_since__lte=now - dt.timedelta(hours=protocol.never_connected_hours))
     known: dict[str, tuple[Q, Q | None]] = {
-        Rule.NO_UPLOAD: (word[Word.SILENT] | word[Word.CRITICAL], word[Word.CRITICAL]),
-        Rule.RECONNECT: (word[Word.RECONNECT], None),
-        Rule.NEVER_CONNECTED: (word[Word.UNCONNECTED] & overdue, None),
+        Rule.NO_UPLOAD: (
+            attention_status[AttentionStatus.SILENT] | attention_status[AttentionStatus.CRITICAL],
+            attention_status[AttentionStatus.CRITICAL],
+        ),
+        Rule.RECONNECT: (attention_status[AttentionStatus.RECONNECT], None),
+        Rule.NEVER_CONNECTED: (attention_status[AttentionStatus.UNCONNECTED] & overdue, None),
         # Who never connected has an alert of that; that they wore nothing is no news beside it.
-        Rule.LOW_WEAR: (word[Word.LOW_WEAR] & ~word[Word.UNCONNECTED], Q(standing__out_of_reach=True)),
-        Rule.LOW_SLEEP: (word[Word.LOW_SLEEP], Q(standing__low_sleep__gte=2)),
+        Rule.LOW_WEAR: (
+            attention_status[AttentionStatus.LOW_WEAR] & ~attention_status[AttentionStatus.UNCONNECTED],
+            Q(status_summary__out_of_reach=True),
+        ),
+        Rule.LOW_SLEEP: (attention_status[AttentionStatus.LOW_SLEEP], Q(status_summary__low_sleep__gte=2)),
     }
     return {rule: found for rule, found in known.items() if rule in protocol.alert_rules}
 
@@ -109,10 +115,10 @@ def _people(trial: Trial, rules: dict[str, tuple[Q, Q | None]], now: dt.datetime
     people = (
         Participant.objects.filter(trial=trial)
         .order_by()
-        .annotate(invited_since=Coalesce("standing__access_since", "enrolled_at"))
+        .annotate(invited_since=Coalesce("status_summary__access_since", "enrolled_at"))
         .annotate(**levels)
         .filter(any_rule)
-        .select_related("standing", "trial")
+        .select_related("status_summary", "trial")
     )
     return {participant.pk: participant for participant in people}
 
@@ -145,21 +151,21 @@ def _level(participant: Any, rule: str, opened: Alert | None) -> int:
     """A rule's level of a participant; 0: it is not true, or no news. Low wear that comes of days being counted anew
     neither raises an alert nor makes one worse."""
     level: int = getattr(participant, f"level_{rule}")
-    if level and rule == Rule.LOW_WEAR and participant.standing.recounted:
+    if level and rule == Rule.LOW_WEAR and participant.status_summary.recounted:
         return min(level, opened.level if opened else 0)
     return level
 
 
 def _resolution(alert: Alert, participant: Any, rules: Iterable[str]) -> str:
     """Why an alert whose condition is not true is over; empty: it is held as it is."""
-    standing: Standing | None = getattr(participant, "standing", None)
+    summary: ParticipantStatusSummary | None = getattr(participant, "status_summary", None)
     if participant is None or participant.status == Participant.Status.ERASED:
         return Resolution.EXCUSED
-    if participant.trial.status not in WATCHED or (standing and standing.excused not in ("", Exclusion.PLATFORM)):
+    if participant.trial.status not in WATCHED or (summary and summary.excused not in ("", Exclusion.PLATFORM)):
         return Resolution.EXCUSED
     if alert.rule not in rules:
         return Resolution.RULE_OFF
-    if standing is None or standing.excused or (alert.rule == Rule.NO_UPLOAD and standing.waiting):
+    if summary is None or summary.excused or (alert.rule == Rule.NO_UPLOAD and summary.waiting):
         return ""
     return Resolution.RECOVERED
 
@@ -170,26 +176,29 @@ def _iso(instant: dt.datetime | None) -> str | None:
 
 def _facts(rule: str, participant: Any) -> dict[str, Any]:
     """What a rule saw of a participant, as JSON: instants in UTC, shares rounded to a thousandth."""
-    standing: Standing = participant.standing
+    summary: ParticipantStatusSummary = participant.status_summary
     if rule == Rule.NO_UPLOAD:
         return {
-            "last_sample_at": _iso(standing.last_sample_at),
-            "silent_at": _iso(standing.silent_at),
-            "critical_at": _iso(standing.critical_at),
-            "overwritten_at": _iso(standing.overwritten_at),
-            "cause": standing.cause,
-            "cause_since": _iso(standing.cause_since),
+            "last_sample_at": _iso(summary.last_sample_at),
+            "silent_at": _iso(summary.silent_at),
+            "critical_at": _iso(summary.critical_at),
+            "overwritten_at": _iso(summary.overwritten_at),
+            "cause": summary.cause,
+            "cause_since": _iso(summary.cause_since),
         }
     if rule == Rule.RECONNECT:
-        code = standing.evidence.get("code", "") if standing.access == Access.DEAD else ""
-        return {"access": standing.access, "since": _iso(standing.access_since), "code": code}
+        code = summary.evidence.get("code", "") if summary.access == Access.DEAD else ""
+        return {"access": summary.access, "since": _iso(summary.access_since), "code": code}
     if rule == Rule.NEVER_CONNECTED:
-        return {"invited_at": _iso(participant.invited_since), "opened_at": standing.evidence.get("opened_at")}
+        return {"invited_at": _iso(participant.invited_since), "opened_at": summary.evidence.get("opened_at")}
     if rule == Rule.LOW_WEAR:
-        shares = {"adherence": standing.adherence, "best": standing.best_adherence, "target": standing.target}
+        shares = {"adherence": summary.adherence, "best": summary.best_adherence, "target": summary.target}
         rounded = {name: None if share is None else round(share, 3) for name, share in shares.items()}
-        return {**rounded, "valid": standing.valid_days, "counted": standing.counted_days}
-    return {"nights": standing.nights_recorded, "until": str(standing.trail_until) if standing.trail_until else None}
+        return {**rounded, "valid": summary.valid_days, "counted": summary.counted_days}
+    return {
+        "nights": summary.nights_recorded,
+        "until": str(summary.day_codes_until) if summary.day_codes_until else None,
+    }
 
 
 def _raise(new: dict[tuple[int, str], tuple[int, dict[str, Any]]], now: dt.datetime) -> int:

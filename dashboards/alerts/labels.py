@@ -12,16 +12,16 @@ from dashboards.ui.connection_labels import Badge
 from dashboards.ui.formatting import NO_BREAK, clock
 from dashboards.ui.status_labels import BADGES
 from metrics.models import Access
-from metrics.monitoring.status import Word
+from metrics.monitoring.status import AttentionStatus
 
 Rule, Level, What = Alert.Rule, Alert.Level, AlertEvent.What
 
 _BADGES: dict[str, Badge] = {
-    Rule.NEVER_CONNECTED: BADGES[Word.UNCONNECTED],
-    Rule.RECONNECT: BADGES[Word.RECONNECT],
-    Rule.NO_UPLOAD: BADGES[Word.SILENT],
-    Rule.LOW_WEAR: BADGES[Word.LOW_WEAR],
-    Rule.LOW_SLEEP: BADGES[Word.LOW_SLEEP],
+    Rule.NEVER_CONNECTED: BADGES[AttentionStatus.UNCONNECTED],
+    Rule.RECONNECT: BADGES[AttentionStatus.RECONNECT],
+    Rule.NO_UPLOAD: BADGES[AttentionStatus.SILENT],
+    Rule.LOW_WEAR: BADGES[AttentionStatus.LOW_WEAR],
+    Rule.LOW_SLEEP: BADGES[AttentionStatus.LOW_SLEEP],
 }
 _TONES = {Level.WARN: "s-warn", Level.CRITICAL: "s-crit"}
 
@@ -29,7 +29,7 @@ _TONES = {Level.WARN: "s-warn", Level.CRITICAL: "s-crit"}
 def badge(alert: Alert) -> Badge:
     """The word, shape and tone of what an alert is about; silence that is critical has a word of its own."""
     if alert.rule == Rule.NO_UPLOAD and alert.level == Level.CRITICAL:
-        return BADGES[Word.CRITICAL]
+        return BADGES[AttentionStatus.CRITICAL]
     return _BADGES[alert.rule]
 
 

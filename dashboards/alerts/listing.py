@@ -20,7 +20,7 @@ from dashboards.ui import gap_labels
 from dashboards.ui.connection_labels import Badge
 from dashboards.ui.formatting import refresh_minute
 from dashboards.ui.pagination import Pages
-from metrics.models import Standing
+from metrics.models import ParticipantStatusSummary
 from participants.models import Participant, Site, Trial, User
 from participants.user_input import Entered
 
@@ -162,7 +162,9 @@ def view(trial: Trial, user: User, want: AlertFilters, now: dt.datetime) -> View
 
 def with_words(alerts: QuerySet[Alert]) -> QuerySet[Alert]:
     """Alerts with all that their words need. Two queries for any number."""
-    fetched = alerts.select_related("participant__site", "participant__standing", "acknowledged_by", "assigned_to")
+    fetched = alerts.select_related(
+        "participant__site", "participant__status_summary", "acknowledged_by", "assigned_to"
+    )
     return fetched.prefetch_related("events__by")
 
 
@@ -187,10 +189,10 @@ def row(alert: Alert, team: Team, may_act: bool, now: dt.datetime) -> Row:
 
 def _evidence(alert: Alert, zone: ZoneInfo, now: dt.datetime) -> str:
     """Why data are missing now, of an open alert about missing data."""
-    standing: Standing | None = getattr(alert.participant, "standing", None)
-    if alert.resolved_at or standing is None or not standing.cause or alert.rule == Alert.Rule.LOW_SLEEP:
+    summary: ParticipantStatusSummary | None = getattr(alert.participant, "status_summary", None)
+    if alert.resolved_at or summary is None or not summary.cause or alert.rule == Alert.Rule.LOW_SLEEP:
         return ""
-    return gap_labels.sentence(standing.cause, standing.evidence, zone=zone, now=now)
+    return gap_labels.sentence(summary.cause, summary.evidence, zone=zone, now=now)
 
 
 def notices(participant: Participant, may_act: bool, now: dt.datetime) -> list[Row]:

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from metrics.models import Cause, Standing
-from metrics.monitoring.status import Word
+from metrics.models import Cause, ParticipantStatusSummary
+from metrics.monitoring.status import AttentionStatus
 from participants.api.base.fields import Day, Line, WordOrNull
 from participants.api.base.parameters import Parameters
 from participants.models import Participant, Pause
 
-WORDS = tuple((word.name.lower(), word.label) for word in Word)
+CONDITION_CHOICES = tuple((status.name.lower(), status.label) for status in AttentionStatus)
 # Statuses that somebody is enrolled with; the others come by acts.
 AT_FIRST = ((Participant.Status.INVITED.value, "invited"), (Participant.Status.ACTIVE.value, "active"))
 
 
-class ParticipantStandingSerializer(serializers.ModelSerializer[Standing]):
+@extend_schema_serializer(component_name="ParticipantStanding")
+class ParticipantStatusSummarySerializer(serializers.ModelSerializer[ParticipantStatusSummary]):
     """How a participant stands, as last judged."""
 
     cause = WordOrNull(Cause.values, help_text="Of what is missing now; null: nothing is.")
 
     class Meta:
-        model = Standing
+        model = ParticipantStatusSummary
         fields = (
             "adherence",
             "target",
@@ -50,7 +51,7 @@ class ParticipantSerializer(serializers.ModelSerializer[Participant]):
     trial = serializers.CharField(source="trial.code", read_only=True)
     site = serializers.CharField(source="site.code", default=None, allow_null=True, read_only=True)
     condition = serializers.SerializerMethodField(help_text="The most urgent word that is true of the participant now.")
-    standing = serializers.SerializerMethodField(help_text="Null: not judged yet.")
+    standing = serializers.SerializerMethodField(method_name="get_status_summary", help_text="Null: not evaluated yet.")
 
     class Meta:
         model = Participant
@@ -70,14 +71,14 @@ class ParticipantSerializer(serializers.ModelSerializer[Participant]):
         )
         read_only_fields = fields
 
-    @extend_schema_field(serializers.ChoiceField(WORDS))
+    @extend_schema_field(serializers.ChoiceField(CONDITION_CHOICES))
     def get_condition(self, person: Any) -> str:
-        return Word(person.word).name.lower()
+        return AttentionStatus(person.attention_status).name.lower()
 
-    @extend_schema_field(ParticipantStandingSerializer(allow_null=True))
-    def get_standing(self, person: Participant) -> dict[str, Any] | None:
-        standing = getattr(person, "standing", None)
-        return dict(ParticipantStandingSerializer(standing).data) if standing else None
+    @extend_schema_field(ParticipantStatusSummarySerializer(allow_null=True))
+    def get_status_summary(self, person: Participant) -> dict[str, Any] | None:
+        summary = getattr(person, "status_summary", None)
+        return dict(ParticipantStatusSummarySerializer(summary).data) if summary else None
 
 
 class PauseSerializer(serializers.ModelSerializer[Pause]):
@@ -99,7 +100,9 @@ class ParticipantParameters(Parameters):
     status = serializers.ChoiceField(
         [choice for choice in Participant.Status.choices if choice[0] != Participant.Status.ERASED], required=False
     )
-    condition = serializers.ChoiceField(WORDS, required=False, help_text="Those of whom this word is true now.")
+    condition = serializers.ChoiceField(
+        CONDITION_CHOICES, required=False, help_text="Those of whom this word is true now."
+    )
     site = serializers.CharField(required=False, max_length=32, help_text="A site's code.")
     arm = Line(required=False, max_length=40)
     study_id = serializers.CharField(required=False, max_length=64, help_text="What study ids begin with.")

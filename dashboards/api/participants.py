@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from dashboards.api import participant_serializers as shapes
-from metrics.monitoring.status import Word, conditions, with_word
+from metrics.monitoring.status import AttentionStatus, conditions, with_attention_status
 from participants import services
 from participants.api.base.exceptions import BadParameters, conflicts
 from participants.api.base.parameters import Parameters
@@ -37,18 +37,22 @@ class ParticipantSet(ResourceSet):
     def list(self, request: Request, code: str) -> Response:
         asked = shapes.ParticipantParameters.read(request)
         _, people = self.people(code)
-        found = with_word(people, now := timezone.now()).select_related("trial", "site", "standing")
+        found = with_attention_status(people, now := timezone.now()).select_related("trial", "site", "status_summary")
         fields = {"status": "status", "site": "site__code", "arm": "arm", "study_id": "study_id__istartswith"}
         found = found.filter(**{fields[name]: value for name, value in asked.items() if name in fields})
         if "condition" in asked:
-            word = Word[asked["condition"].upper()]
-            found = found.filter(word=word) if word is Word.WELL else found.filter(conditions(now)[word])
+            attention_status = AttentionStatus[asked["condition"].upper()]
+            found = (
+                found.filter(attention_status=attention_status)
+                if attention_status is AttentionStatus.WELL
+                else found.filter(conditions(now)[attention_status])
+            )
         return self.paged(found, "study_id", "pk")
 
     def _told(self, participant: Participant, **extra: Any) -> Response:
         """One as they stand now."""
-        people = with_word(Participant.objects.filter(pk=participant.pk), timezone.now())
-        found = people.select_related("trial", "site", "standing").prefetch_related("pauses").get()
+        people = with_attention_status(Participant.objects.filter(pk=participant.pk), timezone.now())
+        found = people.select_related("trial", "site", "status_summary").prefetch_related("pauses").get()
         return Response(Shown(found).data, **extra)
 
     @extend_schema(summary="A participant", responses=Shown)

@@ -19,7 +19,7 @@ from dashboards.ui.status_labels import BADGES, CAUSES, DAY_STATUS, EXCLUSIONS
 from dashboards.ui.timeline_geometry import Extent, Scale
 from metrics.models import Cause, DayStatus, Exclusion, Gap, ParticipantDay
 from metrics.monitoring import status
-from metrics.monitoring.status import Word
+from metrics.monitoring.status import AttentionStatus
 from metrics.reading import queries as reading_queries
 from participants.audit import record_view
 from participants.models import Participant, Protocol
@@ -42,7 +42,7 @@ class MissingInterval(Extent):
 def heatmap_day(request: Request, code: str, study_id: str, date: str) -> HttpResponse:
     """The panel of a day; 404 for a date that is none and for whom the user may not see."""
     now = timezone.now()
-    among = status.with_word(Participant.objects.all(), now).select_related("trial")
+    among = status.with_attention_status(Participant.objects.all(), now).select_related("trial")
     person: Any = visible_participant(request, code, study_id, among=among)
     on = _date(date)
     record_view(person, part=True)
@@ -53,10 +53,10 @@ def heatmap_day(request: Request, code: str, study_id: str, date: str) -> HttpRe
     context = {
         "trial": person.trial,
         "participant": person,
-        "badge": BADGES[Word(person.word)],
+        "badge": BADGES[AttentionStatus(person.attention_status)],
         "date": on,
         "day": day,
-        "verdict": verdict(day, rules) if day else "No verdict on this day",
+        "status_text": status_text(day, rules) if day else "No verdict on this day",
         "mark": DAY_STATUS[DayStatus(day.status)][1] if day else "",
         "tone": TONES.get(DayStatus(day.status), "s-mute") if day else "s-mute",
         "worn": "" if day is None else f"{min(day.worn_minutes / day.day_minutes, 1) * 100:.1f}",
@@ -75,13 +75,13 @@ def _date(text: str) -> dt.date:
         raise Http404("No such date.") from None
 
 
-def verdict(day: ParticipantDay, rules: Protocol) -> str:
+def status_text(day: ParticipantDay, rules: Protocol) -> str:
     """Invalid: 6 h 40 worn of 10 h."""
-    word = DAY_STATUS[DayStatus(day.status)][0]
+    label = DAY_STATUS[DayStatus(day.status)][0]
     if day.status == DayStatus.EXCLUDED:
-        return f"{word}: {EXCLUSIONS[Exclusion(day.reason)]}" if day.reason else word
+        return f"{label}: {EXCLUSIONS[Exclusion(day.reason)]}" if day.reason else label
     least = hours_minutes(rules.valid_day_minutes).removesuffix(f"{NO_BREAK}00")
-    return f"{word}: {hours_minutes(day.worn_minutes)} worn of {least}"
+    return f"{label}: {hours_minutes(day.worn_minutes)} worn of {least}"
 
 
 def scale_of(on: dt.date, zone: ZoneInfo) -> Scale:

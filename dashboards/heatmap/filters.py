@@ -14,7 +14,7 @@ SPANS = {"4w": ("4 weeks", 28), "8w": ("8 weeks", 56), "trial": ("Trial", 0)}
 SORTS = {"urgency": "most urgent", "adherence": "lowest adherence", "id": "study id"}
 # Name -> (words, field of the standing, what its letters mean).
 MEASURES: dict[str, tuple[str, str, tuple[Kind, ...]]] = {
-    "days": ("Day status and wear", "trail", DAYS),
+    "days": ("Day status and wear", "day_codes", DAYS),
     "nights": ("Nights", "nights", NIGHTS),
 }
 

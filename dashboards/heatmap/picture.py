@@ -11,14 +11,14 @@ from django.core.paginator import Page, Paginator
 from dashboards.heatmap import svg_paths
 from dashboards.heatmap.filters import MEASURES, SORTS, SPANS, HeatmapFilters
 from dashboards.heatmap.queries import EPOCH, Everybody
-from dashboards.heatmap.svg_paths import ROW, TOP, Kind, Letters, Overview, Path
+from dashboards.heatmap.svg_paths import ROW, TOP, DayCodes, Kind, Overview, Path
 from dashboards.trial_overview import filters as trial_overview_filters
 from dashboards.trial_overview.rows import percent
 from dashboards.ui import formatting
 from dashboards.ui.connection_labels import Badge
 from dashboards.ui.pagination import Pages
 from dashboards.ui.status_labels import BADGES
-from metrics.monitoring.status import Word
+from metrics.monitoring.status import AttentionStatus
 from participants.models import Protocol, Site, Trial, User
 
 PAGE_SIZE = 40
@@ -68,7 +68,7 @@ class Map:
     @property
     def words(self) -> list[str]:
         """Heads of the table under the map."""
-        return list(dict.fromkeys(kind.word for kind in self.kinds))
+        return list(dict.fromkeys(kind.label for kind in self.kinds))
 
     @property
     def total(self) -> int:
@@ -76,7 +76,7 @@ class Map:
 
     @property
     def days(self) -> int:
-        return int(self.everybody.letters.shape[1])
+        return int(self.everybody.codes.shape[1])
 
     @property
     def width(self) -> int:
@@ -131,8 +131,8 @@ def draw(trial: Trial, user: User, want: HeatmapFilters, everybody: Everybody) -
     """The picture of one page of rows, and of everybody."""
     page = Paginator(everybody.people, PAGE_SIZE).get_page(want.page)
     begin = (page.number - 1) * PAGE_SIZE
-    letters, kinds = everybody.letters[begin : begin + PAGE_SIZE], MEASURES[want.measure][2]
-    days = everybody.letters.shape[1]
+    codes, kinds = everybody.codes[begin : begin + PAGE_SIZE], MEASURES[want.measure][2]
+    days = everybody.codes.shape[1]
     column = max(WIDTH // days, 3)
     dates = [everybody.first + dt.timedelta(days=day) for day in range(days)]
     return Map(
@@ -140,29 +140,29 @@ def draw(trial: Trial, user: User, want: HeatmapFilters, everybody: Everybody) -
         everybody=everybody,
         page=page,
         pages=Pages(page, lambda number: want.query(page=number) or "page=1"),
-        rows=[_row(person, letters[i], kinds, want) for i, person in enumerate(page)],
+        rows=[_row(person, codes[i], kinds, want) for i, person in enumerate(page)],
         column=column,
-        paths=svg_paths.cells(letters, kinds, column),
-        bars=svg_paths.bars(everybody.letters, kinds, column),
+        paths=svg_paths.cells(codes, kinds, column),
+        bars=svg_paths.bars(everybody.codes, kinds, column),
         months=_months(dates, column),
         dates=_mondays(dates, column),
         weekends=_weekends(dates, column),
-        overview=svg_paths.overview(everybody.letters, kinds),
+        overview=svg_paths.overview(everybody.codes, kinds),
         sites=trial_overview_filters.sites(trial, user),
         protocol=Protocol.objects.in_force(everybody.last).filter(trial=trial).first() or Protocol(),
     )
 
 
-def _row(person: tuple[Any, ...], letters: Letters, kinds: tuple[Kind, ...], want: HeatmapFilters) -> MapRow:
-    study_id, word, adherence = person
+def _row(person: tuple[Any, ...], codes: DayCodes, kinds: tuple[Kind, ...], want: HeatmapFilters) -> MapRow:
+    study_id, attention_status, adherence = person
     counted: dict[str, int] = {}
     for kind in kinds:
-        counted[kind.word] = counted.get(kind.word, 0) + int(svg_paths.is_any(letters, kind.letters).sum())
+        counted[kind.label] = counted.get(kind.label, 0) + int(svg_paths.is_any(codes, kind.codes).sum())
     share = percent(adherence)
     if want.measure == "nights":
         known = counted["recorded"] + counted["no night"]
         share = percent(counted["recorded"] / known) if known else None
-    return MapRow(study_id, BADGES[Word(word)], share, list(counted.values()))
+    return MapRow(study_id, BADGES[AttentionStatus(attention_status)], share, list(counted.values()))
 
 
 def _months(dates: list[dt.date], column: int) -> list[Tick]:

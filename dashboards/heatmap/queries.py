@@ -11,7 +11,7 @@ from django.db.models import Min
 from django.db.models.functions import Right
 
 from dashboards.heatmap.filters import MEASURES, SPANS, HeatmapFilters
-from dashboards.heatmap.svg_paths import Letters
+from dashboards.heatmap.svg_paths import DayCodes
 from dashboards.trial_overview import filters as trial_overview_filters
 from metrics.monitoring import day_codes
 from participants.models import Trial, User
@@ -25,7 +25,7 @@ class Everybody:
     """All who match, in order, with their letters from `first` to `last` (both included)."""
 
     people: list[tuple[Any, ...]]  # study id, word, adherence
-    letters: Letters
+    codes: DayCodes
     first: dt.date
     last: dt.date
 
@@ -36,14 +36,14 @@ def read(trial: Trial, user: User, want: HeatmapFilters, now: dt.datetime) -> Ev
     people = trial_overview_filters.of_trial(trial, user, trial_overview_filters.ParticipantFilters(site=want.site))
     days = SPANS[want.span][1]
     if not days:
-        began = people.aggregate(first=Min("standing__trail_from"))["first"] or last
+        began = people.aggregate(first=Min("status_summary__day_codes_from"))["first"] or last
         days = min(max((last - began).days + 1, 28), LONGEST)
     first = last - dt.timedelta(days=days - 1)
     # Trails end on each one's today, a day from the trial's at most: so many letters hold the days asked for.
-    letters = Right(f"standing__{MEASURES[want.measure][1]}", days + 2)
+    codes = Right(f"status_summary__{MEASURES[want.measure][1]}", days + 2)
     found = trial_overview_filters.ordered(
         trial_overview_filters.matching(people, trial_overview_filters.ParticipantFilters(), now), want.sort
-    ).values_list("study_id", "word", "standing__adherence", "standing__trail_until", letters)
+    ).values_list("study_id", "attention_status", "status_summary__adherence", "status_summary__day_codes_until", codes)
     rows = list(found)
     known = [((until - EPOCH).days - len(text) + 1, text) if until else (0, "") for *_, until, text in rows]
     start = (first - EPOCH).days

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from metrics.monitoring import day_codes
 
-Letters = NDArray[np.uint8]  # (people, days)
+DayCodes = NDArray[np.uint8]  # (people, days)
 
 ROW = 18
 TOP = 88  # of the first row: months, the bars of all, dates stand above
@@ -27,9 +27,9 @@ OVERVIEW_LINES, OVERVIEW_COLUMNS = 250, 120
 class Kind:
     """A status in the map: the letters that mean it, its class, its word, and its colour in the overview."""
 
-    letters: str
+    codes: str
     classes: str
-    word: str
+    label: str
     overview: str
 
 
@@ -67,11 +67,11 @@ class Bar:
     height: float
 
 
-def is_any(letters: Letters, of: str) -> NDArray[np.bool_]:
+def is_any(codes: DayCodes, of: str) -> NDArray[np.bool_]:
     """Which of them are letters of `of`; by a table of all bytes, which is ten times as fast as np.isin."""
     table = np.zeros(256, dtype=np.bool_)
     table[np.frombuffer(of.encode("ascii"), dtype=np.uint8)] = True
-    found: NDArray[np.bool_] = table[letters]
+    found: NDArray[np.bool_] = table[codes]
     return found
 
 
@@ -110,12 +110,12 @@ def _block(x: int, y: int, w: int) -> str:
     return f"M{x} {y}h{w}v16h-{w}z"
 
 
-def cells(letters: Letters, kinds: tuple[Kind, ...], column: int) -> list[Path]:
+def cells(codes: DayCodes, kinds: tuple[Kind, ...], column: int) -> list[Path]:
     """The rows of a page: a path for each status that occurs."""
     roomy = column >= ROOMY
     found = []
     for kind in kinds:
-        mask = is_any(letters, kind.letters)
+        mask = is_any(codes, kind.codes)
         if not mask.any():
             continue
         mark = (MARKS if roomy else NARROW).get(kind.classes, _block)
@@ -129,15 +129,15 @@ def cells(letters: Letters, kinds: tuple[Kind, ...], column: int) -> list[Path]:
     return found
 
 
-def bars(letters: Letters, kinds: tuple[Kind, ...], column: int) -> list[Path]:
+def bars(codes: DayCodes, kinds: tuple[Kind, ...], column: int) -> list[Path]:
     """What share of everybody's days had each status, a bar for each column; excluded days do not count."""
     shown = [kind for kind in kinds if kind.overview]
     by_class: dict[str, NDArray[np.int32]] = {}
     for kind in shown:
-        counted = is_any(letters, kind.letters).sum(axis=0, dtype=np.int32)
+        counted = is_any(codes, kind.codes).sum(axis=0, dtype=np.int32)
         by_class[kind.overview] = by_class.get(kind.overview, np.zeros_like(counted)) + counted
     total = np.maximum(sum(by_class.values()), 1)
-    below = np.full(letters.shape[1], float(BARS_TOP + BARS_HEIGHT))
+    below = np.full(codes.shape[1], float(BARS_TOP + BARS_HEIGHT))
     width = column - 2 if column >= ROOMY else column
     inset = 1 if column >= ROOMY else 0
     found = []
@@ -165,18 +165,18 @@ class Overview:
     days: int
 
 
-def overview(letters: Letters, kinds: tuple[Kind, ...]) -> Overview:
+def overview(codes: DayCodes, kinds: tuple[Kind, ...]) -> Overview:
     """Shrink the whole map to at most 250 lines and 120 columns."""
-    if not len(letters):
-        return Overview([], 0, letters.shape[1], 1, 1)
-    people = max(-(-letters.shape[0] // OVERVIEW_LINES), 1)
-    days = max(-(-letters.shape[1] // OVERVIEW_COLUMNS), 1)
+    if not len(codes):
+        return Overview([], 0, codes.shape[1], 1, 1)
+    people = max(-(-codes.shape[0] // OVERVIEW_LINES), 1)
+    days = max(-(-codes.shape[1] // OVERVIEW_COLUMNS), 1)
     classes = list(dict.fromkeys(kind.overview for kind in kinds))
-    rows = np.arange(0, letters.shape[0], people)
-    columns = np.arange(0, letters.shape[1], days)
+    rows = np.arange(0, codes.shape[0], people)
+    columns = np.arange(0, codes.shape[1], days)
     counted = []
     for name in classes:
-        mask = is_any(letters, "".join(kind.letters for kind in kinds if kind.overview == name))
+        mask = is_any(codes, "".join(kind.codes for kind in kinds if kind.overview == name))
         by_row = np.add.reduceat(mask, rows, axis=0, dtype=np.int32)
         counted.append(np.add.reduceat(by_row, columns, axis=1))
     counts = np.stack(counted)

@@ -8,7 +8,7 @@ from dashboards.heatmap.filters import MEASURES, HeatmapFilters
 from dashboards.heatmap.queries import Everybody
 from dashboards.ui import downloads
 from dashboards.ui.status_labels import BADGES
-from metrics.monitoring.status import Word
+from metrics.monitoring.status import AttentionStatus
 from participants.models import Trial
 from participants.tables import Column
 
@@ -16,9 +16,9 @@ from participants.tables import Column
 def table(trial: Trial, everybody: Everybody, want: HeatmapFilters, now: dt.datetime) -> downloads.Table:
     """A row for each participant, a column for each day, its status as a word."""
     kinds = MEASURES[want.measure][2]
-    words = {letter: kind.word for kind in kinds for letter in kind.letters}
-    known = ", ".join(dict.fromkeys(kind.word for kind in kinds))
-    days = [everybody.first + dt.timedelta(days=i) for i in range(everybody.letters.shape[1])]
+    words = {code: kind.label for kind in kinds for code in kind.codes}
+    known = ", ".join(dict.fromkeys(kind.label for kind in kinds))
+    days = [everybody.first + dt.timedelta(days=i) for i in range(everybody.codes.shape[1])]
     columns = [
         Column("study_id", "Participant's study id (pseudonym)"),
         Column("status", "The word of the page: what needs somebody first"),
@@ -26,8 +26,13 @@ def table(trial: Trial, everybody: Everybody, want: HeatmapFilters, now: dt.date
         *(Column(day.isoformat(), f"That local day: {known}; blank: not monitored") for day in days),
     ]
     rows = (
-        [study_id, BADGES[Word(word)].word, adherence, *(words.get(chr(letter), "") for letter in letters)]
-        for (study_id, word, adherence), letters in zip(everybody.people, everybody.letters, strict=True)
+        [
+            study_id,
+            BADGES[AttentionStatus(attention_status)].label,
+            adherence,
+            *(words.get(chr(code), "") for code in codes),
+        ]
+        for (study_id, attention_status, adherence), codes in zip(everybody.people, everybody.codes, strict=True)
     )
     name = f"{trial.code}-{want.measure}-{now:%Y%m%dT%H%MZ}"
     return downloads.Table(name, want.measure, columns, rows, len(everybody.people))

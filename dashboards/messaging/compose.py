@@ -16,7 +16,7 @@ from dashboards.messaging.recipient_list import MOST_LISTED, SHOWN, managed
 from dashboards.messaging.recipients import Recipient
 from dashboards.messaging.services import Text
 from dashboards.models import Alert, MessageTemplate
-from metrics.monitoring.status import Word
+from metrics.monitoring.status import AttentionStatus
 from participants.models import Participant, Trial, User
 from participants.privacy import contacts
 from participants.user_input import Entered, number_of
@@ -200,8 +200,8 @@ def _reason(people: Sequence[Recipient], alert: Alert | None) -> str:
     """What stands in the log unless who writes says otherwise."""
     if alert:
         return f"{alert.get_level_display().capitalize()}: {alert.get_rule_display()}"
-    words = Counter(one.word for one in people)
-    return ", ".join(f"{Word(word).label}" for word, _ in words.most_common(3))
+    words = Counter(one.attention_status for one in people)
+    return ", ".join(f"{AttentionStatus(attention_status).label}" for attention_status, _ in words.most_common(3))
 
 
 def _batch(given: str) -> str:

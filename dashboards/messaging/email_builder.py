@@ -50,7 +50,7 @@ def written(row: Outreach, now: dt.datetime) -> Mail:
     link = _link(row, now) if "reconnect_link" in template_engine.used(row.title + row.body) else ""
     values = templates.values(
         person,
-        getattr(person, "standing", None),
+        getattr(person, "status_summary", None),
         protocol_now(person.trial, now),
         row.language,
         now,
@@ -119,7 +119,7 @@ def sample(
     words = template_variables.words(language)
     values = templates.values(
         person,
-        getattr(person, "standing", None),
+        getattr(person, "status_summary", None),
         protocol_now(person.trial, now),
         language,
         now,

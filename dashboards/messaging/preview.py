@@ -42,7 +42,7 @@ def preview(email: ComposedEmail, protocol: Protocol, now: dt.datetime) -> Previ
     template_engine.check(text.body)
     person, words = one.participant, template_variables.words(language)
     filled = messaging_templates.values(
-        person, one.standing, protocol, language, now, first_name="x", reconnect_link="x"
+        person, one.status_summary, protocol, language, now, first_name="x", reconnect_link="x"
     )
     shown = template_engine.masked(filled)
     marks = {name: f"[{value}]" if name in template_engine.HIDDEN else value for name, value in shown.items()}

@@ -59,7 +59,12 @@ def managed(trial: Trial, user: User, asked: Entered, now: dt.datetime) -> list[
 def reason_of(one: Recipient, now: dt.datetime) -> Why:
     """Why a recipient needs somebody, as on the trial's page."""
     today = now.astimezone(one.zone).date()
-    return why(one.participant, one.word, day_strip.letters(one.standing, today) if one.standing else "", now)
+    return why(
+        one.participant,
+        one.attention_status,
+        day_strip.recent_codes(one.status_summary, today) if one.status_summary else "",
+        now,
+    )
 
 
 def rows(recipients: Sequence[Recipient], chosen: Sequence[Recipient], now: dt.datetime) -> list[Row]:

@@ -15,8 +15,8 @@ from django.db.models.functions import Coalesce
 
 from dashboards.messaging import contact_limits
 from dashboards.models import MessageTemplate, Outreach
-from metrics.models import Access, Cause, Standing
-from metrics.monitoring.status import Word, with_word
+from metrics.models import Access, Cause, ParticipantStatusSummary
+from metrics.monitoring.status import AttentionStatus, with_attention_status
 from participants.models import Participant, Protocol, Trial
 from participants.privacy import contacts
 
@@ -29,8 +29,8 @@ class Recipient:
     """A participant as the letter's page sees them. `last_email` is the newest that went or will go, UTC."""
 
     participant: Participant
-    standing: Standing | None
-    word: Word
+    status_summary: ParticipantStatusSummary | None
+    attention_status: AttentionStatus
     cause: str
     reach: contacts.Reach
     last_email: dt.datetime | None
@@ -51,20 +51,24 @@ def protocol_now(trial: Trial, now: dt.datetime) -> Protocol:
     return trial.protocols.in_force(today).first() or Protocol(trial=trial)
 
 
-def cause_of(standing: Standing | None, word: Word) -> str:
+def cause_of(status_summary: ParticipantStatusSummary | None, attention_status: AttentionStatus) -> str:
     """What a letter to a participant should answer: a Cause, or empty where nothing is missing."""
-    if standing is None or word in (Word.PAUSED, Word.COMPLETED, Word.WITHDRAWN):
+    if status_summary is None or attention_status in (
+        AttentionStatus.PAUSED,
+        AttentionStatus.COMPLETED,
+        AttentionStatus.WITHDRAWN,
+    ):
         return ""
     by_access = {
         Access.NEVER: Cause.NEVER_CONNECTED,
         Access.DEAD: Cause.TOKEN_DEAD,
         Access.PARTIAL: Cause.CONSENT_PARTIAL,
     }
-    if standing.access in by_access:
-        return str(by_access[Access(standing.access)])
-    if word in (Word.LOW_WEAR, Word.LOW_SLEEP):
+    if status_summary.access in by_access:
+        return str(by_access[Access(status_summary.access)])
+    if attention_status in (AttentionStatus.LOW_WEAR, AttentionStatus.LOW_SLEEP):
         return str(Cause.OFF_WRIST)
-    return standing.cause if word in (Word.CRITICAL, Word.SILENT) else ""
+    return status_summary.cause if attention_status in (AttentionStatus.CRITICAL, AttentionStatus.SILENT) else ""
 
 
 def last_emails(people: Iterable[int]) -> dict[int, dt.datetime]:
@@ -77,7 +81,9 @@ def last_emails(people: Iterable[int]) -> dict[int, dt.datetime]:
 def recipients(people: QuerySet[Participant], trial: Trial, now: dt.datetime) -> list[Recipient]:
     """The people (of one trial) as recipients, the most urgent first. Three queries."""
     rows = list(
-        with_word(people, now).select_related("standing", "contact", "site").order_by("word", "study_id")[:MOST]
+        with_attention_status(people, now)
+        .select_related("status_summary", "contact", "site")
+        .order_by("attention_status", "study_id")[:MOST]
     )
     last = last_emails([row.pk for row in rows])
     protocol = protocol_now(trial, now)
@@ -88,14 +94,14 @@ def _recipient(
     person: Participant, trial: Trial, protocol: Protocol, last: dt.datetime | None, now: dt.datetime
 ) -> Recipient:
     person.trial = trial
-    standing = getattr(person, "standing", None)
+    status_summary = getattr(person, "status_summary", None)
     reach = contacts.reach(getattr(person, "contact", None))
-    word = Word(person.word)  # type: ignore[attr-defined]  # annotated
+    attention_status = AttentionStatus(person.attention_status)  # type: ignore[attr-defined]  # annotated
     return Recipient(
         participant=person,
-        standing=standing,
-        word=word,
-        cause=cause_of(standing, word),
+        status_summary=status_summary,
+        attention_status=attention_status,
+        cause=cause_of(status_summary, attention_status),
         reach=reach,
         last_email=last,
         when=contact_limits.when(

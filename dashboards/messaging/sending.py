@@ -23,7 +23,7 @@ from kombu.exceptions import OperationalError
 from dashboards.messaging import contact_limits, email_builder, smtp, template_engine
 from dashboards.messaging.recipients import protocol_now
 from dashboards.models import Outreach
-from metrics.models import Cause, Standing
+from metrics.models import Cause, ParticipantStatusSummary
 from participants.models import Contact
 from participants.privacy import contacts, encryption
 from participants.task_queue import enqueue
@@ -118,7 +118,7 @@ def claim(pk: int, now: dt.datetime) -> Outreach | None:
     with transaction.atomic():
         row = (
             Outreach.objects.filter(pk=pk, kind=Outreach.Kind.EMAIL, state=State.HELD, send_after__lte=now)
-            .select_related("participant__trial", "participant__site", "participant__standing", "template")
+            .select_related("participant__trial", "participant__site", "participant__status_summary", "template")
             .first()
         )
         if row is None:
@@ -134,13 +134,13 @@ def claim(pk: int, now: dt.datetime) -> Outreach | None:
                 send_after=allowed.at, state_reason=f"held by {' and '.join(HOLDS[why] for why in allowed.held)}"
             )
             return None
-        standing = getattr(row.participant, "standing", None)
+        summary = getattr(row.participant, "status_summary", None)
         claimed = Outreach.objects.filter(pk=pk, state=State.HELD).update(
             state=State.SENDING,
             state_at=now,
             attempts=F("attempts") + 1,
             message_id=make_msgid(domain=_domain()),
-            newest_before=standing.last_sample_at if standing else None,
+            newest_before=summary.last_sample_at if summary else None,
         )
         if not claimed:
             return None
@@ -165,10 +165,10 @@ def asks_for_data(row: Outreach) -> bool:
 
 
 def _came_back(row: Outreach) -> bool:
-    standing: Standing | None = getattr(row.participant, "standing", None)
-    if standing is None or standing.last_sample_at is None:
+    summary: ParticipantStatusSummary | None = getattr(row.participant, "status_summary", None)
+    if summary is None or summary.last_sample_at is None:
         return False
-    return row.newest_before is None or standing.last_sample_at > row.newest_before
+    return row.newest_before is None or summary.last_sample_at > row.newest_before
 
 
 def _allowed(row: Outreach, now: dt.datetime) -> contact_limits.When:

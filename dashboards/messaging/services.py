@@ -20,7 +20,7 @@ from dashboards.messaging import template_engine
 from dashboards.messaging import templates as messaging_templates
 from dashboards.messaging.recipients import Recipient
 from dashboards.models import Alert, MessageTemplate, Outreach
-from metrics.models import Standing
+from metrics.models import ParticipantStatusSummary
 from participants.audit import record
 from participants.locks import held
 from participants.models import Participant, User
@@ -103,7 +103,7 @@ def batch_write(
                 created_at=now,
                 send_after=at,
                 state_at=now,
-                newest_before=one.standing.last_sample_at if one.standing else None,
+                newest_before=one.status_summary.last_sample_at if one.status_summary else None,
             )
         )
     Outreach.objects.bulk_create(rows, ignore_conflicts=True)
@@ -132,7 +132,7 @@ def call_store(
     """
     if held(participant).status == Participant.Status.ERASED:
         return
-    standing = Standing.objects.filter(participant=participant).first()
+    summary = ParticipantStatusSummary.objects.filter(participant=participant).first()
     call = Outreach(
         participant=participant,
         kind=Outreach.Kind.CALL,
@@ -147,7 +147,7 @@ def call_store(
         state=Outreach.State.SENT,
         state_at=now,
         sent_at=now,
-        newest_before=standing.last_sample_at if standing else None,
+        newest_before=summary.last_sample_at if summary else None,
     )
     Outreach.objects.bulk_create([call], ignore_conflicts=True)
     record("call.log", participant=participant, thing=f"call:{batch}", new={"outcome": call.title}, reason=call.reason)
@@ -155,15 +155,15 @@ def call_store(
 
 def outreach_close_loop(now: dt.datetime) -> int:
     """Note for all that was sent and said whether newer data have arrived since. One statement; returns how many."""
-    standing = Standing.objects.filter(participant=OuterRef("participant"))
+    summary = ParticipantStatusSummary.objects.filter(participant=OuterRef("participant"))
     newer = Q(newest_before=None) | Q(newest_before__lt=F("newest"))
     waiting = (
         Outreach.objects.filter(state=Outreach.State.SENT, back_at=None)
-        .annotate(newest=Subquery(standing.values("last_sample_at")))
+        .annotate(newest=Subquery(summary.values("last_sample_at")))
         .filter(newer, newest__isnull=False)
     )
     # Data that were on their way while the letter was sent came back at once, not before it.
-    arrived = Coalesce(Subquery(standing.values("arrived_at")), now)
+    arrived = Coalesce(Subquery(summary.values("arrived_at")), now)
     return Outreach.objects.filter(pk__in=waiting.values("pk")).update(back_at=Greatest(arrived, F("sent_at")))
 
 

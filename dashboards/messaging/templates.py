@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from dashboards.messaging import default_templates, template_variables
 from dashboards.models import MessageTemplate
-from metrics.models import Standing
+from metrics.models import ParticipantStatusSummary
 from participants.models import Participant, Protocol, Trial
 from participants.privacy.contacts import DEFAULT_LANGUAGE
 
@@ -58,7 +58,7 @@ def choices(templates: Iterable[MessageTemplate]) -> list[MessageTemplate]:
 
 def values(
     person: Participant,
-    standing: Standing | None,
+    summary: ParticipantStatusSummary | None,
     protocol: Protocol,
     language: str,
     now: dt.datetime,
@@ -68,11 +68,11 @@ def values(
 ) -> dict[str, str]:
     """What is filled into a letter to a participant, by variable."""
     words = template_variables.words(language)
-    last = standing.last_sample_at if standing else None
-    overwritten = standing.overwritten_at if standing else None
+    last = summary.last_sample_at if summary else None
+    overwritten = summary.overwritten_at if summary else None
     return {
         "first_name": first_name,
-        "device": (standing.device_model if standing else "") or words.device,
+        "device": (summary.device_model if summary else "") or words.device,
         "last_upload": template_variables.when(last, ZoneInfo(person.time_zone), language),
         "salvage_sentence": template_variables.salvage(overwritten, now, language) if last else "",
         "site_name": person.site.name if person.site else person.trial.title,

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 from dashboards.participant_detail import header_text
 from dashboards.participant_detail.header_text import Rules
 from dashboards.ui import gap_labels, status_labels
-from metrics.models import DayStatus, Standing
+from metrics.models import DayStatus, ParticipantStatusSummary
 from metrics.monitoring import status
-from metrics.monitoring.status import Word
+from metrics.monitoring.status import AttentionStatus
 from metrics.reading import queries as reading_queries
 from metrics.selection.collection_window import Collected, collected_of
 from participants.models import Participant, Protocol
@@ -33,12 +33,12 @@ def recent(participant: Participant, date: dt.date, held: Collected) -> Recent:
     day = next((d for d in week if d.date == date), None)
     # A day without data has a row too once it is judged: unknown is not zero.
     known = day is not None and (day.worn_minutes or day.last_sample_at is not None)
-    judged = day is not None and day.protocol_version is not None
+    evaluated = day is not None and day.protocol_version is not None
     return Recent(
         date=date,
         worn_minutes=day.worn_minutes if day and known else None,
         nights=sum(d.asleep_minutes is not None for d in week),
-        status=DayStatus(day.status).label if day and judged else "",
+        status=DayStatus(day.status).label if day and evaluated else "",
     )
 
 
@@ -47,10 +47,16 @@ def rules(participant: Participant, today: dt.date) -> Rules:
     return Rules.of(Protocol.objects.filter(trial_id=participant.trial_id).in_force(today).first())
 
 
-def standing_of(participant: Participant, now: dt.datetime) -> tuple[Standing | None, Word]:
+def status_summary_of(
+    participant: Participant, now: dt.datetime
+) -> tuple[ParticipantStatusSummary | None, AttentionStatus]:
     """A participant's standing and the word for it at this instant. One query."""
-    found = status.with_word(Participant.objects.filter(pk=participant.pk), now).select_related("standing").get()
-    return getattr(found, "standing", None), Word(found.word)
+    found = (
+        status.with_attention_status(Participant.objects.filter(pk=participant.pk), now)
+        .select_related("status_summary")
+        .get()
+    )
+    return getattr(found, "status_summary", None), AttentionStatus(found.attention_status)
 
 
 def figures(participant: Participant, now: dt.datetime) -> dict[str, Any]:
@@ -64,11 +70,11 @@ def figures(participant: Participant, now: dt.datetime) -> dict[str, Any]:
     data = reading_queries.overview(Participant.objects.filter(pk=participant.pk), held).get(participant.pk)
     # Where data stopped long ago, what was last known says more than an empty yesterday.
     quiet = bool(data and data.last_on < today - dt.timedelta(days=7))
-    standing, word = standing_of(participant, now)
+    summary, attention_status = status_summary_of(participant, now)
     protocol = rules(participant, today)
     evidence = ""
-    if standing and standing.cause:
-        evidence = gap_labels.sentence(standing.cause, standing.evidence, zone=zone, now=now)
+    if summary and summary.cause:
+        evidence = gap_labels.sentence(summary.cause, summary.evidence, zone=zone, now=now)
     return {
         "data": data,
         "now": now,
@@ -76,15 +82,15 @@ def figures(participant: Participant, now: dt.datetime) -> dict[str, Any]:
         "quiet": quiet,
         "held": held,
         "recent": recent(participant, data.last_on if quiet and data else today - dt.timedelta(days=1), held),
-        "standing": standing,
-        "newest_at": standing.last_sample_at if standing else data.last_sample_at if data else None,
-        "word": word,
-        "badge": status_labels.BADGES[word],
-        "action": status_labels.action(word, bool(standing and standing.out_of_reach)),
-        "verdict": header_text.sentence(standing, word, now, zone),
+        "status_summary": summary,
+        "newest_at": summary.last_sample_at if summary else data.last_sample_at if data else None,
+        "attention_status": attention_status,
+        "badge": status_labels.BADGES[attention_status],
+        "action": status_labels.action(attention_status, bool(summary and summary.out_of_reach)),
+        "status_sentence": header_text.sentence(summary, attention_status, now, zone),
         "evidence": evidence,
         "trial_day_text": header_text.trial_day_text(participant, today),
-        "adherence": header_text.adherence(standing),
-        "salvage": header_text.salvage(standing, now, protocol.keeps_hours),
+        "adherence": header_text.adherence(summary),
+        "salvage": header_text.salvage(summary, now, protocol.keeps_hours),
         "rules": protocol,
     }

@@ -8,20 +8,25 @@ from zoneinfo import ZoneInfo
 
 from dashboards.ui import formatting
 from dashboards.ui.status_labels import CAUSES
-from metrics.models import Cause, Exclusion, Standing
-from metrics.monitoring.status import Word
+from metrics.models import Cause, Exclusion, ParticipantStatusSummary
+from metrics.monitoring.status import AttentionStatus
 from participants.models import Participant, Protocol
 
 NB = formatting.NO_BREAK
 # Words whose sentence needs no "last upload": the data are not expected, or never came.
-WITHOUT_UPLOAD = (Word.PAUSED, Word.WITHDRAWN, Word.COMPLETED, Word.UNCONNECTED)
+WITHOUT_UPLOAD = (
+    AttentionStatus.PAUSED,
+    AttentionStatus.WITHDRAWN,
+    AttentionStatus.COMPLETED,
+    AttentionStatus.UNCONNECTED,
+)
 # Where no cause is known.
 OPENINGS = {
-    Word.UNCONNECTED: "Never connected",
-    Word.RECONNECT: "The consent is no longer complete",
-    Word.CRITICAL: "No upload",
-    Word.SILENT: "No upload",
-    Word.WAITING: "Waiting: a fault of ours or the vendor’s, nothing for the participant to do",
+    AttentionStatus.UNCONNECTED: "Never connected",
+    AttentionStatus.RECONNECT: "The consent is no longer complete",
+    AttentionStatus.CRITICAL: "No upload",
+    AttentionStatus.SILENT: "No upload",
+    AttentionStatus.WAITING: "Waiting: a fault of ours or the vendor’s, nothing for the participant to do",
 }
 # The salvage clock's tones: mute above five days, a warning down to two, critical below.
 SALVAGE_TONES = ((5 * 86_400, "mute"), (2 * 86_400, "warn"), (0, "crit"))
@@ -40,9 +45,9 @@ def since(at: dt.datetime, now: dt.datetime, zone: ZoneInfo) -> str:
     return f"since {formatting.clock(at, now, zone)}"
 
 
-def excused(standing: Standing, today: dt.date) -> str:
+def excused(summary: ParticipantStatusSummary, today: dt.date) -> str:
     """Why today does not count, as a sentence without its full stop; empty where it counts."""
-    on, until = standing.excused_since, standing.excused_until
+    on, until = summary.excused_since, summary.excused_until
     day = formatting.date_short(on, today) if on else ""
     since_day, on_day = (f" since {day}", f" on {day}") if day else ("", "")
     end = f", until {formatting.date_short(until, today)}" if until else ""
@@ -52,41 +57,45 @@ def excused(standing: Standing, today: dt.date) -> str:
         Exclusion.AFTER_END: f"Monitoring ended{on_day}",
         Exclusion.BEFORE_START: "Monitoring has not begun yet",
     }
-    return words[Exclusion(standing.excused)] if standing.excused in words else ""
+    return words[Exclusion(summary.excused)] if summary.excused in words else ""
 
 
-def reach(standing: Standing) -> str:
+def reach(summary: ParticipantStatusSummary) -> str:
     """Whether the target can still be reached; empty where adherence is not below it."""
-    if not standing.low_wear or standing.best_adherence is None:
+    if not summary.low_wear or summary.best_adherence is None:
         return ""
-    if standing.out_of_reach:
-        return f"can no longer reach {percent(standing.target)}, at best {percent(standing.best_adherence)}"
-    return f"can still reach {percent(standing.best_adherence)}"
+    if summary.out_of_reach:
+        return f"can no longer reach {percent(summary.target)}, at best {percent(summary.best_adherence)}"
+    return f"can still reach {percent(summary.best_adherence)}"
 
 
-def opening(standing: Standing, word: Word, now: dt.datetime, zone: ZoneInfo) -> str:
+def opening(
+    summary: ParticipantStatusSummary, attention_status: AttentionStatus, now: dt.datetime, zone: ZoneInfo
+) -> str:
     """What is the matter, cause first."""
-    if text := excused(standing, now.astimezone(zone).date()):
+    if text := excused(summary, now.astimezone(zone).date()):
         return text
-    if standing.cause:
-        name = CAUSES[Cause(standing.cause)][0]
-        return f"{name} {since(standing.cause_since, now, zone)}" if standing.cause_since else name
-    if word is Word.LOW_WEAR and standing.adherence is not None:
-        return f"Adherence {percent(standing.adherence)}, below the target of {percent(standing.target)}"
-    if word is Word.LOW_SLEEP:
-        return f"Only {standing.nights_recorded or 0} of the last 7 nights recorded"
-    return OPENINGS.get(word, "Wearing it")
+    if summary.cause:
+        name = CAUSES[Cause(summary.cause)][0]
+        return f"{name} {since(summary.cause_since, now, zone)}" if summary.cause_since else name
+    if attention_status is AttentionStatus.LOW_WEAR and summary.adherence is not None:
+        return f"Adherence {percent(summary.adherence)}, below the target of {percent(summary.target)}"
+    if attention_status is AttentionStatus.LOW_SLEEP:
+        return f"Only {summary.nights_recorded or 0} of the last 7 nights recorded"
+    return OPENINGS.get(attention_status, "Wearing it")
 
 
-def sentence(standing: Standing | None, word: Word, now: dt.datetime, zone: ZoneInfo) -> str:
+def sentence(
+    summary: ParticipantStatusSummary | None, attention_status: AttentionStatus, now: dt.datetime, zone: ZoneInfo
+) -> str:
     """The verdict: cause and since when, last upload, what adherence can still be reached."""
-    if standing is None:
+    if summary is None:
         return "Not judged yet: nothing has been computed for the participant."
-    parts = [opening(standing, word, now, zone)]
-    if word not in WITHOUT_UPLOAD and not standing.excused:
-        at = standing.last_sample_at
+    parts = [opening(summary, attention_status, now, zone)]
+    if attention_status not in WITHOUT_UPLOAD and not summary.excused:
+        at = summary.last_sample_at
         parts.append(f"last upload {formatting.ago(at, now)}" if at else "no upload yet")
-    if not standing.excused and (text := reach(standing)):
+    if not summary.excused and (text := reach(summary)):
         parts.append(text)
     return "; ".join(parts) + "."
 
@@ -110,11 +119,11 @@ class Salvage:
     dash: str
 
 
-def salvage(standing: Standing | None, now: dt.datetime, keeps_hours: int) -> Salvage | None:
+def salvage(summary: ParticipantStatusSummary | None, now: dt.datetime, keeps_hours: int) -> Salvage | None:
     """The salvage clock; None where nothing runs out: nothing heard yet, or nothing expected."""
-    if standing is None or standing.overwritten_at is None or standing.excused:
+    if summary is None or summary.overwritten_at is None or summary.excused:
         return None
-    left = (standing.overwritten_at - now).total_seconds()
+    left = (summary.overwritten_at - now).total_seconds()
     if left <= 0:
         return Salvage("Losing now", "the oldest unsynced data are overwritten", "crit", f"0 {RING}")
     days, hours = int(left // 86_400), int(left % 86_400 // 3600)
@@ -138,22 +147,22 @@ class Adherence:
     sentence: str
 
 
-def adherence(standing: Standing | None) -> Adherence | None:
+def adherence(summary: ParticipantStatusSummary | None) -> Adherence | None:
     """None until a day counts."""
-    if standing is None or standing.adherence is None:
+    if summary is None or summary.adherence is None:
         return None
-    best = standing.adherence if standing.best_adherence is None else standing.best_adherence
-    tone = "is-out" if standing.low_wear and standing.out_of_reach else "is-low" if standing.low_wear else ""
-    label = f"Adherence {percent(standing.adherence)}, best attainable {percent(best)}, "
+    best = summary.adherence if summary.best_adherence is None else summary.best_adherence
+    tone = "is-out" if summary.low_wear and summary.out_of_reach else "is-low" if summary.low_wear else ""
+    label = f"Adherence {percent(summary.adherence)}, best attainable {percent(best)}, "
     return Adherence(
-        days=f"{standing.valid_days} of {standing.counted_days} days valid",
-        now=percent(standing.adherence),
+        days=f"{summary.valid_days} of {summary.counted_days} days valid",
+        now=percent(summary.adherence),
         best=percent(best),
-        now_width=f"{standing.adherence * 100:.1f}%",
+        now_width=f"{summary.adherence * 100:.1f}%",
         best_width=f"{best * 100:.1f}%",
-        target_x=f"{standing.target * 100:.1f}%",
+        target_x=f"{summary.target * 100:.1f}%",
         tone=tone,
-        sentence=label + f"target {percent(standing.target)}",
+        sentence=label + f"target {percent(summary.target)}",
     )
 
 

@@ -20,7 +20,7 @@ from ingestion import live_providers
 from ingestion.connections import labels as connections_labels
 from ingestion.connections.devices import worn_of
 from ingestion.models import Connection, Device, Invitation
-from metrics.models import Standing
+from metrics.models import ParticipantStatusSummary
 from metrics.reading import queries as reading_queries
 from metrics.selection.collection_window import Collected
 from participants.models import Participant, Trial, User
@@ -91,7 +91,7 @@ def link(connection: Connection, now: dt.datetime) -> Link:
     )
 
 
-def devices(links: list[Link], standing: Standing | None) -> list[Listed]:
+def devices(links: list[Link], summary: ParticipantStatusSummary | None) -> list[Listed]:
     """The participant's devices, the one that is worn first, then by their last sync; without a connection's, the one
     that the standing knows."""
     known = [device for one in links for device in one.devices]
@@ -99,18 +99,18 @@ def devices(links: list[Link], standing: Standing | None) -> list[Listed]:
     found = [
         Listed(str(d), d.battery_percent, d.battery_status.lower(), d.seen_at, d.last_sync_at, d is worn) for d in known
     ]
-    if not found and standing and standing.device_model:
-        s = standing
+    if not found and summary and summary.device_model:
+        s = summary
         return [Listed(s.device_model, s.battery_percent, "", s.battery_at, s.device_sync_at, True)]
     return sorted(found, key=lambda d: (d.worn, d.synced_at.timestamp() if d.synced_at else 0.0), reverse=True)
 
 
 def rail(
-    participant: Participant, user: User, standing: Standing | None, now: dt.datetime, held: Collected
+    participant: Participant, user: User, summary: ParticipantStatusSummary | None, now: dt.datetime, held: Collected
 ) -> dict[str, Any]:
     """The context of what keeps itself up to date beside the figures: devices, connection, history, open alerts."""
     found = card(participant, user, now, held)
-    listed = devices(found["links"] or [], standing)
+    listed = devices(found["links"] or [], summary)
     return {
         **found,
         "devices": listed,
@@ -174,4 +174,4 @@ def live_part(participant: Participant, user: User, now: dt.datetime) -> dict[st
     """
     beat = pulse(participant, now)
     figures = header.figures(participant, now)
-    return {**figures, **rail(participant, user, figures["standing"], now, figures["held"]), "pulse": beat}
+    return {**figures, **rail(participant, user, figures["status_summary"], now, figures["held"]), "pulse": beat}

@@ -42,7 +42,7 @@ def participant_detail(request: Request, code: str, study_id: str) -> HttpRespon
     if not request.htmx or request.htmx.boosted or request.htmx.history_restore_request:
         record_view(participant)
         user: User = request.user
-        context |= side_panel.rail(participant, user, context["standing"], now, context["held"])
+        context |= side_panel.rail(participant, user, context["status_summary"], now, context["held"])
         context |= {"pulse": beat, "loading_plan": loading_plan(), **side_panel.notes_of(participant)}
         context |= {"place": previous_next.place(participant, user, context["picked"].listed, now)}
         return render(request, "dashboards/participant_detail/participant_detail.html", context)

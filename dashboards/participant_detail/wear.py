@@ -35,8 +35,8 @@ class GapRow:
 
 def day(row: ParticipantDay) -> Day:
     """A stored day as the timeline takes it."""
-    judged = row.protocol_version is not None
-    return Day(row.date, row.status, row.reason, row.worn_minutes, row.day_minutes, judged)
+    evaluated = row.protocol_version is not None
+    return Day(row.date, row.status, row.reason, row.worn_minutes, row.day_minutes, evaluated)
 
 
 def gap_row(gap: Gap, zone: ZoneInfo, now: dt.datetime) -> GapRow:

@@ -26,7 +26,7 @@ def percent(share: float | None) -> str:
 
 
 @register.filter
-def judged(summary: Summary) -> int:
+def evaluated(summary: Summary) -> int:
     """Days of the summary's date that count or may still count."""
     return summary.valid + summary.invalid + summary.lost + summary.pending
 

@@ -7,7 +7,7 @@ from collections import Counter
 
 from django.utils.safestring import SafeString, mark_safe
 
-from metrics.models import Standing
+from metrics.models import ParticipantStatusSummary
 from metrics.monitoring import day_codes
 
 DAYS = 14
@@ -24,22 +24,22 @@ MARKS: dict[str, tuple[str, str]] = {
 ORDER = ("valid", "invalid", "lost", "pending", "excluded", MARKS[day_codes.FAULT][1])
 
 
-def letters(standing: Standing, until: dt.date, days: int = DAYS) -> str:
+def recent_codes(summary: ParticipantStatusSummary, until: dt.date, days: int = DAYS) -> str:
     """A letter for each of the days that end with `until`; spaces where there is no verdict.
 
     Days after the last judgement are pending, unless the participant is excused: nothing is known of them yet.
     """
-    if standing.trail_from is None or standing.trail_until is None:
+    if summary.day_codes_from is None or summary.day_codes_until is None:
         return day_codes.NO_DAY * days
-    after = (until - standing.trail_until).days
-    tail = (day_codes.EXCLUDED if standing.excused else day_codes.PENDING) * max(after, 0)
-    known = standing.trail[: len(standing.trail) + min(after, 0)] + tail
+    after = (until - summary.day_codes_until).days
+    tail = (day_codes.EXCLUDED if summary.excused else day_codes.PENDING) * max(after, 0)
+    known = summary.day_codes[: len(summary.day_codes) + min(after, 0)] + tail
     return known[-days:].rjust(days, day_codes.NO_DAY)
 
 
 def counts(of: str) -> Counter[str]:
     """How many of the days are valid, invalid, ...: by word."""
-    return Counter(MARKS[letter][1] for letter in of if letter in MARKS)
+    return Counter(MARKS[code][1] for code in of if code in MARKS)
 
 
 def in_words(of: str) -> str:
@@ -61,9 +61,9 @@ def weekends(until: dt.date) -> SafeString:
 def strip(of: str, under: SafeString) -> SafeString:
     """The picture: a mark for each day, with `under` below. Its label reads as counts."""
     uses = "".join(
-        f'<use href="#{MARKS[letter][0]}" x="{i * STEP}" width="{WIDTH}" height="20"/>'
-        for i, letter in enumerate(of)
-        if letter in MARKS
+        f'<use href="#{MARKS[code][0]}" x="{i * STEP}" width="{WIDTH}" height="20"/>'
+        for i, code in enumerate(of)
+        if code in MARKS
     )
     label = f"Last {DAYS} days: {in_words(of)}"
     return mark_safe(  # noqa: S308 - constants and numbers alone

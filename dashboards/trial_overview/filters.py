@@ -16,25 +16,25 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from dashboards.models import Note
 from dashboards.ui.status_labels import BADGES, CAUSES
 from metrics.monitoring import status
-from metrics.monitoring.status import ATTENTION, Word
+from metrics.monitoring.status import ATTENTION, AttentionStatus
 from participants.models import Participant, Site, Trial, User
 from participants.user_input import Entered
 
 PAGE_SIZE = 50
 
 # What `show` may say: the counters, and what sentences on the page link to.
-SHOWS: dict[str, Word] = {
-    "never-connected": Word.UNCONNECTED,
-    "reconnect": Word.RECONNECT,
-    "critical": Word.CRITICAL,
-    "silent": Word.SILENT,
-    "low-wear": Word.LOW_WEAR,
-    "low-sleep": Word.LOW_SLEEP,
-    "all-well": Word.WELL,
-    "waiting": Word.WAITING,
-    "paused": Word.PAUSED,
-    "completed": Word.COMPLETED,
-    "withdrawn": Word.WITHDRAWN,
+SHOWS: dict[str, AttentionStatus] = {
+    "never-connected": AttentionStatus.UNCONNECTED,
+    "reconnect": AttentionStatus.RECONNECT,
+    "critical": AttentionStatus.CRITICAL,
+    "silent": AttentionStatus.SILENT,
+    "low-wear": AttentionStatus.LOW_WEAR,
+    "low-sleep": AttentionStatus.LOW_SLEEP,
+    "all-well": AttentionStatus.WELL,
+    "waiting": AttentionStatus.WAITING,
+    "paused": AttentionStatus.PAUSED,
+    "completed": AttentionStatus.COMPLETED,
+    "withdrawn": AttentionStatus.WITHDRAWN,
 }
 NEED_ATTENTION = "attention"
 
@@ -42,10 +42,10 @@ NEED_ATTENTION = "attention"
 SORTS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "urgency": ("most urgent", ()),
     "id": ("study id", ()),
-    "adherence": ("lowest adherence", (F("standing__adherence").asc(nulls_last=True),)),
-    "upload": ("longest without upload", (F("standing__last_sample_at").asc(nulls_first=True),)),
-    "salvage": ("salvage clock", (F("standing__overwritten_at").asc(nulls_last=True),)),
-    "battery": ("lowest battery", (F("standing__battery_percent").asc(nulls_last=True),)),
+    "adherence": ("lowest adherence", (F("status_summary__adherence").asc(nulls_last=True),)),
+    "upload": ("longest without upload", (F("status_summary__last_sample_at").asc(nulls_first=True),)),
+    "salvage": ("salvage clock", (F("status_summary__overwritten_at").asc(nulls_last=True),)),
+    "battery": ("lowest battery", (F("status_summary__battery_percent").asc(nulls_last=True),)),
 }
 DEFAULT_SORT = "urgency"
 
@@ -101,31 +101,39 @@ def of_trial(trial: Trial, user: User, want: ParticipantFilters) -> QuerySet[Par
 def matching(people: QuerySet[Participant], want: ParticipantFilters, now: dt.datetime) -> QuerySet[Any]:
     """Of these people those who match the counter and every word of the search, with their word."""
     true = status.conditions(now)
-    found = status.with_word(people, now)
+    found = status.with_attention_status(people, now)
     if want.show == NEED_ATTENTION:
-        found = found.filter(word__in=ATTENTION)
+        found = found.filter(attention_status__in=ATTENTION)
     elif want.show:
-        word = SHOWS[want.show]
-        found = found.filter(word=word) if word is Word.WELL else found.filter(true[word])
+        attention_status = SHOWS[want.show]
+        found = (
+            found.filter(attention_status=attention_status)
+            if attention_status is AttentionStatus.WELL
+            else found.filter(true[attention_status])
+        )
     for term in want.search.split():
         found = found.filter(_mentions(term, true))
     return found
 
 
-def _mentions(term: str, true: dict[Word, Q]) -> Q:
+def _mentions(term: str, true: dict[AttentionStatus, Q]) -> Q:
     """Whether a participant's study id, site, device, status, cause or notes contain a word."""
     low = term.lower()
     causes = [cause for cause, (words, _) in CAUSES.items() if low in words.lower()]
     found = (
         Q(study_id__icontains=term)
         | Q(site__name__icontains=term)
-        | Q(standing__device_model__icontains=term)
-        | Q(standing__cause__in=causes)
+        | Q(status_summary__device_model__icontains=term)
+        | Q(status_summary__cause__in=causes)
         | Q(Exists(Note.objects.filter(participant=OuterRef("pk"), text__icontains=term)))
     )
-    for word, badge in BADGES.items():
-        if low in badge.word.lower():
-            found |= Q(word=word) if word is Word.WELL else true[word]
+    for attention_status, badge in BADGES.items():
+        if low in badge.label.lower():
+            found |= (
+                Q(attention_status=attention_status)
+                if attention_status is AttentionStatus.WELL
+                else true[attention_status]
+            )
     return found
 
 

@@ -15,8 +15,8 @@ from dashboards.trial_overview import day_strip, status_reason
 from dashboards.ui import formatting
 from dashboards.ui.connection_labels import Badge
 from dashboards.ui.status_labels import BADGES, Action, action
-from metrics.models import Standing
-from metrics.monitoring.status import Word
+from metrics.models import ParticipantStatusSummary
+from metrics.monitoring.status import AttentionStatus
 
 RING = 47.1  # circumference of the salvage clock's ring
 
@@ -82,22 +82,22 @@ class Row:
 
 def row(participant: Any, now: dt.datetime, until: dt.date, under: SafeString) -> Row:
     """The row of a participant with word, site and standing. `until`: the strip's last day; `under`: its marks."""
-    standing: Standing | None = getattr(participant, "standing", None)
-    word, zone = Word(participant.word), ZoneInfo(participant.time_zone)
-    recent = day_strip.letters(standing, until) if standing else " " * day_strip.DAYS
-    last = standing.last_sample_at if standing else None
+    summary: ParticipantStatusSummary | None = getattr(participant, "status_summary", None)
+    attention_status, zone = AttentionStatus(participant.attention_status), ZoneInfo(participant.time_zone)
+    recent = day_strip.recent_codes(summary, until) if summary else " " * day_strip.DAYS
+    last = summary.last_sample_at if summary else None
     return Row(
         study_id=participant.study_id,
         place=participant.site.name if participant.site else "no site",
         arm=participant.arm,
-        badge=BADGES[word],
-        why=status_reason.why(participant, word, recent, now),
-        adherence=adherence(standing) if standing else None,
+        badge=BADGES[attention_status],
+        why=status_reason.why(participant, attention_status, recent, now),
+        adherence=adherence(summary) if summary else None,
         strip=day_strip.strip(recent, under),
-        upload=upload(standing, now, zone) if standing and last else None,
-        salvage=salvage(standing, now) if standing else None,
-        battery=battery(standing, now) if standing else None,
-        action=action(word, bool(standing and standing.out_of_reach)),
+        upload=upload(summary, now, zone) if summary and last else None,
+        salvage=salvage(summary, now) if summary else None,
+        battery=battery(summary, now) if summary else None,
+        action=action(attention_status, bool(summary and summary.out_of_reach)),
         stamp=str(int(last.timestamp())) if last else "",
     )
 
@@ -107,43 +107,43 @@ def percent(share: float | None) -> int | None:
     return None if share is None else int(share * 100 + 1e-9)
 
 
-def adherence(standing: Standing) -> Adherence:
-    tone = "is-out" if standing.out_of_reach else "is-low" if standing.low_wear else ""
-    return Adherence(percent(standing.adherence), percent(standing.best_adherence), round(standing.target * 100), tone)
+def adherence(summary: ParticipantStatusSummary) -> Adherence:
+    tone = "is-out" if summary.out_of_reach else "is-low" if summary.low_wear else ""
+    return Adherence(percent(summary.adherence), percent(summary.best_adherence), round(summary.target * 100), tone)
 
 
-def _tone(standing: Standing, now: dt.datetime) -> str:
+def _tone(summary: ParticipantStatusSummary, now: dt.datetime) -> str:
     """How late the data are, by the protocol's hours; nothing to shout about where it is nobody's fault or task."""
-    if standing.waiting or standing.excused:
+    if summary.waiting or summary.excused:
         return ""
-    if standing.critical_at and standing.critical_at <= now:
+    if summary.critical_at and summary.critical_at <= now:
         return "tone-crit"
-    return "tone-warn" if standing.silent_at and standing.silent_at <= now else ""
+    return "tone-warn" if summary.silent_at and summary.silent_at <= now else ""
 
 
-def upload(standing: Standing, now: dt.datetime, zone: ZoneInfo) -> Upload | None:
-    last = standing.last_sample_at
+def upload(summary: ParticipantStatusSummary, now: dt.datetime, zone: ZoneInfo) -> Upload | None:
+    last = summary.last_sample_at
     if last is None:
         return None
-    return Upload(formatting.ago(last, now), formatting.clock(last, now, zone), _tone(standing, now))
+    return Upload(formatting.ago(last, now), formatting.clock(last, now, zone), _tone(summary, now))
 
 
-def salvage(standing: Standing, now: dt.datetime) -> Salvage | None:
+def salvage(summary: ParticipantStatusSummary, now: dt.datetime) -> Salvage | None:
     """None where nothing runs out: no data yet, or no longer monitored."""
-    over, last = standing.overwritten_at, standing.last_sample_at
-    if over is None or last is None or standing.excused:
+    over, last = summary.overwritten_at, summary.last_sample_at
+    if over is None or last is None or summary.excused:
         return None
     left = over - now
     if left <= dt.timedelta(0):
         return Salvage("Losing now", f"{formatting.ago(over, now).removesuffix(' ago')} gone", "tone-crit", f"0 {RING}")
     share = min(left / max(over - last, dt.timedelta(hours=1)), 1.0)
-    tone = _tone(standing, now) or "tone-mute"
+    tone = _tone(summary, now) or "tone-mute"
     words = formatting.ago(now - left, now).removesuffix(" ago")
     return Salvage(f"{words} left" if tone != "tone-mute" else words, "", tone, f"{share * RING:.1f} {RING}")
 
 
-def battery(standing: Standing, now: dt.datetime) -> Battery | None:
-    level, at = standing.battery_percent, standing.battery_at
+def battery(summary: ParticipantStatusSummary, now: dt.datetime) -> Battery | None:
+    level, at = summary.battery_percent, summary.battery_at
     if level is None:
         return None
     old = at is not None and now - at >= dt.timedelta(days=1)

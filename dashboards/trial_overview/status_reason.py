@@ -10,15 +10,15 @@ from zoneinfo import ZoneInfo
 from dashboards.trial_overview import day_strip
 from dashboards.ui import formatting, gap_labels
 from dashboards.ui.status_labels import CAUSES, EXCLUSIONS
-from metrics.models import Access, Cause, Exclusion, Standing
+from metrics.models import Access, Cause, Exclusion, ParticipantStatusSummary
 from metrics.monitoring import day_codes
-from metrics.monitoring.status import Word
+from metrics.monitoring.status import AttentionStatus
 from participants.models import Participant
 
 EXCUSES = {
-    Word.PAUSED: "Paused",
-    Word.COMPLETED: "Monitoring ended",
-    Word.WITHDRAWN: "Withdrew",
+    AttentionStatus.PAUSED: "Paused",
+    AttentionStatus.COMPLETED: "Monitoring ended",
+    AttentionStatus.WITHDRAWN: "Withdrew",
 }
 ACCESS = {
     Access.NEVER: Cause.NEVER_CONNECTED,
@@ -36,25 +36,25 @@ class Why:
     evidence: str
 
 
-def why(participant: Participant, word: Word, recent: str, now: dt.datetime) -> Why:
+def why(participant: Participant, attention_status: AttentionStatus, recent: str, now: dt.datetime) -> Why:
     """Say why. `recent`: the strip's letters of the last fourteen days."""
-    standing: Standing | None = getattr(participant, "standing", None)
-    if standing is None:
+    summary: ParticipantStatusSummary | None = getattr(participant, "status_summary", None)
+    if summary is None:
         return Why("Not judged yet", "", "The days are judged within the hour.")
-    if word in EXCUSES:
-        return _excused(standing, word, now)
+    if attention_status in EXCUSES:
+        return _excused(summary, attention_status, now)
     zone = ZoneInfo(participant.time_zone)
-    figures = _figures(standing, recent)
-    if word in (Word.RECONNECT, Word.UNCONNECTED):
-        cause = ACCESS.get(Access(standing.access))
-        known = standing.evidence if standing.cause == cause else {}
-        return _said(cause or "", standing.access_since, known, figures, zone, now)
-    if standing.cause and not (word is Word.WELL and standing.cause == Cause.NOT_SYNCED):
-        return _said(standing.cause, standing.cause_since, standing.evidence, figures, zone, now)
-    if standing.excused:
-        return Why(EXCLUSIONS[Exclusion(standing.excused)].capitalize(), "", figures)
+    figures = _figures(summary, recent)
+    if attention_status in (AttentionStatus.RECONNECT, AttentionStatus.UNCONNECTED):
+        cause = ACCESS.get(Access(summary.access))
+        known = summary.evidence if summary.cause == cause else {}
+        return _said(cause or "", summary.access_since, known, figures, zone, now)
+    if summary.cause and not (attention_status is AttentionStatus.WELL and summary.cause == Cause.NOT_SYNCED):
+        return _said(summary.cause, summary.cause_since, summary.evidence, figures, zone, now)
+    if summary.excused:
+        return Why(EXCLUSIONS[Exclusion(summary.excused)].capitalize(), "", figures)
     # Well is quiet: that the newest minutes have yet to be uploaded is as it should be.
-    return Why(_nothing_missing(standing, word), "", figures)
+    return Why(_nothing_missing(summary, attention_status), "", figures)
 
 
 def _said(
@@ -69,27 +69,27 @@ def _said(
     return Why(CAUSES[Cause(cause)][0], begun, said or figures)
 
 
-def _excused(standing: Standing, word: Word, now: dt.datetime) -> Why:
+def _excused(summary: ParticipantStatusSummary, attention_status: AttentionStatus, now: dt.datetime) -> Why:
     today = now.date()
-    first, last = standing.excused_since, standing.excused_until
+    first, last = summary.excused_since, summary.excused_until
     since = f"{'since ' if not last else ''}{formatting.date_short(first, today)}" if first else ""
     if first and last:
         since += f" to {formatting.date_short(last, today)}"
-    return Why(EXCUSES[word], since, str(standing.evidence.get("reason", "")) or "Nothing to do")
+    return Why(EXCUSES[attention_status], since, str(summary.evidence.get("reason", "")) or "Nothing to do")
 
 
-def _nothing_missing(standing: Standing, word: Word) -> str:
-    if word is Word.LOW_SLEEP:
-        return f"{standing.nights_recorded or 0} of 7 nights"
-    if word is Word.LOW_WEAR:
-        return f"{standing.valid_days} of {standing.counted_days} days valid"
-    return "Worn and synced" if standing.last_sample_at else "No data yet"
+def _nothing_missing(summary: ParticipantStatusSummary, attention_status: AttentionStatus) -> str:
+    if attention_status is AttentionStatus.LOW_SLEEP:
+        return f"{summary.nights_recorded or 0} of 7 nights"
+    if attention_status is AttentionStatus.LOW_WEAR:
+        return f"{summary.valid_days} of {summary.counted_days} days valid"
+    return "Worn and synced" if summary.last_sample_at else "No data yet"
 
 
-def _figures(standing: Standing, recent: str) -> str:
+def _figures(summary: ParticipantStatusSummary, recent: str) -> str:
     """A participant's last two weeks: 11 of 13 days valid, 6 of 7 nights."""
-    counted = sum(letter in (*day_codes.VALID, day_codes.INVALID, day_codes.LOST) for letter in recent)
+    counted = sum(code in (*day_codes.VALID, day_codes.INVALID, day_codes.LOST) for code in recent)
     if not counted:
         return "No day counts yet"
     words = f"{day_strip.counts(recent)['valid']} of {counted} days valid"
-    return words if standing.nights_recorded is None else f"{words}, {standing.nights_recorded} of 7 nights"
+    return words if summary.nights_recorded is None else f"{words}, {summary.nights_recorded} of 7 nights"

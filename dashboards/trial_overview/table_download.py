@@ -11,8 +11,8 @@ from dashboards.trial_overview.filters import ParticipantFilters
 from dashboards.ui import gap_labels
 from dashboards.ui.downloads import Table
 from dashboards.ui.status_labels import BADGES, CAUSES
-from metrics.models import Cause, Standing
-from metrics.monitoring.status import Word
+from metrics.models import Cause, ParticipantStatusSummary
+from metrics.monitoring.status import AttentionStatus
 from participants.models import Trial, User
 from participants.tables import Column
 
@@ -48,20 +48,20 @@ COLUMNS = (
 def table(trial: Trial, user: User, want: ParticipantFilters, now: dt.datetime) -> Table:
     """All participants who match, in the order shown."""
     people = filters.ordered(filters.matching(filters.of_trial(trial, user, want), want, now), want.sort)
-    found = people.select_related("site", "standing").iterator(chunk_size=CHUNK)
+    found = people.select_related("site", "status_summary").iterator(chunk_size=CHUNK)
     name = f"{trial.code}-participants-{now:%Y%m%dT%H%MZ}"
     rows = (_cells(participant, now) for participant in found)
     return Table(name, "participants", COLUMNS, rows, people.count())
 
 
 def _cells(participant: Any, now: dt.datetime) -> list[Any]:
-    known: Standing | None = getattr(participant, "standing", None)
+    known: ParticipantStatusSummary | None = getattr(participant, "status_summary", None)
     first = [
         participant.study_id,
         participant.site.name if participant.site else "",
         participant.arm,
         participant.status,
-        BADGES[Word(participant.word)].word,
+        BADGES[AttentionStatus(participant.attention_status)].label,
     ]
     if known is None:
         return first + [None] * (len(COLUMNS) - len(first))

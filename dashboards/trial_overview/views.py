@@ -24,9 +24,9 @@ from dashboards.ui.formatting import NO_BREAK, hours_minutes, refresh_minute
 from dashboards.ui.http import pushed
 from dashboards.ui.pagination import Pages
 from dashboards.ui.status_labels import BADGES
-from metrics.models import Standing
+from metrics.models import ParticipantStatusSummary
 from metrics.monitoring import status
-from metrics.monitoring.status import Summary, Word
+from metrics.monitoring.status import AttentionStatus, Summary
 from participants.audit import record
 from participants.models import Participant, Protocol, Site, Trial, User
 from participants.user_input import asked
@@ -49,7 +49,7 @@ HEADS = {
     "salvage": ("c-salv", "Salvage clock"),
     "battery": ("c-bat", "Battery"),
 }
-RULES_OF = {Word.LOW_WEAR: Alert.Rule.LOW_WEAR, Word.LOW_SLEEP: Alert.Rule.LOW_SLEEP}
+RULES_OF = {AttentionStatus.LOW_WEAR: Alert.Rule.LOW_WEAR, AttentionStatus.LOW_SLEEP: Alert.Rule.LOW_SLEEP}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,9 @@ def trial_detail(request: Request, code: str) -> HttpResponseBase:
 def pulse(trial: Trial, user: User, now: dt.datetime) -> str:
     """Changes with whatever the page shows: standings, people, alerts, and each minute ("3 min ago"). Two queries."""
     people = Participant.objects.visible_to(user).filter(trial=trial)
-    moved = Standing.objects.filter(participant__in=people).aggregate(at=Max("updated_at"), n=Count("pk"))
+    moved = ParticipantStatusSummary.objects.filter(participant__in=people).aggregate(
+        at=Max("updated_at"), n=Count("pk")
+    )
     alerts = Alert.objects.filter(participant__in=people).aggregate(at=Max("updated_at"))
     stamps = [str(int(at.timestamp() * 1000)) if at else "-" for at in (moved["at"], alerts["at"])]
     return f"{'.'.join(stamps)}.{moved['n']}.{refresh_minute(now, user.pk)}"
@@ -171,7 +173,7 @@ def view(trial: Trial, user: User, want: ParticipantFilters, now: dt.datetime, b
     here = filters.of_trial(trial, user, want)
     counts = status.counts(here, now)
     found = filters.ordered(filters.matching(here, want, now), want.sort)
-    page = Paginator(found.select_related("site", "standing"), filters.PAGE_SIZE).get_page(want.page)
+    page = Paginator(found.select_related("site", "status_summary"), filters.PAGE_SIZE).get_page(want.page)
     under = day_strip.weekends(today)
     rules = Protocol.objects.in_force(today).filter(trial=trial).first() or Protocol()
     summary = status.summary(here, now, today - dt.timedelta(days=1))
@@ -192,25 +194,25 @@ def view(trial: Trial, user: User, want: ParticipantFilters, now: dt.datetime, b
     )
 
 
-def _new_alerts(people: Any, now: dt.datetime) -> dict[Word, int]:
+def _new_alerts(people: Any, now: dt.datetime) -> dict[AttentionStatus, int]:
     """Of the words that have no instant of their own: open alerts raised since this time yesterday."""
     raised = Alert.objects.filter(
         participant__in=people, rule__in=RULES_OF.values(), resolved_at=None, raised_at__gt=now - dt.timedelta(days=1)
     )
     by_rule = dict(raised.order_by().values_list("rule").annotate(n=Count("pk")))
-    return {word: by_rule.get(rule, 0) for word, rule in RULES_OF.items()}
+    return {attention_status: by_rule.get(rule, 0) for attention_status, rule in RULES_OF.items()}
 
 
 def _counter(
-    show: str, want: ParticipantFilters, counts: status.Counts, new: dict[Word, int], rules: Protocol
+    show: str, want: ParticipantFilters, counts: status.Counts, new: dict[AttentionStatus, int], rules: Protocol
 ) -> Counter:
-    word, on = filters.SHOWS[show], want.show == show
+    attention_status, on = filters.SHOWS[show], want.show == show
     return Counter(
         name=COUNTERS[show],
-        tone=BADGES[word].tone,
-        shape=BADGES[word].shape,
-        count=counts[word],
-        new=new.get(word, 0),
+        tone=BADGES[attention_status].tone,
+        shape=BADGES[attention_status].shape,
+        count=counts[attention_status],
+        new=new.get(attention_status, 0),
         rule=rule_words(show, rules),
         query=want.query(show="" if on else show, page=""),
         on=on,

@@ -14,7 +14,7 @@ Status = Connection.Status
 class Badge:
     """A status as it is shown everywhere: word, shape (of the sprite) and tone (of the stylesheet)."""
 
-    word: str
+    label: str
     shape: str
     tone: str
 

@@ -9,20 +9,20 @@ from dataclasses import dataclass
 
 from dashboards.ui.connection_labels import Badge
 from metrics.models import Cause, DayStatus, Exclusion
-from metrics.monitoring.status import Word
+from metrics.monitoring.status import AttentionStatus
 
-BADGES: dict[Word, Badge] = {
-    Word.CRITICAL: Badge("Critical", "s-crit", "s-crit"),
-    Word.RECONNECT: Badge("Reconnect", "s-reconnect", "s-conn"),
-    Word.UNCONNECTED: Badge("Unconnected", "s-invited", "s-conn"),
-    Word.SILENT: Badge("Silent", "s-silent", "s-warn"),
-    Word.LOW_WEAR: Badge("Low wear", "s-wear", "s-warn"),
-    Word.LOW_SLEEP: Badge("Low sleep", "s-night", "s-night"),
-    Word.WAITING: Badge("Waiting", "s-waiting", "s-mute"),
-    Word.PAUSED: Badge("Paused", "s-paused", "s-mute"),
-    Word.WELL: Badge("Well", "s-active", "s-ok"),
-    Word.COMPLETED: Badge("Completed", "s-completed", "s-mute"),
-    Word.WITHDRAWN: Badge("Withdrawn", "s-withdrawn", "s-mute"),
+BADGES: dict[AttentionStatus, Badge] = {
+    AttentionStatus.CRITICAL: Badge("Critical", "s-crit", "s-crit"),
+    AttentionStatus.RECONNECT: Badge("Reconnect", "s-reconnect", "s-conn"),
+    AttentionStatus.UNCONNECTED: Badge("Unconnected", "s-invited", "s-conn"),
+    AttentionStatus.SILENT: Badge("Silent", "s-silent", "s-warn"),
+    AttentionStatus.LOW_WEAR: Badge("Low wear", "s-wear", "s-warn"),
+    AttentionStatus.LOW_SLEEP: Badge("Low sleep", "s-night", "s-night"),
+    AttentionStatus.WAITING: Badge("Waiting", "s-waiting", "s-mute"),
+    AttentionStatus.PAUSED: Badge("Paused", "s-paused", "s-mute"),
+    AttentionStatus.WELL: Badge("Well", "s-active", "s-ok"),
+    AttentionStatus.COMPLETED: Badge("Completed", "s-completed", "s-mute"),
+    AttentionStatus.WITHDRAWN: Badge("Withdrawn", "s-withdrawn", "s-mute"),
 }
 
 # As a sentence begins with them. The class draws the gap's pattern on the timelines.
@@ -62,7 +62,7 @@ class Action:
     """The next step for a participant: one a row. `kind` is call, relink, email or open."""
 
     kind: str
-    word: str
+    label: str
     icon: str
 
 
@@ -72,12 +72,18 @@ EMAIL = Action("email", "Write e-mail", "i-mail")
 OPEN = Action("open", "Open", "")
 
 
-def action(word: Word, out_of_reach: bool) -> Action:
+def action(attention_status: AttentionStatus, out_of_reach: bool) -> Action:
     """What to do next. Critical, or the target out of reach: a call. Nothing to do: look."""
-    if word in (Word.WAITING, Word.PAUSED, Word.WELL, Word.COMPLETED, Word.WITHDRAWN):
+    if attention_status in (
+        AttentionStatus.WAITING,
+        AttentionStatus.PAUSED,
+        AttentionStatus.WELL,
+        AttentionStatus.COMPLETED,
+        AttentionStatus.WITHDRAWN,
+    ):
         return OPEN
-    if word is Word.RECONNECT:
+    if attention_status is AttentionStatus.RECONNECT:
         return RELINK
-    if word is Word.CRITICAL or (word is Word.LOW_WEAR and out_of_reach):
+    if attention_status is AttentionStatus.CRITICAL or (attention_status is AttentionStatus.LOW_WEAR and out_of_reach):
         return CALL
     return EMAIL

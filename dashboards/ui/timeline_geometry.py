@@ -20,7 +20,7 @@ class Day:
     reason: str
     worn_minutes: int
     day_minutes: int
-    judged: bool = True
+    evaluated: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from typing import Any
 from django.db import models
 from django.db.models import QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
+from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_serializer, extend_schema_view
 from rest_framework import serializers
 
 from metrics.api.records import Choices, OfDates, OfPeople, RecordSet, on_dates
-from metrics.models import Access, Cause, DayStatus, DayVerdict, Exclusion, Gap, ParticipantDay
+from metrics.models import Access, Cause, DayStatus, DayStatusHistory, Exclusion, Gap, ParticipantDay
 from metrics.monitoring import status as monitoring_status
 from metrics.reading.summaries import unmeasured
 from metrics.selection.collection_window import collected
@@ -20,8 +20,8 @@ from participants.models import Participant
 
 STATUSES = {status.label: status for status in DayStatus}
 EXCLUSIONS = [(value, value) for value in Exclusion.values]
-STATUS_WORDS = [(word, word) for word in STATUSES]
-WORDS = {word.name.lower(): word for word in monitoring_status.Word}
+STATUS_CHOICES = [(label, label) for label in STATUSES]
+ATTENTION_STATUSES = {status.name.lower(): status for status in monitoring_status.AttentionStatus}
 MINUTES = {"type": "object", "additionalProperties": {"type": "integer"}}
 
 
@@ -64,7 +64,8 @@ class ParticipantDaySerializer(DayOf):
         return dict(day.coverage)
 
 
-class DayVerdictSerializer(DayOf):
+@extend_schema_serializer(component_name="DayVerdict")
+class DayStatusHistorySerializer(DayOf):
     """A verdict as it became known; later ones replace earlier ones."""
 
     why = serializers.CharField(
@@ -87,57 +88,62 @@ class GapSerializer(Plain):
         return serializers.DateTimeField().to_representation(min(gap.ends_at, self.context["now"]))
 
 
-class StandingSerializer(serializers.Serializer[Any]):
+@extend_schema_serializer(component_name="Standing")
+class StatusSummarySerializer(serializers.Serializer[Any]):
     """How a participant stands now. Null: not known yet."""
 
     participant = serializers.CharField(source="study_id")
-    word = serializers.SerializerMethodField()
+    word = serializers.SerializerMethodField(method_name="get_attention_status")
     adherence = serializers.FloatField(
-        source="standing.adherence", default=None, allow_null=True, help_text="Valid / counted days."
+        source="status_summary.adherence", default=None, allow_null=True, help_text="Valid / counted days."
     )
     best_adherence = serializers.FloatField(
-        source="standing.best_adherence",
+        source="status_summary.best_adherence",
         default=None,
         allow_null=True,
         help_text="Were all pending and remaining days valid.",
     )
-    target = serializers.FloatField(source="standing.target", default=None, allow_null=True)
-    worn_share = serializers.FloatField(source="standing.worn_share", default=None, allow_null=True)
-    valid_days = serializers.IntegerField(source="standing.valid_days", default=None, allow_null=True)
-    counted_days = serializers.IntegerField(source="standing.counted_days", default=None, allow_null=True)
-    pending_days = serializers.IntegerField(source="standing.pending_days", default=None, allow_null=True)
-    lost_days = serializers.IntegerField(source="standing.lost_days", default=None, allow_null=True)
-    excluded_days = serializers.IntegerField(source="standing.excluded_days", default=None, allow_null=True)
+    target = serializers.FloatField(source="status_summary.target", default=None, allow_null=True)
+    worn_share = serializers.FloatField(source="status_summary.worn_share", default=None, allow_null=True)
+    valid_days = serializers.IntegerField(source="status_summary.valid_days", default=None, allow_null=True)
+    counted_days = serializers.IntegerField(source="status_summary.counted_days", default=None, allow_null=True)
+    pending_days = serializers.IntegerField(source="status_summary.pending_days", default=None, allow_null=True)
+    lost_days = serializers.IntegerField(source="status_summary.lost_days", default=None, allow_null=True)
+    excluded_days = serializers.IntegerField(source="status_summary.excluded_days", default=None, allow_null=True)
     nights_recorded = serializers.IntegerField(
-        source="standing.nights_recorded", default=None, allow_null=True, help_text="Of the last 7."
+        source="status_summary.nights_recorded", default=None, allow_null=True, help_text="Of the last 7."
     )
-    access = serializers.ChoiceField(Access.values, source="standing.access", default=None, allow_null=True)
+    access = serializers.ChoiceField(Access.values, source="status_summary.access", default=None, allow_null=True)
     cause = serializers.ChoiceField(
-        [*Cause.values, ""], source="standing.cause", default=None, allow_null=True, help_text="Of what is missing now."
+        [*Cause.values, ""],
+        source="status_summary.cause",
+        default=None,
+        allow_null=True,
+        help_text="Of what is missing now.",
     )
-    cause_since = serializers.DateTimeField(source="standing.cause_since", default=None, allow_null=True)
-    last_sample_at = serializers.DateTimeField(source="standing.last_sample_at", default=None, allow_null=True)
+    cause_since = serializers.DateTimeField(source="status_summary.cause_since", default=None, allow_null=True)
+    last_sample_at = serializers.DateTimeField(source="status_summary.last_sample_at", default=None, allow_null=True)
     overwritten_at = serializers.DateTimeField(
-        source="standing.overwritten_at",
+        source="status_summary.overwritten_at",
         default=None,
         allow_null=True,
         help_text="When the device begins to overwrite what is missing.",
     )
-    device_model = serializers.CharField(source="standing.device_model", default=None, allow_null=True)
-    battery_percent = serializers.IntegerField(source="standing.battery_percent", default=None, allow_null=True)
-    updated_at = serializers.DateTimeField(source="standing.updated_at", default=None, allow_null=True)
+    device_model = serializers.CharField(source="status_summary.device_model", default=None, allow_null=True)
+    battery_percent = serializers.IntegerField(source="status_summary.battery_percent", default=None, allow_null=True)
+    updated_at = serializers.DateTimeField(source="status_summary.updated_at", default=None, allow_null=True)
 
-    @extend_schema_field(serializers.ChoiceField(list(WORDS)))
-    def get_word(self, person: Any) -> str:
+    @extend_schema_field(serializers.ChoiceField(list(ATTENTION_STATUSES)))
+    def get_attention_status(self, person: Any) -> str:
         """The most urgent that is true of the participant."""
-        return monitoring_status.Word(person.word).name.lower()
+        return monitoring_status.AttentionStatus(person.attention_status).name.lower()
 
 
 class DayParameters(OfDates):
     status = Choices(child=serializers.ChoiceField(list(STATUSES)), required=False)
 
 
-class VerdictParameters(DayParameters):
+class DayStatusHistoryParameters(DayParameters):
     as_of = serializers.DateTimeField(
         required=False, help_text="What was known at this instant: one verdict a day, instead of all that there were."
     )
@@ -147,8 +153,8 @@ class GapParameters(OfDates):
     cause = Choices(child=serializers.ChoiceField(Cause.values), required=False)
 
 
-class StandingParameters(OfPeople):
-    word = Choices(child=serializers.ChoiceField(list(WORDS)), required=False)
+class StatusSummaryParameters(OfPeople):
+    word = Choices(child=serializers.ChoiceField(list(ATTENTION_STATUSES)), required=False)
 
 
 def _collected(page: Sequence[Any]) -> Sequence[Any]:
@@ -165,7 +171,7 @@ def _collected(page: Sequence[Any]) -> Sequence[Any]:
 def _of_status(days: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
     days = on_dates(days, asked).select_related("participant")
     if wanted := asked.get("status"):
-        days = days.filter(status__in=[STATUSES[word] for word in wanted])
+        days = days.filter(status__in=[STATUSES[label] for label in wanted])
     return days
 
 
@@ -191,14 +197,14 @@ class ParticipantDaySet(RecordSet):
 
 @extend_schema_view(
     list=extend_schema(
-        operation_id="day_verdicts", tags=["days"], summary="Verdicts on days", parameters=[VerdictParameters]
+        operation_id="day_verdicts", tags=["days"], summary="Verdicts on days", parameters=[DayStatusHistoryParameters]
     )
 )
-class DayVerdictSet(RecordSet):
+class DayStatusHistorySet(RecordSet):
     """Verdicts as they became known, by participant, date and time; or what was known at an instant (`as_of`)."""
 
-    serializer_class = DayVerdictSerializer
-    parameters = VerdictParameters
+    serializer_class = DayStatusHistorySerializer
+    parameters = DayStatusHistoryParameters
     key = ("participant_id", "date", "known_at")
     look = "days.view"
 
@@ -206,16 +212,16 @@ class DayVerdictSet(RecordSet):
         return _collected(page)
 
     def records(self, people: QuerySet[Participant], asked: dict[str, Any]) -> QuerySet[Any]:
-        verdicts = DayVerdict.objects.filter(participant__in=people)
+        history = DayStatusHistory.objects.filter(participant__in=people)
         if at := asked.get("as_of"):
-            later = DayVerdict.objects.filter(
+            later = DayStatusHistory.objects.filter(
                 participant=models.OuterRef("participant"),
                 date=models.OuterRef("date"),
                 known_at__gt=models.OuterRef("known_at"),
                 known_at__lte=at,
             )
-            verdicts = verdicts.filter(~models.Exists(later), known_at__lte=at)
-        return _of_status(verdicts, asked)
+            history = history.filter(~models.Exists(later), known_at__lte=at)
+        return _of_status(history, asked)
 
 
 @extend_schema_view(
@@ -242,21 +248,21 @@ class GapSet(RecordSet):
 
 @extend_schema_view(
     list=extend_schema(
-        operation_id="standings", tags=["days"], summary="How participants stand", parameters=[StandingParameters]
+        operation_id="standings", tags=["days"], summary="How participants stand", parameters=[StatusSummaryParameters]
     )
 )
-class StandingSet(RecordSet):
+class StatusSummarySet(RecordSet):
     """How each participant stands now: their word, adherence, newest data, what is missing and why."""
 
-    serializer_class = StandingSerializer
-    parameters = StandingParameters
+    serializer_class = StatusSummarySerializer
+    parameters = StatusSummaryParameters
     key = ("pk",)
     look = "participant.view"
 
     def records(self, people: QuerySet[Participant], asked: dict[str, Any]) -> QuerySet[Any]:
-        worded = monitoring_status.with_word(people.select_related("standing"), timezone.now())
+        found = monitoring_status.with_attention_status(people.select_related("status_summary"), timezone.now())
         wanted = asked.get("word")
-        return worded.filter(word__in=[WORDS[word] for word in wanted]) if wanted else worded
+        return found.filter(attention_status__in=[ATTENTION_STATUSES[label] for label in wanted]) if wanted else found
 
     def whose(self, record: Any) -> Participant:
         person: Participant = record

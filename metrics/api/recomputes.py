@@ -87,9 +87,9 @@ class RecomputeResultSerializer(RecomputeSerializer):
         return [{"study_id": one, **dict(zip(names, run.people[one], strict=True))} for one in ids]
 
 
-def word(letter: str) -> str:
+def word(code: str) -> str:
     """A day's status as a word; empty for none."""
-    return DayStatus(day_codes.status_of(letter)).label if letter else ""
+    return DayStatus(day_codes.status_of(code)).label if code else ""
 
 
 class RecomputeAskSerializer(serializers.Serializer[Any]):

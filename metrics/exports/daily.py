@@ -137,15 +137,15 @@ def _rows(export: Export, alias: str, people: Sequence[Participant]) -> Iterator
         days[day.participant_id].append(day)
     for person in people:
         for day in days[person.pk]:
-            judged = _judged(export.trial.code, person, day)
+            status = _status_columns(export.trial.code, person, day)
             if day.date in held[person.pk]:
-                yield judged | _worn(day, values.get((person.pk, day.date), {}))
+                yield status | _worn(day, values.get((person.pk, day.date), {}))
             else:
                 # How the day was judged may be known; what was measured of it is nobody's.
-                yield judged | {"upload": _upload(DayStatus(day.status), known=False)}
+                yield status | {"upload": _upload(DayStatus(day.status), known=False)}
 
 
-def _judged(trial: str, person: Participant, day: ParticipantDay) -> Row:
+def _status_columns(trial: str, person: Participant, day: ParticipantDay) -> Row:
     status = DayStatus(day.status)
     counts = {DayStatus.VALID: True, DayStatus.INVALID: False, DayStatus.LOST: False}
     return {

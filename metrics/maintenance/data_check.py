@@ -23,13 +23,13 @@ from metrics.local_time import LocalCalendar
 from metrics.models import (
     DataCheck,
     DayRollup,
-    DayVerdict,
+    DayStatusHistory,
     ExerciseSession,
     ImplausibleCount,
     Measurement,
     ParticipantDay,
+    ParticipantStatusSummary,
     SleepSession,
-    Standing,
 )
 from metrics.monitoring import evaluation
 from metrics.participant_calendars import calendar_of
@@ -51,9 +51,9 @@ OTHER_VALUES = "a daily value is not what its samples say"
 # After an upgrade, of days from before: nothing changes them unless it is asked for.
 OTHER_RANGES = "values are counted that do not count, or the reverse: other plausible ranges? See reevaluate_ranges"
 SUMMARY = (
-    "trail_from",
-    "trail_until",
-    "trail",
+    "day_codes_from",
+    "day_codes_until",
+    "day_codes",
     "valid_days",
     "counted_days",
     "pending_days",
@@ -201,11 +201,11 @@ def _same(one: Sequence[float] | None, other: Sequence[float] | None) -> bool:
 
 def _history(person: Participant, since: dt.date | None) -> list[Violation]:
     """Days whose status is not the last one of their history."""
-    last = DayVerdict.objects.filter(participant=person).values("date").annotate(at=Max("known_at"))
+    last = DayStatusHistory.objects.filter(participant=person).values("date").annotate(at=Max("known_at"))
     newest = {row["date"]: row["at"] for row in last}
     statuses = {
         row.date: (row.status, row.reason)
-        for row in DayVerdict.objects.filter(participant=person)
+        for row in DayStatusHistory.objects.filter(participant=person)
         if newest[row.date] == row.known_at
     }
     days = ParticipantDay.objects.filter(participant=person)
@@ -220,7 +220,7 @@ def _history(person: Participant, since: dt.date | None) -> list[Violation]:
 
 def _statuses(person: Participant, since: dt.date | None) -> list[Violation]:
     """Days and the summary as they would be evaluated at the instant at which they were."""
-    summary = Standing.objects.filter(participant=person).values(*SUMMARY, "updated_at").first()
+    summary = ParticipantStatusSummary.objects.filter(participant=person).values(*SUMMARY, "updated_at").first()
     if summary is None:
         return []
     at = summary.pop("updated_at")
@@ -231,7 +231,7 @@ def _statuses(person: Participant, since: dt.date | None) -> list[Violation]:
         _violation(person, Invariant.STATUS, change.date, f"status {change.before or 'none'}, evaluated {change.after}")
         for change in changes
     ]
-    again = Standing.objects.filter(participant=person).values(*SUMMARY).get()
+    again = ParticipantStatusSummary.objects.filter(participant=person).values(*SUMMARY).get()
     different = [name for name in SUMMARY if again[name] != summary[name]]
     if different and not found:
         found.append(_violation(person, Invariant.STATUS, None, f"the summary differs: {', '.join(different)}"))

@@ -14,7 +14,7 @@ from metrics.maintenance import sql
 from metrics.maintenance.routine import waiting
 from metrics.models import (
     DayRollup,
-    DayVerdict,
+    DayStatusHistory,
     Gap,
     HourRollup,
     ImplausibleCount,
@@ -30,7 +30,7 @@ from metrics.storage.timescale import Tier, hypertables, tier
 from participants.models import Participant, Trial
 
 MODELS = (
-    Measurement, MinuteRollup, HourRollup, DayRollup, ImplausibleCount, Revision, ParticipantDay, DayVerdict, Gap,
+    Measurement, MinuteRollup, HourRollup, DayRollup, ImplausibleCount, Revision, ParticipantDay, DayStatusHistory, Gap,
     SleepSession,
 )  # fmt: skip
 LARGEST = 10

@@ -19,12 +19,12 @@ from metrics.models.monitoring import (
     Cause,
     DataCheck,
     DayStatus,
-    DayVerdict,
+    DayStatusHistory,
     Exclusion,
     Gap,
     ParticipantDay,
+    ParticipantStatusSummary,
     Recompute,
-    Standing,
 )
 from metrics.models.removals import Removal
 from metrics.models.sessions import ExerciseSession, SleepSession, SleepStage
@@ -36,7 +36,7 @@ __all__ = [
     "DataMove",
     "DayRollup",
     "DayStatus",
-    "DayVerdict",
+    "DayStatusHistory",
     "Exclusion",
     "ExerciseSession",
     "Export",
@@ -49,6 +49,7 @@ __all__ = [
     "MinuteRollup",
     "OffsetPeriod",
     "ParticipantDay",
+    "ParticipantStatusSummary",
     "Recompute",
     "Removal",
     "Revision",
@@ -57,5 +58,4 @@ __all__ = [
     "SleepStage",
     "Source",
     "SourceDeletion",
-    "Standing",
 ]

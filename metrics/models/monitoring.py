@@ -71,7 +71,7 @@ class ParticipantDay(models.Model):
         constraints = (models.UniqueConstraint(fields=("participant", "date"), name="participantday_key"),)
 
 
-class DayVerdict(models.Model):
+class DayStatusHistory(models.Model):
     """A verdict as it became known: appended, never changed, so that what was known at a time can be asked again."""
 
     pk = models.CompositePrimaryKey("participant_id", "date", "known_at")
@@ -86,6 +86,7 @@ class DayVerdict(models.Model):
     why = models.CharField(max_length=40, blank=True, default="", db_default="")
 
     class Meta:
+        db_table = "metrics_dayverdict"
         constraints = (models.UniqueConstraint(fields=("participant", "date", "known_at"), name="dayverdict_key"),)
 
 
@@ -122,20 +123,20 @@ class Access(models.TextChoices):
     PARTIAL = "partial", "consent partial"
 
 
-class Standing(models.Model):
+class ParticipantStatusSummary(models.Model):
     """How a participant stands: what the trial's pages show of them, one row each, kept by
     metrics.monitoring.evaluation.
 
     Whatever moves with the clock is stored as the instant at which it turns, so a page needs no recomputation.
-    `trail` and `nights` hold one letter a day from `trail_from` to `trail_until` (their today when last judged):
-    see metrics.monitoring.day_codes.
+    `day_codes` and `nights` hold one code a day from `day_codes_from` to `day_codes_until` (their today when last
+    evaluated): see metrics.monitoring.day_codes.
     """
 
-    participant = models.OneToOneField(Participant, models.CASCADE, primary_key=True, related_name="standing")
+    participant = models.OneToOneField(Participant, models.CASCADE, primary_key=True, related_name="status_summary")
     updated_at = models.DateTimeField()
-    trail_from = models.DateField(null=True)
-    trail_until = models.DateField(null=True)
-    trail = models.TextField(blank=True)
+    day_codes_from = models.DateField(null=True, db_column="trail_from")
+    day_codes_until = models.DateField(null=True, db_column="trail_until")
+    day_codes = models.TextField(blank=True, db_column="trail")
     nights = models.TextField(blank=True)
     valid_days = models.IntegerField(default=0)
     counted_days = models.IntegerField(default=0)  # neither excluded nor pending
@@ -176,10 +177,11 @@ class Standing(models.Model):
     protocol_version = models.PositiveSmallIntegerField(null=True)
 
     class Meta:
+        db_table = "metrics_standing"
         indexes = (models.Index(fields=("updated_at",), name="standing_by_update"),)
 
     def __str__(self) -> str:
-        return f"standing of {self.participant_id}"
+        return f"status of {self.participant_id}"
 
 
 class DataCheck(models.Model):

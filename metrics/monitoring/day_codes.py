@@ -21,7 +21,7 @@ NIGHT, NO_NIGHT, NIGHT_PENDING = "n", "-", "?"
 NO_DAY = " "  # not a letter of any trail: what lies before or after one
 
 
-def letter(status: str, reason: str, worn_minutes: int) -> str:
+def day_code(status: str, reason: str, worn_minutes: int) -> str:
     """A day's letter: a DayStatus with its reason and its worn minutes."""
     if status == DayStatus.VALID:
         return VALID[sum(worn_minutes >= low for low in VALID_FROM) - 1]
@@ -30,19 +30,19 @@ def letter(status: str, reason: str, worn_minutes: int) -> str:
     return {DayStatus.PENDING: PENDING, DayStatus.INVALID: INVALID, DayStatus.LOST: LOST}[DayStatus(status)]
 
 
-def status_of(letter: str) -> str:
+def status_of(day_code: str) -> str:
     """The DayStatus of a change's letter: a day that a fault took away is excluded."""
-    return DayStatus.EXCLUDED if letter == FAULT else letter
+    return DayStatus.EXCLUDED if day_code == FAULT else day_code
 
 
-def matrix(trails: Sequence[tuple[int, str]], first: int, last: int) -> NDArray[np.uint8]:
+def matrix(rows_of_codes: Sequence[tuple[int, str]], first: int, last: int) -> NDArray[np.uint8]:
     """Trails as bytes of shape (people, last - first + 1); columns are days since 1970-01-01, `first` to `last`.
 
     `trails`: (days since 1970-01-01 of the first letter, letters). Days outside a trail are spaces.
     """
-    found = np.full((len(trails), last - first + 1), ord(NO_DAY), dtype=np.uint8)
-    for row, (start, letters) in enumerate(trails):
-        values = np.frombuffer(letters.encode("ascii"), dtype=np.uint8)
+    found = np.full((len(rows_of_codes), last - first + 1), ord(NO_DAY), dtype=np.uint8)
+    for row, (start, codes) in enumerate(rows_of_codes):
+        values = np.frombuffer(codes.encode("ascii"), dtype=np.uint8)
         low, high = max(start, first), min(start + len(values), last + 1)
         if low < high:
             found[row, low - first : high - first] = values[low - start : high - start]

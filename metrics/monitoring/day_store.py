@@ -19,7 +19,7 @@ MICROSECOND = dt.timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class EvaluatedDay:
     """A day and its verdict."""
 
     day: Day
@@ -40,7 +40,7 @@ class Change:
 
 
 def write(
-    judged: Sequence[Judged],
+    evaluated: Sequence[EvaluatedDay],
     gone: Collection[tuple[int, dt.date]],
     *,
     touched: Mapping[int, Collection[dt.date]],
@@ -53,7 +53,7 @@ def write(
     the history says of the cause.
     """
     with connection.cursor() as cursor:
-        days = [one.day for one in judged]
+        days = [one.day for one in evaluated]
         # First: what a day gives up may begin where a gap of its neighbour does now.
         changes = _remove(cursor, gone, now, why) if gone else []
         stored: dict[int, tuple[Any, ...]] = {}
@@ -64,21 +64,21 @@ def write(
                 old_gaps[n] = _gaps(gaps)
                 if row[0] is not None:
                     stored[n] = tuple(row)
-        changes += _write_days(cursor, judged, stored, touched, now, why)
-        _write_gaps(cursor, judged, old_gaps, now)
+        changes += _write_days(cursor, evaluated, stored, touched, now, why)
+        _write_gaps(cursor, evaluated, old_gaps, now)
     return changes
 
 
 def _write_days(
     cursor: Any,
-    judged: Sequence[Judged],
+    evaluated: Sequence[EvaluatedDay],
     stored: Mapping[int, tuple[Any, ...]],
     touched: Mapping[int, Collection[dt.date]],
     now: dt.datetime,
     why: str,
 ) -> list[Change]:
     rows, history, changes = [], [], []
-    for n, one in enumerate(judged):
+    for n, one in enumerate(evaluated):
         day, old = one.day, stored.get(n)
         new = (
             day.protocol.version,
@@ -98,8 +98,8 @@ def _write_days(
         key = (day.person.pk, day.date)
         if not same:
             history.append((*key, known_at, one.status.value, str(one.reason), day.worn_minutes, day.protocol.version))
-            before = _word(old[0], old[1]) if known and old else ""
-            changes.append(Change(*key, before, _word(one.status, one.reason)))
+            before = _status_code(old[0], old[1]) if known and old else ""
+            changes.append(Change(*key, before, _status_code(one.status, one.reason)))
         if not same or old is None or _values(old[3:]) != new or day.date in touched.get(day.person.pk, ()):
             rows.append(
                 (*key, one.status.value, str(one.reason), known_at, *new[:5], json.dumps(day.coverage), *new[6:])
@@ -128,14 +128,14 @@ def _values(old: Sequence[Any]) -> tuple[Any, ...]:
     )
 
 
-def _word(status: str, reason: str) -> str:
+def _status_code(status: str, reason: str) -> str:
     """A verdict in a letter; a day that a fault of ours took away is none that the participant lost."""
     return "f" if reason == Exclusion.PLATFORM else str(DayStatus(status).value)
 
 
 def _write_history(cursor: Any, rows: Sequence[tuple[Any, ...]], why: str) -> None:
     names = ("people", "dates", "known_at", "status", "reason", "worn", "version")
-    cursor.execute(sql.WRITE_VERDICTS, _columns(names, rows) | {"why": why})
+    cursor.execute(sql.WRITE_STATUS_HISTORY, _columns(names, rows) | {"why": why})
 
 
 def _columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
@@ -143,11 +143,11 @@ def _columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str,
 
 
 def _write_gaps(
-    cursor: Any, judged: Sequence[Judged], old: Mapping[int, Sequence[tuple[Any, ...]]], now: dt.datetime
+    cursor: Any, evaluated: Sequence[EvaluatedDay], old: Mapping[int, Sequence[tuple[Any, ...]]], now: dt.datetime
 ) -> None:
     """Replace the gaps that differ."""
     gone, rows = [], []
-    for n, one in enumerate(judged):
+    for n, one in enumerate(evaluated):
         kept = {gap[1:4]: gap for gap in old.get(n, ())}
         for piece in one.pieces:
             gap = kept.get((piece.starts_at, piece.ends_at, piece.cause))
@@ -192,7 +192,7 @@ def _remove(cursor: Any, gone: Collection[tuple[int, dt.date]], now: dt.datetime
             continue
         at = max(now, known_at + MICROSECOND)
         history.append((*keys[n], at, DayStatus.EXCLUDED.value, Exclusion.BEFORE_START.value, 0, version))
-        changes.append(Change(keys[n][0], keys[n][1], _word(status, reason), DayStatus.EXCLUDED.value))
+        changes.append(Change(keys[n][0], keys[n][1], _status_code(status, reason), DayStatus.EXCLUDED.value))
     if history:
         _write_history(cursor, history, why)
     return changes

@@ -20,11 +20,11 @@ from metrics.local_time import EPOCH, LocalCalendar
 from metrics.models import Cause, DayStatus, Exclusion, ParticipantDay
 from metrics.monitoring import day_inputs, day_store, evidence, gaps, sql, status_store
 from metrics.monitoring.day_inputs import Day, Person, date_of
-from metrics.monitoring.day_store import Change, Judged
+from metrics.monitoring.day_store import Change, EvaluatedDay
 from metrics.monitoring.evidence import NOTHING, Evidence
 from metrics.monitoring.gaps import Piece
 from metrics.monitoring.monitored_interval import monitoring_of
-from metrics.monitoring.rules import DayFacts, Monitoring, in_force, verdict
+from metrics.monitoring.rules import DayFacts, Monitoring, evaluate_day, in_force
 from participants.collection_interval import CollectedDays, collected_days
 from participants.models import Participant, Protocol
 
@@ -95,10 +95,10 @@ def refresh_many(
         for case in cases:
             case.settle_range()
         _explain(cases)
-        judged = [one for case in cases for one in case.judge()]
+        evaluated = [one for case in cases for one in case.evaluate()]
         gone = {(case.person.pk, date) for case in cases for date in case.gone}
-        changes = day_store.write(judged, gone, touched=dates or {}, now=now, why=why)
-        status_store.write([case.standing() for case in cases], now)
+        changes = day_store.write(evaluated, gone, touched=dates or {}, now=now, why=why)
+        status_store.write([case.status_summary() for case in cases], now)
     return changes
 
 
@@ -123,7 +123,7 @@ class _Case:
     touched: set[dt.date] = field(default_factory=set)
     days: list[Day] = field(default_factory=list)
     pieces: dict[dt.date, list[Piece]] = field(default_factory=lambda: defaultdict(list))
-    judged: list[Judged] = field(default_factory=list)
+    evaluated: list[EvaluatedDay] = field(default_factory=list)
     gone: set[dt.date] = field(default_factory=set)
     newest: dt.datetime | None = None
     calendar: LocalCalendar = field(init=False)
@@ -188,10 +188,10 @@ class _Case:
 
     def settle_range(self) -> None:
         """Now that the data are read: from when to when days are judged, and which rows fall away."""
-        person, judged = self.person, {day.date: day for day in self.days}
+        person, evaluated = self.person, {day.date: day for day in self.days}
         stored = {date_of(d): has == "1" for d, has in zip(person.dates.tolist(), person.data, strict=True)}
-        data = {date for date, has in stored.items() if has and date not in judged}
-        data |= {date for date, day in judged.items() if day.has_data}
+        data = {date for date, has in stored.items() if has and date not in evaluated}
+        data |= {date for date, day in evaluated.items() if day.has_data}
         self.monitoring = self.monitored(data)
         live = self.known.live or person.starts_on
         last = self.today if live else max(data, default=None)
@@ -203,23 +203,23 @@ class _Case:
         def outside(date: dt.date) -> bool:
             return first is None or self.until is None or not first <= date <= self.until
 
-        self.gone |= {date for date in judged if date not in data and outside(date)}
+        self.gone |= {date for date in evaluated if date not in data and outside(date)}
         self.days = [day for day in self.days if day.date not in self.gone]
-        self.newest = self.newest_sample(judged)
+        self.newest = self.newest_sample(evaluated)
 
-    def newest_sample(self, judged: Mapping[dt.date, Day]) -> dt.datetime | None:
+    def newest_sample(self, evaluated: Mapping[dt.date, Day]) -> dt.datetime | None:
         """The newest sample of what is worn: of the days that were just read, or before them."""
-        seen = max((day.heard_at for day in judged.values() if day.heard_at), default=None)
+        seen = max((day.heard_at for day in evaluated.values() if day.heard_at), default=None)
         before = self.person.newest
         if before is None or (seen and seen >= before):
             return seen
-        if self.calendar.date(before) not in judged:
+        if self.calendar.date(before) not in evaluated:
             return before
         # It was removed, or moved to another day.
-        rest = ParticipantDay.objects.filter(participant=self.person.pk).exclude(date__in=list(judged))
+        rest = ParticipantDay.objects.filter(participant=self.person.pk).exclude(date__in=list(evaluated))
         return max((at for at in (seen, *rest.values_list("heard_at", flat=True)) if at), default=None)
 
-    def judge(self) -> list[Judged]:
+    def evaluate(self) -> list[EvaluatedDay]:
         """The verdict on each day that is judged."""
         stored = {day: i for i, day in enumerate(self.person.dates.tolist())}
         for day in self.days:
@@ -228,7 +228,7 @@ class _Case:
             reason = self.person.reasons[place] if place is not None else ""
             mine = self.pieces[day.date]
             faults = min(sum(p.minutes for p in mine if p.cause == Cause.PLATFORM), day.minutes)
-            status, why = verdict(
+            status, why = evaluate_day(
                 DayFacts(
                     ends_at=day.ends_at,
                     worn_minutes=day.worn_minutes,
@@ -244,17 +244,17 @@ class _Case:
                 day.protocol,
                 self.now,
             )
-            self.judged.append(Judged(day, status, why, faults, mine))
-        return self.judged
+            self.evaluated.append(EvaluatedDay(day, status, why, faults, mine))
+        return self.evaluated
 
-    def standing(self) -> status_store.Known:
+    def status_summary(self) -> status_store.Known:
         return status_store.Known(
             person=self.person,
             monitoring=self.monitoring,
             calendar=self.calendar,
             evidence=self.known,
             protocol=in_force(self.protocols, self.today),
-            judged=self.judged,
+            evaluated=self.evaluated,
             gone=self.gone,
             until=self.until,
             newest=self.newest,

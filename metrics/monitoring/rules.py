@@ -81,7 +81,7 @@ class DayFacts:
     minutes: int = 1440
 
 
-def verdict(day: DayFacts, protocol: Protocol, now: dt.datetime) -> tuple[DayStatus, str]:
+def evaluate_day(day: DayFacts, protocol: Protocol, now: dt.datetime) -> tuple[DayStatus, str]:
     """The status of a day and, of an excluded one, the reason."""
     if day.exclusion:
         return DayStatus.EXCLUDED, day.exclusion

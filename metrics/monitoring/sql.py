@@ -161,7 +161,7 @@ WHERE d.participant_id = gone.participant AND d.date = gone.date
 """
 
 # Of two verdicts that became known at one instant the later stands.
-WRITE_VERDICTS = """
+WRITE_STATUS_HISTORY = """
 INSERT INTO metrics_dayverdict (participant_id, date, known_at, status, reason, worn_minutes, protocol_version, why)
 SELECT u.*, %(why)s FROM unnest(%(people)s::int4[], %(dates)s::date[], %(known_at)s::timestamptz[], %(status)s::text[],
     %(reason)s::text[], %(worn)s::int2[], %(version)s::int2[]) AS u

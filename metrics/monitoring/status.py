@@ -21,7 +21,7 @@ from metrics.monitoring.prepared_sql import Prepared
 from participants.models import Participant
 
 
-class Word(models.IntegerChoices):
+class AttentionStatus(models.IntegerChoices):
     """A participant's status, the most urgent first: its number sorts."""
 
     CRITICAL = 1, "Critical"
@@ -39,30 +39,30 @@ class Word(models.IntegerChoices):
 
 # Those in which somebody has something to do.
 ATTENTION = (
-    Word.CRITICAL,
-    Word.RECONNECT,
-    Word.UNCONNECTED,
-    Word.SILENT,
-    Word.LOW_WEAR,
-    Word.LOW_SLEEP,
+    AttentionStatus.CRITICAL,
+    AttentionStatus.RECONNECT,
+    AttentionStatus.UNCONNECTED,
+    AttentionStatus.SILENT,
+    AttentionStatus.LOW_WEAR,
+    AttentionStatus.LOW_SLEEP,
 )
 
 
-def conditions(now: dt.datetime) -> dict[Word, Q]:
+def conditions(now: dt.datetime) -> dict[AttentionStatus, Q]:
     """What makes each word true of a participant at an instant; several may be true of one. Over Participant."""
-    monitored = Q(standing__excused="")
-    heard = monitored & Q(standing__waiting=False)
+    monitored = Q(status_summary__excused="")
+    heard = monitored & Q(status_summary__waiting=False)
     return {
-        Word.CRITICAL: heard & Q(standing__critical_at__lte=now),
-        Word.RECONNECT: monitored & Q(standing__access__in=[Access.DEAD, Access.PARTIAL]),
-        Word.UNCONNECTED: monitored & Q(standing__access=Access.NEVER),
-        Word.SILENT: heard & Q(standing__silent_at__lte=now, standing__critical_at__gt=now),
-        Word.LOW_WEAR: monitored & Q(standing__low_wear=True),
-        Word.LOW_SLEEP: monitored & Q(standing__low_sleep__gt=0),
-        Word.WAITING: (monitored & Q(standing__waiting=True)) | Q(standing=None),
-        Word.PAUSED: Q(standing__excused=Exclusion.PAUSED),
-        Word.COMPLETED: Q(standing__excused=Exclusion.AFTER_END),
-        Word.WITHDRAWN: Q(standing__excused=Exclusion.WITHDRAWN),
+        AttentionStatus.CRITICAL: heard & Q(status_summary__critical_at__lte=now),
+        AttentionStatus.RECONNECT: monitored & Q(status_summary__access__in=[Access.DEAD, Access.PARTIAL]),
+        AttentionStatus.UNCONNECTED: monitored & Q(status_summary__access=Access.NEVER),
+        AttentionStatus.SILENT: heard & Q(status_summary__silent_at__lte=now, status_summary__critical_at__gt=now),
+        AttentionStatus.LOW_WEAR: monitored & Q(status_summary__low_wear=True),
+        AttentionStatus.LOW_SLEEP: monitored & Q(status_summary__low_sleep__gt=0),
+        AttentionStatus.WAITING: (monitored & Q(status_summary__waiting=True)) | Q(status_summary=None),
+        AttentionStatus.PAUSED: Q(status_summary__excused=Exclusion.PAUSED),
+        AttentionStatus.COMPLETED: Q(status_summary__excused=Exclusion.AFTER_END),
+        AttentionStatus.WITHDRAWN: Q(status_summary__excused=Exclusion.WITHDRAWN),
     }
 
 
@@ -70,24 +70,30 @@ def no_news(now: dt.datetime) -> Q:
     """Of whom no message tells: whose only need is low wear that comes of days being counted anew. Over Participant."""
     true = conditions(now)
     others = Q(pk__in=[])
-    for word in ATTENTION:
-        if word is not Word.LOW_WEAR:
-            others |= true[word]
-    return Q(standing__recounted=True) & true[Word.LOW_WEAR] & ~others
+    for attention_status in ATTENTION:
+        if attention_status is not AttentionStatus.LOW_WEAR:
+            others |= true[attention_status]
+    return Q(status_summary__recounted=True) & true[AttentionStatus.LOW_WEAR] & ~others
 
 
-def with_word(people: QuerySet[Participant], now: dt.datetime) -> QuerySet[Any]:
+def with_attention_status(people: QuerySet[Participant], now: dt.datetime) -> QuerySet[Any]:
     """Participants annotated with `word`, a Word's number. Before their monitoring begins, a person is well."""
-    whens = [When(condition, then=Value(word.value)) for word, condition in conditions(now).items()]
-    return people.annotate(word=Case(*whens, default=Value(Word.WELL.value), output_field=models.SmallIntegerField()))
+    whens = [
+        When(condition, then=Value(attention_status.value)) for attention_status, condition in conditions(now).items()
+    ]
+    return people.annotate(
+        attention_status=Case(
+            *whens, default=Value(AttentionStatus.WELL.value), output_field=models.SmallIntegerField()
+        )
+    )
 
 
 def most_urgent_first(people: QuerySet[Any]) -> QuerySet[Any]:
     """People with their word, in the order in which they need somebody: of one word, the longest without data first."""
-    return people.order_by("word", F("standing__last_sample_at").asc(nulls_first=True), "study_id")
+    return people.order_by("attention_status", F("status_summary__last_sample_at").asc(nulls_first=True), "study_id")
 
 
-class Counts(dict[Word, int]):
+class Counts(dict[AttentionStatus, int]):
     """How many people each word is true of; WELL: those of whom none is. `attention`: those who need somebody."""
 
     attention: int = 0
@@ -97,18 +103,21 @@ class Counts(dict[Word, int]):
 def counts(people: QuerySet[Participant], now: dt.datetime) -> Counts:
     """Count these people by condition. One query."""
     found = _COUNTS.of(people, now)
-    by_word = Counts({word: found[f"n{word.value}"] for word in conditions(now)})
-    by_word[Word.WELL] = found["well"]
-    by_word.attention, by_word.everybody = found["attention"], found["everybody"]
-    return by_word
+    by_status = Counts({attention_status: found[f"n{attention_status.value}"] for attention_status in conditions(now)})
+    by_status[AttentionStatus.WELL] = found["well"]
+    by_status.attention, by_status.everybody = found["attention"], found["everybody"]
+    return by_status
 
 
 def _count(people: QuerySet[Any], now: dt.datetime, _: dt.date) -> dict[str, Any]:
-    counted = {f"n{word.value}": models.Count("pk", filter=condition) for word, condition in conditions(now).items()}
-    found: dict[str, Any] = with_word(people, now).aggregate(
+    counted = {
+        f"n{attention_status.value}": models.Count("pk", filter=condition)
+        for attention_status, condition in conditions(now).items()
+    }
+    found: dict[str, Any] = with_attention_status(people, now).aggregate(
         **counted,
-        well=models.Count("pk", filter=Q(word=Word.WELL)),
-        attention=models.Count("pk", filter=Q(word__in=ATTENTION)),
+        well=models.Count("pk", filter=Q(attention_status=AttentionStatus.WELL)),
+        attention=models.Count("pk", filter=Q(attention_status__in=ATTENTION)),
         everybody=models.Count("pk"),
     )
     return found
@@ -140,63 +149,66 @@ class Summary:
     waiting: int = 0  # through a fault of ours or the vendor's
     waiting_since: dt.datetime | None = None
     retry_at: str | None = None  # ISO, as the evidence says
-    new: dict[Word, int] = field(default_factory=dict)
+    new: dict[AttentionStatus, int] = field(default_factory=dict)
 
 
 def summary(people: QuerySet[Participant], now: dt.datetime, day: dt.date) -> Summary:
     """Sum these people up; `day`: the local date whose verdicts are counted. One query, of standings alone."""
     found = _SUMMARY.of(people, now, day)
-    new = {word: found.pop(f"new{word.value}") for word in _since(now)}
+    new = {attention_status: found.pop(f"new{attention_status.value}") for attention_status in _since(now)}
     return Summary(**found, new=new)
 
 
 def _sum_up(people: QuerySet[Any], now: dt.datetime, day: dt.date) -> dict[str, Any]:
     recent = {
-        word: condition & Q(**{f"{since}__gt": now - dt.timedelta(days=1)})
-        for word, (condition, since) in _since(now).items()
+        attention_status: condition & Q(**{f"{since}__gt": now - dt.timedelta(days=1)})
+        for attention_status, (condition, since) in _since(now).items()
     }
-    held = Q(standing__excused="", standing__waiting=True)
+    held = Q(status_summary__excused="", status_summary__waiting=True)
     asked = {
         "total": models.Count("pk"),
-        "valid": models.Count("pk", filter=Q(letter__in=day_codes.VALID)),
-        "invalid": models.Count("pk", filter=Q(letter=day_codes.INVALID)),
-        "lost": models.Count("pk", filter=Q(letter=day_codes.LOST)),
-        "pending": models.Count("pk", filter=Q(letter=day_codes.PENDING)),
-        "adherence": Middle("standing__adherence", filter=Q(standing__excused="")),
-        "last_sample_at": Middle("standing__last_sample_at", filter=Q(standing__excused="")),
-        "newest_at": models.Max("standing__last_sample_at"),
-        "arrived_at": models.Max("standing__arrived_at"),
+        "valid": models.Count("pk", filter=Q(day_code__in=day_codes.VALID)),
+        "invalid": models.Count("pk", filter=Q(day_code=day_codes.INVALID)),
+        "lost": models.Count("pk", filter=Q(day_code=day_codes.LOST)),
+        "pending": models.Count("pk", filter=Q(day_code=day_codes.PENDING)),
+        "adherence": Middle("status_summary__adherence", filter=Q(status_summary__excused="")),
+        "last_sample_at": Middle("status_summary__last_sample_at", filter=Q(status_summary__excused="")),
+        "newest_at": models.Max("status_summary__last_sample_at"),
+        "arrived_at": models.Max("status_summary__arrived_at"),
         "waiting": models.Count("pk", filter=held),
-        "waiting_since": models.Min("standing__cause_since", filter=held),
-        "retry_at": models.Min(KeyTextTransform("next_at", "standing__evidence"), filter=held),
+        "waiting_since": models.Min("status_summary__cause_since", filter=held),
+        "retry_at": models.Min(KeyTextTransform("next_at", "status_summary__evidence"), filter=held),
     }
-    new = {f"new{word.value}": models.Count("pk", filter=condition) for word, condition in recent.items()}
-    found: dict[str, Any] = people.annotate(letter=letter_of(day)).aggregate(**asked, **new)
+    new = {
+        f"new{attention_status.value}": models.Count("pk", filter=condition)
+        for attention_status, condition in recent.items()
+    }
+    found: dict[str, Any] = people.annotate(day_code=day_code_of(day)).aggregate(**asked, **new)
     return found
 
 
-def _since(now: dt.datetime) -> dict[Word, tuple[Q, str]]:
+def _since(now: dt.datetime) -> dict[AttentionStatus, tuple[Q, str]]:
     """Words that say since when they are true: their condition, and the field of the instant."""
     true = conditions(now)
     instants = {
-        Word.CRITICAL: "standing__critical_at",
-        Word.SILENT: "standing__silent_at",
-        Word.RECONNECT: "standing__access_since",
-        Word.UNCONNECTED: "standing__access_since",
+        AttentionStatus.CRITICAL: "status_summary__critical_at",
+        AttentionStatus.SILENT: "status_summary__silent_at",
+        AttentionStatus.RECONNECT: "status_summary__access_since",
+        AttentionStatus.UNCONNECTED: "status_summary__access_since",
     }
-    return {word: (true[word], instant) for word, instant in instants.items()}
+    return {attention_status: (true[attention_status], instant) for attention_status, instant in instants.items()}
 
 
-def letter_of(day: dt.date) -> Case:
+def day_code_of(day: dt.date) -> Case:
     """Over Participant: the trail's letter of a recent local date, cut from its end; empty if it has none.
 
     Trails end on each person's today, which is within a day of anybody's.
     """
     ends = [
         When(
-            standing__trail_until=day + dt.timedelta(days=back),
-            standing__trail_from__lte=day,
-            then=Substr(Right("standing__trail", back + 1), 1, 1),
+            status_summary__day_codes_until=day + dt.timedelta(days=back),
+            status_summary__day_codes_from__lte=day,
+            then=Substr(Right("status_summary__day_codes", back + 1), 1, 1),
         )
         for back in range(3)
     ]
@@ -209,12 +221,12 @@ _SUMMARY = Prepared(_sum_up)
 def by_trial(people: QuerySet[Participant], now: dt.datetime) -> dict[int, tuple[int, int, dt.datetime | None]]:
     """Trial's row id -> how many of these people it has, how many need attention, their newest sample. One query."""
     counted = (
-        with_word(people.order_by(), now)
+        with_attention_status(people.order_by(), now)
         .values("trial_id")
         .annotate(
             n=models.Count("pk"),
-            attention=models.Count("pk", filter=Q(word__in=ATTENTION)),
-            newest=models.Max("standing__last_sample_at"),
+            attention=models.Count("pk", filter=Q(attention_status__in=ATTENTION)),
+            newest=models.Max("status_summary__last_sample_at"),
         )
     )
     return {row["trial_id"]: (row["n"], row["attention"], row["newest"]) for row in counted}

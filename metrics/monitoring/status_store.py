@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from metrics.local_time import EPOCH, LocalCalendar
-from metrics.models import Cause, DayStatus, Exclusion, Gap, Standing
+from metrics.models import Cause, DayStatus, Exclusion, Gap, ParticipantStatusSummary
 from metrics.monitoring import day_codes
 from metrics.monitoring.day_inputs import Person, date_of
-from metrics.monitoring.day_store import Judged
+from metrics.monitoring.day_store import EvaluatedDay
 from metrics.monitoring.evidence import Evidence
 from metrics.monitoring.gaps import Piece
 from metrics.monitoring.rules import Monitoring
@@ -20,7 +20,7 @@ from participants.models import Participant, Protocol
 NIGHTS = 7
 # Nights that are not known yet are passed over, so far back at most.
 NIGHTS_WITHIN = 14
-FIELDS = [f.name for f in Standing._meta.fields if f.name != "participant"]
+FIELDS = [f.name for f in ParticipantStatusSummary._meta.fields if f.name != "participant"]
 Row = tuple[str, str, int, int, bool]  # status, reason, worn minutes, minutes of the day, a main sleep is known
 COUNTED = (DayStatus.VALID, DayStatus.INVALID, DayStatus.LOST)
 
@@ -34,7 +34,7 @@ class Known:
     calendar: LocalCalendar
     evidence: Evidence
     protocol: Protocol
-    judged: Sequence[Judged]
+    evaluated: Sequence[EvaluatedDay]
     gone: Collection[dt.date]
     until: dt.date | None
     newest: dt.datetime | None
@@ -53,7 +53,7 @@ class Known:
             strict=True,
         )
         rows: dict[dt.date, Row] = {date_of(day): (s, r, w, m, n == "n") for day, s, r, w, m, n in columns}
-        for one in self.judged:
+        for one in self.evaluated:
             day = one.day
             rows[day.date] = (one.status, one.reason, day.worn_minutes, day.minutes, day.asleep_minutes is not None)
         return {date: rows[date] for date in sorted(rows) if date not in self.gone}
@@ -62,15 +62,17 @@ class Known:
 def write(known: Sequence[Known], now: dt.datetime) -> None:
     """Bring these people's standings up to date. Two statements, one more for long gaps."""
     starts = _begun(known)
-    rows = [_standing(one, starts.get(one.person.pk)) for one in known]
-    Standing.objects.bulk_create(rows, update_conflicts=True, unique_fields=["participant"], update_fields=FIELDS)
+    rows = [_summary(one, starts.get(one.person.pk)) for one in known]
+    ParticipantStatusSummary.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=["participant"], update_fields=FIELDS
+    )
 
 
-def _standing(one: Known, begun: dt.datetime | None) -> Standing:
+def _summary(one: Known, begun: dt.datetime | None) -> ParticipantStatusSummary:
     days, protocol, known = one.days(), one.protocol, one.evidence
-    row = Standing(participant_id=one.person.pk, updated_at=one.now, protocol_version=protocol.version)
+    row = ParticipantStatusSummary(participant_id=one.person.pk, updated_at=one.now, protocol_version=protocol.version)
     row.target = protocol.adherence_target
-    _trails(row, one, days)
+    _day_codes(row, one, days)
     _adherence(row, one, days)
     _nights(row, one)
     _uploads(row, one)
@@ -85,24 +87,24 @@ def _standing(one: Known, begun: dt.datetime | None) -> Standing:
     return row
 
 
-def _trails(row: Standing, one: Known, days: Mapping[dt.date, Row]) -> None:
+def _day_codes(row: ParticipantStatusSummary, one: Known, days: Mapping[dt.date, Row]) -> None:
     first, until = one.monitoring.first, one.until
     if first is None or until is None:
         return
-    row.trail_from, row.trail_until = first, until
+    row.day_codes_from, row.day_codes_until = first, until
     unknown = one.calendar.date(one.newest) if one.newest else first
-    letters, nights = [], []
+    codes, nights = [], []
     for n in range((until - first).days + 1):
         date = first + dt.timedelta(days=n)
         status, reason, worn, _, asleep = days.get(date, (DayStatus.EXCLUDED, "", 0, 0, False))
-        letters.append(day_codes.letter(status, reason, worn))
+        codes.append(day_codes.day_code(status, reason, worn))
         # Of a day that is still to come in, the night may be too.
         waits = date >= unknown and status in (DayStatus.PENDING, DayStatus.VALID)
         nights.append(day_codes.NIGHT if asleep else day_codes.NIGHT_PENDING if waits else day_codes.NO_NIGHT)
-    row.trail, row.nights = "".join(letters), "".join(nights)
+    row.day_codes, row.nights = "".join(codes), "".join(nights)
 
 
-def _adherence(row: Standing, one: Known, days: Mapping[dt.date, Row]) -> None:
+def _adherence(row: ParticipantStatusSummary, one: Known, days: Mapping[dt.date, Row]) -> None:
     states = [status for status, _, _, _, _ in days.values()]
     row.valid_days = states.count(DayStatus.VALID)
     row.lost_days = states.count(DayStatus.LOST)
@@ -123,7 +125,7 @@ def _adherence(row: Standing, one: Known, days: Mapping[dt.date, Row]) -> None:
     row.recounted = row.low_wear and one.person.recounted and not _fell(row, one.person)
 
 
-def _fell(row: Standing, before: Person) -> bool:
+def _fell(row: ParticipantStatusSummary, before: Person) -> bool:
     """Whether adherence, or what it can still become, is lower than it was."""
     pairs = ((row.adherence, before.adherence_before), (row.best_adherence, before.best_before))
     return any(new is not None and old is not None and new < old for new, old in pairs)
@@ -143,9 +145,9 @@ def _remaining(monitoring: Monitoring) -> int | None:
     return sum(monitoring.pause(date) is None for date in days)
 
 
-def _nights(row: Standing, one: Known) -> None:
+def _nights(row: ParticipantStatusSummary, one: Known) -> None:
     """Of the last nights that are known and count, how many had a main sleep."""
-    pairs = list(zip(row.trail, row.nights, strict=True))[-NIGHTS_WITHIN:]
+    pairs = list(zip(row.day_codes, row.nights, strict=True))[-NIGHTS_WITHIN:]
     known = [night for day, night in pairs if day != day_codes.EXCLUDED and night != day_codes.NIGHT_PENDING][-NIGHTS:]
     if len(known) < NIGHTS or not (one.evidence.live or day_codes.NIGHT in row.nights):
         return
@@ -154,7 +156,7 @@ def _nights(row: Standing, one: Known) -> None:
     row.low_sleep = 2 if row.nights_recorded < critical else 1 if row.nights_recorded < few else 0
 
 
-def _uploads(row: Standing, one: Known) -> None:
+def _uploads(row: ParticipantStatusSummary, one: Known) -> None:
     person, protocol = one.person, one.protocol
     row.last_sample_at = one.newest
     news = one.newest is not None and (person.newest_before is None or one.newest > person.newest_before)
@@ -167,7 +169,7 @@ def _uploads(row: Standing, one: Known) -> None:
     row.overwritten_at = heard + dt.timedelta(hours=protocol.device_keeps_hours)
 
 
-def _excused(row: Standing, monitoring: Monitoring) -> None:
+def _excused(row: ParticipantStatusSummary, monitoring: Monitoring) -> None:
     """Why today does not count, since when and until when."""
     today = monitoring.today
     if monitoring.first is None:
@@ -190,8 +192,8 @@ def _excused(row: Standing, monitoring: Monitoring) -> None:
 def _run(one: Known) -> list[Piece]:
     """The missing intervals that reach without a break up to now, the last first; as far as days were judged."""
     found: list[Piece] = []
-    for judged in sorted(one.judged, key=lambda judged: judged.day.date, reverse=True):
-        for piece in reversed(judged.pieces):
+    for evaluated in sorted(one.evaluated, key=lambda evaluated: evaluated.day.date, reverse=True):
+        for piece in reversed(evaluated.pieces):
             if found and piece.ends_at != found[-1].starts_at:
                 return found
             if not found and not piece.starts_at <= one.now < piece.ends_at:

@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from metrics.batch import EARLIEST, instant
 from metrics.local_time import EPOCH, LocalCalendar
-from metrics.models import DayRollup, ImplausibleCount, Standing
+from metrics.models import DayRollup, ImplausibleCount, ParticipantStatusSummary
 from metrics.monitoring import evaluation
 from metrics.monitoring import sql as monitoring_sql
 from metrics.monitoring.day_store import Change
@@ -85,7 +85,7 @@ def reevaluate(people: Sequence[Participant], *, now: dt.datetime) -> list[Reeva
             changes[change.participant_id].append(change)
     after = _shares(ids)
     lowered = [pk for pk in ids if _lower(after.get(pk, NONE), before.get(pk, NONE))]
-    Standing.objects.filter(participant__in=lowered).update(recounted=True)
+    ParticipantStatusSummary.objects.filter(participant__in=lowered).update(recounted=True)
     return [
         Reevaluated(
             participant=person,
@@ -105,7 +105,9 @@ NONE: Shares = (None, None)
 
 def _shares(ids: Sequence[int]) -> dict[int, Shares]:
     """Adherence as it is and at its best, by participant id."""
-    rows = Standing.objects.filter(participant__in=ids).values_list("participant", "adherence", "best_adherence")
+    rows = ParticipantStatusSummary.objects.filter(participant__in=ids).values_list(
+        "participant", "adherence", "best_adherence"
+    )
     return {pk: (adherence, best) for pk, adherence, best in rows}
 
 

@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from metrics.models import ParticipantDay, Recompute, Standing
+from metrics.models import ParticipantDay, ParticipantStatusSummary, Recompute
 from metrics.monitoring import evaluation
 from metrics.reevaluation import range_change
 from metrics.registry import RANGES_VERSION
@@ -67,7 +67,7 @@ def recompute_step(pk: int) -> bool:
     chunk = CHUNK if row.ranges is None else CHUNK_COUNTED
     people = list(participants_of(row.trial).order_by("pk")[row.done : row.done + chunk])
     if people:
-        _judge(row, people, now)
+        _evaluate(row, people, now)
         row.done += len(people)
     else:
         row.finished_at, row.total = now, row.done
@@ -80,7 +80,7 @@ def participants_of(trial: Trial) -> QuerySet[Participant]:
     return trial.participants.exclude(status=Participant.Status.ERASED)
 
 
-def _judge(row: Recompute, people: Sequence[Participant], now: dt.datetime) -> None:
+def _evaluate(row: Recompute, people: Sequence[Participant], now: dt.datetime) -> None:
     """Judge these and note what became otherwise. A day judged for the first time is no change."""
     before = _adherence(people)
     by_person: dict[int, int]
@@ -104,4 +104,6 @@ def _judge(row: Recompute, people: Sequence[Participant], now: dt.datetime) -> N
 
 
 def _adherence(people: Sequence[Participant]) -> dict[int, float | None]:
-    return dict(Standing.objects.filter(participant__in=people).values_list("participant_id", "adherence"))
+    return dict(
+        ParticipantStatusSummary.objects.filter(participant__in=people).values_list("participant_id", "adherence")
+    )

@@ -62,9 +62,9 @@ def sending() -> int:
 def days_a_chunk(people: int, now: Sequence[int]) -> tuple[int, ...]:
     """Days a chunk of each of SIZED for so many participants. `now`: what they are; around a step they stay so."""
     step = max(i for i, (least, _) in enumerate(STEPS) if people >= least)
-    standing = next((i for i, (_, days) in enumerate(STEPS) if days == tuple(now)), None)
-    if standing is not None and standing > step and people >= BACK * STEPS[standing][0]:
-        step = standing
+    summary = next((i for i, (_, days) in enumerate(STEPS) if days == tuple(now)), None)
+    if summary is not None and summary > step and people >= BACK * STEPS[summary][0]:
+        step = summary
     return STEPS[step][1]
 
 

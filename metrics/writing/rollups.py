@@ -179,8 +179,8 @@ def rebuild_days(
         refresh_days(SeriesKey(participant, BY_ID[metric], source), dates, calendar, samples_from=samples_from)
     found = kept_days("date", participant_id=participant, date__in=dates)
     nights = SleepSession.objects.filter(participant_id=participant, date__in=dates).values_list("date", flat=True)
-    judged = ParticipantDay.objects.filter(participant_id=participant, date__in=dates).values_list("date", flat=True)
-    return {*found, *nights, *judged}
+    evaluated = ParticipantDay.objects.filter(participant_id=participant, date__in=dates).values_list("date", flat=True)
+    return {*found, *nights, *evaluated}
 
 
 def rebuild_from_samples(participant: int, dates: set[dt.date], calendar: LocalCalendar) -> None:

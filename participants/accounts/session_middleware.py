@@ -69,7 +69,7 @@ class SessionLife:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if isinstance(request.user, User) and request.user.is_authenticated:
-            self._judge(request, request.user)
+            self._sign_out_if_ended(request, request.user)
         return self.ask(request)
 
     def process_view(self, request: HttpRequest, _view: Any, _args: Any, _kwargs: dict[str, Any]) -> None:
@@ -84,7 +84,7 @@ class SessionLife:
             request.session.setdefault(SIGNED_IN, now)
 
     @staticmethod
-    def _judge(request: HttpRequest, user: User) -> None:
+    def _sign_out_if_ended(request: HttpRequest, user: User) -> None:
         if ended_elsewhere(request, user):
             why, words = "everywhere", "You were signed out everywhere."
         elif seconds_left(request) <= 0:

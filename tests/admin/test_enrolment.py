@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from config.celery import app
-from metrics.models import Standing
+from metrics.models import ParticipantStatusSummary
 from metrics.monitoring import evaluation
 from participants import enrolment, tasks
 from participants.enrolment import pending_upload
@@ -269,13 +269,13 @@ def test_others_do_not_enrol_by_a_file(client: Client, trial: Trial) -> None:
 def test_many_are_judged_together_and_stand_on_the_trials_page(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
     sheet = enrolment.read("study_id,monitoring_starts_on\nA-1,2026-11-01\nA-2,\n")
     told: list[int] = []
-    judge = evaluation.refresh_many
+    evaluate = evaluation.refresh_many
 
     def noted(people: list[Participant], **how: Any) -> Any:
         told.append(len(people))
-        return judge(people, **how)
+        return evaluate(people, **how)
 
     monkeypatch.setattr(evaluation, "refresh_many", noted)
     enrolment.enrol_all(trial, sheet, may_contact=False)
     assert told == [2]
-    assert Standing.objects.filter(participant__trial=trial).count() == 2
+    assert ParticipantStatusSummary.objects.filter(participant__trial=trial).count() == 2

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from metrics.batch import ExerciseRecord, Payload, SleepRecord, Stage
-from metrics.models import Cause, DayStatus, DayVerdict, Gap, ParticipantDay, Standing
+from metrics.models import Cause, DayStatus, DayStatusHistory, Gap, ParticipantDay, ParticipantStatusSummary
 from metrics.registry import METRICS
 from metrics.writing.writer import store
 from participants.models import AuditEntry, Membership, Participant, Trial
@@ -44,20 +44,24 @@ def furnish(person: Participant) -> None:
     store(person, Payload(samples=[batch([60.0] * 30)], sleep=[night], exercise=[walk]), now=NOW)
     ParticipantDay.objects.filter(participant=person).delete()
     Gap.objects.filter(participant=person).delete()
-    DayVerdict.objects.filter(participant=person).delete()
-    Standing.objects.filter(participant=person).delete()
+    DayStatusHistory.objects.filter(participant=person).delete()
+    ParticipantStatusSummary.objects.filter(participant=person).delete()
     ParticipantDay.objects.create(
         participant=person, date=FIRST, status=DayStatus.INVALID, worn_minutes=42, coverage={"heart_rate": 42},
         known_at=NOW, updated_at=NOW,
     )  # fmt: skip
     for days, status in ((1, DayStatus.PENDING), (8, DayStatus.LOST), (20, DayStatus.INVALID)):
         known = NOON + dt.timedelta(days=days)
-        DayVerdict.objects.create(participant=person, date=FIRST, known_at=known, status=status, worn_minutes=days)
+        DayStatusHistory.objects.create(
+            participant=person, date=FIRST, known_at=known, status=status, worn_minutes=days
+        )
     Gap.objects.create(
         participant=person, date=FIRST, starts_at=NOON, ends_at=NOON + dt.timedelta(hours=2),
         cause=Cause.OFF_WRIST, evidence={"zero_step_minutes": 118}, known_at=NOW,
     )  # fmt: skip
-    Standing.objects.create(participant=person, updated_at=NOW, adherence=0.25, low_wear=True, target=0.7)
+    ParticipantStatusSummary.objects.create(
+        participant=person, updated_at=NOW, adherence=0.25, low_wear=True, target=0.7
+    )
 
 
 def rows(client: Client, what: str, expected: int = 200, **asked: Any) -> Any:

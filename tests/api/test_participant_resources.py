@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from participants.models import AuditEntry, Membership, Participant, Site, Trial, User
 from participants.privacy import contacts
 from tests.api.conftest import Bring
-from tests.factories import JudgedFactory, MembershipFactory, ParticipantFactory, SiteFactory
+from tests.factories import EvaluatedSummaryFactory, MembershipFactory, ParticipantFactory, SiteFactory
 
 pytestmark = pytest.mark.django_db
 PEOPLE = "/api/v1/trials/STRIDE-2/participants"
@@ -47,7 +47,7 @@ def study_ids(client: Client, query: str = "") -> list[str]:
 
 
 def test_a_participant_is_told_with_how_they_stand(reader: Client, participant: Participant) -> None:
-    JudgedFactory.create(participant=participant)
+    EvaluatedSummaryFactory.create(participant=participant)
     told = reader.get(PERSON).json()
     assert (told["study_id"], told["site"], told["arm"]) == ("P-1", "AMS", "walk")
     assert told["standing"]["adherence"] == 1.0
@@ -224,12 +224,12 @@ def test_contact_data_are_stored(writer: Client, participant: Participant) -> No
 
 
 def test_a_list_takes_as_many_queries_for_many_as_for_one(reader: Client, trial: Trial, site: Site) -> None:
-    JudgedFactory.create(participant=ParticipantFactory.create(trial=trial, site=site))
+    EvaluatedSummaryFactory.create(participant=ParticipantFactory.create(trial=trial, site=site))
     reader.get(PEOPLE)
     with CaptureQueriesContext(connection) as one:
         reader.get(PEOPLE)
     for _ in range(5):
-        JudgedFactory.create(participant=ParticipantFactory.create(trial=trial, site=site))
+        EvaluatedSummaryFactory.create(participant=ParticipantFactory.create(trial=trial, site=site))
     with CaptureQueriesContext(connection) as many:
         reader.get(PEOPLE)
     assert len(many) == len(one)

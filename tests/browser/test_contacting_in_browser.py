@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from benchmarks import monitoring_data
 from dashboards.messaging import sending
-from metrics.models import Cause, Standing
+from metrics.models import Cause, ParticipantStatusSummary
 from participants.models import Participant, Protocol, Trial
 from participants.privacy import contacts
 from participants.privacy.demo_contacts import demo_contacts_ensure
@@ -38,7 +38,7 @@ def trial(transactional_db: None, settings: Any) -> Trial:
     demo_contacts_ensure(made)
     for person, language in zip(people(made), ("en", "nl"), strict=True):
         contacts.contact_store(person, name="Robin Oak", email=f"{language}@example.org", language=language)
-        Standing.objects.filter(participant=person).update(
+        ParticipantStatusSummary.objects.filter(participant=person).update(
             cause=Cause.NOT_SYNCED, access="ok", excused="", waiting=False, critical_at=now - dt.timedelta(hours=1)
         )
     return made

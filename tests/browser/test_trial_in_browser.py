@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Page, expect
 
-from metrics.models import Standing
+from metrics.models import ParticipantStatusSummary
 from participants.models import Participant
 from tests import factories
 from tests.browser.conftest import OpenContext, signed_in
@@ -24,16 +24,20 @@ MAP = "/trials/STRIDE-2/heatmap/"
 def people(participant: Participant) -> list[Participant]:
     """AX-0042 and three others, all of them judged."""
     found = list(Participant.objects.filter(trial=participant.trial).order_by("study_id"))
-    Standing.objects.all().delete()  # the writer's: these tests say themselves how everybody stands
+    ParticipantStatusSummary.objects.all().delete()  # the writer's: these tests say themselves how everybody stands
     for person in found:
-        factories.JudgedFactory.create(participant=person, last=dt.datetime.now(dt.UTC) - dt.timedelta(hours=2))
+        factories.EvaluatedSummaryFactory.create(
+            participant=person, last=dt.datetime.now(dt.UTC) - dt.timedelta(hours=2)
+        )
     return found
 
 
 def arrive(person: Participant) -> None:
     """New data of a participant, judged."""
     now = dt.datetime.now(dt.UTC)
-    Standing.objects.filter(participant=person).update(last_sample_at=now, updated_at=now, battery_percent=77)
+    ParticipantStatusSummary.objects.filter(participant=person).update(
+        last_sample_at=now, updated_at=now, battery_percent=77
+    )
 
 
 def looked_at(open_context: OpenContext) -> Page:
@@ -90,7 +94,7 @@ def test_no_page_of_a_trial_scrolls_sideways(open_context: OpenContext, width: i
 
 
 def test_a_counter_filters_without_a_reload_and_the_address_follows(open_context: OpenContext) -> None:
-    Standing.objects.filter(participant__study_id="AX-0042").update(low_wear=True)
+    ParticipantStatusSummary.objects.filter(participant__study_id="AX-0042").update(low_wear=True)
     page = looked_at(open_context)
     page.evaluate("window.notReloaded = true")
     page.get_by_role("link", name="Low wear").click()
@@ -142,7 +146,7 @@ def test_another_filter_drops_the_selection(open_context: OpenContext) -> None:
 
 
 def test_arrow_keys_choose_a_day_and_enter_opens_it(open_context: OpenContext, people: list[Participant]) -> None:
-    Standing.objects.update(trail_until=dt.datetime.now(dt.UTC).date())
+    ParticipantStatusSummary.objects.update(day_codes_until=dt.datetime.now(dt.UTC).date())
     page = signed_in(open_context())
     page.goto(MAP)
     page.locator("[data-map]").focus()
@@ -174,7 +178,7 @@ def test_the_overview_turns_pages_by_keyboard_and_by_click(
     open_context: OpenContext, people: list[Participant]
 ) -> None:
     for person in factories.ParticipantFactory.create_batch(81, trial=people[0].trial):
-        factories.JudgedFactory.create(participant=person)
+        factories.EvaluatedSummaryFactory.create(participant=person)
     page = signed_in(open_context())
     page.goto(f"{MAP}?sort=id")
     page.get_by_role("slider").focus()

@@ -17,7 +17,7 @@ from ingestion.providers.base.synthetic import SyntheticParticipant
 from ingestion.providers.synthetic import days as synthetic
 from ingestion.providers.synthetic.profiles import STORIES, Story, profile_of
 from metrics.batch import Payload, SampleBatch, microseconds
-from metrics.models import Access, Cause, DayStatus, Gap, ParticipantDay, Standing
+from metrics.models import Access, Cause, DayStatus, Gap, ParticipantDay, ParticipantStatusSummary
 from metrics.writing import writer
 from participants.models import Participant, User
 from participants.user_input import midnight
@@ -77,19 +77,19 @@ def set_scene(participant: Participant, now: dt.datetime, *, days: int = 8, by: 
         writer.store(participant, without(made, [(a, b) for a, b, _, _ in spans]))
     # The judge has seen the data alone; what this scene is about is said here.
     Gap.objects.filter(participant=participant).delete()
-    Standing.objects.filter(participant=participant).delete()
+    ParticipantStatusSummary.objects.filter(participant=participant).delete()
     for a, b, cause, facts in spans:
         if (today - a.astimezone(zone).date()).days < days:
             date = a.astimezone(zone).date()
             Gap.objects.create(
                 participant=participant, date=date, starts_at=a, ends_at=b, cause=cause, evidence=facts, known_at=now
             )
-    _judge(participant, today, now)
+    _evaluate(participant, today, now)
     _history(participant, now, by)
     return participant
 
 
-def _judge(participant: Participant, today: dt.date, now: dt.datetime) -> None:
+def _evaluate(participant: Participant, today: dt.date, now: dt.datetime) -> None:
     first = ParticipantDay.objects.filter(participant=participant, worn_minutes__gt=0).earliest("date").date
     ParticipantDay.objects.filter(participant=participant, date__lt=first).delete()
     for day in ParticipantDay.objects.filter(participant=participant):
@@ -98,7 +98,7 @@ def _judge(participant: Participant, today: dt.date, now: dt.datetime) -> None:
         ParticipantDay.objects.filter(participant=participant, date=day.date).update(
             status=status, reason="", known_at=now, protocol_version=1
         )
-    Standing.objects.create(
+    ParticipantStatusSummary.objects.create(
         participant=participant,
         updated_at=now,
         valid_days=57,

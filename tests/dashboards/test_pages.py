@@ -38,8 +38,8 @@ def test_the_list_tells_each_trials_newest_data(manager: Client, participant: Pa
 
 def test_the_list_tells_who_needs_attention_in_each_trial(manager: Client, trial: Trial) -> None:
     long_ago = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
-    factories.JudgedFactory.create(participant__trial=trial, last=long_ago)
-    factories.JudgedFactory.create(participant__trial=trial)
+    factories.EvaluatedSummaryFactory.create(participant__trial=trial, last=long_ago)
+    factories.EvaluatedSummaryFactory.create(participant__trial=trial)
     assert '<a class="strong" href="/trials/STRIDE-2/?show=attention">1</a>' in text(manager.get("/"))
 
 

@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 
 from metrics.batch import SampleBatch, SourceKey
-from metrics.models import DayVerdict, ParticipantDay
+from metrics.models import DayStatusHistory, ParticipantDay
 from metrics.monitoring.adherence import Adherence, adherence_as_of, adherence_by_minutes, adherence_by_steps
 from metrics.writing.writer import store
 from participants.models import Participant
@@ -96,10 +96,10 @@ def test_of_whom_only_pending_days_are_known_there_is_no_adherence() -> None:
     assert (known.valid, known.counted, known.pending, known.adherence) == (0, 0, 1, None)
 
 
-def judged(person: Participant, n: int, status: str, hour: int, *, reason: str = "") -> None:
+def evaluated(person: Participant, n: int, status: str, hour: int, *, reason: str = "") -> None:
     """A verdict on a day that became known so many hours after Monday began."""
     known_at, date = START + hour * HOUR, MONDAY + n * DAY
-    DayVerdict.objects.create(
+    DayStatusHistory.objects.create(
         participant=person, date=date, known_at=known_at, status=status, reason=reason, worn_minutes=600
     )
 
@@ -107,11 +107,11 @@ def judged(person: Participant, n: int, status: str, hour: int, *, reason: str =
 def test_as_of_an_instant_the_newest_verdict_known_by_then_on_each_day_of_each_counts() -> None:
     first, second, third = ParticipantFactory.create_batch(3)
     for n, status in enumerate("vvvvillppxxxxx"):
-        judged(first, n, status, 10)
-    judged(first, 0, "i", 20)
-    judged(second, 0, "p", 10)
-    judged(second, 0, "v", 20)
-    judged(third, 0, "v", 10)
+        evaluated(first, n, status, 10)
+    evaluated(first, 0, "i", 20)
+    evaluated(second, 0, "p", 10)
+    evaluated(second, 0, "v", 20)
+    evaluated(third, 0, "v", 10)
     asked = Participant.objects.filter(pk__in=[first.pk, second.pk]).order_by("-study_id")
     before = {first.pk: Adherence(first.pk, 4, 7, 2, 5), second.pk: Adherence(second.pk, 0, 0, 1, 0)}
     assert adherence_as_of(asked, START + 10 * HOUR) == before

@@ -14,15 +14,15 @@ from metrics.maintenance import data_check
 from metrics.models import (
     DataCheck,
     DayRollup,
-    DayVerdict,
+    DayStatusHistory,
     ExerciseSession,
     HourRollup,
     ImplausibleCount,
     Measurement,
     ParticipantDay,
+    ParticipantStatusSummary,
     SleepSession,
     Source,
-    Standing,
 )
 from metrics.registry import HEART_RATE
 from metrics.writing.writer import store
@@ -127,11 +127,11 @@ def test_a_daily_value_that_is_not_what_its_samples_say_is_found(
 
 def _day_status_changed(person: Participant) -> None:
     ParticipantDay.objects.filter(participant=person, date=MONDAY).update(status="i")
-    DayVerdict.objects.filter(participant=person, date=MONDAY).update(status="i")
+    DayStatusHistory.objects.filter(participant=person, date=MONDAY).update(status="i")
 
 
 def _history_changed(person: Participant) -> None:
-    DayVerdict.objects.filter(participant=person, date=MONDAY).update(status="l")
+    DayStatusHistory.objects.filter(participant=person, date=MONDAY).update(status="l")
 
 
 @pytest.mark.parametrize("plant", [_day_status_changed, _history_changed])
@@ -143,12 +143,12 @@ def test_a_status_that_is_not_the_same_everywhere_is_found(
 
 
 def test_a_summary_that_counts_otherwise_than_its_days_is_found(person: Participant) -> None:
-    Standing.objects.filter(participant=person).update(valid_days=7)
+    ParticipantStatusSummary.objects.filter(participant=person).update(valid_days=7)
     assert found(person) == {(STATUS, None)}
 
 
 def test_it_changes_nothing(person: Participant) -> None:
-    tables = (DayRollup, HourRollup, ParticipantDay, DayVerdict, Standing, Measurement)
+    tables = (DayRollup, HourRollup, ParticipantDay, DayStatusHistory, ParticipantStatusSummary, Measurement)
     _day_changed(person)
     _day_status_changed(person)
     before = {model: list(model.objects.order_by("pk").values()) for model in tables}

@@ -13,14 +13,14 @@ from pytest_django import DjangoAssertNumQueries
 
 from metrics.batch import Payload, SleepRecord, SourceKey
 from metrics.local_time import LocalCalendar
-from metrics.models import DayRollup, OffsetPeriod, ParticipantDay, Source, Standing
+from metrics.models import DayRollup, OffsetPeriod, ParticipantDay, ParticipantStatusSummary, Source
 from metrics.monitoring import day_inputs
 from metrics.monitoring.day_inputs import Day
 from metrics.monitoring.gaps import Neighbours
 from metrics.participant_calendars import calendar_of
 from metrics.writing.writer import store
 from participants.models import Participant, Pause, Protocol
-from tests.factories import ParticipantFactory, StandingFactory
+from tests.factories import ParticipantFactory, ParticipantStatusSummaryFactory
 from tests.metrics.samples import batch, deliver
 
 pytestmark = pytest.mark.django_db
@@ -78,7 +78,7 @@ def days(
 
 
 def test_of_whom_nothing_is_stored_there_is_a_row_without_days(person: Participant) -> None:
-    Standing.objects.all().delete()
+    ParticipantStatusSummary.objects.all().delete()
     ParticipantDay.objects.all().delete()
     (found,) = day_inputs.people([person.pk])
     assert (found.pk, found.trial_id, found.status, found.zone) == (
@@ -95,8 +95,8 @@ def test_of_whom_nothing_is_stored_there_is_a_row_without_days(person: Participa
 
 def test_a_persons_pauses_clock_days_and_standing_are_read_in_order() -> None:
     person = ParticipantFactory(monitoring_starts_on=MONDAY, withdrawn_on=on(20))
-    Standing.objects.filter(participant=person).delete()
-    StandingFactory(
+    ParticipantStatusSummary.objects.filter(participant=person).delete()
+    ParticipantStatusSummaryFactory(
         participant=person, last_sample_at=START, arrived_at=START + HOUR, adherence=0.5, best_adherence=0.75,
         recounted=True,
     )  # fmt: skip
@@ -126,7 +126,7 @@ def test_a_persons_pauses_clock_days_and_standing_are_read_in_order() -> None:
     assert (found.worn.tolist(), found.minutes.tolist()) == ([0, 700, 60, 0, 0], [1440, 1440, 1380, 1440, 1440])
     assert (found.newest, found.newest_before, found.arrived_at) == (START + 3 * HOUR, START, START + HOUR)
     assert (found.adherence_before, found.best_before, found.recounted) == (0.5, 0.75, True)
-    Standing.objects.filter(participant=person).update(recounted=False)
+    ParticipantStatusSummary.objects.filter(participant=person).update(recounted=False)
     assert not day_inputs.people([person.pk])[0].recounted
 
 

@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 
 from metrics.models import DayStatus, Exclusion
-from metrics.monitoring.rules import DayFacts, Monitoring, can_count, in_force, verdict
+from metrics.monitoring.rules import DayFacts, Monitoring, can_count, evaluate_day, in_force
 from participants.models import Participant, Protocol
 
 MONDAY = dt.date(2026, 5, 4)
@@ -127,7 +127,7 @@ def facts(**known: object) -> DayFacts:
 
 
 def status_of(now: dt.datetime, rules: Protocol | None = None, **known: object) -> tuple[DayStatus, str]:
-    return verdict(facts(**known), rules or Protocol(), now)
+    return evaluate_day(facts(**known), rules or Protocol(), now)
 
 
 def test_a_day_has_24_hours_and_waits_for_nothing_unless_told() -> None:

@@ -24,8 +24,8 @@ from metrics.models import (
     Measurement,
     MinuteRollup,
     ParticipantDay,
+    ParticipantStatusSummary,
     Revision,
-    Standing,
 )
 from metrics.monitoring.day_inputs import neighbours
 from metrics.monitoring.gaps import Neighbours
@@ -192,8 +192,8 @@ def test_impossible_values_still_prove_that_the_device_handed_its_data_on(person
     now = MIDNIGHT + 2 * DAY + HOUR
     store(person, whole_day(0.0, start=MIDNIGHT + DAY), now=now)
     newest = MIDNIGHT + 2 * DAY - dt.timedelta(minutes=1)
-    standing = Standing.objects.get(participant=person)
-    assert (standing.last_sample_at, standing.arrived_at) == (newest, now)
+    summary = ParticipantStatusSummary.objects.get(participant=person)
+    assert (summary.last_sample_at, summary.arrived_at) == (newest, now)
     assert ParticipantDay.objects.get(date=MONDAY).status == "i"
     assert ParticipantDay.objects.get(date=MONDAY + DAY).last_sample_at == newest
 
@@ -250,13 +250,13 @@ def test_impossible_neighbours_explain_no_gap(person: Participant) -> None:
     """Zero steps tell of a device off the wrist; -1 steps tell nothing."""
     start, end = NOON, NOON + HOUR
     store(person, deliver(batch([-1.0] * 30 + [0.0] * 20 + [5.0] * 10, metric="steps", step=60, seconds=60)), now=NOW)
-    day = _judged(person)
+    day = _evaluated(person)
     assert neighbours([(day, start, end)]) == [Neighbours(True, 30, 20, 50)]
     store(person, deliver(batch([-1.0] * 60, metric="steps", step=60, seconds=60)), now=NOW)
-    assert neighbours([(_judged(person), start, end)]) == [Neighbours()]
+    assert neighbours([(_evaluated(person), start, end)]) == [Neighbours()]
 
 
-def _judged(person: Participant) -> Any:
+def _evaluated(person: Participant) -> Any:
     from metrics.monitoring import day_inputs
     from metrics.participant_calendars import calendar_of
     from participants.models import Protocol

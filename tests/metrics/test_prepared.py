@@ -9,9 +9,9 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 
 from metrics.monitoring import status
-from metrics.monitoring.status import Word
+from metrics.monitoring.status import AttentionStatus
 from participants.models import Participant
-from tests.factories import ParticipantFactory, SiteFactory, StandingFactory, TrialFactory
+from tests.factories import ParticipantFactory, ParticipantStatusSummaryFactory, SiteFactory, TrialFactory
 
 NOW = dt.datetime(2026, 11, 23, 8, 0, tzinfo=dt.UTC)
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
@@ -30,10 +30,10 @@ def people() -> Any:
                 {"critical_at": NOW - HOUR, "silent_at": NOW - 2 * DAY},
                 {"excused": "paused"},
                 {"waiting": True, "evidence": {"next_at": "2026-11-23T09:00:00+00:00"}, "cause_since": NOW - HOUR},
-                {"low_wear": True, "adherence": 0.4, "trail": "v" * 20, "trail_from": NOW.date() - 19 * DAY,
-                 "trail_until": NOW.date()},
+                {"low_wear": True, "adherence": 0.4, "day_codes": "v" * 20, "day_codes_from": NOW.date() - 19 * DAY,
+                 "day_codes_until": NOW.date()},
             ):  # fmt: skip
-                StandingFactory(participant=ParticipantFactory(trial=trial, site=site), **facts)
+                ParticipantStatusSummaryFactory(participant=ParticipantFactory(trial=trial, site=site), **facts)
         ParticipantFactory(trial=trial)
     return Participant.objects.exclude(trial__code="OTHER")
 
@@ -41,11 +41,14 @@ def people() -> Any:
 @pytest.mark.parametrize("at", [NOW, NOW + HOUR, NOW + 2 * HOUR, NOW + DAY, NOW - 3 * DAY])
 def test_counts_are_what_django_counts(people: Any, at: dt.datetime) -> None:
     found = status.counts(people, at)
-    for word, condition in status.conditions(at).items():
-        assert found[word] == people.filter(condition).count()
-    well = status.with_word(people, at).filter(word=Word.WELL)
-    assert (found[Word.WELL], found.everybody) == (well.count(), people.count())
-    assert found.attention == status.with_word(people, at).filter(word__in=status.ATTENTION).count()
+    for attention_status, condition in status.conditions(at).items():
+        assert found[attention_status] == people.filter(condition).count()
+    well = status.with_attention_status(people, at).filter(attention_status=AttentionStatus.WELL)
+    assert (found[AttentionStatus.WELL], found.everybody) == (well.count(), people.count())
+    assert (
+        found.attention
+        == status.with_attention_status(people, at).filter(attention_status__in=status.ATTENTION).count()
+    )
 
 
 @pytest.mark.parametrize("at", [NOW, NOW + 2 * HOUR, NOW + DAY, NOW - 3 * DAY])
@@ -56,7 +59,7 @@ def test_a_summary_is_what_django_sums_up(people: Any, at: dt.datetime) -> None:
     assert {name: getattr(found, name) for name in asked if not name.startswith("new")} == {
         name: value for name, value in asked.items() if not name.startswith("new")
     }
-    assert found.new == {word: asked[f"new{word.value}"] for word in found.new}
+    assert found.new == {attention_status: asked[f"new{attention_status.value}"] for attention_status in found.new}
 
 
 def test_people_are_those_that_were_asked_about(people: Any) -> None:

@@ -16,14 +16,14 @@ from metrics.maintenance import data_check
 from metrics.maintenance.retention import cutoff_for, retain
 from metrics.models import (
     DayRollup,
-    DayVerdict,
+    DayStatusHistory,
     HourRollup,
     ImplausibleCount,
     Measurement,
     MinuteRollup,
     ParticipantDay,
+    ParticipantStatusSummary,
     Recompute,
-    Standing,
 )
 from metrics.monitoring import evaluation
 from metrics.reevaluation import range_change, recompute
@@ -45,8 +45,8 @@ TABLES: dict[Any, tuple[str, ...]] = {
     DayRollup: ("participant", "metric", "source", "date", "minutes", "n", "total", "low", "high"),
     ImplausibleCount: ("participant", "metric", "source", "date", "n", "newest"),
     ParticipantDay: ("participant", "date", "status", "reason", "worn_minutes", "last_sample_at"),
-    DayVerdict: ("participant", "date", "known_at", "status", "why"),
-    Standing: ("participant", "adherence", "best_adherence", "low_wear", "recounted", "trail"),
+    DayStatusHistory: ("participant", "date", "known_at", "status", "why"),
+    ParticipantStatusSummary: ("participant", "adherence", "best_adherence", "low_wear", "recounted", "day_codes"),
 }
 
 
@@ -91,7 +91,7 @@ def person(trial: Trial) -> Participant:
     for day in (1, 2):
         counted_before(made, day)
     evaluation.refresh(made, now=NOW)
-    assert Standing.objects.get(participant=made).adherence == 1.0
+    assert ParticipantStatusSummary.objects.get(participant=made).adherence == 1.0
     return made
 
 
@@ -146,7 +146,7 @@ def test_what_the_clock_changes_is_not_told_as_the_ranges_doing(trial: Trial) ->
     later = NOW + 10 * DAY
     found = range_change.reevaluate([person], now=later)[0]
     assert [(change.date, change.before, change.after) for change in found.changes] == [(MONDAY + DAY, "v", "i")]
-    assert set(DayVerdict.objects.filter(known_at=later).values_list("date", "why")) >= {
+    assert set(DayStatusHistory.objects.filter(known_at=later).values_list("date", "why")) >= {
         (MONDAY + DAY, range_change.REASON),
         (MONDAY + 5 * DAY, ""),
     }
@@ -158,7 +158,7 @@ def test_what_the_clock_changes_is_not_told_as_the_ranges_doing(trial: Trial) ->
 def test_done_it_is_as_if_these_values_had_never_counted(person: Participant) -> None:
     range_change.reevaluate([person], now=NOW)
     assert statuses(person) == "viivvp"
-    assert Standing.objects.get(participant=person).adherence == 0.6
+    assert ParticipantStatusSummary.objects.get(participant=person).adherence == 0.6
     for day in (1, 2):
         date, start = MONDAY + day * DAY, START + day * DAY
         assert ImplausibleCount.objects.get(date=date).n == 660
@@ -212,10 +212,10 @@ def test_days_whose_hours_begin_within_an_hour_are_counted_whole(trial: Trial) -
 
 
 def test_the_history_says_why(person: Participant) -> None:
-    before = set(DayVerdict.objects.values_list("date", "known_at"))
-    assert set(DayVerdict.objects.values_list("why", flat=True)) == {""}
+    before = set(DayStatusHistory.objects.values_list("date", "known_at"))
+    assert set(DayStatusHistory.objects.values_list("why", flat=True)) == {""}
     range_change.reevaluate([person], now=NOW + HOUR)
-    new = [row for row in DayVerdict.objects.order_by("date") if (row.date, row.known_at) not in before]
+    new = [row for row in DayStatusHistory.objects.order_by("date") if (row.date, row.known_at) not in before]
     assert [(row.date, row.status, row.why, row.worn_minutes) for row in new] == [
         (MONDAY + DAY, "i", "ranges v1", 0),
         (MONDAY + 2 * DAY, "i", "ranges v1", 0),
@@ -321,8 +321,8 @@ def test_low_wear_that_comes_of_it_raises_no_alert_and_stands_in_no_digest(trial
     watch(trial)
     assert alerted() == []
     command("KNEE", "--apply")
-    standing = Standing.objects.get(participant=person)
-    assert (standing.low_wear, standing.recounted) == (True, True)
+    summary = ParticipantStatusSummary.objects.get(participant=person)
+    assert (summary.low_wear, summary.recounted) == (True, True)
     watch(trial)
     assert alerted() == []
     assert not AlertEvent.objects.exists()
@@ -359,8 +359,8 @@ def test_an_alert_that_is_open_gets_no_worse_by_it(trial: Trial) -> None:
     assert alerted() == [("low_wear", Alert.Level.WARN)]
     counted_before(person, 2)
     command("KNEE", "--apply")
-    standing = Standing.objects.get(participant=person)
-    assert (standing.low_wear, standing.out_of_reach) == (True, True)
+    summary = ParticipantStatusSummary.objects.get(participant=person)
+    assert (summary.low_wear, summary.out_of_reach) == (True, True)
     watch(trial)
     assert alerted() == [("low_wear", Alert.Level.WARN)]
     assert list(AlertEvent.objects.values_list("what", flat=True)) == [AlertEvent.What.RAISED]

@@ -353,10 +353,10 @@ def test_the_dates_of_nights_and_of_days_that_were_judged_are_told_too(person: P
     ParticipantDay.objects.create(participant=person, date=MONDAY + 3 * ONE_DAY, status="v", updated_at=NOW)
     assert SleepSession.objects.get().date == MONDAY + ONE_DAY
     calendar = calendar_of(person)
-    night, judged = MONDAY + ONE_DAY, MONDAY + 3 * ONE_DAY
-    assert rebuild_days(person.pk, MONDAY, MONDAY + 5 * ONE_DAY, calendar) == {night, judged}
-    assert rebuild_days(person.pk, night, judged, calendar) == {night, judged}
-    assert rebuild_days(person.pk, night + ONE_DAY, judged - ONE_DAY, calendar) == set()
+    night, evaluated = MONDAY + ONE_DAY, MONDAY + 3 * ONE_DAY
+    assert rebuild_days(person.pk, MONDAY, MONDAY + 5 * ONE_DAY, calendar) == {night, evaluated}
+    assert rebuild_days(person.pk, night, evaluated, calendar) == {night, evaluated}
+    assert rebuild_days(person.pk, night + ONE_DAY, evaluated - ONE_DAY, calendar) == set()
     other = ParticipantFactory()
     assert rebuild_days(other.pk, MONDAY, MONDAY + 5 * ONE_DAY, calendar) == set()
 

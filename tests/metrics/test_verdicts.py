@@ -11,10 +11,18 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
-from metrics.models import DayVerdict, Exclusion, Gap, OffsetPeriod, ParticipantDay, SleepSession, Standing
+from metrics.models import (
+    DayStatusHistory,
+    Exclusion,
+    Gap,
+    OffsetPeriod,
+    ParticipantDay,
+    ParticipantStatusSummary,
+    SleepSession,
+)
 from metrics.monitoring import evaluation
 from metrics.monitoring.adherence import adherence_as_of, adherence_by_minutes
-from metrics.monitoring.rules import DayFacts, verdict
+from metrics.monitoring.rules import DayFacts, evaluate_day
 from metrics.reevaluation import recompute
 from metrics.writing.writer import store
 from participants import services
@@ -97,7 +105,7 @@ LATE, SOON, NEXT = END + 7 * ONE_DAY, END + HOUR, END + 2 * HOUR
     ],
 )
 def test_the_status_of_a_day(known: dict[str, object], now: dt.datetime, status: str, reason: str) -> None:
-    assert verdict(facts(**known), Protocol(), now) == (status, reason)
+    assert evaluate_day(facts(**known), Protocol(), now) == (status, reason)
 
 
 def test_a_day_is_pending_then_proven_short_by_a_later_upload(person: Participant) -> None:
@@ -124,9 +132,9 @@ def test_judging_twice_changes_nothing(person: Participant) -> None:
     wear(person, 3, day=1, now=now)
 
     def rows() -> list[object]:
-        days, history = ParticipantDay.objects.order_by("date"), DayVerdict.objects.order_by("date", "known_at")
-        gaps, standing = Gap.objects.order_by("starts_at"), Standing.objects.all()
-        return [list(query.values()) for query in (days, history, gaps)] + list(standing.values("trail", "nights"))
+        days, history = ParticipantDay.objects.order_by("date"), DayStatusHistory.objects.order_by("date", "known_at")
+        gaps, summary = Gap.objects.order_by("starts_at"), ParticipantStatusSummary.objects.all()
+        return [list(query.values()) for query in (days, history, gaps)] + list(summary.values("day_codes", "nights"))
 
     before = rows()
     assert not evaluation.refresh(person, now=now)
@@ -166,14 +174,14 @@ def test_pauses_and_withdrawal_take_days_out_and_give_them_back(person: Particip
     pause.delete()
     services.participant_withdraw(person, on=MONDAY + 2 * ONE_DAY)
     assert statuses(person)[2] == "x"
-    assert Standing.objects.get().excused == "withdrawn"
+    assert ParticipantStatusSummary.objects.get().excused == "withdrawn"
 
 
 def test_whoever_is_enrolled_has_a_standing_at_once(db: None) -> None:
     trial = TrialFactory()
     person = services.participant_enrol(trial=trial, study_id="P-1")
-    standing = Standing.objects.get(participant=person)
-    assert (standing.access, standing.trail, standing.adherence) == ("never", "", None)
+    summary = ParticipantStatusSummary.objects.get(participant=person)
+    assert (summary.access, summary.day_codes, summary.adherence) == ("never", "", None)
 
 
 def test_adherence_as_it_was_known_gives_the_same_answer_whenever_it_is_asked(person: Participant) -> None:
@@ -217,8 +225,8 @@ def test_known_answers_on_real_data(db: None) -> None:
     days = ParticipantDay.objects.filter(participant__trial=trial).select_related("participant")
     assert {(d.participant.study_id, d.date): d.worn_minutes for d in days if d.worn_minutes} == worn
     valid = Counter(who for (who, _), found in worn.items() if found >= 600)
-    standings = Standing.objects.filter(participant__trial=trial).select_related("participant")
-    assert {s.participant.study_id: s.valid_days for s in standings if s.valid_days} == valid
+    summaries = ParticipantStatusSummary.objects.filter(participant__trial=trial).select_related("participant")
+    assert {s.participant.study_id: s.valid_days for s in summaries if s.valid_days} == valid
     nights: dict[tuple[str, str], list[tuple[dt.datetime, str]]] = defaultdict(list)
     for who, time, value, log in _rows(sleep):
         nights[who, log].append((_clock(time), value))
@@ -243,7 +251,7 @@ def _clock(text: str) -> dt.datetime:
 # --- the collection interval ---------------------------------------------------------------------------------------
 
 
-def verdict_on(person: Participant, date: dt.date) -> tuple[str, str]:
+def status_on(person: Participant, date: dt.date) -> tuple[str, str]:
     return ParticipantDay.objects.values_list("status", "reason").get(participant=person, date=date)
 
 
@@ -258,8 +266,8 @@ def test_the_last_day_counts_and_the_next_is_after_the_end(db: None, whose: str)
     else:
         services.trial_update(person.trial, ends_on=MONDAY)
     evaluation.refresh(person, now=now)
-    assert verdict_on(person, MONDAY) == ("v", "")
-    assert verdict_on(person, MONDAY + ONE_DAY) == ("x", Exclusion.AFTER_END)
+    assert status_on(person, MONDAY) == ("v", "")
+    assert status_on(person, MONDAY + ONE_DAY) == ("x", Exclusion.AFTER_END)
 
 
 @pytest.mark.parametrize("whose", ["participant", "trial"])
@@ -273,8 +281,8 @@ def test_the_first_day_counts_and_the_one_before_is_before_the_start(db: None, w
     else:
         services.trial_update(person.trial, starts_on=MONDAY + ONE_DAY)
     evaluation.refresh(person, now=now)
-    assert verdict_on(person, MONDAY) == ("x", Exclusion.BEFORE_START)
-    assert verdict_on(person, MONDAY + ONE_DAY) == ("v", "")
+    assert status_on(person, MONDAY) == ("x", Exclusion.BEFORE_START)
+    assert status_on(person, MONDAY + ONE_DAY) == ("v", "")
 
 
 def test_a_trials_first_day_is_nobodys_who_came_later(db: None) -> None:
@@ -289,8 +297,8 @@ def test_the_day_on_which_a_trial_was_closed_is_no_whole_day(db: None) -> None:
     wear(person, 5, day=1, now=END + 20 * HOUR)
     Trial.objects.update(status=Trial.Status.CLOSED, closed_at=END + 15 * HOUR)
     evaluation.refresh(person, now=END + 10 * ONE_DAY)
-    assert verdict_on(person, MONDAY) == ("v", "")
-    assert verdict_on(person, MONDAY + ONE_DAY) == ("x", Exclusion.AFTER_END)
+    assert status_on(person, MONDAY) == ("v", "")
+    assert status_on(person, MONDAY + ONE_DAY) == ("x", Exclusion.AFTER_END)
     assert ParticipantDay.objects.count() == 2
 
 
@@ -310,7 +318,7 @@ def test_days_of_a_pause_that_are_not_collected_are_excluded_as_paused(person: P
         wear(person, 11, day=day, now=now)
     evaluation.refresh(person, now=now)
     assert statuses(person)[:3] == "vxv"
-    assert verdict_on(person, MONDAY + ONE_DAY) == ("x", Exclusion.PAUSED)
+    assert status_on(person, MONDAY + ONE_DAY) == ("x", Exclusion.PAUSED)
 
 
 # --- a day too short to be valid --------------------------------------------------------------------------------------
@@ -338,9 +346,9 @@ def test_a_day_of_an_hour_over_the_date_line_does_not_count(
     assert tuesday.day_minutes == minutes
     assert (tuesday.status, tuesday.reason) == status
     assert statuses(person)[:3] == f"v{status[0]}v"
-    standing = Standing.objects.get(participant=person)
+    summary = ParticipantStatusSummary.objects.get(participant=person)
     counted = 3 if status[0] == "v" else 2
-    assert (standing.valid_days, standing.counted_days, standing.adherence) == (counted, counted, 1.0)
+    assert (summary.valid_days, summary.counted_days, summary.adherence) == (counted, counted, 1.0)
     known = adherence_as_of(Participant.objects.all(), dt.datetime(2026, 6, 1, tzinfo=UTC))[person.pk]
     assert (known.valid, known.counted) == (counted, counted)
 

@@ -158,7 +158,15 @@ def test_every_date_that_the_api_takes_is_taken_within_the_bounds() -> None:
         for name, field in getattr(one, "_declared_fields", {}).items()
         if isinstance(field, serializers.DateField) and not isinstance(field, Day) and not field.read_only
     }
-    answers = ("DayOf", "DayVerdict", "ExerciseSession", "Gap", "ParticipantDay", "SeriesReadFrom", "SleepSession")
+    answers = (
+        "DayOf",
+        "DayStatusHistory",
+        "ExerciseSession",
+        "Gap",
+        "ParticipantDay",
+        "SeriesReadFrom",
+        "SleepSession",
+    )
     assert {one for one in without if one.split(".")[3].removesuffix("Serializer") not in answers} == set()
 
 
@@ -176,7 +184,7 @@ def test_every_model_field_of_one_line_that_people_fill_refuses_a_line_break() -
     # What programs write: names of metrics, files, trackers, sessions; reasons of rejected rows and of the audit trail.
     assert set(without) == {
         "AuditDetail.reason", "ConnectionEvent.reason", "ExerciseSession.name", "Heartbeat.name", "ImportFile.name",
-        "Metric.name", "ParticipantDay.reason", "RejectedRow.reason", "SyncWindow.reason", "DayVerdict.reason",
-        "DayVerdict.why",
+        "Metric.name", "ParticipantDay.reason", "RejectedRow.reason", "SyncWindow.reason", "DayStatusHistory.reason",
+        "DayStatusHistory.why",
         "AuditDetail.subject",
     }  # fmt: skip

@@ -11,7 +11,7 @@ from ingestion.connections import devices
 from ingestion.connections import services as connections_services
 from ingestion.models import Connection, ConnectionEvent, Device, DeviceReading, Invitation, SyncWindow
 from ingestion.providers.base.live import DeviceKind, DeviceState
-from metrics.models import Cause, Gap, ParticipantDay, Standing
+from metrics.models import Cause, Gap, ParticipantDay, ParticipantStatusSummary
 from metrics.monitoring import evaluation
 from metrics.monitoring import gaps as monitoring_gaps
 from metrics.monitoring.evidence import Evidence, Reading
@@ -83,8 +83,8 @@ def test_never_connected(vendor: FakeVendor, db: None) -> None:
     Invitation.objects.create(participant=person, created_at=START - ONE_DAY, expires_at=NOW + ONE_DAY)
     assert causes(person) == [(0, 24, Cause.NEVER_CONNECTED)]
     assert Gap.objects.filter(date=MONDAY).get().evidence == {"invited_at": (START - ONE_DAY).isoformat()}
-    standing = Standing.objects.get()
-    assert (standing.access, standing.cause, standing.cause_since) == ("never", Cause.NEVER_CONNECTED, START)
+    summary = ParticipantStatusSummary.objects.get()
+    assert (summary.access, summary.cause, summary.cause_since) == ("never", Cause.NEVER_CONNECTED, START)
 
 
 def test_a_dead_token_until_it_was_renewed(linked: Connection) -> None:
@@ -100,15 +100,15 @@ def test_a_grant_that_is_gone_now(linked: Connection) -> None:
     worn(linked.participant, 0, 10)
     connections_services.lost(linked, "expired_grant", now=START + 10 * HOUR)
     assert causes(linked.participant) == [(10, 24, Cause.TOKEN_DEAD)]
-    standing = Standing.objects.get()
-    assert (standing.access, standing.cause_since) == ("dead", START + 10 * HOUR)
+    summary = ParticipantStatusSummary.objects.get()
+    assert (summary.access, summary.cause_since) == ("dead", START + 10 * HOUR)
 
 
 def test_heart_rates_that_the_participant_did_not_allow(linked: Connection) -> None:
     worn(linked.participant, 0, 24, metric="steps", value=3)
     connections_services.scope_lost(linked, "heart", now=START + HOUR)
     assert causes(linked.participant)[-1] == (1, 24, Cause.CONSENT_PARTIAL)
-    assert Standing.objects.get().access == "partial"
+    assert ParticipantStatusSummary.objects.get().access == "partial"
 
 
 def test_a_fault_of_the_vendor_excludes_the_day_when_its_time_is_up_until_the_data_come(linked: Connection) -> None:
@@ -143,7 +143,7 @@ def test_a_flat_battery(linked: Connection) -> None:
     assert causes(linked.participant) == [(10, 24, Cause.BATTERY_FLAT)]
     said = Gap.objects.filter(date=MONDAY).get().evidence
     assert (said["battery_percent"], said["falling_per_day"]) == (3, 25)
-    assert Standing.objects.get().cause == Cause.BATTERY_FLAT
+    assert ParticipantStatusSummary.objects.get().cause == Cause.BATTERY_FLAT
 
 
 @pytest.mark.parametrize(("silent", "cause"), [(179, Cause.NOT_SYNCED), (180, Cause.BATTERY_FLAT)])

@@ -22,7 +22,7 @@ from ingestion.connections.services import ConnectRefused
 from ingestion.models import Connection, ConnectionEvent, Device, Invitation
 from ingestion.providers.base.errors import AccessGone, BrokenResponse
 from ingestion.providers.base.live import DataType, DeviceState, Grant
-from metrics.models import Standing
+from metrics.models import ParticipantStatusSummary
 from participants.models import AuditEntry, Consent, Participant, Trial
 from participants.privacy import consent as privacy_consent
 from participants.privacy import encryption
@@ -341,7 +341,7 @@ def test_a_consent_is_stored_as_it_was_given(person: Participant, vendor: Vendor
     assert list(ConnectionEvent.objects.values_list("status", "reason", "at")) == [("active", "connected", NOW)]
     assert dict(Invitation.objects.values_list("pk", "used_at")) == {made.pk: NOW, other.pk: None}
     assert Participant.objects.get(pk=person.pk).status == "active"
-    assert Standing.objects.get().updated_at == NOW
+    assert ParticipantStatusSummary.objects.get().updated_at == NOW
     assert "NO KEY UPDATE" in locked(asked, "ingestion_connection")
     assert "UPDATE" in locked(asked, "ingestion_invitation")
 

@@ -14,7 +14,7 @@ from ingestion.models import Connection, Device, DeviceReading, SyncWindow
 from ingestion.providers.base.errors import AccessGone, BrokenResponse, VendorBusy
 from ingestion.providers.base.live import DeviceKind, DeviceState
 from ingestion.sync import gap_evidence
-from metrics.models import Cause, Gap, ParticipantDay, Standing
+from metrics.models import Cause, Gap, ParticipantDay, ParticipantStatusSummary
 from metrics.monitoring import evaluation
 from metrics.monitoring.evidence import Evidence
 from metrics.writing.writer import store
@@ -69,9 +69,9 @@ def test_of_a_watch_and_a_scale_the_watch_is_worn_whatever_their_order(linked: C
     scale = state("b", SCALE, percent=None)
     told(linked, *[watch, scale][::order])
     evaluation.refresh(linked.participant, now=NOW)
-    standing = Standing.objects.get()
-    assert (standing.device_model, standing.battery_percent) == ("Model a", 52)
-    assert standing.device_sync_at == NOW - HOUR
+    summary = ParticipantStatusSummary.objects.get()
+    assert (summary.device_model, summary.battery_percent) == ("Model a", 52)
+    assert summary.device_sync_at == NOW - HOUR
 
 
 def test_a_scale_with_a_battery_is_a_scale_nevertheless(linked: Connection) -> None:
@@ -370,10 +370,10 @@ def worn(linked: Connection, first: float, last: float) -> None:
 def test_a_weight_shows_no_upload_of_the_watch(linked: Connection) -> None:
     worn(linked, 0, 4)
     weighed(linked, START + 30 * HOUR)
-    standing = Standing.objects.get()
-    assert standing.last_sample_at == START + 4 * HOUR - dt.timedelta(minutes=1)
-    assert standing.silent_at == standing.last_sample_at + 48 * HOUR
-    assert standing.overwritten_at == standing.last_sample_at + 168 * HOUR
+    summary = ParticipantStatusSummary.objects.get()
+    assert summary.last_sample_at == START + 4 * HOUR - dt.timedelta(minutes=1)
+    assert summary.silent_at == summary.last_sample_at + 48 * HOUR
+    assert summary.overwritten_at == summary.last_sample_at + 168 * HOUR
 
 
 def test_a_weight_of_the_next_day_does_not_prove_a_day_complete(linked: Connection) -> None:

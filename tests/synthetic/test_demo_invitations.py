@@ -19,7 +19,7 @@ def test_two_more_people_wait_to_be_invited_however_often_the_demo_starts() -> N
     assert {
         str(word)
         for word in Participant.objects.filter(study_id__in=["DEMO-003", "DEMO-004"]).values_list(
-            "standing__access", flat=True
+            "status_summary__access", flat=True
         )
     } == {"never"}
     waiting = Participant.objects.filter(study_id__in=["DEMO-003", "DEMO-004"], synthetic_devices=None)
@@ -29,4 +29,4 @@ def test_two_more_people_wait_to_be_invited_however_often_the_demo_starts() -> N
 @pytest.mark.django_db
 def test_who_never_connected_their_synthetic_device_is_said_to_be_unconnected() -> None:
     trial = demo_trial.demo_ensure(now=NOW, participants=16, days=2)
-    assert trial.participants.get(study_id="DEMO-016").standing.access == "never"
+    assert trial.participants.get(study_id="DEMO-016").status_summary.access == "never"

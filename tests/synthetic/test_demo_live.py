@@ -21,7 +21,7 @@ from ingestion.models import Connection, ConnectionEvent, SyncWindow
 from ingestion.providers.base.errors import AccessGone
 from ingestion.sync import rate_limits
 from metrics.models import DayRollup
-from metrics.monitoring.status import Word, with_word
+from metrics.monitoring.status import AttentionStatus, with_attention_status
 from participants.models import Participant, Trial
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,9 +76,11 @@ def test_they_show_a_dead_grant_a_partial_consent_and_a_fault_of_the_vendor(
     assert faulty.windows.filter(data_type="heart-rate").exclude(error_code="").exists()
     assert DayRollup.objects.filter(participant=faulty.participant, metric__code="heart_rate").exists()
 
-    words = dict(with_word(trial.participants.all(), now=timezone.now()).values_list("pk", "word"))
-    assert words[dead.participant_id] == words[partial.participant_id] == Word.RECONNECT
-    assert words[faulty.participant_id] == Word.WAITING
+    words = dict(
+        with_attention_status(trial.participants.all(), now=timezone.now()).values_list("pk", "attention_status")
+    )
+    assert words[dead.participant_id] == words[partial.participant_id] == AttentionStatus.RECONNECT
+    assert words[faulty.participant_id] == AttentionStatus.WAITING
 
     counts = [model.objects.count() for model in (Participant, ConnectionEvent, SyncWindow)]
     assert len(demo_live.demo_live_ensure(trial, after=1, now=timezone.now())) == 3

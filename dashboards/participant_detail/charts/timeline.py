@@ -61,7 +61,7 @@ def worn_intervals(
 
     for day in sorted(days, key=lambda d: d.date):
         unwatched = day.status == DayStatus.EXCLUDED and day.reason != Exclusion.PLATFORM
-        if not day.judged or unwatched or not day.worn_minutes:
+        if not day.evaluated or unwatched or not day.worn_minutes:
             continue
         at = midnight(day.date, zone)
         end = min(midnight(day.date + dt.timedelta(days=1), zone), now)
@@ -76,7 +76,7 @@ def worn_intervals(
 
 def summary(days: Sequence[Day]) -> str:
     """How the shown days were decided: "6 days decided: 5 valid, 1 invalid; 1 pending"."""
-    counted = Counter(day.status for day in days if day.judged)
+    counted = Counter(day.status for day in days if day.evaluated)
     decided = [(s, counted[s]) for s in (DayStatus.VALID, DayStatus.INVALID, DayStatus.LOST) if counted[s]]
     rest = [(s, counted[s]) for s in (DayStatus.PENDING, DayStatus.EXCLUDED) if counted[s]]
     total = sum(n for _, n in decided)
@@ -144,7 +144,7 @@ def _draw_intervals(
         words = f"{name}, {gap.starts_at.astimezone(zone):%a %H:%M} to {gap.ends_at.astimezone(zone):%a %H:%M}"
         drawn.gaps.append(Block(*scale.span(gap.starts_at, gap.ends_at), GAP_TOP, ROW_HEIGHT, classes, words))
     for day in shown:
-        if not day.judged:
+        if not day.evaluated:
             continue
         pending = day.status == DayStatus.PENDING
         at = scale.at(midnight(day.date, zone) + dt.timedelta(hours=12))

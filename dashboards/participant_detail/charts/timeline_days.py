@@ -36,7 +36,7 @@ Run = tuple[dt.date, dt.date, str]
 
 def day_text(day: Day) -> str:
     """A day's verdict in words: "Wed 18 Nov: valid, worn 13 h 05"."""
-    status = DAY_STATUS[DayStatus(day.status)][0].lower() if day.judged else "not judged yet"
+    status = DAY_STATUS[DayStatus(day.status)][0].lower() if day.evaluated else "not judged yet"
     reason = f", {EXCLUSIONS[Exclusion(day.reason)]}" if day.reason else ""
     worn = formatting.hours_minutes(day.worn_minutes)
     return f"{day.date:%a} {day.date.day} {day.date:%b}: {status}{reason}, worn {worn}"
@@ -59,7 +59,7 @@ def draw_days(
         until = min(first + dt.timedelta(days=step), days.last + dt.timedelta(days=1))
         day = max(group, key=lambda d: sum(other.status == d.status for other in group))
         _bar(drawn, group, scale, midnight(first, zone), midnight(until, zone))
-        if day.judged:
+        if day.evaluated:
             _extend(status_runs, first, until, DAY_STATUS[DayStatus(day.status)][1])
             if days.days <= MARKED_DAYS:
                 at = scale.at(midnight(first, zone) + dt.timedelta(hours=12))
@@ -69,7 +69,7 @@ def draw_days(
             _extend(cause_runs, first, until, max(found)[1])
     _draw_causes(drawn, cause_runs, scale, zone)
     if days.days > MARKED_DAYS:
-        _draw_verdicts(drawn, status_runs, scale, zone)
+        _draw_statuses(drawn, status_runs, scale, zone)
 
 
 def _draw_causes(drawn: Timeline, runs: list[Run], scale: Scale, zone: ZoneInfo) -> None:
@@ -80,7 +80,7 @@ def _draw_causes(drawn: Timeline, runs: list[Run], scale: Scale, zone: ZoneInfo)
         drawn.gaps.append(Block(x, width, GAP_TOP + 4, ROW_HEIGHT - 4, classes, words))
 
 
-def _draw_verdicts(drawn: Timeline, runs: list[Run], scale: Scale, zone: ZoneInfo) -> None:
+def _draw_statuses(drawn: Timeline, runs: list[Run], scale: Scale, zone: ZoneInfo) -> None:
     for first, until, symbol in runs:
         x, width = scale.span(midnight(first, zone), midnight(until, zone))
         name = next(name for name, mark in DAY_STATUS.values() if mark == symbol)

@@ -90,8 +90,8 @@ class Command(BaseCommand):
         self.stdout.write(self.style.SUCCESS(f"{trial.code}: {len(run.people):,} participants, {days(n)}{said}. Done."))
 
 
-def word(letter: str) -> str:
-    return str(DayStatus(status_of(letter)).label)
+def word(code: str) -> str:
+    return str(DayStatus(status_of(code)).label)
 
 
 def days(n: int) -> str:

@@ -130,7 +130,7 @@ def test_a_day_without_news_is_said_in_a_line(member: Membership) -> None:
 
 def test_it_says_who_needs_attention_and_why(participant: Participant, member: Membership) -> None:
     last = NOW - dt.timedelta(hours=60)
-    factories.StandingFactory.create(
+    factories.ParticipantStatusSummaryFactory.create(
         participant=participant, silent_at=NOW - dt.timedelta(hours=12), cause=Cause.NOT_SYNCED, cause_since=last
     )
     said = text(member)
@@ -160,7 +160,7 @@ def test_it_is_sent_as_text_and_as_html_with_addresses_of_the_site(
     participant: Participant, member: Membership, settings: Any
 ) -> None:
     settings.PUBLIC_URL = "https://trials.example.org"
-    factories.StandingFactory.create(participant=participant, low_wear=True)
+    factories.ParticipantStatusSummaryFactory.create(participant=participant, low_wear=True)
     said = text(member)
     message: Any = mail.outbox[0]
     html, kind = message.alternatives[0]
@@ -172,7 +172,7 @@ def test_it_is_sent_as_text_and_as_html_with_addresses_of_the_site(
 def test_a_site_member_reads_of_that_site_only(trial: Trial, participant: Participant) -> None:
     here, there = factories.SiteFactory.create_batch(2, trial=trial)
     Participant.objects.update(site=there)
-    factories.StandingFactory.create(participant=participant, low_wear=True)
+    factories.ParticipantStatusSummaryFactory.create(participant=participant, low_wear=True)
     factories.AlertFactory.create(participant=participant, raised_at=NOW)
     local = factories.MembershipFactory.create(trial=trial, site=here, started_at="2026-01-01T00:00Z")
     said = text(local)

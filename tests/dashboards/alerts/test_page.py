@@ -24,7 +24,9 @@ HTMX = {"HX-Request": "true"}
 def alert(participant: Participant) -> Alert:
     facts = {"last_sample_at": "2026-11-20T21:10:00+00:00"}
     made: Alert = factories.AlertFactory.create(participant=participant, facts=facts)
-    factories.StandingFactory.create(participant=participant, cause="battery_flat", evidence={"battery_percent": 2})
+    factories.ParticipantStatusSummaryFactory.create(
+        participant=participant, cause="battery_flat", evidence={"battery_percent": 2}
+    )
     return made
 
 

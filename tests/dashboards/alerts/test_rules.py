@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from dashboards.alerts import engine as alerts_engine
 from dashboards.models import Alert, AlertEvent
-from metrics.models import Access, Cause, Exclusion, Standing
+from metrics.models import Access, Cause, Exclusion, ParticipantStatusSummary
 from participants.models import Participant, Protocol, Trial
 from tests import factories
 
@@ -26,10 +26,12 @@ def hours_ago(hours: float) -> dt.datetime:
     return NOW - dt.timedelta(hours=hours)
 
 
-def standing(participant: Participant, **changes: Any) -> Standing:
+def summary(participant: Participant, **changes: Any) -> ParticipantStatusSummary:
     """How a participant stands from now on; what is not named is well."""
-    Standing.objects.filter(participant=participant).delete()
-    made: Standing = factories.StandingFactory.create(participant=participant, **changes)
+    ParticipantStatusSummary.objects.filter(participant=participant).delete()
+    made: ParticipantStatusSummary = factories.ParticipantStatusSummaryFactory.create(
+        participant=participant, **changes
+    )
     return made
 
 
@@ -73,12 +75,12 @@ CASES: dict[str, tuple[dict[str, Any], str, int]] = {
 def test_each_rule_raises_once_and_resolves(
     trial: Trial, participant: Participant, fields: dict[str, Any], rule: str, level: int
 ) -> None:
-    standing(participant, **fields)
+    summary(participant, **fields)
     assert (watch(trial).raised, watch(trial, LATER).raised) == (1, 0)
     alert = Alert.objects.get()
     assert (alert.rule, alert.level, alert.raised_at, alert.updated_at) == (rule, level, NOW, NOW)
 
-    standing(participant)
+    summary(participant)
     assert watch(trial, LATER).resolved == 1
     alert.refresh_from_db()
     assert (alert.resolved_at, alert.resolution) == (LATER, "recovered")
@@ -86,18 +88,18 @@ def test_each_rule_raises_once_and_resolves(
 
 
 def test_somebody_well_raises_nothing(trial: Trial, participant: Participant) -> None:
-    standing(participant)
+    summary(participant)
     assert not watch(trial).any
 
 
 def test_an_invitation_is_given_the_protocols_time(trial: Trial, participant: Participant) -> None:
-    standing(participant, access=Access.NEVER, access_since=hours_ago(71))
+    summary(participant, access=Access.NEVER, access_since=hours_ago(71))
     assert not watch(trial).any
     assert watch(trial, NOW + dt.timedelta(hours=1)).raised == 1
 
 
 def test_the_same_alert_becomes_critical_and_says_since_when(trial: Trial, participant: Participant) -> None:
-    standing(participant, **silent(119.5))
+    summary(participant, **silent(119.5))
     watch(trial)
     assert watch(trial, NOW + dt.timedelta(hours=1)).worse == 1
     alert = Alert.objects.get()
@@ -108,17 +110,17 @@ def test_the_same_alert_becomes_critical_and_says_since_when(trial: Trial, parti
 
 
 def test_an_alert_becomes_less_than_critical_again(trial: Trial, participant: Participant) -> None:
-    standing(participant, low_sleep=2, nights_recorded=2)
+    summary(participant, low_sleep=2, nights_recorded=2)
     watch(trial)
-    standing(participant, low_sleep=1, nights_recorded=4)
+    summary(participant, low_sleep=1, nights_recorded=4)
     assert watch(trial, LATER).better == 1
     assert told(Alert.objects.get()) == [What.RAISED, What.BETTER]
 
 
 def test_new_facts_change_the_alert_and_write_no_event(trial: Trial, participant: Participant) -> None:
-    standing(participant, low_wear=True, adherence=0.61)
+    summary(participant, low_wear=True, adherence=0.61)
     watch(trial)
-    standing(participant, low_wear=True, adherence=0.62)
+    summary(participant, low_wear=True, adherence=0.62)
     assert not watch(trial, LATER).any
     alert = Alert.objects.get()
     assert (alert.facts["adherence"], alert.updated_at) == (0.62, LATER)
@@ -127,7 +129,7 @@ def test_new_facts_change_the_alert_and_write_no_event(trial: Trial, participant
 
 def test_after_it_was_resolved_the_rule_raises_a_new_one(trial: Trial, participant: Participant) -> None:
     for number, fields in enumerate((silent(), {}, silent())):
-        standing(participant, **fields)
+        summary(participant, **fields)
         watch(trial, NOW + dt.timedelta(minutes=number))
     assert Alert.objects.count() == 2
     assert Alert.objects.filter(resolved_at=None).count() == 1
@@ -139,33 +141,33 @@ def test_after_it_was_resolved_the_rule_raises_a_new_one(trial: Trial, participa
 def test_the_excused_get_none_and_open_ones_are_resolved(
     trial: Trial, participant: Participant, excused: Exclusion
 ) -> None:
-    standing(participant, **silent(), low_wear=True)
+    summary(participant, **silent(), low_wear=True)
     watch(trial)
-    standing(participant, **silent(), low_wear=True, low_sleep=2, excused=excused)
+    summary(participant, **silent(), low_wear=True, low_sleep=2, excused=excused)
     assert watch(trial, LATER).resolved == 2
     assert {alert.resolution for alert in Alert.objects.all()} == {"excused"}
     assert not watch(trial, LATER).any
 
 
 def test_an_erased_participant_has_no_open_alert(trial: Trial, participant: Participant) -> None:
-    standing(participant, **silent())
+    summary(participant, **silent())
     watch(trial)
     Participant.objects.update(status=Participant.Status.ERASED)
     assert watch(trial, LATER).resolved == 1
 
 
 def test_while_waiting_for_us_no_upload_is_neither_raised_nor_resolved(trial: Trial, participant: Participant) -> None:
-    standing(participant, **silent(), waiting=True)
+    summary(participant, **silent(), waiting=True)
     assert not watch(trial).any
-    standing(participant, **silent())
+    summary(participant, **silent())
     watch(trial)
-    standing(participant, **silent(121), waiting=True)
+    summary(participant, **silent(121), waiting=True)
     assert not watch(trial, LATER).any
     assert Alert.objects.get().level == Level.WARN
 
 
 def test_a_rule_that_the_protocol_does_not_name_is_silent(trial: Trial, participant: Participant) -> None:
-    standing(participant, **silent(), low_wear=True)
+    summary(participant, **silent(), low_wear=True)
     watch(trial)
     Protocol.objects.update(alert_rules=["low_wear"])
     assert watch(trial, LATER).resolved == 1
@@ -176,7 +178,7 @@ def test_a_rule_that_the_protocol_does_not_name_is_silent(trial: Trial, particip
 def test_a_trial_that_does_not_run_raises_nothing_and_closes_what_is_open(
     trial: Trial, participant: Participant, status: str
 ) -> None:
-    standing(participant, **silent())
+    summary(participant, **silent())
     watch(trial)
     Trial.objects.update(status=status)
     assert alerts_engine.trials_to_watch() == [trial.pk]
@@ -186,7 +188,7 @@ def test_a_trial_that_does_not_run_raises_nothing_and_closes_what_is_open(
 
 
 def test_what_was_acknowledged_stays_so_when_it_becomes_worse(trial: Trial, participant: Participant) -> None:
-    standing(participant, **silent(119.5))
+    summary(participant, **silent(119.5))
     watch(trial)
     Alert.objects.update(acknowledged_at=NOW)
     watch(trial, NOW + dt.timedelta(hours=1))
@@ -194,7 +196,7 @@ def test_what_was_acknowledged_stays_so_when_it_becomes_worse(trial: Trial, part
 
 
 def test_becoming_critical_ends_a_snooze(trial: Trial, participant: Participant) -> None:
-    standing(participant, **silent(119.5))
+    summary(participant, **silent(119.5))
     watch(trial)
     Alert.objects.update(snoozed_until=NOW + dt.timedelta(days=7))
     watch(trial, NOW + dt.timedelta(minutes=20))
@@ -205,7 +207,7 @@ def test_becoming_critical_ends_a_snooze(trial: Trial, participant: Participant)
 
 def test_another_trials_participants_are_left_alone(trial: Trial, participant: Participant) -> None:
     stranger = factories.ParticipantFactory.create()
-    standing(stranger, **silent())
+    summary(stranger, **silent())
     assert not watch(trial).any
     assert Alert.objects.count() == 0
 
@@ -214,7 +216,7 @@ def test_a_thousand_people_take_a_handful_of_statements(trial: Trial) -> None:
     people = factories.ParticipantFactory.create_batch(120, trial=trial)
     for number, person in enumerate(people):
         fields = [silent(), {"low_wear": True}, {"low_sleep": 1}, {}][number % 4]
-        factories.StandingFactory.create(participant=person, **fields)
+        factories.ParticipantStatusSummaryFactory.create(participant=person, **fields)
     with CaptureQueriesContext(
         database,
     ) as raising:
@@ -229,7 +231,7 @@ def test_a_thousand_people_take_a_handful_of_statements(trial: Trial) -> None:
 def test_workers_at_once_raise_one_alert() -> None:
     trial = factories.TrialFactory.create()
     person = factories.ParticipantFactory.create(trial=trial)
-    standing(person, **silent(), low_wear=True)
+    summary(person, **silent(), low_wear=True)
     gate = threading.Barrier(4)
 
     def run() -> alerts_engine.Outcome | None:

@@ -35,15 +35,15 @@ def shown(client: Client, query: str = "") -> list[str]:
     return re.findall(r'data-id="([^"]+)"', page(client, query))
 
 
-def judged(trial: Trial, study_id: str, trail: str = "2" * 30, **facts: Any) -> Participant:
+def evaluated(trial: Trial, study_id: str, day_codes: str = "2" * 30, **facts: Any) -> Participant:
     person: Participant = factories.ParticipantFactory.create(
         trial=trial, study_id=study_id, site=facts.pop("site", None)
     )
-    factories.JudgedFactory.create(participant=person, trail=trail, **facts)
+    factories.EvaluatedSummaryFactory.create(participant=person, day_codes=day_codes, **facts)
     return person
 
 
-def letters(*rows: str) -> svg_paths.Letters:
+def codes(*rows: str) -> svg_paths.DayCodes:
     return np.array([list(row.encode()) for row in rows], dtype=np.uint8)
 
 
@@ -51,7 +51,7 @@ def letters(*rows: str) -> svg_paths.Letters:
 
 
 def test_each_status_is_one_path_with_a_mark_for_each_day() -> None:
-    drawn = {path.classes: path.d for path in svg_paths.cells(letters("2i2", "lx "), svg_paths.DAYS, 16)}
+    drawn = {path.classes: path.d for path in svg_paths.cells(codes("2i2", "lx "), svg_paths.DAYS, 16)}
     assert drawn["m-heat-2"] == "M1 89h14v16h-14zM33 89h14v16h-14z"
     assert drawn["m-invalid"] == "M17 98h14v7h-14z"
     assert drawn["m-lost"].startswith("M5 112l6 6")
@@ -59,18 +59,18 @@ def test_each_status_is_one_path_with_a_mark_for_each_day() -> None:
 
 
 def test_narrow_columns_are_drawn_as_stretches() -> None:
-    (path,) = svg_paths.cells(letters("2222"), svg_paths.DAYS, 3)
+    (path,) = svg_paths.cells(codes("2222"), svg_paths.DAYS, 3)
     assert path.d == "M0 89h12v16h-12z"
 
 
 def test_the_bars_above_leave_excluded_days_out_of_the_share() -> None:
-    drawn = {path.classes: path.d for path in svg_paths.bars(letters("2", "i", "x", "x"), svg_paths.DAYS, 16)}
+    drawn = {path.classes: path.d for path in svg_paths.bars(codes("2", "i", "x", "x"), svg_paths.DAYS, 16)}
     assert drawn == {"o-valid": "M1 40.0h14v22.0h-14z", "o-invalid": "M1 18.0h14v22.0h-14z"}
 
 
 def test_the_overview_shows_what_most_people_of_a_line_have() -> None:
     rows = ["2"] * 300 + ["i"] * 300
-    found = svg_paths.overview(letters(*rows), svg_paths.DAYS)
+    found = svg_paths.overview(codes(*rows), svg_paths.DAYS)
     assert (found.people, found.lines) == (3, 200)
     assert {path.classes: path.d.count("M") for path in found.paths} == {"o-valid": 100, "o-invalid": 100}
 
@@ -85,8 +85,8 @@ def test_an_overview_never_has_more_than_250_lines_and_120_columns() -> None:
 
 
 def test_rows_are_links_in_the_order_asked_for(manager: Client, trial: Trial) -> None:
-    judged(trial, "A", "2" * 30)
-    judged(trial, "B", "2" * 10 + "i" * 20)
+    evaluated(trial, "A", "2" * 30)
+    evaluated(trial, "B", "2" * 10 + "i" * 20)
     assert shown(manager) == ["B", "A"]
     assert shown(manager, "sort=id") == ["A", "B"]
     assert shown(manager, "sort=adherence") == ["B", "A"]
@@ -94,7 +94,7 @@ def test_rows_are_links_in_the_order_asked_for(manager: Client, trial: Trial) ->
 
 
 def test_the_table_under_the_map_counts_the_days_shown_alone(manager: Client, trial: Trial) -> None:
-    judged(trial, "A", "l" * 40 + "2" * 20 + "iilxp" + "p" * 3)
+    evaluated(trial, "A", "l" * 40 + "2" * 20 + "iilxp" + "p" * 3)
     html = page(manager, "span=4w")
     row = re.search(r'<tr><th scope="row">A</th>.*?</tr>', html)
     assert row
@@ -103,19 +103,19 @@ def test_the_table_under_the_map_counts_the_days_shown_alone(manager: Client, tr
 
 @pytest.mark.parametrize(("query", "days"), [("span=4w", 28), ("", 56), ("span=trial", 70)])
 def test_the_range_is_four_weeks_eight_or_the_whole_trial(manager: Client, trial: Trial, query: str, days: int) -> None:
-    judged(trial, "A", "2" * 70)
+    evaluated(trial, "A", "2" * 70)
     assert f'data-days="{days}"' in page(manager, query)
 
 
 def test_each_trail_is_placed_by_its_own_end(manager: Client, trial: Trial) -> None:
-    judged(trial, "A", "i", trail_until=dt.date(2026, 11, 22))
+    evaluated(trial, "A", "i", day_codes_until=dt.date(2026, 11, 22))
     drawn = re.search(r'class="m-invalid" d="([^"]+)"/>\s*<rect class="map-halo"', page(manager, "span=4w"))
     assert drawn
     assert drawn.group(1) == f"M{26 * 32 + 1} 98h30v7h-30z"
 
 
 def test_nights_are_drawn_in_place_of_days(manager: Client, trial: Trial) -> None:
-    judged(trial, "A", nights=day_codes.NIGHT * 20 + day_codes.NO_NIGHT * 10)
+    evaluated(trial, "A", nights=day_codes.NIGHT * 20 + day_codes.NO_NIGHT * 10)
     html = page(manager, "show=nights")
     assert 'class="m-night"' in html
     assert "Night recorded" in html
@@ -124,7 +124,7 @@ def test_nights_are_drawn_in_place_of_days(manager: Client, trial: Trial) -> Non
 
 def test_pages_have_forty_rows(manager: Client, trial: Trial) -> None:
     for number in range(41):
-        judged(trial, f"P-{number:02d}")
+        evaluated(trial, f"P-{number:02d}")
     assert len(shown(manager, "sort=id")) == 40
     assert shown(manager, "sort=id&page=2") == ["P-40"]
     assert 'aria-valuemax="2" aria-valuenow="2"' in page(manager, "sort=id&page=2")
@@ -132,8 +132,8 @@ def test_pages_have_forty_rows(manager: Client, trial: Trial) -> None:
 
 def test_a_member_of_one_site_sees_that_site_in_rows_overview_and_csv(client: Client, trial: Trial) -> None:
     mine, other = (factories.SiteFactory.create(trial=trial) for _ in range(2))
-    judged(trial, "MINE", site=mine)
-    judged(trial, "THEIRS", site=other)
+    evaluated(trial, "MINE", site=mine)
+    evaluated(trial, "THEIRS", site=other)
     client.force_login(factories.MembershipFactory.create(trial=trial, site=mine).user)
     html = page(client)
     assert "of all 1<" in html
@@ -154,7 +154,7 @@ def test_a_mistyped_address_shows_the_map_all_the_same(manager: Client, trial: T
 
 
 def test_the_csv_has_a_word_for_each_day_of_everybody(manager: Client, trial: Trial) -> None:
-    judged(trial, "A", "2" * 27 + "i" + "xfp")
+    evaluated(trial, "A", "2" * 27 + "i" + "xfp")
     body = b"".join(manager.get(f"{MAP}?span=4w&format=csv")).decode("utf-8-sig")
     head, line = body.splitlines()
     assert head.startswith("study_id,status,adherence,2026-10-27,")
@@ -162,7 +162,7 @@ def test_the_csv_has_a_word_for_each_day_of_everybody(manager: Client, trial: Tr
 
 
 def test_htmx_gets_the_map_alone_and_its_address(manager: Client, trial: Trial) -> None:
-    judged(trial, "A")
+    evaluated(trial, "A")
     answer = manager.get(MAP, {"span": "4w", "show": "days"}, headers={"HX-Request": "true"})
     assert answer.content.decode().lstrip().startswith('<div id="heat"')
     assert answer.headers["HX-Push-Url"] == f"{MAP}?span=4w"
@@ -196,7 +196,7 @@ def day_of(person: Participant, date: dt.date, **facts: Any) -> None:
 
 
 def test_a_days_panel_names_verdict_gaps_causes_and_since_when_known(manager: Client, trial: Trial) -> None:
-    person = judged(trial, "AX-1")
+    person = evaluated(trial, "AX-1")
     day_of(
         person,
         dt.date(2026, 11, 11),
@@ -221,7 +221,7 @@ def test_a_days_panel_names_verdict_gaps_causes_and_since_when_known(manager: Cl
 
 
 def test_a_gap_of_today_ends_now(manager: Client, trial: Trial) -> None:
-    person = judged(trial, "AX-1")
+    person = evaluated(trial, "AX-1")
     day_of(person, dt.date(2026, 11, 23), worn_minutes=360)
     Gap.objects.create(
         participant=person,
@@ -235,7 +235,7 @@ def test_a_gap_of_today_ends_now(manager: Client, trial: Trial) -> None:
 
 
 def test_a_day_of_25_hours_is_drawn_to_its_real_length(manager: Client, trial: Trial) -> None:
-    person = judged(trial, "AX-1")
+    person = evaluated(trial, "AX-1")
     day_of(person, dt.date(2026, 10, 25), day_minutes=1500)
     Gap.objects.create(
         participant=person,
@@ -250,10 +250,10 @@ def test_a_day_of_25_hours_is_drawn_to_its_real_length(manager: Client, trial: T
 
 @pytest.mark.parametrize("date", ["2026-13-01", "yesterday", "2026-02-30"])
 def test_a_date_that_is_none_is_not_found(manager: Client, trial: Trial, date: str) -> None:
-    judged(trial, "AX-1")
+    evaluated(trial, "AX-1")
     assert manager.get(f"{MAP}AX-1/{date}/").status_code == 404
 
 
 def test_a_day_without_a_verdict_says_so(manager: Client, trial: Trial) -> None:
-    judged(trial, "AX-1")
+    evaluated(trial, "AX-1")
     assert "No verdict on this day" in manager.get(f"{MAP}AX-1/2020-01-01/").content.decode()

@@ -96,7 +96,7 @@ def site(trial: Trial) -> Site:
 def enrol(trial: Trial, site: Site) -> Callable[..., Participant]:
     """A silent participant with a contact: five days without an upload, unless told otherwise."""
 
-    def make(study_id: str, *, language: str = "en", email: str | None = None, **standing: Any) -> Participant:
+    def make(study_id: str, *, language: str = "en", email: str | None = None, **summary: Any) -> Participant:
         person: Participant = factories.ParticipantFactory.create(trial=trial, site=site, study_id=study_id)
         last = NOW - dt.timedelta(days=3)
         values = {
@@ -109,9 +109,9 @@ def enrol(trial: Trial, site: Site) -> Callable[..., Participant]:
             "cause_since": last,
             "device_model": "Band 4",
             "access": Access.OK,
-            **standing,
+            **summary,
         }
-        factories.StandingFactory.create(participant=person, **values)
+        factories.ParticipantStatusSummaryFactory.create(participant=person, **values)
         address = f"{study_id.lower()}@example.org" if email is None else email
         contacts.contact_store(
             person, name="Zwaantje Quickenborne", email=address, phone="+31 6 555 77777", language=language
@@ -138,7 +138,7 @@ def held(person: Participant, **fields: Any) -> Outreach:
         "created_at": NOW,
         "send_after": NOW,
         "state_at": NOW,
-        "newest_before": person.standing.last_sample_at,
+        "newest_before": person.status_summary.last_sample_at,
         **fields,
     }
     return Outreach.objects.create(**values)

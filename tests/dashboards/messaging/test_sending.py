@@ -15,7 +15,7 @@ from django.db import connection
 from dashboards.messaging import sending, templates
 from dashboards.messaging import services as messaging_services
 from dashboards.models import Outreach
-from metrics.models import Cause, Standing
+from metrics.models import Cause, ParticipantStatusSummary
 from participants import services
 from participants.models import Participant, Site, Trial
 from participants.privacy import contacts
@@ -284,7 +284,7 @@ def test_an_email_that_asks_for_data_is_dropped_when_they_came(
     person = enrol("AX-0078")
     template = templates.in_language(templates.templates_of(trial), "sync", "en")
     row = held(person, template=template)
-    Standing.objects.filter(participant=person).update(last_sample_at=NOW - dt.timedelta(minutes=5))
+    ParticipantStatusSummary.objects.filter(participant=person).update(last_sample_at=NOW - dt.timedelta(minutes=5))
     send()
     row.refresh_from_db()
     assert (row.state, row.state_reason) == (State.DROPPED, sending.CAME_BACK)
@@ -297,7 +297,7 @@ def test_an_email_that_asks_to_wear_the_watch_goes_although_data_came(
     person = enrol("AX-0078", cause=Cause.OFF_WRIST)
     template = templates.in_language(templates.templates_of(trial), "wear", "en")
     held(person, template=template)
-    Standing.objects.filter(participant=person).update(last_sample_at=NOW - dt.timedelta(minutes=5))
+    ParticipantStatusSummary.objects.filter(participant=person).update(last_sample_at=NOW - dt.timedelta(minutes=5))
     assert send() == 1
 
 
@@ -324,7 +324,9 @@ def test_data_after_an_email_close_the_loop(smtp_server: FakeSmtpServer, enrol: 
     send()
     assert messaging_services.outreach_close_loop(NOW) == 0
     back = NOW + dt.timedelta(hours=4, minutes=25)
-    Standing.objects.filter(participant=person).update(last_sample_at=NOW - dt.timedelta(hours=2), arrived_at=back)
+    ParticipantStatusSummary.objects.filter(participant=person).update(
+        last_sample_at=NOW - dt.timedelta(hours=2), arrived_at=back
+    )
     assert messaging_services.outreach_close_loop(back) == 1
     row.refresh_from_db()
     other.refresh_from_db()
@@ -338,6 +340,6 @@ def test_closing_the_loop_takes_one_statement_for_everybody(
     for number in range(5):
         held(enrol(f"AX-{number}"))
     send()
-    Standing.objects.update(last_sample_at=NOW)
+    ParticipantStatusSummary.objects.update(last_sample_at=NOW)
     with django_assert_num_queries(1):
         assert messaging_services.outreach_close_loop(NOW) == 5

@@ -51,7 +51,7 @@ def test_worn_is_the_day_minus_its_gaps_joined_over_midnight() -> None:
 @pytest.mark.parametrize(
     "day",
     [
-        Day(MONDAY, "v", "", 800, 1440, judged=False),
+        Day(MONDAY, "v", "", 800, 1440, evaluated=False),
         Day(MONDAY, "x", "paused", 800, 1440),
         Day(MONDAY, "l", "", 0, 1440),
     ],

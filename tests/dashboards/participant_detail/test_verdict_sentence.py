@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from dashboards.participant_detail import header_text
-from metrics.models import Standing
-from metrics.monitoring.status import Word
+from metrics.models import ParticipantStatusSummary
+from metrics.monitoring.status import AttentionStatus
 from participants.models import Participant
 
 ZONE = ZoneInfo("Europe/Amsterdam")
@@ -18,8 +18,8 @@ NOW = dt.datetime(2026, 11, 23, 8, 12, tzinfo=dt.UTC)  # Monday, 09:12
 HOUR = dt.timedelta(hours=1)
 
 
-def standing(**changes: Any) -> Standing:
-    return Standing(
+def summary(**changes: Any) -> ParticipantStatusSummary:
+    return ParticipantStatusSummary(
         **{
             "updated_at": NOW,
             "adherence": 0.66,
@@ -32,53 +32,53 @@ def standing(**changes: Any) -> Standing:
     )
 
 
-def said(word: Word, **changes: Any) -> str:
-    return header_text.sentence(standing(**changes), word, NOW, ZONE).replace("\u00a0", " ")
+def said(attention_status: AttentionStatus, **changes: Any) -> str:
+    return header_text.sentence(summary(**changes), attention_status, NOW, ZONE).replace("\u00a0", " ")
 
 
 def test_the_cause_comes_first_then_the_upload_then_what_can_be_reached() -> None:
     since = NOW - dt.timedelta(hours=11, minutes=32)
-    told = said(Word.LOW_WEAR, cause="off_wrist", cause_since=since, low_wear=True)
+    told = said(AttentionStatus.LOW_WEAR, cause="off_wrist", cause_since=since, low_wear=True)
     assert told == "Off the wrist since Sun 21:40; last upload 3 h ago; can still reach 82 %."
 
 
 def test_a_cause_of_today_names_the_clock_time() -> None:
-    told = said(Word.SILENT, cause="not_synced", cause_since=NOW - 2 * HOUR)
+    told = said(AttentionStatus.SILENT, cause="not_synced", cause_since=NOW - 2 * HOUR)
     assert told.startswith("Not yet synced since 07:12 today;")
 
 
 def test_out_of_reach_says_what_is_the_best_that_is_left() -> None:
-    told = said(Word.LOW_WEAR, low_wear=True, out_of_reach=True, best_adherence=0.64)
+    told = said(AttentionStatus.LOW_WEAR, low_wear=True, out_of_reach=True, best_adherence=0.64)
     assert told.endswith("can no longer reach 70 %, at best 64 %.")
 
 
 @pytest.mark.parametrize(
-    ("word", "changes", "begins"),
+    ("attention_status", "changes", "begins"),
     [
-        (Word.WELL, {}, "Wearing it; last upload 3 h ago."),
-        (Word.LOW_SLEEP, {"nights_recorded": 3}, "Only 3 of the last 7 nights recorded;"),
-        (Word.LOW_WEAR, {"low_wear": True}, "Adherence 66 %, below the target of 70 %;"),
-        (Word.UNCONNECTED, {"last_sample_at": None}, "Never connected."),
-        (Word.CRITICAL, {"last_sample_at": NOW - 130 * HOUR}, "No upload; last upload 5 d 10 h ago."),
-        (Word.WAITING, {}, "Waiting: a fault of ours or the vendor’s, nothing for the participant to do;"),
+        (AttentionStatus.WELL, {}, "Wearing it; last upload 3 h ago."),
+        (AttentionStatus.LOW_SLEEP, {"nights_recorded": 3}, "Only 3 of the last 7 nights recorded;"),
+        (AttentionStatus.LOW_WEAR, {"low_wear": True}, "Adherence 66 %, below the target of 70 %;"),
+        (AttentionStatus.UNCONNECTED, {"last_sample_at": None}, "Never connected."),
+        (AttentionStatus.CRITICAL, {"last_sample_at": NOW - 130 * HOUR}, "No upload; last upload 5 d 10 h ago."),
+        (AttentionStatus.WAITING, {}, "Waiting: a fault of ours or the vendor’s, nothing for the participant to do;"),
         (
-            Word.PAUSED,
+            AttentionStatus.PAUSED,
             {"excused": "paused", "excused_since": dt.date(2026, 11, 14), "excused_until": dt.date(2026, 11, 28)},
             "Paused since 14 Nov, until 28 Nov: these days do not count.",
         ),
         (
-            Word.WITHDRAWN,
+            AttentionStatus.WITHDRAWN,
             {"excused": "withdrawn", "excused_since": dt.date(2026, 11, 2), "low_wear": True},
             "Withdrawn on 2 Nov: nothing is expected of them any more.",
         ),
     ],
 )
-def test_each_word_has_its_sentence(word: Word, changes: dict[str, Any], begins: str) -> None:
-    assert said(word, **changes).startswith(begins)
+def test_each_word_has_its_sentence(attention_status: AttentionStatus, changes: dict[str, Any], begins: str) -> None:
+    assert said(attention_status, **changes).startswith(begins)
 
 
 def test_without_a_standing_the_page_says_that_nothing_was_judged() -> None:
-    assert header_text.sentence(None, Word.WAITING, NOW, ZONE).startswith("Not judged yet")
+    assert header_text.sentence(None, AttentionStatus.WAITING, NOW, ZONE).startswith("Not judged yet")
 
 
 @pytest.mark.parametrize(
@@ -92,23 +92,23 @@ def test_without_a_standing_the_page_says_that_nothing_was_judged() -> None:
     ],
 )
 def test_the_salvage_clock_counts_down(left: dt.timedelta, words: str, tone: str) -> None:
-    clock = header_text.salvage(standing(overwritten_at=NOW + left), NOW, 168)
+    clock = header_text.salvage(summary(overwritten_at=NOW + left), NOW, 168)
     assert clock is not None
     assert (clock.text.replace("\u00a0", " "), clock.tone) == (words, tone)
 
 
 def test_nothing_runs_out_for_a_person_who_is_excused() -> None:
-    assert header_text.salvage(standing(overwritten_at=NOW, excused="paused"), NOW, 168) is None
+    assert header_text.salvage(summary(overwritten_at=NOW, excused="paused"), NOW, 168) is None
 
 
 def test_adherence_is_rounded_down_so_that_the_target_is_not_claimed_early() -> None:
-    told = header_text.adherence(standing(adherence=0.6999, low_wear=True))
+    told = header_text.adherence(summary(adherence=0.6999, low_wear=True))
     assert told is not None
     assert (told.now, told.tone) == ("69\u00a0%", "is-low")
 
 
 def test_no_adherence_before_a_day_counts() -> None:
-    assert header_text.adherence(standing(adherence=None)) is None
+    assert header_text.adherence(summary(adherence=None)) is None
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import re
 import pytest
 from django.test import Client
 
-from metrics.models import DayVerdict
+from metrics.models import DayStatusHistory
 from participants.models import Participant, Trial
 from tests import factories
 
@@ -21,7 +21,7 @@ def knew(participant: Participant, day: int, status: str, known: str) -> None:
     """A verdict on a day of February that became known at an instant of Amsterdam's winter, "03-01 07:00"."""
     at = dt.datetime.fromisoformat(f"2026-{known}+01:00")
     date = dt.date(2026, 2, day)
-    DayVerdict.objects.create(participant=participant, date=date, known_at=at, status=status, worn_minutes=700)
+    DayStatusHistory.objects.create(participant=participant, date=date, known_at=at, status=status, worn_minutes=700)
 
 
 def shown(client: Client, query: str = "as_of=2026-03-01") -> dict[str, list[str]]:

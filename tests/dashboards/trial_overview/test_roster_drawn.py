@@ -11,13 +11,13 @@ from dashboards.trial_overview import rows as trial_overview_rows
 from dashboards.trial_overview.rows import Adherence, Row, Upload
 from dashboards.trial_overview.status_reason import Why
 from dashboards.ui.status_labels import BADGES, OPEN
-from metrics.monitoring.status import Word
+from metrics.monitoring.status import AttentionStatus
 
 ROW = Row(
     study_id="AX-1",
     place="Harbour",
     arm="",
-    badge=BADGES[Word.WELL],
+    badge=BADGES[AttentionStatus.WELL],
     why=Why("Worn and synced", "", "7 of 7 days valid"),
     adherence=Adherence(80, 90, 70, ""),
     strip=SafeString("<svg></svg>"),

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from benchmarks.monitoring_data import fill
 from dashboards.models import Alert, Note
-from metrics.models import Access, Cause, Exclusion, Standing
+from metrics.models import Access, Cause, Exclusion, ParticipantStatusSummary
 from participants.models import Membership, Participant, Site, Trial
 from tests import factories
 
@@ -48,7 +48,7 @@ def stand(
     """A participant with their standing; `hours` since their newest sample, None for none."""
     person: Participant = factories.ParticipantFactory.create(trial=trial, study_id=study_id, site=site)
     last = None if hours is None else NOW - dt.timedelta(hours=hours)
-    factories.JudgedFactory.create(participant=person, last=last, **facts)
+    factories.EvaluatedSummaryFactory.create(participant=person, last=last, **facts)
     return person
 
 
@@ -244,7 +244,7 @@ def test_a_row_names_the_cause_since_when_and_what_to_do_before_figures(manager:
         trial,
         "AX-1",
         hours=130,
-        trail="2" * 20 + "il" + "p" * 8,
+        day_codes="2" * 20 + "il" + "p" * 8,
         cause=Cause.NOT_SYNCED,
         cause_since=NOW - dt.timedelta(hours=130),
         battery_percent=34,
@@ -278,15 +278,15 @@ def test_who_is_not_judged_yet_is_told_apart_from_zero(manager: Client, trial: T
 
 
 def test_the_strip_ends_with_the_trials_today_though_they_were_judged_yesterday(manager: Client, trial: Trial) -> None:
-    stand(trial, "AX-1", trail="2" * 20, trail_until=dt.date(2026, 11, 22))
+    stand(trial, "AX-1", day_codes="2" * 20, day_codes_until=dt.date(2026, 11, 22))
     assert "Last 14 days: 13 valid, 1 pending" in page(manager)
 
 
 def test_the_summary_counts_yesterdays_verdicts_by_each_ones_own_trail(manager: Client, trial: Trial) -> None:
-    stand(trial, "A", trail="222p")
-    stand(trial, "B", trail="2i", trail_until=dt.date(2026, 11, 22))
-    stand(trial, "C", trail="ppp", trail_until=dt.date(2026, 11, 24))
-    stand(trial, "D", trail="p")
+    stand(trial, "A", day_codes="222p")
+    stand(trial, "B", day_codes="2i", day_codes_until=dt.date(2026, 11, 22))
+    stand(trial, "C", day_codes="ppp", day_codes_until=dt.date(2026, 11, 24))
+    stand(trial, "D", day_codes="p")
     assert "Yesterday <b>1</b> of 3 days valid, 1 pending" in page(manager)
 
 
@@ -327,7 +327,7 @@ def test_a_poll_is_answered_with_nothing_where_nothing_changed(manager: Client, 
 def test_a_poll_brings_table_and_counters_where_a_standing_changed(manager: Client, trial: Trial) -> None:
     person = stand(trial, "AX-1")
     beat = seen(page(manager))
-    Standing.objects.filter(participant=person).update(updated_at=NOW, low_wear=True)
+    ParticipantStatusSummary.objects.filter(participant=person).update(updated_at=NOW, low_wear=True)
     answer = manager.get(f"{TRIAL}?seen={beat}", headers=HTMX)
     html = answer.content.decode()
     assert html.lstrip().startswith('<div id="people"')

@@ -20,7 +20,7 @@ from metrics.registry import METRICS
 from participants.accounts.api_tokens import token_create
 from participants.models import Membership, Participant
 from participants.privacy import contacts
-from tests.factories import AlertFactory, JudgedFactory, MembershipFactory, ParticipantFactory, TrialFactory
+from tests.factories import AlertFactory, EvaluatedSummaryFactory, MembershipFactory, ParticipantFactory, TrialFactory
 from tests.security.addresses import places
 from tests.security.fuzz.conftest import EMAIL, SECRETS, Watch
 from tests.security.fuzz.mutations import NASTY_TEXTS, chances, counted, fuzzed, spoilt, texts
@@ -73,7 +73,7 @@ def person(settings: Any) -> Participant:
     trial = TrialFactory.create(code="STRIDE-2", is_demo=True)
     made: Participant = ParticipantFactory.create(trial=trial, study_id="AX-0042")
     contacts.contact_store(made, name="Somebody Fuzzed", email=EMAIL)
-    JudgedFactory.create(participant=made)
+    EvaluatedSummaryFactory.create(participant=made)
     AlertFactory.create(participant=made, pk=1)
     return made
 
