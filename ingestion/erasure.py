@@ -24,25 +24,25 @@ def erase(participant: Participant) -> dict[str, int]:
 
 def _forget(files: QuerySet[ImportFile], study_id: str) -> None:
     """Take a study id out of what is told of files: their names, what was assumed and rejected, and why."""
-    word = re.compile(rf"(?<![A-Za-z0-9._-]){re.escape(study_id)}(?![A-Za-z0-9_-])", re.IGNORECASE)
-    said = Q(name__icontains=study_id) | Q(error__icontains=study_id)
+    whole_id = re.compile(rf"(?<![A-Za-z0-9._-]){re.escape(study_id)}(?![A-Za-z0-9_-])", re.IGNORECASE)
+    mentions = Q(name__icontains=study_id) | Q(error__icontains=study_id)
     for name in ("assumptions", "counts"):
         files = files.alias(**{f"{name}_text": Cast(name, TextField())})
-        said |= Q(**{f"{name}_text__icontains": study_id})
-    for file in files.filter(said):
-        file.name, file.error = word.sub("erased", file.name), word.sub("erased", file.error)
+        mentions |= Q(**{f"{name}_text__icontains": study_id})
+    for file in files.filter(mentions):
+        file.name, file.error = whole_id.sub("erased", file.name), whole_id.sub("erased", file.error)
         for name in ("assumptions", "counts"):
-            setattr(file, name, json.loads(word.sub("erased", json.dumps(getattr(file, name)))))
+            setattr(file, name, json.loads(whole_id.sub("erased", json.dumps(getattr(file, name)))))
         file.save(update_fields=["name", "error", "assumptions", "counts"])
     for row in RejectedRow.objects.filter(import_file__in=files, reason__icontains=study_id):
-        row.reason = word.sub("erased", row.reason)
+        row.reason = whole_id.sub("erased", row.reason)
         row.save(update_fields=["reason"])
 
 
 def notices_about(participant: Participant) -> QuerySet[WebhookDelivery]:
     """Vendors' notices that name an account of the participant's."""
     accounts = participant.connections.exclude(external_user_id="").values_list("external_user_id", flat=True)
-    found = WebhookDelivery.objects.none()
+    notices = WebhookDelivery.objects.none()
     for account in accounts:
         place = Func(
             Value(account.encode()),
@@ -51,5 +51,5 @@ def notices_about(participant: Participant) -> QuerySet[WebhookDelivery]:
             arg_joiner=" IN ",
             output_field=IntegerField(),
         )
-        found = found | WebhookDelivery.objects.filter(GreaterThan(place, Value(0)))
-    return found
+        notices = notices | WebhookDelivery.objects.filter(GreaterThan(place, Value(0)))
+    return notices

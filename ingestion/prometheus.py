@@ -53,8 +53,8 @@ class _Counted:
         self._below = below
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._below, name)
-        return _watched(self._below.slug, name, found) if name in ASKING else found
+        attribute = getattr(self._below, name)
+        return _watched(self._below.slug, name, attribute) if name in ASKING else attribute
 
 
 def counted(provider: LiveProvider) -> LiveProvider:

@@ -27,7 +27,7 @@ def delete_of_source(selection: Selection, *, by: User | None, reason: str) -> S
 
 def would_come_again(selection: Selection) -> str:
     """Why what is deleted would come again, and what to do; empty where it would not."""
-    slugs = [one.slug for one in providers() if one.source_provider == selection.source.provider]
+    slugs = [provider.slug for provider in providers() if provider.source_provider == selection.source.provider]
     if selection.participant.connections.filter(provider__in=slugs, status__in=BRINGS).exists():
         return "Their account is connected and would bring it again: disconnect it first."
     if selection.participant.synthetic_devices.filter(provider=selection.source.provider).exists():

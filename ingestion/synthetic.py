@@ -67,7 +67,7 @@ def device_assign(
     """
     if not participant.trial.is_demo:
         raise SyntheticRefused(f"{participant.trial.code} is not a demo trial: synthetic data is refused.")
-    found, made = SyntheticDevice.objects.select_for_update().get_or_create(
+    assigned, made = SyntheticDevice.objects.select_for_update().get_or_create(
         participant=participant,
         provider=provider.code,
         device=device,
@@ -75,13 +75,15 @@ def device_assign(
     )
     if made:
         record("device.assign", participant=participant, thing=f"device:{device}", new={"from": starts_on})
-        return found
-    if (found.seed, found.number) != (seed, number):
-        raise ValueError(f"{participant} already wears {device} with seed {found.seed}: two people's data would mix.")
-    if starts_on < found.starts_on:
-        found.starts_on = starts_on
-        found.save(update_fields=["starts_on"])
-    return found
+        return assigned
+    if (assigned.seed, assigned.number) != (seed, number):
+        raise ValueError(
+            f"{participant} already wears {device} with seed {assigned.seed}: two people's data would mix."
+        )
+    if starts_on < assigned.starts_on:
+        assigned.starts_on = starts_on
+        assigned.save(update_fields=["starts_on"])
+    return assigned
 
 
 def devices_active(*, live: bool) -> QuerySet[SyntheticDevice]:

@@ -51,12 +51,12 @@ class Operate(ConfirmedAction):
     def fit(self, row: Any) -> str:
         return "" if row.asks else "is not active"
 
-    def run(self, row: Connection, asked: dict[str, Any]) -> None:
+    def run(self, row: Connection, cleaned_data: dict[str, Any]) -> None:
         raise NotImplementedError
 
-    def do(self, request: HttpRequest, row: Any, asked: dict[str, Any]) -> None:
+    def do(self, request: HttpRequest, row: Any, cleaned_data: dict[str, Any]) -> None:
         try:
-            self.run(row, asked)
+            self.run(row, cleaned_data)
         except manual.NotConnected:
             raise ValueError(NOT_NOW) from None
 
@@ -65,7 +65,7 @@ class PullNow(Operate):
     title, button, done = "Pull the newest data now", "Pull now", "connections are being read"
     says = "What a regular pass reads is asked for at once."
 
-    def run(self, row: Connection, asked: dict[str, Any]) -> None:
+    def run(self, row: Connection, cleaned_data: dict[str, Any]) -> None:
         manual.sync_now(row, timezone.now())
 
 
@@ -73,7 +73,7 @@ class TryFailedAgain(Operate):
     title, button, done = "Try failed windows again", "Try again", "connections are tried again"
     says = "Windows that were given up are due again, with all their attempts."
 
-    def run(self, row: Connection, asked: dict[str, Any]) -> None:
+    def run(self, row: Connection, cleaned_data: dict[str, Any]) -> None:
         manual.requeue(row, timezone.now())
 
 
@@ -88,8 +88,8 @@ class Backfill(Operate):
     )
     form = FirstDay
 
-    def run(self, row: Connection, asked: dict[str, Any]) -> None:
-        manual.backfill(row, asked["first"], timezone.now())
+    def run(self, row: Connection, cleaned_data: dict[str, Any]) -> None:
+        manual.backfill(row, cleaned_data["first"], timezone.now())
 
 
 class Disconnect(Operate):
@@ -103,7 +103,7 @@ class Disconnect(Operate):
         ended = row.status not in (Connection.Status.ACTIVE, Connection.Status.RECONNECT)
         return f"is {row.get_status_display()}" if ended else ""
 
-    def run(self, row: Connection, asked: dict[str, Any]) -> None:
+    def run(self, row: Connection, cleaned_data: dict[str, Any]) -> None:
         connections_services.disconnect(row, reason="staff", now=timezone.now())
 
 
@@ -117,7 +117,7 @@ class ReadAgain(Operate):
             return f"is {row.get_state_display()}"
         return "" if row.connection.asks else "its connection is not active"
 
-    def run(self, row: Any, asked: dict[str, Any]) -> None:
+    def run(self, row: Any, cleaned_data: dict[str, Any]) -> None:
         manual.read_again(row, timezone.now())
 
 
@@ -131,7 +131,7 @@ class CancelInvitation(ConfirmedAction):
     def fit(self, row: Invitation) -> str:
         return "was used" if row.used_at else "is cancelled already" if row.cancelled_at else ""
 
-    def do(self, request: HttpRequest, row: Invitation, asked: dict[str, Any]) -> None:
+    def do(self, request: HttpRequest, row: Invitation, cleaned_data: dict[str, Any]) -> None:
         invitations.invitation_cancel(row, now=timezone.now())
 
 

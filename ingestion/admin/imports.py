@@ -44,10 +44,10 @@ class Undo(ConfirmedAction):
         return ""
 
     def goes(self, row: ImportFile) -> list[str]:
-        return [str(one) for one in undo.stored_by(row)]
+        return [str(stored) for stored in undo.stored_by(row)]
 
-    def do(self, request: HttpRequest, row: ImportFile, asked: dict[str, Any]) -> None:
-        undo.undo_begin(row, reason=asked["reason"])
+    def do(self, request: HttpRequest, row: ImportFile, cleaned_data: dict[str, Any]) -> None:
+        undo.undo_begin(row, reason=cleaned_data["reason"])
         after_commit(enqueue, "ingestion.undo_import", row.pk)
 
 

@@ -44,7 +44,7 @@ class Invite(ConfirmedAction):
     def fit(self, row: Participant) -> str:
         return "" if row.status in TAKING_PART else f"is {row.get_status_display()}"
 
-    def do(self, request: HttpRequest, row: Participant, asked: dict[str, Any]) -> None:
+    def do(self, request: HttpRequest, row: Participant, cleaned_data: dict[str, Any]) -> None:
         by = request.user if isinstance(request.user, User) else None
         row.made = connections_invitations.invitation_create(participant=row, by=by, now=timezone.now())  # type: ignore[attr-defined]
 

@@ -23,12 +23,12 @@ def every(schedule: Any) -> str:
 
 def schedules() -> list[dict[str, str]]:
     """Each entry of the schedule with its task and what the task says of itself."""
-    found = []
+    entries = []
     for name, entry in sorted(current_app.conf.beat_schedule.items()):
         task = current_app.tasks.get(entry["task"])
         says = (task.run.__doc__ or "").strip().splitlines()[:1] if task else []
-        found.append({"name": name, "task": entry["task"], "every": every(entry["schedule"]), "says": "".join(says)})
-    return found
+        entries.append({"name": name, "task": entry["task"], "every": every(entry["schedule"]), "says": "".join(says)})
+    return entries
 
 
 class SchedulePage:

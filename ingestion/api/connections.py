@@ -110,14 +110,16 @@ class TrialConnectionSet(ResourceSet):
 
     @extend_schema(summary="List a trial's connections", parameters=[ConnectionParameters])
     def list(self, request: Request, code: str) -> Response:
-        asked = ConnectionParameters.read(request)
-        _, people = self.people(code)
-        found = Connection.objects.filter(participant__in=people).select_related("participant")
-        found = found.annotate(study_id=F("participant__study_id"))
-        if "site" in asked:
-            found = found.filter(participant__site__code=asked["site"])
-        found = found.filter(**{name: asked[name] for name in ("status", "provider") if name in asked})
-        return self.paged(found.prefetch_related("devices"), "study_id", "provider")
+        parameters = ConnectionParameters.read(request)
+        _, participants = self.people(code)
+        connections = Connection.objects.filter(participant__in=participants).select_related("participant")
+        connections = connections.annotate(study_id=F("participant__study_id"))
+        if "site" in parameters:
+            connections = connections.filter(participant__site__code=parameters["site"])
+        connections = connections.filter(
+            **{name: parameters[name] for name in ("status", "provider") if name in parameters}
+        )
+        return self.paged(connections.prefetch_related("devices"), "study_id", "provider")
 
 
 @resource("connections", "code", "study_id")
@@ -131,28 +133,28 @@ class ConnectionSet(ResourceSet):
 
     def _connection(self, code: str, study_id: str, provider: str, *, managed: bool = False) -> Connection:
         participant = self.participant(code, study_id, managed=managed)
-        mine = participant.connections.select_related("participant__trial").prefetch_related("devices", "events")
-        found: Connection = get_object_or_404(mine, provider=provider)
-        return found
+        connections = participant.connections.select_related("participant__trial").prefetch_related("devices", "events")
+        connection: Connection = get_object_or_404(connections, provider=provider)
+        return connection
 
     @extend_schema(summary="List a participant's connections")
     def list(self, request: Request, code: str, study_id: str) -> Response:
         Parameters.read(request)
         participant = self.participant(code, study_id)
         record_view(participant, part=True)
-        found = participant.connections.select_related("participant").prefetch_related("devices")
-        return self.paged(found, "provider")
+        connections = participant.connections.select_related("participant").prefetch_related("devices")
+        return self.paged(connections, "provider")
 
     @extend_schema(summary="A connection with its history", responses=ConnectionWithEventsSerializer)
     def retrieve(self, request: Request, code: str, study_id: str, provider: str) -> Response:
         Parameters.read(request)
-        found = self._connection(code, study_id, provider)
-        record_view(found.participant, part=True)
-        return Response(ConnectionWithEventsSerializer(found).data)
+        connection = self._connection(code, study_id, provider)
+        record_view(connection.participant, part=True)
+        return Response(ConnectionWithEventsSerializer(connection).data)
 
-    def _started(self, found: Connection, do: Callable[[Connection, dt.datetime], int]) -> Response:
+    def _started(self, connection: Connection, do: Callable[[Connection, dt.datetime], int]) -> Response:
         try:
-            count = do(found, timezone.now())
+            count = do(connection, timezone.now())
         except manual.NotConnected:
             raise Problem(409, "It cannot be done as things stand.", NOT_CONNECTED) from None
         return Response(StartedSerializer({"windows": count}).data, status=202)
@@ -170,9 +172,9 @@ class ConnectionSet(ResourceSet):
     )
     @action(detail=True, methods=["post"])
     def backfill(self, request: Request, code: str, study_id: str, provider: str) -> Response:
-        found = self._connection(code, study_id, provider, managed=True)
+        connection = self._connection(code, study_id, provider, managed=True)
         first: dt.date = self.said(BackfillSerializer)["first"]
-        return self._started(found, lambda one, now: manual.backfill(one, first, now))
+        return self._started(connection, lambda row, now: manual.backfill(row, first, now))
 
     @extend_schema(summary="Try again what has failed", request=None, responses={202: StartedSerializer})
     @action(detail=True, methods=["post"])
@@ -187,9 +189,9 @@ class ConnectionSet(ResourceSet):
     )
     @action(detail=True, methods=["post"])
     def disconnect(self, request: Request, code: str, study_id: str, provider: str) -> Response:
-        found = self._connection(code, study_id, provider, managed=True)
+        connection = self._connection(code, study_id, provider, managed=True)
         with conflicts():
-            if found.status not in (Connection.Status.ACTIVE, Connection.Status.RECONNECT):
+            if connection.status not in (Connection.Status.ACTIVE, Connection.Status.RECONNECT):
                 raise ValueError("It is disconnected already.")
-            confirmed = connections_services.disconnect(found, reason="manager", now=timezone.now())
+            confirmed = connections_services.disconnect(connection, reason="manager", now=timezone.now())
         return Response(DisconnectedSerializer({"confirmed": confirmed}).data)

@@ -75,22 +75,22 @@ class ImportSet(ResourceSet):
     lookup_value_regex = "[0-9]{1,9}"
 
     def _files(self, code: str) -> Any:
-        trial, people = self.people(code)
-        found = ImportFile.objects.filter(trial=trial)
+        trial, participants = self.people(code)
+        files = ImportFile.objects.filter(trial=trial)
         if Trial.objects.visible_whole_to(self.user).filter(pk=trial.pk).exists():
-            return found.filter(Q(whose="") | Q(whose__in=people.values("study_id")))
-        return found.filter(whose__in=people.values("study_id"))
+            return files.filter(Q(whose="") | Q(whose__in=participants.values("study_id")))
+        return files.filter(whose__in=participants.values("study_id"))
 
     @extend_schema(summary="List a trial's imported files", parameters=[ImportParameters])
     def list(self, request: Request, code: str) -> Response:
-        asked = ImportParameters.read(request)
-        found = self._files(code)
-        if "status" in asked:
-            found = found.filter(status=asked["status"])
-        if "participant" in asked:
-            _, people = self.people(code)
-            found = found.filter(whose__in=people.with_study_id(asked["participant"]).values("study_id"))
-        return self.paged(found, "-id")
+        parameters = ImportParameters.read(request)
+        files = self._files(code)
+        if "status" in parameters:
+            files = files.filter(status=parameters["status"])
+        if "participant" in parameters:
+            _, participants = self.people(code)
+            files = files.filter(whose__in=participants.with_study_id(parameters["participant"]).values("study_id"))
+        return self.paged(files, "-id")
 
     @extend_schema(summary="An imported file")
     def retrieve(self, request: Request, code: str, id: str) -> Response:
@@ -105,5 +105,5 @@ class ImportSet(ResourceSet):
     @action(detail=True, url_path="rejected-rows")
     def rejected_rows(self, request: Request, code: str, id: str) -> Response:
         Parameters.read(request)
-        found = get_object_or_404(self._files(code), pk=id)
-        return self.paged(found.rejected_rows.all(), "line", "pk", serializer=RejectedRowSerializer)
+        file = get_object_or_404(self._files(code), pk=id)
+        return self.paged(file.rejected_rows.all(), "line", "pk", serializer=RejectedRowSerializer)

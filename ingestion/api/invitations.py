@@ -90,9 +90,9 @@ class InvitationSet(ResourceSet):
     def retrieve(self, request: Request, code: str, study_id: str, id: str) -> Response:
         Parameters.read(request)
         participant, made = self._invitations(code, study_id)
-        found = get_object_or_404(made, pk=id)
+        invitation = get_object_or_404(made, pk=id)
         record_view(participant, part=True)
-        return Response(self.shown(found))
+        return Response(self.shown(invitation))
 
     @extend_schema(
         summary="Invite a participant to connect their device",
@@ -110,7 +110,7 @@ class InvitationSet(ResourceSet):
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, code: str, study_id: str, id: str) -> Response:
         _, made = self._invitations(code, study_id, managed=True)
-        found = get_object_or_404(made, pk=id)
+        invitation = get_object_or_404(made, pk=id)
         with conflicts():
-            invitations.invitation_cancel(found, now=timezone.now())
-        return Response(self.shown(found))
+            invitations.invitation_cancel(invitation, now=timezone.now())
+        return Response(self.shown(invitation))

@@ -85,10 +85,10 @@ class SyncWindowSet(ResourceSet):
 
     @extend_schema(summary="List a trial's sync windows", parameters=[SyncWindowParameters])
     def list(self, request: Request, code: str) -> Response:
-        asked = SyncWindowParameters.read(request)
-        _, people = self.people(code)
-        if "participant" in asked:
-            people = people.with_study_id(asked.pop("participant"))
-        found = SyncWindow.objects.filter(connection__participant__in=people)
-        found = found.filter(**{FIELDS[name]: value for name, value in asked.items()})
-        return self.paged(found.select_related("connection__participant"), "-id")
+        parameters = SyncWindowParameters.read(request)
+        _, participants = self.people(code)
+        if "participant" in parameters:
+            participants = participants.with_study_id(parameters.pop("participant"))
+        windows = SyncWindow.objects.filter(connection__participant__in=participants)
+        windows = windows.filter(**{FIELDS[name]: value for name, value in parameters.items()})
+        return self.paged(windows.select_related("connection__participant"), "-id")

@@ -87,8 +87,8 @@ def worn(described: Iterable[Described]) -> Described | None:
     """Of descriptions up to an instant, that of the device that is worn then: of several the one that synced last,
     then the one described last. None where none of them is worn."""
     return max(
-        (one for one in described if one.wearable),
-        key=lambda one: (one.last_sync_at or BEGINNING, one.at),
+        (description for description in described if description.wearable),
+        key=lambda description: (description.last_sync_at or BEGINNING, description.at),
         default=None,
     )
 
@@ -96,17 +96,17 @@ def worn(described: Iterable[Described]) -> Described | None:
 def worn_of(stored: Iterable[Device]) -> Device | None:
     """The same of devices as they are stored now."""
     known = {str(device.pk): device for device in stored}
-    found = worn(map(as_stored, known.values()))
-    return known[found.device] if found else None
+    description = worn(map(as_stored, known.values()))
+    return known[description.device] if description else None
 
 
 def worn_through(described: Iterable[Described]) -> Iterator[Described]:
     """Of many descriptions, in order of time, those of the device that was worn when they were made."""
     known: dict[str, Described] = {}
-    for one in sorted(described, key=lambda one: one.at):
-        known[one.device] = one
-        if worn(known.values()) is one:
-            yield one
+    for description in sorted(described, key=lambda description: description.at):
+        known[description.device] = description
+        if worn(known.values()) is description:
+            yield description
 
 
 # --- what the vendor says of them --------------------------------------------------------------------------------

@@ -50,30 +50,35 @@ def end_trial(trial_id: int, *, now: dt.datetime) -> int:
     if not Trial.objects.filter(pk=trial_id, status=Trial.Status.CLOSED).exists():
         return 0
     _open_invitations(trial_id).update(cancelled_at=now)
-    found = _not_ended().filter(trial=trial_id).select_related("participant").order_by("pk")
-    return _end([(connection, "trial_closed") for connection in found], now)
+    connections = _not_ended().filter(trial=trial_id).select_related("participant").order_by("pk")
+    return _end([(connection, "trial_closed") for connection in connections], now)
 
 
 def end_over(now: dt.datetime) -> int:
     """End what is over by its dates, and what should have ended: where a worker was killed, say. Returns the number."""
-    found = list(_not_ended().select_related("participant", "trial").order_by("pk"))
-    intervals = collected({one.participant_id: one.participant for one in found}.values())
-    patience = _patience({one.trial_id for one in found}, now)
+    connections = list(_not_ended().select_related("participant", "trial").order_by("pk"))
+    intervals = collected({connection.participant_id: connection.participant for connection in connections}.values())
+    patience = _patience({connection.trial_id for connection in connections}, now)
     unread = set(
         SyncWindow.objects.filter(
-            connection__in=found, kind=SyncWindow.Kind.READ, state__in=(State.DUE, State.CLAIMED), finished_at=None
+            connection__in=connections,
+            kind=SyncWindow.Kind.READ,
+            state__in=(State.DUE, State.CLAIMED),
+            finished_at=None,
         ).values_list("connection", flat=True)
     )
     ended: list[tuple[Connection, str]] = []
-    for one in found:
-        if one.participant.status in LEFT:
-            ended.append((one, "left"))
-        elif one.trial.status == Trial.Status.CLOSED:
-            ended.append((one, "trial_closed"))
-        elif one.participant.status == Participant.Status.COMPLETED:
-            ended.append((one, "completed"))
-        elif one.pk not in unread and _is_over(one, intervals[one.participant_id], patience[one.trial_id], now):
-            ended.append((one, "over"))
+    for connection in connections:
+        if connection.participant.status in LEFT:
+            ended.append((connection, "left"))
+        elif connection.trial.status == Trial.Status.CLOSED:
+            ended.append((connection, "trial_closed"))
+        elif connection.participant.status == Participant.Status.COMPLETED:
+            ended.append((connection, "completed"))
+        elif connection.pk not in unread and _is_over(
+            connection, intervals[connection.participant_id], patience[connection.trial_id], now
+        ):
+            ended.append((connection, "over"))
     for connection, _ in ended:
         Invitation.objects.filter(participant=connection.participant_id, cancelled_at=None).update(cancelled_at=now)
     return _end(ended, now)
@@ -81,9 +86,9 @@ def end_over(now: dt.datetime) -> int:
 
 def progress(trial: Trial) -> Progress:
     """How far the end of a trial's connections is."""
-    mine = Connection.objects.filter(trial=trial).exclude(status=Status.INVITED)
-    ended = mine.filter(status=Status.REVOKED)
-    return Progress(mine.count() - ended.count(), ended.exclude(give_back_at=None).count(), ended.count())
+    connections = Connection.objects.filter(trial=trial).exclude(status=Status.INVITED)
+    ended = connections.filter(status=Status.REVOKED)
+    return Progress(connections.count() - ended.count(), ended.exclude(give_back_at=None).count(), ended.count())
 
 
 def _not_ended() -> QuerySet[Connection]:
@@ -94,10 +99,10 @@ def _open_invitations(trial_id: int) -> QuerySet[Invitation]:
     return Invitation.objects.filter(participant__trial=trial_id, cancelled_at=None)
 
 
-def _end(found: Iterable[tuple[Connection, str]], now: dt.datetime) -> int:
+def _end(reasons: Iterable[tuple[Connection, str]], now: dt.datetime) -> int:
     """End these connections, each for its reason, and have their grants given back."""
     count = 0
-    for connection, reason in found:
+    for connection, reason in reasons:
         grants.end(connection, reason=reason, now=now)
         hand_over(partial(enqueue, "ingestion.give_back"), connection.pk)
         count += 1
@@ -106,8 +111,8 @@ def _end(found: Iterable[tuple[Connection, str]], now: dt.datetime) -> int:
 
 def _patience(trials: Iterable[int], now: dt.datetime) -> dict[int, dt.timedelta]:
     """By trial, for how long after a day's end data of it may come: as its protocol says today."""
-    found = Protocol.objects.filter(trial__in=set(trials)).in_force(now.date())
-    return {one.trial_id: dt.timedelta(hours=one.lost_after_hours) for one in reversed(found)}
+    protocols = Protocol.objects.filter(trial__in=set(trials)).in_force(now.date())
+    return {protocol.trial_id: dt.timedelta(hours=protocol.lost_after_hours) for protocol in reversed(protocols)}
 
 
 def _is_over(connection: Connection, interval: Collected, patience: dt.timedelta, now: dt.datetime) -> bool:

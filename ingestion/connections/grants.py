@@ -110,7 +110,7 @@ def scope_lost(connection: Connection, scope: str, *, now: dt.datetime) -> None:
         row = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
         if scope not in row.scopes or row.status != Connection.Status.ACTIVE:
             return
-        row.scopes = [one for one in row.scopes if one != scope]
+        row.scopes = [granted for granted in row.scopes if granted != scope]
         row.save(update_fields=["scopes"])
         ConnectionEvent.objects.create(connection=row, at=now, status=row.status, reason=AccessGone.SCOPE_MISSING)
         thing = f"connection:{row.provider}"
@@ -189,6 +189,6 @@ def _ended(row: Connection) -> QuerySet[Connection]:
 def give_back_due(now: dt.datetime) -> list[int]:
     """Connections whose grants are to be given back now; each is handed out once in GIVE_BACK_LATE."""
     due = Connection.objects.filter(give_back_at__lte=now).order_by("give_back_at")
-    found = list(due.values_list("pk", flat=True)[:GIVE_BACK_AT_ONCE])
-    Connection.objects.filter(pk__in=found).update(give_back_at=now + GIVE_BACK_LATE)
-    return found
+    pks = list(due.values_list("pk", flat=True)[:GIVE_BACK_AT_ONCE])
+    Connection.objects.filter(pk__in=pks).update(give_back_at=now + GIVE_BACK_LATE)
+    return pks

@@ -41,13 +41,13 @@ def begin(session: SessionBase, invitation_id: int, provider: str, now: dt.datet
 def take(session: SessionBase, state: str, provider: str, now: dt.datetime) -> Pending | None:
     """The consent of a state, which is used up by this. None: not of this session, used before, or too old."""
     known: dict[str, Any] = session.get(KEY, {})
-    found = known.pop(state, None)
-    if found is None:
+    begun = known.pop(state, None)
+    if begun is None:
         return None
     session[KEY] = known
     # At once: a second answer with the same state must not find it, whatever becomes of this request.
     session.save()
-    invitation_id, made_for, verifier, at = found
+    invitation_id, made_for, verifier, at = begun
     if made_for != provider or now.timestamp() - at > LASTS.total_seconds():
         return None
     return Pending(invitation_id, verifier)

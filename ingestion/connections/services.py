@@ -127,8 +127,8 @@ def _refuse_account(participant: Participant, provider: str, user_id: str) -> No
     free = Q(status=Connection.Status.REVOKED) & ~Q(participant__status__in=TAKING_PART)
     if taken.exclude(participant=participant).exclude(free).exists():
         raise ConnectRefused("account_taken")
-    mine = Connection.objects.filter(participant=participant, provider=provider).first()
-    if mine and mine.external_user_id not in ("", user_id):
+    connection = Connection.objects.filter(participant=participant, provider=provider).first()
+    if connection and connection.external_user_id not in ("", user_id):
         raise ConnectRefused("other_account")
 
 

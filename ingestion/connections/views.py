@@ -102,7 +102,7 @@ def callback_address(provider: str) -> str:
 
 def leading_to(response: HttpResponse, providers: Iterable[LiveProvider]) -> HttpResponse:
     """The same page, whose forms may lead to these vendors' screens: browsers ask its policy on redirects too."""
-    screens = [urlsplit(one.authorize_url("", "", callback_address(one.slug), ())) for one in providers]
+    screens = [urlsplit(provider.authorize_url("", "", callback_address(provider.slug), ())) for provider in providers]
     response._csp_update = {  # type: ignore[attr-defined]  # where django-csp looks
         "form-action": [f"{screen.scheme}://{screen.netloc}" for screen in screens]
     }
@@ -129,7 +129,9 @@ def connect(request: HttpRequest, code: str) -> HttpResponse:
     providers = live_providers.providers()
     if not providers:
         return message_page(request, "not_ready", invitation=invitation)
-    mine = list(invitation.participant.connections.filter(provider__in=[one.slug for one in providers]))
+    connections = list(
+        invitation.participant.connections.filter(provider__in=[provider.slug for provider in providers])
+    )
     context: dict[str, Any] = {
         "invitation": invitation,
         "participant": invitation.participant,
@@ -137,17 +139,17 @@ def connect(request: HttpRequest, code: str) -> HttpResponse:
         "code": code,
         "now": now,
     }
-    if active := [c for c in mine if c.status == Connection.Status.ACTIVE]:
+    if active := [c for c in connections if c.status == Connection.Status.ACTIVE]:
         context["shared"] = [(c, labels.described(c)) for c in active]
         context["partial"] = any(described.missing for _, described in context["shared"])
         return leading_to(render(request, "ingestion/connected.html", context), providers)
-    if stopped := next((c for c in mine if stopped_by_participant(c, invitation)), None):
+    if stopped := next((c for c in connections if stopped_by_participant(c, invitation)), None):
         context |= {"connection": stopped, "vendor": labels.described(stopped).provider}
         return leading_to(render(request, "ingestion/stopped.html", context), providers)
     context |= {
         "providers": providers,
-        "permissions": {p.words: p for one in providers for p in labels.permissions(one, ())}.values(),
-        "before": next((c for c in mine if c.status == Connection.Status.RECONNECT), None),
+        "permissions": {p.words: p for provider in providers for p in labels.permissions(provider, ())}.values(),
+        "before": next((c for c in connections if c.status == Connection.Status.RECONNECT), None),
         "document": consent_required(invitation.participant, now),
         "reminded": "agree" in asked(request),
     }

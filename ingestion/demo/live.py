@@ -77,18 +77,18 @@ def demo_live_ensure(trial: Trial, *, after: int, now: dt.datetime) -> list[str]
         return []
     provider, ids = live_providers.provider(slug), []
     for number, role in enumerate(ROLES, start=after + 1):
-        person = _enrolled(trial, f"{trial.code}-{number:03d}", now)
-        ids.append(person.study_id)
+        participant = _enrolled(trial, f"{trial.code}-{number:03d}", now)
+        ids.append(participant.study_id)
         try:
-            _play(person, role, provider, vendor, now)
+            _play(participant, role, provider, vendor, now)
         except (VendorError, httpx.HTTPError, connections_services.ConnectRefused) as fault:
-            log.warning("%s could not be made to show %s: %r", person.study_id, role.name, fault)
+            log.warning("%s could not be made to show %s: %r", participant.study_id, role.name, fault)
     return ids
 
 
 def _enrolled(trial: Trial, study_id: str, now: dt.datetime) -> Participant:
-    found = trial.participants.filter(study_id=study_id).first()
-    return found or participant_enrol(
+    participant = trial.participants.filter(study_id=study_id).first()
+    return participant or participant_enrol(
         trial=trial,
         study_id=study_id,
         site=trial.sites.order_by("-pk").first(),
@@ -98,33 +98,37 @@ def _enrolled(trial: Trial, study_id: str, now: dt.datetime) -> Participant:
     )
 
 
-def _play(person: Participant, role: Role, provider: LiveProvider, vendor: SimulatedVendor, now: dt.datetime) -> None:
+def _play(
+    participant: Participant, role: Role, provider: LiveProvider, vendor: SimulatedVendor, now: dt.datetime
+) -> None:
     """Connect a person, read the history, and let fate come; nothing of what was done before is done again."""
-    connection = person.connections.filter(provider=provider.slug).first()
+    connection = participant.connections.filter(provider=provider.slug).first()
     if connection is None:
-        connection = _connect(person, role, provider, vendor, now)
+        connection = _connect(participant, role, provider, vendor, now)
     if connection.events.count() > 1 or connection.windows.exclude(error_code="").exists():
         return  # fate has come; or somebody who tries the demo has seen to this person
     _read(connection)
     connection.refresh_from_db()
     role.fate(Scene(connection, provider, vendor, role.account, now))
-    participant_changed(person)  # the hour's judging would come too late for who has just started the demo
+    participant_changed(participant)  # the hour's judging would come too late for who has just started the demo
 
 
 def _connect(
-    person: Participant, role: Role, provider: LiveProvider, vendor: SimulatedVendor, now: dt.datetime
+    participant: Participant, role: Role, provider: LiveProvider, vendor: SimulatedVendor, now: dt.datetime
 ) -> Connection:
     """Invitation, the vendor's screen and back, as the participant would have done it some days ago."""
-    invitation = invitations.invitation_create(participant=person, by=None, now=now - JOINED)
+    invitation = invitations.invitation_create(participant=participant, by=None, now=now - JOINED)
     until = now - role.until
     verifier = secrets.token_urlsafe(48)
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
-    asked = _without_heart(provider) if role.without_heart else provider.scopes
-    screen = provider.authorize_url(secrets.token_urlsafe(16), challenge, REDIRECT, asked, vendor.account(role.account))
+    scopes = _without_heart(provider) if role.without_heart else provider.scopes
+    screen = provider.authorize_url(
+        secrets.token_urlsafe(16), challenge, REDIRECT, scopes, vendor.account(role.account)
+    )
     grant = provider.exchange(vendor.consent(screen), verifier, REDIRECT)
     with transaction.atomic():
         connection = connections_services.connect(
-            participant=person, provider=provider, grant=grant, now=now - JOINED, invitation=invitation
+            participant=participant, provider=provider, grant=grant, now=now - JOINED, invitation=invitation
         ).connection
         planning.plan_pass(connection, until)
         # No worker goes beyond that moment before fate has come.
@@ -135,7 +139,7 @@ def _connect(
 
 def _without_heart(provider: LiveProvider) -> Iterable[str]:
     """All consents but the one that heart rates need: what is left where a participant unticks that box."""
-    needed = {one.scope for one in provider.data_types.values() if HEART_RATE.code in one.metrics}
+    needed = {data_type.scope for data_type in provider.data_types.values() if HEART_RATE.code in data_type.metrics}
     return [scope for scope in provider.scopes if scope not in needed]
 
 
@@ -165,10 +169,10 @@ def _vendor_fails(scene: Scene) -> None:
     """Some hours ago the vendor began to answer with errors of its own for the participant, and still does."""
     scene.vendor.disturb(scene.account)
     now, connection = timezone.now(), scene.connection
-    for one in scene.provider.data_types.values():
-        if HEART_RATE.code in one.metrics:
-            spans = planning.aligned(one, scene.now - FAILS_SINCE, now)
-            planning.make_due(connection, one.code, spans, reason=SyncWindow.Reason.SCHEDULED, due_at=now)
+    for data_type in scene.provider.data_types.values():
+        if HEART_RATE.code in data_type.metrics:
+            spans = planning.aligned(data_type, scene.now - FAILS_SINCE, now)
+            planning.make_due(connection, data_type.code, spans, reason=SyncWindow.Reason.SCHEDULED, due_at=now)
     run_sync(connection.pk, now=timezone.now())
     Connection.objects.filter(pk=connection.pk).update(next_due_at=planning.next_pass(connection, now))
 

@@ -70,12 +70,14 @@ def demo_ensure(*, now: dt.datetime, password: str | None = None, participants: 
     sites = [Site.objects.get_or_create(trial=trial, code=code, defaults={"name": name})[0] for code, name in SITES]
     demo_users_ensure(trial, sites[0], password)
     provider = next(provider for provider in SYNTHETIC_PROVIDERS if provider.live)
-    enrolled = {person.study_id: person for person in Participant.objects.filter(trial=trial)}
+    enrolled = {participant.study_id: participant for participant in Participant.objects.filter(trial=trial)}
     try:
         for number in range(1, participants + 1):
             study_id = f"{CODE}-{number:03d}"
-            person = enrolled.get(study_id) or _enrol(trial, study_id, sites[number % len(sites)], ARMS[number % 2])
-            _equip(person, provider, number, now)
+            participant = enrolled.get(study_id) or _enrol(
+                trial, study_id, sites[number % len(sites)], ARMS[number % 2]
+            )
+            _equip(participant, provider, number, now)
     except EnrolmentError as error:
         raise DemoRefused(str(error)) from error
     return trial
@@ -120,22 +122,22 @@ def _enrol(
     )
 
 
-def _equip(person: Participant, provider: SyntheticProvider, number: int, now: dt.datetime) -> None:
+def _equip(participant: Participant, provider: SyntheticProvider, number: int, now: dt.datetime) -> None:
     """The person's device. Who would not have uploaded anything in a year never connected it and is still invited."""
-    if person.synthetic_devices.filter(provider=provider.code).exists():
+    if participant.synthetic_devices.filter(provider=provider.code).exists():
         return
     device = synthetic.device_assign(
-        participant=person,
+        participant=participant,
         provider=provider,
         device=provider.devices[number % len(provider.devices)],
         seed=SEED,
         number=number,
-        starts_on=person.monitoring_starts_on or now.date(),
+        starts_on=participant.monitoring_starts_on or now.date(),
     )
     if provider.uploaded_until(synthetic.synthetic_participant_of(device), now + dt.timedelta(days=365)) is None:
-        person.status = Participant.Status.INVITED
-        person.save(update_fields=["status"])
-        participant_changed(person)
+        participant.status = Participant.Status.INVITED
+        participant.save(update_fields=["status"])
+        participant_changed(participant)
 
 
 def demo_users_ensure(trial: Trial, site: Site, password: str | None) -> None:

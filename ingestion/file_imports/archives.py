@@ -82,9 +82,9 @@ class Inbox:
 
     def files(self) -> list[Offered]:
         """Everything that was offered; what cannot be read is there too, with its trouble."""
-        found = [_presentable(file) for path in self._paths for file in self._under(path)]
-        self._by_name = {file.name: file for file in found}
-        return found
+        files = [_presentable(file) for path in self._paths for file in self._under(path)]
+        self._by_name = {file.name: file for file in files}
+        return files
 
     def beside(self, file: Offered, name: str) -> Offered | None:
         """The file of another name in the same folder or archive folder, if it was offered too."""

@@ -20,8 +20,8 @@ def clock_in(assumptions: Mapping[str, Any]) -> Clock | None:
 
 def zones_in(assumptions: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     """The time zones in which wall-clock times were read, each with why it was taken, by study id."""
-    found = {}
+    zones = {}
     for text, study_ids in dict(assumptions.get(ZONES, {})).items():
         zone, _, why = str(text).partition(", ")
-        found.update(dict.fromkeys(study_ids, (zone, why)))
-    return found
+        zones.update(dict.fromkeys(study_ids, (zone, why)))
+    return zones

@@ -42,13 +42,11 @@ class ClockSigns:
 
 @dataclass(slots=True)
 class Siblings:
-    """The files of a run that share a clock. `told`: the clocks that whoever imports says (told_clocks); `whose`: their
-    owner.
-    """
+    """The files of a run that share a clock. `whose`: their owner; `given`: clocks stated for the import (parse_clocks)."""
 
     trial: Trial
     whose: str
-    told: Mapping[str, Clock]
+    given: Mapping[str, Clock]
     find: Callable[[], Iterable[Sibling]]
     _decided: dict[str, tuple[Clock, str] | str] = field(default_factory=dict)  # or why nothing can be read
     _formats: dict[str, SharesClock] = field(default_factory=dict)
@@ -69,27 +67,27 @@ class Siblings:
 
     def contradicted(self) -> list[str]:
         """What is to be said, after the run, of earlier imports that were read on another clock."""
-        found = []
+        contradictions = []
         for shared, decided in self._decided.items():
             # Where nothing was read because the times look local, what was read as UTC before is in question too.
             clock = Clock.LOCAL if isinstance(decided, str) else decided[0]
             others = [file for file in self._earlier(shared) if clock_in(file.assumptions) is not clock]
             if others:
                 was = clock_in(others[0].assumptions) or Clock.UTC
-                found.append(
+                contradictions.append(
                     f"{_named([file.name for file in others])} of {self.whose} were imported earlier as {was.label}. "
                     f"An export's {_listed(_kinds(shared))} files are on one clock: if it is {clock.label}, offer them "
                     f"again with {self._formats[shared].clock_option} {_kinds(shared)[0]}={clock}."
                 )
-        return found
+        return contradictions
 
     def _given(self, shared: str) -> tuple[Clock, str] | str | None:
         """What was said of these files; None: nothing. What was said of all kinds is no word on files that are, by
         themselves, surely on the other clock.
         """
-        if shared in self.told:
-            return self.told[shared], GIVEN
-        clock = self.told.get(ALL)
+        if shared in self.given:
+            return self.given[shared], GIVEN
+        clock = self.given.get(ALL)
         if clock is None:
             return None
         signs = self._clock_signs(shared)
@@ -156,19 +154,21 @@ def parse_clocks(text: str) -> dict[str, Clock]:
 
     By the files that share a clock, ALL for what is said of all. Raises ValueError, the message fit to show.
     """
-    told: dict[str, Clock] = {}
+    clocks: dict[str, Clock] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
-        kind, equals, clock = (word.strip() for word in part.rpartition("="))
+        kind, equals, clock = (piece.strip() for piece in part.rpartition("="))
         if clock not in tuple(Clock):
             raise ValueError(f"{part!r} names no clock: say local or utc")
-        shared = next((_shares(one) for one in registry.FILE_FORMATS if _shares(one) and _kind(one) == kind), None)
+        shared = next(
+            (_shares(reader) for reader in registry.FILE_FORMATS if _shares(reader) and _kind(reader) == kind), None
+        )
         if equals and shared is None:
-            known = sorted(_kind(one) for one in registry.FILE_FORMATS if _shares(one))
+            known = sorted(_kind(reader) for reader in registry.FILE_FORMATS if _shares(reader))
             raise ValueError(f"{kind!r} is no kind of file that leaves its clock unsaid: {', '.join(known)}")
         key = shared or ALL
-        if told.setdefault(key, Clock(clock)) is not Clock(clock):
+        if clocks.setdefault(key, Clock(clock)) is not Clock(clock):
             raise ValueError(f"{_listed(_kinds(key)) or 'all'} files are on one clock, and two are said")
-    return told
+    return clocks
 
 
 def _shares(reader: FileFormat) -> str:

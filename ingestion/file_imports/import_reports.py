@@ -40,8 +40,8 @@ class Report:
         """What is stored of it with the import."""
         written = self.counts.as_dict()
         written["rejected"] = dict(self.rejected)
-        told = {"skipped": dict(self.skipped), "noted": dict(self.noted), "can_pass": self.can_pass}
-        return {"rows": self.rows, **written, **told}
+        counts = {"skipped": dict(self.skipped), "noted": dict(self.noted), "can_pass": self.can_pass}
+        return {"rows": self.rows, **written, **counts}
 
     def as_numbers(self) -> dict[str, object]:
         """The same for the audit trail, which keeps no reasons: they may name a participant."""

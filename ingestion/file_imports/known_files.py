@@ -44,4 +44,4 @@ def taken_for_another_s(known: ImportFile) -> ImportFile | None:
     others = ImportFile.objects.filter(
         trial=known.trial, sha256=known.sha256, format=known.format, status__in=read
     ).exclude(whose__in=("", known.whose))
-    return next((one for one in others if one.parts.exists()), None) if known.whose else None
+    return next((other for other in others if other.parts.exists()), None) if known.whose else None

@@ -29,7 +29,7 @@ class Roster:
     """The trial's participants by study id, as one import sees and enlarges them.
 
     `zone`: given by whoever imports; it is read before a participant's own. `new_zone`: asked, once, for the zone
-    of people who are not enrolled yet; it returns the zone and how it was come by. `person`: the study id of files
+    of people who are not enrolled yet; it returns the zone and how it was come by. `default_study_id`: that of files
     that do not say whose they are. Without `enrol` rows of unknown labels are refused. `dry`: nobody is enrolled.
     Labels are compared with study ids as participants.study_ids says.
     """
@@ -40,17 +40,17 @@ class Roster:
         *,
         zone: zoneinfo.ZoneInfo | None,
         new_zone: Callable[[], tuple[zoneinfo.ZoneInfo, str]],
-        person: str | None = None,
+        default_study_id: str | None = None,
         enrol: bool = True,
         dry: bool = False,
     ) -> None:
-        self._trial, self._zone, self._ask = trial, zone, new_zone
-        self.person, self._enrol, self._dry = person, enrol, dry
-        self._found: dict[str, Participant] = {}  # by label, of the file that is being read
+        self._trial, self._zone, self._prompt = trial, zone, new_zone
+        self.default_study_id, self._enrol, self._dry = default_study_id, enrol, dry
+        self._by_label: dict[str, Participant] = {}  # by label, of the file that is being read
         self._new: dict[str, Participant] = {}  # enrolled by this run, or as a dry run would, by what ids go by
-        self._asked: tuple[zoneinfo.ZoneInfo, str] | None = None
+        self._prompted: tuple[zoneinfo.ZoneInfo, str] | None = None
         self._zones: dict[str, str] = {}
-        self._told: dict[str, tuple[zoneinfo.ZoneInfo, str]] = {}  # by what ids go by
+        self._stated_zones: dict[str, tuple[zoneinfo.ZoneInfo, str]] = {}  # by what ids go by
         self.refused: dict[str, str] = {}
 
     @property
@@ -60,23 +60,23 @@ class Roster:
 
     def next_file(self) -> None:
         """Look people up anew: they may have been enrolled, or have left, while the last file was read."""
-        self._found.clear()
+        self._by_label.clear()
         self._zones.clear()
 
     def whose(self, label: str | None) -> str:
         """The study id that a label of a file's name, or whoever imports, tells; empty where none does."""
-        told = label or self.person or ""
+        study_id = label or self.default_study_id or ""
         try:
-            found = self._find(told) if told else None
+            participant = self._find(study_id) if study_id else None
         except RowsRefused:
-            found = None
-        return found.study_id if found else told
+            participant = None
+        return participant.study_id if participant else study_id
 
     def study_id(self, label: str | None) -> str:
         """The study id that a label stands for. Raises ForeignFile where there is none."""
-        if label is None and self.person is None:
+        if label is None and self.default_study_id is None:
             raise ForeignFile("does not say whose data it holds: give --participant STUDY_ID")
-        return label if label is not None else str(self.person)
+        return label if label is not None else str(self.default_study_id)
 
     def zone_of(self, label: str | None) -> zoneinfo.ZoneInfo:
         """The zone of a label's wall clock. Raises RowsRefused where its rows cannot be taken, ForeignFile as above."""
@@ -102,44 +102,44 @@ class Roster:
         if self._zone:
             return self._zone.key
         try:
-            found = None if given_then else self._find(study_id)
+            participant = None if given_then else self._find(study_id)
         except RowsRefused:
-            found = None
-        return found.time_zone if found else None
+            participant = None
+        return participant.time_zone if participant else None
 
-    def clock_told(self, label: str | None, syncs: Sequence[tuple[int, int]]) -> None:
+    def note_clock(self, label: str | None, syncs: Sequence[tuple[int, int]]) -> None:
         """What a file says of a label's clock, as instants (microseconds UTC) and seconds east of UTC.
 
         It is the zone of people who are new, unless one was given; the trial's own is taken where it fits as well.
         """
-        if label is None and self.person is None:
+        if label is None and self.default_study_id is None:
             return
         fitting = zone_of_clock(syncs, first=zoneinfo.ZoneInfo(self._trial.time_zone))
         if fitting:
             zone, fits = fitting
             basis = f"fits {fits:,} of {len(syncs):,} syncs in local time and UTC"
-            self._told[study_key(self.study_id(label))] = zone, basis
+            self._stated_zones[study_key(self.study_id(label))] = zone, basis
 
     def participant(self, label: str | None) -> Participant:
         """The participant, enrolled if need be. Raises RowsRefused and ForeignFile as `zone_of` does."""
         study_id = self.study_id(label)
-        found = self._find(study_id)
-        if found is None:
+        participant = self._find(study_id)
+        if participant is None:
             self._must_be_enrollable(study_id)
-            found = self._enrol_now(study_id)
-        self._must_be_here(study_id, found)
-        return found
+            participant = self._enrol_now(study_id)
+        self._must_be_here(study_id, participant)
+        return participant
 
     def zones_used(self) -> dict[str, list[str]]:
         """Zones read of this file, each with how it was come by, and the study ids it was read for."""
-        found: dict[str, list[str]] = {}
+        zones: dict[str, list[str]] = {}
         for study_id, zone in sorted(self._zones.items()):
-            found.setdefault(zone, []).append(study_id)
-        return found
+            zones.setdefault(zone, []).append(study_id)
+        return zones
 
     def _find(self, study_id: str) -> Participant | None:
         """Whoever has this study id. Raises RowsRefused where it is not clear who."""
-        if known := self._found.get(study_id) or self._new.get(study_key(study_id)):
+        if known := self._by_label.get(study_id) or self._new.get(study_key(study_id)):
             return known
         enrolled = Participant.objects.filter(trial=self._trial).spelt_like([study_id])
         alike: dict[str, Participant] = {participant.study_id: participant for participant in enrolled}
@@ -148,18 +148,18 @@ class Roster:
             if alike:
                 raise RowsRefused(self._refuse(study_id, SEVERAL))
             return None
-        found = self._found[study_id] = alike[meant]
-        found.trial = self._trial
-        return found
+        participant = self._by_label[study_id] = alike[meant]
+        participant.trial = self._trial
+        return participant
 
     def _for_new(self, study_id: str) -> tuple[zoneinfo.ZoneInfo, str]:
         if self._zone:
             return self._zone, GIVEN
-        if told := self._told.get(study_key(study_id)):
-            return told
-        if self._asked is None:
-            self._asked = self._ask()
-        return self._asked
+        if zone_and_basis := self._stated_zones.get(study_key(study_id)):
+            return zone_and_basis
+        if self._prompted is None:
+            self._prompted = self._prompt()
+        return self._prompted
 
     def _must_be_here(self, study_id: str, participant: Participant) -> None:
         if why := GONE.get(Participant.Status(participant.status)):
@@ -185,8 +185,8 @@ class Roster:
                 )
             )
         except (EnrolmentError, ValidationError) as error:
-            if found := self._find(study_id):
-                return found
+            if participant := self._find(study_id):
+                return participant
             why = " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
             raise RowsRefused(self._refuse(study_id, f"{CANNOT_BE_ENROLLED}: {why}")) from error
         self._new[study_key(study_id)] = made

@@ -76,18 +76,20 @@ def _lengths(table: pa.Table, name: str) -> Seconds:
 
 
 def pack_sessions(traces: Sequence[SessionTrace]) -> bytes:
-    return _packed([[one.external_id, one.own, one.before, one.finest_stays] for one in traces])
+    return _packed([[trace.external_id, trace.own, trace.before, trace.finest_stays] for trace in traces])
 
 
 def unpack_sessions(kind: Sessions, source: int, content: bytes) -> list[SessionTrace]:
     return [
-        SessionTrace(kind, source, external_id, _told(own), _told(before) if before else None, finest_stays)
+        SessionTrace(
+            kind, source, external_id, _with_instants(own), _with_instants(before) if before else None, finest_stays
+        )
         for external_id, own, before, finest_stays in _unpacked(content)
     ]
 
 
 def pack_offsets(traces: Sequence[OffsetTrace]) -> bytes:
-    return _packed([[one.starts_at, one.utc_offset, one.known, one.before] for one in traces])
+    return _packed([[trace.starts_at, trace.utc_offset, trace.known, trace.before] for trace in traces])
 
 
 def unpack_offsets(content: bytes) -> list[OffsetTrace]:
@@ -103,5 +105,5 @@ def _unpacked(content: bytes) -> list[list[Any]]:
     return rows
 
 
-def _told(said: dict[str, Any]) -> dict[str, Any]:
-    return said | {name: dt.datetime.fromisoformat(said[name]) for name in INSTANTS}
+def _with_instants(stored: dict[str, Any]) -> dict[str, Any]:
+    return stored | {name: dt.datetime.fromisoformat(stored[name]) for name in INSTANTS}

@@ -28,10 +28,10 @@ SESSIONS = {kind: sessions for sessions, kind in KIND_OF.items()}
 
 def keep(record: ImportFile, participant: Participant, trace: Trace) -> None:
     """Keep what a payload of an import did, in the transaction that did it."""
-    parts = [_of_samples(one) for one in trace.samples if len(one)]
+    parts = [_of_samples(samples) for samples in trace.samples if len(samples)]
     by_source: dict[tuple[Sessions, int], list[SessionTrace]] = defaultdict(list)
-    for one in trace.sessions:
-        by_source[one.kind, one.source].append(one)
+    for session in trace.sessions:
+        by_source[session.kind, session.source].append(session)
     parts += [_of_sessions(traces) for traces in by_source.values()]
     parts += [_of_offsets(trace.offsets)] if trace.offsets else []
     for part in parts:
@@ -62,17 +62,17 @@ def change(part: ImportedPart, rows: SampleTrace | list[SessionTrace] | list[Off
     if isinstance(rows, SampleTrace):
         news = _of_samples(rows)
     elif part.kind == Kind.OFFSETS:
-        news = _of_offsets([one for one in rows if isinstance(one, OffsetTrace)])
+        news = _of_offsets([row for row in rows if isinstance(row, OffsetTrace)])
     else:
-        news = _of_sessions([one for one in rows if isinstance(one, SessionTrace)])
+        news = _of_sessions([row for row in rows if isinstance(row, SessionTrace)])
     for name in ("first_at", "last_at", "rows", "added", "changed", "content"):
         setattr(part, name, getattr(news, name))
     part.save()
 
 
-def emptied(one: SessionTrace) -> SessionTrace:
+def emptied(trace: SessionTrace) -> SessionTrace:
     """A session of which only its id is kept, and when it was."""
-    return replace(one, own={name: one.own[name] for name in content.INSTANTS}, before=None)
+    return replace(trace, own={name: trace.own[name] for name in content.INSTANTS}, before=None)
 
 
 def hand_over(part: ImportedPart, participant: int, rows: SampleTrace | list[SessionTrace]) -> None:
@@ -88,12 +88,12 @@ def later_than(part: ImportedPart) -> QuerySet[ImportedPart]:
 
     Samples go by their time; a session may have been put at another time under the same id.
     """
-    found = ImportedPart.objects.filter(
+    parts = ImportedPart.objects.filter(
         participant=part.participant_id, kind=part.kind, metric=part.metric_id, source=part.source_id, pk__gt=part.pk
     )
     if part.kind == Kind.SAMPLES:
-        found = found.filter(first_at__lte=part.last_at, last_at__gte=part.first_at)
-    return found.order_by("pk")
+        parts = parts.filter(first_at__lte=part.last_at, last_at__gte=part.first_at)
+    return parts.order_by("pk")
 
 
 # --- what a file holds that it has stored already ---------------------------------------------------------------
@@ -114,27 +114,29 @@ def not_yet_stored(record: ImportFile, participant: Participant, payload: Payloa
             rows = samples_in(part)
             known[rows.series.metric.code, part.source.key].append(rows.time)
         elif part.kind == Kind.OFFSETS:
-            stated |= {one.starts_at for one in offsets_in(part)}
+            stated |= {offset.starts_at for offset in offsets_in(part)}
         elif part.source:
-            names |= {(part.kind, part.source.key, one.external_id) for one in sessions_in(part)}
+            names |= {(part.kind, part.source.key, session.external_id) for session in sessions_in(part)}
     samples = []
     for batch in payload.samples:
         stored = known.get((batch.metric, batch.source))
         kept = _without(batch, np.concatenate(stored)) if stored else batch
         counts.unchanged += len(batch) - len(kept)
         samples += [kept] if len(kept) else []
-    sleep = [one for one in payload.sleep if (Kind.SLEEP, one.source, one.external_id) not in names]
-    exercise = [one for one in payload.exercise if (Kind.EXERCISE, one.source, one.external_id) not in names]
+    sleep = [night for night in payload.sleep if (Kind.SLEEP, night.source, night.external_id) not in names]
+    exercise = [
+        session for session in payload.exercise if (Kind.EXERCISE, session.source, session.external_id) not in names
+    ]
     counts.sleep_unchanged = len(payload.sleep) - len(sleep)
     counts.exercise_unchanged = len(payload.exercise) - len(exercise)
-    offsets = [one for one in payload.offsets if one.starts_at not in stated]
+    offsets = [offset for offset in payload.offsets if offset.starts_at not in stated]
     return replace(payload, samples=samples, sleep=sleep, exercise=exercise, offsets=offsets), counts
 
 
 def _without(batch: SampleBatch, times: Times) -> SampleBatch:
-    wanted = ~np.isin(batch.time, times)
-    seconds = None if batch.seconds is None else batch.seconds[wanted]
-    return SampleBatch(batch.metric, batch.source, batch.time[wanted], batch.value[wanted], seconds)
+    kept = ~np.isin(batch.time, times)
+    seconds = None if batch.seconds is None else batch.seconds[kept]
+    return SampleBatch(batch.metric, batch.source, batch.time[kept], batch.value[kept], seconds)
 
 
 # --- parts ------------------------------------------------------------------------------------------------------
@@ -157,28 +159,28 @@ def _of_samples(rows: SampleTrace) -> ImportedPart:
 
 
 def _of_sessions(rows: list[SessionTrace]) -> ImportedPart:
-    starts = [one.own["starts_at"] for one in rows]
-    stored = [one for one in rows if len(one.own) > len(content.INSTANTS)]
+    starts = [session.own["starts_at"] for session in rows]
+    stored = [session for session in rows if len(session.own) > len(content.INSTANTS)]
     return ImportedPart(
         kind=KIND_OF[rows[0].kind],
         source_id=rows[0].source,
         first_at=min(starts),
         last_at=max(starts),
         rows=len(stored),
-        added=sum(one.before is None for one in stored),
-        changed=sum(one.before is not None and one.before != one.own for one in stored),
+        added=sum(session.before is None for session in stored),
+        changed=sum(session.before is not None and session.before != session.own for session in stored),
         content=content.pack_sessions(rows),
     )
 
 
 def _of_offsets(rows: list[OffsetTrace]) -> ImportedPart:
-    starts = [one.starts_at for one in rows]
+    starts = [offset.starts_at for offset in rows]
     return ImportedPart(
         kind=Kind.OFFSETS,
         first_at=min(starts),
         last_at=max(starts),
         rows=len(rows),
-        added=sum(not one.known for one in rows),
-        changed=sum(one.known and one.before != one.utc_offset for one in rows),
+        added=sum(not offset.known for offset in rows),
+        changed=sum(offset.known and offset.before != offset.utc_offset for offset in rows),
         content=content.pack_offsets(rows),
     )

@@ -27,8 +27,8 @@ class Parts:
 
     def gone(self, series: SeriesKey, times: Times, *, may_come_again: bool) -> None:
         """The parts do not hold them any more; where they may come again, their files are read when offered again."""
-        for part, rows, mine, _ in _blocks_holding(series, times):
-            provenance.change(part, chosen(rows, ~mine))
+        for part, rows, held, _ in _parts_with(series, times):
+            provenance.change(part, chosen(rows, ~held))
             if may_come_again:
                 _read_again(part)
 
@@ -55,36 +55,36 @@ class Parts:
         self, series: SeriesKey, times: Times, to: SeriesKey, at: Times, *, seconds: Seconds | None = None
     ) -> None:
         """The parts hold them where they are now; each import keeps its place among those that hold a row."""
-        for part, rows, mine, place in _blocks_holding(series, times):
-            news = chosen(rows, mine)
-            lengths = news.seconds if seconds is None else seconds[place[mine]]
-            news = replace(news, series=to, time=at[place[mine]], seconds=lengths)
+        for part, rows, held, place in _parts_with(series, times):
+            news = chosen(rows, held)
+            lengths = news.seconds if seconds is None else seconds[place[held]]
+            news = replace(news, series=to, time=at[place[held]], seconds=lengths)
             if to.participant == series.participant:
-                provenance.change(part, _joined(chosen(rows, ~mine), news))
+                provenance.change(part, _joined(chosen(rows, ~held), news))
                 continue
             provenance.hand_over(part, to.participant, _joined(news))
-            provenance.change(part, chosen(rows, ~mine))
+            provenance.change(part, chosen(rows, ~held))
 
     def sessions_gone(
         self, kind: Sessions, participant: int, source: int, names: Collection[str], *, may_come_again: bool
     ) -> None:
         for part, rows in _sessions(kind, participant, source, names):
-            provenance.change(part, [one for one in rows if one.external_id not in names])
+            provenance.change(part, [session for session in rows if session.external_id not in names])
             if may_come_again:
                 _read_again(part)
 
     def sessions_deleted(self, kind: Sessions, participant: int, source: int, names: Collection[str]) -> None:
         for part, rows in _sessions(kind, participant, source, names):
-            kept = [provenance.emptied(one) if one.external_id in names else one for one in rows]
+            kept = [provenance.emptied(session) if session.external_id in names else session for session in rows]
             provenance.change(part, kept)
 
     def sessions_moved(self, kind: Sessions, participant: int, source: int, names: Collection[str], to: int) -> None:
         for part, rows in _sessions(kind, participant, source, names):
-            provenance.hand_over(part, to, [one for one in rows if one.external_id in names])
-            provenance.change(part, [one for one in rows if one.external_id not in names])
+            provenance.hand_over(part, to, [session for session in rows if session.external_id in names])
+            provenance.change(part, [session for session in rows if session.external_id not in names])
 
 
-def _blocks_holding(
+def _parts_with(
     series: SeriesKey, times: Times
 ) -> Iterator[tuple[ImportedPart, SampleTrace, NDArray[np.bool_], NDArray[np.int64]]]:
     """Parts that hold samples of these times, the earliest first: its rows, which of them, and where in `times`."""
@@ -95,9 +95,9 @@ def _blocks_holding(
     for part in _overlapping(series, int(ascending[0]), int(ascending[-1])):
         rows = provenance.samples_in(part)
         at = np.searchsorted(ascending, rows.time).clip(max=len(ascending) - 1)
-        mine = ascending[at] == rows.time
-        if mine.any():
-            yield part, rows, mine, order[at]
+        held = ascending[at] == rows.time
+        if held.any():
+            yield part, rows, held, order[at]
 
 
 def _overlapping(series: SeriesKey, first: int, last: int) -> QuerySet[ImportedPart]:
@@ -119,7 +119,7 @@ def _sessions(
     parts = ImportedPart.objects.filter(participant=participant, kind=provenance.KIND_OF[kind], source=source)
     for part in parts.order_by("pk"):
         rows = provenance.sessions_in(part)
-        if any(one.external_id in names for one in rows):
+        if any(session.external_id in names for session in rows):
             yield part, rows
 
 

@@ -52,7 +52,7 @@ class Import:
     """One run over some paths.
 
     `progress` is called with the bytes (as they lie on disk) that were dealt with since its last call. `clocks`: of
-    files that do not say theirs, if whoever imports does (export_clock.told_clocks). After the run `warnings` has what
+    files that do not say theirs, if whoever imports does (export_clock.parse_clocks). After the run `warnings` has what
     concerns no single file.
     """
 
@@ -167,7 +167,7 @@ class Import:
             now=timezone.now(),
             size=size,
             companion=lambda name: _open_beside(inbox, file, name),
-            clock_told=self.roster.clock_told,
+            note_clock=self.roster.note_clock,
         )
 
     def _read(self, file: Offered, reader: FileFormat, job: FileJob, known: ImportFile, done: Done) -> Report:

@@ -58,8 +58,8 @@ class Stored:
         zone = zoneinfo.ZoneInfo(self.participant.time_zone)
         first, last = (f"{at.astimezone(zone):%Y-%m-%d %H:%M}" for at in (self.first_at, self.last_at))
         there = self.rows - self.added - self.changed
-        told = f"{self.added:,} new, {self.changed:,} changed, {there:,} that were there"
-        return f"{self.participant.study_id}: {self.what} of {self.source}, {first} to {last}: {told}"
+        counts = f"{self.added:,} new, {self.changed:,} changed, {there:,} that were there"
+        return f"{self.participant.study_id}: {self.what} of {self.source}, {first} to {last}: {counts}"
 
 
 def stored_by(record: ImportFile) -> list[Stored]:
@@ -70,22 +70,22 @@ def stored_by(record: ImportFile) -> list[Stored]:
         .annotate(Sum("rows"), Sum("added"), Sum("changed"), Min("first_at"), Max("last_at"))
         .order_by("participant__study_id", "kind", "metric__name", "source")
     )
-    people = Participant.objects.in_bulk([one["participant"] for one in groups])
+    participants = Participant.objects.in_bulk([group["participant"] for group in groups])
     sources = {
         part.source_id: str(part.source or "") for part in record.parts.select_related("source").defer("content")
     }
     return [
         Stored(
-            people[one["participant"]],
-            one["metric__name"] or Kind(one["kind"]).label,
-            sources[one["source"]],
-            one["rows__sum"],
-            one["added__sum"],
-            one["changed__sum"],
-            one["first_at__min"],
-            one["last_at__max"],
+            participants[group["participant"]],
+            group["metric__name"] or Kind(group["kind"]).label,
+            sources[group["source"]],
+            group["rows__sum"],
+            group["added__sum"],
+            group["changed__sum"],
+            group["first_at__min"],
+            group["last_at__max"],
         )
-        for one in groups
+        for group in groups
     ]
 
 
@@ -143,11 +143,11 @@ def undo_step(pk: int) -> Restored | None:
     if part is None:
         _finish(row)
         return None
-    mine = ImportedPart.objects.filter(pk=part.pk).select_related("participant__trial").first()
-    if mine is None:
+    last_part = ImportedPart.objects.filter(pk=part.pk).select_related("participant__trial").first()
+    if last_part is None:
         return Restored()
-    done = _take_back(mine)
-    mine.delete()
+    done = _take_back(last_part)
+    last_part.delete()
     undone = Counter(row.counts.get("undone", {}))
     undone.update(removed=done.removed, restored=done.restored, left=done.left)
     row.counts["undone"] = dict(undone)
@@ -196,12 +196,12 @@ def _hand_on(part: ImportedPart, rows: SampleTrace) -> NDArray[np.bool_]:
 
 
 def _unheld_offsets(part: ImportedPart, rows: list[OffsetTrace]) -> list[OffsetTrace]:
-    unheld = {one.starts_at: one for one in rows}
+    unheld = {row.starts_at: row for row in rows}
     for other in provenance.later_than(part):
         theirs, changed = provenance.offsets_in(other), False
-        for place, one in enumerate(theirs):
-            if (mine := unheld.pop(one.starts_at, None)) and one.known and one.before == mine.utc_offset:
-                theirs[place], changed = replace(one, known=mine.known, before=mine.before), True
+        for place, later in enumerate(theirs):
+            if (row := unheld.pop(later.starts_at, None)) and later.known and later.before == row.utc_offset:
+                theirs[place], changed = replace(later, known=row.known, before=row.before), True
         if changed:
             provenance.change(other, theirs)
     return list(unheld.values())
@@ -209,25 +209,25 @@ def _unheld_offsets(part: ImportedPart, rows: list[OffsetTrace]) -> list[OffsetT
 
 def _unheld_sessions(part: ImportedPart, rows: Sequence[SessionTrace]) -> list[Session]:
     """What each session must become: as the later imports alone, one after the other, would have left it."""
-    without: dict[str, dict[str, Any] | None] = {one.external_id: one.before for one in rows}
-    stored = {one.external_id: _after(one.before, one) for one in rows}
+    without: dict[str, dict[str, Any] | None] = {row.external_id: row.before for row in rows}
+    stored = {row.external_id: _after(row.before, row) for row in rows}
     for other in provenance.later_than(part):
         theirs, changed = provenance.sessions_in(other), False
-        for place, one in enumerate(theirs):
-            if one.external_id not in stored:
+        for place, later in enumerate(theirs):
+            if later.external_id not in stored:
                 continue
-            if one.before == stored[one.external_id]:
-                theirs[place], changed = replace(one, before=without[one.external_id]), True
-            without[one.external_id] = _after(without[one.external_id], one)
-            stored[one.external_id] = _after(stored[one.external_id], one)
+            if later.before == stored[later.external_id]:
+                theirs[place], changed = replace(later, before=without[later.external_id]), True
+            without[later.external_id] = _after(without[later.external_id], later)
+            stored[later.external_id] = _after(stored[later.external_id], later)
         if changed:
             provenance.change(other, theirs)
     kind, source = rows[0].kind, rows[0].source
-    return [Session(kind, source, name, said, without[name]) for name, said in stored.items()]
+    return [Session(kind, source, name, content, without[name]) for name, content in stored.items()]
 
 
-def _after(before: dict[str, Any] | None, one: SessionTrace) -> dict[str, Any]:
+def _after(before: dict[str, Any] | None, trace: SessionTrace) -> dict[str, Any]:
     """What is told of a session once this record of it was stored."""
-    if one.kind is Sessions.SLEEP:
-        return writing_sleep.after(before, one.own, finest_stays=one.finest_stays)
-    return one.own
+    if trace.kind is Sessions.SLEEP:
+        return writing_sleep.after(before, trace.own, finest_stays=trace.finest_stays)
+    return trace.own

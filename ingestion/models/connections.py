@@ -95,8 +95,8 @@ class Connection(models.Model):
     @classmethod
     def asking(cls) -> models.QuerySet[Connection]:
         """The connections of which `asks` is true."""
-        found = cls.objects.filter(status=cls.Status.ACTIVE, participant__status__in=TAKING_PART)
-        return found.exclude(trial__status=Trial.Status.CLOSED)
+        connections = cls.objects.filter(status=cls.Status.ACTIVE, participant__status__in=TAKING_PART)
+        return connections.exclude(trial__status=Trial.Status.CLOSED)
 
 
 class ConnectionEvent(models.Model):

@@ -69,10 +69,10 @@ class Block:
         return numbers(self.columns[name], decimal=self.decimal)
 
 
-def blocks(opener: Opener, wanted: Collection[str], *, quoted: bool = False) -> Iterator[tuple[Block, Chunk]]:
-    """The wanted columns of a CSV file, block by block, each with a Chunk that counts its rows so far.
+def blocks(opener: Opener, columns: Collection[str], *, quoted: bool = False) -> Iterator[tuple[Block, Chunk]]:
+    """These columns of a CSV file, block by block, each with a Chunk that counts its rows so far.
 
-    `opener` gives the file's bytes from the start, anew at each call. `wanted` names that the header lacks are left
+    `opener` gives the file's bytes from the start, anew at each call. Names in `columns` that the header lacks are left
     out: callers check the header before. Rows with too few or too many cells are rejected by line, blank lines
     skipped. `quoted`: cells may be quoted, as they also may where those of the header are; only then is a quotation
     mark more than a letter, for an unpaired one would swallow good rows. A file that is not separated by commas is
@@ -84,11 +84,11 @@ def blocks(opener: Opener, wanted: Collection[str], *, quoted: bool = False) -> 
         raise ForeignFile(dialect.unclear)
     decimal = "."
     if dialect.delimiter != ",":
-        numeric = [name for name in wanted if name != LABEL]
+        numeric = [name for name in columns if name != LABEL]
         with opener() as stream:
             decimal = decimal_sign(block.columns for block, _ in _read(stream, dialect, numeric, quoted=quoted))
     with opener() as stream:
-        for block, chunk in _read(stream, dialect, wanted, quoted=quoted):
+        for block, chunk in _read(stream, dialect, columns, quoted=quoted):
             block.decimal = decimal
             yield block, chunk
 
@@ -103,7 +103,7 @@ def named_blocks(opener: Opener, columns: Iterable[str], *, quoted: bool = False
 
 
 def _read(
-    stream: IO[bytes], dialect: Dialect, wanted: Collection[str], *, quoted: bool
+    stream: IO[bytes], dialect: Dialect, columns: Collection[str], *, quoted: bool
 ) -> Iterator[tuple[Block, Chunk]]:
     named = [name for name in dialect.names if name]
     if len(set(named)) != len(named):
@@ -129,7 +129,7 @@ def _read(
         ),
         convert_options=pacsv.ConvertOptions(
             column_types={name: pa.string() for name in names},
-            include_columns=[name for name in names if name in wanted],
+            include_columns=[name for name in names if name in columns],
             strings_can_be_null=False,
         ),
     )

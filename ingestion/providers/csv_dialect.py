@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from ingestion.providers.base.files import ForeignFile
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
-_SAID = re.compile(rb'"?sep=(.)"?\r?\n')
+_SEPARATOR_LINE = re.compile(rb'"?sep=(.)"?\r?\n')
 _FRACTION = r"^[+-]?\d*[{sign}]\d+$"
 # May be a thousand as well as a fraction.
 _GROUPED = r"^[+-]?[1-9]\d?\d?[.,]\d\d\d$"
@@ -42,18 +42,18 @@ class Dialect:
 def dialect_of(head: bytes) -> Dialect:
     """By a file's first line, behind a byte-order mark or a line `sep=;` of a spreadsheet if there is one."""
     text = head.removeprefix(codecs.BOM_UTF8)
-    said = _SAID.match(text)
-    if said:
-        text = text[said.end() :]
+    stated = _SEPARATOR_LINE.match(text)
+    if stated:
+        text = text[stated.end() :]
     line = text.split(b"\n", 1)[0].rstrip(b"\r")
-    signs = said.group(1).decode("latin-1") if said else "".join(DELIMITERS)
-    found = {sign: names for sign in signs if len(names := _names(line, sign)) > 1}
-    lines, quoted = 1 + bool(said), b'"' in line
-    if len(found) > 1:
-        both = " and ".join(DELIMITERS[sign] for sign in found)
+    signs = stated.group(1).decode("latin-1") if stated else "".join(DELIMITERS)
+    splits = {sign: names for sign in signs if len(names := _names(line, sign)) > 1}
+    lines, quoted = 1 + bool(stated), b'"' in line
+    if len(splits) > 1:
+        both = " and ".join(DELIMITERS[sign] for sign in splits)
         why = f"its header has {both}: which of them separates the columns cannot be told"
         return Dialect(lines=lines, unclear=why)
-    for sign, names in found.items():
+    for sign, names in splits.items():
         return Dialect(sign, names, lines, quoted)
     return Dialect(signs[0], _names(line, signs[0]), lines, quoted)
 

@@ -106,7 +106,9 @@ def zone_of_clock(
     for names in ((first.key, *WELL_KNOWN), everywhere):
         best, most = first, -1
         for zone in map(zoneinfo.ZoneInfo, names):
-            fits = sum(len(found) for (_, offset), found in days.items() if zone_offset(zone, found[0]) == offset)
+            fits = sum(
+                len(instants) for (_, offset), instants in days.items() if zone_offset(zone, instants[0]) == offset
+            )
             if fits > most:
                 best, most = zone, fits
         if most > len(syncs) * MOST:
@@ -116,15 +118,15 @@ def zone_of_clock(
 
 def departures(stated: Iterable[tuple[dt.datetime, int]], owner: zoneinfo.ZoneInfo) -> list[OffsetChange]:
     """Where a device's clock, stated in seconds east of UTC, departs from its owner's zone, and where it comes back."""
-    found: list[OffsetChange] = []
+    changes: list[OffsetChange] = []
     away: int | None = None
     for at, offset in sorted(stated):
         home = at.astimezone(owner).utcoffset()
         says = None if home is not None and home.total_seconds() == offset else offset
         if says != away:
-            found.append(OffsetChange(at, says))
+            changes.append(OffsetChange(at, says))
             away = says
-    return found
+    return changes
 
 
 def day_lengths(clock: WallClock, midnights: Times) -> tuple[Times, NDArray[np.int32]]:

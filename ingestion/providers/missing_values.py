@@ -36,7 +36,7 @@ def present(code: str, values: Values, skipped: Counter[str]) -> Mask:
         markers.append((values == 50.0, HALF))
     keep = np.ones(len(values), dtype=bool)
     for mask, reason in markers:
-        if found := int(np.count_nonzero(mask & keep)):
-            skipped[reason] += found
+        if count := int(np.count_nonzero(mask & keep)):
+            skipped[reason] += count
         keep &= ~mask
     return keep

@@ -42,8 +42,8 @@ def read_night(
     repeated hour the first pass.
     """
     asleep = sum(seconds for _, seconds in stages)
-    told = length if length is not None else dt.timedelta(seconds=asleep) if asleep else None
-    return min(_readings(zone, start, end, stages), key=lambda night: _misfit(night, stages, told))
+    stated = length if length is not None else dt.timedelta(seconds=asleep) if asleep else None
+    return min(_readings(zone, start, end, stages), key=lambda night: _misfit(night, stages, stated))
 
 
 def _readings(
@@ -76,21 +76,21 @@ def stage_starts(
     """
     if not on_the_wall:
         return tuple(round((stamp - start).total_seconds()) for stamp, _ in stages)
-    found: list[int] = []
+    starts: list[int] = []
     before = 0
     for stamp, seconds in stages:
         first, second = (round((_utc(stamp, zone, fold) - starts_at).total_seconds()) for fold in (0, 1))
         at = second if first < before <= second else first
-        found.append(at)
+        starts.append(at)
         before = max(before, at + seconds)
-    return tuple(found)
+    return tuple(starts)
 
 
 def _utc(stamp: dt.datetime, zone: zoneinfo.ZoneInfo, fold: int) -> dt.datetime:
     return stamp.replace(tzinfo=zone, fold=fold).astimezone(dt.UTC)
 
 
-def _misfit(night: Night, stages: Sequence[WallStage], told: dt.timedelta | None) -> tuple[int, dt.timedelta]:
+def _misfit(night: Night, stages: Sequence[WallStage], stated: dt.timedelta | None) -> tuple[int, dt.timedelta]:
     """How badly a reading fits: what is piled up or lies outside the night, then how far off its length is."""
     lasts = round((night.ends_at - night.starts_at).total_seconds())
     # One that ends before it begins fits never, however short: its end is in the second pass of a repeated hour.
@@ -98,7 +98,7 @@ def _misfit(night: Night, stages: Sequence[WallStage], told: dt.timedelta | None
     for at, (_, seconds) in zip(night.stages, stages, strict=True):
         wrong += max(before - at, 0) + max(at + seconds - max(lasts, before), 0)
         before = max(before, at + seconds)
-    return wrong // PILED_UP, dt.timedelta(0) if told is None else abs(night.ends_at - night.starts_at - told)
+    return wrong // PILED_UP, dt.timedelta(0) if stated is None else abs(night.ends_at - night.starts_at - stated)
 
 
 def fits(span: dt.timedelta, length: dt.timedelta | None) -> bool:

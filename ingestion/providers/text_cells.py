@@ -82,8 +82,8 @@ class _Cells:
 
     def at(self, position: Any) -> Bytes:
         """The byte at a position within each cell."""
-        found: Bytes = self.text[np.clip(self.start + position, 0, len(self.text) - 1)]
-        return found
+        bytes_there: Bytes = self.text[np.clip(self.start + position, 0, len(self.text) - 1)]
+        return bytes_there
 
     def digits(self, position: Any, count: int) -> NDArray[np.int64]:
         """A number of `count` digits at a position."""
@@ -105,11 +105,11 @@ class _Cells:
 
     def mark(self, position: Any, letters: str) -> None:
         """One of these characters must stand at a position."""
-        found = self.at(position)
+        character = self.at(position)
         self.ok &= (
-            np.isin(found, np.frombuffer(letters.encode(), dtype=np.uint8))
+            np.isin(character, np.frombuffer(letters.encode(), dtype=np.uint8))
             if len(letters) > 1
-            else found == ord(letters)
+            else character == ord(letters)
         )
 
     def within(self, numbers: NDArray[np.int64], low: int, high: int) -> NDArray[np.int64]:

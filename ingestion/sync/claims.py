@@ -64,9 +64,9 @@ def release(windows: list[SyncWindow]) -> None:
 
 def drop(windows: list[SyncWindow]) -> None:
     """Claims that may not be asked for any more: they do not count as answered."""
-    mine = held(windows)
-    mine.filter(finished_at=None).delete()
-    mine.update(state=State.DONE, again=False, claimed_at=None)
+    held_windows = held(windows)
+    held_windows.filter(finished_at=None).delete()
+    held_windows.update(state=State.DONE, again=False, claimed_at=None)
 
 
 def release_stale(now: dt.datetime) -> int:
@@ -110,18 +110,18 @@ def groups(windows: list[SyncWindow], provider: LiveProvider, points: Mapping[st
             wide.append(window)
         else:
             same.setdefault(window.data_type, []).append(window)
-    for code, mine in same.items():
+    for code, of_type in same.items():
         data_type = provider.data_types[code]
-        together = len(mine)
+        together = len(of_type)
         if data_type.fingerprinted:
             expected = points.get(code) or max(1, UNKNOWN * data_type.answer)
             together = max(1, int(FILL * data_type.answer / expected))
-        mine.sort(key=lambda window: window.starts_at)
-        found: list[list[SyncWindow]] = []
-        for window in mine:
-            if not found or found[-1][-1].ends_at != window.starts_at or len(found[-1]) == together:
-                found.append([])
-            found[-1].append(window)
-        yield from reversed(found)
+        of_type.sort(key=lambda window: window.starts_at)
+        batches: list[list[SyncWindow]] = []
+        for window in of_type:
+            if not batches or batches[-1][-1].ends_at != window.starts_at or len(batches[-1]) == together:
+                batches.append([])
+            batches[-1].append(window)
+        yield from reversed(batches)
     for window in wide:
         yield [window]

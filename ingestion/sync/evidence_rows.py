@@ -40,12 +40,12 @@ class KnownRows:
     synthetic: list[SyntheticDevice] = field(default_factory=list)
 
 
-def read_rows(people: Mapping[int, Participant], since: dt.datetime) -> dict[int, KnownRows]:
+def read_rows(participants: Mapping[int, Participant], since: dt.datetime) -> dict[int, KnownRows]:
     """What is known of these participants, by their ids: a handful of queries, whether for one or a thousand."""
     rows: dict[int, KnownRows] = defaultdict(KnownRows)
     owner: dict[int, int] = {}
-    asked = Participant.objects.filter(pk__in=people).order_by()
-    there = asked.values_list(
+    queried = Participant.objects.filter(pk__in=participants).order_by()
+    there = queried.values_list(
         "pk",
         Exists(Connection.objects.filter(participant=OuterRef("pk"))),
         Exists(SyntheticDevice.objects.filter(participant=OuterRef("pk"))),
@@ -56,12 +56,12 @@ def read_rows(people: Mapping[int, Participant], since: dt.datetime) -> dict[int
     if connected:
         theirs = Connection.objects.filter(participant__in=connected).select_related("trial")
         for connection in theirs.order_by("connected_at", "pk"):
-            connection.participant = people[connection.participant_id]
+            connection.participant = participants[connection.participant_id]
             rows[connection.participant_id].connections.append(connection)
             owner[connection.pk] = connection.participant_id
     if made_up:
         for device in SyntheticDevice.objects.filter(participant__in=made_up):
-            device.participant = people[device.participant_id]
+            device.participant = participants[device.participant_id]
             rows[device.participant_id].synthetic.append(device)
     if invited:
         for invitation in Invitation.objects.filter(participant__in=invited).order_by("created_at"):
@@ -77,8 +77,8 @@ def _read_connections(owner: Mapping[int, int], rows: Mapping[int, KnownRows], s
         rows[owner[event.connection_id]].events[event.connection_id].append(event)
     windows = SyncWindow.objects.filter(connection__in=owner, data_type__in=_heart_types(), ends_at__gt=since)
     for window in windows.order_by("starts_at"):
-        mine = rows[owner[window.connection_id]]
-        (mine.windows if window.kind == SyncWindow.Kind.READ else mine.fingerprint_checks).append(window)
+        known = rows[owner[window.connection_id]]
+        (known.windows if window.kind == SyncWindow.Kind.READ else known.fingerprint_checks).append(window)
     readings = DeviceReading.objects.filter(device__connection__in=owner, at__gte=since - READINGS_BEFORE)
     for reading in readings.select_related("device").order_by("at"):
         rows[owner[reading.device.connection_id]].readings.append(reading)
@@ -91,6 +91,6 @@ def _heart_types() -> list[str]:
     return [
         code
         for provider in live_providers.providers()
-        for code, one in provider.data_types.items()
-        if HEART_RATE.code in one.metrics
+        for code, data_type in provider.data_types.items()
+        if HEART_RATE.code in data_type.metrics
     ]

@@ -34,21 +34,21 @@ State, Status = SyncWindow.State, Connection.Status
 
 def collect(participants: Iterable[Participant], *, since: dt.datetime, now: dt.datetime) -> Mapping[int, Evidence]:
     """Evidence by participant id; see metrics.monitoring.evidence.Collector."""
-    people = {person.pk: person for person in participants}
-    rows = read_rows(people, since)
-    return {pk: _evidence(person, rows[pk], now) for pk, person in people.items()}
+    participants_by_id = {participant.pk: participant for participant in participants}
+    rows = read_rows(participants_by_id, since)
+    return {pk: _evidence(participant, rows[pk], now) for pk, participant in participants_by_id.items()}
 
 
-def _evidence(person: Participant, known: KnownRows, now: dt.datetime) -> Evidence:
-    connected = [one for one in known.connections if one.connected_at]
+def _evidence(participant: Participant, known: KnownRows, now: dt.datetime) -> Evidence:
+    connected = [connection for connection in known.connections if connection.connected_at]
     if not connected:
-        return _synthetic(person, known, now) if known.synthetic else _never(person, known)
+        return _synthetic(participant, known, now) if known.synthetic else _never(participant, known)
     # The one that serves the participant now, else the newest.
-    current = next((one for one in connected if one.status == Status.ACTIVE), connected[-1])
+    current = next((connection for connection in connected if connection.status == Status.ACTIVE), connected[-1])
     missing = _missing(current)
     access = Access.OK if current.status == Status.ACTIVE else Access.DEAD
-    spells = [spell for one in connected for spell in _spells(one, known.events[one.pk])]
-    spells += _before_all(known, min(one.connected_at for one in connected if one.connected_at))
+    spells = [spell for connection in connected for spell in _spells(connection, known.events[connection.pk])]
+    spells += _before_all(known, min(connection.connected_at for connection in connected if connection.connected_at))
     since = current.status_since
     if access is Access.OK and missing:
         access, since = Access.PARTIAL, _partial_since(current, known.events[current.pk])
@@ -70,42 +70,44 @@ def _evidence(person: Participant, known: KnownRows, now: dt.datetime) -> Eviden
     )
 
 
-def _never(person: Participant, known: KnownRows) -> Evidence:
+def _never(participant: Participant, known: KnownRows) -> Evidence:
     """Nobody has connected: invited, or somebody whose data come by files."""
     invitation = known.invitations[-1] if known.invitations else None
-    if invitation is None and person.status != Participant.Status.INVITED:
+    if invitation is None and participant.status != Participant.Status.INVITED:
         return Evidence()
-    said = facts(
+    known_facts = facts(
         invited_at=invitation.created_at if invitation else None,
         opened_at=invitation.opened_at if invitation else None,
     )
-    since = known.invitations[0].created_at if known.invitations else person.enrolled_at
-    spell = Spell(BEGINNING, END, Cause.NEVER_CONNECTED, said)
+    since = known.invitations[0].created_at if known.invitations else participant.enrolled_at
+    spell = Spell(BEGINNING, END, Cause.NEVER_CONNECTED, known_facts)
     return Evidence(access=Access.NEVER, access_since=since, spells=[spell])
 
 
 def _before_all(known: KnownRows, connected_at: dt.datetime) -> list[Spell]:
     """The time before anything was connected."""
-    invited = next((one for one in reversed(known.invitations) if one.created_at <= connected_at), None)
-    said = facts(invited_at=invited.created_at, opened_at=invited.opened_at) if invited else {}
-    return [Spell(BEGINNING, connected_at, Cause.NEVER_CONNECTED, said)]
+    invited = next(
+        (invitation for invitation in reversed(known.invitations) if invitation.created_at <= connected_at), None
+    )
+    known_facts = facts(invited_at=invited.created_at, opened_at=invited.opened_at) if invited else {}
+    return [Spell(BEGINNING, connected_at, Cause.NEVER_CONNECTED, known_facts)]
 
 
 def _spells(connection: Connection, events: Sequence[ConnectionEvent]) -> list[Spell]:
     """When access was gone: from the event that ended it to the one that renewed it."""
-    found: list[Spell] = []
+    spells: list[Spell] = []
     dead: ConnectionEvent | None = None
     for event in events:
         if event.status == Status.ACTIVE and dead:
-            found.append(_dead(dead.at, event.at, dead.reason))
+            spells.append(_dead(dead.at, event.at, dead.reason))
             dead = None
         elif event.status not in (Status.ACTIVE, Status.INVITED) and dead is None:
             dead = event
     if dead:
-        found.append(_dead(dead.at, END, dead.reason))
+        spells.append(_dead(dead.at, END, dead.reason))
     elif connection.status not in (Status.ACTIVE, Status.INVITED):
-        found.append(_dead(connection.status_since, END, connection.status_reason))
-    return found
+        spells.append(_dead(connection.status_since, END, connection.status_reason))
+    return spells
 
 
 def _dead(start: dt.datetime, end: dt.datetime, code: str) -> Spell:
@@ -117,9 +119,9 @@ def _missing(connection: Connection) -> list[str]:
     if connection.provider not in settings.LIVE_PROVIDERS:
         return []
     missing: list[str] = []
-    for one in live_providers.provider(connection.provider).data_types.values():
-        if one.scope not in connection.scopes:
-            missing += [what if isinstance(what, str) else what.value for what in one.brings]
+    for data_type in live_providers.provider(connection.provider).data_types.values():
+        if data_type.scope not in connection.scopes:
+            missing += [what if isinstance(what, str) else what.value for what in data_type.brings]
     return sorted(set(missing))
 
 
@@ -132,26 +134,28 @@ def _partial_since(connection: Connection, events: Sequence[ConnectionEvent]) ->
 def _described(known: KnownRows) -> list[tuple[int, devices.Described]]:
     """What the devices said of themselves, with their connections; last, as they are: of a silent device nothing has
     changed for long."""
-    said = [(one.device.connection_id, devices.as_read(one)) for one in known.readings]
-    return [*said, *((one.connection_id, devices.as_stored(one)) for one in known.devices)]
+    described = [(reading.device.connection_id, devices.as_read(reading)) for reading in known.readings]
+    return [*described, *((device.connection_id, devices.as_stored(device)) for device in known.devices)]
 
 
 def _readings(known: KnownRows) -> list[Reading]:
     """What the device that was worn said of itself."""
-    found = {_reading(one) for one in devices.worn_through(one for _, one in _described(known))}
-    return sorted(found, key=lambda reading: reading.at)
+    readings = {
+        _reading(described) for described in devices.worn_through(described for _, described in _described(known))
+    }
+    return sorted(readings, key=lambda reading: reading.at)
 
 
-def _reading(said: devices.Described) -> Reading:
-    at, synced = said.last_sync_at or said.at, said.last_sync_at is not None
-    return Reading(at, said.battery_percent, said.battery_status, synced, said.device)
+def _reading(described: devices.Described) -> Reading:
+    at, synced = described.last_sync_at or described.at, described.last_sync_at is not None
+    return Reading(at, described.battery_percent, described.battery_status, synced, described.device)
 
 
-def _synthetic(person: Participant, known: KnownRows, now: dt.datetime) -> Evidence:
+def _synthetic(participant: Participant, known: KnownRows, now: dt.datetime) -> Evidence:
     """A synthetic device: the stretch that was taken in is what was asked and answered."""
     pulled = [(d.pulled_from, d.pulled_until) for d in known.synthetic if d.pulled_from and d.pulled_until]
-    if not pulled and person.status == Participant.Status.INVITED:
-        return _never(person, known)
+    if not pulled and participant.status == Participant.Status.INVITED:
+        return _never(participant, known)
     begins = [begin for begin, _ in pulled]
 
     def reading_at(at: dt.datetime) -> Reading | None:
@@ -162,7 +166,7 @@ def _synthetic(person: Participant, known: KnownRows, now: dt.datetime) -> Evide
     worn, latest = _worn(known.synthetic, now), reading_at(now)
     return Evidence(
         access=Access.OK,
-        access_since=min(begins, default=person.enrolled_at),
+        access_since=min(begins, default=participant.enrolled_at),
         live=True,
         answered=[TimeInterval(min(begins), max(end for _, end in pulled))] if pulled else [],
         readings=[latest] if latest else [],

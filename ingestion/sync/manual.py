@@ -78,10 +78,10 @@ def requeue(connection: Connection, now: dt.datetime) -> int:
 def read_again(window: SyncWindow, now: dt.datetime) -> int:
     """Ask again for one stretch, whatever came of it. Returns 1. Raises NotConnected."""
     row = _locked(window.connection)
-    wanted = planning.WindowRequest(
+    request = planning.WindowRequest(
         window.data_type, window.starts_at, window.ends_at, SyncWindow.Reason.MANUAL, window.kind
     )
-    count = planning.make_all_due(row, [wanted], due_at=now)
+    count = planning.make_all_due(row, [request], due_at=now)
     _go(row)
     record(
         "connection.read_again",

@@ -46,16 +46,16 @@ def handle(delivery_id: int, *, now: dt.datetime | None = None) -> set[int]:
             delivery.save(update_fields=["handled_at", "outcome"])
             log.warning("a notice of %s is not readable: %s", delivery.provider, fault.code)
             return set()
-        found: set[int] = set()
+        connections: set[int] = set()
         count = 0
         for notice in notices:
             for connection in _connections(delivery.provider, notice):
                 if windows := _make_due(connection, notice, now):
-                    found.add(connection.pk)
+                    connections.add(connection.pk)
                     count += windows
         delivery.handled_at, delivery.outcome = now, f"{len(notices)} notices, {count} windows"
         delivery.save(update_fields=["handled_at", "outcome"])
-    return found
+    return connections
 
 
 def _connections(provider: str, notice: Notification) -> list[Connection]:

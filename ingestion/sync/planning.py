@@ -40,11 +40,11 @@ def aligned(
     """The data type's windows, on a fixed grid in UTC, that cover [start, end). `width`: of another grid."""
     width = width or data_type.window
     at = EPOCH + (start - EPOCH) // width * width
-    found = []
+    windows = []
     while at < end:
-        found.append((at, at + width))
+        windows.append((at, at + width))
         at += width
-    return found
+    return windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,24 +73,24 @@ def make_all_due(connection: Connection, requests: Collection[WindowRequest], *,
     """
     if not requests:
         return 0
-    first, last = min(one.starts_at for one in requests), max(one.starts_at for one in requests)
+    first, last = min(request.starts_at for request in requests), max(request.starts_at for request in requests)
     near = SyncWindow.objects.filter(connection=connection, starts_at__gte=first, starts_at__lte=last)
     names = ("data_type", "kind", "starts_at", "ends_at")
     known = {tuple(key): pk for pk, *key in near.values_list("pk", *names)}
-    found: dict[str, list[int]] = defaultdict(list)
+    known_by_reason: dict[str, list[int]] = defaultdict(list)
     missing = []
-    for one in requests:
-        pk = known.get((one.data_type, one.kind, one.starts_at, one.ends_at))
+    for request in requests:
+        pk = known.get((request.data_type, request.kind, request.starts_at, request.ends_at))
         if pk is not None:
-            found[one.reason].append(pk)
+            known_by_reason[request.reason].append(pk)
         else:
-            fields = {name: getattr(one, name) for name in (*names, "reason")}
+            fields = {name: getattr(request, name) for name in (*names, "reason")}
             missing.append(SyncWindow(connection=connection, due_at=due_at, **fields))
     SyncWindow.objects.bulk_create(missing, ignore_conflicts=True, batch_size=1000)
-    for reason, pks in found.items():
-        mine = SyncWindow.objects.filter(pk__in=pks)
-        mine.filter(state=State.CLAIMED).update(again=True)
-        mine.filter(Q(state=State.DONE) | Q(state=State.FAILED)).update(
+    for reason, pks in known_by_reason.items():
+        windows = SyncWindow.objects.filter(pk__in=pks)
+        windows.filter(state=State.CLAIMED).update(again=True)
+        windows.filter(Q(state=State.DONE) | Q(state=State.FAILED)).update(
             state=State.DUE,
             reason=reason,
             due_at=due_at,
@@ -100,19 +100,19 @@ def make_all_due(connection: Connection, requests: Collection[WindowRequest], *,
             finished_at=Case(When(state=State.FAILED, then=None), default=F("finished_at")),
         )
         if reason not in SyncWindow.YIELDING:
-            mine.filter(state=State.DUE, reason__in=SyncWindow.YIELDING).update(reason=reason, due_at=due_at)
+            windows.filter(state=State.DUE, reason__in=SyncWindow.YIELDING).update(reason=reason, due_at=due_at)
     return len(requests)
 
 
 def merged(spans: Iterable[Interval]) -> list[Interval]:
     """Spans that touch or overlap as one, in order."""
-    found: list[Interval] = []
+    joined: list[Interval] = []
     for start, end in sorted(spans):
-        if found and start <= found[-1][1]:
-            found[-1] = found[-1][0], max(found[-1][1], end)
+        if joined and start <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(joined[-1][1], end)
         else:
-            found.append((start, end))
-    return found
+            joined.append((start, end))
+    return joined
 
 
 def granted(connection: Connection, provider: LiveProvider) -> list[DataType]:
@@ -177,7 +177,7 @@ def plan_pass(connection: Connection, now: dt.datetime, reason: str = Reason.SCH
     # until this one tells it anew.
     stale = SyncWindow.objects.filter(connection=connection, kind=FINGERPRINT, state__in=(State.DUE, State.FAILED))
     stale.exclude(reason=Reason.HISTORY).delete()
-    unique = {(one.data_type, one.kind, one.starts_at, one.ends_at): one for one in requests}
+    unique = {(request.data_type, request.kind, request.starts_at, request.ends_at): request for request in requests}
     count = make_all_due(connection, unique.values(), due_at=now)
     connection.swept_at = now if sweep else connection.swept_at
     connection.next_due_at = next_pass(connection, now)
@@ -233,14 +233,14 @@ def _sweep_due(connection: Connection, now: dt.datetime) -> bool:
 def whole_hours(allowed: Iterable[Interval], start: dt.datetime, end: dt.datetime, now: dt.datetime) -> list[Interval]:
     """The stretches of whole hours about [start, end) to look at. An hour of which a part may not be had is not summed
     up: it is read."""
-    found = []
+    hours = []
     for begins, ends in allowed:
         first = max(_hour(start), _hour(begins + HOUR - dt.timedelta(microseconds=1)))
         # Of the hour that is going on there is nothing after now.
         last = min(_hour(end - dt.timedelta(microseconds=1)) + HOUR, _hour(now) + HOUR if ends == now else _hour(ends))
         if first < last:
-            found.append((first, last))
-    return found
+            hours.append((first, last))
+    return hours
 
 
 def plan_backfill(connection: Connection, start: dt.datetime, now: dt.datetime) -> int:

@@ -84,7 +84,7 @@ def points_in(pulls: list[Pulled], windows: list[SyncWindow]) -> list[int]:
     edges = [microseconds(window.starts_at) for window in windows] + [microseconds(windows[-1].ends_at)]
     times = [batch.time for pulled in pulls for batch in pulled.payload.samples]
     nights = [microseconds(night.ends_at) for pulled in pulls for night in pulled.payload.sleep]
-    sessions = [microseconds(one.starts_at) for pulled in pulls for one in pulled.payload.exercise]
+    sessions = [microseconds(session.starts_at) for pulled in pulls for session in pulled.payload.exercise]
     times += [np.array(nights, dtype=np.int64), np.array(sessions, dtype=np.int64)]
     counts = np.histogram(np.concatenate(times), edges)[0]
     return [int(count) for count in counts]

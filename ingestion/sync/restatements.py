@@ -47,7 +47,7 @@ def requested_intervals(connection: Connection, window: SyncWindow, now: dt.date
 def compare(connection: Connection, window: SyncWindow, sums: Mapping[dt.datetime, Sums], now: dt.datetime) -> int:
     """Remember what a look told, and make due what differs from the last time. Returns the number of windows."""
     if window.reason == SyncWindow.Reason.HISTORY:
-        return _compare_days(connection, window, {hour: text(one) for hour, one in sums.items()}, now)
+        return _compare_days(connection, window, {hour: text(hour_sums) for hour, hour_sums in sums.items()}, now)
     return _compare_hours(connection, window, sums, now)
 
 
@@ -88,8 +88,8 @@ def _compare_days(connection: Connection, window: SyncWindow, current: Hours, no
         if before == fingerprint:
             continue
         fingerprints[day] = fingerprint
-        mine = {hour for hour in _hours(day, day + DAY) if hour in current}
-        if before.startswith(OF_A_DAY) or mine - stored:
+        told_hours = {hour for hour in _hours(day, day + DAY) if hour in current}
+        if before.startswith(OF_A_DAY) or told_hours - stored:
             differing.append((day, day + DAY))
     _remember(connection, window.data_type, fingerprints)
     return _make_due(connection, window.data_type, differing, now)
@@ -149,9 +149,9 @@ def _stored_hours(connection: Connection, data_type: DataType, window: SyncWindo
 def _make_due(connection: Connection, data_type: str, spans: list[planning.Interval], now: dt.datetime) -> int:
     if not spans:
         return 0
-    wanted = live_providers.provider(connection.provider).data_types[data_type]
+    live_type = live_providers.provider(connection.provider).data_types[data_type]
     allowed = planning.collectable(connection, now)
     parts = [part for span in spans for part in planning.within(allowed, *span)]
     return planning.make_due(
-        connection, data_type, planning.windows_of(wanted, parts), reason=SyncWindow.Reason.RESTATED, due_at=now
+        connection, data_type, planning.windows_of(live_type, parts), reason=SyncWindow.Reason.RESTATED, due_at=now
     )

@@ -142,7 +142,7 @@ class _SyncRun:
         """
         if any(self.provider.data_types[code].fingerprinted for code in {window.data_type for window in windows}):
             return any(window.kind == Kind.FINGERPRINT and window.reason != Reason.HISTORY for window in windows)
-        sums = any(one.fingerprinted for one in planning.granted(self.connection, self.provider))
+        sums = any(data_type.fingerprinted for data_type in planning.granted(self.connection, self.provider))
         return not sums and any(window.ends_at > self.now for window in windows)
 
     def count_request(self) -> None:

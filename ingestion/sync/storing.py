@@ -61,7 +61,7 @@ def store_reads(state: RunState, reads: list[Read]) -> None:
 
 
 def store_sums(
-    state: RunState, window: SyncWindow, sums: Mapping[dt.datetime, Fingerprint], asked: Sequence[planning.Interval]
+    state: RunState, window: SyncWindow, sums: Mapping[dt.datetime, Fingerprint], intervals: Sequence[planning.Interval]
 ) -> None:
     """What a restatement check found, and its window's state, in one transaction: hours that changed become due."""
     with transaction.atomic():
@@ -69,19 +69,19 @@ def store_sums(
         _lock([window])
         if ours and window.state == State.CLAIMED:
             restatements.compare(state.connection, window, sums, state.now)
-            told = Pulled(Payload(), points=len(sums), requests=len(asked))
-            look = [Read([window], [((window.starts_at, window.ends_at), told)])]
-            _mark_done(look)
-            _settle(state, look)
+            pulled = Pulled(Payload(), points=len(sums), requests=len(intervals))
+            checked = [Read([window], [((window.starts_at, window.ends_at), pulled)])]
+            _mark_done(checked)
+            _settle(state, checked)
 
 
 def _lock(windows: list[SyncWindow]) -> None:
     """Hold the rows until the transaction's end; one that this run has lost is no longer `claimed` afterwards."""
     # In the order of the key: the model's own order leads over the trial, and would lock that for everybody.
-    mine = dict(claims.held(windows).order_by("pk").select_for_update().values_list("pk", "again"))
+    own_claims = dict(claims.held(windows).order_by("pk").select_for_update().values_list("pk", "again"))
     for window in windows:
-        if window.pk in mine:
-            window.again = mine[window.pk]
+        if window.pk in own_claims:
+            window.again = own_claims[window.pk]
         else:
             window.state = State.DUE
 
@@ -116,8 +116,8 @@ def _replaced(state: RunState, reads: list[Read]) -> list[Replaced]:
                 spans.setdefault(what, []).append(part)
     return [
         Replaced(state.provider.source_provider, what, start, end)
-        for what, mine in spans.items()
-        for start, end in planning.merged(mine)
+        for what, parts in spans.items()
+        for start, end in planning.merged(parts)
     ]
 
 

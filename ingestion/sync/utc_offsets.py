@@ -38,10 +38,10 @@ def changes(
     """
     zone = zoneinfo.ZoneInfo(participant.time_zone)
     known_until = microseconds(newest) if newest else 0
-    found: list[OffsetChange] = []
+    departures: list[OffsetChange] = []
 
     def change(at: int, offset: int) -> None:
-        found.append(OffsetChange(instant(at), None if offset == zone_offset(zone, at) else offset))
+        departures.append(OffsetChange(instant(at), None if offset == zone_offset(zone, at) else offset))
 
     for interval in _merged(reads):
         current: int | None = None
@@ -51,7 +51,7 @@ def changes(
                 current = offset
         if current is not None and interval.end <= known_until and current != (after := calendar.offset(interval.end)):
             change(interval.end, after)
-    return found
+    return departures
 
 
 def _merged(reads: Iterable[tuple[dt.datetime, dt.datetime, Observed]]) -> list[_ReadInterval]:

@@ -28,15 +28,15 @@ def covered_intervals(windows: Sequence[SyncWindow], described: Iterable[tuple[i
     `described`: what devices said of themselves, with the connection that they belong to.
     """
     marks: dict[int, list[Span]] = defaultdict(list)
-    for connection, one in described:
-        if one.wearable and one.last_sync_at:
-            marks[connection].append((one.at, one.last_sync_at))
-    mine: dict[int, list[SyncWindow]] = defaultdict(list)
+    for connection, description in described:
+        if description.wearable and description.last_sync_at:
+            marks[connection].append((description.at, description.last_sync_at))
+    by_connection: dict[int, list[SyncWindow]] = defaultdict(list)
     for window in windows:
         if window.finished_at is not None and window.state != State.FAILED:
-            mine[window.connection_id].append(window)
-    found = [span for connection, some in mine.items() for span in _of_connection(some, marks[connection])]
-    return _joined(found)
+            by_connection[window.connection_id].append(window)
+    spans = [span for connection, some in by_connection.items() for span in _of_connection(some, marks[connection])]
+    return _joined(spans)
 
 
 def spoilt(window: SyncWindow) -> bool:
@@ -47,7 +47,11 @@ def spoilt(window: SyncWindow) -> bool:
 def _of_connection(windows: Iterable[SyncWindow], marks: list[Span]) -> Iterable[Span]:
     reads = [window for window in windows if window.kind == Kind.READ]
     checks = [_checked_interval(window) for window in windows if window.kind == Kind.FINGERPRINT]
-    came = [(one.finished_at, min(one.ends_at, one.finished_at)) for one in reads if one.points and one.finished_at]
+    came = [
+        (window.finished_at, min(window.ends_at, window.finished_at))
+        for window in reads
+        if window.points and window.finished_at
+    ]
     uploads = _Uploads([*marks, *came])
     for window in reads:
         if not spoilt(window):
@@ -100,10 +104,10 @@ def _covered_parts(window: SyncWindow, requested_at: dt.datetime, uploads: _Uplo
 
 
 def _joined(spans: Iterable[Span]) -> list[TimeInterval]:
-    found: list[TimeInterval] = []
+    joined: list[TimeInterval] = []
     for start, end in sorted(spans):
-        if found and start <= found[-1].ends_at:
-            found[-1] = TimeInterval(found[-1].starts_at, max(found[-1].ends_at, end))
+        if joined and start <= joined[-1].ends_at:
+            joined[-1] = TimeInterval(joined[-1].starts_at, max(joined[-1].ends_at, end))
         else:
-            found.append(TimeInterval(start, end))
-    return found
+            joined.append(TimeInterval(start, end))
+    return joined

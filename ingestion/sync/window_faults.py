@@ -21,15 +21,15 @@ HELD_UP = dt.timedelta(hours=1)
 def due(windows: Sequence[SyncWindow], now: dt.datetime) -> list[TimeInterval]:
     """The times of windows that wait, not too long yet and without an error."""
     limit = now - _patience()
-    mine = [window for window in _waiting(windows) if not window.error_code and window.due_at >= limit]
-    return [TimeInterval(window.starts_at, window.ends_at) for window in mine]
+    waiting = [window for window in _waiting(windows) if not window.error_code and window.due_at >= limit]
+    return [TimeInterval(window.starts_at, window.ends_at) for window in waiting]
 
 
 def faults(windows: Sequence[SyncWindow], connection: Connection, now: dt.datetime) -> list[Fault]:
     """Windows that failed, wait after an error, or wait for too long; and a connection that nobody serves."""
     limit, busy = now - _patience(), connection.busy_until
     held = busy if busy and busy > now else None
-    found: list[Fault] = []
+    faults_found: list[Fault] = []
     for window in windows:
         waits = window.state in (State.DUE, State.CLAIMED)
         if window.error_code == AccessGone.SCOPE_MISSING:
@@ -42,19 +42,19 @@ def faults(windows: Sequence[SyncWindow], connection: Connection, now: dt.dateti
             fault = Fault(window.starts_at, window.ends_at, OVERDUE, window.due_at, again)
         else:
             continue
-        found.append(_with_neighbour(found, fault))
+        faults_found.append(_with_neighbour(faults_found, fault))
     if connection.asks and connection.next_due_at and connection.next_due_at < limit:
-        found.append(Fault(connection.next_due_at, END, OVERDUE, connection.next_due_at, None))
-    return found
+        faults_found.append(Fault(connection.next_due_at, END, OVERDUE, connection.next_due_at, None))
+    return faults_found
 
 
-def _with_neighbour(found: list[Fault], fault: Fault) -> Fault:
+def _with_neighbour(faults_found: list[Fault], fault: Fault) -> Fault:
     """Faults of one kind that touch are one: the last is taken off the list and joined."""
-    if not found or found[-1].code != fault.code or found[-1].ends_at < fault.starts_at:
+    if not faults_found or faults_found[-1].code != fault.code or faults_found[-1].ends_at < fault.starts_at:
         return fault
-    if (found[-1].next_at is None) != (fault.next_at is None):
+    if (faults_found[-1].next_at is None) != (fault.next_at is None):
         return fault
-    before = found.pop()
+    before = faults_found.pop()
     again = min(at for at in (before.next_at, fault.next_at) if at) if fault.next_at else None
     return Fault(before.starts_at, fault.ends_at, fault.code, min(before.since, fault.since), again)
 

@@ -66,28 +66,28 @@ class Comparison:
 
         Raises httpx errors.
         """
-        found: dict[str, Difference] = defaultdict(Difference)
-        allowed = [one for one in DATA_TYPES.values() if one.scope in connection.scopes]
-        metrics = [metric for one in allowed for metric in one.metrics]
+        differences: dict[str, Difference] = defaultdict(Difference)
+        allowed = [data_type for data_type in DATA_TYPES.values() if data_type.scope in connection.scopes]
+        metrics = [metric for data_type in allowed for metric in data_type.metrics]
         at = start
         while at < end:
             until = min(at + dt.timedelta(days=1), end)
             ground_truth: dict[SeriesName, Rows] = {}
-            for one in allowed:
-                if one.metrics:
-                    ground_truth |= self._ground_truth(connection, one.code, at, until)
+            for data_type in allowed:
+                if data_type.metrics:
+                    ground_truth |= self._ground_truth(connection, data_type.code, at, until)
             store = self._stored(connection, metrics, at, until)
             nothing = (np.empty(0, np.int64), np.empty(0))
             for name in ground_truth.keys() | store.keys():
-                found[name[0]] += _difference(name, ground_truth.get(name, nothing), store.get(name, nothing))
+                differences[name[0]] += _difference(name, ground_truth.get(name, nothing), store.get(name, nothing))
             at = until
-        if any(one.kind is Kind.SLEEP for one in allowed):
-            found[NIGHTS] += self._nights(connection, start, end)
-        return found
+        if any(data_type.kind is Kind.SLEEP for data_type in allowed):
+            differences[NIGHTS] += self._nights(connection, start, end)
+        return differences
 
     def _request(self, connection: Connection, name: str, start: dt.datetime, end: dt.datetime, **more: str) -> bytes:
-        asked = {"user": connection.external_user_id, "start": start.isoformat(), "end": end.isoformat(), **more}
-        return self._http.get(f"{self._address}/_sim/{name}", params=asked, timeout=120).raise_for_status().content
+        parameters = {"user": connection.external_user_id, "start": start.isoformat(), "end": end.isoformat(), **more}
+        return self._http.get(f"{self._address}/_sim/{name}", params=parameters, timeout=120).raise_for_status().content
 
     def _ground_truth(
         self, connection: Connection, code: str, start: dt.datetime, end: dt.datetime
@@ -117,14 +117,17 @@ class Comparison:
         for metric, source, time, value in rows.order_by("metric_id", "source_id", "time").iterator(20_000):
             times[metric, source].append(microseconds(time))
             values[metric, source].append(value)
-        found = {}
-        for (metric, source), mine in times.items():
-            told, code = self._sources[source], BY_ID[metric].code
+        series = {}
+        for (metric, source), instants in times.items():
+            stored_source, code = self._sources[source], BY_ID[metric].code
             if code in metrics:
                 # Which application passed it on is ours to add to the platform.
-                platform = told.platform.partition("/")[0]
-                found[code, platform, told.device_model] = (np.array(mine), np.array(values[metric, source]))
-        return found
+                platform = stored_source.platform.partition("/")[0]
+                series[code, platform, stored_source.device_model] = (
+                    np.array(instants),
+                    np.array(values[metric, source]),
+                )
+        return series
 
     def _nights(self, connection: Connection, start: dt.datetime, end: dt.datetime) -> Difference:
         ground_truth = {}
@@ -139,16 +142,21 @@ class Comparison:
         sessions = SleepSession.objects.filter(
             participant=connection.participant_id, source__in=self._sources, ends_at__gte=start, ends_at__lt=end
         )
-        store = {one.external_id: one for one in sessions}
+        store = {session.external_id: session for session in sessions}
         result = Difference(
             len(ground_truth), len(ground_truth.keys() - store.keys()), len(store.keys() - ground_truth.keys())
         )
         result.examples = [f"{NIGHTS} {name}" for name in sorted(ground_truth.keys() ^ store.keys())][:5]
         for name in ground_truth.keys() & store.keys():
-            one = store[name]
-            began = int(one.starts_at.timestamp())
-            mine = (one.starts_at, one.ends_at, [[began + at, n, stage] for at, n, stage in one.stages], one.processed)
-            if mine != ground_truth[name]:
+            session = store[name]
+            began = int(session.starts_at.timestamp())
+            stored = (
+                session.starts_at,
+                session.ends_at,
+                [[began + at, n, stage] for at, n, stage in session.stages],
+                session.processed,
+            )
+            if stored != ground_truth[name]:
                 result.wrong += 1
                 result.examples.append(f"{NIGHTS} {name} differs")
         return result

@@ -64,17 +64,17 @@ def _fate(report: Report) -> str:
 
 def _grouped(lines: Sequence[_Line]) -> list[_Line]:
     """One line a kind and fate. The name is that of its first file."""
-    found: dict[tuple[str, str], _Line] = {}
+    groups: dict[tuple[str, str], _Line] = {}
     for line in lines:
         key = line.kind, line.fate.split(", without")[0]
-        if key not in found:
-            found[key] = _Line(line.name, line.kind, key[1], 0)
-        found[key].files += 1
-        found[key].numbers.update(line.numbers)
-    for line in found.values():
+        if key not in groups:
+            groups[key] = _Line(line.name, line.kind, key[1], 0)
+        groups[key].files += 1
+        groups[key].numbers.update(line.numbers)
+    for line in groups.values():
         if rejected := line.numbers["rejected"]:
             line.fate += f", without {_rows(rejected)}"
-    return list(found.values())
+    return list(groups.values())
 
 
 def _named(line: _Line) -> str:

@@ -40,7 +40,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         findings = [*client(), *token_keys(), *public_url(), *webhook()]
         if not options["offline"] and not any(finding.wrong for finding in client()):
-            findings += asked()
+            findings += credentials()
         findings += notes()
         marks = {True: self.style.ERROR("WRONG"), False: self.style.SUCCESS("ok   "), None: "note "}
         for finding in findings:
@@ -130,7 +130,7 @@ def webhook() -> Iterator[Finding]:
         yield Finding(False, "WEBHOOK_SECRET is long enough. `google_webhooks list` tells whether Google knows it.")
 
 
-def asked() -> Iterator[Finding]:
+def credentials() -> Iterator[Finding]:
     """Whether Google takes us for who we say we are."""
     try:
         live_providers.provider(GoogleHealth.slug).refresh(NONSENSE)

@@ -35,29 +35,34 @@ class Command(BaseCommand):
         connected = Connection.objects.filter(provider=GoogleHealth.slug).exclude(external_user_id="")
         if options["trial"]:
             connected = connected.filter(trial__code=options["trial"])
-        found: dict[str, Difference] = defaultdict(Difference)
+        differences: dict[str, Difference] = defaultdict(Difference)
         with httpx.Client() as http:
             comparison = Comparison(http, settings.GOOGLE_SIMULATOR_URL)
             for connection in tqdm(connected.select_related("participant__trial"), unit="participant", disable=None):
                 try:
                     for stretch in planning.collectable(connection, now):
                         for metric, difference in comparison.compare(connection, *stretch).items():
-                            found[metric] += difference
+                            differences[metric] += difference
                 except httpx.HTTPError as error:
                     raise CommandError(f"The simulator does not answer: {type(error).__name__}.") from error
-        if self._report(connected.count(), found):
+        if self._report(connected.count(), differences):
             raise CommandError("The store differs from the simulator's truth.")
 
-    def _report(self, people: int, found: dict[str, Difference]) -> bool:
+    def _report(self, participants: int, differences: dict[str, Difference]) -> bool:
         """Print the table; returns whether anything differs."""
         total = Difference()
         line = "{:28} {:>14} {:>10} {:>10} {:>10}"
-        self.stdout.write(line.format(f"{people} participants", "rows", "missing", "extra", "wrong"))
-        for metric, one in [*sorted(found.items()), ("in all", total)]:
-            self.stdout.write(line.format(metric, *(f"{n:,}" for n in (one.rows, one.missing, one.extra, one.wrong))))
-            if one is not total:
-                total += one
-        for metric, one in sorted(found.items()):
-            for example in one.examples:
+        self.stdout.write(line.format(f"{participants} participants", "rows", "missing", "extra", "wrong"))
+        for metric, difference in [*sorted(differences.items()), ("in all", total)]:
+            self.stdout.write(
+                line.format(
+                    metric,
+                    *(f"{n:,}" for n in (difference.rows, difference.missing, difference.extra, difference.wrong)),
+                )
+            )
+            if difference is not total:
+                total += difference
+        for metric, difference in sorted(differences.items()):
+            for example in difference.examples:
                 self.stdout.write(f"  {metric}: {example}")
         return not total.none

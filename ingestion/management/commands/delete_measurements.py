@@ -59,15 +59,15 @@ class Command(BaseCommand):
 
     def _tell(self, selection: Selection) -> None:
         self.stdout.write(f"{selection.participant}, {selection.source}:")
-        for one in going(selection):
-            self.stdout.write(f"  {one.name}: {one.rows:,} rows, {one.first} to {one.last}")
+        for affected in going(selection):
+            self.stdout.write(f"  {affected.name}: {affected.rows:,} rows, {affected.first} to {affected.last}")
         if why := would_come_again(selection):
             self.stdout.write(self.style.WARNING(why))
         self.stdout.write("Nothing was changed yet: this is what --confirm deletes.")
 
     def _delete(self, selection: Selection, reason: str) -> None:
         row = delete_of_source(selection, by=None, reason=reason)
-        total = sum(one.rows for one in going(selection))
+        total = sum(affected.rows for affected in going(selection))
         with tqdm(total=total, unit="row", unit_scale=True, file=sys.stderr, desc="Deleting", disable=None) as bar:
             deletion_run(row.pk, bar.update)
         row.refresh_from_db()

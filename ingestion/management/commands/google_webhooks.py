@@ -61,30 +61,30 @@ class Command(BaseCommand):
             "endpointUri": settings.PUBLIC_URL + reverse("ingestion:webhook", args=[GoogleHealth.slug]),
             "subscriberConfigs": [
                 {
-                    "dataTypes": [one.code for one in DATA_TYPES.values() if one.announced],
+                    "dataTypes": [data_type.code for data_type in DATA_TYPES.values() if data_type.announced],
                     "subscriptionCreatePolicy": "AUTOMATIC",
                 }
             ],
             "endpointAuthorization": {"secret": settings.WEBHOOK_SECRET},
         }
-        answer = http.post(address, params={"subscriberId": name}, json=body)
-        if answer.status_code == httpx.codes.CONFLICT:
+        response = http.post(address, params={"subscriberId": name}, json=body)
+        if response.status_code == httpx.codes.CONFLICT:
             mask = "endpointUri,subscriberConfigs,endpointAuthorization"
-            answer = http.patch(f"{address}/{name}", params={"updateMask": mask}, json=body)
-        told = _json(answer)
-        if error := told.get("error"):
+            response = http.patch(f"{address}/{name}", params={"updateMask": mask}, json=body)
+        created = _json(response)
+        if error := created.get("error"):
             raise CommandError(f"Refused: {error.get('message', error)}")
         self.stdout.write(self.style.SUCCESS(f"{name} tells {body['endpointUri']} of new data."))
 
     def _list(self, http: httpx.Client, address: str, _: str) -> None:
-        found = _json(http.get(address, params={"pageSize": "1000"})).get("subscribers", [])
-        for one in found:
-            secret = "with" if one.get("endpointAuthorization", {}).get("secretSet") else "without"
-            types = sum(len(part.get("dataTypes", [])) for part in one.get("subscriberConfigs", []))
-            state = one.get("state", "of unknown state")
-            name = one["name"].rpartition("/")[2]
-            self.stdout.write(f"{name}: {state}, {one.get('endpointUri')}, {types} data types, {secret} secret")
-        if not found:
+        subscribers = _json(http.get(address, params={"pageSize": "1000"})).get("subscribers", [])
+        for subscriber in subscribers:
+            secret = "with" if subscriber.get("endpointAuthorization", {}).get("secretSet") else "without"
+            types = sum(len(part.get("dataTypes", [])) for part in subscriber.get("subscriberConfigs", []))
+            state = subscriber.get("state", "of unknown state")
+            name = subscriber["name"].rpartition("/")[2]
+            self.stdout.write(f"{name}: {state}, {subscriber.get('endpointUri')}, {types} data types, {secret} secret")
+        if not subscribers:
             self.stdout.write("No subscriber: data come with the regular passes only.")
 
     def _delete(self, http: httpx.Client, address: str, name: str) -> None:
@@ -140,14 +140,14 @@ def _read(path: Path) -> str:
         raise CommandError(f"{path} cannot be read: {error.strerror}.") from None
 
 
-def _json(answer: httpx.Response) -> dict[str, Any]:
+def _json(response: httpx.Response) -> dict[str, Any]:
     """The JSON of a success. Raises CommandError with Google's own words: they are about our project, not a person."""
     try:
-        told = answer.json()
+        content = response.json()
     except ValueError:
-        told = {}
-    if answer.is_success and isinstance(told, dict):
-        return told
-    error = told.get("error") if isinstance(told, dict) else None
+        content = {}
+    if response.is_success and isinstance(content, dict):
+        return content
+    error = content.get("error") if isinstance(content, dict) else None
     message = error.get("message") if isinstance(error, dict) else error
-    raise CommandError(f"Refused with {answer.status_code}: {message or 'no reason given'}")
+    raise CommandError(f"Refused with {response.status_code}: {message or 'no reason given'}")

@@ -83,27 +83,27 @@ class Command(BaseCommand):
         if rejected := _turned_away(reports):
             raise CommandError(rejected.strip(), returncode=TURNED_AWAY)
 
-    def _clocks(self, said: str) -> dict[str, Clock]:
+    def _clocks(self, text: str) -> dict[str, Clock]:
         try:
-            return parse_clocks(said)
+            return parse_clocks(text)
         except ValueError as error:
             raise CommandError(f"--takeout-clock: {error}.") from error
 
     def _roster(self, trial: Trial, options: dict[str, Any]) -> Roster:
-        person = options["participant"]
+        study_id = options["participant"]
         try:
             zone = zone_named(options["timezone"]) if options["timezone"] else None
         except ValueError as error:
             raise CommandError(f"--timezone: {error}") from error
-        if person is not None and not CODE.regex.match(person):  # type: ignore[union-attr]
-            raise CommandError(f"--participant: {person!r} is no study id. {CODE.message}")
-        if person is not None and options["no_enrol"] and not trial.participants.with_study_id(person).exists():
-            raise CommandError(f"--participant: {person} is not enrolled in {trial}.")
+        if study_id is not None and not CODE.regex.match(study_id):  # type: ignore[union-attr]
+            raise CommandError(f"--participant: {study_id!r} is no study id. {CODE.message}")
+        if study_id is not None and options["no_enrol"] and not trial.participants.with_study_id(study_id).exists():
+            raise CommandError(f"--participant: {study_id} is not enrolled in {trial}.")
         return Roster(
             trial,
             zone=zone,
             new_zone=lambda: self._prompt_zone(trial),
-            person=person,
+            default_study_id=study_id,
             enrol=not options["no_enrol"],
             dry=options["dry_run"],
         )
@@ -130,8 +130,8 @@ class Command(BaseCommand):
         for line in table(reports):
             self.stdout.write(line)
         for report in reports:
-            for what, found in (("rejected", report.rejected), ("skipped", report.skipped), ("noted", report.noted)):
-                for reason, count in found.most_common(8):
+            for what, reasons in (("rejected", report.rejected), ("skipped", report.skipped), ("noted", report.noted)):
+                for reason, count in reasons.most_common(8):
                     if count:
                         self.stdout.write(f"  {what} {count:,}: {reason} ({report.name})")
         self._assumptions(reports)
@@ -155,16 +155,16 @@ class Command(BaseCommand):
             self.stdout.write(f"Import numbers, to undo them by: {' '.join(numbers[:MOST_LINES])}{more}")
 
     def _assumptions(self, reports: list[Report]) -> None:
-        said: dict[str, set[str]] = {}
+        assumptions: dict[str, set[str]] = {}
         for report in reports:
             for subject, taken in report.assumptions.items():
                 if isinstance(taken, dict):
-                    for value, people in taken.items():
-                        said.setdefault(f"{subject}: {value}", set()).update(people)
+                    for value, study_ids in taken.items():
+                        assumptions.setdefault(f"{subject}: {value}", set()).update(study_ids)
                 else:
-                    said.setdefault(f"{subject}: {taken}", set())
-        for line, people in said.items():
-            self.stdout.write(f"Assumed {line}" + (f" ({_some(sorted(people))})" if people else ""))
+                    assumptions.setdefault(f"{subject}: {taken}", set())
+        for line, study_ids in assumptions.items():
+            self.stdout.write(f"Assumed {line}" + (f" ({_some(sorted(study_ids))})" if study_ids else ""))
 
 
 class _Bar:
@@ -208,11 +208,13 @@ def _turned_away(reports: list[Report]) -> str:
     can_pass = sum(report.can_pass for report in reports)
     if not rejected:
         return ""
-    said = f" {rejected:,} row{'s were' if rejected != 1 else ' was'} turned away"
+    summary = f" {rejected:,} row{'s were' if rejected != 1 else ' was'} turned away"
     if not can_pass:
-        return f"{said} for good."
+        return f"{summary} for good."
     rest = f", {rejected - can_pass:,} of them for good" if rejected != can_pass else ""
-    return f"{said}{rest}. Offer the same files again when the reasons have passed: they are read again for these rows."
+    return (
+        f"{summary}{rest}. Offer the same files again when the reasons have passed: they are read again for these rows."
+    )
 
 
 def _some(names: list[str]) -> str:

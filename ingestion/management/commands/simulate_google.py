@@ -109,14 +109,16 @@ class Command(BaseCommand):
         # One line a delivery is too much at thousands; failures are logged by the simulator itself.
         logging.getLogger("httpx").setLevel(logging.WARNING)
         # A shell starts its background jobs with Ctrl-C switched off, and supervisors stop theirs with SIGTERM.
-        before = {one: signal.signal(one, signal.default_int_handler) for one in (signal.SIGINT, signal.SIGTERM)}
+        before = {
+            number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)
+        }
         simulator.start()
         try:
             server.serve_forever(poll_interval=0.2)
         except KeyboardInterrupt:
             self.stdout.write("Stopped.")
         finally:
-            for one, handler in before.items():
-                signal.signal(one, handler)
+            for number, handler in before.items():
+                signal.signal(number, handler)
             server.server_close()
             simulator.close()

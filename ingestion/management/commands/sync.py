@@ -62,15 +62,17 @@ class Command(BaseCommand):
     def _connections(self, options: dict[str, Any]) -> QuerySet[Connection]:
         if options["participant"] and not options["trial"]:
             raise CommandError("A study id belongs to a trial: give --trial too.")
-        found = Connection.objects.select_related("trial", "participant__trial").filter(status=Connection.Status.ACTIVE)
+        connections = Connection.objects.select_related("trial", "participant__trial").filter(
+            status=Connection.Status.ACTIVE
+        )
         if options["trial"]:
-            found = found.filter(trial__code=options["trial"])
+            connections = connections.filter(trial__code=options["trial"])
         if options["participant"]:
             named = Participant.objects.filter(trial__code=options["trial"]).with_study_id(options["participant"])
-            found = found.filter(participant__in=named)
-        if not found.exists():
+            connections = connections.filter(participant__in=named)
+        if not connections.exists():
             raise CommandError("Nobody who matches is connected.")
-        return found
+        return connections
 
     def _plan(self, connection: Connection, options: dict[str, Any]) -> int:
         if not connection.asks:
@@ -95,7 +97,7 @@ class Command(BaseCommand):
                     if time.monotonic() + pause > deadline:
                         break
                     time.sleep(pause)
-                pk = min(waiting, key=lambda one: waiting[one])
+                pk = min(waiting, key=lambda key: waiting[key])
                 outcome = dispatch.serve(pk)
                 whole.add(outcome)
                 bar.total = bar.n + outcome.windows + outcome.failed + due.count()

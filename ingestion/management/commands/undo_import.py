@@ -37,10 +37,10 @@ class Command(BaseCommand):
             return
         if options["confirm"] and not options["reason"].strip():
             raise CommandError("--reason: say why, for the audit trail.")
-        found = ImportFile.objects.filter(trial=trial).in_bulk(options["imports"])
-        if unknown := [str(pk) for pk in options["imports"] if pk not in found]:
+        files = ImportFile.objects.filter(trial=trial).in_bulk(options["imports"])
+        if unknown := [str(pk) for pk in options["imports"] if pk not in files]:
             raise CommandError(f"There is no import {', '.join(unknown)} in {trial}.")
-        records = [found[pk] for pk in dict.fromkeys(options["imports"])]
+        records = [files[pk] for pk in dict.fromkeys(options["imports"])]
         try:
             for record in records:
                 check(record)
@@ -60,8 +60,8 @@ class Command(BaseCommand):
 
     def _tell(self, record: ImportFile) -> None:
         self.stdout.write(f"Import {record.pk}: {record.name}")
-        for one in stored_by(record):
-            self.stdout.write(f"  {one}")
+        for stored in stored_by(record):
+            self.stdout.write(f"  {stored}")
 
     def _undo(self, record: ImportFile, reason: str) -> None:
         undo_begin(record, reason=reason)

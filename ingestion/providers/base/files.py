@@ -99,7 +99,7 @@ class FileJob:
     `zone_of` tells the time zone of a participant label for wall-clock formats; it raises RowsRefused where rows of
     this label cannot be taken, ForeignFile where nobody has said whose file it is. `companion` tells how to open a file
     of another name in the same folder or archive, None where there is none. `clock`: of files that share one without
-    saying it, and why it is taken. `clock_told` takes what a file says of a label's clock: instants (microseconds UTC)
+    saying it, and why it is taken. `note_clock` takes what a file says of a label's clock: instants (microseconds UTC)
     and seconds east of UTC. `options` are a format's own switches. `assumptions` is filled by the reader with what the
     file does not say and it took to be so; it is stored with the import.
     """
@@ -112,7 +112,7 @@ class FileJob:
     companion: Callable[[str], Callable[[], IO[bytes]] | None] = lambda name: None
     clock: Clock = Clock.UTC
     clock_basis: str = ""
-    clock_told: Callable[[str | None, Sequence[tuple[int, int]]], object] = lambda label, syncs: None
+    note_clock: Callable[[str | None, Sequence[tuple[int, int]]], object] = lambda label, syncs: None
     options: Mapping[str, str] = field(default_factory=dict)
     assumptions: dict[str, object] = field(default_factory=dict)
 

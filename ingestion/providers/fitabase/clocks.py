@@ -27,21 +27,21 @@ def tell_clocks(job: FileJob, file_type: str) -> None:
     if opener is None:
         return
     try:
-        told = _clocks(opener, name)
+        clocks = _clocks(opener, name)
     except (ForeignFile, OSError):
         return  # it is refused where it is read itself
-    for label, syncs in told.items():
-        job.clock_told(label, syncs)
+    for label, syncs in clocks.items():
+        job.note_clock(label, syncs)
 
 
 def _clocks(opener: Callable[[], IO[bytes]], name: str) -> dict[str | None, list[tuple[int, int]]]:
     """By label: instants (microseconds UTC) and offsets (seconds east of UTC)."""
-    found: dict[str | None, list[tuple[int, int]]] = {}
+    clocks: dict[str | None, list[tuple[int, int]]] = {}
     for block, _ in table_blocks(opener, SYNCS):
         for label, rows in by_label(name, block):
             instants, offsets, ok, _ = offsets_of(rows)
-            found.setdefault(label, []).extend(zip(instants[ok].tolist(), offsets[ok].tolist(), strict=True))
-    return found
+            clocks.setdefault(label, []).extend(zip(instants[ok].tolist(), offsets[ok].tolist(), strict=True))
+    return clocks
 
 
 def offsets_of(rows: Block) -> tuple[Times, Times, Mask, Mask]:

@@ -10,8 +10,8 @@ import numpy as np
 from ingestion.providers.base.files import Chunk, FileJob
 from ingestion.providers.fitabase.reading import (
     SOURCE,
+    LabelClocks,
     Part,
-    People,
     add_present,
     day_stamps,
     good_instants,
@@ -40,11 +40,11 @@ class Daily(Table):
 
     def chunks(self, job: FileJob) -> Iterator[Chunk]:
         job.assumptions.update(self.assumed)
-        yield from read_parts(job, self, People(job, self), lambda part: self._read(job, part))
+        yield from read_parts(job, self, LabelClocks(job, self), lambda part: self._read(job, part))
 
     def _read(self, job: FileJob, part: Part) -> None:
         local, usable = day_stamps(part, self.columns[0])
-        told: dict[str, Values] = {}
+        totals: dict[str, Values] = {}
         for metric, (columns, _) in self.values.items():
             if not set(columns) <= set(part.block.columns):
                 continue
@@ -52,11 +52,11 @@ class Daily(Table):
             for column in columns:
                 value, usable = self._numbers(part, column, usable)
                 total = total + value
-            told[metric] = total
+            totals[metric] = total
         time, seconds = day_lengths(part.clock, local[usable])
         lines = part.lines[usable]
         timely = good_instants(part, time, lines, job)
-        for metric, values in told.items():
+        for metric, values in totals.items():
             columns, factor = self.values[metric]
             days = SampleBatch(metric, SOURCE, time[timely], values[usable][timely], seconds[timely])
             add_present(part, days, lines[timely], job, factor=factor, may_lack=columns[0] in self.optional)
@@ -66,8 +66,8 @@ class Daily(Table):
             return good_numbers(part, column, usable)
         values, ok, ranged = middles(part.block.columns[column], decimal=part.block.decimal)
         part.chunk.reject(part.lines[usable & ~ok], f"{column} is not a number")
-        if found := int(np.count_nonzero(usable & ranged)):
-            part.chunk.noted[f"{column} {RANGE}"] += found
+        if count := int(np.count_nonzero(usable & ranged)):
+            part.chunk.noted[f"{column} {RANGE}"] += count
         return values, usable & ok
 
 
@@ -84,13 +84,13 @@ def day(
 ) -> Daily:
     """A kind of file with a column a metric: `values` and `optional` map columns to metrics."""
     more = optional or {}
-    told = {metric: ((column,), (factors or {}).get(column, 1.0)) for column, metric in {**values, **more}.items()}
+    metrics = {metric: ((column,), (factors or {}).get(column, 1.0)) for column, metric in {**values, **more}.items()}
     return Daily(
         code=code,
         columns=(stamp, *values),
         optional=tuple(more),
         without=without,
-        values=told,
+        values=metrics,
         assumed=assumed,
         ranges=ranges,
     )

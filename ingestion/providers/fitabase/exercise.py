@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ingestion.providers.base.files import Chunk, FileJob
-from ingestion.providers.fitabase.reading import SOURCE, Part, People, day_stamps, good_instants, read_parts
+from ingestion.providers.fitabase.reading import SOURCE, LabelClocks, Part, day_stamps, good_instants, read_parts
 from ingestion.providers.fitabase.tables import Table
 from ingestion.providers.text_cells import Mask
 from metrics.batch import MICROSECOND, ExerciseRecord, Times, instant
@@ -29,7 +29,7 @@ class ActivityLogs(Table):
 
     def chunks(self, job: FileJob) -> Iterator[Chunk]:
         job.assumptions["unit of Distance"] = "kilometres (the file does not say; it is a setting of the project)"
-        yield from read_parts(job, self, People(job, self), lambda part: self._read(job, part))
+        yield from read_parts(job, self, LabelClocks(job, self), lambda part: self._read(job, part))
 
     def _read(self, job: FileJob, part: Part) -> None:
         local, usable = _starts(part)
@@ -42,7 +42,7 @@ class ActivityLogs(Table):
         numbers = {name: part.block.numbers(name)[0] for name in NUMBERS if name in part.block.columns}
         words = part.block.columns["Activity"].to_pylist()
         for row, at in zip(rows[timely], time[timely], strict=True):
-            told = {name: None if np.isnan(column[row]) else float(column[row]) for name, column in numbers.items()}
+            measured = {name: None if np.isnan(column[row]) else float(column[row]) for name, column in numbers.items()}
             name, starts_at = words[row].strip(), instant(at)
             written = instant(local[row]).replace(tzinfo=None).isoformat()
             part.chunk.payload(part.label).exercise.append(
@@ -54,10 +54,10 @@ class ActivityLogs(Table):
                     activity=name.lower().replace(" ", "_")[:80],
                     name=name[:120],
                     # A distance or heart rate of zero is one that was not measured.
-                    distance_m=(told.get("Distance") or 0) * 1000 or None,
-                    energy_kcal=told.get("Calories"),
-                    steps=None if told.get("Steps") is None else round(told["Steps"] or 0),
-                    mean_heart_rate=told.get("AverageHeartRate") or None,
+                    distance_m=(measured.get("Distance") or 0) * 1000 or None,
+                    energy_kcal=measured.get("Calories"),
+                    steps=None if measured.get("Steps") is None else round(measured["Steps"] or 0),
+                    mean_heart_rate=measured.get("AverageHeartRate") or None,
                 )
             )
 
@@ -74,8 +74,8 @@ def _of_day(text: str) -> int:
     """Seconds since midnight; -1 for what is no time of day."""
     for form in ("%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p"):
         try:
-            found = dt.datetime.strptime(text.strip(), form)  # noqa: DTZ007  a time of day has no zone
+            time_of_day = dt.datetime.strptime(text.strip(), form)  # noqa: DTZ007  a time of day has no zone
         except ValueError:
             continue
-        return found.hour * 3600 + found.minute * 60 + found.second
+        return time_of_day.hour * 3600 + time_of_day.minute * 60 + time_of_day.second
     return -1

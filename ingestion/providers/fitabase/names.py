@@ -44,8 +44,8 @@ def left_out(name: str) -> NotRead | None:
     if not _CSV.search(name):
         return None
     for kind, reason in _NOT_KEPT:
-        if found := kind.search(base(name)):
-            return NotRead(f"fitabase.{found[2]}", reason)
+        if match := kind.search(base(name)):
+            return NotRead(f"fitabase.{match[2]}", reason)
     return None
 
 
@@ -54,10 +54,10 @@ def label_of(name: str) -> str | None:
 
     Split from the right: a participant's name may hold an underscore itself. None where the name is no such.
     """
-    found = _DATED.match(base(name))
-    if not found:
+    match = _DATED.match(base(name))
+    if not match:
         return None
-    stem = found["stem"]
+    stem = match["stem"]
     two = _TWO_WORDS.search(stem)
     label = stem[: two.start()] if two else stem.rpartition("_")[0]
     return label or None

@@ -40,7 +40,7 @@ class Part:
         return self.block.lines
 
 
-class People:
+class LabelClocks:
     """Clocks by participant label, made at first use and kept through the file."""
 
     def __init__(self, job: FileJob, table: Table, *, whole_hours: bool = False) -> None:
@@ -69,17 +69,17 @@ class People:
             clock.noted = Counter()
 
 
-def read_parts(job: FileJob, table: Table, people: People, read: Callable[[Part], None]) -> Iterator[Chunk]:
+def read_parts(job: FileJob, table: Table, clocks: LabelClocks, read: Callable[[Part], None]) -> Iterator[Chunk]:
     """The file block by block: each participant's rows are given to `read`; those of refused ones are rejected here."""
     for block, chunk in table_blocks(job.open, table):
         for label, rows in by_label(job.name, block):
             try:
-                clock = people.clock(label)
+                clock = clocks.clock(label)
             except RowsRefused as refusal:
                 chunk.reject(rows.lines, str(refusal))
                 continue
             read(Part(label, clock, rows, chunk))
-        people.take_notes(chunk)
+        clocks.take_notes(chunk)
         yield chunk
 
 
@@ -133,19 +133,19 @@ def add_present(
     `may_lack`: empty cells are usual and nothing to be counted.
     """
     if may_lack:
-        told = ~np.isnan(batch.value)
-        batch, lines = _rows(batch, told), lines[told]
+        filled = ~np.isnan(batch.value)
+        batch, lines = _rows(batch, filled), lines[filled]
     there = present(batch.metric, batch.value, part.chunk.skipped)
     batch = _rows(batch, there)
     batch.value = batch.value * factor
     add_samples(part, batch, lines[there], job)
 
 
-def _rows(batch: SampleBatch, wanted: Mask) -> SampleBatch:
-    if wanted.all():
+def _rows(batch: SampleBatch, kept: Mask) -> SampleBatch:
+    if kept.all():
         return batch
-    seconds = None if batch.seconds is None else batch.seconds[wanted]
-    return SampleBatch(batch.metric, batch.source, batch.time[wanted], batch.value[wanted], seconds)
+    seconds = None if batch.seconds is None else batch.seconds[kept]
+    return SampleBatch(batch.metric, batch.source, batch.time[kept], batch.value[kept], seconds)
 
 
 def _reject(part: Part, refusals: NDArray[np.int8], lines: NDArray[np.int64]) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 from ingestion.providers.base.files import Chunk, FileJob
 from ingestion.providers.fitabase.reading import (
     SOURCE,
+    LabelClocks,
     Part,
-    People,
     add_present,
     good_instants,
     good_numbers,
@@ -47,8 +47,8 @@ class Samples(Table):
     source: SourceKey = SOURCE
 
     def chunks(self, job: FileJob) -> Iterator[Chunk]:
-        people = People(job, self, whole_hours=self.seconds == HOUR)
-        yield from read_parts(job, self, people, lambda part: self._read(job, part))
+        clocks = LabelClocks(job, self, whole_hours=self.seconds == HOUR)
+        yield from read_parts(job, self, clocks, lambda part: self._read(job, part))
 
     def _read(self, job: FileJob, part: Part) -> None:
         local, dated = stamps(part, self.columns[0])
@@ -82,8 +82,8 @@ class Wide(Table):
     metric: str
 
     def chunks(self, job: FileJob) -> Iterator[Chunk]:
-        people = People(job, self, whole_hours=True)
-        yield from read_parts(job, self, people, lambda part: self._read(job, part))
+        clocks = LabelClocks(job, self, whole_hours=True)
+        yield from read_parts(job, self, clocks, lambda part: self._read(job, part))
 
     def _read(self, job: FileJob, part: Part) -> None:
         local, usable = stamps(part, self.columns[0])

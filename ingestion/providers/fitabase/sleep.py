@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingestion.providers.base.files import Chunk, FileJob
-from ingestion.providers.fitabase.reading import SOURCE, Part, People, good_instants, read_parts, stamps
+from ingestion.providers.fitabase.reading import SOURCE, LabelClocks, Part, good_instants, read_parts, stamps
 from ingestion.providers.fitabase.sleep_logs import Log, logs_beside
 from ingestion.providers.fitabase.tables import Table
 from ingestion.providers.night_clock import read_night
@@ -42,14 +42,14 @@ class Episodes(Table):
     log_type: str
 
     def chunks(self, job: FileJob) -> Iterator[Chunk]:
-        people = People(job, self)
+        clocks = LabelClocks(job, self)
         episodes: dict[tuple[str | None, str], Rows] = {}
-        yield from read_parts(job, self, people, lambda part: self._collect(job, part, episodes))
+        yield from read_parts(job, self, clocks, lambda part: self._collect(job, part, episodes))
         logs = logs_beside(job, self.file_type, self.log_type)
         while episodes:
             nights = Chunk(position=job.size)
             for key in list(episodes)[:NIGHTS]:
-                zone = people.clock(key[0]).zone
+                zone = clocks.clock(key[0]).zone
                 record = self._episode(key[1], episodes.pop(key), zone, logs.get(key), nights)
                 nights.payload(key[0]).sleep.append(record)
             yield nights
@@ -68,16 +68,16 @@ class Episodes(Table):
         written, time = local[usable][timely], time[timely]
         levels, codes = levels[usable][timely], codes[usable][timely]
         for code in np.unique(codes):
-            mine = codes == code
-            rows = (written[mine], time[mine], levels[mine])
+            chosen = codes == code
+            rows = (written[chosen], time[chosen], levels[chosen])
             episodes.setdefault((part.label, log_ids[int(code)]), []).append(rows)
 
     def _levels(self, part: Part, column: str) -> tuple[NDArray[np.int8], Mask]:
         """Each row's place in `levels`, and the rows that have one."""
         codes, words = labels(part.block.columns[column])
         places = {word: place for place, word in enumerate(self.levels)}
-        found = np.array([places.get(word.casefold().removesuffix(".0"), -1) for word in words], dtype=np.int8)
-        return found[codes], found[codes] >= 0
+        level = np.array([places.get(word.casefold().removesuffix(".0"), -1) for word in words], dtype=np.int8)
+        return level[codes], level[codes] >= 0
 
     def _stage(self, place: int) -> str:
         return list(self.levels.values())[place]
@@ -87,8 +87,8 @@ class Episodes(Table):
         written, time, levels = (np.concatenate(column) for column in zip(*rows, strict=True))
         is_main = log.is_main if log else None
         if len(np.unique(written - time)) > 1 and np.count_nonzero(np.diff(written) < 0) <= 1:
-            found = self._over_a_change(log_id, written, levels, zone, log, chunk)
-            return replace(found, is_main=is_main)
+            episode = self._over_a_change(log_id, written, levels, zone, log, chunk)
+            return replace(episode, is_main=is_main)
         order = np.argsort(time, kind="stable")
         order = order[np.append(np.diff(time[order]) > 0, True)]
         chunk.skip(TWICE, len(time) - len(order))

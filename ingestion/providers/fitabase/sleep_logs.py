@@ -11,14 +11,14 @@ import numpy as np
 from ingestion.providers.base.files import Chunk, FileJob
 from ingestion.providers.csv_columns import Block
 from ingestion.providers.fitabase.names import base, beside
-from ingestion.providers.fitabase.reading import SOURCE, Part, People, good_instants, read_parts, stamps
+from ingestion.providers.fitabase.reading import SOURCE, LabelClocks, Part, good_instants, read_parts, stamps
 from ingestion.providers.fitabase.tables import Table, by_label, table_blocks
 from ingestion.providers.text_cells import labels
 from metrics.batch import SleepRecord, SleepTotals, Values, instant
 
 LONGEST = dt.timedelta(days=2)
 COLUMNS = ("LogId", "StartTime", "Duration")
-SAID = {"true": True, "false": False, "1": True, "0": False}
+YES_OR_NO = {"true": True, "false": False, "1": True, "0": False}
 # Minutes of a log, of its stages and of the classic levels, by the columns of either file.
 MINUTES = {
     "asleep": ("MinutesAsleep",),
@@ -47,7 +47,7 @@ class SleepLogs(Table):
     optional: tuple[str, ...] = _MORE
 
     def chunks(self, job: FileJob) -> Iterator[Chunk]:
-        yield from read_parts(job, self, People(job, self), lambda part: self._read(job, part))
+        yield from read_parts(job, self, LabelClocks(job, self), lambda part: self._read(job, part))
 
     def _read(self, job: FileJob, part: Part) -> None:
         local, usable = stamps(part, "StartTime")
@@ -64,7 +64,7 @@ class SleepLogs(Table):
         for row, at in zip(rows[timely], time[timely], strict=True):
             starts_at = instant(at)
             ends_at = starts_at + dt.timedelta(milliseconds=float(length[row]))
-            totals = _totals({name: told[row] for name, told in minutes.items()}, ends_at - starts_at)
+            totals = _totals({name: column[row] for name, column in minutes.items()}, ends_at - starts_at)
             part.chunk.payload(part.label).sleep.append(
                 SleepRecord(
                     SOURCE,
@@ -80,37 +80,37 @@ class SleepLogs(Table):
 
 def _minutes(block: Block) -> dict[str, Values]:
     """Minutes by what they are of, NaN where nothing is told: of several columns the first that tells."""
-    found: dict[str, Values] = {}
+    minutes: dict[str, Values] = {}
     for name, columns in MINUTES.items():
-        told = np.full(len(block), np.nan)
+        values = np.full(len(block), np.nan)
         for column in columns:
             if column in block.columns:
-                told = np.where(np.isnan(told), block.numbers(column)[0], told)
-        found[name] = told
-    return found
+                values = np.where(np.isnan(values), block.numbers(column)[0], values)
+        minutes[name] = values
+    return minutes
 
 
 def _mains(block: Block) -> list[bool | None]:
     if "IsMainSleep" not in block.columns:
         return [None] * len(block)
-    return [SAID.get(cell.strip().casefold()) for cell in block.columns["IsMainSleep"].to_pylist()]
+    return [YES_OR_NO.get(cell.strip().casefold()) for cell in block.columns["IsMainSleep"].to_pylist()]
 
 
 def _totals(minutes: dict[str, float], length: dt.timedelta) -> SleepTotals | None:
     """Nothing where sleep is not told, or is no part of the night."""
-    told = {name: round(value) for name, value in minutes.items() if not np.isnan(value)}
-    if "asleep" not in told or not 0 <= told["asleep"] * 60 <= length.total_seconds() + 60:
+    totals = {name: round(value) for name, value in minutes.items() if not np.isnan(value)}
+    if "asleep" not in totals or not 0 <= totals["asleep"] * 60 <= length.total_seconds() + 60:
         return None
-    return SleepTotals(**told)
+    return SleepTotals(**totals)
 
 
 def logs_beside(job: FileJob, file_type: str, log_type: str) -> dict[tuple[str | None, str], Log]:
     """What the file of whole logs beside a file of their rows tells, by participant label and log id."""
     name = beside(job.name, file_type, log_type)
     opener = job.companion(name) if name != base(job.name) else None
-    found: dict[tuple[str | None, str], Log] = {}
+    logs: dict[tuple[str | None, str], Log] = {}
     if opener is None:
-        return found
+        return logs
     table = SleepLogs(code=f"fitabase.{log_type}")
     for block, _ in table_blocks(opener, table):
         for label, rows in by_label(name, block):
@@ -118,6 +118,6 @@ def logs_beside(job: FileJob, file_type: str, log_type: str) -> dict[tuple[str |
                 return {}
             lengths, main = rows.numbers("Duration")[0], _mains(rows)
             for place, log_id in enumerate(rows.columns["LogId"].to_pylist()):
-                told = None if np.isnan(lengths[place]) else dt.timedelta(milliseconds=float(lengths[place]))
-                found[label, log_id.strip()] = Log(told, main[place])
-    return found
+                log_length = None if np.isnan(lengths[place]) else dt.timedelta(milliseconds=float(lengths[place]))
+                logs[label, log_id.strip()] = Log(log_length, main[place])
+    return logs

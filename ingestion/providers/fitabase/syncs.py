@@ -13,7 +13,7 @@ import numpy as np
 
 from ingestion.providers.base.files import Chunk, FileJob
 from ingestion.providers.fitabase.clocks import SYNCS, offsets_of
-from ingestion.providers.fitabase.reading import DATE_TIME, Part, People, read_parts
+from ingestion.providers.fitabase.reading import DATE_TIME, LabelClocks, Part, read_parts
 from ingestion.providers.fitabase.tables import Table
 from metrics.local_time import LocalCalendar
 
@@ -26,7 +26,7 @@ class SyncEvents(Table):
     columns: tuple[str, ...] = SYNCS.columns
 
     def chunks(self, job: FileJob) -> Iterator[Chunk]:
-        yield from read_parts(job, self, People(job, self), _check)
+        yield from read_parts(job, self, LabelClocks(job, self), _check)
 
 
 def _check(part: Part) -> None:

@@ -61,6 +61,6 @@ def by_label(name: str, block: Block) -> Iterator[tuple[str | None, Block]]:
     if LABEL not in block.columns:
         yield label_of(name), block
         return
-    codes, found = labels(block.columns[LABEL])
-    for code, label in enumerate(found):
+    codes, names = labels(block.columns[LABEL])
+    for code, label in enumerate(names):
         yield label, block.where(codes == code)

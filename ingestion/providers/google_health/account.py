@@ -63,52 +63,52 @@ _DEVICES = ListDecoder("pairedDevices", _Device)
 
 
 def _resource(body: bytes, decoder: msgspec.json.Decoder[R]) -> R:
-    found = decoded(decoder, body)
-    if found.error:
+    resource = decoded(decoder, body)
+    if resource.error:
         raise BrokenResponse("error_in_body")
-    return found
+    return resource
 
 
 def identity(body: bytes) -> Identity:
-    found = _resource(body, _IDENTITY)
-    if not found.healthUserId:
+    resource = _resource(body, _IDENTITY)
+    if not resource.healthUserId:
         raise BrokenResponse("unexpected_shape")
-    return Identity(found.healthUserId, found.legacyUserId or None)
+    return Identity(resource.healthUserId, resource.legacyUserId or None)
 
 
 def settings(body: bytes) -> AccountSettings:
-    found = _resource(body, _SETTINGS)
-    if not (found.name or found.timeZone or found.utcOffset):
+    resource = _resource(body, _SETTINGS)
+    if not (resource.name or resource.timeZone or resource.utcOffset):
         raise BrokenResponse("unexpected_shape")
-    east = offset(found.utcOffset)
-    return AccountSettings(found.timeZone or None, None if east == NO_OFFSET else east)
+    east = offset(resource.utcOffset)
+    return AccountSettings(resource.timeZone or None, None if east == NO_OFFSET else east)
 
 
 def devices(body: bytes) -> Listed[DeviceState]:
     """The devices of one page."""
     listed = _DEVICES.read(body)
     refuse_whole(len(listed.records), listed.unreadable)
-    return Listed([_device(one) for one in listed.records], listed.token, listed.unreadable)
+    return Listed([_device(device) for device in listed.records], listed.token, listed.unreadable)
 
 
-def _device(told: _Device) -> DeviceState:
-    status = specified(told.batteryStatus)
-    percent = told.batteryLevel if told.batteryLevel is not None and 0 <= told.batteryLevel <= 100 else None
+def _device(device: _Device) -> DeviceState:
+    status = specified(device.batteryStatus)
+    percent = device.batteryLevel if device.batteryLevel is not None and 0 <= device.batteryLevel <= 100 else None
     if percent is None and status == "Empty":
         percent = 0  # proto3 leaves zeros out
     return DeviceState(
-        external_id=(named(told.name) or told.deviceVersion)[:MAX_ID],
-        model=specified(told.deviceVersion)[:MAX_MODEL],
-        kind=_kind(told),
+        external_id=(named(device.name) or device.deviceVersion)[:MAX_ID],
+        model=specified(device.deviceVersion)[:MAX_MODEL],
+        kind=_kind(device),
         battery_percent=None if percent is None else round(percent),
         battery_status=status[:MAX_STATUS],
-        last_sync_at=told.lastSyncTime,
+        last_sync_at=device.lastSyncTime,
     )
 
 
-def _kind(told: _Device) -> DeviceKind:
-    if told.deviceVersion == PHONE:
+def _kind(device: _Device) -> DeviceKind:
+    if device.deviceVersion == PHONE:
         return DeviceKind.OTHER
-    if known := KINDS.get(told.deviceType):
+    if known := KINDS.get(device.deviceType):
         return known
-    return DeviceKind.TRACKER if ON_THE_BODY & set(told.features) else DeviceKind.UNKNOWN
+    return DeviceKind.TRACKER if ON_THE_BODY & set(device.features) else DeviceKind.UNKNOWN

@@ -27,23 +27,23 @@ def assemble(data_type: GoogleType, pages: Sequence[Page], calendar: LocalCalend
     Of points of one source at one time the highest counts, whatever the order of the answer, unless the type is
     summed. Daily values are dated to the first instant of their day by `calendar`.
     """
-    result = Pulled(Payload(), points=sum(one.count for one in pages), unreadable=left_out(pages))
-    pages = [one for one in pages if one.count]
+    result = Pulled(Payload(), points=sum(page.count for page in pages), unreadable=left_out(pages))
+    pages = [page for page in pages if page.count]
     if not pages:
         return result
     codes, sources = _one_coding(pages)
-    time = np.concatenate([one.time for one in pages])
-    seconds = _joined([one.seconds for one in pages])
-    result.offsets = offset_changes(time, np.concatenate([one.offset for one in pages]))
+    time = np.concatenate([page.time for page in pages])
+    seconds = _joined([page.seconds for page in pages])
+    result.offsets = offset_changes(time, np.concatenate([page.offset for page in pages]))
     if data_type.kind is Kind.DAILY:
         time, seconds = day_spans(time, calendar)
     elif data_type.seconds is not None:
         seconds = np.full(len(time), data_type.seconds, dtype=np.int32)
     for index, member in enumerate(data_type.members):
-        value = np.concatenate([one.values[index] for one in pages])
-        wanted = _wanted(member, value, result.skipped)
+        value = np.concatenate([page.values[index] for page in pages])
+        kept = _kept(member, value, result.skipped)
         for code, source in enumerate(sources):
-            chosen = np.flatnonzero(wanted & (codes == code))
+            chosen = np.flatnonzero(kept & (codes == code))
             if len(chosen):
                 columns = _ascending(time[chosen], value[chosen], None if seconds is None else seconds[chosen])
                 batch = SampleBatch(member.metric, source, columns[0], columns[1] / member.divisor, columns[2])
@@ -70,19 +70,19 @@ def _one_coding(pages: Sequence[Page]) -> tuple[NDArray[np.int32], list[SourceKe
     """The pages' source codes as codes into one list of distinct sources."""
     known: dict[SourceKey, int] = {}
     parts = []
-    for one in pages:
-        mine = np.array([known.setdefault(source, len(known)) for source in one.sources], dtype=np.int32)
-        parts.append(mine[one.codes])
+    for page in pages:
+        page_codes = np.array([known.setdefault(source, len(known)) for source in page.sources], dtype=np.int32)
+        parts.append(page_codes[page.codes])
     return np.concatenate(parts), list(known)
 
 
-def _wanted(member: Member, value: Values, skipped: Counter[str]) -> NDArray[np.bool_]:
+def _kept(member: Member, value: Values, skipped: Counter[str]) -> NDArray[np.bool_]:
     """Which values to keep; counts the others."""
     there = present(member.metric, value, skipped)
     if member.absent is None and not member.minus:
         unfit = there & (value < 0)
-        if found := int(np.count_nonzero(unfit)):
-            skipped[NOT_COMPUTED] += found
+        if count := int(np.count_nonzero(unfit)):
+            skipped[NOT_COMPUTED] += count
         there &= ~unfit
     return there
 
@@ -112,8 +112,8 @@ def day_spans(days: Times, calendar: LocalCalendar) -> tuple[Times, Seconds]:
 
 def offset_changes(time: Times, offset: NDArray[np.int32]) -> list[tuple[int, int]]:
     """(microseconds UTC, seconds east of UTC) of the first point that tells an offset and wherever it changes."""
-    told = offset != NO_OFFSET
-    time, offset = time[told], offset[told]
+    stated = offset != NO_OFFSET
+    time, offset = time[stated], offset[stated]
     if not len(time):
         return []
     order = np.lexsort((offset, time))

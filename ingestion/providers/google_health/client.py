@@ -126,15 +126,15 @@ class GoogleHealth:
         return account.settings(self._get(access_token, "settings", Cost()))
 
     def devices(self, access_token: str) -> list[DeviceState]:
-        found: list[DeviceState] = []
+        devices: list[DeviceState] = []
         parameters = {"pageSize": str(MAX_DEVICES)}
         seen = {""}
         while True:
             page = account.devices(self._get(access_token, "pairedDevices", Cost(), parameters))
-            found += page.records
+            devices += page.records
             _say(page.unreadable, "devices")
             if not page.token:
-                return found
+                return devices
             if page.token in seen:
                 raise BrokenResponse("endless_pages")
             seen.add(page.token)
@@ -152,92 +152,92 @@ class GoogleHealth:
         return NoticeOrigin.GENUINE if genuine else NoticeOrigin.FORGED
 
     def notifications(self, body: bytes) -> list[Notification]:
-        found = webhooks.received(body)
-        if not found.notifications and found.malformed:
+        received = webhooks.received(body)
+        if not received.notifications and received.malformed:
             raise BrokenResponse("malformed_notice")
-        return found.notifications
+        return received.notifications
 
     # --- data ---
 
     def pull(
         self, access_token: str, data_type: str, start: dt.datetime, end: dt.datetime, calendar: LocalCalendar
     ) -> Pulled:
-        wanted, cost = DATA_TYPES[data_type], Cost()
-        if wanted.kind is Kind.ROLLUP:
-            found = self._minutes(access_token, wanted, start, end, calendar, cost)
+        google_type, cost = DATA_TYPES[data_type], Cost()
+        if google_type.kind is Kind.ROLLUP:
+            pulled = self._minutes(access_token, google_type, start, end, calendar, cost)
         else:
-            span = span_of(wanted, start, end, calendar)
-            ask = partial(self._list, access_token, wanted, cost)
-            full, origin = page_size(wanted, self._config), self._config.origin
-            if wanted.kind is Kind.SLEEP:
-                nights = all_pages(span, lambda part, token: sleep_page(ask(part, token), origin), full)
-                found = assemble_sleep(nights)
-            elif wanted.kind is Kind.SESSION:
-                sessions = all_pages(span, lambda part, token: exercise_page(ask(part, token), origin), full)
-                found = assemble_exercise(sessions, start, end)
+            span = span_of(google_type, start, end, calendar)
+            list_page = partial(self._list, access_token, google_type, cost)
+            full, origin = page_size(google_type, self._config), self._config.origin
+            if google_type.kind is Kind.SLEEP:
+                nights = all_pages(span, lambda part, token: sleep_page(list_page(part, token), origin), full)
+                pulled = assemble_sleep(nights)
+            elif google_type.kind is Kind.SESSION:
+                sessions = all_pages(span, lambda part, token: exercise_page(list_page(part, token), origin), full)
+                pulled = assemble_exercise(sessions, start, end)
             else:
-                pages = all_pages(span, lambda part, token: page(wanted, ask(part, token), origin), full)
-                found = assemble(wanted, pages, calendar)
-        found.requests, found.bytes, found.wire_bytes = cost.requests, cost.bytes, cost.wire_bytes
-        return found
+                pages = all_pages(span, lambda part, token: page(google_type, list_page(part, token), origin), full)
+                pulled = assemble(google_type, pages, calendar)
+        pulled.requests, pulled.bytes, pulled.wire_bytes = cost.requests, cost.bytes, cost.wire_bytes
+        return pulled
 
     def fingerprints(
         self, access_token: str, data_type: str, start: dt.datetime, end: dt.datetime
     ) -> dict[dt.datetime, Fingerprint]:
         """Raises ValueError for a type that is not fingerprinted."""
-        wanted = DATA_TYPES[data_type]
+        google_type = DATA_TYPES[data_type]
         hours = whole_windows(start, end, HOUR, outward=True)
-        return fingerprints(wanted, self._rollups(access_token, wanted, *hours, HOUR, Cost()))
+        return fingerprints(google_type, self._rollups(access_token, google_type, *hours, HOUR, Cost()))
 
     def _minutes(
         self,
         access_token: str,
-        wanted: GoogleType,
+        google_type: GoogleType,
         start: dt.datetime,
         end: dt.datetime,
         calendar: LocalCalendar,
         cost: Cost,
     ) -> Pulled:
         """A type that cannot be listed, by the vendor's own sums. A part of a window at the end is left for later."""
-        seconds = wanted.seconds or HOUR
+        seconds = google_type.seconds or HOUR
         windows = whole_windows(start, end, seconds, outward=False)
         pages = [
-            as_points(wanted, one, self._config.origin)
-            for one in self._rollups(access_token, wanted, *windows, seconds, cost)
+            as_points(google_type, rollup, self._config.origin)
+            for rollup in self._rollups(access_token, google_type, *windows, seconds, cost)
         ]
-        return assemble(wanted, pages, calendar)
+        return assemble(google_type, pages, calendar)
 
     def _rollups(
-        self, access_token: str, wanted: GoogleType, start: dt.datetime, end: dt.datetime, seconds: int, cost: Cost
+        self, access_token: str, google_type: GoogleType, start: dt.datetime, end: dt.datetime, seconds: int, cost: Cost
     ) -> list[RollupPage]:
         pages: list[RollupPage] = []
-        url = f"{self._points(wanted)}:rollUp"
+        url = f"{self._points(google_type)}:rollUp"
         for body in rollup_bodies(start, end, seconds, self._config):
             seen = {""}
             while True:
-                answer = rollup_page(wanted, self._request(access_token, "POST", url, cost, json=body))
-                pages.append(answer)
-                _say(answer.unreadable, "sums")
-                if not answer.token:
+                response = rollup_page(google_type, self._request(access_token, "POST", url, cost, json=body))
+                pages.append(response)
+                _say(response.unreadable, "sums")
+                if not response.token:
                     break
-                if answer.token in seen:
+                if response.token in seen:
                     raise BrokenResponse("endless_pages")
-                seen.add(answer.token)
-                body["pageToken"] = answer.token
+                seen.add(response.token)
+                body["pageToken"] = response.token
         return pages
 
-    def _list(self, access_token: str, wanted: GoogleType, cost: Cost, span: Span, token: str) -> bytes:
-        parameters = list_parameters(wanted, span, self._config)
+    def _list(self, access_token: str, google_type: GoogleType, cost: Cost, span: Span, token: str) -> bytes:
+        parameters = list_parameters(google_type, span, self._config)
         if token:
             parameters["pageToken"] = token
-        return self._request(access_token, "GET", self._points(wanted), cost, params=parameters)
+        return self._request(access_token, "GET", self._points(google_type), cost, params=parameters)
 
     def _get(self, access_token: str, resource: str, cost: Cost, parameters: dict[str, str] | None = None) -> bytes:
         url = f"{self._config.api_url}/v4/users/me/{resource}"
         return self._request(access_token, "GET", url, cost, params=parameters or {})
 
-    def _points(self, wanted: GoogleType) -> str:
-        return f"{self._config.api_url}/v4/users/me/dataTypes/{wanted.code}/dataPoints"
+    def _points(self, google_type: GoogleType) -> str:
+        return f"{self._config.api_url}/v4/users/me/dataTypes/{google_type.code}/dataPoints"
 
     def _request(self, access_token: str, method: str, url: str, cost: Cost, **content: object) -> bytes:
         headers = {"Authorization": f"Bearer {access_token}", "Accept": "application/json"}

@@ -81,10 +81,10 @@ class Origin:
         The platform is Google's word for it, with the application that wrote the point where it is named: two
         applications may pass on the same device's data. Raises BrokenResponse.
         """
-        told = decoded(_SOURCE, raw) if raw not in (b"", b"null") else _DataSource()
-        device, app = told.device, told.application
+        data_source = decoded(_SOURCE, raw) if raw not in (b"", b"null") else _DataSource()
+        device, app = data_source.device, data_source.application
         application = app.packageName or app.webClientId or app.googleWebClientId
-        platform = "/".join(part for part in (specified(told.platform), application) if part)
+        platform = "/".join(part for part in (specified(data_source.platform), application) if part)
         described = (device.manufacturer, specified(device.formFactor))
         model = specified(device.displayName) or " ".join(part for part in described if part)
         return SourceKey(self.provider, platform[:MAX_PLATFORM], model[:MAX_MODEL], self.synthetic)
@@ -164,8 +164,8 @@ def page(data_type: GoogleType, body: bytes, origin: Origin) -> Page:
     values = [_values(columns, member) for member in data_type.members]
     codes, sources, unknown = _sources(listed.records, origin)
     good = readable(len(time), [*faults, (SHAPE, unknown)], listed.unreadable)
-    found = Page(listed.token, time, seconds, values, codes, sources, offset, listed.unreadable)
-    return found if good.all() else found.only(good)
+    decoded_page = Page(listed.token, time, seconds, values, codes, sources, offset, listed.unreadable)
+    return decoded_page if good.all() else decoded_page.only(good)
 
 
 def _numbers(payloads: Sequence[Any], name: str) -> Values:

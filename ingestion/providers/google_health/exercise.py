@@ -68,9 +68,11 @@ def assemble_exercise(pages: Sequence[SessionPage[ExerciseRecord]], start: dt.da
         if start <= record.starts_at < end
     }
     # What its end says of the clock may lie beyond what was asked for.
-    told = [pair for record, clocks in kept.values() for pair in clocks if pair[0] == microseconds(record.starts_at)]
-    time = np.array([at for at, _ in told], dtype=np.int64)
-    offsets = np.array([seconds for _, seconds in told], dtype=np.int32)
+    clock_readings = [
+        pair for record, clocks in kept.values() for pair in clocks if pair[0] == microseconds(record.starts_at)
+    ]
+    time = np.array([at for at, _ in clock_readings], dtype=np.int64)
+    offsets = np.array([seconds for _, seconds in clock_readings], dtype=np.int32)
     low, high = microseconds(start), microseconds(end)
     return Pulled(
         Payload(exercise=[record for record, _ in kept.values()]),

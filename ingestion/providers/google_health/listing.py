@@ -120,10 +120,10 @@ def named(name: str) -> str:
 
 def parts(decoder: msgspec.json.Decoder[T], raws: Iterable[Raw]) -> tuple[list[T], int]:
     """Those of a record's parts that can be read, in order, and how many cannot."""
-    found, lost = [], 0
+    good, lost = [], 0
     for raw in raws:
         try:
-            found.append(decoded(decoder, bytes(raw)))
+            good.append(decoded(decoder, bytes(raw)))
         except BrokenResponse:
             lost += 1
-    return found, lost
+    return good, lost

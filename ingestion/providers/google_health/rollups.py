@@ -56,7 +56,7 @@ def rollup_page(data_type: GoogleType, body: bytes) -> RollupPage:
     """An answer to `rollUp`. Raises BrokenResponse, ValueError for a type that has no rollUp."""
     listed = _decoder(data_type).read(body)
     windows = listed.records
-    time, seconds, faults = lengths([one.startTime for one in windows], [one.endTime for one in windows])
+    time, seconds, faults = lengths([window.startTime for window in windows], [window.endTime for window in windows])
     good = readable(len(windows), [*faults, ("interval_of_no_length", seconds == 0)], listed.unreadable)
     payloads = list(map(attrgetter(data_type.payload), windows))
     figures = {
@@ -69,19 +69,19 @@ def rollup_page(data_type: GoogleType, body: bytes) -> RollupPage:
 def fingerprints(data_type: GoogleType, pages: Sequence[RollupPage]) -> dict[dt.datetime, Fingerprint]:
     """Hourly windows as fingerprints, in Google's units: they are compared with one another and nothing else."""
     members = _members(data_type)
-    found: dict[dt.datetime, Fingerprint] = {}
+    by_hour: dict[dt.datetime, Fingerprint] = {}
     for page in pages:
         # proto3 leaves zeros out; a window without data is not there at all.
         figures = {name: np.nan_to_num(column, nan=0.0) for name, column in page.figures.items()}
         total = sum((figures[name] for name in members.totals), np.zeros(page.count))
         for index, us in enumerate(page.time):
-            found[instant(us)] = Fingerprint(
+            by_hour[instant(us)] = Fingerprint(
                 mean=float(figures[members.mean][index]) if members.mean else None,
                 low=float(figures[members.low][index]) if members.low else None,
                 high=float(figures[members.high][index]) if members.high else None,
                 total=float(total[index]) if members.totals else None,
             )
-    return found
+    return by_hour
 
 
 def as_points(data_type: GoogleType, page: RollupPage, origin: Origin) -> Page:

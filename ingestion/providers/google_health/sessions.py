@@ -50,8 +50,8 @@ class Interval(Struct):
     def clocks(self) -> list[tuple[int, int]]:
         """What its device's clock said: (microseconds UTC, seconds east of UTC) at its start and end, where told."""
         edges = ((self.startTime, self.startUtcOffset), (self.endTime, self.endUtcOffset))
-        told = [(microseconds(at), offset(text)) for at, text in edges if at is not None and text]
-        return [(at, seconds) for at, seconds in told if seconds != NO_OFFSET]
+        readings = [(microseconds(at), offset(text)) for at, text in edges if at is not None and text]
+        return [(at, seconds) for at, seconds in readings if seconds != NO_OFFSET]
 
 
 @dataclass(slots=True)
@@ -100,5 +100,5 @@ def session_page(
 
 def session_id(candidates: Iterable[str]) -> str:
     """The first of these that is one, in a form that can be stored."""
-    found = next(filter(None, candidates))
-    return found if len(found) <= MAX_ID else hashlib.sha256(found.encode()).hexdigest()
+    name = next(filter(None, candidates))
+    return name if len(name) <= MAX_ID else hashlib.sha256(name.encode()).hexdigest()

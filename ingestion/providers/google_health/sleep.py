@@ -72,9 +72,9 @@ def sleep_page(body: bytes, origin: Origin) -> SessionPage[SleepRecord]:
 def assemble_sleep(pages: Sequence[SessionPage[SleepRecord]]) -> Pulled:
     """Pages of one pull as nights, each once: of one that comes twice the last one counts."""
     nights = {(night.source, night.external_id): night for page in pages for night, _ in page.sessions}
-    told = [pair for page in pages for _, clocks in page.sessions for pair in clocks]
-    time = np.array([at for at, _ in told], dtype=np.int64)
-    offset = np.array([seconds for _, seconds in told], dtype=np.int32)
+    clock_readings = [pair for page in pages for _, clocks in page.sessions for pair in clocks]
+    time = np.array([at for at, _ in clock_readings], dtype=np.int64)
+    offset = np.array([seconds for _, seconds in clock_readings], dtype=np.int32)
     return Pulled(
         Payload(sleep=list(nights.values())),
         offset_changes(time, offset),
@@ -107,16 +107,16 @@ def _night(
 
 def _stage_intervals(raws: Iterable[Raw], starts_at: dt.datetime, skipped: Counter[str]) -> list[StageInterval]:
     """Stages as (seconds from the night's start, seconds long, stage), in order of time. One of no length is none."""
-    found = []
+    intervals = []
     stages, lost = parts(_STAGE, raws)
     for stage in stages:
         at, end = (round((edge - starts_at).total_seconds()) for edge in (stage.startTime, stage.endTime))
         if end < at:
             lost += 1
         elif kind := STAGES.get(stage.type):
-            found += [(at, end - at, kind)] if end > at else []
+            intervals += [(at, end - at, kind)] if end > at else []
         else:
             skipped[UNKNOWN_STAGE] += 1
     if lost:
         skipped[UNREADABLE_STAGE] += lost
-    return sorted(found)
+    return sorted(intervals)

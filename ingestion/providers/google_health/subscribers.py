@@ -47,13 +47,13 @@ class ServiceAccount:
     def read(cls, key_file: bytes) -> ServiceAccount:
         """Raises ClientMisconfigured where the file is no service account's key."""
         try:
-            told = msgspec.json.decode(key_file, type=_KeyFile)
-            key = load_pem_private_key(told.private_key.encode(), password=None)
+            key_data = msgspec.json.decode(key_file, type=_KeyFile)
+            key = load_pem_private_key(key_data.private_key.encode(), password=None)
         except (msgspec.MsgspecError, ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise ClientMisconfigured("no_service_account_key") from error
         if not isinstance(key, RSAPrivateKey):
             raise ClientMisconfigured("no_service_account_key")
-        return cls(told.client_email, key)
+        return cls(key_data.client_email, key)
 
     def assertion(self, audience: str, now: dt.datetime) -> str:
         """A signed JSON Web Token (RS256) that asks for an access token."""
@@ -128,13 +128,13 @@ class Subscribers:
         self._token = ""
 
     def all(self) -> list[Subscriber]:
-        found: list[Subscriber] = []
+        subscribers: list[Subscriber] = []
         parameters: dict[str, str] = {}
         while True:
             page = _SUBSCRIBERS.read(self._request("GET", self._url, params=parameters))
-            found += [_subscriber(one) for one in page.records]
+            subscribers += [_subscriber(subscriber) for subscriber in page.records]
             if not page.token:
-                return found
+                return subscribers
             if parameters.get("pageToken") == page.token:
                 raise BrokenResponse("endless_pages")
             parameters = {"pageToken": page.token}
@@ -184,9 +184,9 @@ def _ours(error: VendorError) -> VendorError:
     return ClientMisconfigured(error.code) if isinstance(error, AccessGone) else error
 
 
-def _subscriber(told: _Subscriber) -> Subscriber:
-    data_types = frozenset(name for config in told.subscriberConfigs for name in config.dataTypes)
-    return Subscriber(told.name.rpartition("/")[2], told.endpointUri, told.state, data_types)
+def _subscriber(subscriber: _Subscriber) -> Subscriber:
+    data_types = frozenset(name for config in subscriber.subscriberConfigs for name in config.dataTypes)
+    return Subscriber(subscriber.name.rpartition("/")[2], subscriber.endpointUri, subscriber.state, data_types)
 
 
 def _base64url(content: bytes) -> str:

@@ -30,8 +30,8 @@ def readable(count: int, faults: Iterable[Fault], unreadable: Counter[str]) -> M
     """
     good = np.ones(count, dtype=np.bool_)
     for reason, mask in faults:
-        if found := int(np.count_nonzero(mask & good)):
-            unreadable[reason] += found
+        if faulty := int(np.count_nonzero(mask & good)):
+            unreadable[reason] += faulty
         good &= ~mask
     refuse_whole(int(np.count_nonzero(good)), unreadable)
     return good
@@ -48,13 +48,13 @@ def _each_or_all(texts: Sequence[str], read: Callable[[Sequence[str]], Times]) -
     try:
         return read(texts), wrong
     except ValueError:
-        found = np.zeros(len(texts), dtype=np.int64)
+        times = np.zeros(len(texts), dtype=np.int64)
     for index, text in enumerate(texts):
         try:
-            found[index] = read([text])[0]
+            times[index] = read([text])[0]
         except ValueError:
             wrong[index] = True
-    return found, wrong
+    return times, wrong
 
 
 def _as_instants(texts: Sequence[str]) -> Times:

@@ -135,9 +135,9 @@ def received(body: bytes) -> Received:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BrokenResponse("not_json") from error
     result = Received([])
-    for one in messages:
+    for raw in messages:
         try:
-            message = decoded(_MESSAGE, bytes(one))
+            message = decoded(_MESSAGE, bytes(raw))
             if message.type == "verification":
                 result.verification = True
             elif message.data is None:
@@ -152,12 +152,12 @@ def received(body: bytes) -> Received:
 def unsigned(body: bytes) -> NoticeOrigin:
     """What a body without a signature is: the vendor's trial call, no message at all, or somebody else's."""
     try:
-        found = received(body)
+        message = received(body)
     except BrokenResponse:
         return NoticeOrigin.UNREADABLE
-    if found.verification:
+    if message.verification:
         return NoticeOrigin.VERIFICATION
-    return NoticeOrigin.FORGED if found.notifications else NoticeOrigin.UNREADABLE
+    return NoticeOrigin.FORGED if message.notifications else NoticeOrigin.UNREADABLE
 
 
 Edges = tuple[dt.datetime | None, dt.datetime | None, bool]  # start, end, and whether they are local
@@ -168,10 +168,10 @@ def _notifications(data: _Data) -> Iterator[Notification]:
     """One an interval; one without times where there is none, or one that cannot be read, which leaves it to the caller
     how far to look."""
     intervals, lost = parts(_INTERVAL, data.intervals)
-    found = [_edges(interval) for interval in intervals]
-    if lost or not found:
-        found.append(NOWHERE)
-    for start, end, civil in dict.fromkeys(found):
+    edges = [_edges(interval) for interval in intervals]
+    if lost or not edges:
+        edges.append(NOWHERE)
+    for start, end, civil in dict.fromkeys(edges):
         yield Notification(
             data.healthUserId, data.dataType, data.operation, start, end, civil, record_id=data.recordId or None
         )
@@ -193,20 +193,20 @@ def _edges(interval: _Interval) -> Edges:
 
 
 def _physical(raw: bytes) -> Edges:
-    told = decoded(_TEXT, raw)
-    if told.startTime.tzinfo is None or told.endTime.tzinfo is None:
+    interval = decoded(_TEXT, raw)
+    if interval.startTime.tzinfo is None or interval.endTime.tzinfo is None:
         raise ValueError("an instant without a zone")
-    return told.startTime, told.endTime, False
+    return interval.startTime, interval.endTime, False
 
 
 def _civil(raw: bytes) -> Edges:
-    told = decoded(_CIVIL, raw)
-    return told.startDateTime.datetime(), told.endDateTime.datetime(), True
+    interval = decoded(_CIVIL, raw)
+    return interval.startDateTime.datetime(), interval.endDateTime.datetime(), True
 
 
 def _text(raw: bytes) -> Edges:
-    told = decoded(_TEXT, raw)
-    return told.startTime.replace(tzinfo=None), told.endTime.replace(tzinfo=None), True
+    interval = decoded(_TEXT, raw)
+    return interval.startTime.replace(tzinfo=None), interval.endTime.replace(tzinfo=None), True
 
 
 def _bounded(start: dt.datetime | None, end: dt.datetime | None, civil: bool) -> Edges | None:

@@ -101,18 +101,18 @@ def offset_changes(profile: Profile, day: LocalDay) -> list[OffsetChange]:
     if away is None:
         return []
     leaves, returns = away
-    found = []
+    changes = []
     if day.start <= leaves < day.end:
-        found.append(OffsetChange(instant(leaves), _offset(profile.away, leaves)))
+        changes.append(OffsetChange(instant(leaves), _offset(profile.away, leaves)))
     summer_time = (
         OffsetChange(instant(at), _offset(profile.away, at))
         for at in range(max(day.start, leaves + QUARTER), min(day.end, returns), QUARTER)
         if _offset(profile.away, at) != _offset(profile.away, at - QUARTER)
     )
-    found.extend(summer_time)
+    changes.extend(summer_time)
     if day.start <= returns < day.end:
-        found.append(OffsetChange(instant(returns), None))
-    return found
+        changes.append(OffsetChange(instant(returns), None))
+    return changes
 
 
 def uploaded_until(profile: Profile, now: dt.datetime) -> dt.datetime | None:

@@ -60,13 +60,13 @@ def flat_until(profile: Profile, on: dt.date) -> list[Span]:
 
 def long_outages(profile: Profile, on: dt.date) -> list[Span]:
     """The outages that may reach into a day or the nights around it: before the first visit, flat, dropped out."""
-    found = [(0, given_at(profile))]
+    outages = [(0, given_at(profile))]
     dropped = dropped_at(profile)
     if dropped is not None:
-        found.append((dropped, 2**62))
+        outages.append((dropped, 2**62))
     for back in range(-1, LONGEST_FLAT + 1):
-        found += flat_from(profile, on - dt.timedelta(days=back))
-    return found
+        outages += flat_from(profile, on - dt.timedelta(days=back))
+    return outages
 
 
 def recorded(night: Night, outages: list[Span]) -> bool:

@@ -106,6 +106,6 @@ def _whole(open_it: Callable[[], IO[bytes]]) -> bytes:
 
 def _stamps(text: bytes) -> Times:
     """The legible stamps of a file's records (microseconds, as they stand), in file order."""
-    found = [stamp.decode("ascii", "replace") for stamp in _STAMP.findall(text)]
-    stamps, legible = short_us_datetimes(found)
+    texts = [stamp.decode("ascii", "replace") for stamp in _STAMP.findall(text)]
+    stamps, legible = short_us_datetimes(texts)
     return stamps[legible]

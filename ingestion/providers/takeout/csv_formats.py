@@ -68,9 +68,9 @@ class CsvFormat:
 
     def chunks(self, job: FileJob) -> Iterator[Chunk]:
         clock = WallClock(zone(job)) if self.clock is not Clock.UTC else None
-        wanted = {*self.columns, DATA_SOURCE}
+        columns = {*self.columns, DATA_SOURCE}
         sums = _Sums()
-        for block, chunk in named_blocks(job.open, wanted, quoted=True):
+        for block, chunk in named_blocks(job.open, columns, quoted=True):
             if len(block):
                 self._read(job, block, chunk, clock, sums)
             if clock:
@@ -138,7 +138,7 @@ class _Sums:
             self._earned[origin, time, name] = (value, line)
 
     def chunk(self, job: FileJob, form: CsvFormat) -> Chunk:
-        found = Chunk(position=job.size)
+        chunk = Chunk(position=job.size)
         ((metric, factor),) = form.values.values()
         minutes: dict[str, dict[int, tuple[float, int]]] = {}
         for (origin, time, _), (value, line) in self._earned.items():
@@ -149,8 +149,8 @@ class _Sums:
             values = np.array([value for value, _ in earned.values()], dtype=np.float64)
             seconds = np.full(len(times), form.seconds or 60, dtype=np.int32)
             batch = SampleBatch(metric, source_of(origin), times, values, seconds)
-            add_samples(job, found, batch, [line for _, line in earned.values()])
-        return found
+            add_samples(job, chunk, batch, [line for _, line in earned.values()])
+        return chunk
 
 
 def _one(column: str, metric: str, factor: float = 1.0) -> dict[str, tuple[str, float]]:

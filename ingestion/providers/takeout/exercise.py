@@ -28,8 +28,8 @@ STAMP = "startTime is not like 06/12/15 10:00:00"
 
 def read_exercise(job: FileJob, chunk: Chunk) -> None:
     """Every exercise of a JSON file. Its stamps are UTC without saying so, as those of heart rates are."""
-    found, lines = records(job, Exercise, chunk)
-    stamps, ok = short_us_datetimes([exercise.startTime for exercise in found])
+    logs, lines = records(job, Exercise, chunk)
+    stamps, ok = short_us_datetimes([exercise.startTime for exercise in logs])
     numbers = np.array(lines, dtype=np.int64)
     chunk.reject(numbers[~ok], STAMP)
     times = stamps.copy()
@@ -39,7 +39,7 @@ def read_exercise(job: FileJob, chunk: Chunk) -> None:
         clock = WallClock(zone(job))
         times[ok] = clock.utc(stamps[ok])
         chunk.noted.update(clock.noted)
-    for exercise, time, line, good in zip(found, times.tolist(), lines, ok.tolist(), strict=True):
+    for exercise, time, line, good in zip(logs, times.tolist(), lines, ok.tolist(), strict=True):
         if not good:
             continue
         if exercise.duration <= 0:
@@ -108,11 +108,11 @@ class UserExercises:
         numbers = {name: block.numbers(name)[0] for name in self.numbers if name in block.columns}
         names = block.columns["activity_name"].to_pylist()
         for row in np.flatnonzero(begun & ended):
-            told = {
+            measured = {
                 name: None if np.isnan(column[row]) or column[row] < 0 else float(column[row])
                 for name, column in numbers.items()
             }
-            millimetres, steps = told.get("tracker_total_distance_mm"), told.get("tracker_total_steps")
+            millimetres, steps = measured.get("tracker_total_distance_mm"), measured.get("tracker_total_steps")
             chunk.payload(None).exercise.append(
                 ExerciseRecord(
                     TRACKER,
@@ -122,8 +122,8 @@ class UserExercises:
                     activity=_activity(names[row]),
                     name=names[row].strip()[:120],
                     distance_m=millimetres / 1000 if millimetres else None,
-                    energy_kcal=told.get("tracker_total_calories"),
+                    energy_kcal=measured.get("tracker_total_calories"),
                     steps=None if steps is None else round(steps),
-                    mean_heart_rate=told.get("tracker_avg_heart_rate") or None,
+                    mean_heart_rate=measured.get("tracker_avg_heart_rate") or None,
                 )
             )

@@ -78,22 +78,22 @@ class JsonFormat:
         return re.match(rf"{self.named}-.*\.json", base(name), re.IGNORECASE) is not None
 
 
-def _timed(found: Sequence[Any], lines: list[int], chunk: Chunk) -> tuple[Any, Any, Mask]:
+def _timed(read: Sequence[Any], lines: list[int], chunk: Chunk) -> tuple[Any, Any, Mask]:
     """Stamps (as written, microseconds), record numbers, and which are legible; the others are rejected."""
-    stamps, ok = short_us_datetimes([record.dateTime for record in found])
+    stamps, ok = short_us_datetimes([record.dateTime for record in read])
     numbers = np.array(lines, dtype=np.int64)
     chunk.reject(numbers[~ok], STAMP)
     return stamps, numbers, ok
 
 
 def _heart_rate(job: FileJob, chunk: Chunk) -> None:
-    found, lines = records(job, HeartRate, chunk)
-    stamps, numbers, ok = _timed(found, lines, chunk)
-    sure = np.array([record.value.confidence > 0 for record in found], dtype=bool)
+    rates, lines = records(job, HeartRate, chunk)
+    stamps, numbers, ok = _timed(rates, lines, chunk)
+    sure = np.array([record.value.confidence > 0 for record in rates], dtype=bool)
     chunk.skip("confidence 0", int(np.count_nonzero(ok & ~sure)))
     times = np.zeros(len(stamps), dtype=np.int64)
     times[ok] = clock_of_minutes(job, stamps[ok], chunk)
-    values = _numbers([record.value.bpm for record in found])
+    values = _numbers([record.value.bpm for record in rates])
     keep = ok & sure
     keep[keep] = present("heart_rate", values[keep], chunk.skipped)
     add_samples(job, chunk, SampleBatch("heart_rate", TRACKER, times[keep], values[keep]), numbers[keep])
@@ -105,11 +105,11 @@ def _minutes(metric: str, factor: float = 1.0, assumption: str = "") -> Callable
     def read(job: FileJob, chunk: Chunk) -> None:
         if assumption:
             job.assumptions[f"unit of {metric}"] = assumption
-        found, lines = records(job, Amount, chunk)
-        stamps, numbers, keep = _timed(found, lines, chunk)
+        amounts, lines = records(job, Amount, chunk)
+        stamps, numbers, keep = _timed(amounts, lines, chunk)
         times = np.zeros(len(stamps), dtype=np.int64)
         times[keep] = clock_of_minutes(job, stamps[keep], chunk)
-        values = _numbers([record.value for record in found])
+        values = _numbers([record.value for record in amounts])
         keep[keep] = present(metric, values[keep], chunk.skipped)
         seconds = np.full(int(keep.sum()), 60, dtype=np.int32)
         add_samples(
@@ -123,9 +123,9 @@ def _days(metric: str, kind: type[Kind], value: Callable[[Kind], float | None]) 
     """A reader of one value a local day; the time part of the stamp is padding."""
 
     def read(job: FileJob, chunk: Chunk) -> None:
-        found, lines = records(job, kind, chunk)
-        stamps, numbers, keep = _timed(found, lines, chunk)
-        values = _numbers([value(record) for record in found])
+        days, lines = records(job, kind, chunk)
+        stamps, numbers, keep = _timed(days, lines, chunk)
+        values = _numbers([value(record) for record in days])
         keep[keep] = present(metric, values[keep], chunk.skipped)
         if keep.any():
             dates = stamps[keep] // DAY * DAY
@@ -137,8 +137,8 @@ def _days(metric: str, kind: type[Kind], value: Callable[[Kind], float | None]) 
 
 def _weight(job: FileJob, chunk: Chunk) -> None:
     job.assumptions["unit of weight"] = "pounds (the file does not say; most exports have them)"
-    found, lines = records(job, Weight, chunk)
-    stamps, ok = short_us_datetimes([f"{record.date} {record.time}" for record in found])
+    weights, lines = records(job, Weight, chunk)
+    stamps, ok = short_us_datetimes([f"{record.date} {record.time}" for record in weights])
     numbers = np.array(lines, dtype=np.int64)
     chunk.reject(numbers[~ok], "date and time are not like 08/24/26 and 23:59:59")
     if not ok.any():
@@ -147,13 +147,13 @@ def _weight(job: FileJob, chunk: Chunk) -> None:
     times = np.zeros(len(stamps), dtype=np.int64)
     times[ok] = clock.utc(stamps[ok])
     chunk.noted.update(clock.noted)
-    pounds = np.array([record.weight for record in found], dtype=np.float64)
+    pounds = np.array([record.weight for record in weights], dtype=np.float64)
     weighed = ok.copy()
     weighed[weighed] = present("weight", pounds[ok], chunk.skipped)
     add_samples(job, chunk, SampleBatch("weight", TRACKER, times[weighed], pounds[weighed] * POUND), numbers[weighed])
     # Most logs are of the weight alone: a fat that is not there is nothing left out.
-    fat = np.array([np.nan if record.fat is None else record.fat for record in found], dtype=np.float64)
-    given = ok & np.array([record.fat is not None for record in found], dtype=bool)
+    fat = np.array([np.nan if record.fat is None else record.fat for record in weights], dtype=np.float64)
+    given = ok & np.array([record.fat is not None for record in weights], dtype=bool)
     given[given] = present("body_fat", fat[given], chunk.skipped)
     add_samples(job, chunk, SampleBatch("body_fat", TRACKER, times[given], fat[given]), numbers[given])
 

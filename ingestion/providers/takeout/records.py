@@ -100,12 +100,12 @@ def first_record(head: bytes) -> dict[str, object] | None:
     # A record ends with a brace, and the first that makes the bytes before it legible is the first record's.
     for brace in re.finditer(rb"\}", text):
         try:
-            found = msgspec.json.decode(text[1 : brace.end()])
+            record = msgspec.json.decode(text[1 : brace.end()])
         except (msgspec.DecodeError, UnicodeDecodeError):
             continue
         except RecursionError:
             return None
-        return found if isinstance(found, dict) else None
+        return record if isinstance(record, dict) else None
     return None
 
 
@@ -123,13 +123,13 @@ def records(job: FileJob, kind: type[Record], chunk: Chunk) -> tuple[list[Record
         chunk.skip("no data, says the file")
         return [], []
     try:
-        found = msgspec.json.decode(raw, type=list[kind], strict=False)  # type: ignore[valid-type]
+        good = msgspec.json.decode(raw, type=list[kind], strict=False)  # type: ignore[valid-type]
     except msgspec.ValidationError:
         return _one_by_one(raw, kind, chunk)
     except (msgspec.DecodeError, RecursionError) as error:
         raise ForeignFile(f"JSON that does not parse: {error}") from error
-    chunk.rows += len(found)
-    return found, list(range(1, len(found) + 1))
+    chunk.rows += len(good)
+    return good, list(range(1, len(good) + 1))
 
 
 def _one_by_one(raw: bytes, kind: type[Record], chunk: Chunk) -> tuple[list[Record], list[int]]:

@@ -26,11 +26,11 @@ StageInterval = tuple[int, int, str]  # seconds from the start, seconds long, st
 
 def read_sleep(job: FileJob, chunk: Chunk) -> None:
     """Every log of the file. The same log may recur in a neighbouring file: its id makes them one."""
-    found, lines = records(job, Sleep, chunk)
-    if not found:
+    nights, lines = records(job, Sleep, chunk)
+    if not nights:
         return
     owner = zone(job)
-    for log, line in zip(found, lines, strict=True):
+    for log, line in zip(nights, lines, strict=True):
         try:
             chunk.payload(None).sleep.append(_night(log, owner))
         except (ValueError, OverflowError) as error:
@@ -69,14 +69,14 @@ def overlay(intervals: list[StageInterval], short: StageInterval) -> list[StageI
     """Lay a short stretch over longer ones: the time stays the same, what it covers gives way."""
     at, length, _ = short
     end = at + length
-    found: list[StageInterval] = []
+    kept: list[StageInterval] = []
     for begins, lasts, stage in intervals:
         ends = begins + lasts
         if ends <= at or begins >= end:
-            found.append((begins, lasts, stage))
+            kept.append((begins, lasts, stage))
             continue
         if begins < at:
-            found.append((begins, at - begins, stage))
+            kept.append((begins, at - begins, stage))
         if ends > end:
-            found.append((end, ends - end, stage))
-    return sorted([*found, short])
+            kept.append((end, ends - end, stage))
+    return sorted([*kept, short])

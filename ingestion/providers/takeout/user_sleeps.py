@@ -81,34 +81,34 @@ def _rows(block: Block) -> Iterator[tuple[dict[str, str], int]]:
 
 def _instant(text: str) -> dt.datetime:
     """Raises ValueError. Stamps are UTC, with or without saying so."""
-    found = dt.datetime.fromisoformat(text)
-    return found.replace(tzinfo=dt.UTC) if found.tzinfo is None else found.astimezone(dt.UTC)
+    instant = dt.datetime.fromisoformat(text)
+    return instant.replace(tzinfo=dt.UTC) if instant.tzinfo is None else instant.astimezone(dt.UTC)
 
 
 def _night(row: dict[str, str], stages: dict[str, list[StageRow]], owner: zoneinfo.ZoneInfo) -> SleepRecord:
     sleep_id, starts_at, ends_at = row["sleep_id"].strip(), _instant(row["sleep_start"]), _instant(row["sleep_end"])
     if not 0 < len(sleep_id) <= 64:
         raise ValueError("sleep_id is missing or too long")
-    mine = sorted(stages.get(sleep_id, []), key=lambda one: one[0].starts_at)
-    found = [stage for stage, _ in mine]
-    if night := _read_again(row, starts_at, ends_at, mine, owner):
+    rows = sorted(stages.get(sleep_id, []), key=lambda row_of_stage: row_of_stage[0].starts_at)
+    own_stages = [stage for stage, _ in rows]
+    if night := _read_again(row, starts_at, ends_at, rows, owner):
         ends_at = night.ends_at
-        found = [
+        own_stages = [
             replace(stage, starts_at=starts_at + dt.timedelta(seconds=at))
-            for stage, at in zip(found, night.stages, strict=True)
+            for stage, at in zip(own_stages, night.stages, strict=True)
         ]
     if ends_at <= starts_at:
         raise ValueError("it ends before it starts")
     source = SourceKey(PROVIDER, PLATFORM, (row.get("data_source") or OWN_SOURCE)[:80])
-    return SleepRecord(source, sleep_id, starts_at, ends_at, tuple(found))
+    return SleepRecord(source, sleep_id, starts_at, ends_at, tuple(own_stages))
 
 
 def _read_again(
     row: dict[str, str], starts_at: dt.datetime, ends_at: dt.datetime, stages: list[StageRow], owner: zoneinfo.ZoneInfo
 ) -> Night | None:
     """The night read by its local stamps, where its length says that UTC was made of them with a wrong offset."""
-    told, slept = row.get("minutes_in_sleep_period") or "", sum(stage.seconds for stage, _ in stages)
-    length = dt.timedelta(minutes=float(told)) if told else dt.timedelta(seconds=slept) if slept else None
+    minutes, slept = row.get("minutes_in_sleep_period") or "", sum(stage.seconds for stage, _ in stages)
+    length = dt.timedelta(minutes=float(minutes)) if minutes else dt.timedelta(seconds=slept) if slept else None
     offset = row["start_utc_offset"]
     home = starts_at.astimezone(owner).utcoffset() == dt.timedelta(seconds=offset_seconds(offset))
     if fits(ends_at - starts_at, length) or not offset or not home:
@@ -130,7 +130,7 @@ def _stages(job: FileJob) -> dict[str, list[StageRow]]:
     if beside is None:
         job.assumptions["stages"] = "none: there is no UserSleepStages file beside this one"
         return {}
-    found: dict[str, list[StageRow]] = {}
+    by_sleep: dict[str, list[StageRow]] = {}
     unread = 0
     for block, chunk in named_blocks(beside, {*STAGE_COLUMNS, "start_utc_offset"}, quoted=True):
         unread += sum(chunk.rejected.values())
@@ -142,8 +142,8 @@ def _stages(job: FileJob) -> dict[str, list[StageRow]]:
                 unread += 1
                 continue
             seconds = round((ends_at - starts_at).total_seconds())
-            told = (Stage(starts_at, seconds, stage), row.get("start_utc_offset"))
-            found.setdefault(row["sleep_id"].strip(), []).append(told)
+            stage_row = (Stage(starts_at, seconds, stage), row.get("start_utc_offset"))
+            by_sleep.setdefault(row["sleep_id"].strip(), []).append(stage_row)
     if unread:
         job.assumptions["stages"] = f"{unread} rows of UserSleepStages were not legible and are left out"
-    return found
+    return by_sleep

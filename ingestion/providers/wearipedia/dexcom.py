@@ -20,6 +20,9 @@ def payload(raw: Mapping[str, Any], day: Day) -> Payload:
         raise ValueError(f"glucose comes in {raw['unit']}, not in mg/dL")
     today = day.on.isoformat()
     readings = day.each(raw["egvs"], lambda reading: (reading["displayTime"], number(reading["value"])))
-    told = day.each((one for one in readings if one[0].startswith(today)), lambda one: (stamp(one[0]), one[1]))
-    wall = np.array([at for at, _ in told], dtype=np.int64)
-    return Payload(samples=day.samples("glucose", wall, (value for _, value in told), decimals=0))
+    glucose = day.each(
+        (reading for reading in readings if reading[0].startswith(today)),
+        lambda reading: (stamp(reading[0]), reading[1]),
+    )
+    wall = np.array([at for at, _ in glucose], dtype=np.int64)
+    return Payload(samples=day.samples("glucose", wall, (value for _, value in glucose), decimals=0))

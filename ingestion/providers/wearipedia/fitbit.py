@@ -61,24 +61,24 @@ def _nightly_variability(night: Mapping[str, Any]) -> float:
 
 def _heart_rate(raw: Mapping[str, Any], day: Day) -> list[SampleBatch]:
     """Per second. The library's rates are fractions of a beat; the device's are whole."""
-    found = []
+    batches = []
     for page in raw.get("intraday_heart_rate", ()):
         dataset = page["heart_rate_day"][0]["activities-heart-intraday"]["dataset"]
         points = day.each(dataset, lambda point: (clock(point["time"]), number(point["value"])))
         wall = clock_times(day.midnight, [time for time, _ in points])
-        found += day.samples("heart_rate", wall, (value for _, value in points), decimals=0)
-    return found
+        batches += day.samples("heart_rate", wall, (value for _, value in points), decimals=0)
+    return batches
 
 
 def _zone_minutes(raw: Mapping[str, Any], day: Day) -> list[SampleBatch]:
     """Minutes that earned any. The library counts one in every zone; the vendor two in cardio and peak."""
-    found = []
+    batches = []
     for page in raw.get("intraday_active_zone_minute", ()):
         minutes = page["activities-active-zone-minutes-intraday"][0]["minutes"]
         earned = [pair for pair in day.each(minutes, _zone_minute) if pair[1]]
         wall = clock_times(day.midnight, [time for time, _ in earned])
-        found += day.samples("active_zone_minutes", wall, (points for _, points in earned), 60)
-    return found
+        batches += day.samples("active_zone_minutes", wall, (points for _, points in earned), 60)
+    return batches
 
 
 def _zone_minute(minute: Mapping[str, Any]) -> tuple[str, float]:
@@ -88,36 +88,36 @@ def _zone_minute(minute: Mapping[str, Any]) -> tuple[str, float]:
 
 
 def _spo2(raw: Mapping[str, Any], day: Day) -> list[SampleBatch]:
-    found = []
+    batches = []
     for page in raw.get("intraday_spo2", ()):
         minutes = day.each(page["minutes"], lambda minute: (stamp(minute["minute"]), number(minute["value"])))
         wall = np.array([at for at, _ in minutes], dtype=np.int64)
-        found += day.samples("spo2", wall, (value for _, value in minutes), decimals=1)
-    return found
+        batches += day.samples("spo2", wall, (value for _, value in minutes), decimals=1)
+    return batches
 
 
 def _variability(raw: Mapping[str, Any], day: Day) -> list[SampleBatch]:
     """RMSSD by the minute. Past midnight the library's stamps keep the evening's date: put right here."""
-    found = []
+    batches = []
     for page in raw.get("intraday_hrv", ()):
         minutes = day.each(
             page["hrv"][0]["minutes"], lambda minute: (stamp(minute["minute"]), number(minute["value"]["rmssd"]))
         )
         wall = unwrapped(np.array([at for at, _ in minutes], dtype=np.int64))
-        found += day.samples("hrv_rmssd", wall, (value for _, value in minutes), 60)
-    return found
+        batches += day.samples("hrv_rmssd", wall, (value for _, value in minutes), 60)
+    return batches
 
 
 def _distance(raw: Mapping[str, Any], day: Day) -> list[SampleBatch]:
     """Miles by the minute, where any were walked. Sense only."""
-    found = []
+    batches = []
     for page in raw.get("distance_day", ()):
         dataset = page["activities-distance-intraday"]["dataset"]
         read = day.each(dataset, lambda point: (clock(point["time"]), number(point["value"])))
         points = [(time, miles * METRES) for time, miles in read if miles]
         wall = clock_times(day.midnight, [time for time, _ in points])
-        found += day.samples("distance", wall, (metres for _, metres in points), 60, decimals=2)
-    return found
+        batches += day.samples("distance", wall, (metres for _, metres in points), 60, decimals=2)
+    return batches
 
 
 def sleep_record(log: Mapping[str, Any], day: Day) -> SleepRecord:

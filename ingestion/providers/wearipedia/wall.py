@@ -50,8 +50,8 @@ class Day:
         Values may be NumPy scalars, None where there is none. Samples in an hour that the clock skipped are left out,
         since no clock ever showed it; an hour that the clock repeated was measured in its first pass only.
         """
-        told = (np.nan if v is None else float(v) for v in values)
-        value: Values = np.fromiter(told, dtype=np.float64, count=len(wall)).round(decimals)
+        numbers = (np.nan if v is None else float(v) for v in values)
+        value: Values = np.fromiter(numbers, dtype=np.float64, count=len(wall)).round(decimals)
         there = present(metric, value, self.skipped)
         time, _, missing = local_to_utc(np.asarray(wall, dtype=np.int64)[there], self.zone)
         value = value[there]
@@ -63,13 +63,13 @@ class Day:
 
     def each(self, rows: Iterable[Any], read: Callable[[Any], T]) -> list[T]:
         """What `read` makes of each row. One that it cannot read is skipped and counted, and takes no other with it."""
-        found = []
+        pairs = []
         for row in rows:
             try:
-                found.append(read(row))
+                pairs.append(read(row))
             except (KeyError, IndexError, TypeError, ValueError):
                 self.skipped[UNREADABLE] += 1
-        return found
+        return pairs
 
     def daily(self, metric: str, value: float | None) -> list[SampleBatch]:
         """A value of the whole day, at the day's first instant."""

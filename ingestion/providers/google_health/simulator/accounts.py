@@ -99,10 +99,10 @@ class Accounts:
         """Raises KeyError for a number that is not among 1..participants."""
         if not 1 <= number <= self.participants:
             raise KeyError(number)
-        found = self._accounts.get(number)
-        if found is None:
-            found = self._accounts[number] = self._made(number)
-        return found
+        account = self._accounts.get(number)
+        if account is None:
+            account = self._accounts[number] = self._made(number)
+        return account
 
     def _made(self, number: int) -> Account:
         zone = zoneinfo.ZoneInfo(ZONES[number % len(ZONES)])

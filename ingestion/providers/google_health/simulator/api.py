@@ -93,26 +93,26 @@ class Api:
             return refusal(error)
 
     def _routed(self, request: Request, bearer: Bearer) -> Response:
-        found = _PATH.match(request.path)
-        if found is None:
+        match = _PATH.match(request.path)
+        if match is None:
             raise GoogleError(404, None, "Requested entity was not found.")
-        account = self._admitted(bearer, found["user"])
+        account = self._admitted(bearer, match["user"])
         query = {_CAMEL.get(name, name): value for name, value in request.query.items()}
         if unknown := set(query) - _KNOWN:
             name = sorted(unknown)[0]
             raise invalid(None, f'Invalid JSON payload received. Unknown name "{name}": Cannot bind query parameter.')
-        if found["resource"]:
+        if match["resource"]:
             if request.method != "GET":
                 raise GoogleError(404, None, "Method not found.")
             self._faults.before(None)
-            said = resources.resource(
-                self._ground_truth, account, bearer.scopes, found["resource"], found["device"], query
+            content = resources.resource(
+                self._ground_truth, account, bearer.scopes, match["resource"], match["device"], query
             )
-            return json_response(masked(said, mask(query.get("fields"))), pretty=True)
+            return json_response(masked(content, mask(query.get("fields"))), pretty=True)
         if account.number in self._ground_truth.state.disturbed:
             raise GoogleError(500, "INTERNAL_ERROR", "Internal error encountered.")
-        action = _action(request.method, found["id"], found["verb"])
-        data_type = _known(found["type"])
+        action = _action(request.method, match["id"], match["verb"])
+        data_type = _known(match["type"])
         _allowed(data_type, action, bearer.scopes)
         call = ApiCall(account, data_type, query, action)
         handlers: dict[str, Callable[[], Response]] = {
@@ -120,7 +120,7 @@ class Api:
             "R": lambda: self._list(call),
             "U": lambda: self._rollup(call, request.json(), rollups.physical),
             "D": lambda: self._rollup(call, request.json(), rollups.daily),
-            "G": lambda: self._get(call, found["id"]),
+            "G": lambda: self._get(call, match["id"]),
         }
         return handlers[action]()
 
@@ -158,10 +158,10 @@ class Api:
             return self._page(call, b"", 0, self._token(call, LATEST if before is None else before, sent, empty=True))
         if has_columns(call.type):
             return self._columns(call, span, sources, size, before, sent)
-        found = self._ground_truth.records(call.account, call.type, span, sources=sources)
+        matching = self._ground_truth.records(call.account, call.type, span, sources=sources)
         skipped = sent if before is not None else 0
-        chosen = found[skipped : skipped + size]
-        more = len(found) > skipped + size
+        chosen = matching[skipped : skipped + size]
+        more = len(matching) > skipped + size
         rows = pages.record_rows(
             chosen, call.account, call.type, fields=call.fields, pretty=call.pretty, reconcile=call.action == "R"
         )
@@ -172,26 +172,26 @@ class Api:
         self, call: ApiCall, span: Window, sources: frozenset[int], size: int, before: int | None, sent: int
     ) -> Response:
         """A page of a columnar type. The token says after which instant to go on and how many of it were sent."""
-        wanted = size + sent
+        most = size + sent
         if before is not None and not span.civil:
             span = Window(span.low, min(span.high, before + 1))
-        newest = wanted if not span.civil else None
-        found = self._ground_truth.columns(call.account, call.type.id, span, sources=sources, newest=newest)
-        if found is None:
+        newest = most if not span.civil else None
+        points = self._ground_truth.columns(call.account, call.type.id, span, sources=sources, newest=newest)
+        if points is None:
             return self._page(call, b"", 0, None)
         if call.action == "R":
-            found = reconciled(found)
-        end = len(found)
+            points = reconciled(points)
+        end = len(points)
         if before is not None:
-            end = int(np.searchsorted(found.time, before, side="right")) - sent
+            end = int(np.searchsorted(points.time, before, side="right")) - sent
             if self._faults.profile.drops_ties:
-                end = int(np.searchsorted(found.time, before, side="left"))
+                end = int(np.searchsorted(points.time, before, side="left"))
         start = max(0, end - size)
-        chosen = found.take(np.arange(start, end)[::-1])
+        chosen = points.take(np.arange(start, end)[::-1])
         token = None
         if start > 0:
-            last = int(found.time[start])
-            already = int(np.searchsorted(found.time, last, side="right")) - start
+            last = int(points.time[start])
+            already = int(np.searchsorted(points.time, last, side="right")) - start
             token = self._token(call, last, already)
         rows = pages.rows(
             chosen, call.account, call.type, fields=call.fields, pretty=call.pretty, reconcile=call.action == "R"
@@ -215,30 +215,30 @@ class Api:
         return base64.urlsafe_b64encode(hashlib.sha256(repr(parts).encode()).digest()[:9]).decode()
 
     def _token(self, call: ApiCall, last: int, sent: int, *, empty: bool = False) -> str:
-        said = {"q": self._query_mark(call), "t": last, "n": sent}
+        claims = {"q": self._query_mark(call), "t": last, "n": sent}
         if empty:
             # Another one each time: who sees a token twice may take it for a circle.
-            said["x"] = self._ground_truth.state.next_id()
-        return self._signer.sign(_PAGE, said).removeprefix(_PAGE)
+            claims["x"] = self._ground_truth.state.next_id()
+        return self._signer.sign(_PAGE, claims).removeprefix(_PAGE)
 
     def _position(self, call: ApiCall) -> tuple[int | None, int]:
         """(instant of the last point sent, points sent of it); records count all that were sent."""
         token = call.query.get("pageToken")
         if not token:
             return None, 0
-        said = self._signer.open(_PAGE, _PAGE + token)
-        if said is None or said["q"] != self._query_mark(call):
+        claims = self._signer.open(_PAGE, _PAGE + token)
+        if claims is None or claims["q"] != self._query_mark(call):
             raise invalid("INVALID_PAGE_TOKEN", "Invalid page token.")
-        return said["t"], said["n"]
+        return claims["t"], claims["n"]
 
     # --- the rest ----------------------------------------------------------------------------------------------
 
     def _rollup(self, call: ApiCall, body: dict[str, Any], compute: rollups.Rollup) -> Response:
         sources = call.sources(body.get("dataSourceFamily"))
-        span, found = compute(self._ground_truth, call.account, call.type, body, sources)
+        span, points = compute(self._ground_truth, call.account, call.type, body, sources)
         self._faults.before(span)
-        said = {"rollupDataPoints": found} if found else {}
-        return json_response(masked(said, mask(call.fields)), pretty=call.pretty)
+        content = {"rollupDataPoints": points} if points else {}
+        return json_response(masked(content, mask(call.fields)), pretty=call.pretty)
 
     def _get(self, call: ApiCall, identity: str) -> Response:
         self._faults.before(None)
@@ -268,13 +268,13 @@ def _action(method: str, identity: str | None, verb: str | None) -> str:
 
 
 def _known(type_id: str) -> DataType:
-    found = TYPES.get(type_id)
-    if found is None:
+    data_type = TYPES.get(type_id)
+    if data_type is None:
         reason = "INVALID_PARENT_DATA_TYPE_COLLECTION"
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", type_id):
             reason += "_FORMAT"
         raise invalid(reason, f"Invalid data type collection: {type_id}")
-    return found
+    return data_type
 
 
 def _allowed(data_type: DataType, action: str, scopes: frozenset[str]) -> None:

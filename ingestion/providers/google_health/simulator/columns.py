@@ -135,10 +135,10 @@ class DayColumns:
 
     def columns(self, type_id: str) -> Columns:
         """The points of a data type of BUILDERS, by time and then by source."""
-        found = self._made.get(type_id)
-        if found is None:
-            found = self._made[type_id] = self._built(type_id)
-        return found
+        points = self._made.get(type_id)
+        if points is None:
+            points = self._made[type_id] = self._built(type_id)
+        return points
 
     def _built(self, type_id: str) -> Columns:
         seconds, build = BUILDERS[type_id]

@@ -38,11 +38,11 @@ def _option(account: Account, chosen: Account) -> str:
     return f'<option value="{account.number}"{selected}>{account.email} ({html.escape(what)})</option>'
 
 
-def page(asked: dict[str, str], accounts: Accounts, chosen: Account) -> Response:
+def page(parameters: dict[str, str], accounts: Accounts, chosen: Account) -> Response:
     """The screen: choose an account, untick what shall not be shared, allow or deny."""
     hidden = "".join(
         f'<input type="hidden" name="{name}" value="{html.escape(value)}">'
-        for name, value in asked.items()
+        for name, value in parameters.items()
         if name != "scope"
     )
     offered = [accounts.account(n) for n in range(1, min(accounts.participants, MOST_ACCOUNTS) + 1)]
@@ -51,11 +51,11 @@ def page(asked: dict[str, str], accounts: Accounts, chosen: Account) -> Response
     ticks = "".join(
         f'<label><input type="checkbox" name="scope" value="{html.escape(scope)}" checked> '
         f"{html.escape(scope.rpartition('/')[2])}</label>"
-        for scope in asked["scope"].split()
+        for scope in parameters["scope"].split()
     )
     content = f"""<p>The study’s website wants to read data of your Google Health account.</p>
 <form method="post" action="/o/oauth2/v2/auth">{hidden}
-<input type="hidden" name="asked" value="{html.escape(asked["scope"])}">
+<input type="hidden" name="asked" value="{html.escape(parameters["scope"])}">
 <label for="account">Google account</label>
 <select id="account" name="account">{"".join(_option(account, chosen) for account in offered)}</select>
 <fieldset><legend>Select what it can access</legend>{ticks}</fieldset>

@@ -73,13 +73,17 @@ class Control:
         family = FAMILIES.get(query.get("family", "all-sources"))
         if family is None:
             raise invalid(None, f"family is one of {', '.join(FAMILIES)}.")
-        asked = query.get("type")
-        wanted = expected.STORED if asked in (None, "all") else [str(asked)]
-        found = [row for name in wanted for row in expected.rows(self._ground_truth, account, name, low, high, family)]
+        type_id = query.get("type")
+        types = expected.STORED if type_id in (None, "all") else [str(type_id)]
+        rows = [row for name in types for row in expected.rows(self._ground_truth, account, name, low, high, family)]
         if query.get("format") == "arrow":
-            return Response(200, expected.arrow(found), {"Content-Type": "application/vnd.apache.arrow.stream"})
-        said = {"user": account.health_id, "uploaded_until": self._ground_truth.uploaded_until(account), "rows": found}
-        return Response(200, orjson.dumps(said, option=orjson.OPT_SERIALIZE_NUMPY), dict(JSON_TYPE))
+            return Response(200, expected.arrow(rows), {"Content-Type": "application/vnd.apache.arrow.stream"})
+        content = {
+            "user": account.health_id,
+            "uploaded_until": self._ground_truth.uploaded_until(account),
+            "rows": rows,
+        }
+        return Response(200, orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY), dict(JSON_TYPE))
 
     def _nights(self, query: dict[str, str]) -> Response:
         account, low, high = self._account(query), _time(query, "start"), _time(query, "end")
@@ -119,7 +123,7 @@ class Control:
 
     def _change(self, body: dict[str, Any], kind: str) -> dict[str, Any]:
         low, high = _time(body, "start"), _time(body, "end")
-        told = self._events.change(
+        subscribers_told = self._events.change(
             self._account(body),
             _type(body),
             low,
@@ -128,7 +132,7 @@ class Control:
             delta=float(body.get("delta", 3)),
             tell=bool(body.get("tell", True)),
         )
-        return {"told": told}
+        return {"told": subscribers_told}
 
     def _late(self, body: dict[str, Any]) -> dict[str, Any]:
         account = self._account(body)
@@ -166,23 +170,23 @@ class Control:
         account = self._account(body)
         return {"health_id": account.health_id, **self._oauth.granted(account, [str(scope) for scope in scopes])}
 
-    def _account(self, said: dict[str, Any]) -> Account:
+    def _account(self, parameters: dict[str, Any]) -> Account:
         try:
-            return self._ground_truth.accounts.find(str(said.get("user", "")))
+            return self._ground_truth.accounts.find(str(parameters.get("user", "")))
         except KeyError as error:
             raise invalid(None, "user: a number, health id or e-mail of an account of this simulator.") from error
 
 
-def _time(said: dict[str, Any], name: str) -> int:
+def _time(parameters: dict[str, Any], name: str) -> int:
     try:
-        moment = dt.datetime.fromisoformat(str(said.get(name)))
+        moment = dt.datetime.fromisoformat(str(parameters.get(name)))
     except ValueError as error:
         raise invalid(None, f"{name}: an instant, such as 2026-11-20T00:00:00Z.") from error
     return microseconds(moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC))
 
 
-def _type(said: dict[str, Any]) -> DataType:
-    found = TYPES.get(str(said.get("type")))
-    if found is None:
+def _type(parameters: dict[str, Any]) -> DataType:
+    data_type = TYPES.get(str(parameters.get("type")))
+    if data_type is None:
         raise invalid(None, "type: the id of a data type, such as heart-rate.")
-    return found
+    return data_type

@@ -34,7 +34,7 @@ class Events:
         self._state = state
         self._faults = faults
         self._webhooks = webhooks
-        self._told: dict[int, int] = {}
+        self._announced_until: dict[int, int] = {}
         self._random = random.Random(f"happenings {ground_truth.accounts.seed}")  # noqa: S311 - repeatable, not secret
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="happenings", daemon=True)
@@ -110,20 +110,20 @@ class Events:
             return 0
         operation = "DELETE" if kind == "delete" else "UPSERT"
         named: list[str | None] = [record.id for record in gone if record.id] or [None]
-        told = [
+        counts = [
             self._webhooks.notify(account, data_type, low, high, operation=operation, record_id=name) for name in named
         ]
-        return max(told)
+        return max(counts)
 
     def announce_uploads(self) -> None:
         """Tell subscribers of everything that has been uploaded since the last time."""
         for number in list(self._state.grants):
             account = self._ground_truth.accounts.account(number)
             until = self._ground_truth.uploaded_until(account)
-            since = self._told.setdefault(number, until)
+            since = self._announced_until.setdefault(number, until)
             if until <= since:
                 continue
-            self._told[number] = until
+            self._announced_until[number] = until
             for data_type, low, high in self._news(account, since, until):
                 self._webhooks.notify(account, data_type, low, high)
 
@@ -133,8 +133,8 @@ class Events:
             if not data_type.announced:
                 continue
             if has_columns(data_type):
-                found = self._ground_truth.columns(account, data_type.id, Window(since, until), newest=0)
-                if found is not None:
+                points = self._ground_truth.columns(account, data_type.id, Window(since, until), newest=0)
+                if points is not None:
                     yield data_type, since, until
             elif data_type.id in records.BUILDERS:
                 near = Window(since - 36 * HOUR, until + 36 * HOUR, civil=data_type.kind is not Kind.SLEEP)

@@ -66,16 +66,16 @@ def rows(
     data_type = TYPES[type_id]
     if not has_columns(data_type):
         return _of_records(ground_truth, account, data_type, low, high, family)
-    found = ground_truth.columns(account, type_id, Window(low, high), sources=family)
-    if found is None:
+    points = ground_truth.columns(account, type_id, Window(low, high), sources=family)
+    if points is None:
         return []
     if type_id == "total-calories":
-        found = reconciled(found)
+        points = reconciled(points)
     return [
-        _entry(account, type_id, name, int(number), found.time[mine], values[mine])
-        for number in np.unique(found.source)
-        for mine in (found.source == number,)
-        for name, values in found.values.items()
+        _entry(account, type_id, name, int(number), points.time[of_source], values[of_source])
+        for number in np.unique(points.source)
+        for of_source in (points.source == number,)
+        for name, values in points.values.items()
     ]
 
 
@@ -140,14 +140,14 @@ def _numbers(data_type: DataType, record: Record) -> dict[str, float]:
 
 def nights(ground_truth: GroundTruth, account: Account, low: int, high: int) -> list[dict[str, Any]]:
     """The nights that end in [low, high), with their stages as (start in microseconds UTC, seconds, stage)."""
-    found = []
+    listed = []
     for record in ground_truth.records(account, TYPES["sleep"], Window(low, high)):
         night = record.sleep
         if night is None:
             continue
         stages = [[int(stage.starts_at.timestamp()) * MICROSECOND, stage.seconds, stage.stage]
                   for stage in night.stages]  # fmt: skip
-        found.append(
+        listed.append(
             {
                 "id": record.id,
                 "starts_at": record.start,
@@ -157,7 +157,7 @@ def nights(ground_truth: GroundTruth, account: Account, low: int, high: int) -> 
                 "stages": stages,
             }
         )
-    return found
+    return listed
 
 
 def arrow(entries: list[dict[str, Any]]) -> bytes:

@@ -148,11 +148,11 @@ class Quota:
             if minute != self._minute:
                 self._minute, self._users, self._total = minute, {}, 0
             self._total += 1
-            mine = self._users[number] = self._users.get(number, 0) + 1
+            spent = self._users[number] = self._users.get(number, 0) + 1
             total = self._total
         user_limit, project_limit = self._limits
         wait = 60 - int(moment % 60)
-        if user_limit and mine > user_limit:
+        if user_limit and spent > user_limit:
             raise busy("Queries per minute per user", wait)
         if project_limit and total > project_limit:
             raise busy("Queries per minute", wait)

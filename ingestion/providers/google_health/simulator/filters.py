@@ -74,11 +74,11 @@ def window(text: str, data_type: DataType) -> Window:
         return Window()
     low, high, members, types = EARLIEST, LATEST, set(), set()
     for part in re.split(r"\s+AND\s+", text.strip()):
-        found = _RESTRICTION.match(part.strip())
-        if found is None:
+        match = _RESTRICTION.match(part.strip())
+        if match is None:
             suffix = "_EXPRESSION_STRUCTURE" if re.search(r"\sOR\s|\(", part) else "_SYNTAX"
             raise _bad(suffix, f"Filter cannot be read at: {part}")
-        name, operator, literal = found.groups()
+        name, operator, literal = match.groups()
         types.add(name.partition(".")[0])
         if len(types) > 1:
             raise _bad("_MIXED_DATA_TYPE_RESTRICTIONS", "A filter must name one data type.")

@@ -37,8 +37,8 @@ TEN_SECONDS = 10 * MICROSECOND
 
 @lru_cache(maxsize=8192)
 def _uploaded(account: Account, moment: int) -> int:
-    found = calendar.uploaded_until(account.profile, instant(moment))
-    return 0 if found is None else microseconds(found)
+    reached = calendar.uploaded_until(account.profile, instant(moment))
+    return 0 if reached is None else microseconds(reached)
 
 
 class GroundTruth:
@@ -61,14 +61,14 @@ class GroundTruth:
     def day(self, account: Account, on: dt.date) -> DayColumns:
         key = (account.number, on)
         with self._lock:
-            found = self._days.get(key)
-            if found is None:
-                found = self._days[key] = DayColumns(account, on)
+            day_columns = self._days.get(key)
+            if day_columns is None:
+                day_columns = self._days[key] = DayColumns(account, on)
                 if len(self._days) > self._days_kept:
                     self._days.popitem(last=False)
             else:
                 self._days.move_to_end(key)
-        return found
+        return day_columns
 
     def _newest_first(self, account: Account, low: int, high: int) -> Iterator[DayColumns]:
         """The local days that share an instant with [low, high)."""
@@ -122,14 +122,14 @@ class GroundTruth:
         if build is None or not until:
             return []
         shift = data_type.kind is not Kind.DAILY and window.civil
-        found = []
+        visible = []
         for day in self._newest_first(account, window.low - WIDEST_OFFSET, min(window.high + WIDEST_OFFSET, until)):
             for record in build(day):
                 at = record.at + record.offset * MICROSECOND if shift else record.at
                 if window.low <= at < window.high and record.seen_from < until and record.source in sources:
-                    found.append(record)
+                    visible.append(record)
         events = self.state.events.get((account.number, data_type.id), [])
-        seen = [kept for record in found if (kept := _settled(record, events, until)) is not None]
+        seen = [kept for record in visible if (kept := _settled(record, events, until)) is not None]
         return sorted(seen, key=lambda record: -record.start)
 
 
@@ -137,9 +137,9 @@ def has_columns(data_type: DataType) -> bool:
     return data_type.id in columns.BUILDERS
 
 
-def reconciled(found: Columns) -> Columns:
+def reconciled(points: Columns) -> Columns:
     """One stream of several: of points at the same instant the tracker's."""
-    return found.take(np.concatenate([[True], np.diff(found.time) > 0]))
+    return points.take(np.concatenate([[True], np.diff(points.time) > 0]))
 
 
 def _cut(whole: Columns, low: int, high: int, window: Window, sources: frozenset[int]) -> Columns:

@@ -67,19 +67,19 @@ class OAuth:
 
     def authorize(self, request: Request) -> Response:
         """GET: the page, or with `auto` (query or header X-Sim-Auto) straight to the answer."""
-        asked = {name: request.query.get(name, "") for name in PASSED_ON}
+        query = {name: request.query.get(name, "") for name in PASSED_ON}
         wrong = self._wrong(request.query)
         if wrong:
             return consent.refused(wrong)
         auto = request.query.get("auto") or request.headers.get("X-Sim-Auto")
-        account = self._hinted(asked["login_hint"])
+        account = self._hinted(query["login_hint"])
         if auto is None:
-            return consent.page(asked, self._accounts, account)
-        scopes = asked["scope"].split()
+            return consent.page(query, self._accounts, account)
+        scopes = query["scope"].split()
         granted = {"approve": scopes, "deny": [], "partial": scopes[: max(1, len(scopes) // 2)]}.get(auto)
         if granted is None:
             return consent.refused(f"auto={auto} is none of approve, deny, partial.")
-        return self._decided(asked, account, granted)
+        return self._decided(query, account, granted)
 
     def decide(self, request: Request) -> Response:
         """POST: what was ticked on the page."""
@@ -91,9 +91,9 @@ class OAuth:
         except KeyError:
             return consent.refused("There is no such Google account here.")
         ticked = set(request.scopes_ticked) if request.form.get("decision") == "allow" else set()
-        asked = {name: request.form.get(name, "") for name in PASSED_ON}
-        asked["scope"] = request.form.get("asked", "")
-        return self._decided(asked, account, [scope for scope in asked["scope"].split() if scope in ticked])
+        query = {name: request.form.get(name, "") for name in PASSED_ON}
+        query["scope"] = request.form.get("asked", "")
+        return self._decided(query, account, [scope for scope in query["scope"].split() if scope in ticked])
 
     def _wrong(self, query: dict[str, str]) -> str | None:
         if query.get("client_id") != self._client.id:
@@ -119,20 +119,20 @@ class OAuth:
         free = (a for a in self._accounts if a.linked and a.number not in self._state.grants)
         return next(free, self._accounts.account(1))
 
-    def _decided(self, asked: dict[str, str], account: Account, granted: list[str]) -> Response:
+    def _decided(self, query: dict[str, str], account: Account, granted: list[str]) -> Response:
         if not granted:
-            result = {"error": "access_denied", "state": asked["state"]}
+            result = {"error": "access_denied", "state": query["state"]}
         else:
             code = self._signer.sign(
                 CODE,
                 {
-                    "u": account.number, "s": granted, "r": asked["redirect_uri"], "c": asked["code_challenge"],
-                    "o": asked["access_type"] == "offline", "e": time.time() + CODE_SECONDS, "n": secrets.token_hex(8),
+                    "u": account.number, "s": granted, "r": query["redirect_uri"], "c": query["code_challenge"],
+                    "o": query["access_type"] == "offline", "e": time.time() + CODE_SECONDS, "n": secrets.token_hex(8),
                 },
             )  # fmt: skip
-            result = {"state": asked["state"], "code": code, "scope": " ".join(granted)}
-        glue = "&" if "?" in asked["redirect_uri"] else "?"
-        return Response(302, b"", {"Location": asked["redirect_uri"] + glue + urlencode(result)})
+            result = {"state": query["state"], "code": code, "scope": " ".join(granted)}
+        glue = "&" if "?" in query["redirect_uri"] else "?"
+        return Response(302, b"", {"Location": query["redirect_uri"] + glue + urlencode(result)})
 
     # --- tokens ------------------------------------------------------------------------------------------------
 
@@ -160,16 +160,16 @@ class OAuth:
             raise OAuthError(401, "invalid_client", "The OAuth client was not found.")
 
     def _exchange(self, form: dict[str, str]) -> dict[str, Any]:
-        said = self._signer.open(CODE, form.get("code", ""))
-        if said is None or said["e"] < time.time() or not self._state.use_code(said["n"]):
+        claims = self._signer.open(CODE, form.get("code", ""))
+        if claims is None or claims["e"] < time.time() or not self._state.use_code(claims["n"]):
             raise OAuthError(400, "invalid_grant", "Malformed auth code.")
-        if form.get("redirect_uri") != said["r"]:
+        if form.get("redirect_uri") != claims["r"]:
             raise OAuthError(400, "redirect_uri_mismatch", "Bad Request")
-        if said["c"]:
+        if claims["c"]:
             digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
-            if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != said["c"].rstrip("="):
+            if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != claims["c"].rstrip("="):
                 raise OAuthError(400, "invalid_grant", "Invalid code verifier.")
-        return self.granted(self._accounts.account(said["u"]), said["s"], offline=said["o"])
+        return self.granted(self._accounts.account(claims["u"]), claims["s"], offline=claims["o"])
 
     def granted(self, account: Account, scopes: list[str], *, offline: bool = True) -> dict[str, Any]:
         """Tokens for scopes that an account has just agreed to; with a refresh token if `offline`."""
@@ -177,7 +177,7 @@ class OAuth:
         self._state.record("consent", number=number, scopes=scopes)
         tokens = self._access(number, scopes)
         if offline:
-            said = {
+            claims = {
                 "u": number,
                 "s": scopes,
                 "g": self._state.generation[number],
@@ -185,36 +185,43 @@ class OAuth:
                 "i": time.time(),
                 "n": secrets.token_hex(4),
             }
-            tokens["refresh_token"] = self._signer.sign(REFRESH, said)
+            tokens["refresh_token"] = self._signer.sign(REFRESH, claims)
             if self._client.refresh_days:
                 tokens["refresh_token_expires_in"] = int(self._client.refresh_days * 86_400)
         return tokens
 
     def _refresh(self, form: dict[str, str]) -> dict[str, Any]:
-        said = self._signer.open(REFRESH, form.get("refresh_token", ""))
-        if said is not None:
+        claims = self._signer.open(REFRESH, form.get("refresh_token", ""))
+        if claims is not None:
             with self._lock:
-                self.refreshes[said["u"]] += 1
-        if said is None or said["c"] != self._client.id or said["g"] != self._state.generation[said["u"]]:
+                self.refreshes[claims["u"]] += 1
+        if claims is None or claims["c"] != self._client.id or claims["g"] != self._state.generation[claims["u"]]:
             raise OAuthError(400, "invalid_grant", "Token has been expired or revoked.")
-        if self._client.refresh_days and time.time() > said["i"] + self._client.refresh_days * 86_400:
+        if self._client.refresh_days and time.time() > claims["i"] + self._client.refresh_days * 86_400:
             raise OAuthError(400, "invalid_grant", "Token has been expired or revoked.")
-        return self._access(said["u"], said["s"])
+        return self._access(claims["u"], claims["s"])
 
     def _access(self, number: int | None, scopes: list[str]) -> dict[str, Any]:
         issued, lasts = time.time(), self._faults.profile.expires_in
         generation = 0 if number is None else self._state.generation[number]
-        said = {"u": number, "s": scopes, "g": generation, "i": issued, "e": issued + lasts, "n": secrets.token_hex(4)}
-        token = self._signer.sign(ACCESS, said)
+        claims = {
+            "u": number,
+            "s": scopes,
+            "g": generation,
+            "i": issued,
+            "e": issued + lasts,
+            "n": secrets.token_hex(4),
+        }
+        token = self._signer.sign(ACCESS, claims)
         return {"access_token": token, "expires_in": lasts, "scope": " ".join(scopes), "token_type": "Bearer"}
 
     def revoke(self, request: Request) -> Response:
         """Ends the whole grant of an account, as the strictest reading of Google's behaviour has it."""
         token = request.form.get("token") or request.query.get("token", "")
-        said = self._signer.open(REFRESH, token) or self._signer.open(ACCESS, token)
-        if said is None or said["u"] is None or said["g"] != self._state.generation[said["u"]]:
+        claims = self._signer.open(REFRESH, token) or self._signer.open(ACCESS, token)
+        if claims is None or claims["u"] is None or claims["g"] != self._state.generation[claims["u"]]:
             return json_response({"error": "invalid_token", "error_description": "Token expired or revoked"}, 400)
-        self._state.record("revoke", number=said["u"])
+        self._state.record("revoke", number=claims["u"])
         return json_response({})
 
     # --- who asks ----------------------------------------------------------------------------------------------
@@ -224,23 +231,23 @@ class OAuth:
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
         if kind != "Bearer" or not token:
             raise GoogleError(401, "CREDENTIALS_MISSING", "Request is missing required authentication credential.")
-        said = self._signer.open(ACCESS, token.strip())
-        if said is None:
+        claims = self._signer.open(ACCESS, token.strip())
+        if claims is None:
             raise GoogleError(401, None, "Request had invalid authentication credentials.")
-        number = said["u"]
+        number = claims["u"]
         if number is None:
-            return Bearer(None, frozenset(said["s"]))
-        if said["g"] != self._state.generation[number]:
+            return Bearer(None, frozenset(claims["s"]))
+        if claims["g"] != self._state.generation[number]:
             raise GoogleError(401, None, "Request had invalid authentication credentials.")
-        if said["e"] < time.time() or said["i"] < self._state.expired_before.get(number, 0):
+        if claims["e"] < time.time() or claims["i"] < self._state.expired_before.get(number, 0):
             raise GoogleError(401, "ACCESS_TOKEN_EXPIRED", "Request had invalid authentication credentials.")
-        return Bearer(self._accounts.account(number), frozenset(said["s"]))
+        return Bearer(self._accounts.account(number), frozenset(claims["s"]))
 
     def userinfo(self, request: Request) -> Response:
         bearer = self.bearer(request)
         if bearer.account is None or not bearer.scopes & {"email", "openid"}:
             raise GoogleError(401, None, "Request had invalid authentication credentials.")
-        said: dict[str, Any] = {"sub": f"1{bearer.account.number:020d}"}
+        user: dict[str, Any] = {"sub": f"1{bearer.account.number:020d}"}
         if "email" in bearer.scopes:
-            said |= {"email": bearer.account.email, "email_verified": True}
-        return json_response(said)
+            user |= {"email": bearer.account.email, "email_verified": True}
+        return json_response(user)

@@ -86,11 +86,11 @@ def _template(type_id: str, fields: str | None, pretty: bool, reconcile: bool) -
     text = _dumps(point, pretty).decode() + (",\n    " if pretty else ",")
     pieces: list[bytes | tuple[str, str, str]] = []
     position = 0
-    for found in _HOLE.finditer(text):
-        pieces.append(text[position : found.start()].encode())
-        before, member, after, raw, plain = found.groups()
+    for hole in _HOLE.finditer(text):
+        pieces.append(text[position : hole.start()].encode())
+        before, member, after, raw, plain = hole.groups()
         pieces.append((member or raw or plain, before or "", after or ""))
-        position = found.end()
+        position = hole.end()
     return [*pieces, text[position:].encode()]
 
 
@@ -213,7 +213,8 @@ def _written(text: Text | bytes, before: str, after: str, points: Columns, name:
         return text
     present = points.values[name.removeprefix("value ")] != 0
     texts = [
-        f"{before}{one.decode()}{after}".encode() if there else b"" for one, there in zip(text, present, strict=True)
+        f"{before}{value.decode()}{after}".encode() if there else b""
+        for value, there in zip(text, present, strict=True)
     ]
     return np.array(texts, dtype=np.bytes_)
 
@@ -257,14 +258,14 @@ def rows(
 
 
 def record_rows(
-    found: list[Record], account: Account, data_type: DataType, *, fields: str | None, pretty: bool, reconcile: bool
+    records: list[Record], account: Account, data_type: DataType, *, fields: str | None, pretty: bool, reconcile: bool
 ) -> bytes:
     """The same for points that are written one by one."""
     keep = mask(fields).get("dataPoints", {})
     comma = b",\n    " if pretty else b","
     return b"".join(
         _dumps(masked(record_point(record, account, data_type, reconcile=reconcile), keep), pretty) + comma
-        for record in found
+        for record in records
     )
 
 

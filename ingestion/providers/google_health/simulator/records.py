@@ -215,14 +215,14 @@ def _session(start: int, end: int, offset: int, end_offset: int) -> dict[str, st
 
 
 def _sleep(day: DayColumns) -> list[Record]:
-    found = []
+    nights = []
     for night in day.payload.sleep:
         start, end = microseconds(night.starts_at), microseconds(night.ends_at)
         offset, end_offset = (day.account.offset_seconds(moment) for moment in (night.starts_at, night.ends_at))
         body = {"interval": _session(start, end, offset, end_offset)}
         made = Record(end, start, end, TRACKER, end_offset, body, {}, night.external_id, sleep=night)
-        found.append(replace(made, body=sleep_body(made, processed=True, updated=end + STAGES_TAKE)))
-    return found
+        nights.append(replace(made, body=sleep_body(made, processed=True, updated=end + STAGES_TAKE)))
+    return nights
 
 
 def sleep_body(made: Record, *, processed: bool, updated: int) -> dict[str, Any]:

@@ -66,13 +66,13 @@ def _settings(ground_truth: GroundTruth, account: Account) -> dict[str, Any]:
 
 
 def _devices(ground_truth: GroundTruth, account: Account, device: str | None, query: dict[str, str]) -> dict[str, Any]:
-    found = [_tracker(ground_truth, account)]
+    devices = [_tracker(ground_truth, account)]
     if account.has_scale:
-        found.append({**_base(ground_truth, account, "2"), "deviceType": "SCALE", "deviceVersion": "Aria Air"})
+        devices.append({**_base(ground_truth, account, "2"), "deviceType": "SCALE", "deviceVersion": "Aria Air"})
     if device:
-        for one in found:
-            if one["name"].endswith(f"/{device}"):
-                return one
+        for resource in devices:
+            if resource["name"].endswith(f"/{device}"):
+                return resource
         raise GoogleError(404, "RESOURCE_NOT_FOUND", "Requested entity was not found.")
     text, token = query.get("pageSize") or "5", query.get("pageToken") or "0"
     if not text.isdecimal():
@@ -80,8 +80,8 @@ def _devices(ground_truth: GroundTruth, account: Account, device: str | None, qu
     if not token.isdecimal():
         raise invalid("INVALID_PAGE_TOKEN", "Invalid page token.")
     first, last = int(token), int(token) + min(int(text) or 5, 100)
-    said: dict[str, Any] = {"pairedDevices": found[first:last]} if found[first:last] else {}
-    return said | ({"nextPageToken": str(last)} if last < len(found) else {})
+    content: dict[str, Any] = {"pairedDevices": devices[first:last]} if devices[first:last] else {}
+    return content | ({"nextPageToken": str(last)} if last < len(devices) else {})
 
 
 def _base(ground_truth: GroundTruth, account: Account, identity: str) -> dict[str, Any]:

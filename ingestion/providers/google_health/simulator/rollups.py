@@ -48,10 +48,10 @@ def physical(
     low, high = _physical_time(span.get("startTime")), _physical_time(span.get("endTime"))
     if low >= high:
         raise invalid("INVALID_TIME_RANGE", "The range is empty.")
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)s", str(body.get("windowSize", "")))
-    if found is None or float(found[1]) < 1:
+    size_match = re.fullmatch(r"(\d+(?:\.\d+)?)s", str(body.get("windowSize", "")))
+    if size_match is None or float(size_match[1]) < 1:
         raise invalid("INVALID_ROLLUP_WINDOW", "windowSize must be a second or more.")
-    width = int(float(found[1]) * MICROSECOND)
+    width = int(float(size_match[1]) * MICROSECOND)
     cap = data_type.rollup_days * DAY
     # An unset page size counts as the default one for the heavy types, and is checked like one that was sent.
     size = body.get("pageSize") or (1440 if data_type.id in SHORT_ROLLUPS and width * 1440 > cap else 0)
@@ -130,10 +130,10 @@ def _grouped(
     """(number of the window, its value), newest first; windows without data are left out."""
     start, width = grid
     if has_columns(data_type):
-        found = ground_truth.columns(account, data_type.id, span, sources=sources)
-        if found is None:
+        columns = ground_truth.columns(account, data_type.id, span, sources=sources)
+        if columns is None:
             return []
-        points = reconciled(found)
+        points = reconciled(columns)
         time = points.time + points.offset * MICROSECOND * span.civil
         place = (time - start) // width
         edges = np.concatenate([[0], np.flatnonzero(np.diff(place)) + 1, [len(place)]])

@@ -84,11 +84,11 @@ class Simulator:
 
     def _starts_on(self, options: Options) -> dt.date:
         """The first day of everybody, from the state where there is one. Raises OtherSimulation if it does not fit."""
-        mine = {"seed": options.seed, "participants": options.participants, "all_well": options.all_well}
+        requested = {"seed": options.seed, "participants": options.participants, "all_well": options.all_well}
         known = self.state.settings
         if known:
-            other = {name: known[name] for name in mine}
-            if other != mine:
+            other = {name: known[name] for name in requested}
+            if other != requested:
                 self.state.close()
                 raise OtherSimulation(f"The folder holds another simulation: {other}. Choose another folder.")
             return dt.date.fromisoformat(known["starts_on"])
@@ -96,7 +96,7 @@ class Simulator:
             at = options.clock or dt.datetime.now(dt.UTC)
             self.state.set_clock(microseconds(at), options.speed)
         starts_on = instant(self.state.now()).date() - dt.timedelta(days=options.history_days)
-        self.state.record("settings", values={**mine, "starts_on": starts_on.isoformat()})
+        self.state.record("settings", values={**requested, "starts_on": starts_on.isoformat()})
         return starts_on
 
     def start(self) -> None:
@@ -129,11 +129,11 @@ class Simulator:
             ("GET", "/oauth2/v3/userinfo"): self.oauth.userinfo,
             **dict.fromkeys([("GET", path) for path in KEYSETS], self._keyset),
         }
-        found = routes.get((request.method, request.path))
+        route = routes.get((request.method, request.path))
         try:
-            if found is None:
+            if route is None:
                 raise GoogleError(404, None, "The requested URL was not found on this server.")
-            return found(request)
+            return route(request)
         except GoogleError as error:
             return refusal(error)
 

@@ -46,7 +46,7 @@ class Statistics:
 
     def report(self) -> dict[str, Any]:
         with self._lock:
-            said: dict[str, Any] = {
+            counts: dict[str, Any] = {
                 "seconds": round(time.time() - self._since, 3),
                 "cpu_seconds": round(time.process_time() - self._busy, 3),
                 "requests": self._requests,
@@ -58,7 +58,7 @@ class Statistics:
             }
         refreshes = {str(number): count for number, count in self._oauth.refreshes.items()}
         return {
-            **said,
+            **counts,
             "refreshes": refreshes,
             "faults": {"profile": self.faults.name, "given": dict(self.faults.given)},
             "webhooks": {"answers": dict(self._webhooks.answers), "pending": self._webhooks.pending},

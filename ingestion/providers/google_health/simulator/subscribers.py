@@ -34,14 +34,14 @@ class Subscribers:
             bearer = self._oauth.bearer(request)
             if bearer.account is not None or CLOUD_PLATFORM not in bearer.scopes:
                 raise GoogleError(403, "ACCESS_TOKEN_SCOPE_INSUFFICIENT", "Use a service account's token.")
-            found = _PATH.match(request.path)
-            if found is None:
+            match = _PATH.match(request.path)
+            if match is None:
                 raise GoogleError(404, None, "Requested entity was not found.")
-            project, name, below, sid = found.groups()
+            project, name, below, sid = match.groups()
             if not project.isdecimal():
                 raise invalid(None, "The project's number is needed here, not its id.")
-            said = self._routed(request, f"projects/{project}/subscribers", name, below, sid)
-            return json_response(said, pretty=True)
+            content = self._routed(request, f"projects/{project}/subscribers", name, below, sid)
+            return json_response(content, pretty=True)
         except GoogleError as error:
             return refusal(error)
 
@@ -97,25 +97,27 @@ class Subscribers:
         return {"name": f"operations/{self._state.next_id()}", "done": True, "response": response}
 
     def _all(self, request: Request, parent: str) -> dict[str, Any]:
-        found = [_shown(name, v) for name, v in self._state.subscribers.items() if name.startswith(parent + "/")]
+        subscribers = [_shown(name, v) for name, v in self._state.subscribers.items() if name.startswith(parent + "/")]
         size = request.query.get("pageSize", "50")
         token = request.query.get("pageToken", "") or "0"
         if not size.isdecimal() or not token.isdecimal():
             raise invalid(None, "Invalid page.")
         first, last = int(token), int(token) + min(int(size) or 50, 1000)
-        said: dict[str, Any] = {"subscribers": found[first:last], "totalSize": len(found)} if found else {}
-        return said | ({"nextPageToken": str(last)} if last < len(found) else {})
+        content: dict[str, Any] = (
+            {"subscribers": subscribers[first:last], "totalSize": len(subscribers)} if subscribers else {}
+        )
+        return content | ({"nextPageToken": str(last)} if last < len(subscribers) else {})
 
     def _known(self, name: str) -> dict[str, Any]:
-        found = self._state.subscribers.get(name)
-        if found is None:
+        subscriber = self._state.subscribers.get(name)
+        if subscriber is None:
             raise GoogleError(404, "RESOURCE_NOT_FOUND", "Requested entity was not found.")
-        return found
+        return subscriber
 
     def _patch(self, request: Request, name: str) -> dict[str, Any]:
         value, body = dict(self._known(name)), request.json()
-        asked = [m for m in request.query.get("updateMask", request.query.get("update_mask", "")).split(",") if m]
-        fields = {_MASKS.get(one, one) for one in asked or body}
+        mask = [m for m in request.query.get("updateMask", request.query.get("update_mask", "")).split(",") if m]
+        fields = {_MASKS.get(name_or_alias, name_or_alias) for name_or_alias in mask or body}
         if unknown := fields - set(_MASKS.values()):
             raise invalid(None, f"Invalid update mask: {', '.join(sorted(unknown))}")
         if "subscriberConfigs" in fields:
@@ -139,27 +141,29 @@ class Subscribers:
 
     def _subscription(self, request: Request, name: str, sid: str | None) -> dict[str, Any]:
         value = self._known(name)
-        mine: dict[str, Any] = dict(value["subscriptions"])
+        subscriptions: dict[str, Any] = dict(value["subscriptions"])
         method, body = request.method, request.json()
         if method == "GET" and sid is None:
-            shown = [{"name": f"{name}/subscriptions/{key}", **one} for key, one in mine.items()]
-            kept = [one for one in shown if _fits(one, request.query.get("filter", ""))]
+            shown = [
+                {"name": f"{name}/subscriptions/{key}", **subscription} for key, subscription in subscriptions.items()
+            ]
+            kept = [subscription for subscription in shown if _fits(subscription, request.query.get("filter", ""))]
             return {"subscriptions": kept} if kept else {}
         if method == "POST" and sid is None:
             sid = request.query.get("subscriptionId") or f"sub{self._state.next_id()}"
-            if sid in mine:
+            if sid in subscriptions:
                 raise GoogleError(409, None, "The subscription exists already.")
-            mine[sid] = {"user": self._user(body), "dataTypes": _data_types(body)}
-        elif sid is None or sid not in mine:
+            subscriptions[sid] = {"user": self._user(body), "dataTypes": _data_types(body)}
+        elif sid is None or sid not in subscriptions:
             raise GoogleError(404, "RESOURCE_NOT_FOUND", "Requested entity was not found.")
         elif method == "PATCH":
-            mine[sid] = {**mine[sid], "dataTypes": _data_types(body)}
+            subscriptions[sid] = {**subscriptions[sid], "dataTypes": _data_types(body)}
         elif method == "DELETE":
-            del mine[sid]
+            del subscriptions[sid]
         else:
             raise GoogleError(404, None, "Method not found.")
-        self._state.record("subscriber", id=name, value={**value, "subscriptions": mine})
-        return {"name": f"{name}/subscriptions/{sid}", **mine[sid]} if sid in mine else {}
+        self._state.record("subscriber", id=name, value={**value, "subscriptions": subscriptions})
+        return {"name": f"{name}/subscriptions/{sid}", **subscriptions[sid]} if sid in subscriptions else {}
 
     def _user(self, body: dict[str, Any]) -> str:
         user = str(body.get("user", ""))
@@ -175,11 +179,11 @@ def _now() -> str:
 
 
 def _data_types(body: dict[str, Any]) -> list[str]:
-    asked = [str(one) for one in body.get("dataTypes", [])]
-    for one in asked:
-        if one not in TYPES or not TYPES[one].announced:
-            raise invalid("INVALID_DATA_TYPE", f"Data type {one} has no notifications.")
-    return asked
+    names = [str(name) for name in body.get("dataTypes", [])]
+    for name in names:
+        if name not in TYPES or not TYPES[name].announced:
+            raise invalid("INVALID_DATA_TYPE", f"Data type {name} has no notifications.")
+    return names
 
 
 def _configs(configs: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -197,7 +201,7 @@ def _shown(name: str, value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fits(subscription: dict[str, Any], text: str) -> bool:
-    wanted = dict(re.findall(r'(user|data_type)\s*=\s*"([^"]*)"', text))
-    return wanted.get("user", subscription["user"]) == subscription["user"] and (
-        "data_type" not in wanted or wanted["data_type"] in subscription["dataTypes"]
+    conditions = dict(re.findall(r'(user|data_type)\s*=\s*"([^"]*)"', text))
+    return conditions.get("user", subscription["user"]) == subscription["user"] and (
+        "data_type" not in conditions or conditions["data_type"] in subscription["dataTypes"]
     )

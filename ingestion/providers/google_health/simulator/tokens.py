@@ -33,8 +33,8 @@ class Signer:
         expected = self._mark(prefix, body.encode())
         if not token.startswith(prefix) or not hmac.compare_digest(mark.encode(), expected.encode()):
             return None
-        found: dict[str, Any] = orjson.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-        return found
+        claims: dict[str, Any] = orjson.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+        return claims
 
     def _mark(self, prefix: str, body: bytes) -> str:
         digest = hmac.new(self._key, prefix.encode() + body, hashlib.sha256).digest()[:15]

@@ -65,7 +65,7 @@ class SigningKey:
 
 
 @dataclass(order=True)
-class _Delivery:
+class _WebhookDelivery:
     due: float
     order: int
     subscriber: str = field(compare=False)
@@ -83,7 +83,7 @@ class Webhooks:
         self.key = SigningKey(seed)
         self._forger = SigningKey(seed, "forged")
         self._http = httpx.Client(timeout=10.0, trust_env=False)
-        self._queue: list[_Delivery] = []
+        self._queue: list[_WebhookDelivery] = []
         self._order = itertools.count()
         self._wake = threading.Condition()
         self._closing = False
@@ -138,7 +138,7 @@ class Webhooks:
         record_id: str | None = None,
     ) -> int:
         """Tell every subscriber that covers this user and type; returns how many there are."""
-        told = 0
+        notified = 0
         for name, subscriber in list(self._state.subscribers.items()):
             subscription = _covered(subscriber, account, data_type)
             if subscription is None:
@@ -147,15 +147,15 @@ class Webhooks:
             if subscription:
                 note["clientProvidedSubscriptionName"] = subscription
             self._put(name, [{"data": note}])
-            told += 1
-        return told
+            notified += 1
+        return notified
 
     def _put(self, subscriber: str, notes: list[dict[str, Any]]) -> None:
         late = self._faults.choice(1, 8) if self._faults.strikes("hook_late") else 0
         copies = 2 if self._faults.strikes("hook_twice") else 1
         with self._wake:
             for _ in range(copies):
-                heapq.heappush(self._queue, _Delivery(time.time() + late, next(self._order), subscriber, notes))
+                heapq.heappush(self._queue, _WebhookDelivery(time.time() + late, next(self._order), subscriber, notes))
             self._wake.notify()
 
     def _work(self) -> None:
@@ -165,7 +165,7 @@ class Webhooks:
             except Exception:
                 log.exception("a delivery failed; the others go on")
 
-    def _next(self) -> _Delivery | None:
+    def _next(self) -> _WebhookDelivery | None:
         """The next delivery that is due, with others for the same subscriber; None when closing."""
         with self._wake:
             while not self._closing:
@@ -178,13 +178,13 @@ class Webhooks:
                 self._wake.wait(wait)
         return None
 
-    def _joins(self, first: _Delivery) -> bool:
+    def _joins(self, first: _WebhookDelivery) -> bool:
         if not self._queue or first.attempt or len(first.notes) >= MOST_TOGETHER:
             return False
         other = self._queue[0]
         return other.due <= time.time() and other.subscriber == first.subscriber and not other.attempt
 
-    def _deliver(self, delivery: _Delivery) -> None:
+    def _deliver(self, delivery: _WebhookDelivery) -> None:
         subscriber = self._state.subscribers.get(delivery.subscriber)
         if subscriber is None:
             return
