@@ -42,7 +42,7 @@ class ClockSigns:
 
 @dataclass(slots=True)
 class Siblings:
-    """The files of a run that share a clock. `whose`: their owner; `given`: clocks stated for the import (parse_clocks)."""
+    """The files of a run that share a clock. `whose`: their owner; `given`: clocks stated with it (parse_clocks)."""
 
     trial: Trial
     whose: str
