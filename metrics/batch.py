@@ -91,11 +91,11 @@ class SampleBatch:
 
     def refusals(self, now: dt.datetime) -> NDArray[np.int8]:
         """A Refusal per sample, shape (n,). Importers use it to name the line of what the writer will not take."""
-        found = np.zeros(len(self), dtype=np.int8)
-        found[self.time < EARLIEST] = Refusal.TOO_EARLY
-        found[self.time > microseconds(now) + CLOCK_SKEW] = Refusal.FUTURE
-        found[~np.isfinite(self.value)] = Refusal.NOT_FINITE
-        return found
+        refusals = np.zeros(len(self), dtype=np.int8)
+        refusals[self.time < EARLIEST] = Refusal.TOO_EARLY
+        refusals[self.time > microseconds(now) + CLOCK_SKEW] = Refusal.FUTURE
+        refusals[~np.isfinite(self.value)] = Refusal.NOT_FINITE
+        return refusals
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,10 +262,10 @@ class Counts:
     exercise_removed: int = 0
 
     def __add__(self, other: Counts) -> Counts:
-        mine, theirs = asdict(self), asdict(other)
-        rejected = dict(Counter(mine.pop("rejected")) + Counter(theirs.pop("rejected")))
-        skipped = dict(Counter(mine.pop("skipped")) + Counter(theirs.pop("skipped")))
-        return Counts(rejected=rejected, skipped=skipped, **{name: mine[name] + theirs[name] for name in mine})
+        ours, theirs = asdict(self), asdict(other)
+        rejected = dict(Counter(ours.pop("rejected")) + Counter(theirs.pop("rejected")))
+        skipped = dict(Counter(ours.pop("skipped")) + Counter(theirs.pop("skipped")))
+        return Counts(rejected=rejected, skipped=skipped, **{name: ours[name] + theirs[name] for name in ours})
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -28,8 +28,8 @@ def erase(participant: Participant) -> dict[str, int]:
 
 @transaction.atomic
 def _forget_recomputes(participant: Participant) -> None:
-    told = Recompute.objects.filter(trial=participant.trial, people__has_key=participant.study_id)
-    for recompute in told.order_by("pk").select_for_update(of=("self",)):
+    recomputes = Recompute.objects.filter(trial=participant.trial, people__has_key=participant.study_id)
+    for recompute in recomputes.order_by("pk").select_for_update(of=("self",)):
         del recompute.people[participant.study_id]
         recompute.save(update_fields=["people"])
 

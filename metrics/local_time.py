@@ -46,7 +46,7 @@ def _changes(zone: zoneinfo.ZoneInfo, year: int) -> tuple[tuple[int, int], ...]:
         microseconds(dt.datetime(year, 1, 1, tzinfo=dt.UTC)),
         microseconds(dt.datetime(year + 1, 1, 1, tzinfo=dt.UTC)),
     )
-    found = []
+    changes = []
     for midnight in range(first, last, DAY):
         before, after = zone_offset(zone, midnight), zone_offset(zone, midnight + DAY)
         if before == after:
@@ -55,8 +55,8 @@ def _changes(zone: zoneinfo.ZoneInfo, year: int) -> tuple[tuple[int, int], ...]:
         while high - low > MICROSECOND:
             middle = (low + high) // (2 * MICROSECOND) * MICROSECOND
             low, high = (low, middle) if zone_offset(zone, middle) == after else (middle, high)
-        found.append((high, after))
-    return tuple(found)
+        changes.append((high, after))
+    return tuple(changes)
 
 
 class LocalCalendar:
@@ -124,8 +124,8 @@ class LocalCalendar:
     def spans(self, dates: Iterable[dt.date]) -> list[DaySpan]:
         """The intervals of time of these local days, in order. A date that a journey skipped has none."""
         days = sorted(set(dates))
-        found = zip(days, self.intervals(*((day, day) for day in days)), strict=True)
-        return [DaySpan(day, *interval) for day, intervals in found for interval in intervals]
+        intervals_of = zip(days, self.intervals(*((day, day) for day in days)), strict=True)
+        return [DaySpan(day, *interval) for day, intervals in intervals_of for interval in intervals]
 
     def midnight(self, date: dt.date) -> dt.datetime:
         """The first instant of a local day, in UTC; where a journey skipped the day, where it would have begun."""
@@ -138,14 +138,14 @@ class LocalCalendar:
 
 def _intervals(pieces: Sequence[tuple[int, int, int]], local_start: int, local_end: int) -> list[tuple[int, int]]:
     """Where the wall clock shows [local_start, local_end), given the pieces (start, end, offset) of a calendar."""
-    found: list[tuple[int, int]] = []
+    intervals: list[tuple[int, int]] = []
     for start, end, offset in pieces:
         begins, ends = max(start, local_start - offset), min(end, local_end - offset)
         if begins < ends:
-            if found and found[-1][1] == begins:
-                begins = found.pop()[0]
-            found.append((begins, ends))
-    return found
+            if intervals and intervals[-1][1] == begins:
+                begins = intervals.pop()[0]
+            intervals.append((begins, ends))
+    return intervals
 
 
 def local_to_utc(

@@ -38,7 +38,7 @@ def aligned(span: Span, width: int) -> Span:
 def touched(span: Span, widths: Iterable[int]) -> Span:
     """The span with all buckets of these widths that it touches, up to a day's, whole."""
     grids = [aligned(span, width) for width in widths]
-    return Span(min([span.start, *(one.start for one in grids)]), max([span.end, *(one.end for one in grids)]))
+    return Span(min([span.start, *(grid.start for grid in grids)]), max([span.end, *(grid.end for grid in grids)]))
 
 
 def day_numbers(span: Span, zone: zoneinfo.ZoneInfo) -> tuple[int, int]:

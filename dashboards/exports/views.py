@@ -197,7 +197,7 @@ def export_download(request: Request, code: str, uuid: Any, path: str = "") -> H
     """One file, or all as an archive; a broken download may be taken up again."""
     one = visible_export(request, code, uuid)
     try:
-        return downloads.file_answer(request, one, path) if path else downloads.archive_answer(request, one)
+        return downloads.file_response(request, one, path) if path else downloads.archive_response(request, one)
     except ExportFile.DoesNotExist:
         raise Http404 from None
     except StoreFault as fault:

@@ -182,7 +182,7 @@ class ExportSet(ResourceSet):
     @action(detail=True, content_negotiation_class=AnyAccepted)
     def archive(self, request: Request, code: str, export: str) -> HttpResponseBase:
         Parameters.read(request)
-        return _download(lambda found: downloads.archive_answer(request._request, found), self._export(code, export))
+        return _download(lambda found: downloads.archive_response(request._request, found), self._export(code, export))
 
     @extend_schema(
         summary="Download one file of an export",
@@ -192,7 +192,9 @@ class ExportSet(ResourceSet):
     @action(detail=True, url_path="files/(?P<path>.+)", content_negotiation_class=AnyAccepted)
     def files(self, request: Request, code: str, export: str, path: str) -> HttpResponseBase:
         Parameters.read(request)
-        return _download(lambda found: downloads.file_answer(request._request, found, path), self._export(code, export))
+        return _download(
+            lambda found: downloads.file_response(request._request, found, path), self._export(code, export)
+        )
 
 
 def _download(answer: Callable[[Export], HttpResponseBase], export: Export) -> HttpResponseBase:

@@ -74,10 +74,10 @@ class Going:
 
 def sources_of(participant: Participant) -> list[Source]:
     """The sources of which something of a participant is stored."""
-    found = kept_days("source_id", participant_id=participant.pk)
+    source_ids = kept_days("source_id", participant_id=participant.pk)
     for model in SESSIONS.values():
-        found |= set(model.objects.filter(participant=participant).values_list("source_id", flat=True))
-    return list(Source.objects.filter(pk__in=found))
+        source_ids |= set(model.objects.filter(participant=participant).values_list("source_id", flat=True))
+    return list(Source.objects.filter(pk__in=source_ids))
 
 
 def going(selection: Selection) -> list[Going]:
@@ -86,22 +86,22 @@ def going(selection: Selection) -> list[Going]:
     rows: dict[str, list[tuple[int, dt.date, dt.date]]] = {}
     for model in (DayRollup, ImplausibleCount):
         counted = _days(model, selection).values("metric").annotate(Sum("n"), Min("date"), Max("date")).order_by()
-        for one in counted:
-            code = BY_ID[one["metric"]].code
-            rows.setdefault(code, []).append((one["n__sum"], one["date__min"], one["date__max"]))
+        for row in counted:
+            code = BY_ID[row["metric"]].code
+            rows.setdefault(code, []).append((row["n__sum"], row["date__min"], row["date__max"]))
     for what in _kinds(selection):
-        one = _sessions(selection, what).aggregate(Count("pk"), Min("date"), Max("date"))
-        if one["pk__count"]:
-            rows[what] = [(one["pk__count"], one["date__min"], one["date__max"])]
+        totals = _sessions(selection, what).aggregate(Count("pk"), Min("date"), Max("date"))
+        if totals["pk__count"]:
+            rows[what] = [(totals["pk__count"], totals["date__min"], totals["date__max"])]
     return [
         Going(
             what,
             BY_CODE[what].name if what in BY_CODE else {"sleep": "nights", "exercise": "exercise"}[what],
-            sum(count for count, _, _ in found),
-            min(first for _, first, _ in found),
-            max(last for _, _, last in found),
+            sum(count for count, _, _ in counts),
+            min(first for _, first, _ in counts),
+            max(last for _, _, last in counts),
         )
-        for what, found in sorted(rows.items())
+        for what, counts in sorted(rows.items())
     ]
 
 
@@ -119,8 +119,8 @@ def check(selection: Selection) -> None:
 def deletion_start(selection: Selection, *, by: User | None, reason: str) -> SourceDeletion:
     """Write down that it is to be deleted; deletion_run does it. Raises DeletionRefused, django's ValidationError."""
     hold(selection.participant)
-    found = going(selection)
-    if not found:
+    removals = going(selection)
+    if not removals:
         raise DeletionRefused(f"Nothing is stored of {selection.participant.study_id} from this source.")
     row = SourceDeletion(
         participant=selection.participant,
@@ -134,9 +134,11 @@ def deletion_start(selection: Selection, *, by: User | None, reason: str) -> Sou
     row.full_clean(exclude=["removed", "by", "finished_at"])
     row.save()
     bounds = {"first": selection.first, "last": selection.last}
-    asked = {"source": str(selection.source), "what": selection.what or "all", **bounds}
-    rows = {one.what: one.rows for one in found}
-    record("data.delete", participant=row.participant, thing=f"deletion:{row.pk}", new=asked | rows, reason=row.reason)
+    filters = {"source": str(selection.source), "what": selection.what or "all", **bounds}
+    rows = {removal.what: removal.rows for removal in removals}
+    record(
+        "data.delete", participant=row.participant, thing=f"deletion:{row.pk}", new=filters | rows, reason=row.reason
+    )
     return row
 
 
@@ -179,10 +181,10 @@ def _next_slice(selection: Selection) -> Counter[str] | None:
         return Counter({BY_ID[metric].code: _delete_samples(selection, metric, first, last)})
     removed, dates = Counter[str](), set[dt.date]()
     for what in _kinds(selection):
-        found = _sessions(selection, what)
-        dates |= set(found.values_list("date", flat=True))
-        names = set(found.values_list("external_id", flat=True))
-        removed[what], _ = found.delete()
+        sessions = _sessions(selection, what)
+        dates |= set(sessions.values_list("date", flat=True))
+        names = set(sessions.values_list("external_id", flat=True))
+        removed[what], _ = sessions.delete()
         for follower in followers:
             follower.sessions_deleted(Sessions(what), selection.participant.pk, selection.source.pk, names)
     if not dates:
@@ -222,8 +224,8 @@ def _with_something(participant: Participant, dates: set[dt.date]) -> set[dt.dat
 
 
 def _first_days(model: Any, selection: Selection) -> list[tuple[int, dt.date]]:
-    found = _days(model, selection).values("metric").annotate(Min("date")).order_by()
-    return [(one["metric"], one["date__min"]) for one in found]
+    first_dates = _days(model, selection).values("metric").annotate(Min("date")).order_by()
+    return [(row["metric"], row["date__min"]) for row in first_dates]
 
 
 def _days(model: Any, selection: Selection) -> QuerySet[Any]:

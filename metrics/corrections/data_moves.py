@@ -3,7 +3,7 @@
 Week by week, each in a transaction that stores at the one by the writer and deletes at the other, so that a killed
 worker's successor goes on and nothing is there twice or nowhere. Where both have a value of one source at one instant,
 that of the participant who receives stays. The writer's rules hold: what lies outside the receiver's collection
-interval cannot be theirs and stays where it is.
+interval cannot be receiver_series and stays where it is.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def move_start(giver: Participant, receiver: Participant, *, by: User, reason: s
 
     Raises MoveRefused.
     """
-    for person in sorted((giver, receiver), key=lambda one: one.pk):
+    for person in sorted((giver, receiver), key=lambda participant: participant.pk):
         hold(person)
     check(giver, receiver)
     if DataMove.objects.filter(giver=giver, finished_at=None).exists():
@@ -138,7 +138,7 @@ def move_step(pk: int) -> bool:
     )
     if row is None:
         return False
-    for person in sorted((row.giver, row.receiver), key=lambda one: one.pk):
+    for person in sorted((row.giver, row.receiver), key=lambda participant: participant.pk):
         hold(person)
     if row.giver.status in LEFT or row.receiver.status in LEFT:
         row.finished_at, row.error = timezone.now(), "One of them left the trial meanwhile: what had not moved stayed."
@@ -184,10 +184,12 @@ def _week(row: DataMove, start: dt.datetime) -> None:
             if new.any():
                 batch = SampleBatch(BY_ID[metric].code, sources[source].key, time[new], value[new], lengths)
                 writer.store(row.receiver, Payload(samples=[batch]))
-            mine, theirs = (SeriesKey(one, BY_ID[metric], source) for one in (row.giver_id, row.receiver_id))
+            giver_series, receiver_series = (
+                SeriesKey(participant, BY_ID[metric], source) for participant in (row.giver_id, row.receiver_id)
+            )
             for follower in followers:
-                follower.moved(mine, time[new], theirs, time[new])
-                follower.gone(mine, time[~new], may_come_again=False)
+                follower.moved(giver_series, time[new], receiver_series, time[new])
+                follower.gone(giver_series, time[~new], may_come_again=False)
             row.samples += len(time)
             dates |= {calendar.date(instant(at)) for at in time.tolist()[:1] + time.tolist()[-1:]}
     for model, column in ((Measurement, "time"), (MinuteRollup, "bucket"), (HourRollup, "bucket"), (Revision, "time")):
@@ -204,7 +206,8 @@ def _clock(row: DataMove) -> None:
     known = set(OffsetPeriod.objects.filter(participant=row.receiver).values_list("starts_at", flat=True))
     stated = OffsetPeriod.objects.filter(participant=row.giver).exclude(starts_at__in=known)
     OffsetPeriod.objects.bulk_create(
-        OffsetPeriod(participant=row.receiver, starts_at=one.starts_at, utc_offset=one.utc_offset) for one in stated
+        OffsetPeriod(participant=row.receiver, starts_at=period.starts_at, utc_offset=period.utc_offset)
+        for period in stated
     )
 
 
@@ -223,18 +226,20 @@ def _sessions(row: DataMove) -> None:
         (Sessions.EXERCISE, ExerciseSession, "exercise"),
     ):
         known = set(model._default_manager.filter(participant=row.receiver).values_list("source_id", "external_id"))
-        for one in model._default_manager.filter(participant=row.giver):
-            if one.date not in within:
+        for session in model._default_manager.filter(participant=row.giver):
+            if session.date not in within:
                 continue
-            if (one.source_id, one.external_id) in known:
-                one.delete()
+            if (session.source_id, session.external_id) in known:
+                session.delete()
                 for follower in followers:
-                    follower.sessions_gone(kind, row.giver_id, one.source_id, {one.external_id}, may_come_again=False)
+                    follower.sessions_gone(
+                        kind, row.giver_id, session.source_id, {session.external_id}, may_come_again=False
+                    )
                 continue
             for follower in followers:
-                follower.sessions_moved(kind, row.giver_id, one.source_id, {one.external_id}, row.receiver_id)
-            one.participant = row.receiver
-            one.save(update_fields=["participant"])
+                follower.sessions_moved(kind, row.giver_id, session.source_id, {session.external_id}, row.receiver_id)
+            session.participant = row.receiver
+            session.save(update_fields=["participant"])
             setattr(row, count, getattr(row, count) + 1)
     span = _whole(row.receiver)
     if span:

@@ -58,16 +58,16 @@ class Beyond:
 def find(trial: Trial) -> Iterator[Beyond]:
     """Participants of whom anything is stored outside, by study id. Reads; changes nothing."""
     people = trial.participants.exclude(status=Participant.Status.ERASED).order_by("study_id")
-    return (found for found in map(beyond_of, people) if found)
+    return (beyond for beyond in map(beyond_of, people) if beyond)
 
 
 def beyond_of(person: Participant) -> Beyond:
     """What is stored of one participant outside, as things stand."""
     calendar = calendar_of(person)
     collected = collected_by(person, calendar)
-    found = Beyond(person, [])
+    beyond = Beyond(person, [])
     nights, exercise = _sessions(person, collected)
-    found.nights, found.exercise = len(nights), len(exercise)
+    beyond.nights, beyond.exercise = len(nights), len(exercise)
     dates = set(nights.values()) | set(exercise.values()) | _dates(person, collected)
     with connection.cursor() as cursor:
         for series in _series(person, collected):
@@ -75,28 +75,28 @@ def beyond_of(person: Participant) -> Beyond:
                 cursor.execute(corrections_sql.COUNT, {**series.parameters, **bounds})
                 count, first, last = cursor.fetchone()
                 if count:
-                    found.samples[series.metric.code] += count
+                    beyond.samples[series.metric.code] += count
                     dates |= {calendar.date(first), calendar.date(last)}
         for bounds in _outside(collected):
             cursor.execute(corrections_sql.OLD_VALUES, {"participant": person.pk, **bounds})
-            found.old_values += cursor.fetchone()[0]
-    found.dates = sorted(dates)
-    return found
+            beyond.old_values += cursor.fetchone()[0]
+    beyond.dates = sorted(dates)
+    return beyond
 
 
-def total(found: Iterable[Beyond]) -> dict[str, Any]:
+def total(outside: Iterable[Beyond]) -> dict[str, Any]:
     """The same of many in numbers, as metrics.models.Removal keeps them; {} where there is nothing."""
-    rows = list(found)
+    rows = list(outside)
     if not rows:
         return {}
-    samples = sum((one.samples for one in rows), Counter[str]())
+    samples = sum((row.samples for row in rows), Counter[str]())
     return {
         "participants": len(rows),
-        "days": sum(len(one.dates) for one in rows),
+        "days": sum(len(row.dates) for row in rows),
         "samples": dict(samples),
-        "nights": sum(one.nights for one in rows),
-        "exercise": sum(one.exercise for one in rows),
-        "old values": sum(one.old_values for one in rows),
+        "nights": sum(row.nights for row in rows),
+        "exercise": sum(row.exercise for row in rows),
+        "old values": sum(row.old_values for row in rows),
     }
 
 
@@ -130,7 +130,7 @@ def _rest(person: Participant, collected: Collected) -> Beyond:
     """Nights, exercise, old values, and what was left of samples that the trial has deleted."""
     nights, exercise = _sessions(person, collected)
     dates = set(nights.values()) | set(exercise.values()) | _dates(person, collected)
-    found = Beyond(person, sorted(dates), nights=len(nights), exercise=len(exercise))
+    beyond = Beyond(person, sorted(dates), nights=len(nights), exercise=len(exercise))
     _delete_sessions(person, Sessions.SLEEP, SleepSession.objects.filter(pk__in=nights))
     _delete_sessions(person, Sessions.EXERCISE, ExerciseSession.objects.filter(pk__in=exercise))
     choose_main_sleep(person.pk, nights.values())
@@ -143,11 +143,11 @@ def _rest(person: Participant, collected: Collected) -> Beyond:
             for statement in (corrections_sql.DELETE_MINUTES, corrections_sql.DELETE_HOURS):
                 cursor.execute(statement, parameters)
             cursor.execute(corrections_sql.DELETE_OLD_VALUES, parameters)
-            found.old_values += cursor.rowcount
-    if found:
+            beyond.old_values += cursor.rowcount
+    if beyond:
         exports_withdraw(person, WHY_NO_FILES)
         evaluation.refresh(person, dates, now=timezone.now())
-    return found
+    return beyond
 
 
 def _delete_sessions(person: Participant, kind: Sessions, rows: QuerySet[Any]) -> None:
@@ -188,8 +188,8 @@ def _series(person: Participant, collected: Collected) -> list[SeriesKey]:
     """Series with values on dates outside, or on that in whose middle collection ended."""
     ended_on = collected.days.last if collected.days.until else None
     kept = kept_days("metric_id", "source_id", "date", participant_id=person.pk)
-    found = {(metric, source) for metric, source, date in kept if date not in collected or date == ended_on}
-    return [SeriesKey(person.pk, BY_ID[metric], source) for metric, source in sorted(found)]
+    pairs = {(metric, source) for metric, source, date in kept if date not in collected or date == ended_on}
+    return [SeriesKey(person.pk, BY_ID[metric], source) for metric, source in sorted(pairs)]
 
 
 def _sessions(person: Participant, collected: Collected) -> tuple[dict[int, dt.date], dict[int, dt.date]]:

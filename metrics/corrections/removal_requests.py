@@ -31,13 +31,13 @@ def removal_ask(trial: Trial, *, by: User, reason: str) -> Removal:
     locked(trial)  # two at once: the second finds the first
     if trial.removals.filter(state__in=[Removal.State.ASKED, Removal.State.APPROVED]).exists():
         raise RemovalRefused("A removal was asked for already.")
-    found = total(find(trial))
-    if not found:
+    totals = total(find(trial))
+    if not totals:
         raise RemovalRefused(f"Nothing is stored of {trial.code} outside what it may have.")
-    row = Removal(trial=trial, asked_by=by, reason=reason.strip(), found=found, total=_people(trial).count())
+    row = Removal(trial=trial, asked_by=by, reason=reason.strip(), found=totals, total=_people(trial).count())
     row.full_clean(exclude=["decided_by", "decided_at", "done_at", "report", "found"])
     row.save()
-    record("removal.ask", trial=trial, thing=f"removal:{row.public_id}", new={"found": found}, reason=row.reason)
+    record("removal.ask", trial=trial, thing=f"removal:{row.public_id}", new={"found": totals}, reason=row.reason)
     return row
 
 

@@ -46,13 +46,13 @@ class Restored:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A night or an exercise to be put back: `stored`, as it must stand now, becomes `wanted`; None: it goes."""
+    """A night or an exercise to be put back: `stored`, as it must stand now, becomes `target`; None: it goes."""
 
     kind: Sessions
     source: int
     external_id: str
     stored: dict[str, Any]
-    wanted: dict[str, Any] | None
+    target: dict[str, Any] | None
 
 
 def hold_data(participant: int) -> None:
@@ -91,7 +91,7 @@ def restore(
         with connection.cursor() as cursor:
             _forget(cursor, part, since)
     for kind in Sessions:
-        counts, changed = _sessions(participant, [one for one in sessions if one.kind is kind], calendar)
+        counts, changed = _sessions(participant, [session for session in sessions if session.kind is kind], calendar)
         done += counts
         dates |= changed
     evaluation.refresh(participant, dates, now=now)
@@ -105,8 +105,8 @@ def _samples(part: SampleTrace, since: dt.datetime) -> tuple[Restored, Times, bo
     bounds = _bounds(part)
     parameters = {**part.series.parameters, **bounds, "since": since}
     with connection.cursor() as cursor:
-        found = differences(cursor, part.series, part.time, part.value, _lengths(part.seconds), bounds)
-        ours = ~(found.fresh | found.changed)
+        compared = differences(cursor, part.series, part.time, part.value, _lengths(part.seconds), bounds)
+        ours = ~(compared.fresh | compared.changed)
         gone = ours & np.isnan(part.before)
         back = ours & ~gone & ((part.before != part.value) | (part.seconds_before != part.seconds))
         if gone.any():
@@ -118,9 +118,9 @@ def _samples(part: SampleTrace, since: dt.datetime) -> tuple[Restored, Times, bo
                 stage(cursor, part.time[some], part.before[some], _lengths(part.seconds_before[some]))
                 cursor.execute(writing_sql.CHANGE_VALUES, parameters)
                 cursor.execute(corrections_sql.FORGET_LAST, parameters)
-        if found.changed.any():
-            _forget(cursor, chosen(part, found.changed), since)
-    counts = Restored(*(int(np.count_nonzero(mask)) for mask in (gone, back, found.changed)))
+        if compared.changed.any():
+            _forget(cursor, chosen(part, compared.changed), since)
+    counts = Restored(*(int(np.count_nonzero(mask)) for mask in (gone, back, compared.changed)))
     return counts, part.time[gone | back], bool(back.any())
 
 
@@ -145,23 +145,23 @@ def _sessions(
 ) -> tuple[Restored, set[dt.date]]:
     """Returns the counts and the local dates concerned; of exercise none, for no day's status depends on it."""
     counts, dates = Restored(), set[dt.date]()
-    for one in sessions:
-        sleeps = one.kind is Sessions.SLEEP
+    for session in sessions:
+        sleeps = session.kind is Sessions.SLEEP
         model: Any = SleepSession if sleeps else ExerciseSession
-        key = {"participant": participant, "source_id": one.source, "external_id": one.external_id}
+        key = {"participant": participant, "source_id": session.source, "external_id": session.external_id}
         row = model.objects.filter(**key).first()
         if row is None:
             continue
-        if (writing_sleep.told(row) if sleeps else exercise.told(row)) != one.stored:
+        if (writing_sleep.stored_fields(row) if sleeps else exercise.stored_fields(row)) != session.stored:
             counts.left += 1
             continue
         if sleeps:
             dates.add(row.date)
-        if one.wanted is None:
+        if session.target is None:
             row.delete()
             counts.removed += 1
-        elif one.wanted != one.stored:
-            for name, value in one.wanted.items():
+        elif session.target != session.stored:
+            for name, value in session.target.items():
                 setattr(row, name, value)
             row.date = calendar.date(row.ends_at if sleeps else row.starts_at)
             row.save()
@@ -175,21 +175,21 @@ def _sessions(
 
 def _offsets(participant: Participant, offsets: Sequence[OffsetTrace], now: dt.datetime) -> Restored:
     counts, moved = Restored(), list[dt.datetime]()
-    for one in offsets:
-        row = OffsetPeriod.objects.filter(participant=participant, starts_at=one.starts_at).first()
+    for offset in offsets:
+        row = OffsetPeriod.objects.filter(participant=participant, starts_at=offset.starts_at).first()
         if row is None:
             continue
-        if row.utc_offset != one.utc_offset:
+        if row.utc_offset != offset.utc_offset:
             counts.left += 1
-        elif not one.known:
+        elif not offset.known:
             row.delete()
             counts.removed += 1
-            moved.append(one.starts_at)
-        elif one.before != one.utc_offset:
-            row.utc_offset = one.before
+            moved.append(offset.starts_at)
+        elif offset.before != offset.utc_offset:
+            row.utc_offset = offset.before
             row.save(update_fields=["utc_offset"])
             counts.restored += 1
-            moved.append(one.starts_at)
+            moved.append(offset.starts_at)
     if moved:
         later = OffsetPeriod.objects.filter(participant=participant, starts_at__gt=max(moved)).order_by("starts_at")
         recompute(participant, min(moved), getattr(later.first(), "starts_at", now), now=now)

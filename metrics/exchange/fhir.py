@@ -77,12 +77,12 @@ def device(source: SourceKey) -> dict[str, Any]:
 
 def marks(source: SourceKey, imputed: bool = False) -> dict[str, Any]:
     """The `meta` that says that data are made up or filled in; nothing where they were measured."""
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     if source.synthetic:
-        found["security"] = [TEST_DATA]
+        fields["security"] = [TEST_DATA]
     if imputed:
-        found["tag"] = [IMPUTED]
-    return {"meta": found} if found else {}
+        fields["tag"] = [IMPUTED]
+    return {"meta": fields} if fields else {}
 
 
 def quantity(metric: Metric) -> str:
@@ -145,8 +145,8 @@ def _minutes(series: Series) -> Iterator[bytes]:
     template, made = _minute_template(series), ids("Observation/" + series.identity + "/minute")
     rows = zip(begins.tolist(), starts, ends, means, firsts.tolist(), lasts.tolist(), strict=True)
     for at, start, end, mean, first, last in rows:
-        one = slice(first, last)
-        yield (template % (made(at), start, end, mean, " ".join(offsets[one]), " ".join(samples[one]))).encode()
+        within = slice(first, last)
+        yield (template % (made(at), start, end, mean, " ".join(offsets[within]), " ".join(samples[within]))).encode()
 
 
 def _minute_template(series: Series) -> str:

@@ -48,8 +48,8 @@ def resource_lines(trial: Trial, people: Iterable[Participant], sources: Iterabl
 
 
 def _line(kind: str, name: str, fields: dict[str, Any]) -> bytes:
-    found = {"resourceType": kind, "id": ids(kind)(name), **fields}
-    return orjson.dumps(found, option=orjson.OPT_APPEND_NEWLINE)
+    resource = {"resourceType": kind, "id": ids(kind)(name), **fields}
+    return orjson.dumps(resource, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _study(trial: Trial) -> dict[str, Any]:
@@ -84,11 +84,11 @@ def _period(period: dict[str, Any]) -> dict[str, Any]:
 
 def _device(source: SourceKey) -> dict[str, Any]:
     reference = device(source)
-    found: dict[str, Any] = {
+    resource: dict[str, Any] = {
         **marks(source),
         "identifier": [reference["identifier"]],
         "displayName": reference["display"],
     }
     if source.device_model:
-        found["modelNumber"] = source.device_model
-    return found
+        resource["modelNumber"] = source.device_model
+    return resource

@@ -104,8 +104,8 @@ def numbers(values: NDArray[np.float64]) -> list[str]:
         return []
     if np.all(values == np.floor(values)) and np.all(np.abs(values) < 2**53):
         return [str(n) for n in values.astype(np.int64).tolist()]
-    found = orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY).decode()[1:-1].split(",")
-    return [_plain(word) for word in found]
+    texts = orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY).decode()[1:-1].split(",")
+    return [_plain(word) for word in texts]
 
 
 def _plain(word: str) -> str:

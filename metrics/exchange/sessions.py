@@ -70,15 +70,15 @@ def fhir_exercise(
             label = "Mean heart rate" if code == "heart_rate" else metric.name
             value = _counted(session, field)
             parts.append(_component(codings(metric)[-1], label, value, metric.unit, metric.label))
-        found: dict[str, Any] = {"valueCodeableConcept": {"text": session.activity or "exercise"}}
+        fields: dict[str, Any] = {"valueCodeableConcept": {"text": session.activity or "exercise"}}
         if present := _present(parts):
-            found["component"] = present
+            fields["component"] = present
         yield _observation(
             about(trial, study_id, ACTIVITY, [EXERCISE], "Exercise"),
             identity(trial, study_id, "exercise"),
             session,
             calendar,
-            found,
+            fields,
         )
 
 
@@ -96,7 +96,7 @@ def _observation(
 ) -> bytes:
     source = session.source.key
     begins, ends = _times(session, calendar)
-    found = {
+    observation = {
         "resourceType": "Observation",
         "id": ids("Observation/" + start + "/" + source_code(source))(session.external_id),
         **marks(source),
@@ -105,7 +105,7 @@ def _observation(
         "effectivePeriod": {"start": begins, "end": ends},
         **value,
     }
-    return orjson.dumps(found, option=orjson.OPT_APPEND_NEWLINE)
+    return orjson.dumps(observation, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _times(session: Session, calendar: LocalCalendar) -> list[str]:

@@ -107,9 +107,9 @@ def _central(name: bytes, file: ExportFile, when: dt.datetime, at: int) -> bytes
 
 def _end(entries: int, size: int, at: int) -> bytes:
     """The end of the central directory; before it the wide one where a number does not fit."""
-    found = b""
+    records = b""
     if entries >= 0xFFFF or size >= LIMIT or at >= LIMIT:
-        found = struct.pack("<IQHHIIQQQQ", 0x06064B50, 44, 45, 45, 0, 0, entries, entries, size, at)
-        found += struct.pack("<IIQI", 0x07064B50, 0, at + size, 1)
+        records = struct.pack("<IQHHIIQQQQ", 0x06064B50, 44, 45, 45, 0, 0, entries, entries, size, at)
+        records += struct.pack("<IIQI", 0x07064B50, 0, at + size, 1)
     few = min(entries, 0xFFFF)
-    return found + struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, few, few, min(size, LIMIT), min(at, LIMIT), 0)
+    return records + struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, few, few, min(size, LIMIT), min(at, LIMIT), 0)

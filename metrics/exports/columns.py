@@ -55,12 +55,12 @@ def read(alias: str, metric: Metric, intervals: Sequence[SourceInterval]) -> Ite
         return
     statement = composed.SQL(sql.COPY_INTERVALS).format(
         metric=composed.Literal(metric.id),
-        participants=composed.Literal([one.participant for one in intervals]),
-        sources=composed.Literal([one.source for one in intervals]),
-        starts=composed.Literal([instant(one.starts_at) for one in intervals]),
-        ends=composed.Literal([instant(one.ends_at) for one in intervals]),
-        low=composed.Literal(instant(min(one.starts_at for one in intervals))),
-        high=composed.Literal(instant(max(one.ends_at for one in intervals))),
+        participants=composed.Literal([interval.participant for interval in intervals]),
+        sources=composed.Literal([interval.source for interval in intervals]),
+        starts=composed.Literal([instant(interval.starts_at) for interval in intervals]),
+        ends=composed.Literal([instant(interval.ends_at) for interval in intervals]),
+        low=composed.Literal(instant(min(interval.starts_at for interval in intervals))),
+        high=composed.Literal(instant(max(interval.ends_at for interval in intervals))),
     )
     with connections[alias].cursor() as cursor, cursor.copy(statement) as copy:
         for row in copy:

@@ -42,8 +42,8 @@ Row = dict[str, Any]
 def variables_of(export: Export) -> list[Variable]:
     """The table's columns, in their order: the same for all exports of these metrics."""
     protocols = list(export.trial.protocols.order_by("version"))
-    found = data_dictionary.of_days(protocols)
-    return found + [variable for metric in metrics_of(export) for variable in data_dictionary.of_metric(metric)]
+    variables = data_dictionary.of_days(protocols)
+    return variables + [variable for metric in metrics_of(export) for variable in data_dictionary.of_metric(metric)]
 
 
 def write(
@@ -51,15 +51,15 @@ def write(
 ) -> None:
     """Write the three files, from the snapshot behind `alias`."""
     columns = variables_of(export)
-    schema = pa.schema([(one.name, TYPES[one.type]) for one in columns])
-    names, rows = [one.name for one in columns], 0
+    schema = pa.schema([(column.name, TYPES[column.type]) for column in columns])
+    names, rows = [column.name for column in columns], 0
     with (
         store.partial_file(export, CSV_PATH) as as_csv,
         store.partial_file(export, PARQUET_PATH) as as_parquet,
         store.partial_file(export, XLSX_PATH) as as_xlsx,
         store.scratch(export) as place,
     ):
-        count, sheet = _days(export, alias).count(), cast(BinaryIO, _Heard(as_xlsx, tell))
+        count, sheet = _days(export, alias).count(), cast(BinaryIO, _ReportingFile(as_xlsx, tell))
         book = Workbook(sheet, "Daily", names, count=count, csv=CSV_PATH, folder=str(place))
         # With the mark that tells a spreadsheet the encoding.
         text = io.TextIOWrapper(cast(BinaryIO, as_csv), encoding="utf-8-sig", newline="")
@@ -67,16 +67,16 @@ def write(
         lines.writerow(names)
         with pq.ParquetWriter(as_parquet, schema, compression="zstd") as parquet:
             for chunk in _chunks(export, alias):
-                found = list(_rows(export, alias, chunk))
-                for row in found:
+                days = list(_rows(export, alias, chunk))
+                for row in days:
                     values = [row.get(name) for name in names]
                     lines.writerow([cell(value) for value in values])
                     book.add(values)
-                if found:
-                    arrays = [pa.array([row.get(name) for row in found], schema.field(name).type) for name in names]
+                if days:
+                    arrays = [pa.array([row.get(name) for row in days], schema.field(name).type) for name in names]
                     parquet.write_table(pa.table(arrays, schema=schema))
-                rows += len(found)
-                tell(len(found))
+                rows += len(days)
+                tell(len(days))
         text.detach()  # its last lines are written, and the file stays open
         book.close(data_dictionary.as_rows(columns))
         kept(as_csv, rows)
@@ -84,11 +84,11 @@ def write(
         kept(as_xlsx, rows)
 
 
-class _Heard(io.RawIOBase):
-    """A file of which it is told at each write that somebody is at it: packing a large workbook takes minutes."""
+class _ReportingFile(io.RawIOBase):
+    """File that reports at each write that the export is at work: packing a large workbook takes minutes."""
 
     def __init__(self, file: PartialFile, tell: Callable[[int], None]) -> None:
-        self._file, self._heard = file, tell
+        self._file, self._report = file, tell
 
     def writable(self) -> bool:
         return True
@@ -97,7 +97,7 @@ class _Heard(io.RawIOBase):
         return self._file.tell()
 
     def write(self, data: Any) -> int:
-        self._heard(0)
+        self._report(0)
         return self._file.write(data)
 
 
@@ -196,14 +196,15 @@ def _values(
     days = dict.fromkeys(held, dates)
     among = export.sources or None
     chosen = readable_of(people, metrics, days, calendars, held, among=among, using=alias)
-    rollups = DayRollup.objects.using(alias).filter(participant__in=people, metric__in=[one.id for one in metrics])
+    metric_ids = [metric.id for metric in metrics]
+    rollups = DayRollup.objects.using(alias).filter(participant__in=people, metric__in=metric_ids)
     names = ("participant", "metric", "source", "date", "minutes", "n", "total", "low", "high")
-    found: dict[tuple[int, dt.date], Row] = defaultdict(dict)
+    values_of: dict[tuple[int, dt.date], Row] = defaultdict(dict)
     for participant, metric, source, date, *values in rollups.filter(date__range=dates).values_list(*names):
         of = chosen.get((participant, metric))
         if of and (counts := of.counting(source, date)):
-            found[participant, date] |= _measured(BY_ID[metric], counts, *values)
-    return found
+            values_of[participant, date] |= _measured(BY_ID[metric], counts, *values)
+    return values_of
 
 
 def _measured(metric: Metric, source: Source, minutes: int, n: int, total: float, low: float, high: float) -> Row:

@@ -124,7 +124,7 @@ def of_metric(metric: Metric) -> list[Variable]:
 
 def as_rows(variables: Iterable[Variable]) -> list[tuple[str, ...]]:
     """The dictionary as rows, a variable each, under their heading."""
-    return [tuple(field.name for field in fields(Variable)), *(astuple(one) for one in variables)]
+    return [tuple(field.name for field in fields(Variable)), *(astuple(variable) for variable in variables)]
 
 
 def as_csv(variables: Iterable[Variable]) -> bytes:

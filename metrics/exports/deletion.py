@@ -17,10 +17,12 @@ def expire(now: dt.datetime) -> int:
 
     Returns how many expired.
     """
-    over = [one for one in Export.objects.filter(state=Export.State.DONE, expires_at__lte=now) if _expired(one)]
+    over = [
+        export for export in Export.objects.filter(state=Export.State.DONE, expires_at__lte=now) if _expired(export)
+    ]
     held = store.held()  # before the rows: what begins meanwhile is not taken for a remnant
-    wanted = Export.objects.filter(state__in=[Export.State.WAITING, Export.State.RUNNING, Export.State.DONE])
-    names = {str(one) for one in wanted.values_list("uuid", flat=True)}
+    kept = Export.objects.filter(state__in=[Export.State.WAITING, Export.State.RUNNING, Export.State.DONE])
+    names = {str(uuid) for uuid in kept.values_list("uuid", flat=True)}
     for place, name in held:
         if name not in names:
             place.remove(name)

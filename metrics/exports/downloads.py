@@ -27,27 +27,27 @@ class Unsatisfiable(Exception):
     """The byte range that was asked for lies beyond the end."""
 
 
-def file_answer(request: HttpRequest, export: Export, path: str) -> HttpResponseBase:
+def file_response(request: HttpRequest, export: Export, path: str) -> HttpResponseBase:
     """One file of an export; each answer that holds bytes of it is noted in the trail.
 
     Raises ExportFile.DoesNotExist where there is none, or no more, and StoreFault where it cannot be had from here.
     """
-    found = service.export_file(export, path)
-    one = archive.Archive(export, [archive.Piece(found.size, path=path)], found.size, found.sha256[:32])
+    file = service.export_file(export, path)
+    content = archive.Archive(export, [archive.Piece(file.size, path=path)], file.size, file.sha256[:32])
     kind = next((kind for suffix, kind in TYPES.items() if path.endswith(suffix)), "application/octet-stream")
-    return _answer(request, export, one, f"{export.trial.code}-{path.replace('/', '-')}", kind, path)
+    return _response(request, export, content, f"{export.trial.code}-{path.replace('/', '-')}", kind, path)
 
 
-def archive_answer(request: HttpRequest, export: Export) -> HttpResponseBase:
-    """All files as one archive, noted as `file_answer` does, and raises what it does."""
+def archive_response(request: HttpRequest, export: Export) -> HttpResponseBase:
+    """All files as one archive, noted as `file_response` does, and raises what it does."""
     files = list(export.files.order_by("path")) if export.state == Export.State.DONE else []
     if not files or not store.holds(export, files[0].path):
         raise ExportFile.DoesNotExist
     name = f"{export.trial.code}-{export.format}-{export.finished_at:%Y%m%dT%H%MZ}.zip"
-    return _answer(request, export, archive.archive(export, files), name, "application/zip", "the whole")
+    return _response(request, export, archive.archive(export, files), name, "application/zip", "the whole")
 
 
-def _answer(
+def _response(
     request: HttpRequest, export: Export, content: archive.Archive, name: str, kind: str, what: str
 ) -> HttpResponseBase:
     etag = f'"{content.etag}"'
@@ -59,7 +59,9 @@ def _answer(
         "X-Content-Type-Options": "nosniff",
     }
     try:
-        start, end = wanted(request.headers.get("Range", ""), request.headers.get("If-Range", ""), etag, content.size)
+        start, end = requested_range(
+            request.headers.get("Range", ""), request.headers.get("If-Range", ""), etag, content.size
+        )
     except Unsatisfiable:
         return HttpResponse(status=416, headers={**headers, "Content-Range": f"bytes */{content.size}"})
     partial = (start, end) != (0, content.size)
@@ -73,15 +75,15 @@ def _answer(
     return StreamingHttpResponse(content.read(start, end), status=status, content_type=kind, headers=headers)
 
 
-def wanted(given: str, if_range: str, etag: str, size: int) -> tuple[int, int]:
+def requested_range(given: str, if_range: str, etag: str, size: int) -> tuple[int, int]:
     """The byte range [start, end) that a request asks for; all of it without a Range, or where the file has changed.
 
     Several ranges at once are answered by the whole, as the standard allows. Raises Unsatisfiable.
     """
-    found = RANGE.match(given)
-    if not found or found.groups() == ("", "") or (if_range and if_range != etag):
+    match = RANGE.match(given)
+    if not match or match.groups() == ("", "") or (if_range and if_range != etag):
         return 0, size
-    first, last = found.groups()
+    first, last = match.groups()
     if not first:  # the last so many bytes
         length = _position(last)
         if not length:

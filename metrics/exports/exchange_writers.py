@@ -108,17 +108,17 @@ def _write(file: PartialFile, lines: Iterator[bytes], compressed: bool) -> int:
 
 def _resources(work: Plan) -> Iterator[bytes]:
     people = Participant.objects.using(work.alias).filter(pk__in=list(work.people)).order_by("pk")
-    wanted = work.export.sources or list(work.sources)
-    sources = [source.key for pk, source in work.sources.items() if pk in wanted]
+    source_ids = work.export.sources or list(work.sources)
+    sources = [source.key for pk, source in work.sources.items() if pk in source_ids]
     return resource_lines(work.export.trial, people.iterator(CHUNK), sources)
 
 
 def _about_everybody(work: Plan, model: type[Model], convert: Rows) -> Iterator[bytes]:
     for pk, study_id in work.people.items():
-        found = _wanted(work, model._default_manager.using(work.alias).filter(participant=pk))
+        records = _wanted(work, model._default_manager.using(work.alias).filter(participant=pk))
         held = work.held[pk]
         others = _other_nights(work, pk) if model is SleepSession else set()
-        rows = (row for row in found.iterator(CHUNK) if row.date in held and row.pk not in others)
+        rows = (row for row in records.iterator(CHUNK) if row.date in held and row.pk not in others)
         yield from convert(work.export.trial.code, study_id, rows, work.calendars[pk])
 
 
@@ -127,14 +127,14 @@ def _other_nights(work: Plan, participant: int) -> set[int]:
     return other_nights([participant], export.start_on, export.end_on, among=export.sources, using=work.alias)
 
 
-def _wanted(work: Plan, found: QuerySet[Any]) -> QuerySet[Any]:
+def _wanted(work: Plan, records: QuerySet[Any]) -> QuerySet[Any]:
     export = work.export
     if export.start_on:
-        found = found.filter(date__gte=export.start_on)
+        records = records.filter(date__gte=export.start_on)
     if export.end_on:
-        found = found.filter(date__lte=export.end_on)
-    if found.model is ParticipantDay:
-        return found.order_by("date")
+        records = records.filter(date__lte=export.end_on)
+    if records.model is ParticipantDay:
+        return records.order_by("date")
     if export.sources:
-        found = found.filter(source__in=export.sources)
-    return found.select_related("source").order_by("starts_at", "pk")
+        records = records.filter(source__in=export.sources)
+    return records.select_related("source").order_by("starts_at", "pk")

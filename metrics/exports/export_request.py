@@ -25,7 +25,7 @@ FORMATS = (*WRITERS, Export.Format.DAILY.value)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ExportRequest:
     """What is asked for, checked: `people` is settled by what the user sees at this moment."""
 
     trial: Trial
@@ -37,7 +37,7 @@ class Wanted:
     end_on: dt.date | None
     clock: str
     compressed: bool
-    asked: dict[str, Any]
+    filters: dict[str, Any]
 
 
 class Filters(TypedDict, total=False):
@@ -53,7 +53,7 @@ class Filters(TypedDict, total=False):
     compressed: bool  # gzip, of text formats
 
 
-def check(user: User, trial: Trial, **filters: Unpack[Filters]) -> Wanted:
+def check(user: User, trial: Trial, **filters: Unpack[Filters]) -> ExportRequest:
     """What the user may have of what they ask for, in a trial that they see.
 
     Raises ValidationError that names each bad parameter. A study id that they do not see is unknown, whether it
@@ -88,29 +88,29 @@ def check(user: User, trial: Trial, **filters: Unpack[Filters]) -> Wanted:
         wrong["participants"] = "There is nobody whose data could be exported."
     if wrong:
         raise ValidationError(wrong)
-    return Wanted(
+    return ExportRequest(
         trial=trial,
         format=kind,
-        people=sorted({seen[one] for one in meant.values()} if participants else seen.values()),
+        people=sorted({seen[study_id] for study_id in meant.values()} if participants else seen.values()),
         metrics=[metric.code for metric in METRICS if metric.code in codes],
         sources=sorted(known_sources),
         start_on=start_on,
         end_on=end_on,
         clock=clock,
         compressed=filters.get("compressed", True),
-        asked={"participants": sorted(set(meant.values())) or None},
+        filters={"participants": sorted(set(meant.values())) or None},
     )
 
 
-def estimate(wanted: Wanted) -> int:
+def estimate(request: ExportRequest) -> int:
     """Rows that the export would have, by what is stored and collected at this moment."""
-    first, last = wanted.start_on or FIRST, wanted.end_on or LAST
-    if wanted.format == Export.Format.DAILY:
-        return ParticipantDay.objects.filter(participant__in=wanted.people, date__range=(first, last)).count()
-    people = Participant.objects.filter(pk__in=wanted.people).only("time_zone")
+    first, last = request.start_on or FIRST, request.end_on or LAST
+    if request.format == Export.Format.DAILY:
+        return ParticipantDay.objects.filter(participant__in=request.people, date__range=(first, last)).count()
+    people = Participant.objects.filter(pk__in=request.people).only("time_zone")
     parameters = collected_dates(collected(people), first, last) | {
-        "metrics": [BY_CODE[code].id for code in wanted.metrics] or [metric.id for metric in METRICS],
-        "sources": wanted.sources or None,
+        "metrics": [BY_CODE[code].id for code in request.metrics] or [metric.id for metric in METRICS],
+        "sources": request.sources or None,
     }
     with connection.cursor() as cursor:
         cursor.execute(sql.ESTIMATE, parameters)

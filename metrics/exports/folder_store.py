@@ -60,10 +60,10 @@ class Folder:
 
     def begin(self, export: Export) -> None:
         """Make the folder, for its owner's eyes only, and drop what a killed worker left half-written."""
-        mine = folder(export)
+        own = folder(export)
         root().mkdir(parents=True, exist_ok=True)
-        mine.mkdir(mode=0o700, exist_ok=True)
-        for left in mine.rglob(f"*{PART}"):
+        own.mkdir(mode=0o700, exist_ok=True)
+        for left in own.rglob(f"*{PART}"):
             left.unlink()
 
     def partial_file(self, export: Export, path: str) -> PartialFile:

@@ -55,9 +55,9 @@ def files(export: Export) -> Iterator[tuple[str, bytes]]:
     if export.format == Export.Format.SUBJECT:
         return  # its archive has a read-me for the participant, and nothing in it is for programs of ours
     if export.format == Export.Format.DAILY:
-        found = daily.variables_of(export)
-        yield "dictionary.csv", data_dictionary.as_csv(found)
-        yield "dictionary.json", orjson.dumps([asdict(one) for one in found], option=orjson.OPT_INDENT_2)
+        variables = daily.variables_of(export)
+        yield "dictionary.csv", data_dictionary.as_csv(variables)
+        yield "dictionary.json", orjson.dumps([asdict(variable) for variable in variables], option=orjson.OPT_INDENT_2)
     yield README, readme(export).encode()
     yield MANIFEST, orjson.dumps(manifest(export), option=orjson.OPT_INDENT_2)
 
@@ -65,7 +65,7 @@ def files(export: Export) -> Iterator[tuple[str, bytes]]:
 def manifest(export: Export) -> dict[str, Any]:
     """Everything that a reader needs to know and check the files. Times ISO 8601 in UTC."""
     written = list(export.files.exclude(path=MANIFEST).order_by("path"))
-    instants = sorted({one.as_of for one in written if one.rows is not None})
+    instants = sorted({file.as_of for file in written if file.rows is not None})
     protocols = export.trial.protocols.order_by("version")
     codes = export.metrics or [metric.code for metric in METRICS]
     return {
@@ -75,7 +75,9 @@ def manifest(export: Export) -> dict[str, Any]:
         "format_version": FORMAT_VERSION,
         "export": str(export.uuid),
         "trial": {"code": export.trial.code, "title": export.trial.title, "synthetic": export.trial.is_demo},
-        "protocols": [{"version": one.version, "effective_on": one.effective_on.isoformat()} for one in protocols],
+        "protocols": [
+            {"version": protocol.version, "effective_on": protocol.effective_on.isoformat()} for protocol in protocols
+        ],
         "asked_at": export.asked_at.isoformat(),
         "as_of": [at.isoformat() for at in instants],
         "as_of_means": "the state of the store that the files show; several where the work was interrupted: each file"
@@ -83,7 +85,7 @@ def manifest(export: Export) -> dict[str, Any]:
         "filters": {
             "participants": export.asked.get("participants"),
             "metrics": export.metrics or None,
-            "sources": [str(one) for one in Source.objects.filter(pk__in=export.sources)] or None,
+            "sources": [str(source) for source in Source.objects.filter(pk__in=export.sources)] or None,
             "from": export.start_on and export.start_on.isoformat(),
             "to": export.end_on and export.end_on.isoformat(),
             "dates": export.clock,
@@ -95,15 +97,15 @@ def manifest(export: Export) -> dict[str, Any]:
         "columns": columns(export),
         "metrics": [
             {
-                "code": one.code,
-                "name": one.name,
-                "unit": one.unit,
-                "concept": one.concept,
-                "system": one.system,
-                "plausible": list(one.plausible),
-                "plausible_per_minute": per_minute(one),
+                "code": metric.code,
+                "name": metric.name,
+                "unit": metric.unit,
+                "concept": metric.concept,
+                "system": metric.system,
+                "plausible": list(metric.plausible),
+                "plausible_per_minute": per_minute(metric),
             }
-            for one in (BY_CODE[code] for code in codes)
+            for metric in (BY_CODE[code] for code in codes)
         ],
         "ranges": {
             "version": RANGES_VERSION,
@@ -112,17 +114,17 @@ def manifest(export: Export) -> dict[str, Any]:
             " minute the range is so many times as high where it is a minute's",
         },
         **({"left_out": left_out(codes)} if export.format == Export.Format.OMH else {}),
-        "rows": sum(one.rows or 0 for one in written if one.path not in daily.TWINS),
-        "bytes": sum(one.size for one in written),
+        "rows": sum(file.rows or 0 for file in written if file.path not in daily.TWINS),
+        "bytes": sum(file.size for file in written),
         "files": [
             {
-                "path": one.path,
-                "rows": one.rows,
-                "bytes": one.size,
-                "sha256": one.sha256,
-                "as_of": one.as_of.isoformat(),
+                "path": file.path,
+                "rows": file.rows,
+                "bytes": file.size,
+                "sha256": file.sha256,
+                "as_of": file.as_of.isoformat(),
             }
-            for one in written
+            for file in written
         ],
     }
 
@@ -143,7 +145,7 @@ def removed(export: Export) -> dict[str, str]:
 def columns(export: Export) -> list[dict[str, str]]:
     """The columns of the data files, with what they mean; those of formats with schemas of their own are not listed."""
     if export.format == Export.Format.DAILY:
-        return [{"name": one.name, "meaning": one.label} for one in daily.variables_of(export)]
+        return [{"name": variable.name, "meaning": variable.label} for variable in daily.variables_of(export)]
     named: dict[str, tuple[str, ...]] = {"parquet": COLUMNS, "csv": CsvWriter.NAMES, "ndjson": CsvWriter.NAMES}
     return [{"name": name, "meaning": COLUMN_WORDS[name]} for name in named.get(export.format, ())]
 

@@ -69,13 +69,13 @@ class Plan:
         around = ONE_DAY if self.export.clock == Export.Clock.UTC else dt.timedelta(0)
         read = self._counting if self.export.format in ONE_SOURCE else self._all
         dates = [part.first + n * ONE_DAY for n in range((part.last - part.first).days + 1)]
-        for participant, found in groupby(read(part.metric, part.first - around, part.last + around), itemgetter(0)):
+        for participant, held in groupby(read(part.metric, part.first - around, part.last + around), itemgetter(0)):
             spans = self._spans(participant, dates)
-            for _, one in found:
+            for _, stored in held:
                 yield from (
-                    SourceInterval(participant, one.source.pk, max(one.start, start), min(one.end, end))
+                    SourceInterval(participant, stored.source.pk, max(stored.start, start), min(stored.end, end))
                     for start, end in spans
-                    if one.start < end and one.end > start
+                    if stored.start < end and stored.end > start
                 )
 
     def _all(self, metric: Metric, first: dt.date, last: dt.date) -> Iterator[tuple[int, readable_series.Part]]:
@@ -91,12 +91,12 @@ class Plan:
     def _counting(self, metric: Metric, first: dt.date, last: dt.date) -> Iterator[tuple[int, readable_series.Part]]:
         """What the source that counts on each local date has of a metric, by participant and time."""
         days = dict.fromkeys(self.people, (first, last))
-        found = readable_series.readable_of(
+        readables = readable_series.readable_of(
             self.wearers.values(), [metric], days, self.calendars, self.held,
             among=self.export.sources or None, using=self.alias,
         )  # fmt: skip
-        for (participant, _), one in sorted(found.items(), key=itemgetter(0)):
-            for part in one.parts(EVERYTHING):
+        for (participant, _), readable in sorted(readables.items(), key=itemgetter(0)):
+            for part in readable.parts(EVERYTHING):
                 yield participant, part
 
     def _spans(self, participant: int, dates: list[dt.date]) -> list[tuple[int, int]]:
@@ -148,10 +148,10 @@ def _parts(export: Export, days: list[tuple[int, dt.date, int]]) -> Iterator[Par
     suffix = WRITERS[export.format][1] + (".gz" if export.compressed and export.format != "parquet" else "")
     # By UTC dates the rollups' local dates only say which dates may have rows; those without make no file.
     around = (-1, 0, 1) if export.clock == Export.Clock.UTC else (0,)
-    found = sorted({(metric, date + n * ONE_DAY) for metric, date, _ in days for n in around})
+    metric_dates = sorted({(metric, date + n * ONE_DAY) for metric, date, _ in days for n in around})
     low, high = export.start_on or FIRST, export.end_on or LAST
     groups: dict[tuple[int, str], list[dt.date]] = defaultdict(list)
-    for metric_id, date in found:
+    for metric_id, date in metric_dates:
         if low <= date <= high:
             groups[metric_id, f"{date}" if export.format == "parquet" else f"{date:%Y-%m}"].append(date)
     for (metric_id, when), dates in groups.items():

@@ -120,25 +120,25 @@ def _claim(pk: int, claim: uuid.UUID) -> bool:
     """Take the export. False where it has ended, or a worker is at it."""
     now = timezone.now()
     free = Q(claim=None) | Q(heard_at__lt=now - SILENT)
-    mine = Export.objects.filter(free, pk=pk, state__in=[Export.State.WAITING, Export.State.RUNNING])
-    worn_out = mine.filter(attempts__gte=ATTEMPTS)
+    unclaimed = Export.objects.filter(free, pk=pk, state__in=[Export.State.WAITING, Export.State.RUNNING])
+    worn_out = unclaimed.filter(attempts__gte=ATTEMPTS)
     if worn_out.update(state=Export.State.FAILED, finished_at=now, error="It was begun too often and never finished."):
         return False
     begun = {"state": Export.State.RUNNING, "claim": claim, "heard_at": now, "retry_at": None, "error": ""}
-    return bool(mine.update(**begun, attempts=F("attempts") + 1))
+    return bool(unclaimed.update(**begun, attempts=F("attempts") + 1))
 
 
 def _write(export: Export, claim: uuid.UUID) -> None:
     store.begin(export)
     with snapshot() as (alias, as_of):
-        told = Told(export, claim)
+        progress = ProgressReporter(export, claim)
         if export.format == Export.Format.DAILY:
-            told.begin(0, export.rows_expected or 0)
-            daily.write(export, alias, told.tell, partial(keep, export, claim, as_of))
+            progress.begin(0, export.rows_expected or 0)
+            daily.write(export, alias, progress.tell, partial(keep, export, claim, as_of))
         elif export.format == Export.Format.SUBJECT:
-            subject_export.write(export, told.tell, partial(keep, export, claim, as_of))
+            subject_export.write(export, progress.tell, partial(keep, export, claim, as_of))
         else:
-            _write_parts(plan(export, alias), told, partial(keep, export, claim, as_of))
+            _write_parts(plan(export, alias), progress, partial(keep, export, claim, as_of))
     for path, text in manifest.files(export):
         with store.partial_file(export, path) as file:
             file.write(text)
@@ -146,40 +146,40 @@ def _write(export: Export, claim: uuid.UUID) -> None:
     _finish(export, claim)
 
 
-def _write_parts(work: Plan, told: Told, kept: Callable[[PartialFile, int | None], None]) -> None:
+def _write_parts(work: Plan, progress: ProgressReporter, kept: Callable[[PartialFile, int | None], None]) -> None:
     finished = dict(ExportFile.objects.filter(export=work.export).values_list("path", "rows"))
-    told.begin(sum(rows or 0 for rows in finished.values()), work.rows)
+    progress.begin(sum(rows or 0 for rows in finished.values()), work.rows)
     for part in work.parts:
         if part.path not in finished:
             with store.partial_file(work.export, part.path) as file:
-                if rows := _write_part(work, part, file, told):
+                if rows := _write_part(work, part, file, progress):
                     kept(file, rows)
     exchange_writers.write_beside(work, finished, kept)
 
 
-def _write_part(work: Plan, part: Part, file: PartialFile, told: Told) -> int:
+def _write_part(work: Plan, part: Part, file: PartialFile, progress: ProgressReporter) -> int:
     writer_class, _ = WRITERS[work.export.format]
     writer = writer_class(cast(BinaryIO, file), work.context(part))
     intervals = list(work.intervals(part))
     for start in range(0, len(intervals), PART_INTERVALS):
         for samples in columns.read(work.alias, part.metric, intervals[start : start + PART_INTERVALS]):
             writer.write(samples)
-            told.tell(len(samples))
+            progress.tell(len(samples))
     writer.close()
     return writer.written
 
 
-class Told:
-    """Tells how far it is, every few seconds. Raises Stopped where nobody wants to know any more."""
+class ProgressReporter:
+    """Reports how far an export is, every few seconds. Raises Stopped where nobody wants to know any more."""
 
     def __init__(self, export: Export, claim: uuid.UUID) -> None:
-        self._mine = Export.objects.filter(pk=export.pk, claim=claim, state=Export.State.RUNNING)
+        self._claimed = Export.objects.filter(pk=export.pk, claim=claim, state=Export.State.RUNNING)
         self._done, self._at = 0, time.monotonic()
 
     def begin(self, done: int, expected: int) -> None:
         self._done = done
         now = timezone.now()
-        self._mine.filter(started_at=None).update(started_at=now)
+        self._claimed.filter(started_at=None).update(started_at=now)
         self._save(rows_done=done, rows_expected=expected)
 
     def tell(self, rows: int) -> None:
@@ -189,7 +189,7 @@ class Told:
 
     def _save(self, **values: int) -> None:
         self._at = time.monotonic()
-        if not self._mine.update(heard_at=timezone.now(), **values):
+        if not self._claimed.update(heard_at=timezone.now(), **values):
             raise Stopped
 
 

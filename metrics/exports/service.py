@@ -16,7 +16,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from metrics.exports import store
-from metrics.exports.export_request import Filters, Wanted, check, estimate
+from metrics.exports.export_request import ExportRequest, Filters, check, estimate
 from metrics.models import Export, ExportFile
 from participants import audit
 from participants.after_commit import after_commit
@@ -29,27 +29,27 @@ AT_ONCE = 5  # exports of one user that wait or run
 
 
 @transaction.atomic
-def create(user: User, wanted: Wanted) -> Export:
+def create(user: User, request: ExportRequest) -> Export:
     """The export as a row; nothing is written yet. Raises ValidationError where too many of the user's are at work."""
     User.objects.select_for_update(no_key=True).get(pk=user.pk)
     at_work = Export.objects.filter(user=user, state__in=[Export.State.WAITING, Export.State.RUNNING]).count()
     if at_work >= AT_ONCE:
         raise ValidationError(f"{AT_ONCE} of your exports are at work. Wait for one, or call one off.")
     export = Export.objects.create(
-        trial=wanted.trial,
+        trial=request.trial,
         user=user,
-        format=wanted.format,
-        compressed=wanted.compressed,
-        metrics=wanted.metrics,
-        sources=wanted.sources,
-        start_on=wanted.start_on,
-        end_on=wanted.end_on,
-        clock=wanted.clock,
-        asked=wanted.asked,
+        format=request.format,
+        compressed=request.compressed,
+        metrics=request.metrics,
+        sources=request.sources,
+        start_on=request.start_on,
+        end_on=request.end_on,
+        clock=request.clock,
+        asked=request.filters,
         asked_at=timezone.now(),
-        rows_expected=estimate(wanted),
+        rows_expected=estimate(request),
     )
-    export.people.set(wanted.people)
+    export.people.set(request.people)
     audit.record("export.ask", trial=export.trial, thing=f"export:{export.uuid}", new=described(export))
     return export
 
@@ -63,9 +63,9 @@ def export_ask(user: User, trial: Trial, **filters: Unpack[Filters]) -> Export:
 
 
 @transaction.atomic
-def export_ask_checked(user: User, wanted: Wanted) -> Export:
+def export_ask_checked(user: User, request: ExportRequest) -> Export:
     """The same for what `check` has passed. Raises ValidationError where too many of the user's are at work."""
-    export = create(user, wanted)
+    export = create(user, request)
     after_commit(_send, export.pk)
     return export
 
@@ -139,16 +139,16 @@ def exports_of(user: User) -> QuerySet[Export]:
     """
     through = Export.people.through.objects.filter(export=OuterRef("pk"))
     hidden = through.exclude(participant__in=Participant.objects.visible_to(user).order_by())
-    mine = Export.objects.filter(user=user, trial__in=Trial.objects.visible_to(user).order_by())
+    own = Export.objects.filter(user=user, trial__in=Trial.objects.visible_to(user).order_by())
     allowed = ~Q(format=Export.Format.SUBJECT) | Q(trial__in=Trial.objects.led_by(user).order_by())
-    return mine.filter(~Exists(hidden), allowed).select_related("trial")
+    return own.filter(~Exists(hidden), allowed).select_related("trial")
 
 
 @transaction.atomic
 def export_cancel(export: Export) -> bool:
     """Call an export off and delete its files. False where it had ended."""
-    mine = Export.objects.filter(pk=export.pk, state__in=[Export.State.WAITING, Export.State.RUNNING])
-    if not mine.update(state=Export.State.CANCELLED, finished_at=timezone.now(), claim=None):
+    unfinished = Export.objects.filter(pk=export.pk, state__in=[Export.State.WAITING, Export.State.RUNNING])
+    if not unfinished.update(state=Export.State.CANCELLED, finished_at=timezone.now(), claim=None):
         return False
     audit.record("export.cancel", trial=export.trial, thing=f"export:{export.uuid}")
     after_commit(store.remove, export)
@@ -157,10 +157,10 @@ def export_cancel(export: Export) -> bool:
 
 def export_file(export: Export, path: str) -> ExportFile:
     """A finished file. Raises ExportFile.DoesNotExist where there is none, or no more, StoreFault."""
-    found: ExportFile = export.files.get(path=path, export__state=Export.State.DONE)
+    file: ExportFile = export.files.get(path=path, export__state=Export.State.DONE)
     if not store.holds(export, path):
         raise ExportFile.DoesNotExist
-    return found
+    return file
 
 
 def downloaded(export: Export, what: str, byte_range: str = "") -> None:

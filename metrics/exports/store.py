@@ -107,11 +107,11 @@ def held() -> list[tuple[Store, str]]:
 def foreign() -> set[str]:
     """Folders that hold exports and are not this host's: hosts that should share one do not. Empty: all is well."""
     kept = Export.objects.filter(state=Export.State.DONE, store__startswith=folder_store.SCHEME)
-    found = set(kept.order_by().values_list("store", flat=True).distinct())
-    mine = folder_store.mark()
-    if mine:
-        return found - {mine}
-    return found if len(found) > 1 else set()
+    folders = set(kept.order_by().values_list("store", flat=True).distinct())
+    own = folder_store.mark()
+    if own:
+        return folders - {own}
+    return folders if len(folders) > 1 else set()
 
 
 @contextmanager
@@ -129,6 +129,6 @@ def sweep() -> None:
     if left:
         running = Export.objects.filter(uuid__in=[name for _, name in left], state=Export.State.RUNNING)
         heard = running.filter(heard_at__gt=timezone.now() - SILENT)
-        at_work = {str(one) for one in heard.values_list("uuid", flat=True)}
+        at_work = {str(uuid) for uuid in heard.values_list("uuid", flat=True)}
         for path in (path for path, name in left if name not in at_work):
             shutil.rmtree(path, ignore_errors=True)

@@ -89,14 +89,16 @@ class _Tables:
             self._writing.shutdown()
 
     def _flush(self) -> None:
-        parts, lengths = self._waiting, [len(one) for one in self._waiting]
+        parts, lengths = self._waiting, [len(samples) for samples in self._waiting]
         self._waiting, self._rows = [], 0
-        value, seconds = (np.concatenate([getattr(one, name) for one in parts]) for name in ("value", "seconds"))
+        value, seconds = (
+            np.concatenate([getattr(samples, name) for samples in parts]) for name in ("value", "seconds")
+        )
         columns = [
-            _repeated(self._study_ids, [self._people[one.interval.participant] for one in parts], lengths),
-            _repeated(self._labels, [self._sources[one.interval.source] for one in parts], lengths),
-            pa.array(np.concatenate([one.time for one in parts]), pa.timestamp("us", "UTC")),
-            pa.array(np.concatenate([self._offset(one) for one in parts])),
+            _repeated(self._study_ids, [self._people[samples.interval.participant] for samples in parts], lengths),
+            _repeated(self._labels, [self._sources[samples.interval.source] for samples in parts], lengths),
+            pa.array(np.concatenate([samples.time for samples in parts]), pa.timestamp("us", "UTC")),
+            pa.array(np.concatenate([self._offset(samples) for samples in parts])),
             pa.array(value),
             pa.array(seconds, mask=seconds == NO_LENGTH),
             pa.array(plausible(self.context.metric, value, seconds)),
@@ -105,9 +107,9 @@ class _Tables:
             self._writes.result()
         self._writes = self._writing.submit(self.take, pa.table(columns, names=list(COLUMNS)))
 
-    def _offset(self, one: Samples) -> Any:
-        calendar = self.context.calendars[one.interval.participant]
-        return (calendar.offsets(one.time) // 60).astype(np.int16)
+    def _offset(self, samples: Samples) -> Any:
+        calendar = self.context.calendars[samples.interval.participant]
+        return (calendar.offsets(samples.time) // 60).astype(np.int16)
 
     def take(self, table: Any) -> None:
         """Write a table with COLUMNS. Called in a thread of the writer's own, one table at a time."""
@@ -220,7 +222,7 @@ class NdjsonWriter(TextWriter):
 
 def joined(*parts: Any) -> bytes:
     """Columns of text and constants between them, put together row by row, all rows one after another."""
-    columns = [pa.scalar(one) if isinstance(one, str) else one for one in parts]
+    columns = [pa.scalar(part) if isinstance(part, str) else part for part in parts]
     lines = pc.binary_join_element_wise(*columns, "")
     return b"".join(_bytes_of(chunk) for chunk in (lines.chunks if hasattr(lines, "chunks") else [lines]))
 

@@ -97,10 +97,10 @@ def series(
     wearers = Participant.objects.filter(pk__in=participant_ids).select_related("trial")
     people = wearers.only("time_zone", "trial__raw_removed_before").in_bulk()
     span = Span(microseconds(start), microseconds(end))
-    wanted = [BY_CODE[code] for code in metrics]
+    requested = [BY_CODE[code] for code in metrics]
     return series_of(
         [people[pid] for pid in participant_ids],
-        wanted,
+        requested,
         dict.fromkeys(people, span),
         resolution=resolution,
         max_points=max_points,
@@ -133,18 +133,18 @@ def series_of(
     whole = {pid: touched(span, [width for width, _ in by_width]) for pid, span in spans.items()}
     among = None if source is None else [source]
     held = readable(people, metrics, whole, among=among)
-    found: dict[tuple[int, int], Series] = {}
-    for (wanted, _), alike in by_width.items():
+    series: dict[tuple[int, int], Series] = {}
+    for (requested_width, _), alike in by_width.items():
         keys = [(person, metric) for metric in alike for person in people]
-        width, plans = wanted, plans_of(keys, held, spans, wanted)
-        read = read_rows(plans, spans, wanted)
+        width, plans = requested_width, plans_of(keys, held, spans, requested_width)
+        read = read_rows(plans, spans, requested_width)
         if resolution == "auto" and width == 0 and max(map(length, read.values()), default=0) > max_points:
             width, plans = 1, plans_of(keys, held, spans, 1)  # several samples a second
             read = read_rows(plans, spans, 1)
         for person, metric in keys:
             plan, rows = plans.get((person.pk, metric.id)), read.get((person.pk, metric.id), NO_ROWS)
-            found[person.pk, metric.id] = _series(person.pk, metric, plan, width, rows, removed[person.pk])
-    return [found[person.pk, metric.id] for metric in metrics for person in people]
+            series[person.pk, metric.id] = _series(person.pk, metric, plan, width, rows, removed[person.pk])
+    return [series[person.pk, metric.id] for metric in metrics for person in people]
 
 
 def removed_before(person: Participant, span: Span) -> int | None:

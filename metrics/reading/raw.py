@@ -120,11 +120,11 @@ def page(intervals: Sequence[ReadInterval], *, after: Place | None, limit: int) 
         n += len(piece)
         if n > limit:
             break
-    found = _joined(taken)
+    samples = _joined(taken)
     if n <= limit:
-        return found, None
+        return samples, None
     last = limit - 1
-    return found.part(0, limit), Place(int(found.time[last]), intervals[int(found.series[last])].key)
+    return samples.part(0, limit), Place(int(samples.time[last]), intervals[int(samples.series[last])].key)
 
 
 def _feeds(intervals: Sequence[ReadInterval], after: Place | None) -> list[_Feed]:
@@ -136,7 +136,7 @@ def _feeds(intervals: Sequence[ReadInterval], after: Place | None) -> list[_Feed
             start = max(start, after.time if interval.key > after.key else after.time + 1)
         if start < interval.end:
             rest[interval.key].append((place, interval._replace(start=start)))
-    return [_Feed(deque(sorted(mine, key=lambda one: one[1].start))) for mine in rest.values()]
+    return [_Feed(deque(sorted(intervals, key=lambda numbered: numbered[1].start))) for intervals in rest.values()]
 
 
 def _refill(feeds: Sequence[_Feed], size: int) -> None:
@@ -146,24 +146,24 @@ def _refill(feeds: Sequence[_Feed], size: int) -> None:
         room = size - sum(len(feed.time) for feed in feeds)
         limit = max(FEWEST, room // len(empty))
         waiting = dict(enumerate(empty))
-        for (n,), arrays in binary_copy.read(sql.NEXT_SAMPLES, _asked(empty, limit)):
+        for (n,), arrays in binary_copy.read(sql.NEXT_SAMPLES, _next_samples_parameters(empty, limit)):
             time, value, seconds = arrays
             waiting.pop(n).fill(time, value, seconds, limit)
         for feed in waiting.values():  # nothing came
             feed.rest.popleft()
 
 
-def _asked(feeds: Sequence[_Feed], limit: int) -> dict[str, Any]:
+def _next_samples_parameters(feeds: Sequence[_Feed], limit: int) -> dict[str, Any]:
     intervals = [feed.rest[0][1] for feed in feeds]
     return {
         "places": list(range(len(intervals))),
-        "participants": [one.key.participant_id for one in intervals],
-        "metrics": [one.key.metric_id for one in intervals],
-        "sources": [one.key.source_id for one in intervals],
-        "starts": [instant(one.start) for one in intervals],
-        "ends": [instant(one.end) for one in intervals],
-        "low": instant(min(one.start for one in intervals)),
-        "high": instant(max(one.end for one in intervals)),
+        "participants": [interval.key.participant_id for interval in intervals],
+        "metrics": [interval.key.metric_id for interval in intervals],
+        "sources": [interval.key.source_id for interval in intervals],
+        "starts": [instant(interval.start) for interval in intervals],
+        "ends": [instant(interval.end) for interval in intervals],
+        "low": instant(min(interval.start for interval in intervals)),
+        "high": instant(max(interval.end for interval in intervals)),
         "limit": limit,
     }
 

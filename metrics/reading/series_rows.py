@@ -62,7 +62,7 @@ def plans_of(
     width: int,
 ) -> dict[tuple[int, int], Plan]:
     """How to read each series that has anything to read, by (participant, metric)."""
-    found = {}
+    rows = {}
     for person, metric in keys:
         of, span = held.get((person.pk, metric.id)), spans[person.pk]
         if of is None:
@@ -73,8 +73,8 @@ def plans_of(
             plan.runs = of.on(EPOCH + dt.timedelta(days=first), EPOCH + dt.timedelta(days=last))
         else:
             plan.parts = of.parts(aligned(span, width))
-        found[person.pk, metric.id] = plan
-    return found
+        rows[person.pk, metric.id] = plan
+    return rows
 
 
 def read_rows(
@@ -83,43 +83,43 @@ def read_rows(
     """Rows by (participant, metric) from the coarsest table whose buckets fit into `width`; metrics are alike."""
     if width >= DAY_SECONDS:
         return _read_days(plans, spans, width)
-    wanted = [(plan, part) for plan in plans.values() for part in plan.parts]
-    if not wanted:
+    parts = [(plan, part) for plan in plans.values() for part in plan.parts]
+    if not parts:
         return {}
     origins = {pid: aligned(span, width).start for pid, span in spans.items()}
-    metric = wanted[0][0].metric
+    metric = parts[0][0].metric
     if width == 0:
-        return {key: _samples(*arrays) for key, arrays in _parts(sql.samples, wanted, origins, width)}
+        return {key: _samples(*arrays) for key, arrays in _parts(sql.samples, parts, origins, width)}
     if width % HOUR_SECONDS:
-        return {key: _ascending(arrays) for key, arrays in _parts(_finer(width, metric), wanted, origins, width)}
+        return {key: _ascending(arrays) for key, arrays in _parts(_finer(width, metric), parts, origins, width)}
     # An hour in which a part begins or ends, as a local day does half an hour past, is not read whole.
-    split = [(plan, *_hours(part)) for plan, part in wanted]
+    split = [(plan, *_hours(part)) for plan, part in parts]
     hours = [(plan, part) for plan, middle, _ in split for part in middle]
-    edges = [(plan, part) for plan, _, parts in split for part in parts]
-    found = {key: _ascending(arrays) for key, arrays in _parts(sql.hours, hours, origins, width)}
+    edges = [(plan, part) for plan, _, ends in split for part in ends]
+    rows = {key: _ascending(arrays) for key, arrays in _parts(sql.hours, hours, origins, width)}
     for key, arrays in _parts(_finer(width, metric), edges, origins, width):
-        found[key] = _together(found[key], arrays) if key in found else _ascending(arrays)
-    return found
+        rows[key] = _together(rows[key], arrays) if key in rows else _ascending(arrays)
+    return rows
 
 
 def _parts(
-    statement: Callable[[str], str], wanted: Sequence[tuple[Plan, Part]], origins: Mapping[int, int], width: int
+    statement: Callable[[str], str], parts: Sequence[tuple[Plan, Part]], origins: Mapping[int, int], width: int
 ) -> Iterator[tuple[tuple[int, int], list[NDArray[Any]]]]:
     """What a statement reads of parts, as columns by (participant, metric)."""
-    if not wanted:
+    if not parts:
         return
     parameters: dict[str, Any] = {
-        "participants": [plan.person.pk for plan, _ in wanted],
-        "metrics": [plan.metric.id for plan, _ in wanted],
-        "sources": [part.source.pk for _, part in wanted],
-        "starts": [instant(part.start) for _, part in wanted],
-        "ends": [instant(part.end) for _, part in wanted],
-        "origins": [instant(origins[plan.person.pk]) for plan, _ in wanted],
-        "low": instant(min(part.start for _, part in wanted)),
-        "high": instant(max(part.end for _, part in wanted)),
+        "participants": [plan.person.pk for plan, _ in parts],
+        "metrics": [plan.metric.id for plan, _ in parts],
+        "sources": [part.source.pk for _, part in parts],
+        "starts": [instant(part.start) for _, part in parts],
+        "ends": [instant(part.end) for _, part in parts],
+        "origins": [instant(origins[plan.person.pk]) for plan, _ in parts],
+        "low": instant(min(part.start for _, part in parts)),
+        "high": instant(max(part.end for _, part in parts)),
         "width": dt.timedelta(seconds=width),
     }
-    for numbers, arrays in binary_copy.read(statement(_fence(plan for plan, _ in wanted)), parameters):
+    for numbers, arrays in binary_copy.read(statement(_fence(plan for plan, _ in parts)), parameters):
         pid, metric = numbers
         yield (pid, metric), arrays
 
@@ -176,11 +176,11 @@ def _read_days(
         "firsts": [run.first for _, run in rows],
         "lasts": [run.last for _, run in rows],
     }
-    found = {}
+    days = {}
     for (pid, metric), arrays in binary_copy.read(sql.days(_fence(plan for plan, _ in rows)), parameters):
         zone = zoneinfo.ZoneInfo(plans[pid, metric].person.time_zone)
-        found[pid, metric] = _days(_ascending(arrays), spans[pid], width, zone)
-    return found
+        days[pid, metric] = _days(_ascending(arrays), spans[pid], width, zone)
+    return days
 
 
 def _samples(time: Times, value: Values) -> Rows:

@@ -61,11 +61,11 @@ def values_left_out(
     if not rows:
         return []
     within = held or collected_of(participant)
-    found: Counter[int] = Counter()
+    counts: Counter[int] = Counter()
     for metric_id, date, n in rows:
         if date in within:
-            found[metric_id] += n
-    return [(BY_ID[metric_id], found[metric_id]) for metric_id in sorted(found)]
+            counts[metric_id] += n
+    return [(BY_ID[metric_id], counts[metric_id]) for metric_id in sorted(counts)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +146,9 @@ def day_tables(
 
     Ascending; a metric without data has no days. The number of queries does not depend on that of the metrics.
     """
-    wanted = [BY_CODE[code] for code in metrics]
-    found: dict[str, list[DayRow]] = {metric.code: [] for metric in wanted}
-    readable = readable_one(participant, wanted, start_on, end_on, held or collected_of(participant))
+    requested = [BY_CODE[code] for code in metrics]
+    days: dict[str, list[DayRow]] = {metric.code: [] for metric in requested}
+    readable = readable_one(participant, requested, start_on, end_on, held or collected_of(participant))
     rows = DayRollup.objects.filter(
         participant_id=participant.pk, metric_id__in=list(readable), date__range=(start_on, end_on)
     ).order_by("date")
@@ -156,8 +156,8 @@ def day_tables(
     names = ("metric_id", "source_id", "date", "n", "minutes", "total", "low", "high")
     for metric_id, source_id, date, n, minutes, total, low, high in rows.values_list(*names):
         if readable[metric_id].counting(source_id, date):
-            found[BY_ID[metric_id].code].append(DayRow(date, n, minutes, total / n, low, high, total))
-    return found
+            days[BY_ID[metric_id].code].append(DayRow(date, n, minutes, total / n, low, high, total))
+    return days
 
 
 def changed_at(participant_id: int) -> dt.datetime | None:
@@ -196,10 +196,10 @@ def unmeasured(day: ParticipantDay) -> ParticipantDay:
 
 def _within(held: Collected) -> Q:
     """The local dates that are collected, as a condition on a table's `date`."""
-    found = Q(pk__in=[])
+    condition = Q(pk__in=[])
     for first, last in held.days.intervals():
-        found |= (Q(date__gte=first) if first else Q()) & (Q(date__lte=last) if last else Q(date__gte=dt.date.min))
-    return found
+        condition |= (Q(date__gte=first) if first else Q()) & (Q(date__lte=last) if last else Q(date__gte=dt.date.min))
+    return condition
 
 
 def sleep_sessions(
@@ -209,7 +209,7 @@ def sleep_sessions(
     counts, one of them at most a main sleep. What is collected alone."""
     sessions = _collected(SleepSession.objects, participant_id, start_on, end_on, held)
     others = other_nights([participant_id], start_on, end_on)
-    return [one for one in sessions if one.pk not in others]
+    return [session for session in sessions if session.pk not in others]
 
 
 def exercise_sessions(
@@ -224,5 +224,5 @@ def _collected(
     sessions: Any, participant_id: int, start_on: dt.date, end_on: dt.date, held: Collected | None
 ) -> list[Any]:
     days = held or collected_on(participant_id)
-    found = sessions.filter(participant_id=participant_id, date__range=(start_on, end_on))
-    return [one for one in found.select_related("source").order_by("starts_at") if one.date in days]
+    rows = sessions.filter(participant_id=participant_id, date__range=(start_on, end_on))
+    return [session for session in rows.select_related("source").order_by("starts_at") if session.date in days]

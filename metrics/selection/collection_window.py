@@ -46,7 +46,7 @@ class Collected:
 
     def within(self, span: Span) -> list[Span]:
         """The parts of a span that are collected, ascending."""
-        cut = (Span(max(one.start, span.start), min(one.end, span.end)) for one in self.spans)
+        cut = (Span(max(own.start, span.start), min(own.end, span.end)) for own in self.spans)
         return [part for part in cut if part.start < part.end]
 
     def outside(self) -> list[Span]:

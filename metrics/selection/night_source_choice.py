@@ -62,13 +62,13 @@ def other_nights(
     if not rows:
         return set()
     pk, participant, trial, date, source, is_main, asleep = zip(*rows, strict=True)
-    dates = np.array([(one - EPOCH).days for one in date], dtype=np.int64)
+    dates = np.array([(on - EPOCH).days for on in date], dtype=np.int64)
     sources = Source.objects.using(using).in_bulk(set(source))
     of, asleep_minutes = np.array(source, dtype=np.int64), np.array(asleep, dtype=np.int64)
     places = Priorities(set(trial), sources, using).places(np.array(trial, dtype=np.int64), dates, of)
     group = np.array(participant, dtype=np.int64) * 10_000_000 + dates
     counts = counting_nights(group, places, of, np.array(is_main), asleep_minutes)
-    return {key for key, one in zip(pk, counts.tolist(), strict=True) if not one}
+    return {key for key, counted in zip(pk, counts.tolist(), strict=True) if not counted}
 
 
 def asleep_on(nights: Sequence[tuple[int, bool, int]], places: Sequence[int]) -> int | None:

@@ -66,14 +66,14 @@ class Readable:
 
     def parts(self, span: Span) -> list[Part]:
         """The runs within a span as intervals of time, ascending."""
-        found = []
+        parts = []
         times = self.calendar.intervals(*((run.first, run.last) for run in self.runs))
         for run, intervals in zip(self.runs, times, strict=True):
             for start, end in intervals:
                 if start < span.end and end > span.start:
                     held = self.held.within(Span(max(start, span.start), min(end, span.end)))
-                    found += [Part(run.source, part.start, part.end) for part in held]
-        return sorted(found, key=lambda part: part.start)
+                    parts += [Part(run.source, part.start, part.end) for part in held]
+        return sorted(parts, key=lambda part: part.start)
 
     def read_from(self, parts: Sequence[Part]) -> list[ReadFrom]:
         """The sources of parts, each where it begins to be read."""
@@ -82,11 +82,11 @@ class Readable:
 
 def changes(reads: Iterable[ReadFrom]) -> list[ReadFrom]:
     """Of what is read one after another, the first and each whose source is another than that before it."""
-    found: list[ReadFrom] = []
-    for one in reads:
-        if not found or found[-1].source != one.source:
-            found.append(one)
-    return found
+    first_reads: list[ReadFrom] = []
+    for read in reads:
+        if not first_reads or first_reads[-1].source != read.source:
+            first_reads.append(read)
+    return first_reads
 
 
 def readable(
@@ -136,8 +136,8 @@ def readable_one(
 ) -> dict[int, Readable]:
     """What there is to read of one participant, by metric, whose collection interval the caller has."""
     pid = participant.pk
-    found = readable_of([participant], metrics, {pid: (first, last)}, calendars_of([participant]), {pid: held})
-    return {metric: one for (_, metric), one in found.items()}
+    readables = readable_of([participant], metrics, {pid: (first, last)}, calendars_of([participant]), {pid: held})
+    return {metric: readable for (_, metric), readable in readables.items()}
 
 
 def readable_of(
@@ -153,8 +153,8 @@ def readable_of(
     using: str = "default",
 ) -> dict[Series, Readable]:
     """The same of each one's local dates, by calendars and collection intervals that the caller has."""
-    intervals = {pid: one.days.intervals() for pid, one in held.items()}
-    found = chosen_sources(
+    intervals = {pid: window.days.intervals() for pid, window in held.items()}
+    choices = chosen_sources(
         {person.pk: person.trial_id for person in people},
         {pid: cut(intervals[pid], *dates) for pid, dates in days.items()},
         [metric.id for metric in metrics],
@@ -170,7 +170,7 @@ def readable_of(
             calendars[pid],
             held[pid],
         )
-        for (pid, metric), chosen in found.items()
+        for (pid, metric), chosen in choices.items()
     }
 
 
@@ -181,7 +181,7 @@ def collected_on(participant_id: int) -> Collected:
 
 def collected_dates(held: Mapping[int, Collected], first: dt.date, last: dt.date) -> dict[str, list[Any]]:
     """What is collected of local dates from first to last as statement parameters: participants, firsts, lasts."""
-    rows = [(pid, *dates) for pid, one in held.items() for dates in cut(one.days.intervals(), first, last)]
+    rows = [(pid, *dates) for pid, window in held.items() for dates in cut(window.days.intervals(), first, last)]
     people, firsts, lasts = zip(*rows, strict=True) if rows else ((), (), ())
     return {"participants": list(people), "firsts": list(firsts), "lasts": list(lasts)}
 

@@ -57,23 +57,23 @@ class Priorities:
     def __init__(self, trials: Collection[int], sources: Mapping[int, Source], using: str = "default") -> None:
         self._sources = sources
         self._protocols: dict[int, list[Protocol]] = defaultdict(list)
-        found = Protocol.objects.using(using).filter(trial__in=trials).order_by("-effective_on", "-version")
-        for protocol in found:
+        protocols = Protocol.objects.using(using).filter(trial__in=trials).order_by("-effective_on", "-version")
+        for protocol in protocols:
             self._protocols[protocol.trial_id].append(protocol)
 
     def places(self, trial: Numbers, date: Numbers, source: Numbers) -> Numbers:
         """Each source's place by its trial's protocol of that date (days since 1970-01-01). All of shape (n,)."""
-        found = np.full(len(source), UNRANKED, dtype=np.int64)
-        for one in np.unique(trial).tolist():
-            if protocols := self._protocols[one]:
-                mine = np.flatnonzero(trial == one)
-                found[mine] = self._of_trial(protocols, date[mine], source[mine])
-        return found
+        ranks = np.full(len(source), UNRANKED, dtype=np.int64)
+        for trial_id in np.unique(trial).tolist():
+            if protocols := self._protocols[trial_id]:
+                rows = np.flatnonzero(trial == trial_id)
+                ranks[rows] = self._of_trial(protocols, date[rows], source[rows])
+        return ranks
 
     def _of_trial(self, protocols: Sequence[Protocol], date: Numbers, source: Numbers) -> Numbers:
         days, day = np.unique(date, return_inverse=True)
         ids, which = np.unique(source, return_inverse=True)
-        versions = [in_force(protocols, EPOCH + dt.timedelta(days=one)) for one in days.tolist()]
+        versions = [in_force(protocols, EPOCH + dt.timedelta(days=number)) for number in days.tolist()]
         rows = {
             version.pk: [place(self._sources[pk], version.source_priority) for pk in ids.tolist()]
             for version in versions
@@ -128,23 +128,23 @@ def chosen_sources(
     `metrics`: ids. `among`: one is chosen of these sources alone; the rest are others. `every_sample`: days of nothing
     but values that do not count too (plausible_range.py), where no source has any that do.
     """
-    asked = [(pid, *interval) for pid, intervals in dates.items() for interval in intervals]
-    if not asked:
+    requested = [(pid, *interval) for pid, intervals in dates.items() for interval in intervals]
+    if not requested:
         return {}
-    people, firsts, lasts = map(list, zip(*asked, strict=True))
+    people, firsts, lasts = map(list, zip(*requested, strict=True))
     held: dict[Series, dict[int, Dates]] = defaultdict(dict)
     parameters = {"participants": people, "firsts": firsts, "lasts": lasts, "metrics": list(metrics)}
     with connections[using].cursor() as cursor:
         cursor.execute(reading_sql.SOURCES_OF_ALL if every_sample else reading_sql.SOURCES, parameters)
         for pid, metric, source, first, last in cursor.fetchall():
             held[pid, metric][source] = (first, last)
-    sources = Source.objects.using(using).in_bulk({source for mine in held.values() for source in mine})
-    found = {key: Chosen(others=[sources[pk] for pk in sorted(mine)]) for key, mine in held.items()}
+    sources = Source.objects.using(using).in_bulk({source for dates_of in held.values() for source in dates_of})
+    choices = {key: Chosen(others=[sources[pk] for pk in sorted(dates_of)]) for key, dates_of in held.items()}
     several: set[Series] = set()
-    for key, mine in held.items():
-        usable = [pk for pk in mine if among is None or pk in among]
+    for key, dates_of in held.items():
+        usable = [pk for pk in dates_of if among is None or pk in among]
         if len(usable) == 1:
-            found[key].runs = [Run(sources[usable[0]], *mine[usable[0]])]
+            choices[key].runs = [Run(sources[usable[0]], *dates_of[usable[0]])]
         elif usable:
             several.add(key)
     if several:
@@ -153,11 +153,11 @@ def chosen_sources(
             among
         )
         for key, run in rows.runs(sources, Priorities({trial_of[pid] for pid, _ in several}, sources, using), pinned):
-            found[key].runs.append(run)
-    for one in found.values():
-        used = {run.source.pk for run in one.runs}
-        one.others = [source for source in one.others if source.pk not in used]
-    return found
+            choices[key].runs.append(run)
+    for choice in choices.values():
+        used = {run.source.pk for run in choice.runs}
+        choice.others = [source for source in choice.others if source.pk not in used]
+    return choices
 
 
 @dataclass(slots=True)

@@ -73,10 +73,10 @@ def resize(people: int) -> dict[str, tuple[int, int]]:
 
     Chunks that are there stay as they are. Nothing on plain PostgreSQL, and nothing where a table is not a hypertable.
     """
-    found = intervals(SIZED)
-    if set(found) != set(SIZED):
+    lengths = intervals(SIZED)
+    if set(lengths) != set(SIZED):
         return {}
-    before = {table: found[table].days for table in SIZED}
+    before = {table: lengths[table].days for table in SIZED}
     after = dict(zip(SIZED, days_a_chunk(people, list(before.values())), strict=True))
     changed = {table: (before[table], days) for table, days in after.items() if before[table] != days}
     with connection.cursor() as cursor:

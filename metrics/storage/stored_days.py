@@ -22,8 +22,8 @@ KEPT_DAYS = """(
 def kept_days(*fields: str, **filters: Any) -> set[Any]:
     """Distinct values of these fields over the days with stored values: tuples, or values where there is one field."""
     flat = len(fields) == 1
-    found: set[Any] = set()
+    days: set[Any] = set()
     for model in (DayRollup, ImplausibleCount):
         rows = model._default_manager.filter(**filters).order_by().values_list(*fields, flat=flat)
-        found.update(rows.distinct())
-    return found
+        days.update(rows.distinct())
+    return days

@@ -29,7 +29,7 @@ def inside(payload: Payload, collected: Collected) -> tuple[Payload, Counts]:
         payload,
         samples=samples,
         sleep=[night for night in payload.sleep if collected.covers(night.ends_at)],
-        exercise=[one for one in payload.exercise if collected.covers(one.starts_at)],
+        exercise=[record for record in payload.exercise if collected.covers(record.starts_at)],
     )
     if outside := size(payload) - size(kept):
         counts.rejected[OUTSIDE] = outside
@@ -41,9 +41,9 @@ def size(payload: Payload) -> int:
     return sum(map(len, payload.samples)) + len(payload.sleep) + len(payload.exercise)
 
 
-def chosen(batch: SampleBatch, wanted: NDArray[np.bool_]) -> SampleBatch:
+def chosen(batch: SampleBatch, mask: NDArray[np.bool_]) -> SampleBatch:
     """A batch's rows of which the mask is true; shape of the mask as the batch's."""
-    if wanted.all():
+    if mask.all():
         return batch
-    seconds = None if batch.seconds is None else batch.seconds[wanted]
-    return SampleBatch(batch.metric, batch.source, batch.time[wanted], batch.value[wanted], seconds)
+    seconds = None if batch.seconds is None else batch.seconds[mask]
+    return SampleBatch(batch.metric, batch.source, batch.time[mask], batch.value[mask], seconds)

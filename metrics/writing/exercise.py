@@ -27,7 +27,7 @@ _FIELDS = (
 DAY = dt.timedelta(days=1)
 
 
-def told(row: ExerciseSession) -> dict[str, Any]:
+def stored_fields(row: ExerciseSession) -> dict[str, Any]:
     """What a row says of its exercise: its columns without key and date, which follows from the participant's clock."""
     return {name: getattr(row, name) for name in _FIELDS if name != "date"}
 
@@ -46,8 +46,8 @@ def store_exercise(
     counts.repeated = len(records) - len(latest)
     if not latest:
         return counts
-    found = ExerciseSession.objects.filter(participant=participant, external_id__in=[key[1] for key in latest])
-    known = {(row.source_id, row.external_id): row for row in found}
+    stored = ExerciseSession.objects.filter(participant=participant, external_id__in=[key[1] for key in latest])
+    known = {(row.source_id, row.external_id): row for row in stored}
     write: list[ExerciseSession] = []
     for key, record in latest.items():
         if reason := _refusal(record, now):
@@ -56,7 +56,9 @@ def store_exercise(
         row = _session(participant, record, sources[record.source], calendar.date(record.starts_at))
         old = known.get(key)
         if trace is not None:
-            trace.sessions.append(SessionTrace(Sessions.EXERCISE, *key, told(row), told(old) if old else None))
+            trace.sessions.append(
+                SessionTrace(Sessions.EXERCISE, *key, stored_fields(row), stored_fields(old) if old else None)
+            )
         if old and all(getattr(old, name) == getattr(row, name) for name in _FIELDS):
             counts.exercise_unchanged += 1
             continue

@@ -29,8 +29,10 @@ def taken(payload: Payload, cutoff: dt.datetime | None) -> tuple[Payload, Counts
     if refused:
         counts.rejected[REFUSED] = refused
     replaced = [
-        one if isinstance(one.what, Sessions) else replace(one, starts_at=max(one.starts_at, first))
-        for one in payload.replaces
-        if isinstance(one.what, Sessions) or one.ends_at > first
+        replaced_interval
+        if isinstance(replaced_interval.what, Sessions)
+        else replace(replaced_interval, starts_at=max(replaced_interval.starts_at, first))
+        for replaced_interval in payload.replaces
+        if isinstance(replaced_interval.what, Sessions) or replaced_interval.ends_at > first
     ]
     return replace(payload, samples=samples, replaces=replaced), counts

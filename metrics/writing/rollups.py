@@ -177,10 +177,10 @@ def rebuild_days(
     dates = {first + dt.timedelta(days=i) for i in range((last - first).days + 1)}
     for metric, source in sorted(series):
         refresh_days(SeriesKey(participant, BY_ID[metric], source), dates, calendar, samples_from=samples_from)
-    found = kept_days("date", participant_id=participant, date__in=dates)
+    kept = kept_days("date", participant_id=participant, date__in=dates)
     nights = SleepSession.objects.filter(participant_id=participant, date__in=dates).values_list("date", flat=True)
     evaluated = ParticipantDay.objects.filter(participant_id=participant, date__in=dates).values_list("date", flat=True)
-    return {*found, *nights, *evaluated}
+    return {*kept, *nights, *evaluated}
 
 
 def rebuild_from_samples(participant: int, dates: set[dt.date], calendar: LocalCalendar) -> None:

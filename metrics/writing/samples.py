@@ -51,8 +51,8 @@ def store_batch(series: rollups.SeriesKey, batch: SampleBatch, now: dt.datetime,
     counts = Counts()
     refusals = batch.refusals(now)
     for refusal in Refusal:
-        if refusal and (found := int(np.count_nonzero(refusals == refusal))):
-            counts.rejected[refusal.text] = found
+        if refusal and (refused := int(np.count_nonzero(refusals == refusal))):
+            counts.rejected[refusal.text] = refused
     time, value, seconds, counts.repeated = in_order(batch, refusals == Refusal.NONE)
     if not len(time):
         return Written(counts, time)
@@ -91,12 +91,12 @@ def store_batch(series: rollups.SeriesKey, batch: SampleBatch, now: dt.datetime,
     return Written(counts, time[fresh | differing], implausible=implausible)
 
 
-def in_order(batch: SampleBatch, wanted: NDArray[np.bool_]) -> tuple[Times, Values, Seconds | None, int]:
+def in_order(batch: SampleBatch, mask: NDArray[np.bool_]) -> tuple[Times, Values, Seconds | None, int]:
     """The batch's columns without the unwanted rows, ascending in time, one row an instant: the last one given."""
     time, value, seconds = batch.time, batch.value, batch.seconds
-    if not wanted.all():
-        time, value = time[wanted], value[wanted]
-        seconds = None if seconds is None else seconds[wanted]
+    if not mask.all():
+        time, value = time[mask], value[mask]
+        seconds = None if seconds is None else seconds[mask]
     if len(time) < 2 or bool((time[1:] > time[:-1]).all()):
         return time, value, seconds, 0
     order = np.argsort(time, kind="stable")
@@ -111,15 +111,15 @@ def _leave_trace(
     time: Times,
     value: Values,
     seconds: Seconds | None,
-    found: Differences | None,
+    compared: Differences | None,
 ) -> None:
     """Note what was there before. `found` None: nothing was."""
     length = lengths(seconds, len(time))
     before, seconds_before = np.full(len(time), np.nan), np.full(len(time), NO_SECONDS, dtype=np.int32)
-    if found is not None:
-        there = ~found.fresh
+    if compared is not None:
+        there = ~compared.fresh
         before[there], seconds_before[there] = value[there], length[there]
-        before[found.changed], seconds_before[found.changed] = found.old, found.old_seconds
+        before[compared.changed], seconds_before[compared.changed] = compared.old, compared.old_seconds
     trace.samples.append(SampleTrace(series, time, value, length, before, seconds_before))
 
 

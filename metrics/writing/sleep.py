@@ -68,12 +68,12 @@ def _session(participant: Participant, record: SleepRecord, source: Source, date
 
 
 def _detail(row: SleepSession) -> int:
-    """How much is told of an episode: stages of sleep, classic levels, minutes by stage, or when it was."""
+    """How much is stored_fields of an episode: stages of sleep, classic levels, minutes by stage, or when it was."""
     staged = any(minutes is not None for minutes in (row.light_minutes, row.deep_minutes, row.rem_minutes))
     return (2 if row.stages else 0) + staged
 
 
-def told(row: SleepSession) -> dict[str, Any]:
+def stored_fields(row: SleepSession) -> dict[str, Any]:
     """What a row says of its episode: its columns without key and date, which follows from the participant's clock."""
     return {name: getattr(row, name) for name in _SLEEP_FIELDS if name != "date"}
 
@@ -83,7 +83,7 @@ def after(before: dict[str, Any] | None, own: dict[str, Any], *, finest_stays: b
     row = SleepSession(**own)
     if before and finest_stays:
         _keep_finest(row, SleepSession(**before))
-    return told(row)
+    return stored_fields(row)
 
 
 def store_sleep(
@@ -100,8 +100,8 @@ def store_sleep(
     calendar = calendar_of(participant)
     latest = {(sources[r.source].pk, r.external_id): r for r in records}
     counts.repeated = len(records) - len(latest)
-    found = SleepSession.objects.filter(participant=participant, external_id__in=[key[1] for key in latest])
-    known = {(row.source_id, row.external_id): row for row in found}
+    stored = SleepSession.objects.filter(participant=participant, external_id__in=[key[1] for key in latest])
+    known = {(row.source_id, row.external_id): row for row in stored}
     write: list[SleepSession] = []
     for key, record in latest.items():
         if record.ends_at > now + dt.timedelta(minutes=10) or record.ends_at <= record.starts_at:
@@ -111,8 +111,8 @@ def store_sleep(
         row = _session(participant, record, sources[record.source], calendar.date(record.ends_at))
         old = known.get(key)
         if trace is not None:
-            before = told(old) if old else None
-            trace.sessions.append(SessionTrace(Sessions.SLEEP, *key, told(row), before, record.finest_stays))
+            before = stored_fields(old) if old else None
+            trace.sessions.append(SessionTrace(Sessions.SLEEP, *key, stored_fields(row), before, record.finest_stays))
         if old and record.finest_stays:
             _keep_finest(row, old)
         if old and all(getattr(old, name) == getattr(row, name) for name in _SLEEP_FIELDS):
@@ -141,9 +141,9 @@ def _keep_finest(row: SleepSession, old: SleepSession) -> None:
     """
     if row.claimed_main is None:
         row.claimed_main = old.claimed_main
-    mine, theirs = row.ends_at - row.starts_at, old.ends_at - old.starts_at
-    if max(mine, theirs) >= 2 * min(mine, theirs):
-        kept, other = (old, row) if theirs > mine else (row, old)
+    length, old_length = row.ends_at - row.starts_at, old.ends_at - old.starts_at
+    if max(length, old_length) >= 2 * min(length, old_length):
+        kept, other = (old, row) if old_length > length else (row, old)
     else:
         kept, other = (old, row) if _detail(old) > _detail(row) else (row, old)
     later = round((other.starts_at - kept.starts_at).total_seconds())

@@ -98,8 +98,8 @@ def store(
         counts += store_exercise(participant, payload.exercise, sources, calendar, now, trace)
         gone, removed = _remove_absent(participant, payload, calendar)
         counts += removed
-        asked = _asked(payload, calendar, now)
-        evaluation.refresh(participant, dates | nights | gone, asked=asked, now=now)
+        read_dates = _fully_read_dates(payload, calendar, now)
+        evaluation.refresh(participant, dates | nights | gone, asked=read_dates, now=now)
     return counts
 
 
@@ -109,7 +109,7 @@ def _why_frozen(participant: Participant, trial: Trial) -> str:
     return f"{participant.study_id} has withdrawn: their record does not change any more."
 
 
-def _asked(payload: Payload, calendar: LocalCalendar, now: dt.datetime) -> set[dt.date]:
+def _fully_read_dates(payload: Payload, calendar: LocalCalendar, now: dt.datetime) -> set[dt.date]:
     """The local dates of which the payload says that these are all heart rates there are: also none is an answer."""
     dates: set[dt.date] = set()
     for replaced in payload.replaces:
@@ -146,9 +146,9 @@ def _remove_absent(participant: Participant, payload: Payload, calendar: LocalCa
             date__range=(calendar.date(replaced.starts_at), calendar.date(replaced.ends_at)),
         )
         for source in Source.objects.filter(pk__in=stored):
-            mine = [b for b in payload.samples if b.metric == metric.code and b.source == source.key]
+            batches = [b for b in payload.samples if b.metric == metric.code and b.source == source.key]
             series = SeriesKey(participant.pk, metric, source.pk)
-            removed = remove_absent(series, mine, start, end)
+            removed = remove_absent(series, batches, start, end)
             counts.removed += len(removed)
             dates |= rollups.refresh(series, removed, calendar)
     return dates, counts
@@ -170,8 +170,8 @@ def _store_offsets(
     """Keep what the device said of its clock; where that moves day borders, the days are recomputed."""
     known = dict(OffsetPeriod.objects.filter(participant=participant).values_list("starts_at", "utc_offset"))
     if trace is not None:
-        told = {change.starts_at: change.utc_offset for change in changes}
-        trace.offsets += [OffsetTrace(at, offset, at in known, known.get(at)) for at, offset in told.items()]
+        offsets = {change.starts_at: change.utc_offset for change in changes}
+        trace.offsets += [OffsetTrace(at, offset, at in known, known.get(at)) for at, offset in offsets.items()]
     news = {
         c.starts_at: c.utc_offset for c in changes if c.starts_at not in known or known[c.starts_at] != c.utc_offset
     }

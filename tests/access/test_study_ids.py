@@ -72,4 +72,4 @@ def test_an_export_of_them_is_of_the_same(member: Client) -> None:
     user = trial.memberships.get(role="manager").user
     wanted = export_request.check(user, trial, participants=[OTHER], format="csv")
     assert wanted.people == [Participant.objects.get(study_id=STUDY_ID).pk]
-    assert wanted.asked == {"participants": [STUDY_ID]}
+    assert wanted.filters == {"participants": [STUDY_ID]}

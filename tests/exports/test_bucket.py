@@ -108,9 +108,9 @@ def test_a_draft_that_is_closed_unfinished_leaves_nothing(
 
 def test_a_broken_download_goes_on_byte_for_byte(trial: Trial, manager: User) -> None:
     export, factory = exported(manager, trial), RequestFactory()
-    content = body(downloads.archive_answer(factory.get("/"), export))
+    content = body(downloads.archive_response(factory.get("/"), export))
     for cut in (31, len(content) // 2, len(content) - 5):
-        rest = downloads.archive_answer(factory.get("/", headers={"Range": f"bytes={cut}-"}), export)
+        rest = downloads.archive_response(factory.get("/", headers={"Range": f"bytes={cut}-"}), export)
         assert (rest.status_code, content[:cut] + body(rest)) == (206, content)
 
 
@@ -176,7 +176,7 @@ def test_what_was_written_into_a_folder_is_served_and_deleted_after_the_move_to_
     settings.EXPORT_STORE = ""
     export = exported(manager, trial)
     settings.EXPORT_STORE = "s3://trials/exports"
-    assert downloads.archive_answer(RequestFactory().get("/"), export).status_code == 200
+    assert downloads.archive_response(RequestFactory().get("/"), export).status_code == 200
     deletion.exports_forget(Participant.objects.get(study_id="AX-1"))
     assert not list(Path(settings.EXPORT_FOLDER).glob("*/**/*"))
 

@@ -25,7 +25,7 @@ def body(answer: object) -> bytes:
 @pytest.mark.django_db(transaction=True)
 def test_the_archive_opens_and_holds_every_file(trial: Trial, manager: User) -> None:
     export = exported(manager, trial)
-    answer = downloads.archive_answer(RequestFactory().get("/"), export)
+    answer = downloads.archive_response(RequestFactory().get("/"), export)
     content = body(answer)
     assert int(answer["Content-Length"]) == len(content)
     opened = zipfile.ZipFile(io.BytesIO(content))
@@ -40,10 +40,12 @@ def test_the_archive_opens_and_holds_every_file(trial: Trial, manager: User) -> 
 @pytest.mark.django_db(transaction=True)
 def test_a_broken_download_goes_on_byte_for_byte(trial: Trial, manager: User) -> None:
     export, factory = exported(manager, trial), RequestFactory()
-    whole = downloads.archive_answer(factory.get("/"), export)
+    whole = downloads.archive_response(factory.get("/"), export)
     content, etag = body(whole), whole["ETag"]
     for cut in (1, 31, 200, len(content) // 2, len(content) - 5):
-        rest = downloads.archive_answer(factory.get("/", headers={"Range": f"bytes={cut}-", "If-Range": etag}), export)
+        rest = downloads.archive_response(
+            factory.get("/", headers={"Range": f"bytes={cut}-", "If-Range": etag}), export
+        )
         assert rest.status_code == 206
         assert rest["Content-Range"] == f"bytes {cut}-{len(content) - 1}/{len(content)}"
         assert content[:cut] + body(rest) == content
@@ -69,7 +71,7 @@ def test_no_byte_leaves_without_an_entry_that_says_which(
     export = exported(manager, trial)
     for path in ("", "manifest.json"):
         request = RequestFactory().get("/", headers=headers)
-        answer = downloads.file_answer(request, export, path) if path else downloads.archive_answer(request, export)
+        answer = downloads.file_response(request, export, path) if path else downloads.archive_response(request, export)
         size = int(answer["Content-Length"]) if not byte_range else int(answer["Content-Range"].rpartition("/")[2])
         assert len(body(answer)) == int(answer["Content-Length"])
         entry = AuditEntry.objects.filter(action="export.download").first()
@@ -84,9 +86,9 @@ def test_no_byte_leaves_without_an_entry_that_says_which(
 @pytest.mark.django_db(transaction=True)
 def test_an_answer_without_content_leaves_no_entry(trial: Trial, manager: User) -> None:
     export, factory = exported(manager, trial), RequestFactory()
-    downloads.archive_answer(factory.head("/", headers={"Range": "bytes=5-"}), export)
+    downloads.archive_response(factory.head("/", headers={"Range": "bytes=5-"}), export)
     assert (
-        downloads.archive_answer(factory.get("/", headers={"Range": f"bytes={'9' * 30}-"}), export).status_code == 416
+        downloads.archive_response(factory.get("/", headers={"Range": f"bytes={'9' * 30}-"}), export).status_code == 416
     )
     assert not AuditEntry.objects.filter(action="export.download").exists()
 
@@ -97,7 +99,7 @@ def test_taking_away_everything_about_a_participant_is_noted_as_theirs(trial: Tr
     export = service.subject_ask(manager, participant)
     runner.export_run(export.pk)
     export.refresh_from_db()
-    body(downloads.archive_answer(RequestFactory().get("/", headers={"Range": "bytes=1-"}), export))
+    body(downloads.archive_response(RequestFactory().get("/", headers={"Range": "bytes=1-"}), export))
     entry = AuditEntry.objects.get(action="export.download")
     assert (entry.participant_id, entry.trial_id) == (participant.pk, trial.pk)
 
@@ -107,16 +109,16 @@ def test_a_file_that_has_changed_is_sent_whole_and_one_beyond_the_end_is_refused
     export, factory = exported(manager, trial), RequestFactory()
     path = export.files.filter(rows__gt=0).first().path  # type: ignore[union-attr]
     content = store.open_file(export, path).read()
-    old = downloads.file_answer(factory.get("/", headers={"Range": "bytes=5-", "If-Range": '"other"'}), export, path)
+    old = downloads.file_response(factory.get("/", headers={"Range": "bytes=5-", "If-Range": '"other"'}), export, path)
     assert (old.status_code, body(old)) == (200, content)
-    tail = downloads.file_answer(factory.get("/", headers={"Range": "bytes=-7"}), export, path)
+    tail = downloads.file_response(factory.get("/", headers={"Range": "bytes=-7"}), export, path)
     assert body(tail) == content[-7:]
-    beyond = downloads.file_answer(factory.get("/", headers={"Range": f"bytes={len(content)}-"}), export, path)
+    beyond = downloads.file_response(factory.get("/", headers={"Range": f"bytes={len(content)}-"}), export, path)
     assert (beyond.status_code, beyond["Content-Range"]) == (416, f"bytes */{len(content)}")
-    head = downloads.file_answer(factory.head("/"), export, path)
+    head = downloads.file_response(factory.head("/"), export, path)
     assert int(head["Content-Length"]) == len(content)
     with pytest.raises(ExportFile.DoesNotExist):
-        downloads.file_answer(factory.get("/"), export, "../../secret_key")
+        downloads.file_response(factory.get("/"), export, "../../secret_key")
 
 
 @pytest.mark.parametrize(
@@ -127,13 +129,13 @@ def test_a_file_that_has_changed_is_sent_whole_and_one_beyond_the_end_is_refused
      ("bytes=٣-", (0, 100)), ("bytes=99-99", (99, 100))],
 )  # fmt: skip
 def test_ranges_are_read_as_the_standard_has_them(given: str, byte_range: tuple[int, int]) -> None:
-    assert downloads.wanted(given, "", '"a"', 100) == byte_range
+    assert downloads.requested_range(given, "", '"a"', 100) == byte_range
 
 
 @pytest.mark.parametrize("given", ["bytes=100-", "bytes=-0", "bytes=" + "9" * 5000 + "-", "bytes=100-200"])
 def test_a_byte_range_beyond_the_end_is_refused(given: str) -> None:
     with pytest.raises(downloads.Unsatisfiable):
-        downloads.wanted(given, "", '"a"', 100)
+        downloads.requested_range(given, "", '"a"', 100)
 
 
 def test_sizes_beyond_four_gigabytes_are_written_wide(tmp_path: Path) -> None:

@@ -36,15 +36,15 @@ class Command(BaseCommand):
             if not people.exists():
                 raise CommandError(f"There is no participant {options['participant']}.")
         since = data_check.recent(timezone.now()) if options["recent"] else None
-        count, found = people.count(), 0
+        count, findings = people.count(), 0
         for person in tqdm(people.iterator(chunk_size=100), total=count, unit="participant", disable=None):
             for violation in data_check.check([person], since=since):
-                found += 1
+                findings += 1
                 on = f" on {violation.date}" if violation.date else ""
                 self.stdout.write(
                     f"{violation.invariant}: {person.trial.code} {violation.study_id}{on}: {violation.what}"
                 )
-        if found:
-            self.stdout.write(f"{found:,} violations among {count:,} participants.")
+        if findings:
+            self.stdout.write(f"{findings:,} violations among {count:,} participants.")
             sys.exit(1)
         self.stdout.write(self.style.SUCCESS(f"All holds of {count:,} participants."))

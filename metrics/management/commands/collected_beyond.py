@@ -34,10 +34,10 @@ class Command(BaseCommand):
         by = self._by(options)
         everything = 0
         for trial in trials:
-            found = list(map(self._told, find(trial)))
-            self.stdout.write(f"{trial}: {in_words(total(found))} outside")
-            everything += len(found)
-            if by and found:
+            outside = list(map(self._told, find(trial)))
+            self.stdout.write(f"{trial}: {in_words(total(outside))} outside")
+            everything += len(outside)
+            if by and outside:
                 self._ask(trial, by, options["reason"])
         if everything and not by:
             self.stdout.write("Nothing was deleted. Ask for the removal with --ask EMAIL --reason WHY.")
@@ -52,13 +52,13 @@ class Command(BaseCommand):
             raise CommandError(f"{options['ask']} is nobody who may ask for a removal in the administration.")
         return user
 
-    def _told(self, found: Beyond) -> Beyond:
-        what = [f"{count:,} {metric}" for metric, count in sorted(found.samples.items())]
-        rest = (("nights", found.nights), ("exercise", found.exercise), ("old values", found.old_values))
+    def _told(self, beyond: Beyond) -> Beyond:
+        what = [f"{count:,} {metric}" for metric, count in sorted(beyond.samples.items())]
+        rest = (("nights", beyond.nights), ("exercise", beyond.exercise), ("old values", beyond.old_values))
         what += [f"{count:,} {name}" for name, count in rest if count]
-        dates = f"{found.dates[0]} to {found.dates[-1]}, {len(found.dates)} days" if found.dates else "no days"
-        self.stdout.write(f"  {found.participant.study_id}: {dates}: {', '.join(what) or 'sums of deleted samples'}")
-        return found
+        dates = f"{beyond.dates[0]} to {beyond.dates[-1]}, {len(beyond.dates)} days" if beyond.dates else "no days"
+        self.stdout.write(f"  {beyond.participant.study_id}: {dates}: {', '.join(what) or 'sums of deleted samples'}")
+        return beyond
 
     def _ask(self, trial: Trial, by: User, reason: str) -> None:
         try:

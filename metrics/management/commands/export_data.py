@@ -45,10 +45,10 @@ class Command(BaseCommand):
             raise CommandError("There is no such user, or they are not a member of such a trial.") from None
         names = ("format", "participants", "metrics", "sources", "start_on", "end_on", "clock")
         try:
-            wanted = export_request.check(
+            request = export_request.check(
                 user, trial, **{n: options[n] for n in names}, compressed=not options["plain"]
             )
-            export = service.create(user, wanted)
+            export = service.create(user, request)
         except ValidationError as refused:
             raise CommandError("; ".join(refused.messages)) from None
         try:

@@ -25,12 +25,12 @@ class Command(BaseCommand):
         if not folder.startswith(folder_store.SCHEME) or folder == folder_store.mark():
             raise CommandError("Name a folder that is not this host's, as in folder:1b9d6bcd-...")
         lost = Export.objects.select_for_update().filter(store=folder)
-        found = list(lost.select_related("trial"))
-        ExportFile.objects.filter(export__in=found).delete()
-        for one in found:
-            audit.record("export.lost", trial=one.trial, thing=f"export:{one.uuid}", new={"store": folder})
-        Export.objects.filter(pk__in=[one.pk for one in found], state=Export.State.DONE).update(
+        exports = list(lost.select_related("trial"))
+        ExportFile.objects.filter(export__in=exports).delete()
+        for export in exports:
+            audit.record("export.lost", trial=export.trial, thing=f"export:{export.uuid}", new={"store": folder})
+        Export.objects.filter(pk__in=[export.pk for export in exports], state=Export.State.DONE).update(
             state=Export.State.EXPIRED, error="Its files are lost: the disk that held them is gone."
         )
-        Export.objects.filter(pk__in=[one.pk for one in found]).update(store="")
-        self.stdout.write(f"{len(found)} exports are written off.")
+        Export.objects.filter(pk__in=[export.pk for export in exports]).update(store="")
+        self.stdout.write(f"{len(exports)} exports are written off.")

@@ -46,32 +46,34 @@ class Command(BaseCommand):
 
     def _look(self, trial: Trial, *, every: bool) -> None:
         people = recompute.participants_of(trial).order_by("study_id")
-        found: list[Reevaluated] = []
+        previews: list[Reevaluated] = []
         for person in tqdm(people.iterator(chunk_size=100), total=people.count(), unit="participant", disable=None):
-            one = range_change.preview(person)
-            if one.any or one.kept:
-                found.append(one)
-                self._say(one, every=every)
-        self._sum_up(trial, found)
+            preview = range_change.preview(person)
+            if preview.any or preview.kept:
+                previews.append(preview)
+                self._say(preview, every=every)
+        self._sum_up(trial, previews)
 
-    def _say(self, one: Reevaluated, *, every: bool) -> None:
-        before, after = percent(one.adherence_before), percent(one.adherence_after)
-        self.stdout.write(f"  {one.participant.study_id}: {days(len(one.dates))}, adherence {before} -> {after}")
-        status = {change.date: f"{word(change.before)} -> {word(change.after)}" for change in one.changes}
-        listed = sorted({*one.dates, *status})
+    def _say(self, preview: Reevaluated, *, every: bool) -> None:
+        before, after = percent(preview.adherence_before), percent(preview.adherence_after)
+        self.stdout.write(
+            f"  {preview.participant.study_id}: {days(len(preview.dates))}, adherence {before} -> {after}"
+        )
+        status = {change.date: f"{word(change.before)} -> {word(change.after)}" for change in preview.changes}
+        listed = sorted({*preview.dates, *status})
         for date in listed if every else listed[:LINES]:
             self.stdout.write(f"    {date}  {status.get(date, 'status stays, values change')}")
         if not every and len(listed) > LINES:
             self.stdout.write(f"    and {len(listed) - LINES:,} more (--all-days)")
-        if one.kept:
-            self.stdout.write(f"    {days(one.kept)} more stay as they are: their samples are deleted")
+        if preview.kept:
+            self.stdout.write(f"    {days(preview.kept)} more stay as they are: their samples are deleted")
 
-    def _sum_up(self, trial: Trial, found: list[Reevaluated]) -> None:
-        changed = [one for one in found if one.any]
-        statuses = Counter(f"{word(c.before)} -> {word(c.after)}" for one in changed for c in one.changes)
-        said = "".join(f"; {n:,} {change}" for change, n in sorted(statuses.items()))
-        n = sum(len(one.dates) for one in changed)
-        self.stdout.write(f"{trial.code}: {len(changed):,} participants, {days(n)}{said}.")
+    def _sum_up(self, trial: Trial, previews: list[Reevaluated]) -> None:
+        changed = [preview for preview in previews if preview.any]
+        statuses = Counter(f"{word(c.before)} -> {word(c.after)}" for preview in changed for c in preview.changes)
+        changes_text = "".join(f"; {n:,} {change}" for change, n in sorted(statuses.items()))
+        n = sum(len(preview.dates) for preview in changed)
+        self.stdout.write(f"{trial.code}: {len(changed):,} participants, {days(n)}{changes_text}.")
 
     def _apply(self, trial: Trial) -> None:
         run = recompute.ranges_start(trial)
@@ -85,9 +87,11 @@ class Command(BaseCommand):
         for study_id, (n, before, after) in sorted(run.people.items()):
             self.stdout.write(f"  {study_id}: {days(n)}, adherence {percent(before)} -> {percent(after)}")
         pairs = (key.split(">", 1) for key in sorted(run.changed))
-        said = "".join(f"; {run.changed[f'{a}>{b}']:,} {word(a)} -> {word(b)}" for a, b in pairs)
-        n = sum(one[0] for one in run.people.values())
-        self.stdout.write(self.style.SUCCESS(f"{trial.code}: {len(run.people):,} participants, {days(n)}{said}. Done."))
+        changes_text = "".join(f"; {run.changed[f'{a}>{b}']:,} {word(a)} -> {word(b)}" for a, b in pairs)
+        n = sum(person[0] for person in run.people.values())
+        self.stdout.write(
+            self.style.SUCCESS(f"{trial.code}: {len(run.people):,} participants, {days(n)}{changes_text}. Done.")
+        )
 
 
 def word(code: str) -> str:

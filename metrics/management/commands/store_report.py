@@ -21,38 +21,38 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="for programs")
 
     def handle(self, *, exact: bool, json: bool, **options: Any) -> None:
-        found = report(timezone.now(), exact=exact)
+        store = report(timezone.now(), exact=exact)
         if json:
-            self.stdout.write(orjson.dumps(found.as_dict(), option=orjson.OPT_INDENT_2).decode())
+            self.stdout.write(orjson.dumps(store.as_dict(), option=orjson.OPT_INDENT_2).decode())
             return
-        for line in lines(found):
+        for line in lines(store):
             self.stdout.write(line)
 
 
-def lines(found: StoreReport) -> list[str]:
+def lines(store: StoreReport) -> list[str]:
     """The report for a terminal."""
-    extension = f", TimescaleDB {found.timescaledb}" if found.timescaledb else ""
+    extension = f", TimescaleDB {store.timescaledb}" if store.timescaledb else ""
     return [
-        f"{found.tier} (PostgreSQL {found.postgresql}{extension})",
-        f"{size(found.database_bytes)} in all, {size(found.other_bytes)} of it in tables that are not listed. "
-        f"{found.participants:,} participants whose devices send.",
+        f"{store.tier} (PostgreSQL {store.postgresql}{extension})",
+        f"{size(store.database_bytes)} in all, {size(store.other_bytes)} of it in tables that are not listed. "
+        f"{store.participants:,} participants whose devices send.",
         "",
-        *_table(("table", "rows" if found.exact else "rows, about", "bytes", "table", "index", "B/row", "ratio"), [
+        *_table(("table", "rows" if store.exact else "rows, about", "bytes", "table", "index", "B/row", "ratio"), [
             (t.name, count(t.rows), size(t.bytes), size(t.table_bytes), size(t.index_bytes), number(t.bytes_a_row),
              number(t.ratio))
-            for t in found.tables
+            for t in store.tables
         ]),
         *(["", *_table(("chunks", "days", "plain", "compressed", "touched", "from", "to"), [
             (c.table, str(c.days), count(c.uncompressed), count(c.compressed), count(c.partial),
              day(c.oldest), day(c.newest))
-            for c in found.chunks
-        ])] if found.chunks else []),
+            for c in store.chunks
+        ])] if store.chunks else []),
         *(["", *_table(("largest participants", "samples", "from", "to"), [
-            (p.participant, count(p.samples), p.first_on.isoformat(), p.last_on.isoformat()) for p in found.largest
-        ])] if found.largest else []),
-        *(["", *found.retention] if found.retention else []),
+            (p.participant, count(p.samples), p.first_on.isoformat(), p.last_on.isoformat()) for p in store.largest
+        ])] if store.largest else []),
+        *(["", *store.retention] if store.retention else []),
         "",
-        *found.next,
+        *store.next,
     ]  # fmt: skip
 
 
