@@ -2,6 +2,34 @@
 
 `.env` in the project's root is read if it exists; real environment variables win over it. A value that is
 missing or malformed stops the start with a message that names it. `.env.example` documents every variable.
+
+Contents:
+
+1. Reading the environment
+2. Site
+3. Apps, middleware, templates
+4. Database
+5. API
+6. Accounts
+7. Languages and time
+8. Static files
+9. Cookies, HTTPS, uploads
+10. Redis, caches, Celery
+11. Heartbeats
+12. Store and exports
+13. Keys
+14. Vendors and links
+15. Sync
+16. Providers
+17. Kept outside the database: erasures, the head of the audit trail, buckets
+18. Synthetic devices
+19. E-mail
+20. Content security policy
+21. Metrics and traces
+22. Logs
+
+One file, although it is long: each section is flat, later ones build on earlier ones (HTTPS, REDIS_URL), and whoever
+installs the product or reviews its security reads every default in one place.
 """
 
 from __future__ import annotations
@@ -19,6 +47,7 @@ from config.api.openapi import openapi
 from config.middleware.content_security_policy import content_policy
 from config.observability import multiprocess
 
+# --- Reading the environment ---
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.FileAwareEnv()  # NAME_FILE=/run/secrets/x stands for NAME, so secrets need not be in the environment
@@ -93,6 +122,7 @@ def database() -> dict[str, Any]:
     return config
 
 
+# --- Site ---
 DEBUG = boolean("DEBUG", default=False)
 SECRET_KEY = secret("SECRET_KEY")
 if not SECRET_KEY:
@@ -104,6 +134,7 @@ HTTPS = boolean("HTTPS", default=False)
 # True behind one proxy, which says by X-Forwarded-Proto and X-Forwarded-For how and for whom it asks.
 BEHIND_PROXY = boolean("BEHIND_PROXY", default=False)
 
+# --- Apps, middleware, templates ---
 INSTALLED_APPS = [
     "config.apps.WiringConfig",
     # Before our apps, so that what its own apps register in the administration can be taken out again.
@@ -173,24 +204,14 @@ TEMPLATES = [
     },
 ]
 
+# --- Database ---
 DATABASES = {"default": database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Warns of a time of day as a default, a quiet hour say, in the ten seconds before and after it strikes, as though
 # somebody had written now() without meaning to.
 SILENCED_SYSTEM_CHECKS = ["fields.W161"]
 
-AUTH_USER_MODEL = "participants.User"
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
-    {"NAME": "participants.accounts.published_password.NotPublished"},
-]
-LOGIN_URL = "login"
-LOGIN_REDIRECT_URL = "dashboards:trial-list"
-LOGOUT_REDIRECT_URL = "login"
-
+# --- API ---
 REST_FRAMEWORK = {
     # The first one's challenge answers who brings nothing: 401 and not a login page.
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -214,7 +235,19 @@ SPECTACULAR_SETTINGS = openapi()
 # Requests that each token may make.
 API_RATE = env.str("API_RATE", default="600/minute")
 
-# --- Accounts (docs/accounts.md) ---
+# --- Accounts ---
+# docs/accounts.md says how people sign in.
+AUTH_USER_MODEL = "participants.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "participants.accounts.published_password.NotPublished"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "dashboards:trial-list"
+LOGOUT_REDIRECT_URL = "login"
 # scrypt is memory-hard and part of Python; passwords hashed before are taken over when their owners sign in.
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.ScryptPasswordHasher",
@@ -227,7 +260,7 @@ if SECOND_FACTOR not in ("required", "optional"):
     raise ImproperlyConfigured(f"SECOND_FACTOR must be required or optional, not {SECOND_FACTOR!r}.")
 # Whether this is a demo: only there, and only without a real trial, does the demo's published password sign anybody in.
 DEMO = env.bool("DEMO", default=False)
-# A session ends after so many minutes without a deed, and after so many hours in any case.
+# A session ends after so many minutes without activity, and after so many hours in any case.
 SESSION_IDLE_MINUTES = env.int("SESSION_IDLE_MINUTES", default=30)
 SESSION_HOURS = env.int("SESSION_HOURS", default=12)
 if SESSION_IDLE_MINUTES < 5 or SESSION_HOURS < 1:
@@ -266,11 +299,13 @@ MFA_TOTP_ISSUER = "Wearable Trials"
 MFA_TOTP_TOLERANCE = 1  # half a minute either way
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 
+# --- Languages and time ---
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
 
+# --- Static files ---
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
@@ -285,6 +320,7 @@ STORAGES = {
     },
 }
 
+# --- Cookies, HTTPS, uploads ---
 # The browser keeps a name with this prefix for this very host, over HTTPS: no neighbour under the domain can set it.
 HOST_ONLY = "__Host-" if HTTPS else ""
 SESSION_COOKIE_NAME = f"{HOST_ONLY}sessionid"
@@ -314,6 +350,7 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 10
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 
+# --- Redis, caches, Celery ---
 # Celery's messages, and nothing that must last: what must last is in PostgreSQL.
 REDIS_URL = secret("REDIS_URL") or "redis://127.0.0.1:6379/0"
 # Apart, so that it can be a file; a password in the address wins.
@@ -359,6 +396,7 @@ CELERY_TASK_ROUTES = {"metrics.export_run": {"queue": "exports"}}
 # Any number may run: one holds a lease and sends.
 CELERY_BEAT_SCHEDULER = "config.celery_scheduler:LeasedScheduler"
 
+# --- Heartbeats ---
 # Our programs say each so many seconds that they live; the scheduler's lease lasts two beats, and who was not heard
 # of for six is taken for dead.
 HEARTBEAT_SECONDS = env.float("HEARTBEAT_SECONDS", default=30.0)
@@ -367,9 +405,10 @@ if not 0.2 <= HEARTBEAT_SECONDS <= 300:
 SCHEDULER_LEASE_SECONDS = 2 * HEARTBEAT_SECONDS
 HEARTBEAT_STALE_SECONDS = 6 * HEARTBEAT_SECONDS
 
+# --- Store and exports ---
 # Chunks older than this are compressed, where the server is TimescaleDB's Community edition.
 COMPRESS_AFTER_DAYS = env.int("COMPRESS_AFTER_DAYS", default=30)
-# Whether the nightly care fits the length of new chunks to the number of participants (metrics.storage.chunks).
+# Whether the nightly maintenance fits the length of new chunks to the number of participants (metrics.storage.chunks).
 CHUNKS_BY_TRIAL_SIZE = boolean("CHUNKS_BY_TRIAL_SIZE", default=True)
 
 # Where exports' files lie (a bucket, or else a folder that all hosts share), and for how many days.
@@ -377,11 +416,14 @@ EXPORT_STORE = env.str("EXPORT_STORE", default="").rstrip("/")
 EXPORT_FOLDER = Path(env.str("EXPORT_FOLDER", default="") or BASE_DIR / "var" / "exports")
 EXPORT_DAYS = env.int("EXPORT_DAYS", default=7)
 
+# --- Keys ---
 # Participants' tokens are encrypted with the first of these and decrypted with any: put a new key first to rotate.
 TOKEN_KEYS = [key for key in secret("TOKEN_KEYS").split(",") if key]
 # The audit trail is authenticated with the first of these and verified with any: put a new key first to rotate.
 AUDIT_KEYS = [key for key in secret("AUDIT_KEYS").split(",") if key] or [SECRET_KEY]
 AUDIT_KEYS_SET = bool(secret("AUDIT_KEYS"))
+
+# --- Vendors and links ---
 # The OAuth client that the trial's team has registered with the vendor.
 CLIENT_ID = env.str("CLIENT_ID", default="")
 CLIENT_SECRET = secret("CLIENT_SECRET")
@@ -394,6 +436,7 @@ GOOGLE_DATA_SOURCE_FAMILY = env.str("GOOGLE_DATA_SOURCE_FAMILY", default="")
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
 INVITATION_DAYS = env.int("INVITATION_DAYS", default=14)
 
+# --- Sync ---
 # When to pull: every so many minutes, or once a day at an hour (SYNC_AT, e.g. 06:00, in UTC).
 SYNC_EVERY_MINUTES = env.int("SYNC_EVERY_MINUTES", default=360)
 SYNC_AT = clock_time("SYNC_AT")
@@ -415,6 +458,8 @@ VENDOR_REQUESTS_PER_MINUTE = env.int("VENDOR_REQUESTS_PER_MINUTE", default=100_0
 VENDOR_REQUESTS_PER_MINUTE_EACH = env.int("VENDOR_REQUESTS_PER_MINUTE_EACH", default=280)
 # What the vendor must send with its notices; empty: notices are refused.
 WEBHOOK_SECRET = secret("WEBHOOK_SECRET")
+
+# --- Providers ---
 # By provider: what ingestion.live_providers hands to its package. A provider without credentials is not set up.
 LIVE_PROVIDERS: dict[str, dict[str, Any]] = (
     {
@@ -431,6 +476,8 @@ LIVE_PROVIDERS: dict[str, dict[str, Any]] = (
     if CLIENT_ID or GOOGLE_SIMULATOR_URL
     else {}
 )
+
+# --- Kept outside the database: erasures, the head of the audit trail, buckets ---
 # Tells a restored backup whom it must forget again: keep it apart from the backups.
 ERASURE_JOURNAL = env.str("ERASURE_JOURNAL", default="") or str(BASE_DIR / "var" / "erasures.jsonl")
 # The audit trail's head, kept outside the database too: who rolls that back does not reach it.
@@ -450,12 +497,15 @@ for name, bucket in (
         raise ImproperlyConfigured(f"{name} must be s3://bucket or s3://bucket/prefix, not {bucket!r}.")
 if EXPORT_STORE and "://" not in EXPORT_STORE:
     raise ImproperlyConfigured("EXPORT_STORE must be s3://bucket/prefix. A folder is named by EXPORT_FOLDER.")
+
+# --- Synthetic devices ---
 # True: participants of demo trials may be given synthetic devices.
 SYNTHETIC = boolean("SYNTHETIC", default=False)
 # Set only to tell its owner that it is ignored: see config/checks.py.
 LEGACY_ACCESS_TOKEN_SET = bool(env.str("ACCESS_TOKEN", default=""))
 
-# Mail: without EMAIL_HOST nothing is sent, and the pages say so.
+# --- E-mail ---
+# E-mail: without EMAIL_HOST nothing is sent, and the pages say so.
 EMAIL_HOST = env.str("EMAIL_HOST", default="")
 EMAIL_USE_TLS = boolean("EMAIL_USE_TLS", default=False)
 EMAIL_USE_SSL = boolean("EMAIL_USE_SSL", default=False)
@@ -470,13 +520,15 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Wearable Trials <tri
 # Where the demo's mail server keeps what it takes, for the page that shows it. Empty: there is no such page.
 DEMO_MAIL_FOLDER = env.str("DEMO_MAIL_FOLDER", default="")
 
+# --- Content security policy ---
 # False: charts use the copies in static/vendor at once and no browser asks the CDN.
 CHARTS_FROM_CDN = boolean("CHARTS_FROM_CDN", default=True)
 CONTENT_SECURITY_POLICY = content_policy(
     charts_from_cdn=CHARTS_FROM_CDN, report_to=env.str("CSP_REPORT_URI", default="")
 )
 
-# --- What the installation tells of itself (docs/observability.md) ---
+# --- Metrics and traces ---
+# docs/observability.md says what they tell.
 # With this token Prometheus reads /metrics and /metrics/state; empty: there are no such addresses.
 METRICS_TOKEN = secret("METRICS_TOKEN")
 # Where Celery's workers and beat hand their metrics out, without a token; port 0: nowhere.
@@ -493,6 +545,7 @@ if not 0 <= OTEL_SAMPLE_RATIO <= 1:
     raise ImproperlyConfigured("OTEL_SAMPLE_RATIO must lie between 0 and 1.")
 multiprocess.ensure(env.str("PROMETHEUS_MULTIPROC_DIR", default=""))
 
+# --- Logs ---
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
 if LOG_LEVEL not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
     raise ImproperlyConfigured(f"LOG_LEVEL must be DEBUG, INFO, WARNING, ERROR or CRITICAL, not {LOG_LEVEL!r}.")

@@ -1,6 +1,10 @@
-"""How many processes share the tests: several for the whole suite, one where few tests were asked for.
+"""Options that `make test` adds to pytest's: how many processes share the tests, and that the slowest are listed.
 
-A process costs some seconds and a database of its own before its first test, which a handful of tests do not repay.
+Several processes for the whole suite, one where few tests were chosen: a process costs some seconds and a database of
+its own before its first test, which a handful of tests do not repay.
+
+At its end a run lists the 15 slowest steps that took a second or more (`--durations=15 --durations-min=1`), unless the
+caller gives `--durations` themselves (0: all of them).
 """
 
 from __future__ import annotations
@@ -17,20 +21,28 @@ CHOOSING = ("-k", "-m", "--lf", "--last-failed", "--ff", "--failed-first", "--sw
 ALONE = ("-n", "--numprocesses", "-s", "--capture=no", "--pdb", "--trace", "--co", "--collect-only", "--help")
 # More than this and the database server is what they wait for.
 MOST = 8
+SLOWEST = ["--durations=15", "--durations-min=1"]
 
 
 def options(arguments: Sequence[str], environment: Mapping[str, str], root: Path) -> list[str]:
-    """What to give pytest besides `arguments`. WORKERS in the environment decides, where it is set (0: one process).
+    """Options for pytest that go before `arguments`, its own ones. Raises SetupError."""
+    return [*_processes(arguments, environment, root), *_slowest(arguments)]
 
-    Raises SetupError.
-    """
-    wanted = environment.get("WORKERS", "")
+
+def _slowest(arguments: Sequence[str]) -> list[str]:
+    """Options that list the slowest tests; none where the caller says themselves how many."""
+    return [] if any(argument.split("=")[0] == "--durations" for argument in arguments) else SLOWEST
+
+
+def _processes(arguments: Sequence[str], environment: Mapping[str, str], root: Path) -> list[str]:
+    """Options of pytest-xdist. WORKERS in the environment decides, where it is set (0: one process)."""
+    workers = environment.get("WORKERS", "")
     if importlib.util.find_spec("xdist") is None:  # the environment of the synthetic devices
         count = 0
-    elif wanted.isdigit():
-        count = int(wanted)
-    elif wanted:
-        raise SetupError(f"WORKERS must be a number of processes, not {wanted!r}.")
+    elif workers.isdigit():
+        count = int(workers)
+    elif workers:
+        raise SetupError(f"WORKERS must be a number of processes, not {workers!r}.")
     elif any(_chooses(argument, root) for argument in arguments):
         count = 0
     else:

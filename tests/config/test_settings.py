@@ -145,3 +145,10 @@ def test_a_database_of_ones_own_wins_over_the_embedded_one(load: Load, project: 
     (project / "var" / "embedded.env").write_text('SECRET_KEY="k"\nDATABASE_URL="postgresql://a@b/embedded"\n')
     (project / ".env").write_text("SECRET_KEY=k\nDB_NAME=mine\n")
     assert load()["DATABASES"]["default"]["NAME"] == "mine"
+
+
+def test_the_table_of_contents_names_the_sections_in_their_order() -> None:
+    source = (ROOT / "config" / "settings.py").read_text()
+    listed = re.findall(r"^\d+\. (.+)$", source.split('"""')[1], flags=re.MULTILINE)
+    assert listed == re.findall(r"^# --- (.+) ---$", source, flags=re.MULTILINE)
+    assert len(listed) > 10

@@ -1,4 +1,4 @@
-"""Who runs the tests: several processes for all of them, one for a few."""
+"""Options that `make test` adds: several processes for all tests, one for a few; the slowest are listed."""
 
 from __future__ import annotations
 
@@ -32,14 +32,20 @@ def test_the_whole_suite_is_shared(arguments: list[str]) -> None:
     ],
 )
 def test_a_few_are_not(arguments: list[str]) -> None:
-    assert workers.options(arguments, {}, ROOT) == []
+    assert workers.options(arguments, {}, ROOT) == workers.SLOWEST
 
 
 def test_the_environment_decides() -> None:
-    assert workers.options([], {"WORKERS": "0"}, ROOT) == []
+    assert workers.options([], {"WORKERS": "0"}, ROOT) == workers.SLOWEST
     assert workers.options(["tests/metrics"], {"WORKERS": "5"}, ROOT)[:2] == ["-n", "5"]
 
 
 def test_a_number_that_is_none_is_refused() -> None:
     with pytest.raises(SetupError, match="WORKERS must be a number"):
         workers.options([], {"WORKERS": "many"}, ROOT)
+
+
+def test_the_slowest_tests_are_listed_unless_the_caller_says_how_many() -> None:
+    assert workers.options(["tests/metrics"], {}, ROOT) == ["--durations=15", "--durations-min=1"]
+    for given in (["--durations=60"], ["--durations", "0"]):
+        assert workers.options([*given, "tests/metrics"], {}, ROOT) == []
