@@ -8,7 +8,7 @@ from ingestion.live_providers import providers
 from ingestion.models import Connection
 from metrics.corrections.data_deletion import DeletionRefused, Selection, deletion_start
 from metrics.models import SourceDeletion
-from participants.locks import hold
+from participants.locks import lock_participant
 from participants.models import User
 
 BRINGS = (Connection.Status.ACTIVE, Connection.Status.RECONNECT)
@@ -19,7 +19,7 @@ def delete_of_source(selection: Selection, *, by: User | None, reason: str) -> S
     """Have what a source brought deleted. Raises DeletionRefused, also while a connection or a synthetic device would
     bring it again; django's ValidationError.
     """
-    hold(selection.participant)
+    lock_participant(selection.participant)
     if why := would_come_again(selection):
         raise DeletionRefused(why)
     return deletion_start(selection, by=by, reason=reason)

@@ -23,7 +23,7 @@ from metrics.batch import Payload, joined
 from metrics.selection.collection_window import collected_of
 from metrics.writing.writer import Counts, SyntheticRefused, store
 from participants.audit import record
-from participants.locks import hold
+from participants.locks import lock_participant
 from participants.models import Participant, Trial
 
 STEP = dt.timedelta(days=7)
@@ -135,7 +135,7 @@ def device_step(device_id: int, *, now: dt.datetime, until: dt.datetime | None =
     """Take in the next missing stretch, a week at most; None if nothing is missing. Raises as device_pull."""
     owner = Participant.objects.filter(synthetic_devices=device_id).first()
     if owner is not None:
-        hold(owner)
+        lock_participant(owner)
     device = (
         SyntheticDevice.objects.select_for_update(skip_locked=True, of=("self",))
         .select_related("participant__trial")

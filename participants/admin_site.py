@@ -11,7 +11,7 @@ from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import BadRequest, FieldDoesNotExist, ValidationError
 from django.http import HttpRequest
 
-from participants.user_input import asked, number_of
+from participants.user_input import number_of, query_params
 
 
 class Choice(AutocompleteSelect):
@@ -54,7 +54,7 @@ class Guarded(Choosing):
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """What PostgreSQL cannot hold narrows no list: Django then shows the whole one, and says so."""
-        if not asked(request).storable:
+        if not query_params(request).storable:
             raise IncorrectLookupParameters
         return super().get_changelist_instance(request)  # type: ignore[misc]
 
@@ -88,7 +88,7 @@ class Administration(admin.AdminSite):
     """Django's site (settings.INSTALLED_APPS names its configuration), each page guarded."""
 
     def autocomplete_view(self, request: HttpRequest) -> Any:
-        if not asked(request).storable:
+        if not query_params(request).storable:
             raise BadRequest("Nothing that is searched for holds a NUL character.")
         return super().autocomplete_view(request)
 

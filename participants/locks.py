@@ -2,15 +2,15 @@
 
 Whoever takes more than one takes them in this order, so that nobody waits in a circle:
 
-1. the participant's data (`PERSON`, an advisory lock; the writer of measurements holds it. Of several participants
-   in the order of their ids);
+1. the participant's data (`PARTICIPANT_LOCK`, an advisory lock; the writer of measurements holds it. Of several
+   participants in the order of their ids);
 2. the participant's row;
-3. the trial's door (`DOOR`, an advisory lock: shared by who lets something in, alone by who closes the trial);
+3. the trial's lock (`TRIAL_LOCK`, an advisory lock: shared by who lets something in, exclusive for who closes it);
 4. the connection's row;
 5. its windows, in the order of their ids;
 6. the row of a file that is imported or undone.
 
-Who closes a trial holds the trial's row and its door, and takes none of the others meanwhile. Locks are never held
+Who closes a trial holds the trial's row and its lock, and takes none of the others meanwhile. Locks are never held
 while a vendor is asked, but for the connection's row while its token is refreshed: that is what it is locked for.
 
 A service that goes by what stands in a row (a status, an open pause) holds it and looks again: what was read before,
@@ -24,38 +24,38 @@ from django.db import connection
 from participants.models import Participant, Trial
 
 # The first of two numbers tells our advisory locks apart; the second is the row's id.
-PERSON, DOOR = 1463, 1464
+PARTICIPANT_LOCK, TRIAL_LOCK = 1463, 1464
 
 
-def held(participant: Participant) -> Participant:
+def locked_participant(participant: Participant) -> Participant:
     """A participant as they are stored now, held with their data to the end of the transaction.
 
     Rows that point at theirs may be written meanwhile. Raises Participant.DoesNotExist.
     """
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT pg_advisory_xact_lock({PERSON}, %s)", [participant.pk])
+        cursor.execute(f"SELECT pg_advisory_xact_lock({PARTICIPANT_LOCK}, %s)", [participant.pk])
     rows = Participant.objects.select_for_update(no_key=True, of=("self",)).select_related("trial")
     row: Participant = rows.get(pk=participant.pk)
     return row
 
 
-def hold(participant: Participant) -> None:
-    """The same; the object that is given says afterwards what is stored now."""
-    row = held(participant)
+def lock_participant(participant: Participant) -> None:
+    """Hold a participant as `locked_participant` does; the given object has what is stored now afterwards."""
+    row = locked_participant(participant)
     for field in Participant._meta.concrete_fields:
         setattr(participant, field.attname, getattr(row, field.attname))
     participant.trial = row.trial
 
 
-def come_in(trial: Trial | int) -> Trial:
-    """A trial as it is stored now, which nobody closes before the transaction ends. Many may be inside at once."""
+def lock_trial_shared(trial: Trial | int) -> Trial:
+    """A trial as it is stored now, under its shared lock: nobody closes it before the transaction ends."""
     pk = trial if isinstance(trial, int) else trial.pk
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT pg_advisory_xact_lock_shared({DOOR}, %s)", [pk])
+        cursor.execute(f"SELECT pg_advisory_xact_lock_shared({TRIAL_LOCK}, %s)", [pk])
     return Trial.objects.get(pk=pk)
 
 
-def shut(trial: Trial) -> None:
-    """Wait until whoever is inside has come out again, and keep others waiting to the end of the transaction."""
+def lock_trial_exclusive(trial: Trial) -> None:
+    """Hold the trial's exclusive lock to the transaction's end. Waits for those who share it, keeps others waiting."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT pg_advisory_xact_lock({DOOR}, %s)", [trial.pk])
+        cursor.execute(f"SELECT pg_advisory_xact_lock({TRIAL_LOCK}, %s)", [trial.pk])

@@ -172,12 +172,12 @@ class AuditQuerySet(models.QuerySet[Any]):
         """
         if not user.is_authenticated or not user.is_active:
             return self.none()
-        if not reads_whole_trail(user):
+        if not reads_whole_audit_trail(user):
             return self.filter(trial__in=apps.get_model("participants", "Trial").objects.led_by(user, reading=True))
         return self if user.token_trials is None else self.filter(trial__in=user.token_trials)
 
 
-def reads_whole_trail(user: Viewer) -> bool:
+def reads_whole_audit_trail(user: Viewer) -> bool:
     """Whether entries that belong to no trial, or to trials that the user does not lead, are theirs to read."""
     staff = user.is_authenticated and user.is_active and user.is_staff and not user.is_service
     return staff and user.has_perm("participants.view_auditentry")

@@ -52,7 +52,7 @@ class Missing(StoreFault):
 
 
 @contextmanager
-def told(bucket: str) -> Iterator[None]:
+def store_faults(bucket: str) -> Iterator[None]:
     """Faults of the service in an operator's words. Raises Missing, StoreFault."""
     from botocore import exceptions
 
@@ -94,25 +94,25 @@ class Bucket:
 
     def put(self, path: str, content: bytes) -> None:
         """Write a small file whole. Raises StoreFault, as all of these."""
-        with told(self.name):
+        with store_faults(self.name):
             self.client.put_object(Bucket=self.name, Key=self.key(path), Body=content, **_encryption())
 
     def size(self, path: str) -> int:
         """Bytes of a file. Raises Missing where there is none."""
-        with told(self.name):
+        with store_faults(self.name):
             return int(self.client.head_object(Bucket=self.name, Key=self.key(path))["ContentLength"])
 
     def open(self, path: str, start: int = 0, end: int | None = None) -> BinaryIO:
         """The bytes [start, end) of a file, read while they come. Raises Missing where there is none."""
         wanted = {"Range": f"bytes={start}-{'' if end is None else end - 1}"} if start or end is not None else {}
-        with told(self.name):
+        with store_faults(self.name):
             answer = self.client.get_object(Bucket=self.name, Key=self.key(path), **wanted)
         return cast(BinaryIO, answer["Body"])
 
     def paths(self, under: str = "") -> Iterator[str]:
         """Files below a path that ends with a slash, or all, without the prefix."""
         skip = len(self.key(""))
-        with told(self.name):
+        with store_faults(self.name):
             for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=self.key(under)):
                 yield from (one["Key"][skip:] for one in page.get("Contents", ()))
 
@@ -120,7 +120,7 @@ class Bucket:
         """First steps of the paths of all files, and of those whose upload was begun."""
         top, skip = {"Bucket": self.name, "Prefix": self.key(""), "Delimiter": "/"}, len(self.key(""))
         found: set[str] = set()
-        with told(self.name):
+        with store_faults(self.name):
             for page in self.client.get_paginator("list_objects_v2").paginate(**top):
                 found |= {one["Prefix"][skip:].rstrip("/") for one in page.get("CommonPrefixes", ())}
         return found | {key[skip:].split("/", 1)[0] for key, _ in self._uploads("")}
@@ -128,7 +128,7 @@ class Bucket:
     def remove(self, under: str) -> None:
         """Delete all files below a path that ends with a slash, with their former versions, and begun uploads."""
         self.abandon(under)
-        with told(self.name):
+        with store_faults(self.name):
             for keys in _batches(self._keys(under)):
                 answer = self.client.delete_objects(Bucket=self.name, Delete={"Objects": keys, "Quiet": True})
                 if refused := answer.get("Errors"):
@@ -137,14 +137,14 @@ class Bucket:
     def abandon(self, under: str) -> None:
         """Give up what a killed worker left half-uploaded."""
         for key, upload in list(self._uploads(under)):
-            with suppress(Missing), told(self.name):
+            with suppress(Missing), store_faults(self.name):
                 self.client.abort_multipart_upload(Bucket=self.name, Key=key, UploadId=upload)
 
     def upload(self, path: str) -> Upload:
         return Upload(self, path)
 
     def _uploads(self, under: str) -> Iterator[tuple[str, str]]:
-        with told(self.name):
+        with store_faults(self.name):
             for page in self.client.get_paginator("list_multipart_uploads").paginate(
                 Bucket=self.name, Prefix=self.key(under)
             ):
@@ -194,7 +194,7 @@ class Upload:
             return
         if self._waiting:
             self._send(bytes(self._waiting))
-        with told(self._bucket.name):
+        with store_faults(self._bucket.name):
             self._bucket.client.complete_multipart_upload(
                 **self._where, UploadId=self._id, MultipartUpload={"Parts": self._parts}
             )
@@ -202,12 +202,12 @@ class Upload:
     def abandon(self) -> None:
         """Leave nothing of it there."""
         if self._id:
-            with suppress(Missing), told(self._bucket.name):
+            with suppress(Missing), store_faults(self._bucket.name):
                 self._bucket.client.abort_multipart_upload(**self._where, UploadId=self._id)
 
     def _send(self, part: bytes) -> None:
         client, number = self._bucket.client, len(self._parts) + 1
-        with told(self._bucket.name):
+        with store_faults(self._bucket.name):
             if not self._id:
                 self._id = client.create_multipart_upload(**self._where, **_encryption())["UploadId"]
             answer = client.upload_part(**self._where, UploadId=self._id, PartNumber=number, Body=part)

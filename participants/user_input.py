@@ -108,7 +108,7 @@ def line_of(text: str, longest: int = 1000) -> str:
 
 
 class Entered(Mapping[str, str]):
-    """What an address or a form says, by name, so that no value can break its reader.
+    """Values of a query string or a form, by name, so that none can break its reader.
 
     As a mapping, and by `text`, a value is one line: control characters (NUL too) became blanks, blanks around it are
     gone, and it is cut. Of several values of one name the last counts.
@@ -136,7 +136,7 @@ class Entered(Mapping[str, str]):
 
     def texts(self, name: str, most: int, longest: int = 200) -> list[str]:
         """All values of one name, the first `most`, each as `text`."""
-        return [line_of(one, longest) for one in self._all(name)[:most]]
+        return [line_of(value, longest) for value in self._all(name)[:most]]
 
     def number(self, name: str, low: int = 0, high: int = MOST_NUMBER) -> int | None:
         """A whole number from low to high; None where there is none such."""
@@ -144,8 +144,8 @@ class Entered(Mapping[str, str]):
 
     def numbers(self, name: str, most: int) -> list[int]:
         """The whole numbers among all values of one name, the first `most`."""
-        found = (number_of(one) for one in self.texts(name, most))
-        return [one for one in found if one is not None]
+        numbers = (number_of(text) for text in self.texts(name, most))
+        return [number for number in numbers if number is not None]
 
     def day(self, name: str) -> dt.date:
         """A date. Raises ValidationError that says what to give, also where there is none."""
@@ -176,11 +176,11 @@ class Entered(Mapping[str, str]):
         return self._given
 
 
-def asked(request: HttpRequest) -> Entered:
-    """What a request's address says behind its question mark."""
+def query_params(request: HttpRequest) -> Entered:
+    """The parameters of a request's query string."""
     return Entered(request.GET)
 
 
-def said(request: HttpRequest) -> Entered:
-    """What a request's form says."""
+def form_data(request: HttpRequest) -> Entered:
+    """The fields of a request's form."""
     return Entered(request.POST)

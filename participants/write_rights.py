@@ -1,4 +1,4 @@
-"""What a write was let in for: kept with its answer, and asked again before that answer is given again.
+"""Rights that a write was let in for: kept with its response, and checked again before that is given again.
 
 A right is a list that JSON holds: its name, the row's primary key and, of an enrolment, the site's.
 """
@@ -17,7 +17,7 @@ from participants.models import Participant, Site, Trial, User
 Right = list[Any]
 TRIAL, LED, ENROLS = "trial", "trial.led", "trial.enrols"
 PARTICIPANT, MANAGED = "participant", "participant.managed"
-ASKED: dict[str, Callable[..., QuerySet[Any]]] = {
+CHECKS: dict[str, Callable[..., QuerySet[Any]]] = {
     TRIAL: Trial.objects.visible_to,
     LED: Trial.objects.led_by,
     ENROLS: lambda user, site: Trial.objects.enrolled_by(user, site and Site.objects.filter(pk=site).first()),
@@ -27,10 +27,10 @@ ASKED: dict[str, Callable[..., QuerySet[Any]]] = {
 SEEING = (TRIAL, PARTICIPANT)
 
 
-def asked_again(user: User, rights: Iterable[Right]) -> None:
+def recheck(user: User, rights: Iterable[Right]) -> None:
     """Raise Http404 where the user does not see any more what it was about, PermissionDenied where they may not act."""
     for name, pk, *more in rights:
-        if not ASKED[name](user, *more).filter(pk=pk).exists():
+        if not CHECKS[name](user, *more).filter(pk=pk).exists():
             if name in SEEING:
                 raise Http404
             raise PermissionDenied("You may not do this any more.")

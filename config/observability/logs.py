@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from config.observability import context
-from config.observability.redaction import cleaned, said
+from config.observability.redaction import cleaned, exception_text
 
 # The fields of a record that a logger may add by `extra`: those of gunicorn's access log.
 EXTRA = ("method", "path", "status", "bytes", "milliseconds", "request_id")
@@ -76,20 +76,20 @@ def message(record: logging.LogRecord) -> str:
     if isinstance(args, Mapping):
         hidden = {name: "…" for name in ("args", "kwargs", "return_value") if name in args}
         if record.exc_info and record.exc_info[1] is not None and "exc" in args:
-            hidden |= {"exc": said(record.exc_info[1]), "traceback": ""}
+            hidden |= {"exc": exception_text(record.exc_info[1]), "traceback": ""}
         args = {**{name: _told(value) for name, value in args.items()}, **hidden}
     elif isinstance(args, tuple):
         args = tuple(_told(value) for value in args)
-    text = str(record.msg) if not isinstance(record.msg, BaseException) else said(record.msg)
+    text = str(record.msg) if not isinstance(record.msg, BaseException) else exception_text(record.msg)
     return cleaned(text % args if args else text)
 
 
 def _told(value: Any) -> Any:
-    return said(value) if isinstance(value, BaseException) else value
+    return exception_text(value) if isinstance(value, BaseException) else value
 
 
 def exception(error: BaseException) -> Iterator[str]:
-    """The traceback of an exception and of those that led to it, the first one first; each one's words by `said`."""
+    """The traceback of an exception and of those that led to it, the first one first, each by `exception_text`."""
     chain, seen = [], set[int]()
     found: BaseException | None = error
     while found is not None and id(found) not in seen:
@@ -100,7 +100,7 @@ def exception(error: BaseException) -> Iterator[str]:
         if number:
             yield "Which led to:"
         yield from (entry.rstrip() for entry in traceback.format_tb(one.__traceback__))
-        yield said(one)
+        yield exception_text(one)
 
 
 def of_celery(**_: Any) -> None:

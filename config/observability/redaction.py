@@ -1,7 +1,7 @@
 """Keeps out of the logs what opens doors and who people are: links' codes, questions, addresses, rows' values.
 
 Needs no Django: gunicorn's settings use it too. What an exception says is cut where it quotes a row or a recipient;
-see `said`.
+see `exception_text`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def cleaned(text: str) -> str:
     return EMAIL.sub("…@…", text)
 
 
-def said(error: BaseException) -> str:
+def exception_text(error: BaseException) -> str:
     """An exception's type and what of its words may be written down.
 
     Databases quote rows, mail servers recipients: of theirs only the code is kept, which tells what went wrong.

@@ -20,7 +20,7 @@ from participants.accounts import emails
 from participants.accounts import services as accounts_services
 from participants.forms import SeeOther
 from participants.models import Membership, Trial, User
-from participants.user_input import canonical_address, said
+from participants.user_input import canonical_address, form_data
 
 JOIN_RATE = {"join": "30/m/ip"}
 
@@ -30,7 +30,7 @@ JOIN_RATE = {"join": "30/m/ip"}
 def team(request: Request, code: str) -> HttpResponse:
     """Members and open invitations; with POST one more is sent. For managers of all sites."""
     trial = team_trial(request, code)
-    form = InviteForm(trial, said(request).form or None)
+    form = InviteForm(trial, form_data(request).form or None)
     if request.method == "POST" and form.is_valid() and _invite(request, trial, form):
         return SeeOther(reverse("dashboards:team", args=[trial.code]))
     members = Membership.objects.filter(trial=trial, ended_at=None).select_related("user", "site")
@@ -97,7 +97,7 @@ def join(request: HttpRequest, code: str) -> HttpResponse:
     try:
         invitation = accounts_services.invitation_by(code)
         known = accounts_services.has_account(invitation)
-        form = JoinForm(invitation.email, said(request).form or None)
+        form = JoinForm(invitation.email, form_data(request).form or None)
         context = {"invitation": invitation, "known": known, "form": form, "here": request.path}
         if user is not None and user.email != canonical_address(invitation.email):
             raise accounts_services.CannotJoin(

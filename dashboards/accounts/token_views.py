@@ -24,7 +24,7 @@ from participants.accounts.service_accounts import (
 )
 from participants.forms import SeeOther
 from participants.models import ApiToken, Trial, User
-from participants.user_input import said
+from participants.user_input import form_data
 
 
 @never_cache
@@ -33,7 +33,7 @@ from participants.user_input import said
 @sensitive_variables("key")
 def tokens(request: Request) -> HttpResponse:
     """The signed-in person's tokens. With POST one more is made, and this answer alone shows its key."""
-    form = TokenForm(request.user, said(request).form or None)
+    form = TokenForm(request.user, form_data(request).form or None)
     key = _made(form, request.user, request.user) if request.method == "POST" else ""
     context = {"form": form, "key": key, "tokens": _tokens_of(request.user), "now": timezone.now()}
     return render(request, "account/tokens.html", context, status=400 if form.errors else 200)
@@ -60,9 +60,9 @@ def service(request: Request, code: str) -> HttpResponse:
     """A trial's service accounts and their tokens. With POST an account is made, or a token for one of them."""
     trial = led_trial(request, code)
     accounts = service_accounts(trial)
-    chosen = accounts.filter(pk=said(request).number("account") or 0).first()
-    form = ServiceAccountForm(said(request).form if request.method == "POST" and not chosen else None)
-    token_form = TokenForm(chosen.user, said(request).form) if chosen else TokenForm(request.user)
+    chosen = accounts.filter(pk=form_data(request).number("account") or 0).first()
+    form = ServiceAccountForm(form_data(request).form if request.method == "POST" and not chosen else None)
+    token_form = TokenForm(chosen.user, form_data(request).form) if chosen else TokenForm(request.user)
     key = _made(token_form, chosen.user, request.user) if chosen else ""
     if request.method == "POST" and not chosen and _account_made(trial, form):
         return SeeOther(reverse("dashboards:service-accounts", args=[trial.code]))

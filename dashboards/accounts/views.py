@@ -25,7 +25,7 @@ from participants.accounts import (
 )
 from participants.forms import SeeOther
 from participants.models import Membership, SignIn
-from participants.user_input import said
+from participants.user_input import form_data
 
 SHOWN = 100
 
@@ -34,7 +34,7 @@ SHOWN = 100
 @signed_in
 def account(request: Request) -> HttpResponse:
     """Who the signed-in person is here. With POST their name is stored."""
-    form = ProfileForm(said(request).form or None, instance=request.user)
+    form = ProfileForm(form_data(request).form or None, instance=request.user)
     if request.method == "POST" and form.is_valid():
         accounts_services.account_rename(request.user, **form.cleaned_data)
         messages.success(request, "Stored.")

@@ -15,7 +15,7 @@ from dashboards.alerts.engine import WATCHED
 from dashboards.ui.access import Request, signed_in
 from participants.forms import SeeOther
 from participants.models import Membership
-from participants.user_input import said
+from participants.user_input import form_data
 
 
 def own(request: Request) -> QuerySet[Membership]:
@@ -33,7 +33,7 @@ def digests(request: Request) -> HttpResponse:
     if request.method == "POST":
         for member in memberships:
             try:
-                member.digest_at = said(request).time(f"at-{member.pk}")
+                member.digest_at = form_data(request).time(f"at-{member.pk}")
             except ValidationError:
                 wrong.add(member.pk)
         if not wrong:

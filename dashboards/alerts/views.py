@@ -24,7 +24,7 @@ from dashboards.ui.access import Request, signed_in, visible_trial
 from dashboards.ui.http import pushed
 from participants.forms import SeeOther
 from participants.models import Participant, Trial, User
-from participants.user_input import Entered, asked, said
+from participants.user_input import Entered, form_data, query_params
 
 MOST = 500  # alerts in one act
 
@@ -53,10 +53,10 @@ def alerts(request: Request, code: str) -> HttpResponse:
     """A trial's alerts; for HTMX only the table, and 204 where `seen` says that nothing has changed."""
     trial = visible_trial(request, code)
     now = timezone.now()
-    seen = asked(request).get("seen", "")
+    seen = query_params(request).get("seen", "")
     if request.htmx and seen and seen == listing.stamp(trial, request.user, now):
         return HttpResponse(status=204)
-    shown = context(request, trial, asked(request), now)
+    shown = context(request, trial, query_params(request), now)
     if not request.htmx or request.htmx.boosted or request.htmx.history_restore_request:
         return render(request, "dashboards/alerts/alerts.html", shown)
     answer = render(request, "dashboards/alerts/_alerts.html", shown | {"swapped": True})
@@ -83,7 +83,7 @@ def alert_act(request: Request, code: str, pk: int, verb: str) -> HttpResponse:
 def alerts_act(request: Request, code: str, verb: str) -> HttpResponse:
     """Act on those that were selected. Those on which one may not act are left as they are."""
     trial = visible_trial(request, code)
-    chosen = said(request).numbers("alert", MOST)
+    chosen = form_data(request).numbers("alert", MOST)
     mine = services.actable(request.user, trial).filter(pk__in=chosen)
     manages = Participant.objects.managed_by(request.user).filter(trial=trial)
     if not manages.exists() or (chosen and not mine.exists()):
@@ -123,7 +123,7 @@ def act(request: Request, trial: Trial, mine: QuerySet[Alert], verb: str) -> Sai
     if verb in plain:
         changed = plain[verb](mine, by=by, now=now)
     elif verb == "snooze":
-        days = said(request).number("days")
+        days = form_data(request).number("days")
         if days not in services.SNOOZES:
             raise Http404
         changed = services.snooze(mine, days=days, trial=trial, by=by, now=now)
@@ -136,7 +136,7 @@ def act(request: Request, trial: Trial, mine: QuerySet[Alert], verb: str) -> Sai
 
 def assignee(request: Request, trial: Trial) -> User | None:
     """The member that the form names; None: nobody. 404 for somebody who is not of the team."""
-    value = said(request).get("to", "")
+    value = form_data(request).get("to", "")
     if not value:
         return None
     team = services.Team(trial).of([])
@@ -163,7 +163,7 @@ def notice(request: Request, trial: Trial, pk: int) -> HttpResponse:
         "row": row,
         "snoozes": listing.SNOOZE_CHOICES,
         "now": now,
-        "next": said(request).text("next", MOST_ADDRESS),
+        "next": form_data(request).text("next", MOST_ADDRESS),
         "participant": alert.participant,
     }
     return render(request, "dashboards/alerts/_alert.html", shown)
@@ -172,7 +172,7 @@ def notice(request: Request, trial: Trial, pk: int) -> HttpResponse:
 def answered(request: Request, trial: Trial, done: Said) -> HttpResponse:
     """The table as it was, with a line that takes the act back; without script, back to where the form was."""
     here = reverse("dashboards:alerts", args=[trial.code])
-    back = said(request).text("next", MOST_ADDRESS)
+    back = form_data(request).text("next", MOST_ADDRESS)
     if not url_has_allowed_host_and_scheme(back, allowed_hosts=None):
         back = here
     if not request.htmx:

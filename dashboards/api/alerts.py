@@ -19,7 +19,7 @@ from dashboards.alerts import services as alerts_services
 from dashboards.alerts.engine import awake
 from dashboards.models import Alert, AlertEvent
 from participants.api.base.exceptions import BadParameters, Problem, conflicts
-from participants.api.base.fields import Address, WordOrNull
+from participants.api.base.fields import Address, ChoiceOrNull
 from participants.api.base.parameters import Parameters
 from participants.api.base.resource import resource
 from participants.api.base.viewsets import ResourceSet
@@ -41,7 +41,7 @@ class AlertEventSerializer(serializers.ModelSerializer[AlertEvent]):
 class AlertSerializer(serializers.ModelSerializer[Alert]):
     study_id = serializers.CharField(source="participant.study_id", read_only=True)
     level = serializers.SerializerMethodField()
-    resolution = WordOrNull(Alert.Resolution.choices, help_text="Null: it is open.")
+    resolution = ChoiceOrNull(Alert.Resolution.choices, help_text="Null: it is open.")
     facts = serializers.DictField(read_only=True, help_text="What the rule saw, newest.")
     acknowledged_by = serializers.EmailField(
         source="acknowledged_by.email", default=None, read_only=True, allow_null=True
@@ -186,7 +186,7 @@ class AlertSet(ResourceSet):
     )
     @action(detail=True, methods=["post"])
     def snooze(self, request: Request, code: str, id: str) -> Response:
-        days, now = self.said(SnoozeSerializer)["days"], timezone.now()
+        days, now = self.validated_body(SnoozeSerializer)["days"], timezone.now()
         return self._act(
             code, id, lambda mine, trial: alerts_services.snooze(mine, days=days, trial=trial, by=self.user, now=now)
         )
@@ -204,7 +204,7 @@ class AlertSet(ResourceSet):
     )
     @action(detail=True, methods=["post"])
     def assign(self, request: Request, code: str, id: str) -> Response:
-        address, now = self.said(AssignSerializer)["to"], timezone.now()
+        address, now = self.validated_body(AssignSerializer)["to"], timezone.now()
 
         def do(mine: QuerySet[Alert], trial: Trial) -> None:
             to = member(trial, mine.annotate(site=F("participant__site")).values_list("site", flat=True), address)

@@ -120,7 +120,7 @@ class OutreachSet(ResourceSet):
     )
     def create(self, request: Request, code: str) -> Response:
         self.trial(code)
-        asked = self.said(CallSerializer)
+        asked = self.validated_body(CallSerializer)
         participant = self.participant(code, asked["study_id"], managed=True)
         alert = None
         if asked["alert"] is not None:

@@ -43,7 +43,7 @@ class NoteSet(ResourceSet):
     @extend_schema(summary="Add a note on a participant", responses={201: NoteSerializer})
     def create(self, request: Request, code: str, study_id: str) -> Response:
         participant = self.participant(code, study_id, managed=True)
-        text = self.said(NoteSerializer)["text"]
+        text = self.validated_body(NoteSerializer)["text"]
         with conflicts():
             note = note_store(participant, text=text, by=self.user)
         return created(self.shown(note), request.path)

@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from metrics.models import Cause, ParticipantStatusSummary
 from metrics.monitoring.status import AttentionStatus
-from participants.api.base.fields import Day, Line, WordOrNull
+from participants.api.base.fields import ChoiceOrNull, Day, Line
 from participants.api.base.parameters import Parameters
 from participants.models import Participant, Pause
 
@@ -22,7 +22,7 @@ AT_FIRST = ((Participant.Status.INVITED.value, "invited"), (Participant.Status.A
 class ParticipantStatusSummarySerializer(serializers.ModelSerializer[ParticipantStatusSummary]):
     """How a participant stands, as last judged."""
 
-    cause = WordOrNull(Cause.values, help_text="Of what is missing now; null: nothing is.")
+    cause = ChoiceOrNull(Cause.values, help_text="Of what is missing now; null: nothing is.")
 
     class Meta:
         model = ParticipantStatusSummary

@@ -65,7 +65,7 @@ class ParticipantSet(ResourceSet):
     @extend_schema(summary="Enrol a participant", request=shapes.EnrolmentSerializer, responses={201: Shown})
     def create(self, request: Request, code: str) -> Response:
         trial = self.trial(code)
-        asked = self.said(shapes.EnrolmentSerializer)
+        asked = self.validated_body(shapes.EnrolmentSerializer)
         asked["site"] = site_of(trial, self.user, asked.get("site"))
         self.enrolling(trial, asked["site"])
         with conflicts(services.EnrolmentError):
@@ -83,7 +83,7 @@ class ParticipantSet(ResourceSet):
     def partial_update(self, request: Request, code: str, study_id: str) -> Response:
         participant = locked(self.participant(code, study_id, managed=True))
         self.unchanged(self._told(participant).data)
-        asked = self.said(shapes.RecordChangesSerializer, partial=True)
+        asked = self.validated_body(shapes.RecordChangesSerializer, partial=True)
         if "site" in asked:
             asked["site"] = site_of(participant.trial, self.user, asked["site"])
             self.enrolling(participant.trial, asked["site"])
@@ -103,19 +103,19 @@ class ParticipantSet(ResourceSet):
     )
     @action(detail=True, methods=["post"])
     def pause(self, request: Request, code: str, study_id: str) -> Response:
-        asked = self.said(shapes.PauseBeginSerializer)
+        asked = self.validated_body(shapes.PauseBeginSerializer)
         return self._act(code, study_id, lambda person: services.pause_begin(person, **asked))
 
     @extend_schema(summary="End a participant's open pause", request=shapes.PauseEndSerializer, responses={200: Shown})
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, code: str, study_id: str) -> Response:
-        asked = self.said(shapes.PauseEndSerializer)
+        asked = self.validated_body(shapes.PauseEndSerializer)
         return self._act(code, study_id, lambda person: services.pause_end(person, **asked))
 
     @extend_schema(summary="Withdraw a participant", request=shapes.LeaveSerializer, responses={200: Shown})
     @action(detail=True, methods=["post"])
     def withdraw(self, request: Request, code: str, study_id: str) -> Response:
-        asked = self.said(shapes.LeaveSerializer)
+        asked = self.validated_body(shapes.LeaveSerializer)
         return self._act(code, study_id, lambda person: services.participant_withdraw(person, **asked))
 
     @extend_schema(
@@ -123,7 +123,7 @@ class ParticipantSet(ResourceSet):
     )
     @action(detail=True, methods=["post"])
     def complete(self, request: Request, code: str, study_id: str) -> Response:
-        asked = self.said(shapes.LeaveSerializer)
+        asked = self.validated_body(shapes.LeaveSerializer)
         return self._act(code, study_id, lambda person: services.participant_complete(person, **asked))
 
 

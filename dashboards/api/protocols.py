@@ -117,7 +117,7 @@ class ProtocolSet(ResourceSet):
     def create(self, request: Request, code: str) -> Response:
         trial = self.trial(code, led=True)
         today = today_of(trial, timezone.now())
-        asked = self.said(NewProtocolSerializer)
+        asked = self.validated_body(NewProtocolSerializer)
         said = {name: asked.pop(name) for name in ("retroactive", "confirmed")}
         if wrong := protocols_services.wrong_begin(asked["effective_on"], today, **said):
             raise BadParameters({name: [why] for name, why in wrong.items()})

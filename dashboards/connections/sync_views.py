@@ -28,7 +28,7 @@ from ingestion.sync import manual
 from participants.audit import record_view
 from participants.forms import SeeOther
 from participants.models import Participant, Trial
-from participants.user_input import asked, said
+from participants.user_input import form_data, query_params
 
 PAGE_SIZE = 50
 WINDOWS_SHOWN = 25
@@ -74,7 +74,7 @@ def sync(request: Request, code: str) -> HttpResponse:
         .prefetch_related("devices")
     )
     page = Paginator(mine.order_by(TROUBLE_FIRST, "participant__study_id"), PAGE_SIZE).get_page(
-        asked(request).get("page")
+        query_params(request).get("page")
     )
     context = {
         "trial": trial,
@@ -199,7 +199,7 @@ def sync_now(request: Request, code: str, study_id: str, provider: str) -> HttpR
 def backfill(request: Request, code: str, study_id: str, provider: str) -> HttpResponse:
     def do(connection: Connection) -> tuple[int, str, str]:
         try:
-            first = said(request).day("from")
+            first = form_data(request).day("from")
         except ValidationError as refused:
             return 0, "", f"Choose the first day to read. {refused.message}"
         count = manual.backfill(connection, first, timezone.now())

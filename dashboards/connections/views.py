@@ -23,7 +23,7 @@ from ingestion.connections import services as connections_services
 from ingestion.models import Connection, Invitation
 from participants.forms import SeeOther
 from participants.models import Participant
-from participants.user_input import asked
+from participants.user_input import query_params
 
 # In the session: invitations made in it, whose links it may still show.
 SHOWN = "invitations"
@@ -99,7 +99,7 @@ def disconnect(request: Request, code: str, study_id: str, provider: str) -> Htt
 def pulse(request: Request, code: str, study_id: str) -> HttpResponse:
     """What stands above and beside the charts, anew if anything has changed since `seen`; else 204, which is cheap."""
     participant = visible_participant(request, code, study_id)
-    seen = asked(request).get("seen", "")
+    seen = query_params(request).get("seen", "")
     now = timezone.now()
     if side_panel.pulse(participant, now) == seen:
         return HttpResponse(status=204)

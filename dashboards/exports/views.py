@@ -26,7 +26,7 @@ from metrics.models import Export, ExportFile
 from metrics.registry import BY_CODE
 from participants.forms import SeeOther
 from participants.s3 import StoreFault
-from participants.user_input import asked, said
+from participants.user_input import form_data, query_params
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ def _rows(request: Request, trial: Any) -> list[Row]:
 def exports_list(request: Request, code: str) -> HttpResponse:
     """The user's exports and the form for a new one; for HTMX the list alone."""
     trial = visible_trial(request, code)
-    form = ExportForm(request.user, trial, said(request).form if request.method == "POST" else None)
+    form = ExportForm(request.user, trial, form_data(request).form if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
         try:
             export = exports.export_ask_checked(request.user, form.wanted)
@@ -135,7 +135,7 @@ def exports_list(request: Request, code: str) -> HttpResponse:
 def export_estimate(request: Request, code: str) -> HttpResponse:
     """How many rows the form, as it is filled in, would bring: a sentence."""
     trial = visible_trial(request, code)
-    form = ExportForm(request.user, trial, asked(request).form)
+    form = ExportForm(request.user, trial, query_params(request).form)
     rows = exports.estimate(form.wanted) if form.is_valid() and form.wanted else None
     people = len(form.wanted.people) if form.wanted else 0
     return render(request, "dashboards/exports/_export_estimate.html", {"rows": rows, "people": people, "form": form})

@@ -25,7 +25,7 @@ def heatmap(request: Request, code: str) -> HttpResponseBase:
     """The page; for HTMX the map alone; with format=csv everybody's days as words."""
     trial = visible_trial(request, code)
     user: User = request.user
-    want, now = parse_filters(user_input.asked(request)), timezone.now()
+    want, now = parse_filters(user_input.query_params(request)), timezone.now()
     everybody = read(trial, user, want, now)
     if downloads.form(request):
         return downloads.answer(request, trial, table(trial, everybody, want, now))

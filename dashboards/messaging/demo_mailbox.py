@@ -28,7 +28,7 @@ from django.views.decorators.http import require_safe
 from dashboards.models import Outreach
 from dashboards.ui.access import Request, signed_in
 from participants.models import Participant, Trial, User
-from participants.user_input import asked, canonical_address
+from participants.user_input import canonical_address, query_params
 
 SHOWN = 100
 NAME = re.compile(r"[0-9A-Za-z-]+\.eml")
@@ -60,14 +60,14 @@ def mailbox(request: Request) -> HttpResponse:
     if not folder or not mine.exists():
         raise Http404("no mailbox here")
     found = read_emails(Path(folder), request.user, mine)
-    name = asked(request).get("mail", "")
+    name = query_params(request).get("mail", "")
     opened = next((one for one in found if one.name == name), found[0] if found else None)
     trial = Trial.objects.visible_to(request.user).filter(is_demo=True).first()
     context = {
         "trial": trial,
         "emails": found,
         "opened": opened,
-        "plain": asked(request).get("format") == "plain",
+        "plain": query_params(request).get("format") == "plain",
         "now": timezone.now(),
         "section": "contacts",
     }

@@ -25,7 +25,7 @@ from dashboards.ui.connection_labels import Badge
 from dashboards.ui.http import pushed
 from dashboards.ui.pagination import Pages
 from participants.models import Participant
-from participants.user_input import Entered, asked
+from participants.user_input import Entered, query_params
 
 PAGE_SIZE = 50
 State = Outreach.State
@@ -110,7 +110,7 @@ def contacts(request: Request, code: str) -> HttpResponse:
     now = timezone.now()
     people = Participant.objects.visible_to(request.user).filter(trial=trial)
     every = Outreach.objects.filter(participant__in=people)
-    given = asked(request)
+    given = query_params(request)
     show, search, batch = given.get("show", ""), given.text("q", 64), _batch(given)
     rows = every.filter(batch=batch) if batch else every
     counted = rows.order_by().aggregate(

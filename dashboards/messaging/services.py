@@ -22,7 +22,7 @@ from dashboards.messaging.recipients import Recipient
 from dashboards.models import Alert, MessageTemplate, Outreach
 from metrics.models import ParticipantStatusSummary
 from participants.audit import record
-from participants.locks import held
+from participants.locks import locked_participant
 from participants.models import Participant, User
 
 log = logging.getLogger(__name__)
@@ -130,7 +130,7 @@ def call_store(
 
     Nothing is kept of somebody who was erased meanwhile.
     """
-    if held(participant).status == Participant.Status.ERASED:
+    if locked_participant(participant).status == Participant.Status.ERASED:
         return
     summary = ParticipantStatusSummary.objects.filter(participant=participant).first()
     call = Outreach(

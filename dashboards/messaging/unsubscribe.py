@@ -21,7 +21,7 @@ from django.views.decorators.http import require_http_methods
 from participants.forms import SeeOther
 from participants.models import Participant
 from participants.privacy import contacts
-from participants.user_input import said
+from participants.user_input import form_data
 
 SALT = "dashboards.opt-out"
 
@@ -54,7 +54,7 @@ def opt_out(request: HttpRequest, code: str) -> HttpResponse:
     """Ask whether it is meant; or that it is done, with a way back."""
     person = participant_of(code)
     if request.method == "POST":
-        change = contacts.opt_in if said(request).get("undo") else contacts.opt_out
+        change = contacts.opt_in if form_data(request).get("undo") else contacts.opt_out
         change(person, now=timezone.now())
         return SeeOther(request.path)
     reach = contacts.reach(getattr(person, "contact", None))

@@ -32,7 +32,7 @@ from dashboards.ui.access import Request, signed_in, visible_trial
 from participants.forms import SeeOther
 from participants.models import Participant
 from participants.privacy import contacts, encryption
-from participants.user_input import asked, said
+from participants.user_input import form_data, query_params
 
 log = logging.getLogger(__name__)
 
@@ -47,17 +47,17 @@ REACHED = [(one, labels.plain(one)) for one in ("Reached her", "Left a message",
 def contact(request: Request, code: str) -> HttpResponse:
     """Write to a selection. GET and a POST without `do` show the form; `do=test` and `do=send` send it."""
     trial, now = visible_trial(request, code), timezone.now()
-    email = compose.compose_email(trial, request.user, said(request) or asked(request), now)
+    email = compose.compose_email(trial, request.user, form_data(request) or query_params(request), now)
     if not email.recipients:
-        if asked(request).get("all") == "1":
+        if query_params(request).get("all") == "1":
             messages.info(request, "Nobody whom you may write to matches.")
             return SeeOther(reverse("dashboards:trial", args=[code]))
         raise Http404("nobody is named")
     tested = ""
-    if request.method == "POST" and said(request).get("do") == "send":
+    if request.method == "POST" and form_data(request).get("do") == "send":
         if sent := _send(request, email, now):
             return sent
-    elif request.method == "POST" and said(request).get("do") == "test":
+    elif request.method == "POST" and form_data(request).get("do") == "test":
         tested = _test(request, email, now)
     context = _shown(email, now) | {"tested": tested}
     template = "_contact_live.html" if request.htmx and not request.htmx.boosted else "contact.html"
@@ -141,7 +141,7 @@ def _test(request: Request, email: compose.ComposedEmail, now: dt.datetime) -> s
 def call_list(request: Request, code: str) -> HttpResponse:
     """Names and telephone numbers of a selection, with cause and since: to be called, or printed and then called."""
     trial, now = visible_trial(request, code), timezone.now()
-    found = recipient_list.managed(trial, request.user, asked(request), now)
+    found = recipient_list.managed(trial, request.user, query_params(request), now)
     if not found:
         raise Http404("nobody is named")
     rows = []
@@ -167,7 +167,7 @@ def call_log(request: Request, code: str, study_id: str) -> HttpResponse:
     trial, now = visible_trial(request, code), timezone.now()
     mine = Participant.objects.managed_by(request.user).filter(trial=trial).select_related("trial", "contact")
     person: Participant = get_object_or_404(mine.with_study_id(study_id))
-    given = said(request) or asked(request)
+    given = form_data(request) or query_params(request)
     form = compose.call_form(person, given, now)
     fault = ""
     if request.method == "POST":

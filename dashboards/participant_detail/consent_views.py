@@ -24,7 +24,7 @@ from participants.forms import SeeOther
 from participants.models import Consent, ConsentDocument, Erasure, Participant
 from participants.privacy import consent as privacy_consent
 from participants.privacy import erasure as privacy_erasure
-from participants.user_input import midnight, said
+from participants.user_input import form_data, midnight
 
 
 @require_safe
@@ -52,7 +52,10 @@ def consent_act(request: Request, code: str, study_id: str, verb: str) -> HttpRe
         done = ACTS[verb](request, participant)
     except (ValueError, ValidationError) as fault:
         told = " ".join(fault.messages) if isinstance(fault, ValidationError) else str(fault)
-        context = _context(request, participant) | {"fault": told, "asked": {"reason": said(request).text("reason")}}
+        context = _context(request, participant) | {
+            "fault": told,
+            "asked": {"reason": form_data(request).text("reason")},
+        }
         return render(request, "dashboards/participant_detail/consent.html", context, status=422)
     messages.success(request, done)
     return SeeOther(after.get(verb) or reverse("dashboards:consent", args=[code, study_id]))
@@ -84,7 +87,7 @@ def _context(request: Request, participant: Participant) -> dict[str, Any]:
 
 def _day(request: Request, name: str, participant: Participant) -> dt.date:
     """A date of the form that is not in the future where the participant lives."""
-    day = said(request).day(name)
+    day = form_data(request).day(name)
     if day > timezone.now().astimezone(ZoneInfo(participant.time_zone)).date():
         raise ValueError("That day is still to come.")
     return day
@@ -92,7 +95,7 @@ def _day(request: Request, name: str, participant: Participant) -> dt.date:
 
 def _give(request: Request, participant: Participant) -> str:
     documents = ConsentDocument.objects.filter(trial=participant.trial)
-    document = get_object_or_404(documents, version=said(request).text("version"))
+    document = get_object_or_404(documents, version=form_data(request).text("version"))
     day = _day(request, "on", participant)
     given_at = midnight(day, ZoneInfo(participant.time_zone))
     privacy_consent.consent_give(participant, document, how=Consent.How.PAPER, given_at=given_at)
@@ -100,25 +103,25 @@ def _give(request: Request, participant: Participant) -> str:
 
 
 def _confirmed(request: Request, participant: Participant) -> None:
-    if said(request).text("confirm") != participant.study_id:
+    if form_data(request).text("confirm") != participant.study_id:
         raise ValueError(f"Type {participant.study_id} to confirm.")
 
 
 def _withdraw(request: Request, participant: Participant) -> str:
     _confirmed(request, participant)
     day = _day(request, "on", participant)
-    privacy_consent.consent_withdraw(participant, on=day, reason=said(request).text("reason"))
+    privacy_consent.consent_withdraw(participant, on=day, reason=form_data(request).text("reason"))
     return "They have left the trial: nothing is asked of their device’s maker any more, and their record is frozen."
 
 
 def _access(request: Request, participant: Participant) -> str:
-    subject_ask(request.user, participant, reason=said(request).text("reason"))
+    subject_ask(request.user, participant, reason=form_data(request).text("reason"))
     return "It is being written, and stands here among your exports; nobody else sees it."
 
 
 def _erase(request: Request, participant: Participant) -> str:
     _confirmed(request, participant)
-    privacy_erasure.erasure_ask(participant, by=request.user, reason=said(request).text("reason"))
+    privacy_erasure.erasure_request(participant, by=request.user, reason=form_data(request).text("reason"))
     return "Asked for. Another manager of the trial must approve it."
 
 

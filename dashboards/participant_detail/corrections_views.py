@@ -30,7 +30,7 @@ from participants.models import Participant, Reinstatement
 from participants.models.trials import time_zones
 from participants.services import reinstatement
 from participants.task_queue import enqueue
-from participants.user_input import said
+from participants.user_input import form_data
 
 
 @require_safe
@@ -59,7 +59,10 @@ def corrections_act(request: Request, code: str, study_id: str, verb: str) -> Ht
         messages.success(request, ACTS[verb](request, participant))
     except (ValueError, ValidationError) as fault:
         told = " ".join(fault.messages) if isinstance(fault, ValidationError) else str(fault)
-        context = _context(request, participant) | {"fault": told, "given": {"reason": said(request).text("reason")}}
+        context = _context(request, participant) | {
+            "fault": told,
+            "given": {"reason": form_data(request).text("reason")},
+        }
         return render(request, "dashboards/participant_detail/corrections.html", context, status=422)
     return SeeOther(reverse("dashboards:corrections", args=[code, study_id]))
 
@@ -88,20 +91,20 @@ def _context(request: Request, participant: Participant) -> dict[str, Any]:
 
 
 def _why(request: Request) -> str:
-    reason = said(request).text("reason").strip()
+    reason = form_data(request).text("reason").strip()
     if not reason:
         raise ValueError("Say why: it stands in the audit log.")
     return reason[:200]
 
 
 def _confirmed(request: Request, participant: Participant) -> None:
-    if said(request).text("confirm") != participant.study_id:
+    if form_data(request).text("confirm") != participant.study_id:
         raise ValueError(f"Type {participant.study_id} to confirm.")
 
 
 def _reinstate(request: Request, participant: Participant) -> str:
     _confirmed(request, participant)
-    reinstatement.reinstatement_ask(participant, by=request.user, reason=_why(request))
+    reinstatement.reinstatement_request(participant, by=request.user, reason=_why(request))
     return "Asked for. Another manager of the trial must approve it."
 
 
@@ -114,12 +117,12 @@ def _decide(approve: bool, request: Request, participant: Participant) -> str:
 
 
 def _zone(request: Request, participant: Participant) -> str:
-    time_zone_change.time_zone_correct(participant, said(request).text("zone"), reason=_why(request))
+    time_zone_change.time_zone_correct(participant, form_data(request).text("zone"), reason=_why(request))
     return f"Their days are cut by {participant.time_zone} now."
 
 
 def _connection(request: Request, participant: Participant) -> Connection:
-    return get_object_or_404(participant.connections, provider=said(request).text("provider"))
+    return get_object_or_404(participant.connections, provider=form_data(request).text("provider"))
 
 
 def _release(request: Request, participant: Participant) -> str:
@@ -134,7 +137,7 @@ def _new_account(request: Request, participant: Participant) -> str:
 
 def _receiver(request: Request, participant: Participant) -> Participant:
     others = Participant.objects.visible_to(request.user).filter(trial=participant.trial)
-    found: Participant | None = others.with_study_id(said(request).text("to").strip()).first()
+    found: Participant | None = others.with_study_id(form_data(request).text("to").strip()).first()
     if found is None:
         raise ValueError("There is no participant of this study id in the trial.")
     return found
@@ -157,7 +160,7 @@ def _move(request: Request, participant: Participant) -> str:
 
 def _selection(request: Request, participant: Participant) -> Selection:
     """What is to be deleted, as the form says."""
-    form = said(request)
+    form = form_data(request)
     source = {one.pk: one for one in data_deletion.sources_of(participant)}.get(form.number("source") or 0)
     if source is None:
         raise ValueError("Choose a source of which something is stored.")

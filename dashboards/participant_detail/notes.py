@@ -15,7 +15,7 @@ from dashboards.ui.access import Request, managed_participant, signed_in
 from participants.audit import record
 from participants.forms import SeeOther
 from participants.models import Participant, User
-from participants.user_input import said
+from participants.user_input import form_data
 
 LONGEST = 2000
 
@@ -38,7 +38,7 @@ def note_store(participant: Participant, *, text: str, by: User) -> Note:
 def note_add(request: Request, code: str, study_id: str) -> HttpResponse:
     """Keep a note. For HTMX the card anew, else back to the page. 403 for those who may only look."""
     participant = managed_participant(request, code, study_id)
-    text, problem = said(request).lines("text", LONGEST + 1), ""
+    text, problem = form_data(request).lines("text", LONGEST + 1), ""
     try:
         note_store(participant, text=text, by=request.user)
     except ValueError as error:

@@ -24,7 +24,7 @@ from metrics.reading import queries as reading_queries
 from metrics.registry import BY_CODE, Metric
 from participants.audit import record_view
 from participants.models import User
-from participants.user_input import asked
+from participants.user_input import query_params
 
 # Seconds a bucket of what can be asked for by name; "raw" is every sample, and only for a day.
 WIDTHS = {"raw": 0, "1m": 60, "1h": 3600, "1d": 86_400}
@@ -38,7 +38,7 @@ def participant_detail(request: Request, code: str, study_id: str) -> HttpRespon
     participant = visible_participant(request, code, study_id)
     now = timezone.now()
     beat = side_panel.pulse(participant, now)
-    context: dict[str, Any] = page.page(participant, asked(request), now)
+    context: dict[str, Any] = page.page(participant, query_params(request), now)
     if not request.htmx or request.htmx.boosted or request.htmx.history_restore_request:
         record_view(participant)
         user: User = request.user
@@ -62,7 +62,7 @@ def participant_series(request: Request, code: str, study_id: str) -> HttpRespon
     participant = visible_participant(request, code, study_id)
     zone = ZoneInfo(participant.time_zone)
     try:
-        query = parse_series_query(asked(request), zone)
+        query = parse_series_query(query_params(request), zone)
         found = reading_queries.series(
             [participant.pk],
             [metric.code for metric in query.metrics],

@@ -25,7 +25,7 @@ from metrics.reevaluation import recompute as reevaluation_recompute
 from participants.forms import SeeOther
 from participants.models import Participant, Trial, User
 from participants.tables import Column
-from participants.user_input import said
+from participants.user_input import form_data
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def left(run: Recompute, now: dt.datetime) -> int | None:
 def recompute_start(request: Request, code: str) -> HttpResponse:
     """Judge all days anew, or those since a date, for a reason that is written down."""
     trial = access.managed_trial(request, code)
-    form = said(request)
+    form = form_data(request)
     why = form.text("why")
     try:
         since = form.day("since") if form.text("since") else None

@@ -19,7 +19,7 @@ from dashboards.ui.access import Request, managed_trial, may_change, signed_in, 
 from metrics.models import Recompute
 from participants.forms import SeeOther
 from participants.models import Protocol, Trial
-from participants.user_input import said
+from participants.user_input import form_data
 
 SHOWN = 10  # recomputes
 
@@ -60,7 +60,7 @@ def protocol_new(request: Request, code: str) -> HttpResponse:
     newest = services.newest_of(trial, today)
     begins = today + dt.timedelta(days=1)
     if request.method == "POST":
-        form = ProtocolForm(said(request).form, instance=Protocol(trial=trial), today=today)
+        form = ProtocolForm(form_data(request).form, instance=Protocol(trial=trial), today=today)
         if form.is_valid():
             try:
                 return _revised(request, trial, form, today)

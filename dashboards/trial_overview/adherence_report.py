@@ -28,7 +28,7 @@ from metrics.monitoring.adherence import Adherence
 from participants.audit import record
 from participants.models import Participant, Protocol, Trial
 from participants.tables import Column
-from participants.user_input import Entered, asked
+from participants.user_input import Entered, query_params
 
 PAGE_SIZE = 50
 DOWN_FIRST = {"valid", "counted"}
@@ -123,7 +123,7 @@ def adherence(request: Request, code: str) -> HttpResponseBase:
     trial = visible_trial(request, code)
     now = timezone.now()
     zone = ZoneInfo(trial.time_zone)
-    want = ReportFilters.of(asked(request), now.astimezone(zone).date())
+    want = ReportFilters.of(query_params(request), now.astimezone(zone).date())
     at = want.at(zone, now)
     seen = Participant.objects.visible_to(request.user).filter(trial=trial)
     people = seen.filter(site__code=want.site) if want.site else seen

@@ -29,7 +29,7 @@ from metrics.monitoring import status
 from metrics.monitoring.status import AttentionStatus, Summary
 from participants.audit import record
 from participants.models import Participant, Protocol, Site, Trial, User
-from participants.user_input import asked
+from participants.user_input import query_params
 
 COUNTERS: dict[str, str] = {
     "never-connected": "Never connected",
@@ -140,17 +140,17 @@ def trial_detail(request: Request, code: str) -> HttpResponseBase:
     """The whole page; for HTMX the table with its counters; 204 where `seen` says that nothing has changed since."""
     trial = visible_trial(request, code)
     user: User = request.user
-    want, now = filters.parse_filters(asked(request)), timezone.now()
+    want, now = filters.parse_filters(query_params(request)), timezone.now()
     if downloads.form(request):
         return downloads.answer(request, trial, table_download.table(trial, user, want, now))
     beat = pulse(trial, user, now)
-    if request.htmx and asked(request).get("seen") == beat:
+    if request.htmx and query_params(request).get("seen") == beat:
         return HttpResponse(status=204)
     context = {"trial": trial, "view": view(trial, user, want, now, beat), "now": now, "here": request.path}
     context["manages"] = Participant.objects.managed_by(user).filter(trial=trial).exists()
     if request.htmx and not request.htmx.boosted and not request.htmx.history_restore_request:
         answer = render(request, "dashboards/trial_overview/_roster.html", context)
-        return answer if "seen" in asked(request) else pushed(request, answer, want.query())
+        return answer if "seen" in query_params(request) else pushed(request, answer, want.query())
     record("trial.view", trial=trial)
     context["works"] = background_jobs.going_on(trial, user, now)
     return render(request, "dashboards/trial_overview/trial_detail.html", context)

@@ -13,7 +13,7 @@ from django.http import FileResponse, HttpRequest, HttpResponseBase, StreamingHt
 from participants.audit import record
 from participants.models import Trial
 from participants.tables import XLSX, Column, Workbook, csv_lines
-from participants.user_input import asked
+from participants.user_input import query_params
 
 FORMS = ("csv", "xlsx")
 
@@ -31,7 +31,7 @@ class Table:
 
 def form(request: HttpRequest) -> str:
     """The form that a request wants to take away; empty where it wants the page."""
-    wanted = asked(request).get("format", "")
+    wanted = query_params(request).get("format", "")
     return wanted if wanted in FORMS else ""
 
 
@@ -48,7 +48,7 @@ def answer(request: HttpRequest, trial: Trial, table: Table, *, thing: str = "")
         lines = csv_lines(names, table.rows)
         return StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers)
     file = tempfile.TemporaryFile()  # noqa: SIM115  the answer closes it
-    address = request.build_absolute_uri(f"{request.path}?{urlencode({**asked(request), 'format': 'csv'})}")
+    address = request.build_absolute_uri(f"{request.path}?{urlencode({**query_params(request), 'format': 'csv'})}")
     book = Workbook(cast(BinaryIO, file), table.what.capitalize(), names, count=table.count, csv=address)
     for row in table.rows:
         book.add(row)

@@ -20,7 +20,7 @@ from ingestion.models.connections import TAKING_PART
 from participants.admin.base import ConfirmedAction
 from participants.models import Participant, User
 from participants.tables import csv_lines
-from participants.user_input import said
+from participants.user_input import form_data
 
 
 class HowForm(forms.Form):
@@ -50,7 +50,7 @@ class Invite(ConfirmedAction):
 
     def finish(self, request: HttpRequest, rows: list[Any]) -> HttpResponse:
         invitations = [(row, row.made, link_of(row.made)) for row in rows]
-        response = _csv(invitations) if said(request).get("how") == "csv" else _printable(request, invitations)
+        response = _csv(invitations) if form_data(request).get("how") == "csv" else _printable(request, invitations)
         response.headers["Cache-Control"] = "no-store"
         response.headers["Referrer-Policy"] = "same-origin"
         return response

@@ -173,7 +173,7 @@ class ConnectionSet(ResourceSet):
     @action(detail=True, methods=["post"])
     def backfill(self, request: Request, code: str, study_id: str, provider: str) -> Response:
         connection = self._connection(code, study_id, provider, managed=True)
-        first: dt.date = self.said(BackfillSerializer)["first"]
+        first: dt.date = self.validated_body(BackfillSerializer)["first"]
         return self._started(connection, lambda row, now: manual.backfill(row, first, now))
 
     @extend_schema(summary="Try again what has failed", request=None, responses={202: StartedSerializer})

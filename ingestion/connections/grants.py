@@ -19,7 +19,7 @@ from ingestion.providers.base.errors import AccessGone, ClientMisconfigured, Ven
 from ingestion.providers.base.live import LiveProvider
 from metrics.monitoring import evaluation
 from participants.audit import record
-from participants.locks import come_in, hold
+from participants.locks import lock_participant, lock_trial_shared
 from participants.models import Participant
 from participants.privacy import encryption
 
@@ -54,12 +54,12 @@ def in_use(provider: str, user_id: str, *, besides: int | None = None) -> bool:
 
 
 def asks_still(connection: Connection) -> bool:
-    """Hold participant, trial's door and connection for what is about to be written of them, and look again.
+    """Hold participant, trial's lock and connection for what is about to be written of them, and look again.
 
     False where the vendor may not be asked for them any more: what it has answered is not ours. In a transaction.
     """
-    hold(connection.participant)
-    come_in(connection.trial_id)
+    lock_participant(connection.participant)
+    lock_trial_shared(connection.trial_id)
     return Connection.asking().select_for_update(no_key=True, of=("self",)).filter(pk=connection.pk).exists()
 
 

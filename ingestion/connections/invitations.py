@@ -13,7 +13,7 @@ from ingestion import live_providers
 from ingestion.models import Invitation
 from ingestion.models.connections import TAKING_PART
 from participants.audit import record
-from participants.locks import hold
+from participants.locks import lock_participant
 from participants.models import Participant, Trial, User
 
 SALT = "ingestion.invitation"
@@ -35,7 +35,7 @@ def invitation_create(*, participant: Participant, by: User | None, now: dt.date
     if not participant.trial.is_demo and any(provider.synthetic for provider in live_providers.providers()):
         raise ValueError("A simulator plays the vendor on this site: only participants of demo trials can be invited.")
     with transaction.atomic():
-        hold(participant)
+        lock_participant(participant)
         if code := refusal(participant, now):
             raise ValueError(f"{participant.study_id} cannot be invited: {_WHY[code].format(participant)}")
         participant.invitations.filter(cancelled_at=None, used_at=None).update(cancelled_at=now)
@@ -52,7 +52,7 @@ def invitation_create(*, participant: Participant, by: User | None, now: dt.date
 @transaction.atomic
 def invitation_cancel(invitation: Invitation, *, now: dt.datetime) -> None:
     """Its link opens no more; one that is cancelled stays so. Raises ValueError where it was used."""
-    hold(invitation.participant)
+    lock_participant(invitation.participant)
     held = Invitation.objects.select_for_update().get(pk=invitation.pk)
     if held.used_at:
         raise ValueError("They have connected with it already: disconnect them instead.")

@@ -39,7 +39,7 @@ from ingestion.models.connections import TAKING_PART
 from ingestion.providers.base.errors import AccessGone, VendorError
 from ingestion.providers.base.live import DeviceState, Grant, LiveProvider
 from metrics.monitoring import evaluation
-from participants.locks import come_in, hold
+from participants.locks import lock_participant, lock_trial_shared
 from participants.models import Participant
 from participants.privacy import consent
 
@@ -145,8 +145,8 @@ def _let_in(
     """Store it, if nothing that forbids it has happened while the vendor was asked. Raises ConnectRefused."""
     try:
         with transaction.atomic():
-            hold(participant)
-            participant.trial = come_in(participant.trial_id)
+            lock_participant(participant)
+            participant.trial = lock_trial_shared(participant.trial_id)
             if code := refusal(participant, now) or _used_up(participant, invitation, now):
                 raise ConnectRefused(code)
             free_account(participant, provider.slug, user_id, now)

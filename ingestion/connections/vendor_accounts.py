@@ -16,7 +16,7 @@ from ingestion.connections import grants
 from ingestion.models import Connection, ConnectionEvent
 from ingestion.models.connections import TAKING_PART
 from participants.audit import record
-from participants.locks import hold
+from participants.locks import lock_participant
 from participants.models import Participant
 
 
@@ -30,7 +30,7 @@ def account_release(connection: Connection, *, reason: str, now: dt.datetime) ->
     Their data stay with them; they may connect with any account again, theirs too if it is still free.
     """
     with transaction.atomic():
-        hold(connection.participant)
+        lock_participant(connection.participant)
         row = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
         if row.status in (Connection.Status.ACTIVE, Connection.Status.RECONNECT):
             raise AccountFixed("The account is connected: disconnect it first.")
@@ -50,7 +50,7 @@ def account_change_allow(connection: Connection, *, reason: str, now: dt.datetim
     if connection.status in (Connection.Status.ACTIVE, Connection.Status.RECONNECT):
         grants.disconnect(connection, reason="account_change", now=now)
     with transaction.atomic():
-        hold(connection.participant)
+        lock_participant(connection.participant)
         row = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
         if row.status in (Connection.Status.ACTIVE, Connection.Status.RECONNECT):
             raise AccountFixed("They have connected again meanwhile.")

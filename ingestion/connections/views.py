@@ -37,7 +37,7 @@ from participants.forms import SeeOther
 from participants.models import Consent, ConsentDocument, Participant, Trial
 from participants.privacy import consent
 from participants.task_queue import hand_over
-from participants.user_input import asked, said
+from participants.user_input import form_data, query_params
 
 log = logging.getLogger(__name__)
 
@@ -151,7 +151,7 @@ def connect(request: HttpRequest, code: str) -> HttpResponse:
         "permissions": {p.words: p for provider in providers for p in labels.permissions(provider, ())}.values(),
         "before": next((c for c in connections if c.status == Connection.Status.RECONNECT), None),
         "document": consent_required(invitation.participant, now),
-        "reminded": "agree" in asked(request),
+        "reminded": "agree" in query_params(request),
     }
     return leading_to(render(request, "ingestion/consent.html", context), providers)
 
@@ -178,7 +178,7 @@ def start(request: HttpRequest, code: str, provider: str) -> HttpResponse:
     vendor = set_up(provider)
     invitation = invitations.invitation_open(code, now=now)
     if document := consent_required(invitation.participant, now):
-        if said(request).get("agreed") != document.version:
+        if form_data(request).get("agreed") != document.version:
             return SeeOther(f"{address(invitation)}?agree=1#agree")
         consent.consent_give(invitation.participant, document, how=Consent.How.ONLINE, given_at=now)
     state, challenge = oauth_state.begin(request.session, invitation.pk, provider, now)
@@ -194,14 +194,14 @@ def callback(request: HttpRequest, provider: str) -> HttpResponse:
     """Where the vendor's screen leads back to. Each outcome has a page of its own."""
     now = timezone.now()
     vendor = set_up(provider)
-    begun = oauth_state.take(request.session, asked(request).get("state", ""), provider, now)
+    begun = oauth_state.take(request.session, query_params(request).get("state", ""), provider, now)
     invitation = Invitation.objects.filter(pk=begun.invitation_id).first() if begun else None
     if begun is None or invitation is None:
         return message_page(request, "foreign", vendor=vendor.name)
     invitation = invitations.invitation_open(invitations.invitation_code(invitation), now=now)
-    if asked(request).get("error") == "access_denied":
+    if query_params(request).get("error") == "access_denied":
         return message_page(request, "denied", invitation=invitation, vendor=vendor.name)
-    if not asked(request).get("code"):
+    if not query_params(request).get("code"):
         log.warning("%s sent a participant back without a code", vendor.name)
         # What the browser brought is not right; that the vendor is at fault cannot be known.
         response = message_page(request, "broken", invitation=invitation, vendor=vendor.name)
@@ -217,7 +217,9 @@ def exchanged(
     """Make the connection and have it pulled; the page that says why not, if so."""
     case, retry_after = "", None
     try:
-        grant = vendor.exchange(asked(request).text("code", LONGEST_CODE), verifier, callback_address(vendor.slug))
+        grant = vendor.exchange(
+            query_params(request).text("code", LONGEST_CODE), verifier, callback_address(vendor.slug)
+        )
         made = services.connect(
             participant=invitation.participant, provider=vendor, grant=grant, now=now, invitation=invitation
         )

@@ -127,7 +127,7 @@ class RecomputeSet(ResourceSet):
     )
     def create(self, request: Request, code: str) -> Response:
         trial = self.trial(code, led=True)
-        asked = self.said(RecomputeAskSerializer)
+        asked = self.validated_body(RecomputeAskSerializer)
         run = recompute_start(trial, asked["since"], asked["why"], self.user)
         return created(self.shown(run), f"{request.path}/{run.pk}")
 

@@ -32,7 +32,7 @@ from metrics.writing.rollups import SeriesKey
 from metrics.writing.row_followers import followers
 from metrics.writing.sleep import choose_main_sleep
 from participants.audit import record
-from participants.locks import hold
+from participants.locks import lock_participant
 from participants.models import Participant, User
 
 SLICE = dt.timedelta(days=90)
@@ -118,7 +118,7 @@ def check(selection: Selection) -> None:
 @transaction.atomic
 def deletion_start(selection: Selection, *, by: User | None, reason: str) -> SourceDeletion:
     """Write down that it is to be deleted; deletion_run does it. Raises DeletionRefused, django's ValidationError."""
-    hold(selection.participant)
+    lock_participant(selection.participant)
     removals = going(selection)
     if not removals:
         raise DeletionRefused(f"Nothing is stored of {selection.participant.study_id} from this source.")
@@ -159,7 +159,7 @@ def deletion_step(pk: int) -> int | None:
     if row is None:
         return None
     hold_data(row.participant_id)
-    hold(row.participant)
+    lock_participant(row.participant)
     selection = Selection(row.participant, row.source, row.what, row.first, row.last)
     removed = _next_slice(selection)
     if removed is None:

@@ -42,7 +42,7 @@ from metrics.writing.rollups import SeriesKey
 from metrics.writing.row_followers import followers
 from participants.after_commit import after_commit
 from participants.audit import record
-from participants.locks import hold
+from participants.locks import lock_participant
 from participants.models import Participant, User
 from participants.task_queue import enqueue
 
@@ -97,7 +97,7 @@ def move_start(giver: Participant, receiver: Participant, *, by: User, reason: s
     Raises MoveRefused.
     """
     for person in sorted((giver, receiver), key=lambda participant: participant.pk):
-        hold(person)
+        lock_participant(person)
     check(giver, receiver)
     if DataMove.objects.filter(giver=giver, finished_at=None).exists():
         raise MoveRefused("Their data are being moved already.")
@@ -139,7 +139,7 @@ def move_step(pk: int) -> bool:
     if row is None:
         return False
     for person in sorted((row.giver, row.receiver), key=lambda participant: participant.pk):
-        hold(person)
+        lock_participant(person)
     if row.giver.status in LEFT or row.receiver.status in LEFT:
         row.finished_at, row.error = timezone.now(), "One of them left the trial meanwhile: what had not moved stayed."
         row.save(update_fields=["finished_at", "error"])

@@ -21,7 +21,7 @@ from metrics.writing import rollups, writer
 from metrics.writing.rollups import SeriesKey
 from metrics.writing.row_followers import followers
 from participants import audit
-from participants.locks import hold
+from participants.locks import lock_participant
 from participants.models import Participant
 
 DAILY = [metric.id for metric in METRICS if metric.kind is Kind.DAILY]
@@ -37,7 +37,7 @@ def time_zone_correct(participant: Participant, zone: str, *, reason: str, now: 
     where samples were deleted (their days cannot be made anew).
     """
     now = now or timezone.now()
-    hold(participant)
+    lock_participant(participant)
     if participant.status in (Participant.Status.WITHDRAWN, Participant.Status.ERASED):
         raise ValueError(f"{participant.study_id} is {participant.get_status_display()}: nothing changes any more.")
     if participant.trial.raw_removed_before and kept_days("date", participant_id=participant.pk):

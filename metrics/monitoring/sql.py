@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from metrics.selection.plausible_range import counted
 from metrics.storage.stored_days import KEPT_DAYS
-from participants.locks import PERSON
+from participants.locks import PARTICIPANT_LOCK
 
 # Ascending ids, so that two who lock several people never wait for each other.
-LOCK_ALL = f"SELECT pg_advisory_xact_lock({PERSON}, id) FROM unnest(%(people)s::int4[]) AS id"
+LOCK_ALL = f"SELECT pg_advisory_xact_lock({PARTICIPANT_LOCK}, id) FROM unnest(%(people)s::int4[]) AS id"
 
 # Who is judged, by what, and how all their days stand. Letters and numbers are one a day that has a row, by date.
 PEOPLE = """

@@ -8,7 +8,7 @@ with date_bin, which needs neither TimescaleDB nor the session's time zone.
 from __future__ import annotations
 
 from metrics.selection.plausible_range import counted
-from participants.locks import PERSON
+from participants.locks import PARTICIPANT_LOCK
 
 # --- writing -----------------------------------------------------------------------------------------------
 
@@ -16,7 +16,7 @@ from participants.locks import PERSON
 # A late payload unpacks what it touches of compressed chunks. TimescaleDB's limit on that is meant for queries that
 # forgot their WHERE; a writer here touches one participant, and must not fail with 53400 for having many samples.
 LOCK = f"""
-SELECT pg_advisory_xact_lock({PERSON}, %s),
+SELECT pg_advisory_xact_lock({PARTICIPANT_LOCK}, %s),
     set_config('timescaledb.max_tuples_decompressed_per_dml_transaction', '0', true)
 """
 

@@ -33,7 +33,7 @@ from metrics.writing.rollups import SeriesKey
 from metrics.writing.row_changes import OffsetTrace, Trace
 from metrics.writing.samples import remove_absent, store_batch
 from metrics.writing.sleep import choose_main_sleep, remove_absent_sleep, store_sleep
-from participants.locks import come_in
+from participants.locks import lock_trial_shared
 from participants.models import Participant, Trial
 
 __all__ = ["Counts", "Frozen", "SyntheticRefused", "recompute", "source_for", "store"]
@@ -66,7 +66,7 @@ def store(
         with connection.cursor() as cursor:
             cursor.execute(sql.LOCK, [participant.pk])
         participant.refresh_from_db(fields=["time_zone"])
-        trial = come_in(participant.trial_id)
+        trial = lock_trial_shared(participant.trial_id)
         calendar = calendar_of(participant)
         interval = collected_by(participant, calendar)
         if not interval.days.open:

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from participants.audit import record
 from participants.forms import DayField, LineField
-from participants.user_input import said
+from participants.user_input import form_data
 
 # A list longer than this is told by its number; so many rows are acted on at once at most.
 SHOWN, AT_ONCE = 200, 2_000
@@ -56,7 +56,7 @@ class ServiceAdminMixin:
         except (ValidationError, ValueError) as refused:
             if request.method != "POST":
                 raise
-            messages.error(request, told(refused))
+            messages.error(request, refusal_text(refused))
             return HttpResponseRedirect(request.get_full_path())
         return answer
 
@@ -102,7 +102,7 @@ def changed(form: Any, names: Iterable[str]) -> dict[str, Any]:
     return {name: form.cleaned_data[name] for name in names if name in form.changed_data and name in form.cleaned_data}
 
 
-def told(refused: Exception) -> str:
+def refusal_text(refused: Exception) -> str:
     """A refusal in words."""
     return " ".join(refused.messages) if isinstance(refused, ValidationError) else str(refused)
 
@@ -174,8 +174,8 @@ class ConfirmedAction:
             messages.error(request, f"Choose at most {AT_ONCE:,} at once.")
             return None
         touched = [row for row in rows if not self.fit(row)]
-        confirmed = "confirmed" in said(request)
-        form = self.form(said(request).form if confirmed else None)
+        confirmed = "confirmed" in form_data(request)
+        form = self.form(form_data(request).form if confirmed else None)
         if confirmed and form.is_valid() and touched:
             did = self._all(request, touched, form.cleaned_data)
             return self.finish(request, did) if did else None
@@ -203,7 +203,7 @@ class ConfirmedAction:
                 with transaction.atomic():
                     self.do(request, row, asked)
             except (ValidationError, ValueError) as fault:
-                refused.append(f"{row}: {told(fault)}")
+                refused.append(f"{row}: {refusal_text(fault)}")
             else:
                 did.append(row)
         if did:

@@ -22,7 +22,7 @@ from participants.enrolment import COLUMNS, CONTACT_COLUMNS, NotClean, RowCheck,
 from participants.models import Trial, User
 from participants.privacy import encryption
 from participants.services import EnrolmentError
-from participants.user_input import said
+from participants.user_input import form_data
 
 WAITING = "enrolment"  # in the session: the number of the file
 CONTACTS = ("participants.add_contact", "participants.change_contact")
@@ -58,12 +58,12 @@ class EnrolmentPages:
         """The upload, then the preview, then the result; `confirm` in the form enrols what waits."""
         if not self.has_add_permission(request):  # type: ignore[attr-defined]
             raise PermissionDenied
-        if request.method == "POST" and "confirm" in said(request):
+        if request.method == "POST" and "confirm" in form_data(request):
             return self._confirm(request)
-        if request.method == "POST" and "cancel" in said(request):
+        if request.method == "POST" and "cancel" in form_data(request):
             pending_upload.forget(_user(request))
             return HttpResponseRedirect(request.path)
-        form = UploadForm(said(request).form or None, request.FILES or None)
+        form = UploadForm(form_data(request).form or None, request.FILES or None)
         if request.method == "POST" and form.is_valid():
             try:
                 text = enrolment.decoded(form.cleaned_data["file"].read(enrolment.LIMIT_BYTES + 1))

@@ -18,7 +18,7 @@ from participants.api.base.viewsets import ResourceSet
 from participants.audit import record
 from participants.models import AuditDetail, AuditEntry, Participant
 from participants.models.audit import Via
-from participants.querysets import ParticipantQuerySet, reads_whole_trail
+from participants.querysets import ParticipantQuerySet, reads_whole_audit_trail
 
 
 class AuditEntrySerializer(serializers.ModelSerializer[AuditEntry]):
@@ -144,7 +144,7 @@ class AuditSet(AuditLogViewSet):
     )
     def list(self, request: Request) -> Response:
         params = AuditParameters.read(request)
-        if not reads_whole_trail(self.user):
+        if not reads_whole_audit_trail(self.user):
             raise PermissionDenied("Only staff with the permission to view audit entries may read the whole trail.")
         record("audit.list")
         participants = Participant.objects.all()

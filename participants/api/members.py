@@ -106,7 +106,7 @@ class MemberSet(ResourceSet):
     @extend_schema(summary="Make somebody a member", request=GrantSerializer, responses={201: MemberSerializer})
     def create(self, request: Request, code: str) -> Response:
         trial, _ = self._members(code)
-        asked = self.said(GrantSerializer)
+        asked = self.validated_body(GrantSerializer)
         user = User.objects.may_join(trial).filter(email=asked["email"]).first()
         if user is None:
             raise BadParameters({"email": ["Nobody has an account with this address."]})
@@ -128,7 +128,7 @@ class MemberSet(ResourceSet):
     def partial_update(self, request: Request, code: str, id: str) -> Response:
         trial, found = self._members(code)
         member = get_object_or_404(found, pk=id)
-        asked = self.said(MemberChangesSerializer, partial=True)
+        asked = self.validated_body(MemberChangesSerializer, partial=True)
         if "site" in asked:
             asked["site"] = site_of(trial, asked["site"])
         with conflicts():
@@ -140,4 +140,4 @@ class MemberSet(ResourceSet):
         _, found = self._members(code)
         member = get_object_or_404(found, pk=id)
         with conflicts():
-            return Response(self.shown(services.membership_end(member, **self.said(EndSerializer))))
+            return Response(self.shown(services.membership_end(member, **self.validated_body(EndSerializer))))

@@ -56,7 +56,7 @@ class SiteSet(ResourceSet):
     @extend_schema(summary="Add a site", responses={201: SiteSerializer})
     def create(self, request: Request, code: str) -> Response:
         trial = self.trial(code, led=True)
-        made = services.site_create(trial=trial, **self.said(SiteSerializer))
+        made = services.site_create(trial=trial, **self.validated_body(SiteSerializer))
         return created(self.shown(made), f"{request.path}/{made.code}")
 
     @extend_schema(
@@ -68,4 +68,6 @@ class SiteSet(ResourceSet):
     def partial_update(self, request: Request, code: str, site: str) -> Response:
         trial = self.trial(code, led=True)
         found = get_object_or_404(Site, trial=trial, code=site)
-        return Response(self.shown(services.site_update(found, **self.said(SiteChangesSerializer, partial=True))))
+        return Response(
+            self.shown(services.site_update(found, **self.validated_body(SiteChangesSerializer, partial=True)))
+        )

@@ -89,7 +89,7 @@ class TrialSet(ResourceSet):
     def partial_update(self, request: Request, code: str) -> Response:
         trial = locked(self.trial(code, led=True))
         self.unchanged(self.shown(trial))
-        asked = self.said(TrialChangesSerializer, partial=True)
+        asked = self.validated_body(TrialChangesSerializer, partial=True)
         dry_run = asked.pop("dry_run", False)
         closes = trial.status != Trial.Status.CLOSED == asked.get("status")
         told = {"ends": trial_closing.ends(trial) if closes else None}

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from participants.audit import record
-from participants.locks import hold
+from participants.locks import lock_participant
 from participants.models import Consent, ConsentDocument, Participant, Trial
 from participants.services import participant_withdraw
 from participants.services.people import left_already
@@ -42,7 +42,7 @@ def consent_give(
     """
     if document.trial_id != participant.trial_id:
         raise ValueError("This document belongs to another trial.")
-    hold(participant)
+    lock_participant(participant)
     if participant.status in (Participant.Status.WITHDRAWN, Participant.Status.ERASED):
         raise ValueError(f"{participant.study_id} has left the trial.")
     at = given_at or timezone.now()
@@ -75,7 +75,7 @@ def consent_withdraw(participant: Participant, *, on: dt.date, reason: str = "")
 
     Raises ValueError where they have left already and there is no consent left to be taken back.
     """
-    hold(participant)
+    lock_participant(participant)
     now = timezone.now()
     open_ones = list(participant.consents.select_for_update().filter(withdrawn_at=None).order_by("pk"))
     gone = participant.status in (Participant.Status.WITHDRAWN, Participant.Status.ERASED)

@@ -81,7 +81,7 @@ def contact_store(
 
     Raises django's ValidationError, also for somebody erased; ImproperlyConfigured where no key is set.
     """
-    if locks.held(participant).status == Participant.Status.ERASED:
+    if locks.locked_participant(participant).status == Participant.Status.ERASED:
         raise ValidationError("They were erased: nothing of them can be kept.")
     name, email, phone = " ".join(name.split()), email.strip(), phone.strip()
     for part, text in (("name", name), ("phone", phone)):

@@ -19,7 +19,7 @@ from django.utils import timezone
 from participants import hooks, write_rights
 from participants.after_commit import after_commit
 from participants.audit import record, record_view
-from participants.locks import hold
+from participants.locks import lock_participant
 from participants.models import AuditDetail, EnrolmentPreview, Erasure, IdempotencyKey, Participant, User
 from participants.privacy import erasure_journal
 from participants.privacy.data_map import data_inventory
@@ -36,9 +36,9 @@ class ErasureRefused(ValueError):
 
 
 @transaction.atomic
-def erasure_ask(participant: Participant, *, by: User, reason: str) -> Erasure:
+def erasure_request(participant: Participant, *, by: User, reason: str) -> Erasure:
     """Ask for an erasure; another person decides. Raises ErasureRefused, django's ValidationError."""
-    hold(participant)
+    lock_participant(participant)
     if participant.status == Participant.Status.ERASED:
         raise ErasureRefused("Their data were erased already.")
     if participant.erasures.filter(state__in=[Erasure.State.ASKED, Erasure.State.APPROVED]).exists():
@@ -57,7 +57,7 @@ def erasure_decide(erasure: Erasure, *, by: User, approve: bool) -> None:
     Raises ErasureRefused for the person who asked, and where it was decided already.
     """
     participant = erasure.participant
-    hold(participant)
+    lock_participant(participant)
     row = Erasure.objects.select_for_update().get(pk=erasure.pk)
     if row.state != Erasure.State.ASKED:
         raise ErasureRefused(f"It is {row.get_state_display()} already.")
@@ -96,7 +96,7 @@ def remove(participant: Participant, public_id: str) -> None:
     for erase_more in hooks.erasers:
         removed.update(erase_more(known))
     with transaction.atomic():
-        hold(known)  # who would add to their rows meanwhile waits, and finds them erased
+        lock_participant(known)  # who would add to their rows meanwhile waits, and finds them erased
         for erase_more in hooks.erasers:  # what came in between
             removed.update(erase_more(known))
         removed.update(_rows(known))

@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 
 from participants import hooks
 from participants.audit import record
-from participants.locks import come_in, hold
+from participants.locks import lock_participant, lock_trial_shared
 from participants.models import Participant, Pause, Site, Trial
 from participants.models.participants import STUDY_ID_TAKEN
 from participants.user_input import check_day
@@ -40,7 +40,7 @@ def participant_enrol(
     Raises EnrolmentError if the trial is closed, django's ValidationError for bad values and for a study id that is
     taken, also by somebody who is being enrolled at this moment.
     """
-    if come_in(trial).status == Trial.Status.CLOSED:
+    if lock_trial_shared(trial).status == Trial.Status.CLOSED:
         raise EnrolmentError(f"Trial {trial.code} is closed: nobody can be enrolled any more.")
     participant = Participant(
         trial=trial,
@@ -76,7 +76,7 @@ def participant_begin(participant: Participant, *, reason: str = "") -> None:
 
     Raises ValueError where they are not invited. Who connects becomes active by that.
     """
-    hold(participant)
+    lock_participant(participant)
     if participant.status != Participant.Status.INVITED:
         raise ValueError(f"{participant.study_id} is {participant.get_status_display()}, not invited.")
     participant.status = Participant.Status.ACTIVE
@@ -124,7 +124,7 @@ def pause_begin(participant: Participant, *, starts_on: dt.date, reason: str, en
     Raises ValueError where a pause covers some of the days already, and of somebody erased; django's ValidationError
     for bad values.
     """
-    hold(participant)
+    lock_participant(participant)
     if participant.status == Participant.Status.ERASED:
         raise ValueError(f"{participant.study_id} was erased.")
     later = participant.pauses.exclude(ends_on__lt=starts_on)
@@ -146,7 +146,7 @@ def pause_end(participant: Participant, *, ends_on: dt.date, reason: str = "") -
 
     Raises ValueError where none is open, django's ValidationError where it would end before it starts.
     """
-    hold(participant)
+    lock_participant(participant)
     pause: Pause | None = participant.pauses.filter(ends_on=None, withdrawn=False).order_by("-starts_on").first()
     if pause is None:
         raise ValueError(f"{participant.study_id} has no open pause.")
@@ -174,7 +174,7 @@ def participant_withdraw(participant: Participant, *, on: dt.date, reason: str =
 
     Raises ValueError where they have left it already, django's ValidationError for a day out of all bounds.
     """
-    hold(participant)
+    lock_participant(participant)
     if participant.status in (Participant.Status.WITHDRAWN, Participant.Status.ERASED):
         raise ValueError(f"{participant.study_id} is {left_already(participant)} already.")
     check_day(on)
@@ -193,7 +193,7 @@ def participant_complete(participant: Participant, *, on: dt.date, reason: str =
 
     Raises ValueError where they are done, or have left the trial.
     """
-    hold(participant)
+    lock_participant(participant)
     if participant.status in (Participant.Status.COMPLETED, Participant.Status.WITHDRAWN, Participant.Status.ERASED):
         raise ValueError(f"{participant.study_id} is {left_already(participant)} already.")
     before = {"status": participant.status, "monitoring_ends_on": participant.monitoring_ends_on}

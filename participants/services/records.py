@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from participants import audit
-from participants.locks import held, hold
+from participants.locks import lock_participant, locked_participant
 from participants.models import Participant, Pause, Site
 from participants.services.changes import change, fixed, locked
 from participants.services.people import participant_changed
@@ -50,7 +50,7 @@ def participant_update(
     Their study id is fixed once data have arrived, for it stands in exports; their zone once days of theirs are
     stored, for they were cut by it. Nothing of somebody erased is changed. Raises django's ValidationError.
     """
-    row = held(participant)
+    row = locked_participant(participant)
     if row.status == Participant.Status.ERASED:
         raise ValidationError("They were erased: nothing of them can be changed.")
     if has_data(row):
@@ -101,7 +101,7 @@ def pause_remove(pause: Pause, *, why: str) -> None:
 
 def _held(pause: Pause) -> Pause:
     """A pause as it is stored now, held with its participant. Raises ValueError where it is there no more."""
-    hold(pause.participant)
+    lock_participant(pause.participant)
     try:
         row = locked(pause)
     except Pause.DoesNotExist:

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from participants.audit import record
-from participants.locks import hold
+from participants.locks import lock_participant
 from participants.models import Consent, Participant, Pause, Reinstatement, Trial, User
 from participants.services import participant_changed
 
@@ -27,9 +27,9 @@ class ReinstatementRefused(ValueError):
 
 
 @transaction.atomic
-def reinstatement_ask(participant: Participant, *, by: User, reason: str) -> Reinstatement:
+def reinstatement_request(participant: Participant, *, by: User, reason: str) -> Reinstatement:
     """Ask that a withdrawal be undone; another person decides. Raises ReinstatementRefused, ValidationError."""
-    hold(participant)
+    lock_participant(participant)
     _check(participant)
     if participant.reinstatements.filter(state=Reinstatement.State.ASKED).exists():
         raise ReinstatementRefused("It was asked for already: another person decides.")
@@ -45,7 +45,7 @@ def reinstatement_decide(row: Reinstatement, *, by: User, approve: bool, now: dt
     """Undo the withdrawal, or refuse to. Raises ReinstatementRefused where it was decided, or by who asked."""
     now = now or timezone.now()
     participant = row.participant
-    hold(participant)
+    lock_participant(participant)
     row = Reinstatement.objects.select_for_update().get(pk=row.pk)
     if row.state != Reinstatement.State.ASKED:
         raise ReinstatementRefused(f"It is {row.get_state_display()} already.")

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from participants import audit, trial_closing
 from participants.accounts import published_password
-from participants.locks import shut
+from participants.locks import lock_trial_exclusive
 from participants.models import Membership, Protocol, Site, Trial
 from participants.services.changes import change, fixed, locked
 
@@ -114,7 +114,7 @@ def trial_update(trial: Trial, *, reason: str = "", **changes: Unpack[TrialChang
     published_password.settle(changes.get("is_demo", row.is_demo))
     old, new = change(row, changes, may=TrialChanges.__annotations__)
     if "status" in new:
-        shut(row)
+        lock_trial_exclusive(row)
         row.closed_at = timezone.now() if row.status == Trial.Status.CLOSED else None
         row.save(update_fields=["closed_at"])
     if new:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from participants.locks import come_in, held, hold, shut
+from participants.locks import lock_participant, lock_trial_exclusive, lock_trial_shared, locked_participant
 from participants.models import Participant, Pause, Trial
 from tests.actors import somebody_else
 from tests.factories import ParticipantFactory, TrialFactory
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 seen_by_others = pytest.mark.django_db(transaction=True)
 MAY_4 = dt.date(2026, 5, 4)
 # By these numbers processes of two versions wait for each other while a deployment is upgraded.
-PERSON, DOOR = 1463, 1464
+PARTICIPANT_LOCK, TRIAL_LOCK = 1463, 1464
 ALONE, SHARED = "ExclusiveLock", "ShareLock"
 
 
@@ -52,45 +52,45 @@ def lock_trial(pk: int) -> None:
     Trial.objects.select_for_update(nowait=True).get(pk=pk)
 
 
-@pytest.mark.parametrize("take", [held, hold])
+@pytest.mark.parametrize("take", [locked_participant, lock_participant])
 def test_who_holds_a_participant_holds_their_data_alone(take: Callable[[Participant], object]) -> None:
     person, _ = ParticipantFactory.create_batch(2)
     take(person)
-    assert advisory() == [(PERSON, person.pk, ALONE)]
+    assert advisory() == [(PARTICIPANT_LOCK, person.pk, ALONE)]
 
 
 @pytest.mark.parametrize("given", [lambda trial: trial, lambda trial: trial.pk], ids=["a trial", "its id"])
-def test_who_comes_in_shares_the_door_of_one_trial(given: Callable[[Trial], Trial | int]) -> None:
+def test_who_lets_something_in_shares_the_lock_of_one_trial(given: Callable[[Trial], Trial | int]) -> None:
     trial, _ = TrialFactory.create_batch(2)
-    assert come_in(given(trial)) == trial
-    assert advisory() == [(DOOR, trial.pk, SHARED)]
+    assert lock_trial_shared(given(trial)) == trial
+    assert advisory() == [(TRIAL_LOCK, trial.pk, SHARED)]
 
 
-def test_who_shuts_the_door_has_it_alone() -> None:
+def test_who_closes_a_trial_has_its_lock_alone() -> None:
     trial, _ = TrialFactory.create_batch(2)
-    shut(trial)
-    assert advisory() == [(DOOR, trial.pk, ALONE)]
+    lock_trial_exclusive(trial)
+    assert advisory() == [(TRIAL_LOCK, trial.pk, ALONE)]
 
 
 @seen_by_others
 def test_nobody_else_changes_who_is_held_or_writes_their_data() -> None:
     person, other = ParticipantFactory.create_batch(2)
     with transaction.atomic():
-        held(person)
+        locked_participant(person)
         with pytest.raises(OperationalError, match="could not obtain lock"):
             somebody_else(lambda: lock_person(person.pk))
-        assert not may_take(PERSON, person.pk)
+        assert not may_take(PARTICIPANT_LOCK, person.pk)
         somebody_else(lambda: lock_person(other.pk))
-        assert may_take(PERSON, other.pk)
+        assert may_take(PARTICIPANT_LOCK, other.pk)
     somebody_else(lambda: lock_person(person.pk))
-    assert may_take(PERSON, person.pk)
+    assert may_take(PARTICIPANT_LOCK, person.pk)
 
 
 @seen_by_others
 def test_rows_that_point_at_who_is_held_are_written_meanwhile_and_the_trial_is_free() -> None:
     person = ParticipantFactory.create()
     with transaction.atomic():
-        held(person)
+        locked_participant(person)
         somebody_else(lambda: Pause.objects.create(participant_id=person.pk, starts_on=MAY_4, reason="away"))
         somebody_else(lambda: lock_trial(person.trial_id))
     assert Pause.objects.count() == 1
@@ -100,13 +100,13 @@ def test_rows_that_point_at_who_is_held_are_written_meanwhile_and_the_trial_is_f
 def test_many_are_inside_at_once_and_who_shuts_keeps_all_out() -> None:
     trial = TrialFactory.create()
     with transaction.atomic():
-        come_in(trial)
-        assert may_take(DOOR, trial.pk, shared=True)
-        assert not may_take(DOOR, trial.pk)
+        lock_trial_shared(trial)
+        assert may_take(TRIAL_LOCK, trial.pk, shared=True)
+        assert not may_take(TRIAL_LOCK, trial.pk)
     with transaction.atomic():
-        shut(trial)
-        assert not may_take(DOOR, trial.pk, shared=True)
-    assert may_take(DOOR, trial.pk)
+        lock_trial_exclusive(trial)
+        assert not may_take(TRIAL_LOCK, trial.pk, shared=True)
+    assert may_take(TRIAL_LOCK, trial.pk)
 
 
 def test_who_is_held_is_as_they_are_stored_now() -> None:
@@ -115,15 +115,15 @@ def test_who_is_held_is_as_they_are_stored_now() -> None:
     Participant.objects.filter(pk=person.pk).update(arm="B", withdrawn_on=MAY_4, time_zone="Asia/Kolkata")
     Trial.objects.update(title="Another title")
     assert stale.trial.title != "Another title"
-    row = held(stale)
+    row = locked_participant(stale)
     assert (row.arm, stale.arm) == ("B", "A")
-    hold(stale)
+    lock_participant(stale)
     assert (stale.arm, stale.withdrawn_on, stale.time_zone) == ("B", MAY_4, "Asia/Kolkata")
     assert stale.trial.title == "Another title"
 
 
 def test_the_trial_comes_with_who_is_held(django_assert_num_queries: Callable[[int], object]) -> None:
-    row = held(ParticipantFactory.create())
+    row = locked_participant(ParticipantFactory.create())
     with django_assert_num_queries(0):  # type: ignore[attr-defined]
         assert row.trial.code
 
@@ -132,11 +132,11 @@ def test_who_is_gone_cannot_be_held() -> None:
     person = ParticipantFactory.create()
     Participant.objects.all().delete()
     with pytest.raises(Participant.DoesNotExist):
-        held(person)
+        locked_participant(person)
 
 
 def test_who_comes_in_sees_the_trial_as_it_is_stored_now() -> None:
     trial = TrialFactory.create()
     Trial.objects.update(status=Trial.Status.CLOSED)
-    assert come_in(trial).status == Trial.Status.CLOSED
+    assert lock_trial_shared(trial).status == Trial.Status.CLOSED
     assert trial.status == Trial.Status.RUNNING

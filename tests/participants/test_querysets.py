@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from participants.audit import record
 from participants.models import AuditEntry, Membership, Participant, Protocol, Site, Trial, User
-from participants.querysets import reads_whole_trail
+from participants.querysets import reads_whole_audit_trail
 from tests.factories import (
     MembershipFactory,
     ParticipantFactory,
@@ -272,7 +272,7 @@ def test_entries_are_read_by_who_leads_their_trial_and_by_staff_who_may(
     user = who(trial)
     found = AuditEntry.objects.filter(action="test.act").visible_to(user)
     assert set(found.values_list("thing", flat=True)) == expected
-    assert bool(reads_whole_trail(user)) == whole
+    assert bool(reads_whole_audit_trail(user)) == whole
 
 
 # --- Accounts ---

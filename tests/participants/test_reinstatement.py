@@ -13,7 +13,7 @@ from metrics.writing.writer import store
 from participants.models import Participant, Pause, Trial, User
 from participants.privacy import consent
 from participants.services import participant_withdraw, pause_remove
-from participants.services.reinstatement import ReinstatementRefused, reinstatement_ask, reinstatement_decide
+from participants.services.reinstatement import ReinstatementRefused, reinstatement_decide, reinstatement_request
 from tests.factories import ParticipantFactory, UserFactory
 from tests.metrics.samples import batch, deliver
 
@@ -39,7 +39,7 @@ def person(today: dt.date) -> Participant:
 
 
 def undo(person: Participant, *, by: User | None = None, other: User | None = None) -> None:
-    row = reinstatement_ask(person, by=by or UserFactory(), reason="the wrong study id")
+    row = reinstatement_request(person, by=by or UserFactory(), reason="the wrong study id")
     reinstatement_decide(row, by=other or UserFactory(), approve=True)
     person.refresh_from_db()
 
@@ -57,7 +57,7 @@ def test_they_take_part_again_and_the_days_between_stay_left_out(person: Partici
 
 def test_who_asked_cannot_approve(person: Participant) -> None:
     user = UserFactory()
-    row = reinstatement_ask(person, by=user, reason="a mistake")
+    row = reinstatement_request(person, by=user, reason="a mistake")
     with pytest.raises(ReinstatementRefused, match="Another person"):
         reinstatement_decide(row, by=user, approve=True)
     person.refresh_from_db()
@@ -65,9 +65,9 @@ def test_who_asked_cannot_approve(person: Participant) -> None:
 
 
 def test_it_is_decided_once(person: Participant) -> None:
-    row = reinstatement_ask(person, by=UserFactory(), reason="a mistake")
+    row = reinstatement_request(person, by=UserFactory(), reason="a mistake")
     with pytest.raises(ReinstatementRefused, match="asked for already"):
-        reinstatement_ask(person, by=UserFactory(), reason="again")
+        reinstatement_request(person, by=UserFactory(), reason="again")
     reinstatement_decide(row, by=UserFactory(), approve=False)
     with pytest.raises(ReinstatementRefused, match="already"):
         reinstatement_decide(row, by=UserFactory(), approve=True)
@@ -78,13 +78,13 @@ def test_it_is_decided_once(person: Participant) -> None:
 @pytest.mark.parametrize("status", ["active", "completed", "erased"])
 def test_only_a_withdrawal_can_be_undone(status: str) -> None:
     with pytest.raises(ReinstatementRefused, match="not withdrawn"):
-        reinstatement_ask(ParticipantFactory(status=status), by=UserFactory(), reason="x")
+        reinstatement_request(ParticipantFactory(status=status), by=UserFactory(), reason="x")
 
 
 def test_not_in_a_closed_trial(person: Participant) -> None:
     Trial.objects.filter(pk=person.trial_id).update(status="closed", closed_at=timezone.now())
     with pytest.raises(ReinstatementRefused, match="closed"):
-        reinstatement_ask(person, by=UserFactory(), reason="x")
+        reinstatement_request(person, by=UserFactory(), reason="x")
 
 
 def test_nothing_is_collected_until_consent_that_was_given_before_is_given_anew(

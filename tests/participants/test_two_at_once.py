@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from dashboards.messaging import services as messaging_services
 from dashboards.models import Outreach
-from participants.locks import come_in
+from participants.locks import lock_trial_shared
 from participants.models import AuditEntry, Consent, Erasure, Membership, Participant, Pause, Protocol, Trial
 from participants.privacy import consent, contacts
 from participants.privacy import erasure as privacy_erasure
@@ -83,7 +83,7 @@ def test_of_three_withdrawals_one_is_recorded() -> None:
 def test_of_two_requests_for_erasure_one_is_kept() -> None:
     person = ParticipantFactory()
     users = [UserFactory(), UserFactory()]
-    ask = [partial(privacy_erasure.erasure_ask, fresh(person), by=user, reason="letter") for user in users]
+    ask = [partial(privacy_erasure.erasure_request, fresh(person), by=user, reason="letter") for user in users]
     said = all_at_once(*map(refused(privacy_erasure.ErasureRefused), ask))
     assert sorted(said) == ["An erasure was asked for already.", "done"]
     assert Erasure.objects.count() == 1
@@ -147,7 +147,7 @@ AFTER_ERASURE: dict[str, Act] = {
     "paused": lambda person: pause_begin(person, starts_on=MAY_4, reason="holidays"),
     "changed": lambda person: participant_update(person, arm="control"),
     "contact kept": lambda person: contacts.contact_store(person, email="ada@example.org"),
-    "erasure asked": lambda person: privacy_erasure.erasure_ask(person, by=UserFactory(), reason="letter"),
+    "erasure asked": lambda person: privacy_erasure.erasure_request(person, by=UserFactory(), reason="letter"),
 }
 
 
@@ -213,7 +213,7 @@ def test_a_pause_that_was_taken_back_is_changed_no_more(act: Callable[[Pause], o
 
 def test_an_erasure_is_decided_once() -> None:
     person, asks, decides = ParticipantFactory(), UserFactory(), UserFactory()
-    asked = privacy_erasure.erasure_ask(person, by=asks, reason="letter")
+    asked = privacy_erasure.erasure_request(person, by=asks, reason="letter")
     stale = Erasure.objects.get(pk=asked.pk)
     privacy_erasure.erasure_decide(asked, by=decides, approve=False)
     with pytest.raises(privacy_erasure.ErasureRefused, match="already"):
@@ -232,7 +232,7 @@ def test_nobody_is_enrolled_into_a_trial_that_was_closed_meanwhile() -> None:
 def test_who_is_let_in_while_a_trial_is_closed_is_waited_for() -> None:
     trial = TrialFactory()
     with transaction.atomic():
-        assert come_in(trial).closed_at is None
+        assert lock_trial_shared(trial).closed_at is None
         with pytest.raises(Exception, match="lock timeout"):
             somebody_else(lambda: trial_update(trial, status=Trial.Status.CLOSED))
     before = timezone.now()

@@ -63,12 +63,12 @@ def trials_dates_ignored(patch: pytest.MonkeyPatch) -> None:
 
 def no_second_look_after_the_vendor(patch: pytest.MonkeyPatch) -> None:
     """What was read before the vendor was asked is written."""
-    patch.setattr(ingestion.connections.services, "hold", lambda participant: None)
+    patch.setattr(ingestion.connections.services, "lock_participant", lambda participant: None)
 
 
 def status_from_what_was_read_before(patch: pytest.MonkeyPatch) -> None:
     """Services go by the object that they are given."""
-    patch.setattr(participants.services.people, "hold", lambda participant: None)
+    patch.setattr(participants.services.people, "lock_participant", lambda participant: None)
 
 
 def exports_hold_everything(patch: pytest.MonkeyPatch) -> None:

@@ -283,7 +283,7 @@ class Lives(RuleBasedStateMachine):
     @rule()
     def erase(self) -> None:
         try:
-            asked = privacy_erasure.erasure_ask(self.stale, by=self.manager, reason="asked for")
+            asked = privacy_erasure.erasure_request(self.stale, by=self.manager, reason="asked for")
         except REFUSED:
             assert self.life.erased
             return

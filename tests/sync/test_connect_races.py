@@ -67,7 +67,7 @@ def withdraw(person: Participant) -> None:
 
 
 def erase(person: Participant) -> None:
-    asked = privacy_erasure.erasure_ask(Participant.objects.get(pk=person.pk), by=UserFactory(), reason="letter")
+    asked = privacy_erasure.erasure_request(Participant.objects.get(pk=person.pk), by=UserFactory(), reason="letter")
     Erasure.objects.filter(pk=asked.pk).update(state=Erasure.State.APPROVED, decided_by=UserFactory())
     privacy_erasure.erase(asked.pk)
 

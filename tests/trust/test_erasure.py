@@ -110,7 +110,7 @@ def traces(*needles: str) -> set[tuple[str, str]]:
 
 def erase(person: Participant) -> Erasure:
     first, second = UserFactory.create(), UserFactory.create()
-    asked = privacy_erasure.erasure_ask(person, by=first, reason="their letter")
+    asked = privacy_erasure.erasure_request(person, by=first, reason="their letter")
     privacy_erasure.erasure_decide(asked, by=second, approve=True)
     privacy_erasure.erase(asked.pk)
     asked.refresh_from_db()
@@ -158,7 +158,7 @@ def test_the_audit_trail_still_holds_and_says_that_it_happened(person: Participa
 
 def test_who_asked_cannot_approve(person: Participant) -> None:
     user = UserFactory.create()
-    asked = privacy_erasure.erasure_ask(person, by=user, reason="their letter")
+    asked = privacy_erasure.erasure_request(person, by=user, reason="their letter")
     with pytest.raises(privacy_erasure.ErasureRefused, match="Another person"):
         privacy_erasure.erasure_decide(asked, by=user, approve=True)
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -167,20 +167,20 @@ def test_who_asked_cannot_approve(person: Participant) -> None:
 
 def test_who_asked_may_take_it_back(person: Participant) -> None:
     user = UserFactory.create()
-    asked = privacy_erasure.erasure_ask(person, by=user, reason="their letter")
+    asked = privacy_erasure.erasure_request(person, by=user, reason="their letter")
     privacy_erasure.erasure_decide(asked, by=user, approve=False)
     privacy_erasure.erase(asked.pk)
     assert Measurement.objects.filter(participant=person).exists()
 
 
 def test_nothing_is_erased_before_it_is_approved(person: Participant) -> None:
-    asked = privacy_erasure.erasure_ask(person, by=UserFactory.create(), reason="their letter")
+    asked = privacy_erasure.erasure_request(person, by=UserFactory.create(), reason="their letter")
     privacy_erasure.erase(asked.pk)
     assert Measurement.objects.filter(participant=person).exists()
 
 
 def test_approval_stops_their_data_at_once(person: Participant) -> None:
-    asked = privacy_erasure.erasure_ask(person, by=UserFactory.create(), reason="their letter")
+    asked = privacy_erasure.erasure_request(person, by=UserFactory.create(), reason="their letter")
     privacy_erasure.erasure_decide(asked, by=UserFactory.create(), approve=True)
     person.refresh_from_db()
     assert person.status == "withdrawn"
@@ -209,7 +209,7 @@ def test_carrying_it_out_again_changes_nothing(person: Participant) -> None:
 
 
 def test_a_worker_killed_after_the_deletion_leaves_it_done_with_its_counts(person: Participant, journal: Path) -> None:
-    asked = privacy_erasure.erasure_ask(person, by=UserFactory.create(), reason="their letter")
+    asked = privacy_erasure.erasure_request(person, by=UserFactory.create(), reason="their letter")
     privacy_erasure.erasure_decide(asked, by=UserFactory.create(), approve=True)
     privacy_erasure.remove(person, str(asked.public_id))
     privacy_erasure.erase(asked.pk)  # the next worker

@@ -15,7 +15,7 @@ from participants.user_input import canonical_address, check_day, check_line
 CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"
 
 
-class WordOrNull(serializers.ChoiceField):
+class ChoiceOrNull(serializers.ChoiceField):
     """A word that is read; null where there is none, which the database keeps as an empty text."""
 
     def __init__(self, choices: Any, **kwargs: Any) -> None:

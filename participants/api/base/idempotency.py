@@ -63,7 +63,7 @@ def claim(request: Request, user: User) -> IdempotencyKey | None:
         known = mine.get(token=token)
     if any(getattr(known, name) != value for name, value in said.items()):
         raise Problem(422, "This idempotency key was used for another request.", "Send this one with a key of its own.")
-    write_rights.asked_again(user, known.rights)
+    write_rights.recheck(user, known.rights)
     trial, participant = write_rights.about(known.rights)
     told = {"method": known.method, "path": known.path}
     record("answer.replay", trial=trial, participant=participant, thing=f"idempotency_key:{known.pk}", new=told)

@@ -132,7 +132,7 @@ class ResourceSet(Answering, viewsets.GenericViewSet[Any]):
         """One of them, as it is answered."""
         return self.get_serializer_class()(thing, context=self.get_serializer_context()).data
 
-    def said(self, serializer: type[BaseSerializer[Any]], *, partial: bool = False) -> dict[str, Any]:
+    def validated_body(self, serializer: type[BaseSerializer[Any]], *, partial: bool = False) -> dict[str, Any]:
         """The body of a write, checked. Raises ValidationError, which names each field that is wrong."""
         asked = serializer(data=self.request.data, partial=partial, context=self.get_serializer_context())
         fields.of_their_kind(asked, self.request.data)
