@@ -2,10 +2,11 @@
 
 Whoever takes more than one takes them in this order, so that nobody waits in a circle:
 
-1. the participant's data (`PARTICIPANT_LOCK`, an advisory lock; the writer of measurements holds it. Of several
+1. the participant's data (`LOCK_PARTICIPANT`, an advisory lock; the writer of measurements holds it. Of several
    participants in the order of their ids);
 2. the participant's row;
-3. the trial's lock (`TRIAL_LOCK`, an advisory lock: shared by who lets something in, exclusive for who closes it);
+3. the trial's lock (`LOCK_TRIAL_SHARED`, `LOCK_TRIAL_EXCLUSIVE`, an advisory lock: shared by who lets something in,
+   exclusive for who closes it);
 4. the connection's row;
 5. its windows, in the order of their ids;
 6. the row of a file that is imported or undone.
@@ -21,10 +22,8 @@ from __future__ import annotations
 
 from django.db import connection
 
+from participants import sql
 from participants.models import Participant, Trial
-
-# The first of two numbers tells our advisory locks apart; the second is the row's id.
-PARTICIPANT_LOCK, TRIAL_LOCK = 1463, 1464
 
 
 def locked_participant(participant: Participant) -> Participant:
@@ -33,7 +32,7 @@ def locked_participant(participant: Participant) -> Participant:
     Rows that point at theirs may be written meanwhile. Raises Participant.DoesNotExist.
     """
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT pg_advisory_xact_lock({PARTICIPANT_LOCK}, %s)", [participant.pk])
+        cursor.execute(sql.LOCK_PARTICIPANT, [participant.pk])
     rows = Participant.objects.select_for_update(no_key=True, of=("self",)).select_related("trial")
     row: Participant = rows.get(pk=participant.pk)
     return row
@@ -51,11 +50,11 @@ def lock_trial_shared(trial: Trial | int) -> Trial:
     """A trial as it is stored now, under its shared lock: nobody closes it before the transaction ends."""
     pk = trial if isinstance(trial, int) else trial.pk
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT pg_advisory_xact_lock_shared({TRIAL_LOCK}, %s)", [pk])
+        cursor.execute(sql.LOCK_TRIAL_SHARED, [pk])
     return Trial.objects.get(pk=pk)
 
 
 def lock_trial_exclusive(trial: Trial) -> None:
     """Hold the trial's exclusive lock to the transaction's end. Waits for those who share it, keeps others waiting."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT pg_advisory_xact_lock({TRIAL_LOCK}, %s)", [trial.pk])
+        cursor.execute(sql.LOCK_TRIAL_EXCLUSIVE, [trial.pk])

@@ -12,6 +12,7 @@ import pytest
 from celery import current_app
 
 from deploy.structure import MOST_MODULES
+from tests.sql_text import statements
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = {"participants", "metrics", "ingestion", "dashboards", "config"}
@@ -86,7 +87,7 @@ def test_the_wiring_imports_nothing_of_the_set_up() -> None:
 # Packages of each app from the bottom up: a module imports packages of lower layers and its own, no others.
 LAYERS: dict[str, list[set[str]]] = {
     "participants": [
-        {"after_commit", "registration", "s3", "study_ids", "tables", "task_queue", "user_input"},
+        {"after_commit", "registration", "s3", "sql", "study_ids", "tables", "task_queue", "user_input"},
         {"forms", "querysets"},
         {"models"},
         {"hooks"},
@@ -316,6 +317,23 @@ def test_text_that_a_spreadsheet_would_run_is_known_in_one_place() -> None:
         if '"=", "+", "-", "@"' in path.read_text()
     }
     assert found == {"participants/tables.py"}
+
+
+# What makes tables holds the statements that do.
+DEFINITIONS = ("config/db/", "metrics/storage/timescale.py")
+
+
+def test_sql_stands_in_sql_modules() -> None:
+    """In sql.py and *_sql.py, where who reviews a statement finds all of them; `modules` leaves migrations out."""
+    wrong = {
+        f"{path.relative_to(ROOT)}:{line}: {text.strip()[:60]}"
+        for room in ROOMS
+        for path in modules(room)
+        if path.name != "sql.py" and not path.name.endswith("_sql.py")
+        if not str(path.relative_to(ROOT)).startswith(DEFINITIONS)
+        for line, text in statements(path.read_text())
+    }
+    assert not wrong
 
 
 def test_every_module_says_what_it_is_for() -> None:

@@ -19,6 +19,8 @@ from django.conf import settings
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
+from config.health import sql
+
 Cursor = psycopg.Cursor[Any]
 PATIENCE = 2.0  # seconds for a server's answer
 # A connection of its own: none of a pool that hangs, and a server that takes no more connections is noticed.
@@ -47,7 +49,7 @@ def connect() -> psycopg.Connection[Any]:
 
 
 def database(cursor: Cursor) -> str:
-    cursor.execute("SELECT 1")
+    cursor.execute(sql.ALIVE)
     return ""
 
 
@@ -58,7 +60,7 @@ def newest_migrations() -> frozenset[tuple[str, str]]:
 
 
 def migrations(cursor: Cursor) -> str:
-    cursor.execute("SELECT app, name FROM django_migrations")
+    cursor.execute(sql.MIGRATIONS)
     if newest_migrations() <= {(app, name) for app, name in cursor}:
         return ""
     return "The database's tables are older than the program: run `manage.py migrate`."
@@ -66,16 +68,12 @@ def migrations(cursor: Cursor) -> str:
 
 def storage(cursor: Cursor) -> str:
     """Writes a row, and a megabyte that a full disk would not take: the row may fit where no table can grow."""
-    cursor.execute("SELECT pg_is_in_recovery()")
+    cursor.execute(sql.STANDBY)
     if (cursor.fetchone() or [True])[0]:
         return "The database takes no writes: it is a standby."
-    cursor.execute(
-        "INSERT INTO ingestion_heartbeat (name, kind, holder, beaten_at) VALUES ('health', 'probe', '', now()) "
-        "ON CONFLICT (name) DO UPDATE SET beaten_at = excluded.beaten_at"
-    )
-    # A function's rows, which are kept until all are there; unlike a temporary table they leave nothing behind.
-    cursor.execute("SET LOCAL work_mem = '64kB'")
-    cursor.execute("SELECT count(*) FROM generate_series(1, 75000)")
+    cursor.execute(sql.BEAT)
+    cursor.execute(sql.LITTLE_MEMORY)
+    cursor.execute(sql.FILL)
     return ""
 
 
@@ -83,9 +81,7 @@ def beats(kind: str, who: str) -> Callable[[Cursor], str]:
     """Whether somebody of that kind was heard of lately."""
 
     def check(cursor: Cursor) -> str:
-        cursor.execute(
-            "SELECT extract(epoch FROM now() - max(beaten_at))::float FROM ingestion_heartbeat WHERE kind = %s", [kind]
-        )
+        cursor.execute(sql.SINCE_BEAT, [kind])
         seconds = (cursor.fetchone() or [None])[0]
         if seconds is None:
             return f"No {who} has been heard of."
@@ -102,22 +98,7 @@ def _span(seconds: float) -> str:
 
 def vendor(cursor: Cursor) -> str:
     """Of the connections that were served lately, the share that the vendor put off or did not answer."""
-    cursor.execute(
-        """
-        SELECT count(*) FILTER (WHERE troubled), count(*) FILTER (WHERE troubled OR served)
-        FROM (
-            SELECT busy_until > now() OR EXISTS (
-                       SELECT FROM ingestion_syncwindow w
-                       WHERE w.connection_id = c.id AND w.state = 'due' AND w.error_code <> ''
-                         AND w.due_at > now() - interval '2 minutes'
-                   ) IS TRUE AS troubled,
-                   last_pull_at > now() - make_interval(secs => %s) AS served
-            FROM ingestion_connection c
-            WHERE status = 'active'
-        ) asked
-        """,
-        [VENDOR_BEATS * settings.HEARTBEAT_SECONDS],
-    )
+    cursor.execute(sql.VENDOR, [VENDOR_BEATS * settings.HEARTBEAT_SECONDS])
     troubled, asked = cursor.fetchone() or (0, 0)
     if asked and troubled / asked >= VENDOR_SHARE:
         return f"{troubled} of {asked} connections get no answer of their vendor; they are asked again by themselves."
@@ -125,11 +106,7 @@ def vendor(cursor: Cursor) -> str:
 
 
 def mail(cursor: Cursor) -> str:
-    cursor.execute(
-        "SELECT count(*) FROM dashboards_outreach WHERE state IN ('held', 'sending') AND kind = 'email' "
-        "AND send_after < now() - make_interval(mins => %s)",
-        [MAIL_MINUTES],
-    )
+    cursor.execute(sql.STUCK_EMAILS, [MAIL_MINUTES])
     stuck = (cursor.fetchone() or [0])[0]
     return f"{stuck} e-mails should have left more than {MAIL_MINUTES} minutes ago." if stuck else ""
 

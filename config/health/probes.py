@@ -18,7 +18,7 @@ import psycopg
 from django.conf import settings
 from redis import RedisError
 
-from config.health import checks
+from config.health import checks, sql
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ def asked_of(connection: psycopg.Connection[Any], asked: Mapping[str, Callable[[
         began = time.perf_counter()
         try:
             with connection.transaction(), connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL statement_timeout = {1000 * checks.PATIENCE:.0f}")
+                cursor.execute(sql.STATEMENT_TIMEOUT, [f"{1000 * checks.PATIENCE:.0f}ms"])
                 says = check(cursor)
         except psycopg.Error as error:
             says = _database_fault(error)

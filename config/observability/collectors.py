@@ -21,7 +21,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from config.health import checks, probes
-from config.observability import collector_queries as queries
+from config.observability import sql
 from ingestion.models import Connection, Heartbeat, SyncWindow
 from ingestion.models.connections import TAKING_PART
 
@@ -129,33 +129,31 @@ class StateQuery:
 def state_queries() -> list[StateQuery]:
     scheduler = "When a scheduler last said that it lives, in Unix time."
     return [
-        StateQuery("connections", queries.CONNECTIONS, _connections),
-        StateQuery("lag", queries.LAG, _lag),
-        StateQuery("windows", queries.WINDOWS, _windows),
-        StateQuery("emails", queries.EMAILS, _emails),
+        StateQuery("connections", sql.CONNECTIONS, _connections),
+        StateQuery("lag", sql.LAG, _lag),
+        StateQuery("windows", sql.WINDOWS, _windows),
+        StateQuery("emails", sql.EMAILS, _emails),
         StateQuery(
-            "email_due", queries.EMAIL_DUE, _single("email_oldest_due_seconds", "Age of the oldest e-mail that is due.")
+            "email_due", sql.EMAIL_DUE, _single("email_oldest_due_seconds", "Age of the oldest e-mail that is due.")
         ),
-        StateQuery("alerts", queries.ALERTS, _alerts),
-        StateQuery("exports", queries.EXPORTS, _exports),
-        StateQuery("webhooks", queries.WEBHOOKS, _single("webhooks_unhandled", "Vendors' notices not handled yet.")),
-        StateQuery("scheduler", queries.SCHEDULER, _single("scheduler_heartbeat_timestamp_seconds", scheduler)),
-        StateQuery("workers", queries.WORKERS, _workers),
+        StateQuery("alerts", sql.ALERTS, _alerts),
+        StateQuery("exports", sql.EXPORTS, _exports),
+        StateQuery("webhooks", sql.WEBHOOKS, _single("webhooks_unhandled", "Vendors' notices not handled yet.")),
+        StateQuery("scheduler", sql.SCHEDULER, _single("scheduler_heartbeat_timestamp_seconds", scheduler)),
+        StateQuery("workers", sql.WORKERS, _workers),
         StateQuery(
             "audit",
-            queries.WITHOUT_CHECKPOINT,
+            sql.WITHOUT_CHECKPOINT,
             _single("audit_unsealed_seconds", "Age of the oldest entry without a checkpoint."),
         ),
-        StateQuery("data", queries.DATA_CHECK, _data_check),
+        StateQuery("data", sql.DATA_CHECK, _data_check),
         StateQuery(
             "size",
-            queries.DATABASE_BYTES,
+            sql.DATABASE_BYTES,
             _single("database_bytes", "Size of the database."),
             fresh=BYTES_FRESH_SECONDS,
         ),
-        StateQuery(
-            "sessions", queries.DATABASE_CONNECTIONS, _single("database_connections", "Sessions at the database.")
-        ),
+        StateQuery("sessions", sql.DATABASE_CONNECTIONS, _single("database_connections", "Sessions at the database.")),
     ]
 
 
@@ -244,7 +242,7 @@ def _rows(connection: psycopg.Connection[Any], query: StateQuery, given: dict[st
     """The rows of a query; None where this one is refused or takes too long, and the others may go on."""
     try:
         with connection.transaction(), connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL statement_timeout = {PATIENCE_MS}")
+            cursor.execute(sql.STATEMENT_TIMEOUT, [f"{PATIENCE_MS}ms"])
             cursor.execute(query.sql, given)
             return cursor.fetchall()
     except (psycopg.errors.QueryCanceled, psycopg.ProgrammingError) as fault:

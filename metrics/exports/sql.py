@@ -6,7 +6,7 @@ is searched for that is not there.
 
 from __future__ import annotations
 
-from metrics.storage.stored_days import KEPT_DAYS
+from metrics.storage.sql import KEPT_DAYS
 
 # Of each participant the local dates that are asked for and collected, as intervals that do not overlap.
 _CHOSEN = f"""

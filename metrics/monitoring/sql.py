@@ -8,8 +8,8 @@ of a day or interval in them.
 from __future__ import annotations
 
 from metrics.selection.plausible_range import counted
-from metrics.storage.stored_days import KEPT_DAYS
-from participants.locks import PARTICIPANT_LOCK
+from metrics.storage.sql import KEPT_DAYS
+from participants.sql import PARTICIPANT_LOCK
 
 # Ascending ids, so that two who lock several people never wait for each other.
 LOCK_ALL = f"SELECT pg_advisory_xact_lock({PARTICIPANT_LOCK}, id) FROM unnest(%(people)s::int4[]) AS id"

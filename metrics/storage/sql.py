@@ -1,4 +1,4 @@
-"""The SQL about the server and about chunks: how they are laid out, how they stand, what they weigh.
+"""SQL about the server, about days with stored values and about chunks: their layout, their state, their size.
 
 What is about chunks is TimescaleDB's alone. Its catalogue is asked for the one thing that its views do not tell:
 whether rows came into a compressed chunk.
@@ -58,3 +58,11 @@ SELECT create_hypertable(%s::regclass, %s::name, chunk_time_interval => %s::inte
     create_default_indexes => false)
 """
 ANALYZE = "ANALYZE {table}"
+
+# Local days with stored values, whether they count or not (stored_days.py), as a relation for FROM, in parentheses:
+# participant_id, metric_id, source_id, date, n, newest; up to two rows a day of a series. `newest`: the newest of values
+# that do not count, null of those that do.
+KEPT_DAYS = """(
+    SELECT participant_id, metric_id, source_id, date, n, NULL::timestamptz AS newest FROM metrics_dayrollup
+    UNION ALL SELECT participant_id, metric_id, source_id, date, n, newest FROM metrics_implausiblecount
+)"""

@@ -11,13 +11,6 @@ from typing import Any
 
 from metrics.models import DayRollup, ImplausibleCount
 
-# A relation for FROM, in parentheses: participant_id, metric_id, source_id, date, n, newest; up to two rows a day of a
-# series. `newest`: the newest of values that do not count, null of those that do.
-KEPT_DAYS = """(
-    SELECT participant_id, metric_id, source_id, date, n, NULL::timestamptz AS newest FROM metrics_dayrollup
-    UNION ALL SELECT participant_id, metric_id, source_id, date, n, newest FROM metrics_implausiblecount
-)"""
-
 
 def kept_days(*fields: str, **filters: Any) -> set[Any]:
     """Distinct values of these fields over the days with stored values: tuples, or values where there is one field."""

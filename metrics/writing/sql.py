@@ -8,7 +8,7 @@ with date_bin, which needs neither TimescaleDB nor the session's time zone.
 from __future__ import annotations
 
 from metrics.selection.plausible_range import counted
-from participants.locks import PARTICIPANT_LOCK
+from participants.sql import PARTICIPANT_LOCK
 
 # --- writing -----------------------------------------------------------------------------------------------
 

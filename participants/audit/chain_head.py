@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from participants.audit import sql
 from participants.s3 import SCHEME, Bucket, Missing, StoreFault
 
 NAME = "audit_head.json"  # in a bucket
@@ -91,11 +92,11 @@ def _all() -> dict[str, Any]:
 def _database() -> str:
     """Which database this is: not by its name, which can be given to another."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT oid FROM pg_database WHERE datname = current_database()")
+        cursor.execute(sql.DATABASE)
         number = cursor.fetchone()[0]
-        cursor.execute("SELECT has_function_privilege('pg_control_system()', 'execute')")
+        cursor.execute(sql.MAY_KNOW_CLUSTER)
         cluster = "unknown"
         if cursor.fetchone()[0]:
-            cursor.execute("SELECT system_identifier FROM pg_control_system()")
+            cursor.execute(sql.CLUSTER)
             cluster = cursor.fetchone()[0]
     return f"{cluster}/{number}"

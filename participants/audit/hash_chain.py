@@ -25,7 +25,7 @@ from django.db.models import Count, Exists, Min, OuterRef
 from django.utils import timezone
 
 from participants.after_commit import after_commit
-from participants.audit import chain_head
+from participants.audit import chain_head, sql
 from participants.models import AuditCheckpoint, AuditDetail, AuditEntry, AuditHead
 from participants.s3 import StoreFault
 
@@ -98,7 +98,7 @@ def checkpoint() -> int:
     kept outside is not in it: what was cut off must stay visible (`faults`) and not be covered by new links.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+        cursor.execute(sql.TRY_LOCK, [LOCK])
         if not cursor.fetchone()[0]:
             return 0
     checkpoints = AuditCheckpoint.objects.filter(

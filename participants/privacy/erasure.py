@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from participants import hooks, write_rights
+from participants import hooks, sql, write_rights
 from participants.after_commit import after_commit
 from participants.audit import record, record_view
 from participants.locks import lock_participant
@@ -126,7 +126,7 @@ def _mentions(participant: Participant) -> Counter[str]:
     """What names a participant without a foreign key: the trail's details, the admin's own log, repeated writes."""
     removed: Counter[str] = Counter()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('wearable_trials.erasing', %s, true)", [str(participant.pk)])
+        cursor.execute(sql.ERASING, [str(participant.pk)])
     details = AuditDetail.objects.filter(entry__participant=participant.pk)
     removed["participants.AuditDetail"], _ = details.delete()
     whole = rf"(^|[^A-Za-z0-9._-]){_escaped(participant.study_id)}([^A-Za-z0-9._-]|$)"

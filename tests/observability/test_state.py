@@ -15,7 +15,7 @@ from pytest_django import Settings
 
 from config.health import checks, probes
 from config.health.probes import Part
-from config.observability import collector_queries, collectors
+from config.observability import collectors, sql
 from dashboards.models import Alert, Outreach
 from ingestion.models import Connection, Heartbeat, SyncWindow, WebhookDelivery
 from participants.models import Participant, Trial
@@ -191,9 +191,7 @@ def test_what_is_done_is_never_read(name: str, settings: Settings) -> None:
     given: dict[str, Any] = {"taking_part": ["active"], "quantiles": [0.5], "stale": 180}
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute(
-            f"EXPLAIN {getattr(collector_queries, name)}", given if "%(" in getattr(collector_queries, name) else {}
-        )
+        cursor.execute(f"EXPLAIN {getattr(sql, name)}", given if "%(" in getattr(sql, name) else {})
         plan = "\n".join(row[0] for row in cursor.fetchall())
     for table in ("ingestion_syncwindow", "ingestion_webhookdelivery", "dashboards_outreach"):
         assert f"Seq Scan on {table}" not in plan

@@ -10,6 +10,8 @@ from django.core.management.base import OutputWrapper
 from django.core.management.commands.migrate import Command as Migrate
 from django.db import connections, transaction
 
+from config.db import sql
+
 # Ours among advisory locks of one number.
 LOCK = 1463_0007
 KEEPER = "migration_lock"
@@ -33,10 +35,10 @@ def alone(alias: str, out: OutputWrapper) -> Iterator[None]:
     connections[KEEPER] = keeper
     try:
         with transaction.atomic(using=KEEPER), keeper.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+            cursor.execute(sql.TRY_LOCK, [LOCK])
             if not cursor.fetchone()[0]:
                 out.write("Another host migrates this database: waiting for it.")
-                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+                cursor.execute(sql.LOCK, [LOCK])
             yield
     finally:
         keeper.close()

@@ -83,3 +83,6 @@ CROSS JOIN LATERAL jsonb_each_text(last.found) AS found
 
 DATABASE_BYTES = "SELECT pg_database_size(current_database())"
 DATABASE_CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+
+# For this transaction; longer than that a query is not waited for.
+STATEMENT_TIMEOUT = "SELECT set_config('statement_timeout', %s, true)"
