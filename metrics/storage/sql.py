@@ -60,8 +60,8 @@ SELECT create_hypertable(%s::regclass, %s::name, chunk_time_interval => %s::inte
 ANALYZE = "ANALYZE {table}"
 
 # Local days with stored values, whether they count or not (stored_days.py), as a relation for FROM, in parentheses:
-# participant_id, metric_id, source_id, date, n, newest; up to two rows a day of a series. `newest`: the newest of values
-# that do not count, null of those that do.
+# participant_id, metric_id, source_id, date, n, newest; up to two rows a day of a series. `newest`: the newest of
+# values that do not count, null of those that do.
 KEPT_DAYS = """(
     SELECT participant_id, metric_id, source_id, date, n, NULL::timestamptz AS newest FROM metrics_dayrollup
     UNION ALL SELECT participant_id, metric_id, source_id, date, n, newest FROM metrics_implausiblecount
