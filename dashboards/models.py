@@ -1,4 +1,4 @@
-"""What the trial's team does: alerts that need somebody, what was written to participants, notes, digests."""
+"""Models of the team's work: alerts, e-mails and calls to participants, notes, digests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from participants.models.fields import LineField
 
 
 class Alert(models.Model):
-    """Something that a protocol's rule found and somebody should look at. One is open for each rule and participant.
+    """Alert that a protocol's rule raised. One is open for each rule and participant.
 
     The rules raise, update and resolve it by themselves (dashboards.alerts.engine); people acknowledge, snooze and
     assign.
@@ -65,7 +65,7 @@ class Alert(models.Model):
 
 
 class AlertEvent(models.Model):
-    """What became of an alert, by whom; `by` is null for what the rules did."""
+    """Event of an alert, and by whom; `by` is null for what the rules did."""
 
     class What(models.TextChoices):
         RAISED = "raised", "raised"
@@ -90,8 +90,9 @@ class AlertEvent(models.Model):
 
 
 class MessageTemplate(models.Model):
-    """A letter of a trial in one language. `{{ variables }}` are listed in dashboards.messaging.template_engine; all
-    else is text.
+    """Message template of a trial in one language: text with `{{ variables }}`.
+
+    dashboards.messaging.template_engine lists the variables.
     """
 
     trial = models.ForeignKey(Trial, models.CASCADE, related_name="message_templates")

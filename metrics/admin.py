@@ -73,7 +73,7 @@ class Approve(Decide):
 
 class Refuse(Decide):
     title, button, done = "Refuse", "Refuse", "refused"
-    says = "Nothing is deleted. It can be asked for again."
+    says = "Nothing is deleted. It can be requested again."
 
 
 @admin.register(Removal)
@@ -106,7 +106,7 @@ class RemovalAdmin(NoDeleteAdminMixin, ServiceAdminMixin, Base):
     def how_far(self, row: Removal) -> str:
         if row.state not in (Removal.State.APPROVED, Removal.State.DONE):
             return "–"
-        return f"{in_words(row.report)} ({row.done:,} of {row.total:,} participants looked at)"
+        return f"{in_words(row.report)} ({row.done:,} of {row.total:,} participants checked)"
 
     def save_model(self, request: HttpRequest, obj: Removal, form: Any, change: bool) -> None:
         given = form.cleaned_data

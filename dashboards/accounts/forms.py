@@ -36,7 +36,7 @@ class PasskeyAgainForm(ReauthenticateWebAuthnForm):  # type: ignore[misc]
 
 
 class ResetForm(forms.Form):
-    """Whose password is to be set anew. Nothing is looked up here: the worker does, so every answer takes as long."""
+    """Form that asks for a new password. Nothing is looked up here: the worker does, so every answer takes as long."""
 
     email = forms.EmailField(label="E-mail", widget=forms.EmailInput())
 
@@ -69,7 +69,7 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no type p
 
 
 class InviteForm(forms.Form):
-    """Whom to ask into a trial."""
+    """Form that invites a colleague to a trial."""
 
     email = forms.EmailField(label="E-mail")
     role = forms.ChoiceField(choices=Membership.Role.choices, initial=Membership.Role.VIEWER)

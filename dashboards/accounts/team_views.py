@@ -1,4 +1,4 @@
-"""A trial's team: who is a member, who is asked to become one, and the page by which a colleague joins."""
+"""Pages of a trial's team: members, invitations, and the page by which a colleague joins."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ USUAL = 90
 
 
 class TokenForm(forms.Form):
-    """What a token is for, what it opens and how long."""
+    """Form of an API token: its purpose, what it opens and how long."""
 
     name = LineField(label="Name", max_length=80)
     trials = forms.ModelMultipleChoiceField(Trial.objects.none(), required=False)

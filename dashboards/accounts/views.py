@@ -1,4 +1,4 @@
-"""A person's own account: their name, their trials, how they signed in and from where, how long the session lives.
+"""Pages of the user's own account: name, trials, sign-ins, and how long the session lives.
 
 Passwords, second factors and passkeys are allauth's views, in our templates (config.urls_accounts).
 """
@@ -37,7 +37,7 @@ def account(request: Request) -> HttpResponse:
     form = ProfileForm(form_data(request).form or None, instance=request.user)
     if request.method == "POST" and form.is_valid():
         accounts_services.account_rename(request.user, **form.cleaned_data)
-        messages.success(request, "Stored.")
+        messages.success(request, "Saved.")
         return SeeOther(reverse("dashboards:account"))
     mine = Membership.objects.filter(user=request.user, ended_at=None).select_related("trial", "site")
     context = {
@@ -72,14 +72,14 @@ def sign_out_everywhere(request: Request) -> HttpResponse:
 @never_cache
 @signed_in
 def session(request: Request) -> HttpResponse:
-    """How long the session lives if nothing is done. Asking is no deed."""
+    """Seconds that the session lives if nothing is done. This request is no activity."""
     return JsonResponse({"seconds_left": session_middleware.seconds_left(request)})
 
 
 @require_POST
 @signed_in
 def session_stay(request: Request) -> HttpResponse:
-    """The person is still there. Without script the browser comes back to where it was."""
+    """Prolong the session: the user is still there. Without script the browser goes back to where it was."""
     session_middleware.stay(request)
     if request.headers.get("Accept", "").startswith("application/json"):
         return JsonResponse({"seconds_left": session_middleware.seconds_left(request)})

@@ -1,4 +1,4 @@
-"""Alerts with their history, and the digests sent: to look at. Both are written by the program alone."""
+"""Administration of alerts with their history and of digests. Read-only: the program alone writes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first page of the administration: what needs staff, what they do most, and everything else in groups.
+"""First page of the administration: items that need staff, frequent tasks, and all lists in groups.
 
 Each item is shown to whoever may see what it leads to. Counts are of the whole installation, one query each.
 """
@@ -64,13 +64,13 @@ def _rejected(now: dt.datetime) -> int:
     return recent.filter(Q(rejected_rows__isnull=False) | Q(status=ImportFile.Status.FAILED)).distinct().count()
 
 
-# Permission to see it, its list with the query that shows it, its words, and how it is counted.
+# Permission to see it, its list with the query that shows it, its label, its help text, and how it is counted.
 ITEMS: tuple[tuple[str, str, str, str, Callable[[dt.datetime], int]], ...] = (
     (
         "ingestion.view_syncwindow",
         "admin:ingestion_syncwindow_changelist|state__exact=failed",
-        "failed windows",
-        "Stretches of data that were given up after all attempts. Look at the error, then read them again.",
+        "data requests that failed",
+        "Given up after all attempts. Check the error, then try them again.",
         _failed,
     ),
     (
@@ -91,7 +91,7 @@ ITEMS: tuple[tuple[str, str, str, str, Callable[[dt.datetime], int]], ...] = (
         "ingestion.view_connection",
         "admin:ingestion_connection_changelist|status__exact=reconnect",
         "connections lost",
-        "The vendor no longer lets us in: they need a new link.",
+        "Access to their account has ended: they need a new link.",
         _lost,
     ),
     (
@@ -108,7 +108,7 @@ TASKS = (
     ("participants.add_trial", "admin:participants_trial_add", "New trial"),
     ("participants.add_membership", "admin:participants_membership_add", "New member of a team"),
     ("ingestion.change_connection", "admin:ingestion_schedule", "Schedule"),
-    ("participants.view_auditentry", "admin:participants_auditentry_changelist", "Audit trail"),
+    ("participants.view_auditentry", "admin:participants_auditentry_changelist", "Audit log"),
 )
 GROUPS = (
     (
@@ -123,7 +123,7 @@ GROUPS = (
     ),
     (
         "Devices and data",
-        "What was asked of vendors and read from files, and what came of it.",
+        "Connections, data requests and imported files, with their results.",
         (
             "Connection",
             "SyncWindow",
@@ -137,8 +137,8 @@ GROUPS = (
         ),
     ),
     (
-        "Monitoring and contacting",
-        "Letters, alerts and digests.",
+        "Monitoring and messaging",
+        "Message templates, e-mails and calls, alerts and digests.",
         ("MessageTemplate", "Outreach", "Alert", "AlertEvent", "Digest"),
     ),
 )
@@ -146,13 +146,13 @@ REST = ("Accounts and trust", "Who may sign in, programs' tokens, and who did wh
 
 
 def items(user: Any, now: dt.datetime) -> list[Item]:
-    """What may need staff, of what this person may see. One query each."""
-    found = []
+    """Items that may need staff, of those that the user may see. One query each."""
+    listed = []
     for permission, address, what, says, count in ITEMS:
         if user.has_perm(permission):
             name, _, query = address.partition("|")
-            found.append(Item(count(now), what, says, reverse(name) + (f"?{query}" if query else "")))
-    return found
+            listed.append(Item(count(now), what, says, reverse(name) + (f"?{query}" if query else "")))
+    return listed
 
 
 def tasks(user: Any) -> list[dict[str, str]]:
@@ -160,13 +160,13 @@ def tasks(user: Any) -> list[dict[str, str]]:
 
 
 def groups(app_list: Iterable[dict[str, Any]]) -> list[Group]:
-    """The administration's lists by task, of those that this person may see; what is in no group comes last."""
+    """The administration's lists by task, of those that the user may see; what is in no group comes last."""
     known = {model["object_name"]: model for app in app_list for model in app["models"]}
-    found = []
+    listed = []
     for name, says, models in GROUPS:
-        mine = [known.pop(model) for model in models if model in known]
-        if mine:
-            found.append(Group(name, says, mine))
+        entries = [known.pop(model) for model in models if model in known]
+        if entries:
+            listed.append(Group(name, says, entries))
     if known:
-        found.append(Group(*REST, list(known.values())))
-    return found
+        listed.append(Group(*REST, list(known.values())))
+    return listed

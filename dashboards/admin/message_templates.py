@@ -1,4 +1,4 @@
-"""The trial's letters in the admin: staff edit them, one row for each language; and the log of contacts, to look at."""
+"""Administration of message templates: staff edit them, one row for each language."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ else:  # Django's own classes take no type parameters when the program runs
 
 
 class TemplateForm(TemplateFormBase):
-    """A letter names only variables that exist."""
+    """Form of a message template, which may name only variables that exist."""
 
     language = forms.ChoiceField(choices=list(contacts.LANGUAGES.items()))
     causes = forms.MultipleChoiceField(
         choices=Cause.choices,
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text="What it answers. None: it is never proposed, and fits anything.",
+        help_text="Causes that it is about. None: it is never proposed, and fits any cause.",
     )
 
     class Meta:

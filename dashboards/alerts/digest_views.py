@@ -39,7 +39,7 @@ def digests(request: Request) -> HttpResponse:
         if not wrong:
             Membership.objects.bulk_update(memberships, ["digest_at"])
             messages.success(
-                request, "Stored. Where today’s time is past already, today’s digest comes in a few minutes."
+                request, "Saved. Where today’s time is past already, today’s digest comes in a few minutes."
             )
             return SeeOther(reverse("dashboards:digests"))
     rows = [(member, member.pk in wrong, member.trial.status in WATCHED) for member in memberships]

@@ -1,4 +1,4 @@
-"""Alerts in the API: what needs somebody, what became of it, and the acts of the alerts' page."""
+"""API resources for alerts: list, history, and the actions of the alerts' page."""
 
 from __future__ import annotations
 
@@ -134,17 +134,17 @@ class AlertSet(ResourceSet):
 
     @extend_schema(summary="List a trial's alerts", parameters=[AlertParameters])
     def list(self, request: Request, code: str) -> Response:
-        asked = AlertParameters.read(request)
+        params = AlertParameters.read(request)
         trial, people = self.people(code)
-        found = alerts_listing.visible(trial, self.user)
-        if "participant" in asked:
-            found = found.filter(participant__in=people.with_study_id(asked["participant"]))
-        found = found.filter(**{FIELDS[name]: value for name, value in asked.items() if name in FIELDS})
-        if "state" in asked:
-            found = found.filter(of_state(asked["state"]))
-        if "level" in asked:
-            found = found.filter(level=Alert.Level[{"warning": "WARN"}.get(asked["level"], "CRITICAL")])
-        return self.paged(found.select_related("participant", "acknowledged_by", "assigned_to"), "-id")
+        alerts = alerts_listing.visible(trial, self.user)
+        if "participant" in params:
+            alerts = alerts.filter(participant__in=people.with_study_id(params["participant"]))
+        alerts = alerts.filter(**{FIELDS[name]: value for name, value in params.items() if name in FIELDS})
+        if "state" in params:
+            alerts = alerts.filter(of_state(params["state"]))
+        if "level" in params:
+            alerts = alerts.filter(level=Alert.Level[{"warning": "WARN"}.get(params["level"], "CRITICAL")])
+        return self.paged(alerts.select_related("participant", "acknowledged_by", "assigned_to"), "-id")
 
     @extend_schema(summary="An alert with its history", responses=AlertWithEventsSerializer)
     def retrieve(self, request: Request, code: str, id: str) -> Response:
@@ -152,32 +152,32 @@ class AlertSet(ResourceSet):
         return self._response(self.trial(code), id)
 
     def _response(self, trial: Trial, id: str) -> Response:
-        found = alerts_listing.with_words(alerts_listing.visible(trial, self.user))
-        return Response(AlertWithEventsSerializer(get_object_or_404(found, pk=id)).data)
+        alerts = alerts_listing.with_words(alerts_listing.visible(trial, self.user))
+        return Response(AlertWithEventsSerializer(get_object_or_404(alerts, pk=id)).data)
 
     def _act(self, code: str, id: str, do: Callable[[QuerySet[Alert], Trial], Any]) -> Response:
-        """Do something with an alert: 404 to who may not see it, 403 to who may not act, 409 if it is over."""
+        """Do something with an alert: 404 to who may not see it, 403 to who may not act, 409 if it is resolved."""
         trial = self.trial(code)
         alert = get_object_or_404(alerts_listing.visible(trial, self.user), pk=id)
         self.about(alert.participant, managed=True)
-        mine = alerts_services.actable(self.user, trial).filter(pk=alert.pk)
+        alerts = alerts_services.actable(self.user, trial).filter(pk=alert.pk)
         if alert.resolved_at:
-            raise Problem(409, "It cannot be done as things stand.", "This alert is over.")
+            raise Problem(409, "It cannot be done as things stand.", "This alert is resolved.")
         with conflicts():
-            do(mine, trial)
+            do(alerts, trial)
         return self._response(trial, id)
 
-    @extend_schema(summary="Say that somebody has seen it", request=None, responses={200: AlertWithEventsSerializer})
+    @extend_schema(summary="Acknowledge an alert", request=None, responses={200: AlertWithEventsSerializer})
     @action(detail=True, methods=["post"])
     def acknowledge(self, request: Request, code: str, id: str) -> Response:
         now = timezone.now()
-        return self._act(code, id, lambda mine, _: alerts_services.acknowledge(mine, by=self.user, now=now))
+        return self._act(code, id, lambda alerts, _: alerts_services.acknowledge(alerts, by=self.user, now=now))
 
-    @extend_schema(summary="Take that back", request=None, responses={200: AlertWithEventsSerializer})
+    @extend_schema(summary="Undo the acknowledgement", request=None, responses={200: AlertWithEventsSerializer})
     @action(detail=True, methods=["post"])
     def unacknowledge(self, request: Request, code: str, id: str) -> Response:
         now = timezone.now()
-        return self._act(code, id, lambda mine, _: alerts_services.unacknowledge(mine, by=self.user, now=now))
+        return self._act(code, id, lambda alerts, _: alerts_services.unacknowledge(alerts, by=self.user, now=now))
 
     @extend_schema(
         summary="Let it not count for some days",
@@ -187,15 +187,17 @@ class AlertSet(ResourceSet):
     @action(detail=True, methods=["post"])
     def snooze(self, request: Request, code: str, id: str) -> Response:
         days, now = self.validated_body(SnoozeSerializer)["days"], timezone.now()
-        return self._act(
-            code, id, lambda mine, trial: alerts_services.snooze(mine, days=days, trial=trial, by=self.user, now=now)
-        )
+
+        def do(alerts: QuerySet[Alert], trial: Trial) -> None:
+            alerts_services.snooze(alerts, days=days, trial=trial, by=self.user, now=now)
+
+        return self._act(code, id, do)
 
     @extend_schema(summary="Let it count again", request=None, responses={200: AlertWithEventsSerializer})
     @action(detail=True, methods=["post"])
     def unsnooze(self, request: Request, code: str, id: str) -> Response:
         now = timezone.now()
-        return self._act(code, id, lambda mine, _: alerts_services.unsnooze(mine, by=self.user, now=now))
+        return self._act(code, id, lambda alerts, _: alerts_services.unsnooze(alerts, by=self.user, now=now))
 
     @extend_schema(
         summary="Give it to a member, or to nobody",
@@ -206,9 +208,9 @@ class AlertSet(ResourceSet):
     def assign(self, request: Request, code: str, id: str) -> Response:
         address, now = self.validated_body(AssignSerializer)["to"], timezone.now()
 
-        def do(mine: QuerySet[Alert], trial: Trial) -> None:
-            to = member(trial, mine.annotate(site=F("participant__site")).values_list("site", flat=True), address)
-            alerts_services.assign(mine, to=to, by=self.user, now=now)
+        def do(alerts: QuerySet[Alert], trial: Trial) -> None:
+            to = member(trial, alerts.annotate(site=F("participant__site")).values_list("site", flat=True), address)
+            alerts_services.assign(alerts, to=to, by=self.user, now=now)
 
         return self._act(code, id, do)
 
@@ -218,7 +220,7 @@ def member(trial: Trial, sites: Any, address: str | None) -> User | None:
     if address is None:
         return None
     team = alerts_services.Team(trial).of(sites)
-    found = next((user for user in team if user.email == address), None)
-    if found is None:
+    user = next((user for user in team if user.email == address), None)
+    if user is None:
         raise BadParameters({"to": ["No manager or coordinator who sees the participant has this address."]})
-    return found
+    return user

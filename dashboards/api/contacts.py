@@ -1,4 +1,4 @@
-"""What was written and said to participants in the API: the log, a call to keep, the trial's letters.
+"""API resources for contacts: the log of e-mails and calls, logging a call, the trial's message templates.
 
 Nothing here holds a name or an address. Letters are sent from the pages, where they are read before they go.
 """
@@ -96,50 +96,50 @@ class OutreachSet(ResourceSet):
 
     @extend_schema(summary="List contacts with a trial's participants", parameters=[OutreachParameters])
     def list(self, request: Request, code: str) -> Response:
-        asked = OutreachParameters.read(request)
+        params = OutreachParameters.read(request)
         _, people = self.people(code)
-        if "participant" in asked:
-            people = people.with_study_id(asked["participant"])
-        found = Outreach.objects.filter(participant__in=people)
-        found = found.filter(**{FIELDS[name]: value for name, value in asked.items() if name in FIELDS})
-        if asked["answered"] is not None:
-            found = found.filter(back_at__isnull=not asked["answered"])
-        return self.paged(found.select_related("participant", "by", "template"), "-id")
+        if "participant" in params:
+            people = people.with_study_id(params["participant"])
+        outreaches = Outreach.objects.filter(participant__in=people)
+        outreaches = outreaches.filter(**{FIELDS[name]: value for name, value in params.items() if name in FIELDS})
+        if params["answered"] is not None:
+            outreaches = outreaches.filter(back_at__isnull=not params["answered"])
+        return self.paged(outreaches.select_related("participant", "by", "template"), "-id")
 
     @extend_schema(summary="A contact, with what was written or said", responses=OutreachWithBodySerializer)
     def retrieve(self, request: Request, code: str, id: str) -> Response:
         Parameters.read(request)
         _, people = self.people(code)
-        found = Outreach.objects.filter(participant__in=people).select_related("participant", "by", "template")
-        return Response(OutreachWithBodySerializer(get_object_or_404(found, pk=id)).data)
+        outreaches = Outreach.objects.filter(participant__in=people).select_related("participant", "by", "template")
+        return Response(OutreachWithBodySerializer(get_object_or_404(outreaches, pk=id)).data)
 
     @extend_schema(
-        summary="Keep that a participant was called",
+        summary="Log a call to a participant",
         request=CallSerializer,
         responses={201: OutreachWithBodySerializer},
     )
     def create(self, request: Request, code: str) -> Response:
         self.trial(code)
-        asked = self.validated_body(CallSerializer)
-        participant = self.participant(code, asked["study_id"], managed=True)
+        fields = self.validated_body(CallSerializer)
+        participant = self.participant(code, fields["study_id"], managed=True)
         alert = None
-        if asked["alert"] is not None:
-            alert = Alert.objects.filter(pk=asked["alert"], participant=participant).first()
+        if fields["alert"] is not None:
+            alert = Alert.objects.filter(pk=fields["alert"], participant=participant).first()
             if alert is None:
                 raise BadParameters({"alert": ["The participant has no such alert."]})
         batch = uuid.uuid4()
         messaging_services.call_store(
             participant,
-            outcome=asked["outcome"],
-            said=asked["said"],
-            reason=asked["reason"],
+            outcome=fields["outcome"],
+            said=fields["said"],
+            reason=fields["reason"],
             by=self.user,
             batch=batch,
             now=timezone.now(),
             alert=alert,
         )
-        made = Outreach.objects.get(participant=participant, batch=batch)
-        return created(OutreachWithBodySerializer(made).data, f"{request.path}/{made.pk}")
+        call = Outreach.objects.get(participant=participant, batch=batch)
+        return created(OutreachWithBodySerializer(call).data, f"{request.path}/{call.pk}")
 
 
 class MessageTemplateSerializer(serializers.ModelSerializer[MessageTemplate]):
@@ -155,15 +155,15 @@ class MessageTemplateSerializer(serializers.ModelSerializer[MessageTemplate]):
 
 @resource("monitoring", "code")
 class MessageTemplateSet(ResourceSet):
-    """A trial's letters in use, one in each language."""
+    """A trial's active message templates, one in each language."""
 
     serializer_class = MessageTemplateSerializer
     queryset = MessageTemplate.objects.none()
 
-    @extend_schema(summary="List a trial's letters")
+    @extend_schema(summary="List a trial's message templates")
     def list(self, request: Request, code: str) -> Response:
         Parameters.read(request)
         trial = self.trial(code)
         templates.templates_of(trial)  # a trial that has none yet gets them
-        found = trial.message_templates.filter(active=True)
-        return self.paged(found.order_by("code", "language"), "code", "language")
+        active = trial.message_templates.filter(active=True)
+        return self.paged(active.order_by("code", "language"), "code", "language")

@@ -20,7 +20,7 @@ AT_FIRST = ((Participant.Status.INVITED.value, "invited"), (Participant.Status.A
 
 @extend_schema_serializer(component_name="ParticipantStanding")
 class ParticipantStatusSummarySerializer(serializers.ModelSerializer[ParticipantStatusSummary]):
-    """How a participant stands, as last judged."""
+    """Status summary of a participant, as last evaluated."""
 
     cause = ChoiceOrNull(Cause.values, help_text="Of what is missing now; null: nothing is.")
 
@@ -50,7 +50,7 @@ class ParticipantStatusSummarySerializer(serializers.ModelSerializer[Participant
 class ParticipantSerializer(serializers.ModelSerializer[Participant]):
     trial = serializers.CharField(source="trial.code", read_only=True)
     site = serializers.CharField(source="site.code", default=None, allow_null=True, read_only=True)
-    condition = serializers.SerializerMethodField(help_text="The most urgent word that is true of the participant now.")
+    condition = serializers.SerializerMethodField(help_text="The most urgent attention status that is true now.")
     standing = serializers.SerializerMethodField(method_name="get_status_summary", help_text="Null: not evaluated yet.")
 
     class Meta:
@@ -101,7 +101,7 @@ class ParticipantParameters(Parameters):
         [choice for choice in Participant.Status.choices if choice[0] != Participant.Status.ERASED], required=False
     )
     condition = serializers.ChoiceField(
-        CONDITION_CHOICES, required=False, help_text="Those of whom this word is true now."
+        CONDITION_CHOICES, required=False, help_text="Participants for whom this attention status is true now."
     )
     site = serializers.CharField(required=False, max_length=32, help_text="A site's code.")
     arm = Line(required=False, max_length=40)

@@ -65,13 +65,13 @@ class ParticipantSet(ResourceSet):
     @extend_schema(summary="Enrol a participant", request=shapes.EnrolmentSerializer, responses={201: Shown})
     def create(self, request: Request, code: str) -> Response:
         trial = self.trial(code)
-        asked = self.validated_body(shapes.EnrolmentSerializer)
-        asked["site"] = site_of(trial, self.user, asked.get("site"))
-        self.enrolling(trial, asked["site"])
+        fields = self.validated_body(shapes.EnrolmentSerializer)
+        fields["site"] = site_of(trial, self.user, fields.get("site"))
+        self.enrolling(trial, fields["site"])
         with conflicts(services.EnrolmentError):
-            made = services.participant_enrol(trial=trial, **asked)
-        self.about(made)
-        return self._told(made, status=201, headers={"Location": f"{request.path}/{made.study_id}"})
+            participant = services.participant_enrol(trial=trial, **fields)
+        self.about(participant)
+        return self._told(participant, status=201, headers={"Location": f"{request.path}/{participant.study_id}"})
 
     @extend_schema(
         summary="Change a participant's record",
@@ -83,11 +83,11 @@ class ParticipantSet(ResourceSet):
     def partial_update(self, request: Request, code: str, study_id: str) -> Response:
         participant = locked(self.participant(code, study_id, managed=True))
         self.unchanged(self._told(participant).data)
-        asked = self.validated_body(shapes.RecordChangesSerializer, partial=True)
-        if "site" in asked:
-            asked["site"] = site_of(participant.trial, self.user, asked["site"])
-            self.enrolling(participant.trial, asked["site"])
-        return self._told(services.participant_update(participant, **asked))
+        fields = self.validated_body(shapes.RecordChangesSerializer, partial=True)
+        if "site" in fields:
+            fields["site"] = site_of(participant.trial, self.user, fields["site"])
+            self.enrolling(participant.trial, fields["site"])
+        return self._told(services.participant_update(participant, **fields))
 
     def _act(self, code: str, study_id: str, do: Callable[[Participant], object]) -> Response:
         """Do something with one whom the user may act for: 409 where the participant's state forbids it."""
@@ -103,28 +103,28 @@ class ParticipantSet(ResourceSet):
     )
     @action(detail=True, methods=["post"])
     def pause(self, request: Request, code: str, study_id: str) -> Response:
-        asked = self.validated_body(shapes.PauseBeginSerializer)
-        return self._act(code, study_id, lambda person: services.pause_begin(person, **asked))
+        fields = self.validated_body(shapes.PauseBeginSerializer)
+        return self._act(code, study_id, lambda person: services.pause_begin(person, **fields))
 
     @extend_schema(summary="End a participant's open pause", request=shapes.PauseEndSerializer, responses={200: Shown})
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, code: str, study_id: str) -> Response:
-        asked = self.validated_body(shapes.PauseEndSerializer)
-        return self._act(code, study_id, lambda person: services.pause_end(person, **asked))
+        fields = self.validated_body(shapes.PauseEndSerializer)
+        return self._act(code, study_id, lambda person: services.pause_end(person, **fields))
 
     @extend_schema(summary="Withdraw a participant", request=shapes.LeaveSerializer, responses={200: Shown})
     @action(detail=True, methods=["post"])
     def withdraw(self, request: Request, code: str, study_id: str) -> Response:
-        asked = self.validated_body(shapes.LeaveSerializer)
-        return self._act(code, study_id, lambda person: services.participant_withdraw(person, **asked))
+        fields = self.validated_body(shapes.LeaveSerializer)
+        return self._act(code, study_id, lambda person: services.participant_withdraw(person, **fields))
 
     @extend_schema(
         summary="Say that a participant's part is done", request=shapes.LeaveSerializer, responses={200: Shown}
     )
     @action(detail=True, methods=["post"])
     def complete(self, request: Request, code: str, study_id: str) -> Response:
-        asked = self.validated_body(shapes.LeaveSerializer)
-        return self._act(code, study_id, lambda person: services.participant_complete(person, **asked))
+        fields = self.validated_body(shapes.LeaveSerializer)
+        return self._act(code, study_id, lambda person: services.participant_complete(person, **fields))
 
 
 def site_of(trial: Trial, user: Any, code: str | None) -> Site | None:

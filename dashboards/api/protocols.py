@@ -63,7 +63,7 @@ class StoredProtocolSerializer(ProtocolSerializer):
 
 
 class NewProtocolSerializer(ProtocolSerializer):
-    retroactive = serializers.BooleanField(default=False, help_text="Past days are to be judged anew.")
+    retroactive = serializers.BooleanField(default=False, help_text="Past days are to be re-evaluated.")
     confirmed = serializers.BooleanField(default=False, help_text="And that is meant.")
 
     class Meta(ProtocolSerializer.Meta):
@@ -110,28 +110,28 @@ class ProtocolSet(ResourceSet):
     @extend_schema(
         summary="Write the next version of a trial's protocol",
         description="For managers of the whole trial. What is not named stays as the newest version has it. It begins "
-        "tomorrow at the earliest, unless `retroactive` and `confirmed` say that past days are judged anew.",
+        "tomorrow at the earliest, unless `retroactive` and `confirmed` say that past days are re-evaluated.",
         request=NewProtocolSerializer,
         responses={201: StoredProtocolSerializer},
     )
     def create(self, request: Request, code: str) -> Response:
         trial = self.trial(code, led=True)
         today = today_of(trial, timezone.now())
-        asked = self.validated_body(NewProtocolSerializer)
-        said = {name: asked.pop(name) for name in ("retroactive", "confirmed")}
-        if wrong := protocols_services.wrong_begin(asked["effective_on"], today, **said):
+        fields = self.validated_body(NewProtocolSerializer)
+        confirmation = {name: fields.pop(name) for name in ("retroactive", "confirmed")}
+        if wrong := protocols_services.wrong_begin(fields["effective_on"], today, **confirmation):
             raise BadParameters({name: [why] for name, why in wrong.items()})
-        made = next_version(trial, protocols_services.newest_of(trial, today), asked)
+        protocol = next_version(trial, protocols_services.newest_of(trial, today), fields)
         with conflicts():
-            stored, run = protocols_services.version_store(made, today=today, by=self.user)
-        told = {**self.shown(stored), "recompute": run.pk if run else None}
-        return created(told, f"{request.path}/{stored.version}")
+            stored, run = protocols_services.version_store(protocol, today=today, by=self.user)
+        data = {**self.shown(stored), "recompute": run.pk if run else None}
+        return created(data, f"{request.path}/{stored.version}")
 
 
-def next_version(trial: Trial, newest: Protocol, asked: dict[str, Any]) -> Protocol:
-    """The version as asked for, unsaved; the rest as in the newest. Raises django's ValidationError."""
+def next_version(trial: Trial, newest: Protocol, fields: dict[str, Any]) -> Protocol:
+    """Next version with the given fields, unsaved; the rest as in the newest. Raises django's ValidationError."""
     rules = {name: getattr(newest, name) for name in RULES}
-    made = Protocol(trial=trial, **{**rules, **asked})
-    made.clean_fields()
-    made.clean()
-    return made
+    protocol = Protocol(trial=trial, **{**rules, **fields})
+    protocol.clean_fields()
+    protocol.clean()
+    return protocol

@@ -1,1 +1,1 @@
-"""Pages of connections: invite, connect, disconnect, sync windows."""
+"""Pages of connections: invite, connect, disconnect, data requests."""

@@ -1,4 +1,4 @@
-"""What was asked of the vendors for a trial's participants, what came of it, and starting more by hand."""
+"""Pages for data requests to the vendors: their results, and starting more by hand."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ TROUBLE_FIRST = Case(
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A connection in the trial's table: its windows by state and the newest trouble."""
+    """Connection in the trial's table: its sync windows by state and the latest error."""
 
     link: Link
     waiting: int
@@ -54,7 +54,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class WindowRow:
-    """A window in words."""
+    """Row for a sync window, with its labels."""
 
     window: SyncWindow
     state: str
@@ -67,13 +67,13 @@ def sync(request: Request, code: str) -> HttpResponse:
     """All connections of a trial that the signed-in person may see."""
     trial = visible_trial(request, code)
     people = Participant.objects.visible_to(request.user).filter(trial=trial)
-    mine = (
+    connections = (
         Connection.objects.filter(participant__in=people)
         .exclude(status=Connection.Status.INVITED)
         .select_related("participant")
         .prefetch_related("devices")
     )
-    page = Paginator(mine.order_by(TROUBLE_FIRST, "participant__study_id"), PAGE_SIZE).get_page(
+    page = Paginator(connections.order_by(TROUBLE_FIRST, "participant__study_id"), PAGE_SIZE).get_page(
         query_params(request).get("page")
     )
     context = {
@@ -82,8 +82,8 @@ def sync(request: Request, code: str) -> HttpResponse:
         "page": page,
         "rows": rows(list(page), timezone.now()),
         "closing": end_of_collection.progress(trial) if trial.status == Trial.Status.CLOSED else None,
-        "never": people.exclude(connections__in=mine).count(),
-        "tally": dict(mine.order_by().values_list("status").annotate(n=Count("pk"))),
+        "never": people.exclude(connections__in=connections).count(),
+        "tally": dict(connections.order_by().values_list("status").annotate(n=Count("pk"))),
         "now": timezone.now(),
     }
     return render(request, "dashboards/connections/sync.html", context)
@@ -113,7 +113,7 @@ def rows(connections: list[Connection], now: dt.datetime) -> list[Row]:
 @never_cache
 @signed_in
 def sync_detail(request: Request, code: str, study_id: str, provider: str) -> HttpResponse:
-    """One connection: what was read, what failed, what is going on; for HTMX only what changes meanwhile."""
+    """Page of one connection: data received, failed and running requests; for HTMX only what changes meanwhile."""
     participant = visible_participant(request, code, study_id)
     connection = get_object_or_404(participant.connections.prefetch_related("devices"), provider=provider)
     record_view(participant, part=True)
@@ -134,7 +134,7 @@ def sync_detail(request: Request, code: str, study_id: str, provider: str) -> Ht
 
 
 def progress(connection: Connection, now: dt.datetime) -> dict[str, Any]:
-    """How far things are: counts by state, the backfill's share, the newest windows. Four queries."""
+    """Counts by state, progress of the backfill, the newest windows. Four queries."""
     windows = SyncWindow.objects.filter(connection=connection)
     counts = dict(windows.order_by().values_list("state").annotate(n=Count("pk")))
     left = counts.get(State.DUE, 0) + counts.get(State.CLAIMED, 0)
@@ -169,16 +169,17 @@ def window_row(window: SyncWindow) -> WindowRow:
 def started(
     request: Request, code: str, study_id: str, provider: str, do: Callable[[Connection], tuple[int, str, str]]
 ) -> HttpResponse:
-    """Do something for a connection and go back to its page. `do` returns a count, and what to say of some and none."""
+    """Run `do` for a connection and go back to its page. `do` returns a count, and the messages for some and none."""
     participant = managed_participant(request, code, study_id)
     connection = get_object_or_404(participant.connections, provider=provider)
     try:
         count, some, none = do(connection)
     except manual.NotConnected:
-        messages.error(request, "Nothing can be asked for now: the connection is not active.")
+        messages.error(request, "No data can be requested now: the connection is not active.")
     else:
         if count:
-            messages.success(request, some.format(count=f"{count:,}", windows="window" if count == 1 else "windows"))
+            requests = "data request" if count == 1 else "data requests"
+            messages.success(request, some.format(count=f"{count:,}", requests=requests))
         else:
             messages.info(request, none)
     return SeeOther(reverse("dashboards:sync-detail", args=[code, study_id, provider]))
@@ -189,7 +190,7 @@ def started(
 def sync_now(request: Request, code: str, study_id: str, provider: str) -> HttpResponse:
     def do(connection: Connection) -> tuple[int, str, str]:
         count = manual.sync_now(connection, timezone.now())
-        return count, "Started: {count} {windows} to read.", "There is nothing to read: the monitoring is over."
+        return count, "Started: {count} {requests}.", "There is nothing to fetch: the monitoring has ended."
 
     return started(request, code, study_id, provider, do)
 
@@ -201,12 +202,12 @@ def backfill(request: Request, code: str, study_id: str, provider: str) -> HttpR
         try:
             first = form_data(request).day("from")
         except ValidationError as refused:
-            return 0, "", f"Choose the first day to read. {refused.message}"
+            return 0, "", f"Choose the first day to fetch. {refused.message}"
         count = manual.backfill(connection, first, timezone.now())
         return (
             count,
-            f"Started: {{count}} {{windows}} since {first.day} {first:%b %Y} to read, the newest first.",
-            "There is nothing to read: nothing of it may be asked for by the dates of trial and participant.",
+            f"Started: {{count}} {{requests}} since {first.day} {first:%b %Y}, the newest first.",
+            "There is nothing to fetch: the dates of trial and participant allow no request.",
         )
 
     return started(request, code, study_id, provider, do)
@@ -217,6 +218,6 @@ def backfill(request: Request, code: str, study_id: str, provider: str) -> HttpR
 def requeue(request: Request, code: str, study_id: str, provider: str) -> HttpResponse:
     def do(connection: Connection) -> tuple[int, str, str]:
         count = manual.requeue(connection, timezone.now())
-        return count, "Trying {count} failed {windows} again.", "Nothing has failed."
+        return count, "Trying {count} failed {requests} again.", "Nothing has failed."
 
     return started(request, code, study_id, provider, do)

@@ -52,7 +52,7 @@ def invite(request: Request, code: str, study_id: str) -> HttpResponse:
 @never_cache
 @signed_in
 def invitation(request: Request, code: str, study_id: str, pk: int) -> HttpResponse:
-    """The link of an invitation with its QR code: for some minutes, to the person who made it. Prints as a letter."""
+    """The link of an invitation with its QR code: for some minutes, to the person who made it. Can be printed."""
     participant = managed_participant(request, code, study_id)
     made = get_object_or_404(Invitation, pk=pk, participant=participant)
     now = timezone.now()
@@ -87,9 +87,9 @@ def disconnect(request: Request, code: str, study_id: str, provider: str) -> Htt
         return render(request, "dashboards/connections/disconnect.html", context)
     name = shown.described.provider
     if connections_services.disconnect(connection, reason="manager", now=timezone.now()):
-        messages.success(request, f"Disconnected from {name}. Nothing is asked of it any more.")
+        messages.success(request, f"Disconnected from {name}. No more data are requested there.")
     else:
-        messages.warning(request, f"Nothing is asked of {name} any more, but it has not confirmed the end of access.")
+        messages.warning(request, f"No more data are requested from {name}, but it has not confirmed the end yet.")
     return SeeOther(page_of(participant))
 
 

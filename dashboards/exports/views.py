@@ -37,7 +37,7 @@ STATES = {
     Export.State.RUNNING: ("Being written", "s-waiting", "mute"),
     Export.State.DONE: ("Ready", "s-active", "ok"),
     Export.State.FAILED: ("Failed", "s-crit", "crit"),
-    Export.State.CANCELLED: ("Called off", "s-withdrawn", "mute"),
+    Export.State.CANCELLED: ("Cancelled", "s-withdrawn", "mute"),
     Export.State.EXPIRED: ("Deleted", "s-withdrawn", "mute"),
 }
 
@@ -172,7 +172,7 @@ def export_cancel(request: Request, code: str, uuid: Any) -> HttpResponse:
     """Call it off."""
     one = visible_export(request, code, uuid)
     if exports.export_cancel(one):
-        messages.success(request, "The export is called off and what was written is deleted.")
+        messages.success(request, "The export is cancelled and what was written is deleted.")
     else:
         messages.info(request, "It had ended already.")
     return SeeOther(reverse("dashboards:exports", args=[code]))

@@ -28,7 +28,7 @@ class NoNotification(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """What it says of one message. `action`: failed, delayed, delivered, relayed or expanded; `status`: 5.1.1."""
+    """Status of one message. `action`: failed, delayed, delivered, relayed or expanded; `status`: 5.1.1."""
 
     message_id: str
     action: str
@@ -83,12 +83,12 @@ def _message_id(whole: Message, parts: list[EmailMessage]) -> str:
             payload = part.get_payload()
             returned = payload[0] if isinstance(payload, list) and payload else payload
             text = returned.as_string() if isinstance(returned, Message) else str(returned)
-            found = re.search(r"(?im)^message-id:\s*(<[^<>\s]{3,118}>)", text)
-            if found:
-                return found.group(1)
+            match = re.search(r"(?im)^message-id:\s*(<[^<>\s]{3,118}>)", text)
+            if match:
+                return match.group(1)
     for header in ("In-Reply-To", "References"):
-        if found := MESSAGE_ID.search(str(whole.get(header, ""))):
-            return found.group()
+        if match := MESSAGE_ID.search(str(whole.get(header, ""))):
+            return match.group()
     raise NoNotification("The notification does not say which message it is about: no Message-ID is in it.")
 
 

@@ -1,4 +1,4 @@
-"""Composing of an e-mail, or of a call: what its form says, filled with what fits the recipients. Sends nothing."""
+"""Composing of an e-mail, and the form of a call: reads the form, chooses template and language. Sends nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from participants.models import Participant, Trial, User
 from participants.privacy import contacts
 from participants.user_input import Entered, number_of
 
-MOST_BODY = 100_000  # characters of a letter's text
+MOST_BODY = 100_000  # characters of an e-mail's text
 
 
 @dataclass(slots=True)
@@ -45,13 +45,13 @@ class ComposedEmail:
 
     @property
     def listed(self) -> str:
-        return ",".join(one.study_id for one in self.recipients)
+        return ",".join(recipient.study_id for recipient in self.recipients)
 
     @property
     def more(self) -> str:
         """Those chosen beyond the list's end."""
-        shown = {one.study_id for one in self.recipients[:SHOWN]}
-        return ",".join(one.study_id for one in self.chosen if one.study_id not in shown)
+        shown = {recipient.study_id for recipient in self.recipients[:SHOWN]}
+        return ",".join(recipient.study_id for recipient in self.chosen if recipient.study_id not in shown)
 
     @property
     def hidden_count(self) -> int:
@@ -75,11 +75,11 @@ class ComposedEmail:
 
     @property
     def now_count(self) -> int:
-        return sum(one.when.now for one in self.chosen)
+        return sum(recipient.when.now for recipient in self.chosen)
 
     @property
     def held_count(self) -> int:
-        return sum(bool(one.when.held) for one in self.chosen)
+        return sum(bool(recipient.when.held) for recipient in self.chosen)
 
     @property
     def refused_count(self) -> int:
@@ -101,50 +101,52 @@ class ComposedEmail:
 
     @property
     def shown_recipient(self) -> Recipient | None:
-        named = (one for one in self.recipients if one.study_id == self.shown_study_id)
+        named = (recipient for recipient in self.recipients if recipient.study_id == self.shown_study_id)
         return next(named, None) or next(iter(self.chosen), None) or next(iter(self.recipients), None)
 
 
-def compose_email(trial: Trial, user: User, asked: Entered, now: dt.datetime) -> ComposedEmail:
-    """The letter as the form says; at first the one that fits most, in each language that is needed."""
-    found = managed(trial, user, asked, now)
-    posted = bool(asked.get("listed"))
-    checked = {one.study_id for one in found}
+def compose_email(trial: Trial, user: User, form: Entered, now: dt.datetime) -> ComposedEmail:
+    """E-mail as the form says; at first the template that fits most recipients, in each language that is needed."""
+    recipients = managed(trial, user, form, now)
+    posted = bool(form.get("listed"))
+    checked = {recipient.study_id for recipient in recipients}
     if posted:
-        checked = {*asked.texts("to", people_to_write_to.MOST), *asked.text("more", MOST_LISTED).split(",")}
-    chosen = [one for one in found if one.study_id in checked]
+        checked = {*form.texts("to", people_to_write_to.MOST), *form.text("more", MOST_LISTED).split(",")}
+    chosen = [recipient for recipient in recipients if recipient.study_id in checked]
     templates = messaging_templates.templates_of(trial)
-    code = _code(templates, asked, chosen or found)
-    alert = _alert(asked.get("alert", ""), found)
+    code = _code(templates, form, chosen or recipients)
+    alert = _alert(form.get("alert", ""), recipients)
     email = ComposedEmail(
         trial=trial,
-        recipients=found,
+        recipients=recipients,
         chosen=chosen,
         templates=templates,
         code=code,
         language="",
-        texts=_texts(templates, code, found, asked),
-        reason=asked.get("reason", _reason(found, alert))[:200],
-        batch=_batch(asked.get("batch", "")),
-        shown_study_id=asked.get("pick") or asked.get("person", ""),
-        plain=asked.get("format") == "plain",
+        texts=_texts(templates, code, recipients, form),
+        reason=form.get("reason", _reason(recipients, alert))[:200],
+        batch=_batch(form.get("batch", "")),
+        shown_study_id=form.get("pick") or form.get("person", ""),
+        plain=form.get("format") == "plain",
         alert=alert,
     )
-    _agree(email, asked)
+    _agree(email, form)
     email.edited = {name for name, text in email.texts.items() if text != _stored(templates, code, name)}
     return email
 
 
-def _code(templates: Sequence[MessageTemplate], asked: Entered, people: Sequence[Recipient]) -> str:
-    """The letter that was chosen, else the one that fits the most."""
+def _code(templates: Sequence[MessageTemplate], form: Entered, people: Sequence[Recipient]) -> str:
+    """Code of the chosen template, else of the one that fits most recipients."""
     known = {template.code for template in templates}
-    wanted: str = asked.get("template", "")
-    if wanted in known:
-        return wanted
-    if asked.get("for") == "reconnect" and default_templates.RECONNECT in known:
+    requested: str = form.get("template", "")
+    if requested in known:
+        return requested
+    if form.get("for") == "reconnect" and default_templates.RECONNECT in known:
         return default_templates.RECONNECT
     fitting = Counter(
-        found.code for one in people if (found := people_to_write_to.fitting(templates, one.cause)) is not None
+        template.code
+        for recipient in people
+        if (template := people_to_write_to.fitting(templates, recipient.cause)) is not None
     )
     if fitting:
         return fitting.most_common(1)[0][0]
@@ -157,32 +159,32 @@ def _stored(templates: Sequence[MessageTemplate], code: str, language: str) -> T
 
 
 def _texts(
-    templates: Sequence[MessageTemplate], code: str, people: Sequence[Recipient], asked: Entered
+    templates: Sequence[MessageTemplate], code: str, people: Sequence[Recipient], form: Entered
 ) -> dict[str, Text]:
-    """The letter in each language that is needed: as the form says, unless another letter was just chosen."""
-    needed = {one.reach.language for one in people}
+    """Texts in each language that is needed: as the form says, unless another template was just chosen."""
+    needed = {recipient.reach.language for recipient in people}
     languages = [name for name in contacts.LANGUAGES if name in needed] or [contacts.DEFAULT_LANGUAGE]
     if needed - contacts.LANGUAGES.keys() and contacts.DEFAULT_LANGUAGE not in languages:
         languages.insert(0, contacts.DEFAULT_LANGUAGE)
     texts = {}
     for name in languages:
         stored = _stored(templates, code, name)
-        if asked.get("template_was") == code:
-            subject = asked.get(f"subject.{name}", stored.subject)
-            body = asked.lines(f"body.{name}", MOST_BODY, stored.body)
+        if form.get("template_was") == code:
+            subject = form.get(f"subject.{name}", stored.subject)
+            body = form.lines(f"body.{name}", MOST_BODY, stored.body)
             stored = Text(subject, body.replace("\r\n", "\n"))
         texts[name] = stored
     return texts
 
 
-def _agree(email: ComposedEmail, asked: Entered) -> None:
-    """Language and person shown belong together: who changes one gets the other that fits."""
-    wanted = asked.get("language", "")
+def _agree(email: ComposedEmail, form: Entered) -> None:
+    """Keep language and recipient shown in agreement: a change of one changes the other."""
+    requested = form.get("language", "")
     person = email.shown_recipient
     spoken = person.reach.language if person else contacts.DEFAULT_LANGUAGE
-    if wanted in email.texts and wanted != asked.get("language_was") and not asked.get("pick"):
-        fitting = next((one for one in email.chosen if one.reach.language == wanted), None)
-        email.shown_study_id, email.language = (fitting.study_id if fitting else email.shown_study_id), wanted
+    if requested in email.texts and requested != form.get("language_was") and not form.get("pick"):
+        fitting = next((recipient for recipient in email.chosen if recipient.reach.language == requested), None)
+        email.shown_study_id, email.language = (fitting.study_id if fitting else email.shown_study_id), requested
     else:
         email.language = spoken if spoken in email.texts else next(iter(email.texts))
     if not email.shown_study_id and person:
@@ -193,28 +195,28 @@ def _alert(pk: str, people: Sequence[Recipient]) -> Alert | None:
     number = number_of(pk)
     if number is None:
         return None
-    return Alert.objects.filter(pk=number, participant__in=[one.participant.pk for one in people]).first()
+    return Alert.objects.filter(pk=number, participant__in=[recipient.participant.pk for recipient in people]).first()
 
 
 def _reason(people: Sequence[Recipient], alert: Alert | None) -> str:
-    """What stands in the log unless who writes says otherwise."""
+    """Reason for the log, unless the sender gives another."""
     if alert:
         return f"{alert.get_level_display().capitalize()}: {alert.get_rule_display()}"
     words = Counter(one.attention_status for one in people)
     return ", ".join(f"{AttentionStatus(attention_status).label}" for attention_status, _ in words.most_common(3))
 
 
-def _batch(given: str) -> str:
-    """The form's own number: with it, sending twice sends once."""
+def _batch(text: str) -> str:
+    """Batch id of the form: with it, sending twice sends once."""
     try:
-        return str(uuid.UUID(given))
+        return str(uuid.UUID(text))
     except ValueError:
         return str(uuid.uuid4())
 
 
-def call_form(person: Participant, asked: Entered, now: dt.datetime) -> dict[str, Any]:
-    """The form of a call: its reason, its number, the alert it answers."""
-    (one,) = people_to_write_to.recipients(Participant.objects.filter(pk=person.pk), person.trial, now)
-    alert = _alert(asked.get("alert", ""), [one])
-    reason = asked.get("reason", _reason([one], alert))[:200]
-    return {"reason": reason, "batch": _batch(asked.get("batch", "")), "alert": alert}
+def call_form(participant: Participant, form: Entered, now: dt.datetime) -> dict[str, Any]:
+    """Form of a call: reason, batch id, the alert that it is about."""
+    (recipient,) = people_to_write_to.recipients(Participant.objects.filter(pk=participant.pk), participant.trial, now)
+    alert = _alert(form.get("alert", ""), [recipient])
+    reason = form.get("reason", _reason([recipient], alert))[:200]
+    return {"reason": reason, "batch": _batch(form.get("batch", "")), "alert": alert}

@@ -1,4 +1,4 @@
-"""When a participant may be written to: quiet hours, not twice in some hours, opt-out, bounces. Pure functions."""
+"""Limits on e-mails to a participant: quiet hours, not twice in some hours, opt-out, bounces. Pure functions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GONE = (Participant.Status.WITHDRAWN, Participant.Status.ERASED, Participant.Sta
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """When an e-mail may go: `at` (UTC), or never for `refused`. `held`: what it waits for, empty for now."""
+    """Time at which an e-mail may go: `at` (UTC), or never for `refused`. `held`: what it waits for, empty for now."""
 
     at: dt.datetime | None
     held: tuple[str, ...] = ()
@@ -31,7 +31,7 @@ class When:
 
 
 def refusal(status: str, reach: Reach) -> str:
-    """Why a participant cannot be written to at all; empty where they can."""
+    """Reason why a participant cannot be written to at all; empty where they can."""
     if status in GONE:
         return LEFT
     if reach.opted_out_at:
@@ -42,7 +42,7 @@ def refusal(status: str, reach: Reach) -> str:
 
 
 def quiet_until(instant: dt.datetime, zone: ZoneInfo, start: dt.time, end: dt.time) -> dt.datetime | None:
-    """When the quiet hours end that an instant lies in, UTC; None outside of them, or where there are none.
+    """End (UTC) of the quiet hours that an instant lies in; None outside of them, or where there are none.
 
     `start` and `end` are the local clock's; from evening to morning they run over midnight.
     """

@@ -1,4 +1,4 @@
-"""The demo's mailbox: what the demo's mail server took in place of participants' own, to be looked at.
+"""Demo mailbox: shows the e-mails that the demo's mail server took in place of participants' own.
 
 There is such a page only where DEMO_MAIL_FOLDER is set, and only for those who manage a demo trial; it shows what
 was written to participants whom they manage there, and what this site wrote to themselves.
@@ -37,7 +37,7 @@ INLINE, SHEET = re.compile(r'\sstyle="([^"]*)"'), re.compile(r"<style>(.*?)</sty
 
 @dataclass(frozen=True, slots=True)
 class DemoEmail:
-    """A mail in the folder. `study_id` is empty for what was written to staff."""
+    """E-mail in the folder. `study_id` is empty for e-mails to staff."""
 
     name: str
     at: dt.datetime
@@ -54,18 +54,18 @@ class DemoEmail:
 @never_cache
 @signed_in
 def mailbox(request: Request) -> HttpResponse:
-    """The list of mails, newest first; `mail` opens one, `format=plain` its plain text."""
+    """Page with the list of e-mails, newest first; `mail` opens one, `format=plain` its plain text."""
     folder = settings.DEMO_MAIL_FOLDER
-    mine = Participant.objects.managed_by(request.user).filter(trial__is_demo=True)
-    if not folder or not mine.exists():
+    managed = Participant.objects.managed_by(request.user).filter(trial__is_demo=True)
+    if not folder or not managed.exists():
         raise Http404("no mailbox here")
-    found = read_emails(Path(folder), request.user, mine)
+    emails = read_emails(Path(folder), request.user, managed)
     name = query_params(request).get("mail", "")
-    opened = next((one for one in found if one.name == name), found[0] if found else None)
+    opened = next((email for email in emails if email.name == name), emails[0] if emails else None)
     trial = Trial.objects.visible_to(request.user).filter(is_demo=True).first()
     context = {
         "trial": trial,
-        "emails": found,
+        "emails": emails,
         "opened": opened,
         "plain": query_params(request).get("format") == "plain",
         "now": timezone.now(),
@@ -79,15 +79,15 @@ def mailbox(request: Request) -> HttpResponse:
 
 
 def style_hashes(html: str) -> list[str]:
-    """What a content security policy must name so that the styles within this HTML apply, and no others."""
-    styles = [unescape(one) for one in INLINE.findall(html)] + SHEET.findall(html)
-    digests = (hashlib.sha256(one.encode()).digest() for one in dict.fromkeys(styles))
+    """Sources for a content security policy that lets in the styles within this HTML, and no others."""
+    styles = [unescape(style) for style in INLINE.findall(html)] + SHEET.findall(html)
+    digests = (hashlib.sha256(style.encode()).digest() for style in dict.fromkeys(styles))
     hashes = [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
     return ["'unsafe-hashes'", *hashes] if hashes else []
 
 
-def read_emails(folder: Path, user: User, mine: object) -> list[DemoEmail]:
-    """The newest mails in the folder that this person may see."""
+def read_emails(folder: Path, user: User, managed: object) -> list[DemoEmail]:
+    """Newest e-mails in the folder that the user may see."""
     files = sorted((file for file in folder.glob("*.eml") if NAME.fullmatch(file.name)), reverse=True)
     read = []
     for file in files[: 5 * SHOWN]:
@@ -98,16 +98,17 @@ def read_emails(folder: Path, user: User, mine: object) -> list[DemoEmail]:
         except FileNotFoundError:  # the server keeps only so many and has just dropped it
             continue
     ids = [str(message.get("Message-ID", "")).strip() for _, message in read]
-    rows = Outreach.objects.filter(message_id__in=[one for one in ids if one], participant__in=mine)  # type: ignore[misc]
+    named = [message_id for message_id in ids if message_id]
+    rows = Outreach.objects.filter(message_id__in=named, participant__in=managed)  # type: ignore[misc]
     known = dict(rows.values_list("message_id", "participant__study_id"))
-    found = []
+    emails = []
     for (name, message), message_id in zip(read, ids, strict=True):
         to = str(message.get("To", ""))
         if message_id in known or canonical_address(to) == user.email:
-            found.append(_parsed(name, message, known.get(message_id, "")))
-        if len(found) == SHOWN:
+            emails.append(_parsed(name, message, known.get(message_id, "")))
+        if len(emails) == SHOWN:
             break
-    return found
+    return emails
 
 
 def _parsed(name: str, message: EmailMessage, study_id: str) -> DemoEmail:
@@ -127,6 +128,6 @@ def _parsed(name: str, message: EmailMessage, study_id: str) -> DemoEmail:
 
 
 def _date(message: EmailMessage) -> dt.datetime:
-    """When it was written; a date without a zone is UTC (RFC 5322: -0000)."""
+    """Date of an e-mail; one without a zone is UTC (RFC 5322: -0000)."""
     at = parsedate_to_datetime(str(message["Date"]))
     return at if at.tzinfo else at.replace(tzinfo=dt.UTC)

@@ -1,4 +1,4 @@
-"""A letter as the e-mail that goes out: both parts, its headers, and what of it the log keeps."""
+"""Builder of outgoing e-mails: both parts, headers, and subject and body for the log."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from participants.user_input import line_of
 
 
 class NoLink(ValueError):
-    """The letter wants a link to connect with, and none can be made for the participant."""
+    """The e-mail needs a link to connect with, and none can be made for the participant."""
 
 
 @dataclass(frozen=True, slots=True)
-class Mail:
-    """The message, and subject and text for the log: name and link in them are hidden."""
+class BuiltEmail:
+    """Message, and subject and body for the log: name and link in them are hidden."""
 
     message: EmailMultiAlternatives
     title: str
@@ -38,8 +38,8 @@ def sender(person: Participant) -> str:
     return formataddr((line_of(name), parseaddr(settings.DEFAULT_FROM_EMAIL)[1]))
 
 
-def written(row: Outreach, now: dt.datetime) -> Mail:
-    """The e-mail of a row that is being sent: opens its contact and, if the letter wants it, makes a link.
+def built(row: Outreach, now: dt.datetime) -> BuiltEmail:
+    """The e-mail of a row that is being sent: opens the contact and, if the e-mail needs one, makes a link.
 
     Raises InvalidTemplate, NoLink, encryption.CannotDecrypt.
     """
@@ -63,7 +63,9 @@ def written(row: Outreach, now: dt.datetime) -> Mail:
     message.extra_headers["Message-ID"] = row.message_id
     hidden = template_engine.masked({**values, "first_name": "x", "reconnect_link": "x"})
     hidden = {name: f"[{hidden[name]}]" if name in template_engine.HIDDEN else hidden[name] for name in hidden}
-    return Mail(message, template_engine.subject(row.title, hidden)[:160], template_engine.plain(row.body, hidden))
+    return BuiltEmail(
+        message, template_engine.subject(row.title, hidden)[:160], template_engine.plain(row.body, hidden)
+    )
 
 
 def _link(row: Outreach, now: dt.datetime) -> str:
@@ -86,7 +88,7 @@ def build(
     opt_out: str,
     note: str = "",
 ) -> EmailMultiAlternatives:
-    """The message in both parts. `note`: a line before the letter."""
+    """The message in both parts. `note`: a line before the body."""
     words = template_variables.words(language)
     footer = words.footer.format(study=person.trial.code)
     body = f"{note}\n\n{body}" if note else body
@@ -101,10 +103,10 @@ def build(
         reply_to=[person.site.email] if person.site and person.site.email else [],
         headers=headers,
     )
-    part = template_engine.mail_html(
-        template_engine.html(body, values, template_engine.Mail()),
+    part = template_engine.email_html(
+        template_engine.html(body, values, template_engine.EmailStyle()),
         footer=footer,
-        opt_out_words=words.opt_out,
+        opt_out_text=words.opt_out,
         opt_out=opt_out,
         language=language,
     )
@@ -115,7 +117,7 @@ def build(
 def sample(
     person: Participant, language: str, subject: str, body: str, *, to: User, now: dt.datetime
 ) -> EmailMultiAlternatives:
-    """The letter to a participant as a test to who writes it: a made-up name, links that lead nowhere."""
+    """Test of an e-mail, to its sender: a made-up name, links that lead nowhere."""
     words = template_variables.words(language)
     values = templates.values(
         person,

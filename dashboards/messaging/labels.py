@@ -1,4 +1,4 @@
-"""What was written or said to a participant, in words: its state, what came of it."""
+"""Texts for e-mails and calls to a participant: their state and their result."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MINUTE, HOUR, DAY = 60, 3600, 86_400
 
 BADGES: dict[str, Badge] = {
     State.HELD: Badge("Held", "s-waiting", "s-warn"),
-    State.SENDING: Badge("Being sent", "s-waiting", "s-mute"),
+    State.SENDING: Badge("Sending", "s-waiting", "s-mute"),
     State.SENT: Badge("Sent", "s-active", "s-ok"),
     State.BOUNCED: Badge("Bounced", "s-crit", "s-crit"),
     State.FAILED: Badge("Failed", "s-crit", "s-crit"),
@@ -30,17 +30,21 @@ PLAIN = {
 }
 
 
-def badge(row: Outreach) -> Badge:
-    return CALLED if row.kind == Outreach.Kind.CALL else BADGES[row.state]
+def badge(row: Outreach, now: dt.datetime) -> Badge:
+    """State of an e-mail or a call. An e-mail that is due is being sent: nothing holds it any more."""
+    if row.kind == Outreach.Kind.CALL:
+        return CALLED
+    due = row.state == State.HELD and row.send_after <= now
+    return BADGES[State.SENDING] if due else BADGES[row.state]
 
 
 def plain(stored: str) -> str:
-    """The words of a page for what is stored."""
+    """Page text for what is stored."""
     return PLAIN.get(stored, stored)
 
 
 def title(row: Outreach) -> str:
-    """What came of a call; of an e-mail its title, as it was written."""
+    """Result of a call; of an e-mail its subject, as it was written."""
     return plain(row.title) if row.kind == Outreach.Kind.CALL else row.title
 
 
@@ -56,19 +60,19 @@ def span(seconds: float) -> str:
 
 
 def outcome(row: Outreach, now: dt.datetime) -> str:
-    """What came of it: "Data came back after 4 h 25", "No data yet, 2 d"; else what is known of the sending."""
+    """Result: "Data came back after 4 h 25", "Waiting for data (sent 2 d ago)"; else what is known of the sending."""
     if row.state == State.SENT and row.sent_at:
         if row.back_at:
             return f"Data came back after {span((row.back_at - row.sent_at).total_seconds())}"
-        return f"No data yet, {span((now - row.sent_at).total_seconds())}"
+        return f"Waiting for data (sent {formatting.ago(row.sent_at, now)})"
     if row.state == State.HELD:
         due = "goes out within a minute" if row.send_after <= now else ""
         return sentence(", ".join(part for part in (due, row.state_reason) if part))
     return sentence(plain(row.state_reason))
 
 
-def sentence(words: str) -> str:
-    return words[:1].upper() + words[1:]
+def sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def held_until(row: Outreach, now: dt.datetime, zone: ZoneInfo) -> str:

@@ -1,4 +1,4 @@
-"""The log of what was written and said to a trial's participants: filtered, paged, live while a batch goes out."""
+"""Log of e-mails and calls to a trial's participants: filtered, paged, live while a batch is being sent."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from participants.user_input import Entered, query_params
 PAGE_SIZE = 50
 State = Outreach.State
 WAITING, CALLS, TROUBLE = "waiting", "calls", "trouble"
-# What `show` may say -> its words and condition.
+# Value of `show` -> its label and condition.
 SHOWS: dict[str, tuple[str, Q]] = {
-    WAITING: ("No data yet", services.without_newer_data()),
+    WAITING: ("Waiting for data", services.without_newer_data()),
     "back": ("Data came back", Q(back_at__isnull=False)),
     TROUBLE: ("Bounced or failed", Q(state__in=(State.BOUNCED, State.FAILED))),
-    "held": ("Held", Q(state__in=(State.HELD, State.SENDING))),
+    "held": ("Held or sending", Q(state__in=(State.HELD, State.SENDING))),
     "dropped": ("Not sent", Q(state=State.DROPPED)),
     CALLS: ("Calls", Q(kind=Outreach.Kind.CALL)),
 }
@@ -43,7 +43,7 @@ SHOWS: dict[str, tuple[str, Q]] = {
 
 @dataclass(frozen=True, slots=True)
 class LogRow:
-    """An entry of the log. `when` is when it went, or will go; in the participant's zone."""
+    """Row of the log, as texts in the participant's time zone."""
 
     row: Outreach
     title: str
@@ -56,7 +56,7 @@ class LogRow:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a batch is."""
+    """Counts of a batch by state."""
 
     total: int
     sent: int
@@ -71,19 +71,19 @@ class Progress:
 
 
 def log_row(row: Outreach, now: dt.datetime) -> LogRow:
-    """An entry in words."""
+    """Row of the log for one e-mail or call."""
     zone = ZoneInfo(row.participant.time_zone)
     held = labels.held_until(row, now, zone) if row.state == State.HELD else ""
     trouble = row.state in (State.BOUNCED, State.FAILED)
     by = (row.by.get_short_name() or row.by.email) if row.by else ""
-    badge, title, outcome = labels.badge(row), labels.title(row), labels.outcome(row, now)
+    badge, title, outcome = labels.badge(row, now), labels.title(row), labels.outcome(row, now)
     return LogRow(row, title, badge, outcome, held, trouble, by)
 
 
 def progress(rows: QuerySet[Outreach], now: dt.datetime) -> Progress:
-    """Of a batch: what has gone, goes now, waits. One query."""
+    """Progress of a batch: sent, being sent, held. One query."""
     due = Q(state=State.HELD, send_after__lte=now) | Q(state=State.SENDING)
-    found = rows.order_by().aggregate(
+    counts = rows.order_by().aggregate(
         total=Count("pk"),
         sent=Count("pk", filter=Q(state=State.SENT)),
         going=Count("pk", filter=due),
@@ -91,12 +91,12 @@ def progress(rows: QuerySet[Outreach], now: dt.datetime) -> Progress:
         trouble=Count("pk", filter=Q(state__in=(State.BOUNCED, State.FAILED))),
         dropped=Count("pk", filter=Q(state=State.DROPPED)),
     )
-    return Progress(**found)
+    return Progress(**counts)
 
 
-def _batch(given: Entered) -> str:
+def _batch(params: Entered) -> str:
     try:
-        return str(UUID(given.get("batch", "")))
+        return str(UUID(params.get("batch", "")))
     except ValueError:
         return ""
 
@@ -110,15 +110,15 @@ def contacts(request: Request, code: str) -> HttpResponse:
     now = timezone.now()
     people = Participant.objects.visible_to(request.user).filter(trial=trial)
     every = Outreach.objects.filter(participant__in=people)
-    given = query_params(request)
-    show, search, batch = given.get("show", ""), given.text("q", 64), _batch(given)
+    params = query_params(request)
+    show, search, batch = params.get("show", ""), params.text("q", 64), _batch(params)
     rows = every.filter(batch=batch) if batch else every
     counted = rows.order_by().aggregate(
         everything=Count("pk"), **{f"n_{name}": Count("pk", filter=condition) for name, (_, condition) in SHOWS.items()}
     )
     found = rows.filter(SHOWS[show][1]) if show in SHOWS else rows
     found = found.filter(participant__study_id__icontains=search) if search else found
-    page = Paginator(found.select_related("participant", "by"), PAGE_SIZE).get_page(given.get("page"))
+    page = Paginator(found.select_related("participant", "by"), PAGE_SIZE).get_page(params.get("page"))
 
     def query(**changes: str) -> str:
         now_asked = {"show": show if show in SHOWS else "", "q": search, "batch": batch, **changes}
@@ -132,18 +132,18 @@ def contacts(request: Request, code: str) -> HttpResponse:
         "log_rows": [log_row(row, now) for row in page],
         "page": page,
         "pages": Pages(page, lambda number: query(page="" if number == "1" else number)),
-        "shows": [(name, words, counted[f"n_{name}"], query(show=name)) for name, (words, _) in SHOWS.items()],
+        "shows": [(name, label, counted[f"n_{name}"], query(show=name)) for name, (label, _) in SHOWS.items()],
         "everything": counted["everything"],
         "all_query": query(show=""),
         "show": show if show in SHOWS else "",
         "search": search,
         "batch": batch,
         "batch_progress": progress(rows, now) if batch else None,
-        "query": query(page=given.get("page", "")),
+        "query": query(page=params.get("page", "")),
         "mailbox": bool(settings.DEMO_MAIL_FOLDER) and trial.is_demo,
     }
     if not request.htmx or request.htmx.boosted or request.htmx.history_restore_request:
         return render(request, "dashboards/messaging/contacts.html", context)
     return pushed(
-        request, render(request, "dashboards/messaging/_contacts.html", context), query(page=given.get("page", ""))
+        request, render(request, "dashboards/messaging/_contacts.html", context), query(page=params.get("page", ""))
     )

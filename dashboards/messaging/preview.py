@@ -19,7 +19,7 @@ SEGMENTS = 4  # recipients to choose the preview by buttons; more by a list
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """One recipient's letter as they will read it, but for their name, their address and their links."""
+    """E-mail as one recipient will read it, but for their name, their address and their links."""
 
     recipient: Recipient
     sender: str
@@ -32,26 +32,26 @@ class Preview:
 
 
 def preview(email: ComposedEmail, protocol: Protocol, now: dt.datetime) -> Preview | None:
-    """The letter to the person shown. Raises InvalidTemplate for a text that names what does not exist."""
-    one = email.shown_recipient
-    if one is None:
+    """Preview for the recipient shown; None without recipients. Raises InvalidTemplate for unknown variables."""
+    recipient = email.shown_recipient
+    if recipient is None:
         return None
-    text = email.texts.get(one.reach.language) or email.text
-    language = one.reach.language if one.reach.language in email.texts else email.language
+    text = email.texts.get(recipient.reach.language) or email.text
+    language = recipient.reach.language if recipient.reach.language in email.texts else email.language
     template_engine.check(text.subject)
     template_engine.check(text.body)
-    person, words = one.participant, template_variables.words(language)
+    person, words = recipient.participant, template_variables.words(language)
     filled = messaging_templates.values(
-        person, one.status_summary, protocol, language, now, first_name="x", reconnect_link="x"
+        person, recipient.status_summary, protocol, language, now, first_name="x", reconnect_link="x"
     )
     shown = template_engine.masked(filled)
     marks = {name: f"[{value}]" if name in template_engine.HIDDEN else value for name, value in shown.items()}
     return Preview(
-        recipient=one,
+        recipient=recipient,
         sender=f"{person.trial.code}, {person.site.name}" if person.site else person.trial.code,
         language=contacts.LANGUAGES.get(language, language),
         subject=template_engine.subject(text.subject, marks),
-        html=template_engine.html(text.body, shown, template_engine.Marked()),
+        html=template_engine.html(text.body, shown, template_engine.PreviewStyle()),
         plain=template_engine.plain(text.body, marks),
         footer=words.footer.format(study=person.trial.code),
         opt_out=words.opt_out,

@@ -34,26 +34,26 @@ class Row:
     sub: str
 
 
-def managed(trial: Trial, user: User, asked: Entered, now: dt.datetime) -> list[Recipient]:
-    """Those whom the address or the form names, whom the user may act for. Raises Http404 for anybody else.
+def managed(trial: Trial, user: User, params: Entered, now: dt.datetime) -> list[Recipient]:
+    """Recipients whom the address or the form names, whom the user may act for. Raises Http404 for any other.
 
     `to` (several) or `listed` (one, with commas) names them; `all=1` all that the trial page's query matches.
     """
-    mine = Participant.objects.managed_by(user).filter(trial=trial)
-    if asked.get("all") == "1" and not asked.get("listed"):
-        want = trial_overview_filters.parse_filters(asked)
-        matching = trial_overview_filters.matching(trial_overview_filters.of_trial(trial, user, want), want, now)
-        people = mine.filter(pk__in=matching.values("pk"))
+    managed_here = Participant.objects.managed_by(user).filter(trial=trial)
+    if params.get("all") == "1" and not params.get("listed"):
+        filters = trial_overview_filters.parse_filters(params)
+        matching = trial_overview_filters.matching(trial_overview_filters.of_trial(trial, user, filters), filters, now)
+        people = managed_here.filter(pk__in=matching.values("pk"))
         ids = None
     else:
-        listed = asked.text("listed", MOST_LISTED)
-        named = listed.split(",") if listed else asked.texts("to", people_to_write_to.MOST + 1)
+        listed = params.text("listed", MOST_LISTED)
+        named = listed.split(",") if listed else params.texts("to", people_to_write_to.MOST + 1)
         ids = {study_id for study_id in named if study_id}
-        people = mine.with_study_ids(ids)
-    found = people_to_write_to.recipients(people, trial, now)
-    if ids is not None and len(found) < len({study_key(one) for one in ids}):
+        people = managed_here.with_study_ids(ids)
+    recipients = people_to_write_to.recipients(people, trial, now)
+    if ids is not None and len(recipients) < len({study_key(study_id) for study_id in ids}):
         raise Http404("a recipient is not among those whom this person may write to")
-    return found
+    return recipients
 
 
 def reason_of(one: Recipient, now: dt.datetime) -> Why:
@@ -69,14 +69,14 @@ def reason_of(one: Recipient, now: dt.datetime) -> Why:
 
 def rows(recipients: Sequence[Recipient], chosen: Sequence[Recipient], now: dt.datetime) -> list[Row]:
     """The list's rows, the first hundred."""
-    checked = {one.study_id for one in chosen}
+    checked = {recipient.study_id for recipient in chosen}
     return [
         Row(
-            one,
-            one.study_id in checked,
-            reason_of(one, now),
-            preflight.when_badge(one, now),
-            preflight.last_contact_text(one, now),
+            recipient,
+            recipient.study_id in checked,
+            reason_of(recipient, now),
+            preflight.when_badge(recipient, now),
+            preflight.last_contact_text(recipient, now),
         )
-        for one in recipients[:SHOWN]
+        for recipient in recipients[:SHOWN]
     ]

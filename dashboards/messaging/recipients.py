@@ -1,4 +1,4 @@
-"""Those to whom a letter is written: how each stands, what was written before, when a letter may go.
+"""Recipients of an e-mail: their status, the e-mails before, when an e-mail may go.
 
 A fixed number of queries, whatever their number; nobody's name or address is opened.
 """
@@ -20,13 +20,13 @@ from metrics.monitoring.status import AttentionStatus, with_attention_status
 from participants.models import Participant, Protocol, Trial
 from participants.privacy import contacts
 
-MOST = 2_000  # recipients of one letter
+MOST = 2_000  # recipients of one batch
 WRITTEN = (Outreach.State.SENT, Outreach.State.SENDING, Outreach.State.HELD)
 
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """A participant as the letter's page sees them. `last_email` is the newest that went or will go, UTC."""
+    """Participant as the compose page sees them. `last_email` is the newest that went or will go, UTC."""
 
     participant: Participant
     status_summary: ParticipantStatusSummary | None
@@ -52,7 +52,7 @@ def protocol_now(trial: Trial, now: dt.datetime) -> Protocol:
 
 
 def cause_of(status_summary: ParticipantStatusSummary | None, attention_status: AttentionStatus) -> str:
-    """What a letter to a participant should answer: a Cause, or empty where nothing is missing."""
+    """Cause that an e-mail to a participant should be about; empty where no data are missing."""
     if status_summary is None or attention_status in (
         AttentionStatus.PAUSED,
         AttentionStatus.COMPLETED,
@@ -72,10 +72,10 @@ def cause_of(status_summary: ParticipantStatusSummary | None, attention_status: 
 
 
 def last_emails(people: Iterable[int]) -> dict[int, dt.datetime]:
-    """Participant -> when the newest e-mail went to them, or will go. One query."""
+    """Times (UTC) of the newest e-mail to each participant that went or will go, by primary key. One query."""
     written = Outreach.objects.filter(participant__in=people, kind=Outreach.Kind.EMAIL, state__in=WRITTEN)
-    found = written.order_by().values("participant").annotate(last=Max(Coalesce("sent_at", "send_after")))
-    return {row["participant"]: row["last"] for row in found}
+    rows = written.order_by().values("participant").annotate(last=Max(Coalesce("sent_at", "send_after")))
+    return {row["participant"]: row["last"] for row in rows}
 
 
 def recipients(people: QuerySet[Participant], trial: Trial, now: dt.datetime) -> list[Recipient]:
@@ -115,10 +115,10 @@ def _recipient(
 
 
 def fits(template: MessageTemplate, cause: str) -> bool:
-    """Whether a letter answers a cause. One without causes answers any; where nothing is missing, any may be meant."""
+    """Whether a template is about a cause. One without causes fits any; without a cause any template fits."""
     return not template.causes or not cause or cause in template.causes
 
 
 def fitting(templates: Iterable[MessageTemplate], cause: str) -> MessageTemplate | None:
-    """The first letter that names the cause."""
+    """First template that names the cause; None without one."""
     return next((template for template in templates if cause and cause in template.causes), None)

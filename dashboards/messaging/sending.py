@@ -1,7 +1,7 @@
-"""Sending what is due, through SMTP: claim, check the limits again, send, say what came of it.
+"""Sending of due e-mails by SMTP: claim, check the limits again, send, save the result.
 
 An e-mail is never sent twice. What is claimed is gone from the queue; where a worker is killed, or the server falls
-silent after it may have taken the message, the row says so and a person decides. No log line holds a name or address.
+silent after it may have taken the message, the row says so and the team decides. No log line holds a name or address.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ MAY_HAVE_GONE = "may have gone out: the worker was ended while it sent this"
 
 
 def send_soon() -> None:
-    """Do not wait for the minute. Without a broker beat's next turn sends what is due."""
+    """Queue the sending now. Without a broker the next scheduled run sends what is due."""
     try:
         enqueue("dashboards.send_due")
     except OperationalError:
-        log.warning("e-mails could not be queued, the broker is away: they go with the next minute's turn")
+        log.warning("e-mails could not be queued, the broker is away: they go with the next minute's run")
 
 
 def send_due(*, clock: Callable[[], dt.datetime] = timezone.now, seconds: float = SECONDS) -> int:
@@ -71,7 +71,7 @@ def send_due(*, clock: Callable[[], dt.datetime] = timezone.now, seconds: float 
 
 
 def release_stale(now: dt.datetime) -> int:
-    """What has been "being sent" for too long has failed: nobody knows whether it went out."""
+    """Mark e-mails as failed that were "being sent" for too long. Returns how many: they may have gone out."""
     stale = Outreach.objects.filter(state=State.SENDING, state_at__lt=now - STALE)
     if count := stale.update(state=State.FAILED, state_at=now, state_reason=MAY_HAVE_GONE):
         log.warning("%s e-mails may or may not have gone out: their workers were ended", count)
@@ -84,7 +84,7 @@ def send_one(pk: int, *, clock: Callable[[], dt.datetime] = timezone.now) -> boo
     if row is None:
         return False
     try:
-        written = email_builder.written(row, clock())
+        email = email_builder.built(row, clock())
     except (
         template_engine.InvalidTemplate,
         email_builder.NoLink,
@@ -94,7 +94,7 @@ def send_one(pk: int, *, clock: Callable[[], dt.datetime] = timezone.now) -> boo
         _move(row, State.FAILED, f"not sent: {fault}", clock())
         return False
     try:
-        smtp.deliver(written.message)
+        smtp.deliver(email.message)
     except smtp.NotNow as fault:
         _again(row, str(fault), clock())
     except smtp.Refused as fault:
@@ -105,7 +105,7 @@ def send_one(pk: int, *, clock: Callable[[], dt.datetime] = timezone.now) -> boo
         _move(row, State.FAILED, f"may have gone out: {fault}", clock())
     else:
         now = clock()
-        kept = {"title": written.title, "body": written.body, "sent_at": now}
+        kept = {"title": email.title, "body": email.body, "sent_at": now}
         return _move(row, State.SENT, "", now, **kept)
     return False
 
@@ -113,7 +113,7 @@ def send_one(pk: int, *, clock: Callable[[], dt.datetime] = timezone.now) -> boo
 def claim(pk: int, now: dt.datetime) -> Outreach | None:
     """Take an e-mail out of the queue, or put it off or drop it as the limits say at this moment.
 
-    The contact's row is locked meanwhile, so that two e-mails to one person are judged one after the other.
+    The contact's row is locked meanwhile, so that two e-mails to one participant are checked one after the other.
     """
     with transaction.atomic():
         row = (
@@ -152,14 +152,14 @@ HOLDS = {contact_limits.GAP: "the e-mail before it", contact_limits.QUIET: "quie
 
 
 def _no_reason_any_more(row: Outreach, contact: Contact | None) -> str:
-    """Why a held e-mail is not sent at all; empty where it is."""
+    """Reason why a held e-mail is not sent at all; empty where it is."""
     if refused := contact_limits.refusal(row.participant.status, contacts.reach(contact)):
         return REFUSALS[refused]
     return CAME_BACK if asks_for_data(row) and _came_back(row) else ""
 
 
 def asks_for_data(row: Outreach) -> bool:
-    """Whether new data make the letter needless. One that asks to wear the device is not answered by an upload."""
+    """Whether new data make the e-mail needless. An upload does not answer one that asks to wear the device."""
     causes = row.template.causes if row.template else []
     return any(cause != Cause.OFF_WRIST for cause in causes)
 
@@ -190,7 +190,7 @@ def _domain() -> str:
 
 
 def _again(row: Outreach, why: str, now: dt.datetime) -> None:
-    """Back into the queue with a pause that grows; after the last attempt it has failed."""
+    """Put an e-mail back into the queue with a growing pause; after the last attempt it has failed."""
     if row.attempts > len(BACKOFF):
         _move(row, State.FAILED, f"given up after {row.attempts} attempts: {why}", now)
         return
@@ -205,7 +205,7 @@ def _again(row: Outreach, why: str, now: dt.datetime) -> None:
 
 
 def _move(row: Outreach, state: str, why: str, now: dt.datetime, **fields: object) -> bool:
-    """From "being sent" on, unless somebody has given it up meanwhile."""
+    """Change an e-mail's state from "being sent", unless another worker has given it up meanwhile."""
     moved = Outreach.objects.filter(pk=row.pk, state=State.SENDING).update(
         state=state, state_at=now, state_reason=why[:200], **fields
     )

@@ -1,4 +1,4 @@
-"""What is written and said to participants, with its rules: a batch of e-mails, a call, whether data came back.
+"""Services for e-mails and calls to participants: store a batch, log a call, note whether data came back.
 
 Rows are made held; dashboards.messaging.sending sends what is due. Safe to repeat: a batch reaches a participant once.
 """
@@ -32,12 +32,12 @@ REASON_LENGTH = 200
 
 
 class CannotWrite(ValueError):
-    """The letter cannot be sent as it is; the message is fit to show."""
+    """The e-mail cannot be sent as it is; the message is fit to show."""
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A letter in one language, with its variables."""
+    """Subject and body of an e-mail in one language, with variables."""
 
     subject: str
     body: str
@@ -45,7 +45,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of a batch: rows made for now and for later, recipients who cannot be written to."""
+    """Result of a batch: rows made for now and for later, recipients who cannot be written to."""
 
     now: int
     held: int
@@ -53,7 +53,7 @@ class Written:
 
 
 def texts_check(texts: Mapping[str, Text]) -> None:
-    """Raise CannotWrite or InvalidTemplate for a letter that is empty, too long or names what does not exist."""
+    """Raise CannotWrite or InvalidTemplate for a text that is empty, too long or names unknown variables."""
     for text in texts.values():
         if not text.subject.strip() or not text.body.strip():
             raise CannotWrite("Give the e-mail a subject and a text.")
@@ -78,39 +78,39 @@ def batch_write(
     """Store an e-mail to each recipient, to go when the limits allow it. The same batch again stores nothing.
 
     `texts`: by language, as they were shown to who sends; a recipient whose language is missing gets the first.
-    `code`: the letter's. Raises CannotWrite, InvalidTemplate.
+    `code`: the template's. Raises CannotWrite, InvalidTemplate.
     """
     if not settings.EMAIL_HOST:
         raise CannotWrite("This site has no mail server: its operator sets EMAIL_HOST.")
     if not reason.strip():
         raise CannotWrite("Say why you write: the log keeps the reason.")
     texts_check(texts)
-    reachable = [(one, one.when.at) for one in recipients if one.when.at is not None]
+    reachable = [(recipient, recipient.when.at) for recipient in recipients if recipient.when.at is not None]
     rows = []
-    for one, at in reachable:
-        language = one.reach.language if one.reach.language in texts else next(iter(texts))
+    for recipient, at in reachable:
+        language = recipient.reach.language if recipient.reach.language in texts else next(iter(texts))
         rows.append(
             Outreach(
-                participant=one.participant,
+                participant=recipient.participant,
                 template=messaging_templates.in_language(templates, code, language),
                 title=texts[language].subject,
                 body=texts[language].body,
                 language=language,
                 reason=reason.strip()[:REASON_LENGTH],
-                alert=alert if alert and alert.participant_id == one.participant.pk else None,
+                alert=alert if alert and alert.participant_id == recipient.participant.pk else None,
                 by=by,
                 batch=batch,
                 created_at=now,
                 send_after=at,
                 state_at=now,
-                newest_before=one.status_summary.last_sample_at if one.status_summary else None,
+                newest_before=recipient.status_summary.last_sample_at if recipient.status_summary else None,
             )
         )
     Outreach.objects.bulk_create(rows, ignore_conflicts=True)
     for row in rows:
         record("letter.write", participant=row.participant, thing=f"letter:{batch}", reason=row.reason)
     log.info("user %s wrote to %s participants", by.pk, len(rows))
-    held = sum(bool(one.when.held) for one, _ in reachable)
+    held = sum(bool(recipient.when.held) for recipient, _ in reachable)
     return Written(len(reachable) - held, held, len(recipients) - len(reachable))
 
 
@@ -126,9 +126,9 @@ def call_store(
     now: dt.datetime,
     alert: Alert | None = None,
 ) -> None:
-    """Keep that they were called: `outcome` in a word or two, what was said, why. The same batch again: nothing.
+    """Log a call: `outcome` in a word or two, what was said, why. The same batch again stores nothing.
 
-    Nothing is kept of somebody who was erased meanwhile.
+    Nothing is stored of a participant who was erased meanwhile.
     """
     if locked_participant(participant).status == Participant.Status.ERASED:
         return
@@ -154,7 +154,7 @@ def call_store(
 
 
 def outreach_close_loop(now: dt.datetime) -> int:
-    """Note for all that was sent and said whether newer data have arrived since. One statement; returns how many."""
+    """Note for e-mails sent and calls whether newer data have arrived since. One statement; returns how many rows."""
     summary = ParticipantStatusSummary.objects.filter(participant=OuterRef("participant"))
     newer = Q(newest_before=None) | Q(newest_before__lt=F("newest"))
     waiting = (
@@ -162,11 +162,11 @@ def outreach_close_loop(now: dt.datetime) -> int:
         .annotate(newest=Subquery(summary.values("last_sample_at")))
         .filter(newer, newest__isnull=False)
     )
-    # Data that were on their way while the letter was sent came back at once, not before it.
+    # Data that were on their way while the e-mail was sent came back at once, not before it.
     arrived = Coalesce(Subquery(summary.values("arrived_at")), now)
     return Outreach.objects.filter(pk__in=waiting.values("pk")).update(back_at=Greatest(arrived, F("sent_at")))
 
 
 def without_newer_data() -> Q:
-    """Of Outreach: sent or said, and no newer data since."""
+    """Condition on Outreach: sent or called, and no newer data since."""
     return Q(state=Outreach.State.SENT, back_at=None)

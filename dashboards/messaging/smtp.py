@@ -1,6 +1,6 @@
-"""The mail server's edge: one message, and its answer in three kinds. What it says in its own words is not kept.
+"""SMTP client: sends one message and sorts the server's reply into three kinds. The reply's own text is not kept.
 
-Servers repeat addresses in their answers: only codes leave this module.
+Servers repeat addresses in their replies: only codes leave this module.
 """
 
 from __future__ import annotations
@@ -46,23 +46,25 @@ class Unsure(Exception):
 
 
 def reply_text(code: int | str, text: bytes | str = b"") -> str:
-    """A server's answer without its own words: "550 5.1.1, there is no such address"."""
-    found = enhanced(text)
-    text_of_code = EXACT_REPLY_TEXTS.get(found) or (REPLY_TEXTS.get(found.split(".")[1], "") if found else "")
-    return " ".join(part for part in (str(code), found) if part) + (f", {text_of_code}" if text_of_code else "")
+    """Text for a server's reply, from its codes alone: "550 5.1.1, there is no such address"."""
+    enhanced_code = enhanced(text)
+    text_of_code = EXACT_REPLY_TEXTS.get(enhanced_code, "")
+    if enhanced_code and not text_of_code:
+        text_of_code = REPLY_TEXTS.get(enhanced_code.split(".")[1], "")
+    return " ".join(part for part in (str(code), enhanced_code) if part) + (f", {text_of_code}" if text_of_code else "")
 
 
 def enhanced(text: bytes | str) -> str:
-    """The enhanced code in an answer, e.g. 5.1.1; empty where there is none."""
+    """Enhanced code in a reply, e.g. 5.1.1; empty where there is none."""
     raw = text if isinstance(text, bytes) else text.encode("utf-8", "replace")
-    found = ENHANCED.search(raw)
-    return found.group(1).decode() if found else ""
+    match = ENHANCED.search(raw)
+    return match.group(1).decode() if match else ""
 
 
 def no_such_address(code: int, text: bytes | str, *, recipient: bool) -> bool:
-    """Whether an answer says that there is no such address. `recipient`: it was given to the recipient's name."""
-    found = enhanced(text)
-    return found in NO_SUCH_ADDRESS if found else recipient and code in REFUSED_RECIPIENT
+    """Whether a reply says that there is no such address. `recipient`: it was given to the RCPT command."""
+    enhanced_code = enhanced(text)
+    return enhanced_code in NO_SUCH_ADDRESS if enhanced_code else recipient and code in REFUSED_RECIPIENT
 
 
 def deliver(message: EmailMessage) -> None:

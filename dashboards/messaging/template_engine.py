@@ -1,4 +1,4 @@
-"""Letters to participants: text with `{{ variables }}` becomes plain text and HTML. Pure functions.
+"""Template engine for e-mails to participants: text with `{{ variables }}` becomes plain text and HTML. Pure functions.
 
 The substitution is our own and knows nothing but names of the list below: what managers write is never run by a
 template engine. An empty line begins a paragraph; lines that begin with `1.` or `-` are a list.
@@ -42,7 +42,7 @@ class InvalidTemplate(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of a line: text as it was written, or a variable's name."""
+    """Part of a line: text as it was written, or a variable's name."""
 
     text: str = ""
     variable: str = ""
@@ -83,7 +83,7 @@ def used(text: str) -> set[str]:
 
 def pieces(line: str, values: Mapping[str, str]) -> Line:
     """A line in pieces. A variable without a value takes along the spaces and commas that led to it."""
-    found: Line = []
+    parts: Line = []
     end = 0
     for match in VARIABLE.finditer(line):
         text, name = line[end : match.start()], match.group(1)
@@ -91,12 +91,12 @@ def pieces(line: str, values: Mapping[str, str]) -> Line:
         if not values.get(name):
             text = text.rstrip(" ,;:")
         if text:
-            found.append(Piece(text))
+            parts.append(Piece(text))
         if values.get(name):
-            found.append(Piece(variable=name))
+            parts.append(Piece(variable=name))
     if rest := line[end:]:
-        found.append(Piece(rest))
-    return found
+        parts.append(Piece(rest))
+    return parts
 
 
 def plain_line(line: str, values: Mapping[str, str]) -> str:
@@ -104,7 +104,7 @@ def plain_line(line: str, values: Mapping[str, str]) -> str:
 
 
 def plain(text: str, values: Mapping[str, str]) -> str:
-    """The letter as plain text. `values`: name -> value; a name without one is left out."""
+    """Plain text of an e-mail. `values`: name -> value; a name without one is left out."""
     lines = [plain_line(line, values) for line in text.strip().splitlines()]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
 
@@ -115,8 +115,8 @@ def subject(text: str, values: Mapping[str, str]) -> str:
 
 
 def blocks(text: str, values: Mapping[str, str]) -> list[Block]:
-    """The letter's paragraphs and lists."""
-    found: list[Block] = []
+    """Paragraphs and lists of an e-mail."""
+    parsed: list[Block] = []
     fresh = True
     for raw in text.strip().splitlines():
         line = raw.strip()
@@ -130,15 +130,15 @@ def blocks(text: str, values: Mapping[str, str]) -> list[Block]:
         shown = pieces(line, values)
         if not shown:
             continue
-        if fresh or found[-1].kind != kind:
-            found.append(Block(kind))
+        if fresh or parsed[-1].kind != kind:
+            parsed.append(Block(kind))
         fresh = False
-        found[-1].lines.append(shown)
-    return found
+        parsed[-1].lines.append(shown)
+    return parsed
 
 
 def html(text: str, values: Mapping[str, str], style: Style) -> SafeString:
-    """The letter's body as HTML in a style. Everything that people wrote or are called is escaped."""
+    """HTML of an e-mail's body in a style. All text and all values are escaped."""
     return mark_safe("\n".join(_block(block, values, style) for block in blocks(text, values)))  # noqa: S308
 
 
@@ -154,8 +154,8 @@ def _piece(piece: Piece, values: Mapping[str, str], style: Style) -> str:
     return escape(piece.text) if piece.text else style.variable(piece.variable, values[piece.variable])
 
 
-class Mail:
-    """For mail clients, which know no stylesheets."""
+class EmailStyle:
+    """Style for mail clients, which know no stylesheets."""
 
     STYLES: Mapping[str, str] = {
         "p": "margin:0 0 16px",
@@ -171,8 +171,8 @@ class Mail:
         return link(value, value) if name in LINKS else escape(value)
 
 
-class Marked:
-    """For the preview: what is filled in is marked, what is hidden from who writes stands there by its name."""
+class PreviewStyle:
+    """Style for the preview: values are marked, hidden ones are shown by their name."""
 
     def tag(self, name: str) -> str:
         return f"<{name}>"
@@ -181,17 +181,17 @@ class Marked:
         return f'<span class="var{" var-long" if len(value) > 40 else ""}">{escape(value)}</span>'
 
 
-def link(address: str, words: str) -> str:
-    return f'<a href="{escape(address)}" style="color:#1d4fbf">{escape(words)}</a>'
+def link(address: str, text: str) -> str:
+    return f'<a href="{escape(address)}" style="color:#1d4fbf">{escape(text)}</a>'
 
 
 def masked(values: Mapping[str, str], names: Iterable[str] = HIDDEN) -> dict[str, str]:
-    """Values with those hidden that who writes must not see: by what they are called."""
+    """Values, with those hidden that the sender must not see: replaced by their names."""
     return {**values, **{name: VARIABLES[name] for name in names}}
 
 
-def mail_html(body: SafeString, *, footer: str, opt_out_words: str, opt_out: str, language: str) -> str:
-    """The whole HTML part of an e-mail around a letter's body."""
+def email_html(body: SafeString, *, footer: str, opt_out_text: str, opt_out: str, language: str) -> str:
+    """HTML part of an e-mail around its body."""
     return (
         f'<!doctype html><html lang="{escape(language)}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"></head>'
@@ -199,5 +199,5 @@ def mail_html(body: SafeString, *, footer: str, opt_out_words: str, opt_out: str
         'font:16px/1.5 -apple-system,Segoe UI,Roboto,Helvetica,Arial,sans-serif">'
         f'<div style="max-width:560px">{body}'
         '<p style="margin:24px 0 0;padding-top:12px;border-top:1px solid #d8dee6;color:#5a6775;font-size:13px">'
-        f"{escape(footer)} {link(opt_out, opt_out_words)}</p></div></body></html>"
+        f"{escape(footer)} {link(opt_out, opt_out_text)}</p></div></body></html>"
     )

@@ -1,4 +1,4 @@
-"""A trial's letters: made at first use, edited by staff, chosen by what is wrong; and what is filled into them."""
+"""Message templates of a trial: made at first use, edited by staff, chosen by cause; and the values of variables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from participants.privacy.contacts import DEFAULT_LANGUAGE
 
 
 def templates_ensure(trial: Trial) -> None:
-    """Give the trial the letters that it lacks; those that exist stay as staff have edited them. Safe to repeat."""
+    """Create the templates that the trial lacks; existing ones stay as staff have edited them. Safe to repeat."""
     MessageTemplate.objects.bulk_create(
         [
             MessageTemplate(
@@ -34,26 +34,26 @@ def templates_ensure(trial: Trial) -> None:
 
 
 def templates_of(trial: Trial) -> list[MessageTemplate]:
-    """The trial's letters in use; made first where the trial has none at all."""
+    """Active templates of a trial; created first where it has none at all."""
     if not trial.message_templates.exists():
         templates_ensure(trial)
     return list(trial.message_templates.filter(active=True).order_by("title", "language"))
 
 
 def in_language(templates: Iterable[MessageTemplate], code: str, language: str) -> MessageTemplate | None:
-    """The letter of a code in a language; else in the default language, else in any."""
+    """Template of a code in a language; else in the default language, else in any."""
     of_code = {template.language: template for template in templates if template.code == code}
     return of_code.get(language) or of_code.get(DEFAULT_LANGUAGE) or next(iter(of_code.values()), None)
 
 
 def choices(templates: Iterable[MessageTemplate]) -> list[MessageTemplate]:
-    """One of each code for a list to choose from: in the default language where there is that."""
-    found: dict[str, MessageTemplate] = {}
+    """One template of each code to choose from: in the default language where there is one."""
+    by_code: dict[str, MessageTemplate] = {}
     for template in templates:
-        if template.code not in found or template.language == DEFAULT_LANGUAGE:
-            found[template.code] = template
-    order = list(default_templates.CAUSES)
-    return sorted(found.values(), key=lambda one: (order.index(one.code) if one.code in order else 99, one.title))
+        if template.code not in by_code or template.language == DEFAULT_LANGUAGE:
+            by_code[template.code] = template
+    places = {code: place for place, code in enumerate(default_templates.CAUSES)}
+    return sorted(by_code.values(), key=lambda template: (places.get(template.code, 99), template.title))
 
 
 def values(
@@ -66,7 +66,7 @@ def values(
     first_name: str = "",
     reconnect_link: str = "",
 ) -> dict[str, str]:
-    """What is filled into a letter to a participant, by variable."""
+    """Values for an e-mail to a participant, by variable."""
     words = template_variables.words(language)
     last = summary.last_sample_at if summary else None
     overwritten = summary.overwritten_at if summary else None

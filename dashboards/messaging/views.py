@@ -1,4 +1,4 @@
-"""The pages on which participants are contacted: a letter, a call list, a call. Only for those who manage them."""
+"""Pages for messaging: compose an e-mail, a call list, log a call. Only for those who manage the participants."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from participants.user_input import form_data, query_params
 log = logging.getLogger(__name__)
 
 SAID_LENGTH = 2000
-# What may come of a call: as stored and told by the API, and in the words of the page.
+# Outcomes of a call: as stored and given by the API, and as the page shows them.
 REACHED = [(one, labels.plain(one)) for one in ("Reached her", "Left a message", "No answer", "Wrong number")]
 
 
@@ -45,12 +45,12 @@ REACHED = [(one, labels.plain(one)) for one in ("Reached her", "Left a message",
 @never_cache
 @signed_in
 def contact(request: Request, code: str) -> HttpResponse:
-    """Write to a selection. GET and a POST without `do` show the form; `do=test` and `do=send` send it."""
+    """Compose page for selected participants. GET and POST without `do` show it; `do=test` and `do=send` send it."""
     trial, now = visible_trial(request, code), timezone.now()
     email = compose.compose_email(trial, request.user, form_data(request) or query_params(request), now)
     if not email.recipients:
         if query_params(request).get("all") == "1":
-            messages.info(request, "Nobody whom you may write to matches.")
+            messages.info(request, "No participant whom you may write to matches.")
             return SeeOther(reverse("dashboards:trial", args=[code]))
         raise Http404("nobody is named")
     tested = ""
@@ -73,7 +73,7 @@ def _shown(email: compose.ComposedEmail, now: dt.datetime) -> dict[str, Any]:
         shown = preview.preview(email, protocol, now)
     except template_engine.InvalidTemplate as error:
         fault = fault or str(error)
-    found = preflight.checks(
+    checks = preflight.checks(
         email.trial, email.chosen, protocol, email.templates, email.code, email.texts, email.edited, now
     )
     return {
@@ -81,7 +81,7 @@ def _shown(email: compose.ComposedEmail, now: dt.datetime) -> dict[str, Any]:
         "email": email,
         "rows": recipient_list.rows(email.recipients, email.chosen, now),
         "preview": shown,
-        "checks": found,
+        "checks": checks,
         "fault": fault,
         "variables": list(template_engine.VARIABLES),
         "segments": email.recipients if len(email.recipients) <= preview.SEGMENTS else [],
@@ -93,7 +93,7 @@ def _shown(email: compose.ComposedEmail, now: dt.datetime) -> dict[str, Any]:
 def _send(request: Request, email: compose.ComposedEmail, now: dt.datetime) -> HttpResponse | None:
     """Store the batch and go to the log; None where something is wrong: `fault` then says what."""
     if not email.chosen or email.refused_count == len(email.chosen):
-        email.fault = "Nobody is chosen who can be written to."
+        email.fault = "No chosen participant can be written to."
         return None
     try:
         services.batch_write(
@@ -115,19 +115,20 @@ def _send(request: Request, email: compose.ComposedEmail, now: dt.datetime) -> H
 
 
 def _test(request: Request, email: compose.ComposedEmail, now: dt.datetime) -> str:
-    """Send the letter as the person shown would get it to who writes. Returns what came of it, to be shown."""
-    one = email.shown_recipient
-    if one is None:
+    """Send a test of the e-mail to the sender, as the recipient shown would get it. Returns the result, to be shown."""
+    recipient = email.shown_recipient
+    if recipient is None:
         return ""
-    language = one.reach.language if one.reach.language in email.texts else email.language
+    language = recipient.reach.language if recipient.reach.language in email.texts else email.language
     text = email.texts[language]
     try:
         template_engine.check(text.subject)
         template_engine.check(text.body)
         if not email_builder.possible():
             return "This site has no mail server: its operator sets EMAIL_HOST."
-        made = email_builder.sample(one.participant, language, text.subject, text.body, to=request.user, now=now)
-        smtp.deliver(made)
+        participant = recipient.participant
+        message = email_builder.sample(participant, language, text.subject, text.body, to=request.user, now=now)
+        smtp.deliver(message)
     except template_engine.InvalidTemplate as error:
         return str(error)
     except (smtp.NotNow, smtp.Refused, smtp.Unsure) as error:
@@ -141,16 +142,16 @@ def _test(request: Request, email: compose.ComposedEmail, now: dt.datetime) -> s
 def call_list(request: Request, code: str) -> HttpResponse:
     """Names and telephone numbers of a selection, with cause and since: to be called, or printed and then called."""
     trial, now = visible_trial(request, code), timezone.now()
-    found = recipient_list.managed(trial, request.user, query_params(request), now)
-    if not found:
+    recipients = recipient_list.managed(trial, request.user, query_params(request), now)
+    if not recipients:
         raise Http404("nobody is named")
     rows = []
-    for one in found:
+    for recipient in recipients:
         try:
-            details = contacts.contact_open(one.participant)
+            details = contacts.contact_open(recipient.participant)
         except encryption.CannotDecrypt:
             details = None
-        rows.append({"one": one, "details": details, "why": recipient_list.reason_of(one, now)})
+        rows.append({"one": recipient, "details": details, "why": recipient_list.reason_of(recipient, now)})
     log.info("user %s opened a call list of %s participants", request.user.pk, len(rows))
     return render(
         request,
@@ -163,22 +164,22 @@ def call_list(request: Request, code: str) -> HttpResponse:
 @never_cache
 @signed_in
 def call_log(request: Request, code: str, study_id: str) -> HttpResponse:
-    """Keep what was said in a call."""
+    """Page to log a call."""
     trial, now = visible_trial(request, code), timezone.now()
-    mine = Participant.objects.managed_by(request.user).filter(trial=trial).select_related("trial", "contact")
-    person: Participant = get_object_or_404(mine.with_study_id(study_id))
-    given = form_data(request) or query_params(request)
-    form = compose.call_form(person, given, now)
+    managed = Participant.objects.managed_by(request.user).filter(trial=trial).select_related("trial", "contact")
+    participant: Participant = get_object_or_404(managed.with_study_id(study_id))
+    fields = form_data(request) or query_params(request)
+    form = compose.call_form(participant, fields, now)
     fault = ""
     if request.method == "POST":
-        outcome, words = given.get("outcome", ""), given.lines("said", SAID_LENGTH)
+        outcome, said_text = fields.get("outcome", ""), fields.lines("said", SAID_LENGTH)
         if outcome not in dict(REACHED) or not form["reason"].strip():
-            fault = "Choose what came of the call, and say why you called."
+            fault = "Choose the result of the call, and say why you called."
         else:
             services.call_store(
-                person,
+                participant,
                 outcome=outcome,
-                said=words,
+                said=said_text,
                 reason=form["reason"],
                 by=request.user,
                 batch=uuid.UUID(form["batch"]),
@@ -187,6 +188,6 @@ def call_log(request: Request, code: str, study_id: str) -> HttpResponse:
             )
             messages.success(request, f"The call to {study_id} is in the log.")
             return SeeOther(reverse("dashboards:participant", args=[code, study_id]))
-    filled = {"outcome": given.get("outcome", ""), "said": given.lines("said", SAID_LENGTH)}
-    context = {"trial": trial, "participant": person, "outcomes": REACHED, "fault": fault, "asked": filled, **form}
+    filled = {"outcome": fields.get("outcome", ""), "said": fields.lines("said", SAID_LENGTH)}
+    context = {"trial": trial, "participant": participant, "outcomes": REACHED, "fault": fault, "asked": filled, **form}
     return render(request, "dashboards/messaging/call_log.html", context, status=422 if fault else 200)

@@ -1,4 +1,4 @@
-"""What has happened around a participant: contacts, alerts, connections, pauses, newest first, with their outcome."""
+"""Activity feed of a participant: contacts, alerts, connections, pauses, newest first, with their outcome."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RULES = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of it: a shape of the sprite, words, and the class of its tone."""
+    """Result of an entry: a shape of the sprite, a text, and the class of its tone."""
 
     shape: str
     text: str
@@ -63,16 +63,19 @@ def after(start: dt.datetime, end: dt.datetime) -> str:
     return messaging_labels.span((end - start).total_seconds())
 
 
-def outreach_outcome(made: Outreach, now: dt.datetime, zone: ZoneInfo) -> Outcome:
+def outreach_outcome(outreach: Outreach, now: dt.datetime, zone: ZoneInfo) -> Outcome:
     """Whether it reached the participant and whether data came back."""
-    if made.state == Outreach.State.SENT and made.sent_at:
-        shape, tone = ("s-active", "") if made.back_at else ("s-waiting", "outcome-wait")
-        return Outcome(shape, messaging_labels.outcome(made, now), tone)
-    state, because = made.state, f": {messaging_labels.plain(made.state_reason)}" if made.state_reason else ""
+    if outreach.state == Outreach.State.SENT and outreach.sent_at:
+        shape, tone = ("s-active", "") if outreach.back_at else ("s-waiting", "outcome-wait")
+        return Outcome(shape, messaging_labels.outcome(outreach, now), tone)
+    state, because = outreach.state, ""
+    if outreach.state_reason:
+        because = f": {messaging_labels.plain(outreach.state_reason)}"
+    if state == Outreach.State.SENDING or (state == Outreach.State.HELD and outreach.send_after <= now):
+        return Outcome("s-waiting", "Sending", "outcome-wait")
     if state == Outreach.State.HELD:
-        return Outcome("s-waiting", f"Goes out {formatting.clock(made.send_after, now, zone)}{because}", "outcome-wait")
-    if state == Outreach.State.SENDING:
-        return Outcome("s-waiting", "Being sent", "outcome-wait")
+        at = formatting.clock(outreach.send_after, now, zone)
+        return Outcome("s-waiting", f"Goes out {at}{because}", "outcome-wait")
     if state in (Outreach.State.BOUNCED, Outreach.State.FAILED):
         word = "Bounced" if state == Outreach.State.BOUNCED else "Could not be sent"
         return Outcome("s-silent", f"{word}{because}", "outcome-bad")
@@ -80,7 +83,7 @@ def outreach_outcome(made: Outreach, now: dt.datetime, zone: ZoneInfo) -> Outcom
 
 
 def alert_outcome(alert: Alert, now: dt.datetime, zone: ZoneInfo) -> Outcome:
-    """How it stands with an alert."""
+    """Result of an alert so far."""
     if alert.resolved_at:
         word = Alert.Resolution(alert.resolution).label if alert.resolution else "resolved"
         return Outcome("s-active", f"{word.capitalize()} after {after(alert.raised_at, alert.resolved_at)}")
@@ -95,22 +98,23 @@ def alert_outcome(alert: Alert, now: dt.datetime, zone: ZoneInfo) -> Outcome:
 def alert_note(alert: Alert, now: dt.datetime, zone: ZoneInfo) -> str:
     """What people and rules did with an alert between its beginning and its end."""
     skipped = (AlertEvent.What.RAISED, AlertEvent.What.RESOLVED)
-    said = []
+    parts = []
     for event in alert.events.all():
         if event.what not in skipped:
             by = f" by {name_of(event.by)}" if event.by else ""
             note = f" ({event.note})" if event.note else ""
-            said.append(f"{event.get_what_display()}{by} {formatting.clock(event.at, now, zone)}{note}")
-    return "; ".join(said)
+            parts.append(f"{event.get_what_display()}{by} {formatting.clock(event.at, now, zone)}{note}")
+    return "; ".join(parts)
 
 
 def _contacts(participant: Participant, now: dt.datetime, zone: ZoneInfo) -> Iterator[Entry]:
-    for made in participant.outreaches.select_related("by").order_by("-created_at")[:MOST]:
-        is_call = made.kind == Outreach.Kind.CALL
-        title = f"Call: {messaging_labels.title(made)}" if is_call else f"E-mail “{made.title}”"
+    for outreach in participant.outreaches.select_related("by").order_by("-created_at")[:MOST]:
+        is_call = outreach.kind == Outreach.Kind.CALL
+        title = f"Call: {messaging_labels.title(outreach)}" if is_call else f"E-mail “{outreach.title}”"
         icon = "i-phone" if is_call else "i-mail"
-        outcome = outreach_outcome(made, now, zone)
-        yield Entry(made.sent_at or made.created_at, icon, title, name_of(made.by), outcome, made.reason)
+        outcome = outreach_outcome(outreach, now, zone)
+        at = outreach.sent_at or outreach.created_at
+        yield Entry(at, icon, title, name_of(outreach.by), outcome, outreach.reason)
 
 
 def _alerts(participant: Participant, now: dt.datetime, zone: ZoneInfo) -> Iterator[Entry]:
@@ -123,23 +127,23 @@ def _connections(participant: Participant) -> Iterator[Entry]:
     events = ConnectionEvent.objects.filter(connection__participant=participant).exclude(
         status=Connection.Status.INVITED
     )
-    words = {
+    labels = {
         Connection.Status.ACTIVE: "Connected",
         Connection.Status.RECONNECT: "Reconnect needed",
         Connection.Status.REVOKED: "Disconnected",
         Connection.Status.BLOCKED: "Blocked",
     }
     for event in events.order_by("-at")[:MOST]:
-        told = event.reason and event.status != Connection.Status.ACTIVE
-        reason = f": {connection_labels.reason(event.reason)}" if told else ""
-        yield Entry(event.at, "i-relink", f"{words[Connection.Status(event.status)]}{reason}", "")
+        has_reason = event.reason and event.status != Connection.Status.ACTIVE
+        reason = f": {connection_labels.reason(event.reason)}" if has_reason else ""
+        yield Entry(event.at, "i-relink", f"{labels[Connection.Status(event.status)]}{reason}", "")
 
 
 def _invitations(participant: Participant, now: dt.datetime) -> Iterator[Entry]:
-    made: Invitation
-    for made in participant.invitations.select_related("created_by").order_by("-created_at")[:MOST]:
-        title = f"Invited to connect: {connection_labels.invitation(made, now)}"
-        yield Entry(made.created_at, "i-relink", title, name_of(made.created_by))
+    invitation: Invitation
+    for invitation in participant.invitations.select_related("created_by").order_by("-created_at")[:MOST]:
+        title = f"Invited to connect: {connection_labels.invitation(invitation, now)}"
+        yield Entry(invitation.created_at, "i-relink", title, name_of(invitation.created_by))
 
 
 def _pauses(participant: Participant, zone: ZoneInfo, today: dt.date) -> Iterator[Entry]:

@@ -1,4 +1,4 @@
-"""A participant's consent: what they agreed to, taking it back, and the erasure of their data by two people."""
+"""Pages of a participant's consent: versions agreed to, withdrawal, and the erasure of their data by two people."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from participants.user_input import form_data, midnight
 @never_cache
 @signed_in
 def consent(request: Request, code: str, study_id: str) -> HttpResponse:
-    """What a participant agreed to and what was asked about their data."""
+    """Page of a participant's consent and of requests about their data."""
     participant = visible_participant(request, code, study_id)
     record_view(participant, part=True)
     return render(request, "dashboards/participant_detail/consent.html", _context(request, participant))
@@ -51,9 +51,9 @@ def consent_act(request: Request, code: str, study_id: str, verb: str) -> HttpRe
     try:
         done = ACTS[verb](request, participant)
     except (ValueError, ValidationError) as fault:
-        told = " ".join(fault.messages) if isinstance(fault, ValidationError) else str(fault)
+        message = " ".join(fault.messages) if isinstance(fault, ValidationError) else str(fault)
         context = _context(request, participant) | {
-            "fault": told,
+            "fault": message,
             "asked": {"reason": form_data(request).text("reason")},
         }
         return render(request, "dashboards/participant_detail/consent.html", context, status=422)
@@ -67,7 +67,7 @@ def _context(request: Request, participant: Participant) -> dict[str, Any]:
     manages, leads = may_manage(request.user, participant), may_change(request.user, participant.trial)
     taking_part = participant.status not in (Participant.Status.WITHDRAWN, Participant.Status.ERASED)
     erasures = list(participant.erasures.select_related("asked_by", "decided_by"))
-    waiting = next((one for one in erasures if one.state == Erasure.State.ASKED), None)
+    waiting = next((erasure for erasure in erasures if erasure.state == Erasure.State.ASKED), None)
     return {
         "trial": participant.trial,
         "participant": participant,
@@ -81,7 +81,7 @@ def _context(request: Request, participant: Participant) -> dict[str, Any]:
         "erasures": erasures,
         "waiting": waiting,
         "mine": waiting is not None and waiting.asked_by_id == request.user.pk,
-        "open": any(one.state in (Erasure.State.ASKED, Erasure.State.APPROVED) for one in erasures),
+        "open": any(erasure.state in (Erasure.State.ASKED, Erasure.State.APPROVED) for erasure in erasures),
     }
 
 
@@ -99,7 +99,7 @@ def _give(request: Request, participant: Participant) -> str:
     day = _day(request, "on", participant)
     given_at = midnight(day, ZoneInfo(participant.time_zone))
     privacy_consent.consent_give(participant, document, how=Consent.How.PAPER, given_at=given_at)
-    return f"Kept: they agreed to version {document.version}."
+    return f"Saved: they agreed to version {document.version}."
 
 
 def _confirmed(request: Request, participant: Participant) -> None:
@@ -111,18 +111,18 @@ def _withdraw(request: Request, participant: Participant) -> str:
     _confirmed(request, participant)
     day = _day(request, "on", participant)
     privacy_consent.consent_withdraw(participant, on=day, reason=form_data(request).text("reason"))
-    return "They have left the trial: nothing is asked of their device’s maker any more, and their record is frozen."
+    return "Withdrawn: no more data are requested from their device’s maker, and their record is frozen."
 
 
 def _access(request: Request, participant: Participant) -> str:
     subject_ask(request.user, participant, reason=form_data(request).text("reason"))
-    return "It is being written, and stands here among your exports; nobody else sees it."
+    return "The export is being created, and is listed here; nobody else sees it."
 
 
 def _erase(request: Request, participant: Participant) -> str:
     _confirmed(request, participant)
     privacy_erasure.erasure_request(participant, by=request.user, reason=form_data(request).text("reason"))
-    return "Asked for. Another manager of the trial must approve it."
+    return "Requested. Another manager of the trial must approve it."
 
 
 def _decide(approve: bool, request: Request, participant: Participant) -> str:

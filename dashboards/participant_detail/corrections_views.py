@@ -1,4 +1,4 @@
-"""A participant's corrections: what was entered or connected by mistake is put right, each with a reason."""
+"""Pages of corrections: fix what was entered or connected by mistake, each with a reason."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from participants.user_input import form_data
 @never_cache
 @signed_in
 def corrections(request: Request, code: str, study_id: str) -> HttpResponse:
-    """What can be put right, and what waits for a second person. Managers of the whole trial."""
+    """Page of possible corrections and of requests that wait for a second manager. Managers of the whole trial."""
     participant = led_participant(request, code, study_id)
     record_view(participant, part=True)
     return render(request, "dashboards/participant_detail/corrections.html", _context(request, participant))
@@ -58,9 +58,9 @@ def corrections_act(request: Request, code: str, study_id: str, verb: str) -> Ht
             return render(request, "dashboards/participant_detail/corrections.html", context)
         messages.success(request, ACTS[verb](request, participant))
     except (ValueError, ValidationError) as fault:
-        told = " ".join(fault.messages) if isinstance(fault, ValidationError) else str(fault)
+        message = " ".join(fault.messages) if isinstance(fault, ValidationError) else str(fault)
         context = _context(request, participant) | {
-            "fault": told,
+            "fault": message,
             "given": {"reason": form_data(request).text("reason")},
         }
         return render(request, "dashboards/participant_detail/corrections.html", context, status=422)
@@ -105,7 +105,7 @@ def _confirmed(request: Request, participant: Participant) -> None:
 def _reinstate(request: Request, participant: Participant) -> str:
     _confirmed(request, participant)
     reinstatement.reinstatement_request(participant, by=request.user, reason=_why(request))
-    return "Asked for. Another manager of the trial must approve it."
+    return "Requested. Another manager of the trial must approve it."
 
 
 def _decide(approve: bool, request: Request, participant: Participant) -> str:
@@ -113,12 +113,12 @@ def _decide(approve: bool, request: Request, participant: Participant) -> str:
     reinstatement.reinstatement_decide(row, by=request.user, approve=approve)
     if not approve:
         return "Refused: the withdrawal stands."
-    return "The withdrawal is undone. Consent is asked for anew; the days between stay left out."
+    return "The withdrawal is undone. Consent is needed again; the days between stay left out."
 
 
 def _zone(request: Request, participant: Participant) -> str:
     time_zone_change.time_zone_correct(participant, form_data(request).text("zone"), reason=_why(request))
-    return f"Their days are cut by {participant.time_zone} now."
+    return f"Their days begin and end by {participant.time_zone} now."
 
 
 def _connection(request: Request, participant: Participant) -> Connection:
@@ -137,10 +137,10 @@ def _new_account(request: Request, participant: Participant) -> str:
 
 def _receiver(request: Request, participant: Participant) -> Participant:
     others = Participant.objects.visible_to(request.user).filter(trial=participant.trial)
-    found: Participant | None = others.with_study_id(form_data(request).text("to").strip()).first()
-    if found is None:
+    receiver: Participant | None = others.with_study_id(form_data(request).text("to").strip()).first()
+    if receiver is None:
         raise ValueError("There is no participant of this study id in the trial.")
-    return found
+    return receiver
 
 
 def _preview_move(request: Request, participant: Participant) -> dict[str, Any]:
@@ -170,10 +170,10 @@ def _selection(request: Request, participant: Participant) -> Selection:
 
 def _preview_deletion(request: Request, participant: Participant) -> dict[str, Any]:
     selection = _selection(request, participant)
-    found = data_deletion.going(selection)
-    if not found:
+    counts = data_deletion.going(selection)
+    if not counts:
         raise ValueError("Nothing is stored of them from this source on these dates.")
-    return {"deletion": {"selection": selection, "going": found, "again": would_come_again(selection)}}
+    return {"deletion": {"selection": selection, "going": counts, "again": would_come_again(selection)}}
 
 
 def _delete(request: Request, participant: Participant) -> str:
@@ -183,7 +183,7 @@ def _delete(request: Request, participant: Participant) -> str:
     return "It is being deleted. This page says how far it is."
 
 
-# What is said before it is done.
+# Previews before an action.
 PREVIEWS: dict[str, Callable[[Request, Participant], dict[str, Any]]] = {
     "look": _preview_move,
     "look-source": _preview_deletion,

@@ -1,4 +1,4 @@
-"""How a participant stands, for the top of their page: word, verdict, evidence, key figures, next step."""
+"""Head of a participant's page: status, status sentence, evidence, key figures, next step."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Recent:
 def recent(participant: Participant, date: dt.date, held: Collected) -> Recent:
     week = reading_queries.participant_days(participant.pk, date - dt.timedelta(days=6), date, held)
     day = next((d for d in week if d.date == date), None)
-    # A day without data has a row too once it is judged: unknown is not zero.
+    # A day without data has a row too once it is evaluated: unknown is not zero.
     known = day is not None and (day.worn_minutes or day.last_sample_at is not None)
     evaluated = day is not None and day.protocol_version is not None
     return Recent(
@@ -50,7 +50,7 @@ def rules(participant: Participant, today: dt.date) -> Rules:
 def status_summary_of(
     participant: Participant, now: dt.datetime
 ) -> tuple[ParticipantStatusSummary | None, AttentionStatus]:
-    """A participant's standing and the word for it at this instant. One query."""
+    """Status summary and attention status of a participant at this instant. One query."""
     found = (
         status.with_attention_status(Participant.objects.filter(pk=participant.pk), now)
         .select_related("status_summary")

@@ -1,4 +1,4 @@
-"""The head of a participant's page: how they stand in a sentence, and the key figures. Words only, no queries."""
+"""Texts for the head of a participant's page: the status sentence and the key figures. No queries."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from metrics.monitoring.status import AttentionStatus
 from participants.models import Participant, Protocol
 
 NB = formatting.NO_BREAK
-# Words whose sentence needs no "last upload": the data are not expected, or never came.
+# Statuses whose sentence needs no "last upload": the data are not expected, or never came.
 WITHOUT_UPLOAD = (
     AttentionStatus.PAUSED,
     AttentionStatus.WITHDRAWN,
@@ -26,9 +26,9 @@ OPENINGS = {
     AttentionStatus.RECONNECT: "The consent is no longer complete",
     AttentionStatus.CRITICAL: "No upload",
     AttentionStatus.SILENT: "No upload",
-    AttentionStatus.WAITING: "Waiting: a fault of ours or the vendor’s, nothing for the participant to do",
+    AttentionStatus.WAITING: "Technical delay (ours or the vendor’s): nothing for the participant to do",
 }
-# The salvage clock's tones: mute above five days, a warning down to two, critical below.
+# Tones of the time left: mute above five days, a warning down to two, critical below.
 SALVAGE_TONES = ((5 * 86_400, "mute"), (2 * 86_400, "warn"), (0, "crit"))
 RING = 37.7  # the circle's circumference at a radius of 6
 
@@ -51,28 +51,29 @@ def excused(summary: ParticipantStatusSummary, today: dt.date) -> str:
     day = formatting.date_short(on, today) if on else ""
     since_day, on_day = (f" since {day}", f" on {day}") if day else ("", "")
     end = f", until {formatting.date_short(until, today)}" if until else ""
-    words = {
+    texts = {
         Exclusion.PAUSED: f"Paused{since_day}{end}: these days do not count",
-        Exclusion.WITHDRAWN: f"Withdrawn{on_day}: nothing is expected of them any more",
+        Exclusion.WITHDRAWN: f"Withdrawn{on_day}: no more data are expected",
         Exclusion.AFTER_END: f"Monitoring ended{on_day}",
         Exclusion.BEFORE_START: "Monitoring has not begun yet",
     }
-    return words[Exclusion(summary.excused)] if summary.excused in words else ""
+    return texts[Exclusion(summary.excused)] if summary.excused in texts else ""
 
 
 def reach(summary: ParticipantStatusSummary) -> str:
     """Whether the target can still be reached; empty where adherence is not below it."""
     if not summary.low_wear or summary.best_adherence is None:
         return ""
+    best = percent(summary.best_adherence)
     if summary.out_of_reach:
-        return f"can no longer reach {percent(summary.target)}, at best {percent(summary.best_adherence)}"
-    return f"can still reach {percent(summary.best_adherence)}"
+        return f"target of {percent(summary.target)} no longer reachable, best still possible {best}"
+    return f"best still possible {best}"
 
 
 def opening(
     summary: ParticipantStatusSummary, attention_status: AttentionStatus, now: dt.datetime, zone: ZoneInfo
 ) -> str:
-    """What is the matter, cause first."""
+    """First part of the status sentence: the cause, where one is known."""
     if text := excused(summary, now.astimezone(zone).date()):
         return text
     if summary.cause:
@@ -88,9 +89,9 @@ def opening(
 def sentence(
     summary: ParticipantStatusSummary | None, attention_status: AttentionStatus, now: dt.datetime, zone: ZoneInfo
 ) -> str:
-    """The verdict: cause and since when, last upload, what adherence can still be reached."""
+    """Status sentence: cause and since when, last upload, what adherence can still be reached."""
     if summary is None:
-        return "Not judged yet: nothing has been computed for the participant."
+        return "Not assessed yet: nothing has been computed for the participant."
     parts = [opening(summary, attention_status, now, zone)]
     if attention_status not in WITHOUT_UPLOAD and not summary.excused:
         at = summary.last_sample_at
@@ -120,22 +121,22 @@ class Salvage:
 
 
 def salvage(summary: ParticipantStatusSummary | None, now: dt.datetime, keeps_hours: int) -> Salvage | None:
-    """The salvage clock; None where nothing runs out: nothing heard yet, or nothing expected."""
+    """Time until unsynced data are lost; None where no data came yet, or none are expected."""
     if summary is None or summary.overwritten_at is None or summary.excused:
         return None
     left = (summary.overwritten_at - now).total_seconds()
     if left <= 0:
-        return Salvage("Losing now", "the oldest unsynced data are overwritten", "crit", f"0 {RING}")
+        return Salvage("Losing data now", "the oldest unsynced data are overwritten", "crit", f"0 {RING}")
     days, hours = int(left // 86_400), int(left % 86_400 // 3600)
-    words = f"{days}{NB}d{NB}{hours}{NB}h" if days else f"{hours}{NB}h" if hours else f"{int(left // 60)}{NB}min"
+    text = f"{days}{NB}d{NB}{hours}{NB}h" if days else f"{hours}{NB}h" if hours else f"{int(left // 60)}{NB}min"
     tone = next(tone for limit, tone in SALVAGE_TONES if left >= limit)
     filled = RING * min(1.0, left / (keeps_hours * 3600))
-    return Salvage(words, "until data are lost", tone, f"{filled:.1f} {RING}")
+    return Salvage(text, "then the oldest unsynced data are overwritten", tone, f"{filled:.1f} {RING}")
 
 
 @dataclass(frozen=True, slots=True)
 class Adherence:
-    """Adherence in words and as a bar; widths in percent of it."""
+    """Adherence as texts and as a bar; widths in percent of it."""
 
     days: str
     now: str
@@ -153,7 +154,7 @@ def adherence(summary: ParticipantStatusSummary | None) -> Adherence | None:
         return None
     best = summary.adherence if summary.best_adherence is None else summary.best_adherence
     tone = "is-out" if summary.low_wear and summary.out_of_reach else "is-low" if summary.low_wear else ""
-    label = f"Adherence {percent(summary.adherence)}, best attainable {percent(best)}, "
+    label = f"Adherence {percent(summary.adherence)}, best still possible {percent(best)}, "
     return Adherence(
         days=f"{summary.valid_days} of {summary.counted_days} days valid",
         now=percent(summary.adherence),
@@ -176,7 +177,7 @@ class Rules:
 
     @property
     def worn_text(self) -> str:
-        """10 h, 7 h 30."""
+        """Worn time of a valid day: 10 h, 7 h 30."""
         hours, rest = divmod(self.valid_day_minutes, 60)
         return formatting.hours_minutes(self.valid_day_minutes) if rest else f"{hours}{NB}h"
 

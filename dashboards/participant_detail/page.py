@@ -42,7 +42,7 @@ class Preset:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What the address asks for: the metrics of the charts, those with data, as codes; `night` a date of waking."""
+    """Choices in the address: the metrics of the charts, those with data, as codes; `night` a date of waking."""
 
     metric: Metric | None
     compare: Metric | None
@@ -76,34 +76,34 @@ class ChartCard:
     compare_table: charts_series.Table | None = None
 
 
-def chosen_metric(asked: str, available: list[MetricSummary]) -> Metric | None:
+def chosen_metric(code: str, available: list[MetricSummary]) -> Metric | None:
     """The metric asked for, else heart rate, else the first there is; None without data."""
     by_code = {summary.metric.code: summary.metric for summary in available}
-    return by_code.get(asked) or by_code.get(HEART_RATE.code) or next(iter(by_code.values()), None)
+    return by_code.get(code) or by_code.get(HEART_RATE.code) or next(iter(by_code.values()), None)
 
 
-def chosen(asked: Mapping[str, str], available: list[MetricSummary]) -> Chosen:
+def chosen(params: Mapping[str, str], available: list[MetricSummary]) -> Chosen:
     """Read the address; what the participant has no data of is not chosen."""
     by_code = {summary.metric.code: summary.metric for summary in available}
-    metric = chosen_metric(asked.get("metric", ""), available)
-    compare, extra = by_code.get(asked.get("compare", "")), by_code.get(asked.get("extra", ""))
+    metric = chosen_metric(params.get("metric", ""), available)
+    compare, extra = by_code.get(params.get("compare", "")), by_code.get(params.get("extra", ""))
     try:
-        night = date_range.parse_date("night", asked["night"]) if asked.get("night") else None
+        night = date_range.parse_date("night", params["night"]) if params.get("night") else None
     except BadRange:
         night = None  # a mistyped night: the newest is shown
-    listed = asked.get("list", "")[:300]
+    listed = params.get("list", "")[:300]
     return Chosen(metric, compare if compare != metric else None, extra, night, listed)
 
 
 def chosen_range(
-    asked: Mapping[str, str], participant: Participant, data: reading_queries.Overview | None, today: dt.date
+    params: Mapping[str, str], participant: Participant, data: reading_queries.Overview | None, today: dt.date
 ) -> tuple[DayRange, str]:
     """The days to show, and what was wrong with those asked for (then the default is shown)."""
     end = date_range.anchor(data.last_on if data else None, today)
     firsts = [d for d in (participant.monitoring_starts_on, data.first_on if data else None) if d]
     trial_first = max(min(firsts, default=end), EARLIEST)
     try:
-        return date_range.chosen(asked, end=end, trial_first=trial_first), ""
+        return date_range.chosen(params, end=end, trial_first=trial_first), ""
     except BadRange as error:
         return date_range.chosen({}, end=end, trial_first=trial_first), str(error)
 
@@ -117,8 +117,8 @@ def tables(
         rows: dict[str, list[DayRow]] = reading_queries.day_tables(participant, codes, days.first, days.last, held)
         return {m.code: charts_series.day_rows(rows[m.code], m, days.first, days.last) for m in metrics}
     start, end = days.instants(zone)
-    found = reading_queries.series([participant.pk], codes, start, end, max_points=BUCKET_ROWS)
-    return {series.metric.code: charts_series.bucket_rows(series, zone) for series in found}
+    series_list = reading_queries.series([participant.pk], codes, start, end, max_points=BUCKET_ROWS)
+    return {series.metric.code: charts_series.bucket_rows(series, zone) for series in series_list}
 
 
 def chart_cards(
@@ -134,36 +134,36 @@ def chart_cards(
     shown: list[tuple[str, Metric, Metric | None]] = [("main", metric, picked.compare)]
     if STEPS.code in has and metric != STEPS:
         shown.append(("steps", STEPS, None))
-    if picked.extra and picked.extra not in [one for _, one, _ in shown]:
+    if picked.extra and picked.extra not in [chart_metric for _, chart_metric, _ in shown]:
         shown.append(("extra", picked.extra, None))
-    wanted = {m.code: m for _, *pair in shown for m in pair if m}
-    found = tables(participant, list(wanted.values()), days, zone, held)
+    by_code = {m.code: m for _, *pair in shown for m in pair if m}
+    table_by_code = tables(participant, list(by_code.values()), days, zone, held)
     address = reverse("dashboards:series", args=[participant.trial.code, participant.study_id])
     cards = []
-    for name, one, compare in shown:
-        window = {"metric": one.code, "start": days.first.isoformat(), "end": days.last.isoformat()}
+    for name, chart_metric, compare in shown:
+        window = {"metric": chart_metric.code, "start": days.first.isoformat(), "end": days.last.isoformat()}
         if compare:
             window["compare"] = compare.code
         cards.append(
             ChartCard(
                 name=name,
-                metric=one,
-                kind=charts_series.kind_of_chart(one),
-                colour=charts_series.COLOURS.get(one.code, "compare"),
+                metric=chart_metric,
+                kind=charts_series.kind_of_chart(chart_metric),
+                colour=charts_series.COLOURS.get(chart_metric.code, "compare"),
                 series_url=f"{address}?{urlencode(window)}",
-                table=found[one.code],
+                table=table_by_code[chart_metric.code],
                 compare=compare,
                 compare_colour="heart"
-                if charts_series.COLOURS.get(one.code, "compare") in ("steps", "compare")
+                if charts_series.COLOURS.get(chart_metric.code, "compare") in ("steps", "compare")
                 else "compare",
-                compare_table=found[compare.code] if compare else None,
+                compare_table=table_by_code[compare.code] if compare else None,
             )
         )
     return cards
 
 
 def nights_part(
-    found: list[SleepSession],
+    sessions: list[SleepSession],
     days: DayRange,
     zone: ZoneInfo,
     night: dt.date | None,
@@ -171,17 +171,17 @@ def nights_part(
     until: dt.date,
 ) -> dict[str, Any]:
     """The hypnogram of the chosen night (the newest unless asked for), all nights as bars and as a table."""
-    main = {s.date: s for s in found if s.is_main}
+    main = {s.date: s for s in sessions if s.is_main}
     date = night if night in main else max(main, default=None)
-    newest_first = sorted(found, key=lambda s: s.starts_at, reverse=True)
+    newest_first = sorted(sessions, key=lambda s: s.starts_at, reverse=True)
     return {
         "hypnogram": charts_sleep.hypnogram(main[date], zone) if date else None,
         "night_bars": charts_sleep.nights(
-            found, days.first, days.last, zone, chosen=date, pending=pending, until=until
+            sessions, days.first, days.last, zone, chosen=date, pending=pending, until=until
         ),
         "nights": [session_rows.night(s, zone, main.get(s.date)) for s in newest_first[:NIGHTS_SHOWN]],
         "nights_recorded": len(main),
-        "nights_cut": max(0, len(found) - NIGHTS_SHOWN),
+        "nights_cut": max(0, len(sessions) - NIGHTS_SHOWN),
     }
 
 
@@ -207,15 +207,15 @@ def range_part(participant: Participant, picked: Chosen, days: DayRange, now: dt
         "before": query(ago) if ago.first >= EARLIEST else "",
         "after": query(ahead) if ahead.first <= today else "",
         "zone_text": formatting.zone_words(zone, days.instants(zone)[1] - dt.timedelta(seconds=1)),
-        "clock_words": f"{now.astimezone(zone):%H:%M}",
+        "clock_text": f"{now.astimezone(zone):%H:%M}",
         "window": [int(at.timestamp() * 1000) for at in (*days.instants(zone), now)],
     }
 
 
 def removed_before(participant: Participant, days: DayRange, zone: ZoneInfo) -> dt.date | None:
     """Before which local day the trial has deleted the participant's samples, where the days shown begin before it."""
-    line = participant.trial.raw_removed_before
-    return line.astimezone(zone).date() if line is not None and days.instants(zone)[0] < line else None
+    cutoff = participant.trial.raw_removed_before
+    return cutoff.astimezone(zone).date() if cutoff is not None and days.instants(zone)[0] < cutoff else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,19 +232,19 @@ class LeftOut:
 
 
 def left_out(participant: Participant, days: DayRange, held: Collected) -> list[LeftOut]:
-    found = reading_queries.values_left_out(participant, days.first, days.last, held)
-    return [LeftOut(metric, n) for metric, n in found]
+    counts = reading_queries.values_left_out(participant, days.first, days.last, held)
+    return [LeftOut(metric, n) for metric, n in counts]
 
 
-def page(participant: Participant, asked: Mapping[str, str], now: dt.datetime) -> dict[str, Any]:
+def page(participant: Participant, params: Mapping[str, str], now: dt.datetime) -> dict[str, Any]:
     """The template's context. The number of queries does not depend on how much data there is."""
     zone = ZoneInfo(participant.time_zone)
     shown = header.figures(participant, now)
     today, data = shown["today"], shown["data"]
     held = shown["held"]
     available = reading_queries.metrics_with_data(participant.pk, held)
-    picked = chosen(asked, available)
-    days, problem = chosen_range(asked, participant, data, today)
+    picked = chosen(params, available)
+    days, problem = chosen_range(params, participant, data, today)
     context: dict[str, Any] = {
         **shown,
         "participant": participant,
@@ -260,16 +260,16 @@ def page(participant: Participant, asked: Mapping[str, str], now: dt.datetime) -
     }
     if picked.metric is None:
         return context
-    found = reading_queries.sleep_sessions(participant.pk, days.first, days.last, held)
+    sessions = reading_queries.sleep_sessions(participant.pk, days.first, days.last, held)
     exercised = reading_queries.exercise_sessions(participant.pk, days.first, days.last, held)[::-1]
     last = min(days.last, today)
     since = last - dt.timedelta(days=nightly.USUAL_DAYS)
     measured = reading_queries.day_tables(participant, nightly.CODES, since, last, held)
     return context | {
         "charts": chart_cards(participant, picked.metric, picked, days, zone, {s.metric.code for s in available}, held),
-        **nights_part(found, days, zone, picked.night, context["pending_dates"], last),
+        **nights_part(sessions, days, zone, picked.night, context["pending_dates"], last),
         "nightly": nightly.nightly(measured, last),
-        "usual_words": nightly.USUAL_WORDS,
+        "usual_text": nightly.USUAL_TEXT,
         "exercise": [session_rows.exercise(session, zone) for session in exercised[:EXERCISE_SHOWN]],
         "exercise_cut": max(0, len(exercised) - EXERCISE_SHOWN),
     }

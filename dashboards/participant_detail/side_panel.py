@@ -33,7 +33,7 @@ INVITABLE = (Participant.Status.INVITED, Participant.Status.ACTIVE, Participant.
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A connection in words."""
+    """Connection with its labels."""
 
     connection: Connection
     described: connections_labels.Described
@@ -49,7 +49,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A device as the page lists it; `percent` None where its battery is not known, `text` for a battery in words.
+    """A device as the page lists it; `percent` None where its battery is not known, `text` for a level given as a word.
 
     `worn`: whether it is the one that monitoring speaks of.
     """
@@ -73,14 +73,14 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """An invitation and what became of it."""
+    """Invitation with its state."""
 
     invitation: Invitation
     state: str
 
 
 def link(connection: Connection, now: dt.datetime) -> Link:
-    """One connection, in words. One query unless its devices are fetched already."""
+    """Labels of one connection. One query unless its devices are fetched already."""
     described = connections_labels.described(connection)
     return Link(
         connection,
@@ -93,7 +93,7 @@ def link(connection: Connection, now: dt.datetime) -> Link:
 
 def devices(links: list[Link], summary: ParticipantStatusSummary | None) -> list[Listed]:
     """The participant's devices, the one that is worn first, then by their last sync; without a connection's, the one
-    that the standing knows."""
+    that the status summary names."""
     known = [device for one in links for device in one.devices]
     worn = worn_of(known)
     found = [

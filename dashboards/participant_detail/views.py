@@ -1,4 +1,4 @@
-"""The pages. Each starts from what the signed-in person may see; anything else is not found."""
+"""Pages of one participant. Each starts from what the user may see; anything else is not found."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def participant_series(request: Request, code: str, study_id: str) -> HttpRespon
     zone = ZoneInfo(participant.time_zone)
     try:
         query = parse_series_query(query_params(request), zone)
-        found = reading_queries.series(
+        series_list = reading_queries.series(
             [participant.pk],
             [metric.code for metric in query.metrics],
             query.start,
@@ -71,21 +71,19 @@ def participant_series(request: Request, code: str, study_id: str) -> HttpRespon
             resolution=query.resolution,
             max_points=charts_series.MAX_POINTS,
         )
-        if max(map(len, found)) > charts_series.MAX_POINTS:
-            raise BadRange(
-                "resolution", f"More than {charts_series.MAX_POINTS:,} points: ask for fewer days, or for auto."
-            )
+        if max(map(len, series_list)) > charts_series.MAX_POINTS:
+            raise BadRange("resolution", f"More than {charts_series.MAX_POINTS:,} points: choose fewer days, or auto.")
     except BadRange as error:
         return json({"error": {"parameter": error.parameter, "message": str(error)}}, status=400)
     record_view(participant, part=True)
     now = timezone.now()
-    shaped = [charts_series.payload(one, zone=zone, start=query.start, end=query.end, now=now) for one in found]
+    shaped = [charts_series.payload(one, zone=zone, start=query.start, end=query.end, now=now) for one in series_list]
     return json(shaped[0] | {"compare": shaped[1]} if len(shaped) > 1 else shaped[0])
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesQuery:
-    """What a request for a series asks for, checked. `metrics`: one, or two to compare."""
+    """Checked parameters of a request for a series. `metrics`: one, or two to compare."""
 
     metrics: list[Metric]
     start: dt.datetime
@@ -112,5 +110,5 @@ def parse_series_query(params: Mapping[str, str], zone: ZoneInfo) -> SeriesQuery
     if width is not None and end - start > (
         dt.timedelta(seconds=width * charts_series.MAX_POINTS) if width else RAW_SPAN
     ):
-        raise BadRange("resolution", f"{resolution} is too fine for so many days: ask for fewer, or for auto.")
+        raise BadRange("resolution", f"{resolution} is too fine for so many days: choose fewer, or auto.")
     return SeriesQuery([BY_CODE[code] for code in codes.values()], start, end, resolution)

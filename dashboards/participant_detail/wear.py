@@ -24,7 +24,7 @@ NAMED_DAYS = 31
 
 @dataclass(frozen=True, slots=True)
 class GapRow:
-    """A gap in the table, newest first; a gap over midnight is one row a day, as the verdicts see it."""
+    """A gap in the table, newest first; a gap over midnight is one row a day, as in the day statuses."""
 
     since: str
     until: str

@@ -1,4 +1,4 @@
-"""The form of a new version of a trial's protocol: lists as boxes and words, help from the rules' own words."""
+"""The form of a new version of a trial's protocol: lists as boxes and texts, help from the rules' labels."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class LinesList(forms.CharField):
 
 
 class ProtocolForm(FormBase):
-    """A version begins tomorrow at the earliest, unless it is said twice that past days are judged anew."""
+    """Form of a version. It begins tomorrow at the earliest, unless two boxes say that past days are re-evaluated."""
 
     expected_metrics = forms.MultipleChoiceField(
         choices=[(metric.code, metric.name) for metric in METRICS], widget=forms.CheckboxSelectMultiple, required=False
@@ -76,7 +76,7 @@ class ProtocolForm(FormBase):
         choices=Alert.Rule.choices, widget=forms.CheckboxSelectMultiple, required=False
     )
     valid_day_variants = MinutesList(required=False)
-    # Words to choose from: a box that a page leaves out would say no.
+    # Two choices: a box that a page leaves out would mean no.
     collect_in_pauses = forms.TypedChoiceField(
         choices=[("True", "collected"), ("False", "not collected")], coerce=lambda said: said == "True"
     )

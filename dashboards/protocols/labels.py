@@ -1,4 +1,4 @@
-"""A protocol's rules in plain words, with where their defaults come from, and what changed between versions."""
+"""Labels of a protocol's rules, with the sources of their defaults, and what changed between versions."""
 
 from __future__ import annotations
 
@@ -93,22 +93,22 @@ GROUPS: dict[str, tuple[Rule, ...]] = {
         Rule("expected_metrics", "Expected data", _metrics, "Their coverage is reported for each day."),
         Rule(
             "collect_in_pauses", "Data of paused days", _collected,
-            "Paused days never count. Not collected: nothing measured on them is fetched, stored, shown or exported.",
+            "Paused days never count. Not collected: nothing measured on them is fetched, saved, shown or exported.",
         ),
     ),
     "Uploads and gaps": (
-        Rule("upload_warn_hours", "No upload: silent", hours, "Since the newest sample of any kind.", "trial brief"),
+        Rule("upload_warn_hours", "No data", hours, "Since the newest sample of any kind.", "trial brief"),
         Rule(
-            "upload_critical_hours", "No upload: critical", hours, "Somebody should call.",
+            "upload_critical_hours", "No data: critical", hours, "The team should call.",
             "advice to sync at least every 5 days",
         ),
         Rule(
             "lost_after_hours", "Presumed lost", hours, "A day for which nothing came by then is lost.",
             "minute data are kept about a week on the device (616-person weight-loss trial)",
         ),
-        Rule("device_keeps_hours", "Device keeps detail", hours, "The salvage clock counts down from here."),
-        Rule("gap_minutes", "Gap", _minutes, "Shorter stretches without a heart rate are drop-outs."),
-        Rule("battery_flat_percent", "Battery flat", _percent, "A last reading up to this explains silence."),
+        Rule("device_keeps_hours", "Device keeps detail", hours, "Unsynced data are lost after this time."),
+        Rule("gap_minutes", "Gap", _minutes, "Shorter intervals without a heart rate are drop-outs."),
+        Rule("battery_flat_percent", "Battery flat", _percent, "A last reading up to this explains missing uploads."),
         Rule("source_priority", "Which source wins", _names, "Where several devices measured the same."),
     ),
     "Sleep": (
@@ -118,7 +118,7 @@ GROUPS: dict[str, tuple[Rule, ...]] = {
     "Alerts and contacts": (
         Rule("alert_rules", "Rules that raise alerts", _rules, "Each raises, updates and resolves by itself."),
         Rule("never_connected_hours", "Never connected", hours, "From the invitation until an alert is raised."),
-        Rule("contact_gap_hours", "Between two e-mails", hours, "Nobody is written to twice within it."),
+        Rule("contact_gap_hours", "Between two e-mails", hours, "No participant is written to twice within it."),
         Rule("quiet_from", "Quiet from", _clock, "No e-mail from here on, participant’s local time."),
         Rule("quiet_until", "Quiet until", _clock, "No e-mail before this, participant’s local time."),
     ),
@@ -127,7 +127,7 @@ RULES = {rule.field: rule for rules in GROUPS.values() for rule in rules}
 
 
 def rules_by_group(protocol: Protocol) -> list[tuple[str, list[tuple[Rule, str]]]]:
-    """The protocol by group: each rule with its value in words."""
+    """Rules of a protocol by group, each with its value as text."""
     return [
         (title, [(rule, rule.write(getattr(protocol, rule.field))) for rule in rules])
         for title, rules in GROUPS.items()
@@ -163,9 +163,9 @@ class Version:
 
 def versions(protocols: list[Protocol], in_force: Protocol | None, today: dt.date) -> list[Version]:
     """All versions, the newest first; `protocols` in that order."""
-    found = []
+    listed = []
     for place, protocol in enumerate(protocols):
         before = protocols[place + 1] if place + 1 < len(protocols) else None
         state = "in force" if protocol == in_force else "to come" if protocol.effective_on > today else "past"
-        found.append(Version(protocol, state, changes(before, protocol) if before else []))
-    return found
+        listed.append(Version(protocol, state, changes(before, protocol) if before else []))
+    return listed

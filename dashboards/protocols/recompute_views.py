@@ -1,4 +1,4 @@
-"""Judging a trial's days anew: starting it by hand, how far it is, and what it changed."""
+"""Pages of the re-evaluation of a trial's days: start, progress, and changes."""
 
 from __future__ import annotations
 
@@ -56,19 +56,19 @@ COLUMNS = (
     Column("study_id", "Participant's study id (pseudonym)"),
     Column("days_changed", "Days whose status changed"),
     Column("adherence_before", "Valid days as a share of the days that count, 0 to 1; blank: no day counted"),
-    Column("adherence_after", "The same, after the days were judged anew"),
+    Column("adherence_after", "The same, after the re-check"),
 )
 
 
 def transitions(run: Recompute) -> list[Transition]:
-    """What became of days, the most frequent change first. Raises ValueError for a status that there is not."""
+    """Changes of day statuses, the most frequent first. Raises ValueError for a status that there is not."""
 
     def label(code: str) -> str:
-        return DAY_STATUS[DayStatus(day_codes.status_of(code))][0] if code else "Not judged"
+        return DAY_STATUS[DayStatus(day_codes.status_of(code))][0] if code else "Not assessed"
 
     pairs = [(*key.split(">", 1), days) for key, days in run.changed.items()]
-    found = [Transition(label(before), label(after), int(days)) for before, after, days in pairs]
-    return sorted(found, key=lambda one: (-one.days, one.before, one.after))
+    changes = [Transition(label(before), label(after), int(days)) for before, after, days in pairs]
+    return sorted(changes, key=lambda change: (-change.days, change.before, change.after))
 
 
 def people(run: Recompute, trial: Trial, user: User) -> list[ChangedParticipant]:
@@ -96,7 +96,7 @@ def left(run: Recompute, now: dt.datetime) -> int | None:
 @require_POST
 @signed_in
 def recompute_start(request: Request, code: str) -> HttpResponse:
-    """Judge all days anew, or those since a date, for a reason that is written down."""
+    """Start a re-evaluation of all days, or of those since a date, for a reason that is kept."""
     trial = access.managed_trial(request, code)
     form = form_data(request)
     why = form.text("why")
@@ -105,7 +105,7 @@ def recompute_start(request: Request, code: str) -> HttpResponse:
     except ValidationError:
         since, why = None, ""
     if not why:
-        messages.warning(request, "Say why the days are to be judged anew, and since which date, if not all.")
+        messages.warning(request, "Say why past days are to be re-checked, and since which date, if not all.")
         return SeeOther(reverse("dashboards:protocol", args=[code]))
     by: Any = request.user
     run = reevaluation_recompute.recompute_start(trial, since, why, by)
@@ -123,7 +123,9 @@ def recompute(request: Request, code: str, pk: int) -> HttpResponseBase:
     now = timezone.now()
     if downloads.form(request):
         listed = people(run, trial, user)
-        rows = ((one.study_id, one.days, one.before, one.after) for one in listed)
+        rows = (
+            (participant.study_id, participant.days, participant.before, participant.after) for participant in listed
+        )
         table = downloads.Table(f"{trial.code}-recompute-{run.pk}", "recompute", COLUMNS, rows, len(listed))
         return downloads.answer(request, trial, table, thing=f"recompute:{run.pk}")
     if request.htmx and not request.htmx.boosted and (run.finished_at or run.error):

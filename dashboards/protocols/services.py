@@ -24,8 +24,8 @@ def wrong_begin(begins: dt.date, today: dt.date, *, retroactive: bool, confirmed
     if begins > today:
         return {}
     if not retroactive:
-        return {"effective_on": "A new version begins tomorrow at the earliest, unless past days are judged anew."}
-    return {} if confirmed else {"confirmed": "Confirm that days which are past are judged anew."}
+        return {"effective_on": "A new version begins tomorrow at the earliest, unless past days are re-checked."}
+    return {} if confirmed else {"confirmed": "Confirm that past days are re-checked."}
 
 
 @transaction.atomic

@@ -1,4 +1,4 @@
-"""A trial's protocol: the rules in force in plain words, its versions, a new one, and judging days anew by hand."""
+"""Pages of a trial's protocol: the rules in force, its versions, and a new version."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def protocol_new(request: Request, code: str) -> HttpResponse:
 
 def _revised(request: Request, trial: Trial, form: ProtocolForm, today: dt.date) -> HttpResponse:
     """Store the version; of one that begins in the past go on to the recompute that it starts."""
-    made, run = services.version_store(form.instance, today=today, by=request.user)
+    stored, run = services.version_store(form.instance, today=today, by=request.user)
     if run is None:
-        messages.success(request, f"Version {made.version} is in force from {made.effective_on:%-d %B %Y}.")
+        messages.success(request, f"Version {stored.version} is in force from {stored.effective_on:%-d %B %Y}.")
         return SeeOther(reverse("dashboards:protocol", args=[trial.code]))
     return SeeOther(reverse("dashboards:recompute", args=[trial.code, run.pk]))

@@ -36,7 +36,7 @@ else:
     DeliveryAdminBase = admin.ModelAdmin
     EventInlineBase = DeviceInlineBase = admin.TabularInline
 
-NOT_NOW = "nothing can be asked for now: the connection is not active"
+NOT_NOW = "no data can be requested now: the connection is not active"
 
 ParticipantAdmin.offer(Invite())
 
@@ -62,16 +62,16 @@ class Operate(ConfirmedAction):
 
 
 class PullNow(Operate):
-    title, button, done = "Pull the newest data now", "Pull now", "connections are being read"
-    says = "What a regular pass reads is asked for at once."
+    title, button, done = "Fetch the newest data now", "Fetch now", "connections are fetching data"
+    says = "The next regular data requests are made at once."
 
     def run(self, row: Connection, cleaned_data: dict[str, Any]) -> None:
         manual.sync_now(row, timezone.now())
 
 
 class TryFailedAgain(Operate):
-    title, button, done = "Try failed windows again", "Try again", "connections are tried again"
-    says = "Windows that were given up are due again, with all their attempts."
+    title, button, done = "Try failed data requests again", "Try again", "connections are tried again"
+    says = "Data requests that were given up are tried again, with all their attempts."
 
     def run(self, row: Connection, cleaned_data: dict[str, Any]) -> None:
         manual.requeue(row, timezone.now())
@@ -82,9 +82,10 @@ class FirstDay(forms.Form):
 
 
 class Backfill(Operate):
-    title, button, done = "Read the past", "Read", "connections are being read"
+    title, button, done = "Fetch older data", "Fetch", "connections are fetching older data"
     says = (
-        "All from a day on is asked for, whatever was answered before, the newest first; nothing before the monitoring."
+        "All data from a day on are requested, whatever was received before, the newest first; nothing from before "
+        "monitoring."
     )
     form = FirstDay
 
@@ -95,7 +96,8 @@ class Backfill(Operate):
 class Disconnect(Operate):
     title, button, done, severe = "Disconnect", "Disconnect", "disconnected", True
     says = (
-        "Nothing is asked of the vendor from this moment on, and our access there is given back. What is stored stays. "
+        "No more data are requested from the vendor from this moment on, and our access there is given back. Data that "
+        "were received are kept. "
         "To go on later they need a new link."
     )
 
@@ -108,8 +110,8 @@ class Disconnect(Operate):
 
 
 class ReadAgain(Operate):
-    title, button, done = "Read these again", "Read again", "windows are due again"
-    says = "The stretches are asked for again, whatever came of them."
+    title, button, done = "Request these again", "Request again", "data requests are made again"
+    says = "The data are requested again, whatever the result was."
     related = ("connection__participant__trial",)
 
     def fit(self, row: Any) -> str:

@@ -30,7 +30,7 @@ class RejectedRowInline(ReadOnlyAdminMixin, RowInline):
 class Undo(ConfirmedAction):
     title, button, done, severe = "Undo", "Undo", "being undone", True
     says = (
-        "What these imports stored goes, what they changed has its old value again, and days are evaluated anew. Rows "
+        "What these imports added is deleted, what they changed has its old value again, and days are re-checked. Rows "
         "that another import holds too stay. Offered again, the files are imported as new ones."
     )
     permissions: ClassVar[list[str]] = ["undo"]

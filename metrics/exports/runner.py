@@ -104,7 +104,7 @@ def due(now: dt.datetime) -> list[int]:
 def _put_back(export: Export, claim: uuid.UUID, why: str) -> None:
     """To be tried again in five minutes, then ten, ... each hour; what is whole stays. After a day it has failed."""
     if export.put_back >= PUT_BACK_AT_MOST:
-        _fail(export, claim, f"{why} It was tried for a day. Ask for it again when there is room.")
+        _fail(export, claim, f"{why} It was tried for a day. Create it again when there is room.")
         return
     Export.objects.filter(pk=export.pk, claim=claim, state=Export.State.RUNNING).update(
         state=Export.State.WAITING,

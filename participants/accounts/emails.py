@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 # What was changed, by the name that allauth gives the mail.
 NOTICES = {
     "account/email/password_changed": "your password was changed",
-    "account/email/password_reset": "your password was set anew by a link from an e-mail",
+    "account/email/password_reset": "your password was set again by a link from an e-mail",
     "account/email/password_set": "a password was set",
     "mfa/email/totp_activated": "an authenticator app was set up",
     "mfa/email/totp_deactivated": "the authenticator app was removed",
@@ -64,7 +64,7 @@ If it was you, there is nothing to do. If not, set a new password at once and te
 
 {link}
 """
-INVITATION = """{inviter} asks you into the trial {trial} ({title}) at {site}, as {role} of {where}.
+INVITATION = """{inviter} invites you to the trial {trial} ({title}) at {site}, as {role} of {where}.
 
 Open this page to accept. It works once, until {until} (UTC), and is for you alone:
 

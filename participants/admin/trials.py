@@ -98,7 +98,7 @@ class TrialForm(AuditReasonForm, TrialFormBase):
                 {
                     "close": "Closing the trial is not undone by opening it again:"
                     f" {trial_closing.ends(self.instance)}. The access to participants’ accounts is given back, and"
-                    " nothing is stored any more. Tick this if that is meant."
+                    " no more data are saved. Tick this if that is meant."
                 }
             )
         return given

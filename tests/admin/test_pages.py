@@ -100,7 +100,7 @@ def test_the_first_page_counts_what_needs_staff(administrator: Client, everythin
     Participant.objects.filter(pk=everything.pk).update(status="invited")
     Connection.objects.update(status="reconnect")
     html = administrator.get(reverse("admin:index")).content.decode()
-    for what in ("failed windows", "invitations unused", "participants not connected", "connections lost"):
+    for what in ("data requests that failed", "invitations unused", "participants not connected", "connections lost"):
         assert f'<b>1</b><span class="wt-desk-what">{what}</span>' in html
 
 

@@ -39,7 +39,7 @@ def set_up_app(page: Page) -> str:
     key = page.get_by_label("Key").input_value()
     page.get_by_label("Code", exact=True).fill(code_of(key))
     page.get_by_role("button", name="Set up").click()
-    page.get_by_role("link", name="I have stored them").click()
+    page.get_by_role("link", name="I have saved them").click()
     return key
 
 
@@ -69,7 +69,7 @@ def test_a_passkey_is_added_and_signs_in_without_a_password(
     page.get_by_role("button", name="Add the passkey").click()
     page.wait_for_url("**/account/recovery-codes/")
     assert Authenticator.objects.get(type="webauthn").wrap().name == "Work laptop"
-    page.get_by_role("link", name="I have stored them").click()
+    page.get_by_role("link", name="I have saved them").click()
     page.locator("summary").filter(has_text="manager").click()
     page.get_by_role("button", name="Sign out").click()
     page.get_by_role("button", name="Use a passkey").click()
@@ -84,7 +84,7 @@ def test_a_passkey_is_a_second_factor_after_the_password(open_context: OpenConte
     page.get_by_label("Sign in with it alone").uncheck()
     page.get_by_role("button", name="Add the passkey").click()
     page.wait_for_url("**/account/recovery-codes/")
-    page.get_by_role("link", name="I have stored them").click()
+    page.get_by_role("link", name="I have saved them").click()
     page.locator("summary").filter(has_text="manager").click()
     page.get_by_role("button", name="Sign out").click()
     page.get_by_label("E-mail").fill("manager@example.org")

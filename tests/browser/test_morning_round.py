@@ -136,7 +136,7 @@ def test_from_who_is_silent_to_data_that_came_back(
     expect(page.locator("#batch-words")).to_contain_text("0 of 1 sent")
     beat()
     expect(page.locator("#batch-words")).to_contain_text("1 of 1 sent")
-    expect(page.get_by_role("row", name=re.compile("AX-0042"))).to_contain_text("No data yet")
+    expect(page.get_by_role("row", name=re.compile("AX-0042"))).to_contain_text("Waiting for data")
     hides_the_name(page)
     (mail,) = smtp_server.mails
     assert mail["To"].addresses[0].addr_spec == ADDRESS
@@ -146,7 +146,7 @@ def test_from_who_is_silent_to_data_that_came_back(
     page.goto(f"{TRIAL}alerts/")
     alert = page.get_by_role("row", name=re.compile("AX-0042"))
     alert.get_by_role("button", name="Acknowledge").click()
-    expect(alert.get_by_role("button", name="Take back")).to_be_visible()
+    expect(alert.get_by_role("button", name="Undo acknowledge")).to_be_visible()
     assert Alert.objects.get(participant=person, resolved_at=None).acknowledged_by is not None
 
     # The data come back, and the page that is open says so.

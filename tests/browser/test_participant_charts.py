@@ -165,7 +165,7 @@ def test_two_metrics_share_a_chart_and_all_time_axes_stay_aligned(page: Page) ->
 
 
 def test_one_more_chart_can_be_had(page: Page) -> None:
-    page.get_by_label("One more chart").select_option("spo2")
+    page.get_by_label("Add a chart").select_option("spo2")
     expect(page.get_by_role("heading", name="Oxygen saturation").first).to_be_visible()
     expect(page.locator("[data-chart][data-drawn=true]")).to_have_count(3)
 
@@ -214,5 +214,5 @@ def test_the_record_prints_on_two_light_pages(noon: None, open_context: OpenCont
     assert re.findall(rb"/Count (\d+)", paper) == [b"2"]
     page.emulate_media(media="print")
     assert page.evaluate("getComputedStyle(document.body).color") != "rgb(255, 255, 255)"
-    expect(page.get_by_text(re.compile(r"STRIDE-2 · participant record AX-0042 · as known on"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"STRIDE-2 · participant record AX-0042 · as of"))).to_be_visible()
     expect(page.get_by_label("New note")).to_be_hidden()

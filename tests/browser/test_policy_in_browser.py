@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.safestring import mark_safe
 from playwright.sync_api import BrowserContext, Page, expect
 
-from dashboards.messaging.template_engine import mail_html
+from dashboards.messaging.template_engine import email_html
 from ingestion import live_providers
 from ingestion.connections import invitations
 from participants.models import Trial, User
@@ -116,7 +116,7 @@ def test_an_e_mail_in_the_demo_s_mailbox_keeps_its_styles(
     mail["Date"] = dt.datetime.now(dt.UTC)
     mail.set_content("plain")
     body = mark_safe('<p style="margin:0 0 16px">Hello</p>')
-    html = mail_html(body, footer="You get this", opt_out_words="Stop", opt_out="https://x.example", language="en")
+    html = email_html(body, footer="You get this", opt_out_text="Stop", opt_out="https://x.example", language="en")
     mail.add_alternative(html, subtype="html")
     (tmp_path / "1.eml").write_bytes(mail.as_bytes())
     context = open_context()

@@ -1,4 +1,4 @@
-"""Nightly measures as small multiples: 30 nights of each, beside what is usual for this person. Pure functions."""
+"""Nightly measures as small multiples: 30 nights of each, beside what is usual for the participant. Pure functions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from metrics.registry import BY_CODE
 NIGHTS_SHOWN = 30
 # The usual range: 10th to 90th percentile of the nights before the newest, of at most so many days, at least so many.
 USUAL_DAYS, USUAL_LEAST = 90, 7
-USUAL_WORDS = "shaded: usual for the participant, the middle 80 % of earlier nights of the last 90 days"
+USUAL_TEXT = "shaded: usual for the participant, the middle 80 % of earlier nights of the last 90 days"
 HEIGHT, MARGIN = 72.0, 6.0
 # Name, colour, the metrics that tell it (the first that the participant has), what stands behind the number.
 MEASURES = (

@@ -61,7 +61,7 @@ def breaks(series: Series) -> NDArray[np.bool_]:
 
 
 def gaps(series: Series, start: dt.datetime, end: dt.datetime, now: dt.datetime) -> list[tuple[int, int]]:
-    """Stretches without data between `start` and `end`, ms UTC. What lies after `now` is future, not gap."""
+    """Intervals without data between `start` and `end`, ms UTC. What lies after `now` is future, not gap."""
     first, last = microseconds(start), min(microseconds(end), microseconds(now))
     length = int(step_seconds(series) * MICROSECOND)
     time = series.time

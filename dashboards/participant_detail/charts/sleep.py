@@ -24,7 +24,7 @@ MOST_NIGHTS, LINKED_NIGHTS = 400, 62
 
 @dataclass(frozen=True, slots=True)
 class Piece(Extent):
-    """A stretch of one stage, in percent of the night; `y` in pixels, `join` the y of the stage before."""
+    """Interval of one stage, in percent of the night; `y` in pixels, `join` the y of the stage before."""
 
     y: int
     stage: str
@@ -54,9 +54,9 @@ def hypnogram(session: SleepSession, zone: ZoneInfo) -> Hypnogram:
         if row not in ROWS:
             continue
         start = (session.starts_at + dt.timedelta(seconds=offset)).astimezone(zone)
-        words = f"{SleepStage(name).label}, {start:%H:%M}, {round(seconds / 60)}{formatting.NO_BREAK}min"
+        text = f"{SleepStage(name).label}, {start:%H:%M}, {round(seconds / 60)}{formatting.NO_BREAK}min"
         x, width = extent(offset / length * 100, (offset + seconds) / length * 100)
-        pieces.append(Piece(x, width, ROWS[row], row, words, before if before != ROWS[row] else None))
+        pieces.append(Piece(x, width, ROWS[row], row, text, before if before != ROWS[row] else None))
         before = ROWS[row]
     minutes = (
         ("Deep", session.deep_minutes),

@@ -1,6 +1,6 @@
 """The timeline of wear and gaps: what stands where, in percent of the shown time. Pure functions, no queries.
 
-Up to two weeks it shows stretches by the minute; beyond them a mark a day, and beyond 400 days a mark for several.
+Up to two weeks it shows intervals by the minute; beyond them a mark a day, and beyond 400 days a mark for several.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def joined(gaps: Iterable[Missing], now: dt.datetime) -> list[Missing]:
 def worn_intervals(
     days: Iterable[Day], gaps: Sequence[Missing], zone: ZoneInfo, now: dt.datetime
 ) -> list[tuple[dt.datetime, dt.datetime]]:
-    """Each judged day that counts minus its gaps, joined across midnight."""
+    """Worn intervals: each evaluated day that counts minus its gaps, joined across midnight."""
     found: list[tuple[dt.datetime, dt.datetime]] = []
 
     def add(start: dt.datetime, end: dt.datetime) -> None:
@@ -75,25 +75,26 @@ def worn_intervals(
 
 
 def summary(days: Sequence[Day]) -> str:
-    """How the shown days were decided: "6 days decided: 5 valid, 1 invalid; 1 pending"."""
+    """Counts of the shown days by status: "6 days assessed: 5 valid, 1 invalid; 1 pending"."""
     counted = Counter(day.status for day in days if day.evaluated)
     decided = [(s, counted[s]) for s in (DayStatus.VALID, DayStatus.INVALID, DayStatus.LOST) if counted[s]]
     rest = [(s, counted[s]) for s in (DayStatus.PENDING, DayStatus.EXCLUDED) if counted[s]]
     total = sum(n for _, n in decided)
-    text = f"{total} day{'' if total == 1 else 's'} decided" if decided or rest else "No day judged yet"
+    text = f"{total} day{'' if total == 1 else 's'} assessed" if decided or rest else "No day assessed yet"
     for lead, group in ((": ", decided), ("; ", rest)):
         text += lead + ", ".join(f"{n} {s.label}" for s, n in group) if group else ""
     return text
 
 
 def legend(gaps: Iterable[Missing], fine: bool) -> list[tuple[str, str]]:
-    """Class and words of each pattern that is drawn, causes in their order."""
+    """Class and label of each pattern that is drawn, causes in their order."""
     present = {gap.cause for gap in gaps}
-    words: dict[str, list[str]] = {}
+    names_by_class: dict[str, list[str]] = {}
     for cause, (name, classes) in CAUSES.items():
         if cause in present:
-            words.setdefault(classes, []).append(f"{name}, not counted" if cause is Cause.PLATFORM else name)
-    return [("worn", "Worn" if fine else "Hours worn"), *((c, " / ".join(names)) for c, names in words.items())]
+            names_by_class.setdefault(classes, []).append(f"{name}, not counted" if cause is Cause.PLATFORM else name)
+    causes = [(classes, " / ".join(names)) for classes, names in names_by_class.items()]
+    return [("worn", "Worn" if fine else "Hours worn"), *causes]
 
 
 def labels(days: DayRange, zone: ZoneInfo, scale: Scale, today: dt.date) -> list[Label]:

@@ -1,4 +1,4 @@
-"""The timeline of many days: a bar for the hours worn, a mark for the verdict, the cause that misses most of it."""
+"""The timeline of many days: a bar for the hours worn, a mark for the day status, the longest cause."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ Run = tuple[dt.date, dt.date, str]
 
 
 def day_text(day: Day) -> str:
-    """A day's verdict in words: "Wed 18 Nov: valid, worn 13 h 05"."""
-    status = DAY_STATUS[DayStatus(day.status)][0].lower() if day.evaluated else "not judged yet"
+    """Text for a day's status: "Wed 18 Nov: valid, worn 13 h 05"."""
+    status = DAY_STATUS[DayStatus(day.status)][0].lower() if day.evaluated else "not assessed yet"
     reason = f", {EXCLUSIONS[Exclusion(day.reason)]}" if day.reason else ""
     worn = formatting.hours_minutes(day.worn_minutes)
     return f"{day.date:%a} {day.date.day} {day.date:%b}: {status}{reason}, worn {worn}"
@@ -45,7 +45,7 @@ def day_text(day: Day) -> str:
 def draw_days(
     drawn: Timeline, shown: Sequence[Day], gaps: Sequence[Missing], scale: Scale, zone: ZoneInfo, days: DayRange
 ) -> None:
-    """A bar for the hours worn, a mark for the verdict and the day's longest cause; runs of the same together."""
+    """A bar for the hours worn, a mark for the day status and the longest cause; runs of the same together."""
     step = max(1, -(-days.days // MOST_MARKS))
     causes = longest_causes(gaps, zone)
     by_date = {day.date: day for day in shown}
@@ -101,8 +101,8 @@ def _bar(drawn: Timeline, group: Sequence[Day], scale: Scale, start: dt.datetime
     height = round(share * BARS_HEIGHT, 1)
     x, width = scale.at(start), scale.at(end) - scale.at(start)
     bottom = WORN_TOP + BARS_HEIGHT - 4
-    words = day_text(group[0]) if len(group) == 1 else f"worn {share * 24:.0f} h a day"
-    block = Block(f"{x + width * 0.1:.3f}%", f"{width * 0.8:.3f}%", round(bottom - height, 1), height, "worn", words)
+    text = day_text(group[0]) if len(group) == 1 else f"worn {share * 24:.0f} h a day"
+    block = Block(f"{x + width * 0.1:.3f}%", f"{width * 0.8:.3f}%", round(bottom - height, 1), height, "worn", text)
     drawn.worn.append(block)
 
 

@@ -250,7 +250,7 @@ def test_disconnecting_ends_the_grant_and_says_so(manager: Client, connection: C
     connection.refresh_from_db()
     assert (connection.status, connection.status_reason) == (Connection.Status.REVOKED, "manager")
     assert vendor.revoked == [REFRESH]
-    assert "Nothing is asked of it any more" in page
+    assert "No more data are requested there" in page
     assert "the study team ended it" in page
 
 
@@ -326,7 +326,7 @@ def test_the_trial_s_page_counts_windows_by_state_and_names_the_newest_trouble(
     window(connection, 2, SyncWindow.State.DUE)
     window(connection, 1, SyncWindow.State.FAILED, error_code="http_500", finished_at=NOW)
     page = text(manager.get("/trials/STRIDE-2/sync/"))
-    for name in ("Waiting", "Read", "Failed"):
+    for name in ("Waiting", "Received", "Failed"):
         assert f'<span class="cell-label">{name}</span>1</td>' in page
     assert "the vendor answered with error 500" in page
 
@@ -383,7 +383,7 @@ def test_a_backfill_reads_from_the_day_on_and_shows_its_progress(
     page = text(manager.post(f"{SYNC}backfill/", {"from": "2026-11-10"}, follow=True))
     oldest = SyncWindow.objects.filter(reason=SyncWindow.Reason.BACKFILL, data_type="heart").order_by("starts_at")[0]
     assert oldest.starts_at == dt.datetime(2026, 11, 9, 23, tzinfo=dt.UTC)
-    assert "Backfill: 0 of" in page
+    assert "Fetching older data: 0 of" in page
     assert 'hx-trigger="every 2s"' in page
 
 
@@ -396,7 +396,7 @@ def test_progress_comes_as_a_part_of_the_page(manager: Client, connection: Conne
     window(connection, 3, SyncWindow.State.DONE, reason=SyncWindow.Reason.BACKFILL, finished_at=NOW)
     window(connection, 4, SyncWindow.State.DUE, reason=SyncWindow.Reason.BACKFILL)
     part = text(manager.get(SYNC, headers={"HX-Request": "true"}))
-    assert "1 of 2 windows read" in part
+    assert "1 of 2 data requests received" in part
     assert "<html" not in part
 
 
@@ -406,7 +406,7 @@ def test_a_backfill_without_a_day_says_what_is_missing(manager: Client, connecti
 
 def test_failed_windows_are_tried_again(manager: Client, connection: Connection) -> None:
     made = window(connection, 1, SyncWindow.State.FAILED, error_code="http_500", finished_at=NOW, attempts=6)
-    assert "Trying 1 failed window again" in text(manager.post(f"{SYNC}requeue/", follow=True))
+    assert "Trying 1 failed data request again" in text(manager.post(f"{SYNC}requeue/", follow=True))
     made.refresh_from_db()
     assert (made.state, made.attempts) == (SyncWindow.State.DUE, 0)
 
@@ -421,7 +421,7 @@ def test_nothing_is_started_for_a_connection_that_is_not_active(manager: Client,
 def test_a_viewer_may_look_at_the_sync_pages(client: Client, trial: Trial, connection: Connection) -> None:
     looker = member(client, trial, Membership.Role.VIEWER)
     page = text(looker.get(SYNC))
-    assert "Windows" in page
+    assert "Data requests" in page
     assert "Sync now" not in page
 
 

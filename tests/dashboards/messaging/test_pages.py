@@ -187,7 +187,7 @@ def test_choosing_a_language_shows_its_text_and_somebody_who_reads_it(
     page = manager.post(url(trial), form("AX-0078", "AX-0311", language="de", person="AX-0078")).content.decode()
     assert 'name="subject.de" value="Ein kurzer Blick auf Ihre Uhr" maxlength' in page
     assert 'name="subject.en" value="Hello {{ first_name }}"' in page  # what was written stays
-    assert "You changed the English text; the German one goes as it is stored." in page
+    assert "You changed the English text; the German one goes as it is saved." in page
 
 
 def test_a_test_goes_to_who_writes_with_a_made_up_name(
@@ -309,11 +309,11 @@ def test_the_log_says_what_came_of_it(manager: Client, trial: Trial, enrol: Enro
     held(enrol("AX-0311"), state="bounced", state_reason="550 5.1.1, there is no such address")
     address = reverse("dashboards:contacts", args=[trial.code])
     page = manager.get(address).content.decode()
-    assert "No data yet, 2\u00a0d" in page
+    assert "Waiting for data (sent 2\u00a0d ago)" in page
     assert "Data came back after 4\u00a0h\u00a025" in page
     assert "log-trouble" in page
     waiting = manager.get(address, {"show": "waiting"}).content.decode()
-    assert "No data yet, 2" in waiting
+    assert "Waiting for data (sent 2" in waiting
     assert "Data came back after" not in waiting
     assert "AX-0311" not in waiting
 

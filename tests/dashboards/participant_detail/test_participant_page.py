@@ -37,7 +37,7 @@ def scene(trial: Trial, participant: Participant) -> Participant:
 
 def test_the_head_says_how_they_stand_why_and_what_the_evidence_is(manager: Client, scene: Participant) -> None:
     page = text(manager.get(PERSON))
-    assert "Off the wrist since Sun 21:40; last upload 3 h ago; can still reach 82 %." in page
+    assert "Off the wrist since Sun 21:40; last upload 3 h ago; best still possible 82 %." in page
     assert "502 min of zero steps, no heart rate." in page
     assert "Low wear" in page
     assert "arm A · day 87 of 160" in page
@@ -86,7 +86,7 @@ def test_the_history_tells_whether_data_came_back(manager: Client, scene: Partic
 
 def test_a_contact_without_an_answer_says_how_long_it_has_been(manager: Client, participant: Participant) -> None:
     written(participant, timezone.now() - dt.timedelta(hours=5), "Please sync")
-    assert "No data yet, 5 h 00" in text(manager.get(PERSON))
+    assert "Waiting for data (sent 5 h ago)" in text(manager.get(PERSON))
 
 
 def test_the_list_that_led_here_gives_the_neighbours(manager: Client, trial: Trial, participant: Participant) -> None:

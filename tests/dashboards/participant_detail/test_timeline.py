@@ -107,5 +107,5 @@ def test_a_shower_names_no_cause() -> None:
 
 
 def test_the_summary_counts_what_was_decided() -> None:
-    assert summary(days(*"vvivp")) == "4 days decided: 3 valid, 1 invalid; 1 pending"
-    assert summary([]) == "No day judged yet"
+    assert summary(days(*"vvivp")) == "4 days assessed: 3 valid, 1 invalid; 1 pending"
+    assert summary([]) == "No day assessed yet"

@@ -39,7 +39,7 @@ def said(attention_status: AttentionStatus, **changes: Any) -> str:
 def test_the_cause_comes_first_then_the_upload_then_what_can_be_reached() -> None:
     since = NOW - dt.timedelta(hours=11, minutes=32)
     told = said(AttentionStatus.LOW_WEAR, cause="off_wrist", cause_since=since, low_wear=True)
-    assert told == "Off the wrist since Sun 21:40; last upload 3 h ago; can still reach 82 %."
+    assert told == "Off the wrist since Sun 21:40; last upload 3 h ago; best still possible 82 %."
 
 
 def test_a_cause_of_today_names_the_clock_time() -> None:
@@ -49,7 +49,7 @@ def test_a_cause_of_today_names_the_clock_time() -> None:
 
 def test_out_of_reach_says_what_is_the_best_that_is_left() -> None:
     told = said(AttentionStatus.LOW_WEAR, low_wear=True, out_of_reach=True, best_adherence=0.64)
-    assert told.endswith("can no longer reach 70 %, at best 64 %.")
+    assert told.endswith("target of 70 % no longer reachable, best still possible 64 %.")
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_out_of_reach_says_what_is_the_best_that_is_left() -> None:
         (AttentionStatus.LOW_WEAR, {"low_wear": True}, "Adherence 66 %, below the target of 70 %;"),
         (AttentionStatus.UNCONNECTED, {"last_sample_at": None}, "Never connected."),
         (AttentionStatus.CRITICAL, {"last_sample_at": NOW - 130 * HOUR}, "No upload; last upload 5 d 10 h ago."),
-        (AttentionStatus.WAITING, {}, "Waiting: a fault of ours or the vendor’s, nothing for the participant to do;"),
+        (AttentionStatus.WAITING, {}, "Technical delay (ours or the vendor’s): nothing for the participant to do;"),
         (
             AttentionStatus.PAUSED,
             {"excused": "paused", "excused_since": dt.date(2026, 11, 14), "excused_until": dt.date(2026, 11, 28)},
@@ -69,7 +69,7 @@ def test_out_of_reach_says_what_is_the_best_that_is_left() -> None:
         (
             AttentionStatus.WITHDRAWN,
             {"excused": "withdrawn", "excused_since": dt.date(2026, 11, 2), "low_wear": True},
-            "Withdrawn on 2 Nov: nothing is expected of them any more.",
+            "Withdrawn on 2 Nov: no more data are expected.",
         ),
     ],
 )
@@ -78,7 +78,7 @@ def test_each_word_has_its_sentence(attention_status: AttentionStatus, changes: 
 
 
 def test_without_a_standing_the_page_says_that_nothing_was_judged() -> None:
-    assert header_text.sentence(None, AttentionStatus.WAITING, NOW, ZONE).startswith("Not judged yet")
+    assert header_text.sentence(None, AttentionStatus.WAITING, NOW, ZONE).startswith("Not assessed yet")
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_without_a_standing_the_page_says_that_nothing_was_judged() -> None:
         (dt.timedelta(days=4, hours=2), "4 d 2 h", "warn"),
         (dt.timedelta(hours=30), "1 d 6 h", "crit"),
         (dt.timedelta(minutes=40), "40 min", "crit"),
-        (dt.timedelta(0), "Losing now", "crit"),
+        (dt.timedelta(0), "Losing data now", "crit"),
     ],
 )
 def test_the_salvage_clock_counts_down(left: dt.timedelta, words: str, tone: str) -> None:

@@ -150,7 +150,7 @@ def test_while_it_runs_the_page_asks_again_and_says_how_far(manager: Client, tri
 def test_it_says_what_became_of_days_and_of_adherence(manager: Client, run: Recompute) -> None:
     page = text(manager, f"{ASK}{run.pk}/")
     assert '<td>Valid</td><td>Invalid</td><td class="num">12</td>' in page
-    assert "Not judged" in page
+    assert "Not assessed" in page
     assert '<td class="num">82 %</td><td class="num">70 %</td><td class="num">-12.0</td>' in page
 
 
@@ -178,7 +178,7 @@ def test_a_site_member_reads_of_their_people_only(client: Client, trial: Trial, 
     page = text(client, f"{ASK}{run.pk}/")
     assert "AX-0077" in page
     assert "AX-0042" not in page
-    assert "What became of days" not in page
+    assert "Changed days" not in page
     answer = client.get(f"{ASK}{run.pk}/", {"format": "csv"})
     assert b"AX-0042" not in b"".join(answer.streaming_content)  # type: ignore[attr-defined]
 
@@ -192,7 +192,7 @@ def test_another_trials_recompute_is_not_found(manager: Client, trial: Trial) ->
 def test_whether_paused_days_are_collected_is_chosen_in_words(
     manager: Client, trial: Trial, said: str, collects: bool
 ) -> None:
-    assert "nothing measured on them is fetched, stored, shown or exported" in text(manager, NEW)
+    assert "nothing measured on them is fetched, saved, shown or exported" in text(manager, NEW)
     assert manager.post(NEW, form(collect_in_pauses=said)).status_code == 303
     assert Protocol.objects.get(version=2).collect_in_pauses is collects
     assert ("<b>not collected</b>" in text(manager)) is not collects

@@ -68,7 +68,7 @@ def test_before_anything_was_known_nobody_is_listed(manager: Client, known: Part
 @pytest.mark.parametrize("asked", ["as_of=2031-01-01", "as_of=once", ""])
 def test_no_date_or_one_to_come_is_now(manager: Client, known: Participant, asked: str) -> None:
     page = manager.get(f"{PAGE}?{asked}").content.decode()
-    assert "Adherence as known on 23 November 2026" in page
+    assert "Adherence as of 23 November 2026" in page
     assert "By 1,500 steps" in page
 
 

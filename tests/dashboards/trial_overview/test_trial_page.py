@@ -101,7 +101,7 @@ def test_whom_a_fault_of_ours_keeps_waiting_is_not_silent(manager: Client, trial
     stand(trial, "AX-1", hours=130, waiting=True, cause=Cause.PLATFORM)
     html = page(manager)
     assert (counter(html, "Critical"), counter(html, "Silent")) == ("0", "0")
-    assert "1 participant is</a> waiting for a retry. These hours count against nobody." in html
+    assert "1 participant is</a> waiting for a retry. These hours are not counted." in html
 
 
 def test_the_counter_in_use_is_marked_and_leads_back(manager: Client, trial: Trial) -> None:

@@ -43,20 +43,20 @@ def test_values_are_never_substituted_again() -> None:
 
 
 def test_html_escapes_what_people_wrote_and_are_called() -> None:
-    html = template_engine.html("Dear {{ first_name }}, <script>", VALUES, template_engine.Mail())
+    html = template_engine.html("Dear {{ first_name }}, <script>", VALUES, template_engine.EmailStyle())
     assert "Zoë &lt;b&gt;" in html
     assert "&lt;script&gt;" in html
     assert "<script>" not in html
 
 
 def test_paragraphs_and_lists_become_html() -> None:
-    html = template_engine.html("One\ntwo\n\n1. a\n2. b\n\n- c", VALUES, template_engine.Marked())
+    html = template_engine.html("One\ntwo\n\n1. a\n2. b\n\n- c", VALUES, template_engine.PreviewStyle())
     assert html == "<p>One<br>two</p>\n<ol><li>a</li><li>b</li></ol>\n<ul><li>c</li></ul>"
 
 
 def test_a_link_is_one_in_html_and_text_in_plain() -> None:
     assert '<a href="https://x.example/c/1"' in template_engine.html(
-        "{{ reconnect_link }}", VALUES, template_engine.Mail()
+        "{{ reconnect_link }}", VALUES, template_engine.EmailStyle()
     )
     assert template_engine.plain("{{ reconnect_link }}", VALUES) == "https://x.example/c/1\n"
 
