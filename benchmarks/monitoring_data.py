@@ -66,7 +66,7 @@ def fill(
         for i in range(begin, min(begin + PARTS, participants)):
             zone_name = ZONES[int(rng.integers(len(ZONES)))]
             c = courses.course(rng, kinds[i], days=days, now=now, zone=ZoneInfo(zone_name), ends_in=ends_in)
-            people.append(_person(Participant, trial, sites[int(rng.integers(len(sites)))], i, zone_name, c))
+            people.append(_participant(Participant, trial, sites[int(rng.integers(len(sites)))], i, zone_name, c))
             made.append(c)
         Participant.objects.bulk_create(people)
         _store(rng, people, made, source.pk, now, rollups)
@@ -81,7 +81,7 @@ def _shares() -> list[float]:
     return [count / total for count in courses.KINDS.values()]
 
 
-def _person(model: Any, trial: Any, site: Any, number: int, zone: str, made: Any) -> Any:
+def _participant(model: Any, trial: Any, site: Any, number: int, zone: str, made: Any) -> Any:
     status = {"unconnected": "invited", "paused": "paused", "withdrawn": "withdrawn", "completed": "completed"}
     excused_days = int((made.reason == "withdrawn").sum())
     return model(

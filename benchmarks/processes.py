@@ -32,19 +32,19 @@ KINDS = {
 
 def family(pid: int) -> list[int]:
     """A process and all below it."""
-    found = [pid]
+    pids = [pid]
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         for task in Path(f"/proc/{pid}/task").iterdir():
             for child in (task / "children").read_text().split():
-                found += family(int(child))
-    return found
+                pids += family(int(child))
+    return pids
 
 
 def megabytes(pid: int) -> float:
     """Proportional set size: what several share is counted once among them."""
     with contextlib.suppress(FileNotFoundError, ProcessLookupError, PermissionError):
-        found = re.search(r"^Pss:\s+(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
-        return int(found[1]) / 1024 if found else 0.0
+        match = re.search(r"^Pss:\s+(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
+        return int(match[1]) / 1024 if match else 0.0
     return 0.0
 
 
@@ -63,10 +63,10 @@ class Watch(threading.Thread):
         from django.db import connection
 
         while not self.over.wait(0.25):
-            self.look()
+            self.sample()
         connection.close()
 
-    def look(self) -> None:
+    def sample(self) -> None:
         from django.db import connection
 
         with connection.cursor() as cursor:
@@ -90,7 +90,7 @@ def signed_in() -> dict[str, str]:
     Membership.objects.create(user=user, trial=Trial.objects.get(), role=Membership.Role.MANAGER)
     client = Client()
     client.force_login(user)
-    return {name: one.value for name, one in client.cookies.items()}
+    return {name: morsel.value for name, morsel in client.cookies.items()}
 
 
 def read(address: str, over: threading.Event, clients: int) -> None:

@@ -95,7 +95,7 @@ def web_server() -> Iterator[int]:
         server.wait(timeout=20)
 
 
-def ask(http_connection: http.client.HTTPConnection, path: str, cookie: str) -> tuple[float, bytes]:
+def timed_request(http_connection: http.client.HTTPConnection, path: str, cookie: str) -> tuple[float, bytes]:
     began = time.perf_counter()
     http_connection.request("GET", path, headers={"Cookie": cookie})
     answer = http_connection.getresponse()
@@ -132,7 +132,9 @@ def run(participants: int, days: int, requests: int) -> None:
                 person = people[turn % len(people)]
                 start = last - dt.timedelta(days=span)
                 query = urlencode({"metric": "heart_rate", "start": start.isoformat(), "end": last.isoformat()})
-                taken, body = ask(link, f"/trials/BENCH/participants/{person.study_id}/series.json?{query}", cookie)
+                taken, body = timed_request(
+                    link, f"/trials/BENCH/participants/{person.study_id}/series.json?{query}", cookie
+                )
                 if turn < 0:
                     continue
                 times[span].append(taken * 1000)

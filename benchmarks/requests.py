@@ -30,7 +30,7 @@ def requests_of(days: int) -> Counter[str]:
     from ingestion.sync import claims, planning
     from participants.services import participant_enrol, trial_create
 
-    now, found = timezone.now(), Counter[str]()
+    now, counts = timezone.now(), Counter[str]()
     provider = live_providers.provider("google_health")
     with transaction.atomic():
         trial = trial_create(code=f"R{days}", title="Requests", is_demo=True, status="running", time_zone="UTC")
@@ -56,13 +56,13 @@ def requests_of(days: int) -> Counter[str]:
             at = now + n * dt.timedelta(hours=1)
             connection.last_pull_at = at
             planning.plan_pass(connection, at)
-            found["devices"] += 1
+            counts["devices"] += 1
             while windows := claims.claim(connection, at):
                 for group in claims.groups(windows, provider, points):
-                    found["sweep" if group[0].reason in ("history", "sweep") else "passes"] += 1
+                    counts["sweep" if group[0].reason in ("history", "sweep") else "passes"] += 1
                 claims.held(windows).update(state="done", attempts=0)
         transaction.set_rollback(True)
-    return found
+    return counts
 
 
 def main() -> None:
@@ -74,10 +74,10 @@ def main() -> None:
     with bench.database():
         rows = []
         for days in given.days:
-            found = requests_of(days)
-            total = sum(found.values())
+            counts = requests_of(days)
+            total = sum(counts.values())
             share = PEOPLE * total / QUOTA
-            numbers = [f"{found[name]:,}" for name in ("passes", "devices", "sweep")]
+            numbers = [f"{counts[name]:,}" for name in ("passes", "devices", "sweep")]
             rows.append([f"{days:,}", *numbers, f"{total:,}", f"{share:.2%}"])
         heads = ["days monitored", "passes", "devices", "sweep", "in all", f"of the quota, {PEOPLE:,} participants"]
         bench.table("Requests a participant-week", heads, rows)

@@ -82,15 +82,15 @@ def client(trial: Any) -> Any:
 
 def cases(people: list[Any]) -> list[tuple[str, dict[str, Any], str, list[Any]]]:
     """Name, query, the table beneath and the parameters of its bare read."""
-    found = []
+    rows = []
     for days, table in ((1, "minute"), (30, "hour"), (YEAR, "day"), (730, "day")):
         start = LAST - dt.timedelta(days=days)
         query = {"metrics": "heart_rate", "participants": people[0].study_id, "start": start.isoformat()}
-        found.append((f"1 participant, {days} days", query, table, [[people[0].pk], 1, start, LAST]))
+        rows.append((f"1 participant, {days} days", query, table, [[people[0].pk], 1, start, LAST]))
     start = LAST - dt.timedelta(days=YEAR)
     query = {"metrics": "steps", "resolution": "1d", "start": start.isoformat()}
-    found.append((f"{PEOPLE} participants, {YEAR} days", query, "day", [[p.pk for p in people], 2, start, LAST]))
-    return found
+    rows.append((f"{PEOPLE} participants, {YEAR} days", query, "day", [[p.pk for p in people], 2, start, LAST]))
+    return rows
 
 
 def bare(statement: str, parameters: list[Any]) -> tuple[float, int]:
@@ -120,15 +120,15 @@ def measure(people: list[Any], asking: Any, requests: int) -> None:
                 continue
             times.setdefault(name, []).append(taken)
             reads.setdefault(name, []).append(alone)
-    told: list[list[str]] = []
+    lines: list[list[str]] = []
     for name, (points, width, size, read) in facts.items():
         ours, alone = bench.median(times[name]), bench.median(reads[name])
         numbers = [f"{ours:.1f}", f"{max(times[name]):.1f}", f"{points:,}", f"{width:,} s", f"{size / 1024:,.0f}"]
-        told.append([name, *numbers, f"{alone:.1f}", f"{read:,}", f"{ours / alone:.1f}"])
+        lines.append([name, *numbers, f"{alone:.1f}", f"{read:,}", f"{ours / alone:.1f}"])
     bench.table(
         f"Series inside Django, medians of {requests} requests; beside them a bare SQL read of the rows beneath",
         ["", "ms", "slowest", "points", "width", "kB", "bare ms", "rows", "to bare"],
-        told,
+        lines,
     )
 
 

@@ -63,10 +63,10 @@ class Stack:
     tier: str = ""
     children: list[Child] = field(default_factory=list)
 
-    def sim(self, name: str, **said: Any) -> Any:
+    def sim(self, name: str, **values: Any) -> Any:
         """The simulator's control API: with arguments something is done, without it is asked."""
         url = f"{self.address}/_sim/{name}"
-        answer = httpx.post(url, json=said, timeout=60) if said else httpx.get(url, timeout=60)
+        answer = httpx.post(url, json=values, timeout=60) if values else httpx.get(url, timeout=60)
         return answer.raise_for_status().json()
 
     def start(self, name: str, *command: str, nice: int = 0) -> Child:
@@ -86,7 +86,7 @@ class Stack:
     def web(self) -> Child:
         """The web server, for the vendor's notices; returns when it answers."""
         child = self.start("web", "-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "config.wsgi")
-        if not wait_until(lambda: answers(f"{self.environment['PUBLIC_URL']}/login/"), child, "the pages", time.sleep):
+        if not wait_until(lambda: responds(f"{self.environment['PUBLIC_URL']}/login/"), child, "the pages", time.sleep):
             raise SystemExit((self.folder / "web.log").read_text())
         return child
 
@@ -124,7 +124,7 @@ def stack(*simulator: str, **settings: str) -> Iterator[Stack]:
         child.start()
         ending.callback(child.stop)
         made = Stack(folder, f"http://127.0.0.1:{port}", {}, child)
-        if not wait_until(lambda: answers(f"{made.address}/_sim/clock"), child, "the simulator", time.sleep):
+        if not wait_until(lambda: responds(f"{made.address}/_sim/clock"), child, "the simulator", time.sleep):
             raise SystemExit((folder / "simulator.log").read_text())
         made.tier = ending.enter_context(bench.database())
         from django.db import connection
@@ -138,7 +138,7 @@ def stack(*simulator: str, **settings: str) -> Iterator[Stack]:
             made.stop()
 
 
-def answers(url: str) -> bool:
+def responds(url: str) -> bool:
     try:
         return httpx.get(url, timeout=5).is_success
     except httpx.HTTPError:
@@ -155,8 +155,8 @@ def connect_all(made: Stack, people: int, starts_on: dt.date, *, code: str = "BE
     from participants.services import participant_enrol, trial_create
 
     trial = trial_create(code=code, title="Benchmark", is_demo=True, status="running", time_zone="Europe/Amsterdam")
-    free = [one for one in made.sim("accounts")["accounts"] if one["linked"] and not one["connected"]]
-    found = []
+    free = [account for account in made.sim("accounts")["accounts"] if account["linked"] and not account["connected"]]
+    connections = []
     for account in free[:people]:
         person = participant_enrol(
             trial=trial,
@@ -165,20 +165,20 @@ def connect_all(made: Stack, people: int, starts_on: dt.date, *, code: str = "BE
             monitoring_starts_on=starts_on,
             time_zone=account["time_zone"],
         )
-        found.append(connections_services.connect(
+        connections.append(connections_services.connect(
             participant=person, provider=live_providers.provider("google_health"),
             grant=grant(made, account["number"], Grant),
             now=timezone.now(), invitation=None,
         ).connection.pk)  # fmt: skip
-    return found
+    return connections
 
 
 def grant(made: Stack, account: int | str, kind: Any) -> Any:
     """A consent of an account as the provider would tell it."""
-    told = made.sim("tokens", user=str(account))
+    tokens = made.sim("tokens", user=str(account))
     return kind(
-        access_token=told["access_token"],
-        refresh_token=told["refresh_token"],
-        expires_at=dt.datetime.now(dt.UTC) + dt.timedelta(seconds=told["expires_in"]),
-        scopes=frozenset(told["scope"].split()),
+        access_token=tokens["access_token"],
+        refresh_token=tokens["refresh_token"],
+        expires_at=dt.datetime.now(dt.UTC) + dt.timedelta(seconds=tokens["expires_in"]),
+        scopes=frozenset(tokens["scope"].split()),
     )

@@ -5,7 +5,7 @@
 The simulator plays its storm: refusals, truncated answers, ties at page borders, tokens that run out or are revoked,
 restated hours, notices that come twice, late or forged. Workers are killed (SIGKILL) at random and started again; who
 was revoked connects anew. Then the simulated clock is stopped, the faults end, one more pass is made, and the store is
-compared with the truth row for row.
+compared with the ground truth row for row.
 
 With --held-weeks nobody's phone has uploaded anything for so long when they connect, all of it comes in the middle of
 the storm, and there are no notices: what was answered empty must be asked for again. A short form, some minutes:
@@ -56,11 +56,11 @@ def reconnect(made: stack.Stack) -> int:
     count = 0
     lost = Connection.objects.filter(status=Connection.Status.RECONNECT).select_related("participant__trial")
     for connection in lost:
-        told = stack.grant(made, connection.external_user_id, Grant)
+        tokens = stack.grant(made, connection.external_user_id, Grant)
         provider = live_providers.provider(connection.provider)
         try:
             connections_services.connect(
-                participant=connection.participant, provider=provider, grant=told, now=timezone.now(), invitation=None
+                participant=connection.participant, provider=provider, grant=tokens, now=timezone.now(), invitation=None
             )
         except VendorError:
             continue  # a fault of the storm: the participant tries again
@@ -134,15 +134,15 @@ def settle(made: stack.Stack, seconds: float) -> dict[str, int]:
     while Connection.objects.filter(status=Connection.Status.RECONNECT).exists() and reconnect(made):
         pass
     failed = sum(planning.requeue_failed(connection, timezone.now()) for connection in Connection.objects.all())
-    asked = timezone.now()
-    Connection.objects.update(next_due_at=asked, busy_until=None)
+    since = timezone.now()
+    Connection.objects.update(next_due_at=since, busy_until=None)
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         tasks.tick.delay()
         time.sleep(TICK)
         reconnect(made)
         busy = SyncWindow.objects.filter(state__in=(SyncWindow.State.DUE, SyncWindow.State.CLAIMED)).exists()
-        planned = not Connection.objects.filter(next_due_at__lte=asked).exists()
+        planned = not Connection.objects.filter(next_due_at__lte=since).exists()
         if planned and not busy:
             break
     return {"failed, requeued": failed, "seconds": round(seconds - (deadline - time.monotonic()))}
@@ -175,12 +175,14 @@ def main() -> None:
         made.sim("faults", profile="storm")
         print(f"{made.tier}: {len(connected)} participants, {given.minutes:g} minutes of storm")
         done = storm(made, given.minutes, random.Random(given.seed), held=bool(given.held_weeks))
-        told, before = made.sim("stats"), states()
+        stats, before = made.sim("stats"), states()
         notices = WebhookDelivery.objects.count()
         settled = settle(made, given.settle)
-        rows = {**done, **{f"fault: {name}": n for name, n in told["faults"]["given"].items()}}
-        rows |= {"notices taken": notices} | {f"notice answered {k}": n for k, n in told["webhooks"]["answers"].items()}
-        rows |= {f"answered {name}": n for name, n in told["statuses"].items()}
+        rows = {**done, **{f"fault: {name}": n for name, n in stats["faults"]["given"].items()}}
+        rows |= {"notices taken": notices} | {
+            f"notice answered {k}": n for k, n in stats["webhooks"]["answers"].items()
+        }
+        rows |= {f"answered {name}": n for name, n in stats["statuses"].items()}
         rows |= {f"windows {name} at its end": n for name, n in before.items()}
         rows |= settled | {f"windows {name} at last": n for name, n in states().items()}
         bench.table("The storm", ["", "number"], [[name, f"{n:,}"] for name, n in rows.items()])

@@ -30,15 +30,15 @@ class Watch:
         self._began = time.monotonic()
 
     def _now(self) -> dict[str, float]:
-        found = {child.name: stack.cpu_seconds(child.process.pid) for child in self._children if child.process}
-        return found | {"postgres": postgres_seconds()}
+        seconds = {child.name: stack.cpu_seconds(child.process.pid) for child in self._children if child.process}
+        return seconds | {"postgres": postgres_seconds()}
 
     def report(self) -> list[list[str]]:
         took = time.monotonic() - self._began
         now, rows = self._now(), []
         for name, seconds in now.items():
             spent = seconds - self._before.get(name, 0.0)
-            child = next((one for one in self._children if one.name == name), None)
+            child = next((other for other in self._children if other.name == name), None)
             memory = f"{stack.peak_megabytes(child.process.pid):,.0f}" if child and child.process else ""
             rows.append([name, f"{spent:,.1f}", f"{100 * spent / took:,.0f} %", memory])
         return rows
@@ -52,8 +52,8 @@ def postgres_seconds() -> float:
         cursor.execute("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
         backends = [int(row[0]) for row in cursor.fetchall()]
         cursor.execute("SELECT pg_backend_pid()")
-        mine = int(cursor.fetchone()[0])
-    return sum(stack.cpu_seconds(pid) for pid in {*backends, mine, stack.parent_of(mine)})
+        own = int(cursor.fetchone()[0])
+    return sum(stack.cpu_seconds(pid) for pid in {*backends, own, stack.parent_of(own)})
 
 
 def one_day(made: stack.Stack, people: int, workers: int) -> None:
@@ -78,7 +78,7 @@ def one_day(made: stack.Stack, people: int, workers: int) -> None:
     while Connection.objects.exclude(queued_at=None).exists() or not settled():
         time.sleep(0.2)
     took = time.monotonic() - began
-    told, rows = made.sim("stats"), Measurement.objects.count()
+    stats, rows = made.sim("stats"), Measurement.objects.count()
     table = watch.report()
     made.stop(children)
     with connection.cursor() as cursor:
@@ -90,9 +90,9 @@ def one_day(made: stack.Stack, people: int, workers: int) -> None:
         ["", "number", "a second"],
         [
             ["points stored", f"{rows:,}", f"{rows / took:,.0f}"],
-            ["requests", f"{told['requests']:,}", f"{told['requests'] / took:,.0f}"],
+            ["requests", f"{stats['requests']:,}", f"{stats['requests'] / took:,.0f}"],
             ["windows done", f"{windows:,}", f"{windows / took:,.0f}"],
-            ["JSON, MB", f"{told['bytes'] / 1e6:,.0f}", f"{told['bytes'] / 1e6 / took:,.1f}"],
+            ["JSON, MB", f"{stats['bytes'] / 1e6:,.0f}", f"{stats['bytes'] / 1e6 / took:,.1f}"],
             ["database, MB", f"{size / 1e6:,.0f}", ""],
         ],
     )
@@ -110,7 +110,7 @@ def warm(made: stack.Stack, people: int) -> None:
     """Have the simulator make everybody's days before the clock runs, four at a time."""
     now = dt.datetime.now(dt.UTC)
     span = {"start": (now - dt.timedelta(days=2)).isoformat(), "end": now.isoformat()}
-    numbers = iter([one["number"] for one in made.sim("accounts")["accounts"]][: people + people // 5])
+    numbers = iter([account["number"] for account in made.sim("accounts")["accounts"]][: people + people // 5])
     lock = threading.Lock()
 
     def work() -> None:
@@ -123,8 +123,8 @@ def warm(made: stack.Stack, people: int) -> None:
                 if number is None:
                     return
                 for name in ("heart-rate", "steps"):
-                    asked = {"user": str(number), "type": name, "format": "arrow", **span}
-                    http.get(f"{made.address}/_sim/truth", params=asked).raise_for_status()
+                    params = {"user": str(number), "type": name, "format": "arrow", **span}
+                    http.get(f"{made.address}/_sim/truth", params=params).raise_for_status()
 
     threads = [threading.Thread(target=work) for _ in range(2)]
     for thread in threads:
@@ -164,22 +164,27 @@ def restated(made: stack.Stack) -> None:
     five = timezone.now().replace(minute=0, second=0, microsecond=0) - dt.timedelta(days=5)
     hour = {"start": five.isoformat(), "end": (five + dt.timedelta(hours=1)).isoformat()}
     made.sim("restate", user=account, type="heart-rate", delta=4, tell=False, **hour)
-    changed, found = one_pass(sweep=False)
-    looks, looked = look_bytes(made, pk)
+    changed, restated = one_pass(sweep=False)
+    checks, checked = restatement_check_bytes(made, pk)
     rows: list[list[Any]] = [
         ["seven days read in full", f"{full:,}", f"{whole.requests}", ""],
         ["a pass in which nothing was restated", f"{quiet:,}", "", f"{quiet / full:.3f}"],
-        ["a pass that finds the restated hour", f"{found:,}", f"{changed.requests}", f"{found / full:.3f}"],
-        ["of it, the restated hour", f"{found - quiet:,}", "", f"{(found - quiet) / full:.4f}"],
-        ["of it, the looks that find it", f"{looked:,}", f"{looks}", f"{looked / full:.4f}"],
-        ["looks and hour together", f"{found - quiet + looked:,}", "", f"{(found - quiet + looked) / full:.4f}"],
+        ["a pass that finds the restated hour", f"{restated:,}", f"{changed.requests}", f"{restated / full:.3f}"],
+        ["of it, the restated hour", f"{restated - quiet:,}", "", f"{(restated - quiet) / full:.4f}"],
+        ["of it, the restatement checks that find it", f"{checked:,}", f"{checks}", f"{checked / full:.4f}"],
+        [
+            "checks and hour together",
+            f"{restated - quiet + checked:,}",
+            "",
+            f"{(restated - quiet + checked) / full:.4f}",
+        ],
     ]
     bench.table("One hour restated five days back", ["", "bytes of JSON", "requests", "of a full read"], rows)
     print(f"{changed.counts.changed:,} values changed, {Revision.objects.count():,} old ones kept")
 
 
-def look_bytes(made: stack.Stack, pk: int) -> tuple[int, int]:
-    """Requests and bytes of the looks of one pass, asked for once more by themselves."""
+def restatement_check_bytes(made: stack.Stack, pk: int) -> tuple[int, int]:
+    """Requests and bytes of the restatement checks of one pass, asked for once more by themselves."""
     from ingestion import live_providers
     from ingestion.connections import services as connections_services
     from ingestion.models import Connection, SyncWindow
@@ -187,12 +192,12 @@ def look_bytes(made: stack.Stack, pk: int) -> tuple[int, int]:
     connection = Connection.objects.get(pk=pk)
     provider = live_providers.provider(connection.provider)
     token = connections_services.fresh_token(connection, provider)
-    looks = list(SyncWindow.objects.filter(connection=pk, kind=SyncWindow.Kind.FINGERPRINT))
+    checks = list(SyncWindow.objects.filter(connection=pk, kind=SyncWindow.Kind.FINGERPRINT))
     made.sim("reset_stats", all=True)
-    for look in looks:
-        provider.fingerprints(token, look.data_type, look.starts_at, look.ends_at)
-    told = made.sim("stats")
-    return int(told["paths"]["data"]), int(told["bytes"])
+    for check in checks:
+        provider.fingerprints(token, check.data_type, check.starts_at, check.ends_at)
+    stats = made.sim("stats")
+    return int(stats["paths"]["data"]), int(stats["bytes"])
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ import httpx
 from django.core.management import CommandError, call_command
 
 from benchmarks import bench, stack
-from benchmarks.chaos import alarms, truth
+from benchmarks.chaos import alarms, final_checks
 from benchmarks.chaos.installation import Installation, installation
 from benchmarks.chaos.outages import Outage, outages
 from benchmarks.chaos.watching import Seen, Watcher
@@ -39,18 +39,18 @@ class Story:
 
     @property
     def alert(self) -> tuple[str, float] | None:
-        found = [(name, at) for name, at in self.seen.alerts.items() if name in self.outage.alerts]
-        return min(found, key=lambda one: one[1]) if found else None
+        fired = [(name, at) for name, at in self.seen.alerts.items() if name in self.outage.alerts]
+        return min(fired, key=lambda alert: alert[1]) if fired else None
 
     def faults(self) -> list[str]:
-        found = [f"{self.outage.name}: {said}" for said in sorted(set(self.seen.unexplained))[:5]]
+        faults = [f"{self.outage.name}: {answer}" for answer in sorted(set(self.seen.unexplained))[:5]]
         if self.outage.part and self.outage.part not in self.seen.parts:
-            found.append(f"{self.outage.name}: /health/ready did not show it")
+            faults.append(f"{self.outage.name}: /health/ready did not show it")
         if self.outage.part and self.alerts_looked_at and not self.alert:
-            found.append(f"{self.outage.name}: no alert fired")
+            faults.append(f"{self.outage.name}: no alert fired")
         if self.recovered is None:
-            found.append(f"{self.outage.name}: not well again after {MOST_RECOVERING:.0f} s")
-        return found
+            faults.append(f"{self.outage.name}: not well again after {MOST_RECOVERING:.0f} s")
+        return faults
 
 
 def people(made: Installation, number: int, days: int) -> tuple[str, str]:
@@ -91,12 +91,12 @@ class Exports:
         self.answers: Counter[str] = Counter()
         self.unexplained: list[str] = []
 
-    def ask(self) -> None:
-        asked = {"format": "csv", "metrics": ["heart_rate"], "start_on": self._on, "end_on": self._on}
+    def request(self) -> None:
+        request = {"format": "csv", "metrics": ["heart_rate"], "start_on": self._on, "end_on": self._on}
         url = f"/api/v1/trials/{CODE}/exports"
         for port in self._made.ports:
             try:
-                answer = httpx.post(f"http://127.0.0.1:{port}{url}", json=asked, headers=self._headers, timeout=10)
+                answer = httpx.post(f"http://127.0.0.1:{port}{url}", json=request, headers=self._headers, timeout=10)
             except httpx.ConnectError:
                 continue
             except httpx.HTTPError:
@@ -112,17 +112,17 @@ class Exports:
 
 def play(made: Installation, outage: Outage, watcher: Watcher, exports: Exports) -> Story:
     """Make it, hold it until it was seen, end it, wait until all is well."""
-    exports.ask()
+    exports.request()
     made.pause(1)
     watcher.seen = seen = Seen()
     outage.begin(made)
-    asked = False
+    requested = False
     while seen.age < outage.hold or (seen.age < MOST_HELD and outage.part and not shown(outage, seen, watcher)):
         outage.keep(made)
         made.pause(0.3)
-        if not asked and seen.age > 2:
-            exports.ask()
-            asked = True
+        if not requested and seen.age > 2:
+            exports.request()
+            requested = True
     lasted = seen.age
     outage.end(made)
     ended = time.monotonic()
@@ -138,7 +138,9 @@ def play(made: Installation, outage: Outage, watcher: Watcher, exports: Exports)
 
 
 def shown(outage: Outage, seen: Seen, watcher: Watcher) -> bool:
-    return outage.part in seen.parts and (not watcher.prometheus or any(one in seen.alerts for one in outage.alerts))
+    return outage.part in seen.parts and (
+        not watcher.prometheus or any(alert in seen.alerts for alert in outage.alerts)
+    )
 
 
 def seconds(number: float | None) -> str:
@@ -148,30 +150,32 @@ def seconds(number: float | None) -> str:
 def report(stories: list[Story]) -> None:
     head = ["Outage", "lasted", "in /health/ready", "after", "alert", "after", "well after its end", "silent"]
     rows = []
-    for one in stories:
-        name, at = one.alert or ("-", None)
-        part = one.outage.part
+    for story in stories:
+        name, at = story.alert or ("-", None)
+        part = story.outage.part
         rows.append(
             [
-                one.outage.name,
-                seconds(one.lasted),
+                story.outage.name,
+                seconds(story.lasted),
                 part or "nothing to see",
-                seconds(one.seen.parts.get(part)),
+                seconds(story.seen.parts.get(part)),
                 name,
                 seconds(at),
-                seconds(one.recovered),
-                seconds(one.silent),
+                seconds(story.recovered),
+                seconds(story.silent),
             ]
         )
     bench.table("Outages", head, rows)
     rows = []
-    for one in stories:
-        answers = one.seen.answers
-        told = {
-            what: ", ".join(f"{number} x {said}" for (kind, said), number in sorted(answers.items()) if kind == what)
+    for story in stories:
+        answers = story.seen.answers
+        columns = {
+            what: ", ".join(
+                f"{number} x {answer}" for (kind, answer), number in sorted(answers.items()) if kind == what
+            )
             for what in ("page", "API")
         }
-        rows.append([one.outage.name, told["page"], told["API"], str(len(one.seen.unexplained))])
+        rows.append([story.outage.name, columns["page"], columns["API"], str(len(story.seen.unexplained))])
     bench.table("What was answered meanwhile", ["Outage", "page", "API", "unexplained"], rows)
 
 
@@ -186,18 +190,18 @@ def run(made: Installation, given: argparse.Namespace) -> list[str]:
         static_files.stamp()
     connection.close()
     made.start_programs()
-    truth.patient(subscribed, made, 60)
+    final_checks.patient(subscribed, made, 60)
     made.vendor.sim("faults", profile="mild")
     exports = Exports(made, key, today - dt.timedelta(1))
-    chosen = [one for one in outages(given.hour) if (one.quick or not given.quick)]
+    chosen = [outage for outage in outages(given.hour) if (outage.quick or not given.quick)]
     if given.only:
-        chosen = [one for one in chosen if any(word in one.name for word in given.only)]
+        chosen = [outage for outage in chosen if any(word in outage.name for word in given.only)]
     with alarms.prometheus(made) as prometheus:
         addresses = tuple(f"http://127.0.0.1:{port}" for port in made.ports)
         stories = []
         with Watcher(addresses, cookie, key, prometheus) as watcher:
-            watched = frozenset[str]().union(*(one.alerts for one in chosen))
-            if not truth.patient(lambda: watcher.status == "ready" and not watcher.firing & watched, made, 90):
+            watched = frozenset[str]().union(*(outage.alerts for outage in chosen))
+            if not final_checks.patient(lambda: watcher.status == "ready" and not watcher.firing & watched, made, 90):
                 print(f"Not well before the first outage: {watcher.status}, {watcher.away}, {watcher.firing}")
             made.pause(given.warm)
             for outage in chosen:
@@ -207,11 +211,11 @@ def run(made: Installation, given: argparse.Namespace) -> list[str]:
                 print(f"{dt.datetime.now(dt.UTC):%H:%M:%S} {outage.name}", flush=True)
                 stories.append(play(made, outage, watcher, exports))
             report(stories)
-        rows = [[f"exports answered {said}", str(number)] for said, number in sorted(exports.answers.items())]
+        rows = [[f"exports answered {answer}", str(number)] for answer, number in sorted(exports.answers.items())]
         rows += [[f"{name} started again", str(number)] for name, number in sorted(made.restarts.items())]
         bench.table("Meanwhile", ["", "number"], rows)
-        found = [fault for story in stories for fault in story.faults()] + exports.unexplained
-        return found + truth.faults(made, exports.promised, given.settle)
+        faults = [fault for story in stories for fault in story.faults()] + exports.unexplained
+        return faults + final_checks.faults(made, exports.promised, given.settle)
 
 
 def main() -> int:
@@ -228,18 +232,18 @@ def main() -> int:
     began = time.monotonic()
     simulator = ("--participants", str(given.participants * 5 // 4), "--seed", str(given.seed), "--user-limit", "0")
     with installation(*simulator, "--cache-days", "800") as made:
-        found = run(made, given)
-        if found:
+        faults = run(made, given)
+        if faults:
             kept = made.keep_logs()
     print(f"\n{time.monotonic() - began:.0f} seconds in all")
-    for fault in found:
+    for fault in faults:
         print(f"WRONG: {fault}")
-    if found:
+    if faults:
         print(f"The programs' logs are kept in {kept}.")
     print(
-        "Something was lost, doubled, unseen or unexplained." if found else "Nothing lost, nothing doubled, all seen."
+        "Something was lost, doubled, unseen or unexplained." if faults else "Nothing lost, nothing doubled, all seen."
     )
-    return 1 if found else 0
+    return 1 if faults else 0
 
 
 if __name__ == "__main__":

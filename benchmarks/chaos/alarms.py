@@ -27,8 +27,8 @@ RULES = ROOT / "deploy" / "monitoring" / "rules"
 def hurried(rules: str) -> str:
     """The rules with every `for:` divided."""
 
-    def shorter(found: re.Match[str]) -> str:
-        return f"{found[1]}{round(int(found[2]) * SECONDS[found[3]] * 1000 / FACTOR)}ms"
+    def shorter(match: re.Match[str]) -> str:
+        return f"{match[1]}{round(int(match[2]) * SECONDS[match[3]] * 1000 / FACTOR)}ms"
 
     return re.sub(r"^(\s*for:\s*)(\d+)([smhd])\s*$", shorter, rules, flags=re.MULTILINE)
 
@@ -78,7 +78,7 @@ def prometheus(made: Installation) -> Iterator[str]:
     child.start()
     try:
         address = f"http://127.0.0.1:{port}"
-        if not wait_until(lambda: stack.answers(f"{address}/-/ready"), child, "Prometheus", time.sleep):
+        if not wait_until(lambda: stack.responds(f"{address}/-/ready"), child, "Prometheus", time.sleep):
             raise SystemExit(f"Prometheus does not start:\n{log_end(made.folder / 'prometheus.log')}")
         yield address
     finally:

@@ -44,7 +44,7 @@ class SmallPostgres(Postgres):
         self._settings |= SMALL
 
     @property
-    def answers(self) -> bool:
+    def responds(self) -> bool:
         return self._answers()
 
 
@@ -113,7 +113,7 @@ class Installation:
     def _up(self, child: Child, url: str = "") -> None:
         child.start()
         self.children[child.name] = child
-        if url and not wait_until(lambda: stack.answers(url), child, child.name, time.sleep):
+        if url and not wait_until(lambda: stack.responds(url), child, child.name, time.sleep):
             raise SystemExit(
                 f"{child.name} does not answer:\n{(self.folder / f'{child.name}.log').read_text()[-3000:]}"
             )

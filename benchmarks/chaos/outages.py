@@ -65,7 +65,7 @@ def vendor(profile: str, made: Installation) -> None:
     made.vendor.sim("faults", profile=profile)
 
 
-def room(made: Installation) -> None:
+def free_disk(made: Installation) -> None:
     made.ballast.unlink()
 
 
@@ -77,7 +77,7 @@ def outages(hour: float) -> list[Outage]:
         Outage("PostgreSQL killed", "database", database, *killed("postgres"), quick=True),
         Outage("Redis flushed", "redis", frozenset({"RedisNotReady"}), flush, nothing, hold=1),
         Outage("Redis killed, 20 s", "redis", frozenset({"RedisNotReady"}), *killed("redis"), hold=20, quick=True),
-        Outage("disk full", "storage", frozenset({"StorageNotWritable"}), Installation.fill_disk, room,
+        Outage("disk full", "storage", frozenset({"StorageNotWritable"}), Installation.fill_disk, free_disk,
                keep=Installation.fill_disk, quick=True, needs_small_disk=True),
         Outage("both workers killed", "workers", frozenset({"WorkersSilent"}), *killed("worker-1", "worker-2"),
                quick=True),

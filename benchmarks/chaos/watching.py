@@ -42,8 +42,8 @@ class Watcher:
         self._stop = threading.Event()
         self._page = {"Cookie": f"sessionid={cookie}"}
         self._api = {"Authorization": f"Bearer {token}"}
-        looks = [self._look_at_health, self._look_at_pages] + ([self._look_at_alerts] if prometheus else [])
-        self._threads = [threading.Thread(target=self._run, args=(look,), daemon=True) for look in looks]
+        checks = [self._check_health, self._check_pages] + ([self._check_alerts] if prometheus else [])
+        self._threads = [threading.Thread(target=self._run, args=(check,), daemon=True) for check in checks]
 
     def __enter__(self) -> Watcher:
         for thread in self._threads:
@@ -55,32 +55,32 @@ class Watcher:
         for thread in self._threads:
             thread.join(10)
 
-    def _run(self, look: Any) -> None:
+    def _run(self, check: Any) -> None:
         with httpx.Client(timeout=6) as http:
             while not self._stop.is_set():
-                look(http)
+                check(http)
                 self._stop.wait(EVERY)
 
-    def _look_at_health(self, http: httpx.Client) -> None:
+    def _check_health(self, http: httpx.Client) -> None:
         seen = self.seen
         try:
-            told = http.get(f"{self.addresses[0]}/health/ready").json()
+            health = http.get(f"{self.addresses[0]}/health/ready").json()
         except httpx.HTTPError:
             self.status, self.away = "no answer", {"no answer"}
         else:
-            self.status = told["status"]
-            self.away = {name for name, part in told["parts"].items() if not part["ok"]}
+            self.status = health["status"]
+            self.away = {name for name, part in health["parts"].items() if not part["ok"]}
         for name in self.away:
             seen.parts.setdefault(name, seen.age)
 
-    def _look_at_pages(self, http: httpx.Client) -> None:
+    def _check_pages(self, http: httpx.Client) -> None:
         for what, path, headers in (
             ("page", "/trials/CHAOS/", self._page),
             ("API", "/api/v1/trials/CHAOS/participants", self._api),
         ):
-            self._note(what, self._ask(http, path, headers))
+            self._note(what, self._get(http, path, headers))
 
-    def _ask(self, http: httpx.Client, path: str, headers: dict[str, str]) -> httpx.Response | None:
+    def _get(self, http: httpx.Client, path: str, headers: dict[str, str]) -> httpx.Response | None:
         """By whichever web server takes it, as the proxy before them would."""
         for address in self.addresses:
             try:
@@ -101,14 +101,14 @@ class Watcher:
         program = answer.headers.get("Content-Type", "").startswith("application/problem+json")
         words = answer.json().get("title", "") if program else answer.text
         good = answer.status_code == 503 and "Retry-After" in answer.headers and program == (what == "API")
-        if not good or not any(said in words for said in EXPLAINED) or "Traceback" in answer.text:
+        if not good or not any(text in words for text in EXPLAINED) or "Traceback" in answer.text:
             self.seen.unexplained.append(f"{what}: {answer.status_code} {words[:200]!r}")
 
-    def _look_at_alerts(self, http: httpx.Client) -> None:
+    def _check_alerts(self, http: httpx.Client) -> None:
         try:
-            told = http.get(f"{self.prometheus}/api/v1/alerts").json()["data"]["alerts"]
+            alerts = http.get(f"{self.prometheus}/api/v1/alerts").json()["data"]["alerts"]
         except (httpx.HTTPError, KeyError):
             return
-        self.firing = {one["labels"]["alertname"] for one in told if one["state"] == "firing"}
+        self.firing = {alert["labels"]["alertname"] for alert in alerts if alert["state"] == "firing"}
         for name in self.firing:
             self.seen.alerts.setdefault(name, self.seen.age)

@@ -41,7 +41,7 @@ TURN = 1.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Asked:
+class LoadOptions:
     """What the command line says. `quiet`: seconds of the quiet part; `thinks`: from and to, seconds."""
 
     participants: int
@@ -72,21 +72,21 @@ def work(made: stack.Stack, workers: int) -> list[Child]:
 
 
 @contextlib.contextmanager
-def load(made: stack.Stack, asked: Asked, who: dict[str, object]) -> Iterator[Child]:
+def load(made: stack.Stack, options: LoadOptions, who: dict[str, object]) -> Iterator[Child]:
     """The managers at work; yields locust. Each of their requests is told in told.tsv."""
-    file, told = made.folder / "who.json", made.folder / "told.tsv"
+    file, requests = made.folder / "who.json", made.folder / "told.tsv"
     file.write_text(json.dumps(who))
-    told.touch()
+    requests.touch()
     environment = {name: value for name, value in made.environment.items() if name != "VIRTUAL_ENV"}
-    environment |= {"WHO": str(file), "TOLD": str(told)}
-    environment |= dict(zip(("THINKS_FROM", "THINKS_TO"), map(str, asked.thinks), strict=True))
-    longest = int(ARRIVING + asked.quiet + asked.minutes * 60 + 60)
+    environment |= {"WHO": str(file), "TOLD": str(requests)}
+    environment |= dict(zip(("THINKS_FROM", "THINKS_TO"), map(str, options.thinks), strict=True))
+    longest = int(ARRIVING + options.quiet + options.minutes * 60 + 60)
     locust = ["-m", "locust", "--headless", "--locustfile", "benchmarks/load/managers.py", "--only-summary"]
     how = [
         "--users",
-        str(asked.managers),
+        str(options.managers),
         "--spawn-rate",
-        str(max(asked.managers / 10, 1)),
+        str(max(options.managers / 10, 1)),
         "--run-time",
         f"{longest}s",
     ]
@@ -125,69 +125,71 @@ def left(connections: list[int], since: dt.datetime) -> int:
 
 def day_comes_in(connections: list[int], minutes: float) -> tuple[float, int]:
     """Wait for the day; returns seconds and how many are not in when the time is up."""
-    began, since, said = time.monotonic(), dt.datetime.now(dt.UTC), 0.0
+    began, since, printed_at = time.monotonic(), dt.datetime.now(dt.UTC), 0.0
     while (open_ones := left(connections, since)) and time.monotonic() - began < minutes * 60:
-        if time.monotonic() - said > 30:
-            said = time.monotonic()
+        if time.monotonic() - printed_at > 30:
+            printed_at = time.monotonic()
             print(
-                f"  {said - began:4.0f} s: {len(connections) - open_ones:,} of {len(connections):,} are in", flush=True
+                f"  {printed_at - began:4.0f} s: {len(connections) - open_ones:,} of {len(connections):,} are in",
+                flush=True,
             )
         time.sleep(TURN)
     return time.monotonic() - began, open_ones
 
 
-def run(made: stack.Stack, asked: Asked) -> None:
+def run(made: stack.Stack, options: LoadOptions) -> None:
     from metrics.models import Measurement
 
     began = time.monotonic()
-    connections = scene.people(made, asked.participants, asked.days)
+    connections = scene.people(made, options.participants, options.days)
     print(
-        f"{made.tier}\n{asked.participants:,} people of {asked.days} days: {time.monotonic() - began:.0f} s", flush=True
+        f"{made.tier}\n{options.participants:,} people of {options.days} days: {time.monotonic() - began:.0f} s",
+        flush=True,
     )
-    scene.warm(made, asked.participants)
-    who: dict[str, object] = scene.managers(asked.managers) | {"site": made.environment["PUBLIC_URL"]}
+    scene.warm(made, options.participants)
+    who: dict[str, object] = scene.managers(options.managers) | {"site": made.environment["PUBLIC_URL"]}
     today = dt.datetime.now(dt.UTC).date()
     who["month"] = f"start={today - dt.timedelta(days=30)}&end={today}"
     web = made.web()
     groups = {"the vendor": made.simulator, "web": web}
-    groups |= {child.name: child for child in work(made, asked.workers)}
-    print(f"Ready after {time.monotonic() - began:.0f} s; {asked.managers} managers come", flush=True)
+    groups |= {child.name: child for child in work(made, options.workers)}
+    print(f"Ready after {time.monotonic() - began:.0f} s; {options.managers} managers come", flush=True)
     rows_before = Measurement.objects.count()
-    with load(made, asked, who) as locust:
+    with load(made, options, who) as locust:
         time.sleep(ARRIVING)
         pids = {name: child.process.pid for name, child in {**groups, "locust": locust}.items() if child.process}
         usage, at = Usage(pids), time.time()
-        time.sleep(asked.quiet)
+        time.sleep(options.quiet)
         quiet, quiet_usage = Phase("Quiet: managers alone", at, time.time()), usage.rows()
         usage, at = Usage(pids), time.time()
         day_due(made, connections)
-        took, open_ones = day_comes_in(connections, asked.minutes)
+        took, open_ones = day_comes_in(connections, options.minutes)
         busy, busy_usage = Phase("A day of everybody comes in", at, time.time()), usage.rows()
         if not locust.running:
             raise SystemExit((made.folder / "locust.log").read_text())
     points = Measurement.objects.count() - rows_before
     requests = report.read(made.folder / "told.tsv")
-    conclude(asked, (quiet, quiet_usage), (busy, busy_usage), requests, points)
+    conclude(options, (quiet, quiet_usage), (busy, busy_usage), requests, points)
     done = f"complete in {took:.0f} s" if not open_ones else f"{open_ones:,} of {len(connections):,} missing"
-    report.verdict(busy.of(requests), f"{done}, {points / took:,.0f} points/s")
+    report.target_table(busy.of(requests), f"{done}, {points / took:,.0f} points/s")
 
 
 def conclude(
-    asked: Asked,
+    options: LoadOptions,
     quiet: tuple[Phase, list[list[str]]],
     busy: tuple[Phase, list[list[str]]],
     requests: list[report.Request],
     points: int,
 ) -> None:
-    thinks = f"{asked.thinks[0]:g} to {asked.thinks[1]:g} s"
-    print(f"\n{asked.managers} managers, {thinks} between their deeds; {os.cpu_count()} cores for all of it")
+    thinks = f"{options.thinks[0]:g} to {options.thinks[1]:g} s"
+    print(f"\n{options.managers} managers, {thinks} between their deeds; {os.cpu_count()} cores for all of it")
     for phase, usage in (quiet, busy):
         report.requests_table(phase, phase.of(requests))
         bench.table("", ["processes", "CPU s", "cores"], usage)
     report.ratio_table(quiet[0].of(requests), busy[0].of(requests))
     took = busy[0].seconds
     rows = [["points stored", f"{points:,}", f"{points / took:,.0f}"]]
-    bench.table(f"The day of {asked.participants:,} participants", ["", "number", "a second"], rows)
+    bench.table(f"The day of {options.participants:,} participants", ["", "number", "a second"], rows)
 
 
 def main() -> None:
@@ -200,14 +202,14 @@ def main() -> None:
     arguments.add_argument("--workers", type=int, default=2)
     arguments.add_argument("--thinks", type=float, nargs=2, default=(5.0, 20.0), help="seconds between two deeds")
     given = vars(arguments.parse_args())
-    asked = Asked(**{**given, "thinks": tuple(given["thinks"])})
+    options = LoadOptions(**{**given, "thinks": tuple(given["thinks"])})
     subprocess.run([*IN_LOCUST, "-c", ""], cwd=ROOT, check=True)  # before the clock: it may have to be installed
     collect()
-    world = int(asked.participants * scene.ACCOUNTS) + 5
+    world = int(options.participants * scene.ACCOUNTS) + 5
     simulator = ("--participants", str(world), "--history-days", "3", "--all-well", "--user-limit", "0")
     limits = ("--project-limit", "0", "--cache-days", str(4 * world))
     with stack.stack(*simulator, *limits, **NO_LIMITS, **ONE_DAY, **LIKE_PRODUCTION) as made:
-        run(made, asked)
+        run(made, options)
 
 
 if __name__ == "__main__":

@@ -116,11 +116,11 @@ class Manager(FastHttpUser):
     def program(self) -> None:
         """A script of the manager's, by token: who there is, and a month of somebody's heart rate."""
         person = self.chance.choice(WHO["people"][self.me["site"]])
-        self.asked("API: participants", f"/api/v1/trials/{WHO['trial']}/participants")
+        self.get_json("API: participants", f"/api/v1/trials/{WHO['trial']}/participants")
         month = f"trial={WHO['trial']}&participants={person}&metrics=heart_rate&{WHO['month']}"
-        self.asked("API: series, 30 days", f"/api/v1/series?{month}")
+        self.get_json("API: series, 30 days", f"/api/v1/series?{month}")
 
-    def asked(self, name: str, path: str) -> None:
+    def get_json(self, name: str, path: str) -> None:
         headers = {"Authorization": f"Bearer {self.me['token']}"}
         with self.client.get(path, name=name, headers=headers, allow_redirects=False, catch_response=True) as answer:
             if answer.status_code == 200:

@@ -34,7 +34,7 @@ class Phase:
     ends: float
 
     def of(self, requests: list[Request]) -> list[Request]:
-        return [one for one in requests if self.begins <= one.began < self.ends]
+        return [request for request in requests if self.begins <= request.began < self.ends]
 
     @property
     def seconds(self) -> float:
@@ -43,13 +43,13 @@ class Phase:
 
 def read(path: Path) -> list[Request]:
     """What locust noted; a line that it was writing when it was stopped is left out."""
-    found = []
+    requests = []
     for line in path.read_text().splitlines():
         parts = line.split("\t")
         if len(parts) == 6:
             began, name, ms, status, size, fault = parts
-            found.append(Request(float(began), name, float(ms), int(status), int(size), fault))
-    return found
+            requests.append(Request(float(began), name, float(ms), int(status), int(size), fault))
+    return requests
 
 
 def percentile(values: list[float], share: float) -> float:
@@ -60,47 +60,49 @@ def percentile(values: list[float], share: float) -> float:
 
 def requests_table(phase: Phase, requests: list[Request]) -> None:
     rows = []
-    names = sorted({one.name for one in requests}, key=lambda name: (not name.startswith(TARGETED), name))
+    names = sorted({request.name for request in requests}, key=lambda name: (not name.startswith(TARGETED), name))
     for name in [*names, "all"]:
-        found = [one for one in requests if name in (one.name, "all")]
-        times = [one.ms for one in found]
+        named = [request for request in requests if name in (request.name, "all")]
+        times = [request.ms for request in named]
         rows.append(
             [
                 name,
-                f"{len(found):,}",
-                f"{len(found) / phase.seconds:.1f}",
-                str(sum(bool(one.fault) for one in found)),
+                f"{len(named):,}",
+                f"{len(named) / phase.seconds:.1f}",
+                str(sum(bool(request.fault) for request in named)),
                 f"{statistics.median(times):.0f}",
                 f"{percentile(times, 0.95):.0f}",
                 f"{percentile(times, 0.99):.0f}",
                 f"{max(times):.0f}",
-                f"{statistics.mean(one.size for one in found) / 1024:.0f}",
+                f"{statistics.mean(request.size for request in named) / 1024:.0f}",
             ]
         )
     heads = ["number", "a second", "errors", "median", "p95", "p99", "max", "kB"]
     bench.table(f"{phase.name}, {phase.seconds:.0f} s: milliseconds", ["request", *heads], rows)
-    for one in [one for one in requests if one.fault][:FAULTS_SHOWN]:
-        print(f"  error: {one.name}: {one.fault}")
+    for request in [request for request in requests if request.fault][:FAULTS_SHOWN]:
+        print(f"  error: {request.name}: {request.fault}")
 
 
 def ratio_table(quiet: list[Request], busy: list[Request]) -> None:
     rows = []
-    for name in sorted({one.name for one in busy} & {one.name for one in quiet}):
+    for name in sorted({request.name for request in busy} & {request.name for request in quiet}):
         values = []
         for share in (0.5, 0.95):
-            before, after = (percentile([one.ms for one in part if one.name == name], share) for part in (quiet, busy))
+            before, after = (
+                percentile([request.ms for request in part if request.name == name], share) for part in (quiet, busy)
+            )
             values += [f"{before:.0f}", f"{after:.0f}", f"{after / before:.1f}"]
         rows.append([name, *values])
     heads = ["median: quiet", "sync", "ratio", "p95: quiet", "sync", "ratio"]
     bench.table("The day's part in it: milliseconds", ["request", *heads], rows)
 
 
-def verdict(busy: list[Request], done: str) -> None:
+def target_table(busy: list[Request], done: str) -> None:
     """The target beside what was reached; of the page itself and of its parts, which come from the same view."""
-    pages = [one for one in busy if one.name.startswith(TARGETED)]
-    whole = [one.ms for one in pages if one.name == TARGETED]
-    faults = sum(bool(one.fault) for one in busy)
-    reached = [percentile(whole, 0.95), percentile([one.ms for one in pages], 0.95)]
+    pages = [request for request in busy if request.name.startswith(TARGETED)]
+    whole = [page.ms for page in pages if page.name == TARGETED]
+    faults = sum(bool(request.fault) for request in busy)
+    reached = [percentile(whole, 0.95), percentile([page.ms for page in pages], 0.95)]
     ok = ["yes" if value < TARGET_MS else "MISSED" for value in reached]
     rows = [
         ["trial page, p95", f"below {TARGET_MS} ms", f"{reached[0]:.0f} ms", ok[0]],

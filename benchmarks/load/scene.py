@@ -30,23 +30,23 @@ def people(made: stack.Stack, count: int, days: int) -> list[int]:
 
     now = timezone.now()
     trial = fill(CODE, int(count * SPARE) + 5, days, now=now)
-    found = Participant.objects.filter(
+    participants = Participant.objects.filter(
         trial=trial, status="active", status_summary__access=Access.OK, status_summary__excused=""
     )
-    accounts = [one for one in made.sim("accounts")["accounts"] if one["linked"]]
+    accounts = [account for account in made.sim("accounts")["accounts"] if account["linked"]]
     # As if everybody had last been read a day ago: what is due is a day, and neither backfill nor a sweep.
     common = {"trial": trial, "provider": "google_health", "status": Connection.Status.ACTIVE, "connected_at": now}
     common |= {"last_pull_at": now - NEARLY_A_DAY, "swept_at": now, "next_due_at": now + dt.timedelta(days=1)}
     rows = []
-    for person, account in zip(found.order_by("pk")[:count], accounts, strict=False):
+    for person, account in zip(participants.order_by("pk")[:count], accounts, strict=False):
         grant = stack.grant(made, account["number"], Grant)
-        one = Connection(participant=person, external_user_id=account["health_id"], **common)
-        one.scopes, one.token_expires_at = sorted(grant.scopes or ()), grant.expires_at
-        one.encrypted_tokens = encryption.encrypt(json.dumps([grant.access_token, grant.refresh_token]))
-        rows.append(one)
+        connection = Connection(participant=person, external_user_id=account["health_id"], **common)
+        connection.scopes, connection.token_expires_at = sorted(grant.scopes or ()), grant.expires_at
+        connection.encrypted_tokens = encryption.encrypt(json.dumps([grant.access_token, grant.refresh_token]))
+        rows.append(connection)
     if len(rows) < count:
         raise SystemExit(f"Only {len(rows)} of {count} could be connected")
-    return [one.pk for one in Connection.objects.bulk_create(rows)]
+    return [connection.pk for connection in Connection.objects.bulk_create(rows)]
 
 
 def warm(made: stack.Stack, count: int) -> None:
@@ -59,10 +59,10 @@ def warm(made: stack.Stack, count: int) -> None:
     with httpx.Client(timeout=60) as http:
 
         def one(number: int) -> None:
-            asked = {"user": str(number), "type": "heart-rate", **span}
-            http.get(f"{made.address}/_sim/truth", params=asked).raise_for_status()
+            params = {"user": str(number), "type": "heart-rate", **span}
+            http.get(f"{made.address}/_sim/truth", params=params).raise_for_status()
 
-        numbers = [one["number"] for one in made.sim("accounts")["accounts"] if one["connected"]][:count]
+        numbers = [account["number"] for account in made.sim("accounts")["accounts"] if account["connected"]][:count]
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(one, numbers))
 
@@ -81,7 +81,7 @@ def managers(count: int) -> dict[str, Any]:
     from participants.models import Membership, Participant, Site, Trial, User
 
     trial = Trial.objects.get(code=CODE)
-    sites, told = list(Site.objects.filter(trial=trial)), []
+    sites, managers = list(Site.objects.filter(trial=trial)), []
     expires = timezone.now() + dt.timedelta(days=1)
     for number in range(count):
         user = User.objects.create_user(f"manager{number}@example.org")
@@ -92,7 +92,7 @@ def managers(count: int) -> dict[str, Any]:
         browser.force_login(user)
         _, key = token_create(user=user, name="load", expires_at=expires)
         session = browser.cookies[settings.SESSION_COOKIE_NAME].value
-        told.append({"session": session, "token": key, "site": site.code if site else ""})
+        managers.append({"session": session, "token": key, "site": site.code if site else ""})
     everybody = list(Participant.objects.filter(trial=trial).values_list("study_id", "site__code"))
     by_site = {site.code: [who for who, where in everybody if where == site.code] for site in sites}
-    return {"trial": CODE, "managers": told, "people": {"": [who for who, _ in everybody], **by_site}}
+    return {"trial": CODE, "managers": managers, "people": {"": [who for who, _ in everybody], **by_site}}

@@ -18,9 +18,9 @@ def tree_seconds(pid: int) -> float:
             children.setdefault(stack.parent_of(int(folder.name)), []).append(int(folder.name))
     total, waiting = 0.0, [pid]
     while waiting:
-        one = waiting.pop()
-        total += stack.cpu_seconds(one)
-        waiting += children.get(one, [])
+        current = waiting.pop()
+        total += stack.cpu_seconds(current)
+        waiting += children.get(current, [])
     return total
 
 

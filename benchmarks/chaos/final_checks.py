@@ -1,4 +1,4 @@
-"""What must hold when all is over: the store is the vendor's truth, the audit trail holds, every export is whole."""
+"""Final checks: the store holds the vendor's ground truth, the audit trail holds, every export is whole."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from benchmarks.chaos.installation import Installation
 def patient(what: Callable[[], Any], made: Installation, seconds: float) -> Any:
     """Until it is true, while all is kept up; what it was at last."""
     until = time.monotonic() + seconds
-    while not (found := what()) and time.monotonic() < until:
+    while not (result := what()) and time.monotonic() < until:
         made.pause(1)
-    return found
+    return result
 
 
 def faults(made: Installation, exports: list[str], settle: float) -> list[str]:
@@ -30,38 +30,38 @@ def faults(made: Installation, exports: list[str], settle: float) -> list[str]:
     rows = [[f"windows {name}", f"{number:,}"] for name, number in states.items()]
     rows += [[name, f"{number:,}"] for name, number in settled.items()]
     bench.table("Settled", ["", "number"], rows)
-    found = [f"{states[name]} windows are still {name}" for name in ("due", "claimed", "failed") if states[name]]
-    print("\nThe store beside the simulator's truth")
+    wrong = [f"{states[name]} windows are still {name}" for name in ("due", "claimed", "failed") if states[name]]
+    print("\nThe store beside the simulator's ground truth")
     for command in ("compare_simulator", "verify_audit"):
         try:
             call_command(command)
         except CommandError as fault:
-            found.append(str(fault))
-    return found + _exports(made, exports)
+            wrong.append(str(fault))
+    return wrong + _exports(made, exports)
 
 
-def _exports(made: Installation, asked: list[str]) -> list[str]:
+def _exports(made: Installation, uuids: list[str]) -> list[str]:
     """Each is done, its files are there as they were written, and hold the rows that it says."""
     from metrics.exports import store
     from metrics.models import Export
 
     def all_ended() -> bool:
-        return all(export.ended for export in Export.objects.filter(uuid__in=asked))
+        return all(export.ended for export in Export.objects.filter(uuid__in=uuids))
 
     patient(all_ended, made, 90)
-    found, files, rows = [], 0, 0
-    for export in Export.objects.filter(uuid__in=asked):
+    wrong, files, rows = [], 0, 0
+    for export in Export.objects.filter(uuid__in=uuids):
         if export.state != Export.State.DONE:
-            found.append(f"export {export.uuid} is {export.state}: {export.error}")
+            wrong.append(f"export {export.uuid} is {export.state}: {export.error}")
             continue
         for file in export.files.all():
             with store.open_file(export, file.path) as opened:
                 whole = hashlib.sha256(opened.read()).hexdigest() == file.sha256
             if not whole:
-                found.append(f"export {export.uuid}: {file.path} is not what was written")
+                wrong.append(f"export {export.uuid}: {file.path} is not what was written")
             files, rows = files + 1, rows + (file.rows or 0)
-    missing = len(asked) - Export.objects.filter(uuid__in=asked).count()
+    missing = len(uuids) - Export.objects.filter(uuid__in=uuids).count()
     if missing:
-        found.append(f"{missing} exports that were promised are not there")
-    print(f"\n{len(asked)} exports were promised: {files} files, {rows:,} rows, all as written" if not found else "")
-    return found
+        wrong.append(f"{missing} exports that were promised are not there")
+    print(f"\n{len(uuids)} exports were promised: {files} files, {rows:,} rows, all as written" if not wrong else "")
+    return wrong
