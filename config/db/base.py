@@ -19,6 +19,10 @@ AVAILABLE = "SELECT EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = '
 LOCK_TIMEOUT = "SET LOCAL lock_timeout = '10s'"
 GUARDED = tuple(f"participants_audit{name}" for name in ("entry", "detail", "seal", "head"))
 CREATED = "SELECT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'timescaledb')"
+# Advisory locks under which one host at a time migrates (config/management/commands/migrate.py), held to the end of
+# the transaction. The parameter is a number of ours.
+TRY_LOCK_DATABASE = "SELECT pg_try_advisory_xact_lock(%s)"
+LOCK_DATABASE = "SELECT pg_advisory_xact_lock(%s)"
 
 
 def _yes(wrapper: Any, question: str) -> bool:

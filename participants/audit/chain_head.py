@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from participants.audit import sql
+from participants import sql
 from participants.s3 import SCHEME, Bucket, Missing, StoreFault
 
 NAME = "audit_head.json"  # in a bucket

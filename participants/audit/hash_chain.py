@@ -24,8 +24,9 @@ from django.db import connection, transaction
 from django.db.models import Count, Exists, Min, OuterRef
 from django.utils import timezone
 
+from participants import sql
 from participants.after_commit import after_commit
-from participants.audit import chain_head, sql
+from participants.audit import chain_head
 from participants.models import AuditCheckpoint, AuditDetail, AuditEntry, AuditHead
 from participants.s3 import StoreFault
 

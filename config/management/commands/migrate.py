@@ -10,7 +10,7 @@ from django.core.management.base import OutputWrapper
 from django.core.management.commands.migrate import Command as Migrate
 from django.db import connections, transaction
 
-from config.db import sql
+from config.db.base import LOCK_DATABASE, TRY_LOCK_DATABASE
 
 # Ours among advisory locks of one number.
 LOCK = 1463_0007
@@ -35,10 +35,10 @@ def alone(alias: str, out: OutputWrapper) -> Iterator[None]:
     connections[KEEPER] = keeper
     try:
         with transaction.atomic(using=KEEPER), keeper.cursor() as cursor:
-            cursor.execute(sql.TRY_LOCK, [LOCK])
+            cursor.execute(TRY_LOCK_DATABASE, [LOCK])
             if not cursor.fetchone()[0]:
                 out.write("Another host migrates this database: waiting for it.")
-                cursor.execute(sql.LOCK, [LOCK])
+                cursor.execute(LOCK_DATABASE, [LOCK])
             yield
     finally:
         keeper.close()
