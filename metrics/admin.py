@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from metrics.corrections import removal_requests
 from metrics.models import Metric, Removal, Source
-from metrics.models.removals import in_words
+from metrics.models.removals import counts_text
 from participants.admin.base import ConfirmationForm, ConfirmedAction, NoDeleteAdminMixin, ServiceAdminMixin
 from participants.models import User
 
@@ -57,7 +57,7 @@ class Decide(ConfirmedAction):
     def fit(self, row: Removal) -> str:
         return "" if row.state == Removal.State.ASKED else f"is {row.get_state_display()}"
 
-    def do(self, request: HttpRequest, row: Removal, asked: dict[str, Any]) -> None:
+    def do(self, request: HttpRequest, row: Removal, given: dict[str, Any]) -> None:
         if isinstance(request.user, User):
             removal_requests.removal_decide(row, by=request.user, approve=self.approve)
 
@@ -100,13 +100,13 @@ class RemovalAdmin(NoDeleteAdminMixin, ServiceAdminMixin, Base):
 
     @admin.display(description="found")
     def what(self, row: Removal) -> str:
-        return in_words(row.found)
+        return counts_text(row.found)
 
     @admin.display(description="deleted")
     def how_far(self, row: Removal) -> str:
         if row.state not in (Removal.State.APPROVED, Removal.State.DONE):
             return "–"
-        return f"{in_words(row.report)} ({row.done:,} of {row.total:,} participants checked)"
+        return f"{counts_text(row.report)} ({row.done:,} of {row.total:,} participants checked)"
 
     def save_model(self, request: HttpRequest, obj: Removal, form: Any, change: bool) -> None:
         given = form.cleaned_data

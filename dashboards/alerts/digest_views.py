@@ -20,8 +20,8 @@ from participants.user_input import form_data
 
 def own(request: Request) -> QuerySet[Membership]:
     """The signed-in person's memberships that can have a digest."""
-    mine = Membership.objects.filter(user=request.user, ended_at=None, role__in=ROLES)
-    return mine.select_related("trial", "site").order_by("trial__code", "pk")
+    memberships = Membership.objects.filter(user=request.user, ended_at=None, role__in=ROLES)
+    return memberships.select_related("trial", "site").order_by("trial__code", "pk")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -34,7 +34,7 @@ from metrics.monitoring.status import ATTENTION, AttentionStatus
 from participants.models import Membership, Participant, Trial
 
 ROLES = (Membership.Role.MANAGER, Membership.Role.COORDINATOR)
-MOST = 20  # lines of a part; the page has the rest
+MOST = 20  # rows of a part; the page has the rest
 AGAIN_AFTER = dt.timedelta(minutes=15)
 LOOKS_BACK = dt.timedelta(days=1)  # of the first digest, and after days without one
 
@@ -59,7 +59,7 @@ def due(now: dt.datetime) -> list[tuple[int, dt.date]]:
     days = {on for _, on in ripe}
     done = Digest.objects.filter(on__in=days).exclude(_open(now))
     over = set(done.values_list("membership_id", "on"))
-    return [one for one in ripe if one not in over]
+    return [key for key in ripe if key not in over]
 
 
 def _open(now: dt.datetime) -> Q:
@@ -88,7 +88,7 @@ def send(digest: Digest, now: dt.datetime) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class DigestRow:
     """A participant in a digest: study id, status or time, why; `address` is that of the participant's page."""
 
     study_id: str
@@ -99,10 +99,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a digest: its first lines, and how many more there are."""
+    """A part of a digest: its first rows, and how many more there are."""
 
     title: str
-    lines: list[Line]
+    rows: list[DigestRow]
     more: int
 
 
@@ -115,7 +115,7 @@ class Content:
     on: dt.date
     attention: int
     counts: list[tuple[str, int]]
-    mine: int
+    assigned: int
     parts: list[Part]
 
     @property
@@ -126,15 +126,19 @@ class Content:
 def message(digest: Digest, now: dt.datetime) -> EmailMultiAlternatives:
     """The e-mail, as text and as HTML."""
     member = Membership.objects.select_related("trial", "site", "user").get(pk=digest.membership_id)
-    said = content(member, digest.on, now)
+    digest_content = content(member, digest.on, now)
     code = member.trial.code
     shown = {
-        "said": said,
+        "digest": digest_content,
         "trial_url": settings.PUBLIC_URL + reverse("dashboards:trial", args=[code]),
         "alerts_url": settings.PUBLIC_URL + reverse("dashboards:alerts", args=[code]),
         "settings_url": settings.PUBLIC_URL + reverse("dashboards:digests"),
     }
-    need = "nobody needs" if not said.attention else f"{said.attention:,} need" + ("s" if said.attention == 1 else "")
+    need = (
+        "nobody needs"
+        if not digest_content.attention
+        else f"{digest_content.attention:,} need" + ("s" if digest_content.attention == 1 else "")
+    )
     mail = EmailMultiAlternatives(
         subject=f"{code}: {need} attention",
         body=render_to_string("dashboards/alerts/mail/digest.txt", shown),
@@ -153,10 +157,10 @@ def content(member: Membership, on: dt.date, now: dt.datetime) -> Content:
         people = people.filter(site=member.site)
     alerts = Alert.objects.filter(participant__in=people)
     since = _since(member, now)
-    told = people.exclude(status.no_news(now))
-    counts = status.counts(told, now)
+    in_digest = people.exclude(status.no_news(now))
+    counts = status.counts(in_digest, now)
     parts = [
-        _part("Who needs attention", *_attention(told, now)),
+        _part("Who needs attention", *_attention(in_digest, now)),
         _part("New", *_alerts(alerts.filter(raised_at__gt=since, resolved_at=None), now)),
         _part("Resolved by themselves", *_alerts(alerts.filter(resolved_at__gt=since, resolution="recovered"), now)),
         _part("Data came back after a contact", *_back(people, since, now)),
@@ -171,8 +175,8 @@ def content(member: Membership, on: dt.date, now: dt.datetime) -> Content:
             for attention_status in ATTENTION
             if counts[attention_status]
         ],
-        mine=alerts.filter(awake(now), assigned_to=member.user).count(),
-        parts=[part for part in parts if part.lines],
+        assigned=alerts.filter(awake(now), assigned_to=member.user).count(),
+        parts=[part for part in parts if part.rows],
     )
 
 
@@ -182,8 +186,8 @@ def _since(member: Membership, now: dt.datetime) -> dt.datetime:
     return max(last, now - LOOKS_BACK) if last else now - LOOKS_BACK
 
 
-def _part(title: str, lines: list[Line], total: int) -> Part:
-    return Part(title, lines, total - len(lines))
+def _part(title: str, rows: list[DigestRow], total: int) -> Part:
+    return Part(title, rows, total - len(rows))
 
 
 def _address(participant: Any) -> str:
@@ -191,14 +195,15 @@ def _address(participant: Any) -> str:
     return f"{settings.PUBLIC_URL}{reverse('dashboards:participant', args=[code, participant.study_id])}"
 
 
-def _attention(people: QuerySet[Participant], now: dt.datetime) -> tuple[list[Line], int]:
+def _attention(people: QuerySet[Participant], now: dt.datetime) -> tuple[list[DigestRow], int]:
     """Those who need somebody, as the trial's page orders them."""
-    found = status.with_attention_status(people, now).filter(attention_status__in=ATTENTION)
-    first = status.most_urgent_first(found).select_related("status_summary", "trial")[:MOST]
-    lines = [
-        Line(p.study_id, BADGES[AttentionStatus(p.attention_status)].label, _why(p, now), _address(p)) for p in first
+    need_attention = status.with_attention_status(people, now).filter(attention_status__in=ATTENTION)
+    first = status.most_urgent_first(need_attention).select_related("status_summary", "trial")[:MOST]
+    rows = [
+        DigestRow(p.study_id, BADGES[AttentionStatus(p.attention_status)].label, _why(p, now), _address(p))
+        for p in first
     ]
-    return lines, found.count() if len(lines) == MOST else len(lines)
+    return rows, need_attention.count() if len(rows) == MOST else len(rows)
 
 
 def _why(participant: Any, now: dt.datetime) -> str:
@@ -215,24 +220,26 @@ def _why(participant: Any, now: dt.datetime) -> str:
     return ""
 
 
-def _alerts(alerts: QuerySet[Alert], now: dt.datetime) -> tuple[list[Line], int]:
-    first = listing.with_words(most_urgent_first(alerts)).select_related("participant__trial")[:MOST]
-    lines = []
+def _alerts(alerts: QuerySet[Alert], now: dt.datetime) -> tuple[list[DigestRow], int]:
+    first = listing.with_related_rows(most_urgent_first(alerts)).select_related("participant__trial")[:MOST]
+    rows = []
     for alert in first:
         participant: Any = alert.participant
         headline = labels.headline(alert, ZoneInfo(participant.time_zone), now)
         level = alert.get_level_display().capitalize()
-        lines.append(Line(participant.study_id, level, headline, _address(participant)))
-    return lines, alerts.count() if len(lines) == MOST else len(lines)
+        rows.append(DigestRow(participant.study_id, level, headline, _address(participant)))
+    return rows, alerts.count() if len(rows) == MOST else len(rows)
 
 
-def _back(people: QuerySet[Participant], since: dt.datetime, now: dt.datetime) -> tuple[list[Line], int]:
-    found = Outreach.objects.filter(participant__in=people, back_at__gt=since).order_by("-back_at")
-    lines = []
-    for one in found.select_related("participant__trial")[:MOST]:
-        participant: Any = one.participant
-        at = clock(one.back_at or now, now, ZoneInfo(participant.time_zone))
-        lines.append(
-            Line(participant.study_id, one.get_kind_display().capitalize(), f"back {at}", _address(participant))
+def _back(people: QuerySet[Participant], since: dt.datetime, now: dt.datetime) -> tuple[list[DigestRow], int]:
+    answered = Outreach.objects.filter(participant__in=people, back_at__gt=since).order_by("-back_at")
+    rows = []
+    for contact in answered.select_related("participant__trial")[:MOST]:
+        participant: Any = contact.participant
+        at = clock(contact.back_at or now, now, ZoneInfo(participant.time_zone))
+        rows.append(
+            DigestRow(
+                participant.study_id, contact.get_kind_display().capitalize(), f"back {at}", _address(participant)
+            )
         )
-    return lines, found.count() if len(lines) == MOST else len(lines)
+    return rows, answered.count() if len(rows) == MOST else len(rows)

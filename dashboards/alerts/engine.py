@@ -74,7 +74,7 @@ def watch(trial_id: int, now: dt.datetime) -> Outcome | None:
             .order_by("pk")
             .select_for_update(of=("self",))
         )
-        return _bring_in_line(people, opened, rules, now)
+        return _write_changes(people, opened, rules, now)
 
 
 def _rules(trial: Trial, now: dt.datetime) -> dict[str, tuple[Q, Q | None]]:
@@ -83,23 +83,23 @@ def _rules(trial: Trial, now: dt.datetime) -> dict[str, tuple[Q, Q | None]]:
     protocol = Protocol.objects.filter(trial=trial).in_force(today).first()
     if protocol is None or trial.status not in WATCHED:
         return {}
-    attention_status = conditions(now)
+    true = conditions(now)
     overdue = Q(invited_since__lte=now - dt.timedelta(hours=protocol.never_connected_hours))
     known: dict[str, tuple[Q, Q | None]] = {
         Rule.NO_UPLOAD: (
-            attention_status[AttentionStatus.SILENT] | attention_status[AttentionStatus.CRITICAL],
-            attention_status[AttentionStatus.CRITICAL],
+            true[AttentionStatus.SILENT] | true[AttentionStatus.CRITICAL],
+            true[AttentionStatus.CRITICAL],
         ),
-        Rule.RECONNECT: (attention_status[AttentionStatus.RECONNECT], None),
-        Rule.NEVER_CONNECTED: (attention_status[AttentionStatus.UNCONNECTED] & overdue, None),
+        Rule.RECONNECT: (true[AttentionStatus.RECONNECT], None),
+        Rule.NEVER_CONNECTED: (true[AttentionStatus.UNCONNECTED] & overdue, None),
         # Who never connected has an alert of that; that they wore nothing is no news beside it.
         Rule.LOW_WEAR: (
-            attention_status[AttentionStatus.LOW_WEAR] & ~attention_status[AttentionStatus.UNCONNECTED],
+            true[AttentionStatus.LOW_WEAR] & ~true[AttentionStatus.UNCONNECTED],
             Q(status_summary__out_of_reach=True),
         ),
-        Rule.LOW_SLEEP: (attention_status[AttentionStatus.LOW_SLEEP], Q(status_summary__low_sleep__gte=2)),
+        Rule.LOW_SLEEP: (true[AttentionStatus.LOW_SLEEP], Q(status_summary__low_sleep__gte=2)),
     }
-    return {rule: found for rule, found in known.items() if rule in protocol.alert_rules}
+    return {rule: pair for rule, pair in known.items() if rule in protocol.alert_rules}
 
 
 def _people(trial: Trial, rules: dict[str, tuple[Q, Q | None]], now: dt.datetime) -> dict[int, Any]:
@@ -123,25 +123,25 @@ def _people(trial: Trial, rules: dict[str, tuple[Q, Q | None]], now: dt.datetime
     return {participant.pk: participant for participant in people}
 
 
-def _bring_in_line(
+def _write_changes(
     people: dict[int, Any], opened: list[Alert], rules: dict[str, tuple[Q, Q | None]], now: dt.datetime
 ) -> Outcome:
     """Write the difference between what the rules say of these people and the alerts that are open."""
     open_by_key = {(alert.participant_id, alert.rule): alert for alert in opened}
-    wanted = {
+    due = {
         (pk, rule): (level, _facts(rule, participant))
         for pk, participant in people.items()
         if participant.status != Participant.Status.ERASED
         for rule in rules
         if (level := _level(participant, rule, open_by_key.get((pk, rule))))
     }
-    outcome = Outcome(raised=_raise({k: v for k, v in wanted.items() if k not in open_by_key}, now))
-    same = {key: alert for key, alert in open_by_key.items() if key in wanted}
-    outcome.worse, outcome.better = _update([(alert, *wanted[key]) for key, alert in same.items()], now)
+    outcome = Outcome(raised=_raise({k: v for k, v in due.items() if k not in open_by_key}, now))
+    same = {key: alert for key, alert in open_by_key.items() if key in due}
+    outcome.worse, outcome.better = _update([(alert, *due[key]) for key, alert in same.items()], now)
     gone = [
         (alert, why)
         for key, alert in open_by_key.items()
-        if key not in wanted and (why := _resolution(alert, people.get(alert.participant_id), rules))
+        if key not in due and (why := _resolution(alert, people.get(alert.participant_id), rules))
     ]
     outcome.resolved = _resolve(gone, now)
     return outcome
@@ -211,8 +211,8 @@ def _raise(new: dict[tuple[int, str], tuple[int, dict[str, Any]]], now: dt.datet
     ]
     Alert.objects.bulk_create(rows, ignore_conflicts=True, batch_size=BATCH)
     people = {pk for pk, _ in new}
-    mine = Alert.objects.filter(participant__in=people, raised_at=now, resolved_at=None)
-    raised = [alert for alert in mine if (alert.participant_id, alert.rule) in new]
+    opened = Alert.objects.filter(participant__in=people, raised_at=now, resolved_at=None)
+    raised = [alert for alert in opened if (alert.participant_id, alert.rule) in new]
     _tell([(alert, What.RAISED, alert.get_level_display()) for alert in raised], now)
     return len(raised)
 
@@ -267,8 +267,8 @@ def awake(now: dt.datetime) -> Q:
 
 def open_alerts(participant: Participant) -> QuerySet[Alert]:
     """A participant's open alerts, snoozed ones too, the most urgent first, with their people and their history."""
-    mine = Alert.objects.filter(participant=participant, resolved_at=None)
-    return most_urgent_first(mine.select_related("acknowledged_by", "assigned_to").prefetch_related("events__by"))
+    alerts = Alert.objects.filter(participant=participant, resolved_at=None)
+    return most_urgent_first(alerts.select_related("acknowledged_by", "assigned_to").prefetch_related("events__by"))
 
 
 def open_count(trial: Trial, user: User, now: dt.datetime | None = None) -> int:

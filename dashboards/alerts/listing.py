@@ -47,14 +47,14 @@ class AlertFilters:
     page: str
 
     @classmethod
-    def of(cls, asked: Entered) -> AlertFilters:
-        show, rule = asked.get("show", ""), asked.get("rule", "")
+    def of(cls, query: Entered) -> AlertFilters:
+        show, rule = query.get("show", ""), query.get("rule", "")
         return cls(
             show=show if show in SHOWS else "open",
             rule=rule if rule in Alert.Rule.values else "",
-            site=asked.text("site", 32),
-            search=asked.text("q", 64),
-            page=asked.get("page", ""),
+            site=query.text("site", 32),
+            search=query.text("q", 64),
+            page=query.get("page", ""),
         )
 
     def query(self, **changes: str) -> str:
@@ -131,19 +131,18 @@ def _shown(user: User, now: dt.datetime) -> dict[str, Q]:
 
 def view(trial: Trial, user: User, want: AlertFilters, now: dt.datetime) -> View:
     """The table as the address wants it. A fixed number of queries."""
-    mine = visible(trial, user)
-    found = mine
+    alerts = visible(trial, user)
     if want.rule:
-        found = found.filter(rule=want.rule)
+        alerts = alerts.filter(rule=want.rule)
     if want.site:
-        found = found.filter(participant__site__code=want.site)
+        alerts = alerts.filter(participant__site__code=want.site)
     if want.search:
-        found = found.filter(participant__study_id__icontains=want.search)
+        alerts = alerts.filter(participant__study_id__icontains=want.search)
     conditions = _shown(user, now)
-    counts = found.order_by().aggregate(**{key: Count("pk", filter=q) for key, q in conditions.items()})
-    ordered = found.filter(conditions[want.show])
+    counts = alerts.order_by().aggregate(**{key: Count("pk", filter=q) for key, q in conditions.items()})
+    ordered = alerts.filter(conditions[want.show])
     ordered = ordered.order_by("-resolved_at", "pk") if want.show == "resolved" else most_urgent_first(ordered)
-    page = Paginator(with_words(ordered), PAGE_SIZE).get_page(want.page or 1)
+    page = Paginator(with_related_rows(ordered), PAGE_SIZE).get_page(want.page or 1)
     managed = set(actable(user, trial).filter(pk__in=[alert.pk for alert in page]).values_list("pk", flat=True))
     team = Team(trial)
     return View(
@@ -160,8 +159,8 @@ def view(trial: Trial, user: User, want: AlertFilters, now: dt.datetime) -> View
     )
 
 
-def with_words(alerts: QuerySet[Alert]) -> QuerySet[Alert]:
-    """Alerts with all that their words need. Two queries for any number."""
+def with_related_rows(alerts: QuerySet[Alert]) -> QuerySet[Alert]:
+    """Alerts with all that their rows need. Two queries for any number."""
     fetched = alerts.select_related(
         "participant__site", "participant__status_summary", "acknowledged_by", "assigned_to"
     )
@@ -169,7 +168,7 @@ def with_words(alerts: QuerySet[Alert]) -> QuerySet[Alert]:
 
 
 def row(alert: Alert, team: Team, may_act: bool, now: dt.datetime) -> Row:
-    """One alert in words; no query if it was fetched by `with_words`."""
+    """One alert in words; no query if it was fetched by `with_related_rows`."""
     zone = ZoneInfo(alert.participant.time_zone)
     may_act = may_act and alert.resolved_at is None
     return Row(
@@ -199,11 +198,11 @@ def notices(participant: Participant, may_act: bool, now: dt.datetime) -> list[R
     """A participant's open alerts for templates/dashboards/alerts/_alert.html, the most urgent first. Three queries or
     one.
     """
-    mine = list(with_words(most_urgent_first(Alert.objects.filter(participant=participant, resolved_at=None))))
-    if not mine:
+    alerts = list(with_related_rows(most_urgent_first(Alert.objects.filter(participant=participant, resolved_at=None))))
+    if not alerts:
         return []
     team = Team(participant.trial)
-    return [row(alert, team, may_act, now) for alert in mine]
+    return [row(alert, team, may_act, now) for alert in alerts]
 
 
 def stamp(trial: Trial, user: User, now: dt.datetime) -> str:

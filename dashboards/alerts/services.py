@@ -38,8 +38,8 @@ def acknowledge(alerts: QuerySet[Alert], *, by: User, now: dt.datetime) -> list[
 
 def unacknowledge(alerts: QuerySet[Alert], *, by: User, now: dt.datetime) -> list[Alert]:
     changes = {"acknowledged_at": None, "acknowledged_by": None}
-    mine = alerts.exclude(acknowledged_at=None)
-    return _change(mine, changes, What.ACKNOWLEDGED, TAKEN_BACK, by=by, now=now)
+    acknowledged = alerts.exclude(acknowledged_at=None)
+    return _change(acknowledged, changes, What.ACKNOWLEDGED, TAKEN_BACK, by=by, now=now)
 
 
 def snooze_end(trial: Trial, days: int, now: dt.datetime) -> dt.datetime:
@@ -54,13 +54,13 @@ def snooze(alerts: QuerySet[Alert], *, days: int, trial: Trial, by: User, now: d
     if days not in SNOOZES:
         raise ValueError("Snooze until tomorrow, for 3 days or for a week.")
     until = snooze_end(trial, days, now)
-    mine = alerts.filter(Q(snoozed_until=None) | ~Q(snoozed_until=until))
-    return _change(mine, {"snoozed_until": until}, What.SNOOZED, SNOOZES[days], by=by, now=now)
+    others = alerts.filter(Q(snoozed_until=None) | ~Q(snoozed_until=until))
+    return _change(others, {"snoozed_until": until}, What.SNOOZED, SNOOZES[days], by=by, now=now)
 
 
 def unsnooze(alerts: QuerySet[Alert], *, by: User, now: dt.datetime) -> list[Alert]:
-    mine = alerts.filter(snoozed_until__gt=now)
-    return _change(mine, {"snoozed_until": None}, What.SNOOZED, TAKEN_BACK, by=by, now=now)
+    snoozed = alerts.filter(snoozed_until__gt=now)
+    return _change(snoozed, {"snoozed_until": None}, What.SNOOZED, TAKEN_BACK, by=by, now=now)
 
 
 def assign(alerts: QuerySet[Alert], *, to: User | None, by: User, now: dt.datetime) -> list[Alert]:
@@ -68,8 +68,8 @@ def assign(alerts: QuerySet[Alert], *, to: User | None, by: User, now: dt.dateti
     if to is None:
         return _change(alerts.exclude(assigned_to=None), {"assigned_to": None}, What.ASSIGNED, "nobody", by=by, now=now)
     theirs = alerts.filter(participant__in=Participant.objects.managed_by(to))
-    mine = theirs.filter(Q(assigned_to=None) | ~Q(assigned_to=to))
-    return _change(mine, {"assigned_to": to}, What.ASSIGNED, f"to {who(to)}", by=by, now=now)
+    others = theirs.filter(Q(assigned_to=None) | ~Q(assigned_to=to))
+    return _change(others, {"assigned_to": to}, What.ASSIGNED, f"to {who(to)}", by=by, now=now)
 
 
 def _change(
@@ -77,15 +77,15 @@ def _change(
 ) -> list[Alert]:
     """Change those that are still open, locked in the order in which the rules lock them too."""
     with transaction.atomic():
-        found = alerts.filter(resolved_at=None).select_related("participant__trial").order_by("pk")
-        mine = list(found.select_for_update(of=("self",)))
-        Alert.objects.filter(pk__in=[alert.pk for alert in mine]).update(**changes)
-        events = [AlertEvent(alert=alert, at=now, what=what, by=by, note=note) for alert in mine]
+        still_open = alerts.filter(resolved_at=None).select_related("participant__trial").order_by("pk")
+        changed = list(still_open.select_for_update(of=("self",)))
+        Alert.objects.filter(pk__in=[alert.pk for alert in changed]).update(**changes)
+        events = [AlertEvent(alert=alert, at=now, what=what, by=by, note=note) for alert in changed]
         AlertEvent.objects.bulk_create(events)
-        for alert in mine:
+        for alert in changed:
             new = {"what": what.value, "note": note}
             record("alert.change", participant=alert.participant, thing=f"alert:{alert.pk}", new=new)
-    return mine
+    return changed
 
 
 def who(user: User) -> str:
@@ -107,16 +107,16 @@ class Team:
 
     def names(self, sites: Iterable[int | None]) -> Names:
         """The same people as keys and names; worked out once for all rows of a page that ask for the same sites."""
-        wanted = frozenset(sites)
-        if wanted not in self._names:
-            self._names[wanted] = tuple((user.pk, who(user)) for user in self.of(wanted))
-        return self._names[wanted]
+        key = frozenset(sites)
+        if key not in self._names:
+            self._names[key] = tuple((user.pk, who(user)) for user in self.of(key))
+        return self._names[key]
 
     def of(self, sites: Iterable[int | None]) -> list[User]:
         """Those who manage participants of all these sites (None: of no site)."""
-        wanted = set(sites)  # none at all: everybody of the team
-        found: dict[int, User] = {}
+        needed = set(sites)  # none at all: everybody of the team
+        users: dict[int, User] = {}
         for member in self._members:
-            if member.site_id is None or wanted <= {member.site_id}:
-                found.setdefault(member.user_id, member.user)
-        return list(found.values())
+            if member.site_id is None or needed <= {member.site_id}:
+                users.setdefault(member.user_id, member.user)
+        return list(users.values())

@@ -29,9 +29,9 @@ from participants.user_input import Entered, form_data, query_params
 MOST = 500  # alerts in one act
 
 
-def context(request: Request, trial: Trial, asked: Any, now: dt.datetime) -> dict[str, Any]:
+def context(request: Request, trial: Trial, query: Any, now: dt.datetime) -> dict[str, Any]:
     """What the page and its table need."""
-    want = listing.AlertFilters.of(asked)
+    want = listing.AlertFilters.of(query)
     here = reverse("dashboards:alerts", args=[trial.code])
     view = listing.view(trial, request.user, want, now)
     return {
@@ -69,13 +69,13 @@ def alert_act(request: Request, code: str, pk: int, verb: str) -> HttpResponse:
     """Act on one alert: 404 to who may not see it, 403 to who may not act."""
     trial = visible_trial(request, code)
     get_object_or_404(listing.visible(trial, request.user), pk=pk)
-    mine = services.actable(request.user, trial).filter(pk=pk)
-    if not mine.exists():
+    actable = services.actable(request.user, trial).filter(pk=pk)
+    if not actable.exists():
         raise PermissionDenied
-    done = act(request, trial, mine, verb)
+    done = act(request, trial, actable, verb)
     if request.htmx and (request.htmx.target or "").startswith("alert-"):
         return notice(request, trial, pk)
-    return answered(request, trial, done)
+    return result_response(request, trial, done)
 
 
 @require_POST
@@ -84,18 +84,18 @@ def alerts_act(request: Request, code: str, verb: str) -> HttpResponse:
     """Act on those that were selected. Those on which one may not act are left as they are."""
     trial = visible_trial(request, code)
     chosen = form_data(request).numbers("alert", MOST)
-    mine = services.actable(request.user, trial).filter(pk__in=chosen)
+    actable = services.actable(request.user, trial).filter(pk__in=chosen)
     manages = Participant.objects.managed_by(request.user).filter(trial=trial)
-    if not manages.exists() or (chosen and not mine.exists()):
+    if not manages.exists() or (chosen and not actable.exists()):
         raise PermissionDenied
-    return answered(request, trial, act(request, trial, mine, verb))
+    return result_response(request, trial, act(request, trial, actable, verb))
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ActionResult:
     """What an act did, in words, and how to take it back: a verb and the alerts; an empty verb where it cannot be."""
 
-    words: str
+    text: str
     undo: str
     alerts: list[int]
 
@@ -111,7 +111,7 @@ DONE = {
 }
 
 
-def act(request: Request, trial: Trial, mine: QuerySet[Alert], verb: str) -> Said:
+def act(request: Request, trial: Trial, alerts: QuerySet[Alert], verb: str) -> ActionResult:
     """Do what the verb says with alerts on which the person may act. 404 for a verb that there is not."""
     by: Any = request.user
     now = timezone.now()
@@ -121,17 +121,19 @@ def act(request: Request, trial: Trial, mine: QuerySet[Alert], verb: str) -> Sai
         "unsnooze": services.unsnooze,
     }
     if verb in plain:
-        changed = plain[verb](mine, by=by, now=now)
+        changed = plain[verb](alerts, by=by, now=now)
     elif verb == "snooze":
         days = form_data(request).number("days")
         if days not in services.SNOOZES:
             raise Http404
-        changed = services.snooze(mine, days=days, trial=trial, by=by, now=now)
+        changed = services.snooze(alerts, days=days, trial=trial, by=by, now=now)
     elif verb == "assign":
-        changed = services.assign(mine, to=assignee(request, trial), by=by, now=now)
+        changed = services.assign(alerts, to=assignee(request, trial), by=by, now=now)
     else:
         raise Http404
-    return Said(_words(changed, verb), UNDO.get(verb, "") if changed else "", [alert.pk for alert in changed])
+    return ActionResult(
+        _result_text(changed, verb), UNDO.get(verb, "") if changed else "", [alert.pk for alert in changed]
+    )
 
 
 def assignee(request: Request, trial: Trial) -> User | None:
@@ -140,13 +142,13 @@ def assignee(request: Request, trial: Trial) -> User | None:
     if not value:
         return None
     team = services.Team(trial).of([])
-    found = next((user for user in team if str(user.pk) == value), None)
-    if found is None:
+    member = next((user for user in team if str(user.pk) == value), None)
+    if member is None:
         raise Http404
-    return found
+    return member
 
 
-def _words(changed: list[Alert], verb: str) -> str:
+def _result_text(changed: list[Alert], verb: str) -> str:
     if not changed:
         return "Nothing changed: it was so already, or it is over, or that colleague does not see the participant."
     count = len(changed)
@@ -155,7 +157,7 @@ def _words(changed: list[Alert], verb: str) -> str:
 
 def notice(request: Request, trial: Trial, pk: int) -> HttpResponse:
     """One alert's notice, as the participant's page shows it."""
-    alert = get_object_or_404(listing.with_words(listing.visible(trial, request.user)), pk=pk)
+    alert = get_object_or_404(listing.with_related_rows(listing.visible(trial, request.user)), pk=pk)
     now = timezone.now()
     row = listing.row(alert, services.Team(trial), True, now)
     shown = {
@@ -169,15 +171,15 @@ def notice(request: Request, trial: Trial, pk: int) -> HttpResponse:
     return render(request, "dashboards/alerts/_alert.html", shown)
 
 
-def answered(request: Request, trial: Trial, done: Said) -> HttpResponse:
+def result_response(request: Request, trial: Trial, result: ActionResult) -> HttpResponse:
     """The table as it was, with a line that takes the act back; without script, back to where the form was."""
     here = reverse("dashboards:alerts", args=[trial.code])
     back = form_data(request).text("next", MOST_ADDRESS)
     if not url_has_allowed_host_and_scheme(back, allowed_hosts=None):
         back = here
     if not request.htmx:
-        messages.success(request, done.words + ".")
+        messages.success(request, result.text + ".")
         return SeeOther(back)
     there = Entered(QueryDict(urlsplit(back).query))
     shown = context(request, trial, there, timezone.now())
-    return render(request, "dashboards/alerts/_alerts.html", shown | {"said": done, "swapped": True})
+    return render(request, "dashboards/alerts/_alerts.html", shown | {"result": result, "swapped": True})

@@ -152,7 +152,7 @@ class AlertSet(ResourceSet):
         return self._response(self.trial(code), id)
 
     def _response(self, trial: Trial, id: str) -> Response:
-        alerts = alerts_listing.with_words(alerts_listing.visible(trial, self.user))
+        alerts = alerts_listing.with_related_rows(alerts_listing.visible(trial, self.user))
         return Response(AlertWithEventsSerializer(get_object_or_404(alerts, pk=id)).data)
 
     def _act(self, code: str, id: str, do: Callable[[QuerySet[Alert], Trial], Any]) -> Response:

@@ -17,7 +17,7 @@ from participants.models import Trial, User
 DATE = forms.DateInput(attrs={"type": "date", "class": "input"}, format="%Y-%m-%d")
 MOST_IDS = 20_000  # characters
 
-FORMAT_WORDS = {
+FORMAT_LABELS = {
     "daily": (
         "Daily table",
         "One row a participant and day, with a data dictionary. CSV and Parquet, ready for R or SAS.",
@@ -31,7 +31,7 @@ FORMAT_WORDS = {
 
 
 class ExportForm(forms.Form):
-    """As a form of the page; `wanted` is the checked request. Errors of the service stand at their fields."""
+    """As a form of the page; `checked` is the checked request. Errors of the service stand at their fields."""
 
     format = forms.ChoiceField(widget=forms.RadioSelect, initial="daily")
     start_on = DayField(label="From", required=False, widget=DATE)
@@ -52,17 +52,17 @@ class ExportForm(forms.Form):
     def __init__(self, user: User, trial: Trial, data: Any = None) -> None:
         super().__init__(data)
         self._user, self._trial = user, trial
-        self.wanted: Any = None
-        self.fields["format"].choices = [(one, FORMAT_WORDS[one][0]) for one in self._offered()]  # type: ignore[attr-defined]
+        self.checked: Any = None
+        self.fields["format"].choices = [(name, FORMAT_LABELS[name][0]) for name in self._offered()]  # type: ignore[attr-defined]
 
     @staticmethod
     def _offered() -> list[str]:
-        return [one for one in FORMAT_WORDS if one in exports.FORMATS]
+        return [name for name in FORMAT_LABELS if name in exports.FORMATS]
 
     def formats(self) -> list[tuple[str, str, str, bool]]:
         """The choices with a sentence each, and which is chosen."""
         chosen = self["format"].value()
-        return [(one, *FORMAT_WORDS[one], one == chosen) for one in self._offered()]
+        return [(name, *FORMAT_LABELS[name], name == chosen) for name in self._offered()]
 
     def clean(self) -> dict[str, Any]:
         given: dict[str, Any] = super().clean() or {}
@@ -70,7 +70,7 @@ class ExportForm(forms.Form):
             return given
         ids = re.split(r"[\s,;]+", given["participants"].strip())
         try:
-            self.wanted = exports.check(
+            self.checked = exports.check(
                 self._user,
                 self._trial,
                 format=given["format"],
@@ -78,9 +78,9 @@ class ExportForm(forms.Form):
                 end_on=given["end_on"],
                 clock=given["clock"] or Export.Clock.LOCAL,
                 metrics=given["metrics"],
-                participants=[one for one in ids if one],
+                participants=[study_id for study_id in ids if study_id],
             )
         except ValidationError as refused:
-            for name, said in refused.message_dict.items():
-                self.add_error(name if name in self.fields else None, said)
+            for name, problems in refused.message_dict.items():
+                self.add_error(name if name in self.fields else None, problems)
         return given

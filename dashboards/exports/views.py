@@ -91,13 +91,16 @@ class Row:
 
 def visible_export(request: Request, code: str, uuid: Any) -> Export:
     """The signed-in person's own export of a trial that they see; to anybody else there is none."""
-    found: Export = get_object_or_404(exports.exports_of(request.user), uuid=uuid, trial__code=code)
-    return found
+    export: Export = get_object_or_404(exports.exports_of(request.user), uuid=uuid, trial__code=code)
+    return export
 
 
 def _rows(request: Request, trial: Any) -> list[Row]:
-    mine = exports.exports_of(request.user).filter(trial=trial)
-    return [Row(one, timezone.now()) for one in mine.annotate(size=Sum("files__size")).order_by("-asked_at")[:SHOWN]]
+    exports_here = exports.exports_of(request.user).filter(trial=trial)
+    return [
+        Row(export, timezone.now())
+        for export in exports_here.annotate(size=Sum("files__size")).order_by("-asked_at")[:SHOWN]
+    ]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -109,7 +112,7 @@ def exports_list(request: Request, code: str) -> HttpResponse:
     form = ExportForm(request.user, trial, form_data(request).form if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
         try:
-            export = exports.export_ask_checked(request.user, form.wanted)
+            export = exports.export_ask_checked(request.user, form.checked)
         except ValidationError as refused:
             form.add_error(None, refused)
         else:
@@ -136,8 +139,8 @@ def export_estimate(request: Request, code: str) -> HttpResponse:
     """How many rows the form, as it is filled in, would bring: a sentence."""
     trial = visible_trial(request, code)
     form = ExportForm(request.user, trial, query_params(request).form)
-    rows = exports.estimate(form.wanted) if form.is_valid() and form.wanted else None
-    people = len(form.wanted.people) if form.wanted else 0
+    rows = exports.estimate(form.checked) if form.is_valid() and form.checked else None
+    people = len(form.checked.people) if form.checked else 0
     return render(request, "dashboards/exports/_export_estimate.html", {"rows": rows, "people": people, "form": form})
 
 
@@ -146,18 +149,18 @@ def export_estimate(request: Request, code: str) -> HttpResponse:
 @signed_in
 def export(request: Request, code: str, uuid: Any) -> HttpResponse:
     """One export: how far it is, then its files with their sums; for HTMX what moves alone."""
-    one = visible_export(request, code, uuid)
+    export_row = visible_export(request, code, uuid)
     partial = request.htmx and not request.htmx.boosted
-    if partial and one.ended:
+    if partial and export_row.ended:
         return HttpResponseClientRefresh()
-    whole = one.files.aggregate(n=Count("pk"), size=Sum("size"))
-    first = one.files.filter(rows__isnull=False).order_by("as_of").first()
+    whole = export_row.files.aggregate(n=Count("pk"), size=Sum("size"))
+    first = export_row.files.filter(rows__isnull=False).order_by("as_of").first()
     context = {
-        "trial": one.trial,
+        "trial": export_row.trial,
         "section": "exports",
-        "row": Row(one, timezone.now()),
-        "people": one.people.count(),
-        "files": one.files.all()[:FILES_SHOWN] if one.state == Export.State.DONE else [],
+        "row": Row(export_row, timezone.now()),
+        "people": export_row.people.count(),
+        "files": export_row.files.all()[:FILES_SHOWN] if export_row.state == Export.State.DONE else [],
         "whole": whole,
         "as_of": first.as_of if first else None,
         "here": request.path,
@@ -170,8 +173,8 @@ def export(request: Request, code: str, uuid: Any) -> HttpResponse:
 @signed_in
 def export_cancel(request: Request, code: str, uuid: Any) -> HttpResponse:
     """Call it off."""
-    one = visible_export(request, code, uuid)
-    if exports.export_cancel(one):
+    export_row = visible_export(request, code, uuid)
+    if exports.export_cancel(export_row):
         messages.success(request, "The export is cancelled and what was written is deleted.")
     else:
         messages.info(request, "It had ended already.")
@@ -182,9 +185,9 @@ def export_cancel(request: Request, code: str, uuid: Any) -> HttpResponse:
 @signed_in
 def export_again(request: Request, code: str, uuid: Any) -> HttpResponse:
     """Ask anew for what one that ended without files was asked for."""
-    one = visible_export(request, code, uuid)
+    ended = visible_export(request, code, uuid)
     try:
-        made = exports.export_again(request.user, one)
+        made = exports.export_again(request.user, ended)
     except (ValidationError, ValueError) as refused:
         messages.warning(request, " ".join(getattr(refused, "messages", [str(refused)])))
         return SeeOther(reverse("dashboards:export", args=[code, uuid]))
@@ -195,9 +198,13 @@ def export_again(request: Request, code: str, uuid: Any) -> HttpResponse:
 @signed_in
 def export_download(request: Request, code: str, uuid: Any, path: str = "") -> HttpResponseBase:
     """One file, or all as an archive; a broken download may be taken up again."""
-    one = visible_export(request, code, uuid)
+    export_row = visible_export(request, code, uuid)
     try:
-        return downloads.file_response(request, one, path) if path else downloads.archive_response(request, one)
+        return (
+            downloads.file_response(request, export_row, path)
+            if path
+            else downloads.archive_response(request, export_row)
+        )
     except ExportFile.DoesNotExist:
         raise Http404 from None
     except StoreFault as fault:
@@ -205,6 +212,6 @@ def export_download(request: Request, code: str, uuid: Any, path: str = "") -> H
         return render(
             request,
             "dashboards/exports/export_unreachable.html",
-            {"trial": one.trial, "section": "exports"},
+            {"trial": export_row.trial, "section": "exports"},
             status=503,
         )

@@ -34,7 +34,7 @@ class MissingInterval(Extent):
 
     classes: str
     clock: str
-    words: str
+    label: str
 
 
 @require_safe
@@ -97,10 +97,10 @@ def missing_interval(gap: Gap, on: dt.date, zone: ZoneInfo, now: dt.datetime) ->
     scale = scale_of(on, zone)
     last = gap.ends_at >= scale.end
     closing = "now" if end < gap.ends_at else "24:00" if last else f"{end.astimezone(zone):%H:%M}"
-    words, classes = CAUSES[Cause(gap.cause)]
+    label, classes = CAUSES[Cause(gap.cause)]
     return MissingInterval(
         *scale.span(gap.starts_at, end),
         classes=classes,
         clock=f"{gap.starts_at.astimezone(zone):%H:%M}–{closing}",
-        words=words,
+        label=label,
     )

@@ -39,7 +39,7 @@ class MapRow:
 @dataclass(frozen=True, slots=True)
 class Tick:
     x: int
-    words: str
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Map:
         return MEASURES[self.want.measure][2]
 
     @property
-    def words(self) -> list[str]:
+    def labels(self) -> list[str]:
         """Heads of the table under the map."""
         return list(dict.fromkeys(kind.label for kind in self.kinds))
 
@@ -93,19 +93,19 @@ class Map:
         return round(start, 2), round(len(self.rows) / self.overview.people, 2)
 
     @property
-    def span_words(self) -> str:
+    def span_text(self) -> str:
         return formatting.date_span(self.everybody.first, self.everybody.last)
 
     @property
     def spans(self) -> list[tuple[str, str, bool]]:
         return [
-            (self.want.query(span=key, page="") or "span=8w", words, key == self.want.span)
-            for key, (words, _) in SPANS.items()
+            (self.want.query(span=key, page="") or "span=8w", label, key == self.want.span)
+            for key, (label, _) in SPANS.items()
         ]
 
     @property
     def measures(self) -> list[tuple[str, str]]:
-        return [(key, words) for key, (words, _, _) in MEASURES.items()]
+        return [(key, label) for key, (label, _, _) in MEASURES.items()]
 
     @property
     def sorts(self) -> list[tuple[str, str]]:
@@ -179,12 +179,12 @@ def _months(dates: list[dt.date], column: int) -> list[Tick]:
 def _mondays(dates: list[dt.date], column: int) -> list[Tick]:
     """The date under each Monday, and today's; fewer where columns are narrow."""
     every = 7 if column >= ROOMY_DATES else 28
-    found = [
+    ticks = [
         Tick(i * column + column // 2, str(date.day))
         for i, date in enumerate(dates)
         if date.weekday() == 0 and (date - EPOCH).days % every == 4 % every and i < len(dates) - 2
     ]
-    return [*found, Tick((len(dates) - 1) * column + column // 2, str(dates[-1].day))]
+    return [*ticks, Tick((len(dates) - 1) * column + column // 2, str(dates[-1].day))]
 
 
 def _weekends(dates: list[dt.date], column: int) -> list[int]:

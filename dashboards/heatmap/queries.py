@@ -41,10 +41,10 @@ def read(trial: Trial, user: User, want: HeatmapFilters, now: dt.datetime) -> Ev
     first = last - dt.timedelta(days=days - 1)
     # Trails end on each one's today, a day from the trial's at most: so many letters hold the days asked for.
     codes = Right(f"status_summary__{MEASURES[want.measure][1]}", days + 2)
-    found = trial_overview_filters.ordered(
+    matching = trial_overview_filters.ordered(
         trial_overview_filters.matching(people, trial_overview_filters.ParticipantFilters(), now), want.sort
     ).values_list("study_id", "attention_status", "status_summary__adherence", "status_summary__day_codes_until", codes)
-    rows = list(found)
+    rows = list(matching)
     known = [((until - EPOCH).days - len(text) + 1, text) if until else (0, "") for *_, until, text in rows]
     start = (first - EPOCH).days
     return Everybody([row[:3] for row in rows], day_codes.matrix(known, start, start + days - 1), first, last)

@@ -71,8 +71,8 @@ def is_any(codes: DayCodes, of: str) -> NDArray[np.bool_]:
     """Which of them are letters of `of`; by a table of all bytes, which is ten times as fast as np.isin."""
     table = np.zeros(256, dtype=np.bool_)
     table[np.frombuffer(of.encode("ascii"), dtype=np.uint8)] = True
-    found: NDArray[np.bool_] = table[codes]
-    return found
+    matches: NDArray[np.bool_] = table[codes]
+    return matches
 
 
 def runs(mask: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
@@ -113,7 +113,7 @@ def _block(x: int, y: int, w: int) -> str:
 def cells(codes: DayCodes, kinds: tuple[Kind, ...], column: int) -> list[Path]:
     """The rows of a page: a path for each status that occurs."""
     roomy = column >= ROOMY
-    found = []
+    paths = []
     for kind in kinds:
         mask = is_any(codes, kind.codes)
         if not mask.any():
@@ -125,8 +125,8 @@ def cells(codes: DayCodes, kinds: tuple[Kind, ...], column: int) -> list[Path]:
             d = "".join(mark(day * column + 1, TOP + row * ROW + 1, column - 2) for row, day in places)
         else:
             d = "".join(mark(day * column, TOP + row * ROW + 1, n * column) for row, day, n in runs(mask))
-        found.append(Path(kind.classes, d))
-    return found
+        paths.append(Path(kind.classes, d))
+    return paths
 
 
 def bars(codes: DayCodes, kinds: tuple[Kind, ...], column: int) -> list[Path]:
@@ -140,7 +140,7 @@ def bars(codes: DayCodes, kinds: tuple[Kind, ...], column: int) -> list[Path]:
     below = np.full(codes.shape[1], float(BARS_TOP + BARS_HEIGHT))
     width = column - 2 if column >= ROOMY else column
     inset = 1 if column >= ROOMY else 0
-    found = []
+    paths = []
     for classes, counted in by_class.items():
         heights = counted * BARS_HEIGHT / total
         below -= heights
@@ -150,8 +150,8 @@ def bars(codes: DayCodes, kinds: tuple[Kind, ...], column: int) -> list[Path]:
             if height >= 0.05
         )
         if d:
-            found.append(Path(classes, d))
-    return found
+            paths.append(Path(classes, d))
+    return paths
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from participants.tables import Column
 def table(trial: Trial, everybody: Everybody, want: HeatmapFilters, now: dt.datetime) -> downloads.Table:
     """A row for each participant, a column for each day, its status as a word."""
     kinds = MEASURES[want.measure][2]
-    words = {code: kind.label for kind in kinds for code in kind.codes}
+    labels = {code: kind.label for kind in kinds for code in kind.codes}
     known = ", ".join(dict.fromkeys(kind.label for kind in kinds))
     days = [everybody.first + dt.timedelta(days=i) for i in range(everybody.codes.shape[1])]
     columns = [
@@ -30,7 +30,7 @@ def table(trial: Trial, everybody: Everybody, want: HeatmapFilters, now: dt.date
             study_id,
             BADGES[AttentionStatus(attention_status)].label,
             adherence,
-            *(words.get(chr(code), "") for code in codes),
+            *(labels.get(chr(code), "") for code in codes),
         ]
         for (study_id, attention_status, adherence), codes in zip(everybody.people, everybody.codes, strict=True)
     )

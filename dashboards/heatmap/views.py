@@ -28,7 +28,7 @@ def heatmap(request: Request, code: str) -> HttpResponseBase:
     want, now = parse_filters(user_input.query_params(request)), timezone.now()
     everybody = read(trial, user, want, now)
     if downloads.form(request):
-        return downloads.answer(request, trial, table(trial, everybody, want, now))
+        return downloads.response(request, trial, table(trial, everybody, want, now))
     context = {"trial": trial, "map": draw(trial, user, want, everybody), "now": now, "here": request.path}
     context["section"] = "heatmap"
     if request.htmx and not request.htmx.boosted and not request.htmx.history_restore_request:

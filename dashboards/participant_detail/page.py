@@ -206,7 +206,7 @@ def range_part(participant: Participant, picked: Chosen, days: DayRange, now: dt
         "without_night": query(days),
         "before": query(ago) if ago.first >= EARLIEST else "",
         "after": query(ahead) if ahead.first <= today else "",
-        "zone_text": formatting.zone_words(zone, days.instants(zone)[1] - dt.timedelta(seconds=1)),
+        "zone_text": formatting.zone_text(zone, days.instants(zone)[1] - dt.timedelta(seconds=1)),
         "clock_text": f"{now.astimezone(zone):%H:%M}",
         "window": [int(at.timestamp() * 1000) for at in (*days.instants(zone), now)],
     }

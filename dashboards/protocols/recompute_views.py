@@ -127,7 +127,7 @@ def recompute(request: Request, code: str, pk: int) -> HttpResponseBase:
             (participant.study_id, participant.days, participant.before, participant.after) for participant in listed
         )
         table = downloads.Table(f"{trial.code}-recompute-{run.pk}", "recompute", COLUMNS, rows, len(listed))
-        return downloads.answer(request, trial, table, thing=f"recompute:{run.pk}")
+        return downloads.response(request, trial, table, thing=f"recompute:{run.pk}")
     if request.htmx and not request.htmx.boosted and (run.finished_at or run.error):
         return HttpResponseClientRefresh()
     whole = sees_all(user, trial)

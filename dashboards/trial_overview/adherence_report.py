@@ -105,15 +105,15 @@ class Head:
 
 def heads(want: ReportFilters) -> list[Head]:
     """The headings: a first click sorts in the column's natural order, the next the other way."""
-    found = []
+    headings = []
     for key, title in TITLES.items():
         natural, other = (f"-{key}", key) if key in DOWN_FIRST else (key, f"-{key}")
         towards = other if want.sort == natural else natural
         direction = (
             ("descending" if want.sort.startswith("-") else "ascending") if want.sort in (natural, other) else ""
         )
-        found.append(Head(key, title, want.query(sort=towards, page=""), direction))
-    return found
+        headings.append(Head(key, title, want.query(sort=towards, page=""), direction))
+    return headings
 
 
 @require_safe
@@ -129,10 +129,10 @@ def adherence(request: Request, code: str) -> HttpResponseBase:
     people = seen.filter(site__code=want.site) if want.site else seen
     protocol = trial.protocols.in_force(want.on).first() or Protocol(trial=trial)
     columns = variant_names(protocol) if want.is_now else []
-    rows = sorted(found(people, at, protocol, want.is_now), key=KEYS["id"])
+    rows = sorted(known_rows(people, at, protocol, want.is_now), key=KEYS["id"])
     rows.sort(key=KEYS[want.sort.removeprefix("-")], reverse=want.sort.startswith("-"))
     if downloads.form(request):
-        return downloads.answer(request, trial, table(trial, want, at, rows, columns))
+        return downloads.response(request, trial, table(trial, want, at, rows, columns))
     shares = [row.days.adherence for row in rows if row.days.adherence is not None]
     page = Paginator(rows, PAGE_SIZE).get_page(want.page or 1)
     context = {
@@ -162,7 +162,7 @@ def variant_names(protocol: Protocol) -> list[str]:
     return [*worn, f"By {protocol.valid_day_steps:,} steps"]
 
 
-def found(people: Any, at: dt.datetime, protocol: Protocol, with_variants: bool) -> list[Row]:
+def known_rows(people: Any, at: dt.datetime, protocol: Protocol, with_variants: bool) -> list[Row]:
     """A row for each of these people of whom anything was known then: at most four statements."""
     by_person = known.adherence_as_of(people, at)
     others: list[dict[int, Adherence]] = []
@@ -189,8 +189,8 @@ def table(trial: Trial, want: ReportFilters, at: dt.datetime, rows: list[Row], c
     ]
     names = [name.lower().replace("\u00a0", "").replace(",", "").replace(" ", "_") for name in columns]
     others = [
-        Column(name, f"The same share with another definition of a valid day: {words.replace(NO_BREAK, ' ')}")
-        for name, words in zip(names, columns, strict=True)
+        Column(name, f"The same share with another definition of a valid day: {heading.replace(NO_BREAK, ' ')}")
+        for name, heading in zip(names, columns, strict=True)
     ]
     cells = (
         [

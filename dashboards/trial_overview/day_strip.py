@@ -42,10 +42,10 @@ def counts(of: str) -> Counter[str]:
     return Counter(MARKS[code][1] for code in of if code in MARKS)
 
 
-def in_words(of: str) -> str:
+def counts_text(of: str) -> str:
     """4 valid, 1 invalid, 7 pending."""
     counted = counts(of)
-    return ", ".join(f"{counted[word]} {word}" for word in ORDER if counted[word]) or "none monitored"
+    return ", ".join(f"{counted[label]} {label}" for label in ORDER if counted[label]) or "none monitored"
 
 
 def weekends(until: dt.date) -> SafeString:
@@ -65,7 +65,7 @@ def strip(of: str, under: SafeString) -> SafeString:
         for i, code in enumerate(of)
         if code in MARKS
     )
-    label = f"Last {DAYS} days: {in_words(of)}"
+    label = f"Last {DAYS} days: {counts_text(of)}"
     return mark_safe(  # noqa: S308 - constants and numbers alone
         f'<svg class="strip" viewBox="0 0 209 24" role="img" aria-label="{label}">{uses}{under}</svg>'
     )

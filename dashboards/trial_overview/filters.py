@@ -101,26 +101,26 @@ def of_trial(trial: Trial, user: User, want: ParticipantFilters) -> QuerySet[Par
 def matching(people: QuerySet[Participant], want: ParticipantFilters, now: dt.datetime) -> QuerySet[Any]:
     """Of these people those who match the counter and every word of the search, with their word."""
     true = status.conditions(now)
-    found = status.with_attention_status(people, now)
+    matches = status.with_attention_status(people, now)
     if want.show == NEED_ATTENTION:
-        found = found.filter(attention_status__in=ATTENTION)
+        matches = matches.filter(attention_status__in=ATTENTION)
     elif want.show:
         attention_status = SHOWS[want.show]
-        found = (
-            found.filter(attention_status=attention_status)
+        matches = (
+            matches.filter(attention_status=attention_status)
             if attention_status is AttentionStatus.WELL
-            else found.filter(true[attention_status])
+            else matches.filter(true[attention_status])
         )
     for term in want.search.split():
-        found = found.filter(_mentions(term, true))
-    return found
+        matches = matches.filter(_mentions(term, true))
+    return matches
 
 
 def _mentions(term: str, true: dict[AttentionStatus, Q]) -> Q:
     """Whether a participant's study id, site, device, status, cause or notes contain a word."""
     low = term.lower()
-    causes = [cause for cause, (words, _) in CAUSES.items() if low in words.lower()]
-    found = (
+    causes = [cause for cause, (label, _) in CAUSES.items() if low in label.lower()]
+    mentions = (
         Q(study_id__icontains=term)
         | Q(site__name__icontains=term)
         | Q(status_summary__device_model__icontains=term)
@@ -129,12 +129,12 @@ def _mentions(term: str, true: dict[AttentionStatus, Q]) -> Q:
     )
     for attention_status, badge in BADGES.items():
         if low in badge.label.lower():
-            found |= (
+            mentions |= (
                 Q(attention_status=attention_status)
                 if attention_status is AttentionStatus.WELL
                 else true[attention_status]
             )
-    return found
+    return mentions
 
 
 def ordered(people: QuerySet[Any], sort: str) -> QuerySet[Any]:

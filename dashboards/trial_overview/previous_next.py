@@ -20,7 +20,7 @@ class Place:
     total: int
     before: str
     after: str
-    words: str
+    description: str
 
 
 def place(participant: Participant, user: User, listed: str, now: dt.datetime) -> Place:
@@ -28,15 +28,15 @@ def place(participant: Participant, user: User, listed: str, now: dt.datetime) -
     want = filters.parse_filters(Entered(QueryDict(listed)))
     people = filters.matching(filters.of_trial(participant.trial, user, want), want, now)
     ids = list(filters.ordered(people, want.sort).values_list("study_id", flat=True))
-    words = list_words(want)
+    description = list_description(want)
     if participant.study_id not in ids:
-        return Place(0, len(ids), "", "", words)
+        return Place(0, len(ids), "", "", description)
     at = ids.index(participant.study_id)
     before, after = ids[at - 1] if at else "", ids[at + 1] if at + 1 < len(ids) else ""
-    return Place(at + 1, len(ids), before, after, words)
+    return Place(at + 1, len(ids), before, after, description)
 
 
-def list_words(want: filters.ParticipantFilters) -> str:
+def list_description(want: filters.ParticipantFilters) -> str:
     """What the list shows, in a few words: "Needs attention", "Low wear", "Search: AX-00"; empty for everybody."""
     parts = []
     if want.show == filters.NEED_ATTENTION:

@@ -48,7 +48,7 @@ class Upload:
 class Salvage:
     """Time left until the device overwrites what it has not handed over. `dash`: the ring's filled arc."""
 
-    words: str
+    text: str
     sub: str
     tone: str
     dash: str
@@ -138,8 +138,8 @@ def salvage(summary: ParticipantStatusSummary, now: dt.datetime) -> Salvage | No
         return Salvage("Losing now", f"{formatting.ago(over, now).removesuffix(' ago')} gone", "tone-crit", f"0 {RING}")
     share = min(left / max(over - last, dt.timedelta(hours=1)), 1.0)
     tone = _tone(summary, now) or "tone-mute"
-    words = formatting.ago(now - left, now).removesuffix(" ago")
-    return Salvage(f"{words} left" if tone != "tone-mute" else words, "", tone, f"{share * RING:.1f} {RING}")
+    length = formatting.ago(now - left, now).removesuffix(" ago")
+    return Salvage(f"{length} left" if tone != "tone-mute" else length, "", tone, f"{share * RING:.1f} {RING}")
 
 
 def battery(summary: ParticipantStatusSummary, now: dt.datetime) -> Battery | None:

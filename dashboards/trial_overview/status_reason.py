@@ -64,9 +64,9 @@ def _said(
     begun = gap_labels.since(since, zone=zone, now=now) if since else ""
     if not cause:
         return Why("Reconnect needed", begun, figures)
-    told = evidence or cause == Cause.NEVER_CONNECTED
-    said = gap_labels.sentence(cause, evidence, zone=zone, now=now) if told else ""
-    return Why(CAUSES[Cause(cause)][0], begun, said or figures)
+    has_sentence = evidence or cause == Cause.NEVER_CONNECTED
+    sentence = gap_labels.sentence(cause, evidence, zone=zone, now=now) if has_sentence else ""
+    return Why(CAUSES[Cause(cause)][0], begun, sentence or figures)
 
 
 def _excused(summary: ParticipantStatusSummary, attention_status: AttentionStatus, now: dt.datetime) -> Why:
@@ -91,5 +91,5 @@ def _figures(summary: ParticipantStatusSummary, recent: str) -> str:
     counted = sum(code in (*day_codes.VALID, day_codes.INVALID, day_codes.LOST) for code in recent)
     if not counted:
         return "No day counts yet"
-    words = f"{day_strip.counts(recent)['valid']} of {counted} days valid"
-    return words if summary.nights_recorded is None else f"{words}, {summary.nights_recorded} of 7 nights"
+    days = f"{day_strip.counts(recent)['valid']} of {counted} days valid"
+    return days if summary.nights_recorded is None else f"{days}, {summary.nights_recorded} of 7 nights"

@@ -48,9 +48,9 @@ COLUMNS = (
 def table(trial: Trial, user: User, want: ParticipantFilters, now: dt.datetime) -> Table:
     """All participants who match, in the order shown."""
     people = filters.ordered(filters.matching(filters.of_trial(trial, user, want), want, now), want.sort)
-    found = people.select_related("site", "status_summary").iterator(chunk_size=CHUNK)
+    participants = people.select_related("site", "status_summary").iterator(chunk_size=CHUNK)
     name = f"{trial.code}-participants-{now:%Y%m%dT%H%MZ}"
-    rows = (_cells(participant, now) for participant in found)
+    rows = (_cells(participant, now) for participant in participants)
     return Table(name, "participants", COLUMNS, rows, people.count())
 
 

@@ -107,14 +107,14 @@ class View:
 
     @property
     def sorts(self) -> list[tuple[str, str]]:
-        found = [(name, words) for name, (words, _) in filters.SORTS.items()]
+        sorts = [(name, label) for name, (label, _) in filters.SORTS.items()]
         turned = self.want.sort.removeprefix("-")
         return (
-            [*found, (self.want.sort, f"{filters.SORTS[turned][0]}, last first")] if turned != self.want.sort else found
+            [*sorts, (self.want.sort, f"{filters.SORTS[turned][0]}, last first")] if turned != self.want.sort else sorts
         )
 
     @property
-    def target_words(self) -> str:
+    def target_text(self) -> str:
         return f", target {round(self.rules.adherence_target * 100)}{NO_BREAK}%"
 
     @property
@@ -142,7 +142,7 @@ def trial_detail(request: Request, code: str) -> HttpResponseBase:
     user: User = request.user
     want, now = filters.parse_filters(query_params(request)), timezone.now()
     if downloads.form(request):
-        return downloads.answer(request, trial, table_download.table(trial, user, want, now))
+        return downloads.response(request, trial, table_download.table(trial, user, want, now))
     beat = pulse(trial, user, now)
     if request.htmx and query_params(request).get("seen") == beat:
         return HttpResponse(status=204)
@@ -172,8 +172,8 @@ def view(trial: Trial, user: User, want: ParticipantFilters, now: dt.datetime, b
     today = now.astimezone(ZoneInfo(trial.time_zone)).date()
     here = filters.of_trial(trial, user, want)
     counts = status.counts(here, now)
-    found = filters.ordered(filters.matching(here, want, now), want.sort)
-    page = Paginator(found.select_related("site", "status_summary"), filters.PAGE_SIZE).get_page(want.page)
+    matches = filters.ordered(filters.matching(here, want, now), want.sort)
+    page = Paginator(matches.select_related("site", "status_summary"), filters.PAGE_SIZE).get_page(want.page)
     under = day_strip.weekends(today)
     rules = Protocol.objects.in_force(today).filter(trial=trial).first() or Protocol()
     summary = status.summary(here, now, today - dt.timedelta(days=1))
@@ -213,24 +213,24 @@ def _counter(
         shape=BADGES[attention_status].shape,
         count=counts[attention_status],
         new=new.get(attention_status, 0),
-        rule=rule_words(show, rules),
+        rule=rule_text(show, rules),
         query=want.query(show="" if on else show, page=""),
         on=on,
     )
 
 
-def hours_words(hours: int) -> str:
+def hours_text(hours: int) -> str:
     """48 h, 5 days."""
     return f"{hours // 24} days" if hours >= 72 and hours % 24 == 0 else f"{hours} h"
 
 
-def rule_words(show: str, rules: Protocol) -> str:
+def rule_text(show: str, rules: Protocol) -> str:
     """What a counter counts, by the protocol in force."""
     return {
         "never-connected": "invited, no first upload",
         "reconnect": "access gone or partial",
-        "critical": f"no upload for {hours_words(rules.upload_critical_hours)}",
-        "silent": f"no upload for {hours_words(rules.upload_warn_hours)}",
+        "critical": f"no upload for {hours_text(rules.upload_critical_hours)}",
+        "silent": f"no upload for {hours_text(rules.upload_warn_hours)}",
         "low-wear": f"adherence below {round(rules.adherence_target * 100)} %",
         "low-sleep": f"under {rules.sleep_nights_warn} nights of 7",
         "all-well": "nothing to do",

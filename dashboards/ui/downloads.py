@@ -31,20 +31,20 @@ class Table:
 
 def form(request: HttpRequest) -> str:
     """The form that a request wants to take away; empty where it wants the page."""
-    wanted = query_params(request).get("format", "")
-    return wanted if wanted in FORMS else ""
+    requested = query_params(request).get("format", "")
+    return requested if requested in FORMS else ""
 
 
-def answer(request: HttpRequest, trial: Trial, table: Table, *, thing: str = "") -> HttpResponseBase:
+def response(request: HttpRequest, trial: Trial, table: Table, *, thing: str = "") -> HttpResponseBase:
     """The list in the form that the request wants; no cache keeps it."""
-    wanted = form(request)
-    record("trial.download", trial=trial, thing=thing, new={"list": table.what, "format": wanted})
+    requested = form(request)
+    record("trial.download", trial=trial, thing=thing, new={"list": table.what, "format": requested})
     headers = {
-        "Content-Disposition": f'attachment; filename="{table.name}.{wanted}"',
+        "Content-Disposition": f'attachment; filename="{table.name}.{requested}"',
         "Cache-Control": "private, no-store",
     }
     names = [column.name for column in table.columns]
-    if wanted == "csv":
+    if requested == "csv":
         lines = csv_lines(names, table.rows)
         return StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers)
     file = tempfile.TemporaryFile()  # noqa: SIM115  the answer closes it

@@ -81,10 +81,10 @@ def number(value: float | None, decimals: int = 0) -> str:
     return "–" if value is None or isnan(value) else f"{value:,.{decimals}f}"
 
 
-def zone_words(zone: ZoneInfo, at: dt.datetime) -> str:
+def zone_text(zone: ZoneInfo, at: dt.datetime) -> str:
     """Europe/Amsterdam, UTC+1: the zone and its offset at an instant."""
     offset = at.astimezone(zone).utcoffset() or dt.timedelta(0)
     minutes = int(offset.total_seconds() // 60)
     sign, hours, rest = ("−" if minutes < 0 else "+"), abs(minutes) // 60, abs(minutes) % 60
-    words = f"UTC{sign}{hours}" + (f":{rest:02d}" if rest else "") if minutes else "UTC"
-    return words if zone.key == words else f"{zone.key}, {words}"
+    offset_text = f"UTC{sign}{hours}" + (f":{rest:02d}" if rest else "") if minutes else "UTC"
+    return offset_text if zone.key == offset_text else f"{zone.key}, {offset_text}"

@@ -59,7 +59,7 @@ class Block(Extent):
     y: float
     height: float
     classes: str
-    words: str
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Mark:
     x: str
     symbol: str
     text: str
-    words: str
+    label: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,9 +87,9 @@ class SourceSet(ResourceSet):
     key, then = ("pk",), ()
 
     def list(self, request: Request) -> Response:
-        asked = SourceParameters.read(request)
+        parameters = SourceParameters.read(request)
         people = Participant.objects.visible_to(self.user)
-        if code := asked.get("trial"):
+        if code := parameters.get("trial"):
             people = people.filter(trial=self.trial(code))
         heard, marked = (
             Exists(model._default_manager.filter(source=OuterRef("pk"), participant__in=people))

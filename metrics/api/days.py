@@ -168,10 +168,10 @@ def _collected(page: Sequence[Any]) -> Sequence[Any]:
     return page
 
 
-def _of_status(days: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
-    days = on_dates(days, asked).select_related("participant")
-    if wanted := asked.get("status"):
-        days = days.filter(status__in=[STATUSES[label] for label in wanted])
+def _of_status(days: QuerySet[Any], parameters: dict[str, Any]) -> QuerySet[Any]:
+    days = on_dates(days, parameters).select_related("participant")
+    if labels := parameters.get("status"):
+        days = days.filter(status__in=[STATUSES[label] for label in labels])
     return days
 
 
@@ -191,8 +191,8 @@ class ParticipantDaySet(RecordSet):
     def shown(self, page: Sequence[Any]) -> Sequence[Any]:
         return _collected(page)
 
-    def records(self, people: QuerySet[Participant], asked: dict[str, Any]) -> QuerySet[Any]:
-        return _of_status(ParticipantDay.objects.filter(participant__in=people), asked)
+    def records(self, people: QuerySet[Participant], parameters: dict[str, Any]) -> QuerySet[Any]:
+        return _of_status(ParticipantDay.objects.filter(participant__in=people), parameters)
 
 
 @extend_schema_view(
@@ -211,9 +211,9 @@ class DayStatusHistorySet(RecordSet):
     def shown(self, page: Sequence[Any]) -> Sequence[Any]:
         return _collected(page)
 
-    def records(self, people: QuerySet[Participant], asked: dict[str, Any]) -> QuerySet[Any]:
+    def records(self, people: QuerySet[Participant], parameters: dict[str, Any]) -> QuerySet[Any]:
         history = DayStatusHistory.objects.filter(participant__in=people)
-        if at := asked.get("as_of"):
+        if at := parameters.get("as_of"):
             later = DayStatusHistory.objects.filter(
                 participant=models.OuterRef("participant"),
                 date=models.OuterRef("date"),
@@ -221,7 +221,7 @@ class DayStatusHistorySet(RecordSet):
                 known_at__lte=at,
             )
             history = history.filter(~models.Exists(later), known_at__lte=at)
-        return _of_status(history, asked)
+        return _of_status(history, parameters)
 
 
 @extend_schema_view(
@@ -238,11 +238,11 @@ class GapSet(RecordSet):
     def get_serializer_context(self) -> dict[str, Any]:
         return {**super().get_serializer_context(), "now": timezone.now()}
 
-    def records(self, people: QuerySet[Participant], asked: dict[str, Any]) -> QuerySet[Any]:
+    def records(self, people: QuerySet[Participant], parameters: dict[str, Any]) -> QuerySet[Any]:
         # The last gap of today reaches to the day's end; one that lies ahead is none yet.
-        gaps = on_dates(Gap.objects.filter(participant__in=people, starts_at__lt=timezone.now()), asked)
-        if wanted := asked.get("cause"):
-            gaps = gaps.filter(cause__in=wanted)
+        gaps = on_dates(Gap.objects.filter(participant__in=people, starts_at__lt=timezone.now()), parameters)
+        if causes := parameters.get("cause"):
+            gaps = gaps.filter(cause__in=causes)
         return gaps.select_related("participant")
 
 
@@ -259,10 +259,14 @@ class StatusSummarySet(RecordSet):
     key = ("pk",)
     look = "participant.view"
 
-    def records(self, people: QuerySet[Participant], asked: dict[str, Any]) -> QuerySet[Any]:
-        found = monitoring_status.with_attention_status(people.select_related("status_summary"), timezone.now())
-        wanted = asked.get("word")
-        return found.filter(attention_status__in=[ATTENTION_STATUSES[label] for label in wanted]) if wanted else found
+    def records(self, people: QuerySet[Participant], parameters: dict[str, Any]) -> QuerySet[Any]:
+        participants = monitoring_status.with_attention_status(people.select_related("status_summary"), timezone.now())
+        names = parameters.get("word")
+        return (
+            participants.filter(attention_status__in=[ATTENTION_STATUSES[label] for label in names])
+            if names
+            else participants
+        )
 
     def whose(self, record: Any) -> Participant:
         person: Participant = record

@@ -9,7 +9,7 @@ from typing import Any
 from django.http import Http404, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -94,7 +94,8 @@ class ExportWithFilesSerializer(ExportSerializer):
         read_only_fields = fields
 
 
-class ExportAskSerializer(serializers.Serializer[Any]):
+@extend_schema_serializer(component_name="ExportAsk")
+class ExportRequestSerializer(serializers.Serializer[Any]):
     format = serializers.ChoiceField(list(export_request.FORMATS), default=Export.Format.PARQUET.value)
     participants = serializers.ListField(
         child=serializers.CharField(max_length=64),
@@ -144,14 +145,14 @@ class ExportSet(ResourceSet):
 
     def _export(self, code: str, export: str) -> Export:
         trial = self.trial(code)
-        found: Export = get_object_or_404(service.exports_of(self.user).filter(trial=trial), uuid=export)
-        return found
+        row: Export = get_object_or_404(service.exports_of(self.user).filter(trial=trial), uuid=export)
+        return row
 
     @extend_schema(summary="List your exports of a trial", parameters=[ExportParameters])
     def list(self, request: Request, code: str) -> Response:
-        asked = ExportParameters.read(request)
+        parameters = ExportParameters.read(request)
         trial = self.trial(code)
-        return self.paged(service.exports_of(self.user).filter(trial=trial, **asked), "-asked_at", "-pk")
+        return self.paged(service.exports_of(self.user).filter(trial=trial, **parameters), "-asked_at", "-pk")
 
     @extend_schema(summary="An export with its files", responses=ExportWithFilesSerializer)
     def retrieve(self, request: Request, code: str, export: str) -> Response:
@@ -161,28 +162,28 @@ class ExportSet(ResourceSet):
     @extend_schema(
         summary="Ask for an export",
         description="It is written by a worker: follow `state` and `progress` at the address in `Location`.",
-        request=ExportAskSerializer,
+        request=ExportRequestSerializer,
         responses={201: ExportWithFilesSerializer},
     )
     def create(self, request: Request, code: str) -> Response:
         trial = self.trial(code)
-        made = service.export_ask(self.user, trial, **self.validated_body(ExportAskSerializer))
+        made = service.export_ask(self.user, trial, **self.validated_body(ExportRequestSerializer))
         return created(ExportWithFilesSerializer(made).data, f"{request.path}/{made.uuid}")
 
     @extend_schema(summary="Call an export off", request=None, responses={200: ExportWithFilesSerializer})
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, code: str, export: str) -> Response:
-        found = self._export(code, export)
-        if not service.export_cancel(found):
+        row = self._export(code, export)
+        if not service.export_cancel(row):
             raise Problem(409, "It cannot be done as things stand.", "It has ended already.")
-        found.refresh_from_db()
-        return Response(ExportWithFilesSerializer(found).data)
+        row.refresh_from_db()
+        return Response(ExportWithFilesSerializer(row).data)
 
     @extend_schema(summary="Download an export as one archive", parameters=[RANGE], responses=DOWNLOAD)
     @action(detail=True, content_negotiation_class=AnyAccepted)
     def archive(self, request: Request, code: str, export: str) -> HttpResponseBase:
         Parameters.read(request)
-        return _download(lambda found: downloads.archive_response(request._request, found), self._export(code, export))
+        return _download(lambda row: downloads.archive_response(request._request, row), self._export(code, export))
 
     @extend_schema(
         summary="Download one file of an export",
@@ -192,9 +193,7 @@ class ExportSet(ResourceSet):
     @action(detail=True, url_path="files/(?P<path>.+)", content_negotiation_class=AnyAccepted)
     def files(self, request: Request, code: str, export: str, path: str) -> HttpResponseBase:
         Parameters.read(request)
-        return _download(
-            lambda found: downloads.file_response(request._request, found, path), self._export(code, export)
-        )
+        return _download(lambda row: downloads.file_response(request._request, row, path), self._export(code, export))
 
 
 def _download(answer: Callable[[Export], HttpResponseBase], export: Export) -> HttpResponseBase:

@@ -35,9 +35,9 @@ class KeysetPages(Pages):
         size = self.get_page_size(request) or self.page_size
         if cursor := request.query_params.get(self.cursor_query_param):
             queryset = _beyond(queryset, key, cursor)
-        found = list(queryset.order_by(*key, *view.then)[: size + 1])
-        self._next = _cursor(found[size - 1], key) if len(found) > size else None
-        return found[:size]
+        rows = list(queryset.order_by(*key, *view.then)[: size + 1])
+        self._next = _cursor(rows[size - 1], key) if len(rows) > size else None
+        return rows[:size]
 
     def get_next_link(self) -> str | None:
         return replace_query_param(self._address, self.cursor_query_param, self._next) if self._next else None

@@ -15,7 +15,13 @@ import orjson
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiParameter,
+    extend_schema,
+    extend_schema_serializer,
+    extend_schema_view,
+)
 from rest_framework import serializers
 from rest_framework.request import Request
 
@@ -42,7 +48,8 @@ class SeedSample(serializers.Serializer[Any]):
     value = serializers.FloatField()
 
 
-class SeedAnswer(serializers.Serializer[Any]):
+@extend_schema_serializer(component_name="SeedAnswer")
+class SeedResponse(serializers.Serializer[Any]):
     """One metric of one participant."""
 
     user_id = serializers.CharField(help_text="As asked for.")
@@ -75,7 +82,7 @@ class SeedView(ResourceView):
             _date("start_date", "First day, UTC. Without it: seven days before `end_date`."),
             _date("end_date", "Last day, UTC, included. Without it: today."),
         ],
-        responses={200: SeedAnswer},
+        responses={200: SeedResponse},
         examples=[
             OpenApiExample(
                 "Heart rate",
@@ -90,7 +97,7 @@ class SeedView(ResourceView):
     )
     def get(self, request: Request, study_id: str, metric: str, trial: str = "") -> HttpResponseBase:
         span = requested_span(request)
-        person = self._person(trial, study_id)
+        person = self._participant(trial, study_id)
         if metric not in BY_CODE:
             raise Problem(404, "Not Found", f"Metric not found. There are: {', '.join(BY_CODE)}.")
         pieces = samples(person, BY_CODE[metric], span)
@@ -102,17 +109,17 @@ class SeedView(ResourceView):
         parts = seeds_shape(named, metric, chain([first], pieces))
         return StreamingHttpResponse(parts, content_type="application/json", headers=UNCACHED)
 
-    def _person(self, trial: str, study_id: str) -> Participant:
+    def _participant(self, trial: str, study_id: str) -> Participant:
         """Whom the address names, among the visible: 404 for nobody, 400 where it names several."""
         if trial:
             return self.participant(trial, study_id)
         visible = Participant.objects.visible_to(self.user).with_study_id(study_id)
-        found: list[Participant] = list(visible.select_related("trial")[:2])
-        if not found:
+        participants: list[Participant] = list(visible.select_related("trial")[:2])
+        if not participants:
             raise Problem(404, "Not Found", "There is no such participant, or they are not yours to see.")
-        if len(found) > 1:
+        if len(participants) > 1:
             raise BadParameters({"user_id": ["Is in several trials: write TRIAL/STUDY-ID."]})
-        return found[0]
+        return participants[0]
 
 
 @extend_schema_view(get=extend_schema(operation_id="seed_data_of_trial"))

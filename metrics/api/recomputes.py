@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -26,7 +26,8 @@ class ChangedDaysSerializer(serializers.Serializer[Any]):
     days = serializers.IntegerField()
 
 
-class ChangedPersonSerializer(serializers.Serializer[Any]):
+@extend_schema_serializer(component_name="ChangedPerson")
+class ChangedParticipantSerializer(serializers.Serializer[Any]):
     study_id = serializers.CharField()
     days = serializers.IntegerField(help_text="Days that changed.")
     adherence_before = serializers.FloatField(allow_null=True)
@@ -77,22 +78,26 @@ class RecomputeResultSerializer(RecomputeSerializer):
         if not self.context["whole"]:
             return None
         pairs = [(*key.split(">", 1), days) for key, days in run.changed.items()]
-        return [{"before": word(before), "after": word(after), "days": days} for before, after, days in pairs]
+        return [
+            {"before": status_label(before), "after": status_label(after), "days": days}
+            for before, after, days in pairs
+        ]
 
-    @extend_schema_field(ChangedPersonSerializer(many=True))
+    @extend_schema_field(ChangedParticipantSerializer(many=True))
     def get_people(self, run: Recompute) -> list[dict[str, Any]]:
         seen = self.context["people"].filter(study_id__in=list(run.people)).order_by("study_id")
         names = ("days", "adherence_before", "adherence_after")
         ids = seen.values_list("study_id", flat=True)
-        return [{"study_id": one, **dict(zip(names, run.people[one], strict=True))} for one in ids]
+        return [{"study_id": study_id, **dict(zip(names, run.people[study_id], strict=True))} for study_id in ids]
 
 
-def word(code: str) -> str:
+def status_label(code: str) -> str:
     """A day's status as a word; empty for none."""
     return DayStatus(day_codes.status_of(code)).label if code else ""
 
 
-class RecomputeAskSerializer(serializers.Serializer[Any]):
+@extend_schema_serializer(component_name="RecomputeAsk")
+class RecomputeRequestSerializer(serializers.Serializer[Any]):
     since = Day(required=False, allow_null=True, default=None, help_text="Local days from here on.")
     why = Line(max_length=200, help_text="The reason, which is kept.")
 
@@ -122,13 +127,13 @@ class RecomputeSet(ResourceSet):
     @extend_schema(
         summary="Have a trial's days judged anew",
         description="For managers of the whole trial.",
-        request=RecomputeAskSerializer,
+        request=RecomputeRequestSerializer,
         responses={201: RecomputeSerializer},
     )
     def create(self, request: Request, code: str) -> Response:
         trial = self.trial(code, led=True)
-        asked = self.validated_body(RecomputeAskSerializer)
-        run = recompute_start(trial, asked["since"], asked["why"], self.user)
+        given = self.validated_body(RecomputeRequestSerializer)
+        run = recompute_start(trial, given["since"], given["why"], self.user)
         return created(self.shown(run), f"{request.path}/{run.pk}")
 
 

@@ -19,24 +19,24 @@ from participants.api.base.viewsets import ResourceSet
 from participants.models import Participant
 
 
-class Words(serializers.ListField):
+class TextList(serializers.ListField):
     """A list, given with commas or by repeating the parameter."""
 
     child = serializers.CharField(max_length=64)
 
     def to_internal_value(self, data: Any) -> Any:
-        return super().to_internal_value([word for text in data for word in str(text).split(",") if word])
+        return super().to_internal_value([value for text in data for value in str(text).split(",") if value])
 
 
 class Choices(serializers.ListField):
     """Some of a few words, given with commas or by repeating the parameter."""
 
     def to_internal_value(self, data: Any) -> Any:
-        return super().to_internal_value([word for text in data for word in str(text).split(",") if word])
+        return super().to_internal_value([value for text in data for value in str(text).split(",") if value])
 
 
 class OfPeople(Parameters):
-    participants = Words(required=False, help_text="Study ids; without them all that you may see.")
+    participants = TextList(required=False, help_text="Study ids; without them all that you may see.")
 
 
 class OfDates(OfPeople):
@@ -62,17 +62,17 @@ class RecordSet(ResourceSet):
     look: ClassVar[str]  # as the audit trail names it
 
     def list(self, request: Request, code: str) -> Response:
-        asked = self.parameters.read(request)
+        parameters = self.parameters.read(request)
         trial = self.trial(code)
         people = Participant.objects.visible_to(self.user).filter(trial=trial)
-        if named := asked.get("participants"):
+        if named := parameters.get("participants"):
             people = people.filter(pk__in=[person.pk for person in requested_participants(people, named)])
-        page = self.shown(self.paginate_queryset(self.records(people, asked)) or [])
+        page = self.shown(self.paginate_queryset(self.records(people, parameters)) or [])
         seen = {person.pk: person for person in map(self.whose, page)}
         audit.record_view(seen.values(), self.look, part="cursor" in request.query_params)
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
-    def records(self, people: QuerySet[Participant], asked: dict[str, Any]) -> QuerySet[Any]:
+    def records(self, people: QuerySet[Participant], parameters: dict[str, Any]) -> QuerySet[Any]:
         """The records asked for, in any order."""
         raise NotImplementedError
 
@@ -85,10 +85,10 @@ class RecordSet(ResourceSet):
         return person
 
 
-def on_dates(records: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
+def on_dates(records: QuerySet[Any], parameters: dict[str, Any]) -> QuerySet[Any]:
     """Those of the local dates asked for."""
-    if start := asked.get("start"):
+    if start := parameters.get("start"):
         records = records.filter(date__gte=start)
-    if end := asked.get("end"):
+    if end := parameters.get("end"):
         records = records.filter(date__lte=end)
     return records

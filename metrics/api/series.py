@@ -54,8 +54,8 @@ class SeriesView(ResourceView):
         spans = {person.pk: parameters.span(person.time_zone) for person in people}
         within_limits(parameters, people, spans)
         if parameters.raw:
-            return raw_answer(parameters, trial, people, spans)
-        return bucket_answer(parameters, trial, people, spans)
+            return raw_response(parameters, trial, people, spans)
+        return bucket_response(parameters, trial, people, spans)
 
 
 def accepted(request: Request) -> str:
@@ -115,12 +115,12 @@ def envelope(parameters: SeriesParameters, trial: Trial, spans: Mapping[int, Spa
     }
 
 
-def bucket_answer(
+def bucket_response(
     parameters: SeriesParameters, trial: Trial, people: Sequence[Participant], spans: Mapping[int, Span]
 ) -> HttpResponseBase:
     """Series by buckets: columns in JSON, rows in CSV and NDJSON."""
     share = MOST_VALUES // max(1, len(people) * len(parameters.metrics))
-    found = series_of(
+    by_metric = series_of(
         people,
         parameters.metrics,
         spans,
@@ -132,22 +132,22 @@ def bucket_answer(
     by_id = {person.pk: person for person in people}
     if parameters.form != "json":
         return stream(
-            series_rendering.bucket_rows(_by_person(found, people), by_id, spans, parameters), parameters.form
+            series_rendering.bucket_rows(_by_participant(by_metric, people), by_id, spans, parameters), parameters.form
         )
     columns = [
-        series_rendering.series_columns(one, by_id[one.participant_id], spans[one.participant_id], parameters)
-        for one in _by_person(found, people)
+        series_rendering.series_columns(series, by_id[series.participant_id], spans[series.participant_id], parameters)
+        for series in _by_participant(by_metric, people)
     ]
     return as_json(envelope(parameters, trial, spans) | {"statistics": parameters.statistics, "series": columns})
 
 
-def _by_person(found: Sequence[Series], people: Sequence[Participant]) -> list[Series]:
+def _by_participant(by_metric: Sequence[Series], people: Sequence[Participant]) -> list[Series]:
     """Series by participant, then by metric, in the orders asked for; they come by metric."""
     n = len(people)
-    return [one for i in range(n) for one in found[i::n]]
+    return [series for i in range(n) for series in by_metric[i::n]]
 
 
-def raw_answer(
+def raw_response(
     parameters: SeriesParameters, trial: Trial, people: Sequence[Participant], spans: Mapping[int, Span]
 ) -> HttpResponseBase:
     """Every sample: a page of columns with a cursor in JSON, or the whole span as a stream of rows."""
@@ -169,7 +169,10 @@ def raw_answer(
     series, intervals, of = _read_intervals(parameters, people, spans, after, before)
     audit.record_view(people, "series.view", part=after is not None)
     if parameters.form != "json":
-        named = [(series[n].person, series[n].metric, one.key.source_id) for n, one in zip(of, intervals, strict=True)]
+        named = [
+            (series[n].person, series[n].metric, interval.key.source_id)
+            for n, interval in zip(of, intervals, strict=True)
+        ]
         rows = series_rendering.RawRows(named, local=parameters.local, form=parameters.form)
         return stream(rows.parts(raw.pieces(intervals)), parameters.form)
     page, place = raw.page(intervals, after=after, limit=parameters.limit)
@@ -203,12 +206,14 @@ def _read_intervals(
     of: list[int] = []
     for person in people:
         for metric in parameters.metrics:
-            found = held.get((person.pk, metric.id))
-            parts = found.parts(spans[person.pk]) if found else []
-            if not found or not parts:
+            readable_series = held.get((person.pk, metric.id))
+            parts = readable_series.parts(spans[person.pk]) if readable_series else []
+            if not readable_series or not parts:
                 continue
             of += [len(series)] * len(parts)
-            series.append(series_rendering.RawSeries(person, metric, found.read_from(parts), found.others))
+            series.append(
+                series_rendering.RawSeries(person, metric, readable_series.read_from(parts), readable_series.others)
+            )
             intervals += [
                 raw.ReadInterval(raw.Key(person.pk, metric.id, part.source.pk), part.start, part.end) for part in parts
             ]
@@ -217,7 +222,7 @@ def _read_intervals(
 
 def _read_at(place: raw.Place, intervals: Sequence[raw.ReadInterval]) -> list[raw.Key]:
     """The series as they are read at a place, ascending."""
-    return sorted(one.key for one in intervals if one.start <= place.time < one.end)
+    return sorted(interval.key for interval in intervals if interval.start <= place.time < interval.end)
 
 
 def stream(parts: Any, form: str) -> StreamingHttpResponse:

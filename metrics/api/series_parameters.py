@@ -122,7 +122,7 @@ class Reader:
             self.errors.setdefault(name, str(error))
             return None
 
-    def words(self, name: str) -> list[str]:
+    def values(self, name: str) -> list[str]:
         """The values of a list, given with commas or by repeating the parameter; each once, in the order given."""
         texts = ",".join(self._given.getlist(name)).split(",")
         if any("\0" in text for text in texts):
@@ -189,7 +189,7 @@ def edge(text: str) -> Edge:
 def read_series_parameters(given: QueryDict, form: str = "json") -> SeriesParameters:
     """Read the parameters of a request for series; `form` is what it accepts. Raises BadParameters."""
     reader = Reader(given, PARAMETERS, lists=("participants", "metrics", "statistics"))
-    participants = reader.words("participants")
+    participants = reader.values("participants")
     parameters = SeriesParameters(
         trial=reader.read("trial", str),
         participants=() if participants == ["all"] else tuple(participants),
@@ -212,7 +212,7 @@ def read_series_parameters(given: QueryDict, form: str = "json") -> SeriesParame
 
 
 def _metrics(reader: Reader) -> tuple[Metric, ...]:
-    codes = reader.words("metrics")
+    codes = reader.values("metrics")
     if not codes:
         reader.errors.setdefault("metrics", "Is missing.")
     if codes == ["all"]:
@@ -225,10 +225,10 @@ def _metrics(reader: Reader) -> tuple[Metric, ...]:
 
 
 def _statistics(reader: Reader) -> tuple[str, ...]:
-    words = reader.words("statistics")
-    if any(word not in STATISTICS for word in words):
+    names = reader.values("statistics")
+    if any(name not in STATISTICS for name in names):
         reader.errors.setdefault("statistics", f"Are not all among {', '.join(STATISTICS)}.")
-    return tuple(name for name in STATISTICS if not words or name in words)
+    return tuple(name for name in STATISTICS if not names or name in names)
 
 
 def _contradictions(reader: Reader, parameters: SeriesParameters) -> None:

@@ -50,7 +50,7 @@ def head(
     zone: zoneinfo.ZoneInfo | None,
 ) -> dict[str, Any]:
     """What a series says of itself, before its columns. `zone`: where times are local."""
-    begins = timestamps.texts(np.array([one.at for one in sources], dtype=np.int64), zone)
+    begins = timestamps.texts(np.array([read_from.at for read_from in sources], dtype=np.int64), zone)
     return {
         "participant": person.study_id,
         "metric": metric.code,
@@ -60,8 +60,8 @@ def head(
         "width_seconds": width,
         "source": source_facts(sources[-1].source if sources else None),
         "sources": [
-            {"date": one.date, "time": time, "source": source_facts(one.source)}
-            for one, time in zip(sources, begins, strict=True)
+            {"date": read_from.date, "time": time, "source": source_facts(read_from.source)}
+            for read_from, time in zip(sources, begins, strict=True)
         ],
         "other_sources": [source_facts(source) for source in others],
     }
@@ -106,13 +106,16 @@ def _spread(values: NDArray[Any], places: NDArray[np.int64], n: int) -> list[int
 
 
 def bucket_rows(
-    found: Iterable[Series], people: Mapping[int, Participant], spans: Mapping[int, Span], parameters: SeriesParameters
+    every_series: Iterable[Series],
+    people: Mapping[int, Participant],
+    spans: Mapping[int, Span],
+    parameters: SeriesParameters,
 ) -> Iterator[bytes]:
     """Buckets as rows of CSV (with a head) or NDJSON: one for each, in the order of the series."""
     names = ("participant", "metric", "unit", "source", "width_seconds", "time", "date", *parameters.statistics)
     if parameters.form == "csv":
         yield (",".join(names) + "\n").encode()
-    for series in found:
+    for series in every_series:
         person = people[series.participant_id]
         zone = zoneinfo.ZoneInfo(person.time_zone)
         time, columns = _columns(series, spans[person.pk], zone, parameters)
@@ -135,7 +138,7 @@ def _sources_at(series: Series, time: Times) -> list[int | None]:
     """The id of the source that is read where each bucket begins; before the first, of that one."""
     if not series.sources:
         return [None] * len(time)
-    places = np.searchsorted([one.at for one in series.sources], time, side="right") - 1
+    places = np.searchsorted([read_from.at for read_from in series.sources], time, side="right") - 1
     return [series.sources[place].source.pk for place in np.maximum(places, 0).tolist()]
 
 
@@ -187,12 +190,12 @@ class RawRows:
 
     def _counted(self, samples: Samples) -> NDArray[np.bool_]:
         """Which samples count."""
-        found = np.zeros(len(samples), dtype=bool)
+        counts = np.zeros(len(samples), dtype=bool)
         metrics = np.array([metric.id for metric in self._metrics])[samples.series]
         for metric in np.unique(metrics).tolist():
-            mine = metrics == metric
-            found[mine] = plausible(BY_ID[metric], samples.value[mine], samples.seconds[mine])
-        return found
+            of_metric = metrics == metric
+            counts[of_metric] = plausible(BY_ID[metric], samples.value[of_metric], samples.seconds[of_metric])
+        return counts
 
     def _times(self, samples: Samples) -> list[str]:
         zones = {self._zones[i] for i in np.unique(samples.series).tolist()}
@@ -226,13 +229,13 @@ def raw_columns(
     answers = []
     which = np.array(of, dtype=np.int64)[samples.series]
     for place in np.unique(which).tolist():
-        one, mine = series[place], which == place
-        time, seconds = samples.time[mine], samples.seconds[mine].tolist()
-        zone = zoneinfo.ZoneInfo(one.person.time_zone) if local else None
-        answer = head(one.person, one.metric, one.sources, one.others, 0, zone)
+        raw_series, of_series = series[place], which == place
+        time, seconds = samples.time[of_series], samples.seconds[of_series].tolist()
+        zone = zoneinfo.ZoneInfo(raw_series.person.time_zone) if local else None
+        answer = head(raw_series.person, raw_series.metric, raw_series.sources, raw_series.others, 0, zone)
         answer["time"] = timestamps.texts(time, zone) if zone else timestamps.utc(time)
-        answer["value"] = np.ascontiguousarray(samples.value[mine])
+        answer["value"] = np.ascontiguousarray(samples.value[of_series])
         answer["seconds"] = [None if s < 0 else s for s in seconds]
-        answer["plausible"] = plausible(one.metric, samples.value[mine], samples.seconds[mine])
+        answer["plausible"] = plausible(raw_series.metric, samples.value[of_series], samples.seconds[of_series])
         answers.append(answer)
     return answers

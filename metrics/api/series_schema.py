@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema, extend_schema_serializer
 from rest_framework import serializers
 
 from metrics.api.series_parameters import (
@@ -99,7 +99,8 @@ class SeriesColumns(serializers.Serializer[Any]):
     )
 
 
-class SeriesAnswer(serializers.Serializer[Any]):
+@extend_schema_serializer(component_name="SeriesAnswer")
+class SeriesResponse(serializers.Serializer[Any]):
     """Series, by participant and metric."""
 
     trial = serializers.CharField()
@@ -235,7 +236,7 @@ series_schema = extend_schema(
     ),
     parameters=PARAMETERS,
     responses={
-        (200, "application/json"): SeriesAnswer,
+        (200, "application/json"): SeriesResponse,
         (200, "application/x-ndjson"): OpenApiTypes.STR,
         (200, "text/csv"): OpenApiTypes.STR,
     },

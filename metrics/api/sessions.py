@@ -84,14 +84,14 @@ class SleepSessionSet(RecordSet):
     key = ("participant_id", "date", "pk")
     look = "sleep.view"
 
-    def records(self, people: QuerySet[Participant], asked: dict[str, Any]) -> QuerySet[Any]:
-        nights = collected_only(on_dates(SleepSession.objects.filter(participant__in=people), asked), people)
-        if asked.get("main") is not None:
-            nights = nights.filter(is_main=asked["main"])
-        if source := asked.get("source"):
+    def records(self, people: QuerySet[Participant], parameters: dict[str, Any]) -> QuerySet[Any]:
+        nights = collected_only(on_dates(SleepSession.objects.filter(participant__in=people), parameters), people)
+        if parameters.get("main") is not None:
+            nights = nights.filter(is_main=parameters["main"])
+        if source := parameters.get("source"):
             return nights.filter(source=source).select_related("participant")
         ids = list(people.values_list("pk", flat=True))
-        nights = nights.exclude(pk__in=other_nights(ids, asked.get("start"), asked.get("end")))
+        nights = nights.exclude(pk__in=other_nights(ids, parameters.get("start"), parameters.get("end")))
         return nights.select_related("participant")
 
 
@@ -105,6 +105,6 @@ class ExerciseSessionSet(RecordSet):
     key = ("participant_id", "date", "pk")
     look = "exercise.view"
 
-    def records(self, people: QuerySet[Participant], asked: dict[str, Any]) -> QuerySet[Any]:
-        exercise = collected_only(on_dates(ExerciseSession.objects.filter(participant__in=people), asked), people)
+    def records(self, people: QuerySet[Participant], parameters: dict[str, Any]) -> QuerySet[Any]:
+        exercise = collected_only(on_dates(ExerciseSession.objects.filter(participant__in=people), parameters), people)
         return exercise.select_related("participant")

@@ -115,8 +115,8 @@ def _collection(person: Participant) -> Iterator[Violation]:
         "nights": set(SleepSession.objects.filter(participant=person).values_list("date", flat=True)),
         "exercise": set(ExerciseSession.objects.filter(participant=person).values_list("date", flat=True)),
     }
-    for kind, found in dates.items():
-        for date in sorted(date for date in found if date not in within):
+    for kind, stored in dates.items():
+        for date in sorted(date for date in stored if date not in within):
             yield _violation(person, Invariant.COLLECTION, date, f"{kind} outside the collection interval")
     for date in _after_the_end(person, within):
         yield _violation(person, Invariant.COLLECTION, date, "measurements after collection ended")
@@ -139,16 +139,16 @@ def _after_the_end(person: Participant, within: Collected) -> Iterator[dt.date]:
 
 
 def _recomputed(person: Participant, since: dt.date | None) -> Iterator[Violation]:
-    found: list[Violation] = []
+    violations: list[Violation] = []
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(writing_sql.LOCK, [person.pk])
         calendar = calendar_of(person)
-        found += _values(person, calendar, since)
-        found += _history(person, since)
-        found += _statuses(person, since)
+        violations += _values(person, calendar, since)
+        violations += _history(person, since)
+        violations += _statuses(person, since)
         transaction.set_rollback(True)
-    yield from found
+    yield from violations
 
 
 def _values(person: Participant, calendar: LocalCalendar, since: dt.date | None) -> list[Violation]:
@@ -184,8 +184,8 @@ def _since(model: type[DayRollup | ImplausibleCount], person: Participant, since
 
 def _marked(rows: QuerySet[Any]) -> dict[tuple[int, int, dt.date], int]:
     """How many samples do not count."""
-    found = rows.values_list("metric", "source", "date", "n")
-    return {(metric, source, date): n for metric, source, date, n in found}
+    counts = rows.values_list("metric", "source", "date", "n")
+    return {(metric, source, date): n for metric, source, date, n in counts}
 
 
 def _by_key(rows: Any) -> dict[tuple[int, int, dt.date], tuple[float, ...]]:
@@ -193,10 +193,10 @@ def _by_key(rows: Any) -> dict[tuple[int, int, dt.date], tuple[float, ...]]:
     return {(metric, source, date): tuple(rest) for metric, source, date, *rest in rows.values_list(*columns)}
 
 
-def _same(one: Sequence[float] | None, other: Sequence[float] | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return all(math.isclose(a, b, rel_tol=TOLERANCE, abs_tol=TOLERANCE) for a, b in zip(one, other, strict=True))
+def _same(value: Sequence[float] | None, other: Sequence[float] | None) -> bool:
+    if value is None or other is None:
+        return value is other
+    return all(math.isclose(a, b, rel_tol=TOLERANCE, abs_tol=TOLERANCE) for a, b in zip(value, other, strict=True))
 
 
 def _history(person: Participant, since: dt.date | None) -> list[Violation]:
@@ -227,15 +227,15 @@ def _statuses(person: Participant, since: dt.date | None) -> list[Violation]:
     dates = ParticipantDay.objects.filter(participant=person).order_by("date").values_list("date", flat=True)
     first = since or dates.first()
     changes = evaluation.refresh_many([person], now=at, since=first)
-    found = [
+    violations = [
         _violation(person, Invariant.STATUS, change.date, f"status {change.before or 'none'}, evaluated {change.after}")
         for change in changes
     ]
     again = ParticipantStatusSummary.objects.filter(participant=person).values(*SUMMARY).get()
     different = [name for name in SUMMARY if again[name] != summary[name]]
-    if different and not found:
-        found.append(_violation(person, Invariant.STATUS, None, f"the summary differs: {', '.join(different)}"))
-    return found
+    if different and not violations:
+        violations.append(_violation(person, Invariant.STATUS, None, f"the summary differs: {', '.join(different)}"))
+    return violations
 
 
 def _violation(person: Participant, invariant: DataCheck.Invariant, date: dt.date | None, what: str) -> Violation:

@@ -115,12 +115,12 @@ def _drop_chunks(cutoffs: dict[int, dt.datetime]) -> tuple[Counter[int], Counter
         if not behind:
             continue
         try:
-            found = _drop(chunk.table, chunk.name, chunk.starts_at, chunk.ends_at, behind)
+            dropped_rows = _drop(chunk.table, chunk.name, chunk.starts_at, chunk.ends_at, behind)
         except OperationalError as fault:
             log.warning("Chunk %s stays for now: %s", chunk.name, str(fault).strip().splitlines()[0])
             continue
-        rows.update(found)
-        dropped.update(found.keys())
+        rows.update(dropped_rows)
+        dropped.update(dropped_rows.keys())
     return rows, dropped
 
 

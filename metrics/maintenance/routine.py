@@ -45,21 +45,22 @@ class MaintenanceReport:
 
     def lines(self) -> list[str]:
         """In plain words, for a terminal and the log."""
-        said = [f"{table}: new chunks of {days} days, not {before}." for table, (before, days) in self.resized.items()]
-        said += [
-            f"{one.trial}: {one.rows:,} samples from before {one.cutoff:%Y-%m-%d} deleted, {one.chunks} whole chunks."
-            for one in self.removed
+        lines = [f"{table}: new chunks of {days} days, not {before}." for table, (before, days) in self.resized.items()]
+        lines += [
+            f"{removed.trial}: {removed.rows:,} samples from before {removed.cutoff:%Y-%m-%d} deleted, "
+            f"{removed.chunks} whole chunks."
+            for removed in self.removed
         ]
-        said += [f"Compressed {name}." for name in self.compressed]
-        said += [f"Compressed anew {name}." for name in self.recompressed]
-        return [*said, *(f"Left for the next time: {name}." for name in self.left)] or ["Nothing to do."]
+        lines += [f"Compressed {name}." for name in self.compressed]
+        lines += [f"Compressed anew {name}." for name in self.recompressed]
+        return [*lines, *(f"Left for the next time: {name}." for name in self.left)] or ["Nothing to do."]
 
 
-def waiting(found: list[Chunk], now: dt.datetime) -> list[Chunk]:
+def waiting(stored: list[Chunk], now: dt.datetime) -> list[Chunk]:
     """Chunks to compress anew, then those to compress that the policy should have had, each the oldest first."""
     old = now - dt.timedelta(days=settings.COMPRESS_AFTER_DAYS) - GRACE
-    touched = [chunk for chunk in found if chunk.partial]
-    return [*touched, *(chunk for chunk in found if not chunk.compressed and chunk.ends_at <= old)]
+    touched = [chunk for chunk in stored if chunk.partial]
+    return [*touched, *(chunk for chunk in stored if not chunk.compressed and chunk.ends_at <= old)]
 
 
 def maintain(now: dt.datetime, *, budget: dt.timedelta = BUDGET) -> MaintenanceReport:

@@ -97,7 +97,7 @@ class StoreReport:
     next: list[str]
 
     def as_dict(self) -> dict[str, Any]:
-        tables = [asdict(one) | {"bytes_a_row": one.bytes_a_row, "ratio": one.ratio} for one in self.tables]
+        tables = [asdict(table) | {"bytes_a_row": table.bytes_a_row, "ratio": table.ratio} for table in self.tables]
         return asdict(self) | {"tables": tables}
 
 
@@ -112,7 +112,7 @@ def report(now: dt.datetime, *, exact: bool = False) -> StoreReport:
         timescaledb="" if kind is Tier.PLAIN else str(_one(storage_sql.EXTENSION_VERSION)[0]),
         exact=exact,
         database_bytes=whole,
-        other_bytes=max(0, whole - sum(one.bytes for one in tables)),
+        other_bytes=max(0, whole - sum(table.bytes for table in tables)),
         participants=sending(),
         tables=tables,
         chunks=_chunks(),
@@ -141,11 +141,11 @@ def _table(name: str, kind: Tier, hyper: set[str], *, exact: bool) -> TableRepor
 
 
 def _chunks() -> list[ChunksReport]:
-    lengths, found = intervals(), []
+    lengths, reports = intervals(), []
     for table in TABLES:
         of = chunks([table])
         if table in lengths:
-            found.append(
+            reports.append(
                 ChunksReport(
                     table=table,
                     days=lengths[table].days,
@@ -156,7 +156,7 @@ def _chunks() -> list[ChunksReport]:
                     newest=max((chunk.ends_at for chunk in of), default=None),
                 )
             )
-    return found
+    return reports
 
 
 def _largest() -> list[LargestReport]:
@@ -188,26 +188,26 @@ def _retention() -> list[str]:
 
 
 def _next(now: dt.datetime, kind: Tier, hyper: set[str]) -> list[str]:
-    said = []
+    lines = []
     if kind is Tier.PLAIN:
-        said.append("Nothing is compressed on plain PostgreSQL: beyond some 50 participants move to TimescaleDB.")
+        lines.append("Nothing is compressed on plain PostgreSQL: beyond some 50 participants move to TimescaleDB.")
     elif not set(SIZED) <= hyper:
-        said.append("The tables were made before TimescaleDB came: manage.py store_hypertables (docs/upgrading.md).")
+        lines.append("The tables were made before TimescaleDB came: manage.py store_hypertables (docs/upgrading.md).")
     elif kind is Tier.APACHE:
-        said.append("Nothing is compressed in TimescaleDB's Apache edition: the Community edition takes a tenth.")
+        lines.append("Nothing is compressed in TimescaleDB's Apache edition: the Community edition takes a tenth.")
     lengths = intervals(SIZED)
     if set(lengths) == set(SIZED):
         now_days = tuple(lengths[table].days for table in SIZED)
-        wanted = days_a_chunk(sending(), now_days)
-        said += [
+        fitting = days_a_chunk(sending(), now_days)
+        lines += [
             f"New chunks of {table} will have {days} days instead of {before}."
-            for table, days, before in zip(SIZED, wanted, now_days, strict=True)
+            for table, days, before in zip(SIZED, fitting, now_days, strict=True)
             if days != before and settings.CHUNKS_BY_TRIAL_SIZE
         ]
     if kind is Tier.COMMUNITY:
         left = waiting(chunks(SIZED), now)
         touched = sum(chunk.partial for chunk in left)
-        said += [f"{touched} chunks wait to be compressed anew, after late data."] if touched else []
-        said += [f"{len(left) - touched} old chunks wait to be compressed."] if len(left) > touched else []
-        said += ["The nightly maintenance does it; now: python manage.py store_care"] if left else []
-    return said or ["Nothing waits to be done."]
+        lines += [f"{touched} chunks wait to be compressed anew, after late data."] if touched else []
+        lines += [f"{len(left) - touched} old chunks wait to be compressed."] if len(left) > touched else []
+        lines += ["The nightly maintenance does it; now: python manage.py store_care"] if left else []
+    return lines or ["Nothing waits to be done."]

@@ -63,11 +63,13 @@ class Removal(models.Model):
         return f"{self.trial} {self.asked_at:%Y-%m-%d %H:%M}"
 
 
-def in_words(counts: dict[str, Any]) -> str:
+def counts_text(counts: dict[str, Any]) -> str:
     """What was found or deleted, e.g. "of 2 participants 1,200 samples, 3 nights"."""
-    said = {**counts, "samples": sum(counts.get("samples", {}).values())}
-    parts = [f"{said[name]:,} {name}" for name in ("samples", "nights", "exercise", "old values") if said.get(name)]
-    if not parts and said.get("days"):
-        parts = [f"{said['days']:,} days of samples that were deleted"]
-    people = said.get("participants", 0)
+    amounts = {**counts, "samples": sum(counts.get("samples", {}).values())}
+    parts = [
+        f"{amounts[name]:,} {name}" for name in ("samples", "nights", "exercise", "old values") if amounts.get(name)
+    ]
+    if not parts and amounts.get("days"):
+        parts = [f"{amounts['days']:,} days of samples that were deleted"]
+    people = amounts.get("participants", 0)
     return f"of {people:,} participant{'s' * (people != 1)} {', '.join(parts)}" if parts else "nothing"

@@ -46,12 +46,12 @@ def adherence_by_minutes(
     participants: QuerySet[Participant], variants: Sequence[int]
 ) -> dict[int, dict[int, Adherence]]:
     """By worn minutes of another definition and participant id, adherence over the days that count now."""
-    found: dict[int, dict[int, Adherence]] = {minutes: {} for minutes in variants}
+    by_minutes: dict[int, dict[int, Adherence]] = {minutes: {} for minutes in variants}
     with connection.cursor() as cursor:
         cursor.execute(sql.ADHERENCE_VARIANTS, {"people": _ids(participants), "variants": list(variants)})
         for participant, minutes, valid, counted in cursor.fetchall():
-            found[minutes][participant] = Adherence(participant, valid, counted)
-    return found
+            by_minutes[minutes][participant] = Adherence(participant, valid, counted)
+    return by_minutes
 
 
 def adherence_by_steps(participants: QuerySet[Participant], steps: int) -> dict[int, Adherence]:
@@ -60,9 +60,11 @@ def adherence_by_steps(participants: QuerySet[Participant], steps: int) -> dict[
     Of several sources of steps that of the day counts, as everywhere.
     """
     people = list(participants.order_by().only("time_zone", "trial_id"))
-    found = readable_on(people, [STEPS, BY_CODE["steps_24h"]], *ALL_DATES)
+    readable = readable_on(people, [STEPS, BY_CODE["steps_24h"]], *ALL_DATES)
     runs = [
-        (pid, metric, run.source.pk, run.first, run.last) for (pid, metric), one in found.items() for run in one.runs
+        (pid, metric, run.source.pk, run.first, run.last)
+        for (pid, metric), series in readable.items()
+        for run in series.runs
     ]
     names = ("participants", "metrics", "sources", "firsts", "lasts")
     columns = zip(*runs, strict=True) if runs else ((),) * len(names)

@@ -40,10 +40,10 @@ def matrix(rows_of_codes: Sequence[tuple[int, str]], first: int, last: int) -> N
 
     `trails`: (days since 1970-01-01 of the first letter, letters). Days outside a trail are spaces.
     """
-    found = np.full((len(rows_of_codes), last - first + 1), ord(NO_DAY), dtype=np.uint8)
+    codes_of_days = np.full((len(rows_of_codes), last - first + 1), ord(NO_DAY), dtype=np.uint8)
     for row, (start, codes) in enumerate(rows_of_codes):
         values = np.frombuffer(codes.encode("ascii"), dtype=np.uint8)
         low, high = max(start, first), min(start + len(values), last + 1)
         if low < high:
-            found[row, low - first : high - first] = values[low - start : high - start]
-    return found
+            codes_of_days[row, low - first : high - first] = values[low - start : high - start]
+    return codes_of_days

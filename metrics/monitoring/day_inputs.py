@@ -31,7 +31,7 @@ WORN = [m.id for m in METRICS if m.worn]
 
 
 @dataclass(slots=True)
-class Person:
+class ParticipantHistory:
     """A participant's row, their pauses, clock and how their days stand. Columns of `history` ascend by date.
 
     `dates`: int64 days since 1970-01-01. `states`: one letter a day, a DayStatus; `nights`: n where a main sleep is
@@ -63,16 +63,16 @@ class Person:
     recounted: bool
 
 
-def people(ids: Sequence[int]) -> list[Person]:
+def people(ids: Sequence[int]) -> list[ParticipantHistory]:
     """The people with these ids, with all that stands of their days. One statement."""
     with connection.cursor() as cursor:
         cursor.execute(sql.PEOPLE, {"people": list(ids)})
         rows = cursor.fetchall()
-    found = []
+    persons = []
     for row in rows:
         pauses, offsets = _json(row[6]), _json(row[7])
-        found.append(
-            Person(
+        persons.append(
+            ParticipantHistory(
                 pk=row[0],
                 trial_id=row[1],
                 status=row[2],
@@ -99,7 +99,7 @@ def people(ids: Sequence[int]) -> list[Person]:
                 recounted=bool(row[20]),
             )
         )
-    return found
+    return persons
 
 
 def _json(value: Any) -> list[Any]:
@@ -115,7 +115,7 @@ class Day:
     source, minutes, n); `nights`: the sleep that ended on it as (source, main sleep?, minutes asleep).
     """
 
-    person: Person
+    person: ParticipantHistory
     date: dt.date
     spans: list[DaySpan]
     protocol: Protocol
@@ -156,7 +156,7 @@ class Day:
 
 
 def days_of(
-    person: Person, dates: Sequence[dt.date], calendar: LocalCalendar, protocol_of: dict[dt.date, Protocol]
+    person: ParticipantHistory, dates: Sequence[dt.date], calendar: LocalCalendar, protocol_of: dict[dt.date, Protocol]
 ) -> list[Day]:
     """These dates of a person as days to be judged; one that a journey skipped is none."""
     spans: dict[dt.date, list[DaySpan]] = defaultdict(list)
@@ -207,7 +207,7 @@ def read(days: Sequence[Day]) -> None:
 
 def _cover(days: Sequence[Day]) -> None:
     """Coverage of each expected metric: minutes with data from the source that counts on the day, never added."""
-    rows = [(n, day, *one) for n, day in enumerate(days) for one in day.series]
+    rows = [(n, day, *series) for n, day in enumerate(days) for series in day.series]
     counted = _counting(rows)
     minutes = {
         (n, metric): length for (n, _, metric, _, length, _), counts in zip(rows, counted, strict=True) if counts
@@ -244,30 +244,30 @@ def _sleep(days: Sequence[Day]) -> None:
 
 def neighbours(intervals: Sequence[tuple[Day, dt.datetime, dt.datetime]]) -> list[Neighbours]:
     """What else was measured in each of these intervals of days. One statement, none where nothing else was."""
-    asked = [
+    queried = [
         (n, day, start, end)
         for n, (day, start, end) in enumerate(intervals)
         if any(BY_ID[metric].kind is not Kind.DAILY and metric != HEART_RATE.id for metric, _, _, _ in day.series)
     ]
-    found = [Neighbours() for _ in intervals]
-    if not asked:
-        return found
+    measured = [Neighbours() for _ in intervals]
+    if not queried:
+        return measured
     parameters: dict[str, Any] = {
-        "n": [n for n, _, _, _ in asked],
-        "people": [day.person.pk for _, day, _, _ in asked],
-        "dates": [day.date for _, day, _, _ in asked],
-        "starts": [start for _, _, start, _ in asked],
-        "ends": [end for _, _, _, end in asked],
+        "n": [n for n, _, _, _ in queried],
+        "people": [day.person.pk for _, day, _, _ in queried],
+        "dates": [day.date for _, day, _, _ in queried],
+        "starts": [start for _, _, start, _ in queried],
+        "ends": [end for _, _, _, end in queried],
         "metrics": INTRADAY,
     }
     with connection.cursor() as cursor:
         cursor.execute(sql.NEIGHBOURS, parameters)
         for n, metric, samples, zeros, total in cursor.fetchall():
             if metric != STEPS.id:
-                found[n] = Neighbours(True, found[n].step_minutes, found[n].zero_minutes, found[n].steps)
-            elif samples >= found[n].step_minutes:
-                found[n] = Neighbours(True, samples, zeros, round(total))
-    return found
+                measured[n] = Neighbours(True, measured[n].step_minutes, measured[n].zero_minutes, measured[n].steps)
+            elif samples >= measured[n].step_minutes:
+                measured[n] = Neighbours(True, samples, zeros, round(total))
+    return measured
 
 
 def date_of(day: int) -> dt.date:

@@ -53,7 +53,7 @@ def write(
     the history says of the cause.
     """
     with connection.cursor() as cursor:
-        days = [one.day for one in evaluated]
+        days = [evaluated_day.day for evaluated_day in evaluated]
         # First: what a day gives up may begin where a gap of its neighbour does now.
         changes = _remove(cursor, gone, now, why) if gone else []
         stored: dict[int, tuple[Any, ...]] = {}
@@ -78,13 +78,13 @@ def _write_days(
     why: str,
 ) -> list[Change]:
     rows, history, changes = [], [], []
-    for n, one in enumerate(evaluated):
-        day, old = one.day, stored.get(n)
+    for n, evaluated_day in enumerate(evaluated):
+        day, old = evaluated_day.day, stored.get(n)
         new = (
             day.protocol.version,
             day.minutes,
             day.worn_minutes,
-            one.fault_minutes,
+            evaluated_day.fault_minutes,
             day.asleep_minutes,
             day.coverage,
             day.newest,
@@ -92,17 +92,34 @@ def _write_days(
         )
         # A row without `known_at` was never judged.
         known = old is not None and old[2] is not None
-        same = known and old is not None and (old[0], old[1]) == (one.status, one.reason)
+        same = known and old is not None and (old[0], old[1]) == (evaluated_day.status, evaluated_day.reason)
         # Later than what it follows, even if this transaction took its time before the other's end.
         known_at = old[2] if same and old else max(now, old[2] + MICROSECOND) if known and old else now
         key = (day.person.pk, day.date)
         if not same:
-            history.append((*key, known_at, one.status.value, str(one.reason), day.worn_minutes, day.protocol.version))
+            history.append(
+                (
+                    *key,
+                    known_at,
+                    evaluated_day.status.value,
+                    str(evaluated_day.reason),
+                    day.worn_minutes,
+                    day.protocol.version,
+                )
+            )
             before = _status_code(old[0], old[1]) if known and old else ""
-            changes.append(Change(*key, before, _status_code(one.status, one.reason)))
+            changes.append(Change(*key, before, _status_code(evaluated_day.status, evaluated_day.reason)))
         if not same or old is None or _values(old[3:]) != new or day.date in touched.get(day.person.pk, ()):
             rows.append(
-                (*key, one.status.value, str(one.reason), known_at, *new[:5], json.dumps(day.coverage), *new[6:])
+                (
+                    *key,
+                    evaluated_day.status.value,
+                    str(evaluated_day.reason),
+                    known_at,
+                    *new[:5],
+                    json.dumps(day.coverage),
+                    *new[6:],
+                )
             )
     if rows:
         names = ("people", "dates", "status", "reason", "known_at", "version", "day_minutes", "worn", "fault", "asleep")
@@ -147,15 +164,15 @@ def _write_gaps(
 ) -> None:
     """Replace the gaps that differ."""
     gone, rows = [], []
-    for n, one in enumerate(evaluated):
+    for n, evaluated_day in enumerate(evaluated):
         kept = {gap[1:4]: gap for gap in old.get(n, ())}
-        for piece in one.pieces:
+        for piece in evaluated_day.pieces:
             gap = kept.get((piece.starts_at, piece.ends_at, piece.cause))
             if gap and _json(gap[4]) == piece.evidence:
                 del kept[gap[1:4]]
                 continue
             cause = piece.cause.value if piece.cause else ""
-            key = (one.day.person.pk, one.day.date)
+            key = (evaluated_day.day.person.pk, evaluated_day.day.date)
             rows.append((*key, piece.starts_at, piece.ends_at, cause, json.dumps(piece.evidence)))
         gone += [gap[0] for gap in kept.values()]
     if gone:

@@ -19,7 +19,7 @@ from django.utils import timezone
 from metrics.local_time import EPOCH, LocalCalendar
 from metrics.models import Cause, DayStatus, Exclusion, ParticipantDay
 from metrics.monitoring import day_inputs, day_store, evidence, gaps, sql, status_store
-from metrics.monitoring.day_inputs import Day, Person, date_of
+from metrics.monitoring.day_inputs import Day, ParticipantHistory, date_of
 from metrics.monitoring.day_store import Change, EvaluatedDay
 from metrics.monitoring.evidence import NOTHING, Evidence
 from metrics.monitoring.gaps import Piece
@@ -38,7 +38,7 @@ def refresh(
     dates: Collection[dt.date] | None = None,
     *,
     now: dt.datetime,
-    asked: Collection[dt.date] = (),
+    evidence_dates: Collection[dt.date] = (),
 ) -> list[Change]:
     """Judge a participant's days and bring the standing up to date, in the caller's transaction or one of its own.
 
@@ -47,7 +47,7 @@ def refresh(
     which it changed whether they count. Returns what changed.
     """
     touched = None if dates is None else {participant.pk: dates}
-    return refresh_many([participant], now=now, dates=touched, asked={participant.pk: asked})
+    return refresh_many([participant], now=now, dates=touched, evidence_dates={participant.pk: evidence_dates})
 
 
 def participant_changed(participant: Participant) -> None:
@@ -65,7 +65,7 @@ def refresh_many(
     *,
     now: dt.datetime,
     dates: Mapping[int, Collection[dt.date]] | None = None,
-    asked: Mapping[int, Collection[dt.date]] | None = None,
+    evidence_dates: Mapping[int, Collection[dt.date]] | None = None,
     since: dt.date | None = None,
     why: str = "",
 ) -> list[Change]:
@@ -84,8 +84,8 @@ def refresh_many(
         collected = collected_days([person.pk for person in people])
         cases = [_Case(person, protocols[person.trial_id], collected[person.pk], now) for person in people]
         for case in cases:
-            mine = None if dates is None else dates.get(case.person.pk, ())
-            case.plan(mine, (asked or {}).get(case.person.pk, ()), since)
+            changed = None if dates is None else dates.get(case.person.pk, ())
+            case.plan(changed, (evidence_dates or {}).get(case.person.pk, ()), since)
         known = evidence.collect(rows.values(), since=min((case.since for case in cases), default=now), now=now)
         for case in cases:
             case.known = known.get(case.person.pk, NOTHING)
@@ -95,31 +95,31 @@ def refresh_many(
         for case in cases:
             case.settle_range()
         _explain(cases)
-        evaluated = [one for case in cases for one in case.evaluate()]
+        evaluated = [evaluated_day for case in cases for evaluated_day in case.evaluate()]
         gone = {(case.person.pk, date) for case in cases for date in case.gone}
         changes = day_store.write(evaluated, gone, touched=dates or {}, now=now, why=why)
-        status_store.write([case.status_summary() for case in cases], now)
+        status_store.write([case.summary_inputs() for case in cases], now)
     return changes
 
 
 def _protocols(trials: Collection[int]) -> dict[int, list[Protocol]]:
     """By trial, its protocols, the latest effective first; where there is none, the defaults."""
-    found: dict[int, list[Protocol]] = {trial: [] for trial in trials}
+    by_trial: dict[int, list[Protocol]] = {trial: [] for trial in trials}
     for protocol in Protocol.objects.filter(trial__in=trials).order_by("-effective_on", "-version"):
-        found[protocol.trial_id].append(protocol)
-    return {trial: mine or [Protocol(trial_id=trial, effective_on=EPOCH)] for trial, mine in found.items()}
+        by_trial[protocol.trial_id].append(protocol)
+    return {trial: protocols or [Protocol(trial_id=trial, effective_on=EPOCH)] for trial, protocols in by_trial.items()}
 
 
 @dataclass(slots=True)
 class _Case:
     """One participant while being judged."""
 
-    person: Person
+    person: ParticipantHistory
     protocols: list[Protocol]
     collected: CollectedDays
     now: dt.datetime
     known: Evidence = NOTHING
-    wanted: set[dt.date] = field(default_factory=set)
+    planned: set[dt.date] = field(default_factory=set)
     touched: set[dt.date] = field(default_factory=set)
     days: list[Day] = field(default_factory=list)
     pieces: dict[dt.date, list[Piece]] = field(default_factory=lambda: defaultdict(list))
@@ -140,9 +140,11 @@ class _Case:
     @property
     def since(self) -> dt.datetime:
         """From when on evidence matters."""
-        return self.calendar.midnight(min(self.wanted)) if self.wanted else self.now
+        return self.calendar.midnight(min(self.planned)) if self.planned else self.now
 
-    def plan(self, touched: Collection[dt.date] | None, asked: Collection[dt.date], since: dt.date | None) -> None:
+    def plan(
+        self, touched: Collection[dt.date] | None, evidence_dates: Collection[dt.date], since: dt.date | None
+    ) -> None:
         """Which dates to judge, if the participant is live; `choose` leaves out what is not judged of others."""
         person = self.person
         self.touched = set(touched or ())
@@ -150,15 +152,15 @@ class _Case:
         self.monitoring = self.monitored(data | self.touched)
         stored = {date_of(day): i for i, day in enumerate(person.dates.tolist())}
         first, last = self.monitoring.first, min(self.today, self.monitoring.last or self.today)
-        self.wanted = self.touched | {date for date, i in stored.items() if person.states[i] == DayStatus.PENDING}
+        self.planned = self.touched | {date for date, i in stored.items() if person.states[i] == DayStatus.PENDING}
         if first:
-            self.wanted |= {first + n * ONE_DAY for n in range((last - first).days + 1)} - stored.keys()
+            self.planned |= {first + n * ONE_DAY for n in range((last - first).days + 1)} - stored.keys()
             newest = self.calendar.date(person.newest) if person.newest else first
-            self.wanted |= {date for date in stored if newest <= date <= last or date in asked}
+            self.planned |= {date for date in stored if newest <= date <= last or date in evidence_dates}
         if since:
-            self.wanted |= {date for date in stored if date >= since}
+            self.planned |= {date for date in stored if date >= since}
         if touched is None:
-            self.wanted |= {date for date, i in stored.items() if self.counts_otherwise(date, i)}
+            self.planned |= {date for date, i in stored.items() if self.counts_otherwise(date, i)}
 
     def counts_otherwise(self, date: dt.date, place: int) -> bool:
         """Whether a day's exclusion is not what it was."""
@@ -180,10 +182,10 @@ class _Case:
             ]
             last = max([*data, *self.touched], default=None)
             stored = {date_of(day) for day in self.person.dates.tolist()}
-            self.wanted = {date for date in self.wanted if date in stored or (last and date <= last)}
-        protocol_of = {date: in_force(self.protocols, date) for date in self.wanted}
-        self.days = day_inputs.days_of(self.person, list(self.wanted), self.calendar, protocol_of)
-        skipped = self.wanted - {day.date for day in self.days}
+            self.planned = {date for date in self.planned if date in stored or (last and date <= last)}
+        protocol_of = {date: in_force(self.protocols, date) for date in self.planned}
+        self.days = day_inputs.days_of(self.person, list(self.planned), self.calendar, protocol_of)
+        skipped = self.planned - {day.date for day in self.days}
         self.gone = {date for date in skipped if (date - EPOCH).days in self.person.dates}
 
     def settle_range(self) -> None:
@@ -226,8 +228,8 @@ class _Case:
             place = stored.get((day.date - EPOCH).days)
             before = self.person.states[place] if place is not None else ""
             reason = self.person.reasons[place] if place is not None else ""
-            mine = self.pieces[day.date]
-            faults = min(sum(p.minutes for p in mine if p.cause == Cause.PLATFORM), day.minutes)
+            pieces = self.pieces[day.date]
+            faults = min(sum(p.minutes for p in pieces if p.cause == Cause.PLATFORM), day.minutes)
             status, why = evaluate_day(
                 DayFacts(
                     ends_at=day.ends_at,
@@ -235,8 +237,8 @@ class _Case:
                     fault_minutes=faults,
                     has_data=day.heard,
                     newest=self.newest,
-                    unread=any(piece.unread for piece in mine),
-                    waits=any(piece.waits for piece in mine),
+                    unread=any(piece.unread for piece in pieces),
+                    waits=any(piece.waits for piece in pieces),
                     exclusion=self.monitoring.exclusion(day.date, reason),
                     before=before,
                     minutes=day.minutes,
@@ -244,11 +246,11 @@ class _Case:
                 day.protocol,
                 self.now,
             )
-            self.evaluated.append(EvaluatedDay(day, status, why, faults, mine))
+            self.evaluated.append(EvaluatedDay(day, status, why, faults, pieces))
         return self.evaluated
 
-    def status_summary(self) -> status_store.Known:
-        return status_store.Known(
+    def summary_inputs(self) -> status_store.SummaryInputs:
+        return status_store.SummaryInputs(
             person=self.person,
             monitoring=self.monitoring,
             calendar=self.calendar,
@@ -264,17 +266,17 @@ class _Case:
 
 def _explain(cases: Sequence[_Case]) -> None:
     """Give every missing interval of the days its cause. One statement for what else was measured in them."""
-    found: list[tuple[_Case, Day, Piece]] = []
+    pieces: list[tuple[_Case, Day, Piece]] = []
     for case in cases:
         for day in case.days:
             for start, end in day.missing:
-                found += [(case, day, piece) for piece in _pieces(case, day, start, end)]
-    asked = [(day, piece.starts_at, piece.ends_at) for _, day, piece in found if piece.cause is None]
-    near = iter(day_inputs.neighbours(asked))
-    for case, day, piece in found:
-        told = piece.cause is not None
+                pieces += [(case, day, piece) for piece in _pieces(case, day, start, end)]
+    undecided = [(day, piece.starts_at, piece.ends_at) for _, day, piece in pieces if piece.cause is None]
+    near = iter(day_inputs.neighbours(undecided))
+    for case, day, piece in pieces:
+        has_cause = piece.cause is not None
         flat = day.protocol.battery_flat_percent
-        case.pieces[day.date].append(piece if told else gaps.decided(piece, case.known, next(near), flat))
+        case.pieces[day.date].append(piece if has_cause else gaps.decided(piece, case.known, next(near), flat))
     for case in cases:
         for date, parts in case.pieces.items():
             case.pieces[date] = gaps.joined(parts)

@@ -103,15 +103,15 @@ class Evidence:
     @property
     def battery(self) -> Reading | None:
         """The last that is known of the battery of the device that is worn now."""
-        known = (one for one in reversed(self.readings) if one.device == self.device)
-        return next((one for one in known if one.battery_percent is not None), None)
+        known = (reading for reading in reversed(self.readings) if reading.device == self.device)
+        return next((reading for reading in known if reading.battery_percent is not None), None)
 
     def last_reading(self, until: dt.datetime) -> Reading | None:
         """The last thing that a device had said by an instant."""
-        found = next((reading for reading in reversed(self.readings) if reading.at <= until), None)
-        if self.reading_at is not None and (asked := self.reading_at(until)):
-            return asked
-        return found
+        known = next((reading for reading in reversed(self.readings) if reading.at <= until), None)
+        if self.reading_at is not None and (from_history := self.reading_at(until)):
+            return from_history
+        return known
 
     @property
     def synced_at(self) -> dt.datetime | None:

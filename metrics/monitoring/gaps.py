@@ -71,18 +71,18 @@ S = TypeVar("S", bound=_Span)
 def pieces(start: dt.datetime, end: dt.datetime, known: Evidence, heard_at: dt.datetime | None) -> list[Piece]:
     """Cut [start, end) where what is known changes. `heard_at`: when the device was last heard of: its newest sample
     or its last sync, whichever is later."""
-    mine = _narrowed(known, start, end)
-    if heard_at and mine.synced_at:
-        heard_at = max(heard_at, mine.synced_at)
-    heard_at = heard_at or mine.synced_at
+    narrowed = _narrowed(known, start, end)
+    if heard_at and narrowed.synced_at:
+        heard_at = max(heard_at, narrowed.synced_at)
+    heard_at = heard_at or narrowed.synced_at
     edges = {start, end}
-    spans: list[_Span] = [*mine.answered, *mine.due, *mine.spells, *mine.faults]
+    spans: list[_Span] = [*narrowed.answered, *narrowed.due, *narrowed.spells, *narrowed.faults]
     for span in spans:
         edges |= {at for at in (span.starts_at, span.ends_at) if start < at < end}
     if heard_at and start < heard_at < end:
         edges.add(heard_at)
     cuts = sorted(edges)
-    return joined(_piece(low, high, mine, heard_at) for low, high in pairwise(cuts))
+    return joined(_piece(low, high, narrowed, heard_at) for low, high in pairwise(cuts))
 
 
 def _narrowed(known: Evidence, start: dt.datetime, end: dt.datetime) -> Evidence:
@@ -101,17 +101,17 @@ def _near(spans: Iterable[S], start: dt.datetime, end: dt.datetime) -> list[S]:
 
 def joined(parts: Iterable[Piece]) -> list[Piece]:
     """Neighbouring pieces of one cause and one evidence as one."""
-    found: list[Piece] = []
+    pieces: list[Piece] = []
     for part in parts:
         if (
-            found
-            and found[-1].ends_at == part.starts_at
-            and replace(part, starts_at=found[-1].starts_at) == replace(found[-1], ends_at=part.ends_at)
+            pieces
+            and pieces[-1].ends_at == part.starts_at
+            and replace(part, starts_at=pieces[-1].starts_at) == replace(pieces[-1], ends_at=part.ends_at)
         ):
-            found[-1] = replace(found[-1], ends_at=part.ends_at)
+            pieces[-1] = replace(pieces[-1], ends_at=part.ends_at)
         else:
-            found.append(part)
-    return found
+            pieces.append(part)
+    return pieces
 
 
 def _covering(spans: Iterable[S], low: dt.datetime, high: dt.datetime) -> S | None:
@@ -161,12 +161,12 @@ def decided(piece: Piece, known: Evidence, near: Neighbours, flat_percent: int) 
     synced = _sync_within(piece, known, reading)
     still = bool(near.step_minutes) and near.zero_minutes >= STILL * near.step_minutes
     if still or (synced and not near.measured):
-        said = facts(
+        evidence = facts(
             synced_at=synced,
             zero_step_minutes=near.zero_minutes or None,
             battery_percent=reading.battery_percent if reading else None,
         )
-        return replace(piece, cause=Cause.OFF_WRIST, evidence=said)
+        return replace(piece, cause=Cause.OFF_WRIST, evidence=evidence)
     return replace(piece, cause=Cause.UNKNOWN, evidence=facts(steps=near.steps or None, synced_at=synced))
 
 

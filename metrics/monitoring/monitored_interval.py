@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from metrics.local_time import LocalCalendar
-from metrics.monitoring.day_inputs import Person
+from metrics.monitoring.day_inputs import ParticipantHistory
 from metrics.monitoring.rules import Monitoring
 from participants.collection_interval import CollectedDays
 from participants.models import Participant
@@ -14,7 +14,7 @@ ONE_DAY = dt.timedelta(days=1)
 
 
 def monitoring_of(
-    person: Person, collected: CollectedDays, data: set[dt.date], calendar: LocalCalendar, today: dt.date
+    person: ParticipantHistory, collected: CollectedDays, data: set[dt.date], calendar: LocalCalendar, today: dt.date
 ) -> Monitoring:
     """When they are monitored. `data`: the local dates with data; what is not collected does not count among them.
 

@@ -21,7 +21,7 @@ def in_force(protocols: Sequence[Protocol], on: dt.date) -> Protocol:
 
     `protocols`: a trial's, the latest effective first. Raises IndexError where there is none.
     """
-    return next((one for one in protocols if one.effective_on <= on), protocols[-1])
+    return next((protocol for protocol in protocols if protocol.effective_on <= on), protocols[-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Monitoring:
 
     def pause(self, on: dt.date) -> PauseDays | None:
         """The pause that a date lies in."""
-        return next((one for one in self.pauses if one[0] <= on and (one[1] is None or on <= one[1])), None)
+        return next((pause for pause in self.pauses if pause[0] <= on and (pause[1] is None or on <= pause[1])), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,10 +102,10 @@ class Counts(dict[AttentionStatus, int]):
 
 def counts(people: QuerySet[Participant], now: dt.datetime) -> Counts:
     """Count these people by condition. One query."""
-    found = _COUNTS.of(people, now)
-    by_status = Counts({attention_status: found[f"n{attention_status.value}"] for attention_status in conditions(now)})
-    by_status[AttentionStatus.WELL] = found["well"]
-    by_status.attention, by_status.everybody = found["attention"], found["everybody"]
+    row = _COUNTS.of(people, now)
+    by_status = Counts({attention_status: row[f"n{attention_status.value}"] for attention_status in conditions(now)})
+    by_status[AttentionStatus.WELL] = row["well"]
+    by_status.attention, by_status.everybody = row["attention"], row["everybody"]
     return by_status
 
 
@@ -114,13 +114,13 @@ def _count(people: QuerySet[Any], now: dt.datetime, _: dt.date) -> dict[str, Any
         f"n{attention_status.value}": models.Count("pk", filter=condition)
         for attention_status, condition in conditions(now).items()
     }
-    found: dict[str, Any] = with_attention_status(people, now).aggregate(
+    row: dict[str, Any] = with_attention_status(people, now).aggregate(
         **counted,
         well=models.Count("pk", filter=Q(attention_status=AttentionStatus.WELL)),
         attention=models.Count("pk", filter=Q(attention_status__in=ATTENTION)),
         everybody=models.Count("pk"),
     )
-    return found
+    return row
 
 
 _COUNTS = Prepared(_count)
@@ -154,9 +154,9 @@ class Summary:
 
 def summary(people: QuerySet[Participant], now: dt.datetime, day: dt.date) -> Summary:
     """Sum these people up; `day`: the local date whose verdicts are counted. One query, of standings alone."""
-    found = _SUMMARY.of(people, now, day)
-    new = {attention_status: found.pop(f"new{attention_status.value}") for attention_status in _since(now)}
-    return Summary(**found, new=new)
+    row = _SUMMARY.of(people, now, day)
+    new = {attention_status: row.pop(f"new{attention_status.value}") for attention_status in _since(now)}
+    return Summary(**row, new=new)
 
 
 def _sum_up(people: QuerySet[Any], now: dt.datetime, day: dt.date) -> dict[str, Any]:
@@ -165,7 +165,7 @@ def _sum_up(people: QuerySet[Any], now: dt.datetime, day: dt.date) -> dict[str, 
         for attention_status, (condition, since) in _since(now).items()
     }
     held = Q(status_summary__excused="", status_summary__waiting=True)
-    asked = {
+    aggregates = {
         "total": models.Count("pk"),
         "valid": models.Count("pk", filter=Q(day_code__in=day_codes.VALID)),
         "invalid": models.Count("pk", filter=Q(day_code=day_codes.INVALID)),
@@ -183,8 +183,8 @@ def _sum_up(people: QuerySet[Any], now: dt.datetime, day: dt.date) -> dict[str, 
         f"new{attention_status.value}": models.Count("pk", filter=condition)
         for attention_status, condition in recent.items()
     }
-    found: dict[str, Any] = people.annotate(day_code=day_code_of(day)).aggregate(**asked, **new)
-    return found
+    row: dict[str, Any] = people.annotate(day_code=day_code_of(day)).aggregate(**aggregates, **new)
+    return row
 
 
 def _since(now: dt.datetime) -> dict[AttentionStatus, tuple[Q, str]]:

@@ -10,7 +10,7 @@ from typing import Any
 from metrics.local_time import EPOCH, LocalCalendar
 from metrics.models import Cause, DayStatus, Exclusion, Gap, ParticipantStatusSummary
 from metrics.monitoring import day_codes
-from metrics.monitoring.day_inputs import Person, date_of
+from metrics.monitoring.day_inputs import ParticipantHistory, date_of
 from metrics.monitoring.day_store import EvaluatedDay
 from metrics.monitoring.evidence import Evidence
 from metrics.monitoring.gaps import Piece
@@ -26,10 +26,10 @@ COUNTED = (DayStatus.VALID, DayStatus.INVALID, DayStatus.LOST)
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class SummaryInputs:
     """All that a standing is made of. `judged` and `gone` are days that differ from `person`'s columns."""
 
-    person: Person
+    person: ParticipantHistory
     monitoring: Monitoring
     calendar: LocalCalendar
     evidence: Evidence
@@ -53,32 +53,40 @@ class Known:
             strict=True,
         )
         rows: dict[dt.date, Row] = {date_of(day): (s, r, w, m, n == "n") for day, s, r, w, m, n in columns}
-        for one in self.evaluated:
-            day = one.day
-            rows[day.date] = (one.status, one.reason, day.worn_minutes, day.minutes, day.asleep_minutes is not None)
+        for evaluated_day in self.evaluated:
+            day = evaluated_day.day
+            rows[day.date] = (
+                evaluated_day.status,
+                evaluated_day.reason,
+                day.worn_minutes,
+                day.minutes,
+                day.asleep_minutes is not None,
+            )
         return {date: rows[date] for date in sorted(rows) if date not in self.gone}
 
 
-def write(known: Sequence[Known], now: dt.datetime) -> None:
+def write(known: Sequence[SummaryInputs], now: dt.datetime) -> None:
     """Bring these people's standings up to date. Two statements, one more for long gaps."""
     starts = _begun(known)
-    rows = [_summary(one, starts.get(one.person.pk)) for one in known]
+    rows = [_summary(inputs, starts.get(inputs.person.pk)) for inputs in known]
     ParticipantStatusSummary.objects.bulk_create(
         rows, update_conflicts=True, unique_fields=["participant"], update_fields=FIELDS
     )
 
 
-def _summary(one: Known, begun: dt.datetime | None) -> ParticipantStatusSummary:
-    days, protocol, known = one.days(), one.protocol, one.evidence
-    row = ParticipantStatusSummary(participant_id=one.person.pk, updated_at=one.now, protocol_version=protocol.version)
+def _summary(inputs: SummaryInputs, begun: dt.datetime | None) -> ParticipantStatusSummary:
+    days, protocol, known = inputs.days(), inputs.protocol, inputs.evidence
+    row = ParticipantStatusSummary(
+        participant_id=inputs.person.pk, updated_at=inputs.now, protocol_version=protocol.version
+    )
     row.target = protocol.adherence_target
-    _day_codes(row, one, days)
-    _adherence(row, one, days)
-    _nights(row, one)
-    _uploads(row, one)
-    _excused(row, one.monitoring)
+    _day_codes(row, inputs, days)
+    _adherence(row, inputs, days)
+    _nights(row, inputs)
+    _uploads(row, inputs)
+    _excused(row, inputs.monitoring)
     row.access, row.access_since = known.access, known.access_since
-    if (piece := _missing_now(one)) and piece.cause and not row.excused:
+    if (piece := _missing_now(inputs)) and piece.cause and not row.excused:
         row.cause, row.cause_since, row.evidence = piece.cause, begun or piece.starts_at, piece.evidence
         row.waiting = piece.cause == Cause.PLATFORM
     row.device_model, row.device_sync_at = known.device_model, known.synced_at
@@ -87,12 +95,12 @@ def _summary(one: Known, begun: dt.datetime | None) -> ParticipantStatusSummary:
     return row
 
 
-def _day_codes(row: ParticipantStatusSummary, one: Known, days: Mapping[dt.date, Row]) -> None:
-    first, until = one.monitoring.first, one.until
+def _day_codes(row: ParticipantStatusSummary, inputs: SummaryInputs, days: Mapping[dt.date, Row]) -> None:
+    first, until = inputs.monitoring.first, inputs.until
     if first is None or until is None:
         return
     row.day_codes_from, row.day_codes_until = first, until
-    unknown = one.calendar.date(one.newest) if one.newest else first
+    unknown = inputs.calendar.date(inputs.newest) if inputs.newest else first
     codes, nights = [], []
     for n in range((until - first).days + 1):
         date = first + dt.timedelta(days=n)
@@ -104,14 +112,14 @@ def _day_codes(row: ParticipantStatusSummary, one: Known, days: Mapping[dt.date,
     row.day_codes, row.nights = "".join(codes), "".join(nights)
 
 
-def _adherence(row: ParticipantStatusSummary, one: Known, days: Mapping[dt.date, Row]) -> None:
+def _adherence(row: ParticipantStatusSummary, inputs: SummaryInputs, days: Mapping[dt.date, Row]) -> None:
     states = [status for status, _, _, _, _ in days.values()]
     row.valid_days = states.count(DayStatus.VALID)
     row.lost_days = states.count(DayStatus.LOST)
     row.pending_days = states.count(DayStatus.PENDING)
     row.excluded_days = states.count(DayStatus.EXCLUDED)
     row.counted_days = row.valid_days + row.lost_days + states.count(DayStatus.INVALID)
-    row.remaining_days = _remaining(one.monitoring)
+    row.remaining_days = _remaining(inputs.monitoring)
     if row.counted_days:
         counted = [(worn, minutes) for status, _, worn, minutes, _ in days.values() if status in COUNTED]
         row.adherence = row.valid_days / row.counted_days
@@ -122,10 +130,10 @@ def _adherence(row: ParticipantStatusSummary, one: Known, days: Mapping[dt.date,
         if row.counted_days + hoped:
             row.best_adherence = (row.valid_days + hoped) / (row.counted_days + hoped)
             row.out_of_reach = row.best_adherence < row.target
-    row.recounted = row.low_wear and one.person.recounted and not _fell(row, one.person)
+    row.recounted = row.low_wear and inputs.person.recounted and not _fell(row, inputs.person)
 
 
-def _fell(row: ParticipantStatusSummary, before: Person) -> bool:
+def _fell(row: ParticipantStatusSummary, before: ParticipantHistory) -> bool:
     """Whether adherence, or what it can still become, is lower than it was."""
     pairs = ((row.adherence, before.adherence_before), (row.best_adherence, before.best_before))
     return any(new is not None and old is not None and new < old for new, old in pairs)
@@ -145,24 +153,24 @@ def _remaining(monitoring: Monitoring) -> int | None:
     return sum(monitoring.pause(date) is None for date in days)
 
 
-def _nights(row: ParticipantStatusSummary, one: Known) -> None:
+def _nights(row: ParticipantStatusSummary, inputs: SummaryInputs) -> None:
     """Of the last nights that are known and count, how many had a main sleep."""
     pairs = list(zip(row.day_codes, row.nights, strict=True))[-NIGHTS_WITHIN:]
     known = [night for day, night in pairs if day != day_codes.EXCLUDED and night != day_codes.NIGHT_PENDING][-NIGHTS:]
-    if len(known) < NIGHTS or not (one.evidence.live or day_codes.NIGHT in row.nights):
+    if len(known) < NIGHTS or not (inputs.evidence.live or day_codes.NIGHT in row.nights):
         return
     row.nights_recorded = known.count(day_codes.NIGHT)
-    few, critical = one.protocol.sleep_nights_warn, one.protocol.sleep_nights_critical
+    few, critical = inputs.protocol.sleep_nights_warn, inputs.protocol.sleep_nights_critical
     row.low_sleep = 2 if row.nights_recorded < critical else 1 if row.nights_recorded < few else 0
 
 
-def _uploads(row: ParticipantStatusSummary, one: Known) -> None:
-    person, protocol = one.person, one.protocol
-    row.last_sample_at = one.newest
-    news = one.newest is not None and (person.newest_before is None or one.newest > person.newest_before)
-    row.arrived_at = one.now if news else person.arrived_at
-    heard = one.newest or one.evidence.access_since
-    if not one.evidence.live or heard is None:
+def _uploads(row: ParticipantStatusSummary, inputs: SummaryInputs) -> None:
+    person, protocol = inputs.person, inputs.protocol
+    row.last_sample_at = inputs.newest
+    news = inputs.newest is not None and (person.newest_before is None or inputs.newest > person.newest_before)
+    row.arrived_at = inputs.now if news else person.arrived_at
+    heard = inputs.newest or inputs.evidence.access_since
+    if not inputs.evidence.live or heard is None:
         return
     row.silent_at = heard + dt.timedelta(hours=protocol.upload_warn_hours)
     row.critical_at = heard + dt.timedelta(hours=protocol.upload_critical_hours)
@@ -189,76 +197,76 @@ def _excused(row: ParticipantStatusSummary, monitoring: Monitoring) -> None:
         row.excused_until = monitoring.first - dt.timedelta(days=1)
 
 
-def _run(one: Known) -> list[Piece]:
+def _run(inputs: SummaryInputs) -> list[Piece]:
     """The missing intervals that reach without a break up to now, the last first; as far as days were judged."""
-    found: list[Piece] = []
-    for evaluated in sorted(one.evaluated, key=lambda evaluated: evaluated.day.date, reverse=True):
-        for piece in reversed(evaluated.pieces):
-            if found and piece.ends_at != found[-1].starts_at:
-                return found
-            if not found and not piece.starts_at <= one.now < piece.ends_at:
+    pieces: list[Piece] = []
+    for day in sorted(inputs.evaluated, key=lambda day: day.day.date, reverse=True):
+        for piece in reversed(day.pieces):
+            if pieces and piece.ends_at != pieces[-1].starts_at:
+                return pieces
+            if not pieces and not piece.starts_at <= inputs.now < piece.ends_at:
                 continue
-            found.append(piece)
-    return found
+            pieces.append(piece)
+    return pieces
 
 
-def _missing_now(one: Known) -> Piece | None:
+def _missing_now(inputs: SummaryInputs) -> Piece | None:
     """What is missing now. What was merely not read since the last pull has the cause of what is missing before it."""
-    run = _run(one)
+    run = _run(inputs)
     if not run:
         return None
     if run[0].cause != Cause.NOT_SYNCED:
         return run[0]
     before = next((piece for piece in run if piece.cause != Cause.NOT_SYNCED), None)
     lasting = before is not None and before.cause in (Cause.BATTERY_FLAT, Cause.OFF_WRIST, Cause.UNKNOWN)
-    return before if before and lasting and _unread_only(one, run) else run[0]
+    return before if before and lasting and _unread_only(inputs, run) else run[0]
 
 
-def _unread_only(one: Known, run: Sequence[Piece]) -> bool:
+def _unread_only(inputs: SummaryInputs, run: Sequence[Piece]) -> bool:
     """Whether the interval at the end is younger than the last upload that might have been: no silence of its own."""
-    answered = one.evidence.answered
-    asked = answered[-1].ends_at if answered else None
-    return asked is None or run[0].starts_at >= asked - dt.timedelta(hours=3)
+    answered = inputs.evidence.answered
+    asked_until = answered[-1].ends_at if answered else None
+    return asked_until is None or run[0].starts_at >= asked_until - dt.timedelta(hours=3)
 
 
-def _begun(known: Sequence[Known]) -> dict[int, dt.datetime]:
+def _begun(known: Sequence[SummaryInputs]) -> dict[int, dt.datetime]:
     """Since when what is missing now has been missing for its cause: gaps of earlier days are asked for once."""
-    found: dict[int, dt.datetime] = {}
+    starts: dict[int, dt.datetime] = {}
     reaching: dict[int, Piece] = {}
-    for one in known:
-        piece = _missing_now(one)
+    for inputs in known:
+        piece = _missing_now(inputs)
         if piece is None:
             continue
         start = piece.starts_at
-        run = _run(one)
+        run = _run(inputs)
         for earlier in run[run.index(piece) + 1 :]:
             if earlier.cause != piece.cause:
                 break
             start = earlier.starts_at
-        found[one.person.pk] = start
+        starts[inputs.person.pk] = start
         if run[-1].starts_at == start:
-            reaching[one.person.pk] = piece
+            reaching[inputs.person.pk] = piece
     # Only a run that begins with a stored day's first instant can go on before it.
-    mine = {one.person.pk: one for one in known}
-    open_ended = [pk for pk in reaching if _before(mine[pk], found[pk])]
+    by_participant = {inputs.person.pk: inputs for inputs in known}
+    open_ended = [pk for pk in reaching if _before(by_participant[pk], starts[pk])]
     if open_ended:
-        _walk_back(open_ended, reaching, found)
-    return found
+        _walk_back(open_ended, reaching, starts)
+    return starts
 
 
-def _before(one: Known, start: dt.datetime) -> bool:
-    date = one.calendar.date(start)
-    earlier = (date - EPOCH).days - 1 in one.person.dates
-    return earlier and one.calendar.midnight(date) == start
+def _before(inputs: SummaryInputs, start: dt.datetime) -> bool:
+    date = inputs.calendar.date(start)
+    earlier = (date - EPOCH).days - 1 in inputs.person.dates
+    return earlier and inputs.calendar.midnight(date) == start
 
 
-def _walk_back(people: Sequence[int], pieces: Mapping[int, Piece], found: dict[int, dt.datetime]) -> None:
+def _walk_back(people: Sequence[int], pieces: Mapping[int, Piece], starts: dict[int, dt.datetime]) -> None:
     """Go on through the stored gaps of earlier days, the newest first, for as long as they touch and agree."""
     rows: Any = (
-        Gap.objects.filter(participant__in=people, ends_at__lte=max(found[pk] for pk in people))
+        Gap.objects.filter(participant__in=people, ends_at__lte=max(starts[pk] for pk in people))
         .order_by("participant", "-starts_at")
         .values_list("participant_id", "starts_at", "ends_at", "cause")
     )
     for pk, starts_at, ends_at, cause in rows.iterator():
-        if ends_at == found[pk] and cause == pieces[pk].cause:
-            found[pk] = starts_at
+        if ends_at == starts[pk] and cause == pieces[pk].cause:
+            starts[pk] = starts_at

@@ -64,9 +64,9 @@ class Reevaluated:
 def preview(participant: Participant, *, now: dt.datetime | None = None) -> Reevaluated:
     """What counting anew would change: it is done, looked at and rolled back. The participant is locked meanwhile."""
     with transaction.atomic():
-        (found,) = reevaluate([participant], now=now or timezone.now())
+        (reevaluated,) = reevaluate([participant], now=now or timezone.now())
         transaction.set_rollback(True)
-    return found
+    return reevaluated
 
 
 @transaction.atomic
@@ -119,14 +119,14 @@ def _lower(after: Shares, before: Shares) -> bool:
 def _recount(person: Participant) -> set[dt.date]:
     """Recompute minutes, hours and days that hold or held values that do not count; returns the dates that changed."""
     calendar, cutoff = calendar_of(person), _cutoff(person)
-    found: set[dt.date] = set()
+    changed: set[dt.date] = set()
     for (metric, source), dates in _candidates(person, calendar, cutoff).items():
         series = SeriesKey(person.pk, BY_ID[metric], source)
         before = _values(series, dates)
         rollups.recount(series, dates, calendar)
         after = _values(series, dates)
-        found |= {date for date in before.keys() | after.keys() if before.get(date) != after.get(date)}
-    return found
+        changed |= {date for date in before.keys() | after.keys() if before.get(date) != after.get(date)}
+    return changed
 
 
 def _cutoff(person: Participant) -> dt.datetime | None:
@@ -137,19 +137,19 @@ def _cutoff(person: Participant) -> dt.datetime | None:
 
 def _candidates(person: Participant, calendar: LocalCalendar, cutoff: dt.datetime | None) -> dict[Series, set[dt.date]]:
     """Local dates by series, of which the samples are there and hold values that do not count, or did so before."""
-    found: dict[Series, set[dt.date]] = defaultdict(set)
+    candidates: dict[Series, set[dt.date]] = defaultdict(set)
     low = cutoff or instant(EARLIEST)
     with connection.cursor() as cursor:
         cursor.execute(writing_sql.IMPLAUSIBLE_HOURS, {"participant": person.pk, "low": low})
         for metric, source, hours in cursor.fetchall():
             first = np.array(hours, dtype=np.int64)
             days = np.unique(calendar.dates(np.concatenate([first, first + HOUR - 1])))
-            found[metric, source] |= {EPOCH + dt.timedelta(days=day) for day in days.tolist()}
+            candidates[metric, source] |= {EPOCH + dt.timedelta(days=day) for day in days.tolist()}
     marked = ImplausibleCount.objects.filter(participant=person)
     for metric, source, date in marked.values_list("metric_id", "source_id", "date"):
-        found[metric, source].add(date)
+        candidates[metric, source].add(date)
     whole = None if cutoff is None else cutoff.date()
-    kept = {key: {date for date in dates if whole is None or date >= whole} for key, dates in found.items()}
+    kept = {key: {date for date in dates if whole is None or date >= whole} for key, dates in candidates.items()}
     return {key: dates for key, dates in sorted(kept.items()) if dates}
 
 

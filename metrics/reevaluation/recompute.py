@@ -85,13 +85,13 @@ def _evaluate(row: Recompute, people: Sequence[Participant], now: dt.datetime) -
     before = _adherence(people)
     by_person: dict[int, int]
     if row.ranges is None:
-        found = evaluation.refresh_many(people, now=now, since=row.since or dt.date.min)
-        changes = [change for change in found if change.before and change.before != change.after]
+        evaluated = evaluation.refresh_many(people, now=now, since=row.since or dt.date.min)
+        changes = [change for change in evaluated if change.before and change.before != change.after]
         by_person = Counter(change.participant_id for change in changes)
     else:
         counted = range_change.reevaluate(people, now=now)
-        changes = [change for one in counted for change in one.changes]
-        by_person = {one.participant.pk: len(one.dates) for one in counted if one.any}
+        changes = [change for reevaluated in counted for change in reevaluated.changes]
+        by_person = {reevaluated.participant.pk: len(reevaluated.dates) for reevaluated in counted if reevaluated.any}
     after = _adherence(people)
     days = ParticipantDay.objects.filter(participant__in=people)
     row.days += (days.filter(date__gte=row.since) if row.since else days).count()

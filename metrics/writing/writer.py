@@ -99,7 +99,7 @@ def store(
         gone, removed = _remove_absent(participant, payload, calendar)
         counts += removed
         read_dates = _fully_read_dates(payload, calendar, now)
-        evaluation.refresh(participant, dates | nights | gone, asked=read_dates, now=now)
+        evaluation.refresh(participant, dates | nights | gone, evidence_dates=read_dates, now=now)
     return counts
 
 

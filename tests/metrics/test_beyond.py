@@ -30,7 +30,7 @@ from metrics.models import (
     Revision,
     SleepSession,
 )
-from metrics.models.removals import in_words
+from metrics.models.removals import counts_text
 from metrics.selection.collection_window import collected_of
 from metrics.writing.writer import store
 from participants.accounts.staff_groups import staff_groups_make
@@ -163,7 +163,7 @@ def test_what_is_found_and_what_is_deleted_are_counted_alike(
         "participants": 1, "days": 4, "samples": each, "nights": 4, "exercise": 4, "old values": 4,
     }  # fmt: skip
     assert row.report == {"participants": 1, "samples": each, "nights": 4, "exercise": 4, "old values": 4}
-    assert in_words(row.report) == "of 1 participant 732 samples, 4 nights, 4 exercise, 4 old values"
+    assert counts_text(row.report) == "of 1 participant 732 samples, 4 nights, 4 exercise, 4 old values"
     assert (row.done, row.total) == (1, 1)
 
 

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from metrics.corrections.outside_collection import Beyond, find, total
 from metrics.corrections.removal_requests import RemovalRefused, removal_ask
-from metrics.models.removals import in_words
+from metrics.models.removals import counts_text
 from participants.models import Trial, User
 
 
@@ -35,7 +35,7 @@ class Command(BaseCommand):
         everything = 0
         for trial in trials:
             outside = list(map(self._told, find(trial)))
-            self.stdout.write(f"{trial}: {in_words(total(outside))} outside")
+            self.stdout.write(f"{trial}: {counts_text(total(outside))} outside")
             everything += len(outside)
             if by and outside:
                 self._ask(trial, by, options["reason"])

@@ -59,7 +59,9 @@ class Command(BaseCommand):
         self.stdout.write(
             f"  {preview.participant.study_id}: {days(len(preview.dates))}, adherence {before} -> {after}"
         )
-        status = {change.date: f"{word(change.before)} -> {word(change.after)}" for change in preview.changes}
+        status = {
+            change.date: f"{status_label(change.before)} -> {status_label(change.after)}" for change in preview.changes
+        }
         listed = sorted({*preview.dates, *status})
         for date in listed if every else listed[:LINES]:
             self.stdout.write(f"    {date}  {status.get(date, 'status stays, values change')}")
@@ -70,7 +72,9 @@ class Command(BaseCommand):
 
     def _sum_up(self, trial: Trial, previews: list[Reevaluated]) -> None:
         changed = [preview for preview in previews if preview.any]
-        statuses = Counter(f"{word(c.before)} -> {word(c.after)}" for preview in changed for c in preview.changes)
+        statuses = Counter(
+            f"{status_label(c.before)} -> {status_label(c.after)}" for preview in changed for c in preview.changes
+        )
         changes_text = "".join(f"; {n:,} {change}" for change, n in sorted(statuses.items()))
         n = sum(len(preview.dates) for preview in changed)
         self.stdout.write(f"{trial.code}: {len(changed):,} participants, {days(n)}{changes_text}.")
@@ -87,14 +91,16 @@ class Command(BaseCommand):
         for study_id, (n, before, after) in sorted(run.people.items()):
             self.stdout.write(f"  {study_id}: {days(n)}, adherence {percent(before)} -> {percent(after)}")
         pairs = (key.split(">", 1) for key in sorted(run.changed))
-        changes_text = "".join(f"; {run.changed[f'{a}>{b}']:,} {word(a)} -> {word(b)}" for a, b in pairs)
+        changes_text = "".join(
+            f"; {run.changed[f'{a}>{b}']:,} {status_label(a)} -> {status_label(b)}" for a, b in pairs
+        )
         n = sum(person[0] for person in run.people.values())
         self.stdout.write(
             self.style.SUCCESS(f"{trial.code}: {len(run.people):,} participants, {days(n)}{changes_text}. Done.")
         )
 
 
-def word(code: str) -> str:
+def status_label(code: str) -> str:
     return str(DayStatus(status_of(code)).label)
 
 

@@ -69,4 +69,4 @@ def test_a_missing_number_is_a_dash() -> None:
     ],
 )
 def test_zones_are_named_with_their_offset(zone: str, words: str) -> None:
-    assert formatting.zone_words(ZoneInfo(zone), NOW) == words
+    assert formatting.zone_text(ZoneInfo(zone), NOW) == words
