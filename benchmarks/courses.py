@@ -1,7 +1,7 @@
-"""Invented courses of participants through a trial: each day's verdict, wear and night, and how it stands at the end.
+"""Invented courses of participants through a trial: each day's status, wear and night, and how it stands at the end.
 
-Pure functions of a random generator. What they say is consistent in itself: the counts follow from the days, the
-days from the newest sample. They stand in for the judge where only its results matter: measuring and looking at pages.
+Pure functions of a random generator. What they say is consistent in itself: the counts follow from the days, the days
+from the newest sample. They stand in for the evaluation where only its results matter: measuring and looking at pages.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""A trial as its monitoring pages read it: verdicts, standings, rollups, gaps, alerts of N people over D days.
+"""A trial as its monitoring pages read it: day status, status summaries, rollups, gaps, alerts of N people over D days.
 
     python -m benchmarks.monitoring_data CODE [--participants 200] [--days 120] [--member manager@example.org]
 
 puts a synthetic trial into the database of DATABASE_URL, to look at the pages with; the benchmarks call `fill`.
-Nothing passes through the writer or the judge: see benchmarks.courses for what is invented.
+Nothing passes through the writer or the evaluation: see benchmarks.courses for what is invented.
 """
 
 from __future__ import annotations

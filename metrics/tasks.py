@@ -1,4 +1,4 @@
-"""What Celery runs of the days and exports: judging that comes with the clock, recomputes, files to take away."""
+"""Celery tasks of metrics: evaluation that comes with the clock, recomputes, corrections, exports, maintenance."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from participants.models import Participant, Trial
 
 log = logging.getLogger(__name__)
 
-# So many participants are judged in one transaction: each is locked until its end.
+# So many participants are evaluated in one transaction: each is locked until its end.
 CHUNK = 50
 
 
@@ -31,7 +31,7 @@ def evaluate_days() -> None:
 
 @shared_task(name="metrics.judge_new", acks_late=True)  # type: ignore[untyped-decorator]
 def evaluate_new() -> None:
-    """Each minute: whoever has no standing yet gets one."""
+    """Each minute: whoever has no status summary yet gets one."""
     evaluate(
         list(_evaluated_participants().filter(status_summary=None).order_by("pk").values_list("pk", flat=True)[:CHUNK])
     )
@@ -39,13 +39,13 @@ def evaluate_new() -> None:
 
 @shared_task(name="metrics.judge_people", acks_late=True)  # type: ignore[untyped-decorator]
 def evaluate_participants(ids: list[int]) -> None:
-    """Judge what is not settled of these participants."""
+    """Evaluate what is not settled of these participants."""
     evaluate(ids)
 
 
 @shared_task(name="metrics.judge_trial", acks_late=True)  # type: ignore[untyped-decorator]
 def evaluate_trial(trial_id: int) -> None:
-    """Judge a trial's participants after its dates or its status changed."""
+    """Evaluate a trial's participants after its dates or its status changed."""
     people = Participant.objects.filter(trial=trial_id).exclude(status=Participant.Status.ERASED).order_by("pk")
     _fan_out(list(people.values_list("pk", flat=True)))
 
@@ -141,13 +141,13 @@ def _fan_out(people: list[int]) -> None:
 
 
 def evaluate(ids: list[int]) -> None:
-    """Judge these participants together; nothing where there are none."""
+    """Evaluate these participants together; nothing where there are none."""
     if ids:
         evaluation.refresh_many(Participant.objects.filter(pk__in=ids), now=timezone.now())
 
 
 def _evaluated_participants() -> QuerySet[Participant]:
-    """Participants whose days go on: of a closed trial those of whom days are open still, or not judged since."""
+    """Participants whose days go on: of a closed trial those of whom days are open still, or not evaluated since."""
     people = Participant.objects.exclude(status=Participant.Status.ERASED)
     goes_on = ~Q(trial__status=Trial.Status.CLOSED) | Q(status_summary=None)
     unsettled = Q(status_summary__pending_days__gt=0) | Q(status_summary__updated_at__lt=F("trial__closed_at"))

@@ -100,7 +100,7 @@ class AlertFactory(DjangoModelFactory[Alert]):
 
 
 class EvaluatedSummaryFactory(ParticipantStatusSummaryFactory):
-    """With a trail, from which the counts follow. By default all is well: 30 days, all valid, and data an hour ago.
+    """With day codes, from which the counts follow. By default all is well: 30 days, all valid, and data an hour ago.
 
     `last`: the newest sample; the instants at which the person turns silent and so on follow from it.
     """

@@ -26,7 +26,7 @@ TAGS = (
     ("participants", "People in a trial, by study id: enrol, update, pause, withdraw."),
     ("connections", "Their devices' connections: invitations, state, synchronisation and its windows."),
     ("series", "Measurements over time, from raw samples to local days."),
-    ("days", "Participant-days with their verdicts, gaps with their causes, nights."),
+    ("days", "Participant-days with their status, gaps with their causes, nights."),
     ("monitoring", "Alerts and contacts with participants."),
     ("exports", "Downloads of any size."),
     ("trust", "The audit trail and consent."),

@@ -1,8 +1,8 @@
 """The protocol's rules watch a trial's participants: they raise, update and resolve alerts, one for each rule.
 
 A pass over a trial takes a handful of statements, whatever its size, and is safe to repeat: it compares what the
-standings say now with the alerts that are open, and writes the difference. Facts hold instants, not durations, so
-an alert whose facts have not changed is not touched.
+participants' status summaries say now with the alerts that are open, and writes the difference. Facts hold instants,
+not durations, so an alert whose facts have not changed is not touched.
 
 - Nobody who is excused (paused, withdrawn, before the start or after the end) gets an alert; open ones are resolved.
 - While data are missing through a fault of ours or the vendor's, "no upload" is held: neither raised nor made worse,
@@ -32,7 +32,7 @@ from participants.models import Participant, Protocol, Trial, User
 
 Rule, Level, What, Resolution = Alert.Rule, Alert.Level, AlertEvent.What, Alert.Resolution
 WATCHED = (Trial.Status.RECRUITING, Trial.Status.RUNNING)
-# The rules in the order of their words: of alerts of one level, the first is the most urgent.
+# The rules in the order of their statuses: of alerts of one level, the first is the most urgent.
 ORDER = (Rule.NO_UPLOAD, Rule.RECONNECT, Rule.NEVER_CONNECTED, Rule.LOW_WEAR, Rule.LOW_SLEEP)
 BATCH = 1_000
 

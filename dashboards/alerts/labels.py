@@ -1,4 +1,4 @@
-"""Alerts in words: what is wrong and since when, who has it, what became of it. Pure functions over loaded rows."""
+"""Labels of alerts: what is wrong and since when, who has it, what became of it. Pure functions over loaded rows."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _TONES = {Level.WARN: "s-warn", Level.CRITICAL: "s-crit"}
 
 
 def badge(alert: Alert) -> Badge:
-    """The word, shape and tone of what an alert is about; silence that is critical has a word of its own."""
+    """The label, shape and tone of what an alert is about; silence that is critical has a label of its own."""
     if alert.rule == Rule.NO_UPLOAD and alert.level == Level.CRITICAL:
         return BADGES[AttentionStatus.CRITICAL]
     return _BADGES[alert.rule]

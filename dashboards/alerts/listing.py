@@ -66,7 +66,7 @@ class AlertFilters:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An alert in words. `team`: to whom it can be given; empty where the user may not act."""
+    """An alert as a row of the page. `team`: to whom it can be given; empty where the user may not act."""
 
     alert: Alert
     badge: Badge
@@ -168,7 +168,7 @@ def with_related_rows(alerts: QuerySet[Alert]) -> QuerySet[Alert]:
 
 
 def row(alert: Alert, team: Team, may_act: bool, now: dt.datetime) -> Row:
-    """One alert in words; no query if it was fetched by `with_related_rows`."""
+    """One alert as a row; no query if it was fetched by `with_related_rows`."""
     zone = ZoneInfo(alert.participant.time_zone)
     may_act = may_act and alert.resolved_at is None
     return Row(

@@ -93,7 +93,7 @@ def alerts_act(request: Request, code: str, verb: str) -> HttpResponse:
 
 @dataclass(frozen=True, slots=True)
 class ActionResult:
-    """What an act did, in words, and how to take it back: a verb and the alerts; an empty verb where it cannot be."""
+    """What an action did, as a sentence, and how to undo it: a verb (empty where it cannot be) and the alerts."""
 
     text: str
     undo: str

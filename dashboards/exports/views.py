@@ -55,7 +55,7 @@ class Row:
 
     @property
     def what(self) -> str:
-        """Metrics in a few words; of everything about one participant, whose it is."""
+        """Metrics in brief; of everything about one participant, whose it is."""
         if self.export.format == Export.Format.SUBJECT:
             return " ".join(self.export.people.values_list("study_id", flat=True))
         names = [BY_CODE[code].name for code in self.export.metrics if code in BY_CODE]
@@ -65,7 +65,7 @@ class Row:
 
     @property
     def state(self) -> tuple[str, str, str]:
-        """Word, picture and tone."""
+        """Label, picture and tone."""
         return STATES[Export.State(self.export.state)]
 
     @property

@@ -1,1 +1,1 @@
-"""Heatmap of a trial: participants by days."""
+"""Heat map of a trial: participants by days."""

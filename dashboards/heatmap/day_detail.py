@@ -1,4 +1,4 @@
-"""One day of one participant beside the heat map: the verdict, the day as a bar of wear and gaps, since when known."""
+"""One day of one participant beside the heat map: its status, the day as a bar of wear and gaps, since when known."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def heatmap_day(request: Request, code: str, study_id: str, date: str) -> HttpRe
         "badge": BADGES[AttentionStatus(person.attention_status)],
         "date": on,
         "day": day,
-        "status_text": status_text(day, rules) if day else "No verdict on this day",
+        "status_text": status_text(day, rules) if day else "No result on this day",
         "mark": DAY_STATUS[DayStatus(day.status)][1] if day else "",
         "tone": TONES.get(DayStatus(day.status), "s-mute") if day else "s-mute",
         "worn": "" if day is None else f"{min(day.worn_minutes / day.day_minutes, 1) * 100:.1f}",

@@ -12,7 +12,7 @@ from participants import user_input
 
 SPANS = {"4w": ("4 weeks", 28), "8w": ("8 weeks", 56), "trial": ("Trial", 0)}
 SORTS = {"urgency": "most urgent", "adherence": "lowest adherence", "id": "study id"}
-# Name -> (words, field of the standing, what its letters mean).
+# Name -> (label, field of the status summary, what its codes mean).
 MEASURES: dict[str, tuple[str, str, tuple[Kind, ...]]] = {
     "days": ("Day status and wear", "day_codes", DAYS),
     "nights": ("Nights", "nights", NIGHTS),

@@ -22,16 +22,16 @@ LONGEST = 3 * 366  # days of a trial that are drawn, the newest
 
 @dataclass(frozen=True, slots=True)
 class Everybody:
-    """All who match, in order, with their letters from `first` to `last` (both included)."""
+    """All who match, in order, with their day codes from `first` to `last` (both included)."""
 
-    people: list[tuple[Any, ...]]  # study id, word, adherence
+    people: list[tuple[Any, ...]]  # study id, attention status, adherence
     codes: DayCodes
     first: dt.date
     last: dt.date
 
 
 def read(trial: Trial, user: User, want: HeatmapFilters, now: dt.datetime) -> Everybody:
-    """Everybody's letters: one query of one short row each (two for the whole trial)."""
+    """Everybody's day codes: one query of one short row each (two for the whole trial)."""
     last = now.astimezone(ZoneInfo(trial.time_zone)).date()
     people = trial_overview_filters.of_trial(trial, user, trial_overview_filters.ParticipantFilters(site=want.site))
     days = SPANS[want.span][1]
@@ -39,7 +39,7 @@ def read(trial: Trial, user: User, want: HeatmapFilters, now: dt.datetime) -> Ev
         began = people.aggregate(first=Min("status_summary__day_codes_from"))["first"] or last
         days = min(max((last - began).days + 1, 28), LONGEST)
     first = last - dt.timedelta(days=days - 1)
-    # Trails end on each one's today, a day from the trial's at most: so many letters hold the days asked for.
+    # Day codes end on each one's today, a day from the trial's at most: so many hold the days asked for.
     codes = Right(f"status_summary__{MEASURES[want.measure][1]}", days + 2)
     matching = trial_overview_filters.ordered(
         trial_overview_filters.matching(people, trial_overview_filters.ParticipantFilters(), now), want.sort

@@ -1,6 +1,6 @@
-"""The heat map's geometry: letters of days in, a few SVG paths out, one for each status. No page, no query.
+"""The heat map's geometry: day codes in, a few SVG paths out, one for each status. No page, no query.
 
-All coordinates are pixels of the picture. Rows and columns count from zero; letters are those of
+All coordinates are pixels of the picture. Rows and columns count from zero; day codes are those of
 metrics.monitoring.day_codes.
 """
 
@@ -25,7 +25,7 @@ OVERVIEW_LINES, OVERVIEW_COLUMNS = 250, 120
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A status in the map: the letters that mean it, its class, its word, and its colour in the overview."""
+    """A status in the map: the day codes that mean it, its class, its label, and its colour in the overview."""
 
     codes: str
     classes: str
@@ -58,7 +58,7 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A stretch of a day's bar over the map."""
+    """A part of a day's bar over the map."""
 
     classes: str
     x: int
@@ -68,7 +68,7 @@ class Bar:
 
 
 def is_any(codes: DayCodes, of: str) -> NDArray[np.bool_]:
-    """Which of them are letters of `of`; by a table of all bytes, which is ten times as fast as np.isin."""
+    """Which of them are among the codes `of`; by a table of all bytes, which is ten times as fast as np.isin."""
     table = np.zeros(256, dtype=np.bool_)
     table[np.frombuffer(of.encode("ascii"), dtype=np.uint8)] = True
     matches: NDArray[np.bool_] = table[codes]
@@ -76,7 +76,7 @@ def is_any(codes: DayCodes, of: str) -> NDArray[np.bool_]:
 
 
 def runs(mask: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
-    """Stretches of true cells: (row, first column, length)."""
+    """Runs of true cells: (row, first column, length)."""
     edges = np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1)
     rows, first = np.nonzero(edges == 1)
     _, last = np.nonzero(edges == -1)
@@ -95,7 +95,7 @@ MARKS: dict[str, Mark] = {
     ),
     "m-no-night": lambda x, y, w: f"M{x + w // 2 - 3} {y + 8}h6",
 }
-# The same where columns are a few pixels: stretches in place of cells, told apart by height.
+# The same where columns are a few pixels: runs in place of cells, told apart by height.
 NARROW: dict[str, Mark] = {
     "m-invalid": MARKS["m-invalid"],
     "m-pending m-solid": lambda x, y, w: f"M{x} {y + 2}h{w}M{x} {y + 14}h{w}",

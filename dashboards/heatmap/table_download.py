@@ -14,14 +14,14 @@ from participants.tables import Column
 
 
 def table(trial: Trial, everybody: Everybody, want: HeatmapFilters, now: dt.datetime) -> downloads.Table:
-    """A row for each participant, a column for each day, its status as a word."""
+    """A row for each participant, a column for each day, its status as a label."""
     kinds = MEASURES[want.measure][2]
     labels = {code: kind.label for kind in kinds for code in kind.codes}
     known = ", ".join(dict.fromkeys(kind.label for kind in kinds))
     days = [everybody.first + dt.timedelta(days=i) for i in range(everybody.codes.shape[1])]
     columns = [
         Column("study_id", "Participant's study id (pseudonym)"),
-        Column("status", "The word of the page: what needs somebody first"),
+        Column("status", "The status of the page: what needs somebody first"),
         Column("adherence", "Valid days as a share of the days that count, 0 to 1; blank: no day counts yet"),
         *(Column(day.isoformat(), f"That local day: {known}; blank: not monitored") for day in days),
     ]

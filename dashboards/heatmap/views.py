@@ -22,7 +22,7 @@ from participants.models import User
 @require_safe
 @signed_in
 def heatmap(request: Request, code: str) -> HttpResponseBase:
-    """The page; for HTMX the map alone; with format=csv everybody's days as words."""
+    """The page; for HTMX the map alone; with format=csv everybody's days as a table."""
     trial = visible_trial(request, code)
     user: User = request.user
     want, now = parse_filters(user_input.query_params(request)), timezone.now()

@@ -40,7 +40,7 @@ class Work:
 
     @property
     def left(self) -> str:
-        """How much is done, in words."""
+        """How much is done, as text."""
         if not self.total:
             return ""
         return f"{self.done:,} of {self.total:,}" if self.people else f"{100 * self.done // self.total}{NO_BREAK}%"
@@ -54,7 +54,7 @@ def going_on(trial: Trial, user: User, now: dt.datetime) -> list[Work]:
 def _recomputes(trial: Trial, now: dt.datetime) -> list[Work]:
     running = Recompute.objects.filter(trial=trial, finished_at=None, asked_at__gt=now - GIVEN_UP)
     return [
-        Work("Days are judged anew", run.done, run.total, run.started_at or run.asked_at, people=False)
+        Work("Past days are re-checked", run.done, run.total, run.started_at or run.asked_at, people=False)
         for run in running.order_by("asked_at")
     ]
 

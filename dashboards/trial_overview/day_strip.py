@@ -1,4 +1,4 @@
-"""A person's last fourteen days as a strip of small marks, and the same in words."""
+"""A participant's last fourteen days as a strip of small marks, and the same as text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from metrics.monitoring import day_codes
 
 DAYS = 14
 STEP, WIDTH = 15, 13
-# Letter of a trail -> (symbol of the sprite, word).
+# Day code -> (symbol of the sprite, label).
 MARKS: dict[str, tuple[str, str]] = {
     **dict.fromkeys(day_codes.VALID, ("m-valid", "valid")),
     day_codes.INVALID: ("m-invalid", "invalid"),
@@ -25,9 +25,9 @@ ORDER = ("valid", "invalid", "lost", "pending", "excluded", MARKS[day_codes.FAUL
 
 
 def recent_codes(summary: ParticipantStatusSummary, until: dt.date, days: int = DAYS) -> str:
-    """A letter for each of the days that end with `until`; spaces where there is no verdict.
+    """Day codes of the days that end with `until`, one each; spaces where there is none.
 
-    Days after the last judgement are pending, unless the participant is excused: nothing is known of them yet.
+    Days after the last evaluation are pending, unless the participant is excused: nothing is known of them yet.
     """
     if summary.day_codes_from is None or summary.day_codes_until is None:
         return day_codes.NO_DAY * days
@@ -38,12 +38,12 @@ def recent_codes(summary: ParticipantStatusSummary, until: dt.date, days: int = 
 
 
 def counts(of: str) -> Counter[str]:
-    """How many of the days are valid, invalid, ...: by word."""
+    """How many of the days are valid, invalid, ...: by label."""
     return Counter(MARKS[code][1] for code in of if code in MARKS)
 
 
 def counts_text(of: str) -> str:
-    """4 valid, 1 invalid, 7 pending."""
+    """Counts as text: 4 valid, 1 invalid, 7 pending."""
     counted = counts(of)
     return ", ".join(f"{counted[label]} {label}" for label in ORDER if counted[label]) or "none monitored"
 

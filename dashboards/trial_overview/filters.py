@@ -38,7 +38,7 @@ SHOWS: dict[str, AttentionStatus] = {
 }
 NEED_ATTENTION = "attention"
 
-# What `sort` may say -> (words, fields in their natural direction). A minus before the name turns it round.
+# What `sort` may say -> (label, fields in their natural direction). A minus before the name turns it round.
 SORTS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "urgency": ("most urgent", ()),
     "id": ("study id", ()),
@@ -99,7 +99,7 @@ def of_trial(trial: Trial, user: User, want: ParticipantFilters) -> QuerySet[Par
 
 
 def matching(people: QuerySet[Participant], want: ParticipantFilters, now: dt.datetime) -> QuerySet[Any]:
-    """Of these people those who match the counter and every word of the search, with their word."""
+    """Of these people those who match the counter and every word of the search, with their attention status."""
     true = status.conditions(now)
     matches = status.with_attention_status(people, now)
     if want.show == NEED_ATTENTION:
@@ -138,7 +138,7 @@ def _mentions(term: str, true: dict[AttentionStatus, Q]) -> Q:
 
 
 def ordered(people: QuerySet[Any], sort: str) -> QuerySet[Any]:
-    """People with their word, sorted; ties by study id, so that pages never overlap."""
+    """Participants with their attention status, sorted; ties by study id, so that pages never overlap."""
     name, turned = sort.removeprefix("-"), sort.startswith("-")
     if name == "urgency":
         people = status.most_urgent_first(people)

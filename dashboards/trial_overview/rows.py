@@ -1,4 +1,4 @@
-"""One participant's row on the trial's page: every figure in words, with its tone and its picture's geometry."""
+"""One participant's row on the trial's page: every figure as text, with its tone and its picture's geometry."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Battery:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Words alone: what is equal looks the same."""
+    """Texts alone: what is equal looks the same."""
 
     study_id: str
     place: str  # the participant's site
@@ -81,7 +81,10 @@ class Row:
 
 
 def row(participant: Any, now: dt.datetime, until: dt.date, under: SafeString) -> Row:
-    """The row of a participant with word, site and standing. `until`: the strip's last day; `under`: its marks."""
+    """The row of a participant with attention status, site and status summary.
+
+    `until`: the strip's last day; `under`: its marks.
+    """
     summary: ParticipantStatusSummary | None = getattr(participant, "status_summary", None)
     attention_status, zone = AttentionStatus(participant.attention_status), ZoneInfo(participant.time_zone)
     recent = day_strip.recent_codes(summary, until) if summary else " " * day_strip.DAYS

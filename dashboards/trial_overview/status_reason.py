@@ -37,10 +37,10 @@ class Why:
 
 
 def why(participant: Participant, attention_status: AttentionStatus, recent: str, now: dt.datetime) -> Why:
-    """Say why. `recent`: the strip's letters of the last fourteen days."""
+    """The reason. `recent`: the strip's day codes of the last fourteen days."""
     summary: ParticipantStatusSummary | None = getattr(participant, "status_summary", None)
     if summary is None:
-        return Why("Not judged yet", "", "The days are judged within the hour.")
+        return Why("Not assessed yet", "", "The days are assessed within the hour.")
     if attention_status in EXCUSES:
         return _excused(summary, attention_status, now)
     zone = ZoneInfo(participant.time_zone)

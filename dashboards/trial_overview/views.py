@@ -157,7 +157,7 @@ def trial_detail(request: Request, code: str) -> HttpResponseBase:
 
 
 def pulse(trial: Trial, user: User, now: dt.datetime) -> str:
-    """Changes with whatever the page shows: standings, people, alerts, and each minute ("3 min ago"). Two queries."""
+    """A text that changes with what the page shows: summaries, alerts, each minute ("3 min ago"). Two queries."""
     people = Participant.objects.visible_to(user).filter(trial=trial)
     moved = ParticipantStatusSummary.objects.filter(participant__in=people).aggregate(
         at=Max("updated_at"), n=Count("pk")
@@ -195,7 +195,7 @@ def view(trial: Trial, user: User, want: ParticipantFilters, now: dt.datetime, b
 
 
 def _new_alerts(people: Any, now: dt.datetime) -> dict[AttentionStatus, int]:
-    """Of the words that have no instant of their own: open alerts raised since this time yesterday."""
+    """Of the statuses that have no instant of their own: open alerts raised since this time yesterday."""
     raised = Alert.objects.filter(
         participant__in=people, rule__in=RULES_OF.values(), resolved_at=None, raised_at__gt=now - dt.timedelta(days=1)
     )

@@ -1,4 +1,4 @@
-"""Words, shapes and tones for connections: their states, why they ended, what went wrong with a pull."""
+"""Labels, shapes and tones for connections: their states, why they ended, what went wrong with a pull."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Status = Connection.Status
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """A status as it is shown everywhere: word, shape (of the sprite) and tone (of the stylesheet)."""
+    """A status as it is shown everywhere: label, shape (of the sprite) and tone (of the stylesheet)."""
 
     label: str
     shape: str
@@ -76,7 +76,7 @@ def badge(connection: Connection | None, missing: bool, now: dt.datetime) -> Bad
 
 
 def invitation(made: Invitation, now: dt.datetime) -> str:
-    """What became of an invitation, in a word."""
+    """What became of an invitation, as a label."""
     if made.used_at:
         return "used"
     if made.cancelled_at:

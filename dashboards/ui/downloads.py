@@ -1,4 +1,4 @@
-"""Lists that people take away, as CSV or as a workbook: `?format=` of the page that shows them. Each is noted."""
+"""Downloads of lists, as CSV or as a workbook: `?format=` of the page that shows them. Each is audited."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FORMS = ("csv", "xlsx")
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A list as a table. `name`: of the file, without its ending; `what`: the list, as the trail names it."""
+    """A list as a table. `name`: of the file, without its ending; `what`: the list, as the audit trail names it."""
 
     name: str
     what: str

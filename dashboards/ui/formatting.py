@@ -68,7 +68,7 @@ def hours_minutes(minutes: int) -> str:
 
 
 def length(seconds: int) -> str:
-    """A bucket's length in words: 10 min, 1 h, 1 day."""
+    """A bucket's length as text: 10 min, 1 h, 1 day."""
     for unit, size in (("day", DAY), ("h", HOUR), ("min", MINUTE)):
         if seconds % size == 0 and seconds >= size:
             count = seconds // size

@@ -84,7 +84,7 @@ def _consent_partial(evidence: Facts, zone: ZoneInfo, now: dt.datetime) -> str:
     names = [BY_CODE[code].name if code in BY_CODE else code.replace("_", " ") for code in evidence.get("missing", ())]
     if not names:
         return "Only a part was allowed; the rest arrives"
-    # Heart rates first, on which the verdicts rest; a row holds two lines, not a dozen names.
+    # Heart rates first, on which the day status rests; a row holds two lines, not a dozen names.
     names.sort(key=lambda name: (name != HEART_RATE.name, name != STEPS.name, name))
     if len(names) > MOST_NAMES:
         names = [*names[: MOST_NAMES - 1], f"{len(names) - MOST_NAMES + 1} more kinds of data"]

@@ -1,6 +1,6 @@
-"""Words, shapes and tones for how participants stand, why data are missing, and what is done about it.
+"""Labels, shapes and tones for the status of participants, why data are missing, and what is done about it.
 
-One vocabulary for every page, e-mail and export: a status has a word, a shape and a tone, never a colour alone.
+One vocabulary for every page, e-mail and export: a status has a label, a shape and a tone, never a colour alone.
 """
 
 from __future__ import annotations

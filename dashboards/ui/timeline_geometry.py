@@ -1,4 +1,4 @@
-"""What the timeline of wear and gaps is made of: days, missing stretches, and where their marks stand."""
+"""Geometry of the timeline of wear and gaps: days, missing intervals, and where their marks stand."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HAIR_PERCENT = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A local day as judged; `judged` False: only data are known of it, no verdict."""
+    """A local day as evaluated; `evaluated` False: only data are known of it, no status."""
 
     date: dt.date
     status: str
@@ -25,7 +25,7 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A missing stretch, aware instants."""
+    """A missing interval, aware instants."""
 
     starts_at: dt.datetime
     ends_at: dt.datetime
@@ -34,7 +34,7 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """A stretch of time as it is drawn, `x` and `width` in percent of the picture: its width is its length.
+    """An interval as it is drawn, `x` and `width` in percent of the picture: its width is its length.
 
     `thin`: it may be narrower than a pixel. Then a hairline stands at its beginning, which claims no time.
     """
@@ -48,7 +48,7 @@ class Extent:
 
 
 def extent(left: float, right: float) -> tuple[str, str]:
-    """`x` and `width` of a stretch from left to right, percent."""
+    """`x` and `width` of an interval from left to right, percent."""
     return f"{left:.3f}%", f"{right - left:.3f}%"
 
 
@@ -64,7 +64,7 @@ class Block(Extent):
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A day's mark: a symbol of the sprite with words beside it (empty where there is no room)."""
+    """A day's mark: a symbol of the sprite with a text beside it (empty where there is no room)."""
 
     x: str
     symbol: str
@@ -92,7 +92,7 @@ class Timeline:
     lines: list[str] = field(default_factory=list)
     legend: list[tuple[str, str]] = field(default_factory=list)
     now: str = ""
-    now_late: bool = False  # no room for a word to the right of it
+    now_late: bool = False  # no room for a text to the right of it
     summary: str = ""
     sentence: str = ""
 

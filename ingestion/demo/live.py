@@ -110,7 +110,7 @@ def _play(
     _read(connection)
     connection.refresh_from_db()
     role.fate(Scene(connection, provider, vendor, role.account, now))
-    participant_changed(participant)  # the hour's judging would come too late for who has just started the demo
+    participant_changed(participant)  # the hourly evaluation would come too late for who has just started the demo
 
 
 def _connect(

@@ -1,4 +1,4 @@
-"""Days and their verdicts, gaps and why, and how participants stand, in the API."""
+"""Days and their status, gaps and why, and participants' status summaries, in the API."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class DayOf(Plain):
     status = serializers.SerializerMethodField()
     reason = serializers.ChoiceField(EXCLUSIONS, allow_blank=True, help_text="Why an excluded day does not count.")
     known_at = serializers.DateTimeField(allow_null=True, help_text="Since when the status is known.")
-    protocol_version = serializers.IntegerField(allow_null=True, help_text="By which it was judged.")
+    protocol_version = serializers.IntegerField(allow_null=True, help_text="By which it was evaluated.")
     worn_minutes = serializers.IntegerField(
         allow_null=True, help_text="Minutes with a heart rate, from any source; null: the day is not collected."
     )
@@ -47,7 +47,7 @@ class DayOf(Plain):
 
 
 class ParticipantDaySerializer(DayOf):
-    """The verdict on a local day as it stands."""
+    """The status of a local day as it stands."""
 
     day_minutes = serializers.IntegerField(
         help_text="1380 and 1500 where clocks change, far less or more on a journey."
@@ -66,7 +66,7 @@ class ParticipantDaySerializer(DayOf):
 
 @extend_schema_serializer(component_name="DayVerdict")
 class DayStatusHistorySerializer(DayOf):
-    """A verdict as it became known; later ones replace earlier ones."""
+    """A day's status as it became known; later ones replace earlier ones."""
 
     why = serializers.CharField(
         help_text="By what, where it was neither data nor the clock: `ranges v1`, a version of the plausible ranges."
@@ -90,7 +90,7 @@ class GapSerializer(Plain):
 
 @extend_schema_serializer(component_name="Standing")
 class StatusSummarySerializer(serializers.Serializer[Any]):
-    """How a participant stands now. Null: not known yet."""
+    """Status summary of a participant now. Null: not known yet."""
 
     participant = serializers.CharField(source="study_id")
     word = serializers.SerializerMethodField(method_name="get_attention_status")
@@ -145,7 +145,7 @@ class DayParameters(OfDates):
 
 class DayStatusHistoryParameters(DayParameters):
     as_of = serializers.DateTimeField(
-        required=False, help_text="What was known at this instant: one verdict a day, instead of all that there were."
+        required=False, help_text="What was known at this instant: one status a day, instead of all that there were."
     )
 
 
@@ -158,7 +158,7 @@ class StatusSummaryParameters(OfPeople):
 
 
 def _collected(page: Sequence[Any]) -> Sequence[Any]:
-    """Days that are not collected say how they were judged, and nothing that was measured."""
+    """Days that are not collected say how they were evaluated, and nothing that was measured."""
     held = collected({day.participant_id: day.participant for day in page}.values())
     for day in page:
         if day.date not in held[day.participant_id]:
@@ -181,7 +181,7 @@ def _of_status(days: QuerySet[Any], parameters: dict[str, Any]) -> QuerySet[Any]
     )
 )
 class ParticipantDaySet(RecordSet):
-    """The verdicts on local days as they stand, by participant and date: worn minutes, coverage, status and reason."""
+    """The status of local days as it stands, by participant and date: worn minutes, coverage, status and reason."""
 
     serializer_class = ParticipantDaySerializer
     parameters = DayParameters
@@ -197,11 +197,14 @@ class ParticipantDaySet(RecordSet):
 
 @extend_schema_view(
     list=extend_schema(
-        operation_id="day_verdicts", tags=["days"], summary="Verdicts on days", parameters=[DayStatusHistoryParameters]
+        operation_id="day_verdicts",
+        tags=["days"],
+        summary="Day status as it became known",
+        parameters=[DayStatusHistoryParameters],
     )
 )
 class DayStatusHistorySet(RecordSet):
-    """Verdicts as they became known, by participant, date and time; or what was known at an instant (`as_of`)."""
+    """Day status as it became known, by participant, date and time; or what was known at an instant (`as_of`)."""
 
     serializer_class = DayStatusHistorySerializer
     parameters = DayStatusHistoryParameters
@@ -248,11 +251,14 @@ class GapSet(RecordSet):
 
 @extend_schema_view(
     list=extend_schema(
-        operation_id="standings", tags=["days"], summary="How participants stand", parameters=[StatusSummaryParameters]
+        operation_id="standings",
+        tags=["days"],
+        summary="Status summaries of participants",
+        parameters=[StatusSummaryParameters],
     )
 )
 class StatusSummarySet(RecordSet):
-    """How each participant stands now: their word, adherence, newest data, what is missing and why."""
+    """How each participant stands now: their attention status, adherence, newest data, what is missing and why."""
 
     serializer_class = StatusSummarySerializer
     parameters = StatusSummaryParameters

@@ -1,4 +1,4 @@
-"""Recomputes in the API: a trial's days judged anew, how far that is, and what it changed."""
+"""Recomputes in the API: a trial's days re-evaluated, how far that is, and what it changed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from participants.models import Trial, User
 
 
 class ChangedDaysSerializer(serializers.Serializer[Any]):
-    before = serializers.CharField(help_text="A day's status, e.g. valid; empty: it was not judged.")
+    before = serializers.CharField(help_text="A day's status, e.g. valid; empty: it was not evaluated.")
     after = serializers.CharField()
     days = serializers.IntegerField()
 
@@ -39,7 +39,7 @@ class RecomputeSerializer(serializers.ModelSerializer[Recompute]):
     ranges = serializers.IntegerField(
         read_only=True,
         allow_null=True,
-        help_text="Version of the plausible ranges by which values were counted anew; null: days were judged alone.",
+        help_text="Version of the plausible ranges by which values were counted anew; null: days were evaluated alone.",
     )
     progress = serializers.SerializerMethodField(help_text="Share of the participants that is done, 0 to 1.")
 
@@ -92,7 +92,7 @@ class RecomputeResultSerializer(RecomputeSerializer):
 
 
 def status_label(code: str) -> str:
-    """A day's status as a word; empty for none."""
+    """The label of a day's status; empty for none."""
     return DayStatus(day_codes.status_of(code)).label if code else ""
 
 
@@ -125,7 +125,7 @@ class RecomputeSet(ResourceSet):
         return Response(RecomputeResultSerializer(run, context=context).data)
 
     @extend_schema(
-        summary="Have a trial's days judged anew",
+        summary="Have a trial's days re-evaluated",
         description="For managers of the whole trial.",
         request=RecomputeRequestSerializer,
         responses={201: RecomputeSerializer},

@@ -1,4 +1,4 @@
-"""What the lists of a trial's records have in common: whose, over which local dates, page by page, and the trail."""
+"""Lists of a trial's records, what they have in common: whose, over which local dates, by pages, and the access log."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class TextList(serializers.ListField):
 
 
 class Choices(serializers.ListField):
-    """Some of a few words, given with commas or by repeating the parameter."""
+    """Some of a few choices, given with commas or by repeating the parameter."""
 
     def to_internal_value(self, data: Any) -> Any:
         return super().to_internal_value([value for text in data for value in str(text).split(",") if value])

@@ -18,7 +18,7 @@ from metrics.models import DayStatus, ParticipantDay
 from metrics.registry import BY_CODE, LOCAL, Kind
 
 WORN = {"system": LOCAL, "code": "worn-minutes"}
-# Why there is no value, by the day's verdict: it may still come; it never will.
+# Why there is no value, by the day's status: it may still come; it never will.
 REASONS = {DayStatus.PENDING: "temp-unknown", DayStatus.LOST: "unknown"}
 
 

@@ -141,7 +141,7 @@ def _rows(export: Export, alias: str, people: Sequence[Participant]) -> Iterator
             if day.date in held[person.pk]:
                 yield status | _worn(day, values.get((person.pk, day.date), {}))
             else:
-                # How the day was judged may be known; what was measured of it is nobody's.
+                # The status of the day may be known; what was measured of it is nobody's.
                 yield status | {"upload": _upload(DayStatus(day.status), known=False)}
 
 

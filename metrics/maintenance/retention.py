@@ -1,9 +1,9 @@
-"""What a trial does not keep: its samples older than so many days, if it says so.
+"""Retention: a trial's samples older than so many days are deleted, if it says so.
 
-Minutes, hours, days, nights and verdicts stay. Each trial has a cutoff: before it nothing of its samples is kept. It
-moves forward only, a week at a time, so that whole chunks fall behind it. First the cutoff is written, then what lies
-before it is deleted; from then on the writer takes no sample before it, because a bucket is recomputed from the rows
-beneath it, and those are gone.
+Minutes, hours, days, nights and day statuses stay. Each trial has a cutoff: before it nothing of its samples is kept.
+It moves forward only, a week at a time, so that whole chunks fall behind it. First the cutoff is written, then what
+lies before it is deleted; from then on the writer takes no sample before it, because a bucket is recomputed from the
+rows beneath it, and those are gone.
 """
 
 from __future__ import annotations

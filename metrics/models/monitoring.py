@@ -10,7 +10,7 @@ from participants.models.fields import DayField, LineField
 
 
 class DayStatus(models.TextChoices):
-    """The verdict on a participant's local day. One letter, since there is one for each day of everybody."""
+    """Status of a participant's local day. One letter, since there is one for each day of everybody."""
 
     PENDING = "p", "pending"
     VALID = "v", "valid"
@@ -46,9 +46,9 @@ class Cause(models.TextChoices):
 
 
 class ParticipantDay(models.Model):
-    """The verdict on a participant's local day as it stands. There is a row for each monitored day and each with data.
+    """A participant's local day and its status as it stands. There is a row for each monitored day and each with data.
 
-    Written by metrics.monitoring.evaluation alone; what it was before stands in DayVerdict.
+    Written by metrics.monitoring.evaluation alone; what it was before stands in DayStatusHistory.
     """
 
     pk = models.CompositePrimaryKey("participant_id", "date")
@@ -57,7 +57,7 @@ class ParticipantDay(models.Model):
     status = models.CharField(max_length=1, choices=DayStatus, default=DayStatus.PENDING)
     reason = models.CharField(max_length=12, choices=Exclusion, blank=True, default="")  # of an exclusion
     known_at = models.DateTimeField(null=True)  # since when the status is what it is
-    protocol_version = models.PositiveSmallIntegerField(null=True)  # by which it was judged
+    protocol_version = models.PositiveSmallIntegerField(null=True)  # by which it was evaluated
     day_minutes = models.SmallIntegerField(default=1440)  # 1380 and 1500 where clocks change
     worn_minutes = models.SmallIntegerField(default=0)  # minutes with a heart rate, from any source
     fault_minutes = models.SmallIntegerField(default=0)  # missing through a fault of the platform or the vendor
@@ -72,7 +72,7 @@ class ParticipantDay(models.Model):
 
 
 class DayStatusHistory(models.Model):
-    """A verdict as it became known: appended, never changed, so that what was known at a time can be asked again."""
+    """A day's status as it became known: appended, never changed, so what was known at a time can be asked again."""
 
     pk = models.CompositePrimaryKey("participant_id", "date", "known_at")
     participant = models.ForeignKey(Participant, models.CASCADE, related_name="+", db_index=False)
@@ -101,7 +101,9 @@ class Gap(models.Model):
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     cause = models.CharField(max_length=16, choices=Cause)
-    evidence = models.JSONField(default=dict)  # facts, see metrics.monitoring.evidence; put into words by the pages
+    evidence = models.JSONField(
+        default=dict
+    )  # facts, see metrics.monitoring.evidence; the pages make sentences of them
     known_at = models.DateTimeField()
 
     class Meta:
@@ -114,7 +116,7 @@ class Gap(models.Model):
 
 
 class Access(models.TextChoices):
-    """How things stand with the way that a participant's data take to us."""
+    """Access to a participant's data: whether they can come to us by themselves."""
 
     NONE = "none", "nothing to connect"  # imports only
     NEVER = "never", "never connected"
@@ -124,7 +126,7 @@ class Access(models.TextChoices):
 
 
 class ParticipantStatusSummary(models.Model):
-    """How a participant stands: what the trial's pages show of them, one row each, kept by
+    """Status summary of a participant: what the trial's pages show of them, one row each, kept by
     metrics.monitoring.evaluation.
 
     Whatever moves with the clock is stored as the instant at which it turns, so a page needs no recomputation.
@@ -211,7 +213,7 @@ class DataCheck(models.Model):
 
 
 class Recompute(models.Model):
-    """A trial's days judged anew, and what that changed: after a new protocol version, a correction, an upgrade."""
+    """Re-evaluation of a trial's days, and what it changed: after a new protocol version, a correction, an upgrade."""
 
     trial = models.ForeignKey("participants.Trial", models.CASCADE, related_name="recomputes")
     since = DayField(null=True)  # local dates from here on; null: all
@@ -223,7 +225,7 @@ class Recompute(models.Model):
     finished_at = models.DateTimeField(null=True)
     total = models.IntegerField(default=0)  # participants
     done = models.IntegerField(default=0)
-    days = models.IntegerField(default=0)  # days judged
+    days = models.IntegerField(default=0)  # days evaluated
     changed = models.JSONField(default=dict)  # "v>i" -> days that went from valid to invalid
     people = models.JSONField(
         default=dict

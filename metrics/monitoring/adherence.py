@@ -1,4 +1,4 @@
-"""Adherence as it was known at a time, from the history of verdicts; and now by other definitions of a valid day."""
+"""Adherence as it was known at a time, from the history of day status; and now by other definitions of a valid day."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from participants.models import Participant
 
 @dataclass(frozen=True, slots=True)
 class Adherence:
-    """Days by verdict. `counted`: neither excluded nor pending; `adherence`: None where no day counts."""
+    """Days by status. `counted`: neither excluded nor pending; `adherence`: None where no day counts."""
 
     participant_id: int
     valid: int

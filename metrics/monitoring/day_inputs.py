@@ -1,4 +1,7 @@
-"""What the store holds of local days: worn minutes, coverage, sleep, missing intervals. A few statements for many."""
+"""Inputs of the evaluation, from the store: worn minutes, coverage, sleep, missing intervals of local days.
+
+A few statements for many participants.
+"""
 
 from __future__ import annotations
 
@@ -34,10 +37,10 @@ WORN = [m.id for m in METRICS if m.worn]
 class ParticipantHistory:
     """A participant's row, their pauses, clock and how their days stand. Columns of `history` ascend by date.
 
-    `dates`: int64 days since 1970-01-01. `states`: one letter a day, a DayStatus; `nights`: n where a main sleep is
+    `dates`: int64 days since 1970-01-01. `states`: one code a day, a DayStatus; `nights`: n where a main sleep is
     known, else -; `data`: 1 where anything is. `newest`: the newest sample of what is worn by those days,
-    `newest_before` by the standing, `arrived_at` when that came. `adherence_before`, `best_before`, `recounted`: as the
-    standing has them.
+    `newest_before` by the status summary, `arrived_at` when that came. `adherence_before`, `best_before`, `recounted`:
+    as the summary has them.
     """
 
     pk: int
@@ -108,7 +111,7 @@ def _json(value: Any) -> list[Any]:
 
 @dataclass(slots=True)
 class Day:
-    """A local day that is to be judged, and what the store holds of it.
+    """A local day that is to be evaluated, and what the store holds of it.
 
     `missing`: its intervals without a heart rate, each at least as long as the protocol says. `newest`: its newest
     sample, one that does not count too; `heard_at`: the newest of what is worn. `series`: its rollups as (metric,
@@ -158,7 +161,7 @@ class Day:
 def days_of(
     person: ParticipantHistory, dates: Sequence[dt.date], calendar: LocalCalendar, protocol_of: dict[dt.date, Protocol]
 ) -> list[Day]:
-    """These dates of a person as days to be judged; one that a journey skipped is none."""
+    """These dates of a participant as days to be evaluated; one that a journey skipped is none."""
     spans: dict[dt.date, list[DaySpan]] = defaultdict(list)
     for span in calendar.spans(dates):
         spans[span.date].append(span)

@@ -1,4 +1,4 @@
-"""Writing verdicts and gaps: only rows that differ, and to the history only what became otherwise."""
+"""Store of days and gaps: writes only rows that differ, and to the history only what became otherwise."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MICROSECOND = dt.timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedDay:
-    """A day and its verdict."""
+    """A day and its status."""
 
     day: Day
     status: DayStatus
@@ -31,7 +31,7 @@ class EvaluatedDay:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A day whose verdict became otherwise; `before` is "" for a day that had none."""
+    """A day whose status became otherwise; `before` is "" for a day that had none."""
 
     participant_id: int
     date: dt.date
@@ -47,7 +47,7 @@ def write(
     now: dt.datetime,
     why: str = "",
 ) -> list[Change]:
-    """Store verdicts and gaps; rows of (participant, date) in `gone` fall away. Returns what became otherwise.
+    """Store days' status and gaps; rows of (participant, date) in `gone` fall away. Returns what became otherwise.
 
     `touched`: dates by participant whose data changed: their rows are marked as updated whatever they say. `why`: what
     the history says of the cause.
@@ -90,7 +90,7 @@ def _write_days(
             day.newest,
             day.heard_at,
         )
-        # A row without `known_at` was never judged.
+        # A row without `known_at` was never evaluated.
         known = old is not None and old[2] is not None
         same = known and old is not None and (old[0], old[1]) == (evaluated_day.status, evaluated_day.reason)
         # Later than what it follows, even if this transaction took its time before the other's end.
@@ -146,7 +146,7 @@ def _values(old: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def _status_code(status: str, reason: str) -> str:
-    """A verdict in a letter; a day that a fault of ours took away is none that the participant lost."""
+    """The code of a status; a day that a fault of ours took away is none that the participant lost."""
     return "f" if reason == Exclusion.PLATFORM else str(DayStatus(status).value)
 
 

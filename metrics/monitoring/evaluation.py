@@ -1,8 +1,9 @@
-"""Judging local days: the verdict, its history, the gaps with their causes, and how a participant stands.
+"""Evaluation of local days: status, its history, the gaps with their causes, and participants' status summaries.
 
-The one writer of ParticipantDay, DayVerdict, Gap and Standing. Called by the writer and by everything that changes
-what is known of a participant, in the caller's transaction; by a task each hour, since days also change with the
-clock. Judging twice changes nothing. Rules: metrics/monitoring/rules.py and gaps.py; what is read: day_inputs.py.
+The one writer of ParticipantDay, DayStatusHistory, Gap and ParticipantStatusSummary. Called by the writer and by
+everything that changes what is known of a participant, in the caller's transaction; by a task each hour, since days
+also change with the clock. Evaluating twice changes nothing. Rules: metrics/monitoring/rules.py and gaps.py; what is
+read: day_inputs.py.
 """
 
 from __future__ import annotations
@@ -40,18 +41,18 @@ def refresh(
     now: dt.datetime,
     evidence_dates: Collection[dt.date] = (),
 ) -> list[Change]:
-    """Judge a participant's days and bring the standing up to date, in the caller's transaction or one of its own.
+    """Evaluate a participant's days and bring their status summary up to date, in the caller's transaction or its own.
 
-    `dates`: local dates whose data changed; `asked`: those of which only the evidence may have. Days that are not
-    settled are judged in any case: pending ones, new ones, those since the newest sample; with None also those of
-    which it changed whether they count. Returns what changed.
+    `dates`: local dates whose data changed; `evidence_dates`: those of which only the evidence may have. Days that are
+    not settled are evaluated in any case: pending ones, new ones, those since the newest sample; with None also those
+    of which it changed whether they count. Returns what changed.
     """
     touched = None if dates is None else {participant.pk: dates}
     return refresh_many([participant], now=now, dates=touched, evidence_dates={participant.pk: evidence_dates})
 
 
 def participant_changed(participant: Participant) -> None:
-    """Judge a participant again after a change of dates, pauses or status."""
+    """Evaluate a participant again after a change of dates, pauses or status."""
     refresh(participant, now=timezone.now())
 
 
@@ -71,7 +72,8 @@ def refresh_many(
 ) -> list[Change]:
     """The same for many at once, in a number of statements that does not grow with theirs. Locks each of them.
 
-    `dates`, `asked`: by participant id, as in refresh. `since`: every day from that local date on is judged anew.
+    `dates`, `evidence_dates`: by participant id, as in refresh. `since`: every day from that local date on is evaluated
+    again.
     `why`: kept in the history of the days that become otherwise, where it is neither new data nor the clock.
     """
     rows = {participant.pk: participant for participant in participants}
@@ -112,7 +114,7 @@ def _protocols(trials: Collection[int]) -> dict[int, list[Protocol]]:
 
 @dataclass(slots=True)
 class _Case:
-    """One participant while being judged."""
+    """One participant while being evaluated."""
 
     person: ParticipantHistory
     protocols: list[Protocol]
@@ -128,7 +130,7 @@ class _Case:
     newest: dt.datetime | None = None
     calendar: LocalCalendar = field(init=False)
     monitoring: Monitoring = field(init=False)
-    until: dt.date | None = None  # the last date that is judged
+    until: dt.date | None = None  # the last date that is evaluated
 
     def __post_init__(self) -> None:
         self.calendar = LocalCalendar(zoneinfo.ZoneInfo(self.person.zone), self.person.offsets)
@@ -145,7 +147,7 @@ class _Case:
     def plan(
         self, touched: Collection[dt.date] | None, evidence_dates: Collection[dt.date], since: dt.date | None
     ) -> None:
-        """Which dates to judge, if the participant is live; `choose` leaves out what is not judged of others."""
+        """Which dates to evaluate, if the participant is live; `choose` leaves out what is not evaluated of others."""
         person = self.person
         self.touched = set(touched or ())
         data = {date_of(day) for day, has in zip(person.dates.tolist(), person.data, strict=True) if has == "1"}
@@ -175,7 +177,7 @@ class _Case:
         return monitoring_of(self.person, self.collected, data, self.calendar, self.today)
 
     def choose(self) -> None:
-        """The days that are judged, now that it is known whether the participant is live."""
+        """The days that are evaluated, now that it is known whether the participant is live."""
         if not (self.known.live or self.person.starts_on):
             data = [
                 date_of(d) for d, has in zip(self.person.dates.tolist(), self.person.data, strict=True) if has == "1"
@@ -189,7 +191,7 @@ class _Case:
         self.gone = {date for date in skipped if (date - EPOCH).days in self.person.dates}
 
     def settle_range(self) -> None:
-        """Now that the data are read: from when to when days are judged, and which rows fall away."""
+        """Now that the data are read: from when to when days are evaluated, and which rows fall away."""
         person, evaluated = self.person, {day.date: day for day in self.days}
         stored = {date_of(d): has == "1" for d, has in zip(person.dates.tolist(), person.data, strict=True)}
         data = {date for date, has in stored.items() if has and date not in evaluated}
@@ -222,7 +224,7 @@ class _Case:
         return max((at for at in (seen, *rest.values_list("heard_at", flat=True)) if at), default=None)
 
     def evaluate(self) -> list[EvaluatedDay]:
-        """The verdict on each day that is judged."""
+        """The status of each day that is evaluated."""
         stored = {day: i for i, day in enumerate(self.person.dates.tolist())}
         for day in self.days:
             place = stored.get((day.date - EPOCH).days)

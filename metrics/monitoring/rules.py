@@ -1,6 +1,6 @@
-"""The rules by which a local day is judged. Pure: what is known goes in, a status and its reason come out.
+"""Rules by which a local day is evaluated. Pure: what is known goes in, a status and its reason come out.
 
-docs/monitoring.md tells the same in words.
+docs/monitoring.md describes them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ PauseDays = tuple[dt.date, dt.date | None, str]  # first day, last day (None: st
 
 
 def in_force(protocols: Sequence[Protocol], on: dt.date) -> Protocol:
-    """The protocol that judges a date: the newest version of those effective by then; before all, the first.
+    """The protocol that applies to a date: the newest version of those effective by then; before all, the first.
 
     `protocols`: a trial's, the latest effective first. Raises IndexError where there is none.
     """
@@ -61,7 +61,7 @@ class Monitoring:
 
 @dataclass(frozen=True, slots=True)
 class DayFacts:
-    """What a day's verdict depends on.
+    """What a day's status depends on.
 
     `ends_at`: the first instant after it. `has_data`: whether anything of it came from what is worn. `newest`: the
     participant's newest sample of that kind. `unread`: parts of it were not read since the device handed

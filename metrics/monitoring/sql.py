@@ -1,4 +1,4 @@
-"""The SQL of days and their verdicts, apart from that of the store (metrics/writing/sql.py). Used by evaluation.py and
+"""SQL of days and their status, apart from that of the store (metrics/writing/sql.py). Used by evaluation.py and
 its parts alone.
 
 Every statement serves one person or many: what is asked for comes as arrays of equal length, and `n` is the place
@@ -14,7 +14,7 @@ from participants.sql import PARTICIPANT_LOCK
 # Ascending ids, so that two who lock several people never wait for each other.
 LOCK_ALL = f"SELECT pg_advisory_xact_lock({PARTICIPANT_LOCK}, id) FROM unnest(%(people)s::int4[]) AS id"
 
-# Who is judged, by what, and how all their days stand. Letters and numbers are one a day that has a row, by date.
+# Who is evaluated, by what, and how all their days stand. Codes and numbers are one a day that has a row, by date.
 PEOPLE = """
 SELECT p.id, p.trial_id, p.status, p.time_zone, p.monitoring_starts_on, p.withdrawn_on,
     (SELECT json_agg(json_build_array(e.starts_on, e.ends_on, e.reason) ORDER BY e.starts_on)
@@ -160,7 +160,7 @@ USING unnest(%(people)s::int4[], %(dates)s::date[]) AS gone(participant, date)
 WHERE d.participant_id = gone.participant AND d.date = gone.date
 """
 
-# Of two verdicts that became known at one instant the later stands.
+# Of two statuses that became known at one instant the later stands.
 WRITE_STATUS_HISTORY = """
 INSERT INTO metrics_dayverdict (participant_id, date, known_at, status, reason, worn_minutes, protocol_version, why)
 SELECT u.*, %(why)s FROM unnest(%(people)s::int4[], %(dates)s::date[], %(known_at)s::timestamptz[], %(status)s::text[],
@@ -178,7 +178,7 @@ FROM unnest(%(people)s::int4[], %(dates)s::date[], %(starts)s::timestamptz[], %(
     %(causes)s::text[], %(evidence)s::text[]) AS g(participant, date, starts_at, ends_at, cause, evidence)
 """
 
-# The newest verdict on each day that was known at an instant, counted by person.
+# The newest status of each day that was known at an instant, counted by person.
 ADHERENCE_AS_OF = """
 SELECT v.participant_id, count(*) FILTER (WHERE v.status = 'v'), count(*) FILTER (WHERE v.status IN ('v', 'i', 'l')),
     count(*) FILTER (WHERE v.status = 'p'), count(*) FILTER (WHERE v.status = 'x')

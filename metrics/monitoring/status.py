@@ -1,6 +1,6 @@
-"""Who needs attention now: the word for each participant's standing, said by the database at the moment of asking.
+"""Attention status of participants: who needs somebody now and why, computed by the database when it is asked for.
 
-The words and their order are the product's (docs/data-model.md): the most urgent one that is true is the
+The statuses and their order are the product's (docs/data-model.md): the most urgent one that is true is the
 participant's; counters count each that is true.
 """
 
@@ -22,7 +22,7 @@ from participants.models import Participant
 
 
 class AttentionStatus(models.IntegerChoices):
-    """A participant's status, the most urgent first: its number sorts."""
+    """Whether a participant needs somebody and why, the most urgent first: its number sorts."""
 
     CRITICAL = 1, "Critical"
     RECONNECT = 2, "Reconnect"
@@ -49,7 +49,7 @@ ATTENTION = (
 
 
 def conditions(now: dt.datetime) -> dict[AttentionStatus, Q]:
-    """What makes each word true of a participant at an instant; several may be true of one. Over Participant."""
+    """What makes each status true of a participant at an instant; several may be true of one. Over Participant."""
     monitored = Q(status_summary__excused="")
     heard = monitored & Q(status_summary__waiting=False)
     return {
@@ -77,7 +77,7 @@ def no_news(now: dt.datetime) -> Q:
 
 
 def with_attention_status(people: QuerySet[Participant], now: dt.datetime) -> QuerySet[Any]:
-    """Participants annotated with `word`, a Word's number. Before their monitoring begins, a person is well."""
+    """Participants annotated with `attention_status`, its number. Before their monitoring begins, they are well."""
     whens = [
         When(condition, then=Value(attention_status.value)) for attention_status, condition in conditions(now).items()
     ]
@@ -89,12 +89,12 @@ def with_attention_status(people: QuerySet[Participant], now: dt.datetime) -> Qu
 
 
 def most_urgent_first(people: QuerySet[Any]) -> QuerySet[Any]:
-    """People with their word, in the order in which they need somebody: of one word, the longest without data first."""
+    """Participants with their attention status, most urgent first; of one status, the longest without data first."""
     return people.order_by("attention_status", F("status_summary__last_sample_at").asc(nulls_first=True), "study_id")
 
 
 class Counts(dict[AttentionStatus, int]):
-    """How many people each word is true of; WELL: those of whom none is. `attention`: those who need somebody."""
+    """Participants of whom each status is true; WELL: those of whom none is. `attention`: those who need somebody."""
 
     attention: int = 0
     everybody: int = 0
@@ -135,7 +135,7 @@ class Middle(models.Aggregate):
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """People in a sentence. `new`: of some words, how many it has become true of within 24 hours."""
+    """Participants in a sentence. `new`: of some statuses, how many they have become true of within 24 hours."""
 
     total: int = 0
     valid: int = 0  # of the day asked for
@@ -153,7 +153,7 @@ class Summary:
 
 
 def summary(people: QuerySet[Participant], now: dt.datetime, day: dt.date) -> Summary:
-    """Sum these people up; `day`: the local date whose verdicts are counted. One query, of standings alone."""
+    """Sum these people up; `day`: the local date whose statuses are counted. One query, of status summaries alone."""
     row = _SUMMARY.of(people, now, day)
     new = {attention_status: row.pop(f"new{attention_status.value}") for attention_status in _since(now)}
     return Summary(**row, new=new)
@@ -188,7 +188,7 @@ def _sum_up(people: QuerySet[Any], now: dt.datetime, day: dt.date) -> dict[str, 
 
 
 def _since(now: dt.datetime) -> dict[AttentionStatus, tuple[Q, str]]:
-    """Words that say since when they are true: their condition, and the field of the instant."""
+    """Statuses that say since when they are true: their condition, and the field of the instant."""
     true = conditions(now)
     instants = {
         AttentionStatus.CRITICAL: "status_summary__critical_at",
@@ -200,9 +200,9 @@ def _since(now: dt.datetime) -> dict[AttentionStatus, tuple[Q, str]]:
 
 
 def day_code_of(day: dt.date) -> Case:
-    """Over Participant: the trail's letter of a recent local date, cut from its end; empty if it has none.
+    """Over Participant: the day code of a recent local date, cut from the end; empty if there is none.
 
-    Trails end on each person's today, which is within a day of anybody's.
+    Day codes end on each participant's today, which is within a day of anybody's.
     """
     ends = [
         When(

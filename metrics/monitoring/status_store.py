@@ -1,4 +1,4 @@
-"""How a participant stands, from their judged days and what is known of their connection: the row that pages read."""
+"""Status summary of a participant, from their evaluated days and what is known of their connection."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COUNTED = (DayStatus.VALID, DayStatus.INVALID, DayStatus.LOST)
 
 @dataclass(frozen=True, slots=True)
 class SummaryInputs:
-    """All that a standing is made of. `judged` and `gone` are days that differ from `person`'s columns."""
+    """All that a status summary is made of. `evaluated` and `gone` are days that differ from `person`'s columns."""
 
     person: ParticipantHistory
     monitoring: Monitoring
@@ -66,7 +66,7 @@ class SummaryInputs:
 
 
 def write(known: Sequence[SummaryInputs], now: dt.datetime) -> None:
-    """Bring these people's standings up to date. Two statements, one more for long gaps."""
+    """Bring these participants' status summaries up to date. Two statements, one more for long gaps."""
     starts = _begun(known)
     rows = [_summary(inputs, starts.get(inputs.person.pk)) for inputs in known]
     ParticipantStatusSummary.objects.bulk_create(
@@ -198,7 +198,7 @@ def _excused(row: ParticipantStatusSummary, monitoring: Monitoring) -> None:
 
 
 def _run(inputs: SummaryInputs) -> list[Piece]:
-    """The missing intervals that reach without a break up to now, the last first; as far as days were judged."""
+    """The missing intervals that reach without a break up to now, the last first; as far as days were evaluated."""
     pieces: list[Piece] = []
     for day in sorted(inputs.evaluated, key=lambda day: day.day.date, reverse=True):
         for piece in reversed(day.pieces):

@@ -1,11 +1,11 @@
 """Counting a participant's days anew by the plausible ranges in force: after the ranges changed, never by itself.
 
 What was counted before a version of the ranges stays as it is until a trial is counted anew: its results would change
-otherwise without anybody's word. Only local days with values that do not count, or did not, are touched, from their
+otherwise without anybody's decision. Only local days with values that do not count, or did not, are touched, from their
 samples: days of which the trial has deleted the samples stay as they are.
 
 Days become otherwise with the ranges' version as the reason in their history. That adherence is lower now is no news of
-the participant: a summary so marked (Standing.recounted) raises no alert until adherence falls further.
+the participant: a summary so marked (`recounted`) raises no alert until adherence falls further.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def preview(participant: Participant, *, now: dt.datetime | None = None) -> Reev
 
 @transaction.atomic
 def reevaluate(people: Sequence[Participant], *, now: dt.datetime) -> list[Reevaluated]:
-    """Count these people's days anew, judge them, and write their history. Doing it twice changes nothing."""
+    """Count these participants' days anew, evaluate them, and write their history. Doing it twice changes nothing."""
     ids = sorted(person.pk for person in people)
     with connection.cursor() as cursor:
         cursor.execute(monitoring_sql.LOCK_ALL, {"people": ids})

@@ -1,5 +1,6 @@
-"""Judging a trial's days anew, and what that changed: after a new protocol version, a correction, an upgrade; or, with
-other plausible ranges, counting their values anew first (range_change.py).
+"""Re-evaluation of a trial's days, and what that changed: after a new protocol version, a correction, an upgrade.
+
+With other plausible ranges their values are counted anew first (range_change.py).
 
 The Recompute row carries the progress: participants are taken in the order of their ids, a chunk in a transaction
 that also counts it, so a killed worker's successor goes on where it stopped. The row's lock keeps a second out.
@@ -31,7 +32,7 @@ CHUNK_COUNTED = 1
 
 
 def recompute_start(trial: Trial, since: dt.date | None, why: str, by: User | None) -> Recompute:
-    """Have a trial's days from a local date on (None: all) judged anew. Begins once this transaction is over."""
+    """Have a trial's days from a local date on (None: all) re-evaluated. Begins once this transaction is over."""
     return _start(trial, why, by, since=since)
 
 
@@ -51,7 +52,7 @@ def _start(trial: Trial, why: str, by: User | None, **said: Any) -> Recompute:
 
 
 def recompute_run(pk: int) -> None:
-    """Judge chunk by chunk until all are done. Safe to be called again at any point, and by two at once."""
+    """Evaluate chunk by chunk until all are done. Safe to be called again at any point, and by two at once."""
     while recompute_step(pk):
         pass
 
@@ -76,12 +77,12 @@ def recompute_step(pk: int) -> bool:
 
 
 def participants_of(trial: Trial) -> QuerySet[Participant]:
-    """Whose days there are to judge."""
+    """Whose days there are to evaluate."""
     return trial.participants.exclude(status=Participant.Status.ERASED)
 
 
 def _evaluate(row: Recompute, people: Sequence[Participant], now: dt.datetime) -> None:
-    """Judge these and note what became otherwise. A day judged for the first time is no change."""
+    """Evaluate these and note what became otherwise. A day evaluated for the first time is no change."""
     before = _adherence(people)
     by_person: dict[int, int]
     if row.ranges is None:

@@ -12,8 +12,10 @@ log = logging.getLogger(__name__)
 
 
 def trial_changed(trial_id: int) -> None:
-    """Have a trial judged anew. Without a broker it comes with the hour."""
+    """Have a trial re-evaluated. Without a broker it comes with the hour."""
     try:
         enqueue("metrics.judge_trial", trial_id)
     except OperationalError:
-        log.warning("trial %s could not be queued to be judged, the broker is away: it comes with the hour", trial_id)
+        log.warning(
+            "trial %s could not be queued to be evaluated, the broker is away: it comes with the hour", trial_id
+        )

@@ -1,10 +1,10 @@
 """The only writer of measurements, nights, exercise and what is derived from them.
 
-One transaction a payload, under one advisory lock a participant. A batch whose time span holds nothing yet is
-copied straight into the hypertable; any other goes through a staging table and an anti-join, so that only rows
-that are new or differ are touched, and the old value of each that differs is kept as a Revision. Then the touched
-minutes, hours and local days are recomputed from the rows beneath them, and the days are judged. Storing the same thing
-twice therefore changes nothing, and two writers on one participant take turns.
+One transaction a payload, under one advisory lock a participant. A batch whose time span holds nothing yet is copied
+straight into the hypertable; any other goes through a staging table and an anti-join, so that only rows that are new or
+differ are touched, and the old value of each that differs is kept as a Revision. Then the touched minutes, hours and
+local days are recomputed from the rows beneath them, and the days are evaluated. Storing the same thing twice therefore
+changes nothing, and two writers on one participant take turns.
 
 Its parts: samples.py, sleep.py and exercise.py write, metrics/writing/binary_copy.py speaks COPY, rollups.py
 recomputes.

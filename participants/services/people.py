@@ -109,7 +109,7 @@ def changed_together() -> Iterator[None]:
 
 
 def participant_changed(participant: Participant) -> None:
-    """Tell whoever judges days that what counts of this participant may have changed (hooks.participant_changed)."""
+    """Tell whoever evaluates days that what counts of this participant may have changed (hooks.participant_changed)."""
     if (waiting := _together.get()) is not None:
         waiting.append(participant)
         return

@@ -83,8 +83,8 @@ def protocol_first(trial: Trial) -> Protocol:
 def protocol_revise(protocol: Protocol, *, today: dt.date, retroactive: bool = False) -> Protocol:
     """Store the next version of a trial's protocol, given unsaved: it gets the next number.
 
-    Raises ValueError where it would begin before tomorrow: days that are past were judged by their own rules. With
-    `retroactive` it may; the caller then has them judged anew (metrics.reevaluation.recompute), which says what that
+    Raises ValueError where it would begin before tomorrow: days that are past were evaluated by their own rules. With
+    `retroactive` it may; the caller then has them re-evaluated (metrics.reevaluation.recompute), which says what that
     changed.
     """
     if protocol.effective_on <= today and not retroactive:

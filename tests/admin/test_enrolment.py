@@ -266,7 +266,7 @@ def test_others_do_not_enrol_by_a_file(client: Client, trial: Trial) -> None:
     assert client.get(PAGE).status_code == 403
 
 
-def test_many_are_judged_together_and_stand_on_the_trials_page(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_are_evaluated_together_and_are_on_the_trials_page(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
     sheet = enrolment.read("study_id,monitoring_starts_on\nA-1,2026-11-01\nA-2,\n")
     told: list[int] = []
     evaluate = evaluation.refresh_many

@@ -1,4 +1,4 @@
-"""What was measured besides series: the registry, sources, days, verdicts, gaps, nights, exercise, standings."""
+"""What was measured besides series: the registry, sources, days, day status, gaps, nights, exercise, summaries."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_sources_are_those_of_visible_data(reader: Client, person: Participant) 
     rows(reader, "/api/v1/sources", 404, trial=hidden.trial.code)
 
 
-def test_days_have_words_and_coverage(reader: Client, person: Participant) -> None:
+def test_days_have_status_labels_and_coverage(reader: Client, person: Participant) -> None:
     (day,) = rows(reader, "participant-days")
     assert (day["participant"], day["date"], day["status"]) == ("AX-001", "2026-05-04", "invalid")
     assert (day["worn_minutes"], day["coverage"], day["asleep_minutes"]) == (42, {"heart_rate": 42}, None)
@@ -126,7 +126,7 @@ def test_days_are_chosen_by_status_and_date(reader: Client, person: Participant)
     assert [d["date"] for d in rows(reader, "participant-days", start="2026-05-05", end="2026-05-05")] == ["2026-05-05"]
 
 
-def test_verdicts_are_kept_as_they_became_known(reader: Client, person: Participant) -> None:
+def test_day_statuses_are_kept_as_they_became_known(reader: Client, person: Participant) -> None:
     assert [v["status"] for v in rows(reader, "day-verdicts")] == ["pending", "lost", "invalid"]
 
 
@@ -198,7 +198,7 @@ def test_exercise_has_null_for_what_its_source_does_not_know(reader: Client, per
     assert (walk["activity"], walk["steps"], walk["distance_m"]) == ("walk", 4000, None)
 
 
-def test_standings_say_the_most_urgent_word(reader: Client, person: Participant, trial: Trial) -> None:
+def test_status_summaries_say_the_most_urgent_status(reader: Client, person: Participant, trial: Trial) -> None:
     ParticipantFactory(trial=trial, study_id="AX-002")
     low, waiting = rows(reader, "standings")
     assert (low["participant"], low["word"], low["adherence"], low["target"]) == ("AX-001", "low_wear", 0.25, 0.7)

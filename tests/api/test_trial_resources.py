@@ -125,7 +125,7 @@ def test_a_version_begins_tomorrow_and_keeps_what_is_not_named(writer: Client, t
     assert (again.status_code, again.json()["detail"]) == (409, "Nothing is different from the newest version.")
 
 
-def test_a_version_that_begins_in_the_past_is_confirmed_and_judges_anew(writer: Client, trial: Trial) -> None:
+def test_a_version_that_begins_in_the_past_is_confirmed_and_re_evaluates(writer: Client, trial: Trial) -> None:
     said: dict[str, Any] = {"effective_on": "2026-01-01", "valid_day_minutes": 480}
     address = f"{TRIAL}/protocols"
     assert set(post(writer, address, said).json()["errors"]) == {"effective_on"}

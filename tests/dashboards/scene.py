@@ -1,6 +1,6 @@
 """A participant's page with everything on it: days of synthetic data, gaps of several causes, history and notes.
 
-Like measured.py, but rich: what the judge, the rules and the staff would have made of them is written as rows.
+Like measured.py, but rich: what the evaluation, the rules and the staff would have made of them is written as rows.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def set_scene(participant: Participant, now: dt.datetime, *, days: int = 8, by: 
     for ago in range(days - 1, -1, -1):
         made = synthetic.day(profile, today - dt.timedelta(days=ago), until=min(now, at(today, ago, None, zone)))
         writer.store(participant, without(made, [(a, b) for a, b, _, _ in spans]))
-    # The judge has seen the data alone; what this scene is about is said here.
+    # The evaluation has seen the data alone; what this scene is about is said here.
     Gap.objects.filter(participant=participant).delete()
     ParticipantStatusSummary.objects.filter(participant=participant).delete()
     for a, b, cause, facts in spans:

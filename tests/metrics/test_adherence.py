@@ -97,14 +97,14 @@ def test_of_whom_only_pending_days_are_known_there_is_no_adherence() -> None:
 
 
 def evaluated(person: Participant, n: int, status: str, hour: int, *, reason: str = "") -> None:
-    """A verdict on a day that became known so many hours after Monday began."""
+    """The status of a day that became known so many hours after Monday began."""
     known_at, date = START + hour * HOUR, MONDAY + n * DAY
     DayStatusHistory.objects.create(
         participant=person, date=date, known_at=known_at, status=status, reason=reason, worn_minutes=600
     )
 
 
-def test_as_of_an_instant_the_newest_verdict_known_by_then_on_each_day_of_each_counts() -> None:
+def test_as_of_an_instant_the_newest_status_known_by_then_on_each_day_of_each_counts() -> None:
     first, second, third = ParticipantFactory.create_batch(3)
     for n, status in enumerate("vvvvillppxxxxx"):
         evaluated(first, n, status, 10)

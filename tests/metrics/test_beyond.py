@@ -167,7 +167,7 @@ def test_what_is_found_and_what_is_deleted_are_counted_alike(
     assert (row.done, row.total) == (1, 1)
 
 
-def test_days_are_judged_anew(person: Participant, trial: Trial, asks: User, decides: User) -> None:
+def test_days_are_re_evaluated(person: Participant, trial: Trial, asks: User, decides: User) -> None:
     of_may_4(person)
     remove(trial, asks, decides)
     assert list(ParticipantDay.objects.values_list("date", flat=True)) == [MAY_4]

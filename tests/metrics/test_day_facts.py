@@ -93,7 +93,7 @@ def test_of_whom_nothing_is_stored_there_is_a_row_without_days(person: Participa
     assert (found.adherence_before, found.best_before, found.recounted) == (None, None, False)
 
 
-def test_a_persons_pauses_clock_days_and_standing_are_read_in_order() -> None:
+def test_a_persons_pauses_clock_days_and_status_summary_are_read_in_order() -> None:
     person = ParticipantFactory(monitoring_starts_on=MONDAY, withdrawn_on=on(20))
     ParticipantStatusSummary.objects.filter(participant=person).delete()
     ParticipantStatusSummaryFactory(

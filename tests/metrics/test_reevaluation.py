@@ -330,7 +330,7 @@ def test_low_wear_that_comes_of_it_raises_no_alert_and_stands_in_no_digest(trial
     assert (content.attention, content.news) == (0, False)
 
 
-def test_it_raises_none_either_when_the_days_are_judged_again(trial: Trial, person: Participant) -> None:
+def test_it_raises_none_either_when_the_days_are_evaluated_again(trial: Trial, person: Participant) -> None:
     command("KNEE", "--apply")
     evaluation.refresh(person, now=NOW)
     watch(trial)

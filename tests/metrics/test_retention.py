@@ -132,7 +132,7 @@ def test_a_read_across_the_line_replaces_only_what_is_kept(person: Participant) 
     assert derived(person) == before
 
 
-def test_judging_the_days_anew_keeps_what_cannot_be_counted_again(person: Participant) -> None:
+def test_evaluating_the_days_again_keeps_what_cannot_be_counted_again(person: Participant) -> None:
     retain(NOW)
     before = derived(person)
     recompute(person, OLD - dt.timedelta(days=3), NOW, now=NOW)

@@ -346,7 +346,7 @@ def test_nobody_elses_days_are_rebuilt_or_told(person: Participant) -> None:
     assert (told("heart_rate"), told("steps"), counts()) == ([1] * 5, [1] * 5, [9] * 5)
 
 
-def test_the_dates_of_nights_and_of_days_that_were_judged_are_told_too(person: Participant) -> None:
+def test_the_dates_of_nights_and_of_days_that_were_evaluated_are_told_too(person: Participant) -> None:
     wakes = BEGINS + ONE_DAY + dt.timedelta(hours=7)
     store(person, Payload(sleep=[SleepRecord(CHARGE, "n", wakes - dt.timedelta(hours=7), wakes)]), now=NOW)
     ParticipantDay.objects.all().delete()

@@ -24,7 +24,7 @@ from tests.sync.fake import FakeVendor
 
 UTC = dt.UTC
 HOUR, ONE_DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
-# Monday, 4 May 2026, in Amsterdam; judged at 12:00 on the day after unless a test says otherwise.
+# Monday, 4 May 2026, in Amsterdam; evaluated at 12:00 on the day after unless a test says otherwise.
 START = dt.datetime(2026, 5, 3, 22, tzinfo=UTC)
 MONDAY = dt.date(2026, 5, 4)
 NOW = START + 36 * HOUR
@@ -188,7 +188,9 @@ def test_a_device_is_remembered_whenever_it_says_something_new(linked: Connectio
     assert list(DeviceReading.objects.values_list("battery_percent", flat=True)) == [50, 40]
 
 
-def test_many_are_judged_in_as_many_statements_as_a_few(linked: Connection, django_assert_max_num_queries: Any) -> None:
+def test_many_are_evaluated_in_as_many_statements_as_a_few(
+    linked: Connection, django_assert_max_num_queries: Any
+) -> None:
     people = [linked.participant, *ParticipantFactory.create_batch(20, monitoring_starts_on=MONDAY)]
     with django_assert_max_num_queries(25):
         evaluation.refresh_many(people, now=NOW)

@@ -107,7 +107,7 @@ def test_the_range_is_four_weeks_eight_or_the_whole_trial(manager: Client, trial
     assert f'data-days="{days}"' in page(manager, query)
 
 
-def test_each_trail_is_placed_by_its_own_end(manager: Client, trial: Trial) -> None:
+def test_each_ones_day_codes_are_placed_by_its_own_end(manager: Client, trial: Trial) -> None:
     evaluated(trial, "A", "i", day_codes_until=dt.date(2026, 11, 22))
     drawn = re.search(r'class="m-invalid" d="([^"]+)"/>\s*<rect class="map-halo"', page(manager, "span=4w"))
     assert drawn
@@ -195,7 +195,7 @@ def day_of(person: Participant, date: dt.date, **facts: Any) -> None:
     )
 
 
-def test_a_days_panel_names_verdict_gaps_causes_and_since_when_known(manager: Client, trial: Trial) -> None:
+def test_a_days_panel_names_status_gaps_causes_and_since_when_known(manager: Client, trial: Trial) -> None:
     person = evaluated(trial, "AX-1")
     day_of(
         person,
@@ -254,6 +254,6 @@ def test_a_date_that_is_none_is_not_found(manager: Client, trial: Trial, date: s
     assert manager.get(f"{MAP}AX-1/{date}/").status_code == 404
 
 
-def test_a_day_without_a_verdict_says_so(manager: Client, trial: Trial) -> None:
+def test_a_day_without_a_status_says_so(manager: Client, trial: Trial) -> None:
     evaluated(trial, "AX-1")
-    assert "No verdict on this day" in manager.get(f"{MAP}AX-1/2020-01-01/").content.decode()
+    assert "No result on this day" in manager.get(f"{MAP}AX-1/2020-01-01/").content.decode()

@@ -72,7 +72,7 @@ def test_no_version_begins_today_or_before_without_being_asked_for(manager: Clie
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_confirmed_one_begins_in_the_past_and_days_are_judged_anew(
+def test_a_confirmed_one_begins_in_the_past_and_days_are_re_evaluated(
     manager: Client, trial: Trial, queued: list[int]
 ) -> None:
     answer = manager.post(NEW, form(effective_on="2026-11-01", retroactive="on", confirmed="on"))
@@ -113,7 +113,7 @@ def test_others_look_and_do_not_change(client: Client, trial: Trial, role: str) 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_days_are_judged_anew_by_hand_with_a_reason(manager: Client, trial: Trial, queued: list[int]) -> None:
+def test_days_are_re_evaluated_by_hand_with_a_reason(manager: Client, trial: Trial, queued: list[int]) -> None:
     manager.post(ASK, {"why": "an upgrade"})
     run = Recompute.objects.get()
     assert (run.why, run.since, run.by, run.asked_at) == ("an upgrade", None, Membership.objects.get().user, NOW)

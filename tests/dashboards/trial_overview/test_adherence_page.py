@@ -18,7 +18,7 @@ MARCH = dt.date(2026, 3, 1)
 
 
 def knew(participant: Participant, day: int, status: str, known: str) -> None:
-    """A verdict on a day of February that became known at an instant of Amsterdam's winter, "03-01 07:00"."""
+    """The status of a day of February that became known at an instant of Amsterdam's winter, "03-01 07:00"."""
     at = dt.datetime.fromisoformat(f"2026-{known}+01:00")
     date = dt.date(2026, 2, day)
     DayStatusHistory.objects.create(participant=participant, date=date, known_at=at, status=status, worn_minutes=700)

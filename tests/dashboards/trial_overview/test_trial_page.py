@@ -45,7 +45,7 @@ def counter(html: str, name: str) -> str:
 def stand(
     trial: Trial, study_id: str, *, hours: float | None = 1, site: Site | None = None, **facts: Any
 ) -> Participant:
-    """A participant with their standing; `hours` since their newest sample, None for none."""
+    """A participant with their status summary; `hours` since their newest sample, None for none."""
     person: Participant = factories.ParticipantFactory.create(trial=trial, study_id=study_id, site=site)
     last = None if hours is None else NOW - dt.timedelta(hours=hours)
     factories.EvaluatedSummaryFactory.create(participant=person, last=last, **facts)
@@ -272,17 +272,19 @@ def test_an_adherence_just_below_the_target_is_not_rounded_up_to_it(manager: Cli
     assert "best 80 %" in html
 
 
-def test_who_is_not_judged_yet_is_told_apart_from_zero(manager: Client, trial: Trial) -> None:
+def test_who_is_not_evaluated_yet_is_told_apart_from_zero(manager: Client, trial: Trial) -> None:
     factories.ParticipantFactory.create(trial=trial, study_id="AX-NEW")
-    assert "Not judged yet" in page(manager)
+    assert "Not assessed yet" in page(manager)
 
 
-def test_the_strip_ends_with_the_trials_today_though_they_were_judged_yesterday(manager: Client, trial: Trial) -> None:
+def test_the_strip_ends_with_the_trials_today_though_they_were_evaluated_yesterday(
+    manager: Client, trial: Trial
+) -> None:
     stand(trial, "AX-1", day_codes="2" * 20, day_codes_until=dt.date(2026, 11, 22))
     assert "Last 14 days: 13 valid, 1 pending" in page(manager)
 
 
-def test_the_summary_counts_yesterdays_verdicts_by_each_ones_own_trail(manager: Client, trial: Trial) -> None:
+def test_the_summary_counts_yesterdays_statuses_by_each_ones_own_day_codes(manager: Client, trial: Trial) -> None:
     stand(trial, "A", day_codes="222p")
     stand(trial, "B", day_codes="2i", day_codes_until=dt.date(2026, 11, 22))
     stand(trial, "C", day_codes="ppp", day_codes_until=dt.date(2026, 11, 24))
@@ -324,7 +326,7 @@ def test_a_poll_is_answered_with_nothing_where_nothing_changed(manager: Client, 
     assert (answer.status_code, answer.content) == (204, b"")
 
 
-def test_a_poll_brings_table_and_counters_where_a_standing_changed(manager: Client, trial: Trial) -> None:
+def test_a_poll_brings_table_and_counters_where_a_status_summary_changed(manager: Client, trial: Trial) -> None:
     person = stand(trial, "AX-1")
     beat = seen(page(manager))
     ParticipantStatusSummary.objects.filter(participant=person).update(updated_at=NOW, low_wear=True)

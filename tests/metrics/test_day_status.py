@@ -1,4 +1,4 @@
-"""How days are judged: the table of statuses, what is kept of it, and that judging twice changes nothing."""
+"""Evaluation of days: the table of statuses, what is kept of it, and that evaluating twice changes nothing."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_a_day_of_which_nothing_came_is_lost_and_stays_lost_until_data_of_it_com
     assert statuses(person) == "vviiiiiiip"
 
 
-def test_judging_twice_changes_nothing(person: Participant) -> None:
+def test_evaluating_twice_changes_nothing(person: Participant) -> None:
     now = START + 3 * ONE_DAY
     wear(person, 11, now=now)
     wear(person, 3, day=1, now=now)
@@ -177,7 +177,7 @@ def test_pauses_and_withdrawal_take_days_out_and_give_them_back(person: Particip
     assert ParticipantStatusSummary.objects.get().excused == "withdrawn"
 
 
-def test_whoever_is_enrolled_has_a_standing_at_once(db: None) -> None:
+def test_whoever_is_enrolled_has_a_status_summary_at_once(db: None) -> None:
     trial = TrialFactory()
     person = services.participant_enrol(trial=trial, study_id="P-1")
     summary = ParticipantStatusSummary.objects.get(participant=person)

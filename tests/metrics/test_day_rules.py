@@ -1,4 +1,4 @@
-"""The rules by which a day is judged, each bound on both sides, without a database."""
+"""The rules by which a day is evaluated, each bound on both sides, without a database."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def on(n: int) -> dt.date:
 
 
 @pytest.mark.parametrize(("date", "version"), [(-400, 1), (-1, 1), (0, 2), (9, 2), (10, 3), (400, 3)])
-def test_a_date_is_judged_by_the_newest_protocol_of_those_effective_by_then(date: int, version: int) -> None:
+def test_a_date_is_evaluated_by_the_newest_protocol_of_those_effective_by_then(date: int, version: int) -> None:
     latest_first = [
         Protocol(version=3, effective_on=on(10)),
         Protocol(version=2, effective_on=on(0)),
@@ -32,7 +32,7 @@ def test_a_date_is_judged_by_the_newest_protocol_of_those_effective_by_then(date
     assert in_force(latest_first, on(date)).version == version
 
 
-def test_without_any_protocol_nothing_can_be_judged() -> None:
+def test_without_any_protocol_nothing_can_be_evaluated() -> None:
     with pytest.raises(IndexError):
         in_force([], MONDAY)
 
