@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3.12 chooses the interpreter for a new environment, PORT=8001 the web port.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo run backup restore test mutate properties test-wearipedia fuzz fuzz-api audit secrets monitoring-check dashboards lint format openapi screenshots lock validation bench-ingest bench-read bench-sync bench-storm bench-monitoring bench-series bench-exports bench-processes bench-store bench-backup bench-load bench-chaos fresh-root
+.PHONY: help demo run backup restore test mutate properties test-wearipedia fuzz fuzz-api audit secrets monitoring-check dashboards lint format messages openapi screenshots lock validation bench-ingest bench-read bench-sync bench-storm bench-monitoring bench-series bench-exports bench-processes bench-store bench-backup bench-load bench-chaos fresh-root
 
 # The first Python that runs at all: the set-up script looks for a fitting one itself and says so if there is none.
 SET_UP = @for python in "$$PYTHON" python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -61,6 +61,9 @@ dashboards: ## write Grafana's dashboards from deploy/monitoring/dashboards.py
 
 lint: ## ruff, mypy, module sizes and import circles, djLint, Django's deployment checks, missing migrations and what new ones would lock
 	$(SET_UP) --lock dev -- deploy/lint.py $(OR_SAY)
+
+messages: ## bring the catalogues in locale/ up to date with the marked texts, compile them, and say what is missing
+	$(SET_UP) --lock dev -- -m deploy.messages $(OR_SAY)
 
 openapi: ## write docs/openapi.yaml from the code
 	$(SET_UP) --lock dev -- -m deploy.openapi $(OR_SAY)

@@ -300,7 +300,11 @@ MFA_TOTP_TOLERANCE = 1  # half a minute either way
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 
 # --- Languages and time ---
+# What participants read is in their language (participants.privacy.languages), all else in the first one: there is no
+# middleware that goes by the browser.
 LANGUAGE_CODE = "en-gb"
+LANGUAGES = [("en-gb", "English"), ("nl", "Dutch"), ("de", "German")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True

@@ -28,6 +28,7 @@ CHECKS: tuple[tuple[str, Mapping[str, str], tuple[str, ...]], ...] = (
     ("ruff", {}, ("-m", "ruff", "check", ".")),
     ("mypy", BARE, ("-m", "mypy", ".")),
     ("structure", {}, ("-m", "deploy.structure")),
+    ("catalogues", BARE, ("-W", "ignore", "manage.py", "makemessages", "--check")),
     ("djLint", {}, ("-m", "djlint", "--lint", "--quiet", "templates")),
     ("check --deploy", DEPLOYED, ("manage.py", "check", "--deploy", "--fail-level", "WARNING")),
     ("migrations' SQL", {}, ("-m", "config.embedded", "bench", "deploy.migrations")),

@@ -97,7 +97,7 @@ LAYERS: dict[str, list[set[str]]] = {
         {"accounts", "enrolment"},
         {"tasks"},
         {"admin_site", "api.base"},
-        {"admin", "api", "apps", "management"},
+        {"admin", "api", "apps", "management", "templatetags"},
     ],
     "metrics": [
         {"registry"},

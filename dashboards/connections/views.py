@@ -23,6 +23,7 @@ from ingestion.connections import services as connections_services
 from ingestion.models import Connection, Invitation
 from participants.forms import SeeOther
 from participants.models import Participant
+from participants.privacy import languages
 from participants.user_input import query_params
 
 # In the session: invitations made in it, whose links it may still show.
@@ -58,6 +59,7 @@ def invitation(request: Request, code: str, study_id: str, pk: int) -> HttpRespo
     now = timezone.now()
     mine = pk in request.session.get(SHOWN, []) and now - made.created_at < SHOWN_FOR
     context = {"trial": participant.trial, "participant": participant, "invitation": made, "now": now}
+    context["locale"] = languages.locale_of(languages.of_participant(participant))
     if mine and not made.cancelled_at:
         path = reverse("ingestion:connect", args=[invitations.invitation_code(made)])
         context |= {"link": settings.PUBLIC_URL + path, "qr": qr(settings.PUBLIC_URL + path)}

@@ -89,15 +89,14 @@ def build(
     note: str = "",
 ) -> EmailMultiAlternatives:
     """The message in both parts. `note`: a line before the body."""
-    words = template_variables.words(language)
-    footer = words.footer.format(study=person.trial.code)
+    frame = template_variables.frame(person.trial.code, language)
     body = f"{note}\n\n{body}" if note else body
     headers = {"List-Unsubscribe": f"<{opt_out}>"}
     if opt_out.startswith("https:"):  # mailboxes offer one click for HTTPS alone (RFC 8058)
         headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message = EmailMultiAlternatives(
         subject=template_engine.subject(subject, values),
-        body=f"{template_engine.plain(body, values)}\n--\n{footer}\n{words.opt_out}: {opt_out}\n",
+        body=f"{template_engine.plain(body, values)}\n--\n{frame.footer}\n{frame.opt_out}: {opt_out}\n",
         from_email=sender(person),
         to=[to],
         reply_to=[person.site.email] if person.site and person.site.email else [],
@@ -105,8 +104,8 @@ def build(
     )
     part = template_engine.email_html(
         template_engine.html(body, values, template_engine.EmailStyle()),
-        footer=footer,
-        opt_out_text=words.opt_out,
+        footer=frame.footer,
+        opt_out_text=frame.opt_out,
         opt_out=opt_out,
         language=language,
     )
@@ -118,7 +117,7 @@ def sample(
     person: Participant, language: str, subject: str, body: str, *, to: User, now: dt.datetime
 ) -> EmailMultiAlternatives:
     """Test of an e-mail, to its sender: a made-up name, links that lead nowhere."""
-    words = template_variables.words(language)
+    frame = template_variables.frame(person.trial.code, language)
     values = templates.values(
         person,
         getattr(person, "status_summary", None),
@@ -129,7 +128,7 @@ def sample(
         reconnect_link=f"{settings.PUBLIC_URL}/",
     )
     return build(
-        person, language, subject, body, values, to=to.email, opt_out=f"{settings.PUBLIC_URL}/", note=words.test
+        person, language, subject, body, values, to=to.email, opt_out=f"{settings.PUBLIC_URL}/", note=frame.test
     )
 
 

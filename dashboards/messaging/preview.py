@@ -40,7 +40,8 @@ def preview(email: ComposedEmail, protocol: Protocol, now: dt.datetime) -> Previ
     language = recipient.reach.language if recipient.reach.language in email.texts else email.language
     template_engine.check(text.subject)
     template_engine.check(text.body)
-    person, words = recipient.participant, template_variables.words(language)
+    person = recipient.participant
+    frame = template_variables.frame(person.trial.code, language)
     filled = messaging_templates.values(
         person, recipient.status_summary, protocol, language, now, first_name="x", reconnect_link="x"
     )
@@ -53,6 +54,6 @@ def preview(email: ComposedEmail, protocol: Protocol, now: dt.datetime) -> Previ
         subject=template_engine.subject(text.subject, marks),
         html=template_engine.html(text.body, shown, template_engine.PreviewStyle()),
         plain=template_engine.plain(text.body, marks),
-        footer=words.footer.format(study=person.trial.code),
-        opt_out=words.opt_out,
+        footer=frame.footer,
+        opt_out=frame.opt_out,
     )

@@ -1,107 +1,79 @@
-"""What is filled into letters, in each language that participants are written to. Pure functions."""
+"""Values that are filled into e-mails, and the lines around them, in a contact's language. Pure functions."""
 
 from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from participants.privacy.contacts import DEFAULT_LANGUAGE
+from django.utils.formats import date_format, number_format
+from django.utils.translation import gettext, ngettext, pgettext
+
+from participants.privacy.languages import in_language
 
 HOUR = dt.timedelta(hours=1)
 DAY = dt.timedelta(days=1)
+SAMPLE_NAME = "Robin"
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """A language's words. `when` takes weekday, day, month and clock; the salvage sentences a number."""
+class FrameTexts:
+    """Lines around an e-mail's text: why they get it, the words of the link that ends reminders, what marks a test."""
 
-    weekdays: tuple[str, ...]
-    months: tuple[str, ...]
-    when: str
-    device: str
-    never: str
-    gone: str
-    hours: str
-    days: str
     footer: str
     opt_out: str
     test: str
 
 
-ENGLISH = Words(
-    weekdays=("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
-    months=("January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
-            "November", "December"),
-    when="{weekday} {day} {month}, {clock}",
-    device="watch",
-    never="the study began",
-    gone="The oldest days are already gone, and more go every hour; the rest is still on the watch.",
-    hours="In {n} hours the watch begins to overwrite the oldest of them.",
-    days="The watch keeps them for about {n} more days.",
-    footer="You get this e-mail because you take part in {study}.",
-    opt_out="No more reminders",
-    test="This is a test. Name and links in it are made up.",
-)  # fmt: skip
-DUTCH = Words(
-    weekdays=("maandag", "dinsdag", "woensdag", "donderdag", "vrijdag", "zaterdag", "zondag"),
-    months=("januari", "februari", "maart", "april", "mei", "juni", "juli", "augustus", "september", "oktober",
-            "november", "december"),
-    when="{weekday} {day} {month}, {clock} uur",
-    device="horloge",
-    never="het begin van het onderzoek",
-    gone="De oudste dagen zijn al verloren, en elk uur gaan er meer verloren; de rest staat nog op het horloge.",
-    hours="Over {n} uur begint het horloge de oudste ervan te overschrijven.",
-    days="Het horloge bewaart ze nog ongeveer {n} dagen.",
-    footer="U krijgt deze e-mail omdat u meedoet aan {study}.",
-    opt_out="Geen herinneringen meer",
-    test="Dit is een test. Naam en links zijn verzonnen.",
-)  # fmt: skip
-GERMAN = Words(
-    weekdays=("Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag", "Sonntag"),
-    months=("Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober",
-            "November", "Dezember"),
-    when="{weekday}, {day}. {month}, {clock} Uhr",
-    device="Uhr",
-    never="Beginn der Studie",
-    gone="Die ältesten Tage sind schon verloren, und jede Stunde werden es mehr; der Rest ist noch auf der Uhr.",
-    hours="In {n} Stunden beginnt die Uhr, die ältesten zu überschreiben.",
-    days="Die Uhr bewahrt sie noch etwa {n} Tage auf.",
-    footer="Sie bekommen diese E-Mail, weil Sie an {study} teilnehmen.",
-    opt_out="Keine Erinnerungen mehr",
-    test="Dies ist ein Test. Name und Links sind erfunden.",
-)  # fmt: skip
-WORDS: dict[str, Words] = {"en": ENGLISH, "nl": DUTCH, "de": GERMAN}
-SAMPLE_NAME = "Robin"
+def frame(study: str, language: str) -> FrameTexts:
+    """The texts around an e-mail of a trial."""
+    with in_language(language):
+        return FrameTexts(
+            footer=gettext("You get this e-mail because you take part in {study}.").format(study=study),
+            opt_out=gettext("No more reminders"),
+            test=gettext("This is a test. Name and links in it are made up."),
+        )
 
 
-def words(language: str) -> Words:
-    """A language's words, the default language's where we have none."""
-    return WORDS.get(language, WORDS[DEFAULT_LANGUAGE])
+def device(model: str, language: str) -> str:
+    """What the participant wears: by its model, else "watch"."""
+    with in_language(language):
+        return model or pgettext("device", "watch")
 
 
 def when(instant: dt.datetime | None, zone: ZoneInfo, language: str) -> str:
     """Saturday 14 November, 18:02, in the participant's zone; None: since the study began."""
-    known = words(language)
-    if instant is None:
-        return known.never
-    local = instant.astimezone(zone)
-    return known.when.format(
-        weekday=known.weekdays[local.weekday()],
-        day=local.day,
-        month=known.months[local.month - 1],
-        clock=f"{local:%H:%M}",
-    )
+    with in_language(language):
+        if instant is None:
+            # Translators: stands after "since".
+            return gettext("the study began")
+        # Translators: Django's format characters for a time such as Saturday 14 November, 18:02.
+        return date_format(instant.astimezone(zone), pgettext("date format", "l j F, H:i"))
+
+
+def wear_hours(minutes: int, language: str) -> str:
+    """For how many hours a day a watch must be worn: 10, or 7.5."""
+    with in_language(language):
+        return number_format(Decimal(f"{minutes / 60:g}"))
 
 
 def salvage(overwritten_at: dt.datetime | None, now: dt.datetime, language: str) -> str:
     """What is lost by waiting: when the watch begins to overwrite what it has not handed over. Empty: unknown."""
-    known = words(language)
     if overwritten_at is None:
         return ""
     left = overwritten_at - now
-    if left <= dt.timedelta(0):
-        return known.gone
-    if left < 2 * DAY:
-        return known.hours.format(n=max(2, round(left / HOUR)))
-    return known.days.format(n=int(left / DAY))
+    with in_language(language):
+        if left <= dt.timedelta(0):
+            return gettext("The oldest days are already gone, and more go every hour; the rest is still on the watch.")
+        if left < 2 * DAY:
+            hours = max(2, round(left / HOUR))
+            return ngettext(
+                "In {n} hour the watch begins to overwrite the oldest of them.",
+                "In {n} hours the watch begins to overwrite the oldest of them.",
+                hours,
+            ).format(n=hours)
+        days = int(left / DAY)
+        return ngettext(
+            "The watch keeps them for about {n} more day.", "The watch keeps them for about {n} more days.", days
+        ).format(n=days)

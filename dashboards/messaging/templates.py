@@ -10,7 +10,7 @@ from dashboards.messaging import default_templates, template_variables
 from dashboards.models import MessageTemplate
 from metrics.models import ParticipantStatusSummary
 from participants.models import Participant, Protocol, Trial
-from participants.privacy.contacts import DEFAULT_LANGUAGE
+from participants.privacy.contacts import DEFAULT_LANGUAGE, LANGUAGES
 
 
 def templates_ensure(trial: Trial) -> None:
@@ -21,13 +21,14 @@ def templates_ensure(trial: Trial) -> None:
                 trial=trial,
                 code=code,
                 language=language,
-                title=title,
-                subject=subject,
-                body=default_templates.body(language, text),
-                causes=[str(cause) for cause in default_templates.CAUSES[code]],
+                title=texts.title,
+                subject=texts.subject,
+                body=texts.body,
+                causes=[str(cause) for cause in default.causes],
             )
-            for code, by_language in default_templates.TEXTS.items()
-            for language, (title, subject, text) in by_language.items()
+            for code, default in default_templates.DEFAULT_TEMPLATES.items()
+            for language in LANGUAGES
+            for texts in [default_templates.texts(code, language)]
         ],
         ignore_conflicts=True,
     )
@@ -52,7 +53,7 @@ def choices(templates: Iterable[MessageTemplate]) -> list[MessageTemplate]:
     for template in templates:
         if template.code not in by_code or template.language == DEFAULT_LANGUAGE:
             by_code[template.code] = template
-    places = {code: place for place, code in enumerate(default_templates.CAUSES)}
+    places = {code: place for place, code in enumerate(default_templates.DEFAULT_TEMPLATES)}
     return sorted(by_code.values(), key=lambda template: (places.get(template.code, 99), template.title))
 
 
@@ -67,17 +68,16 @@ def values(
     reconnect_link: str = "",
 ) -> dict[str, str]:
     """Values for an e-mail to a participant, by variable."""
-    words = template_variables.words(language)
     last = summary.last_sample_at if summary else None
     overwritten = summary.overwritten_at if summary else None
     return {
         "first_name": first_name,
-        "device": (summary.device_model if summary else "") or words.device,
+        "device": template_variables.device(summary.device_model if summary else "", language),
         "last_upload": template_variables.when(last, ZoneInfo(person.time_zone), language),
         "salvage_sentence": template_variables.salvage(overwritten, now, language) if last else "",
         "site_name": person.site.name if person.site else person.trial.title,
         "site_phone": person.site.phone if person.site else "",
         "study": person.trial.code,
         "reconnect_link": reconnect_link,
-        "wear_hours": f"{protocol.valid_day_minutes / 60:g}",
+        "wear_hours": template_variables.wear_hours(protocol.valid_day_minutes, language),
     }

@@ -8,6 +8,7 @@ import segno
 from django import forms
 from django.conf import settings
 from django.contrib import admin
+from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -19,6 +20,7 @@ from ingestion.models import Invitation
 from ingestion.models.connections import TAKING_PART
 from participants.admin.base import ConfirmedAction
 from participants.models import Participant, User
+from participants.privacy import languages
 from participants.tables import csv_lines
 from participants.user_input import form_data
 
@@ -74,10 +76,12 @@ def _csv(invitations: list[Any]) -> HttpResponse:
 
 
 def _printable(request: HttpRequest, invitations: list[Any]) -> HttpResponse:
+    prefetch_related_objects([participant for participant, _, _ in invitations], "contact")
     printable = [
         {
             "study_id": participant.study_id,
             "trial": participant.trial.code,
+            "locale": languages.locale_of(languages.of_participant(participant)),
             "expires_at": invitation.expires_at,
             "link": link,
             "qr": mark_safe(  # noqa: S308  segno draws numbers, and our own title

@@ -20,11 +20,11 @@ SALT = "ingestion.invitation"
 
 
 class InvitationRefused(Exception):
-    """The link does not open: `code` is unknown, expired or cancelled."""
+    """The link does not open: `code` is a case of the page texts; `participant`, where it is known whose link it is."""
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: str, participant: Participant | None = None) -> None:
         super().__init__(code)
-        self.code = code
+        self.code, self.participant = code, participant
 
 
 # --- invitations -----------------------------------------------------------------------------------------------
@@ -74,11 +74,15 @@ def invitation_open(code: str, *, now: dt.datetime) -> Invitation:
         pk, nonce = signing.loads(code, salt=SALT)
     except (signing.BadSignature, ValueError, TypeError):
         raise InvitationRefused("unknown") from None
-    invitation = Invitation.objects.select_related("participant__trial").filter(pk=pk, nonce=nonce).first()
+    invitation = (
+        Invitation.objects.select_related("participant__trial", "participant__contact")
+        .filter(pk=pk, nonce=nonce)
+        .first()
+    )
     if invitation is None:
         raise InvitationRefused("unknown")
     if code := refusal(invitation.participant, now) or _stale(invitation, now):
-        raise InvitationRefused(code)
+        raise InvitationRefused(code, invitation.participant)
     if invitation.opened_at is None:
         invitation.opened_at = now
         Invitation.objects.filter(pk=pk, opened_at=None).update(opened_at=now)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.utils.translation import gettext, gettext_noop
+
 from ingestion import live_providers
 from ingestion.models import Connection
 from ingestion.providers.base.live import DataType, LiveProvider
@@ -12,25 +14,25 @@ from metrics.batch import Sessions
 from metrics.registry import BY_CODE
 
 SESSIONS = {
-    Sessions.SLEEP: "Sleep: when, how long, which stages",
-    Sessions.EXERCISE: "Walks, runs and other exercise",
+    Sessions.SLEEP: gettext_noop("Sleep: when, how long, which stages"),
+    Sessions.EXERCISE: gettext_noop("Walks, runs and other exercise"),
 }
-DEVICES = "Device model, battery and last sync"
+DEVICES = gettext_noop("Device model, battery and last sync")
 # A line and the metrics that it stands for, in the order in which they are read.
 LINES: tuple[tuple[str, frozenset[str]], ...] = (
-    ("Heart rate, day and night", frozenset({"heart_rate", "resting_heart_rate"})),
+    (gettext_noop("Heart rate, day and night"), frozenset({"heart_rate", "resting_heart_rate"})),
     (
-        "Steps and activity",
+        gettext_noop("Steps and activity"),
         frozenset({"steps", "steps_24h", "distance", "distance_24h", "energy", "energy_24h", "active_zone_minutes"}),
     ),
     (
-        "Oxygen, breathing and heart rate variability",
+        gettext_noop("Oxygen, breathing and heart rate variability"),
         frozenset({"spo2", "spo2_24h", "respiratory_rate", "hrv_rmssd", "hrv_sdnn", "hrv_rmssd_24h"}),
     ),
-    ("Skin temperature at night", frozenset({"skin_temperature", "skin_temperature_deviation"})),
-    ("Weight, if you use a connected scale", frozenset({"weight", "body_fat"})),
-    ("Fitness, as your watch estimates it (VO₂ max)", frozenset({"vo2_max"})),
-    ("Glucose", frozenset({"glucose"})),
+    (gettext_noop("Skin temperature at night"), frozenset({"skin_temperature", "skin_temperature_deviation"})),
+    (gettext_noop("Weight, if you use a connected scale"), frozenset({"weight", "body_fat"})),
+    (gettext_noop("Fitness, as your watch estimates it (VO₂ max)"), frozenset({"vo2_max"})),
+    (gettext_noop("Glucose"), frozenset({"glucose"})),
 )
 
 
@@ -43,7 +45,7 @@ class Permission:
 
 
 def data_label(data_type: DataType) -> str:
-    """The line that a data type belongs to; one of its own, by its metrics' names, where there is none."""
+    """The line that a data type belongs to, in English; one of its own, by its metrics' names, where there is none."""
     if data_type.sessions:
         return SESSIONS[data_type.sessions]
     known = (words for words, metrics in LINES if metrics.intersection(data_type.metrics))
@@ -51,7 +53,7 @@ def data_label(data_type: DataType) -> str:
 
 
 def permissions(provider: LiveProvider, scopes: Iterable[str]) -> list[Permission]:
-    """What the provider is asked for, line by line, beside the scopes that were granted."""
+    """What the provider is asked for, line by line, beside the scopes that were granted; in the language in force."""
     granted = set(scopes)
     needed: dict[str, set[str]] = {}
     for data_type in provider.data_types.values():
@@ -61,7 +63,7 @@ def permissions(provider: LiveProvider, scopes: Iterable[str]) -> list[Permissio
         needed[DEVICES] = beyond
     order = [words for words, _ in LINES]
     lines = sorted(needed, key=lambda words: order.index(words) if words in order else len(order))
-    return [Permission(words, needed[words] <= granted) for words in lines]
+    return [Permission(gettext(words), needed[words] <= granted) for words in lines]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,20 +22,22 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.text import capfirst
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ingestion import live_providers
 from ingestion.connections import invitations, labels, oauth_state, queueing, services
 from ingestion.connections.invitations import InvitationRefused
-from ingestion.connections.page_texts import LETTERS
+from ingestion.connections.page_texts import PAGE_TEXTS
 from ingestion.connections.services import ConnectRefused
 from ingestion.models import Connection, Invitation
 from ingestion.providers.base.errors import AccessGone, ClientMisconfigured, VendorBusy, VendorError
 from ingestion.providers.base.live import LiveProvider
 from participants.forms import SeeOther
 from participants.models import Consent, ConsentDocument, Participant, Trial
-from participants.privacy import consent
+from participants.privacy import consent, languages
 from participants.task_queue import hand_over
 from participants.user_input import form_data, query_params
 
@@ -46,16 +48,22 @@ View = Callable[..., HttpResponse]
 
 
 def page_headers(referrer: str = "same-origin") -> Callable[[View], View]:
-    """Headers of these pages: not kept, not found by search engines, addresses told to nobody else."""
+    """Language and headers of these pages: not kept, not found by search engines, addresses told to nobody else.
+
+    They are in the participant's language; where it is not known whose page it is, in the browser's.
+    """
 
     def decorate(view: View) -> View:
         @never_cache
         @wraps(view)
         def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            try:
-                response = view(request, *args, **kwargs)
-            except InvitationRefused as refused:
-                response = message_page(request, refused.code)
+            with languages.in_language_of_browser(request):
+                try:
+                    response = view(request, *args, **kwargs)
+                except InvitationRefused as refused:
+                    if refused.participant:
+                        languages.switch_to(refused.participant)
+                    response = message_page(request, refused.code)
             response.headers["Referrer-Policy"] = referrer
             response.headers["X-Robots-Tag"] = "noindex, nofollow"
             return response
@@ -70,24 +78,34 @@ def message_page(
     code: str,
     *,
     invitation: Invitation | None = None,
-    vendor: str = "the maker of your watch",
+    vendor: str = "",
     retry_after: float | None = None,
 ) -> HttpResponse:
     """The page for a case of `ingestion.connections.page_texts`."""
-    words = LETTERS[code]
+    words = PAGE_TEXTS[code]
     trial: Trial | None = invitation.participant.trial if invitation else None
-    names = {"vendor": vendor, "study": trial.code if trial else "the study"}
+    names = {
+        "vendor": vendor or gettext("the maker of your watch"),
+        "study": trial.code if trial else gettext("the study"),
+    }
     context = {
         "trial": trial,
-        "title": words.title.format(**names),
+        "title": capfirst(words.title.format(**names)),
         "text": [paragraph.format(**names) for paragraph in words.text],
         "again": address(invitation) if invitation and words.again else "",
         "case": code,
     }
-    response = render(request, "ingestion/letter.html", context, status=words.status)
+    response = render(request, "ingestion/message.html", context, status=words.status)
     if retry_after is not None:
         response.headers["Retry-After"] = str(math.ceil(retry_after))
     return response
+
+
+def opened(code: str, now: dt.datetime) -> Invitation:
+    """The invitation behind a link; the page goes on in its participant's language. Raises InvitationRefused."""
+    invitation = invitations.invitation_open(code, now=now)
+    languages.switch_to(invitation.participant)
+    return invitation
 
 
 def address(invitation: Invitation) -> str:
@@ -125,7 +143,7 @@ def set_up(slug: str) -> LiveProvider:
 def connect(request: HttpRequest, code: str) -> HttpResponse:
     """The page behind an invitation's link: what is shared, or, once that is done, that it is, and how to stop."""
     now = timezone.now()
-    invitation = invitations.invitation_open(code, now=now)
+    invitation = opened(code, now)
     providers = live_providers.providers()
     if not providers:
         return message_page(request, "not_ready", invitation=invitation)
@@ -176,7 +194,7 @@ def start(request: HttpRequest, code: str, provider: str) -> HttpResponse:
     """Off to the vendor's screen. Where the trial keeps its consent here, it must have been agreed to first."""
     now = timezone.now()
     vendor = set_up(provider)
-    invitation = invitations.invitation_open(code, now=now)
+    invitation = opened(code, now)
     if document := consent_required(invitation.participant, now):
         if form_data(request).get("agreed") != document.version:
             return SeeOther(f"{address(invitation)}?agree=1#agree")
@@ -198,7 +216,7 @@ def callback(request: HttpRequest, provider: str) -> HttpResponse:
     invitation = Invitation.objects.filter(pk=begun.invitation_id).first() if begun else None
     if begun is None or invitation is None:
         return message_page(request, "foreign", vendor=vendor.name)
-    invitation = invitations.invitation_open(invitations.invitation_code(invitation), now=now)
+    invitation = opened(invitations.invitation_code(invitation), now)
     if query_params(request).get("error") == "access_denied":
         return message_page(request, "denied", invitation=invitation, vendor=vendor.name)
     if not query_params(request).get("code"):
@@ -251,7 +269,7 @@ def exchanged(
 def stop(request: HttpRequest, code: str, provider: str) -> HttpResponse:
     """Ask whether the participant is sure; then end the sharing at once."""
     now = timezone.now()
-    invitation = invitations.invitation_open(code, now=now)
+    invitation = opened(code, now)
     connection = invitation.participant.connections.filter(provider=provider).first()
     if connection is None or connection.status in (Connection.Status.REVOKED, Connection.Status.INVITED):
         return SeeOther(address(invitation))
@@ -260,8 +278,10 @@ def stop(request: HttpRequest, code: str, provider: str) -> HttpResponse:
         if not services.disconnect(connection, reason="participant", now=now):
             messages.warning(
                 request,
-                f"{vendor} has not confirmed it yet. We ask it for nothing any more; to be quite sure, "
-                "remove the study in your account there too.",
+                gettext(
+                    "{vendor} has not confirmed it yet. We ask it for nothing any more; to be quite sure, "
+                    "remove the study in your account there too."
+                ).format(vendor=vendor),
             )
         return SeeOther(address(invitation))
     context = {"trial": invitation.participant.trial, "code": code, "connection": connection, "vendor": vendor}

@@ -24,6 +24,7 @@ from participants.models import (
     Trial,
     User,
 )
+from participants.privacy import contacts
 from tests import factories
 
 PEOPLE = "admin:participants_participant_changelist"
@@ -98,6 +99,19 @@ def test_links_come_as_letters_once(enroller: Client, participant: Participant) 
     assert "/connect/" in html
     assert "no-store" in page.headers["Cache-Control"]
     assert recorded("invitation.create") == [("AX-0042", ""), ("AX-0043", "")]
+
+
+def test_each_letter_is_in_the_language_of_who_gets_it(
+    enroller: Client, participant: Participant, settings: Any
+) -> None:
+    settings.TOKEN_KEYS = ["a key for tests"]
+    other = factories.ParticipantFactory.create(trial=participant.trial, study_id="AX-0043")
+    contacts.contact_store(other, name="Zwaantje", language="nl")
+    html = act(enroller, "invite", participant, other, how="letters").content.decode()
+    assert "Please connect your watch to the" in html
+    assert '<article class="wt-invitation" lang="nl">' in html
+    assert "Verbind uw horloge met het onderzoek" in html
+    assert "Print them now" in html  # for staff
 
 
 def test_links_come_as_a_file_for_a_mail_merge(enroller: Client, participant: Participant) -> None:

@@ -9,20 +9,25 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import get_language
 from kombu.exceptions import OperationalError
 
 from config.observability.logs import Formatter
+from dashboards.ui import formatting
 from ingestion import live_providers
 from ingestion.connections import invitations, queueing
 from ingestion.connections import services as connections_services
 from ingestion.models import Connection, Invitation
 from ingestion.providers.base.errors import AccessGone, BrokenResponse, ClientMisconfigured, VendorBusy
 from participants.models import Participant, Trial
+from participants.privacy import contacts, languages
 from participants.privacy.consent import document_add
 from tests import factories
 from tests.ingestion.vendor import ACCESS, ALL, CODE, GEAR, HEART, NIGHTS, REFRESH, Vendor
@@ -156,6 +161,79 @@ def test_each_departure_has_a_state_of_its_own(browser: Client, link: str) -> No
 
 def test_an_unknown_vendor_is_not_found(browser: Client, link: str) -> None:
     assert browser.post(f"{link}to/nobody/").status_code == 404
+
+
+# --- in their language ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def german(person: Participant, settings: Any) -> Participant:
+    settings.TOKEN_KEYS = ["a key for tests"]
+    contacts.contact_store(person, name="Zwaantje", language="de")
+    return person
+
+
+def test_the_page_is_in_the_participant_s_language(browser: Client, link: str, german: Participant) -> None:
+    Participant.objects.filter(pk=german.pk).update(monitoring_ends_on=dt.date(2027, 6, 30))
+    page = text(browser.get(link, headers={"accept-language": "nl"}))
+    assert '<html lang="de">' in page
+    for words in ("Puls, Tag und Nacht", "nach dem <b>30. Juni 2027</b>", "Weiter zu Vendor Health", "Fragen?"):
+        assert words in page
+    assert "Heart rate" not in page
+
+
+def test_each_page_on_the_way_is_in_the_participant_s_language(
+    browser: Client, link: str, german: Participant, vendor: Vendor
+) -> None:
+    assert "Sie haben Nein gesagt" in text(walk(browser, link, error="access_denied"))
+    walk(browser, link)
+    Connection.objects.update(connected_at=NOW - dt.timedelta(days=3))
+    assert "Seit Freitag, 09:12 Uhr geben Sie Ihre Daten" in text(browser.get(link))
+    vendor.revoke_fault = BrokenResponse("later")
+    assert "Weitergabe Ihrer Daten" in text(browser.get(f"{link}stop/vendor/"))
+    browser.post(f"{link}stop/vendor/")
+    page = text(browser.get(link))
+    assert "Vendor Health hat es noch nicht bestätigt" in page
+    assert "Seit heute, 09:12 Uhr bekommt die Studie WALK nichts mehr" in page
+    with time_machine.travel(NOW + dt.timedelta(days=15)):
+        assert "Dieser Link ist zu alt" in text(browser.get(link))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "shown"),
+    [("nl-BE, en;q=0.5", "Deze link is niet volledig"), ("fr, de;q=0.5", "Dieser Link"), ("fr", "This link")],
+)
+def test_a_page_of_nobody_known_is_in_the_browser_s_language(
+    browser: Client, db: None, wanted: str, shown: str
+) -> None:
+    assert shown in text(browser.get("/connect/nonsense/", headers={"accept-language": wanted}))
+
+
+def test_without_a_contact_the_browser_s_language_counts(browser: Client, link: str) -> None:
+    assert "Puls, Tag und Nacht" in text(browser.get(link, headers={"accept-language": "de-AT"}))
+
+
+def test_a_language_ends_with_its_page(browser: Client, link: str, german: Participant) -> None:
+    browser.get(link)
+    assert get_language() == "en-gb"
+    assert "Sign in" in text(browser.get(reverse("login"), headers={"accept-language": "de"}))
+
+
+@pytest.mark.parametrize(
+    ("ago", "english", "german"),
+    [
+        (dt.timedelta(hours=2), "today, 07:12", "heute, 07:12 Uhr"),
+        (dt.timedelta(days=1), "Sun 09:12", "Sonntag, 09:12 Uhr"),
+        (dt.timedelta(days=6), "Tue 09:12", "Dienstag, 09:12 Uhr"),
+        (dt.timedelta(days=7), "16 Nov, 09:12", "16. November, 09:12 Uhr"),
+        (dt.timedelta(days=400), "19 Oct 2025, 10:12", "19. Oktober 2025, 10:12 Uhr"),
+    ],
+)
+def test_past_instants_are_told_as_people_say_them(ago: dt.timedelta, english: str, german: str) -> None:
+    zone = ZoneInfo("Europe/Amsterdam")
+    assert languages.moment(NOW - ago, NOW, zone) == english == formatting.clock(NOW - ago, NOW, zone)
+    with languages.in_language("de"):
+        assert languages.moment(NOW - ago, NOW, zone) == german
 
 
 # --- links that do not open ----------------------------------------------------------------------------------------

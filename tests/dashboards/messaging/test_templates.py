@@ -6,6 +6,7 @@ import datetime as dt
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.utils.translation import ngettext
 
 from dashboards.messaging import (
     contact_limits,
@@ -17,6 +18,7 @@ from dashboards.messaging import (
 from dashboards.models import MessageTemplate
 from participants.models import Participant, Protocol, Trial
 from participants.privacy.contacts import LANGUAGES, Reach
+from participants.privacy.languages import in_language
 
 ZONE = ZoneInfo("Europe/Amsterdam")
 VALUES = {
@@ -69,14 +71,14 @@ def test_a_subject_is_one_line() -> None:
     assert template_engine.subject("A\r\nBcc: x@example.org", VALUES) == "A Bcc: x@example.org"
 
 
-@pytest.mark.parametrize("code", default_templates.TEXTS)
+@pytest.mark.parametrize("code", default_templates.DEFAULT_TEMPLATES)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_first_letters_are_complete_and_name_only_what_exists(code: str, language: str) -> None:
-    title, subject, text = default_templates.TEXTS[code][language]
-    template_engine.check(subject)
-    template_engine.check(default_templates.body(language, text))
-    assert title
-    assert len(subject) <= 160
+    texts = default_templates.texts(code, language)
+    template_engine.check(texts.subject)
+    template_engine.check(texts.body)
+    assert texts.title
+    assert len(texts.subject) <= 160
 
 
 @pytest.mark.django_db
@@ -103,6 +105,31 @@ def test_the_salvage_sentence_says_what_is_lost_by_waiting() -> None:
     assert "In 14 hours" in template_variables.salvage(now + dt.timedelta(hours=14), now, "en")
     assert "4 more days" in template_variables.salvage(now + dt.timedelta(days=4, hours=5), now, "en")
     assert template_variables.salvage(None, now, "en") == ""
+
+
+@pytest.mark.parametrize(
+    ("language", "one", "two"),
+    [("en", "1 more day.", "2 more days."), ("nl", "1 dag.", "2 dagen."), ("de", "1 Tag auf.", "2 Tage auf.")],
+)
+def test_days_are_counted_as_the_language_does(language: str, one: str, two: str) -> None:
+    forms = "The watch keeps them for about {n} more day.", "The watch keeps them for about {n} more days."
+    with in_language(language):
+        assert ngettext(*forms, 1).format(n=1).endswith(one)
+    now = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
+    assert template_variables.salvage(now + dt.timedelta(days=2), now, language).endswith(two)
+
+
+def test_hours_of_wear_have_the_decimal_sign_of_the_language() -> None:
+    hours = [template_variables.wear_hours(minutes, language) for minutes in (600, 450) for language in ("en", "de")]
+    assert hours == ["10", "10", "7.5", "7,5"]
+
+
+def test_every_default_text_differs_between_languages() -> None:
+    """A text that is the same in two languages was not translated."""
+    for code in default_templates.DEFAULT_TEMPLATES:
+        texts = [default_templates.texts(code, language) for language in LANGUAGES]
+        assert len({one.title for one in texts}) == len({one.body for one in texts}) == len(LANGUAGES)
+        assert default_templates.texts(code, "fr") == texts[0]
 
 
 def quiet(at: str) -> dt.datetime | None:
