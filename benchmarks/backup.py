@@ -1,4 +1,5 @@
-"""What a base backup and a restore cost beside pg_dump and pg_restore of the same database, on the embedded server.
+"""Benchmark of backups: cost of a base backup and a restore beside pg_dump and pg_restore of the same database, on the
+embedded server.
 
     python -m benchmarks.backup [--rows 20_000_000]
 

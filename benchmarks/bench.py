@@ -1,4 +1,4 @@
-"""What the benchmarks share: a database of their own, rows to store, and a table of medians.
+"""Shared parts of the benchmarks: a database of their own, rows to store, and a table of medians.
 
 Timings on shared machines drift; the benchmarks therefore run what they compare in turns and print ratios.
 """

@@ -1,4 +1,5 @@
-"""How fast raw data leave as Parquet, beside COPY (...) TO STDOUT of the same rows; and how much memory that takes.
+"""Benchmark of exports: how fast raw data leave as Parquet, beside COPY (...) TO STDOUT of the same rows; and how much
+memory that takes.
 
     python -m benchmarks.exports [--rows 5_000_000] [--participants 100] [--runs 3] [--format parquet]
 
@@ -108,7 +109,7 @@ def exported(user: Any, kind: str, folder: Path) -> tuple[float, float, int, int
 
 
 def child(pk: int) -> None:
-    """What the worker does, alone in a process."""
+    """Work of the export worker, alone in a process."""
     import django
 
     os.environ.setdefault("SECRET_KEY", "benchmarks-only")

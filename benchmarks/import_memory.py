@@ -1,4 +1,5 @@
-"""How much memory and time a large file takes: makes one, imports it with the command, prints peak RSS and rows/s.
+"""Benchmark of a large file import, its memory and time: makes one, imports it with the command, prints peak RSS and
+rows/s.
 
     DATABASE_URL=... SECRET_KEY=... python benchmarks/import_memory.py [--megabytes 1000] [--participants 50]
 

@@ -1,4 +1,5 @@
-"""How fast measurements are stored, beside a bare binary COPY of the same rows into an identical empty table.
+"""Benchmark of the writer: how fast measurements are stored, beside a bare binary COPY of the same rows into an
+identical empty table.
 
     python -m benchmarks.ingest [--participants 20] [--days 3] [--inserts 2000]
 

@@ -1,4 +1,4 @@
-"""How long the monitoring pages take on the server, for a trial of 1,000 participants and for one of 10,000.
+"""Benchmark of the monitoring pages: time on the server, for a trial of 1,000 participants and for one of 10,000.
 
     python -m benchmarks.monitoring [--participants 1000 10000] [--days 365] [--requests 15]
 

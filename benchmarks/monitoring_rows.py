@@ -92,7 +92,7 @@ def copy_rollups(rng: Any, pairs: list[Any], source: int) -> None:
 
 
 def status_summary(rng: Any, person: Any, c: Any, now: dt.datetime) -> Any:
-    """How a person stands, counted from their days."""
+    """Status summary of a participant, counted from their days."""
     from benchmarks import courses
     from metrics.models import DayStatus, ParticipantStatusSummary
 

@@ -1,4 +1,4 @@
-"""What each kind of process costs while it works: memory, and connections to PostgreSQL and Redis.
+"""Cost of each kind of process while it works: memory, and connections to PostgreSQL and Redis.
 
     python -m benchmarks.processes [--participants 10] [--clients 32]
 

@@ -1,4 +1,5 @@
-"""How fast a chart's data comes back over HTTP, beside sending every stored sample of the span as the seed did.
+"""Benchmark of charts: how fast a chart's data comes back over HTTP, beside sending every stored sample of the span as
+the seed did.
 
     python -m benchmarks.read [--participants 20] [--days 90] [--requests 30]
 

@@ -1,4 +1,4 @@
-"""What a participant-week costs in requests, by how long they have been monitored.
+"""Cost of a participant-week in requests, by how long they have been monitored.
 
     python -m benchmarks.requests [--days 30 180 365]
 

@@ -1,4 +1,5 @@
-"""How fast series come back over the API inside Django, and how much memory a stream of raw samples takes.
+"""Benchmark of series: how fast they come back over the API inside Django, and how much memory a stream of raw samples
+takes.
 
     python -m benchmarks.series [--requests 25] [--million 3]
 

@@ -54,7 +54,7 @@ def parent_of(pid: int) -> int:
 
 @dataclass
 class Stack:
-    """What was started. `address`: the simulator's. `environment`: what every child is told."""
+    """Processes that were started. `address`: the simulator's. `environment`: what every child is told."""
 
     folder: Path
     address: str

@@ -1,4 +1,4 @@
-"""What a row weighs and what compressed chunks cost: bytes before and after, late data, reads again, an erasure.
+"""Benchmark of the store, rows and compressed chunks: bytes before and after, late data, reads again, an erasure.
 
     python -m benchmarks.store [--participants 10] [--days 14] [--fitabase FOLDER]
 

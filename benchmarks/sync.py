@@ -1,4 +1,4 @@
-"""How fast a day of everybody comes in: a simulated vendor, HTTP, Redis, Celery workers, PostgreSQL.
+"""Benchmark of the sync, a day of everybody: a simulated vendor, HTTP, Redis, Celery workers, PostgreSQL.
 
     python -m benchmarks.sync [--participants 200] [--workers 2] [--restated-only]
 

@@ -1,4 +1,4 @@
-"""What providers hand to the writer: columns of samples, nights and exercise. No Python object per sample."""
+"""Payloads of providers for the writer: columns of samples, nights and exercise. No Python object per sample."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CLOCK_SKEW = 10 * 60 * MICROSECOND
 
 
 class Refusal(IntEnum):
-    """Why a sample cannot be stored. `text` is fit to show to staff."""
+    """Reason why a sample cannot be stored. `text` is fit to show to staff."""
 
     NONE = 0
     NOT_FINITE = 1
@@ -51,7 +51,7 @@ def instant(us: int) -> dt.datetime:
 
 @dataclass(frozen=True, slots=True)
 class SourceKey:
-    """Where samples come from. A source is a provider, a platform and a device model."""
+    """Key of a source: a provider, a platform and a device model."""
 
     provider: str
     platform: str = ""
@@ -100,7 +100,7 @@ class SampleBatch:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """An interval of a night: `stage` is one of metrics.models.SleepStage's values."""
+    """Stage of a night, an interval: `stage` is one of metrics.models.SleepStage's values."""
 
     starts_at: dt.datetime
     seconds: int
@@ -171,7 +171,8 @@ class Sessions(Enum):
 
 @dataclass(frozen=True, slots=True)
 class OffsetChange:
-    """From this instant on the device's clock stood `utc_offset` seconds east of UTC; None: back to the zone's."""
+    """Change of the device's clock: from this instant on it stood `utc_offset` seconds east of UTC; None: back to the
+    zone's."""
 
     starts_at: dt.datetime
     utc_offset: int | None
@@ -179,7 +180,7 @@ class OffsetChange:
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """An interval [starts_at, ends_at) of which the payload holds all that its provider has.
+    """Interval [starts_at, ends_at) of which the payload holds all that its provider has.
 
     What is stored there from this provider and is not in the payload is taken away: the vendor has withdrawn it.
     `what`: the code of a metric, or sessions: nights by the time at which they end, exercise by its start.
@@ -193,7 +194,7 @@ class Replaced:
 
 @dataclass(slots=True)
 class Payload:
-    """All that one provider brings for one participant in one go. The writer stores it in one transaction.
+    """Payload of a provider: all that it brings of one participant in one go. The writer stores it in one transaction.
 
     `skipped`: values left out on purpose, by reason (missing-value markers), where nobody else counts them.
     """
@@ -237,7 +238,7 @@ def _concatenated(batches: list[SampleBatch]) -> SampleBatch:
 
 @dataclass(slots=True)
 class Counts:
-    """What became of the samples, nights and exercise of a payload.
+    """Counts of what became of the samples, nights and exercise of a payload.
 
     `repeated`: samples at the instant of another in the same batch. `flagged`: stored although implausible.
     By reason: `rejected`, not stored; `skipped`, left out on purpose. `removed`: stored before and

@@ -1,4 +1,4 @@
-"""Local days and wall clocks. Times are stored in UTC; a participant lives, sleeps and is judged by local days.
+"""Local days and wall clocks. Times are stored in UTC; a participant lives, sleeps and is evaluated by local days.
 
 A local day comes from what the device said of its clock (OffsetPeriod), else from the participant's zone.
 """
@@ -137,7 +137,8 @@ class LocalCalendar:
 
 
 def _intervals(pieces: Sequence[tuple[int, int, int]], local_start: int, local_end: int) -> list[tuple[int, int]]:
-    """Where the wall clock shows [local_start, local_end), given the pieces (start, end, offset) of a calendar."""
+    """Intervals in which the wall clock shows [local_start, local_end), given the pieces (start, end, offset) of a
+    calendar."""
     intervals: list[tuple[int, int]] = []
     for start, end, offset in pieces:
         begins, ends = max(start, local_start - offset), min(end, local_end - offset)

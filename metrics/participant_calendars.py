@@ -23,5 +23,5 @@ def calendars_of(participants: Iterable[Participant], using: str = "default") ->
 
 
 def calendar_of(participant: Participant) -> LocalCalendar:
-    """The same of one."""
+    """Calendar of one participant."""
     return calendars_of([participant])[participant.pk]

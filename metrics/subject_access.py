@@ -1,4 +1,4 @@
-"""What this room keeps about a participant, for their right of access: what was measured and what follows from it."""
+"""Measurements of a participant, for their right of access: what was measured and what follows from it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ AROUND = 2
 
 
 def sections(participant: Participant) -> Iterator[Section]:
-    """The sections of this room, in the order in which they are read."""
+    """Sections of this package, in the order in which they are read."""
     yield from _measurements(participant)
     yield Section(
         "measurements/by-day", "Measurements, summed up by day",

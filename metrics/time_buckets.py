@@ -1,4 +1,4 @@
-"""Where the buckets of a span begin: on round instants, on full hours, or on local midnights of 23 to 25 hours."""
+"""Buckets of a span and where they begin: on round instants, on full hours, or on local midnights of 23 to 25 hours."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ MOST_HELD, MOST_RECOVERING = 100.0, 120.0
 
 @dataclass(slots=True)
 class Story:
-    """What became of one outage; seconds, of `recovered` since it was ended."""
+    """Course of one outage; seconds, of `recovered` since it was ended."""
 
     outage: Outage
     seen: Seen

@@ -12,7 +12,7 @@ from benchmarks.chaos.installation import Installation
 
 
 def patient(what: Callable[[], Any], made: Installation, seconds: float) -> Any:
-    """Until it is true, while all is kept up; what it was at last."""
+    """Wait until `what` is true, while all is kept up; returns its last value."""
     until = time.monotonic() + seconds
     while not (result := what()) and time.monotonic() < until:
         made.pause(1)

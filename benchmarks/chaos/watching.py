@@ -17,7 +17,7 @@ EXPLAINED = ("does not answer", "Nothing can be stored", "is too slow")
 
 @dataclass(slots=True)
 class Seen:
-    """What was seen since an outage began. Times are seconds since then."""
+    """Observations since an outage began. Times are seconds since then."""
 
     began: float = field(default_factory=time.monotonic)
     parts: dict[str, float] = field(default_factory=dict)  # by part: when it was first said to be away

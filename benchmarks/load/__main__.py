@@ -1,4 +1,4 @@
-"""How fast pages are while a full day comes in: the whole product on this machine, and 200 managers at once.
+"""Load test of pages while a full day comes in: the whole product on this machine, and 200 managers at once.
 
     python -m benchmarks.load [--participants 1000] [--managers 200] [--minutes 12] [--workers 2]
 
@@ -42,7 +42,7 @@ TURN = 1.0
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class LoadOptions:
-    """What the command line says. `quiet`: seconds of the quiet part; `thinks`: from and to, seconds."""
+    """Options of the command line. `quiet`: seconds of the quiet part; `thinks`: from and to, seconds."""
 
     participants: int
     managers: int

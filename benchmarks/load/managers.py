@@ -1,4 +1,4 @@
-"""What a manager does all day, for locust: look at a trial, at one participant after the other, and think.
+"""Manager for locust: look at a trial, at one participant after the other, and think.
 
 Run by benchmarks.load in an environment of its own; imports nothing of ours. WHO names a JSON file with the site, the
 trial, the managers' sessions and tokens and the participants; what came of every request is appended to TOLD, a

@@ -42,7 +42,7 @@ class Phase:
 
 
 def read(path: Path) -> list[Request]:
-    """What locust noted; a line that it was writing when it was stopped is left out."""
+    """Requests that locust noted; a line that it was writing when it was stopped is left out."""
     requests = []
     for line in path.read_text().splitlines():
         parts = line.split("\t")

@@ -42,12 +42,13 @@ SESSIONS: dict[str, Any] = {Sessions.SLEEP.value: SleepSession, Sessions.EXERCIS
 
 
 class DeletionRefused(ValueError):
-    """Nothing is deleted; the message says why and is fit to show."""
+    """Refusal of a deletion: nothing is deleted; the message says why and is fit to show."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What is to be deleted. `what`: a metric's code, "sleep", "exercise", or "" for all; dates are local, included."""
+    """Selection of what is to be deleted. `what`: a metric's code, "sleep", "exercise", or "" for all; dates are local,
+    included."""
 
     participant: Participant
     source: Source
@@ -81,7 +82,7 @@ def sources_of(participant: Participant) -> list[Source]:
 
 
 def going(selection: Selection) -> list[Going]:
-    """What a deletion would take away, as things stand; changes nothing. Raises DeletionRefused as `check` does."""
+    """Preview of a deletion: what it would take away now. Changes nothing. Raises DeletionRefused as `check` does."""
     check(selection)
     rows: dict[str, list[tuple[int, dt.date, dt.date]]] = {}
     for model in (DayRollup, ImplausibleCount):
@@ -173,7 +174,7 @@ def deletion_step(pk: int) -> int | None:
 
 
 def _next_slice(selection: Selection) -> Counter[str] | None:
-    """What went, by what it was; None where nothing is left."""
+    """Delete the next slice; rows that went, by metric or kind of session; None where nothing is left."""
     days = [day for model in (DayRollup, ImplausibleCount) for day in _first_days(model, selection)]
     if days:
         metric, first = min(days)

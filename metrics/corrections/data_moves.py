@@ -56,7 +56,7 @@ class MoveRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What would move: samples by metric, nights, exercise, from when to when.
+    """Preview of a move: samples by metric, nights, exercise, from when to when.
 
     `shared`: how many dates both have data of. `outside`: how many stay, outside the receiver's collection interval.
     """
@@ -71,7 +71,7 @@ class Preview:
 
 
 def preview(giver: Participant, receiver: Participant) -> Preview:
-    """What `move_start` would move."""
+    """Preview of `move_start`."""
     within = collected_of(receiver)
     dates = kept_days("date", participant_id=giver.pk)
     samples: Counter[str] = Counter()
@@ -202,7 +202,7 @@ def _week(row: DataMove, start: dt.datetime) -> None:
 
 
 def _clock(row: DataMove) -> None:
-    """What the giver's device said of its clock, where the receiver's has not said anything of that instant."""
+    """Copy what the giver's device said of its clock, where the receiver's has not said anything of that instant."""
     known = set(OffsetPeriod.objects.filter(participant=row.receiver).values_list("starts_at", flat=True))
     stated = OffsetPeriod.objects.filter(participant=row.giver).exclude(starts_at__in=known)
     OffsetPeriod.objects.bulk_create(

@@ -1,4 +1,4 @@
-"""What is stored of participants outside their collection intervals: found, and deleted slice by slice.
+"""Data of participants stored outside their collection intervals: found, and deleted slice by slice.
 
 Nothing inside an interval is touched: it is asked for anew, under the participant's lock, before each slice. What the
 device said of its clock stays, for days inside are cut by it.
@@ -39,7 +39,7 @@ WHY_NO_FILES = "Its files are deleted: they held data that the trial may not hav
 
 @dataclass(slots=True)
 class Beyond:
-    """What is stored of one participant outside. `dates`: local dates of which there is anything, ascending.
+    """Data of one participant stored outside. `dates`: local dates of which there is anything, ascending.
 
     `samples`: by the metric's code. `old_values`: what samples were before they changed.
     """
@@ -62,7 +62,7 @@ def find(trial: Trial) -> Iterator[Beyond]:
 
 
 def beyond_of(person: Participant) -> Beyond:
-    """What is stored of one participant outside, as things stand."""
+    """Find the data of one participant stored outside, as things stand."""
     calendar = calendar_of(person)
     collected = collected_by(person, calendar)
     beyond = Beyond(person, [])
@@ -85,7 +85,7 @@ def beyond_of(person: Participant) -> Beyond:
 
 
 def total(outside: Iterable[Beyond]) -> dict[str, Any]:
-    """The same of many in numbers, as metrics.models.Removal keeps them; {} where there is nothing."""
+    """Totals over participants, as metrics.models.Removal keeps them; {} where there is nothing."""
     rows = list(outside)
     if not rows:
         return {}

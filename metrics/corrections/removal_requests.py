@@ -1,4 +1,5 @@
-"""Deleting what a trial has stored and may not have: asked for by one person, approved by another, done by a worker.
+"""Removal requests: to delete what a trial has stored and may not have. One person asks, another approves, a worker
+does.
 
 The Removal row carries the progress: participants are taken in the order of their ids, a slice in a transaction that
 also counts it, so a killed worker's successor goes on where it stopped. The row's lock keeps a second out.
@@ -22,7 +23,7 @@ from participants.task_queue import enqueue
 
 
 class RemovalRefused(ValueError):
-    """It cannot be asked for or decided by this person now; the message is fit to show."""
+    """Refusal of a removal: it cannot be asked for or decided by this person now; the message is fit to show."""
 
 
 @transaction.atomic

@@ -72,7 +72,7 @@ def restore(
     since: dt.datetime,
     now: dt.datetime | None = None,
 ) -> Restored:
-    """Put these rows of one participant back, and judge their days anew; all or nothing.
+    """Put these rows of one participant back, and re-evaluate their days; all or nothing.
 
     `since`: when the payload was stored. `replaced`: samples whose value something later has replaced; they stay, and
     so does nothing of the payload's own values: what revisions keep of these goes.

@@ -45,7 +45,7 @@ def fhir_lines(series: Series) -> Iterator[bytes]:
 
 
 def about(trial: str, study_id: str, category: str, codes: list[dict[str, str]], name: str) -> dict[str, Any]:
-    """What every Observation of a participant begins with: status, category, code, subject, study."""
+    """Beginning of every Observation of a participant: status, category, code, subject, study."""
     return {
         "status": "final",
         "category": [{"coding": [{"system": CATEGORY, "code": category}]}],

@@ -1,4 +1,4 @@
-"""What becomes of each metric in FHIR and in Open mHealth. A new metric needs a row here: a test asks for it."""
+"""Mapping of each metric to FHIR and Open mHealth. A new metric needs a row here: a test asks for it."""
 
 from __future__ import annotations
 

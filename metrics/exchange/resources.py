@@ -1,4 +1,4 @@
-"""What the Observations of an export refer to, as FHIR resources: the study, its subjects, the devices.
+"""FHIR resources that the Observations of an export refer to: the study, its subjects, the devices.
 
 With this file beside them the Observations stand on their own: whoever loads both knows the trial, who belongs to it
 (by study id alone), when each was monitored, and what measured.

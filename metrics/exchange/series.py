@@ -1,4 +1,4 @@
-"""What the converters are given, and what they share: stable ids, wall-clock times, numbers as text.
+"""Series as the converters take them, and what these share: stable ids, wall-clock times, numbers as text.
 
 All of it works on whole columns, because a trial's heart rates are billions.
 """
@@ -48,7 +48,7 @@ class Series:
     imputed: bool = False
 
     def counted(self) -> Series:
-        """Itself without the values that do not count: no other system is told of them. What is known to be missing
+        """The series without the values that do not count: no other system is told of them. What is known to be missing
         stays."""
         kept = plausible(self.metric, self.value, self.seconds) | np.isnan(self.value)
         if kept.all():
@@ -57,7 +57,7 @@ class Series:
 
     @property
     def identity(self) -> str:
-        """What the ids of its resources begin with."""
+        """Beginning of the ids of its resources."""
         kind = "imputed " + self.metric.code if self.imputed else self.metric.code
         return identity(self.trial, self.study_id, kind, source_code(self.source))
 

@@ -1,4 +1,5 @@
-"""Nights and exercise for peers: FHIR Observations with components, Open mHealth sleep episodes and activities."""
+"""Nights and exercise in the exchange formats: FHIR Observations with components, Open mHealth sleep episodes and
+activities."""
 
 from __future__ import annotations
 
@@ -83,7 +84,7 @@ def fhir_exercise(
 
 
 def _counted(session: ExerciseSession, field: str) -> float | None:
-    """What the source summed up of an exercise; None where it has no such number, or one that does not count."""
+    """Value that the source summed up of an exercise; None where it has no such number, or one that does not count."""
     value: float | None = getattr(session, field)
     lasted = np.array([(session.ends_at - session.starts_at).total_seconds()], dtype=np.int64)
     if value is None or not plausible(BY_CODE[dict(SUMS)[field]], np.array([float(value)]), lasted).all():

@@ -25,7 +25,7 @@ ARRAY_HEAD = 20
 
 @dataclass(frozen=True, slots=True)
 class SourceInterval:
-    """What is asked for: one participant's samples from one source in [starts_at, ends_at), microseconds UTC."""
+    """Interval of one participant's samples from one source in [starts_at, ends_at), microseconds UTC."""
 
     participant: int
     source: int

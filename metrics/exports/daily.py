@@ -191,7 +191,7 @@ def _values(
     calendars: Mapping[int, LocalCalendar],
     held: Mapping[int, Collected],
 ) -> dict[tuple[int, dt.date], Row]:
-    """What was measured, by participant and local date: of each metric from the source that counts on it."""
+    """Measured values by participant and local date: of each metric from the source that counts on it."""
     metrics, dates = metrics_of(export), (export.start_on or FIRST, export.end_on or LAST)
     days = dict.fromkeys(held, dates)
     among = export.sources or None

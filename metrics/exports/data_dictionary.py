@@ -34,7 +34,7 @@ class Variable:
 
 
 def of_days(protocols: Sequence[Protocol]) -> list[Variable]:
-    """Who, when, and the status of the day."""
+    """Columns of the participant, the date and the day's status."""
     worn = "; ".join(f"v{p.version}: valid from {p.valid_day_minutes} min" for p in protocols)
     lost = "; ".join(f"v{p.version}: lost after {p.lost_after_hours} h" for p in protocols)
     statuses = " | ".join(status.label for status in DayStatus)

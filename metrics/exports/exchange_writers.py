@@ -1,4 +1,4 @@
-"""Exports in the formats of our peers: writers that hand columns to metrics.exchange, and the files beside them."""
+"""Exports in the exchange formats: writers that hand columns to metrics.exchange, and the files beside them."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ FORMATS = (*WRITERS, Export.Format.DAILY.value)
 
 @dataclass(frozen=True, slots=True)
 class ExportRequest:
-    """What is asked for, checked: `people` is settled by what the user sees at this moment."""
+    """Export request, checked: `people` is settled by what the user sees at this moment."""
 
     trial: Trial
     format: str
@@ -41,7 +41,7 @@ class ExportRequest:
 
 
 class Filters(TypedDict, total=False):
-    """What may be asked for. Left out or empty: Parquet, and all there is. Both dates are included."""
+    """Filters of an export. Left out or empty: Parquet, and all there is. Both dates are included."""
 
     format: str
     participants: Sequence[str] | None  # study ids
@@ -54,7 +54,7 @@ class Filters(TypedDict, total=False):
 
 
 def check(user: User, trial: Trial, **filters: Unpack[Filters]) -> ExportRequest:
-    """What the user may have of what they ask for, in a trial that they see.
+    """Check a request: what the user may have of what they ask for, in a trial that they see.
 
     Raises ValidationError that names each bad parameter. A study id that they do not see is unknown, whether it
     exists or not.

@@ -1,4 +1,4 @@
-"""Which formats there are: by name the writer of the samples' files, and how these end. A new format is a row here."""
+"""Export formats: by name the writer of the samples' files, and how these end. A new format is a row here."""
 
 from __future__ import annotations
 

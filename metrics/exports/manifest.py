@@ -1,4 +1,5 @@
-"""What goes with every export: a manifest for programs, a README for people, and of the daily table the dictionary."""
+"""Accompanying files of every export: a manifest for programs, a README for people, and of the daily table the
+dictionary."""
 
 from __future__ import annotations
 
@@ -51,7 +52,7 @@ def product_version() -> str:
 
 
 def files(export: Export) -> Iterator[tuple[str, bytes]]:
-    """What is written once all data files are there, the manifest last: it names the others."""
+    """Files that are written once all data files are there, the manifest last: it names the others."""
     if export.format == Export.Format.SUBJECT:
         return  # its archive has a read-me for the participant, and nothing in it is for programs of ours
     if export.format == Export.Format.DAILY:
@@ -186,7 +187,7 @@ def readme(export: Export) -> str:
 
 
 def _ranges_text(export: Export) -> str:
-    """What becomes of values that no body can have."""
+    """Text on values that no body can have."""
     done: dict[str, str] = {
         Export.Format.DAILY: "are not counted",
         Export.Format.FHIR: "are left out",

@@ -1,4 +1,4 @@
-"""What an export consists of: its parts in their order, and the intervals of time of each."""
+"""Plan of an export: its parts in their order, and the intervals of time of each."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Plan:
                 )
 
     def _all(self, metric: Metric, first: dt.date, last: dt.date) -> Iterator[tuple[int, readable_series.Part]]:
-        """What every source has of a metric on local dates, by participant and source."""
+        """Intervals that every source has of a metric on local dates, by participant and source."""
         parameters = parameters_of(self.export, self.held, first, last) | {"metrics": [metric.id]}
         with connections[self.alias].cursor() as cursor:
             cursor.execute(sql.SERIES, parameters)
@@ -89,7 +89,7 @@ class Plan:
                 yield participant, readable_series.Part(self.sources[source], span.start, span.end)
 
     def _counting(self, metric: Metric, first: dt.date, last: dt.date) -> Iterator[tuple[int, readable_series.Part]]:
-        """What the source that counts on each local date has of a metric, by participant and time."""
+        """Intervals that the source which counts on each local date has of a metric, by participant and time."""
         days = dict.fromkeys(self.people, (first, last))
         readables = readable_series.readable_of(
             self.wearers.values(), [metric], days, self.calendars, self.held,
@@ -120,7 +120,8 @@ def metrics_of(export: Export) -> list[Metric]:
 
 
 def plan(export: Export, alias: str) -> Plan:
-    """What is to be written, as the snapshot behind `alias` has it. Who was erased since it was asked for is not in."""
+    """Plan what is to be written, as the snapshot behind `alias` has it. Who was erased since it was asked for is not
+    in."""
     around = ONE_DAY if export.clock == Export.Clock.UTC else dt.timedelta(0)
     first, last = (export.start_on or FIRST) - around, (export.end_on or LAST) + around
     people = Participant.objects.using(alias).filter(exports=export).exclude(status=Participant.Status.ERASED)

@@ -46,7 +46,7 @@ FAULT = "Writing the files failed through a fault of the platform. Staff find th
 
 
 class Stopped(Exception):
-    """It was cancelled, or another worker has taken over."""
+    """The export was cancelled, or another worker has taken over."""
 
 
 def export_run(pk: int) -> None:
@@ -84,7 +84,8 @@ def _drop_what_is_not_wanted(export: Export) -> None:
 
 
 def hindrance(fault: BaseException) -> str:
-    """What keeps an export from being written that may pass without anybody changing it; empty where it will not."""
+    """Hindrance: what keeps an export from being written and may pass without anybody changing it; empty where it will
+    not."""
     if isinstance(fault, OperationalError):
         return "The database takes nothing at the moment."
     if isinstance(fault, StoreFault):

@@ -64,7 +64,7 @@ def export_ask(user: User, trial: Trial, **filters: Unpack[Filters]) -> Export:
 
 @transaction.atomic
 def export_ask_checked(user: User, request: ExportRequest) -> Export:
-    """The same for what `check` has passed. Raises ValidationError where too many of the user's are at work."""
+    """Ask for an export that `check` has passed. Raises ValidationError where too many of the user's are at work."""
     export = create(user, request)
     after_commit(_send, export.pk)
     return export

@@ -1,4 +1,4 @@
-"""Where the files of exports lie: a folder, or a bucket that speaks S3 (settings.EXPORT_STORE).
+"""Store of export files: a folder, or a bucket that speaks S3 (settings.EXPORT_STORE).
 
 New exports go where the setting says; what was written is read and deleted where its row says that it lies, so that
 the setting may be changed at any time. A file appears under its own name when it is whole. Names hold codes, never
@@ -35,7 +35,7 @@ class Elsewhere(StoreFault):
 
 
 class Store(Protocol):
-    """What a place for exports can do; see folder_store.Folder and s3_store.Objects."""
+    """Store of exports: what each can do; see folder_store.Folder and s3_store.Objects."""
 
     def identity(self) -> str: ...
     def begin(self, export: Export) -> None: ...
@@ -47,12 +47,12 @@ class Store(Protocol):
 
 
 def chosen() -> Store:
-    """Where new exports go."""
+    """Store of new exports."""
     return Objects(settings.EXPORT_STORE) if settings.EXPORT_STORE else Folder()
 
 
 def store_of(export: Export) -> Store:
-    """Where an export lies. Raises Elsewhere where this host cannot see it."""
+    """Store in which an export lies. Raises Elsewhere where this host cannot see it."""
     where = Export.objects.filter(pk=export.pk).values_list("store", flat=True).first() or ""
     if where.startswith(f"{SCHEME}://"):
         return Objects(where)

@@ -1,4 +1,4 @@
-"""How columns of samples become files: one writer a format (see formats.py).
+"""Writers of files from columns of samples: one writer a format (see formats.py).
 
 Writers hold at most ROW_GROUP rows in memory, whatever the size of the file.
 """
@@ -31,7 +31,8 @@ COLUMNS = ("study_id", "source", "time", "utc_offset_minutes", "value", "seconds
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the samples of a file share: their metric, and by row number who and what the numbers stand for."""
+    """Context of a file, which its samples share: their metric, and by row number who and what the numbers stand
+    for."""
 
     trial: str
     metric: Metric
@@ -161,7 +162,7 @@ class TextWriter(_Tables):
         self._out.write(self.lines(table))
 
     def head(self) -> bytes:
-        """What stands before the first line."""
+        """Text before the first line."""
         return b""
 
     def lines(self, table: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""How wide the buckets of a series are: so that few enough come back, and from the coarsest table that answers."""
+"""Width of the buckets of a series: so that few enough come back, and from the coarsest table that answers."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Place(NamedTuple):
 
 
 class ReadInterval(NamedTuple):
-    """What is read of a series: [start, end) in microseconds UTC."""
+    """Interval of a series to be read: [start, end) in microseconds UTC."""
 
     key: Key
     start: int

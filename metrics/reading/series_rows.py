@@ -34,7 +34,7 @@ def length(rows: Rows) -> int:
 
 @dataclass(slots=True)
 class Plan:
-    """How a series is read: its participant and metric, and by day `runs`, else `parts`, of one source each."""
+    """Plan of reading a series: its participant and metric, and by day `runs`, else `parts`, of one source each."""
 
     person: Participant
     metric: Metric
@@ -61,7 +61,7 @@ def plans_of(
     spans: Mapping[int, Span],
     width: int,
 ) -> dict[tuple[int, int], Plan]:
-    """How to read each series that has anything to read, by (participant, metric)."""
+    """Plans for each series that has anything to read, by (participant, metric)."""
     rows = {}
     for person, metric in keys:
         of, span = held.get((person.pk, metric.id)), spans[person.pk]
@@ -105,7 +105,7 @@ def read_rows(
 def _parts(
     statement: Callable[[str], str], parts: Sequence[tuple[Plan, Part]], origins: Mapping[int, int], width: int
 ) -> Iterator[tuple[tuple[int, int], list[NDArray[Any]]]]:
-    """What a statement reads of parts, as columns by (participant, metric)."""
+    """Read parts by a statement, as columns by (participant, metric)."""
     if not parts:
         return
     parameters: dict[str, Any] = {
@@ -130,7 +130,7 @@ def _finer(width: int, metric: Metric) -> Callable[[str], str]:
 
 
 def _fence(plans: Iterable[Plan]) -> str:
-    """What a statement needs that reads several intervals of a series."""
+    """Part of a statement that reads several intervals of a series."""
     most = Counter((plan.person.pk, plan.metric.id) for plan in plans).most_common(1)
     return sql.FENCE if most and most[0][1] > 1 else ""
 

@@ -1,4 +1,4 @@
-"""What there is of a participant besides their series: metrics and sources with data, days, nights, exercise."""
+"""Summaries of a participant's data: metrics and sources with data, days, nights, exercise."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from participants.models import Participant
 
 @dataclass(frozen=True, slots=True)
 class MetricSummary:
-    """What a participant has of one metric, over all sources; `days` counts local days with data."""
+    """Summary of one metric of a participant, over all sources; `days` counts local days with data."""
 
     metric: Metric
     first_on: dt.date
@@ -52,7 +52,7 @@ def metrics_with_data(participant_id: int, held: Collected | None = None) -> lis
 def values_left_out(
     participant: Participant, start_on: dt.date, end_on: dt.date, held: Collected | None = None
 ) -> list[tuple[Metric, int]]:
-    """How many values of local days from start to end, both included, do not count, by metric in the registry's order.
+    """Number of values that do not count of local days from start to end, both included, by metric as registered.
 
     Of days within the collection interval, as everything that is shown.
     """
@@ -70,7 +70,7 @@ def values_left_out(
 
 @dataclass(frozen=True, slots=True)
 class SourceSummary:
-    """What a participant has from one source, over all metrics; `days` counts local days with data."""
+    """Summary of one source of a participant, over all metrics; `days` counts local days with data."""
 
     source: Source
     first_on: dt.date
@@ -92,7 +92,7 @@ def sources_with_data(participant_id: int, held: Collected | None = None) -> lis
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What is known of a participant at a glance. `worn_minutes_last` belongs to `last_on`."""
+    """Overview of a participant. `worn_minutes_last` belongs to `last_on`."""
 
     last_sample_at: dt.datetime | None
     days_with_data: int
@@ -161,7 +161,7 @@ def day_tables(
 
 
 def changed_at(participant_id: int) -> dt.datetime | None:
-    """When anything of a participant's measurements last changed, UTC; None without data."""
+    """Last change of a participant's measurements, UTC; None without data."""
     days = ParticipantDay.objects.filter(participant=participant_id)
     latest: dt.datetime | None = days.aggregate(at=Max("updated_at"))["at"]
     return latest
@@ -172,7 +172,7 @@ def participant_days(
 ) -> list[ParticipantDay]:
     """Participant-days from start to end, both included, ascending: the monitored days and those with data.
 
-    Those that are not collected say how they were judged and nothing that was measured.
+    Those that are not collected say their status and nothing that was measured.
     """
     days = ParticipantDay.objects.filter(participant_id=participant_id, date__range=(start_on, end_on))
     of = held or collected_on(participant_id)

@@ -23,7 +23,7 @@ ONE_DAY = dt.timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What a trial may have of one participant.
+    """Collected intervals of one participant: what a trial may have.
 
     `days`: the local dates; the last is the one in which `until` lies, where that comes first. `spans`: the same as
     instants, disjoint, ascending, in microseconds UTC. `over_at`: from when on nothing is collected any more, whatever
@@ -50,12 +50,12 @@ class Collected:
         return [part for part in cut if part.start < part.end]
 
     def outside(self) -> list[Span]:
-        """What is not collected: disjoint, ascending."""
+        """Spans that are not collected: disjoint, ascending."""
         edges = [EVER, *(edge for span in self.spans for edge in (span.start, span.end)), NEVER]
         return [Span(start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if start < end]
 
     def holds(self, times: Times) -> NDArray[np.bool_]:
-        """Which instants (microseconds UTC, any order) are collected; shape as given."""
+        """Mask of instants (microseconds UTC, any order) that are collected; shape as given."""
         held = np.zeros(len(times), dtype=np.bool_)
         for span in self.spans:
             held |= (times >= span.start) & (times < span.end)
@@ -86,12 +86,12 @@ def collected(
 
 
 def collected_of(participant: Participant) -> Collected:
-    """The same of one."""
+    """Collected intervals of one participant."""
     return collected([participant])[participant.pk]
 
 
 def collected_by(participant: Participant, calendar: LocalCalendar) -> Collected:
-    """The same of one, by a calendar of theirs that the caller has."""
+    """Collected intervals of one participant, by a calendar of theirs that the caller has."""
     return collected([participant], calendars={participant.pk: calendar})[participant.pk]
 
 

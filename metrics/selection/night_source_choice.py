@@ -1,5 +1,5 @@
-"""Whose nights count: of each participant and local date of waking those of one source, by the rule of
-source_choice.py.
+"""Choice of the source whose nights count: of each participant and local date of waking those of one source, by the
+rule of source_choice.py.
 
 A source that recorded a main sleep comes before those that recorded naps alone, whatever the protocol prefers: a nap
 would hide the night. Then the protocol in force on the date decides, then the most minutes asleep, in the main sleep
@@ -25,7 +25,8 @@ FIELDS = ("pk", "participant", "participant__trial", "date", "source", "is_main"
 def counting_nights(
     group: Numbers, places: Numbers, source: Numbers, is_main: NDArray[np.bool_], asleep: Numbers
 ) -> NDArray[np.bool_]:
-    """Which episodes are of the source that counts. A group is a participant and date. All of shape (n,), any order."""
+    """Mask of episodes that are of the source that counts. A group is a participant and date. All of shape (n,), any
+    order."""
     keys, place = np.unique(np.stack([group, source]), axis=1, return_inverse=True)
     place = place.reshape(-1)
     n = keys.shape[1]

@@ -1,4 +1,5 @@
-"""Which values count: those within the plausible range of their metric (registry.py), asked of everything that counts.
+"""Plausible ranges: values count within the plausible range of their metric (registry.py), asked of everything that
+counts.
 
 A value outside is kept as it came, marked wherever single values are shown or handed out, and counted nowhere: not in
 rollups, wear, gaps, charts, daily values or messages to other systems. It still proves that the device handed its data
@@ -26,7 +27,7 @@ def per_minute(metric: Metric) -> bool:
 
 
 def plausible(metric: Metric, value: Values, seconds: Seconds | NDArray[np.int64] | None = None) -> NDArray[np.bool_]:
-    """Which values count; both bounds do. Shape as given.
+    """Mask of values that count; both bounds do. Shape as given.
 
     `seconds`: lengths of the intervals, below zero or None where there is none.
     """

@@ -1,4 +1,5 @@
-"""What may be read of participants' metrics, and from which source: every reader of measured values begins here.
+"""Readable series: what may be read of participants' metrics, and from which source: every reader of measured values
+begins here.
 
 Two rules meet: one source counts on a local date (source_choice.py), and nothing outside the collection interval is
 shown (collection_window.py). Both belong to local dates, so the answer is the same whatever span is asked for.
@@ -99,7 +100,7 @@ def readable(
     pinned_at: int = 0,
     every_sample: bool = False,
 ) -> dict[Series, Readable]:
-    """What there is to read of the local days that the spans (by participant id) touch, by (participant, metric).
+    """Readable series of the local days that the spans (by participant id) touch, by (participant, metric).
 
     What has no data is not in it. `among`: one of these sources alone. `pinned`: what a reading that is under way
     reads, by series, of the day in which `pinned_at` (microseconds UTC) lies. `every_sample`: days of nothing but
@@ -124,7 +125,7 @@ def readable(
 def readable_on(
     people: Iterable[Participant], metrics: Collection[Metric], first: dt.date, last: dt.date
 ) -> dict[Series, Readable]:
-    """The same of local dates from first to last, both included."""
+    """Readable series of local dates from first to last, both included."""
     people = list(people)
     calendars = calendars_of(people)
     held = collected(people, calendars=calendars)
@@ -134,7 +135,7 @@ def readable_on(
 def readable_one(
     participant: Participant, metrics: Collection[Metric], first: dt.date, last: dt.date, held: Collected
 ) -> dict[int, Readable]:
-    """What there is to read of one participant, by metric, whose collection interval the caller has."""
+    """Readable series of one participant, by metric, whose collection interval the caller has."""
     pid = participant.pk
     readables = readable_of([participant], metrics, {pid: (first, last)}, calendars_of([participant]), {pid: held})
     return {metric: readable for (_, metric), readable in readables.items()}
@@ -152,7 +153,7 @@ def readable_of(
     every_sample: bool = False,
     using: str = "default",
 ) -> dict[Series, Readable]:
-    """The same of each one's local dates, by calendars and collection intervals that the caller has."""
+    """Readable series of each one's local dates, by calendars and collection intervals that the caller has."""
     intervals = {pid: window.days.intervals() for pid, window in held.items()}
     choices = chosen_sources(
         {person.pk: person.trial_id for person in people},
@@ -175,12 +176,12 @@ def readable_of(
 
 
 def collected_on(participant_id: int) -> Collected:
-    """What is collected of one participant, by id."""
+    """Collected intervals of one participant, by id."""
     return collected(Participant.objects.filter(pk=participant_id).only("time_zone"))[participant_id]
 
 
 def collected_dates(held: Mapping[int, Collected], first: dt.date, last: dt.date) -> dict[str, list[Any]]:
-    """What is collected of local dates from first to last as statement parameters: participants, firsts, lasts."""
+    """Collected local dates from first to last as statement parameters: participants, firsts, lasts."""
     rows = [(pid, *dates) for pid, window in held.items() for dates in cut(window.days.intervals(), first, last)]
     people, firsts, lasts = zip(*rows, strict=True) if rows else ((), (), ())
     return {"participants": list(people), "firsts": list(firsts), "lasts": list(lasts)}

@@ -1,4 +1,4 @@
-"""Which of several sources counts: one a participant, metric and local date. The only rule; sums never add sources.
+"""Choice of the source that counts: one a participant, metric and local date. The only rule; sums never add sources.
 
 First by the order of the protocol that is in force on that date; of those it ranks alike, the source that covers most
 minutes of the day (a device that samples faster does not know more of a day), then the one with most samples, then
@@ -39,7 +39,8 @@ def place(source: Source, priority: Sequence[str]) -> int:
 
 
 def counting(group: Numbers, places: Numbers, source: Numbers, *amounts: Numbers) -> NDArray[np.bool_]:
-    """Which rows count: of each group the first by place, then by the largest amounts, then the lowest source id.
+    """Mask of rows that count: of each group the first by place, then by the largest amounts, then the lowest source
+    id.
 
     All of shape (n,), in any order; a group is a participant's metric on a date, or whatever has one source.
     """
@@ -105,7 +106,7 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Pinned:
-    """What a reading that is under way reads of a date: by participant the date, by series the source."""
+    """Sources that a reading which is under way reads of a date: by participant the date, by series the source."""
 
     dates: Mapping[int, dt.date]
     sources: Mapping[Series, int]
@@ -174,7 +175,7 @@ class _Rows:
 
     @classmethod
     def of(cls, keys: Iterable[Series], trial_of: Mapping[int, int], read: Iterable[tuple[Any, Any]]) -> _Rows:
-        """What a statement read of the days of these series."""
+        """Rows that a statement read of the days of these series."""
         ordered = sorted(keys)
         index = {key: n for n, key in enumerate(ordered)}
         parts: list[tuple[Numbers, ...]] = []

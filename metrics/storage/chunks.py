@@ -46,7 +46,7 @@ def chunks(tables: Sequence[str] = TABLES) -> list[Chunk]:
 
 
 def intervals(tables: Sequence[str] = TABLES) -> dict[str, dt.timedelta]:
-    """How long new chunks are, by table; empty on plain PostgreSQL."""
+    """Length of new chunks, by table; empty on plain PostgreSQL."""
     if tier() is Tier.PLAIN:
         return {}
     with connection.cursor() as cursor:
@@ -55,7 +55,7 @@ def intervals(tables: Sequence[str] = TABLES) -> dict[str, dt.timedelta]:
 
 
 def sending() -> int:
-    """How many participants' devices send, over all trials: they share the chunks."""
+    """Number of participants whose devices send, over all trials: they share the chunks."""
     return Participant.objects.filter(status__in=SENDING).count()
 
 

@@ -1,4 +1,4 @@
-"""On which local days there are stored values, whether they count or not: what holds rows, not what means something.
+"""Local days with stored values, whether they count or not: what holds rows, not what means something.
 
 Rollups know only values that count (plausible_range.py). Who looks for rows (exports of samples, what a payload
 replaces, rebuilding, a participant's own copy, the newest sample) asks here, so that a day of nothing but impossible

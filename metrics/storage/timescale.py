@@ -1,4 +1,4 @@
-"""What depends on the kind of database server, and what is set up on each kind.
+"""Kinds of database server, and what is set up on each.
 
 Three tiers, one code path: plain PostgreSQL, TimescaleDB's Apache edition (hypertables) and its Community edition
 (hypertables and columnar compression). Nothing in the queries needs either edition. Chunks are maintained

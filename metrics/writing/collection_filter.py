@@ -1,4 +1,4 @@
-"""What the writer takes of a payload: nothing from outside the collection interval. The last guard, whoever asked."""
+"""Filter of a payload by collection: nothing from outside the collection interval. The last guard, whoever asked."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def inside(payload: Payload, collected: Collected) -> tuple[Payload, Counts]:
 
 
 def size(payload: Payload) -> int:
-    """How many samples, nights and exercises a payload holds."""
+    """Number of samples, nights and exercises that a payload holds."""
     return sum(map(len, payload.samples)) + len(payload.sleep) + len(payload.exercise)
 
 

@@ -28,7 +28,7 @@ DAY = dt.timedelta(days=1)
 
 
 def stored_fields(row: ExerciseSession) -> dict[str, Any]:
-    """What a row says of its exercise: its columns without key and date, which follows from the participant's clock."""
+    """Values of a row of exercise: its columns without key and date, which follows from the participant's clock."""
     return {name: getattr(row, name) for name in _FIELDS if name != "date"}
 
 

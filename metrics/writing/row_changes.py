@@ -1,4 +1,4 @@
-"""What a payload did to the store, row by row: what is stored now and what was there before.
+"""Changes of a payload to the store, row by row: what is stored now and what was there before.
 
 Asked for by whoever must be able to take a payload back (ingestion.file_imports.undo). The writer fills it; to others
 it costs nothing. Absent rows are NaN, absent lengths -1, so that columns stay plain arrays.

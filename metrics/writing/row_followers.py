@@ -1,6 +1,7 @@
-"""Who keeps records about stored rows and must hear when rows move or go otherwise than by a payload.
+"""Followers of rows: they keep records about stored rows and must hear when rows move or go otherwise than by a
+payload.
 
-Rooms above this one add theirs when the program starts (apps.ready). They are told in the transaction that does it,
+Packages above this one add theirs when the program starts (apps.ready). They are told in the transaction that does it,
 under the participant's lock.
 """
 
@@ -49,7 +50,7 @@ class Follower(Protocol):
         ...
 
     def sessions_deleted(self, kind: Sessions, participant: int, source: int, names: Collection[str]) -> None:
-        """The same on somebody's word: nothing of them may be kept, nor come again by itself."""
+        """Nights or exercise were deleted on somebody's word: nothing of them may be kept, nor come again by itself."""
         ...
 
     def sessions_moved(self, kind: Sessions, participant: int, source: int, names: Collection[str], to: int) -> None:

@@ -23,7 +23,7 @@ from metrics.writing.row_changes import NO_SECONDS, SampleTrace, Trace, lengths
 
 @dataclass(slots=True)
 class Written:
-    """What became of a batch; `touched`: the times at which something changed, ascending.
+    """Result of writing a batch; `touched`: the times at which something changed, ascending.
 
     `minutes_done`: the minute buckets are written too. `implausible`: some of its values do not count.
     """
@@ -36,9 +36,8 @@ class Written:
 
 @dataclass(slots=True)
 class Differences:
-    """How staged columns differ from what is stored: masks over them of rows that the store lacks and of rows that it
-    has otherwise, and how it has those, in their order.
-    """
+    """Differences of staged columns from what is stored: masks over them of rows that the store lacks and of rows that
+    it has otherwise, and how it has those, in their order."""
 
     fresh: NDArray[np.bool_]
     changed: NDArray[np.bool_]
@@ -113,7 +112,7 @@ def _leave_trace(
     seconds: Seconds | None,
     compared: Differences | None,
 ) -> None:
-    """Note what was there before. `found` None: nothing was."""
+    """Note what was there before. `compared` None: nothing was."""
     length = lengths(seconds, len(time))
     before, seconds_before = np.full(len(time), np.nan), np.full(len(time), NO_SECONDS, dtype=np.int32)
     if compared is not None:

@@ -68,18 +68,18 @@ def _session(participant: Participant, record: SleepRecord, source: Source, date
 
 
 def _detail(row: SleepSession) -> int:
-    """How much is stored_fields of an episode: stages of sleep, classic levels, minutes by stage, or when it was."""
+    """Level of detail of an episode: stages of sleep, classic levels, minutes by stage, or when it was."""
     staged = any(minutes is not None for minutes in (row.light_minutes, row.deep_minutes, row.rem_minutes))
     return (2 if row.stages else 0) + staged
 
 
 def stored_fields(row: SleepSession) -> dict[str, Any]:
-    """What a row says of its episode: its columns without key and date, which follows from the participant's clock."""
+    """Values of a row of sleep: its columns without key and date, which follows from the participant's clock."""
     return {name: getattr(row, name) for name in _SLEEP_FIELDS if name != "date"}
 
 
 def after(before: dict[str, Any] | None, own: dict[str, Any], *, finest_stays: bool) -> dict[str, Any]:
-    """What is said of an episode after a record of it was stored, from what was said before."""
+    """Values of an episode after a record of it was stored, from what was said before."""
     row = SleepSession(**own)
     if before and finest_stays:
         _keep_finest(row, SleepSession(**before))

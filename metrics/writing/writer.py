@@ -121,7 +121,7 @@ def _fully_read_dates(payload: Payload, calendar: LocalCalendar, now: dt.datetim
 
 
 def _remove_absent(participant: Participant, payload: Payload, calendar: LocalCalendar) -> tuple[set[dt.date], Counts]:
-    """What the payload replaces and no longer holds; returns the local dates concerned and the counts."""
+    """Remove what the payload replaces and no longer holds; returns the local dates concerned and the counts."""
     counts, dates = Counts(), set[dt.date]()
     for replaced in payload.replaces:
         start, end = microseconds(replaced.starts_at), microseconds(replaced.ends_at)
