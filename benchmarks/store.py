@@ -2,7 +2,7 @@
 
     python -m benchmarks.store [--participants 10] [--days 14] [--fitabase FOLDER]
 
-Heart rates of the synthetic wearers every 5 s and every 2 s, steps each minute; with --fitabase also those of a folder
+Heart rates of synthetic participants every 5 s and every 2 s, steps each minute; with --fitabase also those of a folder
 of real exports. Where the server cannot compress, what needs it is left out, and that is said.
 """
 
@@ -184,7 +184,10 @@ def run(participants: int, days: int, fitabase: Path | None) -> None:
         took = seconds(lambda: maintain(now))
         rates += late(five[half:-1], days, 5, "compressed")
         again = seconds(lambda: maintain(now))
-        rates += [["care: all chunks compressed, s", f"{took:.1f}"], ["care: those touched, anew, s", f"{again:.1f}"]]
+        rates += [
+            ["maintenance: all chunks compressed, s", f"{took:.1f}"],
+            ["maintenance: those touched, anew, s", f"{again:.1f}"],
+        ]
     bench.table("Late data, rows/s (medians)", ["", ""], rates)
     rows = execute("SELECT count(*) FROM metrics_measurement WHERE participant_id = %s", [five[-1].pk])[0][0]
     took = seconds(lambda: metrics_erasure.erase(five[-1]))

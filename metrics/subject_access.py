@@ -151,7 +151,7 @@ def _day_statuses(participant: Participant) -> Iterator[Section]:
         (Gap,), rows_of(Gap.objects.filter(participant=participant)),
     )  # fmt: skip
     yield Section(
-        "standing", "How you stand now",
+        "standing", "Your status summary",
         "What the trial's team sees of you in its list: how many days count, when data last arrived, your device's "
         "battery, and what seems to be missing.",
         (ParticipantStatusSummary,), rows_of(ParticipantStatusSummary.objects.filter(participant=participant)),
@@ -162,8 +162,8 @@ def _day_statuses(participant: Participant) -> Iterator[Section]:
         (OffsetPeriod,), rows_of(OffsetPeriod.objects.filter(participant=participant)),
     )  # fmt: skip
     yield Section(
-        "days-judged-anew", "Days judged anew",
-        "When the trial's rules changed, all days were judged again. Here is what that changed for you: days that "
+        "days-judged-anew", "Days evaluated again",
+        "When the trial's rules changed, all days were evaluated again. Here is what that changed for you: days that "
         "changed, and your share of days that count, before and after.",
         (Recompute,), _recomputes(participant),
     )  # fmt: skip

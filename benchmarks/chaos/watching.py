@@ -1,4 +1,4 @@
-"""Looks at the installation from outside, all the time: its health, a page, the API, and what alerts fire."""
+"""Watcher of the installation from outside, all the time: its health, a page, the API, and what alerts fire."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 EVERY = 0.25  # seconds
-# What a page that is not there must say instead, in one of these words.
+# What a page that is not there must say instead, in one of these content.
 EXPLAINED = ("does not answer", "Nothing can be stored", "is too slow")
 
 
@@ -99,10 +99,10 @@ class Watcher:
         if answer.status_code < 400:
             return
         program = answer.headers.get("Content-Type", "").startswith("application/problem+json")
-        words = answer.json().get("title", "") if program else answer.text
+        content = answer.json().get("title", "") if program else answer.text
         good = answer.status_code == 503 and "Retry-After" in answer.headers and program == (what == "API")
-        if not good or not any(text in words for text in EXPLAINED) or "Traceback" in answer.text:
-            self.seen.unexplained.append(f"{what}: {answer.status_code} {words[:200]!r}")
+        if not good or not any(text in content for text in EXPLAINED) or "Traceback" in answer.text:
+            self.seen.unexplained.append(f"{what}: {answer.status_code} {content[:200]!r}")
 
     def _check_alerts(self, http: httpx.Client) -> None:
         try:

@@ -37,7 +37,7 @@ IN_LOCUST = [sys.executable, "deploy/bootstrap.py", "--lock", "load", "--"]
 ONE_DAY = {"SYNC_FRESH_HOURS": "24", "SYNC_WATCH_DAYS": "1"}
 LIKE_PRODUCTION = {"DEBUG": "False", "SECOND_FACTOR": "required", "LOG_LEVEL": "WARNING", "API_RATE": "600/minute"}
 ARRIVING = 25  # seconds in which the managers come, not counted
-TURN = 1.0
+PAUSE = 1.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def day_comes_in(connections: list[int], minutes: float) -> tuple[float, int]:
                 f"  {printed_at - began:4.0f} s: {len(connections) - open_ones:,} of {len(connections):,} are in",
                 flush=True,
             )
-        time.sleep(TURN)
+        time.sleep(PAUSE)
     return time.monotonic() - began, open_ones
 
 
@@ -182,7 +182,7 @@ def conclude(
     points: int,
 ) -> None:
     thinks = f"{options.thinks[0]:g} to {options.thinks[1]:g} s"
-    print(f"\n{options.managers} managers, {thinks} between their deeds; {os.cpu_count()} cores for all of it")
+    print(f"\n{options.managers} managers, {thinks} between their actions; {os.cpu_count()} cores for all of it")
     for phase, usage in (quiet, busy):
         report.requests_table(phase, phase.of(requests))
         bench.table("", ["processes", "CPU s", "cores"], usage)
@@ -200,7 +200,7 @@ def main() -> None:
     arguments.add_argument("--quiet", type=int, default=60, help="seconds without a sync")
     arguments.add_argument("--days", type=int, default=60, help="of history")
     arguments.add_argument("--workers", type=int, default=2)
-    arguments.add_argument("--thinks", type=float, nargs=2, default=(5.0, 20.0), help="seconds between two deeds")
+    arguments.add_argument("--thinks", type=float, nargs=2, default=(5.0, 20.0), help="seconds between two actions")
     given = vars(arguments.parse_args())
     options = LoadOptions(**{**given, "thinks": tuple(given["thinks"])})
     subprocess.run([*IN_LOCUST, "-c", ""], cwd=ROOT, check=True)  # before the clock: it may have to be installed

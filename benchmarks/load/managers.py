@@ -50,7 +50,7 @@ class Manager(FastHttpUser):
 
     host = WHO["site"]
     network_timeout = connection_timeout = 30.0
-    wait_time = staticmethod(lambda: 0.0)  # managers think between deeds, not between visits
+    wait_time = staticmethod(lambda: 0.0)  # managers think between actions, not between visits
     chance: ClassVar[random.Random] = random.Random(1)
 
     def on_start(self) -> None:
@@ -60,7 +60,7 @@ class Manager(FastHttpUser):
 
     @task
     def visit(self) -> None:
-        """Some dozen deeds: the table, filtered and sorted; a few participants; now and then another page."""
+        """Some dozen actions: the table, filtered and sorted; a few participants; now and then another page."""
         self.opened("trial page", TRIAL, TABLE, TABLE_EVERY)
         for _ in range(self.chance.randint(1, 3)):
             query = self.chance.choice(FILTERS)

@@ -108,12 +108,12 @@ def _single(series: Series) -> Iterator[bytes]:
     starts = stamps(time, series.calendar)
     whens = _whens(series, starts)
     known = np.isfinite(series.value)
-    words = numbers(np.where(known, series.value, 0.0))
+    values = numbers(np.where(known, series.value, 0.0))
     begin = _template(series) + ",%s,"
     value = begin + '"valueQuantity":' + quantity(series.metric) + "}\n"
     absent = begin + f'"dataAbsentReason":{{"coding":[{{"system":"{ABSENT}","code":"unknown"}}]}}}}\n'
-    for at, when, word, is_known in zip(time.tolist(), whens, words, known.tolist(), strict=True):
-        line = value % (made(at), when, word) if is_known else absent % (made(at), when)
+    for at, when, number, is_known in zip(time.tolist(), whens, values, known.tolist(), strict=True):
+        line = value % (made(at), when, number) if is_known else absent % (made(at), when)
         yield line.encode()
 
 

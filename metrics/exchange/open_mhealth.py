@@ -36,13 +36,13 @@ def omh_lines(series: Series) -> Iterator[bytes]:
     starts = stamps(time, series.calendar)
     finished = starts if lasts is None else stamps(ends, series.calendar)
     point, interval = _template(series, schema, _POINT), _template(series, schema, _INTERVAL)
-    words, lasting = numbers(series.value[known]), (ends > time).tolist()
-    for at, start, end, word, lasts_long in zip(time.tolist(), starts, finished, words, lasting, strict=True):
+    values, lasting = numbers(series.value[known]), (ends > time).tolist()
+    for at, start, end, number, lasts_long in zip(time.tolist(), starts, finished, values, lasting, strict=True):
         uuid = made(at)
         if lasts_long:
-            line = interval % (uuid, uuid, end, end, end, word, start, end)
+            line = interval % (uuid, uuid, end, end, end, number, start, end)
         else:
-            line = point % (uuid, uuid, start, start, start, word, start)
+            line = point % (uuid, uuid, start, start, start, number, start)
         yield line.encode()
 
 
@@ -77,7 +77,7 @@ def header(trial: str, study_id: str, source: SourceKey, name: str, version: str
 
 def _template(series: Series, schema: Schema, frame: str) -> str:
     begin = header(series.trial, series.study_id, series.source, schema.name, schema.version, series.imputed)
-    extra = "".join(f",{texts(key)}:{texts(word)}" for key, word in schema.extra).replace("%", "%%")
+    extra = "".join(f",{texts(key)}:{texts(value)}" for key, value in schema.extra).replace("%", "%%")
     unit = texts(schema.unit).replace("%", "%%")
     value = f'{texts(schema.member)}:{{"value":%s,"unit":{unit}}}'
     return "{" + begin + ',"body":{' + value + "," + frame + extra + "}}\n"

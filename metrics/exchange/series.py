@@ -63,19 +63,19 @@ class Series:
 
 
 def identity(*parts: str) -> str:
-    """Several words as one, so that no two lists of words give the same: "a/b", "c" and "a", "b/c" differ."""
+    """Several texts as one, so that no two lists of texts give the same: "a/b", "c" and "a", "b/c" differ."""
     return "/".join(quote(part, safe="") for part in parts)
 
 
 def source_code(source: SourceKey) -> str:
-    """A source as one word that is the same on every server."""
-    words = (source.provider, source.platform, source.device_model, "synthetic" if source.synthetic else "")
-    return identity(*words)
+    """A source as one text that is the same on every server."""
+    parts = (source.provider, source.platform, source.device_model, "synthetic" if source.synthetic else "")
+    return identity(*parts)
 
 
 def source_name(source: SourceKey) -> str:
     """A source as people read it; where the data are made up, it says so."""
-    name = " · ".join(word for word in (source.provider, source.platform, source.device_model) if word)
+    name = " · ".join(part for part in (source.provider, source.platform, source.device_model) if part)
     return f"{name} (synthetic)" if source.synthetic else name
 
 
@@ -105,13 +105,13 @@ def numbers(values: NDArray[np.float64]) -> list[str]:
     if np.all(values == np.floor(values)) and np.all(np.abs(values) < 2**53):
         return [str(n) for n in values.astype(np.int64).tolist()]
     texts = orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY).decode()[1:-1].split(",")
-    return [_plain(word) for word in texts]
+    return [_plain(text) for text in texts]
 
 
-def _plain(word: str) -> str:
-    if word.endswith(".0"):
-        return word[:-2]
-    return np.format_float_positional(float(word), trim="-") if "e" in word else word
+def _plain(text: str) -> str:
+    if text.endswith(".0"):
+        return text[:-2]
+    return np.format_float_positional(float(text), trim="-") if "e" in text else text
 
 
 def stamps(times: Times, calendar: LocalCalendar) -> list[str]:
@@ -120,12 +120,12 @@ def stamps(times: Times, calendar: LocalCalendar) -> list[str]:
         return []
     offsets = written_offsets(times, calendar)
     local: NDArray[np.datetime64] = (times + offsets * MICROSECOND).astype("datetime64[us]")
-    words = np.datetime_as_string(local, unit="us" if np.any(times % MICROSECOND) else "s").tolist()
+    clocks = np.datetime_as_string(local, unit="us" if np.any(times % MICROSECOND) else "s").tolist()
     endings = {int(offset): _ending(int(offset)) for offset in np.unique(offsets)}
     if len(endings) == 1:
         ending = endings[int(offsets[0])]
-        return [word + ending for word in words]
-    return [word + endings[offset] for word, offset in zip(words, offsets.tolist(), strict=True)]
+        return [clock + ending for clock in clocks]
+    return [clock + endings[offset] for clock, offset in zip(clocks, offsets.tolist(), strict=True)]
 
 
 def written_offsets(times: Times, calendar: LocalCalendar) -> NDArray[np.int64]:

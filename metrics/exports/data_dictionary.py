@@ -46,7 +46,7 @@ def of_days(protocols: Sequence[Protocol]) -> list[Variable]:
         Variable("arm", "Arm", "text", blank="blank: no arm is recorded"),
         Variable("date", "Local date", "date", derived="by the device's clock, else by the participant's time zone"),
         Variable(
-            "day_status", "How the day was judged", "text", values=statuses, threshold=lost,
+            "day_status", "Status of the day", "text", values=statuses, threshold=lost,
             derived="valid as soon as the worn minutes reach the threshold; below it pending until a later upload"
             " proves the day complete or its data are lost; excluded days do not count. Never imputed.",
         ),
@@ -55,8 +55,10 @@ def of_days(protocols: Sequence[Protocol]) -> list[Variable]:
             "valid", "Valid day", "yes/no", values="true | false", threshold=worn,
             derived="false where the day is invalid or lost", blank="blank: pending or excluded, so it does not count",
         ),
-        Variable("protocol_version", "Protocol version by which it was judged", "integer", blank="blank: not judged"),
-        Variable("known_at", "Since when the status is what it is", "datetime", blank="blank: not judged"),
+        Variable(
+            "protocol_version", "Protocol version by which it was evaluated", "integer", blank="blank: not evaluated"
+        ),
+        Variable("known_at", "Since when the status is what it is", "datetime", blank="blank: not evaluated"),
         Variable(
             "upload", "What has arrived", "text", values="received | partial | awaited | lost | none",
             derived="received: data came and the day is decided; partial: data came and more may; awaited: none yet;"
@@ -92,9 +94,9 @@ def of_metric(metric: Metric) -> list[Variable]:
     counts = f"counts: {range_text(metric)} (ranges version {RANGES_VERSION}, since {RANGES_SINCE})"
 
     def one(suffix: str, label: str, derived: str) -> Variable:
-        name, words = f"{metric.code}{suffix}", f"{metric.name}{label}"
+        name, label_text = f"{metric.code}{suffix}", f"{metric.name}{label}"
         return Variable(
-            name, words, "decimal", metric.unit, metric.concept, metric.system, derived=derived, threshold=counts,
+            name, label_text, "decimal", metric.unit, metric.concept, metric.system, derived=derived, threshold=counts,
             blank=NO_DATA,
         )  # fmt: skip
 
@@ -131,5 +133,5 @@ def as_csv(variables: Iterable[Variable]) -> bytes:
     """The dictionary as a table that a spreadsheet opens."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerows([harmless(words) for words in row] for row in as_rows(variables))
+    writer.writerows([harmless(field) for field in row] for row in as_rows(variables))
     return (BOM + out.getvalue()).encode()

@@ -28,7 +28,7 @@ class Unsatisfiable(Exception):
 
 
 def file_response(request: HttpRequest, export: Export, path: str) -> HttpResponseBase:
-    """One file of an export; each answer that holds bytes of it is noted in the trail.
+    """One file of an export; each response that holds bytes of it is noted in the trail.
 
     Raises ExportFile.DoesNotExist where there is none, or no more, and StoreFault where it cannot be had from here.
     """

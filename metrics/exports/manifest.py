@@ -199,8 +199,8 @@ def _ranges_text(export: Export) -> str:
     )
 
 
-def _sentence(name: str, words: str) -> str:
-    return textwrap.fill(f"{name}: {words}.", 110) + "\n"
+def _sentence(name: str, text: str) -> str:
+    return textwrap.fill(f"{name}: {text}.", 110) + "\n"
 
 
 def _removed_text(export: Export) -> str:

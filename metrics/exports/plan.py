@@ -44,14 +44,14 @@ class Part:
 class Plan:
     """An export as a list of parts, and who and what it is about. `rows`: how many are to come.
 
-    `wearers`, `people` (study ids), `calendars` and `held` (what is collected) are by participant id.
+    `participants`, `people` (study ids), `calendars` and `held` (what is collected) are by participant id.
     """
 
     export: Export
     alias: str
     parts: list[Part]
     rows: int
-    wearers: Mapping[int, Participant]
+    participants: Mapping[int, Participant]
     people: Mapping[int, str]
     calendars: Mapping[int, LocalCalendar]
     held: Mapping[int, Collected]
@@ -92,7 +92,7 @@ class Plan:
         """Intervals that the source which counts on each local date has of a metric, by participant and time."""
         days = dict.fromkeys(self.people, (first, last))
         readables = readable_series.readable_of(
-            self.wearers.values(), [metric], days, self.calendars, self.held,
+            self.participants.values(), [metric], days, self.calendars, self.held,
             among=self.export.sources or None, using=self.alias,
         )  # fmt: skip
         for (participant, _), readable in sorted(readables.items(), key=itemgetter(0)):
@@ -125,9 +125,9 @@ def plan(export: Export, alias: str) -> Plan:
     around = ONE_DAY if export.clock == Export.Clock.UTC else dt.timedelta(0)
     first, last = (export.start_on or FIRST) - around, (export.end_on or LAST) + around
     people = Participant.objects.using(alias).filter(exports=export).exclude(status=Participant.Status.ERASED)
-    wearers = {person.pk: person for person in people.order_by("pk").only("study_id", "time_zone", "trial_id")}
-    calendars = calendars_of(wearers.values(), alias)
-    held = collected(wearers.values(), using=alias, calendars=calendars)
+    participants = {person.pk: person for person in people.order_by("pk").only("study_id", "time_zone", "trial_id")}
+    calendars = calendars_of(participants.values(), alias)
+    held = collected(participants.values(), using=alias, calendars=calendars)
     with connections[alias].cursor() as cursor:
         cursor.execute(sql.DAYS, parameters_of(export, held, first, last))
         days = cursor.fetchall()
@@ -136,8 +136,8 @@ def plan(export: Export, alias: str) -> Plan:
         alias=alias,
         parts=list(_parts(export, days)),
         rows=sum(n for metric, _, n in days if takes(export.format, BY_ID[metric])),
-        wearers=wearers,
-        people={pk: person.study_id for pk, person in wearers.items()},
+        participants=participants,
+        people={pk: person.study_id for pk, person in participants.items()},
         calendars=calendars,
         held=held,
         sources=Source.objects.using(alias).in_bulk(),

@@ -91,7 +91,7 @@ def _send(pk: int) -> None:
     try:
         enqueue("metrics.export_run", pk)
     except OperationalError:
-        log.warning("export %s could not be queued, the broker is away: the next minute's turn finds it", pk)
+        log.warning("export %s could not be queued, the broker is away: the next minute's run finds it", pk)
 
 
 def export_again(user: User, export: Export) -> Export:

@@ -117,8 +117,8 @@ class _Tables:
         raise NotImplementedError
 
 
-def _repeated(words: Any, which: Sequence[int], lengths: Sequence[int]) -> Any:
-    return pa.DictionaryArray.from_arrays(pa.array(np.repeat(np.asarray(which, dtype=np.int32), lengths)), words)
+def _repeated(values: Any, which: Sequence[int], lengths: Sequence[int]) -> Any:
+    return pa.DictionaryArray.from_arrays(pa.array(np.repeat(np.asarray(which, dtype=np.int32), lengths)), values)
 
 
 class ParquetWriter(_Tables):
@@ -206,8 +206,8 @@ class NdjsonWriter(TextWriter):
 
     def lines(self, table: Any) -> bytes:
         def quoted(column: Any) -> Any:
-            words = pc.unique(column.combine_chunks().dictionary).to_pylist()
-            ready = pa.array([orjson.dumps(word).decode() for word in words], pa.string())
+            names = pc.unique(column.combine_chunks().dictionary).to_pylist()
+            ready = pa.array([orjson.dumps(name).decode() for name in names], pa.string())
             return pa.DictionaryArray.from_arrays(column.combine_chunks().indices, ready).cast(pa.string())
 
         text = pa.string()

@@ -29,44 +29,44 @@ def read(
 ) -> Iterator[tuple[list[int], list[NDArray[Any]]]]:
     """For each row of a COPY ... TO STDOUT (FORMAT BINARY): its whole numbers, and its arrays, of shape (n,).
 
-    int8 and float8 arrays keep their type; times become int64 microseconds since 1970, UTC. The answer is held
+    int8 and float8 arrays keep their type; times become int64 microseconds since 1970, UTC. The copied is held
     whole: callers bound what they ask for.
     """
     with connections[using].cursor() as cursor:
         # Parameters go in on our side: COPY takes none over the wire.
         whole = ClientCursor(connections[using].connection).mogrify(statement, parameters)
         with cursor.copy(whole) as copy:
-            answer = b"".join(copy)
-    yield from _rows(answer)
+            copied = b"".join(copy)
+    yield from _rows(copied)
 
 
-def _rows(answer: bytes) -> Iterator[tuple[list[int], list[NDArray[Any]]]]:
-    (extension,) = struct.unpack_from(">i", answer, _SIGNATURE + 4)
+def _rows(copied: bytes) -> Iterator[tuple[list[int], list[NDArray[Any]]]]:
+    (extension,) = struct.unpack_from(">i", copied, _SIGNATURE + 4)
     at = _SIGNATURE + 8 + extension
     while True:
-        (fields,) = struct.unpack_from(">h", answer, at)
+        (fields,) = struct.unpack_from(">h", copied, at)
         at += 2
         if fields < 0:
             return
         numbers: list[int] = []
         arrays: list[NDArray[Any]] = []
         for _ in range(fields):
-            (length,) = struct.unpack_from(">i", answer, at)
+            (length,) = struct.unpack_from(">i", copied, at)
             at += 4
             if form := _NUMBERS.get(length):
-                numbers.append(struct.unpack_from(form, answer, at)[0])
+                numbers.append(struct.unpack_from(form, copied, at)[0])
             else:
-                arrays.append(_array(answer, at))
+                arrays.append(_array(copied, at))
             at += length
         yield numbers, arrays
 
 
-def _array(answer: bytes, at: int) -> NDArray[Any]:
+def _array(copied: bytes, at: int) -> NDArray[Any]:
     """One array of one dimension without nulls: a head of five int32, then each element's length and value."""
-    dimensions, nulls, kind, n = struct.unpack_from(">iiii", answer, at)
+    dimensions, nulls, kind, n = struct.unpack_from(">iiii", copied, at)
     if dimensions != 1 or nulls:
         raise ValueError("columns.read takes arrays of one dimension without nulls")
     layout = np.dtype([("length", ">i4"), ("value", _ELEMENTS[kind])])
-    values = np.frombuffer(answer, dtype=layout, count=n, offset=at + 20)["value"]
+    values = np.frombuffer(copied, dtype=layout, count=n, offset=at + 20)["value"]
     native: NDArray[Any] = values.astype(values.dtype.newbyteorder("="))
     return native + PG_EPOCH if kind == _TIMESTAMPTZ else native

@@ -94,8 +94,8 @@ def series(
         raise ValueError(f"resolution must be one of {', '.join(RESOLUTIONS)}, not {resolution!r}")
     if end <= start:
         raise ValueError("the span ends before it starts")
-    wearers = Participant.objects.filter(pk__in=participant_ids).select_related("trial")
-    people = wearers.only("time_zone", "trial__raw_removed_before").in_bulk()
+    participants = Participant.objects.filter(pk__in=participant_ids).select_related("trial")
+    people = participants.only("time_zone", "trial__raw_removed_before").in_bulk()
     span = Span(microseconds(start), microseconds(end))
     requested = [BY_CODE[code] for code in metrics]
     return series_of(

@@ -125,7 +125,7 @@ def refresh_days(
 ) -> None:
     """Recompute day rollups of one series, and how many of its samples do not count.
 
-    `implausible`: such samples may be new; those known of are looked after in any case. `samples_from`: before this
+    `implausible`: such samples may be new; those known of are kept up in any case. `samples_from`: before this
     date samples were deleted; what is made of them stays there.
     """
     sampled = {date for date in dates if samples_from is None or date >= samples_from}
