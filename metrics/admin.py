@@ -47,7 +47,7 @@ class SourceAdmin(ReadOnly):
 
 
 class Decide(ConfirmedAction):
-    """What one person asked for, another decides."""
+    """Action by which another person decides what one asked for."""
 
     form = ConfirmationForm
     related = ("trial", "asked_by")

@@ -68,7 +68,7 @@ def _open(now: dt.datetime) -> Q:
 
 
 def claim(membership_id: int, on: dt.date, now: dt.datetime) -> Digest | None:
-    """Take a digest to send it. None: somebody else has it."""
+    """Take a digest to send it. None: another worker has it."""
     digest, made = Digest.objects.get_or_create(membership_id=membership_id, on=on, defaults={"claimed_at": now})
     if made:
         return digest
@@ -108,7 +108,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a digest says. `news` is empty on a day without any."""
+    """Content of a digest. `news` is empty on a day without any."""
 
     trial: Trial
     site: str
@@ -150,7 +150,7 @@ def message(digest: Digest, now: dt.datetime) -> EmailMultiAlternatives:
 
 
 def content(member: Membership, on: dt.date, now: dt.datetime) -> Content:
-    """What a member's digest says, of the participants that this membership shows. A fixed number of queries."""
+    """Content of a member's digest, about the participants that this membership shows. A fixed number of queries."""
     trial = member.trial
     people = Participant.objects.visible_to(member.user).filter(trial=trial)
     if member.site_id:
@@ -181,7 +181,7 @@ def content(member: Membership, on: dt.date, now: dt.datetime) -> Content:
 
 
 def _since(member: Membership, now: dt.datetime) -> dt.datetime:
-    """From when on things are new: the last digest that was sent, but no more than a day ago."""
+    """Instant from which things are new: the last digest that was sent, but no more than a day ago."""
     last = member.digests.exclude(sent_at=None).order_by("-on").values_list("claimed_at", flat=True).first()
     return max(last, now - LOOKS_BACK) if last else now - LOOKS_BACK
 
@@ -196,7 +196,7 @@ def _address(participant: Any) -> str:
 
 
 def _attention(people: QuerySet[Participant], now: dt.datetime) -> tuple[list[DigestRow], int]:
-    """Those who need somebody, as the trial's page orders them."""
+    """Participants who need attention, as the trial's page orders them."""
     need_attention = status.with_attention_status(people, now).filter(attention_status__in=ATTENTION)
     first = status.most_urgent_first(need_attention).select_related("status_summary", "trial")[:MOST]
     rows = [

@@ -39,7 +39,7 @@ BATCH = 1_000
 
 @dataclass(slots=True)
 class Outcome:
-    """What a pass changed: numbers of alerts."""
+    """Outcome of a pass: numbers of alerts."""
 
     raised: int = 0
     worse: int = 0
@@ -103,7 +103,7 @@ def _rules(trial: Trial, now: dt.datetime) -> dict[str, tuple[Q, Q | None]]:
 
 
 def _people(trial: Trial, rules: dict[str, tuple[Q, Q | None]], now: dt.datetime) -> dict[int, Any]:
-    """Those of whom a rule is true or an alert is open, with a level for each rule (0: not true). One query."""
+    """Participants of whom a rule is true or an alert is open, with a level for each rule (0: not true). One query."""
     levels = {}
     for rule, (raising, critical) in rules.items():
         whens = [When(raising & critical, then=Value(Level.CRITICAL.value))] if critical is not None else []
@@ -175,7 +175,7 @@ def _iso(instant: dt.datetime | None) -> str | None:
 
 
 def _facts(rule: str, participant: Any) -> dict[str, Any]:
-    """What a rule saw of a participant, as JSON: instants in UTC, shares rounded to a thousandth."""
+    """Facts that a rule saw of a participant, as JSON: instants in UTC, shares rounded to a thousandth."""
     summary: ParticipantStatusSummary = participant.status_summary
     if rule == Rule.NO_UPLOAD:
         return {
@@ -272,6 +272,6 @@ def open_alerts(participant: Participant) -> QuerySet[Alert]:
 
 
 def open_count(trial: Trial, user: User, now: dt.datetime | None = None) -> int:
-    """How many open alerts of those whom the user may see nobody has acknowledged or put off. One query."""
+    """Number of open alerts, of participants whom the user may see, neither acknowledged nor snoozed. One query."""
     people = Participant.objects.visible_to(user).filter(trial=trial)
     return Alert.objects.filter(awake(now or timezone.now()), participant__in=people, acknowledged_at=None).count()

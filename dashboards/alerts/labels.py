@@ -49,7 +49,7 @@ def _at(facts: dict[str, Any], key: str, zone: ZoneInfo, now: dt.datetime) -> st
 
 
 def headline(alert: Alert, zone: ZoneInfo, now: dt.datetime) -> str:
-    """What is wrong and since when, from what the rule saw last; in the participant's zone. No full stop."""
+    """Headline of an alert, from what the rule saw last: what is wrong since when, in local time. No full stop."""
     facts: dict[str, Any] = alert.facts
     if alert.rule == Rule.NO_UPLOAD:
         last = _at(facts, "last_sample_at", zone, now)
@@ -80,7 +80,7 @@ def _low_wear(alert: Alert, facts: dict[str, Any]) -> str:
 
 
 def state(alert: Alert, now: dt.datetime, zone: ZoneInfo) -> str:
-    """How people have dealt with it, as a sentence's end: "not acknowledged yet", "snoozed until 30 Nov, 00:00"."""
+    """State of an alert among the team, as a sentence's end: "not acknowledged yet", "snoozed until 30 Nov, 00:00"."""
     if alert.resolved_at:
         return f"{alert.get_resolution_display()} {clock(alert.resolved_at, now, zone)}"
     parts = []
@@ -100,7 +100,7 @@ def _ahead(instant: dt.datetime, now: dt.datetime, zone: ZoneInfo) -> str:
 
 
 def event(happened: AlertEvent) -> str:
-    """What became of an alert, as one line of its history."""
+    """Event of an alert, as one line of its history."""
     what = {
         What.RAISED: "Raised",
         What.WORSE: "Became critical",

@@ -38,7 +38,7 @@ SHOWS = {
 
 @dataclass(frozen=True, slots=True)
 class AlertFilters:
-    """What an address asks for; what it does not know, it leaves out."""
+    """Filters of the alerts' page, from its address; unknown values are left out."""
 
     show: str
     rule: str

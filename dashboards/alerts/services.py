@@ -1,4 +1,4 @@
-"""What people do with alerts: acknowledge, snooze, assign, and take it back. Each change is written down.
+"""Actions on alerts: acknowledge, snooze, assign, and undo. Each change is written down.
 
 Every function takes alerts that the person may act on and changes those that are still open and not so already;
 it returns the alerts changed, so that doing the same twice writes one event.
@@ -31,7 +31,7 @@ def actable(user: User, trial: Trial) -> QuerySet[Alert]:
 
 
 def acknowledge(alerts: QuerySet[Alert], *, by: User, now: dt.datetime) -> list[Alert]:
-    """Say that somebody has seen them. Stays so until an alert is resolved or it is taken back."""
+    """Mark alerts as seen by somebody. Stays so until an alert is resolved or it is taken back."""
     changes = {"acknowledged_at": now, "acknowledged_by": by}
     return _change(alerts.filter(acknowledged_at=None), changes, What.ACKNOWLEDGED, "", by=by, now=now)
 
@@ -106,14 +106,14 @@ class Team:
         self._names: dict[frozenset[int | None], Names] = {}
 
     def names(self, sites: Iterable[int | None]) -> Names:
-        """The same people as keys and names; worked out once for all rows of a page that ask for the same sites."""
+        """The members of `of` as keys and names; worked out once for all rows of a page that ask for the same sites."""
         key = frozenset(sites)
         if key not in self._names:
             self._names[key] = tuple((user.pk, who(user)) for user in self.of(key))
         return self._names[key]
 
     def of(self, sites: Iterable[int | None]) -> list[User]:
-        """Those who manage participants of all these sites (None: of no site)."""
+        """Members who manage participants of all these sites (None: of no site)."""
         needed = set(sites)  # none at all: everybody of the team
         users: dict[int, User] = {}
         for member in self._members:

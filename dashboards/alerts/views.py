@@ -30,7 +30,7 @@ MOST = 500  # alerts in one act
 
 
 def context(request: Request, trial: Trial, query: Any, now: dt.datetime) -> dict[str, Any]:
-    """What the page and its table need."""
+    """Context of the page and its table."""
     want = listing.AlertFilters.of(query)
     here = reverse("dashboards:alerts", args=[trial.code])
     view = listing.view(trial, request.user, want, now)
@@ -93,7 +93,7 @@ def alerts_act(request: Request, code: str, verb: str) -> HttpResponse:
 
 @dataclass(frozen=True, slots=True)
 class ActionResult:
-    """What an action did, as a sentence, and how to undo it: a verb (empty where it cannot be) and the alerts."""
+    """Result of an action, as a sentence, and how to undo it: a verb (empty where it cannot be) and the alerts."""
 
     text: str
     undo: str
@@ -137,7 +137,7 @@ def act(request: Request, trial: Trial, alerts: QuerySet[Alert], verb: str) -> A
 
 
 def assignee(request: Request, trial: Trial) -> User | None:
-    """The member that the form names; None: nobody. 404 for somebody who is not of the team."""
+    """The member that the form names; None: nobody. 404 for a user who is not of the team."""
     value = form_data(request).get("to", "")
     if not value:
         return None

@@ -1,4 +1,4 @@
-"""What the page asks before an export: format, dates, metrics, people. Empty means all."""
+"""Form of a new export: format, dates, metrics, participants. Empty means all."""
 
 from __future__ import annotations
 

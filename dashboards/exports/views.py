@@ -74,7 +74,7 @@ class Row:
 
     @property
     def percent(self) -> int | None:
-        """How far it is; None where that is not known."""
+        """Progress in percent; None where that is not known."""
         expected = self.export.rows_expected
         return min(int(100 * self.export.rows_done / expected), 99) if expected else None
 
@@ -136,7 +136,7 @@ def exports_list(request: Request, code: str) -> HttpResponse:
 @never_cache
 @signed_in
 def export_estimate(request: Request, code: str) -> HttpResponse:
-    """How many rows the form, as it is filled in, would bring: a sentence."""
+    """Number of rows that the form, as it is filled in, would bring: a sentence."""
     trial = visible_trial(request, code)
     form = ExportForm(request.user, trial, query_params(request).form)
     rows = exports.estimate(form.checked) if form.is_valid() and form.checked else None

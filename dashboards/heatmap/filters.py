@@ -1,4 +1,4 @@
-"""What the heat map's address asks for: how many days, days or nights, of which site, in which order."""
+"""Filters of the heat map, from its address: how many days, days or nights, of which site, in which order."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MEASURES: dict[str, tuple[str, str, tuple[Kind, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class HeatmapFilters:
-    """What the address asks for; unknown values fall back to the defaults."""
+    """Filters that the address asks for; unknown values fall back to the defaults."""
 
     span: str = "8w"
     measure: str = "days"

@@ -22,7 +22,7 @@ LONGEST = 3 * 366  # days of a trial that are drawn, the newest
 
 @dataclass(frozen=True, slots=True)
 class Everybody:
-    """All who match, in order, with their day codes from `first` to `last` (both included)."""
+    """All participants who match, in order, with their day codes from `first` to `last` (both included)."""
 
     people: list[tuple[Any, ...]]  # study id, attention status, adherence
     codes: DayCodes

@@ -130,7 +130,7 @@ def cells(codes: DayCodes, kinds: tuple[Kind, ...], column: int) -> list[Path]:
 
 
 def bars(codes: DayCodes, kinds: tuple[Kind, ...], column: int) -> list[Path]:
-    """What share of everybody's days had each status, a bar for each column; excluded days do not count."""
+    """Share of everybody's days that had each status, a bar for each column; excluded days do not count."""
     shown = [kind for kind in kinds if kind.overview]
     by_class: dict[str, NDArray[np.int32]] = {}
     for kind in shown:

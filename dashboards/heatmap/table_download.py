@@ -21,7 +21,7 @@ def table(trial: Trial, everybody: Everybody, want: HeatmapFilters, now: dt.date
     days = [everybody.first + dt.timedelta(days=i) for i in range(everybody.codes.shape[1])]
     columns = [
         Column("study_id", "Participant's study id (pseudonym)"),
-        Column("status", "The status of the page: what needs somebody first"),
+        Column("status", "The status of the page: what needs attention first"),
         Column("adherence", "Valid days as a share of the days that count, 0 to 1; blank: no day counts yet"),
         *(Column(day.isoformat(), f"That local day: {known}; blank: not monitored") for day in days),
     ]

@@ -36,7 +36,7 @@ def form_field(bound: BoundField, label: str = "", hint: str = "", **attributes:
 
 @register.simple_tag
 def session_life_of(request: HttpRequest) -> SafeString:
-    """What static/js/session.js needs: how long the session lives, and where to ask again."""
+    """Meta element for static/js/session.js: how long the session lives, and where to ask again."""
     return format_html(
         '<meta name="session" content="{}" data-idle="{}" data-left="{}">',
         reverse("dashboards:session"),

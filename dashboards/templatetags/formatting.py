@@ -50,6 +50,6 @@ def member_options(team: Names, me: User, has: User | None = None) -> SafeString
 
 @lru_cache(maxsize=64)
 def _options(team: Names, me: int, chosen: int) -> SafeString:
-    """The same for nearly every row of a page, and long in a large team."""
+    """Options of a list, cached: they are the same for nearly every row of a page, and long in a large team."""
     options = ((pk, SafeString(" selected" if pk == chosen else ""), "Me" if pk == me else name) for pk, name in team)
     return format_html_join("", '<option value="{}"{}>{}</option>', options)

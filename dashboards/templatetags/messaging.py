@@ -1,4 +1,4 @@
-"""What a participant's page says of writing to them: opted out, bounced, no address. For their managers alone."""
+"""Notice on a participant's page about writing to them: opted out, bounced, no address. For their managers alone."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def mark(name: str) -> SafeString:
 
 @register.filter
 def day_of(trial: Trial, today: dt.date) -> str:
-    """Where the trial stands in time, as the end of a sentence: day 143 of 365; since 4 May 2026; starts 4 January."""
+    """The trial's day, as the end of a sentence: day 143 of 365; since 4 May 2026; starts 4 January."""
     if trial.starts_on is None:
         return ""
     if trial.starts_on > today:

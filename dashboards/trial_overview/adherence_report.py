@@ -45,7 +45,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class ReportFilters:
-    """What the address asks for. `on`: a local date of the trial, never one to come."""
+    """Filters that the address asks for. `on`: a local date of the trial, never one to come."""
 
     on: dt.date
     today: dt.date

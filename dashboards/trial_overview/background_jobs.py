@@ -27,7 +27,7 @@ GIVEN_UP = dt.timedelta(hours=6)
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What goes on: `done` of `total` (0: how much it is nobody knows), since when.
+    """Work that goes on: `done` of `total` (0: how much it is nobody knows), since when.
 
     `people`: these are numbers of people. Work on a whole trial is told in per cent, for whom sees a site of it only.
     """
@@ -40,7 +40,7 @@ class Work:
 
     @property
     def left(self) -> str:
-        """How much is done, as text."""
+        """Progress as text."""
         if not self.total:
             return ""
         return f"{self.done:,} of {self.total:,}" if self.people else f"{100 * self.done // self.total}{NO_BREAK}%"

@@ -38,7 +38,7 @@ def recent_codes(summary: ParticipantStatusSummary, until: dt.date, days: int = 
 
 
 def counts(of: str) -> Counter[str]:
-    """How many of the days are valid, invalid, ...: by label."""
+    """Counts of the days that are valid, invalid, ...: by label."""
     return Counter(MARKS[code][1] for code in of if code in MARKS)
 
 

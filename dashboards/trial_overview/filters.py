@@ -52,7 +52,7 @@ DEFAULT_SORT = "urgency"
 
 @dataclass(frozen=True, slots=True)
 class ParticipantFilters:
-    """What a query string asks for. Unknown values fall back to the defaults: a mistyped address shows the table."""
+    """Filters that a query string asks for. Unknown values fall back to the defaults: any address shows the table."""
 
     search: str = ""
     site: str = ""
@@ -93,13 +93,13 @@ def sites(trial: Trial, user: User) -> list[Site]:
 
 
 def of_trial(trial: Trial, user: User, want: ParticipantFilters) -> QuerySet[Participant]:
-    """Those of the trial whom the user may see, of the site asked for: what the counters count."""
+    """Participants of the trial whom the user may see, of the site asked for: what the counters count."""
     people: QuerySet[Participant] = Participant.objects.visible_to(user).filter(trial=trial)
     return people.filter(site__code=want.site) if want.site else people
 
 
 def matching(people: QuerySet[Participant], want: ParticipantFilters, now: dt.datetime) -> QuerySet[Any]:
-    """Of these people those who match the counter and every word of the search, with their attention status."""
+    """Participants, of these, who match the counter and every word of the search, with their attention status."""
     true = status.conditions(now)
     matches = status.with_attention_status(people, now)
     if want.show == NEED_ATTENTION:

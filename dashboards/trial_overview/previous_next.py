@@ -1,4 +1,4 @@
-"""Where a participant stands in the list that led to their page, and who comes before and after them."""
+"""Place of a participant in the list that led to their page, and who comes before and after them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def place(participant: Participant, user: User, listed: str, now: dt.datetime) -
 
 
 def list_description(want: filters.ParticipantFilters) -> str:
-    """What the list shows, in a few words: "Needs attention", "Low wear", "Search: AX-00"; empty for everybody."""
+    """Description of a list's filters: "Needs attention", "Low wear", "Search: AX-00"; empty for everybody."""
     parts = []
     if want.show == filters.NEED_ATTENTION:
         parts.append("Needs attention")

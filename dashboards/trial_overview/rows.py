@@ -116,7 +116,7 @@ def adherence(summary: ParticipantStatusSummary) -> Adherence:
 
 
 def _tone(summary: ParticipantStatusSummary, now: dt.datetime) -> str:
-    """How late the data are, by the protocol's hours; nothing to shout about where it is nobody's fault or task."""
+    """Tone of how late the data are, by the protocol's hours; none where it is nobody's fault or task."""
     if summary.waiting or summary.excused:
         return ""
     if summary.critical_at and summary.critical_at <= now:

@@ -22,7 +22,7 @@ COLUMNS = (
     Column("site", "Site's name"),
     Column("arm", "Arm"),
     Column("participant_status", "invited, active, paused, completed or withdrawn"),
-    Column("status", "The status of the page: what needs somebody first"),
+    Column("status", "The status of the page: what needs attention first"),
     Column("cause", "Why data are missing now"),
     Column("cause_since", "Since when, UTC"),
     Column("evidence", "What shows it, in a sentence"),

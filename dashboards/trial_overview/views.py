@@ -130,7 +130,7 @@ class View:
 
     @property
     def all_query(self) -> str:
-        """What means "all that match" to an action."""
+        """Query string that means "all that match" to an action."""
         return self.want.query(page="", sort="")
 
 
@@ -168,7 +168,7 @@ def pulse(trial: Trial, user: User, now: dt.datetime) -> str:
 
 
 def view(trial: Trial, user: User, want: ParticipantFilters, now: dt.datetime, beat: str) -> View:
-    """What the page shows: a fixed number of queries, whatever the trial's size."""
+    """View of the page: a fixed number of queries, whatever the trial's size."""
     today = now.astimezone(ZoneInfo(trial.time_zone)).date()
     here = filters.of_trial(trial, user, want)
     counts = status.counts(here, now)
@@ -195,7 +195,7 @@ def view(trial: Trial, user: User, want: ParticipantFilters, now: dt.datetime, b
 
 
 def _new_alerts(people: Any, now: dt.datetime) -> dict[AttentionStatus, int]:
-    """Of the statuses that have no instant of their own: open alerts raised since this time yesterday."""
+    """New alerts of statuses that have no instant of their own: open ones raised since this time yesterday."""
     raised = Alert.objects.filter(
         participant__in=people, rule__in=RULES_OF.values(), resolved_at=None, raised_at__gt=now - dt.timedelta(days=1)
     )
@@ -225,7 +225,7 @@ def hours_text(hours: int) -> str:
 
 
 def rule_text(show: str, rules: Protocol) -> str:
-    """What a counter counts, by the protocol in force."""
+    """Rule of a counter, by the protocol in force."""
     return {
         "never-connected": "invited, no first upload",
         "reconnect": "access gone or partial",

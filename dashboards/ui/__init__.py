@@ -1,1 +1,1 @@
-"""What the pages share: access, labels, formatting, pagination, downloads."""
+"""Parts that the pages share: access, labels, formatting, pagination, downloads."""

@@ -58,7 +58,7 @@ def reason(code: str) -> str:
 
 
 def error(code: str) -> str:
-    """What went wrong with a window. Codes of HTTP keep their number."""
+    """Label of what went wrong with a window. Codes of HTTP keep their number."""
     if code.startswith("http_"):
         return f"the vendor answered with error {code.removeprefix('http_')}"
     return ERRORS.get(code, code.replace("_", " "))
@@ -76,7 +76,7 @@ def badge(connection: Connection | None, missing: bool, now: dt.datetime) -> Bad
 
 
 def invitation(made: Invitation, now: dt.datetime) -> str:
-    """What became of an invitation, as a label."""
+    """Label of what became of an invitation."""
     if made.used_at:
         return "used"
     if made.cancelled_at:

@@ -12,7 +12,7 @@ SPREAD = 37  # seconds between the turns of two that follow each other; has no d
 
 
 def ago(instant: dt.datetime, now: dt.datetime) -> str:
-    """How long before `now` an instant lies, in at most two units; both aware."""
+    """Age of an instant: how long before `now` an instant lies, in at most two units; both aware."""
     seconds = int((now - instant).total_seconds())
     if seconds < MINUTE:
         return "just now"

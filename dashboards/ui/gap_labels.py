@@ -16,7 +16,7 @@ MOST_NAMES = 3
 
 
 def since(at: dt.datetime, *, zone: ZoneInfo, now: dt.datetime) -> str:
-    """From when on: "since Sun 21:40" within the last week, "since 14 Nov" before."""
+    """Beginning of a gap as text: "since Sun 21:40" within the last week, "since 14 Nov" before."""
     local, today = at.astimezone(zone), now.astimezone(zone).date()
     if today - local.date() < dt.timedelta(days=7):
         return f"since {_clock(at, zone=zone, now=now)}"
@@ -109,7 +109,7 @@ def _not_synced(evidence: Facts, zone: ZoneInfo, now: dt.datetime) -> str:
         return f"No upload and no error; last synced {synced}"
     again = _time(evidence, "next_pull_at", zone, now)
     return (
-        f"Not asked for yet; the next look is at {again}"
+        f"Not requested yet; the next request is at {again}"
         if again
         else "No upload and no error; the phone app may be closed"
     )

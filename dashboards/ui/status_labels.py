@@ -73,7 +73,7 @@ OPEN = Action("open", "Open", "")
 
 
 def action(attention_status: AttentionStatus, out_of_reach: bool) -> Action:
-    """What to do next. Critical, or the target out of reach: a call. Nothing to do: look."""
+    """Next step for a participant. Critical, or the target out of reach: a call. Nothing to do: look."""
     if attention_status in (
         AttentionStatus.WAITING,
         AttentionStatus.PAUSED,

@@ -81,7 +81,7 @@ class Label:
 
 @dataclass(slots=True)
 class Timeline:
-    """What the template draws. `now` is empty where now lies outside."""
+    """Timeline as the template draws it. `now` is empty where now lies outside."""
 
     fine: bool
     marks: list[Mark] = field(default_factory=list)

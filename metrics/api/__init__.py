@@ -1,1 +1,1 @@
-"""What was measured, in the API: series, the registry, sources, days, gaps, nights, exercise, participants' status."""
+"""API of what was measured: series, the registry, sources, days, gaps, nights, exercise, participants' status."""

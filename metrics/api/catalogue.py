@@ -1,4 +1,4 @@
-"""What can be asked for: the registry of metrics, and the sources of the data that the user may see."""
+"""Catalogue in the API: the registry of metrics, and the sources of the data that the user may see."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class MetricSet(ResourceSet):
     list=extend_schema(operation_id="sources", tags=["series"], summary="Sources", parameters=[SourceParameters])
 )
 class SourceSet(ResourceSet):
-    """Where the data come from that the user may see."""
+    """Sources of the data that the user may see."""
 
     serializer_class = SourceSerializer
     pagination_class = KeysetPages

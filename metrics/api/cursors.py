@@ -1,4 +1,4 @@
-"""Where a reading of raw samples goes on: an opaque text that holds the last sample's place and the sources chosen.
+"""Cursors of raw samples: an opaque text that holds the last sample's place and the sources chosen.
 
 The sources stand in it because late data may change the choice: pages of one reading never switch from one device
 to another. A text that was not made for the same request is refused.

@@ -186,7 +186,7 @@ class ParticipantDaySet(RecordSet):
     serializer_class = ParticipantDaySerializer
     parameters = DayParameters
     key = ("participant_id", "date")
-    look = "days.view"
+    audit_action = "days.view"
 
     def shown(self, page: Sequence[Any]) -> Sequence[Any]:
         return _collected(page)
@@ -209,7 +209,7 @@ class DayStatusHistorySet(RecordSet):
     serializer_class = DayStatusHistorySerializer
     parameters = DayStatusHistoryParameters
     key = ("participant_id", "date", "known_at")
-    look = "days.view"
+    audit_action = "days.view"
 
     def shown(self, page: Sequence[Any]) -> Sequence[Any]:
         return _collected(page)
@@ -236,7 +236,7 @@ class GapSet(RecordSet):
     serializer_class = GapSerializer
     parameters = GapParameters
     key = ("participant_id", "starts_at")
-    look = "gaps.view"
+    audit_action = "gaps.view"
 
     def get_serializer_context(self) -> dict[str, Any]:
         return {**super().get_serializer_context(), "now": timezone.now()}
@@ -258,12 +258,12 @@ class GapSet(RecordSet):
     )
 )
 class StatusSummarySet(RecordSet):
-    """How each participant stands now: their attention status, adherence, newest data, what is missing and why."""
+    """Status summaries of participants now: attention status, adherence, newest data, what is missing and why."""
 
     serializer_class = StatusSummarySerializer
     parameters = StatusSummaryParameters
     key = ("pk",)
-    look = "participant.view"
+    audit_action = "participant.view"
 
     def records(self, people: QuerySet[Participant], parameters: dict[str, Any]) -> QuerySet[Any]:
         participants = monitoring_status.with_attention_status(people.select_related("status_summary"), timezone.now())

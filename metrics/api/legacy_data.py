@@ -110,7 +110,7 @@ class SeedView(ResourceView):
         return StreamingHttpResponse(parts, content_type="application/json", headers=UNCACHED)
 
     def _participant(self, trial: str, study_id: str) -> Participant:
-        """Whom the address names, among the visible: 404 for nobody, 400 where it names several."""
+        """Participant whom the address names, among the visible: 404 for nobody, 400 where it names several."""
         if trial:
             return self.participant(trial, study_id)
         visible = Participant.objects.visible_to(self.user).with_study_id(study_id)
@@ -124,7 +124,7 @@ class SeedView(ResourceView):
 
 @extend_schema_view(get=extend_schema(operation_id="seed_data_of_trial"))
 class SeedOfTrialView(SeedView):
-    """The same, of a participant named with their trial."""
+    """Every sample of a metric, of a participant named with their trial."""
 
 
 def requested_span(request: Request) -> Span:

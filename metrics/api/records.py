@@ -59,7 +59,7 @@ class RecordSet(ResourceSet):
     parameters: ClassVar[type[OfPeople]] = OfDates
     key: ClassVar[tuple[str, ...]]
     then: tuple[str, ...] = ()
-    look: ClassVar[str]  # as the audit trail names it
+    audit_action: ClassVar[str]  # as the audit trail names it
 
     def list(self, request: Request, code: str) -> Response:
         parameters = self.parameters.read(request)
@@ -69,7 +69,7 @@ class RecordSet(ResourceSet):
             people = people.filter(pk__in=[person.pk for person in requested_participants(people, named)])
         page = self.shown(self.paginate_queryset(self.records(people, parameters)) or [])
         seen = {person.pk: person for person in map(self.whose, page)}
-        audit.record_view(seen.values(), self.look, part="cursor" in request.query_params)
+        audit.record_view(seen.values(), self.audit_action, part="cursor" in request.query_params)
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     def records(self, people: QuerySet[Participant], parameters: dict[str, Any]) -> QuerySet[Any]:
@@ -86,7 +86,7 @@ class RecordSet(ResourceSet):
 
 
 def on_dates(records: QuerySet[Any], parameters: dict[str, Any]) -> QuerySet[Any]:
-    """Those of the local dates asked for."""
+    """Records of the local dates asked for."""
     if start := parameters.get("start"):
         records = records.filter(date__gte=start)
     if end := parameters.get("end"):

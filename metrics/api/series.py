@@ -68,7 +68,7 @@ def accepted(request: Request) -> str:
 
 
 def requested_participants(visible: Any, study_ids: Sequence[str]) -> list[Participant]:
-    """Those named, in the order named; all of the visible where nobody is. 404 if one is not to be seen."""
+    """Participants named, in the order named; all of the visible where nobody is. 404 if one is not to be seen."""
     if not study_ids:
         return list(visible.order_by("study_id"))
     if len(study_ids) > MOST_SERIES:
@@ -99,7 +99,7 @@ def within_limits(parameters: SeriesParameters, people: Sequence[Participant], s
 
 
 def envelope(parameters: SeriesParameters, trial: Trial, spans: Mapping[int, Span]) -> dict[str, Any]:
-    """What the answer says of itself. `start`, `end`: over all participants, where local days differ.
+    """Envelope of a response: what it says of itself. `start`, `end`: over all participants, where local days differ.
 
     `samples_removed_before` is there only where the trial has deleted samples of the span.
     """

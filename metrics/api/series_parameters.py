@@ -1,4 +1,4 @@
-"""What a request for series asks for, checked before anything is read. Every wrong parameter is named, all at once."""
+"""Parameters of a request for series, checked before anything is read. All wrong ones are named at once."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def head(
     width: int,
     zone: zoneinfo.ZoneInfo | None,
 ) -> dict[str, Any]:
-    """What a series says of itself, before its columns. `zone`: where times are local."""
+    """Head of a series: what it says of itself, before its columns. `zone`: where times are local."""
     begins = timestamps.texts(np.array([read_from.at for read_from in sources], dtype=np.int64), zone)
     return {
         "participant": person.study_id,

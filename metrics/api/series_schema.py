@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of series: each parameter, the columns, examples."""
+"""OpenAPI schema of series: each parameter, the columns, examples."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class SeriesSource(serializers.Serializer[Any]):
 
 
 class SeriesReadFrom(serializers.Serializer[Any]):
-    """From when on a source was read."""
+    """A source and from when on it was read."""
 
     date = serializers.DateField(help_text="The participant's local date.")
     time = serializers.DateTimeField(help_text="Its first instant in the span.")

@@ -82,7 +82,7 @@ class SleepSessionSet(RecordSet):
     serializer_class = SleepSessionSerializer
     parameters = SleepParameters
     key = ("participant_id", "date", "pk")
-    look = "sleep.view"
+    audit_action = "sleep.view"
 
     def records(self, people: QuerySet[Participant], parameters: dict[str, Any]) -> QuerySet[Any]:
         nights = collected_only(on_dates(SleepSession.objects.filter(participant__in=people), parameters), people)
@@ -103,7 +103,7 @@ class ExerciseSessionSet(RecordSet):
 
     serializer_class = ExerciseSessionSerializer
     key = ("participant_id", "date", "pk")
-    look = "exercise.view"
+    audit_action = "exercise.view"
 
     def records(self, people: QuerySet[Participant], parameters: dict[str, Any]) -> QuerySet[Any]:
         exercise = collected_only(on_dates(ExerciseSession.objects.filter(participant__in=people), parameters), people)

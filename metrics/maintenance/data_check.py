@@ -77,7 +77,7 @@ class Violation:
 
 
 def check(people: Iterable[Participant], *, since: dt.date | None = None) -> Iterator[Violation]:
-    """What does not hold of these participants, one after the other. `since`: only days from this local date on.
+    """Violations of these participants, one after the other. `since`: only days from this local date on.
 
     Collection is checked over the whole time in any case. Nothing of somebody erased is looked at: there is nothing.
     """
@@ -183,7 +183,7 @@ def _since(model: type[DayRollup | ImplausibleCount], person: Participant, since
 
 
 def _marked(rows: QuerySet[Any]) -> dict[tuple[int, int, dt.date], int]:
-    """How many samples do not count."""
+    """Numbers of samples that do not count, by metric, source and date."""
     counts = rows.values_list("metric", "source", "date", "n")
     return {(metric, source, date): n for metric, source, date, n in counts}
 

@@ -33,7 +33,7 @@ EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """What was deleted of a trial: samples and old values before `cutoff`, `chunks` of them as whole chunks."""
+    """Samples deleted of a trial: samples and old values before `cutoff`, `chunks` of them as whole chunks."""
 
     trial: str
     cutoff: dt.datetime
@@ -42,7 +42,7 @@ class Removed:
 
 
 def cutoff_for(days: int, now: dt.datetime) -> dt.datetime:
-    """Where the cutoff of a trial stands that keeps so many days: never younger than that, at a week's beginning."""
+    """Cutoff of a trial that keeps so many days: never younger than that, at a week's beginning."""
     return EPOCH + (now - dt.timedelta(days=days) - EPOCH) // WEEK * WEEK
 
 

@@ -32,7 +32,7 @@ BUDGET = dt.timedelta(minutes=45)
 
 @dataclass(slots=True)
 class MaintenanceReport:
-    """What was done. `resized`: days a chunk before and now, by table; `left`: chunks locked or not reached.
+    """Report of what was done. `resized`: days a chunk before and now, by table; `left`: chunks locked or not reached.
 
     `removed`: samples that trials do not keep, by trial.
     """

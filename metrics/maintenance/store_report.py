@@ -1,4 +1,4 @@
-"""What the store holds and weighs: by table, by participant, by chunk, and what waits to be done. For operators."""
+"""Report on the store for operators: what it holds and weighs by table, participant and chunk, and what waits."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class TableReport:
 
     @property
     def ratio(self) -> float | None:
-        """How many times smaller the compressed chunks have become."""
+        """Compression ratio: how many times smaller the compressed chunks have become."""
         return self.uncompressed_bytes / self.compressed_bytes if self.compressed_bytes else None
 
 

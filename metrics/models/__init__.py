@@ -1,4 +1,4 @@
-"""What was measured, what was made of it, and what was taken away: the tables of this room."""
+"""Models of metrics: what was measured, what was made of it, and what was taken away."""
 
 from metrics.models.catalogue import Metric, Source
 from metrics.models.data_moves import DataMove

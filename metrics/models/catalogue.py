@@ -30,7 +30,7 @@ class Metric(models.Model):
 
 
 class Source(models.Model):
-    """Where measurements come from: provider, platform, device model."""
+    """Source of measurements: provider, platform, device model."""
 
     id = models.SmallAutoField(primary_key=True)
     provider = models.CharField(max_length=40)

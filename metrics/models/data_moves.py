@@ -10,7 +10,7 @@ from participants.models.fields import LineField
 
 
 class DataMove(models.Model):
-    """What was measured of one participant becomes another's (metrics.corrections.data_moves): how far it is, and what
+    """Move of what was measured of one participant to another (metrics.corrections.data_moves): how far it is, and what
     moved.
     """
 

@@ -12,7 +12,7 @@ from participants.models.fields import DayField, LineField
 
 
 class SourceDeletion(models.Model):
-    """That what a source brought of a participant is deleted, and how much was (metrics.corrections.data_deletion).
+    """Deletion of what a source brought of a participant, and how much it was (metrics.corrections.data_deletion).
 
     `what`: a metric's code, "sleep", "exercise", or "" for all. `first`, `last`: local dates, both included; null: no
     bound. `removed`: rows by what they were.
@@ -37,5 +37,5 @@ class SourceDeletion(models.Model):
 
     @property
     def rows(self) -> int:
-        """How many rows were deleted so far."""
+        """Number of rows that were deleted so far."""
         return sum(self.removed.values())

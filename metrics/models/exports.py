@@ -1,4 +1,4 @@
-"""What a member of the team takes away: the asking, how far it is, and the files that came of it."""
+"""Models of exports: the request of a member of the team, how far it is, and the files that came of it."""
 
 from __future__ import annotations
 

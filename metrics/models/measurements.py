@@ -1,4 +1,4 @@
-"""What was measured: the narrow measurement table, its rollups, nights, exercise, days. Knows no vendor and no page.
+"""Models of what was measured: the narrow measurement table, its rollups, nights, exercise, days. They name no vendor.
 
 Rows of the big tables are written by `writer.py` and read by `queries.py`, nowhere else. Their references to
 participants carry no database constraint: a constraint costs a look-up for every one of 17 million samples a

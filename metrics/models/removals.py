@@ -15,7 +15,7 @@ from participants.models.fields import LineField
 
 
 class Removal(models.Model):
-    """That what was stored outside its participants' collection intervals is to be deleted from a trial.
+    """Request to delete from a trial what was stored outside its participants' collection intervals.
 
     `found`: how much there was when it was asked for; `report`: how much was deleted so far. Both: "samples" by the
     metric's code, "nights", "exercise", "old values", "participants"; `found` also has "days". A killed worker's
@@ -64,7 +64,7 @@ class Removal(models.Model):
 
 
 def counts_text(counts: dict[str, Any]) -> str:
-    """What was found or deleted, e.g. "of 2 participants 1,200 samples, 3 nights"."""
+    """Text of what was found or deleted, e.g. "of 2 participants 1,200 samples, 3 nights"."""
     amounts = {**counts, "samples": sum(counts.get("samples", {}).values())}
     parts = [
         f"{amounts[name]:,} {name}" for name in ("samples", "nights", "exercise", "old values") if amounts.get(name)

@@ -71,10 +71,10 @@ def people(ids: Sequence[int]) -> list[ParticipantHistory]:
     with connection.cursor() as cursor:
         cursor.execute(sql.PEOPLE, {"people": list(ids)})
         rows = cursor.fetchall()
-    persons = []
+    histories = []
     for row in rows:
         pauses, offsets = _json(row[6]), _json(row[7])
-        persons.append(
+        histories.append(
             ParticipantHistory(
                 pk=row[0],
                 trial_id=row[1],
@@ -102,7 +102,7 @@ def people(ids: Sequence[int]) -> list[ParticipantHistory]:
                 recounted=bool(row[20]),
             )
         )
-    return persons
+    return histories
 
 
 def _json(value: Any) -> list[Any]:
@@ -246,7 +246,7 @@ def _sleep(days: Sequence[Day]) -> None:
 
 
 def neighbours(intervals: Sequence[tuple[Day, dt.datetime, dt.datetime]]) -> list[Neighbours]:
-    """What else was measured in each of these intervals of days. One statement, none where nothing else was."""
+    """Neighbouring data of each of these intervals of days. One statement, none where nothing else was."""
     queried = [
         (n, day, start, end)
         for n, (day, start, end) in enumerate(intervals)

@@ -57,7 +57,7 @@ def participant_changed(participant: Participant) -> None:
 
 
 def participants_changed(participants: Iterable[Participant]) -> None:
-    """The same of many at once."""
+    """Evaluate many participants again after a change of dates, pauses or status."""
     refresh_many(participants, now=timezone.now())
 
 
@@ -70,7 +70,7 @@ def refresh_many(
     since: dt.date | None = None,
     why: str = "",
 ) -> list[Change]:
-    """The same for many at once, in a number of statements that does not grow with theirs. Locks each of them.
+    """Evaluate many participants, in a number of statements that does not grow with theirs. Locks each of them.
 
     `dates`, `evidence_dates`: by participant id, as in refresh. `since`: every day from that local date on is evaluated
     again.
@@ -141,7 +141,7 @@ class _Case:
 
     @property
     def since(self) -> dt.datetime:
-        """From when on evidence matters."""
+        """Instant from which evidence matters."""
         return self.calendar.midnight(min(self.planned)) if self.planned else self.now
 
     def plan(
@@ -173,7 +173,7 @@ class _Case:
         return reason != (self.monitoring.exclusion(date, reason) or "")
 
     def monitored(self, data: set[dt.date]) -> Monitoring:
-        """When they are monitored, given the dates with data."""
+        """Monitored interval, given the dates with data."""
         return monitoring_of(self.person, self.collected, data, self.calendar, self.today)
 
     def choose(self) -> None:

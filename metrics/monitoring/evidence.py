@@ -1,4 +1,4 @@
-"""What is known of the way a participant's data take to us: the evidence by which missing data are explained.
+"""Evidence by which missing data are explained: what is known of how a participant's data come to us.
 
 Metrics knows no vendor and no connection. Whoever does registers a `Collector` (register_collector), which tells it
 in these shapes. All instants are aware UTC datetimes, all intervals half-open.
@@ -59,7 +59,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the device that was worn said of itself. `at`: its last sync, or when it was asked where it tells none.
+    """A reading of the worn device itself. `at`: its last sync, or when it was asked where it tells none.
 
     `device` tells it apart from others that were worn before or after it.
     """
@@ -78,7 +78,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known of a participant's connection at an instant.
+    """Evidence: what is known of a participant's connection at an instant.
 
     `live`: the data come by themselves (a connection, or a synthetic device); otherwise files are all there is, and
     neighbouring data all the evidence. `answered`: intervals of heart rate that the source was asked for after they
@@ -115,7 +115,7 @@ class Evidence:
 
     @property
     def synced_at(self) -> dt.datetime | None:
-        """When the device that was worn was last heard of to have handed its data on."""
+        """Last instant at which the device that was worn is known to have handed its data on."""
         return max((reading.at for reading in self.readings if reading.synced), default=None)
 
 

@@ -49,7 +49,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """What else was measured in an interval: minutes with a count of steps, how many of them were zero, their sum."""
+    """Neighbouring data of an interval: minutes with a count of steps, how many of them were zero, their sum."""
 
     measured: bool = False
     step_minutes: int = 0

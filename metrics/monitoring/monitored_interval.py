@@ -1,4 +1,4 @@
-"""From when to when a participant's days count: within what is collected, and by their data where nothing says more."""
+"""Monitored interval, in which days count: within what is collected, and by the data where nothing says more."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ONE_DAY = dt.timedelta(days=1)
 def monitoring_of(
     person: ParticipantHistory, collected: CollectedDays, data: set[dt.date], calendar: LocalCalendar, today: dt.date
 ) -> Monitoring:
-    """When they are monitored. `data`: the local dates with data; what is not collected does not count among them.
+    """Monitored interval of a participant. `data`: local dates with data, of which those not collected do not count.
 
     Where nothing says when monitoring begins, it is with the first data; of who left or is done on an unknown day, it
     ends with the last. The day on which a trial was closed is no whole day and does not count.

@@ -76,7 +76,7 @@ class Prepared:
         self._sql, self._parameters = "", ()  # type: tuple[str, tuple[Any, ...]]
 
     def of(self, people: QuerySet[Any], now: dt.datetime, day: dt.date = SOME_DAY) -> dict[str, Any]:
-        """What `aggregate` would give for these people. One query."""
+        """Result that `aggregate` would give for these participants. One query."""
         if not self._sql:  # two threads may build it: the same
             self._sql, self._parameters = self._checked()
         try:

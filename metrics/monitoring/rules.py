@@ -26,8 +26,11 @@ def in_force(protocols: Sequence[Protocol], on: dt.date) -> Protocol:
 
 @dataclass(frozen=True, slots=True)
 class Monitoring:
-    """When a participant is monitored. `first` to `last`: the local dates that count, both included; None: unknown
-    yet, or open. `withdrawn_on`: the first date that does not count any more."""
+    """Monitored interval of a participant, with pauses.
+
+    `first` to `last`: the local dates that count, both included; None: unknown yet, or open. `withdrawn_on`: the first
+    date that does not count any more.
+    """
 
     status: str
     first: dt.date | None
@@ -39,7 +42,7 @@ class Monitoring:
     def exclusion(self, on: dt.date, before: str = "") -> Exclusion | None:
         """Why a date does not count; None where it does. `before`: the reason that stands so far.
 
-        Somebody whose status says paused without a pause that says when is paused from today on; days that were
+        A participant whose status says paused without a pause that says when is paused from today on; days that were
         excluded so stay it while the status lasts.
         """
         if self.first is None or on < self.first:
@@ -61,7 +64,7 @@ class Monitoring:
 
 @dataclass(frozen=True, slots=True)
 class DayFacts:
-    """What a day's status depends on.
+    """Facts that a day's status depends on.
 
     `ends_at`: the first instant after it. `has_data`: whether anything of it came from what is worn. `newest`: the
     participant's newest sample of that kind. `unread`: parts of it were not read since the device handed

@@ -1,7 +1,7 @@
 """SQL of days and their status, apart from that of the store (metrics/writing/sql.py). Used by evaluation.py and
 its parts alone.
 
-Every statement serves one person or many: what is asked for comes as arrays of equal length, and `n` is the place
+Every statement serves one participant or many: what is asked for comes as arrays of equal length, and `n` is the place
 of a day or interval in them.
 """
 

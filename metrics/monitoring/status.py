@@ -1,4 +1,4 @@
-"""Attention status of participants: who needs somebody now and why, computed by the database when it is asked for.
+"""Attention status of participants: who needs attention now and why, computed by the database when it is asked for.
 
 The statuses and their order are the product's (docs/data-model.md): the most urgent one that is true is the
 participant's; counters count each that is true.
@@ -22,7 +22,7 @@ from participants.models import Participant
 
 
 class AttentionStatus(models.IntegerChoices):
-    """Whether a participant needs somebody and why, the most urgent first: its number sorts."""
+    """Whether a participant needs attention and why, the most urgent first: its number sorts."""
 
     CRITICAL = 1, "Critical"
     RECONNECT = 2, "Reconnect"
@@ -37,7 +37,7 @@ class AttentionStatus(models.IntegerChoices):
     WITHDRAWN = 11, "Withdrawn"
 
 
-# Those in which somebody has something to do.
+# Those that need an action of the team.
 ATTENTION = (
     AttentionStatus.CRITICAL,
     AttentionStatus.RECONNECT,
@@ -49,7 +49,7 @@ ATTENTION = (
 
 
 def conditions(now: dt.datetime) -> dict[AttentionStatus, Q]:
-    """What makes each status true of a participant at an instant; several may be true of one. Over Participant."""
+    """Conditions, over Participant, of each status at an instant; several may be true of one participant."""
     monitored = Q(status_summary__excused="")
     heard = monitored & Q(status_summary__waiting=False)
     return {
@@ -67,7 +67,7 @@ def conditions(now: dt.datetime) -> dict[AttentionStatus, Q]:
 
 
 def no_news(now: dt.datetime) -> Q:
-    """Of whom no message tells: whose only need is low wear that comes of days being counted anew. Over Participant."""
+    """Condition, over Participant, of no news: the only need is low wear that comes of days being counted anew."""
     true = conditions(now)
     others = Q(pk__in=[])
     for attention_status in ATTENTION:
@@ -94,7 +94,7 @@ def most_urgent_first(people: QuerySet[Any]) -> QuerySet[Any]:
 
 
 class Counts(dict[AttentionStatus, int]):
-    """Participants of whom each status is true; WELL: those of whom none is. `attention`: those who need somebody."""
+    """Participants of whom each status is true; WELL: those of whom none is. `attention`: those who need it."""
 
     attention: int = 0
     everybody: int = 0

@@ -154,7 +154,7 @@ def _remaining(monitoring: Monitoring) -> int | None:
 
 
 def _nights(row: ParticipantStatusSummary, inputs: SummaryInputs) -> None:
-    """Of the last nights that are known and count, how many had a main sleep."""
+    """Nights with a main sleep, of the last that are known and count."""
     pairs = list(zip(row.day_codes, row.nights, strict=True))[-NIGHTS_WITHIN:]
     known = [night for day, night in pairs if day != day_codes.EXCLUDED and night != day_codes.NIGHT_PENDING][-NIGHTS:]
     if len(known) < NIGHTS or not (inputs.evidence.live or day_codes.NIGHT in row.nights):
@@ -211,7 +211,7 @@ def _run(inputs: SummaryInputs) -> list[Piece]:
 
 
 def _missing_now(inputs: SummaryInputs) -> Piece | None:
-    """What is missing now. What was merely not read since the last pull has the cause of what is missing before it."""
+    """Missing interval that lasts until now. What merely was not read since has the cause of what is missing before."""
     run = _run(inputs)
     if not run:
         return None

@@ -43,7 +43,7 @@ Series = tuple[int, int]  # metric, source
 
 @dataclass(slots=True)
 class Reevaluated:
-    """What counting anew changes of a participant.
+    """Result of counting a participant's days anew.
 
     `dates`: local dates whose values change, ascending; `changes`: those of them whose status does. `kept`: how many
     dates would change of which the samples are deleted.
@@ -62,7 +62,7 @@ class Reevaluated:
 
 
 def preview(participant: Participant, *, now: dt.datetime | None = None) -> Reevaluated:
-    """What counting anew would change: it is done, looked at and rolled back. The participant is locked meanwhile."""
+    """Preview of counting anew: it is done, looked at and rolled back. The participant is locked meanwhile."""
     with transaction.atomic():
         (reevaluated,) = reevaluate([participant], now=now or timezone.now())
         transaction.set_rollback(True)
@@ -130,7 +130,7 @@ def _recount(person: Participant) -> set[dt.date]:
 
 
 def _cutoff(person: Participant) -> dt.datetime | None:
-    """From when on all samples are there, as it stands under the participant's lock."""
+    """Instant from which all samples are there, as it stands under the participant's lock."""
     removed = Participant.objects.values_list("trial__raw_removed_before", flat=True).get(pk=person.pk)
     return takes_from(removed)
 

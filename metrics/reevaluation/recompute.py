@@ -77,7 +77,7 @@ def recompute_step(pk: int) -> bool:
 
 
 def participants_of(trial: Trial) -> QuerySet[Participant]:
-    """Whose days there are to evaluate."""
+    """Participants whose days there are to evaluate."""
     return trial.participants.exclude(status=Participant.Status.ERASED)
 
 
