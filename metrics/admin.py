@@ -110,5 +110,5 @@ class RemovalAdmin(NoDeleteAdminMixin, ServiceAdminMixin, Base):
 
     def save_model(self, request: HttpRequest, obj: Removal, form: Any, change: bool) -> None:
         given = form.cleaned_data
-        made = removal_requests.removal_ask(given["trial"], by=request.user, reason=given["reason"])  # type: ignore[arg-type]
+        made = removal_requests.removal_request(given["trial"], by=request.user, reason=given["reason"])  # type: ignore[arg-type]
         obj.pk, obj._state = made.pk, made._state

@@ -112,7 +112,7 @@ def exports_list(request: Request, code: str) -> HttpResponse:
     form = ExportForm(request.user, trial, form_data(request).form if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
         try:
-            export = exports.export_ask_checked(request.user, form.checked)
+            export = exports.export_create_checked(request.user, form.checked)
         except ValidationError as refused:
             form.add_error(None, refused)
         else:

@@ -18,7 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from dashboards.ui.access import Request, may_change, may_manage, signed_in, visible_participant
-from metrics.exports import subject_ask
+from metrics.exports import subject_export_create
 from participants.audit import record_view
 from participants.forms import SeeOther
 from participants.models import Consent, ConsentDocument, Erasure, Participant
@@ -115,7 +115,7 @@ def _withdraw(request: Request, participant: Participant) -> str:
 
 
 def _access(request: Request, participant: Participant) -> str:
-    subject_ask(request.user, participant, reason=form_data(request).text("reason"))
+    subject_export_create(request.user, participant, reason=form_data(request).text("reason"))
     return "The export is being created, and is listed here; nobody else sees it."
 
 

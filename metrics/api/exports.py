@@ -167,7 +167,7 @@ class ExportSet(ResourceSet):
     )
     def create(self, request: Request, code: str) -> Response:
         trial = self.trial(code)
-        made = service.export_ask(self.user, trial, **self.validated_body(ExportRequestSerializer))
+        made = service.export_create(self.user, trial, **self.validated_body(ExportRequestSerializer))
         return created(ExportWithFilesSerializer(made).data, f"{request.path}/{made.uuid}")
 
     @extend_schema(summary="Call an export off", request=None, responses={200: ExportWithFilesSerializer})

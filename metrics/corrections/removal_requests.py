@@ -27,7 +27,7 @@ class RemovalRefused(ValueError):
 
 
 @transaction.atomic
-def removal_ask(trial: Trial, *, by: User, reason: str) -> Removal:
+def removal_request(trial: Trial, *, by: User, reason: str) -> Removal:
     """Ask for what lies outside to be deleted; another person decides. Raises RemovalRefused, ValidationError."""
     locked(trial)  # two at once: the second finds the first
     if trial.removals.filter(state__in=[Removal.State.ASKED, Removal.State.APPROVED]).exists():

@@ -5,12 +5,12 @@ from metrics.exports.export_request import FORMATS, check, estimate
 from metrics.exports.service import (
     downloaded,
     export_again,
-    export_ask,
-    export_ask_checked,
     export_cancel,
+    export_create,
+    export_create_checked,
     export_file,
     exports_of,
-    subject_ask,
+    subject_export_create,
 )
 
 __all__ = [
@@ -19,11 +19,11 @@ __all__ = [
     "downloaded",
     "estimate",
     "export_again",
-    "export_ask",
-    "export_ask_checked",
     "export_cancel",
+    "export_create",
+    "export_create_checked",
     "export_file",
     "exports_forget",
     "exports_of",
-    "subject_ask",
+    "subject_export_create",
 ]

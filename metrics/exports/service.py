@@ -54,16 +54,16 @@ def create(user: User, request: ExportRequest) -> Export:
     return export
 
 
-def export_ask(user: User, trial: Trial, **filters: Unpack[Filters]) -> Export:
+def export_create(user: User, trial: Trial, **filters: Unpack[Filters]) -> Export:
     """Ask for an export (see Filters); a worker begins once this transaction is over.
 
     Raises ValidationError that names each bad parameter.
     """
-    return export_ask_checked(user, check(user, trial, **filters))
+    return export_create_checked(user, check(user, trial, **filters))
 
 
 @transaction.atomic
-def export_ask_checked(user: User, request: ExportRequest) -> Export:
+def export_create_checked(user: User, request: ExportRequest) -> Export:
     """Ask for an export that `check` has passed. Raises ValidationError where too many of the user's are at work."""
     export = create(user, request)
     after_commit(_send, export.pk)
@@ -71,7 +71,7 @@ def export_ask_checked(user: User, request: ExportRequest) -> Export:
 
 
 @transaction.atomic
-def subject_ask(user: User, participant: Participant, *, reason: str = "") -> Export:
+def subject_export_create(user: User, participant: Participant, *, reason: str = "") -> Export:
     """Ask for everything about one participant, their name included; only who leads the trial may.
 
     Raises PermissionDenied.
@@ -105,8 +105,8 @@ def export_again(user: User, export: Export) -> Export:
         participant = export.people.select_related("trial").first()
         if participant is None:
             raise ValueError("Nobody is in it any more.")
-        return subject_ask(user, participant, reason=f"again: export {export.uuid}")
-    return export_ask(
+        return subject_export_create(user, participant, reason=f"again: export {export.uuid}")
+    return export_create(
         user,
         export.trial,
         format=export.format,

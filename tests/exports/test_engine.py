@@ -196,7 +196,7 @@ def test_an_export_on_a_full_disk_waits_for_room_and_is_written_then(
     trial: Trial, manager: User, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     if kind == "subject":
-        export = service.subject_ask(manager, Participant.objects.get(study_id="AX-1"))
+        export = service.subject_export_create(manager, Participant.objects.get(study_id="AX-1"))
     else:
         export = service.create(manager, export_request.check(manager, trial, format=kind))
     on_a_disk(monkeypatch, full())

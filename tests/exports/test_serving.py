@@ -96,7 +96,7 @@ def test_an_answer_without_content_leaves_no_entry(trial: Trial, manager: User) 
 @pytest.mark.django_db(transaction=True)
 def test_taking_away_everything_about_a_participant_is_noted_as_theirs(trial: Trial, manager: User) -> None:
     participant = Participant.objects.get(study_id="AX-1")
-    export = service.subject_ask(manager, participant)
+    export = service.subject_export_create(manager, participant)
     runner.export_run(export.pk)
     export.refresh_from_db()
     body(downloads.archive_response(RequestFactory().get("/", headers={"Range": "bytes=1-"}), export))

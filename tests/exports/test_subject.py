@@ -11,7 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.test import Client
 from django.urls import reverse
 
-from metrics.exports import exports_forget, exports_of, folder_store, runner, store, subject_ask
+from metrics.exports import exports_forget, exports_of, folder_store, runner, store, subject_export_create
 from metrics.models import Export
 from participants.models import AuditEntry, Membership, Participant, Trial, User
 from participants.privacy.subject_access import README
@@ -26,7 +26,7 @@ def person(trial: Trial) -> Participant:
 
 
 def written(user: User, person: Participant) -> Export:
-    export = subject_ask(user, person, reason="their letter")
+    export = subject_export_create(user, person, reason="their letter")
     runner.export_run(export.pk)
     export.refresh_from_db()
     assert export.state == Export.State.DONE, export.error
@@ -53,7 +53,7 @@ def test_the_trail_says_who_asked_about_whom_and_why(manager: User, person: Part
 @pytest.mark.parametrize("role", ["coordinator", "analyst", "viewer"])
 def test_only_who_leads_the_trial_may_ask(trial: Trial, person: Participant, role: str) -> None:
     with pytest.raises(PermissionDenied):
-        subject_ask(manager_of(trial, role=role), person)
+        subject_export_create(manager_of(trial, role=role), person)
     assert not Export.objects.exists()
 
 

@@ -15,7 +15,7 @@ from django.test import Client
 
 from metrics.batch import ExerciseRecord, Payload, SleepRecord
 from metrics.corrections import outside_collection, removal_requests
-from metrics.exports.service import export_ask
+from metrics.exports.service import export_create
 from metrics.maintenance import data_check
 from metrics.models import (
     DayRollup,
@@ -95,7 +95,7 @@ def contents() -> dict[str, list[Any]]:
 
 
 def remove(trial: Trial, asks: User, decides: User) -> Removal:
-    row = removal_requests.removal_ask(trial, by=asks, reason="the trial had ended")
+    row = removal_requests.removal_request(trial, by=asks, reason="the trial had ended")
     removal_requests.removal_decide(row, by=decides, approve=True)
     removal_requests.removal_run(row.pk)
     row.refresh_from_db()
@@ -202,7 +202,7 @@ def test_dates_that_were_put_right_meanwhile_are_heeded(
     person: Participant, trial: Trial, asks: User, decides: User
 ) -> None:
     of_may_4(person)
-    row = removal_requests.removal_ask(trial, by=asks, reason="the trial had ended")
+    row = removal_requests.removal_request(trial, by=asks, reason="the trial had ended")
     removal_requests.removal_decide(row, by=decides, approve=True)
     bound(person, monitoring_starts_on=None, monitoring_ends_on=None)
     before = contents()
@@ -215,7 +215,7 @@ def test_a_killed_worker_is_followed_where_it_stopped(
     person: Participant, trial: Trial, asks: User, decides: User
 ) -> None:
     of_may_4(person)
-    row = removal_requests.removal_ask(trial, by=asks, reason="the trial had ended")
+    row = removal_requests.removal_request(trial, by=asks, reason="the trial had ended")
     removal_requests.removal_decide(row, by=decides, approve=True)
     assert removal_requests.removal_step(row.pk)
     row.refresh_from_db()
@@ -244,7 +244,7 @@ def test_files_of_exports_that_hold_it_are_deleted(
     person: Participant, trial: Trial, asks: User, decides: User
 ) -> None:
     member = MembershipFactory.create(trial=trial).user
-    export = export_ask(member, trial)
+    export = export_create(member, trial)
     of_may_4(person)
     remove(trial, asks, decides)
     export.refresh_from_db()
@@ -257,7 +257,7 @@ def test_files_of_exports_that_hold_it_are_deleted(
 def test_nothing_is_deleted_before_another_person_approves(person: Participant, trial: Trial, asks: User) -> None:
     of_may_4(person)
     before = contents()
-    row = removal_requests.removal_ask(trial, by=asks, reason="the trial had ended")
+    row = removal_requests.removal_request(trial, by=asks, reason="the trial had ended")
     removal_requests.removal_run(row.pk)
     with pytest.raises(removal_requests.RemovalRefused, match="Another person"):
         removal_requests.removal_decide(row, by=asks, approve=True)
@@ -268,7 +268,7 @@ def test_nothing_is_deleted_before_another_person_approves(person: Participant, 
 
 def test_it_is_decided_once(person: Participant, trial: Trial, asks: User, decides: User) -> None:
     of_may_4(person)
-    row = removal_requests.removal_ask(trial, by=asks, reason="the trial had ended")
+    row = removal_requests.removal_request(trial, by=asks, reason="the trial had ended")
     removal_requests.removal_decide(row, by=asks, approve=False)
     with pytest.raises(removal_requests.RemovalRefused, match="already"):
         removal_requests.removal_decide(row, by=decides, approve=True)
@@ -276,11 +276,11 @@ def test_it_is_decided_once(person: Participant, trial: Trial, asks: User, decid
 
 def test_it_is_asked_for_once_and_not_for_nothing(person: Participant, trial: Trial, asks: User) -> None:
     with pytest.raises(removal_requests.RemovalRefused, match="Nothing is stored"):
-        removal_requests.removal_ask(trial, by=asks, reason="the trial had ended")
+        removal_requests.removal_request(trial, by=asks, reason="the trial had ended")
     of_may_4(person)
-    removal_requests.removal_ask(trial, by=asks, reason="the trial had ended")
+    removal_requests.removal_request(trial, by=asks, reason="the trial had ended")
     with pytest.raises(removal_requests.RemovalRefused, match="asked for already"):
-        removal_requests.removal_ask(trial, by=asks, reason="the trial had ended")
+        removal_requests.removal_request(trial, by=asks, reason="the trial had ended")
 
 
 def test_each_step_is_in_the_audit_trail(person: Participant, trial: Trial, asks: User, decides: User) -> None:

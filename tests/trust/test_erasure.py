@@ -16,7 +16,7 @@ from django.utils import timezone
 from dashboards.models import Note
 from ingestion.models import Connection, Device, ImportFile, SyncWindow, WebhookDelivery
 from metrics.exports.runner import export_run
-from metrics.exports.service import export_ask
+from metrics.exports.service import export_create
 from metrics.models import ImplausibleCount, Measurement, ParticipantDay, Recompute
 from metrics.storage import timescale
 from participants.audit import hash_chain, record_view
@@ -190,7 +190,7 @@ def test_approval_stops_their_data_at_once(person: Participant) -> None:
 def test_exports_that_hold_them_are_deleted_from_the_disk(person: Participant, settings: Any, tmp_path: Path) -> None:
     settings.EXPORT_FOLDER = str(tmp_path / "exports")
     user = MembershipFactory.create(trial=person.trial).user
-    export = export_ask(user, person.trial, format="csv", compressed=False)
+    export = export_create(user, person.trial, format="csv", compressed=False)
     export_run(export.pk)
     held = [path for path in (tmp_path / "exports").glob("*/**/*") if path.is_file()]
     assert any(b"ZEBRA-77" in path.read_bytes() for path in held)

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
 from metrics.corrections.outside_collection import Beyond, find, total
-from metrics.corrections.removal_requests import RemovalRefused, removal_ask
+from metrics.corrections.removal_requests import RemovalRefused, removal_request
 from metrics.models.removals import counts_text
 from participants.models import Trial, User
 
@@ -34,11 +34,11 @@ class Command(BaseCommand):
         by = self._by(options)
         everything = 0
         for trial in trials:
-            outside = list(map(self._told, find(trial)))
+            outside = list(map(self._described, find(trial)))
             self.stdout.write(f"{trial}: {counts_text(total(outside))} outside")
             everything += len(outside)
             if by and outside:
-                self._ask(trial, by, options["reason"])
+                self._request_removal(trial, by, options["reason"])
         if everything and not by:
             self.stdout.write("Nothing was deleted. Ask for the removal with --ask EMAIL --reason WHY.")
 
@@ -52,7 +52,7 @@ class Command(BaseCommand):
             raise CommandError(f"{options['ask']} is nobody who may ask for a removal in the administration.")
         return user
 
-    def _told(self, beyond: Beyond) -> Beyond:
+    def _described(self, beyond: Beyond) -> Beyond:
         what = [f"{count:,} {metric}" for metric, count in sorted(beyond.samples.items())]
         rest = (("nights", beyond.nights), ("exercise", beyond.exercise), ("old values", beyond.old_values))
         what += [f"{count:,} {name}" for name, count in rest if count]
@@ -60,9 +60,9 @@ class Command(BaseCommand):
         self.stdout.write(f"  {beyond.participant.study_id}: {dates}: {', '.join(what) or 'sums of deleted samples'}")
         return beyond
 
-    def _ask(self, trial: Trial, by: User, reason: str) -> None:
+    def _request_removal(self, trial: Trial, by: User, reason: str) -> None:
         try:
-            removal_ask(trial, by=by, reason=reason)
+            removal_request(trial, by=by, reason=reason)
         except ValidationError as refused:
             raise CommandError("; ".join(refused.messages)) from None
         except RemovalRefused as refused:

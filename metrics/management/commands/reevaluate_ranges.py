@@ -40,21 +40,21 @@ class Command(BaseCommand):
             if options["apply"]:
                 self._apply(trials[code])
             else:
-                self._look(trials[code], every=options["all_days"])
+                self._preview(trials[code], every=options["all_days"])
         if not options["apply"]:
             self.stdout.write("Nothing was changed. To do it: --apply.")
 
-    def _look(self, trial: Trial, *, every: bool) -> None:
+    def _preview(self, trial: Trial, *, every: bool) -> None:
         people = recompute.participants_of(trial).order_by("study_id")
         previews: list[Reevaluated] = []
         for person in tqdm(people.iterator(chunk_size=100), total=people.count(), unit="participant", disable=None):
             preview = range_change.preview(person)
             if preview.any or preview.kept:
                 previews.append(preview)
-                self._say(preview, every=every)
+                self._write_preview(preview, every=every)
         self._sum_up(trial, previews)
 
-    def _say(self, preview: Reevaluated, *, every: bool) -> None:
+    def _write_preview(self, preview: Reevaluated, *, every: bool) -> None:
         before, after = percent(preview.adherence_before), percent(preview.adherence_after)
         self.stdout.write(
             f"  {preview.participant.study_id}: {days(len(preview.dates))}, adherence {before} -> {after}"
