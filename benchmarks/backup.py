@@ -35,8 +35,8 @@ def fill(rows: int) -> int:
     trial = Trial.objects.create(code="BENCH", title="Backup", status=Trial.Status.RUNNING, is_demo=True)
     Protocol.objects.create(trial=trial, effective_on="2000-01-01")
     for number in range(max(1, rows // (DAYS * 14_800))):
-        person = Participant.objects.create(trial=trial, study_id=f"P-{number}", status="active", time_zone="UTC")
-        store(person, Payload(samples=[heart_rate_day(person.pk, day) for day in range(DAYS)]))
+        participant = Participant.objects.create(trial=trial, study_id=f"P-{number}", status="active", time_zone="UTC")
+        store(participant, Payload(samples=[heart_rate_day(participant.pk, day) for day in range(DAYS)]))
     return Measurement.objects.count()
 
 

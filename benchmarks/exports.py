@@ -48,9 +48,11 @@ def load(rows: int, participants: int) -> tuple[Any, int]:
     began, done, day = time.perf_counter(), 0, 0
     with connection.cursor() as cursor:
         while done < rows:
-            for person in people:
-                batch = bench.heart_rate_day(person.pk, day)
-                copy_measurements(cursor, SeriesKey(person.pk, HEART_RATE, source.pk), batch.time, batch.value, None)
+            for participant in people:
+                batch = bench.heart_rate_day(participant.pk, day)
+                copy_measurements(
+                    cursor, SeriesKey(participant.pk, HEART_RATE, source.pk), batch.time, batch.value, None
+                )
                 done += len(batch.time)
             day += 1
         cursor.execute(ROLLUPS)

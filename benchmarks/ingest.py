@@ -80,16 +80,16 @@ def run(participants: int, days: int, inserts: int) -> None:
     twin("seed")
     rates: dict[str, list[float]] = {"bare": [], "new": [], "again": []}
     for day in range(days):
-        for person in people:
-            batch = bench.heart_rate_day(person.pk, day)
-            data, payload, n = wire(person.pk, batch), Payload(samples=[batch]), len(batch)
+        for participant in people:
+            batch = bench.heart_rate_day(participant.pk, day)
+            data, payload, n = wire(participant.pk, batch), Payload(samples=[batch]), len(batch)
             works: list[tuple[str, partial[Any]]] = [
                 ("bare", partial(bare_copy, data)),
-                ("new", partial(store, person, payload)),
+                ("new", partial(store, participant, payload)),
             ]
-            for name, work in works if (day + person.pk) % 2 else reversed(works):
+            for name, work in works if (day + participant.pk) % 2 else reversed(works):
                 rates[name].append(n / seconds(work))
-            rates["again"].append(n / seconds(partial(store, person, payload)))
+            rates["again"].append(n / seconds(partial(store, participant, payload)))
     batch = bench.heart_rate_day(0, 0)
     insert = inserts / seconds(lambda: insert_rows(0, batch, inserts))
     report(rates, insert)

@@ -104,15 +104,15 @@ def _store(rng: Any, people: list[Any], made: list[Any], source: int, now: dt.da
     monitoring_rows.copy_lines(
         ParticipantDay,
         monitoring_rows.DAY_COLUMNS,
-        (line for person, c in pairs for line in monitoring_rows.days(rng, person, c, now)),
+        (line for participant, c in pairs for line in monitoring_rows.days(rng, participant, c, now)),
     )
     if rollups:
         monitoring_rows.copy_rollups(rng, pairs, source)
     ParticipantStatusSummary.objects.bulk_create(
-        [monitoring_rows.status_summary(rng, person, c, now) for person, c in pairs]
+        [monitoring_rows.status_summary(rng, participant, c, now) for participant, c in pairs]
     )
     Gap.objects.bulk_create(
-        [gap for person, c in pairs for gap in monitoring_rows.gaps(rng, person, c, now)], batch_size=2000
+        [gap for participant, c in pairs for gap in monitoring_rows.gaps(rng, participant, c, now)], batch_size=2000
     )
     monitoring_rows.alerts(pairs, now)
 

@@ -27,7 +27,7 @@ ROLLUP_COLUMNS = "participant_id, metric_id, source_id, date, minutes, n, total,
 MINUTES_OF_FAULT = 900
 
 
-def days(rng: Any, person: Any, c: Any, now: dt.datetime) -> Iterator[str]:
+def days(rng: Any, participant: Any, c: Any, now: dt.datetime) -> Iterator[str]:
     """A line of COPY for each day."""
     stamp, nights = now.isoformat(), rng.normal(425, 45, len(c.worn)).clip(200, 620).astype(int)
     for i in range(len(c.worn)):
@@ -39,7 +39,7 @@ def days(rng: Any, person: Any, c: Any, now: dt.datetime) -> Iterator[str]:
         coverage = f'{{"heart_rate": {worn}, "steps": {worn}, "resting_heart_rate": {int(worn > 0)}}}' if worn else "{}"
         last = f"{date}T20:00:00+00:00" if worn else "\\N"
         yield (
-            f"{person.pk}\t{date}\t{c.status[i]}\t{c.reason[i]}\t{known}\t1\t1440\t{worn}\t{fault}\t{asleep}\t"
+            f"{participant.pk}\t{date}\t{c.status[i]}\t{c.reason[i]}\t{known}\t1\t1440\t{worn}\t{fault}\t{asleep}\t"
             f"{coverage}\t{last}\t{stamp}\n"
         )
 
@@ -91,7 +91,7 @@ def copy_rollups(rng: Any, pairs: list[Any], source: int) -> None:
             copy_columns(cursor, statement, columns)
 
 
-def status_summary(rng: Any, person: Any, c: Any, now: dt.datetime) -> Any:
+def status_summary(rng: Any, participant: Any, c: Any, now: dt.datetime) -> Any:
     """Status summary of a participant, counted from their days."""
     from benchmarks import courses
     from metrics.models import DayStatus, ParticipantStatusSummary
@@ -112,7 +112,7 @@ def status_summary(rng: Any, person: Any, c: Any, now: dt.datetime) -> Any:
     excused_since = c.today - dt.timedelta(days=max(int((c.reason == excused).sum()) - 1, 0)) if excused else None
     battery = facts.get("battery_percent", int(rng.integers(15, 100)) if last else None)
     return ParticipantStatusSummary(
-        participant=person,
+        participant=participant,
         updated_at=now,
         day_codes_from=c.first,
         day_codes_until=c.today,
@@ -154,11 +154,11 @@ def status_summary(rng: Any, person: Any, c: Any, now: dt.datetime) -> Any:
     )
 
 
-def gaps(rng: Any, person: Any, c: Any, now: dt.datetime) -> Iterator[Any]:
+def gaps(rng: Any, participant: Any, c: Any, now: dt.datetime) -> Iterator[Any]:
     """Missing intervals of the last sixty days: taken off on bad days, silence since the newest sample."""
     from metrics.models import Gap
 
-    zone = ZoneInfo(person.time_zone)
+    zone = ZoneInfo(participant.time_zone)
     for i in range(max(0, len(c.worn) - 60), len(c.worn)):
         date = c.first + dt.timedelta(days=i)
         if c.status[i] not in "ipl" or (c.status[i] == "p" and not c.cause):
@@ -175,7 +175,7 @@ def gaps(rng: Any, person: Any, c: Any, now: dt.datetime) -> Iterator[Any]:
         for starts_at, ends_at, cause in intervals:
             if starts_at < ends_at:
                 yield Gap(
-                    participant=person,
+                    participant=participant,
                     date=date,
                     starts_at=starts_at,
                     ends_at=ends_at,
@@ -201,10 +201,10 @@ def alerts(pairs: list[Any], now: dt.datetime) -> None:
         "low_sleep": ("low_sleep", 1),
     }
     made = [
-        Alert(participant=person, rule=rules[c.kind][0], level=rules[c.kind][1], raised_at=at, updated_at=now)
-        for person, c in pairs
+        Alert(participant=participant, rule=rules[c.kind][0], level=rules[c.kind][1], raised_at=at, updated_at=now)
+        for participant, c in pairs
         if c.kind in rules
-        for at in [_raised(c, person.pk, now)]
+        for at in [_raised(c, participant.pk, now)]
     ]
     Alert.objects.bulk_create(made)
     AlertEvent.objects.bulk_create([AlertEvent(alert=alert, at=alert.raised_at, what="raised") for alert in made])

@@ -44,9 +44,9 @@ def load(participants: int, days: int) -> list[Any]:
     trial = trial_create(code="BENCH", title="Benchmark", is_demo=True, status="running")
     people = [participant_enrol(trial=trial, study_id=f"B-{i:03d}", status="active") for i in range(participants)]
     began, rows = time.perf_counter(), 0
-    for person in people:
+    for participant in people:
         for day in range(days):
-            rows += store(person, Payload(samples=[bench.heart_rate_day(person.pk, day)])).new
+            rows += store(participant, Payload(samples=[bench.heart_rate_day(participant.pk, day)])).new
     taken = time.perf_counter() - began
     print(f"Loaded {rows:,} heart rates of {participants} participants x {days} days in {taken:.0f} s")
     with connection.cursor() as cursor:
@@ -107,11 +107,11 @@ def timed_request(http_connection: http.client.HTTPConnection, path: str, cookie
     return taken, body
 
 
-def seeds_way(person: Any, start: dt.datetime, end: dt.datetime) -> tuple[float, int]:
+def seeds_way(participant: Any, start: dt.datetime, end: dt.datetime) -> tuple[float, int]:
     """Every sample of the span as JSON, without the HTTP around it."""
     began = time.perf_counter()
     with connection.cursor() as cursor:
-        cursor.execute(EVERY_SAMPLE, [person.pk, start, end])
+        cursor.execute(EVERY_SAMPLE, [participant.pk, start, end])
         rows = cursor.fetchall()
     orjson.dumps([{"time": at, "value": value} for at, value in rows])
     return time.perf_counter() - began, len(rows)
@@ -130,11 +130,11 @@ def run(participants: int, days: int, requests: int) -> None:
         link = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         for turn in range(-4, requests):  # the first few warm the server up and are not counted
             for span in spans:
-                person = people[turn % len(people)]
+                participant = people[turn % len(people)]
                 start = last - dt.timedelta(days=span)
                 query = urlencode({"metric": "heart_rate", "start": start.isoformat(), "end": last.isoformat()})
                 taken, body = timed_request(
-                    link, f"/trials/BENCH/participants/{person.study_id}/series.json?{query}", cookie
+                    link, f"/trials/BENCH/participants/{participant.study_id}/series.json?{query}", cookie
                 )
                 if turn < 0:
                     continue
@@ -142,7 +142,7 @@ def run(participants: int, days: int, requests: int) -> None:
                 answer = orjson.loads(body)
                 facts[span] = (len(answer["t"]), len(body), str(answer["meta"]["width_seconds"]))
                 if turn < 5:
-                    alone, raw[span] = seeds_way(person, start, last)
+                    alone, raw[span] = seeds_way(participant, start, last)
                     link.close()  # by now the server may have hung up; the next request connects anew
                     seed[span].append(alone * 1000)
     first = bench.median(times[spans[0]])

@@ -34,7 +34,7 @@ def requests_of(days: int) -> Counter[str]:
     provider = live_providers.provider("google_health")
     with transaction.atomic():
         trial = trial_create(code=f"R{days}", title="Requests", is_demo=True, status="running", time_zone="UTC")
-        person = participant_enrol(
+        participant = participant_enrol(
             trial=trial,
             study_id="R-1",
             status="active",
@@ -42,7 +42,7 @@ def requests_of(days: int) -> Counter[str]:
             time_zone="UTC",
         )
         connection = Connection.objects.create(
-            participant=person,
+            participant=participant,
             trial=trial,
             provider="google_health",
             status="active",

@@ -55,12 +55,12 @@ def load(million: float) -> list[Any]:
         rows += store(people[0], Payload([bench.heart_rate_day(people[0].pk, day)])).new
     walks = (hours[-YEAR * 24 :, None] + np.arange(0, 60, 30) * 60 * MICROSECOND).ravel()
     lengths = np.full(len(walks), 60, dtype=np.int32)
-    for person in people:
-        steps = np.random.default_rng(person.pk).integers(0, 120, len(walks)).astype(float)
-        rows += store(person, Payload([SampleBatch("steps", bench.SOURCE, walks, steps, lengths)])).new
-    for person in people[1 : 1 + round(million * 1e6 / 30 / 14_800)]:
+    for participant in people:
+        steps = np.random.default_rng(participant.pk).integers(0, 120, len(walks)).astype(float)
+        rows += store(participant, Payload([SampleBatch("steps", bench.SOURCE, walks, steps, lengths)])).new
+    for participant in people[1 : 1 + round(million * 1e6 / 30 / 14_800)]:
         for day in range(30):
-            rows += store(person, Payload([bench.heart_rate_day(person.pk, day)])).new
+            rows += store(participant, Payload([bench.heart_rate_day(participant.pk, day)])).new
     print(f"Loaded {rows:,} samples in {time.perf_counter() - began:.0f} s")
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")

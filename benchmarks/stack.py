@@ -158,7 +158,7 @@ def connect_all(made: Stack, people: int, starts_on: dt.date, *, code: str = "BE
     free = [account for account in made.sim("accounts")["accounts"] if account["linked"] and not account["connected"]]
     connections = []
     for account in free[:people]:
-        person = participant_enrol(
+        participant = participant_enrol(
             trial=trial,
             study_id=f"B-{account['number']:04d}",
             status="active",
@@ -166,7 +166,7 @@ def connect_all(made: Stack, people: int, starts_on: dt.date, *, code: str = "BE
             time_zone=account["time_zone"],
         )
         connections.append(connections_services.connect(
-            participant=person, provider=live_providers.provider("google_health"),
+            participant=participant, provider=live_providers.provider("google_health"),
             grant=grant(made, account["number"], Grant),
             now=timezone.now(), invitation=None,
         ).connection.pk)  # fmt: skip

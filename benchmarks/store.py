@@ -44,13 +44,13 @@ def seconds(work: Callable[[], Any]) -> float:
     return time.perf_counter() - began
 
 
-def day_of(person: int, day: int, step: int) -> list[SampleBatch]:
+def day_of(participant: int, day: int, step: int) -> list[SampleBatch]:
     """Heart rates of a day at an even step, and steps each minute."""
     from ingestion.providers.synthetic.physiology import heart_rate_day
 
     on = bench.FIRST_DAY.date() + dt.timedelta(days=day)
-    at, value = heart_rate_day(1, person, on, step)
-    rng = np.random.default_rng([person, day])
+    at, value = heart_rate_day(1, participant, on, step)
+    rng = np.random.default_rng([participant, day])
     minute = at[0] + np.arange(1440) * 60 * MICROSECOND
     walked = np.where(rng.random(1440) < 0.2, rng.poisson(40, 1440), 0).astype(float)
     lengths = np.full(1440, 60, dtype=np.int32)
@@ -67,9 +67,9 @@ def fill(code: str, participants: int, days: int, step: int) -> list[Any]:
 
     trial = trial_create(code=code, title=code, is_demo=True, status="running")
     people = [participant_enrol(trial=trial, study_id=f"P-{i:03d}", status="active") for i in range(participants)]
-    for person in people:
+    for participant in people:
         for day in range(days):
-            store(person, Payload(samples=day_of(person.pk, day, step)))
+            store(participant, Payload(samples=day_of(participant.pk, day, step)))
     return people
 
 
@@ -128,11 +128,11 @@ def weight() -> float:
     return float(execute("SELECT total_bytes FROM hypertable_detailed_size('weighed')")[0][0])
 
 
-def rate(person: Any, samples: list[SampleBatch]) -> float:
+def rate(participant: Any, samples: list[SampleBatch]) -> float:
     """Rows/s of one payload."""
     from metrics.writing.writer import store
 
-    return sum(map(len, samples)) / seconds(partial(store, person, Payload(samples=samples)))
+    return sum(map(len, samples)) / seconds(partial(store, participant, Payload(samples=samples)))
 
 
 def late(people: list[Any], days: int, step: int, name: str) -> list[list[str]]:
@@ -140,13 +140,15 @@ def late(people: list[Any], days: int, step: int, name: str) -> list[list[str]]:
     from participants.services import participant_enrol
 
     again, changed, new = [], [], []
-    for person in people:
-        samples = day_of(person.pk, days // 2, step)
-        again.append(rate(person, samples))
+    for participant in people:
+        samples = day_of(participant.pk, days // 2, step)
+        again.append(rate(participant, samples))
         for batch in samples:
             batch.value[::50] += 1
-        changed.append(rate(person, samples))
-        newcomer = participant_enrol(trial=person.trial, study_id=f"{person.study_id}-{name}", status="active")
+        changed.append(rate(participant, samples))
+        newcomer = participant_enrol(
+            trial=participant.trial, study_id=f"{participant.study_id}-{name}", status="active"
+        )
         whole = joined(Payload(samples=day_of(newcomer.pk, day, step)) for day in range(min(days, 10)))
         new.append(rate(newcomer, whole.samples))
     return [

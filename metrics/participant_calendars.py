@@ -16,10 +16,13 @@ def calendars_of(participants: Iterable[Participant], using: str = "default") ->
     """Local days as they are known now, by participant id. One statement."""
     people = list(participants)
     periods: dict[int, list[tuple[int, int | None]]] = defaultdict(list)
-    stated = OffsetPeriod.objects.using(using).filter(participant__in=[person.pk for person in people])
+    stated = OffsetPeriod.objects.using(using).filter(participant__in=[participant.pk for participant in people])
     for period in stated.order_by("starts_at"):
         periods[period.participant_id].append((microseconds(period.starts_at), period.utc_offset))
-    return {person.pk: LocalCalendar(zoneinfo.ZoneInfo(person.time_zone), periods[person.pk]) for person in people}
+    return {
+        participant.pk: LocalCalendar(zoneinfo.ZoneInfo(participant.time_zone), periods[participant.pk])
+        for participant in people
+    }
 
 
 def calendar_of(participant: Participant) -> LocalCalendar:

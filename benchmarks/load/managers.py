@@ -115,9 +115,9 @@ class Manager(FastHttpUser):
 
     def program(self) -> None:
         """A script of the manager's, by token: who there is, and a month of somebody's heart rate."""
-        person = self.chance.choice(WHO["people"][self.me["site"]])
+        participant = self.chance.choice(WHO["people"][self.me["site"]])
         self.get_json("API: participants", f"/api/v1/trials/{WHO['trial']}/participants")
-        month = f"trial={WHO['trial']}&participants={person}&metrics=heart_rate&{WHO['month']}"
+        month = f"trial={WHO['trial']}&participants={participant}&metrics=heart_rate&{WHO['month']}"
         self.get_json("API: series, 30 days", f"/api/v1/series?{month}")
 
     def get_json(self, name: str, path: str) -> None:

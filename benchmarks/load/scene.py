@@ -38,9 +38,9 @@ def people(made: stack.Stack, count: int, days: int) -> list[int]:
     common = {"trial": trial, "provider": "google_health", "status": Connection.Status.ACTIVE, "connected_at": now}
     common |= {"last_pull_at": now - NEARLY_A_DAY, "swept_at": now, "next_due_at": now + dt.timedelta(days=1)}
     rows = []
-    for person, account in zip(participants.order_by("pk")[:count], accounts, strict=False):
+    for participant, account in zip(participants.order_by("pk")[:count], accounts, strict=False):
         grant = stack.grant(made, account["number"], Grant)
-        connection = Connection(participant=person, external_user_id=account["health_id"], **common)
+        connection = Connection(participant=participant, external_user_id=account["health_id"], **common)
         connection.scopes, connection.token_expires_at = sorted(grant.scopes or ()), grant.expires_at
         connection.encrypted_tokens = encryption.encrypt(json.dumps([grant.access_token, grant.refresh_token]))
         rows.append(connection)

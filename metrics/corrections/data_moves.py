@@ -96,15 +96,15 @@ def move_start(giver: Participant, receiver: Participant, *, by: User, reason: s
 
     Raises MoveRefused.
     """
-    for person in sorted((giver, receiver), key=lambda participant: participant.pk):
-        lock_participant(person)
+    for participant in sorted((giver, receiver), key=lambda record: record.pk):
+        lock_participant(participant)
     check(giver, receiver)
     if DataMove.objects.filter(giver=giver, finished_at=None).exists():
         raise MoveRefused("Their data are being moved already.")
     row = DataMove.objects.create(giver=giver, receiver=receiver, by=by, reason=reason, asked_at=timezone.now())
     new = {"from": giver.study_id, "to": receiver.study_id}
-    for person in (giver, receiver):
-        record("data.move", participant=person, thing=f"move:{row.pk}", new=new, reason=reason)
+    for participant in (giver, receiver):
+        record("data.move", participant=participant, thing=f"move:{row.pk}", new=new, reason=reason)
     after_commit(enqueue, "metrics.move_data", row.pk)
     return row
 
@@ -114,9 +114,11 @@ def check(giver: Participant, receiver: Participant) -> None:
         raise MoveRefused("Name another participant.")
     if giver.trial_id != receiver.trial_id:
         raise MoveRefused("They are in different trials.")
-    for person in (giver, receiver):
-        if person.status in LEFT:
-            raise MoveRefused(f"{person.study_id} is {person.get_status_display()}: their record does not change.")
+    for participant in (giver, receiver):
+        if participant.status in LEFT:
+            raise MoveRefused(
+                f"{participant.study_id} is {participant.get_status_display()}: their record does not change."
+            )
     if giver.trial.raw_removed_before and kept_days("date", participant_id=giver.pk):
         raise MoveRefused("Samples of this trial were deleted: days that were made of them cannot be moved.")
 
@@ -138,8 +140,8 @@ def move_step(pk: int) -> bool:
     )
     if row is None:
         return False
-    for person in sorted((row.giver, row.receiver), key=lambda participant: participant.pk):
-        lock_participant(person)
+    for participant in sorted((row.giver, row.receiver), key=lambda record: record.pk):
+        lock_participant(participant)
     if row.giver.status in LEFT or row.receiver.status in LEFT:
         row.finished_at, row.error = timezone.now(), "One of them left the trial meanwhile: what had not moved stayed."
         row.save(update_fields=["finished_at", "error"])
@@ -211,9 +213,9 @@ def _clock(row: DataMove) -> None:
     )
 
 
-def _times(person: Participant, metric: int, source: int, span: Span) -> np.ndarray:
+def _times(participant: Participant, metric: int, source: int, span: Span) -> np.ndarray:
     rows = Measurement.objects.filter(
-        participant=person, metric=metric, source=source, time__gte=instant(span.start), time__lt=instant(span.end)
+        participant=participant, metric=metric, source=source, time__gte=instant(span.start), time__lt=instant(span.end)
     )
     return np.array([microseconds(at) for at in rows.values_list("time", flat=True)], dtype=np.int64)
 
@@ -248,10 +250,10 @@ def _sessions(row: DataMove) -> None:
     evaluation.refresh(row.giver, dates, now=timezone.now())
 
 
-def _whole(person: Participant) -> tuple[dt.datetime, dt.datetime] | None:
-    dates = kept_days("date", participant_id=person.pk)
-    dates |= set(SleepSession.objects.filter(participant=person).values_list("date", flat=True))
+def _whole(participant: Participant) -> tuple[dt.datetime, dt.datetime] | None:
+    dates = kept_days("date", participant_id=participant.pk)
+    dates |= set(SleepSession.objects.filter(participant=participant).values_list("date", flat=True))
     if not dates:
         return None
-    calendar = calendar_of(person)
+    calendar = calendar_of(participant)
     return calendar.midnight(min(dates)), calendar.midnight(max(dates) + dt.timedelta(days=1))

@@ -61,16 +61,16 @@ def find(trial: Trial) -> Iterator[Beyond]:
     return (beyond for beyond in map(beyond_of, people) if beyond)
 
 
-def beyond_of(person: Participant) -> Beyond:
+def beyond_of(participant: Participant) -> Beyond:
     """Find the data of one participant stored outside, as things stand."""
-    calendar = calendar_of(person)
-    collected = collected_by(person, calendar)
-    beyond = Beyond(person, [])
-    nights, exercise = _sessions(person, collected)
+    calendar = calendar_of(participant)
+    collected = collected_by(participant, calendar)
+    beyond = Beyond(participant, [])
+    nights, exercise = _sessions(participant, collected)
     beyond.nights, beyond.exercise = len(nights), len(exercise)
-    dates = set(nights.values()) | set(exercise.values()) | _dates(person, collected)
+    dates = set(nights.values()) | set(exercise.values()) | _dates(participant, collected)
     with connection.cursor() as cursor:
-        for series in _series(person, collected):
+        for series in _series(participant, collected):
             for bounds in _outside(collected):
                 cursor.execute(corrections_sql.COUNT, {**series.parameters, **bounds})
                 count, first, last = cursor.fetchone()
@@ -78,7 +78,7 @@ def beyond_of(person: Participant) -> Beyond:
                     beyond.samples[series.metric.code] += count
                     dates |= {calendar.date(first), calendar.date(last)}
         for bounds in _outside(collected):
-            cursor.execute(corrections_sql.OLD_VALUES, {"participant": person.pk, **bounds})
+            cursor.execute(corrections_sql.OLD_VALUES, {"participant": participant.pk, **bounds})
             beyond.old_values += cursor.fetchone()[0]
     beyond.dates = sorted(dates)
     return beyond
@@ -103,61 +103,61 @@ def total(outside: Iterable[Beyond]) -> dict[str, Any]:
 # --- deleting ------------------------------------------------------------------------------------------------------
 
 
-def remove_slice(person: Participant) -> tuple[Beyond, bool]:
+def remove_slice(participant: Participant) -> tuple[Beyond, bool]:
     """Delete the next slice of what is stored outside; returns what that was, and whether more may be left.
 
     In the caller's transaction. Safe to be called again at any point.
     """
     with connection.cursor() as cursor:
-        cursor.execute(writing_sql.LOCK, [person.pk])
-    person.refresh_from_db(fields=["time_zone"])
-    calendar = calendar_of(person)
-    collected = collected_by(person, calendar)
-    for series in _series(person, collected):
+        cursor.execute(writing_sql.LOCK, [participant.pk])
+    participant.refresh_from_db(fields=["time_zone"])
+    calendar = calendar_of(participant)
+    collected = collected_by(participant, calendar)
+    for series in _series(participant, collected):
         for bounds in _outside(collected):
             if times := _delete(series, bounds):
                 touched = np.sort(np.array(times, dtype=np.int64))
                 dates = rollups.refresh(series, touched, calendar, implausible=True)
                 for follower in followers:
                     follower.gone(series, touched, may_come_again=True)
-                exports_withdraw(person, WHY_NO_FILES)
-                evaluation.refresh(person, dates, now=timezone.now())
-                return Beyond(person, sorted(dates), Counter({series.metric.code: len(times)})), True
-    return _rest(person, collected), False
+                exports_withdraw(participant, WHY_NO_FILES)
+                evaluation.refresh(participant, dates, now=timezone.now())
+                return Beyond(participant, sorted(dates), Counter({series.metric.code: len(times)})), True
+    return _rest(participant, collected), False
 
 
-def _rest(person: Participant, collected: Collected) -> Beyond:
+def _rest(participant: Participant, collected: Collected) -> Beyond:
     """Nights, exercise, old values, and what was left of samples that the trial has deleted."""
-    nights, exercise = _sessions(person, collected)
-    dates = set(nights.values()) | set(exercise.values()) | _dates(person, collected)
-    beyond = Beyond(person, sorted(dates), nights=len(nights), exercise=len(exercise))
-    _delete_sessions(person, Sessions.SLEEP, SleepSession.objects.filter(pk__in=nights))
-    _delete_sessions(person, Sessions.EXERCISE, ExerciseSession.objects.filter(pk__in=exercise))
-    choose_main_sleep(person.pk, nights.values())
+    nights, exercise = _sessions(participant, collected)
+    dates = set(nights.values()) | set(exercise.values()) | _dates(participant, collected)
+    beyond = Beyond(participant, sorted(dates), nights=len(nights), exercise=len(exercise))
+    _delete_sessions(participant, Sessions.SLEEP, SleepSession.objects.filter(pk__in=nights))
+    _delete_sessions(participant, Sessions.EXERCISE, ExerciseSession.objects.filter(pk__in=exercise))
+    choose_main_sleep(participant.pk, nights.values())
     whole = {date for date in dates if date not in collected}
     for model in (DayRollup, ImplausibleCount):
-        model._default_manager.filter(participant=person, date__in=whole).delete()
+        model._default_manager.filter(participant=participant, date__in=whole).delete()
     with connection.cursor() as cursor:
         for bounds in _outside(collected):
-            parameters: dict[str, Any] = {"participant": person.pk, **bounds}
+            parameters: dict[str, Any] = {"participant": participant.pk, **bounds}
             for statement in (corrections_sql.DELETE_MINUTES, corrections_sql.DELETE_HOURS):
                 cursor.execute(statement, parameters)
             cursor.execute(corrections_sql.DELETE_OLD_VALUES, parameters)
             beyond.old_values += cursor.rowcount
     if beyond:
-        exports_withdraw(person, WHY_NO_FILES)
-        evaluation.refresh(person, dates, now=timezone.now())
+        exports_withdraw(participant, WHY_NO_FILES)
+        evaluation.refresh(participant, dates, now=timezone.now())
     return beyond
 
 
-def _delete_sessions(person: Participant, kind: Sessions, rows: QuerySet[Any]) -> None:
+def _delete_sessions(participant: Participant, kind: Sessions, rows: QuerySet[Any]) -> None:
     names: dict[int, set[str]] = defaultdict(set)
     for source, name in rows.values_list("source_id", "external_id"):
         names[source].add(name)
     rows.delete()
     for source, gone in names.items():
         for follower in followers:
-            follower.sessions_gone(kind, person.pk, source, gone, may_come_again=True)
+            follower.sessions_gone(kind, participant.pk, source, gone, may_come_again=True)
 
 
 def _delete(series: SeriesKey, bounds: Bounds) -> list[int]:
@@ -179,23 +179,23 @@ def _outside(collected: Collected) -> list[Bounds]:
     return [{"low": instant(span.start), "high": instant(span.end)} for span in collected.outside()]
 
 
-def _dates(person: Participant, collected: Collected) -> set[dt.date]:
+def _dates(participant: Participant, collected: Collected) -> set[dt.date]:
     """Local dates outside of which there are values, or were: days stay where a trial keeps no samples."""
-    return {date for date in kept_days("date", participant_id=person.pk) if date not in collected}
+    return {date for date in kept_days("date", participant_id=participant.pk) if date not in collected}
 
 
-def _series(person: Participant, collected: Collected) -> list[SeriesKey]:
+def _series(participant: Participant, collected: Collected) -> list[SeriesKey]:
     """Series with values on dates outside, or on that in whose middle collection ended."""
     ended_on = collected.days.last if collected.days.until else None
-    kept = kept_days("metric_id", "source_id", "date", participant_id=person.pk)
+    kept = kept_days("metric_id", "source_id", "date", participant_id=participant.pk)
     pairs = {(metric, source) for metric, source, date in kept if date not in collected or date == ended_on}
-    return [SeriesKey(person.pk, BY_ID[metric], source) for metric, source in sorted(pairs)]
+    return [SeriesKey(participant.pk, BY_ID[metric], source) for metric, source in sorted(pairs)]
 
 
-def _sessions(person: Participant, collected: Collected) -> tuple[dict[int, dt.date], dict[int, dt.date]]:
+def _sessions(participant: Participant, collected: Collected) -> tuple[dict[int, dt.date], dict[int, dt.date]]:
     """Nights and exercise outside: the row's id and its local date."""
-    nights = SleepSession.objects.filter(participant=person).values_list("pk", "ends_at", "date")
-    exercise = ExerciseSession.objects.filter(participant=person).values_list("pk", "starts_at", "date")
+    nights = SleepSession.objects.filter(participant=participant).values_list("pk", "ends_at", "date")
+    exercise = ExerciseSession.objects.filter(participant=participant).values_list("pk", "starts_at", "date")
     return (
         {pk: date for pk, at, date in nights if not collected.covers(at)},
         {pk: date for pk, at, date in exercise if not collected.covers(at)},

@@ -75,16 +75,16 @@ def removal_step(pk: int) -> bool:
     row = rows.filter(pk=pk, state=Removal.State.APPROVED).first()
     if row is None:
         return False
-    person = _people(row.trial).filter(pk__gt=row.reached).order_by("pk").first()
-    if person is None:
+    participant = _people(row.trial).filter(pk__gt=row.reached).order_by("pk").first()
+    if participant is None:
         row.state, row.done_at, row.total = Removal.State.DONE, timezone.now(), row.done
         row.save()
         record("removal.done", trial=row.trial, thing=f"removal:{row.public_id}", new={"removed": row.report})
         return False
-    removed, more = remove_slice(person)
+    removed, more = remove_slice(participant)
     _count(row, removed)
     if not more:
-        row.reached, row.done, row.begun = person.pk, row.done + 1, False
+        row.reached, row.done, row.begun = participant.pk, row.done + 1, False
     row.save()
     return True
 

@@ -40,9 +40,9 @@ def resource_lines(trial: Trial, people: Iterable[Participant], sources: Iterabl
     Of an erased participant there is none.
     """
     yield _line("ResearchStudy", trial.code, _study(trial))
-    for person in people:
-        if person.status in SUBJECT_STATE:
-            yield _line("ResearchSubject", f"{trial.code}/{person.study_id}", _subject(trial, person))
+    for participant in people:
+        if participant.status in SUBJECT_STATE:
+            yield _line("ResearchSubject", f"{trial.code}/{participant.study_id}", _subject(trial, participant))
     for source in sources:
         yield _line("Device", source_code(source), _device(source))
 
@@ -64,14 +64,14 @@ def _study(trial: Trial) -> dict[str, Any]:
     }
 
 
-def _subject(trial: Trial, person: Participant) -> dict[str, Any]:
-    identifier = subject(trial.code, person.study_id)
-    code = SUBJECT_STATE[Participant.Status(person.status)]
+def _subject(trial: Trial, participant: Participant) -> dict[str, Any]:
+    identifier = subject(trial.code, participant.study_id)
+    code = SUBJECT_STATE[Participant.Status(participant.status)]
     return {
         "identifier": [identifier["identifier"]],
         "status": "active",
         "progress": [{"subjectState": {"coding": [{"system": PROGRESS, "code": code}]}}],
-        **_period({"start": person.monitoring_starts_on, "end": person.monitoring_ends_on}),
+        **_period({"start": participant.monitoring_starts_on, "end": participant.monitoring_ends_on}),
         "study": study(trial.code),
         "subject": identifier,
     }

@@ -135,24 +135,24 @@ def _rows(export: Export, alias: str, people: Sequence[Participant]) -> Iterator
     days: dict[int, list[ParticipantDay]] = defaultdict(list)
     for day in _days(export, alias).filter(participant__in=people).order_by("date"):
         days[day.participant_id].append(day)
-    for person in people:
-        for day in days[person.pk]:
-            status = _status_columns(export.trial.code, person, day)
-            if day.date in held[person.pk]:
-                yield status | _worn(day, values.get((person.pk, day.date), {}))
+    for participant in people:
+        for day in days[participant.pk]:
+            status = _status_columns(export.trial.code, participant, day)
+            if day.date in held[participant.pk]:
+                yield status | _worn(day, values.get((participant.pk, day.date), {}))
             else:
                 # The status of the day may be known; what was measured of it is nobody's.
                 yield status | {"upload": _upload(DayStatus(day.status), known=False)}
 
 
-def _status_columns(trial: str, person: Participant, day: ParticipantDay) -> Row:
+def _status_columns(trial: str, participant: Participant, day: ParticipantDay) -> Row:
     status = DayStatus(day.status)
     counts = {DayStatus.VALID: True, DayStatus.INVALID: False, DayStatus.LOST: False}
     return {
         "trial": trial,
-        "study_id": person.study_id,
-        "site": person.site.code if person.site else None,
-        "arm": person.arm or None,
+        "study_id": participant.study_id,
+        "site": participant.site.code if participant.site else None,
+        "arm": participant.arm or None,
         "date": day.date,
         "day_status": status.label,
         "day_reason": Exclusion(day.reason).label if day.reason else None,

@@ -125,7 +125,9 @@ def plan(export: Export, alias: str) -> Plan:
     around = ONE_DAY if export.clock == Export.Clock.UTC else dt.timedelta(0)
     first, last = (export.start_on or FIRST) - around, (export.end_on or LAST) + around
     people = Participant.objects.using(alias).filter(exports=export).exclude(status=Participant.Status.ERASED)
-    participants = {person.pk: person for person in people.order_by("pk").only("study_id", "time_zone", "trial_id")}
+    participants = {
+        participant.pk: participant for participant in people.order_by("pk").only("study_id", "time_zone", "trial_id")
+    }
     calendars = calendars_of(participants.values(), alias)
     held = collected(participants.values(), using=alias, calendars=calendars)
     with connections[alias].cursor() as cursor:
@@ -137,7 +139,7 @@ def plan(export: Export, alias: str) -> Plan:
         parts=list(_parts(export, days)),
         rows=sum(n for metric, _, n in days if takes(export.format, BY_ID[metric])),
         participants=participants,
-        people={pk: person.study_id for pk, person in participants.items()},
+        people={pk: participant.study_id for pk, participant in participants.items()},
         calendars=calendars,
         held=held,
         sources=Source.objects.using(alias).in_bulk(),

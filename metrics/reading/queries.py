@@ -123,7 +123,7 @@ def series_of(
     if not people:
         return []
     longest = length_of(spans)
-    removed = {person.pk: removed_before(person, spans[person.pk]) for person in people}
+    removed = {participant.pk: removed_before(participant, spans[participant.pk]) for participant in people}
     by_width: dict[tuple[int, bool], list[Metric]] = defaultdict(list)
     for metric in metrics:
         width = bucket_width(metric, longest, resolution, max_points)
@@ -135,21 +135,23 @@ def series_of(
     held = readable(people, metrics, whole, among=among)
     series: dict[tuple[int, int], Series] = {}
     for (requested_width, _), alike in by_width.items():
-        keys = [(person, metric) for metric in alike for person in people]
+        keys = [(participant, metric) for metric in alike for participant in people]
         width, plans = requested_width, plans_of(keys, held, spans, requested_width)
         read = read_rows(plans, spans, requested_width)
         if resolution == "auto" and width == 0 and max(map(length, read.values()), default=0) > max_points:
             width, plans = 1, plans_of(keys, held, spans, 1)  # several samples a second
             read = read_rows(plans, spans, 1)
-        for person, metric in keys:
-            plan, rows = plans.get((person.pk, metric.id)), read.get((person.pk, metric.id), NO_ROWS)
-            series[person.pk, metric.id] = _series(person.pk, metric, plan, width, rows, removed[person.pk])
-    return [series[person.pk, metric.id] for metric in metrics for person in people]
+        for participant, metric in keys:
+            plan, rows = plans.get((participant.pk, metric.id)), read.get((participant.pk, metric.id), NO_ROWS)
+            series[participant.pk, metric.id] = _series(
+                participant.pk, metric, plan, width, rows, removed[participant.pk]
+            )
+    return [series[participant.pk, metric.id] for metric in metrics for participant in people]
 
 
-def removed_before(person: Participant, span: Span) -> int | None:
+def removed_before(participant: Participant, span: Span) -> int | None:
     """Before when the trial keeps no samples, in microseconds UTC, if a span begins before that."""
-    cutoff = person.trial.raw_removed_before
+    cutoff = participant.trial.raw_removed_before
     return microseconds(cutoff) if cutoff is not None and span.start < microseconds(cutoff) else None
 
 

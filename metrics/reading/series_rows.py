@@ -36,7 +36,7 @@ def length(rows: Rows) -> int:
 class Plan:
     """Plan of reading a series: its participant and metric, and by day `runs`, else `parts`, of one source each."""
 
-    person: Participant
+    participant: Participant
     metric: Metric
     held: Readable
     runs: Sequence[Run] = ()
@@ -50,7 +50,7 @@ class Plan:
             return []
         first = (self.runs[0].first - EPOCH).days
         days = [(run.first - EPOCH).days - first for run in self.runs]
-        starts = midnights(first, first + days[-1], zoneinfo.ZoneInfo(self.person.time_zone))[days].tolist()
+        starts = midnights(first, first + days[-1], zoneinfo.ZoneInfo(self.participant.time_zone))[days].tolist()
         reads = zip(starts, self.runs, strict=True)
         return changes(ReadFrom(start, run.first, run.source) for start, run in reads)
 
@@ -63,17 +63,17 @@ def plans_of(
 ) -> dict[tuple[int, int], Plan]:
     """Plans for each series that has anything to read, by (participant, metric)."""
     rows = {}
-    for person, metric in keys:
-        of, span = held.get((person.pk, metric.id)), spans[person.pk]
+    for participant, metric in keys:
+        of, span = held.get((participant.pk, metric.id)), spans[participant.pk]
         if of is None:
             continue
-        plan = Plan(person, metric, of)
+        plan = Plan(participant, metric, of)
         if width >= DAY_SECONDS:
-            first, last = day_numbers(span, zoneinfo.ZoneInfo(person.time_zone))
+            first, last = day_numbers(span, zoneinfo.ZoneInfo(participant.time_zone))
             plan.runs = of.on(EPOCH + dt.timedelta(days=first), EPOCH + dt.timedelta(days=last))
         else:
             plan.parts = of.parts(aligned(span, width))
-        rows[person.pk, metric.id] = plan
+        rows[participant.pk, metric.id] = plan
     return rows
 
 
@@ -109,12 +109,12 @@ def _parts(
     if not parts:
         return
     parameters: dict[str, Any] = {
-        "participants": [plan.person.pk for plan, _ in parts],
+        "participants": [plan.participant.pk for plan, _ in parts],
         "metrics": [plan.metric.id for plan, _ in parts],
         "sources": [part.source.pk for _, part in parts],
         "starts": [instant(part.start) for _, part in parts],
         "ends": [instant(part.end) for _, part in parts],
-        "origins": [instant(origins[plan.person.pk]) for plan, _ in parts],
+        "origins": [instant(origins[plan.participant.pk]) for plan, _ in parts],
         "low": instant(min(part.start for _, part in parts)),
         "high": instant(max(part.end for _, part in parts)),
         "width": dt.timedelta(seconds=width),
@@ -131,7 +131,7 @@ def _finer(width: int, metric: Metric) -> Callable[[str], str]:
 
 def _fence(plans: Iterable[Plan]) -> str:
     """Part of a statement that reads several intervals of a series."""
-    most = Counter((plan.person.pk, plan.metric.id) for plan in plans).most_common(1)
+    most = Counter((plan.participant.pk, plan.metric.id) for plan in plans).most_common(1)
     return sql.FENCE if most and most[0][1] > 1 else ""
 
 
@@ -170,7 +170,7 @@ def _read_days(
     if not rows:
         return {}
     parameters: dict[str, Any] = {
-        "participants": [plan.person.pk for plan, _ in rows],
+        "participants": [plan.participant.pk for plan, _ in rows],
         "metrics": [plan.metric.id for plan, _ in rows],
         "sources": [run.source.pk for _, run in rows],
         "firsts": [run.first for _, run in rows],
@@ -178,7 +178,7 @@ def _read_days(
     }
     days = {}
     for (pid, metric), arrays in binary_copy.read(sql.days(_fence(plan for plan, _ in rows)), parameters):
-        zone = zoneinfo.ZoneInfo(plans[pid, metric].person.time_zone)
+        zone = zoneinfo.ZoneInfo(plans[pid, metric].participant.time_zone)
         days[pid, metric] = _days(_ascending(arrays), spans[pid], width, zone)
     return days
 

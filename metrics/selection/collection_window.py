@@ -79,10 +79,10 @@ def collected(
     `calendars`: by participant id, where the caller has them.
     """
     people = list(participants)
-    days = collected_days([person.pk for person in people], using)
+    days = collected_days([participant.pk for participant in people], using)
     if calendars is None:
         calendars = calendars_of(people, using)
-    return {person.pk: _collected(days[person.pk], calendars[person.pk]) for person in people}
+    return {participant.pk: _collected(days[participant.pk], calendars[participant.pk]) for participant in people}
 
 
 def collected_of(participant: Participant) -> Collected:

@@ -108,7 +108,7 @@ def readable(
     """
     people = list(people)
     calendars = calendars_of(people)
-    days = {person.pk: dates_of(spans[person.pk], calendars[person.pk]) for person in people}
+    days = {participant.pk: dates_of(spans[participant.pk], calendars[participant.pk]) for participant in people}
     on = {pid: calendar.date(instant(pinned_at)) for pid, calendar in calendars.items()} if pinned else {}
     return readable_of(
         people,
@@ -156,7 +156,7 @@ def readable_of(
     """Readable series of each one's local dates, by calendars and collection intervals that the caller has."""
     intervals = {pid: window.days.intervals() for pid, window in held.items()}
     choices = chosen_sources(
-        {person.pk: person.trial_id for person in people},
+        {participant.pk: participant.trial_id for participant in people},
         {pid: cut(intervals[pid], *dates) for pid, dates in days.items()},
         [metric.id for metric in metrics],
         among=among,

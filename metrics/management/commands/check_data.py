@@ -37,12 +37,12 @@ class Command(BaseCommand):
                 raise CommandError(f"There is no participant {options['participant']}.")
         since = data_check.recent(timezone.now()) if options["recent"] else None
         count, findings = people.count(), 0
-        for person in tqdm(people.iterator(chunk_size=100), total=count, unit="participant", disable=None):
-            for violation in data_check.check([person], since=since):
+        for participant in tqdm(people.iterator(chunk_size=100), total=count, unit="participant", disable=None):
+            for violation in data_check.check([participant], since=since):
                 findings += 1
                 on = f" on {violation.date}" if violation.date else ""
                 self.stdout.write(
-                    f"{violation.invariant}: {person.trial.code} {violation.study_id}{on}: {violation.what}"
+                    f"{violation.invariant}: {participant.trial.code} {violation.study_id}{on}: {violation.what}"
                 )
         if findings:
             self.stdout.write(f"{findings:,} violations among {count:,} participants.")

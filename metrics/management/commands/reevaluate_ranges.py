@@ -47,8 +47,10 @@ class Command(BaseCommand):
     def _preview(self, trial: Trial, *, every: bool) -> None:
         people = recompute.participants_of(trial).order_by("study_id")
         previews: list[Reevaluated] = []
-        for person in tqdm(people.iterator(chunk_size=100), total=people.count(), unit="participant", disable=None):
-            preview = range_change.preview(person)
+        for participant in tqdm(
+            people.iterator(chunk_size=100), total=people.count(), unit="participant", disable=None
+        ):
+            preview = range_change.preview(participant)
             if preview.any or preview.kept:
                 previews.append(preview)
                 self._write_preview(preview, every=every)
@@ -94,7 +96,7 @@ class Command(BaseCommand):
         changes_text = "".join(
             f"; {run.changed[f'{a}>{b}']:,} {status_label(a)} -> {status_label(b)}" for a, b in pairs
         )
-        n = sum(person[0] for person in run.people.values())
+        n = sum(participant[0] for participant in run.people.values())
         self.stdout.write(
             self.style.SUCCESS(f"{trial.code}: {len(run.people):,} participants, {days(n)}{changes_text}. Done.")
         )
