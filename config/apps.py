@@ -1,4 +1,4 @@
-"""Makes the wiring known to Django as an app, so that its system checks run."""
+"""App configurations: make the wiring known to Django, so that its system checks run."""
 
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig

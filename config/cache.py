@@ -1,4 +1,4 @@
-"""The cache that all processes share: counters of limits, vendors' public keys. In Redis, and none where it is away.
+"""Shared cache of all processes: counters of limits, vendors' public keys. In Redis; empty where that is away.
 
 Nothing depends on it but who is slowed down: without Redis every question finds nothing, and a line in the log says
 so. Values are msgpack and no pickles: who can write to Redis must not be able to run code here.
@@ -16,7 +16,7 @@ from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 0.5  # seconds for a connection and for an answer
+PATIENCE = 0.5  # seconds for a connection and for a response
 # So long Redis is not asked again after it failed: pages must not wait for it one by one.
 PAUSE = 5.0
 OPTIONS = {"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE}
@@ -43,7 +43,7 @@ class Forgiving(RedisCacheClient):
         super().__init__(servers, serializer=serializer, **{**OPTIONS, **options})
         self._away_until = 0.0
 
-    def _asked(self, what: str, empty: Any, *args: Any, **kwargs: Any) -> Any:
+    def _call(self, what: str, empty: Any, *args: Any, **kwargs: Any) -> Any:
         if time.monotonic() < self._away_until:
             return empty
         try:
@@ -54,38 +54,38 @@ class Forgiving(RedisCacheClient):
             return empty
 
     def get(self, key: Any, default: Any) -> Any:
-        return self._asked("get", default, key, default)
+        return self._call("get", default, key, default)
 
     def add(self, key: Any, value: Any, timeout: Any) -> Any:
-        return self._asked("add", True, key, value, timeout)
+        return self._call("add", True, key, value, timeout)
 
     def set(self, key: Any, value: Any, timeout: Any) -> None:
-        self._asked("set", None, key, value, timeout)
+        self._call("set", None, key, value, timeout)
 
     def touch(self, key: Any, timeout: Any) -> Any:
-        return self._asked("touch", False, key, timeout)
+        return self._call("touch", False, key, timeout)
 
     def delete(self, key: Any) -> Any:
-        return self._asked("delete", False, key)
+        return self._call("delete", False, key)
 
     def has_key(self, key: Any) -> Any:
-        return self._asked("has_key", False, key)
+        return self._call("has_key", False, key)
 
     def get_many(self, keys: Any) -> Any:
-        return self._asked("get_many", {}, keys)
+        return self._call("get_many", {}, keys)
 
     def set_many(self, data: Any, timeout: Any) -> None:
-        self._asked("set_many", None, data, timeout)
+        self._call("set_many", None, data, timeout)
 
     def delete_many(self, keys: Any) -> None:
-        self._asked("delete_many", None, keys)
+        self._call("delete_many", None, keys)
 
     def clear(self) -> Any:
-        return self._asked("clear", False)
+        return self._call("clear", False)
 
     def incr(self, key: Any, delta: Any) -> int:
         """Raises ValueError where there is no such counter, as caches do; so also where there is no cache."""
-        count = self._asked("incr", None, key, delta)
+        count = self._call("incr", None, key, delta)
         if count is None:
             raise ValueError("no such counter")
         return int(count)

@@ -1,4 +1,4 @@
-"""The Celery application. Tasks live in each app's `tasks.py`; beat's schedule is here because it is wiring."""
+"""Celery application. Tasks live in each app's `tasks.py`; beat's schedule is here because it is wiring."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What runs in Celery is recorded in the audit trail as a task's doing, with the task's id."""
+"""Audit context of Celery tasks: what a task does is recorded as a task's, with the task's id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Celery's beat with a lease: of any number that run, one sends what is due, and another follows when it is gone.
+"""Celery scheduler that keeps its lease in PostgreSQL: of any number, one sends what is due; another follows it.
 
 The lease is a row in PostgreSQL (ingestion.heartbeats), renewed several times before it runs out. Who cannot renew it
 stops sending before another may take it: its own clock is started before the question is sent. Beat's sends are no

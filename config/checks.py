@@ -17,9 +17,9 @@ from django.db import connections
 
 @register()
 def vendor_credentials(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
-    found: list[CheckMessage] = []
+    messages: list[CheckMessage] = []
     if settings.LEGACY_ACCESS_TOKEN_SET:
-        found.append(
+        messages.append(
             Warning(
                 "ACCESS_TOKEN is set and has no meaning any more: it is ignored.",
                 hint="Each participant gives their own consent and gets their own token. Remove the variable.",
@@ -28,14 +28,14 @@ def vendor_credentials(app_configs: Sequence[AppConfig] | None, **_: Any) -> lis
         )
     if bool(settings.CLIENT_ID) != bool(settings.CLIENT_SECRET):
         missing, present = ("CLIENT_SECRET", "CLIENT_ID") if settings.CLIENT_ID else ("CLIENT_ID", "CLIENT_SECRET")
-        found.append(
+        messages.append(
             Error(
                 f"{present} is set without {missing}: no participant could connect a device.",
                 hint="Set both, as the vendor's developer page shows them, or neither.",
                 id="config.E001",
             )
         )
-    return found
+    return messages
 
 
 @register()
@@ -121,9 +121,12 @@ def published_password(app_configs: Sequence[AppConfig] | None, **given: Any) ->
 
     if Trial._meta.db_table not in connections["default"].introspection.table_names():
         return []  # before the very first migration
-    if accounts_published_password.opens() or not (found := accounts_published_password.accounts()):
+    if accounts_published_password.opens() or not (accounts := accounts_published_password.accounts()):
         return []
-    addresses, way_out = ", ".join(found.values()), "Run `manage.py close_demo_accounts`, or give them other passwords"
+    addresses, way_out = (
+        ", ".join(accounts.values()),
+        "Run `manage.py close_demo_accounts`, or give them other passwords",
+    )
     if Trial.objects.filter(is_demo=False).exists():
         return [
             Error(
@@ -156,12 +159,12 @@ def demo_in_deployment(app_configs: Sequence[AppConfig] | None, **_: Any) -> lis
 
 @register()
 def buckets(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
-    wanted = [name for name in ("EXPORT_STORE", "ERASURE_JOURNAL", "AUDIT_HEAD") if "://" in getattr(settings, name)]
-    if not wanted or find_spec("boto3") is not None:
+    names = [name for name in ("EXPORT_STORE", "ERASURE_JOURNAL", "AUDIT_HEAD") if "://" in getattr(settings, name)]
+    if not names or find_spec("boto3") is not None:
         return []
     return [
         Error(
-            f"{' and '.join(wanted)} names a bucket, and the library that speaks to it is not installed.",
+            f"{' and '.join(names)} names a bucket, and the library that speaks to it is not installed.",
             hint="Install the extra `server` (requirements/server.lock), as the image does.",
             id="config.E002",
         )
@@ -179,7 +182,7 @@ def shared_exports(app_configs: Sequence[AppConfig] | None, **given: Any) -> lis
     with connections["default"].cursor() as cursor:
         tables = connections["default"].introspection.get_table_list(cursor)
         table = Export._meta.db_table
-        if table not in [one.name for one in tables]:
+        if table not in [table_info.name for table_info in tables]:
             return []
         known = connections["default"].introspection.get_table_description(cursor, table)
     if "store" not in [column.name for column in known] or not (foreign := store.foreign()):

@@ -116,7 +116,7 @@ def database() -> dict[str, Any]:
     # A Unix socket comes as postgresql://user@/name?host=/folder; Django's own tools look for it in HOST.
     config["HOST"] = options.pop("host", config["HOST"])
     config["PORT"] = options.pop("port", config["PORT"])
-    # A host that is gone is given up after some seconds, while connecting and in the midst of an answer.
+    # A host that is gone is given up after some seconds, while connecting and in the midst of a response.
     given_up = {"connect_timeout": 5, "tcp_user_timeout": 30_000}
     config["OPTIONS"] = {**given_up, **options, "prepare_threshold": None}
     return config

@@ -1,4 +1,4 @@
-"""Addresses of accounts: allauth's views at our own addresses, without those for signing up. No rules."""
+"""URLs of accounts: allauth's views at our own addresses, without those for signing up. No rules."""
 
 from allauth.account import views as account
 from allauth.mfa.base import views as mfa

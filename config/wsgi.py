@@ -1,4 +1,4 @@
-"""The WSGI application, for gunicorn and its like."""
+"""WSGI application, for gunicorn and its like."""
 
 import os
 

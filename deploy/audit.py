@@ -1,4 +1,4 @@
-"""Asks for known faults of every package in the lock files; ends non-zero when one is found.
+"""Package audit: asks for known faults of every package in the lock files; ends non-zero when one is found.
 
 Run by `make audit` and by the gate. Where the advisories cannot be reached nothing is known: that is said loudly and
 does not fail, unless AUDIT_REQUIRED=1 is set, as it should be wherever there is a network.
@@ -16,24 +16,28 @@ LOCKS = ("app", "embedded", "dev", "wearipedia", "uv")
 PATIENCE = 300  # seconds for a lock file
 
 
-def asked(lock: str) -> list[dict[str, Any]] | None:
+def audited(lock: str) -> list[dict[str, Any]] | None:
     """What is known of the packages of a lock file; None where nothing could be asked."""
     command = [sys.executable, "-m", "pip_audit", "--requirement", f"requirements/{lock}.lock"]
     command += ["--require-hashes", "--disable-pip", "--format", "json", "--progress-spinner", "off"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)  # noqa: S603  ours
-        found: list[dict[str, Any]] = json.loads(done.stdout)["dependencies"]
+        packages: list[dict[str, Any]] = json.loads(done.stdout)["dependencies"]
     except (subprocess.TimeoutExpired, json.JSONDecodeError, KeyError):
         return None
-    return found
+    return packages
 
 
 def main() -> int:
     faults, unknown, known = [], [], 0
     for lock in LOCKS:
-        packages = asked(lock)
+        packages = audited(lock)
         # An index without advisories answers that there is no such package: that is no audit either.
-        unknown += [f"{lock}.lock"] if packages is None else [one["name"] for one in packages if "skip_reason" in one]
+        unknown += (
+            [f"{lock}.lock"]
+            if packages is None
+            else [package["name"] for package in packages if "skip_reason" in package]
+        )
         for package in packages or ():
             known += "skip_reason" not in package
             for fault in package.get("vulns", ()):

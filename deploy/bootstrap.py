@@ -78,8 +78,8 @@ def version_of(python: str) -> tuple[int, int] | None:
     """(major, minor) of an interpreter, or None when it does not run (a shim of a version manager may not)."""
     with contextlib.suppress(OSError, subprocess.SubprocessError, ValueError):
         code = "import sys; print(*sys.version_info[:2])"
-        found = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=30, check=True)
-        major, minor = found.stdout.split()
+        result = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+        major, minor = result.stdout.split()
         return int(major), int(minor)
     return None
 
@@ -91,20 +91,20 @@ def interpreters() -> list[tuple[str, tuple[int, int]]]:
     """
     chosen = os.environ.get("PYTHON")
     names = [chosen] if chosen else [sys.executable] + ["python3.%d" % minor for minor in range(14, 10, -1)]
-    found = []
+    versions = []
     for name in names:
         path = shutil.which(name)
         version = version_of(path) if path else None
         if path and version and OLDEST <= version <= NEWEST:
-            found.append((path, version))
-    if not found:
+            versions.append((path, version))
+    if not versions:
         here = "%s is %d.%d" % ((chosen or "python3",) + (version_of(chosen or sys.executable) or (0, 0)))
         raise SetupError(
             "Wearable Trials needs Python 3.11 to 3.14; %s, and no other was found. Install one "
             "(`apt install python3.12 python3.12-venv`, `dnf install python3.12`, `brew install python@3.12`) "
             "or name it: make demo PYTHON=/path/to/python3.12" % here.replace(" is 0.0", " does not run here")
         )
-    return found
+    return versions
 
 
 def python_for(lock: str, serve: bool) -> str:
@@ -112,7 +112,7 @@ def python_for(lock: str, serve: bool) -> str:
 
     Embedded Redis decides where no Redis is installed; the tests do without it, so for them any Python will do.
     """
-    found = interpreters()
+    versions = interpreters()
     limit = NEWEST
     if lock == "wearipedia":
         limit = NEWEST_WITH_WEARIPEDIA
@@ -121,11 +121,11 @@ def python_for(lock: str, serve: bool) -> str:
             limit = NEWEST_WITH_REDIS
         elif serve:
             raise SetupError(REDIS_ADVICE)
-    for path, version in found:
+    for path, version in versions:
         if version <= limit:
             return path
     if os.environ.get("PYTHON") and not serve and lock != "wearipedia":
-        return found[0][0]
+        return versions[0][0]
     if limit == NEWEST_WITH_REDIS and lock != "wearipedia":
         say("No Redis is installed, and the embedded one stops at Python 3.12: looking for that")
     return FOR_UV

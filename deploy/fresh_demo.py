@@ -1,4 +1,4 @@
-"""`make demo` until its data are loaded and the pages answer, then Ctrl-C: what deploy/fresh_root.sh runs in a root.
+"""Run of `make demo` until its pages answer, then Ctrl-C: what deploy/fresh_root.sh runs in a root.
 
 Standard library only. Ends non-zero where the demo does not start, load, answer or stop.
 """

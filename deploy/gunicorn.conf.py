@@ -1,4 +1,4 @@
-"""gunicorn's settings. The address, the workers and the threads come from the environment where they are set.
+"""Settings of gunicorn. The address, the workers and the threads come from the environment where they are set.
 
 A page is some dozens of short queries with Python between them, and after each query a thread must win the
 interpreter back from the others of its process. Few threads in more processes than cores, and short turns, keep that

@@ -1,4 +1,4 @@
-"""Every check that needs no test run, one after the other; ends non-zero when any of them objected.
+"""Lint: every check that needs no test run, one after the other; ends non-zero when any of them objected.
 
 Run by `make lint`. Django's deployment checks see settings like a real deployment's, so they need no database; what
 looks at the migrations' SQL is lent one.

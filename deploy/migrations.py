@@ -50,11 +50,11 @@ def main() -> int:
     config = tomllib.loads(CONFIG.read_text())
     loader = MigrationLoader(connection, replace_migrations=False)
     looked_at = newer(loader, config["baseline"])
-    found = [one for key in looked_at for one in objections(loader, key, config)]
-    for one in found:
-        sys.stderr.write(f"{one}\n")
-    sys.stdout.write(f"{len(looked_at)} migrations newer than the baseline, {len(found)} objections.\n")
-    return 1 if found else 0
+    all_objections = [objection for key in looked_at for objection in objections(loader, key, config)]
+    for objection in all_objections:
+        sys.stderr.write(f"{objection}\n")
+    sys.stdout.write(f"{len(looked_at)} migrations newer than the baseline, {len(all_objections)} objections.\n")
+    return 1 if all_objections else 0
 
 
 def newer(loader: MigrationLoader, baseline: dict[str, str]) -> list[tuple[str, str]]:
@@ -67,12 +67,12 @@ def objections(loader: MigrationLoader, key: tuple[str, str], config: dict[str, 
     migration = loader.graph.nodes[key]
     statements: list[str] = loader.collect_sql([(migration, False)])
     name = ".".join(key)
-    found = [
+    raised = [
         *squawk(name, statements, config, in_transaction=migration.atomic),
         *our_rules(name, statements, migration, config),
     ]
-    allowed = {(one["migration"], one["rule"]) for one in config.get("exception", []) if one["why"].strip()}
-    return [one for one in dict.fromkeys(found) if (one.migration, one.rule) not in allowed]
+    allowed = {(entry["migration"], entry["rule"]) for entry in config.get("exception", []) if entry["why"].strip()}
+    return [entry for entry in dict.fromkeys(raised) if (entry.migration, entry.rule) not in allowed]
 
 
 def squawk(name: str, statements: list[str], config: dict[str, Any], *, in_transaction: bool) -> Iterator[Objection]:
@@ -88,12 +88,12 @@ def squawk(name: str, statements: list[str], config: dict[str, Any], *, in_trans
     if ran.returncode not in (0, 1) or not ran.stdout.strip().startswith("["):
         raise RuntimeError(f"squawk failed on {name}: {ran.stdout}{ran.stderr}")
     made = set(CREATED.findall("\n".join(lines)))
-    for one in json.loads(ran.stdout):
-        line = next((text for text in lines[one["line"] :] if text.strip()), "")
+    for report in json.loads(ran.stdout):
+        line = next((text for text in lines[report["line"] :] if text.strip()), "")
         table = TABLE.search(line)
         if not (table and table.group(1) in made):
-            says = f"{one['message']} {one.get('help') or ''}".strip()
-            yield Objection(name, one["rule_name"], f"{says} In: {line[:120]}")
+            says = f"{report['message']} {report.get('help') or ''}".strip()
+            yield Objection(name, report["rule_name"], f"{says} In: {line[:120]}")
 
 
 def our_rules(

@@ -1,4 +1,4 @@
-"""Write docs/openapi.yaml, the API's contract, from the code. Run by `make openapi`; needs no database.
+"""OpenAPI export: writes docs/openapi.yaml, the contract, from the code. Run by `make openapi`; needs no database.
 
 A test compares the two, so a change of the API is seen in the diff of the document.
 """

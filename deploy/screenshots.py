@@ -1,4 +1,4 @@
-"""Pictures of the main pages for docs/screenshots: wide, as a phone shows them, and dark, of a demo that runs.
+"""Screenshots of the main pages for docs/screenshots: wide, as a phone shows them, and dark, of a demo that runs.
 
     make demo            # in one terminal, until "The demo trial is complete."
     make screenshots     # in another; PORT as for the demo

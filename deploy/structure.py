@@ -69,36 +69,36 @@ def read_modules(root: Path, packages: Iterable[str] = OWN) -> list[Module]:
         for path in (root / package).rglob("*.py")
         if not LOADED_BY_NAME & set(path.relative_to(root).parts)
     }
-    found = []
+    modules = []
     for name, path in sorted(paths.items()):
         text = path.read_text(encoding="utf-8")
         tree = ast.parse(text)
         imports = frozenset(_imports(tree.body, paths.keys()) - {name})
-        found.append(Module(name, path.relative_to(root), len(text.splitlines()), _code_lines(path, tree), imports))
-    return found
+        modules.append(Module(name, path.relative_to(root), len(text.splitlines()), _code_lines(path, tree), imports))
+    return modules
 
 
 def _imports(body: Iterable[ast.stmt], known: Iterable[str]) -> set[str]:
     """Own modules that are imported when these statements are loaded: not in functions, nor for types only."""
     known = set(known)
-    found: set[str] = set()
+    names: set[str] = set()
     for node in body:
         match node:
             case ast.Import():
-                found |= {alias.name for alias in node.names}
+                names |= {alias.name for alias in node.names}
             case ast.ImportFrom(module=str(module)):
                 named = {alias.name for alias in node.names}
                 inside = {name for name in named if f"{module}.{name}" in known}
-                found |= {f"{module}.{name}" for name in inside} | ({module} if named - inside else set())
+                names |= {f"{module}.{name}" for name in inside} | ({module} if named - inside else set())
             case ast.If() if ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
-                found |= _imports(node.orelse, known)
+                names |= _imports(node.orelse, known)
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 pass
             case _:
-                inner = [one for one in ast.iter_child_nodes(node) if isinstance(one, ast.stmt)]
-                inner += [one for part in getattr(node, "handlers", []) for one in part.body]
-                found |= _imports(inner, known)
-    return found & known
+                inner = [statement for statement in ast.iter_child_nodes(node) if isinstance(statement, ast.stmt)]
+                inner += [statement for part in getattr(node, "handlers", []) for statement in part.body]
+                names |= _imports(inner, known)
+    return names & known
 
 
 def _code_lines(path: Path, tree: ast.Module) -> int:
@@ -123,21 +123,23 @@ def _code_lines(path: Path, tree: ast.Module) -> int:
 def folder_sizes(modules: Iterable[Module]) -> Counter[Path]:
     """How many modules each folder of product code holds; `__init__` is not counted."""
     return Counter(
-        one.path.parent for one in modules if one.path.parts[0] in PRODUCT and one.path.name != "__init__.py"
+        module.path.parent
+        for module in modules
+        if module.path.parts[0] in PRODUCT and module.path.name != "__init__.py"
     )
 
 
 def circles(imports: Mapping[str, Iterable[str]]) -> list[list[str]]:
     """Modules that import each other, directly or by way of others: the strongly connected parts of the graph."""
     reached = {name: _reach(name, imports) for name in imports}
-    found = []
+    circular = []
     left = set(imports)
     for name in sorted(imports):
         if name in left and name in reached[name]:
             circle = {other for other in reached[name] if name in reached[other]}
             left -= circle
-            found.append(sorted(circle))
-    return found
+            circular.append(sorted(circle))
+    return circular
 
 
 def _reach(name: str, imports: Mapping[str, Iterable[str]]) -> set[str]:
@@ -153,32 +155,36 @@ def _reach(name: str, imports: Mapping[str, Iterable[str]]) -> set[str]:
 def objections(modules: Iterable[Module], allowed: Allowed) -> list[str]:
     """A sentence for each bound that is broken, and for each allowance that is not needed any more."""
     modules = list(modules)
-    said = [
+    complaints = [
         f"{folder}: {count} modules, {MOST_MODULES} at most"
         for folder, count in sorted(folder_sizes(modules).items())
         if count > MOST_MODULES
     ]
-    long = {one.name: one.lines for one in modules if one.lines > MOST_LINES and one.name not in MAY_BE_LONG}
-    said += [f"{name}: {lines} lines, {MOST_LINES} at most" for name, lines in long.items() if name not in allowed.long]
-    short = {
-        one.name: one.code_lines
-        for one in modules
-        if one.code_lines < FEWEST_LINES and one.path.stem not in MAY_BE_SHORT
+    long = {
+        module.name: module.lines for module in modules if module.lines > MOST_LINES and module.name not in MAY_BE_LONG
     }
-    said += [
+    complaints += [
+        f"{name}: {lines} lines, {MOST_LINES} at most" for name, lines in long.items() if name not in allowed.long
+    ]
+    short = {
+        module.name: module.code_lines
+        for module in modules
+        if module.code_lines < FEWEST_LINES and module.path.stem not in MAY_BE_SHORT
+    }
+    complaints += [
         f"{name}: {lines} lines of code, {FEWEST_LINES} at least"
         for name, lines in short.items()
         if name not in allowed.short
     ]
-    whole = {one.name: one.imports for one in modules}
+    whole = {module.name: module.imports for module in modules}
     cut = {name: {other for other in to if (name, other) not in allowed.circular} for name, to in whole.items()}
-    said += [f"import circle: {', '.join(circle)}" for circle in circles(cut)]
+    complaints += [f"import circle: {', '.join(circle)}" for circle in circles(cut)]
     circular = {
         (name, other) for circle in circles(whole) for name in circle for other in whole[name] if other in circle
     }
     stale = [*sorted(allowed.long - long.keys()), *sorted(allowed.short - short.keys())]
     stale += [f"{name} -> {other}" for name, other in sorted(allowed.circular - circular)]
-    return said + [f"{what}: allowed in deploy/structure.py, and needs it no more" for what in stale]
+    return complaints + [f"{what}: allowed in deploy/structure.py, and needs it no more" for what in stale]
 
 
 def main() -> int:
@@ -187,11 +193,11 @@ def main() -> int:
     for folder, count in folder_sizes(modules).most_common(5):
         sys.stdout.write(f"  {count:4}  {folder}\n")
     sys.stdout.write("Lines a module:\n")
-    for one in sorted(modules, key=lambda one: -one.lines)[:5]:
-        sys.stdout.write(f"  {one.lines:4}  {one.path}\n")
-    said = objections(modules, Allowed(STILL_LONG, STILL_SHORT, STILL_CIRCULAR))
-    sys.stdout.writelines(f"{line}\n" for line in said)
-    return 1 if said else 0
+    for module in sorted(modules, key=lambda module: -module.lines)[:5]:
+        sys.stdout.write(f"  {module.lines:4}  {module.path}\n")
+    complaints = objections(modules, Allowed(STILL_LONG, STILL_SHORT, STILL_CIRCULAR))
+    sys.stdout.writelines(f"{line}\n" for line in complaints)
+    return 1 if complaints else 0
 
 
 if __name__ == "__main__":

@@ -48,14 +48,14 @@ class Rule:
 
 def rules() -> list[Rule]:
     """What the source says, in its order."""
-    said = tomllib.loads(SOURCE.read_text())
+    source = tomllib.loads(SOURCE.read_text())
     return [
         Rule(
             rule["name"],
             rule["besides"],
-            tuple(Requirement(**{**one, "tests": tuple(one["tests"])}) for one in rule["requirement"]),
+            tuple(Requirement(**{**entry, "tests": tuple(entry["tests"])}) for entry in rule["requirement"]),
         )
-        for rule in said["rule"]
+        for rule in source["rule"]
     ]
 
 
@@ -80,16 +80,18 @@ def document(results: Mapping[str, tuple[int, int]], ran_at: str) -> str:
             "| | Clause | It asks | The product | Shown by | Last result |",
         ]
         parts.append("|---|---|---|---|---|---|")
-        parts += [_row(one, results) for one in rule.requirements]
+        parts += [_row(requirement, results) for requirement in rule.requirements]
         parts.append("")
     return "\n".join(parts)
 
 
-def _row(one: Requirement, results: Mapping[str, tuple[int, int]]) -> str:
-    passed, failed = (sum(counts) for counts in zip(*(results[test] for test in one.tests), strict=True))
-    verdict = f"{passed} passed" if passed and not failed else f"**{failed} not passed**, {passed} passed"
-    shown = "<br>".join(f"`{test.removeprefix('tests/')}`" for test in one.tests)
-    return f"| {one.id} | {one.clause} | {one.asks} | {one.answer} | {shown} | {verdict} |"
+def _row(requirement: Requirement, results: Mapping[str, tuple[int, int]]) -> str:
+    passed, failed = (sum(counts) for counts in zip(*(results[test] for test in requirement.tests), strict=True))
+    result = f"{passed} passed" if passed and not failed else f"**{failed} not passed**, {passed} passed"
+    shown = "<br>".join(f"`{test.removeprefix('tests/')}`" for test in requirement.tests)
+    return (
+        f"| {requirement.id} | {requirement.clause} | {requirement.asks} | {requirement.answer} | {shown} | {result} |"
+    )
 
 
 def run(tests: list[str]) -> list[ElementTree.Element]:
@@ -108,19 +110,19 @@ def counted(tests: list[str], cases: list[ElementTree.Element]) -> dict[str, tup
         path, _, function = test.partition("::")
         module = path.removesuffix(".py").replace("/", ".")
         inside = [case for case in cases if f"{case.get('classname')}.".startswith(f"{module}.")]
-        mine = [case for case in inside if not function or case.get("name", "").split("[")[0] == function]
-        bad = sum(any(child.tag in ("failure", "error") for child in case) for case in mine)
-        good = sum(all(child.tag not in ("failure", "error", "skipped") for child in case) for case in mine)
+        cases_of_test = [case for case in inside if not function or case.get("name", "").split("[")[0] == function]
+        bad = sum(any(child.tag in ("failure", "error") for child in case) for case in cases_of_test)
+        good = sum(all(child.tag not in ("failure", "error", "skipped") for child in case) for case in cases_of_test)
         counts[test] = (good, bad if good or bad else 1)
     return counts
 
 
 def main() -> int:
-    wanted = [one for rule in rules() for one in rule.requirements]
-    if gone := [test for one in wanted for test in missing(one)]:
+    requirements = [requirement for rule in rules() for requirement in rule.requirements]
+    if gone := [test for requirement in requirements for test in missing(requirement)]:
         sys.stderr.write("These tests do not exist: " + ", ".join(gone) + "\n")
         return 1
-    tests = sorted({test for one in wanted for test in one.tests})
+    tests = sorted({test for requirement in requirements for test in requirement.tests})
     # The report of a whole run serves as well: pytest --junitxml=FILE.
     report = sys.argv[1] if len(sys.argv) > 1 else ""
     results = counted(tests, list(ElementTree.parse(report).iter("testcase")) if report else run(tests))

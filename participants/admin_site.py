@@ -1,4 +1,4 @@
-"""The administration's site: what holds of each of its pages, whoever registers it, so that none can forget it."""
+"""Admin site: what holds for each of its pages, whoever registers it, so that none can forget it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Choice(AutocompleteSelect):
 
     def optgroups(self, name: str, value: Sequence[str], attrs: dict[str, Any] | None = None) -> list[Any]:
         groups: list[Any] = super().optgroups(
-            name, [one for one in value if not one or number_of(one) is not None], attrs
+            name, [key for key in value if not key or number_of(key) is not None], attrs
         )
         return groups
 
@@ -47,8 +47,8 @@ class Guarded(Choosing):
 
     def _narrowed_by(self, request: HttpRequest) -> set[str]:
         filters = self.get_list_filter(request)  # type: ignore[attr-defined]
-        names = [one[0] if isinstance(one, (tuple, list)) else one for one in filters]
-        names += [getattr(one, "parameter_name", "") for one in names if not isinstance(one, str)]
+        names = [item[0] if isinstance(item, (tuple, list)) else item for item in filters]
+        names += [getattr(item, "parameter_name", "") for item in names if not isinstance(item, str)]
         names += [self.date_hierarchy or "", *self.get_list_display(request)]  # type: ignore[attr-defined]
         return {name.partition("__")[0] for name in names if isinstance(name, str)}
 

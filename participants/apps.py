@@ -18,10 +18,10 @@ class ParticipantsConfig(AppConfig):
         sign_in_log.connect()
         querysets.user_created.register(log.record_user_created)
         hooks.subject_access_sections.register(subject_access_sections.sections)
-        post_migrate.connect(_begin_trail, sender=self)
+        post_migrate.connect(_begin_audit_trail, sender=self)
 
 
-def _begin_trail(using: str, **_: Any) -> None:
+def _begin_audit_trail(using: str, **_: Any) -> None:
     """The audit trail of a new database begins. A database that is about to be older has no such table yet."""
     from participants.audit import hash_chain
 

@@ -53,19 +53,19 @@ class CollectedDays:
         """The dates as intervals, first and last included, ascending; None: no bound."""
         if self.nothing or (self.first and self.last and self.first > self.last):
             return []
-        found: list[tuple[dt.date | None, dt.date | None]] = []
+        dates: list[tuple[dt.date | None, dt.date | None]] = []
         begins: dt.date | None = self.first
         for first, last in self.without:
             if self.last and first > self.last:
                 break
             if begins is None or first > begins:
-                found.append((begins, first - ONE_DAY))
+                dates.append((begins, first - ONE_DAY))
             if last is None:
-                return found
+                return dates
             begins = max(begins, last + ONE_DAY) if begins else last + ONE_DAY
         if self.last is None or begins is None or begins <= self.last:
-            found.append((begins, self.last))
-        return found
+            dates.append((begins, self.last))
+        return dates
 
 
 NOTHING = CollectedDays(open=False, nothing=True)
@@ -83,13 +83,13 @@ def collected_days(participants: Collection[int], using: str = "default") -> dic
     rows = list(known)
     pauses = _pauses(rows, using)
     taken_back = _taken_back([row[0] for row in rows], using)
-    found = dict.fromkeys(participants, NOTHING)
+    collected = dict.fromkeys(participants, NOTHING)
     for pk, _, status, starts, ends, withdrawn, trial_starts, trial_ends, trial_status, closed_at in rows:
         if status == Participant.Status.ERASED:
             continue
         ends_on = min((bounded(day) for day in (ends, trial_ends) if day), default=None)
         lasts = [day for day in (ends_on, withdrawn and bounded(withdrawn) - ONE_DAY) if day]
-        found[pk] = CollectedDays(
+        collected[pk] = CollectedDays(
             first=max((bounded(day) for day in (starts, trial_starts) if day), default=None),
             last=min(lasts, default=None),
             ends_on=ends_on,
@@ -97,7 +97,7 @@ def collected_days(participants: Collection[int], using: str = "default") -> dic
             without=pauses.get(pk, ()),
             open=trial_status != Trial.Status.CLOSED and status != Participant.Status.WITHDRAWN,
         )
-    return found
+    return collected
 
 
 def collected_of(participant: Participant) -> CollectedDays:
@@ -121,24 +121,24 @@ def _pauses(rows: Iterable[tuple[object, ...]], using: str) -> dict[int, list[Da
     ):
         protocols[protocol.trial_id].append(protocol)
     silent = {trial: dates for trial, versions in protocols.items() if (dates := _not_collected(versions))}
-    found: dict[int, list[Dates]] = defaultdict(list)
+    pauses: dict[int, list[Dates]] = defaultdict(list)
     concerned = Q(withdrawn=True) | Q(participant__trial__in=silent)
     for pause in Pause.objects.using(using).filter(concerned, participant__in=trial_of).order_by("starts_on"):
         for first, last in [EVER] if pause.withdrawn else silent[trial_of[pause.participant_id]]:
             begins = max(first, bounded(pause.starts_on))
             ends = min((day for day in (last, pause.ends_on and bounded(pause.ends_on)) if day), default=None)
             if ends is None or begins <= ends:
-                found[pause.participant_id].append((begins, ends))
-    return found
+                pauses[pause.participant_id].append((begins, ends))
+    return pauses
 
 
 def _not_collected(versions: Sequence[Protocol]) -> list[Dates]:
     """When a trial's protocol says that pauses are not collected. `versions`: ascending by when they take effect."""
-    found: list[Dates] = []
+    uncollected: list[Dates] = []
     for place, version in enumerate(versions):
-        later = [bounded(one.effective_on) for one in versions[place + 1 :]]
+        later = [bounded(following.effective_on) for following in versions[place + 1 :]]
         begins = bounded(version.effective_on) if place else dt.date.min
         ends = min(later) - ONE_DAY if later else None
         if not version.collect_in_pauses and (ends is None or begins <= ends):
-            found.append((begins, ends))
-    return found
+            uncollected.append((begins, ends))
+    return uncollected

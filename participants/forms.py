@@ -1,4 +1,4 @@
-"""Form fields with the bounds of what people enter (participants.user_input), and the answer to a form."""
+"""Form fields with the bounds of what people enter (participants.user_input), and the response to a form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may see whom: the only definition. Every page, endpoint, export and task starts here."""
+"""Visibility: who may see whom. The only definition: every page, endpoint, export and task starts here."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ def _memberships(user: User) -> Any:
 
     By name: the models import this module.
     """
-    mine = apps.get_model("participants", "Membership").objects.filter(user=user, ended_at=None)
+    memberships = apps.get_model("participants", "Membership").objects.filter(user=user, ended_at=None)
     if user.is_service:
-        mine = mine.filter(trial=F("user__service_trial"))
-    return mine if user.token_trials is None else mine.filter(trial__in=user.token_trials)
+        memberships = memberships.filter(trial=F("user__service_trial"))
+    return memberships if user.token_trials is None else memberships.filter(trial__in=user.token_trials)
 
 
 class TrialQuerySet(models.QuerySet[Any]):
@@ -143,8 +143,8 @@ class ParticipantQuerySet(models.QuerySet[Any]):
         return self.alias(study_key=Lower("study_id")).filter(study_key__in=keys)
 
     def _of(self, memberships: models.QuerySet[Any]) -> Self:
-        mine = memberships.filter(trial=OuterRef("trial"))
-        return self.filter(Exists(mine.filter(Q(site=None) | Q(site=OuterRef("site"))))).exclude(
+        in_trial = memberships.filter(trial=OuterRef("trial"))
+        return self.filter(Exists(in_trial.filter(Q(site=None) | Q(site=OuterRef("site"))))).exclude(
             status=self.model.Status.ERASED
         )
 
@@ -154,8 +154,8 @@ class SiteQuerySet(models.QuerySet[Any]):
         """Sites of the user's trials; a membership that names a site shows that one only."""
         if not user.is_authenticated or not user.is_active:
             return self.none()
-        mine = _memberships(user).filter(trial=OuterRef("trial"))
-        return self.filter(Exists(mine.filter(Q(site=None) | Q(site=OuterRef("pk")))))
+        memberships = _memberships(user).filter(trial=OuterRef("trial"))
+        return self.filter(Exists(memberships.filter(Q(site=None) | Q(site=OuterRef("pk")))))
 
 
 class ProtocolQuerySet(models.QuerySet[Any]):

@@ -1,4 +1,4 @@
-"""Registration of functions that are to be called where something happens, by who knows them where it does not."""
+"""Hook registry: functions registered by one package and called by another that must not import it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files in a bucket that speaks S3, for what several hosts must share: exports, and the journal of erasures.
+"""S3 buckets: files that several hosts must share, which are exports, the erasure journal and the audit head.
 
 The only module that knows boto3, which servers have by the extra `server`; it is imported when a bucket is first used.
 Nothing is ever held whole in memory but what is smaller than one part of an upload.
@@ -104,9 +104,9 @@ class Bucket:
 
     def open(self, path: str, start: int = 0, end: int | None = None) -> BinaryIO:
         """The bytes [start, end) of a file, read while they come. Raises Missing where there is none."""
-        wanted = {"Range": f"bytes={start}-{'' if end is None else end - 1}"} if start or end is not None else {}
+        byte_range = {"Range": f"bytes={start}-{'' if end is None else end - 1}"} if start or end is not None else {}
         with store_faults(self.name):
-            answer = self.client.get_object(Bucket=self.name, Key=self.key(path), **wanted)
+            answer = self.client.get_object(Bucket=self.name, Key=self.key(path), **byte_range)
         return cast(BinaryIO, answer["Body"])
 
     def paths(self, under: str = "") -> Iterator[str]:
@@ -114,16 +114,16 @@ class Bucket:
         skip = len(self.key(""))
         with store_faults(self.name):
             for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=self.key(under)):
-                yield from (one["Key"][skip:] for one in page.get("Contents", ()))
+                yield from (item["Key"][skip:] for item in page.get("Contents", ()))
 
     def folders(self) -> set[str]:
         """First steps of the paths of all files, and of those whose upload was begun."""
         top, skip = {"Bucket": self.name, "Prefix": self.key(""), "Delimiter": "/"}, len(self.key(""))
-        found: set[str] = set()
+        names: set[str] = set()
         with store_faults(self.name):
             for page in self.client.get_paginator("list_objects_v2").paginate(**top):
-                found |= {one["Prefix"][skip:].rstrip("/") for one in page.get("CommonPrefixes", ())}
-        return found | {key[skip:].split("/", 1)[0] for key, _ in self._uploads("")}
+                names |= {item["Prefix"][skip:].rstrip("/") for item in page.get("CommonPrefixes", ())}
+        return names | {key[skip:].split("/", 1)[0] for key, _ in self._uploads("")}
 
     def remove(self, under: str) -> None:
         """Delete all files below a path that ends with a slash, with their former versions, and begun uploads."""
@@ -148,7 +148,7 @@ class Bucket:
             for page in self.client.get_paginator("list_multipart_uploads").paginate(
                 Bucket=self.name, Prefix=self.key(under)
             ):
-                yield from ((one["Key"], one["UploadId"]) for one in page.get("Uploads", ()))
+                yield from ((upload["Key"], upload["UploadId"]) for upload in page.get("Uploads", ()))
 
     def _keys(self, under: str) -> Iterator[dict[str, str]]:
         """What a deletion must name. In a bucket that keeps versions a key alone would leave them all there."""
@@ -157,8 +157,8 @@ class Bucket:
             yield from ({"Key": self.key(path)} for path in self.paths(under))
             return
         for page in self.client.get_paginator("list_object_versions").paginate(**where):
-            for one in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
-                yield {"Key": one["Key"], "VersionId": one["VersionId"]}
+            for version in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+                yield {"Key": version["Key"], "VersionId": version["VersionId"]}
 
     def _keeps_versions(self) -> bool:
         from botocore.exceptions import ClientError

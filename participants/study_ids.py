@@ -1,4 +1,4 @@
-"""Study ids: what makes two of them the same. Asked wherever somebody names a participant.
+"""Study ids: what makes two of them the same. Used wherever a participant is named.
 
 Ids that differ in upper and lower case alone are one person: in files, at enrolment, in addresses and in searches.
 """
@@ -23,10 +23,10 @@ def differs_in_case(other: str) -> str:
 
 def by_study_key(things: Mapping[str, Thing]) -> dict[str, list[Thing]]:
     """Things by their study ids as they are compared; several only where ids differed in case before that was asked."""
-    found: dict[str, list[Thing]] = {}
+    by_key: dict[str, list[Thing]] = {}
     for study_id, thing in things.items():
-        found.setdefault(study_key(study_id), []).append(thing)
-    return found
+        by_key.setdefault(study_key(study_id), []).append(thing)
+    return by_key
 
 
 def spelt(study_ids: Sequence[str], known: Iterable[str]) -> dict[str, str]:
@@ -36,11 +36,11 @@ def spelt(study_ids: Sequence[str], known: Iterable[str]) -> dict[str, str]:
     """
     same = {study_id: study_id for study_id in known}
     alike = by_study_key(same)
-    found = {}
+    spelling = {}
     for written in study_ids:
         others = alike.get(study_key(written), [])
         if written in same:
-            found[written] = written
+            spelling[written] = written
         elif len(others) == 1:
-            found[written] = others[0]
-    return found
+            spelling[written] = others[0]
+    return spelling

@@ -1,4 +1,4 @@
-"""Tables that people take away and open: CSV that a spreadsheet reads as it is meant, and workbooks.
+"""Downloadable tables: CSV that a spreadsheet reads as it is meant, and workbooks.
 
 Nothing in them runs: what a spreadsheet would take for a formula is text. Streams for programs are not made here.
 """

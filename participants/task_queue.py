@@ -1,4 +1,4 @@
-"""Handing work to Celery by its task's name: who asks for it need not import what it runs.
+"""Task queue: hands work to Celery by the task's name, so that the caller need not import it.
 
 What is handed over is stored already: without a broker it is only done later.
 """

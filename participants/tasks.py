@@ -1,4 +1,4 @@
-"""What Celery runs of the audit trail, of erasures and of accounts: checkpoints of entries, erasing, sending mail."""
+"""Celery tasks of audit trail, erasures and accounts: checkpoints, erasing, sending e-mails, clearing sessions."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def resume_erasures() -> None:
         erase.delay(pk)
 
 
-# Not acks_late: a mail that may have gone out is not sent again by a worker that was killed.
+# Not acks_late: an e-mail that may have gone out is not sent again by a worker that was killed.
 @shared_task(name="participants.mail_reset", ignore_result=True, acks_late=False)  # type: ignore[untyped-decorator]
 def mail_reset(email: str) -> None:
     """A link to set a new password, if there is such an account."""
@@ -55,7 +55,7 @@ def mail_invitation(invitation_id: int) -> None:
 
 @shared_task(name="participants.resume_invitations", acks_late=True)  # type: ignore[untyped-decorator]
 def resume_invitations() -> None:
-    """Every few minutes: invitations whose mail never went out are sent."""
+    """Every few minutes: invitations whose e-mail never went out are sent."""
     for pk in accounts_services.invitations_due(timezone.now()):
         mail_invitation.delay(pk)
 

@@ -1,4 +1,4 @@
-"""What follows from a trial's dates and its closing, in rooms that know more than this one."""
+"""Consequences of a trial's dates and its closing in the packages above this one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people and programs enter: days within bounds, whole numbers, text, e-mail addresses. Every page, form, API
+"""User input of people and programs: days within bounds, whole numbers, text, e-mail addresses. Every page, form, API
 field, model field and command asks here; nothing else reads a request's address or form (tests/test_architecture.py).
 """
 

@@ -1,4 +1,4 @@
-"""The API's description: as a document for programs, and as a page to read and try.
+"""Documentation of the API: as a document for programs, and as a page to read and try.
 
 Open to everybody: it is the docs/openapi.yaml of the public source, holds no data, and whoever writes a program
 against it may have a token and no password. What is tried on the page is done as whoever is signed in.

@@ -1,4 +1,4 @@
-"""How the API describes itself: drf-spectacular's settings, as plain values. docs/openapi.yaml is written from them."""
+"""OpenAPI settings of drf-spectacular, as plain values. docs/openapi.yaml is written from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Addresses of the API's resources that have a list: whose each is stands before it."""
+"""Routes of the API's resources that have a list: the parent's path stands before each."""
 
 from __future__ import annotations
 

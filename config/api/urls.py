@@ -1,4 +1,4 @@
-"""The API's addresses, gathered from the apps. Its errors outside any resource are problem details too."""
+"""URLs of the API, gathered from the apps. Its errors outside any resource are problem details too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The database engine: django-timescaledb's, made to work on servers without TimescaleDB too.
+"""Database engine: django-timescaledb's, made to work on servers without TimescaleDB too.
 
 django-timescaledb 0.2.13 fails to migrate where the extension is not installed, drops primary keys
 that a hypertable may well have, and lets TimescaleDB add an index on time that no query here uses

@@ -1,4 +1,4 @@
-"""Servers without installation: PostgreSQL and Redis from wheels, and one process that runs the product on them.
+"""Embedded servers: PostgreSQL and Redis from wheels, and one process that runs the product on them.
 
     python -m config.embedded demo | run | test [PYTEST ARGUMENTS] | bench MODULE [ARGUMENTS]
     python -m config.embedded backup [COMMAND] | restore [--to TIME] [--base NAME]

@@ -1,4 +1,4 @@
-"""Command line of the embedded servers: see the package's own text."""
+"""Command line of the embedded servers; the package's docstring describes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make backup` and `make restore`: deploy/backup for the embedded server, whose programs and user are known here."""
+"""Backups of the embedded server (`make backup`, `make restore`): deploy/backup with its programs and user."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Programs of the product as child processes: each one's command, its log, and how it is told to end."""
+"""Child programs of the supervisor: each one's command, its log, and the signal that ends it."""
 
 from __future__ import annotations
 

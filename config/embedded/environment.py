@@ -1,4 +1,4 @@
-"""What the children are told: the settings of `.env` and the environment, completed by the embedded servers'."""
+"""Environment of the child programs: settings of `.env` and the environment, completed by the embedded servers'."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo's mail server: takes every message, sends none on, keeps each as a file. Bounces can be tried out.
+"""Mail server of the demo: takes every message, sends none on, keeps each as a file. Bounces can be tried out.
 
 `python -m config.embedded.mail PORT FOLDER`. Addresses that begin with "bounce" are refused as a server refuses an
 address that does not exist.
@@ -55,11 +55,11 @@ def controller(port: int, folder: Path) -> Controller:
 def main() -> int:
     os.umask(0o077)
     server = controller(int(sys.argv[1]), Path(sys.argv[2]))
-    asked = threading.Event()
+    stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: asked.set())
+        signal.signal(number, lambda *_: stop.set())
     server.start()
-    asked.wait()
+    stop.wait()
     server.stop()
     return 0
 

@@ -181,12 +181,12 @@ class Postgres:
 
     def _private(self, folder: Path) -> None:
         """Makes `folder` the server user's alone. Anyone who reaches the socket is let in, so nobody else may."""
-        wanted = pwd.getpwnam(self._owner).pw_uid if self._owner else os.geteuid()
+        owner = pwd.getpwnam(self._owner).pw_uid if self._owner else os.geteuid()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = folder.lstat()
-        if self._owner and found.st_uid == 0 and stat.S_ISDIR(found.st_mode):
+        state = folder.lstat()
+        if self._owner and state.st_uid == 0 and stat.S_ISDIR(state.st_mode):
             shutil.chown(folder, self._owner, self._owner)
-        elif found.st_uid != wanted or not stat.S_ISDIR(found.st_mode):
+        elif state.st_uid != owner or not stat.S_ISDIR(state.st_mode):
             raise PostgresFault(
                 f"{folder} belongs to another user. Start as that user, or move the folder out of the way."
             )

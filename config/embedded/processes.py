@@ -47,14 +47,14 @@ def command_line(number: int) -> str:
     """What the process of that number was started as, its words parted by spaces; empty where there is none."""
     if Path("/proc/self/cmdline").exists():  # Linux; `ps` is a package of its own, which small installations leave out
         try:
-            words = Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")
+            arguments = Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")
         except OSError:  # it has ended
             return ""
-        return os.fsdecode(b" ".join(words)).strip()
-    found = subprocess.run(
+        return os.fsdecode(b" ".join(arguments)).strip()
+    ps = subprocess.run(
         ["/bin/ps", "-ww", "-p", str(number), "-o", "args="], capture_output=True, text=True, check=False
     )
-    return found.stdout.strip()
+    return ps.stdout.strip()
 
 
 def _before_exec(number: signal.Signals, parent: int, nice: int) -> Callable[[], None]:
@@ -158,13 +158,13 @@ def wait_until(
 
     Says every 15 seconds for what it waits. `pause` sleeps the given seconds and may raise to give up.
     """
-    began = told = time.monotonic()
+    began = reported = time.monotonic()
     while not ready():
         if not child.running:
             return False
         now = time.monotonic()
-        if now - told >= SAID_EVERY:
-            told = now
+        if now - reported >= SAID_EVERY:
+            reported = now
             named = what if isinstance(what, str) else what()
             log = f" Its log: {child.log}." if child.log else ""
             say(f"Waiting for {named}, {now - began:.0f} s so far.{log} Ctrl-C ends.")

@@ -1,4 +1,4 @@
-"""What the set-up (deploy/bootstrap.py) and the supervisor both ask of the machine: a lock, a port, a Redis.
+"""Machine checks that the set-up (deploy/bootstrap.py) and the supervisor share: a lock, a port, a Redis.
 
 Standard library only, and syntax that Python 3.7 still reads, as the whole of the set-up: it runs before anything is
 installed.

@@ -1,4 +1,4 @@
-"""Whether the collected static files still match their sources: collecting takes seconds, looking takes none."""
+"""Static files: whether the collected ones still match their sources. Collecting takes seconds, comparing none."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _MANIFEST = ROOT / "staticfiles" / "staticfiles.json"
 
 def _fingerprint() -> str:
     """Of names, sizes and times in `static/`, and of the lock that fixes the packages' own files."""
-    found = hashlib.sha256((ROOT / "requirements" / "app.lock").read_bytes())
+    digest = hashlib.sha256((ROOT / "requirements" / "app.lock").read_bytes())
     files: list[Path] = sorted(path for path in (ROOT / "static").rglob("*") if path.is_file())
     for path in files:
         state = path.stat()
-        found.update(f"{path.relative_to(ROOT)}\0{state.st_size}\0{state.st_mtime_ns}\n".encode())
-    return found.hexdigest()
+        digest.update(f"{path.relative_to(ROOT)}\0{state.st_size}\0{state.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
 
 
 def stale() -> bool:

@@ -1,4 +1,4 @@
-"""The one process behind `make demo` and `make run`: brings the servers up in order, keeps them up, ends them."""
+"""Supervisor behind `make demo` and `make run`: starts the servers in order, keeps them up, ends them."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ class Supervisor:
         return brought
 
     def _mail_settings(self) -> dict[str, str]:
-        """A demo without a mail server gets one that keeps what it takes, for its mailbox page."""
+        """A demo without an e-mail server gets one that keeps what it takes, for its mailbox page."""
         self._mail = self.demo and not environment.given("EMAIL_HOST")
         if not self._mail:
             return {}

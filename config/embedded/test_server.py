@@ -1,4 +1,4 @@
-"""A PostgreSQL lent to one command: the tests, a benchmark."""
+"""PostgreSQL server for one command: the tests, a benchmark."""
 
 from __future__ import annotations
 

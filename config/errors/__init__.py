@@ -1,1 +1,1 @@
-"""Error pages, and what is said while the database is away."""
+"""Error pages, and the 503 while the database is away."""

@@ -1,4 +1,4 @@
-"""What is answered while a server that we need is away: 503, why, what became of the request, and when to try again.
+"""Outages: the 503 while a server that we need is away says why, what became of the request, when to try again.
 
 Told apart by the fault itself, so that an error of ours is never taken for an outage. Nothing here asks a database,
 a session or a cache.
@@ -65,9 +65,9 @@ AWAY_STATES = ("08", "57P", "53300")
 
 def outage_of(fault: BaseException | None) -> Outage | None:
     """The outage behind a fault, by it or by what caused it; None where it is another kind of fault."""
-    for one in _chain(fault):
-        if found := _recognised(one):
-            return found
+    for cause in _chain(fault):
+        if outage := _recognised(cause):
+            return outage
     return None
 
 
@@ -89,14 +89,14 @@ def _recognised(fault: BaseException) -> Outage | None:
     return next((outage for kind, outage in BY_KIND.items() if isinstance(fault, kind)), None)
 
 
-def answer(request: HttpRequest, outage: Outage, *, program: bool) -> HttpResponse:
+def outage_response(request: HttpRequest, outage: Outage, *, program: bool) -> HttpResponse:
     """503: problem details for programs, a page for people. Who was only reading may try again at once."""
     saved = "" if request.method in SAFE else NOTHING_SAVED
     response: HttpResponse
     if program:
         says = " ".join(filter(None, (saved, outage.says)))
-        said = body(503, outage.title, says) | {"type": "about:blank", "code": outage.code}
-        response = JsonResponse(said, status=503, content_type=MEDIA_TYPE)
+        problem = body(503, outage.title, says) | {"type": "about:blank", "code": outage.code}
+        response = JsonResponse(problem, status=503, content_type=MEDIA_TYPE)
     else:
         # Without the request: who is signed in stands in the database.
         page = render_to_string("503.html", {"outage": outage, "saved": saved, "again": "" if saved else RETRY_SECONDS})

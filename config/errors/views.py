@@ -32,12 +32,12 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    """What nobody foresaw. It is logged; the answer tells nothing of it but the request's id, in X-Request-ID.
+    """What nobody foresaw. It is logged; the response tells nothing of it but the request's id, in X-Request-ID.
 
     Django calls this while it handles the fault, also of a middleware: where a server is away, that is what is said.
     """
     if outage := outages.outage_of(sys.exc_info()[1]):
-        return outages.answer(request, outage, program=for_program(request))
+        return outages.outage_response(request, outage, program=for_program(request))
     if for_program(request):
         return plain(request, 500, "This is our fault and has been logged. Name the X-Request-ID to the operator.")
     return defaults.server_error(request)

@@ -1,6 +1,6 @@
-"""What the health of each part is judged by. Each check says in a sentence what is wrong, and nothing otherwise.
+"""Health checks of each part. Each returns a sentence that says what is wrong, or nothing.
 
-No sentence holds a host's name, an address or anything about a person: the answer is read by whoever asks.
+No sentence holds a host's name, an address or anything about a person: the response is read by whoever asks.
 """
 
 from __future__ import annotations
@@ -99,9 +99,9 @@ def _span(seconds: float) -> str:
 def vendor(cursor: Cursor) -> str:
     """Of the connections that were served lately, the share that the vendor put off or did not answer."""
     cursor.execute(sql.VENDOR, [VENDOR_BEATS * settings.HEARTBEAT_SECONDS])
-    troubled, asked = cursor.fetchone() or (0, 0)
-    if asked and troubled / asked >= VENDOR_SHARE:
-        return f"{troubled} of {asked} connections get no answer of their vendor; they are asked again by themselves."
+    troubled, total = cursor.fetchone() or (0, 0)
+    if total and troubled / total >= VENDOR_SHARE:
+        return f"{troubled} of {total} connections get no answer of their vendor; they are asked again by themselves."
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Workers say that they live: by a thread of their own, so that neither a long task nor a full queue silences them."""
+"""Heartbeats of workers, from a thread of their own: neither a long task nor a full queue silences them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""How the installation is, part by part: for load balancers, for monitoring, for whoever was called at night.
+"""Health probes: the state of each part of the installation, for load balancers, monitoring and people on call.
 
-A server that hangs must not hang the answer: each kind of server is asked in a thread of its own, and what has not
+A server that hangs must not hang the response: each kind of server is asked in a thread of its own, and what has not
 answered in time is said not to have. What was found is kept for some seconds, so that nobody can wear the database
 out by asking.
 """
@@ -49,22 +49,22 @@ def parts() -> Parts:
     until = time.monotonic() + DEADLINE_SECONDS
     for probe in PROBES:
         probe.begin()
-    found: Parts = {}
+    merged: Parts = {}
     for probe in PROBES:
-        found |= probe.read(until)
-    return found
+        merged |= probe.read(until)
+    return merged
 
 
-def status(found: Mapping[str, Part]) -> str:
+def status(health: Mapping[str, Part]) -> str:
     """ready; degraded: some of it works; unready: send nobody here."""
-    if not all(found[name].ok for name in NEEDED):
+    if not all(health[name].ok for name in NEEDED):
         return "unready"
-    return "ready" if all(part.ok for part in found.values()) else "degraded"
+    return "ready" if all(part.ok for part in health.values()) else "degraded"
 
 
 def database_checks() -> dict[str, Callable[[checks.Cursor], str]]:
     """What is asked of the database, by part, in this order; of what is not set up nothing is said."""
-    asked: dict[str, Callable[[checks.Cursor], str]] = {
+    by_part: dict[str, Callable[[checks.Cursor], str]] = {
         "database": checks.database,
         "migrations": checks.migrations,
         "scheduler": checks.beats("scheduler", "scheduler"),
@@ -72,16 +72,16 @@ def database_checks() -> dict[str, Callable[[checks.Cursor], str]]:
         "exports": checks.beats("exports", "worker for exports"),
     }
     if settings.LIVE_PROVIDERS:
-        asked["vendor"] = checks.vendor
+        by_part["vendor"] = checks.vendor
     if settings.EMAIL_HOST:
-        asked["mail"] = checks.mail
-    return asked
+        by_part["mail"] = checks.mail
+    return by_part
 
 
-def asked_of(connection: psycopg.Connection[Any], asked: Mapping[str, Callable[[checks.Cursor], str]]) -> Parts:
+def run_checks(connection: psycopg.Connection[Any], part_checks: Mapping[str, Callable[[checks.Cursor], str]]) -> Parts:
     """Each check in a transaction of its own, so that one that fails is the only one."""
-    found: Parts = {}
-    for name, check in asked.items():
+    results: Parts = {}
+    for name, check in part_checks.items():
         began = time.perf_counter()
         try:
             with connection.transaction(), connection.cursor() as cursor:
@@ -89,10 +89,10 @@ def asked_of(connection: psycopg.Connection[Any], asked: Mapping[str, Callable[[
                 says = check(cursor)
         except psycopg.Error as error:
             says = _database_fault(error)
-        found[name] = Part(not says, _since(began), says)
+        results[name] = Part(not says, _since(began), says)
         if connection.closed:
             break
-    return found
+    return results
 
 
 def _database_fault(error: psycopg.Error) -> str:
@@ -118,27 +118,27 @@ def _since(began: float) -> float:
 
 def _of_database() -> Parts:
     began = time.perf_counter()
-    asked = database_checks()
-    found: Parts = {}
+    part_checks = database_checks()
+    results: Parts = {}
     try:
         with checks.connect() as connection:
-            found = asked_of(connection, asked)
+            results = run_checks(connection, part_checks)
     except psycopg.Error as error:
-        found.setdefault("database", Part(False, _since(began), _database_fault(error)))
-    return {name: found.get(name, Part(False, _since(began), UNKNOWN)) for name in asked}
+        results.setdefault("database", Part(False, _since(began), _database_fault(error)))
+    return {name: results.get(name, Part(False, _since(began), UNKNOWN)) for name in part_checks}
 
 
 def _of_storage() -> Parts:
     began = time.perf_counter()
     try:
         with checks.connect() as connection:
-            return asked_of(connection, {"storage": checks.storage})
+            return run_checks(connection, {"storage": checks.storage})
     except psycopg.Error:
         return {"storage": Part(False, _since(began), UNKNOWN)}
 
 
 def _simple(name: str, check: Callable[[], str], faults: type[Exception], away: str) -> Callable[[], Parts]:
-    def ask() -> Parts:
+    def probe() -> Parts:
         began = time.perf_counter()
         try:
             says = check()
@@ -146,7 +146,7 @@ def _simple(name: str, check: Callable[[], str], faults: type[Exception], away: 
             says = away
         return {name: Part(not says, _since(began), says)}
 
-    return ask
+    return probe
 
 
 class Probe:
@@ -171,12 +171,12 @@ class Probe:
 
     def _run(self) -> None:
         try:
-            found = self._ask()
-        except Exception:  # whatever it is, the answer must say that it failed, and the log why
+            results = self._ask()
+        except Exception:  # whatever it is, the response must say that it failed, and the log why
             log.exception("a health check failed")
-            found = {name: Part(False, 0.0, "The check itself failed; the log says why.") for name in self._names()}
+            results = {name: Part(False, 0.0, "The check itself failed; the log says why.") for name in self._names()}
         with self._lock:
-            self._found, self._at, self._asking = found, time.monotonic(), None
+            self._found, self._at, self._asking = results, time.monotonic(), None
 
     def read(self, until: float) -> Parts:
         """What was found, awaited until an instant of the monotonic clock."""

@@ -1,4 +1,4 @@
-"""`/health/live` and `/health/ready`: answered before sessions, limits and host names are looked at.
+"""Health endpoints `/health/live` and `/health/ready`, served before sessions, limits and host names are checked.
 
 Who asks them is a load balancer or an orchestrator, by an address of its own and over plain HTTP inside; and they
 must answer when the database and Redis, which sessions and limits need, do not.
@@ -25,10 +25,10 @@ def live(request: HttpRequest) -> HttpResponseBase:
 @require_safe
 def ready(request: HttpRequest) -> HttpResponseBase:
     """How every part is; 503 where nobody should be sent here."""
-    found = probes.parts()
-    status = probes.status(found)
-    said = {"status": status, "parts": {name: asdict(part) for name, part in found.items()}}
-    return JsonResponse(said, status=503 if status == "unready" else 200)
+    parts = probes.parts()
+    status = probes.status(parts)
+    body = {"status": status, "parts": {name: asdict(part) for name, part in parts.items()}}
+    return JsonResponse(body, status=503 if status == "unready" else 200)
 
 
 ENDPOINTS = {"/health/live": live, "/health/ready": ready}

@@ -1,4 +1,4 @@
-"""What a browser may do with our pages: the content security policy and its like, as plain values for the settings.
+"""Content security policy and its like: what a browser may do with our pages, as plain values for the settings.
 
 Nothing inline runs and nothing is evaluated: pages carry no style, no script and no handler of their own, and each
 file comes from this site, but for the chart libraries where the CDN is allowed (with an integrity hash each).

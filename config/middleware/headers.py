@@ -1,4 +1,4 @@
-"""Middleware: headers that every answer has, whoever made it, from a static file to an error page."""
+"""Header middleware: headers that every response has, from a static file to an error page."""
 
 from __future__ import annotations
 

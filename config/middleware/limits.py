@@ -1,4 +1,4 @@
-"""Middleware: how large a request may be, and how often pages without a login may be asked for.
+"""Limit middleware: the size of a request, and the rate of requests without a login.
 
 Counted by the minute in the shared cache, for all processes together. Where that is away nobody is held up and the
 log says so: a participant must reach their page and a vendor's notice must be taken, and what guards both is a
@@ -63,11 +63,11 @@ def client_address(request: HttpRequest) -> str:
     Behind a proxy the last of X-Forwarded-For counts, which our own proxy has written; what a client sends along
     stands before it.
     """
-    found = request.META.get("REMOTE_ADDR", "")
+    sender = request.META.get("REMOTE_ADDR", "")
     if settings.BEHIND_PROXY:
-        found = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip() or found
+        sender = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip() or sender
     try:
-        address = ipaddress.ip_address(found)
+        address = ipaddress.ip_address(sender)
     except ValueError:
         return "unknown"
     if isinstance(address, ipaddress.IPv6Address):
@@ -81,8 +81,8 @@ def refusal(request: HttpRequest, status: int, *, retry_after: int = 0) -> HttpR
     """The answer to what is too much: a page for people, problem details for programs."""
     response: HttpResponse
     if request.path_info.startswith(FOR_PROGRAMS):
-        said = {"type": "about:blank", "title": TITLES[status], "status": status}
-        response = JsonResponse(said, status=status, content_type="application/problem+json")
+        problem = {"type": "about:blank", "title": TITLES[status], "status": status}
+        response = JsonResponse(problem, status=status, content_type="application/problem+json")
     else:
         response = render(request, f"{status}.html", status=status)
     if retry_after:

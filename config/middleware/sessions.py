@@ -1,4 +1,4 @@
-"""Middleware: sessions, whose clock is not worth a page. Where nothing can be written, what was read is still shown."""
+"""Session middleware: a session that cannot be written fails no page; what was read is still shown."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the installation tells of itself: metrics for Prometheus, logs with ids, traces. See docs/observability.md."""
+"""Observability: metrics for Prometheus, logs with ids, traces. See docs/observability.md."""

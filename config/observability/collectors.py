@@ -1,4 +1,4 @@
-"""The installation's state as gauges, read when Prometheus asks and kept for some seconds.
+"""Collectors of the installation's state: gauges, read when Prometheus asks and kept for some seconds.
 
 Nothing here fails as a whole: of what cannot be read the gauges are missing, `wearable_state_read` says which, and
 `wearable_ready` which part of the installation is to blame.
@@ -116,7 +116,7 @@ def _single(name: str, help_text: str) -> Callable[[Rows], Gauges]:
 
 @dataclass(slots=True)
 class StateQuery:
-    """A statement and what becomes of its rows; its answer is kept for `fresh` seconds."""
+    """A statement and what becomes of its rows; its response is kept for `fresh` seconds."""
 
     name: str
     sql: str
@@ -174,8 +174,8 @@ class State(Collector):
         yield by_label("ready", "Whether a part of the installation works (as /health/ready says).", "part", parts)
         with self._lock:
             read = self._read()
-            found = [family for query in (*self._queries, self._queues) for family in query.kept]
-        yield from found
+            families = [family for query in (*self._queries, self._queues) for family in query.kept]
+        yield from families
         yield by_label("state_read", "Whether these gauges could be read.", "what", read)
 
     def forget(self) -> None:

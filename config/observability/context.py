@@ -1,4 +1,4 @@
-"""Which request, or which task of Celery's, the code runs for: for its log lines, and passed on with what it starts."""
+"""Log context: the request or Celery task that code runs for, also passed on to the tasks that it starts."""
 
 from __future__ import annotations
 
@@ -22,5 +22,5 @@ def request(request_id: str) -> Iterator[None]:
 def current() -> dict[str, str]:
     """The ids that there are, by the names under which logs give them."""
     task_id, task = TASK.get()
-    found = {"request_id": REQUEST.get(), "task_id": task_id, "task": task}
-    return {name: value for name, value in found.items() if value}
+    ids = {"request_id": REQUEST.get(), "task_id": task_id, "task": task}
+    return {name: value for name, value in ids.items() if value}

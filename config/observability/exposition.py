@@ -1,4 +1,4 @@
-"""What this host's processes counted, as Prometheus reads it."""
+"""Exposition of metrics: what this host's processes counted, in Prometheus' format."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Begun(MultiProcessCollector):
 
     def collect(self) -> Iterable[Metric]:
         files = [str(file) for file in Path(self._path).glob("*.db") if _begun(file)]
-        found: Iterable[Metric] = self.merge(files, accumulate=True)  # type: ignore[no-untyped-call]
-        return found
+        metrics: Iterable[Metric] = self.merge(files, accumulate=True)  # type: ignore[no-untyped-call]
+        return metrics
 
 
 def _begun(file: Path) -> bool:

@@ -1,4 +1,4 @@
-"""gunicorn's logs in our form. Of a request: what was asked, how it was answered, how long it took, and its id.
+"""Logger for gunicorn in our format. Of a request: method, path, status, size, duration, and its id.
 
 Neither addresses of people's machines nor what was asked behind a question mark, nor where they came from.
 """
@@ -32,5 +32,5 @@ class RequestLog(Logger):  # type: ignore[misc]  # its package has no types
             "milliseconds": round(1000 * request_time.total_seconds(), 1),
             "request_id": headers.get("x-request-id", ""),
         }
-        said = "%(method)s %(path)s %(status)s %(bytes)s bytes %(milliseconds)s ms"
-        self.access_log.info(said, fields, extra=fields)
+        template = "%(method)s %(path)s %(status)s %(bytes)s bytes %(milliseconds)s ms"
+        self.access_log.info(template, fields, extra=fields)

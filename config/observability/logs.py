@@ -1,4 +1,4 @@
-"""How log lines look: LOG_FORMAT=line for people, json for programs that collect them. One record a line, UTC.
+"""Log formatters: LOG_FORMAT=line for people, json for programs that collect them. One record a line, UTC.
 
 Both carry the ids of the request and the task, and both are cleaned of what opens doors and of who people are, what an
 exception says included. Needs no Django: gunicorn's own lines look the same.
@@ -91,16 +91,16 @@ def _told(value: Any) -> Any:
 def exception(error: BaseException) -> Iterator[str]:
     """The traceback of an exception and of those that led to it, the first one first, each by `exception_text`."""
     chain, seen = [], set[int]()
-    found: BaseException | None = error
-    while found is not None and id(found) not in seen:
-        seen.add(id(found))
-        chain.append(found)
-        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
-    for number, one in enumerate(reversed(chain)):
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        chain.append(link)
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+    for number, raised in enumerate(reversed(chain)):
         if number:
             yield "Which led to:"
-        yield from (entry.rstrip() for entry in traceback.format_tb(one.__traceback__))
-        yield exception_text(one)
+        yield from (entry.rstrip() for entry in traceback.format_tb(raised.__traceback__))
+        yield exception_text(raised)
 
 
 def of_celery(**_: Any) -> None:

@@ -1,4 +1,4 @@
-"""The way out for every e-mail, participants', digests and notices about accounts: counts what the mail server said."""
+"""E-mail backend that counts what the mail server said: for participants' e-mails, digests and notices of accounts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Counting(EmailBackend):
 
 
 def outcome(fault: Exception) -> str:
-    """What an answer other than yes means for the message."""
+    """What a response other than yes means for the message."""
     match fault:
         case smtplib.SMTPRecipientsRefused():
             final = all(code >= 500 for code, _ in fault.recipients.values())

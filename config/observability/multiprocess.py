@@ -1,4 +1,4 @@
-"""The folder in which the processes of one program add their counters up (prometheus_client's multiprocess mode).
+"""Metrics folder in which the processes of one program add their counters up (prometheus_client's multiprocess mode).
 
 Needs no Django, and must run before prometheus_client is first imported: that decides at its import how it counts.
 Each program has a folder of its own: PROMETHEUS_MULTIPROC_DIR, or a throw-away one where it forks.
@@ -37,16 +37,16 @@ def begin() -> Path:
 
     Where none is named, one is made that ends with this process.
     """
-    found = folder()
-    if found is None:
+    path = folder()
+    if path is None:
         _remove_those_of_the_dead()
-        found = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=_memory()))
-        os.environ[NAME] = str(found)
-        atexit.register(_remove, found, os.getpid())
-    ensure(str(found))
-    for file in found.glob("*.db"):
+        path = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=_memory()))
+        os.environ[NAME] = str(path)
+        atexit.register(_remove, path, os.getpid())
+    ensure(str(path))
+    for file in path.glob("*.db"):
         file.unlink(missing_ok=True)
-    return found
+    return path
 
 
 def ended(pid: int) -> None:
@@ -86,6 +86,6 @@ def _lives(pid: int) -> bool:
     return True
 
 
-def _remove(found: Path, owner: int) -> None:
+def _remove(path: Path, owner: int) -> None:
     if os.getpid() == owner:  # children inherit what is registered
-        shutil.rmtree(found, ignore_errors=True)
+        shutil.rmtree(path, ignore_errors=True)

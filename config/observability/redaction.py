@@ -1,4 +1,4 @@
-"""Keeps out of the logs what opens doors and who people are: links' codes, questions, addresses, rows' values.
+"""Redaction of logs: keeps out credentials and identities, which are codes in links, queries, addresses, rows' values.
 
 Needs no Django: gunicorn's settings use it too. What an exception says is cut where it quotes a row or a recipient;
 see `exception_text`.

@@ -1,4 +1,4 @@
-"""Middleware: each request has an id, in its answer, its log lines, the audit trail and the tasks that it starts."""
+"""Request ids: middleware that puts one in the response, log lines, the audit trail and the tasks that it starts."""
 
 from __future__ import annotations
 

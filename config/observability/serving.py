@@ -1,4 +1,4 @@
-"""The metrics of Celery's workers and of beat, which have no pages: a small server of their own, inside the network.
+"""Metrics server of Celery's workers and of beat, which have no pages: for inside the network alone.
 
 It has no token: bind it to an address that only Prometheus reaches.
 """
@@ -39,7 +39,7 @@ class _Server(WSGIServer):
         log.warning("metrics could not be handed out", exc_info=True)
 
 
-def answer(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+def metrics_app(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
     """The WSGI application: /metrics and nothing else."""
     if environ["PATH_INFO"] != "/metrics" or environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
         start("404 Not Found", [("Content-Type", "text/plain")])
@@ -52,7 +52,7 @@ def answer(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes
 def serve(host: str, port: int) -> WSGIServer | None:
     """Answer from a thread of its own. None where the port is taken: the work goes on, and the log says so."""
     try:
-        server = make_server(host, port, answer, server_class=_Server, handler_class=_Silent)
+        server = make_server(host, port, metrics_app, server_class=_Server, handler_class=_Silent)
     except OSError as fault:
         log.error("metrics are not handed out at %s:%s: %s", host, port, fault.strerror)
         return None

@@ -1,4 +1,4 @@
-"""Counts what Celery runs, and hands out what its processes counted."""
+"""Task metrics: counts what Celery runs, and serves what its processes counted."""
 
 from __future__ import annotations
 

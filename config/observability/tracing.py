@@ -1,4 +1,4 @@
-"""Traces of requests, statements, tasks and the vendor's answers for an OpenTelemetry collector, where one is named.
+"""Traces of requests, statements, tasks and the vendor's responses for an OpenTelemetry collector, where one is named.
 
 Begun in each process after it was forked: what sends the spans is a thread. Only what is listed here leaves the
 process: no address with its codes and questions, no parameter of a statement, no argument of a task, no words of an
@@ -106,10 +106,10 @@ def end(**_: Any) -> None:
 
 def kept(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """Of a span's attributes, those that may leave."""
-    found = {name: value for name, value in attributes.items() if name in KEPT}
-    if statement := found.get("db.statement"):
-        found["db.statement"] = LITERAL.sub("'…'", str(statement))[:LONGEST]
-    return found
+    kept = {name: value for name, value in attributes.items() if name in KEPT}
+    if statement := kept.get("db.statement"):
+        kept["db.statement"] = LITERAL.sub("'…'", str(statement))[:LONGEST]
+    return kept
 
 
 def clean_exporter(below: SpanExporter) -> SpanExporter:

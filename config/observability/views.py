@@ -1,4 +1,4 @@
-"""`/metrics` and `/metrics/state`: for Prometheus with its token, and answered before hosts, sessions and limits.
+"""Metrics endpoints `/metrics` and `/metrics/state`, for Prometheus with its token, before hosts, sessions, limits.
 
 Prometheus asks inside the network, by another name and over plain HTTP; and it must learn that the database or Redis
 is away from an installation whose database or Redis is away.

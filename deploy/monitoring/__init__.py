@@ -1,1 +1,1 @@
-"""The monitoring: what Prometheus asks and judges, whom Alertmanager tells, what Grafana shows; and its checks."""
+"""Monitoring: rules of Prometheus, routes of Alertmanager, dashboards of Grafana; and its checks."""

@@ -82,8 +82,8 @@ class Missing(Exception):
 def tool(name: str) -> str:
     """The path of a tool. Raises Missing."""
     for each in NAMES[name]:
-        if found := shutil.which(each):
-            return found
+        if program := shutil.which(each):
+            return program
     raise Missing(f"{name} is missing: `apt install prometheus prometheus-alertmanager`, or put it on the PATH.")
 
 
@@ -185,30 +185,30 @@ def silent_among(address: str, alerts: tuple[str, ...]) -> set[str]:
 
 def inhibitions(folder: Path) -> list[bool]:
     """Each row of TOGETHER, asked of a real Alertmanager."""
-    found = []
+    results = []
     more = ("--config.file=alertmanager.yml", "--storage.path=alertmanager", "--cluster.listen-address=")
     with server("alertmanager", folder, *more) as address:
         for alerts, silent in TOGETHER:
             held = silent_among(address, alerts)
-            found.append(held == set(silent))
+            results.append(held == set(silent))
             names = " + ".join(each.split()[0] for each in alerts)
-            say(f"  {'good' if found[-1] else 'BAD '}  {names}: silent {', '.join(sorted(held)) or 'none'}")
-    return found
+            say(f"  {'good' if results[-1] else 'BAD '}  {names}: silent {', '.join(sorted(held)) or 'none'}")
+    return results
 
 
 def queries(folder: Path) -> list[bool]:
     """Whether Prometheus can read every query of the dashboards. It has nothing to answer them with."""
     (folder / "empty.yml").touch()
     wrong = []
-    asked = [(title, query) for title, panels in DASHBOARDS.values() for panel in panels for query, _ in panel.queries]
+    titled = [(title, query) for title, panels in DASHBOARDS.values() for panel in panels for query, _ in panel.queries]
     with server("prometheus", folder, "--config.file=empty.yml", "--storage.tsdb.path=prometheus") as address:
-        for title, query in asked:
+        for title, query in titled:
             text = urllib.parse.urlencode({"query": query.replace("$__rate_interval", "5m")})
             try:
                 urllib.request.urlopen(f"{address}/api/v1/query?{text}", timeout=10).close()
             except urllib.error.HTTPError as fault:
                 wrong.append(f"{title}: {query}: {fault.read().decode()}")
-    say(f"  {'BAD ' if wrong else 'good'}  {len(asked)} queries of dashboards")
+    say(f"  {'BAD ' if wrong else 'good'}  {len(titled)} queries of dashboards")
     for each in wrong:
         say(each)
     return [not wrong]

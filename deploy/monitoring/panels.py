@@ -1,4 +1,4 @@
-"""What Grafana's five dashboards show: for each its title and its panels, which `dashboards.py` writes down."""
+"""Panels of Grafana's five dashboards: for each its title and its panels, which `dashboards.py` writes down."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fills what the environment says into the monitoring's files: `python -m deploy.monitoring.render FOLDER`.
+"""Template rendering of the monitoring's files from the environment: `python -m deploy.monitoring.render FOLDER`.
 
 Neither Prometheus' configuration nor Alertmanager's can name variables. So the files in this folder hold ${NAME}, and
 this writes them with the values into FOLDER before the servers start. Every value comes in as JSON, which is YAML too,
@@ -46,10 +46,10 @@ def quiet(raw: str) -> list[dict[str, list[dict[str, str]]]]:
     """
     if not raw.strip():
         return []
-    found = re.fullmatch(rf"({CLOCK})-({CLOCK})", raw.strip())
-    if not found or found[1] == found[3]:
+    match = re.fullmatch(rf"({CLOCK})-({CLOCK})", raw.strip())
+    if not match or match[1] == match[3]:
         raise Unfit(f"ALERT_QUIET must be two times of day in UTC such as 21:00-06:00, not {raw!r}.")
-    start, end = found[1], found[3]
+    start, end = match[1], match[3]
     spans = [(start, end)] if start < end else [(start, "24:00")] + ([("00:00", end)] if end != "00:00" else [])
     return [{"times": [{"start_time": first, "end_time": last} for first, last in spans]}]
 
@@ -65,7 +65,7 @@ def values(variables: Mapping[str, str]) -> dict[str, str]:
     tls, ssl = switch(variables, "EMAIL_USE_TLS"), switch(variables, "EMAIL_USE_SSL")
     port = variables.get("EMAIL_PORT", "").strip() or ("465" if ssl else "587" if tls else "25")
     public_url = variables.get("PUBLIC_URL", "").strip() or "https://localhost"
-    found = {
+    values = {
         "SITE_TARGETS": targets(public_url),
         "SMARTHOST": f"{host}:{port}",
         "HELLO": urlsplit(public_url).hostname or "localhost",
@@ -77,11 +77,11 @@ def values(variables: Mapping[str, str]) -> dict[str, str]:
         "ALERT_MAIL_LATER_TO": variables.get("ALERT_MAIL_LATER_TO", "").strip() or to,
         "QUIET": quiet(variables.get("ALERT_QUIET", "")),
     }
-    return {name: json.dumps(value) for name, value in found.items()}
+    return {name: json.dumps(value) for name, value in values.items()}
 
 
 def fill(text: str, filled: Mapping[str, str]) -> str:
-    return re.sub(r"\$\{([A-Z0-9_]+)\}", lambda found: filled[found[1]], text)
+    return re.sub(r"\$\{([A-Z0-9_]+)\}", lambda match: filled[match[1]], text)
 
 
 def render(folder: Path, variables: Mapping[str, str]) -> None:

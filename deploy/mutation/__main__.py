@@ -169,13 +169,13 @@ def try_module(module: Module, copies: Sequence[Copy], most: int, say: Callable[
 
 def _waiting(module: Module, most: int) -> queue.SimpleQueue[Mutant]:
     """Choose a module's mutants: those that are to be tried."""
-    found = list(mutants_of(module.path, (ROOT / module.path).read_text(encoding="utf-8")))
-    if most and len(found) > most:
-        found = sorted(random.Random(1).sample(found, most), key=lambda one: one.line)  # noqa: S311
+    mutants = list(mutants_of(module.path, (ROOT / module.path).read_text(encoding="utf-8")))
+    if most and len(mutants) > most:
+        mutants = sorted(random.Random(1).sample(mutants, most), key=lambda mutant: mutant.line)  # noqa: S311
     equivalent = known()
-    module.mutants = found
+    module.mutants = mutants
     waiting: queue.SimpleQueue[Mutant] = queue.SimpleQueue()
-    for mutant in found:
+    for mutant in mutants:
         if (mutant.module, mutant.operator, mutant.text) in equivalent:
             module.equivalent += 1
         else:

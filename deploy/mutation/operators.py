@@ -161,7 +161,9 @@ OURS: tuple[type[Change], ...] = (DropCondition, DropArgument, DropCall, Overwri
 
 def operators() -> dict[str, Any]:
     """All operators by name."""
-    return {name: get_operator(f"core/{name}")() for name in OF_COSMIC_RAY} | {one.__name__: one() for one in OURS}
+    return {name: get_operator(f"core/{name}")() for name in OF_COSMIC_RAY} | {
+        operator.__name__: operator() for operator in OURS
+    }
 
 
 def says_nothing(node: Any) -> bool:

@@ -1,4 +1,4 @@
-"""How allauth behaves here: one answer whatever was wrong, nobody signs up, mail goes out by the worker.
+"""Adapters of django-allauth: one message whatever was wrong, no sign-up, e-mails are sent by the worker.
 
 Accounts go by User.email alone; allauth's own table of addresses stays empty, so that an address that was changed
 opens nothing any more.
@@ -75,8 +75,8 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is not ty
         sign_in_log.failed(request, str(credentials.get("email", "")), SignIn.Outcome.FAILED)
 
     def reauthenticate(self, user: User, password: str) -> bool:
-        found = self.authenticate(context.request, email=user.email, password=password)
-        return found is not None and found.pk == user.pk
+        account = self.authenticate(context.request, email=user.email, password=password)
+        return account is not None and account.pk == user.pk
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
         """Not just after signing in: nobody types their password twice to set up what is asked of them."""

@@ -1,6 +1,6 @@
-"""Mail about accounts: what is told, and that the worker sends it.
+"""E-mails about accounts: their text, and that the worker sends them.
 
-No page waits for a mail server: an answer that came later for addresses that exist would tell who has an account.
+No page waits for an e-mail server: a response that came later for addresses that exist would tell who has an account.
 No link is handed to the worker either; it makes the link itself, so that none lies in the queue.
 """
 
@@ -99,7 +99,7 @@ def queue(task: str, *args: object) -> None:
 
 
 def notify(user: User, what: str, request: HttpRequest | None) -> None:
-    """Tell somebody that their account was changed, once the change is stored. Without a mail server nobody is told."""
+    """Tell somebody that their account was changed, once the change is stored. Without a mail server nobody is."""
     place = "by an administrator"
     if request is not None:
         place = f"from {sign_in_log.network(request) or 'an unknown address'}"

@@ -1,4 +1,4 @@
-"""The demo's password is printed in its documents: where it opens an account, and where it must not.
+"""Published password of the demo, printed in its documents: where it opens an account, and where it must not.
 
 It opens a demo alone: a site that is run as one (settings.DEMO) and has no trial with real participants. Elsewhere
 nobody signs in with it, no account takes it, the site's check refuses to start while an account has it, and
@@ -35,32 +35,32 @@ def accounts() -> dict[int, str]:
     Reads few columns, so that it can be asked before a database is brought up to date.
     """
     known = Q(email__in=ADDRESSES) | Q(memberships__trial__is_demo=True)
-    found = User.objects.filter(known, is_active=True).order_by("pk").distinct().values_list("pk", "email", "password")
-    return {pk: email for pk, email, encoded in found if check_password(PASSWORD, encoded)}
+    rows = User.objects.filter(known, is_active=True).order_by("pk").distinct().values_list("pk", "email", "password")
+    return {pk: email for pk, email, encoded in rows if check_password(PASSWORD, encoded)}
 
 
 @transaction.atomic
 def close() -> list[str]:
     """Close the accounts that have it, sessions and tokens too; their addresses. Nothing where the site is a demo."""
-    found = {} if opens() else accounts()
-    for user in User.objects.filter(pk__in=found):
+    addresses = {} if opens() else accounts()
+    for user in User.objects.filter(pk__in=addresses):
         for token in ApiToken.objects.filter(user=user, revoked_at=None):
             token_revoke(token)
         user.is_active = False
         user.save(update_fields=["is_active"])
         record("account.close", thing=f"user:{user.pk}", reason="it had the demo's published password")
-    return list(found.values())
+    return list(addresses.values())
 
 
 def settle(is_demo: bool) -> None:
     """Before a trial becomes real. Raises django's ValidationError while the published password opens an account."""
-    if is_demo or Trial.objects.filter(is_demo=False).exists() or not (found := accounts()):
+    if is_demo or Trial.objects.filter(is_demo=False).exists() or not (addresses := accounts()):
         return
     raise ValidationError(
         {
-            "is_demo": f"The demo's published password opens {', '.join(found.values())}: with a real trial it would "
-            "open that too. Give these accounts other passwords or run `manage.py close_demo_accounts`, or make this "
-            "a demo trial."
+            "is_demo": f"The demo's published password opens {', '.join(addresses.values())}: with a real trial it "
+            "would open that too. Give these accounts other passwords or run `manage.py close_demo_accounts`, or make "
+            "this a demo trial."
         }
     )
 

@@ -60,7 +60,9 @@ def colleague_invite(*, trial: Trial, email: str, role: str, site: Site | None, 
         for old in open_invitations(trial).filter(email=invitation.email):
             colleague_revoke(old)
         invitation.save()
-        audit.record("colleague.invite", trial=trial, thing=f"invitation:{invitation.pk}", new=_told(invitation))
+        audit.record(
+            "colleague.invite", trial=trial, thing=f"invitation:{invitation.pk}", new=_audit_values(invitation)
+        )
     try:
         emails.queue("participants.mail_invitation", invitation.pk)
     except emails.CannotSend:
@@ -79,25 +81,29 @@ def open_invitations(trial: Trial) -> QuerySet[ColleagueInvitation]:
 @transaction.atomic
 def colleague_revoke(invitation: ColleagueInvitation) -> bool:
     """Make the link useless. Returns False where it was accepted or revoked already."""
-    mine = ColleagueInvitation.objects.filter(pk=invitation.pk, accepted_at=None, revoked_at=None)
-    if not mine.update(revoked_at=timezone.now()):
+    invitations = ColleagueInvitation.objects.filter(pk=invitation.pk, accepted_at=None, revoked_at=None)
+    if not invitations.update(revoked_at=timezone.now()):
         return False
-    audit.record("colleague.revoke", trial=invitation.trial, thing=f"invitation:{invitation.pk}", old=_told(invitation))
+    audit.record(
+        "colleague.revoke", trial=invitation.trial, thing=f"invitation:{invitation.pk}", old=_audit_values(invitation)
+    )
     return True
 
 
 def invitation_again(invitation: ColleagueInvitation) -> bool:
     """Send the link once more, a new one: the one before does not work any more. False where it is not open.
 
-    Raises emails.CannotSend: without a mail server nothing has changed, else it is sent by the next sweep.
+    Raises emails.CannotSend: without an e-mail server nothing has changed, else it is sent by the next sweep.
     """
     emails.check_server()
     with transaction.atomic():
-        mine = ColleagueInvitation.objects.filter(pk=invitation.pk, accepted_at=None, revoked_at=None)
-        if not mine.filter(expires_at__gt=timezone.now()).update(sent_at=None, code_hash="", attempts=0, tried_at=None):
+        invitations = ColleagueInvitation.objects.filter(pk=invitation.pk, accepted_at=None, revoked_at=None)
+        if not invitations.filter(expires_at__gt=timezone.now()).update(
+            sent_at=None, code_hash="", attempts=0, tried_at=None
+        ):
             return False
-        told, thing = _told(invitation), f"invitation:{invitation.pk}"
-        audit.record("colleague.invite_again", trial=invitation.trial, thing=thing, new=told)
+        values, thing = _audit_values(invitation), f"invitation:{invitation.pk}"
+        audit.record("colleague.invite_again", trial=invitation.trial, thing=thing, new=values)
     emails.queue("participants.mail_invitation", invitation.pk)
     return True
 
@@ -112,7 +118,7 @@ def invitations_due(now: dt.datetime) -> list[int]:
 def invitation_send(pk: int) -> None:
     """The worker's part: make the code and send it. Twice is once: what was sent or is not open is left alone.
 
-    The attempt is counted whatever comes of it. A worker that is killed right after the mail went out leaves it to be
+    The attempt is counted whatever comes of it. A worker that is killed right after the e-mail went out leaves it to be
     sent again: of two links the later one works.
     """
     ColleagueInvitation.objects.filter(pk=pk, sent_at=None).update(attempts=F("attempts") + 1, tried_at=timezone.now())
@@ -128,8 +134,10 @@ def invitation_send(pk: int) -> None:
 
 def invitation_by(code: str) -> ColleagueInvitation:
     """The open invitation of a code. Raises CannotJoin, with one message whatever is wrong with it."""
-    found = ColleagueInvitation.objects.filter(code_hash=_hashed(code)).select_related("trial", "site", "invited_by")
-    invitation = found.first()
+    invitations = ColleagueInvitation.objects.filter(code_hash=_hashed(code)).select_related(
+        "trial", "site", "invited_by"
+    )
+    invitation = invitations.first()
     if invitation is None or not invitation.open or not led_by(invitation.invited_by).filter(pk=invitation.trial_id):
         raise CannotJoin("This invitation does not work any more. Ask your colleague for a new one.")
     return invitation
@@ -157,8 +165,8 @@ def colleague_join(code: str, *, user: User | None, name: tuple[str, str] = ("",
     invitation.save(update_fields=["accepted_at", "accepted_by"])
     with audit.acting(via=Via.PAGE, user=user):
         membership_grant(user=user, trial=invitation.trial, site=invitation.site, role=invitation.role)
-        told = _told(invitation)
-        audit.record("colleague.join", trial=invitation.trial, thing=f"invitation:{invitation.pk}", new=told)
+        values = _audit_values(invitation)
+        audit.record("colleague.join", trial=invitation.trial, thing=f"invitation:{invitation.pk}", new=values)
     return user
 
 
@@ -189,7 +197,7 @@ def _is_member(trial: Trial, site: Site | None, email: str) -> bool:
     ).exists()
 
 
-def _told(invitation: ColleagueInvitation) -> dict[str, str]:
+def _audit_values(invitation: ColleagueInvitation) -> dict[str, str]:
     site = invitation.site.code if invitation.site else ""
     return {"email": invitation.email, "role": invitation.role, "site": site}
 

@@ -1,8 +1,8 @@
-"""How long a session lives: it ends after some minutes without a deed, after twelve hours in any case, and where its
+"""Session lifetime: a session ends after some minutes without activity, after twelve hours in any case, and where its
 owner signed out everywhere since.
 
-What a page asks for by itself (its pulse, progress bars) is no deed: the browser marks such requests, and those that
-nothing but a clock sends are known by name.
+What a page requests by itself (its pulse, progress bars) is no activity: the browser marks such requests, and those
+that only a clock sends are known by name.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class SessionLife:
         return self.ask(request)
 
     def process_view(self, request: HttpRequest, _view: Any, _args: Any, _kwargs: dict[str, Any]) -> None:
-        """A deed keeps the session alive. The view's name is known only here."""
+        """Activity keeps the session alive. The view's name is known only here."""
         if not request.user.is_authenticated or request.headers.get(UNATTENDED):
             return
         if request.resolver_match and request.resolver_match.url_name in POLLS:
@@ -86,14 +86,14 @@ class SessionLife:
     @staticmethod
     def _sign_out_if_ended(request: HttpRequest, user: User) -> None:
         if ended_elsewhere(request, user):
-            why, words = "everywhere", "You were signed out everywhere."
+            why, message = "everywhere", "You were signed out everywhere."
         elif seconds_left(request) <= 0:
-            why, words = "idle", "You were signed out because nothing was done for a while, or after a whole day."
+            why, message = "idle", "You were signed out because nothing was done for a while, or after a whole day."
         else:
             return
         request.sign_out_reason = why  # type: ignore[attr-defined]  # for the audit trail
         logout(request)
-        messages.info(request, words)
+        messages.info(request, message)
 
 
 def clear_expired() -> None:

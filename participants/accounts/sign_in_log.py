@@ -1,4 +1,4 @@
-"""Who signed in when, from where and how, and who failed to: each person's own history, and the audit trail.
+"""Log of sign-ins and failed attempts, with time, network and method: for the account's owner, and the audit trail.
 
 Addresses are cut to their network (a /24, a /48) before they are stored. Of an address that belongs to no account
 only a keyed hash is kept: enough to see that somebody tries one address again and again.
@@ -56,8 +56,8 @@ def network(request: HttpRequest) -> str:
 def browser(request: HttpRequest) -> str:
     """Chrome, Windows: in the words that a person knows their device by."""
     agent = request.headers.get("User-Agent", "")
-    found = [next((name for mark, name in known if mark in agent), "") for known in (BROWSERS, SYSTEMS)]
-    return ", ".join(name for name in found if name)[:40]
+    names = [next((name for mark, name in known if mark in agent), "") for known in (BROWSERS, SYSTEMS)]
+    return ", ".join(name for name in names if name)[:40]
 
 
 def failed(request: HttpRequest, email: str, outcome: str, method: str = "password") -> None:
@@ -79,7 +79,7 @@ def _keep(request: HttpRequest, user: User, outcome: str, method: str) -> None:
 
 def _method(request: HttpRequest, user: User) -> str:
     records = get_authentication_records(request, user)
-    used = [METHODS.get(one.get("type") or one["method"], one["method"]) for one in records]
+    used = [METHODS.get(record.get("type") or record["method"], record["method"]) for record in records]
     return " and ".join(dict.fromkeys(used)) or "password"
 
 

@@ -1,4 +1,4 @@
-"""The two groups of staff, and what each may do in the administration. A superuser may do everything."""
+"""Groups of staff and the permissions of each in the administration. A superuser may do everything."""
 
 from __future__ import annotations
 
@@ -68,16 +68,18 @@ def staff_groups_make() -> list[Group]:
     }
     for name, may in GROUPS.items():
         group, _ = Group.objects.get_or_create(name=name)
-        wanted = [
+        permissions = [
             every[app, f"{verb}_{model}"]
             for label, verbs in may.items()
             for app, model in [label.split(".")]
             for verb in verbs
         ]
-        old, new = ({_label(one) for one in found} for found in (group.permissions.all(), wanted))
+        old, new = (
+            {_label(permission) for permission in granted} for granted in (group.permissions.all(), permissions)
+        )
         if old != new:
-            group.permissions.set(wanted)
-            told = {"name": name, "permissions": sorted(new)}
-            record("group.change", thing=f"group:{group.pk}", old={"permissions": sorted(old)}, new=told)
+            group.permissions.set(permissions)
+            values = {"name": name, "permissions": sorted(new)}
+            record("group.change", thing=f"group:{group.pk}", old={"permissions": sorted(old)}, new=values)
         made.append(group)
     return made

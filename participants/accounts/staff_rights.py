@@ -1,4 +1,4 @@
-"""Who may give staff their rights: nobody gives what they do not hold, or changes somebody who holds more.
+"""Rules for granting rights to staff: nobody grants what they do not hold, or changes an account that holds more.
 
 A superuser holds everything. Whoever may change accounts or groups could else make themselves one.
 """
@@ -24,10 +24,10 @@ def check_grants(editor: User, permissions: Iterable[Permission] = (), groups: I
     """Raise django's ValidationError where the editor would give a permission that they do not hold."""
     if editor.is_superuser:
         return
-    wanted = {*permissions}
+    granted = {*permissions}
     for group in groups:
-        wanted.update(group.permissions.select_related("content_type"))
-    if withheld := sorted(str(one) for one in wanted if not editor.has_perm(_name(one))):
+        granted.update(group.permissions.select_related("content_type"))
+    if withheld := sorted(str(permission) for permission in granted if not editor.has_perm(_name(permission))):
         raise ValidationError(f"You cannot give permissions that you do not have yourself: {'; '.join(withheld)}.")
 
 

@@ -1,4 +1,4 @@
-"""Who must have a second factor, and the gate that leads them to set one up before anything else.
+"""Second factor: which accounts must have one, and the middleware that makes them set it up before anything else.
 
 Whoever can see contact data needs one: managers and coordinators of any trial, staff and superusers. The rule is
 asked at each request, so that it holds from the moment somebody becomes one. SECOND_FACTOR=optional (the demo) lifts
@@ -52,10 +52,10 @@ def missing(user: User) -> bool:
     """Whether a user must set one up before anything else. One query."""
     if settings.SECOND_FACTOR != "required":
         return False
-    one = User.objects.filter(pk=user.pk).filter(
+    obliged = User.objects.filter(pk=user.pk).filter(
         Q(is_staff=True) | Q(is_superuser=True) | Exists(_contact_memberships(OuterRef("pk")))
     )
-    return one.exclude(Exists(Authenticator.objects.filter(user_id=OuterRef("pk"), type__in=FACTORS))).exists()
+    return obliged.exclude(Exists(Authenticator.objects.filter(user_id=OuterRef("pk"), type__in=FACTORS))).exists()
 
 
 def may_remove(user: User, authenticator: Authenticator) -> bool:

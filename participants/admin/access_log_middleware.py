@@ -1,4 +1,4 @@
-"""Reads in the administration count as they do elsewhere: each page about a participant is a look, and each list.
+"""Access log of the administration: each page about a participant and each list is recorded, as on other pages.
 
 The templates' context says what a page shows, so that no page, and none that is added, has to say so itself.
 """
@@ -20,7 +20,7 @@ from participants.privacy.data_map import STAYS, data_inventory
 
 
 class AdminAccessLog:
-    """Middleware, behind audit_context, which says who looks."""
+    """Middleware, behind audit_context, which says who views."""
 
     def __init__(self, ask: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.ask = ask
@@ -40,10 +40,10 @@ class AdminAccessLog:
 def _note(context: dict[str, Any]) -> None:
     row = context.get("original") or context.get("object")  # a form, a history, a question whether to delete
     if isinstance(row, Model):
-        if person := _person(row):
-            record_view(person, part=True)
-    elif (found := context.get("cl")) and (found.model is Participant or _path(found.model)):
-        record("admin.list", thing=found.model._meta.label_lower)
+        if participant := _participant_of(row):
+            record_view(participant, part=True)
+    elif (changelist := context.get("cl")) and (changelist.model is Participant or _path(changelist.model)):
+        record("admin.list", thing=changelist.model._meta.label_lower)
 
 
 def _path(model: type[Model]) -> str:
@@ -53,12 +53,12 @@ def _path(model: type[Model]) -> str:
     return next((entry.path for entry in data_inventory() if entry.model is model), "")
 
 
-def _person(row: Model) -> Participant | None:
+def _participant_of(row: Model) -> Participant | None:
     if isinstance(row, Participant):
         return row
     path = _path(type(row))
     try:
-        found = reduce(getattr, path.split("__"), row) if path else None
+        participant = reduce(getattr, path.split("__"), row) if path else None
     except (ObjectDoesNotExist, AttributeError):
         return None
-    return found if isinstance(found, Participant) else None
+    return participant if isinstance(participant, Participant) else None

@@ -1,4 +1,4 @@
-"""Accounts in the administration: how people signed in, to look at. Second factors' secrets are shown to nobody."""
+"""Accounts in the administration: sign-ins, read-only. Second factors' secrets are shown to nobody."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The audit trail and the programs' tokens in the administration: to look at; a token can be revoked."""
+"""Audit trail and API tokens in the administration, read-only; a token can be revoked."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ class AuditEntryAdmin(ReadOnlyAdminMixin, EntryAdminBase):
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEntry]:
-        found: QuerySet[AuditEntry] = super().get_queryset(request)
-        return found & AuditEntry.objects.visible_to(request.user)
+        entries: QuerySet[AuditEntry] = super().get_queryset(request)
+        return entries & AuditEntry.objects.visible_to(request.user)
 
     @admin.display(description="who", ordering="actor_name")
     def who(self, entry: AuditEntry) -> str:
@@ -82,8 +82,8 @@ class AuditEntryAdmin(ReadOnlyAdminMixin, EntryAdminBase):
 
     def _said(self, entry: AuditEntry, part: str) -> str:
         detail = self._detail(entry)
-        said = getattr(detail, part) if detail else {}
-        return "; ".join(f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in said.items()) or "–"
+        values = getattr(detail, part) if detail else {}
+        return "; ".join(f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in values.items()) or "–"
 
     def _detail(self, entry: AuditEntry) -> AuditDetail | None:
         return getattr(entry, "detail", None)
@@ -99,7 +99,7 @@ class Revoke(ConfirmedAction):
     def fit(self, row: ApiToken) -> str:
         return "is revoked already" if row.revoked_at else ""
 
-    def do(self, request: HttpRequest, row: ApiToken, asked: dict[str, Any]) -> None:
+    def do(self, request: HttpRequest, row: ApiToken, cleaned: dict[str, Any]) -> None:
         api_tokens.token_revoke(row)
 
 

@@ -1,4 +1,4 @@
-"""What the pages of the administration share: evidence that nobody edits, saving by services, acts that ask first."""
+"""Mixins of the administration: read-only pages, saving by services, actions that ask for confirmation."""
 
 from __future__ import annotations
 
@@ -75,9 +75,9 @@ class AuditedAdminMixin:
         self._record(obj, "delete", old={"was": str(obj)})
         super().delete_model(request, obj)  # type: ignore[misc]
 
-    def _record(self, obj: Any, verb: str, **said: Any) -> None:
+    def _record(self, obj: Any, verb: str, **values: Any) -> None:
         name = obj._meta.model_name
-        record(f"{name}.{verb}", trial=getattr(obj, "trial", None), thing=f"{name}:{obj.pk}", **said)
+        record(f"{name}.{verb}", trial=getattr(obj, "trial", None), thing=f"{name}:{obj.pk}", **values)
 
 
 def _plain(value: Any) -> Any:
@@ -85,7 +85,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, models.Model):
         return str(value)
     if isinstance(value, (list, tuple, set, models.QuerySet)):
-        return [_plain(one) for one in value]
+        return [_plain(member) for member in value]
     return value
 
 
@@ -132,7 +132,7 @@ class ConfirmationForm(forms.Form):
 class ConfirmedAction:
     """An action that says whom it touches, asks what it needs and whether it is meant, and only then does it.
 
-    `fit(row)`: empty, or why the row is left out. `do(request, row, asked)`: the service, for one row. Each row is
+    `fit(row)`: empty, or why the row is left out. `do(request, row, cleaned)`: the service, for one row. Each row is
     done in a transaction of its own: one that is refused is told and does not hold up the others.
     """
 
@@ -152,7 +152,7 @@ class ConfirmedAction:
         """What it does to a row, where that needs saying: lines below it."""
         return []
 
-    def do(self, request: HttpRequest, row: Any, asked: dict[str, Any]) -> None:
+    def do(self, request: HttpRequest, row: Any, cleaned: dict[str, Any]) -> None:
         raise NotImplementedError
 
     def finish(self, request: HttpRequest, rows: list[Any]) -> HttpResponse | None:
@@ -196,12 +196,12 @@ class ConfirmedAction:
         }
         return TemplateResponse(request, "admin/act.html", context, status=400 if confirmed else 200)
 
-    def _all(self, request: HttpRequest, rows: list[Any], asked: dict[str, Any]) -> list[Any]:
+    def _all(self, request: HttpRequest, rows: list[Any], cleaned: dict[str, Any]) -> list[Any]:
         did, refused = [], []
         for row in rows:
             try:
                 with transaction.atomic():
-                    self.do(request, row, asked)
+                    self.do(request, row, cleaned)
             except (ValidationError, ValueError) as fault:
                 refused.append(f"{row}: {refusal_text(fault)}")
             else:

@@ -1,4 +1,4 @@
-"""What participants agree to, who agreed, and whose data were erased, in the administration."""
+"""Consent documents, consents and erasures in the administration."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class ContactForm(ContactFormBase):
 
 
 class WriteAgain(ConfirmedAction):
-    """For an address that a mail server called wrong by mistake."""
+    """For an address that an e-mail server called wrong by mistake."""
 
     title, button, done = "Write to this address again", "Write again", "written to again"
     says = "The address counts as one that takes mail. If it does not, it is marked again at the next e-mail."
@@ -66,8 +66,8 @@ class WriteAgain(ConfirmedAction):
     def fit(self, row: Contact) -> str:
         return "" if row.bounced_at else "its address takes mail"
 
-    def do(self, request: HttpRequest, row: Contact, asked: dict[str, Any]) -> None:
-        contacts.bounce_lift(row.participant, reason=asked["reason"], now=timezone.now())
+    def do(self, request: HttpRequest, row: Contact, cleaned: dict[str, Any]) -> None:
+        contacts.bounce_lift(row.participant, reason=cleaned["reason"], now=timezone.now())
 
 
 @admin.register(Contact)

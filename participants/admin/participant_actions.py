@@ -1,4 +1,4 @@
-"""Acts on participants that staff choose in the list or on one participant's page. Each asks first."""
+"""Actions on participants that staff choose in the list or on one participant's page. Each asks for confirmation."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class Begin(ConfirmedAction):
     def fit(self, row: Participant) -> str:
         return "" if row.status == Status.INVITED else f"is {row.get_status_display()}"
 
-    def do(self, request: HttpRequest, row: Participant, asked: dict[str, Any]) -> None:
-        services.participant_begin(row, reason=asked["reason"])
+    def do(self, request: HttpRequest, row: Participant, cleaned: dict[str, Any]) -> None:
+        services.participant_begin(row, reason=cleaned["reason"])
 
 
 class PauseThem(ConfirmedAction):
@@ -55,8 +55,8 @@ class PauseThem(ConfirmedAction):
     def fit(self, row: Participant) -> str:
         return _taking_part(row)
 
-    def do(self, request: HttpRequest, row: Participant, asked: dict[str, Any]) -> None:
-        services.pause_begin(row, starts_on=asked["on"], ends_on=asked["until"], reason=asked["reason"])
+    def do(self, request: HttpRequest, row: Participant, cleaned: dict[str, Any]) -> None:
+        services.pause_begin(row, starts_on=cleaned["on"], ends_on=cleaned["until"], reason=cleaned["reason"])
 
 
 class LastDay(DayForm):
@@ -73,8 +73,8 @@ class EndPause(ConfirmedAction):
     def fit(self, row: Participant) -> str:
         return _taking_part(row)
 
-    def do(self, request: HttpRequest, row: Participant, asked: dict[str, Any]) -> None:
-        services.pause_end(row, ends_on=asked["on"], reason=asked["reason"])
+    def do(self, request: HttpRequest, row: Participant, cleaned: dict[str, Any]) -> None:
+        services.pause_end(row, ends_on=cleaned["on"], reason=cleaned["reason"])
 
 
 class Complete(ConfirmedAction):
@@ -88,8 +88,8 @@ class Complete(ConfirmedAction):
     def fit(self, row: Participant) -> str:
         return _taking_part(row)
 
-    def do(self, request: HttpRequest, row: Participant, asked: dict[str, Any]) -> None:
-        services.participant_complete(row, on=asked["on"], reason=asked["reason"])
+    def do(self, request: HttpRequest, row: Participant, cleaned: dict[str, Any]) -> None:
+        services.participant_complete(row, on=cleaned["on"], reason=cleaned["reason"])
 
 
 class FirstDayOut(DayForm):
@@ -109,8 +109,8 @@ class Withdraw(ConfirmedAction):
     def fit(self, row: Participant) -> str:
         return "" if row.status in (*TAKING_PART, Status.COMPLETED) else f"is {row.get_status_display()}"
 
-    def do(self, request: HttpRequest, row: Participant, asked: dict[str, Any]) -> None:
-        services.participant_withdraw(row, on=asked["on"], reason=asked["reason"])
+    def do(self, request: HttpRequest, row: Participant, cleaned: dict[str, Any]) -> None:
+        services.participant_withdraw(row, on=cleaned["on"], reason=cleaned["reason"])
 
 
 ACTS: tuple[type[ConfirmedAction], ...] = (Begin, PauseThem, EndPause, Complete, Withdraw)

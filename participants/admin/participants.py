@@ -1,4 +1,4 @@
-"""Participants and their pauses in the administration: enrolled, looked up, changed; what follows is an act that asks.
+"""Participants and their pauses in the administration: enrolled, looked up, changed; the rest are actions that ask.
 
 The state of a participant is never typed: they are invited, begin, are paused, withdrawn or completed by acts.
 """
@@ -68,7 +68,7 @@ class ParticipantForm(AuditReasonForm, ParticipantFormBase):
 
 
 class PauseInline(ReadOnlyAdminMixin, PauseInlineBase):
-    """To look at: a pause begins and ends by an act, and is corrected on its own page."""
+    """To look at: a pause begins and ends by an action, and is corrected on its own page."""
 
     model = Pause
     extra = 0
@@ -103,13 +103,13 @@ class ParticipantAdmin(EnrolmentPages, NoDeleteAdminMixin, ServiceAdminMixin, Pa
         (None, {"fields": ("trial", "study_id", "site", "arm", "status")}),
         ("Days", {"fields": ("time_zone", "monitoring_starts_on", "monitoring_ends_on")}),
     )
-    # Acts that rooms above this one add: see `offer`.
+    # Acts that packages above this one add: see `offer`.
     acts: ClassVar[list[ConfirmedAction]] = [act() for act in ACTS]
     actions = [act.action() for act in acts]  # noqa: RUF012  Django's own way
 
     @classmethod
     def offer(cls, act: ConfirmedAction) -> None:
-        """Add an act of another room to the list's actions and to each participant's page."""
+        """Add an action of another package to the list's actions and to each participant's page."""
         cls.acts.append(act)
         cls.actions.append(act.action())
 
@@ -129,12 +129,12 @@ class ParticipantAdmin(EnrolmentPages, NoDeleteAdminMixin, ServiceAdminMixin, Pa
     def get_readonly_fields(self, request: HttpRequest, obj: Participant | None = None) -> tuple[str, ...]:
         if obj is None:
             return ()
-        found = ["trial", "status", "withdrawn_on", "enrolled_at"]
+        read_only = ["trial", "status", "withdrawn_on", "enrolled_at"]
         if has_data(obj):
-            found.append("study_id")
+            read_only.append("study_id")
         if obj.days.exists():  # they were cut by it
-            found.append("time_zone")
-        return tuple(found)
+            read_only.append("time_zone")
+        return tuple(read_only)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

@@ -68,8 +68,8 @@ class Granting:
         given: Any = self
         for field, what in self.grants.items():
             if field in given.cleaned_data and field in given.changed_data:
-                before = {one.pk for one in given.initial.get(field, [])}
-                added = [one for one in given.cleaned_data[field] if one.pk not in before]
+                before = {row.pk for row in given.initial.get(field, [])}
+                added = [row for row in given.cleaned_data[field] if row.pk not in before]
                 try:
                     check_grants(self.editor, **{what: added})
                 except ValidationError as refused:
@@ -178,8 +178,8 @@ class EndMembership(ConfirmedAction):
     def fit(self, row: Membership) -> str:
         return "has ended already" if row.ended_at else ""
 
-    def do(self, request: HttpRequest, row: Membership, asked: dict[str, Any]) -> None:
-        services.membership_end(row, reason=asked["reason"])
+    def do(self, request: HttpRequest, row: Membership, cleaned: dict[str, Any]) -> None:
+        services.membership_end(row, reason=cleaned["reason"])
 
 
 @admin.register(Membership)

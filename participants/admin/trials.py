@@ -82,7 +82,7 @@ KEPT = (
 
 
 class TrialForm(AuditReasonForm, TrialFormBase):
-    """Closing a trial is asked twice: the first answer says what it ends."""
+    """Closing a trial is asked twice: the first response says what it ends."""
 
     close = forms.BooleanField(label="Close it", required=False)
 
@@ -154,19 +154,19 @@ class TrialAdmin(NoDeleteAdminMixin, ServiceAdminMixin, TrialAdminBase):
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """Sites and members by their services; the formset itself only says what is new and what differs."""
         formset.save(commit=False)
-        for one in formset.new_objects:
-            if isinstance(one, Site):
+        for row in formset.new_objects:
+            if isinstance(row, Site):
                 services.site_create(
-                    trial=form.instance, code=one.code, name=one.name, phone=one.phone, email=one.email
+                    trial=form.instance, code=row.code, name=row.name, phone=row.phone, email=row.email
                 )
-            elif isinstance(one, Membership):
-                services.membership_grant(user=one.user, trial=form.instance, role=one.role, site=one.site)
-        for one, names in formset.changed_objects:
-            services.site_update(one, **{name: getattr(one, name) for name in names})
+            elif isinstance(row, Membership):
+                services.membership_grant(user=row.user, trial=form.instance, role=row.role, site=row.site)
+        for row, names in formset.changed_objects:
+            services.site_update(row, **{name: getattr(row, name) for name in names})
 
 
 class ProtocolForm(ProtocolFormBase):
-    """A version gets the next number, and begins on a day to come: days that are past were judged by their rules."""
+    """A version gets the next number, and begins on a day to come: days that are past were evaluated by their rules."""
 
     class Meta:
         model = Protocol

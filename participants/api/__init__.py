@@ -1,1 +1,1 @@
-"""Resources of the API about who takes part: trials, sites, team, contact data, the audit trail, who asks."""
+"""API resources about trials and people: trials, sites, members, contact data, the audit trail, one's own account."""

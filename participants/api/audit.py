@@ -1,4 +1,4 @@
-"""The audit trail in the API: who did or looked at what."""
+"""Audit trail in the API: who did or viewed what."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class AuditLogViewSet(ResourceSet):
             )
         self.paginator.ordering = ("-id",)  # type: ignore[union-attr]
         page = self.paginate_queryset(rows.select_related("trial", "detail")) or []
-        # A look has no detail that would tell whose record it is.
+        # A view has no detail that would tell whose record it is.
         seen = Participant.objects.filter(pk__in={entry.participant_id for entry in page})
         context = {"study_ids": dict(seen.values_list("pk", "study_id"))}
         return self.get_paginated_response(AuditEntrySerializer(page, many=True, context=context).data)

@@ -1,4 +1,4 @@
-"""How to reach a participant, in the API: an address of its own, for those who act for them. Each look is recorded."""
+"""Contact data in the API: a resource of its own, for those who manage the participant. Each view is recorded."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class ContactView(ResourceView):
         try:
             details = contacts.contact_open(participant)
         except encryption.CannotDecrypt:
-            said = "The contact data were encrypted with a key that this site does not have."
-            raise Problem(409, "It cannot be opened.", said) from None
+            detail = "The contact data were encrypted with a key that this site does not have."
+            raise Problem(409, "It cannot be opened.", detail) from None
         reach = contacts.reach(contacts.contact_of(participant))
         shown = {
             "name": details.name,
@@ -72,7 +72,7 @@ class ContactView(ResourceView):
     )
     def put(self, request: Request, code: str, study_id: str) -> Response:
         participant = self.participant(code, study_id, managed=True)
-        asked = ContactSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        contacts.contact_store(participant, **asked.validated_data)
+        serializer = ContactSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        contacts.contact_store(participant, **serializer.validated_data)
         return self._answer(participant)

@@ -1,4 +1,4 @@
-"""Who asks: the account, its memberships, and what the token allows."""
+"""Own account in the API: its memberships, and what the token allows."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ class MeView(ResourceView):
     def get(self, request: Request) -> Response:
         Parameters.read(request)
         user = self.user
-        mine = user.memberships.filter(ended_at=None, trial__in=Trial.objects.visible_to(user))
-        told = {
+        memberships = user.memberships.filter(ended_at=None, trial__in=Trial.objects.visible_to(user))
+        values = {
             "email": user.email,
             "name": user.get_full_name(),
             "is_service": user.is_service,
             "is_staff": user.is_staff,
-            "memberships": mine.select_related("trial", "site").order_by("trial__code", "pk"),
+            "memberships": memberships.select_related("trial", "site").order_by("trial__code", "pk"),
             "token": request.auth if isinstance(request.auth, ApiToken) else None,
             "now": timezone.now(),
         }
-        return Response(MeSerializer(told).data)
+        return Response(MeSerializer(values).data)

@@ -1,4 +1,4 @@
-"""A trial's team in the API: who may do what, since when. For managers of the whole trial."""
+"""Members of a trial in the API: who may do what, since when. For managers of the whole trial."""
 
 from __future__ import annotations
 
@@ -93,10 +93,10 @@ class MemberSet(ResourceSet):
         responses={200: MemberSerializer(many=True), 403: None},
     )
     def list(self, request: Request, code: str) -> Response:
-        asked = MemberParameters.read(request)
-        _, found = self._members(code)
-        found = found.filter(ended_at__isnull=not asked["ended"])
-        return self.paged(found.filter(**{"role": asked["role"]} if "role" in asked else {}), "-id")
+        params = MemberParameters.read(request)
+        _, members = self._members(code)
+        members = members.filter(ended_at__isnull=not params["ended"])
+        return self.paged(members.filter(**{"role": params["role"]} if "role" in params else {}), "-id")
 
     @extend_schema(summary="A membership", responses={200: MemberSerializer, 403: None})
     def retrieve(self, request: Request, code: str, id: str) -> Response:
@@ -106,16 +106,16 @@ class MemberSet(ResourceSet):
     @extend_schema(summary="Make somebody a member", request=GrantSerializer, responses={201: MemberSerializer})
     def create(self, request: Request, code: str) -> Response:
         trial, _ = self._members(code)
-        asked = self.validated_body(GrantSerializer)
-        user = User.objects.may_join(trial).filter(email=asked["email"]).first()
+        body = self.validated_body(GrantSerializer)
+        user = User.objects.may_join(trial).filter(email=body["email"]).first()
         if user is None:
             raise BadParameters({"email": ["Nobody has an account with this address."]})
         made = services.membership_grant(
             user=user,
             trial=trial,
-            role=asked["role"],
-            site=site_of(trial, asked["site"]),
-            reason=asked.get("reason", ""),
+            role=body["role"],
+            site=site_of(trial, body["site"]),
+            reason=body.get("reason", ""),
         )
         return created(self.shown(made), f"{request.path}/{made.pk}")
 
@@ -126,18 +126,18 @@ class MemberSet(ResourceSet):
         responses=MemberSerializer,
     )
     def partial_update(self, request: Request, code: str, id: str) -> Response:
-        trial, found = self._members(code)
-        member = get_object_or_404(found, pk=id)
-        asked = self.validated_body(MemberChangesSerializer, partial=True)
-        if "site" in asked:
-            asked["site"] = site_of(trial, asked["site"])
+        trial, members = self._members(code)
+        member = get_object_or_404(members, pk=id)
+        changes = self.validated_body(MemberChangesSerializer, partial=True)
+        if "site" in changes:
+            changes["site"] = site_of(trial, changes["site"])
         with conflicts():
-            return Response(self.shown(services.membership_change(member, **asked)))
+            return Response(self.shown(services.membership_change(member, **changes)))
 
     @extend_schema(summary="End a membership", request=EndSerializer, responses={200: MemberSerializer})
     @action(detail=True, methods=["post"])
     def end(self, request: Request, code: str, id: str) -> Response:
-        _, found = self._members(code)
-        member = get_object_or_404(found, pk=id)
+        _, members = self._members(code)
+        member = get_object_or_404(members, pk=id)
         with conflicts():
             return Response(self.shown(services.membership_end(member, **self.validated_body(EndSerializer))))

@@ -67,7 +67,7 @@ class SiteSet(ResourceSet):
     )
     def partial_update(self, request: Request, code: str, site: str) -> Response:
         trial = self.trial(code, led=True)
-        found = get_object_or_404(Site, trial=trial, code=site)
+        row = get_object_or_404(Site, trial=trial, code=site)
         return Response(
-            self.shown(services.site_update(found, **self.validated_body(SiteChangesSerializer, partial=True)))
+            self.shown(services.site_update(row, **self.validated_body(SiteChangesSerializer, partial=True)))
         )

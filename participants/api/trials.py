@@ -89,12 +89,12 @@ class TrialSet(ResourceSet):
     def partial_update(self, request: Request, code: str) -> Response:
         trial = locked(self.trial(code, led=True))
         self.unchanged(self.shown(trial))
-        asked = self.validated_body(TrialChangesSerializer, partial=True)
-        dry_run = asked.pop("dry_run", False)
-        closes = trial.status != Trial.Status.CLOSED == asked.get("status")
-        told = {"ends": trial_closing.ends(trial) if closes else None}
+        changes = self.validated_body(TrialChangesSerializer, partial=True)
+        dry_run = changes.pop("dry_run", False)
+        closes = trial.status != Trial.Status.CLOSED == changes.get("status")
+        context = {"ends": trial_closing.ends(trial) if closes else None}
         with transaction.atomic():
-            changed = services.trial_update(trial, **asked)
+            changed = services.trial_update(trial, **changes)
             if dry_run:
                 transaction.set_rollback(True)
-        return Response(TrialChangedSerializer(changed, context=told).data)
+        return Response(TrialChangedSerializer(changed, context=context).data)

@@ -1,4 +1,4 @@
-"""The chain's head, kept outside the database too: who rolls the database back to an earlier state does not reach it.
+"""Head of the hash chain, kept outside the database too: who rolls the database back does not reach it.
 
 A small file, or an object of a bucket (settings.AUDIT_HEAD), with the last position and its mac for each
 database: by the cluster's identifier and the database's number, which a restore of the whole cluster keeps. Of files,
@@ -30,8 +30,8 @@ class Unreadable(Exception):
 
 def kept() -> Head | None:
     """Position and mac that were kept of this database; None where there are none yet. Raises Unreadable."""
-    found = _all().get(_database())
-    return (int(found["position"]), str(found["mac"])) if found else None
+    row = _all().get(_database())
+    return (int(row["position"]), str(row["mac"])) if row else None
 
 
 def keep(head: Head, *, instead: bool = False) -> None:

@@ -50,13 +50,13 @@ def _keys(secrets: tuple[str, ...]) -> dict[str, bytes]:
     return {hashlib.sha256(key).hexdigest()[:8]: key for key in made}
 
 
-def _mac(said: list[object], key_id: str = "") -> tuple[str, str]:
+def _mac(values: list[object], key_id: str = "") -> tuple[str, str]:
     """(key id, mac) of a list of plain values, by the newest key or the one named. Raises NoSuchKey."""
     keys = _keys(tuple(settings.AUDIT_KEYS))
     chosen = key_id or next(iter(keys))
     if chosen not in keys:
         raise NoSuchKey(chosen)
-    text = json.dumps(said, separators=(",", ":")).encode()
+    text = json.dumps(values, separators=(",", ":")).encode()
     return chosen, hmac.new(keys[chosen], text, hashlib.sha256).hexdigest()
 
 
@@ -282,5 +282,5 @@ def _erased(entry: AuditEntry) -> bool:
 
 def detail_digest(detail: AuditDetail) -> str:
     """A salted SHA-256 of what an entry says, in hexadecimal."""
-    said = json.dumps([detail.salt, detail.subject, detail.old, detail.new, detail.reason], sort_keys=True)
-    return hashlib.sha256(said.encode()).hexdigest()
+    text = json.dumps([detail.salt, detail.subject, detail.old, detail.new, detail.reason], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""The audit trail: who did or looked at what. Everything that changes or shows a participant's record calls this.
+"""Audit log: who did or viewed what. Everything that changes or shows a participant's record calls this.
 
 Who acts is known from the context that a request, a task or a command runs in, so services need no argument for it.
 An entry is written in the caller's transaction: what was rolled back was not done. Entries are chained shortly after
@@ -25,8 +25,8 @@ from participants.audit import hash_chain
 from participants.audit.hash_chain import detail_digest
 from participants.models import ApiToken, AuditDetail, AuditEntry, Participant, Trial, User, Via
 
-# A chart of a page that was opened so recently belongs to that look.
-SAME_LOOK = dt.timedelta(minutes=15)
+# A chart of a page that was opened so recently belongs to that view.
+SAME_VIEW = dt.timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +40,12 @@ class Acting:
 
     def who(self) -> tuple[User | None, ApiToken | None]:
         """The user, or None for the platform itself and for people without an account; and the token they came with."""
-        found = self.user
+        user = self.user
         token = getattr(self.request, "auth", None)
-        if found is None and self.request is not None:
-            asked = getattr(self.request, "user", None)
-            found = asked if isinstance(asked, User) or (asked and asked.is_authenticated) else None
-        return found, token if isinstance(token, ApiToken) else None
+        if user is None and self.request is not None:
+            requester = getattr(self.request, "user", None)
+            user = requester if isinstance(requester, User) or (requester and requester.is_authenticated) else None
+        return user, token if isinstance(token, ApiToken) else None
 
 
 _nobody = Acting()
@@ -89,7 +89,7 @@ def record_view(
 ) -> None:
     """Record that participants' data were read: one entry each.
 
-    `part`: what was read belongs to a page; nothing is written of those whom the same user looked at within the last
+    `part`: what was read belongs to a page; nothing is written of those whom the same user viewed within the last
     15 minutes.
     """
     people = [participants] if isinstance(participants, Participant) else list(participants)
@@ -97,7 +97,7 @@ def record_view(
         user, _ = _acting.get().who()
         recent = AuditEntry.objects.filter(
             participant__in=[person.pk for person in people],
-            at__gte=timezone.now() - SAME_LOOK,
+            at__gte=timezone.now() - SAME_VIEW,
             actor=user,
             action__endswith=".view",
         )

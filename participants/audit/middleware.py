@@ -1,4 +1,4 @@
-"""Tells the audit trail who acts: whoever sent the request, and by which channel they came."""
+"""Audit middleware: notes who sent a request, and by which channel, for the entries written meanwhile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Enrolling many by a file: read it, say of every row what would become of it, then enrol all of them or nobody."""
+"""Enrolment by file: parse it, check every row, then enrol all of them or nobody."""
 
 from participants.enrolment.parsing import (
     COLUMNS,

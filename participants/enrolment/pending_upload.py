@@ -1,4 +1,4 @@
-"""Files to enrol that wait between their preview and their confirmation: encrypted where they hold contact data.
+"""Pending uploads: enrolment files between preview and confirmation, encrypted where they hold contact data.
 
 They are kept apart from the sessions of those who uploaded them, so that an erasure finds them.
 """

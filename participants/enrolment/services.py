@@ -1,4 +1,4 @@
-"""Enrol everybody of a checked file, or nobody."""
+"""Enrolment of everybody in a checked file, or nobody."""
 
 from __future__ import annotations
 

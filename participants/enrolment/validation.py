@@ -1,4 +1,4 @@
-"""What would become of each row of a file, and what is wrong with which cell. Writes nothing.
+"""Validation of enrolment files: the outcome of each row, and what is wrong with which cell. Writes nothing.
 
 The same rules as enrolling one by one, told for all cells of a row at once. A number of queries that does not grow
 with the rows.
@@ -103,8 +103,8 @@ def check(trial: Trial, sheet: Sheet, *, may_contact: bool) -> Preview:
 
 def _enrolled(trial: Trial, study_ids: Iterable[str]) -> dict[str, Participant]:
     """The trial's participants whose study ids stand in the file, in whatever case, by the id as it is compared."""
-    people = Participant.objects.filter(trial=trial).select_related("site").with_study_ids(study_ids)
-    return {study_key(person.study_id): person for person in people}
+    participants = Participant.objects.filter(trial=trial).select_related("site").with_study_ids(study_ids)
+    return {study_key(participant.study_id): participant for participant in participants}
 
 
 def _read_values(row: Row, trial: Trial, sites: dict[str, Site]) -> None:
@@ -140,8 +140,8 @@ def _date(text: str) -> dt.date | None:
     if not text:
         return None
     try:
-        if found := DAY_FIRST.match(text):
-            day, month, year = map(int, found.groups())
+        if match := DAY_FIRST.match(text):
+            day, month, year = map(int, match.groups())
             date = dt.date(year, month, day)
         else:
             date = dt.datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007  a date has no zone
@@ -181,22 +181,24 @@ def _compare(row: Row, enrolled: dict[str, Participant], seen: dict[str, int]) -
     if (line := seen.setdefault(study_key(study_id), row.line)) != row.line:
         row.problems["study_id"] = f"It stands on line {line} too."
         return
-    person = enrolled.get(study_key(study_id))
-    if person is None:
+    participant = enrolled.get(study_key(study_id))
+    if participant is None:
         return
-    if person.study_id != study_id:
-        row.problems["study_id"] = differs_in_case(person.study_id)
+    if participant.study_id != study_id:
+        row.problems["study_id"] = differs_in_case(participant.study_id)
         return
     row.known = True
     for column in row.cells:
-        told = row.values.get(column)
+        value = row.values.get(column)
         if column not in row.values or column in row.problems or not row.cells[column]:
             continue  # an empty cell says nothing about somebody who is enrolled
-        if told != (stored := getattr(person, column)):
-            row.problems[column] = f"They are enrolled with {_words(stored)}. Change it on their page, not by a file."
+        if value != (stored := getattr(participant, column)):
+            row.problems[column] = (
+                f"They are enrolled with {_value_text(stored)}. Change it on their page, not by a file."
+            )
 
 
-def _words(value: Any) -> str:
+def _value_text(value: Any) -> str:
     if isinstance(value, Site):
         return f"site {value.code}"
     return "nothing here" if value in (None, "") else str(value)

@@ -1,4 +1,4 @@
-"""Who takes part in what, and who did what: people and their trials, the audit trail, tokens."""
+"""Models of trials, participants, users and their roles, the audit trail and tokens."""
 
 from participants.models.accounts import ColleagueInvitation, EnrolmentPreview, SignIn
 from participants.models.audit import (

@@ -1,4 +1,4 @@
-"""What belongs to accounts: how people signed in, and the invitations by which colleagues get theirs."""
+"""Models of accounts: sign-ins, pending enrolment files, and invitations of colleagues."""
 
 from __future__ import annotations
 

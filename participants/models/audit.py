@@ -1,4 +1,4 @@
-"""What makes the platform answerable: the audit trail, and the tokens with which programs read and write."""
+"""Models of the audit trail, and of API tokens and their repeated writes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Via(models.TextChoices):
 
 
 class AuditEntry(models.Model):
-    """Somebody did or looked at something. Appended by participants.audit alone; the database refuses any change.
+    """Somebody did or viewed something. Appended by participants.audit alone; the database refuses any change.
 
     Whom it names is kept by number and without a constraint: an entry outlives users, trials and participants.
     `mac` authenticates the entry itself (participants.audit.hash_chain); the order of all entries is kept
@@ -143,7 +143,7 @@ class ApiToken(models.Model):
 
 
 class IdempotencyKey(models.Model):
-    """A write that a program may send again: the same key and body get the first answer, nothing is done twice."""
+    """A write that a program may send again: the same key and body get the first response, nothing is done twice."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="+")
     token = models.ForeignKey(ApiToken, models.CASCADE, null=True, related_name="+", db_index=False)  # null: a session

@@ -1,4 +1,4 @@
-"""What a participant agreed to, that they took it back, and the end of their data."""
+"""Models of consent documents, consents, erasures and reinstatements."""
 
 from __future__ import annotations
 

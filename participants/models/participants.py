@@ -1,4 +1,4 @@
-"""Who takes part in what: trials, their protocols, sites and people. Knows nothing of devices or data."""
+"""Models of participants, their pauses and contact data. Knows nothing of devices or measurements."""
 
 from __future__ import annotations
 

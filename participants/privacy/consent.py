@@ -49,10 +49,10 @@ def consent_give(
     check_instant(at)
     if at > timezone.now():
         raise ValueError("They cannot have agreed in the future.")
-    found: tuple[Consent, bool] = Consent.objects.get_or_create(
+    consent_and_made: tuple[Consent, bool] = Consent.objects.get_or_create(
         participant=participant, document=document, withdrawn_at=None, defaults={"how": how, "given_at": at}
     )
-    consent, made = found
+    consent, made = consent_and_made
     if made:
         new = {"version": document.version, "how": how, "given_at": at}
         record("consent.give", participant=participant, thing=f"consent:{document.version}", new=new)

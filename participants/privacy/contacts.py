@@ -1,4 +1,4 @@
-"""How to reach a participant: the only module that encrypts and decrypts name, e-mail address and telephone number.
+"""Contact data of participants: the only module that encrypts and decrypts name, e-mail address and telephone number.
 
 Nothing here is ever logged, and no encrypted text leaves it. Whoever only needs to know whether they can be written to
 asks `reach`, which opens nothing.
@@ -151,7 +151,7 @@ def opt_in(participant: Participant, *, now: dt.datetime) -> None:
 
 
 def bounced(participant: Participant, reason: str, *, now: dt.datetime) -> None:
-    """The address refuses mail for good; `reason` holds no address. Ends when another address is stored."""
+    """The address refuses e-mail for good; `reason` holds no address. Ends when another address is stored."""
     Contact.objects.filter(participant=participant).update(
         bounced_at=now, bounce_reason=reason[:REASON_LENGTH], updated_at=now
     )
@@ -160,7 +160,7 @@ def bounced(participant: Participant, reason: str, *, now: dt.datetime) -> None:
 
 @transaction.atomic
 def bounce_lift(participant: Participant, *, reason: str, now: dt.datetime) -> None:
-    """Their address is written to again. Raises ValueError where it is not one that refuses mail."""
+    """Their address is written to again. Raises ValueError where it is not one that refuses e-mail."""
     refusing = Contact.objects.filter(participant=participant).exclude(bounced_at=None)
     if not refusing.update(bounced_at=None, bounce_reason="", updated_at=now):
         raise ValueError(f"The address of {participant.study_id} is written to already.")

@@ -1,4 +1,4 @@
-"""Where data about a participant are kept: found from the models, so that no table can be forgotten."""
+"""Data inventory: the tables that hold data about a participant, found from the models, so that none is forgotten."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ class DataInventoryEntry:
 @cache
 def data_inventory() -> tuple[DataInventoryEntry, ...]:
     """Every table with a path to Participant, the furthest first: rows that hang on others come before those."""
-    found: dict[type[Model], str] = {Participant: "pk"}
+    paths: dict[type[Model], str] = {Participant: "pk"}
     news = True
     while news:
         news = False
         for model in apps.get_models(include_auto_created=True):
-            if model in found or model in STAYS:
+            if model in paths or model in STAYS:
                 continue
             for field in model._meta.get_fields():
                 if not isinstance(field, ForeignKey) or _weak(field):
                     continue
                 target = field.related_model
-                if isinstance(target, type) and target in found:
-                    found[model] = field.name if target is Participant else f"{field.name}__{found[target]}"
+                if isinstance(target, type) and target in paths:
+                    paths[model] = field.name if target is Participant else f"{field.name}__{paths[target]}"
                     news = True
                     break
-    return tuple(DataInventoryEntry(model, path) for model, path in reversed(found.items()) if model is not Participant)
+    return tuple(DataInventoryEntry(model, path) for model, path in reversed(paths.items()) if model is not Participant)
 
 
 def _weak(field: ForeignKey[Model, Model]) -> bool:

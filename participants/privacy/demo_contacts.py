@@ -1,4 +1,4 @@
-"""Invented contact data for a demo trial: names of nobody, addresses that no mail ever reaches."""
+"""Invented contact data for a demo trial: names of nobody, addresses that no e-mail ever reaches."""
 
 from __future__ import annotations
 

@@ -104,13 +104,13 @@ def remove(participant: Participant, public_id: str) -> None:
         _empty(known)
         if still := {entry.model._meta.label for entry in data_inventory() if entry.of(known).exists()}:
             raise NotErased(f"Still there: {', '.join(sorted(still))}.")
-        told = dict(+removed)
-        record("participant.erase", trial=known.trial, thing=f"erasure:{public_id}", new={"removed": told})
+        report = dict(+removed)
+        record("participant.erase", trial=known.trial, thing=f"erasure:{public_id}", new={"removed": report})
         # Of this entry the participant's number is all that is known of them: it explains to
         # participants.audit.hash_chain why the details about them are gone.
         record_view(known, "participant.erase")
         approved = Erasure.objects.filter(public_id=public_id, state=Erasure.State.APPROVED)
-        approved.update(state=Erasure.State.DONE, done_at=timezone.now(), report=told, reason="erased")
+        approved.update(state=Erasure.State.DONE, done_at=timezone.now(), report=report, reason="erased")
         erasure_journal.write(known, public_id)
 
 

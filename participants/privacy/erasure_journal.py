@@ -1,4 +1,4 @@
-"""Who was erased, kept outside the database: so that a restored backup can be made to forget them again.
+"""Erasure journal, kept outside the database: so that a restored backup can be made to forget the erased again.
 
 A line a person: the row's number, the trial's code, the erasure's id and when. Nothing else of them is in it. The
 journal (settings.ERASURE_JOURNAL) must be kept apart from the backups and live as long as they do. It is a file of
@@ -38,15 +38,15 @@ def write(participant: Participant, public_id: str) -> None:
     Raises OSError, StoreFault.
     """
     line = Line(participant.pk, participant.trial.code, public_id, timezone.now().isoformat(timespec="seconds"))
-    said = json.dumps({"participant": line.participant, "trial": line.trial, "erasure": line.erasure, "at": line.at})
+    text = json.dumps({"participant": line.participant, "trial": line.trial, "erasure": line.erasure, "at": line.at})
     if is_bucket(settings.ERASURE_JOURNAL):
-        Bucket(settings.ERASURE_JOURNAL).put(f"{public_id}{ENDING}", f"{said}\n".encode())
+        Bucket(settings.ERASURE_JOURNAL).put(f"{public_id}{ENDING}", f"{text}\n".encode())
         return
     path = Path(settings.ERASURE_JOURNAL)
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        file.write(said + "\n")
+        file.write(text + "\n")
         file.flush()
         os.fsync(file.fileno())
 
@@ -61,8 +61,8 @@ def lines(journal: str) -> Iterator[Line]:
     """
     for where, text in _texts(journal):
         try:
-            said = json.loads(text)
-            yield Line(int(said["participant"]), str(said["trial"]), str(said["erasure"]), str(said["at"]))
+            values = json.loads(text)
+            yield Line(int(values["participant"]), str(values["trial"]), str(values["erasure"]), str(values["at"]))
         except (ValueError, KeyError, TypeError):
             raise ValueError(f"{where}, is no line of an erasure journal.") from None
 

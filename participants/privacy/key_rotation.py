@@ -88,7 +88,7 @@ def _batch(model: type[models.Model], columns: list[str], pks: list[int]) -> int
     rows = model._default_manager.select_for_update(of=("self",)).filter(pk__in=pks)
     changed = 0
     for row in rows:
-        fresh = {name: _anew(getattr(row, name)) for name in columns}
+        fresh = {name: _re_encrypted(getattr(row, name)) for name in columns}
         if any(fresh[name] != getattr(row, name) for name in columns):
             changed += model._default_manager.filter(pk=row.pk).update(**fresh)
     return changed
@@ -100,18 +100,18 @@ def _texts(value: Any) -> Iterator[str]:
         if value.startswith(MARK):
             yield value
     elif isinstance(value, dict):
-        for one in value.values():
-            yield from _texts(one)
+        for part in value.values():
+            yield from _texts(part)
     elif isinstance(value, list):
-        for one in value:
-            yield from _texts(one)
+        for part in value:
+            yield from _texts(part)
 
 
-def _anew(value: Any) -> Any:
+def _re_encrypted(value: Any) -> Any:
     """The same value with its encrypted texts under the newest key."""
     if isinstance(value, str):
         old = value.startswith(MARK) and not encryption.under_newest_key(value) and encryption.can_decrypt(value)
         return encryption.re_encrypt(value) if old else value
     if isinstance(value, dict):
-        return {key: _anew(one) for key, one in value.items()}
-    return [_anew(one) for one in value] if isinstance(value, list) else value
+        return {key: _re_encrypted(part) for key, part in value.items()}
+    return [_re_encrypted(part) for part in value] if isinstance(value, list) else value

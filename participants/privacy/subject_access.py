@@ -1,6 +1,6 @@
-"""Everything that is kept about one participant, as files that they can read: the right of access (GDPR, article 15).
+"""Subject access: everything kept about one participant, as files that they can read (GDPR, article 15).
 
-Each room tells what it keeps in sections (participants.hooks.subject_access_sections, by functions that take the
+Each package tells what it keeps in sections (participants.hooks.subject_access_sections, by functions that take the
 participant). A test asks that every table with a path to them (participants.privacy.data_map) is in some section.
 """
 
@@ -61,7 +61,7 @@ class FolderTaken(ValueError):
 
 
 def sections(participant: Participant) -> Iterator[Section]:
-    """What every room keeps of a participant. Rows are read when they are asked for."""
+    """What every package keeps of a participant. Rows are read when they are asked for."""
     for section in hooks.subject_access_sections:
         yield from section(participant)
 
@@ -94,9 +94,9 @@ def write(participant: Participant, folder: Path, tell: Callable[[int], None] = 
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
-    told = [(section, _write(section, folder, tell)) for section in sections(participant)]
-    (folder / README).write_text(_readme(participant, told), encoding="utf-8")
-    return {section.name: rows for section, rows in told}
+    written = [(section, _write(section, folder, tell)) for section in sections(participant)]
+    (folder / README).write_text(_readme(participant, written), encoding="utf-8")
+    return {section.name: rows for section, rows in written}
 
 
 def subject_archive(participant: Participant, folder: Path, *, reason: str = "") -> Path:
@@ -131,15 +131,15 @@ def _write_lines(path: Path, lines: Iterable[bytes], tell: Callable[[int], None]
 def _write_rows(path: Path, rows: Iterable[Row], tell: Callable[[int], None]) -> int:
     """As JSON, exact, and as CSV, for spreadsheets. No file where there is no row: the read-me says so."""
     n = 0
-    found = iter(rows)
-    first = next(found, None)
+    iterator = iter(rows)
+    first = next(iterator, None)
     if first is None:
         return n
     as_json, as_csv = path.with_name(path.name + ".json"), path.with_name(path.name + ".csv")
     with as_json.open("wb") as exact, as_csv.open("w", encoding="utf-8-sig", newline="") as table:
         sheet = csv.writer(table)
         sheet.writerow(first)
-        for row in chain([first], found):
+        for row in chain([first], iterator):
             exact.write((b",\n" if n else b"[\n") + orjson.dumps(row, default=str, option=orjson.OPT_NON_STR_KEYS))
             sheet.writerow([_cell(value) for value in row.values()])
             n += 1
@@ -160,17 +160,19 @@ def _cell(value: Any) -> str:
     return harmless(value) if isinstance(value, str) else str(value)
 
 
-def rows_of(found: QuerySet[Any], *, leave_out: Iterable[str] = ()) -> Iterator[Row]:
+def rows_of(queryset: QuerySet[Any], *, leave_out: Iterable[str] = ()) -> Iterator[Row]:
     """Rows as they are stored: choices in words, what they refer to by its name, instants in UTC.
 
     Never what is encrypted, nor the participant, whose files these are; `leave_out`: further fields.
     """
     skipped = {"participant", *leave_out}
     fields = [
-        f for f in found.model._meta.concrete_fields if f.name not in skipped and not f.name.startswith("encrypted_")
+        f for f in queryset.model._meta.concrete_fields if f.name not in skipped and not f.name.startswith("encrypted_")
     ]
     references = [f.name for f in fields if isinstance(f, ForeignKey)]
-    for row in found.select_related(*references).iterator(chunk_size=CHUNK) if references else found.iterator(CHUNK):
+    for row in (
+        queryset.select_related(*references).iterator(chunk_size=CHUNK) if references else queryset.iterator(CHUNK)
+    ):
         yield {f.name: _value(row, f) for f in fields}
 
 
@@ -184,7 +186,7 @@ def _value(row: Any, f: Any) -> Any:
     return value.isoformat() if isinstance(f, DateField) and value is not None else value
 
 
-def _readme(participant: Participant, told: list[tuple[Section, int]]) -> str:
+def _readme(participant: Participant, written: list[tuple[Section, int]]) -> str:
     trial: Trial = participant.trial
     lines = [
         "EVERYTHING THAT IS KEPT ABOUT YOU IN THIS TRIAL",
@@ -203,7 +205,7 @@ def _readme(participant: Participant, told: list[tuple[Section, int]]) -> str:
         "These files are personal: they contain your name and your health data. Keep them where only you can read",
         "them.",
     ]
-    for section, rows in told:
+    for section, rows in written:
         count = "nothing is kept" if not rows else f"{rows:,} row{'' if rows == 1 else 's'}"
         lines += ["", f"{section.title} ({count})"]
         if rows:

@@ -1,4 +1,4 @@
-"""What this room keeps about a participant, for their right of access: who they are, how to reach them, who looked."""
+"""Subject-access sections of this package: record, contact data, consents, access log."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from participants.privacy.subject_access import CHUNK, Row, Section, rows_of
 
 
 def sections(participant: Participant) -> Iterator[Section]:
-    """The sections of this room, in the order in which they are read."""
-    mine = Participant.objects.filter(pk=participant.pk)
+    """The sections of this package, in the order in which they are read."""
+    own_row = Participant.objects.filter(pk=participant.pk)
     yield Section(
         "participant", "You in the trial",
         "Your study id, your time zone, the days on which you are monitored, and how you stand in the trial.",
-        (Participant,), rows_of(mine),
+        (Participant,), rows_of(own_row),
     )  # fmt: skip
     yield Section(
         "contact", "How you can be reached",
@@ -50,7 +50,7 @@ def sections(participant: Participant) -> Iterator[Section]:
         "who-looked-and-what-was-changed", "Who looked at your data, and what was changed",
         "Each time somebody of the trial's team or a program opened or changed something of yours: when, who, and "
         "where something was changed, what it was before and after. The making of these files is the last entry.",
-        (AuditEntry, AuditDetail), _trail(participant),
+        (AuditEntry, AuditDetail), _audit_entries(participant),
     )  # fmt: skip
     kind = ContentType.objects.get_for_model(Participant)
     yield Section(
@@ -70,7 +70,7 @@ def _contact(participant: Participant) -> Iterator[Row]:
         yield {**opened, **row}
 
 
-def _trail(participant: Participant) -> Iterator[Row]:
+def _audit_entries(participant: Participant) -> Iterator[Row]:
     entries = AuditEntry.objects.filter(participant=participant).select_related("detail").order_by("pk")
     for entry in entries.iterator(chunk_size=CHUNK):
         detail = getattr(entry, "detail", None)

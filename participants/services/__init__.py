@@ -1,4 +1,4 @@
-"""Every change of who takes part, with its rules. Admin, pages, API, imports and commands call these.
+"""Services that change trials, participants and members, with their rules. Admin, pages, API and commands call these.
 
 `trials`: trials, their sites. `people`: enrolment, pauses, the end. `team`: who works in a trial. Each change is
 written to the audit trail by the service itself. Bad values raise django's ValidationError, by field where one is to

@@ -1,4 +1,4 @@
-"""How a service changes a row: under its lock, only what differs, with old and new value for the audit trail."""
+"""Row changes by services: under the row's lock, only what differs, with old and new value for the audit trail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Participants come, pause, leave and are done."""
+"""Services of participation: enrol, begin, pause, complete, withdraw."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes of what is known of a participant and of their pauses, each with its old and new value in the trail."""
+"""Services that change a participant's record and pauses, with old and new values in the audit trail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Undoing a withdrawal that was a mistake, on the word of two people.
+"""Reinstatement: undoing a withdrawal that was a mistake, by two people.
 
 They take part again as somebody who is invited: consent that was taken back is asked anew, links and grants that ended
 stay ended. The days from the withdrawal to the new consent (where the trial keeps none: to the day before the undoing)

@@ -1,4 +1,4 @@
-"""Who works in a trial: memberships are granted, changed and ended, never deleted, so that the past can be told."""
+"""Memberships of a trial: granted, changed and ended, never deleted, so that the past can be told."""
 
 from __future__ import annotations
 
@@ -99,5 +99,5 @@ def _terms(membership: Membership) -> dict[str, Any]:
     return {name: plain(getattr(membership, name)) for name in names}
 
 
-def _record(action: str, membership: Membership, **said: Any) -> None:
-    audit.record(action, trial=membership.trial, thing=f"membership:{membership.pk}", **said)
+def _record(action: str, membership: Membership, **values: Any) -> None:
+    audit.record(action, trial=membership.trial, thing=f"membership:{membership.pk}", **values)

@@ -1,4 +1,4 @@
-"""Trials, the versions of their protocols, and their sites."""
+"""Services of trials, the versions of their protocols, and their sites."""
 
 from __future__ import annotations
 

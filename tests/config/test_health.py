@@ -27,7 +27,7 @@ Kind = Heartbeat.Kind
 
 def asked(**asked: Any) -> probes.Parts:
     connection.ensure_connection()
-    return probes.asked_of(connection.connection, asked or probes.database_checks())
+    return probes.run_checks(connection.connection, asked or probes.database_checks())
 
 
 def beat(kind: str, *, seconds_ago: float = 0) -> None:

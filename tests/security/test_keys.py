@@ -106,7 +106,7 @@ def test_encrypted_texts_within_json_are_found_too(settings: Any) -> None:
     settings.TOKEN_KEYS = [OLD]
     value = {"secret": encryption.encrypt("x"), "codes": [encryption.encrypt("y"), "plain"], "number": 1}
     settings.TOKEN_KEYS = [NEW, OLD]
-    fresh = key_rotation._anew(value)
+    fresh = key_rotation._re_encrypted(value)
     assert [encryption.under_newest_key(text) for text in key_rotation._texts(fresh)] == [True, True]
     assert (fresh["codes"][1], fresh["number"]) == ("plain", 1)
 

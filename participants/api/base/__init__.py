@@ -1,1 +1,1 @@
-"""The machinery of the API: who is let in, how errors, pages and repeated writes look. Knows no resource."""
+"""Machinery of the API: authentication, errors, pagination and repeated writes. Knows no resource."""

@@ -1,4 +1,4 @@
-"""Who a request of a program comes from: `Authorization: Bearer wt_...`."""
+"""Authentication of programs by token: `Authorization: Bearer wt_...`."""
 
 from __future__ import annotations
 

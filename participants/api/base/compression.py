@@ -1,4 +1,4 @@
-"""Answers of the API made smaller on the way: zstd or gzip, as the program accepts; streams in constant memory.
+"""Compression of the API's responses: zstd or gzip, as the program accepts; streams in constant memory.
 
 BREACH guesses a secret from the lengths of answers that a browser fetches with its cookies while an attacker varies
 what is in them. What is asked with a session's cookie is therefore left as it is: tokens are sent by programs alone,
@@ -23,20 +23,20 @@ OF_PROGRAMS = ("/api/", "/data/")
 SMALLEST = 860
 LEVEL = {"gzip": 5, "zstd": 3}
 TEXTUAL = re.compile(r"(text/|application/(.*\+)?(json|x-ndjson|ndjson|yaml))", re.IGNORECASE)
-_ASKED = re.compile(r"\s*([a-z0-9*-]+)\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?", re.IGNORECASE)
+_CODING = re.compile(r"\s*([a-z0-9*-]+)\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?", re.IGNORECASE)
 
 
 def chosen(accept: str) -> str:
-    """The coding for an Accept-Encoding: the highest q, of equals the smallest answer. "" leaves it as it is."""
-    wanted: dict[str, float] = {}
+    """The coding for an Accept-Encoding: the highest q, of equals the smallest response. "" leaves it as it is."""
+    accepted: dict[str, float] = {}
     for part in accept.split(","):
-        found = _ASKED.fullmatch(part)
-        if found:
-            wanted[found[1].lower()] = float(found[2] or 1)
-    others = wanted.get("*", 0.0)
-    quality = {name: wanted.get(name, others) for name in ("zstd", "gzip")}
+        match = _CODING.fullmatch(part)
+        if match:
+            accepted[match[1].lower()] = float(match[2] or 1)
+    others = accepted.get("*", 0.0)
+    quality = {name: accepted.get(name, others) for name in ("zstd", "gzip")}
     best = max(quality, key=lambda name: quality[name])
-    unchanged = wanted.get("identity", 0.0)
+    unchanged = accepted.get("identity", 0.0)
     return best if quality[best] > 0 and quality[best] >= unchanged else ""
 
 

@@ -1,4 +1,4 @@
-"""ETags of what an answer holds: If-None-Match gets 304 and no body, If-Match keeps a write from undoing another's."""
+"""ETags of a response's content: If-None-Match gets 304 and no body, If-Match keeps a write from undoing another's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from participants.api.base.exceptions import Problem
 
 
 def conditional(request: Request, response: HttpResponseBase) -> None:
-    """Give an answer to GET or HEAD a weak ETag of its content once it is rendered; make it a 304 where it is known."""
+    """Give a response to GET or HEAD a weak ETag of its content once it is rendered; make it a 304 where known."""
     if request.method in ("GET", "HEAD") and response.status_code == 200 and isinstance(response, Response):
         response.add_post_render_callback(partial(_answer, request))
 
@@ -31,13 +31,13 @@ def _answer(request: Request, response: Response) -> HttpResponseBase:
 def match(request: Request, content: bytes) -> None:
     """Raise a 412 where the request was meant for another state than this content. Without If-Match: nothing.
 
-    Compared weakly, as its own ETags are weak: they stand for what an answer holds.
+    Compared weakly, as its own ETags are weak: they stand for what a response holds.
     """
-    asked = request.headers.get("If-Match")
-    if asked is None or asked.strip() == "*":
+    condition = request.headers.get("If-Match")
+    if condition is None or condition.strip() == "*":
         return
     ours = _of(content).removeprefix("W/").strip('"')
-    if ours not in [one.strip().removeprefix("W/").strip('"') for one in asked.split(",")]:
+    if ours not in [tag.strip().removeprefix("W/").strip('"') for tag in condition.split(",")]:
         raise Problem(412, "It has changed meanwhile.", "Read it again and look whether your change still fits.")
 
 

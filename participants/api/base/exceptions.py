@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem details: what is wrong, where, and what to do."""
+"""Errors as problem details (RFC 9457): what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def conflicts(*errors: type[Exception]) -> Iterator[None]:
 
 def body(status: int, title: str, detail: str = "", **extra: Any) -> dict[str, Any]:
     """The members of a problem."""
-    said = {"type": "about:blank", "title": title or HTTPStatus(status).phrase, "status": status}
-    return said | ({"detail": detail} if detail else {}) | extra
+    members = {"type": "about:blank", "title": title or HTTPStatus(status).phrase, "status": status}
+    return members | ({"detail": detail} if detail else {}) | extra
 
 
 def handler(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -87,15 +87,15 @@ def handler(error: Exception, context: dict[str, Any]) -> Response | None:
         headers["WWW-Authenticate"] = challenge
     if wait := getattr(error, "wait", None):
         headers["Retry-After"] = str(int(wait) + 1)
-    return Response(_told(error), status=error.status_code, headers=headers, content_type=MEDIA_TYPE)
+    return Response(_problem_of(error), status=error.status_code, headers=headers, content_type=MEDIA_TYPE)
 
 
 def _named(errors: dict[str, Any]) -> dict[str, Any]:
     """Django's name for what concerns no single field is no word for others."""
-    return {("non_field_errors" if name == NON_FIELD_ERRORS else name): said for name, said in errors.items()}
+    return {("non_field_errors" if name == NON_FIELD_ERRORS else name): messages for name, messages in errors.items()}
 
 
-def _told(error: exceptions.APIException) -> dict[str, Any]:
+def _problem_of(error: exceptions.APIException) -> dict[str, Any]:
     if isinstance(error, Problem):
         return body(error.status_code, error.title, error.sentence, **error.extra)
     if isinstance(error, exceptions.ValidationError):

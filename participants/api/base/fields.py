@@ -63,16 +63,16 @@ KINDS: tuple[tuple[type[serializers.Field[Any, Any, Any, Any]], tuple[type, ...]
 )
 
 
-def of_their_kind(asked: serializers.BaseSerializer[Any], data: Any) -> None:
+def check_json_types(serializer: serializers.BaseSerializer[Any], data: Any) -> None:
     """Refuse a body's values of another JSON type than their fields'. Raises BadParameters, which names each."""
-    if not isinstance(data, dict) or not isinstance(asked, serializers.Serializer):
+    if not isinstance(data, dict) or not isinstance(serializer, serializers.Serializer):
         return
     errors: dict[str, list[str]] = {}
-    for name, field in asked.fields.items():
+    for name, field in serializer.fields.items():
         value = data.get(name)
-        for kind, types, said in KINDS:
+        for kind, types, message in KINDS:
             wrong = not isinstance(value, types) or (isinstance(value, bool) and bool not in types)
             if value is not None and isinstance(field, kind) and wrong:
-                errors[name] = [said]
+                errors[name] = [message]
     if errors:
         raise BadParameters(errors)

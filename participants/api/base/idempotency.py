@@ -1,9 +1,9 @@
-"""Writes that may be sent again: the same `Idempotency-Key` and body get the first answer, and nothing is done twice.
+"""Idempotency keys: a write sent again with the same `Idempotency-Key` and body gets the first response, done once.
 
-Row, act and stored answer share one transaction: a crash leaves none of them, and a second request waits for the
+Row, act and stored response share one transaction: a crash leaves none of them, and a second request waits for the
 first. Only what succeeded is kept; after an error the key may be used again.
 
-A key is its token's (or its user's, with a session): another token's is another key. The stored answer is given again
+A key is its token's (or its user's, with a session): another token's is another key. The stored response is given again
 to those alone who would be let in now, and that it was is recorded.
 """
 
@@ -50,28 +50,28 @@ def claim(request: Request, user: User) -> IdempotencyKey | None:
     if not (1 <= len(key) <= LONGEST and key.isascii() and key.isprintable()):
         raise Problem(400, "The idempotency key is not right.", f"{HEADER} has 1 to {LONGEST} printable characters.")
     digest = hashlib.sha256(request._request.body).hexdigest()
-    said = {"method": request.method or "", "path": request.get_full_path()[:500], "body_digest": digest}
+    request_facts = {"method": request.method or "", "path": request.get_full_path()[:500], "body_digest": digest}
     token = request.auth if isinstance(request.auth, ApiToken) else None
     IdempotencyKey.objects.filter(user=user, created_at__lt=timezone.now() - KEPT).delete()
-    mine = IdempotencyKey.objects.filter(user=user, key=key)
-    if mine.filter(rights=[]).exists():  # of a version before keys had tokens and rights: nobody knows whose it was
+    keys = IdempotencyKey.objects.filter(user=user, key=key)
+    if keys.filter(rights=[]).exists():  # of a version before keys had tokens and rights: nobody knows whose it was
         raise Problem(409, "This was done before the site's upgrade.", "Read what became of it, or use another key.")
     try:
         with transaction.atomic():
-            return IdempotencyKey.objects.create(user=user, token=token, key=key, **said)
+            return IdempotencyKey.objects.create(user=user, token=token, key=key, **request_facts)
     except IntegrityError:
-        known = mine.get(token=token)
-    if any(getattr(known, name) != value for name, value in said.items()):
+        known = keys.get(token=token)
+    if any(getattr(known, name) != value for name, value in request_facts.items()):
         raise Problem(422, "This idempotency key was used for another request.", "Send this one with a key of its own.")
     write_rights.recheck(user, known.rights)
     trial, participant = write_rights.about(known.rights)
-    told = {"method": known.method, "path": known.path}
-    record("answer.replay", trial=trial, participant=participant, thing=f"idempotency_key:{known.pk}", new=told)
+    replayed = {"method": known.method, "path": known.path}
+    record("answer.replay", trial=trial, participant=participant, thing=f"idempotency_key:{known.pk}", new=replayed)
     raise Replay(_stored(known))
 
 
 def keep(row: IdempotencyKey, response: Response, let_in_for: list[write_rights.Right]) -> None:
-    """Store a rendered answer with what it was let in for. Encrypted: it may hold what is shown only once."""
+    """Store a rendered response with what it was let in for. Encrypted: it may hold what is shown only once."""
     row.rights = let_in_for
     row.status = response.status_code
     row.headers = {name: response.headers[name] for name in ("Content-Type", "Location") if response.has_header(name)}

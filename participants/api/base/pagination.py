@@ -1,4 +1,4 @@
-"""Long lists by pages with a cursor: nothing is left out or told twice while rows are added."""
+"""Pagination with a cursor: nothing is left out or repeated while rows are added."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Pages(CursorPagination):
     ordering = ("pk",)
 
     def get_page_size(self, request: Request) -> int:
-        asked = request.query_params.get(self.page_size_query_param)
-        if asked is None:
+        text = request.query_params.get(self.page_size_query_param)
+        if text is None:
             return self.page_size
-        if not (asked.isascii() and asked.isdecimal() and len(asked) <= 4 and 1 <= int(asked) <= self.max_page_size):
+        if not (text.isascii() and text.isdecimal() and len(text) <= 4 and 1 <= int(text) <= self.max_page_size):
             raise BadParameters({"page_size": [f"A whole number from 1 to {self.max_page_size}."]})
-        return int(asked)
+        return int(text)
 
     def decode_cursor(self, request: Request) -> Any:
         try:

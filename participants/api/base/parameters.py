@@ -1,4 +1,4 @@
-"""Parameters of a request's address, checked: what is unknown, missing or contradictory is named in a 400."""
+"""Query parameters of a request, checked: what is unknown, missing or contradictory is named in a 400."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ class Parameters(serializers.Serializer[Any]):
 
         `also`: names that something else reads, besides those of pages.
         """
-        asked = cls(data=request.query_params)
+        serializer = cls(data=request.query_params)
         errors: dict[str, list[str]] = {}
-        if not asked.is_valid():
-            errors = {name: [str(text) for text in said] for name, said in asked.errors.items()}
-        for name, field in asked.fields.items():
+        if not serializer.is_valid():
+            errors = {name: [str(text) for text in messages] for name, messages in serializer.errors.items()}
+        for name, field in serializer.fields.items():
             # REST framework takes an empty text for one that was not sent.
             if request.query_params.get(name) == "" and not getattr(field, "allow_blank", False):
                 errors.setdefault(name, ["Give it a value or leave it out."])
-        known = set(asked.fields) | OF_PAGES | also
+        known = set(serializer.fields) | OF_PAGES | also
         for name in request.query_params:
             if name not in known:
                 errors[name] = [f"There is no such parameter here. Known: {', '.join(sorted(known))}."]
@@ -37,5 +37,5 @@ class Parameters(serializers.Serializer[Any]):
             errors.setdefault("non_field_errors", []).append("A NUL is part of no parameter.")
         if errors:
             raise BadParameters(errors)
-        values: dict[str, Any] = asked.validated_data
+        values: dict[str, Any] = serializer.validated_data
         return values

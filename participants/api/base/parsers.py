@@ -1,4 +1,4 @@
-"""Bodies of requests to the API."""
+"""Parsers of request bodies."""
 
 from __future__ import annotations
 

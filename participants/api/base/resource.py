@@ -1,4 +1,4 @@
-"""How resources describe themselves: what their addresses name, and parameters that several take."""
+"""Descriptions that resources share: parameters of their paths, and parameters that several take."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ IN_PATH: dict[str, tuple[Any, str]] = {
 
 def resource(tag: str, *in_path: str) -> Callable[[View], View]:
     """Describe a view: its tag, and what all of its addresses name, in their order."""
-    said = [
+    path_parameters = [
         OpenApiParameter(name, IN_PATH[name][0], OpenApiParameter.PATH, description=IN_PATH[name][1])
         for name in in_path
     ]
-    describe: Callable[[View], View] = extend_schema(tags=[tag], parameters=said)
+    describe: Callable[[View], View] = extend_schema(tags=[tag], parameters=path_parameters)
     return describe

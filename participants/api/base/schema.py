@@ -1,4 +1,4 @@
-"""Tells drf-spectacular what it cannot see by itself: tokens, problem details, and the headers of every answer."""
+"""OpenAPI extensions for drf-spectacular: tokens, problem details, and the headers of every response."""
 
 from __future__ import annotations
 
@@ -131,8 +131,8 @@ class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
     priority = 1  # before the library's own
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        said = "A browser's session. Writes bring X-CSRFToken too."
-        return {"type": "apiKey", "in": "cookie", "name": "sessionid", "description": said}
+        description = "A browser's session. Writes bring X-CSRFToken too."
+        return {"type": "apiKey", "in": "cookie", "name": "sessionid", "description": description}
 
 
 def complete(result: Document, **_: Any) -> Document:
@@ -158,33 +158,33 @@ def complete(result: Document, **_: Any) -> Document:
 
 
 def _complete(operation: Document, method: str, *, names_something: bool) -> None:
-    answers: Document = operation["responses"]
+    responses: Document = operation["responses"]
     reads = method in SAFE
-    for status, answer in answers.items():
+    for status, response in responses.items():
         if status.startswith("2"):
-            own = answer.setdefault("headers", {})
+            own = response.setdefault("headers", {})
             for name in (*OF_ALL, "ETag" if reads else REPLAYED):
                 own.setdefault(name, {"$ref": f"#/components/headers/{name}"})
-    guarded = any(one.get("name") == "If-Match" for one in operation.get("parameters", []))
+    guarded = any(parameter.get("name") == "If-Match" for parameter in operation.get("parameters", []))
     further = (*(("412",) if guarded else ()), *(("404",) if names_something else ()))
     # A view that names a problem's status without a body means the problem.
-    named = [status for status, answer in answers.items() if status in PROBLEMS and "content" not in answer]
+    named = [status for status, response in responses.items() if status in PROBLEMS and "content" not in response]
     for status in named:
-        del answers[status]
+        del responses[status]
     for status in (*ALWAYS, *(() if reads else OF_WRITES), *further, *named):
-        answers.setdefault(status, {"$ref": f"#/components/responses/{PROBLEMS[status][0]}"})
+        responses.setdefault(status, {"$ref": f"#/components/responses/{PROBLEMS[status][0]}"})
     if reads:
-        answers.setdefault("304", {"description": "Nothing has changed since the ETag that was sent."})
-    operation["responses"] = dict(sorted(answers.items()))
+        responses.setdefault("304", {"description": "Nothing has changed since the ETag that was sent."})
+    operation["responses"] = dict(sorted(responses.items()))
     shared = "IfNoneMatch" if reads else "IdempotencyKey"
     operation.setdefault("parameters", []).append({"$ref": f"#/components/parameters/{shared}"})
 
 
 def _problem(status: str, description: str, example: tuple[str, str, Document]) -> Document:
     title, detail, further = example
-    said = {"type": "about:blank", "title": title, "status": int(status), "detail": detail, **further}
+    problem = {"type": "about:blank", "title": title, "status": int(status), "detail": detail, **further}
     headers = ("X-Request-ID", "Retry-After") if status == "429" else ("X-Request-ID",)
-    content = {"schema": {"$ref": "#/components/schemas/Problem"}, "example": said}
+    content = {"schema": {"$ref": "#/components/schemas/Problem"}, "example": problem}
     return {
         "description": description,
         "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in headers},

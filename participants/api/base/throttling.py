@@ -1,4 +1,4 @@
-"""How often a token, or somebody who signed in, may ask; and the headers that tell."""
+"""Throttling: how often a token or a session may send requests, and the headers that say so."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class PerToken(SimpleRateThrottle):
 
 
 def tell(request: Any, response: Response) -> None:
-    """Put the headers on an answer."""
+    """Put the headers on a response."""
     throttle = getattr(request, HELD, None)
     if isinstance(throttle, PerToken):
         for name, value in throttle.headers().items():

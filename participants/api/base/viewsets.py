@@ -1,4 +1,4 @@
-"""What every resource of the API has in common: transactions, repeated writes, ETags, headers of the throttle."""
+"""Base classes of API resources: transactions, repeated writes, ETags, throttling headers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ else:
 
 
 class Answering(Base):
-    """Mixed into each view: a write is one transaction and is undone where the answer is an error."""
+    """Mixed into each view: a write is one transaction and is undone where the response is an error."""
 
     _claimed: IdempotencyKey | None = None
     _rights: list[write_rights.Right]  # what this request was let in for
@@ -98,9 +98,9 @@ class Answering(Base):
     def participant(self, code: str, study_id: str, *, managed: bool = False) -> Participant:
         """A participant of a trial of the user's, or 404; `managed`: whom they may act for, else 403."""
         people = Participant.objects.visible_to(self.user).select_related("trial", "site")
-        found: Participant = get_object_or_404(people.with_study_id(study_id), trial__code=code)
-        self.about(found, managed=managed)
-        return found
+        participant: Participant = get_object_or_404(people.with_study_id(study_id), trial__code=code)
+        self.about(participant, managed=managed)
+        return participant
 
     def about(self, participant: Participant, *, managed: bool = False) -> None:
         """What this request is about, whom the user sees; `managed`: 403 where they may not act for them."""
@@ -134,16 +134,16 @@ class ResourceSet(Answering, viewsets.GenericViewSet[Any]):
 
     def validated_body(self, serializer: type[BaseSerializer[Any]], *, partial: bool = False) -> dict[str, Any]:
         """The body of a write, checked. Raises ValidationError, which names each field that is wrong."""
-        asked = serializer(data=self.request.data, partial=partial, context=self.get_serializer_context())
-        fields.of_their_kind(asked, self.request.data)
-        asked.is_valid(raise_exception=True)
-        if isinstance(self.request.data, dict) and (strange := set(self.request.data) - set(asked.fields)):  # type: ignore[attr-defined]
+        checked = serializer(data=self.request.data, partial=partial, context=self.get_serializer_context())
+        fields.check_json_types(checked, self.request.data)
+        checked.is_valid(raise_exception=True)
+        if isinstance(self.request.data, dict) and (strange := set(self.request.data) - set(checked.fields)):  # type: ignore[attr-defined]
             raise BadParameters({name: ["There is no such field here to write."] for name in sorted(strange)})
-        values: dict[str, Any] = asked.validated_data
+        values: dict[str, Any] = checked.validated_data
         return values
 
     def unchanged(self, answer: Any) -> None:
-        """Refuse with 412 where `If-Match` names another answer than a read would get now. Hold the row before."""
+        """Refuse with 412 where `If-Match` names another response than a read would get now. Hold the row before."""
         if "If-Match" in self.request.headers:
             renderer = self.request.accepted_renderer
             rendered = renderer.render(answer, self.request.accepted_media_type, {})

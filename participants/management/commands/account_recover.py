@@ -1,4 +1,4 @@
-"""Let somebody who lost their phone and recovery codes set up a new second factor: removes the old ones.
+"""`manage.py account_recover`: removes a lost second factor, so that its owner can set up a new one.
 
 Make sure, by another way than e-mail, that it is the owner who asks. They are told, their sessions end, and it is
 recorded.

@@ -1,4 +1,4 @@
-"""Makes a token for somebody who has no browser at hand: an operator's door to what /account/tokens/ does."""
+"""`manage.py api_token`: makes a token as /account/tokens/ does, for operators without a browser."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from participants.models import User
 
 class Command(changepassword.Command):
     def handle(self, *args: Any, **options: Any) -> str | None:
-        said: str | None = super().handle(*args, **options)
+        result: str | None = super().handle(*args, **options)
         user = User.objects.by_address(options["username"] or "").first()
         record("user.set_password", thing=f"user:{user.pk}" if user else "")
-        return said
+        return result

@@ -1,4 +1,4 @@
-"""Makes a restored backup forget those who were erased after it was made, and the audit trail go on from there."""
+"""`manage.py reapply_erasures`: makes a restored backup forget those erased since, and the audit trail go on."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self._restored()
-        told: list[erasure_journal.Line] = []
+        erasures: list[erasure_journal.Line] = []
         for journal in options["journal"]:
             if not erasure_journal.is_bucket(journal) and not Path(journal).is_file():
                 raise CommandError(f"There is no erasure journal at {journal}.")
             try:
-                told += erasure_journal.lines(journal)
+                erasures += erasure_journal.lines(journal)
             except (ValueError, StoreFault) as error:
                 raise CommandError(str(error)) from None
         again = 0
-        for line in told:
-            person = Participant.objects.filter(pk=line.participant, trial__code=line.trial).first()
-            if person is not None and person.status != Participant.Status.ERASED:
-                privacy_erasure.remove(person, line.erasure)
+        for line in erasures:
+            participant = Participant.objects.filter(pk=line.participant, trial__code=line.trial).first()
+            if participant is not None and participant.status != Participant.Status.ERASED:
+                privacy_erasure.remove(participant, line.erasure)
                 again += 1
-        self.stdout.write(f"{len(told)} erasures in the journal, {again} carried out again.")
+        self.stdout.write(f"{len(erasures)} erasures in the journal, {again} carried out again.")
 
     def _restored(self) -> None:
         """The audit trail ends earlier than its head that is kept outside tells: say so in the trail, and go on."""

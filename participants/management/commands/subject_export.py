@@ -1,4 +1,4 @@
-"""Writes everything that is kept about one participant, for their right of access."""
+"""`manage.py subject_export`: writes everything that is kept about one participant, for their right of access."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Command(BaseCommand):
         parser.add_argument("--reason", default="", help="for the audit trail, e.g. their letter of a date; no names")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = Participant.objects.filter(trial__code=options["trial"]).with_study_id(options["study_id"])
-        participant = found.exclude(status=Participant.Status.ERASED).select_related("trial").first()
+        participants = Participant.objects.filter(trial__code=options["trial"]).with_study_id(options["study_id"])
+        participant = participants.exclude(status=Participant.Status.ERASED).select_related("trial").first()
         if participant is None:
             raise CommandError(f"There is no participant {options['study_id']} in a trial {options['trial']}.")
         try:

@@ -1,4 +1,4 @@
-"""Verifies the audit trail: that no entry was changed, deleted or put in between."""
+"""`manage.py verify_audit`: verifies the audit trail: no entry was changed, deleted or put in between."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         noted = _noted(options["noted"]) if options["noted"] else None
         hash_chain.checkpoint()
-        found = 0
+        faults = 0
         with transaction.atomic():  # a long trail is read through a cursor of the server's
             for fault in hash_chain.faults(noted=noted):
-                found += 1
+                faults += 1
                 self.stderr.write(fault)
-        if found:
-            raise CommandError(f"The audit trail does not hold: {found} fault{'s' if found > 1 else ''}.")
+        if faults:
+            raise CommandError(f"The audit trail does not hold: {faults} fault{'s' if faults > 1 else ''}.")
         position, mac = hash_chain.head()
         self.stdout.write(f"The audit trail holds: {AuditEntry.objects.count()} entries. Head: {position}:{mac}")
         if settings.AUDIT_HEAD and position and chain_head.kept() is None:
