@@ -92,7 +92,7 @@ bench-series: ## measure series over the API, and the memory of a stream of raw 
 bench-sync: ## measure a day of everybody through the live sync, against the simulator
 	$(SET_UP) -- -m config.embedded bench benchmarks.sync $(ARGS) $(OR_SAY)
 
-bench-storm: ## faults, revoked grants and killed workers; then compare the store with the truth
+bench-storm: ## faults, revoked grants and killed workers; then compare the store with the ground truth
 	$(SET_UP) -- -m config.embedded bench benchmarks.storm $(ARGS) $(OR_SAY)
 
 bench-chaos: ## PostgreSQL, Redis, disk, workers, web and vendor fail in turn; nothing is lost, and all is seen (ARGS=--quick)
