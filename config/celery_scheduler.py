@@ -31,12 +31,12 @@ BROKER_PAUSE = 2.0
 
 
 def let_go() -> None:
-    """Of the connection: it is needed now and then, and one that broke must not be used again."""
+    """Close the connection: it is needed now and then, and one that broke must not be used again."""
     connection.close()
 
 
 class Lease:
-    """This process's claim on the schedule."""
+    """Lease of this process on the schedule."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -144,7 +144,7 @@ class LeasedScheduler(Scheduler):  # type: ignore[misc]  # Celery has no types
             self._heap, self._unsent = None, True
 
     def _ensure_connected(self) -> Any:
-        """One attempt and no more: who waits for the broker here loses the lease."""
+        """Connect to the broker with one attempt: who waits for the broker here loses the lease."""
         return self.connection.ensure_connection(max_retries=1, interval_start=0, timeout=1)
 
     def close(self) -> None:

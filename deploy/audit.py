@@ -17,7 +17,7 @@ PATIENCE = 300  # seconds for a lock file
 
 
 def audited(lock: str) -> list[dict[str, Any]] | None:
-    """What is known of the packages of a lock file; None where nothing could be asked."""
+    """Known faults of the packages of a lock file; None where the index could not be queried."""
     command = [sys.executable, "-m", "pip_audit", "--requirement", f"requirements/{lock}.lock"]
     command += ["--require-hashes", "--disable-pip", "--format", "json", "--progress-spinner", "off"]
     try:

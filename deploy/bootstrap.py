@@ -108,7 +108,7 @@ def interpreters() -> list[tuple[str, tuple[int, int]]]:
 
 
 def python_for(lock: str, serve: bool) -> str:
-    """What to give `uv venv --python`: a path, or FOR_UV for uv to find or to bring one.
+    """Argument for `uv venv --python`: a path, or FOR_UV for uv to find or to bring one.
 
     Embedded Redis decides where no Redis is installed; the tests do without it, so for them any Python will do.
     """

@@ -39,14 +39,14 @@ control_socket_disable = True
 
 
 def on_starting(server: Any) -> None:
-    """Before the workers fork: they count in one folder."""
+    """Make the folder of counters before the workers fork."""
     from config.observability import multiprocess
 
     multiprocess.begin()
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """How long a busy thread may keep those of its process waiting that have their answer from the database.
+    """Set the thread switch interval: how long a busy thread keeps the others of its process waiting.
 
     A worker that is still loading the product on a busy machine is not one that hangs: it is not ended at `timeout`.
     """
@@ -61,12 +61,12 @@ def _loading(worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """From here on the worker gives signs of life itself."""
+    """Start the worker's own signs of life."""
     worker.loaded.set()
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """What only living processes count goes with this one."""
+    """Drop the gauges that only living processes count."""
     from config.observability import multiprocess
 
     multiprocess.ended(worker.pid)

@@ -37,7 +37,7 @@ CHECKS: tuple[tuple[str, Mapping[str, str], tuple[str, ...]], ...] = (
 
 
 def tracked_and_ignored() -> list[str]:
-    """What was committed though it belongs to one machine: in a clone it is in the way of the set-up."""
+    """Files that were committed though they belong to one machine: in a clone it is in the way of the set-up."""
     if not Path(".git").exists():
         return []
     command = ["git", "ls-files", "-z", "--cached", "--ignored", "--exclude-standard"]

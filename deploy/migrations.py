@@ -63,7 +63,7 @@ def newer(loader: MigrationLoader, baseline: dict[str, str]) -> list[tuple[str, 
 
 
 def objections(loader: MigrationLoader, key: tuple[str, str], config: dict[str, Any]) -> list[Objection]:
-    """What squawk and our rules have against a migration, without what an exception allows."""
+    """Objections of squawk and our rules to a migration, without those that an exception allows."""
     migration = loader.graph.nodes[key]
     statements: list[str] = loader.collect_sql([(migration, False)])
     name = ".".join(key)
@@ -76,7 +76,7 @@ def objections(loader: MigrationLoader, key: tuple[str, str], config: dict[str, 
 
 
 def squawk(name: str, statements: list[str], config: dict[str, Any], *, in_transaction: bool) -> Iterator[Objection]:
-    """What squawk says of statements on tables that were there before: one just made is empty."""
+    """Objections of squawk to statements on tables that were there before: one just made is empty."""
     lines = "\n".join(statements).splitlines()
     program = Path(sys.executable).with_name("squawk")
     command = [str(program), "--reporter", "json", "--pg-version", config["server"]["postgresql"]]
@@ -99,7 +99,9 @@ def squawk(name: str, statements: list[str], config: dict[str, Any], *, in_trans
 def our_rules(
     name: str, statements: list[str], migration: migrations.Migration, config: dict[str, Any]
 ) -> Iterator[Objection]:
-    """What squawk cannot know: which tables are loaded, which are hypertables, what a function of Python does."""
+    """Objections by what squawk cannot know: which tables are loaded, which are hypertables, what a function of Python
+    does.
+    """
     loaded, hypertables = set(config["loaded"]["tables"]), set(config["loaded"]["hypertables"])
     made = set(CREATED.findall("\n".join(statements)))
     for line in statements:

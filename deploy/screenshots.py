@@ -100,7 +100,7 @@ def _take_all(browser: Browser, address: str, variant: Variant) -> None:
 
 
 def _take(page: Page, name: str, variant: Variant) -> None:
-    """One picture as WebP, which the driver's own screenshots cannot be."""
+    """Take a screenshot as WebP, which the driver's own screenshots cannot be."""
     height = min(int(page.evaluate("document.documentElement.scrollHeight")), variant.tallest)
     page.set_viewport_size({"width": variant.width, "height": max(height, variant.height)})
     page.wait_for_timeout(400)  # charts follow the window's size

@@ -54,7 +54,7 @@ class Module:
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """What may break a bound for now; that which does not is an objection itself."""
+    """Exceptions that may break a bound for now; one that is needed no more is an objection itself."""
 
     long: frozenset[str] = frozenset()
     short: frozenset[str] = frozenset()
@@ -121,7 +121,7 @@ def _code_lines(path: Path, tree: ast.Module) -> int:
 
 
 def folder_sizes(modules: Iterable[Module]) -> Counter[Path]:
-    """How many modules each folder of product code holds; `__init__` is not counted."""
+    """Number of modules in each folder of product code; `__init__` is not counted."""
     return Counter(
         module.path.parent
         for module in modules

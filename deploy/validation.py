@@ -47,7 +47,7 @@ class Rule:
 
 
 def rules() -> list[Rule]:
-    """What the source says, in its order."""
+    """Rules of the source, in its order."""
     source = tomllib.loads(SOURCE.read_text())
     return [
         Rule(

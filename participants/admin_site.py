@@ -25,7 +25,7 @@ class Choice(AutocompleteSelect):
 
 
 class Choosing:
-    """For pages and inlines whose `autocomplete_fields` are filled from an address or a form."""
+    """Mixin for pages and inlines whose `autocomplete_fields` are filled from an address or a form."""
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name in self.get_autocomplete_fields(request):  # type: ignore[attr-defined]
@@ -34,7 +34,7 @@ class Choosing:
 
 
 class Guarded(Choosing):
-    """What every page of the administration does."""
+    """Mixin of every page of the administration."""
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """A list is narrowed by what it shows or filters by. Columns that it hides cannot be probed by their beginning.
@@ -53,7 +53,9 @@ class Guarded(Choosing):
         return {name.partition("__")[0] for name in names if isinstance(name, str)}
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """What PostgreSQL cannot hold narrows no list: Django then shows the whole one, and says so."""
+        """Changelist; a parameter that PostgreSQL cannot hold narrows no list: Django then shows the whole one, and
+        says so.
+        """
         if not query_params(request).storable:
             raise IncorrectLookupParameters
         return super().get_changelist_instance(request)  # type: ignore[misc]
@@ -64,7 +66,7 @@ class Guarded(Choosing):
         return super().get_ordering(request) or meta.ordering or ("-pk",)  # type: ignore[misc]
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """What the address fills a new form with: values that its fields take, and no others."""
+        """Initial values of a new form from the query string: values that its fields take, and no others."""
         initial: dict[str, Any] = super().get_changeform_initial_data(request)  # type: ignore[misc]
         return {name: value for name, value in initial.items() if self._fits(name, value)}
 

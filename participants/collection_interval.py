@@ -72,7 +72,9 @@ NOTHING = CollectedDays(open=False, nothing=True)
 
 
 def collected_days(participants: Collection[int], using: str = "default") -> dict[int, CollectedDays]:
-    """By participant id, what the database says of them now. A number of statements that does not grow with theirs.
+    """Collected days by participant id, as the database has them now.
+
+    A number of statements that does not grow with theirs.
 
     An id that is not in the database has nothing.
     """
@@ -101,12 +103,12 @@ def collected_days(participants: Collection[int], using: str = "default") -> dic
 
 
 def collected_of(participant: Participant) -> CollectedDays:
-    """The same of one, as the database has it now (not as the object says)."""
+    """Collected days of one participant, as the database has it now (not as the object says)."""
     return collected_days([participant.pk])[participant.pk]
 
 
 def _taken_back(participants: Collection[int], using: str) -> dict[int, dt.datetime]:
-    """When consent ended, of those who had given it and have none in force."""
+    """Instants at which consent ended, of those who had given it and have none in force."""
     consents = Consent.objects.using(using).filter(participant__in=participants).values("participant")
     ended = consents.annotate(at=Max("withdrawn_at"), open=Max("pk", filter=Q(withdrawn_at=None)))
     return {row["participant"]: row["at"] for row in ended if row["open"] is None}
@@ -133,7 +135,10 @@ def _pauses(rows: Iterable[tuple[object, ...]], using: str) -> dict[int, list[Da
 
 
 def _not_collected(versions: Sequence[Protocol]) -> list[Dates]:
-    """When a trial's protocol says that pauses are not collected. `versions`: ascending by when they take effect."""
+    """Dates on which a trial's protocol says that pauses are not collected.
+
+    `versions`: ascending by when they take effect.
+    """
     uncollected: list[Dates] = []
     for place, version in enumerate(versions):
         later = [bounded(following.effective_on) for following in versions[place + 1 :]]

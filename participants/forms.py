@@ -40,6 +40,6 @@ class LineField(forms.CharField):
 
 
 class SeeOther(HttpResponseRedirect):
-    """After a form: the browser asks for the next page with GET, and a reload does not send the form again."""
+    """Redirect after a form: the browser asks for the next page with GET, and a reload does not send the form again."""
 
     status_code = 303

@@ -61,7 +61,7 @@ class UserManager(BaseUserManager[Any]):
         return self.filter(email=canonical_address(address))
 
     def may_join(self, trial: Trial) -> models.QuerySet[Any]:
-        """Who can be made a member of a trial: people; of service accounts its own alone."""
+        """Users who can be made members of a trial: people; of service accounts its own alone."""
         return self.filter(Q(is_service=False) | Q(service_trial=trial), is_active=True)
 
 
@@ -95,7 +95,7 @@ class TrialQuerySet(models.QuerySet[Any]):
         return self.filter(Exists(_memberships(user).filter(trial=OuterRef("pk"), role=manager, site=None)))
 
     def visible_whole_to(self, user: Viewer) -> Self:
-        """Those of which the user sees all sites, and so may read what is counted over all of them."""
+        """Trials of which the user sees all sites, and so may read what is counted over all of them."""
         if not user.is_authenticated or not user.is_active:
             return self.none()
         return self.filter(Exists(_memberships(user).filter(trial=OuterRef("pk"), site=None)))
@@ -117,7 +117,7 @@ class ParticipantQuerySet(models.QuerySet[Any]):
         return self._of(_memberships(user))
 
     def managed_by(self, user: Viewer) -> Self:
-        """Those whom the user may invite, connect and disconnect: as manager or coordinator of the trial or site."""
+        """Participants whom the user may invite, connect and disconnect: as manager or coordinator."""
         if not user.is_authenticated or not user.is_active or user.read_only:
             return self.none()
         roles = apps.get_model("participants", "Membership").Role
@@ -128,7 +128,7 @@ class ParticipantQuerySet(models.QuerySet[Any]):
         return self.with_study_ids([study_id])
 
     def with_study_ids(self, study_ids: Iterable[str]) -> Self:
-        """Those whom these study ids name, compared as participants.study_ids says.
+        """Participants whom these study ids name, compared as participants.study_ids says.
 
         Of two from before ids were so compared, the one written with the same letters; else the older one.
         """

@@ -151,7 +151,10 @@ class Bucket:
                 yield from ((upload["Key"], upload["UploadId"]) for upload in page.get("Uploads", ()))
 
     def _keys(self, under: str) -> Iterator[dict[str, str]]:
-        """What a deletion must name. In a bucket that keeps versions a key alone would leave them all there."""
+        """Keys and versions that a deletion must name.
+
+        In a bucket that keeps versions a key alone would leave them all there.
+        """
         where = {"Bucket": self.name, "Prefix": self.key(under)}
         if not self._keeps_versions():
             yield from ({"Key": self.key(path)} for path in self.paths(under))
@@ -235,7 +238,7 @@ def _encryption() -> dict[str, str]:
 
 @lru_cache(maxsize=4)
 def _client(endpoint: str, region: str, key_id: str) -> Any:
-    """One a process: it may be used by several threads, and keeps its connections."""
+    """S3 client, one a process: it may be used by several threads, and keeps its connections."""
     import boto3
     from botocore.config import Config
 

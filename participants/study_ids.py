@@ -12,7 +12,7 @@ Thing = TypeVar("Thing")
 
 
 def study_key(study_id: str) -> str:
-    """What study ids are compared by. Letters outside ASCII, which no study id has, are left as they are."""
+    """Key by which study ids are compared. Letters outside ASCII, which no study id has, are left as they are."""
     return study_id.lower() if study_id.isascii() else study_id
 
 

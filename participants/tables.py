@@ -86,7 +86,7 @@ class Workbook:
             self._sheet.write_string(0, 0, too_many(count, csv))
 
     def add(self, row: Iterable[Any]) -> None:
-        """One more row, each cell of its own type."""
+        """Add a row, each cell of its own type."""
         if self._fits and self._row < SHEET_ROWS:
             for place, value in enumerate(row):
                 _cell(self._sheet, self._row, place, value, self._date)
@@ -115,7 +115,7 @@ class Workbook:
 
 
 def too_many(count: int, csv: str) -> str:
-    """What stands in place of more rows than a sheet holds."""
+    """Text in place of more rows than a sheet holds."""
     return (
         f"The table has {count:,} rows, and a sheet holds {SHEET_ROWS - 1:,} under its heading."
         f" Take the CSV in place of this: {csv}"

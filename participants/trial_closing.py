@@ -14,13 +14,13 @@ DATES = frozenset({"status", "starts_on", "ends_on"})
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """How much the closing of a trial ends: connections of its participants, invitations that could still be used."""
+    """Counts of what the closing of a trial ends: connections, and invitations still open."""
 
     connections: int
     invitations: int
 
     def __str__(self) -> str:
-        """In words, e.g. "12 connections end and 1 open invitation is cancelled"."""
+        """Sentence, e.g. "12 connections end and 1 open invitation is cancelled"."""
         if not (self.connections or self.invitations):
             return "nobody is connected or invited"
         connections = f"{self.connections:,} connection{'s end' if self.connections != 1 else ' ends'}"
@@ -29,7 +29,7 @@ class Ends:
 
 
 def ends(trial: Trial) -> Ends:
-    """What closing the trial would end now (hooks.trial_ends)."""
+    """Counts of what closing the trial would end now (hooks.trial_ends)."""
     counts = [count(trial) for count in hooks.trial_ends]
     return Ends(sum(connections for connections, _ in counts), sum(invitations for _, invitations in counts))
 

@@ -75,7 +75,7 @@ def day_of(text: str) -> dt.date:
 
 
 def day_argument(text: str) -> dt.date:
-    """The same for a command's arguments. Raises argparse's ArgumentTypeError."""
+    """Date from a command's argument, written 2026-11-23. Raises argparse's ArgumentTypeError."""
     try:
         return day_of(text)
     except ValidationError as refused:
@@ -127,7 +127,7 @@ class Entered(Mapping[str, str]):
         return len(self._given)
 
     def text(self, name: str, longest: int = 200) -> str:
-        """One line; empty where there is none."""
+        """Value as one line; empty where there is none."""
         return line_of(self._given.get(name) or "", longest)
 
     def lines(self, name: str, longest: int, default: str = "") -> str:
@@ -172,7 +172,7 @@ class Entered(Mapping[str, str]):
 
     @property
     def form(self) -> Any:
-        """As Django's forms take it: their fields check each value themselves."""
+        """Data as Django's forms take them: their fields check each value themselves."""
         return self._given
 
 

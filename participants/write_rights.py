@@ -39,5 +39,5 @@ def recheck(user: User, rights: Iterable[Right]) -> None:
 def about(rights: Iterable[Right]) -> tuple[Trial | None, Participant | None]:
     """The trial and the participant that they are about, where they name one."""
     named = {name: pk for name, pk, *_ in rights}
-    person = Participant.objects.select_related("trial").filter(pk=named.get(PARTICIPANT, 0)).first()
-    return (person.trial if person else Trial.objects.filter(pk=named.get(TRIAL, 0)).first()), person
+    participant = Participant.objects.select_related("trial").filter(pk=named.get(PARTICIPANT, 0)).first()
+    return (participant.trial if participant else Trial.objects.filter(pk=named.get(TRIAL, 0)).first()), participant

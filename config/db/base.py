@@ -38,7 +38,7 @@ class SchemaEditor(TimescaleSchemaEditor):  # type: ignore[misc]  # its package 
     )
 
     def __enter__(self) -> Any:
-        """In its transaction a migration waits shortly for a lock: whoever waits for it would wait behind it."""
+        """Set a short lock timeout in a migration's transaction: whoever waits for it would wait behind it."""
         entered = super().__enter__()
         if self.atomic_migration and not self.collect_sql:
             self.execute(LOCK_TIMEOUT)

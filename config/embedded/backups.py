@@ -51,7 +51,7 @@ def restore(arguments: Sequence[str]) -> int:
 
 
 def settings(server: Postgres) -> dict[str, str]:
-    """What deploy/backup is told about the embedded server; BACKUP_* of the operator's own are passed on."""
+    """Settings of deploy/backup for the embedded server; BACKUP_* of the operator's own are passed on."""
     own = {name: value for name, value in os.environ.items() if name.startswith("BACKUP_")}
     return {**own, "BACKUP_FOLDER": str(_folder()), "BACKUP_DATABASE_URL": server.url()}
 

@@ -41,7 +41,7 @@ def token_key() -> str:
 
 
 def webhook_secret() -> str:
-    """What the simulator sends with its notices, in `var/webhook_secret`."""
+    """Secret that the simulator sends with its notices, in `var/webhook_secret`."""
     return _kept("webhook_secret", "the simulator's subscriber must be made again")
 
 

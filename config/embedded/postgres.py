@@ -58,7 +58,7 @@ def programs() -> Path:
 
 
 class Postgres:
-    """One cluster in `folder`: `data/` and, where the path is short enough, the socket in `run/`."""
+    """PostgreSQL cluster in `folder`: `data/` and, where the path is short enough, the socket in `run/`."""
 
     def __init__(self, folder: Path, log: Path, *, throw_away: bool = False) -> None:
         self.data = folder / "data"
@@ -137,7 +137,7 @@ class Postgres:
 
     @staticmethod
     def _environment() -> dict[str, str]:
-        """Nothing of the caller's: PG* variables and locales would leak into the server."""
+        """Environment of the server without the caller's: PG* variables and locales would leak into the server."""
         return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 
     def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -44,7 +44,7 @@ def tail(path: Path, lines: int = 15) -> str:
 
 
 def command_line(number: int) -> str:
-    """What the process of that number was started as, its words parted by spaces; empty where there is none."""
+    """Command line of a process, its arguments parted by spaces; empty where there is none."""
     if Path("/proc/self/cmdline").exists():  # Linux; `ps` is a package of its own, which small installations leave out
         try:
             arguments = Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")
@@ -73,7 +73,7 @@ def _before_exec(number: signal.Signals, parent: int, nice: int) -> Callable[[],
 
 @dataclass
 class Child:
-    """One supervised program.
+    """Supervised child program.
 
     `stop_signals` are tried in order, each with its patience in seconds; SIGKILL to the whole group comes last.
     `owner` is the user name to run as, where the supervisor is root and the program refuses to be.

@@ -42,7 +42,7 @@ def free_port() -> int:
 
 
 class Redis:
-    """One server for the life of a supervisor."""
+    """Redis server for the life of a supervisor."""
 
     def __init__(self, folder: Path, log: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,7 @@ REDIS_ADVICE = (
 
 
 class SetupError(Exception):
-    """Something the person at the keyboard must do; the text says what."""
+    """Set-up error that the user must mend; the text says how."""
 
 
 def port_wanted() -> int:

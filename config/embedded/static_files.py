@@ -12,7 +12,7 @@ _MANIFEST = ROOT / "staticfiles" / "staticfiles.json"
 
 
 def _fingerprint() -> str:
-    """Of names, sizes and times in `static/`, and of the lock that fixes the packages' own files."""
+    """Fingerprint of names, sizes and times in `static/`, and of the lock that fixes the packages' own files."""
     digest = hashlib.sha256((ROOT / "requirements" / "app.lock").read_bytes())
     files: list[Path] = sorted(path for path in (ROOT / "static").rglob("*") if path.is_file())
     for path in files:

@@ -34,7 +34,7 @@ class Failed(Exception):
 
 @dataclass
 class Watch:
-    """One child that must run, and how often it failed to in a row."""
+    """Watch on a child that must run: how often it failed to in a row."""
 
     child: Child
     failures: int = 0
@@ -193,7 +193,7 @@ class Supervisor:
         return plain | where
 
     def _step(self, *arguments: str) -> None:
-        """One management command, its output at the terminal. Raises Failed."""
+        """Run a management command, its output at the terminal. Raises Failed."""
         child = self._children.manage(*arguments, log=None)
         child.start()
         try:
@@ -256,7 +256,7 @@ class Supervisor:
                     say(f"Loading the demo trial failed (status {status}, see above). Its pages show what was loaded.")
 
     def _bring_down(self) -> None:
-        """Those who use the database first, the database last."""
+        """Stop the programs that use the database first, the database last."""
         for helper in self._helpers:
             helper.stop()
         if self._seeding:

@@ -19,7 +19,7 @@ def for_program(request: HttpRequest) -> bool:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    """What Django refuses before any view: a host that is not ours, a body that is too large."""
+    """Response to what Django refuses before any view: a host that is not ours, a body that is too large."""
     if for_program(request):
         return plain(request, 400, "The request is malformed.")
     return defaults.bad_request(request, exception)
@@ -32,7 +32,9 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    """What nobody foresaw. It is logged; the response tells nothing of it but the request's id, in X-Request-ID.
+    """Response to an unforeseen error.
+
+    It is logged; the response tells nothing of it but the request's id, in X-Request-ID.
 
     Django calls this while it handles the fault, also of a middleware: where a server is away, that is what is said.
     """

@@ -97,7 +97,7 @@ def _span(seconds: float) -> str:
 
 
 def vendor(cursor: Cursor) -> str:
-    """Of the connections that were served lately, the share that the vendor put off or did not answer."""
+    """Share of the lately served connections that the vendor put off or did not answer."""
     cursor.execute(sql.VENDOR, [VENDOR_BEATS * settings.HEARTBEAT_SECONDS])
     troubled, total = cursor.fetchone() or (0, 0)
     if total and troubled / total >= VENDOR_SHARE:

@@ -34,7 +34,7 @@ UNKNOWN = "Not known: the database does not answer."
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of the installation. `says`: what is wrong, for people; empty where it is well."""
+    """Part of the installation. `says`: what is wrong, for people; empty where it is well."""
 
     ok: bool
     milliseconds: float
@@ -63,7 +63,7 @@ def status(health: Mapping[str, Part]) -> str:
 
 
 def database_checks() -> dict[str, Callable[[checks.Cursor], str]]:
-    """What is asked of the database, by part, in this order; of what is not set up nothing is said."""
+    """Checks of the database by part, in this order; without the parts that are not set up."""
     by_part: dict[str, Callable[[checks.Cursor], str]] = {
         "database": checks.database,
         "migrations": checks.migrations,
@@ -96,7 +96,7 @@ def run_checks(connection: psycopg.Connection[Any], part_checks: Mapping[str, Ca
 
 
 def _database_fault(error: psycopg.Error) -> str:
-    """By the error's kind: what it says itself may name hosts and users."""
+    """Sentence for a database error, by its kind: its own text may name hosts and users."""
     match error:
         case psycopg.errors.DiskFull():
             return "The database's disk is full: nothing can be stored."
@@ -150,7 +150,7 @@ def _simple(name: str, check: Callable[[], str], faults: type[Exception], away: 
 
 
 class Probe:
-    """One server, asked in a thread: at most one at a time, however long it takes."""
+    """Probe of one server, in a thread: at most one at a time, however long it takes."""
 
     def __init__(self, names: Callable[[], list[str]], ask: Callable[[], Parts], fresh: float = FRESH_SECONDS) -> None:
         self._names, self._ask, self._fresh = names, ask, fresh
@@ -179,7 +179,7 @@ class Probe:
             self._found, self._at, self._asking = results, time.monotonic(), None
 
     def read(self, until: float) -> Parts:
-        """What was found, awaited until an instant of the monotonic clock."""
+        """Results of the probe, awaited until an instant of the monotonic clock."""
         with self._lock:
             thread, began = self._asking, self._began
         if thread is None:

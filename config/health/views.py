@@ -18,13 +18,16 @@ from config.health import probes
 
 @require_safe
 def live(request: HttpRequest) -> HttpResponseBase:
-    """This process answers. Nothing else is asked, so that no outage makes an orchestrator kill healthy processes."""
+    """Liveness: this process answers.
+
+    Nothing else is checked, so that no outage makes an orchestrator kill healthy processes.
+    """
     return JsonResponse({"status": "live"})
 
 
 @require_safe
 def ready(request: HttpRequest) -> HttpResponseBase:
-    """How every part is; 503 where nobody should be sent here."""
+    """Readiness of every part; 503 where nobody should be sent here."""
     parts = probes.parts()
     status = probes.status(parts)
     body = {"status": status, "parts": {name: asdict(part) for name, part in parts.items()}}

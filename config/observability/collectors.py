@@ -45,7 +45,7 @@ Gauges = Iterable[GaugeMetricFamily]
 
 
 def gauge(name: str, help_text: str, value: float | None) -> GaugeMetricFamily:
-    """One without labels; without a sample where there is no value."""
+    """Gauge without labels; without a sample where there is no value."""
     made = GaugeMetricFamily(f"wearable_{name}", help_text)
     if value is not None:
         made.add_metric([], float(value))
@@ -166,7 +166,7 @@ class State(Collector):
         self._queues: StateQuery = StateQuery("queues", "", lambda rows: [])
 
     def describe(self) -> list[GaugeMetricFamily]:
-        """Nothing: to be registered is no reason to ask the database."""
+        """No gauges: registration is no reason to query the database."""
         return []
 
     def collect(self) -> Iterator[GaugeMetricFamily]:

@@ -13,7 +13,7 @@ from config.observability import multiprocess
 
 
 class Begun(MultiProcessCollector):
-    """Of all processes' files those that hold something: one that is being made is empty for a moment."""
+    """Files of all processes that hold something: one that is being made is empty for a moment."""
 
     def collect(self) -> Iterable[Metric]:
         files = [str(file) for file in Path(self._path).glob("*.db") if _begun(file)]

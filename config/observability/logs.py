@@ -63,7 +63,7 @@ def _of_request(record: logging.LogRecord) -> dict[str, str]:
 
 
 def line(fields: Mapping[str, Any]) -> str:
-    """For people: the ids in brackets, the exception beneath."""
+    """Log line for people: the ids in brackets, the exception beneath."""
     where = " ".join(f"{name}={fields[name]}" for name in ("request_id", "task_id", "trace_id") if name in fields)
     text = f"{fields['time']} {fields['level']} {fields['logger']} {f'[{where}] ' if where else ''}"
     text += fields["message"].replace("\n", "\n    ")  # what somebody else wrote is no record of its own

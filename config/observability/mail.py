@@ -33,7 +33,7 @@ class Counting(EmailBackend):
 
 
 def outcome(fault: Exception) -> str:
-    """What a response other than yes means for the message."""
+    """Outcome of a message whose acceptance the server refused."""
     match fault:
         case smtplib.SMTPRecipientsRefused():
             final = all(code >= 500 for code, _ in fault.recipients.values())

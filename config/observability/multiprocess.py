@@ -33,7 +33,7 @@ def ensure(named: str) -> None:
 
 
 def begin() -> Path:
-    """In the parent, before its children fork: an empty folder. What earlier runs counted there is over.
+    """Empty folder, made in the parent before its children fork. What earlier runs counted there is over.
 
     Where none is named, one is made that ends with this process.
     """
@@ -63,7 +63,7 @@ def is_worker(arguments: Sequence[str] = sys.argv) -> bool:
 
 
 def _memory() -> str:
-    """Where no full disk can stop a program that only wants to count."""
+    """Folder in memory, where no full disk can stop a program that only wants to count."""
     shared = "/dev/shm"  # noqa: S108  numbers alone, in a folder for their owner
     return shared if os.access(shared, os.W_OK) else tempfile.gettempdir()
 

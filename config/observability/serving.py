@@ -27,10 +27,10 @@ class _Silent(WSGIRequestHandler):
 
 
 class _Server(WSGIServer):
-    """One question after another: Prometheus is the only one who asks."""
+    """WSGI server for one request after another: Prometheus is the only client."""
 
     def server_bind(self) -> None:
-        """Without asking DNS for this host's name, which the standard library's does and which may hang."""
+        """Bind without asking DNS for this host's name, which the standard library's does and which may hang."""
         TCPServer.server_bind(self)
         self.server_name, self.server_port = "localhost", self.server_address[1]
         self.setup_environ()

@@ -94,7 +94,7 @@ def sent(sender: Any, **_: Any) -> None:
 @worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]
 @beat_init.connect(weak=False)  # type: ignore[untyped-decorator]
 def hand_out(**_: Any) -> None:
-    """In a worker's parent process, for all its children; and in beat."""
+    """Serve the metrics, in a worker's parent process for all its children, and in beat."""
     if settings.WORKER_METRICS_PORT and not _handed_out:  # a worker is ready again when its broker came back
         _handed_out.append(serving.serve(settings.WORKER_METRICS_HOST, settings.WORKER_METRICS_PORT))
 

@@ -46,7 +46,7 @@ _begun: list[object] = []
 
 
 def begin(**_: Any) -> None:
-    """In each process that works: nothing where no collector is named. Raises ImproperlyConfigured."""
+    """Start tracing in a process; nothing where no collector is named. Raises ImproperlyConfigured."""
     if not settings.OTEL_EXPORTER_OTLP_ENDPOINT or _begun:
         return
     try:
@@ -105,7 +105,7 @@ def end(**_: Any) -> None:
 
 
 def kept(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a span's attributes, those that may leave."""
+    """Attributes of a span that may leave."""
     kept = {name: value for name, value in attributes.items() if name in KEPT}
     if statement := kept.get("db.statement"):
         kept["db.statement"] = LITERAL.sub("'…'", str(statement))[:LONGEST]

@@ -34,7 +34,7 @@ def _refused(request: HttpRequest) -> HttpResponse | None:
 
 @require_safe
 def processes(request: HttpRequest) -> HttpResponseBase:
-    """What the web processes of this host counted."""
+    """Metrics that the web processes of this host counted."""
     if refusal := _refused(request):
         return refusal
     text, content_type = exposition.counted(request.headers.get("Accept", ""))
@@ -43,7 +43,7 @@ def processes(request: HttpRequest) -> HttpResponseBase:
 
 @require_safe
 def installation(request: HttpRequest) -> HttpResponseBase:
-    """How the whole installation is, the same whoever answers."""
+    """State of the whole installation, the same whichever process answers."""
     if refusal := _refused(request):
         return refusal
     text, content_type = exposition.encoded(collectors.REGISTRY, request.headers.get("Accept", ""))

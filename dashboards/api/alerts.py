@@ -135,7 +135,7 @@ class AlertSet(ResourceSet):
     @extend_schema(summary="List a trial's alerts", parameters=[AlertParameters])
     def list(self, request: Request, code: str) -> Response:
         params = AlertParameters.read(request)
-        trial, people = self.people(code)
+        trial, people = self.trial_participants(code)
         alerts = alerts_listing.visible(trial, self.user)
         if "participant" in params:
             alerts = alerts.filter(participant__in=people.with_study_id(params["participant"]))

@@ -97,7 +97,7 @@ class OutreachSet(ResourceSet):
     @extend_schema(summary="List contacts with a trial's participants", parameters=[OutreachParameters])
     def list(self, request: Request, code: str) -> Response:
         params = OutreachParameters.read(request)
-        _, people = self.people(code)
+        _, people = self.trial_participants(code)
         if "participant" in params:
             people = people.with_study_id(params["participant"])
         outreaches = Outreach.objects.filter(participant__in=people)
@@ -109,7 +109,7 @@ class OutreachSet(ResourceSet):
     @extend_schema(summary="A contact, with what was written or said", responses=OutreachWithBodySerializer)
     def retrieve(self, request: Request, code: str, id: str) -> Response:
         Parameters.read(request)
-        _, people = self.people(code)
+        _, people = self.trial_participants(code)
         outreaches = Outreach.objects.filter(participant__in=people).select_related("participant", "by", "template")
         return Response(OutreachWithBodySerializer(get_object_or_404(outreaches, pk=id)).data)
 

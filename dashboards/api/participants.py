@@ -36,7 +36,7 @@ class ParticipantSet(ResourceSet):
     @extend_schema(summary="List a trial's participants", parameters=[shapes.ParticipantParameters])
     def list(self, request: Request, code: str) -> Response:
         asked = shapes.ParticipantParameters.read(request)
-        _, people = self.people(code)
+        _, people = self.trial_participants(code)
         found = with_attention_status(people, now := timezone.now()).select_related("trial", "site", "status_summary")
         fields = {"status": "status", "site": "site__code", "arm": "arm", "study_id": "study_id__istartswith"}
         found = found.filter(**{fields[name]: value for name, value in asked.items() if name in fields})

@@ -34,7 +34,7 @@ def panel(number: int, given: Panel) -> dict[str, Any]:
 
 
 def dashboard(name: str) -> str:
-    """One dashboard as the text of its file."""
+    """Dashboard as the text of its file."""
     title, panels = DASHBOARDS[name]
     choice = {"name": "datasource", "type": "datasource", "query": "prometheus", "label": "Source", "hide": 0}
     made = {

@@ -55,12 +55,12 @@ def quiet(raw: str) -> list[dict[str, list[dict[str, str]]]]:
 
 
 def targets(public_url: str) -> list[str]:
-    """What to ask for the site from outside. On `localhost` nobody outside can, and its certificate is nobody's."""
+    """Targets that probe the site from outside. On `localhost` nobody outside can, and its certificate is nobody's."""
     return [] if urlsplit(public_url).hostname in LOCAL else [f"{public_url.rstrip('/')}/health/live"]
 
 
 def values(variables: Mapping[str, str]) -> dict[str, str]:
-    """By name, what is filled in, as JSON. Raises Unfit."""
+    """Values that are filled in, by name, as JSON. Raises Unfit."""
     to, host = required(variables, "ALERT_MAIL_TO"), required(variables, "EMAIL_HOST")
     tls, ssl = switch(variables, "EMAIL_USE_TLS"), switch(variables, "EMAIL_USE_SSL")
     port = variables.get("EMAIL_PORT", "").strip() or ("465" if ssl else "587" if tls else "25")

@@ -52,7 +52,7 @@ PRELOADED = [
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One change: which operator, at which of its places, and the line it changes."""
+    """Mutant, a change of one place: which operator, at which of its places, and the line it changes."""
 
     module: str
     operator: str

@@ -53,7 +53,7 @@ class Change(Operator):  # type: ignore[misc]  # its package has no types
 
     @abstractmethod
     def places(self, node: Any) -> list[Any]:
-        """What can be changed of this node; empty for nodes that are not ours."""
+        """Places of this node that can be changed; empty for nodes that are not ours."""
 
     @abstractmethod
     def change(self, node: Any, place: Any) -> Any:

@@ -111,7 +111,7 @@ class TrialConnectionSet(ResourceSet):
     @extend_schema(summary="List a trial's connections", parameters=[ConnectionParameters])
     def list(self, request: Request, code: str) -> Response:
         parameters = ConnectionParameters.read(request)
-        _, participants = self.people(code)
+        _, participants = self.trial_participants(code)
         connections = Connection.objects.filter(participant__in=participants).select_related("participant")
         connections = connections.annotate(study_id=F("participant__study_id"))
         if "site" in parameters:

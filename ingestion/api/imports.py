@@ -75,7 +75,7 @@ class ImportSet(ResourceSet):
     lookup_value_regex = "[0-9]{1,9}"
 
     def _files(self, code: str) -> Any:
-        trial, participants = self.people(code)
+        trial, participants = self.trial_participants(code)
         files = ImportFile.objects.filter(trial=trial)
         if Trial.objects.visible_whole_to(self.user).filter(pk=trial.pk).exists():
             return files.filter(Q(whose="") | Q(whose__in=participants.values("study_id")))
@@ -88,7 +88,7 @@ class ImportSet(ResourceSet):
         if "status" in parameters:
             files = files.filter(status=parameters["status"])
         if "participant" in parameters:
-            _, participants = self.people(code)
+            _, participants = self.trial_participants(code)
             files = files.filter(whose__in=participants.with_study_id(parameters["participant"]).values("study_id"))
         return self.paged(files, "-id")
 

@@ -86,7 +86,7 @@ class SyncWindowSet(ResourceSet):
     @extend_schema(summary="List a trial's sync windows", parameters=[SyncWindowParameters])
     def list(self, request: Request, code: str) -> Response:
         parameters = SyncWindowParameters.read(request)
-        _, participants = self.people(code)
+        _, participants = self.trial_participants(code)
         if "participant" in parameters:
             participants = participants.with_study_id(parameters.pop("participant"))
         windows = SyncWindow.objects.filter(connection__participant__in=participants)

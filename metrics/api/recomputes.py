@@ -119,7 +119,7 @@ class RecomputeSet(ResourceSet):
     @extend_schema(summary="A recompute, and what it changed", responses=RecomputeResultSerializer)
     def retrieve(self, request: Request, code: str, id: str) -> Response:
         Parameters.read(request)
-        trial, people = self.people(code)
+        trial, people = self.trial_participants(code)
         run = get_object_or_404(Recompute.objects.select_related("by"), trial=trial, pk=id)
         context = {"whole": sees_all(self.user, trial), "people": people}
         return Response(RecomputeResultSerializer(run, context=context).data)

@@ -51,7 +51,7 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is not ty
         return False
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
-        """Under which failures are counted: the address as accounts are looked up by, and nothing else.
+        """Key under which failures are counted: the address as accounts are looked up by, and nothing else.
 
         Neither another way to write it nor another name or port of this site begins a new count.
         """
@@ -79,7 +79,10 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is not ty
         return account is not None and account.pk == user.pk
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
-        """Not just after signing in: nobody types their password twice to set up what is asked of them."""
+        """Whether to ask for the password again.
+
+        Not just after signing in: nobody types their password twice to set up what is asked of them.
+        """
         fresh = time.time() - float(context.request.session.get(SIGNED_IN, 0))
         if fresh < account_settings.REAUTHENTICATION_TIMEOUT:
             return False

@@ -76,7 +76,7 @@ NO_SERVER = "This site has no mail server. Ask your administrator."
 
 
 class CannotSend(Exception):
-    """Nothing can be sent at the moment; the message says why and is fit to show."""
+    """Error: no e-mail can be sent at the moment. The message says why and is fit to show."""
 
 
 def check_server() -> None:
@@ -110,7 +110,7 @@ def notify(user: User, what: str, request: HttpRequest | None) -> None:
 
 
 def queue_or_log(task: str, *args: object) -> None:
-    """The same, where nobody waits for it."""
+    """Queue an e-mail where nobody waits for it; a failure is logged."""
     try:
         queue(task, *args)
     except CannotSend as fault:

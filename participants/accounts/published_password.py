@@ -53,7 +53,10 @@ def close() -> list[str]:
 
 
 def settle(is_demo: bool) -> None:
-    """Before a trial becomes real. Raises django's ValidationError while the published password opens an account."""
+    """Check before a trial becomes real.
+
+    Raises django's ValidationError while the published password opens an account.
+    """
     if is_demo or Trial.objects.filter(is_demo=False).exists() or not (addresses := accounts()):
         return
     raise ValidationError(

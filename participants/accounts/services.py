@@ -72,7 +72,7 @@ def colleague_invite(*, trial: Trial, email: str, role: str, site: Site | None, 
 
 
 def open_invitations(trial: Trial) -> QuerySet[ColleagueInvitation]:
-    """Those whose links still work."""
+    """Invitations whose links still work."""
     return ColleagueInvitation.objects.filter(
         trial=trial, accepted_at=None, revoked_at=None, expires_at__gt=timezone.now()
     ).select_related("site", "invited_by")
@@ -109,7 +109,7 @@ def invitation_again(invitation: ColleagueInvitation) -> bool:
 
 
 def invitations_due(now: dt.datetime) -> list[int]:
-    """Those whose link never went out: the task that should send it is gone, or the mail server did not take it."""
+    """Invitations whose link never went out: its task is gone, or the mail server did not take it."""
     lost = Q(tried_at=None, created_at__lt=now - FIRST_PAUSE) | Q(tried_at__lt=now - PAUSE)
     open_ones = ColleagueInvitation.objects.filter(accepted_at=None, revoked_at=None, expires_at__gt=now, sent_at=None)
     return list(open_ones.filter(lost, attempts__lt=MOST_ATTEMPTS).order_by("pk").values_list("pk", flat=True))

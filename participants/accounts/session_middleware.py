@@ -35,7 +35,7 @@ def begin(request: HttpRequest, now: float | None = None) -> None:
 
 
 def stay(request: HttpRequest) -> None:
-    """Somebody said that they are still there."""
+    """Prolong a session whose user said that they are still there."""
     request.session[SEEN] = time.time()
 
 

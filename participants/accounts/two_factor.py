@@ -59,7 +59,7 @@ def missing(user: User) -> bool:
 
 
 def may_remove(user: User, authenticator: Authenticator) -> bool:
-    """Not the last one of somebody who needs one: they add another first."""
+    """Whether a factor may be removed: not the last one of a user who needs one."""
     if authenticator.type not in FACTORS or settings.SECOND_FACTOR != "required" or not required_of(user):
         return True
     others = Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).exclude(pk=authenticator.pk)

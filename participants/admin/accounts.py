@@ -23,7 +23,7 @@ for model in (EmailAddress, Authenticator):
 
 
 class ReadOnly:
-    """To look at, by those who may; nobody adds, changes or deletes."""
+    """Read-only admin for those who may view; nobody adds, changes or deletes."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -60,8 +60,8 @@ class AuditEntryAdmin(ReadOnlyAdminMixin, EntryAdminBase):
     @admin.display(description="participant")
     def whom(self, entry: AuditEntry) -> str:
         # By number and without a constraint: who was erased keeps a row, but nothing promises it.
-        person = entry.participant if entry.participant_id else None
-        return person.study_id if person else "–"
+        participant = entry.participant if entry.participant_id else None
+        return participant.study_id if participant else "–"
 
     @admin.display(description="trial")
     def trial_code(self, entry: AuditEntry) -> str:

@@ -23,7 +23,7 @@ SHOWN, AT_ONCE = 200, 2_000
 
 
 class ReadOnlyAdminMixin:
-    """Nobody adds to, edits or deletes evidence by hand."""
+    """Mixin of read-only pages: nobody adds to, edits or deletes evidence by hand."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -36,14 +36,14 @@ class ReadOnlyAdminMixin:
 
 
 class NoDeleteAdminMixin:
-    """What has a history is ended, withdrawn or superseded, never deleted."""
+    """Mixin without deletion: what has a history is ended, withdrawn or superseded."""
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
 
 class ServiceAdminMixin:
-    """A page whose changes are made by services: what a service refuses is told on the page, and nothing is changed.
+    """Mixin of pages that save by services: what a service refuses is told on the page, and nothing is changed.
 
     The form says beforehand what it can; a refusal that comes here is a race or a rule that needs the whole record.
     """
@@ -62,7 +62,7 @@ class ServiceAdminMixin:
 
 
 class AuditedAdminMixin:
-    """For what is saved by its form alone: each change is recorded with old and new values, in its transaction."""
+    """Mixin for what is saved by its form alone: each change is recorded with old and new values."""
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)  # type: ignore[misc]
@@ -90,7 +90,7 @@ def _plain(value: Any) -> Any:
 
 
 class AuditReasonForm(forms.Form):
-    """For forms of changes: why, for the audit trail."""
+    """Form with the reason of a change, for the audit trail."""
 
     audit_reason = LineField(
         label="Reason of the change", max_length=200, required=False, help_text="For the audit trail. No names."
@@ -98,12 +98,12 @@ class AuditReasonForm(forms.Form):
 
 
 def changed(form: Any, names: Iterable[str]) -> dict[str, Any]:
-    """What a form changes among these fields."""
+    """Values that a form changes among these fields."""
     return {name: form.cleaned_data[name] for name in names if name in form.changed_data and name in form.cleaned_data}
 
 
 def refusal_text(refused: Exception) -> str:
-    """A refusal in words."""
+    """Text of a refusal."""
     return " ".join(refused.messages) if isinstance(refused, ValidationError) else str(refused)
 
 
@@ -126,7 +126,7 @@ class ReasonForm(forms.Form):
 
 
 class ConfirmationForm(forms.Form):
-    """Only whether it is meant."""
+    """Form without fields: only whether it is meant."""
 
 
 class ConfirmedAction:
@@ -149,14 +149,14 @@ class ConfirmedAction:
         return ""
 
     def goes(self, row: Any) -> list[str]:
-        """What it does to a row, where that needs saying: lines below it."""
+        """Lines below a row that say what the action does to it, where that is needed."""
         return []
 
     def do(self, request: HttpRequest, row: Any, cleaned: dict[str, Any]) -> None:
         raise NotImplementedError
 
     def finish(self, request: HttpRequest, rows: list[Any]) -> HttpResponse | None:
-        """What follows; None: back to the list."""
+        """Response after the action; None: back to the list."""
         return None
 
     def action(self) -> Callable[..., HttpResponse | None]:

@@ -28,7 +28,10 @@ OPENED = ("name", "email", "phone")
 
 
 class ContactForm(ContactFormBase):
-    """What contact_store takes. Filled with what contact_open gives when the page is shown (ContactAdmin)."""
+    """Form of the values that contact_store takes.
+
+    Filled with what contact_open gives when the page is shown (ContactAdmin).
+    """
 
     name = LineField(max_length=200, required=False, help_text="As they are addressed; the first name comes first.")
     email = forms.EmailField(label="E-mail address", required=False)
@@ -57,7 +60,7 @@ class ContactForm(ContactFormBase):
 
 
 class WriteAgain(ConfirmedAction):
-    """For an address that an e-mail server called wrong by mistake."""
+    """Action for an address that a mail server called wrong by mistake."""
 
     title, button, done = "Write to this address again", "Write again", "written to again"
     says = "The address counts as one that takes mail. If it does not, it is marked again at the next e-mail."
@@ -93,7 +96,7 @@ class ContactAdmin(ContactAdminBase):
         return ("opted_out_at", "bounced_at", "bounce_reason", "updated_at", *(("participant",) if obj else ()))
 
     def get_fieldsets(self, request: HttpRequest, obj: Contact | None = None) -> Any:
-        """Who may only look sees whether there is an address; opening one takes the permission to change it."""
+        """Fieldsets: who may only view sees whether there is an address; opening one takes the change permission."""
         if obj and not self.has_change_permission(request, obj):
             return ((None, {"fields": ("participant", "language", "can_be_written_to")}), self.fieldsets[1])
         return self.fieldsets
@@ -107,7 +110,7 @@ class ContactAdmin(ContactAdminBase):
         form_url: str = "",
         obj: Contact | None = None,
     ) -> HttpResponse:
-        """Where the page shows contact data, they are opened: not for who may only look, nor for what was typed."""
+        """Open contact data where the page shows them: not for who may only view, nor for what was typed."""
         form = context["adminform"].form
         if obj and not form.is_bound and self.has_change_permission(request, obj):
             form.open()

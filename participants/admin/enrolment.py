@@ -34,7 +34,7 @@ class UploadForm(forms.Form):
 
 
 def _user(request: HttpRequest) -> User:
-    """Who has signed in: the administration lets nobody else in."""
+    """User who has signed in: the administration lets nobody else in."""
     return cast(User, request.user)
 
 
@@ -97,7 +97,7 @@ class EnrolmentPages:
             messages.error(request, str(fault))
             return HttpResponseRedirect(request.path)
         known = f" {result.known} were enrolled already." if result.known else ""
-        messages.success(request, f"{len(result.people)} participants enrolled in {trial.code}.{known}")
+        messages.success(request, f"{len(result.participants)} participants enrolled in {trial.code}.{known}")
         listed = reverse("admin:participants_participant_changelist")
         return HttpResponseRedirect(f"{listed}?trial__id__exact={trial.pk}&status__exact=invited")
 

@@ -68,7 +68,7 @@ class ParticipantForm(AuditReasonForm, ParticipantFormBase):
 
 
 class PauseInline(ReadOnlyAdminMixin, PauseInlineBase):
-    """To look at: a pause begins and ends by an action, and is corrected on its own page."""
+    """Read-only pauses: one begins and ends by an action, and is corrected on its own page."""
 
     model = Pause
     extra = 0
@@ -78,7 +78,7 @@ class PauseInline(ReadOnlyAdminMixin, PauseInlineBase):
 
 @admin.register(Participant)
 class ParticipantAdmin(EnrolmentPages, NoDeleteAdminMixin, ServiceAdminMixin, ParticipantAdminBase):
-    """Nobody is deleted: who was enrolled by mistake is withdrawn, and erased if need be."""
+    """Participants. None is deleted: who was enrolled by mistake is withdrawn, and erased if need be."""
 
     form = ParticipantForm
     change_form_template = "admin/participant_change.html"
@@ -139,14 +139,14 @@ class ParticipantAdmin(EnrolmentPages, NoDeleteAdminMixin, ServiceAdminMixin, Pa
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> Any:
-        person = self.get_object(request, object_id)
+        participant = self.get_object(request, object_id)
         acts = []
-        if person:
+        if participant:
             allowed = self.get_actions(request)
             acts = [
                 (name, act)
                 for act in self.acts
-                if (name := type(act).__name__.lower()) in allowed and not act.fit(person)
+                if (name := type(act).__name__.lower()) in allowed and not act.fit(participant)
             ]
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), "acts": acts})
 

@@ -58,7 +58,7 @@ class UserCreation(UserCreationBase):
 
 
 class Granting:
-    """For forms that give rights. `editor`: who fills it in; their own rights are all that they can give."""
+    """Mixin of forms that grant rights. `editor`: who fills it in; their own rights are all that they can give."""
 
     editor: User
     grants: ClassVar[dict[str, str]] = {}  # field -> argument of check_grants
@@ -97,7 +97,7 @@ class ByEditor:
 
 @admin.register(User)
 class UserAdmin(NoDeleteAdminMixin, AuditedAdminMixin, ByEditor, UserAdminBase):
-    """Nobody is deleted: the trail names them. Take `active` away and they cannot sign in.
+    """Users. None is deleted: the audit trail names them. Take `active` away and they cannot sign in.
 
     Staff change nobody who holds more rights than they do, and only a superuser makes one.
     """
@@ -150,7 +150,7 @@ admin.site.unregister(Group)
 
 @admin.register(Group)
 class GroupAdmin(AuditedAdminMixin, ByEditor, GroupAdminBase):
-    """What a group may do is given to each of its members, and recorded like it."""
+    """Groups. What one may do is granted to each of its members, and recorded likewise."""
 
     form = GroupForm
 

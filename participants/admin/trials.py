@@ -135,12 +135,12 @@ class TrialAdmin(NoDeleteAdminMixin, ServiceAdminMixin, TrialAdminBase):
         return (*settled, "raw_removed_before")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Trial]:
-        counted: QuerySet[Trial] = super().get_queryset(request).annotate(people=Count("participants"))
+        counted: QuerySet[Trial] = super().get_queryset(request).annotate(participant_count=Count("participants"))
         return counted
 
-    @admin.display(description="participants", ordering="people")
+    @admin.display(description="participants", ordering="participant_count")
     def participant_count(self, trial: Any) -> int:
-        return int(trial.people)
+        return int(trial.participant_count)
 
     def save_model(self, request: HttpRequest, obj: Trial, form: Any, change: bool) -> None:
         given = {name: value for name, value in form.cleaned_data.items() if name not in ("audit_reason", "close")}

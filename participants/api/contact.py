@@ -38,7 +38,7 @@ class ContactSerializer(serializers.Serializer[Any]):
 class ContactView(ResourceView):
     """A participant's name, e-mail address and telephone number. A token that may only read does not open them."""
 
-    def _answer(self, participant: Participant) -> Response:
+    def _response(self, participant: Participant) -> Response:
         try:
             details = contacts.contact_open(participant)
         except encryption.CannotDecrypt:
@@ -62,7 +62,7 @@ class ContactView(ResourceView):
     )
     def get(self, request: Request, code: str, study_id: str) -> Response:
         Parameters.read(request)
-        return self._answer(self.participant(code, study_id, managed=True))
+        return self._response(self.participant(code, study_id, managed=True))
 
     @extend_schema(
         summary="Store how to reach a participant",
@@ -75,4 +75,4 @@ class ContactView(ResourceView):
         serializer = ContactSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         contacts.contact_store(participant, **serializer.validated_data)
-        return self._answer(participant)
+        return self._response(participant)

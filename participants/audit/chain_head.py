@@ -25,7 +25,7 @@ Head = tuple[int, str]
 
 
 class Unreadable(Exception):
-    """It is there and cannot be read; the message says where, and why."""
+    """Error: the kept head is there and cannot be read. The message says where, and why."""
 
 
 def kept() -> Head | None:

@@ -45,7 +45,7 @@ class NoSuchKey(Exception):
 
 @lru_cache(maxsize=4)
 def _keys(secrets: tuple[str, ...]) -> dict[str, bytes]:
-    """By key id, the newest first."""
+    """Keys by id, the newest first."""
     made = [hashlib.sha256(b"wearable-trials audit\0" + secret.encode()).digest() for secret in secrets]
     return {hashlib.sha256(key).hexdigest()[:8]: key for key in made}
 
@@ -163,7 +163,7 @@ def head() -> tuple[int, str]:
 
 
 def faults(*, noted: tuple[int, str] | None = None) -> Iterator[str]:
-    """What is wrong with the trail, in words; nothing if all holds. Reads it once, in a transaction in constant memory.
+    """Faults of the audit trail as sentences; none if all holds. Reads it once, in a transaction in constant memory.
 
     `noted`: a position and mac that were written down earlier.
     """

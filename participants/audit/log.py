@@ -31,7 +31,7 @@ SAME_VIEW = dt.timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """Who acts, and how. `request`: of whom its user and token are asked only when something is recorded."""
+    """Actor and channel. `request`: its user and token are read only when something is recorded."""
 
     via: str = Via.COMMAND
     user: User | None = None
@@ -56,7 +56,7 @@ _acting: ContextVar[Acting] = ContextVar("acting", default=_nobody)
 def acting(
     *, via: str, user: User | None = None, request: HttpRequest | None = None, request_id: str = ""
 ) -> Iterator[None]:
-    """What is recorded inside is recorded of this user (or this request's), who came this way."""
+    """Context in which entries are recorded of this user (or this request's) and channel."""
     token = _acting.set(Acting(via, user, request, request_id))
     try:
         yield
@@ -92,19 +92,19 @@ def record_view(
     `part`: what was read belongs to a page; nothing is written of those whom the same user viewed within the last
     15 minutes.
     """
-    people = [participants] if isinstance(participants, Participant) else list(participants)
-    if part and people:
+    viewed = [participants] if isinstance(participants, Participant) else list(participants)
+    if part and viewed:
         user, _ = _acting.get().who()
         recent = AuditEntry.objects.filter(
-            participant__in=[person.pk for person in people],
+            participant__in=[participant.pk for participant in viewed],
             at__gte=timezone.now() - SAME_VIEW,
             actor=user,
             action__endswith=".view",
         )
         known = set(recent.values_list("participant_id", flat=True))
-        people = [person for person in people if person.pk not in known]
-    if people:
-        _append(action, [(person, None, AuditDetail()) for person in people], "")
+        viewed = [participant for participant in viewed if participant.pk not in known]
+    if viewed:
+        _append(action, [(participant, None, AuditDetail()) for participant in viewed], "")
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -153,7 +153,7 @@ def _says_something(detail: AuditDetail) -> bool:
 
 
 def _plain(values: Mapping[str, Any] | None) -> dict[str, Any]:
-    """As JSON gives it back: what is digested must be what is read again."""
+    """Values as JSON gives them back: what is digested must be what is read again."""
     plain: dict[str, Any] = json.loads(json.dumps(dict(values or {}), cls=DjangoJSONEncoder))
     return plain
 

@@ -16,10 +16,10 @@ CHANNELS = (("/admin/", Via.ADMIN), ("/api/", Via.API), ("/data/", Via.API))
 def audit_context(ask: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
     """Middleware. Entries carry the request's id, which the logs name too (its own, where nobody gave it one)."""
 
-    def answer(request: HttpRequest) -> HttpResponseBase:
+    def respond(request: HttpRequest) -> HttpResponseBase:
         request_id = getattr(request, "request_id", "") or uuid.uuid4().hex
         via = next((channel for path, channel in CHANNELS if request.path_info.startswith(path)), Via.PAGE)
         with acting(via=via, request=request, request_id=request_id):
             return ask(request)
 
-    return answer
+    return respond

@@ -25,9 +25,9 @@ class NotClean(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """What came of a file. `known`: how many were enrolled already, as the file says."""
+    """Result of a file. `known`: how many were enrolled already, as the file says."""
 
-    people: list[Participant]
+    participants: list[Participant]
     known: int
 
 
@@ -42,16 +42,18 @@ def enrol_all(trial: Trial, sheet: Sheet, *, may_contact: bool) -> Enrolled:
     preview = check(trial, sheet, may_contact=may_contact)
     if not preview.clean:
         raise NotClean(trial, preview)
-    people = []
+    participants = []
     with changed_together():
         for row in preview.rows:
             if row.known:
                 continue
-            person = participant_enrol(trial=trial, **row.values)
+            participant = participant_enrol(trial=trial, **row.values)
             if row.contact:
-                contacts.contact_store(person, **row.contact)
-            people.append(person)
+                contacts.contact_store(participant, **row.contact)
+            participants.append(participant)
     known = preview.counts[RowCheck.KNOWN]
-    if people:
-        audit.record("participant.enrol_file", trial=trial, new={"enrolled": len(people), "enrolled_already": known})
-    return Enrolled(people, known)
+    if participants:
+        audit.record(
+            "participant.enrol_file", trial=trial, new={"enrolled": len(participants), "enrolled_already": known}
+        )
+    return Enrolled(participants, known)

@@ -24,7 +24,7 @@ class Via(models.TextChoices):
 
 
 class AuditEntry(models.Model):
-    """Somebody did or viewed something. Appended by participants.audit alone; the database refuses any change.
+    """Audit entry: who did or viewed what. Appended by participants.audit alone; the database refuses any change.
 
     Whom it names is kept by number and without a constraint: an entry outlives users, trials and participants.
     `mac` authenticates the entry itself (participants.audit.hash_chain); the order of all entries is kept
@@ -68,7 +68,7 @@ class AuditEntry(models.Model):
 
 
 class AuditDetail(models.Model):
-    """What an entry says of the thing itself: old and new values, the reason. Apart, because an erasure removes it.
+    """Detail of an audit entry: old and new values, the reason. Apart, because an erasure removes it.
 
     The entry keeps a salted digest of it: a changed detail is found, and of a removed one nothing can be guessed.
     """

@@ -34,7 +34,7 @@ class ConsentDocument(models.Model):
 
 
 class Consent(models.Model):
-    """That a participant agreed to a version, and when they took it back. Added and ended, never deleted."""
+    """Consent: a participant agreed to a version, and when they took it back. Added and ended, never deleted."""
 
     class How(models.TextChoices):
         PAPER = "paper", "on paper"
@@ -73,7 +73,7 @@ class Consent(models.Model):
 
 
 class Reinstatement(models.Model):
-    """That a withdrawal was a mistake and is to be undone: asked for by one person, approved by another."""
+    """Request to undo a withdrawal made by mistake: one user asks, another approves."""
 
     class State(models.TextChoices):
         ASKED = "asked", "waiting for a second person"
@@ -106,7 +106,7 @@ class Reinstatement(models.Model):
 
 
 class Erasure(models.Model):
-    """That a participant's data are to be deleted for good: asked for by one person, approved by another.
+    """Request to delete a participant's data for good: one user asks, another approves.
 
     The row is what is left: it says how much was removed, and nothing of what it was.
     """

@@ -118,8 +118,9 @@ class Pause(models.Model):
 
 
 class Contact(models.Model):
-    """How to reach a participant. Apart from everything else, encrypted (participants.privacy.encryption), with its own
-    permission.
+    """Contact data of a participant.
+
+    Apart from everything else, encrypted (participants.privacy.encryption), with its own permission.
 
     Read and written by participants.privacy.contacts alone.
     """

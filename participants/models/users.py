@@ -21,7 +21,7 @@ SERVICE_DOMAIN = "service.invalid"
 
 
 class User(AbstractUser):
-    """Somebody who signs in: a member of a trial's team or of the staff. Never a participant."""
+    """User who signs in: a member of a trial's team or of the staff. Never a participant."""
 
     username = None  # type: ignore[assignment]  # the e-mail address takes its place
     email = models.EmailField("e-mail address", unique=True)
@@ -59,7 +59,7 @@ class User(AbstractUser):
         return self.email
 
     def clean(self) -> None:
-        """Before uniqueness is asked for: two ways to write an address are one address."""
+        """Make the address canonical before uniqueness is checked: two ways to write an address are one address."""
         super().clean()
         self.email = canonical_address(self.email)
 
@@ -70,7 +70,7 @@ class User(AbstractUser):
 
 
 class Membership(models.Model):
-    """What a user is in a trial, or in one site of it. Ended, never deleted, so that the past can be told."""
+    """Membership of a user in a trial, or in one site of it. Ended, never deleted, so that the past can be told."""
 
     class Role(models.TextChoices):
         MANAGER = "manager", "manager"

@@ -11,7 +11,7 @@ from participants.audit import record
 from participants.locks import lock_participant
 from participants.models import Consent, ConsentDocument, Participant, Trial
 from participants.services import participant_withdraw
-from participants.services.people import left_already
+from participants.services.participation import left_already
 from participants.services.reinstatement import consent_given_again
 from participants.user_input import check_instant
 
@@ -70,7 +70,7 @@ def consent_missing(participant: Participant, on: dt.date) -> ConsentDocument | 
 
 @transaction.atomic
 def consent_withdraw(participant: Participant, *, on: dt.date, reason: str = "") -> None:
-    """They take back what they agreed to: they leave the trial, nothing is asked of their device's maker any more,
+    """Withdraw consent: the participant leaves the trial, nothing is asked of their device's maker any more,
     the grant is ended there, and their record is frozen. What was measured before is kept; deleting it is an erasure.
 
     Raises ValueError where they have left already and there is no consent left to be taken back.

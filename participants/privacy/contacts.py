@@ -40,7 +40,7 @@ class Details:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What may be known of a contact without opening it; instants are UTC."""
+    """Facts about a contact that are known without decrypting it; instants are UTC."""
 
     language: str = DEFAULT_LANGUAGE
     has_email: bool = False
@@ -110,14 +110,14 @@ def contact_store(
 
 
 def contact_open(participant: Participant) -> Details:
-    """Their name, e-mail address and telephone number; empty where unknown. Recorded. Raises CannotDecrypt."""
+    """Name, e-mail address and telephone number; empty where unknown. Recorded. Raises CannotDecrypt."""
     contact = contact_of(participant)
     record("contact.open", participant=participant)
     return contact_export(contact) if contact else Details()
 
 
 def contact_export(contact: Contact) -> Details:
-    """The same for the file of everything about a participant, the making of which is recorded as subject.export.
+    """Contact data for the file of everything about a participant, the making of which is recorded as subject.export.
 
     Nobody else opens it this way. Raises encryption.CannotDecrypt.
     """
@@ -160,7 +160,7 @@ def bounced(participant: Participant, reason: str, *, now: dt.datetime) -> None:
 
 @transaction.atomic
 def bounce_lift(participant: Participant, *, reason: str, now: dt.datetime) -> None:
-    """Their address is written to again. Raises ValueError where it is not one that refuses e-mail."""
+    """Lift a bounce: the address is written to again. Raises ValueError where it is not one that refuses e-mail."""
     refusing = Contact.objects.filter(participant=participant).exclude(bounced_at=None)
     if not refusing.update(bounced_at=None, bounce_reason="", updated_at=now):
         raise ValueError(f"The address of {participant.study_id} is written to already.")

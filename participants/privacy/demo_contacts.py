@@ -36,15 +36,15 @@ def demo_contacts_ensure(trial: Trial) -> int:
         site.save(update_fields=["phone", "email"])
     known = Contact.objects.filter(participant__trial=trial).values("participant")
     made = 0
-    people = Participant.objects.filter(trial=trial).order_by("study_id")
+    participants = Participant.objects.filter(trial=trial).order_by("study_id")
     known_ids = set(known.values_list("participant", flat=True))
-    for number, person in enumerate(people, start=1):
-        if person.pk in known_ids:
+    for number, participant in enumerate(participants, start=1):
+        if participant.pk in known_ids:
             continue
         first, last = FIRST[number % len(FIRST)], LAST[number % len(LAST)]
         box = "bounce" if number % BOUNCES_EACH == 0 else f"{first}.{last}".lower()
         contacts.contact_store(
-            person,
+            participant,
             name=f"{first} {last}",
             email="" if number % WITHOUT_EACH == 0 else f"{box}.{number}@example.org",
             phone=f"+31 6 555 {number:05d}",

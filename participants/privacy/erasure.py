@@ -28,11 +28,11 @@ from participants.task_queue import enqueue
 
 
 class NotErased(Exception):
-    """Something of the erased person is still there: nothing was changed, and this is a fault of ours."""
+    """Error: data of the erased participant are still there. Nothing was changed; a fault of ours."""
 
 
 class ErasureRefused(ValueError):
-    """It cannot be asked for or decided by this person now; the message is fit to show."""
+    """Refusal: this user cannot ask for or decide it now. The message is fit to show."""
 
 
 @transaction.atomic
@@ -123,7 +123,7 @@ def _rows(participant: Participant) -> Counter[str]:
 
 
 def _mentions(participant: Participant) -> Counter[str]:
-    """What names a participant without a foreign key: the trail's details, the admin's own log, repeated writes."""
+    """Delete what names a participant without a foreign key: audit details, the admin's log, repeated writes."""
     removed: Counter[str] = Counter()
     with connection.cursor() as cursor:
         cursor.execute(sql.ERASING, [str(participant.pk)])

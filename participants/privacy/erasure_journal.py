@@ -56,7 +56,7 @@ def is_bucket(journal: str) -> bool:
 
 
 def lines(journal: str) -> Iterator[Line]:
-    """What a journal, a file or a bucket, holds. Raises ValueError, which names the line, where it is not one;
+    """Lines of a journal, which is a file or a bucket. Raises ValueError, which names the line, where it is not one;
     OSError, StoreFault where it cannot be read.
     """
     for where, text in _texts(journal):

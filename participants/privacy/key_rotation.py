@@ -47,7 +47,7 @@ def stores() -> Iterator[tuple[type[models.Model], list[str]]]:
 
 
 def check() -> list[KeyUse]:
-    """What is under which key. Changes nothing."""
+    """Number of texts under which key, by model. Changes nothing."""
     uses = []
     for model, columns in stores():
         counts = KeyUse(str(model._meta.verbose_name_plural))
@@ -108,7 +108,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _re_encrypted(value: Any) -> Any:
-    """The same value with its encrypted texts under the newest key."""
+    """Value with its encrypted texts under the newest key."""
     if isinstance(value, str):
         old = value.startswith(MARK) and not encryption.under_newest_key(value) and encryption.can_decrypt(value)
         return encryption.re_encrypt(value) if old else value

@@ -34,7 +34,9 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One kind of thing that is kept. `name`: of its files, a folder may stand before it. `about`: for lay people.
+    """Section of a subject access: one kind of thing that is kept.
+
+    `name`: of its files, a folder may stand before it. `about`: for lay people.
 
     `rows`: each with the same members; or `lines`, ready CSV with its heading, for what is too much for JSON.
     `models`: the tables it tells of; also those of which it says why they are not repeated.
@@ -50,7 +52,7 @@ class Section:
 
 @dataclass(slots=True)
 class Written:
-    """What came of it: the folder, and how many rows each file has."""
+    """Result of an export: the folder, and how many rows each file has."""
 
     folder: Path
     rows: dict[str, int] = field(default_factory=dict)
@@ -61,7 +63,7 @@ class FolderTaken(ValueError):
 
 
 def sections(participant: Participant) -> Iterator[Section]:
-    """What every package keeps of a participant. Rows are read when they are asked for."""
+    """Sections of every app about a participant. Rows are read when they are iterated."""
     for section in hooks.subject_access_sections:
         yield from section(participant)
 
@@ -100,7 +102,7 @@ def write(participant: Participant, folder: Path, tell: Callable[[int], None] = 
 
 
 def subject_archive(participant: Participant, folder: Path, *, reason: str = "") -> Path:
-    """The same as one ZIP file, which is returned. Raises what subject_export does."""
+    """Write the export as one ZIP file, which is returned. Raises what subject_export does."""
     written = subject_export(participant, folder, reason=reason)
     archive = shutil.make_archive(str(written.folder), "zip", folder, written.folder.name)
     shutil.rmtree(written.folder)
@@ -129,7 +131,7 @@ def _write_lines(path: Path, lines: Iterable[bytes], tell: Callable[[int], None]
 
 
 def _write_rows(path: Path, rows: Iterable[Row], tell: Callable[[int], None]) -> int:
-    """As JSON, exact, and as CSV, for spreadsheets. No file where there is no row: the read-me says so."""
+    """Write rows as JSON, exact, and as CSV, for spreadsheets. No file where there is no row: the read-me says so."""
     n = 0
     iterator = iter(rows)
     first = next(iterator, None)

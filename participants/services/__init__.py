@@ -1,11 +1,11 @@
 """Services that change trials, participants and members, with their rules. Admin, pages, API and commands call these.
 
-`trials`: trials, their sites. `people`: enrolment, pauses, the end. `team`: who works in a trial. Each change is
+`trials`: trials, their sites. `participation`: enrolment, pauses, the end. `team`: who works in a trial. Each change is
 written to the audit trail by the service itself. Bad values raise django's ValidationError, by field where one is to
 blame; what the state forbids raises ValueError or EnrolmentError, with a message that is fit to show.
 """
 
-from participants.services.people import (
+from participants.services.participation import (
     EnrolmentError,
     changed_together,
     participant_begin,

@@ -12,14 +12,14 @@ from participants import audit
 from participants.locks import lock_participant, locked_participant
 from participants.models import Participant, Pause, Site
 from participants.services.changes import change, fixed, locked
-from participants.services.people import participant_changed
+from participants.services.participation import participant_changed
 
 HAS_DATA = "It is fixed: data have arrived."
 HAS_DAYS = "It is fixed: days have been cut by it."
 
 
 class ParticipantChanges(TypedDict, total=False):
-    """What can be changed of a participant; what is not named stays."""
+    """Changes of a participant; what is not named stays."""
 
     study_id: str
     site: Site | None
@@ -30,7 +30,7 @@ class ParticipantChanges(TypedDict, total=False):
 
 
 class PauseChanges(TypedDict, total=False):
-    """What can be changed of a pause; what is not named stays."""
+    """Changes of a pause; what is not named stays."""
 
     starts_on: dt.date
     ends_on: dt.date | None

@@ -23,7 +23,7 @@ REASON = "withdrawn; the withdrawal was undone"
 
 
 class ReinstatementRefused(ValueError):
-    """It cannot be asked for or decided by this person now; the message is fit to show."""
+    """Refusal: this user cannot ask for or decide it now. The message is fit to show."""
 
 
 @transaction.atomic
@@ -87,7 +87,7 @@ def _undo(participant: Participant, now: dt.datetime) -> None:
 
 
 def consent_given_again(participant: Participant, given_at: dt.datetime) -> None:
-    """Their word holds from a day on: the days that are left out since a withdrawal end with the one before it."""
+    """Renew consent from a day on: the days that are left out since a withdrawal end with the one before it."""
     day = given_at.astimezone(ZoneInfo(participant.time_zone)).date()
     for pause in participant.pauses.filter(withdrawn=True, ends_on=None):
         pause.ends_on = max(day - ONE_DAY, pause.starts_on)

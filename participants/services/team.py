@@ -15,7 +15,7 @@ from participants.services.changes import change, locked, plain
 
 
 class MembershipChanges(TypedDict, total=False):
-    """What can be changed of a membership; what is not named stays. `digest_at`: the trial's time, None for none."""
+    """Changes of a membership; what is not named stays. `digest_at`: the trial's time, None for none."""
 
     role: str
     site: Site | None

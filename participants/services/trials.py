@@ -19,7 +19,7 @@ HAS_PEOPLE = "It is fixed: there are participants already."
 
 
 class TrialChanges(TypedDict, total=False):
-    """What can be changed of a trial; what is not named stays."""
+    """Changes of a trial; what is not named stays."""
 
     code: str
     title: str
@@ -32,7 +32,7 @@ class TrialChanges(TypedDict, total=False):
 
 
 class SiteChanges(TypedDict, total=False):
-    """What can be changed of a site; what is not named stays."""
+    """Changes of a site; what is not named stays."""
 
     code: str
     name: str

@@ -19,7 +19,7 @@ import metrics.selection.collection_window
 import metrics.selection.readable_series
 import metrics.selection.source_choice
 import metrics.writing.sql
-import participants.services.people
+import participants.services.participation
 from ingestion.models import Connection, SyncWindow
 from metrics.selection.plausible_range import counted
 from metrics.time_buckets import Span
@@ -68,7 +68,7 @@ def no_second_look_after_the_vendor(patch: pytest.MonkeyPatch) -> None:
 
 def status_from_what_was_read_before(patch: pytest.MonkeyPatch) -> None:
     """Services go by the object that they are given."""
-    patch.setattr(participants.services.people, "lock_participant", lambda participant: None)
+    patch.setattr(participants.services.participation, "lock_participant", lambda participant: None)
 
 
 def exports_hold_everything(patch: pytest.MonkeyPatch) -> None:

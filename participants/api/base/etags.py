@@ -16,10 +16,10 @@ from participants.api.base.exceptions import Problem
 def conditional(request: Request, response: HttpResponseBase) -> None:
     """Give a response to GET or HEAD a weak ETag of its content once it is rendered; make it a 304 where known."""
     if request.method in ("GET", "HEAD") and response.status_code == 200 and isinstance(response, Response):
-        response.add_post_render_callback(partial(_answer, request))
+        response.add_post_render_callback(partial(_conditional_response, request))
 
 
-def _answer(request: Request, response: Response) -> HttpResponseBase:
+def _conditional_response(request: Request, response: Response) -> HttpResponseBase:
     if not response.has_header("ETag"):
         response.headers["ETag"] = _of(response.content)
     # Worth keeping, to be asked about again. Everything else is kept by nobody (config.middleware.headers).

@@ -31,7 +31,7 @@ REPLAYED = "Idempotency-Replayed"
 
 
 class Replay(Exception):
-    """It was done already: here is what was answered."""
+    """Signal that a write was done already, with its stored response."""
 
     def __init__(self, response: HttpResponse) -> None:
         super().__init__()

@@ -39,14 +39,16 @@ class Pages(CursorPagination):
             raise BadParameters({"cursor": ["Take it from `next` of the page before."]}) from None
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
-        """As the base class; a cursor's position that is none of the list's values is named too."""
+        """Page of a queryset as the base class makes it; a cursor's position that is none of the list's values is named
+        too.
+        """
         try:
             return super().paginate_queryset(queryset, request, view)
         except (ValueError, OverflowError, ValidationError, DataError):
             raise BadParameters({"cursor": ["Take it from `next` of the page before."]}) from None
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
-        """As the base class, but says what a size is."""
+        """Parameters as the base class describes them, with the bounds of a size."""
         parameters: list[dict[str, Any]] = super().get_schema_operation_parameters(view)
         for parameter in parameters:
             if parameter["name"] == self.page_size_query_param:

@@ -124,7 +124,7 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
 
 
 class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """Somebody who is signed in with a browser. Writes bring the token against forgery as X-CSRFToken too."""
+    """Session of a browser as a security scheme. Writes bring the token against forgery as X-CSRFToken too."""
 
     target_class = "rest_framework.authentication.SessionAuthentication"
     name = "session"

@@ -65,7 +65,7 @@ class Answering(Base):
 
     @property
     def user(self) -> User:
-        """Who asks. Only behind SignedIn."""
+        """User of the request. Only behind SignedIn."""
         user = self.request.user
         if not isinstance(user, User):
             raise NotAuthenticated
@@ -89,7 +89,7 @@ class Answering(Base):
             raise PermissionDenied("Only managers and coordinators of the site may enrol there.")
         self._rights.append([write_rights.ENROLS, trial.pk, site and site.pk])
 
-    def people(self, code: str) -> tuple[Trial, Any]:
+    def trial_participants(self, code: str) -> tuple[Trial, Any]:
         """A trial of the user's, and those of its participants whom they see. That they list them is recorded."""
         trial = self.trial(code)
         record("participants.list", trial=trial)
@@ -97,13 +97,13 @@ class Answering(Base):
 
     def participant(self, code: str, study_id: str, *, managed: bool = False) -> Participant:
         """A participant of a trial of the user's, or 404; `managed`: whom they may act for, else 403."""
-        people = Participant.objects.visible_to(self.user).select_related("trial", "site")
-        participant: Participant = get_object_or_404(people.with_study_id(study_id), trial__code=code)
+        visible = Participant.objects.visible_to(self.user).select_related("trial", "site")
+        participant: Participant = get_object_or_404(visible.with_study_id(study_id), trial__code=code)
         self.about(participant, managed=managed)
         return participant
 
     def about(self, participant: Participant, *, managed: bool = False) -> None:
-        """What this request is about, whom the user sees; `managed`: 403 where they may not act for them."""
+        """Note the visible participant whom this request is about; `managed`: 403 where the user may not act."""
         if managed and not Participant.objects.managed_by(self.user).filter(pk=participant.pk).exists():
             raise PermissionDenied("Only managers and coordinators of their site may do this.")
         self._rights += [
@@ -129,7 +129,7 @@ class ResourceSet(Answering, viewsets.GenericViewSet[Any]):
         return self.get_paginated_response(shown(page, many=True, context=self.get_serializer_context()).data)
 
     def shown(self, thing: Any) -> Any:
-        """One of them, as it is answered."""
+        """Representation of one row in a response."""
         return self.get_serializer_class()(thing, context=self.get_serializer_context()).data
 
     def validated_body(self, serializer: type[BaseSerializer[Any]], *, partial: bool = False) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def participant_enrol(
 
 @transaction.atomic
 def participant_begin(participant: Participant, *, reason: str = "") -> None:
-    """They take part without a connection of their own, by files: from invited to active.
+    """Begin participation without a connection, by files: from invited to active.
 
     Raises ValueError where they are not invited. Who connects becomes active by that.
     """
@@ -97,15 +97,15 @@ def changed_together() -> Iterator[None]:
 
     To be used inside a transaction; an exception tells nobody.
     """
-    people: list[Participant] = []
-    token = _together.set(people)
+    changed: list[Participant] = []
+    token = _together.set(changed)
     try:
         yield
     finally:
         _together.reset(token)
-    if people:
+    if changed:
         for tell in hooks.participants_changed:
-            tell(people)
+            tell(changed)
 
 
 def participant_changed(participant: Participant) -> None:
@@ -170,7 +170,7 @@ def left_already(participant: Participant) -> str:
 
 @transaction.atomic
 def participant_withdraw(participant: Participant, *, on: dt.date, reason: str = "") -> None:
-    """They leave the trial: that day and those after it no longer count. What came before is kept.
+    """Withdraw a participant from the trial: that day and those after it no longer count. What came before is kept.
 
     Raises ValueError where they have left it already, django's ValidationError for a day out of all bounds.
     """
@@ -189,7 +189,7 @@ def participant_withdraw(participant: Participant, *, on: dt.date, reason: str =
 
 @transaction.atomic
 def participant_complete(participant: Participant, *, on: dt.date, reason: str = "") -> None:
-    """Their part is done with a day, their last that counts; an earlier end that was set stays.
+    """Complete participation with a day, the last that counts; an earlier end that was set stays.
 
     Raises ValueError where they are done, or have left the trial.
     """
