@@ -72,10 +72,8 @@ def headline(alert: Alert, zone: ZoneInfo, now: dt.datetime) -> str:
 def _low_wear(alert: Alert, facts: dict[str, Any]) -> str:
     target = percent(facts.get("target"))
     if alert.level == Level.CRITICAL:
-        return (
-            f"Adherence {percent(facts.get('adherence'))}: {target} is out of reach, best {percent(facts.get('best'))}"
-        )
-    best = f"; best attainable {percent(facts['best'])}" if facts.get("best") is not None else ""
+        return f"Adherence {percent(facts.get('adherence'))}: target of {target} no longer reachable, best still possible {percent(facts.get('best'))}"
+    best = f"; best still possible {percent(facts['best'])}" if facts.get("best") is not None else ""
     return f"Adherence {percent(facts.get('adherence'))}, below {target}{best}"
 
 
@@ -108,10 +106,10 @@ def event(happened: AlertEvent) -> str:
         What.ACKNOWLEDGED: "Acknowledged",
         What.SNOOZED: "Snoozed",
         What.ASSIGNED: "Assigned",
-        What.RESOLVED: "Over",
+        What.RESOLVED: "Resolved",
     }[What(happened.what)]
     if happened.note == TAKEN_BACK:
-        return "Acknowledgement taken back" if happened.what == What.ACKNOWLEDGED else "Snooze taken back"
+        return "Acknowledgement undone" if happened.what == What.ACKNOWLEDGED else "Snooze undone"
     if happened.what == What.RESOLVED:
         return f"{what}: {happened.note}"
     if happened.what == What.RAISED:

@@ -29,10 +29,10 @@ RESOLVED_FOR = dt.timedelta(days=14)
 SHOWS = {
     "open": ("Open", "the most urgent first"),
     "mine": ("Mine", "assigned to you"),
-    "unassigned": ("Unassigned", "nobody has them"),
-    "acknowledged": ("Acknowledged", "somebody has seen them"),
-    "snoozed": ("Snoozed", "do not count for now"),
-    "resolved": ("Over", "in the last 14 days"),
+    "unassigned": ("Unassigned", "assigned to nobody"),
+    "acknowledged": ("Acknowledged", "seen by the team"),
+    "snoozed": ("Snoozed", "not counted for now"),
+    "resolved": ("Resolved", "in the last 14 days"),
 }
 
 

@@ -150,7 +150,7 @@ def assignee(request: Request, trial: Trial) -> User | None:
 
 def _result_text(changed: list[Alert], verb: str) -> str:
     if not changed:
-        return "Nothing changed: it was so already, or it is over, or that colleague does not see the participant."
+        return "Nothing changed: it was so already, or it is resolved, or that colleague does not see the participant."
     count = len(changed)
     return f"{'Alert' if count == 1 else f'{count} alerts'} {DONE[verb]}"
 

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 
 from dashboards.ui.access import Request, signed_in, visible_participant
 from dashboards.ui.formatting import NO_BREAK, hours_minutes
-from dashboards.ui.status_labels import BADGES, CAUSES, DAY_STATUS, EXCLUSIONS
+from dashboards.ui.status_labels import CAUSES, DAY_STATUS, EXCLUSIONS, attention_badge
 from dashboards.ui.timeline_geometry import Extent, Scale
 from metrics.models import Cause, DayStatus, Exclusion, Gap, ParticipantDay
 from metrics.monitoring import status
@@ -53,7 +53,7 @@ def heatmap_day(request: Request, code: str, study_id: str, date: str) -> HttpRe
     context = {
         "trial": person.trial,
         "participant": person,
-        "badge": BADGES[AttentionStatus(person.attention_status)],
+        "badge": attention_badge(AttentionStatus(person.attention_status), rules.upload_warn_hours),
         "date": on,
         "day": day,
         "status_text": status_text(day, rules) if day else "No result on this day",
@@ -76,12 +76,12 @@ def _date(text: str) -> dt.date:
 
 
 def status_text(day: ParticipantDay, rules: Protocol) -> str:
-    """Invalid: 6 h 40 worn of 10 h."""
+    """Text for a day's status: "Invalid: worn 6 h 40 (10 h needed)"."""
     label = DAY_STATUS[DayStatus(day.status)][0]
     if day.status == DayStatus.EXCLUDED:
         return f"{label}: {EXCLUSIONS[Exclusion(day.reason)]}" if day.reason else label
     least = hours_minutes(rules.valid_day_minutes).removesuffix(f"{NO_BREAK}00")
-    return f"{label}: {hours_minutes(day.worn_minutes)} worn of {least}"
+    return f"{label}: worn {hours_minutes(day.worn_minutes)} ({least} needed)"
 
 
 def scale_of(on: dt.date, zone: ZoneInfo) -> Scale:

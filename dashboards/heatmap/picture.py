@@ -17,7 +17,7 @@ from dashboards.trial_overview.rows import percent
 from dashboards.ui import formatting
 from dashboards.ui.connection_labels import Badge
 from dashboards.ui.pagination import Pages
-from dashboards.ui.status_labels import BADGES
+from dashboards.ui.status_labels import attention_badge
 from metrics.monitoring.status import AttentionStatus
 from participants.models import Protocol, Site, Trial, User
 
@@ -135,12 +135,13 @@ def draw(trial: Trial, user: User, want: HeatmapFilters, everybody: Everybody) -
     days = everybody.codes.shape[1]
     column = max(WIDTH // days, 3)
     dates = [everybody.first + dt.timedelta(days=day) for day in range(days)]
+    protocol = Protocol.objects.in_force(everybody.last).filter(trial=trial).first() or Protocol()
     return Map(
         want=want,
         everybody=everybody,
         page=page,
         pages=Pages(page, lambda number: want.query(page=number) or "page=1"),
-        rows=[_row(person, codes[i], kinds, want) for i, person in enumerate(page)],
+        rows=[_row(person, codes[i], kinds, want, protocol.upload_warn_hours) for i, person in enumerate(page)],
         column=column,
         paths=svg_paths.cells(codes, kinds, column),
         bars=svg_paths.bars(everybody.codes, kinds, column),
@@ -149,11 +150,13 @@ def draw(trial: Trial, user: User, want: HeatmapFilters, everybody: Everybody) -
         weekends=_weekends(dates, column),
         overview=svg_paths.overview(everybody.codes, kinds),
         sites=trial_overview_filters.sites(trial, user),
-        protocol=Protocol.objects.in_force(everybody.last).filter(trial=trial).first() or Protocol(),
+        protocol=protocol,
     )
 
 
-def _row(person: tuple[Any, ...], codes: DayCodes, kinds: tuple[Kind, ...], want: HeatmapFilters) -> MapRow:
+def _row(
+    person: tuple[Any, ...], codes: DayCodes, kinds: tuple[Kind, ...], want: HeatmapFilters, warn_hours: int
+) -> MapRow:
     study_id, attention_status, adherence = person
     counted: dict[str, int] = {}
     for kind in kinds:
@@ -162,7 +165,8 @@ def _row(person: tuple[Any, ...], codes: DayCodes, kinds: tuple[Kind, ...], want
     if want.measure == "nights":
         known = counted["recorded"] + counted["no night"]
         share = percent(counted["recorded"] / known) if known else None
-    return MapRow(study_id, BADGES[AttentionStatus(attention_status)], share, list(counted.values()))
+    badge = attention_badge(AttentionStatus(attention_status), warn_hours)
+    return MapRow(study_id, badge, share, list(counted.values()))
 
 
 def _months(dates: list[dt.date], column: int) -> list[Tick]:

@@ -41,7 +41,7 @@ DAYS = (
     Kind(day_codes.PENDING, "m-pending m-solid", "pending", "o-pending"),
     Kind(day_codes.LOST, "m-lost", "lost", "o-lost"),
     Kind(day_codes.EXCLUDED, "m-excluded", "excluded", ""),
-    Kind(day_codes.FAULT, "m-fault", "platform error", "o-pending"),
+    Kind(day_codes.FAULT, "m-fault", "technical problem", "o-pending"),
 )
 NIGHTS = (
     Kind(day_codes.NIGHT, "m-night", "recorded", "o-night"),

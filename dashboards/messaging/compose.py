@@ -202,8 +202,8 @@ def _reason(people: Sequence[Recipient], alert: Alert | None) -> str:
     """Reason for the log, unless the sender gives another."""
     if alert:
         return f"{alert.get_level_display().capitalize()}: {alert.get_rule_display()}"
-    words = Counter(one.attention_status for one in people)
-    return ", ".join(f"{AttentionStatus(attention_status).label}" for attention_status, _ in words.most_common(3))
+    statuses = Counter(recipient.attention_status for recipient in people)
+    return ", ".join(f"{AttentionStatus(status).label}" for status, _ in statuses.most_common(3))
 
 
 def _batch(text: str) -> str:

@@ -85,7 +85,7 @@ def figures(participant: Participant, now: dt.datetime) -> dict[str, Any]:
         "status_summary": summary,
         "newest_at": summary.last_sample_at if summary else data.last_sample_at if data else None,
         "attention_status": attention_status,
-        "badge": status_labels.BADGES[attention_status],
+        "badge": status_labels.attention_badge(attention_status, protocol.warn_hours),
         "action": status_labels.action(attention_status, bool(summary and summary.out_of_reach)),
         "status_sentence": header_text.sentence(summary, attention_status, now, zone),
         "evidence": evidence,

@@ -174,6 +174,7 @@ class Rules:
     valid_day_minutes: int = 600
     nights: int = 5
     keeps_hours: int = 168
+    warn_hours: int = 48
 
     @property
     def worn_text(self) -> str:
@@ -185,4 +186,9 @@ class Rules:
     def of(cls, protocol: Protocol | None) -> Rules:
         if protocol is None:
             return cls()
-        return cls(protocol.valid_day_minutes, protocol.sleep_nights_warn, protocol.device_keeps_hours)
+        return cls(
+            protocol.valid_day_minutes,
+            protocol.sleep_nights_warn,
+            protocol.device_keeps_hours,
+            protocol.upload_warn_hours,
+        )

@@ -19,7 +19,7 @@ MARKS: dict[str, tuple[str, str]] = {
     day_codes.LOST: ("m-lost", "lost"),
     day_codes.PENDING: ("m-pending", "pending"),
     day_codes.EXCLUDED: ("m-excluded", "excluded"),
-    day_codes.FAULT: ("m-fault", "not counted through a platform error"),
+    day_codes.FAULT: ("m-fault", "not counted because of a technical problem"),
 }
 ORDER = ("valid", "invalid", "lost", "pending", "excluded", MARKS[day_codes.FAULT][1])
 

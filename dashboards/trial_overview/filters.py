@@ -44,7 +44,7 @@ SORTS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "id": ("study id", ()),
     "adherence": ("lowest adherence", (F("status_summary__adherence").asc(nulls_last=True),)),
     "upload": ("longest without upload", (F("status_summary__last_sample_at").asc(nulls_first=True),)),
-    "salvage": ("salvage clock", (F("status_summary__overwritten_at").asc(nulls_last=True),)),
+    "salvage": ("soonest data loss", (F("status_summary__overwritten_at").asc(nulls_last=True),)),
     "battery": ("lowest battery", (F("status_summary__battery_percent").asc(nulls_last=True),)),
 }
 DEFAULT_SORT = "urgency"

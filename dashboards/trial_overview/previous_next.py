@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.http import QueryDict
 
 from dashboards.trial_overview import filters
+from dashboards.ui.status_labels import BADGES
 from participants.models import Participant, User
 from participants.user_input import Entered
 
@@ -42,7 +43,7 @@ def list_description(want: filters.ParticipantFilters) -> str:
     if want.show == filters.NEED_ATTENTION:
         parts.append("Needs attention")
     elif want.show:
-        parts.append(want.show.replace("-", " ").capitalize())
+        parts.append(BADGES[filters.SHOWS[want.show]].label)
     if want.site:
         parts.append(f"site {want.site}")
     if want.search:

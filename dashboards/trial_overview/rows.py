@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from dashboards.trial_overview import day_strip, status_reason
 from dashboards.ui import formatting
 from dashboards.ui.connection_labels import Badge
-from dashboards.ui.status_labels import BADGES, Action, action
+from dashboards.ui.status_labels import Action, action, attention_badge
 from metrics.models import ParticipantStatusSummary
 from metrics.monitoring.status import AttentionStatus
 
@@ -33,7 +33,7 @@ class Adherence:
     @property
     def label(self) -> str:
         now = f"Adherence {self.now} percent" if self.now is not None else "No day counts yet"
-        best = f", best attainable {self.best} percent" if self.best is not None else ""
+        best = f", best still possible {self.best} percent" if self.best is not None else ""
         return f"{now}{best}, target {self.target} percent"
 
 
@@ -93,7 +93,7 @@ def row(participant: Any, now: dt.datetime, until: dt.date, under: SafeString) -
         study_id=participant.study_id,
         place=participant.site.name if participant.site else "no site",
         arm=participant.arm,
-        badge=BADGES[attention_status],
+        badge=attention_badge(attention_status, warn_hours),
         why=status_reason.why(participant, attention_status, recent, now),
         adherence=adherence(summary) if summary else None,
         strip=day_strip.strip(recent, under),
@@ -138,7 +138,9 @@ def salvage(summary: ParticipantStatusSummary, now: dt.datetime) -> Salvage | No
         return None
     left = over - now
     if left <= dt.timedelta(0):
-        return Salvage("Losing now", f"{formatting.ago(over, now).removesuffix(' ago')} gone", "tone-crit", f"0 {RING}")
+        return Salvage(
+            "Losing data now", f"{formatting.ago(over, now).removesuffix(' ago')} gone", "tone-crit", f"0 {RING}"
+        )
     share = min(left / max(over - last, dt.timedelta(hours=1)), 1.0)
     tone = _tone(summary, now) or "tone-mute"
     length = formatting.ago(now - left, now).removesuffix(" ago")

@@ -35,7 +35,7 @@ COUNTERS: dict[str, str] = {
     "never-connected": "Never connected",
     "reconnect": "Reconnect needed",
     "critical": "Critical",
-    "silent": "Silent",
+    "silent": "No data",
     "low-wear": "Low wear",
     "low-sleep": "Low sleep",
     "all-well": "All well",
@@ -46,7 +46,7 @@ HEADS = {
     "urgency": ("c-why", "Status and why"),
     "adherence": ("c-adh", "Adherence"),
     "upload": ("c-up", "Last upload"),
-    "salvage": ("c-salv", "Salvage clock"),
+    "salvage": ("c-salv", "Data lost in"),
     "battery": ("c-bat", "Battery"),
 }
 RULES_OF = {AttentionStatus.LOW_WEAR: Alert.Rule.LOW_WEAR, AttentionStatus.LOW_SLEEP: Alert.Rule.LOW_SLEEP}
@@ -183,7 +183,7 @@ def view(trial: Trial, user: User, want: ParticipantFilters, now: dt.datetime, b
         counts=counts,
         summary=summary,
         counters=[_counter(show, want, counts, new, rules) for show in COUNTERS],
-        rows=[row(participant, now, today, under) for participant in page],
+        rows=[row(participant, now, today, under, rules.upload_warn_hours) for participant in page],
         page=page,
         pages=Pages(page, lambda number: want.query(page=number) or "page=1"),
         sites=filters.sites(trial, user),

@@ -22,12 +22,12 @@ class Badge:
 CONNECTED = Badge("Connected", "s-active", "s-ok")
 RECONNECT = Badge("Reconnect", "s-reconnect", "s-conn")
 UNCONNECTED = Badge("Unconnected", "s-invited", "s-conn")
-WAITING = Badge("Waiting", "s-waiting", "s-mute")
+WAITING = Badge("Technical delay", "s-waiting", "s-mute")
 DISCONNECTED = Badge("Disconnected", "s-withdrawn", "s-mute")
 
 REASONS = {
     "connected": "the participant gave consent",
-    "expired_grant": "the vendor no longer takes the consent: it ran out, or was withdrawn there",
+    "expired_grant": "access at the vendor has ended: it ran out, or was withdrawn there",
     "reauthentication_required": "their organisation wants them to sign in at the vendor again",
     "permission_denied": "the vendor refuses access to their data",
     "account_not_linked": "their account there has no device any more",
@@ -43,9 +43,9 @@ REASONS = {
 ERRORS = {
     "timeout": "no answer in time",
     "connection_failed": "no connection to the vendor",
-    "not_json": "an answer that was cut short or is none",
+    "not_json": "an incomplete or invalid answer",
     "error_in_body": "an error in place of data",
-    "unexpected_shape": "an answer of a shape that we do not know",
+    "unexpected_shape": "an answer in an unknown format",
     "unreadable": "most of what came could not be read",
     "endless_pages": "pages without an end",
     "rate_limit": "the vendor asked us to wait",
@@ -88,7 +88,7 @@ def invitation(made: Invitation, now: dt.datetime) -> str:
 
 STATES = {
     SyncWindow.State.DUE: "waiting",
-    SyncWindow.State.CLAIMED: "being read",
-    SyncWindow.State.DONE: "read",
+    SyncWindow.State.CLAIMED: "being fetched",
+    SyncWindow.State.DONE: "received",
     SyncWindow.State.FAILED: "failed",
 }

@@ -77,7 +77,7 @@ def _never_connected(evidence: Facts, zone: ZoneInfo, now: dt.datetime) -> str:
 
 def _token_dead(evidence: Facts, zone: ZoneInfo, now: dt.datetime) -> str:
     code = str(evidence.get("code") or "")
-    return _capital(connection_labels.reason(code)) if code else "The vendor no longer lets us in"
+    return _capital(connection_labels.reason(code)) if code else "Access to their account has ended"
 
 
 def _consent_partial(evidence: Facts, zone: ZoneInfo, now: dt.datetime) -> str:
@@ -94,7 +94,7 @@ def _consent_partial(evidence: Facts, zone: ZoneInfo, now: dt.datetime) -> str:
 
 def _platform(evidence: Facts, zone: ZoneInfo, now: dt.datetime) -> str:
     code, again = str(evidence.get("code") or ""), _time(evidence, "next_at", zone, now)
-    what = "We have not asked the vendor in time" if code == "overdue" else _capital(connection_labels.error(code))
+    what = "We have not requested the data in time" if code == "overdue" else _capital(connection_labels.error(code))
     after = f"we try again at {again}" if again else "it was given up after several attempts"
     return f"{what or 'Something failed on our side'}; {after}. Not counted"
 

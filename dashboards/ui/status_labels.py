@@ -5,9 +5,10 @@ One vocabulary for every page, e-mail and export: a status has a label, a shape 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dashboards.ui.connection_labels import Badge
+from dashboards.ui.formatting import NO_BREAK
 from metrics.models import Cause, DayStatus, Exclusion
 from metrics.monitoring.status import AttentionStatus
 
@@ -15,24 +16,33 @@ BADGES: dict[AttentionStatus, Badge] = {
     AttentionStatus.CRITICAL: Badge("Critical", "s-crit", "s-crit"),
     AttentionStatus.RECONNECT: Badge("Reconnect", "s-reconnect", "s-conn"),
     AttentionStatus.UNCONNECTED: Badge("Unconnected", "s-invited", "s-conn"),
-    AttentionStatus.SILENT: Badge("Silent", "s-silent", "s-warn"),
+    AttentionStatus.SILENT: Badge("No data", "s-silent", "s-warn"),
     AttentionStatus.LOW_WEAR: Badge("Low wear", "s-wear", "s-warn"),
     AttentionStatus.LOW_SLEEP: Badge("Low sleep", "s-night", "s-night"),
-    AttentionStatus.WAITING: Badge("Waiting", "s-waiting", "s-mute"),
+    AttentionStatus.WAITING: Badge("Technical delay", "s-waiting", "s-mute"),
     AttentionStatus.PAUSED: Badge("Paused", "s-paused", "s-mute"),
     AttentionStatus.WELL: Badge("Well", "s-active", "s-ok"),
     AttentionStatus.COMPLETED: Badge("Completed", "s-completed", "s-mute"),
     AttentionStatus.WITHDRAWN: Badge("Withdrawn", "s-withdrawn", "s-mute"),
 }
 
+
+def attention_badge(attention_status: AttentionStatus, warn_hours: int) -> Badge:
+    """Badge of an attention status. `warn_hours`: hours without data from which on the protocol warns."""
+    badge = BADGES[attention_status]
+    if attention_status is AttentionStatus.SILENT:
+        return replace(badge, label=f"{badge.label} {warn_hours}{NO_BREAK}h")
+    return badge
+
+
 # As a sentence begins with them. The class draws the gap's pattern on the timelines.
 CAUSES: dict[Cause, tuple[str, str]] = {
     Cause.PAUSED: ("Paused", "cause-excl"),
     Cause.WITHDRAWN: ("Withdrawn", "cause-excl"),
     Cause.NEVER_CONNECTED: ("Never connected", "cause-conn"),
-    Cause.TOKEN_DEAD: ("Token dead", "cause-conn"),
+    Cause.TOKEN_DEAD: ("Access ended", "cause-conn"),
     Cause.CONSENT_PARTIAL: ("Consent partial", "cause-conn"),
-    Cause.PLATFORM: ("Platform error", "cause-vendor"),
+    Cause.PLATFORM: ("Technical problem", "cause-vendor"),
     Cause.NOT_SYNCED: ("Not yet synced", "cause-unsynced"),
     Cause.BATTERY_FLAT: ("Battery flat", "cause-flat"),
     Cause.OFF_WRIST: ("Off the wrist", "cause-off"),
@@ -52,7 +62,7 @@ EXCLUSIONS: dict[Exclusion, str] = {
     Exclusion.AFTER_END: "after monitoring ended",
     Exclusion.PAUSED: "paused",
     Exclusion.WITHDRAWN: "withdrawn",
-    Exclusion.PLATFORM: "a fault of ours or the vendor’s: not counted",
+    Exclusion.PLATFORM: "technical problem (ours or the vendor’s): not counted",
     Exclusion.SHORT_DAY: "the local day was shorter than a valid day",
 }
 
