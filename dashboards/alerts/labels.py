@@ -70,11 +70,13 @@ def headline(alert: Alert, zone: ZoneInfo, now: dt.datetime) -> str:
 
 
 def _low_wear(alert: Alert, facts: dict[str, Any]) -> str:
-    target = percent(facts.get("target"))
+    now, target = percent(facts.get("adherence")), percent(facts.get("target"))
     if alert.level == Level.CRITICAL:
-        return f"Adherence {percent(facts.get('adherence'))}: target of {target} no longer reachable, best still possible {percent(facts.get('best'))}"
+        return (
+            f"Adherence {now}: target of {target} no longer reachable, best still possible {percent(facts.get('best'))}"
+        )
     best = f"; best still possible {percent(facts['best'])}" if facts.get("best") is not None else ""
-    return f"Adherence {percent(facts.get('adherence'))}, below {target}{best}"
+    return f"Adherence {now}, below {target}{best}"
 
 
 def state(alert: Alert, now: dt.datetime, zone: ZoneInfo) -> str:

@@ -138,9 +138,8 @@ def salvage(summary: ParticipantStatusSummary, now: dt.datetime) -> Salvage | No
         return None
     left = over - now
     if left <= dt.timedelta(0):
-        return Salvage(
-            "Losing data now", f"{formatting.ago(over, now).removesuffix(' ago')} gone", "tone-crit", f"0 {RING}"
-        )
+        lost = formatting.ago(over, now).removesuffix(" ago")
+        return Salvage("Losing data now", f"{lost} lost", "tone-crit", f"0 {RING}")
     share = min(left / max(over - last, dt.timedelta(hours=1)), 1.0)
     tone = _tone(summary, now) or "tone-mute"
     length = formatting.ago(now - left, now).removesuffix(" ago")

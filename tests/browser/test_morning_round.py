@@ -115,16 +115,16 @@ def test_from_who_is_silent_to_data_that_came_back(
     page.get_by_role("link", name=re.compile("STRIDE-2")).first.click()
 
     # Who is silent?
-    page.get_by_role("link", name=re.compile("^Silent")).click()
+    page.get_by_role("link", name=re.compile("^No data")).click()
     row = page.locator("[data-row=AX-0042]")
     expect(page.locator("[data-row]")).to_have_count(1)
-    expect(row).to_contain_text("Silent")
+    expect(row).to_contain_text("No data")
 
     # Why?
     expect(row).to_contain_text("Not yet synced")
     row.get_by_role("link", name="AX-0042", exact=True).click()
     expect(page.get_by_role("heading", name=re.compile("AX-0042"))).to_be_visible()
-    expect(page.locator("main")).to_contain_text("Silent")
+    expect(page.locator("main")).to_contain_text("No data")
     expect(page.locator("main")).to_contain_text(re.compile("[Nn]ot yet synced"))
     page.go_back()
 
@@ -152,7 +152,7 @@ def test_from_who_is_silent_to_data_that_came_back(
     # The data come back, and the page that is open says so.
     page.clock.install()
     page.goto(TRIAL)
-    expect(row).to_contain_text("Silent")
+    expect(row).to_contain_text("No data")
     syncs(person, now)
     beat()
     page.clock.fast_forward(16_000)

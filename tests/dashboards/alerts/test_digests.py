@@ -135,7 +135,7 @@ def test_it_says_who_needs_attention_and_why(participant: Participant, member: M
     )
     said = text(member)
     assert mail.outbox[0].subject == "STRIDE-2: 1 needs attention"
-    assert "- AX-0042: Silent. Not yet synced since Fri 21:12" in said
+    assert "- AX-0042: No data. Not yet synced since Fri 21:12" in said
 
 
 def test_it_tells_what_is_new_what_is_over_and_who_came_back(participant: Participant, member: Membership) -> None:

@@ -221,7 +221,7 @@ def test_a_partial_consent_is_shown_as_reconnect_with_what_is_missing(manager: C
 def test_a_dead_token_is_shown_with_reason_and_since_when(manager: Client, connection: Connection) -> None:
     connections_services.lost(connection, "expired_grant", now=NOW - dt.timedelta(hours=9))
     page = text(manager.get(PERSON))
-    assert "since today, 00:12: the vendor no longer takes the consent" in page
+    assert "since today, 00:12: access at the vendor has ended" in page
     assert "Reconnect link" in page
 
 

@@ -158,7 +158,7 @@ def test_the_csv_has_a_word_for_each_day_of_everybody(manager: Client, trial: Tr
     body = b"".join(manager.get(f"{MAP}?span=4w&format=csv")).decode("utf-8-sig")
     head, line = body.splitlines()
     assert head.startswith("study_id,status,adherence,2026-10-27,")
-    assert line.endswith("valid,invalid,excluded,platform error,pending")
+    assert line.endswith("valid,invalid,excluded,technical problem,pending")
 
 
 def test_htmx_gets_the_map_alone_and_its_address(manager: Client, trial: Trial) -> None:
@@ -214,7 +214,7 @@ def test_a_days_panel_names_status_gaps_causes_and_since_when_known(manager: Cli
     )
     html = manager.get(f"{MAP}AX-1/2026-11-11/").content.decode().replace("\u00a0", " ")
     assert "Wednesday 11 November 2026" in html
-    assert "Invalid: 6 h 40 worn of 10 h" in html
+    assert "Invalid: worn 6 h 40 (10 h needed)" in html
     assert "<dt>06:10–24:00</dt><dd>Off the wrist</dd>" in html
     assert "12 Nov, 07:40" in html
     assert "/participants/AX-1/?range=day&amp;to=2026-11-11" in html

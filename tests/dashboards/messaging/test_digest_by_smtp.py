@@ -25,6 +25,6 @@ def test_it_arrives_in_both_forms_with_links_to_the_site(
     mail = message_from_bytes(smtp_server.raw[0], policy=policy.default)
     assert isinstance(mail, EmailMessage)
     assert (mail["To"], mail["Subject"]) == ("nurse@site.example", "STRIDE-2: 1 needs attention")
-    assert "AX-0042: Silent" in part(mail, "plain")
+    assert "AX-0042: No data" in part(mail, "plain")
     assert "https://trials.site.example/trials/STRIDE-2/participants/AX-0042/" in part(mail, "html")
     assert b"anna" not in smtp_server.raw[0]

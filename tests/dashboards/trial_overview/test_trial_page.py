@@ -64,7 +64,7 @@ def test_counters_count_each_condition_that_is_true_so_they_overlap(manager: Cli
     stand(trial, "WELL")
     stand(trial, "BOTH", hours=60, low_wear=True)
     html = page(manager)
-    assert [counter(html, name) for name in ("Silent", "Low wear", "All well")] == ["1", "1", "1"]
+    assert [counter(html, name) for name in ("No data", "Low wear", "All well")] == ["1", "1", "1"]
     assert shown(manager, "show=silent") == shown(manager, "show=low-wear") == ["BOTH"]
 
 
@@ -100,7 +100,7 @@ def test_all_well_leaves_out_whoever_needs_anything(manager: Client, trial: Tria
 def test_whom_a_fault_of_ours_keeps_waiting_is_not_silent(manager: Client, trial: Trial) -> None:
     stand(trial, "AX-1", hours=130, waiting=True, cause=Cause.PLATFORM)
     html = page(manager)
-    assert (counter(html, "Critical"), counter(html, "Silent")) == ("0", "0")
+    assert (counter(html, "Critical"), counter(html, "No data")) == ("0", "0")
     assert "1 participant is</a> waiting for a retry. These hours are not counted." in html
 
 
@@ -116,7 +116,7 @@ def test_a_counter_tells_how_many_are_new_since_yesterday(manager: Client, trial
     low = stand(trial, "LOW", low_wear=True)
     raise_alert(low, Alert.Rule.LOW_WEAR, hours=3)
     html = page(manager)
-    silent, low_wear = (html.split(f"{name}</span>")[1][:200] for name in ("Silent", "Low wear"))
+    silent, low_wear = (html.split(f"{name}</span>")[1][:200] for name in ("No data", "Low wear"))
     assert "+1<" in silent
     assert "+1<" in low_wear
 
@@ -135,7 +135,7 @@ def test_the_rules_are_those_of_the_protocol_in_force(manager: Client, trial: Tr
 
 @pytest.mark.parametrize(
     "words",
-    ["ax-00", "battery flat", "inspire", "harbour", "silent", "moved to Leiden", "harbour silent", "AX harb"],
+    ["ax-00", "battery flat", "inspire", "harbour", "no data", "moved to Leiden", "harbour no data", "AX harb"],
 )
 def test_search_looks_at_id_cause_device_site_status_and_notes(manager: Client, trial: Trial, words: str) -> None:
     site = factories.SiteFactory.create(trial=trial, name="Harbour")
@@ -147,7 +147,7 @@ def test_search_looks_at_id_cause_device_site_status_and_notes(manager: Client, 
 
 def test_every_word_of_a_search_must_be_found(manager: Client, trial: Trial) -> None:
     stand(trial, "AX-0042", hours=50)
-    assert shown(manager, "q=silent paused") == []
+    assert shown(manager, "q=data paused") == []
 
 
 def test_a_search_without_a_match_offers_everybody(manager: Client, trial: Trial) -> None:
@@ -210,7 +210,7 @@ def test_a_site_filter_holds_for_counters_rows_and_summary(manager: Client, tria
         stand(trial, f"AT-{code}", site=site, hours=50)
     html = page(manager, "site=R")
     assert re.findall(r'data-row="([^"]+)"', html) == ["AT-R"]
-    assert counter(html, "Silent") == "1"
+    assert counter(html, "No data") == "1"
     assert "<b>1</b> needs attention" in html
 
 
@@ -226,7 +226,7 @@ def test_a_member_of_one_site_sees_and_counts_that_site_alone(client: Client, tr
             "“THEIRS”".encode(), b""
         )
     html = page(client)
-    assert (counter(html, "Silent"), counter(html, "Low wear")) == ("1", "0")
+    assert (counter(html, "No data"), counter(html, "Low wear")) == ("1", "0")
     assert other.name not in html
 
 
@@ -255,14 +255,14 @@ def test_a_row_names_the_cause_since_when_and_what_to_do_before_figures(manager:
     assert "Not yet synced" in row
     assert "since Tue 23:12" in row or "since 17 Nov" in row
     assert "5 d 10 h ago" in row
-    assert "1 d 14 h left" in row
+    assert "1 d 14 h" in row
     assert "34 %" in row
     assert 'aria-label="Last 14 days: 4 valid, 1 invalid, 1 lost, 8 pending"' in row
 
 
 def test_data_that_are_being_overwritten_say_so(manager: Client, trial: Trial) -> None:
     stand(trial, "AX-1", hours=200)
-    assert "Losing now" in page(manager)
+    assert "Losing data now" in page(manager)
 
 
 def test_an_adherence_just_below_the_target_is_not_rounded_up_to_it(manager: Client, trial: Trial) -> None:
