@@ -54,7 +54,7 @@ def going_on(trial: Trial, user: User, now: dt.datetime) -> list[Work]:
 def _recomputes(trial: Trial, now: dt.datetime) -> list[Work]:
     running = Recompute.objects.filter(trial=trial, finished_at=None, asked_at__gt=now - GIVEN_UP)
     return [
-        Work("Past days are re-checked", run.done, run.total, run.started_at or run.asked_at, people=False)
+        Work("Past days are being re-checked", run.done, run.total, run.started_at or run.asked_at, people=False)
         for run in running.order_by("asked_at")
     ]
 

@@ -80,10 +80,10 @@ class Row:
     stamp: str  # changes when data arrive
 
 
-def row(participant: Any, now: dt.datetime, until: dt.date, under: SafeString) -> Row:
+def row(participant: Any, now: dt.datetime, until: dt.date, under: SafeString, warn_hours: int) -> Row:
     """The row of a participant with attention status, site and status summary.
 
-    `until`: the strip's last day; `under`: its marks.
+    `until`: the strip's last day; `under`: its marks. `warn_hours`: hours without data until the protocol warns.
     """
     summary: ParticipantStatusSummary | None = getattr(participant, "status_summary", None)
     attention_status, zone = AttentionStatus(participant.attention_status), ZoneInfo(participant.time_zone)
@@ -143,7 +143,7 @@ def salvage(summary: ParticipantStatusSummary, now: dt.datetime) -> Salvage | No
     share = min(left / max(over - last, dt.timedelta(hours=1)), 1.0)
     tone = _tone(summary, now) or "tone-mute"
     length = formatting.ago(now - left, now).removesuffix(" ago")
-    return Salvage(f"{length} left" if tone != "tone-mute" else length, "", tone, f"{share * RING:.1f} {RING}")
+    return Salvage(length, "", tone, f"{share * RING:.1f} {RING}")
 
 
 def battery(summary: ParticipantStatusSummary, now: dt.datetime) -> Battery | None:
