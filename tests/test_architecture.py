@@ -15,7 +15,7 @@ from deploy.structure import MOST_MODULES
 from tests.sql_text import statements
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = {"participants", "metrics", "ingestion", "dashboards", "config"}
+APPS = {"participants", "metrics", "ingestion", "dashboards", "config"}
 MAY_IMPORT = {
     "participants": set(),
     "metrics": {"participants"},
@@ -31,7 +31,7 @@ VENDORS = sorted(
 # A woman is spoken of in these words; nobody here is known to be one. Written so that it does not find itself.
 OF_A_WOMAN = re.compile(r"(?<![a-z])(?:[s]he|[h]er(?:s|self)?)(?![a-z])", re.IGNORECASE)
 READ_FOR_IT = (
-    *sorted(ROOMS),
+    *sorted(APPS),
     *("templates", "static", "docs", "benchmarks", "deploy", "tests"),
     *("README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", ".github"),
     *(".env.example", "Makefile", "pyproject.toml"),
@@ -47,8 +47,8 @@ NOT_READ_FOR_IT = {
 STORED = ("Reached her", "she has left the trial", "she wants no more reminders", "her address refuses mail")
 
 
-def modules(room: str) -> list[Path]:
-    return [path for path in (ROOT / room).rglob("*.py") if "migrations" not in path.parts]
+def modules(app: str) -> list[Path]:
+    return [path for path in (ROOT / app).rglob("*.py") if "migrations" not in path.parts]
 
 
 def imported(path: Path) -> set[str]:
@@ -61,13 +61,13 @@ def imported(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("room", sorted(MAY_IMPORT))
-def test_rooms_import_only_what_lies_beneath_them(room: str) -> None:
+@pytest.mark.parametrize("app", sorted(MAY_IMPORT))
+def test_apps_import_only_what_lies_beneath_them(app: str) -> None:
     wrong = {
         f"{path.relative_to(ROOT)} imports {name}"
-        for path in modules(room)
+        for path in modules(app)
         for name in imported(path)
-        if (top := name.split(".")[0]) in ROOMS and top not in MAY_IMPORT[room] | {room}
+        if (top := name.split(".")[0]) in APPS and top not in MAY_IMPORT[app] | {app}
     }
     assert not wrong
 
@@ -76,8 +76,8 @@ def test_the_wiring_imports_nothing_of_the_set_up() -> None:
     """deploy imports what config.embedded.setup shares with it; neither waits for the other."""
     wrong = {
         f"{path.relative_to(ROOT)} imports {name}"
-        for room in sorted(ROOMS)
-        for path in modules(room)
+        for app in sorted(APPS)
+        for path in modules(app)
         for name in imported(path)
         if name.split(".")[0] == "deploy"
     }
@@ -179,31 +179,31 @@ def imports_of(path: Path, known: set[str]) -> set[str]:
     return names & known
 
 
-KNOWN = {name_of(path) for room in ROOMS for path in modules(room)}
+KNOWN = {name_of(path) for app in APPS for path in modules(app)}
 
 
-@pytest.mark.parametrize("room", sorted(LAYERS))
-def test_packages_import_only_lower_layers(room: str) -> None:
-    layer = {package: number for number, packages in enumerate(LAYERS[room]) for package in packages}
+@pytest.mark.parametrize("app", sorted(LAYERS))
+def test_packages_import_only_lower_layers(app: str) -> None:
+    layer = {package: number for number, packages in enumerate(LAYERS[app]) for package in packages}
     wrong = set()
-    for path in modules(room):
+    for path in modules(app):
         module = name_of(path)
-        if module == room:
+        if module == app:
             continue
         for name in imports_of(path, KNOWN):
-            if name.split(".")[0] != room or package_of(name) == package_of(module):
+            if name.split(".")[0] != app or package_of(name) == package_of(module):
                 continue
             if layer[package_of(name)] >= layer[package_of(module)]:
                 wrong.add(f"{module} -> {name}")
-    assert wrong == {line for line in AGAINST if line.startswith(f"{room}.")}
+    assert wrong == {line for line in AGAINST if line.startswith(f"{app}.")}
 
 
 def test_tasks_are_asked_for_by_name() -> None:
     """participants.task_queue.enqueue: what a task runs may then import whoever asks for it."""
     wrong = {
         f"{name_of(path)} -> {name}"
-        for room in LAYERS
-        for path in modules(room)
+        for app in LAYERS
+        for path in modules(app)
         if path.name != "apps.py"  # registers them
         for name in imports_of(path, KNOWN)
         if name in {f"{app}.tasks" for app in LAYERS}
@@ -224,8 +224,8 @@ def senders_in(call: ast.Call) -> bool:
 def test_what_is_asked_for_by_name_is_a_task() -> None:
     names = {
         given.value
-        for room in LAYERS
-        for path in modules(room)
+        for app in LAYERS
+        for path in modules(app)
         for call in ast.walk(ast.parse(path.read_text()))
         if isinstance(call, ast.Call) and senders_in(call)
         for given in call.args
@@ -247,7 +247,7 @@ def test_no_feature_imports_the_views_of_another() -> None:
 
 
 def test_no_folder_holds_more_modules_than_one_can_look_through() -> None:
-    held = Counter(path.parent for room in ROOMS for path in modules(room) if path.name != "__init__.py")
+    held = Counter(path.parent for app in APPS for path in modules(app) if path.name != "__init__.py")
     assert {str(folder.relative_to(ROOT)): n for folder, n in held.items() if n > MOST_MODULES} == {}
 
 
@@ -261,11 +261,11 @@ def test_dashboards_see_models_and_services_of_ingestion_but_no_provider() -> No
     assert not wrong
 
 
-@pytest.mark.parametrize("room", ["participants", "metrics", "dashboards"])
-def test_vendors_are_named_among_the_providers_only(room: str) -> None:
+@pytest.mark.parametrize("app", ["participants", "metrics", "dashboards"])
+def test_vendors_are_named_among_the_providers_only(app: str) -> None:
     wrong = {
         f"{path.relative_to(ROOT)} names {vendor}"
-        for path in modules(room)
+        for path in modules(app)
         for vendor in VENDORS
         if vendor != "synthetic" and vendor in path.read_text().lower()
     }
@@ -300,8 +300,8 @@ def test_what_addresses_and_forms_say_is_read_in_one_place() -> None:
     """participants.user_input bounds every value; what reads past it can be broken by a NUL or by 5,000 digits."""
     wrong = {
         f"{path.relative_to(ROOT)}:{node.lineno}"
-        for room in ("participants", "metrics", "ingestion", "dashboards")
-        for path in modules(room)
+        for app in ("participants", "metrics", "ingestion", "dashboards")
+        for path in modules(app)
         if path != ROOT / "participants" / "user_input.py" and "simulator" not in path.parts
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Attribute) and node.attr in ("GET", "POST")
@@ -311,10 +311,7 @@ def test_what_addresses_and_forms_say_is_read_in_one_place() -> None:
 
 def test_text_that_a_spreadsheet_would_run_is_known_in_one_place() -> None:
     found = {
-        str(path.relative_to(ROOT))
-        for room in ROOMS
-        for path in modules(room)
-        if '"=", "+", "-", "@"' in path.read_text()
+        str(path.relative_to(ROOT)) for app in APPS for path in modules(app) if '"=", "+", "-", "@"' in path.read_text()
     }
     assert found == {"participants/tables.py"}
 
@@ -327,8 +324,8 @@ def test_sql_stands_in_sql_modules() -> None:
     """In sql.py and *_sql.py, where who reviews a statement finds all of them; `modules` leaves migrations out."""
     wrong = {
         f"{path.relative_to(ROOT)}:{line}: {text.strip()[:60]}"
-        for room in ROOMS
-        for path in modules(room)
+        for app in APPS
+        for path in modules(app)
         if path.name != "sql.py" and not path.name.endswith("_sql.py")
         if not str(path.relative_to(ROOT)).startswith(DEFINITIONS)
         for line, text in statements(path.read_text())
@@ -339,8 +336,8 @@ def test_sql_stands_in_sql_modules() -> None:
 def test_every_module_says_what_it_is_for() -> None:
     silent = {
         str(path.relative_to(ROOT))
-        for room in (*ROOMS, "tests", "benchmarks")
-        for path in modules(room)
+        for app in (*APPS, "tests", "benchmarks")
+        for path in modules(app)
         if path.read_text().strip() and path.name != "apps.py" and not ast.get_docstring(ast.parse(path.read_text()))
     }
     assert not silent

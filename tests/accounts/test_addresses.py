@@ -124,8 +124,8 @@ def test_a_new_password_goes_to_nobody_else(kim: User) -> None:
 def test_no_lookup_of_an_account_ignores_case() -> None:
     found = [
         f"{file.relative_to(ROOT)}: {line.strip()}"
-        for room in ("participants", "metrics", "ingestion", "dashboards", "config")
-        for file in (ROOT / room).rglob("*.py")
+        for app in ("participants", "metrics", "ingestion", "dashboards", "config")
+        for file in (ROOT / app).rglob("*.py")
         for line in file.read_text().splitlines()
         if re.search(r"email__(iexact|icontains|iregex)|email\.lower\(\)", line)
     ]

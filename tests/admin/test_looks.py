@@ -115,8 +115,8 @@ def test_nothing_opens_them_without_an_entry() -> None:
     """`contact_export` is for the participant's own file alone; all others go by `contact_open`, which records."""
     callers = [
         str(file.relative_to(ROOT))
-        for room in ("participants", "metrics", "ingestion", "dashboards", "config")
-        for file in (ROOT / room).rglob("*.py")
+        for app in ("participants", "metrics", "ingestion", "dashboards", "config")
+        for file in (ROOT / app).rglob("*.py")
         if re.search(r"\bcontact_export\b|decrypt\([^)]*encrypted_(name|email|phone)", file.read_text())
     ]
     assert sorted(callers) == ["participants/privacy/contacts.py", "participants/privacy/subject_access_sections.py"]

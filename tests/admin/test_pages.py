@@ -15,9 +15,9 @@ from participants.models import ApiToken, Contact, Participant, Trial
 from tests import factories
 from tests.admin.conftest import ENCRYPTED
 
-ROOMS = ("participants", "ingestion", "dashboards", "metrics")
+APPS = ("participants", "ingestion", "dashboards", "metrics")
 MODELS = sorted(
-    (m for m in admin.site._registry if m._meta.app_label in ROOMS), key=lambda m: (m._meta.app_label, m.__name__)
+    (m for m in admin.site._registry if m._meta.app_label in APPS), key=lambda m: (m._meta.app_label, m.__name__)
 )
 LABELS = [model._meta.label_lower for model in MODELS]
 

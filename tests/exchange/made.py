@@ -1,4 +1,4 @@
-"""Series to convert, and the readers of our peers."""
+"""Series to convert, and readers of the exchange formats."""
 
 from __future__ import annotations
 

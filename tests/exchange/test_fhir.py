@@ -1,4 +1,4 @@
-"""FHIR R5: every metric as Observations that a peer's reader takes."""
+"""FHIR R5: every metric as Observations that another system's reader takes."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def test_a_large_file_goes_up_in_parts_and_comes_down_in_byte_ranges(
         assert byte_range.read() == content[6_000_000:6_000_100]
 
 
-def test_a_draft_that_is_closed_unfinished_leaves_nothing(
+def test_a_partial_file_that_is_closed_unfinished_leaves_nothing(
     trial: Trial, manager: User, s3: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(participants_s3, "PART", 5 << 20)

@@ -277,7 +277,7 @@ def test_a_disk_that_refuses_us_fails_at_once(trial: Trial, manager: User, monke
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
-def test_a_draft_on_a_full_disk_leaves_nothing_behind(trial: Trial, manager: User) -> None:
+def test_a_partial_file_on_a_full_disk_leaves_nothing_behind(trial: Trial, manager: User) -> None:
     export = service.create(manager, export_request.check(manager, trial))
     store.begin(export)
     file: Any = store.partial_file(export, "a.csv")

@@ -1,4 +1,4 @@
-"""Exports for FHIR and Open mHealth: read by peers' readers, complete, the same when written again."""
+"""Exports for FHIR and Open mHealth: read by other systems' readers, complete, the same when written again."""
 
 from __future__ import annotations
 

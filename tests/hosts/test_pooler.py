@@ -28,7 +28,7 @@ from tests.metrics.samples import batch
 ROOT = Path(__file__).resolve().parents[2]
 NOW = dt.datetime(2026, 11, 23, 8, tzinfo=dt.UTC)
 START = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
-ROOMS = ("config", "participants", "metrics", "ingestion", "dashboards")
+APPS = ("config", "participants", "metrics", "ingestion", "dashboards")
 # What would outlive its transaction and be found, or missed, by somebody else.
 LASTING = re.compile(
     r"pg_(try_)?advisory_lock|\bLISTEN\b|\bWITH HOLD\b|\bSET SESSION\b|\bPREPARE \w+ AS\b|set_config\([^)]*, false\)"
@@ -38,8 +38,8 @@ LASTING = re.compile(
 
 
 def _texts() -> Iterator[tuple[str, str]]:
-    for room in ROOMS:
-        for path in (ROOT / room).rglob("*.py"):
+    for app in APPS:
+        for path in (ROOT / app).rglob("*.py"):
             tree = ast.parse(path.read_text())
             prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
             for node in ast.walk(tree):

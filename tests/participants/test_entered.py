@@ -28,7 +28,7 @@ from participants.api.base.fields import Day
 from participants.forms import DayField
 from participants.user_input import EARLIEST, LATEST, Entered
 
-ROOMS = (participants, metrics, ingestion, dashboards)
+APPS = (participants, metrics, ingestion, dashboards)
 
 
 @pytest.mark.parametrize("text", ["2000-01-01", "2024-02-29", "2099-12-31"])
@@ -122,15 +122,15 @@ def test_of_many_values_the_first_are_read() -> None:
 
 
 def _of(base: Any) -> Iterator[Any]:
-    for room in ROOMS:
-        for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
+    for app in APPS:
+        for module in pkgutil.walk_packages(app.__path__, f"{app.__name__}."):
             if "migrations" not in module.name and "simulator" not in module.name:
                 importlib.import_module(module.name)
     waiting: list[Any] = [base]
     while waiting:
         for one in waiting.pop().__subclasses__():
             waiting.append(one)
-            if one.__module__.split(".")[0] in {room.__name__ for room in ROOMS}:
+            if one.__module__.split(".")[0] in {app.__name__ for app in APPS}:
                 yield one
 
 
@@ -174,7 +174,7 @@ def test_every_model_field_of_one_line_that_people_fill_refuses_a_line_break() -
     from django.apps import apps
 
     asked = {"title", "name", "phone", "arm", "reason", "first_name", "last_name", "subject", "why", "note"}
-    ours = [m for m in apps.get_models() if m.__module__.split(".")[0] in {room.__name__ for room in ROOMS}]
+    ours = [m for m in apps.get_models() if m.__module__.split(".")[0] in {app.__name__ for app in APPS}]
     without = [
         f"{model.__name__}.{field.name}"
         for model in ours
