@@ -1,4 +1,4 @@
-"""Deletes what hangs on no foreign key: the study id in what is told of imported files, vendors' notices about them."""
+"""Erasure of what hangs on no foreign key: study ids in records of imported files, and vendors' notices."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from participants.models import Participant
 
 
 def erase(participant: Participant) -> dict[str, int]:
-    """Rows removed or made to forget the participant, by table. Safe to be called again."""
+    """Delete or anonymise what concerns the participant; returns the rows by table. Safe to be called again."""
     files = ImportFile.objects.filter(trial=participant.trial)
     removed, _ = files.filter(whose=participant.study_id).delete()
     _forget(files, participant.study_id)
@@ -23,7 +23,7 @@ def erase(participant: Participant) -> dict[str, int]:
 
 
 def _forget(files: QuerySet[ImportFile], study_id: str) -> None:
-    """Take a study id out of what is told of files: their names, what was assumed and rejected, and why."""
+    """Remove a study id from records of files: their names, what was assumed and rejected, and why."""
     whole_id = re.compile(rf"(?<![A-Za-z0-9._-]){re.escape(study_id)}(?![A-Za-z0-9_-])", re.IGNORECASE)
     mentions = Q(name__icontains=study_id) | Q(error__icontains=study_id)
     for name in ("assumptions", "counts"):

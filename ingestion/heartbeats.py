@@ -1,4 +1,4 @@
-"""Who of our programs lives, and who of several schedulers runs the schedule: rows of `Heartbeat`.
+"""Heartbeats: which of our programs live, and which of several schedulers runs the schedule.
 
 All times are the database's: the clocks of several hosts differ. The lease is taken and renewed by one conditional
 UPDATE and holds no session's lock, so that it works behind a pool of connections.
@@ -19,7 +19,7 @@ FORGOTTEN_AFTER = dt.timedelta(days=1)
 
 
 def beat(name: str, kind: str, holder: str) -> None:
-    """Say that a program lives."""
+    """Record that a program lives."""
     if not Heartbeat.objects.filter(name=name).update(beaten_at=Now(), holder=holder):
         Heartbeat.objects.bulk_create(
             [Heartbeat(name=name, kind=kind, holder=holder, beaten_at=Now())], ignore_conflicts=True
@@ -28,12 +28,12 @@ def beat(name: str, kind: str, holder: str) -> None:
 
 
 def gone(name: str) -> None:
-    """A program ended as it was asked to: nobody need miss it."""
+    """Record that a program ended as it was asked to: nobody need miss it."""
     Heartbeat.objects.filter(name=name).delete()
 
 
 def live(kind: str, within: dt.timedelta) -> int:
-    """How many programs of a kind were heard of within a time."""
+    """Number of programs of a kind that were heard of within a time."""
     return Heartbeat.objects.filter(kind=kind, beaten_at__gte=Now() - within).count()
 
 

@@ -15,7 +15,7 @@ from ingestion.providers.base.live import LiveProvider, SimulatedVendor
 
 @functools.cache
 def provider(slug: str) -> LiveProvider:
-    """The provider with this slug, with a pool of connections of its own; one a process.
+    """Live provider with this slug, with a pool of connections of its own; one a process.
 
     Raises KeyError for an unknown slug.
     """
@@ -26,10 +26,10 @@ def provider(slug: str) -> LiveProvider:
 
 
 def simulated(slug: str) -> SimulatedVendor | None:
-    """The simulator that plays this vendor here; None where the vendor is real."""
+    """Simulator that plays this vendor here; None where the vendor is real."""
     return registry.SIMULATED_VENDORS[slug](httpx.Client(timeout=30.0), settings.LIVE_PROVIDERS[slug])
 
 
 def providers() -> list[LiveProvider]:
-    """All live providers that are set up."""
+    """Live providers that are set up."""
     return [provider(slug) for slug in settings.LIVE_PROVIDERS]

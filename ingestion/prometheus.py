@@ -1,6 +1,6 @@
-"""Counts what syncing does, for Prometheus: at the vendor's edge, of windows, of lost grants.
+"""Prometheus metrics of the sync: requests to vendors, windows, lost grants.
 
-Labels are providers' slugs, the calls of LiveProvider and our own words: neither people nor addresses.
+Labels are providers' slugs, the calls of LiveProvider and our own terms: neither participants nor addresses.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _call: ContextVar[str] = ContextVar("call", default="other")
 
 
 class TimedClient(httpx.Client):
-    """httpx's client, which times each request to a provider until its answer is whole, failed ones too.
+    """HTTP client (httpx's) that times each request to a provider until its response is whole, failed ones too.
 
     A client and no transport: with a transport of one's own httpx no longer heeds the proxy that HTTPS_PROXY names.
     """
@@ -47,7 +47,7 @@ class TimedClient(httpx.Client):
 
 
 class _Counted:
-    """A provider whose calls are named for the clock and whose refusals are counted. All else is the provider's own."""
+    """Provider whose calls are timed by name and whose refusals are counted. All else is the provider's own."""
 
     def __init__(self, below: LiveProvider) -> None:
         self._below = below
@@ -58,7 +58,7 @@ class _Counted:
 
 
 def counted(provider: LiveProvider) -> LiveProvider:
-    """The same provider, its calls counted."""
+    """Provider with its calls counted."""
     return cast(LiveProvider, _Counted(provider))
 
 
@@ -87,7 +87,7 @@ def _named(call: str) -> Iterator[None]:
 
 
 def kind_of(error: VendorError) -> str:
-    """One of three: gone is about a participant's grant; busy passes by itself; broken needs somebody."""
+    """Kind of an error: gone is about a participant's grant; busy passes by itself; broken needs a person."""
     match error:
         case AccessGone():
             return "gone"

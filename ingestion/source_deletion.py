@@ -1,4 +1,4 @@
-"""Deletion by source, as far as it concerns how data arrive: nothing is deleted that would come again by itself."""
+"""Deletion by source, as far as it concerns ingestion: nothing is deleted that would come again by itself."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ BRINGS = (Connection.Status.ACTIVE, Connection.Status.RECONNECT)
 
 @transaction.atomic
 def delete_of_source(selection: Selection, *, by: User | None, reason: str) -> SourceDeletion:
-    """Have what a source brought deleted. Raises DeletionRefused, also while a connection or a synthetic device would
-    bring it again; django's ValidationError.
-    """
+    """Delete what a source brought. Raises DeletionRefused, also while a connection or a synthetic device would bring
+    it again; django's ValidationError."""
     lock_participant(selection.participant)
     if why := would_come_again(selection):
         raise DeletionRefused(why)
@@ -26,7 +25,7 @@ def delete_of_source(selection: Selection, *, by: User | None, reason: str) -> S
 
 
 def would_come_again(selection: Selection) -> str:
-    """Why what is deleted would come again, and what to do; empty where it would not."""
+    """Reason why what is deleted would come again, and what to do; empty where it would not."""
     slugs = [provider.slug for provider in providers() if provider.source_provider == selection.source.provider]
     if selection.participant.connections.filter(provider__in=slugs, status__in=BRINGS).exists():
         return "Their account is connected and would bring it again: disconnect it first."

@@ -1,4 +1,4 @@
-"""What this room keeps about a participant, for their right of access: connections, devices, what was asked."""
+"""Sections of ingestion for a participant's right of access: connections, devices, sync windows."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from participants.privacy.subject_access import Row, Section, rows_of
 
 
 def sections(participant: Participant) -> Iterator[Section]:
-    """The sections of this room, in the order in which they are read."""
+    """Sections of this package, in the order in which they are read."""
     yield from _connections(participant)
     windows = SyncWindow.objects.filter(connection__participant=participant)
     yield Section(
         "connection/requests", "What was asked for",
-        "Each stretch of your data that the platform asked your device's maker for: when, why, and how much came.",
+        "Each interval of your data that was requested from your device's maker: when, why, and how much came.",
         (SyncWindow,), rows_of(windows),
     )  # fmt: skip
     yield Section(

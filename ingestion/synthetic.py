@@ -1,4 +1,4 @@
-"""Synthetic devices: who wears one, and taking in what it has measured. Demo trials only.
+"""Synthetic devices: who wears one, and pulling what it has measured. Demo trials only.
 
 A pull goes step by step, a week of one device in one transaction, newest first. The device's row is locked for
 the step and says afterwards how far the data reach, so an interrupted pull goes on where it stopped and two workers
@@ -30,12 +30,12 @@ STEP = dt.timedelta(days=7)
 
 
 class DeviceBusy(Exception):
-    """Another worker is pulling this device; what it does not finish, the next pull will."""
+    """Refusal: another worker is pulling this device; what it does not finish, the next pull will."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A stretch that was taken in."""
+    """Interval that was taken in."""
 
     device_id: int
     since: dt.datetime
@@ -44,12 +44,12 @@ class Step:
 
 
 def provider_of(code: str) -> SyntheticProvider:
-    """The synthetic provider with this code. Raises KeyError."""
+    """Synthetic provider with this code. Raises KeyError."""
     return {provider.code: provider for provider in SYNTHETIC_PROVIDERS}[code]
 
 
 def provider_for(device: str) -> SyntheticProvider:
-    """The provider that has a device of this name. Raises KeyError with the names there are."""
+    """Synthetic provider that has a device of this name. Raises KeyError with the names there are."""
     for provider in SYNTHETIC_PROVIDERS:
         if device in provider.devices:
             return provider
@@ -109,7 +109,7 @@ def synthetic_participant_of(device: SyntheticDevice) -> SyntheticParticipant:
 
 
 def device_states(participant: Participant, at: dt.datetime) -> list[DeviceState]:
-    """What the synthetic devices said of themselves by an instant: battery and last sync, nothing of the future.
+    """States of the synthetic devices by an instant: battery and last sync, nothing of the future.
 
     A function of seed, number and time: any moment of the past can be asked again. Empty where there are none, or
     where none has uploaded yet.
@@ -132,7 +132,7 @@ def device_pull(device_id: int, *, now: dt.datetime, until: dt.datetime | None =
 
 @transaction.atomic
 def device_step(device_id: int, *, now: dt.datetime, until: dt.datetime | None = None) -> Step | None:
-    """Take in the next missing stretch, a week at most; None if nothing is missing. Raises as device_pull."""
+    """Take in the next missing interval, a week at most; None if nothing is missing. Raises as device_pull."""
     owner = Participant.objects.filter(synthetic_devices=device_id).first()
     if owner is not None:
         lock_participant(owner)
@@ -150,14 +150,14 @@ def device_step(device_id: int, *, now: dt.datetime, until: dt.datetime | None =
         return None
     collected = collected_of(device.participant)
     begins = provider.day_starts_at(participant, device.starts_on)
-    stretch = _missing(
+    interval = _missing(
         device,
         max(moment for moment in (begins, collected.starts_at) if moment is not None),
         min(moment for moment in (reached, until, collected.ends_at) if moment is not None),
     )
-    if stretch is None:
+    if interval is None:
         return None
-    since, until = stretch
+    since, until = interval
     # First how far it reaches, then the data: what is missing in them is missing although we asked.
     device.pulled_from = min(device.pulled_from or since, since)
     device.pulled_until = max(device.pulled_until or until, until)
@@ -167,7 +167,7 @@ def device_step(device_id: int, *, now: dt.datetime, until: dt.datetime | None =
 
 
 def _missing(device: SyntheticDevice, since: dt.datetime, until: dt.datetime) -> tuple[dt.datetime, dt.datetime] | None:
-    """The next stretch to take in so that [since, until) is stored: what is newer first, then what is older."""
+    """Next interval to take in so that [since, until) is stored: what is newer first, then what is older."""
     if device.pulled_from is None or device.pulled_until is None:
         return (max(since, until - STEP), until) if since < until else None
     if device.pulled_until < until:
@@ -180,7 +180,7 @@ def _missing(device: SyntheticDevice, since: dt.datetime, until: dt.datetime) ->
 def _payload(
     provider: SyntheticProvider, participant: SyntheticParticipant, since: dt.datetime, until: dt.datetime
 ) -> Payload:
-    """All that a stretch of time brings. Local days may lie up to a day beside those of UTC."""
+    """Payload of an interval. Local days may lie up to a day beside those of UTC."""
     first, last = since.date() - dt.timedelta(days=1), until.date() + dt.timedelta(days=1)
     dates = (first + dt.timedelta(days=n) for n in range((last - first).days + 1))
     return joined([provider.day(participant, on, since, until) for on in dates])

@@ -1,4 +1,4 @@
-"""What Celery runs. Thin: a task takes ids, calls a service and is safe to run twice."""
+"""Celery tasks. Thin: a task takes ids, calls a service and is safe to run twice."""
 
 from __future__ import annotations
 

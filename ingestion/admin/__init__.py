@@ -1,3 +1,3 @@
-"""The administration of connections, imports and invitations; importing it registers them."""
+"""Administration of connections, imports and invitations; importing it registers them."""
 
 from ingestion.admin import connections, imports, invitations, schedule  # noqa: F401

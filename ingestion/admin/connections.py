@@ -1,4 +1,4 @@
-"""Connections in the admin: what was asked of vendors, and what came of it. Tokens are never shown.
+"""Administration of connections: sync windows and their outcome, devices, invitations, notices. Tokens are never shown.
 
 Staff start what a manager may start too, by the same services: a pull, the past, another try, the end.
 """
@@ -42,7 +42,7 @@ ParticipantAdmin.offer(Invite())
 
 
 class Operate(ConfirmedAction):
-    """An act on connections, for staff who may run them."""
+    """Action on connections, for staff who may run them."""
 
     permissions: ClassVar[list[str]] = ["operate"]
     form: type[forms.Form] = ConfirmationForm
@@ -138,7 +138,7 @@ class CancelInvitation(ConfirmedAction):
 
 
 class MayOperate:
-    """Who may change connections may run them, although nobody edits them."""
+    """Permission mixin: who may change connections may run them, although nobody edits them."""
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("ingestion.change_connection")
@@ -215,7 +215,7 @@ class SyncWindowAdmin(MayOperate, ReadOnlyAdminMixin, WindowAdminBase):
 
 @admin.register(Invitation)
 class InvitationAdmin(ReadOnlyAdminMixin, InvitationAdminBase):
-    """Made on the participants' list; the link is shown once, to whoever made it."""
+    """Invitations, made on the participants' list; the link is shown once, to whoever made it."""
 
     list_display = (
         "participant", "trial", "created_by", "created_at", "expires_at", "opened_at", "used_at", "cancelled_at",

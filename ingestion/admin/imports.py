@@ -1,4 +1,4 @@
-"""Imports in the admin: what was read, what was assumed, which rows were rejected and why. Evidence: read-only."""
+"""Administration of imports: what was read and assumed, which rows were rejected and why. Evidence: read-only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inviting many participants in the administration: invitations to print, or a file of links. Either is shown once."""
+"""Invitations of many participants in the administration: pages to print, or a file of links. Either is shown once."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Invite(ConfirmedAction):
 
 
 def link_of(invitation: Invitation) -> str:
-    """The address that the participant opens."""
+    """Address that the participant opens."""
     return str(settings.PUBLIC_URL) + reverse(
         "ingestion:connect", args=[connections_invitations.invitation_code(invitation)]
     )

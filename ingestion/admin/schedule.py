@@ -1,4 +1,5 @@
-"""What beat starts by itself, and how often: a page of the administration, read from the program's own schedule."""
+"""Schedule page of the administration: what Celery beat starts by itself and how often, from the program's own
+schedule."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from django.urls import path
 
 
 def every(schedule: Any) -> str:
-    """A schedule in words; times of day are UTC."""
+    """Interval of a schedule entry as text; times of day are UTC."""
     if isinstance(schedule, crontab):
         return f"minute {schedule._orig_minute}, hour {schedule._orig_hour} (UTC)"
     seconds = int(getattr(schedule, "seconds", schedule))
@@ -22,7 +23,7 @@ def every(schedule: Any) -> str:
 
 
 def schedules() -> list[dict[str, str]]:
-    """Each entry of the schedule with its task and what the task says of itself."""
+    """Entries of the schedule, each with its task and the task's description."""
     entries = []
     for name, entry in sorted(current_app.conf.beat_schedule.items()):
         task = current_app.tasks.get(entry["task"])
@@ -32,7 +33,7 @@ def schedules() -> list[dict[str, str]]:
 
 
 class SchedulePage:
-    """Adds the page to an administration whose `has_operate_permission` says who may see it."""
+    """Mixin that adds the page to an administration whose `has_operate_permission` says who may see it."""
 
     def get_urls(self) -> list[Any]:
         wrap = admin.site.admin_view

@@ -1,4 +1,4 @@
-"""A participant's devices: what their vendor says of them, and which of them is worn.
+"""Devices of a participant: what their vendor says of them, and which of them is worn.
 
 Model, battery and last sync that monitoring, pages, the API and e-mails speak of are those of the one that is worn.
 """
@@ -27,7 +27,7 @@ BEGINNING = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A device as it was described at an instant; `device` tells it apart from the participant's others."""
+    """Description of a device at an instant; `device` tells it apart from the participant's others."""
 
     device: str
     model: str
@@ -45,7 +45,7 @@ class Described:
 
 
 def as_stored(device: Device) -> Described:
-    """A device as its vendor described it last."""
+    """Description of a device as its vendor gave it last."""
     return Described(
         str(device.pk),
         device.model,
@@ -58,7 +58,7 @@ def as_stored(device: Device) -> Described:
 
 
 def as_read(reading: DeviceReading) -> Described:
-    """A device as it was described then; of what it is, as it is known now."""
+    """Description of a device at a reading; model and kind are as they are known now."""
     return Described(
         str(reading.device_id),
         reading.device.model,
@@ -71,7 +71,7 @@ def as_read(reading: DeviceReading) -> Described:
 
 
 def as_told(state: DeviceState, at: dt.datetime) -> Described:
-    """A device as a provider describes it."""
+    """Description of a device as a provider gives it."""
     return Described(
         state.external_id,
         state.model,
@@ -84,8 +84,8 @@ def as_told(state: DeviceState, at: dt.datetime) -> Described:
 
 
 def worn(described: Iterable[Described]) -> Described | None:
-    """Of descriptions up to an instant, that of the device that is worn then: of several the one that synced last,
-    then the one described last. None where none of them is worn."""
+    """Description of the device that is worn at the latest instant described: of several the one that synced last, then
+    the one described last. None where none of them is worn."""
     return max(
         (description for description in described if description.wearable),
         key=lambda description: (description.last_sync_at or BEGINNING, description.at),
@@ -94,14 +94,14 @@ def worn(described: Iterable[Described]) -> Described | None:
 
 
 def worn_of(stored: Iterable[Device]) -> Device | None:
-    """The same of devices as they are stored now."""
+    """Device that is worn, of devices as they are stored now; None where none is."""
     known = {str(device.pk): device for device in stored}
     description = worn(map(as_stored, known.values()))
     return known[description.device] if description else None
 
 
 def worn_through(described: Iterable[Described]) -> Iterator[Described]:
-    """Of many descriptions, in order of time, those of the device that was worn when they were made."""
+    """Descriptions of the device that was worn when they were made, in order of time."""
     known: dict[str, Described] = {}
     for description in sorted(described, key=lambda description: description.at):
         known[description.device] = description
@@ -113,7 +113,7 @@ def worn_through(described: Iterable[Described]) -> Iterator[Described]:
 
 
 def store(connection: Connection, devices: list[DeviceState], now: dt.datetime) -> None:
-    """Keep what the vendor says of the devices, and append to their readings what changed.
+    """Store what the vendor says of the devices, and append to their readings what changed.
 
     Where one that is worn has synced since, what was missed since its last sync is asked for again.
     """
@@ -163,7 +163,7 @@ def store(connection: Connection, devices: list[DeviceState], now: dt.datetime) 
 
 
 def _silent_since(before: Mapping[str, Device], states: Iterable[DeviceState]) -> dt.datetime | None:
-    """Since when what is worn had not synced that has now; the earliest of several. None: nothing has."""
+    """Instant since which the worn devices that have synced now had not; the earliest of several. None: none has."""
     known = [(before.get(state.external_id), state) for state in states]
     last = [
         device.last_sync_at
@@ -175,7 +175,8 @@ def _silent_since(before: Mapping[str, Device], states: Iterable[DeviceState]) -
 
 
 def refresh(connection: Connection, provider: LiveProvider, access_token: str, now: dt.datetime) -> None:
-    """Ask for the devices' batteries and last syncs; nothing where they did not let us see them, or left meanwhile.
+    """Fetch the devices' batteries and last syncs; nothing where the consent does not cover them, or they left
+    meanwhile.
 
     Raises vendor errors but those that concern the devices alone.
     """

@@ -1,4 +1,5 @@
-"""The end of connections of which nothing may come in any more: of closed trials, of who left, of what is over.
+"""End of connections of which nothing may come in any more: of closed trials, of participants who left, of what is
+over.
 
 Each is ended here first: from then on nothing is asked. Then its grant is given back, by a message of its own, and
 again until the vendor has taken it. All of it may be repeated and killed at any point.
@@ -26,7 +27,7 @@ LEFT = (Participant.Status.WITHDRAWN, Participant.Status.ERASED)
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the end of a trial's connections is: those not ended yet, grants the vendor has not taken back yet."""
+    """Progress of ending a trial's connections: those not ended yet, grants not taken back yet, those ended."""
 
     not_ended: int
     giving_back: int
@@ -34,7 +35,7 @@ class Progress:
 
 
 def open_connections(trial: Trial) -> tuple[int, int]:
-    """How many connections and open invitations the closing of a trial ends."""
+    """Number of connections and of open invitations that the closing of a trial ends."""
     links = _open_invitations(trial.pk).filter(used_at=None, expires_at__gt=timezone.now())
     return _not_ended().filter(trial=trial).exclude(status=Status.INVITED).count(), links.count()
 
@@ -85,7 +86,7 @@ def end_over(now: dt.datetime) -> int:
 
 
 def progress(trial: Trial) -> Progress:
-    """How far the end of a trial's connections is."""
+    """Progress of ending a trial's connections."""
     connections = Connection.objects.filter(trial=trial).exclude(status=Status.INVITED)
     ended = connections.filter(status=Status.REVOKED)
     return Progress(connections.count() - ended.count(), ended.exclude(give_back_at=None).count(), ended.count())
@@ -100,7 +101,7 @@ def _open_invitations(trial_id: int) -> QuerySet[Invitation]:
 
 
 def _end(reasons: Iterable[tuple[Connection, str]], now: dt.datetime) -> int:
-    """End these connections, each for its reason, and have their grants given back."""
+    """End these connections, each for its reason, and have their grants given back. Returns their number."""
     count = 0
     for connection, reason in reasons:
         grants.end(connection, reason=reason, now=now)
@@ -110,7 +111,7 @@ def _end(reasons: Iterable[tuple[Connection, str]], now: dt.datetime) -> int:
 
 
 def _patience(trials: Iterable[int], now: dt.datetime) -> dict[int, dt.timedelta]:
-    """By trial, for how long after a day's end data of it may come: as its protocol says today."""
+    """Time after a day's end in which its data may still come, by trial: as its protocol says today."""
     protocols = Protocol.objects.filter(trial__in=set(trials)).in_force(now.date())
     return {protocol.trial_id: dt.timedelta(hours=protocol.lost_after_hours) for protocol in reversed(protocols)}
 

@@ -1,4 +1,4 @@
-"""What a connection may do at the vendor's: its grant refreshed, lost, ended and given back.
+"""Grants of connections: refreshed, lost, ended and given back to the vendor.
 
 Tokens leave this module only into a provider's call; they are stored encrypted and never logged.
 """
@@ -34,7 +34,7 @@ GIVE_BACK_AT_ONCE = 50
 
 
 def set_status(connection: Connection, status: str, reason: str, now: dt.datetime) -> None:
-    """Give a connection, whose row is held, a status; its history and the audit trail are told. Saving is left."""
+    """Give a connection, whose row is held, a status; recorded in its history and the audit trail. Saving is left."""
     before = connection.status
     connection.status, connection.status_since, connection.status_reason = status, now, reason
     ConnectionEvent.objects.create(connection=connection, at=now, status=status, reason=reason)
@@ -48,13 +48,13 @@ def set_status(connection: Connection, status: str, reason: str, now: dt.datetim
 
 
 def in_use(provider: str, user_id: str, *, besides: int | None = None) -> bool:
-    """Whether an account serves a live connection (but for one), in whatever trial: its grant is one and the same."""
+    """Whether an account serves another live connection, in whatever trial: its grant is one and the same."""
     live_ones = Connection.objects.filter(provider=provider, external_user_id=user_id, status=Connection.Status.ACTIVE)
     return any(pk != besides for pk in live_ones.values_list("pk", flat=True))
 
 
 def asks_still(connection: Connection) -> bool:
-    """Hold participant, trial's lock and connection for what is about to be written of them, and look again.
+    """Lock participant, trial and connection for what is about to be written of them, and check once more.
 
     False where the vendor may not be asked for them any more: what it has answered is not ours. In a transaction.
     """
@@ -70,7 +70,7 @@ def encrypt_tokens(connection: Connection, access: str, refresh: str, expires_at
 
 
 def fresh_token(connection: Connection, provider: LiveProvider, *, refused: str = "") -> str:
-    """An access token that should be good; refreshed under a lock of the row, so that many workers refresh once.
+    """Access token that should be good; refreshed under a lock of the row, so that many workers refresh once.
 
     `refused`: a token that the vendor no longer takes, although its time is not up. Raises AccessGone where the
     grant is dead, ClientMisconfigured where our own credentials are, VendorBusy and BrokenResponse.
@@ -91,7 +91,8 @@ def fresh_token(connection: Connection, provider: LiveProvider, *, refused: str 
 
 
 def lost(connection: Connection, code: str, *, now: dt.datetime) -> None:
-    """The vendor no longer lets us in: ask no more, keep what is due for when the participant reconnects."""
+    """Mark a connection whose access the vendor has ended: nothing is asked any more; what is due is kept for a
+    reconnect."""
     with transaction.atomic():
         row = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
         if row.status != Connection.Status.ACTIVE:
@@ -105,7 +106,7 @@ def lost(connection: Connection, code: str, *, now: dt.datetime) -> None:
 
 
 def scope_lost(connection: Connection, scope: str, *, now: dt.datetime) -> None:
-    """They no longer allow this kind of data: it is not planned any more, and the history says since when."""
+    """Take a scope off a connection whose participant no longer allows it; the history says since when."""
     with transaction.atomic():
         row = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
         if scope not in row.scopes or row.status != Connection.Status.ACTIVE:
@@ -119,7 +120,7 @@ def scope_lost(connection: Connection, scope: str, *, now: dt.datetime) -> None:
 
 
 def let_go(participant: Participant) -> None:
-    """They have left the trial: their links stop working, nothing is asked any more, and their grants are ended."""
+    """End the links and grants of participants who have left the trial; nothing is asked any more."""
     now = timezone.now()
     participant.invitations.filter(cancelled_at=None).update(cancelled_at=now)
     for connection in participant.connections.exclude(status=Connection.Status.REVOKED):
@@ -168,7 +169,7 @@ def give_back(connection_id: int, *, now: dt.datetime) -> bool:
         if not in_use(row.provider, row.external_user_id, besides=row.pk):
             live_providers.provider(row.provider).revoke(json.loads(encryption.decrypt(row.encrypted_tokens))[1])
     except AccessGone:
-        pass  # somebody ended it there
+        pass  # it was ended there
     except (VendorError, ClientMisconfigured, encryption.CannotDecrypt, KeyError) as error:
         code = getattr(error, "code", type(error).__name__)
         log.warning("connection %s: the grant could not be ended at the vendor's: %s", row.pk, code)
@@ -182,12 +183,12 @@ def give_back(connection_id: int, *, now: dt.datetime) -> bool:
 
 
 def _ended(row: Connection) -> QuerySet[Connection]:
-    """The row, unless it was connected anew meanwhile."""
+    """Row of a connection that has ended, unless it was connected anew meanwhile."""
     return Connection.objects.filter(pk=row.pk, status=Connection.Status.REVOKED, encrypted_tokens=row.encrypted_tokens)
 
 
 def give_back_due(now: dt.datetime) -> list[int]:
-    """Connections whose grants are to be given back now; each is handed out once in GIVE_BACK_LATE."""
+    """Ids of connections whose grants are to be given back now; each is handed out once in GIVE_BACK_LATE."""
     due = Connection.objects.filter(give_back_at__lte=now).order_by("give_back_at")
     pks = list(due.values_list("pk", flat=True)[:GIVE_BACK_AT_ONCE])
     Connection.objects.filter(pk__in=pks).update(give_back_at=now + GIVE_BACK_LATE)

@@ -20,7 +20,7 @@ SALT = "ingestion.invitation"
 
 
 class InvitationRefused(Exception):
-    """The link does not open: `code` is a case of the page texts; `participant`, where it is known whose link it is."""
+    """Refusal of a link: `code` is a case of the page texts; `participant`, where it is known whose link it is."""
 
     def __init__(self, code: str, participant: Participant | None = None) -> None:
         super().__init__(code)
@@ -31,7 +31,7 @@ class InvitationRefused(Exception):
 
 
 def invitation_create(*, participant: Participant, by: User | None, now: dt.datetime) -> Invitation:
-    """A new link for a participant; earlier ones stop working. Raises ValueError where they cannot connect."""
+    """Create a link for a participant; earlier ones stop working. Raises ValueError where they cannot connect."""
     if not participant.trial.is_demo and any(provider.synthetic for provider in live_providers.providers()):
         raise ValueError("A simulator plays the vendor on this site: only participants of demo trials can be invited.")
     with transaction.atomic():
@@ -51,7 +51,7 @@ def invitation_create(*, participant: Participant, by: User | None, now: dt.date
 
 @transaction.atomic
 def invitation_cancel(invitation: Invitation, *, now: dt.datetime) -> None:
-    """Its link opens no more; one that is cancelled stays so. Raises ValueError where it was used."""
+    """Cancel a link; one that is cancelled stays so. Raises ValueError where it was used."""
     lock_participant(invitation.participant)
     held = Invitation.objects.select_for_update().get(pk=invitation.pk)
     if held.used_at:
@@ -64,12 +64,12 @@ def invitation_cancel(invitation: Invitation, *, now: dt.datetime) -> None:
 
 
 def invitation_code(invitation: Invitation) -> str:
-    """The signed text that stands in the link."""
+    """Signed text that stands in the link."""
     return signing.dumps([invitation.pk, invitation.nonce], salt=SALT)
 
 
 def invitation_open(code: str, *, now: dt.datetime) -> Invitation:
-    """The invitation behind a link, its first opening noted. Raises InvitationRefused."""
+    """Invitation behind a link, its first opening noted. Raises InvitationRefused."""
     try:
         pk, nonce = signing.loads(code, salt=SALT)
     except (signing.BadSignature, ValueError, TypeError):
@@ -90,7 +90,7 @@ def invitation_open(code: str, *, now: dt.datetime) -> Invitation:
 
 
 def refusal(participant: Participant, now: dt.datetime) -> str:
-    """Why a participant cannot connect, as things stand in what is given; "": they can.
+    """Reason why a participant cannot connect, as things stand in what is given; "": they can.
 
     `left`: they take part no more; `study_over`: the trial was closed, or its last day is over where they live. Their
     own monitoring may be over: what the vendor has of it can still be had.

@@ -1,4 +1,4 @@
-"""What a provider's data types are to a person: a few lines, for participants and for the trial's team."""
+"""Labels of a provider's data types: a few lines, for participants and for the trial's team."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Permission:
 
 
 def data_label(data_type: DataType) -> str:
-    """The line that a data type belongs to, in English; one of its own, by its metrics' names, where there is none."""
+    """Label of a data type, in English; its metrics' names where it has none of its own."""
     if data_type.sessions:
         return SESSIONS[data_type.sessions]
     known = (words for words, metrics in LINES if metrics.intersection(data_type.metrics))
@@ -53,7 +53,7 @@ def data_label(data_type: DataType) -> str:
 
 
 def permissions(provider: LiveProvider, scopes: Iterable[str]) -> list[Permission]:
-    """What the provider is asked for, line by line, beside the scopes that were granted; in the language in force."""
+    """Permissions of a provider, by label, beside the scopes that were granted; in the language in force."""
     granted = set(scopes)
     needed: dict[str, set[str]] = {}
     for data_type in provider.data_types.values():
@@ -68,7 +68,7 @@ def permissions(provider: LiveProvider, scopes: Iterable[str]) -> list[Permissio
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A connection's provider and permissions in words. No permissions where the provider is not set up any more."""
+    """Provider and permissions of a connection as texts. No permissions where the provider is not set up any more."""
 
     provider: str
     permissions: list[Permission]
@@ -83,7 +83,7 @@ class Described:
 
 
 def described(connection: Connection) -> Described:
-    """The words for a connection."""
+    """Texts of a connection."""
     try:
         provider = live_providers.provider(connection.provider)
     except KeyError:

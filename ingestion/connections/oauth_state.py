@@ -1,4 +1,4 @@
-"""Consents under way: what a browser took along to the vendor's screen, kept in its session until it comes back.
+"""OAuth states of consents under way: kept in the browser's session until it comes back from the vendor's screen.
 
 A `state` belongs to the session that made it and to the provider it was made for, is good once, and not for long.
 """
@@ -16,13 +16,13 @@ from django.contrib.sessions.backends.base import SessionBase
 
 KEY = "consents"
 LASTS = dt.timedelta(minutes=15)
-# Somebody who goes back and forth makes several; the oldest are forgotten.
+# A participant who goes back and forth makes several; the oldest are forgotten.
 MOST = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A consent that was begun: for which invitation (its row), with which secret half of PKCE."""
+    """Consent that was begun: for which invitation (its row), with which secret half of PKCE."""
 
     invitation_id: int
     verifier: str
@@ -39,7 +39,7 @@ def begin(session: SessionBase, invitation_id: int, provider: str, now: dt.datet
 
 
 def take(session: SessionBase, state: str, provider: str, now: dt.datetime) -> Pending | None:
-    """The consent of a state, which is used up by this. None: not of this session, used before, or too old."""
+    """Consent of a state, which is used up by this. None: not of this session, used before, or too old."""
     known: dict[str, Any] = session.get(KEY, {})
     begun = known.pop(state, None)
     if begun is None:

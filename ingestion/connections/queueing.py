@@ -1,4 +1,4 @@
-"""Queueing of connections to be served by a worker: each once, at the earliest instant that somebody asked for."""
+"""Queueing of connections to be served by a worker: each once, at the earliest instant that was requested."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from participants.task_queue import enqueue
 
 
 def free(now: dt.datetime) -> Q:
-    """Connections that no message or worker has at hand."""
+    """Connections that are neither queued nor being served."""
     return Q(queued_at=None) | Q(queued_at__lte=now - dt.timedelta(minutes=settings.SYNC_CLAIM_MINUTES))
 
 
@@ -23,7 +23,7 @@ def queue(connection_id: int, at: dt.datetime, now: dt.datetime) -> bool:
 
 
 def queue_connection(connection_id: int, wait: float = 0.0) -> None:
-    """Have a connection served after so many seconds, unless it is queued already."""
+    """Queue a connection to be served after so many seconds, unless it is queued already."""
     now = timezone.now()
     if queue(connection_id, now + dt.timedelta(seconds=wait), now):
         enqueue("ingestion.sync_connection", connection_id, countdown=wait or None)

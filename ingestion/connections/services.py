@@ -68,7 +68,7 @@ log = logging.getLogger(__name__)
 
 
 class ConnectRefused(Exception):
-    """The consent cannot become a connection: `code` says why, for the page that the participant sees."""
+    """Refusal of a consent that cannot become a connection: `code` says why, for the page the participant sees."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -80,7 +80,7 @@ class ConnectRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """A consent that became a connection. `missing`: data types that the participant did not allow."""
+    """Connection made by a consent. `missing`: data types that the participant did not allow."""
 
     connection: Connection
     missing: tuple[str, ...]
@@ -123,7 +123,7 @@ def connect(
 def _refuse_account(participant: Participant, provider: str, user_id: str) -> None:
     """Raise ConnectRefused for an account that is another's, or another than theirs."""
     taken = Connection.objects.filter(trial=participant.trial, provider=provider, external_user_id=user_id)
-    # One that ended, of somebody who has left, is released when this one is stored.
+    # One that ended, of a participant who has left, is released when this one is stored.
     free = Q(status=Connection.Status.REVOKED) & ~Q(participant__status__in=TAKING_PART)
     if taken.exclude(participant=participant).exclude(free).exists():
         raise ConnectRefused("account_taken")
@@ -163,7 +163,7 @@ def _let_in(
 
 
 def _used_up(participant: Participant, invitation: Invitation | None, now: dt.datetime) -> str:
-    """Why what they were invited with, and agreed to, does not hold any more; "": it does, or nobody was invited."""
+    """Reason why the invitation and consent do not hold any more; "": they do, or nobody was invited."""
     if invitation is None:
         return ""
     row = Invitation.objects.select_for_update().filter(pk=invitation.pk).first()
@@ -193,7 +193,7 @@ def _connected(
 
 
 def _devices(provider: LiveProvider, grant: Grant) -> list[DeviceState] | None:
-    """The account's devices; None where the participant did not let us see them."""
+    """Devices of the account; None where the consent does not cover them."""
     try:
         return provider.devices(grant.access_token)
     except AccessGone as gone:

@@ -1,4 +1,4 @@
-"""Whose account at a vendor is whose: putting right what was connected by mistake, or has changed.
+"""Ownership of vendor accounts: putting right what was connected by mistake, or has changed.
 
 An account serves one participant of a trial. It is free again when its participant has left the trial; before, when a
 manager releases it. A participant keeps their account until a manager allows a new one; data of the new one are asked
@@ -21,11 +21,11 @@ from participants.models import Participant
 
 
 class AccountFixed(ValueError):
-    """The account stays as it is; the message says why and is fit to show."""
+    """Refusal to change an account's owner; the message says why and is fit to show."""
 
 
 def account_release(connection: Connection, *, reason: str, now: dt.datetime) -> None:
-    """Let an account that a participant no longer uses be connected by another. Raises AccountFixed while it is used.
+    """Let another participant connect an account that is no longer used. Raises AccountFixed while it is used.
 
     Their data stay with them; they may connect with any account again, theirs too if it is still free.
     """

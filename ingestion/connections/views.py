@@ -1,4 +1,4 @@
-"""The participant's pages: what is shared, to the vendor's screen and back, how to stop. Nobody signs in here.
+"""Participant's pages: what is shared, to the vendor's screen and back, how to stop. Nobody signs in here.
 
 No token, code or state is logged or shown. Pages that a link opens send no address to other sites ("same-origin":
 with "no-referrer" browsers would hide the origin from our own forms too, and the forgery check would refuse them);
@@ -81,7 +81,7 @@ def message_page(
     vendor: str = "",
     retry_after: float | None = None,
 ) -> HttpResponse:
-    """The page for a case of `ingestion.connections.page_texts`."""
+    """Page for a case of `ingestion.connections.page_texts`."""
     words = PAGE_TEXTS[code]
     trial: Trial | None = invitation.participant.trial if invitation else None
     names = {
@@ -109,17 +109,17 @@ def opened(code: str, now: dt.datetime) -> Invitation:
 
 
 def address(invitation: Invitation) -> str:
-    """The path of an invitation's page."""
+    """Path of an invitation's page."""
     return reverse("ingestion:connect", args=[invitations.invitation_code(invitation)])
 
 
 def callback_address(provider: str) -> str:
-    """Where the vendor sends the participant back to: as it is registered there, letter by letter."""
+    """Address the vendor sends the participant back to: as it is registered there, letter by letter."""
     return f"{settings.PUBLIC_URL}{reverse('ingestion:callback', args=[provider])}"
 
 
 def leading_to(response: HttpResponse, providers: Iterable[LiveProvider]) -> HttpResponse:
-    """The same page, whose forms may lead to these vendors' screens: browsers ask its policy on redirects too."""
+    """Response whose forms may lead to these vendors' screens: browsers ask its policy on redirects too."""
     screens = [urlsplit(provider.authorize_url("", "", callback_address(provider.slug), ())) for provider in providers]
     response._csp_update = {  # type: ignore[attr-defined]  # where django-csp looks
         "form-action": [f"{screen.scheme}://{screen.netloc}" for screen in screens]
@@ -128,7 +128,7 @@ def leading_to(response: HttpResponse, providers: Iterable[LiveProvider]) -> Htt
 
 
 def set_up(slug: str) -> LiveProvider:
-    """The live provider of this name; 404 where there is none."""
+    """Live provider of this name; 404 where there is none."""
     try:
         return live_providers.provider(slug)
     except KeyError:
@@ -141,7 +141,7 @@ def set_up(slug: str) -> LiveProvider:
 @require_safe
 @page_headers()
 def connect(request: HttpRequest, code: str) -> HttpResponse:
-    """The page behind an invitation's link: what is shared, or, once that is done, that it is, and how to stop."""
+    """Page behind an invitation's link: what is shared, or, once that is done, that it is, and how to stop."""
     now = timezone.now()
     invitation = opened(code, now)
     providers = live_providers.providers()
@@ -175,7 +175,7 @@ def connect(request: HttpRequest, code: str) -> HttpResponse:
 
 
 def consent_required(participant: Participant, now: dt.datetime) -> ConsentDocument | None:
-    """The version of the trial's consent in force that the participant has not agreed to; None where there is none."""
+    """Version of the trial's consent in force that the participant has not agreed to; None where there is none."""
     return consent.consent_missing(participant, now.astimezone(ZoneInfo(participant.time_zone)).date())
 
 
@@ -191,7 +191,7 @@ def stopped_by_participant(connection: Connection, invitation: Invitation) -> bo
 @require_POST
 @page_headers()
 def start(request: HttpRequest, code: str, provider: str) -> HttpResponse:
-    """Off to the vendor's screen. Where the trial keeps its consent here, it must have been agreed to first."""
+    """Redirect to the vendor's screen. Where the trial keeps its consent here, it must have been agreed to first."""
     now = timezone.now()
     vendor = set_up(provider)
     invitation = opened(code, now)
@@ -209,7 +209,7 @@ def start(request: HttpRequest, code: str, provider: str) -> HttpResponse:
 @require_safe
 @page_headers("no-referrer")
 def callback(request: HttpRequest, provider: str) -> HttpResponse:
-    """Where the vendor's screen leads back to. Each outcome has a page of its own."""
+    """Page to which the vendor's screen leads back. Each outcome has a page of its own."""
     now = timezone.now()
     vendor = set_up(provider)
     begun = oauth_state.take(request.session, query_params(request).get("state", ""), provider, now)
@@ -232,7 +232,7 @@ def callback(request: HttpRequest, provider: str) -> HttpResponse:
 def exchanged(
     request: HttpRequest, vendor: LiveProvider, invitation: Invitation, verifier: str, now: dt.datetime
 ) -> HttpResponse | None:
-    """Make the connection and have it pulled; the page that says why not, if so."""
+    """Exchange the code for a connection and queue its first pull; returns the page that says why not, if so."""
     case, retry_after = "", None
     try:
         grant = vendor.exchange(
@@ -267,7 +267,7 @@ def exchanged(
 @require_http_methods(["GET", "HEAD", "POST"])
 @page_headers()
 def stop(request: HttpRequest, code: str, provider: str) -> HttpResponse:
-    """Ask whether the participant is sure; then end the sharing at once."""
+    """Page that asks whether the participant is sure; confirmed, the sharing ends at once."""
     now = timezone.now()
     invitation = opened(code, now)
     connection = invitation.participant.connections.filter(provider=provider).first()

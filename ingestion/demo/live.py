@@ -1,7 +1,7 @@
-"""The demo's people whose data come over the live sync, from the simulator that plays the vendor.
+"""Demo participants whose data come over the live sync, from the simulator that plays the vendor.
 
 They show what synthetic devices cannot: a grant that ended, a consent with one box unticked, a vendor whose answers
-are broken. Each goes through the real dance by HTTP, is synced for some days, and then meets their fate, once.
+are broken. Each consents over real HTTP, is synced for some days, and then has their fault played, once.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ REDIRECT = "http://127.0.0.1/demo"
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One participant, connected and read, as fate finds them."""
+    """Participant of the demo, connected and read, before its fault is played."""
 
     connection: Connection
     provider: LiveProvider
@@ -57,7 +57,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What one of them shows. `account` is the simulator's; `until`: how long before now the data end."""
+    """Fault that one of them shows. `account` is the simulator's; `until`: how long before now the data end."""
 
     name: str
     account: int
@@ -67,9 +67,9 @@ class Role:
 
 
 def demo_live_ensure(trial: Trial, *, after: int, now: dt.datetime) -> list[str]:
-    """Connect those who are missing, with study ids after the `after`th; returns the ids of all of them.
+    """Connect those who are missing, with study ids after the `after`th; returns the study ids of all of them.
 
-    Empty where no simulator plays the vendor. One whose fate does not come off is logged and tried at the next start.
+    Empty where no simulator plays the vendor. One whose fault cannot be played is logged and tried at the next start.
     """
     slug = next(iter(settings.LIVE_PROVIDERS), None)
     vendor = live_providers.simulated(slug) if slug else None
@@ -101,22 +101,22 @@ def _enrolled(trial: Trial, study_id: str, now: dt.datetime) -> Participant:
 def _play(
     participant: Participant, role: Role, provider: LiveProvider, vendor: SimulatedVendor, now: dt.datetime
 ) -> None:
-    """Connect a person, read the history, and let fate come; nothing of what was done before is done again."""
+    """Connect a participant, read the history, and play the fault; nothing of what was done before is done again."""
     connection = participant.connections.filter(provider=provider.slug).first()
     if connection is None:
         connection = _connect(participant, role, provider, vendor, now)
     if connection.events.count() > 1 or connection.windows.exclude(error_code="").exists():
-        return  # fate has come; or somebody who tries the demo has seen to this person
+        return  # the fault was played; or a visitor of the demo has changed this participant
     _read(connection)
     connection.refresh_from_db()
     role.fate(Scene(connection, provider, vendor, role.account, now))
-    participant_changed(participant)  # the hourly evaluation would come too late for who has just started the demo
+    participant_changed(participant)  # the hourly evaluation would come too late in a demo that has just started
 
 
 def _connect(
     participant: Participant, role: Role, provider: LiveProvider, vendor: SimulatedVendor, now: dt.datetime
 ) -> Connection:
-    """Invitation, the vendor's screen and back, as the participant would have done it some days ago."""
+    """Connect a participant through the vendor's screen, as they would have done it some days ago."""
     invitation = invitations.invitation_create(participant=participant, by=None, now=now - JOINED)
     until = now - role.until
     verifier = secrets.token_urlsafe(48)
@@ -131,20 +131,20 @@ def _connect(
             participant=participant, provider=provider, grant=grant, now=now - JOINED, invitation=invitation
         ).connection
         planning.plan_pass(connection, until)
-        # No worker goes beyond that moment before fate has come.
+        # No worker goes beyond that moment before the fault was played.
         connection.next_due_at = None if role.until else connection.next_due_at
         connection.save(update_fields=["next_due_at"])
     return connection
 
 
 def _without_heart(provider: LiveProvider) -> Iterable[str]:
-    """All consents but the one that heart rates need: what is left where a participant unticks that box."""
+    """Scopes but the one that heart rates need: what is left where a participant unticks that box."""
     needed = {data_type.scope for data_type in provider.data_types.values() if HEART_RATE.code in data_type.metrics}
     return [scope for scope in provider.scopes if scope not in needed]
 
 
 def _read(connection: Connection) -> None:
-    """See what is due through; a worker may be at it too, so this waits for what that one holds."""
+    """Read what is due; a worker may be at it too, so this waits for what that one holds."""
     ends = time.monotonic() + PATIENCE
     open_states = (SyncWindow.State.DUE, SyncWindow.State.CLAIMED)
     while time.monotonic() < ends:
@@ -156,17 +156,17 @@ def _read(connection: Connection) -> None:
 
 
 def _grant_ends(scene: Scene) -> None:
-    """The participant removed the study in their account at the vendor's; the next pull found the door shut."""
+    """Revoke the grant as the participant would at the vendor's; the next pull finds it gone."""
     scene.provider.revoke(connections_services.fresh_token(scene.connection, scene.provider))
     connections_services.lost(scene.connection, AccessGone.EXPIRED_GRANT, now=scene.now - ENDED)
 
 
 def _all_is_well(scene: Scene) -> None:
-    """What the participant did not allow is fate enough."""
+    """Play no fault: what the participant did not allow is enough."""
 
 
 def _vendor_fails(scene: Scene) -> None:
-    """Some hours ago the vendor began to answer with errors of its own for the participant, and still does."""
+    """Have the vendor answer with errors of its own for the participant, since some hours ago."""
     scene.vendor.disturb(scene.account)
     now, connection = timezone.now(), scene.connection
     for data_type in scene.provider.data_types.values():

@@ -1,4 +1,4 @@
-"""What happened to some of the demo's people beside their devices: one is paused, one has withdrawn. Once each."""
+"""Demo participants with a status of their own beside their devices: one is paused, one has withdrawn. Once each."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ REASON = "In hospital for a planned stay"
 
 @transaction.atomic
 def demo_stories_ensure(trial: Trial, *, now: dt.datetime) -> list[Participant]:
-    """Pause and withdraw who is to show it, unless it was done or undone before; returns whom it has changed.
+    """Pause and withdraw those who show it, unless it was done or undone before; returns whom it has changed.
 
-    After the data were taken in: a device of somebody who has left is not read any more.
+    After the data were taken in: a device of a participant who has left is not read any more.
     """
     today = now.astimezone(zoneinfo.ZoneInfo(trial.time_zone)).date()
     changed = []

@@ -1,4 +1,4 @@
-"""The demo trial: made-up participants with made-up data, so that every page has something to show."""
+"""Demo trial: synthetic participants with synthetic data, so that every page has something to show."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ MANAGER, COORDINATOR, STAFF = published_password.ADDRESSES
 
 
 class DemoRefused(Exception):
-    """The demo cannot be made here; the message says why and is fit to show."""
+    """Refusal to make the demo here; the message says why and is fit to show."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoProgress:
-    """A step of feeding the demo. `round`: 1 is everyone's newest week, 2 the one before. `step` None: nothing new."""
+    """Step of feeding the demo. `round`: 1 is everyone's newest week, 2 the one before. `step` None: nothing new."""
 
     round: int
     study_id: str
@@ -47,7 +47,7 @@ class DemoProgress:
 
 @transaction.atomic
 def demo_ensure(*, now: dt.datetime, password: str | None = None, participants: int = 24, days: int = 30) -> Trial:
-    """The demo trial with its sites, people and synthetic devices: made, or completed where parts are missing.
+    """Demo trial with its sites, participants and synthetic devices: made, or completed where parts are missing.
 
     `days` back from today is its first day, if it has to be made. `password` None: the documented one. Feeding it
     is demo_feed's. Raises DemoRefused if a trial of this code is no demo, if it is closed and incomplete, or if the
@@ -84,7 +84,7 @@ def demo_ensure(*, now: dt.datetime, password: str | None = None, participants: 
 
 
 def demo_to_invite_ensure(trial: Trial, *, after: int = 24) -> list[str]:
-    """Participants without any device, for who tries the demo to invite; returns their study ids.
+    """Enrol participants without any device, to be invited by who tries the demo; returns their study ids.
 
     They have just joined: nobody has lost days of theirs yet, and a short history comes at once when they connect.
     """
@@ -107,7 +107,7 @@ def _enrol(
     *,
     joined: dt.timedelta | None = None,
 ) -> Participant:
-    """`joined`: so long ago; None: as the trial began."""
+    """Enrol a participant. `joined`: so long ago; None: as the trial began."""
     starts_on = trial.starts_on
     if joined is not None:
         day = timezone.now().astimezone(zoneinfo.ZoneInfo(trial.time_zone)).date() - joined
@@ -123,7 +123,8 @@ def _enrol(
 
 
 def _equip(participant: Participant, provider: SyntheticProvider, number: int, now: dt.datetime) -> None:
-    """The person's device. Who would not have uploaded anything in a year never connected it and is still invited."""
+    """Assign the participant's device. One that would not have uploaded anything in a year was never connected: they
+    stay invited."""
     if participant.synthetic_devices.filter(provider=provider.code).exists():
         return
     device = synthetic.device_assign(
@@ -141,7 +142,7 @@ def _equip(participant: Participant, provider: SyntheticProvider, number: int, n
 
 
 def demo_users_ensure(trial: Trial, site: Site, password: str | None) -> None:
-    """A manager of all sites, a coordinator of one, and staff who manage and use the admin.
+    """Make a manager of all sites, a coordinator of one, and staff who manage and use the admin.
 
     Who exists keeps their password, unless one is given. The published password must not open a server that holds
     real trials: there, users are made with a given one only. Accounts that were closed because they had it are opened
@@ -164,7 +165,7 @@ def demo_users_ensure(trial: Trial, site: Site, password: str | None) -> None:
         elif not user.is_active and published_password.opens() and user.check_password(PASSWORD):
             user.is_active = True
             user.save(update_fields=["is_active"])
-        # One that was ended stays ended: somebody meant it.
+        # One that was ended stays ended: it was meant.
         if not Membership.objects.filter(user=user, trial=trial, site=only_site).exists():
             Membership.objects.create(user=user, trial=trial, site=only_site, role=role)
 

@@ -1,9 +1,9 @@
-"""Where offered files are: folders, single files, gzip and zip. Nothing is ever unpacked to disk.
+"""Sources of offered files: folders, single files, gzip and zip. Nothing is ever unpacked to disk.
 
 What is offered may be hostile: archives that unpack to far more than they weigh (each file and all together, however
 often packed), names and links that lead out of the folder or archive, the same name twice.
 
-A file is looked through once before any of it is stored: its hash, the checksum of its compression, its encoding.
+A file is scanned once before any of it is stored: its hash, the checksum of its compression, its encoding.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ BROKEN = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, NotImpleme
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """One file as it was found. `direct`: named by who imports. `raw` opens its bytes as they lie there."""
+    """File that was offered. `direct`: named by who imports. `raw` opens its bytes as they lie there."""
 
     name: str
     path: str  # within the folder or archive that was named: what name rules look at
@@ -47,11 +47,11 @@ class Offered:
 
     @property
     def root(self) -> str:
-        """The folder or archive that was named."""
+        """Folder or archive that was named."""
         return self.name.removesuffix(self.path)
 
     def open(self) -> IO[bytes]:
-        """The content without gzip. Raises OSError."""
+        """Open the content without gzip. Raises OSError."""
         if _starts(self.raw, b"\x1f\x8b"):
             return cast("IO[bytes]", gzip.GzipFile(fileobj=self.raw()))
         return self.raw()
@@ -59,7 +59,7 @@ class Offered:
 
 @dataclass(frozen=True, slots=True)
 class FileScan:
-    """What the first look at a file found. `size`: bytes unpacked; `sha256`: of the bytes as they lie there."""
+    """Result of reading a file through once. `size`: bytes unpacked; `sha256`: of the bytes as they lie there."""
 
     sha256: str
     size: int
@@ -67,7 +67,7 @@ class FileScan:
 
 
 class Inbox:
-    """All files under the given paths, in order of their names. Keeps archives open until it is closed."""
+    """Files under the given paths, in order of their names. Keeps archives open until it is closed."""
 
     def __init__(self, paths: list[Path]) -> None:
         self._paths = paths
@@ -81,13 +81,13 @@ class Inbox:
         self._open.close()
 
     def files(self) -> list[Offered]:
-        """Everything that was offered; what cannot be read is there too, with its trouble."""
+        """Files that were offered; what cannot be read is there too, with its trouble."""
         files = [_presentable(file) for path in self._paths for file in self._under(path)]
         self._by_name = {file.name: file for file in files}
         return files
 
     def beside(self, file: Offered, name: str) -> Offered | None:
-        """The file of another name in the same folder or archive folder, if it was offered too."""
+        """File of another name in the same folder or archive folder, if it was offered too."""
         return self._by_name.get(file.name[: len(file.name) - len(_last(file.name))] + name)
 
     def _under(self, path: Path) -> Iterator[Offered]:
@@ -146,7 +146,7 @@ class Inbox:
 
 
 def _presentable(file: Offered) -> Offered:
-    """The same with names that can be shown and stored, whatever bytes the file system has for them."""
+    """File with names that can be shown and stored, whatever bytes the file system has for them."""
     name, path = (text.encode("utf-8", "replace").decode() for text in (file.name, file.path))
     return file if (name, path) == (file.name, file.path) else replace(file, name=name, path=path)
 
@@ -176,7 +176,7 @@ def _leads_out(name: str) -> bool:
 
 
 def _most(packed: int) -> int:
-    """The most bytes that so many packed ones may unpack to."""
+    """Largest number of bytes that so many packed ones may unpack to."""
     return min(max(packed * MOST_RATIO, MOST_RATIO_FROM), MOST_BYTES)
 
 
@@ -199,7 +199,7 @@ def _starts(raw: Callable[[], IO[bytes]], magic: bytes) -> bool:
 
 
 class _Hashed:
-    """A stream that hashes what passes."""
+    """Stream that hashes what passes."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream, self._hash, self.passed = stream, hashlib.sha256(), 0
@@ -211,14 +211,14 @@ class _Hashed:
         return data
 
     def digest(self) -> str:
-        """The hash of the whole stream: reads what is left."""
+        """Hash of the whole stream: reads what is left."""
         while self.read(PIECE):
             pass
         return self._hash.hexdigest()
 
 
 class Refused(ForeignFile):
-    """A file that fails the first look; known by its hash where that could be had."""
+    """Refusal of a file that fails the scan; known by its hash where that could be had."""
 
     def __init__(self, reason: str, sha256: str = "") -> None:
         super().__init__(reason)
@@ -226,7 +226,7 @@ class Refused(ForeignFile):
 
 
 def head_of(file: Offered) -> bytes:
-    """The first bytes of a file, unpacked, to recognise it by. Raises Refused."""
+    """First bytes of a file, unpacked, to recognise it by. Raises Refused."""
     try:
         with file.open() as stream:
             return stream.read(HEAD)

@@ -1,7 +1,7 @@
-"""What the files of an export tell together and a file alone does not: the clock that their stamps are on.
+"""Clock of an export's stamps: inferred from its files together, for one alone does not tell.
 
 It is decided once for all files of a run that share it, and what was imported earlier for the same participant has a
-say. Where they contradict each other, or all look unusual, nothing of them is read until somebody says which it is.
+say. Where they contradict each other, or all look unusual, nothing of them is read until the clock is stated.
 Files of one export may be on several clocks: which kinds share one, the formats say.
 """
 
@@ -25,7 +25,7 @@ ALL = ""  # what is said of all kinds of files
 
 @dataclass(frozen=True, slots=True)
 class Sibling:
-    """A file of the run that shares its clock with others."""
+    """File of the run that shares its clock with others."""
 
     file: Offered
     format: SharesClock
@@ -34,7 +34,7 @@ class Sibling:
 
 @dataclass(frozen=True, slots=True)
 class ClockSigns:
-    """Names of files by the clock that they look like being on. `sure`: not by a stamp that may be there by chance."""
+    """File names by the clock that they look like being on. `sure`: not by a stamp that may be there by chance."""
 
     of: dict[Clock, list[str]]
     sure: bool
@@ -42,7 +42,7 @@ class ClockSigns:
 
 @dataclass(slots=True)
 class Siblings:
-    """The files of a run that share a clock. `whose`: their owner; `given`: clocks stated with it (parse_clocks)."""
+    """Files of a run that share a clock. `whose`: their owner; `given`: clocks stated with it (parse_clocks)."""
 
     trial: Trial
     whose: str
@@ -66,7 +66,7 @@ class Siblings:
         job.clock, job.clock_basis = decided
 
     def contradicted(self) -> list[str]:
-        """What is to be said, after the run, of earlier imports that were read on another clock."""
+        """Warnings, after the run, about earlier imports that were read on another clock."""
         contradictions = []
         for shared, decided in self._decided.items():
             # Where nothing was read because the times look local, what was read as UTC before is in question too.
@@ -82,9 +82,8 @@ class Siblings:
         return contradictions
 
     def _given(self, shared: str) -> tuple[Clock, str] | str | None:
-        """What was said of these files; None: nothing. What was said of all kinds is no word on files that are, by
-        themselves, surely on the other clock.
-        """
+        """Clock stated for these files; None: none was. One stated for all kinds does not count for files that are, by
+        themselves, surely on the other clock: then the reason why nothing is read."""
         if shared in self.given:
             return self.given[shared], GIVEN
         clock = self.given.get(ALL)
@@ -120,7 +119,7 @@ class Siblings:
         return Clock.UTC, "files cut at local midnight"
 
     def _clock_signs(self, shared: str) -> ClockSigns:
-        """Names of files by the clock that they look like being on; those of chance only where none is sure."""
+        """File names by the clock that they look like being on; those of chance only where none is sure."""
         sure: dict[Clock, list[str]] = {clock: [] for clock in Clock}
         chance: dict[Clock, list[str]] = {clock: [] for clock in Clock}
         for sibling in self.find():
@@ -145,12 +144,12 @@ class Siblings:
 
 
 def sharing_clock(reader: object) -> SharesClock | None:
-    """A format whose files share a clock that they do not say; None for others."""
+    """Format whose files share a clock that they do not say; None for others."""
     return reader if isinstance(reader, SharesClock) and reader.clock_shared_by else None
 
 
 def parse_clocks(text: str) -> dict[str, Clock]:
-    """What somebody says of clocks: one for all files (`local`), or by kind of file (`calories=local,steps=utc`).
+    """Parse stated clocks: one for all files (`local`), or by kind of file (`calories=local,steps=utc`).
 
     By the files that share a clock, ALL for what is said of all. Raises ValueError, the message fit to show.
     """
@@ -181,7 +180,7 @@ def _kind(reader: FileFormat) -> str:
 
 
 def _kinds(shared: str) -> list[str]:
-    """The kinds of files that share a clock, as their names begin; none for ALL."""
+    """Kinds of files that share a clock, as their names begin; none for ALL."""
     return [_kind(reader) for reader in registry.FILE_FORMATS if shared and _shares(reader) == shared]
 
 

@@ -1,4 +1,4 @@
-"""What is kept of imports: one row a content, held by one run at a time.
+"""Records of imports: one row a content, held by one run at a time.
 
 A run claims the row before it reads, and each write of its data asks whether the claim still stands. A run that dies
 leaves the row as it is; the next one claims it and reads from the start, which changes nothing of what is stored.
@@ -22,7 +22,7 @@ class TakenOver(Exception):
 
 
 def find(known: ImportFile) -> ImportFile | None:
-    """The import of the same bytes taken for the same thing that is not failed or undone."""
+    """Import of the same bytes taken for the same thing that is not failed or undone."""
     return _live(known).first()
 
 

@@ -1,4 +1,4 @@
-"""What became of a file that was offered to an import, and how far it is."""
+"""Reports of imports: what became of each offered file, and how far it is."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Result(StrEnum):
 
 @dataclass(slots=True)
 class Report:
-    """What became of one offered file. `message` says why, where that needs saying."""
+    """Outcome of one offered file. `message` says why, where that needs saying."""
 
     name: str
     result: Result
@@ -37,26 +37,26 @@ class Report:
     assumptions: dict[str, object] = field(default_factory=dict)
 
     def as_counts(self) -> dict[str, object]:
-        """What is stored of it with the import."""
+        """Counts that are stored with the import."""
         written = self.counts.as_dict()
         written["rejected"] = dict(self.rejected)
         counts = {"skipped": dict(self.skipped), "noted": dict(self.noted), "can_pass": self.can_pass}
         return {"rows": self.rows, **written, **counts}
 
     def as_numbers(self) -> dict[str, object]:
-        """The same for the audit trail, which keeps no reasons: they may name a participant."""
+        """Counts for the audit trail, without reasons: they may name a participant."""
         by_reason = ("rejected", "skipped", "noted")
         counts = self.as_counts()
         return counts | {name: sum(getattr(self, name).values()) for name in by_reason}
 
     @property
     def can_pass(self) -> int:
-        """Rows that were turned away for a reason that can pass: offered again, the file is read again for them."""
+        """Number of rows rejected for a reason that can pass: offered again, the file is read again for them."""
         return rejected_rows.passing(self.rejected)
 
 
 class Done:
-    """Turns a file's progress into whole bytes of what lies on disk."""
+    """Progress of a file in whole bytes of what lies on disk."""
 
     def __init__(self, size: int, progress: Callable[[int], object]) -> None:
         self._size, self._told, self._progress = size, 0, progress

@@ -16,12 +16,12 @@ READ_ANEW = "Offered again with another clock or time zone: read anew."  # witho
 
 
 def otherwise(before: ImportFile, job: FileJob, roster: Roster) -> str:
-    """How the file would be read now and was not; empty: it would be read the same way."""
+    """Difference between how the file would be read now and how it was; empty: there is none."""
     clock = clock_in(before.assumptions)
     if clock and job.clock_basis and clock is not job.clock:
         return f"its times are {job.clock.label} now, they were read as {clock.label}"
     if clock is Clock.UTC:
-        return ""  # its zone was asked for to judge the clock, and not used
+        return ""  # its zone was needed to infer the clock, and not used
     for study_id, (zone, why) in zones_in(before.assumptions).items():
         if (now := roster.zone_now(study_id, given_then=why == GIVEN)) and now != zone:
             return f"the time zone of {study_id} is {now} now, it was read as {zone}"
@@ -39,7 +39,7 @@ def take_back(before: ImportFile, why: str) -> None:
 
 
 def taken_for_another_s(known: ImportFile) -> ImportFile | None:
-    """An import of the same bytes as the data of somebody else, of which rows were stored."""
+    """Import of the same bytes as another participant's data, of which rows were stored."""
     read = (ImportFile.Status.DONE, ImportFile.Status.PARTIAL)
     others = ImportFile.objects.filter(
         trial=known.trial, sha256=known.sha256, format=known.format, status__in=read

@@ -1,4 +1,4 @@
-"""Whose rows are they? From the labels of a file to the participants of a trial, and to their time zones."""
+"""Mapping of a file's labels to the participants of a trial, and to their time zones."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ GONE = {Participant.Status.ERASED: ERASED, Participant.Status.WITHDRAWN: WITHDRA
 
 
 class Roster:
-    """The trial's participants by study id, as one import sees and enlarges them.
+    """Participants of a trial by study id, as one import sees and enlarges them.
 
     `zone`: given by whoever imports; it is read before a participant's own. `new_zone`: asked, once, for the zone
     of people who are not enrolled yet; it returns the zone and how it was come by. `default_study_id`: that of files
@@ -59,12 +59,12 @@ class Roster:
         return [participant.study_id for participant in self._new.values()]
 
     def next_file(self) -> None:
-        """Look people up anew: they may have been enrolled, or have left, while the last file was read."""
+        """Forget participants found for the last file: they may have been enrolled, or have left, meanwhile."""
         self._by_label.clear()
         self._zones.clear()
 
     def whose(self, label: str | None) -> str:
-        """The study id that a label of a file's name, or whoever imports, tells; empty where none does."""
+        """Study id that a label of a file's name, or whoever imports, gives; empty where none does."""
         study_id = label or self.default_study_id or ""
         try:
             participant = self._find(study_id) if study_id else None
@@ -73,13 +73,13 @@ class Roster:
         return participant.study_id if participant else study_id
 
     def study_id(self, label: str | None) -> str:
-        """The study id that a label stands for. Raises ForeignFile where there is none."""
+        """Study id that a label stands for. Raises ForeignFile where there is none."""
         if label is None and self.default_study_id is None:
             raise ForeignFile("does not say whose data it holds: give --participant STUDY_ID")
         return label if label is not None else str(self.default_study_id)
 
     def zone_of(self, label: str | None) -> zoneinfo.ZoneInfo:
-        """The zone of a label's wall clock. Raises RowsRefused where its rows cannot be taken, ForeignFile as above."""
+        """Time zone of a label's wall clock. Raises RowsRefused where its rows cannot be taken, ForeignFile too."""
         study_id = self.study_id(label)
         participant = self._find(study_id)
         if participant is None:
@@ -95,7 +95,7 @@ class Roster:
         return zone
 
     def zone_now(self, study_id: str, *, given_then: bool) -> str | None:
-        """The zone in which somebody's wall-clock times would be read now, where somebody has said so or mended it.
+        """Time zone in which a participant's wall-clock times would be read now, where it was given or corrected.
 
         `given_then`: they were read in one that was given with the import: only another one that is given is a reason.
         """
@@ -108,7 +108,7 @@ class Roster:
         return participant.time_zone if participant else None
 
     def note_clock(self, label: str | None, syncs: Sequence[tuple[int, int]]) -> None:
-        """What a file says of a label's clock, as instants (microseconds UTC) and seconds east of UTC.
+        """Note what a file says of a label's clock, as instants (microseconds UTC) and seconds east of UTC.
 
         It is the zone of people who are new, unless one was given; the trial's own is taken where it fits as well.
         """
@@ -121,7 +121,7 @@ class Roster:
             self._stated_zones[study_key(self.study_id(label))] = zone, basis
 
     def participant(self, label: str | None) -> Participant:
-        """The participant, enrolled if need be. Raises RowsRefused and ForeignFile as `zone_of` does."""
+        """Participant of a label, enrolled if need be. Raises RowsRefused and ForeignFile as `zone_of` does."""
         study_id = self.study_id(label)
         participant = self._find(study_id)
         if participant is None:
@@ -131,14 +131,14 @@ class Roster:
         return participant
 
     def zones_used(self) -> dict[str, list[str]]:
-        """Zones read of this file, each with how it was come by, and the study ids it was read for."""
+        """Time zones read of this file, each with how it was come by, and the study ids it was read for."""
         zones: dict[str, list[str]] = {}
         for study_id, zone in sorted(self._zones.items()):
             zones.setdefault(zone, []).append(study_id)
         return zones
 
     def _find(self, study_id: str) -> Participant | None:
-        """Whoever has this study id. Raises RowsRefused where it is not clear who."""
+        """Participant with this study id. Raises RowsRefused where it is not clear which."""
         if known := self._by_label.get(study_id) or self._new.get(study_key(study_id)):
             return known
         enrolled = Participant.objects.filter(trial=self._trial).spelt_like([study_id])
@@ -174,7 +174,7 @@ class Roster:
             raise RowsRefused(self._refuse(study_id, f"{NO_STUDY_ID}: {' '.join(error.messages)}")) from error
 
     def _enrol_now(self, study_id: str) -> Participant:
-        """Enrol a new person; whoever another run enrols at this moment is theirs and ours."""
+        """Enrol a new participant; one that another run enrols at this moment is taken too."""
         zone, _ = self._for_new(study_id)
         try:
             made = (

@@ -1,4 +1,4 @@
-"""How the rows of an ImportedPart are kept: columns as Parquet, sessions and clock changes as JSON.
+"""Storage of the rows of an ImportedPart: columns as Parquet, sessions and clock changes as JSON.
 
 Rows that were new, or were there with the same value, are nearly all: their columns shrink to little.
 """
@@ -27,13 +27,13 @@ INSTANTS = ("starts_at", "ends_at")
 
 
 def kinds_of(part: SampleTrace) -> NDArray[np.int8]:
-    """NEW, SAME or CHANGED of each sample, shape (n,)."""
+    """Kind of each sample, NEW, SAME or CHANGED, shape (n,)."""
     same = (part.before == part.value) & (part.seconds_before == part.seconds)
     return np.where(np.isnan(part.before), NEW, np.where(same, SAME, CHANGED)).astype(np.int8)
 
 
 def pack_samples(part: SampleTrace) -> bytes:
-    """Columns that say nothing (all new, no lengths) are left out."""
+    """Samples as Parquet; columns that say nothing (all new, no lengths) are left out."""
     kinds = kinds_of(part)
     columns: dict[str, Any] = {"time": part.time, "value": part.value}
     if (part.seconds >= 0).any():

@@ -1,4 +1,4 @@
-"""Which rows an import stored, and what was there before: kept part by part, so that it can be taken back exactly.
+"""Provenance of imported rows: which an import stored, and what was there before, so that it can be taken back exactly.
 
 The imports that hold a row form a chain: each says what the row became by it and what it was before. Whoever leaves the
 chain hands what was before on to the next (import_undo). All of it happens under the participant's lock.
@@ -27,7 +27,7 @@ SESSIONS = {kind: sessions for sessions, kind in KIND_OF.items()}
 
 
 def keep(record: ImportFile, participant: Participant, trace: Trace) -> None:
-    """Keep what a payload of an import did, in the transaction that did it."""
+    """Store what a payload of an import did, in the transaction that did it."""
     parts = [_of_samples(samples) for samples in trace.samples if len(samples)]
     by_source: dict[tuple[Sessions, int], list[SessionTrace]] = defaultdict(list)
     for session in trace.sessions:
@@ -40,13 +40,13 @@ def keep(record: ImportFile, participant: Participant, trace: Trace) -> None:
 
 
 def samples_in(part: ImportedPart) -> SampleTrace:
-    """The rows of a part of samples."""
+    """Rows of a part of samples."""
     series = SeriesKey(part.participant_id, BY_ID[int(part.metric_id or 0)], int(part.source_id or 0))
     return content.unpack_samples(series, bytes(part.content))
 
 
 def sessions_in(part: ImportedPart) -> list[SessionTrace]:
-    """The rows of a part of nights or exercise."""
+    """Rows of a part of nights or exercise."""
     return content.unpack_sessions(SESSIONS[Kind(part.kind)], int(part.source_id or 0), bytes(part.content))
 
 
@@ -71,12 +71,12 @@ def change(part: ImportedPart, rows: SampleTrace | list[SessionTrace] | list[Off
 
 
 def emptied(trace: SessionTrace) -> SessionTrace:
-    """A session of which only its id is kept, and when it was."""
+    """Session of which only its id is kept, and when it was."""
     return replace(trace, own={name: trace.own[name] for name in content.INSTANTS}, before=None)
 
 
 def hand_over(part: ImportedPart, participant: int, rows: SampleTrace | list[SessionTrace]) -> None:
-    """Keep rows of a part as another participant's, by the same import."""
+    """Store rows of a part as another participant's, by the same import."""
     if len(rows):
         made = _of_samples(rows) if isinstance(rows, SampleTrace) else _of_sessions(rows)
         made.import_file_id, made.participant_id, made.stored_at = part.import_file_id, participant, part.stored_at
@@ -100,7 +100,7 @@ def later_than(part: ImportedPart) -> QuerySet[ImportedPart]:
 
 
 def not_yet_stored(record: ImportFile, participant: Participant, payload: Payload) -> tuple[Payload, Counts]:
-    """A payload of a file that is read again without the rows that it has stored, and these as unchanged.
+    """Payload of a file that is read again without the rows that it has stored, and these as unchanged.
 
     Rows of it that another file or a correction has changed since are left as they are.
     """
@@ -143,7 +143,7 @@ def _without(batch: SampleBatch, times: Times) -> SampleBatch:
 
 
 def _of_samples(rows: SampleTrace) -> ImportedPart:
-    """Rows without a value were deleted: what is kept is that the file had one then."""
+    """Part of samples. Rows without a value were deleted: what is kept is that the file had one then."""
     kinds, stored = content.kinds_of(rows), ~np.isnan(rows.value)
     return ImportedPart(
         kind=Kind.SAMPLES,

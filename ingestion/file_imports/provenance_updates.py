@@ -1,4 +1,4 @@
-"""Imports keep their account of the rows they stored (provenance) when rows move or go otherwise than by a payload."""
+"""Updates of provenance: parts of imports follow their rows that move or go otherwise than by a payload."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Kind = ImportedPart.Kind
 
 
 class Parts:
-    """Follows rows through the parts of imports."""
+    """Updater of import parts: it follows the rows that they hold."""
 
     def gone(self, series: SeriesKey, times: Times, *, may_come_again: bool) -> None:
         """The parts do not hold them any more; where they may come again, their files are read when offered again."""

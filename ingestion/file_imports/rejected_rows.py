@@ -1,4 +1,4 @@
-"""Why rows of a file are turned away, and whether the reason can pass. Nobody else decides this.
+"""Reasons why rows of a file are rejected, and whether each can pass. Nobody else decides this.
 
 A file of which rows were turned away for a reason that can pass is read again when it is offered again.
 """
@@ -29,5 +29,5 @@ def can_pass(reason: str) -> bool:
 
 
 def passing(rejected: Mapping[str, int]) -> int:
-    """How many of the rejected rows (by reason) may be taken another time."""
+    """Number of the rejected rows (by reason) that may be taken another time."""
     return sum(count for reason, count in rejected.items() if can_pass(reason))

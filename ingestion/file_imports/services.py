@@ -1,4 +1,4 @@
-"""Imports of files into a trial: recognise, look through, read, hand to the writer, and keep the evidence.
+"""Imports of files into a trial: recognise, scan, read, hand to the writer, and keep the evidence.
 
 A file that cannot be trusted as a whole is refused before anything of it is stored; a bad row in a good file is
 rejected by line and the rest kept. Chunks are stored as they are read, so a crash leaves the file "running" and
@@ -49,7 +49,7 @@ TAKEN_OVER = "another run has begun with it meanwhile and goes on"
 
 @dataclass(slots=True)
 class Import:
-    """One run over some paths.
+    """Import run over some paths.
 
     `progress` is called with the bytes (as they lie on disk) that were dealt with since its last call. `clocks`: of
     files that do not say theirs, if whoever imports does (export_clock.parse_clocks). After the run `warnings` has what
@@ -92,7 +92,7 @@ class Import:
             done.finish()
 
     def _sharing_clocks(self, inbox: Inbox, files: list[Offered]) -> Iterator[Sibling]:
-        """Those files of the run that share a clock with others. Nothing is opened that would not be read."""
+        """Files of the run that share a clock with others. Nothing is opened that would not be read."""
         for file in files:
             if file.trouble or self._unopened(file):
                 continue
@@ -104,7 +104,7 @@ class Import:
                 yield Sibling(file, shared, self._job(inbox, file))
 
     def _unopened(self, file: Offered) -> Report | None:
-        """What is to be said of a file that is left alone because of its name; None for those that are opened."""
+        """Report of a file that is left alone because of its name; None for those that are opened."""
         if unread := registry.left_out(file.path):
             result = Result.FAILED if file.direct else Result.LEFT_OUT
             return Report(file.name, result, f"on purpose: {unread.reason}", kind=unread.kind)
@@ -237,11 +237,12 @@ class Import:
         return counts + known
 
     def _assumed(self, job: FileJob) -> dict[str, object]:
-        """What was taken to be so of the file, as far as it is read."""
+        """Assumptions about the file, as far as it is read."""
         return job.assumptions | ({ZONES: zones} if (zones := self.roster.zones_used()) else {})
 
     def _failed(self, file: Offered, why: str, sha256: str) -> Report:
-        """A file that is refused whole, with a row for the staff to see (none in a dry run, nor for a wrong path)."""
+        """Report of a file that is refused whole, with a row for the staff to see (none in a dry run, nor for a wrong
+        path)."""
         if not self.dry and sha256:
             now = timezone.now()
             ImportFile.objects.create(
@@ -259,7 +260,7 @@ class Import:
 
 
 def recognise(path: str, head: bytes) -> tuple[FileFormat | None, str]:
-    """The format of a file from its first bytes, else what it lacks that is named like one of ours."""
+    """Format of a file from its first bytes, else what it lacks that is named like one of ours."""
     for reader in registry.FILE_FORMATS:
         if reader.matches(path, head):
             return reader, ""
@@ -292,7 +293,7 @@ def _close(record: ImportFile, report: Report) -> None:
 
 
 def zone_named(name: str) -> zoneinfo.ZoneInfo:
-    """An IANA zone. Raises ValueError, fit to show."""
+    """Time zone of an IANA name. Raises ValueError, fit to show."""
     if name not in time_zones():
         raise ValueError(f"{name} is not an IANA time zone. Example: Europe/Amsterdam.")
     return zoneinfo.ZoneInfo(name)

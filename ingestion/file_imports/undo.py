@@ -1,6 +1,6 @@
 """Undoing an import: what it stored goes, what it changed has its old value again, and nothing else is touched.
 
-Rows that another import holds too stay, with that one's value; so do rows that somebody else has written since. Part
+Rows that another import holds too stay, with that one's value; so do rows that were written otherwise since. Part
 by part, the last one first, each in a transaction: a killed run is gone on with by calling it again.
 """
 
@@ -38,12 +38,12 @@ UNTRACED = (
 
 
 class CannotUndo(ValueError):
-    """The import cannot be undone now; the message says why and what to do, and is fit to show."""
+    """Refusal to undo an import now; the message says why and what to do, and is fit to show."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What an import stored of one participant and kind: what a dry run shows. Instants are aware, UTC."""
+    """Rows an import stored of one participant and kind: what a dry run shows. Instants are aware, UTC."""
 
     participant: Participant
     what: str  # a metric's name, or the kind of sessions
@@ -63,7 +63,7 @@ class Stored:
 
 
 def stored_by(record: ImportFile) -> list[Stored]:
-    """What the import stored and still holds, by participant, kind and source."""
+    """Rows that the import stored and still holds, by participant, kind and source."""
     groups = (
         record.parts.filter(rows__gt=0)
         .values("participant", "kind", "metric__name", "source")
@@ -103,7 +103,7 @@ def check(record: ImportFile) -> None:
 
 @transaction.atomic
 def undo_begin(record: ImportFile, *, reason: str) -> ImportFile:
-    """Say that an import is to be undone, whoever reads it at this moment; undo_run does it. Raises CannotUndo."""
+    """Mark an import as to be undone, whoever reads it at this moment; undo_run does it. Raises CannotUndo."""
     if not reason.strip():
         raise CannotUndo("Give a reason.")
     row = ImportFile.objects.select_for_update(no_key=True).get(pk=record.pk)
@@ -208,7 +208,7 @@ def _unheld_offsets(part: ImportedPart, rows: list[OffsetTrace]) -> list[OffsetT
 
 
 def _unheld_sessions(part: ImportedPart, rows: Sequence[SessionTrace]) -> list[Session]:
-    """What each session must become: as the later imports alone, one after the other, would have left it."""
+    """Sessions as they must become: as the later imports alone, one after the other, would have left them."""
     without: dict[str, dict[str, Any] | None] = {row.external_id: row.before for row in rows}
     stored = {row.external_id: _after(row.before, row) for row in rows}
     for other in provenance.later_than(part):
@@ -227,7 +227,7 @@ def _unheld_sessions(part: ImportedPart, rows: Sequence[SessionTrace]) -> list[S
 
 
 def _after(before: dict[str, Any] | None, trace: SessionTrace) -> dict[str, Any]:
-    """What is told of a session once this record of it was stored."""
+    """Content of a session once this record of it was stored."""
     if trace.kind is Sessions.SLEEP:
         return writing_sleep.after(before, trace.own, finest_stays=trace.finest_stays)
     return trace.own

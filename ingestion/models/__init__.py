@@ -1,4 +1,4 @@
-"""How data arrive: connections to vendors and what they were asked, files, synthetic devices."""
+"""Models of ingestion: connections to vendors and their sync windows, files, synthetic devices."""
 
 from ingestion.models.connections import Connection, ConnectionEvent, Device, DeviceReading, Invitation
 from ingestion.models.files import ImportedPart, ImportFile, RejectedRow

@@ -1,4 +1,4 @@
-"""A participant's consent to a vendor: the invitation, the grant, its devices and its history."""
+"""Models of a participant's consent to a vendor: the invitation, the grant, its devices and its history."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def nonce() -> str:
 
 
 class Invitation(models.Model):
-    """A link with which a participant connects their device, without an account. The link itself is not stored."""
+    """Link with which a participant connects their device, without an account. The link itself is not stored."""
 
     participant = models.ForeignKey(Participant, models.CASCADE, related_name="invitations")
     nonce = models.CharField(max_length=24, default=nonce, editable=False)
@@ -94,13 +94,13 @@ class Connection(models.Model):
 
     @classmethod
     def asking(cls) -> models.QuerySet[Connection]:
-        """The connections of which `asks` is true."""
+        """Connections of which `asks` is true."""
         connections = cls.objects.filter(status=cls.Status.ACTIVE, participant__status__in=TAKING_PART)
         return connections.exclude(trial__status=Trial.Status.CLOSED)
 
 
 class ConnectionEvent(models.Model):
-    """What happened to a connection, and when: the evidence behind the cause of a gap."""
+    """Change of a connection's status, and when: the evidence behind the cause of a gap."""
 
     connection = models.ForeignKey(Connection, models.CASCADE, related_name="events")
     at = models.DateTimeField(default=timezone.now)
@@ -115,7 +115,7 @@ class ConnectionEvent(models.Model):
 
 
 class Device(models.Model):
-    """A device as its vendor last described it. Which of several is worn: ingestion.connections.devices."""
+    """Device as its vendor last described it. Which of several is worn: ingestion.connections.devices."""
 
     class Kind(models.TextChoices):
         TRACKER = DeviceKind.TRACKER, "tracker"
@@ -142,7 +142,7 @@ class Device(models.Model):
 
 
 class DeviceReading(models.Model):
-    """What a device's vendor said of it at a time, kept when it changed: no vendor tells a battery's history."""
+    """Description of a device at a time, kept when it changed: no vendor tells a battery's history."""
 
     device = models.ForeignKey(Device, models.CASCADE, related_name="readings", db_index=False)
     at = models.DateTimeField()

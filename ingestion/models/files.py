@@ -1,4 +1,4 @@
-"""Files that were imported, and the rows of them that could not be taken."""
+"""Models of imported files, and of the rows of them that were rejected."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from participants.models import Participant, Trial
 
 
 class ImportFile(models.Model):
-    """A file offered to a trial, known by its content. Once done, the same content is not read again.
+    """File offered to a trial, known by its content. Once done, the same content is not read again.
 
     What a name or the operator tells is part of it: two kinds of minutes, all zero, are the same bytes.
     Of the same content there is at most one row that is not failed or undone.
@@ -64,7 +64,7 @@ class ImportFile(models.Model):
 
 
 class ImportedPart(models.Model):
-    """What an import stored of one participant in one transaction: the rows, and what was there before.
+    """Rows an import stored of one participant in one transaction, and what was there before.
 
     Written by ingestion.file_imports.provenance, which knows the content. The order of ids is that of storing, for a
     participant's writers take turns. `metric` is null for sessions, `source` too for the device's clock.
@@ -100,7 +100,7 @@ class ImportedPart(models.Model):
 
 
 class RejectedRow(models.Model):
-    """A row that was not taken: where it stood and why. Its content is not kept: it may be anything."""
+    """Row that was rejected: where it stood and why. Its content is not kept: it may be anything."""
 
     import_file = models.ForeignKey(ImportFile, models.CASCADE, related_name="rejected_rows")
     line = models.PositiveIntegerField(

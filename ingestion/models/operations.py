@@ -1,4 +1,4 @@
-"""Which of our own programs live: who runs the schedule, and which workers have been heard of."""
+"""Models of our own programs: who runs the schedule, and which workers have been heard of."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Heartbeat(models.Model):
-    """A program that says now and then that it lives, past the queue: a full queue and a dead worker differ.
+    """Heartbeat of a program, past the queue: a full queue and a dead worker differ.
 
     The scheduler's row is its lease too: who holds it sends what is due, and nobody else until `lease_until`.
     """

@@ -1,4 +1,4 @@
-"""What a vendor is asked, what was answered, and what it announced by itself."""
+"""Models of the sync: windows that a vendor is asked for, fingerprints, and the vendor's notices."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from ingestion.models.connections import Connection
 
 
 class SyncWindow(models.Model):
-    """A stretch of one data type of one connection: the unit of work, the resume point and the evidence.
+    """Interval of one data type of one connection: the unit of work, the resume point and the evidence.
 
-    There is one row for each stretch that was ever asked for. A re-read sets it due again; asked for again while it
+    There is one row for each interval that was ever requested. A re-read sets it due again; requested again while it
     is being read, `again` makes it due once more afterwards, so that what arrives meanwhile is not missed.
 
     `unreadable` and `unfinished` count records of the answer that are not stored: those that could not be read, and
@@ -32,14 +32,14 @@ class SyncWindow(models.Model):
         BACKFILL = "backfill", "backfill"
         MANUAL = "manual", "by hand"
         UPLOADED = "uploaded", "device synced after a silence"
-        HISTORY = "history", "weekly look at all that is past"
+        HISTORY = "history", "weekly check of all that is past"
 
     # What yields to everything else, and is no sign that we are late.
     YIELDING = (Reason.BACKFILL, Reason.HISTORY)
 
     class Kind(models.TextChoices):
         READ = "read", "read"
-        FINGERPRINT = "look", "look for changes"
+        FINGERPRINT = "look", "check for changes"
 
     connection = models.ForeignKey(Connection, models.CASCADE, related_name="windows", db_index=False)
     data_type = models.CharField(max_length=60)
@@ -78,7 +78,8 @@ class SyncWindow(models.Model):
 
 
 class Fingerprint(models.Model):
-    """An hour of a data type as the vendor summed it up when we last looked: if it changed, the hour is read again.
+    """Hour of a data type as the vendor summed it up at the last restatement check: if it changed, the hour is read
+    again.
 
     Of days that are no longer watched there is one row a UTC day, at its first hour: see ingestion.sync.restatements.
     """
@@ -96,7 +97,7 @@ class Fingerprint(models.Model):
 
 
 class WebhookDelivery(models.Model):
-    """A notice as it came, kept until it is handled: the vendor has been told that we have it."""
+    """Notice as it came, kept until it is handled: the vendor has been told that we have it."""
 
     provider = models.CharField(max_length=40)
     body = models.BinaryField()

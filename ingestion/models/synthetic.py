@@ -1,4 +1,4 @@
-"""Synthetic devices: who wears one, and how far its data have been taken in."""
+"""Models of synthetic devices: who wears one, and how far its data have been taken in."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from participants.models.fields import DayField
 
 
 class SyntheticDevice(models.Model):
-    """A device that does not exist, worn by a participant of a demo trial, and how far its data have been taken in.
+    """Synthetic device, worn by a participant of a demo trial, and how far its data have been taken in.
 
-    What is stored is the stretch [pulled_from, pulled_until) and grows at both ends; both are null before the first
-    pull. Seed and number make the wearer: the same two always make the same data.
+    What is stored is the interval [pulled_from, pulled_until) and grows at both ends; both are null before the first
+    pull. Seed and number make the synthetic participant: the same two always make the same data.
     """
 
     participant = models.ForeignKey(Participant, models.CASCADE, related_name="synthetic_devices")

@@ -34,7 +34,7 @@ def has(head: bytes, columns: Iterable[str]) -> bool:
 
 
 def unlike(head: bytes, columns: Sequence[str]) -> str:
-    """What a header lacks of these columns, or why it cannot be read; empty where it has them all."""
+    """Columns that a header lacks, as text, or why it cannot be read; empty where it has them all."""
     dialect = dialect_of(head)
     if dialect.unclear:
         return dialect.unclear
@@ -44,7 +44,7 @@ def unlike(head: bytes, columns: Sequence[str]) -> str:
 
 @dataclass(slots=True)
 class Block:
-    """Some rows of a CSV file: text columns by name, and each row's line in the file (int64, 1 is the header).
+    """Rows of a CSV file: text columns by name, and each row's line in the file (int64, 1 is the header).
 
     `decimal`: the sign of its fractions.
     """
@@ -57,7 +57,7 @@ class Block:
         return len(self.lines)
 
     def where(self, mask: Mask) -> Block:
-        """The rows under a mask; itself where that is all of them."""
+        """Rows under a mask; the block itself where that is all of them."""
         if mask.all():
             return self
         chosen = pa.array(mask)
@@ -65,12 +65,12 @@ class Block:
         return Block(columns, self.lines[mask], self.decimal)
 
     def numbers(self, name: str) -> tuple[Values, Mask]:
-        """A column as float64, and a mask of the cells that are a number or empty; see text_cells.numbers."""
+        """Column as float64, and a mask of the cells that are a number or empty; see text_cells.numbers."""
         return numbers(self.columns[name], decimal=self.decimal)
 
 
 def blocks(opener: Opener, columns: Collection[str], *, quoted: bool = False) -> Iterator[tuple[Block, Chunk]]:
-    """These columns of a CSV file, block by block, each with a Chunk that counts its rows so far.
+    """Columns of a CSV file, block by block, each with a Chunk that counts its rows so far.
 
     `opener` gives the file's bytes from the start, anew at each call. Names in `columns` that the header lacks are left
     out: callers check the header before. Rows with too few or too many cells are rejected by line, blank lines
@@ -94,7 +94,8 @@ def blocks(opener: Opener, columns: Collection[str], *, quoted: bool = False) ->
 
 
 def named_blocks(opener: Opener, columns: Iterable[str], *, quoted: bool = False) -> Iterator[tuple[Block, Chunk]]:
-    """The same, with columns by the names that are given here, whatever their capitals in the file."""
+    """Columns of a CSV file as `blocks` gives them, by the names that are given here, whatever their capitals in the
+    file."""
     with opener() as stream:
         written = {name.casefold(): name for name in header_of(stream.read(HEAD))}
     names = {written[column.casefold()]: column for column in columns if column.casefold() in written}
@@ -137,7 +138,7 @@ def _read(
 
 
 class _Rest:
-    """A stream put back together: bytes already read, then what is left."""
+    """Stream put back together: bytes already read, then what is left."""
 
     closed = False
 
@@ -149,7 +150,7 @@ class _Rest:
         return start + self._stream.read(max(size - len(start), 0))
 
     def close(self) -> None:
-        """The stream belongs to whoever opened it."""
+        """Do nothing: the stream belongs to whoever opened it."""
 
 
 def _with_lines(

@@ -1,4 +1,4 @@
-"""How a CSV file is written: what separates its cells, and which sign its fractions have.
+"""Dialect of a CSV file: what separates its cells, and which sign its fractions have.
 
 Spreadsheets of many countries save with semicolons, because there the comma is the decimal sign. What cannot be told
 for sure is refused: a comma taken for the wrong thing is a value a thousand times too large.
@@ -26,7 +26,8 @@ _GROUPED = r"^[+-]?[1-9]\d?\d?[.,]\d\d\d$"
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """`names`: of the columns, in order; none where the first line is no text or cannot be told apart.
+    """Dialect of a CSV file. `names`: of the columns, in order; none where the first line is no text or cannot be told
+    apart.
 
     `lines`: how many lines stand before the rows. `quoted`: the header's names are quoted. `unclear`: why the header
     cannot be read, fit to show.
@@ -40,7 +41,7 @@ class Dialect:
 
 
 def dialect_of(head: bytes) -> Dialect:
-    """By a file's first line, behind a byte-order mark or a line `sep=;` of a spreadsheet if there is one."""
+    """Dialect by a file's first line, behind a byte-order mark or a line `sep=;` of a spreadsheet if there is one."""
     text = head.removeprefix(codecs.BOM_UTF8)
     stated = _SEPARATOR_LINE.match(text)
     if stated:
@@ -67,7 +68,7 @@ def _names(line: bytes, sign: str) -> tuple[str, ...]:
 
 
 def decimal_sign(columns: Iterable[dict[str, Any]]) -> str:
-    """The sign of fractions in a file that is not separated by commas: "," or ".".
+    """Sign of fractions in a file that is not separated by commas: "," or ".".
 
     `columns`: text columns by name, block by block. Raises ForeignFile where both signs occur, and where every
     fraction may be thousands as well.
@@ -94,7 +95,7 @@ def decimal_sign(columns: Iterable[dict[str, Any]]) -> str:
 
 
 def skip_lines(stream: IO[bytes], count: int) -> None:
-    """Read over the first lines of a file."""
+    """Skip the first lines of a file."""
     for _ in range(count):
         stream.readline()
 

@@ -1,4 +1,4 @@
-"""Wall-clock times of a file, in the file's order, as instants: the repeated autumn hour and the missing spring one.
+"""Local time of a file's rows as instants, in the file's order: the repeated autumn hour and the missing spring one.
 
 Devices that write local time without an offset write the repeated hour twice. Only the order of the rows tells the
 two passes apart: once the clock runs back within that hour, the second pass has begun. Where it runs back more than
@@ -44,7 +44,7 @@ MISSING = "in the skipped spring hour"
 
 
 class WallClock:
-    """One participant's clock through one file: remembers across chunks how far into a repeated hour it is.
+    """Wall clock of one participant through one file: remembers across chunks how far into a repeated hour it is.
 
     `whole_hours`: rows stand for whole hours, so that the same time again is already the second pass (elsewhere it
     is the same row again).
@@ -58,7 +58,7 @@ class WallClock:
         self._second: set[int] = set()  # local days whose second pass has begun
 
     def utc(self, local: Times) -> Times:
-        """Local microseconds in file order, shape (n,), as microseconds UTC."""
+        """Instants (microseconds UTC) of local microseconds in file order, shape (n,)."""
         instants, ambiguous, missing = local_to_utc(local, self.zone)
         if missing.any():
             self.noted[MISSING] += int(np.count_nonzero(missing))
@@ -73,11 +73,11 @@ class WallClock:
         return local_to_utc(local, self.zone, second)[0]
 
     def first_instants(self, local: Times) -> Times:
-        """Local midnights as microseconds UTC; not counted, a day begins once."""
+        """First instants (microseconds UTC) of days, given as local midnights; not counted, a day begins once."""
         return local_to_utc(local, self.zone)[0]
 
     def _passes(self, day: int, local: Times) -> NDArray[np.bool_]:
-        """Which rows of a day's repeated hour belong to its second pass."""
+        """Mask of the rows of a day's repeated hour that belong to its second pass."""
         before = np.concatenate([[self._last.get(day, -1)], local[:-1]])
         back = (local <= before) if self._whole_hours else (local < before)
         self._last[day] = int(local[-1])
@@ -94,7 +94,7 @@ class WallClock:
 def zone_of_clock(
     syncs: Sequence[tuple[int, int]], *, first: zoneinfo.ZoneInfo
 ) -> tuple[zoneinfo.ZoneInfo, int] | None:
-    """The zone whose clock stood as was told, and how many of the syncs it fits; None where none fits most of them.
+    """Time zone whose clock stood as the syncs say, and how many of them it fits; None where none fits most of them.
 
     `syncs`: instants (microseconds UTC) and seconds east of UTC. Many zones have the same clock: `first` is taken if
     none fits better, then one that many people live in.
@@ -117,7 +117,7 @@ def zone_of_clock(
 
 
 def departures(stated: Iterable[tuple[dt.datetime, int]], owner: zoneinfo.ZoneInfo) -> list[OffsetChange]:
-    """Where a device's clock, stated in seconds east of UTC, departs from its owner's zone, and where it comes back."""
+    """Departures of a device's clock, stated in seconds east of UTC, from its owner's zone, and returns to it."""
     changes: list[OffsetChange] = []
     away: int | None = None
     for at, offset in sorted(stated):

@@ -1,4 +1,4 @@
-"""Markers of "no value": what formats write where nothing was measured. One list, which every decoder asks.
+"""Markers of missing values: what formats write where nothing was measured. One list, which every decoder uses.
 
 A marker is no measurement: it is skipped and counted. A number that no marker is and no body can have is kept; that it
 counts for nothing is the matter of metrics.selection.plausible_range.
@@ -21,7 +21,7 @@ HALF = "50.0 % marks an invalid reading"
 
 
 def present(code: str, values: Values, skipped: Counter[str]) -> Mask:
-    """Which of a metric's values are measurements; the others are counted as skipped by reason, each once.
+    """Mask of a metric's values that are measurements; the others are counted as skipped by reason, each once.
 
     `values`: as the vendor wrote them, before any factor, NaN where there is none. Zero marks a missing value where
     it can be no measurement, -1 where nothing can lie below zero. Raises KeyError for an unknown metric.

@@ -1,8 +1,8 @@
-"""The clock of a night's stamps where clocks change in it: the wall's, or the start's offset throughout.
+"""Clock of a night's stamps where clocks change in it: the wall's, or the start's offset throughout.
 
 Sources write a night's stamps without an offset, and two ways are met: each stamp as a clock on the wall showed it, or
 all of them with the offset at which the night began (the end's stamp is then the start's plus the duration). How long
-the night was tells which is meant: its duration, else the sum of its stages. A stretch that is missing in the night
+the night was tells which is meant: its duration, else the sum of its stages. An interval that is missing in the night
 tells nothing: no stage is moved to close it.
 """
 
@@ -21,7 +21,7 @@ PILED_UP = 15 * 60
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """A night as instants (UTC). `stages`: where each of the stages begins, in seconds from the night's start."""
+    """Night as instants (UTC). `stages`: where each of the stages begins, in seconds from the night's start."""
 
     starts_at: dt.datetime
     ends_at: dt.datetime
@@ -36,7 +36,7 @@ def read_night(
     stages: Sequence[WallStage] = (),
     length: dt.timedelta | None = None,
 ) -> Night:
-    """The instants that a night's stamps (naive, on its source's clock) mean. `length`: as the source states it.
+    """Night of stamps (naive, on its source's clock) as instants. `length`: as the source states it.
 
     `stages` stand in the night's order. Where both ways of writing fit as well, the wall's clock is taken, and of a
     repeated hour the first pass.
@@ -49,7 +49,7 @@ def read_night(
 def _readings(
     zone: zoneinfo.ZoneInfo, start: dt.datetime, end: dt.datetime, stages: Sequence[WallStage]
 ) -> Iterator[Night]:
-    """Every way of reading the stamps, those to be preferred first; one where no clock changes in the night."""
+    """Readings of the stamps, those to be preferred first; one where no clock changes in the night."""
     spans: dict[tuple[dt.datetime, dt.datetime], bool] = {}
     for fold in (0, 1):
         for end_fold in (0, 1):
@@ -70,7 +70,7 @@ def stage_starts(
     *,
     on_the_wall: bool,
 ) -> tuple[int, ...]:
-    """Where stages begin, in seconds from the night's start, on either clock.
+    """Starts of stages, in seconds from the night's start, on either clock.
 
     On the wall a stamp of a repeated hour is the first pass that does not lie before what came last.
     """
@@ -91,7 +91,7 @@ def _utc(stamp: dt.datetime, zone: zoneinfo.ZoneInfo, fold: int) -> dt.datetime:
 
 
 def _misfit(night: Night, stages: Sequence[WallStage], stated: dt.timedelta | None) -> tuple[int, dt.timedelta]:
-    """How badly a reading fits: what is piled up or lies outside the night, then how far off its length is."""
+    """Misfit of a reading: what is piled up or lies outside the night, then how far off its length is."""
     lasts = round((night.ends_at - night.starts_at).total_seconds())
     # One that ends before it begins fits never, however short: its end is in the second pass of a repeated hour.
     wrong, before = max(-lasts, PILED_UP) if lasts < 0 else 0, 0
@@ -102,5 +102,5 @@ def _misfit(night: Night, stages: Sequence[WallStage], stated: dt.timedelta | No
 
 
 def fits(span: dt.timedelta, length: dt.timedelta | None) -> bool:
-    """Whether a night from start to end is as long as is told, up to what is no change of clocks."""
+    """Whether a night from start to end is as long as stated, up to what is no change of clocks."""
     return length is None or abs(span - length) < dt.timedelta(seconds=PILED_UP)

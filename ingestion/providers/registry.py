@@ -1,4 +1,4 @@
-"""All providers: the only module that names every vendor."""
+"""Registry of all providers: the only module that names every vendor."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DATA_SUFFIXES = (".csv", ".json", ".csv.gz", ".json.gz")
 
 
 def left_out(path: str) -> NotRead | None:
-    """Why a file of this path is left out on purpose, and not opened; None if it is not."""
+    """Reason why a file of this path is left out on purpose, and not opened; None if it is not."""
     return takeout.left_out(path) or fitabase.left_out(path)
 
 
@@ -40,10 +40,10 @@ def exported(path: str) -> bool:
 
 
 def unlisted(path: str, *, among_personal: bool) -> NotRead | None:
-    """Why a file found in a folder or archive is not opened.
+    """Reason why a file found in a folder or archive is not opened.
 
     `among_personal`: it lies in an account export, of which files are opened only by a list of names. JSON is no kind
-    of file that is looked into anywhere else.
+    of file that is opened anywhere else.
     """
     if path.lower().endswith(".zip"):
         return None  # told as what it is: an archive within an archive

@@ -22,7 +22,7 @@ Bytes = NDArray[np.uint8]
 
 
 def numbers(column: Any, *, decimal: str = ".") -> tuple[Values, Mask]:
-    """A text column as float64, and a mask of the cells that are numbers; the others are NaN.
+    """Numbers of a text column as float64, and a mask of the cells that are numbers; the others are NaN.
 
     An empty cell and "NaN" are good cells without a number: NaN. `decimal`: the sign of fractions.
     """
@@ -39,7 +39,8 @@ def numbers(column: Any, *, decimal: str = ".") -> tuple[Values, Mask]:
 
 
 def middles(column: Any, *, decimal: str = ".") -> tuple[Values, Mask, Mask]:
-    """The same, where a cell may be a range too, 39-43: its middle. The second mask has the cells that are ranges."""
+    """Numbers as `numbers` gives them, where a cell may be a range too, 39-43: its middle. The second mask has the
+    ranges."""
     values, ok = numbers(column, decimal=decimal)
     text = pc.replace_substring(pc.utf8_trim_whitespace(column), decimal, ".")
     ends = pc.extract_regex(text, r"^(?P<low>\d+(?:\.\d+)?) ?- ?(?P<high>\d+(?:\.\d+)?)$")
@@ -53,14 +54,14 @@ def middles(column: Any, *, decimal: str = ".") -> tuple[Values, Mask, Mask]:
 
 
 def labels(column: Any) -> tuple[NDArray[np.int32], list[str]]:
-    """A text column as codes (int32) into its distinct values, in order of their first occurrence."""
+    """Codes (int32) of a text column into its distinct values, in order of their first occurrence."""
     encoded = column.dictionary_encode()
     names = [name.strip() for name in encoded.dictionary.to_pylist()]
     return encoded.indices.to_numpy(zero_copy_only=False), names
 
 
 def _bytes(column: Any) -> tuple[Bytes, NDArray[np.int64], NDArray[np.int64]]:
-    """A text column's bytes, and where in them each cell starts and how long it is. Padded for reading past cells."""
+    """Bytes of a text column, and where in them each cell starts and how long it is. Padded for reading past cells."""
     _, offsets, data = column.buffers()
     starts = np.frombuffer(offsets, dtype=np.int32)[column.offset : column.offset + len(column) + 1].astype(np.int64)
     text = np.frombuffer(data, dtype=np.uint8) if data is not None else np.zeros(0, dtype=np.uint8)
@@ -73,7 +74,7 @@ def lengths(column: Any) -> NDArray[np.int64]:
 
 
 class _Cells:
-    """Reads digits out of text cells at positions that may differ from row to row; notes rows that do not fit."""
+    """Reader of digits in text cells at positions that may differ from row to row; notes rows that do not fit."""
 
     def __init__(self, column: Any) -> None:
         text, self.start, self.length = _bytes(column)
@@ -81,12 +82,12 @@ class _Cells:
         self.ok = np.ones(len(self.start), dtype=bool)
 
     def at(self, position: Any) -> Bytes:
-        """The byte at a position within each cell."""
+        """Byte at a position within each cell."""
         bytes_there: Bytes = self.text[np.clip(self.start + position, 0, len(self.text) - 1)]
         return bytes_there
 
     def digits(self, position: Any, count: int) -> NDArray[np.int64]:
-        """A number of `count` digits at a position."""
+        """Number of `count` digits at a position."""
         total: NDArray[np.int64] = np.zeros(len(self.start), dtype=np.int64)
         for index in range(count):
             digit = self.at(position + index).astype(np.int64) - ord("0")
@@ -95,7 +96,7 @@ class _Cells:
         return total
 
     def one_or_two(self, position: Any, end: Any) -> NDArray[np.int64]:
-        """A number of one or two digits that stretches from a position to `end`."""
+        """Number of one or two digits that reaches from a position to `end`."""
         width = end - position
         self.ok &= (width == 1) | (width == 2)
         last = self.at(end - 1).astype(np.int64) - ord("0")
@@ -104,7 +105,7 @@ class _Cells:
         return first * 10 + last
 
     def mark(self, position: Any, letters: str) -> None:
-        """One of these characters must stand at a position."""
+        """Require one of these characters at a position."""
         character = self.at(position)
         self.ok &= (
             np.isin(character, np.frombuffer(letters.encode(), dtype=np.uint8))
@@ -132,7 +133,7 @@ def _days(
 
 
 def us_datetimes(column: Any) -> tuple[Times, Mask]:
-    """ "4/12/2016 7:21:00 AM" as local microseconds, and a mask of the cells that are so written."""
+    """Local microseconds of cells like "4/12/2016 7:21:00 AM", and a mask of the cells that are so written."""
     cells = _Cells(column)
     end = cells.length
     cells.ok &= end >= 19
@@ -152,7 +153,7 @@ def us_datetimes(column: Any) -> tuple[Times, Mask]:
 
 
 def us_dates(column: Any) -> tuple[Times, Mask]:
-    """ "4/12/2016" as local microseconds of that day's 00:00, and a mask of the cells that are so written."""
+    """Local microseconds of 00:00 of cells like "4/12/2016", and a mask of the cells that are so written."""
     cells = _Cells(column)
     days = _us_days(cells, cells.length)
     return np.where(cells.ok, days * DAY_SECONDS * MICROSECOND, 0), cells.ok
@@ -170,7 +171,8 @@ def _us_days(cells: _Cells, end: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def short_us_datetimes(texts: Sequence[str]) -> tuple[Times, Mask]:
-    """ "05/02/24 07:00:12" (month first, two-digit year of this century) as local microseconds, and where it is so."""
+    """Local microseconds of cells like "05/02/24 07:00:12" (month first, two-digit year of this century), and where it
+    is so."""
     cells = _Cells(pa.array(texts, pa.string()))
     cells.ok &= cells.length == 17
     for position, letter in ((2, "/"), (5, "/"), (8, " "), (11, ":"), (14, ":")):
@@ -183,7 +185,8 @@ def short_us_datetimes(texts: Sequence[str]) -> tuple[Times, Mask]:
 
 
 def iso_datetimes(column: Any) -> tuple[Times, Mask, Mask]:
-    """ "2024-05-01T09:07[:12[.5]][Z|+00:00|+0000]" as microseconds, where it is so, and where a zone was named.
+    """Microseconds of cells like "2024-05-01T09:07[:12[.5]][Z|+00:00|+0000]", where it is so, and where a zone was
+    named.
 
     With a zone the microseconds are UTC, without one local. A bare date is that day's 00:00.
     """
@@ -207,7 +210,7 @@ def iso_datetimes(column: Any) -> tuple[Times, Mask, Mask]:
 
 
 def _tails(column: Any, timed: Mask) -> tuple[NDArray[np.int64], Mask, Mask]:
-    """What follows the minutes or seconds of ISO times: microseconds to add, whether it is legible, zone or none."""
+    """Tails of ISO times, after the minutes or seconds: microseconds to add, whether it is legible, zone or none."""
     rest = pc.if_else(pa.array(timed), pc.utf8_slice_codeunits(column, 19), pc.utf8_slice_codeunits(column, 16))
     encoded = rest.dictionary_encode()
     parts = pc.extract_regex(encoded.dictionary, r"^(?P<fraction>\.\d{1,9})?(?P<zone>Z|[+-]\d\d:?\d\d)?$").to_pylist()
@@ -222,7 +225,7 @@ def _tails(column: Any, timed: Mask) -> tuple[NDArray[np.int64], Mask, Mask]:
 
 
 def offset_seconds(zone: str) -> int:
-    """ "+02:00", "-0500" or "Z" as seconds east of UTC; "" is 0."""
+    """Seconds east of UTC of an offset like "+02:00", "-0500" or "Z"; "" is 0."""
     if zone in ("", "Z"):
         return 0
     digits = zone[1:].replace(":", "")

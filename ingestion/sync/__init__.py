@@ -1,1 +1,1 @@
-"""Sync engine: what to ask (planning), who asks (claims, run), refusals (error_policy), what is kept (storing)."""
+"""Sync engine: what to request (planning), by whom (claims, run), refusals (error_policy), what is kept (storing)."""

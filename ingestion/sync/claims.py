@@ -1,4 +1,4 @@
-"""Who does which window: claims that exclude each other, and which windows are asked for together.
+"""Claims of windows that exclude each other, and which windows are pulled together.
 
 A claim is a row update that skips what others hold; it is known by its instant. A worker that is killed leaves
 claims behind, which beat releases when they are old.
@@ -27,7 +27,8 @@ RECENT = dt.timedelta(days=14)
 
 
 def claim(connection: Connection, now: dt.datetime, size: int = CLAIM_SIZE) -> list[SyncWindow]:
-    """Take due windows of a connection: looks first, fresh data before what yields, the newest before the older."""
+    """Take due windows of a connection: restatement checks first, fresh data before what yields, the newest before the
+    older."""
     with transaction.atomic():
         windows = list(
             SyncWindow.objects.select_for_update(skip_locked=True)
@@ -48,14 +49,14 @@ def claim(connection: Connection, now: dt.datetime, size: int = CLAIM_SIZE) -> l
 
 
 def held(windows: list[SyncWindow]) -> QuerySet[SyncWindow]:
-    """Of windows that one claim took, those that it still holds."""
+    """Windows of one claim that it still holds."""
     return SyncWindow.objects.filter(
         pk__in=[window.pk for window in windows], state=State.CLAIMED, claimed_at=windows[0].claimed_at
     )
 
 
 def release(windows: list[SyncWindow]) -> None:
-    """Claims of one run that came to nothing are due again; that attempt does not count."""
+    """Make claims of one run that came to nothing due again; that attempt does not count."""
     if windows:
         held(windows).update(state=State.DUE, claimed_at=None, attempts=F("attempts") - 1)
         over = SyncWindow.objects.filter(pk__in=[window.pk for window in windows], state=State.DUE)
@@ -63,7 +64,7 @@ def release(windows: list[SyncWindow]) -> None:
 
 
 def drop(windows: list[SyncWindow]) -> None:
-    """Claims that may not be asked for any more: they do not count as answered."""
+    """Drop claims that may not be requested any more: they do not count as answered."""
     held_windows = held(windows)
     held_windows.filter(finished_at=None).delete()
     held_windows.update(state=State.DONE, again=False, claimed_at=None)
@@ -83,7 +84,7 @@ def seconds_to_next(connection: Connection, now: dt.datetime) -> float | None:
 
 
 def densest(connection: Connection, now: dt.datetime) -> dict[str, int]:
-    """By data type, the most points that one of the connection's recent windows held."""
+    """Most points that one of the connection's recent windows held, by data type."""
     rows = (
         SyncWindow.objects.filter(connection=connection, kind=Kind.READ, starts_at__gte=now - RECENT, points__gt=0)
         .values_list("data_type")
@@ -94,12 +95,13 @@ def densest(connection: Connection, now: dt.datetime) -> dict[str, int]:
 
 
 def groups(windows: list[SyncWindow], provider: LiveProvider, points: Mapping[str, int]) -> Iterator[list[SyncWindow]]:
-    """Windows to be pulled together, in the order of their claim: a request costs more than some thousand points.
+    """Groups of windows to be pulled together, in the order of their claim: a request costs more than some thousand
+    points.
 
-    Looks go alone, and so do the wide windows of a sweep; neighbours of a light type go at once, of a heavy one as far
-    as their points should fit one answer, judged by `points`, the most that a window of the type has held (two windows
-    where none is known yet). A window that met a broken answer before goes alone: what is too much for the vendor at
-    once may pass in parts.
+    Restatement checks go alone, and so do the wide windows of a sweep; neighbours of a light type go at once, of a
+    heavy one as far as their points should fit one response, estimated by `points`, the most that a window of the type
+    has held (two windows where none is known yet). A window that met a broken answer before goes alone: what is too
+    much for the vendor at once may pass in parts.
     """
     same: dict[str, list[SyncWindow]] = {}
     wide: list[SyncWindow] = []

@@ -1,4 +1,4 @@
-"""Who is served when: beat asks here each minute, and hands every connection that has something to do to a worker.
+"""Dispatch of connections to workers: each minute beat hands over every connection that has something to do.
 
 A connection is queued once: `queued_at` is set with its message, set anew when a worker takes it up and cleared when
 the worker is done. A message that was lost with its worker or its broker is sent again after a while.
@@ -51,7 +51,7 @@ def notices_left(now: dt.datetime) -> list[int]:
 
 
 def serve(connection_id: int) -> Outcome:
-    """Plan a pass if one is due, and take turns until nothing is due or the time is up."""
+    """Plan a pass if one is due, and run syncs until nothing is due or the time is up."""
     in_hand = timezone.now()
     Connection.objects.filter(pk=connection_id).update(queued_at=in_hand)
     try:

@@ -38,7 +38,7 @@ LONGEST_PATIENCE = dt.timedelta(minutes=5)
 
 
 def run_stopped(state: RunState, trouble: Exception) -> None:
-    """Something ended the whole run: when to go on, and who must know."""
+    """Handle an error that ended the whole run: when to go on, and who must know."""
     match trouble:
         case VendorBusy():
             _busy(state, trouble.code, trouble.retry_after)
@@ -58,7 +58,7 @@ def run_stopped(state: RunState, trouble: Exception) -> None:
 
 
 def response_broken(state: RunState, group: list[SyncWindow], fault: BrokenResponse) -> None:
-    """Try again later, some times; then failed, for staff to see."""
+    """Schedule another try for windows with a broken response, some times; then they are failed, for staff to see."""
     state.troubled = True
     attempts = max(window.attempts for window in group)
     if attempts >= settings.SYNC_ATTEMPTS:
@@ -75,7 +75,8 @@ def response_broken(state: RunState, group: list[SyncWindow], fault: BrokenRespo
 
 
 def vendor_unreached(state: RunState, group: list[SyncWindow], fault: BrokenResponse) -> None:
-    """The vendor did not answer at all: no window's fault, so no attempt counts, however long it lasts.
+    """Put off windows for which the vendor did not answer at all: no window's fault, so no attempt counts, however long
+    it lasts.
 
     These go behind the others, should it be they after all that it does not answer.
     """
@@ -88,7 +89,7 @@ def vendor_unreached(state: RunState, group: list[SyncWindow], fault: BrokenResp
 
 
 def scope_missing(state: RunState, group: list[SyncWindow]) -> None:
-    """The participant did not consent to this kind of data, or took that back: it is not asked for again."""
+    """Fail windows of a data type that the participant did not consent to, or took back: it is not requested again."""
     _fail(state, group, AccessGone.SCOPE_MISSING)
     state.settle(group)
     scope = state.provider.data_types[group[0].data_type].scope
@@ -96,7 +97,7 @@ def scope_missing(state: RunState, group: list[SyncWindow]) -> None:
 
 
 def _patience(state: RunState) -> dt.timedelta:
-    """The longer the work has waited, the longer until the vendor is asked again; some minutes at most."""
+    """Time until the vendor is asked again, the longer the work has waited; some minutes at most."""
     least = dt.timedelta(seconds=settings.SYNC_RETRY_SECONDS)
     waited = (timezone.now() - state.waiting_since) / 4
     return min(max(waited, least), max(LONGEST_PATIENCE, least))
@@ -123,7 +124,7 @@ def _busy(state: RunState, code: str, retry_after: float | None) -> None:
 
 
 def _our_fault(state: RunState, code: str, message: str) -> None:
-    """Our own settings are at fault: nobody is marked, the operator is told."""
+    """Put everything off where our own settings are at fault: nobody is marked, the operator is told."""
     log.critical("%s Nobody is marked.", message)
     _postpone(state, OUR_FAULT)
     state.outcome.wait, state.outcome.note = OUR_FAULT.total_seconds(), code

@@ -1,4 +1,4 @@
-"""Rows that tell of missing data: connections, their events, windows, devices and invitations, by participant."""
+"""Evidence rows about missing data: connections, their events, windows, devices and invitations, by participant."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from ingestion.models import (
 from metrics.registry import HEART_RATE
 from participants.models import Participant
 
-# Batteries before the stretches asked for: how they fell is told by some days.
+# Batteries before the intervals requested: how they fell is seen over some days.
 READINGS_BEFORE = dt.timedelta(days=5)
 
 
 @dataclass(slots=True)
 class KnownRows:
-    """The rows of one participant."""
+    """Rows of one participant."""
 
     connections: list[Connection] = field(default_factory=list)
     events: dict[int, list[ConnectionEvent]] = field(default_factory=lambda: defaultdict(list))
@@ -41,7 +41,7 @@ class KnownRows:
 
 
 def read_rows(participants: Mapping[int, Participant], since: dt.datetime) -> dict[int, KnownRows]:
-    """What is known of these participants, by their ids: a handful of queries, whether for one or a thousand."""
+    """Rows of these participants, by their ids: a handful of queries, whether for one or a thousand."""
     rows: dict[int, KnownRows] = defaultdict(KnownRows)
     owner: dict[int, int] = {}
     queried = Participant.objects.filter(pk__in=participants).order_by()
@@ -51,7 +51,7 @@ def read_rows(participants: Mapping[int, Participant], since: dt.datetime) -> di
         Exists(SyntheticDevice.objects.filter(participant=OuterRef("pk"))),
         Exists(Invitation.objects.filter(participant=OuterRef("pk"))),
     )
-    # One question before the others: of somebody whose data come by files there is nothing to read.
+    # One query before the others: of participants whose data come by files there is nothing to read.
     connected, made_up, invited = ([row[0] for row in there if row[n]] for n in (1, 2, 3))
     if connected:
         theirs = Connection.objects.filter(participant__in=connected).select_related("trial")
@@ -72,7 +72,7 @@ def read_rows(participants: Mapping[int, Participant], since: dt.datetime) -> di
 
 
 def _read_connections(owner: Mapping[int, int], rows: Mapping[int, KnownRows], since: dt.datetime) -> None:
-    """Events, windows of heart rates, devices and readings of these connections: four queries."""
+    """Read events, windows of heart rates, devices and readings of these connections: four queries."""
     for event in ConnectionEvent.objects.filter(connection__in=owner).order_by("at", "pk"):
         rows[owner[event.connection_id]].events[event.connection_id].append(event)
     windows = SyncWindow.objects.filter(connection__in=owner, data_type__in=_heart_types(), ends_at__gt=since)
@@ -87,7 +87,7 @@ def _read_connections(owner: Mapping[int, int], rows: Mapping[int, KnownRows], s
 
 
 def _heart_types() -> list[str]:
-    """The data types that bring heart rates, of all providers that are set up."""
+    """Data types that bring heart rates, of all providers that are set up."""
     return [
         code
         for provider in live_providers.providers()

@@ -1,4 +1,4 @@
-"""What connections, windows, devices and synthetic devices tell of missing data, in the shapes of
+"""Evidence about gaps from connections, windows, devices and synthetic devices, in the shapes of
 metrics.monitoring.evidence.
 
 Registered in ingestion.apps. A handful of queries (evidence_rows), whether for one participant or a
@@ -71,7 +71,7 @@ def _evidence(participant: Participant, known: KnownRows, now: dt.datetime) -> E
 
 
 def _never(participant: Participant, known: KnownRows) -> Evidence:
-    """Nobody has connected: invited, or somebody whose data come by files."""
+    """Evidence where nobody has connected: of invited participants, or those whose data come by files."""
     invitation = known.invitations[-1] if known.invitations else None
     if invitation is None and participant.status != Participant.Status.INVITED:
         return Evidence()
@@ -85,7 +85,7 @@ def _never(participant: Participant, known: KnownRows) -> Evidence:
 
 
 def _before_all(known: KnownRows, connected_at: dt.datetime) -> list[Spell]:
-    """The time before anything was connected."""
+    """Spell before anything was connected."""
     invited = next(
         (invitation for invitation in reversed(known.invitations) if invitation.created_at <= connected_at), None
     )
@@ -94,7 +94,7 @@ def _before_all(known: KnownRows, connected_at: dt.datetime) -> list[Spell]:
 
 
 def _spells(connection: Connection, events: Sequence[ConnectionEvent]) -> list[Spell]:
-    """When access was gone: from the event that ended it to the one that renewed it."""
+    """Spells without access: from the event that ended it to the one that renewed it."""
     spells: list[Spell] = []
     dead: ConnectionEvent | None = None
     for event in events:
@@ -126,20 +126,20 @@ def _missing(connection: Connection) -> list[str]:
 
 
 def _partial_since(connection: Connection, events: Sequence[ConnectionEvent]) -> dt.datetime:
-    """Since when a part is not allowed: the last event that took one away, else the consent itself."""
+    """Instant since when a part is not allowed: the last event that took one away, else the consent itself."""
     taken = [event.at for event in events if event.reason == AccessGone.SCOPE_MISSING]
     return max([connection.status_since, *taken])
 
 
 def _described(known: KnownRows) -> list[tuple[int, devices.Described]]:
-    """What the devices said of themselves, with their connections; last, as they are: of a silent device nothing has
-    changed for long."""
+    """Descriptions of the devices at their readings, with their connections; last, as they are: of a silent device
+    nothing has changed for long."""
     described = [(reading.device.connection_id, devices.as_read(reading)) for reading in known.readings]
     return [*described, *((device.connection_id, devices.as_stored(device)) for device in known.devices)]
 
 
 def _readings(known: KnownRows) -> list[Reading]:
-    """What the device that was worn said of itself."""
+    """Readings of the device that was worn."""
     readings = {
         _reading(described) for described in devices.worn_through(described for _, described in _described(known))
     }
@@ -152,14 +152,14 @@ def _reading(described: devices.Described) -> Reading:
 
 
 def _synthetic(participant: Participant, known: KnownRows, now: dt.datetime) -> Evidence:
-    """A synthetic device: the stretch that was taken in is what was asked and answered."""
+    """Evidence of a synthetic device: the interval that was taken in counts as answered."""
     pulled = [(d.pulled_from, d.pulled_until) for d in known.synthetic if d.pulled_from and d.pulled_until]
     if not pulled and participant.status == Participant.Status.INVITED:
         return _never(participant, known)
     begins = [begin for begin, _ in pulled]
 
     def reading_at(at: dt.datetime) -> Reading | None:
-        """Any moment of the past can be asked; of the future nothing is known."""
+        """Reading at any moment of the past; of the future nothing is known."""
         worn = _worn(known.synthetic, min(at, now))
         return _reading(worn) if worn and worn.last_sync_at else None
 
@@ -178,7 +178,7 @@ def _synthetic(participant: Participant, known: KnownRows, now: dt.datetime) -> 
 
 
 def _worn(made_up: Sequence[SyntheticDevice], at: dt.datetime) -> devices.Described | None:
-    """Of synthetic devices the one that is worn, as it was described at an instant."""
+    """Description, at an instant, of the synthetic device that is worn."""
     states = (
         state
         for device in made_up

@@ -1,4 +1,4 @@
-"""What a person may start for one connection: a pull now, the past anew, another try at what failed."""
+"""Manual actions on one connection: a pull now, a backfill, another try at what failed."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from participants.task_queue import hand_over
 
 
 class NotConnected(Exception):
-    """The vendor may not be asked for this participant's data now."""
+    """Refusal: the vendor may not be asked for this participant's data now."""
 
 
 def _locked(connection: Connection) -> Connection:
-    """The connection's row, held until the transaction ends. Raises NotConnected."""
+    """Row of the connection, held until the transaction ends. Raises NotConnected."""
     row = (
         Connection.objects.select_for_update(of=("self",))
         .select_related("trial", "participant__trial")
@@ -37,7 +37,7 @@ def _go(connection: Connection) -> None:
 
 @transaction.atomic
 def sync_now(connection: Connection, now: dt.datetime) -> int:
-    """Make a whole pass due, with a look at all that is past, and start it. Returns the number of windows.
+    """Make a whole pass due, with a restatement check of all that is past, and start it. Returns the number of windows.
 
     Raises NotConnected.
     """
@@ -64,7 +64,7 @@ def backfill(connection: Connection, first: dt.date, now: dt.datetime) -> int:
 
 @transaction.atomic
 def requeue(connection: Connection, now: dt.datetime) -> int:
-    """Try again what was given up. Returns the number of windows. Raises NotConnected."""
+    """Make due again what was given up. Returns the number of windows. Raises NotConnected."""
     row = _locked(connection)
     count = planning.requeue_failed(row, now)
     if count:
@@ -76,7 +76,7 @@ def requeue(connection: Connection, now: dt.datetime) -> int:
 
 @transaction.atomic
 def read_again(window: SyncWindow, now: dt.datetime) -> int:
-    """Ask again for one stretch, whatever came of it. Returns 1. Raises NotConnected."""
+    """Make one interval due again, whatever came of it. Returns 1. Raises NotConnected."""
     row = _locked(window.connection)
     request = planning.WindowRequest(
         window.data_type, window.starts_at, window.ends_at, SyncWindow.Reason.MANUAL, window.kind

@@ -1,7 +1,7 @@
-"""The vendor's notices of new or withdrawn data: kept at once, turned into windows afterwards.
+"""Notices of vendors about new or withdrawn data: kept at once, turned into windows afterwards.
 
-A notice holds no measurements; it only says which stretch to read again. Duplicates and disorder are harmless: the
-same stretch becomes due once. Bursts are merged by making the windows due a few seconds later.
+A notice holds no measurements; it only says which interval to read again. Duplicates and disorder are harmless: the
+same interval becomes due once. Bursts are merged by making the windows due a few seconds later.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BURST = dt.timedelta(seconds=3)
 
 
 def receive(provider: str, body: bytes, now: dt.datetime) -> WebhookDelivery:
-    """Keep a notice whose origin has been verified. When this returns the vendor may be told that we have it."""
+    """Store a notice whose origin has been verified. When this returns the vendor may be told that we have it."""
     return WebhookDelivery.objects.create(provider=provider, body=body, received_at=now)
 
 
@@ -59,7 +59,7 @@ def handle(delivery_id: int, *, now: dt.datetime | None = None) -> set[int]:
 
 
 def _connections(provider: str, notice: Notification) -> list[Connection]:
-    """One account may take part in several trials, each with a connection of its own."""
+    """Connections of a notice's account: it may take part in several trials, each with a connection of its own."""
     rows = Connection.objects.filter(
         provider=provider, external_user_id=notice.user_id, status=Connection.Status.ACTIVE
     ).select_related("trial", "participant__trial")
@@ -76,7 +76,7 @@ def _make_due(connection: Connection, notice: Notification, now: dt.datetime) ->
 
 
 def _named_interval(connection: Connection, notice: Notification, now: dt.datetime) -> tuple[dt.datetime, dt.datetime]:
-    """The stretch that a notice names; where it gives wall-clock times, in the participant's calendar.
+    """Interval that a notice names; where it gives wall-clock times, in the participant's calendar.
 
     One that names none means the watched days.
     """

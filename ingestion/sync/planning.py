@@ -1,9 +1,9 @@
-"""What a vendor is to be asked: windows of data types, due now or later.
+"""Planning of requests to a vendor: windows of data types, due now or later.
 
-A pass reads the recent hours in full. For older hours of the watched week it has the engine look at the vendor's
+A pass reads the recent hours in full. For older hours of the watched week it has the engine check the vendor's
 hourly sums, and only hours whose sums changed are read again; now and then the whole week is read as a safety net, and
-all that is past is looked at. A device that has synced after a silence has the days since its last sync asked for
-again. So no empty answer is the last word on a day.
+all that is past is checked. A device that has synced after a silence has the days since its last sync asked for
+again. So no empty response is final for a day.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Interval = tuple[dt.datetime, dt.datetime]  # [start, end), UTC
 def aligned(
     data_type: DataType, start: dt.datetime, end: dt.datetime, width: dt.timedelta | None = None
 ) -> list[Interval]:
-    """The data type's windows, on a fixed grid in UTC, that cover [start, end). `width`: of another grid."""
+    """Windows of the data type, on a fixed grid in UTC, that cover [start, end). `width`: of another grid."""
     width = width or data_type.window
     at = EPOCH + (start - EPOCH) // width * width
     windows = []
@@ -105,7 +105,7 @@ def make_all_due(connection: Connection, requests: Collection[WindowRequest], *,
 
 
 def merged(spans: Iterable[Interval]) -> list[Interval]:
-    """Spans that touch or overlap as one, in order."""
+    """Intervals that touch or overlap as one, in order."""
     joined: list[Interval] = []
     for start, end in sorted(spans):
         if joined and start <= joined[-1][1]:
@@ -116,12 +116,12 @@ def merged(spans: Iterable[Interval]) -> list[Interval]:
 
 
 def granted(connection: Connection, provider: LiveProvider) -> list[DataType]:
-    """The data types that the participant's consent covers."""
+    """Data types that the participant's consent covers."""
     return [t for t in provider.data_types.values() if t.scope in connection.scopes]
 
 
 def collectable(connection: Connection, until: dt.datetime) -> list[Interval]:
-    """The stretches before an instant that the trial may have of this participant: disjoint, ascending, UTC.
+    """Intervals before an instant that the trial may have of this participant: disjoint, ascending, UTC.
 
     Where nothing says when collection begins, it is with the days watched before they connected.
     """
@@ -136,13 +136,13 @@ def collectable(connection: Connection, until: dt.datetime) -> list[Interval]:
 
 
 def within(intervals: Iterable[Interval], start: dt.datetime, end: dt.datetime) -> list[Interval]:
-    """The parts of [start, end) that lie in these stretches, ascending as they are."""
+    """Parts of [start, end) that lie in these intervals, ascending as they are."""
     cut = ((max(start, first), min(end, last)) for first, last in intervals)
     return [part for part in cut if part[0] < part[1]]
 
 
 def windows_of(data_type: DataType, intervals: Iterable[Interval]) -> list[Interval]:
-    """The data type's windows that touch these stretches, each once. Who asks leaves out what lies beside them."""
+    """Windows of the data type that touch these intervals, each once. The caller leaves out what lies beside them."""
     return sorted({window for interval in intervals for window in aligned(data_type, *interval)})
 
 
@@ -150,7 +150,7 @@ def plan_pass(connection: Connection, now: dt.datetime, reason: str = Reason.SCH
     """Make due what one regular pass reads, and set the next pass. Returns the number of windows.
 
     What lies before the watched days and was never read, or not since they were away, comes as backfill. Now and then,
-    and whenever somebody asks by hand, the pass is a sweep: all of the watched days, and a look at all before them.
+    and whenever it is started by hand, the pass is a sweep: all of the watched days, and a check of all before them.
     """
     provider = live_providers.provider(connection.provider)
     allowed = collectable(connection, now)
@@ -173,8 +173,8 @@ def plan_pass(connection: Connection, now: dt.datetime, reason: str = Reason.SCH
         if sweep:
             past = fingerprinted_from(now) if data_type.fingerprinted else watch
             requests += _history(data_type, within(allowed, BEGINNING, min(past, unread_since)))
-    # A look moves on with the clock: those of earlier passes will not be asked for again. What the last one told stays
-    # until this one tells it anew.
+    # A check moves on with the clock: those of earlier passes will not be requested again. What the last one found
+    # stays until this one is done.
     stale = SyncWindow.objects.filter(connection=connection, kind=FINGERPRINT, state__in=(State.DUE, State.FAILED))
     stale.exclude(reason=Reason.HISTORY).delete()
     unique = {(request.data_type, request.kind, request.starts_at, request.ends_at): request for request in requests}
@@ -186,8 +186,8 @@ def plan_pass(connection: Connection, now: dt.datetime, reason: str = Reason.SCH
 
 
 def _unread_since(connection: Connection, watch: dt.datetime) -> dt.datetime:
-    """From when on data may be missing here: from ever; or, after they were away for longer than days are watched,
-    the days watched at the last pull; else what is watched now."""
+    """Instant since when data may be missing here: from ever; or, after they were away for longer than days are
+    watched, the days watched at the last pull; else what is watched now."""
     if connection.last_pull_at is None:
         return BEGINNING
     if connection.last_pull_at >= watch:
@@ -196,21 +196,22 @@ def _unread_since(connection: Connection, watch: dt.datetime) -> dt.datetime:
 
 
 def fingerprinted_from(now: dt.datetime) -> dt.datetime:
-    """From when on passes look at hours: the UTC day in which the watched ones begin. Before it days are looked at."""
+    """Instant from which passes check hours: the UTC day in which the watched ones begin. Before it: days."""
     return (now - dt.timedelta(days=settings.SYNC_WATCH_DAYS)).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _history(data_type: DataType, past: Iterable[Interval]) -> list[WindowRequest]:
-    """All that is past, in as few requests as hold it: sums where the vendor has them, else the data themselves."""
+    """Requests for all that is past, as few as hold it: sums where the vendor has them, else the data themselves."""
     kind = FINGERPRINT if data_type.fingerprinted else READ
     spans = {span for interval in past for span in aligned(data_type, *interval, width=data_type.sweep)}
     return [WindowRequest(data_type.code, *span, Reason.HISTORY, kind) for span in sorted(spans)]
 
 
 def uploaded(connection: Connection, since: dt.datetime, now: dt.datetime) -> int:
-    """A device has synced that had not since an instant: what was answered before is no answer on the days since then.
+    """Make due the days since an instant, for a device has synced that had not since: what was answered before no
+    longer counts.
 
-    Those that are watched are looked at by every pass; those before are made due, and the next pass is a sweep, for a
+    Those that are watched are checked by every pass; those before are made due, and the next pass is a sweep, for a
     vendor may take its time with what it was just handed. Returns the number of windows.
     """
     calendar = calendar_of(connection.participant)
@@ -231,8 +232,8 @@ def _sweep_due(connection: Connection, now: dt.datetime) -> bool:
 
 
 def whole_hours(allowed: Iterable[Interval], start: dt.datetime, end: dt.datetime, now: dt.datetime) -> list[Interval]:
-    """The stretches of whole hours about [start, end) to look at. An hour of which a part may not be had is not summed
-    up: it is read."""
+    """Intervals of whole hours about [start, end) to check. An hour of which a part may not be had is not summed up: it
+    is read."""
     hours = []
     for begins, ends in allowed:
         first = max(_hour(start), _hour(begins + HOUR - dt.timedelta(microseconds=1)))
@@ -256,7 +257,7 @@ def plan_backfill(connection: Connection, start: dt.datetime, now: dt.datetime) 
 
 
 def days_moved(connection: Connection, provider: LiveProvider, since: dt.datetime, now: dt.datetime) -> int:
-    """Read again what stands for local days, after their clock turned out to have stood elsewhere since an instant."""
+    """Make due again what stands for local days, after their clock proved to have stood elsewhere since an instant."""
     allowed = collectable(connection, now)
     count = 0
     for data_type in granted(connection, provider):
@@ -280,7 +281,7 @@ def requeue_failed(connection: Connection, now: dt.datetime) -> int:
 
 
 def next_pass(connection: Connection, now: dt.datetime) -> dt.datetime:
-    """When the next pass is due: at SYNC_AT each day (UTC) if that is set, else every SYNC_EVERY_MINUTES.
+    """Instant at which the next pass is due: at SYNC_AT each day (UTC) if that is set, else every SYNC_EVERY_MINUTES.
 
     Each connection has a jitter of its own, the same every time, so that they do not all come at once.
     """

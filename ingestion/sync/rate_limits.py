@@ -1,4 +1,4 @@
-"""Request limits shared by all workers, counted in Redis by the minute.
+"""Rate limits shared by all workers, counted in Redis by the minute.
 
 They only spare us the vendor's refusals: where Redis is away, requests go out unlimited and the vendor's own answer
 (busy, with a time) is obeyed as ever.

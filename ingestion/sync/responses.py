@@ -1,4 +1,4 @@
-"""What an answer of the vendor's means for the windows that it was asked for."""
+"""Responses of a vendor, and what they mean for the windows that they were requested for."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ UNREADABLE = "unreadable"
 
 @dataclass(slots=True)
 class Read:
-    """Neighbouring windows of one data type, and what came of each stretch of them that was asked for."""
+    """Neighbouring windows of one data type, and the response for each interval of them that was requested."""
 
     windows: list[SyncWindow]
     answers: list[tuple[Interval, Pulled]]
@@ -58,11 +58,11 @@ class Read:
 
     @property
     def unfinished(self) -> list[dt.datetime]:
-        """When sessions began that still go on."""
+        """Starts of sessions that still go on."""
         return [instant(at) for _, pulled in self.answers for at in pulled.unfinished]
 
     def conclude(self, finished_at: dt.datetime) -> None:
-        """Set the windows' fields: done; or due once more where somebody asked meanwhile. Nothing is saved."""
+        """Set the windows' fields: done; or due once more where it was requested meanwhile. Nothing is saved."""
         points = points_in([pulled for _, pulled in self.answers], self.windows)
         unreadable, began = self.unreadable.total(), self.unfinished
         for number, window in enumerate(self.windows):
@@ -78,7 +78,7 @@ class Read:
 
 
 def points_in(pulls: list[Pulled], windows: list[SyncWindow]) -> list[int]:
-    """How many of these answers' points lie in each of the windows, which are neighbours."""
+    """Number of these responses' points in each of the windows, which are neighbours."""
     if len(windows) == 1:
         return [sum(pulled.points for pulled in pulls)]
     edges = [microseconds(window.starts_at) for window in windows] + [microseconds(windows[-1].ends_at)]

@@ -1,8 +1,8 @@
-"""Finding what changed at the vendor's: its hourly sums now, beside those of the last look.
+"""Restatement checks: the vendor's hourly sums now, compared with the fingerprints of the last check.
 
-Of the days that are watched each hour is remembered, and an hour that differs is read again. Of days before them a
-word for the whole UTC day is kept, made of its hours when they leave the watch, or at the first look at what is past;
-a day that differs is read again whole.
+Of the days that are watched each hour is remembered, and an hour that differs is read again. Of days before them one
+for the whole UTC day is kept, made of its hours when they leave the watch, or at the first check of what is past; a day
+that differs is read again whole.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from metrics.registry import BY_CODE
 
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
 NOTHING = "-"  # an hour in which the vendor had nothing: it matters when something appears there
-OF_A_DAY = "day "  # what the word for a day begins with
+OF_A_DAY = "day "  # what the fingerprint of a day begins with
 Hours = Mapping[dt.datetime, str]
 
 
 def text(sums: Sums | None) -> str:
-    """A short form in which equal sums are equal."""
+    """Fingerprint of an hour: a short form in which equal sums are equal."""
     if sums is None:
         return NOTHING
     return " ".join("" if value is None else f"{value:.6g}" for value in (sums.mean, sums.low, sums.high, sums.total))
 
 
 def requested_intervals(connection: Connection, window: SyncWindow, now: dt.datetime) -> list[planning.Interval]:
-    """The stretches of whole hours that a look asks for: nothing of what is watched, where it looks at what is past."""
+    """Intervals of whole hours that a check requests: nothing of what is watched, where it checks what is past."""
     if window.reason != SyncWindow.Reason.HISTORY:
         return [(window.starts_at, window.ends_at)]
     allowed = planning.collectable(connection, now)
@@ -45,7 +45,7 @@ def requested_intervals(connection: Connection, window: SyncWindow, now: dt.date
 
 
 def compare(connection: Connection, window: SyncWindow, sums: Mapping[dt.datetime, Sums], now: dt.datetime) -> int:
-    """Remember what a look told, and make due what differs from the last time. Returns the number of windows."""
+    """Store the fingerprints of a check, and make due what differs from the last. Returns the number of windows."""
     if window.reason == SyncWindow.Reason.HISTORY:
         return _compare_days(connection, window, {hour: text(hour_sums) for hour, hour_sums in sums.items()}, now)
     return _compare_hours(connection, window, sums, now)
@@ -56,14 +56,14 @@ def _compare_hours(
 ) -> int:
     """Make due the hours before the fresh ones that differ.
 
-    At the first look there is nothing to compare with: the reads that a new connection starts with cover the week.
+    At the first check there is nothing to compare with: the reads that a new connection starts with cover the week.
     """
     known = _remembered(connection, window.data_type, window.starts_at, window.ends_at)
     current = {hour: text(sums.get(hour)) for hour in _hours(window.starts_at, window.ends_at)}
     differing = [hour for hour, fingerprint in current.items() if known.get(hour) != fingerprint]
     _remember(connection, window.data_type, {hour: current[hour] for hour in differing})
     _fold(connection, window.data_type, planning.fingerprinted_from(now))
-    # Earlier looks have been evidence until now; this one is from now on.
+    # Earlier checks have been evidence until now; this one is from now on.
     earlier = SyncWindow.objects.filter(
         connection=connection, data_type=window.data_type, kind=SyncWindow.Kind.FINGERPRINT
     )
@@ -75,7 +75,7 @@ def _compare_hours(
 
 
 def _compare_days(connection: Connection, window: SyncWindow, current: Hours, now: dt.datetime) -> int:
-    """Make due the days that differ; of those never looked at, where the vendor has hours that we have not."""
+    """Make due the days that differ; of those never checked, where the vendor has hours that we have not."""
     end = min(window.ends_at, planning.fingerprinted_from(now))
     known = _remembered(connection, window.data_type, window.starts_at, end)
     stored = _stored_hours(
@@ -100,7 +100,7 @@ def _hours(start: dt.datetime, end: dt.datetime) -> list[dt.datetime]:
 
 
 def _day_fingerprint(hours: Iterable[str]) -> str:
-    """A word for the 24 hours of a day."""
+    """Fingerprint of a day's 24 hours."""
     return OF_A_DAY + hashlib.sha256("\n".join(hours).encode()).hexdigest()[:32]
 
 
@@ -122,7 +122,7 @@ def _remember(connection: Connection, data_type: str, fingerprints: Hours) -> No
 
 
 def _fold(connection: Connection, data_type: str, before: dt.datetime) -> None:
-    """Make one word of each UTC day whose hours are watched no more. One that was not watched whole has none."""
+    """Fold the hours of each UTC day no longer watched into one fingerprint. A day not watched whole has none."""
     rows = Fingerprint.objects.filter(connection=connection, data_type=data_type, hour__lt=before)
     rows = rows.exclude(value__startswith=OF_A_DAY)
     days: dict[dt.datetime, dict[dt.datetime, str]] = defaultdict(dict)
@@ -136,7 +136,7 @@ def _fold(connection: Connection, data_type: str, before: dt.datetime) -> None:
 
 
 def _stored_hours(connection: Connection, data_type: DataType, window: SyncWindow) -> set[dt.datetime]:
-    """The hours of a window of which something of the type is stored."""
+    """Hours of a window of which something of the type is stored."""
     hours = HourRollup.objects.filter(
         participant=connection.participant_id,
         metric__in=[BY_CODE[code].id for code in data_type.metrics],

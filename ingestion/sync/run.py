@@ -68,7 +68,7 @@ def run_sync(connection_id: int, *, now: dt.datetime | None = None) -> Outcome:
 
 
 class _SyncRun:
-    """One run for one connection: it asks the vendor for the windows, within all limits."""
+    """Run for one connection: it pulls the windows from the vendor, within all limits."""
 
     def __init__(self, state: RunState) -> None:
         self.state = state
@@ -81,7 +81,7 @@ class _SyncRun:
         self.reached = False  # whether the vendor has answered anything in this run
 
     def run(self, windows: list[SyncWindow]) -> None:
-        """Pull group by group until all are done or somebody says stop; what was read until then is stored."""
+        """Pull group by group until all are done or the run is stopped; what was read until then is stored."""
         reads: list[Read] = []
         trouble: Exception | None = None
         try:
@@ -104,7 +104,7 @@ class _SyncRun:
             evaluation.refresh(self.connection.participant, now=timezone.now())
 
     def read(self, windows: list[SyncWindow], reads: list[Read]) -> None:
-        """Ask for all of it, in groups; adds to `reads` as it goes."""
+        """Request all of it, in groups; adds to `reads` as it goes."""
         self.token = connections_services.fresh_token(self.connection, self.provider)
         if self.begins_pass(windows):
             self.with_token(lambda token: devices.refresh(self.connection, self.provider, token, self.now))
@@ -138,7 +138,8 @@ class _SyncRun:
     def begins_pass(self, windows: list[SyncWindow]) -> bool:
         """Whether these begin a regular pass: the time to see how the devices do.
 
-        It begins with its looks; where the consent covers no type that has sums, with what reaches up to now.
+        It begins with its restatement checks; where the consent covers no type that has sums, with what reaches up to
+        now.
         """
         if any(self.provider.data_types[code].fingerprinted for code in {window.data_type for window in windows}):
             return any(window.kind == Kind.FINGERPRINT and window.reason != Reason.HISTORY for window in windows)
@@ -157,14 +158,14 @@ class _SyncRun:
         self.allowed -= 1
 
     def still_asks(self) -> bool:
-        """Asked again each second between requests: nothing more goes out once access was withdrawn or ended."""
+        """Whether the connection may still be asked, checked each second: nothing goes out once access has ended."""
         if time.monotonic() - self.checked > RECHECK:
             self.checked = time.monotonic()
             return Connection.asking().filter(pk=self.connection.pk).exists()
         return True
 
     def with_token(self, call: Callable[[str], T]) -> T:
-        """Ask with the access token; one that has just run out is refreshed once."""
+        """Call with the access token; one that has just run out is refreshed once."""
         try:
             return call(self.token)
         except TokenExpired:
@@ -172,7 +173,7 @@ class _SyncRun:
             return call(self.token)
 
     def pull(self, group: list[SyncWindow]) -> Read:
-        """Neighbouring windows: in one request, unless something between them may not be had."""
+        """Pull neighbouring windows: in one request, unless something between them may not be had."""
         answers: list[tuple[planning.Interval, Pulled]] = []
         for part in self.parts(group):
             ask = partial(self.provider.pull, data_type=group[0].data_type, start=part[0], end=part[1])
@@ -184,11 +185,11 @@ class _SyncRun:
         return Read(group, answers)
 
     def parts(self, group: list[SyncWindow]) -> list[planning.Interval]:
-        """The stretches of neighbouring windows that may be asked for: nothing outside the collection interval."""
+        """Intervals of neighbouring windows that may be requested: nothing outside the collection interval."""
         return planning.within(self.collectable, group[0].starts_at, group[-1].ends_at)
 
     def check_fingerprints(self, window: SyncWindow) -> None:
-        """Ask for the vendor's hourly sums; hours that changed become due, of what is past the days."""
+        """Request the vendor's hourly sums; hours that changed become due, of what is past the days."""
         sums: dict[dt.datetime, Fingerprint] = {}
         intervals = restatements.requested_intervals(self.connection, window, self.now)
         for start, end in intervals:

@@ -14,7 +14,7 @@ from metrics.local_time import LocalCalendar
 
 @dataclass(slots=True)
 class Outcome:
-    """What one run for a connection did. `wait`: seconds after which there is more to do; None: nothing waits."""
+    """Outcome of one run for a connection. `wait`: seconds after which there is more to do; None: nothing waits."""
 
     windows: int = 0
     failed: int = 0
@@ -38,7 +38,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class RunState:
-    """What the parts of one run share: asking, storing, and what follows from a refusal."""
+    """State that the parts of one run share: requesting, storing, and what follows from a refusal."""
 
     connection: Connection
     provider: LiveProvider

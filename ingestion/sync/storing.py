@@ -30,14 +30,14 @@ DAY = dt.timedelta(days=1)
 
 
 def store_reads(state: RunState, reads: list[Read]) -> None:
-    """Everything read so far and its windows' state, in one transaction; empties `reads`. All or nothing."""
+    """Store everything read so far and its windows' state, in one transaction; empties `reads`. All or nothing."""
     if not reads:
         return
     participant = state.connection.participant
     with transaction.atomic():
         if not connections_services.asks_still(state.connection):
             raise Frozen("nothing more may be asked for")
-        # A claim that was released meanwhile is somebody else's: what they read may be newer than this.
+        # A claim that was released meanwhile is another worker's: what that reads may be newer than this.
         _lock([window for read in reads for window in read.windows])
         kept = [read for read in reads if all(window.state == State.CLAIMED for window in read.windows)]
         payload = joined(read.payload for read in kept)
@@ -63,7 +63,8 @@ def store_reads(state: RunState, reads: list[Read]) -> None:
 def store_sums(
     state: RunState, window: SyncWindow, sums: Mapping[dt.datetime, Fingerprint], intervals: Sequence[planning.Interval]
 ) -> None:
-    """What a restatement check found, and its window's state, in one transaction: hours that changed become due."""
+    """Store the result of a restatement check, and its window's state, in one transaction: hours that changed become
+    due."""
     with transaction.atomic():
         ours = connections_services.asks_still(state.connection)
         _lock([window])
@@ -87,7 +88,7 @@ def _lock(windows: list[SyncWindow]) -> None:
 
 
 def _mark_done(reads: list[Read]) -> None:
-    """Mark the windows of these reads, whose rows are locked, done; or due once more where somebody asked."""
+    """Mark the windows of these reads, whose rows are locked, done; or due once more where requested meanwhile."""
     finished_at = timezone.now()
     for read in reads:
         read.conclude(finished_at)
@@ -97,14 +98,14 @@ def _mark_done(reads: list[Read]) -> None:
 
 
 def _settle(state: RunState, reads: list[Read]) -> None:
-    """These reads are stored: their windows are not given back."""
+    """Settle the windows of these reads, which are stored: they are not given back."""
     windows = [window for read in reads for window in read.windows]
     state.settle(windows)
     state.outcome.windows += len(windows)
 
 
 def _replaced(state: RunState, reads: list[Read]) -> list[Replaced]:
-    """The stretches of which these pulls brought all that the vendor has, neighbours joined."""
+    """Intervals of which these pulls brought all that the vendor has, neighbours joined."""
     spans: dict[str | Sessions, list[tuple[dt.datetime, dt.datetime]]] = {}
     for read in reads:
         data_type = state.provider.data_types[read.windows[0].data_type]
@@ -122,13 +123,13 @@ def _replaced(state: RunState, reads: list[Read]) -> list[Replaced]:
 
 
 def _local_days(calendar: LocalCalendar, start: dt.datetime, end: dt.datetime) -> planning.Interval:
-    """The whole local days; and, before the first, what an earlier idea of the calendar had put there."""
+    """Interval of the whole local days; and, before the first, what an earlier idea of the calendar had put there."""
     first, last = calendar.date(start), calendar.date(end - dt.timedelta(microseconds=1))
     return calendar.midnight(first - DAY) + dt.timedelta(microseconds=1), calendar.midnight(last + DAY)
 
 
 def _note_data(state: RunState, payload: Payload) -> None:
-    """When the connection was last pulled from, and of when its newest sample is."""
+    """Note when the connection was last pulled from, and of when its newest sample is."""
     newest = [int(batch.time.max()) for batch in payload.samples if len(batch)]
     fields: dict[str, dt.datetime] = {"last_pull_at": state.now}
     if newest:
@@ -139,7 +140,7 @@ def _note_data(state: RunState, payload: Payload) -> None:
 
 
 def _count_left_out(state: RunState, reads: list[Read]) -> None:
-    """Count and log what these answers held and what could not be stored: of which kind, never what it says."""
+    """Count and log the records of these responses that could not be stored: of which kind, never their content."""
     for read in reads:
         state.outcome.unfinished += len(read.unfinished)
         for reason, count in read.unreadable.items():

@@ -1,4 +1,4 @@
-"""What the device said of its clock, as departures from what the participant's calendar already says."""
+"""UTC offsets of the device's clock, as departures from what the participant's calendar already says."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Observed = list[tuple[int, int]]  # microseconds UTC, seconds east of UTC
 
 @dataclass(slots=True)
 class _ReadInterval:
-    """A stretch of time, in microseconds, that was read without a gap."""
+    """Interval, in microseconds, that was read without a gap."""
 
     start: int
     end: int
@@ -30,10 +30,10 @@ def changes(
     *,
     newest: dt.datetime | None,
 ) -> list[OffsetChange]:
-    """The changes to be stored for what was observed in the stretches that were read, ascending.
+    """Changes to be stored for what was observed in the intervals that were read, ascending.
 
     An offset that is the participant's own zone's is stored as "back in their zone", so that later changes of clocks
-    there apply. What was seen in a stretch says nothing of the time after it: where data are known beyond (`newest`),
+    there apply. What was seen in an interval says nothing of the time after it: where data are known beyond (`newest`),
     the calendar goes on there as it was, so that history may be read from its end to its beginning.
     """
     zone = zoneinfo.ZoneInfo(participant.time_zone)
@@ -55,7 +55,7 @@ def changes(
 
 
 def _merged(reads: Iterable[tuple[dt.datetime, dt.datetime, Observed]]) -> list[_ReadInterval]:
-    """Reads of all data types as stretches without gaps, in order."""
+    """Reads of all data types as intervals without gaps, in order."""
     merged: list[_ReadInterval] = []
     for start, end, observed in sorted(reads, key=lambda read: read[0]):
         low, high = microseconds(start), microseconds(end)

@@ -1,4 +1,4 @@
-"""The endpoint for vendors' notices: prove the origin, keep the notice, answer at once. Work comes afterwards."""
+"""Endpoint for vendors' notices: prove the origin, keep the notice, answer at once. Work comes afterwards."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Which of what was asked for is answered: asked after it was over, and after the device had handed it over.
+"""Coverage by windows: which intervals are answered, requested after they were over and after the device had uploaded
+them.
 
 A vendor has what devices have uploaded. What it answers before an upload says nothing of what that brings: where the
-device has synced since, the stretch up to then must be asked for again. The same is told by the data that came.
+device has synced since, the interval up to then must be requested again. Data that came show the same.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ Span = tuple[dt.datetime, dt.datetime]
 
 
 def covered_intervals(windows: Sequence[SyncWindow], described: Iterable[tuple[int, Described]]) -> list[TimeInterval]:
-    """What is answered by windows of heart rates, reads and looks; neighbours joined, in order.
+    """Intervals that are answered by windows of heart rates, reads and restatement checks; neighbours joined, in order.
 
     `described`: what devices said of themselves, with the connection that they belong to.
     """
@@ -59,7 +60,7 @@ def _of_connection(windows: Iterable[SyncWindow], marks: list[Span]) -> Iterable
 
 
 class _Uploads:
-    """How far the device had handed over its data, as it was known at an instant."""
+    """Uploads of the device: how far it had handed over its data, as it was known at an instant."""
 
     def __init__(self, marks: Iterable[Span]) -> None:
         ordered = sorted(marks)
@@ -76,7 +77,7 @@ class _Uploads:
 
 
 def _checked_interval(window: SyncWindow) -> tuple[dt.datetime, dt.datetime, dt.datetime]:
-    """From when to when a look asked for sums, and when."""
+    """Interval (start, end) for which a restatement check requested sums, and when."""
     at, end = window.finished_at or window.due_at, window.ends_at
     if window.reason == Reason.HISTORY:
         end = min(end, planning.fingerprinted_from(at))
@@ -84,7 +85,8 @@ def _checked_interval(window: SyncWindow) -> tuple[dt.datetime, dt.datetime, dt.
 
 
 def _requested_at(window: SyncWindow, checks: Iterable[tuple[dt.datetime, dt.datetime, dt.datetime]]) -> dt.datetime:
-    """When the vendor was last asked what it has of a window: a look that found it unchanged asked as well."""
+    """Instant at which the vendor was last asked what it has of a window: a check that found it unchanged asked as
+    well."""
     read_at = window.finished_at or window.due_at
     if window.state != State.DONE:
         return read_at
@@ -92,8 +94,8 @@ def _requested_at(window: SyncWindow, checks: Iterable[tuple[dt.datetime, dt.dat
 
 
 def _covered_parts(window: SyncWindow, requested_at: dt.datetime, uploads: _Uploads) -> list[Span]:
-    """The parts of a window that were over and uploaded when they were asked for; and those not uploaded even now, of
-    which nothing more can be known."""
+    """Parts of a window that were over and uploaded when they were requested; and those not uploaded even now, of which
+    nothing more can be known."""
     start, end = window.starts_at, min(window.ends_at, requested_at)
     latest, by_then = uploads.latest, uploads.by(requested_at)
     if latest is None:

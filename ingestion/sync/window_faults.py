@@ -19,14 +19,14 @@ HELD_UP = dt.timedelta(hours=1)
 
 
 def due(windows: Sequence[SyncWindow], now: dt.datetime) -> list[TimeInterval]:
-    """The times of windows that wait, not too long yet and without an error."""
+    """Intervals of windows that wait, not too long yet and without an error."""
     limit = now - _patience()
     waiting = [window for window in _waiting(windows) if not window.error_code and window.due_at >= limit]
     return [TimeInterval(window.starts_at, window.ends_at) for window in waiting]
 
 
 def faults(windows: Sequence[SyncWindow], connection: Connection, now: dt.datetime) -> list[Fault]:
-    """Windows that failed, wait after an error, or wait for too long; and a connection that nobody serves."""
+    """Faults of windows that failed, wait after an error, or wait too long; and of a connection that nobody serves."""
     limit, busy = now - _patience(), connection.busy_until
     held = busy if busy and busy > now else None
     faults_found: list[Fault] = []
@@ -49,7 +49,7 @@ def faults(windows: Sequence[SyncWindow], connection: Connection, now: dt.dateti
 
 
 def _with_neighbour(faults_found: list[Fault], fault: Fault) -> Fault:
-    """Faults of one kind that touch are one: the last is taken off the list and joined."""
+    """Fault joined with the last one of the list, if both are of one kind and touch: that one is taken off."""
     if not faults_found or faults_found[-1].code != fault.code or faults_found[-1].ends_at < fault.starts_at:
         return fault
     if (faults_found[-1].next_at is None) != (fault.next_at is None):
@@ -64,5 +64,5 @@ def _waiting(windows: Sequence[SyncWindow]) -> list[SyncWindow]:
 
 
 def _patience() -> dt.timedelta:
-    """So long a window may wait before we are late: two passes."""
+    """Time that a window may wait before we are late: two passes."""
     return dt.timedelta(days=2) if settings.SYNC_AT else 2 * dt.timedelta(minutes=settings.SYNC_EVERY_MINUTES)

@@ -1,4 +1,4 @@
-"""The store beside a simulator's truth, row for row: what is missing, what is extra, what is wrong."""
+"""Comparison of the store with a simulator's ground truth, row for row: what is missing, extra or wrong."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ SeriesName = tuple[str, str, str]  # metric, platform, device
 
 @dataclass(slots=True)
 class Difference:
-    """Rows of one metric: how many there should be, how many are not there, too many, or of another value.
+    """Difference in rows of one metric: how many there should be, are missing, are extra, or have another value.
 
-    `examples`: the first that differ, in words.
+    `examples`: the first that differ, as text.
     """
 
     rows: int = 0
@@ -53,7 +53,7 @@ class Difference:
 
 
 class Comparison:
-    """Compares connections with the simulator at an address."""
+    """Comparison of connections with the simulator at an address."""
 
     def __init__(self, http: httpx.Client, address: str) -> None:
         self._http = http
@@ -62,7 +62,8 @@ class Comparison:
         self._sources = {row.pk: row for row in Source.objects.filter(provider=self._provider)}
 
     def compare(self, connection: Connection, start: dt.datetime, end: dt.datetime) -> dict[str, Difference]:
-        """By metric, and the nights; exercise is not compared. Half-open; of the data types that the consent covers.
+        """Differences by metric, and of the nights; exercise is not compared. Half-open; of the data types that the
+        consent covers.
 
         Raises httpx errors.
         """
@@ -163,7 +164,7 @@ class Comparison:
 
 
 def _one_each(time: NDArray[np.int64], value: NDArray[np.float64]) -> Rows:
-    """Ascending, and of several values at one instant the highest, as the provider takes them."""
+    """Rows ascending, and of several values at one instant the highest, as the provider takes them."""
     order = np.lexsort((value, time))
     time, value = time[order], value[order]
     last = np.append(time[1:] != time[:-1], True) if len(time) else np.empty(0, bool)

@@ -1,4 +1,4 @@
-"""The table at the end of an import: each file, what it is, what became of its rows, and whether it was read."""
+"""Table at the end of an import: each file, what it is, what became of its rows, and whether it was read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class _Line:
 
 
 def table(reports: Sequence[Report]) -> Iterator[str]:
-    """The table's lines; none where no file was found."""
+    """Lines of the table; none where no file was found."""
     if not reports:
         return
     lines = [_line(report) for report in reports]
@@ -50,7 +50,7 @@ def _line(report: Report) -> _Line:
 
 
 def _fate(report: Report) -> str:
-    """Whether a file was read, else why not."""
+    """Outcome of a file: read, else why not."""
     rejected = sum(report.rejected.values())
     match report.result:
         case Result.IMPORTED | Result.DRY:
@@ -63,7 +63,7 @@ def _fate(report: Report) -> str:
 
 
 def _grouped(lines: Sequence[_Line]) -> list[_Line]:
-    """One line a kind and fate. The name is that of its first file."""
+    """Table rows grouped by kind and outcome. The name is that of the first file."""
     groups: dict[tuple[str, str], _Line] = {}
     for line in lines:
         key = line.kind, line.fate.split(", without")[0]
@@ -87,7 +87,7 @@ def _written(name: str, kind: str, numbers: Counter[str], fate: str, width: int,
 
 
 def _numbers(report: Report) -> Counter[str]:
-    """A report's figures by column; nights and exercise count among the rows written."""
+    """Figures of a report by column; nights and exercise count among the rows written."""
     c = report.counts
     return Counter(
         rows=report.rows,

@@ -1,4 +1,4 @@
-"""`manage.py check_google`: from the settings alone, and one question to Google, what is wrong with the set-up."""
+"""`manage.py check_google`: check the set-up, from the settings alone and one request to Google."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SHORTEST_SECRET = 24
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the report. `wrong` None: nothing that can be checked, but should be known."""
+    """Line of the report. `wrong` None: nothing that can be checked, but should be known."""
 
     wrong: bool | None
     text: str
@@ -50,7 +50,7 @@ class Command(BaseCommand):
 
 
 def client() -> Iterator[Finding]:
-    """The credentials' form."""
+    """Check the form of the credentials."""
     if settings.GOOGLE_SIMULATOR_URL:
         yield Finding(None, f"GOOGLE_SIMULATOR_URL is set: {settings.GOOGLE_SIMULATOR_URL} is asked, and not Google.")
         if not settings.CLIENT_ID:
@@ -70,7 +70,7 @@ def client() -> Iterator[Finding]:
 
 
 def token_keys() -> Iterator[Finding]:
-    """The keys that encrypt participants' tokens."""
+    """Check the keys that encrypt participants' tokens."""
     if not settings.TOKEN_KEYS:
         yield Finding(True, "TOKEN_KEYS is not set: tokens cannot be stored. Give it a long random value.")
     elif short := sum(1 for key in settings.TOKEN_KEYS if len(key) < 32):
@@ -80,7 +80,7 @@ def token_keys() -> Iterator[Finding]:
 
 
 def public_url() -> Iterator[Finding]:
-    """Google's rules for redirect addresses: HTTPS and a name, but for this machine itself."""
+    """Check the public address by Google's rules for redirects: HTTPS and a name, but for this machine itself."""
     parts = urlsplit(settings.PUBLIC_URL)
     host = parts.hostname or ""
     local = host == "localhost" or _loopback(host)
@@ -121,7 +121,7 @@ def _loopback(host: str) -> bool:
 
 
 def webhook() -> Iterator[Finding]:
-    """The secret that comes with Google's notices."""
+    """Check the secret that comes with Google's notices."""
     if not settings.WEBHOOK_SECRET:
         yield Finding(None, "WEBHOOK_SECRET is not set: notices are refused, data come with the regular passes only.")
     elif len(settings.WEBHOOK_SECRET) < SHORTEST_SECRET:
@@ -131,7 +131,7 @@ def webhook() -> Iterator[Finding]:
 
 
 def credentials() -> Iterator[Finding]:
-    """Whether Google takes us for who we say we are."""
+    """Check whether Google accepts our credentials."""
     try:
         live_providers.provider(GoogleHealth.slug).refresh(NONSENSE)
     except AccessGone:
@@ -147,7 +147,7 @@ def credentials() -> Iterator[Finding]:
 
 
 def notes() -> Iterator[Finding]:
-    """What no setting tells."""
+    """Notes on what no setting tells."""
     yield Finding(
         None,
         "While the consent screen is in Testing, every grant ends after 7 days and only listed test users can connect.",

@@ -1,4 +1,4 @@
-"""`manage.py compare_simulator`: is what is stored what the simulator has, row for row?"""
+"""`manage.py compare_simulator`: compare what is stored with what the simulator has, row for row."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class Command(BaseCommand):
             comparison = Comparison(http, settings.GOOGLE_SIMULATOR_URL)
             for connection in tqdm(connected.select_related("participant__trial"), unit="participant", disable=None):
                 try:
-                    for stretch in planning.collectable(connection, now):
-                        for metric, difference in comparison.compare(connection, *stretch).items():
+                    for interval in planning.collectable(connection, now):
+                        for metric, difference in comparison.compare(connection, *interval).items():
                             differences[metric] += difference
                 except httpx.HTTPError as error:
                     raise CommandError(f"The simulator does not answer: {type(error).__name__}.") from error

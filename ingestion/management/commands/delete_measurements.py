@@ -1,4 +1,4 @@
-"""Delete what one source brought of a participant: `manage.py delete_measurements TRIAL STUDY_ID --source N`."""
+"""`manage.py delete_measurements TRIAL STUDY_ID --source N`: delete what one source brought of a participant."""
 
 from __future__ import annotations
 

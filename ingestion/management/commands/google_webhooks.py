@@ -54,7 +54,7 @@ class Command(BaseCommand):
     # --- what can be done --------------------------------------------------------------------------------------
 
     def _create(self, http: httpx.Client, address: str, name: str) -> None:
-        """Make the subscriber, or bring the one there is up to date. Google calls our address at once, twice."""
+        """Make the subscriber, or update the one there is. Google calls our address at once, twice."""
         if not settings.WEBHOOK_SECRET:
             raise CommandError("WEBHOOK_SECRET is not set: give it a long random value, here and for the web server.")
         body = {
@@ -110,7 +110,7 @@ class Command(BaseCommand):
 
 
 def signed_claim(account: dict[str, str], now: int) -> str:
-    """A JSON Web Token with which a service account asks for an access token (RFC 7523), good for some minutes.
+    """JSON Web Token with which a service account requests an access token (RFC 7523), good for some minutes.
 
     Raises KeyError, ValueError or TypeError where `account` is no key.
     """
@@ -141,7 +141,7 @@ def _read(path: Path) -> str:
 
 
 def _json(response: httpx.Response) -> dict[str, Any]:
-    """The JSON of a success. Raises CommandError with Google's own words: they are about our project, not a person."""
+    """JSON of a success. Raises CommandError with Google's own message: it is about our project, not a participant."""
     try:
         content = response.json()
     except ValueError:

@@ -1,4 +1,4 @@
-"""Import files of device data into a trial: `manage.py import_data TRIAL PATH...`. See docs/importing.md."""
+"""`manage.py import_data TRIAL PATH...`: import files of device data into a trial. See docs/importing.md."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class Command(BaseCommand):
         )
 
     def _prompt_zone(self, trial: Trial) -> tuple[zoneinfo.ZoneInfo, str]:
-        """The zone of people who are new to the trial: asked once of a person, else the trial's."""
+        """Time zone of participants who are new to the trial: asked once on a terminal, else the trial's."""
         default = zone_named(trial.time_zone)
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             return default, "the trial's, for people new to it"
@@ -168,7 +168,7 @@ class Command(BaseCommand):
 
 
 class _Bar:
-    """Progress on stderr: a bar for a person who watches, a plain line a file for a log."""
+    """Progress on stderr: a bar on a terminal, a plain line a file for a log."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
@@ -203,7 +203,7 @@ class _Bar:
 
 
 def _turned_away(reports: list[Report]) -> str:
-    """How many rows were turned away, and what to do; empty where none was."""
+    """Summary of rejected rows and what to do; empty where none was."""
     rejected = sum(sum(report.rejected.values()) for report in reports)
     can_pass = sum(report.can_pass for report in reports)
     if not rejected:

@@ -53,7 +53,7 @@ class Command(BaseCommand):
         self.stdout.write(self.style.SUCCESS(f"{trial.code} is up to date: {total:,} new measurements"))
 
     def _tell(self, trial: Trial, now: dt.datetime, *, after: int) -> None:
-        """What the devices do not tell: who is paused, who has left, and who is connected to the live vendor."""
+        """Report what the devices do not show: who is paused, who has left, who is connected to the live vendor."""
         began = time.monotonic()
         connected = demo_live.demo_live_ensure(trial, after=after, now=now)
         stories.demo_stories_ensure(trial, now=now)
@@ -62,7 +62,7 @@ class Command(BaseCommand):
             self.stdout.write(f"  live sync: {', '.join(connected)} through the simulator in {took:.1f} s")
 
     def _feed(self, trial: Trial, now: dt.datetime) -> int:
-        """One line for each week of everybody; on a terminal a bar as well, of the participants in it."""
+        """Feed the demo, a line for each week of everybody; on a terminal a bar as well, of the participants in it."""
         total, people = 0, SyntheticDevice.objects.filter(participant__trial=trial).count()
         for turn, steps in groupby(demo_trial.demo_feed(trial, now=now), key=lambda progress: progress.round):
             began, new, fed, busy = time.monotonic(), 0, 0, 0

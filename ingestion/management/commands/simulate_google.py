@@ -1,4 +1,4 @@
-"""Play Google's side over real HTTP: `manage.py simulate_google --faults mild`. See docs/simulator.md."""
+"""`manage.py simulate_google --faults mild`: play Google's side over real HTTP. See docs/simulator.md."""
 
 from __future__ import annotations
 

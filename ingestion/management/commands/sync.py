@@ -86,7 +86,8 @@ class Command(BaseCommand):
         return count + planning.plan_pass(connection, now, SyncWindow.Reason.MANUAL)
 
     def _serve(self, connection_ids: list[int]) -> tuple[Outcome, int]:
-        """Take turns until nothing is due or what is left must wait too long; returns that number of windows too."""
+        """Serve connections in turn until nothing is due or what is left must wait too long; returns the number of
+        windows too."""
         whole, waiting = Outcome(), dict.fromkeys(connection_ids, 0.0)
         due = SyncWindow.objects.filter(connection__in=connection_ids, state=SyncWindow.State.DUE)
         deadline = time.monotonic() + PATIENCE

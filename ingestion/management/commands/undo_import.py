@@ -1,4 +1,4 @@
-"""Undo imports of files: `manage.py undo_import TRIAL [IMPORT...]`. See docs/importing.md."""
+"""`manage.py undo_import TRIAL [IMPORT...]`: undo imports of files. See docs/importing.md."""
 
 from __future__ import annotations
 

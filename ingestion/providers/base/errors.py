@@ -8,7 +8,7 @@ import datetime as dt
 
 
 class VendorError(Exception):
-    """The vendor did not do what was asked. `code` is short, stable, and fit to store and to show.
+    """Failure of a vendor to do what was requested. `code` is short, stable, and fit to store and to show.
 
     Messages name the code and nothing else: what vendors write in their errors may quote tokens, ids or health data.
     """
@@ -19,7 +19,7 @@ class VendorError(Exception):
 
 
 class AccessGone(VendorError):
-    """The participant's access no longer reaches (this part of) their data: stop, and tell. Asking again is no use.
+    """Loss of the access to (this part of) a participant's data: stop, and tell. Asking again is no use.
 
     `code` is one of the constants below. SCOPE_MISSING concerns the data type asked for, the others the connection.
     """
@@ -33,25 +33,24 @@ class AccessGone(VendorError):
 
 
 class TokenExpired(VendorError):
-    """The access token is no longer taken: refresh it once and ask again; a second time, take it for AccessGone."""
+    """Access token that is no longer taken: refresh it once and ask again; a second time, take it for AccessGone."""
 
 
 class VendorBusy(VendorError):
-    """Ask again later. `retry_after` seconds, None where the vendor names no time."""
+    """Request to come back later. `retry_after` seconds, None where the vendor names no time."""
 
     def __init__(self, code: str, retry_after: float | None = None) -> None:
         super().__init__(code)
         self.retry_after = retry_after
 
     def until(self, now: dt.datetime) -> dt.datetime | None:
-        """The instant from which the vendor may be asked again, None where it names none."""
+        """Instant from which the vendor may be asked again, None where it names none."""
         return None if self.retry_after is None else now + dt.timedelta(seconds=self.retry_after)
 
 
 class BrokenResponse(VendorError):
-    """An answer that cannot be taken for one: truncated, no JSON, an error in the body, a fault of the vendor's or
-    of our question. Never an empty answer. Try again some times, then let staff see it.
-    """
+    """Response that cannot be used: truncated, no JSON, an error in the body, a fault of the vendor's or of our
+    request. Never an empty response. Try again some times, then let staff see it."""
 
     # No answer of the vendor's own: it is away, or something before it says so.
     UNREACHED = frozenset({"connection_failed", "unavailable", "http_502", "http_503", "http_504"})
@@ -62,4 +61,4 @@ class BrokenResponse(VendorError):
 
 
 class ClientMisconfigured(VendorError):
-    """The vendor refuses our own credentials or project: the operator must act. No participant is at fault."""
+    """Refusal of our own credentials or project: the operator must act. No participant is at fault."""

@@ -14,16 +14,16 @@ from metrics.batch import Payload
 
 
 class ForeignFile(Exception):
-    """The file is refused whole; the message says what is wrong and is fit to show."""
+    """Refusal of a whole file; the message says what is wrong and is fit to show."""
 
 
 class RowsRefused(Exception):
-    """Rows under this participant label cannot be taken, the rest of the file can; the message says why."""
+    """Refusal of the rows under this participant label; the rest of the file can be taken; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowProblem:
-    """A row that is not taken. `line`: 1 is the file's first line, or a JSON list's first record."""
+    """Row that is not taken. `line`: 1 is the file's first line, or a JSON list's first record."""
 
     line: int
     reason: str
@@ -36,7 +36,7 @@ PROBLEMS_SHOWN = 1000
 
 @dataclass(slots=True)
 class Chunk:
-    """A part of a file, small enough to hold: what it brought, by participant.
+    """Part of a file, small enough to hold: what it brought, by participant.
 
     `payloads` maps the file's own participant label (an Id column, a part of the file's name) to what it
     brought; the label is None where the file does not say whose it is. `rows` counts the rows read, good or bad;
@@ -53,7 +53,7 @@ class Chunk:
     position: int = 0  # bytes of the (uncompressed) file read so far, for the progress bar
 
     def payload(self, label: str | None) -> Payload:
-        """What this chunk brings for a label, made empty at its first use."""
+        """Payload of a label in this chunk, made empty at its first use."""
         return self.payloads.setdefault(label, Payload())
 
     def reject(self, lines: Iterable[int], reason: str) -> None:
@@ -73,20 +73,20 @@ class Chunk:
 
 
 class Clock(StrEnum):
-    """What the stamps of a file mean that does not say it."""
+    """Clock that the stamps of a file are on, where the file does not say it."""
 
     UTC = "utc"
     LOCAL = "local"  # the clock on the wall where the participant was
 
     @property
     def label(self) -> str:
-        """As it stands among an import's assumptions."""
+        """Text of it among an import's assumptions."""
         return {"utc": "UTC", "local": "local time"}[self]
 
 
 @dataclass(frozen=True, slots=True)
 class ClockSign:
-    """The clock that a file alone looks like being on. `sure`: both its ends say so; else it may be chance."""
+    """Clock that a file alone looks like being on. `sure`: both its ends say so; else it may be chance."""
 
     clock: Clock
     sure: bool = True
@@ -94,7 +94,7 @@ class ClockSign:
 
 @dataclass(slots=True)
 class FileJob:
-    """One file to be read. `open` gives its uncompressed bytes from the start, anew at each call.
+    """File to be read. `open` gives its uncompressed bytes from the start, anew at each call.
 
     `zone_of` tells the time zone of a participant label for wall-clock formats; it raises RowsRefused where rows of
     this label cannot be taken, ForeignFile where nobody has said whose file it is. `companion` tells how to open a file
@@ -119,18 +119,18 @@ class FileJob:
 
 @dataclass(frozen=True, slots=True)
 class NotRead:
-    """A file that is not opened, by its name. `kind`: what it is, "" if that is not known. `reason` is fit to show."""
+    """File that is not opened, by its name. `kind`: what it is, "" if that is not known. `reason` is fit to show."""
 
     kind: str
     reason: str
 
 
 class FileFormat(Protocol):
-    """One recognisable format, e.g. Fitabase's heart rate by seconds."""
+    """Recognisable format, e.g. Fitabase's heart rate by seconds."""
 
     @property
     def code(self) -> str:
-        """Stored with the import: "fitabase.heartrate_seconds"."""
+        """Code that is stored with the import: "fitabase.heartrate_seconds"."""
         ...
 
     def matches(self, name: str, head: bytes) -> bool:
@@ -142,28 +142,29 @@ class FileFormat(Protocol):
         ...
 
     def label_in(self, name: str, head: bytes) -> str | None:
-        """The participant label that a file's name tells; None where its rows say, or nothing does."""
+        """Participant label that a file's name tells; None where its rows say, or nothing does."""
         ...
 
     def chunks(self, job: FileJob) -> Iterator[Chunk]:
-        """The file's content, chunk by chunk. Raises ForeignFile where the file must be refused whole."""
+        """Content of the file, chunk by chunk. Raises ForeignFile where the file must be refused whole."""
         ...
 
 
 @runtime_checkable
 class SharesClock(Protocol):
-    """A format whose files do not say what clock they are on, and share it with their siblings of the same export."""
+    """Format whose files do not say what clock they are on, and share it with their siblings of the same export."""
 
     @property
     def clock_shared_by(self) -> str:
-        """The files that share it; empty: this format's do not."""
+        """Name of the group of files that share it; empty: this format's do not."""
         ...
 
     @property
     def clock_option(self) -> str:
-        """The switch of the import by which somebody says the clock."""
+        """Option of the import command by which the clock is stated."""
         ...
 
     def sign_of_clock(self, job: FileJob) -> ClockSign | None:
-        """What a file alone tells; None: nothing. Raises ForeignFile where its owner's zone cannot be had."""
+        """Clock that a file alone looks like being on; None: nothing tells. Raises ForeignFile where its owner's zone
+        cannot be had."""
         ...

@@ -1,4 +1,4 @@
-"""What a provider is. A new vendor or file format is one new package beside this module and nothing else.
+"""Contract of live providers, and what a provider is. A new vendor or file format is one new package beside this one.
 
 A file provider turns files into payloads (columns of samples, nights, offsets); a synthetic provider makes
 them up, for demo trials; a live provider asks a vendor over the network, by consent of each participant. Providers
@@ -20,13 +20,13 @@ from metrics.local_time import LocalCalendar
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataType:
-    """One kind of data that a vendor is asked for.
+    """Kind of data that a vendor is asked for.
 
     `metrics`: codes of the metrics it brings; none for sessions. `sessions`: the kind of sessions it brings, if it
-    does. `scope`: the consent it needs. `window`: the stretch of one pull, short enough for one answer.
+    does. `scope`: the consent it needs. `window`: the interval of one pull, short enough for one response.
     `fingerprinted`: whether `fingerprints` can tell which hours changed. `by_day`: stands for local days, so that a
     pull asks for each local day its window touches, whole. `answer`: so many points surely fit one answer of the
-    vendor's. `sweep`: the stretch of one request when all that is past is asked for once more; of a fingerprinted
+    vendor's. `sweep`: the interval of one request when all that is past is requested once more; of a fingerprinted
     type, its sums.
     """
 
@@ -42,13 +42,13 @@ class DataType:
 
     @property
     def brings(self) -> tuple[str | Sessions, ...]:
-        """The metrics, or the kind of sessions."""
+        """Metrics that it brings, or the kind of sessions."""
         return self.metrics if self.sessions is None else (*self.metrics, self.sessions)
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a consent or a refresh yields. `refresh_token` and `scopes` are None where they stay as they were."""
+    """Result of a consent or a refresh. `refresh_token` and `scopes` are None where they stay as they were."""
 
     access_token: str = field(repr=False)
     refresh_token: str | None = field(repr=False)
@@ -58,14 +58,14 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who an account is at the vendor's: its stable id, and the one it had in an earlier system, if any."""
+    """Ids of an account at the vendor's: its stable id, and the one it had in an earlier system, if any."""
 
     user_id: str
     legacy_id: str | None
 
 
 class DeviceKind(StrEnum):
-    """What a device is, as far as its vendor says. Rings and bands are trackers; phones, tablets, displays and straps
+    """Kind of a device, as far as its vendor says. Rings and bands are trackers; phones, tablets, displays and straps
     that are put on for an hour are others."""
 
     TRACKER = "TRACKER"
@@ -77,9 +77,9 @@ class DeviceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeviceState:
-    """A device of the account. `last_sync_at`: when it last handed its data to the phone, UTC.
+    """State of a device of the account. `last_sync_at`: when it last handed its data to the phone, UTC.
 
-    `model` and `battery_status` are "" where the vendor has no word for them. `kind` decides whether it is taken for
+    `model` and `battery_status` are "" where the vendor names none. `kind` decides whether it is taken for
     what the participant wears: ingestion.connections.devices.
     """
 
@@ -93,7 +93,7 @@ class DeviceState:
 
 @dataclass(frozen=True, slots=True)
 class AccountSettings:
-    """The account's own time zone (an IANA name, None if unknown) and its offset in seconds east of UTC."""
+    """Settings of an account: its time zone (an IANA name, None if unknown) and its offset in seconds east of UTC."""
 
     time_zone: str | None
     utc_offset: int | None
@@ -101,7 +101,7 @@ class AccountSettings:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What the vendor says of an hour, to see whether it has changed. None where it says no such thing."""
+    """Sums that the vendor gives of an hour, to see whether it has changed. None where it gives no such thing."""
 
     mean: float | None = None
     low: float | None = None
@@ -111,14 +111,14 @@ class Fingerprint:
 
 @dataclass(slots=True)
 class Pulled:
-    """What one pull brought.
+    """Result of one pull.
 
-    `offsets`: the device's clock, as (instant in microseconds UTC, seconds east of UTC) of the first point and
-    wherever it changes; `payload.offsets` is left empty, for the caller knows the participant's own zone. `skipped`:
-    values left out on purpose, by reason. `unreadable`: records that the vendor sent and that could not be read, by
-    reason (never what stands in them); then what is stored in the stretch stays. `unfinished`: when sessions began that
-    still go on and are left out, in microseconds UTC; they are to be asked for again. `bytes`: JSON, uncompressed;
-    `wire_bytes`: as it came over the network.
+    `offsets`: the device's clock, as (instant in microseconds UTC, seconds east of UTC) of the first point and wherever
+    it changes; `payload.offsets` is left empty, for the caller knows the participant's own zone. `skipped`: values left
+    out on purpose, by reason. `unreadable`: records that the vendor sent and that could not be read, by reason (never
+    what stands in them); then what is stored in the interval stays. `unfinished`: when sessions began that still go on
+    and are left out, in microseconds UTC; they are to be asked for again. `bytes`: JSON, uncompressed; `wire_bytes`: as
+    it came over the network.
     """
 
     payload: Payload
@@ -134,10 +134,10 @@ class Pulled:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A vendor's notice: something of a user and data type changed, or is gone, within [start, end).
+    """Notice of a vendor: something of a user and data type changed, or is gone, within [start, end).
 
     `start` and `end` are aware instants, or naive local times if `civil`; None where the message names no interval.
-    `operation`: UPSERT, DELETE, or a word we do not know. `record_id`: of a deleted record that has an id.
+    `operation`: UPSERT, DELETE, or one we do not know. `record_id`: of a deleted record that has an id.
     """
 
     user_id: str
@@ -150,7 +150,7 @@ class Notification:
 
 
 class NoticeOrigin(StrEnum):
-    """Who a notice comes from, as far as its proofs tell."""
+    """Origin of a notice, as far as its proofs tell."""
 
     UNPROVEN = "unproven"  # no or a wrong secret: not for us
     UNREADABLE = "unreadable"  # the secret, no signature, and no message that could be one
@@ -160,10 +160,10 @@ class NoticeOrigin(StrEnum):
 
 
 class SimulatedVendor(Protocol):
-    """A simulator that plays a live vendor, as a demo drives it. Accounts go by number, 1 is the first."""
+    """Simulator that plays a live vendor, as a demo drives it. Accounts go by number, 1 is the first."""
 
     def account(self, number: int) -> str:
-        """The `login_hint` that offers this account."""
+        """Value of `login_hint` that offers this account."""
         ...
 
     def consent(self, screen: str) -> str:
@@ -176,7 +176,7 @@ class SimulatedVendor(Protocol):
 
 
 class LiveProvider(Protocol):
-    """A vendor that is asked over the network, by consent of each participant.
+    """Vendor that is asked over the network, by consent of each participant.
 
     Instants are aware datetimes, spans half-open. Every method that asks may raise each VendorError; those that
     take an access token raise TokenExpired when it is refused.
@@ -187,7 +187,7 @@ class LiveProvider(Protocol):
 
     @property
     def source_provider(self) -> str:
-        """The `provider` of the sources of what it brings."""
+        """Name of the `provider` in the sources of what it brings."""
         ...
 
     @property
@@ -197,26 +197,26 @@ class LiveProvider(Protocol):
 
     @property
     def data_types(self) -> Mapping[str, DataType]:
-        """By code, in the order in which a first sync should ask."""
+        """Data types by code, in the order in which a first sync should ask."""
         ...
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """What a participant is asked to allow: the consents of the data types, and what their devices need beyond."""
+        """Scopes that a participant is asked to allow: those of the data types, and what their devices need beyond."""
         ...
 
     def authorize_url(
         self, state: str, code_challenge: str, redirect_uri: str, scopes: Iterable[str], login_hint: str | None = None
     ) -> str:
-        """Where to send the participant. `code_challenge`: base64url of the verifier's SHA-256, without padding."""
+        """Address for the participant. `code_challenge`: base64url of the verifier's SHA-256, without padding."""
         ...
 
     def exchange(self, code: str, code_verifier: str, redirect_uri: str) -> Grant:
-        """The code of a consent for tokens. Raises AccessGone with CODE_REFUSED where it is not taken."""
+        """Exchange the code of a consent for tokens. Raises AccessGone with CODE_REFUSED where it is not taken."""
         ...
 
     def refresh(self, refresh_token: str) -> Grant:
-        """A new access token. Raises AccessGone where the grant is dead."""
+        """Fetch a new access token. Raises AccessGone where the grant is dead."""
         ...
 
     def revoke(self, token: str) -> None:
@@ -232,7 +232,7 @@ class LiveProvider(Protocol):
     def pull(
         self, access_token: str, data_type: str, start: dt.datetime, end: dt.datetime, calendar: LocalCalendar
     ) -> Pulled:
-        """All that the vendor holds of a data type for start <= time < end; for sleep, the nights that end then.
+        """Fetch all that the vendor holds of a data type for start <= time < end; for sleep, the nights that end then.
         Sessions of other kinds go by their start.
 
         `calendar` is the participant's: it tells local days and where they begin. Raises KeyError for a data type
@@ -243,7 +243,7 @@ class LiveProvider(Protocol):
     def fingerprints(
         self, access_token: str, data_type: str, start: dt.datetime, end: dt.datetime
     ) -> dict[dt.datetime, Fingerprint]:
-        """By hour (its first instant, UTC), for each whole hour that touches the span and has data."""
+        """Fingerprints by hour (its first instant, UTC), for each whole hour that touches the span and has data."""
         ...
 
     def notice_origin(self, headers: Mapping[str, str], body: bytes) -> NoticeOrigin:
@@ -251,5 +251,5 @@ class LiveProvider(Protocol):
         ...
 
     def notifications(self, body: bytes) -> list[Notification]:
-        """What a notice says. Raises BrokenResponse where it says nothing that can be understood."""
+        """Notifications in a notice. Raises BrokenResponse where it holds nothing that can be understood."""
         ...

@@ -1,4 +1,4 @@
-"""The clock of the participants, as their syncs tell it: the only place where Fitabase writes local and UTC time."""
+"""Clocks of the participants, from their syncs: the only place where Fitabase writes local and UTC time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FURTHEST = 14 * 3600 * MICROSECOND
 
 
 def tell_clocks(job: FileJob, file_type: str) -> None:
-    """Tell the import what the syncs that belong to a file say of its participants' clocks, if they are there."""
+    """Tell the import the participants' clocks from the syncs that belong to a file, if they are there."""
     name = beside(job.name, file_type, SYNCS.file_type)
     own = file_type == SYNCS.file_type
     opener = job.open if own else job.companion(name) if name != base(job.name) else None
@@ -35,7 +35,7 @@ def tell_clocks(job: FileJob, file_type: str) -> None:
 
 
 def _clocks(opener: Callable[[], IO[bytes]], name: str) -> dict[str | None, list[tuple[int, int]]]:
-    """By label: instants (microseconds UTC) and offsets (seconds east of UTC)."""
+    """Syncs by label: instants (microseconds UTC) and offsets (seconds east of UTC)."""
     clocks: dict[str | None, list[tuple[int, int]]] = {}
     for block, _ in table_blocks(opener, SYNCS):
         for label, rows in by_label(name, block):

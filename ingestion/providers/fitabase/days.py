@@ -28,7 +28,8 @@ RANGE = "given as a range: its middle is taken"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Daily(Table):
-    """Each value belongs to the local day: its first instant, and as long as that day was.
+    """Format with one local day a row. Each value belongs to the local day: its first instant, and as long as that day
+    was.
 
     `columns` begin with the day's; `values`: metric -> the columns that are summed up to it, and the factor to our
     unit. `assumed`: what the file does not say, by subject. `ranges`: values may be given as 39-43.
@@ -82,7 +83,7 @@ def day(
     assumed: tuple[tuple[str, str], ...] = (),
     ranges: bool = False,
 ) -> Daily:
-    """A kind of file with a column a metric: `values` and `optional` map columns to metrics."""
+    """Format with a column a metric: `values` and `optional` map columns to metrics."""
     more = optional or {}
     metrics = {metric: ((column,), (factors or {}).get(column, 1.0)) for column, metric in {**values, **more}.items()}
     return Daily(

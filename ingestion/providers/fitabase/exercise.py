@@ -1,4 +1,4 @@
-"""activitylogs: an exercise a row, with its start on the participant's clock."""
+"""Format of activitylogs: an exercise a row, with its start on the participant's clock."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ingestion.providers.text_cells import Mask
 from metrics.batch import MICROSECOND, ExerciseRecord, Times, instant
 
 TIME = "time of day like 18:58:00"
-# Fitabase's word for exercise that somebody or something wrote down, and what we take over of it.
+# Fitabase's term for exercise that was entered or detected, and what we take over of it.
 NUMBERS = ("Steps", "Distance", "Calories", "AverageHeartRate")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActivityLogs(Table):
-    """There is no id: an exercise is known by its start and what it was."""
+    """Format of exercise. There is no id: an exercise is known by its start and what it was."""
 
     code: str = "fitabase.activitylogs"
     columns: tuple[str, ...] = ("Date", "StartTime", "Duration", "Activity")

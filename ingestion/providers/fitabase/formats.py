@@ -1,4 +1,4 @@
-"""Fitabase's kinds of files, a row each, by its data dictionary. Those that are not read stand in names.py.
+"""Formats of Fitabase's files, by its data dictionary. Those that are not read stand in names.py.
 
 Where several files tell of the same, the finest counts: totals and means over longer intervals are sources of their
 own (samples.coarse), and of one sleep log the file with most detail is kept (sleep.py).

@@ -1,4 +1,4 @@
-"""What the names of Fitabase's files tell: which kind they are, whose, and which of them we do not keep.
+"""Names of Fitabase's files: which kind they are, whose, and which of them we do not keep.
 
 The list is Fitabase's data dictionary. A kind that is read stands in formats.py; one that is not stands here, with what
 it holds and why that is not kept.
@@ -35,12 +35,12 @@ _TWO_WORDS = re.compile(r"_heartrate_(seconds|\d+min)$", re.IGNORECASE)
 
 
 def base(name: str) -> str:
-    """The last part of a path, within an archive or not."""
+    """Last part of a path, within an archive or not."""
     return name.replace("\\", "/").rsplit("/", 1)[-1]
 
 
 def left_out(name: str) -> NotRead | None:
-    """Why a file of this name is left out on purpose; None if it is not."""
+    """Reason why a file of this name is left out on purpose; None if it is not."""
     if not _CSV.search(name):
         return None
     for kind, reason in _NOT_KEPT:
@@ -50,7 +50,7 @@ def left_out(name: str) -> NotRead | None:
 
 
 def label_of(name: str) -> str | None:
-    """The participant in the name of a file of one person: <participant>_<file type>_<first day>_<last day>.csv.
+    """Participant label in the name of a file of one participant: <participant>_<file type>_<first day>_<last day>.csv.
 
     Split from the right: a participant's name may hold an underscore itself. None where the name is no such.
     """
@@ -64,5 +64,5 @@ def label_of(name: str) -> str | None:
 
 
 def beside(name: str, file_type: str, other: str) -> str:
-    """What the file of another type is called that belongs to this one; the same name where it does not tell."""
+    """Name of the file of another type that belongs to this one; the same name where it does not tell."""
     return re.sub(re.escape(file_type), other, base(name), count=1, flags=re.IGNORECASE)

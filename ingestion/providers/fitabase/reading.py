@@ -1,4 +1,4 @@
-"""What all Fitabase files have in common: whose rows they are, in what time zone, and which rows are no good."""
+"""Reading of all Fitabase files: whose rows they are, in what time zone, and which rows are no good."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class LabelClocks:
         tell_clocks(job, table.file_type)
 
     def clock(self, label: str | None) -> WallClock:
-        """Raises RowsRefused where this participant's rows cannot be taken."""
+        """Clock of a label. Raises RowsRefused where this participant's rows cannot be taken."""
         if label in self._refused:
             raise RowsRefused(self._refused[label])
         if label not in self._clocks:
@@ -84,21 +84,21 @@ def read_parts(job: FileJob, table: Table, clocks: LabelClocks, read: Callable[[
 
 
 def good_numbers(part: Part, column: str, usable: Mask) -> tuple[Values, Mask]:
-    """A column's numbers and the rows that are usable with them; rows that were usable until now are rejected."""
+    """Numbers of a column and the rows that are usable with them; rows that were usable until now are rejected."""
     values, ok = part.block.numbers(column)
     part.chunk.reject(part.lines[usable & ~ok], f"{column} is not a number")
     return values, usable & ok
 
 
 def stamps(part: Part, column: str) -> tuple[Times, Mask]:
-    """A column of dates and times as local microseconds, and the rows that have one; the others are rejected."""
+    """Column of dates and times as local microseconds, and the rows that have one; the others are rejected."""
     local, ok = us_datetimes(part.block.columns[column])
     part.chunk.reject(part.lines[~ok], f"{column} is not a {DATE_TIME}")
     return local, ok
 
 
 def day_stamps(part: Part, column: str) -> tuple[Times, Mask]:
-    """The same of local days (00:00), which some files write with a midnight."""
+    """Column of local days (00:00), which some files write with a midnight, as local microseconds; see stamps."""
     local, ok = us_dates(part.block.columns[column])
     if not ok.all():
         timed, well = us_datetimes(part.block.columns[column])
@@ -108,7 +108,8 @@ def day_stamps(part: Part, column: str) -> tuple[Times, Mask]:
 
 
 def good_instants(part: Part, time: Times, lines: NDArray[np.int64], job: FileJob) -> Mask:
-    """Which rows' instants the writer will take; for rows that bring many samples, so that each is rejected once."""
+    """Mask of rows whose instants the writer will take; for rows that bring many samples, so that each is rejected
+    once."""
     refusals = SampleBatch("steps", SOURCE, time, np.zeros(len(time))).refusals(job.now)
     _reject(part, refusals, lines)
     good: Mask = refusals == Refusal.NONE
@@ -128,7 +129,7 @@ def add_samples(part: Part, batch: SampleBatch, lines: NDArray[np.int64], job: F
 def add_present(
     part: Part, batch: SampleBatch, lines: NDArray[np.int64], job: FileJob, *, factor: float = 1, may_lack: bool = False
 ) -> None:
-    """The same without markers of no value; values are multiplied by `factor` after these are found.
+    """Hand over a batch without markers of no value; values are multiplied by `factor` after these are found.
 
     `may_lack`: empty cells are usual and nothing to be counted.
     """

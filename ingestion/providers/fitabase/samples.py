@@ -1,4 +1,4 @@
-"""Files of values at instants and over intervals: a value a row, or an hour a row and a minute a column."""
+"""Formats of values at instants and over intervals: a value a row, or an hour a row and a minute a column."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HOUR = 3600
 
 
 def coarse(what: str) -> SourceKey:
-    """Where totals and means over longer intervals come from: a source of their own.
+    """Source of totals and means over longer intervals: one of its own.
 
     They tell what a finer file tells too. Of several sources a day's values are read from one, by the protocol's order
     and then from that with most data: so they stand in where nothing finer is there, whichever file comes first.
@@ -36,7 +36,7 @@ def coarse(what: str) -> SourceKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Samples(Table):
-    """A row an instant or interval. `columns` begin with the stamp; `values`: column -> metric.
+    """Format with an instant or interval a row. `columns` begin with the stamp; `values`: column -> metric.
 
     The columns of `added` are summed up to one value. `seconds`: length of the interval, None for instants.
     """
@@ -77,7 +77,8 @@ class Samples(Table):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wide(Table):
-    """An hour a row, a minute a column: the same samples as in the narrow file. `columns` begin with the stamp."""
+    """Format with an hour a row, a minute a column: the same samples as in the narrow file. `columns` begin with the
+    stamp."""
 
     metric: str
 

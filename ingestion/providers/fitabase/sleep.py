@@ -1,4 +1,4 @@
-"""Sleep logs row by row: a minute, or half of one, a row; an episode a log id.
+"""Formats of sleep logs row by row: a minute, or half of one, a row; an episode a log id.
 
 Of one log there may be three files: minutes in the classic staging, half minutes in stages, and what is told of the
 log as a whole (sleep_logs.py). They are one episode: that with most detail is kept.
@@ -31,9 +31,9 @@ Rows = list[tuple[Times, Times, NDArray[np.int8]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Episodes(Table):
-    """Episodes may cross any border of blocks and days, so they are put together over the whole file.
+    """Format of episodes, which may cross any border of blocks and days: they are put together over the whole file.
 
-    `columns`: of the stamp, the level and the log's id. `levels`: words of the file -> stages. `seconds`: of a row.
+    `columns`: of the stamp, the level and the log's id. `levels`: levels of the file -> stages. `seconds`: of a row.
     `log_type`: the file that tells of the same logs as a whole.
     """
 
@@ -73,7 +73,7 @@ class Episodes(Table):
             episodes.setdefault((part.label, log_ids[int(code)]), []).append(rows)
 
     def _levels(self, part: Part, column: str) -> tuple[NDArray[np.int8], Mask]:
-        """Each row's place in `levels`, and the rows that have one."""
+        """Place of each row in `levels`, and the rows that have one."""
         codes, words = labels(part.block.columns[column])
         places = {word: place for place, word in enumerate(self.levels)}
         level = np.array([places.get(word.casefold().removesuffix(".0"), -1) for word in words], dtype=np.int8)
@@ -83,7 +83,7 @@ class Episodes(Table):
         return list(self.levels.values())[place]
 
     def _episode(self, log_id: str, rows: Rows, zone: zoneinfo.ZoneInfo, log: Log | None, chunk: Chunk) -> SleepRecord:
-        """One episode: neighbouring rows of one level are a stage."""
+        """Episode of sleep: neighbouring rows of one level are a stage."""
         written, time, levels = (np.concatenate(column) for column in zip(*rows, strict=True))
         is_main = log.is_main if log else None
         if len(np.unique(written - time)) > 1 and np.count_nonzero(np.diff(written) < 0) <= 1:
@@ -102,7 +102,7 @@ class Episodes(Table):
         return SleepRecord(SOURCE, log_id, stages[0].starts_at, ends_at, stages, is_main=is_main, finest_stays=True)
 
     def _runs(self, time: Times, levels: NDArray[np.int8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Where stretches of one level without a break begin, and how many rows they have."""
+        """Starts of runs of one level without a break, and how many rows they have."""
         begins = np.concatenate([[True], (np.diff(levels) != 0) | (np.diff(time) != self.seconds * MICROSECOND)])
         starts = np.flatnonzero(begins)
         return starts, np.diff(np.append(starts, len(time)))
@@ -116,7 +116,7 @@ class Episodes(Table):
         log: Log | None,
         chunk: Chunk,
     ) -> SleepRecord:
-        """An episode in which the clocks change: its stamps in file order tell which clock they are on."""
+        """Episode in which the clocks change: its stamps in file order tell which clock they are on."""
         kept = np.concatenate([[True], np.diff(written) != 0])
         chunk.skip(TWICE, int(np.count_nonzero(~kept)))
         written, levels = written[kept], levels[kept]

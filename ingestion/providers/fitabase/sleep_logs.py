@@ -1,4 +1,4 @@
-"""What is told of sleep logs as a whole: when, how long, whether the main sleep, and minutes by level or stage."""
+"""Format of sleep logs as a whole: when, how long, whether the main sleep, and minutes by level or stage."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _MORE = ("IsMainSleep", *(column for columns in MINUTES.values() for column in c
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """`length`: from start to end; None where the file does not tell."""
+    """Sleep log as a whole. `length`: from start to end; None where the file does not tell."""
 
     length: dt.timedelta | None
     is_main: bool | None
@@ -41,7 +41,7 @@ class Log:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SleepLogs(Table):
-    """A log a row. It ends its duration after its start, whatever the clocks did."""
+    """Format with a log a row. It ends its duration after its start, whatever the clocks did."""
 
     columns: tuple[str, ...] = COLUMNS
     optional: tuple[str, ...] = _MORE
@@ -97,7 +97,7 @@ def _mains(block: Block) -> list[bool | None]:
 
 
 def _totals(minutes: dict[str, float], length: dt.timedelta) -> SleepTotals | None:
-    """Nothing where sleep is not told, or is no part of the night."""
+    """Totals of a log; None where sleep is not told, or is no part of the night."""
     totals = {name: round(value) for name, value in minutes.items() if not np.isnan(value)}
     if "asleep" not in totals or not 0 <= totals["asleep"] * 60 <= length.total_seconds() + 60:
         return None
@@ -105,7 +105,7 @@ def _totals(minutes: dict[str, float], length: dt.timedelta) -> SleepTotals | No
 
 
 def logs_beside(job: FileJob, file_type: str, log_type: str) -> dict[tuple[str | None, str], Log]:
-    """What the file of whole logs beside a file of their rows tells, by participant label and log id."""
+    """Logs in the file of whole logs beside a file of their rows, by participant label and log id."""
     name = beside(job.name, file_type, log_type)
     opener = job.companion(name) if name != base(job.name) else None
     logs: dict[tuple[str | None, str], Log] = {}

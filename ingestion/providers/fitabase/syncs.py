@@ -1,4 +1,5 @@
-"""syncEvents: local and UTC time of each sync. They bring no values: they tell the time zones of their participants.
+"""Format of syncEvents: local and UTC time of each sync. They bring no values: they tell their participants' time
+zones.
 
 What they tell is taken before any file beside them is read (clocks.py). Journeys are not followed: all times of a
 participant are read in one zone, so that a day stays the day that the participant lived.

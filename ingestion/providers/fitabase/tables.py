@@ -1,4 +1,4 @@
-"""A kind of Fitabase's files: known by its columns, its rows told apart by participant."""
+"""Tables of Fitabase's files: known by their columns, their rows told apart by participant."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ingestion.providers.text_cells import labels
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A kind of file, known by its columns, and by its name where several kinds have the same.
+    """Kind of file, known by its columns, and by its name where several kinds have the same.
 
     `columns` are needed, `optional` are read where they are; more do no harm, save those in `without`. `named`: a
     pattern that the file's name must have.
@@ -50,12 +50,12 @@ class Table:
 
 
 def table_blocks(opener: Opener, table: Table) -> Iterator[tuple[Block, Chunk]]:
-    """A file's rows with the columns of its Table, by the names that stand there."""
+    """Rows of a file with the columns of its Table, by the names that stand there."""
     return named_blocks(opener, (LABEL, *table.columns, *table.optional))
 
 
 def by_label(name: str, block: Block) -> Iterator[tuple[str | None, Block]]:
-    """A block's rows, participant by participant. `name`: of the file, which may tell whose it is."""
+    """Rows of a block, participant by participant. `name`: of the file, which may tell whose it is."""
     if not len(block):
         return
     if LABEL not in block.columns:

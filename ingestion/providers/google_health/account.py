@@ -1,4 +1,4 @@
-"""What an account says of itself: who it is, its clock, its devices. Pure functions; raise BrokenResponse."""
+"""Account resources of Google Health: identity, settings, devices. Pure functions; raise BrokenResponse."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def settings(body: bytes) -> AccountSettings:
 
 
 def devices(body: bytes) -> Listed[DeviceState]:
-    """The devices of one page."""
+    """Devices of one page."""
     listed = _DEVICES.read(body)
     refuse_whole(len(listed.records), listed.unreadable)
     return Listed([_device(device) for device in listed.records], listed.token, listed.unreadable)

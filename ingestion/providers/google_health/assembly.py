@@ -1,4 +1,4 @@
-"""Pages of points put together: batches by source and metric, and what the device's clock said. Pure functions."""
+"""Assembly of pages of points: batches by source and metric, and changes of the device's clock. Pure functions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOT_COMPUTED = "below zero: not computed"
 
 
 def assemble(data_type: GoogleType, pages: Sequence[Page], calendar: LocalCalendar) -> Pulled:
-    """Pages of one pull as batches, one a source and metric, ascending in time; what it cost is left at zero.
+    """Batches of the pages of one pull, one a source and metric, ascending in time; what it cost is left at zero.
 
     Of points of one source at one time the highest counts, whatever the order of the answer, unless the type is
     summed. Daily values are dated to the first instant of their day by `calendar`.
@@ -57,7 +57,7 @@ class _Page(Protocol):
 
 
 def left_out(pages: Iterable[_Page]) -> Counter[str]:
-    """The records of these pages that could not be read, by reason."""
+    """Records of these pages that could not be read, by reason."""
     return sum((page.unreadable for page in pages), Counter[str]())
 
 
@@ -67,7 +67,7 @@ def _joined(parts: Sequence[Seconds | None]) -> Seconds | None:
 
 
 def _one_coding(pages: Sequence[Page]) -> tuple[NDArray[np.int32], list[SourceKey]]:
-    """The pages' source codes as codes into one list of distinct sources."""
+    """Source codes of all pages as codes into one list of distinct sources."""
     known: dict[SourceKey, int] = {}
     parts = []
     for page in pages:
@@ -77,7 +77,7 @@ def _one_coding(pages: Sequence[Page]) -> tuple[NDArray[np.int32], list[SourceKe
 
 
 def _kept(member: Member, value: Values, skipped: Counter[str]) -> NDArray[np.bool_]:
-    """Which values to keep; counts the others."""
+    """Mask of the values to keep; counts the others."""
     there = present(member.metric, value, skipped)
     if member.absent is None and not member.minus:
         unfit = there & (value < 0)
@@ -93,7 +93,7 @@ def _ascending(time: Times, value: Values, seconds: Seconds | None) -> tuple[Tim
 
 
 def _summed(batch: SampleBatch) -> SampleBatch:
-    """An ascending batch with the values of each instant added up."""
+    """Ascending batch with the values of each instant added up."""
     first = np.flatnonzero(np.append(True, batch.time[1:] != batch.time[:-1]))
     seconds = None if batch.seconds is None else batch.seconds[first]
     return SampleBatch(batch.metric, batch.source, batch.time[first], np.add.reduceat(batch.value, first), seconds)
@@ -111,7 +111,8 @@ def day_spans(days: Times, calendar: LocalCalendar) -> tuple[Times, Seconds]:
 
 
 def offset_changes(time: Times, offset: NDArray[np.int32]) -> list[tuple[int, int]]:
-    """(microseconds UTC, seconds east of UTC) of the first point that tells an offset and wherever it changes."""
+    """Changes of the offset: (microseconds UTC, seconds east of UTC) of the first point that states one and wherever it
+    changes."""
     stated = offset != NO_OFFSET
     time, offset = time[stated], offset[stated]
     if not len(time):

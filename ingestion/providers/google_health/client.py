@@ -1,4 +1,4 @@
-"""Google Health as a live provider: asks, hands the answers to the decoders, translates refusals."""
+"""Google Health as a live provider: sends requests, hands responses to the decoders, translates refusals."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ MAX_DEVICES = 100
 
 
 def _say(unreadable: Counter[str], what: str) -> None:
-    """Records that are left out and of which no window tells: their number and reason, never what stands in them."""
+    """Log records that are left out and of which no window tells: their number and reason, never their content."""
     for reason, count in unreadable.items():
         log.warning("%s %s of %s could not be read: %s", count, what, GoogleHealth.name, reason)
 
@@ -65,7 +65,7 @@ def _now() -> dt.datetime:
 
 
 class GoogleHealth:
-    """A LiveProvider; see there. `http` is anyone's client (its own timeout and base address are not used)."""
+    """LiveProvider of Google Health. `http` is anyone's client (its own timeout and base address are not used)."""
 
     slug: ClassVar[str] = "google_health"
     name: ClassVar[str] = "Google Health"
@@ -184,7 +184,7 @@ class GoogleHealth:
     def fingerprints(
         self, access_token: str, data_type: str, start: dt.datetime, end: dt.datetime
     ) -> dict[dt.datetime, Fingerprint]:
-        """Raises ValueError for a type that is not fingerprinted."""
+        """Fingerprints by hour. Raises ValueError for a type that is not fingerprinted."""
         google_type = DATA_TYPES[data_type]
         hours = whole_windows(start, end, HOUR, outward=True)
         return fingerprints(google_type, self._rollups(access_token, google_type, *hours, HOUR, Cost()))
@@ -198,7 +198,7 @@ class GoogleHealth:
         calendar: LocalCalendar,
         cost: Cost,
     ) -> Pulled:
-        """A type that cannot be listed, by the vendor's own sums. A part of a window at the end is left for later."""
+        """Pull a type that cannot be listed, by the vendor's own sums. Part of a window at the end is left for later."""
         seconds = google_type.seconds or HOUR
         windows = whole_windows(start, end, seconds, outward=False)
         pages = [

@@ -1,4 +1,4 @@
-"""Where Google is and who we are to it. Defaults are Google's own addresses; a simulator has others."""
+"""Configuration of the client. Defaults are Google's own addresses; a simulator has others."""
 
 from __future__ import annotations
 

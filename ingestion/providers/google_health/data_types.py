@@ -1,4 +1,4 @@
-"""The table of Google Health data types: the only place where their names, members and units stand.
+"""Table of Google Health data types: the only place where their names, members and units stand.
 
 Each type has three spellings (kebab in paths, snake in filters, camel in answers), which are written out and never
 derived. Left out on purpose: `respiratory-rate-sleep-summary` (its values were seen a thousand times too small, and

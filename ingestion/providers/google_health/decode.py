@@ -1,4 +1,4 @@
-"""Google Health JSON as columns: pure functions, no network, no database, no clock.
+"""Decoders of Google Health JSON into columns: pure functions, no network, no database, no clock.
 
 A page is decoded by a typed decoder made from the table of data types, which reads only what we keep; then times,
 values, sources and offsets become arrays. A record that cannot be read is counted by its reason and left out; a page
@@ -70,15 +70,15 @@ class _Date(Struct, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What every source of this provider has in common."""
+    """Parts that all sources of this provider have in common."""
 
     provider: str
     synthetic: bool = False
 
     def source(self, raw: bytes) -> SourceKey:
-        """The source that a point's `dataSource` names; `raw` is its JSON, empty where there is none.
+        """Source that a point's `dataSource` names; `raw` is its JSON, empty where there is none.
 
-        The platform is Google's word for it, with the application that wrote the point where it is named: two
+        The platform is as Google names it, with the application that wrote the point where it is named: two
         applications may pass on the same device's data. Raises BrokenResponse.
         """
         data_source = decoded(_SOURCE, raw) if raw not in (b"", b"null") else _DataSource()
@@ -92,7 +92,7 @@ class Origin:
 
 @dataclass(slots=True)
 class Page:
-    """One page of points as columns of length `count`, in Google's order, and the token of the next page or "".
+    """Page of points as columns of length `count`, in Google's order, and the token of the next page or "".
 
     `time`: microseconds UTC; days since 1970-01-01 for daily types. `seconds`: lengths of intervals. `values`: by
     member and then point, in Google's unit, NaN where absent. `codes`: which of `sources` each point is from.
@@ -114,11 +114,11 @@ class Page:
 
     @property
     def sent(self) -> int:
-        """How many records the answer held."""
+        """Number of records the response held."""
         return self.count + self.unreadable.total()
 
     def only(self, good: Mask) -> Page:
-        """The page with these of its records alone."""
+        """Page with these of its records alone."""
         return Page(
             self.token,
             self.time[good],
@@ -141,7 +141,7 @@ _DATED: dict[Kind, tuple[str, type[Struct]]] = {
 
 
 def _names(members: Sequence[Member]) -> list[str]:
-    """Members of a payload that hold numbers, each once."""
+    """Names of a payload's members that hold numbers, each once."""
     return list(dict.fromkeys(name for member in members for name in (member.name, member.minus) if name))
 
 
@@ -154,7 +154,7 @@ def _page_decoder(data_type: GoogleType) -> ListDecoder[Any]:
 
 
 def page(data_type: GoogleType, body: bytes, origin: Origin) -> Page:
-    """An answer to `list` for a type of samples, intervals or days. Raises BrokenResponse."""
+    """Page of a response to `list` for a type of samples, intervals or days. Raises BrokenResponse."""
     listed = _page_decoder(data_type).read(body)
     payloads = list(map(attrgetter(data_type.payload), listed.records))
     time, seconds, offset, faults = _DATING[data_type.kind](payloads)
@@ -173,7 +173,7 @@ def _numbers(payloads: Sequence[Any], name: str) -> Values:
 
 
 def _values(columns: dict[str, Values], member: Member) -> Values:
-    """A member's column, NaN where there is no value."""
+    """Column of a member, NaN where there is no value."""
     column = columns[member.name]
     if member.absent is not None:
         column = np.where(np.isnan(column), member.absent, column)
@@ -181,7 +181,7 @@ def _values(columns: dict[str, Values], member: Member) -> Values:
 
 
 def _sources(points: Sequence[Any], origin: Origin) -> tuple[NDArray[np.int32], list[SourceKey], Mask]:
-    """Each point's source as a code into the list, and the points whose source cannot be read.
+    """Source of each point as a code into the list, and the points whose source cannot be read.
 
     Points share a handful of sources, so equal texts are read once.
     """

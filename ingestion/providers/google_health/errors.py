@@ -1,4 +1,4 @@
-"""Google's refusals in our words. Only its short reason codes are read on; its messages may quote people's ids."""
+"""Errors of Google in our terms. Only its short reason codes are read on; its messages may quote people's ids."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _DETAIL = msgspec.json.Decoder(_Detail)
 
 
 def _read(shape: type[Any], body: bytes) -> Any:
-    """The refusal a body tells of; one of nothing where it tells of none, as proxies' pages do."""
+    """Refusal in a body; an empty one where it holds none, as proxies' pages do."""
     try:
         return decoded(msgspec.json.Decoder(shape), body)
     except BrokenResponse:
@@ -64,12 +64,12 @@ def _read(shape: type[Any], body: bytes) -> Any:
 
 
 def _code(words: Iterable[str], status: int) -> str:
-    """The first of these that is one of Google's codes and no prose, in small letters; else the HTTP status."""
+    """First of these that is one of Google's codes and no prose, in small letters; else the HTTP status."""
     return next((word.lower() for word in words if re.fullmatch(r"[A-Za-z_]{3,80}", word)), f"http_{status}")
 
 
 def api_error(response: httpx.Response, now: dt.datetime) -> VendorError:  # noqa: PLR0911  a table in order of rank
-    """What an answer of the API that is no success means."""
+    """Error for a response of the API that is no success."""
     status, refusal = response.status_code, _read(_Refusal, response.content).error
     details, _ = parts(_DETAIL, refusal.details)
     reasons = {detail.reason for detail in details if detail.reason}
@@ -93,7 +93,7 @@ def api_error(response: httpx.Response, now: dt.datetime) -> VendorError:  # noq
 
 
 def oauth_error(response: httpx.Response, now: dt.datetime, *, refused: str) -> VendorError:
-    """What a refusal of the token address means; `refused` is the code for a grant that is not taken."""
+    """Error for a refusal of the token address; `refused` is the code for a grant that is not taken."""
     refusal = _read(_OAuthRefusal, response.content)
     if response.status_code == 429:
         return VendorBusy("rate_limit", retry_after(response, now))

@@ -1,4 +1,4 @@
-"""Google Health exercise as sessions. Pure functions."""
+"""Exercise of Google Health as sessions. Pure functions."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _POINTS = ListDecoder("dataPoints", _Point)
 
 
 def exercise_page(body: bytes, origin: Origin) -> SessionPage[ExerciseRecord]:
-    """An answer to `list` for exercise. Raises BrokenResponse."""
+    """Page of a response to `list` for exercise. Raises BrokenResponse."""
 
     def exercise(point: _Point, start: dt.datetime, end: dt.datetime, skipped: Counter[str]) -> ExerciseRecord:
         return _record(point, start, end, origin)
@@ -59,8 +59,8 @@ def exercise_page(body: bytes, origin: Origin) -> SessionPage[ExerciseRecord]:
 
 
 def assemble_exercise(pages: Sequence[SessionPage[ExerciseRecord]], start: dt.datetime, end: dt.datetime) -> Pulled:
-    """Pages of one pull as the exercise that starts in [start, end), each once: of one that comes twice the last
-    one counts. The filter goes by wall clocks, so that a pull brings some of before and after as well."""
+    """Exercise of the pages of one pull that starts in [start, end), each once: of one that comes twice the last one
+    counts. The filter goes by wall clocks, so that a pull brings some of before and after as well."""
     kept = {
         (record.source, record.external_id): (record, clocks)
         for page in pages
@@ -104,5 +104,5 @@ def _record(point: _Point, starts_at: dt.datetime, ends_at: dt.datetime, origin:
 
 
 def _measured(value: float | None) -> float | None:
-    """A number that can have been measured, or None."""
+    """Number that can have been measured, or None."""
     return value if value is not None and isfinite(value) and 0 <= value < MOST else None

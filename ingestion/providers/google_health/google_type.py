@@ -1,4 +1,4 @@
-"""How a Google Health data type is described: its names, how its records are dated, its numbers, its pages."""
+"""Descriptions of Google Health data types: their names, how their records are dated, their numbers, their pages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_ROLLUP = dt.timedelta(days=14)
 
 
 class Kind(Enum):
-    """How a type's records are dated; decides the filter's member and where the time stands in a point."""
+    """Dating of a type's records; decides the filter's member and where the time stands in a point."""
 
     SAMPLE = "sample_time.physical_time"
     INTERVAL = "interval.start_time"
@@ -29,7 +29,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A number in a point, and the metric it becomes: (number - `minus`) / `divisor`.
+    """Number in a point, and the metric it becomes: (number - `minus`) / `divisor`.
 
     `unit` is the vendor's. `absent` is what a missing number means: proto3 leaves zeros out, so 0 for counts, and
     None where a zero would mean that nothing was computed (then what lies below zero is skipped too, unless it is a
@@ -60,7 +60,7 @@ class RollupMembers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoogleType(DataType):
-    """A data type in Google's words.
+    """Data type in Google's terms.
 
     `seconds`: length of what a sample stands for, None for an instant (intervals bring their own). `summed`: points
     of one source at one time are parts of a whole. `takes_family`: whether a list may be narrowed to a family of

@@ -1,4 +1,4 @@
-"""Google's JSON answers: resources, and lists of records of which one that cannot be read spoils no other.
+"""JSON responses of Google: resources, and lists of records of which one that cannot be read spoils no other.
 
 What is not an answer (truncated, an error, another shape) raises BrokenResponse and is never an empty list. Null is
 taken for what is left out, as proto3 has it; fields and enum values that we do not know are passed over.
@@ -27,7 +27,7 @@ _OBJECT = msgspec.json.Decoder(dict[str, Raw])
 
 
 def decoded(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
-    """Raises BrokenResponse where a body is not what the decoder expects: `not_json` or `unexpected_shape`."""
+    """Decode a body. Raises BrokenResponse where it is not as expected: `not_json` or `unexpected_shape`."""
     try:
         try:
             return decoder.decode(body)
@@ -40,7 +40,7 @@ def decoded(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
 
 
 def _without_nulls(value: Any) -> Any:
-    """The value without members that are null, at whatever depth. An item of a list stays, for it is a record."""
+    """Value without members that are null, at whatever depth. An item of a list stays, for it is a record."""
     if isinstance(value, dict):
         return {name: _without_nulls(member) for name, member in value.items() if member is not None}
     return [_without_nulls(item) for item in value] if isinstance(value, list) else value
@@ -48,8 +48,8 @@ def _without_nulls(value: Any) -> Any:
 
 @dataclass(slots=True)
 class Listed(Generic[T]):
-    """The records of a list answer in Google's order, the token of the next page or "", and how many could not be
-    read, by reason: BrokenResponse's codes."""
+    """Records of a list response in Google's order, the token of the next page or "", and how many could not be read,
+    by reason: BrokenResponse's codes."""
 
     records: list[T]
     token: str
@@ -57,7 +57,8 @@ class Listed(Generic[T]):
 
 
 class ListDecoder(Generic[T]):
-    """Reads answers that hold a list of records under a key. Not strict: Google writes 64-bit integers as strings."""
+    """Decoder of responses that hold a list of records under a key. Not strict: Google writes 64-bit integers as
+    strings."""
 
     def __init__(self, key: str, record: type[T]) -> None:
         self._key = key
@@ -70,7 +71,7 @@ class ListDecoder(Generic[T]):
         return msgspec.json.Decoder(msgspec.defstruct("Answer", fields), strict=False)
 
     def read(self, body: bytes) -> Listed[T]:
-        """The answer as one, which is fast; where some record does not fit, each by itself.
+        """Records of a response, decoded as one, which is fast; where some record does not fit, each by itself.
 
         An empty list comes as an object without the key. So does an error, and anything else that is no list: they
         are told apart by what there is instead. Raises BrokenResponse.
@@ -103,23 +104,23 @@ class ListDecoder(Generic[T]):
 
 
 def refuse_whole(readable: int, unreadable: Counter[str]) -> None:
-    """A page of which no record can be read is none: the vendor changed something. Raises BrokenResponse."""
+    """Refuse a page of which no record can be read: the vendor changed something. Raises BrokenResponse."""
     if unreadable and not readable:
         raise BrokenResponse(unreadable.most_common(1)[0][0])
 
 
 def specified(word: str) -> str:
-    """A word of Google's lists, "" for the one of each list that says that it is not told."""
+    """Value of Google's enumerations, "" for the one of each that stands for none."""
     return "" if word.endswith("UNSPECIFIED") or word == "UNKNOWN" else word
 
 
 def named(name: str) -> str:
-    """The id at the end of a resource's name, "" where it has none."""
+    """Id at the end of a resource's name, "" where it has none."""
     return name.rpartition("/")[2]
 
 
 def parts(decoder: msgspec.json.Decoder[T], raws: Iterable[Raw]) -> tuple[list[T], int]:
-    """Those of a record's parts that can be read, in order, and how many cannot."""
+    """Parts of a record that can be read, in order, and how many cannot."""
     good, lost = [], 0
     for raw in raws:
         try:

@@ -1,4 +1,4 @@
-"""Google's OAuth 2.0 for one participant at a time: consent, tokens, revocation. Tokens never enter a message."""
+"""OAuth 2.0 of Google for one participant at a time: consent, tokens, revocation. Tokens never enter a message."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ REFUSED_ASSERTION = "service_account_refused"
 
 
 class OAuth:
-    """`clock` tells the present, aware."""
+    """OAuth client of Google. `clock` tells the present, aware."""
 
     def __init__(self, config: GoogleConfig, transport: Transport, clock: Callable[[], dt.datetime]) -> None:
         self._config = config
@@ -39,7 +39,8 @@ class OAuth:
     def authorize_url(
         self, state: str, code_challenge: str, redirect_uri: str, scopes: Iterable[str], login_hint: str | None
     ) -> str:
-        """Asks for offline access anew each time: Google gives a refresh token at the first consent only, else."""
+        """Address of the consent screen. It asks for offline access anew each time: Google gives a refresh token at the
+        first consent only, else."""
         parameters = {
             "client_id": self._config.client_id,
             "redirect_uri": redirect_uri,
@@ -69,7 +70,7 @@ class OAuth:
         return self._grant(form, refused=AccessGone.EXPIRED_GRANT, once=False)
 
     def token_of_service(self, assertion: str) -> str:
-        """An access token for a service account's signed assertion. Raises ClientMisconfigured if it is refused."""
+        """Access token for a service account's signed assertion. Raises ClientMisconfigured if it is refused."""
         form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}
         try:
             return self._tokens(form, refused=REFUSED_ASSERTION, once=False).access_token

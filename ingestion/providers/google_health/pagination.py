@@ -1,4 +1,5 @@
-"""All points of a span although Google's pages cannot be trusted. Pure but for the question it is handed.
+"""Pagination that gets all points of a span although Google's pages cannot be trusted. Pure but for the call it is
+given.
 
 Where a page ends among points of one and the same time, the rest of them is never sent, without an error. So a page
 that is followed by another is not taken: its span is cut in two and asked for again, until each part fits one page.
@@ -25,7 +26,7 @@ class AnyPage(Protocol):
 
     @property
     def sent(self) -> int:
-        """How many records it held, those too that could not be read."""
+        """Number of records it held, those too that could not be read."""
         ...
 
 
@@ -33,7 +34,7 @@ P = TypeVar("P", bound=AnyPage)
 
 
 def all_pages(span: Span, ask: Callable[[Span, str], P], full: int) -> list[P]:
-    """The pages that cover a span, newest first. `ask` answers a span and a page token ("" for the first page).
+    """Pages that cover a span, newest first. `ask` requests a span and a page token ("" for the first page).
 
     A page of `full` points or more is taken to be followed by another, whatever it says. Raises BrokenResponse where
     the pages do not end.

@@ -1,4 +1,4 @@
-"""What Google is asked: filters, partial answers and rollUp bodies. Pure functions; spans are half-open."""
+"""Requests to Google: filters, partial responses and rollUp bodies. Pure functions; spans are half-open."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ WIDEST_OFFSET = dt.timedelta(hours=14)
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """[low, high): microseconds UTC; of the device's wall clock for sessions that are filtered by it; or days since
-    1970-01-01 for types that stand for days."""
+    """Span [low, high): microseconds UTC; of the device's wall clock for sessions that are filtered by it; or days
+    since 1970-01-01 for types that stand for days."""
 
     low: int
     high: int
     unit: int  # the shortest span that can be told apart
 
     def halves(self) -> tuple[Span, Span] | None:
-        """The span in two, cut at a whole unit; None where it is too short."""
+        """Span in two, cut at a whole unit; None where it is too short."""
         middle = (self.low + self.high) // 2 // self.unit * self.unit
         if not self.low < middle < self.high:
             return None
@@ -52,10 +52,10 @@ class Span:
 
 
 def span_of(data_type: GoogleType, start: dt.datetime, end: dt.datetime, calendar: LocalCalendar) -> Span:
-    """The stretch to ask for; for types that stand for days, each local day that it touches.
+    """Interval to request; for types that stand for days, each local day that it touches.
 
     Sessions are filtered by the wall clock of the device, wherever it was: asked for is all that may have begun in
-    the stretch, and more.
+    the interval, and more.
     """
     if data_type.kind is Kind.SESSION:
         low, high = microseconds(start - WIDEST_OFFSET), microseconds(end + WIDEST_OFFSET)
@@ -97,7 +97,7 @@ def page_size(data_type: GoogleType, config: GoogleConfig) -> int:
 
 
 def fields(data_type: GoogleType) -> str:
-    """The mask of what the decoders read, and nothing else."""
+    """Mask of what the decoders read, and nothing else."""
     if data_type.kind is Kind.SLEEP:
         point = _SLEEP_FIELDS
     elif data_type.kind is Kind.SESSION:
@@ -134,7 +134,7 @@ def rollup_bodies(
 def whole_windows(
     start: dt.datetime, end: dt.datetime, seconds: int, *, outward: bool
 ) -> tuple[dt.datetime, dt.datetime]:
-    """The span moved to whole windows since the epoch: its start down, its end up if `outward`, else down."""
+    """Span moved to whole windows since the epoch: its start down, its end up if `outward`, else down."""
     window = seconds * MICROSECOND
     low, high = microseconds(start) // window, microseconds(end) // window
     if outward and microseconds(end) % window:

@@ -1,4 +1,4 @@
-"""Google Health rollUp answers: the vendor's own figures by window. Pure functions."""
+"""Responses of Google Health to rollUp: the vendor's own figures by window. Pure functions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from metrics.batch import Seconds, Times, Values, instant
 
 @dataclass(slots=True)
 class RollupPage:
-    """Windows that have data: first instants (microseconds UTC), lengths, and figures by member, NaN where absent.
+    """Page of windows that have data: first instants (microseconds UTC), lengths, and figures by member, NaN where
+    absent.
 
     `unreadable`: windows that are not among them, by reason.
     """
@@ -53,7 +54,7 @@ def _members(data_type: GoogleType) -> RollupMembers:
 
 
 def rollup_page(data_type: GoogleType, body: bytes) -> RollupPage:
-    """An answer to `rollUp`. Raises BrokenResponse, ValueError for a type that has no rollUp."""
+    """Page of a response to `rollUp`. Raises BrokenResponse, ValueError for a type that has no rollUp."""
     listed = _decoder(data_type).read(body)
     windows = listed.records
     time, seconds, faults = lengths([window.startTime for window in windows], [window.endTime for window in windows])
@@ -67,7 +68,7 @@ def rollup_page(data_type: GoogleType, body: bytes) -> RollupPage:
 
 
 def fingerprints(data_type: GoogleType, pages: Sequence[RollupPage]) -> dict[dt.datetime, Fingerprint]:
-    """Hourly windows as fingerprints, in Google's units: they are compared with one another and nothing else."""
+    """Fingerprints of hourly windows, in Google's units: they are compared with one another and nothing else."""
     members = _members(data_type)
     by_hour: dict[dt.datetime, Fingerprint] = {}
     for page in pages:
@@ -85,7 +86,8 @@ def fingerprints(data_type: GoogleType, pages: Sequence[RollupPage]) -> dict[dt.
 
 
 def as_points(data_type: GoogleType, page: RollupPage, origin: Origin) -> Page:
-    """Windows as points of a type that cannot be listed. Sums of all sources: theirs is a source without a device."""
+    """Points of a type that cannot be listed, from its windows. Sums of all sources: theirs is a source without a
+    device."""
     values = [np.nan_to_num(page.figures[member.name], nan=0.0) for member in data_type.members]
     codes = np.zeros(page.count, dtype=np.int32)
     unknown = np.full(page.count, NO_OFFSET, dtype=np.int32)

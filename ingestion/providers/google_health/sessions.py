@@ -1,4 +1,4 @@
-"""What nights and exercise have in common: when they were, by what id they are known, which still go on."""
+"""Sessions of Google Health, nights and exercise: when they were, by what id they are known, which still go on."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ R = TypeVar("R")
 
 
 class Interval(Struct):
-    """When a session was, and where its device's clock stood. One that still goes on has no end."""
+    """Interval of a session, and where its device's clock stood. One that still goes on has no end."""
 
     startTime: Instant  # noqa: N815  Google's spelling, here and below
     endTime: Instant | None = None  # noqa: N815
@@ -48,7 +48,7 @@ class Interval(Struct):
         return self.startTime, self.endTime
 
     def clocks(self) -> list[tuple[int, int]]:
-        """What its device's clock said: (microseconds UTC, seconds east of UTC) at its start and end, where told."""
+        """Readings of its device's clock: (microseconds UTC, seconds east of UTC) at start and end, where stated."""
         edges = ((self.startTime, self.startUtcOffset), (self.endTime, self.endUtcOffset))
         readings = [(microseconds(at), offset(text)) for at, text in edges if at is not None and text]
         return [(at, seconds) for at, seconds in readings if seconds != NO_OFFSET]
@@ -56,7 +56,7 @@ class Interval(Struct):
 
 @dataclass(slots=True)
 class SessionPage(Generic[R]):
-    """One page of sessions, each with what its device's clock said, and the token of the next page or "".
+    """Page of sessions, each with its readings of the device's clock, and the token of the next page or "".
 
     `unfinished`: when those began that still go on, in microseconds UTC. `unreadable`: records that cannot be read, by
     reason. `skipped`: parts of records left out, by reason.
@@ -70,7 +70,7 @@ class SessionPage(Generic[R]):
 
     @property
     def sent(self) -> int:
-        """How many records the answer held."""
+        """Number of records the response held."""
         return len(self.sessions) + len(self.unfinished) + self.unreadable.total()
 
 
@@ -82,8 +82,8 @@ def session_page(
     interval_of: Callable[[P], Interval],
     record: Callable[[P, dt.datetime, dt.datetime, Counter[str]], R],
 ) -> SessionPage[R]:
-    """A page from the points of an answer. `record` makes one of a point, its start and end, and counts what it
-    leaves out. Raises BrokenResponse where nothing can be read."""
+    """Page of sessions from the points of a response. `record` makes one of a point, its start and end, and counts what
+    it leaves out. Raises BrokenResponse where nothing can be read."""
     page: SessionPage[R] = SessionPage(listed.token, [], [], listed.unreadable, Counter())
     for point in listed.records:
         interval = interval_of(point)
@@ -99,6 +99,6 @@ def session_page(
 
 
 def session_id(candidates: Iterable[str]) -> str:
-    """The first of these that is one, in a form that can be stored."""
+    """First of these that is an id, in a form that can be stored."""
     name = next(filter(None, candidates))
     return name if len(name) <= MAX_ID else hashlib.sha256(name.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Google Health as an installation has set it up."""
+"""Set-up of Google Health in an installation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ingestion.providers.google_health.simulator.browser_session import BrowserS
 
 
 def build(http: httpx.Client, cache: Cache, options: Mapping[str, Any]) -> GoogleHealth:
-    """The provider for options `client_id`, `client_secret`, `webhook_secret`, `timeout`, `use_fields`,
+    """Provider for options `client_id`, `client_secret`, `webhook_secret`, `timeout`, `use_fields`,
     `data_source_family` and `simulator_url`.
 
     With the last, everything is asked of the simulator at that address and marked as synthetic.
@@ -45,6 +45,6 @@ def build(http: httpx.Client, cache: Cache, options: Mapping[str, Any]) -> Googl
 
 
 def simulated(http: httpx.Client, options: Mapping[str, Any]) -> BrowserSession | None:
-    """The simulator that plays Google here, None where Google itself is asked."""
+    """Simulator that plays Google here, None where Google itself is asked."""
     address = options.get("simulator_url")
     return BrowserSession(http, str(address)) if address else None

@@ -1,4 +1,4 @@
-"""Google's public keys for webhooks: a Tink key set in JSON, kept for hours, fetched anew when a key is unknown.
+"""Public keys of Google's webhooks: a Tink key set in JSON, kept for hours, fetched anew when a key is unknown.
 
 The keys rotate about monthly. An unknown key id may be a new key or an attacker's invention, so it has the set
 fetched again, but not more often than once in REFETCH_GAP over all processes that share the cache.
@@ -28,7 +28,7 @@ COORDINATE = 32  # bytes, of P-256
 
 
 class Cache(Protocol):
-    """What is needed of Django's cache: values are bytes and integers, times are seconds."""
+    """Protocol of the part of Django's cache that is needed: values are bytes and integers, times are seconds."""
 
     def get(self, key: str) -> Any: ...
 
@@ -59,7 +59,7 @@ _DECODER, _KEY = msgspec.json.Decoder(_KeySet), msgspec.json.Decoder(_Key)
 
 
 class KeySet:
-    """The keys at an address, through a shared cache."""
+    """Keys at an address, through a shared cache."""
 
     def __init__(self, url: str, transport: Transport, cache: Cache) -> None:
         self._url = url
@@ -67,7 +67,7 @@ class KeySet:
         self._cache = cache
 
     def key(self, key_id: int) -> ec.EllipticCurvePublicKey | None:
-        """The key of this id, None if there is none. Raises BrokenResponse where the set cannot be had."""
+        """Key of this id, None if there is none. Raises BrokenResponse where the set cannot be had."""
         kept = self._cache.get(self._name("keys"))
         if kept is not None and (known := parse(kept).get(key_id)):
             return known
@@ -104,13 +104,13 @@ def parse(body: bytes) -> dict[int, ec.EllipticCurvePublicKey]:
 
 
 def _point(x: bytes, y: bytes) -> ec.EllipticCurvePublicKey:
-    """Big-endian coordinates, which may have leading zero bytes, as a key. Raises ValueError for no point of P-256."""
+    """Public key of big-endian coordinates, which may have leading zero bytes. ValueError for no point of P-256."""
     edges = [coordinate.lstrip(b"\0").rjust(COORDINATE, b"\0") for coordinate in (x, y)]
     return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), b"\x04" + b"".join(edges))
 
 
 def _protobuf(message: bytes) -> Iterator[tuple[int, bytes]]:
-    """(number, content) of the length-delimited members of a protobuf message. Raises ValueError if it is none."""
+    """Members of a protobuf message of known length, as (number, content). Raises ValueError if it is none."""
     at = 0
     while at < len(message):
         tag, at = _varint(message, at)

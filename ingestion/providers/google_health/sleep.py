@@ -1,4 +1,4 @@
-"""Google Health sleep sessions as nights. Pure functions."""
+"""Sleep of Google Health as nights. Pure functions."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ _STAGE = msgspec.json.Decoder(_Stage)
 
 
 def sleep_page(body: bytes, origin: Origin) -> SessionPage[SleepRecord]:
-    """An answer to `list` for sleep. Raises BrokenResponse."""
+    """Page of a response to `list` for sleep. Raises BrokenResponse."""
 
     def night(point: _Point, start: dt.datetime, end: dt.datetime, skipped: Counter[str]) -> SleepRecord:
         return _night(point, start, end, origin, skipped)
@@ -70,7 +70,7 @@ def sleep_page(body: bytes, origin: Origin) -> SessionPage[SleepRecord]:
 
 
 def assemble_sleep(pages: Sequence[SessionPage[SleepRecord]]) -> Pulled:
-    """Pages of one pull as nights, each once: of one that comes twice the last one counts."""
+    """Nights of the pages of one pull, each once: of one that comes twice the last one counts."""
     nights = {(night.source, night.external_id): night for page in pages for night, _ in page.sessions}
     clock_readings = [pair for page in pages for _, clocks in page.sessions for pair in clocks]
     time = np.array([at for at, _ in clock_readings], dtype=np.int64)

@@ -1,4 +1,5 @@
-"""The project's webhook subscribers at Google: who is told of new data. For the operator's set-up, not for syncing.
+"""Webhook subscribers of the project at Google: who is notified of new data. For the operator's set-up, not for
+syncing.
 
 Google lets a service account of the project manage them, never a participant's token. At creation, and when address
 or secret change, Google calls the address at once to verify it: it must be up.
@@ -32,20 +33,20 @@ from ingestion.providers.google_health.transport import Transport
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 LIFE = dt.timedelta(hours=1)
 SUBSCRIBER_ID = re.compile(r"[a-z][a-z0-9-]{2,34}[a-z0-9]")
-# Google's own word for "everyone who consents, without a subscription each".
+# Google's own term for "everyone who consents, without a subscription each".
 EVERYONE = "AUTOMATIC"
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceAccount:
-    """Whom the project acts as, from the key file that Google's console hands out."""
+    """Service account as which the project acts, from the key file that Google's console hands out."""
 
     email: str
     key: RSAPrivateKey = field(repr=False)
 
     @classmethod
     def read(cls, key_file: bytes) -> ServiceAccount:
-        """Raises ClientMisconfigured where the file is no service account's key."""
+        """Read a key file. Raises ClientMisconfigured where it is no service account's key."""
         try:
             key_data = msgspec.json.decode(key_file, type=_KeyFile)
             key = load_pem_private_key(key_data.private_key.encode(), password=None)
@@ -56,7 +57,7 @@ class ServiceAccount:
         return cls(key_data.client_email, key)
 
     def assertion(self, audience: str, now: dt.datetime) -> str:
-        """A signed JSON Web Token (RS256) that asks for an access token."""
+        """Signed JSON Web Token (RS256) that requests an access token."""
         claims = {
             "iss": self.email,
             "scope": SCOPE,
@@ -98,7 +99,7 @@ _OPERATION = msgspec.json.Decoder(_Operation)
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """An address that Google tells of new data. `state`: UNVERIFIED, ACTIVE, INACTIVE (given up on)."""
+    """Address that Google notifies of new data. `state`: UNVERIFIED, ACTIVE, INACTIVE (given up on)."""
 
     id: str
     endpoint: str
@@ -107,7 +108,7 @@ class Subscriber:
 
 
 class Subscribers:
-    """The subscribers of one project, by its number (its id is refused). `clock` tells the present, aware."""
+    """Subscribers of one project, by its number (its id is refused). `clock` tells the present, aware."""
 
     def __init__(
         self,
@@ -162,7 +163,7 @@ class Subscribers:
         self._operate("DELETE", f"{self._url}/{subscriber_id}", params={"force": "true"})
 
     def _operate(self, method: str, url: str, **content: object) -> None:
-        """Raises BrokenResponse where the operation failed, or goes on after the answer: look at `all` then."""
+        """Run an operation. Raises BrokenResponse where it failed, or goes on after the response: see `all` then."""
         operation = decoded(_OPERATION, self._request(method, url, **content))
         if operation.error:
             raise BrokenResponse("operation_failed")
@@ -180,7 +181,7 @@ class Subscribers:
 
 
 def _ours(error: VendorError) -> VendorError:
-    """No participant is in play here: what would elsewhere be a lost access is a fault of our project's set-up."""
+    """Error of our project's set-up in place of a lost access: no participant is in play here."""
     return ClientMisconfigured(error.code) if isinstance(error, AccessGone) else error
 
 

@@ -1,4 +1,4 @@
-"""Google's words for times, dates, lengths and clocks as columns. One that cannot be read spoils no other."""
+"""Times, dates, lengths and offsets of Google's as columns. One that cannot be read spoils no other."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Fault = tuple[str, Mask]  # a reason, and the records that it concerns
 
 
 def readable(count: int, faults: Iterable[Fault], unreadable: Counter[str]) -> Mask:
-    """Which of so many records no fault concerns; the others are counted as unreadable, each by its first fault.
+    """Mask of records that no fault concerns; the others are counted as unreadable, each by its first fault.
 
     Raises BrokenResponse where there are records and none can be read.
     """
@@ -38,12 +38,12 @@ def readable(count: int, faults: Iterable[Fault], unreadable: Counter[str]) -> M
 
 
 def instants(texts: Sequence[str]) -> tuple[Times, Mask]:
-    """RFC 3339 times as microseconds UTC, shape (n,), finer fractions cut off; and which are none (0 stands there)."""
+    """Times in RFC 3339 as microseconds UTC, shape (n,), finer fractions cut off; and which are none (0 there)."""
     return _each_or_all(texts, _as_instants)
 
 
 def _each_or_all(texts: Sequence[str], read: Callable[[Sequence[str]], Times]) -> tuple[Times, Mask]:
-    """What `read` makes of all at once, which is fast; where it raises ValueError, of each by itself."""
+    """Result of `read` for all at once, which is fast; where it raises ValueError, of each by itself."""
     wrong = np.zeros(len(texts), dtype=np.bool_)
     try:
         return read(texts), wrong
@@ -88,19 +88,19 @@ def lengths(starts: Sequence[str], ends: Sequence[str]) -> tuple[Times, Seconds,
 
 
 def offsets(texts: Iterable[str]) -> NDArray[np.int32]:
-    """Durations such as "3600s" as seconds, NO_OFFSET for what tells none."""
+    """Offsets such as "3600s" in seconds, NO_OFFSET for what states none."""
     known: dict[str, int] = {}
     return np.array([known[t] if t in known else known.setdefault(t, offset(t)) for t in texts], dtype=np.int32)
 
 
 def offset(text: str) -> int:
-    """How far a clock stands from UTC, in seconds; NO_OFFSET where the text tells no such thing."""
+    """Offset of a clock from UTC, in seconds; NO_OFFSET where the text states none."""
     seconds = duration(text)
     return int(NO_OFFSET) if seconds is None or abs(seconds) > WIDEST_OFFSET else seconds
 
 
 def duration(text: str) -> int | None:
-    """A duration such as "-10800s" in whole seconds; None where the text is none, or absurdly long."""
+    """Duration such as "-10800s" in whole seconds; None where the text is none, or absurdly long."""
     try:
         seconds = round(float(text.removesuffix("s")))
     except (ValueError, OverflowError):

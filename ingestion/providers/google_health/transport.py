@@ -1,4 +1,4 @@
-"""The one door to Google: sends requests, tries again after blips, counts the cost. Long waits are the caller's."""
+"""Transport to Google: sends requests, tries again after blips, counts the cost. Long waits are the caller's."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FIRST_PAUSE = 0.4  # seconds; doubled from try to try
 
 @dataclass(slots=True)
 class Cost:
-    """Requests sent (each try counts) and bytes received: as JSON, and as they came over the network."""
+    """Cost of requests: those sent (each try counts) and bytes received, as JSON and as they came over the network."""
 
     requests: int = 0
     bytes: int = 0
@@ -26,7 +26,8 @@ class Cost:
 
 
 class Transport:
-    """`attempts`: tries of a request in all. `timeout` in seconds. `pause` waits for so many seconds."""
+    """Transport of requests. `attempts`: tries of a request in all. `timeout` in seconds. `pause` waits for so many
+    seconds."""
 
     def __init__(
         self, http: httpx.Client, *, attempts: int, timeout: float, pause: Callable[[float], None] = time.sleep
@@ -37,11 +38,11 @@ class Transport:
         self._pause = pause
 
     def request(self, method: str, url: str, **content: object) -> httpx.Request:
-        """A request for `send`. `content` is httpx's own: params, headers, data, json."""
+        """Request for `send`. `content` is httpx's own: params, headers, data, json."""
         return self._http.build_request(method, url, timeout=self._timeout, **content)  # type: ignore[arg-type]
 
     def send(self, request: httpx.Request, *, cost: Cost | None = None, once: bool = False) -> httpx.Response:
-        """The whole answer, of whatever status. Raises BrokenResponse where none came, at the last try.
+        """Whole response, of whatever status. Raises BrokenResponse where none came, at the last try.
 
         `once`: what the request does can be done a single time only, so it is not tried again.
         """

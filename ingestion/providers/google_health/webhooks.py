@@ -1,4 +1,5 @@
-"""Google Health webhooks: who sent a body, and what it says. No measurements are in them, only where to look again.
+"""Webhooks of Google Health: who sent a body, and its notifications. They hold no measurements, only where to look
+again.
 
 Both proofs are needed: the secret shows that the message was meant for this endpoint, the signature that Google
 wrote it.
@@ -32,7 +33,7 @@ TINK_PREFIX = b"\x01"
 
 @dataclass(slots=True)
 class Received:
-    """A body read: one notification an interval, and how many of its messages could not be understood."""
+    """Body that was read: one notification an interval, and how many of its messages could not be understood."""
 
     notifications: list[Notification]
     malformed: int = 0
@@ -126,7 +127,7 @@ YEARS = range(2005, 2200)
 
 
 def received(body: bytes) -> Received:
-    """A body, which holds one message or a list of them. One that is malformed does not take the others with it.
+    """Read a body, which holds one message or a list of them. One that is malformed does not take the others with it.
 
     Raises BrokenResponse where the body is a list that is no JSON.
     """
@@ -150,7 +151,7 @@ def received(body: bytes) -> Received:
 
 
 def unsigned(body: bytes) -> NoticeOrigin:
-    """What a body without a signature is: the vendor's trial call, no message at all, or somebody else's."""
+    """Origin of a body without a signature: the vendor's trial call, no message at all, or a stranger's."""
     try:
         message = received(body)
     except BrokenResponse:
@@ -165,8 +166,8 @@ NOWHERE: Edges = (None, None, False)
 
 
 def _notifications(data: _Data) -> Iterator[Notification]:
-    """One an interval; one without times where there is none, or one that cannot be read, which leaves it to the caller
-    how far to look."""
+    """Notifications, one an interval; one without times where there is none, or one that cannot be read, which leaves
+    it to the caller how far to look."""
     intervals, lost = parts(_INTERVAL, data.intervals)
     edges = [_edges(interval) for interval in intervals]
     if lost or not edges:
@@ -178,7 +179,7 @@ def _notifications(data: _Data) -> Iterator[Notification]:
 
 
 def _edges(interval: _Interval) -> Edges:
-    """Where an interval lies, by the first of its forms that can be read; NOWHERE where none can."""
+    """Edges of an interval, by the first of its forms that can be read; NOWHERE where none can."""
     forms: tuple[tuple[Raw, Callable[[bytes], Edges]], ...] = (
         (interval.physicalTimeInterval, _physical),
         (interval.civilDateTimeInterval, _civil),
@@ -210,7 +211,7 @@ def _text(raw: bytes) -> Edges:
 
 
 def _bounded(start: dt.datetime | None, end: dt.datetime | None, civil: bool) -> Edges | None:
-    """The interval, one of an instant as the second that it begins; None for one of no time."""
+    """Edges of an interval, one of an instant as the second that it begins; None for one of no time."""
     if start is None or end is None or end < start or start.year not in YEARS or end.year not in YEARS:
         return None
     return start, max(end, start + dt.timedelta(seconds=1)), civil

@@ -1,4 +1,4 @@
-"""What is in the battery, and when the device last handed its data over: both follow from when it is charged and worn.
+"""Battery level and last sync of a synthetic device: both follow from when it is charged and worn.
 
 A full battery lasts a quarter longer than its owner lets it. Who forgets the charger for some days finds it flat; who
 has put the device into a drawer charges it no more, and some days later it says nothing either.
@@ -22,7 +22,7 @@ LOOKS_BACK = 30  # days: longer than any life of a battery and any outage
 
 
 def last_sync(profile: Profile, at: dt.datetime) -> dt.datetime | None:
-    """When the device last handed over its data before an instant; None: it has not yet. A flat one does not."""
+    """Instant at which the device last handed over its data before another; None: it has not yet. A flat one never."""
     uploaded = calendar.uploaded_until(profile, at)
     if uploaded is None or microseconds(uploaded) < wear.given_at(profile):
         return None
@@ -34,7 +34,7 @@ def last_sync(profile: Profile, at: dt.datetime) -> dt.datetime | None:
 
 
 def percent(profile: Profile, at: dt.datetime) -> int:
-    """How full the battery is at an instant at which the device is alive: 1 to 100."""
+    """Level of the battery at an instant at which the device is alive: 1 to 100."""
     moment = microseconds(at)
     full = _full_at(profile, moment)
     life = SPARE * profile.charge_every_days * DAY
@@ -45,12 +45,12 @@ def percent(profile: Profile, at: dt.datetime) -> int:
 
 
 def charge_status(percent: int) -> str:
-    """The level as vendors put it."""
+    """Level as vendors name it."""
     return "High" if percent > 60 else "Medium" if percent > 25 else "Low"
 
 
 def _deaths(profile: Profile, moment: int) -> Iterator[wear.Span]:
-    """When the battery goes flat around an instant, and when it is charged again."""
+    """Spans around an instant in which the battery is flat: from when it goes flat until it is charged again."""
     on = instant(moment).astimezone(profile.zone).date()
     for back in range(-LOOKS_BACK // 2, LOOKS_BACK // 2):
         yield from wear.flat_from(profile, on - dt.timedelta(days=back))
@@ -60,7 +60,8 @@ def _deaths(profile: Profile, moment: int) -> Iterator[wear.Span]:
 
 
 def _full_at(profile: Profile, moment: int) -> int:
-    """When the battery was last full, at an instant or before: after a charge, an outage, or as it was handed out."""
+    """Instant at which the battery was last full, at another or before: after a charge, an outage, or as it was handed
+    out."""
     dropped = wear.dropped_at(profile)
     if dropped is not None:
         moment = min(moment, dropped)
@@ -86,7 +87,7 @@ def _forgotten(profile: Profile, day: dt.date, charge: wear.Span) -> bool:
 
 @lru_cache(maxsize=4096)
 def _charge(profile: Profile, on: dt.date) -> wear.Span | None:
-    """The charge of a day, at the minutes in which the device is off the wrist for it."""
+    """Charge of a day, at the minutes in which the device is off the wrist for it."""
     if on < profile.starts_on or not wear.charges_on(profile, on):
         return None
     span = calendar.local_day(profile, on)

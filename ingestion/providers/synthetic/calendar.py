@@ -1,4 +1,5 @@
-"""When a person's local days begin and end, what their clock shows, and until when their device has uploaded.
+"""Calendar of a synthetic participant: when local days begin and end, what their clock shows, when their device
+uploads.
 
 All instants are int64 microseconds since the epoch, UTC. A day runs from local midnight to the next one: 23 or 25
 hours where the clock changes, 30 and 18 on the days of a flight to New York and back.
@@ -29,7 +30,7 @@ UPLOAD_RHYTHM = {Story.UPLOADS_EACH_5_DAYS: (5, 1), Story.UPLOADS_EACH_7_DAYS: (
 
 @dataclass(frozen=True, slots=True)
 class LocalDay:
-    """A local day: [start, end) and, for each of its minutes, how far the clock stands from midnight (float hours).
+    """Local day: [start, end) and, for each of its minutes, how far the clock stands from midnight (float hours).
 
     `clock` has one value per minute and jumps where the clock does.
     """
@@ -49,7 +50,7 @@ def _wall(on: dt.date, hour: int, zone: zoneinfo.ZoneInfo) -> int:
 
 
 def trip(profile: Profile) -> tuple[int, int] | None:
-    """The instants at which the traveller's clock changes and changes back; None for those who stay at home."""
+    """Instants at which the traveller's clock changes and changes back; None for those who stay at home."""
     if profile.story is not Story.TRAVELS:
         return None
     leaves, returns = (profile.starts_on + dt.timedelta(days=n) for n in (TRIP_FIRST, TRIP_LAST))
@@ -57,13 +58,13 @@ def trip(profile: Profile) -> tuple[int, int] | None:
 
 
 def zone_at(profile: Profile, at: int) -> zoneinfo.ZoneInfo:
-    """The zone that the device's clock keeps at an instant."""
+    """Time zone that the device's clock keeps at an instant."""
     away = trip(profile)
     return profile.away if away and away[0] <= at < away[1] else profile.zone
 
 
 def midnight(profile: Profile, on: dt.date) -> int:
-    """The instant at which a local day begins, by the clock that the person has with them as it does."""
+    """Instant at which a local day begins, by the clock that the participant has with them as it does."""
     away = trip(profile)
     at_home = _wall(on, 0, profile.zone)
     if away is None:
@@ -77,7 +78,7 @@ def _offset(zone: zoneinfo.ZoneInfo, at: int) -> int:
 
 
 def local_day(profile: Profile, on: dt.date) -> LocalDay:
-    """One local day of a person. Zones change at quarters of an hour, so a look at each quarter finds every change."""
+    """Local day of a participant. Zones change at quarters of an hour, so every change is found at a quarter."""
     start, end = midnight(profile, on), midnight(profile, on + dt.timedelta(days=1))
     quarters = range(start, end, QUARTER)
     offsets = np.array([_offset(zone_at(profile, at), at) for at in quarters], dtype=np.int64)
@@ -88,7 +89,7 @@ def local_day(profile: Profile, on: dt.date) -> LocalDay:
 
 
 def wall_instant(profile: Profile, on: dt.date, hours: float) -> int:
-    """The instant at which the person's clock shows so many hours past a day's midnight, to the half minute."""
+    """Instant at which the participant's clock shows so many hours past a day's midnight, to the half minute."""
     start = midnight(profile, on)
     guess = start + round(hours * 120) * 30 * MICROSECOND
     zone = zone_at(profile, start)
@@ -96,7 +97,7 @@ def wall_instant(profile: Profile, on: dt.date, hours: float) -> int:
 
 
 def offset_changes(profile: Profile, day: LocalDay) -> list[OffsetChange]:
-    """What the device tells of its clock in a day: only where it departs from the person's zone and returns to it."""
+    """Changes of the device's clock in a day: only where it departs from the participant's zone and returns to it."""
     away = trip(profile)
     if away is None:
         return []
@@ -116,7 +117,7 @@ def offset_changes(profile: Profile, day: LocalDay) -> list[OffsetChange]:
 
 
 def uploaded_until(profile: Profile, now: dt.datetime) -> dt.datetime | None:
-    """Up to which instant the person's data have arrived; None: nothing has come yet, or ever will."""
+    """Instant up to which the participant's data have arrived; None: nothing has come yet, or ever will."""
     if profile.story is Story.NEVER_CONNECTED:
         return None
     moment = microseconds(now)

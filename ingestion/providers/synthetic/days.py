@@ -1,4 +1,4 @@
-"""A participant-day, put together: all that the device would have delivered between two instants of a local day."""
+"""Payload of a participant-day: all that the device would have delivered between two instants of a local day."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ LATEST = 2**62
 def day(
     profile: Profile, on: dt.date, *, since: dt.datetime | None = None, until: dt.datetime | None = None
 ) -> Payload:
-    """What one local day brings: samples with since <= time < until, and what was known of the night by then.
+    """Payload of one local day: samples with since <= time < until, and what was known of the night by then.
 
     Any day can be made alone. Nightly values carry the day's first instant and the night itself begins the evening
-    before, yet both arrive when the person has woken up. Days before their first bring nothing.
+    before, yet both arrive when the participant has woken up. Days before their first bring nothing.
     """
     if profile.story is Story.NEVER_CONNECTED or on < profile.starts_on:
         return Payload()
@@ -96,7 +96,7 @@ def _asleep(profile: Profile, asleep: Night, payload: Payload) -> None:
 
 
 def _woken(profile: Profile, span: LocalDay, asleep: Night, payload: Payload) -> None:
-    """The night's record and values: they arrive together, once the person is up."""
+    """Record and values of the night: they arrive together, once the participant is up."""
     payload.sleep.append(record(profile, asleep))
     first = np.array([span.start])
     nightly = {

@@ -1,4 +1,4 @@
-"""A night: stages in cycles of some ninety minutes, and what is measured while asleep."""
+"""Nights: stages in cycles of some ninety minutes, and what is measured while asleep."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Points = tuple[NDArray[np.int64], NDArray[np.float64]]
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """The sleep that ends on a date, whether or not a device saw it.
+    """Sleep that ends on a date, whether or not a device saw it.
 
     `stage`: int8, one per half minute from `start`. `oxygen` and `variability` are (time, value): SpO2 in per cent at
     minutes asleep, RMSSD in ms by the start of five minutes. All instants in microseconds UTC. `worn`: the device
@@ -80,7 +80,7 @@ def _variability(profile: Profile, start: int, stage: NDArray[np.int8], rng: np.
 
 
 def night(profile: Profile, on: dt.date, rng: np.random.Generator) -> Night:
-    """The night that ends on a date. It takes the first numbers of that day's generator."""
+    """Night that ends on a date. It takes the first numbers of that day's generator."""
     weekend = 0.4 if on.weekday() >= 5 else 0.0
     bed = profile.bed_hour + weekend + rng.normal(0, 0.45)
     wake = float(np.clip(bed + profile.sleep_hours + weekend / 2 + rng.normal(0, 0.6), 4.0, 11.0))
@@ -100,7 +100,7 @@ def night(profile: Profile, on: dt.date, rng: np.random.Generator) -> Night:
 
 
 def record(profile: Profile, night: Night) -> SleepRecord:
-    """The night as the vendor would report it."""
+    """Record of the night as the vendor would report it."""
     edges = np.flatnonzero(np.diff(night.stage)) + 1
     starts = np.concatenate([[0], edges])
     ends = np.concatenate([edges, [len(night.stage)]])

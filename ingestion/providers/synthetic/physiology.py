@@ -1,4 +1,4 @@
-"""What a body does in a day, minute by minute, and what the device makes of its heart.
+"""Physiology of a day, minute by minute, and how the device samples the heart rate.
 
 Heart rate follows the clock, the stage of sleep and, with some delay, the steps; a slow drift and the device's own
 noise lie on top. It is not a model of physiology: it has to look and weigh like the real thing.
@@ -24,7 +24,7 @@ DRIFT /= np.sqrt((DRIFT**2).sum())
 
 
 def stages_by_minute(day: LocalDay, nights: tuple[Night, Night]) -> NDArray[np.int8]:
-    """The stage of sleep of each minute of a day, -1 while up; from the nights before and after it."""
+    """Stage of sleep of each minute of a day, -1 while up; from the nights before and after it."""
     stage = np.full(day.minutes, -1, dtype=np.int8)
     for night in nights:
         low = max(0, -(-(night.start - day.start) // MINUTE))

@@ -1,4 +1,4 @@
-"""Who wears the device: body, habits, device and story in the trial. Drawn from (seed, number) alone."""
+"""Profiles of synthetic participants: body, habits, device and story in the trial. Drawn from (seed, number) alone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from metrics.batch import SourceKey
 
 
 class Story(StrEnum):
-    """What goes wrong, if anything: the cases that a trial manager must be able to tell apart."""
+    """Story of a participant: what goes wrong, if anything. Cases that a trial manager must tell apart."""
 
     WELL = "well"
     NIGHTS_OFF = "nights off the wrist"
@@ -42,7 +42,7 @@ STORIES: tuple[Story, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A device model and the seconds between its heart rates: the steps it takes and how often it takes each."""
+    """Device model and the seconds between its heart rates: the steps it takes and how often it takes each."""
 
     code: str
     name: str
@@ -71,7 +71,7 @@ MODELS: dict[str, Model] = {
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A profile. Hours are of the local clock and may be negative: -1.0 is 23:00 of the evening before."""
+    """Profile of a participant. Hours are of the local clock and may be negative: -1.0 is 23:00 of the day before."""
 
     seed: int
     number: int
@@ -94,18 +94,18 @@ class Profile:
     upload_minute: int  # past each quarter of an hour
 
     def since_start(self, on: dt.date) -> int:
-        """Days from the person's first day to this one; 0 is the first."""
+        """Days from the participant's first day to this one; 0 is the first."""
         return (on - self.starts_on).days
 
 
 def generator(seed: int, number: int, *path: int) -> np.random.Generator:
-    """The random numbers of one person, or of one of their days: independent of all others, made from keys alone."""
+    """Random numbers of one participant, or of one of their days: independent of all others, made from keys alone."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(number, *path))))
 
 
 @lru_cache(maxsize=4096)
 def profile_of(participant: SyntheticParticipant) -> Profile:
-    """The profile of a wearer. Raises KeyError for a device model we do not know."""
+    """Profile of a synthetic participant. Raises KeyError for a device model we do not know."""
     rng = generator(participant.seed, participant.number)
     age = rng.uniform(48, 82)  # people who are given a new knee
     resting = float(np.clip(rng.normal(65, 7), 50, 84))

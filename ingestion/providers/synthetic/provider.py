@@ -1,4 +1,4 @@
-"""The generator behind the interface of a synthetic provider."""
+"""Synthetic provider of the generator."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from metrics.batch import Payload, instant
 
 
 class Generator:
-    """Believable participants; see the package."""
+    """Provider of generated participants; see the package."""
 
     code: ClassVar[str] = "synthetic"
     devices: ClassVar[tuple[str, ...]] = tuple(MODELS)
     live: ClassVar[bool] = True
 
     def check(self) -> None:
-        """Nothing to install."""
+        """Do nothing: there is nothing to install."""
 
     def day_starts_at(self, participant: SyntheticParticipant, on: dt.date) -> dt.datetime:
         return instant(calendar.midnight(profile_of(participant), on))

@@ -1,4 +1,5 @@
-"""When the device is on the wrist and alive. Off the wrist it measures nothing at all: no sample is made up.
+"""Wear of a synthetic device: when it is on the wrist and alive. Off the wrist it measures nothing: no sample is made
+up.
 
 Step and energy minutes come only for worn minutes, true zeros included. A real tracker on a table may go on sending
 zeros, but then zero steps would look like a person who sits still.
@@ -31,19 +32,19 @@ LONGEST_FLAT = max(days for _, _, days, _ in FLAT.values())
 
 
 def given_at(profile: Profile) -> int:
-    """The device is handed out at the clinic on the first morning."""
+    """Instant at which the device is handed out: at the clinic on the first morning."""
     return wall_instant(profile, profile.starts_on, 10.0)
 
 
 def dropped_at(profile: Profile) -> int | None:
-    """When the person took it off for good; None: they have not."""
+    """Instant at which the participant took it off for good; None: they have not."""
     if profile.story is not Story.DROPS_OUT:
         return None
     return wall_instant(profile, profile.starts_on + dt.timedelta(days=DROP_OUT_DAY), 15.5)
 
 
 def flat_from(profile: Profile, on: dt.date) -> list[Span]:
-    """From when until when the battery is flat, if it goes flat on this day: none or one."""
+    """Span in which the battery is flat, if it goes flat on this day: none or one."""
     if profile.story not in FLAT:
         return []
     first, dies, days, charged = FLAT[profile.story]
@@ -54,12 +55,12 @@ def flat_from(profile: Profile, on: dt.date) -> list[Span]:
 
 
 def flat_until(profile: Profile, on: dt.date) -> list[Span]:
-    """The same, if it is charged again on this day."""
+    """Span in which the battery is flat, if it is charged again on this day."""
     return flat_from(profile, on - dt.timedelta(days=FLAT[profile.story][2])) if profile.story in FLAT else []
 
 
 def long_outages(profile: Profile, on: dt.date) -> list[Span]:
-    """The outages that may reach into a day or the nights around it: before the first visit, flat, dropped out."""
+    """Outages that may reach into a day or the nights around it: before the first visit, flat, dropped out."""
     outages = [(0, given_at(profile))]
     dropped = dropped_at(profile)
     if dropped is not None:
@@ -76,7 +77,7 @@ def recorded(night: Night, outages: list[Span]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Routine:
-    """Why the device comes off on an ordinary day."""
+    """Spans in which the device comes off on an ordinary day, and why."""
 
     shower: Span | None
     charge: Span | None
@@ -87,7 +88,7 @@ def charges_on(profile: Profile, on: dt.date) -> bool:
 
 
 def routine(profile: Profile, day: LocalDay, before: Night, after: Night, rng: np.random.Generator) -> Routine:
-    """A day's shower and charge; draws from the day's generator next after the night."""
+    """Routine of a day, its shower and charge; draws from the day's generator next after the night."""
     awake_from, awake_until = before.end, min(after.start, day.end)
     starts = awake_from + int(rng.integers(10, 50)) * MINUTE
     shower = (starts, starts + int(rng.integers(8, 22)) * MINUTE) if rng.random() < 0.8 else None
@@ -101,7 +102,7 @@ def routine(profile: Profile, day: LocalDay, before: Night, after: Night, rng: n
 def worn_minutes(
     profile: Profile, day: LocalDay, before: Night, after: Night, outages: list[Span], rng: np.random.Generator
 ) -> NDArray[np.bool_]:
-    """Whether the device is worn, for each minute of a day; `before` and `after` are the nights around it."""
+    """Mask of the minutes of a day in which the device is worn; `before` and `after` are the nights around it."""
     off = list(outages)
     off += [(n.start - 20 * MINUTE, n.end + 25 * MINUTE) for n in (before, after) if not n.worn]
     usual = routine(profile, day, before, after, rng)

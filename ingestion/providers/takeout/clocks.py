@@ -1,4 +1,4 @@
-"""The clock of the JSON tree's second and minute files: UTC without saying so, the files cut at local midnight.
+"""Clock of the JSON tree's second and minute files: UTC without saying so, the files cut at local midnight.
 
 A file alone rarely tells; what its siblings of the same export tell is counted together by the import
 (ingestion.file_imports.export_clock), and all of them are read on one clock. Calories have one of their own: in some
@@ -31,7 +31,8 @@ _STAMP = re.compile(rb'"dateTime"\s*:\s*"([^"]{17})"')
 
 
 def clock_of_minutes(job: FileJob, stamps: Times, chunk: Chunk) -> Times:
-    """Stamps (microseconds, as they stand) as microseconds UTC, in file order, on the clock that was decided."""
+    """Instants (microseconds UTC) of stamps (microseconds, as they stand), in file order, on the clock that was
+    decided."""
     job.assumptions["clock of dateTime"] = f"{job.clock.label}, {job.clock_basis}"
     if job.clock is Clock.UTC:
         return stamps
@@ -42,7 +43,7 @@ def clock_of_minutes(job: FileJob, stamps: Times, chunk: Chunk) -> Times:
 
 
 def sign_of_clock(job: FileJob, *, one_day: bool) -> ClockSign | None:
-    """Which clock a file of a day or of a month looks like being on, given its owner's zone; None: either."""
+    """Clock that a file of a day or of a month looks like being on, given its owner's zone; None: either."""
     ends = _stamps(_ends(job.open))
     if not len(ends):
         return None
@@ -57,7 +58,7 @@ def sign_of_clock(job: FileJob, *, one_day: bool) -> ClockSign | None:
 
 
 def _of_day(ends: Times, owner: zoneinfo.ZoneInfo) -> ClockSign | None:
-    """A day's file, first and last stamp: they have one date on its clock and two on the other."""
+    """Clock by a day's file, first and last stamp: they have one date on its clock and two on the other."""
     as_local, as_utc = ends // DAY, LocalCalendar(owner).dates(ends)
     if as_local[0] == as_local[1] and as_utc[0] != as_utc[1]:
         return ClockSign(Clock.LOCAL)
@@ -74,9 +75,8 @@ def _in_two(stamps: Times, owner: zoneinfo.ZoneInfo) -> bool:
 
 
 def _of_month(ends: Times, owner: zoneinfo.ZoneInfo) -> ClockSign | None:
-    """A month's file, first and last stamp: it begins with the first minute of a date of its clock and ends with the
-    last, and is half an hour or more from doing so on the other. A part of a month does one of the two.
-    """
+    """Clock by a month's file, first and last stamp: it begins with the first minute of a date of its clock and ends
+    with the last, and is half an hour or more from doing so on the other. A part of a month does one of the two."""
     inward = np.array([1, -1]) * ends  # how far into the file's first date, and from the end of its last
     shifts = np.array([1, -1]) * LocalCalendar(owner).offsets(ends) * MICROSECOND
     last = np.array([0, 1])
@@ -90,7 +90,7 @@ def _of_month(ends: Times, owner: zoneinfo.ZoneInfo) -> ClockSign | None:
 
 
 def _ends(open_it: Callable[[], IO[bytes]]) -> bytes:
-    """The first and the last bytes of a file; all of a small one."""
+    """First and last bytes of a file; all of a small one."""
     with open_it() as stream:
         head = stream.read(END)
         tail = b""
@@ -105,7 +105,7 @@ def _whole(open_it: Callable[[], IO[bytes]]) -> bytes:
 
 
 def _stamps(text: bytes) -> Times:
-    """The legible stamps of a file's records (microseconds, as they stand), in file order."""
+    """Stamps of a file's records that are legible (microseconds, as they stand), in file order."""
     texts = [stamp.decode("ascii", "replace") for stamp in _STAMP.findall(text)]
     stamps, legible = short_us_datetimes(texts)
     return stamps[legible]

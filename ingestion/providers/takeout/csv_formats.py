@@ -1,4 +1,5 @@
-"""The CSV trees of an account export: one table of what each kind of file holds and how its stamps are meant."""
+"""Formats of the CSV trees of an account export: one table of what each kind of file holds and how its stamps are
+meant."""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ class Clock(Enum):
 
 @dataclass(frozen=True, slots=True)
 class CsvFormat:
-    """A kind of file: known by its columns, and by its name where the columns of several kinds are the same.
+    """Format of a kind of file: known by its columns, and by its name where the columns of several kinds are the same.
 
     `values`: column -> (metric, factor to our unit). `seconds`: length of the interval that a row stands for.
     `summed`: rows of one instant are parts of a sum, told apart by the first column of `also`.
@@ -49,7 +50,7 @@ class CsvFormat:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Those it must have."""
+        """Columns it must have."""
         return (self.stamp, *self.values, *self.also, *filter(None, (self.minus,)))
 
     def matches(self, name: str, head: bytes) -> bool:
@@ -128,7 +129,7 @@ class CsvFormat:
 
 
 class _Sums:
-    """Minutes earned in several heart-rate zones at once: each counts once, and a minute is their sum."""
+    """Sums of minutes earned in several heart-rate zones at once: each counts once, and a minute is their sum."""
 
     def __init__(self) -> None:
         self._earned: dict[tuple[str, int, str], tuple[float, int]] = {}

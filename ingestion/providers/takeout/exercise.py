@@ -1,4 +1,4 @@
-"""Exercise in both trees of an account export: exercise-*.json and UserExercises.
+"""Formats of exercise in both trees of an account export: exercise-*.json and UserExercises.
 
 Both may hold the same exercise under other ids, so it is known by its start: nobody begins two at once.
 """
@@ -75,7 +75,7 @@ def _activity(name: str) -> str:
 
 
 class UserExercises:
-    """An exercise a row, in UTC."""
+    """Format with an exercise a row, in UTC."""
 
     code: ClassVar[str] = "takeout.user_exercises"
     columns: ClassVar[tuple[str, ...]] = ("exercise_start", "exercise_end", "activity_name")

@@ -1,4 +1,4 @@
-"""The JSON tree of an account export, file by file. Each file is a list of records and small enough to hold."""
+"""Formats of the JSON tree of an account export. Each file is a list of records and small enough to hold."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Keys = Callable[[dict[str, Any]], bool]
 
 @dataclass(frozen=True, slots=True)
 class JsonFormat:
-    """A kind of file: known by its records, and by its name where records of several kinds look alike."""
+    """Format of a kind of file: known by its records, and by its name where records of several kinds look alike."""
 
     code: str
     named: str  # how its name begins
@@ -100,7 +100,7 @@ def _heart_rate(job: FileJob, chunk: Chunk) -> None:
 
 
 def _minutes(metric: str, factor: float = 1.0, assumption: str = "") -> Callable[[FileJob, Chunk], None]:
-    """A reader of minute sums."""
+    """Reader of minute sums."""
 
     def read(job: FileJob, chunk: Chunk) -> None:
         if assumption:
@@ -120,7 +120,7 @@ def _minutes(metric: str, factor: float = 1.0, assumption: str = "") -> Callable
 
 
 def _days(metric: str, kind: type[Kind], value: Callable[[Kind], float | None]) -> Callable[[FileJob, Chunk], None]:
-    """A reader of one value a local day; the time part of the stamp is padding."""
+    """Reader of one value a local day; the time part of the stamp is padding."""
 
     def read(job: FileJob, chunk: Chunk) -> None:
         days, lines = records(job, kind, chunk)

@@ -1,4 +1,4 @@
-"""Which files of an account export are opened at all.
+"""Names of an account export's files: which of them are opened at all.
 
 An export holds names, addresses, friends, places and journals. A list says what is opened; the rest is left alone,
 and nothing but its name is looked at.
@@ -71,19 +71,19 @@ _TREE = re.compile(
 
 
 def base(path: str) -> str:
-    """The last part of a path, within an archive or not."""
+    """Last part of a path, within an archive or not."""
     return path.replace("\\", "/").rsplit("/", 1)[-1]
 
 
 def left_out(path: str) -> NotRead | None:
-    """Why a file of this path is never read; None if it may be."""
+    """Reason why a file of this path is never read; None if it may be."""
     name = base(path)
     reason = next((reason for pattern, reason in _REASONS if pattern.match(name)), None)
     return NotRead(_kind(name), reason) if reason else None
 
 
 def _kind(name: str) -> str:
-    """What a file is called without its dates and ending."""
+    """Name of a file without its dates and ending."""
     return re.sub(r"[-_ ]+(\d.*|\(.*)$", "", name.removesuffix(".gz").rsplit(".", 1)[0]).strip(" -") or name
 
 

@@ -1,4 +1,4 @@
-"""What both trees of an account export share: sources, the owner's zone."""
+"""Parts shared by both trees of an account export: sources, the owner's zone."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ NO_DATA = b"no data"
 
 
 def source_of(data_source: str) -> SourceKey:
-    """The source of a row: the tracker where `data source` says so or says nothing, else one of that name."""
+    """Source of a row: the tracker where `data source` says so or says nothing, else one of that name."""
     name = data_source.strip()
     return TRACKER if not name or "tracker" in name.casefold() else SourceKey(PROVIDER, PLATFORM, name[:80])
 
 
 def zone(job: FileJob) -> zoneinfo.ZoneInfo:
-    """The owner's zone. An export is one person's: where their rows cannot be taken, the file cannot."""
+    """Time zone of the owner. An export is one participant's: where their rows cannot be taken, the file cannot."""
     try:
         return job.zone_of(None)
     except RowsRefused as refusal:

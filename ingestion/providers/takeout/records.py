@@ -1,4 +1,4 @@
-"""The JSON files' records, decoded by type: one call for a whole file, record by record only where one is bad."""
+"""Records of the JSON files, decoded by type: one call for a whole file, record by record only where one is bad."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class HeartRate(msgspec.Struct):
 
 
 class Amount(msgspec.Struct):
-    """Steps, calories, distances of a minute; active minutes of a day. The value is written as text."""
+    """Amount of a minute: steps, calories, distance; active minutes of a day. The value is written as text."""
 
     dateTime: str  # noqa: N815
     value: float | None
@@ -93,7 +93,7 @@ class Sleep(msgspec.Struct):
 
 
 def first_record(head: bytes) -> dict[str, object] | None:
-    """The first record of a JSON list, from a file's first bytes; None where there is none."""
+    """First record of a JSON list, from a file's first bytes; None where there is none."""
     text = head.removeprefix(codecs.BOM_UTF8).lstrip()
     if not text.startswith(b"["):
         return None
@@ -110,7 +110,7 @@ def first_record(head: bytes) -> dict[str, object] | None:
 
 
 def records(job: FileJob, kind: type[Record], chunk: Chunk) -> tuple[list[Record], list[int]]:
-    """All good records of a file and their numbers, 1 the first; bad ones are rejected.
+    """Good records of a file and their numbers, 1 the first; bad ones are rejected.
 
     Raises ForeignFile where the file is no JSON list.
     """

@@ -25,7 +25,7 @@ StageInterval = tuple[int, int, str]  # seconds from the start, seconds long, st
 
 
 def read_sleep(job: FileJob, chunk: Chunk) -> None:
-    """Every log of the file. The same log may recur in a neighbouring file: its id makes them one."""
+    """Sleep logs of the file. The same log may recur in a neighbouring file: its id makes them one."""
     nights, lines = records(job, Sleep, chunk)
     if not nights:
         return
@@ -38,7 +38,7 @@ def read_sleep(job: FileJob, chunk: Chunk) -> None:
 
 
 def _night(log: Sleep, owner: zoneinfo.ZoneInfo) -> SleepRecord:
-    """Raises ValueError for stamps that are none, and a night that ends before it begins."""
+    """Night of a log. Raises ValueError for stamps that are none, and a night that ends before it begins."""
     start, end = _wall(log.startTime), _wall(log.endTime)
     length = None if log.duration is None else dt.timedelta(milliseconds=log.duration)
     levels, short = _known(log.levels.data), _known(log.levels.shortData)
@@ -66,7 +66,7 @@ def _stamped(levels: Iterable[Level]) -> list[WallStage]:
 
 
 def overlay(intervals: list[StageInterval], short: StageInterval) -> list[StageInterval]:
-    """Lay a short stretch over longer ones: the time stays the same, what it covers gives way."""
+    """Lay a short interval over longer ones: the time stays the same, what it covers gives way."""
     at, length, _ = short
     end = at + length
     kept: list[StageInterval] = []

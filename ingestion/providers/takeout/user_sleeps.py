@@ -1,4 +1,4 @@
-"""UserSleeps and UserSleepStages: nights in UTC with the device's offset, the best there is in an export."""
+"""Formats UserSleeps and UserSleepStages: nights in UTC with the device's offset, the best there is in an export."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ OWN_SOURCE = "UserSleeps"
 
 
 class UserSleeps:
-    """A night a row; its stages lie in the file UserSleepStages beside it."""
+    """Format with a night a row; its stages lie in the file UserSleepStages beside it."""
 
     code: ClassVar[str] = "takeout.user_sleeps"
     columns: ClassVar[tuple[str, ...]] = ("sleep_id", "start_utc_offset", "sleep_start", "sleep_end")
@@ -80,7 +80,7 @@ def _rows(block: Block) -> Iterator[tuple[dict[str, str], int]]:
 
 
 def _instant(text: str) -> dt.datetime:
-    """Raises ValueError. Stamps are UTC, with or without saying so."""
+    """Instant of a stamp, which is UTC, with or without saying so. Raises ValueError."""
     instant = dt.datetime.fromisoformat(text)
     return instant.replace(tzinfo=dt.UTC) if instant.tzinfo is None else instant.astimezone(dt.UTC)
 
@@ -106,7 +106,7 @@ def _night(row: dict[str, str], stages: dict[str, list[StageRow]], owner: zonein
 def _read_again(
     row: dict[str, str], starts_at: dt.datetime, ends_at: dt.datetime, stages: list[StageRow], owner: zoneinfo.ZoneInfo
 ) -> Night | None:
-    """The night read by its local stamps, where its length says that UTC was made of them with a wrong offset."""
+    """Night read by its local stamps, where its length says that UTC was made of them with a wrong offset."""
     minutes, slept = row.get("minutes_in_sleep_period") or "", sum(stage.seconds for stage, _ in stages)
     length = dt.timedelta(minutes=float(minutes)) if minutes else dt.timedelta(seconds=slept) if slept else None
     offset = row["start_utc_offset"]

@@ -12,9 +12,9 @@ from metrics.batch import Payload
 
 
 def payload(raw: Mapping[str, Any], day: Day) -> Payload:
-    """The day's glucose, each five minutes, in mg/dL; newest first in the source, and with days around it.
+    """Payload of the day's glucose, each five minutes, in mg/dL; newest first in the source, and with days around it.
 
-    `displayTime` is the wearer's clock. Out-of-range readings have no value. Raises KeyError, ValueError.
+    `displayTime` is the participant's clock. Out-of-range readings have no value. Raises KeyError, ValueError.
     """
     if raw["unit"] != "mg/dL":
         raise ValueError(f"glucose comes in {raw['unit']}, not in mg/dL")

@@ -29,7 +29,7 @@ DAILY = {
 
 
 def payload(raw: Mapping[str, Any], day: Day) -> Payload:
-    """All of one day. `raw`: what the library made for that day alone, by data type. Raises KeyError, ValueError."""
+    """Payload of one day. `raw`: what the library made for that day, by data type. Raises KeyError, ValueError."""
     samples = [
         *_heart_rate(raw, day),
         *_zone_minutes(raw, day),
@@ -60,7 +60,7 @@ def _nightly_variability(night: Mapping[str, Any]) -> float:
 
 
 def _heart_rate(raw: Mapping[str, Any], day: Day) -> list[SampleBatch]:
-    """Per second. The library's rates are fractions of a beat; the device's are whole."""
+    """Heart rate by the second. The library's rates are fractions of a beat; the device's are whole."""
     batches = []
     for page in raw.get("intraday_heart_rate", ()):
         dataset = page["heart_rate_day"][0]["activities-heart-intraday"]["dataset"]
@@ -71,7 +71,7 @@ def _heart_rate(raw: Mapping[str, Any], day: Day) -> list[SampleBatch]:
 
 
 def _zone_minutes(raw: Mapping[str, Any], day: Day) -> list[SampleBatch]:
-    """Minutes that earned any. The library counts one in every zone; the vendor two in cardio and peak."""
+    """Active zone minutes. The library counts one in every zone; the vendor two in cardio and peak."""
     batches = []
     for page in raw.get("intraday_active_zone_minute", ()):
         minutes = page["activities-active-zone-minutes-intraday"][0]["minutes"]
@@ -109,7 +109,7 @@ def _variability(raw: Mapping[str, Any], day: Day) -> list[SampleBatch]:
 
 
 def _distance(raw: Mapping[str, Any], day: Day) -> list[SampleBatch]:
-    """Miles by the minute, where any were walked. Sense only."""
+    """Distance by the minute, from miles, where any were walked. Sense only."""
     batches = []
     for page in raw.get("distance_day", ()):
         dataset = page["activities-distance-intraday"]["dataset"]
@@ -121,7 +121,7 @@ def _distance(raw: Mapping[str, Any], day: Day) -> list[SampleBatch]:
 
 
 def sleep_record(log: Mapping[str, Any], day: Day) -> SleepRecord:
-    """A night. Its stages are laid end to end from its start, whatever their own stamps say.
+    """Record of a night. Its stages are laid end to end from its start, whatever their own stamps say.
 
     The library moves its clock twice for each stage, so that the last ones begin hours after the night's end, and puts
     the wake after the sleep second in the list. Lengths and order are right once that wake is last; what they leave

@@ -1,7 +1,7 @@
 """Garmin Fenix 7S: a day of the library's JSON, in the shape of Garmin Connect, as our metrics.
 
 The library's days begin at 06:00 or 07:00 GMT, as for somebody in western America, or at midnight of this machine's
-own clock. What counts is how far into the day a value lies: that is put on the wearer's clock.
+own clock. What counts is how far into the day a value lies: that is put on the participant's clock.
 Left out: SpO2 (never has values), body battery, hydration, blood pressure, sleep stages (totals without times).
 """
 
@@ -18,7 +18,7 @@ from metrics.batch import Payload, SampleBatch, SleepRecord, Stage, Times
 
 MILLISECOND = 1000  # in microseconds
 RESTING = "WELLNESS_RESTING_HEART_RATE"
-# The library's word, our metric, and where its value stands in a page.
+# The library's name, our metric, and where its value stands in a page.
 DAILY: tuple[tuple[str, str, Callable[[Mapping[str, Any]], float]], ...] = (
     ("respiration", "respiratory_rate", lambda page: float(page["avgSleepRespirationValue"])),
     ("hrv", "hrv_rmssd_24h", lambda page: float(page["hrvSummary"]["lastNightAvg"])),
@@ -27,7 +27,7 @@ DAILY: tuple[tuple[str, str, Callable[[Mapping[str, Any]], float]], ...] = (
 
 
 def payload(raw: Mapping[str, Any], day: Day) -> Payload:
-    """All of one day. `raw`: what the library made for that day alone, by data type. Raises KeyError, ValueError."""
+    """Payload of one day. `raw`: what the library made for that day, by data type. Raises KeyError, ValueError."""
     samples: list[SampleBatch] = []
     for page in raw.get("hr", ()):
         samples += _series("heart_rate", page["heartRateValues"], day, decimals=0)
@@ -51,7 +51,7 @@ def payload(raw: Mapping[str, Any], day: Day) -> Payload:
 
 
 def _into_day(times: Times, day: Day) -> Times:
-    """Stamps of a day on any clock, moved so that the first is the day's midnight on the wearer's."""
+    """Stamps of a day on any clock, moved so that the first is the day's midnight on the participant's."""
     return day.midnight + times - times[0] if len(times) else times
 
 
@@ -68,7 +68,7 @@ def _series(metric: str, pairs: Sequence[Sequence[Any]], day: Day, *, decimals: 
 
 
 def sleep_record(night: Mapping[str, Any], day: Day) -> SleepRecord:
-    """A night; it begins at the day's midnight, which the library wrote down by this machine's clock."""
+    """Record of a night; it begins at the day's midnight, which the library wrote down by this machine's clock."""
     starts_at = day.at(dt.datetime.combine(day.on, dt.time()))
     asleep, awake = int(night["sleepTimeSeconds"]), int(night["awakeSleepSeconds"])
     return SleepRecord(

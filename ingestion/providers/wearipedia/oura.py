@@ -15,7 +15,7 @@ import numpy as np
 from ingestion.providers.wearipedia.wall import Day, number, stamp
 from metrics.batch import Payload, SleepRecord, Stage
 
-# The library's word, our metric, and where its value stands in a row.
+# The library's name, our metric, and where its value stands in a row.
 DAILY: tuple[tuple[str, str, Callable[[Mapping[str, Any]], float]], ...] = (
     ("daily_activity", "steps_24h", lambda row: float(row["steps"])),
     ("daily_activity", "distance_24h", lambda row: float(row["equivalent_walking_distance"])),
@@ -27,8 +27,8 @@ DAILY: tuple[tuple[str, str, Callable[[Mapping[str, Any]], float]], ...] = (
 
 
 def payload(raw: Mapping[str, Any], day: Day) -> Payload:
-    """All of one day. `raw`: what the library made for that day alone, by data type. Raises KeyError, ValueError."""
-    # Each five minutes. Stamps say +00:00, but people wake and sleep by them: they are the wearer's clock.
+    """Payload of one day. `raw`: what the library made for that day, by data type. Raises KeyError, ValueError."""
+    # Each five minutes. Stamps say +00:00, but people wake and sleep by them: they are the participant's clock.
     pulses = day.each(raw.get("heart_rate", ()), lambda pulse: (stamp(pulse["timestamp"]), number(pulse["bpm"])))
     wall = np.array([at for at, _ in pulses], dtype=np.int64)
     samples = day.samples("heart_rate", wall, (value for _, value in pulses), decimals=0)
@@ -40,7 +40,8 @@ def payload(raw: Mapping[str, Any], day: Day) -> Payload:
 
 
 def sleep_record(night: Mapping[str, Any], day: Day) -> SleepRecord:
-    """A night. The library draws its end apart from its start, often before it: the time in bed counts instead.
+    """Record of a night. The library draws its end apart from its start, often before it: the time in bed counts
+    instead.
 
     Its id is always 1: with the date it names one night.
     """

@@ -1,4 +1,5 @@
-"""Asks wearipedia for one day of one device, the same for the same wearer and date every time."""
+"""Synthetic provider of the wearipedia library: one day of one device, the same for the same participant and date every
+time."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ ONE_DAY = dt.timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device: who makes it, where the library makes up its data, and how a day of that is mapped.
+    """Device: who makes it, where the library makes up its data, and how a day of that is mapped.
 
     `module` holds `function`, which takes a first and an exclusive last date, after a seed where `seeded`.
     `around`: days made on either side, where a day alone comes out wrong.
@@ -64,7 +65,7 @@ DEVICES: dict[str, Device] = {
 
 
 class Wearipedia:
-    """The library behind the interface of a synthetic provider: days come whole, once the night after them is over."""
+    """Synthetic provider of the library: days come whole, once the night after them is over."""
 
     code: ClassVar[str] = "wearipedia"
     devices: ClassVar[tuple[str, ...]] = tuple(DEVICES)
@@ -81,16 +82,17 @@ class Wearipedia:
         return dt.datetime(on.year, on.month, on.day, tzinfo=participant.zone).astimezone(dt.UTC)
 
     def uploaded_until(self, participant: SyntheticParticipant, now: dt.datetime) -> dt.datetime | None:
-        """The end of the last day whose night, twelve hours long at most, is over."""
+        """End of the last day whose night, twelve hours long at most, is over."""
         over = (now - dt.timedelta(hours=12)).astimezone(participant.zone).date()
         return self.day_starts_at(participant, over) if over > participant.starts_on else None
 
     def states(self, participant: SyntheticParticipant, at: dt.datetime) -> list[DeviceState]:
-        """The library tells nothing of batteries."""
+        """No states: the library gives nothing of batteries."""
         return []
 
     def day(self, participant: SyntheticParticipant, on: dt.date, since: dt.datetime, until: dt.datetime) -> Payload:
-        """The whole day, with the night that begins on it, if since <= its first instant < until; else nothing."""
+        """Payload of the whole day, with the night that begins on it, if since <= its first instant < until; else
+        empty."""
         if not since <= self.day_starts_at(participant, on) < until:
             return Payload()
         device = DEVICES[participant.device]
@@ -101,7 +103,8 @@ class Wearipedia:
         return payload
 
     def _made_up(self, device: Device, participant: SyntheticParticipant, on: dt.date) -> Mapping[str, Any]:
-        """The library's data of one day (and those around it). One day at a time: a month would fill a gigabyte."""
+        """Data of one day (and those around it) as the library makes them. One day at a time: a month would fill a
+        gigabyte."""
         self.check()
         make = getattr(importlib.import_module(device.module), device.function)
         keys = np.random.SeedSequence(participant.seed, spawn_key=(participant.number, on.toordinal()))

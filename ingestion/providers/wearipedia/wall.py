@@ -1,4 +1,4 @@
-"""Wall clocks of a day as instants: the library knows no time zones, its stamps are what the wearer's clock shows."""
+"""Wall clocks of a day as instants: the library knows no time zones, its stamps are as the participant's clock."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - a wall clock has no zone
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What the mapping of one day needs to know: its date, the wearer's zone, and whose data it is.
+    """Day to be mapped: its date, the participant's zone, and the source.
 
     `skipped` counts what is left out: markers of "no value", and records that cannot be read, by reason.
     """
@@ -35,17 +35,17 @@ class Day:
 
     @property
     def midnight(self) -> int:
-        """The day's first moment on the wall clock, microseconds since 1970-01-01 00:00."""
+        """First moment of the day on the wall clock, microseconds since 1970-01-01 00:00."""
         return (self.on - EPOCH.date()).days * DAY
 
     def at(self, wall: dt.datetime) -> dt.datetime:
-        """A wall-clock time as an instant; in the hour that spring skips, an hour later."""
+        """Instant of a wall-clock time; in the hour that spring skips, an hour later."""
         return instant(int(local_to_utc(np.array([wall_us(wall)]), self.zone)[0][0]))
 
     def samples(
         self, metric: str, wall: Times, values: Iterable[float | None], seconds: int | None = None, *, decimals: int = 3
     ) -> list[SampleBatch]:
-        """A batch of samples at wall-clock times (int64 microseconds), as a list; empty where there are none.
+        """Batch of samples at wall-clock times (int64 microseconds), as a list; empty where there are none.
 
         Values may be NumPy scalars, None where there is none. Samples in an hour that the clock skipped are left out,
         since no clock ever showed it; an hour that the clock repeated was measured in its first pass only.
@@ -62,7 +62,7 @@ class Day:
         return [SampleBatch(metric, self.source, time, value, lengths)]
 
     def each(self, rows: Iterable[Any], read: Callable[[Any], T]) -> list[T]:
-        """What `read` makes of each row. One that it cannot read is skipped and counted, and takes no other with it."""
+        """Results of `read` for each row. One that it cannot read is skipped and counted, and spoils no other."""
         pairs = []
         for row in rows:
             try:
@@ -72,17 +72,17 @@ class Day:
         return pairs
 
     def daily(self, metric: str, value: float | None) -> list[SampleBatch]:
-        """A value of the whole day, at the day's first instant."""
+        """Value of the whole day, at the day's first instant."""
         return self.samples(metric, np.array([self.midnight]), [value])
 
 
 def wall_us(wall: dt.datetime) -> int:
-    """A naive datetime as microseconds since 1970-01-01 00:00 on the same clock."""
+    """Microseconds since 1970-01-01 00:00 of a naive datetime, on the same clock."""
     return (wall - EPOCH) // dt.timedelta(microseconds=1)
 
 
 def stamp(text: str) -> int:
-    """An ISO stamp as wall-clock microseconds; an offset it names is passed over, fractions of a second too.
+    """Wall-clock microseconds of an ISO stamp; an offset it names is passed over, fractions of a second too.
 
     Raises ValueError.
     """
@@ -90,19 +90,19 @@ def stamp(text: str) -> int:
 
 
 def number(value: Any) -> float | None:
-    """A number, None where there is none. Raises TypeError, ValueError."""
+    """Number, None where there is none. Raises TypeError, ValueError."""
     return None if value is None else float(value)
 
 
 def clock(text: str) -> str:
-    """A time of day such as "13:05:12", as it is. Raises ValueError where it is none."""
+    """Time of day such as "13:05:12", as it is. Raises ValueError where it is none."""
     if not re.fullmatch(r"[0-2]\d:[0-5]\d:[0-5]\d", text):
         raise ValueError("no time of day")
     return text
 
 
 def clock_times(midnight: int, texts: Sequence[str]) -> Times:
-    """`HH:MM:SS` of one day as wall-clock microseconds, shape (n,). Fast: a day has 86,400 of them."""
+    """Wall-clock microseconds of `HH:MM:SS` of one day, shape (n,). Fast: a day has 86,400 of them."""
     if not texts:
         return np.zeros(0, dtype=np.int64)
     digits = np.array(texts, dtype="S8").view(np.uint8).reshape(-1, 8).astype(np.int64) - ord("0")

@@ -1,4 +1,4 @@
-"""Who exists: Google accounts, each with a person of the generator, their devices and what else feeds their data."""
+"""Google accounts of the simulator, each with a participant's profile, their devices and what else feeds their data."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LOCALES = {"Europe/Amsterdam": "nl_NL", "Europe/London": "en_GB", "America/New_Y
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Account:
-    """One Google account. `sources` are dataSource objects by index; `linked` False: it has no Fitbit."""
+    """Google account. `sources` are dataSource objects by index; `linked` False: it has no Fitbit."""
 
     number: int
     profile: Profile
@@ -57,7 +57,7 @@ class Account:
         return self.number % 4 == 1
 
     def day_starts(self, on: dt.date) -> int:
-        """The first instant of a local day, microseconds UTC."""
+        """First instant of a local day, microseconds UTC."""
         return _midnight(self.profile, on)
 
     def offset_seconds(self, at: dt.datetime) -> int:
@@ -86,7 +86,7 @@ def _sources(model: str) -> tuple[dict[str, Any], ...]:
 
 
 class Accounts:
-    """All accounts of a seed. The same arguments give the same people."""
+    """Accounts of a seed. The same arguments give the same accounts."""
 
     def __init__(self, *, seed: int, participants: int, starts_on: dt.date, all_well: bool = False) -> None:
         self.seed = seed
@@ -96,7 +96,7 @@ class Accounts:
         self._accounts: dict[int, Account] = {}
 
     def account(self, number: int) -> Account:
-        """Raises KeyError for a number that is not among 1..participants."""
+        """Account of a number. Raises KeyError for one that is not among 1..participants."""
         if not 1 <= number <= self.participants:
             raise KeyError(number)
         account = self._accounts.get(number)
@@ -113,7 +113,7 @@ class Accounts:
         return Account(number, profile, profile.story is not Story.NEVER_CONNECTED, _sources(profile.model.name))
 
     def find(self, name: str) -> Account:
-        """By number, health id, legacy id or e-mail. Raises KeyError where nobody is called so."""
+        """Account by number, health id, legacy id or e-mail. Raises KeyError where there is none."""
         if name.startswith("sim") and "@" in name:
             name = name[3:].partition("@")[0]
         elif name.startswith("SIM"):

@@ -1,4 +1,4 @@
-"""The v4 API under /v4/users: who may ask, what is asked, and the pages of points. As strict as Google's own."""
+"""v4 API under /v4/users: who may ask, what is requested, and the pages of points. As strict as Google's own."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _KNOWN = {"filter", "pageSize", "pageToken", "dataSourceFamily", "fields", "alt"
 
 @dataclass(frozen=True, slots=True)
 class ApiCall:
-    """A call for data, read and allowed."""
+    """Call for data, read and allowed."""
 
     account: Account
     type: DataType
@@ -58,7 +58,7 @@ class ApiCall:
         return self.query.get("fields") or None
 
     def sources(self, family: str | None) -> frozenset[int]:
-        """The sources of a family named in full. Raises GoogleError for any other name."""
+        """Sources of a family named in full. Raises GoogleError for any other name."""
         if not family:
             return FAMILIES["all-sources"]
         prefix, _, name = family.rpartition("/")
@@ -70,7 +70,7 @@ class ApiCall:
 
 
 class Api:
-    """`numeric_users`: whether the numeric id may stand for `me`."""
+    """v4 API. `numeric_users`: whether the numeric id may stand for `me`."""
 
     def __init__(
         self, ground_truth: GroundTruth, oauth: OAuth, faults: Faults, quota: Quota, *, numeric_users: bool = False
@@ -83,7 +83,7 @@ class Api:
         self._signer = Signer(ground_truth.accounts.seed)
 
     def handle(self, request: Request) -> Response:
-        """Answer a request under /v4/users."""
+        """Handle a request under /v4/users."""
         try:
             bearer = self._oauth.bearer(request)
             return self._faults.after(self._routed(request, bearer))
@@ -125,7 +125,7 @@ class Api:
         return handlers[action]()
 
     def _admitted(self, bearer: Bearer, user: str) -> Account:
-        """The account that is asked about, once it is sure that it may be asked at all."""
+        """Account that a request is about, once it is sure that the caller may ask."""
         account = bearer.account
         if account is None or (CLOUD_PLATFORM in bearer.scopes and len(bearer.scopes) > 1):
             raise GoogleError(403, "DISALLOWED_OAUTH_SCOPES", "The token carries scopes that may not be mixed.")
@@ -171,7 +171,7 @@ class Api:
     def _columns(
         self, call: ApiCall, span: Window, sources: frozenset[int], size: int, before: int | None, sent: int
     ) -> Response:
-        """A page of a columnar type. The token says after which instant to go on and how many of it were sent."""
+        """Page of a columnar type. The token says after which instant to go on and how many of it were sent."""
         most = size + sent
         if before is not None and not span.civil:
             span = Window(span.low, min(span.high, before + 1))
@@ -222,7 +222,7 @@ class Api:
         return self._signer.sign(_PAGE, claims).removeprefix(_PAGE)
 
     def _position(self, call: ApiCall) -> tuple[int | None, int]:
-        """(instant of the last point sent, points sent of it); records count all that were sent."""
+        """Position in a list: (instant of the last point sent, points sent of it); records count all that were sent."""
         token = call.query.get("pageToken")
         if not token:
             return None, 0

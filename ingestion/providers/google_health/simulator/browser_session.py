@@ -1,4 +1,4 @@
-"""Who goes through the simulator's consent screen without a browser, and what may befall their account: for demos."""
+"""Browser session at the simulator's consent screen without a browser, and faults of an account: for demos."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import httpx
 
 
 class BrowserSession:
-    """The simulator at an address, as a demo uses it. Raises httpx.HTTPError where it does not answer as it should."""
+    """Browser session at the simulator's address. Raises httpx.HTTPError where it does not answer as it should."""
 
     def __init__(self, http: httpx.Client, address: str) -> None:
         self._http = http
         self._address = address
 
     def account(self, number: int) -> str:
-        """What to hint at, so that the screen offers this account."""
+        """Login hint for which the screen offers this account."""
         return f"sim{number:04d}@example.com"
 
     def consent(self, screen: str) -> str:
@@ -28,5 +28,5 @@ class BrowserSession:
         return code[0]
 
     def disturb(self, number: int) -> None:
-        """From now on the vendor answers this account's requests for data with an error of its own."""
+        """Have the vendor answer this account's requests for data with an error of its own from now on."""
         self._http.post(f"{self._address}/_sim/disturb", json={"user": str(number)}).raise_for_status()

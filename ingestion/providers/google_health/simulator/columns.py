@@ -1,4 +1,4 @@
-"""A participant-day in columns: what the generator made, as the vendor would hold it, by data type.
+"""Columns of a participant-day: what the generator made, as the vendor would hold it, by data type.
 
 Times are int64 microseconds UTC, ascending. The vendor's own oddities are added here, all drawn from the times
 themselves, so that a day is always the same: now and then a fraction of a second in a heart rate, a phone that
@@ -45,7 +45,7 @@ class Columns:
         return len(self.time)
 
     def take(self, which: NDArray[np.int64] | NDArray[np.bool_] | slice) -> Columns:
-        """The points chosen by a mask, indices or a slice."""
+        """Points chosen by a mask, indices or a slice."""
         return Columns(
             self.time[which],
             self.source[which],
@@ -57,7 +57,7 @@ class Columns:
 
 
 def joined(parts: list[Columns]) -> Columns:
-    """Parts of one data type in the order given; at least one."""
+    """Columns of one data type, of parts in the order given; at least one."""
     if len(parts) == 1:
         return parts[0]
     zones = [part.zone for part in parts if part.zone is not None]
@@ -72,13 +72,15 @@ def joined(parts: list[Columns]) -> Columns:
 
 
 def scattered(time: NDArray[np.int64], salt: int) -> NDArray[np.uint64]:
-    """A number for each time that looks random and always is the same; shape (n,), 0 to 65,535."""
+    """Number for each time that looks random and always is the same; shape (n,), 0 to 65,535."""
     mixed = (time.astype(np.uint64) // np.uint64(MICROSECOND) + np.uint64(salt * 7919)) * np.uint64(0x9E3779B97F4A7C15)
     return mixed >> np.uint64(48)
 
 
 @dataclass(slots=True)
 class _Series:
+    """Points of one source, before they are sorted."""
+
     time: NDArray[np.int64]
     source: int
     values: dict[str, NDArray[np.float64]]
@@ -87,7 +89,7 @@ class _Series:
 
 @dataclass
 class DayColumns:
-    """One local day of one account. Everything is made when first asked for and then kept."""
+    """Columns of one local day of one account. Everything is made when first needed and then kept."""
 
     account: Account
     on: dt.date
@@ -113,19 +115,19 @@ class DayColumns:
 
     @cached_property
     def night(self) -> Night:
-        """The night that ended on this day, from its evening on, whether or not the device saw it."""
+        """Night that ended on this day, from its evening on, whether or not the device saw it."""
         profile = self.account.profile
         return night(profile, self.on, generator(profile.seed, profile.number, self.on.toordinal()))
 
     def offsets(self, time: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Seconds east of UTC at times of this day."""
+        """Offsets in seconds east of UTC at times of this day."""
         midnight = (self.on - dt.date(1970, 1, 1)).days * 86_400
         minute = np.clip((time - self.start) // MINUTE, 0, self.span.minutes - 1)
         begins = self.start // MICROSECOND + minute * 60
         return np.rint(self.span.clock[minute] * 3600).astype(np.int64) - (begins - midnight)
 
     def metric(self, code: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """(time, value) of one of the generator's metrics, ascending."""
+        """Samples (time, value) of one of the generator's metrics, ascending."""
         parts = [batch for batch in self.payload.samples if batch.metric == code]
         if not parts:
             return np.empty(0, np.int64), np.empty(0)
@@ -134,7 +136,7 @@ class DayColumns:
         return time[order], value[order]
 
     def columns(self, type_id: str) -> Columns:
-        """The points of a data type of BUILDERS, by time and then by source."""
+        """Points of a data type of BUILDERS, by time and then by source."""
         points = self._made.get(type_id)
         if points is None:
             points = self._made[type_id] = self._built(type_id)

@@ -1,4 +1,4 @@
-"""The consent screen: plain HTML, so that a person, a browser test and curl can all go through it."""
+"""Consent screen: plain HTML, so that people, a browser test and curl can all go through it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _html(title: str, content: str, status: int) -> Response:
 
 
 def refused(why: str) -> Response:
-    """Google's own error page: the caller is not sent back."""
+    """Error page of Google's own: the caller is not sent back."""
     return _html("Access blocked", f"<p>{html.escape(why)}</p>", 400)
 
 
@@ -39,7 +39,7 @@ def _option(account: Account, chosen: Account) -> str:
 
 
 def page(parameters: dict[str, str], accounts: Accounts, chosen: Account) -> Response:
-    """The screen: choose an account, untick what shall not be shared, allow or deny."""
+    """Consent screen: choose an account, untick what shall not be shared, allow or deny."""
     hidden = "".join(
         f'<input type="hidden" name="{name}" value="{html.escape(value)}">'
         for name, value in parameters.items()

@@ -1,4 +1,4 @@
-"""The control API under /_sim/: the truth, the clock, and everything that may be made to happen. Loopback only."""
+"""Control API under /_sim/: the ground truth, the clock, and everything that can be made to happen. Loopback only."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Control:
         }
 
     def handle(self, request: Request) -> Response:
-        """Answer a request under /_sim/."""
+        """Handle a request under /_sim/."""
         name = request.path.removeprefix("/_sim/").strip("/")
         try:
             if not ipaddress.ip_address(request.peer).is_loopback:
@@ -165,7 +165,7 @@ class Control:
         return {"profile": name}
 
     def _tokens(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Tokens of an account without the dance, as if its owner had consented."""
+        """Tokens of an account without the consent screen, as if its owner had consented."""
         scopes = body.get("scopes") or [SCOPES[letter] for letter in "AHSPT"]
         account = self._account(body)
         return {"health_id": account.health_id, **self._oauth.granted(account, [str(scope) for scope in scopes])}

@@ -18,7 +18,7 @@ STATUS = {
 
 
 class GoogleError(Exception):
-    """An answer that is an error. `reason` None: a bare error without details, as some of Google's are.
+    """Error response. `reason` None: a bare error without details, as some of Google's are.
 
     `headers` go with the answer (Retry-After). `status` departs from the usual one for some codes.
     """
@@ -57,5 +57,5 @@ class GoogleError(Exception):
 
 
 def invalid(reason: str | None, message: str, **metadata: str) -> GoogleError:
-    """A 400 that is the caller's fault."""
+    """Error 400 that is the caller's fault."""
     return GoogleError(400, reason, message, metadata=metadata)

@@ -1,4 +1,4 @@
-"""What happens by itself while the clock runs: uploads that subscribers hear of, restated hours, revoked grants."""
+"""Events that happen while the clock runs: uploads that subscribers hear of, restated hours, revoked grants."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RESTATED = ("heart-rate", "heart-rate", "steps", "distance")
 
 
 class Events:
-    """Runs a thread of its own between `start` and `close`; its methods are also the control API's."""
+    """Source of events. Runs a thread of its own between `start` and `close`; the control API calls it too."""
 
     def __init__(self, ground_truth: GroundTruth, state: State, faults: Faults, webhooks: Webhooks) -> None:
         self._ground_truth = ground_truth
@@ -56,7 +56,7 @@ class Events:
                 log.exception("a tick of the simulator failed")
 
     def tick(self) -> None:
-        """What a second brings."""
+        """Make the events of a second."""
         profile = self._faults.profile
         self._maybe(profile.restates_per_minute, self._restate_some)
         self._maybe(profile.revokes_per_minute, self._revoke_some)
@@ -128,7 +128,7 @@ class Events:
                 self._webhooks.notify(account, data_type, low, high)
 
     def _news(self, account: Account, since: int, until: int) -> Iterator[tuple[DataType, int, int]]:
-        """(type, low, high) of what an upload brought."""
+        """Data that an upload brought, as (type, low, high)."""
         for data_type in TYPES.values():
             if not data_type.announced:
                 continue

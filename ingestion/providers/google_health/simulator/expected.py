@@ -1,4 +1,4 @@
-"""The truth in numbers: the rows that a complete sync must have stored, for tests and the comparison command.
+"""Rows that a complete sync must have stored, from the ground truth: for tests and the comparison command.
 
 Values are given in the vendor's unit and, as `value`, in the one of our metric; the table of conversions is this
 module's own reading of the contract.
@@ -55,7 +55,7 @@ STORED = [name for name in TYPES if any(name == known for known, _ in METRICS)] 
 def rows(
     ground_truth: GroundTruth, account: Account, type_id: str, low: int, high: int, family: frozenset[int] = EVERY
 ) -> list[dict[str, Any]]:
-    """One entry a (field, source) with columns `time` (microseconds UTC), `vendor_value` and `value`.
+    """Rows, one entry a (field, source) with columns `time` (microseconds UTC), `vendor_value` and `value`.
 
     Daily values are dated at the first instant of their local day, by the device's clock, and carry `date` too.
     `seconds` is the length of what each number stands for, null for an instant or a day. Zeros of daily values are
@@ -131,7 +131,7 @@ def _of_records(
 
 
 def _numbers(data_type: DataType, record: Record) -> dict[str, float]:
-    """The numbers of a record that become metrics; the temperature as its difference from the baseline."""
+    """Numbers of a record that become metrics; the temperature as its difference from the baseline."""
     if data_type.id == "daily-sleep-temperature-derivations":
         nightly, baseline = (record.values[name] for name in DEVIATION)
         return {DEVIATION[0]: nightly - baseline}
@@ -139,7 +139,7 @@ def _numbers(data_type: DataType, record: Record) -> dict[str, float]:
 
 
 def nights(ground_truth: GroundTruth, account: Account, low: int, high: int) -> list[dict[str, Any]]:
-    """The nights that end in [low, high), with their stages as (start in microseconds UTC, seconds, stage)."""
+    """Nights that end in [low, high), with their stages as (start in microseconds UTC, seconds, stage)."""
     listed = []
     for record in ground_truth.records(account, TYPES["sleep"], Window(low, high)):
         night = record.sleep
@@ -161,7 +161,7 @@ def nights(ground_truth: GroundTruth, account: Account, low: int, high: int) -> 
 
 
 def arrow(entries: list[dict[str, Any]]) -> bytes:
-    """The rows as one Arrow stream: metric, platform, device, time, seconds, value."""
+    """Rows as one Arrow stream: metric, platform, device, time, seconds, value."""
     columns: dict[str, list[pa.Array]] = {name: [] for name in ("metric", "platform", "device")}
     numbers: dict[str, list[Any]] = {name: [] for name in ("time", "seconds", "value")}
     for entry in entries:

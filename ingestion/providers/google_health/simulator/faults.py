@@ -1,4 +1,4 @@
-"""What goes wrong on purpose, in named degrees, and the quotas."""
+"""Faults on purpose, in named degrees, and the quotas."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WIDE_HOURS = 6.0
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Shares are of requests (or deliveries) unless said otherwise."""
+    """Profile of faults. Shares are of requests (or deliveries) unless said otherwise."""
 
     busy: float = 0.0  # 429
     busy_told: float = 0.5  # of those, with Retry-After
@@ -55,7 +55,7 @@ PROFILES: dict[str, Profile] = {
 
 
 class Faults:
-    """Draws faults from the seed; counts what was given by name."""
+    """Faults drawn from the seed; counts what was given by name."""
 
     def __init__(self, name: str, seed: int) -> None:
         self.name = name
@@ -104,7 +104,7 @@ class Faults:
             raise Disguised(503, None, "The service is currently unavailable.")
 
     def after(self, response: Response) -> Response:
-        """Spoil a good answer, perhaps."""
+        """Spoil a good response, perhaps."""
         if self.strikes("slow"):
             response.delay = self.profile.slow_seconds
         if len(response.body) > 20 and self.strikes("truncated"):
@@ -113,11 +113,11 @@ class Faults:
 
 
 class Disguised(GoogleError):
-    """An error that is sent with the status of success."""
+    """Error that is sent with the status of success."""
 
 
 def busy(limit: str, retry_after: int | None) -> GoogleError:
-    """429 as Google words it. `retry_after` seconds go into the header and RetryInfo; None: no hint at all."""
+    """Error 429 as Google words it. `retry_after` seconds go into the header and RetryInfo; None: no hint at all."""
     message = (
         f"Quota exceeded for quota metric 'Queries' and limit '{limit}' of service 'health.googleapis.com' "
         "for consumer 'project_number:123456789'."
@@ -131,7 +131,7 @@ def busy(limit: str, retry_after: int | None) -> GoogleError:
 
 
 class Quota:
-    """Requests of this minute by account and in all; 0 means no limit."""
+    """Quota of requests of this minute, by account and in all; 0 means no limit."""
 
     def __init__(self, *, user_limit: int, project_limit: int) -> None:
         self._limits = (user_limit, project_limit)

@@ -1,4 +1,4 @@
-"""The filter language of list and reconcile, and the `fields` mask: read strictly, refused as Google refuses."""
+"""Filter language of list and reconcile, and the `fields` mask: read strictly, refused as Google refuses."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MEMBERS: dict[Kind, dict[str, bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """[low, high) in microseconds: of UTC, or of the wall clock if `civil`."""
+    """Window [low, high) in microseconds: of UTC, or of the wall clock if `civil`."""
 
     low: int = EARLIEST
     high: int = LATEST
@@ -69,7 +69,7 @@ def _member(name: str, data_type: DataType) -> str:
 
 @lru_cache(maxsize=4096)
 def window(text: str, data_type: DataType) -> Window:
-    """The window that a filter names. Raises GoogleError with the reason Google gives for each mistake."""
+    """Window that a filter names. Raises GoogleError with the reason Google gives for each mistake."""
     if not text.strip():
         return Window()
     low, high, members, types = EARLIEST, LATEST, set(), set()
@@ -120,12 +120,12 @@ def _parsed(text: str) -> Mask:
 
 
 def mask(text: str | None) -> Mask:
-    """The tree of a `fields` parameter; empty keeps everything."""
+    """Tree of a `fields` parameter; empty keeps everything."""
     return _parsed(text) if text and text != "*" else {}
 
 
 def masked(value: Any, tree: Mask) -> Any:
-    """A JSON value with only what the mask names; lists are gone through."""
+    """JSON value with only what the mask names; lists are gone through."""
     if not tree or "*" in tree:
         return value
     if isinstance(value, list):

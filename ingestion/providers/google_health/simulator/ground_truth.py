@@ -1,6 +1,6 @@
-"""What may be seen of whom by now: uploads so far, events of the log applied, sources of the family asked for.
+"""Ground truth: uploads so far, events of the log applied, sources of the family requested.
 
-The API's pages and the control API's truth both read from here, so they can differ only in how they are written.
+The API's pages and the control API's rows both read from here, so they can differ only in how they are written.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _uploaded(account: Account, moment: int) -> int:
 
 
 class GroundTruth:
-    """`days_kept`: how many participant-days stay in memory, about a megabyte each."""
+    """Ground truth of all accounts. `days_kept`: how many participant-days stay in memory, about a megabyte each."""
 
     def __init__(self, accounts: Accounts, state: State, *, days_kept: int = 200) -> None:
         self.accounts = accounts
@@ -52,7 +52,7 @@ class GroundTruth:
         self._lock = threading.Lock()
 
     def uploaded_until(self, account: Account) -> int:
-        """Up to which instant the data have arrived, microseconds UTC; 0 if nothing has. Moves in steps of 10 s."""
+        """Instant up to which the data have arrived, microseconds UTC; 0 if nothing has. Moves in steps of 10 s."""
         if not account.linked:
             return 0
         moment = min(self.state.now(), self.state.held.get(account.number, 2**62))
@@ -71,7 +71,7 @@ class GroundTruth:
         return day_columns
 
     def _newest_first(self, account: Account, low: int, high: int) -> Iterator[DayColumns]:
-        """The local days that share an instant with [low, high)."""
+        """Local days that share an instant with [low, high)."""
         first = account.profile.starts_on
         if low > microseconds(dt.datetime(first.year, first.month, first.day, tzinfo=dt.UTC)):
             first = instant(low).date() - dt.timedelta(days=1)
@@ -138,7 +138,7 @@ def has_columns(data_type: DataType) -> bool:
 
 
 def reconciled(points: Columns) -> Columns:
-    """One stream of several: of points at the same instant the tracker's."""
+    """Stream of the reconciled points: of several at the same instant the tracker's."""
     return points.take(np.concatenate([[True], np.diff(points.time) > 0]))
 
 
@@ -165,7 +165,7 @@ def _changed(part: Columns, event: Event) -> Columns:
 
 
 def _settled(record: Record, events: list[Event], until: int) -> Record | None:
-    """A record as it is served: revised, deleted, or a night whose stages are not there yet."""
+    """Record as it is served: revised, deleted, or a night whose stages are not there yet."""
     updated = record.start
     for event in events:
         if not event.low <= record.at < event.high:
@@ -192,7 +192,7 @@ def _restated(record: Record, event: Event) -> Record:
 
 
 def _restless(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
-    """The same night with its first light sleep taken for waking."""
+    """Stages of the same night with its first light sleep taken for waking."""
     for place, stage in enumerate(stages):
         if stage.stage == "light":
             return (*stages[:place], replace(stage, stage="awake"), *stages[place + 1 :])

@@ -1,4 +1,4 @@
-"""A request as it came in and the answer that goes out, apart from any socket."""
+"""Requests as they come in and responses that go out, apart from any socket."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ingestion.providers.google_health.simulator.errors import GoogleError, inva
 
 @dataclass
 class Request:
-    """`headers` compare without regard to case; `peer` is the caller's address."""
+    """Request. `headers` compare without regard to case; `peer` is the caller's address."""
 
     method: str
     path: str
@@ -26,16 +26,16 @@ class Request:
 
     @cached_property
     def form(self) -> dict[str, str]:
-        """The form-encoded body."""
+        """Form-encoded body."""
         return dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
 
     @cached_property
     def scopes_ticked(self) -> list[str]:
-        """The values of the form's repeated member `scope`."""
+        """Values of the form's repeated member `scope`."""
         return [value for name, value in parse_qsl(self.body.decode("utf-8", "replace")) if name == "scope"]
 
     def json(self) -> dict[str, Any]:
-        """The JSON object in the body; {} for none. Raises GoogleError for anything else."""
+        """JSON object in the body; {} for none. Raises GoogleError for anything else."""
         if not self.body:
             return {}
         try:
@@ -49,7 +49,7 @@ class Request:
 
 @dataclass(slots=True)
 class Response:
-    """`delay` seconds pass before it is sent; `cut`: the connection breaks in the middle of the body.
+    """Response. `delay` seconds pass before it is sent; `cut`: the connection breaks in the middle of the body.
 
     `points` counts the data points within, for the statistics.
     """
@@ -68,7 +68,7 @@ JSON_TYPE = {"Content-Type": "application/json; charset=UTF-8"}
 def json_response(
     value: Any, status: int = 200, *, pretty: bool = False, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """A JSON answer."""
+    """JSON response."""
     body = (
         orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE) if pretty else orjson.dumps(value)
     )

@@ -1,4 +1,4 @@
-"""Google's OAuth: the consent page, codes, tokens, revocation, userinfo. Token times run on the real clock."""
+"""OAuth of Google: the consent page, codes, tokens, revocation, userinfo. Token times run on the real clock."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PASSED_ON = ("client_id", "redirect_uri", "scope", "state", "access_type", "code
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """The registered client. No redirect addresses registered: any is taken. `refresh_days` 7 plays Testing mode."""
+    """Registered client. No redirect addresses registered: any is taken. `refresh_days` 7 plays Testing mode."""
 
     id: str
     secret: str
@@ -37,7 +37,7 @@ class Client:
 
 
 class OAuthError(Exception):
-    """An error of the token endpoint."""
+    """Error of the token endpoint."""
 
     def __init__(self, status: int, error: str, description: str) -> None:
         super().__init__(description)
@@ -47,7 +47,7 @@ class OAuthError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """Whom an access token speaks for; `account` None for a service account."""
+    """Account that an access token speaks for; `account` None for a service account."""
 
     account: Account | None
     scopes: frozenset[str]
@@ -66,7 +66,7 @@ class OAuth:
     # --- the consent page --------------------------------------------------------------------------------------
 
     def authorize(self, request: Request) -> Response:
-        """GET: the page, or with `auto` (query or header X-Sim-Auto) straight to the answer."""
+        """Handle GET: the page, or with `auto` (query or header X-Sim-Auto) straight to the redirect."""
         query = {name: request.query.get(name, "") for name in PASSED_ON}
         wrong = self._wrong(request.query)
         if wrong:
@@ -82,7 +82,7 @@ class OAuth:
         return self._decided(query, account, granted)
 
     def decide(self, request: Request) -> Response:
-        """POST: what was ticked on the page."""
+        """Handle POST: what was ticked on the page."""
         wrong = self._wrong({**request.form, "response_type": "code"})
         if wrong:
             return consent.refused(wrong)
@@ -110,7 +110,7 @@ class OAuth:
         return None
 
     def _hinted(self, hint: str) -> Account:
-        """The account of a login_hint, else the first that has a Fitbit and has not consented yet."""
+        """Account of a login_hint, else the first that has a Fitbit and has not consented yet."""
         if hint:
             try:
                 return self._accounts.find(hint)
@@ -216,7 +216,7 @@ class OAuth:
         return {"access_token": token, "expires_in": lasts, "scope": " ".join(scopes), "token_type": "Bearer"}
 
     def revoke(self, request: Request) -> Response:
-        """Ends the whole grant of an account, as the strictest reading of Google's behaviour has it."""
+        """Revoke the whole grant of an account, as the strictest reading of Google's behaviour has it."""
         token = request.form.get("token") or request.query.get("token", "")
         claims = self._signer.open(REFRESH, token) or self._signer.open(ACCESS, token)
         if claims is None or claims["u"] is None or claims["g"] != self._state.generation[claims["u"]]:
@@ -227,7 +227,7 @@ class OAuth:
     # --- who asks ----------------------------------------------------------------------------------------------
 
     def bearer(self, request: Request) -> Bearer:
-        """Whom the request's access token speaks for. Raises GoogleError 401."""
+        """Bearer of the request's access token. Raises GoogleError 401."""
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
         if kind != "Bearer" or not token:
             raise GoogleError(401, "CREDENTIALS_MISSING", "Request is missing required authentication credential.")

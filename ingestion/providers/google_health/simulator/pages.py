@@ -59,7 +59,7 @@ def _civil(edge: str) -> dict[str, str]:
 
 
 def _point(data_type: DataType, *, reconcile: bool) -> dict[str, Any]:
-    """One point with holes."""
+    """Point with holes."""
     value: dict[str, Any] = {name: _hole(kind, f"value {name}") for name, kind in _VALUES[data_type.id].items()}
     if data_type.id == "active-zone-minutes":
         value["heartRateZone"] = _hole(_TEXT, "zone")
@@ -81,7 +81,7 @@ def _point(data_type: DataType, *, reconcile: bool) -> dict[str, Any]:
 
 @lru_cache(maxsize=512)
 def _template(type_id: str, fields: str | None, pretty: bool, reconcile: bool) -> list[bytes | tuple[str, str, str]]:
-    """Literal bytes and holes (name, text before, text after) in turn, for one point and the comma after it."""
+    """Template of one point and the comma after it: literal bytes and holes (name, text before, text after) in turn."""
     point = masked(_point(TYPES[type_id], reconcile=reconcile), mask(fields).get("dataPoints", {}))
     text = _dumps(point, pretty).decode() + (",\n    " if pretty else ",")
     pieces: list[bytes | tuple[str, str, str]] = []
@@ -140,7 +140,7 @@ def stamps(time: NDArray[np.int64]) -> Text:
 
 
 class _Filling:
-    """The text of each hole for the points of one page."""
+    """Text of each hole for the points of one page."""
 
     def __init__(
         self, points: Columns, account: Account, data_type: DataType, fields: str | None, pretty: bool
@@ -208,7 +208,7 @@ class _Filling:
 
 
 def _written(text: Text | bytes, before: str, after: str, points: Columns, name: str) -> Text | bytes:
-    """A hole's text; a whole member is left out where its number is zero."""
+    """Text of a hole; a whole member is left out where its number is zero."""
     if not after:
         return text
     present = points.values[name.removeprefix("value ")] != 0
@@ -222,7 +222,7 @@ def _written(text: Text | bytes, before: str, after: str, points: Columns, name:
 def rows(
     points: Columns, account: Account, data_type: DataType, *, fields: str | None, pretty: bool, reconcile: bool
 ) -> bytes:
-    """The points in the order given as JSON objects, each followed by a comma; empty for none."""
+    """Points in the order given as JSON objects, each followed by a comma; empty for none."""
     count = len(points)
     if not count:
         return b""
@@ -260,7 +260,7 @@ def rows(
 def record_rows(
     records: list[Record], account: Account, data_type: DataType, *, fields: str | None, pretty: bool, reconcile: bool
 ) -> bytes:
-    """The same for points that are written one by one."""
+    """Points that are written one by one as JSON objects, each followed by a comma."""
     keep = mask(fields).get("dataPoints", {})
     comma = b",\n    " if pretty else b","
     return b"".join(
@@ -270,7 +270,7 @@ def record_rows(
 
 
 def record_point(record: Record, account: Account, data_type: DataType, *, reconcile: bool = False) -> dict[str, Any]:
-    """One record as a point of list, get or reconcile."""
+    """Record as a point of list, get or reconcile."""
     name = f"users/{account.health_id}/dataTypes/{data_type.id}/dataPoints/{record.id or ''}"
     head: dict[str, Any] = {"dataPointName": name} if reconcile else {"dataSource": account.sources[record.source]}
     if not reconcile and record.id:
@@ -279,7 +279,7 @@ def record_point(record: Record, account: Account, data_type: DataType, *, recon
 
 
 def page(points: bytes, token: str | None, *, fields: str | None, pretty: bool) -> bytes:
-    """The envelope of list and reconcile around rows; an empty page is `{}`."""
+    """Page of list and reconcile around rows; an empty one is `{}`."""
     keep = mask(fields)
     members = []
     gap, inner = (b": ", b"\n  ") if pretty else (b":", b"")

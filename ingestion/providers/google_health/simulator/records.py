@@ -1,4 +1,4 @@
-"""What comes once a day or a night: sleep, daily values, a weight, an exercise; each as the vendor writes it."""
+"""Records that come once a day or a night: sleep, daily values, a weight, an exercise; each as the vendor writes it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STAGES_TAKE = 45 * MINUTE  # from the upload of a night to its stages
 
 
 def stamp(us: int) -> str:
-    """RFC 3339 in UTC; fractions as 3 or 6 digits, where there are any."""
+    """Stamp in RFC 3339, UTC; fractions as 3 or 6 digits, where there are any."""
     moment = instant(us)
     text = moment.strftime("%Y-%m-%dT%H:%M:%S")
     fraction = moment.microsecond
@@ -32,7 +32,7 @@ def date_object(on: dt.date) -> dict[str, int]:
 
 
 def civil_object(us: int) -> dict[str, Any]:
-    """A CivilDateTime of wall-clock microseconds; zeros are left out, as proto3 does."""
+    """Object CivilDateTime of wall-clock microseconds; zeros are left out, as proto3 does."""
     moment = instant(us)
     parts = {
         "hours": moment.hour,
@@ -45,11 +45,11 @@ def civil_object(us: int) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One point that is written alone.
+    """Point that is written alone.
 
     `at` is what filters compare (microseconds UTC; of the wall clock for daily values), `start` what order goes by,
-    `seen_from` the instant from which an upload contains it. `values` are the numbers of the truth, by the vendor's
-    field name. `id` names it where its type has names.
+    `seen_from` the instant from which an upload contains it. `values` are the numbers of the ground truth, by the
+    vendor's field name. `id` names it where its type has names.
     """
 
     at: int
@@ -76,7 +76,7 @@ def _sample(day: DayColumns, at: int, source: int, values: dict[str, Any], *, na
 
 
 def _daily(day: DayColumns, values: dict[str, Any], extra: dict[str, Any] | None = None) -> list[Record]:
-    """A value of a date: a list of one, or none where the device did not see the night."""
+    """Value of a date: a list of one, or none where the device did not see the night."""
     if not day.payload.sleep:
         return []
     wall = (day.on - dt.date(1970, 1, 1)).days * 86_400 * MICROSECOND
@@ -152,7 +152,7 @@ def _breaths_by_stage(day: DayColumns) -> list[Record]:
 
 
 def _weighed(day: DayColumns) -> int | None:
-    """When the person stood on the scale; None on most days."""
+    """Instant at which the participant stood on the scale; None on most days."""
     number = day.account.number
     if not (day.account.has_scale and day.account.linked and (day.on.toordinal() + number) % 3 == 0):
         return None
@@ -176,7 +176,7 @@ def _fat(day: DayColumns) -> list[Record]:
 
 
 def _exercise(day: DayColumns) -> list[Record]:
-    """The longest brisk walk of the day, if it lasted a quarter of an hour."""
+    """Longest brisk walk of the day, if it lasted a quarter of an hour."""
     steps = day.columns("steps")
     steps = steps.take((steps.source == TRACKER) & (steps.values["count"] >= 60))
     if not len(steps):
@@ -226,7 +226,7 @@ def _sleep(day: DayColumns) -> list[Record]:
 
 
 def sleep_body(made: Record, *, processed: bool, updated: int) -> dict[str, Any]:
-    """A night with its stages, or, while they are still being computed, without them."""
+    """Body of a night with its stages, or, while they are still being computed, without them."""
     night = made.sleep
     if night is None:
         raise ValueError("no night")

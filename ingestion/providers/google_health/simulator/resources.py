@@ -1,4 +1,4 @@
-"""Identity, profile, settings and paired devices of an account."""
+"""Resources of an account: identity, profile, settings and paired devices."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def resource(
     device: str | None,
     query: dict[str, str],
 ) -> dict[str, Any]:
-    """One of the user's resources. Raises GoogleError where the scope is missing or there is no such device."""
+    """Resource of the user. Raises GoogleError where the scope is missing or there is no such device."""
     letter = _SCOPE.get(name)
     if letter and SCOPES[letter] not in scopes:
         raise GoogleError(403, "MISSING_OAUTH_SCOPE", "Request had insufficient authentication scopes.")

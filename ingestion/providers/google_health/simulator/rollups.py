@@ -1,4 +1,4 @@
-"""rollUp (windows of physical time) and dailyRollUp (windows of civil days), over the reconciled stream."""
+"""Rollups: rollUp (windows of physical time) and dailyRollUp (windows of civil days), over the reconciled stream."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _physical_time(value: Any) -> int:
 def physical(
     ground_truth: GroundTruth, account: Account, data_type: DataType, body: dict[str, Any], sources: frozenset[int]
 ) -> tuple[float, Points]:
-    """rollUp. Windows are counted from the start of the range; the last one is cut at its end."""
+    """Points of rollUp. Windows are counted from the start of the range; the last one is cut at its end."""
     span = body.get("range")
     if not isinstance(span, dict):
         raise invalid("INVALID_TIME_RANGE", "range is required.")
@@ -92,7 +92,7 @@ def _civil_time(edge: str, value: Any) -> int:
 def daily(
     ground_truth: GroundTruth, account: Account, data_type: DataType, body: dict[str, Any], sources: frozenset[int]
 ) -> tuple[float, Points]:
-    """dailyRollUp: windows of whole civil days from the start of the range."""
+    """Points of dailyRollUp: windows of whole civil days from the start of the range."""
     span = body.get("range")
     if not isinstance(span, dict):
         raise invalid("INVALID_TIME_RANGE", "range is required.")
@@ -127,7 +127,7 @@ def _grouped(
     sources: frozenset[int],
     grid: tuple[int, int],
 ) -> list[tuple[int, dict[str, Any]]]:
-    """(number of the window, its value), newest first; windows without data are left out."""
+    """Values by window, (number of the window, its value), newest first; windows without data are left out."""
     start, width = grid
     if has_columns(data_type):
         columns = ground_truth.columns(account, data_type.id, span, sources=sources)

@@ -1,4 +1,4 @@
-"""The simulator as a whole: what answers which path, and the socket it all hangs on."""
+"""Server of the simulator: what handles which path, and the socket."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ KEYSETS = ("/webhooks_public_keyset.json", "/googlehealthapi/webhooks/webhooks_p
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to run. `clock` None: the real time; `history_days`: how long ago everybody got their device.
+    """Options of a run. `clock` None: the real time; `history_days`: how long ago everybody got their device.
 
     `state` None: nothing survives a restart but the tokens. Limits are requests a minute, 0 for none.
     """
@@ -59,11 +59,11 @@ class Options:
 
 
 class OtherSimulation(Exception):
-    """The folder holds the state of another simulation; the message says which."""
+    """Refusal of a folder that holds the state of another simulation; the message says which."""
 
 
 class Simulator:
-    """Everything but the socket: `handle` answers a request. `start` and `close` frame its threads."""
+    """Simulator without the socket: `handle` answers a request. `start` and `close` frame its threads."""
 
     def __init__(self, options: Options) -> None:
         self.state = State(options.state)
@@ -83,7 +83,7 @@ class Simulator:
         self._control = Control(self.ground_truth, self.oauth, self.events, self.statistics)
 
     def _starts_on(self, options: Options) -> dt.date:
-        """The first day of everybody, from the state where there is one. Raises OtherSimulation if it does not fit."""
+        """First day of all accounts, from the state where there is one. Raises OtherSimulation if it does not fit."""
         requested = {"seed": options.seed, "participants": options.participants, "all_well": options.all_well}
         known = self.state.settings
         if known:
@@ -109,7 +109,7 @@ class Simulator:
         self.state.close()
 
     def handle(self, request: Request) -> tuple[str, Response]:
-        """(what kind of request it was, the answer)."""
+        """Kind of the request, and the response to it."""
         kind = _kind(request.path)
         if kind == "data":
             return kind, self._api.handle(request)
@@ -149,7 +149,7 @@ def _kind(path: str) -> str:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One connection, kept open between requests. Nothing is logged: addresses carry user ids."""
+    """Connection, kept open between requests. Nothing is logged: addresses carry user ids."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -200,7 +200,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """The socket. `port` 0 takes any free one; `address` says which it became."""
+    """Socket of the simulator. `port` 0 takes any free one; `address` says which it became."""
 
     daemon_threads = True
     block_on_close = False
@@ -219,6 +219,6 @@ class Server(ThreadingHTTPServer):
         return f"http://{host!s}:{port}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A connection that breaks is no news; anything else is shown as usual."""
+        """Pass over a connection that breaks; anything else is shown as usual."""
         if not isinstance(sys.exception(), ConnectionError | TimeoutError):
             super().handle_error(request, client_address)

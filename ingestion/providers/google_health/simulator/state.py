@@ -1,4 +1,4 @@
-"""What the simulator must remember: its clock, who consented and was revoked, codes used, events, subscribers.
+"""State that the simulator must remember: its clock, who consented and was revoked, codes used, events, subscribers.
 
 Kept as a log of small entries, applied in order; with a folder given it is written down and read again at the next
 start. Everything else is a function of the seed.
@@ -22,7 +22,7 @@ from metrics.batch import MICROSECOND, instant, microseconds
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened to stored data at instant `at`: `kind` is restate or delete, over [low, high)."""
+    """Change of stored data at instant `at`: `kind` is restate or delete, over [low, high)."""
 
     kind: str
     number: int
@@ -34,7 +34,7 @@ class Event:
 
 
 class State:
-    """Thread-safe. `record` applies an entry and writes it down; attributes are for reading."""
+    """State of the simulator, thread-safe. `record` applies an entry and writes it down; attributes are for reading."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self._lock = threading.RLock()
@@ -131,7 +131,7 @@ class State:
     # --- the clock ---------------------------------------------------------------------------------------------
 
     def now(self) -> int:
-        """The simulated instant, microseconds UTC."""
+        """Simulated instant, microseconds UTC."""
         at, real, speed = self._clock
         return at + int((time.time() - real) * speed * MICROSECOND)
 

@@ -1,4 +1,4 @@
-"""Counts of what was asked and answered."""
+"""Statistics of requests and responses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ingestion.providers.google_health.simulator.webhooks import Webhooks
 
 
 class Statistics:
-    """Thread-safe. Bytes are those of the bodies sent, compressed where they were."""
+    """Counters, thread-safe. Bytes are those of the bodies sent, compressed where they were."""
 
     def __init__(self, faults: Faults, oauth: OAuth, webhooks: Webhooks) -> None:
         self.faults = faults
@@ -35,7 +35,7 @@ class Statistics:
         return {}
 
     def count(self, kind: str, status: int, *, points: int, plain: int, sent: int) -> None:
-        """Count one answer: `plain` bytes before compression, `sent` on the wire."""
+        """Count one response: `plain` bytes before compression, `sent` on the wire."""
         with self._lock:
             self._requests += 1
             self._points += points

@@ -194,7 +194,7 @@ def _configs(configs: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _shown(name: str, value: dict[str, Any]) -> dict[str, Any]:
-    """A subscriber as it is read: never with its secret."""
+    """Subscriber as it is read: never with its secret."""
     kept = ("endpointUri", "subscriberConfigs", "state", "createTime", "updateTime")
     authorization = {"endpointAuthorization": {"secretSet": True}} if value["secret"] else {}
     return {"name": name, **{key: value[key] for key in kept if value.get(key)}, **authorization}

@@ -1,4 +1,4 @@
-"""Codes and tokens: signed statements, so that nothing need be stored to know them again after a restart."""
+"""Codes and tokens: signed claims, so that nothing need be stored to know them again after a restart."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ACCESS, REFRESH, CODE = "ya29.", "1//", "4/"
 
 
 class Signer:
-    """Signs small JSON objects with a key made from the seed."""
+    """Signer of small JSON objects, with a key made from the seed."""
 
     def __init__(self, seed: int) -> None:
         self._key = hashlib.sha256(f"simulator {seed}".encode()).digest()
@@ -25,7 +25,7 @@ class Signer:
         return f"{prefix}{body.decode()}.{self._mark(prefix, body)}"
 
     def open(self, prefix: str, token: str) -> dict[str, Any] | None:
-        """What a token says; None if it is not one of ours."""
+        """Claims of a token; None if it is not one of ours."""
         return self._opened(prefix, token)
 
     def _open(self, prefix: str, token: str) -> dict[str, Any] | None:

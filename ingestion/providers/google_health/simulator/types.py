@@ -1,4 +1,4 @@
-"""The vendor's data types: three spellings, kind, scope, what may be asked of them and how far a rollup reaches."""
+"""Data types of the vendor: three spellings, kind, scope, which actions they allow and how far a rollup reaches."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ SHORT_ROLLUPS = {"heart-rate", "total-calories", "active-minutes", "calories-in-
 
 @dataclass(frozen=True, slots=True)
 class DataType:
-    """`id` stands in paths, `snake` in filters, `key` in answers. `actions` are letters of ACTIONS."""
+    """Data type. `id` stands in paths, `snake` in filters, `key` in responses. `actions` are letters of ACTIONS."""
 
     id: str
     key: str
@@ -87,12 +87,12 @@ class DataType:
 
     @property
     def rollup_days(self) -> int:
-        """The longest range of a rollup, in days."""
+        """Longest range of a rollup, in days."""
         return 14 if self.id in SHORT_ROLLUPS else 90
 
     @property
     def page_sizes(self) -> tuple[int, int]:
-        """(default, largest) number of points a page."""
+        """Number of points a page: (default, largest)."""
         return (25, 25) if self.id in ("sleep", "exercise") else (1440, 10_000)
 
 

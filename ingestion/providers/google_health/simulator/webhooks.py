@@ -1,4 +1,4 @@
-"""Subscribers and what is sent to them: verification in two steps, signed notifications, retries until 204."""
+"""Webhooks: subscribers, verification in two steps, signed notifications, retries until 204."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ WORKERS = 4
 
 
 class SigningKey:
-    """A P-256 key made from the seed, and its public half in Tink's form."""
+    """Key (P-256) made from the seed, and its public half in Tink's form."""
 
     def __init__(self, seed: int, name: str = "published") -> None:
         digest = hashlib.sha256(f"webhook key {seed} {name}".encode()).digest()
@@ -44,7 +44,7 @@ class SigningKey:
         self._private = ec.derive_private_key(int.from_bytes(digest[:31], "big"), ec.SECP256R1())
 
     def sign(self, body: bytes) -> str:
-        """Tink's prefix (0x01 and the key's id) before a DER signature of the raw body, in base64."""
+        """Signature of a raw body: Tink's prefix (0x01 and the key's id) before a DER signature, in base64."""
         der = self._private.sign(body, ec.ECDSA(hashes.SHA256()))
         return base64.b64encode(b"\x01" + self.id.to_bytes(4, "big") + der).decode()
 
@@ -66,6 +66,8 @@ class SigningKey:
 
 @dataclass(order=True)
 class _WebhookDelivery:
+    """Notifications to be sent to one subscriber, by when they are due."""
+
     due: float
     order: int
     subscriber: str = field(compare=False)
@@ -75,7 +77,7 @@ class _WebhookDelivery:
 
 
 class Webhooks:
-    """Delivers in threads of its own between `start` and `close`."""
+    """Sender of notifications, in threads of its own between `start` and `close`."""
 
     def __init__(self, state: State, faults: Faults, seed: int) -> None:
         self._state = state
@@ -112,7 +114,7 @@ class Webhooks:
     # --- verification ------------------------------------------------------------------------------------------
 
     def verify(self, uri: str, secret: str) -> str | None:
-        """Both steps of the handshake; says what was wrong, None if nothing was."""
+        """Verify an endpoint by both steps of the handshake; says what was wrong, None if nothing was."""
         body = orjson.dumps({"type": "verification"})
         try:
             known = self._http.post(uri, content=body, headers={**AGENT, "Authorization": secret})
@@ -166,7 +168,7 @@ class Webhooks:
                 log.exception("a delivery failed; the others go on")
 
     def _next(self) -> _WebhookDelivery | None:
-        """The next delivery that is due, with others for the same subscriber; None when closing."""
+        """Next delivery that is due, with others for the same subscriber; None when closing."""
         with self._wake:
             while not self._closing:
                 wait = self._queue[0].due - time.time() if self._queue else 60.0
@@ -207,7 +209,7 @@ class Webhooks:
             self._wake.notify()
 
     def _post(self, subscriber: dict[str, Any], body: bytes, signature: str) -> int:
-        """The status answered; 0 where there was no answer."""
+        """Status of the response to a POST; 0 where there was none."""
         headers = {**AGENT, "Authorization": subscriber["secret"], SIGNATURE: signature}
         try:
             status = self._http.post(subscriber["endpointUri"], content=body, headers=headers).status_code
@@ -219,7 +221,7 @@ class Webhooks:
 
 
 def _covered(subscriber: dict[str, Any], account: Account, data_type: DataType) -> str | None:
-    """The subscription's name ("" for the automatic ones), None where this subscriber is not to be told."""
+    """Name of the subscription ("" for the automatic ones), None where this subscriber is not to be notified."""
     if subscriber["state"] != "ACTIVE":
         return None
     for config in subscriber["subscriberConfigs"]:
