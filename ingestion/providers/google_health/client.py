@@ -198,7 +198,7 @@ class GoogleHealth:
         calendar: LocalCalendar,
         cost: Cost,
     ) -> Pulled:
-        """Pull a type that cannot be listed, by the vendor's own sums. Part of a window at the end is left for later."""
+        """Pull a type that cannot be listed, by the vendor's own sums. A part at the end is left for later."""
         seconds = google_type.seconds or HOUR
         windows = whole_windows(start, end, seconds, outward=False)
         pages = [
