@@ -96,7 +96,7 @@ class Show:
 class View:
     """One view of the table."""
 
-    want: AlertFilters
+    filters: AlertFilters
     page: Page[Alert]
     pages: Pages
     rows: list[Row]
@@ -109,7 +109,7 @@ class View:
 
     @property
     def here(self) -> str:
-        return self.want.query()
+        return self.filters.query()
 
 
 def visible(trial: Trial, user: User) -> QuerySet[Alert]:
@@ -129,32 +129,32 @@ def _shown(user: User, now: dt.datetime) -> dict[str, Q]:
     }
 
 
-def view(trial: Trial, user: User, want: AlertFilters, now: dt.datetime) -> View:
+def view(trial: Trial, user: User, filters: AlertFilters, now: dt.datetime) -> View:
     """The table as the address wants it. A fixed number of queries."""
     alerts = visible(trial, user)
-    if want.rule:
-        alerts = alerts.filter(rule=want.rule)
-    if want.site:
-        alerts = alerts.filter(participant__site__code=want.site)
-    if want.search:
-        alerts = alerts.filter(participant__study_id__icontains=want.search)
+    if filters.rule:
+        alerts = alerts.filter(rule=filters.rule)
+    if filters.site:
+        alerts = alerts.filter(participant__site__code=filters.site)
+    if filters.search:
+        alerts = alerts.filter(participant__study_id__icontains=filters.search)
     conditions = _shown(user, now)
     counts = alerts.order_by().aggregate(**{key: Count("pk", filter=q) for key, q in conditions.items()})
-    ordered = alerts.filter(conditions[want.show])
-    ordered = ordered.order_by("-resolved_at", "pk") if want.show == "resolved" else most_urgent_first(ordered)
-    page = Paginator(with_related_rows(ordered), PAGE_SIZE).get_page(want.page or 1)
+    ordered = alerts.filter(conditions[filters.show])
+    ordered = ordered.order_by("-resolved_at", "pk") if filters.show == "resolved" else most_urgent_first(ordered)
+    page = Paginator(with_related_rows(ordered), PAGE_SIZE).get_page(filters.page or 1)
     managed = set(actable(user, trial).filter(pk__in=[alert.pk for alert in page]).values_list("pk", flat=True))
     team = Team(trial)
     return View(
-        want=want,
+        filters=filters,
         page=page,
-        pages=Pages(page, lambda number: want.query(page=number)),
+        pages=Pages(page, lambda number: filters.query(page=number)),
         rows=[row(alert, team, alert.pk in managed, now) for alert in page],
-        shows=[Show(k, title, hint, counts[k], want.query(show=k, page="")) for k, (title, hint) in SHOWS.items()],
+        shows=[Show(k, title, hint, counts[k], filters.query(show=k, page="")) for k, (title, hint) in SHOWS.items()],
         sites=trial_overview_filters.sites(trial, user),
         team=team.names([alert.participant.site_id for alert in page if alert.pk in managed]),
         may_act=bool(managed),
-        any=any(counts.values()) or bool(want.rule or want.site or want.search),
+        any=any(counts.values()) or bool(filters.rule or filters.site or filters.search),
         seen=stamp(trial, user, now),
     )
 

@@ -31,9 +31,9 @@ MOST = 500  # alerts in one act
 
 def context(request: Request, trial: Trial, query: Any, now: dt.datetime) -> dict[str, Any]:
     """Context of the page and its table."""
-    want = listing.AlertFilters.of(query)
+    filters = listing.AlertFilters.of(query)
     here = reverse("dashboards:alerts", args=[trial.code])
-    view = listing.view(trial, request.user, want, now)
+    view = listing.view(trial, request.user, filters, now)
     return {
         "trial": trial,
         "section": "alerts",

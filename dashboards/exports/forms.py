@@ -40,7 +40,7 @@ class ExportForm(forms.Form):
         label="Dates are", choices=Export.Clock.choices, required=False, widget=forms.Select(attrs={"class": "select"})
     )
     metrics = forms.MultipleChoiceField(
-        required=False, choices=[(one.code, one.name) for one in METRICS], widget=forms.CheckboxSelectMultiple
+        required=False, choices=[(metric.code, metric.name) for metric in METRICS], widget=forms.CheckboxSelectMultiple
     )
     participants = forms.CharField(
         label="Study ids",

@@ -46,7 +46,7 @@ class Tick:
 class Map:
     """One view of the heat map."""
 
-    want: HeatmapFilters
+    filters: HeatmapFilters
     everybody: Everybody
     page: Page[Any]
     pages: Pages
@@ -63,7 +63,7 @@ class Map:
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
-        return MEASURES[self.want.measure][2]
+        return MEASURES[self.filters.measure][2]
 
     @property
     def labels(self) -> list[str]:
@@ -99,7 +99,7 @@ class Map:
     @property
     def spans(self) -> list[tuple[str, str, bool]]:
         return [
-            (self.want.query(span=key, page="") or "span=8w", label, key == self.want.span)
+            (self.filters.query(span=key, page="") or "span=8w", label, key == self.filters.span)
             for key, (label, _) in SPANS.items()
         ]
 
@@ -119,29 +119,29 @@ class Map:
     @property
     def page_query(self) -> str:
         """To another page of this view, whose number follows."""
-        return self.want.query(page="")
+        return self.filters.query(page="")
 
     @property
     def download_query(self) -> str:
         """To which the form is added."""
-        return "&".join(part for part in (self.want.query(page=""), "format=") if part)
+        return "&".join(part for part in (self.filters.query(page=""), "format=") if part)
 
 
-def draw(trial: Trial, user: User, want: HeatmapFilters, everybody: Everybody) -> Map:
+def draw(trial: Trial, user: User, filters: HeatmapFilters, everybody: Everybody) -> Map:
     """The picture of one page of rows, and of everybody."""
-    page = Paginator(everybody.people, PAGE_SIZE).get_page(want.page)
+    page = Paginator(everybody.people, PAGE_SIZE).get_page(filters.page)
     begin = (page.number - 1) * PAGE_SIZE
-    codes, kinds = everybody.codes[begin : begin + PAGE_SIZE], MEASURES[want.measure][2]
+    codes, kinds = everybody.codes[begin : begin + PAGE_SIZE], MEASURES[filters.measure][2]
     days = everybody.codes.shape[1]
     column = max(WIDTH // days, 3)
     dates = [everybody.first + dt.timedelta(days=day) for day in range(days)]
     protocol = Protocol.objects.in_force(everybody.last).filter(trial=trial).first() or Protocol()
     return Map(
-        want=want,
+        filters=filters,
         everybody=everybody,
         page=page,
-        pages=Pages(page, lambda number: want.query(page=number) or "page=1"),
-        rows=[_row(person, codes[i], kinds, want, protocol.upload_warn_hours) for i, person in enumerate(page)],
+        pages=Pages(page, lambda number: filters.query(page=number) or "page=1"),
+        rows=[_row(person, codes[i], kinds, filters, protocol.upload_warn_hours) for i, person in enumerate(page)],
         column=column,
         paths=svg_paths.cells(codes, kinds, column),
         bars=svg_paths.bars(everybody.codes, kinds, column),
@@ -155,14 +155,14 @@ def draw(trial: Trial, user: User, want: HeatmapFilters, everybody: Everybody) -
 
 
 def _row(
-    person: tuple[Any, ...], codes: DayCodes, kinds: tuple[Kind, ...], want: HeatmapFilters, warn_hours: int
+    person: tuple[Any, ...], codes: DayCodes, kinds: tuple[Kind, ...], filters: HeatmapFilters, warn_hours: int
 ) -> MapRow:
     study_id, attention_status, adherence = person
     counted: dict[str, int] = {}
     for kind in kinds:
         counted[kind.label] = counted.get(kind.label, 0) + int(svg_paths.is_any(codes, kind.codes).sum())
     share = percent(adherence)
-    if want.measure == "nights":
+    if filters.measure == "nights":
         known = counted["recorded"] + counted["no night"]
         share = percent(counted["recorded"] / known) if known else None
     badge = attention_badge(AttentionStatus(attention_status), warn_hours)

@@ -30,19 +30,19 @@ class Everybody:
     last: dt.date
 
 
-def read(trial: Trial, user: User, want: HeatmapFilters, now: dt.datetime) -> Everybody:
+def read(trial: Trial, user: User, filters: HeatmapFilters, now: dt.datetime) -> Everybody:
     """Everybody's day codes: one query of one short row each (two for the whole trial)."""
     last = now.astimezone(ZoneInfo(trial.time_zone)).date()
-    people = trial_overview_filters.of_trial(trial, user, trial_overview_filters.ParticipantFilters(site=want.site))
-    days = SPANS[want.span][1]
+    people = trial_overview_filters.of_trial(trial, user, trial_overview_filters.ParticipantFilters(site=filters.site))
+    days = SPANS[filters.span][1]
     if not days:
         began = people.aggregate(first=Min("status_summary__day_codes_from"))["first"] or last
         days = min(max((last - began).days + 1, 28), LONGEST)
     first = last - dt.timedelta(days=days - 1)
     # Day codes end on each one's today, a day from the trial's at most: so many hold the days asked for.
-    codes = Right(f"status_summary__{MEASURES[want.measure][1]}", days + 2)
+    codes = Right(f"status_summary__{MEASURES[filters.measure][1]}", days + 2)
     matching = trial_overview_filters.ordered(
-        trial_overview_filters.matching(people, trial_overview_filters.ParticipantFilters(), now), want.sort
+        trial_overview_filters.matching(people, trial_overview_filters.ParticipantFilters(), now), filters.sort
     ).values_list("study_id", "attention_status", "status_summary__adherence", "status_summary__day_codes_until", codes)
     rows = list(matching)
     known = [((until - EPOCH).days - len(text) + 1, text) if until else (0, "") for *_, until, text in rows]

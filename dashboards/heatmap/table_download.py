@@ -13,9 +13,9 @@ from participants.models import Trial
 from participants.tables import Column
 
 
-def table(trial: Trial, everybody: Everybody, want: HeatmapFilters, now: dt.datetime) -> downloads.Table:
+def table(trial: Trial, everybody: Everybody, filters: HeatmapFilters, now: dt.datetime) -> downloads.Table:
     """A row for each participant, a column for each day, its status as a label."""
-    kinds = MEASURES[want.measure][2]
+    kinds = MEASURES[filters.measure][2]
     labels = {code: kind.label for kind in kinds for code in kind.codes}
     known = ", ".join(dict.fromkeys(kind.label for kind in kinds))
     days = [everybody.first + dt.timedelta(days=i) for i in range(everybody.codes.shape[1])]
@@ -34,5 +34,5 @@ def table(trial: Trial, everybody: Everybody, want: HeatmapFilters, now: dt.date
         ]
         for (study_id, attention_status, adherence), codes in zip(everybody.people, everybody.codes, strict=True)
     )
-    name = f"{trial.code}-{want.measure}-{now:%Y%m%dT%H%MZ}"
-    return downloads.Table(name, want.measure, columns, rows, len(everybody.people))
+    name = f"{trial.code}-{filters.measure}-{now:%Y%m%dT%H%MZ}"
+    return downloads.Table(name, filters.measure, columns, rows, len(everybody.people))

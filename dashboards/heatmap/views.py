@@ -25,13 +25,13 @@ def heatmap(request: Request, code: str) -> HttpResponseBase:
     """The page; for HTMX the map alone; with format=csv everybody's days as a table."""
     trial = visible_trial(request, code)
     user: User = request.user
-    want, now = parse_filters(user_input.query_params(request)), timezone.now()
-    everybody = read(trial, user, want, now)
+    filters, now = parse_filters(user_input.query_params(request)), timezone.now()
+    everybody = read(trial, user, filters, now)
     if downloads.form(request):
-        return downloads.response(request, trial, table(trial, everybody, want, now))
-    context = {"trial": trial, "map": draw(trial, user, want, everybody), "now": now, "here": request.path}
+        return downloads.response(request, trial, table(trial, everybody, filters, now))
+    context = {"trial": trial, "map": draw(trial, user, filters, everybody), "now": now, "here": request.path}
     context["section"] = "heatmap"
     if request.htmx and not request.htmx.boosted and not request.htmx.history_restore_request:
-        return pushed(request, render(request, "dashboards/heatmap/_heatmap.html", context), want.query())
+        return pushed(request, render(request, "dashboards/heatmap/_heatmap.html", context), filters.query())
     record("trial.view", trial=trial, thing="heatmap")
     return render(request, "dashboards/heatmap/heatmap.html", context)

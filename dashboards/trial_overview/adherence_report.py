@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from dashboards.protocols import labels as protocols_labels
-from dashboards.trial_overview import filters
+from dashboards.trial_overview import filters as trial_overview_filters
 from dashboards.ui import downloads
 from dashboards.ui.access import Request, signed_in, visible_trial
 from dashboards.ui.formatting import NO_BREAK
@@ -103,16 +103,16 @@ class Head:
     aria_sort: str
 
 
-def heads(want: ReportFilters) -> list[Head]:
+def heads(filters: ReportFilters) -> list[Head]:
     """The headings: a first click sorts in the column's natural order, the next the other way."""
     headings = []
     for key, title in TITLES.items():
         natural, other = (f"-{key}", key) if key in DOWN_FIRST else (key, f"-{key}")
-        towards = other if want.sort == natural else natural
+        towards = other if filters.sort == natural else natural
         direction = (
-            ("descending" if want.sort.startswith("-") else "ascending") if want.sort in (natural, other) else ""
+            ("descending" if filters.sort.startswith("-") else "ascending") if filters.sort in (natural, other) else ""
         )
-        headings.append(Head(key, title, want.query(sort=towards, page=""), direction))
+        headings.append(Head(key, title, filters.query(sort=towards, page=""), direction))
     return headings
 
 
@@ -123,29 +123,29 @@ def adherence(request: Request, code: str) -> HttpResponseBase:
     trial = visible_trial(request, code)
     now = timezone.now()
     zone = ZoneInfo(trial.time_zone)
-    want = ReportFilters.of(query_params(request), now.astimezone(zone).date())
-    at = want.at(zone, now)
+    filters = ReportFilters.of(query_params(request), now.astimezone(zone).date())
+    at = filters.at(zone, now)
     seen = Participant.objects.visible_to(request.user).filter(trial=trial)
-    people = seen.filter(site__code=want.site) if want.site else seen
-    protocol = trial.protocols.in_force(want.on).first() or Protocol(trial=trial)
-    columns = variant_names(protocol) if want.is_now else []
-    rows = sorted(known_rows(people, at, protocol, want.is_now), key=KEYS["id"])
-    rows.sort(key=KEYS[want.sort.removeprefix("-")], reverse=want.sort.startswith("-"))
+    people = seen.filter(site__code=filters.site) if filters.site else seen
+    protocol = trial.protocols.in_force(filters.on).first() or Protocol(trial=trial)
+    columns = variant_names(protocol) if filters.is_now else []
+    rows = sorted(known_rows(people, at, protocol, filters.is_now), key=KEYS["id"])
+    rows.sort(key=KEYS[filters.sort.removeprefix("-")], reverse=filters.sort.startswith("-"))
     if downloads.form(request):
-        return downloads.response(request, trial, table(trial, want, at, rows, columns))
+        return downloads.response(request, trial, table(trial, filters, at, rows, columns))
     shares = [row.days.adherence for row in rows if row.days.adherence is not None]
-    page = Paginator(rows, PAGE_SIZE).get_page(want.page or 1)
+    page = Paginator(rows, PAGE_SIZE).get_page(filters.page or 1)
     context = {
         "trial": trial,
-        "want": want,
+        "filters": filters,
         "at": at,
         "page": page,
-        "pages": Pages(page, lambda number: want.query(page=number)),
-        "heads": heads(want),
+        "pages": Pages(page, lambda number: filters.query(page=number)),
+        "heads": heads(filters),
         "columns": columns,
-        "sites": filters.sites(trial, request.user),
+        "sites": trial_overview_filters.sites(trial, request.user),
         "median": median(shares) if shares else None,
-        "download": f"{want.query(page='')}&format=".removeprefix("&"),
+        "download": f"{filters.query(page='')}&format=".removeprefix("&"),
         "here": request.path,
         "target": protocol.adherence_target,
         "now": now,
@@ -153,7 +153,7 @@ def adherence(request: Request, code: str) -> HttpResponseBase:
     if not request.htmx or request.htmx.boosted or request.htmx.history_restore_request:
         record("trial.view", trial=trial, thing="adherence")
         return render(request, "dashboards/trial_overview/adherence.html", context)
-    return pushed(request, render(request, "dashboards/trial_overview/_adherence.html", context), want.query())
+    return pushed(request, render(request, "dashboards/trial_overview/_adherence.html", context), filters.query())
 
 
 def variant_names(protocol: Protocol) -> list[str]:
@@ -174,7 +174,9 @@ def known_rows(people: Any, at: dt.datetime, protocol: Protocol, with_variants: 
     return [Row(person, by_person[person.pk], [other.get(person.pk) for other in others]) for person in rows]
 
 
-def table(trial: Trial, want: ReportFilters, at: dt.datetime, rows: list[Row], columns: list[str]) -> downloads.Table:
+def table(
+    trial: Trial, filters: ReportFilters, at: dt.datetime, rows: list[Row], columns: list[str]
+) -> downloads.Table:
     """All rows, with the instant until which things were known."""
     known = [
         Column("study_id", "Participant's study id (pseudonym)"),
@@ -207,4 +209,4 @@ def table(trial: Trial, want: ReportFilters, at: dt.datetime, rows: list[Row], c
         ]
         for row in rows
     )
-    return downloads.Table(f"{trial.code}-adherence-{want.on}", "adherence", [*known, *others], cells, len(rows))
+    return downloads.Table(f"{trial.code}-adherence-{filters.on}", "adherence", [*known, *others], cells, len(rows))

@@ -92,26 +92,26 @@ def sites(trial: Trial, user: User) -> list[Site]:
     return list(Site.objects.filter(Exists(visible), trial=trial))
 
 
-def of_trial(trial: Trial, user: User, want: ParticipantFilters) -> QuerySet[Participant]:
+def of_trial(trial: Trial, user: User, filters: ParticipantFilters) -> QuerySet[Participant]:
     """Participants of the trial whom the user may see, of the site asked for: what the counters count."""
     people: QuerySet[Participant] = Participant.objects.visible_to(user).filter(trial=trial)
-    return people.filter(site__code=want.site) if want.site else people
+    return people.filter(site__code=filters.site) if filters.site else people
 
 
-def matching(people: QuerySet[Participant], want: ParticipantFilters, now: dt.datetime) -> QuerySet[Any]:
+def matching(people: QuerySet[Participant], filters: ParticipantFilters, now: dt.datetime) -> QuerySet[Any]:
     """Participants, of these, who match the counter and every word of the search, with their attention status."""
     true = status.conditions(now)
     matches = status.with_attention_status(people, now)
-    if want.show == NEED_ATTENTION:
+    if filters.show == NEED_ATTENTION:
         matches = matches.filter(attention_status__in=ATTENTION)
-    elif want.show:
-        attention_status = SHOWS[want.show]
+    elif filters.show:
+        attention_status = SHOWS[filters.show]
         matches = (
             matches.filter(attention_status=attention_status)
             if attention_status is AttentionStatus.WELL
             else matches.filter(true[attention_status])
         )
-    for term in want.search.split():
+    for term in filters.search.split():
         matches = matches.filter(_mentions(term, true))
     return matches
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.http import QueryDict
 
-from dashboards.trial_overview import filters
+from dashboards.trial_overview import filters as trial_overview_filters
 from dashboards.ui.status_labels import BADGES
 from participants.models import Participant, User
 from participants.user_input import Entered
@@ -26,10 +26,12 @@ class Place:
 
 def place(participant: Participant, user: User, listed: str, now: dt.datetime) -> Place:
     """Find a participant in the list that a query string of the trial's page describes. One query, of study ids."""
-    want = filters.parse_filters(Entered(QueryDict(listed)))
-    people = filters.matching(filters.of_trial(participant.trial, user, want), want, now)
-    ids = list(filters.ordered(people, want.sort).values_list("study_id", flat=True))
-    description = list_description(want)
+    filters = trial_overview_filters.parse_filters(Entered(QueryDict(listed)))
+    people = trial_overview_filters.matching(
+        trial_overview_filters.of_trial(participant.trial, user, filters), filters, now
+    )
+    ids = list(trial_overview_filters.ordered(people, filters.sort).values_list("study_id", flat=True))
+    description = list_description(filters)
     if participant.study_id not in ids:
         return Place(0, len(ids), "", "", description)
     at = ids.index(participant.study_id)
@@ -37,15 +39,15 @@ def place(participant: Participant, user: User, listed: str, now: dt.datetime) -
     return Place(at + 1, len(ids), before, after, description)
 
 
-def list_description(want: filters.ParticipantFilters) -> str:
+def list_description(filters: trial_overview_filters.ParticipantFilters) -> str:
     """Description of a list's filters: "Needs attention", "Low wear", "Search: AX-00"; empty for everybody."""
     parts = []
-    if want.show == filters.NEED_ATTENTION:
+    if filters.show == trial_overview_filters.NEED_ATTENTION:
         parts.append("Needs attention")
-    elif want.show:
-        parts.append(BADGES[filters.SHOWS[want.show]].label)
-    if want.site:
-        parts.append(f"site {want.site}")
-    if want.search:
-        parts.append(f"“{want.search}”")
+    elif filters.show:
+        parts.append(BADGES[trial_overview_filters.SHOWS[filters.show]].label)
+    if filters.site:
+        parts.append(f"site {filters.site}")
+    if filters.search:
+        parts.append(f"“{filters.search}”")
     return ", ".join(parts)

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dashboards.trial_overview import filters
+from dashboards.trial_overview import filters as trial_overview_filters
 from dashboards.trial_overview.filters import ParticipantFilters
 from dashboards.ui import gap_labels
 from dashboards.ui.downloads import Table
@@ -45,9 +45,12 @@ COLUMNS = (
 )
 
 
-def table(trial: Trial, user: User, want: ParticipantFilters, now: dt.datetime) -> Table:
+def table(trial: Trial, user: User, filters: ParticipantFilters, now: dt.datetime) -> Table:
     """All participants who match, in the order shown."""
-    people = filters.ordered(filters.matching(filters.of_trial(trial, user, want), want, now), want.sort)
+    people = trial_overview_filters.ordered(
+        trial_overview_filters.matching(trial_overview_filters.of_trial(trial, user, filters), filters, now),
+        filters.sort,
+    )
     participants = people.select_related("site", "status_summary").iterator(chunk_size=CHUNK)
     name = f"{trial.code}-participants-{now:%Y%m%dT%H%MZ}"
     rows = (_cells(participant, now) for participant in participants)

@@ -15,7 +15,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from dashboards.models import Alert
-from dashboards.trial_overview import background_jobs, day_strip, filters, table_download
+from dashboards.trial_overview import background_jobs, day_strip, table_download
+from dashboards.trial_overview import filters as trial_overview_filters
 from dashboards.trial_overview.filters import ParticipantFilters
 from dashboards.trial_overview.rows import Row, row
 from dashboards.ui import downloads
@@ -78,9 +79,9 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One view of the trial's page; all of it follows from `want`, the user and the moment."""
+    """One view of the trial's page; all of it follows from `filters`, the user and the moment."""
 
-    want: ParticipantFilters
+    filters: ParticipantFilters
     counts: status.Counts
     summary: Summary
     counters: list[Counter]
@@ -95,7 +96,7 @@ class View:
 
     @property
     def here(self) -> str:
-        return self.want.query()
+        return self.filters.query()
 
     @property
     def first_day(self) -> dt.date:
@@ -103,14 +104,16 @@ class View:
 
     @property
     def heads(self) -> dict[str, Head]:
-        return {name: _head(self.want, name) for name in HEADS}
+        return {name: _head(self.filters, name) for name in HEADS}
 
     @property
     def sorts(self) -> list[tuple[str, str]]:
-        sorts = [(name, label) for name, (label, _) in filters.SORTS.items()]
-        turned = self.want.sort.removeprefix("-")
+        sorts = [(name, label) for name, (label, _) in trial_overview_filters.SORTS.items()]
+        turned = self.filters.sort.removeprefix("-")
         return (
-            [*sorts, (self.want.sort, f"{filters.SORTS[turned][0]}, last first")] if turned != self.want.sort else sorts
+            [*sorts, (self.filters.sort, f"{trial_overview_filters.SORTS[turned][0]}, last first")]
+            if turned != self.filters.sort
+            else sorts
         )
 
     @property
@@ -120,7 +123,7 @@ class View:
     @property
     def download_query(self) -> str:
         """To which the form is added."""
-        return "&".join(part for part in (self.want.query(page=""), "format=") if part)
+        return "&".join(part for part in (self.filters.query(page=""), "format=") if part)
 
     @property
     def valid_hours(self) -> str:
@@ -131,7 +134,7 @@ class View:
     @property
     def all_query(self) -> str:
         """Query string that means "all that match" to an action."""
-        return self.want.query(page="", sort="")
+        return self.filters.query(page="", sort="")
 
 
 @require_safe
@@ -140,17 +143,17 @@ def trial_detail(request: Request, code: str) -> HttpResponseBase:
     """The whole page; for HTMX the table with its counters; 204 where `seen` says that nothing has changed since."""
     trial = visible_trial(request, code)
     user: User = request.user
-    want, now = filters.parse_filters(query_params(request)), timezone.now()
+    filters, now = trial_overview_filters.parse_filters(query_params(request)), timezone.now()
     if downloads.form(request):
-        return downloads.response(request, trial, table_download.table(trial, user, want, now))
+        return downloads.response(request, trial, table_download.table(trial, user, filters, now))
     beat = pulse(trial, user, now)
     if request.htmx and query_params(request).get("seen") == beat:
         return HttpResponse(status=204)
-    context = {"trial": trial, "view": view(trial, user, want, now, beat), "now": now, "here": request.path}
+    context = {"trial": trial, "view": view(trial, user, filters, now, beat), "now": now, "here": request.path}
     context["manages"] = Participant.objects.managed_by(user).filter(trial=trial).exists()
     if request.htmx and not request.htmx.boosted and not request.htmx.history_restore_request:
         answer = render(request, "dashboards/trial_overview/_roster.html", context)
-        return answer if "seen" in query_params(request) else pushed(request, answer, want.query())
+        return answer if "seen" in query_params(request) else pushed(request, answer, filters.query())
     record("trial.view", trial=trial)
     context["works"] = background_jobs.going_on(trial, user, now)
     return render(request, "dashboards/trial_overview/trial_detail.html", context)
@@ -167,26 +170,28 @@ def pulse(trial: Trial, user: User, now: dt.datetime) -> str:
     return f"{'.'.join(stamps)}.{moved['n']}.{refresh_minute(now, user.pk)}"
 
 
-def view(trial: Trial, user: User, want: ParticipantFilters, now: dt.datetime, beat: str) -> View:
+def view(trial: Trial, user: User, filters: ParticipantFilters, now: dt.datetime, beat: str) -> View:
     """View of the page: a fixed number of queries, whatever the trial's size."""
     today = now.astimezone(ZoneInfo(trial.time_zone)).date()
-    here = filters.of_trial(trial, user, want)
+    here = trial_overview_filters.of_trial(trial, user, filters)
     counts = status.counts(here, now)
-    matches = filters.ordered(filters.matching(here, want, now), want.sort)
-    page = Paginator(matches.select_related("site", "status_summary"), filters.PAGE_SIZE).get_page(want.page)
+    matches = trial_overview_filters.ordered(trial_overview_filters.matching(here, filters, now), filters.sort)
+    page = Paginator(matches.select_related("site", "status_summary"), trial_overview_filters.PAGE_SIZE).get_page(
+        filters.page
+    )
     under = day_strip.weekends(today)
     rules = Protocol.objects.in_force(today).filter(trial=trial).first() or Protocol()
     summary = status.summary(here, now, today - dt.timedelta(days=1))
     new = summary.new | _new_alerts(here, now)
     return View(
-        want=want,
+        filters=filters,
         counts=counts,
         summary=summary,
-        counters=[_counter(show, want, counts, new, rules) for show in COUNTERS],
+        counters=[_counter(show, filters, counts, new, rules) for show in COUNTERS],
         rows=[row(participant, now, today, under, rules.upload_warn_hours) for participant in page],
         page=page,
-        pages=Pages(page, lambda number: want.query(page=number) or "page=1"),
-        sites=filters.sites(trial, user),
+        pages=Pages(page, lambda number: filters.query(page=number) or "page=1"),
+        sites=trial_overview_filters.sites(trial, user),
         total=summary.total,
         rules=rules,
         until=today,
@@ -204,9 +209,9 @@ def _new_alerts(people: Any, now: dt.datetime) -> dict[AttentionStatus, int]:
 
 
 def _counter(
-    show: str, want: ParticipantFilters, counts: status.Counts, new: dict[AttentionStatus, int], rules: Protocol
+    show: str, filters: ParticipantFilters, counts: status.Counts, new: dict[AttentionStatus, int], rules: Protocol
 ) -> Counter:
-    attention_status, on = filters.SHOWS[show], want.show == show
+    attention_status, on = trial_overview_filters.SHOWS[show], filters.show == show
     return Counter(
         name=COUNTERS[show],
         tone=BADGES[attention_status].tone,
@@ -214,7 +219,7 @@ def _counter(
         count=counts[attention_status],
         new=new.get(attention_status, 0),
         rule=rule_text(show, rules),
-        query=want.query(show="" if on else show, page=""),
+        query=filters.query(show="" if on else show, page=""),
         on=on,
     )
 
@@ -237,10 +242,10 @@ def rule_text(show: str, rules: Protocol) -> str:
     }[show]
 
 
-def _head(want: ParticipantFilters, name: str) -> Head:
+def _head(filters: ParticipantFilters, name: str) -> Head:
     """A first click sorts in the column's natural order, the next the other way."""
     classes, title = HEADS[name]
-    current = want.sort.removeprefix("-") == name
-    towards = f"-{name}" if want.sort == name else name
-    direction = ("descending" if want.sort.startswith("-") else "ascending") if current else ""
-    return Head(title, classes, want.query(sort=towards, page="") or "sort=urgency", direction)
+    current = filters.sort.removeprefix("-") == name
+    towards = f"-{name}" if filters.sort == name else name
+    direction = ("descending" if filters.sort.startswith("-") else "ascending") if current else ""
+    return Head(title, classes, filters.query(sort=towards, page="") or "sort=urgency", direction)

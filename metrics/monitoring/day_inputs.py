@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -107,6 +107,14 @@ def people(ids: Sequence[int]) -> list[ParticipantHistory]:
 
 def _json(value: Any) -> list[Any]:
     return list(json.loads(value) if isinstance(value, str) else value or [])
+
+
+def protocols_by_trial(trials: Collection[int]) -> dict[int, list[Protocol]]:
+    """By trial, its protocols, the latest effective first; where there is none, the defaults."""
+    by_trial: dict[int, list[Protocol]] = {trial: [] for trial in trials}
+    for protocol in Protocol.objects.filter(trial__in=trials).order_by("-effective_on", "-version"):
+        by_trial[protocol.trial_id].append(protocol)
+    return {trial: protocols or [Protocol(trial_id=trial, effective_on=EPOCH)] for trial, protocols in by_trial.items()}
 
 
 @dataclass(slots=True)

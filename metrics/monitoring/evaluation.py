@@ -82,7 +82,7 @@ def refresh_many(
         with connection.cursor() as cursor:
             cursor.execute(sql.LOCK_ALL, {"people": sorted(rows)})
         people = day_inputs.people(list(rows))
-        protocols = _protocols({person.trial_id for person in people})
+        protocols = day_inputs.protocols_by_trial({person.trial_id for person in people})
         collected = collected_days([person.pk for person in people])
         cases = [_Case(person, protocols[person.trial_id], collected[person.pk], now) for person in people]
         for case in cases:
@@ -102,14 +102,6 @@ def refresh_many(
         changes = day_store.write(evaluated, gone, touched=dates or {}, now=now, why=why)
         status_store.write([case.summary_inputs() for case in cases], now)
     return changes
-
-
-def _protocols(trials: Collection[int]) -> dict[int, list[Protocol]]:
-    """By trial, its protocols, the latest effective first; where there is none, the defaults."""
-    by_trial: dict[int, list[Protocol]] = {trial: [] for trial in trials}
-    for protocol in Protocol.objects.filter(trial__in=trials).order_by("-effective_on", "-version"):
-        by_trial[protocol.trial_id].append(protocol)
-    return {trial: protocols or [Protocol(trial_id=trial, effective_on=EPOCH)] for trial, protocols in by_trial.items()}
 
 
 @dataclass(slots=True)
