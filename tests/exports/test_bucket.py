@@ -207,7 +207,7 @@ def test_a_service_that_is_away_is_told_on_the_page_and_in_the_api(
     settings.S3_ENDPOINT_URL = "http://127.0.0.1:9"
     client.force_login(manager)
     page = client.get(f"/trials/STRIDE-2/exports/{export.uuid}/download/")
-    assert (page.status_code, "out of reach" in page.content.decode()) == (503, True)
+    assert (page.status_code, "cannot be reached" in page.content.decode()) == (503, True)
     told = client.get(f"/api/v1/trials/STRIDE-2/exports/{export.uuid}/archive")
     assert (told.status_code, told["Content-Type"]) == (503, "application/problem+json")
 

@@ -35,7 +35,7 @@ def test_a_download_there_says_that_the_files_are_elsewhere(
 ) -> None:
     client.force_login(manager)
     answer = client.get(f"/trials/STRIDE-2/exports/{export.uuid}/download/")
-    assert (answer.status_code, "out of reach" in answer.content.decode()) == (503, True)
+    assert (answer.status_code, "cannot be reached" in answer.content.decode()) == (503, True)
     assert "Share EXPORT_FOLDER among all hosts, or set EXPORT_STORE" in caplog.text
 
 
