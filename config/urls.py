@@ -10,7 +10,7 @@ from config.health import views as health_views
 from config.observability import views as observability_views
 from metrics.api.legacy_data import SeedOfTrialView, SeedView
 
-# One door: the administration's own sign-in and password pages lead to everybody's.
+# One sign-in: the administration's own sign-in and password pages lead to everybody's.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 handler400 = "config.errors.views.bad_request"

@@ -35,7 +35,7 @@ account_pages = [
 
 urlpatterns = [
     path("login/", account.login, name="login"),
-    path("login/", account.login, name="account_login"),  # the same door, by the name that allauth knows
+    path("login/", account.login, name="account_login"),  # the same page, by the name that allauth knows
     path("login/code/", mfa.authenticate, name="mfa_authenticate"),
     path("login/passkey/", webauthn.login_webauthn, name="mfa_login_webauthn"),
     path("logout/", require_POST(account.logout), name="logout"),

@@ -1,4 +1,4 @@
-"""Lock files: makes them anew from pyproject.toml: versions and hashes for every Python and system, no addresses.
+"""Lock files: makes them from pyproject.toml: versions and hashes for every Python and system, no addresses.
 
 Run by `make lock`. Versions stay as they are unless `--upgrade` (or `--upgrade-package NAME`) asks for newer ones.
 """

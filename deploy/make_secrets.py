@@ -32,7 +32,7 @@ GIVEN = {
     "email_host_password": "the password at your mail server (with EMAIL_HOST_USER in .env)",
     "s3_secret_access_key": "the secret of your key at the object store (with S3_ACCESS_KEY_ID in .env)",
 }
-# What PgBouncer knows of its clients, and what watches Redis: made of another secret, anew whenever that one changes.
+# What PgBouncer knows of its clients, and what watches Redis: made of another secret, again whenever that one changes.
 POOLER, WATCHER = "pooler_users", "redis_exporter"
 
 

@@ -45,7 +45,7 @@ class SmallPostgres(Postgres):
 
     @property
     def responds(self) -> bool:
-        return self._answers()
+        return self._responds()
 
 
 class Installation:

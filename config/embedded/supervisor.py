@@ -84,7 +84,7 @@ class Supervisor:
         os.ftruncate(lock, 0)
         os.write(lock, f"process {os.getpid()}, {self.address}\n".encode())
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._ask_stop)
+            signal.signal(number, self._on_stop_signal)
         try:
             self._bring_up()
             self._watch()
@@ -98,7 +98,7 @@ class Supervisor:
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def _ask_stop(self, _number: int, _frame: FrameType | None) -> None:
+    def _on_stop_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._stop_asked = True
 
     def _pause(self, seconds: float) -> None:
@@ -183,7 +183,7 @@ class Supervisor:
         return brought
 
     def _mail_settings(self) -> dict[str, str]:
-        """A demo without an e-mail server gets one that keeps what it takes, for its mailbox page."""
+        """A demo without a mail server gets one that keeps what it takes, for its mailbox page."""
         self._mail = self.demo and not environment.given("EMAIL_HOST")
         if not self._mail:
             return {}
@@ -209,11 +209,11 @@ class Supervisor:
         self._watches.append(Watch(child))
 
     def _await_pages(self, web: Child) -> None:
-        if not wait_until(self._pages_answer, web, lambda: f"the pages ({self._answered})", self._pause):
+        if not wait_until(self._pages_respond, web, lambda: f"the pages ({self._answered})", self._pause):
             log = web.log
             raise Failed(f"The web server ended. The end of the log, {log}:\n{tail(log) if log else ''}")
 
-    def _pages_answer(self) -> bool:
+    def _pages_respond(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
             connection.request("GET", "/")
@@ -264,7 +264,7 @@ class Supervisor:
         servers = [server.child for server in (self._postgres, self._redis) if server]
         users = [watch.child for watch in self._watches if watch.child not in servers]
         for child in users:  # all are asked first, so that they finish side by side
-            child.ask_to_stop()
+            child.request_stop()
         for child in users:
             child.stop()
         for server in (self._redis, self._postgres):

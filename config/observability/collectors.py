@@ -179,7 +179,7 @@ class State(Collector):
         yield by_label("state_read", "Whether these gauges could be read.", "what", read)
 
     def forget(self) -> None:
-        """Read anew when Prometheus asks next."""
+        """Read again when Prometheus asks next."""
         with self._lock:
             for query in (*self._queries, self._queues):
                 query.at = float("-inf")

@@ -1,6 +1,6 @@
 """Log formatters: LOG_FORMAT=line for people, json for programs that collect them. One record a line, UTC.
 
-Both carry the ids of the request and the task, and both are cleaned of what opens doors and of who people are, what an
+Both carry the ids of the request and the task, and both are cleaned of credentials and of who people are, what an
 exception says included. Needs no Django: gunicorn's own lines look the same.
 """
 

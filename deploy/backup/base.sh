@@ -23,12 +23,12 @@ archive_verify() {
     { complain "the archive cannot be read to its end"; return 1; }
   sed 's/^\(.*\) \([0-9a-f]*\)  -$/\2  \1/' "$2.unsorted" >"$2.found"
   # "ok" has to be said: a verification that did not take place is none that was passed.
-  verdict=$(awk -v found="$2.found" '
+  result=$(awk -v found="$2.found" '
     BEGIN { while ((getline line < found) > 0) seen[line] }
     { promised++; if (!($0 in seen)) { wrong++; if (wrong <= 5) print substr($0, 67) } }
-    END { if (promised > 0 && !wrong) print "ok" }' "$2.promised") || verdict="awk failed"
+    END { if (promised > 0 && !wrong) print "ok" }' "$2.promised") || result="awk failed"
   rm -f "$2.unsorted" "$2.found" "$2.promised"
-  [ "$verdict" = ok ] || { complain "differs from what the server sent: $(echo "$verdict" | tr '\n' ' ')"; return 1; }
+  [ "$result" = ok ] || { complain "differs from what the server sent: $(echo "$result" | tr '\n' ' ')"; return 1; }
 }
 
 # The sums of a finished backup's own files: a flipped byte on the disk is found without reading a manifest.
@@ -83,7 +83,7 @@ base_finish() {
     "$part/backup_manifest" | tail -n 1)
   # shellcheck disable=SC2086
   set -- $range
-  [ $# -eq 3 ] || die "the manifest names no stretch of the log"
+  [ $# -eq 3 ] || die "the manifest names no interval of the log"
   bytes=$(cat "$part"/*.gz | wc -c | tr -d ' ')
   {
     echo "system=$server_system"

@@ -1,6 +1,6 @@
 """E-mails about accounts: their text, and that the worker sends them.
 
-No page waits for an e-mail server: a response that came later for addresses that exist would tell who has an account.
+No page waits for a mail server: a response that came later for addresses that exist would tell who has an account.
 No link is handed to the worker either; it makes the link itself, so that none lies in the queue.
 """
 
@@ -26,7 +26,7 @@ from participants.task_queue import enqueue
 
 log = logging.getLogger(__name__)
 
-# What was changed, by the name that allauth gives the mail.
+# What was changed, by the name that allauth gives the e-mail.
 NOTICES = {
     "account/email/password_changed": "your password was changed",
     "account/email/password_reset": "your password was set again by a link from an e-mail",
@@ -94,8 +94,8 @@ def queue(task: str, *args: object) -> None:
     try:
         enqueue(task, *args)
     except OperationalError:
-        log.exception("mail could not be handed to the worker")
-        raise CannotSend("No mail can be sent at the moment. Try again in a few minutes.") from None
+        log.exception("an e-mail could not be handed to the worker")
+        raise CannotSend("No e-mail can be sent at the moment. Try again in a few minutes.") from None
 
 
 def notify(user: User, what: str, request: HttpRequest | None) -> None:
@@ -114,7 +114,7 @@ def queue_or_log(task: str, *args: object) -> None:
     try:
         queue(task, *args)
     except CannotSend as fault:
-        log.warning("a mail about an account was not sent: %s", fault)
+        log.warning("an e-mail about an account was not sent: %s", fault)
 
 
 def send_notice(user: User, what: str, at: str, place: str) -> None:

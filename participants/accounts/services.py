@@ -26,7 +26,7 @@ MOST_ATTEMPTS = 30
 
 
 class CannotJoin(Exception):
-    """The invitation opens nothing (any more), or not for this person; the message is fit to show."""
+    """The invitation opens nothing (any more), or not for this user; the message is fit to show."""
 
 
 def led_by(user: User) -> QuerySet[Trial]:
@@ -36,9 +36,9 @@ def led_by(user: User) -> QuerySet[Trial]:
 
 
 def colleague_invite(*, trial: Trial, email: str, role: str, site: Site | None, by: User) -> ColleagueInvitation:
-    """Ask somebody into a trial by e-mail. An open invitation to the same address gives way to the new one.
+    """Invite a colleague into a trial by e-mail. An open invitation to the same address gives way to the new one.
 
-    Raises django's ValidationError for bad values, emails.CannotSend where no mail can be sent (the invitation
+    Raises django's ValidationError for bad values, emails.CannotSend where no e-mail can be sent (the invitation
     is revoked at once then).
     """
     invitation = ColleagueInvitation(
@@ -93,7 +93,7 @@ def colleague_revoke(invitation: ColleagueInvitation) -> bool:
 def invitation_again(invitation: ColleagueInvitation) -> bool:
     """Send the link once more, a new one: the one before does not work any more. False where it is not open.
 
-    Raises emails.CannotSend: without an e-mail server nothing has changed, else it is sent by the next sweep.
+    Raises emails.CannotSend: without a mail server nothing has changed, else it is sent by the next sweep.
     """
     emails.check_server()
     with transaction.atomic():

@@ -54,7 +54,7 @@ def network(request: HttpRequest) -> str:
 
 
 def browser(request: HttpRequest) -> str:
-    """Chrome, Windows: in the words that a person knows their device by."""
+    """Chrome, Windows: as people know their device."""
     agent = request.headers.get("User-Agent", "")
     names = [next((name for mark, name in known if mark in agent), "") for known in (BROWSERS, SYSTEMS)]
     return ", ".join(name for name in names if name)[:40]
@@ -100,7 +100,7 @@ def _code_failed(*, request: HttpRequest, user: User, authenticator: Authenticat
 
 
 def sign_out_everywhere(request: HttpRequest | None, user: User, *, why: str) -> None:
-    """End every session of a user but the one that asks, which begins anew."""
+    """End every session of a user but the one that asks, which begins again."""
     user.signed_out_at = timezone.now()
     user.save(update_fields=["signed_out_at"])
     if request is not None and request.user.pk == user.pk:

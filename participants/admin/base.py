@@ -18,7 +18,7 @@ from participants.audit import record
 from participants.forms import DayField, LineField
 from participants.user_input import form_data
 
-# A list longer than this is told by its number; so many rows are acted on at once at most.
+# A list longer than this is given by its number; so many rows are acted on at once at most.
 SHOWN, AT_ONCE = 200, 2_000
 
 

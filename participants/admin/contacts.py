@@ -63,11 +63,11 @@ class WriteAgain(ConfirmedAction):
     """Action for an address that a mail server called wrong by mistake."""
 
     title, button, done = "Write to this address again", "Write again", "written to again"
-    says = "The address counts as one that takes mail. If it does not, it is marked again at the next e-mail."
+    says = "The address counts as one that takes e-mail. If it does not, it is marked again at the next e-mail."
     related = ("participant__trial",)
 
     def fit(self, row: Contact) -> str:
-        return "" if row.bounced_at else "its address takes mail"
+        return "" if row.bounced_at else "its address takes e-mail"
 
     def do(self, request: HttpRequest, row: Contact, cleaned: dict[str, Any]) -> None:
         contacts.bounce_lift(row.participant, reason=cleaned["reason"], now=timezone.now())

@@ -1,6 +1,6 @@
 """Participants and their pauses in the administration: enrolled, looked up, changed; the rest are actions that ask.
 
-The state of a participant is never typed: they are invited, begin, are paused, withdrawn or completed by acts.
+The state of a participant is never typed: they are invited, begin, are paused, withdrawn or completed by actions.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class ParticipantAdmin(EnrolmentPages, NoDeleteAdminMixin, ServiceAdminMixin, Pa
         (None, {"fields": ("trial", "study_id", "site", "arm", "status")}),
         ("Days", {"fields": ("time_zone", "monitoring_starts_on", "monitoring_ends_on")}),
     )
-    # Acts that packages above this one add: see `offer`.
+    # Actions that packages above this one add: see `offer`.
     acts: ClassVar[list[ConfirmedAction]] = [act() for act in ACTS]
     actions = [act.action() for act in acts]  # noqa: RUF012  Django's own way
 

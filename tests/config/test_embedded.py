@@ -221,14 +221,14 @@ def test_pages_that_come_after_minutes_are_waited_for(monkeypatch: pytest.Monkey
     supervisor = Supervisor(demo=False)
     clock = Clock(monkeypatch, 20)
     monkeypatch.setattr(supervisor, "_pause", clock.pause)
-    monkeypatch.setattr(supervisor, "_pages_answer", lambda: clock.now > 1000 + 600)
+    monkeypatch.setattr(supervisor, "_pages_respond", lambda: clock.now > 1000 + 600)
     web = child(tmp_path, "import time; time.sleep(60)")
     web.start()
     try:
         supervisor._await_pages(web)
     finally:
         web.stop()
-    monkeypatch.setattr(supervisor, "_pages_answer", lambda: False)
+    monkeypatch.setattr(supervisor, "_pages_respond", lambda: False)
     with pytest.raises(Failed, match="web server ended"):
         supervisor._await_pages(web)
 
