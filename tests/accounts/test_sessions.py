@@ -34,7 +34,7 @@ def test_it_ends_when_nothing_was_done_for_half_an_hour(signed_in: Client) -> No
         assert "because nothing was done" in text(signed_in.get("/login/"))
 
 
-def test_deeds_keep_it_alive(signed_in: Client) -> None:
+def test_activity_keeps_it_alive(signed_in: Client) -> None:
     for minutes in range(20, 120, 20):
         with later(minutes=minutes):
             assert signed_in.get("/").status_code == 200

@@ -1,4 +1,4 @@
-"""The door: passwords, what is said to whom, lock-out, the history of it."""
+"""Sign-in: passwords, what is said to whom, lock-out, the history of it."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_an_address_that_was_changed_opens_nothing(client: Client, viewer: User)
     assert sign_in(client, "new@example.org").status_code == 302
 
 
-def test_the_administration_has_the_same_door(client: Client) -> None:
+def test_the_administration_has_the_same_sign_in(client: Client) -> None:
     answer = client.get("/admin/")
     assert client.get(answer.headers["Location"]).headers["Location"].startswith("/login/?next=")
 

@@ -1,4 +1,4 @@
-"""The door: a real Caddy with deploy/caddy/Caddyfile, in front of a server that says what it was asked."""
+"""The reverse proxy: a real Caddy with deploy/caddy/Caddyfile, in front of a server that says what it was asked."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Echo(BaseHTTPRequestHandler):
 
 
 @dataclass
-class Door:
+class Proxy:
     """A Caddy at work: its two ports, and the folder with its authority."""
 
     plain: int
@@ -60,12 +60,12 @@ class Door:
 
 
 @contextmanager
-def caddy(home: Path, upstream: int) -> Iterator[Door]:
-    door = Door(free_port(), free_port(), home)
+def caddy(home: Path, upstream: int) -> Iterator[Proxy]:
+    proxy = Proxy(free_port(), free_port(), home)
     given = {
         "SITE_ADDRESS": "localhost",
-        "CADDY_HTTP_PORT": str(door.plain),
-        "CADDY_HTTPS_PORT": str(door.secure),
+        "CADDY_HTTP_PORT": str(proxy.plain),
+        "CADDY_HTTPS_PORT": str(proxy.secure),
         "CADDY_HEALTH_PORT": str(free_port()),
         "WEB_HOST": "127.0.0.1",
         "WEB_PORT": str(upstream),
@@ -83,18 +83,18 @@ def caddy(home: Path, upstream: int) -> Iterator[Door]:
         for _ in range(200):
             assert running.poll() is None, (home / "log").read_text()[-2000:]
             try:
-                door.ask("/")
+                proxy.ask("/")
                 break
             except OSError:
                 time.sleep(0.1)
-        yield door
+        yield proxy
     finally:
         running.terminate()
         running.wait(20)
 
 
 @pytest.fixture(scope="module")
-def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with caddy(tmp_path_factory.mktemp("caddy"), server.server_address[1]) as made:
@@ -103,8 +103,8 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     server.server_close()
 
 
-def test_pages_come_over_tls_and_the_product_learns_how_and_for_whom(door: Door) -> None:
-    answer, body = door.ask("/trials/?page=2", **{"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "http"})
+def test_pages_come_over_tls_and_the_product_learns_how_and_for_whom(proxy: Proxy) -> None:
+    answer, body = proxy.ask("/trials/?page=2", **{"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "http"})
     seen = json.loads(body)
     assert answer.status == 200
     assert seen["path"] == "/trials/?page=2"
@@ -115,13 +115,13 @@ def test_pages_come_over_tls_and_the_product_learns_how_and_for_whom(door: Door)
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/metrics/state", "/metrics/", "/%6Detrics"])
-def test_metrics_stay_inside(door: Door, path: str) -> None:
-    answer, _ = door.ask(path, Authorization="Bearer x")
+def test_metrics_stay_inside(proxy: Proxy, path: str) -> None:
+    answer, _ = proxy.ask(path, Authorization="Bearer x")
     assert answer.status == 404
 
 
-def test_plain_http_is_sent_on(door: Door) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", door.plain, timeout=10)
+def test_plain_http_is_sent_on(proxy: Proxy) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", proxy.plain, timeout=10)
     connection.request("GET", "/login/", headers={"Host": "localhost"})
     answer = connection.getresponse()
     assert answer.status == 308

@@ -76,7 +76,7 @@ def test_what_lasts_is_watched_and_started_again(service: dict[str, Any]) -> Non
         assert service["healthcheck"]["test"][0] == "CMD"
 
 
-def test_the_world_reaches_the_door_alone(service: dict[str, Any]) -> None:
+def test_the_internet_reaches_the_proxy_alone(service: dict[str, Any]) -> None:
     ports = service.get("ports", [])
     if service["name"] in PUBLISHED:
         assert ports
@@ -125,7 +125,7 @@ def test_redis_starts_by_that_script_and_refuses_who_has_no_password(tmp_path: P
         server.wait()
 
 
-def test_the_door_does_not_reach_the_database() -> None:
+def test_the_proxy_does_not_reach_the_database() -> None:
     assert "store" not in services()["caddy"]["networks"]
 
 

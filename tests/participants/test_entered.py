@@ -1,4 +1,4 @@
-"""What people enter: days, numbers and text within bounds, at every door the same."""
+"""What people enter: days, numbers and text within bounds, by every channel the same."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_of_many_values_the_first_are_read() -> None:
     assert Entered(given).numbers("n", 4) == [1, 3, 4]
 
 
-# --- every door ---------------------------------------------------------------------------------------------------
+# --- every channel --------------------------------------------------------------------------------------------------
 
 
 def _of(base: Any) -> Iterator[Any]:

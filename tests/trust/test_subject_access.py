@@ -106,7 +106,7 @@ def test_no_key_is_in_it(person: Participant, tmp_path: Path) -> None:
     assert "encrypted_" not in text
 
 
-def test_who_looked_is_in_it_and_that_this_was_written(person: Participant, tmp_path: Path) -> None:
+def test_who_viewed_it_is_in_it_and_that_this_was_written(person: Participant, tmp_path: Path) -> None:
     folder = subject_export(person, tmp_path, reason="their letter of 1 November").folder
     trail = rows(folder, "who-looked-and-what-was-changed")
     assert {"participant.view", "contact.store"} <= {row["what"] for row in trail}

@@ -111,7 +111,7 @@ def nothing_tells(trail: Trail, after: State, outside: bool) -> bool:
 
 @given(grown=phases, outside=st.booleans(), data=st.data())
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_one_deed_is_found_or_said_to_be_unseen(
+def test_one_change_is_found_or_said_to_be_unseen(
     tmp_path: Path, grown: list[tuple[list[tuple[str, bool]], bool]], outside: bool, data: st.DataObject
 ) -> None:
     file = tmp_path / "audit_head.json"
@@ -121,7 +121,7 @@ def test_one_deed_is_found_or_said_to_be_unseen(
         assert list(hash_chain.faults()) == []
         if outside:
             chain_head.keep(hash_chain.head())
-        data.draw(st.sampled_from([change, delete, empty, roll_back, copy, forge]), label="deed")(trail, data)
+        data.draw(st.sampled_from([change, delete, empty, roll_back, copy, forge]), label="change")(trail, data)
         after = state()
         assume(after != trail.now)
         found = list(hash_chain.faults())
@@ -185,7 +185,7 @@ def forge(trail: Trail, data: st.DataObject) -> None:
     row.save(force_insert=True)
 
 
-def test_each_deed_that_nothing_tells_is_one_that_the_documents_name() -> None:
+def test_each_change_that_nothing_tells_is_one_that_the_documents_name() -> None:
     said = (Path(__file__).resolve().parents[2] / "docs" / "trust.md").read_text()
     for words in ("no checkpoint yet", "earlier state", "`sealed_at`"):
         assert words in said.partition("What nothing tells")[2]

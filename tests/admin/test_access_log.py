@@ -62,7 +62,7 @@ def test_each_time_they_are_shown_is_an_entry(administrator: Client, person: Par
     assert said(person).count("contact.open") == 3
 
 
-def test_who_may_only_look_opens_nothing(person: Participant) -> None:
+def test_who_may_only_view_opens_nothing(person: Participant) -> None:
     html = only("view").get(page("participants_contact_change", person.pk)).content.decode()
     assert not any(secret in html for secret in SECRETS)
     assert said(person) == ["participant.view"]

@@ -49,7 +49,7 @@ def test_opening_it_again_is_another_look(client: Client, page: str, person: Par
     assert actions(person) == ["participant.view"] * 2
 
 
-def test_data_asked_for_without_the_page_are_a_look_too(client: Client, page: str, person: Participant) -> None:
+def test_data_asked_for_without_the_page_are_a_view_too(client: Client, page: str, person: Participant) -> None:
     client.get(f"{page}series.json?metric=steps&start=2026-11-01&end=2026-11-02")
     assert actions(person) == ["participant.view"]
 
