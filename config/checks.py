@@ -105,7 +105,7 @@ def mail_server(app_configs: Sequence[AppConfig] | None, **given: Any) -> list[C
     return [
         Warning(
             "This site runs trials but has no mail server: nobody can be written to, and no digest is sent.",
-            hint="Set EMAIL_HOST and DEFAULT_FROM_EMAIL (docs/contacting.md).",
+            hint="Set EMAIL_HOST and DEFAULT_FROM_EMAIL (docs/messaging.md).",
             id="config.W004",
         )
     ]
