@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from django.utils.translation import gettext
+
 from ingestion.erasure import notices_about
 from ingestion.models import (
     Connection,
@@ -28,18 +30,19 @@ def sections(participant: Participant) -> Iterator[Section]:
     yield from _connections(participant)
     windows = SyncWindow.objects.filter(connection__participant=participant)
     yield Section(
-        "connection/requests", "What was asked for",
-        "Each interval of your data that was requested from your device's maker: when, why, and how much came.",
+        "connection/requests", gettext("What was asked for"),
+        gettext("Each interval of your data that was requested from your device's maker: when, why, and how much "
+                "came."),
         (SyncWindow,), rows_of(windows),
     )  # fmt: skip
     yield Section(
-        "connection/hours-seen", "Hours as your device's maker summed them up",
-        "By these the platform notices that an hour was corrected and has to be read again.",
+        "connection/hours-seen", gettext("Hours as your device's maker summed them up"),
+        gettext("By these the platform notices that an hour was corrected and has to be read again."),
         (Fingerprint,), rows_of(Fingerprint.objects.filter(connection__participant=participant)),
     )  # fmt: skip
     yield Section(
-        "connection/notices", "Notices from your device's maker",
-        "Messages that new data of yours are ready. They are kept for a short time.",
+        "connection/notices", gettext("Notices from your device's maker"),
+        gettext("Messages that new data of yours are ready. They are kept for a short time."),
         (WebhookDelivery,), _notices(participant),
     )  # fmt: skip
     yield from _files(participant)
@@ -47,34 +50,34 @@ def sections(participant: Participant) -> Iterator[Section]:
 
 def _connections(participant: Participant) -> Iterator[Section]:
     yield Section(
-        "connection/invitations", "Your invitations",
-        "When you were sent a link for connecting your device, and when it was opened and used. The link itself is "
-        "not stored.",
+        "connection/invitations", gettext("Your invitations"),
+        gettext("When you were sent a link for connecting your device, and when it was opened and used. The link "
+                "itself is not stored."),
         (Invitation,), rows_of(Invitation.objects.filter(participant=participant), leave_out=["nonce"]),
     )  # fmt: skip
     yield Section(
-        "connection/connections", "The connection with your device's maker",
-        "Your account number there, what you allowed to be read, and since when.",
+        "connection/connections", gettext("The connection with your device's maker"),
+        gettext("Your account number there, what you allowed to be read, and since when."),
         (Connection,), rows_of(Connection.objects.filter(participant=participant)),
     )  # fmt: skip
     yield Section(
-        "connection/history", "What happened to the connection",
-        "When it was made, when it broke and why.",
+        "connection/history", gettext("What happened to the connection"),
+        gettext("When it was made, when it broke and why."),
         (ConnectionEvent,), rows_of(ConnectionEvent.objects.filter(connection__participant=participant)),
     )  # fmt: skip
     yield Section(
-        "connection/devices", "Your devices",
-        "The devices of your account: model, battery, and when they last sent data.",
+        "connection/devices", gettext("Your devices"),
+        gettext("The devices of your account: model, battery, and when they last sent data."),
         (Device,), rows_of(Device.objects.filter(connection__participant=participant)),
     )  # fmt: skip
     yield Section(
-        "connection/batteries", "Your devices over time",
-        "Battery and last upload each time that they changed.",
+        "connection/batteries", gettext("Your devices over time"),
+        gettext("Battery and last upload each time that they changed."),
         (DeviceReading,), rows_of(DeviceReading.objects.filter(device__connection__participant=participant)),
     )  # fmt: skip
     yield Section(
-        "connection/made-up-devices", "Made-up devices",
-        "In trials for trying the platform, data may come from a program in place of a device.",
+        "connection/made-up-devices", gettext("Made-up devices"),
+        gettext("In trials for trying the platform, data may come from a program in place of a device."),
         (SyntheticDevice,), rows_of(SyntheticDevice.objects.filter(participant=participant)),
     )  # fmt: skip
 
@@ -88,17 +91,17 @@ def _notices(participant: Participant) -> Iterator[Row]:
 def _files(participant: Participant) -> Iterator[Section]:
     own = ImportFile.objects.filter(trial=participant.trial, whose=participant.study_id)
     yield Section(
-        "imports/files", "Files that were imported",
-        "Files with your data that the trial's team gave to the platform. The files themselves are not kept.",
+        "imports/files", gettext("Files that were imported"),
+        gettext("Files with your data that the trial's team gave to the platform. The files themselves are not kept."),
         (ImportFile,), rows_of(own),
     )  # fmt: skip
     yield Section(
-        "imports/rows-not-taken", "Rows of these files that could not be taken",
-        "Where they stood in the file and why. What was in them is not kept.",
+        "imports/rows-not-taken", gettext("Rows of these files that could not be taken"),
+        gettext("Where they stood in the file and why. What was in them is not kept."),
         (RejectedRow,), rows_of(RejectedRow.objects.filter(import_file__in=own)),
     )  # fmt: skip
     yield Section(
-        "imports/rows-taken", "What was taken from files",
-        "From when to when, and how many values. The values themselves are among what was measured.",
+        "imports/rows-taken", gettext("What was taken from files"),
+        gettext("From when to when, and how many values. The values themselves are among what was measured."),
         (ImportedPart,), rows_of(ImportedPart.objects.filter(participant=participant), leave_out=["content"]),
     )  # fmt: skip

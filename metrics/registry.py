@@ -12,6 +12,8 @@ import datetime as dt
 from dataclasses import dataclass
 from enum import StrEnum
 
+from django.utils.translation import gettext_noop as _
+
 
 class Kind(StrEnum):
     SAMPLE = "sample"  # a value at an instant
@@ -60,29 +62,40 @@ class Metric:
 def _rows() -> tuple[Metric, ...]:
     s, i, d, mean, total = Kind.SAMPLE, Kind.INTERVAL, Kind.DAILY, Aggregate.MEAN, Aggregate.SUM
     return (
-        Metric(1, "heart_rate", "Heart rate", "/min", "bpm", s, mean, (25, 240), "8867-4", subminute=True),
-        Metric(2, "steps", "Steps", "{steps}", "steps", i, total, (0, 300), "55423-8"),
-        Metric(3, "distance", "Distance", "m", "m", i, total, (0, 1000), "55430-3"),
-        Metric(4, "energy", "Energy", "kcal", "kcal", i, total, (0, 40), "41981-2"),
+        Metric(1, "heart_rate", _("Heart rate"), "/min", "bpm", s, mean, (25, 240), "8867-4", subminute=True),
+        Metric(2, "steps", _("Steps"), "{steps}", "steps", i, total, (0, 300), "55423-8"),
+        Metric(3, "distance", _("Distance"), "m", "m", i, total, (0, 1000), "55430-3"),
+        Metric(4, "energy", _("Energy"), "kcal", "kcal", i, total, (0, 40), "41981-2"),
         # A minute may touch every zone: 1 for fat burn, 2 each for cardio and peak.
-        Metric(5, "active_zone_minutes", "Active zone minutes", "min", "min", i, total, (0, 5), "azm", LOCAL),
-        Metric(6, "spo2", "Oxygen saturation", "%", "%", s, mean, (70, 100), "59408-5"),
+        Metric(5, "active_zone_minutes", _("Active zone minutes"), "min", "min", i, total, (0, 5), "azm", LOCAL),
+        Metric(6, "spo2", _("Oxygen saturation"), "%", "%", s, mean, (70, 100), "59408-5"),
         # LOINC's 80404-7 is SDNN: another quantity, never to be used for RMSSD.
-        Metric(7, "hrv_rmssd", "Heart rate variability (RMSSD)", "ms", "ms", i, mean, (1, 300), "hrv-rmssd", LOCAL),
-        Metric(8, "hrv_sdnn", "Heart rate variability (SDNN)", "ms", "ms", i, mean, (1, 400), "80404-7"),
-        Metric(9, "respiratory_rate", "Breathing rate", "/min", "breaths/min", d, mean, (4, 60), "9279-1"),
-        Metric(10, "resting_heart_rate", "Resting heart rate", "/min", "bpm", d, mean, (30, 120), "40443-4"),
+        Metric(7, "hrv_rmssd", _("Heart rate variability (RMSSD)"), "ms", "ms", i, mean, (1, 300), "hrv-rmssd", LOCAL),
+        Metric(8, "hrv_sdnn", _("Heart rate variability (SDNN)"), "ms", "ms", i, mean, (1, 400), "80404-7"),
+        Metric(9, "respiratory_rate", _("Breathing rate"), "/min", "breaths/min", d, mean, (4, 60), "9279-1"),
+        Metric(10, "resting_heart_rate", _("Resting heart rate"), "/min", "bpm", d, mean, (30, 120), "40443-4"),
         Metric(
-            11, "skin_temperature_deviation", "Skin temperature deviation", "Cel", "°C", d, mean, (-8, 8), "std", LOCAL
+            11,
+            "skin_temperature_deviation",
+            _("Skin temperature deviation"),
+            "Cel",
+            "°C",
+            d,
+            mean,
+            (-8, 8),
+            "std",
+            LOCAL,
         ),
-        Metric(12, "skin_temperature", "Skin temperature", "Cel", "°C", s, mean, (15, 45), "skin-temperature", LOCAL),
-        Metric(13, "weight", "Weight", "kg", "kg", s, mean, (20, 350), "29463-7", worn=False),
-        Metric(14, "body_fat", "Body fat", "%", "%", s, mean, (2, 75), "41982-0", worn=False),
-        Metric(15, "glucose", "Glucose", "mg/dL", "mg/dL", s, mean, (20, 600), "99504-3"),
+        Metric(
+            12, "skin_temperature", _("Skin temperature"), "Cel", "°C", s, mean, (15, 45), "skin-temperature", LOCAL
+        ),
+        Metric(13, "weight", _("Weight"), "kg", "kg", s, mean, (20, 350), "29463-7", worn=False),
+        Metric(14, "body_fat", _("Body fat"), "%", "%", s, mean, (2, 75), "41982-0", worn=False),
+        Metric(15, "glucose", _("Glucose"), "mg/dL", "mg/dL", s, mean, (20, 600), "99504-3"),
         Metric(
             16,
             "respiratory_rate_instant",
-            "Breathing rate, intraday",
+            _("Breathing rate, intraday"),
             "/min",
             "breaths/min",
             s,
@@ -90,28 +103,52 @@ def _rows() -> tuple[Metric, ...]:
             (4, 60),
             "9279-1",
         ),
-        Metric(17, "stress_score", "Stress score", "{score}", "points", s, mean, (0, 100), "stress-score", LOCAL),
-        Metric(18, "steps_24h", "Steps, daily total", "{steps}", "steps", d, total, (0, 100_000), "41950-7"),
-        Metric(19, "distance_24h", "Distance, daily total", "m", "m", d, total, (0, 150_000), "41953-1"),
-        Metric(20, "energy_24h", "Energy, daily total", "kcal", "kcal", d, total, (300, 15_000), "41979-6"),
+        Metric(17, "stress_score", _("Stress score"), "{score}", "points", s, mean, (0, 100), "stress-score", LOCAL),
+        Metric(18, "steps_24h", _("Steps, daily total"), "{steps}", "steps", d, total, (0, 100_000), "41950-7"),
+        Metric(19, "distance_24h", _("Distance, daily total"), "m", "m", d, total, (0, 150_000), "41953-1"),
+        Metric(20, "energy_24h", _("Energy, daily total"), "kcal", "kcal", d, total, (300, 15_000), "41979-6"),
         # A day of 25 hours has 1,500 minutes.
         Metric(
-            21, "sedentary_24h", "Sedentary time, daily total", "min", "min", d, total, (0, 1500), "sedentary", LOCAL
+            21, "sedentary_24h", _("Sedentary time, daily total"), "min", "min", d, total, (0, 1500), "sedentary", LOCAL
         ),
         Metric(
-            22, "lightly_active_24h", "Light activity, daily total", "min", "min", d, total, (0, 1500), "light", LOCAL
+            22,
+            "lightly_active_24h",
+            _("Light activity, daily total"),
+            "min",
+            "min",
+            d,
+            total,
+            (0, 1500),
+            "light",
+            LOCAL,
         ),
-        Metric(23, "fairly_active_24h", "Fair activity, daily total", "min", "min", d, total, (0, 1500), "fair", LOCAL),
-        Metric(24, "very_active_24h", "High activity, daily total", "min", "min", d, total, (0, 1500), "very", LOCAL),
-        Metric(25, "vo2_max", "VO₂ max", "mL/(kg.min)", "mL/kg/min", d, mean, (10, 95), "vo2-max", LOCAL),
-        Metric(26, "spo2_24h", "Oxygen saturation, nightly mean", "%", "%", d, mean, (70, 100), "spo2-nightly", LOCAL),
         Metric(
-            27, "hrv_rmssd_24h", "Heart rate variability, nightly", "ms", "ms", d, mean, (1, 300), "hrv-nightly", LOCAL
+            23, "fairly_active_24h", _("Fair activity, daily total"), "min", "min", d, total, (0, 1500), "fair", LOCAL
+        ),
+        Metric(
+            24, "very_active_24h", _("High activity, daily total"), "min", "min", d, total, (0, 1500), "very", LOCAL
+        ),
+        Metric(25, "vo2_max", _("VO₂ max"), "mL/(kg.min)", "mL/kg/min", d, mean, (10, 95), "vo2-max", LOCAL),
+        Metric(
+            26, "spo2_24h", _("Oxygen saturation, nightly mean"), "%", "%", d, mean, (70, 100), "spo2-nightly", LOCAL
+        ),
+        Metric(
+            27,
+            "hrv_rmssd_24h",
+            _("Heart rate variability, nightly"),
+            "ms",
+            "ms",
+            d,
+            mean,
+            (1, 300),
+            "hrv-nightly",
+            LOCAL,
         ),
         Metric(
             28,
             "active_zone_minutes_24h",
-            "Active zone minutes, daily total",
+            _("Active zone minutes, daily total"),
             "min",
             "min",
             d,
@@ -120,7 +157,9 @@ def _rows() -> tuple[Metric, ...]:
             "azm-24h",
             LOCAL,
         ),
-        Metric(29, "floors_24h", "Floors, daily total", "{floors}", "floors", d, total, (0, 1000), "floors-24h", LOCAL),
+        Metric(
+            29, "floors_24h", _("Floors, daily total"), "{floors}", "floors", d, total, (0, 1000), "floors-24h", LOCAL
+        ),
     )
 
 

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterator
 
 from django.db.models import Q
+from django.utils.translation import gettext
 
 from metrics.exchange.series import numbers, stamps
 from metrics.local_time import DAY, EPOCH, LocalCalendar
@@ -35,6 +36,7 @@ from metrics.registry import BY_ID, Metric
 from metrics.selection.plausible_range import plausible
 from metrics.storage.stored_days import kept_days
 from participants.models import Participant
+from participants.privacy.languages import date_long
 from participants.privacy.subject_access import Row, Section, rows_of
 
 # A sample's time in UTC lies within so many days of its local date.
@@ -45,31 +47,32 @@ def sections(participant: Participant) -> Iterator[Section]:
     """Sections of this package, in the order in which they are read."""
     yield from _measurements(participant)
     yield Section(
-        "measurements/by-day", "Measurements, summed up by day",
-        "Number, sum, lowest and highest value of each kind of measurement on each day. The platform keeps such sums "
-        "by minute and by hour too; they are computed from the measurements and say nothing else, so they are not "
-        "repeated here.",
+        "measurements/by-day", gettext("Measurements, summed up by day"),
+        gettext("Number, sum, lowest and highest value of each kind of measurement on each day. The platform keeps "
+                "such sums by minute and by hour too; they are computed from the measurements and say nothing else, "
+                "so they are not repeated here."),
         (DayRollup, HourRollup, MinuteRollup), rows_of(DayRollup.objects.filter(participant=participant)),
     )  # fmt: skip
     yield Section(
-        "measurements/implausible-by-day", "Values that do not count, by day",
-        "How many of each day's values no body can have, such as a heart rate of 0: they are kept as your device sent "
-        "them, marked among the measurements, and not counted in anything.",
+        "measurements/implausible-by-day", gettext("Values that do not count, by day"),
+        gettext("How many of each day's values no body can have, such as a heart rate of 0: they are kept as your "
+                "device sent them, marked among the measurements, and not counted in anything."),
         (ImplausibleCount,), rows_of(ImplausibleCount.objects.filter(participant=participant)),
     )  # fmt: skip
     yield Section(
-        "measurements/replaced-values", "Values that were replaced",
-        "Where your device's maker corrected a value later, the value from before and when it was replaced.",
+        "measurements/replaced-values", gettext("Values that were replaced"),
+        gettext("Where your device's maker corrected a value later, the value from before and when it was replaced."),
         (Revision,), rows_of(Revision.objects.filter(participant=participant)),
     )  # fmt: skip
     yield Section(
-        "measurements/moves", "Values that moved from or to another number",
-        "Where your data were kept under two numbers, or under the wrong one: when they were moved, and how much.",
+        "measurements/moves", gettext("Values that moved from or to another number"),
+        gettext("Where your data were kept under two numbers, or under the wrong one: when they were moved, and how "
+                "much."),
         (DataMove,), rows_of(DataMove.objects.filter(Q(giver=participant) | Q(receiver=participant))),
     )  # fmt: skip
     yield Section(
-        "measurements/deletions", "What was deleted of one source",
-        "Where a device or a file was wrong: what was deleted of it, why and when.",
+        "measurements/deletions", gettext("What was deleted of one source"),
+        gettext("Where a device or a file was wrong: what was deleted of it, why and when."),
         (SourceDeletion,), rows_of(SourceDeletion.objects.filter(participant=participant), leave_out=["by"]),
     )  # fmt: skip
     yield from _sessions(participant)
@@ -81,26 +84,40 @@ def _measurements(participant: Participant) -> Iterator[Section]:
     series = sorted(kept_days("metric_id", "source_id", participant=participant))
     sources = Source.objects.in_bulk([source for _, source in series])
     if not series:
-        yield Section("measurements/none", "Measurements", "What your device measured.", (Measurement,))
+        yield Section(
+            "measurements/none", gettext("Measurements"), gettext("What your device measured."), (Measurement,)
+        )
     calendar = calendar_of(participant)
     cutoff = participant.trial.raw_removed_before
-    gone = (
-        f" The study has deleted values from before {cutoff:%d %B %Y}; their daily summaries are kept."
-        if cutoff
-        else ""
-    )
     several = {metric for metric, _ in series if sum(other == metric for other, _ in series) > 1}
     for metric_id, source_id in series:
         metric, source = BY_ID[metric_id], sources[source_id]
         name = f"{metric.code}-{source_id}" if metric_id in several else metric.code
-        made_up = " These data were made up by a program, for trying the platform." if source.synthetic else ""
         yield Section(
-            f"measurements/{name}", f"Measurements: {metric.name.lower()}",
-            f"Every value from {source}, in {metric.label}, with its time on your clock. `seconds`: how long the "
-            f"interval is that the value stands for; empty where it is of an instant. `plausible`: no where the value "
-            f"cannot be right and so counts for nothing.{made_up}{gone}",
+            f"measurements/{name}", gettext("Measurements: {metric}").format(metric=gettext(metric.name)),
+            _about_values(metric, source, cutoff),
             (Measurement,), lines=_values(participant, metric, source_id, calendar),
         )  # fmt: skip
+
+
+def _about_values(metric: Metric, source: Source, cutoff: dt.date | None) -> str:
+    """What the file of a metric's values holds, in whole sentences."""
+    sentences = [
+        gettext(
+            "Every value from {source}, in {unit}, with its time on your clock. `seconds`: how long the interval is "
+            "that the value stands for; empty where it is of an instant. `plausible`: no where the value cannot be "
+            "right and so counts for nothing."
+        ).format(source=source, unit=metric.label)
+    ]
+    if source.synthetic:
+        sentences.append(gettext("These data were made up by a program, for trying the platform."))
+    if cutoff:
+        sentences.append(
+            gettext("The study has deleted values from before {date}; their daily summaries are kept.").format(
+                date=date_long(cutoff)
+            )
+        )
+    return " ".join(sentences)
 
 
 def _values(participant: Participant, metric: Metric, source_id: int, calendar: LocalCalendar) -> Iterator[bytes]:
@@ -122,55 +139,57 @@ def _us(date: dt.date, days: int) -> int:
 
 def _sessions(participant: Participant) -> Iterator[Section]:
     yield Section(
-        "sleep", "Sleep",
-        "Each night or nap as your device saw it, with its stages: seconds from the start, seconds long, stage.",
+        "sleep", gettext("Sleep"),
+        gettext("Each night or nap as your device saw it, with its stages: seconds from the start, seconds long, "
+                "stage."),
         (SleepSession,), rows_of(SleepSession.objects.filter(participant=participant)),
     )  # fmt: skip
     yield Section(
-        "exercise", "Exercise",
-        "Walks, runs and other exercise that your device recognised or that you recorded.",
+        "exercise", gettext("Exercise"),
+        gettext("Walks, runs and other exercise that your device recognised or that you recorded."),
         (ExerciseSession,), rows_of(ExerciseSession.objects.filter(participant=participant)),
     )  # fmt: skip
 
 
 def _day_statuses(participant: Participant) -> Iterator[Section]:
     yield Section(
-        "days", "Your days in the trial",
-        "For each day whether enough was measured for it to count, how long you wore the device, and how long you "
-        "slept.",
+        "days", gettext("Your days in the trial"),
+        gettext("For each day whether enough was measured for it to count, how long you wore the device, and how "
+                "long you slept."),
         (ParticipantDay,), rows_of(ParticipantDay.objects.filter(participant=participant)),
     )  # fmt: skip
     yield Section(
-        "days-as-they-were-known", "How that became known",
-        "A day may count later than at first, when data arrive late. Here is what was thought of it, and when.",
+        "days-as-they-were-known", gettext("How that became known"),
+        gettext("A day may count later than at first, when data arrive late. Here is what was thought of it, and "
+                "when."),
         (DayStatusHistory,), rows_of(DayStatusHistory.objects.filter(participant=participant)),
     )  # fmt: skip
     yield Section(
-        "gaps", "Times without data",
-        "Intervals for which nothing was measured, and why the platform thinks so.",
+        "gaps", gettext("Times without data"),
+        gettext("Intervals for which nothing was measured, and why the platform thinks so."),
         (Gap,), rows_of(Gap.objects.filter(participant=participant)),
     )  # fmt: skip
     yield Section(
-        "standing", "Your status summary",
-        "What the trial's team sees of you in its list: how many days count, when data last arrived, your device's "
-        "battery, and what seems to be missing.",
+        "standing", gettext("Your status summary"),
+        gettext("What the trial's team sees of you in its list: how many days count, when data last arrived, your "
+                "device's battery, and what seems to be missing."),
         (ParticipantStatusSummary,), rows_of(ParticipantStatusSummary.objects.filter(participant=participant)),
     )  # fmt: skip
     yield Section(
-        "clock", "Your device's clock",
-        "When your device's clock was not that of your time zone, for example on a journey.",
+        "clock", gettext("Your device's clock"),
+        gettext("When your device's clock was not that of your time zone, for example on a journey."),
         (OffsetPeriod,), rows_of(OffsetPeriod.objects.filter(participant=participant)),
     )  # fmt: skip
     yield Section(
-        "days-judged-anew", "Days evaluated again",
-        "When the trial's rules changed, all days were evaluated again. Here is what that changed for you: days that "
-        "changed, and your share of days that count, before and after.",
+        "days-judged-anew", gettext("Days evaluated again"),
+        gettext("When the trial's rules changed, all days were evaluated again. Here is what that changed for you: "
+                "days that changed, and your share of days that count, before and after."),
         (Recompute,), _recomputes(participant),
     )  # fmt: skip
     yield Section(
-        "exports", "Files that were made of the trial's data",
-        "When the trial's team took data away in which yours are, in which format, and who asked. Under your study "
-        "number, without your name.",
+        "exports", gettext("Files that were made of the trial's data"),
+        gettext("When the trial's team took data away in which yours are, in which format, and who asked. Under your "
+                "study number, without your name."),
         (Export.people.through,), _exports(participant),
     )  # fmt: skip
 

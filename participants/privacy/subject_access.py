@@ -20,14 +20,18 @@ from typing import Any
 import orjson
 from django.db.models import DateField, ForeignKey, Model, QuerySet
 from django.utils import timezone
+from django.utils.formats import number_format
+from django.utils.translation import gettext, ngettext
 
 from participants import hooks
 from participants.audit import record
 from participants.models import Participant, Trial
+from participants.privacy import languages
 from participants.tables import BOM, harmless
 
 CHUNK = 2_000
 README = "READ ME FIRST.txt"
+README_WIDTH = 102  # characters
 
 Row = Mapping[str, Any]
 
@@ -96,8 +100,12 @@ def write(participant: Participant, folder: Path, tell: Callable[[int], None] = 
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
-    written = [(section, _write(section, folder, tell)) for section in sections(participant)]
-    (folder / README).write_text(_readme(participant, written), encoding="utf-8")
+    language = languages.in_language(languages.of_participant(participant))
+    with language:  # rows are read later, and are as they are stored
+        kept = list(sections(participant))
+    written = [(section, _write(section, folder, tell)) for section in kept]
+    with language:
+        (folder / README).write_text(_readme(participant, written), encoding="utf-8")
     return {section.name: rows for section, rows in written}
 
 
@@ -190,31 +198,39 @@ def _value(row: Any, f: Any) -> Any:
 
 def _readme(participant: Participant, written: list[tuple[Section, int]]) -> str:
     trial: Trial = participant.trial
+    now = timezone.now()
     lines = [
-        "EVERYTHING THAT IS KEPT ABOUT YOU IN THIS TRIAL",
+        gettext("EVERYTHING THAT IS KEPT ABOUT YOU IN THIS TRIAL"),
         "",
-        f"Trial: {trial.code}, {trial.title}",
-        f"Your study id: {participant.study_id}",
-        f"Written: {timezone.now():%d %B %Y, %H:%M} UTC",
-        "",
-        "Each topic below has two files with the same content: one that ends in .csv, which opens in any spreadsheet",
-        "program, and one that ends in .json, which is meant for computers. Measurements are so many that they come as",
-        ".csv only. Times are given in UTC unless a column says otherwise.",
-        "",
-        "Keys and passwords (for example those with which the platform reads your device's data) are not included:",
-        "whoever had them could read your data. They say nothing about you.",
-        "",
-        "These files are personal: they contain your name and your health data. Keep them where only you can read",
-        "them.",
+        gettext("Trial: {code}, {title}").format(code=trial.code, title=trial.title),
+        gettext("Your study id: {study_id}").format(study_id=participant.study_id),
+        gettext("Written: {date}, {clock} UTC").format(date=languages.date_long(now), clock=f"{now:%H:%M}"),
     ]
+    for paragraph in (
+        gettext(
+            "Each topic below has two files with the same content: one that ends in .csv, which opens in any "
+            "spreadsheet program, and one that ends in .json, which is meant for computers. Measurements are so many "
+            "that they come as .csv only. Times are given in UTC unless a column says otherwise."
+        ),
+        gettext(
+            "Keys and passwords (for example those with which the platform reads your device's data) are not "
+            "included: whoever had them could read your data. They say nothing about you."
+        ),
+        gettext(
+            "These files are personal: they contain your name and your health data. Keep them where only you can "
+            "read them."
+        ),
+    ):
+        lines += ["", *textwrap.wrap(paragraph, README_WIDTH)]
     for section, rows in written:
-        count = "nothing is kept" if not rows else f"{rows:,} row{'' if rows == 1 else 's'}"
-        lines += ["", f"{section.title} ({count})"]
+        lines += ["", f"{section.title} ({_counted(rows)})"]
         if rows:
-            lines.append(f"  File: {section.name}")
-        lines += [f"  {line}" for line in _wrapped(section.about)]
+            lines.append("  " + gettext("File: {name}").format(name=section.name))
+        lines += [f"  {line}" for line in textwrap.wrap(section.about, README_WIDTH - 2)]
     return "\n".join(lines) + "\n"
 
 
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, 100)
+def _counted(rows: int) -> str:
+    if not rows:
+        return gettext("nothing is kept")
+    return ngettext("{n} row", "{n} rows", rows).format(n=number_format(rows, force_grouping=True))

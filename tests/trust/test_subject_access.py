@@ -18,7 +18,7 @@ from dashboards.models import Note
 from ingestion.models import Connection, ImportFile, Invitation, RejectedRow
 from metrics.models import Export
 from participants import hooks
-from participants.models import AuditEntry, Participant, User
+from participants.models import AuditEntry, Contact, Participant, User
 from participants.privacy import encryption, subject_access_sections
 from participants.privacy.data_map import STAYS, data_inventory
 from participants.privacy.subject_access import (
@@ -137,6 +137,22 @@ def test_the_read_me_names_every_topic_and_says_where_nothing_is_kept(person: Pa
     assert all(section.title in words for section in sections(person))
     assert "Exercise (nothing is kept)" in words
     assert not (folder / "exercise.json").exists()
+
+
+def test_the_read_me_is_in_their_language_and_the_data_are_as_they_are_stored(tmp_path: Path) -> None:
+    person = ParticipantFactory.create(study_id="ZEBRA-77")
+    store(person, heart_rate(NOON, 200))
+    Note.objects.create(participant=person, text="rang", by=UserFactory.create())
+    english = subject_export(person, tmp_path / "en").folder
+    Contact.objects.create(participant=person, language="de")
+    german = subject_export(Participant.objects.get(pk=person.pk), tmp_path / "de").folder
+    assert "(1,200 rows)" in (english / README).read_text()
+    words = (german / README).read_text()
+    for part in ("Messwerte: Puls (1.200 Zeilen)", "Sport (nichts gespeichert)", "Notizen (1 Zeile)", "team/notes"):
+        assert part in words
+    assert "nothing is kept" not in words
+    for name in ("measurements/heart_rate.csv", "team/notes.csv", "team/notes.json"):
+        assert (german / name).read_text() == (english / name).read_text()
 
 
 def test_text_that_a_spreadsheet_would_run_is_made_text(person: Participant, tmp_path: Path) -> None:
