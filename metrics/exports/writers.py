@@ -6,7 +6,7 @@ Writers hold at most ROW_GROUP rows in memory, whatever the size of the file.
 from __future__ import annotations
 
 import gzip
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, BinaryIO, ClassVar, Protocol, cast
@@ -14,12 +14,12 @@ from typing import Any, BinaryIO, ClassVar, Protocol, cast
 import numpy as np
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from metrics.batch import MICROSECOND
 from metrics.exports.columns import NO_LENGTH, Samples
+from metrics.exports.row_text import clock_times, dates, rows, text_column, utc_dates
 from metrics.local_time import LocalCalendar
 from metrics.models import Source
 from metrics.registry import Metric
@@ -186,67 +186,55 @@ class CsvWriter(TextWriter):
         return ",".join(self.NAMES).encode() + b"\n"
 
     def lines(self, table: Any) -> bytes:
-        n = table.num_rows
-        columns = {
-            **{name: table[name] for name in COLUMNS},
-            "metric": pa.repeat(pa.scalar(self.context.metric.code), n),
-            "date": local_dates(table),
-            "time": iso_times(table["time"]),
-            "study_id": table["study_id"].cast(pa.string()),
-            "source": table["source"].cast(pa.string()),
-        }
-        out = pa.BufferOutputStream()
-        options = pa_csv.WriteOptions(include_header=False, quoting_style="needed")
-        pa_csv.write_csv(pa.table({name: columns[name] for name in self.NAMES}), out, options)
-        return bytes(out.getvalue())
+        return rows([
+            text_column(_quoted(table["study_id"], _csv_quoted), after=f',"{self.context.metric.code}",'),
+            text_column(_quoted(table["source"], _csv_quoted), after=","),
+            dates(local_days(table), after=","),
+            utc_dates(table["time"], before='"', after="T"),
+            *clock_times(table["time"], after='",'),
+            text_column(table["utc_offset_minutes"], after=","),
+            text_column(table["value"], after=","),
+            text_column(table["seconds"], after=","),
+            text_column(table["plausible"], after="\n"),
+        ])  # fmt: skip
 
 
 class NdjsonWriter(TextWriter):
     """One JSON object a line; a member that is missing is null."""
 
     def lines(self, table: Any) -> bytes:
-        def quoted(column: Any) -> Any:
-            names = pc.unique(column.combine_chunks().dictionary).to_pylist()
-            ready = pa.array([orjson.dumps(name).decode() for name in names], pa.string())
-            return pa.DictionaryArray.from_arrays(column.combine_chunks().indices, ready).cast(pa.string())
-
-        text = pa.string()
-        return joined(
-            '{"study_id":', quoted(table["study_id"]),
-            ',"metric":"' + self.context.metric.code + '","unit":"' + self.context.metric.unit + '","source":',
-            quoted(table["source"]), ',"date":"', local_dates(table).cast(text), '","time":"', iso_times(table["time"]),
-            '","utc_offset_minutes":', table["utc_offset_minutes"].cast(text), ',"value":', table["value"].cast(text),
-            ',"seconds":', pc.fill_null(table["seconds"].cast(text), "null"),
-            ',"plausible":', table["plausible"].cast(text), "}\n",
-        )  # fmt: skip
+        metric = f',"metric":"{self.context.metric.code}","unit":"{self.context.metric.unit}","source":'
+        return rows([
+            text_column(_quoted(table["study_id"], _json_quoted), before='{"study_id":', after=metric),
+            text_column(_quoted(table["source"], _json_quoted)),
+            dates(local_days(table), before=',"date":"', after='","time":"'),
+            utc_dates(table["time"], after="T"),
+            *clock_times(table["time"], after='","utc_offset_minutes":'),
+            text_column(table["utc_offset_minutes"], after=',"value":'),
+            text_column(table["value"], after=',"seconds":'),
+            text_column(table["seconds"], null="null", after=',"plausible":'),
+            text_column(table["plausible"], after="}\n"),
+        ])  # fmt: skip
 
 
-def joined(*parts: Any) -> bytes:
-    """Columns of text and constants between them, put together row by row, all rows one after another."""
-    columns = [pa.scalar(part) if isinstance(part, str) else part for part in parts]
-    lines = pc.binary_join_element_wise(*columns, "")
-    return b"".join(_bytes_of(chunk) for chunk in (lines.chunks if hasattr(lines, "chunks") else [lines]))
+def _quoted(column: Any, quote: Callable[[str], str]) -> Any:
+    """A column of few texts with each of them quoted."""
+    whole = column.combine_chunks()
+    texts = [quote(text) for text in whole.dictionary.to_pylist()]
+    return pa.DictionaryArray.from_arrays(whole.indices, pa.array(texts, pa.string()))
 
 
-def _bytes_of(lines: Any) -> bytes:
-    """The characters of a string array that has no nulls, which lie one after another."""
-    if not len(lines):
-        return b""
-    _, offsets, characters = lines.buffers()
-    ends = np.frombuffer(offsets, dtype=np.int32, count=len(lines) + 1, offset=lines.offset * 4)
-    return bytes(characters[int(ends[0]) : int(ends[-1])])
+def _csv_quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
 
 
-def iso_times(times: Any) -> Any:
-    """Instants as 2026-05-04T12:00:00Z, with six decimals where any of them is not a whole second."""
-    whole = not np.any(times.cast(pa.int64()).to_numpy() % MICROSECOND)
-    unit = pa.timestamp("s") if whole else pa.timestamp("us")
-    return pc.strftime(times.cast(unit), "%Y-%m-%dT%H:%M:%SZ")
+def _json_quoted(text: str) -> str:
+    return orjson.dumps(text).decode()
 
 
-def local_dates(table: Any) -> Any:
-    """The local date of each row, from its instant and its clock's offset."""
+def local_days(table: Any) -> NDArray[np.int64]:
+    """The local date of each row as days since 1970, from its instant and its clock's offset."""
     time = table["time"].cast(pa.int64()).to_numpy()
     local = time + table["utc_offset_minutes"].to_numpy().astype(np.int64) * 60 * MICROSECOND
-    days = (local // (86_400 * MICROSECOND)).astype(np.int32)
-    return pa.array(days, pa.date32())
+    days: NDArray[np.int64] = local // (86_400 * MICROSECOND)
+    return days
