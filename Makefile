@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3.12 chooses the interpreter for a new environment, PORT=8001 the web port.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo run backup restore test mutate properties test-wearipedia fuzz fuzz-api audit secrets monitoring-check dashboards lint format messages openapi screenshots lock validation bench-ingest bench-read bench-sync bench-storm bench-monitoring bench-series bench-exports bench-processes bench-store bench-backup bench-load bench-chaos fresh-root
+.PHONY: help demo run backup restore test mutate properties test-wearipedia fuzz fuzz-api audit secrets monitoring-check dashboards lint format messages openapi screenshots lock validation bench-ingest bench-smoke bench-read bench-sync bench-storm bench-monitoring bench-series bench-exports bench-processes bench-store bench-backup bench-load bench-chaos fresh-root
 
 # The first Python that runs at all: the set-up script looks for a fitting one itself and says so if there is none.
 SET_UP = @for python in "$$PYTHON" python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -82,6 +82,9 @@ lock: ## make the lock files anew (LOCK_ARGS=--upgrade takes newer versions)
 
 bench-ingest: ## measure writing (DATABASE_URL=... for a server of your own)
 	$(SET_UP) -- -m config.embedded bench benchmarks.ingest $(ARGS) $(OR_SAY)
+
+bench-smoke: ## start each benchmark in its smallest size, to see that it still runs (ARGS="ingest read" for some)
+	$(SET_UP) -- -m config.embedded bench benchmarks.smoke $(ARGS) $(OR_SAY)
 
 bench-read: ## measure reading, through HTTP
 	$(SET_UP) -- -m config.embedded bench benchmarks.read $(ARGS) $(OR_SAY)

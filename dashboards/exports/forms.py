@@ -39,6 +39,12 @@ class ExportForm(forms.Form):
     clock = forms.ChoiceField(
         label="Dates are", choices=Export.Clock.choices, required=False, widget=forms.Select(attrs={"class": "select"})
     )
+    compression = forms.ChoiceField(
+        label="Text files are compressed by",
+        choices=[("gzip", "gzip: opens everywhere"), ("zstd", "zstd: quicker to read"), ("none", "nothing")],
+        required=False,
+        widget=forms.Select(attrs={"class": "select"}),
+    )
     metrics = forms.MultipleChoiceField(
         required=False, choices=[(metric.code, metric.name) for metric in METRICS], widget=forms.CheckboxSelectMultiple
     )
@@ -77,6 +83,8 @@ class ExportForm(forms.Form):
                 start_on=given["start_on"],
                 end_on=given["end_on"],
                 clock=given["clock"] or Export.Clock.LOCAL,
+                compressed=given["compression"] != "none",
+                compression=given["compression"].replace("none", "") or Export.Compression.GZIP,
                 metrics=given["metrics"],
                 participants=[study_id for study_id in ids if study_id],
             )

@@ -63,6 +63,7 @@ class ExportSerializer(serializers.ModelSerializer[Export]):
             "id",
             "format",
             "compressed",
+            "compression",
             "metrics",
             "sources",
             "start_on",
@@ -119,7 +120,12 @@ class ExportRequestSerializer(serializers.Serializer[Any]):
     clock = serializers.ChoiceField(
         Export.Clock.choices, default=Export.Clock.LOCAL.value, help_text="Dates of the participants, or of UTC."
     )
-    compressed = serializers.BooleanField(default=True, help_text="gzip, of text formats.")
+    compressed = serializers.BooleanField(default=True, help_text="Of text formats.")
+    compression = serializers.ChoiceField(
+        Export.Compression.choices,
+        default=Export.Compression.GZIP.value,
+        help_text="By what, where `compressed`.",
+    )
 
 
 class ExportParameters(Parameters):

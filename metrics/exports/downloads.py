@@ -15,6 +15,7 @@ DIGITS = 20  # a position of more lies beyond the end of every file
 TYPES = {
     ".parquet": "application/vnd.apache.parquet",
     ".gz": "application/gzip",
+    ".zst": "application/zstd",
     ".xlsx": XLSX,
     ".csv": "text/csv; charset=utf-8",
     ".ndjson": "application/x-ndjson",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,6 +15,7 @@ from metrics.exchange.series import Series
 from metrics.exchange.sessions import fhir_exercise, fhir_sleep, omh_exercise, omh_sleep
 from metrics.exports import store
 from metrics.exports.columns import Samples
+from metrics.exports.compression import SUFFIXES, compression_of, open_compressed
 from metrics.exports.partial_file import PartialFile
 from metrics.exports.writers import TextWriter
 from metrics.models import ExerciseSession, Export, ParticipantDay, SleepSession
@@ -81,7 +81,7 @@ BESIDE: dict[str, tuple[tuple[str, type[Model], Rows], ...]] = {
 def write_beside(work: Plan, finished: Iterable[str], kept: Callable[[PartialFile, int | None], None]) -> None:
     """Write nights, exercise and days, and for FHIR the resources that Observations refer to; once each."""
     export, done = work.export, set(finished)
-    suffix = "ndjson.gz" if export.compressed else "ndjson"
+    suffix = "ndjson" + SUFFIXES[compression_of(export)]
     files: list[tuple[str, Iterator[bytes]]] = []
     if export.format == Export.Format.FHIR:
         files.append((f"resources.{suffix}", _resources(work)))
@@ -91,17 +91,17 @@ def write_beside(work: Plan, finished: Iterable[str], kept: Callable[[PartialFil
     for path, lines in files:
         if path not in done:
             with store.partial_file(export, path) as file:
-                if rows := _write(file, lines, export.compressed):
+                if rows := _write(file, lines, compression_of(export)):
                     kept(file, rows)
 
 
-def _write(file: PartialFile, lines: Iterator[bytes], compressed: bool) -> int:
+def _write(file: PartialFile, lines: Iterator[bytes], compression: str) -> int:
     rows = 0
-    out = cast(Any, gzip.GzipFile("", "wb", 6, cast(Any, file), mtime=0) if compressed else file)
+    out = open_compressed(cast(Any, file), compression)
     for line in lines:
         out.write(line)
         rows += 1
-    if compressed:
+    if compression:
         out.close()
     return rows
 

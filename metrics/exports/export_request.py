@@ -37,6 +37,7 @@ class ExportRequest:
     end_on: dt.date | None
     clock: str
     compressed: bool
+    compression: str
     filters: dict[str, Any]
 
 
@@ -50,7 +51,8 @@ class Filters(TypedDict, total=False):
     start_on: dt.date | None
     end_on: dt.date | None
     clock: str  # local: participants' local dates; utc
-    compressed: bool  # gzip, of text formats
+    compressed: bool  # of text formats
+    compression: str  # gzip or zstd
 
 
 def check(user: User, trial: Trial, **filters: Unpack[Filters]) -> ExportRequest:
@@ -60,6 +62,7 @@ def check(user: User, trial: Trial, **filters: Unpack[Filters]) -> ExportRequest
     exists or not.
     """
     kind, clock = filters.get("format", Export.Format.PARQUET.value), filters.get("clock", Export.Clock.LOCAL.value)
+    compression = filters.get("compression", Export.Compression.GZIP.value)
     participants, codes = set(filters.get("participants") or ()), set(filters.get("metrics") or ())
     source_ids = set(filters.get("sources") or ())
     start_on, end_on = filters.get("start_on"), filters.get("end_on")
@@ -68,10 +71,13 @@ def check(user: User, trial: Trial, **filters: Unpack[Filters]) -> ExportRequest
     meant = spelt(sorted(participants), seen)
     known_sources = set(Source.objects.filter(pk__in=source_ids).values_list("pk", flat=True))
     wrong: dict[str, str] = {}
-    if kind not in FORMATS:
-        wrong["format"] = f"Choose one of {', '.join(FORMATS)}."
-    if clock not in Export.Clock.values:
-        wrong["clock"] = f"Choose one of {', '.join(Export.Clock.values)}."
+    for name, value, choices in (
+        ("format", kind, FORMATS),
+        ("clock", clock, Export.Clock.values),
+        ("compression", compression, Export.Compression.values),
+    ):
+        if value not in choices:
+            wrong[name] = f"Choose one of {', '.join(choices)}."
     for name, day in (("start_on", start_on), ("end_on", end_on)):
         if day and not EARLIEST <= day <= LATEST:
             wrong[name] = OUT_OF_BOUNDS
@@ -98,6 +104,7 @@ def check(user: User, trial: Trial, **filters: Unpack[Filters]) -> ExportRequest
         end_on=end_on,
         clock=clock,
         compressed=filters.get("compressed", True),
+        compression=compression,
         filters={"participants": sorted(set(meant.values())) or None},
     )
 

@@ -155,7 +155,7 @@ HOW_TO = {
     "parquet": "One file a metric and local date: trial=.../metric=.../date=.../part-0.parquet.\n"
     "DuckDB:  SELECT * FROM read_parquet('**/*.parquet', hive_partitioning = true)\n"
     "Polars:  polars.scan_parquet('**/*.parquet', hive_partitioning=True)",
-    "csv": "One file a metric and month, compressed by gzip unless asked for otherwise. UTF-8, RFC 4180.",
+    "csv": "One file a metric and month, compressed by gzip, or as asked for (.zst: zstd). UTF-8, RFC 4180.",
     "ndjson": "One file a metric and month, one JSON object a line.",
     "daily": "daily.xlsx, daily.csv and daily.parquet hold the same rows: one a participant and local date. The\n"
     "workbook's second sheet, dictionary.csv and dictionary.json say what each column is. CSV is UTF-8 with a byte\n"

@@ -14,6 +14,7 @@ from django.db import connections
 
 from metrics.exports import sql
 from metrics.exports.columns import SourceInterval
+from metrics.exports.compression import SUFFIXES, compression_of
 from metrics.exports.formats import ONE_SOURCE, WRITERS, takes
 from metrics.exports.writers import Context
 from metrics.local_time import DAY, EPOCH, LocalCalendar
@@ -59,7 +60,8 @@ class Plan:
 
     def context(self, part: Part) -> Context:
         export = self.export
-        return Context(export.trial.code, part.metric, self.people, self.calendars, self.sources, export.compressed)
+        compression = compression_of(export)
+        return Context(export.trial.code, part.metric, self.people, self.calendars, self.sources, compression)
 
     def intervals(self, part: Part) -> Iterator[SourceInterval]:
         """The days of a part, participant after participant, as far as they are collected.
@@ -148,7 +150,7 @@ def plan(export: Export, alias: str) -> Plan:
 
 def _parts(export: Export, days: list[tuple[int, dt.date, int]]) -> Iterator[Part]:
     """Parquet has a file a metric and date; text formats one a metric and month. In the order of metrics and time."""
-    suffix = WRITERS[export.format][1] + (".gz" if export.compressed and export.format != "parquet" else "")
+    suffix = WRITERS[export.format][1] + ("" if export.format == "parquet" else SUFFIXES[compression_of(export)])
     # By UTC dates the rollups' local dates only say which dates may have rows; those without make no file.
     around = (-1, 0, 1) if export.clock == Export.Clock.UTC else (0,)
     metric_dates = sorted({(metric, date + n * ONE_DAY) for metric, date, _ in days for n in around})

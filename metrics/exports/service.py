@@ -40,6 +40,7 @@ def create(user: User, request: ExportRequest) -> Export:
         user=user,
         format=request.format,
         compressed=request.compressed,
+        compression=request.compression,
         metrics=request.metrics,
         sources=request.sources,
         start_on=request.start_on,
@@ -117,6 +118,7 @@ def export_again(user: User, export: Export) -> Export:
         end_on=export.end_on,
         clock=export.clock,
         compressed=export.compressed,
+        compression=export.compression,
     )
 
 

@@ -5,11 +5,10 @@ Writers hold at most ROW_GROUP rows in memory, whatever the size of the file.
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, BinaryIO, ClassVar, Protocol, cast
+from typing import Any, BinaryIO, ClassVar, Protocol
 
 import numpy as np
 import orjson
@@ -19,9 +18,10 @@ from numpy.typing import NDArray
 
 from metrics.batch import MICROSECOND
 from metrics.exports.columns import NO_LENGTH, Samples
+from metrics.exports.compression import open_compressed
 from metrics.exports.row_text import clock_times, dates, rows, text_column, utc_dates
 from metrics.local_time import LocalCalendar
-from metrics.models import Source
+from metrics.models import Export, Source
 from metrics.registry import Metric
 from metrics.selection.plausible_range import plausible
 
@@ -39,7 +39,7 @@ class Context:
     people: Mapping[int, str]  # study ids
     calendars: Mapping[int, LocalCalendar]
     sources: Mapping[int, Source]
-    compressed: bool = True
+    compression: str = Export.Compression.GZIP.value  # a key of compression.SUFFIXES
 
 
 class Writer(Protocol):
@@ -146,14 +146,13 @@ class ParquetWriter(_Tables):
 
 
 class TextWriter(_Tables):
-    """Lines of text, compressed by gzip where wanted. The archive holds no time, so equal rows make equal files."""
+    """Lines of text, compressed where wanted. Equal rows make equal files."""
 
     at_once: ClassVar[int] = 65_536  # a row as text takes some hundred bytes on its way
 
     def __init__(self, out: BinaryIO, context: Context) -> None:
         super().__init__(out, context)
-        packed = gzip.GzipFile("", "wb", 6, out, mtime=0) if context.compressed else out
-        self._out = cast(BinaryIO, packed)
+        self._out = open_compressed(out, context.compression)
         self._begun = False
 
     def take(self, table: Any) -> None:

@@ -38,12 +38,19 @@ class Export(models.Model):
         LOCAL = "local", "participants' local dates"
         UTC = "utc", "UTC dates"
 
+    class Compression(models.TextChoices):
+        GZIP = "gzip", "gzip"
+        ZSTD = "zstd", "zstd"
+
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     trial = models.ForeignKey(Trial, models.CASCADE, related_name="exports")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="exports")
     people = models.ManyToManyField(Participant, related_name="exports")
     format = models.CharField(max_length=8, choices=Format)
-    compressed = models.BooleanField(default=True)  # gzip, of text formats
+    compressed = models.BooleanField(default=True)  # of text formats
+    compression = models.CharField(
+        max_length=4, choices=Compression, default=Compression.GZIP, db_default=Compression.GZIP
+    )
     metrics = models.JSONField(default=list)  # codes; empty: all
     sources = models.JSONField(default=list)  # ids; empty: all
     start_on = models.DateField(null=True)  # both dates included; null: from the first, to the last

@@ -12,7 +12,9 @@ from typing import Any
 import duckdb
 import openpyxl  # type: ignore[import-untyped]
 import polars as pl
+import pyarrow as pa
 import pytest
+from django.core.exceptions import ValidationError
 
 from metrics.exports import folder_store, store
 from metrics.models import Measurement, ParticipantDay
@@ -154,3 +156,31 @@ def test_streams_for_programs_have_no_mark(trial: Trial, manager: User) -> None:
         export = exported(manager, trial, format=kind, compressed=False)
         for file in export.files.filter(rows__gt=0):
             assert not store.open_file(export, file.path).read(3).startswith(b"\xef\xbb\xbf")
+
+
+def test_text_formats_come_compressed_by_zstd_where_that_is_asked_for(trial: Trial, manager: User) -> None:
+    as_zstd = exported(manager, trial, format="csv", compression="zstd")
+    as_gzip = exported(manager, trial, format="csv")
+    files = [file.path for file in as_zstd.files.all() if ".csv" in file.path]
+    assert files
+    for path in files:
+        assert path.endswith(".csv.zst")
+        with store.open_file(as_zstd, path) as stored:
+            text = pa.input_stream(io.BytesIO(stored.read()), compression="zstd").read()
+        with store.open_file(as_gzip, path.replace(".zst", ".gz")) as stored:
+            assert text == gzip.decompress(stored.read())
+
+
+@pytest.mark.parametrize("kind", ["csv", "ndjson", "fhir", "omh"])
+@pytest.mark.parametrize("compression", ["gzip", "zstd"])
+def test_the_same_rows_give_the_same_bytes(trial: Trial, manager: User, kind: str, compression: str) -> None:
+    first, second = (exported(manager, trial, format=kind, compression=compression) for _ in range(2))
+    suffix = {"gzip": ".gz", "zstd": ".zst"}[compression]
+    sums = [{f.path: f.sha256 for f in export.files.all() if f.path.endswith(suffix)} for export in (first, second)]
+    assert sums[0]
+    assert sums[0] == sums[1]
+
+
+def test_another_compression_is_refused(trial: Trial, manager: User) -> None:
+    with pytest.raises(ValidationError, match="gzip, zstd"):
+        exported(manager, trial, format="csv", compression="lzma")

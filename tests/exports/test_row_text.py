@@ -48,7 +48,7 @@ def table(given_rows: list[Any]) -> Any:
 
 
 def context() -> Context:
-    return Context("TRIAL", HEART_RATE, {}, {}, {}, compressed=False)
+    return Context("TRIAL", HEART_RATE, {}, {}, {}, compression="")
 
 
 def expected_time(micros: int) -> set[str]:

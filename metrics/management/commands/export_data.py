@@ -32,7 +32,8 @@ class Command(BaseCommand):
         parser.add_argument("--from", dest="start_on", type=day_argument, help="first date, YYYY-MM-DD")
         parser.add_argument("--to", dest="end_on", type=day_argument, help="last date")
         parser.add_argument("--dates", dest="clock", choices=Export.Clock.values, default="local")
-        parser.add_argument("--plain", action="store_true", help="text formats without gzip")
+        parser.add_argument("--compression", choices=Export.Compression.values, default="gzip", help="of text formats")
+        parser.add_argument("--plain", action="store_true", help="text formats without compression")
 
     def handle(self, *args: Any, **options: Any) -> None:
         out: Path = options["out"]
@@ -43,7 +44,7 @@ class Command(BaseCommand):
             trial = Trial.objects.visible_to(user).get(code=options["trial"])
         except (User.DoesNotExist, Trial.DoesNotExist):
             raise CommandError("There is no such user, or they are not a member of such a trial.") from None
-        names = ("format", "participants", "metrics", "sources", "start_on", "end_on", "clock")
+        names = ("format", "participants", "metrics", "sources", "start_on", "end_on", "clock", "compression")
         try:
             request = export_request.check(
                 user, trial, **{n: options[n] for n in names}, compressed=not options["plain"]
