@@ -453,9 +453,11 @@ class Lives(RuleBasedStateMachine):
         for path, content in self._exported(Export.Format.FHIR).items():
             for line in content.splitlines() if path.endswith(".ndjson") else ():
                 found = json.loads(line)
-                if found["resourceType"] != "Observation" or not {"valueQuantity", "effectivePeriod"} <= set(found):
+                if found["resourceType"] != "Observation" or "valueQuantity" not in found:
                     continue
-                date = dt.datetime.fromisoformat(found["effectivePeriod"]["start"]).astimezone(ZONE).date()
+                # A value without a length is of an instant.
+                start = found["effectivePeriod"]["start"] if "effectivePeriod" in found else found["effectiveDateTime"]
+                date = dt.datetime.fromisoformat(start).astimezone(ZONE).date()
                 value, codes = found["valueQuantity"]["value"], {one["code"] for one in found["code"]["coding"]}
                 if codes & {"steps", METRIC_STEPS.concept}:
                     steps[date] += value
