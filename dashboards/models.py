@@ -101,7 +101,7 @@ class MessageTemplate(models.Model):
     title = LineField(max_length=120, help_text="As managers see it in the list.")
     subject = LineField(max_length=160)
     body = models.TextField(help_text="Plain text; an empty line begins a paragraph, `1.` a list.")
-    causes = models.JSONField(default=list, blank=True, help_text="Causes that it answers; empty: any.")
+    causes = models.JSONField(default=list, blank=True, help_text="Causes that it is about; empty: any.")
     active = models.BooleanField(default=True)
 
     class Meta:
@@ -121,7 +121,7 @@ class Outreach(models.Model):
 
     class State(models.TextChoices):
         HELD = "held", "held"  # goes out at send_after, unless there is no reason any more by then
-        SENDING = "sending", "being sent"
+        SENDING = "sending", "sending"
         SENT = "sent", "sent"
         BOUNCED = "bounced", "bounced"
         FAILED = "failed", "failed"
@@ -150,7 +150,8 @@ class Outreach(models.Model):
 
     class Meta:
         ordering = ("-created_at",)
-        verbose_name_plural = "outreaches"
+        verbose_name = "e-mail or call"
+        verbose_name_plural = "e-mails and calls"
         constraints = (models.UniqueConstraint(fields=("batch", "participant"), name="outreach_once_a_batch"),)
         indexes = (
             models.Index(fields=("participant", "created_at"), name="outreach_by_participant"),

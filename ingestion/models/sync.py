@@ -19,27 +19,27 @@ class SyncWindow(models.Model):
     """
 
     class State(models.TextChoices):
-        DUE = "due", "due"
-        CLAIMED = "claimed", "being read"
-        DONE = "done", "done"
+        DUE = "due", "waiting"
+        CLAIMED = "claimed", "being fetched"
+        DONE = "done", "received"
         FAILED = "failed", "failed"
 
     class Reason(models.TextChoices):
         SCHEDULED = "scheduled", "scheduled"
         WEBHOOK = "webhook", "vendor's notice"
-        RESTATED = "restated", "restated by the vendor"
-        SWEEP = "sweep", "weekly full read"
-        BACKFILL = "backfill", "backfill"
+        RESTATED = "restated", "corrected by the vendor"
+        SWEEP = "sweep", "weekly full fetch"
+        BACKFILL = "backfill", "older data"
         MANUAL = "manual", "by hand"
-        UPLOADED = "uploaded", "device synced after a silence"
-        HISTORY = "history", "weekly check of all that is past"
+        UPLOADED = "uploaded", "device synced after missing data"
+        HISTORY = "history", "weekly change check of past data"
 
     # What yields to everything else, and is no sign that we are late.
     YIELDING = (Reason.BACKFILL, Reason.HISTORY)
 
     class Kind(models.TextChoices):
-        READ = "read", "read"
-        FINGERPRINT = "look", "check for changes"
+        READ = "read", "data"
+        FINGERPRINT = "look", "change check"
 
     connection = models.ForeignKey(Connection, models.CASCADE, related_name="windows", db_index=False)
     data_type = models.CharField(max_length=60)
@@ -62,6 +62,7 @@ class SyncWindow(models.Model):
 
     class Meta:
         ordering = ("connection", "data_type", "starts_at")
+        verbose_name = "data request"
         constraints = (
             models.UniqueConstraint(
                 fields=("connection", "data_type", "kind", "starts_at", "ends_at"), name="syncwindow_once"

@@ -31,7 +31,7 @@ def removal_request(trial: Trial, *, by: User, reason: str) -> Removal:
     """Ask for what lies outside to be deleted; another person decides. Raises RemovalRefused, ValidationError."""
     locked(trial)  # two at once: the second finds the first
     if trial.removals.filter(state__in=[Removal.State.ASKED, Removal.State.APPROVED]).exists():
-        raise RemovalRefused("A removal was asked for already.")
+        raise RemovalRefused("A removal was requested already.")
     totals = total(find(trial))
     if not totals:
         raise RemovalRefused(f"Nothing is stored of {trial.code} outside what it may have.")

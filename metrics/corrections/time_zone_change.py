@@ -41,7 +41,7 @@ def time_zone_correct(participant: Participant, zone: str, *, reason: str, now: 
     if participant.status in (Participant.Status.WITHDRAWN, Participant.Status.ERASED):
         raise ValueError(f"{participant.study_id} is {participant.get_status_display()}: nothing changes any more.")
     if participant.trial.raw_removed_before and kept_days("date", participant_id=participant.pk):
-        raise ValueError("Samples of this trial were deleted: days that are made of them cannot be cut anew.")
+        raise ValueError("Samples of this trial were deleted: their days cannot be divided again.")
     before, old = calendar_of(participant), participant.time_zone
     if zone == old:
         raise ValidationError({"time_zone": "This is their zone already."})

@@ -48,7 +48,7 @@ def exports_forget(participant: Participant) -> list[str]:
     held = list(participant.exports.all())
     for export in held:
         if export.state != Export.State.EXPIRED:
-            _end(export, Export.State.EXPIRED, "Its files are deleted: the data of somebody in it were erased.")
+            _end(export, Export.State.EXPIRED, "Its files are deleted: the data of a participant in it were erased.")
         Export.objects.filter(pk=export.pk).update(asked={})
         export.people.remove(participant)
     return [str(export.uuid) for export in held]

@@ -42,7 +42,7 @@ FIRST_PAUSE, LONGEST_PAUSE = dt.timedelta(minutes=5), dt.timedelta(hours=1)
 PUT_BACK_AT_MOST = 27  # in about a day
 ENDED_WITHOUT = (Export.State.FAILED, Export.State.CANCELLED, Export.State.EXPIRED)  # files
 NOT_STORED = "Its files could not be stored. Staff find the reason in the worker's log."
-FAULT = "Writing the files failed through a fault of the platform. Staff find the reason in the worker's log."
+FAULT = "Writing the files failed because of a technical problem. Staff find the reason in the worker's log."
 
 
 class Stopped(Exception):

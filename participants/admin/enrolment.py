@@ -91,7 +91,7 @@ class EnrolmentPages:
                 result = enrolment.enrol_all(trial, sheet, may_contact=may_contact(request))
                 pending.delete()
         except NotClean as fault:
-            messages.error(request, "Something changed meanwhile: nobody was enrolled. Look at the rows below.")
+            messages.error(request, "Something changed meanwhile: nobody was enrolled. Check the rows below.")
             return self._shown(request, fault.trial, fault.preview)
         except (EnrolmentError, encryption.CannotDecrypt) as fault:
             messages.error(request, str(fault))

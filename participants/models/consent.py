@@ -58,7 +58,7 @@ class Consent(models.Model):
             models.CheckConstraint(
                 name="consent_ends_after_start",
                 condition=Q(withdrawn_at=None) | Q(withdrawn_at__gte=F("given_at")),
-                violation_error_message="Consent cannot be taken back before it was given.",
+                violation_error_message="Consent cannot be withdrawn before it was given.",
             ),
             # An instant that Python cannot hold would break every page that reads the row.
             models.CheckConstraint(
@@ -122,7 +122,7 @@ class Erasure(models.Model):
     state = models.CharField(max_length=8, choices=State, default=State.ASKED)
     asked_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     asked_at = models.DateTimeField(default=timezone.now)
-    reason = LineField(max_length=200, help_text="Why, e.g. their letter of a date. No names.")
+    reason = LineField(max_length=200, help_text="Why, e.g. their written request of a date. No names.")
     decided_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     decided_at = models.DateTimeField(null=True)
     done_at = models.DateTimeField(null=True)

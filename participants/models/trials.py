@@ -72,7 +72,7 @@ class Trial(models.Model):
         blank=True,
         validators=[MinValueValidator(90)],
         help_text="Empty: for ever. Samples older than this are deleted each week, for good, and with them the values"
-        " that were corrected later. Minutes, hours, days, nights and verdicts stay.",
+        " that were corrected later. Minutes, hours, days, nights and day statuses stay.",
     )
     # Set by participants.services when the trial is closed: from here on nothing is collected.
     closed_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -119,10 +119,10 @@ class Protocol(models.Model):
     gap_minutes = models.PositiveSmallIntegerField(
         default=10,
         validators=[MinValueValidator(1)],
-        help_text="Stretches without a heart rate of at least this length are gaps; shorter ones are drop-outs.",
+        help_text="Intervals without a heart rate of at least this length are gaps; shorter ones are drop-outs.",
     )
     battery_flat_percent = models.PositiveSmallIntegerField(
-        default=10, validators=[MaxValueValidator(100)], help_text="A last reading up to this explains a silent device."
+        default=10, validators=[MaxValueValidator(100)], help_text="A last reading up to this explains missing uploads."
     )
     never_connected_hours = models.PositiveSmallIntegerField(
         default=72, help_text="Hours after the invitation, from which an alert says that nobody has connected."
@@ -147,8 +147,8 @@ class Protocol(models.Model):
     collect_in_pauses = models.BooleanField(
         default=True,
         db_default=True,
-        help_text="Data of paused days are collected, though these days do not count. Without it nothing of them is"
-        " asked for, stored, shown or exported.",
+        help_text="Data of paused days are collected, though these days do not count. Without it none of them are"
+        " requested, saved, shown or exported.",
     )
     source_priority = models.JSONField(
         default=list,

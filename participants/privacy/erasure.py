@@ -42,7 +42,7 @@ def erasure_request(participant: Participant, *, by: User, reason: str) -> Erasu
     if participant.status == Participant.Status.ERASED:
         raise ErasureRefused("Their data were erased already.")
     if participant.erasures.filter(state__in=[Erasure.State.ASKED, Erasure.State.APPROVED]).exists():
-        raise ErasureRefused("An erasure was asked for already.")
+        raise ErasureRefused("An erasure was requested already.")
     erasure = Erasure(participant=participant, asked_by=by, reason=reason.strip())
     erasure.full_clean(exclude=["decided_by", "decided_at", "done_at", "report"])
     erasure.save()

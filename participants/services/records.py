@@ -105,7 +105,7 @@ def _held(pause: Pause) -> Pause:
     try:
         row = locked(pause)
     except Pause.DoesNotExist:
-        raise ValueError("This pause was taken back already.") from None
+        raise ValueError("This pause was cancelled already.") from None
     row.participant = pause.participant
     if row.withdrawn:
         raise ValueError("These are the days of a withdrawal that was undone: they stay left out.")

@@ -32,7 +32,7 @@ def reinstatement_request(participant: Participant, *, by: User, reason: str) ->
     lock_participant(participant)
     _check(participant)
     if participant.reinstatements.filter(state=Reinstatement.State.ASKED).exists():
-        raise ReinstatementRefused("It was asked for already: another person decides.")
+        raise ReinstatementRefused("It was requested already: another person decides.")
     row = Reinstatement(participant=participant, asked_by=by, reason=reason.strip())
     row.full_clean(exclude=["decided_by", "decided_at"])
     row.save()
@@ -66,7 +66,7 @@ def _check(participant: Participant) -> None:
     if participant.status != Participant.Status.WITHDRAWN:
         raise ReinstatementRefused(f"{participant.study_id} is {participant.get_status_display()}, not withdrawn.")
     if participant.erasures.filter(state__in=("asked", "approved")).exists():
-        raise ReinstatementRefused("Their erasure was asked for: decide about that first.")
+        raise ReinstatementRefused("Their erasure was requested: decide about that first.")
     if participant.trial.status == Trial.Status.CLOSED:
         raise ReinstatementRefused(f"Trial {participant.trial} is closed.")
 

@@ -132,7 +132,7 @@ def test_nothing_is_done_with_an_alert_that_is_over(writer: Client, alert: Alert
     Alert.objects.update(resolved_at=timezone.now())
     answer = writer.post(f"{ALERTS}/{alert.pk}/acknowledge")
     assert answer.status_code == 409
-    assert answer.json()["detail"] == "This alert is over."
+    assert answer.json()["detail"] == "This alert is resolved."
 
 
 def test_listing_is_recorded_for_the_trial(reader: Client, trial: Trial, alert: Alert) -> None:

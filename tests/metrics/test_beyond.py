@@ -279,7 +279,7 @@ def test_it_is_asked_for_once_and_not_for_nothing(person: Participant, trial: Tr
         removal_requests.removal_request(trial, by=asks, reason="the trial had ended")
     of_may_4(person)
     removal_requests.removal_request(trial, by=asks, reason="the trial had ended")
-    with pytest.raises(removal_requests.RemovalRefused, match="asked for already"):
+    with pytest.raises(removal_requests.RemovalRefused, match="requested already"):
         removal_requests.removal_request(trial, by=asks, reason="the trial had ended")
 
 

@@ -66,7 +66,7 @@ def test_who_asked_cannot_approve(person: Participant) -> None:
 
 def test_it_is_decided_once(person: Participant) -> None:
     row = reinstatement_request(person, by=UserFactory(), reason="a mistake")
-    with pytest.raises(ReinstatementRefused, match="asked for already"):
+    with pytest.raises(ReinstatementRefused, match="requested already"):
         reinstatement_request(person, by=UserFactory(), reason="again")
     reinstatement_decide(row, by=UserFactory(), approve=False)
     with pytest.raises(ReinstatementRefused, match="already"):

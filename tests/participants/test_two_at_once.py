@@ -85,7 +85,7 @@ def test_of_two_requests_for_erasure_one_is_kept() -> None:
     users = [UserFactory(), UserFactory()]
     ask = [partial(privacy_erasure.erasure_request, fresh(person), by=user, reason="letter") for user in users]
     said = all_at_once(*map(refused(privacy_erasure.ErasureRefused), ask))
-    assert sorted(said) == ["An erasure was asked for already.", "done"]
+    assert sorted(said) == ["An erasure was requested already.", "done"]
     assert Erasure.objects.count() == 1
 
 
@@ -206,7 +206,7 @@ def test_a_pause_that_was_taken_back_is_changed_no_more(act: Callable[[Pause], o
     pause = pause_begin(ParticipantFactory(), starts_on=MAY_4, reason="holidays")
     stale = Pause.objects.select_related("participant__trial").get()
     pause_remove(pause, why="a slip")
-    with pytest.raises(ValueError, match="taken back already"):
+    with pytest.raises(ValueError, match="cancelled already"):
         act(stale)
     assert entries("pause.remove") == 1
 
