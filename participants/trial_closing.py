@@ -37,7 +37,7 @@ def ends(trial: Trial) -> Ends:
 def changed(trial: Trial, names: Collection[str]) -> None:
     """Tell whoever goes by a trial's dates and status, once this transaction is over; `names`: what has changed.
 
-    Who judges its days (hooks.trial_dates_changed), and where it was closed who ends its connections
+    Who evaluates its days (hooks.trial_dates_changed), and where it was closed who ends its connections
     (hooks.trial_closed). They may ask other servers: what is wrong there does not undo the change.
     """
     functions = list(hooks.trial_dates_changed) if DATES.intersection(names) else []

@@ -57,7 +57,7 @@ class ContactView(ResourceView):
 
     @extend_schema(
         summary="How to reach a participant",
-        description="For their managers and coordinators, with a token that may write. Each look is recorded.",
+        description="For their managers and coordinators, with a token that may write. Each view is recorded.",
         responses={200: ContactSerializer, 403: None, 409: None},
     )
     def get(self, request: Request, code: str, study_id: str) -> Response:

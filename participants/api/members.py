@@ -36,7 +36,7 @@ class MemberSerializer(serializers.ModelSerializer[Membership]):
 
 
 class GrantSerializer(serializers.Serializer[Any]):
-    email = Address(help_text="Of somebody who has an account.")
+    email = Address(help_text="Of an existing account.")
     role = serializers.ChoiceField(Membership.Role.choices)
     site = serializers.CharField(
         max_length=32, required=False, allow_null=True, default=None, help_text="A site's code; null: the whole trial."
@@ -103,7 +103,7 @@ class MemberSet(ResourceSet):
         Parameters.read(request)
         return Response(self.shown(get_object_or_404(self._members(code)[1], pk=id)))
 
-    @extend_schema(summary="Make somebody a member", request=GrantSerializer, responses={201: MemberSerializer})
+    @extend_schema(summary="Add a member", request=GrantSerializer, responses={201: MemberSerializer})
     def create(self, request: Request, code: str) -> Response:
         trial, _ = self._members(code)
         body = self.validated_body(GrantSerializer)

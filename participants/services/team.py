@@ -26,7 +26,7 @@ class MembershipChanges(TypedDict, total=False):
 def membership_grant(
     *, user: User, trial: Trial, role: str, site: Site | None = None, now: dt.datetime | None = None, reason: str = ""
 ) -> Membership:
-    """Make somebody a member of a trial, or of one site of it, from now on (or another instant).
+    """Make a user a member of a trial, or of one site of it, from now on (or another instant).
 
     Raises django's ValidationError for bad values, another trial's site or service account, and somebody who is a
     member there already.

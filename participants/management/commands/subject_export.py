@@ -19,7 +19,7 @@ class Command(BaseCommand):
         parser.add_argument("study_id")
         parser.add_argument("--out", required=True, type=Path, help="folder in which the participant's is made")
         parser.add_argument("--zip", action="store_true", help="one ZIP file in place of a folder")
-        parser.add_argument("--reason", default="", help="for the audit trail, e.g. their letter of a date; no names")
+        parser.add_argument("--reason", default="", help="for the audit trail, e.g. their request of a date; no names")
 
     def handle(self, *args: Any, **options: Any) -> None:
         participants = Participant.objects.filter(trial__code=options["trial"]).with_study_id(options["study_id"])
