@@ -22,7 +22,7 @@ MAP = "/trials/STRIDE-2/heatmap/"
 
 @pytest.fixture
 def people(participant: Participant) -> list[Participant]:
-    """AX-0042 and three others, all of them judged."""
+    """AX-0042 and three others, all of them evaluated."""
     found = list(Participant.objects.filter(trial=participant.trial).order_by("study_id"))
     ParticipantStatusSummary.objects.all().delete()  # the writer's: these tests say themselves how everybody stands
     for person in found:
@@ -33,7 +33,7 @@ def people(participant: Participant) -> list[Participant]:
 
 
 def arrive(person: Participant) -> None:
-    """New data of a participant, judged."""
+    """New data of a participant, evaluated."""
     now = dt.datetime.now(dt.UTC)
     ParticipantStatusSummary.objects.filter(participant=person).update(
         last_sample_at=now, updated_at=now, battery_percent=77

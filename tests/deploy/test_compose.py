@@ -1,4 +1,4 @@
-"""docker-compose.yml, as far as it can be judged without an engine: whole, closed, limited, pinned."""
+"""docker-compose.yml, as far as it can be checked without an engine: whole, closed, limited, pinned."""
 
 from __future__ import annotations
 

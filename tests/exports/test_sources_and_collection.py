@@ -192,7 +192,7 @@ def end_the_trial(person: Participant) -> None:
 
 
 def withdraw(person: Participant) -> None:
-    """On a day of the past, when the days after it have long been stored and judged."""
+    """On a day of the past, when the days after it have long been stored and evaluated."""
     Participant.objects.filter(pk=person.pk).update(
         status=Participant.Status.WITHDRAWN, withdrawn_on=MONDAY + 5 * ONE_DAY
     )

@@ -1,4 +1,4 @@
-"""Files that do not say what clock they are on are judged with their siblings, and read on one clock or not at all."""
+"""Files that do not say what clock they are on are decided with their siblings, and read on one clock or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The head of a participant's page in words: the verdict, the salvage clock, the adherence, where they are in time."""
+"""The head of a participant's page as text: the status, the salvage clock, the adherence, where they are in time."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_each_word_has_its_sentence(attention_status: AttentionStatus, changes: 
     assert said(attention_status, **changes).startswith(begins)
 
 
-def test_without_a_standing_the_page_says_that_nothing_was_judged() -> None:
+def test_without_a_status_summary_the_page_says_that_nothing_was_assessed() -> None:
     assert header_text.sentence(None, AttentionStatus.WAITING, NOW, ZONE).startswith("Not assessed yet")
 
 
