@@ -21,7 +21,7 @@ from participants.models import Trial
 
 class ImportSerializer(serializers.ModelSerializer[ImportFile]):
     study_id = serializers.CharField(
-        source="whose", read_only=True, help_text="Told by the file's name or the operator; empty: its rows say."
+        source="whose", read_only=True, help_text="Given by the file's name or the operator; empty: its rows say."
     )
     counts = serializers.DictField(
         read_only=True,

@@ -54,7 +54,7 @@ class SyncWindowParameters(Parameters):
     start = serializers.DateTimeField(
         required=False,
         default_timezone=dt.UTC,
-        help_text="Windows that end after this instant; UTC unless said.",
+        help_text="Windows that end after this instant; UTC unless stated.",
     )
     end = serializers.DateTimeField(
         required=False, default_timezone=dt.UTC, help_text="Windows that begin before this instant."

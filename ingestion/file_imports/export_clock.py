@@ -166,7 +166,7 @@ def parse_clocks(text: str) -> dict[str, Clock]:
             raise ValueError(f"{kind!r} is no kind of file that leaves its clock unsaid: {', '.join(known)}")
         key = shared or ALL
         if clocks.setdefault(key, Clock(clock)) is not Clock(clock):
-            raise ValueError(f"{_listed(_kinds(key)) or 'all'} files are on one clock, and two are said")
+            raise ValueError(f"{_listed(_kinds(key)) or 'all'} files are on one clock, and two are given")
     return clocks
 
 

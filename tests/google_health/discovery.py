@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from tests.google_health.server import Asked
+from tests.google_health.server import ReceivedRequest
 
 
 def methods(resources: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -15,7 +15,7 @@ def methods(resources: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from methods(resource.get("resources", {}))
 
 
-def known(discovery: dict[str, Any], asked: Asked) -> bool:
+def known(discovery: dict[str, Any], asked: ReceivedRequest) -> bool:
     """Whether path, parameters and the members of the body are described."""
     for method in methods(discovery["resources"]):
         pattern = "/" + re.sub(r"\\{\w+\\}", "[^/:]+", re.escape(method["flatPath"]).replace(r"\-", "-"))

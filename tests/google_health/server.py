@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReceivedRequest:
     method: str
     path: str
     query: dict[str, str]
@@ -30,7 +30,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Answer:
+class CannedResponse:
     """`body` is JSON unless it is bytes. `cut`: announce the whole body, send so many bytes of it, hang up."""
 
     body: Any = field(default_factory=dict)
@@ -42,14 +42,14 @@ class Answer:
         return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
 
 
-Reply = Answer | Callable[[Asked], Answer]
+Reply = CannedResponse | Callable[[ReceivedRequest], CannedResponse]
 
 
 class FakeGoogle:
     """Answers in turn by path; the last answer given for a path stands for all that follow. Others are 404."""
 
     def __init__(self) -> None:
-        self.asked: list[Asked] = []
+        self.asked: list[ReceivedRequest] = []
         self._replies: dict[str, list[Reply]] = {}
         outer = self
 
@@ -90,9 +90,9 @@ class FakeGoogle:
         address = urlsplit(handler.path)
         query = {name: values[0] for name, values in parse_qs(address.query).items()}
         body = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
-        asked = Asked(handler.command, address.path, query, dict(handler.headers), body)
+        asked = ReceivedRequest(handler.command, address.path, query, dict(handler.headers), body)
         self.asked.append(asked)
-        replies = self._replies.get(address.path, [Answer({"error": {"code": 404}}, 404)])
+        replies = self._replies.get(address.path, [CannedResponse({"error": {"code": 404}}, 404)])
         reply = replies.pop(0) if len(replies) > 1 else replies[0]
         answer = reply(asked) if callable(reply) else reply
         content = answer.encoded()

@@ -23,7 +23,7 @@ from metrics.batch import SourceKey, microseconds
 from metrics.local_time import LocalCalendar
 from metrics.registry import BY_CODE
 from tests.google_health.points import body, daily, heart_rate, interval
-from tests.google_health.server import Answer, Asked, FakeGoogle
+from tests.google_health.server import CannedResponse, FakeGoogle, ReceivedRequest
 
 START, END = dt.datetime(2026, 11, 20, 13, tzinfo=dt.UTC), dt.datetime(2026, 11, 20, 14, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
@@ -52,7 +52,7 @@ def test_every_metric_that_a_data_type_names_is_ours_and_is_brought() -> None:
 
 
 def test_a_pull_asks_for_exactly_its_window_with_the_token(google: FakeGoogle, pull: Pull) -> None:
-    google.on(HEART_RATE, Answer())
+    google.on(HEART_RATE, CannedResponse())
     pull()
     (asked,) = google.asked
     assert asked.headers["Authorization"] == "Bearer token-1"
@@ -67,7 +67,7 @@ def test_a_pull_asks_for_exactly_its_window_with_the_token(google: FakeGoogle, p
 def test_a_pull_brings_samples_offsets_and_what_it_cost(google: FakeGoogle, pull: Pull) -> None:
     content = body(heart_rate("13:05:14"), heart_rate("13:05:12"))
     packed = gzip.compress(content)
-    google.on(HEART_RATE, Answer(packed, headers={"Content-Encoding": "gzip"}))
+    google.on(HEART_RATE, CannedResponse(packed, headers={"Content-Encoding": "gzip"}))
     found = pull()
     assert [len(batch) for batch in found.payload.samples] == [2]
     assert found.payload.offsets == []
@@ -76,7 +76,7 @@ def test_a_pull_brings_samples_offsets_and_what_it_cost(google: FakeGoogle, pull
 
 
 def test_an_empty_answer_is_nothing_and_no_error(google: FakeGoogle, pull: Pull) -> None:
-    google.on(HEART_RATE, Answer({}))
+    google.on(HEART_RATE, CannedResponse({}))
     found = pull()
     assert (found.payload.samples, found.points) == ([], 0)
 
@@ -84,10 +84,10 @@ def test_an_empty_answer_is_nothing_and_no_error(google: FakeGoogle, pull: Pull)
 def test_a_window_that_does_not_fit_one_page_is_asked_for_in_parts(google: FakeGoogle, pull: Pull) -> None:
     whole = 'physical_time >= "2026-11-20T13:00:00Z"', 'physical_time < "2026-11-20T14:00:00Z"'
 
-    def answer(asked: Asked) -> Answer:
+    def answer(asked: ReceivedRequest) -> CannedResponse:
         early, late = (edge in asked.query["filter"] for edge in whole)
         points = [heart_rate("13:45:00")] * late + [heart_rate("13:15:00")] * early
-        return Answer(body(*points, token="more" if early and late else ""))
+        return CannedResponse(body(*points, token="more" if early and late else ""))
 
     google.on(HEART_RATE, answer)
     found = pull()
@@ -96,7 +96,7 @@ def test_a_window_that_does_not_fit_one_page_is_asked_for_in_parts(google: FakeG
 
 
 def test_an_empty_page_with_a_token_is_followed_with_the_same_question(google: FakeGoogle, pull: Pull) -> None:
-    google.on(HEART_RATE, Answer({"nextPageToken": "more"}), Answer(body(heart_rate("13:05:12"))))
+    google.on(HEART_RATE, CannedResponse({"nextPageToken": "more"}), CannedResponse(body(heart_rate("13:05:12"))))
     assert pull().points == 1
     first, second = google.asked
     assert second.query == first.query | {"pageToken": "more"}
@@ -105,8 +105,8 @@ def test_an_empty_page_with_a_token_is_followed_with_the_same_question(google: F
 def test_the_mask_of_fields_and_the_family_are_switches(
     google: FakeGoogle, http: httpx.Client, config: GoogleConfig, cache: BaseCache, calendar: LocalCalendar
 ) -> None:
-    google.on(HEART_RATE, Answer())
-    google.on("/v4/users/me/dataTypes/sleep/dataPoints", Answer())
+    google.on(HEART_RATE, CannedResponse())
+    google.on("/v4/users/me/dataTypes/sleep/dataPoints", CannedResponse())
     plain = replace(config, use_fields=False, page_size=500)
     wearables = replace(config, data_source_family=GOOGLE_WEARABLES)
     for settings, data_type in ((plain, "heart-rate"), (wearables, "heart-rate"), (wearables, "sleep")):
@@ -123,7 +123,7 @@ def test_the_mask_of_fields_and_the_family_are_switches(
 
 def test_daily_values_are_asked_for_by_the_local_days_that_the_window_touches(google: FakeGoogle, pull: Pull) -> None:
     path = "/v4/users/me/dataTypes/daily-resting-heart-rate/dataPoints"
-    google.on(path, Answer(body(daily("dailyRestingHeartRate", beatsPerMinute="57"))))
+    google.on(path, CannedResponse(body(daily("dailyRestingHeartRate", beatsPerMinute="57"))))
     start = dt.datetime(2026, 11, 19, 23, tzinfo=dt.UTC)  # midnight in Berlin
     found = pull("daily-resting-heart-rate", start, start + DAY)
     assert google.asked[0].query["filter"] == (
@@ -133,7 +133,7 @@ def test_daily_values_are_asked_for_by_the_local_days_that_the_window_touches(go
 
 
 def test_nights_are_asked_for_by_their_end(google: FakeGoogle, pull: Pull) -> None:
-    google.on("/v4/users/me/dataTypes/sleep/dataPoints", Answer())
+    google.on("/v4/users/me/dataTypes/sleep/dataPoints", CannedResponse())
     pull("sleep", START, START + DAY)
     assert google.asked[0].query["filter"] == (
         'sleep.interval.end_time >= "2026-11-20T13:00:00Z" AND sleep.interval.end_time < "2026-11-21T13:00:00Z"'
@@ -143,7 +143,7 @@ def test_nights_are_asked_for_by_their_end(google: FakeGoogle, pull: Pull) -> No
 def test_exercise_is_asked_for_by_every_wall_clock_and_kept_by_its_start(google: FakeGoogle, pull: Pull) -> None:
     spans = [{"startTime": f"2026-11-20T{hour}:00:00Z", "endTime": "2026-11-20T18:00:00Z"} for hour in (12, 13)]
     early, late = ({"name": span["startTime"], "exercise": {"interval": span}} for span in spans)
-    google.on("/v4/users/me/dataTypes/exercise/dataPoints", Answer(body(late, early)))
+    google.on("/v4/users/me/dataTypes/exercise/dataPoints", CannedResponse(body(late, early)))
     found = pull("exercise", START, START + DAY)
     assert google.asked[0].query["filter"] == (
         'exercise.interval.civil_start_time >= "2026-11-19T23:00:00" '
@@ -158,7 +158,7 @@ def test_calories_come_by_whole_minutes_from_rollups(google: FakeGoogle, pull: P
         {"startTime": "2026-11-20T13:01:00Z", "endTime": "2026-11-20T13:02:00Z", "totalCalories": {"kcalSum": 1.25}},
         {"startTime": "2026-11-20T13:00:00Z", "endTime": "2026-11-20T13:01:00Z", "totalCalories": {}},
     ]
-    google.on("/v4/users/me/dataTypes/total-calories/dataPoints:rollUp", Answer({"rollupDataPoints": windows}))
+    google.on("/v4/users/me/dataTypes/total-calories/dataPoints:rollUp", CannedResponse({"rollupDataPoints": windows}))
     found = pull("total-calories", START, START + dt.timedelta(seconds=150))
     (asked,) = google.asked
     assert asked.method == "POST"
@@ -177,7 +177,7 @@ def test_calories_come_by_whole_minutes_from_rollups(google: FakeGoogle, pull: P
 def test_fingerprints_are_of_the_whole_hours_that_the_span_touches(google: FakeGoogle, provider: GoogleHealth) -> None:
     figures = {"beatsPerMinuteAvg": 58.2, "beatsPerMinuteMax": 64, "beatsPerMinuteMin": 55}
     window = {"startTime": "2026-11-20T13:00:00Z", "endTime": "2026-11-20T14:00:00Z", "heartRate": figures}
-    google.on(f"{HEART_RATE}:rollUp", Answer({"rollupDataPoints": [window]}))
+    google.on(f"{HEART_RATE}:rollUp", CannedResponse({"rollupDataPoints": [window]}))
     half = dt.timedelta(minutes=30)
     found = provider.fingerprints("t", "heart-rate", START + half, END + half)
     assert google.asked[0].json["range"] == {"startTime": "2026-11-20T13:00:00Z", "endTime": "2026-11-20T15:00:00Z"}
@@ -187,35 +187,39 @@ def test_fingerprints_are_of_the_whole_hours_that_the_span_touches(google: FakeG
 def test_fingerprints_of_sums_add_their_parts(google: FakeGoogle, provider: GoogleHealth) -> None:
     figures = {"sumInFatBurnHeartZone": "3", "sumInPeakHeartZone": "4"}
     window = {"startTime": "2026-11-20T13:00:00Z", "endTime": "2026-11-20T14:00:00Z", "activeZoneMinutes": figures}
-    google.on("/v4/users/me/dataTypes/active-zone-minutes/dataPoints:rollUp", Answer({"rollupDataPoints": [window]}))
+    google.on(
+        "/v4/users/me/dataTypes/active-zone-minutes/dataPoints:rollUp", CannedResponse({"rollupDataPoints": [window]})
+    )
     assert provider.fingerprints("t", "active-zone-minutes", START, END) == {START: Fingerprint(total=7.0)}
 
 
 def test_a_long_span_of_fingerprints_keeps_to_the_limit_of_fourteen_days(
     google: FakeGoogle, provider: GoogleHealth
 ) -> None:
-    google.on(f"{HEART_RATE}:rollUp", Answer({}))
+    google.on(f"{HEART_RATE}:rollUp", CannedResponse({}))
     provider.fingerprints("t", "heart-rate", START, START + 20 * DAY)
     assert [asked.json["pageSize"] for asked in google.asked] == [14 * 24, 6 * 24]
 
 
 def test_a_rollup_that_names_another_page_is_followed(google: FakeGoogle, provider: GoogleHealth) -> None:
     window = {"startTime": "2026-11-20T13:00:00Z", "endTime": "2026-11-20T14:00:00Z", "steps": {"countSum": "9"}}
-    google.on(f"{STEPS}:rollUp", Answer({"nextPageToken": "more"}), Answer({"rollupDataPoints": [window]}))
+    google.on(
+        f"{STEPS}:rollUp", CannedResponse({"nextPageToken": "more"}), CannedResponse({"rollupDataPoints": [window]})
+    )
     assert provider.fingerprints("t", "steps", START, END) == {START: Fingerprint(total=9.0)}
     assert google.asked[1].json["pageToken"] == "more"
 
 
 def test_identity_is_the_stable_id_and_the_legacy_one(google: FakeGoogle, provider: GoogleHealth) -> None:
     answer = {"name": "users/me/identity", "healthUserId": "7100000000000000001", "legacyUserId": "9ZZZ99"}
-    google.on("/v4/users/me/identity", Answer(answer))
+    google.on("/v4/users/me/identity", CannedResponse(answer))
     found = provider.identity("t")
     assert (found.user_id, found.legacy_id) == ("7100000000000000001", "9ZZZ99")
 
 
 @pytest.mark.parametrize("answer", [{}, {"error": {"code": 500}}])
 def test_an_identity_without_an_id_is_broken(google: FakeGoogle, provider: GoogleHealth, answer: Any) -> None:
-    google.on("/v4/users/me/identity", Answer(answer))
+    google.on("/v4/users/me/identity", CannedResponse(answer))
     with pytest.raises(BrokenResponse):
         provider.identity("t")
 
@@ -223,7 +227,7 @@ def test_an_identity_without_an_id_is_broken(google: FakeGoogle, provider: Googl
 def test_settings_tell_the_time_zone(google: FakeGoogle, provider: GoogleHealth) -> None:
     google.on(
         "/v4/users/me/settings",
-        Answer({"name": "users/me/settings", "timeZone": "Europe/Berlin", "utcOffset": "3600s"}),
+        CannedResponse({"name": "users/me/settings", "timeZone": "Europe/Berlin", "utcOffset": "3600s"}),
     )
     found = provider.settings("t")
     assert (found.time_zone, found.utc_offset) == ("Europe/Berlin", 3600)
@@ -242,8 +246,8 @@ def test_devices_tell_battery_and_last_sync_over_all_pages(google: FakeGoogle, p
     scale = {"name": "users/71/pairedDevices/9", "deviceType": "SCALE", "batteryStatus": "Empty"}
     google.on(
         "/v4/users/me/pairedDevices",
-        Answer({"pairedDevices": [tracker], "nextPageToken": "more"}),
-        Answer({"pairedDevices": [scale]}),
+        CannedResponse({"pairedDevices": [tracker], "nextPageToken": "more"}),
+        CannedResponse({"pairedDevices": [scale]}),
     )
     first, second = provider.devices("t")
     assert (first.external_id, first.model, first.kind, first.battery_percent) == ("123", "Charge 6", "TRACKER", 81)
@@ -268,14 +272,17 @@ def test_devices_tell_battery_and_last_sync_over_all_pages(google: FakeGoogle, p
 def test_a_device_is_of_the_kind_that_its_vendor_says(
     google: FakeGoogle, provider: GoogleHealth, device: dict[str, Any], kind: str, model: str
 ) -> None:
-    google.on("/v4/users/me/pairedDevices", Answer({"pairedDevices": [{"name": "users/71/pairedDevices/1", **device}]}))
+    google.on(
+        "/v4/users/me/pairedDevices",
+        CannedResponse({"pairedDevices": [{"name": "users/71/pairedDevices/1", **device}]}),
+    )
     (found,) = provider.devices("t")
     assert (found.kind, found.model) == (kind, model)
 
 
 def test_a_battery_that_is_not_told_has_no_word(google: FakeGoogle, provider: GoogleHealth) -> None:
     device = {"name": "users/71/pairedDevices/1", "batteryStatus": "BATTERY_STATUS_UNSPECIFIED"}
-    google.on("/v4/users/me/pairedDevices", Answer({"pairedDevices": [device]}))
+    google.on("/v4/users/me/pairedDevices", CannedResponse({"pairedDevices": [device]}))
     assert provider.devices("t")[0].battery_status == ""
 
 
@@ -284,7 +291,7 @@ def test_a_battery_that_is_not_told_has_no_word(google: FakeGoogle, provider: Go
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 def test_a_blip_of_the_server_is_tried_again(google: FakeGoogle, pull: Pull, pauses: list[float], status: int) -> None:
-    google.on(HEART_RATE, Answer({}, status), Answer(body(heart_rate("13:05:12"))))
+    google.on(HEART_RATE, CannedResponse({}, status), CannedResponse(body(heart_rate("13:05:12"))))
     found = pull()
     assert (found.points, found.requests) == (1, 2)
     assert len(pauses) == 1
@@ -292,7 +299,7 @@ def test_a_blip_of_the_server_is_tried_again(google: FakeGoogle, pull: Pull, pau
 
 
 def test_a_server_that_stays_down_breaks_the_answer(google: FakeGoogle, pull: Pull, pauses: list[float]) -> None:
-    google.on(HEART_RATE, Answer({"error": {"code": 500, "status": "INTERNAL"}}, 500))
+    google.on(HEART_RATE, CannedResponse({"error": {"code": 500, "status": "INTERNAL"}}, 500))
     with pytest.raises(BrokenResponse, match="internal"):
         pull()
     assert len(google.asked) == 3
@@ -301,27 +308,27 @@ def test_a_server_that_stays_down_breaks_the_answer(google: FakeGoogle, pull: Pu
 
 def test_a_body_that_ends_early_is_tried_again_and_never_taken_for_an_empty_one(google: FakeGoogle, pull: Pull) -> None:
     whole = body(heart_rate("13:05:12"))
-    google.on(HEART_RATE, Answer(whole, cut=30), Answer(whole))
+    google.on(HEART_RATE, CannedResponse(whole, cut=30), CannedResponse(whole))
     assert pull().points == 1
-    google.on(HEART_RATE, Answer(whole, cut=30))
+    google.on(HEART_RATE, CannedResponse(whole, cut=30))
     with pytest.raises(BrokenResponse, match="connection_failed"):
         pull()
 
 
 def test_a_whole_body_of_half_a_page_breaks_the_answer(google: FakeGoogle, pull: Pull) -> None:
-    google.on(HEART_RATE, Answer(body(heart_rate("13:05:12"))[:-10]))
+    google.on(HEART_RATE, CannedResponse(body(heart_rate("13:05:12"))[:-10]))
     with pytest.raises(BrokenResponse, match="not_json"):
         pull()
 
 
 def test_a_spoilt_gzip_breaks_the_answer(google: FakeGoogle, pull: Pull) -> None:
-    google.on(HEART_RATE, Answer(b"no gzip at all", headers={"Content-Encoding": "gzip"}))
+    google.on(HEART_RATE, CannedResponse(b"no gzip at all", headers={"Content-Encoding": "gzip"}))
     with pytest.raises(BrokenResponse, match="connection_failed"):
         pull()
 
 
 def test_an_error_in_a_good_answer_breaks_it(google: FakeGoogle, pull: Pull) -> None:
-    google.on(HEART_RATE, Answer({"error": {"code": 429, "status": "RESOURCE_EXHAUSTED"}}))
+    google.on(HEART_RATE, CannedResponse({"error": {"code": 429, "status": "RESOURCE_EXHAUSTED"}}))
     with pytest.raises(BrokenResponse, match="error_in_body"):
         pull()
 
@@ -329,9 +336,9 @@ def test_an_error_in_a_good_answer_breaks_it(google: FakeGoogle, pull: Pull) -> 
 def test_a_slow_server_is_given_up_on(
     google: FakeGoogle, http: httpx.Client, config: GoogleConfig, cache: BaseCache, calendar: LocalCalendar
 ) -> None:
-    def late(asked: Asked) -> Answer:
+    def late(asked: ReceivedRequest) -> CannedResponse:
         time.sleep(0.5)
-        return Answer()
+        return CannedResponse()
 
     google.on(HEART_RATE, late)
     hasty = GoogleHealth(replace(config, timeout=0.1, attempts=1), http, cache=cache)
@@ -340,7 +347,7 @@ def test_a_slow_server_is_given_up_on(
 
 
 def test_a_busy_server_is_left_alone_at_once(google: FakeGoogle, pull: Pull, pauses: list[float]) -> None:
-    google.on(HEART_RATE, Answer({"error": {"code": 429}}, 429, {"Retry-After": "90"}))
+    google.on(HEART_RATE, CannedResponse({"error": {"code": 429}}, 429, {"Retry-After": "90"}))
     with pytest.raises(VendorBusy) as caught:
         pull()
     assert caught.value.retry_after == 90
@@ -348,7 +355,7 @@ def test_a_busy_server_is_left_alone_at_once(google: FakeGoogle, pull: Pull, pau
 
 
 def test_a_refused_token_is_said_at_once(google: FakeGoogle, pull: Pull) -> None:
-    google.on(HEART_RATE, Answer({"error": {"code": 401, "status": "UNAUTHENTICATED"}}, 401))
+    google.on(HEART_RATE, CannedResponse({"error": {"code": 401, "status": "UNAUTHENTICATED"}}, 401))
     with pytest.raises(TokenExpired):
         pull()
     assert len(google.asked) == 1
@@ -366,11 +373,11 @@ def test_no_token_stands_in_an_error_or_its_causes(google: FakeGoogle, provider:
 
 
 def test_a_page_of_the_wrong_type_breaks_the_answer(google: FakeGoogle, pull: Pull) -> None:
-    google.on(STEPS, Answer(json.dumps({"dataPoints": [heart_rate("13:05:12")]}).encode()))
+    google.on(STEPS, CannedResponse(json.dumps({"dataPoints": [heart_rate("13:05:12")]}).encode()))
     with pytest.raises(BrokenResponse, match="unexpected_shape"):
         pull("steps")
 
 
 def test_steps_arrive_whole(google: FakeGoogle, pull: Pull) -> None:
-    google.on(STEPS, Answer(body(interval("steps", "13:05:00", "13:06:00", count="12"))))
+    google.on(STEPS, CannedResponse(body(interval("steps", "13:05:00", "13:06:00", count="12"))))
     assert pull("steps").payload.samples[0].value.tolist() == [12.0]

@@ -20,7 +20,7 @@ from ingestion.providers.google_health.google_type import GoogleType, Kind
 from ingestion.providers.google_health.requests import fields
 from metrics.local_time import LocalCalendar
 from tests.google_health.discovery import known
-from tests.google_health.server import Answer, FakeGoogle
+from tests.google_health.server import CannedResponse, FakeGoogle
 from tests.google_health.test_client import DAY, END, START
 
 LISTED = [data_type for data_type in DATA_TYPES.values() if data_type.kind is not Kind.ROLLUP]
@@ -139,16 +139,16 @@ def test_every_question_is_one_of_the_apis(
 ) -> None:
     """Ask everything there is to ask, and hold each path, parameter and body against the description."""
     provider = GoogleHealth(replace(config, data_source_family=GOOGLE_WEARABLES), http, cache=cache)
-    google.on("/v4/users/me/identity", Answer({"healthUserId": "71"}))
-    google.on("/v4/users/me/settings", Answer({"timeZone": "Europe/Berlin"}))
-    google.on("/v4/users/me/pairedDevices", Answer({}))
+    google.on("/v4/users/me/identity", CannedResponse({"healthUserId": "71"}))
+    google.on("/v4/users/me/settings", CannedResponse({"timeZone": "Europe/Berlin"}))
+    google.on("/v4/users/me/pairedDevices", CannedResponse({}))
     for data_type in DATA_TYPES.values():
         path = f"/v4/users/me/dataTypes/{data_type.code}/dataPoints"
         for one in (path, f"{path}:rollUp"):
-            google.on(one, Answer({"nextPageToken": "more"}), Answer({}))
+            google.on(one, CannedResponse({"nextPageToken": "more"}), CannedResponse({}))
         provider.pull("t", data_type.code, START, START + DAY, calendar)
         if data_type.fingerprinted:
-            google.on(f"{path}:rollUp", Answer({}))
+            google.on(f"{path}:rollUp", CannedResponse({}))
             provider.fingerprints("t", data_type.code, START, END)
     provider.identity("t")
     provider.settings("t")

@@ -18,7 +18,7 @@ from ingestion.providers.google_health.client import GoogleHealth
 from ingestion.providers.google_health.config import GoogleConfig
 from ingestion.providers.google_health.data_types import SCOPES
 from tests.google_health.conftest import NOW
-from tests.google_health.server import Answer, FakeGoogle
+from tests.google_health.server import CannedResponse, FakeGoogle
 
 REDIRECT = "https://trial.example.org/connect/callback"
 TOKENS = {
@@ -48,7 +48,7 @@ def test_consent_is_asked_for_offline_anew_and_with_a_challenge(provider: Google
 
 
 def test_a_code_is_exchanged_for_a_grant(google: FakeGoogle, provider: GoogleHealth) -> None:
-    google.on("/token", Answer(TOKENS))
+    google.on("/token", CannedResponse(TOKENS))
     grant = provider.exchange("code-1", "verifier-1", REDIRECT)
     assert (grant.access_token, grant.refresh_token) == ("ya29.EXAMPLE", "1//EXAMPLE")
     assert grant.expires_at == NOW + dt.timedelta(seconds=3599)
@@ -64,14 +64,14 @@ def test_a_code_is_exchanged_for_a_grant(google: FakeGoogle, provider: GoogleHea
 
 
 def test_a_code_is_offered_a_single_time(google: FakeGoogle, provider: GoogleHealth) -> None:
-    google.on("/token", Answer({}, 500))
+    google.on("/token", CannedResponse({}, 500))
     with pytest.raises(BrokenResponse):
         provider.exchange("code-1", "verifier-1", REDIRECT)
     assert len(google.asked) == 1
 
 
 def test_a_refresh_keeps_what_google_does_not_say_again(google: FakeGoogle, provider: GoogleHealth) -> None:
-    google.on("/token", Answer({}, 503), Answer({"access_token": "ya29.NEW", "expires_in": 3599}))
+    google.on("/token", CannedResponse({}, 503), CannedResponse({"access_token": "ya29.NEW", "expires_in": 3599}))
     grant = provider.refresh("1//EXAMPLE")
     assert (grant.refresh_token, grant.scopes) == (None, None)
     assert google.asked[1].form["grant_type"] == "refresh_token"
@@ -80,25 +80,25 @@ def test_a_refresh_keeps_what_google_does_not_say_again(google: FakeGoogle, prov
 @pytest.mark.parametrize(
     ("answer", "kind", "code"),
     [
-        (Answer({"error": "invalid_grant"}, 400), AccessGone, AccessGone.EXPIRED_GRANT),
+        (CannedResponse({"error": "invalid_grant"}, 400), AccessGone, AccessGone.EXPIRED_GRANT),
         (
-            Answer({"error": "invalid_grant", "error_subtype": "invalid_rapt"}, 400),
+            CannedResponse({"error": "invalid_grant", "error_subtype": "invalid_rapt"}, 400),
             AccessGone,
             AccessGone.REAUTHENTICATION,
         ),
-        (Answer({"error": "invalid_client"}, 401), ClientMisconfigured, "invalid_client"),
-        (Answer({"error": "unauthorized_client"}, 400), ClientMisconfigured, "unauthorized_client"),
-        (Answer({"error": "invalid_request"}, 400), BrokenResponse, "invalid_request"),
-        (Answer({}, 429, {"Retry-After": "5"}), VendorBusy, "rate_limit"),
-        (Answer(b"<html>", 500), BrokenResponse, "http_500"),
-        (Answer(b"{}"), BrokenResponse, "unexpected_shape"),
-        (Answer(b"<html>"), BrokenResponse, "not_json"),
-        (Answer({"error": "invalid_grant"}), BrokenResponse, "unexpected_shape"),
-        (Answer({"access_token": "", "expires_in": 3599}), BrokenResponse, "unexpected_shape"),
+        (CannedResponse({"error": "invalid_client"}, 401), ClientMisconfigured, "invalid_client"),
+        (CannedResponse({"error": "unauthorized_client"}, 400), ClientMisconfigured, "unauthorized_client"),
+        (CannedResponse({"error": "invalid_request"}, 400), BrokenResponse, "invalid_request"),
+        (CannedResponse({}, 429, {"Retry-After": "5"}), VendorBusy, "rate_limit"),
+        (CannedResponse(b"<html>", 500), BrokenResponse, "http_500"),
+        (CannedResponse(b"{}"), BrokenResponse, "unexpected_shape"),
+        (CannedResponse(b"<html>"), BrokenResponse, "not_json"),
+        (CannedResponse({"error": "invalid_grant"}), BrokenResponse, "unexpected_shape"),
+        (CannedResponse({"access_token": "", "expires_in": 3599}), BrokenResponse, "unexpected_shape"),
     ],
 )
 def test_a_refused_refresh_says_whose_fault_it_is(
-    google: FakeGoogle, provider: GoogleHealth, answer: Answer, kind: type[VendorError], code: str
+    google: FakeGoogle, provider: GoogleHealth, answer: CannedResponse, kind: type[VendorError], code: str
 ) -> None:
     google.on("/token", answer)
     with pytest.raises(VendorError) as caught:
@@ -108,27 +108,27 @@ def test_a_refused_refresh_says_whose_fault_it_is(
 
 
 def test_a_replayed_code_is_told_from_a_dead_grant(google: FakeGoogle, provider: GoogleHealth) -> None:
-    google.on("/token", Answer({"error": "invalid_grant"}, 400))
+    google.on("/token", CannedResponse({"error": "invalid_grant"}, 400))
     with pytest.raises(AccessGone) as caught:
         provider.exchange("code-1", "verifier-1", REDIRECT)
     assert caught.value.code == AccessGone.CODE_REFUSED
 
 
 def test_revoking_what_is_dead_already_is_no_error(google: FakeGoogle, provider: GoogleHealth) -> None:
-    google.on("/revoke", Answer({}), Answer({"error": "invalid_token"}, 400))
+    google.on("/revoke", CannedResponse({}), CannedResponse({"error": "invalid_token"}, 400))
     provider.revoke("1//EXAMPLE")
     provider.revoke("1//EXAMPLE")
     assert [asked.form for asked in google.asked] == [{"token": "1//EXAMPLE"}] * 2
 
 
 def test_a_revocation_that_fails_is_an_error(google: FakeGoogle, provider: GoogleHealth) -> None:
-    google.on("/revoke", Answer({"error": "invalid_request"}, 400))
+    google.on("/revoke", CannedResponse({"error": "invalid_request"}, 400))
     with pytest.raises(BrokenResponse):
         provider.revoke("1//EXAMPLE")
 
 
 def test_secrets_show_in_no_representation(google: FakeGoogle, provider: GoogleHealth, config: GoogleConfig) -> None:
-    google.on("/token", Answer(TOKENS))
+    google.on("/token", CannedResponse(TOKENS))
     grant = provider.refresh("1//EXAMPLE")
     assert "EXAMPLE" not in repr(grant)
     assert "very-secret" not in repr(config)

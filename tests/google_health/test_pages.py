@@ -14,7 +14,7 @@ from ingestion.providers.google_health.requests import Span
 
 
 @dataclass
-class Answer:
+class CannedResponse:
     points: list[tuple[int, str]]
     token: str = ""
 
@@ -32,14 +32,14 @@ class Lossy:
     empty_first: bool = False
     asked: list[tuple[Span, str]] = field(default_factory=list)
 
-    def __call__(self, span: Span, token: str) -> Answer:
+    def __call__(self, span: Span, token: str) -> CannedResponse:
         self.asked.append((span, token))
         if self.empty_first and not token:
-            return Answer([], "first")
+            return CannedResponse([], "first")
         high = int(token) if token.isdigit() else span.high
         found = sorted((p for p in self.points if span.low <= p[0] < high), reverse=True)
         page = found[: self.cap]
-        return Answer(page, str(page[-1][0]) if len(found) > self.cap else "")
+        return CannedResponse(page, str(page[-1][0]) if len(found) > self.cap else "")
 
 
 POINTS = [(second, source) for second in range(100) for source in ("watch", "phone", "strap")]
@@ -78,15 +78,15 @@ def test_an_empty_page_that_names_another_is_followed() -> None:
 
 
 def test_a_full_page_is_not_trusted_even_without_a_token() -> None:
-    def ask(span: Span, token: str) -> Answer:
-        return Answer([p for p in POINTS if span.low <= p[0] < span.high][:30])
+    def ask(span: Span, token: str) -> CannedResponse:
+        return CannedResponse([p for p in POINTS if span.low <= p[0] < span.high][:30])
 
     assert sorted(p for page in all_pages(WHOLE, ask, 30) for p in page.points) == sorted(POINTS)
 
 
 def test_an_instant_that_fills_a_page_alone_is_followed_by_its_token() -> None:
-    def ask(span: Span, token: str) -> Answer:
-        return Answer([(5, "c")]) if token else Answer([(5, "a"), (5, "b")], "rest")
+    def ask(span: Span, token: str) -> CannedResponse:
+        return CannedResponse([(5, "c")]) if token else CannedResponse([(5, "a"), (5, "b")], "rest")
 
     found = [p for page in all_pages(Span(5, 6, 1), ask, 10) for p in page.points]
     assert found == [(5, "a"), (5, "b"), (5, "c")]
@@ -106,16 +106,16 @@ def test_parts_do_not_overlap_and_leave_no_hole() -> None:
 
 
 def test_an_empty_page_that_names_itself_is_asked_again_for_a_while() -> None:
-    left = iter([*[Answer([], "same")] * 3, Answer([(5, "a")])])
+    left = iter([*[CannedResponse([], "same")] * 3, CannedResponse([(5, "a")])])
     assert [p for page in all_pages(WHOLE, lambda span, token: next(left), 10) for p in page.points] == [(5, "a")]
 
 
 def test_empty_pages_without_an_end_break_the_answer() -> None:
     asked: list[str] = []
 
-    def ask(span: Span, token: str) -> Answer:
+    def ask(span: Span, token: str) -> CannedResponse:
         asked.append(token)
-        return Answer([], "again")
+        return CannedResponse([], "again")
 
     with pytest.raises(BrokenResponse, match="endless_pages"):
         all_pages(WHOLE, ask, 10)
@@ -124,7 +124,7 @@ def test_empty_pages_without_an_end_break_the_answer() -> None:
 
 def test_pages_without_an_end_break_the_answer() -> None:
     with pytest.raises(BrokenResponse, match="endless_pages"):
-        all_pages(Span(5, 6, 1), lambda span, token: Answer([(5, "a")], "again"), 10)
+        all_pages(Span(5, 6, 1), lambda span, token: CannedResponse([(5, "a")], "again"), 10)
 
 
 def test_a_span_is_cut_at_whole_units() -> None:

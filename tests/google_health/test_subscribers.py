@@ -19,7 +19,7 @@ from ingestion.providers.google_health.subscribers import ServiceAccount, Subscr
 from ingestion.providers.google_health.transport import Transport
 from tests.google_health.conftest import NOW
 from tests.google_health.discovery import known
-from tests.google_health.server import Answer, FakeGoogle
+from tests.google_health.server import CannedResponse, FakeGoogle
 
 PATH = "/v4/projects/123456789/subscribers"
 DONE = {"name": "operations/1", "done": True, "response": {}}
@@ -42,7 +42,7 @@ def account(key: rsa.RSAPrivateKey) -> ServiceAccount:
 
 @pytest.fixture
 def subscribers(google: FakeGoogle, http: httpx.Client, config: GoogleConfig, account: ServiceAccount) -> Subscribers:
-    google.on("/token", Answer({"access_token": "service-token", "expires_in": 3599}))
+    google.on("/token", CannedResponse({"access_token": "service-token", "expires_in": 3599}))
     transport = Transport(http, attempts=2, timeout=5, pause=lambda seconds: None)
     return Subscribers(config, transport, account, "123456789", lambda: NOW)
 
@@ -54,7 +54,7 @@ def part(text: str) -> Any:
 def test_a_service_account_asks_with_a_token_it_has_signed(
     google: FakeGoogle, subscribers: Subscribers, key: rsa.RSAPrivateKey, config: GoogleConfig
 ) -> None:
-    google.on(PATH, Answer({}))
+    google.on(PATH, CannedResponse({}))
     subscribers.all()
     asked, listed = google.asked
     assert asked.form["grant_type"] == "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -80,13 +80,15 @@ def test_subscribers_are_listed_over_all_pages(google: FakeGoogle, subscribers: 
         }
 
     google.on(
-        PATH, Answer({"subscribers": [told("one")], "nextPageToken": "more"}), Answer({"subscribers": [told("two")]})
+        PATH,
+        CannedResponse({"subscribers": [told("one")], "nextPageToken": "more"}),
+        CannedResponse({"subscribers": [told("two")]}),
     )
     assert subscribers.all() == [Subscriber(name, HOOK, "ACTIVE", frozenset({"steps"})) for name in ("one", "two")]
 
 
 def test_a_subscriber_that_is_not_there_is_made(google: FakeGoogle, subscribers: Subscribers) -> None:
-    google.on(PATH, Answer({}), Answer(DONE))
+    google.on(PATH, CannedResponse({}), CannedResponse(DONE))
     assert subscribers.ensure("study-hooks", HOOK, "Bearer s3cret", ["steps", "heart-rate"])
     made = google.asked[-1]
     assert (made.method, made.query) == ("POST", {"subscriberId": "study-hooks"})
@@ -98,8 +100,8 @@ def test_a_subscriber_that_is_not_there_is_made(google: FakeGoogle, subscribers:
 
 
 def test_a_subscriber_that_is_there_is_changed(google: FakeGoogle, subscribers: Subscribers) -> None:
-    google.on(PATH, Answer({"subscribers": [{"name": "projects/1/subscribers/study-hooks"}]}))
-    google.on(f"{PATH}/study-hooks", Answer(DONE))
+    google.on(PATH, CannedResponse({"subscribers": [{"name": "projects/1/subscribers/study-hooks"}]}))
+    google.on(f"{PATH}/study-hooks", CannedResponse(DONE))
     assert not subscribers.ensure("study-hooks", HOOK, "Bearer s3cret", ["steps"])
     changed = google.asked[-1]
     assert changed.method == "PATCH"
@@ -107,7 +109,7 @@ def test_a_subscriber_that_is_there_is_changed(google: FakeGoogle, subscribers: 
 
 
 def test_a_subscriber_is_removed_with_its_subscriptions(google: FakeGoogle, subscribers: Subscribers) -> None:
-    google.on(f"{PATH}/study-hooks", Answer(DONE))
+    google.on(f"{PATH}/study-hooks", CannedResponse(DONE))
     subscribers.remove("study-hooks")
     assert (google.asked[-1].method, google.asked[-1].query) == ("DELETE", {"force": "true"})
 
@@ -123,13 +125,13 @@ def test_a_subscriber_is_removed_with_its_subscriptions(google: FakeGoogle, subs
 def test_an_operation_that_is_not_done_is_an_error(
     google: FakeGoogle, subscribers: Subscribers, operation: dict[str, Any], code: str
 ) -> None:
-    google.on(f"{PATH}/study-hooks", Answer(operation))
+    google.on(f"{PATH}/study-hooks", CannedResponse(operation))
     with pytest.raises(BrokenResponse, match=code):
         subscribers.remove("study-hooks")
 
 
 def test_an_address_that_google_cannot_verify_is_said(google: FakeGoogle, subscribers: Subscribers) -> None:
-    google.on(PATH, Answer({}), Answer({"error": {"code": 400, "status": "FAILED_PRECONDITION"}}, 400))
+    google.on(PATH, CannedResponse({}), CannedResponse({"error": {"code": 400, "status": "FAILED_PRECONDITION"}}, 400))
     with pytest.raises(BrokenResponse, match="failed_precondition"):
         subscribers.ensure("study-hooks", HOOK, "Bearer s3cret", ["steps"])
 
@@ -137,13 +139,13 @@ def test_an_address_that_google_cannot_verify_is_said(google: FakeGoogle, subscr
 def test_a_refused_project_is_a_fault_of_the_set_up_and_nobodys_lost_access(
     google: FakeGoogle, subscribers: Subscribers
 ) -> None:
-    google.on(PATH, Answer({"error": {"code": 403, "status": "PERMISSION_DENIED"}}, 403))
+    google.on(PATH, CannedResponse({"error": {"code": 403, "status": "PERMISSION_DENIED"}}, 403))
     with pytest.raises(ClientMisconfigured):
         subscribers.all()
 
 
 def test_a_refused_service_account_is_a_fault_of_the_set_up(google: FakeGoogle, subscribers: Subscribers) -> None:
-    google.on("/token", Answer({"error": "invalid_grant"}, 400))
+    google.on("/token", CannedResponse({"error": "invalid_grant"}, 400))
     with pytest.raises(ClientMisconfigured, match="service_account_refused"):
         subscribers.all()
 
@@ -177,8 +179,13 @@ def test_a_name_that_google_does_not_take_is_refused_before_asking(
 def test_what_is_asked_is_in_googles_description(
     google: FakeGoogle, subscribers: Subscribers, discovery: dict[str, Any]
 ) -> None:
-    google.on(PATH, Answer({}), Answer(DONE), Answer({"subscribers": [{"name": "projects/1/subscribers/hooks"}]}))
-    google.on(f"{PATH}/hooks", Answer(DONE))
+    google.on(
+        PATH,
+        CannedResponse({}),
+        CannedResponse(DONE),
+        CannedResponse({"subscribers": [{"name": "projects/1/subscribers/hooks"}]}),
+    )
+    google.on(f"{PATH}/hooks", CannedResponse(DONE))
     subscribers.ensure("hooks", HOOK, "s", ["steps"])
     subscribers.ensure("hooks", HOOK, "s", ["steps"])
     subscribers.remove("hooks")

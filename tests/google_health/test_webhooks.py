@@ -22,7 +22,7 @@ from ingestion.providers.google_health.config import GoogleConfig
 from ingestion.providers.google_health.signing_keys import KeySet
 from ingestion.providers.google_health.transport import Transport
 from ingestion.providers.google_health.webhooks import received, secret_matches, signature_matches, unsigned
-from tests.google_health.server import Answer, FakeGoogle
+from tests.google_health.server import CannedResponse, FakeGoogle
 
 KEY = ec.derive_private_key(7, ec.SECP256R1())
 OTHER = ec.derive_private_key(8, ec.SECP256R1())
@@ -42,8 +42,8 @@ def published(key_id: int, key: ec.EllipticCurvePrivateKey, *, padded: bool = Fa
     return {"keyId": key_id, "status": "ENABLED", "outputPrefixType": "TINK", "keyData": data} | more
 
 
-def key_set(*keys: dict[str, Any]) -> Answer:
-    return Answer({"primaryKeyId": 1, "key": list(keys)})
+def key_set(*keys: dict[str, Any]) -> CannedResponse:
+    return CannedResponse({"primaryKeyId": 1, "key": list(keys)})
 
 
 def signed(key_id: int, key: ec.EllipticCurvePrivateKey, body: bytes = BODY) -> str:
@@ -123,13 +123,15 @@ def test_a_disabled_key_signs_nothing(google: FakeGoogle, keys: KeySet) -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        Answer({}, 500),
-        Answer(b"<html>"),
-        Answer({"key": []}),
+        CannedResponse({}, 500),
+        CannedResponse(b"<html>"),
+        CannedResponse({"key": []}),
         key_set(published(1, KEY) | {"keyData": {"typeUrl": signing_keys.KEY_TYPE, "value": "AAAA"}}),
     ],
 )
-def test_without_keys_nothing_is_taken_and_the_fault_is_told(google: FakeGoogle, keys: KeySet, answer: Answer) -> None:
+def test_without_keys_nothing_is_taken_and_the_fault_is_told(
+    google: FakeGoogle, keys: KeySet, answer: CannedResponse
+) -> None:
     google.on("/keys", answer)
     for _ in range(2):
         with pytest.raises(BrokenResponse):
@@ -138,7 +140,7 @@ def test_without_keys_nothing_is_taken_and_the_fault_is_told(google: FakeGoogle,
 
 
 def test_a_broken_set_does_not_take_the_place_of_a_good_one(google: FakeGoogle, keys: KeySet, cache: BaseCache) -> None:
-    google.on("/keys", key_set(published(1, KEY)), Answer(b"<html>"))
+    google.on("/keys", key_set(published(1, KEY)), CannedResponse(b"<html>"))
     assert signature_matches(signed(1, KEY), BODY, keys)
     cache.delete("google_health.keyset.asked")
     with pytest.raises(BrokenResponse):

@@ -65,7 +65,7 @@ def queued(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 @pytest.fixture
-def person(trial: Trial) -> Participant:
+def participant(trial: Trial) -> Participant:
     made: Participant = factories.ParticipantFactory.create(
         trial=trial, study_id="AX-0042", status=Participant.Status.INVITED
     )
@@ -73,8 +73,8 @@ def person(trial: Trial) -> Participant:
 
 
 @pytest.fixture
-def invitation(person: Participant) -> Invitation:
-    return invitations.invitation_create(participant=person, by=None, now=timezone.now())
+def invitation(participant: Participant) -> Invitation:
+    return invitations.invitation_create(participant=participant, by=None, now=timezone.now())
 
 
 @pytest.fixture
@@ -119,8 +119,8 @@ def test_the_page_says_in_plain_words_what_is_shared(browser: Client, link: str)
     assert "Continue to Vendor Health" in page
 
 
-def test_the_page_says_until_when_data_are_collected(browser: Client, link: str, person: Participant) -> None:
-    Participant.objects.filter(pk=person.pk).update(monitoring_ends_on=dt.date(2027, 6, 30))
+def test_the_page_says_until_when_data_are_collected(browser: Client, link: str, participant: Participant) -> None:
+    Participant.objects.filter(pk=participant.pk).update(monitoring_ends_on=dt.date(2027, 6, 30))
     assert "30 June 2027" in text(browser.get(link))
 
 
@@ -137,8 +137,10 @@ def test_the_page_is_kept_from_search_engines_and_caches_and_its_address_to_itse
     assert "no-store" in headers["Cache-Control"]
 
 
-def test_the_study_id_of_the_participant_is_not_on_their_page(browser: Client, link: str, person: Participant) -> None:
-    assert person.study_id not in text(browser.get(link))
+def test_the_study_id_of_the_participant_is_not_on_their_page(
+    browser: Client, link: str, participant: Participant
+) -> None:
+    assert participant.study_id not in text(browser.get(link))
 
 
 def test_going_to_the_vendor_needs_the_form_of_the_page(vendor: Vendor, link: str) -> None:
@@ -167,10 +169,10 @@ def test_an_unknown_vendor_is_not_found(browser: Client, link: str) -> None:
 
 
 @pytest.fixture
-def german(person: Participant, settings: Any) -> Participant:
+def german(participant: Participant, settings: Any) -> Participant:
     settings.TOKEN_KEYS = ["a key for tests"]
-    contacts.contact_store(person, name="Zwaantje", language="de")
-    return person
+    contacts.contact_store(participant, name="Zwaantje", language="de")
+    return participant
 
 
 def test_the_page_is_in_the_participant_s_language(browser: Client, link: str, german: Participant) -> None:
@@ -246,15 +248,17 @@ def test_an_expired_link_says_so(browser: Client, link: str) -> None:
     assert "too old" in text(page)
 
 
-def test_a_link_that_was_replaced_says_so(browser: Client, link: str, person: Participant) -> None:
-    invitations.invitation_create(participant=person, by=None, now=timezone.now())
+def test_a_link_that_was_replaced_says_so(browser: Client, link: str, participant: Participant) -> None:
+    invitations.invitation_create(participant=participant, by=None, now=timezone.now())
     page = browser.get(link)
     assert page.status_code == 410
     assert "replaced" in text(page)
 
 
-def test_the_link_of_somebody_who_withdrew_no_longer_opens(browser: Client, link: str, person: Participant) -> None:
-    Participant.objects.filter(pk=person.pk).update(status=Participant.Status.WITHDRAWN)
+def test_the_link_of_somebody_who_withdrew_no_longer_opens(
+    browser: Client, link: str, participant: Participant
+) -> None:
+    Participant.objects.filter(pk=participant.pk).update(status=Participant.Status.WITHDRAWN)
     assert browser.get(link).status_code == 410
 
 
@@ -285,9 +289,9 @@ def test_a_site_without_a_vendor_asks_to_come_later(
 # --- and back ------------------------------------------------------------------------------------------------------
 
 
-def test_a_consent_becomes_a_connection(browser: Client, link: str, person: Participant) -> None:
+def test_a_consent_becomes_a_connection(browser: Client, link: str, participant: Participant) -> None:
     assert walk(browser, link)["Location"] == link
-    connection = Connection.objects.get(participant=person)
+    connection = Connection.objects.get(participant=participant)
     assert connection.status == Connection.Status.ACTIVE
     assert set(connection.scopes) == ALL
 
@@ -300,20 +304,22 @@ def test_after_a_consent_the_page_says_what_happens_next(browser: Client, link: 
     assert "Stop sharing" in page
 
 
-def test_the_first_pull_is_queued_at_once(browser: Client, link: str, queued: list[int], person: Participant) -> None:
+def test_the_first_pull_is_queued_at_once(
+    browser: Client, link: str, queued: list[int], participant: Participant
+) -> None:
     walk(browser, link)
-    assert queued == [Connection.objects.get(participant=person).pk]
+    assert queued == [Connection.objects.get(participant=participant).pk]
 
 
 def test_without_a_broker_they_are_connected_all_the_same(
-    browser: Client, link: str, person: Participant, monkeypatch: pytest.MonkeyPatch
+    browser: Client, link: str, participant: Participant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(pk: int) -> None:
         raise OperationalError("connection refused")
 
     monkeypatch.setattr(queueing, "queue_connection", away)
     assert walk(browser, link).status_code == 303
-    assert Connection.objects.get(participant=person).status == Connection.Status.ACTIVE
+    assert Connection.objects.get(participant=participant).status == Connection.Status.ACTIVE
 
 
 def test_the_code_is_exchanged_with_the_secret_half_of_the_challenge(
@@ -347,13 +353,13 @@ def test_another_try_completes_a_partial_consent(browser: Client, link: str, ven
     assert "Your watch is connected" in text(browser.get(link))
 
 
-def test_a_renewed_connection_keeps_the_day_of_the_first(browser: Client, link: str, person: Participant) -> None:
+def test_a_renewed_connection_keeps_the_day_of_the_first(browser: Client, link: str, participant: Participant) -> None:
     walk(browser, link)
-    connection = Connection.objects.get(participant=person)
+    connection = Connection.objects.get(participant=participant)
     connections_services.lost(connection, AccessGone.EXPIRED_GRANT, now=timezone.now())
     assert "again" in text(browser.get(link))
     walk(browser, link)
-    renewed = Connection.objects.get(participant=person)
+    renewed = Connection.objects.get(participant=participant)
     assert (renewed.status, renewed.connected_at) == (Connection.Status.ACTIVE, connection.connected_at)
 
 
@@ -462,10 +468,10 @@ def test_an_answer_after_a_quarter_of_an_hour_is_refused(browser: Client, link: 
 
 
 def test_an_answer_to_a_link_that_was_replaced_meanwhile_is_refused(
-    browser: Client, link: str, vendor: Vendor, person: Participant
+    browser: Client, link: str, vendor: Vendor, participant: Participant
 ) -> None:
     state = sent_off(browser, link)["state"]
-    invitations.invitation_create(participant=person, by=None, now=timezone.now())
+    invitations.invitation_create(participant=participant, by=None, now=timezone.now())
     assert back(browser, state).status_code == 410
     assert not vendor.exchanged
 
@@ -479,19 +485,19 @@ def test_only_the_newest_departures_are_remembered(browser: Client, link: str) -
 # --- the end -------------------------------------------------------------------------------------------------------
 
 
-def test_stopping_asks_first(browser: Client, link: str, person: Participant) -> None:
+def test_stopping_asks_first(browser: Client, link: str, participant: Participant) -> None:
     walk(browser, link)
     assert "Stop sharing your data" in text(browser.get(f"{link}stop/vendor/"))
-    assert Connection.objects.get(participant=person).status == Connection.Status.ACTIVE
+    assert Connection.objects.get(participant=participant).status == Connection.Status.ACTIVE
 
 
 def test_stopping_ends_the_connection_here_and_there(
-    browser: Client, link: str, vendor: Vendor, person: Participant
+    browser: Client, link: str, vendor: Vendor, participant: Participant
 ) -> None:
     walk(browser, link)
     response = browser.post(f"{link}stop/vendor/")
     assert (response.status_code, response["Location"]) == (303, link)
-    connection = Connection.objects.get(participant=person)
+    connection = Connection.objects.get(participant=participant)
     assert (connection.status, connection.status_reason) == (Connection.Status.REVOKED, "participant")
     assert (vendor.revoked, connection.encrypted_tokens) == ([REFRESH], "")
 
@@ -550,32 +556,34 @@ def test_an_invitation_s_code_is_not_logged_when_its_page_is_refused(
 
 
 def test_a_trial_that_keeps_its_consent_here_asks_for_it_first(
-    client: Client, invitation: Invitation, vendor: Vendor, person: Participant
+    client: Client, invitation: Invitation, vendor: Vendor, participant: Participant
 ) -> None:
-    document_add(person.trial, version="2.0", title="What the study does", effective_on=NOW.date(), text="It measures.")
+    document_add(
+        participant.trial, version="2.0", title="What the study does", effective_on=NOW.date(), text="It measures."
+    )
     code = invitations.invitation_code(invitation)
     assert "What the study does" in client.get(f"/connect/{code}/").content.decode()
     refused = client.post(f"/connect/{code}/to/vendor/")
     assert "agree=1" in refused.headers["Location"]
     assert "Please tick the box" in client.get(refused.headers["Location"].split("#")[0]).content.decode()
-    assert not person.consents.exists()
+    assert not participant.consents.exists()
 
 
 def test_agreeing_on_the_page_is_kept_with_its_version(
-    client: Client, invitation: Invitation, vendor: Vendor, person: Participant
+    client: Client, invitation: Invitation, vendor: Vendor, participant: Participant
 ) -> None:
-    document_add(person.trial, version="2.0", title="What the study does", effective_on=NOW.date())
+    document_add(participant.trial, version="2.0", title="What the study does", effective_on=NOW.date())
     code = invitations.invitation_code(invitation)
     answer = client.post(f"/connect/{code}/to/vendor/", {"agreed": "2.0"})
     assert "agree=1" not in answer.headers["Location"]
-    given = person.consents.get()
+    given = participant.consents.get()
     assert (given.document.version, given.how) == ("2.0", "online")
     assert "What the study does" not in client.get(f"/connect/{code}/").content.decode()
 
 
 def test_an_older_versions_box_agrees_to_nothing(
-    client: Client, invitation: Invitation, vendor: Vendor, person: Participant
+    client: Client, invitation: Invitation, vendor: Vendor, participant: Participant
 ) -> None:
-    document_add(person.trial, version="2.0", title="What the study does", effective_on=NOW.date())
+    document_add(participant.trial, version="2.0", title="What the study does", effective_on=NOW.date())
     client.post(f"/connect/{invitations.invitation_code(invitation)}/to/vendor/", {"agreed": "1.0"})
-    assert not person.consents.exists()
+    assert not participant.consents.exists()

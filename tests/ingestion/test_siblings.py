@@ -191,8 +191,8 @@ def test_a_clock_said_of_their_kind_overrules_what_files_look_like(export: Expor
         ("calories=", "names no clock"),
         ("sleep=local", "'sleep' is no kind of file that leaves its clock unsaid: calories, distance, exercise, heart"),
         ("=local", "'' is no kind of file"),
-        ("steps=local,heart_rate=utc", "heart_rate, steps and distance files are on one clock, and two are said"),
-        ("local,utc", "all files are on one clock, and two are said"),
+        ("steps=local,heart_rate=utc", "heart_rate, steps and distance files are on one clock, and two are given"),
+        ("local,utc", "all files are on one clock, and two are given"),
     ],
 )
 def test_a_clock_that_cannot_be_understood_is_refused(

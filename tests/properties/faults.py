@@ -61,7 +61,7 @@ def trials_dates_ignored(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(metrics.selection.collection_window, "collected_days", days)
 
 
-def no_second_look_after_the_vendor(patch: pytest.MonkeyPatch) -> None:
+def no_second_check_after_the_vendor(patch: pytest.MonkeyPatch) -> None:
     """What was read before the vendor was asked is written."""
     patch.setattr(ingestion.connections.services, "lock_participant", lambda participant: None)
 
@@ -108,7 +108,7 @@ FAULTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     for one in (
         one_source_a_span,
         trials_dates_ignored,
-        no_second_look_after_the_vendor,
+        no_second_check_after_the_vendor,
         status_from_what_was_read_before,
         exports_hold_everything,
         impossible_values_count,

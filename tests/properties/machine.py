@@ -283,12 +283,12 @@ class Lives(RuleBasedStateMachine):
     @rule()
     def erase(self) -> None:
         try:
-            asked = privacy_erasure.erasure_request(self.stale, by=self.manager, reason="asked for")
+            requested = privacy_erasure.erasure_request(self.stale, by=self.manager, reason="asked for")
         except REFUSED:
             assert self.life.erased
             return
-        privacy_erasure.erasure_decide(asked, by=self.second, approve=True)
-        privacy_erasure.erase(asked.pk)
+        privacy_erasure.erasure_decide(requested, by=self.second, approve=True)
+        privacy_erasure.erase(requested.pk)
         self.life.erased = True
 
     # --- what must hold --------------------------------------------------------------------------------------------
@@ -314,11 +314,11 @@ class Lives(RuleBasedStateMachine):
     @invariant()
     def no_more_is_collected_than_was_asked_for(self) -> None:
         """Of the account nothing is asked that the trial may not have, to the grid of the vendor's windows."""
-        for _, _, start, end in self.vendor.asked:
+        for _, _, start, end in self.vendor.requested:
             days = {local_date(start), local_date(end - dt.timedelta(seconds=1))}
             around = {date + n * ONE_DAY for date in days for n in (-1, 0, 1)}
             assert self.life.erased or any(self.collectable(date) for date in around)
-        self.vendor.asked.clear()
+        self.vendor.requested.clear()
 
     def collectable(self, date: dt.date) -> bool:
         return self.life.collected(date) or self.life.gone or bool(self.life.closed_on) or date >= self.life.today

@@ -87,13 +87,13 @@ SAMPLED = [name for name, one in DATA_TYPES.items() if one.metrics and not one.b
 
 
 @pytest.mark.parametrize("data_type", SAMPLED)
-def test_a_day_pulled_is_the_truth(google: Google, client: GoogleHealth, data_type: str) -> None:
+def test_a_day_pulled_is_the_ground_truth(google: Google, client: GoogleHealth, data_type: str) -> None:
     for user in (4, 5, 13):
         assert same(pulled(client, google, user, data_type), expected(google, user, data_type))
 
 
 @pytest.mark.parametrize("data_type", ["heart-rate", "steps", "total-calories"])
-def test_a_day_pulled_through_a_storm_is_the_truth(google: Google, client: GoogleHealth, data_type: str) -> None:
+def test_a_day_pulled_through_a_storm_is_the_ground_truth(google: Google, client: GoogleHealth, data_type: str) -> None:
     google.faulty(page_cap=700, drops_ties=True, empty_page=0.1, truncated=0.05, error_in_200=0.05, busy=0.05,
                   internal=0.05)  # fmt: skip
     for user in (4, 13):
@@ -101,7 +101,7 @@ def test_a_day_pulled_through_a_storm_is_the_truth(google: Google, client: Googl
 
 
 @pytest.mark.parametrize("data_type", [name for name in DATA_TYPES if name.startswith("daily-")])
-def test_days_pulled_are_the_truth(google: Google, client: GoogleHealth, data_type: str) -> None:
+def test_days_pulled_are_the_ground_truth(google: Google, client: GoogleHealth, data_type: str) -> None:
     week = {"start": "2026-11-15T05:00:00Z", "end": "2026-11-22T05:00:00Z"}  # local midnights in New York
     token = google.tokens(4)["access_token"]
     edges = [dt.datetime.fromisoformat(edge) for edge in week.values()]
@@ -112,7 +112,7 @@ def test_days_pulled_are_the_truth(google: Google, client: GoogleHealth, data_ty
     assert got
 
 
-def test_nights_pulled_have_the_stages_of_the_truth(google: Google, client: GoogleHealth) -> None:
+def test_nights_pulled_have_the_stages_of_the_ground_truth(google: Google, client: GoogleHealth) -> None:
     token = google.tokens(4)["access_token"]
     (night,) = client.pull(token, "sleep", START, END, calendar(google, 4)).payload.sleep
     (wanted,) = google.control("nights", user="4", start=START.isoformat(), end=END.isoformat())["nights"]

@@ -53,7 +53,7 @@ class FakeVendor:
         self.held: dt.datetime | None = None
         self.synced: dt.datetime | None = None
         self.unreadable: Counter[str] = Counter()
-        self.asked: list[tuple[str, str, dt.datetime, dt.datetime]] = []
+        self.requested: list[tuple[str, str, dt.datetime, dt.datetime]] = []
         self.script: deque[Exception | None] = deque()
         self.before: Callable[[], None] = lambda: None
         self.token = "access-0"
@@ -149,7 +149,7 @@ class FakeVendor:
         return {at: value for at, value in self.points[data_type].items() if self.held is None or at < self.held}
 
     def _request(self, kind: str, token: str, data_type: str, start: dt.datetime, end: dt.datetime) -> None:
-        self.asked.append((kind, data_type, start, end))
+        self.requested.append((kind, data_type, start, end))
         self.before()
         if self.script and (error := self.script.popleft()):
             raise error

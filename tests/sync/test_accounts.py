@@ -83,6 +83,6 @@ def test_a_new_account_is_allowed_and_asked_from_then_on_only(
     assert connection.status == Connection.Status.REVOKED
     joined = join(connection.participant, vendor, now).connection
     assert joined.external_user_id == "user-2"
-    asked = planning.collectable(joined, now + ONE_DAY)
-    assert min(start for start, _ in asked) == now
+    requested = planning.collectable(joined, now + ONE_DAY)
+    assert min(start for start, _ in requested) == now
     assert Measurement.objects.filter(participant=connection.participant).count() == stored

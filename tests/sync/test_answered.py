@@ -18,11 +18,11 @@ def at(hour: float) -> dt.datetime:
     return START + hour * HOUR
 
 
-def window(first: float, asked: float | None, *, hours: float = 1, points: int = 0, **more: object) -> SyncWindow:
+def window(first: float, requested: float | None, *, hours: float = 1, points: int = 0, **more: object) -> SyncWindow:
     fields = {"state": "done", "kind": "read", "reason": "scheduled", "due_at": at(first)}
     return SyncWindow(
         connection_id=1, starts_at=at(first), ends_at=at(first + hours), points=points,
-        finished_at=None if asked is None else at(asked), **{**fields, **more},
+        finished_at=None if requested is None else at(requested), **{**fields, **more},
     )  # fmt: skip
 
 
@@ -82,22 +82,22 @@ def test_the_device_of_another_connection_says_nothing() -> None:
     assert spans([window(5, 6.1)], device(6, 3, connection=2), device(30, 29, connection=2)) == [(5, 6)]
 
 
-def test_a_look_that_found_it_unchanged_is_an_answer() -> None:
+def test_a_check_that_found_it_unchanged_is_an_answer() -> None:
     look = window(0, 30.1, hours=31, kind="look")
     assert spans([window(5, 6.1), look], device(6, 3), device(30, 29)) == [(5, 6)]
 
 
-def test_a_look_says_nothing_of_what_waits_to_be_read_or_lies_beside_it() -> None:
+def test_a_check_says_nothing_of_what_waits_to_be_read_or_lies_beside_it() -> None:
     look = window(5.5, 30.1, hours=31, kind="look")
     due = window(7, 8.1, state="due")
     assert spans([window(5, 6.1), due, look], device(6, 3), device(30, 29)) == []
 
 
-def test_a_look_at_what_is_past_reaches_to_the_days_that_are_watched() -> None:
-    asked = 15 * 24 + 1  # then the watched days begin with the ninth day
-    look = window(0, asked, hours=14 * 24, kind="look", reason="history")
+def test_a_check_of_what_is_past_reaches_to_the_days_that_are_watched() -> None:
+    requested = 15 * 24 + 1  # then the watched days begin with the ninth day
+    look = window(0, requested, hours=14 * 24, kind="look", reason="history")
     early, late = window(7 * 24, 7 * 24 + 1.1), window(8 * 24, 8 * 24 + 1.1)
-    synced = device(asked - 1, asked - 2)
+    synced = device(requested - 1, requested - 2)
     first = device(7 * 24, 1)
     assert spans([early, late, look], first, synced) == [(7 * 24, 7 * 24 + 1)]
 
@@ -142,17 +142,19 @@ def test_an_answer_is_spoilt_that_could_not_be_read(state: str, error: str, expe
         (3, 2, []),
     ],
 )
-def test_a_look_answers_the_windows_that_lie_in_it_to_their_edges(
+def test_a_check_answers_the_windows_that_lie_in_it_to_their_edges(
     first: float, hours: float, expected: list[tuple[float, float]]
 ) -> None:
     look = window(first, 30.1, hours=hours, kind="look")
     assert spans([window(5, 6.1), look], device(6, 3), device(30, 29)) == expected
 
 
-@pytest.mark.parametrize(("asked", "expected"), [(5, []), (5.5, [(5, 5.5)]), (6, [(5, 6)])])
-def test_what_was_asked_for_when_it_began_is_not_answered(asked: float, expected: list[tuple[float, float]]) -> None:
-    assert spans([window(5, asked)]) == expected
-    assert spans([window(5, asked)], device(asked, 5)) == expected
+@pytest.mark.parametrize(("requested", "expected"), [(5, []), (5.5, [(5, 5.5)]), (6, [(5, 6)])])
+def test_what_was_asked_for_when_it_began_is_not_answered(
+    requested: float, expected: list[tuple[float, float]]
+) -> None:
+    assert spans([window(5, requested)]) == expected
+    assert spans([window(5, requested)], device(requested, 5)) == expected
 
 
 def test_an_upload_counts_from_the_instant_at_which_it_is_known() -> None:

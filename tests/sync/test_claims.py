@@ -57,7 +57,7 @@ def test_what_is_due_now_of_this_connection_is_claimed_and_nothing_else(
     assert (rows[later.pk].claimed_at, rows[later.pk].attempts) == (None, 0)
 
 
-def test_looks_come_first_then_fresh_data_then_what_yields_each_the_newest_first(
+def test_checks_come_first_then_fresh_data_then_what_yields_each_the_newest_first(
     connection: Connection, window: MakeWindow, now: dt.datetime
 ) -> None:
     order = [
@@ -256,7 +256,7 @@ def test_two_windows_go_together_where_it_is_not_known_how_much_they_hold(answer
     assert [len(group) for group in found] == [together] * (4 // together)
 
 
-def test_looks_and_what_met_a_broken_answer_go_alone_and_first() -> None:
+def test_checks_and_what_met_a_broken_answer_go_alone_and_first() -> None:
     windows = [hour(5), hour(4, kind="look"), hour(3, attempts=2), hour(4), hour(2, kind="look", attempts=3)]
     assert grouped(windows, {"pulse": 10}) == pulses([4], [3], [2], [4, 5])
 

@@ -251,8 +251,8 @@ def test_the_administration_asks_twice_and_says_how_much_ends(
     parts = (f"{name}-{what}_FORMS" for name in ("sites", "memberships", "protocols") for what in ("TOTAL", "INITIAL"))
     form = dict.fromkeys(parts, "0")
     form |= {"code": trial.code, "title": trial.title, "status": "closed", "time_zone": trial.time_zone}
-    asked = admin_client.post(address, form).content.decode()
-    assert "1 connection ends and 0 open invitations are cancelled" in asked
+    requested = admin_client.post(address, form).content.decode()
+    assert "1 connection ends and 0 open invitations are cancelled" in requested
     assert state(connection)[0] == Status.ACTIVE
     with django_capture_on_commit_callbacks(execute=True):
         assert admin_client.post(address, {**form, "close": "on"}).status_code == 302

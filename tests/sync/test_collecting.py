@@ -30,7 +30,7 @@ def on(now: dt.datetime, days_ago: int) -> dt.date:
     return now.astimezone(AMSTERDAM).date() - days_ago * DAY
 
 
-def person(**changes: object) -> None:
+def participant(**changes: object) -> None:
     Participant.objects.update(**changes)
 
 
@@ -54,33 +54,33 @@ def read_all(connection: Connection) -> None:
         pass
 
 
-def asked(vendor: FakeVendor, data_type: str) -> list[tuple[dt.datetime, dt.datetime]]:
-    return planning.merged((start, end) for _, code, start, end in vendor.asked if code == data_type)
+def requested(vendor: FakeVendor, data_type: str) -> list[tuple[dt.datetime, dt.datetime]]:
+    return planning.merged((start, end) for _, code, start, end in vendor.requested if code == data_type)
 
 
 # --- a regular pass ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("whose", [person, trial])
+@pytest.mark.parametrize("whose", [participant, trial])
 def test_the_last_day_is_asked_for_to_its_midnight(
     connection: Connection, now: dt.datetime, whose: Callable[..., None]
 ) -> None:
-    whose(**{"monitoring_ends_on" if whose is person else "ends_on": on(now, 3)})
+    whose(**{"monitoring_ends_on" if whose is participant else "ends_on": on(now, 3)})
     planning.plan_pass(connection, now)
     assert planned()[-1][1] == midnight(now, 2)
 
 
-@pytest.mark.parametrize("whose", [person, trial])
+@pytest.mark.parametrize("whose", [participant, trial])
 def test_the_first_day_is_asked_for_from_its_midnight(
     connection: Connection, now: dt.datetime, whose: Callable[..., None]
 ) -> None:
-    whose(**{"monitoring_starts_on" if whose is person else "starts_on": on(now, 10)})
+    whose(**{"monitoring_starts_on" if whose is participant else "starts_on": on(now, 10)})
     planning.plan_pass(connection, now)
     assert planned()[0][0] == midnight(now, 10)
 
 
 def test_who_was_away_gets_nothing_from_before_the_first_day(connection: Connection, now: dt.datetime) -> None:
-    person(monitoring_starts_on=on(now, 10))
+    participant(monitoring_starts_on=on(now, 10))
     connection.swept_at, connection.last_pull_at = None, now - 9 * DAY
     planning.plan_pass(connection, now)
     assert planned()[0][0] == midnight(now, 10)
@@ -89,18 +89,18 @@ def test_who_was_away_gets_nothing_from_before_the_first_day(connection: Connect
 def test_a_month_of_long_ago_is_all_that_is_asked_for(
     connection: Connection, vendor: FakeVendor, now: dt.datetime
 ) -> None:
-    person(monitoring_starts_on=dt.date(2016, 4, 12), monitoring_ends_on=dt.date(2016, 5, 11))
+    participant(monitoring_starts_on=dt.date(2016, 4, 12), monitoring_ends_on=dt.date(2016, 5, 11))
     start, end = dt.datetime(2016, 4, 11, 22, tzinfo=dt.UTC), dt.datetime(2016, 5, 11, 22, tzinfo=dt.UTC)
     dispatch.serve(connection.pk)
     assert planned() == hours((start, end))
     assert planned(kind="look") == []
     assert [a for a, _ in planned("walk")] == [start.replace(hour=0) + n * DAY for n in range(31)]
     read_all(connection)
-    assert [asked(vendor, name) for name in ("pulse", "walk", "rest")] == [[(start, end)]] * 3
+    assert [requested(vendor, name) for name in ("pulse", "walk", "rest")] == [[(start, end)]] * 3
 
 
 def test_monitoring_that_has_not_begun_asks_for_nothing(connection: Connection, now: dt.datetime) -> None:
-    person(monitoring_starts_on=on(now, -1))
+    participant(monitoring_starts_on=on(now, -1))
     assert planning.plan_pass(connection, now) == 0
 
 
@@ -115,7 +115,7 @@ def test_without_dates_it_begins_with_the_days_watched_before_they_connected(
 def test_days_of_a_pause_are_left_out_where_the_protocol_does_not_collect_them(
     connection: Connection, vendor: FakeVendor, now: dt.datetime
 ) -> None:
-    person(monitoring_starts_on=on(now, 6))
+    participant(monitoring_starts_on=on(now, 6))
     Pause.objects.create(participant=connection.participant, starts_on=on(now, 4), ends_on=on(now, 3), reason="away")
     Protocol.objects.update(collect_in_pauses=False)
     parts = [(midnight(now, 6), midnight(now, 4)), (midnight(now, 2), now)]
@@ -123,32 +123,32 @@ def test_days_of_a_pause_are_left_out_where_the_protocol_does_not_collect_them(
     read_all(connection)
     whole = (midnight(now, 2), now.replace(minute=0) + HOUR)
     assert planned() == hours(parts[0], whole)
-    looks = [(start, end) for kind, _, start, end in vendor.asked if kind == "look"]
+    looks = [(start, end) for kind, _, start, end in vendor.requested if kind == "look"]
     assert sorted(looks) == [parts[0], whole]
-    walked = asked(vendor, "walk")
+    walked = requested(vendor, "walk")
     assert walked[0] == parts[0]
     assert walked[1][0] == parts[1][0]
 
 
 def test_paused_days_are_asked_for_where_the_protocol_collects_them(connection: Connection, now: dt.datetime) -> None:
-    person(monitoring_starts_on=on(now, 6))
+    participant(monitoring_starts_on=on(now, 6))
     Pause.objects.create(participant=connection.participant, starts_on=on(now, 4), ends_on=on(now, 3), reason="away")
     planning.plan_pass(connection, now)
     assert planned() == hours((midnight(now, 6), now.replace(minute=0) + HOUR))
 
 
-def test_an_hour_that_may_be_had_in_part_is_read_and_not_looked_at(
+def test_an_hour_that_may_be_had_in_part_is_read_and_not_checked(
     connection: Connection, vendor: FakeVendor, now: dt.datetime
 ) -> None:
-    person(time_zone="Asia/Kolkata", monitoring_starts_on=now.date() - 5 * DAY)
+    participant(time_zone="Asia/Kolkata", monitoring_starts_on=now.date() - 5 * DAY)
     begins = dt.datetime.combine(now.date() - 5 * DAY, dt.time(), zoneinfo.ZoneInfo("Asia/Kolkata")).astimezone(dt.UTC)
     dispatch.serve(connection.pk)
     read_all(connection)
-    assert [start for kind, _, start, _ in vendor.asked if kind == "look"] == [begins + HOUR / 2]
-    assert min(start for kind, code, start, _ in vendor.asked if (kind, code) == ("pull", "pulse")) == begins
+    assert [start for kind, _, start, _ in vendor.requested if kind == "look"] == [begins + HOUR / 2]
+    assert min(start for kind, code, start, _ in vendor.requested if (kind, code) == ("pull", "pulse")) == begins
 
 
-def test_looks_of_later_stretches_keep_the_sums_of_earlier_ones(
+def test_checks_of_later_intervals_keep_the_sums_of_earlier_ones(
     connection: Connection, vendor: FakeVendor, now: dt.datetime
 ) -> None:
     Pause.objects.create(participant=connection.participant, starts_on=on(now, 4), ends_on=on(now, 3), reason="away")
@@ -163,10 +163,10 @@ def test_a_closed_trial_is_not_asked_for(connection: Connection, vendor: FakeVen
     assert dispatch.due(now) == []
     assert dispatch.plan_if_due(connection.pk, now) == 0
     run_sync(connection.pk)
-    assert (vendor.asked, SyncWindow.objects.count()) == ([], 0)
+    assert (vendor.requested, SyncWindow.objects.count()) == ([], 0)
 
 
-def test_a_look_under_way_is_left_alone(connection: Connection, window: MakeWindow, now: dt.datetime) -> None:
+def test_a_check_under_way_is_left_alone(connection: Connection, window: MakeWindow, now: dt.datetime) -> None:
     held = window(kind="look", state="claimed", claimed_at=now)
     left = window(hours=5, kind="look")
     planning.plan_pass(connection, now)
@@ -177,7 +177,7 @@ def test_a_look_under_way_is_left_alone(connection: Connection, window: MakeWind
 
 
 def test_a_backfill_asks_for_nothing_outside(connection: Connection, now: dt.datetime) -> None:
-    person(monitoring_starts_on=on(now, 10), monitoring_ends_on=on(now, 8))
+    participant(monitoring_starts_on=on(now, 10), monitoring_ends_on=on(now, 8))
     planning.plan_backfill(connection, now - 30 * DAY, now)
     assert planned() == hours((midnight(now, 10), midnight(now, 7)))
 
@@ -185,7 +185,7 @@ def test_a_backfill_asks_for_nothing_outside(connection: Connection, now: dt.dat
 def test_a_notice_of_days_outside_asks_for_what_is_inside(
     connection: Connection, vendor: FakeVendor, now: dt.datetime
 ) -> None:
-    person(monitoring_starts_on=on(now, 4), monitoring_ends_on=on(now, 3))
+    participant(monitoring_starts_on=on(now, 4), monitoring_ends_on=on(now, 3))
     vendor.notices = [Notification("user-1", "pulse", "UPSERT", now - 8 * DAY, now)]
     notifications.handle(notifications.receive("fake", b"{}", now).pk, now=now)
     assert planned() == hours((midnight(now, 4), midnight(now, 2)))
@@ -199,7 +199,7 @@ def test_days_that_moved_are_not_asked_for_outside(
             connection=connection, data_type="rest", starts_at=midnight(now, days), ends_at=midnight(now, days - 1),
             due_at=now, reason="scheduled", state="done",
         )  # fmt: skip
-    person(monitoring_starts_on=on(now, 4))
+    participant(monitoring_starts_on=on(now, 4))
     assert planning.days_moved(connection, vendor, now - 9 * DAY, now) == 1
 
 
@@ -209,11 +209,11 @@ def test_days_that_moved_are_not_asked_for_outside(
 def test_of_a_window_across_both_bounds_only_the_inside_is_asked_for(
     connection: Connection, vendor: FakeVendor, window: MakeWindow, now: dt.datetime
 ) -> None:
-    person(monitoring_starts_on=on(now, 5), monitoring_ends_on=on(now, 5))
+    participant(monitoring_starts_on=on(now, 5), monitoring_ends_on=on(now, 5))
     start = midnight(now, 5).replace(hour=0) - DAY
     window(data_type="walk", starts_at=start, ends_at=start + 4 * DAY)
     run_sync(connection.pk)
-    assert asked(vendor, "walk") == [(midnight(now, 5), midnight(now, 4))]
+    assert requested(vendor, "walk") == [(midnight(now, 5), midnight(now, 4))]
 
 
 def test_a_pause_inside_one_window_is_left_out_of_the_request(
@@ -226,7 +226,7 @@ def test_a_pause_inside_one_window_is_left_out_of_the_request(
         vendor.points["walk"][midnight(now, days) + 12 * HOUR] = 100.0
     run_sync(connection.pk)
     mine.refresh_from_db()
-    assert [(a, b) for _, _, a, b in vendor.asked] == [
+    assert [(a, b) for _, _, a, b in vendor.requested] == [
         (midnight(now, 6), midnight(now, 5)), (midnight(now, 4), midnight(now, 3)),
     ]  # fmt: skip
     assert (mine.state, mine.points, mine.requests, mine.bytes) == ("done", 2, 2, 200)
@@ -237,8 +237,8 @@ def test_a_window_that_the_interval_has_left_is_not_asked_for_and_was_not_answer
 ) -> None:
     never = window(hours=100)
     before = window(hours=90, finished_at=now - DAY, points=5)
-    person(monitoring_starts_on=on(now, 1))
+    participant(monitoring_starts_on=on(now, 1))
     run_sync(connection.pk)
     before.refresh_from_db()
-    assert (vendor.asked, SyncWindow.objects.filter(pk=never.pk).exists()) == ([], False)
+    assert (vendor.requested, SyncWindow.objects.filter(pk=never.pk).exists()) == ([], False)
     assert (before.state, before.points, before.finished_at) == ("done", 5, now - DAY)

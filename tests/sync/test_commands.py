@@ -148,7 +148,7 @@ def simulator(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[S
     thread.join(5)
 
 
-def test_the_store_equals_the_truth_until_a_row_is_lost(db: None, simulator: Server) -> None:
+def test_the_store_equals_the_ground_truth_until_a_row_is_lost(db: None, simulator: Server) -> None:
     now = dt.datetime.now(dt.UTC)
     account = httpx.post(f"{simulator.address}/_sim/tokens", json={"user": "3"}).json()
     person = ParticipantFactory(

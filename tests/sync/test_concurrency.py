@@ -70,4 +70,4 @@ def test_four_workers_on_one_connection_read_each_window_once(vendor: FakeVendor
     at_once(4, lambda: run_sync(mine.pk))
     while run_sync(mine.pk).windows:
         pass
-    assert (len(vendor.asked), Measurement.objects.count()) == (30, 30)
+    assert (len(vendor.requested), Measurement.objects.count()) == (30, 30)

@@ -31,14 +31,14 @@ HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
 
 
 @pytest.fixture
-def person(vendor: FakeVendor, settings: object, tmp_path: object) -> Participant:
+def participant(vendor: FakeVendor, settings: object, tmp_path: object) -> Participant:
     settings.ERASURE_JOURNAL = f"{tmp_path}/erasures.jsonl"  # type: ignore[attr-defined]
     return ParticipantFactory(status=Participant.Status.INVITED)
 
 
 @pytest.fixture
-def invitation(person: Participant, now: dt.datetime) -> Invitation:
-    return invitations.invitation_create(participant=person, by=None, now=now)
+def invitation(participant: Participant, now: dt.datetime) -> Invitation:
+    return invitations.invitation_create(participant=participant, by=None, now=now)
 
 
 def consent(
@@ -62,30 +62,32 @@ def during(vendor: FakeVendor, monkeypatch: pytest.MonkeyPatch, act: Callable[[]
     monkeypatch.setattr(vendor, "devices", devices)
 
 
-def withdraw(person: Participant) -> None:
-    participant_withdraw(Participant.objects.get(pk=person.pk), on=dt.date(2026, 11, 1))
+def withdraw(participant: Participant) -> None:
+    participant_withdraw(Participant.objects.get(pk=participant.pk), on=dt.date(2026, 11, 1))
 
 
-def erase(person: Participant) -> None:
-    asked = privacy_erasure.erasure_request(Participant.objects.get(pk=person.pk), by=UserFactory(), reason="letter")
-    Erasure.objects.filter(pk=asked.pk).update(state=Erasure.State.APPROVED, decided_by=UserFactory())
-    privacy_erasure.erase(asked.pk)
+def erase(participant: Participant) -> None:
+    requested = privacy_erasure.erasure_request(
+        Participant.objects.get(pk=participant.pk), by=UserFactory(), reason="letter"
+    )
+    Erasure.objects.filter(pk=requested.pk).update(state=Erasure.State.APPROVED, decided_by=UserFactory())
+    privacy_erasure.erase(requested.pk)
 
 
-def complete(person: Participant) -> None:
-    participant_complete(Participant.objects.get(pk=person.pk), on=dt.date(2026, 11, 1))
+def complete(participant: Participant) -> None:
+    participant_complete(Participant.objects.get(pk=participant.pk), on=dt.date(2026, 11, 1))
 
 
-def close(person: Participant) -> None:
-    trial_update(person.trial, status=Trial.Status.CLOSED)
+def close(participant: Participant) -> None:
+    trial_update(participant.trial, status=Trial.Status.CLOSED)
 
 
-def invite_anew(person: Participant) -> None:
-    invitations.invitation_create(participant=person, by=None, now=dt.datetime.now(dt.UTC))
+def invite_anew(participant: Participant) -> None:
+    invitations.invitation_create(participant=participant, by=None, now=dt.datetime.now(dt.UTC))
 
 
-def new_version(person: Participant) -> None:
-    privacy_consent.document_add(person.trial, version="2", title="Consent", effective_on=dt.date(2026, 1, 1))
+def new_version(participant: Participant) -> None:
+    privacy_consent.document_add(participant.trial, version="2", title="Consent", effective_on=dt.date(2026, 1, 1))
 
 
 MEANWHILE = {
@@ -98,13 +100,13 @@ MEANWHILE = {
 
 @pytest.mark.parametrize(("act", "code"), [(act, code) for code, acts in MEANWHILE.items() for act in acts])
 def test_a_consent_that_comes_too_late_is_refused_and_nothing_of_it_remains(
-    person: Participant, invitation: Invitation, vendor: FakeVendor, now: dt.datetime, monkeypatch: pytest.MonkeyPatch,
-    act: Callable[[Participant], None], code: str,
+    participant: Participant, invitation: Invitation, vendor: FakeVendor, now: dt.datetime,
+    monkeypatch: pytest.MonkeyPatch, act: Callable[[Participant], None], code: str,
 ) -> None:  # fmt: skip
-    during(vendor, monkeypatch, lambda: act(person))
+    during(vendor, monkeypatch, lambda: act(participant))
     with pytest.raises(ConnectRefused) as refusal:
         consent(invitation, vendor, now)
-    after = Participant.objects.get(pk=person.pk)
+    after = Participant.objects.get(pk=participant.pk)
     assert refusal.value.code == code
     assert vendor.revoked == ["refresh-new"]
     assert (Connection.objects.count(), Device.objects.count()) == (0, 0)
@@ -113,24 +115,32 @@ def test_a_consent_that_comes_too_late_is_refused_and_nothing_of_it_remains(
 
 
 def test_a_refused_grant_of_an_account_that_serves_elsewhere_is_kept(
-    person: Participant, invitation: Invitation, vendor: FakeVendor, now: dt.datetime, monkeypatch: pytest.MonkeyPatch
+    participant: Participant,
+    invitation: Invitation,
+    vendor: FakeVendor,
+    now: dt.datetime,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     connect(now, user="user-1")
-    during(vendor, monkeypatch, lambda: withdraw(person))
+    during(vendor, monkeypatch, lambda: withdraw(participant))
     with pytest.raises(ConnectRefused, match="left"):
         consent(invitation, vendor, now)
     assert vendor.revoked == []
 
 
 def test_another_account_that_was_connected_meanwhile_is_not_replaced(
-    person: Participant, invitation: Invitation, vendor: FakeVendor, now: dt.datetime, monkeypatch: pytest.MonkeyPatch
+    participant: Participant,
+    invitation: Invitation,
+    vendor: FakeVendor,
+    now: dt.datetime,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Two consents at once with two accounts: data of two people must not come under one id."""
 
     def other() -> None:
         Connection.objects.create(
-            participant=person, trial=person.trial, provider="fake", external_user_id="user-2", status="active",
-            encrypted_tokens="of user-2",
+            participant=participant, trial=participant.trial, provider="fake", external_user_id="user-2",
+            status="active", encrypted_tokens="of user-2",
         )  # fmt: skip
 
     during(vendor, monkeypatch, other)
@@ -141,31 +151,31 @@ def test_another_account_that_was_connected_meanwhile_is_not_replaced(
 
 
 def test_two_consents_with_one_account_at_once_make_one_connection(
-    person: Participant, invitation: Invitation, vendor: FakeVendor, now: dt.datetime
+    participant: Participant, invitation: Invitation, vendor: FakeVendor, now: dt.datetime
 ) -> None:
     made = at_once(2, lambda: consent(invitation, vendor, now).connection.pk)
     assert len(set(made)) == Connection.objects.count() == 1
 
 
 def test_connecting_and_withdrawing_at_once_leaves_nobody_connected(
-    person: Participant, invitation: Invitation, vendor: FakeVendor, now: dt.datetime
+    participant: Participant, invitation: Invitation, vendor: FakeVendor, now: dt.datetime
 ) -> None:
     connecting = refused(ConnectRefused)(partial(consent, invitation, vendor, now))
-    all_at_once(connecting, refused(ValueError)(partial(withdraw, person)))
-    person.refresh_from_db()
-    assert person.status == Participant.Status.WITHDRAWN
+    all_at_once(connecting, refused(ValueError)(partial(withdraw, participant)))
+    participant.refresh_from_db()
+    assert participant.status == Participant.Status.WITHDRAWN
     assert not Connection.objects.exclude(status=Connection.Status.REVOKED).exists()
     assert not Connection.objects.exclude(encrypted_tokens="").exists()
 
 
-def test_of_two_invitations_at_once_one_link_works(person: Participant, now: dt.datetime) -> None:
-    at_once(2, lambda: invitations.invitation_create(participant=person, by=None, now=now).pk)
+def test_of_two_invitations_at_once_one_link_works(participant: Participant, now: dt.datetime) -> None:
+    at_once(2, lambda: invitations.invitation_create(participant=participant, by=None, now=now).pk)
     assert Invitation.objects.filter(cancelled_at=None).count() == 1
 
 
 @pytest.mark.parametrize("status", ["withdrawn", "erased", "completed"])
-def test_who_has_left_is_not_invited(person: Participant, now: dt.datetime, status: str) -> None:
-    stale = Participant.objects.select_related("trial").get(pk=person.pk)
+def test_who_has_left_is_not_invited(participant: Participant, now: dt.datetime, status: str) -> None:
+    stale = Participant.objects.select_related("trial").get(pk=participant.pk)
     Participant.objects.update(status=status)
     with pytest.raises(ValueError, match="cannot be invited"):
         invitations.invitation_create(participant=stale, by=None, now=now)
@@ -244,10 +254,10 @@ def test_a_token_that_is_about_to_run_out_is_refreshed_beforehand(
 
 
 def test_consent_is_asked_of_who_was_invited_and_not_of_who_was_not(
-    person: Participant, invitation: Invitation, vendor: FakeVendor, now: dt.datetime
+    participant: Participant, invitation: Invitation, vendor: FakeVendor, now: dt.datetime
 ) -> None:
     document = privacy_consent.document_add(
-        person.trial, version="1", title="Consent", effective_on=dt.date(2026, 1, 1)
+        participant.trial, version="1", title="Consent", effective_on=dt.date(2026, 1, 1)
     )
-    privacy_consent.consent_give(person, document, how=Consent.How.ONLINE)
+    privacy_consent.consent_give(participant, document, how=Consent.How.ONLINE)
     assert consent(invitation, vendor, now).connection.status == Connection.Status.ACTIVE

@@ -34,7 +34,7 @@ HOUR, DAY, MINUTE = dt.timedelta(hours=1), dt.timedelta(days=1), dt.timedelta(mi
 MakeWindow = Callable[..., SyncWindow]
 
 
-def turn(connection: Connection) -> Outcome:
+def sync_once(connection: Connection) -> Outcome:
     return run_sync(connection.pk)
 
 
@@ -55,7 +55,7 @@ def fill(vendor: FakeVendor, window: SyncWindow, value: float = 60.0, every: int
 def test_a_window_is_read_stored_and_done(connection: Connection, vendor: FakeVendor, window: MakeWindow) -> None:
     mine = window()
     fill(vendor, mine)
-    turn(connection)
+    sync_once(connection)
     mine.refresh_from_db()
     assert (mine.state, mine.points, mine.requests, len(values())) == ("done", 6, 1, 6)
 
@@ -65,7 +65,7 @@ def test_the_connection_tells_how_far_its_data_reach(
 ) -> None:
     mine = window()
     fill(vendor, mine)
-    turn(connection)
+    sync_once(connection)
     connection.refresh_from_db()
     assert connection.last_data_at == mine.starts_at + 50 * MINUTE
 
@@ -73,9 +73,9 @@ def test_the_connection_tells_how_far_its_data_reach(
 def test_reading_again_changes_nothing(connection: Connection, vendor: FakeVendor, window: MakeWindow) -> None:
     mine = window()
     fill(vendor, mine)
-    turn(connection)
+    sync_once(connection)
     SyncWindow.objects.update(state="due")
-    outcome = turn(connection)
+    outcome = sync_once(connection)
     assert (outcome.counts.new, outcome.counts.unchanged + outcome.counts.repeated, len(values())) == (0, 6, 6)
 
 
@@ -84,10 +84,10 @@ def test_an_empty_answer_removes_what_the_vendor_withdrew(
 ) -> None:
     mine = window()
     fill(vendor, mine)
-    turn(connection)
+    sync_once(connection)
     vendor.points["pulse"].clear()
     SyncWindow.objects.update(state="due")
-    assert (turn(connection).counts.removed, values(), Revision.objects.count()) == (6, [], 6)
+    assert (sync_once(connection).counts.removed, values(), Revision.objects.count()) == (6, [], 6)
 
 
 def test_impossible_values_are_kept_and_not_worn_until_the_vendor_puts_them_right(
@@ -97,7 +97,7 @@ def test_impossible_values_are_kept_and_not_worn_until_the_vendor_puts_them_righ
     for turns, (value, worn) in enumerate(((3.0, 0), (60.0, 6), (255.0, 0))):
         fill(vendor, mine, value)
         SyncWindow.objects.update(state="due")
-        outcome = turn(connection)
+        outcome = sync_once(connection)
         assert (outcome.counts.flagged, values(), Revision.objects.count()) == (
             6 if not worn else 0,
             [value] * 6,
@@ -107,17 +107,17 @@ def test_impossible_values_are_kept_and_not_worn_until_the_vendor_puts_them_righ
         assert DayRollup.objects.exists() == bool(worn)
     vendor.points["pulse"].clear()
     SyncWindow.objects.update(state="due")
-    assert (turn(connection).counts.removed, values(), ImplausibleCount.objects.count()) == (6, [], 0)
+    assert (sync_once(connection).counts.removed, values(), ImplausibleCount.objects.count()) == (6, [], 0)
 
 
 def test_an_error_removes_nothing(connection: Connection, vendor: FakeVendor, window: MakeWindow) -> None:
     mine = window()
     fill(vendor, mine)
-    turn(connection)
+    sync_once(connection)
     vendor.points["pulse"].clear()
     vendor.script.append(BrokenResponse("truncated"))
     SyncWindow.objects.update(state="due")
-    turn(connection)
+    sync_once(connection)
     assert len(values()) == 6
 
 
@@ -127,7 +127,7 @@ def test_busy_puts_everything_off_and_keeps_what_was_read(
     newer, older = window(hours=1), window(hours=2)
     fill(vendor, newer)
     vendor.script.extend([None, VendorBusy("rate_limit", 120)])
-    outcome = turn(connection)
+    outcome = sync_once(connection)
     newer.refresh_from_db()
     older.refresh_from_db()
     connection.refresh_from_db()
@@ -141,14 +141,14 @@ def test_while_the_vendor_is_busy_nothing_is_asked(
 ) -> None:
     window()
     Connection.objects.update(busy_until=dt.datetime.now(dt.UTC) + HOUR)
-    turn(connection)
-    assert vendor.asked == []
+    sync_once(connection)
+    assert vendor.requested == []
 
 
 def test_a_broken_answer_is_tried_again_later(connection: Connection, vendor: FakeVendor, window: MakeWindow) -> None:
     mine = window()
     vendor.script.append(BrokenResponse("truncated"))
-    turn(connection)
+    sync_once(connection)
     mine.refresh_from_db()
     assert (mine.state, mine.attempts, mine.error_code) == ("due", 1, "truncated")
     assert mine.due_at > dt.datetime.now(dt.UTC)
@@ -159,7 +159,7 @@ def test_a_window_that_breaks_does_not_hold_up_the_others(
 ) -> None:
     newer, older = window(hours=1), window(hours=2)
     vendor.script.append(BrokenResponse("truncated"))
-    turn(connection)
+    sync_once(connection)
     newer.refresh_from_db()
     older.refresh_from_db()
     assert (newer.state, older.state) == ("due", "done")
@@ -170,7 +170,7 @@ def test_after_the_last_attempt_a_window_fails_visibly(
 ) -> None:
     mine = window(attempts=settings.SYNC_ATTEMPTS - 1)
     vendor.script.append(BrokenResponse("truncated"))
-    assert turn(connection).failed == 1
+    assert sync_once(connection).failed == 1
     mine.refresh_from_db()
     assert (mine.state, mine.error_code) == ("failed", "truncated")
 
@@ -179,11 +179,11 @@ def test_after_the_last_attempt_a_window_fails_visibly(
 def test_lost_access_ends_the_asking(connection: Connection, vendor: FakeVendor, window: MakeWindow, code: str) -> None:
     window(hours=1), window(hours=2)
     vendor.script.append(AccessGone(code))
-    turn(connection)
+    sync_once(connection)
     connection.refresh_from_db()
-    assert (connection.status, connection.status_reason, len(vendor.asked)) == ("reconnect", code, 1)
-    turn(connection)
-    assert len(vendor.asked) == 1
+    assert (connection.status, connection.status_reason, len(vendor.requested)) == ("reconnect", code, 1)
+    sync_once(connection)
+    assert len(vendor.requested) == 1
 
 
 def test_a_missing_scope_concerns_its_data_alone(
@@ -191,7 +191,7 @@ def test_a_missing_scope_concerns_its_data_alone(
 ) -> None:
     pulse, walk = window(), window(data_type="walk", hours=20)
     vendor.script.append(AccessGone(AccessGone.SCOPE_MISSING))
-    turn(connection)
+    sync_once(connection)
     pulse.refresh_from_db()
     walk.refresh_from_db()
     connection.refresh_from_db()
@@ -205,7 +205,7 @@ def test_credentials_of_ours_mark_nobody(
 ) -> None:
     mine = window()
     vendor.script.append(ClientMisconfigured("invalid_client"))
-    turn(connection)
+    sync_once(connection)
     mine.refresh_from_db()
     connection.refresh_from_db()
     assert (connection.status, mine.state, mine.attempts) == ("active", "due", 0)
@@ -218,17 +218,17 @@ def test_tokens_that_no_key_opens_are_the_operators_affair(
 ) -> None:  # fmt: skip
     mine = window()
     settings.TOKEN_KEYS = ["another-key"]
-    turn(connection)
+    sync_once(connection)
     mine.refresh_from_db()
     connection.refresh_from_db()
-    assert (connection.status, mine.state, vendor.asked) == ("active", "due", [])
+    assert (connection.status, mine.state, vendor.requested) == ("active", "due", [])
     assert "put the old key back" in caplog.text
 
 
 def test_a_token_that_ran_out_is_refreshed_once(connection: Connection, vendor: FakeVendor, window: MakeWindow) -> None:
     mine = window()
     vendor.token = "access-newer"
-    turn(connection)
+    sync_once(connection)
     mine.refresh_from_db()
     assert (vendor.refreshes, mine.state) == (1, "done")
 
@@ -238,7 +238,7 @@ def test_a_fresh_token_that_is_refused_too_means_lost_access(
 ) -> None:
     window()
     vendor.script.extend([TokenExpired("expired"), TokenExpired("expired")])
-    turn(connection)
+    sync_once(connection)
     connection.refresh_from_db()
     assert (connection.status, connection.status_reason, vendor.refreshes) == ("reconnect", "permission_denied", 1)
 
@@ -246,7 +246,7 @@ def test_a_fresh_token_that_is_refused_too_means_lost_access(
 def test_a_dead_grant_needs_reconnecting(connection: Connection, vendor: FakeVendor, window: MakeWindow) -> None:
     mine = window()
     vendor.token, vendor.refresh_error = "access-newer", AccessGone(AccessGone.EXPIRED_GRANT)
-    turn(connection)
+    sync_once(connection)
     connection.refresh_from_db()
     mine.refresh_from_db()
     assert (connection.status_reason, mine.state) == ("expired_grant", "due")
@@ -258,7 +258,7 @@ def test_a_token_address_that_does_not_answer_is_asked_later(
     mine = window()
     Connection.objects.update(token_expires_at=None)
     vendor.refresh_error = BrokenResponse("connection_failed")
-    turn(connection)
+    sync_once(connection)
     connection.refresh_from_db()
     mine.refresh_from_db()
     assert (connection.status, mine.state, mine.attempts) == ("active", "due", 0)
@@ -270,13 +270,13 @@ def test_asked_again_while_being_read_it_is_read_once_more(
 ) -> None:
     mine = window()
     vendor.before = partial(meanwhile, SyncWindow, again=True)
-    turn(connection)
+    sync_once(connection)
     mine.refresh_from_db()
     vendor.before = lambda: None
     assert mine.state == "due"
-    turn(connection)
+    sync_once(connection)
     mine.refresh_from_db()
-    assert (mine.state, len(vendor.asked)) == ("done", 2)
+    assert (mine.state, len(vendor.requested)) == ("done", 2)
 
 
 def test_a_killed_workers_claim_comes_back(connection: Connection, window: MakeWindow, now: dt.datetime) -> None:
@@ -297,7 +297,7 @@ def test_a_claim_that_was_lost_while_reading_stores_nothing(
     mine = window()
     fill(vendor, mine)
     vendor.before = partial(meanwhile, SyncWindow, state="due", claimed_at=None)
-    turn(connection)
+    sync_once(connection)
     mine.refresh_from_db()
     assert (values(), mine.state) == ([], "due")
 
@@ -308,7 +308,7 @@ def test_a_claim_that_another_worker_took_meanwhile_stands_and_nothing_is_stored
     mine, taken = window(), dt.datetime.now(dt.UTC) + MINUTE
     fill(vendor, mine)
     vendor.before = partial(meanwhile, SyncWindow, state="claimed", claimed_at=taken)
-    turn(connection)
+    sync_once(connection)
     mine.refresh_from_db()
     assert (values(), mine.state, mine.claimed_at, mine.finished_at) == ([], "claimed", taken, None)
 
@@ -323,7 +323,7 @@ def test_a_worker_that_dies_while_reading_leaves_claims_and_nothing_else(
     assert values() == []
     SyncWindow.objects.update(claimed_at=mine.starts_at)
     claims.release_stale(dt.datetime.now(dt.UTC))
-    turn(connection)
+    sync_once(connection)
     assert len(values()) == 6
 
 
@@ -333,8 +333,8 @@ def test_who_has_left_is_not_asked_about(
 ) -> None:
     window()
     Participant.objects.update(status=status)
-    turn(connection)
-    assert vendor.asked == []
+    sync_once(connection)
+    assert vendor.requested == []
 
 
 def test_from_the_moment_of_withdrawal_nothing_more_is_asked(
@@ -343,8 +343,8 @@ def test_from_the_moment_of_withdrawal_nothing_more_is_asked(
     window(hours=1), window(hours=2)
     monkeypatch.setattr(run, "RECHECK", 0.0)
     vendor.before = partial(meanwhile, Participant, status="withdrawn")
-    turn(connection)
-    assert len(vendor.asked) == 1
+    sync_once(connection)
+    assert len(vendor.requested) == 1
 
 
 def test_nothing_from_before_the_monitoring_is_asked(
@@ -353,9 +353,9 @@ def test_nothing_from_before_the_monitoring_is_asked(
     Participant.objects.update(monitoring_starts_on=now.date())
     start = now.replace(hour=0, minute=0) - DAY
     window(data_type="walk", starts_at=start, ends_at=start + DAY)
-    turn(connection)
+    sync_once(connection)
     # Amsterdam is an hour ahead of UTC: the first day began on the UTC day before.
-    assert [(a, b) for _, _, a, b in vendor.asked] == [(start + 23 * HOUR, start + DAY)]
+    assert [(a, b) for _, _, a, b in vendor.requested] == [(start + 23 * HOUR, start + DAY)]
 
 
 def test_neighbours_of_a_light_type_are_asked_for_together(
@@ -365,8 +365,8 @@ def test_neighbours_of_a_light_type_are_asked_for_together(
     Participant.objects.update(monitoring_starts_on=dt.date(2026, 11, 1))
     for day in (0, 1, 2, 5):
         window(data_type="walk", starts_at=first + day * DAY, ends_at=first + (day + 1) * DAY)
-    turn(connection)
-    assert [(b - a).days for _, _, a, b in vendor.asked] == [1, 3]
+    sync_once(connection)
+    assert [(b - a).days for _, _, a, b in vendor.requested] == [1, 3]
 
 
 def test_windows_of_a_heavy_type_go_together_as_far_as_they_fit_an_answer(
@@ -378,8 +378,8 @@ def test_windows_of_a_heavy_type_go_together_as_far_as_they_fit_an_answer(
     windows = [window(hours=n) for n in range(1, 6)]
     for mine in windows:
         fill(vendor, mine)
-    turn(connection)
-    assert [(b - a) / HOUR for _, _, a, b in vendor.asked] == [1, 2, 2]
+    sync_once(connection)
+    assert [(b - a) / HOUR for _, _, a, b in vendor.requested] == [1, 2, 2]
     assert all(SyncWindow.objects.get(pk=mine.pk).points == 6 for mine in windows)
 
 
@@ -390,8 +390,8 @@ def test_where_the_density_is_unknown_two_windows_go_together(
     monkeypatch.setitem(vendor.data_types, "pulse", heavy)
     for n in range(1, 5):
         window(hours=n)
-    turn(connection)
-    assert [(b - a) / HOUR for _, _, a, b in vendor.asked] == [2, 2]
+    sync_once(connection)
+    assert [(b - a) / HOUR for _, _, a, b in vendor.requested] == [2, 2]
 
 
 def test_after_a_broken_answer_a_window_goes_alone(
@@ -401,8 +401,8 @@ def test_after_a_broken_answer_a_window_goes_alone(
     Participant.objects.update(monitoring_starts_on=dt.date(2026, 11, 1))
     for day in range(3):
         window(data_type="walk", starts_at=first + day * DAY, ends_at=first + (day + 1) * DAY, attempts=1)
-    turn(connection)
-    assert len(vendor.asked) == 3
+    sync_once(connection)
+    assert len(vendor.requested) == 3
 
 
 def test_synthetic_data_in_a_real_trial_stop_the_asking(
@@ -415,7 +415,7 @@ def test_synthetic_data_in_a_real_trial_stop_the_asking(
     monkeypatch.setattr(fake, "SOURCE", SourceKey("fake", synthetic=True))
     mine = window()
     fill(vendor, mine)
-    turn(connection)
+    sync_once(connection)
     mine.refresh_from_db()
     assert (values(), mine.state, "not a demo trial" in caplog.text) == ([], "due", True)
 
@@ -447,7 +447,7 @@ def test_a_journey_gives_the_same_days_whichever_end_is_read_first(
         for hour in range(24):
             window(starts_at=start + hour * HOUR, ends_at=start + (hour + 1) * HOUR)
         window(data_type="rest", starts_at=start, ends_at=start + DAY)
-        while turn(connection).windows:
+        while sync_once(connection).windows:
             pass
     days = DayRollup.objects.filter(metric_id=1).order_by("date")
     assert {str(one.date): one.n for one in days if dt.date(2026, 11, 9) <= one.date <= dt.date(2026, 11, 14)} == {
@@ -471,11 +471,13 @@ def test_disconnecting_ends_the_grant_and_what_was_due(
     assert list(SyncWindow.objects.values_list("state", flat=True)) == ["done"]
 
 
-def test_a_turn_locks_its_own_rows_and_no_trial(connection: Connection, vendor: FakeVendor, window: MakeWindow) -> None:
+def test_a_sync_run_locks_its_own_rows_and_no_trial(
+    connection: Connection, vendor: FakeVendor, window: MakeWindow
+) -> None:
     """Who holds a trial's row makes all others of the trial wait, and what refers to it may deadlock with them."""
     fill(vendor, window())
-    with CaptureQueriesContext(database) as asked:
-        turn(connection)
-    locking = [query["sql"] for query in asked if "FOR UPDATE" in query["sql"]]
+    with CaptureQueriesContext(database) as requested:
+        sync_once(connection)
+    locking = [query["sql"] for query in requested if "FOR UPDATE" in query["sql"]]
     assert [sql for sql in locking if '"ingestion_syncwindow"' in sql]
     assert not [sql for sql in locking if " JOIN " in sql and "FOR UPDATE OF" not in sql]

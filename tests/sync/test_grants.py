@@ -68,7 +68,7 @@ def test_reconnecting_with_the_same_account_renews_the_connection(
     assert connection.status == Connection.Status.ACTIVE
 
 
-def test_a_regular_pass_looks_at_the_devices(connection: Connection, vendor: FakeVendor) -> None:
+def test_a_regular_pass_reads_the_devices(connection: Connection, vendor: FakeVendor) -> None:
     dispatch.serve(connection.pk)
     assert list(Device.objects.values_list("model", "battery_percent")) == [("Band 1", 80)]
 
@@ -126,7 +126,7 @@ def test_tokens_that_wait_to_be_given_back_read_nothing(
     with pytest.raises(AccessGone):
         connections_services.fresh_token(connection, vendor)
     dispatch.serve(connection.pk)
-    assert vendor.asked == []
+    assert vendor.requested == []
 
 
 def test_a_grant_that_was_ended_there_needs_no_giving_back(

@@ -87,7 +87,7 @@ def release(vendor: FakeVendor, now: dt.datetime, *, synced: bool = True) -> Non
     vendor.held = None
     if synced:
         vendor.synced = now
-    vendor.asked.clear()
+    vendor.requested.clear()
 
 
 def test_days_of_which_nothing_came_in_time_are_lost_and_not_yet_synced(held: Connection, vendor: FakeVendor) -> None:
@@ -135,7 +135,7 @@ def test_it_asks_for_the_days_since_the_sync_before_and_no_others(
     assert before
     release(vendor, now)
     served(held)
-    pulled = [(start, end) for kind, code, start, end in vendor.asked if (kind, code) == ("pull", "pulse")]
+    pulled = [(start, end) for kind, code, start, end in vendor.requested if (kind, code) == ("pull", "pulse")]
     begins = before.astimezone(AMSTERDAM).replace(hour=0, minute=0).astimezone(dt.UTC)
     assert min(pulled)[0] == begins
     old = SyncWindow.objects.filter(reason="uploaded", data_type="pulse").order_by("starts_at")
@@ -156,7 +156,7 @@ def test_the_next_pass_is_a_sweep_for_the_vendor_may_be_slow(
     assert missing(vendor) == 0
 
 
-def test_without_a_word_of_the_device_a_sweep_finds_it(held: Connection, vendor: FakeVendor, now: dt.datetime) -> None:
+def test_without_news_of_the_device_a_sweep_finds_it(held: Connection, vendor: FakeVendor, now: dt.datetime) -> None:
     release(vendor, now, synced=False)
     served(held)
     assert missing(vendor) > 0
@@ -208,7 +208,7 @@ def test_a_backfill_by_hand_asks_again_for_what_was_answered_empty(
     assert missing(vendor) == 0
 
 
-def test_a_sync_by_hand_looks_at_all_that_is_past(held: Connection, vendor: FakeVendor, now: dt.datetime) -> None:
+def test_a_sync_by_hand_checks_all_that_is_past(held: Connection, vendor: FakeVendor, now: dt.datetime) -> None:
     release(vendor, now, synced=False)
     manual.sync_now(held, now)
     while dispatch.serve(held.pk).wait == 0:
@@ -249,7 +249,7 @@ def monitored(connection: Connection, now: dt.datetime) -> Connection:
     return connection
 
 
-def test_a_silence_within_the_watched_days_is_left_to_the_looks(monitored: Connection, now: dt.datetime) -> None:
+def test_a_silence_within_the_watched_days_is_left_to_the_checks(monitored: Connection, now: dt.datetime) -> None:
     told(monitored, now, ("t", TRACKER, now - 6 * DAY))
     told(monitored, now, ("t", TRACKER, now))
     assert reopened() == []
@@ -348,14 +348,16 @@ def test_a_sweep_is_due_after_its_days(
 
 
 def test_wide_windows_are_asked_alone_and_after_the_rest(held: Connection, vendor: FakeVendor) -> None:
-    vendor.asked.clear()
+    vendor.requested.clear()
     Connection.objects.update(swept_at=None)
     served(held)
-    walks = [(start, end) for kind, code, start, end in vendor.asked if (kind, code) == ("pull", "walk")]
+    walks = [(start, end) for kind, code, start, end in vendor.requested if (kind, code) == ("pull", "walk")]
     assert walks[0][1] - walks[0][0] <= 9 * DAY
     assert all(end - start <= 14 * DAY for start, end in walks)
-    watched = [n for n, (kind, code, _, end) in enumerate(vendor.asked) if code == "pulse" and end > vendor.asked[0][3]]
-    assert max(watched, default=0) < len(vendor.asked)
+    watched = [
+        n for n, (kind, code, _, end) in enumerate(vendor.requested) if code == "pulse" and end > vendor.requested[0][3]
+    ]
+    assert max(watched, default=0) < len(vendor.requested)
 
 
 def test_a_sweep_in_which_nothing_changed_reads_no_old_hours(
@@ -364,12 +366,12 @@ def test_a_sweep_in_which_nothing_changed_reads_no_old_hours(
     release(vendor, now)
     served(held)
     for _ in range(2):
-        vendor.asked.clear()
+        vendor.requested.clear()
         Connection.objects.update(swept_at=None)
         served(held)
-    old = [start for kind, code, start, _ in vendor.asked if (kind, code) == ("pull", "pulse")]
+    old = [start for kind, code, start, _ in vendor.requested if (kind, code) == ("pull", "pulse")]
     assert min(old) >= now - 7 * DAY - HOUR
-    looked = [end for kind, _, _, end in vendor.asked if kind == "look"]
+    looked = [end for kind, _, _, end in vendor.requested if kind == "look"]
     assert min(looked) < now - 7 * DAY
 
 
@@ -387,7 +389,7 @@ def test_what_the_vendor_withdrew_long_ago_is_withdrawn(held: Connection, vendor
     assert missing(vendor) == 0
 
 
-def test_a_day_that_leaves_the_watch_is_remembered_by_one_word(monitored: Connection, now: dt.datetime) -> None:
+def test_a_day_that_leaves_the_watch_is_remembered_by_one_fingerprint(monitored: Connection, now: dt.datetime) -> None:
     first = now.replace(hour=0, minute=0) - 9 * DAY
     for n in range(30):  # a whole UTC day, and a quarter of the next
         Fingerprint.objects.create(connection=monitored, data_type="pulse", hour=first + n * HOUR, value="-")
@@ -398,7 +400,7 @@ def test_a_day_that_leaves_the_watch_is_remembered_by_one_word(monitored: Connec
     assert set(kept) == {late + n * HOUR for n in range(6)}
 
 
-def test_a_day_of_which_some_hours_were_never_looked_at_is_forgotten(monitored: Connection, now: dt.datetime) -> None:
+def test_a_day_of_which_some_hours_were_never_checked_is_forgotten(monitored: Connection, now: dt.datetime) -> None:
     first = now.replace(hour=0, minute=0) - 9 * DAY
     for n in range(1, 24):
         Fingerprint.objects.create(connection=monitored, data_type="pulse", hour=first + n * HOUR, value="-")
@@ -406,7 +408,7 @@ def test_a_day_of_which_some_hours_were_never_looked_at_is_forgotten(monitored: 
     assert not Fingerprint.objects.exists()
 
 
-def test_what_a_look_saw_by_hours_and_what_a_sweep_sees_by_days_is_the_same_word(
+def test_what_a_check_saw_by_hours_and_what_a_sweep_sees_by_days_is_the_same_fingerprint(
     monitored: Connection, vendor: FakeVendor, now: dt.datetime
 ) -> None:
     first = now.replace(hour=0, minute=0) - 10 * DAY
@@ -426,7 +428,7 @@ def test_what_a_look_saw_by_hours_and_what_a_sweep_sees_by_days_is_the_same_word
 
 
 @pytest.mark.parametrize("state", ["claimed", "done"])
-def test_a_look_that_is_under_way_or_is_evidence_outlives_the_next_plan(
+def test_a_check_that_is_under_way_or_is_evidence_outlives_the_next_plan(
     monitored: Connection, window: MakeWindow, now: dt.datetime, state: str
 ) -> None:
     mine = window(kind="look", state=state, ends_at=now.replace(minute=0), claimed_at=now)
@@ -434,7 +436,7 @@ def test_a_look_that_is_under_way_or_is_evidence_outlives_the_next_plan(
     assert SyncWindow.objects.filter(pk=mine.pk, state=state).exists()
 
 
-def test_a_look_that_was_not_begun_gives_way_to_the_next(
+def test_a_check_that_was_not_begun_gives_way_to_the_next(
     monitored: Connection, window: MakeWindow, now: dt.datetime
 ) -> None:
     mine = window(kind="look", state="due", ends_at=now.replace(minute=0))
@@ -442,12 +444,12 @@ def test_a_look_that_was_not_begun_gives_way_to_the_next(
     assert not SyncWindow.objects.filter(pk=mine.pk).exists()
 
 
-def test_of_done_looks_the_newest_is_kept(held: Connection, vendor: FakeVendor) -> None:
+def test_of_done_checks_the_newest_is_kept(held: Connection, vendor: FakeVendor) -> None:
     served(held)
     assert SyncWindow.objects.filter(kind="look").exclude(reason="history").count() == 1
 
 
-def test_who_allowed_nothing_that_has_sums_still_has_devices_looked_at(
+def test_who_allowed_nothing_that_has_sums_still_has_devices_checked(
     connection: Connection, vendor: FakeVendor, now: dt.datetime
 ) -> None:
     connection.scopes = ["move"]

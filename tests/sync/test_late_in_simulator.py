@@ -1,4 +1,4 @@
-"""Uploads that are held back and come without a notice, over HTTP, row for row against the simulator's truth."""
+"""Uploads that are held back and come without a notice, over HTTP, row for row against the simulator's ground truth."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def test_what_lies_before_the_week_comes_as_backfill(connection: Connection, now
     assert older[-1].ends_at <= now - 6 * DAY
 
 
-def test_a_later_pass_reads_the_recent_hours_and_looks_at_the_rest(connection: Connection, now: dt.datetime) -> None:
+def test_a_later_pass_reads_the_recent_hours_and_checks_the_rest(connection: Connection, now: dt.datetime) -> None:
     swept(connection, now)
     planning.plan_pass(connection, now)
     assert reads("pulse")[0].ends_at > now - 36 * HOUR
@@ -216,14 +216,14 @@ def test_spans_are_joined_where_they_touch_overlap_or_hold_each_other_in_any_ord
         assert planning.merged(order) == [(at(0), at(2)), (at(3), at(7)), (at(9), at(11))]
 
 
-def test_of_a_stretch_the_parts_that_lie_within_others_are_left() -> None:
+def test_of_a_interval_the_parts_that_lie_within_others_are_left() -> None:
     allowed = [(at(1), at(3)), (at(4), at(6)), (at(6), at(7)), (at(8), at(9))]
     assert planning.within(allowed, at(2), at(8)) == [(at(2), at(3)), (at(4), at(6)), (at(6), at(7))]
     assert planning.within(allowed, at(0), at(1)) == planning.within(allowed, at(3), at(4)) == []
     assert planning.within(allowed, at(4.25), at(4.5)) == [(at(4.25), at(4.5))]
 
 
-def test_a_window_that_two_stretches_touch_comes_once() -> None:
+def test_a_window_that_two_intervals_touch_comes_once() -> None:
     stretches = [(at(14.5), at(15)), (at(13), at(14.25))]
     assert planning.windows_of(TYPES["pulse"], stretches) == [(at(13), at(14)), (at(14), at(15))]
 
@@ -245,18 +245,18 @@ def test_a_window_that_two_stretches_touch_comes_once() -> None:
         ((at(10), NOW - MICRO), at(0), NOW, (at(10), at(13))),
     ],
 )
-def test_whole_hours_are_looked_at(
+def test_whole_hours_are_checked(
     allowed: tuple[dt.datetime, dt.datetime], start: dt.datetime, end: dt.datetime, expected: object
 ) -> None:
     assert planning.whole_hours([allowed], start, end, NOW) == ([expected] if expected else [])
 
 
-def test_whole_hours_of_each_stretch_are_looked_at() -> None:
+def test_whole_hours_of_each_interval_are_checked() -> None:
     found = planning.whole_hours([(at(1), at(3)), (at(4.5), at(4.75)), (at(6), at(8))], at(0), at(24), NOW)
     assert found == [(at(1), at(3)), (at(6), at(8))]
 
 
-def test_passes_look_at_hours_from_the_midnight_before_the_watched_days(settings: Settings) -> None:
+def test_passes_check_hours_from_the_midnight_before_the_watched_days(settings: Settings) -> None:
     settings.SYNC_WATCH_DAYS = 7
     assert planning.fingerprinted_from(NOW) == planning.fingerprinted_from(at(0)) == at(0, 13)
     assert planning.fingerprinted_from(at(0) - MICRO) == at(0, 12)
@@ -266,13 +266,13 @@ def test_passes_look_at_hours_from_the_midnight_before_the_watched_days(settings
 
 
 @pytest.fixture
-def asked(vendor: FakeVendor, db: None) -> Connection:
+def connected(vendor: FakeVendor, db: None) -> Connection:
     """Somebody connected two weeks before NOW."""
     return connect(NOW)
 
 
 @pytest.fixture
-def other(asked: Connection) -> Connection:
+def other(connected: Connection) -> Connection:
     """Another participant of the same vendor."""
     return connect(NOW, user="user-2")
 
@@ -290,64 +290,64 @@ def ask(connection: Connection, hour: float = 10, *, reason: str = "webhook", du
     return planning.make_due(connection, "pulse", [(at(hour), at(hour + 1))], reason=reason, due_at=due_at)
 
 
-def test_asking_for_nothing_makes_nothing(asked: Connection) -> None:
-    assert (planning.make_all_due(asked, [], due_at=NOW), SyncWindow.objects.count()) == (0, 0)
+def test_asking_for_nothing_makes_nothing(connected: Connection) -> None:
+    assert (planning.make_all_due(connected, [], due_at=NOW), SyncWindow.objects.count()) == (0, 0)
 
 
-def test_what_was_never_asked_for_is_due_as_it_is_wanted(asked: Connection) -> None:
+def test_what_was_never_asked_for_is_due_as_it_is_wanted(connected: Connection) -> None:
     wanted = [
         planning.WindowRequest("pulse", at(10), at(11), "webhook"),
         planning.WindowRequest("pulse", at(10), at(14), "history", "look"),
         planning.WindowRequest("walk", at(0), at(24), "backfill"),
     ]
-    assert planning.make_all_due(asked, wanted, due_at=NOW + HOUR) == 3
+    assert planning.make_all_due(connected, wanted, due_at=NOW + HOUR) == 3
     names = ("connection", "data_type", "kind", "starts_at", "ends_at", "reason", "state", "due_at", "attempts")
     assert set(SyncWindow.objects.values_list(*names)) == {
-        (asked.pk, "pulse", "read", at(10), at(11), "webhook", "due", NOW + HOUR, 0),
-        (asked.pk, "pulse", "look", at(10), at(14), "history", "due", NOW + HOUR, 0),
-        (asked.pk, "walk", "read", at(0), at(24), "backfill", "due", NOW + HOUR, 0),
+        (connected.pk, "pulse", "read", at(10), at(11), "webhook", "due", NOW + HOUR, 0),
+        (connected.pk, "pulse", "look", at(10), at(14), "history", "due", NOW + HOUR, 0),
+        (connected.pk, "walk", "read", at(0), at(24), "backfill", "due", NOW + HOUR, 0),
     }
 
 
-def test_a_window_is_known_by_its_type_its_kind_and_both_its_ends(asked: Connection) -> None:
-    mine = make(asked, state="done")
+def test_a_window_is_known_by_its_type_its_kind_and_both_its_ends(connected: Connection) -> None:
+    mine = make(connected, state="done")
     wanted = [
         planning.WindowRequest("rest", at(10), at(11), "webhook"),
         planning.WindowRequest("pulse", at(10), at(11), "webhook", "look"),
         planning.WindowRequest("pulse", at(10), at(12), "webhook"),
         planning.WindowRequest("pulse", at(9), at(11), "webhook"),
     ]
-    planning.make_all_due(asked, wanted, due_at=NOW)
+    planning.make_all_due(connected, wanted, due_at=NOW)
     mine.refresh_from_db()
     assert (mine.state, SyncWindow.objects.count()) == ("done", 5)
 
 
-def test_the_same_stretch_wanted_twice_at_once_is_one_window(asked: Connection) -> None:
-    planning.make_all_due(asked, [planning.WindowRequest("pulse", at(10), at(11), "webhook")] * 2, due_at=NOW)
+def test_the_same_interval_wanted_twice_at_once_is_one_window(connected: Connection) -> None:
+    planning.make_all_due(connected, [planning.WindowRequest("pulse", at(10), at(11), "webhook")] * 2, due_at=NOW)
     assert SyncWindow.objects.count() == 1
 
 
-def test_asking_for_what_is_answered_begins_anew_with_all_attempts(asked: Connection) -> None:
-    mine = make(asked, state="failed", attempts=6, error_code="timeout")
-    assert ask(asked, due_at=NOW + HOUR) == 1
+def test_asking_for_what_is_answered_begins_anew_with_all_attempts(connected: Connection) -> None:
+    mine = make(connected, state="failed", attempts=6, error_code="timeout")
+    assert ask(connected, due_at=NOW + HOUR) == 1
     mine.refresh_from_db()
     assert (mine.state, mine.reason, mine.due_at, mine.attempts, mine.error_code, mine.again) == (
         "due", "webhook", NOW + HOUR, 0, "", False,
     )  # fmt: skip
 
 
-def test_what_is_being_read_keeps_its_claim_and_what_it_is_read_for(asked: Connection) -> None:
-    mine = make(asked, state="claimed", claimed_at=NOW, attempts=1, reason="backfill")
-    ask(asked)
+def test_what_is_being_read_keeps_its_claim_and_what_it_is_read_for(connected: Connection) -> None:
+    mine = make(connected, state="claimed", claimed_at=NOW, attempts=1, reason="backfill")
+    ask(connected)
     mine.refresh_from_db()
     assert (mine.state, mine.claimed_at, mine.attempts, mine.reason, mine.due_at, mine.again) == (
         "claimed", NOW, 1, "backfill", NOW - HOUR, True,
     )  # fmt: skip
 
 
-def test_what_is_due_already_stays_as_it_is(asked: Connection) -> None:
-    mine = make(asked, due_at=NOW + 2 * HOUR, attempts=2, error_code="timeout")
-    ask(asked, due_at=NOW)
+def test_what_is_due_already_stays_as_it_is(connected: Connection) -> None:
+    mine = make(connected, due_at=NOW + 2 * HOUR, attempts=2, error_code="timeout")
+    ask(connected, due_at=NOW)
     mine.refresh_from_db()
     assert (mine.reason, mine.due_at, mine.attempts, mine.error_code, mine.again) == (
         "scheduled", NOW + 2 * HOUR, 2, "timeout", False,
@@ -357,26 +357,26 @@ def test_what_is_due_already_stays_as_it_is(asked: Connection) -> None:
 @pytest.mark.parametrize("before", ["backfill", "history"])
 @pytest.mark.parametrize(("reason", "lifted"), [("webhook", True), ("backfill", False), ("history", False)])
 def test_what_yields_is_brought_forward_by_what_does_not(
-    asked: Connection, before: str, reason: str, lifted: bool
+    connected: Connection, before: str, reason: str, lifted: bool
 ) -> None:
-    mine = make(asked, reason=before, due_at=NOW + 2 * HOUR)
-    ask(asked, reason=reason, due_at=NOW)
+    mine = make(connected, reason=before, due_at=NOW + 2 * HOUR)
+    ask(connected, reason=reason, due_at=NOW)
     mine.refresh_from_db()
     assert (mine.reason, mine.due_at) == ((reason, NOW) if lifted else (before, NOW + 2 * HOUR))
 
 
 @pytest.mark.parametrize("state", ["done", "failed", "claimed", "due"])
-def test_asking_changes_no_window_beside_those_asked_for(asked: Connection, other: Connection, state: str) -> None:
-    make(asked)
-    beside = [make(asked, 9), make(other), make(asked, data_type="walk")]
+def test_asking_changes_no_window_beside_those_asked_for(connected: Connection, other: Connection, state: str) -> None:
+    make(connected)
+    beside = [make(connected, 9), make(other), make(connected, data_type="walk")]
     SyncWindow.objects.filter(pk__in=[one.pk for one in beside]).update(state=state, reason="backfill", attempts=3)
-    ask(asked)
+    ask(connected)
     rows = SyncWindow.objects.filter(pk__in=[one.pk for one in beside])
     assert set(rows.values_list("state", "reason", "attempts", "again")) == {(state, "backfill", 3, False)}
 
 
-def test_each_connection_has_windows_of_its_own(asked: Connection, other: Connection) -> None:
-    mine = make(asked, state="done")
+def test_each_connection_has_windows_of_its_own(connected: Connection, other: Connection) -> None:
+    mine = make(connected, state="done")
     assert ask(other) == 1
     mine.refresh_from_db()
     assert mine.state == "done"
@@ -392,45 +392,45 @@ def monitored(connection: Connection, starts: dt.date | None, ends: dt.date | No
     )
 
 
-def test_dates_of_monitoring_are_the_bounds_whenever_they_connected(asked: Connection) -> None:
-    monitored(asked, dt.date(2026, 1, 10), dt.date(2026, 11, 18))
-    assert planning.collectable(asked, NOW) == [(utc(2026, 1, 9) + 23 * HOUR, at(23, 18))]
+def test_dates_of_monitoring_are_the_bounds_whenever_they_connected(connected: Connection) -> None:
+    monitored(connected, dt.date(2026, 1, 10), dt.date(2026, 11, 18))
+    assert planning.collectable(connected, NOW) == [(utc(2026, 1, 9) + 23 * HOUR, at(23, 18))]
 
 
-def test_nothing_after_now_may_be_asked_for(asked: Connection) -> None:
-    monitored(asked, dt.date(2026, 11, 10), dt.date(2026, 12, 1))
-    assert planning.collectable(asked, NOW) == [(at(23, 9), NOW)]
+def test_nothing_after_now_may_be_asked_for(connected: Connection) -> None:
+    monitored(connected, dt.date(2026, 11, 10), dt.date(2026, 12, 1))
+    assert planning.collectable(connected, NOW) == [(at(23, 9), NOW)]
 
 
 def test_without_a_first_day_the_days_watched_before_they_connected_are_the_first(
-    asked: Connection, settings: Settings
+    connected: Connection, settings: Settings
 ) -> None:
     settings.SYNC_WATCH_DAYS = 5
-    monitored(asked, None)
-    assert planning.collectable(asked, NOW) == [(NOW - 19 * DAY, NOW)]
-    asked.connected_at = None
-    assert planning.collectable(asked, NOW) == [(utc(1999, 12, 27), NOW)]
+    monitored(connected, None)
+    assert planning.collectable(connected, NOW) == [(NOW - 19 * DAY, NOW)]
+    connected.connected_at = None
+    assert planning.collectable(connected, NOW) == [(utc(1999, 12, 27), NOW)]
 
 
-def test_a_pause_does_not_make_a_first_day(asked: Connection) -> None:
+def test_a_pause_does_not_make_a_first_day(connected: Connection) -> None:
     pause = dt.date(2026, 11, 10)
-    Pause.objects.create(participant=asked.participant, starts_on=pause, ends_on=pause, reason="away")
+    Pause.objects.create(participant=connected.participant, starts_on=pause, ends_on=pause, reason="away")
     Protocol.objects.update(collect_in_pauses=False)
-    assert planning.collectable(asked, NOW) == [(NOW - 21 * DAY, at(23, 9)), (at(23, 10), NOW)]
+    assert planning.collectable(connected, NOW) == [(NOW - 21 * DAY, at(23, 9)), (at(23, 10), NOW)]
 
 
-def test_of_an_account_that_was_changed_nothing_is_asked_from_before(asked: Connection) -> None:
-    asked.account_since = at(9, 12)
-    assert planning.collectable(asked, NOW) == [(at(9, 12), NOW)]
-    asked.account_since = NOW - 60 * DAY
-    assert planning.collectable(asked, NOW) == [(NOW - 21 * DAY, NOW)]
+def test_of_an_account_that_was_changed_nothing_is_asked_from_before(connected: Connection) -> None:
+    connected.account_since = at(9, 12)
+    assert planning.collectable(connected, NOW) == [(at(9, 12), NOW)]
+    connected.account_since = NOW - 60 * DAY
+    assert planning.collectable(connected, NOW) == [(NOW - 21 * DAY, NOW)]
 
 
-def test_of_who_begins_after_the_trial_s_last_day_nothing_may_be_asked_for(asked: Connection) -> None:
-    monitored(asked, dt.date(2026, 11, 10))
+def test_of_who_begins_after_the_trial_s_last_day_nothing_may_be_asked_for(connected: Connection) -> None:
+    monitored(connected, dt.date(2026, 11, 10))
     Trial.objects.update(ends_on=dt.date(2026, 11, 9))
-    assert planning.collectable(asked, NOW) == []
-    assert planning.plan_pass(asked, NOW) == 0
+    assert planning.collectable(connected, NOW) == []
+    assert planning.plan_pass(connected, NOW) == 0
 
 
 # --- a pass, exactly ---------------------------------------------------------------------------------------------
@@ -453,18 +453,18 @@ def passed(connection: Connection, *, swept: dt.timedelta | None, pulled: dt.tim
 
 
 @pytest.fixture
-def month(asked: Connection, settings: Settings) -> Connection:
+def month(connected: Connection, settings: Settings) -> Connection:
     """Monitored since the midnight of 20 October."""
     settings.SYNC_WATCH_DAYS, settings.SYNC_FRESH_HOURS, settings.SYNC_SWEEP_DAYS = 7, 36, 7
-    monitored(asked, dt.date(2026, 10, 20))
-    return asked
+    monitored(connected, dt.date(2026, 10, 20))
+    return connected
 
 
 FIRST = utc(2026, 10, 19) + 22 * HOUR
 WATCHED_DAYS = grid(at(0, 13), at(24), DAY)
 
 
-def test_a_regular_pass_reads_fresh_hours_looks_at_the_watched_and_reads_days_in_full(month: Connection) -> None:
+def test_a_regular_pass_reads_fresh_hours_checks_the_watched_and_reads_days_in_full(month: Connection) -> None:
     passed(month, swept=HOUR, pulled=HOUR)
     count = planning.plan_pass(month, NOW)
     assert planned(month, "pulse", "scheduled") == grid(at(1, 19), at(14))
@@ -486,7 +486,7 @@ def test_a_first_pass_is_a_sweep_with_all_that_is_past_as_backfill(month: Connec
     assert not SyncWindow.objects.filter(reason="history").exists()
 
 
-def test_a_sweep_reads_the_watched_days_and_looks_at_all_that_is_past(month: Connection) -> None:
+def test_a_sweep_reads_the_watched_days_and_checks_all_that_is_past(month: Connection) -> None:
     passed(month, swept=8 * DAY, pulled=HOUR)
     planning.plan_pass(month, NOW)
     fortnights = grid(utc(2026, 10, 17), at(0, 14), 14 * DAY)
@@ -497,7 +497,7 @@ def test_a_sweep_reads_the_watched_days_and_looks_at_all_that_is_past(month: Con
     assert month.swept_at == NOW
 
 
-def test_what_is_past_ends_where_the_looks_of_passes_begin(month: Connection) -> None:
+def test_what_is_past_ends_where_the_checks_of_passes_begin(month: Connection) -> None:
     """Hours of the UTC day in which the watched days begin are looked at by each pass; days are read from then on."""
     passed(month, swept=8 * DAY, pulled=HOUR)
     Participant.objects.update(time_zone="America/New_York")
@@ -541,7 +541,7 @@ def test_who_was_away_for_longer_than_days_are_watched_has_the_days_before_that_
     assert planned(month, "pulse", "backfill") == missed
 
 
-def test_a_sweep_after_they_were_away_looks_at_what_was_read_before(month: Connection) -> None:
+def test_a_sweep_after_they_were_away_checks_what_was_read_before(month: Connection) -> None:
     passed(month, swept=None, pulled=20 * DAY)
     planning.plan_pass(month, NOW)
     # Twenty days ago the days from 24 October, 13:20 on were watched.
@@ -549,7 +549,7 @@ def test_a_sweep_after_they_were_away_looks_at_what_was_read_before(month: Conne
     assert planned(month, "pulse", "history", "look") == grid(utc(2026, 10, 17), utc(2026, 10, 31), 14 * DAY)
 
 
-def test_a_pass_does_away_with_looks_not_begun_and_with_nothing_else(month: Connection, other: Connection) -> None:
+def test_a_pass_does_away_with_checks_not_begun_and_with_nothing_else(month: Connection, other: Connection) -> None:
     passed(month, swept=HOUR, pulled=HOUR)
     gone = [make(month, kind="look", state=state, ends_at=at(hour)) for state, hour in (("due", 12), ("failed", 13))]
     kept = [
@@ -682,10 +682,10 @@ def test_days_that_moved_of_all_types_are_counted(
     assert planning.days_moved(month, vendor, at(0, 17), NOW) == 2
 
 
-def test_what_was_given_up_comes_back_and_nothing_else(asked: Connection, other: Connection) -> None:
-    mine = make(asked, state="failed", attempts=6, finished_at=NOW - HOUR, reason="backfill")
-    beside = [make(other, state="failed"), make(asked, 9, state="done"), make(asked, 8, state="claimed")]
-    assert planning.requeue_failed(asked, NOW) == 1
+def test_what_was_given_up_comes_back_and_nothing_else(connected: Connection, other: Connection) -> None:
+    mine = make(connected, state="failed", attempts=6, finished_at=NOW - HOUR, reason="backfill")
+    beside = [make(other, state="failed"), make(connected, 9, state="done"), make(connected, 8, state="claimed")]
+    assert planning.requeue_failed(connected, NOW) == 1
     mine.refresh_from_db()
     assert (mine.state, mine.reason, mine.due_at, mine.attempts, mine.finished_at) == ("due", "manual", NOW, 0, None)
     rows = SyncWindow.objects.in_bulk()

@@ -23,7 +23,7 @@ def test_the_first_silence_puts_everything_off(
     vendor.script.append(BrokenResponse(code))
     outcome = run_sync(connection.pk)
     connection.refresh_from_db()
-    assert len(vendor.asked) == 1
+    assert len(vendor.requested) == 1
     assert (connection.status, outcome.note) == (Connection.Status.ACTIVE, code)
     assert connection.busy_until
     for one in windows:

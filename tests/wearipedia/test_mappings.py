@@ -179,7 +179,7 @@ def test_oura_nights_end_after_their_time_in_bed_whatever_the_end_says() -> None
     assert night.external_id == "2026-11-10.1"
 
 
-def test_oura_stamps_are_the_wearers_clock_though_they_say_utc() -> None:
+def test_oura_stamps_are_the_participants_clock_though_they_say_utc() -> None:
     raw = {"heart_rate": [{"bpm": 61, "source": "asleep", "timestamp": "2026-11-10T00:05:00+00:00"}]}
     assert local(of(oura.payload(raw, DAY), "heart_rate")) == ["10 00:05:00"]
 

@@ -20,8 +20,8 @@ from ingestion.sync import planning
 
 class Command(BaseCommand):
     help = (
-        "Compare the store with the simulator's truth for every connected participant: by source, metric, time and "
-        "value, nights by their id. Exit status 1 on any difference."
+        "Compare the store with the simulator's ground truth for every connected participant: by source, metric, time "
+        "and value, nights by their id. Exit status 1 on any difference."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -46,7 +46,7 @@ class Command(BaseCommand):
                 except httpx.HTTPError as error:
                     raise CommandError(f"The simulator does not answer: {type(error).__name__}.") from error
         if self._report(connected.count(), differences):
-            raise CommandError("The store differs from the simulator's truth.")
+            raise CommandError("The store differs from the simulator's ground truth.")
 
     def _report(self, participants: int, differences: dict[str, Difference]) -> bool:
         """Print the table; returns whether anything differs."""

@@ -29,7 +29,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--end", required=True, type=day_argument, metavar="YYYY-MM-DD", help="the last day, included"
         )
-        parser.add_argument("--seed", type=int, default=0, help="another seed is another wearer (default 0)")
+        parser.add_argument("--seed", type=int, default=0, help="another seed is another participant (default 0)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.SYNTHETIC:

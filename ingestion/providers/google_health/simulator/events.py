@@ -37,7 +37,7 @@ class Events:
         self._announced_until: dict[int, int] = {}
         self._random = random.Random(f"happenings {ground_truth.accounts.seed}")  # noqa: S311 - repeatable, not secret
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="happenings", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="events", daemon=True)
 
     def start(self) -> None:
         self._thread.start()

@@ -18,7 +18,9 @@ HEART = span("heart_rate.sample_time.physical_time", START, END)
 DAY = {"range": {"startTime": START, "endTime": END}}
 
 
-def truth(google: Google, data_type: str, user: int = 4, start: str = START, end: str = END) -> list[dict[str, Any]]:
+def ground_truth(
+    google: Google, data_type: str, user: int = 4, start: str = START, end: str = END
+) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = google.control("truth", user=str(user), type=data_type, start=start, end=end)["rows"]
     return rows
 
@@ -38,24 +40,24 @@ def micro(stamp: str) -> int:
     return int(np.datetime64(stamp.removesuffix("Z"), "us").astype(np.int64))
 
 
-def test_the_truth_of_heart_rate_is_what_the_pages_hold(google: Google) -> None:
-    (rows,) = truth(google, "heart-rate")
+def test_the_ground_truth_of_heart_rate_is_what_the_pages_hold(google: Google) -> None:
+    (rows,) = ground_truth(google, "heart-rate")
     assert dict(zip(rows["time"], rows["value"], strict=True)) == {micro(t): b for t, b in beats(google).items()}
 
 
-def test_the_truth_is_in_our_unit_beside_the_vendors(google: Google) -> None:
-    (rows,) = truth(google, "distance")
+def test_the_ground_truth_is_in_our_unit_beside_the_vendors(google: Google) -> None:
+    (rows,) = ground_truth(google, "distance")
     assert rows["value"] == [mm / 1000 for mm in rows["vendor_value"]]
 
 
-def test_the_truth_comes_as_arrow_too(google: Google) -> None:
+def test_the_ground_truth_comes_as_arrow_too(google: Google) -> None:
     response = google.call("GET", "/_sim/truth", query={"user": "4", "start": START, "end": END, "format": "arrow"})
     table = pa.ipc.open_stream(response.body).read_all()
     assert {"heart_rate", "steps", "energy", "resting_heart_rate"} <= set(table["metric"].to_pylist())
 
 
 def test_daily_values_are_dated_at_local_midnight(google: Google) -> None:
-    (rows,) = truth(google, "daily-resting-heart-rate", start="2026-11-20T00:00:00Z", end="2026-11-20T23:59:00Z")
+    (rows,) = ground_truth(google, "daily-resting-heart-rate", start="2026-11-20T00:00:00Z", end="2026-11-20T23:59:00Z")
     assert (rows["date"], rows["time"]) == (["2026-11-20"], [micro("2026-11-20T05:00:00")])  # New York
 
 
@@ -78,7 +80,7 @@ def test_the_last_window_of_a_rollup_is_cut(google: Google) -> None:
 
 
 def test_calories_can_be_rolled_up_but_not_listed(google: Google) -> None:
-    (rows,) = truth(google, "total-calories")
+    (rows,) = ground_truth(google, "total-calories")
     said = json.loads(google.rollup("total-calories", "rollUp", {**DAY, "windowSize": "60s", "pageSize": 1440}).body)
     assert sorted(p["totalCalories"]["kcalSum"] for p in said["rollupDataPoints"]) == sorted(rows["value"])
     refused = google.ask("dataTypes/total-calories/dataPoints")
@@ -104,7 +106,7 @@ def test_a_bare_date_in_a_daily_rollup_is_an_unknown_name(google: Google) -> Non
     assert b"Unknown name \\\"year\\\" at 'range.start'" in google.rollup("steps", "dailyRollUp", {"range": bare}).body
 
 
-def test_a_restated_hour_changes_pages_rollups_and_truth_alike(google: Google) -> None:
+def test_a_restated_hour_changes_pages_rollups_and_ground_truth_alike(google: Google) -> None:
     before = beats(google)
     hour = {"user": "4", "type": "heart-rate", "start": "2026-11-20T17:00:00Z", "end": "2026-11-20T18:00:00Z"}
     google.control("restate", {**hour, "delta": 5})
@@ -112,7 +114,7 @@ def test_a_restated_hour_changes_pages_rollups_and_truth_alike(google: Google) -
     assert {t: b - before[t] for t, b in after.items() if b != before[t]} == {
         t: 5 for t in before if t.startswith("2026-11-20T17")
     }
-    (rows,) = truth(google, "heart-rate")
+    (rows,) = ground_truth(google, "heart-rate")
     assert sorted(rows["value"]) == sorted(after.values())
 
 

@@ -27,7 +27,7 @@ def synced(connection: Connection, vendor: FakeVendor, now: dt.datetime) -> None
         vendor.points["pulse"][now.replace(minute=15) - n * HOUR] = 60.0 + n % 5
     while dispatch.serve(connection.pk).wait == 0:
         pass
-    vendor.asked.clear()
+    vendor.requested.clear()
 
 
 def pass_again(connection: Connection) -> Outcome:
@@ -43,7 +43,9 @@ def test_a_restated_hour_is_found_and_only_it_is_read(
     vendor.points["pulse"][at] = 150.0
     pass_again(connection)
     old = [
-        start for kind, code, start, _ in vendor.asked if (kind, code) == ("pull", "pulse") and start < now - 2 * DAY
+        start
+        for kind, code, start, _ in vendor.requested
+        if (kind, code) == ("pull", "pulse") and start < now - 2 * DAY
     ]
     assert old == [at.replace(minute=0)]
     assert (Measurement.objects.get(time=at).value, Revision.objects.count()) == (150.0, 1)
@@ -62,7 +64,9 @@ def test_where_nothing_was_restated_old_hours_are_left_alone(
 ) -> None:
     synced(connection, vendor, now)
     pass_again(connection)
-    assert min(start for kind, code, start, _ in vendor.asked if (kind, code) == ("pull", "pulse")) > now - 38 * HOUR
+    assert (
+        min(start for kind, code, start, _ in vendor.requested if (kind, code) == ("pull", "pulse")) > now - 38 * HOUR
+    )
 
 
 # --- notices -----------------------------------------------------------------------------------------------------
@@ -78,7 +82,7 @@ def note(now: dt.datetime, **more: object) -> Notification:
     return Notification(**{**fields, **more})  # type: ignore[arg-type]
 
 
-def test_a_notice_makes_the_stretch_due(connection: Connection, vendor: FakeVendor, now: dt.datetime) -> None:
+def test_a_notice_makes_the_interval_due(connection: Connection, vendor: FakeVendor, now: dt.datetime) -> None:
     assert told(vendor, now, note(now, start=now - 10 * dt.timedelta(minutes=1))) == {connection.pk}
     made = SyncWindow.objects.get()
     assert (made.reason, made.starts_at, made.due_at) == ("webhook", now.replace(minute=0), now + notifications.BURST)
