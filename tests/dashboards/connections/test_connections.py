@@ -16,7 +16,7 @@ from ingestion.connections import invitations, queueing
 from ingestion.connections import services as connections_services
 from ingestion.models import Connection, Device, Invitation, SyncWindow
 from participants.models import Membership, Participant, Trial
-from participants.privacy import encryption
+from participants.privacy import contacts, encryption
 from tests import factories
 from tests.dashboards.measured import heart_rate, store
 from tests.ingestion.vendor import ALL, HEART, REFRESH, Vendor
@@ -103,6 +103,15 @@ def test_a_manager_invites_and_sees_the_link_with_its_code_to_scan(manager: Clie
     assert response.redirect_chain == [(f"{PERSON}invitations/{made.pk}/", 303)]
     assert f"https://trials.example.org/connect/{invitations.invitation_code(made)}/" in page
     assert re.search(r"<svg[^>]*>.*QR code of the link", page)
+    assert "7 December 2026" in page
+
+
+def test_what_is_printed_is_in_the_participant_s_language_and_the_page_is_not(manager: Client, trial: Trial) -> None:
+    contacts.contact_store(Participant.objects.get(trial=trial), name="Zwaantje", language="de")
+    page = text(manager.post(f"{PERSON}invite/", follow=True))
+    assert '<div class="print-only" lang="de">' in page
+    assert "Bitte verbinden Sie Ihre Uhr mit der Studie" in page
+    assert "Send the participant this link" in page
     assert "7 December 2026" in page
 
 
