@@ -19,7 +19,7 @@ SESSIONS = {
 }
 DEVICES = gettext_noop("Device model, battery and last sync")
 # A line and the metrics that it stands for, in the order in which they are read.
-LINES: tuple[tuple[str, frozenset[str]], ...] = (
+LABELS: tuple[tuple[str, frozenset[str]], ...] = (
     (gettext_noop("Heart rate, day and night"), frozenset({"heart_rate", "resting_heart_rate"})),
     (
         gettext_noop("Steps and activity"),
@@ -38,9 +38,9 @@ LINES: tuple[tuple[str, frozenset[str]], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """One line of what is shared, and whether the participant allowed all of it."""
+    """Label of what is shared, and whether the participant allowed all of it."""
 
-    words: str
+    label: str
     allowed: bool
 
 
@@ -48,7 +48,7 @@ def data_label(data_type: DataType) -> str:
     """Label of a data type, in English; its metrics' names where it has none of its own."""
     if data_type.sessions:
         return SESSIONS[data_type.sessions]
-    known = (words for words, metrics in LINES if metrics.intersection(data_type.metrics))
+    known = (label for label, metrics in LABELS if metrics.intersection(data_type.metrics))
     return next(known, ", ".join(BY_CODE[code].name for code in data_type.metrics))
 
 
@@ -61,9 +61,9 @@ def permissions(provider: LiveProvider, scopes: Iterable[str]) -> list[Permissio
     for_data = {data_type.scope for data_type in provider.data_types.values()}
     if beyond := set(provider.scopes) - for_data:
         needed[DEVICES] = beyond
-    order = [words for words, _ in LINES]
-    lines = sorted(needed, key=lambda words: order.index(words) if words in order else len(order))
-    return [Permission(gettext(words), needed[words] <= granted) for words in lines]
+    order = [label for label, _ in LABELS]
+    lines = sorted(needed, key=lambda label: order.index(label) if label in order else len(order))
+    return [Permission(gettext(label), needed[label] <= granted) for label in lines]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Described:
 
     @property
     def missing(self) -> list[str]:
-        return [permission.words for permission in self.permissions if not permission.allowed]
+        return [permission.label for permission in self.permissions if not permission.allowed]
 
 
 def described(connection: Connection) -> Described:

@@ -82,7 +82,7 @@ def message_page(
     retry_after: float | None = None,
 ) -> HttpResponse:
     """Page for a case of `ingestion.connections.page_texts`."""
-    words = PAGE_TEXTS[code]
+    page_text = PAGE_TEXTS[code]
     trial: Trial | None = invitation.participant.trial if invitation else None
     names = {
         "vendor": vendor or gettext("the maker of your watch"),
@@ -90,12 +90,12 @@ def message_page(
     }
     context = {
         "trial": trial,
-        "title": capfirst(words.title.format(**names)),
-        "text": [paragraph.format(**names) for paragraph in words.text],
-        "again": address(invitation) if invitation and words.again else "",
+        "title": capfirst(page_text.title.format(**names)),
+        "text": [paragraph.format(**names) for paragraph in page_text.text],
+        "again": address(invitation) if invitation and page_text.again else "",
         "case": code,
     }
-    response = render(request, "ingestion/message.html", context, status=words.status)
+    response = render(request, "ingestion/message.html", context, status=page_text.status)
     if retry_after is not None:
         response.headers["Retry-After"] = str(math.ceil(retry_after))
     return response
@@ -166,7 +166,7 @@ def connect(request: HttpRequest, code: str) -> HttpResponse:
         return leading_to(render(request, "ingestion/stopped.html", context), providers)
     context |= {
         "providers": providers,
-        "permissions": {p.words: p for provider in providers for p in labels.permissions(provider, ())}.values(),
+        "permissions": {p.label: p for provider in providers for p in labels.permissions(provider, ())}.values(),
         "before": next((c for c in connections if c.status == Connection.Status.RECONNECT), None),
         "document": consent_required(invitation.participant, now),
         "reminded": "agree" in query_params(request),

@@ -104,13 +104,13 @@ class _Cells:
         self.ok &= (last >= 0) & (last <= 9) & (first >= 0) & (first <= 9)
         return first * 10 + last
 
-    def mark(self, position: Any, letters: str) -> None:
+    def mark(self, position: Any, characters: str) -> None:
         """Require one of these characters at a position."""
         character = self.at(position)
         self.ok &= (
-            np.isin(character, np.frombuffer(letters.encode(), dtype=np.uint8))
-            if len(letters) > 1
-            else character == ord(letters)
+            np.isin(character, np.frombuffer(characters.encode(), dtype=np.uint8))
+            if len(characters) > 1
+            else character == ord(characters)
         )
 
     def within(self, numbers: NDArray[np.int64], low: int, high: int) -> NDArray[np.int64]:

@@ -40,10 +40,10 @@ class ActivityLogs(Table):
         time = part.clock.utc(local[rows])
         timely = good_instants(part, time, part.lines[rows], job)
         numbers = {name: part.block.numbers(name)[0] for name in NUMBERS if name in part.block.columns}
-        words = part.block.columns["Activity"].to_pylist()
+        activities = part.block.columns["Activity"].to_pylist()
         for row, at in zip(rows[timely], time[timely], strict=True):
             measured = {name: None if np.isnan(column[row]) else float(column[row]) for name, column in numbers.items()}
-            name, starts_at = words[row].strip(), instant(at)
+            name, starts_at = activities[row].strip(), instant(at)
             written = instant(local[row]).replace(tzinfo=None).isoformat()
             part.chunk.payload(part.label).exercise.append(
                 ExerciseRecord(

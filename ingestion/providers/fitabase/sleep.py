@@ -74,9 +74,9 @@ class Episodes(Table):
 
     def _levels(self, part: Part, column: str) -> tuple[NDArray[np.int8], Mask]:
         """Place of each row in `levels`, and the rows that have one."""
-        codes, words = labels(part.block.columns[column])
-        places = {word: place for place, word in enumerate(self.levels)}
-        level = np.array([places.get(word.casefold().removesuffix(".0"), -1) for word in words], dtype=np.int8)
+        codes, names = labels(part.block.columns[column])
+        places = {name: place for place, name in enumerate(self.levels)}
+        level = np.array([places.get(name.casefold().removesuffix(".0"), -1) for name in names], dtype=np.int8)
         return level[codes], level[codes] >= 0
 
     def _stage(self, place: int) -> str:

@@ -63,9 +63,11 @@ def _read(shape: type[Any], body: bytes) -> Any:
         return shape()
 
 
-def _code(words: Iterable[str], status: int) -> str:
+def _code(candidates: Iterable[str], status: int) -> str:
     """First of these that is one of Google's codes and no prose, in small letters; else the HTTP status."""
-    return next((word.lower() for word in words if re.fullmatch(r"[A-Za-z_]{3,80}", word)), f"http_{status}")
+    return next(
+        (candidate.lower() for candidate in candidates if re.fullmatch(r"[A-Za-z_]{3,80}", candidate)), f"http_{status}"
+    )
 
 
 def api_error(response: httpx.Response, now: dt.datetime) -> VendorError:  # noqa: PLR0911  a table in order of rank
