@@ -161,7 +161,7 @@ def main() -> None:
     arguments.add_argument("--rows", type=int, default=5_000_000)
     arguments.add_argument("--participants", type=int, default=100)
     arguments.add_argument("--runs", type=int, default=3)
-    arguments.add_argument("--format", default="parquet", choices=("parquet", "csv", "ndjson"))
+    arguments.add_argument("--format", default="parquet", choices=("parquet", "csv", "ndjson", "omh", "fhir"))
     arguments.add_argument("--child", type=int, help=argparse.SUPPRESS)
     given = arguments.parse_args()
     if given.child:

@@ -102,7 +102,7 @@ LAYERS: dict[str, list[set[str]]] = {
     "metrics": [
         {"registry"},
         {"batch"},
-        {"local_time", "prometheus"},
+        {"local_time", "prometheus", "text_columns"},
         {"time_buckets"},
         {"models"},
         {"erasure_sql", "participant_calendars", "storage"},

@@ -10,16 +10,19 @@ import hashlib
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
 import orjson
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from metrics.batch import MICROSECOND, Seconds, SourceKey, Times, Values
 from metrics.local_time import EPOCH, LocalCalendar
 from metrics.registry import Metric
 from metrics.selection.plausible_range import plausible
+from metrics.text_columns import TextColumn, clock_times, dates, joined
 
 URN = "urn:wearable-trials"
 # Never to be changed: the ids of everything that was ever exported hang on it.
@@ -93,6 +96,25 @@ def ids(start: str) -> Callable[[object], str]:
     return made
 
 
+def id_texts(start: str, keys: NDArray[np.int64]) -> Any:
+    """What ids gives for each of many integers, as Arrow strings."""
+    begun = hashlib.sha1(NAMESPACE.bytes + start.encode() + b"/", usedforsecurity=False)
+    digests = bytearray()
+    for key in keys.tolist():
+        digest = begun.copy()
+        digest.update(b"%d" % key)
+        digests += digest.digest()
+    octets = np.frombuffer(digests, np.uint8).reshape(-1, 20)[:, :16].copy()
+    octets[:, 6] = octets[:, 6] & 0x0F | 0x50  # version 5
+    octets[:, 8] = octets[:, 8] & 0x3F | 0x80  # the variant of RFC 9562
+    digits = np.frombuffer(octets.tobytes().hex().encode(), np.uint8).reshape(-1, 32)
+    text = np.full((len(keys), 36), ord("-"), np.uint8)
+    for first, last, at in ((0, 8, 0), (8, 12, 9), (12, 16, 14), (16, 20, 19), (20, 32, 24)):
+        text[:, at : at + last - first] = digits[:, first:last]
+    ends = np.arange(len(keys) + 1, dtype=np.int32) * 36
+    return pa.StringArray.from_buffers(len(keys), pa.py_buffer(ends), pa.py_buffer(text))
+
+
 def texts(value: object) -> str:
     """Anything as JSON."""
     return orjson.dumps(value).decode()
@@ -108,6 +130,12 @@ def numbers(values: NDArray[np.float64]) -> list[str]:
     return [_plain(text) for text in texts]
 
 
+def number_column(values: NDArray[np.float64]) -> TextColumn:
+    """What numbers gives, as a column."""
+    distinct, codes = np.unique(values, return_inverse=True)
+    return TextColumn(pa.array(numbers(distinct), pa.string()), codes)
+
+
 def _plain(text: str) -> str:
     if text.endswith(".0"):
         return text[:-2]
@@ -116,16 +144,17 @@ def _plain(text: str) -> str:
 
 def stamps(times: Times, calendar: LocalCalendar) -> list[str]:
     """Instants (microseconds UTC) as ISO 8601 on the calendar's clock, with its offset; fractions only where needed."""
-    if not len(times):
-        return []
+    texts: list[str] = stamp_texts(times, calendar).to_pylist()
+    return texts
+
+
+def stamp_texts(times: Times, calendar: LocalCalendar) -> Any:
+    """What stamps gives, as Arrow strings."""
     offsets = written_offsets(times, calendar)
-    local: NDArray[np.datetime64] = (times + offsets * MICROSECOND).astype("datetime64[us]")
-    clocks = np.datetime_as_string(local, unit="us" if np.any(times % MICROSECOND) else "s").tolist()
-    endings = {int(offset): _ending(int(offset)) for offset in np.unique(offsets)}
-    if len(endings) == 1:
-        ending = endings[int(offsets[0])]
-        return [clock + ending for clock in clocks]
-    return [clock + endings[offset] for clock, offset in zip(clocks, offsets.tolist(), strict=True)]
+    local = times + offsets * MICROSECOND
+    distinct, codes = np.unique(offsets, return_inverse=True)
+    endings = TextColumn(pa.array([_ending(offset) for offset in distinct.tolist()], pa.string()), codes)
+    return joined([dates(local), "T", *clock_times(local), endings])
 
 
 def written_offsets(times: Times, calendar: LocalCalendar) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ import orjson
 from metrics.batch import MICROSECOND, microseconds
 from metrics.exchange.fhir import UCUM, about, device, marks
 from metrics.exchange.mappings import ACTIVITY, codings
-from metrics.exchange.open_mhealth import header
+from metrics.exchange.open_mhealth import GAP, header
 from metrics.exchange.series import identity, ids, source_code, stamps, texts
 from metrics.local_time import LocalCalendar
 from metrics.models import ExerciseSession, SleepSession
@@ -167,6 +167,8 @@ def _point(
     source = session.source.key
     uuid = ids("data-point/" + start + "/" + source_code(source))(session.external_id)
     begins, ends = _times(session, calendar)
-    head = header(trial, study_id, source, name, VERSIONS[name]) % (uuid, uuid, ends, ends, ends)
+    first, *others = header(trial, study_id, source, name, VERSIONS[name]).split(GAP)
+    pairs = zip((uuid, uuid, ends, ends, ends), others, strict=True)
+    head = first + "".join(text + other for text, other in pairs)
     frame = {"time_interval": {"start_date_time": begins, "end_date_time": ends}}
     return f'{{{head},"body":{texts({**body, "effective_time_frame": frame})}}}\n'.encode()

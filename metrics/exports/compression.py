@@ -27,7 +27,7 @@ def open_compressed(out: BinaryIO, compression: str) -> BinaryIO:
     Closing it ends what is compressed and leaves `out` open. The same bytes always give the same file.
     """
     if compression == Export.Compression.GZIP:
-        return cast(BinaryIO, igzip.IGzipFile("", "wb", GZIP_LEVEL, out, mtime=0))
+        return cast(BinaryIO, igzip.IGzipFile("", "wb", GZIP_LEVEL, out, mtime=0))  # type: ignore[no-untyped-call]
     if compression == Export.Compression.ZSTD:
         return cast(BinaryIO, pa.CompressedOutputStream(pa.PythonFile(_Lent(out), "w"), "zstd"))
     return out

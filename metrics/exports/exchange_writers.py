@@ -32,6 +32,7 @@ class _ExchangeWriter(TextWriter):
     """A line a resource or data point, interval by interval: their number is not that of the samples."""
 
     def convert(self, series: Series) -> Iterator[bytes]:
+        """The series' lines, whole, in pieces of one or more."""
         raise NotImplementedError
 
     def write(self, samples: Samples) -> None:
@@ -46,9 +47,9 @@ class _ExchangeWriter(TextWriter):
             seconds=samples.seconds,
             calendar=context.calendars[interval.participant],
         )
-        lines = list(self.convert(series))
-        self._out.write(b"".join(lines))
-        self.written += len(lines)
+        for lines in self.convert(series):
+            self._out.write(lines)
+            self.written += lines.count(b"\n")
 
 
 class FhirWriter(_ExchangeWriter):

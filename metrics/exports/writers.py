@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from metrics.batch import MICROSECOND
 from metrics.exports.columns import NO_LENGTH, Samples
 from metrics.exports.compression import open_compressed
-from metrics.exports.row_text import clock_times, dates, rows, text_column, utc_dates
 from metrics.local_time import LocalCalendar
 from metrics.models import Export, Source
 from metrics.registry import Metric
 from metrics.selection.plausible_range import plausible
+from metrics.text_columns import clock_times, dates, rows, text_column
 
 ROW_GROUP = 262_144
 COLUMNS = ("study_id", "source", "time", "utc_offset_minutes", "value", "seconds", "plausible")
@@ -185,16 +185,13 @@ class CsvWriter(TextWriter):
         return ",".join(self.NAMES).encode() + b"\n"
 
     def lines(self, table: Any) -> bytes:
+        utc, local = clocks(table)
         return rows([
-            text_column(_quoted(table["study_id"], _csv_quoted), after=f',"{self.context.metric.code}",'),
-            text_column(_quoted(table["source"], _csv_quoted), after=","),
-            dates(local_days(table), after=","),
-            utc_dates(table["time"], before='"', after="T"),
-            *clock_times(table["time"], after='",'),
-            text_column(table["utc_offset_minutes"], after=","),
-            text_column(table["value"], after=","),
-            text_column(table["seconds"], after=","),
-            text_column(table["plausible"], after="\n"),
+            text_column(_quoted(table["study_id"], _csv_quoted)), f',"{self.context.metric.code}",',
+            text_column(_quoted(table["source"], _csv_quoted)), ",", dates(local),
+            ',"', dates(utc), "T", *clock_times(utc), 'Z",', text_column(table["utc_offset_minutes"]),
+            ",", text_column(table["value"]), ",", text_column(table["seconds"]),
+            ",", text_column(table["plausible"]), "\n",
         ])  # fmt: skip
 
 
@@ -202,17 +199,16 @@ class NdjsonWriter(TextWriter):
     """One JSON object a line; a member that is missing is null."""
 
     def lines(self, table: Any) -> bytes:
-        metric = f',"metric":"{self.context.metric.code}","unit":"{self.context.metric.unit}","source":'
+        utc, local = clocks(table)
+        metric = self.context.metric
         return rows([
-            text_column(_quoted(table["study_id"], _json_quoted), before='{"study_id":', after=metric),
-            text_column(_quoted(table["source"], _json_quoted)),
-            dates(local_days(table), before=',"date":"', after='","time":"'),
-            utc_dates(table["time"], after="T"),
-            *clock_times(table["time"], after='","utc_offset_minutes":'),
-            text_column(table["utc_offset_minutes"], after=',"value":'),
-            text_column(table["value"], after=',"seconds":'),
-            text_column(table["seconds"], null="null", after=',"plausible":'),
-            text_column(table["plausible"], after="}\n"),
+            '{"study_id":', text_column(_quoted(table["study_id"], _json_quoted)),
+            f',"metric":"{metric.code}","unit":"{metric.unit}","source":',
+            text_column(_quoted(table["source"], _json_quoted)), ',"date":"', dates(local),
+            '","time":"', dates(utc), "T", *clock_times(utc), 'Z","utc_offset_minutes":',
+            text_column(table["utc_offset_minutes"]), ',"value":', text_column(table["value"]),
+            ',"seconds":', text_column(table["seconds"], null="null"),
+            ',"plausible":', text_column(table["plausible"]), "}\n",
         ])  # fmt: skip
 
 
@@ -231,9 +227,8 @@ def _json_quoted(text: str) -> str:
     return orjson.dumps(text).decode()
 
 
-def local_days(table: Any) -> NDArray[np.int64]:
-    """The local date of each row as days since 1970, from its instant and its clock's offset."""
-    time = table["time"].cast(pa.int64()).to_numpy()
-    local = time + table["utc_offset_minutes"].to_numpy().astype(np.int64) * 60 * MICROSECOND
-    days: NDArray[np.int64] = local // (86_400 * MICROSECOND)
-    return days
+def clocks(table: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The instants of a table's rows, and what the participants' clocks said: microseconds since 1970, shape (n,)."""
+    utc = table["time"].cast(pa.int64()).to_numpy()
+    offsets = table["utc_offset_minutes"].to_numpy().astype(np.int64)
+    return utc, utc + offsets * 60 * MICROSECOND

@@ -11,7 +11,7 @@ import pytest
 
 from metrics.batch import MICROSECOND
 from metrics.exchange.fhir import fhir_lines
-from metrics.exchange.series import NAMESPACE, identity, ids, numbers
+from metrics.exchange.series import NAMESPACE, id_texts, identity, ids, numbers
 from metrics.local_time import LocalCalendar
 from metrics.registry import LOINC, METRICS, Metric
 from tests.exchange.made import AMSTERDAM, MADE_UP, NOON, SPRING, fhir, series
@@ -121,6 +121,7 @@ def test_an_export_repeated_is_the_same_to_the_byte() -> None:
 
 def test_ids_are_version_5_uuids_and_differ_by_all_that_identifies() -> None:
     assert ids("start")(12) == str(uuid.uuid5(NAMESPACE, "start/12"))
+    assert id_texts("start", np.array([12, -3])).to_pylist() == [ids("start")(12), ids("start")(-3)]
     assert identity("a/b", "c") != identity("a", "b/c")
     several = [series("weight", [NOON], [70]), series("weight", [NOON + 1], [70]), series("body_fat", [NOON], [70])]
     several += [series("weight", [NOON], [70], study_id="P-002"), series("weight", [NOON], [70], trial="HIP")]

@@ -7,9 +7,9 @@ import pytest
 
 from metrics.batch import MICROSECOND
 from metrics.exchange.mappings import LEFT_OUT, SCHEMAS, left_out
-from metrics.exchange.open_mhealth import omh_lines
+from metrics.exchange.open_mhealth import BLOCK, omh_lines
 from metrics.registry import METRICS, Metric
-from tests.exchange.made import MADE_UP, NOON, SPRING, ValidationError, omh, series
+from tests.exchange.made import MADE_UP, NOON, SPRING, ValidationError, omh, read, series
 
 
 def test_every_metric_either_has_a_schema_or_a_reason_why_not() -> None:
@@ -87,5 +87,11 @@ def test_words_that_are_special_in_templates_survive() -> None:
 
 def test_values_that_do_not_count_are_left_out() -> None:
     assert list(omh_lines(series("heart_rate", [NOON, NOON + 1], [24.9, 240.1]))) == []
-    assert len(list(omh_lines(series("heart_rate", [NOON, NOON + 1], [25, 240])))) == 2
+    assert len(read(omh_lines(series("heart_rate", [NOON, NOON + 1], [25, 240])))) == 2
     assert list(omh_lines(series("steps", [NOON], [-1]))) == []
+
+
+def test_more_lines_than_a_block_are_all_written_once() -> None:
+    times = NOON + np.arange(2 * BLOCK + 3) * MICROSECOND
+    points = read(omh_lines(series("heart_rate", times, np.full(len(times), 60))))
+    assert len({point["header"]["id"] for point in points}) == len(times)

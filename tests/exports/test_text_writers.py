@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics.exports.row_text import TextColumn, rows, text_column
 from metrics.exports.writers import COLUMNS, Context, CsvWriter, NdjsonWriter
 from metrics.registry import HEART_RATE
+from metrics.text_columns import TextColumn, rows, text_column
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 # Whoever, from whatever: texts that each format has to quote.
@@ -100,7 +100,7 @@ def test_whole_seconds_are_written_without_decimals(micros: int) -> None:
 
 def test_columns_are_put_together_row_by_row_where_each_text_is_distinct() -> None:
     many = [str(n) for n in range(1_000)]
-    columns = [TextColumn(np.arange(1_000), pa.array(many)), text_column(pa.array(many), before="-", after="\n")]
+    columns = [TextColumn(pa.array(many), np.arange(1_000)), "-", text_column(pa.array(many)), "\n"]
     assert rows(columns).decode().splitlines() == [f"{n}-{n}" for n in range(1_000)]
 
 
