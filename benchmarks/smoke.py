@@ -41,7 +41,8 @@ def run(name: str) -> tuple[bool, float, str]:
     try:
         ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False)
     except subprocess.TimeoutExpired as fault:
-        return False, time.perf_counter() - began, f"{(fault.stdout or b'').decode()}\nNot done after {LIMIT_SECONDS} s."
+        printed = (fault.stdout or b"").decode()
+        return False, time.perf_counter() - began, f"{printed}\nNot done after {LIMIT_SECONDS} s."
     return ended.returncode == 0, time.perf_counter() - began, ended.stdout + ended.stderr
 
 

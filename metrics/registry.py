@@ -12,7 +12,10 @@ import datetime as dt
 from dataclasses import dataclass
 from enum import StrEnum
 
-from django.utils.translation import gettext_noop as _
+
+def _(text: str) -> str:
+    """Mark of a text for the catalogues. Django's own needs the settings, without which the registry must load."""
+    return text
 
 
 class Kind(StrEnum):

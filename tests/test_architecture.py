@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -359,3 +362,9 @@ def test_nobody_is_taken_for_a_woman() -> None:
         if OF_A_WOMAN.search(re.sub("|".join(STORED), "", line))
     ]
     assert not wrong
+
+
+def test_metrics_and_batches_load_without_settings() -> None:
+    """Statisticians' scripts and the benchmarks read them before Django is set up."""
+    bare = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    subprocess.run([sys.executable, "-c", "import metrics.batch"], cwd=ROOT, env=bare, check=True)
