@@ -14,7 +14,7 @@ from enum import StrEnum
 
 
 def _(text: str) -> str:
-    """Mark of a text for the catalogues. Django's own needs the settings, without which the registry must load."""
+    """Mark of a text for the catalogues. Django's gettext_noop needs the settings; the registry loads without."""
     return text
 
 
