@@ -45,10 +45,10 @@ def team(request: Request, code: str) -> HttpResponse:
 
 
 def _invite(request: Request, trial: Trial, form: InviteForm) -> bool:
-    asked = form.cleaned_data
+    fields = form.cleaned_data
     try:
         accounts_services.colleague_invite(
-            trial=trial, email=asked["email"], role=asked["role"], site=asked["site"], by=request.user
+            trial=trial, email=fields["email"], role=fields["role"], site=fields["site"], by=request.user
         )
     except ValidationError as wrong:
         form.add_error(None, wrong.messages)
@@ -56,7 +56,7 @@ def _invite(request: Request, trial: Trial, form: InviteForm) -> bool:
     except emails.CannotSend as fault:
         form.add_error(None, str(fault))
         return False
-    messages.success(request, f"The invitation goes to {asked['email']}.")
+    messages.success(request, f"The invitation goes to {fields['email']}.")
     return True
 
 

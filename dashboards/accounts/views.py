@@ -39,10 +39,10 @@ def account(request: Request) -> HttpResponse:
         accounts_services.account_rename(request.user, **form.cleaned_data)
         messages.success(request, "Saved.")
         return SeeOther(reverse("dashboards:account"))
-    mine = Membership.objects.filter(user=request.user, ended_at=None).select_related("trial", "site")
+    memberships = Membership.objects.filter(user=request.user, ended_at=None).select_related("trial", "site")
     context = {
         "form": form,
-        "memberships": mine.order_by("trial__code", "site__name"),
+        "memberships": memberships.order_by("trial__code", "site__name"),
         "led": set(accounts_services.led_by(request.user).values_list("pk", flat=True)),
         "has_factor": two_factor.has(request.user),
         "required": two_factor.required_of(request.user),

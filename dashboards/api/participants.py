@@ -35,25 +35,27 @@ class ParticipantSet(ResourceSet):
 
     @extend_schema(summary="List a trial's participants", parameters=[shapes.ParticipantParameters])
     def list(self, request: Request, code: str) -> Response:
-        asked = shapes.ParticipantParameters.read(request)
+        params = shapes.ParticipantParameters.read(request)
         _, people = self.trial_participants(code)
-        found = with_attention_status(people, now := timezone.now()).select_related("trial", "site", "status_summary")
+        matching = with_attention_status(people, now := timezone.now()).select_related(
+            "trial", "site", "status_summary"
+        )
         fields = {"status": "status", "site": "site__code", "arm": "arm", "study_id": "study_id__istartswith"}
-        found = found.filter(**{fields[name]: value for name, value in asked.items() if name in fields})
-        if "condition" in asked:
-            attention_status = AttentionStatus[asked["condition"].upper()]
-            found = (
-                found.filter(attention_status=attention_status)
+        matching = matching.filter(**{fields[name]: value for name, value in params.items() if name in fields})
+        if "condition" in params:
+            attention_status = AttentionStatus[params["condition"].upper()]
+            matching = (
+                matching.filter(attention_status=attention_status)
                 if attention_status is AttentionStatus.WELL
-                else found.filter(conditions(now)[attention_status])
+                else matching.filter(conditions(now)[attention_status])
             )
-        return self.paged(found, "study_id", "pk")
+        return self.paged(matching, "study_id", "pk")
 
     def _told(self, participant: Participant, **extra: Any) -> Response:
         """One as they stand now."""
         people = with_attention_status(Participant.objects.filter(pk=participant.pk), timezone.now())
-        found = people.select_related("trial", "site", "status_summary").prefetch_related("pauses").get()
-        return Response(Shown(found).data, **extra)
+        participant = people.select_related("trial", "site", "status_summary").prefetch_related("pauses").get()
+        return Response(Shown(participant).data, **extra)
 
     @extend_schema(summary="A participant", responses=Shown)
     def retrieve(self, request: Request, code: str, study_id: str) -> Response:

@@ -57,10 +57,10 @@ def invitation(request: Request, code: str, study_id: str, pk: int) -> HttpRespo
     participant = managed_participant(request, code, study_id)
     made = get_object_or_404(Invitation, pk=pk, participant=participant)
     now = timezone.now()
-    mine = pk in request.session.get(SHOWN, []) and now - made.created_at < SHOWN_FOR
+    is_shown = pk in request.session.get(SHOWN, []) and now - made.created_at < SHOWN_FOR
     context = {"trial": participant.trial, "participant": participant, "invitation": made, "now": now}
     context["locale"] = languages.locale_of(languages.of_participant(participant))
-    if mine and not made.cancelled_at:
+    if is_shown and not made.cancelled_at:
         path = reverse("ingestion:connect", args=[invitations.invitation_code(made)])
         context |= {"link": settings.PUBLIC_URL + path, "qr": qr(settings.PUBLIC_URL + path)}
     response = render(request, "dashboards/connections/invitation.html", context)

@@ -116,9 +116,9 @@ def contacts(request: Request, code: str) -> HttpResponse:
     counted = rows.order_by().aggregate(
         everything=Count("pk"), **{f"n_{name}": Count("pk", filter=condition) for name, (_, condition) in SHOWS.items()}
     )
-    found = rows.filter(SHOWS[show][1]) if show in SHOWS else rows
-    found = found.filter(participant__study_id__icontains=search) if search else found
-    page = Paginator(found.select_related("participant", "by"), PAGE_SIZE).get_page(params.get("page"))
+    matching = rows.filter(SHOWS[show][1]) if show in SHOWS else rows
+    matching = matching.filter(participant__study_id__icontains=search) if search else matching
+    page = Paginator(matching.select_related("participant", "by"), PAGE_SIZE).get_page(params.get("page"))
 
     def query(**changes: str) -> str:
         now_asked = {"show": show if show in SHOWS else "", "q": search, "batch": batch, **changes}

@@ -56,13 +56,13 @@ def managed(trial: Trial, user: User, params: Entered, now: dt.datetime) -> list
     return recipients
 
 
-def reason_of(one: Recipient, now: dt.datetime) -> Why:
+def reason_of(recipient: Recipient, now: dt.datetime) -> Why:
     """Why a recipient needs somebody, as on the trial's page."""
-    today = now.astimezone(one.zone).date()
+    today = now.astimezone(recipient.zone).date()
     return why(
-        one.participant,
-        one.attention_status,
-        day_strip.recent_codes(one.status_summary, today) if one.status_summary else "",
+        recipient.participant,
+        recipient.attention_status,
+        day_strip.recent_codes(recipient.status_summary, today) if recipient.status_summary else "",
         now,
     )
 

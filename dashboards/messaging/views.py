@@ -38,7 +38,9 @@ log = logging.getLogger(__name__)
 
 SAID_LENGTH = 2000
 # Outcomes of a call: as stored and given by the API, and as the page shows them.
-REACHED = [(one, labels.plain(one)) for one in ("Reached her", "Left a message", "No answer", "Wrong number")]
+REACHED = [
+    (outcome, labels.plain(outcome)) for outcome in ("Reached her", "Left a message", "No answer", "Wrong number")
+]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -91,7 +91,7 @@ def test_who_is_done_is_completed(enroller: Client, participant: Participant) ->
     assert (participant.status, str(participant.monitoring_ends_on)) == ("completed", "2026-11-20")
 
 
-def test_links_come_as_letters_once(enroller: Client, participant: Participant) -> None:
+def test_links_come_as_printable_invitations_once(enroller: Client, participant: Participant) -> None:
     other = factories.ParticipantFactory.create(trial=participant.trial, study_id="AX-0043")
     page = act(enroller, "invite", participant, other, how="letters")
     html = page.content.decode()
@@ -101,7 +101,7 @@ def test_links_come_as_letters_once(enroller: Client, participant: Participant) 
     assert recorded("invitation.create") == [("AX-0042", ""), ("AX-0043", "")]
 
 
-def test_each_letter_is_in_the_language_of_who_gets_it(
+def test_each_invitation_is_in_the_language_of_its_participant(
     enroller: Client, participant: Participant, settings: Any
 ) -> None:
     settings.TOKEN_KEYS = ["a key for tests"]

@@ -48,7 +48,7 @@ def people(trial: Trial) -> list[Participant]:
     return list(Participant.objects.filter(trial=trial).order_by("study_id")[:2])
 
 
-def test_a_letter_is_written_looked_at_and_sent(
+def test_an_email_is_written_previewed_and_sent(
     open_context: OpenContext,
     trial: Trial,
     smtp_server: FakeSmtpServer,  # noqa: F811

@@ -103,19 +103,19 @@ def _multiple(
             line += f"{'L' if joined else 'M'}{place * 1000:.0f} {y(value)}"
             dots.append((f"{place * 100:.1f}%", y(value)))
         joined = value is not None
-    told = formatting.number(values[newest], places)
+    newest_text = formatting.number(values[newest], places)
     text = f"usually {formatting.number(band[0], places)}–{formatting.number(band[1], places)}" if band else ""
     top, bottom = (y(band[1]), y(band[0])) if band else (0.0, 0.0)
-    said = f"{name}, {len(present)} of {NIGHTS_SHOWN} nights, newest {told} {unit}"
+    summary = f"{name}, {len(present)} of {NIGHTS_SHOWN} nights, newest {newest_text} {unit}"
     return Multiple(
         name=name,
         colour=colour,
         unit=unit,
-        value=told,
+        value=newest_text,
         line=line,
         dots=dots,
         range_y=top,
         range_height=round(max(bottom - top, 2.0), 1) if band else 0.0,
         usual=text or "too few nights yet to say what is usual",
-        sentence=f"{said}, {text}" if text else said,
+        sentence=f"{summary}, {text}" if text else summary,
     )

@@ -138,7 +138,7 @@ def payload(
             "end": microseconds(end) // 1000,
             "source": source_text(series),
             "others": [str(source) for source in series.others],
-            "synthetic": any(one.source.synthetic for one in series.sources),
+            "synthetic": any(dated.source.synthetic for dated in series.sources),
         },
     }
 
@@ -147,7 +147,7 @@ def source_text(series: Series) -> str | None:
     """The source that was read; where it changes, each with the local day from which on it counts."""
     if len(series.sources) < 2:
         return str(series.source) if series.source else None
-    named = [f"{one.source} from {one.date.day} {one.date:%b %Y}" for one in series.sources]
+    named = [f"{dated.source} from {dated.date.day} {dated.date:%b %Y}" for dated in series.sources]
     more = len(named) - MOST_SOURCES
     return ", ".join([*named[:MOST_SOURCES], *([f"and {more} more changes"] if more > 0 else [])])
 

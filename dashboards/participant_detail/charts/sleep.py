@@ -66,14 +66,14 @@ def hypnogram(session: SleepSession, zone: ZoneInfo) -> Hypnogram:
         ("Awake", session.awake_minutes),
     )
     totals = [(name, formatting.hours_minutes(m)) for name, m in minutes if m is not None]
-    said = ", ".join(f"{name.lower()} {text}" for name, text in totals)
+    totals_text = ", ".join(f"{name.lower()} {text}" for name, text in totals)
     return Hypnogram(
         date=session.date,
         asleep=formatting.hours_minutes(session.asleep_minutes),
         pieces=pieces,
         hours=_hours(session, zone, length),
         totals=totals,
-        sentence=f"Sleep stages of the night to {session.date:%a} {session.date.day} {session.date:%b}: {said}",
+        sentence=f"Sleep stages of the night to {session.date:%a} {session.date.day} {session.date:%b}: {totals_text}",
     )
 
 
@@ -81,13 +81,13 @@ def _hours(session: SleepSession, zone: ZoneInfo, length: float) -> list[Label]:
     """Full hours under the night, every second one of a long night."""
     step = 2 if length > 5 * 3600 else 1
     at = session.starts_at.astimezone(zone).replace(minute=0, second=0, microsecond=0) + dt.timedelta(hours=1)
-    found = []
+    hours = []
     while at < session.ends_at:
         place = (at - session.starts_at).total_seconds() / length * 100
         if at.hour % step == 1 % step and 3 < place < 97:
-            found.append(Label(f"{place:.2f}%", f"{at:%H:%M}"))
+            hours.append(Label(f"{place:.2f}%", f"{at:%H:%M}"))
         at += dt.timedelta(hours=1)
-    return found
+    return hours
 
 
 @dataclass(frozen=True, slots=True)

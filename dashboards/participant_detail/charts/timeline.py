@@ -34,30 +34,30 @@ FINE_DAYS = 14
 
 def joined(gaps: Iterable[Missing], now: dt.datetime) -> list[Missing]:
     """Gaps in order, cut at now, with those of one cause that touch (across midnight) made one."""
-    found: list[Missing] = []
+    merged: list[Missing] = []
     for gap in sorted(gaps, key=lambda g: g.starts_at):
         end = min(gap.ends_at, now)
         if end <= gap.starts_at:
             continue
-        last = found[-1] if found else None
+        last = merged[-1] if merged else None
         if last and last.cause == gap.cause and last.ends_at == gap.starts_at:
-            found[-1] = Missing(last.starts_at, end, gap.cause)
+            merged[-1] = Missing(last.starts_at, end, gap.cause)
         else:
-            found.append(Missing(gap.starts_at, end, gap.cause))
-    return found
+            merged.append(Missing(gap.starts_at, end, gap.cause))
+    return merged
 
 
 def worn_intervals(
     days: Iterable[Day], gaps: Sequence[Missing], zone: ZoneInfo, now: dt.datetime
 ) -> list[tuple[dt.datetime, dt.datetime]]:
     """Worn intervals: each evaluated day that counts minus its gaps, joined across midnight."""
-    found: list[tuple[dt.datetime, dt.datetime]] = []
+    intervals: list[tuple[dt.datetime, dt.datetime]] = []
 
     def add(start: dt.datetime, end: dt.datetime) -> None:
-        if found and found[-1][1] == start:
-            found[-1] = (found[-1][0], end)
+        if intervals and intervals[-1][1] == start:
+            intervals[-1] = (intervals[-1][0], end)
         elif end > start:
-            found.append((start, end))
+            intervals.append((start, end))
 
     for day in sorted(days, key=lambda d: d.date):
         unwatched = day.status == DayStatus.EXCLUDED and day.reason != Exclusion.PLATFORM
@@ -71,7 +71,7 @@ def worn_intervals(
             add(at, gap.starts_at)
             at = max(at, gap.ends_at)
         add(at, end)
-    return found
+    return intervals
 
 
 def summary(days: Sequence[Day]) -> str:

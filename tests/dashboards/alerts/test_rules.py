@@ -87,7 +87,7 @@ def test_each_rule_raises_once_and_resolves(
     assert told(alert) == [What.RAISED, What.RESOLVED]
 
 
-def test_somebody_well_raises_nothing(trial: Trial, participant: Participant) -> None:
+def test_a_participant_who_is_well_raises_nothing(trial: Trial, participant: Participant) -> None:
     summary(participant)
     assert not watch(trial).any
 

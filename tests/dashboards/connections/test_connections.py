@@ -154,7 +154,7 @@ def test_past_invitations_say_what_became_of_them(manager: Client) -> None:
     assert "the newest expired" in text(manager.get(PERSON))
 
 
-def test_somebody_who_withdrew_cannot_be_invited(manager: Client, participant: Participant) -> None:
+def test_a_participant_who_withdrew_cannot_be_invited(manager: Client, participant: Participant) -> None:
     Participant.objects.filter(pk=participant.pk).update(status=Participant.Status.WITHDRAWN)
     assert "Invite" not in text(manager.get(PERSON))
     assert "cannot be invited" in text(manager.post(f"{PERSON}invite/", follow=True))
@@ -347,7 +347,7 @@ def test_the_trial_s_page_counts_who_never_connected(manager: Client, trial: Tri
     )
 
 
-def test_connections_that_need_somebody_come_first(manager: Client, trial: Trial, connection: Connection) -> None:
+def test_connections_that_need_attention_come_first(manager: Client, trial: Trial, connection: Connection) -> None:
     for study_id, status in (("ZZ-1", "reconnect"), ("AA-1", "revoked")):
         person = factories.ParticipantFactory.create(trial=trial, study_id=study_id)
         Connection.objects.create(
@@ -385,7 +385,7 @@ def test_sync_now_makes_a_pass_due_and_starts_it(
     assert "Started:" in page
 
 
-def test_a_backfill_reads_from_the_day_on_and_shows_its_progress(
+def test_a_backfill_fetches_from_the_day_on_and_shows_its_progress(
     manager: Client, connection: Connection, participant: Participant
 ) -> None:
     Participant.objects.filter(pk=participant.pk).update(monitoring_starts_on=dt.date(2026, 11, 1))

@@ -58,7 +58,7 @@ def test_each_status_is_one_path_with_a_mark_for_each_day() -> None:
     assert set(drawn) == {"m-heat-2", "m-invalid", "m-lost", "m-excluded"}
 
 
-def test_narrow_columns_are_drawn_as_stretches() -> None:
+def test_narrow_columns_are_drawn_as_intervals() -> None:
     (path,) = svg_paths.cells(codes("2222"), svg_paths.DAYS, 3)
     assert path.d == "M0 89h12v16h-12z"
 
@@ -153,7 +153,7 @@ def test_a_mistyped_address_shows_the_map_all_the_same(manager: Client, trial: T
     assert manager.get(f"{MAP}?{query}").status_code == 200
 
 
-def test_the_csv_has_a_word_for_each_day_of_everybody(manager: Client, trial: Trial) -> None:
+def test_the_csv_has_a_status_for_each_day_of_everybody(manager: Client, trial: Trial) -> None:
     evaluated(trial, "A", "2" * 27 + "i" + "xfp")
     body = b"".join(manager.get(f"{MAP}?span=4w&format=csv")).decode("utf-8-sig")
     head, line = body.splitlines()

@@ -82,12 +82,14 @@ def test_name_and_address_are_nowhere_in_the_page(
     assert "77777" not in page
 
 
-def test_the_letter_follows_the_cause(manager: Client, trial: Trial, enrol: Enrol, smtp_server: FakeSmtpServer) -> None:
+def test_the_template_follows_the_cause(
+    manager: Client, trial: Trial, enrol: Enrol, smtp_server: FakeSmtpServer
+) -> None:
     enrol("AX-1", access=Access.NEVER, cause=Cause.NEVER_CONNECTED)
     assert b'value="connect" selected' in manager.get(url(trial), {"to": "AX-1"}).content
 
 
-def test_a_letter_that_does_not_fit_is_said_with_the_one_that_does(
+def test_a_template_that_does_not_fit_is_named_with_the_one_that_does(
     manager: Client, trial: Trial, enrol: Enrol, smtp_server: FakeSmtpServer
 ) -> None:
     enrol("AX-1")
@@ -170,7 +172,7 @@ def test_the_preview_escapes_and_follows_what_is_typed(
     assert "<html" not in part
 
 
-def test_choosing_another_letter_replaces_the_text(
+def test_choosing_another_template_replaces_the_text(
     manager: Client, trial: Trial, enrol: Enrol, smtp_server: FakeSmtpServer
 ) -> None:
     enrol("AX-0078")
@@ -246,7 +248,7 @@ def test_a_viewer_may_not_write_call_or_see_names(client: Client, trial: Trial, 
 
 
 @pytest.mark.parametrize("people", [1, 12])
-def test_the_letters_page_asks_a_fixed_number_of_questions(
+def test_the_compose_page_makes_a_fixed_number_of_queries(
     manager: Client,
     trial: Trial,
     enrol: Enrol,
@@ -302,7 +304,7 @@ def test_a_call_without_a_reason_is_refused(manager: Client, trial: Trial, enrol
     assert not Outreach.objects.exists()
 
 
-def test_the_log_says_what_came_of_it(manager: Client, trial: Trial, enrol: Enrol) -> None:
+def test_the_log_says_the_result(manager: Client, trial: Trial, enrol: Enrol) -> None:
     person, sent = enrol("AX-0078"), NOW - dt.timedelta(days=2)
     held(person, state="sent", sent_at=sent)
     held(person, state="sent", sent_at=sent, back_at=sent + dt.timedelta(hours=4, minutes=25))
@@ -423,7 +425,7 @@ def test_staff_with_it_open_and_change_a_contact(client: Client, enrol: Enrol) -
     assert contacts.contact_open(person).email == "ada@example.org"
 
 
-def test_staff_add_a_contact_and_letters_are_checked(client: Client, trial: Trial) -> None:
+def test_staff_add_a_contact_and_templates_are_checked(client: Client, trial: Trial) -> None:
     person = factories.ParticipantFactory.create(trial=trial)
     client.force_login(factories.UserFactory.create(is_staff=True, is_superuser=True))
     given = {"participant": person.pk, "name": "Ada Lo", "email": "ada@example.org", "phone": "", "language": "en"}
@@ -446,7 +448,7 @@ def test_the_participants_page_tells_managers_that_they_opted_out(
     assert "Opted out" not in client.get(address).content.decode()
 
 
-def test_an_alert_is_answered_by_the_letter_that_names_it(
+def test_an_alert_is_answered_by_the_email_that_names_it(
     manager: Client, trial: Trial, enrol: Enrol, smtp_server: FakeSmtpServer
 ) -> None:
     alert = factories.AlertFactory.create(participant=enrol("AX-0078"))
@@ -456,7 +458,7 @@ def test_an_alert_is_answered_by_the_letter_that_names_it(
     assert Outreach.objects.get().alert == alert
 
 
-def test_an_alert_of_somebody_else_is_not_answered(
+def test_an_alert_of_another_participant_is_not_answered(
     manager: Client, trial: Trial, enrol: Enrol, smtp_server: FakeSmtpServer
 ) -> None:
     enrol("AX-0078")

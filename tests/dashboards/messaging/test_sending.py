@@ -60,7 +60,7 @@ def test_a_sites_name_with_a_line_break_from_before_adds_no_header(smtp_server: 
 
 
 @pytest.mark.parametrize("name", ["Harbour\r\nBcc: x@example.org", "a\nb", "a\0b", "a\x85b"])
-def test_a_sites_name_is_one_line_at_every_door(enrol: Enrol, name: str) -> None:
+def test_a_sites_name_is_one_line_everywhere(enrol: Enrol, name: str) -> None:
     trial = enrol("AX-0078").trial
     with pytest.raises(ValidationError, match="one line"):
         services.site_create(trial=trial, code="NEW", name=name)
@@ -259,7 +259,7 @@ def test_who_withdrew_meanwhile_gets_nothing(smtp_server: FakeSmtpServer, enrol:
     assert row.state == State.DROPPED
 
 
-def test_two_emails_to_one_person_keep_their_distance(smtp_server: FakeSmtpServer, enrol: Enrol) -> None:
+def test_two_emails_to_one_participant_keep_their_distance(smtp_server: FakeSmtpServer, enrol: Enrol) -> None:
     person = enrol("AX-0078")
     held(person)
     second = held(person)

@@ -73,7 +73,7 @@ def test_a_subject_is_one_line() -> None:
 
 @pytest.mark.parametrize("code", default_templates.DEFAULT_TEMPLATES)
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_first_letters_are_complete_and_name_only_what_exists(code: str, language: str) -> None:
+def test_the_default_templates_are_complete_and_name_only_what_exists(code: str, language: str) -> None:
     texts = default_templates.texts(code, language)
     template_engine.check(texts.subject)
     template_engine.check(texts.body)
@@ -82,7 +82,7 @@ def test_the_first_letters_are_complete_and_name_only_what_exists(code: str, lan
 
 
 @pytest.mark.django_db
-def test_a_trial_gets_its_letters_once_and_keeps_what_staff_changed() -> None:
+def test_a_trial_gets_its_templates_once_and_keeps_what_staff_changed() -> None:
     trial = Trial.objects.create(code="T")
     templates.templates_ensure(trial)
     MessageTemplate.objects.filter(trial=trial, code="sync", language="en").update(subject="Ours")

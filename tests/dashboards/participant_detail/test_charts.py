@@ -107,7 +107,7 @@ def test_each_metric_has_its_kind_of_chart(code: str, chart: str) -> None:
         (BY_CODE["resting_heart_rate"], 86_400, "1 value a day"),
     ],
 )
-def test_the_resolution_is_told_in_words(metric: Metric, width: int, words: str) -> None:
+def test_the_resolution_is_given_as_text(metric: Metric, width: int, words: str) -> None:
     assert charts_series.resolution_text(metric, width).replace("\u00a0", " ") == words
 
 

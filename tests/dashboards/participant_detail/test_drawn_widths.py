@@ -68,7 +68,7 @@ def test_a_gap_of_the_heat_maps_day_is_as_wide_as_its_minutes(
 
 
 @given(first=DAYS, zone=ZONES, edges=cut(), count=st.integers(1, 14))
-def test_worn_and_missing_stretches_of_the_timeline_are_as_wide_as_their_minutes(
+def test_worn_and_missing_intervals_of_the_timeline_are_as_wide_as_their_minutes(
     first: dt.date, zone: ZoneInfo, edges: list[float], count: int
 ) -> None:
     days = DayRange(first, first + dt.timedelta(days=count - 1))
@@ -169,7 +169,7 @@ def test_gaps_of_a_chart_are_the_buckets_without_data(places: set[int], width: i
     assert sum(last - first for first, last in found) == (201 - len(places)) * width * 1000
 
 
-def test_a_stretch_too_short_to_be_seen_has_a_hairline_and_keeps_its_width() -> None:
+def test_an_interval_too_short_to_be_seen_has_a_hairline_and_keeps_its_width() -> None:
     scale = Scale(dt.datetime(2026, 11, 16, tzinfo=dt.UTC), dt.datetime(2026, 11, 17, tzinfo=dt.UTC))
     short = Extent(*scale.span(scale.start, scale.start + dt.timedelta(minutes=1)))
     assert (short.width, short.thin) == ("0.069%", True)

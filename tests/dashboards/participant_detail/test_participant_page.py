@@ -131,7 +131,7 @@ def test_the_page_stays_light(manager: Client, scene: Participant) -> None:
     assert len(manager.get(PERSON, {"range": "trial"}).content) < 200_000
 
 
-def test_a_withdrawn_person_without_any_data_has_a_page(manager: Client, participant: Participant) -> None:
+def test_a_withdrawn_participant_without_any_data_has_a_page(manager: Client, participant: Participant) -> None:
     Participant.objects.filter(pk=participant.pk).update(status="withdrawn", withdrawn_on="2026-11-20")
     page = text(manager.get(PERSON))
     assert "No data yet" in page
@@ -171,7 +171,7 @@ def test_an_empty_or_endless_note_is_refused_with_a_reason(
 # --- live -------------------------------------------------------------------------------------------------
 
 
-def test_an_alert_or_a_letter_changes_the_pulse(manager: Client, participant: Participant) -> None:
+def test_an_alert_or_an_email_changes_the_pulse(manager: Client, participant: Participant) -> None:
     page = text(manager.get(PERSON))
     seen = page.split("pulse/?seen=")[1].split('"')[0]
     assert manager.get(f"{PERSON}pulse/?seen={seen}", headers=HTMX).status_code == 204

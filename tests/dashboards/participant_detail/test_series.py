@@ -43,7 +43,7 @@ def test_a_second_metric_comes_beside_the_first(
     assert answer["compare"]["meta"]["chart"] == "bars"
 
 
-def test_a_stretch_of_an_hour_comes_in_finer_steps(manager: Client, participant: Participant) -> None:
+def test_an_interval_of_an_hour_comes_in_finer_steps(manager: Client, participant: Participant) -> None:
     store(participant, heart_rate(NOON, 120))
     week = ask(manager, start="2026-11-12").json()
     hour = ask(manager, start="2026-11-18T11:00:00Z", end="2026-11-18T12:00:00Z").json()

@@ -110,5 +110,5 @@ def test_a_missing_night_breaks_the_line() -> None:
     assert found.rows[2] == ["20 Nov", "–"]
 
 
-def test_a_person_without_nightly_measures_has_none() -> None:
+def test_a_participant_without_nightly_measures_has_none() -> None:
     assert nightly({"resting_heart_rate": []}, SUNDAY) is None

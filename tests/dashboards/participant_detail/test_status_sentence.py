@@ -47,7 +47,7 @@ def test_a_cause_of_today_names_the_clock_time() -> None:
     assert told.startswith("Not yet synced since 07:12 today;")
 
 
-def test_out_of_reach_says_what_is_the_best_that_is_left() -> None:
+def test_a_target_no_longer_reachable_says_the_best_still_possible() -> None:
     told = said(AttentionStatus.LOW_WEAR, low_wear=True, out_of_reach=True, best_adherence=0.64)
     assert told.endswith("target of 70 % no longer reachable, best still possible 64 %.")
 
@@ -73,7 +73,9 @@ def test_out_of_reach_says_what_is_the_best_that_is_left() -> None:
         ),
     ],
 )
-def test_each_word_has_its_sentence(attention_status: AttentionStatus, changes: dict[str, Any], begins: str) -> None:
+def test_each_attention_status_has_its_sentence(
+    attention_status: AttentionStatus, changes: dict[str, Any], begins: str
+) -> None:
     assert said(attention_status, **changes).startswith(begins)
 
 
@@ -91,13 +93,13 @@ def test_without_a_status_summary_the_page_says_that_nothing_was_assessed() -> N
         (dt.timedelta(0), "Losing data now", "crit"),
     ],
 )
-def test_the_salvage_clock_counts_down(left: dt.timedelta, words: str, tone: str) -> None:
+def test_the_time_until_data_are_lost_counts_down(left: dt.timedelta, words: str, tone: str) -> None:
     clock = header_text.salvage(summary(overwritten_at=NOW + left), NOW, 168)
     assert clock is not None
     assert (clock.text.replace("\u00a0", " "), clock.tone) == (words, tone)
 
 
-def test_nothing_runs_out_for_a_person_who_is_excused() -> None:
+def test_nothing_runs_out_for_a_participant_who_is_excused() -> None:
     assert header_text.salvage(summary(overwritten_at=NOW, excused="paused"), NOW, 168) is None
 
 

@@ -68,7 +68,7 @@ def test_the_long_day_of_october_fills_its_own_width() -> None:
     assert drawn.gaps[0].width == "52.000%"  # 13 of 25 hours
 
 
-def test_a_week_has_stretches_marks_with_hours_and_a_label_a_day() -> None:
+def test_a_week_has_intervals_marks_with_hours_and_a_label_a_day() -> None:
     gap = Missing(at("10:00"), at("12:00"), "battery_flat")
     drawn = timeline(days("v", "i", "p"), [gap], DayRange(MONDAY, MONDAY + dt.timedelta(days=6)), ZONE, at("09:00", 2))
     assert drawn.fine

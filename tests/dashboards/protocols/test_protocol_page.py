@@ -42,7 +42,7 @@ def text(client: Client, address: str = PAGE) -> str:
     return client.get(address).content.decode().replace("\u00a0", " ")
 
 
-def test_it_says_the_rules_in_plain_words_with_their_sources(manager: Client) -> None:
+def test_it_says_the_rules_in_plain_texts_with_their_sources(manager: Client) -> None:
     page = text(manager)
     for words in ("Version 1, in force since", "10 h", "70 %", "48 h", "5 days", "under 5 of 7", "PMC6413843"):
         assert words in page
@@ -147,7 +147,7 @@ def test_while_it_runs_the_page_asks_again_and_says_how_far(manager: Client, tri
     assert manager.get(f"{ASK}{run.pk}/", headers={"HX-Request": "true"}).headers["HX-Refresh"] == "true"
 
 
-def test_it_says_what_became_of_days_and_of_adherence(manager: Client, run: Recompute) -> None:
+def test_it_says_which_days_changed_and_how_adherence_did(manager: Client, run: Recompute) -> None:
     page = text(manager, f"{ASK}{run.pk}/")
     assert '<td>Valid</td><td>Invalid</td><td class="num">12</td>' in page
     assert "Not assessed" in page
@@ -189,7 +189,7 @@ def test_another_trials_recompute_is_not_found(manager: Client, trial: Trial) ->
 
 
 @pytest.mark.parametrize(("said", "collects"), [("True", True), ("False", False)])
-def test_whether_paused_days_are_collected_is_chosen_in_words(
+def test_whether_paused_days_are_collected_is_chosen_by_label(
     manager: Client, trial: Trial, said: str, collects: bool
 ) -> None:
     assert "nothing measured on them is fetched, saved, shown or exported" in text(manager, NEW)

@@ -34,7 +34,7 @@ def nothing_drawn() -> None:
     trial_overview_rows.drawn.cache_clear()
 
 
-def test_the_same_words_are_drawn_once() -> None:
+def test_the_same_texts_are_drawn_once() -> None:
     first = trial_overview_rows.drawn(ROW, "AX", True, "")
     assert trial_overview_rows.drawn(replace(ROW), "AX", True, "") is first
 
@@ -49,7 +49,7 @@ def test_the_same_words_are_drawn_once() -> None:
         (replace(ROW, stamp="2"), 'data-last="2"'),
     ],
 )
-def test_other_words_are_another_row(other: Row, shown: str) -> None:
+def test_other_texts_are_another_row(other: Row, shown: str) -> None:
     assert shown not in trial_overview_rows.drawn(ROW, "AX", True, "")
     assert shown in trial_overview_rows.drawn(other, "AX", True, "")
 
