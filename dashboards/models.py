@@ -171,7 +171,7 @@ class Outreach(models.Model):
 
 
 class Note(models.Model):
-    """What the trial's staff want to remember of a participant. Pseudonymous like everything; never edited."""
+    """Note of the team on a participant. Pseudonymous like everything; never edited."""
 
     participant = models.ForeignKey(Participant, models.CASCADE, related_name="notes", db_index=False)
     at = models.DateTimeField(default=timezone.now)

@@ -1,4 +1,4 @@
-"""What this room keeps about a participant, for their right of access: what the team did and wrote."""
+"""Sections of this app for a participant's right of access: what the team did and wrote."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from participants.privacy.subject_access import Section, rows_of
 
 
 def sections(participant: Participant) -> Iterator[Section]:
-    """The sections of this room, in the order in which they are read."""
+    """Sections of this app, in the order in which they are read."""
     yield Section(
         "team/letters-and-calls", gettext("E-mails and calls"),
         gettext("What was written to you or said on the telephone, why, by whom, and whether data came afterwards."),

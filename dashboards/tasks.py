@@ -1,4 +1,4 @@
-"""What Celery runs for the pages: thin, takes ids, safe to run twice."""
+"""Celery tasks of the pages: thin, take ids, safe to run twice."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 @shared_task(name="dashboards.watch", acks_late=True)  # type: ignore[untyped-decorator]
 def watch() -> None:
-    """Each minute: bring every trial's alerts in line with how its participants stand."""
+    """Each minute: update every trial's alerts by the status of its participants."""
     for trial_id in alerts_engine.trials_to_watch():
         outcome = alerts_engine.watch(trial_id, timezone.now())
         if outcome and outcome.any:
@@ -42,7 +42,7 @@ def send_digests() -> None:
 
 @shared_task(name="dashboards.send_due", acks_late=True)  # type: ignore[untyped-decorator]
 def send_due() -> None:
-    """Each minute, and when somebody presses Send: send the e-mails that are due."""
+    """Each minute, and when a user presses Send: send the e-mails that are due."""
     if sent := sending.send_due():
         log.info("%s e-mails sent", sent)
 

@@ -19,7 +19,7 @@ from participants.user_input import canonical_address
 
 
 def _credential() -> forms.JSONField:
-    """What a browser says of a passkey (WebAuthn)."""
+    """Answer of a browser about a passkey (WebAuthn)."""
     return forms.JSONField(decoder=Decoder, widget=forms.HiddenInput)
 
 
@@ -41,7 +41,7 @@ class ResetForm(forms.Form):
     email = forms.EmailField(label="E-mail", widget=forms.EmailInput())
 
     def clean_email(self) -> str:
-        """As it is looked up: requests are counted under it."""
+        """Canonical e-mail address: requests are counted by it."""
         return canonical_address(self.cleaned_data["email"])
 
     def clean(self) -> dict[str, Any] | None:
@@ -50,7 +50,7 @@ class ResetForm(forms.Form):
         return super().clean()
 
     def save(self, request: HttpRequest, **_: Any) -> str:
-        """What allauth calls when the form holds and was not sent too often."""
+        """Called by allauth when the form is valid and was not sent too often."""
         try:
             emails.queue("participants.mail_reset", self.cleaned_data["email"])
         except emails.CannotSend as fault:
@@ -61,7 +61,7 @@ class ResetForm(forms.Form):
 
 
 class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no type parameters when the program runs
-    """How colleagues see a person."""
+    """Form of the user's name, as colleagues see it."""
 
     class Meta:
         model = User

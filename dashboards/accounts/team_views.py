@@ -116,8 +116,8 @@ def join(request: HttpRequest, code: str) -> HttpResponse:
 
 def _joined(request: HttpRequest, code: str, form: JoinForm) -> HttpResponse:
     """A new colleague is signed in at once; the second factor follows, where the role asks for one."""
-    given = form.cleaned_data
-    name = (given["first_name"], given["last_name"])
-    user = accounts_services.colleague_join(code, user=None, name=name, password=given["password1"])
+    fields = form.cleaned_data
+    name = (fields["first_name"], fields["last_name"])
+    user = accounts_services.colleague_join(code, user=None, name=name, password=fields["password1"])
     record_authentication(request, user, method="invitation")
     return perform_login(request, Login(user=user))  # type: ignore[no-any-return]  # allauth is not typed

@@ -1,4 +1,4 @@
-"""Pages of API tokens: a person's own, and a trial's service accounts with theirs. A key is shown once, when made."""
+"""Pages of API tokens: the user's own, and a trial's service accounts with theirs. A key is shown once, when made."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from participants.user_input import form_data
 @signed_in
 @sensitive_variables("key")
 def tokens(request: Request) -> HttpResponse:
-    """The signed-in person's tokens. With POST one more is made, and this answer alone shows its key."""
+    """Page of the user's tokens. POST creates one, and this response alone shows its key."""
     form = TokenForm(request.user, form_data(request).form or None)
     key = _made(form, request.user, request.user) if request.method == "POST" else ""
     context = {"form": form, "key": key, "tokens": _tokens_of(request.user), "now": timezone.now()}
@@ -57,7 +57,7 @@ def token_end(request: Request, pk: int) -> HttpResponse:
 @signed_in
 @sensitive_variables("key")
 def service(request: Request, code: str) -> HttpResponse:
-    """A trial's service accounts and their tokens. With POST an account is made, or a token for one of them."""
+    """Page of a trial's service accounts and their tokens. With POST an account is made, or a token for one of them."""
     trial = led_trial(request, code)
     accounts = service_accounts(trial)
     chosen = accounts.filter(pk=form_data(request).number("account") or 0).first()

@@ -33,7 +33,7 @@ SHOWN = 100
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def account(request: Request) -> HttpResponse:
-    """Who the signed-in person is here. With POST their name is stored."""
+    """Page of the user's account. POST stores their name."""
     form = ProfileForm(form_data(request).form or None, instance=request.user)
     if request.method == "POST" and form.is_valid():
         accounts_services.account_rename(request.user, **form.cleaned_data)
@@ -54,14 +54,14 @@ def account(request: Request) -> HttpResponse:
 @require_safe
 @signed_in
 def sign_ins(request: Request) -> HttpResponse:
-    """A person's last sign-ins, and the attempts that failed."""
+    """Page of the user's last sign-ins, with the attempts that failed."""
     return render(request, "account/sign_ins.html", {"sign_ins": request.user.sign_ins.all()[:SHOWN], "shown": SHOWN})
 
 
 @require_POST
 @signed_in
 def sign_out_everywhere(request: Request) -> HttpResponse:
-    """End all sessions of the signed-in person but this one."""
+    """End all sessions of the user but this one."""
     sign_in_log.sign_out_everywhere(request, request.user, why="asked for")
     emails.notify(request.user, "sign_out_everywhere", request)
     messages.success(request, "All your other sessions have ended.")

@@ -1,1 +1,1 @@
-"""Resources of the API about what the team works with: participants as they stand, protocols, alerts, contacts."""
+"""Resources of the API about what the team works with: participants with their status, protocols, alerts, contacts."""

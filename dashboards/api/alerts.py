@@ -216,7 +216,7 @@ class AlertSet(ResourceSet):
 
 
 def member(trial: Trial, sites: Any, address: str | None) -> User | None:
-    """Who manages these sites' participants and has this address; None where none is named. Raises BadParameters."""
+    """User with this address who manages these sites' participants; None where none is named. Raises BadParameters."""
     if address is None:
         return None
     team = alerts_services.Team(trial).of(sites)

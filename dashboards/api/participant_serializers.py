@@ -1,4 +1,4 @@
-"""The shapes of participants in the API: as they stand, as they are enrolled and changed, and what lists ask for."""
+"""Serializers of participants: their status, enrolment and changes, and the parameters of lists."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class ParticipantParameters(Parameters):
 
 
 class Record(serializers.Serializer[Any]):
-    """What is known of a participant."""
+    """Record of a participant."""
 
     site = serializers.CharField(max_length=32, required=False, allow_null=True, help_text="A site's code.")
     arm = Line(max_length=40, required=False, allow_blank=True)

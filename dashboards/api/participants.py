@@ -1,4 +1,4 @@
-"""Participants in the API: enrolled, changed, paused, done; each with how they stand."""
+"""API resources for participants: enrol, change, pause, complete; each with their status."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class ParticipantSet(ResourceSet):
         return self.paged(matching, "study_id", "pk")
 
     def _told(self, participant: Participant, **extra: Any) -> Response:
-        """One as they stand now."""
+        """Response with a participant and their status now."""
         people = with_attention_status(Participant.objects.filter(pk=participant.pk), timezone.now())
         participant = people.select_related("trial", "site", "status_summary").prefetch_related("pauses").get()
         return Response(Shown(participant).data, **extra)

@@ -72,7 +72,7 @@ class NewProtocolSerializer(ProtocolSerializer):
         extra_kwargs = {name: {"required": False} for name in RULES}  # noqa: RUF012  Django's own way
 
     def get_fields(self) -> dict[str, Any]:
-        """What is not named stays as the newest version has it."""
+        """Fields, with the rules optional: missing ones stay as in the newest version."""
         fields: dict[str, Any] = super().get_fields()
         for name in RULES:
             fields[name].required = False

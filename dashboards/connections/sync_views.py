@@ -64,7 +64,7 @@ class WindowRow:
 @require_safe
 @signed_in
 def sync(request: Request, code: str) -> HttpResponse:
-    """All connections of a trial that the signed-in person may see."""
+    """Page of all connections of a trial that the user may see."""
     trial = visible_trial(request, code)
     people = Participant.objects.visible_to(request.user).filter(trial=trial)
     connections = (

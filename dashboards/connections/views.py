@@ -53,7 +53,7 @@ def invite(request: Request, code: str, study_id: str) -> HttpResponse:
 @never_cache
 @signed_in
 def invitation(request: Request, code: str, study_id: str, pk: int) -> HttpResponse:
-    """The link of an invitation with its QR code: for some minutes, to the person who made it. Can be printed."""
+    """The link of an invitation with its QR code: for some minutes, to the user who made it. Can be printed."""
     participant = managed_participant(request, code, study_id)
     made = get_object_or_404(Invitation, pk=pk, participant=participant)
     now = timezone.now()
@@ -99,7 +99,7 @@ def disconnect(request: Request, code: str, study_id: str, provider: str) -> Htt
 @never_cache
 @signed_in
 def pulse(request: Request, code: str, study_id: str) -> HttpResponse:
-    """What stands above and beside the charts, anew if anything has changed since `seen`; else 204, which is cheap."""
+    """Parts above and beside the charts, where anything has changed since `seen`; else 204, which is cheap."""
     participant = visible_participant(request, code, study_id)
     seen = query_params(request).get("seen", "")
     now = timezone.now()

@@ -57,7 +57,7 @@ def managed(trial: Trial, user: User, params: Entered, now: dt.datetime) -> list
 
 
 def reason_of(recipient: Recipient, now: dt.datetime) -> Why:
-    """Why a recipient needs somebody, as on the trial's page."""
+    """Reason why a recipient needs attention, as on the trial's page."""
     today = now.astimezone(recipient.zone).date()
     return why(
         recipient.participant,

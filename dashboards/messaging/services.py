@@ -126,7 +126,7 @@ def call_store(
     now: dt.datetime,
     alert: Alert | None = None,
 ) -> None:
-    """Log a call: `outcome` in a word or two, what was said, why. The same batch again stores nothing.
+    """Log a call: `outcome` as a label, what was said, why. The same batch again stores nothing.
 
     Nothing is stored of a participant who was erased meanwhile.
     """

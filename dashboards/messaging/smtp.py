@@ -36,8 +36,8 @@ class NotNow(Exception):
 class Refused(Exception):
     """Not taken, for good. `address`: it is the address's fault, so that writing there again is useless."""
 
-    def __init__(self, words: str, *, address: bool) -> None:
-        super().__init__(words)
+    def __init__(self, text: str, *, address: bool) -> None:
+        super().__init__(text)
         self.address = address
 
 

@@ -37,7 +37,7 @@ ORDERED, BULLET = re.compile(r"\d{1,2}[.)]\s+"), re.compile(r"[-*•]\s+")
 
 
 class InvalidTemplate(ValueError):
-    """The text cannot be sent; the message is fit to show to who wrote it."""
+    """Raised for a text that cannot be sent; the message is fit to show to its author."""
 
 
 @dataclass(frozen=True, slots=True)

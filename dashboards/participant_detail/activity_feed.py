@@ -54,7 +54,7 @@ class Feed:
 
 
 def name_of(user: User | None) -> str:
-    """Who of the staff it was; empty where nobody was: the rules, the participant, the system."""
+    """Name of a team member; empty for the rules, the participant and the system."""
     return (user.get_short_name() or user.email) if user else ""
 
 
@@ -96,7 +96,7 @@ def alert_outcome(alert: Alert, now: dt.datetime, zone: ZoneInfo) -> Outcome:
 
 
 def alert_note(alert: Alert, now: dt.datetime, zone: ZoneInfo) -> str:
-    """What people and rules did with an alert between its beginning and its end."""
+    """Text for the events of an alert between its beginning and its end."""
     skipped = (AlertEvent.What.RAISED, AlertEvent.What.RESOLVED)
     parts = []
     for event in alert.events.all():

@@ -159,9 +159,9 @@ def _move(request: Request, participant: Participant) -> str:
 
 
 def _selection(request: Request, participant: Participant) -> Selection:
-    """What is to be deleted, as the form says."""
+    """Selection of data to delete, from the form."""
     form = form_data(request)
-    source = {one.pk: one for one in data_deletion.sources_of(participant)}.get(form.number("source") or 0)
+    source = {source.pk: source for source in data_deletion.sources_of(participant)}.get(form.number("source") or 0)
     if source is None:
         raise ValueError("Choose a source of which something is stored.")
     first, last = (form.day(name) if form.text(name) else None for name in ("first", "last"))

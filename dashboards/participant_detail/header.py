@@ -51,12 +51,12 @@ def status_summary_of(
     participant: Participant, now: dt.datetime
 ) -> tuple[ParticipantStatusSummary | None, AttentionStatus]:
     """Status summary and attention status of a participant at this instant. One query."""
-    found = (
+    annotated = (
         status.with_attention_status(Participant.objects.filter(pk=participant.pk), now)
         .select_related("status_summary")
         .get()
     )
-    return getattr(found, "status_summary", None), AttentionStatus(found.attention_status)
+    return getattr(annotated, "status_summary", None), AttentionStatus(annotated.attention_status)
 
 
 def figures(participant: Participant, now: dt.datetime) -> dict[str, Any]:

@@ -169,7 +169,7 @@ def adherence(summary: ParticipantStatusSummary | None) -> Adherence | None:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the figures are measured against: the protocol's, else the usual ones."""
+    """Thresholds of the figures: the protocol's, else the defaults."""
 
     valid_day_minutes: int = 600
     nights: int = 5

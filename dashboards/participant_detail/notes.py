@@ -23,12 +23,12 @@ LONGEST = 2000
 @transaction.atomic
 def note_store(participant: Participant, *, text: str, by: User) -> Note:
     """Keep a note on a participant. Raises ValueError, fit to show, where it says nothing or too much."""
-    said = text.strip()
-    if not said:
+    stripped = text.strip()
+    if not stripped:
         raise ValueError("Write something first.")
-    if len(said) > LONGEST:
+    if len(stripped) > LONGEST:
         raise ValueError(f"That is longer than {LONGEST:,} characters: make two notes of it.")
-    note = Note.objects.create(participant=participant, by=by, text=said)
+    note = Note.objects.create(participant=participant, by=by, text=stripped)
     record("note.add", participant=participant, thing=f"note:{note.pk}")
     return note
 
@@ -36,7 +36,7 @@ def note_store(participant: Participant, *, text: str, by: User) -> Note:
 @require_POST
 @signed_in
 def note_add(request: Request, code: str, study_id: str) -> HttpResponse:
-    """Keep a note. For HTMX the card anew, else back to the page. 403 for those who may only look."""
+    """Store a note. For HTMX the card again, else back to the page. 403 for those who may only view."""
     participant = managed_participant(request, code, study_id)
     text, problem = form_data(request).lines("text", LONGEST + 1), ""
     try:

@@ -1,4 +1,4 @@
-"""What a participant's page shows of the chosen days: range, wear and gaps, charts with tables, nights, exercise."""
+"""Context of a participant's page for the chosen days: range, wear and gaps, charts with tables, nights, exercise."""
 
 from __future__ import annotations
 
@@ -77,13 +77,13 @@ class ChartCard:
 
 
 def chosen_metric(code: str, available: list[MetricSummary]) -> Metric | None:
-    """The metric asked for, else heart rate, else the first there is; None without data."""
+    """Metric requested, else heart rate, else the first there is; None without data."""
     by_code = {summary.metric.code: summary.metric for summary in available}
     return by_code.get(code) or by_code.get(HEART_RATE.code) or next(iter(by_code.values()), None)
 
 
 def chosen(params: Mapping[str, str], available: list[MetricSummary]) -> Chosen:
-    """Read the address; what the participant has no data of is not chosen."""
+    """Choices in the address; metrics without data are not chosen."""
     by_code = {summary.metric.code: summary.metric for summary in available}
     metric = chosen_metric(params.get("metric", ""), available)
     compare, extra = by_code.get(params.get("compare", "")), by_code.get(params.get("extra", ""))
@@ -98,7 +98,7 @@ def chosen(params: Mapping[str, str], available: list[MetricSummary]) -> Chosen:
 def chosen_range(
     params: Mapping[str, str], participant: Participant, data: reading_queries.Overview | None, today: dt.date
 ) -> tuple[DayRange, str]:
-    """The days to show, and what was wrong with those asked for (then the default is shown)."""
+    """Days to show, and what was wrong with those requested (then the default is shown)."""
     end = date_range.anchor(data.last_on if data else None, today)
     firsts = [d for d in (participant.monitoring_starts_on, data.first_on if data else None) if d]
     trial_first = max(min(firsts, default=end), EARLIEST)
@@ -170,7 +170,7 @@ def nights_part(
     pending: frozenset[dt.date],
     until: dt.date,
 ) -> dict[str, Any]:
-    """The hypnogram of the chosen night (the newest unless asked for), all nights as bars and as a table."""
+    """The hypnogram of the chosen night (the newest unless one is requested), all nights as bars and as a table."""
     main = {s.date: s for s in sessions if s.is_main}
     date = night if night in main else max(main, default=None)
     newest_first = sorted(sessions, key=lambda s: s.starts_at, reverse=True)

@@ -1,4 +1,4 @@
-"""What the page of a participant shows of their devices and connections, and how it knows that something is new."""
+"""Side panel of a participant's page: devices and connections, and a pulse that tells whether something is new."""
 
 from __future__ import annotations
 
@@ -94,29 +94,29 @@ def link(connection: Connection, now: dt.datetime) -> Link:
 def devices(links: list[Link], summary: ParticipantStatusSummary | None) -> list[Listed]:
     """The participant's devices, the one that is worn first, then by their last sync; without a connection's, the one
     that the status summary names."""
-    known = [device for one in links for device in one.devices]
+    known = [device for link in links for device in link.devices]
     worn = worn_of(known)
-    found = [
+    listed = [
         Listed(str(d), d.battery_percent, d.battery_status.lower(), d.seen_at, d.last_sync_at, d is worn) for d in known
     ]
-    if not found and summary and summary.device_model:
+    if not listed and summary and summary.device_model:
         s = summary
         return [Listed(s.device_model, s.battery_percent, "", s.battery_at, s.device_sync_at, True)]
-    return sorted(found, key=lambda d: (d.worn, d.synced_at.timestamp() if d.synced_at else 0.0), reverse=True)
+    return sorted(listed, key=lambda d: (d.worn, d.synced_at.timestamp() if d.synced_at else 0.0), reverse=True)
 
 
 def rail(
     participant: Participant, user: User, summary: ParticipantStatusSummary | None, now: dt.datetime, held: Collected
 ) -> dict[str, Any]:
-    """The context of what keeps itself up to date beside the figures: devices, connection, history, open alerts."""
-    found = card(participant, user, now, held)
-    listed = devices(found["links"] or [], summary)
+    """Context of the live parts beside the figures: devices, connection, history, open alerts."""
+    context = card(participant, user, now, held)
+    listed = devices(context["links"] or [], summary)
     return {
-        **found,
+        **context,
         "devices": listed,
         "battery": next((d for d in listed if d.worn and (d.percent is not None or d.text)), None),
         "feed": activity_feed.feed(participant, now),
-        "alerts": alerts_listing.notices(participant, found["may_manage"], now),
+        "alerts": alerts_listing.notices(participant, context["may_manage"], now),
         "snoozes": alerts_listing.SNOOZE_CHOICES,
         "next": reverse("dashboards:participant", args=[participant.trial.code, participant.study_id]),
     }
@@ -136,16 +136,16 @@ def card(participant: Participant, user: User, now: dt.datetime, held: Collected
         "links": links if known or sources else None,
         "sources": sources,
         "unconnected": connection_labels.UNCONNECTED,
-        "invitations": [Past(made, connection_labels.invitation(made, now)) for made in invitations],
+        "invitations": [Past(invitation, connection_labels.invitation(invitation, now)) for invitation in invitations],
         "may_manage": may_manage(user, participant),
         "leads": Trial.objects.led_by(user).filter(pk=participant.trial_id).exists(),
         "may_invite": known and participant.status in INVITABLE and bool(live_providers.providers()),
-        "ask_again": any(one.badge in (connection_labels.RECONNECT, connection_labels.DISCONNECTED) for one in links),
+        "ask_again": any(link.badge in (connection_labels.RECONNECT, connection_labels.DISCONNECTED) for link in links),
     }
 
 
 def notes_of(participant: Participant) -> dict[str, Any]:
-    """The newest notes, with who wrote them. One query."""
+    """Newest notes, with their authors. One query."""
     return {"notes": list(participant.notes.select_related("by")[:NOTES_SHOWN])}
 
 

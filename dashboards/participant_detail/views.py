@@ -77,7 +77,9 @@ def participant_series(request: Request, code: str, study_id: str) -> HttpRespon
         return json({"error": {"parameter": error.parameter, "message": str(error)}}, status=400)
     record_view(participant, part=True)
     now = timezone.now()
-    shaped = [charts_series.payload(one, zone=zone, start=query.start, end=query.end, now=now) for one in series_list]
+    shaped = [
+        charts_series.payload(series, zone=zone, start=query.start, end=query.end, now=now) for series in series_list
+    ]
     return json(shaped[0] | {"compare": shaped[1]} if len(shaped) > 1 else shaped[0])
 
 

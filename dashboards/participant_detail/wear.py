@@ -57,9 +57,9 @@ def wear(participant: Participant, days: DayRange, now: dt.datetime, held: Colle
     """
     zone = ZoneInfo(participant.time_zone)
     shown = [day(row) for row in reading_queries.participant_days(participant.pk, days.first, days.last, held)]
-    mine = participant.gaps.filter(date__range=(days.first, days.last), starts_at__lt=now)
-    spans = [Missing(*span) for span in mine.order_by("starts_at").values_list("starts_at", "ends_at", "cause")]
-    newest = mine.order_by("-starts_at")[:ROWS]
+    gaps = participant.gaps.filter(date__range=(days.first, days.last), starts_at__lt=now)
+    spans = [Missing(*span) for span in gaps.order_by("starts_at").values_list("starts_at", "ends_at", "cause")]
+    newest = gaps.order_by("-starts_at")[:ROWS]
     named = joined(spans, now) if days.days <= NAMED_DAYS else []
     return {
         "timeline": timeline(shown, spans, days, zone, now),

@@ -51,7 +51,7 @@ class MinutesList(forms.CharField):
         minutes = {number_of(part, 1, 1440) for part in parts}
         if None in minutes:
             raise ValidationError("Give minutes from 1 to 1440, separated by commas: 480, 720.")
-        return sorted(one for one in minutes if one is not None)
+        return sorted(minute for minute in minutes if minute is not None)
 
 
 class LinesList(forms.CharField):
@@ -78,7 +78,7 @@ class ProtocolForm(FormBase):
     valid_day_variants = MinutesList(required=False)
     # Two choices: a box that a page leaves out would mean no.
     collect_in_pauses = forms.TypedChoiceField(
-        choices=[("True", "collected"), ("False", "not collected")], coerce=lambda said: said == "True"
+        choices=[("True", "collected"), ("False", "not collected")], coerce=lambda choice: choice == "True"
     )
     source_priority = LinesList(required=False)
     retroactive = forms.BooleanField(required=False)
@@ -107,8 +107,8 @@ class ProtocolForm(FormBase):
         cleaned = super().clean() or self.cleaned_data
         begins = cleaned.get("effective_on")
         if begins:
-            said = {name: bool(cleaned.get(name)) for name in ("retroactive", "confirmed")}
-            for name, why in services.wrong_begin(begins, self.today, **said).items():
+            confirmation = {name: bool(cleaned.get(name)) for name in ("retroactive", "confirmed")}
+            for name, why in services.wrong_begin(begins, self.today, **confirmation).items():
                 self.add_error(name, why)
         return cleaned
 

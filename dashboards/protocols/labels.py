@@ -72,7 +72,7 @@ def _collected(collects: bool) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A threshold: how it is called, how its value is written, what it does, where its default comes from."""
+    """Rule of a protocol: name, format of its value, meaning, source of its default."""
 
     field: str
     name: str
@@ -144,7 +144,7 @@ class Change:
 
 
 def changes(before: Protocol, after: Protocol) -> list[Change]:
-    """What changed from one version to another, in the page's order."""
+    """Changes from one version to another, in the page's order."""
     return [
         Change(rule.name, rule.write(old), rule.write(new))
         for field, rule in RULES.items()
@@ -154,7 +154,7 @@ def changes(before: Protocol, after: Protocol) -> list[Change]:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version in the list: `state` is in force, to come, or past; what it changed of the one before."""
+    """Version in the list: `state` is in force, to come, or past; what it changed of the one before."""
 
     protocol: Protocol
     state: str

@@ -116,7 +116,7 @@ def recompute_start(request: Request, code: str) -> HttpResponse:
 @never_cache
 @signed_in
 def recompute(request: Request, code: str, pk: int) -> HttpResponseBase:
-    """How far a recompute is and what it changed; for HTMX only what moves, `?format=csv` the people."""
+    """Progress of a re-evaluation and what it changed; for HTMX only what moves, `?format=csv` the participants."""
     trial = access.visible_trial(request, code)
     run = get_object_or_404(Recompute.objects.select_related("by"), pk=pk, trial=trial)
     user: Any = request.user

@@ -20,7 +20,7 @@ def newest_of(trial: Trial, today: dt.date) -> Protocol:
 
 
 def wrong_begin(begins: dt.date, today: dt.date, *, retroactive: bool, confirmed: bool) -> dict[str, str]:
-    """What is wrong with the day a version begins, by field: one that is not to come is asked for and confirmed."""
+    """Errors of the day on which a version begins, by field: a past day needs both boxes."""
     if begins > today:
         return {}
     if not retroactive:

@@ -1,5 +1,5 @@
 /*
- * Which stretch of time the charts show: drag to zoom, shift-drag to pan, wheel with ctrl, arrows, plus, minus and 0.
+ * Which interval of time the charts show: drag to zoom, shift-drag to pan, wheel with ctrl, arrows, plus, minus and 0.
  * Members with linked axes move together, and one crosshair runs through all; the timeline of wear follows them.
  */
 "use strict";

@@ -1,6 +1,6 @@
 /*
  * Draws the charts: `<div data-chart="URL">` with a canvas inside becomes a Chart.js chart of what the URL answers.
- * When it is zoomed, the stretch in view is asked for anew, in finer steps.
+ * When it is zoomed, the interval in view is asked for anew, in finer steps.
  */
 "use strict";
 
@@ -61,8 +61,8 @@
     return body;
   };
 
-  /** The address of a stretch, with half of it more on either side, so that a short pan finds data. */
-  const stretch = (element, [from, to]) => {
+  /** The address of the series of an interval, with half of it more on either side, so that a short pan finds data. */
+  const seriesAddress = (element, [from, to]) => {
     const url = new URL(element.dataset.chart, location.href);
     const [first, last] = view.range();
     const more = (to - from) / 2;
@@ -77,16 +77,16 @@
     Object.assign(drawn.chart.options.scales.x, { min: span[0], max: span[1] });
     drawn.chart.update("none");
     clearTimeout(drawn.timer);
-    drawn.asked = null;
+    drawn.requested = null;
     if (whole) {
       if (drawn.own.data !== drawn.whole) refresh(element, drawn.whole);
       return;
     }
     drawn.timer = setTimeout(async () => {
-      const asked = (drawn.asked = stretch(element, span));
+      const requested = (drawn.requested = seriesAddress(element, span));
       try {
-        const data = await answer(asked);
-        if (drawn.asked === asked && element.isConnected) refresh(element, data);
+        const data = await answer(requested);
+        if (drawn.requested === requested && element.isConnected) refresh(element, data);
       } catch (error) {
         say(element, `Finer data could not be fetched: ${error.message}`);
       }

@@ -58,7 +58,7 @@ LIBRARIES = (
 
 
 def loading_plan() -> dict[str, Any]:
-    """What the page's script needs to load the libraries, ready for `json_script`."""
+    """Plan by which the page's script loads the libraries, ready for `json_script`."""
     return {
         "cdn": settings.CHARTS_FROM_CDN,
         "libraries": [

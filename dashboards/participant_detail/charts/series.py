@@ -1,4 +1,4 @@
-"""Shapes series for drawing: where lines must break, what a point stands for, which rows the table shows.
+"""Series as data for drawing: where lines must break, what a point stands for, which rows the table shows.
 
 Pure functions over numpy columns; the page's script only draws what comes from here. A gap stays a gap: nothing
 is filled with zero or drawn through.
@@ -87,7 +87,7 @@ def kind_of_chart(metric: Metric) -> str:
 
 
 def resolution_text(metric: Metric, width: int) -> str:
-    """What a point stands for: "1 point = 10 min", "1 bar = 1 h", "every value as recorded"."""
+    """Text for what a point stands for: "1 point = 10 min", "1 bar = 1 h", "every value as recorded"."""
     if not width:
         return "every value as recorded"
     if metric.kind is Kind.DAILY and width == DAY:

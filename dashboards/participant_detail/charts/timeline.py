@@ -101,13 +101,13 @@ def labels(days: DayRange, zone: ZoneInfo, scale: Scale, today: dt.date) -> list
     """Days under the axis, at midday; of many days every so manieth, at its beginning."""
     step = max(1, -(-days.days // 10))
     form = "%b %Y" if days.days > 400 else "%d %b"
-    found = []
+    listed = []
     for i in range(0, days.days, step):
         date = days.first + dt.timedelta(days=i)
         at = midnight(date, zone) + dt.timedelta(hours=12 * (step == 1))
         text = f"{date:%a} {date.day}" if step == 1 else f"{date:{form}}".lstrip("0")
-        found.append(Label(f"{scale.at(at):.3f}%", text, date == today))
-    return found
+        listed.append(Label(f"{scale.at(at):.3f}%", text, date == today))
+    return listed
 
 
 def timeline(
@@ -138,12 +138,12 @@ def _draw_intervals(
         f"{scale.at(midnight(day.date, zone)):.3f}%" for day in shown if midnight(day.date, zone) > scale.start
     ]
     for start, end in worn_intervals(shown, gaps, zone, now):
-        words = f"Worn {start.astimezone(zone):%a %H:%M} to {end.astimezone(zone):%a %H:%M}"
-        drawn.worn.append(Block(*scale.span(start, end), WORN_TOP, ROW_HEIGHT, "worn", words))
+        text = f"Worn {start.astimezone(zone):%a %H:%M} to {end.astimezone(zone):%a %H:%M}"
+        drawn.worn.append(Block(*scale.span(start, end), WORN_TOP, ROW_HEIGHT, "worn", text))
     for gap in gaps:
         name, classes = CAUSES[Cause(gap.cause)]
-        words = f"{name}, {gap.starts_at.astimezone(zone):%a %H:%M} to {gap.ends_at.astimezone(zone):%a %H:%M}"
-        drawn.gaps.append(Block(*scale.span(gap.starts_at, gap.ends_at), GAP_TOP, ROW_HEIGHT, classes, words))
+        text = f"{name}, {gap.starts_at.astimezone(zone):%a %H:%M} to {gap.ends_at.astimezone(zone):%a %H:%M}"
+        drawn.gaps.append(Block(*scale.span(gap.starts_at, gap.ends_at), GAP_TOP, ROW_HEIGHT, classes, text))
     for day in shown:
         if not day.evaluated:
             continue

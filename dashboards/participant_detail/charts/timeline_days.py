@@ -64,9 +64,9 @@ def draw_days(
             if days.days <= MARKED_DAYS:
                 at = scale.at(midnight(first, zone) + dt.timedelta(hours=12))
                 drawn.marks.append(Mark(f"{at:.3f}%", DAY_STATUS[DayStatus(day.status)][1], "", day_text(day)))
-        found = [causes[d.date] for d in group if d.date in causes]
-        if found:
-            _extend(cause_runs, first, until, max(found)[1])
+        longest = [causes[d.date] for d in group if d.date in causes]
+        if longest:
+            _extend(cause_runs, first, until, max(longest)[1])
     _draw_causes(drawn, cause_runs, scale, zone)
     if days.days > MARKED_DAYS:
         _draw_statuses(drawn, status_runs, scale, zone)
@@ -76,16 +76,16 @@ def _draw_causes(drawn: Timeline, runs: list[Run], scale: Scale, zone: ZoneInfo)
     for first, until, cause in runs:
         name, classes = CAUSES[Cause(cause)]
         x, width = scale.span(midnight(first, zone), midnight(until, zone))
-        words = f"{name}, {formatting.date_span(first, until - dt.timedelta(days=1))}"
-        drawn.gaps.append(Block(x, width, GAP_TOP + 4, ROW_HEIGHT - 4, classes, words))
+        text = f"{name}, {formatting.date_span(first, until - dt.timedelta(days=1))}"
+        drawn.gaps.append(Block(x, width, GAP_TOP + 4, ROW_HEIGHT - 4, classes, text))
 
 
 def _draw_statuses(drawn: Timeline, runs: list[Run], scale: Scale, zone: ZoneInfo) -> None:
     for first, until, symbol in runs:
         x, width = scale.span(midnight(first, zone), midnight(until, zone))
         name = next(name for name, mark in DAY_STATUS.values() if mark == symbol)
-        words = f"{name}, {formatting.date_span(first, until - dt.timedelta(days=1))}"
-        drawn.runs.append(Block(x, width, 6, 14, f"run-{symbol.removeprefix('m-')}", words))
+        text = f"{name}, {formatting.date_span(first, until - dt.timedelta(days=1))}"
+        drawn.runs.append(Block(x, width, 6, 14, f"run-{symbol.removeprefix('m-')}", text))
 
 
 def _extend(runs: list[Run], first: dt.date, until: dt.date, what: str) -> None:
@@ -117,5 +117,5 @@ def longest_causes(gaps: Iterable[Missing], zone: ZoneInfo) -> dict[dt.date, tup
             counter = minutes.setdefault(date, Counter())
             counter[gap.cause] += int((end.timestamp() - at.timestamp()) // 60)
             at = end
-    found = {date: counter.most_common(1)[0] for date, counter in minutes.items()}
-    return {date: (m, cause) for date, (cause, m) in found.items() if m >= LEAST_MINUTES}
+    longest = {date: counter.most_common(1)[0] for date, counter in minutes.items()}
+    return {date: (m, cause) for date, (cause, m) in longest.items() if m >= LEAST_MINUTES}
