@@ -26,7 +26,7 @@ PLAIN = {
     "Reached her": "Reached",
     "she has left the trial": "they have left the trial",
     "she wants no more reminders": "they want no more reminders",
-    "her address refuses mail": "their address refuses mail",
+    "her address refuses mail": "their address refuses e-mail",
 }
 
 

@@ -28,7 +28,7 @@ REFUSED = {
     contact_limits.LEFT: ("Has left", "has left the trial", "have left the trial"),
     contact_limits.NO_ADDRESS: ("No address", "has no e-mail address here", "have no e-mail address here"),
     contact_limits.OPTED_OUT: ("Opted out", "wants no more reminders", "want no more reminders"),
-    contact_limits.BOUNCED: ("Bounced", "has an address that refuses mail", "have an address that refuses mail"),
+    contact_limits.BOUNCED: ("Bounced", "has an address that refuses e-mail", "have an address that refuses e-mail"),
 }
 
 

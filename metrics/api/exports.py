@@ -166,7 +166,7 @@ class ExportSet(ResourceSet):
         return Response(ExportWithFilesSerializer(self._export(code, export)).data)
 
     @extend_schema(
-        summary="Ask for an export",
+        summary="Create an export",
         description="It is written by a worker: follow `state` and `progress` at the address in `Location`.",
         request=ExportRequestSerializer,
         responses={201: ExportWithFilesSerializer},
