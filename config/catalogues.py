@@ -97,13 +97,13 @@ def as_python(path: Path) -> bytes:
 
 def extracted() -> Catalog:
     """Every marked text, without translations. Raises django's TranslationSyntaxError."""
-    found = Catalog(creation_date=NO_TIME, revision_date=NO_TIME)
+    catalog = Catalog(creation_date=NO_TIME, revision_date=NO_TIME)
     for path in sources():
         place = str(path.relative_to(ROOT))
         texts = extract("python", io.BytesIO(as_python(path)), KEYWORDS, ("Translators:",))
         for line, text, comments, context in texts:
-            found.add(text, None, [(place, line)], auto_comments=comments, context=context)
-    return found
+            catalog.add(text, None, [(place, line)], auto_comments=comments, context=context)
+    return catalog
 
 
 def stored(language: str) -> Catalog:

@@ -138,6 +138,7 @@ def _mentions(participant: Participant) -> Counter[str]:
     )
     removed["participants.IdempotencyKey"], _ = repeated.delete()
     # Whom a file names, and with what, is known to its uploader alone: all that wait in the participant's trial go.
+    # The key is what the model was called first: stored reports have it.
     removed["participants.EnrolmentDraft"], _ = EnrolmentPreview.objects.filter(trial=participant.trial).delete()
     return removed
 
