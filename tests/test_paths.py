@@ -72,13 +72,13 @@ def test_links_between_documents_lead_somewhere(document: Path) -> None:
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question["noun"])
-def test_an_answer_lies_under_the_noun_of_its_question(question: dict[str, Any]) -> None:
+def test_a_place_lies_under_its_noun(question: dict[str, Any]) -> None:
     assert (ROOT / question["path"]).is_file()
     nouns = [question["noun"], *question.get("synonyms", ())]
     assert any(noun.lower().replace(" ", "_") in question["path"] for noun in nouns)
 
 
-def test_twenty_questions_are_asked() -> None:
+def test_twenty_places_are_listed() -> None:
     assert len(QUESTIONS) >= 20
 
 

@@ -92,7 +92,7 @@ def test_requests_for_a_new_password_are_counted_for_the_account(client: Client,
     assert len(mail.outbox) == before
 
 
-def test_addresses_are_stored_as_they_are_looked_up() -> None:
+def test_addresses_are_stored_as_accounts_are_found_by_them() -> None:
     assert User.objects.create_user("KIM.Sissi@Example.ORG").email == ADDRESS
     assert User.objects.get_by_natural_key("Kim.Sissi@example.org").email == ADDRESS
     other = User.objects.create(email="Other@Example.org")
@@ -144,7 +144,7 @@ def upgrade() -> None:
     importlib.import_module("participants.migrations.0014_canonical_addresses").make_canonical(apps, None)
 
 
-def test_the_upgrade_stores_addresses_as_they_are_looked_up(client: Client) -> None:
+def test_the_upgrade_stores_addresses_as_accounts_are_found_by_them(client: Client) -> None:
     user = written_before("Kim.Sissi@Example.org")
     upgrade()
     assert sign_in(client, ADDRESS).status_code == 302

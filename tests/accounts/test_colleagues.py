@@ -92,7 +92,7 @@ def test_a_second_invitation_replaces_the_first(invite: Any, settings: Any) -> N
     assert Client().get(second).status_code == 200
 
 
-def test_an_invitation_by_somebody_who_left_is_void(invite: Any) -> None:
+def test_an_invitation_by_a_member_who_left_is_void(invite: Any) -> None:
     address = invite()
     Membership.objects.update(ended_at="2026-01-01T00:00Z")
     assert Client().get(address).status_code == 410
@@ -129,7 +129,7 @@ def test_the_code_is_not_in_the_database(invite: Any) -> None:
     assert code not in str(list(ColleagueInvitation.objects.values()))
 
 
-def test_inviting_accepting_and_revoking_are_in_the_trail(invite: Any, client: Client, settings: Any) -> None:
+def test_inviting_accepting_and_revoking_are_in_the_audit_trail(invite: Any, client: Client, settings: Any) -> None:
     Client().post(invite(), FORM)
     settings.SECOND_FACTOR = "optional"
     invite("again@example.org")

@@ -50,7 +50,7 @@ def test_known_and_unknown_addresses_get_the_same_answer(client: Client, viewer:
     assert [message.to for message in mail.outbox] == [[viewer.email]]
 
 
-def test_the_page_looks_nobody_up_so_every_answer_takes_as_long(
+def test_the_page_finds_no_account_so_every_answer_takes_as_long(
     client: Client, viewer: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     handed: list[str] = []

@@ -67,7 +67,7 @@ def test_it_is_asked_of_roles_that_see_contact_data(trial: Trial, role: str, ask
     assert two_factor.required_of(user) is asked
 
 
-def test_it_is_asked_from_the_moment_somebody_becomes_a_manager(client: Client, viewer: User) -> None:
+def test_it_is_asked_from_the_moment_a_user_becomes_a_manager(client: Client, viewer: User) -> None:
     sign_in(client, viewer.email)
     assert client.get("/").status_code == 200
     Membership.objects.update(role="manager")
@@ -158,7 +158,7 @@ def test_setting_one_up_ends_other_sessions_and_is_told_and_recorded(client: Cli
     assert AuditEntry.objects.filter(action="account.second_factor_set", thing=f"user:{manager.pk}").exists()
 
 
-def test_an_operator_lets_somebody_in_who_lost_everything(client: Client, manager: User, secret: str) -> None:
+def test_an_operator_lets_a_user_in_who_lost_everything(client: Client, manager: User, secret: str) -> None:
     call_command("account_recover", manager.email, "--reason", "lost phone; seen in person")
     assert not two_factor.has(manager)
     entry = AuditEntry.objects.get(action="account.second_factor_removed")

@@ -113,7 +113,7 @@ def test_failures_stand_in_the_history_of_whose_account_it_is(client: Client, vi
     assert [(one.user, one.outcome) for one in SignIn.objects.all()] == [(viewer, "failed")]
 
 
-def test_the_trail_knows_failures_without_password_or_unknown_address(client: Client, viewer: User) -> None:
+def test_the_audit_trail_knows_failures_without_password_or_unknown_address(client: Client, viewer: User) -> None:
     sign_in(client, viewer.email, "a-wrong-password")
     sign_in(client, "nobody@example.org", "a-wrong-password")
     entries = AuditEntry.objects.filter(action="account.sign_in_failed").order_by("pk")
@@ -124,7 +124,7 @@ def test_the_trail_knows_failures_without_password_or_unknown_address(client: Cl
     assert "nobody" not in said
 
 
-def test_signing_in_and_out_is_in_the_trail(client: Client, viewer: User) -> None:
+def test_signing_in_and_out_is_in_the_audit_trail(client: Client, viewer: User) -> None:
     sign_in(client, viewer.email)
     client.post(reverse("logout"))
     assert list(AuditEntry.objects.order_by("pk").values_list("action", "actor_id")) == [

@@ -185,7 +185,7 @@ def test_a_version_of_a_protocol_starts_from_another(administrator: Client, part
     assert administrator.post(page, {"valid_day_minutes": 1}).status_code == 403
 
 
-def test_the_trail_is_searched_by_whom_it_concerns(administrator: Client, everything: Participant) -> None:
+def test_the_audit_trail_is_searched_by_whom_it_concerns(administrator: Client, everything: Participant) -> None:
     page = administrator.get(reverse("admin:participants_auditentry_changelist"), {"q": "AX-0042"}).content.decode()
     assert "pause.begin" in page
 

@@ -98,7 +98,7 @@ def test_one_wrong_cell_and_nobody_is_enrolled(enroller: Client, trial: Trial) -
         ("A-1,,,,,x,y", "", "more cells than there are columns"),
     ],
 )
-def test_a_wrong_cell_is_told_in_words(trial: Trial, row: str, column: str, says: str) -> None:
+def test_a_wrong_cell_is_told_in_a_sentence(trial: Trial, row: str, column: str, says: str) -> None:
     assert says in problems(trial, HEAD + row + "\n")[column]
 
 
@@ -111,11 +111,11 @@ def test_a_wrong_cell_is_told_in_words(trial: Trial, row: str, column: str, says
         ("Jo,,,fr", "contact_language", "Choose one of"),
     ],
 )
-def test_wrong_contact_data_are_told_in_words(trial: Trial, cells: str, column: str, says: str) -> None:
+def test_wrong_contact_data_are_told_in_sentences(trial: Trial, cells: str, column: str, says: str) -> None:
     assert says in problems(trial, f"study_id,name,e-mail,phone,language\nA-1,{cells}\n")[column]
 
 
-def test_somebody_twice_in_the_file_is_told(trial: Trial) -> None:
+def test_a_participant_twice_in_the_file_is_told(trial: Trial) -> None:
     assert "line 2 too" in problems(trial, "study_id\nA-1\na-1\n")["study_id"]
 
 
@@ -192,7 +192,7 @@ def test_a_file_that_waits_goes_with_an_erasure_in_its_trial_and_enrols_nobody_a
     assert erasure.report["participants.EnrolmentDraft"] == 1
 
 
-def test_somebody_elses_file_is_not_confirmed(enroller: Client, trial: Trial) -> None:
+def test_another_users_file_is_not_confirmed(enroller: Client, trial: Trial) -> None:
     upload(enroller, trial, "study_id\nA-1\n")
     EnrolmentPreview.objects.update(user=factories.UserFactory.create())
     enroller.post(PAGE, {"confirm": "yes"})

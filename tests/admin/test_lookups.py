@@ -17,7 +17,7 @@ MODELS: list[Any] = sorted(admin.site._registry, key=lambda model: model._meta.l
 
 
 @pytest.fixture
-def visitor() -> Client:
+def browser_client() -> Client:
     client = Client(raise_request_exception=False)
     client.force_login(factories.UserFactory.create(is_staff=True, is_superuser=True))
     return client
@@ -35,12 +35,12 @@ def hidden(model: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_no_list_is_narrowed_by_a_column_that_it_hides(visitor: Client, model: Any) -> None:
+def test_no_list_is_narrowed_by_a_column_that_it_hides(browser_client: Client, model: Any) -> None:
     address = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
     open_ones = []
     for name in hidden(model):
         for lookup in ("", "__startswith", "__contains", "__regex", "__gte", "__isnull"):
-            answer = visitor.get(address, {f"{name}{lookup}": "1"})
+            answer = browser_client.get(address, {f"{name}{lookup}": "1"})
             if answer.status_code not in (400, 403):
                 open_ones.append(f"{name}{lookup}: {answer.status_code}")
     assert open_ones == []
@@ -58,26 +58,30 @@ def test_secrets_are_among_the_hidden_columns(model: Any, column: str) -> None:
     assert column in hidden(model)
 
 
-def test_filters_of_a_list_work(visitor: Client) -> None:
+def test_filters_of_a_list_work(browser_client: Client) -> None:
     person = factories.ParticipantFactory.create(status="active")
     for query in ({"status__exact": "active"}, {"trial__id__exact": str(person.trial_id)}, {"q": person.study_id}):
-        page = visitor.get("/admin/participants/participant/", query)
+        page = browser_client.get("/admin/participants/participant/", query)
         assert page.status_code == 200
         assert person.study_id in page.content.decode()
 
 
-def test_a_new_form_is_filled_from_its_address_with_what_fits(visitor: Client) -> None:
+def test_a_new_form_is_filled_from_its_address_with_what_fits(browser_client: Client) -> None:
     person = factories.ParticipantFactory.create()
-    filled = visitor.get("/admin/participants/pause/add/", {"participant": str(person.pk), "starts_on": "2026-11-01"})
+    filled = browser_client.get(
+        "/admin/participants/pause/add/", {"participant": str(person.pk), "starts_on": "2026-11-01"}
+    )
     assert f'value="{person.pk}" selected' in filled.content.decode()
     assert 'value="2026-11-01"' in filled.content.decode()
     for bad in ("x", "\0", "9" * 5000):
-        page = visitor.get("/admin/participants/pause/add/", {"participant": bad, "starts_on": bad, "nothing": bad})
+        page = browser_client.get(
+            "/admin/participants/pause/add/", {"participant": bad, "starts_on": bad, "nothing": bad}
+        )
         assert page.status_code == 200
 
 
-def test_a_form_that_names_nobody_is_shown_again(visitor: Client) -> None:
-    page = visitor.post(
+def test_a_form_that_names_nobody_is_shown_again(browser_client: Client) -> None:
+    page = browser_client.post(
         "/admin/participants/pause/add/", {"participant": "x", "starts_on": "2026-11-01", "reason": "r"}
     )
     assert page.status_code == 200

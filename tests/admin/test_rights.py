@@ -100,7 +100,7 @@ def test_staff_do_not_edit_a_superuser_or_set_their_password(editor: Client, vie
     assert (boss.email, boss.password) == ("boss@example.org", before)
 
 
-def test_nor_somebody_with_more_rights_than_they_have(editor: Client) -> None:
+def test_nor_a_user_with_more_rights_than_they_have(editor: Client) -> None:
     equal, above = staff("view_trial"), staff("change_contact")
     assert save(editor, equal, first_name="Ada").status_code == 302
     assert save(editor, above, first_name="Ada").status_code == 403

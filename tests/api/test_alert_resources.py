@@ -29,7 +29,7 @@ def ids(client: Client, query: str = "") -> list[int]:
     return [one["id"] for one in answer.json()["results"]]
 
 
-def test_an_alert_says_its_participant_rule_and_level_in_words(reader: Client, alert: Alert) -> None:
+def test_an_alert_says_its_participant_rule_and_level_as_labels(reader: Client, alert: Alert) -> None:
     (told,) = reader.get(ALERTS).json()["results"]
     assert (told["study_id"], told["rule"], told["level"]) == ("P-1", "no_upload", "warning")
     assert told["raised_at"] == "2026-11-22T08:00:00Z"
@@ -109,7 +109,7 @@ def test_giving_it_to_a_colleague_who_sees_the_participant(writer: Client, trial
     assert answer.json()["assigned_to"] is None
 
 
-def test_not_to_somebody_who_does_not_see_the_participant(writer: Client, trial: Trial, alert: Alert) -> None:
+def test_not_to_a_user_who_does_not_see_the_participant(writer: Client, trial: Trial, alert: Alert) -> None:
     elsewhere = MembershipFactory.create(trial=trial, site=SiteFactory.create(trial=trial)).user
     answer = writer.post(f"{ALERTS}/{alert.pk}/assign", {"to": elsewhere.email}, content_type="application/json")
     assert answer.status_code == 400

@@ -246,7 +246,7 @@ def test_pages_hold_every_row_once(reader: Client, trial: Trial, person: Partici
 
 
 @pytest.mark.parametrize("what", RECORDS)
-def test_looks_are_in_the_trail(reader: Client, person: Participant, what: str) -> None:
+def test_views_are_in_the_audit_trail(reader: Client, person: Participant, what: str) -> None:
     rows(reader, what)
     assert AuditEntry.objects.get(action__endswith=".view").participant_id == person.pk
 

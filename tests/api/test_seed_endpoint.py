@@ -151,6 +151,6 @@ def test_no_slash_is_added(reader: Client, person: Participant) -> None:
     assert reader.get("/data/AX-001/heart_rate/", DAY).status_code == 404
 
 
-def test_the_look_is_in_the_trail(reader: Client, person: Participant) -> None:
+def test_the_view_is_in_the_audit_trail(reader: Client, person: Participant) -> None:
     ask(reader, "AX-001/heart_rate")
     assert AuditEntry.objects.get(action="series.view").participant_id == person.pk

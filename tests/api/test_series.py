@@ -86,7 +86,7 @@ def test_a_day_without_data_is_null_and_never_zero(reader: Client, person: Parti
     assert series["count"] == [None, 5, None]
 
 
-def test_somebody_without_any_data_has_nulls_and_no_source(reader: Client, trial: Trial) -> None:
+def test_a_participant_without_any_data_has_nulls_and_no_source(reader: Client, trial: Trial) -> None:
     ParticipantFactory(trial=trial)
     series = only(reader, resolution="1d")
     assert (series["source"], series["mean"], series["count"]) == (None, [None], [None])
@@ -216,7 +216,7 @@ def test_an_answer_is_kept_by_no_cache(reader: Client, person: Participant) -> N
     assert answer.headers["Cache-Control"] == "private, no-store"
 
 
-def test_the_look_is_in_the_trail(reader: Client, person: Participant) -> None:
+def test_the_view_is_in_the_audit_trail(reader: Client, person: Participant) -> None:
     ask(reader)
     entry = AuditEntry.objects.get(action="series.view")
     assert (entry.participant_id, entry.trial_id) == (person.pk, person.trial_id)

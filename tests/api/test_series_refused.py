@@ -82,7 +82,7 @@ def test_too_many_series_are_refused(reader: Client, person: Participant) -> Non
     assert set(answer.json()["errors"]) == {"participants"}
 
 
-def test_somebody_who_is_not_there_is_not_found(reader: Client, person: Participant) -> None:
+def test_a_participant_who_is_not_there_is_not_found(reader: Client, person: Participant) -> None:
     assert "AX-999" in ask(reader, 404, participants="AX-001,AX-999")["detail"]
 
 

@@ -146,7 +146,7 @@ def test_its_token_reaches_its_own_trial_alone(trial: Trial, other: Trial, their
 
 
 @pytest.mark.parametrize("role", [ROLE.MANAGER, ROLE.COORDINATOR, ROLE.VIEWER])
-def test_each_question_of_who_sees_whom_says_so(trial: Trial, other: Trial, theirs: User, role: str) -> None:
+def test_each_queryset_of_who_sees_whom_says_so(trial: Trial, other: Trial, theirs: User, role: str) -> None:
     person = ParticipantFactory.create(trial=trial, site=trial.sites.create(code="here", name="Here"))
     brought_into(theirs, trial, role=role)
     assert list(Trial.objects.visible_to(theirs)) == [other]
@@ -224,7 +224,7 @@ def test_the_end_of_its_last_membership_closes_it_and_revokes_its_tokens(writer:
 # --- It is nobody who signs in or reads mail ---
 
 
-def test_it_does_not_sign_in_though_somebody_gave_it_a_password(client: Client, trial: Trial) -> None:
+def test_it_does_not_sign_in_though_it_was_given_a_password(client: Client, trial: Trial) -> None:
     made = program(trial)
     made.set_password("a-long-test-password")
     made.save()

@@ -58,7 +58,7 @@ def test_an_expired_token_is_refused(reader: Client) -> None:
     assert reader.get(TRIALS).status_code == 401
 
 
-def test_a_token_of_somebody_who_left_is_refused(reader: Client, manager: User) -> None:
+def test_a_token_of_a_user_who_left_is_refused(reader: Client, manager: User) -> None:
     User.objects.filter(pk=manager.pk).update(is_active=False)
     assert reader.get(TRIALS).status_code == 401
 

@@ -191,7 +191,7 @@ def test_days_that_a_fault_took_away_are_told_as_excluded_ones(trial: Trial, rea
     assert told["ranges"] == 1
 
 
-def test_the_trail_of_a_trial_is_read_with_a_read_only_token(reader: Client, trial: Trial) -> None:
+def test_the_audit_trail_of_a_trial_is_read_with_a_read_only_token(reader: Client, trial: Trial) -> None:
     other = ParticipantFactory.create()
     mine = ParticipantFactory.create(trial=trial, study_id="P-1")
     record_view([mine, other])
@@ -202,41 +202,41 @@ def test_the_trail_of_a_trial_is_read_with_a_read_only_token(reader: Client, tri
     assert reader.get(f"{TRIAL}/audit-entries?end={day}T00:00:00Z&actor=x").json()["results"] == []
 
 
-def whole_trail(client: Client) -> int | None:
+def whole_audit_trail(client: Client) -> int | None:
     """How many looks at participants the whole trail tells of; None: refused."""
     answer = client.get("/api/v1/audit-entries?action=participant.view")
     return len(answer.json()["results"]) if answer.status_code == 200 else None
 
 
-def test_the_whole_trail_is_for_staff_who_may_view_it(manager: User, trial: Trial, bring: Bring) -> None:
+def test_the_whole_audit_trail_is_for_staff_who_may_view_it(manager: User, trial: Trial, bring: Bring) -> None:
     record_view(ParticipantFactory.create())
     record_view(ParticipantFactory.create(trial=trial))
-    assert whole_trail(bring(manager)) is None
+    assert whole_audit_trail(bring(manager)) is None
     staff = UserFactory.create(is_staff=True)
-    assert whole_trail(bring(staff)) is None
+    assert whole_audit_trail(bring(staff)) is None
     staff.user_permissions.add(Permission.objects.get(codename="view_auditentry"))
-    assert whole_trail(bring(User.objects.get(pk=staff.pk))) == 2
-    assert whole_trail(bring(UserFactory.create(is_staff=True, is_superuser=True))) == 2
+    assert whole_audit_trail(bring(User.objects.get(pk=staff.pk))) == 2
+    assert whole_audit_trail(bring(UserFactory.create(is_staff=True, is_superuser=True))) == 2
 
 
 def test_the_permission_without_being_staff_is_not_enough(manager: User, bring: Bring) -> None:
     manager.user_permissions.add(Permission.objects.get(codename="view_auditentry"))
-    assert whole_trail(bring(manager)) is None
+    assert whole_audit_trail(bring(manager)) is None
 
 
 def test_a_program_is_nobodys_staff(trial: Trial, bring: Bring) -> None:
     made = program(trial)
     User.objects.filter(pk=made.pk).update(is_staff=True, is_superuser=True)
-    assert whole_trail(bring(User.objects.get(pk=made.pk))) is None
+    assert whole_audit_trail(bring(User.objects.get(pk=made.pk))) is None
 
 
-def test_with_a_token_of_some_trials_staff_read_the_trail_of_those(trial: Trial, bring: Bring) -> None:
+def test_with_a_token_of_some_trials_staff_read_the_audit_trail_of_those(trial: Trial, bring: Bring) -> None:
     record_view(ParticipantFactory.create())
     record_view(ParticipantFactory.create(trial=trial))
     staff = MembershipFactory.create(
         trial=trial, role=Membership.Role.VIEWER, user__is_staff=True, user__is_superuser=True
     ).user
-    assert whole_trail(bring(staff, trials=[trial])) == 1
+    assert whole_audit_trail(bring(staff, trials=[trial])) == 1
 
 
 def test_the_administration_shows_entries_by_the_same_rule(client: Client) -> None:

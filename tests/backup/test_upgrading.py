@@ -16,7 +16,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.backup.world import ROOT, Player
+from tests.backup.scenario import ROOT, Player
 
 NAME = "upgrade_with_data"
 # Django's own, which it fills by itself for what it finds.

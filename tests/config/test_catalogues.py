@@ -85,7 +85,7 @@ def test_the_command_changes_nothing_that_is_up_to_date(locale: Path) -> None:
     assert {path: path.read_bytes() for path in before} == before
 
 
-def test_a_changed_text_keeps_its_translation_until_somebody_has_looked(locale: Path) -> None:
+def test_a_changed_text_keeps_its_translation_until_a_translator_confirms_it(locale: Path) -> None:
     spoil("de", 'msgid "This link is too old"', 'msgid "This link is too old now"')
     catalogues.make_messages()
     text = catalogues.po_path("de").read_text()

@@ -172,7 +172,7 @@ def test_a_server_that_hangs_does_not_hang_the_answer(monkeypatch: pytest.Monkey
     assert probes.parts()["redis"].ok
 
 
-def test_many_questions_are_one_check(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_requests_are_one_check(monkeypatch: pytest.MonkeyPatch) -> None:
     counted: list[int] = []
 
     def ask() -> probes.Parts:
@@ -194,7 +194,7 @@ def test_a_check_that_fails_by_itself_says_so(monkeypatch: pytest.MonkeyPatch) -
     assert "check itself failed" in probes.parts()["disk"].says
 
 
-def test_room_for_exports_is_looked_at(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+def test_room_for_exports_is_checked(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     with override_settings(EXPORT_FOLDER=tmp_path / "not" / "there" / "yet"):
         assert checks.disk() == ""
         monkeypatch.setattr(checks, "LEAST_BYTES", 2**60)

@@ -79,12 +79,12 @@ def test_each_alert_is_tested_to_fire_and_to_stay_silent() -> None:
             assert f"{name} {kind}" + ("" if alone else f", {severity}") in tested
 
 
-def test_rules_name_only_metrics_that_somebody_exports() -> None:
+def test_rules_name_only_metrics_that_are_exported() -> None:
     for rule in rules():
         assert metrics_of(rule["expr"]) <= ALL | RECORDED, rule.get("alert") or rule["record"]
 
 
-def test_dashboards_name_only_metrics_that_somebody_exports() -> None:
+def test_dashboards_name_only_metrics_that_are_exported() -> None:
     for _, panels in DASHBOARDS.values():
         for panel in panels:
             for query, _ in panel.queries:

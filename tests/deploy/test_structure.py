@@ -50,7 +50,7 @@ def test_settings_may_be_longer(tmp_path: Path) -> None:
     assert objections(tmp_path) == []
 
 
-def test_a_module_has_8_lines_that_are_neither_blank_nor_words(tmp_path: Path) -> None:
+def test_a_module_has_8_lines_that_are_neither_blank_nor_text(tmp_path: Path) -> None:
     write(tmp_path, metrics__small="")
     assert objections(tmp_path) == []
     text = (
@@ -64,7 +64,7 @@ def test_a_module_has_8_lines_that_are_neither_blank_nor_words(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("name", ["__init__", "__main__", "apps", "urls", "wsgi", "asgi"])
-def test_modules_that_a_program_looks_for_may_be_short(tmp_path: Path, name: str) -> None:
+def test_modules_that_a_program_finds_by_name_may_be_short(tmp_path: Path, name: str) -> None:
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / f"{name}.py").write_text("a = 1\n")
     assert objections(tmp_path) == []

@@ -58,7 +58,7 @@ def test_processes_hand_out_what_they_counted(prometheus: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_a_method_that_somebody_invents_makes_no_series(prometheus: Client) -> None:
+def test_an_invented_method_makes_no_series(prometheus: Client) -> None:
     prometheus.generic("BREW", "/login/")
     text = prometheus.get("/metrics").content.decode()
     assert "BREW" not in text

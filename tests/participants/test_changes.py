@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 NOW = dt.datetime(2026, 11, 23, 8, 12, tzinfo=dt.UTC)
 
 
-def trail(action: str) -> list[tuple[dict[str, Any], dict[str, Any], str]]:
+def audit_trail(action: str) -> list[tuple[dict[str, Any], dict[str, Any], str]]:
     """Old and new values and reasons of the entries of one action, oldest first."""
     entries = AuditEntry.objects.filter(action=action).select_related("detail").order_by("pk")
     return [(entry.detail.old, entry.detail.new, entry.detail.reason) for entry in entries]
@@ -29,13 +29,13 @@ def test_a_trials_change_keeps_old_and_new_value_and_the_reason() -> None:
     trial.refresh_from_db()
     assert (trial.title, trial.ends_on) == ("Running", dt.date(2027, 1, 31))
     old, new = {"title": "Walking", "ends_on": None}, {"title": "Running", "ends_on": "2027-01-31"}
-    assert trail("trial.update") == [(old, new, "amendment 2")]
+    assert audit_trail("trial.update") == [(old, new, "amendment 2")]
 
 
 def test_nothing_different_leaves_no_trace() -> None:
     trial = factories.TrialFactory.create(title="Walking")
     services.trial_update(trial, title="Walking")
-    assert trail("trial.update") == []
+    assert audit_trail("trial.update") == []
 
 
 @pytest.mark.parametrize("change", [{"code": "OTHER"}, {"is_demo": True}])
@@ -60,7 +60,7 @@ def test_sites_are_made_and_changed() -> None:
     site = services.site_create(trial=trial, code="N", name="North")
     services.site_update(site, name="Northern clinic", phone="020 123")
     assert trial.sites.get().name == "Northern clinic"
-    assert trail("site.update") == [
+    assert audit_trail("site.update") == [
         ({"name": "North", "phone": ""}, {"name": "Northern clinic", "phone": "020 123"}, "")
     ]
 
@@ -71,7 +71,7 @@ def test_a_sites_code_is_taken_once_in_a_trial() -> None:
         services.site_create(trial=site.trial, code="N", name="Another")
 
 
-def test_somebody_is_a_member_once() -> None:
+def test_a_user_is_a_member_once() -> None:
     membership = factories.MembershipFactory.create()
     with pytest.raises(ValidationError, match="already a member"):
         services.membership_grant(user=membership.user, trial=membership.trial, role="viewer")
@@ -83,21 +83,21 @@ def test_another_role_ends_the_membership_and_begins_the_next() -> None:
     before.refresh_from_db()
     assert (before.role, before.ended_at) == ("viewer", NOW)
     assert (after.role, after.started_at, after.ended_at) == ("coordinator", NOW, None)
-    assert trail("membership.change") == [({"role": "viewer"}, {"role": "coordinator"}, "trained")]
+    assert audit_trail("membership.change") == [({"role": "viewer"}, {"role": "coordinator"}, "trained")]
 
 
 def test_another_hour_of_the_digest_keeps_the_membership() -> None:
     membership = factories.MembershipFactory.create()
     same = services.membership_change(membership, digest_at=None)
     assert (same.pk, same.digest_at) == (membership.pk, None)
-    assert trail("membership.change") == [({"digest_at": "07:00:00"}, {"digest_at": None}, "")]
+    assert audit_trail("membership.change") == [({"digest_at": "07:00:00"}, {"digest_at": None}, "")]
 
 
 def test_a_membership_ends_once() -> None:
     membership = factories.MembershipFactory.create()
     services.membership_end(membership, now=NOW)
     assert services.membership_end(membership).ended_at == NOW
-    assert len(trail("membership.end")) == 1
+    assert len(audit_trail("membership.end")) == 1
     with pytest.raises(ValueError, match="no longer a member"):
         services.membership_change(membership, role="viewer")
 
@@ -106,7 +106,7 @@ def test_a_participants_change_keeps_old_and_new_value() -> None:
     person = factories.ParticipantFactory.create(arm="control")
     site = factories.SiteFactory.create(trial=person.trial, code="N")
     services.participant_update(person, arm="walking", site=site, reason="wrong envelope")
-    assert trail("participant.update") == [
+    assert audit_trail("participant.update") == [
         ({"arm": "control", "site": None}, {"arm": "walking", "site": "N"}, "wrong envelope")
     ]
 
@@ -126,7 +126,7 @@ def test_another_trials_site_is_refused() -> None:
         services.participant_update(factories.ParticipantFactory.create(), site=factories.SiteFactory.create())
 
 
-def test_nothing_of_somebody_erased_is_changed() -> None:
+def test_nothing_of_an_erased_participant_is_changed() -> None:
     with pytest.raises(ValidationError, match="erased"):
         services.participant_update(factories.ParticipantFactory.create(status=Participant.Status.ERASED), arm="b")
 
@@ -141,25 +141,25 @@ def test_a_pauses_days_are_corrected_unless_another_covers_them() -> None:
     first = services.pause_begin(person, starts_on=dt.date(2026, 11, 1), ends_on=dt.date(2026, 11, 3), reason="holiday")
     services.pause_begin(person, starts_on=dt.date(2026, 11, 10), ends_on=dt.date(2026, 11, 12), reason="hospital")
     services.pause_change(first, ends_on=dt.date(2026, 11, 5))
-    assert trail("pause.change") == [({"ends_on": "2026-11-03"}, {"ends_on": "2026-11-05"}, "")]
+    assert audit_trail("pause.change") == [({"ends_on": "2026-11-03"}, {"ends_on": "2026-11-05"}, "")]
     with pytest.raises(ValueError, match="paused then already"):
         services.pause_change(first, ends_on=dt.date(2026, 11, 11))
 
 
-def test_a_pause_that_was_a_mistake_is_kept_by_the_trail_alone() -> None:
+def test_a_pause_that_was_a_mistake_is_kept_by_the_audit_trail_alone() -> None:
     person = factories.ParticipantFactory.create()
     pause = services.pause_begin(person, starts_on=dt.date(2026, 11, 1), reason="holiday")
     services.pause_remove(pause, why="somebody else's")
     assert not person.pauses.exists()
-    [(old, _, reason)] = trail("pause.remove")
+    [(old, _, reason)] = audit_trail("pause.remove")
     assert (old["starts_on"], old["reason"], reason) == ("2026-11-01", "holiday", "somebody else's")
 
 
-def test_a_new_membership_is_in_the_trail() -> None:
+def test_a_new_membership_is_in_the_audit_trail() -> None:
     user, trial = factories.UserFactory.create(), factories.TrialFactory.create()
     made = services.membership_grant(user=user, trial=trial, role=Membership.Role.ANALYST)
     assert Membership.objects.filter(user=user, ended_at=None).get() == made
-    [(_, new, _)] = trail("membership.grant")
+    [(_, new, _)] = audit_trail("membership.grant")
     assert (new["user"], new["role"], new["site"]) == (user.email, "analyst", None)
 
 

@@ -110,7 +110,7 @@ def test_everything_may_be_had_and_come_in_unless_told() -> None:
     assert (CollectedDays().open, CollectedDays().nothing, CollectedDays().intervals()) == (True, False, [(None, None)])
 
 
-def test_that_somebody_was_erased_takes_nothing_from_the_others() -> None:
+def test_that_a_participant_was_erased_takes_nothing_from_the_others() -> None:
     people = ParticipantFactory.create_batch(3)
     Participant.objects.filter(pk=people[1].pk).update(status=Participant.Status.ERASED)
     found = collected_days([one.pk for one in people])

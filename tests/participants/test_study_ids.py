@@ -95,12 +95,12 @@ def test_several_are_named_at_once(trial: Trial) -> None:
     assert sorted(named.values_list("study_id", flat=True)) == ["A-1", "ZERO-1", "zero-1"]
 
 
-def test_letters_outside_ascii_are_not_taken_for_others() -> None:
+def test_characters_outside_ascii_are_not_taken_for_others() -> None:
     assert study_key("\u212a-1") != study_key("K-1")  # the Kelvin sign, whose lower case is k
     assert study_key("\u017fIX") != study_key("SIX")
 
 
-def test_what_was_written_is_matched_by_the_same_letters_first() -> None:
+def test_what_was_written_is_matched_by_the_same_case_first() -> None:
     known = ["A-1", "B-1", "b-1"]
     assert spelt(["a-1", "b-1", "C-1"], known) == {"a-1": "A-1", "b-1": "b-1"}
     assert spelt(["B-1"], ["b-1"]) == {"B-1": "b-1"}

@@ -64,7 +64,7 @@ def user(db: None) -> Iterator[User]:
         yield made
 
 
-class Visitor(Client):
+class BrowserClient(Client):
     """Somebody signed in, who is so again at each request, whatever the one before did."""
 
     def __init__(self, user: User) -> None:
@@ -78,8 +78,8 @@ class Visitor(Client):
 
 
 @pytest.fixture(scope="module")
-def visitor(user: User) -> Client:
-    return Visitor(user)
+def browser_client(user: User) -> Client:
+    return BrowserClient(user)
 
 
 @pytest.fixture
@@ -132,32 +132,32 @@ PAGES = [route for route in addresses.routes() if not route.startswith(("admin/"
 
 
 @pytest.mark.parametrize("route", PAGES)
-def test_no_value_breaks_a_page(visitor: Client, reading: None, route: str) -> None:
+def test_no_value_breaks_a_page(browser_client: Client, reading: None, route: str) -> None:
     address = addresses.address(route)
     found = []
     for method in ("get", "post"):
-        if names := names_read(visitor, method, address):
-            found += faults(visitor, method, address, names)
+        if names := names_read(browser_client, method, address):
+            found += faults(browser_client, method, address, names)
     assert not found, "\n".join(found)
 
 
-def test_pages_are_seen_reading_their_parameters(visitor: Client, reading: None) -> None:
+def test_pages_are_seen_reading_their_parameters(browser_client: Client, reading: None) -> None:
     trial = f"/trials/{CODE}/"
-    assert {"q", "site", "show", "sort", "page", "format"} <= names_read(visitor, "get", trial)
+    assert {"q", "site", "show", "sort", "page", "format"} <= names_read(browser_client, "get", trial)
     consent = f"{trial}participants/{STUDY_ID}/consent/"
-    assert {"confirm", "on", "reason"} <= names_read(visitor, "post", f"{consent}withdraw/")
-    assert "days" in names_read(visitor, "post", f"{trial}alerts/{PK}/snooze/")
+    assert {"confirm", "on", "reason"} <= names_read(browser_client, "post", f"{consent}withdraw/")
+    assert "days" in names_read(browser_client, "post", f"{trial}alerts/{PK}/snooze/")
 
 
 @pytest.mark.parametrize("bad", ["%00", "a%00b", DIGITS, "0001-01-01", "%0d%0a", "x" * 3000, "%c3%28", "%ed%a0%80"])
-def test_no_value_in_an_address_breaks_it(visitor: Client, bad: str) -> None:
+def test_no_value_in_an_address_breaks_it(browser_client: Client, bad: str) -> None:
     found = []
     for route in addresses.routes():
         if "{" in route and not route.startswith("admin/"):
             head, _, rest = route.partition("{")
             tail = rest.partition("}")[2]
             address = f"/{head}{bad}" + addresses.address(tail)[1:] if "{" in tail else f"/{head}{bad}{tail}"
-            found += [f"{m} {address[:80]}" for m in ("get", "post") if sent(visitor, m, address, {}) >= 500]
+            found += [f"{m} {address[:80]}" for m in ("get", "post") if sent(browser_client, m, address, {}) >= 500]
     assert found == []
 
 
@@ -185,37 +185,39 @@ def of_lists(model: Any) -> set[str]:
 
 @pytest.mark.filterwarnings("ignore:DateTimeField")  # Django's own, of any date in a list's address
 @pytest.mark.parametrize("model", ADMINISTERED)
-def test_no_value_breaks_a_list_of_the_administration(visitor: Client, model: Any) -> None:
+def test_no_value_breaks_a_list_of_the_administration(browser_client: Client, model: Any) -> None:
     address = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
     tried = [(name, bad) for name in sorted(of_lists(model)) for bad in ("x", *WORST)]
-    found = [f"{name}={bad[:20]!r}" for name, bad in tried if sent(visitor, "get", address, {name: bad}) >= 500]
+    found = [f"{name}={bad[:20]!r}" for name, bad in tried if sent(browser_client, "get", address, {name: bad}) >= 500]
     assert not found, f"{address}: " + ", ".join(found)
 
 
 @pytest.mark.parametrize("model", ADMINISTERED)
-def test_no_value_breaks_a_choice_of_the_administration(visitor: Client, model: Any) -> None:
+def test_no_value_breaks_a_choice_of_the_administration(browser_client: Client, model: Any) -> None:
     named = {"app_label": model._meta.app_label, "model_name": model._meta.model_name}
     fields = [field.name for field in model._meta.get_fields() if field.concrete and field.many_to_one]
     tried = [(name, bad) for name in fields for bad in ("x", *WORST)]
     found = [
         f"{name}: {bad[:20]!r}"
         for name, bad in tried
-        if sent(visitor, "get", "/admin/autocomplete/", named | {"field_name": name, "term": bad}) >= 500
+        if sent(browser_client, "get", "/admin/autocomplete/", named | {"field_name": name, "term": bad}) >= 500
     ]
     assert not found
 
 
 @pytest.mark.parametrize("model", ADMINISTERED)
-def test_no_value_breaks_a_form_of_the_administration(visitor: Client, reading: None, model: Any) -> None:
+def test_no_value_breaks_a_form_of_the_administration(browser_client: Client, reading: None, model: Any) -> None:
     start = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
     one = model._default_manager.order_by("pk").first()
     found = []
     for address in [f"{start}add/", *([f"{start}{one.pk}/change/"] if one else [])]:
-        names = names_read(visitor, "post", address) - {"_to_field", "_popup"}
+        names = names_read(browser_client, "post", address) - {"_to_field", "_popup"}
         # What stands in the address fills a new form.
         tried = [(m, dict.fromkeys(names, bad), f"all = {bad[:30]!r}") for bad in FEW for m in ("post", "get")]
         tried += [("get", {name: "x"}, f"{name} = x") for name in sorted(names)]
-        found += [f"{m} {address} {said}" for m, values, said in tried if sent(visitor, m, address, values) >= 500]
+        found += [
+            f"{m} {address} {said}" for m, values, said in tried if sent(browser_client, m, address, values) >= 500
+        ]
     assert not found, "\n".join(found)
 
 

@@ -96,7 +96,7 @@ def test_an_answer_does_not_say_whose_software_it_is(port: int) -> None:
         b"GET /static/%2e%2e/config/settings.py HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
     ],
 )
-def test_what_is_no_request_of_ours_is_refused_without_a_word_of_the_inside(port: int, request_bytes: bytes) -> None:
+def test_what_is_no_request_of_ours_is_refused_without_a_hint_of_the_inside(port: int, request_bytes: bytes) -> None:
     answer = asked(port, request_bytes)
     status = re.match(r"HTTP/1\.[01] (\d{3})", answer)
     assert not answer or (status and 400 <= int(status[1]) < 500), answer[:300]

@@ -77,7 +77,7 @@ def test_who_may_not_see_them_leaves_no_look(client: Client, person: Participant
         ("adherence/?format=csv", "trial.download"),
     ],
 )
-def test_pages_and_lists_of_a_trial_are_looks(
+def test_pages_and_lists_of_a_trial_are_views(
     client: Client, page: str, person: Participant, address: str, action: str
 ) -> None:
     client.get(f"/trials/{person.trial.code}/{address}")

@@ -33,7 +33,7 @@ def tamper(statement: str) -> None:
 
 
 @pytest.fixture
-def trail() -> list[AuditEntry]:
+def chained() -> list[AuditEntry]:
     """Five entries with checkpoints, the middle one with a detail."""
     person = ParticipantFactory.create()
     entries = [record("test.one"), record("test.two"), record("test.three", participant=person, new={"arm": "B"})]
@@ -42,7 +42,7 @@ def trail() -> list[AuditEntry]:
     return entries
 
 
-def test_a_trail_that_nobody_touched_holds(trail: list[AuditEntry]) -> None:
+def test_an_audit_trail_that_nobody_touched_holds(chained: list[AuditEntry]) -> None:
     assert list(hash_chain.faults()) == []
 
 
@@ -64,19 +64,19 @@ def test_a_trail_that_nobody_touched_holds(trail: list[AuditEntry]) -> None:
         "DELETE FROM participants_audithead",
     ],
 )
-def test_any_change_of_any_row_is_found(trail: list[AuditEntry], change: str) -> None:
+def test_any_change_of_any_row_is_found(chained: list[AuditEntry], change: str) -> None:
     tamper(change)
     with pytest.raises(CommandError, match="does not hold"):
         call_command("verify_audit")
 
 
-def test_the_newest_entries_cut_off_with_their_checkpoints_are_missed(trail: list[AuditEntry]) -> None:
+def test_the_newest_entries_cut_off_with_their_checkpoints_are_missed(chained: list[AuditEntry]) -> None:
     tamper("DELETE FROM participants_auditentry WHERE action = 'test.five'")
     tamper("DELETE FROM participants_auditseal WHERE position = 5")
     assert any("cut off" in fault for fault in hash_chain.faults())
 
 
-def test_a_noted_head_proves_what_was_before_it(trail: list[AuditEntry]) -> None:
+def test_a_noted_head_proves_what_was_before_it(chained: list[AuditEntry]) -> None:
     noted = hash_chain.head()
     for table in ("auditseal", "auditdetail", "auditentry"):
         tamper(f"DELETE FROM participants_{table}")  # noqa: S608
@@ -91,7 +91,7 @@ def test_a_noted_head_proves_what_was_before_it(trail: list[AuditEntry]) -> None
 
 
 @pytest.mark.parametrize("table", ["auditentry, participants_auditdetail", "auditdetail", "auditseal", "audithead"])
-def test_the_database_refuses_to_empty_the_trail(trail: list[AuditEntry], table: str) -> None:
+def test_the_database_refuses_to_empty_the_audit_trail(chained: list[AuditEntry], table: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
@@ -102,13 +102,13 @@ EMPTIED = ("entry, participants_auditdetail", "detail", "seal", "head")
 
 
 @pytest.mark.parametrize("tables", [*((one,) for one in EMPTIED), EMPTIED], ids=" ".join)
-def test_what_was_emptied_all_the_same_is_found(trail: list[AuditEntry], tables: tuple[str, ...]) -> None:
+def test_what_was_emptied_all_the_same_is_found(chained: list[AuditEntry], tables: tuple[str, ...]) -> None:
     for table in tables:
         tamper(f"TRUNCATE participants_audit{table} CASCADE")
     assert list(hash_chain.faults())
 
 
-def test_an_emptied_trail_gets_no_new_checkpoints(trail: list[AuditEntry]) -> None:
+def test_an_emptied_audit_trail_gets_no_new_checkpoints(chained: list[AuditEntry]) -> None:
     for table in EMPTIED:
         tamper(f"TRUNCATE participants_audit{table} CASCADE")
     record("test.forged")
@@ -118,7 +118,7 @@ def test_an_emptied_trail_gets_no_new_checkpoints(trail: list[AuditEntry]) -> No
     assert any("emptied" in fault for fault in hash_chain.faults())
 
 
-def test_a_new_trail_holds_before_there_is_a_checkpoint() -> None:
+def test_a_new_audit_trail_holds_before_there_is_a_checkpoint() -> None:
     assert AuditHead.objects.get().position == 0
     assert list(hash_chain.faults()) == []
 
@@ -142,8 +142,8 @@ def test_an_entry_that_is_late_gets_no_checkpoint_any_more() -> None:
     assert hash_chain.checkpoint() == 1
 
 
-def test_a_genuine_entry_that_was_copied_is_found(trail: list[AuditEntry]) -> None:
-    entry = trail[0]
+def test_a_genuine_entry_that_was_copied_is_found(chained: list[AuditEntry]) -> None:
+    entry = chained[0]
     first = entry.pk
     entry.pk = None
     entry.save(force_insert=True)
@@ -227,7 +227,7 @@ def test_another_history_of_the_same_length_is_found(
     assert any("Position 3 is not the one" in fault for fault in hash_chain.faults())
 
 
-def test_a_restore_is_said_and_the_trail_goes_on(
+def test_a_restore_is_said_and_the_audit_trail_goes_on(
     rolled_back: chain_head.Head, tmp_path: Path, django_capture_on_commit_callbacks: Any
 ) -> None:
     (tmp_path / "erasures.jsonl").write_text("")
@@ -304,7 +304,7 @@ def test_where_it_cannot_be_written_checkpoints_are_made_all_the_same(
         lambda: AuditCheckpoint.objects.update(mac="0"),
     ],
 )
-def test_the_application_can_neither_change_nor_delete(trail: list[AuditEntry], act: Callable[[], object]) -> None:
+def test_the_application_can_neither_change_nor_delete(chained: list[AuditEntry], act: Callable[[], object]) -> None:
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
         act()
 
@@ -321,7 +321,7 @@ def test_a_new_key_verifies_what_the_old_one_made(settings: Any) -> None:
     assert any("needs the key" in fault for fault in hash_chain.faults())
 
 
-def test_checkpoints_are_made_only_of_what_is_new(trail: list[AuditEntry]) -> None:
+def test_checkpoints_are_made_only_of_what_is_new(chained: list[AuditEntry]) -> None:
     record("test.six")
     assert hash_chain.checkpoint() == 1
     assert AuditHead.objects.get().position == 6

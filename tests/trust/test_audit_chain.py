@@ -22,7 +22,7 @@ HOUR = dt.timedelta(hours=1)
 
 
 @pytest.fixture
-def trail() -> list[int]:
+def chained() -> list[int]:
     """Five entries with checkpoints; their ids."""
     entries = [record(f"test.{n}") for n in range(4)]
     entries.append(record("test.4", new={"arm": "B"}))
@@ -79,18 +79,18 @@ def test_links_and_head_are_authenticated_as_they_always_were(settings: Any) -> 
 # --- Checkpoints ---
 
 
-def test_entries_are_chained_in_the_order_of_their_ids(trail: list[int]) -> None:
-    trail += [record("test.5").pk, record("test.6").pk]
+def test_entries_are_chained_in_the_order_of_their_ids(chained: list[int]) -> None:
+    chained += [record("test.5").pk, record("test.6").pk]
     assert hash_chain.checkpoint() == 2
     assert list(AuditCheckpoint.objects.order_by("position").values_list("position", "entry_id")) == list(
-        enumerate(trail, 1)
+        enumerate(chained, 1)
     )
     last = AuditCheckpoint.objects.get(position=7)
     assert hash_chain.head() == (7, last.mac)
     assert faults() == []
 
 
-def test_with_nothing_new_nothing_gets_a_checkpoint(trail: list[int]) -> None:
+def test_with_nothing_new_nothing_gets_a_checkpoint(chained: list[int]) -> None:
     before = list(AuditHead.objects.values()), list(AuditCheckpoint.objects.values())
     assert hash_chain.checkpoint() == 0
     assert (list(AuditHead.objects.values()), list(AuditCheckpoint.objects.values())) == before
@@ -104,7 +104,7 @@ def test_what_is_younger_than_two_days_gets_a_checkpoint(age: dt.timedelta, chec
     assert len(faults()) == 1 - checkpoints
 
 
-def test_what_got_a_checkpoint_two_days_ago_gets_none_again(trail: list[int]) -> None:
+def test_what_got_a_checkpoint_two_days_ago_gets_none_again(chained: list[int]) -> None:
     with time_machine.travel(dt.datetime.now(dt.UTC) + 49 * HOUR, tick=True):
         assert hash_chain.checkpoint() == 0
         new = record("test.new")
@@ -135,7 +135,7 @@ def test_while_another_process_makes_checkpoints_nothing_gets_a_checkpoint() -> 
 
 
 @pytest.mark.parametrize("position", [4, 6])
-def test_where_the_chain_does_not_end_at_its_head_nothing_gets_a_checkpoint(trail: list[int], position: int) -> None:
+def test_where_the_chain_does_not_end_at_its_head_nothing_gets_a_checkpoint(chained: list[int], position: int) -> None:
     record("test.new")
     AuditHead.objects.update(position=position)
     assert hash_chain.checkpoint() == 0
@@ -143,7 +143,7 @@ def test_where_the_chain_does_not_end_at_its_head_nothing_gets_a_checkpoint(trai
     assert hash_chain.checkpoint() == 1
 
 
-def test_a_head_beside_the_chain_s_own_is_found_and_left_as_it_is(trail: list[int]) -> None:
+def test_a_head_beside_the_chain_s_own_is_found_and_left_as_it_is(chained: list[int]) -> None:
     AuditHead.objects.create(pk=2, position=9, key_id="k", mac="m")
     record("test.new")
     assert hash_chain.checkpoint() == 1
@@ -152,7 +152,7 @@ def test_a_head_beside_the_chain_s_own_is_found_and_left_as_it_is(trail: list[in
     assert faults() == ["The chain has another head beside its own."]
 
 
-def test_an_empty_trail_ends_at_nothing() -> None:
+def test_an_empty_audit_trail_ends_at_nothing() -> None:
     assert hash_chain.head() == (0, "")
     assert hash_chain.checkpoint() == 0
 
@@ -160,7 +160,7 @@ def test_an_empty_trail_ends_at_nothing() -> None:
 # --- The beginning ---
 
 
-def test_a_head_is_made_for_an_empty_trail_once() -> None:
+def test_a_head_is_made_for_an_empty_audit_trail_once() -> None:
     tamper("DELETE FROM participants_audithead")
     hash_chain.begin()
     hash_chain.begin()
@@ -169,7 +169,7 @@ def test_a_head_is_made_for_an_empty_trail_once() -> None:
 
 
 @pytest.mark.parametrize("emptied", ["auditentry, participants_auditdetail, participants_auditseal", "auditseal"])
-def test_a_head_is_made_for_no_trail_of_which_something_is_left(trail: list[int], emptied: str) -> None:
+def test_a_head_is_made_for_no_audit_trail_of_which_something_is_left(chained: list[int], emptied: str) -> None:
     left = "auditentry" if emptied == "auditseal" else "auditseal"
     for table in {"auditentry", "auditseal", "auditdetail", "audithead"} - {left}:
         tamper(f"TRUNCATE participants_{table} CASCADE")
@@ -181,76 +181,79 @@ def test_a_head_is_made_for_no_trail_of_which_something_is_left(trail: list[int]
 # --- What each fault is called ---
 
 
-def test_links_that_are_missing_are_named(trail: list[int]) -> None:
+def test_links_that_are_missing_are_named(chained: list[int]) -> None:
     tamper("DELETE FROM participants_auditseal WHERE position IN (2, 3)")
     found = faults()
     assert found[0] == "Links 2 to 3 of the chain are missing."
-    assert found[1] == f"Checkpoint 4 does not fit what is before it, or entry {trail[3]} was changed."
+    assert found[1] == f"Checkpoint 4 does not fit what is before it, or entry {chained[3]} was changed."
     assert len(found) == 2  # the head holds, and entries so young may have no checkpoint yet
     with time_machine.travel(dt.datetime.now(dt.UTC) + 49 * HOUR, tick=True):
-        assert faults() == [*found, *(f"Entry {pk} never got a checkpoint." for pk in sorted(trail[1:3], reverse=True))]
+        assert faults() == [
+            *found,
+            *(f"Entry {pk} never got a checkpoint." for pk in sorted(chained[1:3], reverse=True)),
+        ]
 
 
-def test_links_that_were_cut_off_are_told_by_the_head(trail: list[int]) -> None:
+def test_links_that_were_cut_off_are_told_by_the_head(chained: list[int]) -> None:
     tamper("DELETE FROM participants_auditseal WHERE position = 5")
     assert faults() == [head_says(4)]
     tamper("TRUNCATE participants_auditseal")
     assert faults() == [head_says(0)]
 
 
-def test_an_entry_that_was_deleted_is_named_by_its_checkpoint(trail: list[int]) -> None:
-    tamper(f"DELETE FROM participants_auditentry WHERE id = {trail[1]}")  # noqa: S608
-    assert faults() == [f"Entry {trail[1]} was deleted: its checkpoint 2 is left."]
+def test_an_entry_that_was_deleted_is_named_by_its_checkpoint(chained: list[int]) -> None:
+    tamper(f"DELETE FROM participants_auditentry WHERE id = {chained[1]}")  # noqa: S608
+    assert faults() == [f"Entry {chained[1]} was deleted: its checkpoint 2 is left."]
 
 
-def test_a_mac_that_was_changed_is_told_of_entry_and_checkpoint(trail: list[int]) -> None:
-    tamper(f"UPDATE participants_auditentry SET mac = reverse(mac) WHERE id = {trail[1]}")  # noqa: S608
+def test_a_mac_that_was_changed_is_told_of_entry_and_checkpoint(chained: list[int]) -> None:
+    tamper(f"UPDATE participants_auditentry SET mac = reverse(mac) WHERE id = {chained[1]}")  # noqa: S608
     assert faults() == [
-        f"Checkpoint 2 does not fit what is before it, or entry {trail[1]} was changed.",
-        f"Entry {trail[1]} was changed.",
+        f"Checkpoint 2 does not fit what is before it, or entry {chained[1]} was changed.",
+        f"Entry {chained[1]} was changed.",
     ]
 
 
-def test_a_checkpoint_that_was_changed_is_told_of_it_and_of_the_next(trail: list[int]) -> None:
+def test_a_checkpoint_that_was_changed_is_told_of_it_and_of_the_next(chained: list[int]) -> None:
     tamper("UPDATE participants_auditseal SET mac = reverse(mac) WHERE position = 2")
     assert faults() == [
-        f"Checkpoint {n} does not fit what is before it, or entry {trail[n - 1]} was changed." for n in (2, 3)
+        f"Checkpoint {n} does not fit what is before it, or entry {chained[n - 1]} was changed." for n in (2, 3)
     ]
 
 
-def test_a_head_that_was_changed_is_told(trail: list[int]) -> None:
+def test_a_head_that_was_changed_is_told(chained: list[int]) -> None:
     AuditHead.objects.update(mac="0" * 64)
     assert faults() == ["The chain's head was changed."]
 
 
-def test_details_that_were_changed_or_deleted_are_told_of_their_entry(trail: list[int]) -> None:
+def test_details_that_were_changed_or_deleted_are_told_of_their_entry(chained: list[int]) -> None:
     tamper("""UPDATE participants_auditdetail SET new = '{"arm": "C"}'""")
-    assert faults() == [f"The detail of entry {trail[4]} was changed."]
+    assert faults() == [f"The detail of entry {chained[4]} was changed."]
     tamper("DELETE FROM participants_auditdetail")
-    assert faults() == [f"The detail of entry {trail[4]} was deleted."]
+    assert faults() == [f"The detail of entry {chained[4]} was deleted."]
 
 
-def test_a_detail_that_was_put_beside_an_entry_without_one_is_told(trail: list[int]) -> None:
-    AuditDetail.objects.create(entry_id=trail[0], salt="s", new={"arm": "C"})
-    assert faults() == [f"The detail of entry {trail[0]} was changed."]
+def test_a_detail_that_was_put_beside_an_entry_without_one_is_told(chained: list[int]) -> None:
+    AuditDetail.objects.create(entry_id=chained[0], salt="s", new={"arm": "C"})
+    assert faults() == [f"The detail of entry {chained[0]} was changed."]
 
 
-def test_without_its_key_each_part_says_which_it_needs(trail: list[int], settings: Any) -> None:
+def test_without_its_key_each_part_says_which_it_needs(chained: list[int], settings: Any) -> None:
     (key,) = set(AuditEntry.objects.values_list("key_id", flat=True))
     settings.AUDIT_KEYS = ["another"]
     needs = f"needs the key {key}: put it back at the end of AUDIT_KEYS."
     assert faults() == [
         *(f"Checkpoint {n} {needs}" for n in range(1, 6)),
         f"The head {needs}",
-        *(f"Entry {pk} {needs}" for pk in trail),
+        *(f"Entry {pk} {needs}" for pk in chained),
     ]
 
 
-def test_faults_are_found_whatever_is_read_at_a_time(trail: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_faults_are_found_whatever_is_read_at_a_time(chained: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hash_chain, "CHUNK", 2)
     assert faults() == []
-    tamper(f"DELETE FROM participants_auditentry WHERE id = {trail[2]}")  # noqa: S608
-    assert faults() == [f"Entry {trail[2]} was deleted: its checkpoint 3 is left."]
+    tamper(f"DELETE FROM participants_auditentry WHERE id = {chained[2]}")  # noqa: S608
+    assert faults() == [f"Entry {chained[2]} was deleted: its checkpoint 3 is left."]
 
 
 def test_links_are_read_in_lists_of_so_many() -> None:
@@ -262,18 +265,18 @@ def test_links_are_read_in_lists_of_so_many() -> None:
     assert list(hash_chain.batched([], 2)) == []
 
 
-def test_each_entry_that_was_copied_is_named_once(trail: list[int]) -> None:
-    for pk in (trail[3], trail[1], trail[1]):
+def test_each_entry_that_was_copied_is_named_once(chained: list[int]) -> None:
+    for pk in (chained[3], chained[1], chained[1]):
         copy = AuditEntry.objects.get(pk=pk)
         copy.pk = None
         copy.save(force_insert=True)
-    assert faults() == [f"Entry {pk} was copied: another one has its mac." for pk in (trail[1], trail[3])]
+    assert faults() == [f"Entry {pk} was copied: another one has its mac." for pk in (chained[1], chained[3])]
 
 
 # --- Without a checkpoint, erased ---
 
 
-def test_each_entry_that_was_slipped_in_with_an_old_date_is_named(trail: list[int]) -> None:
+def test_each_entry_that_was_slipped_in_with_an_old_date_is_named(chained: list[int]) -> None:
     with time_machine.travel(dt.datetime.now(dt.UTC) - 49 * HOUR, tick=True):
         old = [record("test.old").pk, record("test.old").pk]
     with time_machine.travel(dt.datetime.now(dt.UTC) - 47 * HOUR, tick=True):
@@ -281,18 +284,18 @@ def test_each_entry_that_was_slipped_in_with_an_old_date_is_named(trail: list[in
     assert set(faults()) == {f"Entry {pk} never got a checkpoint." for pk in old}
 
 
-def test_an_erasure_does_not_excuse_what_is_gone_of_another(trail: list[int]) -> None:
+def test_an_erasure_does_not_excuse_what_is_gone_of_another(chained: list[int]) -> None:
     erased, other = ParticipantFactory.create_batch(2)
     record("test.act", participant=erased, new={"arm": "B"})
     theirs = record("test.act", participant=other, new={"arm": "B"})
-    tamper(f"DELETE FROM participants_auditdetail WHERE entry_id > {trail[4]}")  # noqa: S608
+    tamper(f"DELETE FROM participants_auditdetail WHERE entry_id > {chained[4]}")  # noqa: S608
     assert len(faults()) == 2
     record_view(erased, "participant.erase")
     record_view(other, "participant.view")
     assert faults() == [f"The detail of entry {theirs.pk} was deleted."]
 
 
-def test_an_erasure_does_not_excuse_that_a_detail_was_changed(trail: list[int]) -> None:
+def test_an_erasure_does_not_excuse_that_a_detail_was_changed(chained: list[int]) -> None:
     erased = ParticipantFactory.create()
     entry = record("test.act", participant=erased, new={"arm": "B"})
     record_view(erased, "participant.erase")
@@ -303,7 +306,7 @@ def test_an_erasure_does_not_excuse_that_a_detail_was_changed(trail: list[int]) 
 # --- A head that was noted ---
 
 
-def test_a_head_that_was_noted_holds_as_long_as_it_is_in_the_chain(trail: list[int]) -> None:
+def test_a_head_that_was_noted_holds_as_long_as_it_is_in_the_chain(chained: list[int]) -> None:
     noted = hash_chain.head()
     assert faults(noted) == []
     record("test.new")
@@ -330,18 +333,20 @@ def checkpoint(capture: Any) -> int:
 
 
 def test_the_head_is_kept_outside_with_nothing_new_too(
-    trail: list[int], outside: Path, django_capture_on_commit_callbacks: Any
+    chained: list[int], outside: Path, django_capture_on_commit_callbacks: Any
 ) -> None:
     assert checkpoint(django_capture_on_commit_callbacks) == 0
     assert chain_head.kept() == hash_chain.head() == (5, AuditCheckpoint.objects.get(position=5).mac)
 
 
-def test_of_an_empty_trail_nothing_is_kept_outside(outside: Path, django_capture_on_commit_callbacks: Any) -> None:
+def test_of_an_empty_audit_trail_nothing_is_kept_outside(
+    outside: Path, django_capture_on_commit_callbacks: Any
+) -> None:
     assert checkpoint(django_capture_on_commit_callbacks) == 0
     assert not outside.exists()
 
 
-def test_a_head_outside_holds_where_it_is_in_the_chain(trail: list[int], outside: Path) -> None:
+def test_a_head_outside_holds_where_it_is_in_the_chain(chained: list[int], outside: Path) -> None:
     for position, mac in ((0, ""), *AuditCheckpoint.objects.order_by("position").values_list("position", "mac")):
         chain_head.keep((position, mac))
         assert faults() == []
@@ -349,7 +354,7 @@ def test_a_head_outside_holds_where_it_is_in_the_chain(trail: list[int], outside
 
 
 def test_a_head_outside_that_is_not_in_the_chain_is_told_and_nothing_gets_a_checkpoint(
-    trail: list[int], outside: Path
+    chained: list[int], outside: Path
 ) -> None:
     mac = AuditCheckpoint.objects.get(position=5).mac
     record("test.new")
@@ -363,7 +368,7 @@ def test_a_head_outside_that_is_not_in_the_chain_is_told_and_nothing_gets_a_chec
 
 
 def test_after_a_restore_the_database_s_head_takes_the_place_of_the_one_outside(
-    trail: list[int], outside: Path, django_capture_on_commit_callbacks: Any
+    chained: list[int], outside: Path, django_capture_on_commit_callbacks: Any
 ) -> None:
     chain_head.keep((9, "m"))
     now = hash_chain.head()
@@ -375,7 +380,7 @@ def test_after_a_restore_the_database_s_head_takes_the_place_of_the_one_outside(
 
 
 def test_after_a_restore_a_head_outside_that_cannot_be_read_is_replaced(
-    trail: list[int], outside: Path, django_capture_on_commit_callbacks: Any
+    chained: list[int], outside: Path, django_capture_on_commit_callbacks: Any
 ) -> None:
     outside.write_text("{")
     with django_capture_on_commit_callbacks(execute=True):
@@ -384,7 +389,7 @@ def test_after_a_restore_a_head_outside_that_cannot_be_read_is_replaced(
 
 
 def test_a_head_that_cannot_be_kept_outside_is_logged(
-    trail: list[int], outside: Path, django_capture_on_commit_callbacks: Any, caplog: pytest.LogCaptureFixture
+    chained: list[int], outside: Path, django_capture_on_commit_callbacks: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         record("test.new")

@@ -68,7 +68,7 @@ def test_every_table_with_a_path_to_them_is_in_a_section(person: Participant) ->
     assert not {model._meta.label for model in about - told}
 
 
-def test_every_section_has_a_name_of_its_own_and_words_for_lay_people(person: Participant) -> None:
+def test_every_section_has_a_name_of_its_own_and_a_text_for_lay_people(person: Participant) -> None:
     found = list(sections(person))
     assert len({section.name for section in found}) == len(found)
     assert all(section.about.endswith(".") and section.title for section in found)
@@ -193,7 +193,7 @@ def test_one_file_in_place_of_a_folder(person: Participant, tmp_path: Path) -> N
         assert f"{person.trial.code} ZEBRA-77/{README}" in archive.namelist()
 
 
-def test_somebody_of_whom_nothing_was_measured_gets_their_files_too(tmp_path: Path) -> None:
+def test_a_participant_of_whom_nothing_was_measured_gets_their_files_too(tmp_path: Path) -> None:
     written = subject_export(ParticipantFactory.create(study_id="NEW-1"), tmp_path)
     assert written.rows["measurements/none"] == 0
     assert written.rows["participant"] == 1

@@ -63,7 +63,7 @@ def state() -> State:
     return {name: {row[KEYS[name]]: row for row in model.objects.order_by().values()} for name, model in TABLES.items()}
 
 
-class Trail:
+class AuditTrail:
     """A trail as it grows: some entries with details, checkpoints now and then. `kept`: its states after each."""
 
     def __init__(self, grown: list[tuple[list[tuple[str, bool]], bool]]) -> None:
@@ -89,7 +89,7 @@ def put_back(earlier: State) -> None:
     do(f"UPDATE participants_audithead SET position = {head['position']}, mac = '{head['mac']}'")  # noqa: S608
 
 
-def nothing_tells(trail: Trail, after: State, outside: bool) -> bool:
+def nothing_tells(trail: AuditTrail, after: State, outside: bool) -> bool:
     """Whether docs/trust.md says so of this change."""
     before = trail.now
     same = {name: before[name] == after[name] for name in TABLES}
@@ -117,7 +117,7 @@ def test_one_change_is_found_or_said_to_be_unseen(
     file = tmp_path / "audit_head.json"
     file.unlink(missing_ok=True)
     with undone(), override_settings(AUDIT_HEAD=str(file) if outside else ""):
-        trail = Trail(grown)
+        trail = AuditTrail(grown)
         assert list(hash_chain.faults()) == []
         if outside:
             chain_head.keep(hash_chain.head())
@@ -128,12 +128,12 @@ def test_one_change_is_found_or_said_to_be_unseen(
         assert found or nothing_tells(trail, after, outside)
 
 
-def _row(trail: Trail, data: st.DataObject) -> tuple[str, int]:
+def _row(trail: AuditTrail, data: st.DataObject) -> tuple[str, int]:
     name = data.draw(st.sampled_from([name for name in TABLES if trail.now[name]]), label="table")
     return name, data.draw(st.sampled_from(sorted(trail.now[name])), label="row")
 
 
-def change(trail: Trail, data: st.DataObject) -> None:
+def change(trail: AuditTrail, data: st.DataObject) -> None:
     name, key = _row(trail, data)
     fields = [one for one in TABLES[name]._meta.concrete_fields if not one.primary_key]
     field = data.draw(st.sampled_from(fields), label="column")
@@ -141,23 +141,23 @@ def change(trail: Trail, data: st.DataObject) -> None:
     do(f"UPDATE participants_{name} SET {field.column} = {value} WHERE {KEYS[name]} = {key}")  # noqa: S608
 
 
-def delete(trail: Trail, data: st.DataObject) -> None:
+def delete(trail: AuditTrail, data: st.DataObject) -> None:
     name, key = _row(trail, data)
     if name == "auditentry":
         do(f"DELETE FROM participants_auditdetail WHERE entry_id = {key}")  # noqa: S608
     do(f"DELETE FROM participants_{name} WHERE {KEYS[name]} = {key}")  # noqa: S608
 
 
-def empty(trail: Trail, data: st.DataObject) -> None:
+def empty(trail: AuditTrail, data: st.DataObject) -> None:
     for name in data.draw(st.sets(st.sampled_from(sorted(TABLES)), min_size=1), label="tables"):
         do(f"TRUNCATE participants_{name} CASCADE")
 
 
-def roll_back(trail: Trail, data: st.DataObject) -> None:
+def roll_back(trail: AuditTrail, data: st.DataObject) -> None:
     put_back(data.draw(st.sampled_from(trail.kept), label="earlier state"))
 
 
-def copy(trail: Trail, data: st.DataObject) -> None:
+def copy(trail: AuditTrail, data: st.DataObject) -> None:
     entry = AuditEntry.objects.get(pk=data.draw(st.sampled_from(sorted(trail.now["auditentry"])), label="entry"))
     detail = AuditDetail.objects.filter(entry=entry.pk).first()
     entry.pk = None
@@ -168,7 +168,7 @@ def copy(trail: Trail, data: st.DataObject) -> None:
     hash_chain.checkpoint()  # whoever makes checkpoints makes one of it too
 
 
-def forge(trail: Trail, data: st.DataObject) -> None:
+def forge(trail: AuditTrail, data: st.DataObject) -> None:
     """A row that only who holds the keys could make."""
     name, key = _row(trail, data)
     row = TABLES[name].objects.get(pk=key)

@@ -107,7 +107,7 @@ class Player:
 
 
 @dataclass
-class World:
+class Scenario:
     home: Path
     server: Postgres = field(init=False)
     keeper: subprocess.Popen[bytes] | None = field(default=None, init=False)
@@ -190,7 +190,7 @@ class World:
         return log.read_text()
 
     @contextmanager
-    def holding(self, name: str) -> Iterator[None]:
+    def locked(self, name: str) -> Iterator[None]:
         """Another process at work: it holds the lock."""
         with (self.store / f".lock-{name}").open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
