@@ -125,10 +125,12 @@ def _samples(part: SampleTrace, since: dt.datetime) -> tuple[Restored, Times, bo
 
 
 def _forget(cursor: Any, part: SampleTrace, since: dt.datetime) -> None:
-    """Forget what revisions keep of these values."""
+    """Forget what revisions keep of these values, and of changes that are none without them."""
     if len(part):
         stage(cursor, part.time, part.value, None)
-        cursor.execute(corrections_sql.FORGET_FIRST, {**part.series.parameters, **_bounds(part), "since": since})
+        parameters = {**part.series.parameters, **_bounds(part), "since": since}
+        cursor.execute(corrections_sql.FORGET_FIRST, parameters)
+        cursor.execute(corrections_sql.FORGET_UNCHANGED, parameters)
 
 
 def _bounds(part: SampleTrace) -> dict[str, dt.datetime]:

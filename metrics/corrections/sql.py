@@ -69,3 +69,20 @@ FORGET_FIRST = f"""
 DELETE FROM metrics_revision m {_STAGED} AND m.old_value = s.value
     AND m.changed_at = (SELECT min(r.changed_at) {_KEPT} AND r.changed_at >= %(since)s)
 """
+# What was kept of a change that is none any more: the value after it, kept or stored, is the same.
+FORGET_UNCHANGED = f"""
+DELETE FROM metrics_revision m {_STAGED} AND (m.old_value, coalesce(m.old_seconds, -1)) = (
+    SELECT later.value, coalesce(later.seconds, -1)
+    FROM (
+        SELECT r.old_value AS value, r.old_seconds AS seconds, r.changed_at AS until
+        FROM metrics_revision r
+        WHERE r.participant_id = m.participant_id AND r.metric_id = m.metric_id AND r.source_id = m.source_id
+            AND r.time = m.time AND r.changed_at > m.changed_at
+        UNION ALL
+        SELECT v.value, v.seconds, 'infinity'
+        FROM metrics_measurement v
+        WHERE v.participant_id = m.participant_id AND v.metric_id = m.metric_id AND v.source_id = m.source_id
+            AND v.time = m.time
+    ) later
+    ORDER BY later.until LIMIT 1)
+"""

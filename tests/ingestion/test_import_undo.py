@@ -161,6 +161,17 @@ def test_rows_that_something_else_has_changed_since_stay_as_they_are(
     assert ImportFile.objects.get().counts["undone"] == {"removed": 1, "restored": 0, "left": 1}
 
 
+def test_without_what_stood_between_an_equal_value_is_no_change(
+    trial: Trial, participant: Participant, tmp_path: Path, import_data: Import
+) -> None:
+    for name, value in (("a.csv", 60), ("b.csv", 62), ("c.csv", 60), ("d.csv", 62)):
+        row = f"P-1,5/1/2024 8:00:00 AM,{value},1"
+        import_data(trial, write(tmp_path, name, row, header=f"{HEADER},{name[0]}"))  # bytes of its own
+    undo(ImportFile.objects.get(name__endswith="c.csv"))
+    assert list(Revision.objects.values_list("old_value", flat=True)) == [60]
+    assert utc("P-1", "heart_rate") == [("2024-05-01T06:00:00", 62.0)]
+
+
 def test_lengths_come_back_with_their_values(
     trial: Trial, participant: Participant, tmp_path: Path, import_data: Import
 ) -> None:
