@@ -10,8 +10,7 @@ from collections import defaultdict
 from dataclasses import replace
 
 import numpy as np
-from django.contrib.postgres.functions import TransactionNow
-from django.db.models import QuerySet
+from django.db.models import DateTimeField, Func, QuerySet
 
 from ingestion.file_imports import part_storage as content
 from ingestion.models import ImportedPart, ImportFile
@@ -26,6 +25,14 @@ KIND_OF = {Sessions.SLEEP: Kind.SLEEP, Sessions.EXERCISE: Kind.EXERCISE}
 SESSIONS = {kind: sessions for sessions, kind in KIND_OF.items()}
 
 
+class ClockNow(Func):
+    """The database's clock at this statement. Its transaction's time is from before the participant's lock was had:
+    what another wrote meanwhile would seem to be later."""
+
+    template = "clock_timestamp()"
+    output_field = DateTimeField()
+
+
 def keep(record: ImportFile, participant: Participant, trace: Trace) -> None:
     """Store what a payload of an import did, in the transaction that did it."""
     parts = [_of_samples(samples) for samples in trace.samples if len(samples)]
@@ -35,7 +42,7 @@ def keep(record: ImportFile, participant: Participant, trace: Trace) -> None:
     parts += [_of_sessions(traces) for traces in by_source.values()]
     parts += [_of_offsets(trace.offsets)] if trace.offsets else []
     for part in parts:
-        part.import_file, part.participant, part.stored_at = record, participant, TransactionNow()
+        part.import_file, part.participant, part.stored_at = record, participant, ClockNow()
     ImportedPart.objects.bulk_create(parts)
 
 
