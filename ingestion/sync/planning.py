@@ -123,12 +123,14 @@ def granted(connection: Connection, provider: LiveProvider) -> list[DataType]:
 def collectable(connection: Connection, until: dt.datetime) -> list[Interval]:
     """Intervals before an instant that the trial may have of this participant: disjoint, ascending, UTC.
 
-    Where nothing says when collection begins, it is with the days watched before they connected.
+    Where nothing says when collection begins, it is with the local days watched before they connected: whole ones.
     """
     interval = collected_of(connection.participant)
-    unbounded = bool(interval.spans) and interval.spans[0].start == EVER
-    begins = (connection.connected_at or EPOCH) - dt.timedelta(days=settings.SYNC_WATCH_DAYS)
-    firsts = [begins] if unbounded else []
+    firsts = []
+    if interval.spans and interval.spans[0].start == EVER:
+        calendar = calendar_of(connection.participant)
+        watched = (connection.connected_at or EPOCH) - dt.timedelta(days=settings.SYNC_WATCH_DAYS)
+        firsts.append(calendar.midnight(calendar.date(watched)))
     # Of another account than before nothing is asked from before: what the other one brought would be taken away.
     firsts += [connection.account_since] if connection.account_since else []
     bounds = Span(max([EVER, *map(microseconds, firsts)]), microseconds(until))

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from django.conf import settings as site
 from django.core.exceptions import ValidationError
 from django.test import Client
 from django.utils import timezone
@@ -357,6 +358,8 @@ class Lives(RuleBasedStateMachine):
             ).values_list("time", flat=True)
         )
         first = self.life.today - SPAN * ONE_DAY
+        if not (self.life.starts_on or self.life.trial_starts_on):  # then from the days watched before they connected
+            first = local_date(linked.connected_at) - site.SYNC_WATCH_DAYS * ONE_DAY
         for date in {local_date(at) for at in self.vendor.points["walk"]}:
             if self.life.may_store(date) and date >= first:
                 assert stored[date] == 30, date

@@ -108,8 +108,7 @@ def test_without_dates_it_begins_with_the_days_watched_before_they_connected(
     connection: Connection, now: dt.datetime
 ) -> None:
     planning.plan_pass(connection, now)
-    first = now - 14 * DAY - 7 * DAY
-    assert planned()[0][0] == first.replace(minute=0)
+    assert planned()[0][0] == midnight(now, 14 + 7)
 
 
 def test_days_of_a_pause_are_left_out_where_the_protocol_does_not_collect_them(

@@ -402,28 +402,32 @@ def test_nothing_after_now_may_be_asked_for(connected: Connection) -> None:
     assert planning.collectable(connected, NOW) == [(at(23, 9), NOW)]
 
 
+# The first of the days watched before they connected, from its local midnight.
+WATCHED_FROM = utc(2026, 10, 29) + 23 * HOUR
+
+
 def test_without_a_first_day_the_days_watched_before_they_connected_are_the_first(
     connected: Connection, settings: Settings
 ) -> None:
     settings.SYNC_WATCH_DAYS = 5
     monitored(connected, None)
-    assert planning.collectable(connected, NOW) == [(NOW - 19 * DAY, NOW)]
+    assert planning.collectable(connected, NOW) == [(utc(2026, 10, 31) + 23 * HOUR, NOW)]
     connected.connected_at = None
-    assert planning.collectable(connected, NOW) == [(utc(1999, 12, 27), NOW)]
+    assert planning.collectable(connected, NOW) == [(utc(1999, 12, 26) + 23 * HOUR, NOW)]
 
 
 def test_a_pause_does_not_make_a_first_day(connected: Connection) -> None:
     pause = dt.date(2026, 11, 10)
     Pause.objects.create(participant=connected.participant, starts_on=pause, ends_on=pause, reason="away")
     Protocol.objects.update(collect_in_pauses=False)
-    assert planning.collectable(connected, NOW) == [(NOW - 21 * DAY, at(23, 9)), (at(23, 10), NOW)]
+    assert planning.collectable(connected, NOW) == [(WATCHED_FROM, at(23, 9)), (at(23, 10), NOW)]
 
 
 def test_of_an_account_that_was_changed_nothing_is_asked_from_before(connected: Connection) -> None:
     connected.account_since = at(9, 12)
     assert planning.collectable(connected, NOW) == [(at(9, 12), NOW)]
     connected.account_since = NOW - 60 * DAY
-    assert planning.collectable(connected, NOW) == [(NOW - 21 * DAY, NOW)]
+    assert planning.collectable(connected, NOW) == [(WATCHED_FROM, NOW)]
 
 
 def test_of_who_begins_after_the_trial_s_last_day_nothing_may_be_asked_for(connected: Connection) -> None:
