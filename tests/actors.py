@@ -35,7 +35,7 @@ def all_at_once(*works: Callable[[], T]) -> list[T]:
         return [future.result(30) for future in [pool.submit(run, work) for work in works]]
 
 
-def somebody_else(work: Callable[[], T]) -> T:
+def another_user(work: Callable[[], T]) -> T:
     """What another actor does now, whole, while this one waits. Fails if it has to wait for a lock of this one."""
 
     def run() -> T:

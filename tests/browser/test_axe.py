@@ -84,7 +84,7 @@ def address(page: str, trial: Trial) -> str:
     return reverse(f"dashboards:{name}", kwargs=given) + query.format(study_id=study_id)
 
 
-def looked_at(open_context: OpenContext, trial: Trial, page: str | None, where: str) -> list[str]:
+def faults_on(open_context: OpenContext, trial: Trial, page: str | None, where: str) -> list[str]:
     """What axe finds on a page in each width and scheme; `page` None: nobody is signed in."""
     found = []
     # The pages' own policy forbids what the browser's driver does to ask anything of them.
@@ -110,12 +110,12 @@ def test_a_page_has_no_violation(
     page: str, open_context: OpenContext, trial: Trial, settings: Any, tmp_path: Any
 ) -> None:
     settings.DEMO_MAIL_FOLDER = str(tmp_path)
-    found = looked_at(open_context, trial, page, address(page, trial))
+    found = faults_on(open_context, trial, page, address(page, trial))
     assert not found, "\n".join(found)
 
 
 def test_signing_in_has_no_violation(open_context: OpenContext, transactional_db: None, trial: Trial) -> None:
-    found = looked_at(open_context, trial, None, "/login/")
+    found = faults_on(open_context, trial, None, "/login/")
     assert not found, "\n".join(found)
 
 
@@ -124,7 +124,7 @@ def test_the_participants_own_page_has_no_violation(open_context: OpenContext, t
     now = dt.datetime.now(dt.UTC)
     invitation = invitations.invitation_create(participant=someone(trial), by=None, now=now)
     where = reverse("ingestion:connect", args=[invitations.invitation_code(invitation)])
-    found = looked_at(open_context, trial, None, where)
+    found = faults_on(open_context, trial, None, where)
     assert not found, "\n".join(found)
 
 

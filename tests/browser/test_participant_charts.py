@@ -186,7 +186,7 @@ def test_a_note_is_added_without_a_reload(page: Page) -> None:
     assert Note.objects.filter(text__startswith="Agreed").count() == 1
 
 
-def test_the_refresh_spares_what_somebody_is_busy_in(page: Page, scene: Participant) -> None:
+def test_the_refresh_spares_what_a_user_is_busy_in(page: Page, scene: Participant) -> None:
     page.locator("#more-history summary").click()
     Note.objects.create(participant=scene, text="x")
     scene.alerts.filter(resolved_at=None).update(updated_at=timezone.now(), acknowledged_at=timezone.now())

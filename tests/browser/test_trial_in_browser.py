@@ -40,7 +40,7 @@ def arrive(person: Participant) -> None:
     )
 
 
-def looked_at(open_context: OpenContext) -> Page:
+def trial_page(open_context: OpenContext) -> Page:
     page = signed_in(open_context())
     page.clock.install()
     page.goto(TRIAL)
@@ -48,7 +48,7 @@ def looked_at(open_context: OpenContext) -> Page:
 
 
 def test_new_data_appear_by_themselves_and_are_announced(open_context: OpenContext, people: list[Participant]) -> None:
-    page = looked_at(open_context)
+    page = trial_page(open_context)
     arrive(people[0])
     page.clock.fast_forward(16_000)
     expect(page.locator("[data-announce]")).to_have_text("1 participant has new data")
@@ -58,7 +58,7 @@ def test_new_data_appear_by_themselves_and_are_announced(open_context: OpenConte
 def test_a_row_with_focus_stays_while_the_others_are_renewed(
     open_context: OpenContext, people: list[Participant]
 ) -> None:
-    page = looked_at(open_context)
+    page = trial_page(open_context)
     mine, other = people[0], people[1]
     link = page.get_by_role("link", name=mine.study_id, exact=True)
     link.focus()
@@ -95,7 +95,7 @@ def test_no_page_of_a_trial_scrolls_sideways(open_context: OpenContext, width: i
 
 def test_a_counter_filters_without_a_reload_and_the_address_follows(open_context: OpenContext) -> None:
     ParticipantStatusSummary.objects.filter(participant__study_id="AX-0042").update(low_wear=True)
-    page = looked_at(open_context)
+    page = trial_page(open_context)
     page.evaluate("window.notReloaded = true")
     page.get_by_role("link", name="Low wear").click()
     expect(page.locator("[data-row]")).to_have_count(1)
@@ -104,10 +104,10 @@ def test_a_counter_filters_without_a_reload_and_the_address_follows(open_context
     assert page.evaluate("window.notReloaded") is True
 
 
-def test_a_selection_is_kept_over_a_refresh_and_leads_to_the_letter(
+def test_a_selection_is_kept_over_a_refresh_and_leads_to_the_email(
     open_context: OpenContext, people: list[Participant]
 ) -> None:
-    page = looked_at(open_context)
+    page = trial_page(open_context)
     bar = page.locator("[data-bulk]")
     expect(bar).to_be_hidden()
     page.get_by_label(f"Select {people[0].study_id}", exact=True).check()
@@ -124,7 +124,7 @@ def test_a_selection_is_kept_over_a_refresh_and_leads_to_the_letter(
 def test_all_that_match_are_told_as_a_filter_and_not_one_by_one(
     open_context: OpenContext, people: list[Participant]
 ) -> None:
-    page = looked_at(open_context)
+    page = trial_page(open_context)
     page.goto(f"{TRIAL}?q=p-")
     page.get_by_label("Select all on this page").check()
     page.get_by_label(f"Select {people[1].study_id}", exact=True).uncheck()
@@ -135,7 +135,7 @@ def test_all_that_match_are_told_as_a_filter_and_not_one_by_one(
 
 
 def test_another_filter_drops_the_selection(open_context: OpenContext) -> None:
-    page = looked_at(open_context)
+    page = trial_page(open_context)
     page.get_by_label("Select AX-0042").check()
     page.get_by_role("link", name="All well").click()
     expect(page.get_by_role("link", name="All well").first).to_have_attribute("aria-current", "true")
@@ -196,7 +196,7 @@ def test_the_overview_turns_pages_by_keyboard_and_by_click(
 def test_a_page_that_gets_no_news_keeps_what_it_shows_and_says_so_until_it_does(
     open_context: OpenContext, people: list[Participant]
 ) -> None:
-    page = looked_at(open_context)
+    page = trial_page(open_context)
     away = re.compile("pulse|trials/STRIDE-2/")
     page.route(away, lambda route: route.fulfill(status=503, body="<h1>away</h1>"))
     page.clock.fast_forward(16_000)

@@ -128,7 +128,7 @@ def test_ids_are_version_5_uuids_and_differ_by_all_that_identifies() -> None:
     assert len({one["id"] for each in several for one in fhir(fhir_lines(each))}) == 5
 
 
-def test_words_that_are_special_in_json_or_templates_survive() -> None:
+def test_texts_that_are_special_in_json_or_templates_survive() -> None:
     (one,) = fhir(fhir_lines(series("body_fat", [NOON], [20], study_id='P%s"\\')))
     assert one["subject"]["identifier"]["value"] == 'P%s"\\'
     assert one["valueQuantity"]["unit"] == "%"

@@ -80,7 +80,7 @@ def test_points_repeated_are_the_same_to_the_byte() -> None:
     assert list(omh_lines(series("spo2", [NOON], [97]))) == list(omh_lines(series("spo2", [NOON], [97])))
 
 
-def test_words_that_are_special_in_templates_survive() -> None:
+def test_texts_that_are_special_in_templates_survive() -> None:
     (point,) = omh(omh_lines(series("body_fat", [NOON], [20], study_id='%d"')))
     assert point["header"]["user_id"] == 'KNEE/%d"'
 

@@ -69,7 +69,7 @@ def test_another_trials_people_are_unknown(trial: Trial, manager: User) -> None:
     assert set(refused.value.message_dict) == {"participants", "metrics", "format"}
 
 
-def test_who_lost_sight_of_somebody_in_it_does_not_see_the_export_any_more(trial: Trial, manager: User) -> None:
+def test_who_lost_sight_of_a_participant_in_it_does_not_see_the_export_any_more(trial: Trial, manager: User) -> None:
     export = exported(manager, trial)
     assert list(service.exports_of(manager)) == [export]
     assert not service.exports_of(manager_of(trial))
@@ -164,7 +164,7 @@ def test_an_erasure_takes_the_exports_that_hold_the_participant(trial: Trial, ma
     assert folder_store.folder(without).exists()
 
 
-def test_a_fault_is_told_in_plain_words(trial: Trial, manager: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_is_told_in_plain_language(trial: Trial, manager: User, monkeypatch: pytest.MonkeyPatch) -> None:
     export = service.create(manager, export_request.check(manager, trial))
     monkeypatch.setattr(runner, "keep", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
@@ -298,7 +298,7 @@ def test_the_command_on_a_full_disk_says_so_and_leaves_nothing_to_a_worker(
     assert runner.due(timezone.now() + dt.timedelta(days=2)) == []
 
 
-def test_asking_is_in_the_trail(trial: Trial, manager: User) -> None:
+def test_asking_is_in_the_audit_trail(trial: Trial, manager: User) -> None:
     export = service.create(manager, export_request.check(manager, trial))
     entry = AuditEntry.objects.get(action="export.ask")
     assert entry.thing == f"export:{export.uuid}"

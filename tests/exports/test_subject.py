@@ -43,7 +43,7 @@ def test_it_becomes_one_archive_of_that_participant_alone(manager: User, person:
     assert [path.name for path in folder_store.folder(export).iterdir()] == ["everything.zip"]
 
 
-def test_the_trail_says_who_asked_about_whom_and_why(manager: User, person: Participant) -> None:
+def test_the_audit_trail_says_who_asked_about_whom_and_why(manager: User, person: Participant) -> None:
     written(manager, person)
     entry = AuditEntry.objects.get(action="subject.export")
     assert entry.participant_id == person.pk

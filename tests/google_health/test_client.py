@@ -95,7 +95,7 @@ def test_a_window_that_does_not_fit_one_page_is_asked_for_in_parts(google: FakeG
     assert all("pageToken" not in asked.query for asked in google.asked)
 
 
-def test_an_empty_page_with_a_token_is_followed_with_the_same_question(google: FakeGoogle, pull: Pull) -> None:
+def test_an_empty_page_with_a_token_is_followed_with_the_same_query(google: FakeGoogle, pull: Pull) -> None:
     google.on(HEART_RATE, CannedResponse({"nextPageToken": "more"}), CannedResponse(body(heart_rate("13:05:12"))))
     assert pull().points == 1
     first, second = google.asked
@@ -280,7 +280,7 @@ def test_a_device_is_of_the_kind_that_its_vendor_says(
     assert (found.kind, found.model) == (kind, model)
 
 
-def test_a_battery_that_is_not_told_has_no_word(google: FakeGoogle, provider: GoogleHealth) -> None:
+def test_a_battery_that_is_not_told_has_no_label(google: FakeGoogle, provider: GoogleHealth) -> None:
     device = {"name": "users/71/pairedDevices/1", "batteryStatus": "BATTERY_STATUS_UNSPECIFIED"}
     google.on("/v4/users/me/pairedDevices", CannedResponse({"pairedDevices": [device]}))
     assert provider.devices("t")[0].battery_status == ""

@@ -92,7 +92,7 @@ def test_two_applications_that_pass_on_one_device_are_two_sources(calendar: Loca
         ({"platform": "FITBIT", "device": {"formFactor": "WATCH"}}, "FITBIT", "WATCH"),
     ],
 )
-def test_a_word_for_not_told_is_no_name(
+def test_a_text_for_not_told_is_no_name(
     calendar: LocalCalendar, told: dict[str, object], platform: str, model: str
 ) -> None:
     batch = only(assembled("heart-rate", calendar, heart_rate("13:05:12", source=told)).payload.samples)
@@ -320,7 +320,7 @@ def test_offsets_are_told_at_the_first_point_and_at_changes_only(calendar: Local
     assert assembled("heart-rate", calendar, *points).offsets == [(at(13, 5, 12), 3600), (at(13, 5, 18), -18000)]
 
 
-def test_members_and_words_we_do_not_know_are_passed_over(calendar: LocalCalendar) -> None:
+def test_members_and_values_we_do_not_know_are_passed_over(calendar: LocalCalendar) -> None:
     point = heart_rate("13:05:12", source={"platform": "A_NEW_ONE", "device": {"displayName": "X", "color": "red"}})
     point |= {"novelty": [1, {"a": None}]}
     point["heartRate"] |= {"metadata": {"motionContext": "SWIMMING"}}

@@ -129,7 +129,7 @@ def test_every_stage_of_sleep_is_known(schema: Schema) -> None:
     assert set(sleep.STAGES) == {stage for stage in stages if not stage.endswith("_UNSPECIFIED")}
 
 
-def test_every_question_is_one_of_the_apis(
+def test_every_request_is_one_of_the_apis(
     discovery: dict[str, Any],
     google: FakeGoogle,
     http: httpx.Client,

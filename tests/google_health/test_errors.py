@@ -61,7 +61,7 @@ def test_each_refusal_has_its_kind_and_code(answer: httpx.Response, kind: type[V
     assert error.code == code
 
 
-def test_nothing_of_googles_own_words_stands_in_an_error() -> None:
+def test_nothing_of_googles_own_text_stands_in_an_error() -> None:
     error = api_error(refusal(400, "user 7100000000000000001", "token ya29.EXAMPLE"), NOW)
     assert str(error) == "http_400"
 

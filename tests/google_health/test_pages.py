@@ -65,7 +65,7 @@ def test_no_point_is_lost_at_a_page_border() -> None:
     assert collected(Lossy(POINTS, cap=10)) == sorted(POINTS)
 
 
-def test_a_span_that_fits_one_page_is_one_question() -> None:
+def test_a_span_that_fits_one_page_is_one_request() -> None:
     server = Lossy(POINTS, cap=1000)
     assert collected(server) == sorted(POINTS)
     assert len(server.asked) == 1

@@ -108,7 +108,7 @@ def test_the_id_in_a_night_s_name_comes_before_the_one_beside_it() -> None:
     assert night(session({"externalId": "own-1"})).external_id == "625"
 
 
-def test_google_s_words_for_stages() -> None:
+def test_google_s_names_of_stages() -> None:
     kinds = ("AWAKE", "LIGHT", "DEEP", "REM", "ASLEEP", "RESTLESS")
     record = night(session({}, *(stage(kind, n, n + 1) for n, kind in enumerate(kinds))))
     assert [one.stage for one in record.stages] == ["awake", "light", "deep", "rem", "asleep", "restless"]

@@ -66,7 +66,7 @@ def keys(config: GoogleConfig, http: httpx.Client, cache: BaseCache) -> KeySet:
         ("é", "é", True),
     ],
 )
-def test_a_secret_matches_to_the_letter_and_none_matches_nothing(expected: str, given: str | None, match: bool) -> None:
+def test_a_secret_matches_exactly_and_none_matches_nothing(expected: str, given: str | None, match: bool) -> None:
     assert secret_matches(expected, given) is match
 
 

@@ -111,7 +111,7 @@ def text(response: Any) -> str:
 # --- before ------------------------------------------------------------------------------------------------------
 
 
-def test_the_page_says_in_plain_words_what_is_shared(browser: Client, link: str) -> None:
+def test_the_page_says_in_plain_language_what_is_shared(browser: Client, link: str) -> None:
     page = text(browser.get(link))
     for words in ("Heart rate, day and night", "Steps and activity", "Sleep: when, how long", "Device model, battery"):
         assert words in page
@@ -255,7 +255,7 @@ def test_a_link_that_was_replaced_says_so(browser: Client, link: str, participan
     assert "replaced" in text(page)
 
 
-def test_the_link_of_somebody_who_withdrew_no_longer_opens(
+def test_the_link_of_a_participant_who_withdrew_no_longer_opens(
     browser: Client, link: str, participant: Participant
 ) -> None:
     Participant.objects.filter(pk=participant.pk).update(status=Participant.Status.WITHDRAWN)
@@ -269,7 +269,7 @@ def test_an_unknown_link_says_so(browser: Client, db: None, code: str) -> None:
     assert "not complete" in text(page)
 
 
-def test_a_link_whose_last_letter_was_changed_is_unknown(browser: Client, link: str) -> None:
+def test_a_link_whose_last_character_was_changed_is_unknown(browser: Client, link: str) -> None:
     changed = "A" if link[-2] != "A" else "B"
     assert browser.get(f"{link[:-2]}{changed}/").status_code == 404
 

@@ -385,7 +385,7 @@ def test_no_kind_that_is_read_is_left_out_by_its_name() -> None:
 
 
 @pytest.mark.parametrize("file_type", ["heartrate_1min", "heartrate_15min", "heartrate_seconds"])
-def test_a_file_type_of_two_words_is_no_part_of_a_participant_s_name(files: Files, file_type: str) -> None:
+def test_a_file_type_of_two_parts_is_no_part_of_a_participant_s_name(files: Files, file_type: str) -> None:
     path = files.folder / f"ward_3_{file_type}_20160412_20160512.csv"
     path.write_text("Time,Value\n4/12/2016 7:00:00 AM,97\n")
     files.take_all()

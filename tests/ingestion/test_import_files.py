@@ -345,7 +345,7 @@ def test_rows_of_an_erased_participant_are_rejected(trial: Trial, good: Path, im
     assert _values() == []
 
 
-def test_somebody_enrolled_meanwhile_is_found(
+def test_a_participant_enrolled_meanwhile_is_found(
     trial: Trial, good: Path, import_data: Import, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def enrol_first(**fields: Any) -> Participant:

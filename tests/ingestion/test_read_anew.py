@@ -153,7 +153,7 @@ def test_an_import_from_before_is_not_read_over_itself(
 # --- whose it is -------------------------------------------------------------------------------------------------
 
 
-def test_the_same_bytes_for_somebody_else_are_read_and_said(
+def test_the_same_bytes_for_another_participant_are_read_and_said(
     trial: Trial, participant: Participant, tmp_path: Path, import_data: Import
 ) -> None:
     path = tmp_path / "x.csv"

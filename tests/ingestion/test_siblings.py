@@ -128,7 +128,7 @@ def job(records: Minutes, zone: str) -> FileJob:
     [(WHOLE_LOCAL, PART_LOCAL, UNCLEAR_CALORIES), (PART_LOCAL, UNCLEAR_CALORIES), (DAY_LOCAL, UNCLEAR), (PART_LOCAL,)],
     ids=["month and parts", "parts alone", "a day", "one part alone"],
 )
-def test_siblings_of_a_file_that_looks_local_are_not_read_until_somebody_says(
+def test_siblings_of_a_file_that_seems_local_are_not_read_until_its_clock_is_given(
     export: Export, import_data: Import, files: tuple[tuple[str, Minutes], ...]
 ) -> None:
     outcome = offer(export, import_data, *files)
@@ -241,7 +241,7 @@ def test_an_unclear_file_after_siblings_on_local_time_is_refused(export: Export)
     assert utc("P-1", "steps") == []
 
 
-def test_what_was_imported_as_utc_is_named_when_a_sibling_looks_local(export: Export) -> None:
+def test_what_was_imported_as_utc_is_named_when_a_sibling_seems_local(export: Export) -> None:
     assert export.take(*UNCLEAR).failure == ""
     outcome = export.take(*STEPS_LOCAL)
     assert "steps-2020-07-07.json of P-1 were imported earlier as UTC" in outcome.text
@@ -253,7 +253,7 @@ def test_what_was_imported_on_the_other_clock_is_named_when_one_is_said(export: 
     assert "were imported earlier as UTC" in export.take(*DAY_LOCAL, takeout_clock="local").text
 
 
-def test_imports_of_somebody_else_have_no_say(export: Export, import_data: Import, trial: Trial) -> None:
+def test_imports_of_another_participant_have_no_say(export: Export, import_data: Import, trial: Trial) -> None:
     export.take(*DAY_LOCAL, takeout_clock="local")
     ParticipantFactory(trial=trial, study_id="P-2", time_zone=SYDNEY)
     assert import_data(trial, export.file(*UNCLEAR), participant="P-2").failure == ""

@@ -45,7 +45,7 @@ def status(trial: Trial, *paths: Path, **options: Any) -> int:
     return 0
 
 
-def test_rows_of_somebody_not_enrolled_are_taken_once_they_are(
+def test_rows_of_a_participant_not_enrolled_are_taken_once_they_are(
     trial: Trial, tmp_path: Path, import_data: Import
 ) -> None:
     path = write(tmp_path, *ROWS)
@@ -73,7 +73,7 @@ def test_rows_in_the_future_are_taken_when_their_time_has_come(
     assert len(utc("LATE-1", "heart_rate")) == 2
 
 
-def test_rows_of_somebody_who_had_withdrawn_are_taken_when_that_is_undone(
+def test_rows_of_a_participant_who_had_withdrawn_are_taken_when_that_is_undone(
     trial: Trial, tmp_path: Path, import_data: Import
 ) -> None:
     person = ParticipantFactory(trial=trial, study_id="LATE-1", status="withdrawn", withdrawn_on=dt.date(2024, 6, 1))
@@ -146,7 +146,7 @@ def test_each_reason_is_either_passing_or_final() -> None:
         assert not can_pass(reason), reason
 
 
-def test_somebody_enrolled_between_two_files_of_a_run_is_found(
+def test_a_participant_enrolled_between_two_files_of_a_run_is_found(
     trial: Trial, tmp_path: Path, import_data: Import, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path, *ROWS, name="a.csv")

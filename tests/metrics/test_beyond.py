@@ -313,7 +313,7 @@ def test_the_command_lists_and_deletes_nothing(person: Participant, trial: Trial
     assert (contents(), Removal.objects.count()) == (before, 0)
 
 
-def test_the_command_asks_in_the_name_of_somebody_who_may(person: Participant, trial: Trial, asks: User) -> None:
+def test_the_command_asks_in_the_name_of_a_user_who_may(person: Participant, trial: Trial, asks: User) -> None:
     of_may_4(person)
     MembershipFactory.create(trial=trial, user=UserFactory(email="member@example.org"))
     for options in ({"ask": "member@example.org", "reason": "x"}, {"ask": asks.email}):

@@ -85,7 +85,7 @@ def test_a_closed_trial_collects_to_the_instant_of_its_closing_and_is_open_no_mo
     assert not found.days.open
 
 
-def test_of_somebody_erased_nothing_may_be_had() -> None:
+def test_of_an_erased_participant_nothing_may_be_had() -> None:
     found = collected_of(ParticipantFactory(status=Participant.Status.ERASED))
     assert list(found.spans) == []
     assert MAY_4 not in found

@@ -26,7 +26,7 @@ from metrics.writing.writer import Counts, Frozen, store
 from participants.models import Consent, Participant, Pause, Protocol, Trial
 from participants.privacy import consent
 from participants.services import participant_withdraw, trial_update
-from tests.actors import somebody_else
+from tests.actors import another_user
 from tests.factories import ParticipantFactory, TrialFactory
 from tests.metrics.samples import CHARGE, NOW, batch, deliver
 
@@ -198,6 +198,6 @@ def test_who_closes_a_trial_waits_for_what_is_being_stored() -> None:
     with transaction.atomic():
         store(person, minutes(BEGINS, 2), now=NOW)
         with pytest.raises(Exception, match="lock timeout"):
-            somebody_else(lambda: closed(person))
+            another_user(lambda: closed(person))
     closed(person)
     assert Measurement.objects.count() == 2

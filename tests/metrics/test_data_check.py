@@ -156,7 +156,7 @@ def test_it_changes_nothing(person: Participant) -> None:
     assert {model: list(model.objects.order_by("pk").values()) for model in tables} == before
 
 
-def test_somebody_erased_is_not_looked_at(person: Participant) -> None:
+def test_an_erased_participant_is_not_checked(person: Participant) -> None:
     _day_changed(person)
     Participant.objects.filter(pk=person.pk).update(status=Participant.Status.ERASED)
     assert found(person) == set()
@@ -197,7 +197,7 @@ def test_a_wrong_number_of_values_that_do_not_count_is_found(person: Participant
     assert found(person) == {(VALUES, MONDAY)}
 
 
-def test_of_somebody_with_nothing_else_it_is_found_too() -> None:
+def test_of_a_participant_with_nothing_else_it_is_found_too() -> None:
     person = ParticipantFactory.create(monitoring_starts_on=MONDAY, monitoring_ends_on=MONDAY)
     store(person, deliver(batch([0.0] * 3, start=START + 2 * HOUR)), now=NOW)
     assert found(person) == set()

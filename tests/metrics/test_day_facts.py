@@ -310,7 +310,7 @@ def test_a_value_of_the_day_counts_one_and_a_metric_that_nobody_knows_is_left_ou
     assert day.coverage == {}
 
 
-def test_without_a_choice_no_source_is_looked_up(
+def test_without_a_choice_no_source_is_queried(
     person: Participant, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     bring(person, "heart_rate", 60)

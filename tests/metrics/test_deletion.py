@@ -160,7 +160,7 @@ def test_sums_of_samples_that_the_trial_no_longer_keeps_go_too(person: Participa
     assert set(held(person, OTHER).values()) == {0}
 
 
-def test_somebody_else_keeps_theirs(person: Participant) -> None:
+def test_another_participant_keeps_theirs(person: Participant) -> None:
     other = ParticipantFactory(trial=person.trial, study_id="P-2")
     store(other, deliver(day(0, OTHER)), now=NOW)
     delete(person)

@@ -101,7 +101,7 @@ def test_both_records_tell_of_it(giver: Participant, receiver: Participant) -> N
 
 @pytest.mark.parametrize("status", ["withdrawn", "erased"])
 @pytest.mark.parametrize("whose", ["giver", "receiver"])
-def test_nothing_moves_from_or_to_somebody_who_left(
+def test_nothing_moves_from_or_to_a_participant_who_left(
     giver: Participant, receiver: Participant, status: str, whose: str
 ) -> None:
     Participant.objects.filter(pk=(giver if whose == "giver" else receiver).pk).update(status=status)

@@ -138,7 +138,7 @@ def test_the_dates_that_are_asked_for_are_included_at_both_ends(person: Particip
         assert other_nights([person.pk], first, last) == set()
 
 
-def test_nobody_else_is_looked_at(person: Participant) -> None:
+def test_nobody_else_is_read(person: Participant) -> None:
     other = ParticipantFactory(trial=person.trial)
     for source, hours in ((A, 7), (B, 8)):
         slept(person, source, hours)

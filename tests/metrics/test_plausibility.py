@@ -95,7 +95,7 @@ def test_an_hour_of_4000_steps_is_plausible_and_a_minute_of_them_is_not() -> Non
     assert plausible(STEPS, np.array([4000.0, 4000.0]), np.array([3600, 60])).tolist() == [True, False]
 
 
-def test_ranges_are_said_in_words() -> None:
+def test_ranges_are_said_as_text() -> None:
     words = {code: range_text(BY_CODE[code]) for code in ("heart_rate", "steps", "hrv_rmssd", "steps_24h")}
     assert words == {
         "heart_rate": "25 to 240 /min",

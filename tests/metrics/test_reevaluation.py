@@ -129,7 +129,7 @@ def test_days_of_which_only_values_change_are_told_too(trial: Trial) -> None:
     assert found.adherence_before == found.adherence_after == 1.0
 
 
-def test_of_somebody_without_such_values_nothing_changes(trial: Trial) -> None:
+def test_of_a_participant_without_such_values_nothing_changes(trial: Trial) -> None:
     person = enrol(trial)
     worn(person)
     before = everything()
@@ -251,7 +251,7 @@ def _now(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("metrics.tasks.recompute.delay", lambda pk: None)
 
 
-def test_without_apply_the_command_only_looks(trial: Trial, person: Participant) -> None:
+def test_without_apply_the_command_only_shows(trial: Trial, person: Participant) -> None:
     worn(enrol(trial, "P-2"))
     before = everything()
     said = command("KNEE")

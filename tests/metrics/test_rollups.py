@@ -161,7 +161,7 @@ def test_minutes_that_were_written_with_the_rows_are_not_made_again(person: Part
     assert (buckets(MinuteRollup), days()) == ({BEGINS: (1, 60)}, {MONDAY: (1, 1, 60)})
 
 
-def test_values_that_do_not_count_are_looked_for_unless_there_can_be_none(person: Participant) -> None:
+def test_values_that_do_not_count_are_queried_unless_there_can_be_none(person: Participant) -> None:
     of, calendar = series(person), calendar_of(person)
     touched = measured(of, {BEGINS: 60, BEGINS + dt.timedelta(minutes=1): 0})
     refresh(of, touched, calendar, implausible=False)

@@ -10,7 +10,7 @@ from django.db import OperationalError, connection, transaction
 
 from participants.locks import lock_participant, lock_trial_exclusive, lock_trial_shared, locked_participant
 from participants.models import Participant, Pause, Trial
-from tests.actors import somebody_else
+from tests.actors import another_user
 from tests.factories import ParticipantFactory, TrialFactory
 
 pytestmark = pytest.mark.django_db
@@ -39,7 +39,7 @@ def may_take(number: int, pk: int, *, shared: bool = False) -> bool:
             cursor.execute(f"SELECT pg_try_advisory_xact_lock{'_shared' if shared else ''}(%s, %s)", [number, pk])
             return bool(cursor.fetchone()[0])
 
-    return somebody_else(ask)
+    return another_user(ask)
 
 
 @transaction.atomic
@@ -78,11 +78,11 @@ def test_nobody_else_changes_who_is_held_or_writes_their_data() -> None:
     with transaction.atomic():
         locked_participant(person)
         with pytest.raises(OperationalError, match="could not obtain lock"):
-            somebody_else(lambda: lock_person(person.pk))
+            another_user(lambda: lock_person(person.pk))
         assert not may_take(PARTICIPANT_LOCK, person.pk)
-        somebody_else(lambda: lock_person(other.pk))
+        another_user(lambda: lock_person(other.pk))
         assert may_take(PARTICIPANT_LOCK, other.pk)
-    somebody_else(lambda: lock_person(person.pk))
+    another_user(lambda: lock_person(person.pk))
     assert may_take(PARTICIPANT_LOCK, person.pk)
 
 
@@ -91,8 +91,8 @@ def test_rows_that_point_at_who_is_held_are_written_meanwhile_and_the_trial_is_f
     person = ParticipantFactory.create()
     with transaction.atomic():
         locked_participant(person)
-        somebody_else(lambda: Pause.objects.create(participant_id=person.pk, starts_on=MAY_4, reason="away"))
-        somebody_else(lambda: lock_trial(person.trial_id))
+        another_user(lambda: Pause.objects.create(participant_id=person.pk, starts_on=MAY_4, reason="away"))
+        another_user(lambda: lock_trial(person.trial_id))
     assert Pause.objects.count() == 1
 
 

@@ -35,7 +35,7 @@ from participants.services import (
     site_create,
     trial_update,
 )
-from tests.actors import all_at_once, at_once, refused, somebody_else
+from tests.actors import all_at_once, another_user, at_once, refused
 from tests.factories import ParticipantFactory, TrialFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -234,7 +234,7 @@ def test_who_is_let_in_while_a_trial_is_closed_is_waited_for() -> None:
     with transaction.atomic():
         assert lock_trial_shared(trial).closed_at is None
         with pytest.raises(Exception, match="lock timeout"):
-            somebody_else(lambda: trial_update(trial, status=Trial.Status.CLOSED))
+            another_user(lambda: trial_update(trial, status=Trial.Status.CLOSED))
     before = timezone.now()
     closed_at = trial_update(trial, status=Trial.Status.CLOSED).closed_at
     assert closed_at

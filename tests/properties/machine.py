@@ -42,7 +42,7 @@ from participants.accounts.service_accounts import service_account_create
 from participants.models import Membership, Participant, Pause, Protocol, Trial
 from participants.privacy import erasure as privacy_erasure
 from participants.privacy.data_map import data_inventory
-from tests.actors import somebody_else
+from tests.actors import another_user
 from tests.factories import MembershipFactory, ParticipantFactory, TrialFactory, UserFactory
 from tests.properties.life import ONE_DAY, SPAN, ZONE, Life, local_date, midnight
 from tests.sync.fake import SOURCE, FakeVendor
@@ -183,7 +183,7 @@ class Lives(RuleBasedStateMachine):
             "pause": lambda: self.pause(back, 0),
         }
         answer = self.vendor.devices
-        self.vendor.devices = lambda token: (somebody_else(acts[meanwhile]), answer(token))[1]  # type: ignore[method-assign,assignment]
+        self.vendor.devices = lambda token: (another_user(acts[meanwhile]), answer(token))[1]  # type: ignore[method-assign,assignment]
         try:
             connections_services.connect(
                 participant=self.stale, provider=self.vendor, grant=GRANT, now=timezone.now(), invitation=None

@@ -158,7 +158,7 @@ def verified(google: Google, headers: dict[str, str], body: bytes) -> bool:
     return True
 
 
-def test_deliveries_are_tried_until_204(google: Google, endpoint: Endpoint) -> None:
+def test_notices_are_tried_until_204(google: Google, endpoint: Endpoint) -> None:
     subscribed(google, endpoint)
     endpoint.refuse = 1
     google.simulator.start()

@@ -84,7 +84,7 @@ class LiveProviderSuite:
             )
             assert halves == rows(self.pull(account, code, account.start, account.end)), code
 
-    def test_the_same_question_has_the_same_answer(self, account: Account) -> None:
+    def test_the_same_request_has_the_same_response(self, account: Account) -> None:
         for code in self.samples(account):
             assert rows(self.pull(account, code, account.start, account.end)) == rows(
                 self.pull(account, code, account.start, account.end)

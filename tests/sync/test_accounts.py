@@ -30,7 +30,7 @@ def join(person: Participant, vendor: FakeVendor, now: dt.datetime) -> connectio
     )
 
 
-def test_the_account_of_somebody_who_left_is_free_for_another_study_id(
+def test_the_account_of_a_participant_who_left_is_free_for_another_study_id(
     connection: Connection, vendor: FakeVendor, now: dt.datetime, django_capture_on_commit_callbacks: Any
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
@@ -47,7 +47,7 @@ def test_the_account_of_somebody_who_left_is_free_for_another_study_id(
 
 
 @pytest.mark.parametrize("status", [Connection.Status.ACTIVE, Connection.Status.RECONNECT])
-def test_the_account_of_somebody_who_takes_part_is_not(
+def test_the_account_of_a_participant_who_takes_part_is_not(
     connection: Connection, vendor: FakeVendor, now: dt.datetime, status: str
 ) -> None:
     Connection.objects.filter(pk=connection.pk).update(status=status)

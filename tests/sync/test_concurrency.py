@@ -12,7 +12,7 @@ from ingestion.models import SyncWindow
 from ingestion.sync import claims
 from ingestion.sync.run import run_sync
 from metrics.models import Measurement
-from tests.actors import at_once, somebody_else
+from tests.actors import another_user, at_once
 from tests.sync.conftest import connect
 from tests.sync.fake import FakeVendor
 
@@ -55,8 +55,8 @@ def test_a_worker_passes_over_what_another_is_about_to_claim_without_waiting(
     hours(mine.pk, now, 5)
     with transaction.atomic():
         first = claims.claim(mine, now, 2)
-        second = somebody_else(lambda: claims.claim(mine, now, 2))
-        third = somebody_else(lambda: claims.claim(mine, now, 10))
+        second = another_user(lambda: claims.claim(mine, now, 2))
+        third = another_user(lambda: claims.claim(mine, now, 10))
     taken = [window.starts_at for window in [*first, *second, *third]]
     assert taken == sorted(taken, reverse=True)
     assert [len(first), len(second), len(third)] == [2, 2, 1]

@@ -20,7 +20,7 @@ from participants.models import Consent, Erasure, Participant, Trial
 from participants.privacy import consent as privacy_consent
 from participants.privacy import erasure as privacy_erasure
 from participants.services import participant_complete, participant_withdraw, trial_update
-from tests.actors import all_at_once, at_once, refused, somebody_else
+from tests.actors import all_at_once, another_user, at_once, refused
 from tests.factories import ParticipantFactory, UserFactory
 from tests.sync.conftest import connect
 from tests.sync.fake import FakeVendor
@@ -56,7 +56,7 @@ def during(vendor: FakeVendor, monkeypatch: pytest.MonkeyPatch, act: Callable[[]
     answer = vendor.devices
 
     def devices(access_token: str) -> object:
-        somebody_else(act)
+        another_user(act)
         return answer(access_token)
 
     monkeypatch.setattr(vendor, "devices", devices)
@@ -189,7 +189,7 @@ def at_the_first_request(vendor: FakeVendor, act: Callable[[], object]) -> None:
 
     def before() -> None:
         vendor.before = lambda: None
-        somebody_else(act)
+        another_user(act)
 
     vendor.before = before
 

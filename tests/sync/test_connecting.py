@@ -93,7 +93,9 @@ def locked(requested: CaptureQueriesContext, table: str) -> list[str]:
 # --- invitations -------------------------------------------------------------------------------------------------
 
 
-def test_an_invitation_is_somebody_s_by_somebody_for_so_many_days(participant: Participant, settings: Settings) -> None:
+def test_an_invitation_is_one_participant_s_by_one_user_for_so_many_days(
+    participant: Participant, settings: Settings
+) -> None:
     settings.INVITATION_DAYS = 10
     by = UserFactory()
     made = invitations.invitation_create(participant=participant, by=by, now=NOW)

@@ -101,7 +101,7 @@ def test_what_can_be_worn(kind: str, percent: int | None, expected: bool) -> Non
     assert described("a", kind, percent, NOW).wearable is expected
 
 
-def test_a_battery_in_words_is_a_battery() -> None:
+def test_a_battery_as_text_is_a_battery() -> None:
     assert connections_devices.Described("a", "", UNKNOWN, None, "High", None, NOW).wearable
 
 

@@ -33,7 +33,7 @@ def test_a_second_start_changes_nothing(trial: Trial) -> None:
     assert demo_stories_ensure(trial, now=NOW + dt.timedelta(days=1)) == []
 
 
-def test_who_was_resumed_by_the_demos_visitor_stays_so(trial: Trial) -> None:
+def test_who_was_resumed_by_the_demos_user_stays_so(trial: Trial) -> None:
     demo_stories_ensure(trial, now=NOW)
     Pause.objects.update(ends_on=dt.date(2026, 11, 23))
     trial.participants.filter(status="paused").update(status="active")

@@ -234,7 +234,7 @@ def test_stages_cover_the_night_from_end_to_end() -> None:
 
 
 @pytest.mark.parametrize("device", sorted(MODELS))
-def test_a_worn_day_looks_like_a_day(device: str) -> None:
+def test_a_worn_day_resembles_a_day(device: str) -> None:
     made = [days.day(someone(device=device), on(n)) for n in range(2, 9)]
     hearts = [heart for payload in made if (heart := of(payload, "heart_rate")) is not None]
     values = np.concatenate([heart.value for heart in hearts])

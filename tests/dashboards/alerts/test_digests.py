@@ -181,7 +181,7 @@ def test_a_site_member_reads_of_that_site_only(trial: Trial, participant: Partic
     assert "Nobody needs attention" in said
 
 
-def test_somebody_stores_their_own_times_only(manager: Client, trial: Trial) -> None:
+def test_a_member_stores_their_own_times_only(manager: Client, trial: Trial) -> None:
     mine = Membership.objects.get()
     other = factories.MembershipFactory.create(trial=trial)
     manager.post("/digests/", {f"at-{mine.pk}": "06:45", f"at-{other.pk}": "03:00"})

@@ -181,7 +181,7 @@ def test_choosing_another_template_replaces_the_text(
     assert "from {{ site_name }}" not in page
 
 
-def test_choosing_a_language_shows_its_text_and_somebody_who_reads_it(
+def test_choosing_a_language_shows_its_text_and_a_participant_who_reads_it(
     manager: Client, trial: Trial, enrol: Enrol, smtp_server: FakeSmtpServer
 ) -> None:
     enrol("AX-0078")

@@ -47,7 +47,7 @@ def test_it_counts_what_was_known_then(manager: Client, known: Participant) -> N
     assert shown(manager) == {"AX-0042": ["2", "3", "66 %", "1", "0"]}
 
 
-def test_the_same_question_gives_the_same_answer_after_later_changes(manager: Client, known: Participant) -> None:
+def test_the_same_query_gives_the_same_response_after_later_changes(manager: Client, known: Participant) -> None:
     before = shown(manager)
     knew(known, 28, "v", "03-02 00:00")  # that midnight is the second of March
     knew(known, 22, "v", "06-01 12:00")

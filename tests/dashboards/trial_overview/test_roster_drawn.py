@@ -64,5 +64,5 @@ def test_links_lead_back_to_the_list_they_came_from() -> None:
     assert "list=show%3Dsilent" in trial_overview_rows.drawn(ROW, "AX", True, "show=silent")
 
 
-def test_what_somebody_wrote_is_text() -> None:
+def test_what_a_user_wrote_is_text() -> None:
     assert "<i>" not in trial_overview_rows.drawn(replace(ROW, place="<i>x</i>"), "AX", True, "")

@@ -137,7 +137,7 @@ def test_the_rules_are_those_of_the_protocol_in_force(manager: Client, trial: Tr
     "words",
     ["ax-00", "battery flat", "inspire", "harbour", "no data", "moved to Leiden", "harbour no data", "AX harb"],
 )
-def test_search_looks_at_id_cause_device_site_status_and_notes(manager: Client, trial: Trial, words: str) -> None:
+def test_search_goes_by_id_cause_device_site_status_and_notes(manager: Client, trial: Trial, words: str) -> None:
     site = factories.SiteFactory.create(trial=trial, name="Harbour")
     person = stand(trial, "AX-0042", site=site, hours=50, cause=Cause.BATTERY_FLAT, device_model="Inspire 3")
     Note.objects.create(participant=person, text="Has moved to Leiden.")
@@ -145,7 +145,7 @@ def test_search_looks_at_id_cause_device_site_status_and_notes(manager: Client, 
     assert shown(manager, f"q={words}") == ["AX-0042"]
 
 
-def test_every_word_of_a_search_must_be_found(manager: Client, trial: Trial) -> None:
+def test_every_part_of_a_search_must_be_found(manager: Client, trial: Trial) -> None:
     stand(trial, "AX-0042", hours=50)
     assert shown(manager, "q=data paused") == []
 
