@@ -21,9 +21,9 @@ hypothesis.settings.load_profile("busy")
 TOGETHER = frozenset(
     {
         "tests/browser/test_invitation.py",
-        "tests/config/test_supervisor.py",
+        "tests/config/embedded/test_supervisor.py",
         "tests/security/test_server.py",
-        "tests/synthetic/test_demo_live.py",
+        "tests/ingestion/demo/test_demo_live.py",
     }
 )
 

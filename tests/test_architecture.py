@@ -15,9 +15,9 @@ import pytest
 from celery import current_app
 
 from deploy.structure import MOST_MODULES
+from tests.paths import ROOT
 from tests.sql_text import statements
 
-ROOT = Path(__file__).resolve().parent.parent
 APPS = {"participants", "metrics", "ingestion", "dashboards", "config"}
 MAY_IMPORT = {
     "participants": set(),

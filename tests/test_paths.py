@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from django.core.management import get_commands
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.paths import ROOT
+
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LISTS = [
     *(ROOT / "deploy" / "mutation" / name for name in ("modules.toml", "equivalent.toml")),

@@ -13,8 +13,9 @@ from django.test import Client
 from config.api import docs
 from config.errors.views import bad_request, server_error
 from tests.api.conftest import Bring
+from tests.paths import ROOT
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "openapi.yaml"
+DOCUMENT = ROOT / "docs" / "openapi.yaml"
 OPERATIONS = {"get", "post", "put", "patch", "delete"}
 
 

@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +15,9 @@ from participants.models import Membership
 from tests import factories
 from tests.api.conftest import token_key
 from tests.api.scene import scene
+from tests.paths import ROOT
 
-GUIDE = Path(__file__).resolve().parents[2] / "docs" / "api.md"
+GUIDE = ROOT / "docs" / "api.md"
 # A block of code, and what it prints.
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```\n\n```output\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MARK = "-- the next example --"

@@ -21,8 +21,8 @@ from psycopg import sql
 
 from config.embedded.backups import PROGRAM
 from config.embedded.postgres import SERVER_USER, Postgres, programs
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 OWNER = SERVER_USER if os.geteuid() == 0 else None
 # pg_basebackup, and afterwards one file of what it took is another.
 SPOILING = """#!/bin/sh

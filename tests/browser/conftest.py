@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,13 +17,14 @@ from dashboards.participant_detail.charts.libraries import CDN, LIBRARIES
 from participants.models import Participant, User
 from tests import factories
 from tests.dashboards.measured import heart_rate, steps, store
+from tests.paths import ROOT
 
 # Playwright's synchronous interface runs an event loop, in which Django refuses the database unless told otherwise.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
-VENDOR = Path(__file__).resolve().parents[2] / "static"
+VENDOR = ROOT / "static"
 PASSWORD = "a-long-test-password"
 # Milliseconds. Long, for a machine that does much else meanwhile: what comes at once is not waited for.
 PATIENCE = 30_000

@@ -9,9 +9,9 @@ from allauth.mfa.models import Authenticator
 from playwright.sync_api import Page, expect
 
 from participants.models import Participant, SignIn
-from tests.accounts.conftest import code_of
 from tests.browser.axe import needs_axe, violations
 from tests.browser.conftest import PASSWORD, OpenContext, sign_in, signed_in
+from tests.participants.accounts.conftest import code_of
 
 
 @pytest.fixture(autouse=True)

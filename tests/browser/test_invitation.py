@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,10 +20,10 @@ from ingestion.sync import dispatch
 from participants.models import Participant
 from tests import factories
 from tests.browser.conftest import PASSWORD, OpenContext, signed_in
+from tests.paths import ROOT
 
 pytestmark = pytest.mark.browser
 
-ROOT = Path(__file__).resolve().parents[2]
 SECRETS = re.compile(r"code=|state=|token")
 
 

@@ -24,8 +24,8 @@ from config.celery_scheduler import Lease, LeasedScheduler
 from config.embedded.redis_server import Redis, RedisFault, program
 from ingestion import heartbeats
 from ingestion.models import Heartbeat
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 MINUTE = dt.timedelta(minutes=1)
 
 

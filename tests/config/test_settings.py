@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.paths import ROOT
+
 Load = Callable[..., dict[str, Any]]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import time_machine
@@ -12,6 +11,7 @@ from django.test import Client
 
 from participants.models import Participant, Trial
 from tests import factories
+from tests.paths import ROOT
 
 
 @pytest.fixture
@@ -41,4 +41,4 @@ def manager(client: Client, trial: Trial) -> Client:
 
 @pytest.fixture(scope="session")
 def stylesheet() -> str:
-    return (Path(__file__).resolve().parents[2] / "static/css/app.css").read_text()
+    return (ROOT / "static/css/app.css").read_text()

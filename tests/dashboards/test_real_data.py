@@ -7,15 +7,15 @@ import datetime as dt
 import gzip
 import re
 from collections import defaultdict
-from pathlib import Path
 
 import pytest
 from django.core.management import call_command
 from django.test import Client
 
 from participants.models import Trial
+from tests.paths import SHARED
 
-FILE = Path(__file__).resolve().parents[3] / "shared/data/fitabase/heartrate_seconds_merged.3.12.16-4.11.16.csv.gz"
+FILE = SHARED / "data/fitabase/heartrate_seconds_merged.3.12.16-4.11.16.csv.gz"
 
 
 def means_of_the_file() -> dict[str, dict[dt.date, str]]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.paths import ROOT
+
 # A variable with its default, which may hold another one.
 VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)(?::-((?:[^${}]|\$\{[^{}]*\})*))?\}")
 

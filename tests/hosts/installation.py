@@ -18,8 +18,8 @@ import httpx
 from django.db import connection
 
 from config.embedded.redis_server import free_port
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 120.0
 QUICK = {
     "SYNC_RETRY_SECONDS": "1",

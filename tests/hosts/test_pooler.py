@@ -24,8 +24,8 @@ from participants.models import Participant
 from tests import factories
 from tests.hosts.pooler import pooler, through
 from tests.metrics.samples import batch
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 NOW = dt.datetime(2026, 11, 23, 8, tzinfo=dt.UTC)
 START = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
 APPS = ("config", "participants", "metrics", "ingestion", "dashboards")

@@ -44,8 +44,8 @@ from participants.privacy import erasure as privacy_erasure
 from participants.privacy.data_map import data_inventory
 from tests.actors import another_user
 from tests.factories import MembershipFactory, ParticipantFactory, TrialFactory, UserFactory
+from tests.ingestion.sync.fake import SOURCE, FakeVendor
 from tests.properties.life import ONE_DAY, SPAN, ZONE, Life, local_date, midnight
-from tests.sync.fake import SOURCE, FakeVendor
 
 SOURCES = {"Band A": SourceKey("files", "", "Band A"), "Band B": SourceKey("files", "", "Band B")}
 GRANT = Grant("access-0", "refresh-0", dt.datetime(2036, 1, 1, tzinfo=dt.UTC), frozenset({"heart", "move"}))

@@ -15,9 +15,9 @@ from pytest_django import Settings
 from config.celery import app
 from ingestion import live_providers
 from ingestion.sync import rate_limits
+from tests.ingestion.sync.fake import FakeVendor
 from tests.properties.faults import FAULTS
 from tests.properties.machine import Lives
-from tests.sync.fake import FakeVendor
 
 # As many lives in the gate, always the same ones; `make properties` tries 500 new ones.
 IN_THE_GATE = 50

@@ -18,8 +18,8 @@ from ingestion.models import Connection
 from participants.models import AuditEntry, Contact
 from participants.privacy import contacts, encryption, key_rotation
 from tests.factories import ParticipantFactory
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 OLD, NEW = "the-old-key", "the-new-key"
 
 

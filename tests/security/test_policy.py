@@ -13,8 +13,8 @@ from config.middleware.content_security_policy import CHARTS_CDN, content_policy
 from dashboards.messaging.demo_mailbox import style_hashes
 from dashboards.participant_detail.charts.libraries import LIBRARIES
 from tests.factories import MembershipFactory
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 HANDLER = re.compile(r"<[^>]*\s(?:on[a-z]+|style|hx-on[^=]*)=", re.IGNORECASE)
 INLINE = re.compile(r"<script(?![^>]*\bsrc=)[^>]*>|<style[ >]|javascript:", re.IGNORECASE)
 

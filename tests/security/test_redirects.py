@@ -11,7 +11,7 @@ import pytest
 from ingestion import live_providers, prometheus
 from ingestion.providers.base.errors import VendorError
 from ingestion.providers.google_health.client import GoogleHealth
-from tests.google_health.test_webhooks import KEY, signed
+from tests.ingestion.providers.google_health.test_webhooks import KEY, signed
 
 pytestmark = pytest.mark.django_db  # where the cache of keys may be
 

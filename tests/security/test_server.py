@@ -9,13 +9,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from config.embedded.redis_server import free_port
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 INSIDE = re.compile(r"gunicorn|python|django\.|wsgi|Traceback|\.py\b", re.IGNORECASE)
 
 

@@ -11,7 +11,6 @@ import re
 import runpy
 from collections.abc import Iterator
 from http.cookies import Morsel
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,11 +22,11 @@ from dashboards.messaging import unsubscribe
 from ingestion.connections import invitations
 from participants.models import Participant, Trial
 from tests.factories import MembershipFactory, ParticipantFactory, TrialFactory, UserFactory
+from tests.paths import ROOT
 from tests.security.addresses import Place, places
 
 pytestmark = pytest.mark.django_db
 
-ROOT = Path(__file__).resolve().parents[2]
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
 VENDOR = "https://accounts.google.com/"
 # What tells an attacker how the site is made, or what it holds.

@@ -19,7 +19,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.paths import ROOT
+
 DUMP = Path(__file__).with_name("demo-0.1.0.sql.xz")
 KEYS = {
     "SECRET_KEY": "V3wupn9yP6XxZzs4tgxRUYed346xaILLjR6F3urBpc4Z_I4l1G8nD-WAfptcB_RAMYqyDNtoBThrI5qR",

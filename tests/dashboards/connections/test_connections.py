@@ -19,7 +19,7 @@ from participants.models import Membership, Participant, Trial
 from participants.privacy import contacts, encryption
 from tests import factories
 from tests.dashboards.measured import heart_rate, store
-from tests.ingestion.vendor import ALL, HEART, REFRESH, Vendor
+from tests.ingestion.connections.vendor import ALL, HEART, REFRESH, Vendor
 
 PERSON = "/trials/STRIDE-2/participants/AX-0042/"
 SYNC = "/trials/STRIDE-2/sync/AX-0042/vendor/"

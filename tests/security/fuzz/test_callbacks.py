@@ -17,7 +17,7 @@ from ingestion import live_providers
 from ingestion.connections import invitations, queueing
 from ingestion.models import Connection
 from tests.factories import ParticipantFactory
-from tests.ingestion.vendor import ACCESS, CODE, REFRESH, Vendor
+from tests.ingestion.connections.vendor import ACCESS, CODE, REFRESH, Vendor
 from tests.security.fuzz.conftest import Watch
 from tests.security.fuzz.mutations import chances, counted, fuzzed, spoilt, texts
 

@@ -22,7 +22,7 @@ from ingestion.providers.google_health.setup import build
 from ingestion.sync import notifications
 from participants.privacy import encryption
 from tests.factories import ParticipantFactory
-from tests.google_health.test_webhooks import KEY, key_set, published, signed
+from tests.ingestion.providers.google_health.test_webhooks import KEY, key_set, published, signed
 from tests.security.fuzz.conftest import SECRETS, Watch
 from tests.security.fuzz.mutations import chances, counted, fuzzed, spoilt, texts
 

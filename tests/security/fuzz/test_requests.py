@@ -6,7 +6,6 @@ import datetime as dt
 import json
 import random
 import re
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -21,13 +20,13 @@ from participants.accounts.api_tokens import token_create
 from participants.models import Membership, Participant
 from participants.privacy import contacts
 from tests.factories import AlertFactory, EvaluatedSummaryFactory, MembershipFactory, ParticipantFactory, TrialFactory
+from tests.paths import ROOT
 from tests.security.addresses import places
 from tests.security.fuzz.conftest import EMAIL, SECRETS, Watch
 from tests.security.fuzz.mutations import NASTY_TEXTS, chances, counted, fuzzed, spoilt, texts
 
 pytestmark = pytest.mark.django_db
 
-ROOT = Path(__file__).resolve().parents[3]
 API = [place for place in places() if place.route.startswith("/api/v1/")]
 PAGES = [place for place in places() if not place.route.startswith(("/api/", "/admin/", "/webhooks/", "/connect/"))]
 # Names of fields as they stand in our templates and in the code that reads them.

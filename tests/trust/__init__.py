@@ -1,1 +1,0 @@
-"""Accountability: the audit trail, consent, erasure."""
