@@ -42,7 +42,7 @@ mutate: ## change the modules that hold rules, one place at a time; a test must 
 	$(SET_UP) --lock dev -- -m config.embedded bench deploy.mutation $(ARGS) $(OR_SAY)
 
 test-wearipedia: ## the tests of the synthetic devices, in an environment of their own
-	$(SET_UP) --lock wearipedia -- -m config.embedded test tests/wearipedia $(ARGS) $(OR_SAY)
+	$(SET_UP) --lock wearipedia -- -m config.embedded test tests/ingestion/providers/wearipedia $(ARGS) $(OR_SAY)
 
 fresh-root: ## try demo and tests in a fresh Debian with Python and make alone (root, debootstrap; SUITE=trixie)
 	@deploy/fresh_root.sh $(SUITE)

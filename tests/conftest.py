@@ -60,7 +60,7 @@ def _settings_of_tests() -> Iterator[None]:
         AUDIT_HEAD="",
         # A hash that costs nothing: each test makes its own users.
         PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
-        # Tests sign in by force and travel in time; what they are about is tested in tests/accounts.
+        # Tests sign in by force and travel in time; what they are about is tested in tests/participants/accounts.
         SECOND_FACTOR="optional",
         SESSION_IDLE_MINUTES=10**7,
         SESSION_HOURS=10**6,

@@ -368,3 +368,15 @@ def test_metrics_and_batches_load_without_settings() -> None:
     """Statisticians' scripts and the benchmarks read them before Django is set up."""
     bare = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
     subprocess.run([sys.executable, "-c", "import metrics.batch"], cwd=ROOT, env=bare, check=True)
+
+
+# Tests of what several packages do together, or of the whole.
+ACROSS = {"access", "api", "backup", "browser", "hosts", "properties", "security", "upgrade"}
+
+
+def test_tests_lie_in_folders_named_as_the_packages() -> None:
+    folders = {path.parent.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")}
+    inside = {folder for folder in folders if folder.parts and folder.parts[0] not in ACROSS}
+    assert {
+        folder for folder in inside if not ((ROOT / folder).is_dir() or (ROOT / folder).with_suffix(".py").is_file())
+    } == set()
