@@ -16,7 +16,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.backup.scenario import ROOT, Player
+from tests.backup.scenario import Player
+from tests.paths import ROOT
 
 NAME = "upgrade_with_data"
 # Django's own, which it fills by itself for what it finds.

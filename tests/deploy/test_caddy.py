@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from config.embedded.redis_server import free_port
-from tests.deploy.compose import ROOT
+from tests.paths import ROOT
 
 FOLDER = ROOT / "deploy" / "caddy"
 pytestmark = pytest.mark.skipif(not shutil.which("caddy"), reason="Caddy is not installed: apt install caddy")

@@ -19,7 +19,8 @@ import redis
 from config.embedded.redis_server import free_port
 from deploy import make_secrets
 from tests.config.test_settings import documented_names
-from tests.deploy.compose import ROOT, command, environment, file, filled, services, start_order
+from tests.deploy.compose import command, environment, file, filled, services, start_order
+from tests.paths import ROOT
 
 SERVICES = sorted(services())
 OURS = ("wearable-trials:local", "wearable-trials-caddy:local")

@@ -13,8 +13,9 @@ import yaml
 
 from deploy.monitoring import dashboards, render
 from deploy.monitoring.panels import DASHBOARDS
-from tests.deploy.compose import ROOT, services
+from tests.deploy.compose import services
 from tests.deploy.exported import ALL
+from tests.paths import ROOT
 
 FOLDER = ROOT / "deploy" / "monitoring"
 ENOUGH = {"ALERT_MAIL_TO": "a@example.org", "EMAIL_HOST": "smtp.example.org"}

@@ -29,7 +29,8 @@ from config.embedded.postgres import Postgres, PostgresFault, programs
 from config.embedded.redis_server import Redis, RedisFault, free_port
 from config.health.checks import MARK
 from deploy import make_secrets, probe
-from tests.deploy.compose import ROOT, command, environment, services, start_order
+from tests.deploy.compose import command, environment, services, start_order
+from tests.paths import ROOT
 
 PATIENCE_SECONDS = 90.0
 LASTING = ("web", "worker", "exports", "beat")

@@ -359,7 +359,7 @@ class Lives(RuleBasedStateMachine):
         )
         first = self.life.today - SPAN * ONE_DAY
         if not (self.life.starts_on or self.life.trial_starts_on):  # then from the days watched before they connected
-            first = local_date(linked.connected_at) - site.SYNC_WATCH_DAYS * ONE_DAY
+            first = local_date(linked.connected_at or timezone.now()) - site.SYNC_WATCH_DAYS * ONE_DAY
         for date in {local_date(at) for at in self.vendor.points["walk"]}:
             if self.life.may_store(date) and date >= first:
                 assert stored[date] == 30, date

@@ -410,7 +410,7 @@ def test_synthetic_data_in_a_real_trial_stop_the_asking(
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
     from metrics.batch import SourceKey
-    from tests.sync import fake
+    from tests.ingestion.sync import fake
 
     monkeypatch.setattr(fake, "SOURCE", SourceKey("fake", synthetic=True))
     mine = window()

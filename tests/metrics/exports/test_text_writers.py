@@ -100,8 +100,8 @@ def test_whole_seconds_are_written_without_decimals(micros: int) -> None:
 
 def test_columns_are_put_together_row_by_row_where_each_text_is_distinct() -> None:
     many = [str(n) for n in range(1_000)]
-    columns = [TextColumn(pa.array(many), np.arange(1_000)), "-", text_column(pa.array(many)), "\n"]
-    assert rows(columns).decode().splitlines() == [f"{n}-{n}" for n in range(1_000)]
+    parts = (TextColumn(pa.array(many), np.arange(1_000)), "-", text_column(pa.array(many)), "\n")
+    assert rows(parts).decode().splitlines() == [f"{n}-{n}" for n in range(1_000)]
 
 
 def test_no_rows_are_no_text() -> None:
