@@ -72,8 +72,8 @@ def client(trial: Any) -> Any:
     from django.test import Client
     from django.utils import timezone
 
-    from participants.accounts.api_tokens import token_create
     from participants.models import Membership, User
+    from participants.services.api_tokens import token_create
 
     user = User.objects.create_user("bench@example.org")
     Membership.objects.create(user=user, trial=trial, role=Membership.Role.MANAGER)

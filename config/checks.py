@@ -116,12 +116,12 @@ def published_password(app_configs: Sequence[AppConfig] | None, **given: Any) ->
     """Runs with `migrate`, and so at every start: a site that was a demo must not stay open to its readers."""
     if "default" not in (given.get("databases") or ()):
         return []
-    from participants.accounts import published_password as accounts_published_password
     from participants.models import Trial
+    from participants.services import published_password
 
     if Trial._meta.db_table not in connections["default"].introspection.table_names():
         return []  # before the very first migration
-    if accounts_published_password.opens() or not (accounts := accounts_published_password.accounts()):
+    if published_password.opens() or not (accounts := published_password.accounts()):
         return []
     addresses, way_out = (
         ", ".join(accounts.values()),

@@ -243,7 +243,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
-    {"NAME": "participants.accounts.published_password.NotPublished"},
+    {"NAME": "participants.services.published_password.NotPublished"},
 ]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "dashboards:trial-list"

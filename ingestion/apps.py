@@ -6,9 +6,9 @@ class IngestionConfig(AppConfig):
 
     def ready(self) -> None:
         from ingestion import erasure, subject_access, tasks  # noqa: F401  enqueued by name
-        from ingestion.connections import end_of_collection, grants
+        from ingestion.connections import devices, end_of_collection, grants
         from ingestion.file_imports.provenance_updates import Parts
-        from ingestion.sync import gap_evidence
+        from ingestion.sync import gap_evidence, planning
         from metrics.monitoring.evidence import register_collector
         from metrics.writing.row_followers import followers
         from participants import hooks
@@ -16,6 +16,7 @@ class IngestionConfig(AppConfig):
         if not any(isinstance(follower, Parts) for follower in followers):
             followers.append(Parts())
         register_collector(gap_evidence.collect)
+        devices.devices_uploaded.register(planning.uploaded)
         hooks.participant_left.register(grants.let_go)
         hooks.trial_ends.register(end_of_collection.open_connections)
         hooks.trial_closed.register(end_of_collection.trial_closed)

@@ -59,8 +59,8 @@ def people(made: Installation, number: int, days: int) -> tuple[str, str]:
     from django.test import Client
     from django.utils import timezone
 
-    from participants.accounts.api_tokens import token_create
     from participants.models import Membership, Trial
+    from participants.services.api_tokens import token_create
 
     stack.connect_all(made.vendor, number, dt.datetime.now(dt.UTC).date() - dt.timedelta(days), code=CODE)
     user = get_user_model().objects.create_user(email="manager@example.org", password=None)

@@ -77,8 +77,8 @@ def managers(count: int) -> dict[str, Any]:
     from django.test import Client
     from django.utils import timezone
 
-    from participants.accounts.api_tokens import token_create
     from participants.models import Membership, Participant, Site, Trial, User
+    from participants.services.api_tokens import token_create
 
     trial = Trial.objects.get(code=CODE)
     sites, managers = list(Site.objects.filter(trial=trial)), []

@@ -1,5 +1,5 @@
 """Forms for API tokens and service accounts. They check what people type; rules are in
-participants.accounts.api_tokens.
+participants.services.api_tokens.
 """
 
 from __future__ import annotations

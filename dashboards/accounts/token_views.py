@@ -16,7 +16,6 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from dashboards.accounts.token_forms import ServiceAccountForm, TokenForm
 from dashboards.ui.access import Request, led_trial, signed_in
-from participants.accounts.api_tokens import token_create, token_revoke
 from participants.accounts.service_accounts import (
     service_account_create,
     service_account_end,
@@ -24,6 +23,7 @@ from participants.accounts.service_accounts import (
 )
 from participants.forms import SeeOther
 from participants.models import ApiToken, Trial, User
+from participants.services.api_tokens import token_create, token_revoke
 from participants.user_input import form_data
 
 

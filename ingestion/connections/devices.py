@@ -9,6 +9,7 @@ import datetime as dt
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from django.db import transaction
 
@@ -16,13 +17,22 @@ from ingestion.connections.grants import asks_still
 from ingestion.models import Connection, Device, DeviceReading
 from ingestion.providers.base.errors import AccessGone, BrokenResponse
 from ingestion.providers.base.live import DeviceKind, DeviceState, LiveProvider
-from ingestion.sync import planning
+from participants.registration import Hook
 
 log = logging.getLogger(__name__)
 
 WORN = frozenset((DeviceKind.TRACKER, DeviceKind.WATCH))
 NOT_WORN = frozenset((DeviceKind.SCALE, DeviceKind.OTHER))
 BEGINNING = dt.datetime.min.replace(tzinfo=dt.UTC)
+
+
+class DevicesUploaded(Protocol):
+    """Hears that a connection's worn devices have synced that had not since an instant; in that transaction."""
+
+    def __call__(self, connection: Connection, since: dt.datetime, now: dt.datetime, /) -> object: ...
+
+
+devices_uploaded: Hook[DevicesUploaded] = Hook()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +169,8 @@ def store(connection: Connection, devices: list[DeviceState], now: dt.datetime) 
             ignore_conflicts=True,
         )
     if (missed := _silent_since(before, devices)) is not None:
-        planning.uploaded(connection, missed, now)
+        for hear in devices_uploaded:
+            hear(connection, missed, now)
 
 
 def _silent_since(before: Mapping[str, Device], states: Iterable[DeviceState]) -> dt.datetime | None:

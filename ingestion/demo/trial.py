@@ -13,9 +13,14 @@ from django.utils import timezone
 from ingestion import synthetic
 from ingestion.providers.base.synthetic import SyntheticProvider
 from ingestion.providers.registry import SYNTHETIC_PROVIDERS
-from participants.accounts import published_password
 from participants.models import Membership, Participant, Site, Trial, User
-from participants.services import EnrolmentError, participant_changed, participant_enrol, trial_create
+from participants.services import (
+    EnrolmentError,
+    participant_changed,
+    participant_enrol,
+    published_password,
+    trial_create,
+)
 
 CODE = "DEMO"
 TITLE = "Walking after knee replacement (demo)"

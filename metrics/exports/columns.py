@@ -15,7 +15,8 @@ from psycopg import sql as composed
 from metrics.batch import Seconds, Times, Values, instant
 from metrics.exports import sql
 from metrics.registry import Metric
-from metrics.writing.binary_copy import COPY_HEADER, PG_EPOCH
+from metrics.storage.binary_copy import PG_EPOCH
+from metrics.writing.binary_copy import COPY_HEADER
 
 NO_LENGTH = -1  # where a sample is of an instant
 FIELDS = 5

@@ -25,7 +25,7 @@ from metrics.monitoring.day_store import Change, EvaluatedDay
 from metrics.monitoring.evidence import NOTHING, Evidence
 from metrics.monitoring.gaps import Piece
 from metrics.monitoring.monitored_interval import monitoring_of
-from metrics.monitoring.rules import DayFacts, Monitoring, evaluate_day, in_force
+from metrics.monitoring.rules import DayFacts, Monitoring, evaluate_day
 from participants.collection_interval import CollectedDays, collected_days
 from participants.models import Participant, Protocol
 
@@ -177,7 +177,7 @@ class _Case:
             last = max([*data, *self.touched], default=None)
             stored = {date_of(day) for day in self.person.dates.tolist()}
             self.planned = {date for date in self.planned if date in stored or (last and date <= last)}
-        protocol_of = {date: in_force(self.protocols, date) for date in self.planned}
+        protocol_of = {date: Protocol.in_force(self.protocols, date) for date in self.planned}
         self.days = day_inputs.days_of(self.person, list(self.planned), self.calendar, protocol_of)
         skipped = self.planned - {day.date for day in self.days}
         self.gone = {date for date in skipped if (date - EPOCH).days in self.person.dates}
@@ -249,7 +249,7 @@ class _Case:
             monitoring=self.monitoring,
             calendar=self.calendar,
             evidence=self.known,
-            protocol=in_force(self.protocols, self.today),
+            protocol=Protocol.in_force(self.protocols, self.today),
             evaluated=self.evaluated,
             gone=self.gone,
             until=self.until,

@@ -16,14 +16,6 @@ Status = Participant.Status
 PauseDays = tuple[dt.date, dt.date | None, str]  # first day, last day (None: still paused), reason
 
 
-def in_force(protocols: Sequence[Protocol], on: dt.date) -> Protocol:
-    """The protocol that applies to a date: the newest version of those effective by then; before all, the first.
-
-    `protocols`: a trial's, the latest effective first. Raises IndexError where there is none.
-    """
-    return next((protocol for protocol in protocols if protocol.effective_on <= on), protocols[-1])
-
-
 @dataclass(frozen=True, slots=True)
 class Monitoring:
     """Monitored interval of a participant, with pauses.

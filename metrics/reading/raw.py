@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrics.batch import Seconds, Times, Values, instant
-from metrics.reading import binary_copy, sql
+from metrics.reading import sql
+from metrics.storage import binary_copy
 
 # Samples in memory at a time, and the fewest that a series is asked for: a statement has its price.
 PIECE = 50_000

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from metrics.batch import MICROSECOND, Times, Values, instant
 from metrics.local_time import EPOCH
-from metrics.reading import binary_copy, sql
+from metrics.reading import sql
 from metrics.registry import Metric
 from metrics.selection.readable_series import Part, Readable, ReadFrom, changes
 from metrics.selection.source_choice import Run
+from metrics.storage import binary_copy
 from metrics.time_buckets import DAY_SECONDS, HOUR_SECONDS, Span, aligned, day_numbers, midnights
 from participants.models import Participant
 

@@ -3,7 +3,7 @@
 First by the order of the protocol that is in force on that date; of those it ranks alike, the source that covers most
 minutes of the day (a device that samples faster does not know more of a day), then the one with most samples, then
 the lowest id. So a day has one source whatever span, page, resolution or export asks for it. Nights are chosen by the
-same rule, by their date of waking: nights.py.
+same rule, by their date of waking: night_source_choice.py.
 """
 
 from __future__ import annotations
@@ -20,9 +20,8 @@ from numpy.typing import NDArray
 
 from metrics.local_time import EPOCH
 from metrics.models import Source
-from metrics.monitoring.rules import in_force
-from metrics.reading import binary_copy
-from metrics.reading import sql as reading_sql
+from metrics.selection import sql
+from metrics.storage import binary_copy
 from participants.models import Protocol
 
 Numbers = NDArray[np.int64]
@@ -74,7 +73,7 @@ class Priorities:
     def _of_trial(self, protocols: Sequence[Protocol], date: Numbers, source: Numbers) -> Numbers:
         days, day = np.unique(date, return_inverse=True)
         ids, which = np.unique(source, return_inverse=True)
-        versions = [in_force(protocols, EPOCH + dt.timedelta(days=number)) for number in days.tolist()]
+        versions = [Protocol.in_force(protocols, EPOCH + dt.timedelta(days=number)) for number in days.tolist()]
         rows = {
             version.pk: [place(self._sources[pk], version.source_priority) for pk in ids.tolist()]
             for version in versions
@@ -136,7 +135,7 @@ def chosen_sources(
     held: dict[Series, dict[int, Dates]] = defaultdict(dict)
     parameters = {"participants": people, "firsts": firsts, "lasts": lasts, "metrics": list(metrics)}
     with connections[using].cursor() as cursor:
-        cursor.execute(reading_sql.SOURCES_OF_ALL if every_sample else reading_sql.SOURCES, parameters)
+        cursor.execute(sql.SOURCES_OF_ALL if every_sample else sql.SOURCES, parameters)
         for pid, metric, source, first, last in cursor.fetchall():
             held[pid, metric][source] = (first, last)
     sources = Source.objects.using(using).in_bulk({source for dates_of in held.values() for source in dates_of})
@@ -149,7 +148,7 @@ def chosen_sources(
         elif usable:
             several.add(key)
     if several:
-        statement = reading_sql.SOURCE_DAYS_OF_ALL if every_sample else reading_sql.SOURCE_DAYS
+        statement = sql.SOURCE_DAYS_OF_ALL if every_sample else sql.SOURCE_DAYS
         rows = _Rows.of(several, trial_of, binary_copy.read(statement, parameters | _pairs(several), using=using)).only(
             among
         )

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from metrics.batch import Seconds, Times, Values
+from metrics.storage.binary_copy import PG_EPOCH
 from metrics.writing import sql
 from metrics.writing.rollups import SeriesKey, minutes_of
 
-# PostgreSQL counts time from 2000-01-01; rows of a binary COPY go out in parts of this many.
-PG_EPOCH = 946_684_800_000_000
+# Rows of a binary COPY go out in parts of this many.
 COPY_ROWS = 131_072
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + b"\0" * 8
 COPY_TRAILER = b"\xff\xff"

@@ -1,6 +1,7 @@
 """Minute, hour and day aggregates, recomputed from the rows beneath them.
 
-Called by the writer inside its transaction, never by anybody else.
+Called by the writer inside its transaction, and by what puts stored rows right under the same lock: corrections and
+the nightly check of the data.
 """
 
 from __future__ import annotations

@@ -18,10 +18,11 @@ from allauth.mfa.models import Authenticator
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from participants.accounts import emails, published_password, sign_in_log, two_factor
+from participants.accounts import emails, sign_in_log, two_factor
 from participants.accounts.session_middleware import SIGNED_IN
 from participants.models import SignIn, User
 from participants.privacy import encryption
+from participants.services import published_password
 from participants.user_input import canonical_address
 
 MISMATCH = "E-mail and password do not match."

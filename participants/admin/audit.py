@@ -10,9 +10,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from participants.accounts import api_tokens
 from participants.admin.base import ConfirmationForm, ConfirmedAction, ReadOnlyAdminMixin
 from participants.models import ApiToken, AuditDetail, AuditEntry
+from participants.services import api_tokens
 
 if TYPE_CHECKING:
     EntryAdminBase = admin.ModelAdmin[AuditEntry]

@@ -1,7 +1,7 @@
 """Parser of enrolment files: from bytes to rows of named cells, whatever spreadsheet and country they come from.
 
 Encodings: UTF-8, UTF-16 with its mark, else Windows-1252. Delimiters: comma, semicolon, tab. Nothing of the content
-is checked here; that is checking's business.
+is checked here: see validation.py.
 """
 
 from __future__ import annotations

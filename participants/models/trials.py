@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import zoneinfo
+from collections.abc import Sequence
 from functools import cache
 
 from django.core.exceptions import ValidationError
@@ -181,6 +182,14 @@ class Protocol(models.Model):
                 wrong["sleep_nights_critical"] = "Critically few nights are no more than few."
         if wrong:
             raise ValidationError(wrong)
+
+    @staticmethod
+    def in_force(protocols: Sequence[Protocol], on: dt.date) -> Protocol:
+        """The protocol that applies to a date: the newest version of those effective by then; before all, the first.
+
+        `protocols`: a trial's, the latest effective first. Raises IndexError where there is none.
+        """
+        return next((protocol for protocol in protocols if protocol.effective_on <= on), protocols[-1])
 
 
 class Site(models.Model):

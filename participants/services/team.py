@@ -9,8 +9,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from participants import audit
-from participants.accounts.api_tokens import token_revoke
 from participants.models import ApiToken, Membership, Site, Trial, User
+from participants.services.api_tokens import token_revoke
 from participants.services.changes import change, locked, plain
 
 

@@ -10,9 +10,9 @@ from django.db.models import Max
 from django.utils import timezone
 
 from participants import audit, trial_closing
-from participants.accounts import published_password
 from participants.locks import lock_trial_exclusive
 from participants.models import Membership, Protocol, Site, Trial
+from participants.services import published_password
 from participants.services.changes import change, fixed, locked
 
 HAS_PEOPLE = "It is fixed: there are participants already."

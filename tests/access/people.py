@@ -12,8 +12,8 @@ from django.test import Client
 from django.utils import timezone
 
 from config.middleware.limits import SHARED
-from participants.accounts.api_tokens import token_revoke
 from participants.models import ApiToken, Membership, Participant, Site, Trial, User
+from participants.services.api_tokens import token_revoke
 from tests import factories
 from tests.api.conftest import token_key
 from tests.api.scene import CODE, PK, STUDY_ID, scene

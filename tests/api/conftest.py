@@ -11,8 +11,8 @@ from django.core.cache import caches
 from django.test import Client
 from django.utils import timezone
 
-from participants.accounts.api_tokens import token_create
 from participants.models import Membership, Trial, User
+from participants.services.api_tokens import token_create
 from tests.factories import MembershipFactory, TrialFactory
 
 Bring = Callable[..., Client]

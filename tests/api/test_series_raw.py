@@ -12,7 +12,8 @@ from django.test import Client
 
 from metrics.api import cursors
 from metrics.models import Measurement
-from metrics.reading import binary_copy, raw
+from metrics.reading import raw
+from metrics.storage import binary_copy
 from metrics.writing.writer import store
 from participants.models import AuditEntry, Participant, Trial
 from tests.api.test_series import SERIES, ask

@@ -18,10 +18,10 @@ from dashboards.alerts import digests
 from participants import services
 from participants.accounts import emails
 from participants.accounts import services as accounts_services
-from participants.accounts.api_tokens import token_create
 from participants.accounts.service_accounts import service_account_create, service_accounts
 from participants.audit import hash_chain
 from participants.models import ApiToken, AuditEntry, Membership, Participant, Trial, User
+from participants.services.api_tokens import token_create
 from tests.api.conftest import Bring, token_key
 from tests.factories import MembershipFactory, ParticipantFactory, TrialFactory, UserFactory
 from tests.programs import brought_into, program

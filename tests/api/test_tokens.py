@@ -10,8 +10,8 @@ from django.core.exceptions import ValidationError
 from django.test import Client
 from django.utils import timezone
 
-from participants.accounts.api_tokens import token_create, token_revoke
 from participants.models import ApiToken, AuditEntry, Participant, Trial, User
+from participants.services.api_tokens import token_create, token_revoke
 from tests.api.conftest import Bring
 from tests.factories import MembershipFactory, ParticipantFactory
 

@@ -37,11 +37,11 @@ from metrics.registry import STEPS as METRIC_STEPS
 from metrics.writing.writer import Frozen
 from metrics.writing.writer import store as write
 from participants import services
-from participants.accounts.api_tokens import token_create
 from participants.accounts.service_accounts import service_account_create
 from participants.models import Membership, Participant, Pause, Protocol, Trial
 from participants.privacy import erasure as privacy_erasure
 from participants.privacy.data_map import data_inventory
+from participants.services.api_tokens import token_create
 from tests.actors import another_user
 from tests.factories import MembershipFactory, ParticipantFactory, TrialFactory, UserFactory
 from tests.ingestion.sync.fake import SOURCE, FakeVendor

@@ -9,8 +9,8 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
-from participants.accounts.api_tokens import limited_user, token_find
 from participants.models import ApiToken, User
+from participants.services.api_tokens import limited_user, token_find
 
 if TYPE_CHECKING:
     # REST framework's views import this module.

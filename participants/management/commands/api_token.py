@@ -9,8 +9,8 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from participants.accounts.api_tokens import token_create
 from participants.models import Trial, User
+from participants.services.api_tokens import token_create
 
 
 class Command(BaseCommand):

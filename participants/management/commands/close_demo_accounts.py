@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from participants.accounts import published_password
+from participants.services import published_password
 
 
 class Command(BaseCommand):

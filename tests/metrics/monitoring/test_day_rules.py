@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 
 from metrics.models import DayStatus, Exclusion
-from metrics.monitoring.rules import DayFacts, Monitoring, can_count, evaluate_day, in_force
+from metrics.monitoring.rules import DayFacts, Monitoring, can_count, evaluate_day
 from participants.models import Participant, Protocol
 
 MONDAY = dt.date(2026, 5, 4)
@@ -29,12 +29,12 @@ def test_a_date_is_evaluated_by_the_newest_protocol_of_those_effective_by_then(d
         Protocol(version=2, effective_on=on(0)),
         Protocol(version=1, effective_on=on(-30)),
     ]
-    assert in_force(latest_first, on(date)).version == version
+    assert Protocol.in_force(latest_first, on(date)).version == version
 
 
 def test_without_any_protocol_nothing_can_be_evaluated() -> None:
     with pytest.raises(IndexError):
-        in_force([], MONDAY)
+        Protocol.in_force([], MONDAY)
 
 
 def monitoring(**known: object) -> Monitoring:

@@ -10,7 +10,8 @@ import pytest
 
 from metrics.batch import MICROSECOND, microseconds
 from metrics.models import Measurement
-from metrics.reading import binary_copy, raw
+from metrics.reading import raw
+from metrics.storage import binary_copy
 from metrics.time_buckets import Span
 from metrics.writing.writer import store
 from participants.models import Participant

@@ -14,8 +14,8 @@ from django.test import Client
 from config import checks
 from ingestion.demo import trial as demo_trial
 from participants import services
-from participants.accounts import published_password
 from participants.models import ApiToken, AuditEntry, SignIn, Trial, User
+from participants.services import published_password
 from tests import factories
 from tests.api.conftest import token_key
 from tests.participants.accounts.conftest import sign_in

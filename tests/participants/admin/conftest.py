@@ -13,10 +13,10 @@ from django.utils import timezone
 from dashboards.models import MessageTemplate
 from ingestion.models import Connection, ConnectionEvent, Device, ImportFile, Invitation, SyncWindow, WebhookDelivery
 from participants import services
-from participants.accounts import api_tokens
 from participants.accounts.staff_groups import staff_groups_make
 from participants.models import Participant, Trial, User
 from participants.privacy import contacts
+from participants.services import api_tokens
 from tests import factories
 
 ENCRYPTED = "encrypted-text-that-nobody-sees"

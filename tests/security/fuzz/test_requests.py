@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metrics.registry import METRICS
-from participants.accounts.api_tokens import token_create
 from participants.models import Membership, Participant
 from participants.privacy import contacts
+from participants.services.api_tokens import token_create
 from tests.factories import AlertFactory, EvaluatedSummaryFactory, MembershipFactory, ParticipantFactory, TrialFactory
 from tests.paths import ROOT
 from tests.security.addresses import places

@@ -15,7 +15,8 @@ from django.db import connections
 from numpy.typing import NDArray
 from psycopg import ClientCursor
 
-from metrics.writing.binary_copy import PG_EPOCH
+# PostgreSQL counts time from 2000-01-01.
+PG_EPOCH = 946_684_800_000_000
 
 # Element types of arrays by their object id in PostgreSQL's catalogue, as they come over the wire.
 _ELEMENTS = {20: ">i8", 23: ">i4", 701: ">f8", 1184: ">i8"}

@@ -15,9 +15,9 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
 
-from participants.accounts.api_tokens import token_revoke
 from participants.audit import record
 from participants.models import ApiToken, Trial, User
+from participants.services.api_tokens import token_revoke
 
 PASSWORD = "wearable-demo-2026"  # noqa: S105  published on purpose: the demo's people are invented
 ADDRESSES = ("manager@example.org", "coordinator@example.org", "staff@example.org")
