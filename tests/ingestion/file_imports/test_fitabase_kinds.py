@@ -12,7 +12,7 @@ from ingestion.providers.fitabase import FORMATS, left_out, listed
 from metrics.models import ExerciseSession, Measurement, OffsetPeriod, SleepSession
 from participants.models import Participant, Trial
 from tests.factories import ParticipantFactory
-from tests.ingestion.file_imports.conftest import Import, Outcome, utc
+from tests.ingestion.conftest import Import, Outcome, utc
 
 NEW_YORK = "America/New_York"
 

@@ -19,7 +19,7 @@ from metrics.maintenance.retention import retain
 from metrics.models import ExerciseSession, Measurement, SleepSession, Source
 from participants.models import Participant, Trial
 from tests.factories import ParticipantFactory, UserFactory
-from tests.ingestion.file_imports.conftest import Export, Import, utc
+from tests.ingestion.conftest import Export, Import, utc
 from tests.ingestion.file_imports.test_import_undo import beats, night, picture, undo, write
 
 SLEEP = [night(1, "2024-05-01T23:00:00.000", "2024-05-02T06:00:00.000")]

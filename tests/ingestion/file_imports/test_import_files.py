@@ -23,7 +23,7 @@ from metrics.writing.writer import store
 from participants.models import Participant, Trial
 from participants.services import participant_enrol, participant_update, trial_update
 from tests.factories import ParticipantFactory, UserFactory
-from tests.ingestion.file_imports.conftest import Import, utc
+from tests.ingestion.conftest import Import, utc
 
 HEADER = "Id,Time,Value"
 GOOD = ("P-1,5/1/2024 8:00:00 AM,61", "P-1,5/1/2024 8:00:05 AM,62", "P-1,5/1/2024 8:00:10 AM,63")

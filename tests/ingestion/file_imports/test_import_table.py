@@ -11,7 +11,7 @@ from ingestion.file_imports.import_reports import Report, Result
 from ingestion.management.commands._import_table import MOST_LINES, table
 from metrics.batch import Counts
 from participants.models import Trial
-from tests.ingestion.file_imports.conftest import Import
+from tests.ingestion.conftest import Import
 
 
 def _cells(text: str, name: str) -> list[str]:

@@ -45,7 +45,7 @@ from metrics.writing.row_changes import SampleTrace
 from metrics.writing.writer import store
 from participants.models import AuditEntry, Participant, Trial
 from tests.factories import ParticipantFactory, TrialFactory, UserFactory
-from tests.ingestion.file_imports.conftest import Export, Import, utc
+from tests.ingestion.conftest import Export, Import, utc
 
 HEADER = "Id,Time,Value"
 NAME = "heartrate_seconds_merged.csv"

@@ -10,7 +10,7 @@ import pytest
 
 from metrics.models import SleepSession
 from participants.models import Trial
-from tests.ingestion.file_imports.conftest import Export, Import
+from tests.ingestion.conftest import Export, Import
 
 HOUR = 3600
 

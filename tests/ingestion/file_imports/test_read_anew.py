@@ -12,7 +12,7 @@ from ingestion.models import ImportFile
 from metrics.models import Measurement, Revision
 from participants.models import AuditEntry, Participant, Trial
 from tests.factories import ParticipantFactory
-from tests.ingestion.file_imports.conftest import Export, Import, utc
+from tests.ingestion.conftest import Export, Import, utc
 from tests.ingestion.file_imports.test_import_undo import beats, write
 
 SYDNEY = "Australia/Sydney"

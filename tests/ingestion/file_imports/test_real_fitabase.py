@@ -19,7 +19,7 @@ from metrics.models import DayRollup, Measurement, Revision, SleepSession
 from metrics.reading.queries import series
 from participants.models import Participant, Trial
 from tests.factories import TrialFactory
-from tests.ingestion.file_imports.conftest import Import, stored
+from tests.ingestion.conftest import Import, stored
 
 ZONE = "America/New_York"
 HEART_RATES = ("heartrate_seconds_merged.csv.gz", "heartrate_seconds_merged.3.12.16-4.11.16.csv.gz")

@@ -17,7 +17,7 @@ from ingestion.providers.takeout.clocks import sign_of_clock
 from metrics.models import Measurement
 from participants.models import Participant, Trial
 from tests.factories import ParticipantFactory
-from tests.ingestion.file_imports.conftest import Export, Import, utc
+from tests.ingestion.conftest import Export, Import, utc
 
 SYDNEY = "Australia/Sydney"
 Minutes = list[dict[str, Any]]

@@ -16,7 +16,7 @@ from metrics.corrections.data_deletion import DeletionRefused, Selection, deleti
 from metrics.models import Measurement, Source
 from participants.models import Participant, Trial
 from tests.factories import ParticipantFactory
-from tests.ingestion.file_imports.conftest import Import, utc
+from tests.ingestion.conftest import Import, utc
 from tests.ingestion.file_imports.test_import_undo import beats, undo, write
 
 

@@ -13,7 +13,7 @@ from ingestion.models import ImportFile, RejectedRow
 from ingestion.providers.takeout import left_out, listed
 from metrics.models import ExerciseSession, Measurement, OffsetPeriod, SleepSession
 from participants.models import Participant
-from tests.ingestion.file_imports.conftest import Export, Import, utc
+from tests.ingestion.conftest import Export, Import, utc
 
 TREE = "Takeout/Fitbit/Global Export Data"
 DATA = "Takeout/Fitbit/Physical Activity_GoogleData"

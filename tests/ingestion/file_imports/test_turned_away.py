@@ -23,7 +23,7 @@ from metrics.writing.retention_filter import REFUSED
 from participants.models import Participant, Trial
 from participants.services import participant_enrol
 from tests.factories import ParticipantFactory, TrialFactory
-from tests.ingestion.file_imports.conftest import Import, utc
+from tests.ingestion.conftest import Import, utc
 
 NAME = "heartrate_seconds_merged.csv"
 HEADER = "Id,Time,Value"

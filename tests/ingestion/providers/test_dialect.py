@@ -12,7 +12,7 @@ from ingestion.providers.base.files import ForeignFile
 from ingestion.providers.csv_columns import blocks, header_of
 from metrics.models import SleepSession
 from participants.models import Trial
-from tests.ingestion.file_imports.conftest import Export, Import, utc
+from tests.ingestion.conftest import Export, Import, utc
 
 
 def _numbers(text: str, name: str = "b", *, quoted: bool = False) -> list[float]:

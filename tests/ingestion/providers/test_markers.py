@@ -14,7 +14,7 @@ from metrics.models import DayRollup, Measurement, ParticipantDay
 from metrics.registry import METRICS, Metric
 from participants.models import Trial
 from tests.factories import TrialFactory
-from tests.ingestion.file_imports.conftest import Import
+from tests.ingestion.conftest import Import
 
 # What cannot be zero, what can, and what can lie below it.
 NEVER_ZERO = {
