@@ -443,8 +443,10 @@ def test_data_that_came_otherwise_are_named_and_nobody_is_called_unconnected(
     assert "never connected" not in page
 
 
-def test_without_any_data_they_are_unconnected(manager: Client) -> None:
-    assert "never connected" in manager.get(PERSON).content.decode()
+def test_without_any_data_they_are_unconnected_and_invited_again(manager: Client) -> None:
+    page = manager.get(PERSON).content.decode()
+    assert "never connected" in page
+    assert "Invite again" in page
 
 
 def test_where_a_simulator_plays_the_vendor_only_demo_trials_are_invited(
