@@ -11,6 +11,7 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
+from benchmarks.monitoring_data import fill
 from ingestion import live_providers
 from ingestion.connections import invitations, queueing
 from ingestion.connections import services as connections_services
@@ -443,9 +444,14 @@ def test_data_that_came_otherwise_are_named_and_nobody_is_called_unconnected(
     assert "never connected" not in page
 
 
-def test_without_any_data_they_are_unconnected_and_invited_again(manager: Client) -> None:
-    page = manager.get(PERSON).content.decode()
-    assert "never connected" in page
+def test_without_any_data_they_are_unconnected(manager: Client) -> None:
+    assert "never connected" in manager.get(PERSON).content.decode()
+
+
+def test_who_never_connected_is_offered_another_invitation(manager: Client) -> None:
+    made = fill("ALIKE", 1, 30, now=NOW, kind="unconnected", rollups=False)
+    factories.MembershipFactory.create(trial=made, user_id=manager.session["_auth_user_id"])
+    page = manager.get(f"/trials/ALIKE/participants/{made.participants.get().study_id}/").content.decode()
     assert "Invite again" in page
 
 
