@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any
 
-import hypothesis
 import pytest
 from django.conf import settings
 from django.core.cache import caches
@@ -13,9 +13,12 @@ from django.test import override_settings
 
 from config.middleware.limits import SHARED
 
-# A busy machine is no fault of a property.
-hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
-hypothesis.settings.load_profile("busy")
+# A busy machine is no fault of a property. The environment of the synthetic devices has no properties.
+if find_spec("hypothesis"):
+    import hypothesis
+
+    hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+    hypothesis.settings.load_profile("busy")
 
 # Modules that start something costly for all of their tests: one process runs the whole of each.
 TOGETHER = frozenset(
