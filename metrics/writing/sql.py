@@ -96,6 +96,27 @@ FROM metrics_measurement m
 )
 REMOVE_ABSENT = f"DELETE FROM metrics_measurement m {_ABSENT} RETURNING (extract(epoch FROM m.time) * 1000000)::int8"
 
+# How many rows stand in each of some intervals, of each source of its provider that has any in the local days about it.
+# The overall bounds let the planner skip chunks.
+_KEPT_SOURCES = """
+    SELECT source_id FROM {table}
+    WHERE participant_id = %(participant)s AND metric_id = r.metric AND date BETWEEN r.first AND r.last
+"""
+ROWS_REPLACED = f"""
+SELECT r.number, source.id, stored.n
+FROM unnest(%(metrics)s::int[], %(providers)s::text[], %(starts)s::timestamptz[], %(ends)s::timestamptz[],
+    %(firsts)s::date[], %(lasts)s::date[])
+    WITH ORDINALITY AS r(metric, provider, starts_at, ends_at, first, last, number)
+CROSS JOIN LATERAL ({_KEPT_SOURCES.format(table="metrics_dayrollup")}
+    UNION {_KEPT_SOURCES.format(table="metrics_implausiblecount")}) AS kept
+JOIN metrics_source source ON source.id = kept.source_id AND source.provider = r.provider
+CROSS JOIN LATERAL (
+    SELECT count(*) AS n FROM metrics_measurement m
+    WHERE m.participant_id = %(participant)s AND m.metric_id = r.metric AND m.source_id = source.id
+        AND m.time >= r.starts_at AND m.time < r.ends_at AND m.time >= %(low)s AND m.time < %(high)s
+) AS stored
+"""
+
 # --- rollups: always recomputed from the rows beneath that count, so that doing it twice changes nothing ----
 
 _CLEAR = """

@@ -13,25 +13,25 @@ recomputes.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.db import connection, transaction
 from django.utils import timezone
 
 from metrics import prometheus
-from metrics.batch import Counts, OffsetChange, Payload, Sessions, SourceKey, microseconds
+from metrics.batch import Counts, OffsetChange, Payload, Sessions, SourceKey
 from metrics.local_time import LocalCalendar
 from metrics.models import OffsetPeriod, SleepSession, Source
 from metrics.monitoring import evaluation
 from metrics.participant_calendars import calendar_of
 from metrics.registry import BY_CODE, HEART_RATE
 from metrics.selection.collection_window import collected_by
-from metrics.storage.stored_days import kept_days
 from metrics.writing import collection_filter, retention_filter, rollups, sql
+from metrics.writing.absent_samples import remove_absent_samples
 from metrics.writing.exercise import date_exercise, remove_absent_exercise, store_exercise
 from metrics.writing.rollups import SeriesKey
 from metrics.writing.row_changes import OffsetTrace, Trace
-from metrics.writing.samples import remove_absent, store_batch
+from metrics.writing.samples import store_batch
 from metrics.writing.sleep import choose_main_sleep, remove_absent_sleep, store_sleep
 from participants.locks import lock_trial_shared
 from participants.models import Participant, Trial
@@ -96,7 +96,7 @@ def store(
         nights, stored = store_sleep(participant, payload.sleep, sources, now, trace)
         counts += stored
         counts += store_exercise(participant, payload.exercise, sources, calendar, now, trace)
-        gone, removed = _remove_absent(participant, payload, calendar)
+        gone, removed = _remove_absent(participant, payload, sources, calendar)
         counts += removed
         read_dates = _fully_read_dates(payload, calendar, now)
         evaluation.refresh(participant, dates | nights | gone, evidence_dates=read_dates, now=now)
@@ -120,38 +120,25 @@ def _fully_read_dates(payload: Payload, calendar: LocalCalendar, now: dt.datetim
     return dates
 
 
-def _remove_absent(participant: Participant, payload: Payload, calendar: LocalCalendar) -> tuple[set[dt.date], Counts]:
+def _remove_absent(
+    participant: Participant, payload: Payload, sources: Mapping[SourceKey, Source], calendar: LocalCalendar
+) -> tuple[set[dt.date], Counts]:
     """Remove what the payload replaces and no longer holds; returns the local dates concerned and the counts."""
     counts, dates = Counts(), set[dt.date]()
     for replaced in payload.replaces:
-        start, end = microseconds(replaced.starts_at), microseconds(replaced.ends_at)
         if replaced.what is Sessions.EXERCISE:
             names = {record.external_id for record in payload.exercise if record.source.provider == replaced.provider}
             counts.exercise_removed += remove_absent_exercise(
                 participant, replaced.provider, names, replaced.starts_at, replaced.ends_at
             )
-            continue
         if replaced.what is Sessions.SLEEP:
             kept = {record.external_id for record in payload.sleep if record.source.provider == replaced.provider}
             gone = remove_absent_sleep(participant, replaced.provider, kept, replaced.starts_at, replaced.ends_at)
             counts.sleep_removed += len(gone)
             dates |= gone
-            continue
-        metric = BY_CODE[replaced.what]
-        stored = kept_days(
-            "source_id",
-            participant_id=participant.pk,
-            metric_id=metric.id,
-            source__provider=replaced.provider,
-            date__range=(calendar.date(replaced.starts_at), calendar.date(replaced.ends_at)),
-        )
-        for source in Source.objects.filter(pk__in=stored):
-            batches = [b for b in payload.samples if b.metric == metric.code and b.source == source.key]
-            series = SeriesKey(participant.pk, metric, source.pk)
-            removed = remove_absent(series, batches, start, end)
-            counts.removed += len(removed)
-            dates |= rollups.refresh(series, removed, calendar)
-    return dates, counts
+    ids = {key: source.pk for key, source in sources.items()}
+    removed_dates, counts.removed = remove_absent_samples(participant.pk, payload, ids, calendar)
+    return dates | removed_dates, counts
 
 
 def source_for(key: SourceKey) -> Source:
