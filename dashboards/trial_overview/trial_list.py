@@ -18,5 +18,7 @@ def trial_list(request: Request) -> HttpResponse:
     """The trials of the signed-in person: how many participants they see there, who needs attention, newest data."""
     now = timezone.now()
     counts = monitoring_status.by_trial(Participant.objects.visible_to(request.user), now)
-    trials = [(t, *counts.get(t.pk, (0, 0, None))) for t in Trial.objects.visible_to(request.user)]
+    nobody = monitoring_status.Counts()
+    of_trials = [(trial, counts.get(trial.pk, nobody)) for trial in Trial.objects.visible_to(request.user)]
+    trials = [(trial, known.everybody, known.attention, known.newest) for trial, known in of_trials]
     return render(request, "dashboards/trial_overview/trial_list.html", {"trials": trials, "now": now})

@@ -15,12 +15,8 @@ from metrics.models.measurements import (
     Rollup,
 )
 from metrics.models.monitoring import (
-    Access,
-    Cause,
     DataCheck,
-    DayStatus,
     DayStatusHistory,
-    Exclusion,
     Gap,
     ParticipantDay,
     ParticipantStatusSummary,
@@ -28,9 +24,11 @@ from metrics.models.monitoring import (
 )
 from metrics.models.removals import Removal
 from metrics.models.sessions import ExerciseSession, SleepSession, SleepStage
+from metrics.models.statuses import Access, AttentionStatus, Cause, DayStatus, Exclusion
 
 __all__ = [
     "Access",
+    "AttentionStatus",
     "Cause",
     "DataCheck",
     "DataMove",

@@ -2,47 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 
+from metrics.models import attention
+from metrics.models.statuses import Access, Cause, DayStatus, Exclusion
 from participants.models import Participant
 from participants.models.fields import DayField, LineField
-
-
-class DayStatus(models.TextChoices):
-    """Status of a participant's local day. One letter, since there is one for each day of everybody."""
-
-    PENDING = "p", "pending"
-    VALID = "v", "valid"
-    INVALID = "i", "invalid"
-    LOST = "l", "lost"
-    EXCLUDED = "x", "excluded"
-
-
-class Exclusion(models.TextChoices):
-    """Why a day does not count."""
-
-    BEFORE_START = "before_start", "before monitoring began"
-    AFTER_END = "after_end", "after monitoring ended"
-    PAUSED = "paused", "paused"
-    WITHDRAWN = "withdrawn", "withdrawn"
-    PLATFORM = "platform", "a fault of the platform or the vendor"
-    SHORT_DAY = "short_day", "a local day shorter than a valid day"
-
-
-class Cause(models.TextChoices):
-    """Why data are missing, in the order in which it is decided."""
-
-    PAUSED = "paused", "paused"
-    WITHDRAWN = "withdrawn", "withdrawn"
-    NEVER_CONNECTED = "never_connected", "never connected"
-    TOKEN_DEAD = "token_dead", "access ended"
-    CONSENT_PARTIAL = "consent_partial", "consent partial"
-    PLATFORM = "platform", "technical problem (ours or the vendor's)"
-    NOT_SYNCED = "not_synced", "not yet synced"
-    BATTERY_FLAT = "battery_flat", "battery flat"
-    OFF_WRIST = "off_wrist", "off the wrist"
-    UNKNOWN = "unknown", "unknown"
 
 
 class ParticipantDay(models.Model):
@@ -115,21 +83,16 @@ class Gap(models.Model):
         return f"{self.participant_id} {self.starts_at:%Y-%m-%d %H:%M} {self.cause}"
 
 
-class Access(models.TextChoices):
-    """Access to a participant's data: whether they can come to us by themselves."""
-
-    NONE = "none", "nothing to connect"  # imports only
-    NEVER = "never", "never connected"
-    OK = "ok", "connected"
-    DEAD = "dead", "access ended"
-    PARTIAL = "partial", "consent partial"
+def _generated(expression: models.Expression, of: models.Field[Any, Any]) -> models.GeneratedField:
+    return models.GeneratedField(expression=expression, output_field=of, db_persist=True)
 
 
 class ParticipantStatusSummary(models.Model):
     """Status summary of a participant: what the trial's pages show of them, one row each, kept by
     metrics.monitoring.evaluation.
 
-    Whatever moves with the clock is stored as the instant at which it turns, so a page needs no recomputation.
+    Whatever moves with the clock is stored as the instant at which it turns, so a page needs no recomputation: also
+    the attention status (metrics.models.attention).
     `day_codes` and `nights` hold one code a day from `day_codes_from` to `day_codes_until` (their today when last
     evaluated): see metrics.monitoring.day_codes.
     """
@@ -177,6 +140,11 @@ class ParticipantStatusSummary(models.Model):
     battery_at = models.DateTimeField(null=True)
     device_sync_at = models.DateTimeField(null=True)
     protocol_version = models.PositiveSmallIntegerField(null=True)
+    # What follows from these for the attention status, computed by the database (metrics.models.attention).
+    lasting_status = _generated(attention.lasting_status(), models.SmallIntegerField())
+    lasting_statuses = _generated(attention.lasting_statuses(), models.SmallIntegerField())
+    silent_from = _generated(attention.while_heard("silent_at"), models.DateTimeField(null=True))
+    critical_from = _generated(attention.while_heard("critical_at"), models.DateTimeField(null=True))
 
     class Meta:
         db_table = "metrics_standing"

@@ -7,6 +7,8 @@ of a day or interval in them.
 
 from __future__ import annotations
 
+from metrics.models import AttentionStatus
+from metrics.models.attention import bit
 from metrics.selection.plausible_range import counted
 from metrics.storage.sql import KEPT_DAYS
 from participants.sql import PARTICIPANT_LOCK
@@ -217,4 +219,15 @@ FROM metrics_participantday d
 LEFT JOIN walked w ON w.participant_id = d.participant_id AND w.date = d.date
 WHERE d.participant_id = ANY(%(people)s) AND d.status IN ('v', 'i', 'l')
 GROUP BY 1
+"""
+
+# People by trial and by what is true of them: the bits of the statuses that last (metrics.models.attention; of whom
+# nothing is known, data have still to be read) and of the one that comes with the clock. `people` selects (trial, id).
+ATTENTION_GROUPS = f"""
+SELECT p.trial_id, coalesce(s.lasting_statuses, {bit(AttentionStatus.WAITING)})
+    | CASE WHEN s.critical_from <= %s THEN {bit(AttentionStatus.CRITICAL)}
+        WHEN s.silent_from <= %s AND s.critical_from > %s THEN {bit(AttentionStatus.SILENT)} ELSE 0 END,
+    count(*), max(s.last_sample_at)
+FROM ({{people}}) AS p(trial_id, id) LEFT JOIN metrics_standing s ON s.participant_id = p.id
+GROUP BY 1, 2
 """

@@ -1,40 +1,44 @@
-"""Attention status of participants: who needs attention now and why, computed by the database when it is asked for.
+"""Attention status of participants at an instant: who needs attention and why.
 
 The statuses and their order are the product's (docs/data-model.md): the most urgent one that is true is the
-participant's; counters count each that is true.
+participant's; counters count each that is true. The status summaries hold what lasts and from when on the others are
+true (metrics.models.attention), so what is said here of an instant is true of it, whenever the rows were written.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.db import models
+from django.core.exceptions import EmptyResultSet
+from django.db import connection, models
 from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.db.models.fields.json import KeyTextTransform
-from django.db.models.functions import Right, Substr
+from django.db.models.functions import Coalesce, Right, Substr
 
-from metrics.models import Access, Exclusion
-from metrics.monitoring import day_codes
+from metrics.models import AttentionStatus
+from metrics.models.attention import LASTING, bit
+from metrics.monitoring import day_codes, sql
 from metrics.monitoring.prepared_sql import Prepared
 from participants.models import Participant
 
-
-class AttentionStatus(models.IntegerChoices):
-    """Whether a participant needs attention and why, the most urgent first: its number sorts."""
-
-    CRITICAL = 1, "Critical"
-    RECONNECT = 2, "Reconnect"
-    UNCONNECTED = 3, "Unconnected"
-    SILENT = 4, "No data"
-    LOW_WEAR = 5, "Low wear"
-    LOW_SLEEP = 6, "Low sleep"
-    WAITING = 7, "Technical delay"
-    PAUSED = 8, "Paused"
-    WELL = 9, "Well"
-    COMPLETED = 10, "Completed"
-    WITHDRAWN = 11, "Withdrawn"
+__all__ = [
+    "ATTENTION",
+    "AttentionStatus",
+    "Counts",
+    "Middle",
+    "Summary",
+    "by_trial",
+    "conditions",
+    "counts",
+    "day_code_of",
+    "most_urgent_first",
+    "no_news",
+    "summary",
+    "with_attention_status",
+]
 
 
 # Those that need an action of the team.
@@ -48,22 +52,33 @@ ATTENTION = (
 )
 
 
+def _over_participants(condition: Q) -> Q:
+    """A condition on status summaries as one on their participants."""
+    children = [
+        _over_participants(child) if isinstance(child, Q) else (f"status_summary__{child[0]}", child[1])
+        for child in condition.children
+        if isinstance(child, Q | tuple)
+    ]
+    return Q(*children, _connector=condition.connector, _negated=condition.negated)
+
+
+_LASTING = {attention_status: _over_participants(condition) for attention_status, condition in LASTING.items()}
+# Of whom nothing is known yet, data have still to be read.
+_LASTING[AttentionStatus.WAITING] |= Q(status_summary=None)
+
+
+def _critical(now: dt.datetime) -> Q:
+    return Q(status_summary__critical_from__lte=now)
+
+
+def _silent(now: dt.datetime) -> Q:
+    return Q(status_summary__silent_from__lte=now, status_summary__critical_from__gt=now)
+
+
 def conditions(now: dt.datetime) -> dict[AttentionStatus, Q]:
     """Conditions, over Participant, of each status at an instant; several may be true of one participant."""
-    monitored = Q(status_summary__excused="")
-    heard = monitored & Q(status_summary__waiting=False)
-    return {
-        AttentionStatus.CRITICAL: heard & Q(status_summary__critical_at__lte=now),
-        AttentionStatus.RECONNECT: monitored & Q(status_summary__access__in=[Access.DEAD, Access.PARTIAL]),
-        AttentionStatus.UNCONNECTED: monitored & Q(status_summary__access=Access.NEVER),
-        AttentionStatus.SILENT: heard & Q(status_summary__silent_at__lte=now, status_summary__critical_at__gt=now),
-        AttentionStatus.LOW_WEAR: monitored & Q(status_summary__low_wear=True),
-        AttentionStatus.LOW_SLEEP: monitored & Q(status_summary__low_sleep__gt=0),
-        AttentionStatus.WAITING: (monitored & Q(status_summary__waiting=True)) | Q(status_summary=None),
-        AttentionStatus.PAUSED: Q(status_summary__excused=Exclusion.PAUSED),
-        AttentionStatus.COMPLETED: Q(status_summary__excused=Exclusion.AFTER_END),
-        AttentionStatus.WITHDRAWN: Q(status_summary__excused=Exclusion.WITHDRAWN),
-    }
+    known = {**_LASTING, AttentionStatus.CRITICAL: _critical(now), AttentionStatus.SILENT: _silent(now)}
+    return {attention_status: known[attention_status] for attention_status in sorted(known)}
 
 
 def no_news(now: dt.datetime) -> Q:
@@ -77,13 +92,14 @@ def no_news(now: dt.datetime) -> Q:
 
 
 def with_attention_status(people: QuerySet[Participant], now: dt.datetime) -> QuerySet[Any]:
-    """Participants annotated with `attention_status`, its number. Before their monitoring begins, they are well."""
-    whens = [
-        When(condition, then=Value(attention_status.value)) for attention_status, condition in conditions(now).items()
-    ]
+    """Participants annotated with `attention_status`, its number."""
+    more_urgent = Q(status_summary__lasting_status__gt=AttentionStatus.SILENT.value)
     return people.annotate(
         attention_status=Case(
-            *whens, default=Value(AttentionStatus.WELL.value), output_field=models.SmallIntegerField()
+            When(_critical(now), then=Value(AttentionStatus.CRITICAL.value)),
+            When(_silent(now) & more_urgent, then=Value(AttentionStatus.SILENT.value)),
+            default=Coalesce("status_summary__lasting_status", Value(AttentionStatus.WAITING.value)),
+            output_field=models.SmallIntegerField(),
         )
     )
 
@@ -94,36 +110,60 @@ def most_urgent_first(people: QuerySet[Any]) -> QuerySet[Any]:
 
 
 class Counts(dict[AttentionStatus, int]):
-    """Participants of whom each status is true; WELL: those of whom none is. `attention`: those who need it."""
+    """Participants of whom each status is true; WELL: those of whom none is. `attention`: those who need it.
 
-    attention: int = 0
-    everybody: int = 0
+    `newest`: when the newest sample of any of them is from.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(dict.fromkeys(AttentionStatus, 0))
+        self.attention = self.everybody = 0
+        self.newest: dt.datetime | None = None
+
+    def add(self, group: _Group) -> None:
+        """Count the people of a group."""
+        true = [attention_status for attention_status in AttentionStatus if group.bits & bit(attention_status)]
+        for attention_status in true or (AttentionStatus.WELL,):
+            self[attention_status] += group.people
+        self.everybody += group.people
+        if true and true[0] in ATTENTION:
+            self.attention += group.people
+        self.newest = max((at for at in (self.newest, group.newest) if at), default=None)
+
+
+class _Group(NamedTuple):
+    """People of a trial of whom the same statuses are true (bits), their number and newest sample."""
+
+    trial_id: int
+    bits: int
+    people: int
+    newest: dt.datetime | None
 
 
 def counts(people: QuerySet[Participant], now: dt.datetime) -> Counts:
     """Count these people by condition. One query."""
-    row = _COUNTS.of(people, now)
-    by_status = Counts({attention_status: row[f"n{attention_status.value}"] for attention_status in conditions(now)})
-    by_status[AttentionStatus.WELL] = row["well"]
-    by_status.attention, by_status.everybody = row["attention"], row["everybody"]
-    return by_status
+    everybody = Counts()
+    for group in _groups(people, now):
+        everybody.add(group)
+    return everybody
 
 
-def _count(people: QuerySet[Any], now: dt.datetime, _: dt.date) -> dict[str, Any]:
-    counted = {
-        f"n{attention_status.value}": models.Count("pk", filter=condition)
-        for attention_status, condition in conditions(now).items()
-    }
-    row: dict[str, Any] = with_attention_status(people, now).aggregate(
-        **counted,
-        well=models.Count("pk", filter=Q(attention_status=AttentionStatus.WELL)),
-        attention=models.Count("pk", filter=Q(attention_status__in=ATTENTION)),
-        everybody=models.Count("pk"),
-    )
-    return row
+def by_trial(people: QuerySet[Participant], now: dt.datetime) -> dict[int, Counts]:
+    """Trial's row id -> these people of it, counted by condition. One query."""
+    trials: dict[int, Counts] = defaultdict(Counts)
+    for group in _groups(people, now):
+        trials[group.trial_id].add(group)
+    return trials
 
 
-_COUNTS = Prepared(_count)
+def _groups(people: QuerySet[Participant], now: dt.datetime) -> list[_Group]:
+    try:
+        who, parameters = people.order_by().values("trial_id", "pk").query.sql_with_params()
+    except EmptyResultSet:  # known to be nobody
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(sql.ATTENTION_GROUPS.format(people=who), (now, now, now, *parameters))
+        return [_Group(*row) for row in cursor.fetchall()]
 
 
 class Middle(models.Aggregate):
@@ -216,17 +256,3 @@ def day_code_of(day: dt.date) -> Case:
 
 
 _SUMMARY = Prepared(_sum_up)
-
-
-def by_trial(people: QuerySet[Participant], now: dt.datetime) -> dict[int, tuple[int, int, dt.datetime | None]]:
-    """Trial's row id -> how many of these people it has, how many need attention, their newest sample. One query."""
-    counted = (
-        with_attention_status(people.order_by(), now)
-        .values("trial_id")
-        .annotate(
-            n=models.Count("pk"),
-            attention=models.Count("pk", filter=Q(attention_status__in=ATTENTION)),
-            newest=models.Max("status_summary__last_sample_at"),
-        )
-    )
-    return {row["trial_id"]: (row["n"], row["attention"], row["newest"]) for row in counted}

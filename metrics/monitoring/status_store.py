@@ -20,7 +20,7 @@ from participants.models import Participant, Protocol
 NIGHTS = 7
 # Nights that are not known yet are passed over, so far back at most.
 NIGHTS_WITHIN = 14
-FIELDS = [f.name for f in ParticipantStatusSummary._meta.fields if f.name != "participant"]
+FIELDS = [f.name for f in ParticipantStatusSummary._meta.fields if f.name != "participant" and not f.generated]
 Row = tuple[str, str, int, int, bool]  # status, reason, worn minutes, minutes of the day, a main sleep is known
 COUNTED = (DayStatus.VALID, DayStatus.INVALID, DayStatus.LOST)
 

@@ -173,11 +173,14 @@ def _cell(value: Any) -> str:
 def rows_of(queryset: QuerySet[Any], *, leave_out: Iterable[str] = ()) -> Iterator[Row]:
     """Rows as they are stored: choices in words, what they refer to by its name, instants in UTC.
 
-    Never what is encrypted, nor the participant, whose files these are; `leave_out`: further fields.
+    Never what is encrypted, what the database computes from the others, nor the participant, whose files these are;
+    `leave_out`: further fields.
     """
     skipped = {"participant", *leave_out}
     fields = [
-        f for f in queryset.model._meta.concrete_fields if f.name not in skipped and not f.name.startswith("encrypted_")
+        f
+        for f in queryset.model._meta.concrete_fields
+        if f.name not in skipped and not f.generated and not f.name.startswith("encrypted_")
     ]
     references = [f.name for f in fields if isinstance(f, ForeignKey)]
     for row in (
