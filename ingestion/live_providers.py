@@ -20,9 +20,13 @@ def provider(slug: str) -> LiveProvider:
     Raises KeyError for an unknown slug.
     """
     build, options = registry.LIVE_PROVIDERS[slug], settings.LIVE_PROVIDERS[slug]
+    return prometheus.counted(build(_client(slug), cache, options))
+
+
+@functools.cache
+def _client(slug: str) -> httpx.Client:
     # No redirect is followed: it could lead the request, and the token in it, to whatever host an answer names.
-    client = prometheus.TimedClient(slug, limits=httpx.Limits(max_connections=16), follow_redirects=False)
-    return prometheus.counted(build(client, cache, options))
+    return prometheus.TimedClient(slug, limits=httpx.Limits(max_connections=16), follow_redirects=False)
 
 
 def simulated(slug: str) -> SimulatedVendor | None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.conf import settings
@@ -12,6 +12,9 @@ from django.core.cache import caches
 from django.test import override_settings
 
 from config.middleware.limits import SHARED
+from tests import broker
+
+SetUpProviders = Callable[..., None]
 
 # A busy machine is no fault of a property. The environment of the synthetic devices has no properties.
 if find_spec("hypothesis"):
@@ -51,13 +54,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def _settings_of_tests() -> Iterator[None]:
     """For the whole session, so that they hold before a live server starts."""
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    broker.connect(broker.IN_MEMORY)
     with override_settings(
         # Static files by their own names: the hashed ones exist only after collectstatic.
         STORAGES={**settings.STORAGES, "staticfiles": plain},
         # WhiteNoise would warn of the missing folder; with this it looks files up where they are.
         WHITENOISE_AUTOREFRESH=True,
         WHITENOISE_USE_FINDERS=True,
-        # In memory: the shared cache needs a Redis. Its own tests start one.
+        # No Redis, whatever runs on this machine: tests that are about one start it.
+        REDIS_URL=broker.NOBODY,
         CACHES={**settings.CACHES, "shared": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}},
         # Each test's chain is its own, and rolled back: tests that are about the head outside name a file.
         AUDIT_HEAD="",
@@ -72,6 +77,38 @@ def _settings_of_tests() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_counted() -> None:
-    """Requests of the test before do not count against limits of this one."""
+def _nothing_left_over() -> None:
+    """Requests of the test before do not count against limits of this one, and its messages do not wait."""
     caches[SHARED].clear()
+    broker.clear()
+
+
+@pytest.fixture
+def broker_away() -> Iterator[None]:
+    """Nothing takes messages: sending one fails."""
+    with broker.away():
+        yield
+
+
+@pytest.fixture
+def set_up_providers(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[SetUpProviders]:
+    """Function that sets up live providers as an installation does, these and no others, in place of any before."""
+    from ingestion import live_providers
+    from ingestion.providers import registry
+
+    def set_up(*providers: Any) -> None:
+        known = cast(dict[str, Callable[..., Any]], registry.LIVE_PROVIDERS)
+        for provider in providers:
+            monkeypatch.setitem(known, provider.slug, lambda *_, provider=provider: provider)
+        settings.LIVE_PROVIDERS = {provider.slug: {} for provider in providers}
+        live_providers.provider.cache_clear()
+
+    yield set_up
+    live_providers.provider.cache_clear()
+
+
+@pytest.fixture
+def tasks_run_at_once() -> Iterator[None]:
+    """What is sent to Celery is run by the sender, as if a worker had taken it at once."""
+    with broker.tasks_run_at_once():
+        yield

@@ -371,3 +371,71 @@ def test_tests_lie_in_folders_named_as_the_packages() -> None:
     assert {
         folder for folder in inside if not ((ROOT / folder).is_dir() or (ROOT / folder).with_suffix(".py").is_file())
     } == set()
+
+
+# Tests that replace functions of ours, and why nothing beyond the product would do: a server, broker, clock or
+# setting that is played (CONTRIBUTING.md).
+REPLACED = {
+    "tests/properties/faults.py": "puts faults back into the product",
+    **dict.fromkeys(
+        (
+            "tests/ingestion/file_imports/test_import_files.py",
+            "tests/ingestion/file_imports/test_import_undo.py",
+            "tests/ingestion/file_imports/test_read_anew.py",
+            "tests/ingestion/file_imports/test_turned_away.py",
+            "tests/metrics/exports/test_engine.py",
+            "tests/participants/test_study_ids.py",
+            "tests/security/test_keys.py",
+        ),
+        "another acts, or the program is killed, between two steps of one function",
+    ),
+    **dict.fromkeys(
+        (
+            "tests/api/test_series_raw.py",
+            "tests/metrics/reading/test_raw.py",
+            "tests/participants/admin/test_enrolment.py",
+        ),
+        "counts calls, and calls the function",
+    ),
+    "tests/config/embedded/test_embedded.py": "a supervisor without programs",
+    "tests/config/health/test_health.py": "a program newer than its files",
+    "tests/config/observability/test_processes.py": "a folder in memory on systems that have none",
+    "tests/config/observability/test_state.py": "reads what the test has not committed",
+}
+
+
+def replaced_functions(path: Path) -> set[str]:
+    """Functions and classes of ours that a module of tests replaces: by `setattr`, or by a path in a string."""
+    tree = ast.parse(path.read_text())
+    ours = {name.partition(".")[0] for name in _names_of_ours(tree)}
+    replaced = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Attribute(attr="setattr"), args=[thing, ast.Constant(value=str(name)), _]):
+                owner = ast.unparse(thing)
+                data = name.isupper() or name in ("functions", "sql") or owner == "app.conf"
+                if owner.partition(".")[0].partition("(")[0] in ours and not data:
+                    replaced.add(f"{owner}.{name}")
+            case ast.Call(func=ast.Attribute(attr="setattr" | "patch"), args=[text, *_]):
+                if ast.unparse(text).strip("f'").partition(".")[0] in APPS and isinstance(
+                    text, ast.Constant | ast.JoinedStr
+                ):
+                    replaced.add(ast.unparse(text))
+    return replaced
+
+
+def _names_of_ours(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                yield from (alias.asname or alias.name for alias in names if alias.name.partition(".")[0] in APPS)
+            case ast.ImportFrom(module=str(module), names=names) if module.partition(".")[0] in APPS:
+                yield from (alias.asname or alias.name for alias in names)
+
+
+def test_tests_replace_what_stands_beyond_the_product_and_not_its_functions() -> None:
+    replaced = {str(path.relative_to(ROOT)): replaced_functions(path) for path in modules("tests")}
+    assert {path: names for path, names in replaced.items() if names and path not in REPLACED} == {}
+    assert {path for path in REPLACED if not replaced[path]} == set(), "listed, and needed no more"
+    by_string = {name for names in replaced.values() for name in names if name.strip("f").startswith("'")}
+    assert by_string == set(), "a rename would not find them"

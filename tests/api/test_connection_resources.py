@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from typing import Any
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
 from ingestion.models import Connection, ConnectionEvent, Device, ImportFile, Invitation, RejectedRow, SyncWindow
-from ingestion.sync import manual
 from participants.models import AuditEntry, Membership, Participant, Trial
+from tests import broker
 from tests.api.conftest import Bring
+from tests.conftest import SetUpProviders
 from tests.factories import MembershipFactory, ParticipantFactory, SiteFactory
+from tests.ingestion.sync.fake import FakeVendor
 
 pytestmark = pytest.mark.django_db
 TRIAL = "/api/v1/trials/STRIDE-2"
@@ -101,16 +104,18 @@ def test_syncing_needs_a_connection_that_may_be_asked(writer: Client, connected:
     assert answer.json()["detail"].startswith("Nothing can be asked for now")
 
 
-def test_syncing_starts_windows(writer: Client, connected: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-
-    def sync_now(one: Connection, now: dt.datetime) -> int:
-        asked.append(one)
-        return 3
-
-    monkeypatch.setattr(manual, "sync_now", sync_now)
-    answer = writer.post(f"{PERSON}/connections/google_health/sync-now")
-    assert (answer.status_code, answer.json(), asked) == (202, {"windows": 3}, [connected])
+def test_syncing_starts_windows(
+    writer: Client, connected: Connection, set_up_providers: SetUpProviders, django_capture_on_commit_callbacks: Any
+) -> None:
+    vendor = FakeVendor()
+    set_up_providers(vendor)
+    Connection.objects.update(provider=vendor.slug, scopes=list(vendor.scopes))
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = writer.post(f"{PERSON}/connections/{vendor.slug}/sync-now")
+    windows = SyncWindow.objects.filter(connection=connected, state=SyncWindow.State.DUE).count()
+    assert windows > 0
+    assert (answer.status_code, answer.json()) == (202, {"windows": windows})
+    assert broker.sent("ingestion.sync_connection") == [(connected.pk,)]
 
 
 def test_failed_windows_are_tried_again(writer: Client, window: SyncWindow, settings: object) -> None:

@@ -12,6 +12,7 @@ from django.test import Client
 
 from config.api import docs
 from config.errors.views import bad_request, server_error
+from tests import database
 from tests.api.conftest import Bring
 from tests.paths import ROOT
 
@@ -108,14 +109,11 @@ class TestErrors:
     def test_a_host_that_is_not_ours(self, reader: Client) -> None:
         self.problem(reader.get("/api/v1/trials", headers={"Host": "evil.example"}), 400)
 
-    def test_what_nobody_foresaw(self, manager: Any, bring: Bring, monkeypatch: pytest.MonkeyPatch) -> None:
-        def broken(*_: Any) -> None:
-            raise RuntimeError("a secret")
-
-        monkeypatch.setattr("participants.api.trials.TrialSet.get_queryset", broken)
+    def test_what_nobody_foresaw(self, manager: Any, bring: Bring) -> None:
         reader = bring(manager)
         reader.raise_request_exception = False
-        said = self.problem(reader.get("/api/v1/trials"), 500)
+        with database.failing('FROM "participants_trial"', RuntimeError("a secret")):
+            said = self.problem(reader.get("/api/v1/trials"), 500)
         assert "secret" not in str(said)
 
     def test_people_get_pages(self, rf: Any) -> None:

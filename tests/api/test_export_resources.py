@@ -25,9 +25,8 @@ EXPORTS = "/api/v1/trials/STRIDE-2/exports"
 
 
 @pytest.fixture(autouse=True)
-def _folder(transactional_db: None, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _folder(transactional_db: None, settings: Any, tmp_path: Path) -> Iterator[None]:
     settings.EXPORT_FOLDER = tmp_path
-    monkeypatch.setattr("metrics.exports.service._send", lambda pk: None)
     after_migrate()  # committed tests empty the metric table
     yield
     after_migrate()

@@ -14,11 +14,10 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from ingestion import live_providers
-from ingestion.connections import queueing
 from ingestion.models import Connection
 from ingestion.sync import dispatch
 from participants.models import Participant
-from tests import factories
+from tests import broker, factories
 from tests.browser.conftest import PASSWORD, OpenContext, signed_in
 from tests.paths import ROOT
 
@@ -70,14 +69,6 @@ def person(transactional_db: None, live_server: Any, simulator: str, settings: A
     live_providers.provider.cache_clear()
 
 
-@pytest.fixture(autouse=True)
-def queued(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """What Celery is handed. The test is the worker."""
-    found: list[int] = []
-    monkeypatch.setattr(queueing, "queue_connection", found.append)
-    return found
-
-
 @pytest.fixture
 def phone(open_context: OpenContext, simulator: str) -> BrowserContext:
     """The participant's own phone, which may go to the simulator too."""
@@ -109,7 +100,7 @@ def nothing(page: Page) -> None:
 
 
 def test_from_the_invitation_to_the_first_data_on_the_manager_s_screen(
-    open_context: OpenContext, phone: BrowserContext, person: Participant, queued: list[int]
+    open_context: OpenContext, phone: BrowserContext, person: Participant
 ) -> None:
     manager, link = invited(open_context())
     manager.get_by_role("link", name="Done").click()
@@ -125,7 +116,8 @@ def test_from_the_invitation_to_the_first_data_on_the_manager_s_screen(
     # The open page follows by itself: first the connection, then its data.
     expect(manager.locator("#connection .status", has_text="Connected")).to_be_visible()
     expect(manager.get_by_role("heading", name="No data yet")).to_be_visible()
-    dispatch.serve(queued[0])
+    ((connection_id,),) = broker.sent("ingestion.sync_connection")
+    dispatch.serve(connection_id)  # the test is the worker
     expect(manager.locator("[data-chart][data-drawn=true]").first).to_be_visible()
     assert errors == []
 

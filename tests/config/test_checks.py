@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from typing import Any
 
 import pytest
@@ -49,7 +50,7 @@ def test_a_whole_pair_of_credentials_is_fine(settings: Any) -> None:
 
 def test_synthetic_devices_without_their_library_are_a_warning(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.SYNTHETIC = True
-    monkeypatch.setattr(checks, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "wearipedia", None)
     assert ids(checks.synthetic_devices(None)) == ["config.W002"]
 
 

@@ -18,12 +18,14 @@ import redis
 from django.db import OperationalError, connection
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerAway
+from kombu.messaging import Producer
 
 from config.celery import app
 from config.celery_scheduler import Lease, LeasedScheduler
 from config.embedded.redis_server import Redis, RedisFault, program
 from ingestion import heartbeats
 from ingestion.models import Heartbeat
+from tests import broker, database
 from tests.paths import ROOT
 
 MINUTE = dt.timedelta(minutes=1)
@@ -31,7 +33,7 @@ MINUTE = dt.timedelta(minutes=1)
 
 @pytest.fixture(autouse=True)
 def _the_connection_is_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("config.celery_scheduler.let_go", lambda: None)
+    monkeypatch.setattr(connection, "close", lambda: None)
 
 
 def row() -> Heartbeat:
@@ -76,11 +78,12 @@ def test_one_that_was_given_back_is_free_at_once() -> None:
 
 
 @pytest.mark.django_db
-def test_who_cannot_renew_is_certain_until_it_runs_out_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_cannot_renew_is_certain_until_it_runs_out_and_no_longer() -> None:
     lease = Lease(0.3)
     assert lease.hold() is not None
-    monkeypatch.setattr(heartbeats, "lease_take", Mock(side_effect=OperationalError("the database is away")))
-    lease.hold()
+    with database.failing("ingestion_heartbeat", OperationalError("the database is away")):
+        time.sleep(lease.pause)
+        lease.hold()
     assert lease.certain
     time.sleep(0.31)
     assert not lease.certain
@@ -100,76 +103,70 @@ def test_who_learns_that_another_has_it_stops_at_once() -> None:
 # --- the scheduler ---
 
 
-@pytest.fixture
 def sent() -> list[str]:
-    return []
+    return [message.task for message in broker.messages()]
 
 
 @pytest.fixture
-def scheduler(sent: list[str], monkeypatch: pytest.MonkeyPatch) -> LeasedScheduler:
-    """With one entry each minute, and a broker that takes everything."""
+def scheduler() -> LeasedScheduler:
+    """With one entry each minute."""
     made = LeasedScheduler(app=app, schedule={})
     made.data = {name: entry for name, entry in made.data.items() if name == "tick"}
-    monkeypatch.setattr(LeasedScheduler, "producer", Mock())
-    monkeypatch.setattr(made, "apply_async", lambda entry, **_: sent.append(entry.name))
     return made
 
 
 @pytest.mark.django_db
-def test_what_came_due_since_the_last_renewal_is_sent_once(scheduler: LeasedScheduler, sent: list[str]) -> None:
+def test_what_came_due_since_the_last_renewal_is_sent_once(scheduler: LeasedScheduler) -> None:
     last = timezone.now() - 2 * MINUTE
     heartbeats.lease_take("the one before", MINUTE)
     Heartbeat.objects.update(beaten_at=last, lease_until=last + MINUTE)
     for _ in range(5):
         scheduler.tick()
-    assert sent == ["tick"]
+    assert sent() == ["ingestion.tick"]
 
 
 @pytest.mark.django_db
-def test_nothing_that_the_one_before_has_sent_is_sent_again(scheduler: LeasedScheduler, sent: list[str]) -> None:
+def test_nothing_that_the_one_before_has_sent_is_sent_again(scheduler: LeasedScheduler) -> None:
     scheduler.data["tick"].last_run_at = timezone.now() - 60 * MINUTE  # it has waited for an hour
     heartbeats.lease_take("the one before", MINUTE)
     heartbeats.lease_release("the one before")
     scheduler.tick()
-    assert sent == []
+    assert sent() == []
 
 
 @pytest.mark.django_db
-def test_who_waits_sends_nothing(scheduler: LeasedScheduler, sent: list[str]) -> None:
+def test_who_waits_sends_nothing(scheduler: LeasedScheduler) -> None:
     heartbeats.lease_take("another", MINUTE)
     scheduler.data["tick"].last_run_at = timezone.now() - 60 * MINUTE
     assert scheduler.tick() == scheduler.lease.pause
-    assert sent == []
+    assert sent() == []
 
 
 @pytest.mark.django_db
-def test_a_lease_that_runs_out_in_the_midst_of_a_turn_stops_it(scheduler: LeasedScheduler, sent: list[str]) -> None:
+def test_a_lease_that_runs_out_in_the_midst_of_a_turn_stops_it(scheduler: LeasedScheduler) -> None:
     scheduler.tick()
     scheduler.lease._until = 0.0
     scheduler.apply_entry(scheduler.data["tick"])
-    assert sent == []
+    assert sent() == []
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("fault", ["connect", "send"])
+@pytest.mark.parametrize("connected", [False, True])
 def test_what_could_not_be_sent_stays_due(
-    scheduler: LeasedScheduler, sent: list[str], fault: str, monkeypatch: pytest.MonkeyPatch
+    scheduler: LeasedScheduler, connected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scheduler.tick()
+    scheduler.lease.hold()
     scheduler.data["tick"].last_run_at = timezone.now() - 2 * MINUTE
-    scheduler._heap = None
     with monkeypatch.context() as broken:
-        if fault == "connect":
-            broken.setattr(LeasedScheduler, "producer", property(Mock(side_effect=BrokerAway("away"))))
+        if connected:
+            broken.setattr(Producer, "publish", Mock(side_effect=BrokerAway("away")))
         else:
-            broken.undo()
-            monkeypatch.setattr(app.tasks["ingestion.tick"], "apply_async", Mock(side_effect=BrokerAway("away")))
-            monkeypatch.delattr(scheduler, "apply_async")
+            broken.setitem(scheduler.__dict__, "connection", app.connection_for_write(broker.NOBODY))
         assert scheduler.tick() > 0, "and it is not tried without a pause"
         scheduler.tick()
-    monkeypatch.setattr(scheduler, "apply_async", lambda entry, **_: sent.append(entry.name), raising=False)
+    assert sent() == []
     scheduler.tick()
-    assert sent == ["tick"]
+    assert sent() == ["ingestion.tick"]
 
 
 @pytest.mark.django_db

@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import subprocess
 import sys
 
 import pytest
+import time_machine
 from celery import current_app
 from kombu.exceptions import OperationalError
 
-from participants import tasks
 from participants.task_queue import enqueue, hand_over
+from tests import broker
 
 NAME = "participants.erase"
-Sent = list[tuple[tuple[object, ...], dict[str, object]]]
+NOW = dt.datetime(2026, 11, 23, 8, 12, tzinfo=dt.UTC)
 
 
-@pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
-    """What the task was sent with: its arguments and its options."""
-    found: Sent = []
-    monkeypatch.setattr(tasks.erase, "delay", lambda *given: found.append((given, {})))
-    monkeypatch.setattr(tasks.erase, "apply_async", lambda given, **options: found.append((given, options)))
-    return found
-
-
-def test_a_task_is_sent_with_what_it_is_given(sent: Sent) -> None:
+def test_a_task_is_sent_with_what_it_is_given() -> None:
     enqueue(NAME, 7)
-    enqueue(NAME, 8, "x")
-    assert sent == [((7,), {}), ((8, "x"), {})]
+    enqueue(NAME, 8)
+    assert broker.sent(NAME) == [(7,), (8,)]
+    assert [message.at for message in broker.messages()] == [None, None]
 
 
-def test_a_task_that_is_to_wait_is_sent_with_its_seconds(sent: Sent) -> None:
-    enqueue(NAME, 7, countdown=1.5)
-    assert sent == [((7,), {"countdown": 1.5})]
+def test_a_task_that_is_to_wait_is_sent_with_the_instant_of_its_run() -> None:
+    with time_machine.travel(NOW, tick=False):
+        enqueue(NAME, 7, countdown=1.5)
+    assert [message.at for message in broker.messages()] == [NOW + dt.timedelta(seconds=1.5)]
+
+
+@pytest.mark.usefixtures("broker_away")
+def test_without_a_broker_a_task_is_refused() -> None:
+    with pytest.raises(OperationalError):
+        enqueue(NAME, 7)
 
 
 def test_a_name_of_no_task_is_refused() -> None:

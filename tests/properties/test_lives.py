@@ -12,9 +12,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from pytest_django import Settings
 
-from config.celery import app
-from ingestion import live_providers
-from ingestion.sync import rate_limits
+from tests.conftest import SetUpProviders
 from tests.ingestion.sync.fake import FakeVendor
 from tests.properties.faults import FAULTS
 from tests.properties.machine import Lives
@@ -26,15 +24,14 @@ STEPS = 20
 
 
 @pytest.fixture
-def vendor(monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path) -> FakeVendor:
+def vendor(
+    set_up_providers: SetUpProviders, monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path
+) -> FakeVendor:
     made = FakeVendor()
     settings.TOKEN_KEYS = ["a-key-for-tests-that-is-long-enough"]
     settings.ERASURE_JOURNAL = str(tmp_path / "erasures.jsonl")
     settings.EXPORT_FOLDER = tmp_path / "exports"
-    settings.LIVE_PROVIDERS = {"fake": "fake"}
-    monkeypatch.setattr(live_providers, "provider", lambda slug: made)
-    monkeypatch.setattr(rate_limits, "seconds_to_wait", lambda *_: 0.0)
-    monkeypatch.setattr(app.conf, "broker_url", "memory://")  # what is handed over waits there: rules do the work
+    set_up_providers(made)
     monkeypatch.setattr(logging.getLogger("django.request"), "disabled", True)  # 404 is what is expected
     monkeypatch.setattr(Lives, "vendor", made, raising=False)
     monkeypatch.setattr(Lives, "lived", 0)

@@ -18,9 +18,11 @@ import pytest
 from django.test import Client, override_settings
 
 from config.health.views import ENDPOINTS
+from config.middleware import limits
 from dashboards.messaging import unsubscribe
 from ingestion.connections import invitations
 from participants.models import Participant, Trial
+from tests import database
 from tests.factories import MembershipFactory, ParticipantFactory, TrialFactory, UserFactory
 from tests.paths import ROOT
 from tests.security.addresses import Place, places
@@ -175,7 +177,7 @@ def test_the_walk_knows_the_whole_site() -> None:
 
 
 def test_strangers_find_nothing_wrong_anywhere(samples: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("config.middleware.limits.RATES", {})
+    monkeypatch.setattr(limits, "RATES", {})
     found = [fault for place in places() for fault in walked(place, place.filled(samples), client())]
     assert found == [], "\n".join(found)
 
@@ -183,7 +185,7 @@ def test_strangers_find_nothing_wrong_anywhere(samples: dict[str, str], monkeypa
 def test_a_superuser_finds_nothing_wrong_anywhere(
     samples: dict[str, str], superuser: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("config.middleware.limits.RATES", {})
+    monkeypatch.setattr(limits, "RATES", {})
     found = []
     for place in places():
         visitor = client()
@@ -219,7 +221,7 @@ def test_static_files_have_the_same_headers(path: str, trial: Trial) -> None:
 # --- errors -------------------------------------------------------------------------------------------------------
 
 
-def errors(superuser: Any, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[tuple[int, Any]]:
+def errors(superuser: Any, settings: Any) -> Iterator[tuple[int, Any]]:
     """An answer of each kind of error, with the status it must have."""
     visitor, checked = client(), client(enforce_csrf_checks=True)
     yield 400, visitor.get("/login/", secure=True, HTTP_HOST="evil.example")
@@ -235,20 +237,15 @@ def errors(superuser: Any, monkeypatch: pytest.MonkeyPatch, settings: Any) -> It
         held = visitor.get("/connect/a-secret-of-ours/", secure=True)
     yield 429, held
 
-    def fail(*args: Any, **kwargs: Any) -> Any:
-        raise RuntimeError("a-secret-of-ours")
-
     visitor.force_login(superuser)
-    monkeypatch.setattr(type(Trial.objects.all()), "visible_to", fail)
-    yield 500, visitor.get("/", secure=True)
-    yield 500, visitor.get("/api/v1/trials", secure=True)
+    with database.failing('FROM "participants_trial"', RuntimeError("a-secret-of-ours")):
+        yield 500, visitor.get("/", secure=True)
+        yield 500, visitor.get("/api/v1/trials", secure=True)
 
 
-def test_error_pages_have_all_headers_and_tell_nothing_of_the_inside(
-    superuser: Any, monkeypatch: pytest.MonkeyPatch, settings: Any
-) -> None:
+def test_error_pages_have_all_headers_and_tell_nothing_of_the_inside(superuser: Any, settings: Any) -> None:
     found = []
-    for status, response in errors(superuser, monkeypatch, settings):
+    for status, response in errors(superuser, settings):
         if response.status_code != status:
             found.append(f"{response.status_code} instead of {status}")
         found += [f"{status}: {one}" for one in faults(response)]

@@ -186,7 +186,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, step: float) -> None:
         self.now, self.step = 1000.0, step
-        monkeypatch.setattr("config.embedded.processes.time.monotonic", lambda: self.now)
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
 
     def pause(self, _seconds: float) -> None:
         self.now += self.step

@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 import redis
 from django.db import connection
@@ -21,6 +20,7 @@ from config.embedded.redis_server import Redis, RedisFault
 from config.health import checks, probes
 from config.health.probes import Part, Probe
 from ingestion.models import Heartbeat
+from tests import database
 
 Kind = Heartbeat.Kind
 
@@ -39,7 +39,7 @@ def beat(kind: str, *, seconds_ago: float = 0) -> None:
 def found(monkeypatch: pytest.MonkeyPatch) -> probes.Parts:
     """What the page finds, instead of what is."""
     parts = {name: Part(True, 1.0) for name in ("database", "migrations", "storage", "redis", "scheduler")}
-    monkeypatch.setattr(probes, "parts", lambda: parts)
+    monkeypatch.setattr(probes, "PROBES", (Probe(lambda: list(parts), lambda: parts),))
     return parts
 
 
@@ -142,10 +142,7 @@ def test_a_statement_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_database_that_is_away_leaves_all_it_knows_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    def away() -> psycopg.Connection[Any]:
-        raise psycopg.OperationalError("connection to server at db.internal failed")
-
-    monkeypatch.setattr(checks, "connect", away)
+    database.unreachable(monkeypatch)
     parts = probes._of_database()
     assert parts["database"].says == "The database cannot be reached."
     assert parts["scheduler"].says.startswith("Not known")

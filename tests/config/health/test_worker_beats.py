@@ -6,12 +6,13 @@ import datetime as dt
 from collections.abc import Iterator
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from config.health.heartbeats import Beats
 from ingestion import heartbeats
 from ingestion.models import Heartbeat
+from tests import database
 
 MINUTE = dt.timedelta(minutes=1)
 
@@ -19,7 +20,7 @@ MINUTE = dt.timedelta(minutes=1)
 @pytest.fixture(autouse=True)
 def _the_connection_is_the_tests(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patched:
-        patched.setattr("config.health.heartbeats.connection.close", lambda: None)
+        patched.setattr(connection, "close", lambda: None)
         yield
 
 
@@ -68,9 +69,7 @@ def test_a_new_worker_forgets_those_long_gone_but_never_the_lease() -> None:
     assert sorted(Heartbeat.objects.values_list("holder", flat=True)) == ["a", "new@host"]
 
 
-def test_a_database_that_is_away_does_not_end_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    def away(*_: object) -> None:
-        raise OperationalError("the database is away")
-
-    monkeypatch.setattr(heartbeats, "beat", away)
-    Beats("w1@host", {"celery"})._tell(stopping=False)
+def test_a_database_that_is_away_does_not_end_the_thread(caplog: pytest.LogCaptureFixture) -> None:
+    with database.failing("ingestion_heartbeat", OperationalError("the database is away")):
+        Beats("w1@host", {"celery"})._tell(stopping=False)
+    assert "the heartbeat could not be written" in caplog.text

@@ -7,8 +7,8 @@ from django.test import Client
 from pytest_django import Settings
 
 from config.health import probes
-from config.health.probes import Part
-from config.observability import collectors
+from config.health.probes import Part, Probe
+from tests import database
 from tests.config.observability.conftest import TOKEN
 
 BOTH = pytest.mark.parametrize("address", ["/metrics", "/metrics/state"])
@@ -17,8 +17,9 @@ BOTH = pytest.mark.parametrize("address", ["/metrics", "/metrics/state"])
 @pytest.fixture(autouse=True)
 def _nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """No database mark on these tests: whatever asked for it would fail."""
-    monkeypatch.setattr(probes, "parts", lambda: {"database": Part(False, 1.0, "It is away.")})
-    monkeypatch.setattr(collectors.State, "_read", lambda self: [])
+    parts = {"database": Part(False, 1.0, "It is away.")}
+    monkeypatch.setattr(probes, "PROBES", (Probe(lambda: list(parts), lambda: parts),))
+    database.unreachable(monkeypatch)
 
 
 @BOTH

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-import psycopg
 import pytest
 from django.db import connection
 from django.test import Client
@@ -14,11 +13,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
 from config.health import checks, probes
-from config.health.probes import Part
+from config.health.probes import Part, Probe
 from config.observability import collectors, sql
 from dashboards.models import Alert, Outreach
 from ingestion.models import Connection, Heartbeat, SyncWindow, WebhookDelivery
 from participants.models import Participant, Trial
+from tests import database
 from tests.factories import ParticipantFactory
 
 HOUR = dt.timedelta(hours=1)
@@ -30,7 +30,7 @@ def _anew(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     """Nothing is kept from another test; and Redis is away."""
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     parts = {"database": Part(True, 1.0), "redis": Part(False, 1.0, "Redis cannot be reached.")}
-    monkeypatch.setattr(probes, "parts", lambda: parts)
+    monkeypatch.setattr(probes, "PROBES", (Probe(lambda: list(parts), lambda: parts),))
     collectors.COLLECTOR.forget()
 
 
@@ -151,10 +151,7 @@ def test_without_redis_the_rest_is_there(prometheus: Client) -> None:
 
 
 def test_without_the_database_it_answers(prometheus: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    def away() -> None:
-        raise psycopg.OperationalError("connection to server at 10.0.0.5 failed")
-
-    monkeypatch.setattr(checks, "connect", away)
+    database.unreachable(monkeypatch)
     found = read(prometheus)
     assert value(found, "state_read", what="windows") == 0
     assert not [name for name, _ in found if name == "wearable_connections"]

@@ -12,13 +12,13 @@ from django.test import Client
 from django.utils import timezone
 
 from benchmarks.monitoring_data import fill
-from ingestion import live_providers
-from ingestion.connections import invitations, queueing
+from ingestion.connections import invitations
 from ingestion.connections import services as connections_services
 from ingestion.models import Connection, Device, Invitation, SyncWindow
 from participants.models import Membership, Participant, Trial
 from participants.privacy import contacts, encryption
-from tests import factories
+from tests import broker, factories
+from tests.conftest import SetUpProviders
 from tests.dashboards.measured import heart_rate, store
 from tests.ingestion.connections.vendor import ALL, HEART, REFRESH, Vendor
 
@@ -30,25 +30,12 @@ pytestmark = pytest.mark.usefixtures("_now", "participant")
 
 
 @pytest.fixture(autouse=True)
-def vendor(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Vendor:
+def vendor(set_up_providers: SetUpProviders, settings: Any) -> Vendor:
     made = Vendor()
-
-    def provider(slug: str) -> Vendor:
-        return {"vendor": made}[slug]
-
-    monkeypatch.setattr(live_providers, "provider", provider)
-    monkeypatch.setattr(live_providers, "providers", lambda: [made])
+    set_up_providers(made)
     settings.TOKEN_KEYS = ["a key for tests"]
-    settings.LIVE_PROVIDERS = {"vendor": {}}
     settings.PUBLIC_URL = "https://trials.example.org"
     return made
-
-
-@pytest.fixture(autouse=True)
-def queued(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    found: list[int] = []
-    monkeypatch.setattr(queueing, "queue_connection", found.append)
-    return found
 
 
 @pytest.fixture
@@ -241,8 +228,8 @@ def test_a_participant_who_never_connected_is_shown_so(manager: Client) -> None:
     assert "not been invited" in page
 
 
-def test_no_card_where_the_site_has_no_vendor(manager: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_providers, "providers", list)
+def test_no_card_where_the_site_has_no_vendor(manager: Client, set_up_providers: SetUpProviders) -> None:
+    set_up_providers()
     assert "Unconnected" not in text(manager.get(PERSON))
 
 
@@ -377,11 +364,11 @@ def test_a_connection_s_page_shows_what_was_read_last(manager: Client, connectio
 
 
 def test_sync_now_makes_a_pass_due_and_starts_it(
-    manager: Client, connection: Connection, queued: list[int], django_capture_on_commit_callbacks: Any
+    manager: Client, connection: Connection, django_capture_on_commit_callbacks: Any
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         page = text(manager.post(f"{SYNC}now/", follow=True))
-    assert queued == [connection.pk]
+    assert broker.sent("ingestion.sync_connection") == [(connection.pk,)]
     assert SyncWindow.objects.filter(connection=connection, state=SyncWindow.State.DUE).count() > 100
     assert "Started:" in page
 

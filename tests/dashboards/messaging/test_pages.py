@@ -32,11 +32,6 @@ def _now() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True)
-def _queue(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dashboards.tasks.send_due.delay", lambda: None)
-
-
 def url(trial: Trial) -> str:
     return reverse("dashboards:contact", args=[trial.code])
 

@@ -10,19 +10,16 @@ from django.test import Client
 
 from metrics.models import Recompute
 from participants.models import AuditEntry, Membership, Participant, Protocol, Trial
-from tests import factories
+from tests import broker, factories
 
 pytestmark = pytest.mark.usefixtures("_now")
 NOW = dt.datetime(2026, 11, 23, 8, 12, tzinfo=dt.UTC)
 PAGE, NEW, ASK = "/trials/STRIDE-2/protocol/", "/trials/STRIDE-2/protocol/new/", "/trials/STRIDE-2/recomputes/"
 
 
-@pytest.fixture
-def queued(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def queued() -> list[tuple[int]]:
     """The recomputes that were handed to workers."""
-    sent: list[int] = []
-    monkeypatch.setattr("metrics.tasks.recompute.delay", sent.append)
-    return sent
+    return broker.sent("metrics.recompute")
 
 
 def form(**changes: Any) -> dict[str, Any]:
@@ -72,14 +69,12 @@ def test_no_version_begins_today_or_before_without_being_asked_for(manager: Clie
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_confirmed_one_begins_in_the_past_and_days_are_re_evaluated(
-    manager: Client, trial: Trial, queued: list[int]
-) -> None:
+def test_a_confirmed_one_begins_in_the_past_and_days_are_re_evaluated(manager: Client, trial: Trial) -> None:
     answer = manager.post(NEW, form(effective_on="2026-11-01", retroactive="on", confirmed="on"))
     run = Recompute.objects.get()
     assert answer.headers["Location"] == f"{ASK}{run.pk}/"
     assert (run.since, run.why) == (dt.date(2026, 11, 1), "Version 2 of the protocol")
-    assert queued == [run.pk]
+    assert queued() == [(run.pk,)]
 
 
 WRONG: dict[str, dict[str, Any]] = {
@@ -113,11 +108,11 @@ def test_others_look_and_do_not_change(client: Client, trial: Trial, role: str) 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_days_are_re_evaluated_by_hand_with_a_reason(manager: Client, trial: Trial, queued: list[int]) -> None:
+def test_days_are_re_evaluated_by_hand_with_a_reason(manager: Client, trial: Trial) -> None:
     manager.post(ASK, {"why": "an upgrade"})
     run = Recompute.objects.get()
     assert (run.why, run.since, run.by, run.asked_at) == ("an upgrade", None, Membership.objects.get().user, NOW)
-    assert queued == [run.pk]
+    assert queued() == [(run.pk,)]
 
 
 def test_a_reason_must_be_given(manager: Client, trial: Trial) -> None:

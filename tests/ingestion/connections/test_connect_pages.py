@@ -17,19 +17,18 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language
-from kombu.exceptions import OperationalError
 
 from config.observability.logs import Formatter
 from dashboards.ui import formatting
-from ingestion import live_providers
-from ingestion.connections import invitations, queueing
+from ingestion.connections import invitations
 from ingestion.connections import services as connections_services
 from ingestion.models import Connection, Invitation
 from ingestion.providers.base.errors import AccessGone, BrokenResponse, ClientMisconfigured, VendorBusy
 from participants.models import Participant, Trial
 from participants.privacy import contacts, languages
 from participants.privacy.consent import document_add
-from tests import factories
+from tests import broker, factories
+from tests.conftest import SetUpProviders
 from tests.ingestion.connections.vendor import ACCESS, ALL, CODE, GEAR, HEART, NIGHTS, REFRESH, Vendor
 
 NOW = dt.datetime(2026, 11, 23, 8, 12, tzinfo=dt.UTC)
@@ -43,25 +42,12 @@ def _now() -> Iterator[None]:
 
 
 @pytest.fixture
-def vendor(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Vendor:
+def vendor(set_up_providers: SetUpProviders, settings: Any) -> Vendor:
     made = Vendor()
-
-    def provider(slug: str) -> Vendor:
-        return {"vendor": made}[slug]
-
-    monkeypatch.setattr(live_providers, "provider", provider)
-    monkeypatch.setattr(live_providers, "providers", lambda: [made])
+    set_up_providers(made)
     settings.TOKEN_KEYS = ["a key for tests"]
     settings.PUBLIC_URL = "https://trials.example.org"
     return made
-
-
-@pytest.fixture
-def queued(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Connections that were handed to Celery."""
-    found: list[int] = []
-    monkeypatch.setattr(queueing, "queue_connection", found.append)
-    return found
 
 
 @pytest.fixture
@@ -83,7 +69,7 @@ def link(invitation: Invitation) -> str:
 
 
 @pytest.fixture
-def browser(client: Client, vendor: Vendor, queued: list[int]) -> Client:
+def browser(client: Client, vendor: Vendor) -> Client:
     """A participant's browser, at a site with one vendor set up."""
     return client
 
@@ -280,9 +266,9 @@ def test_an_expired_link_does_not_lead_to_the_vendor(browser: Client, link: str)
 
 
 def test_a_site_without_a_vendor_asks_to_come_later(
-    browser: Client, link: str, monkeypatch: pytest.MonkeyPatch
+    browser: Client, link: str, set_up_providers: SetUpProviders
 ) -> None:
-    monkeypatch.setattr(live_providers, "providers", list)
+    set_up_providers()
     assert browser.get(link).status_code == 503
 
 
@@ -304,20 +290,13 @@ def test_after_a_consent_the_page_says_what_happens_next(browser: Client, link: 
     assert "Stop sharing" in page
 
 
-def test_the_first_pull_is_queued_at_once(
-    browser: Client, link: str, queued: list[int], participant: Participant
-) -> None:
+def test_the_first_pull_is_queued_at_once(browser: Client, link: str, participant: Participant) -> None:
     walk(browser, link)
-    assert queued == [Connection.objects.get(participant=participant).pk]
+    assert broker.sent("ingestion.sync_connection") == [(Connection.objects.get(participant=participant).pk,)]
 
 
-def test_without_a_broker_they_are_connected_all_the_same(
-    browser: Client, link: str, participant: Participant, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def away(pk: int) -> None:
-        raise OperationalError("connection refused")
-
-    monkeypatch.setattr(queueing, "queue_connection", away)
+@pytest.mark.usefixtures("broker_away")
+def test_without_a_broker_they_are_connected_all_the_same(browser: Client, link: str, participant: Participant) -> None:
     assert walk(browser, link).status_code == 303
     assert Connection.objects.get(participant=participant).status == Connection.Status.ACTIVE
 

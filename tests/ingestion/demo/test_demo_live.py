@@ -18,7 +18,6 @@ from ingestion.demo import live as demo_live
 from ingestion.demo import trial as demo_trial
 from ingestion.models import Connection, ConnectionEvent, SyncWindow
 from ingestion.providers.base.errors import AccessGone
-from ingestion.sync import rate_limits
 from metrics.models import DayRollup
 from metrics.monitoring.status import AttentionStatus, with_attention_status
 from participants.models import Participant, Trial
@@ -42,13 +41,12 @@ def simulator() -> Iterator[str]:
 
 
 @pytest.fixture
-def trial(db: None, simulator: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trial]:
+def trial(db: None, simulator: str, settings: Settings) -> Iterator[Trial]:
     settings.TOKEN_KEYS = ["a-key-for-tests-that-is-long-enough"]
     settings.LIVE_PROVIDERS = {
         "google_health": {"client_id": "sim-client", "client_secret": "sim-secret", "simulator_url": simulator}
     }
     settings.SYNC_WATCH_DAYS = 2
-    monkeypatch.setattr(rate_limits, "seconds_to_wait", lambda *_: 0.0)
     live_providers.provider.cache_clear()
     yield demo_trial.demo_ensure(now=timezone.now(), participants=1, days=30)
     live_providers.provider.cache_clear()

@@ -6,7 +6,6 @@ import datetime as dt
 import io
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from django.urls import reverse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from config.celery import app
 from ingestion import erasure as ingestion_erasure
 from ingestion import tasks
 from ingestion.file_imports.part_storage import pack_samples, unpack_samples
@@ -388,13 +386,6 @@ def test_what_would_go_is_told_by_participant_and_metric(
 
 
 # --- by the command and in the administration --------------------------------------------------------------------
-
-
-@pytest.fixture
-def tasks_run_at_once() -> Iterator[None]:
-    app.conf.task_always_eager = True
-    yield
-    app.conf.task_always_eager = False
 
 
 def run(*arguments: Any, **options: Any) -> str:

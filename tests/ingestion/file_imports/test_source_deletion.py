@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from ingestion import source_deletion
 from ingestion.models import Connection, ImportFile
 from ingestion.source_deletion import delete_of_source
 from metrics.corrections.data_deletion import DeletionRefused, Selection, deletion_run
 from metrics.models import Measurement, Source
 from participants.models import Participant, Trial
+from tests.conftest import SetUpProviders
 from tests.factories import ParticipantFactory
 from tests.ingestion.conftest import Import, utc
 from tests.ingestion.file_imports.test_import_undo import beats, undo, write
@@ -22,6 +22,7 @@ from tests.ingestion.file_imports.test_import_undo import beats, undo, write
 
 class Vendor:
     slug, source_provider = "vendor", "fitabase"
+    data_types: ClassVar[dict[str, object]] = {}
 
 
 @pytest.fixture
@@ -44,9 +45,9 @@ def run(*arguments: Any, **options: Any) -> str:
 
 @pytest.mark.parametrize(("status", "refused"), [("active", True), ("reconnect", True), ("revoked", False)])
 def test_nothing_is_deleted_that_a_connection_would_bring_again(
-    participant: Participant, source: Source, monkeypatch: pytest.MonkeyPatch, status: str, refused: bool
+    participant: Participant, source: Source, set_up_providers: SetUpProviders, status: str, refused: bool
 ) -> None:
-    monkeypatch.setattr(source_deletion, "providers", lambda: [Vendor])
+    set_up_providers(Vendor)
     Connection.objects.create(participant=participant, trial=participant.trial, provider="vendor", status=status)
     selection = Selection(participant, source)
     if refused:
@@ -59,9 +60,9 @@ def test_nothing_is_deleted_that_a_connection_would_bring_again(
 
 
 def test_a_connection_with_another_vendor_is_no_reason(
-    participant: Participant, source: Source, monkeypatch: pytest.MonkeyPatch
+    participant: Participant, source: Source, set_up_providers: SetUpProviders
 ) -> None:
-    monkeypatch.setattr(source_deletion, "providers", lambda: [Vendor])
+    set_up_providers(Vendor)
     Connection.objects.create(participant=participant, trial=participant.trial, provider="other", status="active")
     assert delete_of_source(Selection(participant, source), by=None, reason="not theirs")
 

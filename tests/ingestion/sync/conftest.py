@@ -9,10 +9,9 @@ from collections.abc import Callable
 import pytest
 from pytest_django import Settings
 
-from ingestion import live_providers
 from ingestion.models import Connection, SyncWindow
-from ingestion.sync import rate_limits
 from participants.privacy import encryption
+from tests.conftest import SetUpProviders
 from tests.factories import ParticipantFactory
 from tests.ingestion.sync.fake import FakeVendor
 
@@ -26,11 +25,10 @@ def now() -> dt.datetime:
 
 
 @pytest.fixture
-def vendor(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> FakeVendor:
+def vendor(set_up_providers: SetUpProviders, settings: Settings) -> FakeVendor:
     made = FakeVendor()
     settings.TOKEN_KEYS = ["a-key-for-tests-that-is-long-enough"]
-    monkeypatch.setattr(live_providers, "provider", lambda slug: made)
-    monkeypatch.setattr(rate_limits, "seconds_to_wait", lambda *_: 0.0)
+    set_up_providers(made)
     return made
 
 

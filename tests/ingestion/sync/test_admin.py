@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from django.test import Client
 
-from ingestion.connections import queueing
 from ingestion.models import Connection, SyncWindow
 from tests.factories import UserFactory
 
@@ -17,9 +15,7 @@ MakeWindow = Callable[..., SyncWindow]
 
 
 @pytest.fixture
-def staff(client: Client, db: None, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Client:
-    settings.LIVE_PROVIDERS = {"fake": {}}
-    monkeypatch.setattr(queueing, "queue_connection", lambda *_: None)
+def staff(client: Client, db: None) -> Client:
     client.force_login(UserFactory(is_staff=True, is_superuser=True))
     return client
 

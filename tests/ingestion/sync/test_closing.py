@@ -25,11 +25,7 @@ HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
 Status = Connection.Status
 
 
-@pytest.fixture(autouse=True)
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is handed to Celery is done at once."""
-    monkeypatch.setattr(tasks.end_connections, "delay", tasks.end_connections)
-    monkeypatch.setattr(tasks.give_back, "delay", tasks.give_back)
+pytestmark = pytest.mark.usefixtures("tasks_run_at_once")
 
 
 def state(connection: Connection) -> tuple[str, str]:

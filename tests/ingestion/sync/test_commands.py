@@ -26,8 +26,8 @@ from ingestion.providers.base.errors import BrokenResponse
 from ingestion.providers.base.live import Grant
 from ingestion.providers.google_health.setup import build
 from ingestion.providers.google_health.simulator.server import Options, Server, Simulator
-from ingestion.sync import rate_limits
 from metrics.models import Measurement
+from tests.conftest import SetUpProviders
 from tests.factories import ParticipantFactory, TrialFactory
 from tests.ingestion.sync.fake import FakeVendor
 
@@ -123,14 +123,14 @@ def test_sync_says_when_nobody_matches(db: None, settings: Settings) -> None:
 
 
 @pytest.fixture
-def simulator(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def simulator(settings: Settings, set_up_providers: SetUpProviders) -> Iterator[Server]:
     now = dt.datetime.now(dt.UTC)
     playing = Simulator(Options(participants=4, clock=now, speed=0.0, user_limit=0, project_limit=0, all_well=True))
     server = Server(playing, "127.0.0.1", 0)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     settings.GOOGLE_SIMULATOR_URL, settings.WEBHOOK_SECRET = server.address, GOOD["WEBHOOK_SECRET"]
-    settings.TOKEN_KEYS, settings.LIVE_PROVIDERS = GOOD["TOKEN_KEYS"], {"google_health": {}}
+    settings.TOKEN_KEYS = GOOD["TOKEN_KEYS"]
     options = {
         "client_id": "sim-client",
         "client_secret": "sim-secret",
@@ -138,9 +138,7 @@ def simulator(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[S
         "webhook_secret": settings.WEBHOOK_SECRET,
     }
     with httpx.Client() as http:
-        provider = build(http, LocMemCache("commands", {}), options)
-        monkeypatch.setattr(live_providers, "provider", lambda slug: provider)
-        monkeypatch.setattr(rate_limits, "seconds_to_wait", lambda *_: 0.0)
+        set_up_providers(build(http, LocMemCache("commands", {}), options))
         yield server
     server.shutdown()
     server.server_close()

@@ -14,7 +14,6 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
-from ingestion import live_providers
 from ingestion.connections import invitations
 from ingestion.connections import services as connections_services
 from ingestion.connections.invitations import InvitationRefused
@@ -26,6 +25,7 @@ from metrics.models import ParticipantStatusSummary
 from participants.models import AuditEntry, Consent, Participant, Trial
 from participants.privacy import consent as privacy_consent
 from participants.privacy import encryption
+from tests.conftest import SetUpProviders
 from tests.factories import ParticipantFactory, TrialFactory, UserFactory
 from tests.ingestion.sync.conftest import connect
 from tests.ingestion.sync.fake import TYPES, FakeVendor
@@ -64,11 +64,10 @@ class Vendor(FakeVendor):
 
 
 @pytest.fixture
-def vendor(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Vendor:
+def vendor(set_up_providers: SetUpProviders, settings: Settings) -> Vendor:
     made = Vendor()
     settings.TOKEN_KEYS = ["a-key-for-tests-that-is-long-enough"]
-    monkeypatch.setattr(live_providers, "provider", lambda slug: made)
-    monkeypatch.setattr(live_providers, "providers", lambda: [made])
+    set_up_providers(made)
     return made
 
 
@@ -118,10 +117,10 @@ def test_a_new_invitation_ends_the_open_ones_of_its_participant_and_no_others(pa
 
 
 def test_a_simulator_plays_for_demo_trials_alone(
-    participant: Participant, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+    participant: Participant, vendor: Vendor, set_up_providers: SetUpProviders
 ) -> None:
-    simulator = type("Simulator", (Vendor,), {"synthetic": True})()
-    monkeypatch.setattr(live_providers, "providers", lambda: [vendor, simulator])
+    simulator = type("Simulator", (Vendor,), {"slug": "simulator", "synthetic": True})()
+    set_up_providers(vendor, simulator)
     with pytest.raises(ValueError, match="only participants of demo trials"):
         invite(participant)
     assert not Invitation.objects.exists()

@@ -209,7 +209,7 @@ def test_credentials_of_ours_mark_nobody(
     mine.refresh_from_db()
     connection.refresh_from_db()
     assert (connection.status, mine.state, mine.attempts) == ("active", "due", 0)
-    assert [r.levelno for r in caplog.records] == [logging.CRITICAL]
+    assert [r.levelno for r in caplog.records if r.levelno >= logging.ERROR] == [logging.CRITICAL]
 
 
 def test_tokens_that_no_key_opens_are_the_operators_affair(

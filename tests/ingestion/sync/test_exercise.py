@@ -13,6 +13,7 @@ from ingestion.sync.run import run_sync
 from metrics.batch import ExerciseRecord, Payload, Sessions
 from metrics.local_time import LocalCalendar
 from metrics.models import ExerciseSession
+from tests.conftest import SetUpProviders
 from tests.ingestion.sync.fake import SOURCE, FakeVendor
 
 HOUR, MINUTE = dt.timedelta(hours=1), dt.timedelta(minutes=1)
@@ -36,9 +37,9 @@ class Outings(FakeVendor):
 
 
 @pytest.fixture
-def vendor(vendor: FakeVendor, monkeypatch: pytest.MonkeyPatch) -> FakeVendor:
+def vendor(vendor: FakeVendor, set_up_providers: SetUpProviders) -> FakeVendor:
     made = Outings()
-    monkeypatch.setattr("ingestion.live_providers.provider", lambda slug: made)
+    set_up_providers(made)
     return made
 
 

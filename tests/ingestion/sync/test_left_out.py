@@ -17,6 +17,7 @@ from ingestion.sync.run import run_sync
 from metrics.batch import microseconds
 from metrics.local_time import LocalCalendar
 from metrics.models import Cause, ExerciseSession, Gap, Measurement
+from tests.conftest import SetUpProviders
 from tests.ingestion.sync.fake import FakeVendor
 from tests.ingestion.sync.test_engine import fill
 from tests.ingestion.sync.test_exercise import Outings
@@ -114,9 +115,9 @@ class Ongoing(Outings):
 
 
 @pytest.fixture
-def ongoing(vendor: FakeVendor, monkeypatch: pytest.MonkeyPatch) -> Ongoing:
+def ongoing(vendor: FakeVendor, set_up_providers: SetUpProviders) -> Ongoing:
     made = Ongoing()
-    monkeypatch.setattr("ingestion.live_providers.provider", lambda slug: made)
+    set_up_providers(made)
     return made
 
 

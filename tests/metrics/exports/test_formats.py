@@ -18,6 +18,7 @@ from django.core.exceptions import ValidationError
 
 from metrics.exports import folder_store, store
 from metrics.models import Measurement, ParticipantDay
+from participants import tables
 from participants.models import Trial, User
 from tests.metrics.exports.scene import exported
 
@@ -143,7 +144,7 @@ def test_the_daily_table_opens_in_a_spreadsheet_with_types_and_its_dictionary(tr
 def test_a_daily_table_longer_than_a_sheet_says_so_in_its_workbook(
     trial: Trial, manager: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("participants.tables.SHEET_ROWS", 10)
+    monkeypatch.setattr(tables, "SHEET_ROWS", 10)
     export = exported(manager, trial, format="daily")
     book = openpyxl.load_workbook(io.BytesIO(store.open_file(export, "daily.xlsx").read()))
     assert book["Daily"]["A1"].value.endswith("Take the CSV in place of this: daily.csv")

@@ -9,23 +9,14 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from metrics import tasks
 from metrics.exports import deletion, export_request, runner, service
 from metrics.models import Export
 from participants.models import Membership, Trial, User
-from tests import factories
+from tests import broker, factories
 from tests.metrics.exports.scene import exported, manager_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ALL = "/trials/STRIDE-2/exports/"
-
-
-@pytest.fixture(autouse=True)
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Exports that were handed to the worker."""
-    found: list[int] = []
-    monkeypatch.setattr(tasks.export_run, "delay", found.append)
-    return found
 
 
 @pytest.fixture
@@ -34,14 +25,12 @@ def signed_in(client: Client, manager: User) -> Client:
     return client
 
 
-def test_asked_for_on_the_page_it_is_written_by_the_worker_and_taken_away(
-    signed_in: Client, sent: list[int], manager: User
-) -> None:
+def test_asked_for_on_the_page_it_is_written_by_the_worker_and_taken_away(signed_in: Client, manager: User) -> None:
     answer = signed_in.post(ALL, {"format": "daily", "start_on": "2026-10-24", "participants": "AX-1"})
     export = Export.objects.get()
     here = f"{ALL}{export.uuid}/"
     assert answer["Location"] == here
-    assert sent == [export.pk]
+    assert broker.sent("metrics.export_run") == [(export.pk,)]
     assert "It begins in a moment" in signed_in.get(here).content.decode()
     runner.export_run(export.pk)
     page = signed_in.get(here).content.decode()

@@ -12,7 +12,7 @@ from django.db import connection
 from metrics import erasure as metrics_erasure
 from metrics.maintenance.routine import maintain
 from metrics.models import Measurement, MinuteRollup
-from metrics.storage import timescale
+from metrics.storage import sql, timescale
 from metrics.storage.chunks import SIZED, STEPS, chunks, days_a_chunk, intervals, resize
 from metrics.storage.timescale import Tier
 from metrics.writing.writer import Counts, store
@@ -100,7 +100,7 @@ def test_young_chunks_are_left_to_the_writer(community: None) -> None:
 
 def test_a_locked_chunk_is_left_for_the_next_time(community: None, monkeypatch: pytest.MonkeyPatch) -> None:
     store(ParticipantFactory(), deliver(batch([60])), now=NOW)
-    monkeypatch.setattr("metrics.storage.sql.SHORT_LOCK", "SELECT set_config('lock_timeout', '20ms', true)")
+    monkeypatch.setattr(sql, "SHORT_LOCK", "SELECT set_config('lock_timeout', '20ms', true)")
     other = connection.copy()
     try:
         with other.cursor() as cursor:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from io import StringIO
 from typing import Any
 
 import pytest
+import time_machine
 from django.core.management import CommandError, call_command
 
 from dashboards.alerts import digests
@@ -245,10 +247,10 @@ def test_days_of_which_the_samples_are_deleted_stay_and_are_counted(trial: Trial
 
 
 @pytest.fixture(autouse=True)
-def _now(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The present of what has a clock of its own, and no worker."""
-    monkeypatch.setattr("django.utils.timezone.now", lambda: NOW)
-    monkeypatch.setattr("metrics.tasks.recompute.delay", lambda pk: None)
+def _now() -> Iterator[None]:
+    """The present of what has a clock of its own."""
+    with time_machine.travel(NOW, tick=False):
+        yield
 
 
 def test_without_apply_the_command_only_shows(trial: Trial, person: Participant) -> None:

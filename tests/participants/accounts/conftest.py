@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
-from config.celery import app
 from participants.models import Membership, Trial, User
 from tests import factories
 
@@ -21,16 +19,13 @@ PASSWORD = "a-long-test-password"
 
 
 @pytest.fixture(autouse=True)
-def _deployed(settings: Any, db: None) -> Iterator[None]:
+def _deployed(settings: Any, db: None, tasks_run_at_once: None) -> None:
     settings.SECOND_FACTOR = "required"
     settings.SESSION_IDLE_MINUTES, settings.SESSION_HOURS = 30, 12
     settings.TOKEN_KEYS = ["a-key-for-the-tests"]
     settings.EMAIL_HOST = "mail.test"
     settings.PUBLIC_URL = "https://trials.example.org"
-    app.conf.task_always_eager = True
     cache.clear()
-    yield
-    app.conf.task_always_eager = False
 
 
 @pytest.fixture

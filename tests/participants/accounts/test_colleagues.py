@@ -14,10 +14,9 @@ from django.urls import reverse
 
 from config.celery import app
 from participants import tasks
-from participants.accounts import emails
 from participants.accounts import services as accounts_services
 from participants.models import AuditEntry, ColleagueInvitation, Membership, Trial, User
-from tests import factories
+from tests import broker, factories
 from tests.participants.accounts.conftest import person, sign_in, text
 
 NEW = "four-unlike-words-here"
@@ -157,10 +156,9 @@ def test_guessing_links_is_limited(client: Client) -> None:
 
 
 @pytest.fixture
-def lost(trial: Trial, manager: User, monkeypatch: pytest.MonkeyPatch) -> ColleagueInvitation:
+def lost(trial: Trial, manager: User) -> ColleagueInvitation:
     """An invitation whose task died before it sent anything."""
-    with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(tasks.mail_invitation, "delay", lambda pk: None)
+    with broker.tasks_run_at_once(False):
         made = accounts_services.colleague_invite(
             trial=trial, email="new@example.org", role="viewer", site=None, by=manager
         )
@@ -184,12 +182,10 @@ def test_an_invitation_whose_task_died_is_sent_by_the_next_sweep(lost: Colleague
 
 
 def test_a_mail_server_that_is_away_is_tried_each_ten_minutes_for_hours_and_then_no_more(
-    lost: ColleagueInvitation, monkeypatch: pytest.MonkeyPatch
+    lost: ColleagueInvitation, settings: Any
 ) -> None:
-    def away(*_: Any) -> None:
-        raise OSError("connection refused")
-
-    monkeypatch.setattr(emails, "send_invitation", away)
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1  # where nothing listens
     tried = 0
     for minute in range(0, 24 * 60, 5):
         with time_machine.travel(minutes_after(lost, minute + 2.5), tick=False):

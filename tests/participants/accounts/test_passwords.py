@@ -5,16 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import pytest
 from django.core import mail
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from kombu.exceptions import OperationalError
 
-from participants import tasks
 from participants.models import AuditEntry, User
+from tests import broker
 from tests.participants.accounts.conftest import PASSWORD, code_of, sign_in, text
 
 NEW = "four-unlike-words-here"
@@ -50,17 +48,13 @@ def test_known_and_unknown_addresses_get_the_same_answer(client: Client, viewer:
     assert [message.to for message in mail.outbox] == [[viewer.email]]
 
 
-def test_the_page_finds_no_account_so_every_answer_takes_as_long(
-    client: Client, viewer: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    handed: list[str] = []
-    monkeypatch.setattr(tasks.mail_reset, "delay", handed.append)
+def test_the_page_finds_no_account_so_every_answer_takes_as_long(client: Client, viewer: User) -> None:
     counts = []
     for email in (viewer.email, "nobody@example.org"):
-        with CaptureQueriesContext(connection) as queries:
+        with CaptureQueriesContext(connection) as queries, broker.tasks_run_at_once(False):
             ask(client, email)
         counts.append(sum("participants_user" in query["sql"] for query in queries.captured_queries))
-    assert handed == [viewer.email, "nobody@example.org"]
+    assert broker.sent("participants.mail_reset") == [(viewer.email,), ("nobody@example.org",)]
     assert counts == [0, 0]
 
 
@@ -110,15 +104,10 @@ def test_without_a_mail_server_the_page_says_so_to_everybody(client: Client, vie
         assert "no mail server" in text(ask(client, email))
 
 
-def test_without_a_worker_the_page_says_so_to_everybody(
-    client: Client, viewer: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def away(*_: Any) -> None:
-        raise OperationalError("connection refused")
-
-    monkeypatch.setattr(tasks.mail_reset, "delay", away)
+def test_without_a_worker_the_page_says_so_to_everybody(client: Client, viewer: User, broker_away: None) -> None:
     for email in (viewer.email, "nobody@example.org"):
-        answer = ask(client, email)
+        with broker.tasks_run_at_once(False):
+            answer = ask(client, email)
         assert answer.status_code == 503
         assert "Try again in a few minutes" in text(answer)
 

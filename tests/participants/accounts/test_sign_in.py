@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
-import pytest
 import time_machine
-from django.contrib.auth.hashers import ScryptPasswordHasher, identify_hasher
+from django.contrib.auth.hashers import MD5PasswordHasher, ScryptPasswordHasher, identify_hasher
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -81,11 +80,22 @@ def test_one_address_cannot_try_many_accounts(client: Client) -> None:
     assert "Too many attempts" in answers[-1]
 
 
-def test_an_unknown_address_costs_a_hash_too(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    hashed = []
-    monkeypatch.setattr(User, "set_password", lambda self, raw: hashed.append(raw))
+class Counting(MD5PasswordHasher):
+    """Hash that notes the passwords that it was given."""
+
+    algorithm = "counting"
+    hashed: ClassVar[list[str]] = []
+
+    def encode(self, password: str, salt: str) -> str:
+        self.hashed.append(password)
+        return super().encode(password, salt)
+
+
+def test_an_unknown_address_costs_a_hash_too(client: Client, settings: Any) -> None:
+    settings.PASSWORD_HASHERS = [f"{__name__}.Counting"]
+    Counting.hashed.clear()
     sign_in(client, "nobody@example.org", "wrong")
-    assert hashed == ["wrong"]
+    assert Counting.hashed == ["wrong"]
 
 
 def test_the_history_tells_when_from_where_and_how(client: Client, viewer: User) -> None:

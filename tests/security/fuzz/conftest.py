@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from config.middleware import limits
 from tests.security.fuzz.mutations import OUTCOMES
 
 SECRETS = {
@@ -42,7 +43,7 @@ def watch(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Watch:
     """A context: what is logged within it has no traceback, no secret, no e-mail address, nor any of `besides`."""
     for name, value in SECRETS.items():
         setattr(settings, name, value)
-    monkeypatch.setattr("config.middleware.limits.RATES", {})
+    monkeypatch.setattr(limits, "RATES", {})
 
     @contextmanager
     def watched(*besides: str) -> Iterator[None]:

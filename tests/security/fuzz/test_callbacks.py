@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
@@ -13,9 +12,9 @@ from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion import live_providers
-from ingestion.connections import invitations, queueing
+from ingestion.connections import invitations
 from ingestion.models import Connection
+from tests.conftest import SetUpProviders
 from tests.factories import ParticipantFactory
 from tests.ingestion.connections.vendor import ACCESS, CODE, REFRESH, Vendor
 from tests.security.fuzz.conftest import Watch
@@ -27,11 +26,9 @@ NAMES = st.sampled_from(["state", "code", "error", "error_description", "scope",
 
 
 @pytest.fixture
-def vendor(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Vendor:
+def vendor(set_up_providers: SetUpProviders) -> Vendor:
     made = Vendor()
-    monkeypatch.setattr(live_providers, "provider", {"vendor": made}.__getitem__)
-    settings.LIVE_PROVIDERS = {"vendor": {}}
-    monkeypatch.setattr(queueing, "queue_connection", lambda pk: None)
+    set_up_providers(made)
     return made
 
 

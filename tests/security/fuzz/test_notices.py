@@ -16,11 +16,11 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion import live_providers, tasks
 from ingestion.models import Connection, WebhookDelivery
 from ingestion.providers.google_health.setup import build
 from ingestion.sync import notifications
 from participants.privacy import encryption
+from tests.conftest import SetUpProviders
 from tests.factories import ParticipantFactory
 from tests.ingestion.providers.google_health.test_webhooks import KEY, key_set, published, signed
 from tests.security.fuzz.conftest import SECRETS, Watch
@@ -52,7 +52,7 @@ SEEDS = [
 
 
 @pytest.fixture
-def connection(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
+def connection(settings: Any, set_up_providers: SetUpProviders) -> Iterator[Connection]:
     """A connection at Google, whose keys are at hand and who is asked for nothing else."""
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -61,8 +61,7 @@ def connection(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Conne
     cache = LocMemCache("fuzz", {})
     options = {"client_id": "a", "client_secret": SECRETS["CLIENT_SECRET"], "webhook_secret": SECRET}
     google = build(httpx.Client(transport=httpx.MockTransport(answer)), cache, options)
-    monkeypatch.setattr(live_providers, "provider", {"google_health": google}.__getitem__)
-    monkeypatch.setattr(tasks.handle_notice, "delay", lambda pk: None)
+    set_up_providers(google)
     settings.TOKEN_KEYS = SECRETS["TOKEN_KEYS"]
     person = ParticipantFactory.create()
     now = dt.datetime.now(dt.UTC)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 import threading
 
 import numpy as np
@@ -12,11 +13,10 @@ from django.db import connection, transaction
 
 from ingestion import synthetic, tasks
 from ingestion.models import SyntheticDevice
-from ingestion.providers.base.synthetic import SyntheticUnavailable
-from ingestion.providers.wearipedia.provider import Wearipedia
 from metrics.models import Measurement, OffsetPeriod, ParticipantDay, SleepSession
 from metrics.writing.writer import SyntheticRefused
 from participants.models import Participant, Trial
+from tests import broker
 from tests.factories import ParticipantFactory, TrialFactory
 
 pytestmark = pytest.mark.django_db
@@ -196,12 +196,10 @@ def test_who_has_left_or_whose_trial_is_closed_is_not_pulled_any_more() -> None:
     assert not synthetic.devices_active(live=False)
 
 
-def test_the_demo_is_extended_by_one_task_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_demo_is_extended_by_one_task_a_device() -> None:
     given = device()
-    sent: list[int] = []
-    monkeypatch.setattr(tasks.pull_synthetic, "delay", sent.append)
     tasks.extend_demo()
-    assert sent == [given.pk]
+    assert broker.sent("ingestion.pull_synthetic") == [(given.pk,)]
 
 
 def test_the_task_run_twice_stores_once(time_machine: object) -> None:
@@ -213,17 +211,15 @@ def test_the_task_run_twice_stores_once(time_machine: object) -> None:
     assert stored == Measurement.objects.count() > 20_000
 
 
-def test_whole_day_devices_wait_for_the_switch(settings: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whole_day_devices_wait_for_the_switch(settings: object) -> None:
     given = device()
     SyntheticDevice.objects.filter(pk=given.pk).update(provider="wearipedia", device="oura_ring3")
-    sent: list[int] = []
-    monkeypatch.setattr(tasks.pull_synthetic, "delay", sent.append)
     settings.SYNTHETIC = False  # type: ignore[attr-defined]
     tasks.pull_synthetic_days()
-    assert sent == []
+    assert not broker.messages()
     settings.SYNTHETIC = True  # type: ignore[attr-defined]
     tasks.pull_synthetic_days()
-    assert sent == [given.pk]
+    assert broker.sent("ingestion.pull_synthetic") == [(given.pk,)]
 
 
 def command(
@@ -266,10 +262,7 @@ def test_the_command_names_the_devices_there_are(switched_on: None) -> None:
 
 
 def test_the_command_says_how_to_get_the_library(switched_on: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(self: Wearipedia) -> None:
-        raise SyntheticUnavailable("pip install '.[wearipedia]'")
-
-    monkeypatch.setattr(Wearipedia, "check", missing)
+    monkeypatch.setitem(sys.modules, "wearipedia", None)
     given = ParticipantFactory(trial=TrialFactory(is_demo=True))
     with pytest.raises(CommandError, match="pip install"):
         command(given.trial.code, given.study_id, device="fitbit_sense")
