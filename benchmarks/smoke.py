@@ -8,6 +8,7 @@ Each runs in a process of its own; what it prints is shown only where it fails. 
 from __future__ import annotations
 
 import argparse
+import shlex
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ LIMIT_SECONDS = 300
 
 # By name the module's arguments. What plays outages and loads for minutes has tests of its own parts and is not here.
 SMALLEST: dict[str, str] = {
-    "ingest": "--participants 2 --days 1 --inserts 20",
+    "ingest": "--people 2 --days 3 --sizes 1 3 --inserts 20 --writer 'python -m benchmarks.ingest.example_writer'",
     "read": "--participants 2 --days 3 --requests 2",
     "monitoring": "--participants 20 --days 30 --requests 1",
     "requests": "--days 10",
@@ -37,7 +38,7 @@ SMALLEST: dict[str, str] = {
 def run(name: str) -> tuple[bool, float, str]:
     """Whether a benchmark ended well, the seconds it took, and what it printed."""
     began = time.perf_counter()
-    command = [sys.executable, "-m", f"benchmarks.{name}", *SMALLEST[name].split()]
+    command = [sys.executable, "-m", f"benchmarks.{name}", *shlex.split(SMALLEST[name])]
     try:
         ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False)
     except subprocess.TimeoutExpired as fault:
