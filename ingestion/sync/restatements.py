@@ -10,7 +10,8 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from django.conf import settings
 
@@ -25,7 +26,8 @@ from metrics.registry import BY_CODE
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
 NOTHING = "-"  # an hour in which the vendor had nothing: it matters when something appears there
 OF_A_DAY = "day "  # what the fingerprint of a day begins with
-Hours = Mapping[dt.datetime, str]
+Key = tuple[str, dt.datetime]  # a data type, and an hour or the first of a day
+Span = tuple[str, dt.datetime, dt.datetime]  # a data type, and from when to when
 
 
 def text(sums: Sums | None) -> str:
@@ -44,55 +46,78 @@ def requested_intervals(connection: Connection, window: SyncWindow, now: dt.date
     return planning.whole_hours(planning.within(allowed, window.starts_at, end), window.starts_at, end, now)
 
 
-def compare(connection: Connection, window: SyncWindow, sums: Mapping[dt.datetime, Sums], now: dt.datetime) -> int:
-    """Store the fingerprints of a check, and make due what differs from the last. Returns the number of windows."""
-    if window.reason == SyncWindow.Reason.HISTORY:
-        return _compare_days(connection, window, {hour: text(hour_sums) for hour, hour_sums in sums.items()}, now)
-    return _compare_hours(connection, window, sums, now)
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Response to a restatement check: the vendor's sums by hour, and how many requests it took."""
+
+    window: SyncWindow
+    sums: Mapping[dt.datetime, Sums]
+    requests: int
 
 
-def _compare_hours(
-    connection: Connection, window: SyncWindow, sums: Mapping[dt.datetime, Sums], now: dt.datetime
-) -> int:
-    """Make due the hours before the fresh ones that differ.
+def compare(connection: Connection, checks: Sequence[Check], now: dt.datetime) -> int:
+    """Store the fingerprints of checks, and make due what differs from the last. Returns the number of windows."""
+    days = [check for check in checks if check.window.reason == SyncWindow.Reason.HISTORY]
+    hours = [check for check in checks if check.window.reason != SyncWindow.Reason.HISTORY]
+    # The hours first: what they fold is what days are compared with.
+    differing = [*_differing_hours(connection, hours, now), *_differing_days(connection, days, now)]
+    return _make_due(connection, differing, now)
+
+
+def _differing_hours(connection: Connection, checks: list[Check], now: dt.datetime) -> list[Span]:
+    """Hours before the fresh ones that differ; all fingerprints are kept.
 
     At the first check there is nothing to compare with: the reads that a new connection starts with cover the week.
     """
-    known = _remembered(connection, window.data_type, window.starts_at, window.ends_at)
-    current = {hour: text(sums.get(hour)) for hour in _hours(window.starts_at, window.ends_at)}
-    differing = [hour for hour, fingerprint in current.items() if known.get(hour) != fingerprint]
-    _remember(connection, window.data_type, {hour: current[hour] for hour in differing})
-    _fold(connection, window.data_type, planning.fingerprinted_from(now))
-    # Earlier checks have been evidence until now; this one is from now on.
-    earlier = SyncWindow.objects.filter(
-        connection=connection, data_type=window.data_type, kind=SyncWindow.Kind.FINGERPRINT
-    )
-    earlier = earlier.filter(state=SyncWindow.State.DONE, due_at__lt=window.due_at)
-    earlier.exclude(reason=SyncWindow.Reason.HISTORY).delete()
+    if not checks:
+        return []
+    known = _remembered(connection, [(c.window.data_type, c.window.starts_at, c.window.ends_at) for c in checks])
     fresh = now - dt.timedelta(hours=settings.SYNC_FRESH_HOURS)
-    older = [hour for hour in differing if hour + HOUR <= fresh] if known else []
-    return _make_due(connection, window.data_type, [(hour, hour + HOUR) for hour in older], now)
+    changed: dict[Key, str] = {}
+    older: list[Span] = []
+    for check in checks:
+        code, hours = check.window.data_type, _hours(check.window.starts_at, check.window.ends_at)
+        current = {hour: text(check.sums.get(hour)) for hour in hours}
+        differing = [hour for hour, fingerprint in current.items() if known.get((code, hour)) != fingerprint]
+        changed |= {(code, hour): current[hour] for hour in differing}
+        if any((code, hour) in known for hour in hours):
+            older += [(code, hour, hour + HOUR) for hour in differing if hour + HOUR <= fresh]
+    _remember(connection, changed)
+    _fold(connection, {check.window.data_type for check in checks}, planning.fingerprinted_from(now))
+    # Earlier checks have been evidence until now; these are from now on.
+    earlier = SyncWindow.objects.filter(
+        connection=connection, kind=SyncWindow.Kind.FINGERPRINT, state=SyncWindow.State.DONE
+    ).exclude(reason=SyncWindow.Reason.HISTORY)
+    for due_at in {check.window.due_at for check in checks}:
+        codes = {check.window.data_type for check in checks if check.window.due_at == due_at}
+        earlier.filter(data_type__in=codes, due_at__lt=due_at).delete()
+    return older
 
 
-def _compare_days(connection: Connection, window: SyncWindow, current: Hours, now: dt.datetime) -> int:
-    """Make due the days that differ; of those never checked, where the vendor has hours that we have not."""
-    end = min(window.ends_at, planning.fingerprinted_from(now))
-    known = _remembered(connection, window.data_type, window.starts_at, end)
-    stored = _stored_hours(
-        connection, live_providers.provider(connection.provider).data_types[window.data_type], window
-    )
-    fingerprints, differing = {}, []
-    for day in (window.starts_at + n * DAY for n in range((end - window.starts_at) // DAY)):
-        fingerprint = _day_fingerprint(current.get(hour, NOTHING) for hour in _hours(day, day + DAY))
-        before = known.get(day, "")
-        if before == fingerprint:
-            continue
-        fingerprints[day] = fingerprint
-        told_hours = {hour for hour in _hours(day, day + DAY) if hour in current}
-        if before.startswith(OF_A_DAY) or told_hours - stored:
-            differing.append((day, day + DAY))
-    _remember(connection, window.data_type, fingerprints)
-    return _make_due(connection, window.data_type, differing, now)
+def _differing_days(connection: Connection, checks: list[Check], now: dt.datetime) -> list[Span]:
+    """Days that differ; of those never checked, where the vendor has hours that we have not. All fingerprints are
+    kept."""
+    if not checks:
+        return []
+    end = planning.fingerprinted_from(now)
+    known = _remembered(connection, [(c.window.data_type, c.window.starts_at, c.window.ends_at) for c in checks])
+    fingerprints: dict[Key, str] = {}
+    differing: list[Span] = []
+    for check in checks:
+        window, code = check.window, check.window.data_type
+        current = {hour: text(sums) for hour, sums in check.sums.items()}
+        stored = _stored_hours(connection, live_providers.provider(connection.provider).data_types[code], window)
+        for day in (window.starts_at + n * DAY for n in range((min(window.ends_at, end) - window.starts_at) // DAY)):
+            fingerprint = _day_fingerprint(current.get(hour, NOTHING) for hour in _hours(day, day + DAY))
+            before = known.get((code, day), "")
+            if before == fingerprint:
+                continue
+            fingerprints[code, day] = fingerprint
+            told_hours = {hour for hour in _hours(day, day + DAY) if hour in current}
+            if before.startswith(OF_A_DAY) or told_hours - stored:
+                differing.append((code, day, day + DAY))
+    _remember(connection, fingerprints)
+    return differing
 
 
 def _hours(start: dt.datetime, end: dt.datetime) -> list[dt.datetime]:
@@ -104,16 +129,22 @@ def _day_fingerprint(hours: Iterable[str]) -> str:
     return OF_A_DAY + hashlib.sha256("\n".join(hours).encode()).hexdigest()[:32]
 
 
-def _remembered(connection: Connection, data_type: str, start: dt.datetime, end: dt.datetime) -> dict[dt.datetime, str]:
-    rows = Fingerprint.objects.filter(connection=connection, data_type=data_type, hour__gte=start, hour__lt=end)
-    return dict(rows.values_list("hour", "value"))
+def _remembered(connection: Connection, spans: list[Span]) -> dict[Key, str]:
+    """Fingerprints kept of these data types, from the first of the spans to the last."""
+    rows = Fingerprint.objects.filter(
+        connection=connection,
+        data_type__in={code for code, _, _ in spans},
+        hour__gte=min(start for _, start, _ in spans),
+        hour__lt=max(end for _, _, end in spans),
+    )
+    return {(code, hour): value for code, hour, value in rows.values_list("data_type", "hour", "value")}
 
 
-def _remember(connection: Connection, data_type: str, fingerprints: Hours) -> None:
+def _remember(connection: Connection, fingerprints: Mapping[Key, str]) -> None:
     Fingerprint.objects.bulk_create(
         [
-            Fingerprint(connection=connection, data_type=data_type, hour=hour, value=fingerprint)
-            for hour, fingerprint in fingerprints.items()
+            Fingerprint(connection=connection, data_type=code, hour=hour, value=fingerprint)
+            for (code, hour), fingerprint in fingerprints.items()
         ],
         update_conflicts=True,
         unique_fields=["connection", "data_type", "hour"],
@@ -121,18 +152,18 @@ def _remember(connection: Connection, data_type: str, fingerprints: Hours) -> No
     )
 
 
-def _fold(connection: Connection, data_type: str, before: dt.datetime) -> None:
+def _fold(connection: Connection, data_types: Collection[str], before: dt.datetime) -> None:
     """Fold the hours of each UTC day no longer watched into one fingerprint. A day not watched whole has none."""
-    rows = Fingerprint.objects.filter(connection=connection, data_type=data_type, hour__lt=before)
+    rows = Fingerprint.objects.filter(connection=connection, data_type__in=data_types, hour__lt=before)
     rows = rows.exclude(value__startswith=OF_A_DAY)
-    days: dict[dt.datetime, dict[dt.datetime, str]] = defaultdict(dict)
-    for hour, fingerprint in rows.values_list("hour", "value"):
-        days[hour.replace(hour=0)][hour] = fingerprint
-    over = [day for day in days if day + DAY <= before]
+    days: dict[Key, dict[dt.datetime, str]] = defaultdict(dict)
+    for code, hour, fingerprint in rows.values_list("data_type", "hour", "value"):
+        days[code, hour.replace(hour=0)][hour] = fingerprint
+    over = {(code, day): hours for (code, day), hours in days.items() if day + DAY <= before}
     if over:
-        rows.filter(hour__lt=max(over) + DAY).delete()
-        whole = {day: [days[day][hour] for hour in sorted(days[day])] for day in over if len(days[day]) == 24}
-        _remember(connection, data_type, {day: _day_fingerprint(fingerprints) for day, fingerprints in whole.items()})
+        rows.filter(hour__lt=max(day for _, day in over) + DAY).delete()
+        whole = {key: [hours[hour] for hour in sorted(hours)] for key, hours in over.items() if len(hours) == 24}
+        _remember(connection, {key: _day_fingerprint(fingerprints) for key, fingerprints in whole.items()})
 
 
 def _stored_hours(connection: Connection, data_type: DataType, window: SyncWindow) -> set[dt.datetime]:
@@ -146,12 +177,18 @@ def _stored_hours(connection: Connection, data_type: DataType, window: SyncWindo
     return set(hours.values_list("bucket", flat=True))
 
 
-def _make_due(connection: Connection, data_type: str, spans: list[planning.Interval], now: dt.datetime) -> int:
+def _make_due(connection: Connection, spans: list[Span], now: dt.datetime) -> int:
+    """Make due the windows that touch these spans, as far as they may be had. Returns their number."""
     if not spans:
         return 0
-    live_type = live_providers.provider(connection.provider).data_types[data_type]
+    data_types = live_providers.provider(connection.provider).data_types
     allowed = planning.collectable(connection, now)
-    parts = [part for span in spans for part in planning.within(allowed, *span)]
-    return planning.make_due(
-        connection, data_type, planning.windows_of(live_type, parts), reason=SyncWindow.Reason.RESTATED, due_at=now
-    )
+    parts: dict[str, list[planning.Interval]] = defaultdict(list)
+    for code, start, end in spans:
+        parts[code] += planning.within(allowed, start, end)
+    requests = [
+        planning.WindowRequest(code, *window, SyncWindow.Reason.RESTATED)
+        for code, intervals in parts.items()
+        for window in planning.windows_of(data_types[code], intervals)
+    ]
+    return planning.make_all_due(connection, requests, due_at=now)

@@ -24,6 +24,7 @@ from ingestion.providers.base.errors import AccessGone, BrokenResponse, TokenExp
 from ingestion.providers.base.live import Fingerprint, Pulled
 from ingestion.sync import claims, error_policy, planning, rate_limits, restatements, storing
 from ingestion.sync.responses import Read
+from ingestion.sync.restatements import Check
 from ingestion.sync.run_state import Outcome, RunState
 from metrics.monitoring import evaluation
 from metrics.participant_calendars import calendar_of
@@ -83,13 +84,14 @@ class _SyncRun:
     def run(self, windows: list[SyncWindow]) -> None:
         """Pull group by group until all are done or the run is stopped; what was read until then is stored."""
         reads: list[Read] = []
+        checks: list[Check] = []
         trouble: Exception | None = None
         try:
-            self.read(windows, reads)
+            self.read(windows, reads, checks)
         except (VendorError, encryption.CannotDecrypt, ImproperlyConfigured) as error:
             trouble = error
         try:
-            storing.store_reads(self.state, reads)
+            storing.store_answers(self.state, reads, checks)
         except SyntheticRefused as refused:
             trouble = refused
         except Frozen:
@@ -103,8 +105,8 @@ class _SyncRun:
             # What is missing now is missing through a fault: the pages say so at once, and no alert is raised.
             evaluation.refresh(self.connection.participant, now=timezone.now())
 
-    def read(self, windows: list[SyncWindow], reads: list[Read]) -> None:
-        """Request all of it, in groups; adds to `reads` as it goes."""
+    def read(self, windows: list[SyncWindow], reads: list[Read], checks: list[Check]) -> None:
+        """Request all of it, in groups; adds to `reads` and `checks` as it goes."""
         self.token = connections_services.fresh_token(self.connection, self.provider)
         if self.begins_pass(windows):
             self.with_token(lambda token: devices.refresh(self.connection, self.provider, token, self.now))
@@ -116,7 +118,7 @@ class _SyncRun:
             self.count_request()
             try:
                 if group[0].kind == Kind.FINGERPRINT:
-                    self.check_fingerprints(group[0])
+                    checks.append(self.check(group[0]))
                 elif not self.parts(group):
                     # The interval was moved since these were planned.
                     claims.drop(group)
@@ -188,12 +190,12 @@ class _SyncRun:
         """Intervals of neighbouring windows that may be requested: nothing outside the collection interval."""
         return planning.within(self.collectable, group[0].starts_at, group[-1].ends_at)
 
-    def check_fingerprints(self, window: SyncWindow) -> None:
-        """Request the vendor's hourly sums; hours that changed become due, of what is past the days."""
+    def check(self, window: SyncWindow) -> Check:
+        """Request the vendor's hourly sums of a window."""
         sums: dict[dt.datetime, Fingerprint] = {}
         intervals = restatements.requested_intervals(self.connection, window, self.now)
         for start, end in intervals:
             ask = partial(self.provider.fingerprints, data_type=window.data_type, start=start, end=end)
             sums |= self.with_token(ask)
             self.outcome.requests += 1
-        storing.store_sums(self.state, window, sums, intervals)
+        return Check(window, sums, len(intervals))

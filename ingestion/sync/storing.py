@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Mapping, Sequence
 
 from django.db import transaction
 from django.utils import timezone
@@ -15,11 +14,12 @@ from django.utils import timezone
 from ingestion import prometheus
 from ingestion.connections import services as connections_services
 from ingestion.models import Connection, SyncWindow
-from ingestion.providers.base.live import Fingerprint, Pulled
+from ingestion.providers.base.live import Pulled
 from ingestion.sync import claims, planning, restatements, utc_offsets
 from ingestion.sync.responses import DONE_FIELDS, Read
+from ingestion.sync.restatements import Check
 from ingestion.sync.run_state import RunState
-from metrics.batch import Payload, Replaced, Sessions, joined
+from metrics.batch import Counts, Payload, Replaced, Sessions, joined
 from metrics.local_time import LocalCalendar
 from metrics.writing.writer import Frozen, store
 
@@ -29,51 +29,60 @@ State = SyncWindow.State
 DAY = dt.timedelta(days=1)
 
 
-def store_reads(state: RunState, reads: list[Read]) -> None:
-    """Store everything read so far and its windows' state, in one transaction; empties `reads`. All or nothing."""
-    if not reads:
+def store_answers(state: RunState, reads: list[Read], checks: list[Check]) -> None:
+    """Store everything read so far, restatement checks too, and its windows' state, in one transaction; empties both
+    lists. All or nothing.
+
+    Of checks the hours that changed become due.
+    """
+    if not reads and not checks:
         return
-    participant = state.connection.participant
     with transaction.atomic():
         if not connections_services.asks_still(state.connection):
             raise Frozen("nothing more may be asked for")
         # A claim that was released meanwhile is another worker's: what that reads may be newer than this.
-        _lock([window for read in reads for window in read.windows])
+        _lock([*(window for read in reads for window in read.windows), *(check.window for check in checks)])
         kept = [read for read in reads if all(window.state == State.CLAIMED for window in read.windows)]
-        payload = joined(read.payload for read in kept)
-        payload.replaces = _replaced(state, kept)
-        payload.offsets = utc_offsets.changes(
-            participant,
-            state.calendar,
-            [(*part, pulled.offsets) for read in kept for part, pulled in read.answers if pulled.offsets],
-            newest=state.connection.last_data_at,
-        )
+        checked = [check for check in checks if check.window.state == State.CLAIMED]
+        if restatements.compare(state.connection, checked, state.now) and kept:
+            # What differs may be among what was read before the check: that is to be read once more.
+            _lock([window for read in kept for window in read.windows])
         # Done first, in the same transaction: what is still missing afterwards is missing although we asked.
-        _mark_done(kept)
-        counts = store(participant, payload)
-        _settle(state, kept)
-        if payload.offsets:
-            planning.days_moved(state.connection, state.provider, payload.offsets[0].starts_at, state.now)
-        _note_data(state, payload)
+        _mark_done([*kept, *map(_as_read, checked)])
+        counts = _store_reads(state, kept) if kept else Counts()
+        state.settle(check.window for check in checked)
+        state.outcome.windows += len(checked)
     state.outcome.counts += counts
     _count_left_out(state, kept)
     reads.clear()
+    checks.clear()
 
 
-def store_sums(
-    state: RunState, window: SyncWindow, sums: Mapping[dt.datetime, Fingerprint], intervals: Sequence[planning.Interval]
-) -> None:
-    """Store the result of a restatement check, and its window's state, in one transaction: hours that changed become
-    due."""
-    with transaction.atomic():
-        ours = connections_services.asks_still(state.connection)
-        _lock([window])
-        if ours and window.state == State.CLAIMED:
-            restatements.compare(state.connection, window, sums, state.now)
-            pulled = Pulled(Payload(), points=len(sums), requests=len(intervals))
-            checked = [Read([window], [((window.starts_at, window.ends_at), pulled)])]
-            _mark_done(checked)
-            _settle(state, checked)
+def _store_reads(state: RunState, reads: list[Read]) -> Counts:
+    """Store what these reads brought, and count their windows."""
+    participant = state.connection.participant
+    payload = joined(read.payload for read in reads)
+    payload.replaces = _replaced(state, reads)
+    payload.offsets = utc_offsets.changes(
+        participant,
+        state.calendar,
+        [(*part, pulled.offsets) for read in reads for part, pulled in read.answers if pulled.offsets],
+        newest=state.connection.last_data_at,
+    )
+    counts = store(participant, payload)
+    windows = [window for read in reads for window in read.windows]
+    state.settle(windows)
+    state.outcome.windows += len(windows)
+    if payload.offsets:
+        planning.days_moved(state.connection, state.provider, payload.offsets[0].starts_at, state.now)
+    _note_data(state, payload)
+    return counts
+
+
+def _as_read(check: Check) -> Read:
+    """A check as what was read in its window: no payload, as many points as sums."""
+    pulled = Pulled(Payload(), points=len(check.sums), requests=check.requests)
+    return Read([check.window], [((check.window.starts_at, check.window.ends_at), pulled)])
 
 
 def _lock(windows: list[SyncWindow]) -> None:
@@ -95,13 +104,6 @@ def _mark_done(reads: list[Read]) -> None:
     windows = [window for read in reads for window in read.windows]
     SyncWindow.objects.bulk_create(windows, update_conflicts=True, unique_fields=["id"], update_fields=DONE_FIELDS)
     prometheus.windows_finished(State.DONE, len(windows))
-
-
-def _settle(state: RunState, reads: list[Read]) -> None:
-    """Settle the windows of these reads, which are stored: they are not given back."""
-    windows = [window for read in reads for window in read.windows]
-    state.settle(windows)
-    state.outcome.windows += len(windows)
 
 
 def _replaced(state: RunState, reads: list[Read]) -> list[Replaced]:

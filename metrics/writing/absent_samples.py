@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from django.db import connection
@@ -50,7 +51,7 @@ def _stored(participant: int, replaces: list[Replaced], calendar: LocalCalendar)
     """
     if not replaces:
         return []
-    parameters = {
+    parameters: dict[str, Any] = {
         "participant": participant,
         "metrics": [BY_CODE[str(replaced.what)].id for replaced in replaces],
         "providers": [replaced.provider for replaced in replaces],

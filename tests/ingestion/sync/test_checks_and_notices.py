@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Callable
 
 import pytest
+from django.db import connection as database
+from django.test.utils import CaptureQueriesContext
 
-from ingestion.models import Connection, SyncWindow, WebhookDelivery
+from ingestion.models import Connection, Fingerprint, SyncWindow, WebhookDelivery
 from ingestion.providers.base.live import Notification
 from ingestion.sync import dispatch, notifications, planning
 from ingestion.sync.run import run_sync
@@ -19,6 +22,7 @@ from tests.ingestion.sync.conftest import connect
 from tests.ingestion.sync.fake import FakeVendor
 
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
+MakeWindow = Callable[..., SyncWindow]
 
 
 def synced(connection: Connection, vendor: FakeVendor, now: dt.datetime) -> None:
@@ -49,6 +53,33 @@ def test_a_restated_hour_is_found_and_only_it_is_read(
     ]
     assert old == [at.replace(minute=0)]
     assert (Measurement.objects.get(time=at).value, Revision.objects.count()) == (150.0, 1)
+
+
+def test_what_a_check_finds_while_it_is_being_read_is_read_once_more(
+    connection: Connection, vendor: FakeVendor, window: MakeWindow, now: dt.datetime
+) -> None:
+    read = window(hours=72)
+    check = window(hours=73, kind="look", ends_at=read.ends_at)
+    for hour in (check.starts_at, read.starts_at):
+        Fingerprint.objects.create(connection=connection, data_type="pulse", hour=hour, value="-")
+    vendor.points["pulse"][read.starts_at] = 60.0
+    run_sync(connection.pk)
+    states = {window.pk: window.state for window in SyncWindow.objects.all()}
+    assert states == {check.pk: "done", read.pk: "due"}
+
+
+def test_more_checks_take_no_more_statements(
+    connection: Connection, vendor: FakeVendor, window: MakeWindow, now: dt.datetime
+) -> None:
+    numbers = []
+    for hours in ((30,), (40, 50, 60)):
+        for start in hours:
+            window(hours=start, kind="look")
+        with CaptureQueriesContext(database) as statements:
+            run_sync(connection.pk)
+        numbers.append(len(statements))
+    assert numbers[1] <= numbers[0]
+    assert not SyncWindow.objects.exclude(state="done").exists()
 
 
 def test_an_hour_that_appears_late_is_found(connection: Connection, vendor: FakeVendor, now: dt.datetime) -> None:

@@ -14,6 +14,7 @@ from ingestion.connections import services as connections_services
 from ingestion.models import Connection, Device, Fingerprint, SyncWindow
 from ingestion.providers.base.live import DeviceKind, DeviceState, Grant
 from ingestion.sync import dispatch, manual, planning, restatements
+from ingestion.sync.restatements import Check
 from ingestion.sync.run import run_sync
 from ingestion.sync.run_state import Outcome
 from metrics.models import Cause, Gap, Measurement, ParticipantDay
@@ -394,7 +395,7 @@ def test_a_day_that_leaves_the_watch_is_remembered_by_one_fingerprint(monitored:
     for n in range(30):  # a whole UTC day, and a quarter of the next
         Fingerprint.objects.create(connection=monitored, data_type="pulse", hour=first + n * HOUR, value="-")
     late = now.replace(hour=0, minute=0) - 8 * DAY
-    restatements._fold(monitored, "pulse", first + DAY)
+    restatements._fold(monitored, ["pulse"], first + DAY)
     kept = dict(Fingerprint.objects.values_list("hour", "value"))
     assert kept.pop(first).startswith("day ")
     assert set(kept) == {late + n * HOUR for n in range(6)}
@@ -404,7 +405,7 @@ def test_a_day_of_which_some_hours_were_never_checked_is_forgotten(monitored: Co
     first = now.replace(hour=0, minute=0) - 9 * DAY
     for n in range(1, 24):
         Fingerprint.objects.create(connection=monitored, data_type="pulse", hour=first + n * HOUR, value="-")
-    restatements._fold(monitored, "pulse", first + DAY)
+    restatements._fold(monitored, ["pulse"], first + DAY)
     assert not Fingerprint.objects.exists()
 
 
@@ -419,12 +420,12 @@ def test_what_a_check_saw_by_hours_and_what_a_sweep_sees_by_days_is_the_same_fin
         Fingerprint.objects.create(
             connection=monitored, data_type="pulse", hour=hour, value=restatements.text(sums.get(hour))
         )
-    restatements._fold(monitored, "pulse", first + DAY)
+    restatements._fold(monitored, ["pulse"], first + DAY)
     window = SyncWindow(connection=monitored, data_type="pulse", kind="look", reason="history",
                         starts_at=first, ends_at=first + DAY, due_at=now)  # fmt: skip
-    assert restatements.compare(monitored, window, sums, now) == 0
+    assert restatements.compare(monitored, [Check(window, sums, 1)], now) == 0
     sums = vendor.fingerprints(vendor.token, "pulse", first, first)
-    assert restatements.compare(monitored, window, sums, now) == 24
+    assert restatements.compare(monitored, [Check(window, sums, 1)], now) == 24
 
 
 @pytest.mark.parametrize("state", ["claimed", "done"])
