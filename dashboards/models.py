@@ -42,6 +42,9 @@ class Alert(models.Model):
     raised_at = models.DateTimeField()
     updated_at = models.DateTimeField()
     facts = models.JSONField(default=dict)  # what the rule saw, newest
+    compared_with = models.DateTimeField(
+        null=True
+    )  # when the status summary was written that it was last compared with
     resolved_at = models.DateTimeField(null=True, blank=True)
     resolution = models.CharField(max_length=12, choices=Resolution, blank=True, default="")
     acknowledged_at = models.DateTimeField(null=True, blank=True)

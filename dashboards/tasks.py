@@ -17,9 +17,9 @@ log = logging.getLogger(__name__)
 
 @shared_task(name="dashboards.watch", acks_late=True)  # type: ignore[untyped-decorator]
 def watch() -> None:
-    """Each minute: update every trial's alerts by the status of its participants."""
-    for trial_id in alerts_engine.trials_to_watch():
-        outcome = alerts_engine.watch(trial_id, timezone.now())
+    """Each minute: update the alerts that differ from what the rules say of their participants."""
+    for trial_id, people in alerts_engine.trials_to_watch(timezone.now()).items():
+        outcome = alerts_engine.watch(trial_id, timezone.now(), people)
         if outcome and outcome.any:
             log.info(
                 "trial %s: alerts raised %s, worse %s, better %s, resolved %s",

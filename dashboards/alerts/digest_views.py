@@ -10,8 +10,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
+from dashboards.alerts.differences import WATCHED
 from dashboards.alerts.digests import ROLES
-from dashboards.alerts.engine import WATCHED
 from dashboards.ui.access import Request, signed_in
 from participants.forms import SeeOther
 from participants.models import Membership

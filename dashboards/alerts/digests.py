@@ -23,7 +23,8 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from dashboards.alerts import labels, listing
-from dashboards.alerts.engine import WATCHED, awake, most_urgent_first
+from dashboards.alerts.differences import WATCHED
+from dashboards.alerts.engine import awake, most_urgent_first
 from dashboards.models import Alert, Digest, Outreach
 from dashboards.ui import gap_labels
 from dashboards.ui.formatting import clock

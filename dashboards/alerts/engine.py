@@ -1,8 +1,8 @@
 """The protocol's rules watch a trial's participants: they raise, update and resolve alerts, one for each rule.
 
-A pass over a trial takes a handful of statements, whatever its size, and is safe to repeat: it compares what the
-participants' status summaries say now with the alerts that are open, and writes the difference. Facts hold instants,
-not durations, so an alert whose facts have not changed is not touched.
+A pass over a trial takes a handful of statements, whatever its size, and is safe to repeat: the database compares what
+the participants' status summaries say now with the alerts that are open (dashboards.alerts.sql), and what differs is
+written. Facts hold instants, not durations, so an alert whose facts have not changed is not touched.
 
 - Nobody who is excused (paused, withdrawn, before the start or after the end) gets an alert; open ones are resolved.
 - While data are missing through a fault of ours or the vendor's, "no upload" is held: neither raised nor made worse,
@@ -15,23 +15,21 @@ that comes of that raises nothing and makes nothing worse, until adherence falls
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.db import transaction
-from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, SmallIntegerField, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models import Case, F, Q, QuerySet, SmallIntegerField, Value, When
 from django.utils import timezone
 
+from dashboards.alerts.differences import WATCHED, Difference, differences, watched, with_rules
 from dashboards.models import Alert, AlertEvent
 from metrics.models import Access, Exclusion, ParticipantStatusSummary
-from metrics.monitoring.status import AttentionStatus, conditions
-from participants.models import Participant, Protocol, Trial, User
+from participants.models import Participant, Trial, User
 
-Rule, Level, What, Resolution = Alert.Rule, Alert.Level, AlertEvent.What, Alert.Resolution
-WATCHED = (Trial.Status.RECRUITING, Trial.Status.RUNNING)
+Rule, What, Resolution = Alert.Rule, AlertEvent.What, Alert.Resolution
 # The rules in the order of their statuses: of alerts of one level, the first is the most urgent.
 ORDER = (Rule.NO_UPLOAD, Rule.RECONNECT, Rule.NEVER_CONNECTED, Rule.LOW_WEAR, Rule.LOW_SLEEP)
 BATCH = 1_000
@@ -51,109 +49,61 @@ class Outcome:
         return bool(self.raised or self.worse or self.better or self.resolved)
 
 
-def trials_to_watch() -> list[int]:
-    """Trials whose participants are monitored, and others in which alerts are still open: those are resolved."""
-    left = Exists(Alert.objects.filter(participant__trial=OuterRef("pk"), resolved_at=None))
-    return list(Trial.objects.filter(Q(status__in=WATCHED) | left).order_by("pk").values_list("pk", flat=True))
+def trials_to_watch(now: dt.datetime) -> dict[int, set[int]]:
+    """Trials in which an alert differs from what the rules say, each with the participants concerned.
+
+    Three queries, however many trials there are.
+    """
+    concerned: dict[int, set[int]] = defaultdict(set)
+    for difference in differences(watched(now), now):
+        concerned[difference.trial_id].add(difference.participant_id)
+    return dict(concerned)
 
 
-def watch(trial_id: int, now: dt.datetime) -> Outcome | None:
+def watch(trial_id: int, now: dt.datetime, people: Collection[int] | None = None) -> Outcome | None:
     """Bring a trial's alerts in line with how its participants stand. None: another worker is at it, or no trial.
 
-    The trial's row is the lock: a second pass would find nothing to do, so it does not wait.
+    The trial's row is the lock: a second pass would find nothing to do, so it does not wait. `people`: only theirs.
     """
     with transaction.atomic():
         locked = Trial.objects.select_for_update(no_key=True, skip_locked=True)
         trial = locked.filter(pk=trial_id).first()
         if trial is None:
             return None
-        rules = _rules(trial, now)
-        people = _people(trial, rules, now)
-        opened = list(
-            Alert.objects.filter(participant__trial=trial, resolved_at=None)
-            .order_by("pk")
-            .select_for_update(of=("self",))
-        )
-        return _write_changes(people, opened, rules, now)
+        (rules,) = with_rules([trial], now)
+        found = differences([rules], now, people)
+        return _write_changes(found, rules.rules, now) if found else Outcome()
 
 
-def _rules(trial: Trial, now: dt.datetime) -> dict[str, tuple[Q, Q | None]]:
-    """The rules of the protocol in force: what raises each, and what makes it critical. None where nothing watches."""
-    today = now.astimezone(ZoneInfo(trial.time_zone)).date()
-    protocol = Protocol.objects.filter(trial=trial).in_force(today).first()
-    if protocol is None or trial.status not in WATCHED:
-        return {}
-    true = conditions(now)
-    overdue = Q(invited_since__lte=now - dt.timedelta(hours=protocol.never_connected_hours))
-    known: dict[str, tuple[Q, Q | None]] = {
-        Rule.NO_UPLOAD: (
-            true[AttentionStatus.SILENT] | true[AttentionStatus.CRITICAL],
-            true[AttentionStatus.CRITICAL],
-        ),
-        Rule.RECONNECT: (true[AttentionStatus.RECONNECT], None),
-        Rule.NEVER_CONNECTED: (true[AttentionStatus.UNCONNECTED] & overdue, None),
-        # Who never connected has an alert of that; that they wore nothing is no news beside it.
-        Rule.LOW_WEAR: (
-            true[AttentionStatus.LOW_WEAR] & ~true[AttentionStatus.UNCONNECTED],
-            Q(status_summary__out_of_reach=True),
-        ),
-        Rule.LOW_SLEEP: (true[AttentionStatus.LOW_SLEEP], Q(status_summary__low_sleep__gte=2)),
-    }
-    return {rule: pair for rule, pair in known.items() if rule in protocol.alert_rules}
-
-
-def _people(trial: Trial, rules: dict[str, tuple[Q, Q | None]], now: dt.datetime) -> dict[int, Any]:
-    """Participants of whom a rule is true or an alert is open, with a level for each rule (0: not true). One query."""
-    levels = {}
-    for rule, (raising, critical) in rules.items():
-        whens = [When(raising & critical, then=Value(Level.CRITICAL.value))] if critical is not None else []
-        whens.append(When(raising, then=Value(Level.WARN.value)))
-        levels[f"level_{rule}"] = Case(*whens, default=Value(0), output_field=SmallIntegerField())
-    any_rule = Q(Exists(Alert.objects.filter(participant=OuterRef("pk"), resolved_at=None)))
-    for name in levels:
-        any_rule |= Q(**{f"{name}__gt": 0})
-    people = (
-        Participant.objects.filter(trial=trial)
-        .order_by()
-        .annotate(invited_since=Coalesce("status_summary__access_since", "enrolled_at"))
-        .annotate(**levels)
-        .filter(any_rule)
-        .select_related("status_summary", "trial")
+def _write_changes(found: list[Difference], rules: Collection[str], now: dt.datetime) -> Outcome:
+    """Write the differences between what the rules say and the alerts that are open."""
+    people = Participant.objects.select_related("status_summary", "trial").in_bulk(
+        {one.participant_id for one in found}
     )
-    return {participant.pk: participant for participant in people}
-
-
-def _write_changes(
-    people: dict[int, Any], opened: list[Alert], rules: dict[str, tuple[Q, Q | None]], now: dt.datetime
-) -> Outcome:
-    """Write the difference between what the rules say of these people and the alerts that are open."""
-    open_by_key = {(alert.participant_id, alert.rule): alert for alert in opened}
-    due = {
-        (pk, rule): (level, _facts(rule, participant))
-        for pk, participant in people.items()
-        if participant.status != Participant.Status.ERASED
-        for rule in rules
-        if (level := _level(participant, rule, open_by_key.get((pk, rule))))
-    }
-    outcome = Outcome(raised=_raise({k: v for k, v in due.items() if k not in open_by_key}, now))
-    same = {key: alert for key, alert in open_by_key.items() if key in due}
-    outcome.worse, outcome.better = _update([(alert, *due[key]) for key, alert in same.items()], now)
-    gone = [
-        (alert, why)
-        for key, alert in open_by_key.items()
-        if key not in due and (why := _resolution(alert, people.get(alert.participant_id), rules))
-    ]
+    opened = Alert.objects.filter(pk__in=[one.alert_id for one in found if one.alert_id], resolved_at=None)
+    open_by_pk = {alert.pk: alert for alert in opened.order_by("pk").select_for_update(of=("self",))}
+    new: dict[tuple[int, str], tuple[int, dict[str, Any]]] = {}
+    same: list[tuple[Alert, int, dict[str, Any]]] = []
+    gone: list[tuple[Alert, str]] = []
+    for difference in found:
+        participant = people.get(difference.participant_id)
+        summary: ParticipantStatusSummary | None = getattr(participant, "status_summary", None)
+        if (summary and summary.updated_at) != difference.updated_at:
+            continue  # written meanwhile: the next pass sees all of it
+        alert = open_by_pk.get(difference.alert_id or 0)
+        if alert is None and difference.alert_id is None:
+            key = (difference.participant_id, difference.rule)
+            new[key] = (difference.level, _facts(difference.rule, participant))
+        elif alert and difference.level:
+            same.append((alert, difference.level, _facts(difference.rule, participant)))
+        elif alert and (why := _resolution(alert, participant, rules)):
+            gone.append((alert, why))
+        elif alert:
+            same.append((alert, alert.level, alert.facts))  # held as it is
+    outcome = Outcome(raised=_raise(new, people, now))
+    outcome.worse, outcome.better = _update(same, people, now)
     outcome.resolved = _resolve(gone, now)
     return outcome
-
-
-def _level(participant: Any, rule: str, opened: Alert | None) -> int:
-    """A rule's level of a participant; 0: it is not true, or no news. Low wear that comes of days being counted anew
-    neither raises an alert nor makes one worse."""
-    level: int = getattr(participant, f"level_{rule}")
-    if level and rule == Rule.LOW_WEAR and participant.status_summary.recounted:
-        return min(level, opened.level if opened else 0)
-    return level
 
 
 def _resolution(alert: Alert, participant: Any, rules: Iterable[str]) -> str:
@@ -190,7 +140,8 @@ def _facts(rule: str, participant: Any) -> dict[str, Any]:
         code = summary.evidence.get("code", "") if summary.access == Access.DEAD else ""
         return {"access": summary.access, "since": _iso(summary.access_since), "code": code}
     if rule == Rule.NEVER_CONNECTED:
-        return {"invited_at": _iso(participant.invited_since), "opened_at": summary.evidence.get("opened_at")}
+        invited_at = summary.access_since or participant.enrolled_at
+        return {"invited_at": _iso(invited_at), "opened_at": summary.evidence.get("opened_at")}
     if rule == Rule.LOW_WEAR:
         shares = {"adherence": summary.adherence, "best": summary.best_adherence, "target": summary.target}
         rounded = {name: None if share is None else round(share, 3) for name, share in shares.items()}
@@ -201,26 +152,36 @@ def _facts(rule: str, participant: Any) -> dict[str, Any]:
     }
 
 
-def _raise(new: dict[tuple[int, str], tuple[int, dict[str, Any]]], now: dt.datetime) -> int:
+def _raise(new: dict[tuple[int, str], tuple[int, dict[str, Any]]], people: Mapping[int, Any], now: dt.datetime) -> int:
     """Open alerts. Whatever else may open one, the database keeps to one for each rule and participant."""
     if not new:
         return 0
     rows = [
-        Alert(participant_id=pk, rule=rule, level=level, raised_at=now, updated_at=now, facts=facts)
+        Alert(
+            participant_id=pk,
+            rule=rule,
+            level=level,
+            raised_at=now,
+            updated_at=now,
+            facts=facts,
+            compared_with=_summary_of(people, pk),
+        )
         for (pk, rule), (level, facts) in new.items()
     ]
     Alert.objects.bulk_create(rows, ignore_conflicts=True, batch_size=BATCH)
-    people = {pk for pk, _ in new}
-    opened = Alert.objects.filter(participant__in=people, raised_at=now, resolved_at=None)
+    opened = Alert.objects.filter(participant__in={pk for pk, _ in new}, raised_at=now, resolved_at=None)
     raised = [alert for alert in opened if (alert.participant_id, alert.rule) in new]
     _tell([(alert, What.RAISED, alert.get_level_display()) for alert in raised], now)
     return len(raised)
 
 
-def _update(same: list[tuple[Alert, int, dict[str, Any]]], now: dt.datetime) -> tuple[int, int]:
+def _update(
+    same: list[tuple[Alert, int, dict[str, Any]]], people: Mapping[int, Any], now: dt.datetime
+) -> tuple[int, int]:
     """Bring open alerts up to date. Returns how many became worse and how many better."""
-    changed, events, worse = [], [], []
+    events, worse = [], []
     for alert, level, facts in same:
+        alert.compared_with = _summary_of(people, alert.participant_id)
         if alert.level == level and alert.facts == facts:
             continue
         if alert.level != level:
@@ -228,13 +189,18 @@ def _update(same: list[tuple[Alert, int, dict[str, Any]]], now: dt.datetime) -> 
         if level > alert.level:
             worse.append(alert.pk)
         alert.level, alert.facts, alert.updated_at = level, facts, now
-        changed.append(alert)
-    if changed:
-        Alert.objects.bulk_update(changed, ["level", "facts", "updated_at"], batch_size=BATCH)
+    compared = [alert for alert, _, _ in same]
+    Alert.objects.bulk_update(compared, ["level", "facts", "updated_at", "compared_with"], batch_size=BATCH)
     if worse:
         Alert.objects.filter(pk__in=worse).exclude(snoozed_until=None).update(snoozed_until=None)
     _tell(events, now)
     return len(worse), len(events) - len(worse)
+
+
+def _summary_of(people: Mapping[int, Any], pk: int) -> dt.datetime | None:
+    """When the status summary of a participant was written."""
+    summary: ParticipantStatusSummary | None = getattr(people.get(pk), "status_summary", None)
+    return summary.updated_at if summary else None
 
 
 def _resolve(gone: list[tuple[Alert, str]], now: dt.datetime) -> int:
