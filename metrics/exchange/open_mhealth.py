@@ -24,8 +24,8 @@ GAP = "\0"
 BLOCK = 16_384  # lines that are in memory at once, of some 700 bytes each
 
 
-def omh_lines(series: Series) -> Iterator[bytes]:
-    """The data points of a series, ascending in time, each a line with its line feed; in blocks of many lines.
+def omh_blocks(series: Series) -> Iterator[tuple[int, bytes]]:
+    """The data points of a series, ascending in time, each a line with its line feed; in blocks of so many lines.
 
     None of a metric that no schema takes (mappings.LEFT_OUT), of a value that does not count, nor of one that is
     missing: the schemas have no way to say so.
@@ -39,7 +39,8 @@ def omh_lines(series: Series) -> Iterator[bytes]:
     ends = _ends(series, known, time)
     for first in range(0, len(time), BLOCK):
         block = slice(first, first + BLOCK)
-        yield _points(series, schema, time[block], None if ends is None else ends[block], value[block])
+        points = _points(series, schema, time[block], None if ends is None else ends[block], value[block])
+        yield len(time[block]), points
 
 
 def _points(series: Series, schema: Schema, time: Times, ends: Times | None, value: Values) -> bytes:

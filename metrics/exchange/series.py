@@ -22,7 +22,7 @@ from metrics.batch import MICROSECOND, Seconds, SourceKey, Times, Values
 from metrics.local_time import EPOCH, LocalCalendar
 from metrics.registry import Metric
 from metrics.selection.plausible_range import plausible
-from metrics.text_columns import TextColumn, clock_times, dates, joined
+from metrics.text_columns import TextColumn, clock_times, coded, dates, joined
 
 URN = "urn:wearable-trials"
 # Never to be changed: the ids of everything that was ever exported hang on it.
@@ -132,7 +132,7 @@ def numbers(values: NDArray[np.float64]) -> list[str]:
 
 def number_column(values: NDArray[np.float64]) -> TextColumn:
     """What numbers gives, as a column."""
-    distinct, codes = np.unique(values, return_inverse=True)
+    distinct, codes = coded(values)
     return TextColumn(pa.array(numbers(distinct), pa.string()), codes)
 
 
@@ -152,7 +152,7 @@ def stamp_texts(times: Times, calendar: LocalCalendar) -> Any:
     """What stamps gives, as Arrow strings."""
     offsets = written_offsets(times, calendar)
     local = times + offsets * MICROSECOND
-    distinct, codes = np.unique(offsets, return_inverse=True)
+    distinct, codes = coded(offsets)
     endings = TextColumn(pa.array([_ending(offset) for offset in distinct.tolist()], pa.string()), codes)
     return joined([dates(local), "T", *clock_times(local), endings])
 

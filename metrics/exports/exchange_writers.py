@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from django.db.models import Model, QuerySet
 
 from metrics.exchange.days import fhir_days
 from metrics.exchange.fhir import fhir_lines
-from metrics.exchange.open_mhealth import omh_lines
+from metrics.exchange.open_mhealth import omh_blocks
 from metrics.exchange.resources import resource_lines
 from metrics.exchange.series import Series
 from metrics.exchange.sessions import fhir_exercise, fhir_sleep, omh_exercise, omh_sleep
@@ -31,13 +31,19 @@ CHUNK = 500
 class _ExchangeWriter(TextWriter):
     """A line a resource or data point, interval by interval: their number is not that of the samples."""
 
-    def convert(self, series: Series) -> Iterator[bytes]:
-        """The series' lines, whole, in pieces of one or more."""
+    def convert(self, series: Series) -> Iterator[tuple[int, bytes]]:
+        """The series' lines, whole, in pieces of so many."""
         raise NotImplementedError
 
-    def write(self, samples: Samples) -> None:
+    def take(self, parts: Sequence[Samples]) -> None:
+        for samples in parts:
+            for n, lines in self.convert(self._series(samples)):
+                self._out.write(lines)
+                self.written += n
+
+    def _series(self, samples: Samples) -> Series:
         interval, context = samples.interval, self.context
-        series = Series(
+        return Series(
             trial=context.trial,
             study_id=context.people[interval.participant],
             metric=context.metric,
@@ -47,23 +53,20 @@ class _ExchangeWriter(TextWriter):
             seconds=samples.seconds,
             calendar=context.calendars[interval.participant],
         )
-        for lines in self.convert(series):
-            self._out.write(lines)
-            self.written += lines.count(b"\n")
 
 
 class FhirWriter(_ExchangeWriter):
     """HL7 FHIR R5 Observations."""
 
-    def convert(self, series: Series) -> Iterator[bytes]:
-        return fhir_lines(series)
+    def convert(self, series: Series) -> Iterator[tuple[int, bytes]]:
+        return ((1, line) for line in fhir_lines(series))
 
 
 class OmhWriter(_ExchangeWriter):
     """Open mHealth data points."""
 
-    def convert(self, series: Series) -> Iterator[bytes]:
-        return omh_lines(series)
+    def convert(self, series: Series) -> Iterator[tuple[int, bytes]]:
+        return omh_blocks(series)
 
 
 Rows = Callable[[str, str, Iterable[Any], Any], Iterator[bytes]]

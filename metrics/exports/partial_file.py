@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
-import zlib
 from dataclasses import dataclass
 from typing import Any
+
+from isal import isal_zlib
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class PartialFile(io.RawIOBase):
     def write(self, data: Any) -> int:
         view = memoryview(data).cast("B")
         self._digest.update(view)
-        self._crc = zlib.crc32(view, self._crc)
+        self._crc = isal_zlib.crc32(view, self._crc)
         self._size += len(view)
         self.take(view)
         return len(view)

@@ -55,28 +55,26 @@ class Writer(Protocol):
     def close(self) -> None: ...
 
 
-class _Tables:
-    """Gathers samples into tables of about `at_once` rows."""
+class _Gathering:
+    """Gathers samples, and hands about `at_once` rows at a time to a thread of its own.
+
+    What is written is made there while the next rows come in: making columns and text, compressing and waiting for the
+    disk need no turns.
+    """
 
     at_once: ClassVar[int] = ROW_GROUP
 
     def __init__(self, out: BinaryIO, context: Context) -> None:
         self.out, self.context = out, context
-        self._people = {pk: n for n, pk in enumerate(context.people)}
-        self._sources = {pk: n for n, pk in enumerate(context.sources)}
-        self._study_ids = pa.array([context.people[pk] for pk in self._people], pa.string())
-        self._labels = pa.array([str(context.sources[pk]) for pk in self._sources], pa.string())
         self.written = 0
         self._waiting: list[Samples] = []
         self._rows = 0
-        # Tables are written in a thread while the next rows come in: compressing and waiting need no turns.
         self._writing = ThreadPoolExecutor(1)
         self._writes: Future[None] | None = None
 
     def write(self, samples: Samples) -> None:
         self._waiting.append(samples)
         self._rows += len(samples)
-        self.written += len(samples)
         if self._rows >= self.at_once:
             self._flush()
 
@@ -90,35 +88,54 @@ class _Tables:
             self._writing.shutdown()
 
     def _flush(self) -> None:
-        parts, lengths = self._waiting, [len(samples) for samples in self._waiting]
-        self._waiting, self._rows = [], 0
+        parts, self._waiting, self._rows = self._waiting, [], 0
+        if self._writes:
+            self._writes.result()
+        self._writes = self._writing.submit(self.take, parts)
+
+    def take(self, parts: Sequence[Samples]) -> None:
+        """Write what was gathered. Called in the thread, once at a time."""
+        raise NotImplementedError
+
+
+class _Tables(_Gathering):
+    """Makes tables of what was gathered."""
+
+    def take(self, parts: Sequence[Samples]) -> None:
+        self.take_table(self.table(parts))
+        self.written += sum(map(len, parts))
+
+    def take_table(self, table: Any) -> None:
+        """Write a table with COLUMNS."""
+        raise NotImplementedError
+
+    def table(self, parts: Sequence[Samples]) -> Any:
+        """A table with COLUMNS, rows in the order given."""
+        context, lengths = self.context, [len(samples) for samples in parts]
         value, seconds = (
             np.concatenate([getattr(samples, name) for samples in parts]) for name in ("value", "seconds")
         )
         columns = [
-            _repeated(self._study_ids, [self._people[samples.interval.participant] for samples in parts], lengths),
-            _repeated(self._labels, [self._sources[samples.interval.source] for samples in parts], lengths),
+            _repeated([context.people[samples.interval.participant] for samples in parts], lengths),
+            _repeated([str(context.sources[samples.interval.source]) for samples in parts], lengths),
             pa.array(np.concatenate([samples.time for samples in parts]), pa.timestamp("us", "UTC")),
             pa.array(np.concatenate([self._offset(samples) for samples in parts])),
             pa.array(value),
             pa.array(seconds, mask=seconds == NO_LENGTH),
-            pa.array(plausible(self.context.metric, value, seconds)),
+            pa.array(plausible(context.metric, value, seconds)),
         ]
-        if self._writes:
-            self._writes.result()
-        self._writes = self._writing.submit(self.take, pa.table(columns, names=list(COLUMNS)))
+        return pa.table(columns, names=list(COLUMNS))
 
     def _offset(self, samples: Samples) -> Any:
         calendar = self.context.calendars[samples.interval.participant]
         return (calendar.offsets(samples.time) // 60).astype(np.int16)
 
-    def take(self, table: Any) -> None:
-        """Write a table with COLUMNS. Called in a thread of the writer's own, one table at a time."""
-        raise NotImplementedError
 
-
-def _repeated(values: Any, which: Sequence[int], lengths: Sequence[int]) -> Any:
-    return pa.DictionaryArray.from_arrays(pa.array(np.repeat(np.asarray(which, dtype=np.int32), lengths)), values)
+def _repeated(texts: Sequence[str], lengths: Sequence[int]) -> Any:
+    """A column with each of the texts so many times, as its distinct ones and places among them."""
+    encoded = pa.array(texts, pa.string()).dictionary_encode()
+    places = np.repeat(encoded.indices.to_numpy(), lengths)
+    return pa.DictionaryArray.from_arrays(pa.array(places), encoded.dictionary)
 
 
 class ParquetWriter(_Tables):
@@ -126,7 +143,7 @@ class ParquetWriter(_Tables):
 
     _file: Any = None
 
-    def take(self, table: Any) -> None:
+    def take_table(self, table: Any) -> None:
         if self._file is None:
             self._file = pq.ParquetWriter(
                 self.out,
@@ -155,7 +172,7 @@ class TextWriter(_Tables):
         self._out = open_compressed(out, context.compression)
         self._begun = False
 
-    def take(self, table: Any) -> None:
+    def take_table(self, table: Any) -> None:
         self._out.write(self.head() if not self._begun else b"")
         self._begun = True
         self._out.write(self.lines(table))

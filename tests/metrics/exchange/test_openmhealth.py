@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
 from metrics.batch import MICROSECOND
 from metrics.exchange.mappings import LEFT_OUT, SCHEMAS, left_out
-from metrics.exchange.open_mhealth import BLOCK, omh_lines
+from metrics.exchange.open_mhealth import BLOCK, omh_blocks
+from metrics.exchange.series import Series
 from metrics.registry import METRICS, Metric
 from tests.metrics.exchange.made import MADE_UP, NOON, SPRING, ValidationError, omh, read, series
+
+
+def omh_lines(of: Series) -> Iterator[bytes]:
+    return (text for _, text in omh_blocks(of))
 
 
 def test_every_metric_either_has_a_schema_or_a_reason_why_not() -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from metrics.exports.writers import COLUMNS, Context, CsvWriter, NdjsonWriter
 from metrics.registry import HEART_RATE
-from metrics.text_columns import TextColumn, rows, text_column
+from metrics.text_columns import TextColumn, coded, rows, text_column
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 # Whoever, from whatever: texts that each format has to quote.
@@ -100,8 +100,19 @@ def test_whole_seconds_are_written_without_decimals(micros: int) -> None:
 
 def test_columns_are_put_together_row_by_row_where_each_text_is_distinct() -> None:
     many = [str(n) for n in range(1_000)]
-    parts = (TextColumn(pa.array(many), np.arange(1_000)), "-", text_column(pa.array(many)), "\n")
+    parts = (TextColumn(pa.array(many), np.arange(1_000, dtype=np.int32)), "-", text_column(pa.array(many)), "\n")
     assert rows(parts).decode().splitlines() == [f"{n}-{n}" for n in range(1_000)]
+
+
+def test_columns_of_one_text_each_are_as_many_rows() -> None:
+    column = TextColumn(pa.array(["a"]), np.zeros(3, dtype=np.int32))
+    assert rows([column, "-", column, "\n"]) == b"a-a\n" * 3
+
+
+def test_distinct_values_come_with_each_value_s_place_among_them() -> None:
+    values, places = coded(np.array([3.5, -1.0, 3.5]))
+    assert values.tolist() == [3.5, -1.0]
+    assert places.tolist() == [0, 1, 0]
 
 
 def test_no_rows_are_no_text() -> None:
