@@ -13,6 +13,7 @@ from django.test import override_settings
 
 from config.middleware.limits import SHARED
 from tests import broker
+from tests.any_server import suffices
 
 SetUpProviders = Callable[..., None]
 
@@ -32,6 +33,22 @@ TOGETHER = frozenset(
         "tests/ingestion/demo/test_demo_live.py",
     }
 )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--second-server",
+        action="store_true",
+        help="on another kind of database server, after a whole run: without what tests/any_server.py lists",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--second-server"):
+        return
+    left_out = [item for item in items if suffices(item.nodeid)]
+    items[:] = [item for item in items if not suffices(item.nodeid)]
+    config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.hookimpl(optionalhook=True)
