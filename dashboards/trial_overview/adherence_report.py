@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -11,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
@@ -85,10 +87,10 @@ class ReportFilters:
 
 
 KEYS: dict[str, Any] = {
-    "id": lambda row: row.participant.study_id,
-    "valid": lambda row: row.days.valid,
-    "counted": lambda row: row.days.counted,
-    "adherence": lambda row: -1.0 if row.days.adherence is None else row.days.adherence,
+    "id": lambda known: known[0],
+    "valid": lambda known: known[1].valid,
+    "counted": lambda known: known[1].counted,
+    "adherence": lambda known: -1.0 if known[1].adherence is None else known[1].adherence,
 }
 TITLES = {"id": "Participant", "valid": "Valid days", "counted": "Days that count", "adherence": "Adherence"}
 
@@ -129,17 +131,18 @@ def adherence(request: Request, code: str) -> HttpResponseBase:
     people = seen.filter(site__code=filters.site) if filters.site else seen
     protocol = trial.protocols.in_force(filters.on).first() or Protocol(trial=trial)
     columns = variant_names(protocol) if filters.is_now else []
-    rows = sorted(known_rows(people, at, protocol, filters.is_now), key=KEYS["id"])
-    rows.sort(key=KEYS[filters.sort.removeprefix("-")], reverse=filters.sort.startswith("-"))
+    everybody = days_of(people, filters, at)
     if downloads.form(request):
+        rows = rows_of(everybody, protocol, filters.is_now)
         return downloads.response(request, trial, table(trial, filters, at, rows, columns))
-    shares = [row.days.adherence for row in rows if row.days.adherence is not None]
-    page = Paginator(rows, PAGE_SIZE).get_page(filters.page or 1)
+    shares = [days.adherence for _, days in everybody if days.adherence is not None]
+    page = Paginator(everybody, PAGE_SIZE).get_page(filters.page or 1)
     context = {
         "trial": trial,
         "filters": filters,
         "at": at,
         "page": page,
+        "rows": rows_of(list(page), protocol, filters.is_now),
         "pages": Pages(page, lambda number: filters.query(page=number)),
         "heads": heads(filters),
         "columns": columns,
@@ -162,16 +165,32 @@ def variant_names(protocol: Protocol) -> list[str]:
     return [*worn, f"By {protocol.valid_day_steps:,} steps"]
 
 
-def known_rows(people: Any, at: dt.datetime, protocol: Protocol, with_variants: bool) -> list[Row]:
-    """A row for each of these people of whom anything was known then: at most four statements."""
-    by_person = known.adherence_as_of(people, at)
+def days_of(people: QuerySet[Participant], filters: ReportFilters, at: dt.datetime) -> list[tuple[str, Adherence]]:
+    """Study id and days of each of these people of whom anything was known then, sorted. One statement, or two."""
+    if filters.is_now:
+        everybody = known.adherence_now(people)
+    else:
+        by_person = known.adherence_as_of(people, at)
+        study_ids = people.order_by().values_list("pk", "study_id")
+        everybody = [(study_id, by_person[pk]) for pk, study_id in study_ids if pk in by_person]
+    everybody.sort(key=KEYS["id"])
+    everybody.sort(key=KEYS[filters.sort.removeprefix("-")], reverse=filters.sort.startswith("-"))
+    return everybody
+
+
+def rows_of(some: Sequence[tuple[str, Adherence]], protocol: Protocol, with_variants: bool) -> list[Row]:
+    """A row for each of these, in their order. By other definitions their days are counted here: of a page's alone."""
+    ids = [days.participant_id for _, days in some]
+    people = Participant.objects.filter(pk__in=ids)
     others: list[dict[int, Adherence]] = []
     if with_variants:
         minutes = [int(value) for value in protocol.valid_day_variants]
         others = list(known.adherence_by_minutes(people, minutes).values())
         others.append(known.adherence_by_steps(people, protocol.valid_day_steps))
-    rows = people.filter(pk__in=list(by_person)).select_related("site")
-    return [Row(person, by_person[person.pk], [other.get(person.pk) for other in others]) for person in rows]
+    by_id = people.select_related("site").in_bulk()
+    return [
+        Row(by_id[days.participant_id], days, [other.get(days.participant_id) for other in others]) for _, days in some
+    ]
 
 
 def table(

@@ -42,6 +42,17 @@ def adherence_as_of(participants: QuerySet[Participant], at: dt.datetime) -> dic
         return {row[0]: Adherence(*row) for row in cursor.fetchall()}
 
 
+def adherence_now(participants: QuerySet[Participant]) -> list[tuple[str, Adherence]]:
+    """Study ids with how the days stand now, from the status summaries. One statement.
+
+    Participants of whom no day is known are missing. Days that are none any more are not among the excluded ones.
+    """
+    names = ("valid_days", "counted_days", "pending_days", "excluded_days")
+    summaries = participants.order_by().filter(status_summary__isnull=False)
+    rows = summaries.values_list("study_id", "pk", *(f"status_summary__{name}" for name in names))
+    return [(row[0], Adherence(*row[1:])) for row in rows if any(row[2:])]
+
+
 def adherence_by_minutes(
     participants: QuerySet[Participant], variants: Sequence[int]
 ) -> dict[int, dict[int, Adherence]]:

@@ -6,7 +6,9 @@ import datetime as dt
 import re
 
 import pytest
+from django.db import connection as database
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from metrics.models import DayStatusHistory
 from participants.models import Participant, Trial
@@ -115,3 +117,26 @@ def test_a_day_invalid_is_zero_percent(manager: Client, participant: Participant
     answer = manager.get(PAGE, {"as_of": "2026-03-01", "format": "csv"})
     lines = b"".join(answer.streaming_content).decode("utf-8-sig").splitlines()  # type: ignore[attr-defined]
     assert lines[1].endswith(",0,1,0,0,0.0000")
+
+
+def test_now_is_what_the_status_summaries_say(manager: Client, trial: Trial, participant: Participant) -> None:
+    factories.ParticipantStatusSummaryFactory.create(
+        participant=participant, valid_days=2, counted_days=3, pending_days=1, excluded_days=4
+    )
+    factories.ParticipantStatusSummaryFactory.create(participant=factories.ParticipantFactory.create(trial=trial))
+    assert {study_id: cells[:5] for study_id, cells in shown(manager, "").items()} == {
+        "AX-0042": ["2", "3", "66 %", "1", "4"]
+    }
+
+
+def test_other_definitions_are_counted_of_the_page_alone(manager: Client, trial: Trial) -> None:
+    for number in range(60):
+        participant = factories.ParticipantFactory.create(trial=trial, study_id=f"B-{number:03}")
+        factories.ParticipantStatusSummaryFactory.create(participant=participant, valid_days=number, counted_days=60)
+    with CaptureQueriesContext(database) as queries:
+        assert list(shown(manager, "sort=valid&page=2")) == [f"B-{number:03}" for number in range(50, 60)]
+    others = [query["sql"] for query in queries if "metrics_participantday" in query["sql"]]
+    last = Participant.objects.get(study_id="B-059").pk
+    first = Participant.objects.get(study_id="B-000").pk
+    assert others
+    assert all(f"{last}" in statement and f"{first}," not in statement for statement in others)
