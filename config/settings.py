@@ -161,7 +161,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "config.observability.request_id.RequestId",
+    "config.observability.middleware.RequestId",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "csp.middleware.CSPMiddleware",
     "config.middleware.headers.Headers",
@@ -412,7 +412,8 @@ HEARTBEAT_STALE_SECONDS = 6 * HEARTBEAT_SECONDS
 # --- Store and exports ---
 # Chunks older than this are compressed, where the server is TimescaleDB's Community edition.
 COMPRESS_AFTER_DAYS = env.int("COMPRESS_AFTER_DAYS", default=30)
-# Whether the nightly maintenance fits the length of new chunks to the number of participants (metrics.storage.chunks).
+# Whether the nightly maintenance fits the length of new chunks to the number of participants
+# (metrics.storage.hypertables).
 CHUNKS_BY_TRIAL_SIZE = boolean("CHUNKS_BY_TRIAL_SIZE", default=True)
 
 # Where exports' files lie (a bucket, or else a folder that all hosts share), and for how many days.

@@ -8,13 +8,13 @@ class MetricsConfig(AppConfig):
     def ready(self) -> None:
         from metrics import erasure, subject_access, tasks  # noqa: F401  enqueued by name
         from metrics.monitoring import evaluation
-        from metrics.reevaluation import trial_dates
+        from metrics.reevaluation import recompute
         from metrics.storage import timescale
         from participants import hooks
 
         hooks.participant_changed.register(evaluation.participant_changed)
         hooks.participants_changed.register(evaluation.participants_changed)
-        hooks.trial_dates_changed.register(trial_dates.trial_changed)
+        hooks.trial_dates_changed.register(recompute.trial_changed)
         hooks.erasers.register(erasure.erase)
         hooks.subject_access_sections.register(subject_access.sections)
         post_migrate.connect(timescale.after_migrate, sender=self, dispatch_uid="metrics.after_migrate")

@@ -9,7 +9,7 @@ import sys
 from django.core.exceptions import ImproperlyConfigured
 
 import config.embedded
-from config.embedded import backups, environment, workers
+from config.embedded import backups, environment, test_server
 from config.embedded.postgres import PostgresFault
 from config.embedded.processes import say
 from config.embedded.redis_server import RedisFault
@@ -28,7 +28,7 @@ def main() -> int:  # noqa: PLR0911  one return a mode
     given = parser.parse_args()
     try:
         if given.mode == "test":
-            shared = workers.options(given.arguments, os.environ, environment.ROOT)
+            shared = test_server.pytest_options(given.arguments, os.environ, environment.ROOT)
             return run_with_postgres("test-postgres", ["-m", "pytest", *shared, *given.arguments], safe=False)
         if given.mode == "bench":
             return run_with_postgres("bench-postgres", ["-m", *given.arguments], safe=True)

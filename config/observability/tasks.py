@@ -24,7 +24,7 @@ from celery.signals import (
 from django.conf import settings
 from prometheus_client import Counter, Histogram
 
-from config.observability import context, logs, multiprocess, serving, tracing
+from config.observability import context, exposition, logs, multiprocess, tracing
 
 # The longest are exports and re-computations, of an hour.
 BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
@@ -96,7 +96,7 @@ def sent(sender: Any, **_: Any) -> None:
 def hand_out(**_: Any) -> None:
     """Serve the metrics, in a worker's parent process for all its children, and in beat."""
     if settings.WORKER_METRICS_PORT and not _handed_out:  # a worker is ready again when its broker came back
-        _handed_out.append(serving.serve(settings.WORKER_METRICS_HOST, settings.WORKER_METRICS_PORT))
+        _handed_out.append(exposition.serve(settings.WORKER_METRICS_HOST, settings.WORKER_METRICS_PORT))
 
 
 @worker_process_shutdown.connect(weak=False)  # type: ignore[untyped-decorator]

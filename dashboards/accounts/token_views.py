@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
 
-from dashboards.accounts.token_forms import ServiceAccountForm, TokenForm
+from dashboards.accounts.forms import ServiceAccountForm, TokenForm
 from dashboards.ui.access import Request, led_trial, signed_in
 from participants.accounts.service_accounts import (
     service_account_create,

@@ -18,6 +18,8 @@ from participants.services import (
     EnrolmentError,
     participant_changed,
     participant_enrol,
+    participant_withdraw,
+    pause_begin,
     published_password,
     trial_create,
 )
@@ -34,6 +36,10 @@ DAYS_TO_COME = 90
 # Enrolled after those with synthetic devices and not connected to anything: to be invited by who tries the demo.
 TO_INVITE = 2
 MANAGER, COORDINATOR, STAFF = published_password.ADDRESSES
+# By study number: those whose devices tell nothing of their own.
+PAUSED, WITHDRAWN = 14, 18
+PAUSED_DAYS, WITHDRAWN_DAYS = 3, 6
+REASON = "In hospital for a planned stay"
 
 
 class DemoRefused(Exception):
@@ -201,3 +207,28 @@ def demo_feed(trial: Trial, *, now: dt.datetime) -> Generator[DemoProgress]:
             if step is not None:
                 again.append((device_id, study_id))
         waiting = again
+
+
+@transaction.atomic
+def demo_stories_ensure(trial: Trial, *, now: dt.datetime) -> list[Participant]:
+    """Pause and withdraw those who show it, unless it was done or undone before; returns whom it has changed.
+
+    After the data were taken in: a device of a participant who has left is not read any more.
+    """
+    today = now.astimezone(zoneinfo.ZoneInfo(trial.time_zone)).date()
+    changed = []
+    paused = _active(trial, PAUSED)
+    if paused is not None and not paused.pauses.exists():
+        paused.status = Participant.Status.PAUSED
+        paused.save(update_fields=["status"])
+        pause_begin(paused, starts_on=today - dt.timedelta(days=PAUSED_DAYS), reason=REASON)
+        changed.append(paused)
+    gone = _active(trial, WITHDRAWN)
+    if gone is not None and gone.withdrawn_on is None:
+        participant_withdraw(gone, on=today - dt.timedelta(days=WITHDRAWN_DAYS))
+        changed.append(gone)
+    return changed
+
+
+def _active(trial: Trial, number: int) -> Participant | None:
+    return trial.participants.filter(study_id=f"{trial.code}-{number:03d}", status=Participant.Status.ACTIVE).first()

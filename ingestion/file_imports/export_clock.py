@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from django.utils import timezone
 
 from ingestion.file_imports.archives import Offered
-from ingestion.file_imports.assumptions import GIVEN, clock_in
+from ingestion.file_imports.import_records import GIVEN, clock_in
 from ingestion.models import ImportFile
 from ingestion.providers import registry
 from ingestion.providers.base.files import Clock, FileFormat, FileJob, ForeignFile, SharesClock

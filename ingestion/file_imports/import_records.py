@@ -9,12 +9,19 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from ingestion.models import ImportFile
+from ingestion.providers.base.files import Clock
+
+# Assumptions of an import, which no file states: kept with it as text for people, and read here by programs.
+ZONES = "time zones"  # "Europe/Amsterdam, why" -> study ids
+CLOCK = "clock of dateTime"  # "UTC, why" or "local time, why"
+GIVEN = "given with the import"  # why, where whoever imports said so
 
 
 class TakenOver(Exception):
@@ -73,3 +80,18 @@ def _live(known: ImportFile) -> QuerySet[ImportFile]:
 
 def _held(rows: QuerySet[ImportFile]) -> ImportFile | None:
     return rows.select_for_update(no_key=True).first()
+
+
+def clock_in(assumptions: Mapping[str, Any]) -> Clock | None:
+    """Clock on which stamps were read that do not say theirs; None where none was needed."""
+    text = str(assumptions.get(CLOCK, ""))
+    return next((clock for clock in Clock if text.casefold().startswith(clock.value)), None)
+
+
+def zones_in(assumptions: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Time zones in which wall-clock times were read, each with why it was taken, by study id."""
+    zones = {}
+    for text, study_ids in dict(assumptions.get(ZONES, {})).items():
+        zone, _, why = str(text).partition(", ")
+        zones.update(dict.fromkeys(study_ids, (zone, why)))
+    return zones

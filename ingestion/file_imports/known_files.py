@@ -6,7 +6,7 @@ time zone was corrected, what was stored of the file is taken back, and it is re
 
 from __future__ import annotations
 
-from ingestion.file_imports.assumptions import GIVEN, clock_in, zones_in
+from ingestion.file_imports.import_records import GIVEN, clock_in, zones_in
 from ingestion.file_imports.label_mapping import Roster
 from ingestion.file_imports.undo import CannotUndo, undo_begin, undo_run
 from ingestion.models import ImportFile

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from django.core.exceptions import ValidationError
 
-from ingestion.file_imports.assumptions import GIVEN
+from ingestion.file_imports.import_records import GIVEN
 from ingestion.file_imports.rejected_rows import (
     CANNOT_BE_ENROLLED,
     ERASED,

@@ -18,8 +18,8 @@ from django.utils import timezone
 
 from ingestion.file_imports import import_records, provenance
 from ingestion.file_imports.archives import Inbox, Offered, Refused, head_of, scan
-from ingestion.file_imports.assumptions import ZONES
 from ingestion.file_imports.export_clock import Sibling, Siblings, sharing_clock
+from ingestion.file_imports.import_records import ZONES
 from ingestion.file_imports.import_reports import Done, Report, Result
 from ingestion.file_imports.known_files import otherwise, take_back, taken_for_another_s
 from ingestion.file_imports.label_mapping import Roster

@@ -18,7 +18,7 @@ from django.db import OperationalError, connection, transaction
 
 from metrics.maintenance import sql as maintenance_sql
 from metrics.storage import sql as storage_sql
-from metrics.storage.chunks import chunks
+from metrics.storage.hypertables import chunks
 from metrics.writing import sql as writing_sql
 from metrics.writing.row_followers import followers
 from participants import audit

@@ -19,7 +19,7 @@ from django.db import OperationalError, ProgrammingError, connection, transactio
 
 from metrics.maintenance.retention import Removed, retain
 from metrics.storage import sql as storage_sql
-from metrics.storage.chunks import SIZED, Chunk, chunks, resize, sending
+from metrics.storage.hypertables import SIZED, Chunk, chunks, resize, sending
 from metrics.storage.timescale import Tier, compression_statements, tier
 
 log = logging.getLogger(__name__)

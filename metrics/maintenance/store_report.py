@@ -25,7 +25,7 @@ from metrics.models import (
     SleepSession,
 )
 from metrics.storage import sql as storage_sql
-from metrics.storage.chunks import SIZED, TABLES, chunks, days_a_chunk, intervals, sending
+from metrics.storage.hypertables import SIZED, TABLES, chunks, days_a_chunk, intervals, sending
 from metrics.storage.timescale import Tier, hypertables, tier
 from participants.models import Participant, Trial
 

@@ -1,8 +1,7 @@
 """Models of metrics: what was measured, what was made of it, and what was taken away."""
 
 from metrics.models.catalogue import Metric, Source
-from metrics.models.data_moves import DataMove
-from metrics.models.deletions import SourceDeletion
+from metrics.models.corrections import DataMove, SourceDeletion
 from metrics.models.exports import Export, ExportFile
 from metrics.models.measurements import (
     DayRollup,

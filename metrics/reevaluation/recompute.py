@@ -1,4 +1,5 @@
-"""Re-evaluation of a trial's days, and what that changed: after a new protocol version, a correction, an upgrade.
+"""Re-evaluation of a trial's days, and what that changed: after a new protocol version, a correction, an upgrade, and
+when its dates or its status change.
 
 With other plausible ranges their values are counted anew first (range_change.py).
 
@@ -9,6 +10,7 @@ that also counts it, so a killed worker's successor goes on where it stopped. Th
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -16,6 +18,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
 from metrics.models import ParticipantDay, ParticipantStatusSummary, Recompute
 from metrics.monitoring import evaluation
@@ -25,6 +28,8 @@ from participants.after_commit import after_commit
 from participants.audit import record
 from participants.models import Participant, Trial, User
 from participants.task_queue import enqueue
+
+log = logging.getLogger(__name__)
 
 CHUNK = 20
 # Samples are read and minutes written: a transaction, and so a lock, a participant.
@@ -108,3 +113,13 @@ def _adherence(people: Sequence[Participant]) -> dict[int, float | None]:
     return dict(
         ParticipantStatusSummary.objects.filter(participant__in=people).values_list("participant_id", "adherence")
     )
+
+
+def trial_changed(trial_id: int) -> None:
+    """Have a trial re-evaluated. Without a broker it comes with the hour."""
+    try:
+        enqueue("metrics.judge_trial", trial_id)
+    except OperationalError:
+        log.warning(
+            "trial %s could not be queued to be evaluated, the broker is away: it comes with the hour", trial_id
+        )

@@ -1,11 +1,19 @@
-"""Groups of staff and the permissions of each in the administration. A superuser may do everything."""
+"""Groups of staff and the permissions of each in the administration, and what staff may grant to others.
+
+A superuser may do everything. Nobody else grants what they do not hold, or changes an account that holds more: whoever
+may change accounts or groups could else make themselves a superuser.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.contrib.auth.models import Group, Permission
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from participants.audit import record
+from participants.models import User
 
 SEE, MAKE, CHANGE, DELETE = "view", "add", "change", "delete"
 UNDO = "undo"
@@ -83,3 +91,21 @@ def staff_groups_make() -> list[Group]:
             record("group.change", thing=f"group:{group.pk}", old={"permissions": sorted(old)}, new=values)
         made.append(group)
     return made
+
+
+def may_edit(editor: User, user: User) -> bool:
+    """Whether the editor holds every right of the user's: else a new password or address would make them theirs."""
+    if editor.is_superuser or editor.pk == user.pk:
+        return True
+    return not user.is_superuser and editor.has_perms(user.get_all_permissions())
+
+
+def check_grants(editor: User, permissions: Iterable[Permission] = (), groups: Iterable[Group] = ()) -> None:
+    """Raise django's ValidationError where the editor would give a permission that they do not hold."""
+    if editor.is_superuser:
+        return
+    granted = {*permissions}
+    for group in groups:
+        granted.update(group.permissions.select_related("content_type"))
+    if withheld := sorted(str(permission) for permission in granted if not editor.has_perm(_label(permission))):
+        raise ValidationError(f"You cannot give permissions that you do not have yourself: {'; '.join(withheld)}.")

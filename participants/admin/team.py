@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from participants import services
-from participants.accounts.staff_rights import check_grants, may_edit
+from participants.accounts.staff_groups import check_grants, may_edit
 from participants.admin.base import (
     AuditedAdminMixin,
     AuditReasonForm,

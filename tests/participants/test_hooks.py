@@ -16,7 +16,7 @@ import metrics.subject_access
 from ingestion.connections import end_of_collection, grants
 from ingestion.sync import gap_evidence
 from metrics.monitoring import evaluation, evidence
-from metrics.reevaluation import trial_dates
+from metrics.reevaluation import recompute
 from metrics.writing.row_followers import followers
 from participants import hooks, querysets, trial_closing
 from participants.audit import log
@@ -51,7 +51,7 @@ def test_every_app_takes_part_where_it_should() -> None:
         "participants_changed": [evaluation.participants_changed],
         "participant_left": [grants.let_go],
         "trial_ends": [end_of_collection.open_connections],
-        "trial_dates_changed": [trial_dates.trial_changed],
+        "trial_dates_changed": [recompute.trial_changed],
         "trial_closed": [end_of_collection.trial_closed],
         "erasers": [metrics.erasure.erase, ingestion.erasure.erase],
         "subject_access_sections": [

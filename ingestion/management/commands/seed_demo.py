@@ -13,7 +13,6 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from ingestion.demo import live as demo_live
-from ingestion.demo import stories
 from ingestion.demo import trial as demo_trial
 from ingestion.models import SyntheticDevice
 from ingestion.providers.base.synthetic import SyntheticUnavailable
@@ -56,7 +55,7 @@ class Command(BaseCommand):
         """Report what the devices do not show: who is paused, who has left, who is connected to the live vendor."""
         began = time.monotonic()
         connected = demo_live.demo_live_ensure(trial, after=after, now=now)
-        stories.demo_stories_ensure(trial, now=now)
+        demo_trial.demo_stories_ensure(trial, now=now)
         if connected:
             took = time.monotonic() - began
             self.stdout.write(f"  live sync: {', '.join(connected)} through the simulator in {took:.1f} s")

@@ -14,7 +14,7 @@ import pytest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from config.embedded.redis_server import free_port
-from config.observability import multiprocess, serving
+from config.observability import exposition, multiprocess
 from tests.config.observability.conftest import TOKEN
 from tests.paths import ROOT
 
@@ -85,7 +85,7 @@ def test_two_web_processes_add_up(web: tuple[int, Path]) -> None:
 
 
 def test_a_worker_hands_out_what_its_processes_counted() -> None:
-    server = serving.serve("127.0.0.1", 0)
+    server = exposition.serve("127.0.0.1", 0)
     assert server is not None
     try:
         status, text = ask(server.server_port, "/metrics")
@@ -97,10 +97,10 @@ def test_a_worker_hands_out_what_its_processes_counted() -> None:
 
 
 def test_a_port_that_is_taken_stops_no_work(caplog: pytest.LogCaptureFixture) -> None:
-    server = serving.serve("127.0.0.1", 0)
+    server = exposition.serve("127.0.0.1", 0)
     assert server is not None
     try:
-        assert serving.serve("127.0.0.1", server.server_port) is None
+        assert exposition.serve("127.0.0.1", server.server_port) is None
         assert "metrics are not handed out" in caplog.text
     finally:
         server.shutdown()

@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from ingestion.demo.stories import PAUSED, WITHDRAWN, demo_stories_ensure
+from ingestion.demo.trial import PAUSED, WITHDRAWN, demo_stories_ensure
 from participants.models import Participant, Pause, Trial
 from tests import factories
 

@@ -13,7 +13,7 @@ from metrics import erasure as metrics_erasure
 from metrics.maintenance.routine import maintain
 from metrics.models import Measurement, MinuteRollup
 from metrics.storage import sql, timescale
-from metrics.storage.chunks import SIZED, STEPS, chunks, days_a_chunk, intervals, resize
+from metrics.storage.hypertables import SIZED, STEPS, chunks, days_a_chunk, intervals, resize
 from metrics.storage.timescale import Tier
 from metrics.writing.writer import Counts, store
 from tests.factories import ParticipantFactory

@@ -16,7 +16,7 @@ from metrics.maintenance.routine import maintain
 from metrics.models import DayRollup, HourRollup, Measurement, MinuteRollup, ParticipantDay, Revision
 from metrics.reading import queries as reading_queries
 from metrics.storage import timescale
-from metrics.storage.chunks import chunks
+from metrics.storage.hypertables import chunks
 from metrics.storage.timescale import Tier
 from metrics.writing.retention_filter import MARGIN, REFUSED
 from metrics.writing.writer import recompute, store

@@ -12,7 +12,7 @@ from django.core.management import call_command
 from metrics.maintenance.routine import maintain
 from metrics.maintenance.store_report import report
 from metrics.storage import timescale
-from metrics.storage.chunks import SIZED
+from metrics.storage.hypertables import SIZED
 from metrics.storage.timescale import Tier
 from metrics.writing.writer import store
 from tests.factories import ParticipantFactory, TrialFactory
