@@ -83,6 +83,28 @@ class Stack:
             f"worker-{number}", *command, "--without-gossip", "--without-mingle", "-n", f"w{number}@bench"
         )
 
+    def wait_for_workers(self, workers: Sequence[Child]) -> None:
+        """Returns when each of these workers answers: it has loaded the product then, and takes its messages."""
+        from config.celery import app
+
+        for child in workers:
+            name = f"w{child.name.rpartition('-')[2]}@bench"
+
+            def answers(name: str = name) -> bool:
+                return bool(app.control.ping(destination=[name], timeout=1.0, limit=1))
+
+            if not wait_until(answers, child, child.name, time.sleep):
+                raise SystemExit((self.folder / f"{child.name}.log").read_text())
+
+    def wait_until_idle(self, workers: Sequence[Child]) -> None:
+        """Returns when no message waits and each of these workers, of one process each, answers between two tasks."""
+        from config.celery import app
+
+        with app.connection_for_read() as link:
+            while link.default_channel.client.llen(app.conf.task_default_queue):
+                time.sleep(0.2)
+        self.wait_for_workers(workers)
+
     def web(self) -> Child:
         """The web server, for the vendor's notices; returns when it answers."""
         child = self.start("web", "-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "config.wsgi")

@@ -2,8 +2,9 @@
 
     python -m benchmarks.sync [--participants 200] [--workers 2] [--restated-only]
 
-Everybody is connected, then the workers are let loose; the clock runs from the first request until the last window
-is done. The simulator's points are made beforehand, as a vendor's would be: its own work is measured beside it.
+Everybody is connected and every worker answers, then the workers are let loose; the clock runs from the first request
+until the last window is done. What it costs is told as points a second of processor time, of the workers alone and of
+workers and PostgreSQL. The simulator's points are made beforehand, as a vendor's would be: its own work is measured beside it.
 Then the price of restated data: one hour five days back, found and stored, against a full read of the week.
 """
 
@@ -29,15 +30,18 @@ class Watch:
         self._before = self._now()
         self._began = time.monotonic()
 
+    def spent(self) -> dict[str, float]:
+        """Seconds of processor time since the beginning, by process."""
+        return {name: seconds - self._before.get(name, 0.0) for name, seconds in self._now().items()}
+
     def _now(self) -> dict[str, float]:
         seconds = {child.name: stack.cpu_seconds(child.process.pid) for child in self._children if child.process}
         return seconds | {"postgres": postgres_seconds()}
 
     def report(self) -> list[list[str]]:
         took = time.monotonic() - self._began
-        now, rows = self._now(), []
-        for name, seconds in now.items():
-            spent = seconds - self._before.get(name, 0.0)
+        rows = []
+        for name, spent in self.spent().items():
             child = next((other for other in self._children if other.name == name), None)
             memory = f"{stack.peak_megabytes(child.process.pid):,.0f}" if child and child.process else ""
             rows.append([name, f"{spent:,.1f}", f"{100 * spent / took:,.0f} %", memory])
@@ -70,7 +74,7 @@ def one_day(made: stack.Stack, people: int, workers: int) -> None:
     Participant.objects.update(monitoring_ends_on=yesterday)
     warm(made, people)
     children = [made.worker(number) for number in range(1, workers + 1)]
-    time.sleep(4)  # they load the product
+    made.wait_for_workers(children)
     made.sim("reset_stats", all=True)
     watch, began = Watch([made.simulator, *children]), time.monotonic()
     for pk in connections:
@@ -78,9 +82,10 @@ def one_day(made: stack.Stack, people: int, workers: int) -> None:
     while Connection.objects.exclude(queued_at=None).exists() or not settled():
         time.sleep(0.2)
     took = time.monotonic() - began
-    stats, rows = made.sim("stats"), Measurement.objects.count()
-    table = watch.report()
+    made.wait_until_idle(children)  # what follows from the last payloads is a part of the price
+    table, spent = watch.report(), watch.spent()
     made.stop(children)
+    stats, rows = made.sim("stats"), Measurement.objects.count()
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_database_size(current_database())")
         size = int(cursor.fetchone()[0])
@@ -94,6 +99,16 @@ def one_day(made: stack.Stack, people: int, workers: int) -> None:
             ["windows done", f"{windows:,}", f"{windows / took:,.0f}"],
             ["JSON, MB", f"{stats['bytes'] / 1e6:,.0f}", f"{stats['bytes'] / 1e6 / took:,.1f}"],
             ["database, MB", f"{size / 1e6:,.0f}", ""],
+        ],
+    )
+    alone = sum(spent[child.name] for child in children)
+    whole = alone + spent["postgres"]
+    bench.table(
+        "Price of a day",
+        ["processor time of", "s", "points a CPU second", "CPU s a million points"],
+        [
+            [name, f"{seconds:,.1f}", f"{rows / seconds:,.0f}", f"{seconds / rows * 1e6:.2f}"]
+            for name, seconds in (("workers", alone), ("workers and PostgreSQL", whole))
         ],
     )
     bench.table("", ["process", "CPU s", "of one core", "peak MB"], table)
