@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3.12 chooses the interpreter for a new environment, PORT=8001 the web port.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo run backup restore test mutate properties test-wearipedia fuzz fuzz-api audit secrets monitoring-check dashboards lint format messages openapi screenshots lock validation bench-ingest bench-smoke bench-read bench-sync bench-storm bench-monitoring bench-series bench-exports bench-processes bench-store bench-backup bench-load bench-chaos fresh-root
+.PHONY: help demo run backup restore test mutate properties test-wearipedia fuzz fuzz-api audit secrets monitoring-check dashboards lint format messages openapi screenshots lock validation bench-ingest bench-smoke bench-read bench-sync bench-storm bench-pages bench-beat bench-series bench-exports bench-processes bench-store bench-backup bench-load bench-chaos fresh-root
 
 # The first Python that runs at all: the set-up script looks for a fitting one itself and says so if there is none.
 SET_UP = @for python in "$$PYTHON" python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -80,7 +80,7 @@ validation: ## run the tests that the validation pack names and write docs/valid
 lock: ## make the lock files anew (LOCK_ARGS=--upgrade takes newer versions)
 	$(SET_UP) --lock dev -- deploy/lock.py $(LOCK_ARGS) $(OR_SAY)
 
-bench-ingest: ## measure writing (DATABASE_URL=... for a server of your own)
+bench-ingest: ## measure writing beside COPY (DATABASE_URL=... for a server of your own; ARGS="--writer COMMAND")
 	$(SET_UP) -- -m config.embedded bench benchmarks.ingest $(ARGS) $(OR_SAY)
 
 bench-smoke: ## start each benchmark in its smallest size, to see that it still runs (ARGS="ingest read" for some)
@@ -101,8 +101,11 @@ bench-storm: ## faults, revoked grants and killed workers; then compare the stor
 bench-chaos: ## PostgreSQL, Redis, disk, workers, web and vendor fail in turn; nothing is lost, and all is seen (ARGS=--quick)
 	$(SET_UP) -- -m benchmarks.chaos $(ARGS) $(OR_SAY)
 
-bench-monitoring: ## measure the monitoring pages with 1,000 and with 10,000 participants
-	$(SET_UP) -- -m config.embedded bench benchmarks.monitoring $(ARGS) $(OR_SAY)
+bench-pages: ## measure what every page costs: Python, PostgreSQL, queries, kB (ARGS="--against FOLDER": beside another checkout)
+	$(SET_UP) -- -m config.embedded bench benchmarks.pages $(ARGS) $(OR_SAY)
+
+bench-beat: ## measure a minute's tasks and an hour's evaluation when nothing is new (ARGS="--against FOLDER")
+	$(SET_UP) -- -m config.embedded bench benchmarks.beat $(ARGS) $(OR_SAY)
 
 bench-backup: ## time and size of a base backup and a restore, beside pg_dump and pg_restore
 	$(SET_UP) -- -m config.embedded bench benchmarks.backup $(ARGS) $(OR_SAY)

@@ -21,7 +21,8 @@ LIMIT_SECONDS = 300
 SMALLEST: dict[str, str] = {
     "ingest": "--people 2 --days 3 --sizes 1 3 --inserts 20 --writer 'python -m benchmarks.ingest.example_writer'",
     "read": "--participants 2 --days 3 --requests 2",
-    "monitoring": "--participants 20 --days 30 --requests 1",
+    "pages": "--sizes 30x30 --requests 1",
+    "beat": "--sizes 20x30 --minutes 1 --hours 1",
     "requests": "--days 10",
     "series": "--requests 1 --million 0.05",
     "exports": "--rows 30000 --participants 2 --runs 1",

@@ -4,8 +4,8 @@
 
 Everybody is connected and every worker answers, then the workers are let loose; the clock runs from the first request
 until the last window is done. What it costs is told as points a second of processor time, of the workers alone and of
-workers and PostgreSQL. The simulator's points are made beforehand, as a vendor's would be: its own work is measured beside it.
-Then the price of restated data: one hour five days back, found and stored, against a full read of the week.
+workers and PostgreSQL. The simulator's points are made beforehand, as a vendor's would be: its own work is measured
+beside it. Then the price of restated data: one hour five days back, found and stored, against a full read of the week.
 """
 
 from __future__ import annotations
