@@ -457,6 +457,8 @@ SYNC_ATTEMPTS = env.int("SYNC_ATTEMPTS", default=6)
 SYNC_RETRY_SECONDS = env.float("SYNC_RETRY_SECONDS", default=30.0)
 # A window or a queued connection that a worker has held for so long is given to another: the worker was killed.
 SYNC_CLAIM_MINUTES = env.float("SYNC_CLAIM_MINUTES", default=10.0)
+# So many requests of one run are on their way at once: a worker waits for the vendor's network most of its time, else.
+SYNC_REQUESTS_AT_ONCE = env.int("SYNC_REQUESTS_AT_ONCE", default=4)
 VENDOR_TIMEOUT_SECONDS = env.int("VENDOR_TIMEOUT_SECONDS", default=30)
 # Limits that all workers share, below the vendor's own (120,000 and 300 a minute).
 VENDOR_REQUESTS_PER_MINUTE = env.int("VENDOR_REQUESTS_PER_MINUTE", default=100_000)

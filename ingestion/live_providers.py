@@ -12,6 +12,9 @@ from ingestion import prometheus
 from ingestion.providers import registry
 from ingestion.providers.base.live import LiveProvider, SimulatedVendor
 
+# Seconds that an idle connection is kept: a worker stores for a while before it asks for the next participant.
+KEPT_ALIVE = 60.0
+
 
 @functools.cache
 def provider(slug: str) -> LiveProvider:

@@ -11,18 +11,20 @@ from collections.abc import Iterator, Mapping
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Case, F, Max, Min, QuerySet, When
+from django.db.models import Avg, Case, F, Max, Min, QuerySet, When
 from django.utils import timezone
 
 from ingestion.models import Connection, SyncWindow
-from ingestion.providers.base.live import LiveProvider
+from ingestion.providers.base.live import DataType, LiveProvider
 
 State, Kind = SyncWindow.State, SyncWindow.Kind
 CLAIM_SIZE = 96
-# How full an answer is planned to be: a livelier hour than any before must still fit.
-FILL = 0.7
+# How full an answer is planned to be at most. One that overflows is lost, and asked for in halves.
+FILL = 0.9
+# So many times the mean is a window taken to hold, where none has held less than that at most.
+LIVELIER = 1.4
 # What a window of unknown density is taken to hold, as a share of an answer.
-UNKNOWN = 0.35
+UNKNOWN = 0.45
 RECENT = dt.timedelta(days=14)
 
 
@@ -83,25 +85,28 @@ def seconds_to_next(connection: Connection, now: dt.datetime) -> float | None:
     return None if due_at is None else max(0.0, (due_at - now).total_seconds())
 
 
-def densest(connection: Connection, now: dt.datetime) -> dict[str, int]:
-    """Most points that one of the connection's recent windows held, by data type."""
+def window_points(connection: Connection, now: dt.datetime) -> dict[str, float]:
+    """Points that a window is taken to hold, by data type: the most that one of the connection's recent ones held, or
+    somewhat more than their mean, whichever is less."""
     rows = (
         SyncWindow.objects.filter(connection=connection, kind=Kind.READ, starts_at__gte=now - RECENT, points__gt=0)
         .values_list("data_type")
-        .annotate(most=Max("points"))
+        .annotate(most=Max("points"), mean=Avg("points"))
         .order_by()
     )
-    return dict(rows)
+    return {data_type: min(most, LIVELIER * mean) for data_type, most, mean in rows}
 
 
-def groups(windows: list[SyncWindow], provider: LiveProvider, points: Mapping[str, int]) -> Iterator[list[SyncWindow]]:
+def groups(
+    windows: list[SyncWindow], provider: LiveProvider, points: Mapping[str, float]
+) -> Iterator[list[SyncWindow]]:
     """Groups of windows to be pulled together, in the order of their claim: a request costs more than some thousand
     points.
 
     Restatement checks go alone, and so do the wide windows of a sweep; neighbours of a light type go at once, of a
-    heavy one as far as their points should fit one response, estimated by `points`, the most that a window of the type
-    has held (two windows where none is known yet). A window that met a broken answer before goes alone: what is too
-    much for the vendor at once may pass in parts.
+    heavy one as far as their points should fit one response, estimated by `points`, what a window of the type is taken
+    to hold (two windows where that is not known yet). `points` may grow between two groups: it is looked at for each. A
+    window that met a broken answer before goes alone: what is too much for the vendor at once may pass in parts.
     """
     same: dict[str, list[SyncWindow]] = {}
     wide: list[SyncWindow] = []
@@ -112,18 +117,28 @@ def groups(windows: list[SyncWindow], provider: LiveProvider, points: Mapping[st
             wide.append(window)
         else:
             same.setdefault(window.data_type, []).append(window)
-    for code, of_type in same.items():
-        data_type = provider.data_types[code]
-        together = len(of_type)
-        if data_type.fingerprinted:
-            expected = points.get(code) or max(1, UNKNOWN * data_type.answer)
-            together = max(1, int(FILL * data_type.answer / expected))
+    for of_type in same.values():
         of_type.sort(key=lambda window: window.starts_at)
-        batches: list[list[SyncWindow]] = []
-        for window in of_type:
-            if not batches or batches[-1][-1].ends_at != window.starts_at or len(batches[-1]) == together:
-                batches.append([])
-            batches[-1].append(window)
-        yield from reversed(batches)
+    # The newest group of each type first: it shows how much the others hold.
+    for code, of_type in same.items():
+        yield _newest(of_type, _together(provider.data_types[code], points.get(code)))
+    for code, of_type in same.items():
+        while of_type:
+            yield _newest(of_type, _together(provider.data_types[code], points.get(code)))
     for window in wide:
         yield [window]
+
+
+def _newest(windows: list[SyncWindow], together: int | None) -> list[SyncWindow]:
+    """Newest neighbours of these windows, which ascend in time: at most so many. They are taken out of them."""
+    group = [windows.pop()]
+    while windows and windows[-1].ends_at == group[-1].starts_at and len(group) != together:
+        group.append(windows.pop())
+    return group[::-1]
+
+
+def _together(data_type: DataType, points: float | None) -> int | None:
+    """Number of neighbouring windows that one request is for; None: all."""
+    if not data_type.fingerprinted:
+        return None
+    return max(1, int(FILL * data_type.answer / (points or max(1, UNKNOWN * data_type.answer))))

@@ -52,6 +52,11 @@ class Read:
         return sum(pulled.requests for _, pulled in self.answers)
 
     @property
+    def points_each(self) -> float:
+        """Mean number of points in a window."""
+        return sum(pulled.points for _, pulled in self.answers) / len(self.windows)
+
+    @property
     def unreadable(self) -> Counter[str]:
         """Records that could not be read, by reason."""
         return sum((pulled.unreadable for _, pulled in self.answers), Counter[str]())

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from functools import partial
-from typing import TypeVar
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
@@ -22,7 +23,8 @@ from ingestion.connections import services as connections_services
 from ingestion.models import Connection, SyncWindow
 from ingestion.providers.base.errors import AccessGone, BrokenResponse, TokenExpired, VendorBusy, VendorError
 from ingestion.providers.base.live import Fingerprint, Pulled
-from ingestion.sync import claims, error_policy, planning, rate_limits, restatements, storing
+from ingestion.sync import ahead, claims, error_policy, planning, rate_limits, restatements, storing
+from ingestion.sync.ahead import Request, Sent
 from ingestion.sync.responses import Read
 from ingestion.sync.restatements import Check
 from ingestion.sync.run_state import Outcome, RunState
@@ -30,8 +32,6 @@ from metrics.monitoring import evaluation
 from metrics.participant_calendars import calendar_of
 from metrics.writing.writer import Frozen, SyntheticRefused
 from participants.privacy import encryption
-
-T = TypeVar("T")
 
 Kind, Reason = SyncWindow.Kind, SyncWindow.Reason
 RECHECK = 1.0  # seconds
@@ -68,8 +68,14 @@ def run_sync(connection_id: int, *, now: dt.datetime | None = None) -> Outcome:
     return outcome
 
 
+Part = tuple[planning.Interval, Pulled | dict[dt.datetime, Fingerprint]]
+
+
 class _SyncRun:
-    """Run for one connection: it pulls the windows from the vendor, within all limits."""
+    """Run for one connection: it pulls the windows from the vendor, within all limits.
+
+    `reads`, `checks`: what was answered and is not stored yet.
+    """
 
     def __init__(self, state: RunState) -> None:
         self.state = state
@@ -80,18 +86,21 @@ class _SyncRun:
         self.checked = time.monotonic()
         self.allowed = 0  # requests that have been counted and not made yet
         self.reached = False  # whether the vendor has answered anything in this run
+        self.ended = False  # whether access has ended while this runs
+        self.points: dict[str, float] = {}  # how many a window is taken to hold, by data type
+        self.unknown: set[str] = set()  # data types of which that shows in this run alone
+        self.reads: list[Read] = []
+        self.checks: list[Check] = []
 
     def run(self, windows: list[SyncWindow]) -> None:
         """Pull group by group until all are done or the run is stopped; what was read until then is stored."""
-        reads: list[Read] = []
-        checks: list[Check] = []
         trouble: Exception | None = None
         try:
-            self.read(windows, reads, checks)
+            self.read(windows)
         except (VendorError, encryption.CannotDecrypt, ImproperlyConfigured) as error:
             trouble = error
         try:
-            storing.store_answers(self.state, reads, checks)
+            storing.store_answers(self.state, self.reads, self.checks)
         except SyntheticRefused as refused:
             trouble = refused
         except Frozen:
@@ -105,37 +114,99 @@ class _SyncRun:
             # What is missing now is missing through a fault: the pages say so at once, and no alert is raised.
             evaluation.refresh(self.connection.participant, now=timezone.now())
 
-    def read(self, windows: list[SyncWindow], reads: list[Read], checks: list[Check]) -> None:
-        """Request all of it, in groups; adds to `reads` and `checks` as it goes."""
+    def read(self, windows: list[SyncWindow]) -> None:
+        """Request all of it, in groups, some at once."""
         self.token = connections_services.fresh_token(self.connection, self.provider)
         if self.begins_pass(windows):
-            self.with_token(lambda token: devices.refresh(self.connection, self.provider, token, self.now))
+            try:
+                devices.refresh(self.connection, self.provider, self.token, self.now)
+            except TokenExpired:
+                self.token = connections_services.fresh_token(self.connection, self.provider, refused=self.token)
+                devices.refresh(self.connection, self.provider, self.token, self.now)
             self.outcome.requests += 1
-        for group in claims.groups(windows, self.provider, claims.densest(self.connection, self.now)):
+        # No read goes out before all checks are answered: what changes in between, the next check finds.
+        self.request([window] for window in windows if window.kind == Kind.FINGERPRINT)
+        self.points = claims.window_points(self.connection, self.now)
+        self.unknown = self.provider.data_types.keys() - self.points.keys()
+        others = [window for window in windows if window.kind != Kind.FINGERPRINT]
+        self.request(claims.groups(others, self.provider, self.points))
+
+    def request(self, groups: Iterable[list[SyncWindow]]) -> None:
+        """Request groups of windows, and see each through."""
+        with closing(ahead.sent(self.requests(groups), settings.SYNC_REQUESTS_AT_ONCE)) as under_way:
+            for sent in under_way:
+                self.see_through(sent)
+
+    def see_through(self, sent: Sent[list[Part]]) -> None:
+        """Keep the answer to a request; or do what its refusal asks for. Raises what stops the run."""
+        group = sent.request.group
+        try:
+            self.keep(group, self.answer(sent))
+            self.reached = True
+        except BrokenResponse as fault:
+            if fault.unreached and not self.reached:
+                error_policy.vendor_unreached(self.state, group, fault)
+                raise VendorBusy(fault.code) from fault
+            error_policy.response_broken(self.state, group, fault)
+        except AccessGone as gone:
+            if gone.code != AccessGone.SCOPE_MISSING:
+                raise
+            error_policy.scope_missing(self.state, group)
+
+    def requests(self, groups: Iterable[list[SyncWindow]]) -> Iterator[Request[list[Part]]]:
+        """Requests for these groups, each when it may go out; none once access has ended."""
+        for group in groups:
             if not self.still_asks():
                 self.outcome.note = "ended meanwhile"
                 return
+            if group[0].kind == Kind.FINGERPRINT:
+                parts = restatements.requested_intervals(self.connection, group[0], self.now)
+            elif not (parts := planning.within(self.collectable, group[0].starts_at, group[-1].ends_at)):
+                # The interval was moved since these were planned.
+                claims.drop(group)
+                self.state.settle(group)
+                continue
             self.count_request()
-            try:
-                if group[0].kind == Kind.FINGERPRINT:
-                    checks.append(self.check(group[0]))
-                elif not self.parts(group):
-                    # The interval was moved since these were planned.
-                    claims.drop(group)
-                    self.state.settle(group)
-                    continue
-                else:
-                    reads.append(self.pull(group))
-                self.reached = True
-            except BrokenResponse as fault:
-                if fault.unreached and not self.reached:
-                    error_policy.vendor_unreached(self.state, group, fault)
-                    raise VendorBusy(fault.code) from fault
-                error_policy.response_broken(self.state, group, fault)
-            except AccessGone as gone:
-                if gone.code != AccessGone.SCOPE_MISSING:
-                    raise
-                error_policy.scope_missing(self.state, group)
+            yield Request(group, partial(self.fetch, group[0], parts), self.token)
+
+    def fetch(self, window: SyncWindow, parts: list[planning.Interval], token: str) -> list[Part]:
+        """Ask the vendor for these intervals of a window's data type. Runs in a thread: it touches no database."""
+        code, answers = window.data_type, list[Part]()
+        for start, end in parts:
+            if window.kind == Kind.FINGERPRINT:
+                answers.append(((start, end), self.provider.fingerprints(token, code, start, end)))
+            else:
+                answers.append(((start, end), self.provider.pull(token, code, start, end, self.state.calendar)))
+        return answers
+
+    def answer(self, sent: Sent[list[Part]]) -> list[Part]:
+        """Answer to a request; where its token has just run out, that is refreshed, once for all that hold it."""
+        try:
+            return sent.result()
+        except TokenExpired:
+            if sent.request.token == self.token:
+                self.token = connections_services.fresh_token(self.connection, self.provider, refused=self.token)
+            return sent.request.fetch(self.token)
+
+    def keep(self, group: list[SyncWindow], answers: list[Part]) -> None:
+        """Keep what was answered for a group, to be stored with all else."""
+        sums: dict[dt.datetime, Fingerprint] = {}
+        pulls: list[tuple[planning.Interval, Pulled]] = []
+        for part, answer in answers:
+            if isinstance(answer, Pulled):
+                pulls.append((part, answer))
+                self.outcome.requests += answer.requests
+                self.outcome.points += answer.points
+                self.outcome.bytes += answer.bytes
+            else:
+                sums |= answer
+                self.outcome.requests += 1
+        if group[0].kind == Kind.FINGERPRINT:
+            self.checks.append(Check(group[0], sums, len(answers)))
+        else:
+            self.reads.append(read := Read(group, pulls))
+            if (code := group[0].data_type) in self.unknown:
+                self.points[code] = max(self.points.get(code, 0), claims.LIVELIER * read.points_each)
 
     def begins_pass(self, windows: list[SyncWindow]) -> bool:
         """Whether these begin a regular pass: the time to see how the devices do.
@@ -161,41 +232,7 @@ class _SyncRun:
 
     def still_asks(self) -> bool:
         """Whether the connection may still be asked, checked each second: nothing goes out once access has ended."""
-        if time.monotonic() - self.checked > RECHECK:
+        if not self.ended and time.monotonic() - self.checked > RECHECK:
             self.checked = time.monotonic()
-            return Connection.asking().filter(pk=self.connection.pk).exists()
-        return True
-
-    def with_token(self, call: Callable[[str], T]) -> T:
-        """Call with the access token; one that has just run out is refreshed once."""
-        try:
-            return call(self.token)
-        except TokenExpired:
-            self.token = connections_services.fresh_token(self.connection, self.provider, refused=self.token)
-            return call(self.token)
-
-    def pull(self, group: list[SyncWindow]) -> Read:
-        """Pull neighbouring windows: in one request, unless something between them may not be had."""
-        answers: list[tuple[planning.Interval, Pulled]] = []
-        for part in self.parts(group):
-            ask = partial(self.provider.pull, data_type=group[0].data_type, start=part[0], end=part[1])
-            pulled = self.with_token(partial(ask, calendar=self.state.calendar))
-            self.outcome.requests += pulled.requests
-            self.outcome.points += pulled.points
-            self.outcome.bytes += pulled.bytes
-            answers.append((part, pulled))
-        return Read(group, answers)
-
-    def parts(self, group: list[SyncWindow]) -> list[planning.Interval]:
-        """Intervals of neighbouring windows that may be requested: nothing outside the collection interval."""
-        return planning.within(self.collectable, group[0].starts_at, group[-1].ends_at)
-
-    def check(self, window: SyncWindow) -> Check:
-        """Request the vendor's hourly sums of a window."""
-        sums: dict[dt.datetime, Fingerprint] = {}
-        intervals = restatements.requested_intervals(self.connection, window, self.now)
-        for start, end in intervals:
-            ask = partial(self.provider.fingerprints, data_type=window.data_type, start=start, end=end)
-            sums |= self.with_token(ask)
-            self.outcome.requests += 1
-        return Check(window, sums, len(intervals))
+            self.ended = not Connection.asking().filter(pk=self.connection.pk).exists()
+        return not self.ended

@@ -27,6 +27,8 @@ def now() -> dt.datetime:
 @pytest.fixture
 def vendor(set_up_providers: SetUpProviders, settings: Settings) -> FakeVendor:
     made = FakeVendor()
+    # What a test does while the vendor is asked belongs to the test's transaction: another thread is not in it.
+    settings.SYNC_REQUESTS_AT_ONCE = 1
     settings.TOKEN_KEYS = ["a-key-for-tests-that-is-long-enough"]
     set_up_providers(made)
     return made

@@ -178,7 +178,7 @@ def test_the_next_window_is_so_many_seconds_away(
     assert claims.seconds_to_next(connection, now + HOUR) == 0
 
 
-def test_the_densest_recent_window_of_each_type_tells_how_much_one_holds(
+def test_what_recent_windows_of_each_type_held_tells_how_much_one_holds(
     connection: Connection, other: Connection, window: MakeWindow, now: dt.datetime
 ) -> None:
     window(hours=2, points=30)
@@ -189,9 +189,17 @@ def test_the_densest_recent_window_of_each_type_tells_how_much_one_holds(
     window(starts_at=now - 14 * DAY - MICRO, ends_at=now, points=90)
     theirs = window(hours=7, points=70)
     SyncWindow.objects.filter(pk=theirs.pk).update(connection=other)
-    assert claims.densest(connection, now) == {"pulse": 40, "walk": 9}
+    assert claims.window_points(connection, now) == {"pulse": 40, "walk": 9}
     window(starts_at=now - 14 * DAY, ends_at=now - 13 * DAY, points=1, data_type="rest")
-    assert claims.densest(connection, now)["rest"] == 1
+    assert claims.window_points(connection, now)["rest"] == 1
+
+
+def test_one_lively_hour_does_not_make_all_others_go_alone(
+    connection: Connection, window: MakeWindow, now: dt.datetime
+) -> None:
+    for hours, points in ((2, 10), (3, 10), (4, 70)):
+        window(hours=hours, points=points)
+    assert claims.window_points(connection, now) == {"pulse": pytest.approx(1.4 * 30)}
 
 
 # --- together ----------------------------------------------------------------------------------------------------
@@ -241,11 +249,11 @@ def test_a_light_type_goes_at_once_however_much_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("points", "together"), [(7, 10), (10, 7), (11, 6), (35, 2), (36, 1), (70, 1), (71, 1), (1000, 1)]
+    ("points", "together"), [(9, 10), (10, 9), (11, 8), (45, 2), (46, 1), (90, 1), (91, 1), (1000, 1)]
 )
-def test_a_heavy_type_goes_as_far_as_its_points_fill_seven_tenths_of_an_answer(points: int, together: int) -> None:
+def test_a_heavy_type_goes_as_far_as_its_points_fill_nine_tenths_of_an_answer(points: int, together: int) -> None:
     found = grouped([hour(n) for n in range(12)], {"pulse": points, "walk": 1})
-    assert [len(group) for group in reversed(found)] == [
+    assert [len(group) for group in found] == [
         min(together, 12 - n) for n in range(0, 12, together)
     ]  # fmt: skip
 
@@ -254,6 +262,15 @@ def test_a_heavy_type_goes_as_far_as_its_points_fill_seven_tenths_of_an_answer(p
 def test_two_windows_go_together_where_it_is_not_known_how_much_they_hold(answer: int, together: int) -> None:
     found = grouped([hour(n) for n in range(4)], answer=answer)
     assert [len(group) for group in found] == [together] * (4 // together)
+
+
+def test_what_a_group_held_decides_how_large_the_next_is() -> None:
+    points: dict[str, float] = {}
+    sizes = []
+    for group in claims.groups([hour(n) for n in range(12)], Weighty(100), points):
+        sizes.append(len(group))
+        points["pulse"] = 15.0
+    assert sizes == [2, 6, 4]
 
 
 def test_checks_and_what_met_a_broken_answer_go_alone_and_first() -> None:

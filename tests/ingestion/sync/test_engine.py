@@ -379,7 +379,7 @@ def test_windows_of_a_heavy_type_go_together_as_far_as_they_fit_an_answer(
     for mine in windows:
         fill(vendor, mine)
     sync_once(connection)
-    assert [(b - a) / HOUR for _, _, a, b in vendor.requested] == [1, 2, 2]
+    assert [(b - a) / HOUR for _, _, a, b in vendor.requested] == [3, 2]
     assert all(SyncWindow.objects.get(pk=mine.pk).points == 6 for mine in windows)
 
 
