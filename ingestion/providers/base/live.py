@@ -179,7 +179,8 @@ class LiveProvider(Protocol):
     """Vendor that is asked over the network, by consent of each participant.
 
     Instants are aware datetimes, spans half-open. Every method that asks may raise each VendorError; those that
-    take an access token raise TokenExpired when it is refused.
+    take an access token raise TokenExpired when it is refused. `pull` and `fingerprints` are called in several threads
+    at once.
     """
 
     slug: ClassVar[str]
