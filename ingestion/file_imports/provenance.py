@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import replace
 
 import numpy as np
-from django.db.models import DateTimeField, Func, QuerySet
+from django.db.models import DateTimeField, Func, Q, QuerySet
 
 from ingestion.file_imports import part_storage as content
 from ingestion.models import ImportedPart, ImportFile
@@ -111,7 +111,7 @@ def not_yet_stored(record: ImportFile, participant: Participant, payload: Payloa
 
     Rows of it that another file or a correction has changed since are left as they are.
     """
-    parts = list(record.parts.filter(participant=participant).select_related("source"))
+    parts = list(_concerned(record, participant, payload).select_related("source"))
     counts = Counts()
     known: dict[tuple[str, SourceKey], list[Times]] = defaultdict(list)
     names: set[tuple[str, SourceKey, str]] = set()
@@ -138,6 +138,15 @@ def not_yet_stored(record: ImportFile, participant: Participant, payload: Payloa
     counts.exercise_unchanged = len(payload.exercise) - len(exercise)
     offsets = [offset for offset in payload.offsets if offset.starts_at not in stated]
     return replace(payload, samples=samples, sleep=sleep, exercise=exercise, offsets=offsets), counts
+
+
+def _concerned(record: ImportFile, participant: Participant, payload: Payload) -> QuerySet[ImportedPart]:
+    """Parts that may hold rows of a payload: of samples those around their times; sessions go by their ids."""
+    ends = [int(time) for batch in payload.samples if len(batch) for time in (batch.time.min(), batch.time.max())]
+    around = (
+        Q(kind=Kind.SAMPLES, first_at__lte=instant(max(ends)), last_at__gte=instant(min(ends))) if ends else Q(pk=None)
+    )
+    return record.parts.filter(around | ~Q(kind=Kind.SAMPLES), participant=participant)
 
 
 def _without(batch: SampleBatch, times: Times) -> SampleBatch:

@@ -20,6 +20,7 @@ from metrics.batch import Values
 BLOCK = 3 * 2**20
 HEAD = 64 * 1024  # a first line is not longer
 LABEL = "Id"  # the column of participants' labels: never a number
+_NONE = pa.array([], pa.string())
 
 
 def header_of(head: bytes) -> list[str]:
@@ -111,80 +112,76 @@ def _read(
         raise ForeignFile("a column name occurs twice in the header")
     names = [name or f"(column {place})" for place, name in enumerate(dialect.names, start=1)]
     skip_lines(stream, dialect.lines)
-    if not (rest := stream.read(1)):
-        return
-    malformed: list[int] = []
-
-    def skip(row: Any) -> str:
-        malformed.append(row.number + dialect.lines)
-        return "skip"
-
-    reader = pacsv.open_csv(
-        pa.PythonFile(_Rest(rest, stream), mode="r"),
-        read_options=pacsv.ReadOptions(use_threads=False, block_size=BLOCK, column_names=names),
-        parse_options=pacsv.ParseOptions(
-            delimiter=dialect.delimiter,
-            quote_char='"' if quoted or dialect.quoted else False,
-            ignore_empty_lines=False,
-            invalid_row_handler=skip,
-        ),
-        convert_options=pacsv.ConvertOptions(
-            column_types={name: pa.string() for name in names},
-            include_columns=[name for name in names if name in columns],
-            strings_can_be_null=False,
-        ),
-    )
-    yield from _with_lines(reader, malformed, len(names), stream, dialect.lines + 1)
-
-
-class _Rest:
-    """Stream put back together: bytes already read, then what is left."""
-
-    closed = False
-
-    def __init__(self, start: bytes, stream: IO[bytes]) -> None:
-        self._start, self._stream = start, stream
-
-    def read(self, size: int) -> bytes:
-        start, self._start = self._start, b""
-        return start + self._stream.read(max(size - len(start), 0))
-
-    def close(self) -> None:
-        """Do nothing: the stream belongs to whoever opened it."""
-
-
-def _with_lines(
-    reader: Any, malformed: list[int], width: int, stream: IO[bytes], line: int
-) -> Iterator[tuple[Block, Chunk]]:
-    """Give each row its line. The parser may be a block ahead, so only malformed lines up to here are counted."""
-    while True:
-        try:
-            batch = reader.read_next_batch()
-        except StopIteration:
-            break
-        except pa.ArrowInvalid as error:
-            raise ForeignFile(f"the rows after line {line - 1} cannot be told apart: {error}") from error
-        lines, bad = _lines(line, batch.num_rows, malformed)
-        if batch.num_rows:
-            line = int(lines[-1]) + 1
-        chunk = Chunk(rows=batch.num_rows + len(bad), position=stream.tell())
-        chunk.reject(bad, f"not {width} cells")
+    parse = _Parser(dialect, names, columns, quoted=quoted)
+    line = dialect.lines + 1
+    for rows, position in whole_lines(stream, line):
+        batch, malformed = parse.rows(rows, line)
+        lines = _lines(line, batch.num_rows, malformed)
+        line += batch.num_rows + len(malformed)
+        chunk = Chunk(rows=batch.num_rows + len(malformed), position=position)
+        chunk.reject(malformed, f"not {len(names)} cells")
         block = Block(dict(zip(batch.schema.names, batch.columns, strict=True)), lines)
         blank = np.logical_and.reduce([lengths(column) == 0 for column in batch.columns])
         chunk.skip("blank line", int(np.count_nonzero(blank)))
         yield block.where(~blank), chunk
-    if malformed:
-        chunk = Chunk(rows=len(malformed), position=stream.tell())
-        chunk.reject(malformed, f"not {width} cells")
-        yield Block({name: pa.array([], pa.string()) for name in reader.schema.names}, np.zeros(0, np.int64)), chunk
 
 
-def _lines(start: int, count: int, malformed: list[int]) -> tuple[NDArray[np.int64], list[int]]:
-    """Lines of the next `count` good rows, from `start`; takes the malformed lines among them off the list."""
-    bad: list[int] = []
-    end = start + count
-    while malformed and malformed[0] < end:
-        bad.append(malformed.pop(0))
-        end += 1
-    lines = np.arange(start, end, dtype=np.int64)
-    return (np.delete(lines, np.array(bad) - start) if bad else lines), bad
+def whole_lines(stream: IO[bytes], line: int = 1) -> Iterator[tuple[bytes, int]]:
+    """What is left of a stream, in pieces of whole lines of at most BLOCK bytes, and how far it is read with each.
+
+    Arrow's own reader of streams reads some thirty blocks ahead, which is most of an import's memory. `line`: that of
+    the first. Raises ForeignFile for a line that is longer than a piece.
+    """
+    rest = b""
+    while read := stream.read(BLOCK - len(rest)):
+        piece = rest + read
+        end = piece.rfind(b"\n") + 1
+        if not end and len(piece) >= BLOCK:
+            raise ForeignFile(f"the rows after line {line - 1} cannot be told apart: a row of over {BLOCK:,} bytes")
+        rest = piece[end:]
+        if end:
+            yield piece[:end], stream.tell() - len(rest)
+            line += piece.count(b"\n")
+    if rest:
+        yield rest, stream.tell()
+
+
+class _Parser:
+    """Parser of the rows of a CSV file, some at a time."""
+
+    def __init__(self, dialect: Dialect, names: list[str], columns: Collection[str], *, quoted: bool) -> None:
+        self._names = names
+        self._malformed: list[int] = []
+        self._parse = pacsv.ParseOptions(
+            delimiter=dialect.delimiter,
+            quote_char='"' if quoted or dialect.quoted else False,
+            ignore_empty_lines=False,
+            invalid_row_handler=self._skip,
+        )
+        self._convert = pacsv.ConvertOptions(
+            column_types={name: pa.string() for name in names},
+            include_columns=[name for name in names if name in columns],
+            strings_can_be_null=False,
+        )
+
+    def rows(self, text: bytes, line: int) -> tuple[Any, list[int]]:
+        """The good rows of whole lines as a record batch, and the lines of the others. `line`: that of the first."""
+        self._malformed = []
+        options = pacsv.ReadOptions(use_threads=False, block_size=len(text) + 1, column_names=self._names)
+        try:
+            table = pacsv.read_csv(pa.py_buffer(text), options, self._parse, self._convert)
+        except pa.ArrowInvalid as error:
+            raise ForeignFile(f"the rows after line {line - 1} cannot be told apart: {error}") from error
+        columns = [pa.concat_arrays(column.chunks) if column.num_chunks else _NONE for column in table.columns]
+        batch = pa.RecordBatch.from_arrays(columns, names=table.column_names)
+        return batch, [number + line - 1 for number in self._malformed]
+
+    def _skip(self, row: Any) -> str:
+        self._malformed.append(row.number)
+        return "skip"
+
+
+def _lines(start: int, count: int, malformed: list[int]) -> NDArray[np.int64]:
+    """Lines of `count` good rows, from `start`, among which the malformed ones lie."""
+    lines = np.arange(start, start + count + len(malformed), dtype=np.int64)
+    return np.delete(lines, np.array(malformed) - start) if malformed else lines

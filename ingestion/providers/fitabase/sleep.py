@@ -25,8 +25,10 @@ from metrics.batch import MICROSECOND, SleepRecord, Stage, Times, instant
 NIGHTS = 1000  # handed over at once
 TWICE = "row of a sleep log given twice"
 
-# Stamps (local microseconds), the instants they are by the clock on the wall, and levels: a block each, in file order.
-Rows = list[tuple[Times, Times, NDArray[np.int8]]]
+# Rows of an episode, a block each, in file order: runs of one level without a break. Of each the first stamp (local
+# microseconds), the instant that it is by the clock on the wall, level and number of rows: int64, shape (4, runs). A
+# whole file's rows are held, of which a run has some twenty.
+Rows = list[NDArray[np.int64]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +71,22 @@ class Episodes(Table):
         levels, codes = levels[usable][timely], codes[usable][timely]
         for code in np.unique(codes):
             chosen = codes == code
-            rows = (written[chosen], time[chosen], levels[chosen])
+            rows = self._packed(written[chosen], time[chosen], levels[chosen])
             episodes.setdefault((part.label, log_ids[int(code)]), []).append(rows)
+
+    def _packed(self, written: Times, time: Times, levels: NDArray[np.int8]) -> NDArray[np.int64]:
+        step = self.seconds * MICROSECOND
+        breaks = (np.diff(levels) != 0) | (np.diff(written) != step) | (np.diff(time) != step)
+        starts = np.flatnonzero(np.append(True, breaks))
+        return np.stack([written[starts], time[starts], levels[starts], np.diff(np.append(starts, len(time)))])
+
+    def _unpacked(self, rows: Rows) -> tuple[Times, Times, NDArray[np.int8]]:
+        """Stamps, instants and levels of an episode's rows."""
+        written, time, levels, counts = np.concatenate(rows, axis=1)
+        firsts = np.cumsum(counts) - counts
+        since = (np.arange(counts.sum()) - np.repeat(firsts, counts)) * (self.seconds * MICROSECOND)
+        repeated = np.repeat(levels, counts).astype(np.int8)
+        return np.repeat(written, counts) + since, np.repeat(time, counts) + since, repeated
 
     def _levels(self, part: Part, column: str) -> tuple[NDArray[np.int8], Mask]:
         """Place of each row in `levels`, and the rows that have one."""
@@ -84,7 +100,7 @@ class Episodes(Table):
 
     def _episode(self, log_id: str, rows: Rows, zone: zoneinfo.ZoneInfo, log: Log | None, chunk: Chunk) -> SleepRecord:
         """Episode of sleep: neighbouring rows of one level are a stage."""
-        written, time, levels = (np.concatenate(column) for column in zip(*rows, strict=True))
+        written, time, levels = self._unpacked(rows)
         is_main = log.is_main if log else None
         if len(np.unique(written - time)) > 1 and np.count_nonzero(np.diff(written) < 0) <= 1:
             episode = self._over_a_change(log_id, written, levels, zone, log, chunk)

@@ -106,6 +106,23 @@ def test_every_row_knows_its_line_across_blocks_and_bad_rows(monkeypatch: pytest
     assert rows == 98
 
 
+def test_no_more_of_a_file_is_read_than_its_rows_so_far_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_columns, "BLOCK", 64)
+    stream = io.BytesIO(b"a,b\n" + b"1,2\n" * 1_000)
+    opened = iter([io.BytesIO(stream.getvalue()), stream])
+    reading = blocks(lambda: next(opened), ["a", "b"])
+    _, chunk = next(reading)
+    assert stream.tell() <= 4 + 64
+    assert 4 < chunk.position <= stream.tell()
+
+
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_a_row_longer_than_is_read_at_once_refuses_the_file(monkeypatch: pytest.MonkeyPatch, end: bytes) -> None:
+    monkeypatch.setattr(csv_columns, "BLOCK", 64)
+    with pytest.raises(ForeignFile, match="after line 2 cannot be told apart"):
+        _read(b"a,b\n1,2\n" + b"x" * 200 + b",1" + end, "a", "b")
+
+
 def test_blank_lines_are_no_rows_of_data() -> None:
     lines, bad, _ = _read(b"a,b\r\n1,2\r\n\r\n3,4\r\n\r\n", "a", "b")
     assert (lines, bad) == ([2, 4], [])
