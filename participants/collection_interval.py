@@ -13,11 +13,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Max, Q
 
+from participants.compiled_sql import Query, compiled
+from participants.conditions_sql import IDS, AnyOf
 from participants.models import Consent, Participant, Pause, Protocol, Trial
 from participants.user_input import bounded
 
@@ -78,13 +81,9 @@ def collected_days(participants: Collection[int], using: str = "default") -> dic
 
     An id that is not in the database has nothing.
     """
-    known = Participant.objects.using(using).filter(pk__in=participants).values_list(
-        "pk", "trial", "status", "monitoring_starts_on", "monitoring_ends_on", "withdrawn_on",
-        "trial__starts_on", "trial__ends_on", "trial__status", "trial__closed_at",
-    )  # fmt: skip
-    rows = list(known)
-    pauses = _pauses(rows, using)
-    taken_back = _taken_back([row[0] for row in rows], using)
+    rows = _known.rows(using=using, participants=list(participants))
+    pauses = _pauses(rows, list(participants), using)
+    taken_back = _taken_back(list(participants), using)
     collected = dict.fromkeys(participants, NOTHING)
     for pk, _, status, starts, ends, withdrawn, trial_starts, trial_ends, trial_status, closed_at in rows:
         if status == Participant.Status.ERASED:
@@ -107,26 +106,52 @@ def collected_of(participant: Participant) -> CollectedDays:
     return collected_days([participant.pk])[participant.pk]
 
 
-def _taken_back(participants: Collection[int], using: str) -> dict[int, dt.datetime]:
+def queries(participants: list[int], trials: list[int]) -> list[Query]:
+    """What `collected_days` asks of participants of these trials, to be run together with others."""
+    of_people = [one.with_values(participants=participants) for one in (_known, _consents, _stored_pauses)]
+    return [*of_people, _protocols.with_values(trials=trials)]
+
+
+@compiled(participants=IDS)
+def _known(participants: Any) -> Any:
+    return Participant.objects.filter(AnyOf("pk", participants)).values_list(
+        "pk", "trial", "status", "monitoring_starts_on", "monitoring_ends_on", "withdrawn_on",
+        "trial__starts_on", "trial__ends_on", "trial__status", "trial__closed_at",
+    )  # fmt: skip
+
+
+@compiled(participants=IDS)
+def _consents(participants: Any) -> Any:
+    given = Consent.objects.filter(AnyOf("participant_id", participants)).values("participant")
+    return given.annotate(at=Max("withdrawn_at"), open=Max("pk", filter=Q(withdrawn_at=None)))
+
+
+@compiled(participants=IDS)
+def _stored_pauses(participants: Any) -> Any:
+    return Pause.objects.filter(AnyOf("participant_id", participants)).order_by("starts_on")
+
+
+@compiled(trials=IDS)
+def _protocols(trials: Any) -> Any:
+    return Protocol.objects.filter(AnyOf("trial_id", trials)).order_by("effective_on", "version")
+
+
+def _taken_back(participants: list[int], using: str) -> dict[int, dt.datetime]:
     """Instants at which consent ended, of those who had given it and have none in force."""
-    consents = Consent.objects.using(using).filter(participant__in=participants).values("participant")
-    ended = consents.annotate(at=Max("withdrawn_at"), open=Max("pk", filter=Q(withdrawn_at=None)))
+    ended = _consents.rows(using=using, participants=participants)
     return {row["participant"]: row["at"] for row in ended if row["open"] is None}
 
 
-def _pauses(rows: Iterable[tuple[object, ...]], using: str) -> dict[int, list[Dates]]:
+def _pauses(rows: Sequence[tuple[Any, ...]], participants: list[int], using: str) -> dict[int, list[Dates]]:
     """The days of pauses of which nothing is collected, ascending: as the protocol in force on each day says."""
-    trial_of = {int(str(row[0])): int(str(row[1])) for row in rows}
+    trial_of: dict[int, int] = {row[0]: row[1] for row in rows}
     protocols: dict[int, list[Protocol]] = defaultdict(list)
-    for protocol in (
-        Protocol.objects.using(using).filter(trial__in=set(trial_of.values())).order_by("effective_on", "version")
-    ):
+    for protocol in _protocols.rows(using=using, trials=sorted(set(trial_of.values()))):
         protocols[protocol.trial_id].append(protocol)
     silent = {trial: dates for trial, versions in protocols.items() if (dates := _not_collected(versions))}
     pauses: dict[int, list[Dates]] = defaultdict(list)
-    concerned = Q(withdrawn=True) | Q(participant__trial__in=silent)
-    for pause in Pause.objects.using(using).filter(concerned, participant__in=trial_of).order_by("starts_on"):
-        for first, last in [EVER] if pause.withdrawn else silent[trial_of[pause.participant_id]]:
+    for pause in _stored_pauses.rows(using=using, participants=participants):
+        for first, last in [EVER] if pause.withdrawn else silent.get(trial_of[pause.participant_id], ()):
             begins = max(first, bounded(pause.starts_on))
             ends = min((day for day in (last, pause.ends_on and bounded(pause.ends_on)) if day), default=None)
             if ends is None or begins <= ends:

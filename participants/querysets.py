@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
 from django.apps import apps
@@ -11,6 +12,7 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Lower
 
+from participants.conditions_sql import AnyOf, PairIn
 from participants.registration import Hook
 from participants.study_ids import study_key
 from participants.user_input import canonical_address
@@ -18,7 +20,7 @@ from participants.user_input import canonical_address
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
-    from participants.models import Trial, User
+    from participants.models import Participant, Trial, User
 
     Viewer: TypeAlias = User | AnonymousUser
 
@@ -65,6 +67,98 @@ class UserManager(BaseUserManager[Any]):
         return self.filter(Q(is_service=False) | Q(service_trial=trial), is_active=True)
 
 
+@dataclass(frozen=True, slots=True)
+class CurrentMembership:
+    """A membership that has not ended, by row ids; `site` None: of the whole trial."""
+
+    trial: int
+    site: int | None
+    role: str
+
+    @property
+    def acts(self) -> bool:
+        """Whether whoever has it acts for participants."""
+        return self.role in (MANAGER, COORDINATOR)
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Trials and sites that memberships reach: whole trials, and pairs of a trial and one of its sites.
+
+    In a statement that is compiled once, each of the three is a parameter.
+    """
+
+    whole: Any
+    trials: Any
+    sites: Any
+
+    @classmethod
+    def of(cls, memberships: Iterable[CurrentMembership]) -> Reach:
+        """What these memberships reach."""
+        held = list(memberships)
+        of_sites = [one for one in held if one.site is not None]
+        return cls(
+            whole=[one.trial for one in held if one.site is None],
+            trials=[one.trial for one in of_sites],
+            sites=[one.site for one in of_sites],
+        )
+
+    def holds(self, trial: int, site: int | None) -> bool:
+        """Whether they reach participants of a trial's site (None: of no site)."""
+        return trial in self.whole or (trial, site) in zip(self.trials, self.sites, strict=True)
+
+    def values(self) -> dict[str, Any]:
+        """Its parts by name, as the parameters of a compiled statement."""
+        return {"whole": self.whole, "trials": self.trials, "sites": self.sites}
+
+
+# Membership.Role: the models import this module.
+MANAGER, COORDINATOR = "manager", "coordinator"
+
+
+def known_memberships(user: Viewer) -> Sequence[CurrentMembership] | None:
+    """A user's memberships as they were read with the user, in a request that only reads; None: they are asked for
+    in each statement.
+
+    A request that changes something, a program and a task always ask.
+    """
+    if not user.is_authenticated or user.is_service or user.token_trials is not None:
+        return None
+    return user.known_memberships
+
+
+def seen_by(user: Viewer) -> Reach | None:
+    """Of whom a user sees participants, where their memberships are known; else None."""
+    known = known_memberships(user)
+    return None if known is None else Reach.of(known if user.is_active else ())
+
+
+def leads(user: Viewer, trial: Trial) -> bool:
+    """Whether a user leads all of a trial. No query where their memberships are known."""
+    models = apps.get_model("participants", "Trial").objects
+    if (known := known_memberships(user)) is None:
+        return bool(models.led_by(user).filter(pk=trial.pk).exists())
+    return any((one.trial, one.site, one.role) == (trial.pk, None, MANAGER) for one in known)
+
+
+def acts_in(user: Viewer, trial: Trial) -> bool:
+    """Whether a user acts for anybody in a trial. No query where their memberships are known."""
+    if (known := known_memberships(user)) is None:
+        people = apps.get_model("participants", "Participant").objects
+        return bool(people.managed_by(user).filter(trial=trial).exists())
+    return any(one.trial == trial.pk and one.acts for one in known)
+
+
+def acts_for(user: Viewer, participant: Participant) -> bool:
+    """Whether a user acts for a participant, as manager or coordinator. No query where their memberships are known."""
+    if (known := known_memberships(user)) is None:
+        return bool(type(participant).objects.managed_by(user).filter(pk=participant.pk).exists())
+    reach = Reach.of(one for one in known if one.acts)
+    return participant.status != type(participant).Status.ERASED and reach.holds(
+        participant.trial_id, participant.site_id
+    )
+
+
 def _memberships(user: User) -> Any:
     """The user's memberships that have not ended, within their token's limits; of a service account those of its trial.
 
@@ -81,6 +175,8 @@ class TrialQuerySet(models.QuerySet[Any]):
         """Trials in which the user has a current membership. Superusers get no short cut: they join a trial too."""
         if not user.is_authenticated or not user.is_active:
             return self.none()
+        if (known := known_memberships(user)) is not None:
+            return self.filter(pk__in={one.trial for one in known})
         return self.filter(Exists(_memberships(user).filter(trial=OuterRef("pk"))))
 
     def led_by(self, user: Viewer, *, reading: bool = False) -> Self:
@@ -91,21 +187,23 @@ class TrialQuerySet(models.QuerySet[Any]):
         """
         if not user.is_authenticated or not user.is_active or user.is_service or (user.read_only and not reading):
             return self.none()
-        manager = apps.get_model("participants", "Membership").Role.MANAGER
-        return self.filter(Exists(_memberships(user).filter(trial=OuterRef("pk"), role=manager, site=None)))
+        if (known := known_memberships(user)) is not None:
+            return self.filter(pk__in={one.trial for one in known if one.role == MANAGER and one.site is None})
+        return self.filter(Exists(_memberships(user).filter(trial=OuterRef("pk"), role=MANAGER, site=None)))
 
     def visible_whole_to(self, user: Viewer) -> Self:
         """Trials of which the user sees all sites, and so may read what is counted over all of them."""
         if not user.is_authenticated or not user.is_active:
             return self.none()
+        if (known := known_memberships(user)) is not None:
+            return self.filter(pk__in={one.trial for one in known if one.site is None})
         return self.filter(Exists(_memberships(user).filter(trial=OuterRef("pk"), site=None)))
 
     def enrolled_by(self, user: Viewer, site: Any = None) -> Self:
         """Trials in which the user may enrol at a site; without one: only where they act for the whole trial."""
         if not user.is_authenticated or not user.is_active or user.read_only:
             return self.none()
-        roles = apps.get_model("participants", "Membership").Role
-        acts = _memberships(user).filter(trial=OuterRef("pk"), role__in=[roles.MANAGER, roles.COORDINATOR])
+        acts = _memberships(user).filter(trial=OuterRef("pk"), role__in=[MANAGER, COORDINATOR])
         return self.filter(Exists(acts.filter(Q(site=None) | Q(site=site)) if site else acts.filter(site=None)))
 
 
@@ -114,14 +212,24 @@ class ParticipantQuerySet(models.QuerySet[Any]):
         """Participants of the user's trials; a membership that names a site shows that site only."""
         if not user.is_authenticated or not user.is_active:
             return self.none()
+        if (known := known_memberships(user)) is not None:
+            return self.reached(Reach.of(known))
         return self._of(_memberships(user))
 
     def managed_by(self, user: Viewer) -> Self:
         """Participants whom the user may invite, connect and disconnect: as manager or coordinator."""
         if not user.is_authenticated or not user.is_active or user.read_only:
             return self.none()
-        roles = apps.get_model("participants", "Membership").Role
-        return self._of(_memberships(user).filter(role__in=[roles.MANAGER, roles.COORDINATOR]))
+        if (known := known_memberships(user)) is not None:
+            return self.reached(Reach.of(one for one in known if one.acts))
+        return self._of(_memberships(user).filter(role__in=[MANAGER, COORDINATOR]))
+
+    def reached(self, reach: Reach) -> Self:
+        """Participants whom memberships reach: of whole trials, and of sites."""
+        condition = Q(AnyOf("trial_id", reach.whole))
+        if not isinstance(reach.sites, list) or reach.sites:
+            condition |= Q(PairIn(("trial_id", "site_id"), reach.trials, reach.sites))
+        return self.filter(condition).exclude(status=self.model.Status.ERASED)
 
     def with_study_id(self, study_id: str) -> Self:
         """Whoever has this study id, of each trial at most one."""
@@ -154,6 +262,9 @@ class SiteQuerySet(models.QuerySet[Any]):
         """Sites of the user's trials; a membership that names a site shows that one only."""
         if not user.is_authenticated or not user.is_active:
             return self.none()
+        if (known := known_memberships(user)) is not None:
+            reach = Reach.of(known)
+            return self.filter(Q(trial__in=reach.whole) | Q(PairIn(("trial_id", "pk"), reach.trials, reach.sites)))
         memberships = _memberships(user).filter(trial=OuterRef("trial"))
         return self.filter(Exists(memberships.filter(Q(site=None) | Q(site=OuterRef("pk")))))
 

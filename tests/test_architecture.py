@@ -90,8 +90,18 @@ def test_the_wiring_imports_nothing_of_the_set_up() -> None:
 # Packages of each app from the bottom up: a module imports packages of lower layers and its own, no others.
 LAYERS: dict[str, list[set[str]]] = {
     "participants": [
-        {"after_commit", "registration", "s3", "sql", "study_ids", "tables", "task_queue", "user_input"},
-        {"forms", "querysets"},
+        {
+            "after_commit",
+            "conditions_sql",
+            "registration",
+            "s3",
+            "sql",
+            "study_ids",
+            "tables",
+            "task_queue",
+            "user_input",
+        },
+        {"compiled_sql", "forms", "querysets"},
         {"models"},
         {"hooks"},
         {"audit", "collection_interval", "locks", "trial_closing", "write_rights"},

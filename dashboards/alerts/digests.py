@@ -24,8 +24,9 @@ from django.urls import reverse
 
 from dashboards.alerts import labels, listing
 from dashboards.alerts.differences import WATCHED
-from dashboards.alerts.engine import awake, most_urgent_first
+from dashboards.alerts.engine import most_urgent_first
 from dashboards.models import Alert, Digest, Outreach
+from dashboards.trial_overview.open_alerts import awake
 from dashboards.ui import gap_labels
 from dashboards.ui.formatting import clock
 from dashboards.ui.status_labels import BADGES, CAUSES

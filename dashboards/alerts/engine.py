@@ -21,13 +21,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Case, F, Q, QuerySet, SmallIntegerField, Value, When
-from django.utils import timezone
+from django.db.models import Case, F, QuerySet, SmallIntegerField, Value, When
 
 from dashboards.alerts.differences import WATCHED, Difference, differences, watched, with_rules
 from dashboards.models import Alert, AlertEvent
 from metrics.models import Access, Exclusion, ParticipantStatusSummary
-from participants.models import Participant, Trial, User
+from participants.models import Participant, Trial
 
 Rule, What, Resolution = Alert.Rule, AlertEvent.What, Alert.Resolution
 # The rules in the order of their statuses: of alerts of one level, the first is the most urgent.
@@ -226,18 +225,7 @@ def most_urgent_first(alerts: QuerySet[Alert]) -> QuerySet[Alert]:
     return alerts.order_by(F("level").desc(), place, "raised_at", "pk")
 
 
-def awake(now: dt.datetime) -> Q:
-    """Alerts that are open and not snoozed at an instant."""
-    return Q(resolved_at=None) & (Q(snoozed_until=None) | Q(snoozed_until__lte=now))
-
-
 def open_alerts(participant: Participant) -> QuerySet[Alert]:
     """A participant's open alerts, snoozed ones too, the most urgent first, with their people and their history."""
     alerts = Alert.objects.filter(participant=participant, resolved_at=None)
     return most_urgent_first(alerts.select_related("acknowledged_by", "assigned_to").prefetch_related("events__by"))
-
-
-def open_count(trial: Trial, user: User, now: dt.datetime | None = None) -> int:
-    """Number of open alerts, of participants whom the user may see, neither acknowledged nor snoozed. One query."""
-    people = Participant.objects.visible_to(user).filter(trial=trial)
-    return Alert.objects.filter(awake(now or timezone.now()), participant__in=people, acknowledged_at=None).count()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -12,10 +13,11 @@ from django.core.paginator import Page, Paginator
 from django.db.models import Count, Max, Q, QuerySet
 
 from dashboards.alerts import labels
-from dashboards.alerts.engine import awake, most_urgent_first
+from dashboards.alerts.engine import most_urgent_first
 from dashboards.alerts.services import SNOOZES, Names, Team, actable, who
 from dashboards.models import Alert, AlertEvent
 from dashboards.trial_overview import filters as trial_overview_filters
+from dashboards.trial_overview.open_alerts import awake
 from dashboards.ui import gap_labels
 from dashboards.ui.connection_labels import Badge
 from dashboards.ui.formatting import refresh_minute
@@ -167,8 +169,8 @@ def with_related_rows(alerts: QuerySet[Alert]) -> QuerySet[Alert]:
     return fetched.prefetch_related("events__by")
 
 
-def row(alert: Alert, team: Team, may_act: bool, now: dt.datetime) -> Row:
-    """One alert as a row; no query if it was fetched by `with_related_rows`."""
+def row(alert: Alert, team: Team, may_act: bool, now: dt.datetime, events: Iterable[AlertEvent] | None = None) -> Row:
+    """One alert as a row; no query if it was fetched by `with_related_rows`, or its events are given."""
     zone = ZoneInfo(alert.participant.time_zone)
     may_act = may_act and alert.resolved_at is None
     return Row(
@@ -182,7 +184,7 @@ def row(alert: Alert, team: Team, may_act: bool, now: dt.datetime) -> Row:
         may_act=may_act,
         snoozed=bool(alert.snoozed_until and alert.snoozed_until > now),
         team=team.names([alert.participant.site_id]) if may_act else (),
-        history=[(event, labels.event(event)) for event in alert.events.all()],
+        history=[(event, labels.event(event)) for event in (alert.events.all() if events is None else events)],
     )
 
 
@@ -192,17 +194,6 @@ def _evidence(alert: Alert, zone: ZoneInfo, now: dt.datetime) -> str:
     if alert.resolved_at or summary is None or not summary.cause or alert.rule == Alert.Rule.LOW_SLEEP:
         return ""
     return gap_labels.sentence(summary.cause, summary.evidence, zone=zone, now=now)
-
-
-def notices(participant: Participant, may_act: bool, now: dt.datetime) -> list[Row]:
-    """A participant's open alerts for templates/dashboards/alerts/_alert.html, the most urgent first. Three queries or
-    one.
-    """
-    alerts = list(with_related_rows(most_urgent_first(Alert.objects.filter(participant=participant, resolved_at=None))))
-    if not alerts:
-        return []
-    team = Team(participant.trial)
-    return [row(alert, team, may_act, now) for alert in alerts]
 
 
 def stamp(trial: Trial, user: User, now: dt.datetime) -> str:

@@ -16,8 +16,8 @@ from rest_framework.response import Response
 
 from dashboards.alerts import listing as alerts_listing
 from dashboards.alerts import services as alerts_services
-from dashboards.alerts.engine import awake
 from dashboards.models import Alert, AlertEvent
+from dashboards.trial_overview.open_alerts import awake
 from participants.api.base.exceptions import BadParameters, Problem, conflicts
 from participants.api.base.fields import Address, ChoiceOrNull
 from participants.api.base.parameters import Parameters

@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import trigger_client_event
 
-from dashboards.participant_detail import side_panel
+from dashboards.participant_detail import side_panel, stored
 from dashboards.ui.access import Request, managed_participant, signed_in, visible_participant
 from ingestion.connections import invitations
 from ingestion.connections import services as connections_services
@@ -103,7 +103,9 @@ def pulse(request: Request, code: str, study_id: str) -> HttpResponse:
     participant = visible_participant(request, code, study_id)
     seen = query_params(request).get("seen", "")
     now = timezone.now()
-    if side_panel.pulse(participant, now) == seen:
+    with stored.pulse_read(participant):
+        unchanged = side_panel.pulse(participant, now) == seen
+    if unchanged:
         return HttpResponse(status=204)
     context = side_panel.live_part(participant, request.user, now)
     shown = context | {"participant": participant, "trial": participant.trial, "oob": True}

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from dashboards.messaging import labels as messaging_labels
 from dashboards.models import Alert, AlertEvent, Outreach
+from dashboards.participant_detail import stored
 from dashboards.ui import connection_labels, formatting
-from ingestion.models import Connection, ConnectionEvent, Invitation
+from ingestion.models import Connection, Invitation
 from participants.models import Participant, Pause, User
 from participants.user_input import midnight
 
-SHOWN, MOST = 6, 100
+SHOWN = 6
 RULES = {
     Alert.Rule.NEVER_CONNECTED: "never connected",
     Alert.Rule.RECONNECT: "reconnect needed",
@@ -95,11 +96,11 @@ def alert_outcome(alert: Alert, now: dt.datetime, zone: ZoneInfo) -> Outcome:
     return Outcome("s-silent", "Open, not acknowledged", "outcome-bad")
 
 
-def alert_note(alert: Alert, now: dt.datetime, zone: ZoneInfo) -> str:
+def alert_note(events: Iterable[AlertEvent], now: dt.datetime, zone: ZoneInfo) -> str:
     """Text for the events of an alert between its beginning and its end."""
     skipped = (AlertEvent.What.RAISED, AlertEvent.What.RESOLVED)
     parts = []
-    for event in alert.events.all():
+    for event in events:
         if event.what not in skipped:
             by = f" by {name_of(event.by)}" if event.by else ""
             note = f" ({event.note})" if event.note else ""
@@ -108,7 +109,7 @@ def alert_note(alert: Alert, now: dt.datetime, zone: ZoneInfo) -> str:
 
 
 def _contacts(participant: Participant, now: dt.datetime, zone: ZoneInfo) -> Iterator[Entry]:
-    for outreach in participant.outreaches.select_related("by").order_by("-created_at")[:MOST]:
+    for outreach in stored.outreaches.rows(participant=participant.pk):
         is_call = outreach.kind == Outreach.Kind.CALL
         title = f"Call: {messaging_labels.title(outreach)}" if is_call else f"E-mail “{outreach.title}”"
         icon = "i-phone" if is_call else "i-mail"
@@ -118,22 +119,20 @@ def _contacts(participant: Participant, now: dt.datetime, zone: ZoneInfo) -> Ite
 
 
 def _alerts(participant: Participant, now: dt.datetime, zone: ZoneInfo) -> Iterator[Entry]:
-    for alert in participant.alerts.prefetch_related("events__by").order_by("-raised_at")[:MOST]:
-        title = f"Alert: {RULES[Alert.Rule(alert.rule)]}"
-        yield Entry(alert.raised_at, "i-bell", title, "", alert_outcome(alert, now, zone), alert_note(alert, now, zone))
+    events = stored.events_by_alert(participant.pk)
+    for alert in stored.alerts.rows(participant=participant.pk):
+        title, note = f"Alert: {RULES[Alert.Rule(alert.rule)]}", alert_note(events[alert.pk], now, zone)
+        yield Entry(alert.raised_at, "i-bell", title, "", alert_outcome(alert, now, zone), note)
 
 
 def _connections(participant: Participant) -> Iterator[Entry]:
-    events = ConnectionEvent.objects.filter(connection__participant=participant).exclude(
-        status=Connection.Status.INVITED
-    )
     labels = {
         Connection.Status.ACTIVE: "Connected",
         Connection.Status.RECONNECT: "Reconnect needed",
         Connection.Status.REVOKED: "Disconnected",
         Connection.Status.BLOCKED: "Blocked",
     }
-    for event in events.order_by("-at")[:MOST]:
+    for event in stored.connection_events.rows(participant=participant.pk):
         has_reason = event.reason and event.status != Connection.Status.ACTIVE
         reason = f": {connection_labels.reason(event.reason)}" if has_reason else ""
         yield Entry(event.at, "i-relink", f"{labels[Connection.Status(event.status)]}{reason}", "")
@@ -141,14 +140,14 @@ def _connections(participant: Participant) -> Iterator[Entry]:
 
 def _invitations(participant: Participant, now: dt.datetime) -> Iterator[Entry]:
     invitation: Invitation
-    for invitation in participant.invitations.select_related("created_by").order_by("-created_at")[:MOST]:
+    for invitation in stored.invitations.rows(participant=participant.pk):
         title = f"Invited to connect: {connection_labels.invitation(invitation, now)}"
         yield Entry(invitation.created_at, "i-relink", title, name_of(invitation.created_by))
 
 
 def _pauses(participant: Participant, zone: ZoneInfo, today: dt.date) -> Iterator[Entry]:
     pause: Pause
-    for pause in participant.pauses.order_by("-starts_on")[:MOST]:
+    for pause in stored.pauses.rows(participant=participant.pk):
         until = f" until {formatting.date_short(pause.ends_on, today)}" if pause.ends_on else ""
         yield Entry(midnight(pause.starts_on, zone), "i-clock", f"Paused{until}: {pause.reason}", "")
     if participant.withdrawn_on:

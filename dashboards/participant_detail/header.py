@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dashboards.participant_detail import header_text
+from dashboards.participant_detail import header_text, stored
 from dashboards.participant_detail.header_text import Rules
 from dashboards.ui import gap_labels, status_labels
 from metrics.models import DayStatus, ParticipantStatusSummary
-from metrics.monitoring import status
 from metrics.monitoring.status import AttentionStatus
 from metrics.reading import queries as reading_queries
-from metrics.selection.collection_window import Collected, collected_of
-from participants.models import Participant, Protocol
+from metrics.selection.collection_window import Collected
+from participants.models import Participant
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,32 +43,34 @@ def recent(participant: Participant, date: dt.date, held: Collected) -> Recent:
 
 def rules(participant: Participant, today: dt.date) -> Rules:
     """The thresholds of the protocol in force. One query."""
-    return Rules.of(Protocol.objects.filter(trial_id=participant.trial_id).in_force(today).first())
+    return Rules.of(stored.protocols.first(trial=participant.trial_id, on=today))
 
 
 def status_summary_of(
     participant: Participant, now: dt.datetime
 ) -> tuple[ParticipantStatusSummary | None, AttentionStatus]:
     """Status summary and attention status of a participant at this instant. One query."""
-    annotated = (
-        status.with_attention_status(Participant.objects.filter(pk=participant.pk), now)
-        .select_related("status_summary")
-        .get()
-    )
+    annotated = stored.summaries.first(participant=participant.pk, now=now)
     return getattr(annotated, "status_summary", None), AttentionStatus(annotated.attention_status)
 
 
-def figures(participant: Participant, now: dt.datetime) -> dict[str, Any]:
+def week_of(data: reading_queries.Overview | None, today: dt.date) -> tuple[dt.date, bool]:
+    """The last day of the week that `recent` tells of, and whether it lies back: where data stopped long ago, what was
+    last known says more than an empty yesterday."""
+    if data and data.last_on < today - dt.timedelta(days=7):
+        return data.last_on, True
+    return today - dt.timedelta(days=1), False
+
+
+def figures(participant: Participant, now: dt.datetime, held: Collected) -> dict[str, Any]:
     """The context of everything above the charts, which does not depend on the chosen days.
 
-    `held` in it: what is collected of the participant, for whatever else is shown of them.
+    `held`: what is collected of the participant.
     """
-    held = collected_of(participant)
     zone = ZoneInfo(participant.time_zone)
     today = now.astimezone(zone).date()
-    data = reading_queries.overview(Participant.objects.filter(pk=participant.pk), held).get(participant.pk)
-    # Where data stopped long ago, what was last known says more than an empty yesterday.
-    quiet = bool(data and data.last_on < today - dt.timedelta(days=7))
+    data = reading_queries.overview_of(participant.pk, held)
+    last, quiet = week_of(data, today)
     summary, attention_status = status_summary_of(participant, now)
     protocol = rules(participant, today)
     evidence = ""
@@ -81,7 +82,7 @@ def figures(participant: Participant, now: dt.datetime) -> dict[str, Any]:
         "today": today,
         "quiet": quiet,
         "held": held,
-        "recent": recent(participant, data.last_on if quiet and data else today - dt.timedelta(days=1), held),
+        "recent": recent(participant, last, held),
         "status_summary": summary,
         "newest_at": summary.last_sample_at if summary else data.last_sample_at if data else None,
         "attention_status": attention_status,

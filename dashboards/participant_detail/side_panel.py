@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Max
 from django.urls import reverse
 
 from dashboards.alerts import listing as alerts_listing
-from dashboards.participant_detail import activity_feed, header
+from dashboards.alerts.services import Team
+from dashboards.participant_detail import activity_feed, header, stored
 from dashboards.ui import connection_labels
-from dashboards.ui.access import may_manage
+from dashboards.ui.access import may_change, may_manage
 from dashboards.ui.connection_labels import Badge
 from dashboards.ui.formatting import refresh_minute
 from ingestion import live_providers
@@ -22,11 +24,10 @@ from ingestion.connections.devices import worn_of
 from ingestion.models import Connection, Device, Invitation
 from metrics.models import ParticipantStatusSummary
 from metrics.reading import queries as reading_queries
-from metrics.selection.collection_window import Collected
-from participants.models import Participant, Trial, User
+from metrics.selection.collection_window import Collected, collected_of
+from participants.models import Participant, User
 
 INVITATIONS_SHOWN = 10
-NOTES_SHOWN = 100
 LOW_BATTERY = 20
 INVITABLE = (Participant.Status.INVITED, Participant.Status.ACTIVE, Participant.Status.PAUSED)
 
@@ -79,15 +80,15 @@ class Past:
     state: str
 
 
-def link(connection: Connection, now: dt.datetime) -> Link:
-    """Labels of one connection. One query unless its devices are fetched already."""
+def link(connection: Connection, now: dt.datetime, devices: Iterable[Device] | None = None) -> Link:
+    """Labels of one connection. One query unless its devices are fetched already, or given."""
     described = connections_labels.described(connection)
     return Link(
         connection,
         described,
         connection_labels.badge(connection, bool(described.missing), now),
         connection_labels.reason(connection.status_reason),
-        list(connection.devices.all()),
+        list(connection.devices.all() if devices is None else devices),
     )
 
 
@@ -116,10 +117,22 @@ def rail(
         "devices": listed,
         "battery": next((d for d in listed if d.worn and (d.percent is not None or d.text)), None),
         "feed": activity_feed.feed(participant, now),
-        "alerts": alerts_listing.notices(participant, context["may_manage"], now),
+        "alerts": _notices(participant, context["may_manage"], now),
         "snoozes": alerts_listing.SNOOZE_CHOICES,
         "next": reverse("dashboards:participant", args=[participant.trial.code, participant.study_id]),
     }
+
+
+def _notices(participant: Participant, may_act: bool, now: dt.datetime) -> list[alerts_listing.Row]:
+    """A participant's open alerts for templates/dashboards/alerts/_alert.html, the most urgent first."""
+    opened = stored.open_alerts.rows(participant=participant.pk)
+    if not opened:
+        return []
+    events, team = stored.events_by_alert(participant.pk), Team(participant.trial)
+    summarised = stored.summaries.first(participant=participant.pk, now=now)
+    for alert in opened:
+        alert.participant = summarised
+    return [alerts_listing.row(alert, team, may_act, now, events[alert.pk]) for alert in opened]
 
 
 def card(participant: Participant, user: User, now: dt.datetime, held: Collected | None = None) -> dict[str, Any]:
@@ -127,18 +140,21 @@ def card(participant: Participant, user: User, now: dt.datetime, held: Collected
 
     That is where this site has no vendor to connect to and no file or synthetic device has brought data either.
     """
-    connections = list(participant.connections.prefetch_related("devices"))
-    links = [link(c, now) for c in connections if c.status != Connection.Status.INVITED]
+    devices_of: dict[int, list[Device]] = defaultdict(list)
+    for device in stored.devices.rows(participant=participant.pk):
+        devices_of[device.connection_id].append(device)
+    connections = stored.connections.rows(participant=participant.pk)
+    links = [link(c, now, devices_of[c.pk]) for c in connections if c.status != Connection.Status.INVITED]
     sources = reading_queries.sources_with_data(participant.pk, held)
     known = bool(links) or bool(live_providers.providers())
-    invitations = list(participant.invitations.select_related("created_by")[:INVITATIONS_SHOWN]) if known else []
+    invitations = stored.invitations.rows(participant=participant.pk)[:INVITATIONS_SHOWN] if known else []
     return {
         "links": links if known or sources else None,
         "sources": sources,
         "unconnected": connection_labels.UNCONNECTED,
         "invitations": [Past(invitation, connection_labels.invitation(invitation, now)) for invitation in invitations],
         "may_manage": may_manage(user, participant),
-        "leads": Trial.objects.led_by(user).filter(pk=participant.trial_id).exists(),
+        "leads": may_change(user, participant.trial),
         "may_invite": known and participant.status in INVITABLE and bool(live_providers.providers()),
         "ask_again": any(link.badge in (connection_labels.RECONNECT, connection_labels.DISCONNECTED) for link in links),
     }
@@ -146,23 +162,18 @@ def card(participant: Participant, user: User, now: dt.datetime, held: Collected
 
 def notes_of(participant: Participant) -> dict[str, Any]:
     """Newest notes, with their authors. One query."""
-    return {"notes": list(participant.notes.select_related("by")[:NOTES_SHOWN])}
+    return {"notes": stored.notes.rows(participant=participant.pk)}
 
 
 def pulse(participant: Participant, now: dt.datetime) -> str:
     """A text that changes when the data (before the full stop) or anything else above or beside the charts has changed.
 
-    Each minute too, for what the page says of times: "3 min ago" must not stand there for an hour. Five queries.
+    Each minute too, for what the page says of times: "3 min ago" must not stand there for an hour.
     """
     changed = reading_queries.changed_at(participant.pk)
-    connections = participant.connections.order_by("pk").annotate(seen=Max("devices__seen_at"))
-    fields = ("status", "status_since", "status_reason", "last_pull_at", "last_data_at", "next_due_at", "seen")
-    links = participant.invitations.order_by("pk").values_list("opened_at", "used_at", "cancelled_at")
-    alerts = participant.alerts.aggregate(n=Count("pk"), at=Max("updated_at"), seen=Max("acknowledged_at"))
-    written = participant.outreaches.aggregate(n=Count("pk"), at=Max("state_at"), back=Max("back_at"))
-    state = repr(
-        [refresh_minute(now, participant.pk), list(connections.values_list(*fields)), list(links), alerts, written]
-    )
+    of_pulse = (stored.connections_seen, stored.invitations_seen, stored.alerts_counted, stored.outreaches_counted)
+    rows = [one.rows(participant=participant.pk) for one in of_pulse]
+    state = repr([refresh_minute(now, participant.pk), *rows])
     digest = hashlib.sha256(state.encode()).hexdigest()[:12]
     return f"{int(changed.timestamp() * 1000) if changed else 0}.{digest}"
 
@@ -172,6 +183,9 @@ def live_part(participant: Participant, user: User, now: dt.datetime) -> dict[st
 
     The pulse is felt first, so that what changes meanwhile is seen at the next one.
     """
-    beat = pulse(participant, now)
-    figures = header.figures(participant, now)
-    return {**figures, **rail(participant, user, figures["status_summary"], now, figures["held"]), "pulse": beat}
+    with stored.live_read(participant, now):
+        beat, held = pulse(participant, now), collected_of(participant)
+        with stored.data_read(participant, held):
+            figures = header.figures(participant, now, held)
+            live = rail(participant, user, figures["status_summary"], now, held)
+            return {**figures, **live, "pulse": beat}

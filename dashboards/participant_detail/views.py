@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.http import HttpResponse
@@ -13,17 +12,17 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from dashboards.participant_detail import page, side_panel
+from dashboards.participant_detail import page, side_panel, stored
 from dashboards.participant_detail.charts import series as charts_series
 from dashboards.participant_detail.charts.libraries import loading_plan
 from dashboards.participant_detail.date_range import LONGEST, BadRange, parse_instant
-from dashboards.trial_overview import previous_next
+from dashboards.trial_overview import open_alerts, previous_next
 from dashboards.ui.access import Request, signed_in, visible_participant
 from dashboards.ui.http import json, pushed
 from metrics.reading import queries as reading_queries
 from metrics.registry import BY_CODE, Metric
+from metrics.selection.collection_window import collected_of
 from participants.audit import record_view
-from participants.models import User
 from participants.user_input import query_params
 
 # Seconds a bucket of what can be asked for by name; "raw" is every sample, and only for a day.
@@ -36,18 +35,23 @@ RAW_SPAN = dt.timedelta(days=1)
 def participant_detail(request: Request, code: str, study_id: str) -> HttpResponse:
     """One participant's data for some days; for HTMX only what depends on the days and the metric."""
     participant = visible_participant(request, code, study_id)
-    now = timezone.now()
-    beat = side_panel.pulse(participant, now)
-    context: dict[str, Any] = page.page(participant, query_params(request), now)
-    if not request.htmx or request.htmx.boosted or request.htmx.history_restore_request:
+    now, params, user = timezone.now(), query_params(request), request.user
+    if request.htmx and not request.htmx.boosted and not request.htmx.history_restore_request:
+        with stored.figures_read(participant, now):
+            held = collected_of(participant)
+            with stored.data_read(participant, held):
+                context = page.page(participant, params, now, held)
+        record_view(participant, part=True)
+        return pushed(request, render(request, "dashboards/participant_detail/_data.html", context), context["here"])
+    with stored.page_read(participant, now, *open_alerts.open_queries(participant.trial, user, now)):
+        beat, held = side_panel.pulse(participant, now), collected_of(participant)
         record_view(participant)
-        user: User = request.user
-        context |= side_panel.rail(participant, user, context["status_summary"], now, context["held"])
+        with stored.data_read(participant, held):
+            context = page.page(participant, params, now, held)
+            context |= side_panel.rail(participant, user, context["status_summary"], now, held)
         context |= {"pulse": beat, "loading_plan": loading_plan(), **side_panel.notes_of(participant)}
         context |= {"place": previous_next.place(participant, user, context["picked"].listed, now)}
         return render(request, "dashboards/participant_detail/participant_detail.html", context)
-    record_view(participant, part=True)
-    return pushed(request, render(request, "dashboards/participant_detail/_data.html", context), context["here"])
 
 
 @require_safe

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from dashboards.participant_detail import stored
 from dashboards.participant_detail.charts.timeline import joined, timeline
 from dashboards.participant_detail.date_range import DayRange
 from dashboards.ui import formatting, gap_labels
@@ -51,15 +52,16 @@ def gap_row(gap: Gap, zone: ZoneInfo, now: dt.datetime) -> GapRow:
 
 
 def wear(participant: Participant, days: DayRange, now: dt.datetime, held: Collected) -> dict[str, Any]:
-    """The template's context for wear and gaps. Three queries, whatever the number of days.
+    """The template's context for wear and gaps. Two queries, whatever the number of days.
 
     `held`: what is collected of the participant.
     """
     zone = ZoneInfo(participant.time_zone)
     shown = [day(row) for row in reading_queries.participant_days(participant.pk, days.first, days.last, held)]
-    gaps = participant.gaps.filter(date__range=(days.first, days.last), starts_at__lt=now)
-    spans = [Missing(*span) for span in gaps.order_by("starts_at").values_list("starts_at", "ends_at", "cause")]
-    newest = gaps.order_by("-starts_at")[:ROWS]
+    gaps = stored.gaps.rows(participant=participant.pk, first=days.first, last=days.last)
+    begun = [gap for gap in gaps if gap.starts_at < now]
+    spans = [Missing(gap.starts_at, gap.ends_at, gap.cause) for gap in begun]
+    newest = begun[: -ROWS - 1 : -1]
     named = joined(spans, now) if days.days <= NAMED_DAYS else []
     return {
         "timeline": timeline(shown, spans, days, zone, now),

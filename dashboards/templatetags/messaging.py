@@ -7,6 +7,7 @@ from typing import Any
 
 from django import template
 
+from dashboards.ui.access import may_manage
 from participants.models import Participant
 from participants.privacy import contacts
 
@@ -17,6 +18,6 @@ register = template.Library()
 def contact_state(context: dict[str, Any], participant: Participant, now: dt.datetime) -> dict[str, Any]:
     """A notice where they cannot be written to; nothing for who may not write to them. Two queries; opens nothing."""
     user = context.get("user")
-    managed = user is not None and Participant.objects.managed_by(user).filter(pk=participant.pk).exists()
+    managed = user is not None and may_manage(user, participant)
     reach = contacts.reach(contacts.contact_of(participant)) if managed else None
     return {"reach": reach, "participant": participant, "now": now}

@@ -9,7 +9,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from dashboards.alerts import engine as alerts_engine
+from dashboards.trial_overview import open_alerts as open_alerts_of
 from dashboards.trial_overview import rows as trial_overview_rows
 from dashboards.ui import formatting
 from metrics.monitoring.status import Summary
@@ -63,8 +63,8 @@ def day_of(trial: Trial, today: dt.date) -> str:
 
 @register.simple_tag(takes_context=True)
 def open_alerts(context: dict[str, Any], trial: Trial) -> int:
-    """The number beside "Alerts": see engine.open_count."""
-    return alerts_engine.open_count(trial, context["request"].user)
+    """The number beside "Alerts": see open_alerts.open_count."""
+    return open_alerts_of.open_count(trial, context["request"].user, context.get("now"))
 
 
 @register.simple_tag

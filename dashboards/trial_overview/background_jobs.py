@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Count, Min, Q
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from dashboards.models import Outreach
+from dashboards.trial_overview import stored
 from dashboards.ui.access import Request, signed_in, visible_trial
 from dashboards.ui.formatting import NO_BREAK
-from ingestion.models import ImportFile
-from metrics.models import Recompute
-from participants.models import Participant, Trial, User
+from participants.compiled_sql import Query, run_together
+from participants.conditions_sql import People
+from participants.models import Participant, Trial
 
 # Work that has not moved for so long has died with its worker: it is no progress.
 GIVEN_UP = dt.timedelta(hours=6)
@@ -46,40 +46,31 @@ class Work:
         return f"{self.done:,} of {self.total:,}" if self.people else f"{100 * self.done // self.total}{NO_BREAK}%"
 
 
-def going_on(trial: Trial, user: User, now: dt.datetime) -> list[Work]:
-    """The trial's running work, in three queries. Counts of people are of those whom the user may see."""
-    return [*_recomputes(trial, now), *_batches(trial, user, now), *_imports(trial, now)]
-
-
-def _recomputes(trial: Trial, now: dt.datetime) -> list[Work]:
-    running = Recompute.objects.filter(trial=trial, finished_at=None, asked_at__gt=now - GIVEN_UP)
-    return [
+def going_on(trial: Trial, people: People, now: dt.datetime) -> list[Work]:
+    """The trial's running work, in three queries. Counts of people are of these: those whom the user may see."""
+    since = now - GIVEN_UP
+    recomputes = [
         Work("Past days are being re-checked", run.done, run.total, run.started_at or run.asked_at, people=False)
-        for run in running.order_by("asked_at")
+        for run in stored.recomputes.rows(trial=trial.pk, since=since)
+    ]
+    mails = [
+        Work("E-mails are going out", b["total"] - b["open"], b["total"], b["since"])
+        for b in stored.batches.rows(people=people, since=since, now=now)
+    ]
+    return [*recomputes, *mails, *_imports(stored.imports.first(trial=trial.pk, since=since))]
+
+
+def queries(trial: Trial, people: People, now: dt.datetime) -> list[Query]:
+    """What `going_on` asks, to be run together with others."""
+    since = now - GIVEN_UP
+    return [
+        stored.recomputes.with_values(trial=trial.pk, since=since),
+        stored.batches.with_values(people=people, since=since, now=now),
+        stored.imports.with_values(trial=trial.pk, since=since),
     ]
 
 
-def _batches(trial: Trial, user: User, now: dt.datetime) -> list[Work]:
-    """E-mails written together of which some are gone and some are due now."""
-    visible = Participant.objects.visible_to(user).filter(trial=trial)
-    due = Q(state=Outreach.State.SENDING) | Q(state=Outreach.State.HELD, send_after__lte=now)
-    batches = (
-        Outreach.objects.filter(
-            participant__in=visible, kind=Outreach.Kind.EMAIL, created_at__gt=now - GIVEN_UP, state_at__lte=now
-        )
-        .order_by()
-        .values("batch")
-        .annotate(total=Count("pk"), open=Count("pk", filter=due), since=Min("created_at"))
-        .filter(open__gt=0, total__gt=1)
-        .order_by("since")
-    )
-    return [Work("E-mails are going out", b["total"] - b["open"], b["total"], b["since"]) for b in batches]
-
-
-def _imports(trial: Trial, now: dt.datetime) -> list[Work]:
-    running = ImportFile.objects.filter(
-        trial=trial, status=ImportFile.Status.RUNNING, started_at__gt=now - GIVEN_UP
-    ).aggregate(files=Count("pk"), since=Min("started_at"))
+def _imports(running: dict[str, Any]) -> list[Work]:
     if not running["files"]:
         return []
     files = "A file is" if running["files"] == 1 else f"{running['files']} files are"
@@ -92,5 +83,7 @@ def progress(request: Request, code: str) -> HttpResponse:
     """The lines alone, asked for again while there are any."""
     trial = visible_trial(request, code)
     now = timezone.now()
-    works = going_on(trial, request.user, now)
+    people = People.of(Participant.objects.visible_to(request.user).filter(trial=trial))
+    with run_together(*queries(trial, people, now)):
+        works = going_on(trial, people, now)
     return render(request, "dashboards/ui/_progress.html", {"trial": trial, "works": works, "now": now})

@@ -116,6 +116,13 @@ def matching(people: QuerySet[Participant], filters: ParticipantFilters, now: dt
     return matches
 
 
+def number_of(show: str, counts: status.Counts) -> int:
+    """How many match a counter, of people who were counted."""
+    if not show:
+        return counts.everybody
+    return counts.attention if show == NEED_ATTENTION else counts[SHOWS[show]]
+
+
 def _mentions(term: str, true: dict[AttentionStatus, Q]) -> Q:
     """Whether a participant's study id, site, device, status, cause or notes contain a word."""
     low = term.lower()

@@ -5,19 +5,17 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from django.core.paginator import Page, Paginator
-from django.db.models import Count, Max
+from django.core.paginator import Page
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from dashboards.models import Alert
-from dashboards.trial_overview import background_jobs, day_strip, table_download
+from dashboards.trial_overview import background_jobs, day_strip, stored, table_download
 from dashboards.trial_overview import filters as trial_overview_filters
 from dashboards.trial_overview.filters import ParticipantFilters
+from dashboards.trial_overview.reading import Reading
 from dashboards.trial_overview.rows import Row, row
 from dashboards.ui import downloads
 from dashboards.ui.access import Request, signed_in, visible_trial
@@ -25,11 +23,13 @@ from dashboards.ui.formatting import NO_BREAK, hours_minutes, refresh_minute
 from dashboards.ui.http import pushed
 from dashboards.ui.pagination import Pages
 from dashboards.ui.status_labels import BADGES
-from metrics.models import ParticipantStatusSummary
 from metrics.monitoring import status
 from metrics.monitoring.status import AttentionStatus, Summary
 from participants.audit import record
+from participants.compiled_sql import Query, run_together
+from participants.conditions_sql import People
 from participants.models import Participant, Protocol, Site, Trial, User
+from participants.querysets import acts_in
 from participants.user_input import query_params
 
 COUNTERS: dict[str, str] = {
@@ -50,7 +50,6 @@ HEADS = {
     "salvage": ("c-salv", "Data lost in"),
     "battery": ("c-bat", "Battery"),
 }
-RULES_OF = {AttentionStatus.LOW_WEAR: Alert.Rule.LOW_WEAR, AttentionStatus.LOW_SLEEP: Alert.Rule.LOW_SLEEP}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,43 +145,51 @@ def trial_detail(request: Request, code: str) -> HttpResponseBase:
     filters, now = trial_overview_filters.parse_filters(query_params(request)), timezone.now()
     if downloads.form(request):
         return downloads.response(request, trial, table_download.table(trial, user, filters, now))
-    beat = pulse(trial, user, now)
-    if request.htmx and query_params(request).get("seen") == beat:
-        return HttpResponse(status=204)
-    context = {"trial": trial, "view": view(trial, user, filters, now, beat), "now": now, "here": request.path}
-    context["manages"] = Participant.objects.managed_by(user).filter(trial=trial).exists()
-    if request.htmx and not request.htmx.boosted and not request.htmx.history_restore_request:
-        answer = render(request, "dashboards/trial_overview/_roster.html", context)
-        return answer if "seen" in query_params(request) else pushed(request, answer, filters.query())
-    record("trial.view", trial=trial)
-    context["works"] = background_jobs.going_on(trial, user, now)
-    return render(request, "dashboards/trial_overview/trial_detail.html", context)
+    seen = query_params(request).get("seen")
+    everybody = People.of(Participant.objects.visible_to(user).filter(trial=trial))
+    part = request.htmx and not request.htmx.boosted and not request.htmx.history_restore_request
+    if part and seen:  # mostly nothing has changed
+        with run_together(*_moved(everybody)):
+            if pulse(everybody, user, now) == seen:
+                return HttpResponse(status=204)
+    read = Reading(trial, user, filters, everybody, people_of(trial, user, filters, everybody), now)
+    with run_together(*_moved(everybody), *read.queries(), *([] if part else read.page_queries())):
+        beat = pulse(everybody, user, now)
+        context = {"trial": trial, "view": view(read, beat), "now": now, "here": request.path}
+        context["manages"] = acts_in(user, trial)
+        if part:
+            answer = render(request, "dashboards/trial_overview/_roster.html", context)
+            return answer if "seen" in query_params(request) else pushed(request, answer, filters.query())
+        record("trial.view", trial=trial)
+        context["works"] = background_jobs.going_on(trial, everybody, now)
+        return render(request, "dashboards/trial_overview/trial_detail.html", context)
 
 
-def pulse(trial: Trial, user: User, now: dt.datetime) -> str:
+def people_of(trial: Trial, user: User, filters: ParticipantFilters, everybody: People) -> People:
+    """Participants of the site asked for, of everybody whom the user may see."""
+    return People.of(trial_overview_filters.of_trial(trial, user, filters)) if filters.site else everybody
+
+
+def _moved(everybody: People) -> list[Query]:
+    return [one.with_values(people=everybody) for one in (stored.summaries_moved, stored.alerts_moved)]
+
+
+def pulse(everybody: People, user: User, now: dt.datetime) -> str:
     """A text that changes with what the page shows: summaries, alerts, each minute ("3 min ago"). Two queries."""
-    people = Participant.objects.visible_to(user).filter(trial=trial)
-    moved = ParticipantStatusSummary.objects.filter(participant__in=people).aggregate(
-        at=Max("updated_at"), n=Count("pk")
-    )
-    alerts = Alert.objects.filter(participant__in=people).aggregate(at=Max("updated_at"))
+    moved, alerts = stored.summaries_moved.first(people=everybody), stored.alerts_moved.first(people=everybody)
     stamps = [str(int(at.timestamp() * 1000)) if at else "-" for at in (moved["at"], alerts["at"])]
     return f"{'.'.join(stamps)}.{moved['n']}.{refresh_minute(now, user.pk)}"
 
 
-def view(trial: Trial, user: User, filters: ParticipantFilters, now: dt.datetime, beat: str) -> View:
+def view(read: Reading, beat: str) -> View:
     """View of the page: a fixed number of queries, whatever the trial's size."""
-    today = now.astimezone(ZoneInfo(trial.time_zone)).date()
-    here = trial_overview_filters.of_trial(trial, user, filters)
-    counts = status.counts(here, now)
-    matches = trial_overview_filters.ordered(trial_overview_filters.matching(here, filters, now), filters.sort)
-    page = Paginator(matches.select_related("site", "status_summary"), trial_overview_filters.PAGE_SIZE).get_page(
-        filters.page
-    )
+    filters, now, today = read.filters, read.now, read.today
+    counts = status.counts(read.here, now)
+    page = read.page(counts)
     under = day_strip.weekends(today)
-    rules = Protocol.objects.in_force(today).filter(trial=trial).first() or Protocol()
-    summary = status.summary(here, now, today - dt.timedelta(days=1))
-    new = summary.new | _new_alerts(here, now)
+    rules = stored.protocols.first(trial=read.trial.pk, on=today) or Protocol()
+    summary = status.summary(read.here, now, read.yesterday)
+    new = summary.new | _new_alerts(read.here, now)
     return View(
         filters=filters,
         counts=counts,
@@ -191,7 +198,7 @@ def view(trial: Trial, user: User, filters: ParticipantFilters, now: dt.datetime
         rows=[row(participant, now, today, under, rules.upload_warn_hours) for participant in page],
         page=page,
         pages=Pages(page, lambda number: filters.query(page=number) or "page=1"),
-        sites=trial_overview_filters.sites(trial, user),
+        sites=stored.sites.rows(trial=read.trial.pk, people=read.everybody),
         total=summary.total,
         rules=rules,
         until=today,
@@ -199,13 +206,10 @@ def view(trial: Trial, user: User, filters: ParticipantFilters, now: dt.datetime
     )
 
 
-def _new_alerts(people: Any, now: dt.datetime) -> dict[AttentionStatus, int]:
+def _new_alerts(people: People, now: dt.datetime) -> dict[AttentionStatus, int]:
     """New alerts of statuses that have no instant of their own: open ones raised since this time yesterday."""
-    raised = Alert.objects.filter(
-        participant__in=people, rule__in=RULES_OF.values(), resolved_at=None, raised_at__gt=now - dt.timedelta(days=1)
-    )
-    by_rule = dict(raised.order_by().values_list("rule").annotate(n=Count("pk")))
-    return {attention_status: by_rule.get(rule, 0) for attention_status, rule in RULES_OF.items()}
+    by_rule = dict(stored.new_alerts.rows(people=people, since=now - dt.timedelta(days=1)))
+    return {attention_status: by_rule.get(rule, 0) for attention_status, rule in stored.RULES_OF.items()}
 
 
 def _counter(

@@ -19,7 +19,10 @@ from django_htmx.http import HttpResponseClientRefresh
 from django_htmx.middleware import HtmxDetails
 
 from participants.accounts import services as accounts_services
+from participants.compiled_sql import compiled
+from participants.conditions_sql import IDS, TEXT, AnyOf
 from participants.models import Participant, Trial, User
+from participants.querysets import Reach, acts_for, leads, seen_by
 
 
 class Request(HttpRequest):
@@ -53,15 +56,27 @@ def visible_participant(
 
     `among`: with what is read of them besides; else their trial and their site are.
     """
+    exact: Participant | None = None
+    if among is None and (seen := seen_by(request.user)) is not None:
+        exact = _participants.first(code=code, study_id=study_id, **seen.values())
+    if exact is not None:
+        return exact
     people: Any = Participant.objects.select_related("trial", "site") if among is None else among
     visible = people.visible_to(request.user).with_study_id(study_id)
     participant: Participant = get_object_or_404(visible, trial__code=code)
     return participant
 
 
+@compiled(code=TEXT, study_id=TEXT, whole=IDS, trials=IDS, sites=IDS)
+def _participants(code: Any, study_id: Any, **reach: Any) -> Any:
+    """Whoever has just this study id, whose letters come before those that differ in case alone."""
+    people = Participant.objects.select_related("trial", "site").reached(Reach(**reach))
+    return people.filter(trial__code=code, study_id=study_id)
+
+
 def may_manage(user: User, participant: Participant) -> bool:
     """Whether the user may act for this participant: invite, disconnect, start syncs, write to them."""
-    return Participant.objects.managed_by(user).filter(pk=participant.pk).exists()
+    return acts_for(user, participant)
 
 
 def managed_participant(request: Request, code: str, study_id: str) -> Participant:
@@ -74,13 +89,20 @@ def managed_participant(request: Request, code: str, study_id: str) -> Participa
 
 def visible_trial(request: Request, code: str) -> Trial:
     """The trial if the signed-in person may see it; else 404, as if there were no such trial."""
-    trial: Trial = get_object_or_404(Trial.objects.visible_to(request.user), code=code)
+    seen = seen_by(request.user)
+    known: Trial | None = _trials.first(code=code, among=[*seen.whole, *seen.trials]) if seen else None
+    trial: Trial = known or get_object_or_404(Trial.objects.visible_to(request.user), code=code)
     return trial
+
+
+@compiled(code=TEXT, among=IDS)
+def _trials(code: Any, among: Any) -> Any:
+    return Trial.objects.filter(AnyOf("pk", among), code=code)
 
 
 def may_change(user: User, trial: Trial) -> bool:
     """Whether the user may change the trial's rules: as a manager of all of it. A site's manager may not."""
-    return Trial.objects.led_by(user).filter(pk=trial.pk).exists()
+    return leads(user, trial)
 
 
 def managed_trial(request: Request, code: str) -> Trial:

@@ -225,9 +225,9 @@ GROUP BY 1
 # nothing is known, data have still to be read) and of the one that comes with the clock. `people` selects (trial, id).
 ATTENTION_GROUPS = f"""
 SELECT p.trial_id, coalesce(s.lasting_statuses, {bit(AttentionStatus.WAITING)})
-    | CASE WHEN s.critical_from <= %s THEN {bit(AttentionStatus.CRITICAL)}
-        WHEN s.silent_from <= %s AND s.critical_from > %s THEN {bit(AttentionStatus.SILENT)} ELSE 0 END,
+    | CASE WHEN s.critical_from <= %(now)s THEN {bit(AttentionStatus.CRITICAL)}
+        WHEN s.silent_from <= %(now)s AND s.critical_from > %(now)s THEN {bit(AttentionStatus.SILENT)} ELSE 0 END,
     count(*), max(s.last_sample_at)
-FROM ({{people}}) AS p(trial_id, id) LEFT JOIN metrics_standing s ON s.participant_id = p.id
+FROM (%(people)s) AS p(trial_id, id) LEFT JOIN metrics_standing s ON s.participant_id = p.id
 GROUP BY 1, 2
 """

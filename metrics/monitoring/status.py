@@ -12,8 +12,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from django.core.exceptions import EmptyResultSet
-from django.db import connection, models
+from django.db import models
 from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce, Right, Substr
@@ -21,7 +20,8 @@ from django.db.models.functions import Coalesce, Right, Substr
 from metrics.models import AttentionStatus
 from metrics.models.attention import LASTING, bit
 from metrics.monitoring import day_codes, sql
-from metrics.monitoring.prepared_sql import Prepared
+from participants.compiled_sql import Query, Written, compiled
+from participants.conditions_sql import DATE, INSTANT, PEOPLE, Among, People
 from participants.models import Participant
 
 __all__ = [
@@ -140,30 +140,27 @@ class _Group(NamedTuple):
     newest: dt.datetime | None
 
 
-def counts(people: QuerySet[Participant], now: dt.datetime) -> Counts:
+_GROUPS = Written(sql.ATTENTION_GROUPS, people=PEOPLE, now=INSTANT)
+
+
+def _as_people(people: People | QuerySet[Participant]) -> People:
+    return people if isinstance(people, People) else People.of(people)
+
+
+def counts(people: People | QuerySet[Participant], now: dt.datetime) -> Counts:
     """Count these people by condition. One query."""
     everybody = Counts()
-    for group in _groups(people, now):
-        everybody.add(group)
+    for group in _GROUPS.rows(people=_as_people(people), now=now):
+        everybody.add(_Group(*group))
     return everybody
 
 
-def by_trial(people: QuerySet[Participant], now: dt.datetime) -> dict[int, Counts]:
+def by_trial(people: People | QuerySet[Participant], now: dt.datetime) -> dict[int, Counts]:
     """Trial's row id -> these people of it, counted by condition. One query."""
     trials: dict[int, Counts] = defaultdict(Counts)
-    for group in _groups(people, now):
-        trials[group.trial_id].add(group)
+    for group in _GROUPS.rows(people=_as_people(people), now=now):
+        trials[group[0]].add(_Group(*group))
     return trials
-
-
-def _groups(people: QuerySet[Participant], now: dt.datetime) -> list[_Group]:
-    try:
-        who, parameters = people.order_by().values("trial_id", "pk").query.sql_with_params()
-    except EmptyResultSet:  # known to be nobody
-        return []
-    with connection.cursor() as cursor:
-        cursor.execute(sql.ATTENTION_GROUPS.format(people=who), (now, now, now, *parameters))
-        return [_Group(*row) for row in cursor.fetchall()]
 
 
 class Middle(models.Aggregate):
@@ -192,17 +189,36 @@ class Summary:
     new: dict[AttentionStatus, int] = field(default_factory=dict)
 
 
-def summary(people: QuerySet[Participant], now: dt.datetime, day: dt.date) -> Summary:
+DAY = dt.timedelta(days=1)
+
+
+def summary(people: People | QuerySet[Participant], now: dt.datetime, day: dt.date) -> Summary:
     """Sum these people up; `day`: the local date whose statuses are counted. One query, of status summaries alone."""
-    row = _SUMMARY.of(people, now, day)
-    new = {attention_status: row.pop(f"new{attention_status.value}") for attention_status in _since(now)}
+    row = dict(_sums.first(**_of_summary(_as_people(people), now, day)))
+    new = {attention_status: row.pop(f"new{attention_status.value}") for attention_status in INSTANTS}
     return Summary(**row, new=new)
 
 
-def _sum_up(people: QuerySet[Any], now: dt.datetime, day: dt.date) -> dict[str, Any]:
+def queries(people: People, now: dt.datetime, day: dt.date) -> list[Query]:
+    """What `counts` and `summary` ask, to be run together with others."""
+    return [_GROUPS.with_values(people=people, now=now), _sums.with_values(**_of_summary(people, now, day))]
+
+
+def _of_summary(people: People, now: dt.datetime, day: dt.date) -> dict[str, Any]:
+    return {"people": people, "now": now, "since": now - DAY, "day": day, "next": day + DAY, "last": day + 2 * DAY}
+
+
+@compiled(people=PEOPLE, now=INSTANT, since=INSTANT, day=DATE, next=DATE, last=DATE)
+def _sums(people: Any, now: Any, since: Any, **days: Any) -> Any:
+    return _sum_up(Participant.objects.filter(Among("pk", people)), now, since, *days.values())
+
+
+def _sum_up(people: QuerySet[Any], now: Any, since: Any, *days: Any) -> dict[str, Any]:
+    """Sums over participants. `days`: the local date, and the two that follow."""
+    true = conditions(now)
     recent = {
-        attention_status: condition & Q(**{f"{since}__gt": now - dt.timedelta(days=1)})
-        for attention_status, (condition, since) in _since(now).items()
+        attention_status: true[attention_status] & Q(**{f"{instant}__gt": since})
+        for attention_status, instant in INSTANTS.items()
     }
     held = Q(status_summary__excused="", status_summary__waiting=True)
     aggregates = {
@@ -223,36 +239,30 @@ def _sum_up(people: QuerySet[Any], now: dt.datetime, day: dt.date) -> dict[str, 
         f"new{attention_status.value}": models.Count("pk", filter=condition)
         for attention_status, condition in recent.items()
     }
-    row: dict[str, Any] = people.annotate(day_code=day_code_of(day)).aggregate(**aggregates, **new)
+    row: dict[str, Any] = people.annotate(day_code=day_code_of(*days)).aggregate(**aggregates, **new)
     return row
 
 
-def _since(now: dt.datetime) -> dict[AttentionStatus, tuple[Q, str]]:
-    """Statuses that say since when they are true: their condition, and the field of the instant."""
-    true = conditions(now)
-    instants = {
-        AttentionStatus.CRITICAL: "status_summary__critical_at",
-        AttentionStatus.SILENT: "status_summary__silent_at",
-        AttentionStatus.RECONNECT: "status_summary__access_since",
-        AttentionStatus.UNCONNECTED: "status_summary__access_since",
-    }
-    return {attention_status: (true[attention_status], instant) for attention_status, instant in instants.items()}
+# Statuses that say since when they are true, by the field of the instant.
+INSTANTS = {
+    AttentionStatus.CRITICAL: "status_summary__critical_at",
+    AttentionStatus.SILENT: "status_summary__silent_at",
+    AttentionStatus.RECONNECT: "status_summary__access_since",
+    AttentionStatus.UNCONNECTED: "status_summary__access_since",
+}
 
 
-def day_code_of(day: dt.date) -> Case:
+def day_code_of(day: Any, *later: Any) -> Case:
     """Over Participant: the day code of a recent local date, cut from the end; empty if there is none.
 
-    Day codes end on each participant's today, which is within a day of anybody's.
+    Day codes end on each participant's today, which is within a day of anybody's: on `day` or one of the two `later`.
     """
     ends = [
         When(
-            status_summary__day_codes_until=day + dt.timedelta(days=back),
+            status_summary__day_codes_until=until,
             status_summary__day_codes_from__lte=day,
             then=Substr(Right("status_summary__day_codes", back + 1), 1, 1),
         )
-        for back in range(3)
+        for back, until in enumerate((day, *later))
     ]
     return Case(*ends, default=Value(""), output_field=models.CharField())
-
-
-_SUMMARY = Prepared(_sum_up)

@@ -20,6 +20,7 @@ from metrics.batch import Times, Values, microseconds
 from metrics.models import Source
 from metrics.reading.bucket_width import RESOLUTIONS, bucket_width, length_of, without_samples
 from metrics.reading.series_rows import NO_ROWS, Plan, Rows, length, plans_of, read_rows
+from metrics.reading.sessions import exercise_sessions, sleep_sessions
 from metrics.reading.summaries import (
     DayRow,
     MetricSummary,
@@ -27,11 +28,9 @@ from metrics.reading.summaries import (
     SourceSummary,
     changed_at,
     day_tables,
-    exercise_sessions,
     metrics_with_data,
-    overview,
+    overview_of,
     participant_days,
-    sleep_sessions,
     sources_with_data,
     values_left_out,
 )
@@ -188,7 +187,7 @@ __all__ = [
     "exercise_sessions",
     "length_of",
     "metrics_with_data",
-    "overview",
+    "overview_of",
     "participant_days",
     "removed_before",
     "series",

@@ -1,10 +1,10 @@
-"""Summaries of a participant's data: metrics and sources with data, days, nights, exercise."""
+"""Summaries of a participant's data: metrics and sources with data, days."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +12,16 @@ from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import BooleanField, Count, Max, Min, Q, QuerySet, Sum
 from django.db.models.expressions import RawSQL
 
-from metrics.models import DayRollup, ExerciseSession, ImplausibleCount, ParticipantDay, SleepSession, Source
+from metrics.models import DayRollup, ImplausibleCount, ParticipantDay, Source
 from metrics.reading import sql
+from metrics.reading.sessions import stored_exercise, stored_nights
 from metrics.registry import BY_CODE, BY_ID, Metric
 from metrics.selection.collection_window import Collected, collected, collected_of
-from metrics.selection.night_source_choice import other_nights
-from metrics.selection.readable_series import collected_dates, collected_on, readable_one
+from metrics.selection.night_source_choice import SEVERAL_SOURCES
+from metrics.selection.readable_series import collected_dates, collected_on, cut, readable_one
+from metrics.selection.source_choice import source_query, sources_by_id
+from participants.compiled_sql import Query, compiled
+from participants.conditions_sql import DATE, DATES, ID, IDS, AnyOf, WithinDates
 from participants.models import Participant
 
 
@@ -37,16 +41,30 @@ def metrics_with_data(participant_id: int, held: Collected | None = None) -> lis
 
     `held`: what is collected of them, where the caller knows.
     """
-    rows = (
-        DayRollup.objects.filter(_within(held or collected_on(participant_id)), participant_id=participant_id)
-        .values("metric_id")
-        .annotate(first_on=Min("date"), last_on=Max("date"), samples=Sum("n"), days=Count("date", distinct=True))
-        .order_by("metric_id")
-    )
+    rows = _metrics.rows(participant=participant_id, **dates_held(held or collected_on(participant_id)))
     return [
         MetricSummary(BY_ID[row["metric_id"]], row["first_on"], row["last_on"], row["samples"], row["days"])
         for row in rows
     ]
+
+
+@compiled(participant=ID, firsts=DATES, lasts=DATES)
+def _metrics(participant: Any, firsts: Any, lasts: Any) -> Any:
+    return (
+        DayRollup.objects.filter(WithinDates("date", firsts, lasts), participant_id=participant)
+        .values("metric_id")
+        .annotate(first_on=Min("date"), last_on=Max("date"), samples=Sum("n"), days=Count("date", distinct=True))
+        .order_by("metric_id")
+    )
+
+
+def dates_held(held: Collected) -> dict[str, Any]:
+    """The local dates that are collected as values of a statement: the first and the last of each interval."""
+    intervals = held.days.intervals()
+    return {
+        "firsts": [first or dt.date.min for first, _ in intervals],
+        "lasts": [last or dt.date.max for _, last in intervals],
+    }
 
 
 def values_left_out(
@@ -56,8 +74,7 @@ def values_left_out(
 
     Of days within the collection interval, as everything that is shown.
     """
-    marked = ImplausibleCount.objects.filter(participant=participant, date__range=(start_on, end_on))
-    rows = list(marked.values_list("metric_id", "date", "n"))
+    rows = _left_out.rows(participant=participant.pk, first=start_on, last=end_on)
     if not rows:
         return []
     within = held or collected_of(participant)
@@ -66,6 +83,12 @@ def values_left_out(
         if date in within:
             counts[metric_id] += n
     return [(BY_ID[metric_id], counts[metric_id]) for metric_id in sorted(counts)]
+
+
+@compiled(participant=ID, first=DATE, last=DATE)
+def _left_out(participant: Any, first: Any, last: Any) -> Any:
+    marked = ImplausibleCount.objects.filter(participant=participant, date__gte=first, date__lte=last)
+    return marked.values_list("metric_id", "date", "n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +103,19 @@ class SourceSummary:
 
 def sources_with_data(participant_id: int, held: Collected | None = None) -> list[SourceSummary]:
     """The sources of a participant's data, the one heard of last first. What is collected alone."""
-    rows = (
-        DayRollup.objects.filter(_within(held or collected_on(participant_id)), participant_id=participant_id)
+    rows = _sources.rows(participant=participant_id, **dates_held(held or collected_on(participant_id)))
+    sources = sources_by_id({row["source_id"] for row in rows})
+    return [SourceSummary(sources[row["source_id"]], row["first_on"], row["last_on"], row["days"]) for row in rows]
+
+
+@compiled(participant=ID, firsts=DATES, lasts=DATES)
+def _sources(participant: Any, firsts: Any, lasts: Any) -> Any:
+    return (
+        DayRollup.objects.filter(WithinDates("date", firsts, lasts), participant_id=participant)
         .values("source_id")
         .annotate(first_on=Min("date"), last_on=Max("date"), days=Count("date", distinct=True))
         .order_by("-last_on", "source_id")
     )
-    sources = Source.objects.in_bulk([row["source_id"] for row in rows])
-    return [SourceSummary(sources[row["source_id"]], row["first_on"], row["last_on"], row["days"]) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +129,24 @@ class Overview:
     worn_minutes_last: int
 
 
-def overview(participants: QuerySet[Participant], held: Collected | None = None) -> dict[int, Overview]:
-    """By participant id, over the days with data; those without any are not in it. What is collected alone.
+def overview_of(participant_id: int, held: Collected) -> Overview | None:
+    """Overview of one participant whose collection interval the caller has; None without data. One query."""
+    row = _own_overview.first(participant=participant_id, **dates_held(held))
+    return _overview(row) if row else None
 
-    `held`: of one participant, where the caller knows. A number of statements that does not grow with theirs.
-    """
-    days = ParticipantDay.objects.filter(participant__in=participants.order_by().values("pk"))
-    days = days.filter(_within(held)) if held else collected_only(days, participants)
-    rows = (
+
+@compiled(participant=ID, firsts=DATES, lasts=DATES)
+def _own_overview(participant: Any, firsts: Any, lasts: Any) -> Any:
+    days = ParticipantDay.objects.filter(WithinDates("date", firsts, lasts), participant_id=participant)
+    return _with_data(days)
+
+
+def _overview(row: Mapping[str, Any]) -> Overview:
+    return Overview(row["newest"], row["days"], row["first_on"], row["last_on"], row["worn"][0])
+
+
+def _with_data(days: Any) -> Any:
+    return (
         days.filter(Q(asleep_minutes__isnull=False) | Q(last_sample_at__isnull=False))
         .values("participant_id")
         .annotate(
@@ -120,10 +158,6 @@ def overview(participants: QuerySet[Participant], held: Collected | None = None)
         )
         .order_by()
     )
-    return {
-        row["participant_id"]: Overview(row["newest"], row["days"], row["first_on"], row["last_on"], row["worn"][0])
-        for row in rows
-    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,22 +183,32 @@ def day_tables(
     requested = [BY_CODE[code] for code in metrics]
     days: dict[str, list[DayRow]] = {metric.code: [] for metric in requested}
     readable = readable_one(participant, requested, start_on, end_on, held or collected_of(participant))
-    rows = DayRollup.objects.filter(
-        participant_id=participant.pk, metric_id__in=list(readable), date__range=(start_on, end_on)
-    ).order_by("date")
-    # No model's instance for each row: making it takes longer than all the rest.
-    names = ("metric_id", "source_id", "date", "n", "minutes", "total", "low", "high")
-    for metric_id, source_id, date, n, minutes, total, low, high in rows.values_list(*names):
-        if readable[metric_id].counting(source_id, date):
+    ids = [metric.id for metric in requested]
+    rows = _day_rows.rows(participant=participant.pk, metrics=ids, first=start_on, last=end_on) if readable else []
+    for metric_id, source_id, date, n, minutes, total, low, high in rows:
+        if metric_id in readable and readable[metric_id].counting(source_id, date):
             days[BY_ID[metric_id].code].append(DayRow(date, n, minutes, total / n, low, high, total))
     return days
 
 
+@compiled(participant=ID, metrics=IDS, first=DATE, last=DATE)
+def _day_rows(participant: Any, metrics: Any, first: Any, last: Any) -> Any:
+    """No model's instance for each row: making it takes longer than all the rest."""
+    rows = DayRollup.objects.filter(AnyOf("metric_id", metrics), participant_id=participant, date__gte=first)
+    names = ("metric_id", "source_id", "date", "n", "minutes", "total", "low", "high")
+    return rows.filter(date__lte=last).order_by("date").values_list(*names)
+
+
 def changed_at(participant_id: int) -> dt.datetime | None:
     """Last change of a participant's measurements, UTC; None without data."""
-    days = ParticipantDay.objects.filter(participant=participant_id)
-    latest: dt.datetime | None = days.aggregate(at=Max("updated_at"))["at"]
+    latest: dt.datetime | None = last_change.first(participant=participant_id)["at"]
     return latest
+
+
+@compiled(participant=ID)
+def last_change(participant: Any) -> Any:
+    """What `changed_at` asks."""
+    return ParticipantDay.objects.filter(participant=participant).aggregate(at=Max("updated_at"))
 
 
 def participant_days(
@@ -174,9 +218,16 @@ def participant_days(
 
     Those that are not collected say their status and nothing that was measured.
     """
-    days = ParticipantDay.objects.filter(participant_id=participant_id, date__range=(start_on, end_on))
+    days = stored_days.rows(participant=participant_id, first=start_on, last=end_on)
     of = held or collected_on(participant_id)
-    return [day if day.date in of else unmeasured(day) for day in days.order_by("date")]
+    return [day if day.date in of else unmeasured(day) for day in days]
+
+
+@compiled(participant=ID, first=DATE, last=DATE)
+def stored_days(participant: Any, first: Any, last: Any) -> Any:
+    """Participant-days as they are stored, whether they are collected or not: for `participant_days` alone."""
+    days = ParticipantDay.objects.filter(participant_id=participant, date__gte=first, date__lte=last)
+    return days.order_by("date")
 
 
 def collected_only(records: QuerySet[Any], people: QuerySet[Participant]) -> QuerySet[Any]:
@@ -194,35 +245,33 @@ def unmeasured(day: ParticipantDay) -> ParticipantDay:
     return day
 
 
-def _within(held: Collected) -> Q:
-    """The local dates that are collected, as a condition on a table's `date`."""
-    condition = Q(pk__in=[])
-    for first, last in held.days.intervals():
-        condition |= (Q(date__gte=first) if first else Q()) & (Q(date__lte=last) if last else Q(date__gte=dt.date.min))
-    return condition
+# What is asked of a participant's data, to be run together.
 
 
-def sleep_sessions(
-    participant_id: int, start_on: dt.date, end_on: dt.date, held: Collected | None = None
-) -> list[SleepSession]:
-    """Nights and naps by local date of waking, both ends included, ascending: of each date those of the source that
-    counts, one of them at most a main sleep. What is collected alone."""
-    sessions = _collected(SleepSession.objects, participant_id, start_on, end_on, held)
-    others = other_nights([participant_id], start_on, end_on)
-    return [session for session in sessions if session.pk not in others]
+def data_queries(participant_id: int, held: Collected) -> list[Query]:
+    """What `overview_of`, `metrics_with_data` and `sources_with_data` ask."""
+    dates = dates_held(held)
+    return [one.with_values(participant=participant_id, **dates) for one in (_own_overview, _metrics, _sources)]
 
 
-def exercise_sessions(
-    participant_id: int, start_on: dt.date, end_on: dt.date, held: Collected | None = None
-) -> list[ExerciseSession]:
-    """Exercise by local date of its start, both ends included, ascending, of every source: nothing is summed up. What
-    is collected alone."""
-    return _collected(ExerciseSession.objects, participant_id, start_on, end_on, held)
+def day_queries(participant_id: int, first: dt.date, last: dt.date) -> list[Query]:
+    """What `participant_days`, `values_left_out`, `sleep_sessions` and `exercise_sessions` ask."""
+    dates = {"first": first, "last": last}
+    of_days = [
+        one.with_values(participant=participant_id, **dates)
+        for one in (stored_days, _left_out, stored_nights, stored_exercise)
+    ]
+    return [*of_days, SEVERAL_SOURCES.with_values(people=[participant_id], **dates)]
 
 
-def _collected(
-    sessions: Any, participant_id: int, start_on: dt.date, end_on: dt.date, held: Collected | None
-) -> list[Any]:
-    days = held or collected_on(participant_id)
-    rows = sessions.filter(participant_id=participant_id, date__range=(start_on, end_on))
-    return [session for session in rows.select_related("source").order_by("starts_at") if session.date in days]
+def table_queries(
+    participant_id: int, codes: Collection[str], first: dt.date, last: dt.date, held: Collected
+) -> list[Query]:
+    """What `day_tables` asks, but for the sources themselves."""
+    metrics = [BY_CODE[code].id for code in codes]
+    dates = cut(held.days.intervals(), first, last)
+    if not metrics or not dates:
+        return []
+    of_sources = source_query({participant_id: dates}, metrics)
+    rows = _day_rows.with_values(participant=participant_id, metrics=metrics, first=first, last=last)
+    return [of_sources, rows]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import numpy as np
 from django.db.models import Exists, OuterRef
@@ -18,6 +19,8 @@ from numpy.typing import NDArray
 from metrics.local_time import EPOCH
 from metrics.models import SleepSession, Source
 from metrics.selection.source_choice import UNCOUNTED, Numbers, Priorities, counting
+from participants.compiled_sql import compiled
+from participants.conditions_sql import DATE, IDS, AnyOf
 
 FIELDS = ("pk", "participant", "participant__trial", "date", "source", "is_main", "asleep_minutes")
 
@@ -52,6 +55,8 @@ def other_nights(
 
     `among`: one of these sources counts, of the rest none. One statement, and two more where any date has several.
     """
+    if first and last and not among:
+        return _not_counting(SEVERAL_SOURCES.rows(using=using, people=list(people), first=first, last=last), using)
     sessions = SleepSession.objects.using(using).filter(participant__in=people)
     sessions = sessions.filter(date__gte=first) if first else sessions
     sessions = sessions.filter(date__lte=last) if last else sessions
@@ -59,7 +64,19 @@ def other_nights(
     if among:
         sessions, beside = sessions.filter(source__in=among), beside.filter(source__in=among)
     several = sessions.filter(Exists(beside.exclude(source=OuterRef("source")))).order_by()
-    rows = list(several.values_list(*FIELDS))
+    return _not_counting(list(several.values_list(*FIELDS)), using)
+
+
+@compiled(people=IDS, first=DATE, last=DATE)
+def SEVERAL_SOURCES(people: Any, first: Any, last: Any) -> Any:  # noqa: N802  a statement
+    """Episodes of dates that have several sources."""
+    sessions = SleepSession.objects.filter(AnyOf("participant_id", people), date__gte=first, date__lte=last)
+    beside = SleepSession.objects.filter(participant=OuterRef("participant"), date=OuterRef("date"))
+    several = sessions.filter(Exists(beside.exclude(source=OuterRef("source")))).order_by()
+    return several.values_list(*FIELDS)
+
+
+def _not_counting(rows: Sequence[Any], using: str) -> set[int]:
     if not rows:
         return set()
     pk, participant, trial, date, source, is_main, asleep = zip(*rows, strict=True)

@@ -15,13 +15,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from django.db import connections
 from numpy.typing import NDArray
 
 from metrics.local_time import EPOCH
 from metrics.models import Source
 from metrics.selection import sql
 from metrics.storage import binary_copy
+from participants.compiled_sql import Query, Written, compiled
+from participants.conditions_sql import DATES, IDS, AnyOf
 from participants.models import Protocol
 
 Numbers = NDArray[np.int64]
@@ -49,6 +50,23 @@ def counting(group: Numbers, places: Numbers, source: Numbers, *amounts: Numbers
     counts = np.zeros(len(group), dtype=np.bool_)
     counts[order[first]] = True
     return counts
+
+
+@compiled(sources=IDS)
+def _sources(sources: Any) -> Any:
+    return Source.objects.filter(AnyOf("pk", sources))
+
+
+# Which sources have data of participants' metrics on local dates.
+SOURCES, SOURCES_OF_ALL = (
+    Written(statement, participants=IDS, firsts=DATES, lasts=DATES, metrics=IDS)
+    for statement in (sql.SOURCES, sql.SOURCES_OF_ALL)
+)
+
+
+def sources_by_id(ids: Collection[int], using: str = "default") -> dict[int, Source]:
+    """These sources, by id. One query, none for none."""
+    return {source.pk: source for source in _sources.rows(using=using, sources=sorted(ids))} if ids else {}
 
 
 class Priorities:
@@ -111,6 +129,17 @@ class Pinned:
     sources: Mapping[Series, int]
 
 
+def _requested(dates: Mapping[int, Sequence[Dates]], metrics: Collection[int]) -> dict[str, list[Any]]:
+    requested = [(pid, *interval) for pid, intervals in dates.items() for interval in intervals]
+    people, firsts, lasts = map(list, zip(*requested, strict=True))
+    return {"participants": people, "firsts": firsts, "lasts": lasts, "metrics": list(metrics)}
+
+
+def source_query(dates: Mapping[int, Sequence[Dates]], metrics: Collection[int]) -> Query:
+    """What `chosen_sources` asks first of these dates, to be run together with others."""
+    return SOURCES.with_values(**_requested(dates, metrics))
+
+
 def chosen_sources(
     trial_of: Mapping[int, int],
     dates: Mapping[int, Sequence[Dates]],
@@ -128,17 +157,14 @@ def chosen_sources(
     `metrics`: ids. `among`: one is chosen of these sources alone; the rest are others. `every_sample`: days of nothing
     but values that do not count too (plausible_range.py), where no source has any that do.
     """
-    requested = [(pid, *interval) for pid, intervals in dates.items() for interval in intervals]
-    if not requested:
+    if not any(dates.values()):
         return {}
-    people, firsts, lasts = map(list, zip(*requested, strict=True))
+    parameters = _requested(dates, metrics)
     held: dict[Series, dict[int, Dates]] = defaultdict(dict)
-    parameters = {"participants": people, "firsts": firsts, "lasts": lasts, "metrics": list(metrics)}
-    with connections[using].cursor() as cursor:
-        cursor.execute(sql.SOURCES_OF_ALL if every_sample else sql.SOURCES, parameters)
-        for pid, metric, source, first, last in cursor.fetchall():
-            held[pid, metric][source] = (first, last)
-    sources = Source.objects.using(using).in_bulk({source for dates_of in held.values() for source in dates_of})
+    with_data = SOURCES_OF_ALL if every_sample else SOURCES
+    for pid, metric, source, first, last in with_data.rows(using=using, **parameters):
+        held[pid, metric][source] = (first, last)
+    sources = sources_by_id({source for dates_of in held.values() for source in dates_of}, using)
     choices = {key: Chosen(others=[sources[pk] for pk in sorted(dates_of)]) for key, dates_of in held.items()}
     several: set[Series] = set()
     for key, dates_of in held.items():

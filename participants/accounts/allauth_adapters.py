@@ -18,7 +18,7 @@ from allauth.mfa.models import Authenticator
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from participants.accounts import emails, sign_in_log, two_factor
+from participants.accounts import emails, session_user, sign_in_log, two_factor
 from participants.accounts.session_middleware import SIGNED_IN
 from participants.models import SignIn, User
 from participants.privacy import encryption
@@ -35,6 +35,11 @@ class Backend(AuthenticationBackend):  # type: ignore[misc]  # allauth is not ty
         if password == published_password.PASSWORD and not published_password.opens():
             return None
         return self._check_password(User.objects.by_address(email).filter(is_service=False).first(), password)
+
+    def get_user(self, user_id: int) -> User | None:
+        """The user of a session, where they may still sign in."""
+        user = session_user.session_user(user_id)
+        return user if user is not None and self.user_can_authenticate(user) else None
 
 
 class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is not typed

@@ -18,6 +18,7 @@ from django.contrib.auth import logout
 from django.contrib.auth.signals import user_logged_in
 from django.http import HttpRequest, HttpResponseBase
 
+from participants.accounts import session_user
 from participants.models import User
 
 SIGNED_IN, SEEN = "signed_in_at", "seen_at"  # in the session: seconds since 1970
@@ -69,6 +70,7 @@ class SessionLife:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if isinstance(request.user, User) and request.user.is_authenticated:
+            session_user.keep(request.user, request.method)
             self._sign_out_if_ended(request, request.user)
         return self.ask(request)
 

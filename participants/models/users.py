@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser
@@ -13,7 +14,7 @@ from django.utils import timezone
 
 from participants.models.fields import LineField
 from participants.models.trials import Site, Trial
-from participants.querysets import UserManager
+from participants.querysets import CurrentMembership, UserManager
 from participants.user_input import canonical_address
 
 # Of service accounts' addresses. A domain that is nobody's (RFC 2606): no mail for such an account ever leaves.
@@ -52,6 +53,9 @@ class User(AbstractUser):
     # has no limits.
     token_trials: frozenset[int] | None = None
     read_only = False
+    # Read with the user in a request that only reads (participants.accounts.session_user); None: nobody knows them.
+    known_memberships: Sequence[CurrentMembership] | None = None
+    known_factor: bool | None = None  # whether they have a second factor
 
     objects = UserManager()  # type: ignore[misc,assignment]
 

@@ -53,7 +53,7 @@ def test_the_list_needs_the_same_queries_for_many(
 ) -> None:
     for person in factories.ParticipantFactory.create_batch(3, trial=trial):
         store(person, heart_rate(NOON, 1))
-    with django_assert_num_queries(4):  # session, user, counts by trial, trials
+    with django_assert_num_queries(4):  # session, user with memberships, counts by trial, trials
         manager.get("/")
 
 
@@ -155,7 +155,7 @@ def test_without_exercise_there_is_no_table_of_it(manager: Client, participant: 
     assert "Exercise" not in text(manager.get(PERSON))
 
 
-@pytest.mark.parametrize(("query", "queries"), [("", 48), ("?range=day&to=2026-11-18", 54)])
+@pytest.mark.parametrize(("query", "queries"), [("", 8), ("?range=day&to=2026-11-18", 12)])
 def test_the_page_needs_the_same_queries_for_much_data(
     manager: Client, participant: Participant, django_assert_num_queries: Any, query: str, queries: int
 ) -> None:

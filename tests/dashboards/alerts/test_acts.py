@@ -9,6 +9,7 @@ import pytest
 from dashboards.alerts import engine as alerts_engine
 from dashboards.alerts import services as alerts_services
 from dashboards.models import Alert, AlertEvent
+from dashboards.trial_overview import open_alerts
 from participants.models import Membership, Participant, Trial, User
 from tests import factories
 
@@ -57,8 +58,8 @@ def test_a_resolved_alert_is_not_changed_any_more(nurse: User, alert: Alert) -> 
 def test_a_snoozed_alert_counts_again_at_the_trials_midnight(trial: Trial, nurse: User, alert: Alert) -> None:
     alerts_services.snooze(Alert.objects.all(), days=1, trial=trial, by=nurse, now=NOW)
     midnight = dt.datetime(2026, 11, 23, 23, 0, tzinfo=dt.UTC)  # in Amsterdam
-    assert alerts_engine.open_count(trial, nurse, midnight - dt.timedelta(seconds=1)) == 0
-    assert alerts_engine.open_count(trial, nurse, midnight) == 1
+    assert open_alerts.open_count(trial, nurse, midnight - dt.timedelta(seconds=1)) == 0
+    assert open_alerts.open_count(trial, nurse, midnight) == 1
 
 
 def test_a_snooze_over_a_change_of_clocks_ends_at_midnight(trial: Trial) -> None:
@@ -69,7 +70,7 @@ def test_a_snooze_over_a_change_of_clocks_ends_at_midnight(trial: Trial) -> None
 def test_a_snooze_can_be_taken_back(trial: Trial, nurse: User, alert: Alert) -> None:
     alerts_services.snooze(Alert.objects.all(), days=7, trial=trial, by=nurse, now=NOW)
     alerts_services.unsnooze(Alert.objects.all(), by=nurse, now=NOW)
-    assert alerts_engine.open_count(trial, nurse, NOW) == 1
+    assert open_alerts.open_count(trial, nurse, NOW) == 1
 
 
 def test_other_spans_are_refused(trial: Trial, nurse: User, alert: Alert) -> None:
@@ -114,7 +115,7 @@ def test_the_badge_counts_what_one_may_see(trial: Trial, participant: Participan
     factories.AlertFactory.create(participant=participant, rule="low_wear", resolved_at=NOW)
     factories.AlertFactory.create()  # of another trial
     users = [factories.MembershipFactory.create(trial=trial, site=site).user for site in (here, there)]
-    assert [alerts_engine.open_count(trial, user, NOW) for user in users] == [1, 0]
+    assert [open_alerts.open_count(trial, user, NOW) for user in users] == [1, 0]
 
 
 def test_a_participants_alerts_come_the_most_urgent_first(participant: Participant) -> None:

@@ -54,7 +54,7 @@ def test_counts_are_what_django_counts(people: Any, at: dt.datetime) -> None:
 @pytest.mark.parametrize("at", [NOW, NOW + 2 * HOUR, NOW + DAY, NOW - 3 * DAY])
 def test_a_summary_is_what_django_sums_up(people: Any, at: dt.datetime) -> None:
     day = at.date() - DAY
-    asked = status._sum_up(people.order_by(), at, day)
+    asked = status._sum_up(people.order_by(), at, at - DAY, day, day + DAY, day + 2 * DAY)
     found = status.summary(people, at, day)
     assert {name: getattr(found, name) for name in asked if not name.startswith("new")} == {
         name: value for name, value in asked.items() if not name.startswith("new")

@@ -12,6 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 from metrics.batch import MICROSECOND, SampleBatch, instant, microseconds
 from metrics.reading import queries as reading_queries
 from metrics.registry import BY_CODE
+from metrics.selection.collection_window import collected_of
 from metrics.writing.writer import store
 from participants.models import Participant, Protocol
 from tests.factories import ParticipantFactory
@@ -142,18 +143,17 @@ def test_a_bad_request_is_named() -> None:
         reading_queries.series([1], ["heart_rate"], NOON, NOON)
 
 
-def test_the_overview_takes_as_many_queries_for_any_number_of_participants(
+def test_the_overview_is_of_the_days_with_data(
     person: Participant, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    people: list[Participant] = [person, *(ParticipantFactory(trial=person.trial) for _ in range(5))]
-    for i, somebody in enumerate(people[:4]):
-        store(somebody, deliver(batch([60.0] * (i + 1), step=86_400)), now=NOW)
-    # people, clocks, what is collected (4), days
-    with django_assert_num_queries(7):
-        found = reading_queries.overview(Participant.objects.filter(trial=person.trial))
-    assert sorted(o.days_with_data for o in found.values()) == [1, 2, 3, 4]
-    assert found[people[3].pk].last_sample_at == NOON + 3 * DAY
-    assert found[people[3].pk].worn_minutes_last == 1
+    store(person, deliver(batch([60.0] * 4, step=86_400)), now=NOW)
+    held = collected_of(person)
+    reading_queries.overview_of(0, held)
+    with django_assert_num_queries(1):
+        found = reading_queries.overview_of(person.pk, held)
+    assert found is not None
+    assert (found.days_with_data, found.last_sample_at, found.worn_minutes_last) == (4, NOON + 3 * DAY, 1)
+    assert reading_queries.overview_of(ParticipantFactory.create(trial=person.trial).pk, held) is None
 
 
 def test_metrics_with_data_lists_only_those(person: Participant) -> None:
@@ -169,7 +169,8 @@ def test_what_is_not_collected_is_not_there(person: Participant) -> None:
         "heart_rate": (2, 2)
     }
     assert [s.days for s in reading_queries.sources_with_data(person.pk)] == [2]
-    found = reading_queries.overview(Participant.objects.filter(pk=person.pk))[person.pk]
+    found = reading_queries.overview_of(person.pk, collected_of(person))
+    assert found is not None
     assert (found.days_with_data, found.last_on) == (2, NOON.date() + DAY)
     days = reading_queries.participant_days(person.pk, NOON.date(), NOON.date() + 2 * DAY)
     assert [(day.worn_minutes, day.last_sample_at is None) for day in days] == [(1, False), (1, False), (0, True)]
